@@ -1,0 +1,52 @@
+"""Derivatives that can be trusted: formulas, functions, exact values and predicted errors."""
+
+from derivkit.analytical.exact import Exact, exact
+from derivkit.analytical.expression import Expression, ParseError, parse
+from derivkit.errors import (
+    ErrorLaw,
+    Optimum,
+    Prediction,
+    absolute_error,
+    fit_error_law,
+    observed_order,
+    predict_error,
+    predict_optimum,
+    relative_error,
+    ulp_error,
+)
+from derivkit.function import Function, Problem, constant
+from derivkit.lines import Line, secant, slope, tangent
+from derivkit.numerical.difference import Sweep, difference, sweep
+from derivkit.numerical.formulas import formula
+from derivkit.numerical.stencil import Stencil, stencil
+
+__all__ = [
+    "ErrorLaw",
+    "Exact",
+    "Expression",
+    "Function",
+    "Line",
+    "Optimum",
+    "ParseError",
+    "Prediction",
+    "Problem",
+    "Stencil",
+    "Sweep",
+    "absolute_error",
+    "constant",
+    "difference",
+    "exact",
+    "fit_error_law",
+    "formula",
+    "observed_order",
+    "parse",
+    "predict_error",
+    "predict_optimum",
+    "relative_error",
+    "secant",
+    "slope",
+    "stencil",
+    "sweep",
+    "tangent",
+    "ulp_error",
+]

@@ -1,0 +1,1 @@
+"""Analytical knowledge of expressions: parsing, trusted values, derivatives and their bounds."""

@@ -1,0 +1,398 @@
+r"""Errors of a numerical derivative: measured, predicted, and the law that a sweep obeys.
+
+The error of a formula with step h has two parts (Fornberg 1988; Gill, Murray and Wright, *Practical Optimization*,
+1981, section 8.6). *Truncation*, from stopping Taylor's series: at most :math:`|C| h^p \max|f^{(d+p)}|`. *Rounding*,
+from values of f that are wrong by :math:`e_i` and abscissae that are off by :math:`\eta_i`, both divided by the step:
+:math:`h^{-d} \sum_i |w_i| (e_i + |\eta_i| \max|f'|)`. One falls with the step, the other grows: the V of every sweep.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from derivkit.function import UNIT, Function
+from derivkit.numerical.difference import abscissa, step_taken, steps_vanish
+from derivkit.numerical.stencil import Rational, Stencil
+
+Array = NDArray[np.float64]
+
+LADDER = 10.0 ** (np.arange(-160, 65) / 8.0)
+"""Deltas among which the best is predicted: 1e-20 to 1e8, eight per decade."""
+REACH = 4.0
+"""How far the ladder goes, in length scales of f: beyond, Taylor's theorem says nothing useful."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The two parts of the error, predicted without calling f.
+
+    Attributes
+    ----------
+    truncation, rounding : ndarray
+        Shape of broadcast(x, delta); NaN where the step vanishes or nothing is known of f.
+    proved : bool
+        True if the truncation uses a maximum known in closed form: then error <= truncation + rounding.
+    """
+
+    truncation: Array
+    rounding: Array
+    proved: bool
+
+    @property
+    def total(self) -> Array:
+        """Truncation plus rounding."""
+        return self.truncation + self.rounding
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """The delta at which the predicted error is least, and that error, at every x; NaN where nothing is known of f."""
+
+    delta: Array
+    error: Array
+    proved: bool
+
+
+@dataclass(frozen=True)
+class ErrorLaw:
+    """E(delta) = a delta^order + b delta^-growth, fitted to a sweep; NaN for a branch that the sweep does not show.
+
+    Attributes
+    ----------
+    order, growth : float
+        Observed exponents: the order of accuracy, and how fast rounding grows (the order of the derivative, in theory).
+    a, b : float
+        Their factors.
+    delta : float
+        Where the law is least.
+    points : int
+        Errors that the fit used.
+    note : str
+        What the sweep does not show; empty if both branches were seen.
+    """
+
+    order: float
+    growth: float
+    a: float
+    b: float
+    delta: float
+    points: int
+    note: str
+
+
+def absolute_error(estimate: ArrayLike, exact: ArrayLike) -> Array:
+    """|estimate - exact|."""
+    return cast("Array", np.abs(np.asarray(estimate, dtype=np.float64) - np.asarray(exact, dtype=np.float64)))
+
+
+def relative_error(estimate: ArrayLike, exact: ArrayLike) -> Array:
+    """|estimate - exact| / |exact|; NaN where exact is 0, since nothing is relative to 0.
+
+    Examples
+    --------
+    >>> float(relative_error(4.5, 4.0))
+    0.125
+    """
+    size = np.abs(np.asarray(exact, dtype=np.float64))
+    with np.errstate(all="ignore"):
+        return np.where(size > 0.0, absolute_error(estimate, exact) / size, np.nan)
+
+
+def ulp_error(estimate: ArrayLike, exact: ArrayLike) -> Array:
+    """The error in units in the last place of the exact value; NaN where exact is 0.
+
+    Examples
+    --------
+    >>> float(ulp_error(1.0 + 2.0**-50, 1.0))
+    4.0
+    """
+    size = np.abs(np.asarray(exact, dtype=np.float64))
+    with np.errstate(all="ignore"):
+        return np.where(size > 0.0, absolute_error(estimate, exact) / np.spacing(size), np.nan)
+
+
+def predict_error(f: Function, x: ArrayLike, delta: ArrayLike, *, formulas: Sequence[Stencil]) -> list[Prediction]:
+    """Truncation and rounding of every formula at every x and delta (broadcast), from what is known of f.
+
+    The step in the truncation is the step really taken, which differs from delta where x + delta is rounded.
+
+    Parameters
+    ----------
+    f : Function
+    x, delta : array_like
+        Broadcast against each other, delta in x's unit.
+    formulas : sequence of Stencil
+
+    Returns
+    -------
+    list of Prediction
+        In the order of the formulas.
+
+    Examples
+    --------
+    >>> from derivkit.numerical.formulas import formula
+    >>> found, = predict_error(Function.from_expression("x^2"), 1.0, 2.0**-10, formulas=[formula("forward_1")])
+    >>> round(float(found.truncation), 12), found.proved
+    (0.0009765625, True)
+    """
+    shape = np.broadcast_shapes(np.shape(x), np.shape(delta))
+    depth = max(1, len(shape))
+    points, steps = (np.array(v, dtype=np.float64, ndmin=depth) for v in (x, delta))
+    known: dict[Rational, tuple[Array, Array, Array]] = {}
+    with np.errstate(all="ignore"):
+        for offset in sorted({offset for entry in formulas for offset in entry.offsets}):
+            at = np.asarray(abscissa(points, offset, steps))
+            known[offset] = at, *f.predicted_value(at)
+        found = [_predict(f, points, steps, entry, known) for entry in formulas]
+    return [Prediction(p.truncation.reshape(shape), p.rounding.reshape(shape), p.proved) for p in found]
+
+
+def _predict(
+    f: Function, x: Array, delta: Array, formula: Stencil, known: dict[Rational, tuple[Array, Array, Array]]
+) -> Prediction:
+    d, p = formula.derivative, formula.order
+    first, last = (known[formula.offsets[k]][0] for k in (0, -1))
+    step = step_taken(formula, first, last)
+    lo, hi = np.broadcast_arrays(np.minimum(first, x), np.maximum(last, x))
+    (largest, steepest), proved = f.largest_derivatives((d + p, 1), centre=x, lo=lo, hi=hi)
+    truncation = float(formula.bound_constant) * step**p * largest
+    scale = formula.denominator * step**d
+    rounding = (
+        _rounding_of_sum(formula, known, scale) + _rounding_of_abscissae(formula, x, step, known) * steepest / scale
+    )
+    lost = steps_vanish(formula, x, delta)
+    return Prediction(
+        truncation=np.where(lost, np.nan, truncation),
+        rounding=np.where(lost, np.nan, rounding),
+        proved=proved,
+    )
+
+
+def _rounding_of_sum(formula: Stencil, known: dict[Rational, tuple[Array, Array, Array]], scale: Array) -> Array:
+    """Errors of the values, and of the sum: u times every partial sum and every product that is not exact.
+
+    The scale takes d + 1 roundings, the quotient one, the comparison with the exact value (itself rounded) two more.
+    """
+    error: Array = np.zeros_like(scale)
+    partial: Array = np.zeros_like(scale)
+    for k, (offset, weight) in enumerate(zip(formula.offsets, formula.numerators, strict=True)):
+        _, value, value_error = known[offset]
+        product = weight * value
+        partial = partial + product
+        error = error + abs(weight) * value_error
+        if k:
+            error = error + UNIT * np.abs(partial)
+        if abs(weight) & (abs(weight) - 1):
+            error = error + UNIT * np.abs(product)
+    return (error + (formula.derivative + 4) * UNIT * np.abs(partial)) / np.abs(scale)
+
+
+def _rounding_of_abscissae(
+    formula: Stencil, x: Array, step: Array, known: dict[Rational, tuple[Array, Array, Array]]
+) -> Array:
+    """Sum of |w| times the distance of every abscissa from where a formula with the step really taken has it."""
+    total: Array = np.zeros_like(step)
+    for offset, weight in zip(formula.offsets, formula.numerators, strict=True):
+        away = float(offset) * step
+        total = total + abs(weight) * (np.abs((known[offset][0] - x) - away) + 2.0 * UNIT * np.abs(away))
+    return total
+
+
+def predict_optimum(f: Function, x: ArrayLike, *, formulas: Sequence[Stencil]) -> list[Optimum]:
+    """The delta of the ladder at which every formula's predicted error is least, at every x.
+
+    Deltas whose stencil leaves the domain, or at which the prediction is not finite, are passed over. Among equals the
+    largest is taken.
+
+    Parameters
+    ----------
+    f : Function
+    x : array_like, shape ``(n,)`` or a number
+    formulas : sequence of Stencil
+
+    Returns
+    -------
+    list of Optimum
+        In the order of the formulas; arrays of x's shape, NaN where nothing is known of f.
+
+    Examples
+    --------
+    >>> from derivkit.numerical.formulas import formula
+    >>> best, = predict_optimum(Function.from_expression("exp(x)"), 1.0, formulas=[formula("forward_1")])
+    >>> bool(1e-9 < best.delta < 1e-6)
+    True
+    """
+    points = np.asarray(x, dtype=np.float64)
+    column = points.reshape(-1, 1)
+    reach = np.array([REACH * f.length_scale(float(v)) for v in points.ravel()]).reshape(-1, 1)
+    ladder = LADDER[np.max(reach) >= LADDER]
+    allowed = (4.0 * np.spacing(np.abs(column)) < ladder) & (ladder <= reach)
+    lo, hi = f.domain
+    best = []
+    for entry, found in zip(formulas, predict_error(f, column, ladder, formulas=formulas), strict=True):
+        first, last = (abscissa(column, entry.offsets[k], ladder) for k in (0, -1))
+        # A wider interval holds the narrower one, so the truncation cannot fall; samples alone may miss a peak.
+        total = np.fmax.accumulate(found.truncation, axis=-1) + found.rounding
+        total = np.where(allowed & (first >= lo) & (last <= hi) & np.isfinite(total), total, np.inf)
+        index = ladder.size - 1 - np.argmin(total[:, ::-1], axis=-1)
+        error = np.take_along_axis(total, index[:, None], axis=-1)[:, 0]
+        known = np.isfinite(error)
+        delta = np.where(known, ladder[index], np.nan).reshape(points.shape)
+        best.append(Optimum(delta[()], np.where(known, error, np.nan).reshape(points.shape)[()], found.proved))
+    return best
+
+
+def observed_order(delta: ArrayLike, error: ArrayLike) -> float:
+    """The slope of log error against log delta: the median of the slopes of all pairs (Theil 1950, Sen 1968).
+
+    Parameters
+    ----------
+    delta, error : array_like, shape ``(n,)``
+        Pairs that are not positive and finite are left out.
+
+    Returns
+    -------
+    float
+        NaN if fewer than two different deltas are left.
+
+    Examples
+    --------
+    >>> round(observed_order([0.5, 0.25, 0.125], [0.5, 0.125, 0.03125]), 12)
+    2.0
+    """
+    steps, sizes = (np.asarray(v, dtype=np.float64).ravel() for v in (delta, error))
+    usable = np.isfinite(steps) & np.isfinite(sizes) & (steps > 0.0) & (sizes > 0.0)
+    x, y = np.log(steps[usable]), np.log(sizes[usable])
+    i, j = np.triu_indices(x.size, 1)
+    i, j = i[x[i] != x[j]], j[x[i] != x[j]]
+    if not i.size:
+        return math.nan
+    return float(np.median((y[j] - y[i]) / (x[j] - x[i])))
+
+
+FEWEST = 4
+"""Points that a branch needs before its slope is believed; a constant without a derivation."""
+CLEAR = 10.0
+"""The rounding branch begins where the error is this many times the least: its scatter hides what is left of
+truncation."""
+SMOOTH = 100.0
+"""The truncation branch begins where the error is this many times the least, so that rounding moves it by a percent."""
+SETTLED = 0.1
+"""How far the exponent may move with the last term of the fit, and the logarithms lie from it, to be believed."""
+STUCK = 3
+"""An error that comes this often to the last bit is no rounding error: the estimate is stuck, usually at 0."""
+BEND = 0.25
+"""Share by which the local slope may leave the branch's slope before the branch is held to end; without a
+derivation."""
+
+
+def fit_error_law(delta: ArrayLike, error: ArrayLike) -> ErrorLaw:
+    """Fit E = a delta^p + b delta^-q to the errors of a sweep at one point.
+
+    Each branch is fitted in logarithms on the side of the V where it reigns. Rounding errors scatter over orders of
+    magnitude and hit 0 by luck, so theirs is the median slope of all pairs. The truncation branch is smooth but
+    curved, by the next terms of Taylor's series, which are fitted with it, up to where the local slope bends away and
+    delta is no longer small for this function. A branch too short or too curved for its exponent to be known is not
+    reported.
+
+    Parameters
+    ----------
+    delta, error : array_like, shape ``(n,)``
+        In any order; errors that are 0, NaN or infinite are left out.
+
+    Returns
+    -------
+    ErrorLaw
+
+    Examples
+    --------
+    >>> h = 10.0 ** -np.arange(0, 16, 0.5)
+    >>> law = fit_error_law(h, 3.0 * h**2 + 1e-16 / h)
+    >>> round(law.order, 2), round(law.growth, 2)
+    (2.0, 1.0)
+    """
+    h, e = _usable(delta, error)
+    if h.size < 2 * FEWEST:
+        return ErrorLaw(math.nan, math.nan, math.nan, math.nan, math.nan, int(h.size), "too few deltas for a fit")
+    typical = _running_median(e)
+    bottom = int(np.argmin(typical))
+    left = _branch(h[: bottom + 1][::-1], e[: bottom + 1][::-1], CLEAR * typical[bottom])
+    right = _bent_off(*_branch(h[bottom:], e[bottom:], SMOOTH * typical[bottom]))
+    p, a = _curved_power_law(*right)
+    q, b = _power_law(*left)
+    if not p > 0.0:
+        p, a = math.nan, math.nan
+    if not q < 0.0:
+        q, b = math.nan, math.nan
+    missing = [name for name, value in (("truncation", p), ("rounding", q)) if math.isnan(value)]
+    with np.errstate(all="ignore"):
+        best = float(np.exp((np.log(-q * b) - np.log(p * a)) / (p - q)))
+    note = f"no {' and no '.join(missing)} branch in this sweep" if missing else ""
+    return ErrorLaw(p, -q, a, b, best, int(left[0].size + right[0].size), note)
+
+
+def _usable(delta: ArrayLike, error: ArrayLike) -> tuple[Array, Array]:
+    """Deltas in order, each once, with their errors; without zeros, gaps and estimates that are stuck."""
+    steps, sizes = (np.asarray(v, dtype=np.float64).ravel() for v in (delta, error))
+    known = np.isfinite(steps) & np.isfinite(sizes) & (steps > 0.0) & (sizes > 0.0)
+    h, first = np.unique(steps[known], return_index=True)
+    e = sizes[known][first]
+    _, again, times = np.unique(e, return_inverse=True, return_counts=True)
+    return h[times[again] < STUCK], e[times[again] < STUCK]
+
+
+def _running_median(e: Array) -> Array:
+    """Median of five neighbours: lucky hits do not count as the bottom of the V."""
+    padded = np.pad(np.log(e), 2, mode="edge")
+    return cast("Array", np.exp(np.median(np.lib.stride_tricks.sliding_window_view(padded, 5), axis=-1)))
+
+
+def _branch(h: Array, e: Array, level: float) -> tuple[Array, Array]:
+    """The part of one side of the V, walking outward, from where the error stays above the level."""
+    below = np.nonzero(e < level)[0]
+    start = int(below[-1]) + 1 if below.size else 0
+    return h[start:], e[start:]
+
+
+def _bent_off(h: Array, e: Array) -> tuple[Array, Array]:
+    """The truncation branch up to where its local slope leaves that of its beginning."""
+    if h.size < FEWEST:
+        return h, e
+    local = np.diff(np.log(e)) / np.diff(np.log(h))
+    slope = np.median(local[: max(FEWEST, local.size // 3)])
+    bent = np.nonzero(np.abs(local - slope) > BEND * abs(slope))[0]
+    end = int(bent[0]) + 1 if bent.size else h.size
+    return (h[:end], e[:end]) if end >= FEWEST else (h, e)
+
+
+def _curved_power_law(h: Array, e: Array) -> tuple[float, float]:
+    """(exponent, factor) of e = factor h^exponent exp(c t + c' t^2), with t = h or, for a symmetric formula, t = h^2.
+
+    By least squares, t being whichever fits better. NaN where the branch is too short, or so curved that the exponent
+    still moves when the last term is left out.
+    """
+    if h.size < FEWEST + 2:
+        return math.nan, math.nan
+    fits = []
+    for t in (h / h[-1], (h / h[-1]) ** 2):
+        design = np.stack([np.ones_like(h), np.log(h), t, t**2], axis=1)
+        shorter, longer = (np.linalg.lstsq(design[:, :terms], np.log(e), rcond=None)[0] for terms in (3, 4))
+        fits.append((float(np.linalg.norm(design @ longer - np.log(e))), shorter, longer))
+    misfit, shorter, longer = min(fits, key=lambda fit: fit[0])
+    if abs(longer[1] - shorter[1]) > SETTLED or misfit > SETTLED * math.sqrt(h.size):
+        return math.nan, math.nan
+    return float(longer[1]), float(np.exp(longer[0]))
+
+
+def _power_law(h: Array, e: Array) -> tuple[float, float]:
+    """(exponent, factor) of e = factor h^exponent; NaN where a branch is too short."""
+    if h.size < FEWEST:
+        return math.nan, math.nan
+    exponent = observed_order(h, e)
+    return exponent, float(np.exp(np.median(np.log(e) - exponent * np.log(h))))

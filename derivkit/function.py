@@ -1,0 +1,366 @@
+"""Functions to differentiate: how they are called, what is known of them, and the black boxes that no expression can
+say.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from derivkit.analytical.bounds import largest_derivatives
+from derivkit.analytical.evaluation import float_function, running_error, taylor_series
+from derivkit.analytical.exact import exact
+from derivkit.analytical.expression import Expression, parse
+
+Array = NDArray[np.float64]
+Domain = tuple[float, float]
+
+EVERYWHERE: Domain = (-math.inf, math.inf)
+UNIT = 2.0**-53
+
+
+@dataclass(frozen=True, kw_only=True)
+class Function:
+    """A function of one variable, and what is known of it.
+
+    Attributes
+    ----------
+    name : str
+    text : str
+        What tables show: the expression, or ``module:attribute``, or the name of a black box.
+    call : callable
+        f itself, of arrays or of single numbers.
+    expression : Expression or None
+        The mathematics that f computes, from which exact derivatives and predictions come.
+    domain : tuple of float
+        The closed interval in which f may be evaluated; never left.
+    value_error : callable or None
+        Bound of |computed f - true f| at x, for a black box that is worse than its expression.
+    vectorized : bool or None
+        Whether f takes arrays; None if that is to be found out.
+    """
+
+    name: str
+    text: str
+    call: Callable[..., Any]
+    expression: Expression | None = None
+    domain: Domain = EVERYWHERE
+    value_error: Callable[[Array], Array] | None = None
+    vectorized: bool | None = None
+
+    def __post_init__(self) -> None:
+        lo, hi = self.domain
+        if not lo < hi:
+            raise ValueError(f"{self.name}: a domain is [lo, hi] with lo < hi, not [{lo}, {hi}]")
+        if self.expression is not None and len(self.expression.variables) > 1:
+            names = ", ".join(self.expression.variables)
+            raise ValueError(f"{self.expression} has the variables {names}; a function of one variable is needed")
+
+    @classmethod
+    def from_expression(
+        cls, text: str | Expression, *, name: str | None = None, domain: Domain | None = None
+    ) -> Function:
+        """A function from its expression.
+
+        Raises
+        ------
+        ParseError
+            If the text is no expression.
+        ValueError
+            If it has more than one variable.
+
+        Examples
+        --------
+        >>> Function.from_expression("x^2")(3.0)
+        9.0
+        """
+        expression = parse(text) if isinstance(text, str) else text
+        label = str(expression)
+        return cls(
+            name=name or label,
+            text=label,
+            call=float_function(expression),
+            expression=expression,
+            domain=domain or EVERYWHERE,
+            vectorized=True,
+        )
+
+    @classmethod
+    def from_callable(
+        cls,
+        call: Callable[..., Any],
+        *,
+        name: str,
+        expression: str | Expression | None = None,
+        domain: Domain | None = None,
+    ) -> Function:
+        """Somebody's own callable; with an expression its exact derivative is known."""
+        known = parse(expression) if isinstance(expression, str) else expression
+        return cls(name=name, text=name, call=call, expression=known, domain=domain or EVERYWHERE)
+
+    @classmethod
+    def from_black_box(
+        cls,
+        box: str,
+        *,
+        name: str | None = None,
+        expression: str | Expression | None = None,
+        domain: Domain | None = None,
+    ) -> Function:
+        """A row of BLACK_BOXES; the expression says what it computes.
+
+        Raises
+        ------
+        ValueError
+            If there is no such row.
+        """
+        if box not in BLACK_BOXES:
+            raise ValueError(f"no black box named {box!r}; there are {', '.join(BLACK_BOXES)}")
+        known = parse(expression) if isinstance(expression, str) else expression
+        row = BLACK_BOXES[box]
+        return cls(
+            name=name or box,
+            text=row.text,
+            call=row.call,
+            expression=known,
+            domain=domain or EVERYWHERE,
+            value_error=row.value_error,
+            vectorized=True,
+        )
+
+    def __call__(self, x: ArrayLike) -> Any:
+        """f(x): a float for one number, an array for an array; NaN outside the domain and where f fails."""
+        result = Evaluator(self)(np.asarray(x, dtype=np.float64))
+        return result if result.ndim else float(result)
+
+    def exact_derivative(self, x: Array, *, order: int = 1) -> Array:
+        """The trusted derivative at every x, same shape; NaN where none is known or none exists."""
+        if self.expression is None:
+            return np.full(np.shape(x), np.nan)
+        return np.array([exact(self.expression, float(v), order).value for v in np.ravel(x)]).reshape(np.shape(x))
+
+    def predicted_value(self, x: Array) -> tuple[Array, Array]:
+        """f(x) by its expression, and a bound of |computed f - true f|, both of x's shape; NaN without an
+        expression.
+        """
+        if self.expression is None:
+            return np.full(np.shape(x), np.nan), np.full(np.shape(x), np.nan)
+        value, error = running_error(self.expression, x)
+        return value, error if self.value_error is None else error + self.value_error(x)
+
+    def length_scale(self, x: float) -> float:
+        """The distance over which f changes its slope at x: the least (|a_1| / |a_k|)^(1/(k-1)) of Taylor's
+        coefficients.
+
+        1 where nothing is known, or where f is a straight line.
+        """
+        if self.expression is None:
+            return 1.0
+        with np.errstate(all="ignore"):
+            _, first, *higher = (abs(float(a)) for a in taylor_series(self.expression, np.float64(x), 6))
+            ratios = [(first / a) ** (1.0 / k) for k, a in enumerate(higher, start=1) if a > 0.0]
+        usable = [r for r in ratios if 0.0 < r < math.inf]
+        return min(usable, default=1.0)
+
+    def largest_derivatives(
+        self, orders: Sequence[int], *, centre: Array, lo: Array, hi: Array
+    ) -> tuple[list[Array], bool]:
+        """The largest |f^(n)| on [lo, hi] for every order n, and whether they are proved; NaN without an expression."""
+        if self.expression is None:
+            return [np.full(np.shape(lo), np.nan)] * len(orders), False
+        return largest_derivatives(self.expression, orders, centre=centre, lo=lo, hi=hi)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A function with the points at which it is differentiated, and why it is worth it.
+
+    Raises
+    ------
+    ValueError
+        If a point lies outside the function's domain.
+    """
+
+    function: Function
+    points: tuple[float, ...]
+    reason: str = ""
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        lo, hi = self.function.domain
+        if not self.points:
+            raise ValueError(f"{self.function.name} needs at least one point")
+        for point in self.points:
+            if not lo <= point <= hi:
+                raise ValueError(f"x = {point:g} lies outside the domain [{lo:g}, {hi:g}] of {self.function.name}")
+
+
+class Evaluator:
+    """Calls f on arrays, whatever f is, and counts the points.
+
+    f may be vectorised or not: that it is must be proved, since a result of the right shape may still mix its entries
+    (softmax). On the first call f(array) must equal f(one point) to 4 ulp at two entries; else f is called point by
+    point. Points outside the domain of a :class:`Function` are not evaluated. An exception, a complex number, NaN or
+    infinity means that f is not defined there, and gives NaN.
+
+    Attributes
+    ----------
+    total : int
+        Points at which f was evaluated, the two of the probe apart.
+    """
+
+    def __init__(self, f: Callable[..., Any]) -> None:
+        self._call: Callable[..., Any] = f.call if isinstance(f, Function) else f
+        self._domain = f.domain if isinstance(f, Function) else EVERYWHERE
+        self._vectorized = f.vectorized if isinstance(f, Function) else None
+        self.total = 0
+
+    def __call__(self, x: Array) -> Array:
+        """Values of f, shape of x."""
+        lo, hi = self._domain
+        if self._domain != EVERYWHERE:
+            inside = (x >= lo) & (x <= hi)
+            if not np.all(inside):
+                values = np.full(x.shape, np.nan)
+                if np.any(inside):
+                    values[inside] = self(x[inside])
+                return values
+        self.total += x.size
+        values = self._values(x)
+        # A sum is finite only if every entry is: one pass, and the exact check only where it is needed.
+        return values if np.isfinite(np.sum(values)) else np.where(np.isfinite(values), values, np.nan)
+
+    def _values(self, x: Array) -> Array:
+        if self._vectorized or (self._vectorized is None and x.size > 1):
+            found = _attempt(self._call, x)
+            if self._vectorized is None:
+                self._vectorized = found is not None and self._proves_vectorized(x, found)
+            if self._vectorized and found is not None and found.shape == x.shape:
+                return found
+        singles = [_attempt(self._call, float(v)) for v in x.ravel()]
+        return np.array([np.nan if v is None or v.ndim else float(v) for v in singles]).reshape(x.shape)
+
+    def _proves_vectorized(self, x: Array, found: Array) -> bool:
+        if found.shape != x.shape:
+            return False
+        for index in (0, x.size - 1):
+            single = _attempt(self._call, float(x.flat[index]))
+            if single is None or single.ndim or not _close(float(single), float(found.flat[index])):
+                return False
+        return True
+
+
+def _attempt(call: Callable[..., Any], argument: Any) -> Array | None:
+    """f of the argument as a float64 array, or None where it fails."""
+    try:
+        with np.errstate(all="ignore"):
+            result = np.asarray(call(argument))
+        return None if np.iscomplexobj(result) else result.astype(np.float64, copy=False)
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 -- whatever somebody's f raises means that it is not defined there
+        return None
+
+
+def _close(a: float, b: float) -> bool:
+    """Within 4 ulp, or both not numbers."""
+    if math.isfinite(a + b):
+        return abs(a - b) <= 4.0 * math.ulp(max(abs(a), abs(b)))
+    return math.isnan(a) and math.isnan(b)
+
+
+@dataclass(frozen=True)
+class BlackBox:
+    """A function that no expression can say, with a bound of its distance from the mathematics that it stands for."""
+
+    text: str
+    call: Callable[[Array], Array]
+    value_error: Callable[[Array], Array]
+
+
+TABLE_KNOTS = np.linspace(-20.0, 20.0, 4001)
+SOLVER_TOLERANCE = 1e-6
+NOISE_LEVEL = 1e-8
+
+
+def uniform_noise(x: Array) -> Array:
+    """Noise in [-1, 1) that is a function of the bits of x: splitmix64 (Steele, Lea and Flood, OOPSLA 2014)."""
+    z = np.ascontiguousarray(x, dtype=np.float64).view(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(((z ^ (z >> np.uint64(31))) >> np.uint64(11)).astype(np.float64) * 2.0**-52 - 1.0)
+
+
+def sin_in_float32(x: Array) -> Array:
+    """The sine, computed inside in float32."""
+    return np.sin(np.asarray(x).astype(np.float32)).astype(np.float64)
+
+
+def sin_with_noise(x: Array) -> Array:
+    """The sine with relative noise, the same at the same x."""
+    values = np.asarray(x, dtype=np.float64)
+    return np.sin(values) * (1.0 + NOISE_LEVEL * uniform_noise(values).reshape(values.shape))
+
+
+def sin_from_table(x: Array) -> Array:
+    """The sine by linear interpolation between the knots of a table."""
+    return np.interp(x, TABLE_KNOTS, np.sin(TABLE_KNOTS))
+
+
+def sqrt_by_bisection(x: Array) -> Array:
+    """The square root by bisection on [0, max(1, x)], stopped when the bracket is shorter than the tolerance."""
+    values = np.asarray(x, dtype=np.float64)
+    low, high = np.zeros_like(values), np.maximum(values, 1.0)
+    while np.any(active := high - low > SOLVER_TOLERANCE):
+        middle = 0.5 * (low + high)
+        below = middle * middle < values
+        low, high = np.where(active & below, middle, low), np.where(active & ~below, middle, high)
+    return np.where(values >= 0.0, 0.5 * (low + high), np.nan)
+
+
+BLACK_BOXES: Mapping[str, BlackBox] = MappingProxyType(
+    {
+        # Rounding x to float32 moves the sine by at most u32 |x|; its own rounding there is at most 2 ulp of float32.
+        "sin_float32": BlackBox(
+            "sin(x) in float32", sin_in_float32, lambda x: 2.0**-24 * np.abs(x) + 2.0**-22 * np.abs(np.sin(x))
+        ),
+        "sin_noise": BlackBox("sin(x)*(1+1e-8*noise)", sin_with_noise, lambda x: NOISE_LEVEL * np.abs(np.sin(x))),
+        # The error of linear interpolation is at most spacing^2 / 8 * max|f''|.
+        "sin_table": BlackBox("sin(x) from a table", sin_from_table, lambda x: np.full(np.shape(x), 0.01**2 / 8)),
+        "sqrt_bisection": BlackBox(
+            "sqrt(x) by bisection to 1e-6", sqrt_by_bisection, lambda x: np.full(np.shape(x), SOLVER_TOLERANCE / 2)
+        ),
+    }
+)
+
+
+def constant(text: str) -> float:
+    """The value of a constant expression such as ``pi/2``, rounded correctly.
+
+    Raises
+    ------
+    ParseError
+        If the text is no expression.
+    ValueError
+        If it has a variable, or no real value.
+
+    Examples
+    --------
+    >>> constant("pi/2")
+    1.5707963267948966
+    """
+    expression = parse(text)
+    if expression.variables:
+        raise ValueError(
+            f"{text!r} must be a number or a constant such as pi/2; it has the variable {expression.variables[0]}"
+        )
+    value = exact(expression, 0.0, 0).value
+    if not math.isfinite(value):
+        raise ValueError(f"{text!r} has no finite real value")
+    return value

@@ -1,0 +1,1 @@
+"""Numerical differentiation: formulas as values, and their application to functions."""

@@ -1,0 +1,220 @@
+"""A formula applied at fixed deltas; many formulas sharing their evaluations."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from derivkit.function import Evaluator
+from derivkit.numerical.formulas import formula as named
+from derivkit.numerical.stencil import Rational, Stencil
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+BLOCK = 2**15
+"""Differences per block in a sweep: every array of a block stays in a core's cache; found by measurement."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Estimates by every formula at every x and delta.
+
+    Attributes
+    ----------
+    formulas : tuple of Stencil
+    x, delta : ndarray
+        The points and the deltas asked for.
+    estimate : ndarray, shape ``(len(formulas), *x.shape, *delta.shape)``
+        NaN where a step vanished or a value of f is not finite.
+    vanished : ndarray of bool, same shape
+        True where two points of the formula coincide in floating point.
+    total : int
+        Number of points at which f was evaluated.
+    """
+
+    formulas: tuple[Stencil, ...]
+    x: Array
+    delta: Array
+    estimate: Array
+    vanished: Mask
+    total: int
+
+
+def combine(weights: Sequence[Any], values: Sequence[Any], scale: Any) -> Any:
+    """The formula itself: sum of w f over the scale, added in order. Floats, arrays and Fractions alike."""
+    total = weights[0] * values[0]
+    for weight, value in zip(weights[1:], values[1:], strict=True):
+        total = total + value if weight == 1 else total + weight * value
+    return total / scale
+
+
+def abscissa(x: Array, offset: Rational, delta: Array) -> Array:
+    """The float nearest to x + offset * delta (to two roundings)."""
+    return x if offset == 0 else x + float(offset) * delta
+
+
+def step_taken(formula: Stencil, first: Array, last: Array) -> Array:
+    """The step really taken: the distance of the outermost points as rounded, over the formula's span; x's unit.
+
+    Dividing by it removes the rounding of x + delta from the estimate to first order.
+    """
+    return (last - first) / float(formula.span)
+
+
+def scale_of(formula: Stencil, first: Array, last: Array) -> Array:
+    """What the sum with integer weights is divided by: denominator * step^d, with one constant for denominator /
+    span^d.
+    """
+    distance = last - first
+    power = distance if formula.derivative == 1 else distance**formula.derivative
+    factor = float(formula.denominator / Fraction(formula.span) ** formula.derivative)
+    return power if factor == 1.0 else factor * power
+
+
+def steps_vanish(formula: Stencil, x: Array, delta: Array) -> Mask:
+    """Where two points of the formula (x itself among them) coincide as rounded."""
+    offsets = sorted({*formula.offsets, 0})
+    points = [abscissa(x, offset, delta) for offset in offsets]
+    return cast("Mask", np.logical_or.reduce([a == b for a, b in itertools.pairwise(points)]))
+
+
+def difference(
+    f: Callable[..., Any],
+    x: ArrayLike,
+    delta: ArrayLike,
+    *,
+    formula: str | Stencil = "central_2",
+    derivative: int = 1,
+) -> Any:
+    """The derivative of f at x by one formula with a fixed delta.
+
+    Parameters
+    ----------
+    f : callable
+        Of one number or of an array; values that are not finite, and exceptions, give NaN there.
+    x : array_like
+        Points.
+    delta : array_like
+        Steps, in x's unit, positive and finite; broadcast against x.
+    formula : str or Stencil
+        A formula of the table by name, or any stencil.
+    derivative : int
+        Order of the derivative, for a formula given by name.
+
+    Returns
+    -------
+    float or ndarray
+        Shape of broadcast(x, delta). The estimate is divided by the step really taken; NaN where it vanished.
+
+    Raises
+    ------
+    ValueError
+        If a delta is not positive and finite, or if there is no such formula.
+
+    Examples
+    --------
+    >>> difference(lambda x: 2 * x**2, 1.0, 1e-4, formula="forward_1")
+    4.0001999999987845
+    """
+    points, steps = np.broadcast_arrays(np.asarray(x, dtype=np.float64), check_delta(delta))
+    chosen = named(formula, derivative) if isinstance(formula, str) else formula
+    evaluate = Evaluator(f)
+    with np.errstate(all="ignore"):
+        at = [np.asarray(abscissa(points, offset, steps)) for offset in chosen.offsets]
+        result = combine(chosen.numerators, [evaluate(p) for p in at], scale_of(chosen, at[0], at[-1]))
+        result = np.where(steps_vanish(chosen, points, steps) | ~np.isfinite(result), np.nan, result)
+    return result if result.ndim else float(result)
+
+
+def sweep(
+    f: Callable[..., Any], x: ArrayLike, delta: ArrayLike, *, formulas: Iterable[str | Stencil], derivative: int = 1
+) -> Sweep:
+    """Every formula at every x and delta, each distinct value of f computed once.
+
+    f(x) is evaluated once per point, every other abscissa once per point and delta, however many formulas use it.
+    Memory beyond the result stays flat.
+
+    Parameters
+    ----------
+    f : callable
+        Of one number or of an array.
+    x, delta : array_like
+        Points and positive deltas; every combination is taken.
+    formulas : iterable of str or Stencil
+        Names from the table, or stencils.
+    derivative : int
+        Order of the derivative, for formulas given by name.
+
+    Returns
+    -------
+    Sweep
+
+    Examples
+    --------
+    >>> found = sweep(lambda x: x**3, [1.0, 2.0], [0.5], formulas=["forward_1", "central_4"])
+    >>> found.estimate.shape, found.total
+    ((2, 2, 1), 10)
+    """
+    points, steps = np.asarray(x, dtype=np.float64), check_delta(delta)
+    chosen = tuple(named(entry, derivative) if isinstance(entry, str) else entry for entry in formulas)
+    evaluate = Evaluator(f)
+    shape = (len(chosen), points.size, steps.size)
+    estimate, vanished = np.empty(shape), np.zeros(shape, dtype=bool)
+    flat_steps = steps.ravel()
+    rows = max(1, BLOCK // max(1, steps.size))
+    with np.errstate(all="ignore"):
+        for start in range(0, points.size, rows):
+            block = slice(start, start + rows)
+            _sweep_block(
+                evaluate, points.ravel()[block, None], flat_steps, chosen, estimate[:, block], vanished[:, block]
+            )
+    final = (len(chosen), *points.shape, *steps.shape)
+    return Sweep(chosen, points, steps, estimate.reshape(final), vanished.reshape(final), evaluate.total)
+
+
+def _sweep_block(
+    evaluate: Evaluator, x: Array, delta: Array, formulas: Sequence[Stencil], estimate: Array, vanished: Mask
+) -> None:
+    """One block of points, shape (n, 1), against all deltas, shape (m,): fills estimate and vanished, (formulas, n,
+    m).
+    """
+    offsets = sorted({offset for entry in formulas for offset in entry.offsets})
+    at = {offset: abscissa(x, offset, delta) for offset in offsets}
+    values = {offset: evaluate(points) for offset, points in at.items()}
+    for k, entry in enumerate(formulas):
+        used = [values[offset] for offset in entry.offsets]
+        estimate[k] = combine(entry.numerators, used, scale_of(entry, at[entry.offsets[0]], at[entry.offsets[-1]]))
+        near = _columns_that_may_vanish(entry, x, delta)
+        if near.size:
+            vanished[k][:, near] = steps_vanish(entry, x, delta[near])
+        if near.size or not np.isfinite(estimate[k].sum()):
+            estimate[k][vanished[k] | ~np.isfinite(estimate[k])] = np.nan
+
+
+def _columns_that_may_vanish(formula: Stencil, x: Array, delta: Array) -> NDArray[np.intp]:
+    """Deltas so small that neighbouring points may coincide: gap * delta within four roundings of |x|."""
+    offsets = sorted({*formula.offsets, 0})
+    gap = min(float(b - a) for a, b in itertools.pairwise(offsets))
+    return np.nonzero(gap * delta <= 4.0 * np.finfo(np.float64).eps * np.max(np.abs(x)))[0]
+
+
+def check_delta(delta: ArrayLike) -> Array:
+    """The deltas as floats.
+
+    Raises
+    ------
+    ValueError
+        If one of them is not a positive finite number.
+    """
+    steps = np.asarray(delta, dtype=np.float64)
+    wrong = ~(np.isfinite(steps) & (steps > 0.0))
+    if np.any(wrong):
+        raise ValueError(f"delta must be a positive finite number, not {float(steps[wrong].flat[0])!r}")
+    return steps

@@ -1,0 +1,66 @@
+"""THE table of difference formulas.
+
+Fornberg (Mathematics of Computation 51:699-706, 1988) prints the weights of central formulas (table 1) and of one-sided
+formulas (table 3) for derivatives up to the fourth. A formula of order p for the d-th derivative stands on the fewest
+points that can reach that order: d + p neighbours on one side, or (d + 1) // 2 + p // 2 - 1 on either side, where
+symmetry gives one order for nothing. A row states offsets, order and source; its weights are derived and its order is
+checked when it is built.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from types import MappingProxyType
+
+from derivkit.numerical.stencil import Stencil, lagrange_weights
+
+DERIVATIVES = range(1, 5)
+ONE_SIDED = "Fornberg 1988, table 3"
+CENTRAL = "Fornberg 1988, table 1"
+
+
+def row(name: str, derivative: int, offsets: Iterable[int], *, order: int, source: str) -> Stencil:
+    """A formula from what its source states: the offsets, and the order that it claims for them."""
+    return Stencil(name, *lagrange_weights(tuple(offsets), derivative=derivative), derivative, order, source)
+
+
+ROWS = (
+    *(row(f"forward_{p}", d, range(d + p), order=p, source=ONE_SIDED) for p in range(1, 9) for d in DERIVATIVES),
+    *(
+        row(f"backward_{p}", d, range(1 - d - p, 1), order=p, source=ONE_SIDED)
+        for p in range(1, 9)
+        for d in DERIVATIVES
+    ),
+    *(
+        row(f"central_{p}", d, range(-m, m + 1), order=p, source=CENTRAL)
+        for p in (2, 4, 6, 8)
+        for d in DERIVATIVES
+        for m in [(d + 1) // 2 + p // 2 - 1]
+    ),
+)
+
+FORMULAS = MappingProxyType({(entry.name, entry.derivative): entry for entry in ROWS})
+NAMES = tuple(dict.fromkeys(entry.name for entry in ROWS))
+
+
+def formula(name: str, derivative: int = 1) -> Stencil:
+    """The formula of that name for a derivative of that order.
+
+    Raises
+    ------
+    ValueError
+        If there is none; the message names the nearest.
+
+    Examples
+    --------
+    >>> [str(w) for w in formula("central_4").weights]
+    ['1/12', '-2/3', '2/3', '-1/12']
+    """
+    if (name, derivative) in FORMULAS:
+        return FORMULAS[name, derivative]
+    if name in NAMES:
+        orders = ", ".join(str(d) for n, d in FORMULAS if n == name)
+        raise ValueError(f"formula {name!r} has no row for derivative {derivative!r}; it has {orders}")
+    near = difflib.get_close_matches(str(name), NAMES, n=3) or ["forward_1", "central_2", "central_4"]
+    raise ValueError(f"no formula named {name!r}; near it are {', '.join(near)}")
