@@ -1,0 +1,1 @@
+"""Experiments: from a configuration to tables, figures, a report and a record."""

@@ -1,0 +1,1 @@
+"""The rooms of the pipeline: settings, tables, figures, report, terminal, provenance."""

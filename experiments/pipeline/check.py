@@ -1,0 +1,252 @@
+"""The questions asked before the first job runs, on plain values: names, spelling, every Config, the disk.
+
+Nothing here knows Hydra. ``experiments.run`` composes each alternative of a sweep once and hands over how its
+configuration differs from the first job's; the jobs are put together from these differences, so that n x m
+jobs cost n + m compositions.
+"""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import IntEnum
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from experiments.pipeline.settings import ConfigurationError, build, nearest, show
+
+PIPELINE_KEYS = ("runner", "figures")
+WHOLE_RUN = ("experiment", *PIPELINE_KEYS)
+"""Keys that all jobs of a run have in common."""
+Plain = dict[str, Any]
+
+RUNNERS = Path(__file__).resolve().parents[1] / "runners"
+
+
+class Exit(IntEnum):
+    """Exit statuses of a run."""
+
+    DONE = 0
+    FAILED = 1
+    WRONG = 2
+    UNGATHERED = 3
+    INTERRUPTED = 130
+
+
+def study_of(plain: Mapping[str, Any]) -> ModuleType:
+    """Return the module of ``experiments.runners`` that a configuration names under ``runner``."""
+    name = plain.get("runner")
+    known = sorted(path.stem for path in RUNNERS.glob("[a-z]*.py"))
+    if name not in known:
+        raise ConfigurationError(f"runner={name}: a preset names its study, runner: NAME; {nearest(str(name), known)}")
+    return importlib.import_module(f"experiments.runners.{name}")
+
+
+def study_part(plain: Mapping[str, Any]) -> Plain:
+    """Return the configuration without the keys that belong to the pipeline."""
+    return {key: value for key, value in plain.items() if key not in PIPELINE_KEYS}
+
+
+# Sweeps
+
+
+def difference(base: Mapping[str, Any], other: Mapping[str, Any]) -> Plain:
+    """Return the top-level entries of ``other`` that are not those of ``base``."""
+    return {key: value for key, value in other.items() if key not in base or base[key] != value}
+
+
+def jobs_of(base: Mapping[str, Any], alternatives: Sequence[Sequence[Mapping[str, Any]]]) -> Iterator[Plain]:
+    """Yield every job's configuration, in Hydra's order: the last sweep runs fastest."""
+    for patches in itertools.product(*alternatives):
+        job = dict(base)
+        for patch in patches:
+            job.update(patch)
+        yield job
+
+
+def configs_of(study: ModuleType, jobs: Iterable[Mapping[str, Any]]) -> list[Any]:
+    """Return every job's Config; the first that cannot be built raises ConfigurationError."""
+    return [build(study, study_part(job)) for job in jobs]
+
+
+# Names
+
+
+def refuse_twice(keys: Sequence[str]) -> None:
+    """Refuse a key that is given more than once."""
+    for key in keys:
+        if keys.count(key) > 1:
+            raise ConfigurationError(
+                f"{key} is given {keys.count(key)} times; write it once, as a list {key}=A,B to sweep"
+            )
+
+
+def refuse_unknown_key(key: str, composed: Mapping[str, Any], groups: Sequence[str], study: str) -> None:
+    """Refuse a dotted key that the composed configuration does not hold."""
+    if not key:
+        raise ConfigurationError("an = without a key before it; write key=value, such as delta=1e-4")
+    if not _holds(composed, key.split(".")):
+        own = [name for name in paths_of(composed) if not name.startswith(tuple(f"{group}." for group in groups))]
+        raise ConfigurationError(f"the study {study!r} has no key {key!r}; {nearest(key, [*own, *groups])}")
+
+
+def paths_of(composed: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Return the dotted path of every entry."""
+    paths = []
+    for key, value in composed.items():
+        paths.append(f"{prefix}{key}")
+        if isinstance(value, Mapping):
+            paths.extend(paths_of(value, f"{prefix}{key}."))
+    return paths
+
+
+def refuse_unknown_names(group: str, value: object, options: Sequence[str]) -> None:
+    """Refuse an empty selection from a group, and a name that is no entry of it."""
+    names = value if isinstance(value, list) else [value]
+    if not names or any(name in ("", None) for name in names):
+        raise ConfigurationError(
+            f"{group}={show(value)}: nothing is selected; write {group}=NAME, {nearest('', options)}"
+        )
+    for name in names:
+        if name not in options:
+            raise ConfigurationError(f"no {group} named {show(name)!r}; {nearest(str(name), options)}")
+
+
+def refuse_both(keys: Sequence[str]) -> None:
+    """Refuse two keys that each choose the function."""
+    typed = [key for key in ("expression", "python") if key in keys]
+    if "function" in keys and typed:
+        raise ConfigurationError(f"function= and {typed[0]}= both choose the function; leave one of them out")
+
+
+def _holds(node: object, path: Sequence[str]) -> bool:
+    if not path:
+        return True
+    if isinstance(node, list):
+        return path[0].isdecimal() and int(path[0]) < len(node) and _holds(node[int(path[0])], path[1:])
+    return isinstance(node, Mapping) and path[0] in node and _holds(node[path[0]], path[1:])
+
+
+# Spelling of the command line
+
+
+def quoted(argument: str) -> str:
+    """Quote the value of ``expression=...`` for Hydra when it begins with neither a quote nor a bracket.
+
+    Hydra takes a bare ``sin(x)`` for a call of a function of its own.
+    """
+    key, equals, value = argument.partition("=")
+    if key != "expression" or not equals or value.startswith(("'", '"', "[")) or value in ("", "null"):
+        return argument
+    return f"{key}={quote(value)}"
+
+
+def quote(text: str) -> str:
+    """Return a text in Hydra's single quotes: quotes are escaped, and backslashes before a quote doubled."""
+    pieces = text.split("'")
+    doubled = [piece + "\\" * (len(piece) - len(piece.rstrip("\\"))) for piece in pieces]
+    return "'" + "\\'".join(doubled) + "'"
+
+
+def misspelt(argument: str, following: Sequence[str], names: Mapping[str, Sequence[str]], reason: str) -> str:
+    """Return the line that explains an argument which Hydra's parser refuses.
+
+    Parameters
+    ----------
+    argument, following
+        The argument, and those after it.
+    names
+        The entries of each group: a bare ``sin`` is explained by ``function=sin``.
+    reason
+        Hydra's own words, for what none of the explanations fits.
+    """
+    key, equals, value = argument.partition("=")
+    if not equals:
+        return _bare(argument, names)
+    if value.rstrip().endswith(","):
+        rest = list(itertools.takewhile(lambda word: "=" not in word, following))
+        whole = (value.replace(" ", "") + "".join(rest)).rstrip(",")
+        return f"{show(' '.join([argument, *rest]))}: a space after a comma ends the list; write {key}={whole}"
+    return f"{show(argument)}: {_misspelt_value(key, value) or reason}"
+
+
+def _misspelt_value(key: str, value: str) -> str | None:
+    if not re.fullmatch(r"[+~]*[\w./@$-]+", key):
+        return f"{show(key)!r} is no key; write key=value, such as delta=1e-4"
+    if value.startswith("="):
+        return f"one = is enough; write {key}={show(value.lstrip('='))}"
+    if not _closed(value):
+        return f"a bracket or a quote in {show(value)} is not closed"
+    if any(character in value for character in "()^<>!&;#~"):
+        return f'Hydra cannot read this value unquoted; write "{key}={show(_quote_elements(value))}"'
+    return None
+
+
+def _bare(argument: str, names: Mapping[str, Sequence[str]]) -> str:
+    for group, options in names.items():
+        if argument in options:
+            return f"{argument!r} is no key=value; write {group}={argument}"
+    if any(character.isdigit() or character in "x(*+/^ " for character in argument):
+        return f"{show(argument)!r} is no key=value; an expression is written 'expression={show(argument)}'"
+    every = [name for options in names.values() for name in options]
+    return f"{show(argument)!r} is no key=value, such as delta=1e-4 or function=sin; {nearest(argument, every)}"
+
+
+def _quote_elements(value: str) -> str:
+    """Quote each element of a list, or of a comma list, that is not a plain word."""
+    if value.startswith("[") and value.endswith("]"):
+        return f"[{_quote_elements(value[1:-1])}]"
+    elements = _split(value)
+    return ",".join(element if element.startswith(("'", '"')) else quote(element.strip()) for element in elements)
+
+
+def _split(text: str) -> list[str]:
+    depth, parts = 0, [""]
+    for character in text:
+        depth += (character in "([") - (character in ")]")
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
+
+
+def _closed(value: str) -> bool:
+    paired = all(value.count(opened) == value.count(closed) for opened, closed in (("(", ")"), ("[", "]"), ("{", "}")))
+    return paired and all(value.count(mark) % 2 == 0 for mark in ("'", '"'))
+
+
+# Room
+
+
+def refuse_too_large(rows: int, size: int, directory: Path) -> None:
+    """Refuse a table that the disk cannot hold, and say how large it would be.
+
+    Parameters
+    ----------
+    rows, size
+        Rows of the main table over all jobs, and an estimate of the bytes of everything written.
+    directory
+        Where it would be written; its nearest existing parent is asked for its free space.
+    """
+    existing = next(path for path in (directory, *directory.parents) if path.exists())
+    disk = shutil.disk_usage(existing)
+    # A disk of no size at all is none: what cannot be written there is said by the attempt.
+    if disk.total and size > disk.free:
+        raise ConfigurationError(
+            f"the table would have {rows:,} rows, about {readable(size)}, and {existing} has"
+            f" {readable(disk.free)} free; take fewer points or deltas, or set LAB_OUTPUTS to a larger disk"
+        )
+
+
+def readable(size: float) -> str:
+    """Return a number of bytes in a unit that leaves at most three digits before the point."""
+    for unit in ("bytes", "kB", "MB", "GB", "TB"):
+        if size < 999.5:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:,.0f} PB"

@@ -1,0 +1,899 @@
+"""Figures of saved tables: ``draw(frames, spec)`` gives a matplotlib Figure, ``save`` writes it.
+
+A figure is a function of tables as read back from disk and of its spec, a plain mapping from the
+configuration. ``KINDS`` lists the kinds of figure there are. Whatever a figure shows was computed by the
+runner; here numbers are only selected, thinned and placed.
+
+Speed shapes the code: ticks are fixed and labelled in plain text (10⁻⁴), margins are fixed in inches, no text
+passes through mathtext (which also keeps a `$` in somebody's expression a `$`), and pyplot is never imported.
+"""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import math
+import warnings
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+    from pandas import DataFrame
+
+    Floats = NDArray[np.float64]
+    Mask = NDArray[np.bool_]
+    Frames = Mapping[str, DataFrame]
+
+Spec = Mapping[str, Any]
+Key = tuple[Any, ...]
+
+FORMATS: Mapping[str, Mapping[str, Any]] = {
+    "svg": {"metadata": {"Date": None, "Creator": None, "Format": None, "Type": None}},
+    "png": {"metadata": {"Software": None}},
+    "pdf": {"metadata": {"CreationDate": None, "Creator": None, "Producer": None}},
+}
+"""Each format with the arguments that keep clocks and version numbers out of the file."""
+
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe and Ito (2008), told apart by colour-blind readers; without the yellow, too pale on white."""
+
+# Seven colours and eight markers have no common factor: 56 series before a pair of the two comes back.
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
+DASHES: tuple[Any, ...] = ("-", (0, (4, 2)), (0, (2.5, 1.5)), (0, (1.2, 1.2)))
+
+GREY, LIGHT = "#5f6368", "#dddddd"
+STYLE: Mapping[str, Any] = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": 9.0,
+    "axes.edgecolor": GREY,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10.0,
+    "axes.axisbelow": True,
+    "grid.color": LIGHT,
+    "grid.linewidth": 0.6,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "xtick.labelcolor": "black",
+    "ytick.labelcolor": "black",
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "legend.frameon": False,
+    # Outlines, not <text>: superscripts differ from font to font, and a figure looks alike on every machine.
+    "svg.fonttype": "path",
+    "svg.hashsalt": "derivative-lab",
+    "pdf.fonttype": 42,
+    "savefig.dpi": 160,
+}
+
+PANELS = 3
+SERIES = 12
+ROWS = 16
+POINTS = 2000
+"""Most panels in a row, series in a panel, rows of a dot plot, points of a line; captions tell of cuts."""
+THINNED = f"Long lines are thinned to {POINTS} points, the least and the greatest of each stretch."
+
+FEW = 5
+"""A line of at most so many points is drawn as markers alone."""
+
+REACH: Mapping[bool, tuple[int, int]] = {True: (16, 8), False: (2, 2)}
+"""How many decades in x and in y beyond the data the axes go for what is predicted: far where all lines have FEW
+points, as the prediction alone shows their law; else hardly, lest a wild prediction squeezes the data."""
+
+CURVE, POINT = "f", "x"
+"""In a figure of curves: the series that is the curve itself, and the panel column that holds the point on it."""
+
+
+# What the caller sees
+
+
+def draw(frames: Frames, spec: Spec) -> Figure:
+    """Draw one figure of fixed margins; refuse with ValueError if ``empty(frames, spec)``.
+
+    Parameters
+    ----------
+    frames
+        For each table that ``columns_needed(spec)`` names a frame with at least the columns named there.
+    spec
+        What to draw; the keys of each kind stand in ``KINDS``.
+    """
+    spec = _given(spec)
+    plan = _plan(frames, spec)
+    if not plan.panels:
+        raise ValueError(f"table {spec['table']!r} has no values for this figure")
+    with mpl.rc_context(_rc()):
+        return _kind(spec).draw(plan, spec)
+
+
+def caption(frames: Frames, spec: Spec, panels: int | None = None) -> str:
+    """Say in sentences what ``draw(frames, spec)`` shows, and what it leaves out.
+
+    ``panels`` is how many panels the whole table has, if ``frames`` hold the rows of a few of them only.
+    """
+    spec = _given(spec)
+    plan = _plan(frames, spec)
+    says = [*_kind(spec).caption(plan, spec), *_say_left_out(plan, spec, panels or plan.available)]
+    return " ".join(text[:1].upper() + text[1:] for text in says)
+
+
+def empty(frames: Frames, spec: Spec) -> bool:
+    """Tell whether every value is missing, so that there is nothing to draw."""
+    spec = _given(spec)
+    return not _kind(spec).has(frames[spec["table"]], spec).any()
+
+
+def panel_columns(spec: Spec) -> list[str]:
+    """Return the columns whose distinct values make the panels."""
+    panel = spec.get("panel") or []
+    return [panel] if isinstance(panel, str) else list(panel)
+
+
+def choose(keys: Sequence[Key], spec: Spec) -> list[int]:
+    """Choose the panels shown from all, by place: the first of each function (or first column) before a second."""
+    seen: Counter[object] = Counter()
+    turns = []
+    for key in keys:
+        turns.append(seen[key[:1]])
+        seen[key[:1]] += 1
+    return sorted(range(len(keys)), key=turns.__getitem__)[: spec.get("panels") or PANELS]
+
+
+def save(figure: Figure, directory: Path, name: str, formats: Sequence[str]) -> list[Path]:
+    """Write ``figure`` as ``directory/name.<format>`` for each format; files appear whole or not at all."""
+    check_formats(formats)
+    directory.mkdir(parents=True, exist_ok=True)
+    paths = []
+    with mpl.rc_context(_rc()), warnings.catch_warnings():
+        # A name in a script that the font lacks is drawn as boxes; that is no reason to disturb a run.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        for form in formats:
+            path = directory / f"{name}.{form}"
+            part = directory / f".{path.name}.part"
+            figure.savefig(part, format=form, **FORMATS[form])
+            part.replace(path)
+            paths.append(path)
+    return paths
+
+
+def check_formats(formats: Sequence[str]) -> None:
+    """Raise ValueError, in one line, unless every format is one of ``FORMATS``."""
+    if isinstance(formats, str):
+        message = f"figure formats: {formats!r} is one text; write a list, such as [{formats}]"
+        raise ValueError(message)  # noqa: TRY004 - whatever is wrong in a configuration is one kind of error
+    for form in formats:
+        if form not in FORMATS:
+            raise ValueError(f"figure format {form!r} is not known; there are {', '.join(FORMATS)}")
+
+
+def columns_needed(spec: Spec) -> dict[str, list[str]]:
+    """Each table that ``spec`` draws from, with the columns that it reads; read only these from disk."""
+    spec = _given(spec)
+    kind = _kind(spec)
+    keys = kind.required + kind.optional
+    for key in (key for key in kind.required if key not in spec):
+        raise ValueError(f"a figure of kind {spec['kind']!r} needs the key {key!r}")
+    for key in (key for key in spec if key not in keys):
+        near = difflib.get_close_matches(key, keys, n=1)
+        says = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(keys)}"
+        raise ValueError(f"a figure of kind {spec['kind']!r} has no key {key!r}; {says}")
+    needed = {spec["table"]: [*panel_columns(spec), *kind.columns(spec)]}
+    for key in (key for key in BESIDE if key in spec):
+        table, columns = _beside_columns(spec, key)
+        needed[table] = [*needed.get(table, ()), *columns]
+    return {table: list(dict.fromkeys(columns)) for table, columns in needed.items()}
+
+
+def check(spec: Spec, tables: Mapping[str, Collection[str]]) -> None:
+    """Raise ValueError, in one line, unless ``spec`` names a kind, its keys and columns of ``tables``."""
+    for table, columns in columns_needed(spec).items():
+        if table not in tables:
+            raise ValueError(f"a figure draws from table {table!r}; there are {', '.join(tables)}")
+        for column in columns:
+            if column not in tables[table]:
+                raise ValueError(f"a figure draws column {column!r}; {table} has {', '.join(tables[table])}")
+    panels = _given(spec).get("panels", PANELS)
+    if not (isinstance(panels, int) and panels > 0):
+        raise ValueError(f"a figure has panels={panels!r}; write how many it shows at most, such as {PANELS}")
+
+
+def _given(spec: Spec) -> Spec:
+    """Leave out the keys that are null, as a command line takes a key away; label an axis by its column."""
+    given = {key: value for key, value in spec.items() if value is not None}
+    return given | {f"{axis}label": given.get(f"{axis}label", given[axis]) for axis in "xy" if axis in given}
+
+
+def _kind(spec: Spec) -> Kind:
+    name = str(spec.get("kind"))
+    if name not in KINDS:
+        raise ValueError(f"a figure of kind {name!r} is not known; there are {', '.join(KINDS)}")
+    return KINDS[name]
+
+
+def _rc() -> Any:
+    """All of matplotlib's own defaults and our style on top: somebody's matplotlibrc changes nothing here."""
+    return {k: v for k, v in mpl.rcParamsDefault.items() if not k.startswith("backend")} | dict(STYLE)
+
+
+# Which rows are drawn
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Panel:
+    """A panel with its content: the series of a figure of lines, the pairs of a dot plot."""
+
+    key: Key
+    title: str
+    content: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Plan:
+    """The panels and names (series, or rows of a dot plot) that a figure shows, and what its caption tells of cuts."""
+
+    panels: tuple[_Panel, ...]
+    available: int
+    empty: tuple[str, ...]
+    names: tuple[str, ...]
+    names_available: int
+
+
+def _plan(frames: Frames, spec: Spec) -> _Plan:
+    kind, columns = _kind(spec), panel_columns(spec)
+    rows = frames[spec["table"]][columns_needed(spec)[spec["table"]]]
+    there = kind.has(rows, spec)
+    place: NDArray[Any] = np.zeros(len(rows), dtype=np.intp)
+    keys: list[Key] = [()]
+    if columns:
+        place = rows.groupby(columns, sort=False, observed=True, dropna=False).ngroup().to_numpy()
+        keys = list(rows[columns].drop_duplicates().itertuples(index=False, name=None))
+    full = np.unique(place[there])
+    shown = [full[k] for k in choose([keys[panel] for panel in full], spec)]
+    # Lest a title runs into the next: a letter is 0.084 inch on average.
+    letters = int((_size(len(shown))[0] + 0.4) / 0.084)
+    column, named = rows[spec[kind.names]], there | kind.gaps
+    lists = [column[(place == panel) & named].drop_duplicates() for panel in shown]
+    names = list(dict.fromkeys(map(str, itertools.chain(*lists))))
+    panels = []
+    for panel in shown:
+        # The same curve comes from each job of a sweep over something else.
+        own = rows[place == panel].drop_duplicates()
+        content = kind.content(own, frames, spec, names[: kind.most], keys[panel])
+        panels.append(_Panel(key=keys[panel], title=_title(columns, keys[panel], letters), content=content))
+    return _Plan(
+        panels=tuple(panels),
+        available=full.size,
+        empty=tuple(_title(columns, keys[panel], 60) for panel in np.setdiff1d(place, full)),
+        names=tuple(names[: kind.most]),
+        names_available=len(names),
+    )
+
+
+def _title(columns: Sequence[str], key: Key, most: int) -> str:
+    """Write texts as they stand and numbers as "at x = 1"; a long text gives way, so that the numbers stay."""
+    texts = ", ".join(" ".join(value.split()) for value in key if isinstance(value, str))
+    numbers = ", ".join(f"{n} = {v:g}" for n, v in zip(columns, key, strict=True) if not isinstance(v, str))
+    joint = " at " if texts and numbers else ""
+    return f"{_short(texts, max(8, most - len(joint + numbers)))}{joint}{numbers}"
+
+
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _floats(rows: DataFrame, column: str) -> Floats:
+    return rows[column].to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _named(rows: DataFrame, column: str, name: str) -> DataFrame:
+    return rows[rows[column].astype(str) == name]
+
+
+def _say_left_out(plan: _Plan, spec: Spec, panels: int) -> list[str]:
+    says = []
+    kind, columns = _kind(spec), panel_columns(spec)
+    if panels > len(plan.panels):
+        order = f", the first of each {columns[0]} before a second" if len(columns) > 1 else ""
+        says.append(f"Shown are the first {len(plan.panels)} of {panels} panels{order}.")
+    if plan.names_available > len(plan.names):
+        counts = f"the first {len(plan.names)} of {plan.names_available}"
+        says.append(f"Of each panel {counts} {kind.called} ({spec[kind.names]}) are shown.")
+    if plan.empty:
+        more = f" and {len(plan.empty) - 3} more" if len(plan.empty) > 3 else ""
+        says.append(f"Left out, as there is nothing to draw: {'; '.join(plan.empty[:3])}{more}.")
+    return says
+
+
+# The sheet: panels of one size with fixed margins in inches, and a legend below them
+
+Entry = tuple[str, Line2D]
+LINE = 0.175
+"""Height of a line of the legend in inches."""
+
+
+def _size(panels: int) -> tuple[float, float]:
+    """Width and height of a panel in inches: one alone may be larger."""
+    return {1: (4.6, 2.9), 2: (3.5, 2.6)}.get(panels, (2.6, 2.4))
+
+
+def _sheet(
+    plan: _Plan,
+    spec: Spec,
+    series: Sequence[Entry],
+    explained: Sequence[Entry],
+    *,
+    height: float | None = None,
+    left: float = 0.74,
+    gap: float = 0.55,
+) -> tuple[Figure, list[Axes]]:
+    """Lay out panels in a row and below them the legend: all in one line if it fits, else what explains marks apart."""
+    panels = len(plan.panels)
+    width, height = _size(panels)[0], height or _size(panels)[1]
+    total = left + panels * width + (panels - 1) * gap + 0.2
+    entries = [*series, *explained]
+    groups = [entries] if _width(entries) <= total else [list(group) for group in (series, explained) if group]
+    legends = [(group, _columns(group, total)) for group in groups]
+    heights = [0.05 + LINE * math.ceil(len(group) / columns) for group, columns in legends]
+    below = 0.56 + sum(heights)
+    sheet = below + height + 0.34
+    figure = Figure(figsize=(total, sheet))
+    axes = [
+        figure.add_axes(((left + i * (width + gap)) / total, below / sheet, width / total, height / sheet))
+        for i in range(panels)
+    ]
+    for panel, ax in zip(plan.panels, axes, strict=True):
+        ax.set_autoscale_on(False)
+        ax.set_title(panel.title, loc="left", y=1.0, pad=7, parse_math=False)
+        ax.set_xlabel(spec.get("xlabel", ""), parse_math=False)
+        # Places are given: to find them, matplotlib would measure every tick label, a third of the drawing time.
+        ax.xaxis.set_label_coords(0.5, -0.27 / height)
+        ax.yaxis.set_label_coords(-0.52 / width, 0.5)
+    axes[0].set_ylabel(spec.get("ylabel", ""), parse_math=False)
+    for place, (group, columns) in enumerate(legends):
+        _legend(figure, group, columns, (below - 0.54 - sum(heights[:place])) / sheet)
+    return figure, axes
+
+
+def _width(entries: Sequence[Entry]) -> float:
+    # 0.075 inch is the mean width of a 9 point letter of DejaVu Sans, 0.68 inch the handle and its spaces.
+    return sum(0.68 + 0.075 * len(label) for label, _ in entries)
+
+
+def _columns(entries: Sequence[Entry], width: float) -> int:
+    if _width(entries) <= width:
+        return len(entries)
+    return max(1, int(width / max(_width([one]) for one in entries)))
+
+
+def _legend(figure: Figure, entries: Sequence[Entry], columns: int, top: float) -> None:
+    legend = figure.legend(
+        [handle for _, handle in entries],
+        ["legend"] * len(entries),
+        loc="upper center",
+        bbox_to_anchor=(0.5, top),
+        ncols=columns,
+        handlelength=2.6,
+        columnspacing=1.8,
+        borderaxespad=0,
+        borderpad=0.2,
+        labelspacing=0.35,
+    )
+    # Labels come by hand: matplotlib would hide one with a leading underscore and read `$` as mathematics.
+    for text, (label, _) in zip(legend.get_texts(), entries, strict=True):
+        text.set_parse_math(False)
+        text.set_text(label)
+
+
+def _ticks(axes: Axes, name: str, at: Sequence[float], labels: Sequence[str]) -> None:
+    axis = axes.xaxis if name == "x" else axes.yaxis
+    axis.set_major_locator(FixedLocator(list(at)))
+    axis.set_major_formatter(FixedFormatter(list(labels)))
+    axis.set_minor_locator(NullLocator())
+
+
+RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+
+
+def _power(exponent: float) -> float:
+    """Ten to the power ``exponent``, or the nearest to it that a float can hold."""
+    return float(10.0 ** min(max(exponent, -323.0), 308.25))
+
+
+def _decades(values: Floats) -> tuple[int, int]:
+    """The powers of ten that hold all positive ``values`` between them, at least one decade apart."""
+    low, high = math.floor(np.log10(values.min()) + 1e-9), math.ceil(np.log10(values.max()) - 1e-9)
+    return (low, high) if high > low else (low - 1, high + 1)
+
+
+def _round_ticks(low: float, high: float, most: int = 5) -> list[float]:
+    """At most ``most`` round numbers (1, 2 or 5 times a power of ten apart) between ``low`` and ``high``."""
+    rough = (high - low) / most
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(step * power for step in (1.0, 2.0, 5.0, 10.0) if step * power >= rough * (1 - 1e-9))
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [k * step for k in range(first, last + 1)]
+
+
+def _numbers(ticks: Sequence[float], step: float) -> list[str]:
+    """Label ticks; where labels are too long for the margin, one stands as it is and the others tell how far off."""
+    labels = [_number(tick, step) for tick in ticks]
+    if max(map(len, labels)) <= 7:
+        return labels
+    base = min(range(len(ticks)), key=lambda place: len(labels[place]))
+    away = [("+" if k > base else "\N{MINUS SIGN}") + _number(abs(k - base) * step, step) for k in range(len(ticks))]
+    return [f"{ticks[base]:.6g}" if k == base else label for k, label in enumerate(away)]
+
+
+def _number(value: float, step: float) -> str:
+    """``value`` with the digits that tell it from its neighbour at a distance of ``step``."""
+    size = max(abs(value), abs(step))
+    digits = max(1, math.floor(math.log10(size)) - math.floor(math.log10(abs(step))) + 1)
+    text = f"{0.0 if abs(value) < abs(step) / 2 else value:.{digits}g}"
+    return text.replace("e-0", "e-").replace("e+0", "e").replace("-", "\N{MINUS SIGN}")
+
+
+# Lines, of kind `lines` (logarithmic) or `curves` (linear)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Points:
+    """What is predicted beside a series on log axes: y > 0, NaN is a gap."""
+
+    x: Floats
+    y: Floats
+    proved: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Series:
+    """One line of a panel, sorted by x. NaN in y is a gap; on a log axis y >= 0."""
+
+    name: str
+    x: Floats
+    y: Floats
+    thinned: bool
+    bound: _Points | None = None
+    marks: _Points | None = None
+
+
+BESIDE: Mapping[str, tuple[str, ...]] = {"bound": ("table", "x", "y", "proved"), "marks": ("table", "x", "y")}
+"""The keys that name a further table, each with the keys of its mapping."""
+
+
+def _beside_columns(spec: Spec, key: str) -> tuple[str, list[str]]:
+    where = spec[key]
+    if not isinstance(where, Mapping) or set(where) != set(BESIDE[key]):
+        raise ValueError(f"a figure's {key} is {where!r}; write a mapping of {', '.join(BESIDE[key])}")
+    return where["table"], [*panel_columns(spec), spec["series"], *(where[part] for part in BESIDE[key][1:])]
+
+
+def _line_columns(spec: Spec) -> list[str]:
+    return [spec["series"], spec["x"], spec["y"]]
+
+
+def _has_linear(rows: DataFrame, spec: Spec) -> Mask:
+    return np.isfinite(_floats(rows, spec["x"])) & np.isfinite(_floats(rows, spec["y"]))
+
+
+def _has_log(rows: DataFrame, spec: Spec) -> Mask:
+    return _has_linear(rows, spec) & (_floats(rows, spec["x"]) > 0) & (_floats(rows, spec["y"]) >= 0)
+
+
+def _lines(rows: DataFrame, frames: Frames, spec: Spec, names: Sequence[str], panel: Key) -> list[_Series]:
+    beside = {key: _beside(frames, spec, key, panel) for key in BESIDE if key in spec}
+    parts = {name: _named(rows, spec["series"], name) for name in names}
+    return [_series(part, spec, name, beside) for name, part in parts.items() if len(part)]
+
+
+def _beside(frames: Frames, spec: Spec, key: str, panel: Key) -> DataFrame:
+    """Rows of the table that ``key`` names that belong to a panel, each once."""
+    table, columns = _beside_columns(spec, key)
+    rows = frames[table][list(dict.fromkeys(columns))]
+    for column, value in zip(panel_columns(spec), panel, strict=True):
+        rows = rows[rows[column] == value]
+    return rows.drop_duplicates()
+
+
+def _series(rows: DataFrame, spec: Spec, name: str, beside: Mapping[str, DataFrame]) -> _Series:
+    x = _floats(rows, spec["x"])
+    y = np.where(_kind(spec).has(rows, spec), _floats(rows, spec["y"]), np.nan)
+    order = np.argsort(x, kind="stable")
+    order = order[np.isfinite(x[order])]
+    order = order[_thin(y[order])]
+    predicted = {key: _points(_named(part, spec["series"], name), spec[key]) for key, part in beside.items()}
+    return _Series(name=name, x=x[order], y=y[order], thinned=x.size > POINTS, **predicted)
+
+
+def _points(rows: DataFrame, where: Mapping[str, str]) -> _Points | None:
+    rows = rows.sort_values(where["x"], kind="stable")
+    y = _floats(rows, where["y"])
+    there = np.isfinite(y) & (y > 0)
+    proved = "proved" in where and bool((rows[where["proved"]] == "proved").all())
+    return _Points(x=_floats(rows, where["x"]), y=np.where(there, y, np.nan), proved=proved) if there.any() else None
+
+
+def _thin(y: Floats) -> NDArray[np.intp]:
+    """Choose at most POINTS values by index: of each stretch the least and the greatest, its peaks."""
+    if y.size <= POINTS:
+        return np.arange(y.size)
+    keep = []
+    for stretch in np.array_split(np.arange(y.size), POINTS // 2):
+        part = y[stretch]
+        gap = np.isnan(part)
+        keep += [stretch[np.argmin(np.where(gap, np.inf, part))], stretch[np.argmax(np.where(gap, -np.inf, part))]]
+    return np.unique(keep)
+
+
+def _look(place: int) -> dict[str, Any]:
+    return {"color": PALETTE[place % len(PALETTE)], "marker": MARKERS[place % len(MARKERS)]}
+
+
+# Kind `lines`
+
+OPTIMUM: Mapping[str, Any] = {"markersize": 9, "markerfacecolor": "white", "markeredgewidth": 1.6, "linestyle": "none"}
+BOUND: Mapping[bool, Mapping[str, Any]] = {
+    True: {"linewidth": 0.8, "linestyle": "-"},
+    False: {"linewidth": 0.8, "linestyle": (0, (1.5, 1.5))},
+}
+PROMISE: Mapping[bool, str] = {True: "a proved bound", False: "an estimate"}
+DOTS: Mapping[str, Any] = {"linestyle": "none", "markeredgecolor": "white", "markeredgewidth": 0.6}
+"""Between a few points of a V a straight line would tell a wrong law: they stay alone."""
+
+
+def _draw_lines(plan: _Plan, spec: Spec) -> Figure:
+    panels = [panel.content for panel in plan.panels]
+    looks = {name: _look(place) for place, name in enumerate(plan.names)}
+    series = list(itertools.chain(*panels))
+    few = all(one.x.size <= FEW for one in series)
+    style = {"markersize": 7, **DOTS} if few else {"markersize": 4.5, "linewidth": 1.4}
+    entries = [(_short(name, 32), Line2D([], [], **look, **style)) for name, look in looks.items()]
+    figure, axes = _sheet(plan, spec, entries, _explained(series))
+    held = [_held(panel, REACH[few]) for panel in panels]
+    for panel, ax, (_, y) in zip(panels, axes, held, strict=True):
+        _draw_log(ax, panel, looks, y)
+    low, high = _decades(np.concatenate([x for x, _ in held]))
+    for ax in axes:
+        _log_axis(ax, "x", low, high, zero=False)
+    return figure
+
+
+def _explained(series: Sequence[_Series]) -> list[Entry]:
+    entries = [
+        (f"predicted error ({PROMISE[proved]})", Line2D([], [], color=GREY, **BOUND[proved]))
+        for proved in _promises(series)
+    ]
+    if any(one.marks is not None for one in series):
+        entries.append(("predicted optimum", Line2D([], [], marker="o", markeredgecolor=GREY, **OPTIMUM)))
+    return entries
+
+
+def _promises(series: Iterable[_Series]) -> list[bool]:
+    """Whether what is predicted is proved: True, False or both, True first."""
+    return sorted({one.bound.proved for one in series if one.bound is not None}, reverse=True)
+
+
+def _held(panel: Sequence[_Series], reach: tuple[int, int]) -> tuple[Floats, Floats]:
+    """The x and the positive y that the axes must hold: the data, and what is predicted near them."""
+    there = [np.isfinite(one.y) for one in panel]
+    x = np.concatenate([one.x[seen] for one, seen in zip(panel, there, strict=True)])
+    y = np.concatenate([one.y[seen & (one.y > 0)] for one, seen in zip(panel, there, strict=True)])
+    beside = [points for one in panel for points in (one.bound, one.marks) if points is not None]
+    at, predicted = (np.concatenate([np.empty(0), *(getattr(p, name) for p in beside)]) for name in ("x", "y"))
+    near = np.isfinite(predicted) & _within(at, x, reach[0]) & _within(predicted, y, reach[1])
+    y = np.concatenate([y, predicted[near]])
+    return np.concatenate([x, at[near]]), y if y.size else np.ones(1)
+
+
+def _within(values: Floats, data: Floats, decades: int) -> Mask:
+    if not data.size:
+        return np.ones(values.shape, dtype=np.bool_)
+    with np.errstate(over="ignore"):
+        low, high = data.min() / 10.0**decades, data.max() * 10.0**decades
+    return np.asarray((values >= low) & (values <= high))
+
+
+def _draw_log(ax: Axes, panel: Sequence[_Series], looks: Mapping[str, Mapping[str, Any]], held: Floats) -> None:
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.grid(visible=True)
+    low, high = _decades(held)
+    zero = any((one.y == 0).any() for one in panel)
+    _log_axis(ax, "y", low, high, zero=zero)
+    if zero:
+        ax.axhline(_row(low, high, 0.03), color=GREY, linewidth=0.6, linestyle=(0, (1.5, 1.5)))
+    for place, (one, depth) in enumerate(zip(panel, np.linspace(0.06, 0.11, len(panel)), strict=True)):
+        look = looks[one.name]
+        _log_line(ax, one, look, place / len(panel))
+        hits = one.x[one.y == 0]
+        ax.plot(hits, np.full(hits.size, _row(low, high, depth)), linestyle="none", markersize=4, **look)
+        if one.bound is not None:
+            ax.plot(one.bound.x, one.bound.y, color=look["color"], zorder=2, **BOUND[one.bound.proved])
+        if one.marks is not None:
+            ax.plot(one.marks.x, one.marks.y, marker=look["marker"], mec=look["color"], zorder=4, **OPTIMUM)
+
+
+def _log_line(ax: Axes, one: _Series, look: Mapping[str, Any], place: float) -> None:
+    """Draw one series; ``place`` among the others, from 0 to 1, moves its markers and makes it peep out below them."""
+    y = np.where(one.y > 0, one.y, np.nan)
+    style = {"linewidth": 0.7 if one.thinned else 1.2, "markersize": 4, "markevery": _marked(y, place)}
+    few = {**DOTS, "markersize": 8 - 2 * place}
+    ax.plot(one.x, y, zorder=3, **look, **(few if one.x.size <= FEW else style))
+
+
+def _marked(y: Floats, stagger: float) -> list[int]:
+    """Choose the points with a marker: about seven along the line, and each without a neighbour to join."""
+    there = np.isfinite(y)
+    padded = np.concatenate([[False], there, [False]])
+    alone = there & ~padded[:-2] & ~padded[2:]
+    every = max(1, y.size // 7)
+    alone[int(stagger * every) :: every] = True
+    return [int(place) for place in np.flatnonzero(alone)]
+
+
+def _row(low: int, high: int, depth: float) -> float:
+    """The height that lies below the decade ``low`` by the part ``depth`` of the axis."""
+    return _power(low - depth * (high - low))
+
+
+def _log_axis(ax: Axes, name: str, low: int, high: int, *, zero: bool) -> None:
+    """Set limits at decades and a little further, lest a marker is cut; add a row for 0 where needed."""
+    # All multiples of a round step, seven of them at most.
+    step = next(step for step in (1, 2, 4, 5, 10, 20, 50, 100, 200) if (high - low) // step <= 6)
+    powers = [power for power in range(low, high + 1) if power % step == 0]
+    at, labels = [_power(power) for power in powers], [f"10{str(power).translate(RAISED)}" for power in powers]
+    if zero:
+        at, labels = [_row(low, high, 0.085), *at], ["0", *labels]
+    ends = (_row(low, high, 0.14 if zero else 0.03), _power(high + 0.03 * (high - low)))
+    (ax.set_xlim if name == "x" else ax.set_ylim)(*ends)
+    _ticks(ax, name, at, labels)
+
+
+def _caption_lines(plan: _Plan, spec: Spec) -> list[str]:
+    series = [one for panel in plan.panels for one in panel.content]
+    says = [f"{spec['ylabel']} against {spec['xlabel']} on logarithmic axes, for each {spec['series']}."]
+    styles = {True: "solid thin lines", False: "dotted thin lines"}
+    promised = [f"{styles[proved]}: the predicted error, {PROMISE[proved]}" for proved in _promises(series)]
+    if promised:
+        says.append(f"{'; '.join(promised)}.")
+    if any(one.marks is not None for one in series):
+        says.append("Large hollow markers: the predicted optimum, where the axes reach it.")
+    hits = sum(int((one.y == 0).sum()) for one in series)
+    if hits:
+        points, lie = ("One point", "lies") if hits == 1 else (f"{hits} points", "lie")
+        says.append(f"{points} of exactly 0, which a logarithmic axis cannot hold, {lie} on the row marked 0.")
+    return says + [THINNED] * any(one.thinned for one in series)
+
+
+# Kind `curves`
+
+BASE: Mapping[str, Any] = {"marker": "o", "markersize": 7, "color": "black", "linestyle": "none", "mec": "white"}
+
+
+def _draw_curves(plan: _Plan, spec: Spec) -> Figure:
+    looks = _curve_looks(plan.names)
+    entries = [(_short(name, 32), Line2D([], [], **look)) for name, look in looks.items()]
+    based = CURVE in looks and POINT in panel_columns(spec)
+    explained = [(f"the point {POINT}", Line2D([], [], **BASE))] if based else []
+    figure, axes = _sheet(plan, spec, entries, explained)
+    for panel, ax in zip(plan.panels, axes, strict=True):
+        _draw_linear(ax, panel.content, looks, panel.key[panel_columns(spec).index(POINT)] if based else None)
+    return figure
+
+
+def _curve_looks(names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The curve is black and wide, the others are ever narrower: those that coincide stay visible."""
+    others = [name for name in names if name != CURVE]
+    looks = {
+        name: {
+            "color": PALETTE[place % (len(PALETTE) - 1)],
+            "linewidth": max(1.3, 2.0 - 0.25 * place),
+            "linestyle": DASHES[place % len(DASHES)],
+            "zorder": 4 + 0.1 * place,
+        }
+        for place, name in enumerate(others)
+    }
+    return {name: looks.get(name, {"color": "black", "linewidth": 2.6, "zorder": 3}) for name in names}
+
+
+def _draw_linear(ax: Axes, panel: Sequence[_Series], looks: Mapping[str, Mapping[str, Any]], at: Any) -> None:
+    for one in panel:
+        ax.plot(one.x, one.y, **looks[one.name])
+    curves = [one for one in panel if one.name == CURVE and np.isfinite(one.y).any()]
+    x, y = (np.concatenate([getattr(one, name) for one in curves or panel]) for name in ("x", "y"))
+    if curves and at is not None:
+        ax.plot([at], [np.interp(at, x, y)], zorder=6, **BASE)
+    ax.grid(visible=True)
+    _linear_axis(ax, "x", x, 0.0)
+    _linear_axis(ax, "y", y[np.isfinite(y)], 0.08)
+
+
+def _linear_axis(ax: Axes, name: str, values: Floats, pad: float) -> None:
+    low, high = float(values.min()), float(values.max())
+    space = pad * (high - low) if high > low else max(abs(high), 1.0) / 2
+    low, high = low - space, high + space
+    ticks = _round_ticks(low, high)
+    step = ticks[1] - ticks[0] if len(ticks) > 1 else high - low
+    _ticks(ax, name, ticks, _numbers(ticks, step))
+    (ax.set_xlim if name == "x" else ax.set_ylim)(low, high)
+
+
+def _caption_curves(plan: _Plan, spec: Spec) -> list[str]:
+    others = [name for name in plan.names if name != CURVE]
+    curve = [f"the curve {CURVE} (black)"] if CURVE in plan.names else []
+    shown = " and ".join([*curve, *([", ".join(others)] if others else [])])
+    says = [f"{shown}: {spec['ylabel']} against {spec['xlabel']}."]
+    if len(others) > 1:
+        says.append("Lines that coincide lie on one another, the narrower on top.")
+    return says + [THINNED] * any(one.thinned for panel in plan.panels for one in panel.content)
+
+
+# Kind `observed`
+
+THEORY: Mapping[str, Any] = {"marker": "|", "markersize": 11, "markeredgewidth": 2.2, "linestyle": "none"}
+SEEN: Mapping[str, Any] = {"markersize": 6, "linestyle": "none"}
+
+Rows = Mapping[str, Sequence[tuple[float, float]]]
+"""A panel of observed beside theory: for each label its pairs."""
+
+
+def _dot_columns(spec: Spec) -> list[str]:
+    for pair in spec["pairs"]:
+        if isinstance(pair, str) or len(pair) != 3:
+            raise ValueError(f"a figure's pairs hold {pair!r}; write [observed column, theory column, name]")
+    return [spec["label"], *(column for pair in spec["pairs"] for column in pair[:2])]
+
+
+def _has_observed(rows: DataFrame, spec: Spec) -> Mask:
+    seen = [np.isfinite(_floats(rows, pair[0])) for pair in spec["pairs"]]
+    return np.asarray(np.logical_or.reduce(seen), dtype=np.bool_)
+
+
+def _dots(rows: DataFrame, frames: Frames, spec: Spec, names: Sequence[str], panel: Key) -> Rows:
+    del frames, names, panel  # all is in the rows
+    columns = [(_floats(rows, observed), _floats(rows, theory)) for observed, theory, _ in spec["pairs"]]
+    labels = map(str, rows[spec["label"]].to_numpy())
+    return {name: [(float(a[i]), float(b[i])) for a, b in columns] for i, name in enumerate(labels)}
+
+
+def _draw_observed(plan: _Plan, spec: Spec) -> Figure:
+    names = [_short(name, 24) for name in plan.names]
+    left = 0.3 + 0.075 * max(len(name) for name in names)
+    height = max(1.1, 0.15 + len(names) * 0.17 * (1 + len(spec["pairs"])))
+    handles = [Line2D([], [], **_look(place), **SEEN) for place in range(len(spec["pairs"]))]
+    series = [(f"{pair[2]}, observed", handle) for pair, handle in zip(spec["pairs"], handles, strict=True)]
+    theory = [("theory", Line2D([], [], color=GREY, **THEORY))]
+    figure, axes = _sheet(plan, spec, series, theory, height=height, left=left, gap=0.3)
+    limits = _dot_limits([panel.content for panel in plan.panels])
+    for place, (panel, ax) in enumerate(zip(plan.panels, axes, strict=True)):
+        _draw_dots(ax, panel.content, plan.names, limits)
+        _ticks(ax, "y", range(len(names)), [""] * len(names) if place else names)
+    return figure
+
+
+def _dot_limits(dots: Sequence[Rows]) -> tuple[float, float]:
+    """Give all panels one scale; observed values that leave theory's range by over 3 sit at the edge."""
+    pairs = np.array([pair for rows in dots for row in rows.values() for pair in row])
+    theory = pairs[np.isfinite(pairs[:, 1]), 1]
+    low, high = (min(0.0, theory.min()), max(1.0, theory.max())) if theory.size else (0.0, 1.0)
+    seen = np.clip(pairs[np.isfinite(pairs)], low - 3, high + 3)
+    return min(low, *seen) - 0.3, max(high, *seen) + 0.3
+
+
+def _draw_dots(ax: Axes, rows: Rows, names: Sequence[str], limits: tuple[float, float]) -> None:
+    low, high = limits
+    ax.set_xlim(low, high + 0.3 * (high - low))  # the right quarter of a panel is the column of numbers
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    for row in range(1, len(names)):
+        ax.axhline(row - 0.5, color=LIGHT, linewidth=0.6)
+    ticks = _round_ticks(low, high, 6)
+    _ticks(ax, "x", ticks, [_number(tick, ticks[1] - ticks[0]) for tick in ticks])
+    ax.grid(visible=True, axis="x")
+    ax.tick_params(axis="y", length=0)
+    for row, name in enumerate(names):
+        pairs = rows.get(name, ())
+        for place, pair in enumerate(pairs):
+            height = row + (place - (len(pairs) - 1) / 2) * 0.4
+            _draw_pair(ax, height, pair, look=_look(place), limits=limits)
+
+
+def _draw_pair(
+    ax: Axes, height: float, pair: tuple[float, float], *, look: Mapping[str, Any], limits: tuple[float, float]
+) -> None:
+    seen, theory = pair
+    low, high = limits
+    at = min(max(seen, low), high)
+    color = look["color"]
+    ax.plot([theory], [height], color=color, **THEORY)
+    ax.plot([theory, at], [height, height], color=color, linewidth=1.4)
+    ax.plot([at], [height], zorder=4, **look, **SEEN)
+    text = f"{seen:.2f}".replace("-", "\N{MINUS SIGN}") if math.isfinite(seen) else "no fit"
+    ax.text(high + 0.27 * (high - low), height, text, ha="right", va="center", fontsize=8, color=color)
+
+
+def _caption_observed(plan: _Plan, spec: Spec) -> list[str]:
+    pairs = " and ".join(name for _, _, name in spec["pairs"])
+    says = [f"{pairs}: what was observed (points, their numbers at the right) beside theory (upright strokes)."]
+    values = [seen for panel in plan.panels for row in panel.content.values() for seen, _ in row]
+    missing = sum(not math.isfinite(value) for value in values)
+    if missing:
+        says.append(f"No fit: {missing} of {len(values)} values could not be observed, for want of points to fit.")
+    return says
+
+
+# The kinds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A kind of figure: its keys, the columns and rows that it draws, its drawing and its caption.
+
+    ``names`` is the key of the column whose values are told apart in a panel, of which ``most`` are shown, those
+    without a value too if ``gaps``.
+    """
+
+    required: tuple[str, ...]
+    optional: tuple[str, ...]
+    columns: Callable[[Spec], list[str]]
+    has: Callable[[DataFrame, Spec], Mask]
+    content: Callable[[DataFrame, Frames, Spec, Sequence[str], Key], Any]
+    draw: Callable[[_Plan, Spec], Figure]
+    caption: Callable[[_Plan, Spec], list[str]]
+    names: str = "series"
+    called: str = "lines"
+    most: int = SERIES
+    gaps: bool = False
+
+
+KINDS: Mapping[str, Kind] = {
+    "lines": Kind(
+        required=("kind", "table", "x", "y", "series"),
+        optional=("panel", "panels", "xlabel", "ylabel", *BESIDE),
+        columns=_line_columns,
+        has=_has_log,
+        content=_lines,
+        draw=_draw_lines,
+        caption=_caption_lines,
+    ),
+    "curves": Kind(
+        required=("kind", "table", "x", "y", "series"),
+        optional=("panel", "panels", "xlabel", "ylabel"),
+        columns=_line_columns,
+        has=_has_linear,
+        content=_lines,
+        draw=_draw_curves,
+        caption=_caption_curves,
+    ),
+    "observed": Kind(
+        required=("kind", "table", "label", "pairs"),
+        optional=("panel", "panels", "xlabel"),
+        names="label",
+        called="rows",
+        most=ROWS,
+        gaps=True,
+        columns=_dot_columns,
+        has=_has_observed,
+        content=_dots,
+        draw=_draw_observed,
+        caption=_caption_observed,
+    ),
+}
+"""Every kind of figure by its name; each has one panel per distinct values of the columns ``panel``.
+
+`lines`: on logarithmic axes one line per value of column ``series``. ``bound`` is a mapping of table, x, y and
+proved: a thin line per series from that table, a bound where the text column ``proved`` says so; ``marks`` is a
+mapping of table, x and y: large hollow markers.
+
+`curves`: the same on linear axes; the series CURVE is drawn strong, and on it the point in panel column POINT.
+
+`observed`: one row per value of column ``label``; ``pairs`` is a list of [observed column, theory column, name].
+"""

@@ -1,0 +1,384 @@
+"""Plain dicts become a study's Config, or one line says what is wrong and what to write instead.
+
+A study's Config is a frozen dataclass. Each of its fields is fed by the configuration key of the same name;
+``FIELD_KEYS`` lists the fields that several keys feed together, ``CONVERTERS`` says how the fields that mean
+mathematics are read, and ``BY_TYPE`` reads all others by their annotation. A key that feeds none is refused.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import math
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import MISSING, Field, fields
+from operator import attrgetter
+from pathlib import Path
+from types import ModuleType
+from typing import Any, get_type_hints
+
+import derivkit as dk
+
+FIELD_KEYS = {"function": ("function", "expression", "python", "x")}
+FUNCTION_KEYS = ("expression", "black_box", "python", "points", "domain", "reason", "source")
+METHOD_KEYS = ("formula",)
+DERIVATIVES = (1, 2, 3, 4)
+EXAMPLES = {"delta": "1e-4", "x": "pi/2"}
+TYPED = "typed by hand"
+
+
+class ConfigurationError(ValueError):
+    """A configuration that cannot be run: one line with the place, the value, the rule and the way out."""
+
+
+def build(study: ModuleType, plain: Mapping[str, object]) -> Any:
+    """Return the study's Config made from a resolved configuration.
+
+    Parameters
+    ----------
+    study
+        A module of ``experiments.runners``.
+    plain
+        The job's configuration as plain dicts, lists and scalars, without the pipeline's own keys.
+
+    Raises
+    ------
+    ConfigurationError
+        With one line, when a key is unknown or missing or a value breaks its rule.
+    """
+    known = fields(study.Config)
+    allowed = [key for field in known for key in keys_of(field.name)]
+    for key in plain:
+        if key not in allowed:
+            raise ConfigurationError(f"this study has no key {key!r}; {nearest(key, allowed)}")
+    hints = get_type_hints(study.Config)
+    values = {field.name: _convert(field, hints[field.name], plain) for field in known if _given(field, plain)}
+    try:
+        return study.Config(**values)
+    except ValueError as error:
+        raise ConfigurationError(line_of(error)) from error
+
+
+def keys_of(field: str) -> tuple[str, ...]:
+    """Return the configuration keys that feed a field."""
+    return FIELD_KEYS.get(field, (field,))
+
+
+def nearest(word: str, names: Iterable[str]) -> str:
+    """Return a clause that names the entries of ``names`` nearest to ``word``, or some if none is near."""
+    choices = sorted(set(names))
+    lowered = {name.lower(): name for name in choices}
+    close = [lowered[name] for name in difflib.get_close_matches(word.lower(), lowered, n=3, cutoff=0.6)]
+    if close:
+        return f"did you mean {' or '.join(close)}?"
+    return f"there are {', '.join(choices[:12])}{', ...' if len(choices) > 12 else ''}" if choices else "there are none"
+
+
+def line_of(error: BaseException) -> str:
+    """Return the message of an error as one line."""
+    line = getattr(error, "line", None)
+    return " ".join(str(line if isinstance(line, str) else error).split())
+
+
+def show(value: object, width: int = 60) -> str:
+    """Return a value for a message: on one line and shortened in the middle."""
+    text = "null" if value is None else " ".join(str(value).split())
+    return text if len(text) <= width else f"{text[: width // 2]}...{text[-width // 4 :]}"
+
+
+def _given(field: Field[Any], plain: Mapping[str, object]) -> bool:
+    given = any(key in plain for key in keys_of(field.name))
+    if not given and field.default is MISSING and field.default_factory is MISSING:
+        raise ConfigurationError(f"this study needs the key {field.name!r}")
+    return given
+
+
+def _convert(field: Field[Any], hint: object, plain: Mapping[str, object]) -> object:
+    if field.name in CONVERTERS:
+        return CONVERTERS[field.name](plain)
+    return BY_TYPE[hint](field.name, plain[field.name])
+
+
+# Numbers
+
+
+def number(where: str, value: object) -> float:
+    """Return a finite float from a number or from the text of a constant such as ``pi/2``."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise ConfigurationError(f"{where}={show(value)}: not a number; {_write(where)}")
+    result = _constant(where, value) if isinstance(value, str) else _float(value)
+    if not math.isfinite(result):
+        raise ConfigurationError(f"{where}={show(value)}: not a finite number; {_write(where)}")
+    return result
+
+
+def numbers(where: str, value: object) -> tuple[float, ...]:
+    """Return one or more finite floats from a number, a constant or a flat list of them."""
+    entries = value if isinstance(value, (list, tuple)) else [value]
+    if not entries:
+        raise ConfigurationError(f"{where}=[]: the list is empty; {_write(where)}")
+    for entry in entries:
+        if isinstance(entry, (list, tuple)):
+            raise ConfigurationError(f"{where}={show(value)}: a list within a list; write one list, {where}=[0.1,0.2]")
+    return tuple(number(where, entry) for entry in entries)
+
+
+def _write(where: str) -> str:
+    return f"write a number or a constant, such as {where}={EXAMPLES.get(where, '1/3')}"
+
+
+def _float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def _constant(where: str, text: str) -> float:
+    if not text.strip():
+        raise ConfigurationError(f"{where}= has no value; {_write(where)}")
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        return float(dk.constant(text))
+    except ValueError as error:
+        raise ConfigurationError(f"{where}={show(text)}: {line_of(error)}; {_write(where)}") from error
+
+
+def _deltas(plain: Mapping[str, object]) -> tuple[float, ...]:
+    values = numbers("delta", plain["delta"])
+    for value in values:
+        if value <= 0:
+            raise ConfigurationError(f"delta={value:g}: a step is greater than 0; write one such as delta=1e-4")
+    return values
+
+
+def _derivative(plain: Mapping[str, object]) -> int:
+    value = plain.get("derivative", 1)
+    if isinstance(value, bool) or value not in DERIVATIVES or not isinstance(value, int):
+        raise ConfigurationError(f"derivative={show(value)}: the order is 1, 2, 3 or 4; write derivative=2")
+    return value
+
+
+# Methods
+
+
+def _methods(plain: Mapping[str, object]) -> tuple[str, ...]:
+    derivative = _derivative(plain)
+    entries = _entries("method", plain.get("method"), "method=[forward_1,central_2]")
+    return tuple(_formula(name, spec, derivative) for name, spec in entries)
+
+
+def _formula(name: str, spec: Mapping[str, object], derivative: int) -> str:
+    _refuse_keys(f"method {name!r}", spec, METHOD_KEYS)
+    formula = spec.get("formula")
+    if not isinstance(formula, str):
+        raise ConfigurationError(f"method {name!r}: its description needs formula: NAME, such as formula: central_2")
+    try:
+        dk.formula(formula, derivative=derivative)
+    except ValueError as error:
+        raise ConfigurationError(f"method {name!r}: {line_of(error)}") from error
+    return formula
+
+
+# Functions
+
+
+def _problems(plain: Mapping[str, object]) -> tuple[dk.Problem, ...]:
+    x = None if plain.get("x") is None else numbers("x", plain["x"])
+    typed = _typed(plain)
+    if typed:
+        return tuple(_problem(function, x or (1.0,), TYPED, TYPED) for function in typed)
+    entries = _entries("function", plain.get("function"), "function=sin or 'expression=sin(x)'")
+    return tuple(_described(name, spec, x) for name, spec in entries)
+
+
+def _typed(plain: Mapping[str, object]) -> list[dk.Function]:
+    """Return the functions given by the keys ``python`` and ``expression``; none when both are null."""
+    expressions = _texts("expression", plain.get("expression"), "'expression=sin(x)'")
+    callables = _texts("python", plain.get("python"), "python=mymodule:f")
+    if not callables:
+        return [_expression(text) for text in expressions]
+    if expressions and len(expressions) != len(callables):
+        raise ConfigurationError(
+            f"python names {len(callables)} and expression {len(expressions)} functions;"
+            " give each callable its expression"
+        )
+    exact: Sequence[str | None] = expressions or [None] * len(callables)
+    return [_callable(f"python={show(name)}", name, text) for name, text in zip(callables, exact, strict=True)]
+
+
+def _texts(where: str, value: object, example: str) -> list[str]:
+    if value is None:
+        return []
+    entries = value if isinstance(value, (list, tuple)) else [value]
+    # A bare number is a constant function: Hydra reads expression=[3] as a number.
+    texts = [str(entry) for entry in entries if isinstance(entry, (str, int, float)) and not isinstance(entry, bool)]
+    if len(texts) != len(entries) or not entries or not all(text.strip() for text in texts):
+        raise ConfigurationError(f"{where}={show(value)}: not a text or a list of texts; write {example}")
+    return texts
+
+
+def _expression(text: str) -> dk.Function:
+    try:
+        return dk.Function.from_expression(text)
+    except ValueError as error:
+        hint = "; write a list as \"expression=['sin(x)','cos(x)']\"" if _top_level_comma(text) else ""
+        raise ConfigurationError(f"expression={show(text)}: {line_of(error)}{hint}") from error
+
+
+def _top_level_comma(text: str) -> bool:
+    depth = 0
+    for character in text:
+        depth += (character in "([") - (character in ")]")
+        if character == "," and depth == 0:
+            return True
+    return False
+
+
+def _callable(where: str, name: str, expression: str | None, domain: tuple[float, float] | None = None) -> dk.Function:
+    function = load(name)
+    try:
+        return dk.Function.from_callable(function, name=name, expression=expression, domain=domain)
+    except ValueError as error:
+        raise ConfigurationError(f"{where}: {line_of(error)}") from error
+
+
+def load(name: str) -> Callable[..., object]:
+    """Return the callable that ``module:attribute`` names; the current directory is looked in first."""
+    module_name, colon, attribute = name.partition(":")
+    if not (module_name and colon and attribute):
+        raise ConfigurationError(f"python={show(name)}: not module:attribute; write python=mymodule:f")
+    module = _import(name, module_name)
+    try:
+        found = attrgetter(attribute)(module)
+    except AttributeError:
+        public = [entry for entry, value in vars(module).items() if callable(value) and not entry.startswith("_")]
+        raise ConfigurationError(
+            f"python={show(name)}: module {module_name!r} has no {attribute!r}; {nearest(attribute, public)}"
+        ) from None
+    if not callable(found):
+        raise ConfigurationError(f"python={show(name)}: {attribute!r} is no function but a {type(found).__name__}")
+    return found  # type: ignore[no-any-return]  # attrgetter is untyped; callable() was asked just above
+
+
+def _import(name: str, module_name: str) -> ModuleType:
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    try:
+        return importlib.import_module(module_name)
+    except (Exception, SystemExit) as error:  # somebody's module may fail in any way while it is imported
+        raise ConfigurationError(
+            f"python={show(name)}: importing {module_name!r} failed: {type(error).__name__}:"
+            f" {line_of(error)}; it is looked for in {here} and among the installed packages"
+        ) from error
+    finally:
+        sys.path.remove(here)
+
+
+def _described(name: str, spec: Mapping[str, object], x: tuple[float, ...] | None) -> dk.Problem:
+    """Return the problem that an entry of ``conf/function`` describes, at x where that is given."""
+    _refuse_keys(f"function {name!r}", spec, FUNCTION_KEYS)
+    points = x or numbers(f"function {name!r}: points", spec.get("points", []))
+    try:
+        function = _function(name, spec, _domain(name, spec.get("domain")))
+    except ConfigurationError:
+        raise
+    except ValueError as error:
+        raise ConfigurationError(f"function {name!r}: {line_of(error)}") from error
+    return _problem(function, points, str(spec.get("reason", "")), str(spec.get("source", "")))
+
+
+def _function(name: str, spec: Mapping[str, object], domain: tuple[float, float] | None) -> dk.Function:
+    expression = None if spec.get("expression") is None else str(spec["expression"])
+    if spec.get("python") is not None:
+        return _callable(f"function {name!r}", str(spec["python"]), expression, domain)
+    if spec.get("black_box") is not None:
+        return dk.Function.from_black_box(str(spec["black_box"]), expression=expression, domain=domain)
+    if expression is None:
+        raise ConfigurationError(f"function {name!r}: its description needs expression, black_box or python")
+    return dk.Function.from_expression(expression, name=name, domain=domain)
+
+
+def _domain(name: str, value: object) -> tuple[float, float] | None:
+    if value is None:
+        return None
+    where = f"function {name!r}: domain"
+    if not isinstance(value, (list, tuple)) or len(value) != 2:
+        raise ConfigurationError(f"{where} is {show(value)}; write two numbers, domain: [0, 1]")
+    low, high = (_end(where, end) for end in value)
+    if not low < high:
+        raise ConfigurationError(f"{where} is {show(value)}; write the smaller end first")
+    return low, high
+
+
+def _end(where: str, value: object) -> float:
+    endless = isinstance(value, (float, str)) and str(value) in ("inf", "-inf")
+    return float(str(value)) if endless else number(where, value)
+
+
+def _problem(function: dk.Function, points: tuple[float, ...], reason: str, source: str) -> dk.Problem:
+    try:
+        return dk.Problem(function, points, reason, source)
+    except ValueError as error:
+        raise ConfigurationError(line_of(error)) from error
+
+
+# Descriptions
+
+
+def _entries(where: str, value: object, example: str) -> list[tuple[str, Mapping[str, object]]]:
+    if not isinstance(value, Mapping) or not value:
+        raise ConfigurationError(f"no {where} is selected; write {example}")
+    for name, spec in value.items():
+        if not isinstance(spec, Mapping):
+            raise ConfigurationError(f"{where} {name!r} is {show(spec)}; its file holds {name}: {{...}}")
+    return list(value.items())
+
+
+def _refuse_keys(where: str, spec: Mapping[str, object], allowed: Sequence[str]) -> None:
+    for key in spec:
+        if key not in allowed:
+            raise ConfigurationError(f"{where}: unknown key {key!r}; {nearest(key, allowed)}")
+
+
+def _integer(where: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ConfigurationError(f"{where}={show(value)}: not a whole number; write one such as {where}=10")
+    return value
+
+
+def _flag(where: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{where}={show(value)}: neither true nor false")
+    return value
+
+
+def _text(where: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise ConfigurationError(f"{where}={show(value)}: not a text; write one such as {where}=name")
+    return value
+
+
+def _integers(where: str, value: object) -> tuple[int, ...]:
+    return tuple(_integer(where, entry) for entry in (value if isinstance(value, list) else [value]))
+
+
+CONVERTERS: dict[str, Callable[[Mapping[str, object]], object]] = {
+    "function": _problems,
+    "method": _methods,
+    "delta": _deltas,
+    "derivative": _derivative,
+}
+BY_TYPE: dict[object, Callable[[str, object], object]] = {
+    int: _integer,
+    float: number,
+    bool: _flag,
+    str: _text,
+    tuple[float, ...]: numbers,
+    tuple[int, ...]: _integers,
+    tuple[str, ...]: lambda where, value: tuple(_texts(where, value, f"{where}=name")),
+}

@@ -1,0 +1,701 @@
+"""Columns, Parquet files and frames: the only room that knows pandas and pyarrow.
+
+A runner yields chunks of columns; `Writer` streams them to one Parquet file per table, `gather` joins the
+files of the jobs, and the readers give back what figures, reports and `conclude` need. Rows are copied into
+blocks of `GROUP` rows, and only whole blocks are hashed and stored. So memory stays flat however many rows
+there are, and neither the file nor its hash depends on how the rows were cut into chunks.
+
+The content hash of a table is the SHA-256 of its column names, types and values. Each column has a digest of
+its own, over the little-endian bytes of its values in row order; text enters as int32 codes numbered by first
+appearance, and the labels follow. A missing number is the one canonical NaN. Times, paths, compression and
+the version of pyarrow never enter.
+"""
+
+from __future__ import annotations
+
+import csv
+import errno
+import hashlib
+import json
+import math
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeGuard
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    import pandas as pd
+
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+Columns: TypeAlias = Mapping[str, object]
+Shape: TypeAlias = Mapping[str, tuple[type, str]]
+Coded: TypeAlias = tuple[Array, Sequence[str]]
+
+GROUP = 1 << 17
+"""Rows of a block, which is a row group of the file: about 14 MB for the sixteen columns of a sweep."""
+
+CSV_ROWS = 100_000
+"""The most rows a table may have to be written as text as well."""
+
+# By default pyarrow holds a whole file in memory while it is read in batches: 750 MB instead of 40 MB for
+# ten million rows, and three times slower.
+READING: dict[str, Any] = {"pre_buffer": False, "page_checksum_verification": True}
+
+HASH_KEY = b"content_sha256"
+MEANING_KEY = b"meaning"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """How values of one Python type are kept: in memory, in the file and in the hash."""
+
+    name: str
+    dtype: str
+    accepts: str
+    """Kinds of NumPy arrays that are taken as they are; text has its own way in."""
+    arrow: pa.DataType
+    encoding: str | None
+    """Parquet encoding; None means a dictionary."""
+    nullable: bool = False
+
+
+# Noise does not compress, but the sign and exponent of its floats do once the bytes are split into streams:
+# measured on a delta sweep this is as fast as plain pages and a sixth smaller, for repeated floats too.
+KINDS: dict[type, Kind] = {
+    str: Kind(name="text", dtype="<i4", accepts="",
+              arrow=pa.dictionary(pa.int32(), pa.string()), encoding=None),
+    float: Kind(name="float", dtype="<f8", accepts="fiu", arrow=pa.float64(),
+                encoding="BYTE_STREAM_SPLIT", nullable=True),
+    int: Kind(name="int", dtype="<i8", accepts="iu", arrow=pa.int64(), encoding="DELTA_BINARY_PACKED"),
+    bool: Kind(name="bool", dtype="?", accepts="b", arrow=pa.bool_(), encoding="PLAIN"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TableRecord:
+    """What run.json says of one table."""
+
+    rows: int
+    hash: str
+
+
+class CodeBook:
+    """The labels of one text column, numbered by first appearance in row order."""
+
+    def __init__(self) -> None:
+        self.labels: list[str] = []
+        self._codes: dict[str, int] = {}
+
+    def code(self, label: str) -> int:
+        """Return the number of a label, giving it the next one when it is new."""
+        found = self._codes.setdefault(label, len(self._codes))
+        if found == len(self.labels):
+            self.labels.append(label)
+        return found
+
+    def translate(self, codes: Array, labels: Sequence[str]) -> Array:
+        """Return codes into `labels` as codes into this book, shape ``(n,)``, int32."""
+        book = np.array([self._codes.get(label, -1) for label in labels], dtype="<i4")
+        translated = book[codes]
+        fresh = codes[translated < 0]
+        if fresh.size:
+            used, first = np.unique(fresh, return_index=True)
+            for old in used[np.argsort(first)].tolist():
+                book[old] = self.code(labels[old])
+            translated = book[codes]
+        return translated
+
+    def encode(self, value: object) -> Array:
+        """Return the codes of a checked text value, shape ``()`` or ``(n,)``, int32."""
+        if isinstance(value, str):
+            return np.array(self.code(value), dtype="<i4")
+        if _is_coded(value):
+            return self.translate(*value)
+        return np.array([self.code(label) for label in value], dtype="<i4")  # type: ignore[attr-defined]  # a list
+
+
+class ContentHash:
+    """The content hash of a table, fed block by block."""
+
+    def __init__(self, columns: Mapping[str, type]) -> None:
+        self._columns = dict(columns)
+        self._digests = {name: hashlib.sha256() for name in columns}
+        self._rows = 0
+
+    def update(self, values: Mapping[str, Array]) -> None:
+        """Add rows: for each column an array of shape ``(n,)``; text as codes of its `CodeBook`."""
+        for name, digest in self._digests.items():
+            digest.update(_canonical(values[name], KINDS[self._columns[name]]).data)
+        self._rows += len(next(iter(values.values()), ()))
+
+    def hexdigest(self, labels: Mapping[str, Sequence[str]]) -> str:
+        """Return the hash of all rows so far; `labels` holds the labels of each text column."""
+        columns = [
+            [name, KINDS[kind].name, self._digests[name].hexdigest(), list(labels.get(name, ()))]
+            for name, kind in self._columns.items()
+        ]
+        content = json.dumps({"rows": self._rows, "columns": columns}, separators=(",", ":"))
+        return hashlib.sha256(content.encode("ascii")).hexdigest()
+
+
+def _canonical(values: Array, kind: Kind) -> Array:
+    """Return contiguous little-endian values with every NaN the same NaN."""
+    values = np.ascontiguousarray(values, dtype=kind.dtype)
+    missing = np.isnan(values) if kind.nullable else np.False_
+    return np.where(missing, np.nan, values) if np.any(missing) else values
+
+
+class _Stream:
+    """One table on its way into one Parquet file.
+
+    Two blocks take turns: while one is being filled, two threads hash and store the other (both release the
+    interpreter's lock), so that a runner computes while its last rows are written.
+    """
+
+    def __init__(self, path: Path, columns: Shape) -> None:
+        self.path = path
+        self.rows = 0
+        self._part = path.with_name(path.name + ".part")
+        self._kinds = {name: KINDS[kind] for name, (kind, _) in columns.items()}
+        self._books = {name: CodeBook() for name, (kind, _) in columns.items() if kind is str}
+        self._hash = ContentHash({name: kind for name, (kind, _) in columns.items()})
+        self._schema = _schema(columns)
+        self._block, self._spare = self._new_block(), self._new_block()
+        self._filled = 0
+        self._running: list[Future[None]] = []
+        self._pool = ThreadPoolExecutor(2)
+        self._writer = _parquet_writer(self._part, self._schema)
+
+    def _new_block(self) -> dict[str, Array]:
+        # Pages that are never touched cost nothing: a table of ten rows does not pay for a block.
+        return {name: np.empty(GROUP, dtype=kind.dtype) for name, kind in self._kinds.items()}
+
+    def write(self, columns: Columns) -> None:
+        """Append a chunk. It is checked whole before the first row of it is taken."""
+        table = self.path.stem
+        rows = _rows(table, columns, self._kinds)
+        checked = {name: _checked(f"{table}.{name}", columns[name], kind) for name, kind in self._kinds.items()}
+        if rows:  # the constants of no rows are no labels of this table
+            self._append(checked, rows)
+
+    def _append(self, checked: Columns, rows: int) -> None:
+        values = {
+            name: self._books[name].encode(value) if name in self._books else np.asarray(value)
+            for name, value in checked.items()
+        }
+        start = 0
+        while start < rows:
+            count = min(rows - start, GROUP - self._filled)
+            here, there = slice(self._filled, self._filled + count), slice(start, start + count)
+            for name, value in values.items():
+                self._block[name][here] = value[there] if value.ndim else value
+            start += count
+            self._filled += count
+            if self._filled == GROUP:
+                self._flush()
+        self.rows += rows
+
+    def _flush(self) -> None:
+        self._settle()
+        block = {name: values[: self._filled] for name, values in self._block.items()}
+        self._running = [self._pool.submit(self._hash.update, block), self._pool.submit(self._store, block)]
+        self._block, self._spare, self._filled = self._spare, self._block, 0
+
+    def _settle(self) -> None:
+        for job in self._running:
+            job.result()
+        self._running = []
+
+    def _store(self, block: Mapping[str, Array]) -> None:
+        arrays = [
+            _text_array(values, self._books[name].labels) if name in self._books
+            else pa.array(values, mask=np.isnan(values) if self._kinds[name].nullable else None)
+            for name, values in block.items()
+        ]  # fmt: skip
+        self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema), row_group_size=GROUP)
+
+    def finish(self) -> TableRecord:
+        """Store what is left and close the file, which still has its provisional name."""
+        if self._filled or not self.rows:  # some versions of pyarrow cannot read a file without a row group
+            self._flush()
+        self._settle()
+        self._pool.shutdown()
+        labels = {name: book.labels for name, book in self._books.items()}
+        record = TableRecord(self.rows, self._hash.hexdigest(labels))
+        self._writer.add_key_value_metadata({HASH_KEY: record.hash})
+        self._writer.close()
+        return record
+
+    def publish(self) -> None:
+        """Give the finished file its name."""
+        self._part.replace(self.path)
+
+    def discard(self) -> None:
+        """Forget the table: nothing of it stays on disk."""
+        self._pool.shutdown(cancel_futures=True)
+        # A full disk has no room for the footer either, which must not hide what went wrong before.
+        with suppress(OSError, ValueError, pa.ArrowException):
+            self._writer.close()
+        self._part.unlink(missing_ok=True)
+
+
+def _schema(columns: Shape) -> pa.Schema:
+    return pa.schema([
+        pa.field(name, KINDS[kind].arrow, nullable=KINDS[kind].nullable, metadata={MEANING_KEY: meaning})
+        for name, (kind, meaning) in columns.items()
+    ])  # fmt: skip
+
+
+def _parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    kinds = {kind.arrow: kind for kind in KINDS.values()}
+    encodings = {field.name: kinds[field.type].encoding for field in schema}
+    try:
+        return pq.ParquetWriter(
+            str(path),
+            schema,
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=[name for name, encoding in encodings.items() if encoding is None],
+            column_encoding={name: encoding for name, encoding in encodings.items() if encoding},
+            write_page_checksum=True,
+        )
+    except BaseException:
+        path.unlink(missing_ok=True)  # it has begun to write
+        raise
+
+
+def _text_array(codes: Array, labels: Sequence[str]) -> pa.DictionaryArray:
+    """Return text with the labels of these rows only, so that a row group does not repeat the whole book.
+
+    Labels are numbered by first appearance, so those of one block lie close together unless old ones return.
+    """
+    first, last = int(codes.min(initial=len(labels))), int(codes.max(initial=-1))
+    local = codes - np.int32(first) if first else codes
+    here = pa.array(labels[first : last + 1], type=pa.string())
+    return pa.DictionaryArray.from_arrays(pa.array(local), here, safe=False)
+
+
+def _is_coded(value: object) -> TypeGuard[Coded]:
+    return isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], np.ndarray)
+
+
+def _rows(table: str, columns: Columns, expected: Mapping[str, Kind]) -> int:
+    """Return the number of rows of a chunk; its names and lengths must fit the table."""
+    for name in columns:
+        if name not in expected:
+            raise ValueError(f"table {table!r} has no column {name!r}; its columns are {', '.join(expected)}")
+    for name in expected:
+        if name not in columns:
+            raise ValueError(f"a chunk of table {table!r} lacks the column {name!r}")
+    lengths = {name: length for name in expected if (length := _length(columns[name])) is not None}
+    if not lengths:
+        raise ValueError(f"a chunk of table {table!r} has constants only; give one column as an array")
+    first, rows = next(iter(lengths.items()))
+    for name, length in lengths.items():
+        if length != rows:
+            raise ValueError(f"a chunk of table {table!r} has {rows} rows in column {first!r} and {length} in {name!r}")
+    return rows
+
+
+def _length(value: object) -> int | None:
+    """Return the length of an array, None for a constant."""
+    if _is_coded(value):
+        return value[0].size
+    return len(value) if isinstance(value, (Sequence, np.ndarray)) and np.ndim(value) else None
+
+
+def _checked(place: str, value: object, kind: Kind) -> object:
+    """Return the value of one column, ready to be copied; `place` is what an error calls it."""
+    if not kind.accepts:
+        return _checked_text(place, value)
+    values = np.asarray(value)
+    if values.ndim > 1:
+        raise ValueError(f"column {place} has an array of shape {values.shape}; a column has one dimension")
+    if values.size == 0 and values.ndim == 1:
+        return values.astype(kind.dtype)
+    if values.dtype.kind not in kind.accepts or not np.can_cast(values.dtype, kind.dtype, "safe"):
+        raise ValueError(f"column {place} holds {kind.name}, not {values.dtype} ({_shown(value)})")
+    return values
+
+
+def _checked_text(place: str, value: object) -> object:
+    if _is_coded(value):
+        codes, labels = value
+        if codes.ndim != 1 or codes.dtype.kind not in "iu":
+            raise ValueError(f"column {place} needs whole-number codes in one dimension, not {codes.dtype}")
+        if codes.size and not 0 <= codes.min() <= codes.max() < len(labels):
+            raise ValueError(f"column {place} has a code outside its {len(labels)} labels: {_shown(codes)}")
+        _check_labels(place, labels)
+        return value
+    values = value.tolist() if isinstance(value, np.ndarray) else value
+    if isinstance(values, str):
+        _check_labels(place, [values])
+        return str(values)
+    if not isinstance(values, Sequence):
+        raise ValueError(  # noqa: TRY004 - whatever is wrong with a chunk is one kind of error
+            f"column {place} holds text, not {type(value).__name__} ({_shown(value)})"
+        )
+    _check_labels(place, values)
+    return values
+
+
+def _check_labels(place: str, labels: Sequence[str]) -> None:
+    try:
+        "".join(labels).encode()
+    except (TypeError, UnicodeEncodeError) as problem:
+        raise ValueError(f"column {place} holds text that can be stored as UTF-8: {problem}") from problem
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+class Writer:
+    """Stream the tables of one job, or of one run, into Parquet files.
+
+    Parameters
+    ----------
+    directory
+        Where the files go; it must exist. A table that is never written to has no file.
+    tables
+        For each table its columns: name to (type, one line of meaning).
+    job
+        Number of the job, appended as the last column ``job``; None for tables of a whole run.
+
+    Notes
+    -----
+    Use it as a context manager. The files get their names when the block ends well; when it ends with an
+    exception nothing of them is left. Text is meant to repeat: each distinct label is held in memory once.
+    ``rows`` counts while writing; ``hashes`` is filled at the end.
+    """
+
+    def __init__(self, directory: Path, tables: Mapping[str, Shape], *, job: int | None = None) -> None:
+        self._directory = Path(directory)
+        self._job = {} if job is None else {"job": job}
+        self._tables = {name: _with_job(name, columns, job) for name, columns in tables.items()}
+        self._streams: dict[str, _Stream] = {}
+        self.records: dict[str, TableRecord] = {}
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Rows written so far, by table."""
+        return {name: stream.rows for name, stream in self._streams.items()}
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """Content hashes of the finished tables, by table."""
+        return {name: record.hash for name, record in self.records.items()}
+
+    def write(self, name: str, columns: Columns) -> None:
+        """Append a chunk of columns to the table `name`; at least one of them is an array."""
+        if name not in self._tables:
+            raise ValueError(f"no table named {name!r}; the tables are {', '.join(self._tables)}")
+        if name not in self._streams:
+            self._streams[name] = _Stream(self._directory / f"{name}.parquet", self._tables[name])
+        self._streams[name].write({**columns, **self._job})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is None:
+                records = {name: stream.finish() for name, stream in self._streams.items()}
+                for stream in self._streams.values():
+                    stream.publish()
+                self.records = records
+        finally:
+            if not self.records:
+                for stream in self._streams.values():
+                    stream.discard()
+
+
+def _with_job(name: str, columns: Shape, job: int | None) -> Shape:
+    if job is None:
+        return columns
+    if "job" in columns:
+        raise ValueError(f"table {name!r} declares the column 'job', which the pipeline adds by itself")
+    return {**columns, "job": (int, "number of the job within the run")}
+
+
+def gather(jobs: Sequence[Path], target: Path) -> dict[str, TableRecord]:
+    """Join the tables of the jobs, in the order given, into one file per table.
+
+    Parameters
+    ----------
+    jobs
+        Directories of the jobs. A table that only some of them have is joined from those.
+    target
+        Directory that receives ``<table>.parquet``. A table of one job becomes a hard link where the
+        filesystem allows it, a copy elsewhere.
+
+    Returns
+    -------
+    dict
+        Rows and content hash of every table, ``table`` first.
+    """
+    names = {path.stem for job in jobs for path in Path(job).glob("*.parquet")}
+    records = {}
+    for name in sorted(names, key=lambda name: (name != "table", name)):
+        parts = [path for job in jobs if (path := Path(job) / f"{name}.parquet").is_file()]
+        join = _link if len(parts) == 1 else _concatenate
+        records[name] = join(parts, Path(target) / f"{name}.parquet")
+    return records
+
+
+def _link(parts: Sequence[Path], path: Path) -> TableRecord:
+    part = path.with_name(path.name + ".part")
+    part.unlink(missing_ok=True)
+    with _opened(parts[0]) as file:
+        recorded = (file.metadata.metadata or {}).get(HASH_KEY)
+        rows = file.metadata.num_rows
+    record = TableRecord(rows, recorded.decode() if recorded else hash_of(parts[0]))
+    try:
+        os.link(parts[0], part)
+    except OSError:  # other filesystem, or one without links
+        shutil.copyfile(parts[0], part)
+    part.replace(path)
+    part.unlink(missing_ok=True)  # rename does nothing when both names are already one file
+    return record
+
+
+def _concatenate(parts: Sequence[Path], path: Path) -> TableRecord:
+    columns = shape_of(parts[0])
+    for other in parts[1:]:
+        if (found := _types(shape_of(other))) != (first := _types(columns)):
+            odd = ", ".join(sorted(set(first) ^ set(found))) or "their order"
+            raise ValueError(f"{parts[0]} and {other} do not have the same columns: see {odd}")
+    stream = _Stream(path, columns)
+    try:
+        for part in parts:
+            for chunk in _chunks(part):
+                stream.write(chunk)
+        record = stream.finish()
+        stream.publish()
+    except BaseException:
+        stream.discard()
+        raise
+    return record
+
+
+def _types(columns: Shape) -> list[str]:
+    return [f"{name} {KINDS[kind].name}" for name, (kind, _) in columns.items()]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file; whatever shows that it is damaged becomes one `ValueError` with its name."""
+    try:
+        with pq.ParquetFile(str(path), **READING) as file:
+            yield file
+    except (pa.ArrowException, OSError) as problem:
+        if isinstance(problem, OSError) and problem.errno is not None and problem.errno != errno.EIO:
+            raise
+        reason = str(problem).splitlines()[0]
+        raise ValueError(
+            f"{path} is damaged or not a Parquet file ({reason}); remove it and run its job again"
+        ) from problem
+
+
+def shape_of(path: Path) -> dict[str, tuple[type, str]]:
+    """Return the columns of a table on disk, as a runner's TABLES would declare them."""
+    with _opened(path) as file:
+        schema = file.schema_arrow
+    types = {kind.arrow: python for python, kind in KINDS.items()}
+    for field in schema:
+        if field.type not in types:
+            raise ValueError(f"{path} has a column {field.name!r} of the foreign type {field.type}")
+    return {field.name: (types[field.type], (field.metadata or {}).get(MEANING_KEY, b"").decode()) for field in schema}
+
+
+def _chunks(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict[str, object]]:
+    """Yield the rows of a file in order, as chunks of columns of at most `GROUP` rows."""
+    with _opened(path) as file:
+        for batch in file.iter_batches(batch_size=GROUP, columns=columns):
+            yield {name: _column(batch.column(name)) for name in batch.schema.names}
+
+
+def _column(array: pa.Array) -> object:
+    if isinstance(array, pa.DictionaryArray):
+        return array.indices.to_numpy(zero_copy_only=False), tuple(array.dictionary.to_pylist())
+    return array.to_numpy(zero_copy_only=False)
+
+
+def hash_of(path: Path) -> str:
+    """Recompute the content hash of a Parquet file from its rows."""
+    kinds = {name: kind for name, (kind, _) in shape_of(path).items()}
+    books = {name: CodeBook() for name, kind in kinds.items() if kind is str}
+    content = ContentHash(kinds)
+    for chunk in _chunks(path):
+        content.update({
+            name: books[name].encode(value) if name in books else np.asarray(value)
+            for name, value in chunk.items()
+        })  # fmt: skip
+    return content.hexdigest({name: book.labels for name, book in books.items()})
+
+
+def read(path: Path, columns: Sequence[str] | None = None, where: Mapping[str, object] | None = None) -> pd.DataFrame:
+    """Read a table, or a part of it, as a frame; text is categorical, a missing number is NaN.
+
+    Parameters
+    ----------
+    path
+        The Parquet file.
+    columns
+        Names of the columns wanted, in this order; None for all.
+    where
+        Column to a value, or to a list of values: only rows that have one of them are read. Row groups that
+        cannot hold such a row are skipped.
+    """
+    _check_columns(path, [*(columns or ()), *(where or ())])
+    filters = [
+        (name, "in", value if isinstance(value, (list, tuple)) else [value]) for name, value in (where or {}).items()
+    ]
+    with _opened(path) as file:
+        if filters:  # one thread: more of them read far ahead of the rows that pass
+            table = pq.read_table(str(path), columns=columns, filters=filters, use_threads=False, **READING)
+        else:
+            table = file.read(columns)
+    return table.to_pandas()  # type: ignore[no-any-return]  # pyarrow ships no types
+
+
+def _check_columns(path: Path, columns: Sequence[str]) -> None:
+    known = shape_of(path)
+    for name in columns:
+        if name not in known:
+            raise ValueError(f"{path} has no column {name!r}; its columns are {', '.join(known)}")
+
+
+def columns_of(path: Path) -> dict[str, Array]:
+    """Read a whole table as arrays of shape ``(rows,)``.
+
+    Floats are float64 with NaN where a number is missing, the others int64, bool, and objects for text.
+    """
+    parts: dict[str, list[Array]] = {
+        name: [np.empty(0, dtype=object if kind is str else KINDS[kind].dtype)]
+        for name, (kind, _) in shape_of(path).items()
+    }
+    for chunk in _chunks(path):
+        for name, value in chunk.items():
+            parts[name].append(_plain(value))
+    return {name: np.concatenate(arrays) for name, arrays in parts.items()}
+
+
+def _plain(value: object) -> Array:
+    if _is_coded(value):
+        codes, labels = value
+        return np.array(labels, dtype=object)[codes]
+    return np.asarray(value)
+
+
+def distinct(path: Path, columns: Sequence[str], limit: int) -> tuple[list[tuple[object, ...]], int]:
+    """Return the first `limit` distinct values of some columns, in row order, and how many there are in all.
+
+    The file is streamed; memory grows with the number of distinct values. A missing number is None.
+    """
+    import pandas as pd  # noqa: PLC0415 - a run that is refused does not pay for it
+
+    _check_columns(path, columns)
+    seen: dict[tuple[object, ...], None] = {}
+    for chunk in _chunks(path, columns):
+        # Text is compared by code, which is one to one within a chunk.
+        frame = pd.DataFrame({name: _comparable(value) for name, value in chunk.items()})
+        rows = frame.drop_duplicates().index.to_numpy()
+        seen.update(dict.fromkeys(zip(*(_listed(chunk[name], rows) for name in columns), strict=True)))
+    return list(islice(seen, limit)), len(seen)
+
+
+def _comparable(value: object) -> Array:
+    return value[0] if _is_coded(value) else np.asarray(value)
+
+
+def _listed(value: object, rows: Array | slice) -> list[object]:
+    """Return some rows of a column as Python values, None for NaN."""
+    if _is_coded(value):
+        codes, labels = value
+        return [labels[code] for code in codes[rows].tolist()]
+    values = np.asarray(value)[rows]
+    listed: list[Any] = values.tolist()
+    return [None if math.isnan(item) else item for item in listed] if values.dtype.kind == "f" else listed
+
+
+def head(path: Path, n: int) -> pd.DataFrame:
+    """Read the first `n` rows as a frame."""
+    with _opened(path) as file:
+        batches = list(islice(file.iter_batches(batch_size=n), 1)) if n > 0 else []
+        return pa.Table.from_batches(batches, schema=file.schema_arrow).to_pandas()  # type: ignore[no-any-return]
+
+
+def write_csv(path: Path) -> Path | None:
+    """Write a table of at most `CSV_ROWS` rows as ``<name>.csv`` beside its Parquet file, else return None.
+
+    Floats are written by ``repr``, so that reading them gives the same bits; a missing number is an empty
+    field.
+    """
+    with _opened(path) as file:
+        if file.metadata.num_rows > CSV_ROWS:
+            return None
+    target = path.with_suffix(".csv")
+    part = target.with_name(target.name + ".part")
+    try:
+        with part.open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(shape_of(path))
+            for chunk in _chunks(path):
+                writer.writerows(zip(*(_listed(value, slice(None)) for value in chunk.values()), strict=True))
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    return target
+
+
+def estimate_bytes(tables: Mapping[str, Shape], rows: int, *, jobs: int = 1) -> int:
+    """Return how many bytes a run may need on disk at most, for the check before it starts.
+
+    Parameters
+    ----------
+    tables
+        The runner's TABLES; the first is the main one, and the others are small beside it.
+    rows
+        Rows of the main table, over all jobs.
+    jobs
+        Number of jobs. With more than one the rows exist twice: in the jobs and gathered.
+    """
+    kinds = [*(kind for kind, _ in next(iter(tables.values())).values()), int]
+    parquet = rows * sum(np.dtype(KINDS[kind].dtype).itemsize for kind in kinds) * (1 if jobs == 1 else 2)
+    text = rows * len(kinds) * 26 if rows <= CSV_ROWS else 0  # the longest float64 has 24 characters
+    return parquet + parquet // 32 + text + (jobs + 1) * len(tables) * 65536
+
+
+def seconds_to_store(path: Path | str) -> float:
+    """Return how long pyarrow alone takes to write the rows of a Parquet file again, reading them left out.
+
+    The encodings are the file's own, the target a temporary file beside it; memory stays flat.
+    """
+    source = Path(path)
+    target = source.with_suffix(".again")
+    spent = 0.0
+    try:
+        with _opened(source) as file, _parquet_writer(target, file.schema_arrow) as writer:
+            for batch in file.iter_batches(batch_size=GROUP):
+                start = time.perf_counter()
+                writer.write_batch(batch)
+                spent += time.perf_counter() - start
+    finally:
+        target.unlink(missing_ok=True)
+    return spent

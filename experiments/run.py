@@ -1,0 +1,458 @@
+"""Run a study: ``python -m experiments.run delta=1e-4,1e-8``. The only room that knows Hydra.
+
+``main`` reads the command line with Hydra's own parser, checks everything that can be checked, lets Hydra run
+the jobs, and hands over to ``results.finish``, which reads their files. Where Hydra 1.3 and 1.4
+differ is in ``_prepare``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import hydra
+import omegaconf
+from hydra import version
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.utils import _run_hydra, create_config_search_path, get_args_parser
+from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.object_type import ObjectType
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, OverrideType
+from hydra.core.utils import setup_globals
+from hydra.errors import HydraException, OverrideParseException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException, UnsupportedInterpolationType
+
+from experiments.pipeline import check, provenance
+from experiments.pipeline.check import Exit
+from experiments.pipeline.grids import GRIDS
+from experiments.pipeline.settings import ConfigurationError, line_of, nearest, show
+from experiments.pipeline.terminal import Terminal
+
+if TYPE_CHECKING:
+    from experiments.pipeline.results import Run
+
+_HERE = Path(__file__).resolve().parent
+# Beside the packages in a checkout and an editable install, inside this package in a wheel.
+CONF = next(path for path in (_HERE / "conf", _HERE.parent / "conf") if (path / "config.yaml").is_file())
+
+REFUSALS = (ConfigurationError, HydraException, OmegaConfBaseException)
+POINTERS = ("See http", "object_type", "Config search path")
+"""How the lines begin at which the part of Hydra's messages ends that helps somebody here."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit status.
+
+    Parameters
+    ----------
+    argv
+        The words after the program's name; those of the process when None.
+
+    Returns
+    -------
+    int
+        0 all done; 1 some job failed; 2 the configuration is wrong and nothing ran; 3 the results could not
+        be gathered; 130 interrupted.
+    """
+    typed = list(sys.argv[1:] if argv is None else argv)
+    # Hydra then raises its errors instead of printing them and leaving.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        return _dispatch(typed)
+    except REFUSALS as error:
+        Terminal().error(_line(error))
+        return Exit.WRONG
+    except KeyboardInterrupt:
+        Terminal().note("interrupted before the first job: nothing was written")
+        return Exit.INTERRUPTED
+
+
+def _dispatch(typed: Sequence[str]) -> int:
+    _prepare()
+    args = _arguments(typed)
+    if args.hydra_help or args.info or args.shell_completion:
+        return _hydra(args)
+    command = _command(args)
+    if args.help:
+        args.overrides = command.first
+        return _hydra(args)
+    plan = _check(args, command)
+    return _hydra(args) if args.cfg else _run(args, plan, typed)
+
+
+# Hydra's surroundings
+
+
+def _version(module: ModuleType) -> tuple[int, ...]:
+    return tuple(int(part) for part in module.__version__.split(".")[:2])
+
+
+def _prepare() -> None:
+    """Set Hydra's version base and register the grids; harmless when repeated."""
+    if _version(hydra) < (1, 4):
+        version.setbase("1.3")
+    setup_globals()
+    register = getattr(OmegaConf, "register_new_resolver" if _version(omegaconf) < (2, 4) else "register_resolver")
+    for name, grid in GRIDS.items():
+        register(name, grid, replace=True)
+
+
+def _arguments(typed: Sequence[str]) -> argparse.Namespace:
+    parser = _parser()
+    # Intermixed: an option between two overrides is no reason to refuse the second.
+    args = parser.parse_intermixed_args([check.quoted(word) for word in typed])
+    if args.experimental_rerun is not None:
+        raise ConfigurationError("--experimental-rerun is not offered; run the command that run.json holds again")
+    if args.config_path is not None and "://" not in args.config_path:
+        args.config_path = str(Path(args.config_path).resolve())
+    return args
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = get_args_parser()
+    parser.add_argument("--open", action="store_true", help="Open the report in a browser")
+
+    def refuse(message: str) -> NoReturn:
+        flags = re.findall(r"--[a-z][a-z-]+", parser.format_usage())
+        words = [word for word in message.split() if word.startswith("--")]
+        hint = f"; {nearest(words[0], flags)}" if message.startswith("unrecognized") and words else ""
+        raise ConfigurationError(f"{message}{hint}")
+
+    parser.error = refuse  # type: ignore[method-assign]  # argparse would print its usage and leave
+    return parser
+
+
+def _hydra(args: argparse.Namespace) -> int:
+    """Hand over to Hydra: it runs ``job`` for every job, or prints what the options ask for."""
+    try:
+        _run_hydra(
+            args=args,
+            args_parser=get_args_parser(),
+            task_function=job,
+            config_path=str(CONF),
+            config_name="config",
+        )
+    except SystemExit as left:
+        return int(left.code or 0)
+    except (ValueError, AssertionError) as error:
+        raise ConfigurationError(line_of(error)) from error
+    return 0
+
+
+def _line(error: Exception) -> str:
+    """Return Hydra's or OmegaConf's words as one line, without their pointers to a manual."""
+    if isinstance(error, ConfigurationError):
+        return line_of(error)
+    cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
+    lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
+    kept = list(itertools.takewhile(lambda line: not line.startswith(POINTERS), lines))
+    named = [line.partition(": ")[2] for line in kept if line.startswith("full_key: ")]
+    text = " ".join(line for line in kept if not line.startswith("full_key: "))
+    text = re.sub(r"^\w+ raised while resolving interpolation: ", "", text)
+    hint = f"; {nearest('', GRIDS)}" if isinstance(cause, UnsupportedInterpolationType) else ""
+    return f"{named[0]}: {text}{hint}" if named else f"{text}{hint}"
+
+
+# The command line as Hydra reads it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """One override: its key without a sign, its line, and its alternatives as Hydra will compose them."""
+
+    key: str
+    line: str
+    words: tuple[str, ...]
+    merged: bool
+    """Whether it is a plain value, which we merge, and no group or setting, which Hydra composes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """The overrides of a command line, and the loader that composes what they ask for."""
+
+    loader: ConfigLoaderImpl
+    name: str
+    groups: tuple[str, ...]
+    given: tuple[Given, ...]
+
+    @property
+    def first(self) -> list[str]:
+        """The overrides of the first job."""
+        return [given.words[0] for given in self.given]
+
+    @property
+    def swept(self) -> list[Given]:
+        """The overrides of more than one value."""
+        return [given for given in self.given if len(given.words) > 1]
+
+    def compose(self, words: Sequence[str]) -> DictConfig:
+        """Compose one job, of one word per override; plain values are merged, once their keys are known."""
+        pairs = list(zip(self.given, words, strict=True))
+        composed = [word for given, word in pairs if not given.merged]
+        config = self.loader.load_configuration(self.name, composed, RunMode.RUN)
+        HydraConfig.instance().set_config(config)
+        known = _plain(config, resolve=False)
+        for given, word in pairs:
+            if given.merged:
+                check.refuse_unknown_key(given.key, known, self.groups, str(known.get("runner")))
+                _merge(config, word)
+        return config
+
+    def alternatives(self, config: DictConfig) -> list[list[dict[str, Any]]]:
+        """For every sweep: how the configuration of each of its values differs from the first job's."""
+        base = _plain(config)
+        every = []
+        for given in self.swept:
+            variants = (self._variant(config, given, word) for word in given.words[1:])
+            every.append([{}, *(check.difference(base, variant) for variant in variants)])
+        return every
+
+    def _variant(self, config: DictConfig, given: Given, word: str) -> dict[str, Any]:
+        if not given.merged:
+            place = self.given.index(given)
+            return _plain(self.compose([*self.first[:place], word, *self.first[place + 1 :]]))
+        variant = _plain(_merge(config, word))
+        _merge(config, given.words[0])
+        return variant
+
+
+def _command(args: argparse.Namespace) -> Command:
+    """Read the overrides and, where a preset sweeps by itself, those of the preset before them."""
+    loader, name = _loader(args), args.config_name or "config"
+    command = _read(loader, name, args.overrides)
+    params = command.compose(command.first).hydra.sweeper.get("params") or {}
+    typed = {given.key for given in command.given}
+    words = [f"{key}={value}" for key, value in params.items() if key not in typed]
+    return _read(loader, name, [*words, *args.overrides]) if words else command
+
+
+def _loader(args: argparse.Namespace) -> ConfigLoaderImpl:
+    path = create_config_search_path(args.config_path or str(CONF))
+    if args.config_dir is not None:
+        own = Path(args.config_dir).resolve()
+        if not own.is_dir():
+            raise ConfigurationError(f"--config-dir {show(args.config_dir)}: there is no directory {own}")
+        path.prepend(provider="command-line", path=f"file://{own}", anchor=SearchPathQuery(provider="schema"))
+    return ConfigLoaderImpl(path)
+
+
+def _read(loader: ConfigLoaderImpl, name: str, words: Sequence[str]) -> Command:
+    """Parse overrides; refuse bad spelling, a key given twice, and names that no group has."""
+    searched = [word for word in words if word.startswith("hydra.searchpath=")]
+
+    def entries(group: str, kind: ObjectType) -> list[str]:
+        return loader.get_group_options(group, kind, name, searched)
+
+    groups = {group: entries(group, ObjectType.CONFIG) for group in entries("", ObjectType.GROUP) if group != "hydra"}
+    overrides = _parse(loader, words, groups)
+    check.refuse_twice([override.get_key_element().lstrip("+~") for override in overrides])
+    check.refuse_both([override.key_or_group for override in overrides])
+    given = tuple(_given(override, groups) for override in overrides)
+    return Command(loader=loader, name=name, groups=tuple(groups), given=given)
+
+
+def _parse(loader: ConfigLoaderImpl, words: Sequence[str], groups: Mapping[str, Sequence[str]]) -> list[Override]:
+    parser = OverridesParser.create(config_loader=loader)
+    overrides = []
+    for place, word in enumerate(words):
+        try:
+            overrides += parser.parse_overrides([word])
+        except OverrideParseException as error:
+            raise ConfigurationError(check.misspelt(word, words[place + 1 :], groups, _line(error))) from error
+        except RecursionError:
+            raise ConfigurationError(f"{show(word)}: too many brackets within each other") from None
+    return overrides
+
+
+def _given(override: Override, groups: Mapping[str, Sequence[str]]) -> Given:
+    key, words = override.key_or_group, _words(override)
+    if override.is_delete() and not override.is_hydra_override():
+        raise ConfigurationError(f"{words[0]}: a study keeps its keys; write {key}=null for a key without a value")
+    if key in groups:
+        for word in words:
+            check.refuse_unknown_names(key, OverridesParser.create().parse_override(word).value(), groups[key])
+    if len(words) > 1 and (override.is_hydra_override() or key.split(".")[0] in check.WHOLE_RUN):
+        raise ConfigurationError(
+            f"{show(override.input_line)}: the whole run has one {key}; write one value, {words[0]}"
+        )
+    plain = override.type is OverrideType.CHANGE and override.package is None and "/" not in key
+    return Given(
+        key=key,
+        line=str(override.input_line),
+        words=words,
+        merged=plain and key not in groups and not override.is_hydra_override(),
+    )
+
+
+def _words(override: Override) -> tuple[str, ...]:
+    """Return the override of each job of a sweep, or the one override as it was given."""
+    line = str(override.input_line)
+    if not override.is_sweep_override():
+        return (line,)
+    if not override.is_discrete_sweep():
+        raise ConfigurationError(f"{line}: an interval has no values; write {override.key_or_group}=A,B or a grid")
+    try:
+        words = tuple(f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator())
+    except (HydraException, ArithmeticError, ValueError) as error:
+        raise ConfigurationError(f"{line}: {line_of(error)}") from error
+    if not words:
+        raise ConfigurationError(f"{line}: the sweep is empty; write at least one value, {override.key_or_group}=A")
+    return words
+
+
+def _merge(config: DictConfig, word: str) -> DictConfig:
+    override = OverridesParser.create().parse_override(word)
+    OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
+    return config
+
+
+def _plain(config: DictConfig, *, resolve: bool = True) -> dict[str, Any]:
+    """Return a composed configuration without Hydra's part, as plain dicts, lists and scalars."""
+    own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    return OmegaConf.to_container(own, resolve=resolve)  # type: ignore[return-value]  # a dict
+
+
+# The check
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What the check found out about the run that may start now."""
+
+    experiment: str
+    study: ModuleType
+    jobs: tuple[dict[str, Any], ...]
+    rows: int
+    place: Path
+
+
+def _check(args: argparse.Namespace, command: Command) -> Plan:
+    """Build the Config of every job, and refuse a sweep where only one job can be."""
+    config = command.compose(command.first)
+    _refuse_sweep(args, config, command.swept)
+    _refuse_places(config)
+    study = check.study_of(_plain(config))
+    jobs = tuple(check.jobs_of(_plain(config), command.alternatives(config)))
+    configs = check.configs_of(study, jobs)
+    return Plan(
+        experiment=str(config.hydra.runtime.choices.get("experiment", study.__name__.rpartition(".")[2])),
+        study=study,
+        jobs=jobs,
+        rows=sum(one.rows for one in configs),
+        place=Path(str(config.hydra.sweep.dir)).absolute(),
+    )
+
+
+def _refuse_sweep(args: argparse.Namespace, config: DictConfig, swept: Sequence[Given]) -> None:
+    if not swept or not (args.cfg or (config.hydra.mode == RunMode.RUN and not args.multirun)):
+        return
+    one = swept[0]
+    values = one.line.partition("=")[2]
+    why = "--cfg shows the configuration of one job" if args.cfg else "hydra.mode=RUN runs one job"
+    raise ConfigurationError(
+        f"{show(one.line)}: {why}; write one value, {one.key}={values.split(',')[0]},"
+        f" or a list, {one.key}=[{show(values)}]"
+    )
+
+
+def _refuse_places(config: DictConfig) -> None:
+    """Refuse to move the jobs away from where their results are gathered."""
+    places: Any = OmegaConf.to_container(config.hydra, resolve=False)
+    if places["run"]["dir"] != "${hydra.sweep.dir}/jobs/0" or places["sweep"]["subdir"] != "jobs/${hydra.job.num}":
+        raise ConfigurationError("hydra.run.dir and hydra.sweep.subdir stay as they are; write hydra.sweep.dir=DIR")
+
+
+# The run
+
+
+def job(config: DictConfig) -> None:
+    """Do one job: what Hydra calls, here or in a worker of a launcher."""
+    from experiments.pipeline import results  # noqa: PLC0415 - as in _run
+
+    asked = HydraConfig.get()
+    directory = Path(asked.runtime.output_dir)
+    configuration = _plain(config)
+    (directory / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(configuration)), encoding="utf-8")
+    # In RUN mode Hydra gives the job no number.
+    number = 0 if OmegaConf.is_missing(asked.job, "num") else int(asked.job.num)
+    results.perform(
+        results.Job(
+            number=number,
+            directory=directory,
+            overrides=tuple(asked.overrides.task),
+            configuration=configuration,
+        )
+    )
+
+
+def _run(args: argparse.Namespace, plan: Plan, typed: Sequence[str]) -> int:
+    """Run what the plan says: directory, record, jobs, and what becomes of their results."""
+    from experiments.pipeline import results  # noqa: PLC0415 - heavy, and a run that is refused does not pay for it
+
+    started = datetime.now(UTC)
+    directory = _directory(plan, started)
+    results.refuse_figures(plan.study, plan.jobs[0]["figures"])
+    results.make(directory, plan.study, rows=plan.rows, jobs=len(plan.jobs))
+    run = results.Run(
+        directory=directory,
+        experiment=plan.experiment,
+        study=plan.study,
+        figures=plan.jobs[0]["figures"],
+        command=("python", "-m", "experiments.run", *typed),
+        overrides=tuple(args.overrides),
+        planned=plan.jobs,
+        started=started,
+        source=provenance.source(_HERE.parent),
+        environment=provenance.environment(),
+    )
+    # The record of a run that died, until a better one replaces it.
+    results.record(run, tables={}, status=Exit.INTERRUPTED)
+    args.overrides = [*args.overrides, f"hydra.sweep.dir={check.quote(str(directory))}"]
+    try:
+        _jobs(args, plan, run)
+        return results.finish(run, open_report=args.open)
+    except KeyboardInterrupt:
+        return results.interrupt(run)
+
+
+def _directory(plan: Plan, started: datetime) -> Path:
+    """Return the directory asked for or, below the outputs directory, one that no other run can have."""
+    if plan.place != Path(os.environ.get("LAB_OUTPUTS", "outputs")).absolute():
+        return plan.place
+    now = started.astimezone()
+    return plan.place / plan.experiment / f"{now:%Y-%m-%d}" / f"{now:%H-%M-%S-%f}-{os.getpid()}"
+
+
+def _jobs(args: argparse.Namespace, plan: Plan, run: Run) -> None:
+    """Let Hydra run the jobs. A launcher may raise for a worker that died: what others wrote is kept."""
+    from experiments.pipeline import results  # noqa: PLC0415 - as in _run
+
+    terminal = Terminal()
+    with terminal.progress(jobs=len(plan.jobs), rows=plan.rows) as progress:
+        token = results.PROGRESS.set(progress)
+        try:
+            _hydra(args)
+        except Exception as error:  # whatever it was, the results that exist are gathered
+            if isinstance(error, REFUSALS) and results.discarded(run):
+                raise
+            terminal.note(f"{type(error).__name__}: {_line(error)}")
+        finally:
+            results.PROGRESS.reset(token)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Studies: each module holds Config, TABLES and run, and may hold conclude."""

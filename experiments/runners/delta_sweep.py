@@ -1,0 +1,432 @@
+"""The error of difference formulas against delta: measured, predicted and explained, for every function, point and
+method.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import derivkit as dk
+
+Columns = Mapping[str, Any]
+Array = NDArray[np.float64]
+
+TABLES: dict[str, dict[str, tuple[type, str]]] = {
+    "table": {
+        "function": (str, "name of the function"),
+        "expression": (str, "what it computes"),
+        "x": (float, "the point"),
+        "method": (str, "the difference formula"),
+        "delta": (float, "the step size asked for"),
+        "estimate": (float, "the numerical derivative, divided by the step really taken"),
+        "exact": (float, "the derivative from 50 digits or more, rounded to the nearest double"),
+        "error": (float, "|estimate - exact|"),
+        "relative_error": (float, "error / |exact|"),
+        "ulps": (float, "error in units in the last place of exact"),
+        "truncation": (float, "predicted: |C| step^p max|f^(d+p)| over the stencil"),
+        "rounding": (float, "predicted: rounding of the values of f, of their sum and of the abscissae"),
+        "bound": (
+            str,
+            "proved: the maximum in truncation is known in closed form; estimated: the largest of 9 samples",
+        ),
+        "evaluations": (int, "values of f that the formula uses"),
+        "status": (str, "ok, or why there is no error: see STATUSES"),
+    },
+    "optimum": {
+        "function": (str, "name of the function"),
+        "x": (float, "the point"),
+        "method": (str, "the difference formula"),
+        "derivative": (int, "order of the derivative"),
+        "order": (int, "order of accuracy of the formula"),
+        "delta": (float, "the delta with the least predicted error"),
+        "error": (float, "the predicted error there"),
+        "bound": (str, "proved or estimated, as in table"),
+    },
+    "prediction": {
+        "function": (str, "name of the function"),
+        "x": (float, "the point"),
+        "method": (str, "the difference formula"),
+        "delta": (float, "a step size from a ladder of eight per decade"),
+        "error": (float, "truncation + rounding predicted there"),
+        "bound": (str, "proved or estimated, as in table"),
+    },
+    "curves": {
+        "function": (str, "name of the function"),
+        "x": (float, "the point"),
+        "line": (str, "f, or the secant to x + delta"),
+        "t": (float, "abscissa"),
+        "y": (float, "ordinate"),
+    },
+    "law": {
+        "function": (str, "name of the function"),
+        "x": (float, "the point"),
+        "method": (str, "the difference formula"),
+        "order": (float, "order of accuracy in theory"),
+        "order_observed": (float, "p in error = a delta^p + b delta^-q, fitted to the sweep"),
+        "growth": (float, "growth of rounding in theory: the order of the derivative"),
+        "growth_observed": (float, "q in the same fit"),
+        "a": (float, "factor of the truncation"),
+        "b": (float, "factor of the rounding"),
+        "delta": (float, "where the fitted law is least"),
+        "points": (int, "errors that the fit used"),
+        "note": (str, "what the sweep does not show"),
+    },
+    "summary": {
+        "function": (str, "name of the function"),
+        "x": (float, "the point"),
+        "method": (str, "the difference formula"),
+        "best_delta": (float, "the delta with the smallest error"),
+        "smallest_error": (float, "the error there"),
+        "predicted_delta": (float, "the delta predicted to be the best"),
+        "predicted_error": (float, "the error predicted there"),
+        "asked": (str, "error at every delta asked for, where these are few"),
+    },
+    "findings": {"finding": (str, "what the tables say, in a sentence")},
+}
+
+STATUSES = ("ok", "outside_domain", "step_vanished", "not_finite", "no_exact")
+"""Why a row has no error: a point of the stencil lies outside the declared domain; two points coincide in floating
+point; f raised or gave NaN or infinity at one of them; no exact derivative exists or is known there (the estimate
+stands)."""
+BOUNDS = ("proved", "estimated", "unknown")
+
+ROWS_PER_CHUNK = 2**17
+CURVES = 3
+"""Points per job whose curves are kept for the figure."""
+RUNGS = 8
+"""Deltas per decade at which the error of a pictured point is predicted."""
+OPTIMA = 100
+"""Points per function whose best delta is predicted."""
+LAWS = 500
+"""Sweeps per run to which the error law is fitted."""
+FEW = 4
+"""Up to so many deltas are listed one by one."""
+CURVE_SAMPLES = 201
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What to compute: every function at its points, by every method, with every delta."""
+
+    function: tuple[dk.Problem, ...]
+    method: tuple[str, ...] = ("forward_1", "central_2")
+    delta: tuple[float, ...] = (1e-2, 1e-4)
+    derivative: int = 1
+
+    def __post_init__(self) -> None:
+        if not (self.function and self.method and self.delta):
+            raise ValueError("at least one function, one method and one delta are needed")
+        for name in self.method:
+            dk.formula(name, self.derivative)
+
+    @property
+    def rows(self) -> int:
+        """Rows of the main table."""
+        return sum(len(problem.points) for problem in self.function) * len(self.method) * len(self.delta)
+
+
+def run(config: Config) -> Iterator[tuple[str, Columns]]:
+    """Yield the tables of one job, chunk by chunk."""
+    formulas = [dk.formula(name, config.derivative) for name in config.method]
+    delta = np.array(config.delta)
+    size = max(1, ROWS_PER_CHUNK // (len(formulas) * delta.size))
+    pictured = _pictured(config.function)
+    for index, problem in enumerate(config.function):
+        points = np.array(problem.points)
+        for start in range(0, points.size, size):
+            yield "table", _rows(problem.function, points[start : start + size], delta, formulas)
+        yield "optimum", _optima(problem.function, points[:OPTIMA], formulas)
+        for _, x in sorted((rank, x) for rank, which, x in pictured if which == index):
+            yield "prediction", _prediction(problem.function, x, delta, formulas)
+            yield "curves", _curves(problem.function, x, delta)
+
+
+def _pictured(problems: Sequence[dk.Problem]) -> list[tuple[int, int, float]]:
+    """(rank of the point, index of the function, point) of the few to draw: first points of all come first."""
+    ranked = [(rank, index, x) for index, p in enumerate(problems) for rank, x in enumerate(p.points[:CURVES])]
+    return sorted(ranked)[:CURVES]
+
+
+def _rows(f: dk.Function, x: Array, delta: Array, formulas: Sequence[dk.Stencil]) -> Columns:
+    """All rows of some points, in the order point, method, delta."""
+    shape = (x.size, len(formulas), delta.size)
+    sweep = dk.sweep(f, x, delta, formulas=formulas)
+    predictions = dk.predict_error(f, x[:, None], delta, formulas=formulas)
+    estimate = np.swapaxes(sweep.estimate, 0, 1)
+    exact = np.broadcast_to(f.exact_derivative(x, order=formulas[0].derivative)[:, None, None], shape)
+    bounds = [_bound(f, proved=p.proved) for p in predictions]
+    columns = {
+        "x": np.broadcast_to(x[:, None, None], shape),
+        "delta": np.broadcast_to(delta, shape),
+        "estimate": estimate,
+        "exact": exact,
+        "error": dk.absolute_error(estimate, exact),
+        "relative_error": dk.relative_error(estimate, exact),
+        "ulps": dk.ulp_error(estimate, exact),
+        "truncation": np.stack([p.truncation for p in predictions], axis=1),
+        "rounding": np.stack([p.rounding for p in predictions], axis=1),
+        "evaluations": np.broadcast_to(np.array([[entry.evaluations] for entry in formulas]), shape),
+    }
+    codes: dict[str, tuple[NDArray[Any], tuple[str, ...]]] = {
+        "method": (np.arange(len(formulas), dtype=np.int16)[:, None], tuple(entry.name for entry in formulas)),
+        "bound": (np.array(bounds, dtype=np.int8)[:, None], BOUNDS),
+        "status": (_statuses(f, x, delta, formulas, sweep, exact), STATUSES),
+    }
+    return {
+        "function": f.name,
+        "expression": f.text,
+        **{name: values.ravel() for name, values in columns.items()},
+        **{name: (np.broadcast_to(values, shape).ravel(), labels) for name, (values, labels) in codes.items()},
+    }
+
+
+def _statuses(
+    f: dk.Function, x: Array, delta: Array, formulas: Sequence[dk.Stencil], sweep: dk.Sweep, exact: Array
+) -> NDArray[np.int8]:
+    outside = [_outside(f, x[:, None], delta, entry) for entry in formulas]
+    estimate, vanished = np.swapaxes(sweep.estimate, 0, 1), np.swapaxes(sweep.vanished, 0, 1)
+    conditions = [np.stack(outside, axis=1), vanished, np.isnan(estimate), np.isnan(exact)]
+    return np.select(conditions, [np.int8(k) for k in (1, 2, 3, 4)], default=np.int8(0))
+
+
+def _outside(f: dk.Function, x: Array | float, delta: Array, entry: dk.Stencil) -> NDArray[np.bool_]:
+    """Where the stencil leaves the domain of f."""
+    lo, hi = f.domain
+    return (x + float(entry.offsets[0]) * delta < lo) | (x + float(entry.offsets[-1]) * delta > hi)
+
+
+def _optima(f: dk.Function, points: Array, formulas: Sequence[dk.Stencil]) -> Columns:
+    best = dk.predict_optimum(f, points, formulas=formulas)
+    bounds = [BOUNDS[_bound(f, proved=found.proved)] for found in best]
+    return {
+        "function": f.name,
+        "x": np.repeat(points, len(formulas)),
+        "method": [entry.name for entry in formulas] * points.size,
+        "derivative": formulas[0].derivative,
+        "order": np.tile([entry.order for entry in formulas], points.size),
+        "delta": np.stack([found.delta for found in best], axis=1).ravel(),
+        "error": np.stack([found.error for found in best], axis=1).ravel(),
+        "bound": bounds * points.size,
+    }
+
+
+def _bound(f: dk.Function, *, proved: bool) -> int:
+    """Index into BOUNDS."""
+    return 2 if f.expression is None else 0 if proved else 1
+
+
+def _prediction(f: dk.Function, x: float, delta: Array, formulas: Sequence[dk.Stencil]) -> Columns:
+    """The V that theory predicts, from 1e-16 to 1 or to the largest delta, however few deltas are asked for.
+
+    Jobs that differ in delta alone share the rungs of one ladder, so that their rows coincide.
+    """
+    top = max(0, math.ceil(RUNGS * math.log10(delta.max())))
+    ladder = 10.0 ** (np.arange(-16 * RUNGS, top + 1) / RUNGS)
+    ladder = ladder[ladder >= 4.0 * np.spacing(abs(x))]
+    found = dk.predict_error(f, x, ladder, formulas=formulas)
+    totals = [
+        np.where(_outside(f, x, ladder, entry) | ~np.isfinite(p.total), np.nan, p.total)
+        for entry, p in zip(formulas, found, strict=True)
+    ]
+    return {
+        "function": f.name,
+        "x": x,
+        "method": (np.repeat(np.arange(len(formulas), dtype=np.int16), ladder.size), tuple(e.name for e in formulas)),
+        "delta": np.tile(ladder, len(formulas)),
+        "error": np.concatenate(totals),
+        "bound": (np.repeat(np.array([_bound(f, proved=p.proved) for p in found], np.int8), ladder.size), BOUNDS),
+    }
+
+
+def _curves(f: dk.Function, x: float, delta: Array) -> Columns:
+    """The graph of f around x, and the secants from x to x + delta for a few of the deltas."""
+    reach = 0.75 * f.length_scale(x)
+    lo, hi = max(x - reach, f.domain[0]), min(x + reach, f.domain[1])
+    t = [np.linspace(lo, hi, CURVE_SAMPLES)]
+    y = [f(t[0])]
+    labels = ["f"] * CURVE_SAMPLES
+    for step in _few(delta, x, reach):
+        if not np.isfinite(f(x)) or not np.isfinite(f(x + step)):
+            continue
+        line = dk.secant(f, x, x + step)
+        t.append(np.array([lo, hi]))
+        y.append(np.array([line(lo), line(hi)]))
+        labels.extend([f"secant {step:.3g}"] * 2)
+    return {"function": f.name, "x": x, "line": labels, "t": np.concatenate(t), "y": np.concatenate(y)}
+
+
+def _few(delta: Array, x: float, reach: float) -> list[float]:
+    """The deltas worth a secant: all where they are few, else those nearest to 1, 0.3 and 0.1 of its scale."""
+    moving = np.unique(delta[x + delta > x])
+    if moving.size <= FEW:
+        return [float(step) for step in moving[::-1]]
+    scale = 10.0 ** np.round(np.log10(reach))
+    wanted = [scale, 0.3 * scale, 0.1 * scale]
+    nearest = [float(moving[np.argmin(np.abs(np.log(moving / goal)))]) for goal in wanted]
+    return list(dict.fromkeys(nearest))
+
+
+def conclude(tables: Mapping[str, Columns]) -> Iterator[tuple[str, Columns]]:
+    """Yield what the whole run says: a summary, the fitted error laws, and findings in words."""
+    table = tables["table"]
+    optima = _by_key(tables["optimum"])
+    sweeps = list(_sweeps(table))
+    yield "summary", _summary(table, sweeps, optima)
+    laws = _laws(table, sweeps[:LAWS], optima)
+    yield "law", laws
+    yield "findings", {"finding": _findings(table, sweeps, laws)}
+
+
+Key = tuple[str, float, str]
+
+
+def _by_key(optima: Columns) -> dict[Key, dict[str, Any]]:
+    keys = zip(optima["function"], optima["x"], optima["method"], strict=True)
+    return {
+        (str(f), float(x), str(method)): {name: optima[name][k] for name in ("order", "derivative", "delta", "error")}
+        for k, (f, x, method) in enumerate(keys)
+    }
+
+
+def _sweeps(table: Columns) -> Iterator[tuple[Key, NDArray[np.intp]]]:
+    """The rows of every (function, x, method), in the order of first appearance."""
+    names = [np.asarray(table[name]) for name in ("function", "x", "method")]
+    breaks = np.flatnonzero(np.logical_or.reduce([values[1:] != values[:-1] for values in names])) + 1
+    found: dict[Key, list[NDArray[np.intp]]] = {}
+    for start, stop in itertools.pairwise([0, *breaks.tolist(), names[0].size]):
+        key = str(names[0][start]), float(names[1][start]), str(names[2][start])
+        found.setdefault(key, []).append(np.arange(start, stop))
+    for key, parts in found.items():
+        yield key, np.concatenate(parts)
+
+
+def _best(table: Columns, rows: NDArray[np.intp]) -> tuple[float, float]:
+    """(delta, error) of the smallest error; among equals, the largest delta, which needs the least luck."""
+    error, delta = table["error"][rows], table["delta"][rows]
+    if np.all(np.isnan(error)):
+        return np.nan, np.nan
+    least = np.nanmin(error)
+    return float(np.max(delta[error == least])), float(least)
+
+
+def _summary(table: Columns, sweeps: Sequence[tuple[Key, NDArray[np.intp]]], optima: Mapping[Key, Any]) -> Columns:
+    keys = [key for key, _ in sweeps]
+    best = np.array([_best(table, rows) for _, rows in sweeps])
+    predicted = [optima.get(key, {"delta": np.nan, "error": np.nan}) for key in keys]
+    return {
+        "function": [key[0] for key in keys],
+        "x": np.array([key[1] for key in keys]),
+        "method": [key[2] for key in keys],
+        "best_delta": best[:, 0],
+        "smallest_error": best[:, 1],
+        "predicted_delta": np.array([float(p["delta"]) for p in predicted]),
+        "predicted_error": np.array([float(p["error"]) for p in predicted]),
+        "asked": [_asked(table, rows) for _, rows in sweeps],
+    }
+
+
+def _asked(table: Columns, rows: NDArray[np.intp]) -> str:
+    if np.unique(table["delta"][rows]).size > FEW:
+        return ""
+    return ", ".join(f"{table['delta'][k]:.0e}: {_told(table, k)}" for k in rows)
+
+
+def _told(table: Columns, row: Any) -> str:
+    error = table["error"][row]
+    return str(table["status"][row]) if np.isnan(error) else f"{error:.2e}"
+
+
+def _laws(table: Columns, sweeps: Sequence[tuple[Key, NDArray[np.intp]]], optima: Mapping[Key, Any]) -> Columns:
+    fits = [dk.fit_error_law(table["delta"][rows], table["error"][rows]) for _, rows in sweeps]
+    theory = [optima.get(key, {"order": np.nan, "derivative": np.nan}) for key, _ in sweeps]
+    return {
+        "function": [key[0] for key, _ in sweeps],
+        "x": np.array([key[1] for key, _ in sweeps]),
+        "method": [key[2] for key, _ in sweeps],
+        "order": np.array([float(t["order"]) for t in theory]),
+        "order_observed": np.array([law.order for law in fits]),
+        "growth": np.array([float(t["derivative"]) for t in theory]),
+        "growth_observed": np.array([law.growth for law in fits]),
+        "a": np.array([law.a for law in fits]),
+        "b": np.array([law.b for law in fits]),
+        "delta": np.array([law.delta for law in fits]),
+        "points": np.array([law.points for law in fits]),
+        "note": [law.note for law in fits],
+    }
+
+
+def _findings(table: Columns, sweeps: Sequence[tuple[Key, NDArray[np.intp]]], laws: Columns) -> list[str]:
+    sentences = [*_winners(table, sweeps), *_reasons(table, sweeps), *_observed(laws), *_bounds_held(table)]
+    return [sentence for sentence in sentences if sentence]
+
+
+def _place(key: Key) -> str:
+    return f"{key[0]} at x = {key[1]:.6g}"
+
+
+def _winners(table: Columns, sweeps: Sequence[tuple[Key, NDArray[np.intp]]]) -> Iterator[str]:
+    """For the first few functions and points: which method and delta came closest."""
+    places = list(dict.fromkeys(key[:2] for key, _ in sweeps))
+    for place in places[:CURVES]:
+        results = [(*_best(table, rows), key) for key, rows in sweeps if key[:2] == place]
+        known = [result for result in results if not np.isnan(result[1])]
+        if not known:
+            yield f"{_place(results[0][2])}: no exact derivative is known or exists, so no error can be stated."
+            continue
+        delta, error, key = min(known, key=lambda result: result[1])
+        yield f"{_place(key)}: {key[2]} came closest, with an error of {error:.1e} at delta = {delta:.1e}."
+
+
+def _reasons(table: Columns, sweeps: Sequence[tuple[Key, NDArray[np.intp]]]) -> Iterator[str]:
+    """For the first sweep, where the deltas are few: what limits the error at each."""
+    key, rows = sweeps[0]
+    if np.unique(table["delta"][rows]).size > FEW:
+        return
+    for k in rows:
+        truncation, rounding, error = table["truncation"][k], table["rounding"][k], table["error"][k]
+        if np.isnan(truncation + rounding + error):
+            continue
+        cause, cure = ("truncation", "smaller") if truncation > rounding else ("rounding", "larger")
+        yield (
+            f"{_place(key)}, {key[2]} with delta = {table['delta'][k]:.0e}: the error {error:.1e} comes from {cause} "
+            f"(predicted: truncation {truncation:.1e}, rounding {rounding:.1e}), so a {cure} delta would help."
+        )
+
+
+def _observed(laws: Columns) -> Iterator[str]:
+    """Observed exponents against theory, over all sweeps that show both."""
+    for name, observed, theory in (
+        ("order of accuracy", laws["order_observed"], laws["order"]),
+        ("growth of the rounding error", laws["growth_observed"], laws["growth"]),
+    ):
+        apart = np.abs(np.asarray(observed) - np.asarray(theory))
+        seen = ~np.isnan(apart)
+        if np.any(seen):
+            worst = int(np.nanargmax(apart))
+            yield (
+                f"The {name} was observed in {int(seen.sum())} of {seen.size} sweeps; it lies within "
+                f"{np.nanmax(apart):.2f} of theory, the farthest being {laws['method'][worst]} for "
+                f"{laws['function'][worst]} "
+                f"({observed[worst]:.2f} against {theory[worst]:.0f})."
+            )
+
+
+def _bounds_held(table: Columns) -> Iterator[str]:
+    """Whether every proved bound held, and how many rows were spoiled."""
+    proved = (np.asarray(table["bound"]) == "proved") & ~np.isnan(table["error"])
+    if np.any(proved):
+        total = table["truncation"][proved] + table["rounding"][proved]
+        broken = int(np.sum(table["error"][proved] > total))
+        verdict = "lie below" if not broken else f"do not all lie below (there are {broken} exceptions)"
+        yield f"All {int(proved.sum())} errors with a proved bound {verdict} truncation + rounding."
+    status, counts = np.unique(np.asarray(table["status"]), return_counts=True)
+    spoiled = [f"{n} {s}" for s, n in zip(status, counts, strict=True) if s != "ok"]
+    if spoiled:
+        yield f"Rows without an error: {', '.join(spoiled)}."

@@ -1,0 +1,195 @@
+"""Speed and memory, as ratios within one run: what the lab adds to the evaluations, to the file and to the imports."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import derivkit as dk
+
+Columns = Mapping[str, Any]
+
+TABLES: dict[str, dict[str, tuple[type, str]]] = {
+    "table": {
+        "benchmark": (str, "what was measured"),
+        "seconds": (float, "the lab's time"),
+        "reference_seconds": (float, "the time of what it is compared with"),
+        "ratio": (float, "seconds / reference_seconds"),
+        "goal": (float, "the ratio aimed at; none where only a figure is reported"),
+        "rows_per_second": (float, "rows of the table written per second by the whole command"),
+        "reference_rows_per_second": (float, "rows per second of writing the same columns with pyarrow alone"),
+        "peak_megabytes": (float, "largest resident memory of the command"),
+        "reference": (str, "what it is compared with"),
+    },
+    "summary": {
+        "benchmark": (str, "what was measured"),
+        "ratio": (float, "the lab's time over the reference"),
+        "goal": (float, "the ratio aimed at"),
+        "peak_megabytes": (float, "largest resident memory"),
+    },
+    "findings": {"finding": (str, "the measurement in a sentence")},
+}
+
+FORMULAS = ("forward_1", "backward_1", "forward_2", "backward_2", "central_2", "central_4", "central_6", "central_8")
+IMPORTS = "import hydra, numpy, pandas, matplotlib.figure, pyarrow.parquet, sympy, jinja2"
+MAIN = ("delta=1e-4,1e-8",)
+BLOCK = 2**15
+"""Values per call of f alone: the size at which f is fastest, which is the hardest reference."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Sizes: small here, real in the preset."""
+
+    points: int = 200
+    deltas: int = 33
+    table_points: int = 50
+    repeats: int = 2
+
+    def __post_init__(self) -> None:
+        for name in ("points", "deltas", "table_points", "repeats"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)}: must be at least 1")
+
+    @property
+    def rows(self) -> int:
+        """Rows of the main table."""
+        return 4
+
+
+def run(config: Config) -> Iterator[tuple[str, Columns]]:
+    """Yield one row per benchmark, as it is done."""
+    yield "table", _sweep_against_f(config)
+    yield "table", _table_against_pyarrow(config)
+    for formats, goal in (("[svg]", 2.5), ("[svg,png]", 3.0)):
+        yield "table", _command_against_imports(config, formats, goal)
+
+
+def conclude(tables: Mapping[str, Columns]) -> Iterator[tuple[str, Columns]]:
+    """Yield the summary and each measurement as a sentence."""
+    table = tables["table"]
+    yield "summary", {name: table[name] for name in TABLES["summary"]}
+    yield "findings", {"finding": [_sentence(table, k) for k in range(len(table["benchmark"]))]}
+
+
+def _sentence(table: Columns, k: int) -> str:
+    ratio, goal, rows = (float(table[name][k]) for name in ("ratio", "goal", "rows_per_second"))
+    said = f"{table['benchmark'][k]}: {ratio:.2f} times {table['reference'][k]}"
+    if not np.isnan(goal):
+        said += f" ({'within' if ratio <= goal else 'above'} the goal of {goal:g})"
+    if not np.isnan(rows):
+        said += f"; {rows:.3g} rows per second against {table['reference_rows_per_second'][k]:.3g} of pyarrow alone"
+    peak = float(table["peak_megabytes"][k])
+    return f"{said}{'' if np.isnan(peak) else f'; peak memory {peak:.0f} MB'}."
+
+
+def _row(benchmark: str, seconds: float, reference_seconds: float, reference: str, **more: float) -> Columns:
+    missing = ("goal", "rows_per_second", "reference_rows_per_second", "peak_megabytes")
+    return {
+        "benchmark": benchmark,
+        "reference": reference,
+        "seconds": np.array([seconds]),
+        "reference_seconds": reference_seconds,
+        "ratio": seconds / reference_seconds,
+        **{name: more.get(name, np.nan) for name in missing},
+    }
+
+
+def _exp_sin(x: Any) -> Any:
+    return np.exp(np.sin(x))
+
+
+def _sweep_against_f(config: Config) -> Columns:
+    """dk.sweep over the same number of evaluations of f alone; least times of interleaved repeats."""
+    x, delta = np.linspace(0.0, 3.0, config.points), np.geomspace(1e-16, 1.0, config.deltas)
+    total = dk.sweep(_exp_sin, x, delta, formulas=FORMULAS).total
+    values = np.random.default_rng(0).uniform(0.0, 3.0, min(total, 2**22))
+
+    def alone() -> None:
+        for start in range(0, total, BLOCK):
+            at = start % max(1, values.size - BLOCK)
+            _exp_sin(values[at : at + min(BLOCK, total - start)])
+
+    ours, theirs = _least(config.repeats, lambda: dk.sweep(_exp_sin, x, delta, formulas=FORMULAS), alone)
+    name = f"sweep of {len(FORMULAS)} formulas x {config.points} points x {config.deltas} deltas"
+    return _row(name, ours, theirs, "the same evaluations of f alone", goal=2.0)
+
+
+def _table_against_pyarrow(config: Config) -> Columns:
+    """The whole command that computes, explains and writes a large table, and pyarrow writing the same columns."""
+    with tempfile.TemporaryDirectory() as directory:
+        target = Path(directory) / "run"
+        rows = config.table_points * config.deltas * len(FORMULAS)
+        seconds, peak = _timed(
+            *("-m", "experiments.run", "expression=exp(sin(x))", f"method=[{','.join(FORMULAS)}]"),
+            *(f"x=${{linspace:0,3,{config.table_points}}}", f"delta=${{logspace:-16,0,{config.deltas}}}"),
+            *("figures.formats=[svg]", f"hydra.sweep.dir={target}"),
+        )
+        again = f"seconds_to_store({str(target / 'table.parquet')!r})"
+        code = f"from experiments.pipeline.tables import seconds_to_store; print({again})"
+        done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)  # noqa: S603 -- our own code
+    reference = float(done.stdout)
+    return _row(
+        f"table of {rows} rows with errors, written",
+        seconds,
+        reference,
+        "pyarrow writing the same columns",
+        rows_per_second=rows / seconds,
+        reference_rows_per_second=rows / reference,
+        peak_megabytes=peak,
+    )
+
+
+def _command_against_imports(config: Config, formats: str, goal: float) -> Columns:
+    """The main command, whole process, over importing the libraries that it stands on."""
+    with tempfile.TemporaryDirectory() as directory:
+        peaks = []
+
+        def command() -> None:
+            peaks.append(_timed("-m", "experiments.run", *MAIN, f"figures.formats={formats}", outputs=directory)[1])
+
+        ours, theirs = _least(config.repeats, command, lambda: _timed("-c", IMPORTS))
+    name = f"python -m experiments.run {' '.join(MAIN)} figures.formats={formats}"
+    return _row(name, ours, theirs, "importing its libraries", goal=goal, peak_megabytes=max(peaks))
+
+
+def _least(repeats: int, ours: Callable[[], object], theirs: Callable[[], object]) -> tuple[float, float]:
+    """Least wall times of both, in turns, so that a noisy moment hits both."""
+    times: list[Sequence[float]] = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        ours()
+        middle = time.perf_counter()
+        theirs()
+        times.append((middle - start, time.perf_counter() - middle))
+    return min(t[0] for t in times), min(t[1] for t in times)
+
+
+def _timed(*arguments: str, outputs: str = "") -> tuple[float, float]:
+    """Seconds and peak megabytes of a Python process; a run of the lab leaves its results below ``outputs``.
+
+    Raises
+    ------
+    RuntimeError
+        If it fails.
+    """
+    start = time.perf_counter()
+    surroundings = {**os.environ, **({"LAB_OUTPUTS": outputs} if outputs else {})}
+    with tempfile.TemporaryFile() as said:
+        command = [sys.executable, *arguments]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said, env=surroundings)  # noqa: S603 -- ours
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if status:
+            said.seek(0)
+            raise RuntimeError(f"python {' '.join(arguments)} failed: {said.read().decode(errors='replace').strip()}")
+    return time.perf_counter() - start, usage.ru_maxrss / 1024

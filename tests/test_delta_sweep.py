@@ -1,0 +1,189 @@
+"""The study of the delta sweep: its rows against the core, its statuses, its summary and its findings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import derivkit as dk
+from experiments.runners import delta_sweep
+
+EXP = dk.Function.from_expression("exp(x)", name="exp")
+
+
+def problem(text: str, *points: float, **more: Any) -> dk.Problem:
+    return dk.Problem(dk.Function.from_expression(text, **more), points)
+
+
+def plain(columns: Any) -> dict[str, np.ndarray]:
+    """A chunk's columns as full arrays."""
+    lengths = [
+        len(v[0]) if isinstance(v, tuple) else len(v)
+        for v in columns.values()
+        if not isinstance(v, str) and np.ndim(v[0] if isinstance(v, tuple) else v)
+    ]
+    rows = lengths[0]
+    assert set(lengths) == {rows}
+    full = {}
+    for name, value in columns.items():
+        if isinstance(value, tuple):
+            full[name] = np.array(value[1], dtype=object)[value[0]]
+        else:
+            full[name] = (
+                np.array([value] * rows, dtype=object) if isinstance(value, str) else np.broadcast_to(value, rows)
+            )
+    return full
+
+
+def gathered(chunks: Iterable[tuple[str, Any]]) -> dict[str, dict[str, np.ndarray]]:
+    parts: dict[str, list[dict[str, np.ndarray]]] = {}
+    for name, columns in chunks:
+        assert sorted(columns) == sorted(delta_sweep.TABLES[name]), name
+        parts.setdefault(name, []).append(plain(columns))
+    return {name: {c: np.concatenate([p[c] for p in found]) for c in found[0]} for name, found in parts.items()}
+
+
+def tables(*problems: dk.Problem, **config: Any) -> dict[str, dict[str, np.ndarray]]:
+    return gathered(delta_sweep.run(delta_sweep.Config(function=problems, **config)))
+
+
+def concluded(*problems: dk.Problem, **config: Any) -> dict[str, dict[str, np.ndarray]]:
+    return gathered(delta_sweep.conclude(tables(*problems, **config)))
+
+
+def test_rows_come_in_the_order_function_point_method_delta() -> None:
+    table = tables(
+        problem("exp(x)", 1.0, 2.0), problem("sin(x)", 0.5), method=("forward_1", "central_2"), delta=(0.1, 0.01)
+    )["table"]
+    keys = list(zip(table["expression"], table["x"], table["method"], table["delta"], strict=True))
+    expected = [
+        (text, x, method, delta)
+        for text, points in (("exp(x)", (1.0, 2.0)), ("sin(x)", (0.5,)))
+        for x in points
+        for method in ("forward_1", "central_2")
+        for delta in (0.1, 0.01)
+    ]
+    assert keys == expected
+
+
+def test_the_number_of_rows_is_the_number_promised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delta_sweep, "ROWS_PER_CHUNK", 7)
+    config = delta_sweep.Config(function=(problem("exp(x)", *np.linspace(0, 1, 11)),), delta=(0.1, 0.01, 0.001))
+    chunks = [columns for name, columns in delta_sweep.run(config) if name == "table"]
+    assert len(chunks) > 5
+    assert sum(len(columns["error"]) for columns in chunks) == config.rows
+
+
+def test_the_size_of_the_chunks_does_not_change_a_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    problems = [problem("exp(sin(x))", *np.linspace(0, 3, 40).tolist())]
+    delta = tuple((10.0 ** np.linspace(-12, 0, 13)).tolist())
+    whole = tables(*problems, delta=delta)["table"]
+    monkeypatch.setattr(delta_sweep, "ROWS_PER_CHUNK", 100)
+    cut = tables(*problems, delta=delta)["table"]
+    for name, values in whole.items():
+        np.testing.assert_array_equal(values, cut[name])
+
+
+def test_a_row_says_what_the_core_says() -> None:
+    table = tables(dk.Problem(EXP, (1.0,)), method=("central_4",), delta=(1e-2,), derivative=2)["table"]
+    estimate = dk.difference(np.exp, 1.0, 1e-2, formula="central_4", derivative=2)
+    (prediction,) = dk.predict_error(EXP, 1.0, 1e-2, formulas=[dk.formula("central_4", 2)])
+    assert table["estimate"][0] == estimate
+    assert table["exact"][0] == math.e
+    assert table["error"][0] == abs(estimate - math.e)
+    assert table["truncation"][0] == prediction.truncation
+    assert table["rounding"][0] == prediction.rounding
+    assert (table["bound"][0], table["status"][0], table["evaluations"][0]) == ("proved", "ok", 5)
+
+
+def raising(v: float) -> float:
+    if v > 1.0:
+        raise RuntimeError
+    return v
+
+
+@pytest.mark.parametrize(
+    ("function", "x", "delta", "status"),
+    [
+        (EXP, 1.0, 1e-3, "ok"),
+        (EXP, 1.0, 1e-17, "step_vanished"),
+        (dk.Function.from_expression("log(x)", domain=(0.5, 2.0)), 1.9, 0.2, "outside_domain"),
+        (dk.Function.from_expression("log(x)"), 0.1, 0.2, "not_finite"),
+        (dk.Function.from_callable(raising, name="raising", expression="x"), 1.0, 0.2, "not_finite"),
+        (dk.Function.from_expression("abs(x)"), 0.0, 0.2, "no_exact"),
+        (dk.Function.from_callable(math.sin, name="math:sin"), 1.0, 0.2, "no_exact"),
+    ],
+)
+def test_a_spoiled_row_says_why(function: dk.Function, x: float, delta: float, status: str) -> None:
+    table = tables(dk.Problem(function, (x,)), method=("central_2",), delta=(delta, 1e-3))["table"]
+    assert table["status"][0] == status
+    assert math.isnan(table["error"][0]) == (status != "ok")
+    assert math.isnan(table["estimate"][0]) == (status not in {"ok", "no_exact"})
+
+
+def test_the_summary_names_the_smallest_error_and_the_errors_asked_for() -> None:
+    delta = (1e-2, 1e-5, 1e-9)
+    found = concluded(dk.Problem(EXP, (1.0,)), method=("forward_1",), delta=delta)["summary"]
+    errors = [abs(dk.difference(np.exp, 1.0, h, formula="forward_1") - math.e) for h in delta]
+    assert found["best_delta"][0] == delta[int(np.argmin(errors))]
+    assert found["smallest_error"][0] == min(errors)
+    assert found["asked"][0] == ", ".join(f"{h:.0e}: {e:.2e}" for h, e in zip(delta, errors, strict=True))
+
+
+def test_the_law_is_fitted_to_a_grid_and_stands_beside_theory() -> None:
+    delta = tuple((10.0 ** np.linspace(-16, 0, 65)).tolist())
+    law = concluded(dk.Problem(EXP, (1.0,)), method=("forward_1", "central_4"), delta=delta)["law"]
+    assert law["order"].tolist() == [1.0, 4.0]
+    np.testing.assert_allclose(law["order_observed"], [1.0, 4.0], atol=0.05)
+    np.testing.assert_allclose(law["growth_observed"], [1.0, 1.0], atol=0.15)
+
+
+def test_findings_say_which_part_of_the_error_reigns() -> None:
+    findings = concluded(dk.Problem(EXP, (1.0,)), method=("forward_1",), delta=(1e-2, 1e-12))["findings"]["finding"]
+    assert any("comes from truncation" in s and "smaller delta would help" in s for s in findings)
+    assert any("comes from rounding" in s and "larger delta would help" in s for s in findings)
+    assert any("All 2 errors with a proved bound lie below" in s for s in findings)
+
+
+def test_a_broken_bound_is_not_passed_over_in_silence() -> None:
+    found = tables(dk.Problem(EXP, (1.0,)), method=("forward_1",), delta=(1e-2,))
+    found["table"]["error"] = found["table"]["truncation"] * 3
+    sentences = gathered(delta_sweep.conclude(found))["findings"]["finding"]
+    assert any("there are 1 exceptions" in s for s in sentences)
+
+
+def test_where_no_derivative_exists_the_findings_say_so() -> None:
+    sentences = concluded(problem("abs(x)", 0.0), delta=(1e-2,))["findings"]["finding"]
+    assert any("no exact derivative is known or exists" in s for s in sentences)
+
+
+def test_curves_show_the_first_point_of_every_function_before_a_second() -> None:
+    curves = tables(problem("exp(x)", 1.0, 2.0), problem("sin(x)", 1.0, 2.0))["curves"]
+    drawn = set(zip(curves["function"], curves["x"], strict=True))
+    assert drawn == {("exp(x)", 1.0), ("sin(x)", 1.0), ("exp(x)", 2.0)}
+
+
+def test_secants_go_through_the_point_and_its_neighbour() -> None:
+    curves = tables(problem("x^2", 1.0), delta=(1.0, 0.5))["curves"]
+    for delta in (1.0, 0.5):
+        ends = curves["line"] == f"secant {delta:.3g}"
+        (t0, t1), (y0, y1) = curves["t"][ends], curves["y"][ends]
+        assert (y1 - y0) / (t1 - t0) == pytest.approx(2.0 + delta, rel=1e-12)
+        assert y0 + (1.0 - t0) * (2.0 + delta) == pytest.approx(1.0, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        ({"method": ("central_5",)}, "no formula named 'central_5'"),
+        ({"method": ()}, "at least one"),
+        ({"derivative": 7}, "has no row for derivative 7"),
+    ],
+)
+def test_a_config_that_cannot_run_is_refused(config: Any, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        delta_sweep.Config(function=(problem("x", 1.0),), **config)

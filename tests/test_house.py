@@ -1,0 +1,158 @@
+"""The layout is the design: who may import whom, what is public, what an import costs."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import importlib
+import pkgutil
+import subprocess
+import sys
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from omegaconf import OmegaConf
+
+import derivkit
+import experiments.runners
+from experiments.pipeline.settings import keys_of
+
+ROOT = Path(__file__).resolve().parents[1]
+STANDARD = set(sys.stdlib_module_names)
+CORE = {"numpy", "derivkit"}
+MAY_IMPORT = {
+    "derivkit/analytical": CORE | {"sympy", "mpmath"},
+    "derivkit": CORE,
+    "experiments/runners": CORE,
+    "experiments/pipeline/tables.py": CORE | {"pandas", "pyarrow", "experiments.pipeline"},
+    "experiments/pipeline/figures.py": CORE | {"matplotlib", "experiments.pipeline"},
+    "experiments/pipeline/report.py": {"jinja2", "markupsafe", "experiments.pipeline"},
+    "experiments/pipeline/terminal.py": {"rich", "experiments.pipeline"},
+    "experiments/pipeline": CORE | {"experiments.pipeline", "experiments.runners"},
+    "experiments/run.py": CORE | {"hydra", "omegaconf", "experiments.pipeline", "experiments.runners"},
+    "experiments": {"experiments.pipeline", "experiments.run"},
+}
+"""The longest prefix of a file's path says what it may import besides the standard library."""
+HEAVY = ("sympy", "mpmath", "pandas", "matplotlib", "hydra", "pyarrow", "rich", "jinja2", "scipy")
+SOURCES = sorted(path for folder in ("derivkit", "experiments") for path in (ROOT / folder).rglob("*.py"))
+STUDIES = sorted(name for _, name, _ in pkgutil.iter_modules(experiments.runners.__path__))
+MODULES = sorted(".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in SOURCES)
+
+
+def rule_of(path: str) -> set[str]:
+    fitting = [prefix for prefix in MAY_IMPORT if path == prefix or path.startswith(prefix + "/")]
+    return MAY_IMPORT[max(fitting, key=len)]
+
+
+def imported(tree: ast.AST, *, typing_only: bool = False) -> list[str]:
+    """Modules that the code imports, those for type checking alone left out."""
+    guarded = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    found = []
+    for node in ast.walk(tree):
+        if id(node) in guarded and not typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            found.extend(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports hide the room they come from"
+            found.append(node.module or "")
+    return found
+
+
+def strangers(path: str, tree: ast.AST) -> list[str]:
+    allowed = rule_of(path)
+    return [
+        module
+        for module in imported(tree)
+        if module.split(".")[0] not in STANDARD
+        and not any(module == name or module.startswith(name + ".") or name == module.split(".")[0] for name in allowed)
+        and not (module == "experiments" or path.endswith("__init__.py"))
+    ]
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_room_imports_only_what_it_may(source: Path) -> None:
+    assert strangers(source.relative_to(ROOT).as_posix(), ast.parse(source.read_text())) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("derivkit/errors.py", "import pandas"),
+        ("derivkit/numerical/new.py", "def f():\n    from sympy import sin"),
+        ("experiments/runners/new.py", "from experiments.pipeline.tables import read"),
+        ("experiments/pipeline/report.py", "import numpy"),
+        ("experiments/pipeline/settings.py", "from omegaconf import OmegaConf"),
+        ("experiments/compare.py", "import hydra"),
+    ],
+)
+def test_a_forbidden_import_is_caught(path: str, code: str) -> None:
+    assert strangers(path, ast.parse(code))
+
+
+def test_importing_the_core_costs_none_of_the_heavy_libraries() -> None:
+    code = f"import sys, derivkit; print([m for m in {HEAVY!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_public_names_are_listed_and_exist() -> None:
+    assert derivkit.__all__ == sorted(derivkit.__all__)
+    public = {
+        name for name, value in vars(derivkit).items() if not name.startswith("_") and not isinstance(value, ModuleType)
+    }
+    assert public == set(derivkit.__all__)
+    for name in derivkit.__all__:
+        assert getattr(derivkit, name).__doc__, name
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_examples_in_docstrings_are_true(module: str) -> None:
+    failed, _ = doctest.testmod(importlib.import_module(module), raise_on_error=False)
+    assert failed == 0
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_a_study_is_a_config_its_tables_and_run(study: str) -> None:
+    module = importlib.import_module(f"experiments.runners.{study}")
+    assert is_dataclass(module.Config)
+    assert next(iter(module.TABLES)) == "table"
+    assert callable(module.run)
+    for columns in module.TABLES.values():
+        for kind, meaning in columns.values():
+            assert kind in (str, int, float, bool)
+            assert meaning
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_a_study_has_a_preset_whose_keys_are_its_fields(study: str) -> None:
+    presets = [OmegaConf.load(path) for path in sorted((ROOT / "conf/experiment").glob("*.yaml"))]
+    own = [preset for preset in presets if preset.runner == study]
+    assert own, "every study has a preset"
+    module = importlib.import_module(f"experiments.runners.{study}")
+    expected = {key for field in fields(module.Config) for key in keys_of(field.name)}
+    for preset in own:
+        groups = {
+            next(iter(entry)).removeprefix("override ").strip("/")
+            for entry in preset.defaults
+            if not isinstance(entry, str)
+        }
+        assert (set(preset) - {"defaults", "figures", "hydra", "runner"}) | groups == expected
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "conf/experiment").glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_columns_that_a_figure_names_exist(path: Path) -> None:
+    from experiments.pipeline import figures  # noqa: PLC0415 -- matplotlib is only needed here
+
+    preset = OmegaConf.load(path)
+    tables = importlib.import_module(f"experiments.runners.{preset.runner}").TABLES
+    for spec in OmegaConf.to_container(preset.figures.draw).values():  # type: ignore[union-attr]
+        for table, columns in figures.columns_needed(spec).items():
+            assert set(columns) <= set(tables[table])

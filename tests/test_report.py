@@ -1,0 +1,230 @@
+"""The report: one page that stands alone, in which text stays text and findings come first."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from matplotlib.figure import Figure
+
+from experiments.pipeline import figures, report
+
+VOID = {"meta", "br", "hr", "img", "input", "link", "path", "use", "rect"}
+
+# What matplotlib writes, in short: ids that all figures have, each kind of reference, a style for everything.
+SVG = """<?xml version="1.0" encoding="utf-8" standalone="no"?>
+<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN"
+  "http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd">
+<svg xmlns:xlink="http://www.w3.org/1999/xlink" width="10pt" height="10pt" viewBox="0 0 10 10" \
+xmlns="http://www.w3.org/2000/svg" version="1.1">
+ <metadata><a href="http://example.org/"/></metadata>
+ <defs>
+  <style type="text/css">*{stroke-linejoin: round; stroke-linecap: butt}</style>
+  <path id="glyph" d="M 0 0"/>
+  <clipPath id="clip"><rect x="0" y="0" width="1" height="1"/></clipPath>
+ </defs>
+ <g clip-path="url(#clip)"><use xlink:href="#glyph" x="1"/></g>
+</svg>
+"""
+EVIL = "<script>alert('x')</script><b onclick=\"go()\">&amp;"
+
+
+def content(**changes):
+    """A page with every part."""
+    parts = {
+        "title": "Delta sweep",
+        "command": "python -m experiments.run delta=1e-4,1e-8",
+        "study": "delta_sweep",
+        "question": "How wrong is each formula at each delta?",
+        "findings": ["central_4 is best at delta 1e-3."],
+        "figures": [("error", SVG, "The V."), ("ulps", SVG, "The same in ulps.")],
+        "tables": [("table", "One row each.", ["x", "y"], ["the point", "a text"], [["1", "a"], ["-2e-3", "b"]], 99)],
+        "configuration": {"job 0": "delta: 0.1\n"},
+        "record": {"python": "3.11", "versions": {"numpy": "2.4.6", "jinja2": "3.1"}, "threads": None},
+        "notes": ["2 rows vanished."],
+        "files": [("the table", "table.parquet"), ("odd", "a b#c?.csv")],
+    }
+    return report.Content(**{**parts, **changes})
+
+
+class Page(HTMLParser):
+    """The page as read: elements with attributes, the text, and that every element is closed."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.text, self.open = [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if not self.open or self.open[-1] != "style":
+            self.text.append(data)
+
+    def all(self, attribute):
+        return [attributes[attribute] for _, attributes in self.elements if attribute in attributes]
+
+
+def headings(page_text):
+    return re.findall(r"<h2[^>]*>(.*?)</h2>", page_text)
+
+
+def test_every_element_of_the_page_is_closed_and_every_id_is_used_once():
+    page = Page(report.render(content()))
+    assert page.open == []
+    ids = page.all("id")
+    assert len(ids) == len(set(ids))
+
+
+def test_two_figures_that_share_ids_keep_their_own():
+    page = Page(report.render(content()))
+    ids = set(page.all("id"))
+    assert {"figure-1-glyph", "figure-2-glyph", "figure-1-clip", "figure-2-clip"} <= ids
+    assert page.all("clip-path") == ["url(#figure-1-clip)", "url(#figure-2-clip)"]
+    uses = [attributes["href"] for tag, attributes in page.elements if tag == "use"]
+    assert uses == ["#figure-1-glyph", "#figure-2-glyph"]
+
+
+def test_the_style_of_a_figure_stays_within_the_figure():
+    text = report.render(content())
+    assert "#figure-1 *{stroke-linejoin" in text
+    assert ">*{" not in text
+
+
+def test_every_reference_within_the_page_leads_somewhere():
+    page = Page(report.render(content()))
+    ids = set(page.all("id"))
+    inside = [link[1:] for link in page.all("href") if link.startswith("#")]
+    inside += [name for label in page.all("aria-labelledby") for name in label.split()]
+    assert len(inside) > 7
+    assert set(inside) <= ids
+
+
+def test_the_page_asks_nothing_of_another_place():
+    text = report.render(content())
+    page = Page(text)
+    assert "http" not in text
+    assert "@import" not in text
+    assert "src" not in {name for _, attributes in page.elements for name in attributes}
+    assert not {"script", "link", "iframe", "img", "object"} & {tag for tag, _ in page.elements}
+    assert re.findall(r"url\((?!#)", text) == []
+    assert all(re.match(r"#|[\w.%/-]+$", link) for link in page.all("href"))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"title": EVIL},
+        {"command": EVIL},
+        {"study": EVIL},
+        {"question": EVIL},
+        {"findings": [EVIL]},
+        {"notes": [EVIL]},
+        {"figures": [(EVIL, SVG, EVIL)]},
+        {"tables": [(EVIL, EVIL, [EVIL], [EVIL], [[EVIL]], 1)]},
+        {"configuration": {EVIL: EVIL}},
+        {"record": {EVIL: {EVIL: [EVIL]}}},
+        {"files": [(EVIL, EVIL)]},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_text_from_outside_never_becomes_markup(changes):
+    before = [tag for tag, _ in Page(report.render(content())).elements]
+    page = Page(report.render(content(**changes)))
+    assert {tag for tag, _ in page.elements} <= set(before)
+    assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
+    assert EVIL in "".join(page.text)
+
+
+def test_findings_come_first_and_the_contents_list_every_section():
+    text = report.render(content())
+    names = ["Findings", "Notes", "Figures", "Tables", "Configuration", "Record", "Files"]
+    assert headings(text) == names
+    assert re.findall(r'<li><a href="#\w+">(\w+)</a></li>', text) == names
+
+
+def test_a_part_that_is_empty_is_left_out_and_a_short_page_has_no_contents():
+    text = report.render(content(notes=(), figures=(), tables=(), configuration={}, files=()))
+    assert headings(text) == ["Findings", "Record"]
+    assert "<nav" not in text
+
+
+def test_a_table_says_how_many_of_its_rows_are_shown_and_what_its_columns_mean():
+    text = report.render(content())
+    assert "The first 2 of 99 rows." in text
+    assert "<dt>x</dt><dd>the point</dd>" in text
+    rows = [["1", "a"], ["-2e-3", "b"]]
+    whole = report.render(content(tables=[("table", "", ["x", "y"], ["", ""], rows, 2)]))
+    assert "The first" not in whole
+
+
+def test_numbers_stand_at_the_right_and_texts_at_the_left():
+    text = report.render(content())
+    assert '<td class="number">-2e-3</td><td>b</td>' in text
+
+
+def test_a_figure_has_a_label_for_those_who_cannot_see_it():
+    page = Page(report.render(content()))
+    images = [attributes for _, attributes in page.elements if attributes.get("role") == "img"]
+    assert [image["aria-label"] for image in images] == ["error: The V.", "ulps: The same in ulps."]
+
+
+def test_jobs_of_one_configuration_are_told_once():
+    text = report.render(content(configuration={"job 0": "a: 1\n", "job 1": "a: 2\n", "job 2": "a: 1\n"}))
+    assert re.findall(r"<summary>(job.*?)</summary>", text) == ["job 0, job 2", "job 1"]
+
+
+def test_a_record_within_the_record_is_written_in_words():
+    text = "".join(Page(report.render(content())).text)
+    assert "numpy 2.4.6, jinja2 3.1" in text
+    assert "threadsnone" in text.replace("\n", "")
+
+
+def test_a_file_with_an_odd_name_is_linked_as_a_file():
+    hrefs = Page(report.render(content(files=[("odd", "a b#c?.csv"), ("evil", "javascript:go()")]))).all("href")
+    assert "a%20b%23c%3F.csv" in hrefs
+    assert "javascript%3Ago%28%29" in hrefs
+
+
+def test_the_page_appears_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "report.html"
+    report.write(path, content())
+    whole = path.read_bytes()
+    assert whole.decode() == report.render(content())
+    assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
+
+    def broken(*_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(Path, "replace", broken)
+    with pytest.raises(OSError, match="no space left"):
+        report.write(path, content(title="another"))
+    assert path.read_bytes() == whole
+
+
+def test_a_real_figure_is_taken_in_and_keeps_every_reference(tmp_path):
+    figure = Figure()
+    ax = figure.add_subplot()
+    ax.plot([1, 2, 3], marker="o", label="a line")
+    ax.legend()
+    svg = figures.save(figure, tmp_path, "real", ["svg"])[0].read_text(encoding="utf-8")
+    page = Page(report.render(content(figures=[("one", svg, ""), ("two", svg, "")])))
+    ids = page.all("id")
+    assert len(ids) == len(set(ids))
+    inside = [link[1:] for link in page.all("href") if link.startswith("#figure")]
+    clips = re.findall(r"url\(#([^)]*)\)", " ".join(page.all("clip-path")))
+    assert len(inside) > 10
+    assert clips
+    assert {*inside, *clips} <= set(ids)

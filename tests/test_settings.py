@@ -1,0 +1,357 @@
+"""Plain dicts become a Config, or one line says why not; grids are exact; names and spelling are explained."""
+
+from __future__ import annotations
+
+import math
+import pickle
+import re
+from dataclasses import dataclass, fields
+from fractions import Fraction
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import given
+from hypothesis import strategies as st
+
+import derivkit as dk
+from experiments.pipeline import check, grids, settings
+from experiments.pipeline.settings import ConfigurationError, build
+from experiments.runners import delta_sweep
+
+SIN = {"sin": {"expression": "sin(x)", "points": [1.0, "pi/4"], "reason": "r", "source": "s"}}
+METHOD = {"central_2": {"formula": "central_2"}}
+PLAIN: dict[str, Any] = {"function": SIN, "method": METHOD, "delta": 1e-4, "derivative": 1, "x": None}
+
+
+def built(**changes: Any) -> delta_sweep.Config:
+    """The Config of the plain configuration with some keys changed."""
+    config = build(delta_sweep, {**PLAIN, **changes})
+    assert isinstance(config, delta_sweep.Config)
+    return config
+
+
+def refused(**changes: Any) -> str:
+    """The one line with which the changed configuration is refused."""
+    with pytest.raises(ConfigurationError) as caught:
+        built(**changes)
+    line = str(caught.value)
+    assert "\n" not in line
+    return line
+
+
+def points(**changes: Any) -> list[tuple[float, ...]]:
+    return [problem.points for problem in built(**changes).function]
+
+
+# Numbers
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (1e-4, (1e-4,)),
+        (1, (1.0,)),
+        ("1/3", (1 / 3,)),
+        ("2**-8", (2.0**-8,)),
+        ([1e-4, "1e-8"], (1e-4, 1e-8)),
+        ((0.5, 2), (0.5, 2.0)),
+    ],
+)
+def test_delta_is_a_number_a_constant_or_a_list(value: object, expected: tuple[float, ...]):
+    assert built(delta=value).delta == expected
+
+
+BAD_DELTA = {
+    "0": 0,
+    "negative": -1e-3,
+    "nan": math.nan,
+    "inf": math.inf,
+    "huge": 10**400,
+    "word": "abc",
+    "empty": "",
+    "blank": "  ",
+    "empty list": [],
+    "one bad of two": [1e-4, "abc"],
+    "null": None,
+    "bool": True,
+    "nested": [[1e-4]],
+    "mapping": {"a": 1},
+    "variable": "x",
+    "tower": "9**9**9**9",
+    "negative constant": "-1/3",
+}
+
+
+@pytest.mark.parametrize("value", BAD_DELTA.values(), ids=BAD_DELTA.keys())
+def test_a_bad_delta_is_refused_with_the_key_and_what_to_write(value: object):
+    line = refused(delta=value)
+    assert line.startswith("delta=")
+    assert re.search(r"write .*delta=\S", line)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(0, (0.0,)), ("pi/2", (math.pi / 2,)), ([-1, "sqrt(2)"], (-1.0, math.sqrt(2)))]
+)
+def test_x_is_any_finite_number_and_replaces_the_points_of_the_functions(value: object, expected: tuple[float, ...]):
+    assert points(x=value) == [expected]
+
+
+@pytest.mark.parametrize("value", [math.inf, math.nan, True, [[1]], "y", "", []])
+def test_a_bad_x_is_refused(value: object):
+    assert refused(x=value).startswith("x=")
+
+
+@pytest.mark.parametrize("value", [0, 5, 1.5, True, "two", None, [1]])
+def test_the_order_of_the_derivative_is_a_whole_number_from_1_to_4(value: object):
+    assert "1, 2, 3 or 4" in refused(derivative=value)
+
+
+# Functions and methods
+
+
+def test_a_function_has_its_own_points_without_x():
+    assert points() == [(1.0, math.pi / 4)]
+    assert built().function[0].reason == "r"
+
+
+@pytest.mark.parametrize("typed", ["x**3*sin(x)", ["x**3*sin(x)"]])
+def test_an_expression_replaces_the_functions_and_is_taken_at_1(typed: object):
+    (problem,) = built(expression=typed).function
+    assert problem.points == (1.0,)
+    assert problem.function(2.0) == pytest.approx(8 * math.sin(2.0), rel=1e-15)
+
+
+def test_several_expressions_are_several_functions():
+    assert [p.function(0.0) for p in built(expression=["sin(x)", "cos(x)", 3], x=0).function] == [0.0, 1.0, 3.0]
+
+
+def test_a_python_function_has_the_exact_value_of_its_expression():
+    alone, known = built(python="math:sin").function[0], built(python="math:sin", expression="sin(x)").function[0]
+    assert alone.function(1.0) == known.function(1.0) == math.sin(1.0)
+    assert alone.function.expression is None
+    assert known.function.expression is not None
+
+
+def test_a_python_module_is_looked_for_in_the_current_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "only_here.py").write_text("class A:\n    @staticmethod\n    def f(x): return 2 * x\n")
+    monkeypatch.chdir(tmp_path)
+    assert built(python="only_here:A.f").function[0].function(3.0) == 6.0
+
+
+def test_a_module_that_fails_or_leaves_on_import_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    for name, text in {"broken_syntax": "def", "leaves": "raise SystemExit(7)", "raises": "1/0"}.items():
+        (tmp_path / f"{name}.py").write_text(text)
+        assert f"importing '{name}' failed" in refused(python=f"{name}:f")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"expression": "__import__('os')"}, "expression=__import__"),
+        ({"expression": "2x"}, "2*x"),
+        ({"expression": "sin x"}, "sin(x)"),
+        ({"expression": "9**9**9**9"}, "exponent"),
+        ({"expression": "(" * 10_000}, "expression="),
+        ({"expression": "sin(x),cos(x)"}, "['sin(x)','cos(x)']"),
+        ({"expression": ""}, "expression="),
+        ({"expression": []}, "expression="),
+        ({"expression": ["sin(x)", True]}, "expression="),
+        ({"expression": "x*y"}, "variables x, y"),
+        ({"python": "math.sin"}, "python=mymodule:f"),
+        ({"python": "math:sine"}, "did you mean sin"),
+        ({"python": "math:pi"}, "'pi' is no function but a float"),
+        ({"python": "no_such_module_here:f"}, "ModuleNotFoundError"),
+        ({"python": ["math:sin", "math:cos"], "expression": "sin(x)"}, "give each callable its expression"),
+        ({"function": {}}, "no function is selected"),
+        ({"function": None}, "no function is selected"),
+        ({"function": {"sin": 3}}, "its file holds sin:"),
+        ({"function": {"f": {"points": [1]}}}, "needs expression, black_box or python"),
+        ({"function": {"f": {"expression": "x", "point": [1]}}}, "did you mean points"),
+        ({"function": {"f": {"expression": "x"}}}, "the list is empty"),
+        ({"function": {"f": {"expression": "2x", "points": [1]}}}, "function 'f'"),
+        ({"function": {"f": {"expression": "x", "points": [1], "domain": 3}}}, "domain: [0, 1]"),
+        ({"function": {"f": {"expression": "x", "points": [1], "domain": [2, 1]}}}, "smaller end first"),
+        ({"function": {"f": {"expression": "x", "points": [2], "domain": [0, 1]}}}, "x = 2 lies outside the domain"),
+        ({"function": {"f": {"black_box": "nothing", "points": [1]}}}, "no black box named 'nothing'"),
+        ({"method": {}}, "no method is selected"),
+        ({"method": {"m": {"formula": "central_5"}}}, "no formula named 'central_5'"),
+        ({"method": {"m": {"form": "central_2"}}}, "did you mean formula"),
+        ({"method": {"m": {}}}, "formula: NAME"),
+        ({"detla": 1}, "did you mean delta"),
+        ({"zzz": 1}, "this study has no key 'zzz'; there are"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_the_way_out(changes: dict[str, Any], words: str):
+    line = refused(**changes)
+    assert words in line
+    assert len(line) < 500
+
+
+def test_domains_may_have_constants_and_no_end():
+    spec = {"expression": "sqrt(x)", "points": [1], "domain": ["-pi", math.inf]}
+    assert built(function={"f": spec}).function[0].function.domain == (-math.pi, math.inf)
+
+
+def test_every_field_of_the_study_is_fed_by_a_key_that_can_be_read():
+    for field in fields(delta_sweep.Config):
+        assert settings.keys_of(field.name)
+        assert field.name in settings.CONVERTERS
+
+
+def study_of(config: type) -> ModuleType:
+    """A study with another Config."""
+    study = ModuleType("study")
+    study.Config = config  # type: ignore[attr-defined]
+    return study
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """A Config of plain fields."""
+
+    points: int
+    share: float = 0.5
+    label: str = "a"
+    plot: bool = False
+    names: tuple[str, ...] = ()
+    sizes: tuple[int, ...] = ()
+    steps: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.points < 0:
+            raise ValueError("points\nare never negative")
+
+
+def test_other_fields_are_read_by_their_type():
+    plain = {"points": 3, "share": "1/4", "plot": True, "names": ["a", "b"], "sizes": 2, "steps": [1, "pi"]}
+    found = build(study_of(Sizes), plain)
+    assert found == Sizes(points=3, share=0.25, plot=True, names=("a", "b"), sizes=(2,), steps=(1.0, math.pi))
+
+
+@pytest.mark.parametrize(
+    ("plain", "words"),
+    [
+        ({}, "needs the key 'points'"),
+        ({"points": 1.5}, "whole number"),
+        ({"points": True}, "whole number"),
+        ({"points": 1, "plot": 1}, "neither true nor false"),
+        ({"points": 1, "label": 1}, "not a text"),
+        ({"points": -1}, "points are never negative"),
+    ],
+)
+def test_other_fields_are_refused_by_their_type(plain: dict[str, Any], words: str):
+    with pytest.raises(ConfigurationError, match=words):
+        build(study_of(Sizes), plain)
+
+
+# Grids
+
+
+def test_grids_hold_the_numbers_nearest_to_the_true_ones():
+    assert grids.logspace(-16, 0, 17) == [float(f"1e-{k}") for k in range(16, -1, -1)]
+    assert grids.linspace(0, 0.3, 4) == [0.0, 0.1, 0.2, 0.3]
+    assert grids.geomspace(1e-8, 1, 3) == [1e-8, 1e-4, 1.0]
+    assert grids.powers_of_two(0, -2) == [1.0, 0.5, 0.25]
+    assert grids.linspace(3, 9, 1) == grids.geomspace(3, 9, 1) == [3.0]
+
+
+@given(st.floats(-20, 0), st.floats(0, 20), st.integers(2, 40))
+def test_a_logarithmic_grid_is_correctly_rounded_at_its_ends_and_rises(start: float, stop: float, count: int):
+    grid = grids.logspace(start, stop, count)
+    assert len(grid) == count
+    assert grid == sorted(grid)
+    assert grid[0] == pytest.approx(10.0**start, rel=1e-14)
+
+
+@given(st.fractions(-5, 5), st.integers(2, 50))
+def test_an_even_grid_is_the_rounded_rational(stop: Fraction, count: int):
+    end = float(stop)
+    exact = [Fraction(repr(end)) * k / (count - 1) for k in range(count)]
+    assert grids.linspace(0, end, count) == [float(value) for value in exact]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: grids.logspace(0, 1, 0),
+        lambda: grids.logspace(0, 1, 2.5),  # type: ignore[arg-type]
+        lambda: grids.linspace(0, math.inf, 3),
+        lambda: grids.linspace(0, "a", 3),  # type: ignore[arg-type]
+        lambda: grids.linspace(0, 1, grids.MOST + 1),
+        lambda: grids.geomspace(0, 1, 3),
+        lambda: grids.powers_of_two(0, 5000),
+        lambda: grids.powers_of_two(0.5, 1),  # type: ignore[arg-type]
+    ],
+)
+def test_a_grid_that_cannot_be_is_refused(call: Any):
+    with pytest.raises(ValueError, match=r"numbers|number|exponents|greater than 0"):
+        call()
+
+
+@pytest.mark.parametrize("grid", grids.GRIDS.values(), ids=grids.GRIDS.keys())
+def test_a_grid_reaches_the_workers_of_a_launcher_by_its_name(grid: object):
+    assert pickle.loads(pickle.dumps(grid)) is grid
+
+
+# Spelling and sweeps
+
+
+@given(st.text(alphabet="ab'\"\\ x()[],=$*", max_size=12).filter(lambda text: text not in ("", "null")))
+def test_a_quoted_expression_is_read_back_by_hydra_as_it_was_typed(text: str):
+    argument = check.quoted(f"expression={text}")
+    if argument == f"expression={text}":
+        assert text.startswith(("'", '"', "["))
+    else:
+        assert OverridesParser.create().parse_override(argument).value() == text
+
+
+@pytest.mark.parametrize("argument", ["delta=sin(x)", "expression", "expression=", "expression=null", "x=1"])
+def test_nothing_else_is_quoted(argument: str):
+    assert check.quoted(argument) == argument
+
+
+def test_jobs_are_put_together_from_differences_in_hydras_order():
+    base = {"a": 1, "b": 1, "c": 0}
+    alternatives = [[{}, {"a": 2}], [{}, {"b": 2}, {"b": 3}]]
+    jobs = list(check.jobs_of(base, alternatives))
+    assert [(job["a"], job["b"]) for job in jobs] == [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (2, 3)]
+    assert base == {"a": 1, "b": 1, "c": 0}
+    assert check.difference(base, {"a": 1, "b": 5}) == {"b": 5}
+
+
+def test_a_table_too_large_for_the_disk_is_refused_with_its_size(tmp_path: Path):
+    with pytest.raises(ConfigurationError, match=r"1,000 rows, about 1,000,000 PB, and .* free; take fewer"):
+        check.refuse_too_large(1_000, 10**21, tmp_path / "not" / "there")
+    check.refuse_too_large(1_000, 1_000, tmp_path / "not" / "there")
+
+
+@pytest.mark.parametrize(("size", "text"), [(12, "12 bytes"), (12_345, "12.3 kB"), (999_600, "1 MB"), (3e13, "30 TB")])
+def test_sizes_are_readable(size: float, text: str):
+    assert check.readable(size) == text
+
+
+def test_the_nearest_names_are_named():
+    assert settings.nearest("Sin", ["sin", "cos"]) == "did you mean sin?"
+    assert settings.nearest("qqq", ["sin", "cos"]) == "there are cos, sin"
+    assert settings.nearest("qqq", []) == "there are none"
+
+
+def test_a_long_or_broken_value_is_shown_on_one_short_line():
+    assert len(settings.show("x" * 1_000)) < 60
+    assert settings.show("a\nb") == "a b"
+    assert settings.show(None) == "null"
+
+
+def test_the_witness_sees_a_settings_that_ignores_an_unknown_key(monkeypatch: pytest.MonkeyPatch):
+    """Break the refusal on purpose: the test above that expects it must then fail."""
+    monkeypatch.setattr(settings, "keys_of", lambda field: (field, "detla", "expression", "python", "x"))
+    with pytest.raises(pytest.fail.Exception):
+        refused(detla=1)
+
+
+def test_problems_are_derivkits():
+    assert all(isinstance(problem, dk.Problem) for problem in built().function)
