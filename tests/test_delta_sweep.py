@@ -170,7 +170,7 @@ def test_curves_show_the_first_point_of_every_function_before_a_second() -> None
 def test_secants_go_through_the_point_and_its_neighbour() -> None:
     curves = tables(problem("x^2", 1.0), delta=(1.0, 0.5))["curves"]
     for delta in (1.0, 0.5):
-        ends = curves["line"] == f"secant {delta:.3g}"
+        ends = curves["line"] == f"secant, delta = {delta:.3g}"
         (t0, t1), (y0, y1) = curves["t"][ends], curves["y"][ends]
         assert (y1 - y0) / (t1 - t0) == pytest.approx(2.0 + delta, rel=1e-12)
         assert y0 + (1.0 - t0) * (2.0 + delta) == pytest.approx(1.0, rel=1e-12)

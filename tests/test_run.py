@@ -280,6 +280,7 @@ BAD: dict[tuple[str, ...], str] = {
     ("method=centrl_2",): "no method named 'centrl_2'; did you mean central_2",
     ("experiment=delta_swep",): "no experiment named 'delta_swep'; did you mean delta_sweep?",
     ("experiment=delta_sweep,delta_sweep",): "the whole run has one experiment",
+    ("derivative=1,2",): "derivative=1,2: the whole run has one derivative; write one value, derivative=1",
     ("runner=delta",): "did you mean delta_sweep?",
     ("derivative=5",): "1, 2, 3 or 4",
     ("expression=__import__('os')",): "expression=__import__",
@@ -361,7 +362,7 @@ def test_a_directory_that_holds_something_is_not_written_into(place: Path, capsy
 
 def test_a_table_too_large_for_the_disk_is_refused_before_it_starts(capsys: pytest.CaptureFixture[str]):
     grid = "linspace:1e-6,1,100000"
-    assert run.main([f"delta=${{{grid}}}", f"x=${{{grid}}}", "function=[exp,sin]", "derivative=1,2"]) == 2
+    assert run.main([f"delta=${{{grid}}}", f"x=${{{grid}}}", "function=[exp,sin]", "derivative=2"]) == 2
     line = capsys.readouterr().err
     assert re.search(r"the table would have [\d,]+ rows, about \S+ [TP]B, and \S+ has \S+ \S+ free", line)
     assert not Path("outputs").exists()

@@ -20,8 +20,8 @@ from typing import Any
 from experiments.pipeline.settings import ConfigurationError, build, nearest, show
 
 PIPELINE_KEYS = ("runner", "figures")
-WHOLE_RUN = ("experiment", *PIPELINE_KEYS)
-"""Keys that all jobs of a run have in common."""
+WHOLE_RUN = ("experiment", "derivative", *PIPELINE_KEYS)
+"""Keys that all jobs of a run have in common: their tables become one, and no column of it tells derivatives apart."""
 Plain = dict[str, Any]
 
 RUNNERS = Path(__file__).resolve().parents[1] / "runners"

@@ -39,8 +39,9 @@ MOST_READ = 500_000
 
 DONE, FAILED, WAITING = "done", "failed", "waiting"
 """How a job stands."""
+HEADS = {"summary": 48}
 HEAD = 12
-"""Rows of a table that the report shows."""
+"""Rows of a table that the report shows: of these many, of the others few."""
 REPORTED_JOBS = 20
 """Jobs whose configuration the report shows."""
 LINKED = (".parquet", ".csv")
@@ -304,7 +305,7 @@ Head = tuple[str, str, list[str], list[str], list[list[str]], int]
 
 def _head(name: str, path: Path, rows: int, study: ModuleType) -> Head:
     shape = tables.shape_of(path)
-    frame = tables.head(path, HEAD)
+    frame = tables.head(path, HEADS.get(name, HEAD))
     cells = [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
     meaning = "The main table: one row for every estimate." if name == main_table(study) else ""
     return name, meaning, list(shape), [text for _, text in shape.values()], cells, rows

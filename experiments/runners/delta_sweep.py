@@ -258,7 +258,7 @@ def _curves(f: dk.Function, x: float, delta: Array) -> Columns:
         line = dk.secant(f, x, x + step)
         t.append(np.array([lo, hi]))
         y.append(np.array([line(lo), line(hi)]))
-        labels.extend([f"secant {step:.3g}"] * 2)
+        labels.extend([f"secant, delta = {step:.3g}"] * 2)
     return {"function": f.name, "x": x, "line": labels, "t": np.concatenate(t), "y": np.concatenate(y)}
 
 
@@ -372,9 +372,10 @@ def _place(key: Key) -> str:
 
 
 def _winners(table: Columns, sweeps: Sequence[tuple[Key, NDArray[np.intp]]]) -> Iterator[str]:
-    """For the first few functions and points: which method and delta came closest."""
+    """For a few functions and points, the first points of all before a second: which method and delta came closest."""
     places = list(dict.fromkeys(key[:2] for key, _ in sweeps))
-    for place in places[:CURVES]:
+    seen = [sum(earlier[0] == place[0] for earlier in places[:k]) for k, place in enumerate(places)]
+    for _, place in sorted(zip(seen, places, strict=True), key=lambda ranked: ranked[0])[:CURVES]:
         results = [(*_best(table, rows), key) for key, rows in sweeps if key[:2] == place]
         known = [result for result in results if not np.isnan(result[1])]
         if not known:
@@ -385,14 +386,12 @@ def _winners(table: Columns, sweeps: Sequence[tuple[Key, NDArray[np.intp]]]) -> 
 
 
 def _reasons(table: Columns, sweeps: Sequence[tuple[Key, NDArray[np.intp]]]) -> Iterator[str]:
-    """For the first sweep, where the deltas are few: what limits the error at each."""
+    """For the first sweep, what limits the error: at every delta where these are few, else at both ends."""
     key, rows = sweeps[0]
-    if np.unique(table["delta"][rows]).size > FEW:
-        return
-    for k in rows:
+    rows = rows[~np.isnan(table["truncation"][rows] + table["rounding"][rows] + table["error"][rows])]
+    rows = rows[np.argsort(-table["delta"][rows], kind="stable")]
+    for k in rows if rows.size <= FEW else rows[[0, -1]]:
         truncation, rounding, error = table["truncation"][k], table["rounding"][k], table["error"][k]
-        if np.isnan(truncation + rounding + error):
-            continue
         cause, cure = ("truncation", "smaller") if truncation > rounding else ("rounding", "larger")
         yield (
             f"{_place(key)}, {key[2]} with delta = {table['delta'][k]:.0e}: the error {error:.1e} comes from {cause} "
