@@ -17,13 +17,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from derivkit.function import UNIT, Function
-from derivkit.numerical.difference import abscissa, step_taken, steps_vanish
+from derivkit.numerical.difference import abscissa, check_delta, step_taken, steps_vanish
 from derivkit.numerical.stencil import Rational, Stencil
 
 Array = NDArray[np.float64]
 
-LADDER = 10.0 ** (np.arange(-160, 65) / 8.0)
-"""Deltas among which the best is predicted: 1e-20 to 1e8, eight per decade."""
+LADDER = 10.0 ** (np.arange(-160, 17) / 8.0)
+"""Deltas among which the best is predicted, times the decade of the length scale: 1e-20 to 100, eight per decade."""
 REACH = 4.0
 """How far the ladder goes, in length scales of f: beyond, Taylor's theorem says nothing useful."""
 
@@ -143,7 +143,7 @@ def predict_error(f: Function, x: ArrayLike, delta: ArrayLike, *, formulas: Sequ
     """
     shape = np.broadcast_shapes(np.shape(x), np.shape(delta))
     depth = max(1, len(shape))
-    points, steps = (np.array(v, dtype=np.float64, ndmin=depth) for v in (x, delta))
+    points, steps = (np.array(v, dtype=np.float64, ndmin=depth) for v in (x, check_delta(delta)))
     known: dict[Rational, tuple[Array, Array, Array]] = {}
     with np.errstate(all="ignore"):
         for offset in sorted({offset for entry in formulas for offset in entry.offsets}):
@@ -162,7 +162,7 @@ def _predict(
     lo, hi = np.broadcast_arrays(np.minimum(first, x), np.maximum(last, x))
     (largest, steepest), proved = f.largest_derivatives((d + p, 1), centre=x, lo=lo, hi=hi)
     truncation = float(formula.bound_constant) * step**p * largest
-    scale = formula.denominator * step**d
+    scale = float(formula.coefficients[1]) * step**d
     rounding = (
         _rounding_of_sum(formula, known, scale) + _rounding_of_abscissae(formula, x, step, known) * steepest / scale
     )
@@ -181,15 +181,16 @@ def _rounding_of_sum(formula: Stencil, known: dict[Rational, tuple[Array, Array,
     """
     error: Array = np.zeros_like(scale)
     partial: Array = np.zeros_like(scale)
-    for k, (offset, weight) in enumerate(zip(formula.offsets, formula.numerators, strict=True)):
+    coefficients, divisor = formula.coefficients
+    for k, (offset, weight) in enumerate(zip(formula.offsets, coefficients, strict=True)):
         _, value, value_error = known[offset]
         product = weight * value
         partial = partial + product
         error = error + abs(weight) * value_error
         if k:
             error = error + UNIT * np.abs(partial)
-        if abs(weight) & (abs(weight) - 1):
-            error = error + UNIT * np.abs(product)
+        if abs(math.frexp(weight)[0]) != 0.5:  # no power of two; where the weights are rounded themselves, twice
+            error = error + (1.0 if divisor == formula.denominator else 2.0) * UNIT * np.abs(product)
     return (error + (formula.derivative + 4) * UNIT * np.abs(partial)) / np.abs(scale)
 
 
@@ -198,9 +199,9 @@ def _rounding_of_abscissae(
 ) -> Array:
     """Sum of |w| times the distance of every abscissa from where a formula with the step really taken has it."""
     total: Array = np.zeros_like(step)
-    for offset, weight in zip(formula.offsets, formula.numerators, strict=True):
+    for offset, weight in zip(formula.offsets, formula.coefficients[0], strict=True):
         away = float(offset) * step
-        total = total + abs(weight) * (np.abs((known[offset][0] - x) - away) + 2.0 * UNIT * np.abs(away))
+        total = total + abs(weight) * (np.abs((known[offset][0] - x) - away) + 3.0 * UNIT * np.abs(away))
     return total
 
 
@@ -230,9 +231,9 @@ def predict_optimum(f: Function, x: ArrayLike, *, formulas: Sequence[Stencil]) -
     """
     points = np.asarray(x, dtype=np.float64)
     column = points.reshape(-1, 1)
-    reach = np.array([REACH * f.length_scale(float(v)) for v in points.ravel()]).reshape(-1, 1)
-    ladder = LADDER[np.max(reach) >= LADDER]
-    allowed = (4.0 * np.spacing(np.abs(column)) < ladder) & (ladder <= reach)
+    scale = np.array([f.length_scale(float(v)) for v in points.ravel()]).reshape(-1, 1)
+    ladder = 10.0 ** np.round(np.log10(scale)) * LADDER
+    allowed = (4.0 * np.spacing(np.abs(column)) < ladder) & (ladder <= REACH * scale)
     lo, hi = f.domain
     best = []
     for entry, found in zip(formulas, predict_error(f, column, ladder, formulas=formulas), strict=True):
@@ -240,11 +241,11 @@ def predict_optimum(f: Function, x: ArrayLike, *, formulas: Sequence[Stencil]) -
         # A wider interval holds the narrower one, so the truncation cannot fall; samples alone may miss a peak.
         total = np.fmax.accumulate(found.truncation, axis=-1) + found.rounding
         total = np.where(allowed & (first >= lo) & (last <= hi) & np.isfinite(total), total, np.inf)
-        index = ladder.size - 1 - np.argmin(total[:, ::-1], axis=-1)
-        error = np.take_along_axis(total, index[:, None], axis=-1)[:, 0]
+        index = (LADDER.size - 1 - np.argmin(total[:, ::-1], axis=-1))[:, None]
+        delta, error = (np.take_along_axis(values, index, axis=-1)[:, 0] for values in (ladder, total))
         known = np.isfinite(error)
-        delta = np.where(known, ladder[index], np.nan).reshape(points.shape)
-        best.append(Optimum(delta[()], np.where(known, error, np.nan).reshape(points.shape)[()], found.proved))
+        delta, error = (np.where(known, values, np.nan).reshape(points.shape)[()] for values in (delta, error))
+        best.append(Optimum(delta, error, found.proved))
     return best
 
 
@@ -281,6 +282,10 @@ FEWEST = 4
 CLEAR = 10.0
 """The rounding branch begins where the error is this many times the least: its scatter hides what is left of
 truncation."""
+DECADE = 10.0
+"""Width, as a ratio of deltas, that a rounding branch needs before its growth is believed."""
+HUMP = 30.0
+"""Medians of rounding errors do not exceed their own law by this factor; without a derivation."""
 SMOOTH = 100.0
 """The truncation branch begins where the error is this many times the least, so that rounding moves it by a percent."""
 SETTLED = 0.1
@@ -310,6 +315,12 @@ def fit_error_law(delta: ArrayLike, error: ArrayLike) -> ErrorLaw:
     -------
     ErrorLaw
 
+    Notes
+    -----
+    Where the truncation changes its sign within the sweep, E has a second valley, which is not always told from the V:
+    measured over nine functions, random points and every third formula, one reported order in fifty is off by more than
+    a quarter.
+
     Examples
     --------
     >>> h = 10.0 ** -np.arange(0, 16, 0.5)
@@ -326,10 +337,12 @@ def fit_error_law(delta: ArrayLike, error: ArrayLike) -> ErrorLaw:
     right = _bent_off(*_branch(h[bottom:], e[bottom:], SMOOTH * typical[bottom]))
     p, a = _curved_power_law(*right)
     q, b = _power_law(*left)
-    if not p > 0.0:
-        p, a = math.nan, math.nan
-    if not q < 0.0:
+    if not q < 0.0 or left[0][0] < DECADE * left[0][-1]:
         q, b = math.nan, math.nan
+    # Truncation may cross 0 and leave a second valley; what lies left of it is then no rounding error alone.
+    hump = not math.isnan(q) and bool(np.any(typical[:bottom] > HUMP * b * h[:bottom] ** q))
+    if not p > 0.0 or hump:
+        p, a = math.nan, math.nan
     missing = [name for name, value in (("truncation", p), ("rounding", q)) if math.isnan(value)]
     with np.errstate(all="ignore"):
         best = float(np.exp((np.log(-q * b) - np.log(p * a)) / (p - q)))
@@ -375,7 +388,8 @@ def _curved_power_law(h: Array, e: Array) -> tuple[float, float]:
     """(exponent, factor) of e = factor h^exponent exp(c t + c' t^2), with t = h or, for a symmetric formula, t = h^2.
 
     By least squares, t being whichever fits better. NaN where the branch is too short, or so curved that the exponent
-    still moves when the last term is left out.
+    still moves when the last term is left out, or where the branch does not set out with that slope: then it comes
+    from a valley in which the truncation crosses 0.
     """
     if h.size < FEWEST + 2:
         return math.nan, math.nan
@@ -385,7 +399,9 @@ def _curved_power_law(h: Array, e: Array) -> tuple[float, float]:
         shorter, longer = (np.linalg.lstsq(design[:, :terms], np.log(e), rcond=None)[0] for terms in (3, 4))
         fits.append((float(np.linalg.norm(design @ longer - np.log(e))), shorter, longer))
     misfit, shorter, longer = min(fits, key=lambda fit: fit[0])
-    if abs(longer[1] - shorter[1]) > SETTLED or misfit > SETTLED * math.sqrt(h.size):
+    first = np.median(np.diff(np.log(e[:FEWEST])) / np.diff(np.log(h[:FEWEST])))
+    departs = abs(first - longer[1]) > SETTLED * (1.0 + abs(longer[1]))
+    if abs(longer[1] - shorter[1]) > SETTLED or misfit > SETTLED * math.sqrt(h.size) or departs:
         return math.nan, math.nan
     return float(longer[1]), float(np.exp(longer[0]))
 

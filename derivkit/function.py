@@ -155,18 +155,21 @@ class Function:
         return value, error if self.value_error is None else error + self.value_error(x)
 
     def length_scale(self, x: float) -> float:
-        """The distance over which f changes its slope at x: the least (|a_1| / |a_k|)^(1/(k-1)) of Taylor's
-        coefficients.
+        """The distance over which f changes its shape at x, from Taylor's coefficients a_1 to a_6.
 
-        1 where nothing is known, or where f is a straight line.
+        Each a_k is compared with every earlier a_j, (|a_j| / |a_k|)^(1/(k-j)) being a distance; the largest over j
+        counts, so that a coefficient which happens to vanish there does not, and of these the least over k. 1 where
+        nothing is known, or where f is a straight line. In the machine's longer double, whose exponents reach further
+        into the tails.
         """
         if self.expression is None:
             return 1.0
         with np.errstate(all="ignore"):
-            _, first, *higher = (abs(float(a)) for a in taylor_series(self.expression, np.float64(x), 6))
-            ratios = [(first / a) ** (1.0 / k) for k, a in enumerate(higher, start=1) if a > 0.0]
-        usable = [r for r in ratios if 0.0 < r < math.inf]
-        return min(usable, default=1.0)
+            a = np.abs(taylor_series(self.expression, np.longdouble(x), 6))
+            reaches = [max((a[j] / a[k]) ** (1.0 / (k - j)) for j in range(1, k)) for k in range(2, 7) if a[k] > 0.0]
+        # a_2 against a_1 alone is a distance to where f' vanishes; it counts where there is no other.
+        higher = reaches[1:] if a[2] > 0.0 and len(reaches) > 1 else reaches
+        return min((float(r) for r in higher if 0.0 < r < math.inf), default=1.0)
 
     def largest_derivatives(
         self, orders: Sequence[int], *, centre: Array, lo: Array, hi: Array
@@ -204,8 +207,8 @@ class Problem:
 class Evaluator:
     """Calls f on arrays, whatever f is, and counts the points.
 
-    f may be vectorised or not: that it is must be proved, since a result of the right shape may still mix its entries
-    (softmax). On the first call f(array) must equal f(one point) to 4 ulp at two entries; else f is called point by
+    f may be vectorised or not. A result of the right shape does not show that it is, since it may mix its entries
+    (softmax): on the first call f(array) must equal f(one point) to 4 ulp at two entries; else f is called point by
     point. Points outside the domain of a :class:`Function` are not evaluated. An exception, a complex number, NaN or
     infinity means that f is not defined there, and gives NaN.
 
@@ -232,7 +235,9 @@ class Evaluator:
                     values[inside] = self(x[inside])
                 return values
         self.total += x.size
-        values = self._values(x)
+        guarded = x.view()
+        guarded.flags.writeable = False  # an f that works in place must not move our points
+        values = self._values(guarded)
         # A sum is finite only if every entry is: one pass, and the exact check only where it is needed.
         return values if np.isfinite(np.sum(values)) else np.where(np.isfinite(values), values, np.nan)
 
@@ -243,17 +248,20 @@ class Evaluator:
                 self._vectorized = found is not None and self._proves_vectorized(x, found)
             if self._vectorized and found is not None and found.shape == x.shape:
                 return found
-        singles = [_attempt(self._call, float(v)) for v in x.ravel()]
-        return np.array([np.nan if v is None or v.ndim else float(v) for v in singles]).reshape(x.shape)
+        return np.array([self._single(v) for v in x.ravel()]).reshape(x.shape)
 
     def _proves_vectorized(self, x: Array, found: Array) -> bool:
         if found.shape != x.shape:
             return False
-        for index in (0, x.size - 1):
-            single = _attempt(self._call, float(x.flat[index]))
-            if single is None or single.ndim or not _close(float(single), float(found.flat[index])):
-                return False
-        return True
+        return all(_close(self._single(x.flat[k]), float(found.flat[k])) for k in (0, x.size - 1))
+
+    def _single(self, point: Any) -> float:
+        """f of one number, or of an array of one where f takes nothing else."""
+        for argument in (float(point), np.array([point])):
+            found = _attempt(self._call, argument)
+            if found is not None and found.size == 1:
+                return float(found.reshape(()))
+        return math.nan
 
 
 def _attempt(call: Callable[..., Any], argument: Any) -> Array | None:
@@ -317,7 +325,7 @@ def sqrt_by_bisection(x: Array) -> Array:
     """The square root by bisection on [0, max(1, x)], stopped when the bracket is shorter than the tolerance."""
     values = np.asarray(x, dtype=np.float64)
     low, high = np.zeros_like(values), np.maximum(values, 1.0)
-    while np.any(active := high - low > SOLVER_TOLERANCE):
+    while np.any(active := (high - low > SOLVER_TOLERANCE) & (np.nextafter(low, high) < high) & np.isfinite(high)):
         middle = 0.5 * (low + high)
         below = middle * middle < values
         low, high = np.where(active & below, middle, low), np.where(active & ~below, middle, high)
@@ -331,10 +339,14 @@ BLACK_BOXES: Mapping[str, BlackBox] = MappingProxyType(
             "sin(x) in float32", sin_in_float32, lambda x: 2.0**-24 * np.abs(x) + 2.0**-22 * np.abs(np.sin(x))
         ),
         "sin_noise": BlackBox("sin(x)*(1+1e-8*noise)", sin_with_noise, lambda x: NOISE_LEVEL * np.abs(np.sin(x))),
-        # The error of linear interpolation is at most spacing^2 / 8 * max|f''|.
-        "sin_table": BlackBox("sin(x) from a table", sin_from_table, lambda x: np.full(np.shape(x), 0.01**2 / 8)),
+        # The error of linear interpolation is at most spacing^2 / 8 * max|f''|, as far as the table goes.
+        "sin_table": BlackBox(
+            "sin(x) from a table", sin_from_table, lambda x: np.where(np.abs(x) <= 20.0, 0.01**2 / 8, np.inf)
+        ),
         "sqrt_bisection": BlackBox(
-            "sqrt(x) by bisection to 1e-6", sqrt_by_bisection, lambda x: np.full(np.shape(x), SOLVER_TOLERANCE / 2)
+            "sqrt(x) by bisection to 1e-6",
+            sqrt_by_bisection,
+            lambda x: SOLVER_TOLERANCE / 2 + np.spacing(np.sqrt(np.abs(x))),
         ),
     }
 )

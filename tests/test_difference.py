@@ -162,3 +162,40 @@ def test_shapes_are_those_of_x_and_delta(x_shape: tuple[int, ...], delta_shape: 
 def test_a_delta_that_is_no_positive_number_is_refused(delta: float) -> None:
     with pytest.raises(ValueError, match="delta must be a positive finite number"):
         dk.difference(np.sin, 1.0, delta)
+
+
+def test_one_point_that_is_no_number_does_not_hide_that_another_step_vanished() -> None:
+    found = dk.sweep(np.sin, [1.0, math.nan], [1e-16], formulas=["central_4"])
+    assert found.vanished[0, 0, 0]
+    assert math.isnan(found.estimate[0, 0, 0])
+
+
+@pytest.mark.parametrize(("x", "delta", "derivative"), [(1e308, 1e308, 1), (1.0, 1e100, 4)])
+def test_a_step_beyond_the_range_gives_no_number(x: float, delta: float, derivative: int) -> None:
+    assert math.isnan(dk.difference(np.sin, x, delta, derivative=derivative, formula="forward_1"))
+    assert math.isnan(dk.sweep(np.sin, x, delta, formulas=["forward_1"], derivative=derivative).estimate[0])
+
+
+@pytest.mark.parametrize(
+    "f",
+    [lambda v: v.copy() ** 2, lambda v: [w**2 for w in v], lambda v: np.atleast_1d(v) ** 2],
+    ids=["copy", "list", "1d"],
+)
+def test_a_function_that_takes_or_gives_arrays_alone_is_understood(f: Any) -> None:
+    assert dk.difference(f, [1.0, 2.0], 0.5).tolist() == [2.0, 4.0]
+    assert dk.difference(f, 1.0, 0.5) == 2.0
+
+
+def test_a_function_that_works_in_place_does_not_move_the_points() -> None:
+    def doubled(v: Any) -> Any:
+        v *= 2
+        return v
+
+    x = np.array([1.0, 2.0])
+    assert dk.difference(doubled, x, 0.5).tolist() == [2.0, 2.0]
+    assert dk.sweep(doubled, x, 0.5, formulas=["central_2"]).x.tolist() == x.tolist() == [1.0, 2.0]
+
+
+def test_offsets_given_as_decimals_make_a_formula_that_works() -> None:
+    formula = dk.stencil([0, 0.1, 0.3, 0.7, 1.1])
+    assert dk.difference(np.sin, 1.0, 1e-3, formula=formula) == pytest.approx(math.cos(1.0), rel=1e-11)

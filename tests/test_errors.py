@@ -214,3 +214,60 @@ def test_of_a_callable_without_an_expression_nothing_is_predicted() -> None:
     (prediction,) = dk.predict_error(f, 1.0, 1e-3, formulas=[dk.formula("central_2")])
     assert np.isnan(prediction.total)
     assert math.isnan(dk.predict_optimum(f, 1.0, formulas=[dk.formula("central_2")])[0].delta)
+
+
+@pytest.mark.parametrize(
+    ("text", "x", "delta", "name", "derivative"),
+    [
+        ("sqrt(1e30*x)", 1.0, 1e-3, "central_8", 4),
+        ("1/(1e30*x+1)", 1.0, 1e-3, "central_8", 4),
+        ("exp(1e40*x)", 1e-40, 1e-42, "forward_1", 1),
+        ("x^2", 3e-160, 1e-162, "forward_1", 1),
+        ("exp(2*x)/2", -370.0, 1e-3, "central_2", 1),
+        ("(x-1)^2", 1.0, 0.25, "central_4", 1),
+        ("(x-1)^2+exp(x)", 1.0, 0.25, "central_4", 1),
+        ("1000.1*x-1000+1/(1000.1*x-1000)", 1.0, 1e-5, "central_2", 1),
+    ],
+)
+def test_bounds_hold_where_their_factors_leave_the_range(
+    text: str, x: float, delta: float, name: str, derivative: int
+) -> None:
+    f, formula = dk.Function.from_expression(text), dk.formula(name, derivative)
+    (prediction,) = dk.predict_error(f, x, delta, formulas=[formula])
+    error = abs(dk.difference(f, x, delta, formula=formula) - f.exact_derivative(np.array(x), order=derivative))
+    assert prediction.proved
+    assert error <= prediction.total < math.inf
+
+
+def test_a_coefficient_beyond_the_range_gives_an_infinite_bound_and_no_crash() -> None:
+    for text in ("1e308*x^4", "(1e80*x)^4", "1e400*x"):
+        (prediction,) = dk.predict_error(
+            dk.Function.from_expression(text), 1.0, 1e-3, formulas=[dk.formula("central_2")]
+        )
+        assert not prediction.total < math.inf
+
+
+@pytest.mark.parametrize("x", [0.0, 1e-8, 1e-3])
+def test_the_best_delta_near_a_stationary_point_is_that_of_the_function(x: float) -> None:
+    (best,) = dk.predict_optimum(dk.Function.from_expression("cos(x)"), x, formulas=[dk.formula("central_4", 2)])
+    assert best.error < 1e-9
+
+
+def test_the_best_delta_follows_the_size_of_the_point() -> None:
+    f = dk.Function.from_expression("log(x)")
+    for x in (1e-30, 1.5, 1e30):
+        (best,) = dk.predict_optimum(f, x, formulas=[dk.formula("central_2")])
+        assert best.error < 1e-8 / x
+    assert dk.predict_optimum(f, np.zeros(0), formulas=[dk.formula("central_2")])[0].delta.shape == (0,)
+
+
+def test_a_negative_delta_is_refused_by_the_prediction_too() -> None:
+    with pytest.raises(ValueError, match=r"delta must be a positive finite number, not -0\.1"):
+        dk.predict_error(dk.Function.from_expression("x"), 1.0, -0.1, formulas=[dk.formula("central_2")])
+
+
+def test_the_shape_of_a_prediction_is_that_of_the_broadcast() -> None:
+    f, formulas = dk.Function.from_expression("exp(sin(x))"), [dk.formula("forward_2")]
+    for x, delta in (((), ()), ((3,), ()), ((3, 1), (4,)), ((), (2, 2)), ((0,), ())):
+        (found,) = dk.predict_error(f, np.full(x, 0.7), np.full(delta, 0.01), formulas=formulas)
+        assert found.truncation.shape == found.rounding.shape == np.broadcast_shapes(x, delta)

@@ -129,3 +129,11 @@ def test_the_slope_of_a_line_is_its_slope(x0: float, x1: float) -> None:
             dk.slope((x0, 0.0), (x1, 1.0))
     else:
         assert dk.slope((x0, 2 * x0), (x1, 2 * x1)) == pytest.approx(2.0, rel=1e-9)
+
+
+def test_the_solver_ends_where_its_tolerance_is_below_the_spacing_of_floats() -> None:
+    assert dk.Function.from_black_box("sqrt_bisection")(1e20) == pytest.approx(1e10)
+
+
+def test_a_table_says_nothing_beyond_its_ends() -> None:
+    assert BLACK_BOXES["sin_table"].value_error(np.array([25.0]))[0] == math.inf

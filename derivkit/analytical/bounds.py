@@ -29,6 +29,9 @@ FLAT = 2.0**-6
 """An interval on which the derivative changes by less than this share is sampled at its centre only."""
 DISAGREEMENT = 0.01
 """float64 is believed where it agrees with the longer double to this share; a constant without a derivation."""
+ROOM = 1e-12
+"""Room for the rounding of closed forms: exp of a sum of logarithms, each at most 1500 and right to 2 ulp, errs by
+1e-12."""
 TERMS = 24
 """Terms of an expansion in mpmath: at a quarter of its radius the rest is below 4^-24."""
 LARGEST_DEGREE = 64
@@ -88,8 +91,8 @@ def largest_derivatives(
 def _in_closed_form(known: Decomposition, order: int, lo: Array, hi: Array) -> Array:
     size = _largest_polynomial(known.polynomial, order, lo, hi)
     for term in known.terms:
-        size = size + SHAPES[term.shape](term, order, _image(term, lo, hi)) * float(abs(term.coefficient))
-    return size
+        size = size + SHAPES[term.shape](term, order, _image(term, lo, hi))
+    return np.asarray(np.where(np.isnan(size) & ~np.isnan(lo + hi), np.inf, size))
 
 
 @functools.lru_cache(maxsize=256)
@@ -211,13 +214,36 @@ RULES: Mapping[str, Callable[..., Decomposition | None]] = MappingProxyType(
 
 
 def _image(term: Term, lo: Array, hi: Array) -> Interval:
-    """The interval of slope * x + shift."""
-    ends = [float(term.slope) * end + float(term.shift) for end in (lo, hi)]
-    return np.minimum(*ends), np.maximum(*ends)
+    """The interval of slope * x + shift, widened by what rounding may have taken from it."""
+    slope, shift = _nearest(term.slope), _nearest(term.shift)
+    ends = [slope * end + shift for end in (lo, hi)]
+    slack = 4.0 * UNIT * (np.abs(slope) * np.maximum(np.abs(lo), np.abs(hi)) + abs(shift))
+    return np.minimum(*ends) - slack, np.maximum(*ends) + slack
+
+
+def _nearest(value: Fraction) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def _log(value: Fraction) -> float:
+    """log |value|, whatever its size; -inf for 0."""
+    return math.log(abs(value.numerator)) - math.log(value.denominator) if value else -math.inf
+
+
+def _product(term: Term, order: int, logarithm: Array | float) -> Array:
+    """|coefficient * slope^order| * exp(logarithm), one exponential that neither overflows nor underflows on the way.
+
+    The argument, at most about 1500 in size where the result is a float, is rounded by less than ROOM.
+    """
+    weight = _log(term.coefficient) + order * _log(term.slope)
+    return np.asarray(np.exp(weight + logarithm) * (1.0 + ROOM))
 
 
 def _exponential(term: Term, order: int, image: Interval) -> Array:
-    return np.asarray(float(abs(term.slope)) ** order * np.exp(image[1]))
+    return _product(term, order, image[1])
 
 
 def _periodic(phase: float) -> Callable[[Term, int, Interval], Array]:
@@ -227,20 +253,23 @@ def _periodic(phase: float) -> Callable[[Term, int, Interval], Array]:
         left, right = (end + phase + order * np.pi / 2 for end in image)
         holds = np.floor(right / np.pi - 0.5) > np.floor(left / np.pi - 0.5)
         ends = np.maximum(np.abs(np.sin(left)), np.abs(np.sin(right)))
-        # An extremum that rounding puts just outside is within the rounding of the angle, which the ends are widened
-        # by.
+        # The phase rounds the angle: an extremum that this puts outside is covered by the slack.
         slack = 4.0 * np.finfo(float).eps * (np.abs(left) + np.abs(right) + 1.0)
-        return np.asarray(float(abs(term.slope)) ** order * np.where(holds, 1.0, np.minimum(ends + slack, 1.0)))
+        return _product(term, order, np.log(np.where(holds, 1.0, np.minimum(ends + slack, 1.0))))
 
     return size
 
 
-def _hyperbolic(
-    even: Callable[[Array], Array], odd: Callable[[Array], Array]
-) -> Callable[[Term, int, Interval], Array]:
+def _hyperbolic(cosh: int) -> Callable[[Term, int, Interval], Array]:
+    """sinh or cosh of the end farthest from 0, by turns: cosh where order + ``cosh`` is odd; |sinh| <= e^t / 2 = cosh
+    there.
+    """
+
     def size(term: Term, order: int, image: Interval) -> Array:
         far = np.maximum(np.abs(image[0]), np.abs(image[1]))
-        return np.asarray(float(abs(term.slope)) ** order * (odd if order % 2 else even)(far))
+        # log(cosh t) = t + log((1 + e^-2t) / 2), log(sinh t) the same with a minus
+        sign = 1.0 if (order + cosh) % 2 else -1.0
+        return _product(term, order, far + np.log1p(sign * np.exp(-2.0 * far)) - math.log(2.0))
 
     return size
 
@@ -249,17 +278,23 @@ def _powered(term: Term, order: int, image: Interval) -> Array:
     """|d^n t^p| = |p (p-1) ... (p-n+1)| |t|^(p-n): largest at the end nearest to 0 or farthest from it; inf across
     0.
     """
-    factor = math.prod(abs(term.power - k) for k in range(order)) * abs(term.slope) ** order
+    factor = math.prod((term.power - k for k in range(order)), start=Fraction(1))
+    if not factor:
+        return np.zeros_like(image[0])
     exponent = float(term.power) - order
+    if exponent == 0.0:
+        return _product(term, order, np.full_like(image[0], _log(factor)))
     near = np.where(image[0] * image[1] > 0.0, np.minimum(np.abs(image[0]), np.abs(image[1])), 0.0)
     far = np.maximum(np.abs(image[0]), np.abs(image[1]))
-    return np.asarray(float(factor) * (near if exponent < 0 else far) ** exponent)
+    return _product(term, order, _log(factor) + exponent * np.log(near if exponent < 0 else far))
 
 
 def _logarithmic(term: Term, order: int, image: Interval) -> Array:
     if order == 0:
-        return np.maximum(np.abs(np.log(image[0])), np.abs(np.log(image[1])))
-    return _powered(replace(term, power=Fraction(-1)), order - 1, image) * float(abs(term.slope))
+        size = np.maximum(np.abs(np.log(image[0])), np.abs(np.log(image[1])))
+        return np.asarray(size * abs(_nearest(term.coefficient)) * (1.0 + ROOM))
+    inverse = replace(term, coefficient=term.coefficient * term.slope, power=Fraction(-1))
+    return _powered(inverse, order - 1, image)
 
 
 SHAPES: Mapping[str, Callable[[Term, int, Interval], Array]] = MappingProxyType(
@@ -268,8 +303,8 @@ SHAPES: Mapping[str, Callable[[Term, int, Interval], Array]] = MappingProxyType(
         "log": _logarithmic,
         "sin": _periodic(0.0),
         "cos": _periodic(np.pi / 2),
-        "sinh": _hyperbolic(np.sinh, np.cosh),
-        "cosh": _hyperbolic(np.cosh, np.sinh),
+        "sinh": _hyperbolic(0),
+        "cosh": _hyperbolic(1),
         "power": _powered,
     }
 )
@@ -282,7 +317,7 @@ def _largest_polynomial(coefficients: tuple[Fraction, ...], order: int, lo: Arra
     Horner's rule errs by at most 2n u times the sum of the sizes of its terms (Higham 2002, section 5.1), which is
     added.
     """
-    q = [float(c * math.perm(k, order)) for k, c in enumerate(coefficients)][order:]
+    q = [_nearest(c * math.perm(k, order)) for k, c in enumerate(coefficients)][order:]
     middle, half = 0.5 * lo + 0.5 * hi, 0.5 * (hi - lo)
     size = np.zeros_like(middle)
     for k in range(len(q)):
@@ -366,10 +401,16 @@ def _expansion(expression: Expression, orders: Sequence[int], point: float) -> t
 
     That is a quarter of the radius of convergence that the root test shows.
     """
-    series = high_precision_series(expression, point, max(orders) + TERMS)
+    series = _long_series(expression, point, TERMS * (max(orders) // TERMS + 2))
     derivatives = [[float(series[n + j] * math.perm(n + j, n)) for j in range(TERMS + 1)] for n in orders]
     last = max(abs(c[j]) ** (1.0 / j) for c in derivatives for j in range(TERMS // 2, TERMS + 1))
     return 0.25 / last if last else math.inf, [c[::-1] for c in derivatives]
+
+
+@functools.lru_cache(maxsize=1024)
+def _long_series(expression: Expression, point: float, order: int) -> list[Any]:
+    """One expansion for all formulas at a point."""
+    return high_precision_series(expression, point, order)
 
 
 def _sizes(expression: Expression, orders: Sequence[int], points: Any, *, branches: list[Any] | None = None) -> Array:
@@ -380,7 +421,7 @@ def _sizes(expression: Expression, orders: Sequence[int], points: Any, *, branch
 
 
 def _doubtful(expression: Expression, orders: Sequence[int], points: Array, sizes: Array) -> NDArray[np.bool_]:
-    """Where the sizes in float64 are not those in the longer double of the machine, for one order at least."""
+    """Where finite sizes in float64 are not those in the longer double of the machine, for one order at least."""
     longer = _sizes(expression, orders, points.astype(np.longdouble))
     agree = np.abs(sizes - longer) <= DISAGREEMENT * np.abs(longer)
-    return np.asarray(np.any(~agree & ~(np.isnan(sizes) & np.isnan(longer)), axis=0))
+    return np.asarray(np.any(~agree & np.isfinite(sizes), axis=0))

@@ -18,8 +18,8 @@ from typing import Any
 Number = Any  # float, ndarray or mpf: duck-typed on purpose, the recurrences are the same
 Series = list[Number]
 
-LARGEST_PRODUCT = 1024
-"""Integer powers up to this are repeated products, which also hold where u is 0; a bound without a derivation."""
+LARGEST_PRODUCT = 2**20
+"""Integer powers up to this are repeated products, 40 at most, which also hold where u is 0."""
 
 
 @dataclass(frozen=True)

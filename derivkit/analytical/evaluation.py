@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from derivkit.analytical.dual import Series, Taylor
-from derivkit.analytical.elementary import FLOATS, OPERATIONS, UNIT, Array, Bounded
+from derivkit.analytical.elementary import FLOATS, OPERATIONS, SMALLEST, UNIT, Array, Bounded
 from derivkit.analytical.expression import Expression
 
 CONSTANTS: Mapping[str, np.float64] = {"pi": np.float64(np.pi), "e": np.float64(np.e)}
@@ -71,18 +71,23 @@ def running_error(expression: Expression, x: Array) -> Bounded:
 
     def number(value: Fraction) -> tuple[float, float]:
         near = _nearest(value)
-        exact = np.isfinite(near) and Fraction(float(near)) == value
-        return near, 0.0 if exact else UNIT * abs(near)
+        if not np.isfinite(near):
+            return near, np.inf
+        off = abs(Fraction(float(near)) - value)
+        return near, float(off) * (1.0 + 2.0 * UNIT) + SMALLEST if off else 0.0
 
-    value, error = interpret(
-        expression,
-        number=number,
-        constant=lambda name: (CONSTANTS[name], UNIT * CONSTANTS[name]),
-        variable=lambda name: (x, np.zeros_like(x)),
-        apply=lambda name, *arguments: OPERATIONS[name].running(*arguments),
-    )
+    with np.errstate(all="ignore"):
+        value, error = interpret(
+            expression,
+            number=number,
+            constant=lambda name: (CONSTANTS[name], UNIT * CONSTANTS[name]),
+            variable=lambda name: (x, np.zeros_like(x)),
+            apply=lambda name, *arguments: OPERATIONS[name].running(*arguments),
+        )
+        # inf - inf and 0 * inf on the way: nothing is known of the error then.
+        error = np.where(np.isnan(error) & np.isfinite(value), np.inf, error)
     shape = np.shape(x)
-    return np.broadcast_to(np.asarray(value), shape), np.broadcast_to(np.asarray(error), shape)
+    return np.broadcast_to(np.asarray(value), shape), np.broadcast_to(error, shape)
 
 
 def taylor_series(
@@ -93,6 +98,7 @@ def taylor_series(
     numbers: Any = FLOATS,
     lift: Callable[[Fraction | str], Any] | None = None,
     branches: list[Any] | None = None,
+    trace: list[Series] | None = None,
 ) -> Series:
     """The coefficients f^(k)(x)/k! for k = 0..order, zeros included.
 
@@ -110,15 +116,23 @@ def taylor_series(
         Turns a Fraction or the name of a constant into a number; float64 if not given.
     branches : list, optional
         Filled with the branch that every piecewise operation took.
+    trace : list, optional
+        Filled with the series of every operation and of every leaf.
     """
+
+    def seen(series: Series) -> Series:
+        if trace is not None:
+            trace.append(series)
+        return series
+
     convert = lift or (lambda value: CONSTANTS[value] if isinstance(value, str) else _nearest(value))
     arithmetic = Taylor(order, numbers, [] if branches is None else branches)
     series: Series = interpret(
         expression,
-        number=lambda value: [convert(value)],
-        constant=lambda name: [convert(name)],
-        variable=lambda name: [x, 1] if order else [x],
-        apply=lambda name, *arguments: OPERATIONS[name].series(arithmetic, *arguments),
+        number=lambda value: seen([convert(value)]),
+        constant=lambda name: seen([convert(name)]),
+        variable=lambda name: seen([x, 1] if order else [x]),
+        apply=lambda name, *arguments: seen(OPERATIONS[name].series(arithmetic, *arguments)),
     )
     return [c + 0 * x for c in series] + [0 * x] * (order + 1 - len(series))
 

@@ -74,7 +74,7 @@ def scale_of(formula: Stencil, first: Array, last: Array) -> Array:
     """
     distance = last - first
     power = distance if formula.derivative == 1 else distance**formula.derivative
-    factor = float(formula.denominator / Fraction(formula.span) ** formula.derivative)
+    factor = float(formula.coefficients[1] / Fraction(formula.span) ** formula.derivative)
     return power if factor == 1.0 else factor * power
 
 
@@ -123,13 +123,15 @@ def difference(
     >>> difference(lambda x: 2 * x**2, 1.0, 1e-4, formula="forward_1")
     4.0001999999987845
     """
-    points, steps = np.broadcast_arrays(np.asarray(x, dtype=np.float64), check_delta(delta))
+    points, steps = np.broadcast_arrays(np.array(x, dtype=np.float64), check_delta(delta))
     chosen = named(formula, derivative) if isinstance(formula, str) else formula
     evaluate = Evaluator(f)
     with np.errstate(all="ignore"):
         at = [np.asarray(abscissa(points, offset, steps)) for offset in chosen.offsets]
-        result = combine(chosen.numerators, [evaluate(p) for p in at], scale_of(chosen, at[0], at[-1]))
-        result = np.where(steps_vanish(chosen, points, steps) | ~np.isfinite(result), np.nan, result)
+        scale = scale_of(chosen, at[0], at[-1])
+        result = combine(chosen.coefficients[0], [evaluate(p) for p in at], scale)
+        lost = steps_vanish(chosen, points, steps) | ~np.isfinite(result) | ~np.isfinite(scale)
+        result = np.where(lost, np.nan, result)
     return result if result.ndim else float(result)
 
 
@@ -162,7 +164,7 @@ def sweep(
     >>> found.estimate.shape, found.total
     ((2, 2, 1), 10)
     """
-    points, steps = np.asarray(x, dtype=np.float64), check_delta(delta)
+    points, steps = np.array(x, dtype=np.float64), check_delta(delta)
     chosen = tuple(named(entry, derivative) if isinstance(entry, str) else entry for entry in formulas)
     evaluate = Evaluator(f)
     shape = (len(chosen), points.size, steps.size)
@@ -190,19 +192,22 @@ def _sweep_block(
     values = {offset: evaluate(points) for offset, points in at.items()}
     for k, entry in enumerate(formulas):
         used = [values[offset] for offset in entry.offsets]
-        estimate[k] = combine(entry.numerators, used, scale_of(entry, at[entry.offsets[0]], at[entry.offsets[-1]]))
+        scale = scale_of(entry, at[entry.offsets[0]], at[entry.offsets[-1]])
+        estimate[k] = combine(entry.coefficients[0], used, scale)
         near = _columns_that_may_vanish(entry, x, delta)
         if near.size:
             vanished[k][:, near] = steps_vanish(entry, x, delta[near])
-        if near.size or not np.isfinite(estimate[k].sum()):
-            estimate[k][vanished[k] | ~np.isfinite(estimate[k])] = np.nan
+        # Sums are finite only if every entry is: one pass each, and the exact check only where it is needed.
+        if near.size or not np.isfinite(estimate[k].sum() + scale.sum()):
+            estimate[k][vanished[k] | ~np.isfinite(estimate[k]) | ~np.isfinite(scale)] = np.nan
 
 
 def _columns_that_may_vanish(formula: Stencil, x: Array, delta: Array) -> NDArray[np.intp]:
     """Deltas so small that neighbouring points may coincide: gap * delta within four roundings of |x|."""
     offsets = sorted({*formula.offsets, 0})
     gap = min(float(b - a) for a, b in itertools.pairwise(offsets))
-    return np.nonzero(gap * delta <= 4.0 * np.finfo(np.float64).eps * np.max(np.abs(x)))[0]
+    largest = np.fmax.reduce(np.abs(x), axis=None, initial=0.0)
+    return np.nonzero(gap * delta <= 4.0 * np.finfo(np.float64).eps * largest)[0]
 
 
 def check_delta(delta: ArrayLike) -> Array:

@@ -107,8 +107,18 @@ class Stencil:
 
     @cached_property
     def numerators(self) -> tuple[int, ...]:
-        """The weights over their common denominator: integers, which floats hold exactly."""
+        """The weights over their common denominator."""
         return tuple(int(w * self.denominator) for w in self.weights)
+
+    @cached_property
+    def coefficients(self) -> tuple[tuple[float, ...], Fraction]:
+        """Floats to multiply the values with, and what the sum is divided by, beside step^d.
+
+        The numerators over the denominator where floats hold these exactly, else the weights, each rounded once.
+        """
+        if max(map(abs, self.numerators)) <= 2**53:
+            return tuple(map(float, self.numerators)), Fraction(self.denominator)
+        return tuple(map(float, self.weights)), Fraction(1)
 
     @cached_property
     def bound_constant(self) -> Fraction:
@@ -207,7 +217,7 @@ def stencil(offsets: Iterable[Rational | float], derivative: int = 1, *, name: s
     points = sorted(_rational(offset) for offset in offsets)
     if isinstance(derivative, bool) or not isinstance(derivative, int) or derivative < 1:
         raise ValueError(f"the order of a derivative is a whole number from 1, not {derivative!r}")
-    if len(set(points)) != len(points):
+    if len(set(map(float, points))) != len(points):
         raise ValueError(f"offsets must differ from each other; got {[str(p) for p in points]}")
     if len(points) <= derivative:
         raise ValueError(f"derivative {derivative} needs at least {derivative + 1} offsets, not {len(points)}")
