@@ -158,7 +158,7 @@ def _command_against_imports(config: Config, formats: str, goal: float) -> Colum
             peaks.append(_timed("-m", "experiments.run", *MAIN, f"figures.formats={formats}", outputs=directory)[1])
 
         ours, theirs = _least(config.repeats, command, lambda: _timed("-c", IMPORTS))
-    name = f"python -m experiments.run {' '.join(MAIN)} figures.formats={formats}"
+    name = f"{formats}: python -m experiments.run {' '.join(MAIN)}"
     return _row(name, ours, theirs, "importing its libraries", goal=goal, peak_megabytes=max(peaks))
 
 
