@@ -78,12 +78,17 @@ def values(table: dict[str, np.ndarray[Any, Any]], column: str) -> list[Any]:
     return list(dict.fromkeys(table[column].tolist()))
 
 
+def complaints(stderr: str) -> list[str]:
+    """What was said beside the progress, of which a slow machine shows some lines."""
+    return [line for line in stderr.splitlines() if not re.fullmatch(r"job \d+ of \d+ .*rows, .*", line)]
+
+
 # The main job
 
 
 def test_the_first_command_gives_a_table_figures_a_report_and_a_record():
     done = command("delta=1e-4,1e-8")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, complaints(done.stderr)) == (0, [])
     directory = only_run()
     assert re.fullmatch(r"outputs/delta_sweep/\d{4}-\d\d-\d\d/\d\d-\d\d-\d\d-\d{6}-\d+", str(directory))
     assert "\x1b" not in done.stdout
@@ -112,7 +117,7 @@ def test_the_command_works_from_another_directory_with_a_module_and_a_preset_of_
     (place / "mine" / "experiment" / "own.yaml").write_text(preset)
     (place / "mymodule.py").write_text("def f(x):\n    return x * x\n")
     done = command("--config-dir", "mine", "experiment=own", "python=mymodule:f", "expression=x**2", SVG)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, complaints(done.stderr)) == (0, [])
     directory = only_run()
     assert directory.parts[:2] == ("outputs", "own")
     table = tables.columns_of(directory / "table.parquet")

@@ -90,8 +90,10 @@ def refuse_unknown_key(key: str, composed: Mapping[str, Any], groups: Sequence[s
     if not key:
         raise ConfigurationError("an = without a key before it; write key=value, such as delta=1e-4")
     if not _holds(composed, key.split(".")):
-        own = [name for name in paths_of(composed) if not name.startswith(tuple(f"{group}." for group in groups))]
-        raise ConfigurationError(f"the study {study!r} has no key {key!r}; {nearest(key, [*own, *groups])}")
+        depth = key.count(".")
+        own = [name for name in paths_of(composed) if name.count(".") == depth and name.partition(".")[0] not in groups]
+        choices = own if depth else [name for name in {*own, *groups} if name != "runner"]
+        raise ConfigurationError(f"the study {study!r} has no key {key!r}; {nearest(key, choices)}")
 
 
 def paths_of(composed: Mapping[str, Any], prefix: str = "") -> list[str]:
