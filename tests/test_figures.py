@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import matplotlib.colors
 import numpy as np
 import pandas as pd
 import pytest
@@ -158,7 +159,50 @@ def black_box():
 
 
 FEW_DELTAS = [1e-4, 1e-8]
+
+
+def scene():
+    """A curve over two panels with a chord, its points, a text and fixed axes; the elements out of order."""
+    rows = [("other", "", 0, "line", "red", "elsewhere", t, 9.0) for t in (0.0, 1.0)]
+    for panel, height in (("low", 1.0), ("high", 3.0)):
+        rows += [("one", panel, 5, "text", "black", "$a_1", 0.5, 0.5)]
+        rows += [("one", panel, 1, "line", "tab:blue", "curve", t, height * t * t) for t in np.linspace(0, 1, 5)]
+        rows += [("one", panel, 2, "guide", "c", "chord", t, height * t) for t in (0.0, 1.0)]
+        rows += [("one", panel, 3, "points", "k", "", t, height * t) for t in (0.0, 1.0)]
+        rows += [("one", panel, 0, "axes", "k", "", t, y) for t, y in ((-1.0, -2.0), (2.0, 4.0))]
+    return pd.DataFrame(rows, columns=["figure", "panel", "order", "element", "color", "label", "t", "y"])
+
+
+def steps():
+    """Two lines of a calculation: d/dx x^2, of which the exponent goes to the front of x, and 2x."""
+    rows = [
+        ("one", 0, 0, "f'(x)", "", False, False, -1, "a note $with a_sign"),
+        ("one", 0, 1, "=", "", False, False, -1, ""),
+        ("one", 0, 2, "d", "dx", False, False, -1, ""),
+        ("one", 0, 3, "x", "", False, False, -1, ""),
+        ("one", 0, 4, "2", "", True, True, 3, ""),
+        ("one", 1, 0, "=", "", False, False, -1, "another"),
+        ("one", 1, 1, "2", "", False, False, -1, ""),
+        ("one", 1, 2, "x", "", False, False, -1, ""),
+        ("other", 0, 0, "elsewhere", "", False, False, -1, ""),
+    ]
+    columns = ["figure", "line", "position", "text", "below", "raised", "mark", "arrow", "note"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+SCENE = {
+    "kind": "scene",
+    "table": "scene",
+    "where": {"figure": "one"},
+    "panel": ["panel"],
+    "label": "label",
+    "x": "t",
+    "y": "y",
+}
+STEPS = {"kind": "steps", "table": "steps", "where": {"figure": "one"}, "line": "line"}
 SAMPLES = {
+    "scene": lambda: ({"scene": scene()}, SCENE),
+    "steps": lambda: ({"steps": steps()}, STEPS),
     "error of 129 deltas": lambda: (error_frames(sweep(GRID)), ERROR),
     "error of two jobs": lambda: (error_frames(pd.concat([sweep([1e-4]), sweep([1e-8], job=1)])), ERROR),
     "error of one delta": lambda: (error_frames(sweep([1e-4])), ERROR),
@@ -589,6 +633,74 @@ def test_the_caption_counts_what_could_not_be_observed():
     assert "No fit" not in figures.caption({"law": law().query("function == 'exp'")}, LAW)
 
 
+# Scenes and calculations
+
+
+def test_a_scene_draws_the_elements_of_its_figure_in_their_panels_and_colours():
+    figure = figures.draw({"scene": scene()}, SCENE)
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["low", "high"]
+    for ax, height in zip(figure.axes, (1.0, 3.0), strict=True):
+        curve, chord, points = ax.lines
+        np.testing.assert_array_equal(curve.get_ydata(), height * np.linspace(0, 1, 5) ** 2)
+        assert (curve.get_color(), chord.get_color(), points.get_color()) == ("tab:blue", "c", "k")
+        assert (chord.get_linestyle(), points.get_linestyle()) == ("--", "None")
+        assert (ax.get_xlim(), ax.get_ylim()) == ((-1.0, 2.0), (-2.0, 4.0))
+        assert [text.get_text() for text in ax.texts] == ["$a_1"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["curve", "chord"]
+
+
+def test_a_scene_with_an_element_that_is_not_known_is_refused():
+    frame = scene().replace({"element": {"guide": "arrow"}})
+    with pytest.raises(ValueError, match="a scene has no element 'arrow'; there are line, guide, points, text, axes"):
+        figures.draw({"scene": frame}, SCENE)
+
+
+def test_the_lines_of_a_calculation_stand_below_each_other_at_their_signs_of_equality():
+    (ax,) = figures.draw({"steps": steps()}, STEPS).axes
+    signs = [text.get_position() for text in ax.texts if text.get_text() == "="]
+    assert len(signs) == 2
+    assert signs[0][0] == pytest.approx(signs[1][0])
+    assert signs[0][1] > signs[1][1]
+
+
+def test_the_pieces_of_a_line_do_not_overlap_and_an_exponent_is_raised_small_and_red():
+    figure = figures.draw({"steps": steps()}, STEPS)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    (ax,) = figure.axes
+    top = max(text.get_position()[1] for text in ax.texts if text.get_text() == "=")
+    row = [
+        text for text in ax.texts if abs(text.get_position()[1] - top) < 12 and text.get_text() not in ("d", "dx", "")
+    ]
+    boxes = sorted((text.get_window_extent(canvas.get_renderer()) for text in row), key=lambda box: box.x0)
+    assert all(one.x1 < other.x0 + 1.5 for one, other in itertools.pairwise(boxes))
+    (raised,) = [text for text in row if text.get_text() == "2"]
+    assert raised.get_color() == figures.RED
+    assert raised.get_position()[1] > top
+    assert raised.get_fontsize() < figures.SIZE
+    assert {text.get_color() for text in row if text is not raised} == {"black", figures.GREY}
+
+
+def test_the_arc_runs_from_the_exponent_to_the_front_of_its_x():
+    (ax,) = figures.draw({"steps": steps()}, STEPS).axes
+    (arc,) = [text for text in ax.texts if hasattr(text, "xyann") and text.arrow_patch is not None]
+    x = min((text for text in ax.texts if text.get_text() == "x"), key=lambda text: -text.get_position()[1])
+    front = [text.get_position()[0] for text in ax.texts if text.get_text() == "x"]
+    exponent = next(text for text in ax.texts if text.get_color() == figures.RED and text.get_text() == "2")
+    assert x.get_position()[0] in front
+    assert arc.xyann[0] > exponent.get_position()[0]
+    assert any(0 < at - arc.xy[0] < 2 for at in front)
+    assert arc.arrow_patch.get_edgecolor() == pytest.approx(matplotlib.colors.to_rgba(figures.RED))
+
+
+def test_only_the_rows_that_where_chooses_are_drawn_and_told():
+    frames = {"curves": curves([1.0])}
+    chosen = {**CURVES, "where": {"function": "sin"}}
+    assert len(figures.draw(frames, chosen).axes) == 1
+    assert "panels" not in figures.caption(frames, chosen)
+    assert figures.empty(frames, {**CURVES, "where": {"function": "nobody"}})
+
+
 # How it looks
 
 
@@ -640,7 +752,7 @@ def test_a_long_number_at_a_tick_is_told_by_how_far_it_is_from_another():
 # Specs
 
 
-@pytest.mark.parametrize("name", ["error of 129 deltas", "ulps", "curves", "law"])
+@pytest.mark.parametrize("name", ["error of 129 deltas", "ulps", "curves", "law", "scene", "steps"])
 def test_exactly_the_columns_that_are_named_are_read(name):
     frames, spec = SAMPLES[name]()
     own = {table: frames[table][columns] for table, columns in figures.columns_needed(spec).items()}
@@ -662,10 +774,14 @@ TABLES = {
     "optimum": list(optimum()),
     "curves": list(curves([0.1])),
     "law": list(law()),
+    "scene": list(scene()),
+    "steps": list(steps()),
 }
 
 
-@pytest.mark.parametrize("spec", [ERROR, ULPS, CURVES, LAW], ids=["error", "ulps", "curves", "law"])
+@pytest.mark.parametrize(
+    "spec", [ERROR, ULPS, CURVES, LAW, SCENE, STEPS], ids=["error", "ulps", "curves", "law", "scene", "steps"]
+)
 def test_a_spec_whose_columns_exist_is_accepted_and_each_column_missing_is_named(spec):
     figures.check(spec, TABLES)
     for table, columns in figures.columns_needed(spec).items():
@@ -684,6 +800,8 @@ def test_a_spec_whose_columns_exist_is_accepted_and_each_column_missing_is_named
         ({"marks": {"table": "optimum", "x": "delta"}}, "write a mapping of table, x, y"),
         ({"panels": "all"}, "panels='all'; write how many"),
         ({"panels": 0}, "panels=0; write how many"),
+        ({"where": "sin"}, "where is 'sin'; write a mapping of columns"),
+        ({"where": {"sort": 1}}, "draws column 'sort'; table has"),
     ],
 )
 def test_a_wrong_spec_is_refused_in_one_line(change, says):

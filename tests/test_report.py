@@ -132,6 +132,7 @@ def test_the_page_asks_nothing_of_another_place():
         {"question": EVIL},
         {"findings": [EVIL]},
         {"notes": [EVIL]},
+        {"printed": [EVIL]},
         {"figures": [(EVIL, SVG, EVIL)]},
         {"tables": [(EVIL, EVIL, [EVIL], [EVIL], [[EVIL]], 1)]},
         {"configuration": {EVIL: EVIL}},
@@ -146,6 +147,17 @@ def test_text_from_outside_never_becomes_markup(changes):
     assert {tag for tag, _ in page.elements} <= set(before)
     assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
     assert EVIL in "".join(page.text)
+
+
+def test_a_lesson_stands_before_its_figure_and_what_was_printed_keeps_its_lines():
+    told = content(lesson={"ulps": ("A heading", "Some words.")}, printed=["(0, 0)  (1, 2)", "a < b"])
+    page = report.render(told)
+    assert headings(page)[3] == "Printed"
+    assert "(0, 0)  (1, 2)\na &lt; b" in page
+    heading = page.index("<h3>A heading</h3>\n<p>Some words.</p>")
+    assert page.index('id="figure-1"') < heading < page.index('id="figure-2"')
+    assert "<b>Figure 1, error.</b>" in page
+    assert "<b>Figure 2.</b>" in page
 
 
 def test_findings_come_first_and_the_contents_list_every_section():
@@ -173,6 +185,11 @@ def test_a_table_says_how_many_of_its_rows_are_shown_and_what_its_columns_mean()
 def test_numbers_stand_at_the_right_and_texts_at_the_left():
     text = report.render(content())
     assert '<td class="number">-2e-3</td><td>b</td>' in text
+
+
+def test_a_figure_is_not_shrunk_below_seven_tenths_of_its_width():
+    assert report.render(content()).count('style="--least: 7.0pt"') == 2
+    assert 'style="--least: 0.0pt"' in report.render(content(figures=[("one", SVG.replace("10pt", "100%"), "")]))
 
 
 def test_a_figure_has_a_label_for_those_who_cannot_see_it():

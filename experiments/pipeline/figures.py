@@ -11,8 +11,10 @@ passes through mathtext (which also keeps a `$` in somebody's expression a `$`),
 from __future__ import annotations
 
 import difflib
+import functools
 import itertools
 import math
+import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -23,7 +25,9 @@ from typing import TYPE_CHECKING, Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
+from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 if TYPE_CHECKING:
@@ -130,7 +134,7 @@ def caption(frames: Frames, spec: Spec, panels: int | None = None) -> str:
 def empty(frames: Frames, spec: Spec) -> bool:
     """Tell whether every value is missing, so that there is nothing to draw."""
     spec = _given(spec)
-    return not _kind(spec).has(frames[spec["table"]], spec).any()
+    return not _kind(spec).has(_rows(frames, spec), spec).any()
 
 
 def panel_columns(spec: Spec) -> list[str]:
@@ -180,14 +184,14 @@ def columns_needed(spec: Spec) -> dict[str, list[str]]:
     """Each table that ``spec`` draws from, with the columns that it reads; read only these from disk."""
     spec = _given(spec)
     kind = _kind(spec)
-    keys = kind.required + kind.optional
+    keys = kind.required + kind.optional + ("where",)
     for key in (key for key in kind.required if key not in spec):
         raise ValueError(f"a figure of kind {spec['kind']!r} needs the key {key!r}")
     for key in (key for key in spec if key not in keys):
         near = difflib.get_close_matches(key, keys, n=1)
         says = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(keys)}"
         raise ValueError(f"a figure of kind {spec['kind']!r} has no key {key!r}; {says}")
-    needed = {spec["table"]: [*panel_columns(spec), *kind.columns(spec)]}
+    needed = {spec["table"]: [*panel_columns(spec), *kind.columns(spec), *_where(spec)]}
     for key in (key for key in BESIDE if key in spec):
         table, columns = _beside_columns(spec, key)
         needed[table] = [*needed.get(table, ()), *columns]
@@ -220,6 +224,22 @@ def _kind(spec: Spec) -> Kind:
     return KINDS[name]
 
 
+def _where(spec: Spec) -> Mapping[str, Any]:
+    """The rows that ``spec`` chooses: each column with the value that it must have."""
+    where = spec.get("where", {})
+    if not isinstance(where, Mapping):
+        message = f"a figure's where is {where!r}; write a mapping of columns to values"
+        raise ValueError(message)  # noqa: TRY004 - whatever is wrong in a configuration is one kind of error
+    return where
+
+
+def _rows(frames: Frames, spec: Spec) -> DataFrame:
+    rows = frames[spec["table"]]
+    for column, value in _where(spec).items():
+        rows = rows[rows[column] == value]
+    return rows
+
+
 def _rc() -> Any:
     """All of matplotlib's own defaults and our style on top: somebody's matplotlibrc changes nothing here."""
     return {k: v for k, v in mpl.rcParamsDefault.items() if not k.startswith("backend")} | dict(STYLE)
@@ -250,7 +270,7 @@ class _Plan:
 
 def _plan(frames: Frames, spec: Spec) -> _Plan:
     kind, columns = _kind(spec), panel_columns(spec)
-    rows = frames[spec["table"]][columns_needed(spec)[spec["table"]]]
+    rows = _rows(frames, spec)[columns_needed(spec)[spec["table"]]]
     there = kind.has(rows, spec)
     place: NDArray[Any] = np.zeros(len(rows), dtype=np.intp)
     keys: list[Key] = [()]
@@ -438,6 +458,8 @@ def _number(value: float, step: float) -> str:
     """``value`` with the digits that tell it from its neighbour at a distance of ``step``."""
     size = max(abs(value), abs(step))
     digits = max(1, math.floor(math.log10(size)) - math.floor(math.log10(abs(step))) + 1)
+    if 1 <= size < 1e5:
+        digits = max(digits, math.floor(math.log10(size)) + 1)  # 30, not 3e1
     text = f"{0.0 if abs(value) < abs(step) / 2 else value:.{digits}g}"
     return text.replace("e-0", "e-").replace("e+0", "e").replace("-", "\N{MINUS SIGN}")
 
@@ -717,11 +739,11 @@ def _draw_linear(ax: Axes, panel: Sequence[_Series], looks: Mapping[str, Mapping
     _linear_axis(ax, "y", y[np.isfinite(y)], 0.08)
 
 
-def _linear_axis(ax: Axes, name: str, values: Floats, pad: float) -> None:
+def _linear_axis(ax: Axes, name: str, values: Floats, pad: float, most: int = 5) -> None:
     low, high = float(values.min()), float(values.max())
     space = pad * (high - low) if high > low else max(abs(high), 1.0) / 2
     low, high = low - space, high + space
-    ticks = _round_ticks(low, high)
+    ticks = _round_ticks(low, high, most)
     step = ticks[1] - ticks[0] if len(ticks) > 1 else high - low
     _ticks(ax, name, ticks, _numbers(ticks, step))
     (ax.set_xlim if name == "x" else ax.set_ylim)(low, high)
@@ -830,6 +852,244 @@ def _caption_observed(plan: _Plan, spec: Spec) -> list[str]:
     return says
 
 
+# Kind `scene`
+
+SCENE: Mapping[str, Mapping[str, Any]] = {
+    "line": {"linewidth": 1.8},
+    "guide": {"linewidth": 1.2, "linestyle": (0, (4, 2))},
+    "points": {"linestyle": "none", "marker": "o", "markersize": 6, "mec": "white", "mew": 0.6, "zorder": 5},
+}
+"""How each element of a scene is drawn that is a line of matplotlib's."""
+TEXT, AXES = "text", "axes"
+"""The elements of a scene that are none: a label at a point, and two opposite corners of the axes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Element:
+    """One element of a scene."""
+
+    kind: str
+    label: str
+    color: str
+    x: Floats
+    y: Floats
+
+
+def _scene_columns(spec: Spec) -> list[str]:
+    return [spec["label"], spec["x"], spec["y"], "element", "color", "order"]
+
+
+def _elements(rows: DataFrame, frames: Frames, spec: Spec, names: Sequence[str], panel: Key) -> list[_Element]:
+    del frames, names, panel  # all is in the rows
+    elements = []
+    for _, part in rows.groupby("order", sort=True):
+        kind, label, color = (str(part[column].iloc[0]) for column in ("element", spec["label"], "color"))
+        if kind not in (*SCENE, TEXT, AXES):
+            raise ValueError(f"a scene has no element {kind!r}; there are {', '.join((*SCENE, TEXT, AXES))}")
+        x, y = _floats(part, spec["x"]), _floats(part, spec["y"])
+        elements.append(_Element(kind=kind, label=label, color=color, x=x, y=y))
+    return elements
+
+
+def _draw_scene(plan: _Plan, spec: Spec) -> Figure:
+    every = [one for panel in plan.panels for one in panel.content]
+    named = {one.label: one for one in every if one.kind in SCENE and one.label}
+    entries = [(name, Line2D([], [], color=one.color, **SCENE[one.kind])) for name, one in named.items()]
+    figure, axes = _sheet(plan, spec, entries, [])
+    for panel, ax in zip(plan.panels, axes, strict=True):
+        ax.grid(visible=True)
+        corners = [one for one in panel.content if one.kind == AXES] or panel.content
+        # Six, so that every whole number from -1 to 5 has its own.
+        _linear_axis(ax, "x", np.concatenate([one.x for one in corners]), 0.0, most=6)
+        _linear_axis(ax, "y", np.concatenate([one.y for one in corners]), 0.0, most=6)
+        for one in panel.content:
+            _draw_element(ax, one)
+    return figure
+
+
+def _draw_element(ax: Axes, one: _Element) -> None:
+    if one.kind in SCENE:
+        ax.plot(one.x, one.y, color=one.color, **{"zorder": 3, **SCENE[one.kind]})
+    elif one.kind == TEXT:
+        place: dict[str, Any] = {"xytext": (5, 4), "textcoords": "offset points", "zorder": 6, "annotation_clip": True}
+        for x, y in zip(one.x, one.y, strict=True):
+            ax.annotate(one.label, (x, y), color=one.color, parse_math=False, **place)
+
+
+def _caption_scene(plan: _Plan, spec: Spec) -> list[str]:
+    del spec  # the axes say what they show
+    shown = [one for panel in plan.panels for one in panel.content if one.kind in SCENE and one.label]
+    return [f"Drawn: {'; '.join(dict.fromkeys(one.label for one in shown))}."] if shown else []
+
+
+# Kind `steps`: a calculation line by line, each line set piece by piece
+
+SIZE = 17.0
+"""Points of the letters of a calculation."""
+SMALL, LIFT, NOTE = 0.68, 0.42, 0.58
+"""Size of a raised piece and of a fraction's parts, how high a raised piece stands, size of a note; parts of SIZE."""
+# Above and below the bar of a fraction, and from line to line: by eye, so that nothing touches.
+ABOVE, BELOW, BAR_HEIGHT, STEP = 0.5, 0.48, 0.3, 2.35
+SPACED, TIGHT = "=+-", "·"
+GAPS = {**dict.fromkeys(SPACED, 0.32), **dict.fromkeys(TIGHT, 0.1)}
+"""Room on both sides of a sign, as a part of SIZE."""
+SIGNS = str.maketrans("-'", "\N{MINUS SIGN}\N{PRIME}")
+RED = "#d0021b"
+STEP_COLUMNS = ("line", "position", "text", "below", "raised", "mark", "arrow", "note")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Piece:
+    """A piece of a line with its place: left end, width and height of its base line in points."""
+
+    text: str
+    below: str
+    raised: bool
+    color: str
+    arrow: int
+    left: float
+    width: float
+
+    @property
+    def size(self) -> float:
+        return SIZE * SMALL if self.raised or self.below else SIZE
+
+
+def _step_columns(spec: Spec) -> list[str]:
+    return list(dict.fromkeys((spec["line"], *STEP_COLUMNS)))
+
+
+def _has_steps(rows: DataFrame, spec: Spec) -> Mask:
+    return np.asarray(rows[spec["line"]].notna(), dtype=np.bool_)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Step:
+    """A line of a calculation: its pieces, where its first sign of equality stands, and its note."""
+
+    pieces: tuple[_Piece, ...]
+    equality: float
+    note: str
+
+    @property
+    def width(self) -> float:
+        return self.pieces[-1].left + self.pieces[-1].width
+
+
+def _steps(rows: DataFrame, frames: Frames, spec: Spec, names: Sequence[str], panel: Key) -> list[_Step]:
+    del frames, names, panel  # all is in the rows
+    return [_step(part.sort_values("position")) for _, part in rows.groupby(spec["line"], sort=True)]
+
+
+def _step(rows: DataFrame) -> _Step:
+    pieces: list[_Piece] = []
+    left = 0.0
+    for row in rows.to_dict("records"):
+        text, below = (str(row[name]).translate(SIGNS) for name in ("text", "below"))
+        small = SMALL if row["raised"] or below else 1.0
+        gap = 0.0 if row["raised"] else SIZE * GAPS.get(row["text"], 0.06 if below else 0.02)
+        piece = _Piece(
+            text=text,
+            below=below,
+            raised=bool(row["raised"]),
+            color=RED if row["mark"] else "black",
+            arrow=int(row["arrow"]),
+            left=left + gap,
+            width=small * max(_advance(text), _advance(below)) + (0.25 * SIZE if below else 0.0),
+        )
+        pieces.append(piece)
+        left += 2 * gap + piece.width
+    equality = next((piece.left for piece in pieces if piece.text == "="), 0.0)
+    return _Step(pieces=tuple(pieces), equality=equality, note=str(rows["note"].iloc[0]))
+
+
+def _runs(text: str) -> list[tuple[str, bool]]:
+    """Cut a text into runs of letters, which are slanted as in mathematics, and of all else."""
+    return [("".join(run), slanted) for slanted, run in itertools.groupby(text, str.isalpha)]
+
+
+def _font(slanted: bool) -> FontProperties:  # noqa: FBT001 - a key of a cache
+    return FontProperties(family="DejaVu Serif" if slanted else "DejaVu Sans", style="italic" if slanted else "normal")
+
+
+@functools.cache
+def _advance(text: str) -> float:
+    """Width of a text in points at SIZE, from the advance widths of its letters."""
+    return sum(_extent(run, _font(slanted)) for run, slanted in _runs(text))
+
+
+def _extent(text: str, font: FontProperties) -> float:
+    # Between two bars, as the extent of a text alone leaves out the space beside its outermost letters.
+    font = font.copy()
+    font.set_size(SIZE)
+    wide, bars = (text_to_path.get_text_width_height_descent(s, font, ismath=False)[0] for s in (f"|{text}|", "||"))
+    return float(wide - bars)
+
+
+def _draw_steps(plan: _Plan, spec: Spec) -> Figure:
+    del spec  # a calculation has no axes to label
+    (lines,) = [panel.content for panel in plan.panels[:1]]
+    start = 14.0 + max(line.equality for line in lines)
+    wide = max(start - line.equality + line.width for line in lines)
+    notes = max((NOTE * _extent(line.note, FontProperties(family="DejaVu Sans")) for line in lines), default=0.0)
+    width, height = max(wide + 30 + notes + 14, 330.0), SIZE * (STEP * len(lines) + 0.5)
+    figure = Figure(figsize=(width / 72, height / 72))
+    ax = figure.add_axes((0, 0, 1, 1))
+    ax.set_axis_off()
+    ax.set_xlim(0, width)
+    ax.set_ylim(0, height)
+    for number, line in enumerate(lines):
+        base = height - SIZE * (STEP * number + 1.75)
+        for piece in line.pieces:
+            _draw_piece(ax, piece, (start - line.equality + piece.left, base))
+            if piece.arrow >= 0:
+                target = line.pieces[piece.arrow]
+                _draw_arc(ax, start - line.equality, piece, target, base)
+        ax.text(wide + 30, base, line.note, fontsize=NOTE * SIZE, color=GREY, parse_math=False, va="baseline")
+    return figure
+
+
+def _draw_piece(ax: Axes, piece: _Piece, place: tuple[float, float]) -> None:
+    x, base = place
+    if not piece.below:
+        _write(ax, piece.text, (x, base + LIFT * SIZE * piece.raised), size=piece.size, color=piece.color)
+        return
+    for text, rise in ((piece.text, ABOVE), (piece.below, -BELOW)):
+        middle = x + (piece.width - SMALL * _advance(text)) / 2
+        _write(ax, text, (middle, base + rise * SIZE), size=piece.size, color=piece.color)
+    bar = base + BAR_HEIGHT * SIZE
+    ends = [x + 0.06 * SIZE, x + piece.width - 0.06 * SIZE]
+    ax.plot(ends, [bar, bar], color=piece.color, linewidth=1.0)
+
+
+def _write(ax: Axes, text: str, place: tuple[float, float], *, size: float, color: str) -> None:
+    """Write runs one behind another, from a point of the base line."""
+    x, y = place
+    for run, slanted in _runs(text):
+        font = _font(slanted)
+        ax.text(x, y, run, fontproperties=font, fontsize=size, color=color, parse_math=False, va="baseline")
+        x += size / SIZE * _extent(run, font)
+
+
+def _draw_arc(ax: Axes, shift: float, piece: _Piece, target: _Piece, base: float) -> None:
+    """An arc from above a piece to the front of another."""
+    start = (shift + piece.left + piece.width / 2, base + SIZE * (LIFT + 0.62))
+    end = (shift + target.left - 0.04 * SIZE, base + 0.68 * SIZE)
+    look = {"arrowstyle": "-|>", "color": RED, "linewidth": 1.1, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 8}
+    ax.annotate("", end, start, arrowprops={**look, "connectionstyle": "arc3,rad=0.75"})
+
+
+def _caption_steps(plan: _Plan, spec: Spec) -> list[str]:
+    del spec
+    pieces = [piece for panel in plan.panels[:1] for line in panel.content for piece in line.pieces]
+    says = []
+    if any(piece.color == RED for piece in pieces):
+        says.append("Red: what the next line acts on.")
+    if any(piece.arrow >= 0 for piece in pieces):
+        says.append("The arrow: where a raised number goes.")
+    return says or ["A calculation, line by line."]
+
+
 # The kinds
 
 
@@ -886,6 +1146,29 @@ KINDS: Mapping[str, Kind] = {
         draw=_draw_observed,
         caption=_caption_observed,
     ),
+    "scene": Kind(
+        required=("kind", "table", "x", "y", "label"),
+        optional=("panel", "panels", "xlabel", "ylabel"),
+        names="label",
+        called="elements",
+        most=sys.maxsize,
+        columns=_scene_columns,
+        has=_has_linear,
+        content=_elements,
+        draw=_draw_scene,
+        caption=_caption_scene,
+    ),
+    "steps": Kind(
+        required=("kind", "table", "line"),
+        optional=(),
+        names="line",
+        most=sys.maxsize,
+        columns=_step_columns,
+        has=_has_steps,
+        content=_steps,
+        draw=_draw_steps,
+        caption=_caption_steps,
+    ),
 }
 """Every kind of figure by its name; each has one panel per distinct values of the columns ``panel``.
 
@@ -896,4 +1179,14 @@ mapping of table, x and y: large hollow markers.
 `curves`: the same on linear axes; the series CURVE is drawn strong, and on it the point in panel column POINT.
 
 `observed`: one row per value of column ``label``; ``pairs`` is a list of [observed column, theory column, name].
+
+`scene`: the rows of one value of column `order` are one `element` (line, guide, points, text or axes), in column
+`color`; its ``label`` stands in the legend, or at its point if it is a text; axes are two opposite corners.
+
+`steps`: a calculation; column ``line`` numbers its lines, which are aligned at their first sign of equality. Each
+row is a piece at its `position`: its `text`, over `below` if it is a fraction, `raised` if it is an exponent, red if
+it has a `mark`, with an arc to the front of the piece at position `arrow` unless that is -1. The `note` of a line's
+first piece stands at the right.
+
+A figure of any kind may choose its rows by ``where``, a mapping of columns to the values that they must have.
 """

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
+SHRUNK = 0.7
 
 
 class Drawing(NamedTuple):
@@ -47,8 +48,9 @@ class Content:
     """What a report says; each part that is empty is left out of the page.
 
     ``configuration`` is YAML text by job, ``record`` what is needed to repeat the run (a value may be a
-    mapping or a list), ``notes`` are warnings. Figures, tables and files may be plain tuples, in the order of
-    the fields of Drawing, Table and File.
+    mapping or a list), ``notes`` are warnings. ``lesson`` has for some figures, by their names, a heading and what is
+    said before them, ``printed`` the lines that the study printed. Figures, tables and files may be plain tuples, in
+    the order of the fields of Drawing, Table and File.
     """
 
     title: str
@@ -61,6 +63,8 @@ class Content:
     configuration: Mapping[str, str] = field(default_factory=dict)
     record: Mapping[str, object] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    lesson: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    printed: Sequence[str] = ()
     files: Sequence[tuple[str, str]] = ()
 
 
@@ -80,7 +84,14 @@ def render(content: Content) -> str:
     )
     page = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     figures = [
-        {"name": name, "id": f"figure-{k}", "svg": inline(svg, f"figure-{k}"), "caption": caption}
+        {
+            "name": name,
+            "id": f"figure-{k}",
+            "svg": inline(svg, f"figure-{k}"),
+            "least": _least_width(svg),
+            "caption": caption,
+            "lesson": content.lesson.get(name),
+        }
         for k, (name, svg, caption) in enumerate(content.figures, start=1)
     ]
     return page.render(
@@ -109,12 +120,19 @@ def inline(svg: str, prefix: str) -> str:
     return svg.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1)
 
 
+def _least_width(svg: str) -> float:
+    """Width in points below which a figure is not shrunk: by eye, letters at SHRUNK of their size can be read."""
+    width = re.search(r'<svg[^>]*\bwidth="([\d.]+)pt"', svg)
+    return round(SHRUNK * float(width[1]), 1) if width else 0.0
+
+
 def _sections(content: Content) -> list[tuple[str, str]]:
     """Id and heading of the sections that have something to say, in their order on the page."""
     sections = (
         ("findings", "Findings", content.findings),
         ("notes", "Notes", content.notes),
         ("figures", "Figures", content.figures),
+        ("printed", "Printed", content.printed),
         ("tables", "Tables", content.tables),
         ("configuration", "Configuration", content.configuration),
         ("record", "Record", content.record),

@@ -40,11 +40,13 @@ MOST_READ = 500_000
 DONE, FAILED, WAITING = "done", "failed", "waiting"
 """How a job stands."""
 HEADS = {"summary": 48}
-HEAD = 12
-"""Rows of a table that the report shows: of these many, of the others few."""
+HEAD, WHOLE = 12, 64
+"""Rows of a table that the report shows: of these many, of the others few, of a short main table all."""
 REPORTED_JOBS = 20
 """Jobs whose configuration the report shows."""
-LINKED = (".parquet", ".csv")
+LINKED = (".parquet", ".csv", ".txt")
+TOLD = ("findings", "lesson", "printed")
+"""Tables of words, which the report tells elsewhere."""
 
 
 def main_table(study: ModuleType) -> str:
@@ -257,7 +259,7 @@ def _frames(run: Run, spec: Mapping[str, Any], records: Mapping[str, Any]) -> tu
     paths = {name: run.directory / f"{name}.parquet" for name in records}
     where, panels = {}, None
     columns = figures.panel_columns(spec)
-    if records[spec["table"]].rows > MOST_READ and columns:
+    if records[spec["table"]].rows > MOST_READ and columns and not spec.get("where"):
         keys, panels = tables.distinct(paths[spec["table"]], columns, sys.maxsize)
         shown = [keys[place] for place in figures.choose(keys, spec)]
         where = {column: list(values) for column, values in zip(columns, zip(*shown, strict=True), strict=True)}
@@ -281,7 +283,7 @@ def report(run: Run, records: Mapping[str, Any], drawings: Sequence[tuple[str, s
     jobs = jobs_of(run)
     paths = {name: run.directory / f"{name}.parquet" for name in records}
     findings = tables.read(paths["findings"])["finding"].astype(str).tolist() if "findings" in paths else []
-    shown = [name for name in ("summary", *run.study.TABLES) if name in paths and name != "findings"]
+    shown = [name for name in ("summary", *run.study.TABLES) if name in paths and name not in TOLD]
     content = html.Content(
         title=run.experiment,
         command=shlex.join(run.command),
@@ -289,6 +291,8 @@ def report(run: Run, records: Mapping[str, Any], drawings: Sequence[tuple[str, s
         question=" ".join((run.study.__doc__ or "").split("\n\n")[0].split()),
         findings=findings,
         figures=drawings,
+        lesson=_lesson(paths),
+        printed=printed(run, records),
         tables=[_head(name, paths[name], records[name].rows, run.study) for name in dict.fromkeys(shown)],
         configuration=_configuration(run, jobs),
         record={"started": run.started.isoformat(timespec="seconds"), **run.source, **run.environment},
@@ -300,15 +304,40 @@ def report(run: Run, records: Mapping[str, Any], drawings: Sequence[tuple[str, s
     return path
 
 
+def printed(run: Run, records: Mapping[str, Any]) -> list[str]:
+    """Return the lines that a study prints: the column `line` of its table `printed`, if it has one."""
+    if "printed" not in records:
+        return []
+    return [str(line) for line in tables.columns_of(run.directory / "printed.parquet")["line"]]
+
+
+def _lesson(paths: Mapping[str, Path]) -> dict[str, tuple[str, str]]:
+    """For each figure that the table `lesson` names: its heading and what is said before it."""
+    if "lesson" not in paths:
+        return {}
+    columns = tables.columns_of(paths["lesson"])
+    told = zip(columns["figure"], columns["title"], columns["text"], strict=True)
+    return {str(figure): (str(title), str(text)) for figure, title, text in told}
+
+
+def _print(run: Run, records: Mapping[str, Any]) -> None:
+    """Write what the study prints to ``printed.txt``, one line each."""
+    lines = printed(run, records)
+    if lines:
+        part = run.directory / ".printed.txt.part"
+        part.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        part.replace(run.directory / "printed.txt")
+
+
 Head = tuple[str, str, list[str], list[str], list[list[str]], int]
 
 
 def _head(name: str, path: Path, rows: int, study: ModuleType) -> Head:
     shape = tables.shape_of(path)
-    frame = tables.head(path, HEADS.get(name, HEAD))
+    main = name == main_table(study)
+    frame = tables.head(path, WHOLE if main and rows <= WHOLE else HEADS.get(name, HEAD))
     cells = [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
-    meaning = "The main table: one row for every estimate." if name == main_table(study) else ""
-    return name, meaning, list(shape), [text for _, text in shape.values()], cells, rows
+    return name, "The main table." if main else "", list(shape), [text for _, text in shape.values()], cells, rows
 
 
 def _cell(value: object) -> str:
@@ -338,6 +367,7 @@ def finish(run: Run, *, open_report: bool) -> Exit:
     page = None
     try:
         records = gather(run)
+        _print(run, records)
         page = report(run, records, draw(run, records))
     except Exception as error:  # noqa: BLE001 - the jobs' own files are there, and status 3 says so
         status = Exit.UNGATHERED
@@ -379,6 +409,7 @@ def near(path: Path) -> str:
 
 def _tell(run: Run, records: Mapping[str, Any], page: Path | None) -> None:
     terminal = Terminal()
+    terminal.printed(printed(run, records))
     if "summary" in records:
         columns = tables.columns_of(run.directory / "summary.parquet")
         terminal.summary({name: column.tolist() for name, column in columns.items()}, table="summary.parquet")

@@ -62,6 +62,11 @@ class Terminal:
         for label, path in paths:
             _print(self.out, f"{_clean(label):<{width}}  {_clean(str(path))}")
 
+    def printed(self, lines: Sequence[str]) -> None:
+        """Print lines as they stand: what a study prints is the study's own."""
+        for line in lines:
+            _print(self.out, line)
+
     def summary(self, columns: Mapping[str, Sequence[object]], *, table: str = "table.parquet") -> None:
         """Print a short table: three digits, at most ROWS rows; ``table`` names the file that has all."""
         shown = _laid_out(_shown(columns), _width(self.out))
