@@ -113,6 +113,19 @@ def law(*, observed=True):
     return pd.DataFrame(rows, columns=columns.split())
 
 
+def cells():
+    """Two maps of eight by five cells with an x per row at 0; what lies above the diagonal has no value."""
+    rows = []
+    for method, (column, x), (row, y) in itertools.product(
+        ("forward_1", "central_2"), enumerate(2.0 ** np.arange(-8, 0)), enumerate([0.0, *2.0 ** np.arange(-2, 2)])
+    ):
+        lost = row > column
+        value = 10.0 ** (row - column) * (2 if method == "forward_1" else 1)
+        state = ("vanished" if row < 3 else "not finite") if lost else "ok"
+        rows.append((method, x, y, math.nan if lost else value, state))
+    return pd.DataFrame(rows, columns=["method", "delta", "size", "median", "state"])
+
+
 ERROR = {
     "kind": "lines",
     "table": "table",
@@ -146,6 +159,17 @@ LAW = {
     "label": "method",
     "panel": ["function", "x"],
     "pairs": [["order_observed", "order", "order p"], ["growth_observed", "growth", "growth q"]],
+}
+MAP = {
+    "kind": "map",
+    "table": "map",
+    "x": "delta",
+    "y": "size",
+    "value": "median",
+    "instead": "state",
+    "panel": "method",
+    "limits": [1e-4, 1],
+    "label": "median error",
 }
 MANY = {f"f{k}": (f"exp({k})*exp(x)/x^{k}", np.exp, 1.0, [math.e] * 5) for k in range(1, 13)}
 CROWD = {f"method_{k}": METHODS["forward_1"] for k in range(20)}
@@ -215,6 +239,8 @@ SAMPLES = {
     "curves of many secants": lambda: ({"curves": curves([1.0, 0.5, 0.1, 0.05, 1e-2, 1e-4])}, CURVES),
     "curves of noise": lambda: ({"curves": noise()}, CURVES),
     "law": lambda: ({"law": law()}, LAW),
+    "map": lambda: ({"map": cells()}, MAP),
+    "map of one panel": lambda: ({"map": cells().query("method == 'central_2'")}, {**MAP, "limits": None}),
     "law of one function": lambda: ({"law": law().query("function == 'sin'")}, LAW),
 }
 
@@ -701,6 +727,86 @@ def test_only_the_rows_that_where_chooses_are_drawn_and_told():
     assert figures.empty(frames, {**CURVES, "where": {"function": "nobody"}})
 
 
+# Maps
+
+
+def pictures(frame, **spec):
+    """The colours drawn in each panel, shape (rows, columns, 4)."""
+    figure = figures.draw({"map": frame}, {**MAP, **spec})
+    return [ax.images[0].get_array() for ax in figure.axes[:-1]], figure
+
+
+def test_each_cell_has_the_colour_of_its_own_value_in_its_own_place():
+    frame = cells().sample(frac=1, random_state=0)
+    drawn, figure = pictures(frame)
+    bar = figure.axes[-1].images[0].get_array()[:, 0]
+    for picture, ax in zip(drawn, figure.axes, strict=False):
+        own = cells()[cells()["method"] == ax.get_title(loc="left")]
+        for x, y, value in zip(own["delta"], own["size"], own["median"], strict=True):
+            column = round(math.log2(x)) + 8
+            row = 0 if y == 0 else round(math.log2(y)) + 3
+            if not math.isnan(value):
+                shade = round(255 * min(max((math.log10(value) + 4) / 4, 0), 1))
+                np.testing.assert_allclose(picture[row, column], bar[shade], atol=0.02)
+
+
+def test_the_scale_goes_from_pale_to_dark_through_shades_that_grow_evenly_darker():
+    _, figure = pictures(cells())
+    bar = figure.axes[-1].images[0].get_array()[:, 0, :3]
+    linear = np.where(bar <= 0.04045, bar / 12.92, ((bar + 0.055) / 1.055) ** 2.4)
+    light = linear @ [0.2126, 0.7152, 0.0722]
+    assert (np.diff(light) < 0).all()
+    assert light[0] > 0.6
+    assert light[-1] < 0.05
+
+
+def test_a_cell_without_a_value_has_the_grey_of_its_reason_which_the_legend_names():
+    drawn, figure = pictures(cells())
+    legend = figure.legends[0]
+    names = [text.get_text() for text in legend.get_texts()]
+    assert names == ["not finite", "vanished"]
+    greys = [handle.get_markerfacecolor() for handle in legend.get_lines()]
+    assert greys == list(figures.BLANKS[:2])
+    for (row, column), name in {(1, 0): "vanished", (2, 1): "vanished", (4, 0): "not finite"}.items():
+        red, green, blue, _ = drawn[0][row, column]
+        assert red == green == blue == int(greys[names.index(name)][1:3], 16) / 255
+    assert "grey or white: " in figures.caption({"map": cells()}, MAP)
+
+
+def test_a_cell_that_the_table_does_not_have_is_white_and_in_no_legend():
+    frame = cells().query("not (delta == 0.5 and size == 2)")
+    drawn, figure = pictures(frame[frame["median"].notna()])
+    assert not figure.legends
+    assert drawn[0][4, 7].tolist() == [1, 1, 1, 1]
+
+
+def test_the_ticks_of_a_map_are_powers_of_two_and_the_scale_says_where_it_ends():
+    _, figure = pictures(cells())
+    left, _, bar = figure.axes
+    assert [text.get_text() for text in left.get_xticklabels()] == [f"2⁻{k}" for k in "⁸⁷⁶⁵⁴³²¹"]
+    assert [text.get_text() for text in left.get_yticklabels()] == ["0", "2⁻¹", "2⁰", "2¹"]
+    assert list(left.get_yticks()) == [0, 2, 3, 4]
+    ends = [text.get_text() for text in bar.get_yticklabels()]
+    assert (ends[0], ends[-1], len(ends)) == ("≤ 10⁻⁴", "≥ 10⁰", 5)
+    without = pictures(cells(), limits=None)[1].axes[-1].get_yticklabels()
+    assert not any(sign in text.get_text() for text in without for sign in "≤≥")
+
+
+def test_values_of_no_power_of_two_are_told_as_they_are():
+    _, figure = pictures(cells().assign(delta=cells()["delta"] * 3))
+    assert figure.axes[0].get_xticklabels()[0].get_text() == "0.0117"
+
+
+@pytest.mark.parametrize("limits", [[1], [1, 1], [0, 1], [2, 1]])
+def test_limits_that_are_no_two_rising_positive_numbers_are_refused(limits):
+    with pytest.raises(ValueError, match="write two positive numbers, the smaller first"):
+        figures.check({**MAP, "limits": limits}, TABLES)
+
+
+def test_a_tick_at_twenty_is_written_as_twenty():
+    assert [figures._number(value, 10.0) for value in (-20.0, 0.0, 10.0)] == ["−20", "0", "10"]
+
+
 # How it looks
 
 
@@ -752,7 +858,7 @@ def test_a_long_number_at_a_tick_is_told_by_how_far_it_is_from_another():
 # Specs
 
 
-@pytest.mark.parametrize("name", ["error of 129 deltas", "ulps", "curves", "law", "scene", "steps"])
+@pytest.mark.parametrize("name", ["error of 129 deltas", "ulps", "curves", "law", "scene", "steps", "map"])
 def test_exactly_the_columns_that_are_named_are_read(name):
     frames, spec = SAMPLES[name]()
     own = {table: frames[table][columns] for table, columns in figures.columns_needed(spec).items()}
@@ -776,12 +882,12 @@ TABLES = {
     "law": list(law()),
     "scene": list(scene()),
     "steps": list(steps()),
+    "map": list(cells()),
 }
+SPECS = {"error": ERROR, "ulps": ULPS, "curves": CURVES, "law": LAW, "scene": SCENE, "steps": STEPS, "map": MAP}
 
 
-@pytest.mark.parametrize(
-    "spec", [ERROR, ULPS, CURVES, LAW, SCENE, STEPS], ids=["error", "ulps", "curves", "law", "scene", "steps"]
-)
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
 def test_a_spec_whose_columns_exist_is_accepted_and_each_column_missing_is_named(spec):
     figures.check(spec, TABLES)
     for table, columns in figures.columns_needed(spec).items():
@@ -909,7 +1015,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 import test_figures as t
 from experiments.pipeline import figures
-for name in ("error of 129 deltas", "error of two jobs", "curves", "law"):
+for name in ("error of 129 deltas", "error of two jobs", "curves", "law", "map"):
     figure = figures.draw(*t.SAMPLES[name]())
     for path in figures.save(figure, Path(sys.argv[1]), name, ["svg", "png", "pdf"]):
         print(path.name, hashlib.sha256(path.read_bytes()).hexdigest())
@@ -929,7 +1035,7 @@ def test_a_second_process_writes_the_same_bytes_even_with_a_matplotlibrc_of_its_
         command = [sys.executable, "-c", DRAW_ALL, str(tmp_path / seed), str(Path(__file__).parent)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
         answers.append(done.stdout)
-    assert len(answers[0].splitlines()) == 12
+    assert len(answers[0].splitlines()) == 15
     assert answers[0] == answers[1]
 
 

@@ -109,9 +109,10 @@ def _divide(a: Bounded, b: Bounded) -> Bounded:
 
 def raised(base: Any, exponent: Any) -> Array:
     """base ** exponent as Python writes it: an integral exponent is an integer, which NumPy squares exactly rounded."""
+    wide = np.asarray(base, dtype=np.result_type(base, np.float64))
     if np.ndim(exponent) == 0 and float(exponent).is_integer() and abs(exponent) < 2.0**31:
-        return np.asarray(np.asarray(base, dtype=np.float64) ** int(exponent))
-    return np.asarray(np.asarray(base, dtype=np.float64) ** exponent)
+        return np.asarray(wide ** int(exponent))
+    return np.asarray(wide**exponent)
 
 
 def _power(base: Bounded, exponent: Bounded) -> Bounded:

@@ -1,12 +1,14 @@
-"""An expression evaluated in float64, with its running rounding error, or as a Taylor series."""
+"""An expression evaluated in float64 or another precision, with its running rounding error, or as a Taylor series."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from derivkit.analytical.dual import Series, Taylor
 from derivkit.analytical.elementary import FLOATS, OPERATIONS, SMALLEST, UNIT, Array, Bounded
@@ -14,6 +16,11 @@ from derivkit.analytical.expression import Expression
 
 CONSTANTS: Mapping[str, np.float64] = {"pi": np.float64(np.pi), "e": np.float64(np.e)}
 """As NumPy numbers, which divide by zero as IEEE 754 has it."""
+DECIMALS: Mapping[str, Fraction] = {
+    "pi": Fraction("3.14159265358979323846264338327950288419716939937510582097494459"),
+    "e": Fraction("2.71828182845904523536028747135266249775724709369995957496696763"),
+}
+"""The same to 62 decimals, for types with more digits than float64; the longest in use has 34."""
 
 
 def interpret(
@@ -45,10 +52,7 @@ def float_function(expression: Expression) -> Callable[[Array], Array]:
     ValueError
         If the expression has more than one variable.
     """
-    if len(expression.variables) > 1:
-        raise ValueError(
-            f"{expression} has the variables {', '.join(expression.variables)}; a function of one variable is needed"
-        )
+    _refuse_many_variables(expression)
 
     def evaluate(x: Array) -> Array:
         result = interpret(
@@ -61,6 +65,109 @@ def float_function(expression: Expression) -> Callable[[Array], Array]:
         return np.broadcast_to(np.asarray(result, dtype=np.float64), np.shape(x))
 
     return evaluate
+
+
+def rounded_function(expression: Expression, dtype: DTypeLike) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    """f as a function of arrays of any floating-point type, every operation rounded to that type.
+
+    An operation of a type narrower than float64 is computed in float64 and rounded once. For + - * / and sqrt of
+    float16, bfloat16 and float32 that is the correctly rounded result, since 53 >= 2p + 2 for their p bits (Figueroa,
+    "When is double rounding innocuous?", ACM SIGNUM Newsletter 30, 1995). An elementary function (exp, sin, a power
+    other than a square) and what stands in one row of the table of operations (sigmoid) are one operation: computed in
+    float64, then rounded once to the type. Numbers and constants are rounded correctly.
+
+    Parameters
+    ----------
+    expression : Expression
+        Of at most one variable.
+    dtype : dtype
+        float16, float32, float64, longdouble, or one that somebody registered with NumPy, such as bfloat16.
+
+    Returns
+    -------
+    callable
+        From arrays of ``dtype`` to arrays of ``dtype`` of the same shape.
+
+    Raises
+    ------
+    ValueError
+        If the expression has more than one variable.
+
+    Examples
+    --------
+    >>> from derivkit.analytical.expression import parse
+    >>> f = rounded_function(parse("x^2 + 1"), np.float16)
+    >>> f(np.array([0.03, 0.04], dtype=np.float16))
+    array([1.001, 1.002], dtype=float16)
+    """
+    _refuse_many_variables(expression)
+    narrow = np.dtype(dtype)
+    wide = _wide(narrow)
+
+    def nearest(value: Fraction) -> NDArray[Any]:
+        return nearest_in(value, narrow).astype(wide)
+
+    def apply(name: str, *arguments: Any) -> Any:
+        return np.asarray(OPERATIONS[name].value(*arguments)).astype(narrow).astype(wide)
+
+    def evaluate(x: NDArray[Any]) -> NDArray[Any]:
+        wider = np.asarray(x).astype(narrow).astype(wide)
+        result = interpret(
+            expression,
+            number=nearest,
+            constant=lambda name: nearest(DECIMALS[name]),
+            variable=lambda name: wider,
+            apply=apply,
+        )
+        return np.broadcast_to(np.asarray(result).astype(narrow), np.shape(x))
+
+    return evaluate
+
+
+def nearest_in(value: Fraction, dtype: DTypeLike) -> NDArray[Any]:
+    """The number of a floating-point type nearest to a fraction, ties to even, shape ``()``; beyond its range infinite.
+
+    Examples
+    --------
+    >>> float(nearest_in(Fraction(1, 10), np.float16))
+    0.0999755859375
+    """
+    bits, lowest = significand(np.dtype(dtype))
+    wide = _wide(np.dtype(dtype))
+    if value == 0:
+        return np.zeros((), dtype=dtype)
+    # 2^size <= |value| < 2^(size + 1), from the lengths of numerator and denominator, then corrected by one.
+    size = abs(value.numerator).bit_length() - value.denominator.bit_length()
+    size -= abs(value) < Fraction(2) ** size
+    exponent = max(size - bits + 1, lowest)
+    whole = round(value / Fraction(2) ** exponent)  # Python rounds a tie of fractions to even
+    with np.errstate(over="ignore"):
+        high, low = (np.asarray(part).astype(wide) for part in divmod(whole, 2**53))
+        return np.asarray(np.ldexp(np.ldexp(high, 53) + low, exponent).astype(dtype))
+
+
+@functools.cache
+def significand(dtype: np.dtype[Any] | type) -> tuple[int, int]:
+    """(p, e): significant bits of a floating-point type, and the exponent of its least positive number 2^e.
+
+    Asked of its arithmetic, so that it is known of types too that NumPy's finfo does not know.
+
+    Examples
+    --------
+    >>> significand(np.float16), significand(np.float64)
+    ((11, -24), (53, -1074))
+    """
+    one = np.ones((), dtype=dtype)
+    half = (one / (one + one)).astype(dtype)
+    bits, lowest = 1, 0
+    step = half
+    while (one + step).astype(dtype) > one:
+        bits, step = bits + 1, (step * half).astype(dtype)
+    least = one
+    with np.errstate(under="ignore"):
+        while (below := (least * half).astype(dtype)) > 0:
+            lowest, least = lowest - 1, below
+    return bits, lowest
 
 
 def running_error(expression: Expression, x: Array) -> Bounded:
@@ -135,6 +242,19 @@ def taylor_series(
         apply=lambda name, *arguments: seen(OPERATIONS[name].series(arithmetic, *arguments)),
     )
     return [c + 0 * x for c in series] + [0 * x] * (order + 1 - len(series))
+
+
+def _wide(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The type in which an operation is computed before it is rounded."""
+    double = np.dtype(np.float64)
+    return double if dtype.itemsize < double.itemsize else dtype
+
+
+def _refuse_many_variables(expression: Expression) -> None:
+    if len(expression.variables) > 1:
+        raise ValueError(
+            f"{expression} has the variables {', '.join(expression.variables)}; a function of one variable is needed"
+        )
 
 
 def _nearest(value: Fraction) -> np.float64:
