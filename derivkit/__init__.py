@@ -1,6 +1,6 @@
 """Derivatives that can be trusted: formulas, functions, exact values and predicted errors."""
 
-from derivkit.analytical.exact import Exact, exact
+from derivkit.analytical.exact import Exact, exact, taylor
 from derivkit.analytical.expression import Expression, ParseError, parse
 from derivkit.errors import (
     ErrorLaw,
@@ -12,6 +12,7 @@ from derivkit.errors import (
     predict_error,
     predict_optimum,
     relative_error,
+    truncation_terms,
     ulp_error,
 )
 from derivkit.function import Function, Problem, constant
@@ -48,5 +49,7 @@ __all__ = [
     "stencil",
     "sweep",
     "tangent",
+    "taylor",
+    "truncation_terms",
     "ulp_error",
 ]

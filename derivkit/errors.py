@@ -16,9 +16,10 @@ from typing import cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from derivkit.analytical.exact import taylor
 from derivkit.function import UNIT, Function
 from derivkit.numerical.difference import abscissa, check_delta, step_taken, steps_vanish
-from derivkit.numerical.stencil import Rational, Stencil
+from derivkit.numerical.stencil import Rational, Stencil, moment
 
 Array = NDArray[np.float64]
 
@@ -247,6 +248,46 @@ def predict_optimum(f: Function, x: ArrayLike, *, formulas: Sequence[Stencil]) -
         delta, error = (np.where(known, values, np.nan).reshape(points.shape)[()] for values in (delta, error))
         best.append(Optimum(delta, error, found.proved))
     return best
+
+
+def truncation_terms(f: Function, x: float, *, formulas: Sequence[Stencil], terms: int) -> list[Array]:
+    """Coefficients c_k of every formula's truncation error sum_k c_k delta^k at x, for k from its order on.
+
+    By Taylor's series, c_k = M_(d+k) f^(d+k)(x) / (d+k)! with the formula's moments M. The first that is not 0 gives
+    the order that the formula has at this point, which is more than it claims where a derivative vanishes.
+
+    Parameters
+    ----------
+    f : Function
+    x : float
+    formulas : sequence of Stencil
+    terms : int
+        How many coefficients of each, zeros included.
+
+    Returns
+    -------
+    list of ndarray, shape ``(terms,)``
+        In the order of the formulas; NaN from the first derivative that does not exist, and throughout where nothing is
+        known of f.
+
+    Examples
+    --------
+    >>> from derivkit.numerical.formulas import formula
+    >>> f = Function.from_expression("x^3")
+    >>> [c.tolist() for c in truncation_terms(f, 1.0, formulas=[formula("forward_1")], terms=3)]
+    [[3.0, 1.0, 0.0]]
+    """
+    if f.expression is None:
+        return [np.full(terms, np.nan) for _ in formulas]
+    series = taylor(f.expression, x, max(entry.derivative + entry.order for entry in formulas) + terms - 1)
+    return [_truncation_terms(series, entry, terms) for entry in formulas]
+
+
+def _truncation_terms(series: Sequence[float], formula: Stencil, terms: int) -> Array:
+    first = formula.derivative + formula.order
+    moments = [float(moment(formula.offsets, formula.weights, n)) for n in range(first, first + terms)]
+    # Where a derivative does not exist Taylor's theorem ends, whatever the moment: 0 times NaN is NaN.
+    return np.asarray(np.array(moments) * np.array(series[first : first + terms]))
 
 
 def observed_order(delta: ArrayLike, error: ArrayLike) -> float:

@@ -32,8 +32,8 @@ def test_a_command_runs_and_leaves_a_report(command: str, outputs: Path) -> None
     assert len(list(outputs.glob("*/*/*/report.html"))) == 1
 
 
-def test_there_are_eleven_things_to_do_and_the_main_command() -> None:
-    assert len(COMMANDS) == 12
+def test_there_are_ten_things_to_do_and_the_main_command() -> None:
+    assert len(COMMANDS) == 11
 
 
 @pytest.mark.parametrize(("arguments", "answer"), REFUSED)

@@ -100,6 +100,38 @@ def exact(expression: Expression | str, x: float, order: int = 1) -> Exact:
     return Exact(math.nan, math.inf, ExactStatus.UNRESOLVED)
 
 
+def taylor(expression: Expression | str, x: float, order: int) -> tuple[float, ...]:
+    """Taylor's coefficients f^(k)(x)/k! for k = 0..order, each from a trusted derivative.
+
+    Parameters
+    ----------
+    expression : Expression or str
+        The function, of one variable.
+    x : float
+        The point, taken as the dyadic rational that it is.
+    order : int
+        The last coefficient.
+
+    Returns
+    -------
+    tuple of float
+        NaN from the first coefficient that does not exist.
+
+    Examples
+    --------
+    >>> taylor("x^2 + sin(x)", 0.0, 4)
+    (0.0, 1.0, 1.0, -0.16666666666666666, 0.0)
+    """
+    tree = parse(expression) if isinstance(expression, str) else expression
+    coefficients: list[float] = []
+    for k in range(order + 1):
+        found = exact(tree, x, k).value
+        if math.isnan(found):
+            break
+        coefficients.append(found / math.factorial(k))
+    return (*coefficients, *[math.nan] * (order + 1 - len(coefficients)))
+
+
 def high_precision_series(expression: Expression, x: float, order: int, *, digits: int = 50) -> list[Any]:
     """Coefficients f^(k)(x)/k! for k = 0..order as mpmath numbers; NaN where a function has no real value."""
     try:

@@ -85,7 +85,8 @@ PANELS = 3
 SERIES = 12
 ROWS = 16
 POINTS = 2000
-"""Most panels in a row, series in a panel, rows of a dot plot, points of a line; captions tell of cuts."""
+"""Most panels in a row (and in all, unless more are asked for), series in a panel, rows of a dot plot, points of a
+line; captions tell of cuts."""
 THINNED = f"Long lines are thinned to {POINTS} points, the least and the greatest of each stretch."
 
 FEW = 5
@@ -346,6 +347,11 @@ def _size(panels: int) -> tuple[float, float]:
     return {1: (4.6, 2.9), 2: (3.5, 2.6)}.get(panels, (2.6, 2.4))
 
 
+def _across(panels: int) -> int:
+    """Panels in a row: all, or beyond PANELS as many in each of the fewest rows."""
+    return math.ceil(panels / math.ceil(panels / PANELS))
+
+
 def _sheet(
     plan: _Plan,
     spec: Spec,
@@ -357,21 +363,25 @@ def _sheet(
     right: float = 0.2,
     gap: float = 0.55,
 ) -> tuple[Figure, list[Axes]]:
-    """Lay out panels in a row and below them the legend: all in one line if it fits, else what explains marks apart."""
+    """Lay out panels in rows and below them the legend: all in one line if it fits, else what explains marks apart."""
     panels = len(plan.panels)
+    across = _across(panels)
     width, height = _size(panels)[0], height or _size(panels)[1]
-    total = left + panels * width + (panels - 1) * gap + right
+    total = left + across * width + (across - 1) * gap + right
     entries = [*series, *explained]
     groups = [entries] if _width(entries) <= total else [list(series), list(explained)]
     groups = [group for group in groups if group]
     legends = [(group, _columns(group, total)) for group in groups]
     heights = [0.05 + LINE * math.ceil(len(group) / columns) for group, columns in legends]
     below = 0.56 + sum(heights)
-    sheet = below + height + 0.34
+    rows = math.ceil(panels / across)
+    step = height + 0.34 + 0.46  # with the title above it and the labels below
+    sheet = below + (rows - 1) * step + height + 0.34
     figure = Figure(figsize=(total, sheet))
     axes = [
-        figure.add_axes(((left + i * (width + gap)) / total, below / sheet, width / total, height / sheet))
-        for i in range(panels)
+        figure.add_axes((x / total, y / sheet, width / total, height / sheet))
+        for place in range(panels)
+        for x, y in [(left + place % across * (width + gap), below + (rows - 1 - place // across) * step)]
     ]
     for panel, ax in zip(plan.panels, axes, strict=True):
         ax.set_autoscale_on(False)
@@ -380,7 +390,8 @@ def _sheet(
         # Places are given: to find them, matplotlib would measure every tick label, a third of the drawing time.
         ax.xaxis.set_label_coords(0.5, -0.27 / height)
         ax.yaxis.set_label_coords(-0.52 / width, 0.5)
-    axes[0].set_ylabel(spec.get("ylabel", ""), parse_math=False)
+    for ax in axes[::across]:
+        ax.set_ylabel(spec.get("ylabel", ""), parse_math=False)
     for place, (group, columns) in enumerate(legends):
         _legend(figure, group, columns, (below - 0.54 - sum(heights[:place])) / sheet)
     return figure, axes
@@ -459,6 +470,8 @@ def _numbers(ticks: Sequence[float], step: float) -> list[str]:
 def _number(value: float, step: float) -> str:
     """``value`` with the digits that tell it from its neighbour at a distance of ``step``."""
     size = max(abs(value), abs(step))
+    if abs(step) >= 1.0 and size < 1e5:
+        return f"{value:.0f}".replace("-", "\N{MINUS SIGN}")
     digits = max(1, math.floor(math.log10(size)) - math.floor(math.log10(abs(step))) + 1)
     if 1 <= size < 1e5:
         digits = max(digits, math.floor(math.log10(size)) + 1)  # 30, not 3e1
@@ -471,7 +484,7 @@ def _number(value: float, step: float) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class _Points:
-    """What is predicted beside a series on log axes: y > 0, NaN is a gap."""
+    """What is drawn beside a series: predicted values, or dots. On log axes y > 0, NaN is a gap."""
 
     x: Floats
     y: Floats
@@ -534,14 +547,17 @@ def _series(rows: DataFrame, spec: Spec, name: str, beside: Mapping[str, DataFra
     order = np.argsort(x, kind="stable")
     order = order[np.isfinite(x[order])]
     order = order[_thin(y[order])]
-    predicted = {key: _points(_named(part, spec["series"], name), spec[key]) for key, part in beside.items()}
+    least = 0.0 if _kind(spec).has is _has_log else -math.inf
+    predicted = {
+        key: _points(_named(part, spec["series"], name), spec[key], least=least) for key, part in beside.items()
+    }
     return _Series(name=name, x=x[order], y=y[order], thinned=x.size > POINTS, **predicted)
 
 
-def _points(rows: DataFrame, where: Mapping[str, str]) -> _Points | None:
+def _points(rows: DataFrame, where: Mapping[str, str], *, least: float) -> _Points | None:
     rows = rows.sort_values(where["x"], kind="stable")
     y = _floats(rows, where["y"])
-    there = np.isfinite(y) & (y > 0)
+    there = np.isfinite(y) & (y > least)
     proved = "proved" in where and bool((rows[where["proved"]] == "proved").all())
     return _Points(x=_floats(rows, where["x"]), y=np.where(there, y, np.nan), proved=proved) if there.any() else None
 
@@ -700,7 +716,14 @@ def _caption_lines(plan: _Plan, spec: Spec) -> list[str]:
 
 # Kind `curves`
 
-BASE: Mapping[str, Any] = {"marker": "o", "markersize": 7, "color": "black", "linestyle": "none", "mec": "white"}
+BASE: dict[str, Any] = {
+    "marker": "o",
+    "markersize": 7,
+    "color": "black",
+    "linestyle": "none",
+    "mec": "white",
+    "zorder": 6,
+}
 
 
 def _draw_curves(plan: _Plan, spec: Spec) -> Figure:
@@ -732,10 +755,12 @@ def _curve_looks(names: Sequence[str]) -> dict[str, dict[str, Any]]:
 def _draw_linear(ax: Axes, panel: Sequence[_Series], looks: Mapping[str, Mapping[str, Any]], at: Any) -> None:
     for one in panel:
         ax.plot(one.x, one.y, **looks[one.name])
+        if one.marks is not None:
+            ax.plot(one.marks.x, one.marks.y, **BASE | {"color": looks[one.name]["color"]})
     curves = [one for one in panel if one.name == CURVE and np.isfinite(one.y).any()]
     x, y = (np.concatenate([getattr(one, name) for one in curves or panel]) for name in ("x", "y"))
     if curves and at is not None:
-        ax.plot([at], [np.interp(at, x, y)], zorder=6, **BASE)
+        ax.plot([at], [np.interp(at, x, y)], **BASE)
     ax.grid(visible=True)
     _linear_axis(ax, "x", x, 0.0)
     _linear_axis(ax, "y", y[np.isfinite(y)], 0.08)
@@ -800,7 +825,7 @@ def _draw_observed(plan: _Plan, spec: Spec) -> Figure:
     limits = _dot_limits([panel.content for panel in plan.panels])
     for place, (panel, ax) in enumerate(zip(plan.panels, axes, strict=True)):
         _draw_dots(ax, panel.content, plan.names, limits)
-        _ticks(ax, "y", range(len(names)), [""] * len(names) if place else names)
+        _ticks(ax, "y", range(len(names)), [""] * len(names) if place % _across(len(axes)) else names)
     return figure
 
 
@@ -1261,7 +1286,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "curves": Kind(
         required=("kind", "table", "x", "y", "series"),
-        optional=("panel", "panels", "xlabel", "ylabel"),
+        optional=("panel", "panels", "xlabel", "ylabel", "marks"),
         columns=_line_columns,
         has=_has_linear,
         content=_lines,
@@ -1323,7 +1348,8 @@ KINDS: Mapping[str, Kind] = {
 proved: a thin line per series from that table, a bound where the text column ``proved`` says so; ``marks`` is a
 mapping of table, x and y: large hollow markers.
 
-`curves`: the same on linear axes; the series CURVE is drawn strong, and on it the point in panel column POINT.
+`curves`: the same on linear axes; the series CURVE is drawn strong, and on it the point in panel column POINT;
+``marks`` are dots in the colour of their series.
 
 `observed`: one row per value of column ``label``; ``pairs`` is a list of [observed column, theory column, name].
 
