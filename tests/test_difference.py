@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import array_shapes
 
 import derivkit as dk
 from derivkit.numerical.difference import combine
-from derivkit.numerical.formulas import NAMES
+from derivkit.numerical.formulas import NAMES, ROWS
 from derivkit.numerical.stencil import Stencil
 
 
@@ -67,8 +67,9 @@ def test_the_central_difference_is_numpys_gradient() -> None:
 def test_a_sweep_is_the_single_differences_to_the_bit() -> None:
     x, delta = np.array([0.3, 1.0, 2.7]), 10.0 ** -np.arange(0.0, 18.0)
     for derivative in (1, 2, 3, 4):
-        found = dk.sweep(np.exp, x, delta, formulas=NAMES, derivative=derivative)
-        for k, name in enumerate(NAMES):
+        names = [row.name for row in ROWS if row.derivative == derivative]
+        found = dk.sweep(np.exp, x, delta, formulas=names, derivative=derivative)
+        for k, name in enumerate(names):
             single = dk.difference(np.exp, x[:, None], delta, formula=name, derivative=derivative)
             np.testing.assert_array_equal(found.estimate[k], single)
 

@@ -285,6 +285,8 @@ BAD: dict[tuple[str, ...], str] = {
     ("method=centrl_2",): "no method named 'centrl_2'; did you mean central_2",
     ("experiment=delta_swep",): "no experiment named 'delta_swep'; did you mean delta_sweep?",
     ("experiment=delta_sweep,delta_sweep",): "the whole run has one experiment",
+    ("figures=svg",): "figures=svg: no settings; write figures.formats=[svg] or figures.draw=null",
+    ("figures.draw=error",): "figures.draw=error: no figures; write figures.draw=null for none",
     ("derivative=1,2",): "derivative=1,2: the whole run has one derivative; write one value, derivative=1",
     ("runner=delta",): "did you mean delta_sweep?",
     ("derivative=5",): "1, 2, 3 or 4",

@@ -29,7 +29,7 @@ from typing import Any
 from experiments.pipeline import check, figures, provenance, tables
 from experiments.pipeline import report as html
 from experiments.pipeline.check import Exit, Plain, study_of, study_part
-from experiments.pipeline.settings import ConfigurationError, build, line_of
+from experiments.pipeline.settings import ConfigurationError, build, line_of, show
 from experiments.pipeline.terminal import Progress, Terminal
 
 MOST_CONCLUDED = 500_000
@@ -60,9 +60,16 @@ def main_table(study: ModuleType) -> str:
 def refuse_figures(study: ModuleType, chosen: Mapping[str, Any]) -> None:
     """Refuse a format or a figure that cannot be drawn from the study's tables."""
     shapes = {name: (*columns, "job") for name, columns in study.TABLES.items()}
+    if not isinstance(chosen, Mapping):
+        raise ConfigurationError(
+            f"figures={show(chosen)}: no settings; write figures.formats=[svg] or figures.draw=null"
+        )
+    draw = chosen.get("draw") or {}
+    if not isinstance(draw, Mapping) or not all(isinstance(spec, Mapping | None) for spec in draw.values()):
+        raise ConfigurationError(f"figures.draw={show(draw)}: no figures; write figures.draw=null for none")
     try:
         figures.check_formats(chosen["formats"])
-        for spec in (chosen.get("draw") or {}).values():
+        for spec in filter(None, draw.values()):
             figures.check(spec, shapes)
     except ValueError as error:
         raise ConfigurationError(line_of(error)) from error
@@ -247,6 +254,8 @@ def draw(run: Run, records: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Draw the figures whose tables have values, from the files; return name, SVG and caption of each."""
     drawn = []
     for name, spec in (run.figures.get("draw") or {}).items():
+        if spec is None:  # left out, as by figures.draw.error=null
+            continue
         if figures.columns_needed(spec).keys() <= records.keys():
             frames, panels = _frames(run, spec, records)
             if not figures.empty(frames, spec):

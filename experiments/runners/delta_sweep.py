@@ -281,7 +281,7 @@ def conclude(tables: Mapping[str, Columns]) -> Iterator[tuple[str, Columns]]:
     yield "summary", _summary(table, sweeps, optima)
     laws = _laws(table, sweeps[:LAWS], optima)
     yield "law", laws
-    yield "findings", {"finding": _findings(table, sweeps, laws)}
+    yield "findings", {"finding": _findings(table, sweeps, optima, laws)}
 
 
 Key = tuple[str, float, str]
@@ -362,8 +362,10 @@ def _laws(table: Columns, sweeps: Sequence[tuple[Key, NDArray[np.intp]]], optima
     }
 
 
-def _findings(table: Columns, sweeps: Sequence[tuple[Key, NDArray[np.intp]]], laws: Columns) -> list[str]:
-    sentences = [*_winners(table, sweeps), *_reasons(table, sweeps), *_observed(laws), *_bounds_held(table)]
+def _findings(
+    table: Columns, sweeps: Sequence[tuple[Key, NDArray[np.intp]]], optima: Mapping[Key, Any], laws: Columns
+) -> list[str]:
+    sentences = [*_winners(table, sweeps), *_reasons(table, sweeps, optima), *_observed(laws), *_bounds_held(table)]
     return [sentence for sentence in sentences if sentence]
 
 
@@ -379,24 +381,38 @@ def _winners(table: Columns, sweeps: Sequence[tuple[Key, NDArray[np.intp]]]) -> 
         results = [(*_best(table, rows), key) for key, rows in sweeps if key[:2] == place]
         known = [result for result in results if not np.isnan(result[1])]
         if not known:
-            yield f"{_place(results[0][2])}: no exact derivative is known or exists, so no error can be stated."
+            yield f"{_place(results[0][2])}: no error can be stated, since {_why_none(table, sweeps, place)}."
             continue
         delta, error, key = min(known, key=lambda result: result[1])
         yield f"{_place(key)}: {key[2]} came closest, with an error of {error:.1e} at delta = {delta:.1e}."
 
 
-def _reasons(table: Columns, sweeps: Sequence[tuple[Key, NDArray[np.intp]]]) -> Iterator[str]:
-    """For the first sweep, what limits the error: at every delta where these are few, else at both ends."""
+def _why_none(table: Columns, sweeps: Sequence[tuple[Key, NDArray[np.intp]]], place: tuple[str, float]) -> str:
+    rows = np.concatenate([rows for key, rows in sweeps if key[:2] == place])
+    if np.all(np.isnan(table["exact"][rows])):
+        return "no exact derivative is known or exists"
+    status, counts = np.unique(np.asarray(table["status"])[rows], return_counts=True)
+    return f"there is no estimate: {', '.join(f'{n} rows {s}' for s, n in zip(status, counts, strict=True))}"
+
+
+def _reasons(
+    table: Columns, sweeps: Sequence[tuple[Key, NDArray[np.intp]]], optima: Mapping[Key, Any]
+) -> Iterator[str]:
+    """For the first sweep, what the error is made of: at every delta where these are few, else at both ends."""
     key, rows = sweeps[0]
     rows = rows[~np.isnan(table["truncation"][rows] + table["rounding"][rows] + table["error"][rows])]
     rows = rows[np.argsort(-table["delta"][rows], kind="stable")]
     for k in rows if rows.size <= FEW else rows[[0, -1]]:
         truncation, rounding, error = table["truncation"][k], table["rounding"][k], table["error"][k]
-        cause, cure = ("truncation", "smaller") if truncation > rounding else ("rounding", "larger")
+        larger = "truncation" if truncation > rounding else "rounding"
         yield (
-            f"{_place(key)}, {key[2]} with delta = {table['delta'][k]:.0e}: the error {error:.1e} comes from {cause} "
-            f"(predicted: truncation {truncation:.1e}, rounding {rounding:.1e}), so a {cure} delta would help."
+            f"{_place(key)}, {key[2]} with delta = {table['delta'][k]:.3g}: the error is {error:.1e}; of what was "
+            f"predicted, truncation {truncation:.1e} and rounding {rounding:.1e}, {larger} is the larger part."
         )
+    best = optima.get(key)
+    if rows.size and best is not None and not np.isnan(best["delta"]):
+        least = f"an error of at most {best['error']:.1e}"
+        yield f"The two balance, by prediction, near delta = {best['delta']:.1e}, with {least}."
 
 
 def _observed(laws: Columns) -> Iterator[str]:
@@ -423,8 +439,13 @@ def _bounds_held(table: Columns) -> Iterator[str]:
     if np.any(proved):
         total = table["truncation"][proved] + table["rounding"][proved]
         broken = int(np.sum(table["error"][proved] > total))
-        verdict = "lie below" if not broken else f"do not all lie below (there are {broken} exceptions)"
-        yield f"All {int(proved.sum())} errors with a proved bound {verdict} truncation + rounding."
+        count = int(proved.sum())
+        yield (
+            f"All {count} errors with a proved bound lie below truncation + rounding."
+            if not broken
+            else f"{broken} of {count} errors with a proved bound exceed truncation + rounding: "
+            "f is not what its expression says."
+        )
     status, counts = np.unique(np.asarray(table["status"]), return_counts=True)
     spoiled = [f"{n} {s}" for s, n in zip(status, counts, strict=True) if s != "ok"]
     if spoiled:
