@@ -16,8 +16,9 @@ from typing import cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from derivkit.analytical.elementary import UNIT
 from derivkit.analytical.exact import taylor
-from derivkit.function import UNIT, Function
+from derivkit.function import Function
 from derivkit.numerical.difference import abscissa, check_delta, step_taken, steps_vanish
 from derivkit.numerical.stencil import Rational, Stencil, moment
 

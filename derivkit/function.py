@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from derivkit.analytical.bounds import largest_derivatives
-from derivkit.analytical.evaluation import float_function, running_error, taylor_series
+from derivkit.analytical.evaluation import float_function, refuse_many_variables, running_error, taylor_series
 from derivkit.analytical.exact import exact
 from derivkit.analytical.expression import Expression, parse
 
@@ -22,7 +22,6 @@ Array = NDArray[np.float64]
 Domain = tuple[float, float]
 
 EVERYWHERE: Domain = (-math.inf, math.inf)
-UNIT = 2.0**-53
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,9 +57,8 @@ class Function:
         lo, hi = self.domain
         if not lo < hi:
             raise ValueError(f"{self.name}: a domain is [lo, hi] with lo < hi, not [{lo}, {hi}]")
-        if self.expression is not None and len(self.expression.variables) > 1:
-            names = ", ".join(self.expression.variables)
-            raise ValueError(f"{self.expression} has the variables {names}; a function of one variable is needed")
+        if self.expression is not None:
+            refuse_many_variables(self.expression)
 
     @classmethod
     def from_expression(

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.analytical.elementary import UNIT, Array
-from derivkit.analytical.evaluation import taylor_series
+from derivkit.analytical.evaluation import nearest_float, taylor_series
 from derivkit.analytical.exact import high_precision_series
 from derivkit.analytical.expression import Expression
 
@@ -215,17 +215,10 @@ RULES: Mapping[str, Callable[..., Decomposition | None]] = MappingProxyType(
 
 def _image(term: Term, lo: Array, hi: Array) -> Interval:
     """The interval of slope * x + shift, widened by what rounding may have taken from it."""
-    slope, shift = _nearest(term.slope), _nearest(term.shift)
+    slope, shift = nearest_float(term.slope), nearest_float(term.shift)
     ends = [slope * end + shift for end in (lo, hi)]
     slack = 4.0 * UNIT * (np.abs(slope) * np.maximum(np.abs(lo), np.abs(hi)) + abs(shift))
     return np.minimum(*ends) - slack, np.maximum(*ends) + slack
-
-
-def _nearest(value: Fraction) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf if value > 0 else -math.inf
 
 
 def _log(value: Fraction) -> float:
@@ -261,9 +254,7 @@ def _periodic(phase: float) -> Callable[[Term, int, Interval], Array]:
 
 
 def _hyperbolic(cosh: int) -> Callable[[Term, int, Interval], Array]:
-    """sinh or cosh of the end farthest from 0, by turns: cosh where order + ``cosh`` is odd; |sinh| <= e^t / 2 = cosh
-    there.
-    """
+    """sinh or cosh of the end farthest from 0, by turns: cosh where order + ``cosh`` is odd."""
 
     def size(term: Term, order: int, image: Interval) -> Array:
         far = np.maximum(np.abs(image[0]), np.abs(image[1]))
@@ -292,7 +283,7 @@ def _powered(term: Term, order: int, image: Interval) -> Array:
 def _logarithmic(term: Term, order: int, image: Interval) -> Array:
     if order == 0:
         size = np.maximum(np.abs(np.log(image[0])), np.abs(np.log(image[1])))
-        return np.asarray(size * abs(_nearest(term.coefficient)) * (1.0 + ROOM))
+        return np.asarray(size * abs(nearest_float(term.coefficient)) * (1.0 + ROOM))
     inverse = replace(term, coefficient=term.coefficient * term.slope, power=Fraction(-1))
     return _powered(inverse, order - 1, image)
 
@@ -317,7 +308,7 @@ def _largest_polynomial(coefficients: tuple[Fraction, ...], order: int, lo: Arra
     Horner's rule errs by at most 2n u times the sum of the sizes of its terms (Higham 2002, section 5.1), which is
     added.
     """
-    q = [_nearest(c * math.perm(k, order)) for k, c in enumerate(coefficients)][order:]
+    q = [nearest_float(c * math.perm(k, order)) for k, c in enumerate(coefficients)][order:]
     middle, half = 0.5 * lo + 0.5 * hi, 0.5 * (hi - lo)
     size = np.zeros_like(middle)
     for k in range(len(q)):

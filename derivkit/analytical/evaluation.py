@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
@@ -52,7 +53,7 @@ def float_function(expression: Expression) -> Callable[[Array], Array]:
     ValueError
         If the expression has more than one variable.
     """
-    _refuse_many_variables(expression)
+    refuse_many_variables(expression)
 
     def evaluate(x: Array) -> Array:
         result = interpret(
@@ -100,7 +101,7 @@ def rounded_function(expression: Expression, dtype: DTypeLike) -> Callable[[NDAr
     >>> f(np.array([0.03, 0.04], dtype=np.float16))
     array([1.001, 1.002], dtype=float16)
     """
-    _refuse_many_variables(expression)
+    refuse_many_variables(expression)
     narrow = np.dtype(dtype)
     wide = _wide(narrow)
 
@@ -250,15 +251,21 @@ def _wide(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return double if dtype.itemsize < double.itemsize else dtype
 
 
-def _refuse_many_variables(expression: Expression) -> None:
+def refuse_many_variables(expression: Expression) -> None:
+    """Raise ValueError if the expression has more than one variable."""
     if len(expression.variables) > 1:
         raise ValueError(
             f"{expression} has the variables {', '.join(expression.variables)}; a function of one variable is needed"
         )
 
 
-def _nearest(value: Fraction) -> np.float64:
+def nearest_float(value: Fraction) -> float:
+    """The float nearest to a fraction; beyond the range infinite."""
     try:
-        return np.float64(value)
+        return float(value)
     except OverflowError:
-        return np.float64(np.inf if value > 0 else -np.inf)
+        return math.inf if value > 0 else -math.inf
+
+
+def _nearest(value: Fraction) -> np.float64:
+    return np.float64(nearest_float(value))

@@ -90,11 +90,6 @@ class Stencil:
         return self.offsets[-1] - self.offsets[0]
 
     @property
-    def noise_gain(self) -> Fraction:
-        """Sum of the absolute weights: an error e in every value moves the estimate by at most gain * e / h^d."""
-        return sum((abs(w) for w in self.weights), Fraction(0))
-
-    @property
     def error_constant(self) -> Fraction:
         """C in the leading error C h^p f^(d+p)(x)."""
         degree = self.derivative + self.order
