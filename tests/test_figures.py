@@ -224,6 +224,15 @@ SCENE = {
     "y": "y",
 }
 STEPS = {"kind": "steps", "table": "steps", "where": {"figure": "one"}, "line": "line"}
+COMPARED = {**ULPS, "kind": "compared", "y": "error", "runs": "run", "ratio": "ratio"}
+
+
+def two_runs():
+    """A sweep, and once more with errors twice as large."""
+    frame = sweep(GRID)
+    return pd.concat([frame.assign(run="a", ratio=np.nan), frame.assign(run="b", ratio=2.0, error=2 * frame["error"])])
+
+
 SAMPLES = {
     "scene": lambda: ({"scene": scene()}, SCENE),
     "steps": lambda: ({"steps": steps()}, STEPS),
@@ -242,6 +251,7 @@ SAMPLES = {
     "map": lambda: ({"map": cells()}, MAP),
     "map of one panel": lambda: ({"map": cells().query("method == 'central_2'")}, {**MAP, "limits": None}),
     "law of one function": lambda: ({"law": law().query("function == 'sin'")}, LAW),
+    "two runs": lambda: ({"table": two_runs()}, COMPARED),
 }
 
 

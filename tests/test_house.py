@@ -17,6 +17,7 @@ from omegaconf import OmegaConf
 
 import derivkit
 import experiments.runners
+from experiments.pipeline import comparison
 from experiments.pipeline.settings import keys_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -129,6 +130,42 @@ def test_a_study_is_a_config_its_tables_and_run(study: str) -> None:
         for kind, meaning in columns.values():
             assert kind in (str, int, float, bool)
             assert meaning
+
+
+def faults_of_comparing(module: ModuleType) -> list[str]:
+    """What is wrong with the constants by which the rows of a study are compared across runs."""
+    columns = {name: kind for name, (kind, _) in module.TABLES["table"].items()}
+    keys, errors = comparison.keys_of(module, columns), getattr(module, "ERRORS", {})
+    named = [*keys, *errors, *(name for pair in errors.values() for name in pair)]
+    unknown = [f"no column {name}" for name in dict.fromkeys(named) if name not in columns]
+    measured = [f"{name} is a key and a value" for name in errors if name in keys]
+    texts = [f"{name} is no number" for name in named[len(keys) :] if columns.get(name, float) is not float]
+    ours = [f"{name} is a column of every comparison" for name in comparison.OWN if name in columns]
+    return [*unknown, *measured, *texts, *ours, *([] if keys else ["no key"])]
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_the_rows_of_a_study_can_be_compared(study: str) -> None:
+    assert faults_of_comparing(importlib.import_module(f"experiments.runners.{study}")) == []
+
+
+@pytest.mark.parametrize(
+    ("columns", "constants", "fault"),
+    [
+        ({"x": float}, {}, "no key"),
+        ({"x": float}, {"KEYS": ("x", "delta")}, "no column delta"),
+        ({"f": str, "e": float}, {"ERRORS": {"e": ("estimate", "e")}}, "no column estimate"),
+        ({"f": str, "e": float}, {"KEYS": ("f", "e"), "ERRORS": {"e": ("e", "e")}}, "e is a key and a value"),
+        ({"f": str, "e": int}, {"ERRORS": {"e": ("e", "e")}}, "e is no number"),
+        ({"f": str, "change": float}, {}, "change is a column of every comparison"),
+    ],
+)
+def test_keys_that_cannot_be_compared_are_caught(
+    columns: dict[str, type], constants: dict[str, object], fault: str
+) -> None:
+    study = ModuleType("study")
+    vars(study).update({"TABLES": {"table": {name: (kind, "") for name, kind in columns.items()}}, **constants})
+    assert fault in faults_of_comparing(study)
 
 
 @pytest.mark.parametrize("study", STUDIES)

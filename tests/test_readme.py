@@ -10,11 +10,12 @@ import pytest
 
 import derivkit as dk
 from derivkit.numerical.formulas import row
-from experiments import run
+from experiments import compare, run
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^python -m experiments\.run.*$|(?<=&& )python -m experiments\.run.*$", README, re.MULTILINE)
+COMPARISONS = re.findall(r"^python -m experiments\.compare.*$", README, re.MULTILINE)
 REFUSED = re.findall(r"^\$ python -m experiments\.run (.*)\n(error: .*)$", README, re.MULTILINE)
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
@@ -34,6 +35,15 @@ def test_a_command_runs_and_leaves_a_report(command: str, outputs: Path) -> None
 
 def test_there_are_ten_things_to_do_and_the_main_command() -> None:
     assert len(COMMANDS) == 11
+
+
+def test_the_last_two_runs_are_compared_as_written(outputs: Path) -> None:
+    assert len(COMPARISONS) == 2
+    for delta in ("1e-4", "[1e-4,1e-8]"):
+        assert run.main([f"delta={delta}", "function=sin", "figures.formats=[svg]"]) == 0
+    statuses = [compare.main(shlex.split(command, comments=True)[3:]) for command in COMPARISONS]
+    assert statuses == [0, 1]
+    assert len(list(outputs.glob("compare/*/*/report.html"))) == 2
 
 
 @pytest.mark.parametrize(("arguments", "answer"), REFUSED)

@@ -530,6 +530,79 @@ def _chunks(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict[s
             yield {name: _column(batch.column(name)) for name in batch.schema.names}
 
 
+def recorded(path: Path) -> TableRecord:
+    """Return rows and content hash as the file itself records them; the hash is recomputed where it does not."""
+    with _opened(path) as file:
+        found = (file.metadata.metadata or {}).get(HASH_KEY)
+        rows = file.metadata.num_rows
+    return TableRecord(rows, found.decode() if found else hash_of(path))
+
+
+class Words:
+    """Tables as blocks of 64-bit words, one per value, so that equal values are equal words in every table.
+
+    Parameters
+    ----------
+    columns
+        Names and types of the columns read, in this order.
+
+    Notes
+    -----
+    Text becomes its code in a `CodeBook` that all tables read through one `Words` share, every NaN the same NaN.
+    """
+
+    def __init__(self, columns: Mapping[str, type]) -> None:
+        self.columns = dict(columns)
+        self.books = {name: CodeBook() for name, kind in self.columns.items() if kind is str}
+
+    def blocks(self, path: Path) -> Iterator[Array]:
+        """Yield the rows of a table in order as arrays of shape ``(columns, n)``, of `GROUP` rows but for the last."""
+        kept: list[Array] = []
+        rows = 0
+        for chunk in _ahead(_chunks(path, list(self.columns))):
+            kept.append(self._words(chunk))
+            rows += kept[-1].shape[1]
+            if rows >= GROUP:
+                whole = kept[0] if len(kept) == 1 else np.concatenate(kept, axis=1)
+                yield whole[:, :GROUP]
+                kept, rows = [whole[:, GROUP:]], rows - GROUP
+        if rows:
+            yield np.concatenate(kept, axis=1)
+
+    def _words(self, chunk: Columns) -> Array:
+        rows = next(length for value in chunk.values() if (length := _length(value)) is not None)
+        words = np.empty((len(self.columns), rows), dtype=np.int64)
+        for row, (name, kind) in zip(words, self.columns.items(), strict=True):
+            value = (
+                self.books[name].encode(chunk[name]) if kind is str else _canonical(_plain(chunk[name]), KINDS[kind])
+            )
+            row[:] = value.view(np.int64) if kind is float else value
+        return words
+
+    def values(self, name: str, words: Array) -> Any:
+        """Return the words of one column as a column that a `Writer` takes."""
+        kind = self.columns[name]
+        if kind is str:
+            return words.astype(np.int32), self.books[name].labels
+        return words.view(np.float64) if kind is float else words.astype(KINDS[kind].dtype)
+
+
+def _ahead(chunks: Iterator[dict[str, object]]) -> Iterator[dict[str, object]]:
+    """Yield what `chunks` yields, each read by another thread while the one before is being used."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, chunks, None)
+        while (chunk := coming.result()) is not None:
+            coming = pool.submit(next, chunks, None)
+            yield chunk
+
+
+def frame_of(columns: Mapping[str, object]) -> pd.DataFrame:
+    """Return columns, of which some may be coded text, as a frame."""
+    import pandas as pd  # noqa: PLC0415 - a run that is refused does not pay for it
+
+    return pd.DataFrame({name: _plain(value) for name, value in columns.items()})
+
+
 def _column(array: pa.Array) -> object:
     if isinstance(array, pa.DictionaryArray):
         return array.indices.to_numpy(zero_copy_only=False), tuple(array.dictionary.to_pylist())

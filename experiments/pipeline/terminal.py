@@ -56,6 +56,10 @@ class Terminal:
         """Print ``message`` as one line to ``err``: a warning or a hint."""
         _print(self.err, _clean(message))
 
+    def line(self, message: str) -> None:
+        """Print ``message`` as one line to ``out``: a result in words."""
+        _print(self.out, _clean(message))
+
     def paths(self, paths: Sequence[tuple[str, str | Path]]) -> None:
         """Print each path behind its label, aligned, and never broken: a path is there to be copied."""
         width = max((len(label) for label, _ in paths), default=0)

@@ -75,6 +75,9 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
     },
 }
 
+KEYS = ("id", "quantity")
+"""What tells the rows of the table apart when runs are compared."""
+
 DELTA = 0.0001
 """The chapter's step."""
 FINE = 200

@@ -19,7 +19,7 @@ Columns = Mapping[str, Any]
 Array = NDArray[np.float64]
 Row = dict[str, Any]
 
-KEY: dict[str, tuple[type, str]] = {
+ORDERS: dict[str, tuple[type, str]] = {
     "function": (str, "name of the function"),
     "x": (float, "the point"),
     "method": (str, "the difference formula"),
@@ -35,7 +35,7 @@ WHY: dict[str, tuple[type, str]] = {
 
 TABLES: dict[str, dict[str, tuple[type, str]]] = {
     "table": {
-        **KEY,
+        **ORDERS,
         "deviation": (float, "order_observed - order"),
         "verdict": (str, "as claimed, off, or no slope"),
         **WHY,
@@ -54,7 +54,7 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
         "predicted": (float, "the truncation of Taylor's series, where this describes it, plus the predicted rounding"),
         "bound": (str, "estimated, as the series is cut off"),
     },
-    "off": {**KEY, **WHY},
+    "off": {**ORDERS, **WHY},
     "orders": {
         "family": (str, "forward, backward or central"),
         "order_claimed": (str, "the claimed order as a text"),
@@ -73,6 +73,9 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
     },
     "findings": {"finding": (str, "what the tables say, in a sentence")},
 }
+
+KEYS = ("function", "x", "method")
+"""What tells the rows of the table apart when runs are compared."""
 
 REASONS = {
     "odd cancellation": "f is symmetric about the point, so that every second term of Taylor's series vanishes",

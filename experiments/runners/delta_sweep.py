@@ -91,6 +91,11 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
     "findings": {"finding": (str, "what the tables say, in a sentence")},
 }
 
+KEYS = ("function", "x", "method", "delta")
+"""What tells the rows of the table apart when runs are compared."""
+ERRORS = dict.fromkeys(("error", "relative_error", "ulps"), ("estimate", "exact"))
+"""Columns that are proportional to the distance of two others, and move when these do."""
+
 STATUSES = ("ok", "outside_domain", "step_vanished", "not_finite", "no_exact")
 """Why a row has no error: a point of the stencil lies outside the declared domain; two points coincide in floating
 point; f raised or gave NaN or infinity at one of them; no exact derivative exists or is known there (the estimate

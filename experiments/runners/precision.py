@@ -116,6 +116,11 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
     "findings": {"finding": (str, "what the tables say, in a sentence")},
 }
 
+KEYS = ("function", "x", "precision", "method", "delta")
+"""What tells the rows of the table apart when runs are compared."""
+ERRORS = {"error": ("estimate", "exact")}
+"""A column that is proportional to the distance of two others, and moves when these do."""
+
 PRECISIONS = ("float16", "bfloat16", "float32", "float64", "longdouble")
 REGISTERED = {"bfloat16": "ml_dtypes"}
 """Types that NumPy learns from another package, which need not be installed."""

@@ -79,6 +79,11 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
     "findings": {"finding": (str, "what the tables say, in a sentence")},
 }
 
+KEYS = ("function", "x", "delta")
+"""What tells the rows of the table apart when runs are compared."""
+ERRORS = {"slope_error": ("slope", "exact_slope")}
+"""A column that is proportional to the distance of two others, and moves when these do."""
+
 STATUSES = {
     "ok": "the line and its error",
     "no_exact": "the line; no exact derivative exists or is known",

@@ -1,0 +1,149 @@
+"""Runs on disk: found by their names, read from their records, and refused in one line when they are no whole run."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from experiments.pipeline import provenance
+from experiments.pipeline.check import study_of
+from experiments.pipeline.settings import ConfigurationError
+
+LATEST = re.compile(r"(?:(?P<experiment>[^/~]+)/)?latest(?:~(?P<back>\d+))?")
+SHOWN = 4
+"""Most candidates that one line lists."""
+NEEDED = {"experiment": str, "tables": dict, "jobs": list, "environment": dict, "source": dict, "status": int}
+"""What a record must hold to be one."""
+OF_A_JOB = {"number", "status", "configuration"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """A whole run on disk: its directory, its record and the study that it ran."""
+
+    directory: Path
+    record: Mapping[str, Any]
+    study: ModuleType
+
+    @property
+    def table(self) -> Path:
+        """The main table."""
+        return self.directory / f"{next(iter(self.study.TABLES))}.parquet"
+
+
+# By name
+
+
+def find(name: str, outputs: Path) -> Path:
+    """Return the directory of the one run that a name means.
+
+    Parameters
+    ----------
+    name
+        A path; the last parts of one below `outputs`, of which the very last may be cut short; ``latest``,
+        ``latest~N`` for the Nth before it, or either behind the name of an experiment and a slash.
+    outputs
+        The directory of all results.
+    """
+    if name and Path(name).is_dir():
+        return Path(name).absolute()
+    if name and Path(name).exists():
+        raise ConfigurationError(f"{name} is a file; name the directory of the run")
+    known = _known(outputs)
+    asked = LATEST.fullmatch(name)
+    if asked:
+        return _latest(name, known, asked["experiment"], int(asked["back"] or 0), outputs)
+    found = _matching(name, known, outputs)
+    if len(found) > 1:
+        raise ConfigurationError(
+            f"{name} may mean {len(found)} runs: {_listed(found, outputs)}; write more of the name"
+        )
+    if not found:
+        there = f"the latest are {_listed(known[::-1], outputs)}" if known else "there are no runs"
+        raise ConfigurationError(f"no run named {name!r} below {outputs}; {there}")
+    return found[0]
+
+
+def _known(outputs: Path) -> list[Path]:
+    """Return the directories of all runs, the oldest first; their names tell when they began."""
+    found = (path.parent for path in outputs.glob("*/*/*/run.json"))
+    return sorted(found, key=lambda path: (path.parts[-2:], path.parts))
+
+
+def _latest(name: str, known: Sequence[Path], experiment: str | None, back: int, outputs: Path) -> Path:
+    fitting = [path for path in known if experiment in (None, path.parts[-3])]
+    if back >= len(fitting):
+        of = f" of {experiment}" if experiment else ""
+        raise ConfigurationError(f"no run {name}: there are {len(fitting)} runs{of} below {outputs}")
+    return fitting[-1 - back]
+
+
+def _matching(name: str, known: Sequence[Path], outputs: Path) -> list[Path]:
+    parts = tuple(part for part in name.split("/") if part)
+    if not parts:
+        return []
+    own = {path: path.relative_to(outputs).parts[-len(parts) :] for path in known}
+    exact = [path for path, tail in own.items() if tail == parts]
+    begun = [path for path, tail in own.items() if tail[:-1] == parts[:-1] and tail[-1].startswith(parts[-1])]
+    return exact or begun
+
+
+def _listed(paths: Sequence[Path], outputs: Path) -> str:
+    shown = ", ".join(path.relative_to(outputs).as_posix() for path in paths[:SHOWN])
+    return f"{shown} and {len(paths) - SHOWN} more" if len(paths) > SHOWN else shown
+
+
+# From its record
+
+
+def load(directory: Path) -> Stored:
+    """Read the record of a run, and refuse one that is foreign, of another format or not whole."""
+    record = _record(directory)
+    for job in record["jobs"]:
+        if job["status"] != "done":
+            why = f": {job['error']}" if job.get("error") else ""
+            raise ConfigurationError(
+                f"{directory}: job {job['number']} {job['status']}{why}; only whole runs are compared"
+            )
+    if record["status"] != 0 or not record["jobs"]:
+        raise ConfigurationError(
+            f"{directory}: the run ended with status {record['status']}; only whole runs are compared"
+        )
+    try:
+        study = study_of(record["jobs"][0]["configuration"])
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{directory}: {error}") from error
+    run = Stored(directory=directory, record=record, study=study)
+    if run.table.stem not in record["tables"] or not run.table.is_file():
+        raise ConfigurationError(
+            f"{directory}: {run.table.name} is missing; run its command again: {record['command']}"
+        )
+    return run
+
+
+def _record(directory: Path) -> dict[str, Any]:
+    path = directory / "run.json"
+    if not path.is_file():
+        half = (directory / "jobs").is_dir()
+        why = "the run is half-written" if half else "it is not the directory of a run"
+        raise ConfigurationError(f"{directory} has no run.json: {why}")
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConfigurationError(f"{path} is damaged: {error}") from error
+    found = record.get("format") if isinstance(record, dict) else None
+    if not isinstance(found, int):
+        raise ConfigurationError(f"{path} is no record of this laboratory: it has no format")
+    if found != provenance.FORMAT:
+        raise ConfigurationError(f"{path} has format {found}; this version reads format {provenance.FORMAT}")
+    for key, kind in NEEDED.items():
+        if not isinstance(record.get(key), kind):
+            raise ConfigurationError(f"{path} is no record of this laboratory: {key} is missing or of another type")
+    if not all(isinstance(job, dict) and job.keys() >= OF_A_JOB for job in record["jobs"]):
+        raise ConfigurationError(f"{path} is no record of this laboratory: a job lacks {' or '.join(sorted(OF_A_JOB))}")
+    return dict(record)
