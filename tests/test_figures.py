@@ -20,7 +20,16 @@ from omegaconf import OmegaConf
 
 import derivkit as dk
 from experiments.pipeline import figures, results, tables
+from experiments.pipeline.figures.axes import tick_text
+from experiments.pipeline.figures.contract import SERIES
+from experiments.pipeline.figures.kinds import KINDS
+from experiments.pipeline.figures.maps import BLANKS
+from experiments.pipeline.figures.paper import GREY, look_of
+from experiments.pipeline.figures.series import POINTS
+from experiments.pipeline.figures.steps import RED, SIZE
 from experiments.runners import delta_sweep
+
+ROOT = Path(__file__).resolve().parents[1]
 
 # Real V curves, computed here with numpy alone: function -> expression, f, x, and the derivatives of f at x.
 FUNCTIONS = {
@@ -483,9 +492,9 @@ def test_a_long_line_is_thinned_without_losing_its_peaks():
     frame.loc[[7_777, 12_345], "ulps"] = 1e40, 1e-40
     (ax,) = figures.draw({"table": frame}, ULPS).axes
     y = max((line.get_ydata() for line in lines_of(ax)), key=len)
-    assert len(y) <= figures.POINTS
+    assert len(y) <= POINTS
     assert {1e40, 1e-40} <= set(y)
-    assert f"thinned to {figures.POINTS} points" in figures.caption({"table": frame}, ULPS)
+    assert f"thinned to {POINTS} points" in figures.caption({"table": frame}, ULPS)
 
 
 @pytest.mark.parametrize("scale", [1e-306, 1e-290, 1e-30, 1.0, 1e30, 1e290, 1e307], ids=str)
@@ -606,8 +615,8 @@ def test_a_figure_without_panel_columns_is_one_panel_of_all_rows():
 def test_the_caption_says_which_lines_of_many_are_shown():
     frame = sweep(GRID, {"sin": FUNCTIONS["sin"]}, methods=CROWD)
     (ax,) = figures.draw({"table": frame}, ULPS).axes
-    assert len(line_with(ax, GRID)) == figures.SERIES
-    assert f"the first {figures.SERIES} of 20 lines" in figures.caption({"table": frame}, ULPS)
+    assert len(line_with(ax, GRID)) == SERIES
+    assert f"the first {SERIES} of 20 lines" in figures.caption({"table": frame}, ULPS)
 
 
 def test_a_line_that_is_only_in_panels_left_out_is_not_in_the_legend():
@@ -711,10 +720,10 @@ def test_the_pieces_of_a_line_do_not_overlap_and_an_exponent_is_raised_small_and
     boxes = sorted((text.get_window_extent(canvas.get_renderer()) for text in row), key=lambda box: box.x0)
     assert all(one.x1 < other.x0 + 1.5 for one, other in itertools.pairwise(boxes))
     (raised,) = [text for text in row if text.get_text() == "2"]
-    assert raised.get_color() == figures.RED
+    assert raised.get_color() == RED
     assert raised.get_position()[1] > top
-    assert raised.get_fontsize() < figures.SIZE
-    assert {text.get_color() for text in row if text is not raised} == {"black", figures.GREY}
+    assert raised.get_fontsize() < SIZE
+    assert {text.get_color() for text in row if text is not raised} == {"black", GREY}
 
 
 def test_the_arc_runs_from_the_exponent_to_the_front_of_its_x():
@@ -722,11 +731,11 @@ def test_the_arc_runs_from_the_exponent_to_the_front_of_its_x():
     (arc,) = [text for text in ax.texts if hasattr(text, "xyann") and text.arrow_patch is not None]
     x = min((text for text in ax.texts if text.get_text() == "x"), key=lambda text: -text.get_position()[1])
     front = [text.get_position()[0] for text in ax.texts if text.get_text() == "x"]
-    exponent = next(text for text in ax.texts if text.get_color() == figures.RED and text.get_text() == "2")
+    exponent = next(text for text in ax.texts if text.get_color() == RED and text.get_text() == "2")
     assert x.get_position()[0] in front
     assert arc.xyann[0] > exponent.get_position()[0]
     assert any(0 < at - arc.xy[0] < 2 for at in front)
-    assert arc.arrow_patch.get_edgecolor() == pytest.approx(matplotlib.colors.to_rgba(figures.RED))
+    assert arc.arrow_patch.get_edgecolor() == pytest.approx(matplotlib.colors.to_rgba(RED))
 
 
 def test_only_the_rows_that_where_chooses_are_drawn_and_told():
@@ -776,7 +785,7 @@ def test_a_cell_without_a_value_has_the_grey_of_its_reason_which_the_legend_name
     names = [text.get_text() for text in legend.get_texts()]
     assert names == ["not finite", "vanished"]
     greys = [handle.get_markerfacecolor() for handle in legend.get_lines()]
-    assert greys == list(figures.BLANKS[:2])
+    assert greys == list(BLANKS[:2])
     for (row, column), name in {(1, 0): "vanished", (2, 1): "vanished", (4, 0): "not finite"}.items():
         red, green, blue, _ = drawn[0][row, column]
         assert red == green == blue == int(greys[names.index(name)][1:3], 16) / 255
@@ -814,7 +823,7 @@ def test_limits_that_are_no_two_rising_positive_numbers_are_refused(limits):
 
 
 def test_a_tick_at_twenty_is_written_as_twenty():
-    assert [figures._number(value, 10.0) for value in (-20.0, 0.0, 10.0)] == ["−20", "0", "10"]
+    assert [tick_text(value, 10.0) for value in (-20.0, 0.0, 10.0)] == ["−20", "0", "10"]
 
 
 # How it looks
@@ -837,11 +846,37 @@ def test_nothing_is_cut_off_and_no_legend_or_title_covers_anything(sample):
 
 
 def test_series_differ_in_colour_and_marker_together():
-    looks = [figures._look(place) for place in range(figures.SERIES)]
-    assert len({(look["color"], look["marker"]) for look in looks}) == figures.SERIES
+    looks = [look_of(place) for place in range(SERIES)]
+    assert len({(look["color"], look["marker"]) for look in looks}) == SERIES
     for one, other in itertools.pairwise(looks):
         assert one["color"] != other["color"]
         assert one["marker"] != other["marker"]
+
+
+def faults_of_looks(lines):
+    """The pairs of lines of one colour that share a marker or a dash."""
+    pairs = itertools.combinations(((line.get_color(), line.get_marker(), line.get_linestyle()) for line in lines), 2)
+    return [(one, other) for one, other in pairs if one[0] == other[0] and any(map(str.__eq__, one[1:], other[1:]))]
+
+
+def test_lines_of_one_colour_differ_in_marker_and_dash_and_the_legend_shows_both():
+    frame = sweep(GRID, {"sin": FUNCTIONS["sin"]}, methods=CROWD)
+    figure = figures.draw({"table": frame}, ULPS)
+    drawn, legend = line_with(figure.axes[0], GRID), figure.legends[0].get_lines()
+    assert len(drawn) == len(legend) == SERIES
+    assert len({line.get_color() for line in drawn}) < SERIES
+    assert faults_of_looks(drawn) == faults_of_looks(legend) == []
+    assert [line.get_linestyle() for line in drawn] == [line.get_linestyle() for line in legend]
+    drawn[7].set_linestyle(drawn[0].get_linestyle())
+    assert len(faults_of_looks(drawn)) == 1
+
+
+def test_series_of_two_runs_that_share_a_colour_have_their_own_markers_in_the_legend():
+    frame = sweep(GRID, {"sin": FUNCTIONS["sin"]}, methods=CROWD)
+    runs = pd.concat([frame.assign(run=run, ratio=1.0) for run in "ab"])
+    legends = figures.draw({"table": runs}, COMPARED).legends
+    lines = [line for legend in legends for line in legend.get_lines()][:SERIES]
+    assert len({(line.get_color(), line.get_marker()) for line in lines}) == SERIES
 
 
 def test_a_name_is_text_even_if_it_looks_like_mathematics_or_is_hidden_by_matplotlib(tmp_path):
@@ -881,7 +916,7 @@ def test_exactly_the_columns_that_are_named_are_read(name):
 
 
 def test_every_kind_is_drawn_by_some_sample():
-    assert {spec["kind"] for _, spec in (make() for make in SAMPLES.values())} == set(figures.KINDS)
+    assert {spec["kind"] for _, spec in (make() for make in SAMPLES.values())} == set(KINDS)
 
 
 TABLES = {
@@ -940,7 +975,7 @@ def studied(directory, texts, *, method=("forward_1", "central_2"), **config):
     with tables.Writer(directory, delta_sweep.TABLES, job=0) as writer:
         for name, columns in delta_sweep.run(delta_sweep.Config(function=problems, method=method, **config)):
             writer.write(name, columns)
-    preset = OmegaConf.load(Path(figures.__file__).parents[2] / "conf/experiment/delta_sweep.yaml")
+    preset = OmegaConf.load(ROOT / "conf/experiment/delta_sweep.yaml")
     chosen = {"formats": ["svg"], "draw": OmegaConf.to_container(preset.figures.draw)}
     return SimpleNamespace(directory=directory, figures=chosen), writer.records
 
@@ -1040,8 +1075,7 @@ def test_a_second_process_writes_the_same_bytes_even_with_a_matplotlibrc_of_its_
         "lines.linewidth: 9\nfont.size: 30\ntext.usetex: True\nsavefig.dpi: 10\n"
     )
     for seed, rc in (("1", {}), ("2", {"MATPLOTLIBRC": str(tmp_path / "rc")})):
-        root = str(Path(figures.__file__).parents[2])
-        environment = {**os.environ, **rc, "PYTHONHASHSEED": seed, "PYTHONPATH": root}
+        environment = {**os.environ, **rc, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}
         command = [sys.executable, "-c", DRAW_ALL, str(tmp_path / seed), str(Path(__file__).parent)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
         answers.append(done.stdout)

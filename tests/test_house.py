@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import doctest
 import importlib
+import inspect
 import pkgutil
 import subprocess
 import sys
@@ -28,7 +29,7 @@ MAY_IMPORT = {
     "derivkit": CORE,
     "experiments/runners": CORE,
     "experiments/pipeline/tables.py": CORE | {"pandas", "pyarrow", "experiments.pipeline"},
-    "experiments/pipeline/figures.py": CORE | {"matplotlib", "experiments.pipeline"},
+    "experiments/pipeline/figures": CORE | {"matplotlib", "experiments.pipeline.figures"},
     "experiments/pipeline/report.py": {"jinja2", "markupsafe", "experiments.pipeline"},
     "experiments/pipeline/terminal.py": {"rich", "experiments.pipeline"},
     "experiments/pipeline": CORE | {"experiments.pipeline", "experiments.runners"},
@@ -90,6 +91,9 @@ def test_every_room_imports_only_what_it_may(source: Path) -> None:
         ("derivkit/numerical/new.py", "def f():\n    from sympy import sin"),
         ("experiments/runners/new.py", "from experiments.pipeline.tables import read"),
         ("experiments/pipeline/report.py", "import numpy"),
+        ("experiments/pipeline/results.py", "import matplotlib"),
+        ("experiments/pipeline/figures/new.py", "from experiments.pipeline import tables"),
+        ("experiments/pipeline/figures/new.py", "from experiments.pipeline.tables import read"),
         ("experiments/pipeline/settings.py", "from omegaconf import OmegaConf"),
         ("experiments/compare.py", "import hydra"),
     ],
@@ -182,6 +186,41 @@ def test_a_study_has_a_preset_whose_keys_are_its_fields(study: str) -> None:
             if not isinstance(entry, str)
         }
         assert (set(preset) - {"defaults", "figures", "hydra", "runner"}) | groups == expected
+
+
+def kinds_left_out(folder: Path) -> list[str]:
+    """The modules of a folder with a kind of figure that is not in the table of the kinds."""
+    from experiments.pipeline.figures.kinds import KINDS  # noqa: PLC0415 -- matplotlib is only needed here
+
+    known = [inspect.getmodule(kind.draw) for kind in KINDS.values()]
+    files = [module.__file__ for module in known if module is not None]
+    assert len(set(files)) == len(KINDS)
+    return [
+        path.stem for path in sorted(folder.glob("*.py")) if "\nKIND = " in path.read_text() and str(path) not in files
+    ]
+
+
+def test_every_kind_of_figure_is_one_module_in_the_table(tmp_path: Path) -> None:
+    assert kinds_left_out(ROOT / "experiments/pipeline/figures") == []
+    (tmp_path / "pie.py").write_text('"""A kind."""\nKIND = Kind()\n')
+    assert kinds_left_out(tmp_path) == ["pie"]
+
+
+def names_used(module: str, tree: ast.AST) -> set[str]:
+    """The names of a module of the pipeline that the code uses as attributes of it."""
+    return {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == module
+    }
+
+
+def test_the_public_names_of_the_figures_are_exactly_those_that_the_pipeline_uses() -> None:
+    from experiments.pipeline import figures  # noqa: PLC0415 -- matplotlib is only needed here
+
+    rooms = [ast.parse(path.read_text()) for path in (ROOT / "experiments/pipeline").glob("*.py")]
+    assert set().union(*(names_used("figures", room) for room in rooms)) == set(figures.__all__)
+    assert names_used("figures", ast.parse("figures.secret(spec)")) == {"secret"}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "conf/experiment").glob("*.yaml")), ids=lambda path: path.stem)

@@ -1,0 +1,72 @@
+"""What a kind of figure is, and what passes between it and the code that all kinds share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Frames = Mapping[str, "DataFrame"]
+Spec = Mapping[str, Any]
+Key = tuple[Any, ...]
+
+SERIES = 12
+"""Most series in a panel; captions tell of cuts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """A panel with its content, of whatever type its kind has: series, pairs, cells."""
+
+    key: Key
+    title: str
+    content: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The panels and names (series, or rows of a dot plot) that a figure shows, and what its caption tells of cuts."""
+
+    panels: tuple[Panel, ...]
+    available: int
+    empty: tuple[str, ...]
+    names: tuple[str, ...]
+    names_available: int
+
+
+def nothing_further(spec: Spec) -> list[tuple[str, list[str]]]:
+    """Return no further tables: the figure draws from one alone."""
+    del spec
+    return []
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A kind of figure: its keys, the columns and rows that it draws, its drawing and its caption.
+
+    ``names`` is the key of the column whose values are told apart in a panel, of which ``most`` are shown, those
+    without a value too if ``gaps``. ``columns`` are those of the spec's own table; ``further`` names more tables with
+    their columns. ``has`` tells which rows have something to draw, ``content`` makes what a panel shows of its rows.
+    """
+
+    required: tuple[str, ...]
+    optional: tuple[str, ...]
+    columns: Callable[[Spec], list[str]]
+    further: Callable[[Spec], list[tuple[str, list[str]]]] = nothing_further
+    has: Callable[[DataFrame, Spec], Mask]
+    content: Callable[[DataFrame, Frames, Spec, Sequence[str], Key], Any]
+    draw: Callable[[Plan, Spec], Figure]
+    caption: Callable[[Plan, Spec], list[str]]
+    names: str = "series"
+    called: str = "lines"
+    most: int = SERIES
+    gaps: bool = False

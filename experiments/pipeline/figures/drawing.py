@@ -1,0 +1,82 @@
+"""Drawing: from tables as read back from disk and a spec to a matplotlib Figure and its caption."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from experiments.pipeline.figures.contract import Frames, Kind, Spec
+from experiments.pipeline.figures.kinds import KINDS
+from experiments.pipeline.figures.paper import PANELS, rc
+from experiments.pipeline.figures.selection import columns_read, plan_of, rows_of, say_left_out
+
+
+def draw(frames: Frames, spec: Spec) -> Figure:
+    """Draw one figure of fixed margins; refuse with ValueError if ``empty(frames, spec)``.
+
+    Parameters
+    ----------
+    frames
+        For each table that ``columns_needed(spec)`` names a frame with at least the columns named there.
+    spec
+        What to draw; the keys of each kind stand in its module.
+    """
+    spec = _given(spec)
+    kind = _kind(spec)
+    plan = plan_of(kind, frames, spec)
+    if not plan.panels:
+        raise ValueError(f"table {spec['table']!r} has no values for this figure")
+    with mpl.rc_context(rc()):
+        return kind.draw(plan, spec)
+
+
+def caption(frames: Frames, spec: Spec, panels: int | None = None) -> str:
+    """Say in sentences what ``draw(frames, spec)`` shows, and what it leaves out.
+
+    ``panels`` is how many panels the whole table has, if ``frames`` hold the rows of a few of them only.
+    """
+    spec = _given(spec)
+    kind = _kind(spec)
+    plan = plan_of(kind, frames, spec)
+    says = [*kind.caption(plan, spec), *say_left_out(kind, plan, spec, panels or plan.available)]
+    return " ".join(text[:1].upper() + text[1:] for text in says)
+
+
+def empty(frames: Frames, spec: Spec) -> bool:
+    """Tell whether every value is missing, so that there is nothing to draw."""
+    spec = _given(spec)
+    return not _kind(spec).has(rows_of(frames, spec), spec).any()
+
+
+def columns_needed(spec: Spec) -> dict[str, list[str]]:
+    """Each table that ``spec`` draws from, with the columns that it reads; read only these from disk."""
+    spec = _given(spec)
+    return columns_read(_kind(spec), spec)
+
+
+def check(spec: Spec, tables: Mapping[str, Collection[str]]) -> None:
+    """Raise ValueError, in one line, unless ``spec`` names a kind, its keys and columns of ``tables``."""
+    for table, columns in columns_needed(spec).items():
+        if table not in tables:
+            raise ValueError(f"a figure draws from table {table!r}; there are {', '.join(tables)}")
+        for column in columns:
+            if column not in tables[table]:
+                raise ValueError(f"a figure draws column {column!r}; {table} has {', '.join(tables[table])}")
+    panels = _given(spec).get("panels", PANELS)
+    if not (isinstance(panels, int) and panels > 0):
+        raise ValueError(f"a figure has panels={panels!r}; write how many it shows at most, such as {PANELS}")
+
+
+def _given(spec: Spec) -> Spec:
+    """Leave out the keys that are null, as a command line takes a key away; label an axis by its column."""
+    given = {key: value for key, value in spec.items() if value is not None}
+    return given | {f"{axis}label": given.get(f"{axis}label", given[axis]) for axis in "xy" if axis in given}
+
+
+def _kind(spec: Spec) -> Kind:
+    name = str(spec.get("kind"))
+    if name not in KINDS:
+        raise ValueError(f"a figure of kind {name!r} is not known; there are {', '.join(KINDS)}")
+    return KINDS[name]

@@ -1,0 +1,155 @@
+"""Kind `lines`: on logarithmic axes one line per value of column ``series``.
+
+``bound`` is a mapping of table, x, y and proved: a thin line per series from that table, a bound where the text
+column ``proved`` says so; ``marks`` is a mapping of table, x and y: large hollow markers.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from experiments.pipeline.figures.axes import decades_around, log_axis, row_below
+from experiments.pipeline.figures.contract import Floats, Kind, Mask, Plan, Spec
+from experiments.pipeline.figures.paper import GREY, Entry, dash_of, lay_out, look_of, short
+from experiments.pipeline.figures.selection import has_log
+from experiments.pipeline.figures.series import (
+    BESIDE,
+    FEW,
+    THINNED,
+    Series,
+    all_series,
+    further_columns,
+    line_columns,
+    marked,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+REACH: Mapping[bool, tuple[int, int]] = {True: (16, 8), False: (2, 2)}
+"""How many decades in x and in y beyond the data the axes go for what is predicted: far where all lines have FEW
+points, as the prediction alone shows their law; else hardly, lest a wild prediction squeezes the data."""
+
+OPTIMUM: Mapping[str, Any] = {"markersize": 9, "markerfacecolor": "white", "markeredgewidth": 1.6, "linestyle": "none"}
+BOUND: Mapping[bool, Mapping[str, Any]] = {
+    True: {"linewidth": 0.8, "linestyle": "-"},
+    False: {"linewidth": 0.8, "linestyle": (0, (1.5, 1.5))},
+}
+PROMISE: Mapping[bool, str] = {True: "a proved bound", False: "an estimate"}
+DOTS: Mapping[str, Any] = {"linestyle": "none", "markeredgecolor": "white", "markeredgewidth": 0.6}
+"""Between a few points of a V a straight line would tell a wrong law: they stay alone."""
+
+
+def _draw(plan: Plan, spec: Spec) -> Figure:
+    panels = [panel.content for panel in plan.panels]
+    looks = {name: {**look_of(place), "linestyle": dash_of(place)} for place, name in enumerate(plan.names)}
+    series = list(itertools.chain(*panels))
+    few = all(one.x.size <= FEW for one in series)
+    style = {"markersize": 7, **DOTS} if few else {"markersize": 4.5, "linewidth": 1.4}
+    entries = [(short(name, 32), Line2D([], [], **{**look, **style})) for name, look in looks.items()]
+    figure, axes = lay_out(plan, spec, entries, _explained(series))
+    held = [_held(panel, REACH[few]) for panel in panels]
+    for panel, ax, (_, y) in zip(panels, axes, held, strict=True):
+        _draw_log(ax, panel, looks, y)
+    low, high = decades_around(np.concatenate([x for x, _ in held]))
+    for ax in axes:
+        log_axis(ax, "x", low, high, zero=False)
+    return figure
+
+
+def _explained(series: Sequence[Series]) -> list[Entry]:
+    entries = [
+        (f"predicted error ({PROMISE[proved]})", Line2D([], [], color=GREY, **BOUND[proved]))
+        for proved in _promises(series)
+    ]
+    if any(one.marks is not None for one in series):
+        entries.append(("predicted optimum", Line2D([], [], marker="o", markeredgecolor=GREY, **OPTIMUM)))
+    return entries
+
+
+def _promises(series: Iterable[Series]) -> list[bool]:
+    """Whether what is predicted is proved: True, False or both, True first."""
+    return sorted({one.bound.proved for one in series if one.bound is not None}, reverse=True)
+
+
+def _held(panel: Sequence[Series], reach: tuple[int, int]) -> tuple[Floats, Floats]:
+    """The x and the positive y that the axes must hold: the data, and what is predicted near them."""
+    there = [np.isfinite(one.y) for one in panel]
+    x = np.concatenate([one.x[seen] for one, seen in zip(panel, there, strict=True)])
+    y = np.concatenate([one.y[seen & (one.y > 0)] for one, seen in zip(panel, there, strict=True)])
+    beside = [points for one in panel for points in (one.bound, one.marks) if points is not None]
+    at, predicted = (np.concatenate([np.empty(0), *(getattr(p, name) for p in beside)]) for name in ("x", "y"))
+    near = np.isfinite(predicted) & _within(at, x, reach[0]) & _within(predicted, y, reach[1])
+    y = np.concatenate([y, predicted[near]])
+    return np.concatenate([x, at[near]]), y if y.size else np.ones(1)
+
+
+def _within(values: Floats, data: Floats, decades: int) -> Mask:
+    if not data.size:
+        return np.ones(values.shape, dtype=np.bool_)
+    with np.errstate(over="ignore"):
+        low, high = data.min() / 10.0**decades, data.max() * 10.0**decades
+    return np.asarray((values >= low) & (values <= high))
+
+
+def _draw_log(ax: Axes, panel: Sequence[Series], looks: Mapping[str, Mapping[str, Any]], held: Floats) -> None:
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.grid(visible=True)
+    low, high = decades_around(held)
+    zero = any((one.y == 0).any() for one in panel)
+    log_axis(ax, "y", low, high, zero=zero)
+    if zero:
+        ax.axhline(row_below(low, high, 0.03), color=GREY, linewidth=0.6, linestyle=(0, (1.5, 1.5)))
+    for place, (one, depth) in enumerate(zip(panel, np.linspace(0.06, 0.11, len(panel)), strict=True)):
+        look = looks[one.name]
+        _log_line(ax, one, look, place / len(panel))
+        hits = one.x[one.y == 0]
+        ax.plot(hits, np.full(hits.size, row_below(low, high, depth)), **{**look, "linestyle": "none", "markersize": 4})
+        if one.bound is not None:
+            ax.plot(one.bound.x, one.bound.y, color=look["color"], zorder=2, **BOUND[one.bound.proved])
+        if one.marks is not None:
+            ax.plot(one.marks.x, one.marks.y, marker=look["marker"], mec=look["color"], zorder=4, **OPTIMUM)
+
+
+def _log_line(ax: Axes, one: Series, look: Mapping[str, Any], place: float) -> None:
+    """Draw one series; ``place`` among the others, from 0 to 1, moves its markers and makes it peep out below them."""
+    y = np.where(one.y > 0, one.y, np.nan)
+    style = {"linewidth": 0.7 if one.thinned else 1.2, "markersize": 4, "markevery": marked(y, place)}
+    few = {**DOTS, "markersize": 8 - 2 * place}
+    ax.plot(one.x, y, zorder=3, **{**look, **(few if one.x.size <= FEW else style)})
+
+
+def _caption(plan: Plan, spec: Spec) -> list[str]:
+    series = [one for panel in plan.panels for one in panel.content]
+    says = [f"{spec['ylabel']} against {spec['xlabel']} on logarithmic axes, for each {spec['series']}."]
+    styles = {True: "solid thin lines", False: "dotted thin lines"}
+    promised = [f"{styles[proved]}: the predicted error, {PROMISE[proved]}" for proved in _promises(series)]
+    if promised:
+        says.append(f"{'; '.join(promised)}.")
+    if any(one.marks is not None for one in series):
+        says.append("Large hollow markers: the predicted optimum, where the axes reach it.")
+    hits = sum(int((one.y == 0).sum()) for one in series)
+    if hits:
+        points, lie = ("One point", "lies") if hits == 1 else (f"{hits} points", "lie")
+        says.append(f"{points} of exactly 0, which a logarithmic axis cannot hold, {lie} on the row marked 0.")
+    return says + [THINNED] * any(one.thinned for one in series)
+
+
+KIND = Kind(
+    required=("kind", "table", "x", "y", "series"),
+    optional=("panel", "panels", "xlabel", "ylabel", *BESIDE),
+    columns=line_columns,
+    has=has_log,
+    content=functools.partial(all_series, log=True),
+    further=further_columns,
+    draw=_draw,
+    caption=_caption,
+)

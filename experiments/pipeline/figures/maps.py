@@ -1,0 +1,172 @@
+"""Kind `map`: a cell for each x and y, placed by rank.
+
+Its colour is column ``value`` on a logarithmic scale with the label ``label`` over ``limits``, or over all decades
+there are; a cell without a value is grey, and text column ``instead`` says why.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from experiments.pipeline.figures.axes import RAISED, decades_around, place_ticks, ten_to
+from experiments.pipeline.figures.contract import Floats, Frames, Key, Kind, Mask, Plan, Spec
+from experiments.pipeline.figures.paper import GREY, lay_out
+from experiments.pipeline.figures.selection import floats
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from pandas import DataFrame
+
+COLOURS = "viridis_r"
+"""Uniform to the eye and told apart by colour-blind readers (matplotlib, 2015): pale where a value is small."""
+BLANKS = ("#ffffff", "#d9d9d9", "#a6a6a6")
+"""White and greys, which the palette has none of, for cells without a value: one for each reason, by its name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Cells:
+    """A panel of a map: cells by column and row, and the distinct values of x and y that these stand for."""
+
+    x: Floats
+    y: Floats
+    value: Floats
+    """Shape ``(y.size, x.size)``; NaN where there is none."""
+    blank: NDArray[np.intp]
+    """Same shape: the place of the reason among the figure's names, -1 for a cell that the table does not have."""
+
+
+def _columns(spec: Spec) -> list[str]:
+    limits = spec.get("limits")
+    if limits is not None and not (len(limits) == 2 and 0 < limits[0] < limits[1]):
+        raise ValueError(f"a figure's limits are {limits!r}; write two positive numbers, the smaller first")
+    return [spec["x"], spec["y"], spec["value"], spec["instead"]]
+
+
+def _has(rows: DataFrame, spec: Spec) -> Mask:
+    return np.isfinite(floats(rows, spec["value"]))
+
+
+def _cells(rows: DataFrame, frames: Frames, spec: Spec, names: Sequence[str], panel: Key) -> _Cells:
+    del frames, panel  # all is in the rows
+    x, column = np.unique(floats(rows, spec["x"]), return_inverse=True)
+    y, row = np.unique(floats(rows, spec["y"]), return_inverse=True)
+    value, blank = np.full((y.size, x.size), np.nan), np.full((y.size, x.size), -1)
+    value[row, column] = floats(rows, spec["value"])
+    places = {name: place for place, name in enumerate(names)}
+    blank[row, column] = [places.get(name, -1) for name in map(str, rows[spec["instead"]])]
+    return _Cells(x=x, y=y, value=value, blank=blank)
+
+
+def _reasons(plan: Plan) -> list[int]:
+    """The places, among the names, of the reasons that some cell without a value has."""
+    blank = [panel.content.blank[np.isnan(panel.content.value)] for panel in plan.panels]
+    return [int(place) for place in np.unique(np.concatenate(blank)) if place >= 0]
+
+
+def _draw(plan: Plan, spec: Spec) -> Figure:
+    panels = [panel.content for panel in plan.panels]
+    fill = dict(zip(sorted(_reasons(plan), key=plan.names.__getitem__), itertools.cycle(BLANKS), strict=False))
+    square: dict[str, Any] = {"marker": "s", "markersize": 9, "markeredgecolor": GREY, "linestyle": "none"}
+    entries = [(plan.names[place], Line2D([], [], markerfacecolor=colour, **square)) for place, colour in fill.items()]
+    height = {1: 3.6, 2: 3.2}.get(len(panels), 2.6)
+    figure, axes = lay_out(plan, spec, entries, [], height=height, right=1.05)
+    low, high = _limits(panels, spec)
+    shades = mpl.colormaps[COLOURS]
+    for one, ax in zip(panels, axes, strict=True):
+        with np.errstate(divide="ignore"):
+            depth = np.log10(one.value / low) / np.log10(high / low)
+        picture = shades(np.nan_to_num(np.clip(depth, 0.0, 1.0)))
+        picture[np.isnan(one.value)] = mpl.colors.to_rgba("#ffffff")
+        for place, colour in fill.items():
+            picture[np.isnan(one.value) & (one.blank == place)] = mpl.colors.to_rgba(colour)
+        ax.imshow(picture, origin="lower", aspect="auto", interpolation="none")
+        ax.set_xlim(-0.5, one.x.size - 0.5)
+        ax.set_ylim(-0.5, one.y.size - 0.5)
+        for name, values in (("x", one.x), ("y", one.y)):
+            places = _rungs(values)
+            place_ticks(ax, name, places, [_rung(values[place]) for place in places])
+    _colour_bar(figure, axes[-1], spec, low, high)
+    return figure
+
+
+def _limits(panels: Sequence[_Cells], spec: Spec) -> tuple[float, float]:
+    if "limits" in spec:
+        low, high = map(float, spec["limits"])
+        return low, high
+    values = np.concatenate([one.value[np.isfinite(one.value) & (one.value > 0)] for one in panels])
+    down, up = decades_around(values if values.size else np.ones(1))
+    return ten_to(down), ten_to(up)
+
+
+def _rungs(values: Floats) -> list[int]:
+    """The places of about seven values with a tick, in regular steps; powers of two by round exponents; 0 always."""
+    positive = np.flatnonzero(values > 0)
+    step = next(step for step in (1, 2, 4, 8, 16, 32, 64, 128, 2**20) if positive.size // step <= 8)
+    exponents = np.log2(values[positive])
+    count = exponents if (exponents == np.round(exponents)).all() else np.arange(positive.size)
+    zero = np.flatnonzero(values == 0).tolist()
+    free = max(zero, default=-2) + 2  # lest a label runs into that of 0
+    return [*zero, *(place for place in positive[count % step == 0].tolist() if place >= free)]
+
+
+def _rung(value: float) -> str:
+    exponent = math.log2(value) if value > 0 else math.nan
+    return f"2{str(int(exponent)).translate(RAISED)}" if exponent == round(exponent, 0) else f"{value:.3g}"
+
+
+def _colour_bar(figure: Figure, beside: Axes, spec: Spec, low: float, high: float) -> None:
+    """A bar to the right of the last panel, its ends marked where values may lie beyond them."""
+    place, width = beside.get_position(), figure.get_figwidth()
+    bar = figure.add_axes((place.x1 + 0.14 / width, place.y0, 0.13 / width, place.height))
+    bar.set_autoscale_on(False)
+    shades = mpl.colormaps[COLOURS](np.linspace(0.0, 1.0, 256))[:, None]
+    down, up = math.log10(low), math.log10(high)
+    bar.imshow(shades, origin="lower", aspect="auto", interpolation="none", extent=(0.0, 1.0, down, up))
+    bar.set_xlim(0.0, 1.0)
+    bar.set_ylim(down, up)
+    place_ticks(bar, "x", [], [])
+    powers = range(math.ceil(down - 1e-9), math.floor(up + 1e-9) + 1)
+    labels = [f"10{str(power).translate(RAISED)}" for power in powers]
+    if "limits" in spec and labels:
+        labels[0], labels[-1] = f"≤ {labels[0]}", f"≥ {labels[-1]}"
+    place_ticks(bar, "y", powers, labels)
+    bar.yaxis.tick_right()
+    bar.yaxis.set_label_coords(0.82 / 0.13, 0.5)
+    bar.set_ylabel(spec.get("label", spec["value"]), parse_math=False)
+    for spine in bar.spines.values():
+        spine.set_visible(False)
+
+
+def _caption(plan: Plan, spec: Spec) -> list[str]:
+    label = spec.get("label", spec["value"])
+    says = [f"{label} by colour, for each {spec['xlabel']} (across) and {spec['ylabel']} (up): the paler the smaller."]
+    reasons = [plan.names[place] for place in _reasons(plan)]
+    if reasons:
+        says.append(f"Cells without a value are grey or white: {'; '.join(reasons)}.")
+    if "limits" in spec:
+        says.append("Values beyond the ends of the scale have the colour of its end.")
+    return says
+
+
+KIND = Kind(
+    required=("kind", "table", "x", "y", "value", "instead"),
+    optional=("panel", "panels", "xlabel", "ylabel", "label", "limits"),
+    names="instead",
+    called="reasons",
+    gaps=True,
+    columns=_columns,
+    has=_has,
+    content=_cells,
+    draw=_draw,
+    caption=_caption,
+)
