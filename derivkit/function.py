@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -202,6 +202,25 @@ class Problem:
                 raise ValueError(f"x = {point:g} lies outside the domain [{lo:g}, {hi:g}] of {self.function.name}")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Raised:
+    """An exception that f raised, and where.
+
+    Attributes
+    ----------
+    message : str
+        Its type and its words, in one line, as at the first point.
+    point : float
+        The first point.
+    count : int
+        Points at which f raised an exception of this type.
+    """
+
+    message: str
+    point: float
+    count: int
+
+
 class Evaluator:
     """Calls f on arrays, whatever f is, and counts the points.
 
@@ -214,6 +233,8 @@ class Evaluator:
     ----------
     total : int
         Points at which f was evaluated, the two of the probe apart.
+    raised : tuple of Raised
+        The exceptions of f at single points, one entry for each type.
     """
 
     def __init__(self, f: Callable[..., Any]) -> None:
@@ -221,6 +242,12 @@ class Evaluator:
         self._domain = f.domain if isinstance(f, Function) else EVERYWHERE
         self._vectorized = f.vectorized if isinstance(f, Function) else None
         self.total = 0
+        self._raised: dict[str, Raised] = {}
+
+    @property
+    def raised(self) -> tuple[Raised, ...]:
+        """What f raised at single points, by type, in the order of first appearance."""
+        return tuple(self._raised.values())
 
     def __call__(self, x: Array) -> Array:
         """Values of f, shape of x."""
@@ -255,22 +282,38 @@ class Evaluator:
 
     def _single(self, point: Any) -> float:
         """f of one number, or of an array of one where f takes nothing else."""
+        errors: list[Exception] = []
+        value = math.nan
         for argument in (float(point), np.array([point])):
-            found = _attempt(self._call, argument)
+            found = _attempt(self._call, argument, errors)
             if found is not None and found.size == 1:
-                return float(found.reshape(()))
-        return math.nan
+                value = float(found.reshape(()))
+                break
+        # 1/x raises for the number 0, and gives infinity for an array of it.
+        if errors and not math.isfinite(value):
+            self._note(errors[0], float(point))
+        return value
+
+    def _note(self, error: Exception, point: float) -> None:
+        kind = type(error).__name__
+        first = self._raised.get(kind)
+        message = f"{kind}: {' '.join(str(error).split())}".rstrip(": ")
+        self._raised[kind] = (
+            replace(first, count=first.count + 1) if first else Raised(message=message, point=point, count=1)
+        )
 
 
-def _attempt(call: Callable[..., Any], argument: Any) -> Array | None:
-    """f of the argument as a float64 array, or None where it fails."""
+def _attempt(call: Callable[..., Any], argument: Any, errors: list[Exception] | None = None) -> Array | None:
+    """f of the argument as a float64 array, or None where it fails; what it raised is added to ``errors``."""
     try:
         with np.errstate(all="ignore"):
             result = np.asarray(call(argument))
         return None if np.iscomplexobj(result) else result.astype(np.float64, copy=False)
     except MemoryError:
         raise
-    except Exception:  # noqa: BLE001 -- whatever somebody's f raises means that it is not defined there
+    except Exception as error:  # noqa: BLE001 -- whatever somebody's f raises means that it is not defined there
+        if errors is not None:
+            errors.append(error)
         return None
 
 

@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     typed = list(sys.argv[1:] if argv is None else argv)
     try:
         args = _parser().parse_args(typed)
-        outputs = Path(os.environ.get("LAB_OUTPUTS", "outputs")).absolute()
+        outputs = Path(os.environ.get("LAB_OUTPUTS") or "outputs").absolute()
         chosen = [runs.load(runs.find(name, outputs)) for name in _several(args.runs)]
         from experiments.pipeline import comparison  # noqa: PLC0415 - heavy, and a refusal does not pay for it
 

@@ -75,6 +75,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except REFUSALS as error:
         Terminal().error(_line(error))
         return Exit.WRONG
+    except Exception as error:
+        # What YAML's own reader raises; Hydra lets it through.
+        if not hasattr(error, "problem_mark"):
+            raise
+        Terminal().error(_line_of_yaml(error))
+        return Exit.WRONG
     except KeyboardInterrupt:
         Terminal().note("interrupted before the first job: nothing was written")
         return Exit.INTERRUPTED
@@ -101,7 +107,9 @@ def _version(module: ModuleType) -> tuple[int, ...]:
 
 
 def _prepare() -> None:
-    """Set Hydra's version base and register the grids; harmless when repeated."""
+    """Set Hydra's version base, register the grids, forget an empty LAB_OUTPUTS; harmless when repeated."""
+    if not os.environ.get("LAB_OUTPUTS"):
+        os.environ.pop("LAB_OUTPUTS", None)  # the jobs read it too; empty, it would mean the current directory
     if _version(hydra) < (1, 4):
         version.setbase("1.3")
     setup_globals()
@@ -164,6 +172,14 @@ def _line(error: Exception) -> str:
     text = re.sub(r"^\w+ raised while resolving interpolation: ", "", text)
     hint = f"; {nearest('', GRIDS)}" if isinstance(cause, UnsupportedInterpolationType) else ""
     return f"{named[0]}: {text}{hint}" if named else f"{text}{hint}"
+
+
+def _line_of_yaml(error: Exception) -> str:
+    """Return where a file is no YAML, and why."""
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    place = f"{mark.name}, line {mark.line + 1}, column {mark.column + 1}: " if mark is not None else ""
+    hint = "; YAML is indented with spaces, not with tabs" if "'\\t'" in str(problem) else ""
+    return f"{place}{line_of(error) if problem is None else problem}{hint}"
 
 
 # The command line as Hydra reads it
@@ -281,7 +297,7 @@ def _parse(loader: ConfigLoaderImpl, words: Sequence[str], groups: Mapping[str, 
 def _given(override: Override, groups: Mapping[str, Sequence[str]]) -> Given:
     key, words = override.key_or_group, _words(override)
     if override.is_delete() and not override.is_hydra_override():
-        raise ConfigurationError(f"{words[0]}: a study keeps its keys; write {key}=null for a key without a value")
+        raise ConfigurationError(f"{words[0]}: a study keeps its keys; write {key}=VALUE to change what it is")
     if key in groups:
         for word in words:
             check.refuse_unknown_names(key, OverridesParser.create().parse_override(word).value(), groups[key])

@@ -134,6 +134,39 @@ def test_the_summary_names_the_smallest_error_and_the_errors_asked_for() -> None
     assert found["asked"][0] == ", ".join(f"{h:.0e}: {e:.2e}" for h, e in zip(delta, errors, strict=True))
 
 
+def test_without_an_exact_value_the_summary_tells_estimates() -> None:
+    unknown = dk.Problem(dk.Function.from_callable(math.sin, name="mine"), (0.5,))
+    few = concluded(unknown, method=("forward_1",), delta=(1e-2, 1e-5))["summary"]["asked"][0]
+    found = [dk.difference(math.sin, 0.5, h, formula="forward_1") for h in (1e-2, 1e-5)]
+    assert few == f"1e-02: estimate {found[0]:.9g}, 1e-05: estimate {found[1]:.9g}"
+    # Of a grid that at the delta nearest to eps^(1/2) and eps^(1/3), 1.5e-8 and 6.1e-6.
+    grid = tuple(10.0**k for k in range(-12, 0))
+    many = concluded(unknown, method=("forward_1", "central_2"), delta=grid)["summary"]["asked"]
+    assert [cell.partition(": estimate 0.8775825")[0] for cell in many] == ["1e-08", "1e-05"]
+    assert concluded(dk.Problem(EXP, (1.0,)), delta=grid)["summary"]["asked"].tolist() == ["", ""]
+
+
+def test_what_f_raises_is_noted_with_its_words_its_first_point_and_how_often() -> None:
+    def f(x: float) -> float:
+        if x < 1.0:
+            raise ValueError(f"no luck\nwith {x}")
+        return 1.0 / (x - 1.0)
+
+    mine = dk.Problem(dk.Function.from_callable(f, name="mine"), (1.0,))
+    found = concluded(mine, method=("central_2", "forward_1"), delta=(0.5, 0.25))
+    assert found["notes"]["note"].tolist() == [
+        "mine raised ValueError: no luck with 0.5 at x = 0.5, and 1 more time",
+        "mine raised ZeroDivisionError: float division by zero at x = 1.0",
+    ]
+
+
+def test_nothing_is_noted_of_a_function_that_raises_nothing_or_only_refuses_arrays() -> None:
+    for call in (math.exp, np.exp, lambda x: np.sqrt(x - 2.0)):
+        found = tables(dk.Problem(dk.Function.from_callable(call, name="mine"), (1.0,)))
+        assert "raised" not in found
+        assert "notes" not in gathered(delta_sweep.conclude(found))
+
+
 def test_the_law_is_fitted_to_a_grid_and_stands_beside_theory() -> None:
     delta = tuple((10.0 ** np.linspace(-16, 0, 65)).tolist())
     law = concluded(dk.Problem(EXP, (1.0,)), method=("forward_1", "central_4"), delta=delta)["law"]

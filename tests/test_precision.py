@@ -281,6 +281,14 @@ def test_a_step_vanishes_where_the_precision_is_too_coarse(tmp_path: Path) -> No
 # Types that are not there, and what is refused
 
 
+def test_a_least_number_that_a_double_cannot_hold_is_none_and_not_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The 80 bits of some processors, whatever the longdouble of this one is.
+    monkeypatch.setattr(precision, "significand", lambda kind: (11, -24) if np.dtype(kind) == half else (64, -16445))
+    columns = precision._known(("float16", "longdouble"))
+    assert columns["least"][0] == 2.0**-24
+    assert np.isnan(columns["least"][1])
+
+
 def test_a_type_that_is_not_installed_is_left_out_and_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(precision, "REGISTERED", {"bfloat16": "no_such_package"})
     monkeypatch.setattr(precision, "type_of", precision.type_of.__wrapped__)

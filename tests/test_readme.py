@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import re
 import shlex
+import shutil
+import subprocess
+import sys
+from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import derivkit as dk
-from derivkit.numerical.formulas import row
 from experiments import compare, run
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^python -m experiments\.run.*$|(?<=&& )python -m experiments\.run.*$", README, re.MULTILINE)
 COMPARISONS = re.findall(r"^python -m experiments\.compare.*$", README, re.MULTILINE)
+PICTURES = dict(re.findall(r"^(python -m experiments\.run.*)\n```\n\n!\[[^]]*\]\((.*)\)", README, re.MULTILINE))
+PICTURES[COMMANDS[0]] = "README/newcomer.svg"
 REFUSED = re.findall(r"^\$ python -m experiments\.run (.*)\n(error: .*)$", README, re.MULTILINE)
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
@@ -30,7 +38,41 @@ def outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_runs_and_leaves_a_report(command: str, outputs: Path) -> None:
     assert run.main(shlex.split(command, comments=True)[3:]) == 0
-    assert len(list(outputs.glob("*/*/*/report.html"))) == 1
+    (page,) = outputs.glob("*/*/*/report.html")
+    if command in PICTURES:
+        shown = (ROOT / PICTURES[command]).read_text(encoding="utf-8")
+        drawn = {path: path.read_text(encoding="utf-8") for path in page.parent.glob("figures/*.svg")}
+        assert [path for path, svg in drawn.items() if alike(svg, shown)], f"copy the figure to {PICTURES[command]}"
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether two figures say the same words, and have at least 80 % of their places within a point of each other.
+
+    Not all, since rounding errors differ between processors. The share is by eye.
+    """
+    words, places = zip(*((re.findall(r"<!-- (.*?) -->", svg), _places(svg)) for svg in (one, other)), strict=True)
+    return words[0] == words[1] and (places[0] & places[1]).total() >= 0.8 * max(part.total() for part in places)
+
+
+def _places(svg: str) -> Counter[tuple[int, int]]:
+    drawn = svg[svg.index("</defs>") :]
+    pairs = re.findall(r"[ML] (-?[\d.]+) (-?[\d.]+)", drawn) + re.findall(r'x="([\d.]+)" y="([\d.]+)"', drawn)
+    return Counter((round(float(x)), round(float(y))) for x, y in pairs)
+
+
+def test_every_picture_is_shown_is_small_and_is_like_no_other() -> None:
+    shown = re.findall(r"\]\((README/.*?)\)", README)
+    assert sorted(shown) == sorted(PICTURES.values()) == sorted(f"README/{p.name}" for p in (ROOT / "README").iterdir())
+    texts = [(ROOT / name).read_text(encoding="utf-8") for name in shown]
+    assert max(map(len, texts)) < 100_000
+    assert [[alike(one, other) for other in texts] for one in texts] == np.eye(len(texts), dtype=bool).tolist()
+
+
+def test_a_picture_whose_curves_have_moved_is_found_out() -> None:
+    text = (ROOT / "README/newcomer.svg").read_text(encoding="utf-8")
+    moved = re.sub(r"(?<=[ML] )[\d.]+", lambda found: str(float(found[0]) + 2.0), text)
+    assert not alike(text, moved)
+    assert alike(text, re.sub(r"(?<=[ML] )[\d.]+", lambda found: str(float(found[0]) + 1e-6), text))
 
 
 def test_there_are_ten_things_to_do_and_the_main_command() -> None:
@@ -53,7 +95,7 @@ def test_a_wrong_value_is_answered_as_printed(arguments: str, answer: str, capsy
 
 
 def test_the_lines_of_the_core_give_what_their_comments_say() -> None:
-    (code,) = [text for kind, text in BLOCKS if kind == "python" and "import derivkit" in text]
+    (code,) = [text for kind, text in BLOCKS if kind == "python" and text.startswith("import derivkit")]
     names: dict[str, object] = {}
     exec(code, names)  # the README's own lines
     assert dk.difference(lambda x: 2 * x**2, 1.0, 1e-4, formula="forward_1") == 4.0001999999987845
@@ -63,9 +105,61 @@ def test_the_lines_of_the_core_give_what_their_comments_say() -> None:
     assert (f"{best.delta:.2g}", best.error < 2e-12) == ("0.0013", True)
 
 
-def test_the_formula_to_add_can_be_built() -> None:
-    (code,) = [text for kind, text in BLOCKS if kind == "python" and text.startswith("row(")]
-    assert eval(code.rstrip().rstrip(","), {"row": row}).order == 3  # the README's own line
+@pytest.fixture(scope="module")
+def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project with the formula, the function and the study that the README adds, as written there.
+
+    Somebody may have added them for good: then they are written once more.
+    """
+    copy = tmp_path_factory.mktemp("copy")
+    for folder in ("derivkit", "experiments", "conf"):
+        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    written = [(name, text) for _, text in BLOCKS for name in re.findall(r"\A# (\S+/\w+\.(?:py|yaml))\n", text)]
+    for name, text in written:
+        (copy / name).write_text(text.partition("\n")[2], encoding="utf-8")
+    assert len(written) == 4
+    formulas = copy / "derivkit/numerical/formulas.py"
+    (line,) = [text for kind, text in BLOCKS if kind == "python" and text.startswith("row(")]
+    before, rows, after = formulas.read_text(encoding="utf-8").replace(line, "").partition("ROWS = (\n")
+    formulas.write_text(f"{before}{rows}    {line}{after}", encoding="utf-8")
+    return copy
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("method=skew_3", "function=my_wave"), ("experiment=halving",), ("experiment=halving", "function=my_wave")],
+)
+def test_what_is_added_as_written_runs(words: tuple[str, ...], extended: Path, outputs: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "experiments.run", *words, "figures.formats=[svg]"],
+        cwd=extended,
+        env={**os.environ, "PYTHONPATH": str(extended)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    (page,) = outputs.glob("*/*/*/report.html")
+    assert (page.parent / "figures/error.svg").is_file()
+    assert words[-1].partition("=")[2] in page.read_text(encoding="utf-8")
+
+
+def test_the_study_to_add_measures_what_it_says(extended: Path) -> None:
+    """Halved delta, a quarter of the error."""
+    specification = importlib.util.spec_from_file_location("halving", extended / "experiments/runners/halving.py")
+    assert specification is not None
+    assert specification.loader is not None
+    halving = importlib.util.module_from_spec(specification)
+    sys.modules["halving"] = halving  # a dataclass looks for its module there
+    specification.loader.exec_module(halving)
+    del sys.modules["halving"]
+    problem = dk.Problem(dk.Function.from_expression("exp(x)"), (0.0, 1.0))
+    config = halving.Config(function=(problem,), halvings=8)
+    chunks = [columns for _, columns in halving.run(config)]
+    assert sum(columns["error"].size for columns in chunks) == config.rows == 16
+    for columns in chunks:
+        # The next term of the series is delta^2 / 20 of the first.
+        assert np.all(np.abs(columns["error"][3:-1] / columns["error"][4:] - 4.0) <= 4.0 * 2.0**-6 / 20)
 
 
 def test_the_function_to_add_runs_from_a_directory_of_ones_own(tmp_path: Path) -> None:

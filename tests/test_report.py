@@ -245,3 +245,40 @@ def test_a_real_figure_is_taken_in_and_keeps_every_reference(tmp_path):
     assert len(inside) > 10
     assert clips
     assert {*inside, *clips} <= set(ids)
+
+
+def test_a_lesson_comes_before_its_findings_and_is_called_so():
+    told = headings(report.render(content(lesson={"error": ("The V", "See how it falls.")})))
+    assert told.index("Lesson") < told.index("Findings")
+    assert headings(report.render(content()))[0] == "Findings"
+
+
+def test_a_cell_keeps_its_spaces_and_a_long_text_is_broken_into_lines():
+    rows = [["1", "[ 0  2  8]", "a text of thirty characters ok", "c" * 61]]
+    text = report.render(content(tables=[("table", "", ["x", "y", "z", "w"], [""] * 4, rows, 1)]))
+    assert '<td class="number">1</td><td>[ 0  2  8]</td><td class="text">a text' in text
+    assert f'<td class="wide">{"c" * 61}</td>' in text
+    assert re.search(r"\ntd \{ white-space: pre; \}", text)
+
+
+def test_a_long_name_of_a_column_may_be_broken_at_its_underscores_and_stays_escaped():
+    text = report.render(content(tables=[("table", "", ["order_<b>_here"], [""], [["1"]], 1)]))
+    assert '<th scope="col" title="" class="number">order_<wbr>&lt;b&gt;_<wbr>here</th>' in text
+
+
+def test_a_figure_says_that_it_scrolls_below_the_width_at_which_it_does():
+    wide = SVG.replace('width="10pt"', 'width="600pt"')
+    text = report.render(content(figures=[("error", wide, "The V.")]))
+    # 70 % of 600 points are 560 pixels, and 52 lie beside the figure.
+    assert "@media (max-width: 612px) { #figure-1 + figcaption .sideways { display: inline; } }" in text
+
+
+def test_a_long_configuration_is_folded_and_a_short_one_is_not():
+    assert "<details open>" in report.render(content())
+    assert "<details open>" not in report.render(content(configuration={"job 0": "a: 1\n" * 61}))
+
+
+def test_what_is_the_same_is_said_once():
+    text = report.render(content(title="delta_sweep", files=[("table.csv", "table.csv")]))
+    assert "Study:" not in text
+    assert text.count("table.csv") == 2

@@ -270,7 +270,11 @@ BAD: dict[tuple[str, ...], str] = {
     ("=3",): "an = without a key",
     ("size=3",): "the study 'delta_sweep' has no key 'size'; there are delta, derivative",
     ("+size=3",): "no key 'size'",
-    ("~delta",): "write delta=null",
+    ("~delta",): "write delta=VALUE to change",
+    ('delta="1e-4,1e-8"',): "one text, not several numbers; leave out the inner quotes, delta=1e-4,1e-8",
+    ('x="1,5"',): "for a decimal number write 1.5",
+    ("x=\u00bd",): "the character '\u00bd' is not known here",
+    ("hydra.sweep.dir=\u00fc",): "write \"hydra.sweep.dir='\u00fc'\"",
     ("figures.format=[svg]",): "did you mean figures.formats",
     ("figures.formats=[svgg]",): "there are svg, png",
     ("figures.formats=[svg],[png]",): "the whole run has one figures.formats",
@@ -357,6 +361,51 @@ def test_an_outputs_directory_that_cannot_be_written_is_said(place: Path, capsys
     line = capsys.readouterr().err
     assert line.startswith("error: cannot write in ")
     assert "set LAB_OUTPUTS" in line
+
+
+def test_an_empty_lab_outputs_means_the_directory_outputs(place: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("LAB_OUTPUTS", "")
+    assert run.main([*QUICK, "delta=1e-4"]) == 0
+    assert [path.name for path in place.iterdir()] == ["outputs"]
+    assert only_run().joinpath("table.parquet").is_file()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("defaults: [delta_sweep, _self_]\n\tx: 1\n", "mine.yaml, line 2, column 1: found character '\\t' that cannot"),
+        ("defaults: [delta_sweep\n", "mine.yaml, line 2, column 1: expected ',' or ']'"),
+    ],
+)
+def test_a_preset_that_is_no_yaml_is_one_line_with_its_place(
+    place: Path, text: str, says: str, capsys: pytest.CaptureFixture[str]
+):
+    (place / "experiment").mkdir()
+    (place / "experiment/mine.yaml").write_text(text)
+    assert run.main(["--config-dir", str(place), "experiment=mine"]) == 2
+    line = capsys.readouterr().err
+    assert says in line
+    assert line.count("\n") == 1
+    assert ("spaces, not with tabs" in line) is ("\t" in text)
+
+
+def test_an_error_of_the_program_itself_is_not_taken_for_one_of_yaml(monkeypatch: pytest.MonkeyPatch):
+    def broken(*_: object) -> None:
+        raise RuntimeError("ours")
+
+    monkeypatch.setattr(run, "_dispatch", broken)
+    with pytest.raises(RuntimeError, match="ours"):
+        run.main([])
+
+
+def test_what_a_function_raises_is_said_in_the_terminal_and_in_the_report(
+    place: Path, capsys: pytest.CaptureFixture[str]
+):
+    (place / "raising.py").write_text("def f(x):\n    return 1 / (1 if x > 1 else 0)\n")
+    assert run.main([*QUICK, "python=raising:f", "delta=1e-4,1e-5"]) == 0
+    says = "raising:f raised ZeroDivisionError: division by zero at x = 0.9999, and 1 more time"
+    assert says in capsys.readouterr().err
+    assert says in (only_run() / "report.html").read_text()
 
 
 def test_a_directory_that_holds_something_is_not_written_into(place: Path, capsys: pytest.CaptureFixture[str]):

@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from derivkit.function import Evaluator
+from derivkit.function import Evaluator, Raised
 from derivkit.numerical.formulas import formula as named
 from derivkit.numerical.stencil import Rational, Stencil
 
@@ -37,6 +37,8 @@ class Sweep:
         True where two points of the formula coincide in floating point.
     total : int
         Number of points at which f was evaluated.
+    raised : tuple of Raised
+        The exceptions of f, one entry for each type; where they were raised there is no estimate.
     """
 
     formulas: tuple[Stencil, ...]
@@ -45,6 +47,7 @@ class Sweep:
     estimate: Array
     vanished: Mask
     total: int
+    raised: tuple[Raised, ...] = ()
 
 
 def combine(weights: Sequence[Any], values: Sequence[Any], scale: Any) -> Any:
@@ -178,7 +181,9 @@ def sweep(
                 evaluate, points.ravel()[block, None], flat_steps, chosen, estimate[:, block], vanished[:, block]
             )
     final = (len(chosen), *points.shape, *steps.shape)
-    return Sweep(chosen, points, steps, estimate.reshape(final), vanished.reshape(final), evaluate.total)
+    return Sweep(
+        chosen, points, steps, estimate.reshape(final), vanished.reshape(final), evaluate.total, evaluate.raised
+    )
 
 
 def _sweep_block(

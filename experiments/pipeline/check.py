@@ -183,7 +183,10 @@ def _misspelt_value(key: str, value: str) -> str | None:
         return f"one = is enough; write {key}={show(value.lstrip('='))}"
     if not _closed(value):
         return f"a bracket or a quote in {show(value)} is not closed"
-    if any(character in value for character in "()^<>!&;#~"):
+    strange = [character for character in value if not character.isascii()]
+    if strange and not key.startswith(("hydra.", "python")):
+        return f"the character {strange[0]!r} is not known here; write plain letters, digits and signs, as in x=1/2"
+    if strange or any(character in value for character in "()^<>!&;#~"):
         return f'Hydra cannot read this value unquoted; write "{key}={show(_quote_elements(value))}"'
     return None
 

@@ -15,6 +15,13 @@ from urllib.parse import quote
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 SHRUNK = 0.7
+AROUND = 52
+"""Pixels of the page beside a figure on a narrow screen: margins of 20, padding of 4.8 and a line on either side."""
+PIXELS_PER_POINT = 96 / 72
+TEXT, WIDE = 24, 60
+"""Letters of a cell above which its column is broken into lines, and into wider lines; by eye."""
+OPEN = 60
+"""Lines of a configuration that is unfolded: about a screen."""
 
 
 class Drawing(NamedTuple):
@@ -77,7 +84,9 @@ def write(path: Path, content: Content) -> None:
 
 def render(content: Content) -> str:
     """The page as text."""
-    import jinja2  # noqa: PLC0415 - a run that is refused for its configuration does not pay for it
+    # A run that is refused for its configuration does not pay for these.
+    import jinja2  # noqa: PLC0415
+    from markupsafe import Markup  # noqa: PLC0415
 
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -89,6 +98,7 @@ def render(content: Content) -> str:
             "id": f"figure-{k}",
             "svg": inline(svg, f"figure-{k}"),
             "least": _least_width(svg),
+            "narrow": round(_least_width(svg) * PIXELS_PER_POINT + AROUND),
             "caption": caption,
             "lesson": content.lesson.get(name),
         }
@@ -96,6 +106,8 @@ def render(content: Content) -> str:
     ]
     return page.render(
         content=content,
+        breakable=Markup("_<wbr>"),
+        longest=OPEN,
         sections=_sections(content),
         figures=figures,
         tables=[_table(one) for one in content.tables],
@@ -127,11 +139,17 @@ def _least_width(svg: str) -> float:
 
 
 def _sections(content: Content) -> list[tuple[str, str]]:
-    """Id and heading of the sections that have something to say, in their order on the page."""
-    sections = (
+    """Id and heading of the sections that have something to say, in their order on the page.
+
+    A lesson comes first, as it tells its findings at their places.
+    """
+    first: list[tuple[str, str, Sequence[object]]] = [
         ("findings", "Findings", content.findings),
         ("notes", "Notes", content.notes),
-        ("figures", "Figures", content.figures),
+        ("figures", "Lesson" if content.lesson else "Figures", content.figures),
+    ]
+    sections = (
+        *(reversed(first) if content.lesson else first),
         ("printed", "Printed", content.printed),
         ("tables", "Tables", content.tables),
         ("configuration", "Configuration", content.configuration),
@@ -145,9 +163,9 @@ def _table(
     one: tuple[str, str, Sequence[str], Sequence[str], Sequence[Sequence[str]], int],
 ) -> dict[str, Any]:
     name, meaning, columns, meanings, rows, total = one
-    numeric = [all(_is_number(row[k]) for row in rows) and bool(rows) for k in range(len(columns))]
-    cells = [list(zip(row, numeric, strict=True)) for row in rows]
-    heads = list(zip(columns, meanings, numeric, strict=True))
+    kinds = [_kind([row[k] for row in rows]) for k in range(len(columns))]
+    cells = [list(zip(row, kinds, strict=True)) for row in rows]
+    heads = list(zip(columns, meanings, kinds, strict=True))
     return {
         "name": name,
         "meaning": meaning,
@@ -156,6 +174,14 @@ def _table(
         "total": total,
         "shown": len(rows),
     }
+
+
+def _kind(cells: Sequence[str]) -> str:
+    """How a column is set: numbers to the right, long texts in several lines."""
+    if cells and all(_is_number(cell) for cell in cells):
+        return "number"
+    longest = max(map(len, cells), default=0)
+    return "wide" if longest > WIDE else "text" if longest > TEXT else ""
 
 
 def _is_number(text: str) -> bool:

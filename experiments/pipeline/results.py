@@ -45,7 +45,7 @@ HEAD, WHOLE = 12, 64
 REPORTED_JOBS = 20
 """Jobs whose configuration the report shows."""
 LINKED = (".parquet", ".csv", ".txt")
-TOLD = ("findings", "lesson", "printed")
+TOLD = ("findings", "notes", "lesson", "printed")
 """Tables of words, which the report tells elsewhere."""
 
 
@@ -250,6 +250,12 @@ def _left_out(run: Run, records: Mapping[str, Any]) -> list[str]:
     return [f"above {MOST_CONCLUDED:,} rows there is no summary and no finding; this table has {main.rows:,}"]
 
 
+def _notes(run: Run, records: Mapping[str, Any]) -> list[str]:
+    """Return what to say beside the results: the study's table `notes`, if it has one, and what is left out."""
+    told = list(tables.columns_of(run.directory / "notes.parquet")["note"]) if "notes" in records else []
+    return [*map(str, told), *_left_out(run, records)]
+
+
 def draw(run: Run, records: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Draw the figures whose tables have values, from the files; return name, SVG and caption of each."""
     drawn = []
@@ -302,10 +308,10 @@ def report(run: Run, records: Mapping[str, Any], drawings: Sequence[tuple[str, s
         figures=drawings,
         lesson=_lesson(paths),
         printed=printed(run, records),
-        tables=[_head(name, paths[name], records[name].rows, run.study) for name in dict.fromkeys(shown)],
+        tables=[_head(name, paths[name], records[name].rows, run.study, len(jobs)) for name in dict.fromkeys(shown)],
         configuration=_configuration(run, jobs),
         record={"started": run.started.isoformat(timespec="seconds"), **run.source, **run.environment},
-        notes=[_complaint(job) for job in jobs if job["status"] != DONE] + _left_out(run, records),
+        notes=[_complaint(job) for job in jobs if job["status"] != DONE] + _notes(run, records),
         files=[(path.name, path.name) for path in sorted(run.directory.iterdir()) if path.suffix in LINKED],
     )
     path = run.directory / "report.html"
@@ -341,12 +347,13 @@ def _print(run: Run, records: Mapping[str, Any]) -> None:
 Head = tuple[str, str, list[str], list[str], list[list[str]], int]
 
 
-def _head(name: str, path: Path, rows: int, study: ModuleType) -> Head:
-    shape = tables.shape_of(path)
+def _head(name: str, path: Path, rows: int, study: ModuleType, jobs: int) -> Head:
+    """Return the head of a table as text, without the number of the job where there is one job only."""
+    shape = {column: text for column, (_, text) in tables.shape_of(path).items() if column != "job" or jobs > 1}
     main = name == main_table(study)
-    frame = tables.head(path, WHOLE if main and rows <= WHOLE else HEADS.get(name, HEAD))
+    frame = tables.head(path, WHOLE if main and rows <= WHOLE else HEADS.get(name, HEAD))[list(shape)]
     cells = [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
-    return name, "The main table." if main else "", list(shape), [text for _, text in shape.values()], cells, rows
+    return name, "The main table." if main else "", list(shape), list(shape.values()), cells, rows
 
 
 def _cell(value: object) -> str:
@@ -422,7 +429,7 @@ def _tell(run: Run, records: Mapping[str, Any], page: Path | None) -> None:
     if "summary" in records:
         columns = tables.columns_of(run.directory / "summary.parquet")
         terminal.summary({name: column.tolist() for name, column in columns.items()}, table="summary.parquet")
-    for text in _left_out(run, records):
+    for text in _notes(run, records):
         terminal.note(text)
     paths = [("report", page), ("table", run.directory / f"{main_table(run.study)}.parquet")]
     terminal.paths([(label, near(path)) for label, path in paths if path is not None and path.is_file()])

@@ -142,10 +142,24 @@ def _constant(where: str, text: str) -> float:
         return float(text)
     except ValueError:
         pass
+    if _is_list(text):
+        raise ConfigurationError(
+            f"{where}={show(text)}: one text, not several numbers; leave out the inner quotes, {where}={show(text)}"
+        )
     try:
         return float(dk.constant(text))
     except ValueError as error:
         raise ConfigurationError(f"{where}={show(text)}: {line_of(error)}; {_write(where)}") from error
+
+
+def _is_list(text: str) -> bool:
+    """Whether a text holds several numbers between commas; two whole ones may be meant as a decimal comma."""
+    parts = [part.strip() for part in text.split(",")]
+    try:
+        values = [float(part) for part in parts]
+    except ValueError:
+        return False
+    return len(values) > 2 or (len(values) == 2 and not all(part.lstrip("+-").isdigit() for part in parts))
 
 
 def _deltas(plain: Mapping[str, object]) -> tuple[float, ...]:

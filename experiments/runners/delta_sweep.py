@@ -39,6 +39,12 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
         "evaluations": (int, "values of f that the formula uses"),
         "status": (str, "ok, or why there is no error: see STATUSES"),
     },
+    "raised": {
+        "function": (str, "name of the function"),
+        "message": (str, "the exception that it raised: its type and its words at the first point"),
+        "at": (float, "the first point at which it did"),
+        "times": (int, "how often it raised an exception of this type"),
+    },
     "optimum": {
         "function": (str, "name of the function"),
         "x": (float, "the point"),
@@ -86,9 +92,10 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
         "smallest_error": (float, "the error there"),
         "predicted_delta": (float, "the delta predicted to be the best"),
         "predicted_error": (float, "the error predicted there"),
-        "asked": (str, "error at every delta asked for, where these are few"),
+        "asked": (str, "error at every delta asked for, where these are few; where none is known, the estimate"),
     },
     "findings": {"finding": (str, "what the tables say, in a sentence")},
+    "notes": {"note": (str, "what went wrong, in a sentence")},
 }
 
 KEYS = ("function", "x", "method", "delta")
@@ -146,7 +153,7 @@ def run(config: Config) -> Iterator[tuple[str, Columns]]:
     for index, problem in enumerate(config.function):
         points = np.array(problem.points)
         for start in range(0, points.size, size):
-            yield "table", _rows(problem.function, points[start : start + size], delta, formulas)
+            yield from _rows(problem.function, points[start : start + size], delta, formulas)
         yield "optimum", _optima(problem.function, points[:OPTIMA], formulas)
         for _, x in sorted((rank, x) for rank, which, x in pictured if which == index):
             yield "prediction", _prediction(problem.function, x, delta, formulas)
@@ -159,8 +166,8 @@ def _pictured(problems: Sequence[dk.Problem]) -> list[tuple[int, int, float]]:
     return sorted(ranked)[:CURVES]
 
 
-def _rows(f: dk.Function, x: Array, delta: Array, formulas: Sequence[dk.Stencil]) -> Columns:
-    """All rows of some points, in the order point, method, delta."""
+def _rows(f: dk.Function, x: Array, delta: Array, formulas: Sequence[dk.Stencil]) -> Iterator[tuple[str, Columns]]:
+    """All rows of some points, in the order point, method, delta, and the exceptions that f raised there."""
     shape = (x.size, len(formulas), delta.size)
     sweep = dk.sweep(f, x, delta, formulas=formulas)
     predictions = dk.predict_error(f, x[:, None], delta, formulas=formulas)
@@ -184,12 +191,23 @@ def _rows(f: dk.Function, x: Array, delta: Array, formulas: Sequence[dk.Stencil]
         "bound": (np.array(bounds, dtype=np.int8)[:, None], BOUNDS),
         "status": (_statuses(f, x, delta, formulas, sweep, exact), STATUSES),
     }
-    return {
+    rows = {
         "function": f.name,
         "expression": f.text,
         **{name: values.ravel() for name, values in columns.items()},
         **{name: (np.broadcast_to(values, shape).ravel(), labels) for name, (values, labels) in codes.items()},
     }
+    yield "table", rows
+    if sweep.raised:
+        yield (
+            "raised",
+            {
+                "function": f.name,
+                "message": [one.message for one in sweep.raised],
+                "at": np.array([one.point for one in sweep.raised]),
+                "times": np.array([one.count for one in sweep.raised]),
+            },
+        )
 
 
 def _statuses(
@@ -287,6 +305,8 @@ def conclude(tables: Mapping[str, Columns]) -> Iterator[tuple[str, Columns]]:
     laws = _laws(table, sweeps[:LAWS], optima)
     yield "law", laws
     yield "findings", {"finding": _findings(table, sweeps, optima, laws)}
+    if "raised" in tables:
+        yield "notes", {"note": _exceptions(tables["raised"])}
 
 
 Key = tuple[str, float, str]
@@ -333,19 +353,30 @@ def _summary(table: Columns, sweeps: Sequence[tuple[Key, NDArray[np.intp]]], opt
         "smallest_error": best[:, 1],
         "predicted_delta": np.array([float(p["delta"]) for p in predicted]),
         "predicted_error": np.array([float(p["error"]) for p in predicted]),
-        "asked": [_asked(table, rows) for _, rows in sweeps],
+        "asked": [_asked(table, rows, optima.get(key)) for key, rows in sweeps],
     }
 
 
-def _asked(table: Columns, rows: NDArray[np.intp]) -> str:
+def _asked(table: Columns, rows: NDArray[np.intp], optimum: Mapping[str, Any] | None) -> str:
     if np.unique(table["delta"][rows]).size > FEW:
-        return ""
+        if optimum is None or np.any(~np.isnan(table["exact"][rows])):
+            return ""
+        rows = rows[[_nearest_to_classical(table, rows, optimum)]]
     return ", ".join(f"{table['delta'][k]:.0e}: {_told(table, k)}" for k in rows)
 
 
+def _nearest_to_classical(table: Columns, rows: NDArray[np.intp], optimum: Mapping[str, Any]) -> int:
+    """Which row has the delta nearest to eps^(1/(p+d)) times the size of x, the choice where nothing is known of f."""
+    exponent = 1.0 / (float(optimum["order"]) + float(optimum["derivative"]))
+    goal = np.finfo(np.float64).eps ** exponent * max(1.0, abs(float(table["x"][rows[0]])))
+    return int(np.argmin(np.abs(np.log(table["delta"][rows] / goal))))
+
+
 def _told(table: Columns, row: Any) -> str:
-    error = table["error"][row]
-    return str(table["status"][row]) if np.isnan(error) else f"{error:.2e}"
+    error, status = table["error"][row], str(table["status"][row])
+    if np.isnan(error):
+        return f"estimate {table['estimate'][row]:.9g}" if status == "no_exact" else status
+    return f"{error:.2e}"
 
 
 def _laws(table: Columns, sweeps: Sequence[tuple[Key, NDArray[np.intp]]], optima: Mapping[Key, Any]) -> Columns:
@@ -372,6 +403,22 @@ def _findings(
 ) -> list[str]:
     sentences = [*_winners(table, sweeps), *_reasons(table, sweeps, optima), *_observed(laws), *_bounds_held(table)]
     return [sentence for sentence in sentences if sentence]
+
+
+def _exceptions(raised: Columns) -> list[str]:
+    """What somebody's own function raised, told once for each function and type, and where it began."""
+    found: dict[tuple[str, str], tuple[str, float, int]] = {}
+    for name, message, at, times in zip(*(raised[column] for column in TABLES["raised"]), strict=True):
+        key = str(name), str(message).partition(":")[0]
+        first, where, count = found.get(key, (str(message), float(at), 0))
+        found[key] = first, where, count + int(times)
+    return [
+        f"{name} raised {message} at x = {at!r}{_again(count - 1)}" for (name, _), (message, at, count) in found.items()
+    ]
+
+
+def _again(times: int) -> str:
+    return f", and {times} more time{'s' if times > 1 else ''}" if times else ""
 
 
 def _place(key: Key) -> str:

@@ -49,7 +49,7 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
         "precision": (str, "the floating-point type"),
         "bits": (float, "significant bits; none for a type that is not there"),
         "eps": (float, "the distance from 1 to the next number, 2^(1 - bits)"),
-        "least": (float, "the least positive number, 0 where a double cannot hold it"),
+        "least": (float, "the least positive number; none where a double cannot hold it"),
         "note": (str, "why a type is left out"),
     },
     "map": {
@@ -211,7 +211,7 @@ def _known(precisions: Sequence[str]) -> Columns:
         "precision": list(precisions),
         "bits": np.array([float(bits) for bits, _ in known]),
         "eps": np.array([2.0 ** (1 - bits) for bits, _ in known]),
-        "least": np.array([2.0**e if math.isnan(e) or e >= -1074 else 0.0 for _, e in known]),
+        "least": np.array([2.0**e if math.isnan(e) or e >= -1074 else math.nan for _, e in known]),
         "note": [
             "" if name in types else f"left out: the package {REGISTERED[name]}, which brings it, is not installed"
             for name in precisions

@@ -475,7 +475,7 @@ def _compared(table: Columns, seen: Mapping[tuple[str, float], tuple[str, bool]]
     if np.any(~np.isnan(off)):
         worst = rows[int(np.nanargmax(off))]
         yield (
-            f"With the delta nearest to {GOOD:.1e}, slope and exact slope differ by {np.nanmedian(off):.1e} in "
+            f"With the delta nearest to {GOOD:.2g}, slope and exact slope differ by {np.nanmedian(off):.1e} in "
             f"the median and by {table['slope_error'][worst]:.1e} at worst ({table['function'][worst]} at "
             f"x = {table['x'][worst]:.6g}, whose slope is {table['exact_slope'][worst]:.6g})."
         )
@@ -489,10 +489,10 @@ def _apart(table: Columns) -> Iterator[str]:
             continue
         known = known[np.argsort(-table["delta"][known], kind="stable")]
         best = int(np.argmin(table["slope_error"][known]))
-        told = ", ".join(f"{table['slope'][k]:.9g} at delta = {table['delta'][k]:.1e}" for k in known[:12])
+        told = ", ".join(f"{table['slope'][k]:.9g} at delta = {table['delta'][k]:.2g}" for k in known[:12])
         yield (
             f"{name} at x = {x:.6g}, exact slope {table['exact_slope'][known[0]]:.9g}: the secant has the slope "
-            f"{told}. The nearest is delta = {table['delta'][known[best]]:.1e}; above it the secant is not "
+            f"{told}. The nearest is delta = {table['delta'][known[best]]:.2g}; above it the secant is not "
             "yet the tangent, below it rounding takes over."
         )
         return
