@@ -39,10 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = _parser().parse_args(typed)
         outputs = Path(os.environ.get("LAB_OUTPUTS") or "outputs").absolute()
         chosen = [runs.load(runs.find(name, outputs)) for name in _several(args.runs)]
-        from experiments.pipeline import comparison  # noqa: PLC0415 - heavy, and a refusal does not pay for it
+        from experiments.pipeline.comparison.comparing import compare  # noqa: PLC0415 - heavy, and a refusal does not pay for it
 
         command = shlex.join(["python", "-m", "experiments.compare", *typed])
-        changed = comparison.compare(chosen, outputs / "compare", ulps=args.ulps, command=command)
+        changed = compare(chosen, outputs / "compare", ulps=args.ulps, command=command)
     except (ValueError, OSError) as error:
         Terminal().error(line_of(error))
         return Exit.WRONG

@@ -15,9 +15,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from experiments import compare, run
-from experiments.pipeline import comparison, joining, tables
+from experiments.pipeline import tables
+from experiments.pipeline.comparison import joining
+from experiments.pipeline.comparison.differences import keys_of
+from experiments.pipeline.comparison.values import ulps_apart
 
 ROOT = Path(__file__).resolve().parents[1]
 DAY = "outputs/delta_sweep/2026-01-02"
@@ -168,12 +173,12 @@ def test_an_error_may_move_with_its_estimate_but_not_alone(first: Path):
 def test_an_infinite_value_is_no_ulp_from_the_largest():
     largest = np.finfo(np.float64).max
     a, b = np.array([largest, -0.0, np.nan, np.nan, np.inf]), np.array([np.inf, 0.0, np.nan, 1.0, np.inf])
-    assert comparison.ulps_apart(a, b).tolist() == [np.inf, 0.0, 0.0, np.inf, 0.0]
+    assert ulps_apart(a, b).tolist() == [np.inf, 0.0, 0.0, np.inf, 0.0]
 
 
 def test_ulps_are_counted_through_zero_and_over_the_whole_range():
     tiny, largest = 5e-324, np.finfo(np.float64).max
-    apart = comparison.ulps_apart(np.array([tiny, 1.0, -largest]), np.array([-tiny, 2.0, largest]))
+    apart = ulps_apart(np.array([tiny, 1.0, -largest]), np.array([-tiny, 2.0, largest]))
     assert apart.tolist() == [2.0, 2.0**52, float(2 * (0x7FF0000000000000 - 1))]
 
 
@@ -203,6 +208,11 @@ def test_rows_of_one_run_only_are_listed(first: Path, words: tuple[str, str], ch
     assert kept(differences(), "change", "method", "delta") == expected
     missing = "estimate_other" if change == "vanished" else "estimate"
     assert kept(differences(), missing) == [("",), ("",)]
+    page = (compared() / "report.html").read_text(encoding="utf-8")
+    assert "The values of the 62 joined rows are equal within 9 ulps." in page
+    assert not (compared() / "figures").exists()
+    assert "error least ratio" not in page
+    assert "There is no figure" in page
 
 
 def test_three_runs_are_compared_with_the_first(first: Path, capsys: pytest.CaptureFixture[str]):
@@ -289,7 +299,7 @@ def test_a_study_without_keys_is_joined_on_its_text_columns():
     from experiments.runners import speed  # noqa: PLC0415 - one study among others
 
     columns = {name: kind for name, (kind, _) in speed.TABLES["table"].items()}
-    assert comparison.keys_of(speed, columns) == ("benchmark", "reference")
+    assert keys_of(speed, columns) == ("benchmark", "reference")
 
 
 # The join
@@ -360,7 +370,71 @@ def test_blocks_are_cut_alike_however_the_file_was_cut(tmp_path: Path, monkeypat
     assert np.concatenate(blocks, axis=1).view(np.float64)[0].tolist() == list(range(500))
 
 
-def test_zeros_of_both_signs_and_missing_numbers_are_keys(tmp_path: Path):
+@given(data=st.data(), group=st.integers(1, 20))
+def test_the_blocks_of_a_table_joined_are_the_table(data: st.DataObject, group: int):
+    sizes = data.draw(st.lists(st.integers(1, group), max_size=12))
+    rows = sum(sizes)
+    value, text = np.arange(float(rows)), [f"t{row % 3}" for row in range(rows)]
+    ends = np.cumsum(sizes, dtype=int).tolist()
+    chunks = [
+        {"value": value[end - size : end], "text": text[end - size : end]}
+        for size, end in zip(sizes, ends, strict=True)
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables, "GROUP", group)
+        patch.setattr(tables, "_chunks", lambda *_: iter(chunks))
+        words = tables.Words({"value": float, "text": str})
+        blocks = [block.copy() for block in words.blocks(Path("table.parquet"))]
+    assert [block.shape[1] for block in blocks] == [group] * (rows // group) + [rows % group] * (rows % group > 0)
+    values, codes = np.concatenate([np.empty((2, 0), dtype=np.int64), *blocks], axis=1)
+    assert values.view(np.float64).tolist() == value.tolist()
+    assert [words.books["text"].labels[code] for code in codes] == text
+
+
+def test_of_rows_of_equal_keys_the_last_ones_have_no_other(tmp_path: Path):
+    pairs, vanished, appeared = joined(tmp_path, [2, 1, 1, 1, 2], [1, 2, 1])
+    assert (pairs, vanished, appeared) == ({(0.0, 1.0), (1.0, 0.0), (2.0, 2.0)}, [3.0, 4.0], [])
+
+
+def has_free(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """Let every disk have so many bytes free."""
+    usage = shutil.disk_usage("/")
+    monkeypatch.setattr(joining.shutil, "disk_usage", lambda _: usage._replace(free=size))
+
+
+OTHER_ORDER = 2 * 64 * 15 * 8
+"""Bytes of two tables of 64 rows and fifteen columns: what rows in another order take while they are sorted."""
+
+
+def test_rows_in_another_order_need_room_on_the_disk(
+    first: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    place = variant(first, chosen(np.arange(63, -1, -1)))
+    has_free(monkeypatch, OTHER_ORDER - 1)
+    monkeypatch.setattr(joining._Aside, "add", lambda *_: pytest.fail("rows were put aside"))
+    assert compare.main([str(first), str(place)]) == 2
+    said = capsys.readouterr()
+    (line,) = said.err.splitlines()
+    assert "sorted on disk, which takes 15.4 kB, and 15.4 kB are free; set LAB_OUTPUTS to a larger disk" in line
+    assert said.out == ""
+    assert not Path("outputs/compare").exists()
+
+
+def test_room_is_needed_for_no_more_than_the_rows_in_another_order(first: Path, monkeypatch: pytest.MonkeyPatch):
+    has_free(monkeypatch, OTHER_ORDER)
+    assert compare.main([str(first), str(variant(first, chosen(np.arange(63, -1, -1))))]) == 0
+    place = variant(first, chosen([*range(60), 61, 60, 62, 63]), "12-00-00-000000-3")
+    has_free(monkeypatch, 4 * 15 * 8)
+    assert compare.main([str(first), str(place)]) == 0
+    has_free(monkeypatch, 4 * 15 * 8 - 1)
+    assert compare.main([str(first), str(place)]) == 2
+    has_free(monkeypatch, 0)
+    place = variant(first, planted("estimate", 5, an_ulp), "13-00-00-000000-4")
+    assert compare.main([str(first), str(place)]) == 0
+
+
+def test_zeros_of_both_signs_and_missing_numbers_are_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(joining, "PART_ROWS", 1)  # a partition for every row, and for both zeros the same one
     pairs, vanished, appeared = joined(tmp_path, [0.0, 5.0, np.nan], [np.nan, -0.0, 5.0])
     assert pairs == {(0.0, 1.0), (1.0, 2.0), (2.0, 0.0)}
     assert (vanished, appeared) == ([], [])

@@ -18,7 +18,7 @@ from omegaconf import OmegaConf
 
 import derivkit
 import experiments.runners
-from experiments.pipeline import comparison
+from experiments.pipeline.comparison import differences
 from experiments.pipeline.settings import keys_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,6 +32,11 @@ MAY_IMPORT = {
     "experiments/pipeline/figures": CORE | {"matplotlib", "experiments.pipeline.figures"},
     "experiments/pipeline/report.py": {"jinja2", "markupsafe", "experiments.pipeline"},
     "experiments/pipeline/terminal.py": {"rich", "experiments.pipeline"},
+    "experiments/pipeline/comparison/values.py": {"numpy"},
+    "experiments/pipeline/comparison/circumstances.py": {"experiments.pipeline"},
+    "experiments/pipeline/comparison/result.py": {"experiments.pipeline"},
+    "experiments/pipeline/comparison/page.py": {"experiments.pipeline"},
+    "experiments/pipeline/comparison": {"numpy", "experiments.pipeline"},
     "experiments/pipeline": CORE | {"experiments.pipeline", "experiments.runners"},
     "experiments/run.py": CORE | {"hydra", "omegaconf", "experiments.pipeline", "experiments.runners"},
     "experiments": {"experiments.pipeline", "experiments.run"},
@@ -96,6 +101,8 @@ def test_every_room_imports_only_what_it_may(source: Path) -> None:
         ("experiments/pipeline/figures/new.py", "from experiments.pipeline.tables import read"),
         ("experiments/pipeline/settings.py", "from omegaconf import OmegaConf"),
         ("experiments/compare.py", "import hydra"),
+        ("experiments/pipeline/comparison/values.py", "from experiments.pipeline import tables"),
+        ("experiments/pipeline/comparison/page.py", "import numpy"),
     ],
 )
 def test_a_forbidden_import_is_caught(path: str, code: str) -> None:
@@ -139,12 +146,12 @@ def test_a_study_is_a_config_its_tables_and_run(study: str) -> None:
 def faults_of_comparing(module: ModuleType) -> list[str]:
     """What is wrong with the constants by which the rows of a study are compared across runs."""
     columns = {name: kind for name, (kind, _) in module.TABLES["table"].items()}
-    keys, errors = comparison.keys_of(module, columns), getattr(module, "ERRORS", {})
+    keys, errors = differences.keys_of(module, columns), getattr(module, "ERRORS", {})
     named = [*keys, *errors, *(name for pair in errors.values() for name in pair)]
     unknown = [f"no column {name}" for name in dict.fromkeys(named) if name not in columns]
     measured = [f"{name} is a key and a value" for name in errors if name in keys]
     texts = [f"{name} is no number" for name in named[len(keys) :] if columns.get(name, float) is not float]
-    ours = [f"{name} is a column of every comparison" for name in comparison.OWN if name in columns]
+    ours = [f"{name} is a column of every comparison" for name in differences.OWN if name in columns]
     return [*unknown, *measured, *texts, *ours, *([] if keys else ["no key"])]
 
 

@@ -9,6 +9,7 @@ first with the first, the second with the second.
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -20,6 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.pipeline import tables
+from experiments.pipeline.check import readable
+from experiments.pipeline.settings import ConfigurationError
 
 Words = NDArray[np.int64]
 """Rows as 64-bit words, shape ``(columns, n)``."""
@@ -53,24 +56,59 @@ def join(words: tables.Words, first: Path, other: Path, *, keys: Sequence[str], 
     keys
         Columns that together tell rows apart; without any, rows are joined by their place.
     scratch
-        Directory for what must be kept aside, about 8 bytes for each value of it; it is left empty.
+        Directory for what must be put aside, 8 bytes for each value of it; it is left empty.
+
+    Raises
+    ------
+    ConfigurationError
+        If the disk has no room for what must be put aside; nothing has been put there then.
     """
     places = [list(words.columns).index(key) for key in keys]
-    rows = max(tables.recorded(path).rows for path in (first, other))
+    rows = [tables.recorded(path).rows for path in (first, other)]
     none = np.empty((len(words.columns), 0), dtype=np.int64)
+    unread, room = sum(rows), False
     with TemporaryDirectory(dir=scratch) as directory, contextlib.ExitStack() as stack:
-        parts = min(MOST_PARTS, -(-rows // PART_ROWS))
+        parts = min(MOST_PARTS, -(-max(rows) // PART_ROWS))
         aside = [stack.enter_context(_Aside(Path(directory) / name, places, parts)) for name in ("first", "other")]
-        for a, b in zip_longest(words.blocks(first), words.blocks(other), fillvalue=none):
-            common = min(a.shape[1], b.shape[1])
-            same = np.all([_key(a[k, :common]) == _key(b[k, :common]) for k in places], axis=0) if places else True
-            beside = np.flatnonzero(np.broadcast_to(same, common))
+        for a, b, beside in _lockstep(words, first, other, places):
+            if not room and 2 * beside.size < a.shape[1] + b.shape[1]:
+                _refuse_without_room(words, first, other, keys, scratch, unread)
+                room = True
+            unread -= a.shape[1] + b.shape[1]
             yield Joined(first=_taken(a, beside), other=_taken(b, beside), vanished=none, appeared=none)
             for one, rest in zip(aside, (a, b), strict=True):
                 one.add(np.delete(rest, beside, axis=1) if beside.size else rest)
         for part in range(parts):
             left, right = (one.read(part, len(words.columns)) for one in aside)
             yield _of_part(left, right, places)
+
+
+def _lockstep(
+    words: tables.Words, first: Path, other: Path, places: Sequence[int]
+) -> Iterator[tuple[Words, Words, Places]]:
+    """Yield the blocks of two tables side by side, with the places at which both have a row of the same keys."""
+    none = np.empty((len(words.columns), 0), dtype=np.int64)
+    for a, b in zip_longest(words.blocks(first), words.blocks(other), fillvalue=none):
+        common = min(a.shape[1], b.shape[1])
+        same = np.all([_key(a[k, :common]) == _key(b[k, :common]) for k in places], axis=0) if places else True
+        yield a, b, np.flatnonzero(np.broadcast_to(same, common))
+
+
+def _refuse_without_room(
+    words: tables.Words, first: Path, other: Path, keys: Sequence[str], scratch: Path, most: int
+) -> None:
+    """Refuse to put rows aside that the disk cannot hold. Only if `most` of them did not fit are they counted."""
+    free, size = shutil.disk_usage(scratch).free, 8 * len(words.columns)
+    if size * most <= free:
+        return
+    alone = tables.Words({key: words.columns[key] for key in keys or list(words.columns)[:1]})
+    blocks = _lockstep(alone, first, other, range(len(keys)))
+    needed = size * sum(a.shape[1] + b.shape[1] - 2 * beside.size for a, b, beside in blocks)
+    if needed > free:
+        raise ConfigurationError(
+            f"rows in another order are sorted on disk, which takes {readable(needed)}, and {readable(free)} are free;"
+            " set LAB_OUTPUTS to a larger disk and name the runs by their paths"
+        )
 
 
 def _taken(words: Words, places: Places) -> Words:

@@ -1,0 +1,175 @@
+"""Runs of one study compared: what was asked, where it ran, and every row of the main table."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from experiments.pipeline import tables
+from experiments.pipeline.comparison import figure, page
+from experiments.pipeline.comparison.circumstances import configurations, environments
+from experiments.pipeline.comparison.differences import DIFFERENCES, Change, Differences, Plan, plan_of, table_of
+from experiments.pipeline.comparison.joining import join
+from experiments.pipeline.comparison.result import Result, overview, sentences
+from experiments.pipeline.results import near
+from experiments.pipeline.runs import Stored
+from experiments.pipeline.settings import ConfigurationError, show
+from experiments.pipeline.terminal import Terminal
+
+
+def compare(runs: Sequence[Stored], place: Path, *, ulps: int = 0, command: str = "") -> bool:
+    """Compare runs with the first of them, write tables, figure and page, and say in the terminal what was found.
+
+    Parameters
+    ----------
+    runs
+        Whole runs of one study.
+    place
+        Directory of all comparisons; this one gets ``<date>/<time>-<pid>`` in it, once all is written.
+    ulps
+        Units in the last place by which numbers may differ.
+    command
+        The command line, for the page.
+
+    Returns
+    -------
+    bool
+        Whether a joined value differs by more than the tolerance, or rows or columns appeared or vanished.
+
+    Raises
+    ------
+    ConfigurationError
+        If the runs cannot be compared; nothing is written then, and nothing stays after any other error.
+    """
+    _refuse_other_studies(runs)
+    shapes = [_columns(run) for run in runs]
+    changes = _changes(runs, shapes)
+    shared = {name: kind for name, kind in shapes[0].items() if all(one.get(name) is kind for one in shapes)}
+    plan = plan_of(runs[0].study, shared)
+    _refuse_lost_keys(plan, runs, shapes)
+    now = datetime.now(UTC).astimezone()
+    final = place / f"{now:%Y-%m-%d}" / f"{now:%H-%M-%S-%f}-{os.getpid()}"
+    part = final.with_name(f".{final.name}.part")
+    result = Result(
+        runs=runs,
+        names=names_of(runs),
+        plan=plan,
+        changes=changes,
+        configuration=configurations(runs),
+        environment=environments(runs),
+        ulps=ulps,
+        directory=part,
+    )
+    fresh = [path for path in part.parents if not path.exists()]
+    part.mkdir(parents=True)
+    try:
+        _join(result)
+        page.write(result, figure.drawn(result), command)
+        part.replace(final)
+    except BaseException:
+        _forget(part, fresh)
+        raise
+    _tell(result, final)
+    return any(change.any for change in changes)
+
+
+def _forget(part: Path, fresh: Sequence[Path]) -> None:
+    """Remove what was written, and the directories made for it unless another comparison is in them."""
+    shutil.rmtree(part)
+    for directory in fresh:
+        with suppress(OSError):
+            directory.rmdir()
+
+
+def names_of(runs: Sequence[Stored]) -> list[str]:
+    """Return a name for each run, as short as tells them apart: the time, the directory, or the path."""
+    paths = [run.directory for run in runs]
+    choices = ([path.name[:8] for path in paths], [path.name for path in paths], [near(path) for path in paths])
+    names = next((one for one in choices if len(set(one)) == len(set(paths))), choices[-1])
+    return [name if names.count(name) == 1 else f"{name} ({k})" for k, name in enumerate(names, start=1)]
+
+
+# What cannot be compared
+
+
+def _refuse_other_studies(runs: Sequence[Stored]) -> None:
+    studies = [run.study.__name__.rpartition(".")[2] for run in runs]
+    for run, study in zip(runs, studies, strict=True):
+        if study != studies[0]:
+            raise ConfigurationError(
+                f"{near(runs[0].directory)} is a run of {studies[0]} and {near(run.directory)} one of {study};"
+                " runs of one study are compared"
+            )
+
+
+def _columns(run: Stored) -> dict[str, type]:
+    """Return the columns of a run's main table, which is the one that its record tells of."""
+    content = tables.recorded(run.table)
+    if content.hash != run.record["tables"][run.table.stem].get("hash"):
+        raise ConfigurationError(f"{near(run.table)} is not the table that run.json records; run its command again")
+    return {name: kind for name, (kind, _) in tables.shape_of(run.table).items() if name != "job"}
+
+
+def _changes(runs: Sequence[Stored], shapes: Sequence[Mapping[str, type]]) -> list[Change]:
+    contents = [tables.recorded(run.table) for run in runs]
+    names = names_of(runs)
+    changes = []
+    for name, content, shape in list(zip(names, contents, shapes, strict=True))[1:]:
+        same = content == contents[0]
+        change = Change(name=name, identical=same, rows=content.rows, joined=content.rows if same else 0)
+        odd = [column for column in {**shapes[0], **shape} if shapes[0].get(column) is not shape.get(column)]
+        change.lost = tuple(f"{column}: {_type(shapes[0], column)} and {_type(shape, column)}" for column in odd)
+        changes.append(change)
+    return changes
+
+
+def _type(shape: Mapping[str, type], column: str) -> str:
+    return tables.KINDS[shape[column]].name if column in shape else "none"
+
+
+def _refuse_lost_keys(plan: Plan, runs: Sequence[Stored], shapes: Sequence[Mapping[str, type]]) -> None:
+    for key in plan.keys:
+        if key not in plan.columns:
+            kinds = [f"{near(run.directory)} {_type(shape, key)}" for run, shape in zip(runs, shapes, strict=True)]
+            raise ConfigurationError(f"rows cannot be joined: column {key} is not of one type: {', '.join(kinds)}")
+
+
+# What is done
+
+
+def _join(result: Result) -> None:
+    """Join the other runs with the first, one after the other, unless their tables are known to be equal."""
+    with tables.Writer(result.directory, {DIFFERENCES: table_of(result.plan)}) as writer:
+        for run, change in zip(result.runs[1:], result.changes, strict=True):
+            if not change.identical:
+                words = tables.Words(result.plan.columns)
+                differences = Differences(result.plan, words, writer, ulps=result.ulps)
+                keys = result.plan.keys
+                paths = result.runs[0].table, run.table
+                for rows in join(words, *paths, keys=keys, scratch=result.directory):
+                    differences.add(change, rows)
+    if result.differences.is_file():
+        tables.write_csv(result.differences)
+
+
+def _tell(result: Result, directory: Path) -> None:
+    terminal = Terminal()
+    terminal.summary(overview(result), table="report.html")
+    for what, lines in (("configuration", result.configuration), ("environment", result.environment)):
+        told = "; ".join(f"{name} {' | '.join(show(text, 32) for text in texts)}" for name, texts in lines[:4])
+        rest = [name for name, _ in lines[4:]]
+        more = f"; also {', '.join(rest[:8])}{' and more' if len(rest) > 8 else ''}" if rest else ""
+        terminal.line(f"{what}: {told}{more}" if lines else f"{what}: the same")
+    for sentence in sentences(result):
+        terminal.line(sentence)
+    paths = [
+        ("report", "report.html"),
+        ("table", f"{DIFFERENCES}.csv"),
+        ("table", f"{DIFFERENCES}.parquet"),
+        ("figure", "figures/compared.png"),
+    ]
+    terminal.paths([(label, near(directory / name)) for label, name in paths if (directory / name).is_file()])
