@@ -1,7 +1,11 @@
 """Derivatives that can be trusted: formulas, functions, exact values and predicted errors."""
 
+from derivkit.analytical.accuracy import Accuracy, accuracy
+from derivkit.analytical.automatic import Dual, DualError, dual
+from derivkit.analytical.derivation import Derivation, Step, derive
 from derivkit.analytical.exact import Exact, exact, taylor
 from derivkit.analytical.expression import Expression, ParseError, parse
+from derivkit.analytical.verification import RefutedError, Verdict, Verification
 from derivkit.errors import (
     ErrorLaw,
     Optimum,
@@ -22,6 +26,10 @@ from derivkit.numerical.formulas import formula
 from derivkit.numerical.stencil import Stencil, stencil
 
 __all__ = [
+    "Accuracy",
+    "Derivation",
+    "Dual",
+    "DualError",
     "ErrorLaw",
     "Exact",
     "Expression",
@@ -31,11 +39,18 @@ __all__ = [
     "ParseError",
     "Prediction",
     "Problem",
+    "RefutedError",
     "Stencil",
+    "Step",
     "Sweep",
+    "Verdict",
+    "Verification",
     "absolute_error",
+    "accuracy",
     "constant",
+    "derive",
     "difference",
+    "dual",
     "exact",
     "fit_error_law",
     "formula",

@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 STANDARD = set(sys.stdlib_module_names)
 CORE = {"numpy", "derivkit"}
 MAY_IMPORT = {
-    "derivkit/analytical": CORE | {"sympy", "mpmath"},
+    "derivkit/analytical": CORE | {"flint"},
     "derivkit": CORE,
     "experiments/runners": CORE,
     "experiments/pipeline/tables.py": CORE | {"pandas", "pyarrow", "experiments.pipeline"},
@@ -42,7 +42,7 @@ MAY_IMPORT = {
     "experiments": {"experiments.pipeline", "experiments.run"},
 }
 """The longest prefix of a file's path says what it may import besides the standard library."""
-HEAVY = ("sympy", "mpmath", "pandas", "matplotlib", "hydra", "pyarrow", "rich", "jinja2", "scipy")
+HEAVY = ("flint", "sympy", "mpmath", "pandas", "matplotlib", "hydra", "pyarrow", "rich", "jinja2", "scipy")
 SOURCES = sorted(path for folder in ("derivkit", "experiments") for path in (ROOT / folder).rglob("*.py"))
 STUDIES = sorted(name for _, name, _ in pkgutil.iter_modules(experiments.runners.__path__))
 MODULES = sorted(".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in SOURCES)

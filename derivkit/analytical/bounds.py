@@ -33,7 +33,7 @@ ROOM = 1e-12
 """Room for the rounding of closed forms: exp of a sum of logarithms, each at most 1500 and right to 2 ulp, errs by
 1e-12."""
 TERMS = 24
-"""Terms of an expansion in mpmath: at a quarter of its radius the rest is below 4^-24."""
+"""Terms of an expansion in balls: at a quarter of its radius the rest is below 4^-24."""
 LARGEST_DEGREE = 64
 """Polynomials up to this degree are recognised."""
 
@@ -331,7 +331,7 @@ def _sampled(expression: Expression, orders: Sequence[int], centre: Array, lo: A
     """The largest of nine samples of |f^(n)| for every order n, along a new first axis.
 
     One sample where the interval is too short for a change. Where float64 cannot compute the derivatives at the centre,
-    the samples come from one Taylor expansion in mpmath as far as it reaches. Infinite where the samples lie on
+    the samples come from one Taylor expansion in balls as far as it reaches. Infinite where the samples lie on
     different branches (of abs, max, floor): there is a kink or a jump between them.
     """
     branches: list[Any] = []
@@ -355,7 +355,7 @@ def _sampled(expression: Expression, orders: Sequence[int], centre: Array, lo: A
 def _sampled_apart(expression: Expression, orders: Sequence[int], points: Array) -> Array:
     """The largest |f^(n)| over the first axis of the points, every sample on its own.
 
-    float64 is checked at the ends and the middle; where it fails at one, every sample that fails is taken in mpmath.
+    float64 is checked at the ends and the middle; where it fails at one, every sample that fails is taken in balls.
     """
     branches: list[Any] = []
     sizes = _sizes(expression, orders, points, branches=branches)

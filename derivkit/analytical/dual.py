@@ -5,17 +5,18 @@ constant is ``[c]``, the variable ``[x, 1]``. Arithmetic on such lists carries a
 any formula at once, exactly up to the rounding of the numbers used (Griewank and Walther, *Evaluating Derivatives*,
 2nd ed. 2008, chapter 13, table 13.2). A series of order 1 is a dual number.
 
-The numbers may be floats, NumPy arrays or mpmath numbers: all functions of one number come from the ``numbers`` given
-to :class:`Taylor`, a namespace with ``exp``, ``log``, ``sin`` and the like, ``floor`` and ``where``.
+The numbers may be floats, NumPy arrays or balls (:mod:`derivkit.analytical.balls`): all functions of one number come
+from the ``numbers`` given to :class:`Taylor`, a namespace with ``exp``, ``log``, ``sin`` and the like, ``floor`` and
+``where``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-Number = Any  # float, ndarray or mpf: duck-typed on purpose, the recurrences are the same
+Number = Any  # float, ndarray or ball: duck-typed on purpose, the recurrences are the same
 Series = list[Number]
 
 LARGEST_PRODUCT = 2**20
@@ -81,8 +82,8 @@ class Taylor:
             return y
         w: Series = []
         for k in range(1, self.order + 1):
-            square = c * convolution(y, y, k - 1) if c else 0
-            w.append((a if k == 1 else 0) + b * y[k - 1] + square)
+            linear = [y[k - 1] if b == 1 else b * y[k - 1]] if b else []
+            w.append(total([*linear, *([c * convolution(y, y, k - 1)] if c else []), *([a] if a and k == 1 else [])]))
             y.append(chain(u, w, k))
         return y
 
@@ -126,15 +127,15 @@ class Taylor:
         return y
 
     def _integer_power(self, u: Series, exponent: int) -> Series:
-        result: Series = [1 + 0 * u[0]]
+        result: Series = []
         square = u
         while exponent:
             if exponent & 1:
-                result = self.multiply(result, square)
+                result = self.multiply(result, square) if result else square
             exponent >>= 1
             if exponent:
                 square = self.multiply(square, square)
-        return result
+        return result or [1 + 0 * u[0]]
 
     def choose(self, condition: Number, u: Series, v: Series, *, tie: Number) -> Series:
         """u where the condition holds, else v; where ``tie`` holds, no derivative from the first in which they
@@ -144,23 +145,38 @@ class Taylor:
         length = self.order + 1 if max(len(u), len(v)) > 1 else 1
         a, b = (s + [0 * s[0]] * (length - len(s)) for s in (u, v))
         where = self.numbers.where
-        chosen, apart = [where(condition, a[0], b[0])], False
+        chosen, apart = [where(condition, a[0], b[0])], a[0] != b[0]
         for p, q in zip(a[1:], b[1:], strict=True):
             apart = apart | (p != q)
             chosen.append(where(tie & apart, self.numbers.nan, where(condition, p, q)))
         return chosen
 
     def step(self, value: Number, u: Series, *, tie: Number) -> Series:
-        """A piecewise constant function of u with that value; where ``tie`` holds, no derivative once u moves."""
+        """A piecewise constant function of u with that value; where ``tie`` holds, no derivative unless u is constant.
+
+        A u whose coefficients vanish as far as they go may still move on, as -x^2 does from 0.
+        """
         self.branches.append(value)
-        return self.choose(True, [value], [value, *u[1:]], tie=tie)  # noqa: FBT003 -- a condition like any other
+        moving = [self.numbers.nan] * (self.order if len(u) > 1 else 0)
+        return self.choose(True, [value], [value, *moving], tie=tie)  # noqa: FBT003 -- a condition like any other
 
 
 def convolution(u: Sequence[Number], v: Sequence[Number], k: int) -> Number:
     """Coefficient k of u v."""
-    return sum(u[j] * v[k - j] for j in range(max(0, k - len(v) + 1), min(k, len(u) - 1) + 1))
+    return total(u[j] * v[k - j] for j in range(max(0, k - len(v) + 1), min(k, len(u) - 1) + 1))
 
 
 def chain(u: Sequence[Number], w: Sequence[Number], k: int) -> Number:
     """Coefficient k of y where y' = w u'."""
-    return sum(j * u[j] * w[k - j] for j in range(max(1, k - len(w) + 1), min(k, len(u) - 1) + 1)) / k
+    first, last = max(1, k - len(w) + 1), min(k, len(u) - 1)
+    whole = total((j * u[j] if j > 1 else u[j]) * w[k - j] for j in range(first, last + 1))
+    return whole / k if k > 1 else whole
+
+
+def total(terms: Iterable[Number]) -> Number:
+    """Their sum; 0 of none. Unlike sum() it does not begin with 0 + the first, which for an array costs a pass."""
+    rest = iter(terms)
+    result = next(rest, 0)
+    for term in rest:
+        result = result + term
+    return result

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from typing import Any
+from types import MappingProxyType
+from typing import Any, cast
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from derivkit.analytical.dual import Series, Taylor
 from derivkit.analytical.elementary import FLOATS, OPERATIONS, SMALLEST, UNIT, Array, Bounded
-from derivkit.analytical.expression import Expression
+from derivkit.analytical.expression import Expression, Instruction
 
 CONSTANTS: Mapping[str, np.float64] = {"pi": np.float64(np.pi), "e": np.float64(np.e)}
 """As NumPy numbers, which divide by zero as IEEE 754 has it."""
@@ -32,40 +33,123 @@ def interpret(
     variable: Callable[[str], Any],
     apply: Callable[..., Any],
 ) -> Any:
-    """Walk the expression's program once: the one evaluation loop, for any arithmetic."""
+    """Walk the expression's program once and return its value, in any arithmetic."""
+    refuse_unknown_functions(expression)
+    steps = walk(expression.program, number=number, constant=constant, variable=variable, apply=apply)
+    return steps[-1]
+
+
+def walk(
+    program: Sequence[Instruction],
+    *,
+    number: Callable[[Fraction], Any],
+    constant: Callable[[str], Any],
+    variable: Callable[[str], Any],
+    apply: Callable[..., Any],
+    unknown: Callable[[tuple[str, int], Any], Any] | None = None,
+) -> list[Any]:
+    """The values of all steps of a program: the one evaluation loop.
+
+    ``unknown`` takes name and order of an unknown function's derivative, and its argument.
+    """
     leaves: dict[str, Callable[[Any], Any]] = {"number": number, "constant": constant, "variable": variable}
     values: list[Any] = []
-    for step in expression.program:
-        if step.operation in leaves:
-            values.append(leaves[step.operation](step.value))
+    for step in program:
+        leaf = leaves.get(step.operation)
+        arguments = [values[k] for k in step.arguments]
+        if leaf:
+            values.append(leaf(step.value))
+        elif step.operation == "unknown" and unknown:
+            values.append(unknown(cast("tuple[str, int]", step.value), *arguments))
         else:
-            values.append(apply(step.operation, *(values[k] for k in step.arguments)))
-    return values[-1]
+            values.append(apply(step.operation, *arguments))
+    return values
+
+
+def float_values(
+    program: Sequence[Instruction],
+    variables: Mapping[str, Array],
+    *,
+    unknown: Callable[[tuple[str, int], Any], Any] | None = None,
+) -> list[Any]:
+    """The values of all steps of a program in float64, warnings left to the caller."""
+    return walk(
+        program,
+        number=_nearest,
+        constant=CONSTANTS.__getitem__,
+        variable=variables.__getitem__,
+        apply=lambda name, *arguments: OPERATIONS[name].value(*arguments),
+        unknown=unknown,
+    )
 
 
 def float_function(expression: Expression) -> Callable[[Array], Array]:
     """f as a function of float64 arrays, evaluated in the order that was typed.
 
-    Every variable stands for the one argument; an expression of several variables has no such function.
+    Every variable stands for the one argument; an expression of several variables has no such function, see
+    `named_function`.
 
     Raises
     ------
     ValueError
-        If the expression has more than one variable.
+        If the expression has more than one variable, or an unknown function.
     """
     refuse_many_variables(expression)
+    refuse_unknown_functions(expression)
 
     def evaluate(x: Array) -> Array:
-        result = interpret(
-            expression,
-            number=_nearest,
-            constant=CONSTANTS.__getitem__,
-            variable=lambda name: x,
-            apply=lambda name, *arguments: OPERATIONS[name].value(*arguments),
-        )
+        result = float_values(expression.program, dict.fromkeys(expression.variables, x))[-1]
         return np.broadcast_to(np.asarray(result, dtype=np.float64), np.shape(x))
 
     return evaluate
+
+
+def named_function(expression: Expression) -> Callable[..., Any]:
+    """f as a function of its variables by name, in float64, equal parts computed once.
+
+    Parameters
+    ----------
+    expression : Expression
+        Of any number of variables.
+
+    Returns
+    -------
+    callable
+        Takes a mapping, keyword arguments or both: ``f({"x": x, "w": w})``, ``f(x=x, w=w)``. Values are broadcast
+        against each other; the result has their common shape, and is a float where all of them are. Names that the
+        expression does not have count for the shape only: a derivative may have lost them.
+
+    Raises
+    ------
+    ValueError
+        If the expression has an unknown function; the callable, if a variable is not given.
+
+    Examples
+    --------
+    >>> from derivkit.analytical.expression import parse
+    >>> named_function(parse("max(0, w*x + b)"))(x=[1.0, -4.0], w=2.0, b=0.5)
+    array([2.5, 0. ])
+    """
+    refuse_unknown_functions(expression)
+    variables = expression.variables
+
+    def evaluate(values: Mapping[str, ArrayLike] = MappingProxyType({}), /, **named: ArrayLike) -> Any:
+        given = named_values({**values, **named}, variables, expression)
+        shape = np.broadcast_shapes(*(value.shape for value in given.values()))
+        with np.errstate(all="ignore"):
+            result = float_values(expression.program, given)[-1]
+        return np.broadcast_to(np.asarray(result, dtype=np.float64), shape).copy() if shape else float(result)
+
+    return evaluate
+
+
+def named_values(values: Mapping[str, ArrayLike], wanted: Sequence[str], what: object) -> dict[str, Array]:
+    """Values by name as float64 arrays; ValueError if one that is wanted is not there."""
+    given = {name: np.asarray(value, dtype=np.float64) for name, value in values.items()}
+    missing = [name for name in wanted if name not in given]
+    if missing:
+        raise ValueError(f"{what} needs a value of {', '.join(missing)}: give it by name, as {missing[0]}=1.0")
+    return given
 
 
 def rounded_function(expression: Expression, dtype: DTypeLike) -> Callable[[NDArray[Any]], NDArray[Any]]:
@@ -75,7 +159,8 @@ def rounded_function(expression: Expression, dtype: DTypeLike) -> Callable[[NDAr
     float16, bfloat16 and float32 that is the correctly rounded result, since 53 >= 2p + 2 for their p bits (Figueroa,
     "When is double rounding innocuous?", ACM SIGNUM Newsletter 30, 1995). An elementary function (exp, sin, a power
     other than a square) and what stands in one row of the table of operations (sigmoid) are one operation: computed in
-    float64, then rounded once to the type. Numbers and constants are rounded correctly.
+    float64, then rounded once to the type. Numbers and constants are rounded correctly. In types longer than float64,
+    erf, gelu, gamma and its relatives have the digits of float64 only.
 
     Parameters
     ----------
@@ -92,7 +177,7 @@ def rounded_function(expression: Expression, dtype: DTypeLike) -> Callable[[NDAr
     Raises
     ------
     ValueError
-        If the expression has more than one variable.
+        If the expression has more than one variable, or an unknown function.
 
     Examples
     --------
@@ -102,6 +187,7 @@ def rounded_function(expression: Expression, dtype: DTypeLike) -> Callable[[NDAr
     array([1.001, 1.002], dtype=float16)
     """
     refuse_many_variables(expression)
+    refuse_unknown_functions(expression)
     narrow = np.dtype(dtype)
     wide = _wide(narrow)
 
@@ -206,7 +292,6 @@ def taylor_series(
     numbers: Any = FLOATS,
     lift: Callable[[Fraction | str], Any] | None = None,
     branches: list[Any] | None = None,
-    trace: list[Series] | None = None,
 ) -> Series:
     """The coefficients f^(k)(x)/k! for k = 0..order, zeros included.
 
@@ -214,7 +299,7 @@ def taylor_series(
     ----------
     expression : Expression
         Of at most one variable.
-    x : float, ndarray or mpf
+    x : float or ndarray
         The point of expansion, in the arithmetic of ``numbers``.
     order : int
         The highest derivative wanted.
@@ -224,23 +309,15 @@ def taylor_series(
         Turns a Fraction or the name of a constant into a number; float64 if not given.
     branches : list, optional
         Filled with the branch that every piecewise operation took.
-    trace : list, optional
-        Filled with the series of every operation and of every leaf.
     """
-
-    def seen(series: Series) -> Series:
-        if trace is not None:
-            trace.append(series)
-        return series
-
     convert = lift or (lambda value: CONSTANTS[value] if isinstance(value, str) else _nearest(value))
     arithmetic = Taylor(order, numbers, [] if branches is None else branches)
     series: Series = interpret(
         expression,
-        number=lambda value: seen([convert(value)]),
-        constant=lambda name: seen([convert(name)]),
-        variable=lambda name: seen([x, 1] if order else [x]),
-        apply=lambda name, *arguments: seen(OPERATIONS[name].series(arithmetic, *arguments)),
+        number=lambda value: [convert(value)],
+        constant=lambda name: [convert(name)],
+        variable=lambda name: [x, 1] if order else [x],
+        apply=lambda name, *arguments: OPERATIONS[name].series(arithmetic, *arguments),
     )
     return [c + 0 * x for c in series] + [0 * x] * (order + 1 - len(series))
 
@@ -257,6 +334,17 @@ def refuse_many_variables(expression: Expression) -> None:
         raise ValueError(
             f"{expression} has the variables {', '.join(expression.variables)}; a function of one variable is needed"
         )
+
+
+def refuse_unknown_functions(expression: Expression) -> None:
+    """Raise ValueError if the expression has an unknown function."""
+    if any(step.operation == "unknown" for step in expression.program):
+        raise ValueError(_no_value(expression))
+
+
+def _no_value(expression: Expression) -> str:
+    names = dict.fromkeys(step.value[0] for step in expression.program if isinstance(step.value, tuple))
+    return f"{expression} has the unknown function {', '.join(names)}: it has derivatives, but no values"
 
 
 def nearest_float(value: Fraction) -> float:

@@ -1,35 +1,35 @@
-"""Trusted values: Taylor series in mpmath, the digits doubled until two answers agree."""
+"""Trusted values: Taylor series in ball arithmetic, the precision doubled until both ends round to one float64.
+
+Doubling digits until two answers agree proves nothing: 1 - tanh(300)^2 is 0 at 15, 30, 60, 120 and 240 digits, and
+1.06e-260 in truth. An enclosure cannot be wrong: it holds the true value, and it is done when there is only one float
+that its numbers round to.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import importlib
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from fractions import Fraction
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
-from derivkit.analytical.evaluation import taylor_series
+from derivkit.analytical.elementary import OPERATIONS
+from derivkit.analytical.evaluation import interpret
 from derivkit.analytical.expression import Expression, parse
 
-DIGITS = (50, 100, 200, 400, 800, 1600, 3200)
-"""Working precisions, in decimal digits; an answer needs two of them to agree."""
-BITS_PER_DIGIT = math.log2(10.0)
-AGREEMENT = 1e-25
-"""Relative difference at which two precisions agree: nine digits more than a float64 holds."""
-VANISHING = 1600
-"""Digits at which a number that vanishes is believed to be 0: five times the decimal exponents of float64."""
-GUARD_BITS = 64
-"""Bits beyond the span of the intermediate numbers that a precision must have."""
-OUT_OF_RANGE = 2**20
-"""Numbers beyond 2 to this power are refused; mpmath alone would go on for ever on exp(exp(exp(9)))."""
-LARGEST_ANGLE = 2**12
-"""Arguments of periodic functions beyond 2 to this power are refused: their reduction needs as many bits of pi."""
+LEAST_BITS, MOST_BITS = 64, 2**15
+"""Working precisions: doubled from the least to the most."""
+WORK = 1e9
+"""Estimated nanoseconds that one call may take, over all precisions; a count, not a clock, so that the same call gives
+the same answer."""
+VANISHING = -1200
+"""A coefficient within 2 to this power of 0 is 0 in float64, times any factorial in use."""
 
-
-class OutOfRangeError(ArithmeticError):
-    """A number beyond what this module evaluates."""
+Settled = TypeVar("Settled")
+Point = Mapping[str, float]
 
 
 class ExactStatus(StrEnum):
@@ -42,80 +42,86 @@ class ExactStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Exact:
-    """A trusted value: the float64 nearest to it, the error of that float, and a status.
+    """A trusted value: the float64 nearest to it, the error of that float, a status, and the proved enclosure.
 
-    ``no_derivative``: f is not defined there, or has no derivative that the rules can see (that of x*abs(x) at 0 they
-    do not). ``unresolved``: no two precisions agreed, or a number on the way or the value itself is out of range.
+    ``ok``: every number from ``lower`` to ``upper`` within the enclosure rounds to ``value``. ``no_derivative``, which
+    is proved: f is not defined there, or has no derivative that the rules can see (that of x*abs(x) at 0 they do not).
+    ``unresolved``: the work or the precision allowed did not suffice, or the value is beyond the range of float64; what
+    is known then is that it lies from ``lower`` to ``upper``, if it exists.
     """
 
     value: float
     error: float
     status: ExactStatus
+    lower: float
+    upper: float
 
 
-def exact(expression: Expression | str, x: float, order: int = 1) -> Exact:
-    """The derivative of an expression of one variable at the float64 x, right to the last bit.
+_NOTHING = Exact(math.nan, math.inf, ExactStatus.NO_DERIVATIVE, math.nan, math.nan)
+_UNKNOWN = Exact(math.nan, math.inf, ExactStatus.UNRESOLVED, -math.inf, math.inf)
+
+
+def exact(expression: Expression | str, x: float | Point, order: int = 1, *, variable: str | None = None) -> Exact:
+    """The derivative of an expression at a point of float64 numbers, right to the last bit.
 
     Parameters
     ----------
     expression : Expression or str
         The function; its decimals are exact (0.1 is one tenth).
-    x : float
-        The point, taken as the dyadic rational that it is.
+    x : float or mapping of str to float
+        The point, taken as the dyadic rationals that its numbers are; by name where there are several variables.
     order : int
         Order of the derivative; 0 gives the value of the function.
+    variable : str, optional
+        The variable that moves, the others standing still; needed where there are several and the order is not 0.
 
     Returns
     -------
     Exact
         ``value`` NaN and ``error`` inf where there is no trusted value.
 
+    Raises
+    ------
+    ValueError
+        If a variable has no value, or if it is open which one moves.
+
     Examples
     --------
     >>> exact("2*x^2", 1.0)
-    Exact(value=4.0, error=0.0, status=<ExactStatus.OK: 'ok'>)
+    Exact(value=4.0, error=0.0, status=<ExactStatus.OK: 'ok'>, lower=4.0, upper=4.0)
+    >>> exact("1-tanh(x)^2", 300.0, 0).value
+    1.0601586212017243e-260
+    >>> exact("w*x^2", {"w": 5.0, "x": 3.0}, variable="w").value
+    9.0
     """
     tree = parse(expression) if isinstance(expression, str) else expression
-    previous: Any = None
-    failures, needed = 0, 0.0
-    for digits in DIGITS:
-        if digits * BITS_PER_DIGIT < needed:
-            continue
-        try:
-            series, needed = _traced_series(tree, x, order, digits=digits)
-        except OutOfRangeError:
-            break
-        if not all(map(_numbers(digits).context.isfinite, series)):
-            previous, failures = None, failures + 1
-            if failures == 2:
-                return Exact(math.nan, math.inf, ExactStatus.NO_DERIVATIVE)
-            continue
-        value = series[order] * math.factorial(order)
-        if previous is not None and _agree(previous, value, digits=digits, spanned=digits * BITS_PER_DIGIT >= needed):
-            nearest = float(value)
-            if math.isfinite(nearest):
-                return Exact(nearest, float(abs(value - nearest)), ExactStatus.OK)
-            break
-        previous = value
-    return Exact(math.nan, math.inf, ExactStatus.UNRESOLVED)
+    point, moving = point_of(tree, x, order, variable)
+    (found,) = _settle(
+        tree, point, moving, range(order, order + 1), settle=_nearest, factor=math.factorial, unknown=_UNKNOWN
+    )
+    return found
 
 
-def taylor(expression: Expression | str, x: float, order: int) -> tuple[float, ...]:
-    """Taylor's coefficients f^(k)(x)/k! for k = 0..order, each from a trusted derivative.
+def taylor(
+    expression: Expression | str, x: float | Point, order: int, *, variable: str | None = None
+) -> tuple[float, ...]:
+    """Taylor's coefficients f^(k)(x)/k! for k = 0..order, right to the last bit, from one series.
 
     Parameters
     ----------
     expression : Expression or str
-        The function, of one variable.
-    x : float
-        The point, taken as the dyadic rational that it is.
+        The function.
+    x : float or mapping of str to float
+        The point, taken as the dyadic rationals that its numbers are.
     order : int
         The last coefficient.
+    variable : str, optional
+        The variable that moves, where there are several.
 
     Returns
     -------
     tuple of float
-        NaN from the first coefficient that does not exist.
+        NaN from the first coefficient that does not exist or is not known.
 
     Examples
     --------
@@ -123,104 +129,139 @@ def taylor(expression: Expression | str, x: float, order: int) -> tuple[float, .
     (0.0, 1.0, 1.0, -0.16666666666666666, 0.0)
     """
     tree = parse(expression) if isinstance(expression, str) else expression
-    coefficients: list[float] = []
-    for k in range(order + 1):
-        found = exact(tree, x, k).value
-        if math.isnan(found):
-            break
-        coefficients.append(found / math.factorial(k))
-    return (*coefficients, *[math.nan] * (order + 1 - len(coefficients)))
+    point, moving = point_of(tree, x, order, variable)
+    found = _settle(tree, point, moving, range(order + 1), settle=_nearest, factor=lambda k: 1, unknown=_UNKNOWN)
+    values = [one.value for one in found]
+    known = next((k for k, value in enumerate(values) if math.isnan(value)), order + 1)
+    return (*values[:known], *[math.nan] * (order + 1 - known))
 
 
 def high_precision_series(expression: Expression, x: float, order: int, *, digits: int = 50) -> list[Any]:
-    """Coefficients f^(k)(x)/k! for k = 0..order as mpmath numbers; NaN where a function has no real value."""
-    try:
-        return _traced_series(expression, x, order, digits=digits)[0]
-    except OutOfRangeError:
-        return [_numbers(digits).context.nan] * (order + 1)
+    """Coefficients f^(k)(x)/k! for k = 0..order as Arb numbers, each right to so many digits; NaN where there is none.
 
-
-def _traced_series(expression: Expression, x: float, order: int, *, digits: int) -> tuple[list[Any], float]:
-    """The series, and the bits that it needs.
-
-    Two precisions that both absorb a small number entirely (1 + 1e-200) agree on a wrong answer. So the precision
-    must span the binary exponents of all numbers on the way, once for every order, since a division may lose the span
-    at each.
+    A coefficient that float64 cannot tell from 0 is as good as its enclosure.
     """
-    numbers = _numbers(digits)
-    context = numbers.context
-    trace: list[list[Any]] = []
-    try:
-        series = taylor_series(expression, context.mpf(x), order, numbers=numbers, lift=numbers.lift, trace=trace)
-    except (ZeroDivisionError, OverflowError, ValueError):
-        return [context.nan] * (order + 1), 0.0
-    sizes = [context.mag(c) for entry in trace for c in entry if c and context.isfinite(c)]
-    span = float(max(sizes, default=0) - min(sizes, default=0))
-    return series, (order + 1) * span + GUARD_BITS
+    balls = ball_arithmetic()
+    needed = math.ceil(digits * math.log2(10.0))
+
+    def settle(number: Any) -> tuple[Any, bool]:
+        if number is None:
+            return balls.NAN, True
+        ball = balls.as_arb(number)
+        enough = ball.is_exact() or balls.below(ball, VANISHING) or ball.rel_accuracy_bits() >= needed
+        return (balls.capped(ball), enough) if ball.is_finite() else (balls.NAN, False)
+
+    point, moving = point_of(expression, x, order, None)
+    return _settle(
+        expression,
+        point,
+        moving,
+        range(order + 1),
+        settle=settle,
+        factor=lambda k: 1,
+        unknown=balls.NAN,
+        least=2 * needed,
+    )
 
 
-def _agree(a: Any, b: Any, *, digits: int, spanned: bool) -> bool:
-    """Two precisions agree to more digits than a float64 holds, where the precision spans all numbers on the way.
+def point_of(tree: Expression, x: float | Point, order: int, variable: str | None) -> tuple[Point, str | None]:
+    """The point by name, and the variable that moves."""
+    if order < 0:
+        raise ValueError(f"the order of a derivative is 0, 1, 2, ..., not {order}")
+    names = tree.variables
+    if not isinstance(x, Mapping):
+        if len(names) > 1:
+            raise ValueError(
+                f"{tree} has the variables {', '.join(names)}; give the point by name, such as {{{names[0]!r}: 1.0}}"
+            )
+        moving = variable or (names[0] if names else "x")
+        return {moving: float(x)} | _checked(names, {moving: float(x)}), moving
+    point = _checked(names, x)
+    if variable is None and order and len(names) > 1:
+        raise ValueError(f"{tree} has the variables {', '.join(names)}; say which one moves: variable={names[0]!r}")
+    return point, variable or (names[0] if names else None)
 
-    What cancels to nothing leaves noise that no precision spans; it counts as 0 once it stays below a quarter of the
-    least positive float64 at VANISHING digits.
+
+def _checked(names: tuple[str, ...], x: Point) -> dict[str, float]:
+    missing = [name for name in names if name not in x]
+    if missing:
+        raise ValueError(f"no value is given for the variable {missing[0]}")
+    return {name: float(x[name]) for name in names}
+
+
+def _settle(
+    tree: Expression,
+    point: Point,
+    moving: str | None,
+    orders: range,
+    *,
+    settle: Callable[[Any], tuple[Settled, bool]],
+    factor: Callable[[int], int],
+    unknown: Settled,
+    least: int = LEAST_BITS,
+) -> list[Settled]:
+    """What becomes of the coefficients of these orders, times their factors, each at the least precision that settles
+    it.
+
+    ``settle`` makes a result of the number (rational, ball or None), and says whether more precision has no use.
     """
-    if spanned and abs(a - b) <= AGREEMENT * abs(b):
-        return True
-    return digits >= VANISHING and bool(max(abs(a), abs(b)) < b.context.ldexp(1, -1076))
+    balls = ball_arithmetic()
+    found = [unknown] * len(orders)
+    left = dict(enumerate(orders))
+    numbers = balls.Numbers(WORK)
+    bits = least
+    try:
+        while left and bits <= MOST_BITS:
+            with balls.precision(bits), contextlib.suppress(balls.UndecidedError):
+                series = _series(tree, point, moving, orders[-1], numbers.at(bits))
+                for k, order in list(left.items()):
+                    found[k], done = settle((series[order] * factor(order)).number)
+                    if done:
+                        del left[k]
+            bits *= 2
+    except balls.ExhaustedError:
+        pass
+    return found
 
 
 @functools.cache
-def _numbers(digits: int) -> SimpleNamespace:
-    """Real functions of mpmath at a fixed precision: NaN instead of complex values, OutOfRangeError beyond the
-    range.
-    """
-    from mpmath.ctx_mp import MPContext  # noqa: PLC0415 -- `import derivkit` must not pay for mpmath
+def ball_arithmetic() -> Any:
+    """The module of ball arithmetic, which imports python-flint; `import derivkit` must not pay for it."""
+    return importlib.import_module("derivkit.analytical.balls")
 
-    context = MPContext()
-    context.dps = digits
 
-    def real(name: str) -> Any:
-        function = getattr(context, name)
+def _series(tree: Expression, point: Point, moving: str | None, order: int, numbers: Any) -> list[Any]:
+    """The coefficients for k = 0..order as balls of the precision in use."""
+    balls = ball_arithmetic()
+    if not all(map(math.isfinite, point.values())):
+        return [balls.UNDEFINED] * (order + 1)
+    numbers.spend(numbers.product * len(tree.program) * (order + 1) * (order + 2) / 2)
+    arithmetic = balls.Charged(order, numbers)
 
-        def guarded(a: Any) -> Any:
-            result = function(a)
-            return result if isinstance(result, context.mpf) else context.nan
+    def variable(name: str) -> list[Any]:
+        here = balls.lifted(point[name])
+        return [here, 1] if name == moving and order else [here]
 
-        return guarded
-
-    def bounded(name: str, largest: Any) -> Any:
-        function = getattr(context, name)
-
-        def guarded(a: Any) -> Any:
-            if abs(a) > largest:
-                raise OutOfRangeError
-            return function(a)
-
-        return guarded
-
-    def power(a: Any, b: Any) -> Any:
-        if a and abs(b * context.mag(a)) > OUT_OF_RANGE:
-            raise OutOfRangeError
-        result = context.power(a, b)
-        return result if isinstance(result, context.mpf) else context.nan
-
-    def lift(value: Fraction | str) -> Any:
-        if isinstance(value, str):
-            return +getattr(context, value)
-        return context.mpf(value.numerator) / value.denominator
-
-    return SimpleNamespace(
-        context=context,
-        lift=lift,
-        power=power,
-        nan=context.nan,
-        floor=context.floor,
-        sign=context.sign,
-        heaviside=lambda a: (context.sign(a) + 1) / 2,
-        cbrt=lambda a: context.sign(a) * context.cbrt(abs(a)),
-        where=lambda condition, a, b: a if condition else b,
-        **{name: bounded(name, OUT_OF_RANGE) for name in ("exp", "expm1", "sinh", "cosh", "tanh")},
-        **{name: bounded(name, context.ldexp(1, LARGEST_ANGLE)) for name in ("sin", "cos", "tan")},
-        **{name: real(name) for name in ("log", "log1p", "sqrt", "asin", "acos", "atan", "asinh", "acosh", "atanh")},
+    series = interpret(
+        tree,
+        number=lambda value: [numbers.lift(value)],
+        constant=lambda name: [numbers.lift(name)],
+        variable=variable,
+        apply=lambda name, *arguments: OPERATIONS[name].series(arithmetic, *arguments),
     )
+    return list(balls.cumulative(series, order))
+
+
+def _nearest(number: Any) -> tuple[Exact, bool]:
+    """The float64 to which both ends round, if they do."""
+    balls = ball_arithmetic()
+    if number is None:
+        return _NOTHING, True
+    if not balls.is_finite(number):
+        return _UNKNOWN, False
+    near_lower, near_upper, lower, upper = balls.bounds(number)
+    if near_lower != near_upper:
+        return Exact(math.nan, math.inf, ExactStatus.UNRESOLVED, lower, upper), False
+    if math.isinf(near_lower):  # beyond the range of float64, whatever the precision
+        return Exact(math.nan, math.inf, ExactStatus.UNRESOLVED, lower, upper), True
+    return Exact(near_lower + 0.0, balls.distance(number, near_lower), ExactStatus.OK, lower, upper), True

@@ -28,7 +28,7 @@ FORMAT = 1
 
 DISTRIBUTIONS = (
     "derivative-lab", "numpy", "pandas", "pyarrow", "matplotlib", "hydra-core", "omegaconf",
-    "sympy", "mpmath", "jinja2", "rich",
+    "python-flint", "jinja2", "rich",
 )  # fmt: skip
 
 VARIABLES = (

@@ -40,7 +40,7 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
 }
 
 FORMULAS = ("forward_1", "backward_1", "forward_2", "backward_2", "central_2", "central_4", "central_6", "central_8")
-IMPORTS = "import hydra, numpy, pandas, matplotlib.figure, pyarrow.parquet, sympy, jinja2"
+IMPORTS = "import hydra, numpy, pandas, matplotlib.figure, pyarrow.parquet, flint, jinja2"
 MAIN = ("delta=1e-4,1e-8",)
 BLOCK = 2**15
 """Values per call of f alone: the size at which f is fastest, which is the hardest reference."""
@@ -63,12 +63,13 @@ class Config:
     @property
     def rows(self) -> int:
         """Rows of the main table."""
-        return 4
+        return 5
 
 
 def run(config: Config) -> Iterator[tuple[str, Columns]]:
     """Yield one row per benchmark, as it is done."""
     yield "table", _sweep_against_f(config)
+    yield "table", _dual_against_f(config)
     yield "table", _table_against_pyarrow(config)
     for formats, goal in (("[svg]", 2.5), ("[svg,png]", 3.0)):
         yield "table", _command_against_imports(config, formats, goal)
@@ -122,6 +123,13 @@ def _sweep_against_f(config: Config) -> Columns:
     ours, theirs = _least(config.repeats, lambda: dk.sweep(_exp_sin, x, delta, formulas=FORMULAS), alone)
     name = f"sweep of {len(FORMULAS)} formulas x {config.points} points x {config.deltas} deltas"
     return _row(name, ours, theirs, "the same evaluations of f alone", goal=2.0)
+
+
+def _dual_against_f(config: Config) -> Columns:
+    """Value and derivative by dual numbers over the value alone."""
+    x = np.linspace(0.0, 3.0, config.points)
+    ours, theirs = _least(config.repeats, lambda: dk.dual(_exp_sin, x), lambda: _exp_sin(x))
+    return _row(f"value and derivative of exp(sin(x)) by dk.dual at {config.points} points", ours, theirs, "f alone")
 
 
 def _table_against_pyarrow(config: Config) -> Columns:

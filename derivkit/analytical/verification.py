@@ -1,0 +1,261 @@
+"""Every step of a derivation checked against values that owe nothing to the rules.
+
+The pieces are evaluated in ball arithmetic at x - h, x and x + h in one walk over all of them. Each piece then has a
+numerical derivative, its rounding enclosed, and its step's result, evaluated at x, must be that number. What is left of
+the difference is the truncation h^2 f'''/6: where it may be more, as it is for tan(exp(50 x)), a far smaller h decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from derivkit.analytical.dual import Taylor
+from derivkit.analytical.elementary import OPERATIONS
+from derivkit.analytical.evaluation import float_values, walk
+from derivkit.analytical.exact import ball_arithmetic
+from derivkit.analytical.expression import Variable, joint_program
+from derivkit.analytical.rules import RELATIONS
+
+if TYPE_CHECKING:
+    from derivkit.analytical.derivation import Step
+
+Floats = NDArray[np.float64]
+
+LADDER = ((256, 60), (1280, 400))
+"""Precision in bits and h as the exponent of 1/2: for a first look, and to decide."""
+AGREEMENT = 2.0**-60
+"""Relative difference at which a result is believed; that of a wrong rule is of the order of 1."""
+UNSEEN = 2.0**-120
+"""Share of a piece's size below which no difference is seen: that a derivative is 0 is never seen exactly."""
+WORK = 2e8
+"""Nanoseconds of ball arithmetic that a point may take, as estimated by `Numbers`; a constant without a derivation."""
+MARGIN = 1e-3
+"""How far points stay from where a rule does not hold."""
+FEW, MANY = 64, 4096
+"""Points looked at first, and if none of them is good."""
+POINTS, MOST_POINTS = 2, 6
+"""Points that are enough, and the most where they lie on several sides of breakpoints."""
+MODERATE = 1e100
+"""Numbers beyond it, or below its reciprocal, are not what a point is chosen for; a constant without a derivation."""
+MOST_WORK = 40_000
+"""Operations evaluated per derivation; a constant without a derivation."""
+
+
+class RefutedError(ArithmeticError):
+    """A step whose result is not the derivative of its piece."""
+
+
+class Verdict(StrEnum):
+    """What the check of a derivation found; a step that is refuted is an error instead."""
+
+    VERIFIED = "verified"
+    NO_REAL_POINT = "no real point found"
+    OVER_THE_WORK_LIMIT = "over the work limit"
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What the check of a derivation found, and the points at which every step was checked."""
+
+    verdict: Verdict
+    points: tuple[Mapping[str, float], ...] = ()
+
+    def __str__(self) -> str:
+        return str(self.verdict)
+
+
+def verify(steps: Sequence[Step], variable: Variable) -> Verification:
+    """Check every step at several real points of the domain.
+
+    Parameters
+    ----------
+    steps : sequence of Step
+        The steps of one derivation.
+    variable : Variable
+        With respect to what it was differentiated.
+
+    Raises
+    ------
+    RefutedError
+        If a result is not the derivative of its piece.
+    """
+    walk = _Walk(steps, variable)
+    if walk.cost > MOST_WORK:
+        return Verification(Verdict.OVER_THE_WORK_LIMIT)
+    points = [point for point in walk.points() if walk.check(point)]
+    return Verification(Verdict.VERIFIED if points else Verdict.NO_REAL_POINT, tuple(points))
+
+
+class _Walk:
+    """The pieces and results of all steps as one program, of which the pieces are the first part."""
+
+    def __init__(self, steps: Sequence[Step], variable: Variable) -> None:
+        self._steps, self._variable = steps, variable
+        pieces = [step.piece.root for step in steps]
+        results = [step.result.root for step in steps]
+        conditions = tuple(dict.fromkeys(one for step in steps for one in step.conditions))
+        inner = [step.inner for step in steps]
+        sides = [side for one in conditions for side in (one.left, one.right)]
+        self._program, places = joint_program([*pieces, *inner, *results, *sides])
+        count = len(steps)
+        self._pieces, self._inner, self._results = (places[k * count : (k + 1) * count] for k in range(3))
+        ends = places[3 * count :]
+        self._sides = list(zip(conditions, ends[0::2], ends[1::2], strict=True))
+        self._moving = max(self._pieces) + 1
+        names = (str(step.value) for step in self._program if step.operation == "variable")
+        self._names = list(dict.fromkeys([variable.name, *names]))
+        self.cost = POINTS * (2 * self._moving + len(self._program))
+
+    def points(self) -> Iterator[dict[str, float]]:
+        """Yield points of the domain, away from where a rule does not hold: one on every side, then more."""
+        for count in FEW, MANY:
+            lattice = _lattice(self._names, count)
+            good, sides = self._screen(lattice)
+            if good.any():
+                places = np.flatnonzero(good)
+                _, first = np.unique(sides[:, places], axis=1, return_index=True)
+                apart = places[np.sort(first)]
+                chosen = dict.fromkeys([*apart.tolist(), *places.tolist()])
+                for place in list(chosen)[: min(max(POINTS, apart.size), MOST_POINTS)]:
+                    yield {name: float(values[place]) for name, values in lattice.items()}
+                return
+
+    def _screen(self, lattice: Mapping[str, Floats]) -> tuple[NDArray[np.bool_], NDArray[np.int8]]:
+        """Which points are good, by float64, and on which sides of the breakpoints they lie."""
+        size = next(iter(lattice.values())).size
+        with np.errstate(all="ignore"):
+            values = float_values(self._program, lattice, unknown=_float_stand_in)
+            good = np.ones(size, dtype=np.bool_)
+            for place in {*self._pieces, *self._results}:
+                good &= np.abs(values[place]) < MODERATE
+            signs = [np.zeros(size, dtype=np.int8)]
+            for condition, left, right in self._sides:
+                a, b = (np.broadcast_to(values[k], (size,)) for k in (left, right))
+                good &= RELATIONS[condition.relation](a, b) > MARGIN
+                signs.append(np.sign(a - b).astype(np.int8))
+        return good, np.stack(signs)
+
+    def check(self, point: Mapping[str, float]) -> bool:
+        """Check every step at a point; False if nothing can be said there."""
+        balls = ball_arithmetic()
+        numbers = balls.Numbers(WORK)
+        suspects: Sequence[int] = range(len(self._steps))
+        for bits, exponent in LADDER:
+            try:
+                with balls.precision(bits):
+                    found = self._suspects(point, suspects, _Beside(numbers.at(bits), exponent))
+            except (balls.UndecidedError, balls.ExhaustedError):
+                return False
+            if not found:
+                return True
+            suspects = list(found)
+        wrong = [place for place, (_, _, differ) in found.items() if differ is True]
+        if not wrong:
+            return False
+        claimed, seen, _ = found[wrong[0]]
+        raise _refuted(self._steps[wrong[0]], point, balls.middle(claimed), balls.middle(seen))
+
+    def _suspects(self, point: Mapping[str, float], steps: Iterable[int], beside: _Beside) -> dict[int, Any]:
+        """Those of the steps whose result may not be what is seen: result, what is seen, and whether they differ."""
+        low, here, high = (self._values(point, shift, beside) for shift in (-1, 0, 1))
+        found = {}
+        for place in steps:
+            piece, inner, result = (row[place] for row in (self._pieces, self._inner, self._results))
+            if self._steps[place].inner == self._variable:
+                rise = high[piece] - low[piece]
+            else:
+                rise = self._outer_rise(piece, inner, here, beside)
+            seen, claimed = rise / beside.width, here[result]
+            allowed = (abs(seen) + abs(claimed)) * AGREEMENT + (abs(here[piece]) + 1) * UNSEEN
+            differ = abs(seen - claimed) > allowed
+            if differ is not False:
+                found[place] = claimed, seen, differ
+        return found
+
+    def _values(self, point: Mapping[str, float], shift: int, beside: _Beside) -> list[Any]:
+        """The values of the program; beside the point those of the pieces only."""
+
+        def variable(name: str) -> Any:
+            here = beside.lifted(point[name])
+            return here + shift * beside.h if name == self._variable.name else here
+
+        return walk(
+            self._program if shift == 0 else self._program[: self._moving],
+            number=beside.numbers.lift,
+            constant=beside.numbers.lift,
+            variable=variable,
+            apply=lambda name, *arguments: _operation(name, arguments, beside.numbers),
+            unknown=beside.unknown,
+        )
+
+    def _outer_rise(self, piece: int, inner: int, values: Sequence[Any], beside: _Beside) -> Any:
+        """By how much a function rises while its argument rises by 2 h."""
+        step = self._program[piece]
+        ends = []
+        for shift in (-1, 1):
+            arguments = [values[k] + shift * beside.h if k == inner else values[k] for k in step.arguments]
+            if step.operation == "unknown":
+                ends.append(beside.unknown(cast("tuple[str, int]", step.value), *arguments))
+            else:
+                ends.append(_operation(step.operation, arguments, beside.numbers))
+        return ends[1] - ends[0]
+
+
+class _Beside:
+    """How far beside a point is looked, h = 2^-exponent, and in which numbers."""
+
+    def __init__(self, numbers: Any, exponent: int) -> None:
+        self.numbers, self.lifted = numbers, ball_arithmetic().lifted
+        self.h, self.width = self.lifted(Fraction(1, 2**exponent)), self.lifted(Fraction(2, 2**exponent))
+
+    def unknown(self, function: tuple[str, int], u: Any) -> Any:
+        """What stands for an unknown function."""
+        rate, order = _stand_in(function)
+        return self.numbers.exp(u * rate) * rate**order
+
+
+def _operation(name: str, arguments: Sequence[Any], numbers: Any) -> Any:
+    """One operation in ball arithmetic: its Taylor series of order 0."""
+    return OPERATIONS[name].series(Taylor(0, numbers), *([value] for value in arguments))[0]
+
+
+def _stand_in(function: tuple[str, int]) -> tuple[Fraction, int]:
+    """An unknown function stands for e^(r u), whose rate r differs from name to name; and its derivative's order."""
+    name, order = function
+    return Fraction(1 + sum(map(ord, name)) % 64, 128), order
+
+
+def _float_stand_in(function: tuple[str, int], u: Floats) -> Floats:
+    rate, order = _stand_in(function)
+    return np.asarray(float(rate) ** order * np.exp(float(rate) * u))
+
+
+def _lattice(names: Sequence[str], count: int) -> dict[str, Floats]:
+    """Points that no formula was made for: golden-ratio sequences over ranges of several sizes.
+
+    The numbers are multiples of 2^-30, so that they mean the same in every precision.
+    """
+    k = np.arange(count)
+    low, high = (np.array(ends, dtype=np.float64)[k % len(RANGES)] for ends in zip(*RANGES, strict=True))
+    shares = {name: (k + 1) * GOLDEN ** (1 / (place + 1)) % 1.0 for place, name in enumerate(names)}
+    return {name: np.round((low + (high - low) * share) * 2.0**30) / 2.0**30 for name, share in shares.items()}
+
+
+GOLDEN = (5.0**0.5 - 1.0) / 2.0
+RANGES = ((0.05, 3.0), (-3.0, 3.0), (0.05, 1.0), (-1.0, 1.0), (1.0, 12.0), (-30.0, 30.0), (0.0, 300.0), (-3e3, 3e3))
+"""Where points lie, in turns; constants without a derivation."""
+
+
+def _refuted(step: Step, point: Mapping[str, float], claimed: float, seen: float) -> RefutedError:
+    place = ", ".join(f"{name} = {value:.6g}" for name, value in point.items())
+    return RefutedError(
+        f"the rule '{step.rule}' says that the derivative of {step.piece} is {step.result}; "
+        f"at {place} that is {claimed:.12g}, and the derivative is {seen:.12g}"
+    )

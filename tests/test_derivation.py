@@ -1,0 +1,334 @@
+"""Derivations: built by rules alone, every step checked, and a broken rule caught wherever it is used."""
+
+import os
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from formulas import CORPUS, random_tree
+
+import derivkit as dk
+from derivkit.analytical import derivation, verification
+from derivkit.analytical.algebra import ONE, apply, rational
+from derivkit.analytical.derivation import derive, differentiate, steps_of
+from derivkit.analytical.elementary import OPERATIONS
+from derivkit.analytical.expression import Expression, Unevaluated, Unknown, Variable, parse, program_of
+from derivkit.analytical.rules import RULES
+from derivkit.analytical.verification import RefutedError, Verdict
+
+EVERY_RULE = [rule for rows in RULES.values() for rule in rows]
+RANDOM = int(os.environ.get("LAB_RANDOM_FORMULAS", "300"))
+
+
+def test_the_corpus_is_whole():
+    assert len(CORPUS) == len(set(CORPUS)) == 88
+
+
+@pytest.mark.parametrize("text", CORPUS)
+def test_every_step_of_an_everyday_derivation_is_verified(text):
+    found = derive(text)
+    assert found.verification.verdict == Verdict.VERIFIED
+    assert len(found.verification.points) >= 1
+    assert found.steps[-1] is found.roots[-1]
+
+
+@pytest.mark.parametrize("text", [text for text in CORPUS if parse(text).variables == ("x",) and "f(" not in text])
+def test_the_result_is_what_taylor_mode_finds(text):
+    found = derive(text)
+    for point in found.verification.points:
+        want = dk.exact(text, point["x"])
+        if want.status == "ok":
+            # Both are right to the last bit.
+            assert dk.exact(found.result, point["x"], 0).value == want.value
+
+
+@pytest.mark.parametrize("seed", range(RANDOM))
+def test_a_random_formula_is_derived_and_no_step_is_refuted(seed):
+    tree = random_tree(seed)
+    found = derive(Expression(tree), "x")
+    assert found.verification.verdict in set(Verdict)
+
+
+def test_most_random_formulas_are_verified():
+    verdicts = [derive(Expression(random_tree(seed, depth=3)), "x").verification.verdict for seed in range(100)]
+    assert verdicts.count(Verdict.VERIFIED) >= 70
+
+
+# Broken on purpose
+
+
+def broken(rule):
+    """The rule with a wrong answer: off by one, or by two in its second argument."""
+    if rule.slopes:
+        slopes = rule.slopes
+        # Not the same in each argument, as (x)' + (1 - x)' is 0.
+        return replace(
+            rule,
+            slopes=lambda *parts: [apply("add", one, rational(Fraction(k))) for k, one in enumerate(slopes(*parts), 1)],
+        )
+    build = rule.build
+    return replace(rule, build=lambda node, varies, d: apply("add", build(node, varies, d), ONE))
+
+
+SPECIMENS = {
+    "add": "x + sin(x)", "subtract": "x - sin(x)", "negate": "-sin(x)", "log": "log(x^2 + 1)",
+    "polygamma": "polygamma(1, x^2)", "max": "max(sin(x), x/2, 1/4)", "min": "min(sin(x), x/2)",
+    "softmax": "softmax(x, y, x^2)", "logsumexp": "logsumexp(x, y, x^2)",
+    "piecewise": "piecewise((x^2, x < 1), (sin(x), x < 2), (x, True))",
+}  # fmt: skip
+PATTERNS = {
+    ("multiply", "constant multiple"): "3*sin(x)", ("multiply", "product"): "x*sin(x)*exp(x)",
+    ("divide", "constant multiple"): "sin(x)/3", ("divide", "reciprocal"): "3/(x^2 + 1)",
+    ("divide", "quotient"): "sin(x)/x",
+    ("power", "power"): "(x^2 + 1)^3", ("power", "exponential"): "2^(x^2)",
+    ("power", "logarithmic differentiation"): "(x^2 + 1)^x",
+}  # fmt: skip
+
+
+def specimen(rule):
+    """A formula that the rule is used in."""
+    inner = {"acosh": "x^2 + 2", "asec": "x^2 + 2", "acsc": "x^2 + 2", "asin": "x/40", "acos": "x/40", "atanh": "x/40"}
+    text = PATTERNS.get((rule.operation, rule.name)) or SPECIMENS.get(rule.operation)
+    return text or f"{rule.operation}({inner.get(rule.operation, 'x^2 + x/3')})"
+
+
+def uses(root, rule):
+    """Whether a step is of the rule."""
+    return any(
+        step.rule == rule.name and getattr(step.piece.root, "name", "") == rule.operation for step in steps_of(root)
+    )
+
+
+@pytest.mark.parametrize("rule", EVERY_RULE, ids=lambda rule: f"{rule.operation}-{rule.name}")
+def test_a_broken_rule_is_caught_in_every_formula_that_uses_it(rule, monkeypatch):
+    texts = [specimen(rule), *(text for text in CORPUS if uses(differentiate(parse(text).root, Variable("x")), rule))]
+    for text in texts:
+        assert uses(differentiate(parse(text).root, Variable("x")), rule), text
+    rows = tuple(broken(one) if one is rule else one for one in RULES[rule.operation])
+    monkeypatch.setattr(derivation, "RULES", {**RULES, rule.operation: rows})
+    for text in texts:
+        with pytest.raises(RefutedError, match=rule.name):
+            derive(text, "x")
+
+
+def test_every_operation_has_a_rule_but_the_comparisons():
+    comparisons = {"less", "less_equal", "greater", "greater_equal"}
+    assert set(OPERATIONS) - set(RULES) == comparisons
+
+
+# The tree of steps
+
+
+@pytest.mark.parametrize("text", ["5*x^5 + 4*x^3 - 5", "exp(sin(cos(x^2)))", "x*exp(x)*sin(x)", "(x^2+1)^3", "x^x"])
+def test_what_a_rule_writes_names_the_derivatives_that_its_children_found(text):
+    for step in derive(text).steps:
+        waiting = {part.piece for part in nodes_of(step.unfolded) if isinstance(part, Unevaluated)}
+        assert waiting <= {child.piece.root for child in step.children}
+
+
+def nodes_of(root):
+    stack, met = [root], []
+    while stack:
+        node = stack.pop()
+        met.append(node)
+        stack += getattr(node, "arguments", ())
+    return met
+
+
+def test_a_piece_that_occurs_twice_is_differentiated_once():
+    found = derive("sin(x^2) + cos(x^2)")
+    pieces = [step.piece.root for step in found.steps if step.rule == "power"]
+    assert pieces == [parse("x^2").root]
+
+
+def test_the_steps_of_the_chapter_have_the_names_of_the_chapter():
+    names = {step.rule for step in derive("5*x^5 + 4*x^3 - 5").steps}
+    assert names == {"sum", "constant multiple", "power", "constant"}
+
+
+# Results
+
+
+@pytest.mark.parametrize(
+    ("text", "variable", "result"),
+    [
+        ("5*x^5 + 4*x^3 - 5", "x", "25*x**4 + 12*x**2"),
+        ("x^3 + 2*x^2 - 5*x + 7", "x", "3*x**2 + 4*x - 5"),
+        ("m*x + b", "x", "m"),
+        ("m*x + b", "b", "1"),
+        ("(relu(w*x + b) - y)^2", "w", "2*x*(relu(w*x + b) - y)*heaviside(w*x + b)"),
+        ("(relu(w*x + b) - y)^2", "b", "2*(relu(w*x + b) - y)*heaviside(w*x + b)"),
+        ("x^x", "x", "x**x*(log(x) + 1)"),
+        ("(x + 1)*(x - 1)", "x", "2*x"),
+        ("sin(x)/x", "x", "(x*cos(x) - sin(x))/x**2"),
+        ("sin(x)^2 + cos(x)^2", "x", "0"),
+        ("e^x", "x", "e**x"),
+        ("3", "x", "0"),
+        ("y^2", "x", "0"),
+    ],
+)
+def test_a_result_looks_as_a_person_would_write_it(text, variable, result):
+    assert derive(text, variable).result.text == result
+
+
+def test_an_unknown_function_keeps_its_name():
+    root = derive("x*f(x^2)").result.root
+    assert Unknown("f", 1, parse("x^2").root) in nodes_of(root)
+
+
+@pytest.mark.parametrize("order", [2, 3, 4])
+@pytest.mark.parametrize("text", ["x^5*exp(x)", "sin(x^2)", "log(x)/x", "tanh(x)", "softplus(3*x)"])
+def test_higher_derivatives_are_derivatives_of_derivatives(text, order):
+    found = derive(text, order=order)
+    assert [step.piece.root for step in found.roots[1:]] == [step.result.root for step in found.roots[:-1]]
+    for x in (0.37, 1.9):
+        assert dk.exact(found.result, x, 0).value == dk.exact(text, x, order).value
+
+
+# Conditions
+
+
+@pytest.mark.parametrize(
+    ("text", "condition"),
+    [
+        ("log(x - 2)", "x - 2 > 0"), ("abs(x^2 - 1)", "x**2 - 1 ≠ 0"), ("floor(3*x)", "3*x is not an integer"),
+        ("max(x, 1 - x)", "x ≠ 1 - x"), ("sqrt(x)", "x > 0"), ("1/x", "x ≠ 0"), ("asin(x/2)", "abs(x/2) < 1"),
+        ("piecewise((x^2, x < 1), (x, True))", "x ≠ 1"), ("x^(1/3)", "x > 0"), ("x^-2", "x ≠ 0"), ("x^x", "x > 0"),
+        ("gamma(x)", "x is not 0, -1, -2, ..."), ("acosh(x)", "x > 1"),
+    ],
+)  # fmt: skip
+def test_a_rule_says_when_it_holds(text, condition):
+    assert condition in map(str, derive(text).conditions)
+
+
+@pytest.mark.parametrize("text", ["x^3 + 2*x", "sin(x)*exp(x)", "abs(x - x)", "floor(sin(x)^2 + cos(x)^2)", "2^x"])
+def test_what_always_holds_is_no_condition(text):
+    assert derive(text).conditions == ()
+
+
+@pytest.mark.parametrize("text", ["abs(x)", "relu(x - 1)", "min(x^2, 1)", "piecewise((x, x < 1), (3, True))"])
+def test_a_formula_with_a_kink_is_verified_on_both_sides_of_it(text):
+    found = derive(text)
+    (condition,) = found.conditions
+    gap = Expression(apply("subtract", condition.left, condition.right))
+    sides = {np.sign(dk.exact(gap, point["x"], 0).value) for point in found.verification.points}
+    assert sides == {-1.0, 1.0}
+
+
+# Values
+
+
+@pytest.mark.parametrize("text", ["x^2*exp(x)", "sin(x^2)/x", "abs(x^2 - 1)", "softplus(3*x)", "max(x, 1 - x)"])
+def test_fast_values_have_the_shape_of_x_and_are_those_of_the_formula(text):
+    found = derive(text)
+    grid = np.linspace(0.3, 2.9, 12).reshape(3, 4)
+    values = found(grid)
+    assert values.shape == (3, 4)
+    assert isinstance(found(0.7), float)
+    assert found(grid[1:2, 1]).shape == (1,)
+    for x, value in zip(grid.ravel(), values.ravel(), strict=True):
+        # float64 may lose a digit or two where it subtracts.
+        assert value == pytest.approx(dk.exact(text, x).value, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("text", "broken"),
+    [("abs(x)", 0.0), ("floor(x)", 3.0), ("max(x, 1 - x)", 0.5), ("log(x)", -1.0), ("1/x", 0.0), ("sqrt(x)", 0.0),
+     ("piecewise((x^2, x < 1), (x, True))", 1.0), ("gamma(x)", -2.0), ("asin(x)", 1.0), ("sign(x)", -0.0)],
+)  # fmt: skip
+def test_where_a_condition_is_broken_there_is_no_value_and_the_condition_is_named(text, broken):
+    found = derive(text)
+    assert np.isnan(found(broken))
+    assert np.isnan(found(np.array([broken, broken]))).all()
+    (condition,) = found.conditions
+    assert f"needs {condition}, where" in found.refusal(broken)
+    assert np.isnan(found.accuracy(broken).trusted)
+
+
+def test_where_all_holds_nothing_is_refused():
+    found = derive("log(x)")
+    assert found.refusal(2.0) == ""
+    assert found(2.0) == 0.5
+
+
+def test_values_of_several_variables_are_given_by_name():
+    found = derive("(relu(w*x + b) - y)^2", "w")
+    assert found(1.0, x=2.0, b=0.5, y=1.0) == 2 * 2.0 * (2.5 - 1.0)
+    assert found({"w": 1.0, "x": 2.0, "b": 0.5, "y": 1.0}) == found(1.0, x=2.0, b=0.5, y=1.0)
+    assert found(np.ones(3), x=2.0, b=0.5, y=np.zeros((2, 1))).shape == (2, 3)
+    with pytest.raises(ValueError, match=r"needs a value of x, b, y: give it by name, as x=1\.0"):
+        found(1.0)
+
+
+def test_an_unknown_function_has_no_values():
+    with pytest.raises(ValueError, match="unknown function f"):
+        derive("x*f(x)")(1.0)
+
+
+def test_a_variable_that_does_not_occur_gives_zeros_of_the_right_shape():
+    assert derive("y^2", "x")(np.ones((2, 3)), y=1.0).tolist() == [[0.0] * 3] * 2
+
+
+def test_where_float64_loses_digits_it_is_said():
+    found = derive("(1 - cos(x))/x^2").accuracy(1e-4)
+    assert found.flagged
+    assert found.trusted == dk.exact("(1 - cos(x))/x^2", 1e-4).value
+    assert not derive("x^2").accuracy(3.0).flagged
+
+
+# What cannot be checked is said
+
+
+def test_a_formula_without_a_real_point_is_not_called_verified():
+    assert derive("log(-1 - x^2)").verification.verdict == Verdict.NO_REAL_POINT
+    assert derive("sqrt(sin(x) - 2)").verification.verdict == Verdict.NO_REAL_POINT
+
+
+def test_a_domain_far_away_is_found():
+    assert derive("log(x - 2000)").verification.verdict == Verdict.VERIFIED
+
+
+def test_more_work_than_the_limit_is_not_begun(monkeypatch):
+    text = "*".join(f"(x+{k})" for k in range(1, 30))
+    assert derive(text).verification.verdict == Verdict.VERIFIED
+    monkeypatch.setattr(verification, "MOST_WORK", 1000)
+    assert derive(text).verification.verdict == Verdict.OVER_THE_WORK_LIMIT
+
+
+def test_a_tower_of_exponentials_ends():
+    assert derive("exp(exp(exp(exp(x))))").verification.verdict in {Verdict.VERIFIED, Verdict.NO_REAL_POINT}
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("arguments", "answer"),
+    [
+        ({"order": 0}, "the order 0 is not a whole number from 1 to 20; write 1, 2, ..."),
+        ({"order": 1.5}, "the order 1.5 is not a whole number from 1 to 20; write 1, 2, ..."),
+        ({"order": True}, "the order True is not a whole number from 1 to 20; write 1, 2, ..."),
+        ({"variable": "2*x"}, "'2*x' is no variable; write a name such as 'x'"),
+        ({"variable": "pi"}, "'pi' is no variable; write a name such as 'x'"),
+    ],
+)
+def test_a_wrong_question_is_answered_in_one_line(arguments, answer):
+    with pytest.raises(ValueError, match="^" + answer.replace("*", r"\*").replace(".", r"\.")):
+        derive("x^2", **arguments)
+
+
+def test_of_several_variables_without_x_one_must_be_named():
+    with pytest.raises(ValueError, match=r"^w\*b has the variables w, b; say which: variable='w'$"):
+        derive("w*b")
+    assert derive("t^2").variable == "t"
+
+
+def test_a_derivative_that_grows_without_end_is_refused(monkeypatch):
+    monkeypatch.setattr(derivation, "MAX_OPERATIONS", 30)
+    with pytest.raises(ValueError, match="ask for a lower order"):
+        derive("sin(x)*exp(x)/(1+x^2)", order=4)
+
+
+def test_equal_parts_of_a_formula_are_one_operation():
+    assert len(program_of(derive("exp(exp(exp(x)))", order=3).result.root)) < 40
