@@ -352,7 +352,7 @@ def _polygamma_running(n: Bounded, argument: Bounded) -> Bounded:
     # The sizes of the parts, not their sum: for an odd power they have different signs.
     slope = _at_ends(lambda x: special.sized_polygamma(order + 1, x)[1], a, e)
     inherited = np.where(e == 0.0, 0.0, slope * e)
-    return value, inherited + special.polygamma_error(order) * UNIT * size + SMALLEST
+    return value, inherited + special.polygamma_error(order) * UNIT * size + 64.0 * SMALLEST
 
 
 def _gamma_slope(a: Array, e: Array) -> Array:
@@ -477,7 +477,9 @@ def _pieces_series(t: Taylor, *arguments: Series) -> Series:
         holds = condition[0]
         # A condition changes at once, which shows as coefficients that are NaN.
         border = functools.reduce(operator.or_, (c != c for c in condition[1:]), False)  # noqa: PLR0124, FBT003 -- NaN
-        chosen = t.choose(holds == 1, value, result, tie=border)
+        # Two constants have no coefficients that could differ, unless one is written out.
+        moving = [*value, 0 * value[0]] if len(value) == 1 < len(condition) else value
+        chosen = t.choose(holds == 1, moving, result, tie=border)
         result = [where(holds != holds, nan, c) for c in chosen]  # noqa: PLR0124 -- NaN, in any arithmetic
     return result
 

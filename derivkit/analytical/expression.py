@@ -5,7 +5,7 @@ Three gates stand one behind the other, and each is enough to keep code from run
 1. `_scan` cuts the text into tokens of a small alphabet; `_check` walks over them once, from left to right,
    and refuses the first one that cannot stand where it stands.  Here every mistake is met as it was typed.
 2. `ast.parse` builds the tree from the tokens, written anew in Python's spelling.  It only reads.
-3. `_children` lets through the five kinds of syntax that a formula is made of, and `_arithmetic` bounds the
+3. `_children` lets through the six kinds of syntax that a formula is made of, and `_arithmetic` bounds the
    numbers before anything is evaluated.
 
 A sum of 300 terms is a tree 300 deep.  No function here recurses, nodes included: see `program_of`.
@@ -472,7 +472,9 @@ def parse(text: str) -> Expression:
     text : str
         A formula in Python's spelling; ``^`` is a power too, the cross and the raised dot are ``*``, the
         minus sign and the en dash are ``-``.  Numbers are exact decimals, `pi` and `e` constants, functions
-        those of `ELEMENTARY`; any other name is a real variable.
+        those of `ELEMENTARY` and their `SYNONYMS`, as SymPy spells them too.  f, g and h, also with digits, are
+        unknown functions where they stand before brackets and nowhere without: ``f(x)``, ``g1''(2*x)``.  Any other
+        name is a real variable.  Comparisons stand only in ``piecewise((x**2, x < 1), (2*x - 1, True))``.
 
     Returns
     -------

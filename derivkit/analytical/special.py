@@ -123,6 +123,7 @@ def _hurwitz(s: int, x: Array) -> Array:
         near = z < s + FAR
         total = total + np.where(near, (base / z) ** s, 0.0)
         z = np.where(near, z + 1.0, z)
+    z = np.minimum(z, np.finfo(np.float64).max)  # at infinity, where the result is 0 too
     square, series = z**-2, np.zeros_like(z)
     for k in range(len(BERNOULLI), 0, -1):
         ratio = (s + 2 * k - 1) * (s + 2 * k) / ((2 * k + 1) * (2 * k + 2))
