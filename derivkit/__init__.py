@@ -3,6 +3,7 @@
 from derivkit.analytical.accuracy import Accuracy, accuracy
 from derivkit.analytical.automatic import Dual, DualError, dual
 from derivkit.analytical.derivation import Derivation, Step, derive
+from derivkit.analytical.diagnosis import Diagnosis, Finding, Judgement, diagnose
 from derivkit.analytical.exact import Exact, exact, taylor
 from derivkit.analytical.expression import Expression, ParseError, parse
 from derivkit.analytical.verification import RefutedError, Verdict, Verification
@@ -28,12 +29,15 @@ from derivkit.numerical.stencil import Stencil, stencil
 __all__ = [
     "Accuracy",
     "Derivation",
+    "Diagnosis",
     "Dual",
     "DualError",
     "ErrorLaw",
     "Exact",
     "Expression",
+    "Finding",
     "Function",
+    "Judgement",
     "Line",
     "Optimum",
     "ParseError",
@@ -49,6 +53,7 @@ __all__ = [
     "accuracy",
     "constant",
     "derive",
+    "diagnose",
     "difference",
     "dual",
     "exact",

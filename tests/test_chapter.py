@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 import re
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
+from derivkit.analytical.notation import read
 from experiments import run
 from experiments.pipeline import tables
 from experiments.runners import chapter
@@ -129,9 +131,10 @@ def test_a_wrong_number_is_caught(monkeypatch: pytest.MonkeyPatch, name: str, wr
 
 
 def test_a_wrong_line_of_a_calculation_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = [*chapter.STEPS["figure_13"]]
-    lines[3] = ("= 3 · 2 x !^2-2", "")
-    monkeypatch.setattr(chapter, "STEPS", {**chapter.STEPS, "figure_13": lines})
+    lines = [*chapter.calculation("figure_13")]
+    lines[3] = dataclasses.replace(lines[3], tree=read("3·2x^(2-2)"))
+    right = chapter.calculation
+    monkeypatch.setattr(chapter, "calculation", lambda name: lines if name == "figure_13" else right(name))
     unequal = [name for name, _, expected, computed in chapter.facts() if expected != computed]
     assert unequal == ["Fig 13"]
 
@@ -230,11 +233,11 @@ def test_rise_and_run_are_drawn_as_a_corner_below_the_chord(figure: str, end: fl
     assert (corner.t, corner.y) == ((1, end, end), (1, 1, end**2))
 
 
-@pytest.mark.parametrize("figure", chapter.STEPS)
+@pytest.mark.parametrize("figure", chapter.CALCULATIONS)
 def test_each_line_but_the_last_shows_what_is_acted_on_and_each_arrow_leads_to_an_x(figure: str) -> None:
-    columns = chapter._step_columns({figure: chapter.STEPS[figure]})
+    columns = chapter._step_columns([figure])
     rows = list(zip(*(columns[name] for name in ("line", "position", "text", "mark", "arrow", "raised")), strict=True))
-    last = len(chapter.STEPS[figure]) - 1
+    last = len(chapter.calculation(figure)) - 1
     marked = {int(line) for line, _, _, mark, _, _ in rows if mark}
     assert marked == set(range(1, last))
     at = {(int(line), int(position)): text for line, position, text, *_ in rows}

@@ -31,6 +31,7 @@ from derivkit.analytical.expression import (
     text_of,
     tree_of,
 )
+from derivkit.analytical.notation import Style, as_latex, as_markdown, as_text
 from derivkit.analytical.rules import RELATIONS, RULES, Condition, Rule
 from derivkit.analytical.verification import Verification, verify
 
@@ -254,6 +255,30 @@ class Derivation:
         """All that must hold for the derivative to be right, each once."""
         return tuple(dict.fromkeys(one for step in self.steps for one in step.conditions))
 
+    def text(self, level: str = "normal", notation: str = "leibniz") -> str:
+        """The lines that lead to the derivative, as plain text; `level` is full, normal or brief.
+
+        Examples
+        --------
+        >>> print(derive("3*x^2").text(notation="prime"))
+        f(x)  = 3x^2
+        f'(x) = (3x^2)'    a constant factor moves out
+              = 3·(x^2)'   the exponent goes to the front, one less stays
+              = 3·2x       multiply
+              = 6x
+        Check of every step: verified.
+        <BLANKLINE>
+        """
+        return as_text(self, Style(level=level), notation)
+
+    def markdown(self, level: str = "normal", notation: str = "leibniz") -> str:
+        """The same as Markdown."""
+        return as_markdown(self, Style(level=level), notation)
+
+    def latex(self, level: str = "normal", notation: str = "leibniz") -> str:
+        """The same as LaTeX, without the reasons."""
+        return as_latex(self, Style(level=level), notation)
+
     def __call__(self, x: ArrayLike | Point = MappingProxyType({}), /, **named: ArrayLike) -> Any:
         """The derivative in fast float64, equal parts computed once; NaN where a condition does not hold.
 
@@ -396,7 +421,7 @@ def derive(expression: Expression | str, variable: str | None = None, order: int
     tree = parse(expression) if isinstance(expression, str) else expression
     if isinstance(order, bool) or not isinstance(order, int) or not 1 <= order <= MAX_ORDER:
         raise ValueError(f"the order {order!r} is not a whole number from 1 to {MAX_ORDER}; write 1, 2, ...")
-    name = _chosen(tree, variable)
+    name = chosen_variable(tree, variable)
     roots: list[Step] = []
     for k in range(order):
         roots.append(differentiate(roots[-1].result.root if roots else tree.root, Variable(name)))
@@ -410,7 +435,8 @@ def derive(expression: Expression | str, variable: str | None = None, order: int
     return Derivation(tree, name, tuple(roots), checked)
 
 
-def _chosen(tree: Expression, variable: str | None) -> str:
+def chosen_variable(tree: Expression, variable: str | None) -> str:
+    """The variable to differentiate by: the one named, else the only one or ``x``; ValueError if that is open."""
     names = tree.variables
     if variable is None:
         if len(names) > 1 and "x" not in names:

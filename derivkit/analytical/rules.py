@@ -52,9 +52,13 @@ class Condition:
     relation: str
     right: Node = ZERO
 
+    @property
+    def alone(self) -> bool:
+        """Whether the relation is of the left side alone."""
+        return self.relation.startswith("is")
+
     def __str__(self) -> str:
-        alone = self.relation.startswith("is")
-        return f"{text_of(self.left)} {self.relation}{'' if alone else ' ' + text_of(self.right)}"
+        return f"{text_of(self.left)} {self.relation}{'' if self.alone else ' ' + text_of(self.right)}"
 
 
 def nonzero(u: Node) -> tuple[Condition, ...]:

@@ -116,7 +116,7 @@ class _Walk:
     def points(self) -> Iterator[dict[str, float]]:
         """Yield points of the domain, away from where a rule does not hold: one on every side, then more."""
         for count in FEW, MANY:
-            lattice = _lattice(self._names, count)
+            lattice = lattice_of(self._names, count)
             good, sides = self._screen(lattice)
             if good.any():
                 places = np.flatnonzero(good)
@@ -131,7 +131,7 @@ class _Walk:
         """Which points are good, by float64, and on which sides of the breakpoints they lie."""
         size = next(iter(lattice.values())).size
         with np.errstate(all="ignore"):
-            values = float_values(self._program, lattice, unknown=_float_stand_in)
+            values = float_values(self._program, lattice, unknown=float_stand_in)
             good = np.ones(size, dtype=np.bool_)
             for place in {*self._pieces, *self._results}:
                 good &= np.abs(values[place]) < MODERATE
@@ -150,7 +150,7 @@ class _Walk:
         for bits, exponent in LADDER:
             try:
                 with balls.precision(bits):
-                    found = self._suspects(point, suspects, _Beside(numbers.at(bits), exponent))
+                    found = self._suspects(point, suspects, Beside(numbers.at(bits), exponent))
             except (balls.UndecidedError, balls.ExhaustedError):
                 return False
             if not found:
@@ -162,7 +162,7 @@ class _Walk:
         claimed, seen, _ = found[wrong[0]]
         raise _refuted(self._steps[wrong[0]], point, balls.middle(claimed), balls.middle(seen))
 
-    def _suspects(self, point: Mapping[str, float], steps: Iterable[int], beside: _Beside) -> dict[int, Any]:
+    def _suspects(self, point: Mapping[str, float], steps: Iterable[int], beside: Beside) -> dict[int, Any]:
         """Those of the steps whose result may not be what is seen: result, what is seen, and whether they differ."""
         low, here, high = (self._values(point, shift, beside) for shift in (-1, 0, 1))
         found = {}
@@ -179,7 +179,7 @@ class _Walk:
                 found[place] = claimed, seen, differ
         return found
 
-    def _values(self, point: Mapping[str, float], shift: int, beside: _Beside) -> list[Any]:
+    def _values(self, point: Mapping[str, float], shift: int, beside: Beside) -> list[Any]:
         """The values of the program; beside the point those of the pieces only."""
 
         def variable(name: str) -> Any:
@@ -191,11 +191,11 @@ class _Walk:
             number=beside.numbers.lift,
             constant=beside.numbers.lift,
             variable=variable,
-            apply=lambda name, *arguments: _operation(name, arguments, beside.numbers),
+            apply=lambda name, *arguments: value_of_operation(name, arguments, beside.numbers),
             unknown=beside.unknown,
         )
 
-    def _outer_rise(self, piece: int, inner: int, values: Sequence[Any], beside: _Beside) -> Any:
+    def _outer_rise(self, piece: int, inner: int, values: Sequence[Any], beside: Beside) -> Any:
         """By how much a function rises while its argument rises by 2 h."""
         step = self._program[piece]
         ends = []
@@ -204,11 +204,11 @@ class _Walk:
             if step.operation == "unknown":
                 ends.append(beside.unknown(cast("tuple[str, int]", step.value), *arguments))
             else:
-                ends.append(_operation(step.operation, arguments, beside.numbers))
+                ends.append(value_of_operation(step.operation, arguments, beside.numbers))
         return ends[1] - ends[0]
 
 
-class _Beside:
+class Beside:
     """How far beside a point is looked, h = 2^-exponent, and in which numbers."""
 
     def __init__(self, numbers: Any, exponent: int) -> None:
@@ -217,27 +217,28 @@ class _Beside:
 
     def unknown(self, function: tuple[str, int], u: Any) -> Any:
         """What stands for an unknown function."""
-        rate, order = _stand_in(function)
+        rate, order = stand_in(function)
         return self.numbers.exp(u * rate) * rate**order
 
 
-def _operation(name: str, arguments: Sequence[Any], numbers: Any) -> Any:
+def value_of_operation(name: str, arguments: Sequence[Any], numbers: Any) -> Any:
     """One operation in ball arithmetic: its Taylor series of order 0."""
     return OPERATIONS[name].series(Taylor(0, numbers), *([value] for value in arguments))[0]
 
 
-def _stand_in(function: tuple[str, int]) -> tuple[Fraction, int]:
+def stand_in(function: tuple[str, int]) -> tuple[Fraction, int]:
     """An unknown function stands for e^(r u), whose rate r differs from name to name; and its derivative's order."""
     name, order = function
     return Fraction(1 + sum(map(ord, name)) % 64, 128), order
 
 
-def _float_stand_in(function: tuple[str, int], u: Floats) -> Floats:
-    rate, order = _stand_in(function)
+def float_stand_in(function: tuple[str, int], u: Floats) -> Floats:
+    """The values in float64 of what stands for an unknown function."""
+    rate, order = stand_in(function)
     return np.asarray(float(rate) ** order * np.exp(float(rate) * u))
 
 
-def _lattice(names: Sequence[str], count: int) -> dict[str, Floats]:
+def lattice_of(names: Sequence[str], count: int) -> dict[str, Floats]:
     """Points that no formula was made for: golden-ratio sequences over ranges of several sizes.
 
     The numbers are multiples of 2^-30, so that they mean the same in every precision.

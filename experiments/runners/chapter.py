@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import itertools
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import derivkit as dk
+from derivkit.analytical.derivation import derive
+from derivkit.analytical.notation import Line, Style, cut, lines_of, read, written
 
 Columns = Mapping[str, Any]
 Floats = NDArray[np.float64]
@@ -109,7 +113,7 @@ def run(config: Config) -> Iterator[tuple[str, Columns]]:
     """Yield the chapter's numbers, its figures, and what was measured."""
     yield "table", _compared(facts())
     yield "scene", _scene_columns({**SCENES, "figure_19": corners()})
-    yield "steps", _step_columns(STEPS)
+    yield "steps", _step_columns(CALCULATIONS)
     yield "measured", _transposed("measured", [*too_small(), *central(), *corner_slopes(), *agreement(config)])
     yield "timing", _transposed("timing", [*batched(config), *brute_force(config)])
 
@@ -214,28 +218,22 @@ TANGENTS = (
     "7.19982, 18, 28.80018",
     "17.59982, 32, 46.40018",
 )
-RULES: Mapping[str, tuple[str, str, str]] = {
-    "figure_10": ("f'(x) = d/dx 1 = 0", "1", "0, 0, 0, 0, 0"),
-    "figure_11": ("d/dx x = d/dx x^1 = 1·x^(1-1) = 1·x^0 = 1", "x", "1, 1, 1, 1, 1"),
-    "figure_12": ("2·d/dx x^1 = 2·1·x^(1-1) = 2·1·x^0 = 2", "2*x", "2, 2, 2, 2, 2"),
-    "figure_13": ("3·d/dx x^2 = 3·2x^(2-1) = 3·2x^1 = 6x", "3*x^2", "0, 6, 12, 18, 24"),
+RULES: Mapping[str, tuple[str, str]] = {
+    "figure_10": ("f'(x) = d/dx 1 = 0", "0, 0, 0, 0, 0"),
+    "figure_11": ("d/dx x = d/dx x^1 = 1·x^(1-1) = 1·x^0 = 1", "1, 1, 1, 1, 1"),
+    "figure_12": ("2·d/dx x^1 = 2·1·x^(1-1) = 2·1·x^0 = 2", "2, 2, 2, 2, 2"),
+    "figure_13": ("3·d/dx x^2 = 3·2x^(2-1) = 3·2x^1 = 6x", "0, 6, 12, 18, 24"),
     "figure_14": (
         "d/dx 3x^2+d/dx 5x^1 = 3·d/dx x^2+5·d/dx x^1 = 3·2x^(2-1)+5·1x^(1-1) = 3·2x^1+5·x^0 = 6x+5",
-        "3*x^2+5*x",
         "5, 11, 17, 23, 29",
     ),
-    "figure_15": (
-        "5·5x^(5-1)+4·3x^(3-1)-0 = 5·5x^4+4·3x^2 = 25x^4+12x^2",
-        "5*x^5+4*x^3-5",
-        "0, 37, 448, 2133, 6592",
-    ),
+    "figure_15": ("5·5x^(5-1)+4·3x^(3-1)-0 = 5·5x^4+4·3x^2 = 25x^4+12x^2", "0, 37, 448, 2133, 6592"),
     "figure_16": (
         "3x^(3-1)+2·2x^(2-1)-5·1x^(1-1)+0 = 3x^2+2·2x^1-5·1+0 = 3x^2+4x-5",
-        "x^3+2*x^2-5*x+7",
         "-5, 2, 15, 34, 59",
     ),
 }
-"""For each figure of a calculation: the chapter's lines, the function, and its derivative at 0, 1, 2, 3 and 4."""
+"""For each figure of a calculation: the chapter's lines, and the derivative at 0, 1, 2, 3 and 4."""
 
 
 def facts() -> list[Fact]:
@@ -318,10 +316,9 @@ def _loop() -> Iterator[Fact]:
 
 
 def _rules() -> Iterator[Fact]:
-    for figure, (calculation, text, derivatives) in RULES.items():
-        name = f"Fig {figure.removeprefix('figure_')}"
-        parts = " = ".join(spelt(line).removeprefix(" = ") for line, _ in STEPS[figure]).split(" = ")
-        yield name, "lines of the calculation", calculation, " = ".join(parts[-len(calculation.split(" = ")) :])
+    for figure, (said, derivatives) in RULES.items():
+        name, (text, _) = f"Fig {figure.removeprefix('figure_')}", CALCULATIONS[figure]
+        yield name, "lines of the calculation, as trees", said, _as_said(said, calculation(figure))
         yield name, f"derivative of {text} at 0, 1, 2, 3, 4", derivatives, _derivatives(text)
     yield (
         "Fig 12",
@@ -340,6 +337,15 @@ def _rules() -> Iterator[Fact]:
         "5, 11, 17, 23, 29",
         ", ".join(f"{dk.exact('3*x^2', x).value + dk.exact('5*x', x).value:g}" for x in map(float, range(5))),
     )
+
+
+def _as_said(said: str, lines: Sequence[Line]) -> str:
+    """The last lines in the chapter's spelling, in which 1x and 1·x are one thing; in ours where the trees differ."""
+    left, _, wanted = said.rpartition(LEFT)
+    spellings = wanted.split(" = ")
+    found = [line.tree for line in lines][-len(spellings) :]
+    same = [one if read(one) == tree else written(tree) for one, tree in zip(spellings, found, strict=True)]
+    return f"{left}{LEFT if LEFT in said else ''}{' = '.join(same)}"
 
 
 def _points(figure: str, label: str) -> str:
@@ -481,112 +487,55 @@ def _scene_columns(scenes: Mapping[str, Sequence[Element]]) -> Columns:
     return _transposed("scene", rows)
 
 
-# The calculations of figures 10 to 16
-#
-# A line is written as pieces with a space between them: `d//dx` is a fraction, `^2` an exponent, `!` before a piece
-# marks what the next line acts on, and `>` behind an exponent draws an arc to the front of the piece before it.
+# The calculations of figures 10 to 16: derived, and laid out as the chapter does it
 
-Step = tuple[str, str]
-FRONT = "the exponent goes to the front, one less stays"
-OUT = "a constant factor moves out"
-BOTH = "exponents to the front; a constant gives 0"
-APART = "a sum is taken apart"
-STEPS: Mapping[str, Sequence[Step]] = {
-    "figure_10": (
-        ("f(x) = 1", "the same height everywhere"),
-        ("f'(x) = !d//dx !1", "nothing changes"),
-        ("= 0", "so the slope is 0"),
-    ),
-    "figure_11": (
-        ("f(x) = x", ""),
-        ("f'(x) = d//dx !x", "x is its own first power"),
-        ("= d//dx x !^1>", FRONT),
-        ("= 1 · x !^1-1", "one less than 1 is 0"),
-        ("= 1 · !x !^0", "the power 0 is 1"),
-        ("= 1", ""),
-    ),
-    "figure_12": (
-        ("f(x) = 2 x", ""),
-        ("f'(x) = d//dx !2 x", OUT),
-        ("= 2 · d//dx x !^1>", FRONT),
-        ("= 2 · 1 · x !^1-1", "one less than 1 is 0"),
-        ("= 2 · 1 · !x !^0", "the power 0 is 1"),
-        ("= 2", "m x has the slope m"),
-    ),
-    "figure_13": (
-        ("f(x) = 3 x ^2", ""),
-        ("f'(x) = d//dx !3 x ^2", OUT),
-        ("= 3 · d//dx x !^2>", FRONT),
-        ("= 3 · 2 x !^2-1", "one less than 2 is 1"),
-        ("= !3 · !2 x !^1", "multiply"),
-        ("= 6 x", "the slope depends on x"),
-    ),
-    "figure_14": (
-        ("f(x) = 3 x ^2 + 5 x", ""),
-        ("f'(x) = d//dx [ 3 x ^2 !+ 5 x ]", APART),
-        ("= d//dx !3 x ^2 + d//dx !5 x ^1", OUT),
-        ("= 3 · d//dx x !^2> + 5 · d//dx x !^1>", FRONT),
-        ("= 3 · 2 x !^2-1 + 5 · 1 x !^1-1", "subtract in the exponents"),
-        ("= !3 · !2 x !^1 + 5 · !x !^0", "multiply; the power 0 is 1"),
-        ("= 6 x + 5", ""),
-    ),
-    "figure_15": (
-        ("f(x) = 5 x ^5 + 4 x ^3 - 5", ""),
-        ("f'(x) = d//dx [ 5 x ^5 !+ 4 x ^3 !- 5 ]", APART),
-        ("= d//dx !5 x ^5 + d//dx !4 x ^3 - d//dx 5", OUT),
-        ("= 5 · d//dx x !^5> + 4 · d//dx x !^3> - !d//dx !5", BOTH),
-        ("= 5 · 5 x !^5-1 + 4 · 3 x !^3-1 - !0", "subtract in the exponents"),
-        ("= !5 · !5 x ^4 + !4 · !3 x ^2", "multiply"),
-        ("= 25 x ^4 + 12 x ^2", ""),
-    ),
-    "figure_16": (
-        ("f(x) = x ^3 + 2 x ^2 - 5 x + 7", ""),
-        ("f'(x) = d//dx [ x ^3 !+ 2 x ^2 !- 5 x !+ 7 ]", APART),
-        ("= d//dx x ^3 + d//dx !2 x ^2 - d//dx !5 x ^1 + d//dx 7", OUT),
-        ("= d//dx x !^3> + 2 · d//dx x !^2> - 5 · d//dx x !^1> + !d//dx !7", BOTH),
-        ("= 3 x !^3-1 + 2 · 2 x !^2-1 - 5 · 1 x !^1-1 + 0", "subtract in the exponents"),
-        ("= 3 x ^2 + !2 · !2 x !^1 - !5 · !1 + !0", "multiply"),
-        ("= 3 x ^2 + 4 x - 5", ""),
-    ),
+CALCULATIONS: Mapping[str, tuple[str, Style]] = {
+    "figure_10": ("1", Style(level="full")),
+    "figure_11": ("x", Style(level="full")),
+    "figure_12": ("2*x", Style(level="full")),
+    "figure_13": ("3*x^2", Style(level="full")),
+    "figure_14": ("3*x^2+5*x", Style(level="full", ones=False)),
+    "figure_15": ("5*x^5+4*x^3-5", Style(level="full", zeros=False)),
+    "figure_16": ("x^3+2*x^2-5*x+7", Style(level="full", ones=False, zeroth=False)),
 }
-NOTES: Mapping[str, Step] = {
+"""For each figure: the function, and matters of taste that differ from calculation to calculation in the chapter."""
+LEFT = "f'(x) = "
+NOTES: Mapping[str, tuple[str, str]] = {
     "figure_10": ("f'(x) = d//dx f(x) = df//dx (x) = df(x)//dx", "four ways to write it"),
     "figure_14": ("d//dx [ f(x) + g(x) ] = d//dx f(x) + d//dx g(x) = f'(x) + g'(x)", "the sum rule"),
 }
-"""What the chapter notes beside a calculation, drawn below it."""
+"""What the chapter notes beside a calculation, drawn below it; `d//dx` is a fraction, blanks are between the pieces."""
+
+
+@functools.cache
+def calculation(figure: str) -> tuple[Line, ...]:
+    """The lines of a calculation, out of the derivation engine."""
+    text, style = CALCULATIONS[figure]
+    return lines_of(derive(text), style)
 
 
 def spelt(line: str) -> str:
-    """A line of a calculation as text.
+    """A note as text.
 
     Examples
     --------
-    >>> spelt("= 3 · d//dx x !^2> + 5 x !^1-1")
-    ' = 3·d/dx x^2+5x^(1-1)'
+    >>> spelt("d//dx [ f(x) + g(x) ] = f'(x) + g'(x)")
+    "d/dx [f(x)+g(x)] = f'(x)+g'(x)"
     """
-    text = ""
-    for piece in line.split():
-        core = piece.strip("!>")
-        raised = core.removeprefix("^")
-        exponent = f"^({raised})" if "-" in raised else f"^{raised}"
-        text += " = " if core == "=" else exponent if core.startswith("^") else core.replace("//", "/")
-        text += " " if "//" in core else ""
-    return text.replace(" (", "(").replace("  ", " ").rstrip()
+    pieces = (" = " if one == "=" else one.replace("//", "/") + " " * ("//" in one) for one in line.split())
+    return "".join(pieces).replace(" (", "(").replace("  ", " ").rstrip()
 
 
-def _step_columns(steps: Mapping[str, Sequence[Step]]) -> Columns:
-    rows = [
-        (figure, number, place, *_piece(piece, place), note if place == 0 else "")
-        for figure, lines in steps.items()
-        for number, (line, note) in enumerate([*lines, *([NOTES[figure]] if figure in NOTES else [])])
-        for place, piece in enumerate(line.split())
-    ]
+def _step_columns(figures: Iterable[str]) -> Columns:
+    rows: list[tuple[Any, ...]] = []
+    for figure in figures:
+        lines = calculation(figure)
+        rows += [(figure, *dataclasses.astuple(piece)) for piece in cut(lines, left=("f(x)", "f'(x)"))]
+        line, note = NOTES.get(figure, ("", ""))
+        for place, piece in enumerate(line.split()):
+            text, _, below = piece.partition("//")
+            rows.append((figure, len(lines), place, text, below, False, False, -1, "" if place else note))
     return _transposed("steps", rows)
-
-
-def _piece(piece: str, place: int) -> tuple[str, str, bool, bool, int]:
-    text, _, below = piece.strip("!^>").partition("//")
-    return text, below, "^" in piece, piece.startswith("!"), place - 1 if piece.endswith(">") else -1
 
 
 # What the chapter says loosely, measured

@@ -1,0 +1,1004 @@
+"""Which rule did a wrong derivative break, and where: one step of the derivation after another is done wrong.
+
+All rules are linear in the derivatives of the parts. So the whole derivative with one step wrong is the right one plus
+(d whole / d piece) * (wrong - right), and one walk down the derivation gives the first factor for every piece: no whole
+derivative is built to be compared. Floats at a few points sieve the mistakes, raised precision decides, and only
+what is named is built as a tree, to see which form is nearest to the one that was typed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from functools import cache
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from derivkit.analytical.algebra import ONE, ZERO, apply, factors_of, folded, product, terms_of, total, value_of
+from derivkit.analytical.derivation import Step, chosen_variable, differentiate, steps_of
+from derivkit.analytical.elementary import OPERATIONS
+from derivkit.analytical.evaluation import CONSTANTS, nearest_float
+from derivkit.analytical.exact import ball_arithmetic
+from derivkit.analytical.expression import (
+    Branch,
+    Expression,
+    Instruction,
+    Node,
+    Operation,
+    Unevaluated,
+    Unknown,
+    Variable,
+    joint_program,
+    parse,
+    program_of,
+)
+from derivkit.analytical.rules import RELATIONS, RULES, Rule
+from derivkit.analytical.verification import WORK, Beside, float_stand_in, lattice_of, value_of_operation
+
+Floats = NDArray[np.float64]
+Values = dict[int, Any]
+
+SIEVE = 1e-6
+"""Relative difference that float64 lets pass at moderate points; a constant without a derivation."""
+ROUNDED = 2.0**-45
+"""Share of the largest number on the way that float64 may lose; a constant without a derivation."""
+BITS = 256
+AGREEMENT, NOISE = 2.0**-60, 2.0**-120
+"""Relative difference, and share of the largest number on the way, up to which two values are one (of 256 bits)."""
+MARGIN = 1e-3
+"""How far points stay from where a rule does not hold."""
+LATTICES = (64, 4096)
+SIEVED, DECIDED = 64, 4
+"""Points of the sieve, and of the decision; on every side of the breakpoints as far as that goes."""
+MODERATE = 1e6
+"""Numbers beyond it are not what a point is chosen for; a constant without a derivation."""
+MOST_WORK = 20_000
+"""Operations of all steps and mistakes together; a constant without a derivation."""
+
+
+# THE table of mistakes
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """What a student writes instead of a rule.
+
+    Attributes
+    ----------
+    name : str
+        What went wrong.
+    kinds : tuple of str
+        Names of the rules, or of the functions, that are broken.
+    formula : str
+        What is written: ``u``, ``v`` the parts, ``du``, ``dv`` their derivatives, ``x`` the variable, ``y`` the piece,
+        ``right`` its derivative; of functions ``slope`` is the derivative of the outer one.
+    each : bool
+        Once for every ``term`` of the right sum.
+    slope : bool
+        What is written is the slope of a function, and the chain rule is kept.
+    """
+
+    name: str
+    kinds: tuple[str, ...]
+    formula: str
+    each: bool = False
+    slope: bool = False
+
+
+def _rows(kinds: str, *rows: tuple[str, str], each: bool = False, slope: bool = False) -> tuple[Mistake, ...]:
+    return tuple(Mistake(name, tuple(kinds.split(", ")), formula, each, slope) for name, formula in rows)
+
+
+MISTAKES: tuple[Mistake, ...] = (
+    # The chain rule, where the inner function is not the variable alone.
+    *_rows(
+        "chain",
+        ("inner derivative forgotten", "slope"),
+        ("outer derivative taken at the inner derivative", "slope_of_du"),
+        ("outer derivative taken at the inner derivative", "slope_of_du*du"),
+        ("outer derivative taken at the variable", "slope_of_x*du"),
+        ("outer derivative taken at the variable, inner derivative forgotten", "slope_of_x"),
+        ("outer function not differentiated", "y*du"),
+        ("outer derivative forgotten", "du"),
+        ("function of the inner derivative", "y_of_du"),
+        ("inner derivative added instead of multiplied", "slope + du"),
+        ("divided by the inner derivative", "slope/du"),
+        ("multiplied by the inner function instead of its derivative", "slope*u"),
+        ("inner derivative twice", "slope*du*du"),
+    ),
+    # Powers.
+    *_rows(
+        "power",
+        ("power not lowered", "n*u^n"),
+        ("exponent not brought to the front", "u^(n - 1)"),
+        ("exponent raised instead of lowered", "n*u^(n + 1)"),
+        ("exponent lowered by two", "n*u^(n - 2)"),
+        ("lowered exponent brought to the front", "(n - 1)*u^(n - 1)"),
+        ("divided by the exponent", "u^(n - 1)/n"),
+        ("power lost", "n*u"),
+        ("base lost", "n"),
+        ("power treated as exponential", "u^n*log(u)"),
+        ("exponent added instead of multiplied", "n + u^(n - 1)"),
+        slope=True,
+    ),
+    *_rows("power", ("power integrated", "u^(n + 1)/(n + 1)"), ("power integrated, not divided", "u^(n + 1)")),
+    *_rows("negative power", ("sign of the exponent lost", "-n*u^(n - 1)"), slope=True),
+    *_rows("negative power", ("sign of the exponent lost in the power", "n*u^(-n - 1)"), slope=True),
+    *_rows("fractional power", ("power of the root kept", "n*u^(1 - n)"), slope=True),
+    # Exponentials.
+    *_rows(
+        "exponential",
+        ("exponential treated as power", "u*a^(u - 1)"),
+        ("logarithm of the base forgotten", "a^u"),
+        ("divided by the logarithm of the base", "a^u/log(a)"),
+        ("logarithm of the exponent instead of the base", "a^u*log(u)"),
+        ("power kept out: the logarithm of the base alone", "log(a)"),
+        ("base brought to the front", "a*a^u"),
+        ("sign of the derivative", "-a^u*log(a)"),
+        slope=True,
+    ),
+    *_rows("exp", ("exponential treated as power", "u*exp(u - 1)"), ("exponent brought to the front", "u*exp(u)"),
+           ("sign of the derivative", "-exp(u)"), slope=True),
+    *_rows(
+        "logarithmic differentiation",
+        ("treated as a power", "v*u^(v - 1)*du"),
+        ("treated as a power, inner derivative forgotten", "v*u^(v - 1)"),
+        ("treated as an exponential", "u^v*log(u)*dv"),
+        ("the function itself not multiplied back", "dv*log(u) + v*du/u"),
+        ("inner derivative of the base forgotten", "u^v*(dv*log(u) + v/u)"),
+        ("minus instead of plus", "u^v*(dv*log(u) - v*du/u)"),
+        ("base and exponent differentiated apart", "du^dv"),
+        ("product rule as product of derivatives", "u^v*dv*du/u"),
+        ("not differentiated", "y"),
+    ),
+    # Logarithms.
+    *_rows("log, log2, log10, log1p", ("sign of the derivative", "-slope"),
+           ("derivative of 1/u instead of log(u)", "-1/u^2"), slope=True),
+    *_rows("log, log2, log10", ("1/u inverted", "u"), ("function and derivative multiplied", "y/u"), slope=True),
+    *_rows("chain log", ("quotient of the inner derivative inverted", "u/du")),
+    *_rows("log with base, log2, log10", ("logarithm of the base forgotten", "1/u"),
+           ("logarithm of the base multiplied", "slope_e^2/slope"), slope=True),
+    *_rows("log1p", ("the 1 forgotten", "1/u"), slope=True),
+    # Roots.
+    *_rows(
+        "sqrt",
+        ("the 1/2 of the root forgotten", "1/sqrt(u)"), ("root kept above", "sqrt(u)/2"),
+        ("2 multiplied instead of divided", "2/sqrt(u)"), ("sign of the derivative", "-1/(2*sqrt(u))"),
+        ("root of the denominator forgotten", "1/(2*u)"), ("quotient inverted", "2*sqrt(u)"), slope=True,
+    ),
+    *_rows(
+        "cbrt",
+        ("the 1/3 of the root forgotten", "1/cbrt(u)^2"), ("square below the fraction bar forgotten", "1/(3*cbrt(u))"),
+        ("root kept above", "cbrt(u)/3"), ("power of the root kept above", "cbrt(u)^2/3"),
+        ("treated as a square root", "1/(2*sqrt(u))"), slope=True,
+    ),
+    # Trigonometric functions and their kin.
+    *_rows(
+        "sin, cos, tan, cot, sec, csc, asin, acos, atan, acot, asec, acsc, sinh, cosh, tanh, coth, sech, csch, asinh, "
+        "acosh, atanh, erf",
+        ("sign of the derivative", "-slope"), slope=True,
+    ),
+    *_rows("tan", ("square forgotten", "1/cos(u)"), ("quotient of derivatives", "-cos(u)/sin(u)"),
+           ("derivative of the secant", "tan(u)/cos(u)"), ("confused with the cotangent", "1/sin(u)^2"),
+           ("square above the fraction bar", "cos(u)^2"), ("1 - tan^2 as of tanh", "1 - tan(u)^2"),
+           ("1 + tan^2, square forgotten", "1 + tan(u)"), slope=True),
+    *_rows("cot", ("square forgotten", "-1/sin(u)"), ("confused with the tangent", "1/cos(u)^2"),
+           ("confused with the tangent, with the sign", "-1/cos(u)^2"), ("square above the fraction bar", "-sin(u)^2"),
+           ("derivative of the cosecant", "-cot(u)/sin(u)"), slope=True),
+    *_rows("sec", ("square of the tangent instead of a product", "tan(u)^2"), ("one factor lost", "tan(u)"),
+           ("square instead of a product", "sec(u)^2"), ("reciprocal of the derivative", "-1/sin(u)"),
+           ("confused with the cosecant", "-csc(u)*cot(u)"), slope=True),
+    *_rows("csc", ("square of the cotangent instead of a product", "-cot(u)^2"), ("one factor lost", "-cot(u)"),
+           ("square instead of a product", "-csc(u)^2"), ("reciprocal of the derivative", "1/cos(u)"),
+           ("confused with the secant", "sec(u)*tan(u)"), slope=True),
+    *_rows("asin", ("root forgotten", "1/(1 - u^2)"), ("plus instead of minus below the root", "1/sqrt(1 + u^2)"),
+           ("inverse taken for the reciprocal", "-cos(u)/sin(u)^2"), ("reciprocal of the derivative", "1/cos(u)"),
+           ("inverse of the derivative", "acos(u)"), ("square forgotten", "1/sqrt(1 - u)"),
+           ("confused with the inverse tangent", "1/(1 + u^2)"), ("root above the fraction bar", "sqrt(1 - u^2)"),
+           slope=True),
+    *_rows("acos", ("root forgotten", "-1/(1 - u^2)"), ("plus instead of minus below the root", "-1/sqrt(1 + u^2)"),
+           ("inverse taken for the reciprocal", "sin(u)/cos(u)^2"), ("reciprocal of the derivative", "-1/sin(u)"),
+           ("inverse of the derivative", "-asin(u)"), ("square forgotten", "-1/sqrt(1 - u)"),
+           ("root above the fraction bar", "-sqrt(1 - u^2)"), slope=True),
+    *_rows("atan", ("minus instead of plus", "1/(1 - u^2)"), ("root that is not there", "1/sqrt(1 + u^2)"),
+           ("confused with the inverse sine", "1/sqrt(1 - u^2)"), ("square forgotten", "1/(1 + u)"),
+           ("inverse taken for the reciprocal", "-1/sin(u)^2"), ("the 1 forgotten", "1/u^2"),
+           ("reciprocal of the derivative", "cos(u)^2"), slope=True),
+    *_rows("acot", ("minus instead of plus", "-1/(1 - u^2)"), slope=True),
+    *_rows("tanh", ("square forgotten", "1/cosh(u)"), ("square forgotten", "1 - tanh(u)"),
+           ("plus instead of minus", "1 + tanh(u)^2"), ("quotient of derivatives", "cosh(u)/sinh(u)"),
+           ("derivative of the tangent", "1/cos(u)^2"), slope=True),
+    *_rows("sinh", ("derivative of the sine", "cos(u)"), slope=True),
+    *_rows("cosh", ("derivative of the cosine", "-sin(u)"), slope=True),
+    *_rows("asinh", ("root forgotten", "1/(1 + u^2)"), ("minus instead of plus", "1/sqrt(1 - u^2)"),
+           ("sign below the root", "1/sqrt(u^2 - 1)"), slope=True),
+    *_rows("acosh", ("root forgotten", "1/(u^2 - 1)"), ("plus instead of minus", "1/sqrt(u^2 + 1)"), slope=True),
+    *_rows("atanh", ("plus instead of minus", "1/(1 + u^2)"), ("root that is not there", "1/sqrt(1 - u^2)"),
+           slope=True),
+    # Networks, and pieces.
+    *_rows("sigmoid", ("plus instead of minus", "sigmoid(u)*(1 + sigmoid(u))"), ("one factor lost", "1 - sigmoid(u)"),
+           ("sign of the derivative", "-slope"), ("exponential above the fraction bar forgotten", "sigmoid(u)^2"),
+           slope=True),
+    *_rows("softplus", ("sigmoid of the other side", "sigmoid(-u)"), ("sign of the derivative", "-slope"),
+           ("1/u of the logarithm forgotten", "exp(u)"), ("inner derivative forgotten", "1/(1 + exp(u))"), slope=True),
+    *_rows("relu", ("sides swapped", "heaviside(-u)"), ("slope 1 on both sides", "1"), ("slope 0 on both sides", "0"),
+           slope=True),
+    *_rows("leaky_relu", ("sides swapped", "slope_of_minus_u"), ("slope 1 on both sides", "1"),
+           ("slope of the left side forgotten", "heaviside(u)"), slope=True),
+    *_rows("abs", ("sides swapped", "-sign(u)"), ("sign forgotten", "1"), slope=True),
+    *_rows("max, min", ("sides swapped", "1 - slope"), ("slope 1 on both sides", "1"), ("slope 0 on both sides", "0"),
+           slope=True),
+    *_rows("two max, two min", ("sides swapped", "du + dv - right"), ("both sides added", "du + dv")),
+    *_rows("erf", ("factor 2/sqrt(pi) forgotten", "exp(-u^2)"), ("minus in the exponent forgotten",
+           "2*exp(u^2)/sqrt(pi)"), ("2 forgotten", "exp(-u^2)/sqrt(pi)"), slope=True),
+    *_rows("gelu", ("only one term of the product rule", "(1 + erf(u/sqrt(2)))/2"), slope=True),
+    *_rows("gamma", ("digamma forgotten", "gamma(u)"), ("digamma alone", "digamma(u)"), slope=True),
+    *_rows("sign, heaviside, floor", ("slope 1 instead of 0", "1"), slope=True),
+    *_rows("logsumexp, two logsumexp, several logsumexp", ("the sum below the fraction bar forgotten", "right*exp(y)")),
+    *_rows("piecewise", ("a piece not differentiated", "right - term + piece"), ("a piece lost", "right - term"),
+           each=True),
+    # Products.
+    *_rows("product", ("product rule as product of derivatives", "derivatives"),
+           ("product rule as sum of derivatives", "sum_of_derivatives"),
+           ("factors of the product rule paired wrongly", "paired"),
+           ("derivatives of the product rule not shared out", "y*sum_of_derivatives"), ("not differentiated", "y")),
+    *_rows("product", ("one term of the product rule lost", "right - term"),
+           ("minus instead of plus in the product rule", "right - 2*term"), each=True),
+    *_rows("long product", ("only one term of the product rule", "term"), each=True),
+    *_rows("constant multiply, constant divide", ("constant factor dropped", "du"),
+           ("constant factor differentiated too", "0")),
+    *_rows("constant multiply", ("constant factor added instead of multiplied", "c + du"),
+           ("constant factor differentiated as 1", "u + c*du"), ("constant factor squared", "c*c*du")),
+    *_rows("negative factor", ("sign lost", "-c*du")),
+    *_rows("constant divide", ("constant multiplied instead of divided", "c*du"),
+           ("constant denominator squared", "du/c^2"), ("constant differentiated as 1", "(du*c - u)/c^2")),
+    *_rows("constant negate", ("sign lost", "du")),
+    # Quotients.
+    *_rows(
+        "quotient",
+        ("quotient rule reversed", "(u*dv - du*v)/v^2"), ("plus instead of minus in the quotient rule",
+         "(du*v + u*dv)/v^2"), ("denominator not squared", "(du*v - u*dv)/v"),
+        ("quotient rule as quotient of derivatives", "du/dv"), ("denominator forgotten", "du*v - u*dv"),
+        ("only the first term of the quotient rule", "du/v"), ("only the second term of the quotient rule",
+         "-u*dv/v^2"), ("second term of the quotient rule without its sign, the first lost", "u*dv/v^2"),
+        ("derivative of the denominator squared", "(du*v - u*dv)/dv^2"), ("numerator squared below",
+         "(du*v - u*dv)/u^2"), ("quotient treated as product", "du*v + u*dv"),
+        ("product of derivatives above", "du*dv/v^2"), ("numerator paired wrongly", "(du*u - v*dv)/v^2"),
+        ("derivative of the denominator forgotten", "(du*v - u)/v^2"),
+        ("derivative of the numerator forgotten", "(v - u*dv)/v^2"),
+        ("denominator doubled instead of squared", "(du*v - u*dv)/(2*v)"),
+        ("difference of derivatives above", "(du - dv)/v^2"), ("not differentiated", "u/v"),
+        ("denominator squared, numerator differentiated", "du/v^2"),
+    ),
+    *_rows(
+        "reciprocal",
+        ("sign lost", "c*du/v^2"), ("denominator not squared", "-c*du/v"), ("inner derivative forgotten", "-c/v^2"),
+        ("reciprocal of the derivative", "c/du"), ("constant factor dropped", "-du/v^2"),
+        ("integrated instead of differentiated", "c*log(v)"), ("denominator forgotten", "-c*du"),
+        ("constant differentiated as 0 and nothing else", "0"), ("denominator cubed", "-c*du/v^3"),
+        ("constant differentiated as 1", "(v - c*du)/v^2"), ("not differentiated", "y"),
+    ),
+    # Sums and leaves.
+    *_rows("sum", ("term lost", "right - term"), ("sign of a term", "right - 2*term"), each=True),
+    *_rows("sum", ("terms multiplied instead of added", "derivatives")),
+    *_rows("constant", ("constant not dropped", "y"), ("derivative of a constant taken as 1", "1")),
+    *_rows("identity", ("variable not differentiated", "x"), ("derivative of the variable taken as 0", "0")),
+    *_rows("function", ("not differentiated", "y")),
+)  # fmt: skip
+"""Rows in the order in which equal ones are named."""
+
+ROW = {row: k for k, row in reversed(list(enumerate(MISTAKES)))}
+WHOLE = {
+    "nothing": Mistake("not differentiated", ("whole",), "f instead of f'"),
+    "twice": Mistake("differentiated twice", ("whole",), "f'' instead of f'"),
+    "other": Mistake("differentiated with respect to another variable", ("whole",), "another variable"),
+    "all": Mistake("differentiated with respect to every variable", ("whole",), "the sum over all variables"),
+    "sign": Mistake("sign lost", ("whole",), "-f' instead of f'"),
+    "integral": Mistake("integrated instead of differentiated", ("whole",), "the integral of f"),
+}
+"""Mistakes of the whole; the last two are looked for where no other is found."""
+
+
+# Results
+
+
+class Judgement(StrEnum):
+    """What is said of an answer."""
+
+    RIGHT = "right"
+    OTHER_FORM = "right, in another form"
+    BROKEN = "a rule is broken"
+    UNKNOWN = "no single mistake of a known kind"
+    NO_REAL_POINT = "no real point found"
+    OVER_THE_WORK_LIMIT = "over the work limit"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A mistake that gives the answer.
+
+    Attributes
+    ----------
+    rule, formula : str
+        What was broken, and what was written in its stead.
+    place : Expression
+        The piece that was differentiated wrongly.
+    written, right : Expression
+        What the mistake makes of the piece, and its derivative.
+    whole : Expression
+        The whole derivative with this mistake.
+    likeness : float
+        How much of the answer looks like that, 0 to 1.
+    """
+
+    rule: str
+    formula: str
+    place: Expression
+    written: Expression
+    right: Expression
+    whole: Expression
+    likeness: float
+
+    @property
+    def corrected(self) -> str:
+        """The step as it should be."""
+        return f"({self.place})' = {self.right}"
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What is right or wrong with an answer.
+
+    Attributes
+    ----------
+    verdict : Judgement
+        Right, right in another form, wrong by a broken rule, or wrong by no single mistake of a known kind.
+    derivative : Expression
+        The right answer.
+    findings : tuple of Finding
+        Every mistake that gives the answer, the one that looks most like it first.
+    points : tuple of mapping
+        Where answer and derivative were compared in raised precision.
+    note : str
+        What else is to be said; empty if nothing.
+    """
+
+    verdict: Judgement
+    derivative: Expression
+    findings: tuple[Finding, ...] = ()
+    points: tuple[Mapping[str, float], ...] = ()
+    note: str = ""
+
+    @property
+    def right(self) -> bool:
+        """Whether the answer is right, in whatever form."""
+        return self.verdict in {Judgement.RIGHT, Judgement.OTHER_FORM}
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The broken rules, the likeliest first, each once."""
+        return tuple(dict.fromkeys(one.rule for one in self.findings))
+
+    @property
+    def place(self) -> Expression | None:
+        """The piece that the likeliest mistake is about."""
+        return self.findings[0].place if self.findings else None
+
+    @property
+    def corrected(self) -> str:
+        """The likeliest step as it should be; empty if no rule is named."""
+        return self.findings[0].corrected if self.findings else ""
+
+    def __str__(self) -> str:
+        named = [f"{one.rule}, at {one.place}: {one.corrected}" for one in self.findings]
+        return "; or ".join(named) if named else str(self.verdict) + (f" ({self.note})" if self.note else "")
+
+
+def diagnose(expression: Expression | str, answer: Expression | str, variable: str | None = None) -> Diagnosis:
+    """Say whether a derivative is right, and if not, which rule was broken where.
+
+    Parameters
+    ----------
+    expression : Expression or str
+        The function.
+    answer : Expression or str
+        What somebody says its derivative is.
+    variable : str, optional
+        With respect to what; not needed where there is one variable only, or an ``x``.
+
+    Raises
+    ------
+    ParseError
+        If either text is no formula.
+    ValueError
+        If the variable is none, or the answer has a variable that the function has not.
+
+    Examples
+    --------
+    >>> found = diagnose("x*sin(x)", answer="cos(x)")
+    >>> found.rules, str(found.place), found.corrected
+    (('product rule as product of derivatives',), 'x*sin(x)', "(x*sin(x))' = sin(x) + x*cos(x)")
+    """
+    tree, said = (parse(one) if isinstance(one, str) else one for one in (expression, answer))
+    name = chosen_variable(tree, variable)
+    _refuse_strangers(tree, said, name)
+    return _Diagnosis(tree.root, said.root, Variable(name)).run()
+
+
+def _refuse_strangers(tree: Expression, said: Expression, name: str) -> None:
+    def names(one: Expression) -> list[str]:
+        unknown = (step.value for step in one.program if step.operation == "unknown")
+        return [*one.variables, *(f"{value[0]}(...)" for value in unknown if isinstance(value, tuple))]
+
+    known = list(dict.fromkeys([name, *names(tree)]))
+    strangers = [one for one in dict.fromkeys(names(said)) if one not in known]
+    if strangers:
+        raise ValueError(
+            f"the answer has {', '.join(strangers)}, the function only {', '.join(known)}; write it in these"
+        )
+
+
+# Sites: where a rule was applied, and what the formulas of the table stand for there
+
+
+@dataclass(frozen=True)
+class _Site:
+    """A step, the kinds of mistakes that fit it, and what the names in their formulas mean."""
+
+    step: Step
+    kinds: tuple[str, ...]
+    names: Mapping[str, Node]
+    terms: tuple[Mapping[str, Node], ...] = ()
+    inner: Node = ONE
+    """The derivative by which a slope is multiplied."""
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A mistake at a place: the step's piece would have this derivative."""
+
+    mistake: Mistake
+    step: Step
+    written: Node
+
+
+def _replaced(root: Node, of: Callable[[Node], Node | None]) -> Node:
+    """The tree with nodes replaced where `of` gives another; what is replaced is not looked into."""
+    done: dict[int, Node] = {}
+    stack = [root]
+    while stack:
+        node = stack[-1]
+        new = None if id(node) in done else of(node)
+        if id(node) in done:
+            stack.pop()
+        elif new is not None or not isinstance(node, Branch):
+            done[id(node)] = node if new is None else new
+        elif missing := [part for part in node.arguments if id(part) not in done]:
+            stack.extend(missing)
+        else:
+            parts = tuple(done[id(part)] for part in node.arguments)
+            same = all(a is b for a, b in zip(parts, node.arguments, strict=True))
+            done[id(node)] = node if same else _rebuilt(node, parts)
+    return done[id(root)]
+
+
+def _rebuilt(node: Branch, parts: tuple[Node, ...]) -> Node:
+    if isinstance(node, Operation):
+        return Operation(node.name, parts)
+    return (
+        Unknown(node.name, node.order, parts[0]) if isinstance(node, Unknown) else Unevaluated(parts[0], node.variable)
+    )
+
+
+@cache
+def _read(formula: str) -> Node:
+    return parse(formula).root
+
+
+def _filled(formula: str, names: Mapping[str, Node]) -> Node:
+    return _replaced(_read(formula), lambda node: names[node.name] if isinstance(node, Variable) else None)
+
+
+class _Sites:
+    """The steps of one derivation as places for mistakes."""
+
+    def __init__(self, variable: Variable) -> None:
+        self._variable = variable
+        self._depends: dict[Node, bool] = {}
+
+    def varies(self, node: Node) -> bool:
+        if node not in self._depends:
+            self._depends[node] = any(
+                step.operation == "variable" and step.value == self._variable.name for step in program_of(node)
+            )
+        return self._depends[node]
+
+    def _d(self, node: Node) -> Node:
+        return ONE if node == self._variable else Unevaluated(node, self._variable.name)
+
+    def of(self, step: Step) -> _Site:
+        node = step.piece.root
+        names: dict[str, Node] = {"y": node, "x": self._variable, "right": step.unfolded}
+        if not isinstance(node, Branch) or not self.varies(node):
+            return _Site(step, ("identity" if node == self._variable else "constant",), names)
+        rule = None
+        if isinstance(node, Operation):
+            rule = next(one for one in RULES[node.name] if one.when(node, self.varies))
+        special = getattr(self, f"_{rule.name.replace(' ', '_')}", None) if rule and rule.build else None
+        if special:
+            found: _Site = special(step, node, names)
+            return found
+        return self._function(step, node, rule, names)
+
+    def _sum(self, step: Step, node: Branch, names: dict[str, Node]) -> _Site:
+        terms = [(sign, self._d(term)) if self.varies(term) else (sign, ZERO) for sign, term in terms_of(node)]
+        terms = [(sign, term) for sign, term in terms if term != ZERO]
+        each = tuple({**names, "term": term if sign > 0 else apply("negate", term)} for sign, term in terms)
+        names["derivatives"] = product([term for _, term in terms])
+        return _Site(step, ("sum",) if len(terms) > 1 else (), names, each)
+
+    def _constant_multiple(self, step: Step, node: Branch, names: dict[str, Node]) -> _Site:
+        kinds = [f"constant {node.name}" if isinstance(node, Operation) else ""]
+        if kinds[0] == "constant multiply":
+            constants = [part for part in factors_of(node) if not self.varies(part)]
+            moving = product([part for part in factors_of(node) if self.varies(part)])
+            names["c"] = product(constants)
+            kinds += ["negative factor"] if (value_of(folded(names["c"], {})) or 0) < 0 else []
+        else:
+            moving = node.arguments[0]
+            names["c"] = node.arguments[-1]
+        names |= {"u": moving, "du": self._d(moving)}
+        return _Site(step, tuple(kinds), names)
+
+    def _product(self, step: Step, node: Branch, names: dict[str, Node]) -> _Site:
+        factors = factors_of(node)
+        slopes = [self._d(factor) for factor in factors]
+        each = tuple(
+            {**names, "term": product([*factors[:k], slope, *factors[k + 1 :]])} for k, slope in enumerate(slopes)
+        )
+        names |= {
+            "derivatives": product(slopes), "sum_of_derivatives": total(slopes),
+            "paired": total([apply("multiply", *pair) for pair in zip(factors, slopes, strict=True)]),
+        }  # fmt: skip
+        return _Site(step, ("product", *(("long product",) if len(factors) > PAIR else ())), names, each)
+
+    def _pair(self, step: Step, node: Branch, names: dict[str, Node], kind: str) -> _Site:
+        u, v = node.arguments
+        return _Site(step, (kind,), names | {"u": u, "v": v, "c": u, "du": self._d(u), "dv": self._d(v)})
+
+    def _quotient(self, step: Step, node: Branch, names: dict[str, Node]) -> _Site:
+        return self._pair(step, node, names, "quotient")
+
+    def _logarithmic_differentiation(self, step: Step, node: Branch, names: dict[str, Node]) -> _Site:
+        return self._pair(step, node, names, "logarithmic differentiation")
+
+    def _reciprocal(self, step: Step, node: Branch, names: dict[str, Node]) -> _Site:
+        above, below = node.arguments
+        return _Site(step, ("reciprocal",), names | {"c": above, "v": below, "du": self._d(below)})
+
+    def _piecewise(self, step: Step, node: Branch, names: dict[str, Node]) -> _Site:
+        parts = node.arguments
+        each = []
+        for k in range(0, len(parts), 2):
+            alone = [ZERO if i % 2 == 0 and i != k else part for i, part in enumerate(parts)]
+            slope = [self._d(part) if i == k and self.varies(part) else ZERO if i == k else part
+                     for i, part in enumerate(alone)]  # fmt: skip
+            each.append({**names, "piece": apply("piecewise", *alone), "term": apply("piecewise", *slope)})
+        return _Site(step, ("piecewise",), names, tuple(each))
+
+    def _function(self, step: Step, node: Branch, rule: Rule | None, names: dict[str, Node]) -> _Site:
+        moving = list(dict.fromkeys(part for part in node.arguments if self.varies(part)))
+        name = node.name if isinstance(node, Operation) else "unknown"
+        if len(moving) > 1:
+            names |= dict(zip(("u", "v"), moving, strict=False))
+            names |= dict(zip(("du", "dv"), map(self._d, moving), strict=False))
+            return _Site(step, (f"two {name}" if len(moving) == PAIR else f"several {name}", "function"), names)
+        u = moving[0]
+
+        def slope_at(other: Node) -> Node:
+            if isinstance(node, Unknown):
+                return Unknown(node.name, node.order + 1, other)
+            arguments = [other if part == u else part for part in node.arguments]
+            slopes = rule.slopes(*arguments) if rule and rule.slopes else ()
+            return total([one for one, part in zip(slopes, node.arguments, strict=True) if part == u])
+
+        du = self._d(u)
+        y_of_du = _rebuilt(node, tuple(du if part == u else part for part in node.arguments))
+        names |= {
+            "u": u, "du": du, "slope": slope_at(u), "slope_of_du": slope_at(du), "slope_of_x": slope_at(self._variable),
+            "slope_of_minus_u": slope_at(apply("negate", u)), "y_of_du": y_of_du,
+            "a": node.arguments[0], "n": node.arguments[-1], "slope_e": apply("divide", ONE, u),
+        }  # fmt: skip
+        kinds = [
+            name if isinstance(node, Operation) and rule and rule.operation != "power" else rule.name if rule else ""
+        ]
+        if kinds == ["power"]:
+            n = value_of(node.arguments[1])
+            kinds += ["negative power"] if n is not None and n < 0 else []
+            kinds += ["fractional power"] if n is not None and n.denominator > 1 else []
+        if name == "log" and len(node.arguments) > 1:
+            kinds += ["log with base"]
+        if u != self._variable:
+            kinds += ["chain", *([f"chain {name}"] if name == "log" else [])]
+        return _Site(step, (*kinds, "function"), names, inner=du)
+
+
+def candidates_of(steps: Iterable[Step], variable: Variable) -> Iterator[_Candidate]:
+    """Every mistake of the table at every step that it fits; of those that write the same line the first."""
+    sites = _Sites(variable)
+    for step in steps:
+        site = sites.of(step)
+        met: set[Node] = {step.unfolded}
+        for mistake in MISTAKES:
+            if not set(mistake.kinds) & set(site.kinds):
+                continue
+            for names in site.terms if mistake.each else (site.names,):
+                written = _filled(mistake.formula, names)
+                if mistake.slope and site.inner != ONE:
+                    written = product([written, site.inner])
+                if written not in met:
+                    met.add(written)
+                    yield _Candidate(mistake, step, written)
+
+
+# The comparison
+
+
+class _Layout:
+    """All steps as one program: what each rule writes, the derivatives of parts being read from their steps."""
+
+    def __init__(self, steps: Sequence[Step], others: Sequence[Node]) -> None:
+        # Children come first, so that a derivative stands at a higher place than what it is read from.
+        roots = [*(step.unfolded for step in steps), *(step.piece.root for step in steps), *others]
+        self.program, places = joint_program(roots)
+        count = len(steps)
+        self.slopes, self.pieces, self.others = places[:count], places[count : 2 * count], places[2 * count :]
+        self._read_from = dict(zip(self.pieces, self.slopes, strict=True))
+        self._bearing: set[int] = set()
+        for place, step in enumerate(self.program):
+            if step.operation == "unevaluated" or (step.operation in LINEAR and self._bearing & {*step.arguments}):
+                self._bearing.add(place)
+
+    def forward(self, one: Callable[[Instruction, list[Any]], Any], places: Iterable[int], values: Values) -> None:
+        """Evaluate these places into `values`, which holds all that they need."""
+        for place in places:
+            step = self.program[place]
+            if step.operation == "unevaluated":
+                values[place] = values[self._read_from[step.arguments[0]]]
+            else:
+                values[place] = one(step, [values[k] for k in step.arguments])
+
+    def missing(self, place: int, values: Values) -> list[int]:
+        """The places that have no value yet and are needed for this one, in order."""
+        found: set[int] = set()
+        stack = [place]
+        while stack:
+            here = stack.pop()
+            if here not in values and here not in found:
+                found.add(here)
+                stack.extend(self.program[here].arguments)
+        return sorted(found)
+
+    def factors(self, values: Values, one: Callable[[Instruction, list[Any]], Any]) -> Values:
+        """By how much the whole moves for each step's derivative, by place of the piece: one walk down."""
+        moved: Values = {self.slopes[-1]: 1}
+        factors: Values = {self.pieces[-1]: 1}
+        for place in range(len(self.program) - 1, -1, -1):
+            if place not in moved or place not in self._bearing:
+                continue
+            step, whole = self.program[place], moved[place]
+            if step.operation == "unevaluated":
+                factors[step.arguments[0]] = whole
+                targets = [(self._read_from[step.arguments[0]], whole)]
+            else:
+                bearing = [i for i, k in enumerate(step.arguments) if k in self._bearing]
+                targets = [(step.arguments[i], whole * self._weight(step, i, values, one)) for i in bearing]
+            for target, amount in targets:
+                moved[target] = moved[target] + amount if target in moved else amount
+        return factors
+
+    @staticmethod
+    def _weight(step: Instruction, i: int, values: Values, one: Callable[[Instruction, list[Any]], Any]) -> Any:
+        other = [values[k] for k in step.arguments]
+        match step.operation:
+            case "add" | "subtract" | "negate":
+                return -1 if step.operation == "negate" or (step.operation == "subtract" and i) else 1
+            case "multiply":
+                return other[1 - i]
+            case "divide":
+                return 1 / other[1]
+        zero = 0 * other[i]
+        return one(step, [zero + (k == i) if k % 2 == 0 else value for k, value in enumerate(other)])
+
+
+LINEAR = frozenset({"add", "subtract", "negate", "multiply", "divide", "piecewise"})
+
+
+class _Here:
+    """A point in raised precision: the values there, and what a wrong step makes of the whole."""
+
+    def __init__(self, layout: _Layout, point: Mapping[str, float], places: Iterable[int]) -> None:
+        self.point, self._layout = point, layout
+        self._balls = ball_arithmetic()
+        self._beside = Beside(self._balls.Numbers(WORK).at(BITS), BITS)
+        self.values: Values = {}
+        with self._balls.precision(BITS):
+            layout.forward(self.one, places, self.values)
+            self.factors = layout.factors(self.values, self.one)
+        self.right = self.values[layout.slopes[-1]]
+        sizes = (abs(float(self._balls.middle(value))) for value in self.values.values() if not isinstance(value, str))
+        self._scale = max(size for size in sizes if size < np.inf)
+
+    def one(self, step: Instruction, arguments: list[Any]) -> Any:
+        match step.operation:
+            case "variable":
+                return self._beside.lifted(self.point[str(step.value)])
+            case "number" | "constant":
+                return self._beside.numbers.lift(step.value)
+            case "unknown":
+                return self._beside.unknown(cast("tuple[str, int]", step.value), *arguments)
+        return value_of_operation(step.operation, arguments, self._beside.numbers)
+
+    def same(self, a: Any, b: Any) -> bool:
+        """Whether two values are one; not, if their balls are too wide to say."""
+        with self._balls.precision(BITS):
+            differ = abs(a - b) > (abs(a) + abs(b)) * AGREEMENT + NOISE * self._scale
+        return differ is False
+
+    def whole(self, place: int, piece: int, slope: int) -> Any:
+        """The whole if a piece had another derivative; None where that has no value."""
+        try:
+            with self._balls.precision(BITS):
+                self._layout.forward(self.one, self._layout.missing(place, self.values), self.values)
+                return self.right + self.factors[piece] * (self.values[place] - self.values[slope])
+        except ArithmeticError:
+            return None
+
+
+def _as_floats(lattice: Mapping[str, Floats]) -> Callable[[Instruction, list[Any]], Any]:
+    def one(step: Instruction, arguments: list[Any]) -> Any:
+        if step.operation == "variable":
+            return lattice[str(step.value)]
+        if step.operation == "number":
+            return np.float64(nearest_float(cast("Fraction", step.value)))
+        if step.operation == "constant":
+            return CONSTANTS[str(step.value)]
+        if step.operation == "unknown":
+            return float_stand_in(cast("tuple[str, int]", step.value), arguments[0])
+        return OPERATIONS[step.operation].value(*arguments)
+
+    return one
+
+
+class _Diagnosis:
+    """One answer compared with everything that could have been written."""
+
+    def __init__(self, root: Node, answer: Node, variable: Variable) -> None:
+        self._variable = variable
+        self._top = differentiate(root, variable)
+        self._answer = answer
+        self._steps = [step for step in steps_of(self._top) if step.inner == variable]
+        conditions = dict.fromkeys(one for step in steps_of(self._top) for one in step.conditions)
+        self._conditions = tuple(conditions)
+        self._others = [answer, *(side for one in self._conditions for side in (one.left, one.right))]
+        names = (step.value for step in joint_program([root, answer])[0] if step.operation == "variable")
+        self._names = list(dict.fromkeys([variable.name, *map(str, names)]))
+
+    def run(self) -> Diagnosis:
+        derivative = self._top.result
+        if _likeness(self._answer, derivative.root) == 1.0:
+            return Diagnosis(Judgement.RIGHT, derivative)
+        if sum(len(program_of(step.unfolded)) for step in self._steps) > MOST_WORK:
+            return Diagnosis(Judgement.OVER_THE_WORK_LIMIT, derivative)
+        layout = _Layout(self._steps, self._others)
+        points, note = self._points(layout)
+        raised = self._raised(layout, points)
+        seen = tuple(here.point for here in raised)
+        if not raised:
+            return Diagnosis(Judgement.NO_REAL_POINT, derivative, note=note)
+        if all(here.same(here.right, here.values[layout.others[0]]) for here in raised):
+            return Diagnosis(Judgement.OTHER_FORM, derivative, points=seen, note=note)
+        found = self._named(points, seen)
+        verdict = Judgement.BROKEN if found else Judgement.UNKNOWN
+        return Diagnosis(verdict, derivative, tuple(found), seen, note)
+
+    def _points(self, layout: _Layout) -> tuple[dict[str, Floats], str]:
+        """Points where derivative and answer are real: one on every side of the breakpoints, then moderate ones."""
+        note = "answer and derivative are real at no common point"
+        for count in LATTICES:
+            lattice = lattice_of(self._names, count)
+            values: Values = {}
+            with np.errstate(all="ignore"):
+                layout.forward(_as_floats(lattice), range(len(layout.program)), values)
+                inside = np.ones(count, dtype=np.bool_)
+                sides = [np.zeros(count, dtype=np.int8)]
+                for k, one in enumerate(self._conditions):
+                    a, b = (np.broadcast_to(values[layout.others[1 + 2 * k + i]], (count,)) for i in (0, 1))
+                    inside &= RELATIONS[one.relation](a, b) > MARGIN
+                    sides.append(np.sign(a - b).astype(np.int8))
+                size = np.zeros(count)
+                for place in (*layout.slopes, *layout.pieces):
+                    size = np.maximum(size, np.abs(np.broadcast_to(values[place], (count,))))
+                inside &= np.isfinite(size)
+                said = np.broadcast_to(values[layout.others[0]], (count,))
+                right = np.broadcast_to(values[layout.slopes[-1]], (count,))
+                good = inside & np.isfinite(said)
+                # Moderate is what is neither large nor, in the derivative, small.
+                small = np.where(right == 0.0, 1.0, 1.0 / np.abs(right))
+                size = np.maximum.reduce([size, np.abs(said), small, *map(np.abs, lattice.values())])
+                apart = np.abs(said - right) / np.maximum(np.abs(said), np.abs(right))
+                apart = np.where(good & (size < MODERATE), np.nan_to_num(apart), -1.0)
+            if good.any():
+                places = np.flatnonzero(good)[np.argsort(size[good], kind="stable")]
+                _, first = np.unique(np.stack(sides)[:, places], axis=1, return_index=True)
+                some = places[: max(DECIDED, int(np.sum(size[places] < MODERATE)))].tolist()
+                # The decision is made first where the two seem to differ most, then on every side.
+                first_looked_at = [
+                    *([int(np.argmax(apart))] if apart.max() >= 0.0 else []),
+                    *places[np.sort(first)].tolist(),
+                ]
+                chosen = list(dict.fromkeys([*first_looked_at[:DECIDED], *some]))[:SIEVED]
+                lost = np.flatnonzero(inside & ~good)
+                beside = {name: float(at[lost[0]]) for name, at in lattice.items()} if lost.size else {}
+                shown = ", ".join(f"{name} = {value:.6g}" for name, value in beside.items())
+                note = f"the answer is not real at {shown}, where the derivative is" if lost.size else ""
+                return {name: at[chosen] for name, at in lattice.items()}, note
+        return {name: np.empty(0) for name in self._names}, note
+
+    def _raised(self, layout: _Layout, points: Mapping[str, Floats]) -> list[_Here]:
+        found: list[_Here] = []
+        for k in range(min(DECIDED, len(points[self._names[0]]))):
+            try:
+                point = {name: float(at[k]) for name, at in points.items()}
+                here = _Here(layout, point, range(len(layout.program)))
+            except ArithmeticError:
+                continue
+            if here.same(here.right, here.right):
+                found.append(here)
+        return found
+
+    def _candidates(self) -> Iterator[_Candidate]:
+        """Of those that write the same line at the same place the first."""
+        met: set[tuple[int, Node]] = set()
+        for one in self._all_candidates():
+            if (id(one.step), one.written) not in met:
+                met.add((id(one.step), one.written))
+                yield one
+
+    def _all_candidates(self) -> Iterator[_Candidate]:
+        yield from candidates_of(self._steps, self._variable)
+        top, root = self._top, self._top.piece.root
+        if root != self._variable and len(top.result.program) <= MOST_WHOLE:
+            yield _Candidate(WHOLE["nothing"], top, root)
+            yield _Candidate(WHOLE["twice"], top, differentiate(top.result.root, self._variable).result.root)
+            partial = [differentiate(root, Variable(one)).result.root for one in self._names[1:]]
+            yield from (_Candidate(WHOLE["other"], top, one) for one in partial)
+            if partial:
+                yield _Candidate(WHOLE["all"], top, total([top.result.root, *partial]))
+
+    def _named(self, points: Mapping[str, Floats], seen: Sequence[Mapping[str, float]]) -> list[Finding]:
+        """The mistakes that give the answer, the one that looks most like it first."""
+        candidates = list(self._candidates())
+        found = self._matching(candidates, points, seen)
+        if not found:
+            minus = apply("negate", self._top.unfolded)
+            found = self._matching([_Candidate(WHOLE["sign"], self._top, minus)], points, seen)
+        if not found and self._is_integral(seen):
+            found = [_Candidate(WHOLE["integral"], self._top, self._answer)]
+        made = [self._finding(one) for one in found]
+        order = sorted(
+            range(len(made)), key=lambda k: (-round(made[k].likeness, 9), ROW.get(found[k].mistake, len(ROW)))
+        )
+        return [made[k] for k in order]
+
+    def _matching(
+        self, candidates: Sequence[_Candidate], points: Mapping[str, Floats], seen: Sequence[Mapping[str, float]]
+    ) -> list[_Candidate]:
+        layout = _Layout(self._steps, [*self._others, *(one.written for one in candidates)])
+        said = layout.others[0]
+        at = {id(step): place for place, step in enumerate(self._steps)}
+        written = layout.others[len(self._others) :]
+        values: Values = {}
+        left: list[tuple[_Candidate, int, int, int]] = []
+        with np.errstate(all="ignore"):
+            one = _as_floats(points)
+            layout.forward(one, range(len(layout.program)), values)
+            factors = layout.factors(values, one)
+            met = [np.abs(values[place]) for place in (*layout.slopes, *layout.pieces)]
+            largest = np.max(np.stack(np.broadcast_arrays(*met)), axis=0)
+            lost = ROUNDED * np.broadcast_to(largest, points[self._names[0]].shape)
+            for candidate, place in zip(candidates, written, strict=True):
+                k = at[id(candidate.step)]
+                piece, slope = layout.pieces[k], layout.slopes[k]
+                parts = [values[layout.slopes[-1]], factors.get(piece, 0) * values[place],
+                         factors.get(piece, 0) * values[slope]]  # fmt: skip
+                scale = np.max(np.abs(np.stack(np.broadcast_arrays(*parts, values[said]))), axis=0)
+                gap = np.broadcast_to(np.abs(parts[0] + parts[1] - parts[2] - values[said]), lost.shape)
+                real = np.isfinite(gap)
+                if real.mean() >= HALF and np.all((gap <= SIEVE * scale + lost)[real]):
+                    left.append((candidate, place, piece, slope))
+        if not left:
+            return []
+        base = sorted({k for place in (*layout.slopes, *layout.pieces, said) for k in layout.missing(place, {})})
+        heres = [_Here(layout, point, base) for point in seen]
+        return [candidate for candidate, *where in left if self._gives(heres, said, *where)]
+
+    @staticmethod
+    def _gives(heres: Sequence[_Here], said: int, place: int, piece: int, slope: int) -> bool:
+        """Whether a mistake gives the answer, wherever it has a value, and that is at half of the points at least."""
+        wholes = [(here, here.whole(place, piece, slope)) for here in heres]
+        real = [here.same(whole, here.values[said]) for here, whole in wholes if whole is not None]
+        return all(real) and len(real) >= HALF * len(heres)
+
+    def _is_integral(self, seen: Sequence[Mapping[str, float]]) -> bool:
+        slope = differentiate(self._answer, self._variable)
+        steps = [step for step in steps_of(slope) if step.inner == self._variable]
+        layout = _Layout(steps, [self._top.piece.root])
+        try:
+            heres = [_Here(layout, point, range(len(layout.program))) for point in seen]
+        except ArithmeticError:
+            return False
+        return all(here.same(here.right, here.values[layout.others[0]]) for here in heres)
+
+    def _finding(self, candidate: _Candidate) -> Finding:
+        step, mistake = candidate.step, candidate.mistake
+        written, whole = self._rebuilt(candidate)
+        return Finding(
+            rule=mistake.name,
+            formula=mistake.formula,
+            place=step.piece,
+            written=Expression(written),
+            right=step.result,
+            whole=Expression(whole),
+            likeness=_likeness(self._answer, whole),
+        )
+
+    def _rebuilt(self, candidate: _Candidate) -> tuple[Node, Node]:
+        """The derivative of the piece and the whole derivative with one step wrong."""
+        made: dict[Node, Node] = {}
+        changed: set[Node] = set()
+        known = {id(step.piece.root): step.piece.root for step in self._steps}
+        known |= {id(step.result.root): step.result.root for step in self._steps}
+
+        def read(node: Node) -> Node | None:
+            return made[node.piece] if isinstance(node, Unevaluated) else None
+
+        for step in self._steps:
+            piece = step.piece.root
+            wrong = step is candidate.step
+            if wrong or any(child.piece.root in changed for child in step.children):
+                made[piece] = folded(_replaced(candidate.written if wrong else step.unfolded, read), known)
+                known[id(made[piece])] = made[piece]
+                changed.add(piece)
+            else:
+                made[piece] = step.result.root
+        return made[candidate.step.piece.root], made[self._top.piece.root]
+
+
+MOST_WHOLE = 200
+"""Operations of a derivative up to which the whole is differentiated once more; a constant without a derivation."""
+HALF = 0.5
+"""Share of the points at which a mistake must have a value, and give the answer at all of them."""
+PAIR = 2
+
+
+def _likeness(a: Node, b: Node) -> float:
+    """The share of the parts that two trees have in common, whatever the order of terms and factors."""
+    bags = [_parts_of(folded(one, {})) for one in (a, b)]
+    shared = sum((bags[0] & bags[1]).values())
+    return 2.0 * shared / sum(sum(bag.values()) for bag in bags)
+
+
+def _parts_of(root: Node) -> Counter[int]:
+    program = program_of(root)
+    keys: list[int] = []
+    for step in program:
+        below = [keys[k] for k in step.arguments]
+        ordered = sorted(below) if step.operation in {"add", "multiply"} else below
+        keys.append(hash((step.operation, step.value, tuple(ordered))))
+    return Counter(keys)

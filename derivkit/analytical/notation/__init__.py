@@ -1,0 +1,28 @@
+"""Derivations as lines: made, written as text, Markdown and LaTeX, read back, and cut into the pieces of a figure."""
+
+from derivkit.analytical.notation.latex import latex
+from derivkit.analytical.notation.lines import LEVELS, Line, Mark, Style, lines_of
+from derivkit.analytical.notation.pieces import Cut, cut
+from derivkit.analytical.notation.printing import as_latex, as_markdown, as_text, function_name
+from derivkit.analytical.notation.reading import ReadingError, read
+from derivkit.analytical.notation.writing import NOTATIONS, pieces_of, written
+
+__all__ = [
+    "LEVELS",
+    "NOTATIONS",
+    "Cut",
+    "Line",
+    "Mark",
+    "ReadingError",
+    "Style",
+    "as_latex",
+    "as_markdown",
+    "as_text",
+    "cut",
+    "function_name",
+    "latex",
+    "lines_of",
+    "pieces_of",
+    "read",
+    "written",
+]
