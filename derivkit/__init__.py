@@ -5,7 +5,9 @@ from derivkit.analytical.automatic import Dual, DualError, dual
 from derivkit.analytical.derivation import Derivation, Step, derive
 from derivkit.analytical.diagnosis import Diagnosis, Finding, Judgement, diagnose
 from derivkit.analytical.exact import Exact, exact, taylor
-from derivkit.analytical.expression import Expression, ParseError, parse
+from derivkit.analytical.expression import parse
+from derivkit.analytical.spelling import ParseError
+from derivkit.analytical.tree import Expression
 from derivkit.analytical.verification import RefutedError, Verdict, Verification
 from derivkit.errors import (
     ErrorLaw,

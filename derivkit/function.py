@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from derivkit.analytical.bounds import largest_derivatives
 from derivkit.analytical.evaluation import float_function, refuse_many_variables, running_error, taylor_series
 from derivkit.analytical.exact import exact
-from derivkit.analytical.expression import Expression, parse
+from derivkit.analytical.expression import parse
+from derivkit.analytical.tree import Expression
 
 Array = NDArray[np.float64]
 Domain = tuple[float, float]

@@ -4,7 +4,7 @@ import random
 from fractions import Fraction
 
 from derivkit.analytical.elementary import OPERATIONS
-from derivkit.analytical.expression import Constant, Number, Operation, Variable
+from derivkit.analytical.tree import Constant, Number, Operation, Variable
 
 EVERYDAY = """
 1; x; 2*x; m*x; m*x+b; 3*x**2; 3*x**2+5*x; 5*x**5+4*x**3-5; x**3+2*x**2-5*x+7; 2*x**2; x**-1; 1/x; 1/x**3; sqrt(x);

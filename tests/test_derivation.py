@@ -1,6 +1,7 @@
 """Derivations: built by rules alone, every step checked, and a broken rule caught wherever it is used."""
 
 import os
+import time
 from dataclasses import replace
 from fractions import Fraction
 
@@ -13,8 +14,9 @@ from derivkit.analytical import derivation, verification
 from derivkit.analytical.algebra import ONE, apply, rational
 from derivkit.analytical.derivation import derive, differentiate, steps_of
 from derivkit.analytical.elementary import OPERATIONS
-from derivkit.analytical.expression import Expression, Unevaluated, Unknown, Variable, parse, program_of
+from derivkit.analytical.expression import parse
 from derivkit.analytical.rules import RULES
+from derivkit.analytical.tree import Expression, Unevaluated, Unknown, Variable, program_of
 from derivkit.analytical.verification import RefutedError, Verdict
 
 EVERY_RULE = [rule for rows in RULES.values() for rule in rows]
@@ -165,6 +167,18 @@ def test_the_steps_of_the_chapter_have_the_names_of_the_chapter():
         ("sin(x)^2 + cos(x)^2", "x", "0"),
         ("e^x", "x", "e**x"),
         ("3", "x", "0"),
+        ("x*x*x", "x", "3*x**2"),
+        ("e^(-x^2)", "x", "-2*x*e**(-x**2)"),
+        ("x^-1", "x", "-x**-2"),
+        ("x^2*x^3", "x", "5*x**4"),
+        ("1/x^2", "x", "-2/x**3"),
+        ("log(1/x)", "x", "-1/x"),
+        ("sin(x)*cos(x)", "x", "cos(x)**2 - sin(x)**2"),
+        ("e^(2*x)*x", "x", "2*x*e**(2*x) + e**(2*x)"),
+        ("max(x, x^2)", "x", "piecewise((1, x > x**2), (2*x, True))"),
+        ("max(x, y, 0)", "x", "piecewise((1, x > max(y, 0)), (0, True))"),
+        ("max(x, x)", "x", "1"),
+        ("max(0, 1 - y*x)", "x", "piecewise((-y, 1 - y*x > 0), (0, True))"),
         ("y^2", "x", "0"),
     ],
 )
@@ -202,7 +216,12 @@ def test_a_rule_says_when_it_holds(text, condition):
     assert condition in map(str, derive(text).conditions)
 
 
-@pytest.mark.parametrize("text", ["x^3 + 2*x", "sin(x)*exp(x)", "abs(x - x)", "floor(sin(x)^2 + cos(x)^2)", "2^x"])
+@pytest.mark.parametrize(
+    "text",
+    ["x^3 + 2*x", "sin(x)*exp(x)", "abs(x - x)", "floor(sin(x)^2 + cos(x)^2)", "2^x", "max(x, x)", "log(exp(x))",
+     "1/(1 + exp(-x))", "sqrt(x^2 + 1)", "1/(1 + x^2*x^4 + sin(x)^2)", "log(softplus(x) + cosh(x))",
+     "piecewise((x, x*y > x*y), (2*x, y < 3), (x^2, True))"],
+)  # fmt: skip
 def test_what_always_holds_is_no_condition(text):
     assert derive(text).conditions == ()
 
@@ -214,6 +233,88 @@ def test_a_formula_with_a_kink_is_verified_on_both_sides_of_it(text):
     gap = Expression(apply("subtract", condition.left, condition.right))
     sides = {np.sign(dk.exact(gap, point["x"], 0).value) for point in found.verification.points}
     assert sides == {-1.0, 1.0}
+
+
+def test_a_power_whose_exponent_may_be_whole_has_a_derivative_at_negative_numbers_too():
+    found = derive("x^n")
+    assert found(-3.0, n=2.0) == -6.0
+    assert found(0.0, n=3.0) == 0.0
+    assert found(-2.0, n=-1.0) == -0.25
+    assert np.isnan(found([-3.0, -3.0, 0.0], n=[2.5, -0.5, -2.0])).all()
+    assert "raised to a whole number" in found.refusal(-3.0, n=2.5)
+    assert not found.refusal(-3.0, n=2.0)
+    assert np.isnan(derive("n^x", "x")(2.0, n=-3.0))
+
+
+@pytest.mark.parametrize(
+    ("text", "x", "value"),
+    [("abs(x^2)", 0.0, 0.0), ("relu(relu(x))", -1.0, 0.0), ("max(0, 3*max(0, x))", -1.0, 0.0), ("relu(x^3)", 0.0, 0.0),
+     ("max(x, sin(x))", 0.0, 1.0), ("max(x, y, 0)", -2.0, 0.0), ("leaky_relu(x^2)", 0.0, 0.0)],
+)  # fmt: skip
+def test_two_branches_that_meet_with_one_slope_are_no_kink(text, x, value):
+    assert derive(text)(x, y=-2.0) == value == dk.exact(text, {"x": x, "y": -2.0}, variable="x").value
+
+
+@pytest.mark.parametrize(
+    ("text", "x", "value"),
+    [("piecewise((log(x), x > 0), (x, True))", -1.0, 1.0), ("piecewise((x, x <= 0), (x*log(x), True))", -1.0, 1.0),
+     ("piecewise((x, x < 1), (log(x - 1), x > 1))", 0.5, 1.0), ("max(abs(x), 1)", 0.0, 0.0),
+     ("piecewise((piecewise((abs(x), x > -1), (sqrt(-x), True)), x < 1), (log(x), True))", -4.0, -0.25),
+     ("piecewise((piecewise((abs(x), x > -1), (sqrt(-x), True)), x < 1), (log(x), True))", 0.5, 1.0),
+     ("piecewise((x, y < 3), (2*x, True))", 3.0, 2.0)],
+)  # fmt: skip
+def test_a_condition_counts_only_in_the_piece_that_it_is_of(text, x, value):
+    found = derive(text, "x")
+    assert found(x, y=3.0) == value
+    assert found.refusal(x, y=3.0) == ""
+    assert found.verification.verdict == Verdict.VERIFIED
+
+
+def test_every_piece_of_a_formula_is_checked_where_it_is_chosen(monkeypatch):
+    text = "piecewise((log(x), x > 0), (sin(x), True))"
+    assert {np.sign(point["x"]) for point in derive(text).verification.points} == {-1.0, 1.0}
+    assert derive("piecewise((sqrt(-1 - x^2), x > 0), (sin(x), True))").verification.verdict == Verdict.NO_REAL_POINT
+    (rule,) = RULES["sin"]
+    monkeypatch.setattr(derivation, "RULES", {**RULES, "sin": (broken(rule),)})
+    with pytest.raises(RefutedError, match="sine"):
+        derive(text)
+
+
+def test_a_condition_within_a_piece_says_where_it_counts():
+    text = "piecewise((log(x - 2), x > 0), (abs(x + 3), True))"
+    want = ["x - 2 > 0 where x > 0", "x + 3 ≠ 0 unless x > 0", "x ≠ 0"]
+    assert list(map(str, derive(text).conditions)) == want
+    assert "x + 3 ≠ 0 unless x > 0, where x + 3 is 0.0 at x = -3.0" in derive(text).refusal(-3.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "point"),
+    [("x + log(y)", {"y": -1.0}), ("x + log(y)", {"y": 0.0}), ("x + 1/y", {"y": 0.0}), ("x*y/y", {"y": 0.0}),
+     ("x + log(-1)", {}), ("floor(x)*0 + log(floor(x))", {"x": -1.5}), ("x + y^-1", {"y": 0.0}),
+     ("x + log(3, y)", {"y": 1.0}), ("x + atanh(y)", {"y": -1.0}), ("x + gamma(y)", {"y": -2.0}),
+     ("piecewise((x, x < 0), (2*x, x > 1))", {"x": 0.5}), ("max(1, log(x))", {"x": -1.0}), ("x*asin(2)", {}),
+     ("x + csch(y)", {"y": 0.0}), ("max(1, 1/x)", {"x": 0.0}), ("max(1, x^x)", {"x": -2.0})],
+)  # fmt: skip
+def test_where_the_function_is_not_defined_it_has_no_derivative(text, point):
+    found = derive(text, "x")
+    given = {"x": 0.5, **point}
+    assert np.isnan(found(given))
+    assert found.refusal(given)
+    assert dk.exact(text, given, variable="x").status == "no_derivative"
+
+
+def test_a_function_that_leaves_the_range_of_float64_still_has_its_derivative():
+    assert derive("x + exp(y)", "x")(0.5, y=1000.0) == 1.0
+    assert derive("x*y + exp(exp(x))")(10.0, y=1.0) == np.inf
+
+
+@pytest.mark.parametrize(("text", "x"), [("max(x, x^2, 0)", 1.0), ("relu(relu(x))", 0.0), ("max(x, y, 0)", 3.0)])
+def test_two_branches_that_meet_with_two_slopes_are_a_kink(text, x):
+    assert np.isnan(derive(text)(x, y=3.0))
+
+
+def test_the_second_derivative_knows_the_jump_of_the_first():
+    assert np.isnan(derive("abs(x^2)", order=3)(0.0))
 
 
 # Values
@@ -277,6 +378,10 @@ def test_where_float64_loses_digits_it_is_said():
     assert not derive("x^2").accuracy(3.0).flagged
 
 
+def test_a_branch_that_is_not_chosen_does_not_spoil_the_value():
+    assert derive("max(x, -exp(x))")(800.0) == 1.0
+
+
 # What cannot be checked is said
 
 
@@ -300,6 +405,50 @@ def test_a_tower_of_exponentials_ends():
     assert derive("exp(exp(exp(exp(x))))").verification.verdict in {Verdict.VERIFIED, Verdict.NO_REAL_POINT}
 
 
+@pytest.mark.parametrize("factor", ["x", "(x+{})", "sin({}*x)"])
+def test_the_work_of_a_product_does_not_grow_as_the_cube_of_its_factors(factor):
+    text = "*".join(factor.format(k) for k in range(1, 100))
+    begin = time.process_time()
+    differentiate(parse(text).root, Variable("x"))
+    assert time.process_time() - begin < 2.0
+
+
+# In a shell
+
+
+def test_what_a_shell_shows_of_a_derivation_is_one_line():
+    found = derive("x*abs(x)")
+    assert repr(found) == "<Derivation d/dx (x*abs(x)) = abs(x) + x*sign(x) if x ≠ 0 [verified]>"
+    assert repr(found.steps[-1]) == "<Step product: d/dx (x*abs(x)) = abs(x) + x*sign(x)>"
+    assert repr(derive("sin(x^2)").roots[0].children[0]) == "<Step sine: d/d(x**2) (sin(x**2)) = cos(x**2)>"
+    assert repr(found.result) == "<Expression abs(x) + x*sign(x)>"
+    assert repr(found.conditions) == "(<Condition x ≠ 0>,)"
+    assert str(derive("x^3", order=2)) == "d^2/dx^2 (x^3) = 6*x [verified]"
+    assert str(dk.exact("x/3", 1.0)) == "0.3333333333333333 (off by 2e-17)"
+    assert str(dk.exact("log(x)", -1.0, 0)) == "no derivative"
+    assert str(dk.accuracy(parse("(1-cos(x))/x^2"), 1e-8)) == "0.0 in float64, 0.5 in truth: 15.95 digits lost"
+
+
+@pytest.mark.parametrize(
+    "text", ["*".join(f"sin({k}*x)" for k in range(1, 15)), "sin(" * 55 + "x" + ")" * 55, "x^" * 99 + "x"]
+)
+def test_what_a_shell_shows_of_a_huge_derivation_is_short(text):
+    found = derive(text, "x", order=2)
+    for thing in (found, found.result, found.expression, *found.steps[-9:]):
+        assert len(repr(thing)) < 1500
+    assert all(len(str(one)) < 1500 for one in found.conditions)
+    assert len(found.refusal(-1e300)) < 2000
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["abs(sech(max(x, x, x)))", "floor(cosh(x)/floor(x))", "acot(relu(cot(gamma(logsumexp(x, 3)))))", "relu(csch(x))",
+     "heaviside(sigmoid(x))", "relu(cbrt(acos(csch(x)))/erf(-x*(e - x))*(csch(y)*x))"],
+)  # fmt: skip
+def test_points_where_a_function_is_too_near_to_its_breakpoint_refute_nothing(text):
+    assert derive(text, "x").verification.verdict in set(Verdict)
+
+
 # Bad input
 
 
@@ -318,6 +467,18 @@ def test_a_wrong_question_is_answered_in_one_line(arguments, answer):
         derive("x^2", **arguments)
 
 
+@pytest.mark.parametrize("ask", [dk.parse, dk.derive, lambda f: dk.exact(f, 1.0), lambda f: dk.accuracy(f, 1.0)])
+@pytest.mark.parametrize("thing", [5, None, b"x", ["x"]])
+def test_what_is_no_formula_is_said_to_be_none(ask, thing):
+    with pytest.raises(TypeError, match=r"^a formula is a text, such as 'x\*\*2', not "):
+        ask(thing)
+
+
+def test_a_formula_may_be_given_as_text_or_tree_and_the_order_as_a_number_of_numpy():
+    assert derive(parse("x^3").root, order=np.int64(2)).result.text == "6*x"
+    assert dk.accuracy("x^2", 3.0).value == 9.0
+
+
 def test_of_several_variables_without_x_one_must_be_named():
     with pytest.raises(ValueError, match=r"^w\*b has the variables w, b; say which: variable='w'$"):
         derive("w*b")
@@ -328,6 +489,20 @@ def test_a_derivative_that_grows_without_end_is_refused(monkeypatch):
     monkeypatch.setattr(derivation, "MAX_OPERATIONS", 30)
     with pytest.raises(ValueError, match="ask for a lower order"):
         derive("sin(x)*exp(x)/(1+x^2)", order=4)
+
+
+def test_a_derivative_that_grows_without_end_is_refused_before_it_is_written():
+    text = "*".join(f"sin({k}*x)" for k in range(1, 99))
+    begin = time.process_time()
+    with pytest.raises(ValueError, match=r"more than 100,000 factors for cos.{,300}; ask for a lower order"):
+        derive(text, order=2)
+    assert time.process_time() - begin < 2.0
+
+
+def test_equal_trees_that_are_different_objects_do_not_cost_the_square_of_their_size():
+    begin = time.process_time()
+    assert derive("x^x^x^x^x^x^x^x^x", order=4).verification.verdict == Verdict.VERIFIED
+    assert time.process_time() - begin < 2.0
 
 
 def test_equal_parts_of_a_formula_are_one_operation():

@@ -10,9 +10,11 @@ from formulas import CORPUS, random_tree
 import derivkit as dk
 from derivkit.analytical import diagnosis
 from derivkit.analytical.derivation import differentiate
-from derivkit.analytical.diagnosis import MISTAKES, Judgement, candidates_of, diagnose
+from derivkit.analytical.diagnosis import Judgement, candidates_of, diagnose
 from derivkit.analytical.evaluation import float_values
-from derivkit.analytical.expression import Expression, Variable, parse, program_of
+from derivkit.analytical.expression import parse
+from derivkit.analytical.mistakes import MISTAKES
+from derivkit.analytical.tree import Expression, Variable, program_of
 from derivkit.analytical.verification import float_stand_in, lattice_of
 
 FORMS = """

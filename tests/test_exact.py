@@ -21,7 +21,7 @@ from derivkit.analytical import balls, exact
 from derivkit.analytical.accuracy import accuracy
 from derivkit.analytical.balls import SENSELESS, UNDECIDED, UNDEFINED, Ball, Numbers, lifted
 from derivkit.analytical.exact import ExactStatus, high_precision_series
-from derivkit.analytical.expression import Operation, Variable
+from derivkit.analytical.tree import Operation, Variable
 
 DIGITS = 2000
 Witness = Callable[[Any], Any]

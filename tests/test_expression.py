@@ -18,21 +18,19 @@ from hypothesis import strategies as st
 
 from derivkit.analytical import expression
 from derivkit.analytical.elementary import COMPARISONS, ELEMENTARY, OPERATIONS
-from derivkit.analytical.expression import (
+from derivkit.analytical.expression import parse
+from derivkit.analytical.limits import MAX_DEPTH, MAX_LENGTH, MAX_NODES
+from derivkit.analytical.spelling import ParseError
+from derivkit.analytical.tree import (
     CONSTANTS,
-    MAX_DEPTH,
-    MAX_LENGTH,
-    MAX_NODES,
     Constant,
     Expression,
     Instruction,
     Node,
     Number,
     Operation,
-    ParseError,
     Unknown,
     Variable,
-    parse,
     program_of,
     text_of,
     tree_of,
@@ -91,7 +89,7 @@ def caught() -> Callable[[str], ParseError]:
     ],
 )
 def test_the_gate_of_the_tree_stands_without_the_gate_of_the_tokens(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = expression._Source(text, [expression._Token("name", text, column) for column in range(len(text))])
+    source = expression.Source(text, [expression.Token("name", text, column) for column in range(len(text))])
     monkeypatch.setattr(
         expression, "_read", lambda _: (ast.parse(text, mode="eval").body, dict(enumerate(source.tokens)))
     )

@@ -726,6 +726,31 @@ def test_the_pieces_of_a_line_do_not_overlap_and_an_exponent_is_raised_small_and
     assert {text.get_color() for text in row if text is not raised} == {"black", GREY}
 
 
+def pieces_of(*texts):
+    """A calculation of one line, of plain pieces."""
+    rows = [("one", 0, place, text, "", False, False, -1, "") for place, text in enumerate(texts)]
+    return pd.DataFrame(rows, columns=steps().columns)
+
+
+def drawn_at(*texts):
+    (ax,) = figures.draw({"steps": pieces_of(*texts)}, STEPS).axes
+    return {text.get_text(): text.get_position()[0] for text in ax.texts if text.get_text()}
+
+
+def test_a_sign_stands_close_to_what_it_belongs_to_and_apart_from_what_it_joins():
+    sign, joint = drawn_at("=", "-", "x"), drawn_at("y", "-", "x")
+    (minus,) = set(sign) - {"=", "x"}
+    assert sign["x"] - sign[minus] < joint["x"] - joint[minus] - 0.2 * SIZE
+
+
+def test_words_and_names_of_functions_stand_upright_and_apart_variables_slanted():
+    (ax,) = figures.draw({"steps": pieces_of("sin(", "x", ")", "if", "x", "dx")}, STEPS).axes
+    slanted = {text.get_text(): text.get_fontstyle() == "italic" for text in ax.texts if text.get_text()}
+    assert (slanted["sin"], slanted["if"], slanted["x"], slanted["dx"]) == (False, False, True, True)
+    near, apart = drawn_at("a", "b"), drawn_at("a", "if", "b")
+    assert apart["if"] - apart["a"] > near["b"] - near["a"] + 0.2 * SIZE
+
+
 def test_the_arc_runs_from_the_exponent_to_the_front_of_its_x():
     (ax,) = figures.draw({"steps": steps()}, STEPS).axes
     (arc,) = [text for text in ax.texts if hasattr(text, "xyann") and text.arrow_patch is not None]
@@ -736,6 +761,19 @@ def test_the_arc_runs_from_the_exponent_to_the_front_of_its_x():
     assert arc.xyann[0] > exponent.get_position()[0]
     assert any(0 < at - arc.xy[0] < 2 for at in front)
     assert arc.arrow_patch.get_edgecolor() == pytest.approx(matplotlib.colors.to_rgba(RED))
+
+
+def test_a_long_arc_stays_below_the_line_above():
+    inside = [("one", 1, place, "w", "", False, False, -1, "") for place in range(2, 40)]
+    ends = [("one", 1, 1, "(", "", False, False, -1, ""), ("one", 1, 40, "2", "", True, True, 1, "")]
+    frame = pd.concat([steps()[:6], pd.DataFrame([*ends, *inside], columns=steps().columns)])
+    figure = figures.draw({"steps": frame}, STEPS)
+    FigureCanvasAgg(figure).draw()
+    (ax,) = figure.axes
+    arcs = [text.arrow_patch for text in ax.texts if getattr(text, "arrow_patch", None) is not None]
+    tops = [ax.transData.inverted().transform(arc.get_path().vertices)[:, 1].max() for arc in arcs]
+    lines = sorted({text.get_position()[1] for text in ax.texts if text.get_text() == "="})
+    assert min(tops) < lines[1] - 0.3 * SIZE
 
 
 def test_only_the_rows_that_where_chooses_are_drawn_and_told():

@@ -15,17 +15,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from derivkit.analytical import expression
-from derivkit.analytical.expression import (
-    MAX_DEPTH,
-    MAX_LENGTH,
-    MAX_NODES,
-    Expression,
-    ParseError,
-    parse,
-    text_of,
-    tree_of,
-)
+from derivkit.analytical import limits
+from derivkit.analytical.expression import parse
+from derivkit.analytical.limits import MAX_DEPTH, MAX_LENGTH, MAX_NODES
+from derivkit.analytical.spelling import ParseError
+from derivkit.analytical.tree import Expression, text_of, tree_of
 
 SLOWEST = 0.1
 """Seconds of the processor that any text may take."""
@@ -712,7 +706,7 @@ def test_a_wrong_text_is_met_with_its_column_and_a_hint(
     assert caret.strip() == "^"
     if column < len(text) and text[column].isprintable() and not text[column].isspace():
         assert shown[caret.index("^")] == text[column]
-    assert len(shown) <= expression.WINDOW + 10
+    assert len(shown) <= limits.WINDOW + 10
     assert shown.isprintable()
 
 

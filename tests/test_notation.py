@@ -13,7 +13,7 @@ from derivkit.analytical.algebra import ONE, apply
 from derivkit.analytical.derivation import derive
 from derivkit.analytical.dual import Taylor
 from derivkit.analytical.elementary import OPERATIONS
-from derivkit.analytical.expression import Expression, Number, Unevaluated, Variable, parse, program_of
+from derivkit.analytical.expression import parse
 from derivkit.analytical.notation import (
     LEVELS,
     NOTATIONS,
@@ -27,6 +27,7 @@ from derivkit.analytical.notation import (
     written,
 )
 from derivkit.analytical.notation.lines import Mark, nodes_with_paths
+from derivkit.analytical.tree import Expression, Number, Unevaluated, Variable, program_of
 from derivkit.analytical.verification import stand_in
 
 # The values of lines, d/dx taken numerically

@@ -103,6 +103,10 @@ def test_the_lines_of_the_core_give_what_their_comments_say() -> None:
     assert [str(w) for w in dk.stencil([-2, 0, 1], derivative=1).weights] == ["-1/6", "-1/2", "2/3"]
     (best,) = dk.predict_optimum(names["f"], 1.0, formulas=[dk.formula("central_4")])  # type: ignore[arg-type]
     assert (f"{best.delta:.2g}", best.error < 2e-12) == ("0.0013", True)
+    assert str(dk.derive("x^2*exp(x)").result) == "2*x*exp(x) + x**2*exp(x)"
+    assert dk.derive("(relu(w*x + b) - y)^2", "w")(0.5, x=2.0, b=0.0, y=3.0) == -8.0
+    assert dk.diagnose("x*sin(x)", answer="cos(x)").rules == ("product rule as product of derivatives",)
+    assert dk.dual(lambda x: (x**3 - x) / (1 + abs(x)), 2.0).derivative == 3.0
 
 
 @pytest.fixture(scope="module")

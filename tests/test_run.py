@@ -219,7 +219,7 @@ def test_help_names_the_groups_the_keys_and_five_examples(capsys: pytest.Capture
     assert text.count("  python -m experiments.run ") == 5
     for key in ("delta", "function", "method", "derivative", "x", "expression", "python"):
         assert re.search(rf"^ +'?{key}=", text, flags=re.MULTILINE), key
-    for group in ("experiment: chapter, convergence, delta_sweep, ", "function: absolute, ", "method: backward_1, "):
+    for group in ("experiment: analytical_vs_numerical, ", "function: absolute, ", "method: backward_1, "):
         assert f"\n{group}" in text
     assert "'delta=${logspace:-16,0,129}'" in text
     assert not Path("outputs").exists()

@@ -10,7 +10,8 @@ import numpy as np
 from derivkit.analytical.elementary import UNIT
 from derivkit.analytical.evaluation import named_function
 from derivkit.analytical.exact import ExactStatus, Point, exact, point_of
-from derivkit.analytical.expression import Expression, Node
+from derivkit.analytical.expression import expression_of
+from derivkit.analytical.tree import Expression, Node
 
 MOST_DIGITS = 16.0
 """Decimal digits that a float64 holds, rounded up: more cannot be lost."""
@@ -51,13 +52,18 @@ class Accuracy:
     flagged: bool
     status: ExactStatus
 
+    def __str__(self) -> str:
+        if self.status is not ExactStatus.OK:
+            return f"{self.value!r} in float64, {self.status.replace('_', ' ')}"
+        return f"{self.value!r} in float64, {self.trusted!r} in truth: {self.lost:g} digits lost"
 
-def accuracy(formula: Expression | Node, x: float | Point) -> Accuracy:
+
+def accuracy(formula: Expression | Node | str, x: float | Point) -> Accuracy:
     """Compare a formula in float64, such as that of a derivative, with its trusted value.
 
     Parameters
     ----------
-    formula : Expression or Node
+    formula : Expression, Node or str
         Evaluated as it stands.
     x : float or mapping of str to float
         The point; by name where there are several variables.
@@ -73,7 +79,7 @@ def accuracy(formula: Expression | Node, x: float | Point) -> Accuracy:
     >>> found.value, found.trusted, found.lost, found.flagged
     (0.0, 0.5, 15.95, True)
     """
-    tree = formula if isinstance(formula, Expression) else Expression(formula)
+    tree = expression_of(formula)
     trusted = exact(tree, x, 0)
     point, _ = point_of(tree, x, 0, None)
     value = named_function(tree)(point)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from derivkit.analytical.elementary import UNIT, Array
 from derivkit.analytical.evaluation import nearest_float, taylor_series
 from derivkit.analytical.exact import high_precision_series
-from derivkit.analytical.expression import Expression
+from derivkit.analytical.tree import Expression
 
 SAMPLES = 9
 """Samples per interval where no closed form is known; a constant without a derivation."""

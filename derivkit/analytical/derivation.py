@@ -5,18 +5,23 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from derivkit.analytical.accuracy import Accuracy, accuracy
-from derivkit.analytical.algebra import ONE, ZERO, folded, product, total
-from derivkit.analytical.evaluation import float_values, named_values, refuse_unknown_functions
+from derivkit.analytical.algebra import ONE, ZERO, apply, factors_of, folded, product, surely_positive, total, value_of
+from derivkit.analytical.elementary import OPERATIONS
+from derivkit.analytical.evaluation import CONSTANTS, named_values, nearest_float, refuse_unknown_functions, walk
 from derivkit.analytical.exact import ExactStatus
-from derivkit.analytical.expression import (
+from derivkit.analytical.expression import expression_of, parse
+from derivkit.analytical.notation import Style, as_latex, as_markdown, as_text
+from derivkit.analytical.rules import RULES, Condition, Rule
+from derivkit.analytical.tree import (
     Branch,
     Expression,
     Instruction,
@@ -26,13 +31,10 @@ from derivkit.analytical.expression import (
     Unknown,
     Variable,
     joint_program,
-    parse,
     program_of,
-    text_of,
+    short_text,
     tree_of,
 )
-from derivkit.analytical.notation import Style, as_latex, as_markdown, as_text
-from derivkit.analytical.rules import RELATIONS, RULES, Condition, Rule
 from derivkit.analytical.verification import Verification, verify
 
 Floats = NDArray[np.float64]
@@ -41,10 +43,15 @@ Point = Mapping[str, ArrayLike]
 MAX_ORDER = 20
 """Highest order; a constant without a derivation."""
 MAX_OPERATIONS = 20_000
-"""Operations of a derivative, equal ones counted once; a constant without a derivation."""
+"""Operations of all derivatives up to the order, equal ones of one counted once; a constant without a derivation."""
+MAX_FACTORS = 100_000
+"""Factors that the product rule may write for one derivative, n^2 for n factors: a formula that the parser lets through
+has 300; a constant without a derivation."""
+MOST_SAID = 3
+"""Conditions that a printed derivation names; a constant without a derivation."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Step:
     """A rule applied to a piece of the formula.
 
@@ -62,6 +69,9 @@ class Step:
         With respect to what: the variable, or in the first child of a chain rule the inner function.
     unfolded : Node
         What the rule says, before the children's results are put in and anything is folded.
+    unsaid : tuple of Condition
+        Conditions of the rule that always hold here, or that others say; a check of the step alone keeps away from
+        where they nearly fail.
     """
 
     rule: str
@@ -71,6 +81,14 @@ class Step:
     conditions: tuple[Condition, ...]
     inner: Node
     unfolded: Node
+    unsaid: tuple[Condition, ...] = ()
+
+    def __str__(self) -> str:
+        within = self.inner.name if isinstance(self.inner, Variable) else f"({short_text(self.inner)})"
+        return f"{self.rule}: d/d{within} ({self.piece.short}) = {self.result.short}"
+
+    def __repr__(self) -> str:
+        return f"<Step {self}>"
 
     @property
     def condition(self) -> str:
@@ -98,13 +116,17 @@ class _Engine:
     def __init__(self, root: Node, variable: Variable) -> None:
         self._root, self._variable = root, variable
         self._depends: dict[Node, bool] = {}
+        self._signs: dict[Node, int] = {}
+        self._unique: dict[Node, Node] = {}
         self._steps: dict[Node, Step] = {}
         self._known: dict[int, Node] = {}
         """Nodes that folding leaves as they are, by identity: typed ones, and results."""
 
     def run(self) -> Step:
         self.varies(self._root)
+        self._refuse_long_products()
         self._known = {id(node): node for node in self._depends}
+        self._unique = {node: node for node in self._depends}
         stack = [self._root]
         while stack:
             node = stack[-1]
@@ -118,6 +140,16 @@ class _Engine:
                 step = self._steps[node] = self._found(node, parts)
                 self._known[id(step.result.root)] = step.result.root
         return self._steps[self._root]
+
+    def _refuse_long_products(self) -> None:
+        """The product rule writes n^2 factors for n, and the derivative of a derivative has n products of n."""
+        products = [node for node in self._depends if isinstance(node, Operation) and node.name == "multiply"]
+        parts = {id(part) for node in products for part in node.arguments}
+        if sum(len(factors_of(node)) ** 2 for node in products if id(node) not in parts) > MAX_FACTORS:
+            raise ValueError(
+                f"the product rule writes more than {MAX_FACTORS:,} factors for {short_text(self._root)}; "
+                "ask for a lower order or a shorter product"
+            )
 
     def varies(self, root: Node) -> bool:
         stack = [root]
@@ -154,11 +186,12 @@ class _Engine:
         unfolded = self._written(rule, node, lambda part: Unevaluated(part, self._variable.name))
         raw = self._written(rule, node, lambda part: self._steps[part].result.root)
         still = self._still(node, children)
-        conditions = () if still else tuple(rule.conditions(*node.arguments))
+        conditions = () if still else self._conditions(rule, node)
         chained = bool(rule.slopes) and len(parts) == 1
         if chained and not still:
             slope = self._slope(rule, node, parts[0])
-            children = (self._step(rule.name, node, slope, conditions=conditions, inner=parts[0]), *children)
+            outer = self._step(rule.name, node, slope, conditions=conditions, inner=parts[0])
+            children = (replace(outer, unsaid=tuple(rule.conditions(*node.arguments))), *children)
         name = "chain rule" if chained else rule.name
         return self._step(name, node, unfolded, raw, children=children, conditions=conditions)
 
@@ -166,6 +199,38 @@ class _Engine:
         """Whether all that depends on the variable in a node is constant all the same, such as x - x."""
         moving = {part for part in node.arguments if self.varies(part)}
         return moving <= {child.piece.root for child in children if child.result.root == ZERO}
+
+    def _conditions(self, rule: Rule, node: Branch) -> tuple[Condition, ...]:
+        """Those conditions of a rule that may fail, each where it counts."""
+        found = []
+        for one in rule.conditions(*node.arguments):
+            if one.relation in {">", "≠"} and one.right == ZERO and surely_positive(one.left, self._signs):
+                continue
+            met = self._met(one, node, kink=rule.meeting == "kink") if rule.meeting else one
+            if met:
+                found.append(met)
+        return tuple(found)
+
+    def _met(self, one: Condition, node: Branch, *, kink: bool) -> Condition | None:
+        """The condition that two branches do not meet; None if they never do, or always, or if others say it."""
+        left, right = one.left, one.right
+        if left == right or not (self.varies(left) or self.varies(right)):
+            return None
+        if kink and not self.varies(left):
+            if right not in node.arguments:
+                return None
+            left, right = right, left
+        if not kink:
+            return replace(one, left=left, right=right)
+        ends = [self._steps[side].result.root if side in self._steps else None for side in (left, right)]
+        rates = [
+            ZERO if end is None and not self.varies(side) else end
+            for end, side in zip(ends, (left, right), strict=True)
+        ]
+        if rates[0] is None or rates[1] is None:
+            return replace(one, left=left, right=right)
+        rate = folded(apply("subtract", rates[0], rates[1]), self._known, self._unique)
+        return replace(one, left=left, right=right, needed=ONE if value_of(rate) else rate)
 
     def _written(self, rule: Rule, node: Branch, derivative: Callable[[Node], Node]) -> Node:
         """What the rule says, each derivative of a part written as `derivative` has it."""
@@ -195,7 +260,7 @@ class _Engine:
         conditions: tuple[Condition, ...] = (),
         inner: Node | None = None,
     ) -> Step:
-        result = folded(unfolded if raw is None else raw, self._known)
+        result = folded(unfolded if raw is None else raw, self._known, self._unique)
         return Step(
             rule=name,
             piece=Expression(node),
@@ -214,7 +279,7 @@ UNKNOWN = Rule(name="unknown function", operation="unknown", formula="f(u)' = f'
 # The derivation
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Derivation:
     """A derivative with every step that leads to it.
 
@@ -235,6 +300,17 @@ class Derivation:
     roots: tuple[Step, ...]
     verification: Verification
 
+    def __str__(self) -> str:
+        power = f"^{self.order}" if self.order > 1 else ""
+        said = ", ".join(map(str, self.conditions[:MOST_SAID]))
+        more = f" and {len(self.conditions) - MOST_SAID} more" if len(self.conditions) > MOST_SAID else ""
+        where = f" if {said}{more}" if said else ""
+        left = f"d{power}/d{self.variable}{power} ({self.expression.short})"
+        return f"{left} = {self.result.short}{where} [{self.verification}]"
+
+    def __repr__(self) -> str:
+        return f"<Derivation {self}>"
+
     @property
     def order(self) -> int:
         """How often it was differentiated."""
@@ -252,8 +328,8 @@ class Derivation:
 
     @functools.cached_property
     def conditions(self) -> tuple[Condition, ...]:
-        """All that must hold for the derivative to be right, each once."""
-        return tuple(dict.fromkeys(one for step in self.steps for one in step.conditions))
+        """All that must hold for the derivative to be right, each once; within a piece only where that counts."""
+        return tuple(dict.fromkeys(one for root in self.roots for one in conditions_of(root)))
 
     def text(self, level: str = "normal", notation: str = "leibniz") -> str:
         """The lines that lead to the derivative, as plain text; `level` is full, normal or brief.
@@ -282,6 +358,9 @@ class Derivation:
     def __call__(self, x: ArrayLike | Point = MappingProxyType({}), /, **named: ArrayLike) -> Any:
         """The derivative in fast float64, equal parts computed once; NaN where a condition does not hold.
 
+        NaN does not say that there is no derivative, but that the rules do not reach there: that of x*abs(x) at 0 they
+        do not. A power that is not whole, such as x^(1/3), is of positive numbers only; cbrt(x) is the root of any.
+
         Parameters
         ----------
         x : array_like or mapping
@@ -307,12 +386,10 @@ class Derivation:
         refuse_unknown_functions(self.result)
         given = self._point(x, named)
         shape = np.broadcast_shapes(*(value.shape for value in given.values()))
-        program, places = self._fast
-        with np.errstate(all="ignore"):
-            values = float_values(program, given)
-            margins = _margins(self.conditions, [values[place] for place in places[1:]])
-            holds = functools.reduce(np.logical_and, (margin > 0.0 for margin in margins), np.bool_(True))  # noqa: FBT003
-        result = np.where(holds, np.asarray(values[places[0]], dtype=np.float64), np.nan)
+        values = self._values(given)
+        margins = (one.margin(*sides) for one, sides in self._sides(values))
+        holds = functools.reduce(np.logical_and, (margin > 0.0 for margin in margins), ~np.isnan(values[1]))
+        result = np.where(holds, np.asarray(values[0], dtype=np.float64), np.nan)
         return np.broadcast_to(result, shape).copy() if shape else float(result)
 
     def refusal(self, x: float | Point = MappingProxyType({}), /, **named: float) -> str:
@@ -324,17 +401,13 @@ class Derivation:
         'the derivative of log(x - 2) needs x - 2 > 0, where x - 2 is -1.0 at x = 1.0'
         """
         given = self._point(x, named)
-        program, places = self._fast
-        with np.errstate(all="ignore"):
-            values = float_values(program, given, unknown=lambda function, u: np.full_like(u, np.nan))
-            sides = [values[place] for place in places[1:]]
-            margins = _margins(self.conditions, sides)
-        for condition, left, margin in zip(self.conditions, sides[0::2], margins, strict=True):
-            if not margin > 0.0:
-                place = ", ".join(f"{name} = {float(value)!r}" for name, value in given.items())
-                seen = f"{text_of(condition.left)} is {float(left)!r} at {place}"
-                return f"the derivative of {self.expression} needs {condition}, where {seen}"
-        return ""
+        place = ", ".join(f"{name} = {float(value)!r}" for name, value in given.items())
+        values = self._values(given)
+        for condition, sides in self._sides(values):
+            if not condition.margin(*sides) > 0.0:
+                seen = f"{short_text(condition.left)} is {float(sides[0])!r} at {place}"
+                return f"the derivative of {self.expression.short} needs {condition}, where {seen}"
+        return f"{self.expression.short} is not defined at {place}" if np.isnan(values[1]) else ""
 
     def accuracy(self, x: float | Point = MappingProxyType({}), /, **named: float) -> Accuracy:
         """What fast float64 makes of the derivative at a point, beside the trusted value: the digits it loses.
@@ -351,11 +424,49 @@ class Derivation:
             return Accuracy(nan, nan, nan, nan, error=inf, lost=nan, flagged=False, status=ExactStatus.NO_DERIVATIVE)
         return accuracy(self.result, point)
 
+    def _values(self, given: Mapping[str, Floats]) -> list[Any]:
+        """The derivative, the function, and the nodes of all conditions, in float64."""
+        program, places = self._fast
+        with np.errstate(all="ignore"):
+            values = walk(
+                program,
+                number=lambda value: np.float64(nearest_float(value)),
+                constant=CONSTANTS.__getitem__,
+                variable=given.__getitem__,
+                apply=_without_poles,
+                unknown=lambda function, u: np.ones_like(u),
+            )
+        return [values[place] for place in places]
+
+    def _sides(self, values: Sequence[Any]) -> Iterator[tuple[Condition, Sequence[Any]]]:
+        """Every condition with the values of its nodes."""
+        for k, condition in enumerate(self.conditions):
+            yield condition, values[2 + 3 * k : 5 + 3 * k]
+
     @functools.cached_property
     def _fast(self) -> tuple[tuple[Instruction, ...], list[int]]:
-        """The result and both sides of all conditions as one program."""
-        sides = (side for one in self.conditions for side in (one.left, one.right))
-        return joint_program([self.result.root, *sides])
+        """The derivative, the function if the conditions do not say where it is defined, and their nodes."""
+        nodes = (node for one in self.conditions for node in one.nodes)
+        function = self.expression.root if self._open else ONE
+        return joint_program([self.result.root, function, *nodes])
+
+    @property
+    def _open(self) -> bool:
+        """Whether the function may be undefined where every condition holds: in its constant parts, for instance."""
+        program = self.expression.program
+        fixed: list[bool] = []
+        for one in program:
+            fixed.append(one.value != self.variable and all(fixed[k] for k in one.arguments))
+        # A quotient by a constant has no condition of its own, whatever is divided.
+        fixed = [fixed[one.arguments[1]] if one.operation == "divide" else here
+                 for one, here in zip(program, fixed, strict=True)]  # fmt: skip
+        partial = [one.operation in PARTIAL and not _of_numbers(one, program) for one in program]
+        standing = any(step.result.root == ZERO and step.rule != "constant" for step in steps_of(self.roots[0]))
+        choosing = any(one.operation in {"max", "min"} for one in program)
+        if any(partial) and (standing or choosing):
+            return True
+        without_rest = any(one.operation == "piecewise" and len(one.arguments) % 2 == 0 for one in program)
+        return without_rest or any(a and b for a, b in zip(fixed, partial, strict=True))
 
     def _point(self, x: ArrayLike | Point, named: Mapping[str, ArrayLike]) -> dict[str, Floats]:
         given = dict(x) if isinstance(x, Mapping) else {self.variable: x}
@@ -363,12 +474,109 @@ class Derivation:
         return named_values({**given, **named}, wanted, f"the derivative of {self.expression}")
 
 
-def _margins(conditions: Sequence[Condition], sides: Sequence[Any]) -> list[Any]:
-    """How far each condition is from being broken; NaN where that has no sense."""
-    return [
-        RELATIONS[one.relation](left, right)
-        for one, left, right in zip(conditions, sides[0::2], sides[1::2], strict=True)
-    ]
+POLES: Mapping[str, Callable[..., Any]] = MappingProxyType(
+    {
+        "divide": lambda a, b: b == 0.0,
+        "power": lambda a, b: (a == 0.0) & (b < 0.0),
+        "log": lambda a, base=2.0: (a == 0.0) | (base == 1.0),
+        "log1p": lambda a: a == -1.0,
+        "atanh": lambda a: np.abs(a) == 1.0,
+        **dict.fromkeys(("log2", "log10", "csc", "cot", "csch", "coth"), lambda a: a == 0.0),
+    }
+)
+"""Where float64 has infinity for what is not defined; elsewhere it has NaN."""
+PARTIAL = frozenset(POLES) | {"sqrt", "asin", "acos", "acosh", "asec", "acsc", "gamma", "digamma", "polygamma"}
+"""Operations that are not defined for all numbers."""
+
+
+def _without_poles(name: str, *arguments: Any) -> Any:
+    """An operation in float64, NaN wherever it is not defined."""
+    value = OPERATIONS[name].value(*arguments)
+    pole = POLES.get(name)
+    return np.where(pole(*arguments), np.nan, value) if pole else value
+
+
+def _of_numbers(step: Instruction, program: Sequence[Instruction]) -> bool:
+    """Whether all arguments of a step but a numerator are numbers above 0, such that nothing is undefined."""
+    parts = [program[k] for k in step.arguments[step.operation == "divide" :]]
+    if step.operation == "power" and parts[1].operation == "number":
+        return True  # the parser does not let 0 be divided by
+    return step.operation in {"divide", "log", "sqrt", "log2", "log10"} and all(
+        part.operation == "constant" or (part.operation == "number" and cast("Fraction", part.value) > 1)
+        for part in parts
+    )
+
+
+CHOOSING = frozenset({"piecewise", "maximum", "minimum"})
+"""Rules of operations that choose one of their arguments: what is said of the others is of no account."""
+MOST_PLACES = 1000
+"""Steps looked at in a place of their own; what is beyond is held to count everywhere. Without a derivation."""
+Within = tuple[tuple[tuple[Node, ...], int, bool], ...]
+"""Pieces within pieces: the conditions of a formula of several pieces, which of its pieces is meant, and whether the
+others need not be defined there; those of max and min must be."""
+MEETINGS = frozenset({"≠", "is not an integer"})
+"""Relations that say where a function jumps or turns; the others say where it is defined."""
+
+
+def conditions_of(root: Step) -> Sequence[Condition]:
+    """The conditions of all steps of a tree, children first; within a piece of a formula only where it counts."""
+    found: list[Condition] = []
+    met: set[tuple[int, Within]] = set()
+    stack: list[tuple[Step, Within]] = [(root, ())]
+    while stack:
+        step, within = stack.pop()
+        within = within if len(met) < MOST_PLACES else ()
+        if not met.isdisjoint({(id(step), within), (id(step), ())}):
+            continue
+        met.add((id(step), within))
+        found += [placed for one in reversed(step.conditions) if (placed := _placed(one, within))]
+        own = _pieces(step)
+        stack += [(child, (*within, *own.get(child.piece.root, ()))) for child in step.children]
+    everywhere = {one for one in found if not one.place}
+    return [one for one in reversed(found) if not one.place or replace(one, needed=ONE, place="") not in everywhere]
+
+
+def _pieces(step: Step) -> dict[Node, Within]:
+    """The one place where each child of a step counts, where there is one."""
+    if step.rule not in CHOOSING or not isinstance(step.unfolded, Operation) or step.unfolded.name != "piecewise":
+        return {}
+    values, conditions = step.unfolded.arguments[0::2], step.unfolded.arguments[1::2]
+    pieces = [value.piece for value in values if isinstance(value, Unevaluated)]
+    return {
+        value.piece: ((conditions, k, step.rule == "piecewise"),)
+        for k, value in enumerate(values)
+        if isinstance(value, Unevaluated) and pieces.count(value.piece) == 1
+    }
+
+
+def _placed(one: Condition, within: Within) -> Condition | None:
+    """A condition as it stands in a place; None if it always holds there."""
+    needed, words = one.needed, []
+    for conditions, k, alone in reversed(within):
+        if not alone and one.relation not in MEETINGS:
+            continue
+        facts = {fact for c in conditions[:k] for fact in _strict(c, holds=False)}
+        facts |= {fact for c in conditions[k : k + 1] for fact in _strict(c, holds=True)}
+        if (one.left, one.right) in facts or (one.relation == "≠" and (one.right, one.left) in facts):
+            return None
+        needed = apply("piecewise", *(part for c in conditions[:k] for part in (ZERO, c)), needed,
+                       *((conditions[k], ZERO) if k < len(conditions) else ()))  # fmt: skip
+        words.append(f"where {short_text(conditions[k])}" if k < len(conditions) else _unless(conditions))
+    return replace(one, needed=needed, place=", ".join(words)) if words else one
+
+
+def _unless(conditions: Sequence[Node]) -> str:
+    return f"unless {' or '.join(map(short_text, conditions))}"
+
+
+def _strict(comparison: Node, *, holds: bool) -> Iterator[tuple[Node, Node]]:
+    """The pair (a, b) with a > b that follows from a comparison that holds, or does not."""
+    if isinstance(comparison, Operation):
+        left, right = comparison.arguments
+        if comparison.name == ("greater" if holds else "less_equal"):
+            yield left, right
+        if comparison.name == ("less" if holds else "greater_equal"):
+            yield right, left
 
 
 def steps_of(root: Step) -> Iterator[Step]:
@@ -409,7 +617,7 @@ def derive(expression: Expression | str, variable: str | None = None, order: int
     ParseError
         If the text is no formula.
     ValueError
-        If the order or the variable is none, or the derivative grows beyond 20 000 operations.
+        If the order or the variable is none, or the derivatives grow beyond 20 000 operations.
     RefutedError
         If a step is not the derivative of its piece: a mistake in the table of rules.
 
@@ -418,20 +626,20 @@ def derive(expression: Expression | str, variable: str | None = None, order: int
     >>> str(derive("5*x^5 + 4*x^3 - 5").result)
     '25*x**4 + 12*x**2'
     """
-    tree = parse(expression) if isinstance(expression, str) else expression
-    if isinstance(order, bool) or not isinstance(order, int) or not 1 <= order <= MAX_ORDER:
+    tree = expression_of(expression)
+    if isinstance(order, bool) or not isinstance(order, int | np.integer) or not 1 <= order <= MAX_ORDER:
         raise ValueError(f"the order {order!r} is not a whole number from 1 to {MAX_ORDER}; write 1, 2, ...")
     name = chosen_variable(tree, variable)
     roots: list[Step] = []
+    operations = 0
     for k in range(order):
         roots.append(differentiate(roots[-1].result.root if roots else tree.root, Variable(name)))
-        operations = len(roots[-1].result.program)
+        operations += len(roots[-1].result.program)
         if operations > MAX_OPERATIONS:
-            raise ValueError(
-                f"derivative {k + 1} of {tree} has {operations:,} operations, the most is {MAX_OPERATIONS:,}; "
-                "ask for a lower order"
-            )
-    checked = verify([step for root in roots for step in steps_of(root)], Variable(name))
+            upto = f"derivatives 1 to {k + 1} of {tree.short} have" if k else f"the derivative of {tree.short} has"
+            raise ValueError(f"{upto} {operations:,} operations, the most is {MAX_OPERATIONS:,}; ask for a lower order")
+    conditions = tuple(dict.fromkeys(one for root in roots for one in conditions_of(root)))
+    checked = verify([step for root in roots for step in steps_of(root)], Variable(name), roots, conditions)
     return Derivation(tree, name, tuple(roots), checked)
 
 

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from derivkit.analytical.dual import Series, Taylor
 from derivkit.analytical.elementary import FLOATS, OPERATIONS, SMALLEST, UNIT, Array, Bounded
-from derivkit.analytical.expression import Expression, Instruction
+from derivkit.analytical.tree import Expression, Instruction
 
 CONSTANTS: Mapping[str, np.float64] = {"pi": np.float64(np.pi), "e": np.float64(np.e)}
 """As NumPy numbers, which divide by zero as IEEE 754 has it."""

@@ -18,7 +18,8 @@ from typing import Any, TypeVar
 
 from derivkit.analytical.elementary import OPERATIONS
 from derivkit.analytical.evaluation import interpret
-from derivkit.analytical.expression import Expression, parse
+from derivkit.analytical.expression import expression_of
+from derivkit.analytical.tree import Expression
 
 LEAST_BITS, MOST_BITS = 64, 2**15
 """Working precisions: doubled from the least to the most."""
@@ -39,6 +40,9 @@ class ExactStatus(StrEnum):
     NO_DERIVATIVE = "no_derivative"
     UNRESOLVED = "unresolved"
 
+    def __repr__(self) -> str:
+        return repr(self.value)
+
 
 @dataclass(frozen=True)
 class Exact:
@@ -55,6 +59,12 @@ class Exact:
     status: ExactStatus
     lower: float
     upper: float
+
+    def __str__(self) -> str:
+        if self.status is ExactStatus.OK:
+            return f"{self.value!r} (off by {self.error:.1g})" if self.error else f"{self.value!r} (exact)"
+        known = f", between {self.lower!r} and {self.upper!r}" if self.status is ExactStatus.UNRESOLVED else ""
+        return f"{self.status.replace('_', ' ')}{known}"
 
 
 _NOTHING = Exact(math.nan, math.inf, ExactStatus.NO_DERIVATIVE, math.nan, math.nan)
@@ -88,13 +98,13 @@ def exact(expression: Expression | str, x: float | Point, order: int = 1, *, var
     Examples
     --------
     >>> exact("2*x^2", 1.0)
-    Exact(value=4.0, error=0.0, status=<ExactStatus.OK: 'ok'>, lower=4.0, upper=4.0)
+    Exact(value=4.0, error=0.0, status='ok', lower=4.0, upper=4.0)
     >>> exact("1-tanh(x)^2", 300.0, 0).value
     1.0601586212017243e-260
     >>> exact("w*x^2", {"w": 5.0, "x": 3.0}, variable="w").value
     9.0
     """
-    tree = parse(expression) if isinstance(expression, str) else expression
+    tree = expression_of(expression)
     point, moving = point_of(tree, x, order, variable)
     (found,) = _settle(
         tree, point, moving, range(order, order + 1), settle=_nearest, factor=math.factorial, unknown=_UNKNOWN
@@ -128,7 +138,7 @@ def taylor(
     >>> taylor("x^2 + sin(x)", 0.0, 4)
     (0.0, 1.0, 1.0, -0.16666666666666666, 0.0)
     """
-    tree = parse(expression) if isinstance(expression, str) else expression
+    tree = expression_of(expression)
     point, moving = point_of(tree, x, order, variable)
     found = _settle(tree, point, moving, range(order + 1), settle=_nearest, factor=lambda k: 1, unknown=_UNKNOWN)
     values = [one.value for one in found]

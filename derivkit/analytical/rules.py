@@ -7,6 +7,7 @@ how it is checked, printed, or broken by a student.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.analytical.algebra import ONE, TWO, ZERO, apply, factors_of, product, rational, terms_of, total, value_of
-from derivkit.analytical.expression import Branch, Constant, Node, Operation, text_of
+from derivkit.analytical.tree import Branch, Constant, Node, Operation, program_of, short_text
 
 Floats = NDArray[np.float64]
 
@@ -32,6 +33,12 @@ def _to_pole(u: Floats, _: Floats) -> Floats:
     return np.where(u < 0.5, np.abs(u - np.rint(u)), u)
 
 
+def _to_negative(u: Floats, n: Floats) -> Floats:
+    """A whole power needs no positive base, and only a negative one needs a base that is not 0."""
+    return np.where(np.rint(n) == n, np.where(n < 0.0, np.abs(u), np.inf), u)
+
+
+WHOLE = "is positive or raised to a whole number"
 RELATIONS: Mapping[str, Callable[[Floats, Floats], Floats]] = MappingProxyType(
     {
         "≠": lambda a, b: np.abs(a - b),
@@ -39,6 +46,7 @@ RELATIONS: Mapping[str, Callable[[Floats, Floats], Floats]] = MappingProxyType(
         "<": lambda a, b: b - a,
         "is not an integer": _to_whole,
         "is not 0, -1, -2, ...": _to_pole,
+        WHOLE: _to_negative,
     }
 )
 """How far a relation of two numbers is from being broken: positive where it holds."""
@@ -46,11 +54,26 @@ RELATIONS: Mapping[str, Callable[[Floats, Floats], Floats]] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Condition:
-    """A relation that must hold for a rule to hold: ``left relation right``; some relations are of ``left`` alone."""
+    """A relation that must hold for a rule to hold: ``left relation right``; some relations are of ``left`` alone.
+
+    Attributes
+    ----------
+    left, right : Node
+        Its sides.
+    relation : str
+        One of `RELATIONS`.
+    needed : Node
+        The relation is of no account where this is 0: two branches that meet with the same slope are no kink, and in a
+        formula of several pieces each counts in its place only.
+    place : str
+        That place in words, such as ``where x < 1``; empty if it is everywhere.
+    """
 
     left: Node
     relation: str
     right: Node = ZERO
+    needed: Node = ONE
+    place: str = ""
 
     @property
     def alone(self) -> bool:
@@ -58,7 +81,20 @@ class Condition:
         return self.relation.startswith("is")
 
     def __str__(self) -> str:
-        return f"{text_of(self.left)} {self.relation}{'' if self.alone else ' ' + text_of(self.right)}"
+        said = f"{short_text(self.left)} {self.relation}{'' if self.alone else ' ' + short_text(self.right)}"
+        return f"{said} {self.place}" if self.place else said
+
+    def __repr__(self) -> str:
+        return f"<Condition {self}>"
+
+    @property
+    def nodes(self) -> tuple[Node, Node, Node]:
+        """What is evaluated to see whether it holds."""
+        return self.left, self.right, self.needed
+
+    def margin(self, left: Floats, right: Floats, needed: Floats) -> Floats:
+        """How far it is from being broken, from the values of its nodes; NaN where that has no sense."""
+        return np.where(needed == 0.0, np.inf, RELATIONS[self.relation](left, right))
 
 
 def nonzero(u: Node) -> tuple[Condition, ...]:
@@ -91,9 +127,18 @@ def _no_pole(u: Node) -> tuple[Condition, ...]:
     return (Condition(u, "is not 0, -1, -2, ..."),)
 
 
-def _apart(*arguments: Node) -> tuple[Condition, ...]:
-    pairs = ((a, b) for i, a in enumerate(arguments) for b in arguments[i + 1 :])
-    return tuple(Condition(a, "≠", b) for a, b in pairs)
+def _one_is(operation: str) -> Callable[..., tuple[Condition, ...]]:
+    """None of the arguments is as large, or as small, as the best of the others."""
+
+    def conditions(*arguments: Node) -> tuple[Condition, ...]:
+        distinct = list(dict.fromkeys(arguments))
+        if len(distinct) <= 2:
+            return tuple(Condition(a, "≠", b) for a, b in itertools.pairwise(distinct))
+        return tuple(
+            Condition(u, "≠", apply(operation, *distinct[:k], *distinct[k + 1 :])) for k, u in enumerate(distinct)
+        )
+
+    return conditions
 
 
 def _none(*_: Node) -> tuple[Condition, ...]:
@@ -124,6 +169,8 @@ class Rule:
         For all else: the parts whose derivatives are needed, and the derivative built from theirs.
     conditions : callable
         From the arguments, under which conditions the rule holds.
+    meeting : {"", "kink", "border"}
+        Where the conditions say that two branches do not meet: whether they meet with equal values, or perhaps not.
     """
 
     name: str
@@ -136,6 +183,7 @@ class Rule:
     )
     build: Callable[[Branch, Varies, Derive], Node] | None = None
     conditions: Callable[..., Sequence[Condition]] = _none
+    meeting: str = ""
 
 
 def function(
@@ -144,9 +192,13 @@ def function(
     slope: Callable[[Node], Node],
     formula: str,
     conditions: Callable[..., Sequence[Condition]] = _none,
+    meeting: str = "",
 ) -> Rule:
     """A row for a function of one argument."""
-    return Rule(name=name, operation=operation, formula=formula, slopes=lambda u: (slope(u),), conditions=conditions)
+    return Rule(
+        name=name, operation=operation, formula=formula, slopes=lambda u: (slope(u),), conditions=conditions,
+        meeting=meeting,
+    )  # fmt: skip
 
 
 # Building blocks
@@ -249,7 +301,10 @@ def _logarithmic(node: Branch, varies: Varies, d: Derive) -> Node:
 def _of_power(base: Node, exponent: Node) -> Sequence[Condition]:
     """Of a constant exponent: no whole one needs a positive base, and no positive whole one anything."""
     n = value_of(exponent)
-    if n is None or n.denominator != 1:
+    if n is None:
+        named = any(step.operation == "variable" for step in program_of(exponent))
+        return (Condition(base, WHOLE, exponent),) if named else positive(base)
+    if n.denominator != 1:
         return positive(base)
     return nonzero(base) if n < 0 else ()
 
@@ -351,21 +406,20 @@ def _leaky_slopes(u: Node, slope: Node | None = None) -> Sequence[Node]:
     return (in_u,) if slope is None else (in_u, apply("piecewise", ZERO, apply("greater", u, ZERO), u))
 
 
-def _chosen(comparison: str) -> Callable[..., Sequence[Node]]:
-    """Slopes of max and min: 1 for the argument that is chosen."""
+def _best(operation: str, comparison: str) -> Callable[[Branch, Varies, Derive], Node]:
+    """The derivative of the argument that is chosen: of each in turn, if it is beyond all that follow."""
 
-    def slopes(*arguments: Node) -> Sequence[Node]:
-        found = []
-        for k, u in enumerate(arguments):
-            others = [v for i, v in enumerate(arguments) if i != k]
-            # Nested pieces: 0 as soon as another argument is nearer to the end that is chosen.
-            slope: Node = ONE
-            for v in others:
-                slope = apply("piecewise", slope, apply(comparison, u, v), ZERO)
-            found.append(slope)
-        return found
+    def build(node: Branch, varies: Varies, d: Derive) -> Node:
+        # What moves comes first: where x > 0, else 0, as a person would say it.
+        arguments = sorted(dict.fromkeys(node.arguments), key=lambda u: not varies(u))
+        slopes = [d(u) if varies(u) else ZERO for u in arguments]
+        parts: list[Node] = []
+        for k, u in enumerate(arguments[:-1], 1):
+            others = arguments[k:]
+            parts += [slopes[k - 1], apply(comparison, u, apply(operation, *others) if len(others) > 1 else others[0])]
+        return apply("piecewise", *parts, slopes[-1]) if parts else slopes[0]
 
-    return slopes
+    return build
 
 
 def _share_slopes(*arguments: Node) -> Sequence[Node]:
@@ -503,19 +557,19 @@ FUNCTIONS = (
         slopes=lambda n, u: (ZERO, apply("polygamma", rational(_whole(n) + 1), u)),
         conditions=lambda n, u: _no_pole(u),
     ),
-    function("abs", "absolute value", lambda u: apply("sign", u), "|u|' = sign(u) u'", nonzero),
-    function("relu", "relu", lambda u: apply("heaviside", u), "relu(u)' = u' where u > 0, else 0", nonzero),
+    function("abs", "absolute value", lambda u: apply("sign", u), "|u|' = sign(u) u'", nonzero, "kink"),
+    function("relu", "relu", lambda u: apply("heaviside", u), "relu(u)' = u' where u > 0, else 0", nonzero, "kink"),
     Rule(
         name="leaky relu", operation="leaky_relu", formula="leaky_relu(u)' = u' where u > 0, else a u'",
-        slopes=_leaky_slopes, conditions=lambda u, slope=None: nonzero(u),
+        slopes=_leaky_slopes, conditions=lambda u, slope=None: nonzero(u), meeting="kink",
     ),
     Rule(
         name="maximum", operation="max", formula="max(u, v)' = u' where u > v, v' where v > u",
-        slopes=_chosen("greater"), conditions=_apart,
+        build=_best("max", "greater"), conditions=_one_is("max"), meeting="kink",
     ),
     Rule(
         name="minimum", operation="min", formula="min(u, v)' = u' where u < v, v' where v < u",
-        slopes=_chosen("less"), conditions=_apart,
+        build=_best("min", "less"), conditions=_one_is("min"), meeting="kink",
     ),
     function("sign", "sign", lambda u: ZERO, "sign(u)' = 0", nonzero),
     function("floor", "floor", lambda u: ZERO, "floor(u)' = 0", _not_whole),
@@ -529,7 +583,7 @@ FUNCTIONS = (
     ),
     Rule(
         name="piecewise", operation="piecewise", formula="piece by piece, away from the borders", build=_piecewise,
-        parts=_pieces, conditions=_borders,
+        parts=_pieces, conditions=_borders, meeting="border",
     ),
 )  # fmt: skip
 

@@ -7,6 +7,7 @@ the difference is the truncation h^2 f'''/6: where it may be more, as it is for 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,11 +21,12 @@ from derivkit.analytical.dual import Taylor
 from derivkit.analytical.elementary import OPERATIONS
 from derivkit.analytical.evaluation import float_values, walk
 from derivkit.analytical.exact import ball_arithmetic
-from derivkit.analytical.expression import Variable, joint_program
-from derivkit.analytical.rules import RELATIONS
+from derivkit.analytical.tree import Variable, joint_program
 
 if TYPE_CHECKING:
     from derivkit.analytical.derivation import Step
+    from derivkit.analytical.rules import Condition
+    from derivkit.analytical.tree import Instruction
 
 Floats = NDArray[np.float64]
 
@@ -42,8 +44,11 @@ FEW, MANY = 64, 4096
 """Points looked at first, and if none of them is good."""
 POINTS, MOST_POINTS = 2, 6
 """Points that are enough, and the most where they lie on several sides of breakpoints."""
-MODERATE = 1e100
-"""Numbers beyond it, or below its reciprocal, are not what a point is chosen for; a constant without a derivation."""
+MODERATE, LARGE = 1e100, 1e305
+"""Numbers beyond are not what a point is chosen for, the second if none is good by the first; constants without a
+derivation."""
+MOST_VALUES = 4_000_000
+"""Numbers held while points are chosen: 32 MB."""
 MOST_WORK = 40_000
 """Operations evaluated per derivation; a constant without a derivation."""
 
@@ -59,6 +64,9 @@ class Verdict(StrEnum):
     NO_REAL_POINT = "no real point found"
     OVER_THE_WORK_LIMIT = "over the work limit"
 
+    def __repr__(self) -> str:
+        return repr(self.value)
+
 
 @dataclass(frozen=True)
 class Verification:
@@ -71,7 +79,9 @@ class Verification:
         return str(self.verdict)
 
 
-def verify(steps: Sequence[Step], variable: Variable) -> Verification:
+def verify(
+    steps: Sequence[Step], variable: Variable, roots: Sequence[Step] = (), conditions: Sequence[Condition] | None = None
+) -> Verification:
     """Check every step at several real points of the domain.
 
     Parameters
@@ -80,73 +90,107 @@ def verify(steps: Sequence[Step], variable: Variable) -> Verification:
         The steps of one derivation.
     variable : Variable
         With respect to what it was differentiated.
+    roots : sequence of Step, optional
+        Those whose pieces are defined at every point looked at; all of them if not given. Another step, within a piece
+        of the formula, is checked where its own piece is defined.
+    conditions : sequence of Condition, optional
+        What holds at every point looked at; the conditions of all steps if not given.
 
     Raises
     ------
     RefutedError
         If a result is not the derivative of its piece.
     """
-    walk = _Walk(steps, variable)
+    if conditions is None:
+        conditions = tuple(dict.fromkeys(one for step in steps for one in step.conditions))
+    walk = _Walk(steps, variable, roots or steps, conditions)
     if walk.cost > MOST_WORK:
         return Verification(Verdict.OVER_THE_WORK_LIMIT)
-    points = [point for point in walk.points() if walk.check(point)]
-    return Verification(Verdict.VERIFIED if points else Verdict.NO_REAL_POINT, tuple(points))
+    left, points = set(range(len(steps))), []
+    for point, places in walk.points():
+        if walk.check(point, places):
+            points.append(point)
+            left -= set(places)
+    return Verification(Verdict.NO_REAL_POINT if left else Verdict.VERIFIED, tuple(points))
 
 
 class _Walk:
     """The pieces and results of all steps as one program, of which the pieces are the first part."""
 
-    def __init__(self, steps: Sequence[Step], variable: Variable) -> None:
+    def __init__(
+        self, steps: Sequence[Step], variable: Variable, roots: Sequence[Step], conditions: Sequence[Condition]
+    ) -> None:
         self._steps, self._variable = steps, variable
-        pieces = [step.piece.root for step in steps]
-        results = [step.result.root for step in steps]
-        conditions = tuple(dict.fromkeys(one for step in steps for one in step.conditions))
-        inner = [step.inner for step in steps]
-        sides = [side for one in conditions for side in (one.left, one.right)]
-        self._program, places = joint_program([*pieces, *inner, *results, *sides])
+        own = dict.fromkeys(one for step in steps for one in (*step.conditions, *step.unsaid))
+        everything = list(dict.fromkeys([*conditions, *own]))
+        nodes = [
+            *(step.piece.root for step in steps),
+            *(step.inner for step in steps),
+            *(step.result.root for step in steps),
+            *(node for one in everything for node in one.nodes),
+        ]
+        self._program, places = joint_program(nodes)
         count = len(steps)
         self._pieces, self._inner, self._results = (places[k * count : (k + 1) * count] for k in range(3))
         ends = places[3 * count :]
-        self._sides = list(zip(conditions, ends[0::2], ends[1::2], strict=True))
+        self._sides = list(zip(everything, ends[0::3], ends[1::3], ends[2::3], strict=True))
+        self._needed = {place for place, one in enumerate(everything) if one in set(conditions)}
+        index = {one: place for place, one in enumerate(everything)}
+        self._own = [[index[one] for one in (*step.conditions, *step.unsaid)] for step in steps]
+        defined = {id(root) for root in roots}
+        self._defined = [k for k, step in enumerate(steps) if id(step) in defined]
         self._moving = max(self._pieces) + 1
         names = (str(step.value) for step in self._program if step.operation == "variable")
         self._names = list(dict.fromkeys([variable.name, *names]))
         self.cost = POINTS * (2 * self._moving + len(self._program))
 
-    def points(self) -> Iterator[dict[str, float]]:
-        """Yield points of the domain, away from where a rule does not hold: one on every side, then more."""
-        for count in FEW, MANY:
+    def points(self) -> Iterator[tuple[dict[str, float], list[int]]]:
+        """Yield points of the domain, away from where a rule does not hold, and the steps that can be checked there.
+
+        One on every side of the breakpoints, then those that reach further steps, then more.
+        """
+        many = max(FEW, min(MANY, MOST_VALUES // len(self._program)))
+        attempts = (FEW, MODERATE), (many, MODERATE), (FEW, LARGE)
+        for count, limit in attempts:
             lattice = lattice_of(self._names, count)
-            good, sides = self._screen(lattice)
-            if good.any():
+            good, sides, reached = self._screen(lattice, limit)
+            if good.any() and ((reached & good).any(axis=1).all() or (count, limit) == attempts[-1]):
                 places = np.flatnonzero(good)
-                _, first = np.unique(sides[:, places], axis=1, return_index=True)
-                apart = places[np.sort(first)]
-                chosen = dict.fromkeys([*apart.tolist(), *places.tolist()])
-                for place in list(chosen)[: min(max(POINTS, apart.size), MOST_POINTS)]:
-                    yield {name: float(values[place]) for name, values in lattice.items()}
+                for place in _chosen(places, sides[:, places], reached[:, places]):
+                    point = {name: float(values[place]) for name, values in lattice.items()}
+                    yield point, np.flatnonzero(reached[:, place]).tolist()
                 return
 
-    def _screen(self, lattice: Mapping[str, Floats]) -> tuple[NDArray[np.bool_], NDArray[np.int8]]:
-        """Which points are good, by float64, and on which sides of the breakpoints they lie."""
+    def _screen(
+        self, lattice: Mapping[str, Floats], limit: float
+    ) -> tuple[NDArray[np.bool_], NDArray[np.int8], NDArray[np.bool_]]:
+        """Which points are good, by float64, on which sides of the breakpoints they lie, and the steps they reach."""
         size = next(iter(lattice.values())).size
         with np.errstate(all="ignore"):
             values = float_values(self._program, lattice, unknown=float_stand_in)
+            sound = _sound(self._program, values, limit)
             good = np.ones(size, dtype=np.bool_)
-            for place in {*self._pieces, *self._results}:
-                good &= np.abs(values[place]) < MODERATE
-            signs = [np.zeros(size, dtype=np.int8)]
-            for condition, left, right in self._sides:
-                a, b = (np.broadcast_to(values[k], (size,)) for k in (left, right))
-                good &= RELATIONS[condition.relation](a, b) > MARGIN
-                signs.append(np.sign(a - b).astype(np.int8))
-        return good, np.stack(signs)
+            for k in self._defined:
+                good &= sound[self._pieces[k]] & sound[self._results[k]]
+            signs, far = [np.zeros(size, dtype=np.int8)], []
+            for place, (condition, *nodes) in enumerate(self._sides):
+                a, b, needed = (np.broadcast_to(values[k], (size,)) for k in nodes)
+                far.append(condition.margin(a, b, np.ones(size)) > MARGIN)
+                if place in self._needed:
+                    good &= condition.margin(a, b, needed) > MARGIN
+                    signs.append(np.sign(a - b).astype(np.int8))
+            reached = np.empty((len(self._steps), size), dtype=np.bool_)
+            for k, own in enumerate(self._own):
+                reached[k] = sound[self._pieces[k]] & sound[self._inner[k]] & sound[self._results[k]]
+                for place in own:
+                    reached[k] &= far[place]
+        return good, np.stack(signs), reached
 
-    def check(self, point: Mapping[str, float]) -> bool:
-        """Check every step at a point; False if nothing can be said there."""
+    def check(self, point: Mapping[str, float], places: Sequence[int]) -> bool:
+        """Check these steps at a point; False if nothing can be said there."""
         balls = ball_arithmetic()
         numbers = balls.Numbers(WORK)
-        suspects: Sequence[int] = range(len(self._steps))
+        suspects: Sequence[int] = places
         for bits, exponent in LADDER:
             try:
                 with balls.precision(bits):
@@ -206,6 +250,39 @@ class _Walk:
             else:
                 ends.append(value_of_operation(step.operation, arguments, beside.numbers))
         return ends[1] - ends[0]
+
+
+def _chosen(places: NDArray[np.intp], sides: NDArray[np.int8], reached: NDArray[np.bool_]) -> list[int]:
+    """A few of the places: one on every side, then those that reach steps that the others do not."""
+    _, first = np.unique(sides, axis=1, return_index=True)
+    chosen = np.sort(first)[:MOST_POINTS].tolist()
+    chosen += [k for k in range(places.size) if k not in chosen][: max(0, POINTS - len(chosen))]
+    while len(chosen) < 2 * MOST_POINTS:
+        left = reached & ~reached[:, chosen].any(axis=1, keepdims=True)
+        best = int(np.argmax(left.sum(axis=0)))
+        if not left[:, best].any():
+            break
+        chosen.append(best)
+    return [int(places[k]) for k in chosen]
+
+
+def _sound(program: Sequence[Instruction], values: Sequence[Any], limit: float) -> list[Any]:
+    """Where a value, and all that it was computed from, is a number within the limit: float64 is to be believed."""
+    sound: list[Any] = []
+    for step, value in zip(program, values, strict=True):
+        parts = [sound[k] for k in step.arguments]
+        if step.operation == "piecewise":
+            parts = [_of_the_chosen(parts, [values[k] for k in step.arguments])]
+        sound.append(functools.reduce(np.logical_and, parts, np.abs(value) < limit))
+    return sound
+
+
+def _of_the_chosen(sound: Sequence[Any], values: Sequence[Any]) -> Any:
+    """Whether the conditions up to the first that holds are sound, and the piece that it chooses."""
+    result = sound[-1] if len(sound) % 2 else np.False_
+    for k in reversed(range(len(sound) // 2)):
+        result = sound[2 * k + 1] & np.where(values[2 * k + 1] != 0.0, sound[2 * k], result)
+    return result
 
 
 class Beside:

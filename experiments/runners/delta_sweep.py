@@ -26,7 +26,7 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
         "method": (str, "the difference formula"),
         "delta": (float, "the step size asked for"),
         "estimate": (float, "the numerical derivative, divided by the step really taken"),
-        "exact": (float, "the derivative from 50 digits or more, rounded to the nearest double"),
+        "exact": (float, "the derivative, proved to be the nearest double"),
         "error": (float, "|estimate - exact|"),
         "relative_error": (float, "error / |exact|"),
         "ulps": (float, "error in units in the last place of exact"),

@@ -41,7 +41,7 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
         "method": (str, "the difference formula"),
         "delta": (float, "the step size asked for"),
         "estimate": (float, "the numerical derivative, divided by the step really taken"),
-        "exact": (float, "the derivative at x from 50 digits or more, rounded to the nearest double"),
+        "exact": (float, "the derivative at x, proved to be the nearest double"),
         "error": (float, "|estimate - derivative|, the derivative with twice the digits of a double"),
         "status": (str, "ok, or why there is no error: see STATUSES"),
     },

@@ -39,7 +39,7 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
         "delta": (float, "how far the second point of the line is, to the right"),
         "slope": (float, "slope of the line through the two points"),
         "intercept": (float, "its intercept, y2 - slope x2"),
-        "exact_slope": (float, "the derivative from 50 digits or more"),
+        "exact_slope": (float, "the derivative, proved to be the nearest double"),
         "exact_intercept": (float, "intercept of the exact tangent, f(x) - x f'(x) in float64"),
         "slope_error": (float, "|slope - exact_slope|"),
         "status": (str, "ok, or why there is no line or no error: see STATUSES"),

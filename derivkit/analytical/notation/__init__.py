@@ -3,7 +3,7 @@
 from derivkit.analytical.notation.latex import latex
 from derivkit.analytical.notation.lines import LEVELS, Line, Mark, Style, lines_of
 from derivkit.analytical.notation.pieces import Cut, cut
-from derivkit.analytical.notation.printing import as_latex, as_markdown, as_text, function_name
+from derivkit.analytical.notation.printing import as_latex, as_markdown, as_text, condition_text, function_name
 from derivkit.analytical.notation.reading import ReadingError, read
 from derivkit.analytical.notation.writing import NOTATIONS, pieces_of, written
 
@@ -18,6 +18,7 @@ __all__ = [
     "as_latex",
     "as_markdown",
     "as_text",
+    "condition_text",
     "cut",
     "function_name",
     "latex",

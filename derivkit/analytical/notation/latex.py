@@ -7,17 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from derivkit.analytical.expression import (
-    Constant,
-    Node,
-    Number,
-    Operation,
-    Unevaluated,
-    Unknown,
-    Variable,
-    _as_typed,
-    _decimal,
-)
 from derivkit.analytical.notation.writing import (
     ATOM,
     COMPARED,
@@ -30,6 +19,17 @@ from derivkit.analytical.notation.writing import (
     _check,
     _in_one,
     _touches,
+)
+from derivkit.analytical.tree import (
+    Constant,
+    Node,
+    Number,
+    Operation,
+    Unevaluated,
+    Unknown,
+    Variable,
+    as_typed,
+    decimal,
 )
 
 TOO_LONG = r"\text{(too long to be written out)}"
@@ -104,11 +104,11 @@ def latex(root: Node, notation: str = "leibniz", *, mathtext: bool = False) -> s
 
 def _layout(node: Node, notation: str, *, mathtext: bool) -> _Layout:  # noqa: PLR0911 -- a table of cases
     if isinstance(node, Number):
-        shown = _decimal(node.value)
+        shown = decimal(node.value)
         if "e" in shown:
             mantissa, exponent = shown.split("e")
             return PRODUCT, (rf"{mantissa} \cdot 10^{{{exponent}}}",)
-        return (ATOM, (shown,)) if shown else (PRODUCT, (latex(_as_typed(node.value)),))
+        return (ATOM, (shown,)) if shown else (PRODUCT, (latex(as_typed(node.value)),))
     if isinstance(node, Constant | Variable):
         return ATOM, (_name(node.name),)
     parts = node.arguments

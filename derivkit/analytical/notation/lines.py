@@ -13,17 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from derivkit.analytical.algebra import ONE, SUMS, ZERO, apply, factors_of, product, rational, terms_of, value_of
-from derivkit.analytical.expression import (
-    Branch,
-    Node,
-    Number,
-    Operation,
-    Unevaluated,
-    Unknown,
-    Variable,
-    program_of,
-)
 from derivkit.analytical.rules import RULES
+from derivkit.analytical.tree import Branch, Node, Number, Operation, Unevaluated, Unknown, Variable, program_of
 
 if TYPE_CHECKING:
     from derivkit.analytical.derivation import Derivation, Step

@@ -105,10 +105,12 @@ def _remarks(
     if cut:
         yield f"Where a line ends in {CUT} it is cut after {MOST_CHARACTERS} characters."
     if derivation.conditions:
-        yield f"It holds where {', '.join(formula(_condition(one)) for one in derivation.conditions)}."
+        yield f"It holds where {', '.join(formula(condition_text(one)) for one in derivation.conditions)}."
     yield f"Check of every step: {derivation.verification}."
 
 
-def _condition(condition: Condition) -> str:
-    left = written(condition.left)
-    return f"{left} {condition.relation}" + ("" if condition.alone else f" {written(condition.right)}")
+def condition_text(condition: Condition) -> str:
+    """A condition as readers write it, such as x^2 - 1 ≠ 0."""
+    right = "" if condition.alone else f" {written(condition.right)}"
+    place = f" {condition.place}" if condition.place else ""
+    return f"{written(condition.left)} {condition.relation}{right}{place}"

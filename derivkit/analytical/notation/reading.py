@@ -11,17 +11,8 @@ from fractions import Fraction
 
 from derivkit.analytical.algebra import product
 from derivkit.analytical.elementary import ELEMENTARY
-from derivkit.analytical.expression import (
-    CONSTANTS,
-    Constant,
-    Node,
-    Number,
-    Operation,
-    Unevaluated,
-    Unknown,
-    Variable,
-)
 from derivkit.analytical.notation.writing import MOST_CHARACTERS
+from derivkit.analytical.tree import CONSTANTS, Constant, Node, Number, Operation, Unevaluated, Unknown, Variable
 
 MOST_BRACKETS = 100
 """Open brackets; a constant without a derivation."""

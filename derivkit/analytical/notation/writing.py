@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from derivkit.analytical.expression import (
+from derivkit.analytical.notation.lines import Path
+from derivkit.analytical.tree import (
     Branch,
     Constant,
     Node,
@@ -19,10 +20,9 @@ from derivkit.analytical.expression import (
     Unevaluated,
     Unknown,
     Variable,
-    _as_typed,
-    _decimal,
+    as_typed,
+    decimal,
 )
-from derivkit.analytical.notation.lines import Path
 
 Notation = Literal["prime", "leibniz"]
 NOTATIONS = ("prime", "leibniz")
@@ -140,11 +140,11 @@ def _check(notation: str) -> None:
 def _layout(node: Node, notation: str, *, raised: bool) -> _Layout:  # noqa: PLR0911 -- a table of cases
     """How strongly a node binds, and what is written: texts, and arguments with the least strength they need."""
     if isinstance(node, Number):
-        shown = _decimal(node.value)
+        shown = decimal(node.value)
         if shown:
             return ATOM, (_Said(shown, sign=False),)
         # Digits of a number beyond any that a person types; as one piece, for a number has no parts.
-        quotient = _as_typed(node.value)
+        quotient = as_typed(node.value)
         return PRODUCT, (_Said(written(quotient), sign=False),)
     if isinstance(node, Constant | Variable):
         return ATOM, (_Said("π" if node == Constant("pi") else node.name, sign=False),)
@@ -187,7 +187,7 @@ def _touches(left: Node, right: Node) -> bool:
     first = right.arguments[0] if isinstance(right, Operation) and right.name == "power" else right
     # 2e5 would be a number.
     named = isinstance(first, Variable | Constant) and not first.name.lower().startswith("e")
-    return isinstance(last, Number) and last.value != 1 and _decimal(last.value).isdigit() and named
+    return isinstance(last, Number) and last.value != 1 and decimal(last.value).isdigit() and named
 
 
 def _operation_layout(node: Operation) -> _Layout:  # noqa: C901, PLR0911 -- a table of cases

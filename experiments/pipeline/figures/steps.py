@@ -11,9 +11,9 @@ from __future__ import annotations
 import functools
 import itertools
 import sys
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -33,11 +33,17 @@ SMALL, LIFT, NOTE = 0.68, 0.42, 0.58
 """Size of a raised piece and of a fraction's parts, how high a raised piece stands, size of a note; parts of SIZE."""
 # Above and below the bar of a fraction, and from line to line: by eye, so that nothing touches.
 ABOVE, BELOW, BAR_HEIGHT, STEP = 0.5, 0.48, 0.3, 2.35
-SPACED, TIGHT = "=+-", "·"
+SPACED, TIGHT, FOLLOWED = ("=", "+", "-", ">", "<", "≥", "≤", "≠", "if"), "·", ",;"
 GAPS = {**dict.fromkeys(SPACED, 0.32), **dict.fromkeys(TIGHT, 0.1)}
-"""Room on both sides of a sign, as a part of SIZE."""
+"""Room on both sides of a sign or a word, as a part of SIZE."""
+LAST = "otherwise"
+"""The word that ends the pieces of a function."""
+OPENING = tuple("([{=,;·/")
+"""Behind these a minus is the sign of what follows, and stands close to it."""
 SIGNS = str.maketrans("-'", "\N{MINUS SIGN}\N{PRIME}")
 RED = "#d0021b"
+RISE = 0.5
+"""How high an arc rises at most, as a part of SIZE; by eye."""
 COLUMNS = ("line", "position", "text", "below", "raised", "mark", "arrow", "note")
 
 
@@ -90,25 +96,39 @@ def _step(rows: DataFrame) -> _Step:
     for row in rows.to_dict("records"):
         text, below = (str(row[name]).translate(SIGNS) for name in ("text", "below"))
         small = SMALL if row["raised"] or below else 1.0
-        gap = 0.0 if row["raised"] else SIZE * GAPS.get(row["text"], 0.06 if below else 0.02)
+        before, after = (SIZE * gap for gap in _gaps(row, pieces[-1].text if pieces else ""))
         piece = _Piece(
             text=text,
             below=below,
             raised=bool(row["raised"]),
             color=RED if row["mark"] else "black",
             arrow=int(row["arrow"]),
-            left=left + gap,
+            left=left + before,
             width=small * max(_advance(text), _advance(below)) + (0.25 * SIZE if below else 0.0),
         )
         pieces.append(piece)
-        left += 2 * gap + piece.width
+        left += before + piece.width + after
     equality = next((piece.left for piece in pieces if piece.text == "="), 0.0)
     return _Step(pieces=tuple(pieces), equality=equality, note=str(rows["note"].iloc[0]))
 
 
+def _gaps(row: Mapping[Hashable, Any], before: str) -> tuple[float, float]:
+    """Room on the left and on the right of a piece, as parts of SIZE."""
+    if row["raised"]:
+        return 0.0, 0.0
+    if row["text"] in FOLLOWED:
+        return 0.02, GAPS["="]
+    if row["text"] == LAST:
+        return GAPS["="], 0.02
+    sign = row["text"] in ("+", "-") and (not before or before.endswith(OPENING))
+    gap = 0.02 if sign else GAPS.get(row["text"], 0.06 if row["below"] else 0.02)
+    return gap, gap
+
+
 def _runs(text: str) -> list[tuple[str, bool]]:
-    """Cut a text into runs of letters, which are slanted as in mathematics, and of all else."""
-    return [("".join(run), slanted) for slanted, run in itertools.groupby(text, str.isalpha)]
+    """Cut a text into runs of letters and of all else; single letters, and dx, are slanted as in mathematics."""
+    runs = ["".join(run) for _, run in itertools.groupby(text, str.isalpha)]
+    return [(run, run.isalpha() and (len(run) == 1 or (len(run) == 2 and run[0] == "d"))) for run in runs]
 
 
 def _font(slanted: bool) -> FontProperties:  # noqa: FBT001 - a key of a cache
@@ -179,7 +199,9 @@ def _draw_arc(ax: Axes, shift: float, piece: _Piece, target: _Piece, base: float
     start = (shift + piece.left + piece.width / 2, base + SIZE * (LIFT + 0.62))
     end = (shift + target.left - 0.04 * SIZE, base + 0.68 * SIZE)
     look = {"arrowstyle": "-|>", "color": RED, "linewidth": 1.1, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 8}
-    ax.annotate("", end, start, arrowprops={**look, "connectionstyle": "arc3,rad=0.75"})
+    # An arc rises by half its rad times its length: a long one must not reach into the line above.
+    rad = min(0.75, 2 * RISE * SIZE / (start[0] - end[0]))
+    ax.annotate("", end, start, arrowprops={**look, "connectionstyle": f"arc3,rad={rad:.3f}"})
 
 
 def _caption(plan: Plan, spec: Spec) -> list[str]:
