@@ -24,6 +24,7 @@ from derivkit.errors import (
 )
 from derivkit.function import Function, Problem, constant
 from derivkit.lines import Line, secant, slope, tangent
+from derivkit.multivariate.partial import Gradient, directional, gradient, hessian, jacobian, partial
 from derivkit.numerical.difference import Sweep, difference, sweep
 from derivkit.numerical.formulas import formula
 from derivkit.numerical.stencil import Stencil, stencil
@@ -39,6 +40,7 @@ __all__ = [
     "Expression",
     "Finding",
     "Function",
+    "Gradient",
     "Judgement",
     "Line",
     "Optimum",
@@ -57,12 +59,17 @@ __all__ = [
     "derive",
     "diagnose",
     "difference",
+    "directional",
     "dual",
     "exact",
     "fit_error_law",
     "formula",
+    "gradient",
+    "hessian",
+    "jacobian",
     "observed_order",
     "parse",
+    "partial",
     "predict_error",
     "predict_optimum",
     "relative_error",

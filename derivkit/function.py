@@ -211,15 +211,44 @@ class Raised:
     ----------
     message : str
         Its type and its words, in one line, as at the first point.
-    point : float
+    point : float or ndarray
         The first point.
     count : int
         Points at which f raised an exception of this type.
     """
 
     message: str
-    point: float
+    point: float | Array
     count: int
+
+
+class Failures:
+    """The exceptions of an f, one entry for each type.
+
+    Examples
+    --------
+    >>> failures = Failures()
+    >>> failures.note(ZeroDivisionError("division by zero"), 0.0)
+    >>> failures.raised
+    (Raised(message='ZeroDivisionError: division by zero', point=0.0, count=1),)
+    """
+
+    def __init__(self) -> None:
+        self._raised: dict[str, Raised] = {}
+
+    @property
+    def raised(self) -> tuple[Raised, ...]:
+        """What f raised, by type, in the order of first appearance."""
+        return tuple(self._raised.values())
+
+    def note(self, error: Exception, point: float | Array) -> None:
+        """Count an exception; the words and the point of the first of its type are kept."""
+        kind = type(error).__name__
+        first = self._raised.get(kind)
+        message = f"{kind}: {' '.join(str(error).split())}".rstrip(": ")
+        self._raised[kind] = (
+            replace(first, count=first.count + 1) if first else Raised(message=message, point=point, count=1)
+        )
 
 
 class Evaluator:
@@ -243,12 +272,12 @@ class Evaluator:
         self._domain = f.domain if isinstance(f, Function) else EVERYWHERE
         self._vectorized = f.vectorized if isinstance(f, Function) else None
         self.total = 0
-        self._raised: dict[str, Raised] = {}
+        self._failures = Failures()
 
     @property
     def raised(self) -> tuple[Raised, ...]:
         """What f raised at single points, by type, in the order of first appearance."""
-        return tuple(self._raised.values())
+        return self._failures.raised
 
     def __call__(self, x: Array) -> Array:
         """Values of f, shape of x."""
@@ -269,7 +298,7 @@ class Evaluator:
 
     def _values(self, x: Array) -> Array:
         if self._vectorized or (self._vectorized is None and x.size > 1):
-            found = _attempt(self._call, x)
+            found = attempt(self._call, x)
             if self._vectorized is None:
                 self._vectorized = found is not None and self._proves_vectorized(x, found)
             if self._vectorized and found is not None and found.shape == x.shape:
@@ -279,32 +308,24 @@ class Evaluator:
     def _proves_vectorized(self, x: Array, found: Array) -> bool:
         if found.shape != x.shape:
             return False
-        return all(_close(self._single(x.flat[k]), float(found.flat[k])) for k in (0, x.size - 1))
+        return all(agree(self._single(x.flat[k]), found.flat[k]) for k in (0, x.size - 1))
 
     def _single(self, point: Any) -> float:
         """f of one number, or of an array of one where f takes nothing else."""
         errors: list[Exception] = []
         value = math.nan
         for argument in (float(point), np.array([point])):
-            found = _attempt(self._call, argument, errors)
+            found = attempt(self._call, argument, errors)
             if found is not None and found.size == 1:
                 value = float(found.reshape(()))
                 break
         # 1/x raises for the number 0, and gives infinity for an array of it.
         if errors and not math.isfinite(value):
-            self._note(errors[0], float(point))
+            self._failures.note(errors[0], float(point))
         return value
 
-    def _note(self, error: Exception, point: float) -> None:
-        kind = type(error).__name__
-        first = self._raised.get(kind)
-        message = f"{kind}: {' '.join(str(error).split())}".rstrip(": ")
-        self._raised[kind] = (
-            replace(first, count=first.count + 1) if first else Raised(message=message, point=point, count=1)
-        )
 
-
-def _attempt(call: Callable[..., Any], argument: Any, errors: list[Exception] | None = None) -> Array | None:
+def attempt(call: Callable[..., Any], argument: Any, errors: list[Exception] | None = None) -> Array | None:
     """f of the argument as a float64 array, or None where it fails; what it raised is added to ``errors``."""
     try:
         with np.errstate(all="ignore"):
@@ -318,11 +339,18 @@ def _attempt(call: Callable[..., Any], argument: Any, errors: list[Exception] | 
         return None
 
 
-def _close(a: float, b: float) -> bool:
-    """Within 4 ulp, or both not numbers."""
-    if math.isfinite(a + b):
-        return abs(a - b) <= 4.0 * math.ulp(max(abs(a), abs(b)))
-    return math.isnan(a) and math.isnan(b)
+def agree(a: ArrayLike, b: ArrayLike) -> bool:
+    """Whether every entry of two arrays is within 4 ulp, or in both not a number.
+
+    Examples
+    --------
+    >>> agree([1.0, math.nan], [1.0 + 2.0**-50, math.nan]), agree(1.0, 1.0 + 2.0**-49)
+    (True, False)
+    """
+    p, q = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    with np.errstate(all="ignore"):
+        near = np.abs(p - q) <= 4.0 * np.spacing(np.maximum(np.abs(p), np.abs(q)))
+    return bool(np.all(near | (np.isnan(p) & np.isnan(q))))
 
 
 @dataclass(frozen=True)
