@@ -24,13 +24,18 @@ from derivkit.errors import (
 )
 from derivkit.function import Function, Problem, constant
 from derivkit.lines import Line, secant, slope, tangent
+from derivkit.multivariate.brute_force import BruteForce, brute_force
+from derivkit.multivariate.network import Network, NotFiniteError
 from derivkit.multivariate.partial import Gradient, directional, gradient, hessian, jacobian, partial
+from derivkit.multivariate.samples import Data, Samples, generated
 from derivkit.numerical.difference import Sweep, difference, sweep
 from derivkit.numerical.formulas import formula
 from derivkit.numerical.stencil import Stencil, stencil
 
 __all__ = [
     "Accuracy",
+    "BruteForce",
+    "Data",
     "Derivation",
     "Diagnosis",
     "Dual",
@@ -43,11 +48,14 @@ __all__ = [
     "Gradient",
     "Judgement",
     "Line",
+    "Network",
+    "NotFiniteError",
     "Optimum",
     "ParseError",
     "Prediction",
     "Problem",
     "RefutedError",
+    "Samples",
     "Stencil",
     "Step",
     "Sweep",
@@ -55,6 +63,7 @@ __all__ = [
     "Verification",
     "absolute_error",
     "accuracy",
+    "brute_force",
     "constant",
     "derive",
     "diagnose",
@@ -64,6 +73,7 @@ __all__ = [
     "exact",
     "fit_error_law",
     "formula",
+    "generated",
     "gradient",
     "hessian",
     "jacobian",

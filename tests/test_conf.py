@@ -15,10 +15,12 @@ from omegaconf import OmegaConf
 
 import derivkit as dk
 from derivkit.numerical.formulas import NAMES
+from experiments.pipeline.settings import CONVERTERS
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 FUNCTIONS = sorted((CONF / "function").glob("*.yaml"))
 METHODS = sorted((CONF / "method").glob("*.yaml"))
+NETWORKS = sorted((CONF / "network").glob("*.yaml"))
 KEYS = {"expression", "black_box", "python", "points", "domain", "reason", "source"}
 CHAPTER = (
     *("1", "x", "2*x", "2*x**2", "x**2", "3*x**2"),
@@ -212,3 +214,17 @@ def test_every_method_file_names_itself_and_builds(path: Path) -> None:
 
 def test_every_formula_has_its_file() -> None:
     assert set(NAMES) <= {path.stem for path in METHODS}
+
+
+@pytest.mark.parametrize("path", NETWORKS, ids=lambda path: path.stem)
+def test_every_network_file_names_itself_gives_its_reason_and_builds(path: Path) -> None:
+    key_is_the_name(path)
+    reason_is_a_sentence(path)
+    plain_yaml_agrees(path)
+    (network,) = CONVERTERS["network"]({"network": load(path)})  # type: ignore[misc]
+    assert network.name == path.stem
+
+
+def test_no_network_is_there_twice() -> None:
+    seen = [{**row(path), "reason": ""} for path in NETWORKS]
+    assert all(one not in seen[:k] for k, one in enumerate(seen))

@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "derivkit/analytical": CORE | {"flint"},
     "derivkit": CORE,
     "experiments/runners": CORE,
+    "experiments/pipeline/digits.py": CORE | {"sklearn"},
     "experiments/pipeline/tables.py": CORE | {"pandas", "pyarrow", "experiments.pipeline"},
     "experiments/pipeline/figures": CORE | {"matplotlib", "experiments.pipeline.figures"},
     "experiments/pipeline/report.py": {"jinja2", "markupsafe", "experiments.pipeline"},
@@ -42,7 +43,7 @@ MAY_IMPORT = {
     "experiments": {"experiments.pipeline", "experiments.run"},
 }
 """The longest prefix of a file's path says what it may import besides the standard library."""
-HEAVY = ("flint", "sympy", "mpmath", "pandas", "matplotlib", "hydra", "pyarrow", "rich", "jinja2", "scipy")
+HEAVY = ("flint", "sympy", "mpmath", "pandas", "matplotlib", "hydra", "pyarrow", "rich", "jinja2", "scipy", "sklearn")
 SOURCES = sorted(path for folder in ("derivkit", "experiments") for path in (ROOT / folder).rglob("*.py"))
 STUDIES = sorted(name for _, name, _ in pkgutil.iter_modules(experiments.runners.__path__))
 MODULES = sorted(".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in SOURCES)

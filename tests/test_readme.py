@@ -107,6 +107,9 @@ def test_the_lines_of_the_core_give_what_their_comments_say() -> None:
     assert dk.derive("(relu(w*x + b) - y)^2", "w")(0.5, x=2.0, b=0.0, y=3.0) == -8.0
     assert dk.diagnose("x*sin(x)", answer="cos(x)").rules == ("product rule as product of derivatives",)
     assert dk.dual(lambda x: (x**3 - x) / (1 + abs(x)), 2.0).derivative == 3.0
+    found = names["found"]
+    assert (found.evaluations, found.gradient.size) == (262, 131)
+    assert np.max(np.abs(found.gradient - names["gradient"])) < 1e-10
 
 
 @pytest.fixture(scope="module")

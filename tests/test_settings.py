@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import pickle
 import re
-from dataclasses import dataclass, fields
+import sys
+from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
@@ -197,9 +200,9 @@ def test_domains_may_have_constants_and_no_end():
 
 
 def test_every_field_of_the_study_is_fed_by_a_key_that_can_be_read():
-    for field in fields(delta_sweep.Config):
-        assert settings.keys_of(field.name)
-        assert field.name in settings.CONVERTERS
+    for entry in fields(delta_sweep.Config):
+        assert settings.keys_of(entry.name)
+        assert entry.name in settings.CONVERTERS
 
 
 def study_of(config: type) -> ModuleType:
@@ -246,6 +249,104 @@ def test_other_fields_are_read_by_their_type():
 def test_other_fields_are_refused_by_their_type(plain: dict[str, Any], words: str):
     with pytest.raises(ConfigurationError, match=words):
         build(study_of(Sizes), plain)
+
+
+# Networks
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learning:
+    """A Config of networks and data."""
+
+    network: tuple[dk.Network, ...]
+    data: dk.Data = field(default_factory=dk.Data)
+
+    def __post_init__(self) -> None:
+        for network in self.network:
+            self.data.draw(3, inputs=network.sizes[0], classes=network.sizes[-1])
+
+
+NET: dict[str, Any] = {"sizes": [4, 16, 3], "activation": "relu", "loss": "softmax_cross_entropy", "reason": "r"}
+
+
+def learning(data: str = "generated", /, **changes: Any) -> Learning:
+    data = changes.pop("data", data)
+    spec = {key: value for key, value in {**NET, **changes}.items() if value is not None}
+    found = build(study_of(Learning), {"network": {"net": spec}, "data": data})
+    assert isinstance(found, Learning)
+    return found
+
+
+def test_a_network_is_read_with_its_name():
+    assert learning().network == (dk.Network((4, 16, 3), ("relu",), name="net"),)
+    assert learning(activation=None).network[0].activations == ("relu", "identity")
+    each = {"activation": None, "activations": ["tanh", "sigmoid"], "loss": "mean_squared_error", "l2": "1/4"}
+    assert learning(**each).network[0] == dk.Network(
+        (4, 16, 3), ("tanh", "sigmoid"), "mean_squared_error", l2=0.25, name="net"
+    )
+    assert learning(sizes=[4, 3], activation="tanh").network[0].activations == ("identity",)
+    assert learning().data.name == "generated"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"sizes": None}, "network 'net': sizes is null; write .*sizes: [4, 16, 3]"),
+        ({"sizes": 4}, "network 'net': sizes is 4"),
+        ({"sizes": [4, 1.5]}, "network 'net': sizes=1.5: not a whole number"),
+        ({"sizes": [4, 0, 3]}, "network 'net': sizes=[4, 0, 3]: layer 1 has 0 units"),
+        ({"activation": "rleu"}, "network 'net': no activation named 'rleu'; did you mean relu"),
+        ({"activation": 3}, "network 'net': activation=3: not a text"),
+        ({"activation": None, "activations": 3}, "no activation named '3'"),
+        ({"activations": ["relu", "tanh"]}, "keep one"),
+        ({"activation": None, "activations": ["relu", "relu", "relu"]}, "3 activations for 2 layers"),
+        ({"loss": "softmax"}, "network 'net': no loss named 'softmax'"),
+        ({"loss": 1}, "network 'net': loss=1: not a text"),
+        ({"l1": -1}, "l1=-1.0: the weight of a penalty"),
+        ({"l2": "x"}, "network 'net': l2=x"),
+        ({"units": 3}, "network 'net': unknown key 'units'"),
+        ({"data": "digit"}, "no data named 'digit'; did you mean digits"),
+    ],
+)
+def test_a_network_that_cannot_be_is_refused_in_one_line(changes: dict[str, Any], words: str):
+    with pytest.raises(ConfigurationError, match=words.replace("[", r"\[")) as caught:
+        learning(**changes)
+    assert "\n" not in str(caught.value)
+
+
+def without_sklearn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+
+
+def test_the_digits_without_scikit_learn_say_what_to_install(monkeypatch: pytest.MonkeyPatch):
+    without_sklearn(monkeypatch)
+    with pytest.raises(ConfigurationError, match=r"pip install 'derivative-lab\[data\]', or data=generated"):
+        learning("digits", sizes=[64, 10])
+
+
+def test_digits_fit_a_network_of_64_inputs_and_10_outputs_and_no_other(monkeypatch: pytest.MonkeyPatch):
+    """A stand-in of the same shape, so that the test needs no scikit-learn."""
+    images = np.random.default_rng(0).integers(0, 17, (50, 64)).astype(float)
+    fake = ModuleType("sklearn.datasets")
+    fake.load_digits = lambda return_X_y: (images, np.arange(50) % 10)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "sklearn", ModuleType("sklearn"))
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", fake)
+    drawn = learning("digits", sizes=[64, 10]).data.draw(50, inputs=64, classes=10, seed=1)
+    assert sorted(map(tuple, drawn.inputs)) == sorted(map(tuple, images / 16))
+    with pytest.raises(ConfigurationError, match="the data digits have 64 inputs, and layer 1 of the network takes 4"):
+        learning("digits")
+    with pytest.raises(ConfigurationError, match="has 9 outputs; it needs 10"):
+        learning("digits", sizes=[64, 9])
+    with pytest.raises(ValueError, match="have 50 samples; take from 1 to 50, not 51"):
+        learning("digits", sizes=[64, 10]).data.draw(51, inputs=64, classes=10)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("sklearn") is None, reason="scikit-learn is not installed")
+def test_the_digits_are_1797_images_of_pixels_from_0_to_1():
+    samples = learning("digits", sizes=[64, 10]).data.samples
+    assert samples is not None
+    assert samples.inputs.shape == (1797, 64)
+    assert (samples.inputs.min(), samples.inputs.max(), samples.label_range) == (0.0, 1.0, (0, 9))
 
 
 # Grids

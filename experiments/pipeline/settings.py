@@ -19,10 +19,12 @@ from types import ModuleType
 from typing import Any, get_type_hints
 
 import derivkit as dk
+from experiments.pipeline import digits
 
 FIELD_KEYS = {"function": ("function", "expression", "python", "x")}
 FUNCTION_KEYS = ("expression", "black_box", "python", "points", "domain", "reason", "source")
 METHOD_KEYS = ("formula",)
+NETWORK_KEYS = ("sizes", "activation", "activations", "loss", "l1", "l2", "reason")
 DERIVATIVES = (1, 2, 3, 4)
 EXAMPLES = {"delta": "1e-4", "x": "pi/2"}
 TYPED = "typed by hand"
@@ -341,6 +343,58 @@ def _problem(function: dk.Function, points: tuple[float, ...], reason: str, sour
         raise ConfigurationError(line_of(error)) from error
 
 
+# Networks
+
+
+def _networks(plain: Mapping[str, object]) -> tuple[dk.Network, ...]:
+    entries = _entries("network", plain.get("network"), "network=tiny")
+    return tuple(_network(name, spec) for name, spec in entries)
+
+
+def _network(name: str, spec: Mapping[str, object]) -> dk.Network:
+    """Return the network that an entry of ``conf/network`` describes."""
+    where = f"network {name!r}"
+    _refuse_keys(where, spec, NETWORK_KEYS)
+    sizes = spec.get("sizes")
+    if not isinstance(sizes, (list, tuple)):
+        raise ConfigurationError(f"{where}: sizes is {show(sizes)}; write inputs, units and outputs, sizes: [4, 16, 3]")
+    if "activation" in spec and "activations" in spec:
+        raise ConfigurationError(
+            f"{where}: activation is of all layers but the last, activations one of each; keep one"
+        )
+    each = _texts(f"{where}: activations", spec.get("activations"), "activations: [relu, identity]")
+    hidden = _text(f"{where}: activation", spec.get("activation", "relu"))
+    try:
+        return dk.Network(
+            sizes=tuple(_integer(f"{where}: sizes", size) for size in sizes),
+            activations=tuple(each) or (*(hidden,) * (len(sizes) - 2), "identity"),
+            objective=_text(f"{where}: loss", spec.get("loss", "softmax_cross_entropy")),
+            l1=number(f"{where}: l1", spec.get("l1", 0.0)),
+            l2=number(f"{where}: l2", spec.get("l2", 0.0)),
+            name=name,
+        )
+    except ConfigurationError:
+        raise
+    except ValueError as error:
+        raise ConfigurationError(f"{where}: {line_of(error)}") from error
+
+
+def _data(plain: Mapping[str, object]) -> dk.Data:
+    name = _text("data", plain["data"])
+    if name not in DATA:
+        raise ConfigurationError(f"no data named {show(name)!r}; {nearest(name, DATA)}")
+    return DATA[name]()
+
+
+def _digits() -> dk.Data:
+    try:
+        return digits.load()
+    except ImportError as error:
+        raise ConfigurationError(
+            "data=digits needs scikit-learn; pip install 'derivative-lab[data]', or data=generated"
+        ) from error
+
+
 # Descriptions
 
 
@@ -381,11 +435,14 @@ def _integers(where: str, value: object) -> tuple[int, ...]:
     return tuple(_integer(where, entry) for entry in (value if isinstance(value, list) else [value]))
 
 
+DATA: dict[str, Callable[[], dk.Data]] = {"generated": dk.Data, "digits": _digits}
 CONVERTERS: dict[str, Callable[[Mapping[str, object]], object]] = {
     "function": _problems,
     "method": _methods,
     "delta": _deltas,
     "derivative": _derivative,
+    "network": _networks,
+    "data": _data,
 }
 BY_TYPE: dict[object, Callable[[str, object], object]] = {
     int: _integer,

@@ -1,0 +1,643 @@
+r"""Networks of dense layers: the loss, its gradient by backprop, and the gradient of every sample.
+
+A layer turns the numbers :math:`a` it is given into :math:`z = M\,(a, 1)` and hands on :math:`\varphi(z)`. The bias is
+the weight of an input that is always 1, the last column of M, so that one matrix holds all that a layer learns. The
+parameters of a network are one flat vector; the matrices of its layers are views of it.
+
+With :math:`\ell` the loss of one sample and :math:`\delta = \partial\ell/\partial z`, backprop is three lines,
+
+.. math::
+
+    \frac{\partial \ell}{\partial M} = \delta\,(a, 1)^T, \qquad
+    \frac{\partial \ell}{\partial a} = W^T \delta, \qquad
+    \delta_{\text{before}} = \varphi'(z_{\text{before}}) \cdot \frac{\partial \ell}{\partial a},
+
+W being M without its last column: the rule of a constant multiple twice (once :math:`a` is constant, once W), sums, and
+the chain rule. The gradient of one sample is thus an outer product, whose squared norm is the product of two squared
+norms (Goodfellow, *Efficient per-example gradient computations*, 2015): it needs not be built.
+"""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from derivkit.analytical.rules import RULES, Rule
+from derivkit.analytical.special import erfc
+from derivkit.multivariate.samples import Array, Samples
+
+LEAK = 0.01
+"""Slope of the leaky relu on the left, the one of the analytical engine."""
+
+BUFFER = 128
+"""Numbers in NumPy's buffers, until the errstate is left in which it is set. NumPy copies what is repeated along an
+axis into its buffers where rows are shorter than about a quarter of them, 8192 numbers by default; short buffers leave
+that out, and the product of a column and a row takes a third of the time."""
+
+
+class NotFiniteError(ValueError):
+    """A loss that is no finite number; the message says where the first number that is none appeared."""
+
+
+# Activations
+
+
+@dataclass(frozen=True)
+class Activation:
+    """What a layer does to its sums, with the slope of it.
+
+    Attributes
+    ----------
+    name : str
+        Its name, which is that of the operation in the analytical engine.
+    rules : tuple of Rule
+        The rules of the analytical engine that give the slope; none for the identity.
+    value : callable
+        From z, and where to write it, which may be z itself.
+    slope : callable
+        From z and the value there.
+    steep : float
+        Variance of the weights' start times the number of inputs: 2 where half of the sums are cut off (He and others,
+        *Delving deep into rectifiers*, 2015), else 1.
+    flat_below_zero : bool
+        Whether the value is 0 for every z <= 0.
+    """
+
+    name: str
+    rules: tuple[Rule, ...]
+    value: Callable[[Array, Array], Array]
+    slope: Callable[[Array, Array], Any]
+    steep: float = 1.0
+    flat_below_zero: bool = False
+
+
+def _identity(z: Array, out: Array) -> Array:
+    np.copyto(out, z)
+    return out
+
+
+def _leaky(z: Array, out: Array) -> Array:
+    return np.asarray(np.maximum(z, LEAK * z, out=out))
+
+
+def _sigmoid(z: Array, out: Array) -> Array:
+    # e^-|z| cannot overflow; sigmoid(z) is 1/(1 + e^-|z|) on the right and e^-|z|/(1 + e^-|z|) on the left.
+    small = np.exp(-np.abs(z))
+    return np.divide(np.where(z < 0.0, small, np.ones_like(small)), 1.0 + small, out=out)
+
+
+def _normal_distribution(z: Array) -> Array:
+    return (0.5 * erfc(-z * math.sqrt(0.5))).astype(z.dtype, copy=False)
+
+
+def _normal_density(z: Array) -> Array:
+    return np.asarray(np.exp(-0.5 * z * z) * (1.0 / math.sqrt(2.0 * math.pi)))
+
+
+ACTIVATIONS: Mapping[str, Activation] = MappingProxyType(
+    {
+        row.name: row
+        for row in (
+            Activation("identity", (), _identity, lambda z, a: np.ones_like(z)),
+            Activation(
+                "relu",
+                RULES["relu"],
+                lambda z, out: np.maximum(z, 0.0, out=out),
+                lambda z, a: z > 0.0,
+                2.0,
+                flat_below_zero=True,
+            ),
+            Activation(
+                "leaky_relu",
+                RULES["leaky_relu"],
+                _leaky,
+                lambda z, a: np.where(z > 0.0, 1.0, LEAK).astype(z.dtype),
+                2.0,
+            ),
+            # (1 - a)(1 + a) is 1/cosh(z)^2 from the value that is known; where a rounds to 1 it is 0.
+            Activation("tanh", RULES["tanh"], lambda z, out: np.tanh(z, out=out), lambda z, a: (1.0 - a) * (1.0 + a)),
+            # likewise a (1 - a) for sigmoid(z) sigmoid(-z)
+            Activation("sigmoid", RULES["sigmoid"], _sigmoid, lambda z, a: a * (1.0 - a)),
+            Activation(
+                "gelu",
+                RULES["gelu"],
+                lambda z, out: np.multiply(z, _normal_distribution(z), out=out),
+                lambda z, a: _normal_distribution(z) + z * _normal_density(z),
+                2.0,
+            ),
+        )
+    }
+)
+"""THE table of activations."""
+
+
+# Losses, with the outputs on the first axis and the samples on the second
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The loss of a sample as a function of the outputs.
+
+    Attributes
+    ----------
+    name : str
+        Its name.
+    rules : tuple of Rule
+        The rules of the analytical engine that give the slope.
+    value : callable
+        From outputs of shape ``(outputs, samples, ...)``, the targets, and where to compute, which may be the outputs
+        themselves; of shape ``(samples, ...)``.
+    slope : callable
+        The slope in every output, from outputs of shape ``(outputs, samples)``, of the same shape.
+    labelled : bool
+        Whether the targets are labels, else values.
+    """
+
+    name: str
+    rules: tuple[Rule, ...]
+    value: Callable[..., Array]
+    slope: Callable[[Array, NDArray[Any]], Array]
+    labelled: bool
+
+
+def _cross_entropy(outputs: Array, labels: NDArray[Any], scratch: Array | None = None) -> Array:
+    """log Σ e^u_j - u_label, with the largest u taken out of both, so that no power overflows."""
+    shifted = np.subtract(outputs, np.maximum.reduce(outputs, axis=0), out=scratch)
+    chosen = shifted[labels, np.arange(len(labels))]
+    return np.asarray(np.log(np.add.reduce(np.exp(shifted, out=shifted), axis=0)) - chosen)
+
+
+def _cross_entropy_slope(outputs: Array, labels: NDArray[Any]) -> Array:
+    """The softmax of the outputs, less 1 at the label."""
+    shares: Array = outputs - np.maximum.reduce(outputs, axis=0)
+    np.exp(shares, out=shares)
+    shares /= np.add.reduce(shares, axis=0)
+    shares[labels, np.arange(len(labels))] -= 1.0
+    return shares
+
+
+def _squared_error(outputs: Array, values: NDArray[Any], scratch: Array | None = None) -> Array:
+    distance = np.subtract(outputs, values.T.reshape(*values.T.shape, *(1,) * (outputs.ndim - 2)), out=scratch)
+    return np.asarray(np.add.reduce(np.square(distance, out=distance), axis=0) / len(outputs))
+
+
+def _squared_error_slope(outputs: Array, values: NDArray[Any]) -> Array:
+    return np.asarray((outputs - values.T) * (2.0 / len(outputs)))
+
+
+LOSSES: Mapping[str, Loss] = MappingProxyType(
+    {
+        row.name: row
+        for row in (
+            Loss(
+                "softmax_cross_entropy",
+                (*RULES["logsumexp"], *RULES["subtract"]),
+                _cross_entropy,
+                _cross_entropy_slope,
+                labelled=True,
+            ),
+            Loss(
+                "mean_squared_error",
+                tuple(rule for rule in RULES["power"] if rule.name == "power"),
+                _squared_error,
+                _squared_error_slope,
+                labelled=False,
+            ),
+        )
+    }
+)
+"""THE table of losses."""
+
+
+# Networks
+
+
+class Layer(NamedTuple):
+    """What a layer was given, with a last row of ones, what it summed and what it handed on: a row for every unit, a
+    column for every sample.
+    """
+
+    given: Array
+    z: Array
+    a: Array
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network of dense layers with its loss; its parameters are kept apart from it, as one flat vector.
+
+    Parameters
+    ----------
+    sizes : tuple of int
+        Number of inputs, of units of every layer, the last of which are the outputs.
+    activations : tuple of str
+        One for every layer; of several layers one name alone stands for all but the last, which is then the identity.
+        Without any it is relu and the identity.
+    objective : str
+        The loss: ``softmax_cross_entropy`` of labels, or ``mean_squared_error`` of values (the mean over the outputs).
+    l1, l2 : float
+        The penalty ``l1 Σ|w| + l2 Σ w^2`` of the weights, the biases apart, belongs to the loss of every sample.
+    name : str
+        What it is called in tables; its sizes if it has no name.
+
+    Raises
+    ------
+    ValueError
+        If there is no such network.
+
+    Examples
+    --------
+    >>> network = Network((4, 16, 3), ("relu",))
+    >>> network.count, network.name_of(67), network.name_of(130)
+    (131, 'W1[13,2]', 'b2[2]')
+    """
+
+    sizes: tuple[int, ...]
+    activations: tuple[str, ...] = ()
+    objective: str = "softmax_cross_entropy"
+    l1: float = 0.0
+    l2: float = 0.0
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        sizes, names = tuple(self.sizes), tuple(self.activations)
+        if len(sizes) < 2:
+            raise ValueError(f"sizes={list(sizes)}: a network has at least two, its inputs and its outputs")
+        for place, size in enumerate(sizes):
+            if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
+                raise ValueError(
+                    f"sizes={list(sizes)}: {_layer_name(place, len(sizes))} has {size!r} units; take at least 1"
+                )
+        for name in names:
+            _known("activation", name, ACTIVATIONS)
+        if not names or len(names) == 1 < len(sizes) - 1:
+            names = (*(names or ("relu",)) * (len(sizes) - 2), "identity")
+        if len(names) != len(sizes) - 1:
+            raise ValueError(
+                f"{len(names)} activations for {len(sizes) - 1} layers; name one for each, or one for all but the last"
+            )
+        _known("loss", self.objective, LOSSES)
+        for name, value in (("l1", self.l1), ("l2", self.l2)):
+            if not (math.isfinite(value) and value >= 0.0):
+                raise ValueError(f"{name}={value}: the weight of a penalty is finite and not negative")
+        object.__setattr__(self, "sizes", tuple(int(size) for size in sizes))
+        object.__setattr__(self, "activations", names)
+        object.__setattr__(self, "name", self.name or "-".join(map(str, sizes)))
+
+    # What it is
+
+    @property
+    def depth(self) -> int:
+        """Number of layers."""
+        return len(self.sizes) - 1
+
+    @cached_property
+    def spans(self) -> tuple[tuple[int, int], ...]:
+        """Where the parameters of every layer begin and end in the flat vector."""
+        ends = [0]
+        for before, units in itertools.pairwise(self.sizes):
+            ends.append(ends[-1] + units * (before + 1))
+        return tuple(itertools.pairwise(ends))
+
+    @cached_property
+    def rows(self) -> tuple[Activation, ...]:
+        """The rows of the table of activations, one for every layer."""
+        return tuple(ACTIVATIONS[name] for name in self.activations)
+
+    @cached_property
+    def count(self) -> int:
+        """Number of parameters."""
+        return self.spans[-1][1]
+
+    @property
+    def multiply_adds(self) -> int:
+        """Multiplications with additions in the matrix products of one forward pass of one sample."""
+        return self.count
+
+    def name_of(self, index: int) -> str:
+        """The name of a parameter: ``W1[j,i]`` weighs input i in unit j of layer 1, and ``b1[j]`` is the bias there."""
+        if not 0 <= index < self.count:
+            raise IndexError(f"there is no parameter {index}; there are {self.count}")
+        layer = next(k for k, (_, end) in enumerate(self.spans) if index < end)
+        unit, place = divmod(index - self.spans[layer][0], self.sizes[layer] + 1)
+        return f"b{layer + 1}[{unit}]" if place == self.sizes[layer] else f"W{layer + 1}[{unit},{place}]"
+
+    def matrices(self, parameters: Array) -> list[Array]:
+        """The matrices of the layers as views of the flat vector, the biases in the last column.
+
+        Parameters
+        ----------
+        parameters : ndarray
+            Shape ``(..., count)``.
+
+        Returns
+        -------
+        list of ndarray
+            Of shapes ``(..., units, inputs + 1)``.
+        """
+        if parameters.ndim == 1:
+            return [parameters[place].reshape(shape) for place, shape in self._places]
+        lead = parameters.shape[:-1]
+        return [parameters[..., place].reshape(*lead, *shape) for place, shape in self._places]
+
+    @cached_property
+    def _places(self) -> list[tuple[slice, tuple[int, int]]]:
+        shapes = [(units, before + 1) for before, units in itertools.pairwise(self.sizes)]
+        return [(slice(*span), shape) for span, shape in zip(self.spans, shapes, strict=True)]
+
+    @cached_property
+    def weighs(self) -> NDArray[np.bool_]:
+        """Which parameters are weights, the others being biases; shape ``(count,)``."""
+        found = np.ones(self.count, dtype=bool)
+        for matrix in self.matrices(found):
+            matrix[:, -1] = False
+        return found
+
+    def initial(self, *, seed: int = 0, dtype: DTypeLike = np.float64) -> Array:
+        """Parameters to start from: normal weights of variance 2/inputs (relu and its kin) or 1/inputs, biases of 0."""
+        random = np.random.default_rng(seed)
+        parameters = np.zeros(self.count)
+        for matrix, name in zip(self.matrices(parameters), self.activations, strict=True):
+            units, inputs = matrix.shape[0], matrix.shape[1] - 1
+            matrix[:, :-1] = random.standard_normal((units, inputs)) * math.sqrt(ACTIVATIONS[name].steep / inputs)
+        return parameters.astype(dtype)
+
+    def refuse(self, parameters: Array, samples: Samples) -> None:
+        """Refuse parameters and samples that do not fit the network, or one another.
+
+        Raises
+        ------
+        ValueError
+            With the layer and the shapes.
+        """
+        if parameters.shape[-1:] != (self.count,):
+            raise ValueError(
+                f"the network {self.name} has {self.count} parameters, in a flat vector; those given have shape"
+                f" {parameters.shape}"
+            )
+        if parameters.dtype != samples.dtype:
+            raise ValueError(
+                f"the parameters are {parameters.dtype} and the samples {samples.dtype};"
+                " make them alike by samples.astype(...) or parameters.astype(...)"
+            )
+        if parameters.dtype.char not in "fd":
+            raise ValueError(f"parameters are float32 or float64, not {parameters.dtype}")
+        self.refuse_samples(samples)
+
+    def refuse_samples(self, samples: Samples) -> None:
+        """Refuse samples that the network cannot take; see `refuse`."""
+        loss, outputs = LOSSES[self.objective], self.sizes[-1]
+        if samples.inputs.shape[1] != self.sizes[0]:
+            raise ValueError(
+                f"layer 1 takes {self.sizes[0]} inputs (its matrix has shape ({self.sizes[1]}, {self.sizes[0]} + 1)),"
+                f" and the samples have {samples.inputs.shape[1]} (shape {samples.inputs.shape})"
+            )
+        if loss.labelled != samples.labelled:
+            need, way = (
+                ("labels, shape (n,)", "") if loss.labelled else ("values", f"; write samples.one_hot({outputs})")
+            )
+            raise ValueError(f"{loss.name} needs {need}, and the targets have shape {samples.targets.shape}{way}")
+        if not loss.labelled and samples.targets.shape[1] != outputs:
+            raise ValueError(
+                f"layer {self.depth} has {outputs} outputs, and the targets have shape {samples.targets.shape}"
+            )
+        if loss.labelled and (samples.label_range[0] < 0 or samples.label_range[1] >= outputs):
+            wrong = (samples.targets < 0) | (samples.targets >= outputs)
+            first = int(np.argmax(wrong))
+            raise ValueError(
+                f"layer {self.depth} has {outputs} outputs, so that labels go from 0 to {outputs - 1};"
+                f" sample {first} has the label {int(samples.targets[first])}"
+            )
+
+    # Forward
+
+    def losses(self, parameters: Array, samples: Samples, *, finite: bool = True) -> Array:
+        """The loss of every sample, the penalty included, so that their mean is the loss.
+
+        Parameters
+        ----------
+        parameters : ndarray
+            Shape ``(..., count)``: one vector, or a stack of them, which are all passed at once.
+        samples : Samples
+        finite : bool
+            Whether a loss that is no finite number is refused.
+
+        Returns
+        -------
+        ndarray
+            Shape ``(..., samples)``.
+
+        Raises
+        ------
+        ValueError
+            If parameters and samples do not fit.
+        NotFiniteError
+            If a loss is no finite number; the message says where the first number that is none appeared.
+        """
+        self.refuse(parameters, samples)
+        with np.errstate(all="ignore"):
+            matrices = self.matrices(parameters)
+            layers = self._forward(matrices, samples)
+            outputs = np.moveaxis(layers[-1].a, (-2, -1), (0, 1))
+            found = np.moveaxis(LOSSES[self.objective].value(outputs, samples.targets), 0, -1)
+            if self.l1 or self.l2:
+                found = found + self.penalty(parameters)[..., None]
+        if finite:
+            self._refuse_not_finite(found, matrices, layers)
+        return np.asarray(found)
+
+    def loss(self, parameters: Array, samples: Samples) -> Any:
+        """The mean of the losses; a float for one vector of parameters, shape ``(...)`` for a stack."""
+        mean = np.mean(self.losses(parameters, samples), axis=-1)
+        return mean if mean.ndim else float(mean)
+
+    def penalty(self, parameters: Array) -> Array:
+        """``l1 Σ|w| + l2 Σ w^2`` of the weights; shape ``(...)``."""
+        total = np.zeros(parameters.shape[:-1], dtype=parameters.dtype)
+        for matrix in self.matrices(parameters):
+            total += np.sum(self.penalties(matrix[..., :-1]), axis=(-2, -1))
+        return total
+
+    def penalties(self, weights: Array) -> Array:
+        """What every weight adds to the penalty, of the same shape."""
+        return np.asarray(self.l1 * np.abs(weights) + self.l2 * np.square(weights), dtype=weights.dtype)
+
+    def forward(self, parameters: Array, samples: Samples) -> list[Layer]:
+        """What every layer was given, summed and handed on: arrays of shape ``(..., units, samples)``.
+
+        The last hands on the outputs.
+        """
+        self.refuse(parameters, samples)
+        with np.errstate(all="ignore"):
+            return self._forward(self.matrices(parameters), samples)
+
+    def _forward(self, matrices: Sequence[Array], samples: Samples) -> list[Layer]:
+        given, layers = samples.with_one.T, []
+        for k in range(len(matrices) - 1):
+            z = matrices[k] @ given
+            # One more row, of ones, which the biases that follow weigh.
+            *lead, units, columns = z.shape
+            handed = np.empty((*lead, units + 1, columns), z.dtype)
+            handed[..., units, :] = 1.0
+            layers.append(Layer(given, z, self.rows[k].value(z, handed[..., :units, :])))
+            given = handed
+        z = matrices[-1] @ given
+        last = self.rows[-1]
+        layers.append(Layer(given, z, last.value(z, np.empty_like(z)) if last.rules else z))
+        return layers
+
+    # Backward
+
+    def backprop(self, parameters: Array, samples: Samples) -> Array:
+        """The gradient of the loss in every parameter, in one forward and one backward pass.
+
+        Parameters
+        ----------
+        parameters : ndarray
+            Shape ``(count,)``.
+        samples : Samples
+
+        Returns
+        -------
+        ndarray
+            Shape ``(count,)``.
+
+        Raises
+        ------
+        ValueError, NotFiniteError
+            As for `losses`.
+        """
+        self._refuse_stack(parameters, samples)
+        gradient, matrices = np.empty_like(parameters), self.matrices(parameters)
+        into = self.matrices(gradient)
+        with np.errstate(all="ignore"):
+            layers = self._forward(matrices, samples)
+            for k, slope in self._backward(matrices, samples, layers, share=1.0 / len(samples)):
+                # constant multiple, and a sum over the samples: z = M (a, 1) with the same M for all
+                np.matmul(slope, layers[k].given.T, out=into[k])
+            if self.l1 or self.l2:
+                self._add_penalty_slope(parameters, into)
+        return gradient
+
+    def per_sample_gradients(self, parameters: Array, samples: Samples) -> Array:
+        """The gradient of every sample's loss; their mean is the gradient of the loss.
+
+        Returns
+        -------
+        ndarray
+            Shape ``(samples, count)``.
+        """
+        self._refuse_stack(parameters, samples)
+        gradients = np.empty((len(samples), self.count), dtype=parameters.dtype)
+        into = self.matrices(gradients)
+        matrices = self.matrices(parameters)
+        with np.errstate(all="ignore"):
+            np.setbufsize(BUFFER)
+            layers = self._forward(matrices, samples)
+            for k, slope in self._backward(matrices, samples, layers):
+                given = np.ascontiguousarray(layers[k].given.T)
+                np.multiply(slope.T[:, :, None], given[:, None, :], out=into[k])
+            self._add_penalty_slope(parameters, into)
+        return gradients
+
+    def squared_norms(self, parameters: Array, samples: Samples) -> Array:
+        """The squared norm of every sample's gradient, without building it; shape ``(samples,)``.
+
+        The squared norm of an outer product is the product of the squared norms. A penalty, whose gradient r is the
+        same for all, adds 2 g·r + r·r.
+        """
+        self._refuse_stack(parameters, samples)
+        found = np.zeros(len(samples), dtype=parameters.dtype)
+        matrices = self.matrices(parameters)
+        with np.errstate(all="ignore"):
+            layers = self._forward(matrices, samples)
+            penalties = self._penalty_slopes(parameters)
+            for k, slope in self._backward(matrices, samples, layers):
+                slopes, given = slope.T, layers[k].given.T
+                found += np.vecdot(slopes, slopes) * np.vecdot(given, given)
+                if penalties:
+                    crossed = np.vecdot(slopes, given[:, :-1] @ penalties[k].T)
+                    found += 2.0 * crossed + np.sum(np.square(penalties[k]))
+        return found
+
+    def _backward(
+        self, matrices: Sequence[Array], samples: Samples, layers: Sequence[Layer], share: float = 1.0
+    ) -> Iterator[tuple[int, Array]]:
+        """Yield the slopes of the losses in the sums z of every layer, times the share, from the last to the first.
+
+        Of shape ``(units, samples)``; they are to be used at once.
+        """
+        # log-sum-exp and sum, or power: the slope in the outputs
+        slope = LOSSES[self.objective].slope(layers[-1].a, samples.targets)
+        if not math.isfinite(np.add.reduce(slope, axis=None)):
+            self._refuse_not_finite(slope, matrices, layers)
+        if share != 1.0:
+            slope *= share  # constant multiple: the mean
+        for k in range(len(layers) - 1, -1, -1):
+            row, (_, z, a) = self.rows[k], layers[k]
+            if row.rules:
+                # chain rule: the slope of the activation times that of what follows
+                slope *= row.slope(z, a)
+            yield k, slope
+            if k:
+                # sum and constant multiple: what is handed on is in every sum that follows, times a weight
+                slope = matrices[k][:, :-1].T @ slope
+
+    def _penalty_slopes(self, parameters: Array) -> list[Array]:
+        """The slopes of the penalty in the weights of every layer, the biases left out; none without a penalty."""
+        if not (self.l1 or self.l2):
+            return []
+        weights = [matrix[:, :-1] for matrix in self.matrices(parameters)]
+        # absolute value and power
+        return [np.asarray(self.l1 * np.sign(w) + 2.0 * self.l2 * w, dtype=w.dtype) for w in weights]
+
+    def _add_penalty_slope(self, parameters: Array, into: Iterable[Array]) -> None:
+        for matrix, slope in zip(into, self._penalty_slopes(parameters), strict=False):
+            matrix[..., :-1] += slope
+
+    # Refusals
+
+    def _refuse_stack(self, parameters: Array, samples: Samples) -> None:
+        if parameters.ndim != 1:
+            raise ValueError(
+                f"one vector of {self.count} parameters is needed, not an array of shape {parameters.shape}"
+            )
+        self.refuse(parameters, samples)
+
+    def _refuse_not_finite(self, result: Array, matrices: Sequence[Array], layers: Sequence[Layer]) -> None:
+        """Say where the first number that is not finite appeared, in the order of the computation."""
+        if math.isfinite(np.add.reduce(result, axis=None)) or np.all(np.isfinite(result)):
+            return
+        for k, (matrix, layer) in enumerate(zip(matrices, layers, strict=True)):
+            for what, values in (("parameter", matrix), ("sum", layer.z)):
+                if not np.all(np.isfinite(values)):
+                    first = [int(place) for place in np.argwhere(~np.isfinite(values))[0]]
+                    where = (
+                        f"parameter {self.name_of(self.spans[k][0] + first[-2] * matrix.shape[-1] + first[-1])}"
+                        if what == "parameter"
+                        else f"the sum of unit {first[-2]} of layer {k + 1} for sample {first[-1]}"
+                    )
+                    raise NotFiniteError(
+                        f"the loss is no finite number: the first that is none is {where}, {values[tuple(first)]}"
+                    )
+        raise NotFiniteError(f"the loss is no finite number: its terms are too large for {result.dtype}")
+
+
+def _layer_name(place: int, count: int) -> str:
+    return "the input" if place == 0 else f"layer {place}{' (the last)' if place == count - 1 else ''}"
+
+
+def _known(kind: str, name: str, table: Mapping[str, object]) -> None:
+    if name not in table:
+        close = difflib.get_close_matches(str(name).lower(), table, n=2)
+        hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(table)}"
+        raise ValueError(f"no {kind} named {name!r}; {hint}")
