@@ -9,6 +9,7 @@ import inspect
 import pkgutil
 import subprocess
 import sys
+import tomllib
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import ModuleType
@@ -240,3 +241,12 @@ def test_the_columns_that_a_figure_names_exist(path: Path) -> None:
     for spec in OmegaConf.to_container(preset.figures.draw).values():  # type: ignore[union-attr]
         for table, columns in figures.columns_needed(spec).items():
             assert set(columns) <= set(tables[table])
+
+
+def test_every_folder_of_code_is_a_package_that_is_installed() -> None:
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"]
+    code = {path.parent for room in ("derivkit", "experiments") for path in (ROOT / room).rglob("__init__.py")}
+    data = {path.parent for path in (ROOT / "conf").rglob("*.yaml")}
+    folders = {".".join(path.relative_to(ROOT).parts) for path in code}
+    folders |= {".".join(("experiments", *path.relative_to(ROOT).parts)) for path in data}
+    assert sorted(told) == sorted(folders)
