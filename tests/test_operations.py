@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -228,21 +227,6 @@ def test_synonyms_are_the_functions_they_stand_for() -> None:
             assert parse(typed).root == parse(meant).root
     assert parse("Max(x, y, 1)").root == parse("max(x, y, 1)").root
     assert parse("Piecewise((x, x \N{LESS-THAN OR EQUAL TO} 1))").root == parse("piecewise((x, x <= 1))").root
-
-
-def test_parsing_is_more_than_twice_as_fast_as_sympify() -> None:
-    import sympy  # noqa: PLC0415 -- the witness of this test alone
-
-    def best(read: Callable[[str], Any]) -> float:
-        times = []
-        for _ in range(5):
-            start = time.process_time()
-            for text in CORPUS:
-                read(text)
-            times.append(time.process_time() - start)
-        return min(times)
-
-    assert 2.0 * best(parse) < best(sympy.sympify)
 
 
 # Unknown functions
