@@ -19,6 +19,7 @@ from experiments.pipeline import tables
 from experiments.runners import chapter
 
 ROOT = Path(__file__).resolve().parents[1]
+STYLES = chapter.styles(OmegaConf.load(ROOT / "conf/experiment/chapter.yaml").left_out)
 SMALL = ("experiment=chapter", "samples=8", "features=2", "repeats=1")
 PRINTED = """\
 (0, 0) (0.0001, 2e-08)
@@ -106,11 +107,11 @@ def measured() -> dict[tuple[str, float], tuple[float, float]]:
 
 @pytest.mark.parametrize("name", SAID)
 def test_a_number_comes_out_to_the_byte(name: str) -> None:
-    assert [computed for one, _, _, computed in chapter.facts() if one == name] == SAID[name]
+    assert [computed for one, _, _, computed in chapter.facts(STYLES) if one == name] == SAID[name]
 
 
 def test_every_number_of_the_study_is_compared_with_the_chapter() -> None:
-    table = chapter._compared(chapter.facts())
+    table = chapter._compared(chapter.facts(STYLES))
     assert set(table["id"]) == set(SAID)
     assert table["equal"].all()
     assert sorted(table["expected"]) == sorted(itertools.chain(*SAID.values()))
@@ -127,15 +128,17 @@ def test_every_number_of_the_study_is_compared_with_the_chapter() -> None:
 )
 def test_a_wrong_number_is_caught(monkeypatch: pytest.MonkeyPatch, name: str, wrong: object) -> None:
     monkeypatch.setattr(chapter, name, wrong)
-    assert not chapter._compared(chapter.facts())["equal"].all()
+    assert not chapter._compared(chapter.facts(STYLES))["equal"].all()
 
 
 def test_a_wrong_line_of_a_calculation_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = [*chapter.calculation("figure_13")]
+    lines = [*chapter.calculation("figure_13", STYLES["figure_13"])]
     lines[3] = dataclasses.replace(lines[3], tree=read("3·2x^(2-2)"))
     right = chapter.calculation
-    monkeypatch.setattr(chapter, "calculation", lambda name: lines if name == "figure_13" else right(name))
-    unequal = [name for name, _, expected, computed in chapter.facts() if expected != computed]
+    monkeypatch.setattr(
+        chapter, "calculation", lambda name, style: lines if name == "figure_13" else right(name, style)
+    )
+    unequal = [name for name, _, expected, computed in chapter.facts(STYLES) if expected != computed]
     assert unequal == ["Fig 13"]
 
 
@@ -235,9 +238,9 @@ def test_rise_and_run_are_drawn_as_a_corner_below_the_chord(figure: str, end: fl
 
 @pytest.mark.parametrize("figure", chapter.CALCULATIONS)
 def test_each_line_but_the_last_shows_what_is_acted_on_and_each_arrow_leads_to_an_x(figure: str) -> None:
-    columns = chapter._step_columns([figure])
+    columns = chapter._step_columns([figure], STYLES)
     rows = list(zip(*(columns[name] for name in ("line", "position", "text", "mark", "arrow", "raised")), strict=True))
-    last = len(chapter.calculation(figure)) - 1
+    last = len(chapter.calculation(figure, STYLES[figure])) - 1
     marked = {int(line) for line, _, _, mark, _, _ in rows if mark}
     assert marked == set(range(1, last))
     at = {(int(line), int(position)): text for line, position, text, *_ in rows}
@@ -319,3 +322,17 @@ def test_a_wrong_gradient_is_told_by_its_error(monkeypatch: pytest.MonkeyPatch) 
 def test_a_size_below_one_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name}=0: must be at least 1"):
         chapter.Config(**{name: 0})
+
+
+def test_what_a_figure_leaves_out_is_chosen_in_its_configuration() -> None:
+    without, with_ones = (
+        chapter.calculation("figure_14", chapter.styles(out)["figure_14"]) for out in (["figure_14 ones"], [])
+    )
+    assert [line.tree for line in without] != [line.tree for line in with_ones]
+    assert chapter.Config().left_out == tuple(OmegaConf.load(ROOT / "conf/experiment/chapter.yaml").left_out)
+
+
+@pytest.mark.parametrize("wrong", ["figure_14", "figure_9 ones", "figure_14 twos"])
+def test_a_wrong_matter_of_taste_is_answered_in_one_line(wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run.main([*SMALL, f"left_out=['{wrong}']"]) == 2
+    assert "such as 'figure_14 ones'" in capsys.readouterr().err

@@ -97,8 +97,11 @@ class Config:
     samples: int = 16
     features: int = 4
     repeats: int = 1
+    left_out: tuple[str, ...] = ("figure_14 ones", "figure_15 zeros", "figure_16 ones zeroth")
+    """Matters of taste: a figure, and what its calculation leaves out of 1·u, terms that are 0, and x^0."""
 
     def __post_init__(self) -> None:
+        styles(self.left_out)
         for name in ("samples", "features", "repeats"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}: must be at least 1")
@@ -106,14 +109,15 @@ class Config:
     @property
     def rows(self) -> int:
         """Rows of the main table."""
-        return len(facts())
+        return len(facts(styles(self.left_out)))
 
 
 def run(config: Config) -> Iterator[tuple[str, Columns]]:
     """Yield the chapter's numbers, its figures, and what was measured."""
-    yield "table", _compared(facts())
+    chosen = styles(config.left_out)
+    yield "table", _compared(facts(chosen))
     yield "scene", _scene_columns({**SCENES, "figure_19": corners()})
-    yield "steps", _step_columns(CALCULATIONS)
+    yield "steps", _step_columns(CALCULATIONS, chosen)
     yield "measured", _transposed("measured", [*too_small(), *central(), *corner_slopes(), *agreement(config)])
     yield "timing", _transposed("timing", [*batched(config), *brute_force(config)])
 
@@ -236,9 +240,9 @@ RULES: Mapping[str, tuple[str, str]] = {
 """For each figure of a calculation: the chapter's lines, and the derivative at 0, 1, 2, 3 and 4."""
 
 
-def facts() -> list[Fact]:
+def facts(chosen: Styles) -> list[Fact]:
     """Every number of the chapter, as it stands there and as it comes out here."""
-    return [*_slopes(), *_approximations(), *_tangents(), *_loop(), *_rules()]
+    return [*_slopes(), *_approximations(), *_tangents(), *_loop(), *_rules(chosen)]
 
 
 def _compared(rows: Sequence[Fact]) -> Columns:
@@ -315,10 +319,10 @@ def _loop() -> Iterator[Fact]:
         )
 
 
-def _rules() -> Iterator[Fact]:
+def _rules(chosen: Styles) -> Iterator[Fact]:
     for figure, (said, derivatives) in RULES.items():
-        name, (text, _) = f"Fig {figure.removeprefix('figure_')}", CALCULATIONS[figure]
-        yield name, "lines of the calculation, as trees", said, _as_said(said, calculation(figure))
+        name, text = f"Fig {figure.removeprefix('figure_')}", CALCULATIONS[figure]
+        yield name, "lines of the calculation, as trees", said, _as_said(said, calculation(figure, chosen[figure]))
         yield name, f"derivative of {text} at 0, 1, 2, 3, 4", derivatives, _derivatives(text)
     yield (
         "Fig 12",
@@ -489,16 +493,40 @@ def _scene_columns(scenes: Mapping[str, Sequence[Element]]) -> Columns:
 
 # The calculations of figures 10 to 16: derived, and laid out as the chapter does it
 
-CALCULATIONS: Mapping[str, tuple[str, Style]] = {
-    "figure_10": ("1", Style(level="full")),
-    "figure_11": ("x", Style(level="full")),
-    "figure_12": ("2*x", Style(level="full")),
-    "figure_13": ("3*x^2", Style(level="full")),
-    "figure_14": ("3*x^2+5*x", Style(level="full", ones=False)),
-    "figure_15": ("5*x^5+4*x^3-5", Style(level="full", zeros=False)),
-    "figure_16": ("x^3+2*x^2-5*x+7", Style(level="full", ones=False, zeroth=False)),
+CALCULATIONS: Mapping[str, str] = {
+    "figure_10": "1",
+    "figure_11": "x",
+    "figure_12": "2*x",
+    "figure_13": "3*x^2",
+    "figure_14": "3*x^2+5*x",
+    "figure_15": "5*x^5+4*x^3-5",
+    "figure_16": "x^3+2*x^2-5*x+7",
 }
-"""For each figure: the function, and matters of taste that differ from calculation to calculation in the chapter."""
+"""For each figure the function that is differentiated in it."""
+Styles = Mapping[str, Style]
+TASTES = ("ones", "zeros", "zeroth")
+
+
+def styles(left_out: Sequence[str]) -> dict[str, Style]:
+    """How the lines of each calculation are laid out; ValueError for a figure or a taste that there is not.
+
+    Examples
+    --------
+    >>> styles(["figure_15 zeros"])["figure_15"].zeros
+    False
+    """
+    found = {figure: Style(level="full") for figure in CALCULATIONS}
+    for one in left_out:
+        figure, *tastes = one.split() or [""]
+        wrong = [taste for taste in tastes if taste not in TASTES]
+        if figure not in found or wrong or not tastes:
+            rule = f"a figure from figure_10 to figure_16, then what it leaves out of {', '.join(TASTES)}"
+            raise ValueError(f"left_out={one!r}: write {rule}, such as 'figure_14 ones'")
+        shown = {taste: taste not in tastes for taste in TASTES}
+        found[figure] = Style(level="full", **shown)
+    return found
+
+
 LEFT = "f'(x) = "
 NOTES: Mapping[str, tuple[str, str]] = {
     "figure_10": ("f'(x) = d//dx f(x) = df//dx (x) = df(x)//dx", "four ways to write it"),
@@ -508,10 +536,9 @@ NOTES: Mapping[str, tuple[str, str]] = {
 
 
 @functools.cache
-def calculation(figure: str) -> tuple[Line, ...]:
+def calculation(figure: str, style: Style) -> tuple[Line, ...]:
     """The lines of a calculation, out of the derivation engine."""
-    text, style = CALCULATIONS[figure]
-    return lines_of(derive(text), style)
+    return lines_of(derive(CALCULATIONS[figure]), style)
 
 
 def spelt(line: str) -> str:
@@ -526,10 +553,10 @@ def spelt(line: str) -> str:
     return "".join(pieces).replace(" (", "(").replace("  ", " ").rstrip()
 
 
-def _step_columns(figures: Iterable[str]) -> Columns:
+def _step_columns(figures: Iterable[str], chosen: Styles) -> Columns:
     rows: list[tuple[Any, ...]] = []
     for figure in figures:
-        lines = calculation(figure)
+        lines = calculation(figure, chosen[figure])
         rows += [(figure, *dataclasses.astuple(piece)) for piece in cut(lines, left=("f(x)", "f'(x)"))]
         line, note = NOTES.get(figure, ("", ""))
         for place, piece in enumerate(line.split()):
