@@ -92,6 +92,8 @@ def test_a_gradient_with_holes_has_no_error() -> None:
     table = tables(network=(TANH,), delta=(1e-12, 1e-3), precision=("float32",), method=("forward_1",))["table"]
     assert table["vanished"][0] > 0
     assert np.isnan(table["error"]).tolist() == [True, False]
+    said = tables(network=(TANH,), delta=(1e-40,), precision=("float64",))["findings"]["finding"]
+    assert said.tolist() == ["tanh, float64: every delta vanishes against a parameter; take larger ones."]
 
 
 @pytest.mark.parametrize("delta", [1e-4, 1e-2, 0.3])

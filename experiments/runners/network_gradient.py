@@ -351,6 +351,7 @@ def _curves_said(summary: Columns) -> Iterator[str]:
                 f"(eps^(1/{order + 1}) = {summary['theory_delta'][k]:.1e}{_taught(summary['textbook_error'][k])})"
             )
         if not said:
+            yield f"{network}, {precision}: every delta vanishes against a parameter; take larger ones."
             continue
         exact = float(summary["backprop_error"][at[0]])
         beside = f"; backprop in {precision} errs by {exact:.1e}" if exact else ""
