@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from derivkit.analytical.accuracy import Accuracy, accuracy
 from derivkit.analytical.algebra import ONE, ZERO, apply, factors_of, folded, product, surely_positive, total, value_of
 from derivkit.analytical.elementary import OPERATIONS
-from derivkit.analytical.evaluation import CONSTANTS, named_values, nearest_float, refuse_unknown_functions, walk
+from derivkit.analytical.evaluation import float_arithmetic, named_values, refuse_unknown_functions, walk
 from derivkit.analytical.exact import ExactStatus
 from derivkit.analytical.expression import expression_of, parse
 from derivkit.analytical.notation import Style, as_latex, as_markdown, as_text
@@ -427,15 +427,9 @@ class Derivation:
     def _values(self, given: Mapping[str, Floats]) -> list[Any]:
         """The derivative, the function, and the nodes of all conditions, in float64."""
         program, places = self._fast
+        arithmetic = replace(float_arithmetic(given, unknown=lambda _, u: np.ones_like(u)), apply=_without_poles)
         with np.errstate(all="ignore"):
-            values = walk(
-                program,
-                number=lambda value: np.float64(nearest_float(value)),
-                constant=CONSTANTS.__getitem__,
-                variable=given.__getitem__,
-                apply=_without_poles,
-                unknown=lambda function, u: np.ones_like(u),
-            )
+            values = walk(program, arithmetic)
         return [values[place] for place in places]
 
     def _sides(self, values: Sequence[Any]) -> Iterator[tuple[Condition, Sequence[Any]]]:

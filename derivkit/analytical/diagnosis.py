@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from fractions import Fraction
 from functools import cache
 from typing import Any, cast
 
@@ -21,8 +20,7 @@ from numpy.typing import NDArray
 
 from derivkit.analytical.algebra import ONE, ZERO, apply, factors_of, folded, product, terms_of, total, value_of
 from derivkit.analytical.derivation import Step, chosen_variable, differentiate, steps_of
-from derivkit.analytical.elementary import OPERATIONS
-from derivkit.analytical.evaluation import CONSTANTS, nearest_float
+from derivkit.analytical.evaluation import float_arithmetic
 from derivkit.analytical.exact import ball_arithmetic
 from derivkit.analytical.expression import parse
 from derivkit.analytical.mistakes import MISTAKES, ROW, WHOLE, Mistake
@@ -39,7 +37,7 @@ from derivkit.analytical.tree import (
     joint_program,
     program_of,
 )
-from derivkit.analytical.verification import WORK, Beside, float_stand_in, lattice_of, value_of_operation
+from derivkit.analytical.verification import WORK, Beside, float_stand_in, lattice_of
 
 Floats = NDArray[np.float64]
 Values = dict[int, Any]
@@ -425,7 +423,7 @@ class _Layout:
             if step.operation == "unevaluated" or (step.operation in LINEAR and self._bearing & {*step.arguments}):
                 self._bearing.add(place)
 
-    def forward(self, one: Callable[[Instruction, list[Any]], Any], places: Iterable[int], values: Values) -> None:
+    def forward(self, one: Callable[[Instruction, Sequence[Any]], Any], places: Iterable[int], values: Values) -> None:
         """Evaluate these places into `values`, which holds all that they need."""
         for place in places:
             step = self.program[place]
@@ -445,7 +443,7 @@ class _Layout:
                 stack.extend(self.program[here].arguments)
         return sorted(found)
 
-    def factors(self, values: Values, one: Callable[[Instruction, list[Any]], Any]) -> Values:
+    def factors(self, values: Values, one: Callable[[Instruction, Sequence[Any]], Any]) -> Values:
         """By how much the whole moves for each step's derivative, by place of the piece: one walk down."""
         moved: Values = {self.slopes[-1]: 1}
         factors: Values = {self.pieces[-1]: 1}
@@ -464,7 +462,7 @@ class _Layout:
         return factors
 
     @staticmethod
-    def _weight(step: Instruction, i: int, values: Values, one: Callable[[Instruction, list[Any]], Any]) -> Any:
+    def _weight(step: Instruction, i: int, values: Values, one: Callable[[Instruction, Sequence[Any]], Any]) -> Any:
         other = [values[k] for k in step.arguments]
         match step.operation:
             case "add" | "subtract" | "negate":
@@ -486,7 +484,8 @@ class _Here:
     def __init__(self, layout: _Layout, point: Mapping[str, float], places: Iterable[int]) -> None:
         self.point, self._layout = point, layout
         self._balls = ball_arithmetic()
-        self._beside = Beside(self._balls.Numbers(WORK).at(BITS), BITS)
+        beside = Beside(self._balls.Numbers(WORK).at(BITS), BITS)
+        self.one = beside.arithmetic(lambda name: beside.lifted(point[name])).value
         self.values: Values = {}
         with self._balls.precision(BITS):
             layout.forward(self.one, places, self.values)
@@ -494,16 +493,6 @@ class _Here:
         self.right = self.values[layout.slopes[-1]]
         sizes = (abs(float(self._balls.middle(value))) for value in self.values.values() if not isinstance(value, str))
         self._scale = max(size for size in sizes if size < np.inf)
-
-    def one(self, step: Instruction, arguments: list[Any]) -> Any:
-        match step.operation:
-            case "variable":
-                return self._beside.lifted(self.point[str(step.value)])
-            case "number" | "constant":
-                return self._beside.numbers.lift(step.value)
-            case "unknown":
-                return self._beside.unknown(cast("tuple[str, int]", step.value), *arguments)
-        return value_of_operation(step.operation, arguments, self._beside.numbers)
 
     def same(self, a: Any, b: Any) -> bool:
         """Whether two values are one; not, if their balls are too wide to say."""
@@ -521,19 +510,8 @@ class _Here:
             return None
 
 
-def _as_floats(lattice: Mapping[str, Floats]) -> Callable[[Instruction, list[Any]], Any]:
-    def one(step: Instruction, arguments: list[Any]) -> Any:
-        if step.operation == "variable":
-            return lattice[str(step.value)]
-        if step.operation == "number":
-            return np.float64(nearest_float(cast("Fraction", step.value)))
-        if step.operation == "constant":
-            return CONSTANTS[str(step.value)]
-        if step.operation == "unknown":
-            return float_stand_in(cast("tuple[str, int]", step.value), arguments[0])
-        return OPERATIONS[step.operation].value(*arguments)
-
-    return one
+def _in_floats(lattice: Mapping[str, Floats]) -> Callable[[Instruction, Sequence[Any]], Any]:
+    return float_arithmetic(lattice, unknown=float_stand_in).value
 
 
 class _Diagnosis:
@@ -575,7 +553,7 @@ class _Diagnosis:
             lattice = lattice_of(self._names, count)
             values: Values = {}
             with np.errstate(all="ignore"):
-                layout.forward(_as_floats(lattice), range(len(layout.program)), values)
+                layout.forward(_in_floats(lattice), range(len(layout.program)), values)
                 inside = np.ones(count, dtype=np.bool_)
                 sides = [np.zeros(count, dtype=np.int8)]
                 for k, one in enumerate(self._conditions):
@@ -667,7 +645,7 @@ class _Diagnosis:
         values: Values = {}
         left: list[tuple[_Candidate, int, int, int]] = []
         with np.errstate(all="ignore"):
-            one = _as_floats(points)
+            one = _in_floats(points)
             layout.forward(one, range(len(layout.program)), values)
             factors = layout.factors(values, one)
             met = [np.abs(values[place]) for place in (*layout.slopes, *layout.pieces)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from types import MappingProxyType
 from typing import Any, cast
@@ -35,35 +36,56 @@ def interpret(
 ) -> Any:
     """Walk the expression's program once and return its value, in any arithmetic."""
     refuse_unknown_functions(expression)
-    steps = walk(expression.program, number=number, constant=constant, variable=variable, apply=apply)
-    return steps[-1]
+    arithmetic = Arithmetic(number=number, constant=constant, variable=variable, apply=apply)
+    return walk(expression.program, arithmetic)[-1]
 
 
-def walk(
-    program: Sequence[Instruction],
-    *,
-    number: Callable[[Fraction], Any],
-    constant: Callable[[str], Any],
-    variable: Callable[[str], Any],
-    apply: Callable[..., Any],
-    unknown: Callable[[tuple[str, int], Any], Any] | None = None,
-) -> list[Any]:
-    """The values of all steps of a program: the one evaluation loop.
+@dataclass(frozen=True, kw_only=True)
+class Arithmetic:
+    """What a step of a program is worth: numbers, constants and variables, and the operations on such values.
 
     ``unknown`` takes name and order of an unknown function's derivative, and its argument.
     """
-    leaves: dict[str, Callable[[Any], Any]] = {"number": number, "constant": constant, "variable": variable}
+
+    number: Callable[[Fraction], Any]
+    constant: Callable[[str], Any]
+    variable: Callable[[str], Any]
+    apply: Callable[..., Any]
+    unknown: Callable[[tuple[str, int], Any], Any] | None = None
+
+    def value(self, step: Instruction, arguments: Sequence[Any]) -> Any:
+        """The value of one step from those of its arguments."""
+        match step.operation:
+            case "number":
+                return self.number(cast("Fraction", step.value))
+            case "constant":
+                return self.constant(cast("str", step.value))
+            case "variable":
+                return self.variable(cast("str", step.value))
+            case "unknown" if self.unknown:
+                return self.unknown(cast("tuple[str, int]", step.value), *arguments)
+        return self.apply(step.operation, *arguments)
+
+
+def walk(program: Sequence[Instruction], arithmetic: Arithmetic) -> list[Any]:
+    """The values of all steps of a program: the one evaluation loop."""
     values: list[Any] = []
     for step in program:
-        leaf = leaves.get(step.operation)
-        arguments = [values[k] for k in step.arguments]
-        if leaf:
-            values.append(leaf(step.value))
-        elif step.operation == "unknown" and unknown:
-            values.append(unknown(cast("tuple[str, int]", step.value), *arguments))
-        else:
-            values.append(apply(step.operation, *arguments))
+        values.append(arithmetic.value(step, [values[k] for k in step.arguments]))
     return values
+
+
+def float_arithmetic(
+    variables: Mapping[str, Array], *, unknown: Callable[[tuple[str, int], Any], Any] | None = None
+) -> Arithmetic:
+    """The arithmetic of float64, warnings left to the caller."""
+    return Arithmetic(
+        number=_nearest,
+        constant=CONSTANTS.__getitem__,
+        variable=variables.__getitem__,
+        apply=lambda name, *arguments: OPERATIONS[name].value(*arguments),
+        unknown=unknown,
+    )
 
 
 def float_values(
@@ -73,14 +95,7 @@ def float_values(
     unknown: Callable[[tuple[str, int], Any], Any] | None = None,
 ) -> list[Any]:
     """The values of all steps of a program in float64, warnings left to the caller."""
-    return walk(
-        program,
-        number=_nearest,
-        constant=CONSTANTS.__getitem__,
-        variable=variables.__getitem__,
-        apply=lambda name, *arguments: OPERATIONS[name].value(*arguments),
-        unknown=unknown,
-    )
+    return walk(program, float_arithmetic(variables, unknown=unknown))
 
 
 def float_function(expression: Expression) -> Callable[[Array], Array]:

@@ -8,18 +8,18 @@ the difference is the truncation h^2 f'''/6: where it may be more, as it is for 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.analytical.dual import Taylor
 from derivkit.analytical.elementary import OPERATIONS
-from derivkit.analytical.evaluation import float_values, walk
+from derivkit.analytical.evaluation import Arithmetic, float_values, walk
 from derivkit.analytical.exact import ball_arithmetic
 from derivkit.analytical.tree import Variable, joint_program
 
@@ -230,25 +230,16 @@ class _Walk:
             here = beside.lifted(point[name])
             return here + shift * beside.h if name == self._variable.name else here
 
-        return walk(
-            self._program if shift == 0 else self._program[: self._moving],
-            number=beside.numbers.lift,
-            constant=beside.numbers.lift,
-            variable=variable,
-            apply=lambda name, *arguments: value_of_operation(name, arguments, beside.numbers),
-            unknown=beside.unknown,
-        )
+        return walk(self._program if shift == 0 else self._program[: self._moving], beside.arithmetic(variable))
 
     def _outer_rise(self, piece: int, inner: int, values: Sequence[Any], beside: Beside) -> Any:
         """By how much a function rises while its argument rises by 2 h."""
         step = self._program[piece]
+        arithmetic = beside.arithmetic(beside.lifted)
         ends = []
         for shift in (-1, 1):
             arguments = [values[k] + shift * beside.h if k == inner else values[k] for k in step.arguments]
-            if step.operation == "unknown":
-                ends.append(beside.unknown(cast("tuple[str, int]", step.value), *arguments))
-            else:
-                ends.append(value_of_operation(step.operation, arguments, beside.numbers))
+            ends.append(arithmetic.value(step, arguments))
         return ends[1] - ends[0]
 
 
@@ -292,15 +283,20 @@ class Beside:
         self.numbers, self.lifted = numbers, ball_arithmetic().lifted
         self.h, self.width = self.lifted(Fraction(1, 2**exponent)), self.lifted(Fraction(2, 2**exponent))
 
-    def unknown(self, function: tuple[str, int], u: Any) -> Any:
-        """What stands for an unknown function."""
+    def arithmetic(self, variable: Callable[[str], Any]) -> Arithmetic:
+        """Ball arithmetic, in which an operation is its Taylor series of order 0."""
+        constants = Taylor(0, self.numbers)
+        return Arithmetic(
+            number=self.numbers.lift,
+            constant=self.numbers.lift,
+            variable=variable,
+            apply=lambda name, *arguments: OPERATIONS[name].series(constants, *([value] for value in arguments))[0],
+            unknown=self._unknown,
+        )
+
+    def _unknown(self, function: tuple[str, int], u: Any) -> Any:
         rate, order = stand_in(function)
         return self.numbers.exp(u * rate) * rate**order
-
-
-def value_of_operation(name: str, arguments: Sequence[Any], numbers: Any) -> Any:
-    """One operation in ball arithmetic: its Taylor series of order 0."""
-    return OPERATIONS[name].series(Taylor(0, numbers), *([value] for value in arguments))[0]
 
 
 def stand_in(function: tuple[str, int]) -> tuple[Fraction, int]:

@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -109,7 +110,7 @@ class Terminal:
         _console(self.out).print(table)
 
 
-class Progress:
+class Progress(ABC):
     """How far a run is. A caller says ``start`` at each job and ``advance`` at each chunk of rows."""
 
     def __init__(self, terminal: Terminal, jobs: int, rows: int | None) -> None:
@@ -128,14 +129,15 @@ class Progress:
         self._done += rows
         self._show()
 
+    @abstractmethod
     def close(self) -> None:
         """The work is over, whether it ended well or not."""
-        raise NotImplementedError
 
     _label = ""
 
+    @abstractmethod
     def _show(self) -> None:
-        raise NotImplementedError
+        """Tell how far the run is."""
 
     @property
     def _seconds(self) -> float:
