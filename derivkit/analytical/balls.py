@@ -171,6 +171,8 @@ NAN = arb("nan")
 """A ball without bounds: undecided."""
 HUGE = arb((1, 1100))
 """Beyond the range of float64."""
+PAIR = 512
+"""Bits for what becomes a pair of floats: more than the numbers have, so that nothing is lost on the way."""
 
 
 def precision(bits: int) -> AbstractContextManager[Any]:
@@ -224,6 +226,20 @@ def middle(value: Ball | int) -> float:
     ball = as_arb(number)
     radius = ball.rad()
     return math.nan if radius > 1 and radius > abs(ball.mid()) else float(capped(ball))
+
+
+def pair(number: arb, factor: int = 1) -> tuple[float, float]:
+    """A float near the middle of a ball times a factor, and the float nearest to what is left; NaN where there is none.
+
+    Examples
+    --------
+    >>> pair(arb(1) / 3)[0]
+    0.3333333333333333
+    """
+    with precision(PAIR):
+        product = number.mid() * factor
+        high = float(product) if number.is_finite() and not abs(product) > HUGE else math.nan
+        return (high, float(product - high)) if math.isfinite(high) else (math.nan, math.nan)
 
 
 def below(number: arb, exponent: int) -> bool:

@@ -19,12 +19,17 @@ from types import ModuleType
 from typing import Any, get_type_hints
 
 import derivkit as dk
+from derivkit import population
 from experiments.pipeline import digits
 
 FIELD_KEYS = {"function": ("function", "expression", "python", "x")}
 FUNCTION_KEYS = ("expression", "black_box", "python", "points", "domain", "reason", "source")
 METHOD_KEYS = ("formula",)
 NETWORK_KEYS = ("sizes", "activation", "activations", "loss", "l1", "l2", "reason")
+FAMILY_KEYS = (
+    *("category", "expression", "program", "points", "draws", "domain", "statuses", "noise", "derivative", "slack"),
+    "reason",
+)
 DERIVATIVES = (1, 2, 3, 4)
 EXAMPLES = {"delta": "1e-4", "x": "pi/2"}
 TYPED = "typed by hand"
@@ -300,7 +305,7 @@ def _described(name: str, spec: Mapping[str, object], x: tuple[float, ...] | Non
     _refuse_keys(f"function {name!r}", spec, FUNCTION_KEYS)
     points = x or numbers(f"function {name!r}: points", spec.get("points", []))
     try:
-        function = _function(name, spec, _domain(name, spec.get("domain")))
+        function = _function(name, spec, _domain(f"function {name!r}", spec.get("domain")))
     except ConfigurationError:
         raise
     except ValueError as error:
@@ -319,10 +324,10 @@ def _function(name: str, spec: Mapping[str, object], domain: tuple[float, float]
     return dk.Function.from_expression(expression, name=name, domain=domain)
 
 
-def _domain(name: str, value: object) -> tuple[float, float] | None:
+def _domain(where: str, value: object) -> tuple[float, float] | None:
     if value is None:
         return None
-    where = f"function {name!r}: domain"
+    where = f"{where}: domain"
     if not isinstance(value, (list, tuple)) or len(value) != 2:
         raise ConfigurationError(f"{where} is {show(value)}; write two numbers, domain: [0, 1]")
     low, high = (_end(where, end) for end in value)
@@ -341,6 +346,64 @@ def _problem(function: dk.Function, points: tuple[float, ...], reason: str, sour
         return dk.Problem(function, points, reason, source)
     except ValueError as error:
         raise ConfigurationError(line_of(error)) from error
+
+
+# Populations
+
+
+def _families(plain: Mapping[str, object]) -> tuple[population.Family, ...]:
+    entries = _entries("population", plain.get("population"), "population=tuning")
+    return tuple(_family(name, spec) for name, spec in entries)
+
+
+def _family(name: str, spec: Mapping[str, object]) -> population.Family:
+    """Return the family that an entry of ``conf/population`` describes."""
+    where = f"population {name!r}"
+    _refuse_keys(where, spec, FAMILY_KEYS)
+    texts = {key: _text(f"{where}: {key}", spec[key]) for key in ("expression", "program", "derivative") if key in spec}
+    derivative = texts.pop("derivative", None)
+    try:
+        noise = _noise(where, spec["noise"]) if "noise" in spec else None
+        domain = _domain(where, spec.get("domain"))
+        function, program = population.function_of(name, domain=domain, noise=noise, **texts)
+        return population.Family(
+            name=name,
+            category=_text(f"{where}: category", spec.get("category")),
+            function=function,
+            program=program,
+            points=numbers(f"{where}: points", spec["points"]) if "points" in spec else (),
+            draws=_draws(where, spec.get("draws", {})),
+            statuses=tuple(_texts(f"{where}: statuses", spec.get("statuses"), "statuses: [ok]")) or population.VALUED,
+            noise=noise,
+            derivative=None if derivative is None else dk.parse(derivative),
+            slack=number(f"{where}: slack", spec.get("slack", 0.0)),
+            reason=str(spec.get("reason", "")),
+        )
+    except ConfigurationError:
+        raise
+    except ValueError as error:
+        raise ConfigurationError(f"{where}: {line_of(error)}") from error
+
+
+def _draws(where: str, value: object) -> tuple[population.Draw, ...]:
+    if not isinstance(value, Mapping):
+        raise ConfigurationError(
+            f"{where}: draws is {show(value)}; write how and from where, draws: {{uniform: [0, 1]}}"
+        )
+    ends = {how: numbers(f"{where}: {how}", interval) for how, interval in value.items()}
+    for how, interval in ends.items():
+        if len(interval) != 2:
+            raise ConfigurationError(f"{where}: {how} is {show(value[how])}; write two ends, {how}: [0, 1]")
+    return tuple(population.Draw(str(how), *interval) for how, interval in ends.items())
+
+
+def _noise(where: str, value: object) -> population.Disturbance:
+    if not isinstance(value, Mapping) or len(value) != 1:
+        raise ConfigurationError(
+            f"{where}: noise is {show(value)}; write its kind and level, noise: {{relative: 1e-8}}"
+        )
+    ((kind, level),) = value.items()
+    return population.Disturbance(str(kind), number(f"{where}: noise", level))
 
 
 # Networks
@@ -442,6 +505,7 @@ CONVERTERS: dict[str, Callable[[Mapping[str, object]], object]] = {
     "delta": _deltas,
     "derivative": _derivative,
     "network": _networks,
+    "population": _families,
     "data": _data,
 }
 BY_TYPE: dict[object, Callable[[str, object], object]] = {
