@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from types import MappingProxyType
+from typing import cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +17,7 @@ from derivkit.analytical.evaluation import rounded_function
 from derivkit.analytical.tree import Expression
 from derivkit.analytical.truth import Truth, truth, truth_of_program
 from derivkit.function import EVERYWHERE, Domain, Function, uniform_noise
-from derivkit.programs import PROGRAMS, Program
+from derivkit.programs import Program
 
 Array = NDArray[np.float64]
 
@@ -99,6 +101,18 @@ def _table(f: Values, spacing: float) -> Values:
     return interpolated
 
 
+def _relaxation(f: Values, tolerance: float) -> Values:
+    """A solver that comes from 0, halves its error in each step, and stops when that is below the tolerance."""
+
+    def solved(x: Array) -> Array:
+        target = f(x)
+        with np.errstate(divide="ignore"):
+            steps = np.maximum(0.0, np.ceil(np.log2(np.abs(target) / tolerance)))
+        return np.where(target == 0.0, 0.0, target * (1.0 - np.exp2(-steps)))
+
+    return solved
+
+
 def _noise(x: Array) -> Array:
     return uniform_noise(x).reshape(np.shape(x))
 
@@ -119,6 +133,7 @@ DISTURBANCES: Mapping[str, Callable[[Values, float], Values]] = MappingProxyType
         "rounded_argument": lambda f, level: lambda x: f(level * np.round(x / level)),
         "single_argument": lambda f, level: lambda x: f(np.asarray(x, dtype=np.float32).astype(np.float64)),
         "single_result": lambda f, level: lambda x: f(x).astype(np.float32).astype(np.float64),
+        "relaxation": _relaxation,
         "table": _table,
     }
 )
@@ -161,18 +176,19 @@ class Family:
     Attributes
     ----------
     name, category : str
-    function : Function
-        As a black box is given it, disturbed if there is noise.
+    expression : Expression or None
     program : Program or None
-        The code behind the function, where no expression says it.
+        The function as code, where no expression says it.
     points : tuple of float
     draws : tuple of Draw
         From which further points come, from each as many.
-    statuses : tuple of str
-        The statuses of a derivative that are right at these points.
+    domain : tuple of float
     noise : Disturbance or None
+        What is done to the values.
     derivative : Expression or None
         The derivative itself, where the rules cannot find it: one-sided at an end of the domain.
+    statuses : tuple of str
+        The statuses of a derivative that are right at these points.
     slack : float
         What no method can see from outside, in the unit of the derivative: the bias of a solver, the slope of a table.
     reason : str
@@ -181,35 +197,59 @@ class Family:
     Raises
     ------
     ValueError
-        If there are no points, or if category or statuses are unknown.
+        If it is not exactly one of expression and program, if there are no points or one lies outside the domain, or
+        if category or statuses are unknown.
+
+    Examples
+    --------
+    >>> from derivkit.analytical.expression import parse
+    >>> family = Family(name="exp", category="entire", expression=parse("exp(x)"), draws=(Draw("uniform", -1, 1),))
+    >>> x = family.drawn(3, seed=0)
+    >>> bool(np.all(family.truth(x).distance(np.exp(x)) < 1e-15))
+    True
     """
 
     name: str
     category: str
-    function: Function
+    expression: Expression | None = None
     program: Program | None = None
     points: tuple[float, ...] = ()
     draws: tuple[Draw, ...] = ()
-    statuses: tuple[str, ...] = VALUED
+    domain: Domain = EVERYWHERE
     noise: Disturbance | None = None
     derivative: Expression | None = None
+    statuses: tuple[str, ...] = VALUED
     slack: float = 0.0
     reason: str = ""
 
     def __post_init__(self) -> None:
+        if (self.expression is None) == (self.program is None):
+            raise ValueError("a family needs expression or program, and not both")
         if not (self.points or self.draws):
-            raise ValueError(f"{self.name}: points or draws are needed")
+            raise ValueError("a family needs points or draws")
         if self.category not in CATEGORIES:
-            raise ValueError(f"{self.name}: no category {self.category!r}; there are {', '.join(CATEGORIES)}")
+            raise ValueError(f"no category {self.category!r}; there are {', '.join(CATEGORIES)}")
         for status in self.statuses:
             if status not in VALUED + VALUELESS:
-                raise ValueError(
-                    f"{self.name}: no status {status!r}; there are {', '.join(VALUED)}, {', '.join(VALUELESS)}"
-                )
+                known = ", ".join(VALUED + VALUELESS)
+                raise ValueError(f"no status {status!r}; there are {known}")
         lo, hi = self.function.domain
         for point in self.points:
             if not lo <= point <= hi:
-                raise ValueError(f"{self.name}: x = {point:g} lies outside the domain [{lo:g}, {hi:g}]")
+                raise ValueError(f"x = {point:g} lies outside the domain [{lo:g}, {hi:g}]")
+
+    @cached_property
+    def function(self) -> Function:
+        """The function as a method is given it: with its noise, and within its domain."""
+        if self.expression is not None:
+            clean = Function.from_expression(self.expression, name=self.name, domain=self.domain)
+        else:
+            code = cast("Program", self.program)
+            clean = Function(name=self.name, text=code.text, call=code, domain=self.domain, vectorized=True)
+        if self.noise is None:
+            return clean
+        text = f"{clean.text} with noise, {self.noise.kind} {self.noise.level:g}"
+        return replace(clean, text=text, call=self.noise.of(clean.call, clean.expression))
 
     @property
     def differentiable(self) -> bool:
@@ -227,65 +267,18 @@ class Family:
         columns = [draw(generator, -(-missing // len(self.draws))) for draw in self.draws]
         mixed = np.stack(columns, axis=-1).ravel()[:missing] if columns else np.empty(0)
         both = np.concatenate([np.array(self.points[:count], dtype=np.float64), mixed])
-        return np.asarray(np.clip(both, *self.function.domain))
+        return np.asarray(np.clip(both, *self.domain))
 
     def truth(self, x: ArrayLike, *, order: int = 1) -> Truth:
         """The derivative at every x to twice the digits of float64; NaN where none exists or none is known.
 
-        That of the function without its noise.
+        That of the function without its noise, one-sided where the domain ends.
         """
+        if not self.differentiable:
+            nothing = np.full(np.shape(x), np.nan)
+            return Truth(nothing, nothing)
         if self.derivative is not None:
             return truth(self.derivative, x, order=order - 1)
         if self.program is not None:
             return truth_of_program(self.program.run, x, order=order)
-        if self.function.expression is None:
-            nothing = np.full(np.shape(x), np.nan)
-            return Truth(nothing, nothing)
-        return truth(self.function.expression, x, order=order)
-
-
-def function_of(
-    name: str,
-    *,
-    expression: str | None = None,
-    program: str | None = None,
-    domain: Domain | None = None,
-    noise: Disturbance | None = None,
-) -> tuple[Function, Program | None]:
-    """The function of a family from its expression or the name of its program, and that program.
-
-    Raises
-    ------
-    ValueError
-        If it is not exactly one of both, or if there is no such program.
-    """
-    if (expression is None) == (program is None):
-        raise ValueError("a family needs expression or program, and not both")
-    if program is None:
-        clean = Function.from_expression(str(expression), name=name, domain=domain)
-        if noise is None:
-            return clean, None
-        call = noise.of(clean.call, clean.expression)
-        text = f"{clean.text}, noise {noise.kind} {noise.level:g}"
-        return (
-            Function(
-                name=name, text=text, call=call, expression=clean.expression, domain=clean.domain, vectorized=True
-            ),
-            None,
-        )
-    if program not in PROGRAMS:
-        raise ValueError(f"no program named {program!r}; there are {', '.join(PROGRAMS)}")
-    row = PROGRAMS[program]
-    call = row if noise is None else noise.of(row, None)
-    return Function(name=name, text=row.text, call=call, domain=domain or EVERYWHERE, vectorized=True), row
-
-
-def spread(count: int, families: int) -> list[int]:
-    """So many points over so many families: as equal as can be, the first ones one more.
-
-    Examples
-    --------
-    >>> spread(7, 3)
-    [3, 2, 2]
-    """
-    return [count // families + (k < count % families) for k in range(families)]
+        return truth(cast("Expression", self.expression), x, order=order)

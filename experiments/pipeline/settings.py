@@ -19,7 +19,8 @@ from types import ModuleType
 from typing import Any, get_type_hints
 
 import derivkit as dk
-from derivkit import population
+from derivkit.population import VALUED, Disturbance, Draw, Family
+from derivkit.programs import program
 from experiments.pipeline import digits
 
 FIELD_KEYS = {"function": ("function", "expression", "python", "x")}
@@ -351,31 +352,28 @@ def _problem(function: dk.Function, points: tuple[float, ...], reason: str, sour
 # Populations
 
 
-def _families(plain: Mapping[str, object]) -> tuple[population.Family, ...]:
+def _families(plain: Mapping[str, object]) -> tuple[Family, ...]:
     entries = _entries("population", plain.get("population"), "population=tuning")
     return tuple(_family(name, spec) for name, spec in entries)
 
 
-def _family(name: str, spec: Mapping[str, object]) -> population.Family:
+def _family(name: str, spec: Mapping[str, object]) -> Family:
     """Return the family that an entry of ``conf/population`` describes."""
     where = f"population {name!r}"
     _refuse_keys(where, spec, FAMILY_KEYS)
     texts = {key: _text(f"{where}: {key}", spec[key]) for key in ("expression", "program", "derivative") if key in spec}
-    derivative = texts.pop("derivative", None)
     try:
-        noise = _noise(where, spec["noise"]) if "noise" in spec else None
-        domain = _domain(where, spec.get("domain"))
-        function, program = population.function_of(name, domain=domain, noise=noise, **texts)
-        return population.Family(
+        return Family(
             name=name,
             category=_text(f"{where}: category", spec.get("category")),
-            function=function,
-            program=program,
+            expression=dk.parse(texts["expression"]) if "expression" in texts else None,
+            program=program(texts["program"]) if "program" in texts else None,
             points=numbers(f"{where}: points", spec["points"]) if "points" in spec else (),
             draws=_draws(where, spec.get("draws", {})),
-            statuses=tuple(_texts(f"{where}: statuses", spec.get("statuses"), "statuses: [ok]")) or population.VALUED,
-            noise=noise,
-            derivative=None if derivative is None else dk.parse(derivative),
+            domain=_domain(where, spec.get("domain")) or (-math.inf, math.inf),
+            noise=_noise(where, spec["noise"]) if "noise" in spec else None,
+            derivative=dk.parse(texts["derivative"]) if "derivative" in texts else None,
+            statuses=tuple(_texts(f"{where}: statuses", spec.get("statuses"), "statuses: [ok]")) or VALUED,
             slack=number(f"{where}: slack", spec.get("slack", 0.0)),
             reason=str(spec.get("reason", "")),
         )
@@ -385,7 +383,7 @@ def _family(name: str, spec: Mapping[str, object]) -> population.Family:
         raise ConfigurationError(f"{where}: {line_of(error)}") from error
 
 
-def _draws(where: str, value: object) -> tuple[population.Draw, ...]:
+def _draws(where: str, value: object) -> tuple[Draw, ...]:
     if not isinstance(value, Mapping):
         raise ConfigurationError(
             f"{where}: draws is {show(value)}; write how and from where, draws: {{uniform: [0, 1]}}"
@@ -394,16 +392,16 @@ def _draws(where: str, value: object) -> tuple[population.Draw, ...]:
     for how, interval in ends.items():
         if len(interval) != 2:
             raise ConfigurationError(f"{where}: {how} is {show(value[how])}; write two ends, {how}: [0, 1]")
-    return tuple(population.Draw(str(how), *interval) for how, interval in ends.items())
+    return tuple(Draw(str(how), *interval) for how, interval in ends.items())
 
 
-def _noise(where: str, value: object) -> population.Disturbance:
+def _noise(where: str, value: object) -> Disturbance:
     if not isinstance(value, Mapping) or len(value) != 1:
         raise ConfigurationError(
             f"{where}: noise is {show(value)}; write its kind and level, noise: {{relative: 1e-8}}"
         )
     ((kind, level),) = value.items()
-    return population.Disturbance(str(kind), number(f"{where}: noise", level))
+    return Disturbance(str(kind), number(f"{where}: noise", level))
 
 
 # Networks
