@@ -89,6 +89,20 @@ def test_scaling_by_a_power_of_two_scales_it_exactly(power: int) -> None:
     np.testing.assert_array_equal(larger, plain * scale)
 
 
+@pytest.mark.parametrize("text", ["sin(x)", "exp(100*x)", "sin(1000*x)", "1/(1+25*x^2)"])
+def test_powers_of_two_are_no_lucky_steps_but_their_nodes_are_exact(text: str) -> None:
+    f = dk.Function.from_expression(text)
+    x = np.random.default_rng(2).uniform(1.0, 5.0, 100)
+    known = truth(dk.parse(text), x)
+
+    def typical(factor: float) -> float:
+        found = dk.sweep(f, x, factor * np.ldexp(1.0, np.arange(-50, 20)), formulas=formulas(1))
+        return float(np.median(least_smoothed(Truth(known.high[:, None], known.low[:, None]).distance(found.estimate))))
+
+    # 237/256 has eight bits, so that x + 6 h is exact for all but the smallest steps, and doubles no rounding error.
+    assert 0.5 < typical(237 / 256) / typical(1.0) < 2.0
+
+
 def test_a_polynomial_of_low_degree_is_attained_to_the_last_bit() -> None:
     # With few bits in x and in the steps nothing is rounded at all.
     found, _ = best("3*x^2-x", np.array([-3.0, 0.25, 1.0, 2.5]))
