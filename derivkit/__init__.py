@@ -28,8 +28,11 @@ from derivkit.multivariate.brute_force import BruteForce, brute_force
 from derivkit.multivariate.network import Network, NotFiniteError
 from derivkit.multivariate.partial import Gradient, directional, gradient, hessian, jacobian, partial
 from derivkit.multivariate.samples import Data, Samples, generated
+from derivkit.numerical.adaptive import Derivative, derivative, derivatives
 from derivkit.numerical.difference import Sweep, difference, sweep
 from derivkit.numerical.formulas import formula
+from derivkit.numerical.ledger import Ledger
+from derivkit.numerical.search import Status
 from derivkit.numerical.stencil import Stencil, stencil
 
 __all__ = [
@@ -37,6 +40,7 @@ __all__ = [
     "BruteForce",
     "Data",
     "Derivation",
+    "Derivative",
     "Diagnosis",
     "Dual",
     "DualError",
@@ -47,6 +51,7 @@ __all__ = [
     "Function",
     "Gradient",
     "Judgement",
+    "Ledger",
     "Line",
     "Network",
     "NotFiniteError",
@@ -56,6 +61,7 @@ __all__ = [
     "Problem",
     "RefutedError",
     "Samples",
+    "Status",
     "Stencil",
     "Step",
     "Sweep",
@@ -65,6 +71,8 @@ __all__ = [
     "accuracy",
     "brute_force",
     "constant",
+    "derivative",
+    "derivatives",
     "derive",
     "diagnose",
     "difference",

@@ -259,6 +259,16 @@ class Evaluator:
     point. Points outside the domain of a :class:`Function` are not evaluated. An exception, a complex number, NaN or
     infinity means that f is not defined there, and gives NaN.
 
+    Parameters
+    ----------
+    f : callable
+    several : bool
+        Whether f may give several numbers for each point: for x of shape ``(n,)`` an array ``(n, m)``.
+    domain : tuple of float, optional
+        Where f may be asked; that of a :class:`Function` by default.
+    vectorized : bool, optional
+        Whether f takes arrays, by somebody who knows.
+
     Attributes
     ----------
     total : int
@@ -267,10 +277,19 @@ class Evaluator:
         The exceptions of f at single points, one entry for each type.
     """
 
-    def __init__(self, f: Callable[..., Any]) -> None:
-        self._call: Callable[..., Any] = f.call if isinstance(f, Function) else f
-        self._domain = f.domain if isinstance(f, Function) else EVERYWHERE
-        self._vectorized = f.vectorized if isinstance(f, Function) else None
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        *,
+        several: bool = False,
+        domain: Domain | None = None,
+        vectorized: bool | None = None,
+    ) -> None:
+        own = (f.call, f.domain, f.vectorized) if isinstance(f, Function) else (f, EVERYWHERE, None)
+        self._call: Callable[..., Any] = own[0]
+        self._domain = own[1] if domain is None else domain
+        self._vectorized = own[2] if vectorized is None else vectorized
+        self._several = several
         self.total = 0
         self._failures = Failures()
 
@@ -280,14 +299,20 @@ class Evaluator:
         return self._failures.raised
 
     def __call__(self, x: Array) -> Array:
-        """Values of f, shape of x."""
+        """Values of f: shape of x, with one axis more where f gives several numbers for each point.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If f gives no numbers, more of them than it may, or two answers for one point.
+        """
         lo, hi = self._domain
         if self._domain != EVERYWHERE:
             inside = (x >= lo) & (x <= hi)
             if not np.all(inside):
-                values = np.full(x.shape, np.nan)
-                if np.any(inside):
-                    values[inside] = self(x[inside])
+                found = self(x[inside]) if np.any(inside) else np.empty(0)
+                values = np.full((*x.shape, *found.shape[1:]), np.nan)
+                values[inside] = found
                 return values
         self.total += x.size
         guarded = x.view()
@@ -301,36 +326,61 @@ class Evaluator:
             found = attempt(self._call, x)
             if self._vectorized is None:
                 self._vectorized = found is not None and self._proves_vectorized(x, found)
-            if self._vectorized and found is not None and found.shape == x.shape:
+            if self._vectorized and found is not None and self._fits(found, x):
                 return found
-        return np.array([self._single(v) for v in x.ravel()]).reshape(x.shape)
+        return self._one_by_one(x)
+
+    def _fits(self, found: Array, x: Array) -> bool:
+        return found.shape == x.shape or (self._several and found.shape[:-1] == x.shape)
 
     def _proves_vectorized(self, x: Array, found: Array) -> bool:
-        if found.shape != x.shape:
+        if not self._fits(found, x):
             return False
-        return all(agree(self._single(x.flat[k]), found.flat[k]) for k in (0, x.size - 1))
+        rows = found.reshape(x.size, -1)
+        return all(agree(np.ravel(self._single(float(x.flat[k]))), rows[k]) for k in (0, x.size - 1))
 
-    def _single(self, point: Any) -> float:
+    def _one_by_one(self, x: Array) -> Array:
+        with np.errstate(all="ignore"):
+            singles = [self._single(point) for point in x.ravel().tolist()]
+        width = max((np.shape(single) for single in singles), key=len)
+        values = np.full((len(singles), *width), np.nan)
+        for row, single in enumerate(singles):
+            values[row] = single
+        return values.reshape((*x.shape, *width))
+
+    def _single(self, point: float) -> float | Array:
         """f of one number, or of an array of one where f takes nothing else."""
         errors: list[Exception] = []
-        value = math.nan
-        for argument in (float(point), np.array([point])):
-            found = attempt(self._call, argument, errors)
-            if found is not None and found.size == 1:
-                value = float(found.reshape(()))
+        value: float | Array = math.nan
+        for argument in (point, np.array([point])):
+            found = numbers_of(self._call, argument, errors)
+            if isinstance(found, float):
+                value = found
+                break
+            if found is not None and (found.size == 1 or self._several):
+                value = float(found.reshape(())) if found.size == 1 else found.reshape(-1)
                 break
         # 1/x raises for the number 0, and gives infinity for an array of it.
-        if errors and not math.isfinite(value):
-            self._failures.note(errors[0], float(point))
+        if errors and not np.all(np.isfinite(value)):
+            self._failures.note(errors[0], point)
         return value
 
 
 def attempt(call: Callable[..., Any], argument: Any, errors: list[Exception] | None = None) -> Array | None:
     """f of the argument as a float64 array, or None where it fails; what it raised is added to ``errors``."""
+    with np.errstate(all="ignore"):
+        found = numbers_of(call, argument, errors)
+    return None if found is None else np.asarray(found)
+
+
+def numbers_of(call: Callable[..., Any], argument: Any, errors: list[Exception] | None = None) -> float | Array | None:
+    """The same without a guard against warnings, and a plain number as it is: for many calls in a row."""
     try:
-        with np.errstate(all="ignore"):
-            result = np.asarray(call(argument))
-        return None if np.iscomplexobj(result) else result.astype(np.float64, copy=False)
+        result = call(argument)
+        if isinstance(result, float):
+            return result
+        found = np.asarray(result)
+        return None if np.iscomplexobj(found) else found.astype(np.float64, copy=False)
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 -- whatever somebody's f raises means that it is not defined there

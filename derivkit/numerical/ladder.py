@@ -1,0 +1,341 @@
+r"""The analysis of one window of a step ladder: noise, truncation, scale.
+
+A ladder evaluates f at :math:`x \pm t` for steps t that fall by a fixed ratio. A *window* of it is fitted by
+polynomials that are orthonormal on its nodes (Forsythe, *Generation and use of orthogonal polynomials for data-fitting*,
+1957), so that the coefficients :math:`C_d` of the values tell apart what is there: as far as f is resolved they fall
+with the degree d, and where only noise is left they stay level. That plateau is the noise of f, measured. The degree n
+at which it begins ends the polynomial whose derivative at 0 is the estimate,
+
+.. math:: D = \sum_{d<n} C_d\,p_d'(0), \qquad \sigma_D^2 = \sigma^2 \sum_{d<n} p_d'(0)^2,
+
+and the degrees after it tell what truncation may be left. How fast the coefficients fall tells at which size of the
+window they would meet the noise at its last degrees but a few, which is the size at which it serves best.
+
+The two sides of a window differ by one part in a million. The rounding of an inner argument, as in sin(cx), is nearly
+opposite at x + t and x - t, so that it would pass for a slope; the twist makes it look like the noise that it is. The
+ratio is no power of two for a like reason: with steps that halve, rounding errors follow a doubling map.
+
+Arrays have the nodes on their first axis and the points on their last.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+Exponents = tuple[int, ...]
+
+EPS = float(np.finfo(np.float64).eps)
+LEAST = float(np.finfo(np.float64).smallest_subnormal)
+
+RATIO = math.sqrt(2.2)
+"""Between neighbouring steps of the grid: t = top * RATIO^-k for whole numbers k, of which a ladder takes some."""
+TWIST = 1.0 + 1e-6 / math.sqrt(2.0)
+"""The steps to the left over those to the right: far above the spacing of floats, far below what a stencil notices."""
+HIGHEST = 4
+"""Highest order of a derivative."""
+
+SPARE = 3
+"""Degrees at the end of a window that are taken for noise until they show otherwise."""
+ABSORB = 3.5
+"""A coefficient joins the plateau if it is within so many standard deviations of it, as measured so far."""
+DECAYS = 0.05
+"""A plateau whose last two coefficients are below this part of it still falls, and is none."""
+LEVEL = 0.2
+"""Standard deviation of a value's rounding in units of eps times the largest value: what is believed beforehand, with
+the weight of LEVEL_WEIGHT coefficients. A rounding error is uniform in half an ulp, 0.14 to 0.29 of eps."""
+LEVEL_WEIGHT = 3.0
+FLOOR = 0.35
+"""Below this, in the same units, no plateau is told from rounding."""
+SAFETY = 4.3
+"""Standard deviations of the estimate in its error bar, where the plateau agrees with what was believed."""
+SAFETY_FEW = 3.6
+"""The same where the plateau has no more than SPARE coefficients, so that truncation is doubted as well."""
+AGREES = 3.5
+"""It agrees up to this factor; beyond, it is believed alone, with Student's quantile for so few coefficients."""
+SMOOTH = 7
+"""Degree of the polynomial that moves values to where the nodes were meant to be."""
+FAR = 1e-9
+"""Nodes that rounding moved by more than this part of the window are moved back to second order."""
+
+STUDENT = (
+    math.inf, 63.7, 9.92, 5.84, 4.60, 4.03, 3.71, 3.50, 3.36, 3.25, 3.17, 3.11, 3.05, 3.01, 2.98, 2.95,
+    2.92, 2.90, 2.88, 2.86, 2.85, 2.83, 2.82, 2.81, 2.80, 2.79,
+)  # fmt: skip
+"""Student's one-sided quantile of 99.5 %, by degrees of freedom."""
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """The nodes of a window and what their polynomials do; made by `window`.
+
+    Attributes
+    ----------
+    nodes : ndarray, shape ``(m,)``
+        In units of the largest step; 0, where f is known too, is none of them.
+    operator : dict of tuple to ndarray
+        What turns values less that at 0 into coefficients and, for each order, estimates by degree.
+    at_line : ndarray, shape ``(2,)``
+        Coefficients of degree 0 and 1 of the straight line t.
+    gains : ndarray, shape ``(HIGHEST + 1, m + 1)``
+        Standard deviation of the derivatives at 0 of the polynomial of every degree, for noise of 1.
+    slopes : ndarray, shape ``(m, m)``
+        From values less that at 0 to slopes at the nodes, by a polynomial of degree SMOOTH.
+    slope_at_zero : ndarray, shape ``(m,)``
+        The same at 0.
+    chord : tuple of int
+        The two nodes whose chord is taken off first.
+    two_sided : bool
+    """
+
+    nodes: Array
+    basis: Array
+    weights: Array
+    at_line: Array
+    gains: Array
+    slopes: Array
+    slope_at_zero: Array
+    chord: tuple[int, int]
+    two_sided: bool
+
+    def operator(self, orders: tuple[int, ...]) -> Array:
+        """From values less that at 0, shape ``(m, n)``, to coefficients and estimates of all degrees for each order."""
+        return _operator(self, orders)
+
+
+@lru_cache(maxsize=1024)
+def window(exponents: Exponents, sides: tuple[int, ...]) -> Window:
+    """The window of the steps RATIO^-k, for k in the exponents, on the sides 1 and -1, those of a side together.
+
+    In the machine's long double, by Stieltjes' procedure with every polynomial made orthogonal twice.
+    """
+    wide = np.longdouble
+    steps = np.array([wide(RATIO) ** -(k - min(exponents)) for k in exponents])
+    nodes = np.concatenate([wide(0.0) * steps[:1], *(steps if side > 0 else -steps * wide(TWIST) for side in sides)])
+    count = len(nodes)
+    basis, slopes = np.zeros((2, count, count), wide)
+    at_zero = np.zeros((HIGHEST + 1, count), wide)
+    basis[:, 0] = at_zero[0, 0] = 1 / np.sqrt(wide(count))
+    for k in range(1, count):
+        # t p(t), its slope p + t p', and its derivatives at 0, of which the j-th is j times the one before of p
+        value, slope = nodes * basis[:, k - 1], basis[:, k - 1] + nodes * slopes[:, k - 1]
+        here = np.concatenate([[wide(0.0)], np.arange(1, HIGHEST + 1) * at_zero[:-1, k - 1]])
+        for _ in range(2):
+            share = basis[:, :k].T @ value
+            value, slope, here = value - basis[:, :k] @ share, slope - slopes[:, :k] @ share, here - at_zero[:, :k] @ share
+        norm = np.sqrt(value @ value)
+        basis[:, k], slopes[:, k], at_zero[:, k] = value / norm, slope / norm, here / norm
+    low = min(count, SMOOTH + 1)
+    order = np.argsort(nodes[1:])
+    far = np.argmax(np.abs(nodes[1:]))
+    two_sided = len(sides) == 2
+    # of two sides the pair in the middle, whose slope suffers neither from noise nor from truncation most
+    middle = len(exponents) // 2
+    chord = (int(order[middle]), int(order[-1 - middle])) if two_sided else (int(far), int(far))
+    return Window(
+        nodes=nodes[1:].astype(float),
+        basis=basis[1:].astype(float),
+        weights=np.array([np.cumsum(basis[1:] * at_zero[k], axis=1) for k in range(HIGHEST + 1)]).astype(float),
+        at_line=(nodes @ basis)[:2].astype(float),
+        gains=np.sqrt(np.cumsum(at_zero**2, axis=1)).astype(float),
+        slopes=(slopes[1:, :low] @ basis[1:, :low].T).astype(float),
+        slope_at_zero=(basis[1:, :low] @ at_zero[1, :low]).astype(float),
+        chord=chord,
+        two_sided=two_sided,
+    )
+
+
+@lru_cache(maxsize=1024)
+def _operator(win: Window, orders: tuple[int, ...]) -> Array:
+    return np.ascontiguousarray(np.hstack([win.basis, *(win.weights[order] for order in orders)]).T)
+
+
+class Analysis(NamedTuple):
+    """What a window tells; arrays over the points.
+
+    Attributes
+    ----------
+    value, error : ndarray, shape ``(orders, n)``
+        Derivatives, and how far off they may be.
+    noise : ndarray
+        Standard deviation of the values of f on the window, as measured, and not below `floor`.
+    floor : ndarray
+        What rounding alone accounts for.
+    scale : ndarray
+        By what factor the window should be larger or smaller.
+    gain : ndarray
+        How much smaller the error would then be.
+    resolved : ndarray of bool
+        Whether a plateau of noise was met, so that the error bar means something.
+    white : ndarray of bool
+        Whether next to nothing but noise is there.
+    flat : ndarray of bool
+        Whether all values are the same.
+    first, count : ndarray of int
+        The degree at which the plateau begins, and how many coefficients it has.
+    """
+
+    value: Array
+    error: Array
+    noise: Array
+    floor: Array
+    scale: Array
+    gain: Array
+    resolved: Mask
+    white: Mask
+    flat: Mask
+    first: Indices
+    count: Indices
+
+    def take(self, which: Any) -> Analysis:
+        """For some of the points."""
+        return Analysis(*(field[..., which] for field in self))
+
+
+def analyse(  # noqa: PLR0913 -- the values with where they stand, and what is asked of them
+    win: Window,
+    values: Array,
+    centre: Array,
+    top: Array,
+    *,
+    moved: Array,
+    orders: tuple[int, ...],
+    target: float,
+    hint: Array | None = None,
+) -> Analysis:
+    """Noise, derivatives with their errors, and the best size, from the values on a window.
+
+    Parameters
+    ----------
+    win : Window
+    values : ndarray, shape ``(m, n)``
+        f at the nodes, finite.
+    centre, top : ndarray, shape ``(n,)``
+        f at 0, and the largest step, in x's unit.
+    moved : ndarray, shape ``(m, n)``
+        By how much rounding moved the nodes, in x's unit.
+    orders : tuple of int
+        Which derivatives.
+    target : float
+        The degree at which the noise is to be met.
+    hint : ndarray, optional, shape ``(n,)``
+        Standard deviation of the noise of f, by somebody who knows.
+    """
+    count = len(values) + 1
+    largest = np.maximum(np.abs(values).max(axis=0), np.abs(centre))
+    unit = np.exp2(-np.clip(np.frexp(largest)[1], -1000, 1000).astype(np.float64))  # no square over- or underflows
+    size = largest * unit
+    rise = _moved_back(win, (values - centre) * unit, moved / top)
+    # a chord is taken off first, so that where f is nearly straight no digits are lost in the sums
+    i, j = win.chord
+    slope = rise[j] / win.nodes[j] if i == j else (rise[j] - rise[i]) / (win.nodes[j] - win.nodes[i])
+    product = win.operator(orders) @ (rise - slope * win.nodes[:, None])
+    coefficients = product[:count]
+    coefficients[:2] += slope * win.at_line[:, None]
+    power = coefficients * coefficients
+    floor = FLOOR * EPS * size + LEAST * unit
+    if hint is not None:
+        floor = np.maximum(floor, hint * unit)
+    first, rms = _plateau(power, floor)
+    plateau = count - first
+    noise = np.maximum(rms, floor)
+    bound = _noise_bound(rms, plateau, (LEVEL / FLOOR) * floor)
+    strongest = np.sqrt(power[1:].max(axis=0))
+    falls = np.maximum(power[-1], power[-2]) < (DECAYS * rms) ** 2
+    resolved = ~(((first >= count - SPARE) | (strongest < 30.0 * noise) | falls) & (rms > 8.0 * floor))
+    white = ~falls & (first <= SPARE) & (plateau > SPARE) & (rms > 8.0 * floor)
+    value, error = np.empty((2, len(orders), *top.shape))
+    points = np.arange(top.size)
+    for place, order in enumerate(orders):
+        estimates = product[count * (place + 1) : count * (place + 2)]
+        degree = np.maximum(first - 1, order)
+        richer = np.minimum(degree + (2 if win.two_sided else 1), count - 1)
+        estimate = estimates[degree, points]
+        doubt = np.maximum(bound * win.gains[order][richer], np.abs(estimates[richer, points] - estimate))
+        if order == 1:
+            estimate = estimate + slope
+            doubt = doubt + EPS * np.abs(estimate) + 0.5 * EPS * np.abs(rise / win.nodes[:, None]).max(axis=0)
+        per = unit * top**order
+        value[place], error[place] = estimate / per, np.maximum(doubt / per, LEAST)
+    scale = _best_scale(np.sqrt(power), first, noise=np.where(resolved, noise, floor), resolved=resolved, target=target)
+    # a larger window has larger values, and with them more noise
+    grown = scale * size / np.maximum(np.abs(centre) * unit + np.abs(slope) * scale, size)
+    gain = np.where(scale > 1.0, np.maximum(grown, 1.0), scale)
+    return Analysis(value, error, noise / unit, floor / unit, scale, gain, resolved, white, strongest == 0.0, first, plateau)
+
+
+def _moved_back(win: Window, rise: Array, moved: Array) -> Array:
+    """Values at the nodes as they were meant, from those where rounding put them.
+
+    By Taylor's theorem f(c + o) = f(c) + o f'(c) + o^2 f''(c)/2, the slopes being those of the values themselves. To
+    first order this is enough unless x is so large that the spacing of floats is a notable part of the window.
+    """
+    result = np.asarray(rise - moved * (win.slopes @ rise))
+    far = np.flatnonzero(np.abs(moved).max(axis=0) > FAR)
+    if far.size:
+        by, given = moved[:, far], rise[:, far]
+        for _ in range(3):
+            slopes = win.slopes @ result[:, far]
+            bend = win.slopes @ (slopes - win.slope_at_zero @ result[:, far])
+            result[:, far] = given - by * slopes - 0.5 * by * by * bend
+    return result
+
+
+def _plateau(power: Array, floor: Array) -> tuple[Indices, Array]:
+    """Where the plateau of noise begins, and its root mean square, from squared coefficients.
+
+    From the last degrees down, a coefficient joins as long as it is like those that joined, or like rounding.
+    """
+    count = len(power)
+    last = count - SPARE
+    tail = np.cumsum(power[::-1], axis=0)[::-1]
+    behind = np.arange(count - 2.0, SPARE - 1.0, -1.0)[:, None]  # coefficients behind degree 1, 2, ...
+    above = power[1:last] > np.maximum(ABSORB**2 / behind * tail[2 : last + 1], 16.0 * floor * floor)
+    down = np.argmax(above[::-1], axis=0)
+    points = np.arange(power.shape[1])
+    first = np.where(above[last - 2 - down, points], last - down, 1)
+    return first, np.sqrt(tail[first, points] / (count - first))
+
+
+def _noise_bound(rms: Array, count: Indices, level: Array) -> Array:
+    """What the noise is hardly above: SAFETY times the plateau pooled with the level believed beforehand."""
+    safety = np.where(count == SPARE, SAFETY_FEW, SAFETY)
+    pooled = safety * np.sqrt((LEVEL_WEIGHT * level * level + count * rms * rms) / (LEVEL_WEIGHT + count))
+    alone = np.take(STUDENT, count) * rms
+    return np.where(rms <= AGREES * level, pooled, np.maximum(pooled, alone))
+
+
+def _best_scale(size: Array, first: Indices, *, noise: Array, resolved: Mask, target: float) -> Array:
+    """By what factor a window should grow, so that its coefficients meet the noise at the target degree.
+
+    A window s times as large has s^d times the coefficient of degree d. The coefficient at the target is extrapolated
+    from the last ones above the noise, geometrically by their own rate of fall; pairs of degrees are taken since every
+    other coefficient vanishes for even and odd functions.
+    """
+    points = np.arange(first.size)
+    end = np.where(resolved, first, len(size))
+    degrees = [np.maximum(end - j, 1) for j in (1, 2, 4, 5)]
+    near, far = (np.maximum(np.maximum(size[a, points], size[b, points]), noise) for a, b in (degrees[:2], degrees[2:]))
+    near_degree, far_degree = 0.5 * (degrees[0] + degrees[1]), 0.5 * (degrees[2] + degrees[3])
+    strongest = np.maximum(size[1:].max(axis=0), noise)
+    overall = np.log(strongest / near) / np.maximum(near_degree - 1.0, 1.0)
+    local = np.log(far / near) / np.maximum(near_degree - far_degree, 1.0)
+    rate = np.maximum(local, 0.5 * overall)
+    known = np.log(noise / near) + rate * (target - near_degree)
+    # too few coefficients for a rate of their own: from the strongest to the noise at the end
+    few = np.log(strongest / noise) / np.maximum(end, 1) * (target - end)
+    return np.exp(np.where(end >= 5, known, few) / target)
+
+
+def nearest(exponents: Sequence[int], top: int, span: int) -> Exponents:
+    """Those of the exponents that lie in the window from ``top`` on."""
+    return tuple(k for k in exponents if top <= k <= top + span)

@@ -1,0 +1,192 @@
+"""No value of f is asked twice: within a search, and between runs by a ledger that can replay them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from derivkit.function import Domain, Evaluator, Function
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+
+
+class Wanted(Protocol):
+    """Abscissas ``x`` of shape ``(k, n)`` for points ``(n,)``, and whether none of them can have been asked before."""
+
+    @property
+    def points(self) -> Indices: ...
+    @property
+    def x(self) -> Array: ...
+    @property
+    def new(self) -> bool: ...
+
+
+class Asked:
+    """Values of f near points, found again instead of asked again.
+
+    Parameters
+    ----------
+    evaluate : Evaluator
+    x : ndarray, shape ``(k, n)``
+        Where f was asked so far, of which every column belongs to a point.
+    values : ndarray, shape ``(k, n, width)``
+        All the numbers that f gave there.
+    domain : tuple of float
+        Where f is asked; it has no value elsewhere.
+    budget : float
+        Most values for a point.
+
+    Attributes
+    ----------
+    evaluations : ndarray of int, shape ``(n,)``
+        Values asked for each point.
+    denied : ndarray of bool, shape ``(n,)``
+        Where a value was wanted beyond the budget.
+    """
+
+    def __init__(self, evaluate: Evaluator, x: Array, values: Array, *, domain: Domain, budget: float) -> None:
+        self._evaluate, self._domain, self._budget = evaluate, domain, budget
+        self._x, self._values = x, values
+        self._used = np.full(x.shape[1], len(x))
+        self.evaluations = self._inside(x).sum(axis=0)
+        self.denied = np.zeros(x.shape[1], dtype=bool)
+
+    def __call__(self, requests: Sequence[Wanted]) -> list[Array]:
+        """The values for some requests, shape ``(k, n)`` each, by one call of f.
+
+        Where f gives several numbers at a point, the requests count their points through all of these.
+        """
+        width = self._values.shape[2]
+        if width == 1 and self._budget == math.inf and all(request.new for request in requests):
+            return self._all_new(requests)
+        places = [np.divmod(request.points, width) for request in requests]
+        slots = [self._slots(at, request.x) for request, (at, _) in zip(requests, places, strict=True)]
+        shaped = [
+            (np.broadcast_to(at, request.x.shape)[slot < 0], request.x[slot < 0])
+            for request, (at, _), slot in zip(requests, places, slots, strict=True)
+        ]
+        pairs = np.array([np.concatenate([at for at, _ in shaped]), np.concatenate([x for _, x in shaped])])
+        unique, which = np.unique(pairs, axis=1, return_inverse=True)
+        found = self._ask(unique[0].astype(np.intp), unique[1])[which.ravel()]
+        ends = np.cumsum([0, *(len(at) for at, _ in shaped)])
+        answers = []
+        for (at, component), slot, start, end in zip(places, slots, ends, ends[1:], strict=False):
+            values = self._values[slot, at]
+            values[slot < 0] = found[start:end]
+            answers.append(np.take_along_axis(values, np.broadcast_to(component, slot.shape)[..., None], axis=2)[..., 0])
+        return answers
+
+    def _all_new(self, requests: Sequence[Wanted]) -> list[Array]:
+        found = self._evaluate(np.concatenate([request.x.ravel() for request in requests]))
+        ends = np.cumsum([0, *(request.x.size for request in requests)])
+        answers = []
+        for request, start, end in zip(requests, ends, ends[1:], strict=False):
+            values = found[start:end].reshape(request.x.shape)
+            first = self._used[request.points]
+            self._reserve(int(first.max(initial=0)) + len(values))
+            for row, (x, value) in enumerate(zip(request.x, values, strict=True)):
+                self._x[first + row, request.points] = x
+                self._values[first + row, request.points, 0] = value
+            self._used[request.points] += len(values)
+            self.evaluations[request.points] += self._inside(request.x).sum(axis=0)
+            answers.append(values)
+        return answers
+
+    def _slots(self, at: Indices, x: Array) -> Indices:
+        """Where values are kept, -1 where they are not known."""
+        known = self._x[:, at]
+        same = [known == wanted for wanted in x]
+        return np.array([np.where(row.any(axis=0), np.argmax(row, axis=0), -1) for row in same])
+
+    def _ask(self, at: Indices, x: Array) -> Array:
+        """All numbers at some places, those of a point together, shape ``(k, width)``."""
+        inside = self._inside(x)
+        cost = np.bincount(at[inside], minlength=len(self.evaluations))
+        denied = (self.evaluations + cost > self._budget) & (cost > 0)
+        self.denied |= denied
+        go = ~denied[at]
+        values = np.full((x.size, self._values.shape[2]), np.nan)
+        if go.any():
+            values[go] = self._evaluate(x[go]).reshape(np.count_nonzero(go), -1)
+        at, kept = at[go], values[go]
+        slot = self._used[at] + np.arange(at.size) - np.searchsorted(at, at)
+        self._reserve(int(slot.max(initial=0)) + 1)
+        self._x[slot, at], self._values[slot, at] = x[go], kept
+        self._used += np.bincount(at, minlength=self._used.size)
+        self.evaluations += np.where(denied, 0, cost)
+        return values
+
+    def _inside(self, x: Array) -> Mask:
+        return np.asarray((x >= self._domain[0]) & (x <= self._domain[1]))
+
+    def _reserve(self, slots: int) -> None:
+        more = slots - len(self._x)
+        if more > 0:
+            shape = (max(more, len(self._x)), *self._values.shape[1:])
+            self._x = np.concatenate([self._x, np.full(shape[:2], np.nan)])
+            self._values = np.concatenate([self._values, np.full(shape, np.nan)])
+
+
+class Ledger:
+    """A function that remembers: no value is asked of f twice, and what was asked can be replayed without f.
+
+    Parameters
+    ----------
+    f : callable
+        Of one number or of an array.
+
+    Attributes
+    ----------
+    total : int
+        Values asked of f.
+
+    Examples
+    --------
+    >>> ledger = Ledger(math.sin)
+    >>> first = derivative(ledger, 1.0)
+    >>> derivative(ledger.replay(), 1.0) == first, ledger.total == first.total
+    (True, True)
+    """
+
+    def __init__(self, f: Callable[..., Any]) -> None:
+        self._evaluate = Evaluator(f)
+        self.domain = f.domain if isinstance(f, Function) else None
+        self._known: dict[float, float] = {}
+
+    @property
+    def total(self) -> int:
+        """Values asked of f."""
+        return self._evaluate.total
+
+    def __call__(self, x: Any) -> Any:
+        """f(x), shape of x: from memory where it was asked before."""
+        points = np.asarray(x, dtype=np.float64)
+        wanted = points.ravel().tolist()
+        new = [point for point in dict.fromkeys(wanted) if point not in self._known]
+        if new:
+            self._known.update(zip(new, self._evaluate(np.array(new)).tolist(), strict=True))
+        values = np.array([self._known.get(point, math.nan) for point in wanted]).reshape(points.shape)
+        return values if values.ndim else float(values)
+
+    def replay(self) -> Callable[[Any], Any]:
+        """The same function from memory alone.
+
+        It raises LookupError for a point that was never asked.
+        """
+        known = dict(self._known)
+
+        def remembered(x: Any) -> Any:
+            points = np.asarray(x, dtype=np.float64)
+            unknown = [point for point in points.ravel().tolist() if point not in known]
+            if unknown:
+                raise LookupError(f"f was never asked at {unknown[0]!r}; a replay knows {len(known)} points")
+            values = np.array([known[point] for point in points.ravel().tolist()]).reshape(points.shape)
+            return values if values.ndim else float(values)
+
+        return remembered
