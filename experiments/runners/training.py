@@ -962,10 +962,10 @@ def _found_ended(ended: Columns) -> Iterator[str]:
     for (cause, precision), rows in _rows(ended, ("cause", "precision")):
         named = dict.fromkeys(str(ended["way"][k]) for k in rows)
         first = rows[0]
+        count = "1 path ends before its time" if len(rows) == 1 else f"{len(rows)} paths end before their time"
         yield (
-            f"{precision}, {cause}: {len(rows)} paths end before their time ({'; '.join(named)}). The first,"
-            f" {ended['way'][first]} of {ended['network'][first]}, at step {ended['step'][first]}:"
-            f" {ended['reason'][first]}."
+            f"{precision}, {cause}: {count} ({'; '.join(named)}). The first, {ended['way'][first]} of"
+            f" {ended['network'][first]}, at step {ended['step'][first]}: {ended['reason'][first]}."
         )
 
 
