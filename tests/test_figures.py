@@ -252,6 +252,7 @@ SAMPLES = {
     "error of twelve functions": lambda: (error_frames(sweep(GRID, MANY), MANY, bound="estimated"), ERROR),
     "error of a black box": lambda: (error_frames(black_box()), ERROR),
     "ulps": lambda: ({"table": sweep(GRID)}, ULPS),
+    "ulps as points": lambda: ({"table": sweep(GRID)}, {**ULPS, "joined": False}),
     "ulps of twenty methods": lambda: ({"table": sweep(GRID, {"sin": FUNCTIONS["sin"]}, methods=CROWD)}, ULPS),
     "curves": lambda: ({"curves": curves([1.0, 0.1])}, CURVES),
     "curves of many secants": lambda: ({"curves": curves([1.0, 0.5, 0.1, 0.05, 1e-2, 1e-4])}, CURVES),
@@ -465,6 +466,21 @@ def test_a_few_points_are_markers_alone_as_a_straight_line_would_tell_a_wrong_la
             assert {line.get_linestyle() for line in drawn} == {"None"}
             assert {line.get_markevery() for line in drawn} == {None}
         assert {line.get_linestyle() for line in figure.legends[0].get_lines()[: len(METHODS)]} == {"None"}
+
+
+@pytest.mark.parametrize("points", [FEW_DELTAS, GRID], ids=["few", "many"])
+def test_points_that_are_not_to_be_joined_stay_alone(points):
+    frames = error_frames(sweep(points))
+    joined = figures.draw(frames, ERROR)
+    alone = figures.draw(frames, {**ERROR, "joined": False})
+    styles = {line.get_linestyle() for ax in joined.axes for line in line_with(ax, np.sort(points))}
+    assert (styles == {"None"}) == (points is FEW_DELTAS)
+    for before, ax in zip(joined.axes, alone.axes, strict=True):
+        drawn = line_with(ax, np.sort(points))
+        assert {line.get_linestyle() for line in drawn} == {"None"}
+        assert {line.get_markevery() for line in drawn} == {None}
+        assert len(predicted_in(ax)) == len(predicted_in(before))
+    assert {line.get_linestyle() for line in alone.legends[0].get_lines()[: len(METHODS)]} == {"None"}
 
 
 def test_errors_that_nearly_coincide_show_each_of_their_markers():

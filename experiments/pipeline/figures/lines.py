@@ -1,7 +1,8 @@
 """Kind `lines`: on logarithmic axes one line per value of column ``series``.
 
 ``bound`` is a mapping of table, x, y and proved: a thin line per series from that table, a bound where the text
-column ``proved`` says so; ``marks`` is a mapping of table, x and y: large hollow markers.
+column ``proved`` says so; ``marks`` is a mapping of table, x and y: large hollow markers. With ``joined: false`` the
+points of a series stay alone, as those of a scatter do.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ REACH: Mapping[bool, tuple[int, int]] = {True: (16, 8), False: (2, 2)}
 """How many decades in x and in y beyond the data the axes go for what is predicted: far where all lines have FEW
 points, as the prediction alone shows their law; else hardly, lest a wild prediction squeezes the data."""
 
+MANY = 40
+"""Points of a series above which they are drawn small, if they are not joined."""
+
 OPTIMUM: Mapping[str, Any] = {"markersize": 9, "markerfacecolor": "white", "markeredgewidth": 1.6, "linestyle": "none"}
 BOUND: Mapping[bool, Mapping[str, Any]] = {
     True: {"linewidth": 0.8, "linestyle": "-"},
@@ -51,13 +55,14 @@ def _draw(plan: Plan, spec: Spec) -> Figure:
     panels = [panel.content for panel in plan.panels]
     looks = {name: {**look_of(place), "linestyle": dash_of(place)} for place, name in enumerate(plan.names)}
     series = list(itertools.chain(*panels))
+    joined = spec.get("joined", True)
     few = all(one.x.size <= FEW for one in series)
-    style = {"markersize": 7, **DOTS} if few else {"markersize": 4.5, "linewidth": 1.4}
+    style = {"markersize": 7, **DOTS} if few or not joined else {"markersize": 4.5, "linewidth": 1.4}
     entries = [(short(name, 32), Line2D([], [], **{**look, **style})) for name, look in looks.items()]
     figure, axes = lay_out(plan, spec, entries, _explained(series))
     held = [_held(panel, REACH[few]) for panel in panels]
     for panel, ax, (_, y) in zip(panels, axes, held, strict=True):
-        _draw_log(ax, panel, looks, y)
+        _draw_log(ax, panel, looks, y, joined=joined)
     low, high = decades_around(np.concatenate([x for x, _ in held]))
     for ax in axes:
         log_axis(ax, "x", low, high, zero=False)
@@ -99,7 +104,9 @@ def _within(values: Floats, data: Floats, decades: int) -> Mask:
     return np.asarray((values >= low) & (values <= high))
 
 
-def _draw_log(ax: Axes, panel: Sequence[Series], looks: Mapping[str, Mapping[str, Any]], held: Floats) -> None:
+def _draw_log(
+    ax: Axes, panel: Sequence[Series], looks: Mapping[str, Mapping[str, Any]], held: Floats, *, joined: bool
+) -> None:
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.grid(visible=True)
@@ -110,7 +117,7 @@ def _draw_log(ax: Axes, panel: Sequence[Series], looks: Mapping[str, Mapping[str
         ax.axhline(row_below(low, high, 0.03), color=GREY, linewidth=0.6, linestyle=(0, (1.5, 1.5)))
     for place, (one, depth) in enumerate(zip(panel, np.linspace(0.06, 0.11, len(panel)), strict=True)):
         look = looks[one.name]
-        _log_line(ax, one, look, place / len(panel))
+        (_log_line if joined else _log_points)(ax, one, look, place / len(panel))
         hits = one.x[one.y == 0]
         ax.plot(hits, np.full(hits.size, row_below(low, high, depth)), **{**look, "linestyle": "none", "markersize": 4})
         if one.bound is not None:
@@ -125,6 +132,13 @@ def _log_line(ax: Axes, one: Series, look: Mapping[str, Any], place: float) -> N
     style = {"linewidth": 0.7 if one.thinned else 1.2, "markersize": 4, "markevery": marked(y, place)}
     few = {**DOTS, "markersize": 8 - 2 * place}
     ax.plot(one.x, y, zorder=3, **{**look, **(few if one.x.size <= FEW else style)})
+
+
+def _log_points(ax: Axes, one: Series, look: Mapping[str, Any], place: float) -> None:
+    """Draw the points of one series alone: few as large as in `_log_line`, many small and seen through."""
+    crowd = {"linestyle": "none", "markersize": 3.2, "markeredgewidth": 0, "alpha": 0.6}
+    style = {**DOTS, "markersize": 8 - 2 * place} if one.x.size <= MANY else crowd
+    ax.plot(one.x, np.where(one.y > 0, one.y, np.nan), zorder=3, **{**look, **style})
 
 
 def _caption(plan: Plan, spec: Spec) -> list[str]:
@@ -145,7 +159,7 @@ def _caption(plan: Plan, spec: Spec) -> list[str]:
 
 KIND = Kind(
     required=("kind", "table", "x", "y", "series"),
-    optional=("panel", "panels", "xlabel", "ylabel", *BESIDE),
+    optional=("panel", "panels", "xlabel", "ylabel", "joined", *BESIDE),
     columns=line_columns,
     has=has_log,
     content=functools.partial(all_series, log=True),
