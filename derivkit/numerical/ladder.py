@@ -56,9 +56,9 @@ the weight of LEVEL_WEIGHT coefficients. A rounding error is uniform in half an 
 LEVEL_WEIGHT = 3.0
 FLOOR = 0.35
 """Below this, in the same units, no plateau is told from rounding."""
-SAFETY = 4.3
+SAFETY = 4.4
 """Standard deviations of the estimate in its error bar, where the plateau agrees with what was believed."""
-SAFETY_FEW = 3.6
+SAFETY_FEW = 3.7
 """The same where the plateau has no more than SPARE coefficients, so that truncation is doubted as well."""
 AGREES = 3.5
 """It agrees up to this factor; beyond, it is believed alone, with Student's quantile for so few coefficients."""
@@ -68,10 +68,10 @@ FAR = 1e-9
 """Nodes that rounding moved by more than this part of the window are moved back to second order."""
 
 STUDENT = (
-    math.inf, 63.7, 9.92, 5.84, 4.60, 4.03, 3.71, 3.50, 3.36, 3.25, 3.17, 3.11, 3.05, 3.01, 2.98, 2.95,
-    2.92, 2.90, 2.88, 2.86, 2.85, 2.83, 2.82, 2.81, 2.80, 2.79,
+    math.inf, 159.15, 15.76, 8.05, 5.95, 5.03, 4.52, 4.21, 3.99, 3.83, 3.72, 3.62, 3.55, 3.49, 3.44, 3.39,
+    3.36, 3.33, 3.30, 3.27, 3.25, 3.23, 3.21, 3.20, 3.18, 3.17,
 )  # fmt: skip
-"""Student's one-sided quantile of 99.5 %, by degrees of freedom."""
+"""Student's one-sided quantile of 99.8 %, by degrees of freedom."""
 
 
 @dataclass(frozen=True, eq=False)
