@@ -56,22 +56,24 @@ the weight of LEVEL_WEIGHT coefficients. A rounding error is uniform in half an 
 LEVEL_WEIGHT = 3.0
 FLOOR = 0.35
 """Below this, in the same units, no plateau is told from rounding."""
-SAFETY = 4.4
+SAFETY = 4.5
 """Standard deviations of the estimate in its error bar, where the plateau agrees with what was believed."""
-SAFETY_FEW = 3.7
+SAFETY_FEW = 4.0
 """The same where the plateau has no more than SPARE coefficients, so that truncation is doubted as well."""
 AGREES = 3.5
 """It agrees up to this factor; beyond, it is believed alone, with Student's quantile for so few coefficients."""
+TAME = 1e-100
+"""Values between this and its inverse can be squared as they are."""
 SMOOTH = 7
 """Degree of the polynomial that moves values to where the nodes were meant to be."""
 FAR = 1e-9
 """Nodes that rounding moved by more than this part of the window are moved back to second order."""
 
 STUDENT = (
-    math.inf, 159.15, 15.76, 8.05, 5.95, 5.03, 4.52, 4.21, 3.99, 3.83, 3.72, 3.62, 3.55, 3.49, 3.44, 3.39,
-    3.36, 3.33, 3.30, 3.27, 3.25, 3.23, 3.21, 3.20, 3.18, 3.17,
+    math.inf, 212.21, 18.22, 8.89, 6.43, 5.38, 4.80, 4.44, 4.20, 4.02, 3.89, 3.79, 3.71, 3.64, 3.58, 3.54,
+    3.49, 3.46, 3.43, 3.40, 3.38, 3.35, 3.34, 3.32, 3.30, 3.29,
 )  # fmt: skip
-"""Student's one-sided quantile of 99.8 %, by degrees of freedom."""
+"""Student's one-sided quantile of 99.85 %, by degrees of freedom."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,10 +233,13 @@ def analyse(  # noqa: PLR0913 -- the values with where they stand, and what is a
         Standard deviation of the noise of f, by somebody who knows.
     """
     count = len(values) + 1
-    largest = np.maximum(np.abs(values).max(axis=0), np.abs(centre))
-    unit = np.exp2(-np.clip(np.frexp(largest)[1], -1000, 1000).astype(np.float64))  # no square over- or underflows
-    size = largest * unit
-    rise = _moved_back(win, (values - centre) * unit, moved / top)
+    size = np.maximum(np.maximum(values.max(axis=0), -values.min(axis=0)), np.abs(centre))
+    unit: Any = 1.0
+    if not (TAME < size.min(initial=1.0) and size.max(initial=1.0) < 1.0 / TAME):
+        # no square may over- or underflow
+        unit = np.exp2(-np.clip(np.frexp(size)[1], -1000, 1000).astype(np.float64))
+        values, centre, size = values * unit, centre * unit, size * unit
+    rise = _moved_back(win, values - centre, moved / top)
     # a chord is taken off first, so that where f is nearly straight no digits are lost in the sums
     i, j = win.chord
     slope = rise[j] / win.nodes[j] if i == j else (rise[j] - rise[i]) / (win.nodes[j] - win.nodes[i])
@@ -263,12 +268,12 @@ def analyse(  # noqa: PLR0913 -- the values with where they stand, and what is a
         doubt = np.maximum(bound * win.gains[order][richer], np.abs(estimates[richer, points] - estimate))
         if order == 1:
             estimate = estimate + slope
-            doubt = doubt + EPS * np.abs(estimate) + 0.5 * EPS * np.abs(rise / win.nodes[:, None]).max(axis=0)
+            doubt = doubt + 1.5 * EPS * np.abs(estimate)
         per = unit * top**order
         value[place], error[place] = estimate / per, np.maximum(doubt / per, LEAST)
     scale = _best_scale(np.sqrt(power), first, noise=np.where(resolved, noise, floor), resolved=resolved, target=target)
     # a larger window has larger values, and with them more noise
-    grown = scale * size / np.maximum(np.abs(centre) * unit + np.abs(slope) * scale, size)
+    grown = scale * size / np.maximum(np.abs(centre) + np.abs(slope) * scale, size)
     gain = np.where(scale > 1.0, np.maximum(grown, 1.0), scale)
     return Analysis(value, error, noise / unit, floor / unit, scale, gain, resolved, white, strongest == 0.0, first, plateau)
 
