@@ -32,7 +32,7 @@ from derivkit.numerical.adaptive import Derivative, derivative, derivatives
 from derivkit.numerical.difference import Sweep, difference, sweep
 from derivkit.numerical.formulas import formula
 from derivkit.numerical.ledger import Ledger
-from derivkit.numerical.search import Status
+from derivkit.numerical.status import Status
 from derivkit.numerical.stencil import Stencil, stencil
 
 __all__ = [

@@ -14,7 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from derivkit.function import EVERYWHERE, Domain, Evaluator, Function
 from derivkit.numerical.ladder import HIGHEST
 from derivkit.numerical.ledger import Asked, Ledger
-from derivkit.numerical.search import CODE, STATUSES, Ladder, Limits, Search, Status, first_ladder
+from derivkit.numerical.rounds import empty
+from derivkit.numerical.search import Limits, Search, first_ladder
+from derivkit.numerical.status import CODE, STATUSES, Status
 
 Array = NDArray[np.float64]
 
@@ -265,7 +267,7 @@ def _searched(
         search = Search(x, orders, limits, hint=noise if np.any(noise > 0.0) else None)
         flat = values.reshape(len(where), -1)
         top = np.repeat(ladder.top, width) if width else ladder.top
-        begun = Ladder.empty(np.arange(x.size), x, flat[0], top, ladder.sides, first=True).joined(steps, flat[1:], moved)
+        begun = empty(np.arange(x.size), x, flat[0], top, ladder.sides, first=True).joined(steps, flat[1:], moved)
         way = search.begin(begun)
         answers: list[Array] | None = None
         while True:

@@ -21,7 +21,6 @@ Arrays have the nodes on their first axis and the points on their last.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -339,8 +338,3 @@ def _best_scale(size: Array, first: Indices, *, noise: Array, resolved: Mask, ta
     # too few coefficients for a rate of their own: from the strongest to the noise at the end
     few = np.log(strongest / noise) / np.maximum(end, 1) * (target - end)
     return np.exp(np.where(end >= 5, known, few) / target)
-
-
-def nearest(exponents: Sequence[int], top: int, span: int) -> Exponents:
-    """Those of the exponents that lie in the window from ``top`` on."""
-    return tuple(k for k in exponents if top <= k <= top + span)
