@@ -244,9 +244,7 @@ class _Part(NamedTuple):
 KEPT = ("value", "error", "status", "step", "noise", "left", "right", "exponent")
 
 
-def _searched(
-    evaluate: Evaluator, points: Array, orders: tuple[int, ...], limits: Limits, budget: float
-) -> _Part:
+def _searched(evaluate: Evaluator, points: Array, orders: tuple[int, ...], limits: Limits, budget: float) -> _Part:
     """Search at some points; ``points`` has rows for x, scale and noise, NaN where there is no hint."""
     x, scale, noise = points
     with np.errstate(all="ignore"):
@@ -368,7 +366,9 @@ def _hint(name: str, value: ArrayLike | None, x: Array) -> Array:
     try:
         return np.array(np.broadcast_to(hint, x.shape))
     except ValueError:
-        raise ValueError(f"{name} has shape {hint.shape}, and x {x.shape}; give one number, or one for each x") from None
+        raise ValueError(
+            f"{name} has shape {hint.shape}, and x {x.shape}; give one number, or one for each x"
+        ) from None
 
 
 def _repeats(points: Array) -> bool:
@@ -402,7 +402,9 @@ MESSAGES: Mapping[Status, Callable[[Callable[[str], Any]], str]] = MappingProxyT
         Status.BELOW_RESOLUTION: lambda at: (
             f"the derivative is within {at('error'):.1e} of {at('value'):.1g}: too small to be told from 0."
         ),
-        Status.KINK: lambda at: f"f has a kink: its slope is {at('left'):.6g} on the left and {at('right'):.6g} on the right.",
+        Status.KINK: lambda at: (
+            f"f has a kink: its slope is {at('left'):.6g} on the left and {at('right'):.6g} on the right."
+        ),
         Status.JUMP: lambda at: "f jumps: its values do not come near f(x) on one side.",
         Status.VERTICAL: lambda at: (
             f"the tangent is vertical ({at('value'):+}): f follows the power {at('exponent'):.3g} of the distance."

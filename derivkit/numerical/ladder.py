@@ -132,7 +132,11 @@ def window(exponents: Exponents, sides: tuple[int, ...]) -> Window:
         here = np.concatenate([[wide(0.0)], np.arange(1, HIGHEST + 1) * at_zero[:-1, k - 1]])
         for _ in range(2):
             share = basis[:, :k].T @ value
-            value, slope, here = value - basis[:, :k] @ share, slope - slopes[:, :k] @ share, here - at_zero[:, :k] @ share
+            value, slope, here = (
+                value - basis[:, :k] @ share,
+                slope - slopes[:, :k] @ share,
+                here - at_zero[:, :k] @ share,
+            )
         norm = np.sqrt(value @ value)
         basis[:, k], slopes[:, k], at_zero[:, k] = value / norm, slope / norm, here / norm
     low = min(count, SMOOTH + 1)
@@ -274,7 +278,9 @@ def analyse(  # noqa: PLR0913 -- the values with where they stand, and what is a
     # a larger window has larger values, and with them more noise
     grown = scale * size / np.maximum(np.abs(centre) + np.abs(slope) * scale, size)
     gain = np.where(scale > 1.0, np.maximum(grown, 1.0), scale)
-    return Analysis(value, error, noise / unit, floor / unit, scale, gain, resolved, white, strongest == 0.0, first, plateau)
+    return Analysis(
+        value, error, noise / unit, floor / unit, scale, gain, resolved, white, strongest == 0.0, first, plateau
+    )
 
 
 def _moved_back(win: Window, rise: Array, moved: Array) -> Array:

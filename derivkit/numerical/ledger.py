@@ -82,12 +82,16 @@ class Asked:
         for (at, component), slot, start, end in zip(places, slots, ends, ends[1:], strict=False):
             values = self._values[slot, at]
             values[slot < 0] = found[start:end]
-            answers.append(np.take_along_axis(values, np.broadcast_to(component, slot.shape)[..., None], axis=2)[..., 0])
+            answers.append(
+                np.take_along_axis(values, np.broadcast_to(component, slot.shape)[..., None], axis=2)[..., 0]
+            )
         return answers
 
     def _all_new(self, requests: Sequence[Wanted]) -> list[Array]:
         """Nothing is looked up, and what was asked is put down for later: few points come back."""
-        one = requests[0].x.ravel() if len(requests) == 1 else np.concatenate([request.x.ravel() for request in requests])
+        one = (
+            requests[0].x.ravel() if len(requests) == 1 else np.concatenate([request.x.ravel() for request in requests])
+        )
         found = self._evaluate(one)
         answers, start = [], 0
         for request in requests:

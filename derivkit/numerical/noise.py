@@ -208,7 +208,12 @@ def everywhere(search: Search, ladder: Ladder) -> Way:
     which = np.flatnonzero(~kept & same & (search.widest[points] > SPREAD * search.narrowest[points]))
     if which.size:
         search.moves[points[which]] = 0
-        yield from _in_noise(search, ladder.take(which), BROADER * search.widest[points[which]], better_only=False)
+        chosen = points[which]
+        yield from _in_noise(search, ladder.take(which), BROADER * search.widest[chosen], better_only=False)
+        # noise alone has no slope: a bound would pretend that there is one
+        nothing = chosen[search.found(chosen) & (search.error[0, chosen] >= np.abs(search.value[0, chosen]))]
+        search.value[:, nothing], search.error[:, nothing] = np.nan, np.inf
+        search.status[nothing] = CODE[Status.UNRESOLVED]
 
 
 def abrupt(search: Search, points: Indices) -> Array:

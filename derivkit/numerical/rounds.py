@@ -86,9 +86,7 @@ class Ladder:
         if which.size == self.points.size:
             return self
         chosen = (array[..., which] for array in (self.points, self.x, self.centre, self.top))
-        return Ladder(
-            *chosen, self.sides, self.exponents, self.values[..., which], self.moved[..., which], self.first
-        )
+        return Ladder(*chosen, self.sides, self.exponents, self.values[..., which], self.moved[..., which], self.first)
 
     def anew(self, top: Array, sides: tuple[int, ...] | None = None) -> Ladder:
         """A ladder without steps at the same points."""
