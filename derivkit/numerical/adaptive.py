@@ -142,8 +142,8 @@ def derivative(  # noqa: PLR0913 -- what is differentiated where, and all that s
     Notes
     -----
     The bar covers the true error in about 998 of 1000 cases with the status ``ok``, as measured over the population of
-    functions that comes with the project; what no method can see from outside is in it only by luck: structure below the
-    noise, a spike between the steps, the bias of code that is smooth but wrong.
+    functions that comes with the project. What no method can see from outside is in it only by luck: structure below
+    the noise, a spike between the steps, the bias of code that is smooth but wrong.
 
     Examples
     --------
@@ -251,14 +251,12 @@ def _searched(evaluate: Evaluator, points: Array, orders: tuple[int, ...], limit
         ladder, steps = first_ladder(x, limits, scale)
         around, moved = ladder.abscissas(steps)
         where = np.concatenate([x[None], around])
-        if len(where) > budget:
-            values = np.full(where.shape, np.nan)
-        else:
-            values = evaluate(where.ravel())
-        width = values.shape[1] if len(where) <= budget and values.ndim == 2 else 0
+        affordable = len(where) <= budget
+        values = evaluate(where.ravel()) if affordable else np.full(where.size, np.nan)
+        width = values.shape[1] if values.ndim == 2 else 0
         values = values.reshape(*where.shape, max(width, 1))
         asked = Asked(evaluate, where, values, domain=(limits.lo, limits.hi), budget=budget)
-        if len(where) > budget:
+        if not affordable:
             asked.evaluations[:], asked.denied[:] = 0, True
         if width:
             x, noise, moved = (np.repeat(array, width, axis=-1) for array in (x, noise, moved))
@@ -272,16 +270,15 @@ def _searched(evaluate: Evaluator, points: Array, orders: tuple[int, ...], limit
             try:
                 requests = next(way) if answers is None else way.send(answers)
             except StopIteration:
-                kept = (getattr(search, name) for name in KEPT)
-                return _Part(*kept, asked.evaluations, asked.denied, width)
+                kept: dict[str, Any] = {name: getattr(search, name) for name in KEPT}
+                return _Part(**kept, evaluations=asked.evaluations, denied=asked.denied, width=width)
             answers = asked(requests)
 
 
-def _gathered(  # noqa: PLR0913 -- what was found, of which order, and in which shape
+def _gathered(
     parts: Sequence[_Part], place: int, *, shape: tuple[int, ...], back: Any, total: int, raised: tuple[str, ...]
 ) -> Derivative:
     """The result of one order from the searches of all chunks."""
-
     width = max(part.width for part in parts)
 
     def whole(name: str, row: int | None = None) -> Any:
@@ -289,7 +286,8 @@ def _gathered(  # noqa: PLR0913 -- what was found, of which order, and in which 
         flat = np.concatenate([array if row is None else array[row] for array in found])
         if name in ("evaluations", "denied"):
             flat = np.repeat(flat, max(width, 1))
-        return flat.reshape(-1, max(width, 1))[back].reshape(shape)
+        table = flat.reshape(-1, max(width, 1))
+        return table[back].reshape(shape)
 
     value, error, codes = whole("value", place), whole("error", place), whole("status")
     denied = whole("denied")

@@ -171,9 +171,7 @@ def meet(search: Search, ladder: Ladder, mask: Mask, left: Analysis, right: Anal
     search.record(ladder, middle, mask & ~kink & known, ladder.top)
 
 
-def two_slopes(  # noqa: PLR0913 -- what each side tells
-    search: Search, ladder: Ladder, mask: Mask, left: Analysis, right: Analysis, status: Status
-) -> None:
+def two_slopes(search: Search, ladder: Ladder, mask: Mask, left: Analysis, right: Analysis, status: Status) -> None:
     """No derivative, but slopes of the sides where they are resolved."""
     points = ladder.points[mask]
     for slopes, side in ((search.left, left), (search.right, right)):

@@ -1,10 +1,10 @@
 r"""The analysis of one window of a step ladder: noise, truncation, scale.
 
 A ladder evaluates f at :math:`x \pm t` for steps t that fall by a fixed ratio. A *window* of it is fitted by
-polynomials that are orthonormal on its nodes (Forsythe, *Generation and use of orthogonal polynomials for data-fitting*,
-1957), so that the coefficients :math:`C_d` of the values tell apart what is there: as far as f is resolved they fall
-with the degree d, and where only noise is left they stay level. That plateau is the noise of f, measured. The degree n
-at which it begins ends the polynomial whose derivative at 0 is the estimate,
+polynomials that are orthonormal on its nodes (Forsythe, *Generation and use of orthogonal polynomials for
+data-fitting*, 1957), so that the coefficients :math:`C_d` of the values tell apart what is there: as far as f is
+resolved they fall with the degree d, and where only noise is left they stay level. That plateau is the noise of f,
+measured. The degree n at which it begins ends the polynomial whose derivative at 0 is the estimate,
 
 .. math:: D = \sum_{d<n} C_d\,p_d'(0), \qquad \sigma_D^2 = \sigma^2 \sum_{d<n} p_d'(0)^2,
 
@@ -185,7 +185,7 @@ class Analysis(NamedTuple):
         Whether next to nothing but noise is there.
     flat : ndarray of bool
         Whether all values are the same.
-    first, count : ndarray of int
+    first, plateau : ndarray of int
         The degree at which the plateau begins, and how many coefficients it has.
     """
 
@@ -199,14 +199,15 @@ class Analysis(NamedTuple):
     white: Mask
     flat: Mask
     first: Indices
-    count: Indices
+    plateau: Indices
 
     def take(self, which: Any) -> Analysis:
         """For some of the points."""
-        return Analysis(*(field[..., which] for field in self))
+        fields: Any = (field[..., which] for field in self)
+        return Analysis(*fields)
 
 
-def analyse(  # noqa: PLR0913 -- the values with where they stand, and what is asked of them
+def analyse(
     win: Window,
     values: Array,
     centre: Array,
@@ -238,7 +239,7 @@ def analyse(  # noqa: PLR0913 -- the values with where they stand, and what is a
     count = len(values) + 1
     size = np.maximum(np.maximum(values.max(axis=0), -values.min(axis=0)), np.abs(centre))
     unit: Any = 1.0
-    if not (TAME < size.min(initial=1.0) and size.max(initial=1.0) < 1.0 / TAME):
+    if not (size.min(initial=1.0) > TAME and size.max(initial=1.0) < 1.0 / TAME):
         # no square may over- or underflow
         unit = np.exp2(-np.clip(np.frexp(size)[1], -1000, 1000).astype(np.float64))
         values, centre, size = values * unit, centre * unit, size * unit
@@ -343,4 +344,4 @@ def _best_scale(size: Array, first: Indices, *, noise: Array, resolved: Mask, ta
     known = np.log(noise / near) + rate * (target - near_degree)
     # too few coefficients for a rate of their own: from the strongest to the noise at the end
     few = np.log(strongest / noise) / np.maximum(end, 1) * (target - end)
-    return np.exp(np.where(end >= 5, known, few) / target)
+    return np.asarray(np.exp(np.where(end >= 5, known, few) / target))

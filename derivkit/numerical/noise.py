@@ -138,9 +138,7 @@ def _mark(search: Search, points: Indices) -> None:
     search.status[points[_clear(search, points)]] = CODE[Status.MULTISCALE]
 
 
-def _confirm(  # noqa: PLR0913 -- what two windows have seen
-    search: Search, ladder: Ladder, seen: Analysis, size: Array, level: Array, fine: Array
-) -> Way:
+def _confirm(search: Search, ladder: Ladder, seen: Analysis, size: Array, level: Array, fine: Array) -> Way:
     """Noise stays as it is at any scale; what does not is structure of f that a search from below will find."""
     points = ladder.points
     search.too_large(ladder, fine, np.ones(points.size, dtype=bool))

@@ -113,7 +113,7 @@ class Search:
 
     def found(self, points: Indices) -> Mask:
         """Where there is a value."""
-        return np.isfinite(self.error[0, points])
+        return np.asarray(np.isfinite(self.error[0, points]))
 
     def too_large(self, ladder: Ladder, top: Array, mask: Mask) -> None:
         """Windows of this size are too large for some points."""
@@ -352,4 +352,5 @@ def first_ladder(x: Array, limits: Limits, scale: Array) -> tuple[Ladder, Expone
 
 def _shift(scale: Array, least: int, most: int) -> Indices:
     """By how many exponents a factor moves the top."""
-    return np.clip(np.nan_to_num(np.rint(np.log(scale) * (-1.0 / math.log(RATIO)))), least, most).astype(np.intp)
+    shift = np.nan_to_num(np.rint(np.log(scale) * (-1.0 / math.log(RATIO))))
+    return np.asarray(np.clip(shift, least, most), dtype=np.intp)
