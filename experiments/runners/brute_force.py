@@ -1,7 +1,8 @@
 """What the gradient of a network costs by brute force and by backprop: time, forward passes, a model of the cost.
 
 Naive and batched brute force are timed on some of the parameters and scaled by their forward passes, as all of them
-would take minutes to hours; such times are marked. All ratios are of times of one run.
+would take minutes to hours; such times are marked. All times are of the processor, so that what else the machine does
+counts little, and all ratios are of times of one run.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
         "way": WAY,
         **SIZE,
         "divided": (int, "by what the hidden layers were divided"),
-        "seconds": (float, "time of the whole gradient, least of the repeats"),
+        "seconds": (float, "processor time of the whole gradient, least of the repeats"),
         "timed": (int, "parameters that were moved when it was timed; fewer than all: the time is predicted"),
         "basis": (str, "measured, or predicted from a part of the parameters"),
         "passes": (float, "the time in forward passes of all samples"),
@@ -127,12 +128,27 @@ MOVES = 2
 DELTA = 1e-5
 """The step; the time does not depend on it."""
 ENOUGH = 1.0
-"""Seconds of repeats after which no further repeat is made; without a derivation, as the next five are.
-A repeat of tens of microseconds is shorter than a disturbance: it is made at least QUICK times more often."""
-QUICK = 10
-NOMINAL_PASS, NOMINAL_RATE, NOMINAL_RIPPLE = 3e-5, 1e10, 5e8
-"""Seconds of a forward pass however small, and multiply-adds per second of it and of the incremental way, on the
-machine for which a job is predicted before it starts: an ordinary processor of 2020."""
+"""Seconds of repeats after which no further repeat is made; without a derivation, as the next five are."""
+LEAST = 0.02
+"""Seconds that a repeat takes at least, in which a quick action is made again and again: what disturbs it lasts for
+milliseconds."""
+KEPT = 31 * 2**17
+"""Numbers of an array of 31 MB, about the largest up to which glibc raises what it keeps."""
+NOMINAL: Mapping[str, float] = {
+    "stacks": 1e-4,
+    "passes": 3e-5,
+    "layers passed": 5e-6,
+    "multiply-adds": 6e-11,
+    "activations": 2e-9,
+    "outputs in the loss": 1.5e-8,
+    "inputs read": 3e-10,
+    "parameters read": 3e-10,
+    "parameters packed": 5e-10,
+    "units": 1e-4,
+    "calls": 1e-4,
+}
+"""Seconds of the terms of the cost model, whatever the way, on the machine for which a job is predicted before it
+starts: a processor of 2021, whose times were rounded up."""
 GOAL = 1.5
 """The factor that the cost model is to keep on sizes that it has not seen."""
 
@@ -213,6 +229,7 @@ class Size(NamedTuple):
 
 def run(config: Config) -> Iterator[tuple[str, Columns]]:
     """Yield the times of all ways for one network and one number of samples at a time, and the textbook's job."""
+    settle_memory()
     for size, count in itertools.product(config.sizes, config.samples):
         yield "table", _transposed("table", _timed(config, size, count))
     for family in dict.fromkeys(size.family for size in config.sizes):
@@ -282,6 +299,15 @@ def _timed(config: Config, size: Size, count: int) -> Iterator[tuple[object, ...
         yield way, *start, seconds, moved, basis, seconds / forward, *cost
 
 
+def settle_memory() -> None:
+    """Free a large array, after which glibc keeps what is freed (mallopt(3), M_MMAP_THRESHOLD).
+
+    Without it the arrays of a small network are given back to the system and asked for again at every call, which can
+    take longer than what is computed in them, and the time of a network depends on those that were timed before it.
+    """
+    np.empty(KEPT)
+
+
 def _literal(config: Config, size: Size) -> Iterator[tuple[object, ...]]:
     """The textbook's job: one forward pass of one sample for every parameter and every sample."""
     network, samples = size.network, config.textbook_samples
@@ -311,30 +337,27 @@ def _together(count: int) -> int:
 
 
 def _least(config: Config, action: Callable[[], object]) -> float:
-    """Least time of the repeats; a quick action is repeated more often, a slow one less."""
-    best, begun, done = math.inf, time.perf_counter(), 0
-    while done < config.repeats * QUICK:
-        start = time.perf_counter()
+    """Least processor time of the repeats, of which a quick action has more, and a slow one fewer."""
+    best, done, begun = math.inf, 0, time.process_time()
+    while True:
+        start = time.process_time()
         action()
-        end = time.perf_counter()
-        best, done = min(best, end - start), done + 1
-        if (done >= config.repeats and end - begun > ENOUGH / QUICK) or end - begun > ENOUGH:
-            break
-    return best
+        end = time.process_time()
+        best, done, spent = min(best, end - start), done + 1, end - begun
+        if spent > ENOUGH or (done >= config.repeats and spent > config.repeats * LEAST):
+            return best
 
 
 def nominal_seconds(way: str, network: dk.Network, samples: int, part: int) -> float:
     """Seconds of one repeat on the nominal machine; what a job is refused by before it starts."""
-    one = NOMINAL_PASS + samples * network.multiply_adds / NOMINAL_RATE
-    if way in PARTLY:
-        return (MOVES * moved_of(way, network, part) + 1) * one
-    if way == "incremental":
-        return terms(way, network.sizes, samples)["multiply-adds"] / NOMINAL_RIPPLE
-    return 3.0 * one  # backprop: two products more
+    whole = sum(NOMINAL[name] * count for name, count in terms(way, network.sizes, samples).items())
+    if way == BACKPROP:
+        return 3.0 * whole  # two products more
+    return whole * moved_of(way, network, part) / network.count
 
 
 def _with_repeats(seconds: float, config: Config) -> float:
-    return max(seconds, min(config.repeats * seconds, ENOUGH + seconds))
+    return max(seconds, min(config.repeats * max(seconds, LEAST), ENOUGH + seconds))
 
 
 # The cost model
@@ -366,27 +389,35 @@ def terms(way: str, sizes: Sequence[int], samples: int) -> dict[str, float]:
         "activations": float(samples * hidden),
         "outputs in the loss": float(samples * sizes[-1]),
         "inputs read": float(samples * sizes[0]),
+        "parameters read": float(count),
+        # BLAS copies a matrix into blocks before it multiplies it, but not where it multiplies a single vector.
+        "parameters packed": float(count * (samples > 1)),
     }
     if way in (FORWARD, BACKPROP):
-        return {**one, "parameters passed": float(count)}
+        return one
     if way == "incremental":
         return _terms_of_incremental(layers, sizes, samples)
     made = float(MOVES * count + 1)
-    found = {name: made * value for name, value in one.items()} | {"parameters passed": made * count}
+    found = {name: made * value for name, value in one.items()}
     return found if way == "naive" else {"stacks": float(math.ceil(count / _together(count))), **found}
 
 
 def _terms_of_incremental(layers: Sequence[tuple[int, int]], sizes: Sequence[int], samples: int) -> dict[str, float]:
-    """Every relu is taken as open: the share of those that are not goes into the fitted time of a multiply-add."""
-    calls = adds = elements = 0.0
+    """Every relu is taken as open: the share of those that are not goes into the fitted times."""
+    found = dict.fromkeys(("units", "calls", "multiply-adds", "activations", "outputs in the loss"), 0.0)
     for k, (parameters, units) in enumerate(layers):
         after = sizes[k + 2] if k + 2 < len(sizes) else 0
         later = sum(inner for inner, _ in layers[k + 2 :])
         widest = max(sizes[min(k + 2, len(sizes) - 1) :])
-        calls += units * (1 + samples * widest * MOVES * (parameters / units) / RIPPLE)
-        adds += MOVES * samples * parameters * (1 + after + later)
-        elements += MOVES * samples * parameters * (1 + sum(sizes[k + 2 :]))
-    return {"calls": calls, "multiply-adds": adds, "activations and outputs": elements}
+        together = max(1, RIPPLE // (widest * MOVES * (parameters // units)))
+        moved = MOVES * samples * parameters
+        found["units"] += units
+        found["calls"] += units * math.ceil(samples / together)
+        found["multiply-adds"] += moved * (1 + after + later)
+        found["activations"] += moved * (1 + sum(sizes[k + 2 : -1]))
+        # a power of e for each, which takes several times as long as a relu
+        found["outputs in the loss"] += moved * sizes[-1]
+    return found
 
 
 def fitted(
