@@ -394,8 +394,6 @@ class Network:
                 f"the parameters are {parameters.dtype} and the samples {samples.dtype};"
                 " make them alike by samples.astype(...) or parameters.astype(...)"
             )
-        if parameters.dtype.char not in "fd":
-            raise ValueError(f"parameters are float32 or float64, not {parameters.dtype}")
         self.refuse_samples(samples)
 
     def refuse_samples(self, samples: Samples) -> None:

@@ -1,22 +1,33 @@
-"""Speed and memory, as ratios within one run: what the lab adds to the evaluations, to the file and to the imports."""
+"""Speed and memory, as ratios within one run: what the lab adds to the evaluations, to the file and to the imports.
+
+The gradients of a network are set against what they cannot do without: backprop against its own matrix products,
+gradients of every sample against writing as many bytes, brute force against one forward pass. These are of processor
+time, in one thread. Other tools stand beside backprop where they are installed.
+"""
 
 from __future__ import annotations
 
+import importlib
+import itertools
 import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import derivkit as dk
+from derivkit.multivariate.network import LOSSES
+from derivkit.multivariate.samples import Array
+from experiments import peers
 
 Columns = Mapping[str, Any]
+Action = Callable[[], object]
 
 TABLES: dict[str, dict[str, tuple[type, str]]] = {
     "table": {
@@ -46,30 +57,59 @@ BLOCK = 2**15
 """Values per call of f alone: the size at which f is fastest, which is the hardest reference."""
 
 
+AIMED = (784, 128, 10)
+"""Sizes of the network for which the next goals were set."""
+GOALS: Mapping[tuple[str, int], float] = {
+    ("backprop", 32): 1.15,
+    ("backprop", 128): 1.15,
+    ("gradients of every sample", 32): 1.5,
+    ("squared norms of them", 32): 0.7,
+    ("incremental brute force", 32): 1360.0,
+}
+"""Goals by what is measured and the number of samples."""
+DELTA = 1e-5
+"""The step of brute force; the time does not depend on it."""
+PASSES = 50
+"""Forward passes in a row, so that they are not the first after something else."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """Sizes: small here, real in the preset."""
 
+    network: tuple[dk.Network, ...] = field(default=(dk.Network((4, 16, 3)),))
+    samples: tuple[int, ...] = (4,)
     points: int = 200
     deltas: int = 33
     table_points: int = 50
     repeats: int = 2
+    quick_repeats: int = 20
 
     def __post_init__(self) -> None:
-        for name in ("points", "deltas", "table_points", "repeats"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)}: must be at least 1")
+        for name in ("samples", "points", "deltas", "table_points", "repeats", "quick_repeats"):
+            value = getattr(self, name)
+            for one in value if isinstance(value, tuple) else (value,):
+                if one < 1:
+                    raise ValueError(f"{name}={one}: must be at least 1")
+
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """The other tools that are there."""
+        return tuple(tool for tool in peers.NETWORKS if peers.installed(tool))
 
     @property
     def rows(self) -> int:
         """Rows of the main table."""
-        return 5
+        return 5 + len(self.network) * len(self.samples) * (4 + len(self.tools))
 
 
 def run(config: Config) -> Iterator[tuple[str, Columns]]:
     """Yield one row per benchmark, as it is done."""
     yield "table", _sweep_against_f(config)
     yield "table", _dual_against_f(config)
+    for network, count in itertools.product(config.network, config.samples):
+        for columns in _gradients(config, network, count):
+            yield "table", columns
     yield "table", _table_against_pyarrow(config)
     for formats, goal in (("[svg]", 2.5), ("[svg,png]", 3.0)):
         yield "table", _command_against_imports(config, formats, goal)
@@ -132,6 +172,69 @@ def _dual_against_f(config: Config) -> Columns:
     return _row(f"value and derivative of exp(sin(x)) by dk.dual at {config.points} points", ours, theirs, "f alone")
 
 
+def _gradients(config: Config, network: dk.Network, count: int) -> Iterator[Columns]:
+    """What gradients of a network cost, in turns with what they are compared with."""
+    samples = dk.generated(count, inputs=network.sizes[0], classes=network.sizes[-1])
+    samples = samples if LOSSES[network.objective].labelled else samples.one_hot(network.sizes[-1])
+    parameters = network.initial()
+
+    def backprop() -> object:
+        return network.backprop(parameters, samples)
+
+    def each_sample() -> object:
+        return network.per_sample_gradients(parameters, samples)
+
+    def write() -> object:
+        return np.full((count, network.count), 1.0)
+
+    def norms() -> object:
+        return network.squared_norms(parameters, samples)
+
+    def passes() -> None:
+        for _ in range(PASSES):
+            network.losses(parameters, samples)
+
+    def moved() -> object:
+        return dk.brute_force(network, parameters, samples, delta=DELTA)
+
+    def row(what: str, reference: str, repeats: int, ours: Action, theirs: Action, times: int = 1) -> Columns:
+        seconds, reference_seconds = _least(repeats, ours, theirs, clock=time.process_time)
+        goal = GOALS.get((what, count), np.nan) if network.sizes == AIMED else np.nan
+        name = f"{what}, {'-'.join(map(str, network.sizes))}, {count} samples"
+        return _row(name, seconds, reference_seconds / times, reference, goal=goal)
+
+    products = _products(network, parameters, samples)
+    quick = config.quick_repeats
+    yield row("backprop", f"its {3 * network.depth - 1} matrix products alone", quick, backprop, products)
+    yield row("gradients of every sample", "filling a new array of their size", quick, each_sample, write)
+    yield row("squared norms of them", "backprop", quick, norms, backprop)
+    yield row("incremental brute force", "one forward pass", config.repeats, moved, passes, PASSES)
+    for tool in config.tools:
+        theirs = importlib.import_module(f"experiments.peers.{tool}").gradient(network, parameters, samples)
+        yield row(f"the gradient by {tool}", "backprop", quick, theirs, backprop)
+
+
+def _products(network: dk.Network, parameters: Array, samples: dk.Samples) -> Callable[[], None]:
+    """The matrix products of backprop with the same layouts, into arrays that are there."""
+    layers, gradient = network.forward(parameters, samples), np.empty_like(parameters)
+    sums, slopes = ([np.ones_like(layer.z) for layer in layers] for _ in range(2))
+    products = [
+        (matrix, layer.given, z) for matrix, layer, z in zip(network.matrices(parameters), layers, sums, strict=True)
+    ]
+    for k, (matrix, into) in reversed(
+        list(enumerate(zip(*map(network.matrices, (parameters, gradient)), strict=True)))
+    ):
+        products.append((slopes[k], layers[k].given.T, into))
+        if k:
+            products.append((matrix[:, :-1].T, slopes[k], slopes[k - 1]))
+
+    def once() -> None:
+        for left, right, out in products:
+            np.matmul(left, right, out=out)
+
+    return once
+
+
 def _table_against_pyarrow(config: Config) -> Columns:
     """The whole command that computes, explains and writes a large table, and pyarrow writing the same columns."""
     with tempfile.TemporaryDirectory() as directory:
@@ -170,15 +273,17 @@ def _command_against_imports(config: Config, formats: str, goal: float) -> Colum
     return _row(name, ours, theirs, "importing its libraries", goal=goal, peak_megabytes=max(peaks))
 
 
-def _least(repeats: int, ours: Callable[[], object], theirs: Callable[[], object]) -> tuple[float, float]:
-    """Least wall times of both, in turns, so that a noisy moment hits both."""
+def _least(
+    repeats: int, ours: Action, theirs: Action, *, clock: Callable[[], float] = time.perf_counter
+) -> tuple[float, float]:
+    """Least times of both, in turns, so that a noisy moment hits both."""
     times: list[Sequence[float]] = []
     for _ in range(repeats):
-        start = time.perf_counter()
+        start = clock()
         ours()
-        middle = time.perf_counter()
+        middle = clock()
         theirs()
-        times.append((middle - start, time.perf_counter() - middle))
+        times.append((middle - start, clock() - middle))
     return min(t[0] for t in times), min(t[1] for t in times)
 
 
