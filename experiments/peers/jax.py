@@ -25,8 +25,9 @@ def gradient(network: dk.Network, parameters: Array, samples: dk.Samples) -> Cal
     callable
         Without arguments: the gradient of the loss in the weights and the biases of every layer.
     """
-    # One thread, as everybody else has; XLA reads it once, when it is first used.
-    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
+    # XLA makes as many threads as it is told that there are processors; it reads this once, when it is first used. Its
+    # flags that name threads have no effect on them: two processors were busy all the same.
+    os.environ.setdefault("NPROC", "1")
     import jax  # noqa: PLC0415 -- seconds, for those alone who compare
 
     jax.config.update("jax_enable_x64", True)  # noqa: FBT003 -- its own signature

@@ -2,11 +2,12 @@
 
 The gradients of a network are set against what they cannot do without: backprop against its own matrix products,
 gradients of every sample against writing as many bytes, brute force against one forward pass. These are of processor
-time, in one thread. Other tools stand beside backprop where they are installed.
+time, in one thread. Other tools stand beside backprop where they are installed, in one thread as well.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
 import itertools
 import os
@@ -17,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,6 +29,7 @@ from experiments import peers
 
 Columns = Mapping[str, Any]
 Action = Callable[[], object]
+Clock = Callable[[], float]
 
 TABLES: dict[str, dict[str, tuple[type, str]]] = {
     "table": {
@@ -172,46 +174,64 @@ def _dual_against_f(config: Config) -> Columns:
     return _row(f"value and derivative of exp(sin(x)) by dk.dual at {config.points} points", ours, theirs, "f alone")
 
 
+class Comparison(NamedTuple):
+    """What is timed in turns with what."""
+
+    what: str
+    reference: str
+    ours: Action
+    theirs: Action
+    in_a_row: int = 1
+    """How often the reference is done, where it is much quicker."""
+    clock: Clock = time.process_time
+
+
 def _gradients(config: Config, network: dk.Network, count: int) -> Iterator[Columns]:
-    """What gradients of a network cost, in turns with what they are compared with."""
-    samples = dk.generated(count, inputs=network.sizes[0], classes=network.sizes[-1])
-    samples = samples if LOSSES[network.objective].labelled else samples.one_hot(network.sizes[-1])
-    parameters = network.initial()
+    """What gradients of a network cost; in rounds, as what disturbs a machine lasts for seconds."""
+    compared = [*_own_comparisons(network, count), *_comparisons_with_tools(config, network, count)]
+    least = np.full((len(compared), 2), np.inf)
+    for _ in range(config.repeats):
+        for place, one in enumerate(compared):
+            repeats = config.quick_repeats if one.in_a_row == 1 else 1
+            least[place] = np.minimum(least[place], _least(repeats, one.ours, one.theirs, clock=one.clock))
+    for one, (seconds, reference_seconds) in zip(compared, least.tolist(), strict=True):
+        goal = GOALS.get((one.what, count), np.nan) if network.sizes == AIMED else np.nan
+        name = f"{one.what}, {'-'.join(map(str, network.sizes))}, {count} samples"
+        yield _row(name, seconds, reference_seconds / one.in_a_row, one.reference, goal=goal)
 
-    def backprop() -> object:
-        return network.backprop(parameters, samples)
 
-    def each_sample() -> object:
-        return network.per_sample_gradients(parameters, samples)
-
-    def write() -> object:
-        return np.full((count, network.count), 1.0)
-
-    def norms() -> object:
-        return network.squared_norms(parameters, samples)
+def _own_comparisons(network: dk.Network, count: int) -> Iterator[Comparison]:
+    parameters, samples = network.initial(), _drawn(network, count)
+    given = parameters, samples
+    backprop = functools.partial(network.backprop, *given)
+    products = f"its {3 * network.depth - 1} matrix products alone"
+    yield Comparison("backprop", products, backprop, _products(network, *given))
+    each = functools.partial(network.per_sample_gradients, *given)
+    written = functools.partial(np.full, (count, network.count), 1.0)
+    yield Comparison("gradients of every sample", "filling a new array of their size", each, written)
+    norms = functools.partial(network.squared_norms, *given)
+    yield Comparison("squared norms of them", "backprop", norms, backprop)
 
     def passes() -> None:
         for _ in range(PASSES):
-            network.losses(parameters, samples)
+            network.losses(*given)
 
-    def moved() -> object:
-        return dk.brute_force(network, parameters, samples, delta=DELTA)
+    moved = functools.partial(dk.brute_force, network, *given, delta=DELTA)
+    yield Comparison("incremental brute force", "one forward pass", moved, passes, in_a_row=PASSES)
 
-    def row(what: str, reference: str, repeats: int, ours: Action, theirs: Action, times: int = 1) -> Columns:
-        seconds, reference_seconds = _least(repeats, ours, theirs, clock=time.process_time)
-        goal = GOALS.get((what, count), np.nan) if network.sizes == AIMED else np.nan
-        name = f"{what}, {'-'.join(map(str, network.sizes))}, {count} samples"
-        return _row(name, seconds, reference_seconds / times, reference, goal=goal)
 
-    products = _products(network, parameters, samples)
-    quick = config.quick_repeats
-    yield row("backprop", f"its {3 * network.depth - 1} matrix products alone", quick, backprop, products)
-    yield row("gradients of every sample", "filling a new array of their size", quick, each_sample, write)
-    yield row("squared norms of them", "backprop", quick, norms, backprop)
-    yield row("incremental brute force", "one forward pass", config.repeats, moved, passes, PASSES)
+def _comparisons_with_tools(config: Config, network: dk.Network, count: int) -> Iterator[Comparison]:
+    """By the clock on the wall, as a tool may work in a thread of its own and wait for it."""
+    given = network.initial(), _drawn(network, count)
     for tool in config.tools:
-        theirs = importlib.import_module(f"experiments.peers.{tool}").gradient(network, parameters, samples)
-        yield row(f"the gradient by {tool}", "backprop", quick, theirs, backprop)
+        theirs = importlib.import_module(f"experiments.peers.{tool}").gradient(network, *given)
+        backprop = functools.partial(network.backprop, *given)
+        yield Comparison(f"the gradient by {tool}", "backprop", theirs, backprop, clock=time.perf_counter)
+
+
+def _drawn(network: dk.Network, count: int) -> dk.Samples:
+    samples = dk.generated(count, inputs=network.sizes[0], classes=network.sizes[-1])
+    return samples if LOSSES[network.objective].labelled else samples.one_hot(network.sizes[-1])
 
 
 def _products(network: dk.Network, parameters: Array, samples: dk.Samples) -> Callable[[], None]:
@@ -273,9 +293,7 @@ def _command_against_imports(config: Config, formats: str, goal: float) -> Colum
     return _row(name, ours, theirs, "importing its libraries", goal=goal, peak_megabytes=max(peaks))
 
 
-def _least(
-    repeats: int, ours: Action, theirs: Action, *, clock: Callable[[], float] = time.perf_counter
-) -> tuple[float, float]:
+def _least(repeats: int, ours: Action, theirs: Action, *, clock: Clock = time.perf_counter) -> tuple[float, float]:
     """Least times of both, in turns, so that a noisy moment hits both."""
     times: list[Sequence[float]] = []
     for _ in range(repeats):
