@@ -1,12 +1,12 @@
 """What the gradient of a network costs by brute force and by backprop: time, forward passes, a model of the cost.
 
 Naive and batched brute force are timed on some of the parameters and scaled by their forward passes, as all of them
-would take minutes to hours; such times are marked. All times are of the processor, so that what else the machine does
-counts little, and all ratios are of times of one run.
+would take minutes to hours; such times are marked. All ratios are of times of one run.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import time
@@ -38,7 +38,7 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
         "way": WAY,
         **SIZE,
         "divided": (int, "by what the hidden layers were divided"),
-        "seconds": (float, "processor time of the whole gradient, least of the repeats"),
+        "seconds": (float, "time of the whole gradient, least of the repeats"),
         "timed": (int, "parameters that were moved when it was timed; fewer than all: the time is predicted"),
         "basis": (str, "measured, or predicted from a part of the parameters"),
         "passes": (float, "the time in forward passes of all samples"),
@@ -189,7 +189,7 @@ class Config:
             (way, size.network.name, samples): _with_repeats(
                 nominal_seconds(way, size.network, samples, self.part), self
             )
-            for size, samples in itertools.product(self.sizes, self.samples)
+            for size, samples in self.cases
             for way in WAYS
         }
         hours = sum(each.values()) / 3600.0
@@ -214,9 +214,14 @@ class Config:
         return tuple(found.values())
 
     @property
+    def cases(self) -> tuple[tuple[Size, int], ...]:
+        """Every network with every number of samples."""
+        return tuple(itertools.product(self.sizes, self.samples))
+
+    @property
     def rows(self) -> int:
         """Rows of the main table."""
-        return len(self.sizes) * len(self.samples) * (len(WAYS) + 1)
+        return len(self.cases) * (len(WAYS) + 1)
 
 
 class Size(NamedTuple):
@@ -230,8 +235,21 @@ class Size(NamedTuple):
 def run(config: Config) -> Iterator[tuple[str, Columns]]:
     """Yield the times of all ways for one network and one number of samples at a time, and the textbook's job."""
     settle_memory()
-    for size, count in itertools.product(config.sizes, config.samples):
-        yield "table", _transposed("table", _timed(config, size, count))
+    cases = [(size, count, _timings(config, size, count)) for size, count in config.cases]
+    # What is quick is repeated in rounds, as what disturbs a machine lasts for seconds.
+    quick = [
+        timing
+        for size, count, timings in cases
+        for way, timing in timings.items()
+        if config.repeats * nominal_seconds(way, size.network, count, config.part) <= ENOUGH
+    ]
+    for _ in range(config.repeats - 1):
+        for timing in quick:
+            timing.again()
+    for size, count, timings in cases:
+        for timing in timings.values():
+            timing.finish(config.repeats)
+        yield "table", _transposed("table", _rows(size, count, timings))
     for family in dict.fromkeys(size.family for size in config.sizes):
         largest = max((size for size in config.sizes if size.family == family), key=lambda size: size.network.count)
         yield "literal", _transposed("literal", _literal(config, largest))
@@ -271,32 +289,65 @@ def conclude(tables: Mapping[str, Columns]) -> Iterator[tuple[str, Columns]]:
 # Measuring
 
 
-def _timed(config: Config, size: Size, count: int) -> Iterator[tuple[object, ...]]:
-    """The rows of one network and one number of samples, the yardstick first."""
+@dataclass
+class Timing:
+    """An action and its least time so far, by the clock on the wall.
+
+    The processor's own clock would leave out what other programs take, but on a virtual machine it was seen to stop for
+    a while, and the least of many times finds such moments.
+    """
+
+    action: Callable[[], Any]
+    moved: int
+    """Parameters that it moves."""
+    least: float = math.inf
+    spent: float = 0.0
+    done: int = 0
+    result: Any = None
+
+    def once(self) -> None:
+        """Do it once."""
+        start = time.perf_counter()
+        self.result = self.action()
+        seconds = time.perf_counter() - start
+        self.least, self.spent, self.done = min(self.least, seconds), self.spent + seconds, self.done + 1
+
+    def again(self) -> None:
+        """Do it for one repeat, a quick action again and again."""
+        enough = self.spent + LEAST
+        while self.spent < enough:
+            self.once()
+
+    def finish(self, repeats: int) -> None:
+        """Do the last repeat, and those that were not done before."""
+        self.again()
+        while self.done < repeats and self.spent < ENOUGH:
+            self.once()
+
+
+def _timings(config: Config, size: Size, count: int) -> dict[str, Timing]:
+    """What is timed of one network and one number of samples, by way, the yardstick first."""
     network = size.network
-    samples, parameters = _drawn(config, network, count), network.initial()
-    which = {"family": size.family, "network": network.name, "parameters": network.count, "samples": count}
-    forward = _least(config, lambda: network.losses(parameters, samples))
-    start = (*which.values(), size.divided)
-    yield FORWARD, *start, forward, network.count, MEASURED, 1.0, 1, float(count * network.multiply_adds)
+    given = network.initial(), _drawn(config, network, count)
+    found = {FORWARD: Timing(functools.partial(network.losses, *given), network.count)}
     for way in WAYS:
-        if way == BACKPROP:
-            seconds = _least(config, lambda: network.backprop(parameters, samples))
-            yield way, *start, seconds, network.count, MEASURED, seconds / forward, 0, np.nan
-            continue
         moved = moved_of(way, network, config.part)
         chosen = np.linspace(0, network.count - 1, moved).round().astype(int)
-        found: list[dk.BruteForce] = []
+        action = functools.partial(dk.brute_force, network, *given, delta=DELTA, way=way, which=chosen)
+        found[way] = Timing(functools.partial(network.backprop, *given) if way == BACKPROP else action, moved)
+    return found
 
-        def once(way: str = way, chosen: Any = chosen, found: list[dk.BruteForce] = found) -> None:
-            found[:] = [dk.brute_force(network, parameters, samples, delta=DELTA, way=way, which=chosen)]
 
-        part = _least(config, once)
-        scale = (MOVES * network.count + 1) / (MOVES * moved + 1)
-        seconds = part * scale
-        basis = MEASURED if moved == network.count else PREDICTED
-        cost = round(found[0].forward_passes * scale), found[0].multiply_adds * scale
-        yield way, *start, seconds, moved, basis, seconds / forward, *cost
+def _rows(size: Size, count: int, timings: Mapping[str, Timing]) -> Iterator[tuple[object, ...]]:
+    network, forward = size.network, timings[FORWARD].least
+    counted = {FORWARD: (1, float(count * network.multiply_adds)), BACKPROP: (0, np.nan)}
+    for way, timing in timings.items():
+        scale = (MOVES * network.count + 1) / (MOVES * timing.moved + 1)
+        seconds = timing.least * scale
+        basis = MEASURED if timing.moved == network.count else PREDICTED
+        which = size.family, network.name, network.count, count, size.divided
+        cost = counted.get(way) or (round(timing.result.forward_passes * scale), timing.result.multiply_adds * scale)
+        yield way, *which, seconds, timing.moved, basis, seconds / forward, *cost
 
 
 def settle_memory() -> None:
@@ -312,7 +363,10 @@ def _literal(config: Config, size: Size) -> Iterator[tuple[object, ...]]:
     """The textbook's job: one forward pass of one sample for every parameter and every sample."""
     network, samples = size.network, config.textbook_samples
     one, parameters = _drawn(config, network, 1), network.initial()
-    seconds = _least(config, lambda: network.losses(parameters, one))
+    timing = Timing(functools.partial(network.losses, parameters, one), network.count)
+    for _ in range(config.repeats):
+        timing.again()
+    seconds = timing.least
     passes = float(network.count) * samples
     which = (size.family, network.name, network.count, samples)
     yield "sample by sample", *which, passes, passes * seconds, "one forward pass of one sample, measured"
@@ -334,18 +388,6 @@ def moved_of(way: str, network: dk.Network, part: int) -> int:
 def _together(count: int) -> int:
     """Parameters of a stack of the batched way."""
     return max(1, STACK // (MOVES * count))
-
-
-def _least(config: Config, action: Callable[[], object]) -> float:
-    """Least processor time of the repeats, of which a quick action has more, and a slow one fewer."""
-    best, done, begun = math.inf, 0, time.process_time()
-    while True:
-        start = time.process_time()
-        action()
-        end = time.process_time()
-        best, done, spent = min(best, end - start), done + 1, end - begun
-        if spent > ENOUGH or (done >= config.repeats and spent > config.repeats * LEAST):
-            return best
 
 
 def nominal_seconds(way: str, network: dk.Network, samples: int, part: int) -> float:

@@ -1,8 +1,8 @@
 """Speed and memory, as ratios within one run: what the lab adds to the evaluations, to the file and to the imports.
 
 The gradients of a network are set against what they cannot do without: backprop against its own matrix products,
-gradients of every sample against writing as many bytes, brute force against one forward pass. These are of processor
-time, in one thread. Other tools stand beside backprop where they are installed, in one thread as well.
+gradients of every sample against writing as many bytes, brute force against one forward pass. Other tools stand beside
+backprop where they are installed, in one thread as it is.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ from experiments import peers
 
 Columns = Mapping[str, Any]
 Action = Callable[[], object]
-Clock = Callable[[], float]
 
 TABLES: dict[str, dict[str, tuple[type, str]]] = {
     "table": {
@@ -183,7 +182,6 @@ class Comparison(NamedTuple):
     theirs: Action
     in_a_row: int = 1
     """How often the reference is done, where it is much quicker."""
-    clock: Clock = time.process_time
 
 
 def _gradients(config: Config, network: dk.Network, count: int) -> Iterator[Columns]:
@@ -193,7 +191,7 @@ def _gradients(config: Config, network: dk.Network, count: int) -> Iterator[Colu
     for _ in range(config.repeats):
         for place, one in enumerate(compared):
             repeats = config.quick_repeats if one.in_a_row == 1 else 1
-            least[place] = np.minimum(least[place], _least(repeats, one.ours, one.theirs, clock=one.clock))
+            least[place] = np.minimum(least[place], _least(repeats, one.ours, one.theirs))
     for one, (seconds, reference_seconds) in zip(compared, least.tolist(), strict=True):
         goal = GOALS.get((one.what, count), np.nan) if network.sizes == AIMED else np.nan
         name = f"{one.what}, {'-'.join(map(str, network.sizes))}, {count} samples"
@@ -221,12 +219,11 @@ def _own_comparisons(network: dk.Network, count: int) -> Iterator[Comparison]:
 
 
 def _comparisons_with_tools(config: Config, network: dk.Network, count: int) -> Iterator[Comparison]:
-    """By the clock on the wall, as a tool may work in a thread of its own and wait for it."""
     given = network.initial(), _drawn(network, count)
     for tool in config.tools:
         theirs = importlib.import_module(f"experiments.peers.{tool}").gradient(network, *given)
         backprop = functools.partial(network.backprop, *given)
-        yield Comparison(f"the gradient by {tool}", "backprop", theirs, backprop, clock=time.perf_counter)
+        yield Comparison(f"the gradient by {tool}", "backprop", theirs, backprop)
 
 
 def _drawn(network: dk.Network, count: int) -> dk.Samples:
@@ -293,15 +290,15 @@ def _command_against_imports(config: Config, formats: str, goal: float) -> Colum
     return _row(name, ours, theirs, "importing its libraries", goal=goal, peak_megabytes=max(peaks))
 
 
-def _least(repeats: int, ours: Action, theirs: Action, *, clock: Clock = time.perf_counter) -> tuple[float, float]:
-    """Least times of both, in turns, so that a noisy moment hits both."""
+def _least(repeats: int, ours: Action, theirs: Action) -> tuple[float, float]:
+    """Least wall times of both, in turns, so that a noisy moment hits both."""
     times: list[Sequence[float]] = []
     for _ in range(repeats):
-        start = clock()
+        start = time.perf_counter()
         ours()
-        middle = clock()
+        middle = time.perf_counter()
         theirs()
-        times.append((middle - start, clock() - middle))
+        times.append((middle - start, time.perf_counter() - middle))
     return min(t[0] for t in times), min(t[1] for t in times)
 
 
