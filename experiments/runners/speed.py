@@ -108,12 +108,13 @@ def run(config: Config) -> Iterator[tuple[str, Columns]]:
     """Yield one row per benchmark, as it is done."""
     yield "table", _sweep_against_f(config)
     yield "table", _dual_against_f(config)
-    for network, count in itertools.product(config.network, config.samples):
-        for columns in _gradients(config, network, count):
-            yield "table", columns
     yield "table", _table_against_pyarrow(config)
     for formats, goal in (("[svg]", 2.5), ("[svg,png]", 3.0)):
         yield "table", _command_against_imports(config, formats, goal)
+    # Last, as the peak memory of a process counts what the one that started it held, and other tools hold much.
+    for network, count in itertools.product(config.network, config.samples):
+        for columns in _gradients(config, network, count):
+            yield "table", columns
 
 
 def conclude(tables: Mapping[str, Columns]) -> Iterator[tuple[str, Columns]]:
