@@ -293,8 +293,8 @@ def conclude(tables: Mapping[str, Columns]) -> Iterator[tuple[str, Columns]]:
 class Timing:
     """An action and its least time so far, by the clock on the wall.
 
-    The processor's own clock would leave out what other programs take, but on a virtual machine it was seen to stop for
-    a while, and the least of many times finds such moments.
+    The processor's own clock would leave out what other programs take, but on a virtual machine it gave, now and then,
+    times too short to be true, and the least of many times finds them.
     """
 
     action: Callable[[], Any]
