@@ -28,7 +28,10 @@ from derivkit.multivariate.brute_force import BruteForce, brute_force
 from derivkit.multivariate.network import Network, NotFiniteError
 from derivkit.multivariate.partial import Gradient, directional, gradient, hessian, jacobian, partial
 from derivkit.multivariate.samples import Data, Samples, generated
+from derivkit.numerical.complex_step import complex_step
 from derivkit.numerical.difference import Sweep, difference, sweep
+from derivkit.numerical.estimate import Estimate
+from derivkit.numerical.extrapolation import gsl_central, richardson, ridders
 from derivkit.numerical.formulas import formula
 from derivkit.numerical.stencil import Stencil, stencil
 
@@ -41,6 +44,7 @@ __all__ = [
     "Dual",
     "DualError",
     "ErrorLaw",
+    "Estimate",
     "Exact",
     "Expression",
     "Finding",
@@ -64,6 +68,7 @@ __all__ = [
     "absolute_error",
     "accuracy",
     "brute_force",
+    "complex_step",
     "constant",
     "derive",
     "diagnose",
@@ -75,6 +80,7 @@ __all__ = [
     "formula",
     "generated",
     "gradient",
+    "gsl_central",
     "hessian",
     "jacobian",
     "observed_order",
@@ -83,6 +89,8 @@ __all__ = [
     "predict_error",
     "predict_optimum",
     "relative_error",
+    "richardson",
+    "ridders",
     "secant",
     "slope",
     "stencil",

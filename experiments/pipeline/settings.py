@@ -19,11 +19,13 @@ from types import ModuleType
 from typing import Any, get_type_hints
 
 import derivkit as dk
+from derivkit.numerical.methods import METHODS, Method
 from experiments.pipeline import digits
 
 FIELD_KEYS = {"function": ("function", "expression", "python", "x")}
 FUNCTION_KEYS = ("expression", "black_box", "python", "points", "domain", "reason", "source")
 METHOD_KEYS = ("formula",)
+ESTIMATOR_KEYS = ("estimator",)
 NETWORK_KEYS = ("sizes", "activation", "activations", "loss", "l1", "l2", "reason")
 DERIVATIVES = (1, 2, 3, 4)
 EXAMPLES = {"delta": "1e-4", "x": "pi/2"}
@@ -198,6 +200,26 @@ def _formula(name: str, spec: Mapping[str, object], derivative: int) -> str:
     except ValueError as error:
         raise ConfigurationError(f"method {name!r}: {line_of(error)}") from error
     return formula
+
+
+# Estimators
+
+
+def _estimators(plain: Mapping[str, object]) -> tuple[Method, ...]:
+    """Return the methods of ``METHODS`` that entries of ``conf/estimator`` name."""
+    entries = _entries("estimator", plain.get("estimator"), "estimator=[ridders,gsl_central]")
+    return tuple(_estimator(name, spec) for name, spec in entries)
+
+
+def _estimator(name: str, spec: Mapping[str, object]) -> Method:
+    where = f"estimator {name!r}"
+    _refuse_keys(where, spec, ESTIMATOR_KEYS)
+    method = spec.get("estimator")
+    if not isinstance(method, str):
+        raise ConfigurationError(f"{where}: its description needs estimator: NAME, such as estimator: ridders")
+    if method not in METHODS:
+        raise ConfigurationError(f"{where}: no estimator named {show(method)!r}; {nearest(method, METHODS)}")
+    return METHODS[method]
 
 
 # Functions
@@ -439,6 +461,7 @@ DATA: dict[str, Callable[[], dk.Data]] = {"generated": dk.Data, "digits": _digit
 CONVERTERS: dict[str, Callable[[Mapping[str, object]], object]] = {
     "function": _problems,
     "method": _methods,
+    "estimator": _estimators,
     "delta": _deltas,
     "derivative": _derivative,
     "network": _networks,
