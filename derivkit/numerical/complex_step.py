@@ -66,7 +66,7 @@ OUTCOMES: tuple[Outcome, ...] = (
     (Status.UNRESOLVED, "f has no finite values beside x to compare with"),
     (
         Status.UNRESOLVED,
-        "the complex step and a real difference disagree: f is not analytic here, or its imaginary part is lost",
+        "the complex step and a real difference disagree: f is not analytic here, or loses digits inside",
     ),
     (Status.UNRESOLVED, "the slope of f jumps at x, or bends at every distance that was tried"),
 )
@@ -187,7 +187,7 @@ def complex_step(
     >>> complex_step(np.exp, 0.0).value, complex_step(np.exp, 0.0).evaluations
     (1.0, 6)
     >>> complex_step(abs, 2.0).message
-    'the complex step says 0 and a real difference 1: f is not analytic here, or its imaginary part is lost'
+    'the complex step says 0 and a real difference 1: f is not analytic here, or loses digits inside'
     """
     asked = _Asked(f, x, delta, domain)
     with np.errstate(all="ignore"):
@@ -237,7 +237,7 @@ class _Asked:
         for k in self.all[code == NOT_ANALYTIC]:
             said[k] = (
                 f"the complex step says {slope[k]:.4g} and a real difference {difference[k]:.4g}: "
-                "f is not analytic here, or its imaginary part is lost"
+                "f is not analytic here, or loses digits inside"
             )
         if self._complex.raised:
             said[code == NO_COMPLEX] = f"f takes no complex numbers: {self._complex.raised[0].message}"
@@ -274,7 +274,7 @@ class _Probe:
         unknown = np.full(slope.shape, np.nan)
         self.error, self.difference = np.full(slope.shape, np.inf), unknown.copy()
         self._doubt, self._width, self._refuted = (np.full(slope.shape, np.inf) for _ in range(3))
-        self._bend, self._first_bend = unknown.copy(), unknown.copy()
+        self._bend, self._first_bend, self._least_bend = unknown.copy(), unknown.copy(), unknown.copy()
 
     def code(self) -> Indices:
         """The outcome of every point: confirmed, refuted, or never compared.
@@ -284,9 +284,9 @@ class _Probe:
         """
         compared = np.isfinite(self._doubt)
         refuted = self._refuted <= self._width
-        bends = (2.0 * self._bend > self._doubt) & (self._bend > 0.1 * self._first_bend)
-        unsmooth = bends & (self.error >= np.abs(self._slope))
-        found: Indices = np.select([~compared, refuted, unsmooth], [NO_PROBE, NOT_ANALYTIC, NOT_SMOOTH], OK)
+        unconfirmed = self.error > CONFIRMED * np.abs(self._slope)
+        bends = (2.0 * self._bend > self._doubt) & (self._least_bend > 0.1 * self._first_bend)
+        found: Indices = np.select([~compared, refuted, unconfirmed & bends], [NO_PROBE, NOT_ANALYTIC, NOT_SMOOTH], OK)
         return found
 
     def try_width(self, active: Indices, share: float, *, wide: bool) -> Indices:
@@ -309,6 +309,7 @@ class _Probe:
         self._refuted[active[refutes]] = width[refutes]
         self.difference[active[refutes]] = (self._slope[active] + gap)[refutes]
         self._first_bend[active] = np.where(np.isnan(self._first_bend[active]), bend, self._first_bend[active])
+        self._least_bend[active] = np.fmin(self._least_bend[active], bend)
         error = np.maximum(np.abs(gap) + doubt, LEAST)
         confirmed = (width < self._refuted[active]) & (error <= CONFIRMED * np.abs(self._slope[active]))
         decides = confirmed | (doubt < self._doubt[active])
@@ -345,4 +346,4 @@ class _Probe:
         """
         bend = np.abs(slopes[0] - 2.0 * slopes[1] + slopes[2])
         largest = np.max(np.abs(slopes), axis=0)
-        return np.asarray(np.where(bend == 0.0, 0.0, bend * bend / largest))
+        return np.asarray(np.where(bend == 0.0, 0.0, bend * (bend / largest)))

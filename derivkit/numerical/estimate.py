@@ -134,7 +134,7 @@ def domain_of(f: Callable[..., Any], domain: Domain | None) -> Domain:
 def first_steps(
     x: Array, delta: ArrayLike | None, *, share: float, domain: Domain, left: float = 1.0, right: float = 1.0
 ) -> Array:
-    """The first step at every point: the one given, else ``share * max(|x|, 1)``, shortened to what the domain leaves.
+    """The first step at every point: the one given, else that share of |x|, or of 1 at 0, within the domain.
 
     Parameters
     ----------
@@ -170,7 +170,9 @@ def first_steps(
             (x - lo) / left if left else np.inf,
             (hi - x) / right if right else np.inf,
         ) * (1.0 - 4.0 * EPS)
-        return np.where(np.isfinite(x), np.maximum(np.minimum(share * np.maximum(np.abs(x), 1.0), room), 0.0), np.nan)
+        return np.where(
+            np.isfinite(x), np.maximum(np.minimum(share * np.where(x == 0.0, 1.0, np.abs(x)), room), 0.0), np.nan
+        )
 
 
 def spread_steps(x: Array, delta: ArrayLike) -> Array:

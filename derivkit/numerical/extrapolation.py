@@ -42,10 +42,10 @@ from derivkit.numerical.formulas import formula as named
 from derivkit.numerical.stencil import Rational, Stencil, moment
 
 SHARE = 0.1
-"""First step of Richardson's and Ridders' methods over max(|x|, 1). A choice: Ridders asks for a step over which f
-changes visibly, and nothing is known of f."""
+"""First step of Richardson's and Ridders' methods over |x|, or over 1 at 0. A choice: Ridders asks for a step over
+which f changes visibly, and nothing is known of f."""
 GSL_SHARE = 1e-3
-"""First step of GSL's rule over max(|x|, 1). A choice: GSL leaves it to the caller."""
+"""First step of GSL's rule over |x|, or over 1 at 0. A choice: GSL leaves it to the caller."""
 RIDDERS_RATIO = 1.4
 """From one step to the next (Ridders 1982)."""
 RIDDERS_LEVELS = 10
@@ -155,7 +155,7 @@ def richardson(
     formula : str or Stencil
         For the first derivative if given by name.
     delta : array_like, optional
-        The largest step, in x's unit, one or one for each point; 0.1 max(|x|, 1) if not given, or what the domain
+        The largest step, in x's unit, one or one for each point; 0.1 |x| if not given, 0.1 at 0, or what the domain
         leaves.
     levels : int
         Number of steps, at least 2.
@@ -223,7 +223,7 @@ def ridders(
     x : array_like
         Points.
     delta : array_like, optional
-        The first and largest step, in x's unit, one or one for each point; 0.1 max(|x|, 1) if not given, or what
+        The first and largest step, in x's unit, one or one for each point; 0.1 |x| if not given, 0.1 at 0, or what
         the domain leaves. It should be one over which f changes visibly.
     levels : int
         Most steps, at least 2.
@@ -247,8 +247,8 @@ def ridders(
     -----
     Ridders, *Advances in Engineering Software* 4(2):75-76, 1982. The method ends when a diagonal entry is farther from
     the diagonal entry before than twice the least distance. The error is the smallest of up to 45 differences of
-    numbers that rounding has made nearly equal by chance: a winner's curse, which covers the true error in fewer than
-    half of all cases where f is smooth. It is kept as published, to be compared with.
+    numbers that rounding has made nearly equal by chance: a winner's curse, which covers the true error in not much more
+    than half of the cases even where f is smooth. It is kept as published, to be compared with.
 
     Examples
     --------
@@ -307,7 +307,7 @@ def gsl_central(
     x : array_like
         Points.
     delta : array_like, optional
-        The first step, in x's unit, one or one for each point; 1e-3 max(|x|, 1) if not given, or what the domain
+        The first step, in x's unit, one or one for each point; 1e-3 |x| if not given, 1e-3 at 0, or what the domain
         leaves.
     domain : tuple of float, optional
         The closed interval in which f may be evaluated; never left.
