@@ -247,8 +247,8 @@ def ridders(
     -----
     Ridders, *Advances in Engineering Software* 4(2):75-76, 1982. The method ends when a diagonal entry is farther from
     the diagonal entry before than twice the least distance. The error is the smallest of up to 45 differences of
-    numbers that rounding has made nearly equal by chance: a winner's curse, which covers the true error in not much more
-    than half of the cases even where f is smooth. It is kept as published, to be compared with.
+    numbers that rounding has made nearly equal by chance: a winner's curse, which covers the true error in not much
+    more than half of the cases even where f is smooth. It is kept as published, to be compared with.
 
     Examples
     --------
