@@ -161,10 +161,12 @@ class Ledger:
 
     Examples
     --------
+    >>> from derivkit.numerical.adaptive import derivative
     >>> ledger = Ledger(math.sin)
     >>> first = derivative(ledger, 1.0)
-    >>> derivative(ledger.replay(), 1.0) == first, ledger.total == first.total
-    (True, True)
+    >>> again = derivative(ledger.replay(), 1.0)
+    >>> again.value == first.value, again.error == first.error, ledger.total == first.total
+    (True, True, True)
     """
 
     def __init__(self, f: Callable[..., Any]) -> None:
