@@ -43,8 +43,8 @@ class Method:
 
 
 ROWS = (
-    Method("ladder", derivative, "this project: step ladders, their plateau of noise measured"),
     Method("complex_step", complex_step, "Lyness and Moler 1967; Squire and Trapp 1998"),
+    Method("derivative", derivative, "ours: step ladders whose plateau of noise is measured"),
     Method("gsl_central", gsl_central, "GNU Scientific Library reference manual, Numerical Differentiation"),
     Method("richardson", richardson, "Richardson 1911; Richardson and Gaunt 1927"),
     Method("ridders", ridders, "Ridders 1982"),
