@@ -83,12 +83,14 @@ class Window:
     ----------
     nodes : ndarray, shape ``(m,)``
         In units of the largest step; 0, where f is known too, is none of them.
-    operator : dict of tuple to ndarray
-        What turns values less that at 0 into coefficients and, for each order, estimates by degree.
-    at_line : ndarray, shape ``(2,)``
+    basis : ndarray, shape ``(m + 1, m)``
+        From values less that at 0 to coefficients.
+    line : ndarray, shape ``(2,)``
         Coefficients of degree 0 and 1 of the straight line t.
+    at_zero : ndarray, shape ``(HIGHEST + 1, m + 1)``
+        Derivatives at 0 of the polynomial of every degree, by order.
     gains : ndarray, shape ``(HIGHEST + 1, m + 1)``
-        Standard deviation of the derivatives at 0 of the polynomial of every degree, for noise of 1.
+        Standard deviation of the derivative at 0 of the fit of every degree, for noise of 1.
     slopes : ndarray, shape ``(m, m)``
         From values less that at 0 to slopes at the nodes, by a polynomial of degree SMOOTH.
     slope_at_zero : ndarray, shape ``(m,)``
@@ -100,17 +102,13 @@ class Window:
 
     nodes: Array
     basis: Array
-    weights: Array
-    at_line: Array
+    line: Array
+    at_zero: Array
     gains: Array
     slopes: Array
     slope_at_zero: Array
     chord: tuple[int, int]
     two_sided: bool
-
-    def operator(self, orders: tuple[int, ...]) -> Array:
-        """From values less that at 0, shape ``(m, n)``, to coefficients and estimates of all degrees for each order."""
-        return _operator(self, orders)
 
 
 @lru_cache(maxsize=1024)
@@ -148,20 +146,15 @@ def window(exponents: Exponents, sides: tuple[int, ...]) -> Window:
     chord = (int(order[middle]), int(order[-1 - middle])) if two_sided else (int(far), int(far))
     return Window(
         nodes=nodes[1:].astype(float),
-        basis=basis[1:].astype(float),
-        weights=np.array([np.cumsum(basis[1:] * at_zero[k], axis=1) for k in range(HIGHEST + 1)]).astype(float),
-        at_line=(nodes @ basis)[:2].astype(float),
+        basis=np.ascontiguousarray(basis[1:].T.astype(float)),
+        line=(nodes @ basis)[:2].astype(float),
+        at_zero=at_zero.astype(float),
         gains=np.sqrt(np.cumsum(at_zero**2, axis=1)).astype(float),
         slopes=(slopes[1:, :low] @ basis[1:, :low].T).astype(float),
         slope_at_zero=(basis[1:, :low] @ at_zero[1, :low]).astype(float),
         chord=chord,
         two_sided=two_sided,
     )
-
-
-@lru_cache(maxsize=1024)
-def _operator(win: Window, orders: tuple[int, ...]) -> Array:
-    return np.ascontiguousarray(np.hstack([win.basis, *(win.weights[order] for order in orders)]).T)
 
 
 class Analysis(NamedTuple):
@@ -247,9 +240,9 @@ def analyse(
     # a chord is taken off first, so that where f is nearly straight no digits are lost in the sums
     i, j = win.chord
     slope = rise[j] / win.nodes[j] if i == j else (rise[j] - rise[i]) / (win.nodes[j] - win.nodes[i])
-    product = win.operator(orders) @ (rise - slope * win.nodes[:, None])
-    coefficients = product[:count]
-    coefficients[:2] += slope * win.at_line[:, None]
+    coefficients = win.basis @ (rise - slope * win.nodes[:, None])
+    estimates = [_summed(coefficients * win.at_zero[order][:, None]) for order in orders]
+    coefficients[:2] += slope * win.line[:, None]
     power = coefficients * coefficients
     floor = FLOOR * EPS * size + LEAST * unit
     if hint is not None:
@@ -265,17 +258,16 @@ def analyse(
     value, error = np.empty((2, len(orders), *top.shape))
     points = np.arange(top.size)
     for place, order in enumerate(orders):
-        estimates = product[count * (place + 1) : count * (place + 2)]
         degree = np.maximum(first - 1, order)
         richer = np.minimum(degree + (2 if win.two_sided else 1), count - 1)
-        estimate = estimates[degree, points]
-        doubt = np.maximum(bound * win.gains[order][richer], np.abs(estimates[richer, points] - estimate))
+        estimate, other = estimates[place][degree, points], estimates[place][richer, points]
+        doubt = np.maximum(bound * win.gains[order][richer], np.abs(other - estimate))
         if order == 1:
             estimate = estimate + slope
             doubt = doubt + 1.5 * EPS * np.abs(estimate)
         per = unit * top**order
         value[place], error[place] = estimate / per, np.maximum(doubt / per, LEAST)
-    scale = _best_scale(np.sqrt(power), first, noise=np.where(resolved, noise, floor), resolved=resolved, target=target)
+    scale = _best_scale(power, first, noise=np.where(resolved, noise, floor), resolved=resolved, target=target)
     # a larger window has larger values, and with them more noise
     grown = scale * size / np.maximum(np.abs(centre) + np.abs(slope) * scale, size)
     gain = np.where(scale > 1.0, np.maximum(grown, 1.0), scale)
@@ -291,14 +283,21 @@ def _moved_back(win: Window, rise: Array, moved: Array) -> Array:
     first order this is enough unless x is so large that the spacing of floats is a notable part of the window.
     """
     result = np.asarray(rise - moved * (win.slopes @ rise))
-    far = np.flatnonzero(np.abs(moved).max(axis=0) > FAR)
-    if far.size:
+    if max(moved.max(initial=0.0), -moved.min(initial=0.0)) > FAR:
+        far = np.flatnonzero(np.abs(moved).max(axis=0) > FAR)
         by, given = moved[:, far], rise[:, far]
         for _ in range(3):
             slopes = win.slopes @ result[:, far]
             bend = win.slopes @ (slopes - win.slope_at_zero @ result[:, far])
             result[:, far] = given - by * slopes - 0.5 * by * by * bend
     return result
+
+
+def _summed(terms: Array) -> Array:
+    """Running sums over the degrees, in place."""
+    for degree in range(1, len(terms)):
+        terms[degree] += terms[degree - 1]
+    return terms
 
 
 def _plateau(power: Array, floor: Array) -> tuple[Indices, Array]:
@@ -308,7 +307,7 @@ def _plateau(power: Array, floor: Array) -> tuple[Indices, Array]:
     """
     count = len(power)
     last = count - SPARE
-    tail = np.cumsum(power[::-1], axis=0)[::-1]
+    tail = _summed(power[::-1].copy())[::-1]
     behind = np.arange(count - 2.0, SPARE - 1.0, -1.0)[:, None]  # coefficients behind degree 1, 2, ...
     above = power[1:last] > np.maximum(ABSORB**2 / behind * tail[2 : last + 1], 16.0 * floor * floor)
     down = np.argmax(above[::-1], axis=0)
@@ -325,23 +324,25 @@ def _noise_bound(rms: Array, count: Indices, level: Array) -> Array:
     return np.where(rms <= AGREES * level, pooled, np.maximum(pooled, alone))
 
 
-def _best_scale(size: Array, first: Indices, *, noise: Array, resolved: Mask, target: float) -> Array:
+def _best_scale(power: Array, first: Indices, *, noise: Array, resolved: Mask, target: float) -> Array:
     """By what factor a window should grow, so that its coefficients meet the noise at the target degree.
 
     A window s times as large has s^d times the coefficient of degree d. The coefficient at the target is extrapolated
     from the last ones above the noise, geometrically by their own rate of fall; pairs of degrees are taken since every
-    other coefficient vanishes for even and odd functions.
+    other coefficient vanishes for even and odd functions. Logarithms are of squares.
     """
     points = np.arange(first.size)
-    end = np.where(resolved, first, len(size))
-    degrees = [np.maximum(end - j, 1) for j in (1, 2, 4, 5)]
-    near, far = (np.maximum(np.maximum(size[a, points], size[b, points]), noise) for a, b in (degrees[:2], degrees[2:]))
-    near_degree, far_degree = 0.5 * (degrees[0] + degrees[1]), 0.5 * (degrees[2] + degrees[3])
-    strongest = np.maximum(size[1:].max(axis=0), noise)
-    overall = np.log(strongest / near) / np.maximum(near_degree - 1.0, 1.0)
-    local = np.log(far / near) / np.maximum(near_degree - far_degree, 1.0)
-    rate = np.maximum(local, 0.5 * overall)
-    known = np.log(noise / near) + rate * (target - near_degree)
+    end = np.where(resolved, first, len(power))
+    last, before, third, fourth = (np.maximum(end - j, 1) for j in (1, 2, 4, 5))
+    least = noise * noise
+    near = np.maximum(np.maximum(power[last, points], power[before, points]), least)
+    far = np.maximum(np.maximum(power[third, points], power[fourth, points]), least)
+    log_near, log_noise = np.log(near), np.log(least)
+    log_strongest = np.log(np.maximum(power[1:].max(axis=0), least))
+    near_degree, far_degree = 0.5 * (last + before), 0.5 * (third + fourth)
+    overall = (log_strongest - log_near) / np.maximum(near_degree - 1.0, 1.0)
+    local = (np.log(far) - log_near) / np.maximum(near_degree - far_degree, 1.0)
+    known = log_noise - log_near + np.maximum(local, 0.5 * overall) * (target - near_degree)
     # too few coefficients for a rate of their own: from the strongest to the noise at the end
-    few = np.log(strongest / noise) / np.maximum(end, 1) * (target - end)
-    return np.asarray(np.exp(np.where(end >= 5, known, few) / target))
+    few = (log_strongest - log_noise) / np.maximum(end, 1) * (target - end)
+    return np.asarray(np.exp(np.where(end >= 5, known, few) * (0.5 / target)))
