@@ -55,9 +55,9 @@ the weight of LEVEL_WEIGHT coefficients. A rounding error is uniform in half an 
 LEVEL_WEIGHT = 3.0
 FLOOR = 0.35
 """Below this, in the same units, no plateau is told from rounding."""
-SAFETY = 4.5
+SAFETY = 5.0
 """Standard deviations of the estimate in its error bar, where the plateau agrees with what was believed."""
-SAFETY_FEW = 4.0
+SAFETY_FEW = 4.3
 """The same where the plateau has no more than SPARE coefficients, so that truncation is doubted as well."""
 AGREES = 3.5
 """It agrees up to this factor; beyond, it is believed alone, with Student's quantile for so few coefficients."""
@@ -69,10 +69,10 @@ FAR = 1e-9
 """Nodes that rounding moved by more than this part of the window are moved back to second order."""
 
 STUDENT = (
-    math.inf, 212.21, 18.22, 8.89, 6.43, 5.38, 4.80, 4.44, 4.20, 4.02, 3.89, 3.79, 3.71, 3.64, 3.58, 3.54,
-    3.49, 3.46, 3.43, 3.40, 3.38, 3.35, 3.34, 3.32, 3.30, 3.29,
+    math.inf, 265.26, 20.38, 9.60, 6.83, 5.66, 5.02, 4.63, 4.36, 4.17, 4.03, 3.92, 3.83, 3.76, 3.70, 3.64,
+    3.60, 3.56, 3.53, 3.50, 3.47, 3.45, 3.43, 3.41, 3.39, 3.38,
 )  # fmt: skip
-"""Student's one-sided quantile of 99.85 %, by degrees of freedom."""
+"""Student's one-sided quantile of 99.88 %, by degrees of freedom."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -166,7 +166,7 @@ class Search:
         if ladder.points.size and self.limits.side:
             yield from corners.along(self, ladder)
         elif ladder.points.size:
-            yield from self.looked(ladder)
+            yield from self.looked(ladder) if ladder.exponents == LOOK else self.refine(ladder, (), 0)
             yield from self._conclude(ladder)
 
     def _conclude(self, ladder: Ladder) -> Way:
@@ -336,18 +336,22 @@ class Search:
         yield from together(ways)
 
 
-def first_ladder(x: Array, limits: Limits, scale: Array) -> tuple[Ladder, Exponents]:
-    """The first ladder around points, without values, and the steps to be taken; ``scale`` is NaN where nobody knows.
+def first_ladder(x: Array, limits: Limits, scale: Array, known: Array) -> tuple[Ladder, Exponents]:
+    """The first ladder around points, without values, and the steps to be taken.
 
-    Near an end of the domain its steps end there, but for a point so near that it has one side only.
+    ``scale`` is the scale of f and ``known`` the largest step of the window that is wanted, NaN where nobody knows.
+    Near an end of the domain the steps end there, but for a point so near that it has one side only.
     """
     points = np.arange(x.size)
     top = np.where(np.isnan(scale), first_top(x), START * scale)
     if limits.side:
         return empty(points, x, x, top, (limits.side,), first=True), corners.EDGE
+    steps = LOOK
+    if np.all(np.isfinite(known)):
+        top, steps = known, FULL
     room = np.minimum(x - limits.lo, limits.hi - x)
     near = room > 16.0 * RESOLUTION * np.spacing(np.abs(x))
-    return empty(points, x, x, np.where(near, np.minimum(top, 0.9 * room), top), first=True), LOOK
+    return empty(points, x, x, np.where(near, np.minimum(top, 0.9 * room), top), first=True), steps
 
 
 def _shift(scale: Array, least: int, most: int) -> Indices:
