@@ -250,11 +250,15 @@ def stairs(search: Search, ladder: Ladder) -> Way:
         height = np.take_along_axis(rest, at, axis=0)[0]
         stray = np.maximum(stray, 0.1 * height)
     jumps = (height > least) & (height / (outer - inner) > STEEP * far / (farthest - inner)) & np.isfinite(height)
-    flat = jumps.any(axis=0) & (value == 0.0) & np.isinf(reach)
-    search.status[points[flat]] = CODE[Status.MULTISCALE]
     slope = np.where(jumps, height / outer, 0.0).max(axis=0)
-    search.error[0, points[flat]] = np.maximum(search.error[0, points], slope)[flat]
-    both = np.flatnonzero(jumps.all(axis=0) & (outer.max(axis=0) < 30.0 * outer.min(axis=0)))
-    if both.size:
-        search.confirmed[points[both]], search.moves[points[both]] = True, 0
-        yield from _in_noise(search, ladder.take(both), 30.0 * outer.max(axis=0)[both], better_only=False)
+    both = jumps.all(axis=0) & (outer.max(axis=0) < 30.0 * outer.min(axis=0))
+    # within a step, or before a single jump: the bar must allow for the slope of a staircase
+    unsure = points[both | (jumps.any(axis=0) & (value == 0.0) & np.isinf(reach))]
+    search.status[unsure] = CODE[Status.MULTISCALE]
+    search.error[0, unsure] = np.maximum(search.error[0, unsure], slope[np.isin(points, unsure)])
+    kept = both & np.isfinite(search.coarse_error[0, points])
+    _as_noisy(search, points[kept])
+    which = np.flatnonzero(both & ~kept)
+    if which.size:
+        search.confirmed[points[which]], search.moves[points[which]] = True, 0
+        yield from _in_noise(search, ladder.take(which), 30.0 * outer.max(axis=0)[which], better_only=False)
