@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import reprlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -208,8 +210,8 @@ def derivatives(  # noqa: PLR0913 -- as derivative
     (12.0, 12.0, True)
     """
     wanted = _orders(orders)
-    points = np.asarray(x, dtype=np.float64)
-    _refuse(f, points, side=side, accuracy=accuracy, budget=budget)
+    points = _numbers("x", x)
+    _refuse(f, points, side=side, accuracy=accuracy, budget=budget, vectorized=vectorized)
     interval = _domain(f, points, domain)
     limits = Limits(*interval, side=SIDES[side], sacrifice=ACCURACIES[accuracy])
     hints = np.array([_hint("scale", scale, points), _hint("noise", noise, points)])
@@ -365,7 +367,21 @@ def _gathered(
 # What is refused, and said
 
 
+def _numbers(name: str, value: object) -> Array:
+    """The value as an array of real numbers."""
+    numbers: Array | None = None
+    with contextlib.suppress(TypeError, ValueError):
+        found = np.asarray(value)
+        if value is not None and found.dtype.kind in "biufO":  # no text, though numpy would read a number in it
+            numbers = found.astype(np.float64, copy=False)
+    if numbers is None:
+        raise TypeError(f"{name}={reprlib.repr(value)}: give a real number, or an array of them")
+    return numbers
+
+
 def _orders(orders: Iterable[int]) -> tuple[int, ...]:
+    if not isinstance(orders, Iterable):
+        raise TypeError(f"orders={orders!r}: write them in a row, such as ({orders!r},)")
     wanted = tuple(orders)
     for order in wanted:
         if isinstance(order, bool) or not isinstance(order, (int, np.integer)) or not 1 <= order <= HIGHEST:
@@ -375,24 +391,30 @@ def _orders(orders: Iterable[int]) -> tuple[int, ...]:
     return tuple(int(order) for order in wanted)
 
 
-def _refuse(f: object, x: Array, *, side: str | None, accuracy: str, budget: int | None) -> None:
+def _refuse(
+    f: object, x: Array, *, side: str | None, accuracy: str, budget: int | None, vectorized: bool | None
+) -> None:
     if not callable(f):
         raise TypeError(f"f must be callable, not {f!r}; write dk.derivative(math.sin, 1.0)")
     if x.size == 0:
         raise ValueError(f"x is empty (shape {x.shape}); give at least one point")
-    if side not in SIDES:
+    if not (side is None or isinstance(side, str)) or side not in SIDES:
         raise ValueError(f"side={side!r}: write 'left' or 'right', or leave it out for both")
-    if accuracy not in ACCURACIES:
+    if not isinstance(accuracy, str) or accuracy not in ACCURACIES:
         raise ValueError(f"accuracy={accuracy!r}: there are {', '.join(ACCURACIES)}")
-    if budget is not None and (isinstance(budget, bool) or budget < 1):
-        raise ValueError(f"budget={budget!r}: at least one evaluation is needed")
+    if budget is not None and not (isinstance(budget, (int, np.integer)) and budget is not True and budget >= 1):
+        raise ValueError(f"budget={budget!r}: write how many evaluations a point may have, a whole number above 0")
+    if vectorized not in (None, True, False):
+        raise ValueError(f"vectorized={vectorized!r}: write True or False, or leave it out")
 
 
 def _domain(f: Any, x: Array, domain: Domain | None) -> Domain:
     own = getattr(f, "domain", None) if isinstance(f, (Function, Ledger)) else None
-    lo, hi = (float(end) for end in (domain or own or EVERYWHERE))
-    if not lo < hi:
-        raise ValueError(f"domain=({lo}, {hi}): an interval has its lower end first")
+    given = own or EVERYWHERE if domain is None else domain
+    ends = _numbers("domain", given)
+    if ends.shape != (2,) or not ends[0] < ends[1]:
+        raise ValueError(f"domain={given!r}: write its two ends, the lower one first, such as (0, 1)")
+    lo, hi = ends.tolist()
     outside = (x < lo) | (x > hi)
     if np.any(outside):
         raise ValueError(f"x = {float(x[outside].flat[0])!r} lies outside the domain [{lo}, {hi}]")
@@ -402,7 +424,7 @@ def _domain(f: Any, x: Array, domain: Domain | None) -> Domain:
 def _hint(name: str, value: ArrayLike | None, x: Array) -> Array:
     if value is None:
         return np.full(x.shape, np.nan)
-    hint = np.asarray(value, dtype=np.float64)
+    hint = _numbers(name, value)
     wrong = ~(np.isfinite(hint) & (hint > 0.0))
     if np.any(wrong):
         raise ValueError(f"{name} must be a positive finite number, not {float(hint[wrong].flat[0])!r}")
