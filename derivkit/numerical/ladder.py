@@ -265,8 +265,9 @@ def analyse(
         if order == 1:
             estimate = estimate + slope
             doubt = doubt + 1.5 * EPS * np.abs(estimate)
-        per = unit * top**order
-        value[place], error[place] = estimate / per, np.maximum(doubt / per, LEAST)
+        for _ in range(order):  # one at a time, as a power of the step may overflow
+            estimate, doubt = estimate / top, doubt / top
+        value[place], error[place] = estimate / unit, np.maximum(doubt / unit, LEAST)
     scale = _best_scale(power, first, noise=np.where(resolved, noise, floor), resolved=resolved, target=target)
     # a larger window has larger values, and with them more noise
     grown = scale * size / np.maximum(np.abs(centre) + np.abs(slope) * scale, size)

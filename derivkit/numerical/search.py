@@ -174,10 +174,12 @@ class Search:
         points, found = ladder.points, self.found(ladder.points)
         settled = self.status[points] == CODE[Status.NOISY]
         abrupt = found & ~settled & (self.reach[points] > noise.abrupt(self, points) * self.ceiling[points])
+        beneath = abrupt & noise.constant(self, points)
         lost = ~found & (self.status[points] == CODE[Status.UNRESOLVED])
         yield from together(
             [
-                *each(ladder, abrupt, lambda part, _: noise.stairs(self, part)),
+                *each(ladder, beneath, lambda part, _: noise.beneath(self, part)),
+                *each(ladder, abrupt & ~beneath, lambda part, _: noise.stairs(self, part)),
                 *each(ladder, lost, lambda part, _: self._rough(part)),
             ]
         )
