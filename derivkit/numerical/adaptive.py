@@ -251,12 +251,13 @@ def _by_neighbours(
     points = np.arange(count)
     if alone or count < MANY:
         return search(points, np.full(count, np.nan)), points
-    pilots = np.unique(np.append(points[::STRIDE], count - 1))
+    first = np.zeros(count, dtype=bool)
+    first[::STRIDE] = first[-1] = True
+    pilots, rest = points[first], points[~first]
     parts = search(pilots, np.full(pilots.size, np.nan))
     steps = np.concatenate([part.step.reshape(-1, max(part.width, 1)).min(axis=1) for part in parts])
     fine = [(part.status == CODE[Status.OK]).reshape(-1, max(part.width, 1)).all(axis=1) for part in parts]
-    rest = np.setdiff1d(points, pilots)
-    after = np.searchsorted(pilots, rest)
+    after = rest // STRIDE + 1
     with np.errstate(all="ignore"):
         logs = np.log(np.where(np.concatenate(fine), steps, np.nan))
         low, high = logs[after - 1], logs[after]

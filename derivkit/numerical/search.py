@@ -227,7 +227,7 @@ class Search:
         shift = _shift(seen.scale, -9, 8)
         shift += shift % 2 * (shift < 0)
         shift = np.maximum(shift, _shift(0.6 * self.ceiling[points] / top, -9, 1))
-        for k in np.unique(shift[~stay]).tolist():
+        for k in _values(shift[~stay]):
             which = np.flatnonzero((shift == k) & ~stay)
             part = ladder.take(which)
             if k in REFINE:
@@ -311,7 +311,7 @@ class Search:
         self.moves[ladder.points] += 1
         shift = _shift(scale, -7, 7)
         ways: list[Way] = []
-        for k in np.unique(shift).tolist():
+        for k in _values(shift):
             which = np.flatnonzero(shift == k)
             part, to = ladder.take(which), top + k
             if abs(k) == 7:
@@ -329,7 +329,7 @@ class Search:
         size, shift = ladder.size(top), np.maximum(_shift(scale, 0, 6), 1)
         near = shift <= 5
         ways = each(ladder, ~near, lambda part, which: self.look(part, lower(part.x, size[which], scale[which])))
-        for k in np.unique(shift[near]).tolist():
+        for k in _values(shift[near]):
             part, to = ladder.take(np.flatnonzero(shift == k)), top + k
             self.moves[part.points] += 1
             have = [j for j in part.exponents if to <= j <= to + 8]
@@ -360,3 +360,11 @@ def _shift(scale: Array, least: int, most: int) -> Indices:
     """By how many exponents a factor moves the top."""
     shift = np.nan_to_num(np.rint(np.log(scale) * (-1.0 / math.log(RATIO))))
     return np.asarray(np.clip(shift, least, most), dtype=np.intp)
+
+
+def _values(shift: Indices) -> list[int]:
+    """Which whole numbers there are, in rising order; there are few, so that counting them is quick."""
+    if not shift.size:
+        return []
+    least = int(shift.min())
+    return (np.flatnonzero(np.bincount(shift - least)) + least).tolist()
