@@ -210,7 +210,7 @@ def derivatives(  # noqa: PLR0913 -- as derivative
     limits = Limits(*interval, side=SIDES[side], sacrifice=ACCURACIES[accuracy])
     hints = np.array([_hint("scale", scale, points), _hint("noise", noise, points)])
     flat = np.concatenate([points.reshape(1, -1), hints.reshape(2, -1)])
-    distinct, back = np.unique(flat, axis=1, return_inverse=True) if _repeats(flat) else (flat, slice(None))
+    distinct, back = _distinct(flat)
     evaluate = Evaluator(f, several=True, domain=interval, vectorized=vectorized)
     most = math.inf if budget is None else budget
     parts = [
@@ -391,10 +391,14 @@ def _hint(name: str, value: ArrayLike | None, x: Array) -> Array:
         ) from None
 
 
-def _repeats(points: Array) -> bool:
-    """Whether a point may be there twice; points that rise are not."""
+def _distinct(points: Array) -> tuple[Array, Any]:
+    """The points without repetitions, and where each of them is; ``points`` has rows for x, scale and noise."""
     x = points[0]
-    return bool(x.size > 1 and not np.all(x[1:] > x[:-1]))
+    if x.size == 1 or np.all(x[1:] > x[:-1]):
+        return points, slice(None)
+    # no hint is like another, which NaN is not
+    _, first, back = np.unique([x, *np.nan_to_num(points[1:])], axis=1, return_index=True, return_inverse=True)
+    return points[:, first], back.ravel()
 
 
 def _sentence(found: Derivative, place: tuple[int, ...]) -> str:
