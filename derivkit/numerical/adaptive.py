@@ -295,7 +295,8 @@ def _gathered(
     denied = whole("denied")
     with np.errstate(all="ignore"):
         codes = np.where(denied & np.isnan(value), CODE[Status.UNRESOLVED], codes)
-        lost = np.isinf(error) & np.isin(codes, [CODE[status] for status in VALUED])
+        lost = ~np.isfinite(value + error) & np.isin(codes, [CODE[status] for status in VALUED])
+        value, error = np.where(lost, np.nan, value), np.where(lost, np.inf, error)
         codes = np.where(lost, CODE[Status.UNRESOLVED], codes)
         bound = np.isfinite(error) & (error >= np.abs(value))
         codes = np.where(bound, CODE[Status.BELOW_RESOLUTION], codes)
