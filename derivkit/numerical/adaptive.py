@@ -34,7 +34,8 @@ ACCURACIES = {"default": 8.0, "high": 2.0}
 """By how much the error may be larger than at the best window that was foreseen."""
 SIDES = {None: 0, "left": -1, "right": 1}
 STATUS_TEXTS = np.array([str(status) for status in STATUSES])
-VALUED = (Status.OK, Status.ONE_SIDED, Status.NOISY, Status.MULTISCALE)
+LAST_VALUED = Status.MULTISCALE
+"""Of the statuses up to this one every point has a value, before small values are told."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -328,18 +329,18 @@ def _gathered(
     width = max(part.width for part in parts)
 
     def whole(name: str, row: int | None = None) -> Any:
-        found = [getattr(part, name) for part in parts]
-        flat = np.concatenate([array if row is None else array[row] for array in found])
-        if name in ("evaluations", "denied"):
-            flat = np.repeat(flat, max(width, 1))
-        table = flat.reshape(-1, max(width, 1))
-        return table[back].reshape(shape)
+        found = [getattr(part, name) if row is None else getattr(part, name)[row] for part in parts]
+        flat = found[0] if len(found) == 1 else np.concatenate(found)
+        if not width:
+            return flat[back].reshape(shape)
+        table = flat[:, None] if name in ("evaluations", "denied") else flat.reshape(-1, width)
+        return np.broadcast_to(table, (len(table), width))[back].reshape(shape)
 
     value, error, codes = whole("value", place), whole("error", place), whole("status")
     denied = whole("denied")
     with np.errstate(all="ignore"):
         codes = np.where(denied & np.isnan(value), CODE[Status.UNRESOLVED], codes)
-        lost = ~np.isfinite(value + error) & np.isin(codes, [CODE[status] for status in VALUED])
+        lost = ~np.isfinite(value + error) & (codes <= CODE[LAST_VALUED])
         value, error = np.where(lost, np.nan, value), np.where(lost, np.inf, error)
         codes = np.where(lost, CODE[Status.UNRESOLVED], codes)
         bound = np.isfinite(error) & (error >= np.abs(value))

@@ -358,8 +358,8 @@ def first_ladder(x: Array, limits: Limits, scale: Array, known: Array) -> tuple[
 
 def _shift(scale: Array, least: int, most: int) -> Indices:
     """By how many exponents a factor moves the top."""
-    shift = np.nan_to_num(np.rint(np.log(scale) * (-1.0 / math.log(RATIO))))
-    return np.asarray(np.clip(shift, least, most), dtype=np.intp)
+    shift = np.rint(np.log(scale) * (-1.0 / math.log(RATIO)))
+    return np.asarray(np.fmax(np.fmin(shift, most), least), dtype=np.intp)
 
 
 def _values(shift: Indices) -> list[int]:
