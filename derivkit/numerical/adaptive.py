@@ -14,7 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from derivkit.function import EVERYWHERE, Domain, Evaluator, Function
 from derivkit.numerical.ladder import HIGHEST
 from derivkit.numerical.ledger import Asked, Ledger
-from derivkit.numerical.search import CODE, STATUSES, Ladder, Limits, Search, Status, first_ladder
+from derivkit.numerical.rounds import empty
+from derivkit.numerical.search import Limits, Search, first_ladder
+from derivkit.numerical.status import CODE, STATUSES, Status
 
 Array = NDArray[np.float64]
 
@@ -223,12 +225,23 @@ def derivatives(  # noqa: PLR0913 -- as derivative
 
 
 class _Part(NamedTuple):
-    """A search that has ended."""
+    """What is kept of a search that has ended."""
 
-    search: Search
-    asked: Asked
+    value: Array
+    error: Array
+    status: NDArray[np.int8]
+    step: Array
+    noise: Array
+    left: Array
+    right: Array
+    exponent: Array
+    evaluations: NDArray[np.intp]
+    denied: NDArray[np.bool_]
     width: int
     """0 where f gives one number, else how many."""
+
+
+KEPT = ("value", "error", "status", "step", "noise", "left", "right", "exponent")
 
 
 def _searched(
@@ -254,14 +267,15 @@ def _searched(
         search = Search(x, orders, limits, hint=noise if np.any(noise > 0.0) else None)
         flat = values.reshape(len(where), -1)
         top = np.repeat(ladder.top, width) if width else ladder.top
-        begun = Ladder.empty(np.arange(x.size), x, flat[0], top, ladder.sides, first=True).joined(steps, flat[1:], moved)
+        begun = empty(np.arange(x.size), x, flat[0], top, ladder.sides, first=True).joined(steps, flat[1:], moved)
         way = search.begin(begun)
         answers: list[Array] | None = None
         while True:
             try:
                 requests = next(way) if answers is None else way.send(answers)
             except StopIteration:
-                return _Part(search, asked, width)
+                kept = (getattr(search, name) for name in KEPT)
+                return _Part(*kept, asked.evaluations, asked.denied, width)
             answers = asked(requests)
 
 
@@ -270,15 +284,17 @@ def _gathered(  # noqa: PLR0913 -- what was found, of which order, and in which 
 ) -> Derivative:
     """The result of one order from the searches of all chunks."""
 
-    def whole(name: str, row: int | None = None) -> Array:
-        found = [getattr(part.search, name) for part in parts]
-        flat = np.concatenate([array if row is None else array[row] for array in found])
-        return flat.reshape(-1, shape[-1] if len(shape) > len_points else 1)[back].reshape(shape)
-
     width = max(part.width for part in parts)
-    len_points = len(shape) - (1 if width else 0)
+
+    def whole(name: str, row: int | None = None) -> Any:
+        found = [getattr(part, name) for part in parts]
+        flat = np.concatenate([array if row is None else array[row] for array in found])
+        if name in ("evaluations", "denied"):
+            flat = np.repeat(flat, max(width, 1))
+        return flat.reshape(-1, max(width, 1))[back].reshape(shape)
+
     value, error, codes = whole("value", place), whole("error", place), whole("status")
-    denied = np.repeat(np.concatenate([part.asked.denied for part in parts])[back][:, None], max(width, 1), axis=1).reshape(shape)
+    denied = whole("denied")
     with np.errstate(all="ignore"):
         codes = np.where(denied & np.isnan(value), CODE[Status.UNRESOLVED], codes)
         lost = np.isinf(error) & np.isin(codes, [CODE[status] for status in VALUED])
@@ -286,8 +302,6 @@ def _gathered(  # noqa: PLR0913 -- what was found, of which order, and in which 
         bound = np.isfinite(error) & (error >= np.abs(value))
         codes = np.where(bound, CODE[Status.BELOW_RESOLUTION], codes)
         digits = np.where(np.isfinite(error), np.maximum(0.0, -np.log10(error / np.abs(value))), 0.0)
-    counted = np.concatenate([part.asked.evaluations for part in parts])[back]
-    evaluations = np.repeat(counted[:, None], max(width, 1), axis=1).reshape(shape)
     status = STATUS_TEXTS[codes.astype(np.intp)]
     arrays = {
         "value": value,
@@ -298,7 +312,7 @@ def _gathered(  # noqa: PLR0913 -- what was found, of which order, and in which 
         "left": whole("left"),
         "right": whole("right"),
         "exponent": whole("exponent"),
-        "evaluations": evaluations,
+        "evaluations": whole("evaluations"),
         "denied": denied,
     }
     if not shape:

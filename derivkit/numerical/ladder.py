@@ -21,7 +21,6 @@ Arrays have the nodes on their first axis and the points on their last.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -56,22 +55,24 @@ the weight of LEVEL_WEIGHT coefficients. A rounding error is uniform in half an 
 LEVEL_WEIGHT = 3.0
 FLOOR = 0.35
 """Below this, in the same units, no plateau is told from rounding."""
-SAFETY = 4.3
+SAFETY = 4.5
 """Standard deviations of the estimate in its error bar, where the plateau agrees with what was believed."""
-SAFETY_FEW = 3.6
+SAFETY_FEW = 4.0
 """The same where the plateau has no more than SPARE coefficients, so that truncation is doubted as well."""
 AGREES = 3.5
 """It agrees up to this factor; beyond, it is believed alone, with Student's quantile for so few coefficients."""
+TAME = 1e-100
+"""Values between this and its inverse can be squared as they are."""
 SMOOTH = 7
 """Degree of the polynomial that moves values to where the nodes were meant to be."""
 FAR = 1e-9
 """Nodes that rounding moved by more than this part of the window are moved back to second order."""
 
 STUDENT = (
-    math.inf, 63.7, 9.92, 5.84, 4.60, 4.03, 3.71, 3.50, 3.36, 3.25, 3.17, 3.11, 3.05, 3.01, 2.98, 2.95,
-    2.92, 2.90, 2.88, 2.86, 2.85, 2.83, 2.82, 2.81, 2.80, 2.79,
+    math.inf, 212.21, 18.22, 8.89, 6.43, 5.38, 4.80, 4.44, 4.20, 4.02, 3.89, 3.79, 3.71, 3.64, 3.58, 3.54,
+    3.49, 3.46, 3.43, 3.40, 3.38, 3.35, 3.34, 3.32, 3.30, 3.29,
 )  # fmt: skip
-"""Student's one-sided quantile of 99.5 %, by degrees of freedom."""
+"""Student's one-sided quantile of 99.85 %, by degrees of freedom."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,10 +232,13 @@ def analyse(  # noqa: PLR0913 -- the values with where they stand, and what is a
         Standard deviation of the noise of f, by somebody who knows.
     """
     count = len(values) + 1
-    largest = np.maximum(np.abs(values).max(axis=0), np.abs(centre))
-    unit = np.exp2(-np.clip(np.frexp(largest)[1], -1000, 1000).astype(np.float64))  # no square over- or underflows
-    size = largest * unit
-    rise = _moved_back(win, (values - centre) * unit, moved / top)
+    size = np.maximum(np.maximum(values.max(axis=0), -values.min(axis=0)), np.abs(centre))
+    unit: Any = 1.0
+    if not (TAME < size.min(initial=1.0) and size.max(initial=1.0) < 1.0 / TAME):
+        # no square may over- or underflow
+        unit = np.exp2(-np.clip(np.frexp(size)[1], -1000, 1000).astype(np.float64))
+        values, centre, size = values * unit, centre * unit, size * unit
+    rise = _moved_back(win, values - centre, moved / top)
     # a chord is taken off first, so that where f is nearly straight no digits are lost in the sums
     i, j = win.chord
     slope = rise[j] / win.nodes[j] if i == j else (rise[j] - rise[i]) / (win.nodes[j] - win.nodes[i])
@@ -263,12 +267,12 @@ def analyse(  # noqa: PLR0913 -- the values with where they stand, and what is a
         doubt = np.maximum(bound * win.gains[order][richer], np.abs(estimates[richer, points] - estimate))
         if order == 1:
             estimate = estimate + slope
-            doubt = doubt + EPS * np.abs(estimate) + 0.5 * EPS * np.abs(rise / win.nodes[:, None]).max(axis=0)
+            doubt = doubt + 1.5 * EPS * np.abs(estimate)
         per = unit * top**order
         value[place], error[place] = estimate / per, np.maximum(doubt / per, LEAST)
     scale = _best_scale(np.sqrt(power), first, noise=np.where(resolved, noise, floor), resolved=resolved, target=target)
     # a larger window has larger values, and with them more noise
-    grown = scale * size / np.maximum(np.abs(centre) * unit + np.abs(slope) * scale, size)
+    grown = scale * size / np.maximum(np.abs(centre) + np.abs(slope) * scale, size)
     gain = np.where(scale > 1.0, np.maximum(grown, 1.0), scale)
     return Analysis(value, error, noise / unit, floor / unit, scale, gain, resolved, white, strongest == 0.0, first, plateau)
 
@@ -334,8 +338,3 @@ def _best_scale(size: Array, first: Indices, *, noise: Array, resolved: Mask, ta
     # too few coefficients for a rate of their own: from the strongest to the noise at the end
     few = np.log(strongest / noise) / np.maximum(end, 1) * (target - end)
     return np.exp(np.where(end >= 5, known, few) / target)
-
-
-def nearest(exponents: Sequence[int], top: int, span: int) -> Exponents:
-    """Those of the exponents that lie in the window from ``top`` on."""
-    return tuple(k for k in exponents if top <= k <= top + span)
