@@ -13,11 +13,11 @@ import pytest
 
 import derivkit as dk
 from derivkit.analytical.truth import Truth
-from derivkit.numerical.claims import Claims
+from derivkit.numerical.claims import CLAIMANTS, Claimant, Claims
 from derivkit.population import Family
 from experiments.pipeline.settings import build
 from experiments.runners import honesty as study
-from experiments.runners.honesty import GOALS, METHODS, Cases, Config, Known, Method, largest, quantile
+from experiments.runners.honesty import GOALS, Cases, Config, Known, largest, quantile
 
 Tables = dict[str, dict[str, np.ndarray]]
 
@@ -84,7 +84,7 @@ def planted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Callable[...,
     """Enter a method as ``planted`` into the table of the methods."""
 
     def plant(call: Callable[..., Any]) -> None:
-        monkeypatch.setitem(METHODS, "planted", Method(call))
+        monkeypatch.setitem(CLAIMANTS, "planted", Claimant(call, (1, 2)))
 
     return plant  # type: ignore[return-value]  # a fixture that has nothing to undo by itself
 
@@ -112,6 +112,7 @@ def judged(truth: float, value: float, error: float, *, best: float, status: str
         delta=np.nan * one,
         total=9,
         counted=9,
+        distinct=9,
     )
     known = Known(family=family, x=one, truth=Truth(truth * one, 0.0 * one), best=best * one, seen=one > 0)
     return {name: np.asarray(values).ravel()[0] for name, values in study._judged(known, claim).items()}
@@ -226,8 +227,8 @@ def test_smooth_functions_reach_the_goals_of_every_bar() -> None:
     for words in ("misses among answers with the status ok", "misses among all answers", "status ok, median"):
         assert goal(found, words)["reached"] == "yes", words
     assert goal(found, "answered with the status ok")["measured"] == 0.0
-    assert found["evaluations"]["agree"].all()
-    assert "every method says as many as it took" in found["findings"]["finding"][-1]
+    assert set(found["evaluations"]["agree"]) == {"yes"}
+    assert "in 3 calls; in 3 of these the method says exactly as many" in found["findings"]["finding"][-1]
 
 
 def test_the_level_of_noise_is_compared_with_what_was_put_in() -> None:
@@ -300,8 +301,19 @@ def test_a_refusal_where_f_cannot_be_seen_does_not_count(planted: Any) -> None:
 def test_evaluations_that_are_kept_secret_are_caught(planted: Any) -> None:
     planted(lambda f, x, order: said(f, x, total=7))
     found = tables(SMOOTH, methods=("planted",))
-    assert not found["evaluations"]["agree"].any()
-    assert "planted: the evaluations that are said are not those counted" in found["findings"]["finding"][-1]
+    assert set(found["evaluations"]["agree"]) == {"no"}
+    assert "planted: in 2 calls the method says another number" in found["findings"]["finding"][-1]
+
+
+def test_evaluations_that_are_repeated_are_told_from_those_kept_secret(planted: Any) -> None:
+    def twice(f: Any, x: np.ndarray, order: int) -> Any:
+        f(x)
+        return dk.derivative(f, x, order)
+
+    planted(twice)
+    found = tables(SMOOTH, methods=("planted",))
+    assert set(found["evaluations"]["agree"]) == {"but for repeats"}
+    assert "as many different points, and asked some again" in found["findings"]["finding"][-1]
 
 
 def test_a_level_of_noise_that_is_named_wrongly_is_caught(planted: Any) -> None:

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from derivkit.function import Function
+from derivkit.numerical.adaptive import derivative
+from derivkit.numerical.methods import METHODS
 from derivkit.population import Family
 
 Array = NDArray[np.float64]
@@ -43,6 +45,8 @@ class Claims:
         Values of f that the method says it took.
     counted : int
         Values of f that it did take.
+    distinct : int
+        How many different points these were at.
     """
 
     value: Array
@@ -53,6 +57,7 @@ class Claims:
     delta: Array
     total: int
     counted: int
+    distinct: int
 
     @property
     def answered(self) -> Mask:
@@ -61,16 +66,62 @@ class Claims:
 
 
 class Counter:
-    """A function that counts the points at which it is asked."""
+    """A function that remembers where it is asked; a point counts as often as it is asked, also where f raises.
+
+    Examples
+    --------
+    >>> f = Counter(np.sin)
+    >>> f(np.array([0.0, 1.0])), f(1.0)
+    (array([0.        , 0.84147098]), np.float64(0.8414709848078965))
+    >>> f.counted, f.distinct
+    (3, 2)
+    """
 
     def __init__(self, call: Callable[..., Any]) -> None:
         self._call = call
-        self.counted = 0
+        self._asked: list[NDArray[Any]] = []
 
     def __call__(self, x: Any) -> Any:
         """f(x), counted."""
-        self.counted += np.size(x)
+        self._asked.append(np.array(x).ravel())
         return self._call(x)
+
+    @property
+    def counted(self) -> int:
+        """At how many points it was asked."""
+        return sum(points.size for points in self._asked)
+
+    @property
+    def distinct(self) -> int:
+        """How many of these are different."""
+        return int(np.unique(np.concatenate(self._asked)).size) if self._asked else 0
+
+
+@dataclass(frozen=True)
+class Claimant:
+    """A method that puts a bar on its error.
+
+    Attributes
+    ----------
+    call : callable
+        Of f, x and, where it knows more than one, ``order``.
+    orders : tuple of int
+        The orders of the derivative that it knows.
+    """
+
+    call: Callable[..., Any]
+    orders: tuple[int, ...] = (1,)
+
+    def __call__(self, f: Function, x: Array, *, order: int = 1) -> Any:
+        """The derivative of that order."""
+        return self.call(f, x, order=order) if len(self.orders) > 1 else self.call(f, x)
+
+
+CLAIMANTS: dict[str, Claimant] = {
+    "derivative": Claimant(derivative, (1, 2, 3, 4)),
+    **{name: Claimant(method) for name, method in METHODS.items()},
+}
+"""Every method of the library that puts a bar on its error."""
 
 
 def claims(method: Callable[..., Any], f: Function, x: Array, **keywords: Any) -> Claims:
@@ -92,7 +143,6 @@ def claims(method: Callable[..., Any], f: Function, x: Array, **keywords: Any) -
 
     Examples
     --------
-    >>> from derivkit.numerical.adaptive import derivative
     >>> found = claims(derivative, Function.from_expression("exp(x)"), np.array([0.0, 1.0]))
     >>> found.answered.tolist(), found.counted == found.total
     ([True, True], True)
@@ -109,6 +159,7 @@ def claims(method: Callable[..., Any], f: Function, x: Array, **keywords: Any) -
         delta=np.asarray(getattr(found, "delta", nothing), dtype=np.float64),
         total=found.total,
         counted=counter.counted,
+        distinct=counter.distinct,
     )
 
 

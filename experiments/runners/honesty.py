@@ -17,10 +17,9 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-import derivkit as dk
 from derivkit.analytical.truth import Truth
 from derivkit.numerical.attainable import LEAST_RELATIVE, attainable, covered, loss, tightness
-from derivkit.numerical.claims import Claims, claims, perturbation, seen
+from derivkit.numerical.claims import CLAIMANTS, Claims, claims, perturbation, seen
 from derivkit.population import Family
 
 Columns = Mapping[str, Any]
@@ -107,15 +106,15 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
         "regular": REGULAR,
         "points": (int, "how many different points"),
         "counted": (int, "values of f as counted from outside"),
-        "claimed": (int, "as the method says"),
-        "agree": (bool, "whether these two are the same"),
+        "distinct": (int, "how many different points these were at"),
+        "claimed": (int, "values of f as the method says"),
+        "agree": (str, "yes; but for repeats, if it says the number of different points; or no"),
     },
     "functions": {"method": METHOD, "derivative": ORDER, "function": FUNCTION, "category": CATEGORY, **MEASURES},
-    "categories": {
+    "categories": {"method": METHOD, "derivative": ORDER, "category": CATEGORY, **MEASURES},
+    "misses": {
         "method": METHOD,
-        "derivative": ORDER,
         "category": CATEGORY,
-        **MEASURES,
         "missed": (float, "answers that are not covered, in percent"),
         "ok_missed": (float, "answers with the status ok that are not covered, in percent"),
         "missed_goal": (float, "the goal for missed"),
@@ -139,7 +138,7 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
     "scatter": {
         "method": METHOD,
         "answers": (str, "status of the answer; or where bar and true error are equal"),
-        "true_error": (float, "max(true_error, half an ulp) / |truth|"),
+        "true_error": (float, "max(true_error - slack, half an ulp) / |truth|"),
         "error": (float, "error / |truth|"),
     },
     "goals": {
@@ -171,6 +170,7 @@ DRAWN = 1200
 """Answers of a method in the scatter."""
 LARGEST_DRAWN = 1e3
 """Answers that are farther off than so many times the truth are not drawn."""
+YES, REPEATS, NO = "yes", "but for repeats", "no"
 EQUAL = "bar = true error"
 MANY = 200
 """Points that a function needs so that its coverage says something: 98 % of them are 4 misses."""
@@ -180,20 +180,6 @@ QUIET, LOUD = 1e-13, 1e-2
 """The levels of noise that the goals are about."""
 SMOOTH_BIAS = ("relaxation", "table")
 """Disturbances that are smooth between their steps: their level is no noise that could be named."""
-
-
-@dataclass(frozen=True)
-class Method:
-    """A way to ask for a derivative, and the orders that it knows."""
-
-    call: Callable[..., Any]
-    orders: tuple[int, ...] = (1,)
-
-
-METHODS: dict[str, Method] = {
-    "derivative": Method(dk.derivative, (1, 2, 3, 4)),
-}
-"""The methods of the library that come with a bar, called with f, x and ``order``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,8 +194,8 @@ class Config:
 
     def __post_init__(self) -> None:
         for name in self.methods:
-            if name not in METHODS:
-                raise ValueError(f"methods={name}: not known; there are {', '.join(METHODS)}")
+            if name not in CLAIMANTS:
+                raise ValueError(f"methods={name}: not known; there are {', '.join(CLAIMANTS)}")
         if 1 not in self.derivatives or not set(self.derivatives) <= {1, 2, 3, 4}:
             raise ValueError(f"derivatives={list(self.derivatives)}: 1, and as you like 2, 3 and 4 with it")
         if self.points < 1:
@@ -219,7 +205,7 @@ class Config:
     def rows(self) -> int:
         """Rows of the main table, at most."""
         return self.points * sum(
-            sum(1 for order in _orders(family, self.derivatives) if order in METHODS[name].orders)
+            sum(1 for order in _orders(family, self.derivatives) if order in CLAIMANTS[name].orders)
             for family in self.population
             for name in self.methods
         )
@@ -242,8 +228,8 @@ def run(config: Config) -> Iterator[tuple[str, Columns]]:
         for order in _orders(family, config.derivatives):
             known = _known(family, x, order)
             for name in config.methods:
-                if order in METHODS[name].orders:
-                    said = claims(METHODS[name].call, family.function, x, order=order)
+                if order in CLAIMANTS[name].orders:
+                    said = claims(CLAIMANTS[name], family.function, x, order=order)
                     place = {"method": name, "derivative": order, "function": family.name, "regular": regular(family)}
                     yield "table", {**place, "category": family.category, **_judged(known, said)}
                     yield "evaluations", {**place, **_counted(x, said)}
@@ -313,11 +299,13 @@ def _levels(family: Family, x: Array, delta: Array) -> tuple[Array, Array]:
 
 
 def _counted(x: Array, said: Claims) -> Columns:
+    agree = YES if said.counted == said.total else REPEATS if said.distinct == said.total else NO
     return {
         "points": np.array([x.size]),
         "counted": said.counted,
+        "distinct": said.distinct,
         "claimed": said.total,
-        "agree": said.counted == said.total,
+        "agree": agree,
     }
 
 
@@ -624,10 +612,11 @@ def conclude(tables: Mapping[str, Columns]) -> Iterator[tuple[str, Columns]]:
     cases = _with_noise(tables["table"], tables["population"])
     by_function = _grouped(cases, "method", "derivative", "function", "category")
     yield "functions", _columns(by_function, "functions")
-    yield (
-        "categories",
-        _columns([_with_goals(row) for row in _grouped(cases, "method", "derivative", "category")], "categories"),
-    )
+    by_category = _grouped(cases, "method", "derivative", "category")
+    yield "categories", _columns(by_category, "categories")
+    misses = [_missed(row) for row in by_category if row["derivative"] == 1 and row["answers"]]
+    if misses:
+        yield "misses", _columns(misses, "misses")
     yield "statuses", _columns(list(_statuses(cases)), "statuses")
     yield "reliability", _columns(list(_reliability(cases)), "reliability")
     scatter = list(_scatter(cases))
@@ -667,7 +656,7 @@ def _grouped(cases: Cases, *names: str) -> list[Row]:
     return [{**dict(zip(names, key, strict=True)), **measured(group)} for key, group in cases.split(*names)]
 
 
-def _with_goals(row: Row) -> Row:
+def _missed(row: Row) -> Row:
     return {
         **row,
         "missed": 100.0 * (1.0 - row["covered"]),
@@ -699,7 +688,7 @@ def _scatter(cases: Cases) -> Iterator[Row]:
         answers = own.answers
         with np.errstate(all="ignore"):
             size = np.abs(answers["truth"])
-            true = np.maximum(answers["true_error"], 0.5 * np.spacing(size)) / size
+            true = np.maximum(answers["true_error"] - answers["slack"], 0.5 * np.spacing(size)) / size
             bar = answers["error"] / size
             drawn = np.flatnonzero((np.maximum(true, bar) <= LARGEST_DRAWN) & (np.minimum(true, bar) > 0.0))
         for k in drawn[:: max(1, drawn.size // DRAWN)].tolist():
@@ -720,19 +709,23 @@ def _findings(
         yield from _weakest([one for one in functions if one["method"] == row["method"] and one["derivative"] == 1])
         yield from _worst(own)
         yield from _unheard(own)
-    yield _agreement(evaluations)
+    yield from _agreement(evaluations)
 
 
-def _agreement(evaluations: Columns) -> str:
+def _agreement(evaluations: Columns) -> Iterator[str]:
     """Whether the methods say truly how often they evaluated f."""
-    wrong = ~evaluations["agree"].astype(np.bool_)
-    if not np.any(wrong):
-        asked = int(np.sum(evaluations["counted"]))
-        return f"All {asked:,} values of f were counted from outside, and every method says as many as it took."
-    return (
-        f"{_names(evaluations['method'][wrong])}: the evaluations that are said are not those counted from outside, in "
-        f"{int(np.sum(wrong))} of {len(wrong)} calls, for instance for {evaluations['function'][wrong][0]}."
+    agree, asked = evaluations["agree"], int(np.sum(evaluations["counted"]))
+    yield (
+        f"{asked:,} values of f were counted from outside, in {len(agree)} calls; in {int(np.sum(agree == YES))} of "
+        f"these the method says exactly as many."
     )
+    for verdict, says in ((REPEATS, "as many different points, and asked some again"), (NO, "another number")):
+        own = agree == verdict
+        if np.any(own):
+            yield (
+                f"{_names(evaluations['method'][own])}: in {int(np.sum(own))} calls the method says {says}, "
+                f"for instance for {evaluations['function'][own][0]}."
+            )
 
 
 def _of_method(row: Row, own: Cases, goals: Sequence[Row]) -> Iterator[str]:
@@ -781,8 +774,8 @@ def _worst(own: Cases) -> Iterator[str]:
         k = next(k for k in order if short["function"][k] == name)
         unseen = ", and no formula comes nearer than A" if short["attainable"][k] > short["error"][k] else ""
         told.append(
-            f"{name} at x = {short['x'][k]:.10g} (true error {short['true_error'][k]:.1e}, bar {short['error'][k]:.1e}, "
-            f"A {short['attainable'][k]:.1e}{unseen})"
+            f"{name} at x = {short['x'][k]:.10g} (true error {short['true_error'][k]:.1e}, bar "
+            f"{short['error'][k]:.1e}, A {short['attainable'][k]:.1e}{unseen})"
         )
     if told:
         yield (
