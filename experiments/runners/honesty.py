@@ -702,13 +702,16 @@ def _scatter(cases: Cases) -> Iterator[Row]:
 def _findings(
     cases: Cases, summary: Sequence[Row], goals: Sequence[Row], functions: Sequence[Row], evaluations: Columns
 ) -> Iterator[str]:
+    """What is seen: at length for the first method, two sentences for each other."""
     first = [row for row in summary if row["derivative"] == 1]
     for row in first:
         own = cases.of(method=row["method"], derivative=1)
-        yield from _of_method(row, own, [goal for goal in goals if goal["method"] == row["method"]])
-        yield from _weakest([one for one in functions if one["method"] == row["method"] and one["derivative"] == 1])
-        yield from _worst(own)
-        yield from _unheard(own)
+        yield from _of_method(row, own)
+        yield _of_goals([goal for goal in goals if goal["method"] == row["method"]], told=row is first[0])
+        if row is first[0]:
+            yield from _weakest([one for one in functions if one["method"] == row["method"] and one["derivative"] == 1])
+            yield from _worst(own)
+            yield from _unheard(own)
     yield from _agreement(evaluations)
 
 
@@ -728,23 +731,25 @@ def _agreement(evaluations: Columns) -> Iterator[str]:
             )
 
 
-def _of_method(row: Row, own: Cases, goals: Sequence[Row]) -> Iterator[str]:
-    """How often a method answers and is right, and which goals it reaches."""
-    name = row["method"]
-    functions = len(set(own["function"].tolist()))
-    exists = int(np.sum(own.exists))
+def _of_method(row: Row, own: Cases) -> Iterator[str]:
+    """How often a method answers, and is right."""
+    functions, exists = len(set(own["function"].tolist())), int(np.sum(own.exists))
     if row["answers"]:
         told = f"{row['ok']:,} of them say ok, and of those {_part(row['ok_covered'])}" if row["ok"] else "none says ok"
         yield (
-            f"{name}: asked at {row['points']:,} points of {functions} functions, at {exists:,} of which a derivative "
-            f"exists. There it gives {row['answers']:,} values with a bar, and {_part(row['covered'])} of the bars are "
-            f"true; {told}."
+            f"{row['method']}: asked at {row['points']:,} points of {functions} functions, at {exists:,} of which a "
+            f"derivative exists. There it gives {row['answers']:,} values with a bar, and {_part(row['covered'])} of "
+            f"the bars are true; {told}. Where none exists it says ok {row['silent']} times."
         )
+
+
+def _of_goals(goals: Sequence[Row], *, told: bool) -> str:
+    """Which goals a method reaches, and, if it is to be told, how it misses the others."""
     known = [goal for goal in goals if goal["reached"] != "not measured"]
     missed = [goal for goal in known if goal["reached"] == "no"]
-    yield f"{name}: {len(known) - len(missed)} of the {len(known)} goals that could be measured are reached." + (
-        f" Missed: {'; '.join(map(_missed_goal, missed))}." if missed else ""
-    )
+    reached = f"{len(known) - len(missed)} of the {len(known)} goals that could be measured are reached."
+    listed = f" Missed: {'; '.join(map(_missed_goal, missed))}." if missed and told else ""
+    return f"{goals[0]['method']}: {reached}{listed}"
 
 
 def _missed_goal(goal: Row) -> str:
