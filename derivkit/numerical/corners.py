@@ -31,6 +31,8 @@ MEET = 1e-2
 """The slopes of two sides meet if both are known to this part."""
 FLAT, STEEP, JUMP = 1.03, 0.97, 0.02
 """A power above the first is flatter than any line, one below the second steeper, one below the third a jump."""
+NEAREST = 3
+"""Steps from which a jump is told: farther away the slope of f comes in."""
 STRAIGHT = 0.1
 """f follows a power if its logarithm strays no more from a straight line."""
 
@@ -169,9 +171,7 @@ def meet(search: Search, ladder: Ladder, mask: Mask, left: Analysis, right: Anal
     search.record(ladder, middle, mask & ~kink & known, ladder.top)
 
 
-def two_slopes(  # noqa: PLR0913 -- what each side tells
-    search: Search, ladder: Ladder, mask: Mask, left: Analysis, right: Analysis, status: Status
-) -> None:
+def two_slopes(search: Search, ladder: Ladder, mask: Mask, left: Analysis, right: Analysis, status: Status) -> None:
     """No derivative, but slopes of the sides where they are resolved."""
     points = ladder.points[mask]
     for slopes, side in ((search.left, left), (search.right, right)):
@@ -183,17 +183,20 @@ def broken(ladder: Ladder, left: Analysis, right: Analysis) -> Mask:
     """Where the values of a side do not come near f(x) with their distance, and the other side is smooth or like it."""
     jumps = []
     for place, side in enumerate((right, left)):
-        exponent, _, straight = _power(ladder, place)
+        exponent, _, straight = _power(ladder, place, NEAREST)
         jumps.append(straight & (exponent < JUMP) & ~side.resolved)
     return np.asarray((jumps[0] & (jumps[1] | left.resolved)) | (jumps[1] & (jumps[0] | right.resolved)))
 
 
-def _power(ladder: Ladder, side: int) -> tuple[Array, Array, Mask]:
-    """The power of the distance that f - f(x) follows on one side, its sign, and whether it follows one."""
-    order = np.argsort(ladder.exponents)
+def _power(ladder: Ladder, side: int, steps: int = 0) -> tuple[Array, Array, Mask]:
+    """The power of the distance that f - f(x) follows on one side, its sign, and whether it follows one.
+
+    From the nearest steps, or from all of them.
+    """
+    order = np.argsort(ladder.exponents)[-steps:]
     rise = ladder.values[side, order] - ladder.centre
     size = np.log(np.abs(rise))
-    away = -math.log(RATIO) * np.sort(ladder.exponents).astype(np.float64)[:, None]
+    away = -math.log(RATIO) * np.array(ladder.exponents, dtype=np.float64)[order][:, None]
     centred = away - away.mean()
     exponent = (centred * size).sum(axis=0) / (centred**2).sum()
     rest = np.abs(size - size.mean(axis=0) - exponent * centred).max(axis=0)

@@ -85,9 +85,14 @@ class Ladder:
         """Some of its points, in rising order."""
         if which.size == self.points.size:
             return self
-        chosen = (array[..., which] for array in (self.points, self.x, self.centre, self.top))
-        return Ladder(
-            *chosen, self.sides, self.exponents, self.values[..., which], self.moved[..., which], self.first
+        return replace(
+            self,
+            points=self.points[which],
+            x=self.x[which],
+            centre=self.centre[which],
+            top=self.top[which],
+            values=self.values[..., which],
+            moved=self.moved[..., which],
         )
 
     def anew(self, top: Array, sides: tuple[int, ...] | None = None) -> Ladder:
@@ -136,7 +141,7 @@ class Ladder:
         """The step of an exponent."""
         return self.top * RATIO**-exponent
 
-    def analysis(  # noqa: PLR0913 -- the window, and what is asked of it
+    def analysis(
         self,
         exponents: Exponents,
         *,
@@ -167,7 +172,7 @@ class Ladder:
         )
 
 
-def empty(  # noqa: PLR0913 -- the fields of a ladder that has no values yet
+def empty(
     points: Indices,
     x: Array,
     centre: Array,
