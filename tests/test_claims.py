@@ -9,6 +9,7 @@ import pytest
 
 import derivkit as dk
 from derivkit.numerical.claims import ENOUGH, NEAREST, Counter, claims, perturbation, seen
+from derivkit.numerical.methods import METHODS, Method
 from derivkit.population import Disturbance, Family
 
 X = np.array([0.3, 1.0, 2.0])
@@ -29,12 +30,12 @@ def test_evaluations_are_counted_where_f_is_called() -> None:
     counter = Counter(np.sin)
     assert counter(np.zeros((2, 3))).shape == (2, 3)
     assert counter(1.0) == np.sin(1.0)
-    assert counter.counted == 7
+    assert (counter.counted, counter.distinct) == (7, 2)
 
 
 def test_claims_are_those_of_the_method_and_the_count_that_of_f() -> None:
     f = dk.Function.from_expression("exp(x)")
-    said, found = claims(dk.derivative, f, X), dk.derivative(f, X)
+    said, found = claims(METHODS["derivative"], f, X), dk.derivative(f, X)
     for name in ("value", "error", "status", "evaluations", "noise", "delta", "total"):
         assert np.array_equal(getattr(said, name), getattr(found, name)), name
     assert said.counted == said.total == said.evaluations.sum()
@@ -46,8 +47,14 @@ def test_a_method_that_asks_in_secret_is_found_out() -> None:
         f(x)
         return dk.derivative(f, x)
 
-    said = claims(secret, dk.Function.from_expression("exp(x)"), X)
+    said = claims(Method("secret", secret, "a test"), dk.Function.from_expression("exp(x)"), X)
     assert said.counted == said.total + X.size
+    assert said.distinct == said.total
+
+
+def test_the_order_is_handed_on_to_a_method_that_knows_it() -> None:
+    f = dk.Function.from_expression("exp(3*x)")
+    assert np.array_equal(claims(METHODS["derivative"], f, X, order=2).value, dk.derivative(f, X, 2).value)
 
 
 @pytest.mark.parametrize(("text", "expected"), [("exp(x)", True), ("sqrt(x-1)", True), ("sqrt(0-x)", False)])

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from types import ModuleType, SimpleNamespace
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from families import built
 
 import derivkit as dk
 from derivkit.analytical.truth import Truth
-from derivkit.numerical.claims import CLAIMANTS, Claimant, Claims
-from derivkit.population import Family
-from experiments.pipeline.settings import build
+from derivkit.numerical.claims import Claims
+from derivkit.numerical.methods import Method
 from experiments.runners import honesty as study
 from experiments.runners.honesty import GOALS, Cases, Config, Known, largest, quantile
 
@@ -39,21 +39,6 @@ NOISE = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Population:
-    """A Config of nothing but a population."""
-
-    population: tuple[Family, ...]
-
-
-def families(rows: dict[str, Any]) -> tuple[Family, ...]:
-    module = ModuleType("study")
-    vars(module)["Config"] = Population
-    found = build(module, {"population": rows})
-    assert isinstance(found, Population)
-    return found.population
-
-
 def tables(rows: dict[str, Any], **config: Any) -> Tables:
     """Every table that a run yields, whole, with what it concludes."""
     parts: dict[str, list[dict[str, np.ndarray]]] = {}
@@ -67,7 +52,7 @@ def tables(rows: dict[str, Any], **config: Any) -> Tables:
     def whole() -> Tables:
         return {n: {c: np.concatenate([p[c] for p in found]) for c in found[0]} for n, found in parts.items()}
 
-    for name, columns in study.run(Config(population=families(rows), **config)):
+    for name, columns in study.run(Config(population=built(rows), **config)):
         add(name, columns)
     for name, columns in study.conclude(whole()):
         add(name, columns)
@@ -79,14 +64,9 @@ def goal(found: Tables, words: str) -> dict[str, Any]:
     return {name: values[place] for name, values in found["goals"].items()}
 
 
-@pytest.fixture
-def planted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Callable[..., Any]], None]]:
-    """Enter a method as ``planted`` into the table of the methods."""
-
-    def plant(call: Callable[..., Any]) -> None:
-        monkeypatch.setitem(CLAIMANTS, "planted", Claimant(call, (1, 2)))
-
-    return plant  # type: ignore[return-value]  # a fixture that has nothing to undo by itself
+def planted(call: Callable[..., Any], *orders: int) -> tuple[Method, ...]:
+    """A method of one's own, as the only one of a study."""
+    return (Method("planted", call, "a test", (1, *orders)),)
 
 
 def said(f: Any, x: np.ndarray, **changes: Any) -> Any:
@@ -102,7 +82,7 @@ def said(f: Any, x: np.ndarray, **changes: Any) -> Any:
 def judged(truth: float, value: float, error: float, *, best: float, status: str = "ok", **more: Any) -> Any:
     """The measures of one claim, by hand."""
     one = np.ones(1)
-    (family,) = families({"probe": {**SMOOTH["exp"], **more}})
+    (family,) = built({"probe": {**SMOOTH["exp"], **more}})
     claim = Claims(
         value=value * one,
         error=error * one,
@@ -184,7 +164,7 @@ def test_what_is_regular_is_smooth_at_the_scale_of_x_and_undisturbed() -> None:
         "b": {"category": "oscillation", **shape},
         "c": {"category": "physics", "noise": {"absolute": 1e-9}, **shape},
     }
-    assert [study.regular(family) for family in families(rows)] == [True, False, False]
+    assert [study.regular(family) for family in built(rows)] == [True, False, False]
 
 
 # A run
@@ -218,7 +198,7 @@ def test_points_come_from_the_seed_and_none_is_there_twice() -> None:
     one, same, other = (tables({**rows, **SMOOTH}, points=40, seed=seed)["table"]["x"].tolist() for seed in (1, 1, 2))
     assert one == same != other
     assert one[:5] == [-2.0, -1.0, 0.0, 1.0, 2.0]
-    config = Config(population=families({**rows, **SMOOTH}), points=40)
+    config = Config(population=built({**rows, **SMOOTH}), points=40)
     assert len(one) == 85 <= config.rows == 120
 
 
@@ -242,9 +222,9 @@ def test_the_level_of_noise_is_compared_with_what_was_put_in() -> None:
 # Methods that lie
 
 
-def test_a_bar_of_0_is_caught(planted: Any) -> None:
-    planted(lambda f, x, order: said(f, x, error=np.zeros(x.shape), status=np.full(x.shape, "ok")))
-    found = tables(SMOOTH, points=40, methods=("planted",))
+def test_a_bar_of_0_is_caught() -> None:
+    method = planted(lambda f, x: said(f, x, error=np.zeros(x.shape), status=np.full(x.shape, "ok")))
+    found = tables(SMOOTH, points=40, estimator=method)
     misses = goal(found, "misses among answers with the status ok")
     assert misses["reached"] == "no"
     assert misses["measured"] > 20.0
@@ -253,76 +233,75 @@ def test_a_bar_of_0_is_caught(planted: Any) -> None:
     assert any("Missed: misses among answers with the status ok" in text for text in found["findings"]["finding"])
 
 
-def test_a_bar_that_is_always_true_but_far_too_long_is_caught(planted: Any) -> None:
-    planted(lambda f, x, order: said(f, x, error=np.full(x.shape, 1e6), status=np.full(x.shape, "ok")))
-    found = tables(SMOOTH, points=40, methods=("planted",))
+def test_a_bar_that_is_always_true_but_far_too_long_is_caught() -> None:
+    method = planted(lambda f, x: said(f, x, error=np.full(x.shape, 1e6), status=np.full(x.shape, "ok")))
+    found = tables(SMOOTH, points=40, estimator=method)
     assert goal(found, "misses among answers with the status ok")["reached"] == "yes"
     assert goal(found, "tightness of answers with the status ok, median")["reached"] == "no"
 
 
-def test_a_bound_far_too_long_does_not_pass_for_ok(planted: Any) -> None:
+def test_a_bound_far_too_long_does_not_pass_for_ok() -> None:
     changes = {"error": 1e6, "status": "below_resolution"}
-    planted(lambda f, x, order: said(f, x, **{name: np.full(x.shape, to) for name, to in changes.items()}))
-    found = tables(SMOOTH, points=40, methods=("planted",))
+    method = planted(lambda f, x: said(f, x, **{name: np.full(x.shape, to) for name, to in changes.items()}))
+    found = tables(SMOOTH, points=40, estimator=method)
     assert goal(found, "ok, or a bound")["reached"] == "no"
 
 
-def test_a_silent_answer_is_caught(planted: Any) -> None:
-    def silent(f: Any, x: np.ndarray, order: int) -> Any:
-        del order
+def test_a_silent_answer_is_caught() -> None:
+    def silent(f: Any, x: np.ndarray) -> Any:
         slope = dk.difference(f, x, 1e-5, formula="central_2")
         return said(f, x, value=slope, error=np.full(x.shape, 1e-6), status=np.full(x.shape, "ok"))
 
-    planted(silent)
-    found = tables({**SMOOTH, **KINK}, methods=("planted",))
+    method = planted(silent)
+    found = tables({**SMOOTH, **KINK}, estimator=method)
     row = goal(found, "answered with the status ok")
     assert (row["measured"], row["cases"], row["reached"]) == (1.0, 1, "no")
     assert goal(found, "a right status, every")["measured"] == 0.0
     assert any("with a value that says ok, at 1 (kink)" in text for text in found["findings"]["finding"])
 
 
-def test_a_method_that_refuses_is_caught(planted: Any) -> None:
+def test_a_method_that_refuses_is_caught() -> None:
     nothing = {"value": math.nan, "error": math.inf, "status": "unresolved"}
-    planted(lambda f, x, order: said(f, x, **{name: np.full(x.shape, to) for name, to in nothing.items()}))
-    found = tables(SMOOTH, points=10, methods=("planted",))
+    method = planted(lambda f, x: said(f, x, **{name: np.full(x.shape, to) for name, to in nothing.items()}))
+    found = tables(SMOOTH, points=10, estimator=method)
     assert goal(found, "no answer where there could be one")["measured"] == 100.0
     assert goal(found, "misses among all answers")["reached"] == "not measured"
     assert any("it gives no answer at" in text for text in found["findings"]["finding"])
 
 
-def test_a_refusal_where_f_cannot_be_seen_does_not_count(planted: Any) -> None:
+def test_a_refusal_where_f_cannot_be_seen_does_not_count() -> None:
     nothing = {"value": math.nan, "error": math.inf, "status": "unresolved"}
-    planted(lambda f, x, order: said(f, x, **{name: np.full(x.shape, to) for name, to in nothing.items()}))
+    method = planted(lambda f, x: said(f, x, **{name: np.full(x.shape, to) for name, to in nothing.items()}))
     speck = {"category": "edge", "expression": "exp(x)", "points": [1], "domain": [1, 1.0000000000002]}
-    found = tables({**SMOOTH, "speck": speck}, points=2, methods=("planted",))
+    found = tables({**SMOOTH, "speck": speck}, points=2, estimator=method)
     assert found["table"]["counts"].tolist() == [True, True, True, True, False]
 
 
-def test_evaluations_that_are_kept_secret_are_caught(planted: Any) -> None:
-    planted(lambda f, x, order: said(f, x, total=7))
-    found = tables(SMOOTH, methods=("planted",))
+def test_evaluations_that_are_kept_secret_are_caught() -> None:
+    method = planted(lambda f, x: said(f, x, total=7))
+    found = tables(SMOOTH, estimator=method)
     assert set(found["evaluations"]["agree"]) == {"no"}
     assert "planted: in 2 calls the method says another number" in found["findings"]["finding"][-1]
 
 
-def test_evaluations_that_are_repeated_are_told_from_those_kept_secret(planted: Any) -> None:
-    def twice(f: Any, x: np.ndarray, order: int) -> Any:
+def test_evaluations_that_are_repeated_are_told_from_those_kept_secret() -> None:
+    def twice(f: Any, x: np.ndarray) -> Any:
         f(x)
-        return dk.derivative(f, x, order)
+        return dk.derivative(f, x)
 
-    planted(twice)
-    found = tables(SMOOTH, methods=("planted",))
+    method = planted(twice)
+    found = tables(SMOOTH, estimator=method)
     assert set(found["evaluations"]["agree"]) == {"but for repeats"}
     assert "as many different points, and asked some again" in found["findings"]["finding"][-1]
 
 
-def test_a_level_of_noise_that_is_named_wrongly_is_caught(planted: Any) -> None:
-    def wrong(f: Any, x: np.ndarray, order: int) -> Any:
-        found = dk.derivative(f, x, order)
+def test_a_level_of_noise_that_is_named_wrongly_is_caught() -> None:
+    def wrong(f: Any, x: np.ndarray) -> Any:
+        found = dk.derivative(f, x)
         return said(f, x, noise=3.0 * found.noise, delta=found.delta)
 
-    planted(wrong)
-    found = tables(NOISE, points=40, methods=("planted",))
+    method = planted(wrong)
+    found = tables(NOISE, points=40, estimator=method)
     assert goal(found, "level about its mean")["measured"] < 50.0
     assert goal(tables(NOISE, points=40), "level about its mean")["measured"] > 50.0
 
@@ -347,14 +326,13 @@ def test_every_goal_has_its_row_for_every_method() -> None:
     assert len(set(found["measure"])) == len(GOALS)
 
 
-def test_the_weakest_function_is_found_among_those_with_many_points(planted: Any) -> None:
-    def short(f: Any, x: np.ndarray, order: int) -> Any:
-        del order
+def test_the_weakest_function_is_found_among_those_with_many_points() -> None:
+    def short(f: Any, x: np.ndarray) -> Any:
         found = dk.derivative(f, x)
         return said(f, x, error=np.where(np.abs(x) < 0.02, 0.0, found.error))
 
-    planted(short)
-    found = tables(SMOOTH, points=study.MANY, methods=("planted",))
+    method = planted(short)
+    found = tables(SMOOTH, points=study.MANY, estimator=method)
     row = goal(found, "coverage of the weakest function")
     by_function = found["functions"]
     assert row["measured"] == pytest.approx(100.0 * by_function["covered"].min())
@@ -385,7 +363,6 @@ def test_the_scatter_has_the_line_where_bar_and_error_are_equal() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"methods": ("guess",)}, "methods=guess: not known; there are derivative"),
         ({"derivatives": (2,)}, r"derivatives=\[2\]: 1, and as you like"),
         ({"derivatives": (1, 5)}, r"derivatives=\[1, 5\]"),
         ({"points": 0}, "points=0: at least 1"),
@@ -393,4 +370,4 @@ def test_the_scatter_has_the_line_where_bar_and_error_are_equal() -> None:
 )
 def test_what_cannot_be_measured_is_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Config(population=families(SMOOTH), **changes)
+        Config(population=built(SMOOTH), **changes)

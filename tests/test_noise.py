@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from families import built
 
 import derivkit as dk
 from derivkit.analytical.truth import Truth
 from derivkit.numerical.attainable import formulas, least_smoothed
-from derivkit.numerical.claims import CLAIMANTS, Claimant
-from derivkit.population import DISTURBANCES, Family
-from experiments.pipeline.settings import build
+from derivkit.numerical.methods import Method
+from derivkit.population import DISTURBANCES
 from experiments.runners import noise as study
 from experiments.runners.noise import STEPS, Config, law
 
@@ -29,21 +28,6 @@ def row(text: str, **noise: float) -> dict[str, Any]:
 
 
 UNIFORM = {"uniform": row("sin(x)", absolute=1e-6)}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Population:
-    """A Config of nothing but a population."""
-
-    population: tuple[Family, ...]
-
-
-def families(rows: dict[str, Any]) -> tuple[Family, ...]:
-    module = ModuleType("study")
-    vars(module)["Config"] = Population
-    found = build(module, {"population": rows})
-    assert isinstance(found, Population)
-    return found.population
 
 
 def tables(rows: dict[str, Any], **config: Any) -> Tables:
@@ -59,17 +43,16 @@ def tables(rows: dict[str, Any], **config: Any) -> Tables:
     def whole() -> Tables:
         return {n: {c: np.concatenate([p[c] for p in found]) for c in found[0]} for n, found in parts.items()}
 
-    for name, columns in study.run(Config(population=families(rows), **config)):
+    for name, columns in study.run(Config(population=built(rows), **config)):
         add(name, columns)
     for name, columns in study.conclude(whole()):
         add(name, columns)
     return whole()
 
 
-@pytest.fixture
-def planted(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., Any]], None]:
-    """Enter a method as ``planted`` into the table of the methods."""
-    return lambda call: monkeypatch.setitem(CLAIMANTS, "planted", Claimant(call))
+def planted(call: Callable[..., Any], *orders: int) -> tuple[Method, ...]:
+    """A method of one's own, as the only one of a study."""
+    return (Method("planted", call, "a test", (1, *orders)),)
 
 
 def said(f: Any, x: np.ndarray, **changes: Any) -> Any:
@@ -83,7 +66,7 @@ def said(f: Any, x: np.ndarray, **changes: Any) -> Any:
 
 
 def site(text: str, x: np.ndarray) -> study.Site:
-    (family,) = families({"probe": {**row(text, absolute=1e-6)}})
+    (family,) = built({"probe": {**row(text, absolute=1e-6)}})
     return study._site(family, x)
 
 
@@ -136,7 +119,7 @@ def test_a_law_without_truncation_is_caught() -> None:
 
 def test_truncation_is_that_of_the_function_without_noise() -> None:
     x = np.array([0.4])
-    (family,) = families({"probe": row("exp(x)", absolute=1e-2)})
+    (family,) = built({"probe": row("exp(x)", absolute=1e-2)})
     found = study._site(family, x)
     assert isinstance(found.truth, Truth)
     assert found.truth.high[0] == pytest.approx(math.exp(0.4), rel=1e-15)
@@ -206,9 +189,9 @@ def test_a_run_without_levels_that_can_be_asked_for_concludes_all_the_same() -> 
 # Methods that do not see noise
 
 
-def test_a_method_that_takes_noise_for_rounding_is_caught(planted: Any) -> None:
-    planted(lambda f, x: said(f, x, error=np.full(x.shape, 1e-13), status=np.full(x.shape, "ok")))
-    found = tables(UNIFORM, points=20, levels=LEVELS, methods=("planted",))
+def test_a_method_that_takes_noise_for_rounding_is_caught() -> None:
+    method = planted(lambda f, x: said(f, x, error=np.full(x.shape, 1e-13), status=np.full(x.shape, "ok")))
+    found = tables(UNIFORM, points=20, levels=LEVELS, estimator=method)
     assert found["functions"]["covered"][0] == 0.0
     assert (found["levels"]["noticed"] == 0.0).all()
     told = " ".join(found["findings"]["finding"])
@@ -216,20 +199,20 @@ def test_a_method_that_takes_noise_for_rounding_is_caught(planted: Any) -> None:
     assert "At every level most answers say ok" in told
 
 
-def test_a_level_that_is_named_wrongly_is_caught(planted: Any) -> None:
+def test_a_level_that_is_named_wrongly_is_caught() -> None:
     def wrong(f: Any, x: np.ndarray) -> Any:
         return said(f, x, noise=5.0 * dk.derivative(f, x).noise)
 
-    planted(wrong)
-    found = tables(UNIFORM, points=20, levels=LEVELS, methods=("planted",))
+    method = planted(wrong)
+    found = tables(UNIFORM, points=20, levels=LEVELS, estimator=method)
     assert found["functions"]["named"][0] < 0.2
     assert any("named within a factor of 2 at less than" in text for text in found["findings"]["finding"])
 
 
-def test_a_method_that_refuses_has_no_line_and_is_told(planted: Any) -> None:
+def test_a_method_that_refuses_has_no_line_and_is_told() -> None:
     nothing = {"value": math.nan, "error": math.inf, "status": "unresolved"}
-    planted(lambda f, x: said(f, x, **{name: np.full(x.shape, to) for name, to in nothing.items()}))
-    found = tables(UNIFORM, points=5, levels=LEVELS, methods=("planted",))
+    method = planted(lambda f, x: said(f, x, **{name: np.full(x.shape, to) for name, to in nothing.items()}))
+    found = tables(UNIFORM, points=5, levels=LEVELS, estimator=method)
     assert "curves" not in found
     assert found["exponents"]["levels"].tolist() == [0]
     assert any(
@@ -237,9 +220,9 @@ def test_a_method_that_refuses_has_no_line_and_is_told(planted: Any) -> None:
     )
 
 
-def test_a_method_that_names_no_noise_is_not_judged_by_it(planted: Any) -> None:
-    planted(lambda f, x: said(f, x, noise=np.full(x.shape, np.nan)))
-    found = tables(UNIFORM, points=5, methods=("planted",))
+def test_a_method_that_names_no_noise_is_not_judged_by_it() -> None:
+    method = planted(lambda f, x: said(f, x, noise=np.full(x.shape, np.nan)))
+    found = tables(UNIFORM, points=5, estimator=method)
     assert np.isnan(found["summary"]["named"]).all()
     assert any("does not name the level" in text for text in found["findings"]["finding"])
 
@@ -247,7 +230,6 @@ def test_a_method_that_names_no_noise_is_not_judged_by_it(planted: Any) -> None:
 @pytest.mark.parametrize(
     ("rows", "changes", "message"),
     [
-        (UNIFORM, {"methods": ("guess",)}, "methods=guess: not known; there are derivative"),
         (UNIFORM, {"levels": (1e-8, 0.0)}, "levels=0: a level of noise is above 0"),
         (UNIFORM, {"points": 0}, "points=0: at least 1"),
         ({"exp": {"category": "entire", "expression": "exp(x)", "points": [1]}}, {}, "exp: this study is of noise"),
@@ -260,4 +242,4 @@ def test_a_method_that_names_no_noise_is_not_judged_by_it(planted: Any) -> None:
 )
 def test_what_cannot_be_measured_is_refused(rows: dict[str, Any], changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Config(population=families(rows), **changes)
+        Config(population=built(rows), **changes)

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from derivkit.function import Function
-from derivkit.numerical.adaptive import derivative
-from derivkit.numerical.methods import METHODS
+from derivkit.numerical.methods import Method
 from derivkit.population import Family
 
 Array = NDArray[np.float64]
@@ -97,45 +96,16 @@ class Counter:
         return int(np.unique(np.concatenate(self._asked)).size) if self._asked else 0
 
 
-@dataclass(frozen=True)
-class Claimant:
-    """A method that puts a bar on its error.
-
-    Attributes
-    ----------
-    call : callable
-        Of f, x and, where it knows more than one, ``order``.
-    orders : tuple of int
-        The orders of the derivative that it knows.
-    """
-
-    call: Callable[..., Any]
-    orders: tuple[int, ...] = (1,)
-
-    def __call__(self, f: Function, x: Array, *, order: int = 1) -> Any:
-        """The derivative of that order."""
-        return self.call(f, x, order=order) if len(self.orders) > 1 else self.call(f, x)
-
-
-CLAIMANTS: dict[str, Claimant] = {
-    "derivative": Claimant(derivative, (1, 2, 3, 4)),
-    **{name: Claimant(method) for name, method in METHODS.items()},
-}
-"""Every method of the library that puts a bar on its error."""
-
-
-def claims(method: Callable[..., Any], f: Function, x: Array, **keywords: Any) -> Claims:
+def claims(method: Method, f: Function, x: Array, *, order: int = 1) -> Claims:
     """Ask a method for the derivatives of f at some points.
 
     Parameters
     ----------
-    method : callable
-        Of ``(f, x, **keywords)``; its result has value, error, status, evaluations and total, and may have noise and
-        delta.
+    method : Method
     f : Function
     x : ndarray, shape ``(n,)``
-    **keywords
-        For the method.
+    order : int
+        Of the derivative, one of those that the method knows.
 
     Returns
     -------
@@ -143,12 +113,14 @@ def claims(method: Callable[..., Any], f: Function, x: Array, **keywords: Any) -
 
     Examples
     --------
-    >>> found = claims(derivative, Function.from_expression("exp(x)"), np.array([0.0, 1.0]))
+    >>> from derivkit.numerical.methods import METHODS
+    >>> found = claims(METHODS["derivative"], Function.from_expression("exp(x)"), np.array([0.0, 1.0]))
     >>> found.answered.tolist(), found.counted == found.total
     ([True, True], True)
     """
     counter = Counter(f.call)
-    found = method(replace(f, call=counter), x, **keywords)
+    asked = replace(f, call=counter)
+    found = method(asked, x) if order == 1 else method(asked, x, order=order)
     nothing = np.full(x.shape, np.nan)
     return Claims(
         value=np.asarray(found.value, dtype=np.float64),

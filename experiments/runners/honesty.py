@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from derivkit.analytical.truth import Truth
 from derivkit.numerical.attainable import LEAST_RELATIVE, attainable, covered, loss, tightness
-from derivkit.numerical.claims import CLAIMANTS, Claims, claims, perturbation, seen
+from derivkit.numerical.claims import Claims, claims, perturbation, seen
+from derivkit.numerical.methods import METHODS, Method
 from derivkit.population import Family
 
 Columns = Mapping[str, Any]
@@ -187,15 +188,12 @@ class Config:
     """What to measure: methods at points of every function, higher derivatives at those of regular functions."""
 
     population: tuple[Family, ...]
-    methods: tuple[str, ...] = ("derivative",)
+    estimator: tuple[Method, ...] = (METHODS["derivative"],)
     derivatives: tuple[int, ...] = (1,)
     points: int = 6
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in self.methods:
-            if name not in CLAIMANTS:
-                raise ValueError(f"methods={name}: not known; there are {', '.join(CLAIMANTS)}")
         if 1 not in self.derivatives or not set(self.derivatives) <= {1, 2, 3, 4}:
             raise ValueError(f"derivatives={list(self.derivatives)}: 1, and as you like 2, 3 and 4 with it")
         if self.points < 1:
@@ -205,9 +203,9 @@ class Config:
     def rows(self) -> int:
         """Rows of the main table, at most."""
         return self.points * sum(
-            sum(1 for order in _orders(family, self.derivatives) if order in CLAIMANTS[name].orders)
+            sum(1 for order in _orders(family, self.derivatives) if order in method.orders)
             for family in self.population
-            for name in self.methods
+            for method in self.estimator
         )
 
 
@@ -227,12 +225,13 @@ def run(config: Config) -> Iterator[tuple[str, Columns]]:
         yield "population", _described(family, x)
         for order in _orders(family, config.derivatives):
             known = _known(family, x, order)
-            for name in config.methods:
-                if order in CLAIMANTS[name].orders:
-                    said = claims(CLAIMANTS[name], family.function, x, order=order)
-                    place = {"method": name, "derivative": order, "function": family.name, "regular": regular(family)}
-                    yield "table", {**place, "category": family.category, **_judged(known, said)}
-                    yield "evaluations", {**place, **_counted(x, said)}
+            place = {"derivative": order, "function": family.name, "regular": regular(family)}
+            for method in config.estimator:
+                if order in method.orders:
+                    said = claims(method, family.function, x, order=order)
+                    own = {**place, "method": method.name}
+                    yield "table", {**own, "category": family.category, **_judged(known, said)}
+                    yield "evaluations", {**own, **_counted(x, said)}
 
 
 @dataclass(frozen=True, kw_only=True)

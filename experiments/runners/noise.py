@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 import derivkit as dk
 from derivkit.analytical.truth import Truth
 from derivkit.numerical.attainable import covered, formulas, least_smoothed
-from derivkit.numerical.claims import CLAIMANTS, Claims, claims, perturbation
+from derivkit.numerical.claims import Claims, claims, perturbation
+from derivkit.numerical.methods import METHODS, Method
 from derivkit.population import Disturbance, Family
 
 Columns = Mapping[str, Any]
@@ -170,15 +171,12 @@ class Config:
     """What to measure: methods at points of disturbed functions, and the first function of each kind at every level."""
 
     population: tuple[Family, ...]
-    methods: tuple[str, ...] = ("derivative",)
+    estimator: tuple[Method, ...] = (METHODS["derivative"],)
     levels: tuple[float, ...] = (1e-8, 1e-4)
     points: int = 4
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in self.methods:
-            if name not in CLAIMANTS:
-                raise ValueError(f"methods={name}: not known; there are {', '.join(CLAIMANTS)}")
         for family in self.population:
             if family.noise is None or not family.differentiable:
                 raise ValueError(f"{family.name}: this study is of noise on derivatives; write population=noisy")
@@ -191,7 +189,7 @@ class Config:
     @property
     def rows(self) -> int:
         """Rows of the main table, at most."""
-        return self.points * len(self.population) * len(self.methods)
+        return self.points * len(self.population) * len(self.estimator)
 
 
 def run(config: Config) -> Iterator[tuple[str, Columns]]:
@@ -199,12 +197,13 @@ def run(config: Config) -> Iterator[tuple[str, Columns]]:
     first: set[str] = set()
     for family in config.population:
         site = _site(family, np.unique(family.drawn(config.points, seed=config.seed)))
-        for name in config.methods:
-            yield "table", _cases(name, family, site)
+        for method in config.estimator:
+            yield "table", _cases(method, family, site)
         kind = _noise(family).kind
         if kind in LEVELLED and kind not in first:
             first.add(kind)
-            rows = [_level(name, at, site) for name in config.methods for at in _at_levels(family, config.levels)]
+            at_levels = _at_levels(family, config.levels)
+            rows = [_measured(_rows(_cases(method, at, site))) for method in config.estimator for at in at_levels]
             yield "levels", _columns(rows, "levels")
 
 
@@ -270,11 +269,11 @@ def _allowed(family: Family, site: Site) -> Array:
 # Cases
 
 
-def _cases(method: str, family: Family, site: Site) -> Columns:
+def _cases(method: Method, family: Family, site: Site) -> Columns:
     noise = _noise(family)
-    said = claims(CLAIMANTS[method], family.function, site.x)
+    said = claims(method, family.function, site.x)
     return {
-        "method": method,
+        "method": method.name,
         "kind": noise.kind,
         "function": family.name,
         "level": noise.level,
@@ -300,10 +299,6 @@ def _deviation(family: Family, x: Array, said: Claims) -> Array:
     if np.any(window):
         found[window] = perturbation(family, x[window], said.delta[window]).deviation
     return found
-
-
-def _level(method: str, family: Family, site: Site) -> Row:
-    return _measured(_rows(_cases(method, family, site)))
 
 
 def _rows(columns: Columns) -> Columns:
