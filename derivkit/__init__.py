@@ -29,7 +29,10 @@ from derivkit.multivariate.network import Network, NotFiniteError
 from derivkit.multivariate.partial import Gradient, directional, gradient, hessian, jacobian, partial
 from derivkit.multivariate.samples import Data, Samples, generated
 from derivkit.numerical.adaptive import Derivative, derivative, derivatives
+from derivkit.numerical.complex_step import complex_step
 from derivkit.numerical.difference import Sweep, difference, sweep
+from derivkit.numerical.estimate import Estimate
+from derivkit.numerical.extrapolation import gsl_central, richardson, ridders
 from derivkit.numerical.formulas import formula
 from derivkit.numerical.ledger import Ledger
 from derivkit.numerical.search import Status
@@ -45,6 +48,7 @@ __all__ = [
     "Dual",
     "DualError",
     "ErrorLaw",
+    "Estimate",
     "Exact",
     "Expression",
     "Finding",
@@ -70,6 +74,7 @@ __all__ = [
     "absolute_error",
     "accuracy",
     "brute_force",
+    "complex_step",
     "constant",
     "derivative",
     "derivatives",
@@ -83,6 +88,7 @@ __all__ = [
     "formula",
     "generated",
     "gradient",
+    "gsl_central",
     "hessian",
     "jacobian",
     "observed_order",
@@ -91,6 +97,8 @@ __all__ = [
     "predict_error",
     "predict_optimum",
     "relative_error",
+    "richardson",
+    "ridders",
     "secant",
     "slope",
     "stencil",

@@ -1,4 +1,4 @@
-"""The files under conf/function and conf/method keep their rules, and each rule catches what breaks it."""
+"""The files under conf/function, conf/method and the like keep their rules, and each rule catches what breaks it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from omegaconf import OmegaConf
 
 import derivkit as dk
 from derivkit.numerical.formulas import NAMES
+from derivkit.numerical.methods import METHODS as TABLE
 from experiments.pipeline.settings import CONVERTERS
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 FUNCTIONS = sorted((CONF / "function").glob("*.yaml"))
 METHODS = sorted((CONF / "method").glob("*.yaml"))
+ESTIMATORS = sorted((CONF / "estimator").glob("*.yaml"))
 NETWORKS = sorted((CONF / "network").glob("*.yaml"))
 KEYS = {"expression", "black_box", "python", "points", "domain", "reason", "source"}
 CHAPTER = (
@@ -214,6 +216,17 @@ def test_every_method_file_names_itself_and_builds(path: Path) -> None:
 
 def test_every_formula_has_its_file() -> None:
     assert set(NAMES) <= {path.stem for path in METHODS}
+
+
+@pytest.mark.parametrize("path", ESTIMATORS, ids=lambda path: path.stem)
+def test_every_estimator_file_names_itself_and_builds(path: Path) -> None:
+    key_is_the_name(path)
+    (method,) = CONVERTERS["estimator"]({"estimator": load(path)})  # type: ignore[misc]
+    assert method is TABLE[path.stem]
+
+
+def test_every_method_that_chooses_its_steps_has_its_file() -> None:
+    assert set(TABLE) == {path.stem for path in ESTIMATORS}
 
 
 @pytest.mark.parametrize("path", NETWORKS, ids=lambda path: path.stem)

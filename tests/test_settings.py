@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import derivkit as dk
+from derivkit.numerical.methods import METHODS, Method
 from experiments.pipeline import check, grids, settings
 from experiments.pipeline.settings import ConfigurationError, build
 from experiments.runners import delta_sweep
@@ -249,6 +250,46 @@ def test_other_fields_are_read_by_their_type():
 def test_other_fields_are_refused_by_their_type(plain: dict[str, Any], words: str):
     with pytest.raises(ConfigurationError, match=words):
         build(study_of(Sizes), plain)
+
+
+# Estimators
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparing:
+    """A Config of methods that choose their own steps."""
+
+    estimator: tuple[Method, ...]
+
+
+def comparing(entries: object) -> Comparing:
+    found = build(study_of(Comparing), {"estimator": entries})
+    assert isinstance(found, Comparing)
+    return found
+
+
+def test_estimators_are_rows_of_the_table_in_the_order_given():
+    found = comparing({"ridders": {"estimator": "ridders"}, "gsl_central": {"estimator": "gsl_central"}}).estimator
+    assert found == (METHODS["ridders"], METHODS["gsl_central"])
+    assert [method.name for method in found] == ["ridders", "gsl_central"]
+
+
+@pytest.mark.parametrize(
+    ("entries", "words"),
+    [
+        (None, "no estimator is selected; write estimator=[ridders,gsl_central]"),
+        ({}, "no estimator is selected"),
+        ({"r": {"estimator": "riders"}}, "estimator 'r': no estimator named 'riders'; did you mean ridders?"),
+        ({"r": {"estimator": 3}}, "estimator 'r': its description needs estimator: NAME"),
+        ({"r": {}}, "estimator 'r': its description needs estimator: NAME"),
+        ({"r": {"method": "ridders"}}, "estimator 'r': unknown key 'method'"),
+        ({"r": "ridders"}, "its file holds r:"),
+    ],
+)
+def test_an_estimator_that_cannot_be_is_refused_in_one_line(entries: object, words: str):
+    with pytest.raises(ConfigurationError, match=re.escape(words)) as caught:
+        comparing(entries)
+    assert "\n" not in str(caught.value)
 
 
 # Networks

@@ -114,7 +114,8 @@ def float_function(expression: Expression) -> Callable[[Array], Array]:
 
     def evaluate(x: Array) -> Array:
         result = float_values(expression.program, dict.fromkeys(expression.variables, x))[-1]
-        return np.broadcast_to(np.asarray(result, dtype=np.float64), np.shape(x))
+        kind = np.complex128 if np.iscomplexobj(x) else np.float64
+        return np.broadcast_to(np.asarray(result, dtype=kind), np.shape(x))
 
     return evaluate
 

@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Any, get_type_hints
 
 import derivkit as dk
+from derivkit.numerical.methods import METHODS, Method
 from derivkit.population import VALUED, Disturbance, Draw, Family
 from derivkit.programs import program
 from experiments.pipeline import digits
@@ -26,6 +27,7 @@ from experiments.pipeline import digits
 FIELD_KEYS = {"function": ("function", "expression", "python", "x")}
 FUNCTION_KEYS = ("expression", "black_box", "python", "points", "domain", "reason", "source")
 METHOD_KEYS = ("formula",)
+ESTIMATOR_KEYS = ("estimator",)
 NETWORK_KEYS = ("sizes", "activation", "activations", "loss", "l1", "l2", "reason")
 FAMILY_KEYS = (
     *("category", "expression", "program", "points", "draws", "domain", "statuses", "noise", "derivative", "slack"),
@@ -204,6 +206,26 @@ def _formula(name: str, spec: Mapping[str, object], derivative: int) -> str:
     except ValueError as error:
         raise ConfigurationError(f"method {name!r}: {line_of(error)}") from error
     return formula
+
+
+# Estimators
+
+
+def _estimators(plain: Mapping[str, object]) -> tuple[Method, ...]:
+    """Return the methods of ``METHODS`` that entries of ``conf/estimator`` name."""
+    entries = _entries("estimator", plain.get("estimator"), "estimator=[ridders,gsl_central]")
+    return tuple(_estimator(name, spec) for name, spec in entries)
+
+
+def _estimator(name: str, spec: Mapping[str, object]) -> Method:
+    where = f"estimator {name!r}"
+    _refuse_keys(where, spec, ESTIMATOR_KEYS)
+    method = spec.get("estimator")
+    if not isinstance(method, str):
+        raise ConfigurationError(f"{where}: its description needs estimator: NAME, such as estimator: ridders")
+    if method not in METHODS:
+        raise ConfigurationError(f"{where}: no estimator named {show(method)!r}; {nearest(method, METHODS)}")
+    return METHODS[method]
 
 
 # Functions
@@ -500,6 +522,7 @@ DATA: dict[str, Callable[[], dk.Data]] = {"generated": dk.Data, "digits": _digit
 CONVERTERS: dict[str, Callable[[Mapping[str, object]], object]] = {
     "function": _problems,
     "method": _methods,
+    "estimator": _estimators,
     "delta": _deltas,
     "derivative": _derivative,
     "network": _networks,

@@ -1,0 +1,349 @@
+r"""The complex step, and a probe that finds out whether it may be believed.
+
+For an analytic f, :math:`f(x + ih) = f(x) + ih f'(x) - \tfrac{1}{2} h^2 f''(x) - \ldots`, so that
+:math:`f'(x) = \Im f(x + ih)/h + O(h^2)`: no difference is formed, nothing cancels, and h may be so small that the
+remainder is below rounding (Lyness and Moler, *SIAM J. Numer. Anal.* 4:202-210, 1967; Squire and Trapp, *SIAM Review*
+40:110-112, 1998).
+
+It fails in silence where the code is not analytic: ``abs``, ``conj``, ``.real``, a norm or a cast to float drop the
+imaginary part, and the answer is 0; a branch cut gives another function; a library routine may compute the imaginary
+part only to an absolute accuracy, which the division by h blows up. An analytic function obeys the equations of Cauchy
+and Riemann, by which the derivative along the imaginary axis is the one along the real axis. The probe asks for them in
+the form of an integral, which needs no small step: with g(t) the answer of the complex step at t,
+
+.. math:: f(x + d) - f(x - d) = \int_{x-d}^{x+d} g \approx \frac{2d}{6}\,(g(x - d) + 4 g(x) + g(x + d)),
+
+on the left two real values, on the right Simpson's rule, whose error :math:`d^5 f^{(5)}/90` is far below that of a
+difference with the same d. What the two sides leave open, together with the rounding of the left one, is the error bar.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from derivkit.function import Array, Domain, Evaluator, Failures, Function, Raised, agree
+from derivkit.numerical.estimate import (
+    EPS,
+    LEAST,
+    Estimate,
+    Indices,
+    Outcome,
+    Status,
+    Values,
+    answer,
+    domain_of,
+    spread_steps,
+)
+
+Complex = NDArray[np.complex128]
+
+RELATIVE_STEP = 1e-20
+"""h over |x|: its square is far below eps, and f' h far above the least float wherever f is."""
+STEP_AT_ZERO = 1e-200
+"""h at x = 0, where nothing is known of the scale of f."""
+WIDTH = 3e-4
+"""d over the scale at the first trial. With f^(k) = k! f / L^k rounding leaves eps L / d, Simpson's rule (d / L)^4:
+they meet at d = eps^(1/5) L = 7e-4 L; half of that, since L is not known."""
+TRIALS = ((WIDTH, False), (WIDTH, True), (1e-3 * WIDTH, False), (1e-6 * WIDTH, False))
+"""The widths that are tried in turn until one confirms, over |x|, or where that is said over max(|x|, 1): f may change
+over a distance much less than |x|, or, where x is next to 0, much more. A choice."""
+CONFIRMED = 1e-8
+"""A bar of this share of the answer ends the trials: half the digits. A choice."""
+SAME_VALUE = float(np.sqrt(EPS))
+"""How far the real part of f(x + ih) may lie from f(x), relatively: complex functions are rounded in other ways than
+real ones, and what cancels inside f magnifies that. Half the digits; the integral judges more finely."""
+
+OUTCOMES: tuple[Outcome, ...] = (
+    (Status.OK, "the complex step and a real difference agree within the error"),
+    (Status.NOT_FINITE, "f has no finite value at x, or x lies outside the domain"),
+    (Status.UNRESOLVED, "f gives no finite value at x + ih"),
+    (Status.UNRESOLVED, "the real part of f(x + ih) is not f(x): the complex code computes another function"),
+    (Status.UNRESOLVED, "f has no finite values beside x to compare with"),
+    (
+        Status.UNRESOLVED,
+        "the complex step and a real difference disagree: f is not analytic here, or loses digits inside",
+    ),
+    (Status.UNRESOLVED, "the slope of f jumps at x, or bends at every distance that was tried"),
+)
+OK, NO_VALUE, NO_COMPLEX, OTHER_VALUE, NO_PROBE, NOT_ANALYTIC, NOT_SMOOTH = range(7)
+UNPROBED = "f was not probed: code that is not analytic gives a wrong answer here, often 0"
+
+
+class ComplexEvaluator:
+    """Calls f on complex arrays, whatever f is, and counts the points; the counterpart of Evaluator.
+
+    An exception, or a warning that an imaginary part was discarded, gives NaN.
+
+    Attributes
+    ----------
+    total : int
+        Points at which f was evaluated, the two of the probe apart.
+    raised : tuple of Raised
+        The exceptions of f, one entry for each type, with the real part of the first point.
+    """
+
+    def __init__(self, f: Callable[..., Any]) -> None:
+        self._call: Callable[..., Any] = f.call if isinstance(f, Function) else f
+        self._vectorized: bool | None = None
+        self._failures = Failures()
+        self.total = 0
+
+    @property
+    def raised(self) -> tuple[Raised, ...]:
+        """What f raised at single points, by type, in the order of first appearance."""
+        return self._failures.raised
+
+    def __call__(self, z: Complex) -> Complex:
+        """Values of f, shape ``(n,)`` like z."""
+        self.total += z.size
+        if z.size > 1 and self._vectorized is not False:
+            found = attempt_complex(self._call, z.copy(), [])
+            fits = found is not None and found.shape == z.shape
+            if found is not None and fits and self._vectorized is None:
+                fits = all(same(self._single(z[k]), found[k]) for k in (0, z.size - 1))
+            self._vectorized = fits
+            if found is not None and fits:
+                return found
+        return np.array([self._single(point) for point in z], dtype=np.complex128)
+
+    def _single(self, point: Any) -> complex:
+        errors: list[Exception] = []
+        for argument in (complex(point), np.array([point])):
+            found = attempt_complex(self._call, argument, errors)
+            if found is not None and found.size == 1:
+                return complex(found.reshape(())[()])
+        if errors:
+            self._failures.note(errors[0], float(point.real))
+        return complex(np.nan, np.nan)
+
+
+def attempt_complex(call: Callable[..., Any], argument: Any, errors: list[Exception]) -> Complex | None:
+    """f of the argument as a complex array, or None where it fails; what it raised is added to ``errors``."""
+    try:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("error", np.exceptions.ComplexWarning)
+            return np.asarray(call(argument)).astype(np.complex128, copy=False)
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 -- whatever somebody's f raises means that it takes no complex numbers
+        errors.append(error)
+        return None
+
+
+def same(a: complex, b: complex) -> bool:
+    """Whether two complex numbers agree to 4 ulp in both parts."""
+    return agree([a.real, a.imag], [b.real, b.imag])
+
+
+def complex_step(
+    f: Callable[..., Any],
+    x: ArrayLike,
+    *,
+    delta: ArrayLike | None = None,
+    domain: Domain | None = None,
+    probe: bool = True,
+) -> Estimate:
+    """The derivative of f at x from one value at x + ih, believed only where real values confirm it.
+
+    Parameters
+    ----------
+    f : callable
+        Of one number or of an array, real and complex.
+    x : array_like
+        Points.
+    delta : array_like, optional
+        The imaginary step h, in x's unit, one or one for each point; 1e-20 |x| if not given, and 1e-200 at 0.
+    domain : tuple of float, optional
+        The closed interval in which f may be evaluated; never left, complex points with the real part.
+    probe : bool
+        Whether to compare with real values. Without, f is evaluated once for each point and there is no error bar.
+
+    Returns
+    -------
+    Estimate
+        Where f is analytic ``value`` is right to a few roundings of the code of f. ``error`` is what the probe can
+        confirm, and so much larger. Where the probe refutes the answer, or cannot be made, the status is
+        ``unresolved``.
+
+    Raises
+    ------
+    ValueError
+        If delta or domain are no such things.
+
+    Notes
+    -----
+    Lyness and Moler, *SIAM J. Numer. Anal.* 4:202-210, 1967; Squire and Trapp, *SIAM Review* 40:110-112, 1998. With the
+    probe f is evaluated at x, at x + ih, and for each of at most four distances d at x +- d and x +- d + ih. What is
+    smaller than the error bar the probe cannot see: code that is not analytic in a term of 1e-12 of the whole.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> complex_step(np.exp, 0.0).value, complex_step(np.exp, 0.0).evaluations
+    (1.0, 6)
+    >>> complex_step(abs, 2.0).message
+    'the complex step says 0 and a real difference 1: f is not analytic here, or loses digits inside'
+    """
+    asked = _Asked(f, x, delta, domain)
+    with np.errstate(all="ignore"):
+        slope = asked.slope(asked.x[None], asked.all)[0]
+        return asked.probed(slope) if probe else asked.unprobed(slope)
+
+
+class _Asked:
+    """What was asked, checked and flat: the points, the imaginary steps, the values of f, real and complex."""
+
+    def __init__(self, f: Callable[..., Any], x: ArrayLike, delta: ArrayLike | None, domain: Domain | None) -> None:
+        points = np.array(x, dtype=np.float64)
+        self.shape, self.x = points.shape, points.ravel()
+        self.all = np.arange(points.size)
+        self.domain = domain_of(f, domain)
+        scale = np.where(self.x == 0.0, STEP_AT_ZERO / RELATIVE_STEP, np.abs(self.x))
+        self.h = RELATIVE_STEP * scale if delta is None else spread_steps(points, delta).ravel()
+        self._complex = ComplexEvaluator(f)
+        self.real = Values(Evaluator(f), points.size, self.domain)
+        self.imaginary = Values(self._complex, points.size, self.domain, kind=np.complex128)
+
+    def slope(self, at: Array, owner: Indices) -> Array:
+        """The complex step at real abscissae, shape ``(k, n)``, whose columns belong to the points ``owner``."""
+        return np.asarray(self.imaginary(at + 1j * self.h[owner], owner).imag / self.h[owner])
+
+    def unprobed(self, slope: Array) -> Estimate:
+        """The answer as published."""
+        code = np.where(np.isfinite(slope), OK, NO_COMPLEX)
+        outcomes = ((Status.OK, UNPROBED), *OUTCOMES[1:])
+        return self._answer(slope, np.full(slope.shape, np.nan), code, outcomes, None)
+
+    def probed(self, slope: Array) -> Estimate:
+        """The answer where the real values confirm it."""
+        value = self.real(self.x[None], self.all)[0]
+        lifted = self.imaginary((self.x + 1j * self.h)[None], self.all)[0].real
+        other = np.abs(lifted - value) > SAME_VALUE * (np.abs(value) + np.abs(self.x * slope))
+        code = np.select([~np.isfinite(value), ~np.isfinite(slope), other], [NO_VALUE, NO_COMPLEX, OTHER_VALUE], OK)
+        probe = _Probe(self, slope)
+        active = self.all[code == OK]
+        for share, wide in TRIALS:
+            active = probe.try_width(active, share, wide=wide)
+        code = np.where(code == OK, probe.code(), code)
+        return self._answer(slope, probe.error, code, OUTCOMES, self._messages(code, slope, probe.difference))
+
+    def _messages(self, code: Indices, slope: Array, difference: Array) -> NDArray[np.str_]:
+        said = np.array([text for _, text in OUTCOMES], dtype=object)[code]
+        for k in self.all[code == NOT_ANALYTIC]:
+            said[k] = (
+                f"the complex step says {slope[k]:.4g} and a real difference {difference[k]:.4g}: "
+                "f is not analytic here, or loses digits inside"
+            )
+        if self._complex.raised:
+            said[code == NO_COMPLEX] = f"f takes no complex numbers: {self._complex.raised[0].message}"
+        return said.astype(np.str_)
+
+    def _answer(
+        self, value: Array, error: Array, code: Indices, outcomes: tuple[Outcome, ...], message: NDArray[np.str_] | None
+    ) -> Estimate:
+        return answer(
+            self.shape,
+            value=value,
+            error=error,
+            code=code,
+            outcomes=outcomes,
+            charged=self.real.charged + self.imaginary.charged,
+            total=self.real.total + self.imaginary.total,
+            message=message,
+        )
+
+
+class _Probe:
+    """The comparison with real values so far: of every point the trial that decides.
+
+    Attributes
+    ----------
+    error : ndarray
+        The bar of the trial that decides.
+    difference : ndarray
+        The real difference, cleared of truncation, of the narrowest trial that refutes; NaN where none does.
+    """
+
+    def __init__(self, asked: _Asked, slope: Array) -> None:
+        self._asked, self._slope = asked, slope
+        unknown = np.full(slope.shape, np.nan)
+        self.error, self.difference = np.full(slope.shape, np.inf), unknown.copy()
+        self._doubt, self._width, self._refuted = (np.full(slope.shape, np.inf) for _ in range(3))
+        self._bend, self._first_bend, self._least_bend = unknown.copy(), unknown.copy(), unknown.copy()
+
+    def code(self) -> Indices:
+        """The outcome of every point: confirmed, refuted, or never compared.
+
+        A derivative is local: what agrees at some width counts only if no narrower comparison refutes it. Around a kink
+        the slopes of both sides differ as much at any width.
+        """
+        compared = np.isfinite(self._doubt)
+        refuted = self._refuted <= self._width
+        unconfirmed = self.error > CONFIRMED * np.abs(self._slope)
+        bends = (2.0 * self._bend > self._doubt) & (self._least_bend > 0.1 * self._first_bend)
+        found: Indices = np.select([~compared, refuted, unconfirmed & bends], [NO_PROBE, NOT_ANALYTIC, NOT_SMOOTH], OK)
+        return found
+
+    def try_width(self, active: Indices, share: float, *, wide: bool) -> Indices:
+        """Compare the points at one width, and return those that are not confirmed by it.
+
+        The trial that decides is one that confirms, else the one with the least doubt: at a width that is too small
+        anything agrees, and at one that is too large nothing.
+        """
+        x = self._asked.x[active]
+        scale = np.where(x == 0.0, 1.0, np.maximum(np.abs(x), 1.0) if wide else np.abs(x))
+        left, centre, right = self._nodes(x, share * scale)
+        slopes = self._asked.slope(np.array([left, centre, right]), active)
+        values = self._asked.real(np.array([left, right]), active)
+        width = right - left
+        mean = (slopes[0] + 4.0 * slopes[1] + slopes[2]) / 6.0
+        gap = (values[1] - values[0]) / width - mean
+        bend = self._truncation(slopes)
+        doubt = self._rounding(x, values, slopes, width) + bend
+        refutes = (np.abs(gap) > doubt) & (width < self._refuted[active])
+        self._refuted[active[refutes]] = width[refutes]
+        self.difference[active[refutes]] = (self._slope[active] + gap)[refutes]
+        self._first_bend[active] = np.where(np.isnan(self._first_bend[active]), bend, self._first_bend[active])
+        self._least_bend[active] = np.fmin(self._least_bend[active], bend)
+        error = np.maximum(np.abs(gap) + doubt, LEAST)
+        confirmed = (width < self._refuted[active]) & (error <= CONFIRMED * np.abs(self._slope[active]))
+        decides = confirmed | (doubt < self._doubt[active])
+        chosen = active[decides]
+        for kept, new in (
+            (self._doubt, doubt),
+            (self._width, width),
+            (self._bend, bend),
+            (self.error, error),
+        ):
+            kept[chosen] = new[decides]
+        rest: Indices = active[~confirmed]
+        return rest
+
+    def _nodes(self, x: Array, d: Array) -> tuple[Array, Array, Array]:
+        """Three points at equal distances as floats, x among them and in the middle if the domain lets it."""
+        lo, hi = self._asked.domain
+        d = (x + d) - x
+        centre = np.where(x - d < lo, x + d, np.where(x + d > hi, x - d, x))
+        return centre - d, centre, centre + d
+
+    @staticmethod
+    def _rounding(x: Array, values: Array, slopes: Array, width: Array) -> Array:
+        """Rounding of the real difference: 2 ulp of each value, and |x| f' eps for what is rounded inside f."""
+        of_points = 2.0 * np.abs(x) * np.max(np.abs(slopes), axis=0)
+        return np.asarray(EPS * (2.0 * np.sum(np.abs(values), axis=0) + of_points) / width)
+
+    @staticmethod
+    def _truncation(slopes: Array) -> Array:
+        """Simpson's error, d^4 g''''/180, from the second difference s = d^2 g''.
+
+        If Taylor's terms fall like those of a geometric series, g^(k) = k! g / L^k, then s = 2 g (d/L)^2 and the error
+        is 24/180 g (d/L)^4 = s^2 / (30 g). Taken thirtyfold.
+        """
+        bend = np.abs(slopes[0] - 2.0 * slopes[1] + slopes[2])
+        largest = np.max(np.abs(slopes), axis=0)
+        return np.asarray(np.where(bend == 0.0, 0.0, bend * (bend / largest)))

@@ -1,0 +1,425 @@
+r"""Methods made from a method: the same formula at several steps, and what its error would be at step 0.
+
+The error of a formula is a series in its step, :math:`D(h) = f' + c_1 h^{p_1} + c_2 h^{p_2} + \ldots`, whose exponents
+are known from the formula's moments: all even ones for a central formula, all from the order on for a one-sided one.
+Two steps whose ratio is r eliminate a term (Richardson, *Phil. Trans. A* 210:307-357, 1911; Richardson and Gaunt,
+*Phil. Trans. A* 226:299-349, 1927), and repeated for one term after another this is the tableau
+
+.. math:: T_{k,0} = D(h r^{-k}), \qquad T_{k,j} = T_{k,j-1} + \frac{T_{k,j-1} - T_{k-1,j-1}}{r^{p_j} - 1}
+
+(Romberg, *Det Kongelige Norske Videnskabers Selskab Forhandlinger* 28:30-36, 1955, for integrals). It removes
+truncation and magnifies rounding: no entry is better than the rounding of its smallest step.
+"""
+
+from __future__ import annotations
+
+import itertools
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from derivkit.function import Array, Domain, Evaluator
+from derivkit.numerical.difference import abscissa, combine, scale_of, steps_vanish
+from derivkit.numerical.estimate import (
+    EPS,
+    LEAST,
+    Estimate,
+    Indices,
+    Outcome,
+    Status,
+    Values,
+    answer,
+    at_least_rounding,
+    domain_of,
+    first_steps,
+)
+from derivkit.numerical.formulas import formula as named
+from derivkit.numerical.stencil import Rational, Stencil, moment
+
+SHARE = 0.1
+"""First step of Richardson's and Ridders' methods over |x|, or over 1 at 0. A choice: Ridders asks for a step over
+which f changes visibly, and nothing is known of f."""
+GSL_SHARE = 1e-3
+"""First step of GSL's rule over |x|, or over 1 at 0. A choice: GSL leaves it to the caller."""
+RIDDERS_RATIO = 1.4
+"""From one step to the next (Ridders 1982)."""
+RIDDERS_LEVELS = 10
+"""Most steps of Ridders' method: the last is a twentieth of the first. A choice."""
+
+VANISHED: Outcome = (Status.UNRESOLVED, "the step vanishes beside x; give a larger delta")
+NOT_FINITE: Outcome = (
+    Status.NOT_FINITE,
+    "f has no finite value at a point that the first step needs; give a smaller delta, or the domain",
+)
+AT_END: Outcome = (
+    Status.NOT_FINITE,
+    "x is no finite number, or lies where the domain leaves no room for a step; take a one-sided formula there",
+)
+
+
+def exponents(formula: Stencil, count: int) -> tuple[int, ...]:
+    """The powers of the step in a formula's error, the first ``count`` of them.
+
+    Examples
+    --------
+    >>> exponents(named("central_4"), 3), exponents(named("forward_1"), 3)
+    ((4, 6, 8), (1, 2, 3))
+    """
+    powers = itertools.count(formula.order)
+    there = (p for p in powers if moment(formula.offsets, formula.weights, formula.derivative + p) != 0)
+    return tuple(itertools.islice(there, count))
+
+
+def next_row(above: Sequence[Any], first: Any, ratio: Any, powers: Sequence[int]) -> list[Any]:
+    """The next row of the tableau from the row above and its first entry. Floats, arrays and Fractions alike."""
+    row = [first]
+    for entry, power in zip(above, powers, strict=False):
+        row.append(row[-1] + (row[-1] - entry) / (ratio**power - 1))
+    return row
+
+
+def extrapolated(formula: str | Stencil, *, levels: int, ratio: Rational = 2) -> Stencil:
+    """Richardson's extrapolation of a formula as one formula, whose step is the largest of the tableau.
+
+    Parameters
+    ----------
+    formula : str or Stencil
+        For the first derivative if given by name.
+    levels : int
+        Number of steps, each the one before over the ratio.
+    ratio : int or Fraction
+
+    Returns
+    -------
+    Stencil
+        With exact weights; that its order is the exponent after the last one removed is checked like that of any
+        formula.
+
+    Raises
+    ------
+    ValueError
+        If there is no such formula, or levels or ratio are none.
+
+    Examples
+    --------
+    >>> found = extrapolated("central_2", levels=2)
+    >>> [str(s) for s in found.offsets], [str(w) for w in found.weights], found.order
+    (['-1', '-1/2', '1/2', '1'], ['1/6', '-4/3', '4/3', '-1/6'], 4)
+    """
+    base = named(formula) if isinstance(formula, str) else formula
+    _check_tableau(levels, float(ratio), least=1)
+    powers = exponents(base, levels)
+    offsets = sorted({Fraction(s) / Fraction(ratio) ** k for k in range(levels) for s in base.offsets})
+    columns = []
+    for offset in offsets:
+        row: list[Fraction] = []
+        for k in range(levels):
+            shrink = Fraction(ratio) ** k
+            known = dict(zip((Fraction(s) / shrink for s in base.offsets), base.weights, strict=True))
+            row = next_row(row, known.get(offset, Fraction(0)) * shrink**base.derivative, Fraction(ratio), powers)
+        columns.append(row[-1])
+    used = [(s, w) for s, w in zip(offsets, columns, strict=True) if w != 0]
+    return Stencil(
+        name=f"richardson({base.name}, levels={levels}, ratio={ratio})",
+        offsets=tuple(s for s, _ in used),
+        weights=tuple(w for _, w in used),
+        derivative=base.derivative,
+        order=powers[-1],
+        source=f"Richardson 1911 on {base.source}",
+    )
+
+
+def richardson(
+    f: Callable[..., Any],
+    x: ArrayLike,
+    *,
+    formula: str | Stencil = "central_2",
+    delta: ArrayLike | None = None,
+    levels: int = 4,
+    ratio: float = 2.0,
+    domain: Domain | None = None,
+) -> Estimate:
+    """The derivative of f at x by Richardson's extrapolation of a formula.
+
+    Parameters
+    ----------
+    f : callable
+        Of one number or of an array; values that are not finite, and exceptions, mean that it is not defined there.
+    x : array_like
+        Points.
+    formula : str or Stencil
+        For the first derivative if given by name.
+    delta : array_like, optional
+        The largest step, in x's unit, one or one for each point; 0.1 |x| if not given, 0.1 at 0, or what the domain
+        leaves.
+    levels : int
+        Number of steps, at least 2.
+    ratio : float
+        Of a step to the next, more than 1.
+    domain : tuple of float, optional
+        The closed interval in which f may be evaluated; never left.
+
+    Returns
+    -------
+    Estimate
+        ``value`` is the last entry of the tableau. ``error`` is the distance to its neighbour in the row, which is one
+        order less accurate: where truncation reigns the neighbour's error, and hence far too much; where rounding
+        reigns a difference of two numbers that are wrong together, and no bound at all. It is never less than eps
+        times the largest |f| over the largest step.
+
+    Raises
+    ------
+    ValueError
+        If there is no such formula, or if delta, levels, ratio or domain are no such things.
+
+    Notes
+    -----
+    Richardson, *Phil. Trans. A* 210:307-357, 1911; Richardson and Gaunt, *Phil. Trans. A* 226:299-349, 1927.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = richardson(np.exp, 0.0)
+    >>> abs(found.value - 1.0) < 1e-12, found.evaluations
+    (True, 8)
+    """
+    base = named(formula) if isinstance(formula, str) else formula
+    _check_tableau(levels, ratio, least=2)
+    asked = _Asked(f, x, delta, domain, share=SHARE, reach=base, smallest=ratio ** (1 - levels))
+    powers = exponents(base, levels - 1)
+    with np.errstate(all="ignore"):
+        steps = [asked.delta / ratio**k for k in range(levels)]
+        at = np.array([[abscissa(asked.x, s, step) for s in base.offsets] for step in steps])
+        found = asked.values(at.reshape(levels * len(base.offsets), asked.x.size), asked.all).reshape(at.shape)
+        row: list[Array] = []
+        for k in range(levels):
+            scale = scale_of(base, at[k, 0], at[k, -1])
+            row = next_row(row, combine(base.coefficients[0], list(found[k]), scale), ratio, powers)
+        largest = np.max(np.abs(found), axis=(0, 1))
+        error = at_least_rounding(np.abs(row[-1] - row[-2]), largest, asked.delta**base.derivative)
+    return asked.answer(row[-1], error, "the last two entries of the tableau are the error apart")
+
+
+def ridders(
+    f: Callable[..., Any],
+    x: ArrayLike,
+    *,
+    delta: ArrayLike | None = None,
+    levels: int = RIDDERS_LEVELS,
+    ratio: float = RIDDERS_RATIO,
+    domain: Domain | None = None,
+) -> Estimate:
+    """The derivative of f at x by Ridders' method: the tableau of central differences grown until it gets worse.
+
+    Parameters
+    ----------
+    f : callable
+        Of one number or of an array; values that are not finite, and exceptions, mean that it is not defined there.
+    x : array_like
+        Points.
+    delta : array_like, optional
+        The first and largest step, in x's unit, one or one for each point; 0.1 |x| if not given, 0.1 at 0, or what
+        the domain leaves. It should be one over which f changes visibly.
+    levels : int
+        Most steps, at least 2.
+    ratio : float
+        Of a step to the next, more than 1.
+    domain : tuple of float, optional
+        The closed interval in which f may be evaluated; never left.
+
+    Returns
+    -------
+    Estimate
+        ``value`` is the entry of the tableau whose larger distance from its two parents is least, ``error`` that
+        distance, and never less than eps times the largest |f| over the largest step.
+
+    Raises
+    ------
+    ValueError
+        If delta, levels, ratio or domain are no such things.
+
+    Notes
+    -----
+    Ridders, *Advances in Engineering Software* 4(2):75-76, 1982. The method ends when a diagonal entry is farther from
+    the diagonal entry before than twice the least distance. The error is the smallest of up to 45 differences of
+    numbers that rounding has made nearly equal by chance: a winner's curse, which covers the true error in not much
+    more than half of the cases even where f is smooth. It is kept as published, to be compared with.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = ridders(np.sin, [0.0, 1.0])
+    >>> bool(np.all(np.abs(found.value - np.cos([0.0, 1.0])) < 1e-10)), found.status.tolist()
+    (True, ['ok', 'ok'])
+    """
+    base = named("central_2")
+    _check_tableau(levels, ratio, least=2)
+    asked = _Asked(f, x, delta, domain, share=SHARE, reach=base, smallest=1.0)
+    powers = exponents(base, levels - 1)
+    best, error = np.full(asked.x.size, np.nan), np.full(asked.x.size, np.inf)
+    active, above = asked.all, list[Array]()
+    with np.errstate(all="ignore"):
+        for k in range(levels):
+            first, largest = asked.central(active, asked.delta[active] / ratio**k)
+            if k == 0:
+                floor = at_least_rounding(np.zeros_like(largest), largest, asked.delta)
+            row = next_row(above, first, ratio, powers)
+            for j in range(1, len(row)):
+                apart = np.maximum(np.abs(row[j] - row[j - 1]), np.abs(row[j] - above[j - 1]))
+                nearer = apart <= error[active]
+                best[active[nearer]], error[active[nearer]] = row[j][nearer], apart[nearer]
+            stays = np.isfinite(first)
+            if above:
+                stays &= np.abs(row[-1] - above[-1]) < 2.0 * error[active]
+            active, above = active[stays], [entry[stays] for entry in row]
+    return asked.answer(
+        best, np.maximum(error, floor), "the entry of the tableau that is nearest to those it was made from"
+    )
+
+
+@dataclass(frozen=True)
+class _FivePoints:
+    """GSL's rule at one step: the value, and the rounding and truncation that it reckons with."""
+
+    value: Array
+    rounding: Array
+    truncation: Array
+
+    @property
+    def error(self) -> Array:
+        return self.rounding + self.truncation
+
+
+def gsl_central(
+    f: Callable[..., Any], x: ArrayLike, *, delta: ArrayLike | None = None, domain: Domain | None = None
+) -> Estimate:
+    """The derivative of f at x by the rule of the GNU Scientific Library's ``gsl_deriv_central``.
+
+    Parameters
+    ----------
+    f : callable
+        Of one number or of an array; values that are not finite, and exceptions, mean that it is not defined there.
+    x : array_like
+        Points.
+    delta : array_like, optional
+        The first step, in x's unit, one or one for each point; 1e-3 |x| if not given, 1e-3 at 0, or what the domain
+        leaves.
+    domain : tuple of float, optional
+        The closed interval in which f may be evaluated; never left.
+
+    Returns
+    -------
+    Estimate
+        ``error`` is truncation plus rounding: the distance of the rule with 5 points from the rule with 3, which is the
+        error of the latter; eps times the values used over the step; and eps |x| over the step times the slope, for
+        the rounding of the points. Where truncation is the larger, a second step is tried, at which the two would be in
+        balance, and kept if its error is less and its value within four errors of the first.
+
+    Raises
+    ------
+    ValueError
+        If delta or domain are no such things.
+
+    Notes
+    -----
+    GNU Scientific Library reference manual, chapter "Numerical Differentiation". The bar is honest where f is smooth
+    over the step, and says nothing of noise in f other than rounding.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = gsl_central(np.exp, 1.0)
+    >>> abs(found.value - np.e) <= found.error <= 1e-9, found.evaluations
+    (True, 8)
+    """
+    asked = _Asked(f, x, delta, domain, share=GSL_SHARE, reach=named("central_2"), smallest=0.5)
+    with np.errstate(all="ignore"):
+        first = _five_points(asked, asked.all, asked.delta)
+        value, error = first.value.copy(), first.error.copy()
+        again = asked.all[(first.rounding > 0.0) & (first.rounding < first.truncation)]
+        if again.size:
+            # Truncation grows with the square of the step, rounding falls with it: their sum is least here.
+            better = asked.delta[again] * np.cbrt(first.rounding[again] / (2.0 * first.truncation[again]))
+            second = _five_points(asked, again, better)
+            keep = (second.error < error[again]) & (np.abs(second.value - value[again]) < 4.0 * error[again])
+            value[again[keep]], error[again[keep]] = second.value[keep], second.error[keep]
+    return asked.answer(value, np.maximum(error, LEAST), "truncation plus rounding")
+
+
+def _five_points(asked: _Asked, owner: Indices, step: Array) -> _FivePoints:
+    """The rule on x +- h and x +- h/2: central differences at the two steps, one term extrapolated.
+
+    Its weights are 8/6 for the inner points and 1/6 for the outer; the rule reckons with 2 and 1, rounded up.
+    """
+    x = asked.x[owner]
+    outer_left, inner_left, inner_right, outer_right = asked.values(
+        np.array([x - step, x - 0.5 * step, x + 0.5 * step, x + step]), owner
+    )
+    three = (outer_right - outer_left) / (2.0 * step)
+    five = (4.0 * (inner_right - inner_left) / step - three) / 3.0
+    outer, inner = np.abs(outer_right) + np.abs(outer_left), np.abs(inner_right) + np.abs(inner_left)
+    slope = np.maximum(np.abs(three), np.abs(five))
+    return _FivePoints(
+        value=five,
+        rounding=EPS * (outer + 2.0 * inner) / step + EPS * slope * np.abs(x) / step,
+        truncation=np.abs(five - three),
+    )
+
+
+class _Asked:
+    """What was asked, checked and flat: the points, the first steps (NaN where there can be none), the values of f."""
+
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        x: ArrayLike,
+        delta: ArrayLike | None,
+        domain: Domain | None,
+        *,
+        share: float,
+        reach: Stencil,
+        smallest: float,
+    ) -> None:
+        points = np.array(x, dtype=np.float64)
+        self.shape, self.x = points.shape, points.ravel()
+        self.all = np.arange(points.size)
+        lo, hi = domain_of(f, domain)
+        self.values = Values(Evaluator(f), points.size, (lo, hi))
+        left, right = max(0.0, -float(reach.offsets[0])), max(0.0, float(reach.offsets[-1]))
+        steps = first_steps(points, delta, share=share, domain=(lo, hi), left=left, right=right).ravel()
+        self._no_room = ~(np.isfinite(self.x) & (lo <= self.x) & (self.x <= hi) & (steps > 0.0))
+        self._vanished = steps_vanish(reach, self.x, smallest * steps)
+        self.delta = np.where(self._no_room | self._vanished, np.nan, steps)
+
+    def central(self, owner: Indices, step: Array) -> tuple[Array, Array]:
+        """The central difference of some points, divided by the step really taken, and the larger of the two |f|."""
+        x = self.x[owner]
+        at = np.array([x - step, x + step])
+        left, right = self.values(at, owner)
+        return (right - left) / (at[1] - at[0]), np.maximum(np.abs(left), np.abs(right))
+
+    def answer(self, value: Array, error: Array, said: str) -> Estimate:
+        """The Estimate, with the first reason for which there is no value."""
+        finite = np.isfinite(value) & np.isfinite(error)
+        code = np.select([self._no_room, self._vanished, ~finite], [3, 2, 1], 0)
+        return answer(
+            self.shape,
+            value=value,
+            error=error,
+            code=code,
+            outcomes=((Status.OK, said), NOT_FINITE, VANISHED, AT_END),
+            charged=self.values.charged,
+            total=self.values.total,
+        )
+
+
+def _check_tableau(levels: int, ratio: float, *, least: int) -> None:
+    if operator.index(levels) < least:
+        raise ValueError(f"levels must be at least {least}, not {levels}: a tableau needs as many steps")
+    if not 1.0 < ratio < np.inf:
+        raise ValueError(f"ratio must be more than 1 and finite, not {ratio:g}: every step is the one before over it")
