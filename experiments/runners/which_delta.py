@@ -7,7 +7,6 @@ known expression is used to judge what was recommended, never to recommend.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -80,7 +79,10 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
         "best_delta": (float, "the delta of the sweep with the least typical error"),
         "best": (float, "the same for that one, at x or at points near x, whichever is larger"),
         "luckiest": (float, "the least error at x of any single delta"),
-        "regret": (float, "typical / best, errors below what this precision can tell counted as that; below 1 where x is luckier than its neighbours"),
+        "regret": (
+            float,
+            "typical / best, no error counted as less than this precision can tell; below 1 where x is lucky",
+        ),
         "theory_delta": (float, "in float64, the best delta by what is known of the expression"),
         "theory": (float, "the error that is proved or estimated there"),
         "note": (str, "why there is no recommendation, or no error"),
@@ -104,28 +106,34 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
     "steps": {
         **PLACE,
         "turn": (int, "which of the calls of f, from 1"),
-        "distance": (float, "from x, negative to the left"),
-        "value": (float, "f there"),
+        "t": (float, "a point at which f was asked"),
+        "distance": (float, "its distance from x, negative to the left"),
+        "y": (float, "f there"),
         "used": (bool, "whether it lies in the window that was used"),
     },
+    "curves": {
+        **PLACE,
+        "line": (str, "f, or the tangent by dk.derivative"),
+        "t": (float, "abscissa"),
+        "y": (float, "ordinate"),
+    },
+    "dots": {**PLACE, "line": (str, "f"), "t": (float, "a point at which f was asked"), "y": (float, "f there")},
     "windows": {
         **PLACE,
         "reach": (float, "largest step of the window"),
-        "what": (str, "the error bar, the error made, or the bar of a window in which no plateau was met"),
+        "what": (
+            str,
+            "its bar, the bar of one in which no plateau was met, the error made, or the bar of the one used",
+        ),
         "error": (float, "how much"),
-    },
-    "chosen": {
-        **PLACE,
-        "reach": (float, "largest step of the window that was used"),
-        "what": (str, "the error bar"),
-        "error": (float, "its bar"),
     },
     "plateau": {
         **PLACE,
         "window": (str, "which window, by its size"),
-        "line": (str, "what the coefficient tells of: f, or noise"),
+        "line": (str, "what the coefficient tells of: f, or noise; or how large noise is"),
         "degree": (int, "degree of the polynomial"),
         "size": (float, "log10 of |coefficient| / largest |f|"),
+        "pictured": (bool, "whether the figure shows it: the first point with a derivative"),
     },
     "quotients": {
         **PLACE,
@@ -151,8 +159,8 @@ ERRORS = {"error": ("estimate", "trusted")}
 """A column that is proportional to the distance of two others, and moves when these do."""
 
 STATUSES = ("ok", "outside_domain", "step_vanished", "not_finite", "no_derivative", "below_bar")
-"""Why a row has no error: a point of the formula lies outside the domain; two coincide; f or the quotient is not finite;
-no derivative is known; the distance from the trusted derivative is within the bar of that."""
+"""Why a row has no error: a point of the formula lies outside the domain; two coincide; f or the quotient is not
+finite; no derivative is known; the distance from the trusted derivative is within the bar of that."""
 
 PRECISIONS = ("float16", "float32", "float64")
 REFUSALS = ("kink", "jump", "vertical", "unresolved", "not_finite")
@@ -162,7 +170,7 @@ FINE = 32
 BELOW = 10.0 ** np.linspace(-0.5, 0.0, 9)
 NEARBY = (-0.37, -0.21, -0.083, 0.0, 0.119, 0.24, 0.41)
 """Deltas over which a typical error is taken, times the one in question, and points, in units of the reach: single
-errors hit 0 by luck, and at a point such as 1, where f and its slope are short binary numbers, whole decades of them."""
+errors hit 0 by luck, and at a point such as 1, where f and its slope are short binary numbers, whole decades."""
 DECADES = 18
 """Most decades of a sweep."""
 BEYOND = 8.0
@@ -173,6 +181,8 @@ SAMPLES = 64
 """Points at which the rounding of a precision is measured; they reach over at least as many floats to either side."""
 HIGHEST = 9
 """Highest power of the polynomial from which derivatives above the fourth are taken."""
+LEAST = 1e-3
+"""Coefficients below this part of the noise are drawn at it; they hit 0 by luck."""
 TERMS = 4
 """Terms of the truncation that are reckoned with: the first may vanish."""
 SURE = 4.0
@@ -183,12 +193,14 @@ WIDER = 1.5 ** np.arange(1, 21)
 """Factors by which f is followed beyond the window of float64, as long as it is the same polynomial."""
 BESIDE = range(-18, 15, 2)
 """Exponents of RATIO by which the windows beside the chosen one are larger or smaller."""
-COMPARED = {-10: "far too small", 0: "as chosen", 6: "too large"}
+COMPARED = {-10: "too small", 0: "used", 6: "too large"}
 """Exponents of the windows whose coefficients are pictured, and what they are called."""
 TOLD = 6
 """Most points of which the findings tell in full."""
 QUOTED = (1e-2, 1e-5, 1e-8)
 """Deltas at which quotients are quoted where no delta helps."""
+MARGIN, GRAPH = 1.3, 401
+"""Half the width of a picture, in units of the window that was used; and its points."""
 GRID = 12
 """Quotients per decade that are pictured there."""
 
@@ -223,10 +235,12 @@ class Config:
 def run(config: Config) -> Iterator[tuple[str, Columns]]:
     """Yield the tables of one job, point by point."""
     formulas = [dk.formula(name) for name in config.method]
+    first = True
     for problem in config.function:
         for x in problem.points:
             look = Look(problem.function, x)
-            yield from _looked(look)
+            yield from _looked(look, pictured=first and not look.refused)
+            first &= look.refused
             if look.refused:
                 yield "quotients", _quotients(look, formulas)
             for name in config.precision:
@@ -280,10 +294,15 @@ class Look:
         """Distances from x, values and turns of all points that were asked, each once, x itself apart."""
         x = np.concatenate([*self.turns, np.empty(0)])
         turn = np.repeat(np.arange(len(self.turns)), [part.size for part in self.turns])
-        _, first = np.unique(x, return_index=True)
-        first = np.sort(first[x[np.sort(first)] != self.x]) if first.size else first
-        first = np.array([k for k in np.sort(np.unique(x, return_index=True)[1]) if x[k] != self.x], dtype=np.intp)
+        first = np.sort(np.unique(x, return_index=True)[1])
+        first = first[x[first] != self.x]
         return x[first] - self.x, np.asarray(self.ledger(x[first])), turn[first]
+
+    @cached_property
+    def sure(self) -> Array:
+        """The coefficients that are larger than their bars, 0 for the others."""
+        size, bars = self.series
+        return np.where(np.abs(size) > bars, size, 0.0)
 
     @cached_property
     def largest(self) -> float:
@@ -302,7 +321,8 @@ class Look:
     def series(self) -> tuple[Array, Array]:
         """Taylor's coefficients a_0 to a_HIGHEST at x, and their bars.
 
-        To the fourth derivative from dk.derivatives, beyond from the polynomial through the same window of the ladder.
+        To the fourth derivative from dk.derivatives, beyond from the polynomial through the same window of
+        the ladder, and how far one with two powers less is away.
         """
         reach, noise = float(self.first.delta), float(self.first.noise)
         powers_of_reach = reach ** -np.arange(HIGHEST + 1.0)
@@ -312,12 +332,15 @@ class Look:
         distance, value, _ = self.asked
         near = (np.abs(distance) <= reach * (1.0 + 1e-5)) & np.isfinite(value)
         powers = min(HIGHEST, int(near.sum()) - 3)
-        if powers > 0:
+        if powers > 2:
             basis = (distance[near, None] / reach) ** np.arange(1, powers + 1)
             found = np.linalg.lstsq(basis, value[near] - size[0], rcond=None)[0]
+            shorter = np.zeros(powers)
+            shorter[:-2] = np.linalg.lstsq(basis[:, :-2], value[near] - size[0], rcond=None)[0]
             spread = np.sqrt(np.maximum(np.diag(np.linalg.pinv(basis.T @ basis)), 0.0))
             size[1 : powers + 1] = found * powers_of_reach[1 : powers + 1]
             bars[1 : powers + 1] *= spread
+            bars[1 : powers + 1] += np.abs(found - shorter) * powers_of_reach[1 : powers + 1]
         for order, one in (self.found or {}).items():
             if math.isfinite(one.error):
                 size[order], bars[order] = (v / math.factorial(order) for v in (float(one.value), float(one.error)))
@@ -331,7 +354,7 @@ def _held(look: Look, name: str) -> Look:
     return look if x == look.x else Look(look.f, x)
 
 
-def _looked(look: Look) -> Iterator[tuple[str, Columns]]:
+def _looked(look: Look, *, pictured: bool) -> Iterator[tuple[str, Columns]]:
     """What dk.derivative answers, which points it asked, and what its window tells."""
     found, keys = look.first, {"function": look.f.name, "x": look.x}
     yield (
@@ -355,7 +378,9 @@ def _looked(look: Look) -> Iterator[tuple[str, Columns]]:
     )
     distance, value, turn = look.asked
     used = np.abs(distance) <= found.delta * (1.0 + 1e-5) if math.isfinite(found.delta) else np.zeros(turn.size, bool)
-    yield "steps", {**keys, "turn": turn + 1, "distance": distance, "value": value, "used": used}
+    asked = {"t": look.x + distance, "y": value}
+    yield "steps", {**keys, "turn": turn + 1, "distance": distance, "used": used, **asked}
+    yield from _pictured(look)
     if look.refused:
         return
     size, bars = look.series
@@ -366,7 +391,30 @@ def _looked(look: Look) -> Iterator[tuple[str, Columns]]:
     scales = {"measured": size[1:] * factorials, "bar": bars[1:] * factorials, "exact": np.array(exact)}
     yield "scales", {**keys, "order": orders[known], **{name: column[known] for name, column in scales.items()}}
     if str(found.status) != "one_sided" and look.sides == (1, -1):
-        yield from _windows(look)
+        yield from _windows(look, pictured=pictured)
+
+
+def _pictured(look: Look) -> Iterator[tuple[str, Columns]]:
+    """The graph around x with the points that were asked in it, and the tangent."""
+    keys, found = {"function": look.f.name, "x": look.x}, look.first
+    half = MARGIN * float(found.delta) if math.isfinite(found.delta) else max(1.0, abs(look.x))
+    lo, hi = max(look.x - half, look.f.domain[0]), min(look.x + half, look.f.domain[1])
+    t = np.linspace(lo, hi, GRAPH)
+    yield "curves", {**keys, "line": "f", "t": t, "y": look.f(t)}
+    if math.isfinite(found.value):
+        ends = np.array([lo, hi])
+        yield (
+            "curves",
+            {
+                **keys,
+                "line": "tangent by dk.derivative",
+                "t": ends,
+                "y": look.f(look.x) + found.value * (ends - look.x),
+            },
+        )
+    distance, value, _ = look.asked
+    near = (np.abs(distance) <= half) & np.isfinite(value)
+    yield "dots", {**keys, "line": "f", "t": look.x + distance[near], "y": value[near]}
 
 
 @dataclass(frozen=True)
@@ -412,7 +460,7 @@ def window_at(f: Callable[[Array], Array], x: float, reach: float) -> Window | N
     )
 
 
-def _windows(look: Look) -> Iterator[tuple[str, Columns]]:
+def _windows(look: Look, *, pictured: bool) -> Iterator[tuple[str, Columns]]:
     """Windows smaller and larger than the chosen one: what each would have answered, and three of them in full."""
     keys, chosen = {"function": look.f.name, "x": look.x}, float(look.first.delta)
     trusted, bar = look.trusted
@@ -423,28 +471,31 @@ def _windows(look: Look) -> Iterator[tuple[str, Columns]]:
         if one is None or one.largest == 0.0:
             continue
         made = abs(one.value - trusted)
-        rows.append((one.reach, "the error bar" if one.resolved else "the bar where no plateau was met", one.error))
+        rows.append((one.reach, "error bar" if one.resolved else "bar, no plateau met", one.error))
         if made > bar:
-            rows.append((one.reach, "the error made", made))
+            rows.append((one.reach, "error made", made))
         if k in COMPARED:
-            yield "plateau", {**keys, "window": f"{COMPARED[k]}: {one.reach:.2g}", **_plateau(one)}
-    if not rows:
-        return
+            yield (
+                "plateau",
+                {**keys, "window": f"{COMPARED[k]}, {one.reach:.2g}", "pictured": pictured, **_plateau(one)},
+            )
+    rows.append((chosen, "bar of the window used", float(look.first.error)))
     reach, what, error = zip(*rows, strict=True)
     yield "windows", {**keys, "reach": np.array(reach), "what": list(what), "error": np.array(error)}
-    yield "chosen", {**keys, "reach": np.array([chosen]), "what": "the error bar", "error": float(look.first.error)}
 
 
 def _plateau(one: Window) -> Columns:
-    """Coefficients by degree, those of f and those of noise as two lines that meet."""
-    size = np.log10(np.maximum(np.abs(one.coefficients), 1e-3 * one.noise) / one.largest)
+    """Coefficients by degree, those of f and those of noise as two lines; where no plateau was met, one."""
+    size = np.log10(np.maximum(np.abs(one.coefficients), LEAST * one.noise) / one.largest)
     degrees = np.arange(1, size.size)
-    signal, noise = degrees < one.first, degrees >= one.first
-    level = math.log10(one.noise / one.largest)
+    first = one.first if one.resolved else size.size
+    level = [math.log10(one.noise / one.largest)] * 2 if one.resolved else []
+    noise = degrees[degrees >= first]
+    signal = degrees[degrees <= first]
     return {
-        "line": ["f, resolved"] * int(signal.sum()) + ["noise"] * int(noise.sum()) + ["level of the noise"] * 2,
-        "degree": np.concatenate([degrees[signal], degrees[noise], degrees[[0, -1]]]),
-        "size": np.concatenate([size[1:][signal], size[1:][noise], [level, level]]),
+        "line": ["coefficients of f"] * signal.size + ["noise"] * noise.size + ["level of the noise"] * len(level),
+        "degree": np.concatenate([signal, noise, degrees[[0, -1]][: len(level)]]),
+        "size": np.concatenate([size[signal], size[noise], level]),
     }
 
 
@@ -482,12 +533,10 @@ class Place:
     def reach(self) -> float:
         """How far f follows the polynomial that the ladder found, as far as this precision can tell."""
         look = self.look
-        size, bars = look.series
-        sure = np.where(np.abs(size) > bars, size, 0.0)
         reach = float(look.first.delta)
         for factor in WIDER:
-            t = factor * float(look.first.delta) * np.array([side for side in look.sides])
-            off = look.f(look.x + t) - np.polynomial.polynomial.polyval(t, sure)
+            t = factor * float(look.first.delta) * np.array(look.sides)
+            off = look.f(look.x + t) - np.polynomial.polynomial.polyval(t, look.sure)
             if not np.all(np.abs(off) <= SURE * self.noise):
                 break
             reach = float(np.abs(t).max())
@@ -510,7 +559,7 @@ class Place:
 
     @cached_property
     def nearby(self) -> list[tuple[float, float, float]]:
-        """Points around x as the precision holds them, with the trusted derivative and its bar; x alone beside an end."""
+        """Points around x that the precision holds, with the trusted derivative and its bar; x alone beside an end."""
         look = self.look
         wide = max(float(look.first.delta), 2.0 * SAMPLES * self.spacing)
         if look.sides != (1, -1) or self.reach < wide:
@@ -550,32 +599,31 @@ def expected_error(place: Place, formula: dk.Stencil, delta: Array) -> Expected:
     """Truncation |c_p| h^p + |c_(p+1)| h^(p+1) + ... and rounding S e_f / h, from the measured scales.
 
     c_k is the formula's moment of order k + 1 times the Taylor coefficient of f as measured, its bar added, which is
-    not more than would have been seen over the reach; S is the root
-    of the sum of the squared weights, as errors of single values are independent. The values are rounded, so are the
-    partial sums, the quotient, and all points but the two outermost, whose distance is known. Where the
-    values grow over the step, so does the noise.
+    not more than would have been seen over the reach; S is the root of the sum of the squared weights, as errors of
+    single values are independent. The values are rounded, so are the partial sums, the quotient, and all points but the
+    two outermost, whose distance is known. Where the values grow over the step, so does the noise.
     """
-    size, bars = place.look.series
+    size, bars = np.abs(place.look.sure), place.look.series[1]
     p, d = formula.order, formula.derivative
     orders = range(d + p, min(d + p + TERMS, HIGHEST + 1))
     # over the reach nothing was seen above the noise but the polynomial
     doubt = [min(bars[n], 2.0 * SURE * place.noise / place.reach**n) for n in orders]
     moments = [abs(float(moment(formula.offsets, formula.weights, n))) for n in orders]
-    terms = [m * (abs(size[n]) + bar) for n, m, bar in zip(orders, moments, doubt, strict=True)]
+    terms = [m * (size[n] + bar) for n, m, bar in zip(orders, moments, doubt, strict=True)]
     truncation = np.sum([c * delta ** (n - d) for n, c in zip(orders, terms, strict=True)], axis=0)
     weights = np.array([float(w) for w in formula.weights])
-    values = np.sum([abs(size[n]) * delta**n for n in range(HIGHEST + 1)], axis=0)
+    values = np.sum([size[n] * delta**n for n in range(HIGHEST + 1)], axis=0)
     unit = HALF_ULP * place.eps
     growth = np.maximum(1.0, values / place.look.largest) if place.look.largest > 0.0 else 1.0
     sums = np.cumsum(weights)[1:-1]
-    points = (weights.size > 2) * unit * (abs(place.look.x) + delta) * abs(size[1])
+    points = (weights.size > 2) * unit * (abs(place.look.x) + delta) * size[1]
     parts = (
         np.linalg.norm(weights) * place.noise * growth,
         np.linalg.norm(sums) * unit * values,
         np.linalg.norm(weights) * points,
     )
     rounding = np.sqrt(np.sum([np.square(part / delta**d) for part in parts], axis=0))
-    return Expected(delta, truncation, np.hypot(rounding, unit * abs(size[1])))
+    return Expected(delta, truncation, np.hypot(rounding, unit * size[1]))
 
 
 def recommend(place: Place, formula: dk.Stencil) -> Expected:
@@ -613,9 +661,7 @@ class Sweep:
         return np.where(np.isnan(self.error), np.inf, self.error)
 
 
-def measure(
-    place: Place, formula: dk.Stencil, delta: Array, at: tuple[float, float, float] | None = None
-) -> Sweep:
+def measure(place: Place, formula: dk.Stencil, delta: Array, at: tuple[float, float, float] | None = None) -> Sweep:
     """Compute a formula in the precision, and its distance from the trusted derivative.
 
     ``at`` is another point than the place's own, with the trusted derivative and its bar there.
@@ -795,9 +841,11 @@ def _findings(tables: Mapping[str, Columns], advice: Columns) -> Iterator[str]:
         if str(answer["status"]) in REFUSALS:
             yield _why_none(answer, tables["quotients"])
             continue
-        for _, part in itertools.groupby(own, key=lambda row: str(row["precision"])):
-            yield from _take(answer, list(part))
+        finest = sorted(dict.fromkeys(str(row["precision"]) for row in own), key=lambda name: np.finfo(name).eps)
+        for name in finest:
+            yield from _take(answer, [row for row in own if row["precision"] == name])
         yield _needs_none(answer)
+        yield from _seen(answer, tables)
     if len(rows) > TOLD:
         yield f"The tables answers and advice tell of {len(rows) - TOLD} more points."
     yield from _judged(advised)
@@ -821,24 +869,29 @@ def _take(answer: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Itera
         return
     best, others = usable[0], usable[1:]
     size = abs(float(answer["value"]))
-    worth = "" if best["expected"] < 0.1 * size else " That is not even one digit of it: take a wider type."
+    lost = best["expected"] >= 0.1 * size and str(answer["status"]) != "below_resolution"
+    worth = f" The derivative is {answer['value']:.3g}: not one digit of it can be had in this type." if lost else ""
     yield (
-        f"{where}: take delta = {best['delta']:.2g} with {best['method']}; expect an error of "
-        f"{best['expected']:.1e}; measured {_told(best)}.{worth}"
+        f"{where}: take delta = {best['delta']:.2g} with {best['method']}. Expect an error of "
+        f"{_size(best['expected'])}; measured {_told(best)}.{worth}"
         + "".join(
-            f" With {row['method']} take {row['delta']:.2g}: expect {row['expected']:.1e}; measured {_told(row)}."
+            f" With {row['method']} take {row['delta']:.2g}: expect {_size(row['expected'])}, measured {_told(row)}."
             for row in others
         )
         + "".join(f" {row['method']} cannot be used: {row['note']}." for row in rows if not math.isfinite(row["delta"]))
     )
 
 
+def _size(error: float) -> str:
+    return f"{error:.1e}" if error else "0"
+
+
 def _told(row: Mapping[str, Any]) -> str:
     """The error made, and what the best of all deltas would give."""
-    made = f"{row['measured']:.1e}" if math.isfinite(row["measured"]) else "less than can be told"
+    made = _size(row["measured"]) if math.isfinite(row["measured"]) else f"no more than that {row['note']}"
     if not math.isfinite(row["best"]):
         return made
-    return f"{made}, and around the best of all deltas ({row['best_delta']:.2g}) {row['best']:.1e}"
+    return f"{made}; the best of all deltas, {row['best_delta']:.2g}, gives {_size(row['best'])} or so"
 
 
 def _needs_none(answer: Mapping[str, Any]) -> str:
@@ -846,11 +899,35 @@ def _needs_none(answer: Mapping[str, Any]) -> str:
     true = ""
     if math.isfinite(answer["error"]):
         held = "and is" if answer["error"] <= answer["bar"] else "but is in truth"
-        true = f" ({held} {answer['error']:.1e} off)"
+        true = f" ({held} {_size(answer['error'])} off)"
     status = "" if str(answer["status"]) == "ok" else f" Its status is {answer['status']}: {answer['said']}"
     return (
         f"{_place(answer)}: dk.derivative needs no delta. From {answer['evaluations']} values of f it says "
         f"{float(answer['value'])!r} within {answer['bar']:.1e}{true}.{status}"
+    )
+
+
+def _seen(answer: Mapping[str, Any], tables: Mapping[str, Columns]) -> Iterator[str]:
+    """How the window was chosen: what smaller and larger ones would have said, and where noise begins."""
+    if "windows" not in tables or "plateau" not in tables:
+        return
+    windows, plateau = tables["windows"], tables["plateau"]
+    here = (np.asarray(windows["function"]) == answer["function"]) & (np.asarray(windows["x"]) == answer["x"])
+    own = (np.asarray(plateau["function"]) == answer["function"]) & (np.asarray(plateau["x"]) == answer["x"])
+    noisy = own & (np.asarray(plateau["line"]) == "noise")
+    noisy &= np.array([str(name).startswith(COMPARED[0]) for name in plateau["window"]], dtype=np.bool_)
+    if not np.any(noisy):
+        return
+    what, reach, error = (np.asarray(windows[name])[here] for name in ("what", "reach", "error"))
+    resolved = what == "error bar"
+    smallest = int(np.argmin(np.where(resolved, reach, np.inf)))
+    larger = reach[(what == "bar, no plateau met") & (reach > answer["reach"])]
+    yield (
+        f"{_place(answer)}: it saw f on a window of {answer['reach']:.2g} to both sides, where the coefficients of "
+        f"polynomials fall up to degree {int(np.min(np.asarray(plateau['degree'])[noisy])) - 1} and then stay level: "
+        f"that level, {answer['noise']:.1e}, is the noise of f. A window of {reach[smallest]:.1e} would have a bar of "
+        f"{error[smallest]:.1e}, as noise is divided by its size"
+        + (f"; from {larger.min():.2g} on no plateau is met, and truncation has no bound." if larger.size else ".")
     )
 
 
@@ -860,7 +937,7 @@ def _why_none(answer: Mapping[str, Any], quotients: Columns) -> str:
     methods = list(dict.fromkeys(np.asarray(quotients["method"])[here].tolist()))
     seen = "; ".join(_quoted(quotients, here, method) for method in methods)
     reason = REASONS[str(answer["status"])]
-    return f"{_place(answer)}: no delta helps. {str(answer['said']).capitalize()} {reason} {seen}."
+    return f"{_place(answer)}: no delta helps, and dk.derivative says why: {answer['said']} {reason} {seen}."
 
 
 def _quoted(quotients: Columns, here: NDArray[np.bool_], method: str) -> str:
@@ -873,8 +950,8 @@ def _quoted(quotients: Columns, here: NDArray[np.bool_], method: str) -> str:
 
 
 REASONS: Mapping[str, str] = {
-    "kink": "A smaller delta does not mend that: a forward formula finds the slope of the right, a backward one that of "
-    "the left, a central one their mean, which is the slope of neither:",
+    "kink": "A smaller delta does not mend that: a forward formula finds the slope of the right, a backward one that "
+    "of the left, a central one their mean, which is the slope of neither:",
     "jump": "The smaller delta is, the steeper the line across the jump:",
     "vertical": "The quotients grow without end as delta falls:",
     "unresolved": "The quotients do not settle as delta falls, or noise hides the slope at every delta:",
@@ -899,7 +976,8 @@ def _judged(advised: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     theory = [row for row in known if math.isfinite(row["theory_delta"])]
     if theory:
         ratios = np.array([float(row["delta"] / row["theory_delta"]) for row in theory])
+        many = "in the median " if len(theory) > 1 else ""
         yield (
-            f"In float64 the delta found from values of f alone is {ratios.min():.2g} to {ratios.max():.2g} times the one "
-            "that theory finds from the expression."
+            f"In float64 the delta found from values of f alone is {many}{np.median(ratios):.2g} times the one that "
+            "theory finds from the expression, which reckons with the worst case of every rounding."
         )
