@@ -216,3 +216,18 @@ def test_a_bad_configuration_is_refused_in_one_line(config: Any, says: str) -> N
     with pytest.raises(ValueError, match=r"^[^\n]+$") as caught:
         Config(**{"function": (problem("x", 1.0),), **config})
     assert says in str(caught.value)
+
+
+def test_values_of_any_size_are_served_and_those_that_a_precision_does_not_hold_are_told() -> None:
+    for text in ("1e300*exp(x)", "1e-300*exp(x)"):
+        advice = tables(problem(text, 1.0), method=("central_2",), precision=("float32", "float64"))["advice"]
+        plain = tables(problem("exp(x)", 1.0), method=("central_2",), precision=("float64",))["advice"]
+        assert advice["delta"][1] == pytest.approx(plain["delta"][0], rel=0.5)
+        assert advice["regret"][1] < 3.0
+        assert math.isnan(advice["delta"][0]) or advice["expected"][0] > 0.5 * 1e-300 * math.e
+
+
+def test_what_no_value_on_the_ladder_shows_is_seen_as_a_missed_expectation() -> None:
+    ripple = problem("sin(x)+sin(10000000000*x)/10000000000000", 1.0)
+    assert any("is missed in" in sentence for sentence in findings(ripple, precision=("float64",)))
+    assert not any("is missed in" in sentence for sentence in findings(problem("sin(x)", 1.0)))

@@ -187,6 +187,10 @@ TERMS = 4
 """Terms of the truncation that are reckoned with: the first may vanish."""
 SURE = 4.0
 """Standard deviations in the bar of a coefficient of that polynomial."""
+VAGUE = 10.0
+"""A point near x is left out if its derivative is less well known by this factor than the one at x."""
+MISSED = 10.0
+"""What was expected is missed if the errors are larger by this factor."""
 HALF_ULP = 0.29
 """Standard deviation of a rounding in units of the last place: 1 / sqrt(12)."""
 WIDER = 1.5 ** np.arange(1, 21)
@@ -281,6 +285,11 @@ class Look:
     def refused(self) -> bool:
         """Whether there is no derivative, or none was found."""
         return self.found is None or str(self.first.status) in REFUSALS
+
+    @property
+    def scaled(self) -> bool:
+        """Whether there is a derivative and a window that tells the scales of f, not only a bound."""
+        return not self.refused and math.isfinite(float(self.first.delta))
 
     @property
     def trusted(self) -> tuple[float, float]:
@@ -381,7 +390,7 @@ def _looked(look: Look, *, pictured: bool) -> Iterator[tuple[str, Columns]]:
     asked = {"t": look.x + distance, "y": value}
     yield "steps", {**keys, "turn": turn + 1, "distance": distance, "used": used, **asked}
     yield from _pictured(look)
-    if look.refused:
+    if not look.scaled:
         return
     size, bars = look.series
     orders = np.arange(1, HIGHEST + 1)
@@ -554,7 +563,7 @@ class Place:
             at = np.unique(np.linspace(lo, hi, SAMPLES).astype(self.dtype))
             off = self.call(at).astype(np.float64) - look.f(at.astype(np.float64))
         off = off[np.isfinite(off)]
-        added = float(np.sqrt(np.mean(off**2))) if off.size else math.inf
+        added = math.hypot(*off) / math.sqrt(off.size) if off.size else math.inf
         return math.hypot(own, added, HALF_ULP * self.eps * abs(look.series[0][0]))
 
     @cached_property
@@ -572,7 +581,7 @@ class Place:
         else:
             found = dk.derivative(look.ledger, x, domain=look.f.domain)
             value, bar = found.value, found.error
-        there = np.isfinite(value)
+        there = np.isfinite(value) & (bar <= VAGUE * look.trusted[1])
         return [(float(p), float(v), float(b)) for p, v, b in zip(x[there], value[there], bar[there], strict=True)]
 
 
@@ -622,7 +631,7 @@ def expected_error(place: Place, formula: dk.Stencil, delta: Array) -> Expected:
         np.linalg.norm(sums) * unit * values,
         np.linalg.norm(weights) * points,
     )
-    rounding = np.sqrt(np.sum([np.square(part / delta**d) for part in parts], axis=0))
+    rounding = np.hypot.reduce([part / delta**d for part in parts])
     return Expected(delta, truncation, np.hypot(rounding, unit * size[1]))
 
 
@@ -713,7 +722,7 @@ def _ladder(place: Place, deltas: int) -> Array:
     """So many deltas, from the spacing of floats at x to beyond the reach."""
     if not place.look.there:
         return np.geomspace(place.eps, 1.0, deltas)
-    top = max(1.0, abs(place.look.x)) if place.look.refused else BEYOND * place.reach
+    top = BEYOND * place.reach if place.look.scaled else max(1.0, abs(place.look.x))
     return np.geomspace(max(place.spacing, top * 10.0**-DECADES), top, deltas)
 
 
@@ -736,14 +745,29 @@ def _advised(place: Place, formulas: Sequence[dk.Stencil], deltas: int) -> Itera
                 "status": (found.status, STATUSES),
             },
         )
-        if look.refused:
-            note = f"no delta helps: {look.first.status}" if look.there else "this precision does not hold the point"
+        if note := _hindered(place):
             yield "advice", {**keys, **_nothing([formula.name], note)}
             continue
         yield "advice", {**own, **_advice(place, formula, delta, found)}
         wanted = expected_error(place, formula, delta[delta >= 4.0 * place.spacing])
         yield "expected", {**own, "delta": wanted.delta, "error": wanted.total, "bound": "estimated"}
         yield "law", {**own, **_law(formula, found)}
+
+
+def _hindered(place: Place) -> str:
+    """Why nothing can be recommended by any formula; empty if it can."""
+    look = place.look
+    if not look.there:
+        return "this precision does not hold the point"
+    if look.refused:
+        return (
+            "no scale was found" if str(look.first.status) == "unresolved" else f"no delta helps: {look.first.status}"
+        )
+    if not look.scaled:
+        return "dk.derivative found a bound of the derivative, but no window in which f is smooth"
+    if not np.all(np.isfinite(place.call(np.array([look.x]).astype(place.dtype)))):
+        return "this precision does not hold the value of f, or what is computed on the way to it"
+    return ""
 
 
 def _nothing(methods: Sequence[str], note: str) -> Columns:
@@ -888,7 +912,9 @@ def _size(error: float) -> str:
 
 def _told(row: Mapping[str, Any]) -> str:
     """The error made, and what the best of all deltas would give."""
-    made = _size(row["measured"]) if math.isfinite(row["measured"]) else f"no more than that {row['note']}"
+    if math.isnan(row["measured"]):
+        return f"no difference from dk.derivative above its own bar ({row['note']})"
+    made = _size(row["measured"])
     if not math.isfinite(row["best"]):
         return made
     return f"{made}; the best of all deltas, {row['best_delta']:.2g}, gives {_size(row['best'])} or so"
@@ -900,6 +926,8 @@ def _needs_none(answer: Mapping[str, Any]) -> str:
     if math.isfinite(answer["error"]):
         held = "and is" if answer["error"] <= answer["bar"] else "but is in truth"
         true = f" ({held} {_size(answer['error'])} off)"
+    if math.isnan(answer["exact"]):
+        true = ". As no exact derivative is known, the errors above are differences from this value"
     status = "" if str(answer["status"]) == "ok" else f" Its status is {answer['status']}: {answer['said']}"
     return (
         f"{_place(answer)}: dk.derivative needs no delta. From {answer['evaluations']} values of f it says "
@@ -937,7 +965,8 @@ def _why_none(answer: Mapping[str, Any], quotients: Columns) -> str:
     methods = list(dict.fromkeys(np.asarray(quotients["method"])[here].tolist()))
     seen = "; ".join(_quoted(quotients, here, method) for method in methods)
     reason = REASONS[str(answer["status"])]
-    return f"{_place(answer)}: no delta helps, and dk.derivative says why: {answer['said']} {reason} {seen}."
+    helpless = "can be recommended" if str(answer["status"]) == "unresolved" else "helps"
+    return f"{_place(answer)}: no delta {helpless}, and dk.derivative says why: {answer['said']} {reason} {seen}."
 
 
 def _quoted(quotients: Columns, here: NDArray[np.bool_], method: str) -> str:
@@ -954,7 +983,8 @@ REASONS: Mapping[str, str] = {
     "of the left, a central one their mean, which is the slope of neither:",
     "jump": "The smaller delta is, the steeper the line across the jump:",
     "vertical": "The quotients grow without end as delta falls:",
-    "unresolved": "The quotients do not settle as delta falls, or noise hides the slope at every delta:",
+    "unresolved": "Without a scale on which f is smooth nothing tells a good delta from a bad one. Whether the quotients "
+    "settle is for the reader to judge:",
     "not_finite": "There is no point of the graph to put a tangent to, whatever a central formula makes of its "
     "neighbours:",
 }
@@ -973,7 +1003,15 @@ def _judged(advised: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         f"{count} errors of {np.median(regret):.2g} times those around the best of all deltas in the median, and of "
         f"{regret.max():.2g} times at worst ({_place(worst)}, {worst['method']} in {worst['precision']})."
     )
-    theory = [row for row in known if math.isfinite(row["theory_delta"])]
+    missed = [row for row in known if min(row["measured"], row["typical"]) > MISSED * row["expected"]]
+    if missed:
+        yield (
+            f"What was expected is missed in {len(missed)} of {len(known)} cases (first {_place(missed[0])}, "
+            f"{missed[0]['method']} in {missed[0]['precision']}): f holds something there that its values on the "
+            "ladder do not show."
+        )
+    # a straight line has no best delta
+    theory = [row for row in known if math.isfinite(row["theory_delta"]) and row["truncation"] > 0.01 * row["rounding"]]
     if theory:
         ratios = np.array([float(row["delta"] / row["theory_delta"]) for row in theory])
         many = "in the median " if len(theory) > 1 else ""
