@@ -178,8 +178,8 @@ def test_at_the_end_of_the_domain_a_central_formula_is_not_recommended() -> None
 def test_the_window_that_was_used_is_shown_with_its_plateau() -> None:
     found = tables(problem("exp(x)", 1.0))
     windows, plateau = found["windows"], found["plateau"]
-    resolved = windows["what"] == "error bar"
-    made = windows["what"] == "error made"
+    resolved = windows["quantity"] == "error bar"
+    made = windows["quantity"] == "error made"
     for reach in windows["reach"][resolved]:
         error, bar = windows["error"][made & (windows["reach"] == reach)], windows["error"][windows["reach"] == reach]
         assert np.all(error <= bar[0])

@@ -121,7 +121,7 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
     "windows": {
         **PLACE,
         "reach": (float, "largest step of the window"),
-        "what": (
+        "quantity": (
             str,
             "its bar, the bar of one in which no plateau was met, the error made, or the bar of the one used",
         ),
@@ -490,7 +490,7 @@ def _windows(look: Look, *, pictured: bool) -> Iterator[tuple[str, Columns]]:
             )
     rows.append((chosen, "bar of the window used", float(look.first.error)))
     reach, what, error = zip(*rows, strict=True)
-    yield "windows", {**keys, "reach": np.array(reach), "what": list(what), "error": np.array(error)}
+    yield "windows", {**keys, "reach": np.array(reach), "quantity": list(what), "error": np.array(error)}
 
 
 def _plateau(one: Window) -> Columns:
@@ -895,9 +895,10 @@ def _take(answer: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Itera
     size = abs(float(answer["value"]))
     lost = best["expected"] >= 0.1 * size and str(answer["status"]) != "below_resolution"
     worth = f" The derivative is {answer['value']:.3g}: not one digit of it can be had in this type." if lost else ""
+    made_of = f"(truncation {_size(best['truncation'])}, rounding {_size(best['rounding'])})"
     yield (
         f"{where}: take delta = {best['delta']:.2g} with {best['method']}. Expect an error of "
-        f"{_size(best['expected'])}; measured {_told(best)}.{worth}"
+        f"{_size(best['expected'])} {made_of}; measured {_told(best)}.{worth}"
         + "".join(
             f" With {row['method']} take {row['delta']:.2g}: expect {_size(row['expected'])}, measured {_told(row)}."
             for row in others
@@ -946,7 +947,7 @@ def _seen(answer: Mapping[str, Any], tables: Mapping[str, Columns]) -> Iterator[
     noisy &= np.array([str(name).startswith(COMPARED[0]) for name in plateau["window"]], dtype=np.bool_)
     if not np.any(noisy):
         return
-    what, reach, error = (np.asarray(windows[name])[here] for name in ("what", "reach", "error"))
+    what, reach, error = (np.asarray(windows[name])[here] for name in ("quantity", "reach", "error"))
     resolved = what == "error bar"
     smallest = int(np.argmin(np.where(resolved, reach, np.inf)))
     larger = reach[(what == "bar, no plateau met") & (reach > answer["reach"])]
@@ -983,8 +984,8 @@ REASONS: Mapping[str, str] = {
     "of the left, a central one their mean, which is the slope of neither:",
     "jump": "The smaller delta is, the steeper the line across the jump:",
     "vertical": "The quotients grow without end as delta falls:",
-    "unresolved": "Without a scale on which f is smooth nothing tells a good delta from a bad one. Whether the quotients "
-    "settle is for the reader to judge:",
+    "unresolved": "Without a scale on which f is smooth nothing tells a good delta from a bad one. Whether the "
+    "quotients settle is for the reader to judge:",
     "not_finite": "There is no point of the graph to put a tangent to, whatever a central formula makes of its "
     "neighbours:",
 }
