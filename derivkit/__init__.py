@@ -35,7 +35,7 @@ from derivkit.numerical.estimate import Estimate
 from derivkit.numerical.extrapolation import gsl_central, richardson, ridders
 from derivkit.numerical.formulas import formula
 from derivkit.numerical.ledger import Ledger
-from derivkit.numerical.search import Status
+from derivkit.numerical.status import Status
 from derivkit.numerical.stencil import Stencil, stencil
 
 __all__ = [

@@ -256,8 +256,9 @@ class Evaluator:
 
     f may be vectorised or not. A result of the right shape does not show that it is, since it may mix its entries
     (softmax): on the first call f(array) must equal f(one point) to 4 ulp at two entries; else f is called point by
-    point. Points outside the domain of a :class:`Function` are not evaluated. An exception, a complex number, NaN or
-    infinity means that f is not defined there, and gives NaN.
+    point, and asked twice at the first, where it must give the same answer to the bit. Points outside the domain of a
+    :class:`Function` are not evaluated. An exception, a complex number, NaN or infinity means that f is not defined
+    there, and gives NaN.
 
     Parameters
     ----------
@@ -272,7 +273,7 @@ class Evaluator:
     Attributes
     ----------
     total : int
-        Points at which f was evaluated, the two of the probe apart.
+        Points at which f was evaluated, those of the probe apart: two of an f that takes arrays, else one.
     raised : tuple of Raised
         The exceptions of f at single points, one entry for each type.
     """
@@ -324,11 +325,30 @@ class Evaluator:
     def _values(self, x: Array) -> Array:
         if self._vectorized or (self._vectorized is None and x.size > 1):
             found = attempt(self._call, x)
-            if self._vectorized is None:
+            first = self._vectorized is None
+            if first:
                 self._vectorized = found is not None and self._proves_vectorized(x, found)
             if self._vectorized and found is not None and self._fits(found, x):
                 return found
+            if first:
+                values = self._one_by_one(x)
+                self._refuse_two_answers(x, values)
+                return values
         return self._one_by_one(x)
+
+    def _refuse_two_answers(self, x: Array, values: Array) -> None:
+        """Ask f again at the first point at which it has a value."""
+        rows = values.reshape(x.size, -1)
+        known = np.flatnonzero(np.isfinite(rows).all(axis=1))
+        if not known.size:
+            return
+        point = float(x.flat[known[0]])
+        once, again = rows[known[0]], np.ravel(self._single(point))
+        if not np.array_equal(once, again):
+            raise ValueError(
+                f"f gives two answers for x = {point!r}: {once.tolist()} and {again.tolist()}; "
+                "let it depend on x alone, and fix the seed where it draws random numbers"
+            )
 
     def _fits(self, found: Array, x: Array) -> bool:
         return found.shape == x.shape or (self._several and found.shape[:-1] == x.shape)
@@ -342,9 +362,13 @@ class Evaluator:
     def _one_by_one(self, x: Array) -> Array:
         with np.errstate(all="ignore"):
             singles = [self._single(point) for point in x.ravel().tolist()]
-        width = max((np.shape(single) for single in singles), key=len)
+        width = max(map(np.shape, singles))
         values = np.full((len(singles), *width), np.nan)
         for row, single in enumerate(singles):
+            # where f has no value, it has none of its numbers
+            if np.shape(single) != width and np.all(np.isfinite(single)):
+                numbers, point = np.size(single), float(x.flat[row])
+                raise ValueError(f"f gives {numbers} numbers at x = {point!r}, and {width[0]} elsewhere; give as many")
             values[row] = single
         return values.reshape((*x.shape, *width))
 
@@ -375,18 +399,22 @@ def attempt(call: Callable[..., Any], argument: Any, errors: list[Exception] | N
 
 def numbers_of(call: Callable[..., Any], argument: Any, errors: list[Exception] | None = None) -> float | Array | None:
     """The same without a guard against warnings, and a plain number as it is: for many calls in a row."""
+    fault: Exception
     try:
         result = call(argument)
         if isinstance(result, float):
             return result
         found = np.asarray(result)
-        return None if np.iscomplexobj(found) else found.astype(np.float64, copy=False)
+        if result is not None and not np.iscomplexobj(found):
+            return found.astype(np.float64, copy=False)
+        fault = TypeError("f gives None; is a return missing?" if result is None else "f gives complex numbers")
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 -- whatever somebody's f raises means that it is not defined there
-        if errors is not None:
-            errors.append(error)
-        return None
+        fault = error
+    if errors is not None:
+        errors.append(fault)
+    return None
 
 
 def agree(a: ArrayLike, b: ArrayLike) -> bool:

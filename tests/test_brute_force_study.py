@@ -71,6 +71,23 @@ def test_the_textbook_makes_one_pass_per_parameter_per_sample(tables: Any) -> No
     assert "is 7.86e+06 forward passes for 60000 samples of tiny (4-16-3)" in said[-1]
 
 
+def test_a_matrix_is_packed_for_several_samples_and_not_for_one() -> None:
+    one, several = (terms(study.FORWARD, (784, 128, 10), samples) for samples in (1, 2))
+    assert (one["parameters packed"], several["parameters packed"]) == (0, 101_770)
+    assert one["parameters read"] == several["parameters read"] == 101_770
+
+
+def test_the_time_of_a_part_is_its_share_of_the_nominal_time() -> None:
+    whole, part = (study.nominal_seconds("naive", WIDE, 32, moved) for moved in (101_770, 1000))
+    assert part == pytest.approx(whole * 1000 / 101_770)
+    assert study.nominal_seconds("backprop", WIDE, 32, 1) < part < study.nominal_seconds("naive", WIDE, 128, 1000)
+
+
+@pytest.mark.parametrize("way", study.WAYS)
+def test_every_term_of_the_model_has_a_nominal_time(way: str) -> None:
+    assert set(terms(way, (4, 16, 3), 2)) <= set(study.NOMINAL)
+
+
 def test_whole_stacks_are_timed_of_the_batched_way() -> None:
     middling = dk.Network((64, 128, 64, 10))
     together = study._together(middling.count)

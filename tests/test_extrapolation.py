@@ -225,8 +225,16 @@ def test_no_method_claims_an_error_of_zero(name: str, f: Any) -> None:
     assert np.all(found.error > 0.0)
 
 
-@pytest.mark.parametrize("name", METHODS)
-@pytest.mark.parametrize("shape", [(), (1,), (3,), (2, 3), (0,)])
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    # dk.derivative refuses an empty x
+    [
+        (name, shape)
+        for name in METHODS
+        for shape in [(), (1,), (3,), (2, 3), (0,)]
+        if (name, shape) != ("derivative", (0,))
+    ],
+)
 def test_shapes_are_those_of_x(name: str, shape: tuple[int, ...]) -> None:
     found = METHODS[name](np.exp, np.full(shape, 0.7) + 0.1 * np.arange(math.prod(shape)).reshape(shape))
     for column in (found.value, found.error, found.status, found.evaluations, found.message):

@@ -28,7 +28,10 @@ CORE = {"numpy", "derivkit"}
 MAY_IMPORT = {
     "derivkit/analytical": CORE | {"flint"},
     "derivkit": CORE,
-    "experiments/runners": CORE,
+    "experiments/runners": CORE | {"experiments.peers"},
+    "experiments/peers": CORE,
+    "experiments/peers/jax.py": CORE | {"jax"},
+    "experiments/peers/torch.py": CORE | {"torch"},
     "experiments/pipeline/digits.py": CORE | {"sklearn"},
     "experiments/pipeline/tables.py": CORE | {"pandas", "pyarrow", "experiments.pipeline"},
     "experiments/pipeline/figures": CORE | {"matplotlib", "experiments.pipeline.figures"},
@@ -44,7 +47,21 @@ MAY_IMPORT = {
     "experiments": {"experiments.pipeline", "experiments.run"},
 }
 """The longest prefix of a file's path says what it may import besides the standard library."""
-HEAVY = ("flint", "sympy", "mpmath", "pandas", "matplotlib", "hydra", "pyarrow", "rich", "jinja2", "scipy", "sklearn")
+HEAVY = (
+    "flint",
+    "sympy",
+    "mpmath",
+    "pandas",
+    "matplotlib",
+    "hydra",
+    "pyarrow",
+    "rich",
+    "jinja2",
+    "scipy",
+    "sklearn",
+    "jax",
+    "torch",
+)
 SOURCES = sorted(path for folder in ("derivkit", "experiments") for path in (ROOT / folder).rglob("*.py"))
 STUDIES = sorted(name for _, name, _ in pkgutil.iter_modules(experiments.runners.__path__))
 MODULES = sorted(".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in SOURCES)
@@ -97,6 +114,9 @@ def test_every_room_imports_only_what_it_may(source: Path) -> None:
         ("derivkit/errors.py", "import pandas"),
         ("derivkit/numerical/new.py", "def f():\n    from sympy import sin"),
         ("experiments/runners/new.py", "from experiments.pipeline.tables import read"),
+        ("experiments/runners/new.py", "import torch"),
+        ("experiments/peers/jax.py", "import torch"),
+        ("experiments/peers/new.py", "from experiments.runners import speed"),
         ("experiments/pipeline/report.py", "import numpy"),
         ("experiments/pipeline/results.py", "import matplotlib"),
         ("experiments/pipeline/figures/new.py", "from experiments.pipeline import tables"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -214,38 +213,7 @@ def test_a_penalty_is_of_the_weights_and_not_of_the_biases() -> None:
     assert found == pytest.approx(expected, rel=8 * EPS)
 
 
-# Other witnesses and other types
-
-
-@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed")
-@pytest.mark.parametrize("activation", ["relu", "tanh"])
-def test_backprop_is_the_gradient_of_jax(activation: str) -> None:
-    jax = importlib.import_module("jax")
-    jax.config.update("jax_enable_x64", val=True)
-    network, parameters, samples = prepared((64, 32, 10), activation)
-    active = {"relu": jax.nn.relu, "tanh": jax.numpy.tanh}[activation]
-
-    def loss(p: Any) -> Any:
-        first, second = network.matrices(p)
-        outputs = active(samples.inputs @ first[:, :-1].T + first[:, -1]) @ second[:, :-1].T + second[:, -1]
-        chosen = outputs[jax.numpy.arange(len(samples)), samples.targets]
-        return jax.numpy.mean(jax.scipy.special.logsumexp(outputs, axis=1) - chosen)
-
-    assert distance(network.backprop(parameters, samples), jax.grad(loss)(parameters)) <= 1e-14
-
-
-@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed")
-@pytest.mark.parametrize("activation", ["relu", "tanh"])
-def test_backprop_is_the_gradient_of_torch(activation: str) -> None:
-    torch = importlib.import_module("torch")
-    network, parameters, samples = prepared((64, 32, 10), activation)
-    p = torch.tensor(parameters, requires_grad=True)
-    (a, b), (c, d) = network.spans
-    first, second = p[a:b].reshape(32, 65), p[c:d].reshape(10, 33)
-    hidden = getattr(torch, activation)(torch.tensor(samples.inputs) @ first[:, :-1].T + first[:, -1])
-    outputs = hidden @ second[:, :-1].T + second[:, -1]
-    torch.nn.functional.cross_entropy(outputs, torch.tensor(samples.targets)).backward()
-    assert distance(network.backprop(parameters, samples), p.grad.numpy()) <= 1e-14
+# Other types
 
 
 @pytest.mark.parametrize("objective", sorted(LOSSES))

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, replace
-from pathlib import Path
-from types import ModuleType
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import yaml
+from families import CONF, FILES, POPULATION, built, rows
 from hypothesis import given
 from hypothesis import strategies as st
-from omegaconf import OmegaConf
 
 import derivkit as dk
 from derivkit.analytical.elementary import OPERATIONS
@@ -22,34 +20,8 @@ from derivkit.analytical.evaluation import float_values
 from derivkit.analytical.tree import tree_of
 from derivkit.population import CATEGORIES, DISTURBANCES, VALUED, VALUELESS, Disturbance, Draw, Family
 from derivkit.programs import PROGRAMS
-from experiments.pipeline.settings import ConfigurationError, build
+from experiments.pipeline.settings import ConfigurationError
 
-CONF = Path(__file__).resolve().parents[1] / "conf/population"
-FILES = ("tuning", "held_out", "no_derivative", "edges", "noisy")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Study:
-    """A Config of nothing but a population."""
-
-    population: tuple[Family, ...]
-
-
-def built(rows: dict[str, Any]) -> tuple[Family, ...]:
-    study = ModuleType("study")
-    vars(study)["Config"] = Study
-    found = build(study, {"population": rows})
-    assert isinstance(found, Study)
-    return found.population
-
-
-def rows(name: str) -> dict[str, Any]:
-    plain = OmegaConf.to_container(OmegaConf.load(CONF / f"{name}.yaml"))
-    assert isinstance(plain, dict)
-    return plain  # type: ignore[return-value]  # keys are names
-
-
-POPULATION = {name: built(rows(name)) for name in FILES}
 EVERY = [family for families in POPULATION.values() for family in families]
 HALVES = [*POPULATION["tuning"], *POPULATION["held_out"]]
 

@@ -18,10 +18,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from experiments import THREADS
 from experiments.pipeline import provenance
 
 ROOT = Path(__file__).resolve().parent.parent
 
+SEVERAL = pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one processor has one thread anyway")
 NEEDS_GIT = pytest.mark.skipif(shutil.which("git") is None, reason="Git is not installed")
 
 
@@ -39,11 +41,12 @@ def test_the_environment_names_what_the_bits_depend_on():
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
-def in_a_new_process(**variables):
+def in_a_new_process(first="pass", **variables):
     script = "import json; from experiments.pipeline.provenance import environment as e; print(json.dumps(e()))"
+    kept = {name: value for name, value in os.environ.items() if name not in (*THREADS, "OMP_NUM_THREADS")}
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
+        [sys.executable, "-c", f"{first}; {script}"], capture_output=True, text=True, check=True, cwd=ROOT,
+        env={**kept, "PYTHONPATH": str(ROOT), **variables},
     )  # fmt: skip
     return json.loads(done.stdout)
 
@@ -53,6 +56,27 @@ def test_the_variables_that_change_bits_are_recorded():
     assert found["variables"]["OMP_NUM_THREADS"] == "1"
     assert found["variables"]["OPENBLAS_NUM_THREADS"] == "1"
     assert found["blas"]["threads"] in {None, 1}
+
+
+def test_blas_has_one_thread_where_nobody_asked_for_more():
+    found = in_a_new_process()
+    assert {found["variables"][name] for name in THREADS} == {"1"}
+    assert found["variables"]["OMP_NUM_THREADS"] is None
+    assert found["blas"]["threads"] in {None, 1}
+
+
+@SEVERAL
+@pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"])
+def test_who_asks_for_threads_has_them(name):
+    found = in_a_new_process(**{name: "2"})
+    assert {key for key, value in found["variables"].items() if value} == {name}
+    assert found["blas"]["threads"] in {None, 2}
+
+
+@SEVERAL
+def test_the_record_says_what_blas_does_where_the_variables_came_too_late():
+    early, late = (in_a_new_process(first)["blas"]["threads"] for first in ("pass", "import numpy"))
+    assert (early, late) == (None, None) or early == 1 < late
 
 
 def test_features_that_are_switched_off_are_not_listed():

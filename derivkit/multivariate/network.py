@@ -43,6 +43,10 @@ BUFFER = 128
 axis into its buffers where rows are shorter than about a quarter of them, 8192 numbers by default; short buffers leave
 that out, and the product of a column and a row takes a third of the time."""
 
+QUIET = np.errstate(all="ignore")
+"""Decorates what overflows without a word: the numbers that are none are looked for at the end. It is cheaper than a
+context, and a buffer's size that is set inside ends with it too."""
+
 
 class NotFiniteError(ValueError):
     """A loss that is no finite number; the message says where the first number that is none appeared."""
@@ -157,7 +161,8 @@ class Loss:
         From outputs of shape ``(outputs, samples, ...)``, the targets, and where to compute, which may be the outputs
         themselves; of shape ``(samples, ...)``.
     slope : callable
-        The slope in every output, from outputs of shape ``(outputs, samples)``, of the same shape.
+        The slope in every output times a weight, from outputs of shape ``(outputs, samples)``, the targets and the
+        weight; of the same shape.
     labelled : bool
         Whether the targets are labels, else values.
     """
@@ -165,7 +170,7 @@ class Loss:
     name: str
     rules: tuple[Rule, ...]
     value: Callable[..., Array]
-    slope: Callable[[Array, NDArray[Any]], Array]
+    slope: Callable[[Array, NDArray[Any], float], Array]
     labelled: bool
 
 
@@ -176,12 +181,12 @@ def _cross_entropy(outputs: Array, labels: NDArray[Any], scratch: Array | None =
     return np.asarray(np.log(np.add.reduce(np.exp(shifted, out=shifted), axis=0)) - chosen)
 
 
-def _cross_entropy_slope(outputs: Array, labels: NDArray[Any]) -> Array:
+def _cross_entropy_slope(outputs: Array, labels: NDArray[Any], weight: float) -> Array:
     """The softmax of the outputs, less 1 at the label."""
     shares: Array = outputs - np.maximum.reduce(outputs, axis=0)
     np.exp(shares, out=shares)
-    shares /= np.add.reduce(shares, axis=0)
-    shares[labels, np.arange(len(labels))] -= 1.0
+    shares *= weight / np.add.reduce(shares, axis=0)
+    shares[labels, np.arange(len(labels))] -= weight
     return shares
 
 
@@ -190,8 +195,8 @@ def _squared_error(outputs: Array, values: NDArray[Any], scratch: Array | None =
     return np.asarray(np.add.reduce(np.square(distance, out=distance), axis=0) / len(outputs))
 
 
-def _squared_error_slope(outputs: Array, values: NDArray[Any]) -> Array:
-    return np.asarray((outputs - values.T) * (2.0 / len(outputs)))
+def _squared_error_slope(outputs: Array, values: NDArray[Any], weight: float) -> Array:
+    return np.asarray((outputs - values.T) * (2.0 * weight / len(outputs)))
 
 
 LOSSES: Mapping[str, Loss] = MappingProxyType(
@@ -389,8 +394,6 @@ class Network:
                 f"the parameters are {parameters.dtype} and the samples {samples.dtype};"
                 " make them alike by samples.astype(...) or parameters.astype(...)"
             )
-        if parameters.dtype.char not in "fd":
-            raise ValueError(f"parameters are float32 or float64, not {parameters.dtype}")
         self.refuse_samples(samples)
 
     def refuse_samples(self, samples: Samples) -> None:
@@ -420,6 +423,7 @@ class Network:
 
     # Forward
 
+    @QUIET
     def losses(self, parameters: Array, samples: Samples, *, finite: bool = True) -> Array:
         """The loss of every sample, the penalty included, so that their mean is the loss.
 
@@ -444,13 +448,14 @@ class Network:
             If a loss is no finite number; the message says where the first number that is none appeared.
         """
         self.refuse(parameters, samples)
-        with np.errstate(all="ignore"):
-            matrices = self.matrices(parameters)
-            layers = self._forward(matrices, samples)
-            outputs = np.moveaxis(layers[-1].a, (-2, -1), (0, 1))
-            found = np.moveaxis(LOSSES[self.objective].value(outputs, samples.targets), 0, -1)
-            if self.l1 or self.l2:
-                found = found + self.penalty(parameters)[..., None]
+        matrices = self.matrices(parameters)
+        layers = self._forward(matrices, samples)
+        lead = range(parameters.ndim - 1)
+        outputs = layers[-1].a.transpose(len(lead), len(lead) + 1, *lead)
+        found = LOSSES[self.objective].value(outputs, samples.targets)
+        found = found.transpose(*(place + 1 for place in lead), 0)
+        if self.l1 or self.l2:
+            found = found + self.penalty(parameters)[..., None]
         if finite:
             self._refuse_not_finite(found, matrices, layers)
         return np.asarray(found)
@@ -471,14 +476,14 @@ class Network:
         """What every weight adds to the penalty, of the same shape."""
         return np.asarray(self.l1 * np.abs(weights) + self.l2 * np.square(weights), dtype=weights.dtype)
 
+    @QUIET
     def forward(self, parameters: Array, samples: Samples) -> list[Layer]:
         """What every layer was given, summed and handed on: arrays of shape ``(..., units, samples)``.
 
         The last hands on the outputs.
         """
         self.refuse(parameters, samples)
-        with np.errstate(all="ignore"):
-            return self._forward(self.matrices(parameters), samples)
+        return self._forward(self.matrices(parameters), samples)
 
     def _forward(self, matrices: Sequence[Array], samples: Samples) -> list[Layer]:
         given, layers = samples.with_one.T, []
@@ -497,6 +502,7 @@ class Network:
 
     # Backward
 
+    @QUIET
     def backprop(self, parameters: Array, samples: Samples) -> Array:
         """The gradient of the loss in every parameter, in one forward and one backward pass.
 
@@ -519,15 +525,15 @@ class Network:
         self._refuse_stack(parameters, samples)
         gradient, matrices = np.empty_like(parameters), self.matrices(parameters)
         into = self.matrices(gradient)
-        with np.errstate(all="ignore"):
-            layers = self._forward(matrices, samples)
-            for k, slope in self._backward(matrices, samples, layers, share=1.0 / len(samples)):
-                # constant multiple, and a sum over the samples: z = M (a, 1) with the same M for all
-                np.matmul(slope, layers[k].given.T, out=into[k])
-            if self.l1 or self.l2:
-                self._add_penalty_slope(parameters, into)
+        layers = self._forward(matrices, samples)
+        for k, slope in self._backward(matrices, samples, layers, share=1.0 / len(samples)):
+            # constant multiple, and a sum over the samples: z = M (a, 1) with the same M for all
+            np.matmul(slope, layers[k].given.T, out=into[k])
+        if self.l1 or self.l2:
+            self._add_penalty_slope(parameters, into)
         return gradient
 
+    @QUIET
     def per_sample_gradients(self, parameters: Array, samples: Samples) -> Array:
         """The gradient of every sample's loss; their mean is the gradient of the loss.
 
@@ -540,15 +546,15 @@ class Network:
         gradients = np.empty((len(samples), self.count), dtype=parameters.dtype)
         into = self.matrices(gradients)
         matrices = self.matrices(parameters)
-        with np.errstate(all="ignore"):
-            np.setbufsize(BUFFER)
-            layers = self._forward(matrices, samples)
-            for k, slope in self._backward(matrices, samples, layers):
-                given = np.ascontiguousarray(layers[k].given.T)
-                np.multiply(slope.T[:, :, None], given[:, None, :], out=into[k])
-            self._add_penalty_slope(parameters, into)
+        np.setbufsize(BUFFER)
+        layers = self._forward(matrices, samples)
+        for k, slope in self._backward(matrices, samples, layers):
+            given = np.ascontiguousarray(layers[k].given.T)
+            np.multiply(given[:, None, :], slope.T[:, :, None], out=into[k])
+        self._add_penalty_slope(parameters, into)
         return gradients
 
+    @QUIET
     def squared_norms(self, parameters: Array, samples: Samples) -> Array:
         """The squared norm of every sample's gradient, without building it; shape ``(samples,)``.
 
@@ -558,15 +564,14 @@ class Network:
         self._refuse_stack(parameters, samples)
         found = np.zeros(len(samples), dtype=parameters.dtype)
         matrices = self.matrices(parameters)
-        with np.errstate(all="ignore"):
-            layers = self._forward(matrices, samples)
-            penalties = self._penalty_slopes(parameters)
-            for k, slope in self._backward(matrices, samples, layers):
-                slopes, given = slope.T, layers[k].given.T
-                found += np.vecdot(slopes, slopes) * np.vecdot(given, given)
-                if penalties:
-                    crossed = np.vecdot(slopes, given[:, :-1] @ penalties[k].T)
-                    found += 2.0 * crossed + np.sum(np.square(penalties[k]))
+        layers = self._forward(matrices, samples)
+        penalties = self._penalty_slopes(parameters)
+        for k, slope in self._backward(matrices, samples, layers):
+            slopes, given = slope.T, layers[k].given.T
+            found += np.vecdot(slopes, slopes) * np.vecdot(given, given)
+            if penalties:
+                crossed = np.vecdot(slopes, given[:, :-1] @ penalties[k].T)
+                found += 2.0 * crossed + np.sum(np.square(penalties[k]))
         return found
 
     def _backward(
@@ -576,12 +581,9 @@ class Network:
 
         Of shape ``(units, samples)``; they are to be used at once.
         """
-        # log-sum-exp and sum, or power: the slope in the outputs
-        slope = LOSSES[self.objective].slope(layers[-1].a, samples.targets)
-        if not math.isfinite(np.add.reduce(slope, axis=None)):
-            self._refuse_not_finite(slope, matrices, layers)
-        if share != 1.0:
-            slope *= share  # constant multiple: the mean
+        # log-sum-exp and sum, or power: the slope in the outputs; constant multiple: their mean
+        slope = LOSSES[self.objective].slope(layers[-1].a, samples.targets, share)
+        self._refuse_not_finite(slope, matrices, layers)
         for k in range(len(layers) - 1, -1, -1):
             row, (_, z, a) = self.rows[k], layers[k]
             if row.rules:
@@ -615,7 +617,8 @@ class Network:
 
     def _refuse_not_finite(self, result: Array, matrices: Sequence[Array], layers: Sequence[Layer]) -> None:
         """Say where the first number that is not finite appeared, in the order of the computation."""
-        if math.isfinite(np.add.reduce(result, axis=None)) or np.all(np.isfinite(result)):
+        # The sum of squares is the quickest to see them all; where it overflows, one looks at each.
+        if math.isfinite(np.vdot(result, result)) or np.all(np.isfinite(result)):
             return
         for k, (matrix, layer) in enumerate(zip(matrices, layers, strict=True)):
             for what, values in (("parameter", matrix), ("sum", layer.z)):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import reprlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -12,14 +14,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from derivkit.function import EVERYWHERE, Domain, Evaluator, Function
-from derivkit.numerical.ladder import HIGHEST
+from derivkit.numerical.ladder import HIGHEST, Indices
 from derivkit.numerical.ledger import Asked, Ledger
-from derivkit.numerical.search import CODE, STATUSES, Ladder, Limits, Search, Status, first_ladder
+from derivkit.numerical.rounds import empty
+from derivkit.numerical.search import Limits, Search, first_ladder
+from derivkit.numerical.status import CODE, STATUSES, Status
 
 Array = NDArray[np.float64]
 
 CHUNK = 4096
 """Points that are searched together, so that memory stays flat; found by measurement."""
+STRIDE = 8
+"""Of many points one of so many goes first, and tells its neighbours the size of its window."""
+MANY = 64
+"""So many points are many."""
+ALIKE = 4.0
+"""Two windows agree on their size up to this factor."""
 ACCURACIES = {"default": 8.0, "high": 2.0}
 """By how much the error may be larger than at the best window that was foreseen."""
 SIDES = {None: 0, "left": -1, "right": 1}
@@ -140,8 +150,8 @@ def derivative(  # noqa: PLR0913 -- what is differentiated where, and all that s
     Notes
     -----
     The bar covers the true error in about 998 of 1000 cases with the status ``ok``, as measured over the population of
-    functions that comes with the project; what no method can see from outside is in it only by luck: structure below the
-    noise, a spike between the steps, the bias of code that is smooth but wrong.
+    functions that comes with the project. What no method can see from outside is in it only by luck: structure below
+    the noise, a spike between the steps, the bias of code that is smooth but wrong.
 
     Examples
     --------
@@ -200,19 +210,27 @@ def derivatives(  # noqa: PLR0913 -- as derivative
     (12.0, 12.0, True)
     """
     wanted = _orders(orders)
-    points = np.asarray(x, dtype=np.float64)
-    _refuse(f, points, side=side, accuracy=accuracy, budget=budget)
+    points = _numbers("x", x)
+    _refuse(f, points, side=side, accuracy=accuracy, budget=budget, vectorized=vectorized)
     interval = _domain(f, points, domain)
     limits = Limits(*interval, side=SIDES[side], sacrifice=ACCURACIES[accuracy])
     hints = np.array([_hint("scale", scale, points), _hint("noise", noise, points)])
     flat = np.concatenate([points.reshape(1, -1), hints.reshape(2, -1)])
-    distinct, back = np.unique(flat, axis=1, return_inverse=True) if _repeats(flat) else (flat, slice(None))
+    distinct, back = (
+        np.unique(flat, axis=1, return_inverse=True) if _repeats(flat) else (flat, np.arange(flat.shape[1]))
+    )
     evaluate = Evaluator(f, several=True, domain=interval, vectorized=vectorized)
     most = math.inf if budget is None else budget
-    parts = [
-        _searched(evaluate, distinct[:, start : start + CHUNK], wanted, limits, most)
-        for start in range(0, distinct.shape[1], CHUNK)
-    ]
+
+    def search(which: Indices, top: Array) -> list[_Part]:
+        whole = np.concatenate([distinct[:, which], top[None]])
+        return [
+            _searched(evaluate, whole[:, start : start + CHUNK], wanted, limits, most)
+            for start in range(0, which.size, CHUNK)
+        ]
+
+    parts, order = _by_neighbours(search, distinct.shape[1], alone=limits.side != 0)
+    back = np.argsort(order)[back.ravel()]
     width = max(part.width for part in parts)
     raised = tuple(f"{entry.message}, first at {entry.point!r}" for entry in evaluate.raised)
     shape = points.shape + ((width,) if width else ())
@@ -222,63 +240,105 @@ def derivatives(  # noqa: PLR0913 -- as derivative
     }
 
 
-class _Part(NamedTuple):
-    """A search that has ended."""
+def _by_neighbours(
+    search: Callable[[Indices, Array], list[_Part]], count: int, *, alone: bool
+) -> tuple[list[_Part], Indices]:
+    """Search at points that rise, and the order in which that was done.
 
-    search: Search
-    asked: Asked
+    Of many points some go first. Where two of these agree on the size of their windows, those between them begin with
+    a window of that size instead of a look.
+    """
+    points = np.arange(count)
+    if alone or count < MANY:
+        return search(points, np.full(count, np.nan)), points
+    first = np.zeros(count, dtype=bool)
+    first[::STRIDE] = first[-1] = True
+    pilots, rest = points[first], points[~first]
+    parts = search(pilots, np.full(pilots.size, np.nan))
+    steps = np.concatenate([part.step.reshape(-1, max(part.width, 1)).min(axis=1) for part in parts])
+    fine = [(part.status == CODE[Status.OK]).reshape(-1, max(part.width, 1)).all(axis=1) for part in parts]
+    after = rest // STRIDE + 1
+    with np.errstate(all="ignore"):
+        logs = np.log(np.where(np.concatenate(fine), steps, np.nan))
+        low, high = logs[after - 1], logs[after]
+        share = (rest - pilots[after - 1]) / (pilots[after] - pilots[after - 1])
+        top = np.where(np.abs(high - low) < math.log(ALIKE), np.exp(low + share * (high - low)), np.nan)
+    known = np.isfinite(top)
+    for which in (known, ~known):
+        parts += search(rest[which], top[which])
+    return parts, np.concatenate([pilots, rest[known], rest[~known]])
+
+
+class _Part(NamedTuple):
+    """What is kept of a search that has ended."""
+
+    value: Array
+    error: Array
+    status: NDArray[np.int8]
+    step: Array
+    noise: Array
+    left: Array
+    right: Array
+    exponent: Array
+    evaluations: NDArray[np.intp]
+    denied: NDArray[np.bool_]
     width: int
     """0 where f gives one number, else how many."""
 
 
-def _searched(
-    evaluate: Evaluator, points: Array, orders: tuple[int, ...], limits: Limits, budget: float
-) -> _Part:
-    """Search at some points; ``points`` has rows for x, scale and noise, NaN where there is no hint."""
-    x, scale, noise = points
+KEPT = ("value", "error", "status", "step", "noise", "left", "right", "exponent")
+
+
+def _searched(evaluate: Evaluator, points: Array, orders: tuple[int, ...], limits: Limits, budget: float) -> _Part:
+    """Search at some points; ``points`` has rows for x, scale, noise and the largest step, NaN where it is unknown.
+
+    The largest step is known at all points or at none.
+    """
+    x, scale, noise, known = points
     with np.errstate(all="ignore"):
-        ladder, steps = first_ladder(x, limits, scale)
+        ladder, steps = first_ladder(x, limits, scale, known)
         around, moved = ladder.abscissas(steps)
         where = np.concatenate([x[None], around])
-        if len(where) > budget:
-            values = np.full(where.shape, np.nan)
-        else:
-            values = evaluate(where.ravel())
-        width = values.shape[1] if len(where) <= budget and values.ndim == 2 else 0
+        affordable = len(where) <= budget
+        values = evaluate(where.ravel()) if affordable else np.full(where.size, np.nan)
+        width = values.shape[1] if values.ndim == 2 else 0
         values = values.reshape(*where.shape, max(width, 1))
         asked = Asked(evaluate, where, values, domain=(limits.lo, limits.hi), budget=budget)
-        if len(where) > budget:
+        if not affordable:
             asked.evaluations[:], asked.denied[:] = 0, True
         if width:
             x, noise, moved = (np.repeat(array, width, axis=-1) for array in (x, noise, moved))
         search = Search(x, orders, limits, hint=noise if np.any(noise > 0.0) else None)
         flat = values.reshape(len(where), -1)
         top = np.repeat(ladder.top, width) if width else ladder.top
-        begun = Ladder.empty(np.arange(x.size), x, flat[0], top, ladder.sides, first=True).joined(steps, flat[1:], moved)
+        begun = empty(np.arange(x.size), x, flat[0], top, ladder.sides, first=True).joined(steps, flat[1:], moved)
         way = search.begin(begun)
         answers: list[Array] | None = None
         while True:
             try:
                 requests = next(way) if answers is None else way.send(answers)
             except StopIteration:
-                return _Part(search, asked, width)
+                kept: dict[str, Any] = {name: getattr(search, name) for name in KEPT}
+                return _Part(**kept, evaluations=asked.evaluations, denied=asked.denied, width=width)
             answers = asked(requests)
 
 
-def _gathered(  # noqa: PLR0913 -- what was found, of which order, and in which shape
-    parts: Sequence[_Part], place: int, *, shape: tuple[int, ...], back: Any, total: int, raised: tuple[str, ...]
+def _gathered(
+    parts: Sequence[_Part], place: int, *, shape: tuple[int, ...], back: Indices, total: int, raised: tuple[str, ...]
 ) -> Derivative:
     """The result of one order from the searches of all chunks."""
-
-    def whole(name: str, row: int | None = None) -> Array:
-        found = [getattr(part.search, name) for part in parts]
-        flat = np.concatenate([array if row is None else array[row] for array in found])
-        return flat.reshape(-1, shape[-1] if len(shape) > len_points else 1)[back].reshape(shape)
-
     width = max(part.width for part in parts)
-    len_points = len(shape) - (1 if width else 0)
+
+    def whole(name: str, row: int | None = None) -> Any:
+        found = [getattr(part, name) for part in parts]
+        flat = np.concatenate([array if row is None else array[row] for array in found])
+        if name in ("evaluations", "denied"):
+            flat = np.repeat(flat, max(width, 1))
+        table = flat.reshape(-1, max(width, 1))
+        return table[back].reshape(shape)
+
     value, error, codes = whole("value", place), whole("error", place), whole("status")
-    denied = np.repeat(np.concatenate([part.asked.denied for part in parts])[back][:, None], max(width, 1), axis=1).reshape(shape)
+    denied = whole("denied")
     with np.errstate(all="ignore"):
         codes = np.where(denied & np.isnan(value), CODE[Status.UNRESOLVED], codes)
         lost = np.isinf(error) & np.isin(codes, [CODE[status] for status in VALUED])
@@ -286,8 +346,6 @@ def _gathered(  # noqa: PLR0913 -- what was found, of which order, and in which 
         bound = np.isfinite(error) & (error >= np.abs(value))
         codes = np.where(bound, CODE[Status.BELOW_RESOLUTION], codes)
         digits = np.where(np.isfinite(error), np.maximum(0.0, -np.log10(error / np.abs(value))), 0.0)
-    counted = np.concatenate([part.asked.evaluations for part in parts])[back]
-    evaluations = np.repeat(counted[:, None], max(width, 1), axis=1).reshape(shape)
     status = STATUS_TEXTS[codes.astype(np.intp)]
     arrays = {
         "value": value,
@@ -298,7 +356,7 @@ def _gathered(  # noqa: PLR0913 -- what was found, of which order, and in which 
         "left": whole("left"),
         "right": whole("right"),
         "exponent": whole("exponent"),
-        "evaluations": evaluations,
+        "evaluations": whole("evaluations"),
         "denied": denied,
     }
     if not shape:
@@ -310,7 +368,21 @@ def _gathered(  # noqa: PLR0913 -- what was found, of which order, and in which 
 # What is refused, and said
 
 
+def _numbers(name: str, value: object) -> Array:
+    """The value as an array of real numbers."""
+    numbers: Array | None = None
+    with contextlib.suppress(TypeError, ValueError):
+        found = np.asarray(value)
+        if value is not None and found.dtype.kind in "biufO":  # no text, though numpy would read a number in it
+            numbers = found.astype(np.float64, copy=False)
+    if numbers is None:
+        raise TypeError(f"{name}={reprlib.repr(value)}: give a real number, or an array of them")
+    return numbers
+
+
 def _orders(orders: Iterable[int]) -> tuple[int, ...]:
+    if not isinstance(orders, Iterable):
+        raise TypeError(f"orders={orders!r}: write them in a row, such as ({orders!r},)")
     wanted = tuple(orders)
     for order in wanted:
         if isinstance(order, bool) or not isinstance(order, (int, np.integer)) or not 1 <= order <= HIGHEST:
@@ -320,24 +392,30 @@ def _orders(orders: Iterable[int]) -> tuple[int, ...]:
     return tuple(int(order) for order in wanted)
 
 
-def _refuse(f: object, x: Array, *, side: str | None, accuracy: str, budget: int | None) -> None:
+def _refuse(
+    f: object, x: Array, *, side: str | None, accuracy: str, budget: int | None, vectorized: bool | None
+) -> None:
     if not callable(f):
         raise TypeError(f"f must be callable, not {f!r}; write dk.derivative(math.sin, 1.0)")
     if x.size == 0:
         raise ValueError(f"x is empty (shape {x.shape}); give at least one point")
-    if side not in SIDES:
+    if not (side is None or isinstance(side, str)) or side not in SIDES:
         raise ValueError(f"side={side!r}: write 'left' or 'right', or leave it out for both")
-    if accuracy not in ACCURACIES:
+    if not isinstance(accuracy, str) or accuracy not in ACCURACIES:
         raise ValueError(f"accuracy={accuracy!r}: there are {', '.join(ACCURACIES)}")
-    if budget is not None and (isinstance(budget, bool) or budget < 1):
-        raise ValueError(f"budget={budget!r}: at least one evaluation is needed")
+    if budget is not None and not (isinstance(budget, (int, np.integer)) and budget is not True and budget >= 1):
+        raise ValueError(f"budget={budget!r}: write how many evaluations a point may have, a whole number above 0")
+    if vectorized not in (None, True, False):
+        raise ValueError(f"vectorized={vectorized!r}: write True or False, or leave it out")
 
 
 def _domain(f: Any, x: Array, domain: Domain | None) -> Domain:
     own = getattr(f, "domain", None) if isinstance(f, (Function, Ledger)) else None
-    lo, hi = (float(end) for end in (domain or own or EVERYWHERE))
-    if not lo < hi:
-        raise ValueError(f"domain=({lo}, {hi}): an interval has its lower end first")
+    given = own or EVERYWHERE if domain is None else domain
+    ends = _numbers("domain", given)
+    if ends.shape != (2,) or not ends[0] < ends[1]:
+        raise ValueError(f"domain={given!r}: write its two ends, the lower one first, such as (0, 1)")
+    lo, hi = ends.tolist()
     outside = (x < lo) | (x > hi)
     if np.any(outside):
         raise ValueError(f"x = {float(x[outside].flat[0])!r} lies outside the domain [{lo}, {hi}]")
@@ -347,14 +425,16 @@ def _domain(f: Any, x: Array, domain: Domain | None) -> Domain:
 def _hint(name: str, value: ArrayLike | None, x: Array) -> Array:
     if value is None:
         return np.full(x.shape, np.nan)
-    hint = np.asarray(value, dtype=np.float64)
+    hint = _numbers(name, value)
     wrong = ~(np.isfinite(hint) & (hint > 0.0))
     if np.any(wrong):
         raise ValueError(f"{name} must be a positive finite number, not {float(hint[wrong].flat[0])!r}")
     try:
         return np.array(np.broadcast_to(hint, x.shape))
     except ValueError:
-        raise ValueError(f"{name} has shape {hint.shape}, and x {x.shape}; give one number, or one for each x") from None
+        raise ValueError(
+            f"{name} has shape {hint.shape}, and x {x.shape}; give one number, or one for each x"
+        ) from None
 
 
 def _repeats(points: Array) -> bool:
@@ -388,7 +468,9 @@ MESSAGES: Mapping[Status, Callable[[Callable[[str], Any]], str]] = MappingProxyT
         Status.BELOW_RESOLUTION: lambda at: (
             f"the derivative is within {at('error'):.1e} of {at('value'):.1g}: too small to be told from 0."
         ),
-        Status.KINK: lambda at: f"f has a kink: its slope is {at('left'):.6g} on the left and {at('right'):.6g} on the right.",
+        Status.KINK: lambda at: (
+            f"f has a kink: its slope is {at('left'):.6g} on the left and {at('right'):.6g} on the right."
+        ),
         Status.JUMP: lambda at: "f jumps: its values do not come near f(x) on one side.",
         Status.VERTICAL: lambda at: (
             f"the tangent is vertical ({at('value'):+}): f follows the power {at('exponent'):.3g} of the distance."

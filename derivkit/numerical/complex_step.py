@@ -33,12 +33,12 @@ from derivkit.numerical.estimate import (
     Estimate,
     Indices,
     Outcome,
-    Status,
     Values,
     answer,
     domain_of,
     spread_steps,
 )
+from derivkit.numerical.status import Status
 
 Complex = NDArray[np.complex128]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,20 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from derivkit.function import EVERYWHERE, Array, Domain, Function
 from derivkit.numerical.difference import check_delta
+from derivkit.numerical.status import Status
 
 Indices = NDArray[np.intp]
 EPS = float(np.finfo(np.float64).eps)
 LEAST = float(np.finfo(np.float64).smallest_subnormal)
-
-
-class Status(StrEnum):
-    """Whether there is a value, and if not, why."""
-
-    OK = "ok"
-    UNRESOLVED = "unresolved"
-    """f has values, but the method makes no derivative of them."""
-    NOT_FINITE = "not_finite"
-    """f raised, gave NaN or infinity, or may not be asked, at a point that the method needs."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -31,7 +31,6 @@ from derivkit.numerical.estimate import (
     Estimate,
     Indices,
     Outcome,
-    Status,
     Values,
     answer,
     at_least_rounding,
@@ -39,6 +38,7 @@ from derivkit.numerical.estimate import (
     first_steps,
 )
 from derivkit.numerical.formulas import formula as named
+from derivkit.numerical.status import Status
 from derivkit.numerical.stencil import Rational, Stencil, moment
 
 SHARE = 0.1

@@ -1,10 +1,10 @@
 r"""The analysis of one window of a step ladder: noise, truncation, scale.
 
 A ladder evaluates f at :math:`x \pm t` for steps t that fall by a fixed ratio. A *window* of it is fitted by
-polynomials that are orthonormal on its nodes (Forsythe, *Generation and use of orthogonal polynomials for data-fitting*,
-1957), so that the coefficients :math:`C_d` of the values tell apart what is there: as far as f is resolved they fall
-with the degree d, and where only noise is left they stay level. That plateau is the noise of f, measured. The degree n
-at which it begins ends the polynomial whose derivative at 0 is the estimate,
+polynomials that are orthonormal on its nodes (Forsythe, *Generation and use of orthogonal polynomials for
+data-fitting*, 1957), so that the coefficients :math:`C_d` of the values tell apart what is there: as far as f is
+resolved they fall with the degree d, and where only noise is left they stay level. That plateau is the noise of f,
+measured. The degree n at which it begins ends the polynomial whose derivative at 0 is the estimate,
 
 .. math:: D = \sum_{d<n} C_d\,p_d'(0), \qquad \sigma_D^2 = \sigma^2 \sum_{d<n} p_d'(0)^2,
 
@@ -21,7 +21,6 @@ Arrays have the nodes on their first axis and the points on their last.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -56,22 +55,24 @@ the weight of LEVEL_WEIGHT coefficients. A rounding error is uniform in half an 
 LEVEL_WEIGHT = 3.0
 FLOOR = 0.35
 """Below this, in the same units, no plateau is told from rounding."""
-SAFETY = 4.3
+SAFETY = 5.0
 """Standard deviations of the estimate in its error bar, where the plateau agrees with what was believed."""
-SAFETY_FEW = 3.6
+SAFETY_FEW = 4.3
 """The same where the plateau has no more than SPARE coefficients, so that truncation is doubted as well."""
 AGREES = 3.5
 """It agrees up to this factor; beyond, it is believed alone, with Student's quantile for so few coefficients."""
+TAME = 1e-100
+"""Values between this and its inverse can be squared as they are."""
 SMOOTH = 7
 """Degree of the polynomial that moves values to where the nodes were meant to be."""
 FAR = 1e-9
 """Nodes that rounding moved by more than this part of the window are moved back to second order."""
 
 STUDENT = (
-    math.inf, 63.7, 9.92, 5.84, 4.60, 4.03, 3.71, 3.50, 3.36, 3.25, 3.17, 3.11, 3.05, 3.01, 2.98, 2.95,
-    2.92, 2.90, 2.88, 2.86, 2.85, 2.83, 2.82, 2.81, 2.80, 2.79,
+    math.inf, 265.26, 20.38, 9.60, 6.83, 5.66, 5.02, 4.63, 4.36, 4.17, 4.03, 3.92, 3.83, 3.76, 3.70, 3.64,
+    3.60, 3.56, 3.53, 3.50, 3.47, 3.45, 3.43, 3.41, 3.39, 3.38,
 )  # fmt: skip
-"""Student's one-sided quantile of 99.5 %, by degrees of freedom."""
+"""Student's one-sided quantile of 99.88 %, by degrees of freedom."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,12 +83,14 @@ class Window:
     ----------
     nodes : ndarray, shape ``(m,)``
         In units of the largest step; 0, where f is known too, is none of them.
-    operator : dict of tuple to ndarray
-        What turns values less that at 0 into coefficients and, for each order, estimates by degree.
-    at_line : ndarray, shape ``(2,)``
+    basis : ndarray, shape ``(m + 1, m)``
+        From values less that at 0 to coefficients.
+    line : ndarray, shape ``(2,)``
         Coefficients of degree 0 and 1 of the straight line t.
+    at_zero : ndarray, shape ``(HIGHEST + 1, m + 1)``
+        Derivatives at 0 of the polynomial of every degree, by order.
     gains : ndarray, shape ``(HIGHEST + 1, m + 1)``
-        Standard deviation of the derivatives at 0 of the polynomial of every degree, for noise of 1.
+        Standard deviation of the derivative at 0 of the fit of every degree, for noise of 1.
     slopes : ndarray, shape ``(m, m)``
         From values less that at 0 to slopes at the nodes, by a polynomial of degree SMOOTH.
     slope_at_zero : ndarray, shape ``(m,)``
@@ -99,17 +102,13 @@ class Window:
 
     nodes: Array
     basis: Array
-    weights: Array
-    at_line: Array
+    line: Array
+    at_zero: Array
     gains: Array
     slopes: Array
     slope_at_zero: Array
     chord: tuple[int, int]
     two_sided: bool
-
-    def operator(self, orders: tuple[int, ...]) -> Array:
-        """From values less that at 0, shape ``(m, n)``, to coefficients and estimates of all degrees for each order."""
-        return _operator(self, orders)
 
 
 @lru_cache(maxsize=1024)
@@ -131,7 +130,11 @@ def window(exponents: Exponents, sides: tuple[int, ...]) -> Window:
         here = np.concatenate([[wide(0.0)], np.arange(1, HIGHEST + 1) * at_zero[:-1, k - 1]])
         for _ in range(2):
             share = basis[:, :k].T @ value
-            value, slope, here = value - basis[:, :k] @ share, slope - slopes[:, :k] @ share, here - at_zero[:, :k] @ share
+            value, slope, here = (
+                value - basis[:, :k] @ share,
+                slope - slopes[:, :k] @ share,
+                here - at_zero[:, :k] @ share,
+            )
         norm = np.sqrt(value @ value)
         basis[:, k], slopes[:, k], at_zero[:, k] = value / norm, slope / norm, here / norm
     low = min(count, SMOOTH + 1)
@@ -143,20 +146,15 @@ def window(exponents: Exponents, sides: tuple[int, ...]) -> Window:
     chord = (int(order[middle]), int(order[-1 - middle])) if two_sided else (int(far), int(far))
     return Window(
         nodes=nodes[1:].astype(float),
-        basis=basis[1:].astype(float),
-        weights=np.array([np.cumsum(basis[1:] * at_zero[k], axis=1) for k in range(HIGHEST + 1)]).astype(float),
-        at_line=(nodes @ basis)[:2].astype(float),
+        basis=np.ascontiguousarray(basis[1:].T.astype(float)),
+        line=(nodes @ basis)[:2].astype(float),
+        at_zero=at_zero.astype(float),
         gains=np.sqrt(np.cumsum(at_zero**2, axis=1)).astype(float),
         slopes=(slopes[1:, :low] @ basis[1:, :low].T).astype(float),
         slope_at_zero=(basis[1:, :low] @ at_zero[1, :low]).astype(float),
         chord=chord,
         two_sided=two_sided,
     )
-
-
-@lru_cache(maxsize=1024)
-def _operator(win: Window, orders: tuple[int, ...]) -> Array:
-    return np.ascontiguousarray(np.hstack([win.basis, *(win.weights[order] for order in orders)]).T)
 
 
 class Analysis(NamedTuple):
@@ -180,7 +178,7 @@ class Analysis(NamedTuple):
         Whether next to nothing but noise is there.
     flat : ndarray of bool
         Whether all values are the same.
-    first, count : ndarray of int
+    first, plateau : ndarray of int
         The degree at which the plateau begins, and how many coefficients it has.
     """
 
@@ -194,14 +192,15 @@ class Analysis(NamedTuple):
     white: Mask
     flat: Mask
     first: Indices
-    count: Indices
+    plateau: Indices
 
     def take(self, which: Any) -> Analysis:
         """For some of the points."""
-        return Analysis(*(field[..., which] for field in self))
+        fields: Any = (field[..., which] for field in self)
+        return Analysis(*fields)
 
 
-def analyse(  # noqa: PLR0913 -- the values with where they stand, and what is asked of them
+def analyse(
     win: Window,
     values: Array,
     centre: Array,
@@ -231,16 +230,19 @@ def analyse(  # noqa: PLR0913 -- the values with where they stand, and what is a
         Standard deviation of the noise of f, by somebody who knows.
     """
     count = len(values) + 1
-    largest = np.maximum(np.abs(values).max(axis=0), np.abs(centre))
-    unit = np.exp2(-np.clip(np.frexp(largest)[1], -1000, 1000).astype(np.float64))  # no square over- or underflows
-    size = largest * unit
-    rise = _moved_back(win, (values - centre) * unit, moved / top)
+    size = np.maximum(np.maximum(values.max(axis=0), -values.min(axis=0)), np.abs(centre))
+    unit: Any = 1.0
+    if not (size.min(initial=1.0) > TAME and size.max(initial=1.0) < 1.0 / TAME):
+        # no square may over- or underflow
+        unit = np.exp2(-np.clip(np.frexp(size)[1], -1000, 1000).astype(np.float64))
+        values, centre, size = values * unit, centre * unit, size * unit
+    rise = _moved_back(win, values - centre, moved / top)
     # a chord is taken off first, so that where f is nearly straight no digits are lost in the sums
     i, j = win.chord
     slope = rise[j] / win.nodes[j] if i == j else (rise[j] - rise[i]) / (win.nodes[j] - win.nodes[i])
-    product = win.operator(orders) @ (rise - slope * win.nodes[:, None])
-    coefficients = product[:count]
-    coefficients[:2] += slope * win.at_line[:, None]
+    coefficients = win.basis @ (rise - slope * win.nodes[:, None])
+    estimates = [_summed(coefficients * win.at_zero[order][:, None]) for order in orders]
+    coefficients[:2] += slope * win.line[:, None]
     power = coefficients * coefficients
     floor = FLOOR * EPS * size + LEAST * unit
     if hint is not None:
@@ -256,21 +258,23 @@ def analyse(  # noqa: PLR0913 -- the values with where they stand, and what is a
     value, error = np.empty((2, len(orders), *top.shape))
     points = np.arange(top.size)
     for place, order in enumerate(orders):
-        estimates = product[count * (place + 1) : count * (place + 2)]
         degree = np.maximum(first - 1, order)
         richer = np.minimum(degree + (2 if win.two_sided else 1), count - 1)
-        estimate = estimates[degree, points]
-        doubt = np.maximum(bound * win.gains[order][richer], np.abs(estimates[richer, points] - estimate))
+        estimate, other = estimates[place][degree, points], estimates[place][richer, points]
+        doubt = np.maximum(bound * win.gains[order][richer], np.abs(other - estimate))
         if order == 1:
             estimate = estimate + slope
-            doubt = doubt + EPS * np.abs(estimate) + 0.5 * EPS * np.abs(rise / win.nodes[:, None]).max(axis=0)
-        per = unit * top**order
-        value[place], error[place] = estimate / per, np.maximum(doubt / per, LEAST)
-    scale = _best_scale(np.sqrt(power), first, noise=np.where(resolved, noise, floor), resolved=resolved, target=target)
+            doubt = doubt + 1.5 * EPS * np.abs(estimate)
+        for _ in range(order):  # one at a time, as a power of the step may overflow
+            estimate, doubt = estimate / top, doubt / top
+        value[place], error[place] = estimate / unit, np.maximum(doubt / unit, LEAST)
+    scale = _best_scale(power, first, noise=np.where(resolved, noise, floor), resolved=resolved, target=target)
     # a larger window has larger values, and with them more noise
-    grown = scale * size / np.maximum(np.abs(centre) * unit + np.abs(slope) * scale, size)
+    grown = scale * size / np.maximum(np.abs(centre) + np.abs(slope) * scale, size)
     gain = np.where(scale > 1.0, np.maximum(grown, 1.0), scale)
-    return Analysis(value, error, noise / unit, floor / unit, scale, gain, resolved, white, strongest == 0.0, first, plateau)
+    return Analysis(
+        value, error, noise / unit, floor / unit, scale, gain, resolved, white, strongest == 0.0, first, plateau
+    )
 
 
 def _moved_back(win: Window, rise: Array, moved: Array) -> Array:
@@ -280,14 +284,21 @@ def _moved_back(win: Window, rise: Array, moved: Array) -> Array:
     first order this is enough unless x is so large that the spacing of floats is a notable part of the window.
     """
     result = np.asarray(rise - moved * (win.slopes @ rise))
-    far = np.flatnonzero(np.abs(moved).max(axis=0) > FAR)
-    if far.size:
+    if max(moved.max(initial=0.0), -moved.min(initial=0.0)) > FAR:
+        far = np.flatnonzero(np.abs(moved).max(axis=0) > FAR)
         by, given = moved[:, far], rise[:, far]
         for _ in range(3):
             slopes = win.slopes @ result[:, far]
             bend = win.slopes @ (slopes - win.slope_at_zero @ result[:, far])
             result[:, far] = given - by * slopes - 0.5 * by * by * bend
     return result
+
+
+def _summed(terms: Array) -> Array:
+    """Running sums over the degrees, in place."""
+    for degree in range(1, len(terms)):
+        terms[degree] += terms[degree - 1]
+    return terms
 
 
 def _plateau(power: Array, floor: Array) -> tuple[Indices, Array]:
@@ -297,7 +308,7 @@ def _plateau(power: Array, floor: Array) -> tuple[Indices, Array]:
     """
     count = len(power)
     last = count - SPARE
-    tail = np.cumsum(power[::-1], axis=0)[::-1]
+    tail = _summed(power[::-1].copy())[::-1]
     behind = np.arange(count - 2.0, SPARE - 1.0, -1.0)[:, None]  # coefficients behind degree 1, 2, ...
     above = power[1:last] > np.maximum(ABSORB**2 / behind * tail[2 : last + 1], 16.0 * floor * floor)
     down = np.argmax(above[::-1], axis=0)
@@ -314,28 +325,25 @@ def _noise_bound(rms: Array, count: Indices, level: Array) -> Array:
     return np.where(rms <= AGREES * level, pooled, np.maximum(pooled, alone))
 
 
-def _best_scale(size: Array, first: Indices, *, noise: Array, resolved: Mask, target: float) -> Array:
+def _best_scale(power: Array, first: Indices, *, noise: Array, resolved: Mask, target: float) -> Array:
     """By what factor a window should grow, so that its coefficients meet the noise at the target degree.
 
     A window s times as large has s^d times the coefficient of degree d. The coefficient at the target is extrapolated
     from the last ones above the noise, geometrically by their own rate of fall; pairs of degrees are taken since every
-    other coefficient vanishes for even and odd functions.
+    other coefficient vanishes for even and odd functions. Logarithms are of squares.
     """
     points = np.arange(first.size)
-    end = np.where(resolved, first, len(size))
-    degrees = [np.maximum(end - j, 1) for j in (1, 2, 4, 5)]
-    near, far = (np.maximum(np.maximum(size[a, points], size[b, points]), noise) for a, b in (degrees[:2], degrees[2:]))
-    near_degree, far_degree = 0.5 * (degrees[0] + degrees[1]), 0.5 * (degrees[2] + degrees[3])
-    strongest = np.maximum(size[1:].max(axis=0), noise)
-    overall = np.log(strongest / near) / np.maximum(near_degree - 1.0, 1.0)
-    local = np.log(far / near) / np.maximum(near_degree - far_degree, 1.0)
-    rate = np.maximum(local, 0.5 * overall)
-    known = np.log(noise / near) + rate * (target - near_degree)
+    end = np.where(resolved, first, len(power))
+    last, before, third, fourth = (np.maximum(end - j, 1) for j in (1, 2, 4, 5))
+    least = noise * noise
+    near = np.maximum(np.maximum(power[last, points], power[before, points]), least)
+    far = np.maximum(np.maximum(power[third, points], power[fourth, points]), least)
+    log_near, log_noise = np.log(near), np.log(least)
+    log_strongest = np.log(np.maximum(power[1:].max(axis=0), least))
+    near_degree, far_degree = 0.5 * (last + before), 0.5 * (third + fourth)
+    overall = (log_strongest - log_near) / np.maximum(near_degree - 1.0, 1.0)
+    local = (np.log(far) - log_near) / np.maximum(near_degree - far_degree, 1.0)
+    known = log_noise - log_near + np.maximum(local, 0.5 * overall) * (target - near_degree)
     # too few coefficients for a rate of their own: from the strongest to the noise at the end
-    few = np.log(strongest / noise) / np.maximum(end, 1) * (target - end)
-    return np.exp(np.where(end >= 5, known, few) / target)
-
-
-def nearest(exponents: Sequence[int], top: int, span: int) -> Exponents:
-    """Those of the exponents that lie in the window from ``top`` on."""
-    return tuple(k for k in exponents if top <= k <= top + span)
+    few = (log_strongest - log_noise) / np.maximum(end, 1) * (target - end)
+    return np.asarray(np.exp(np.where(end >= 5, known, few) * (0.5 / target)))

@@ -4,27 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from derivkit.function import Domain, Evaluator, Function
-
-Array = NDArray[np.float64]
-Indices = NDArray[np.intp]
-Mask = NDArray[np.bool_]
-
-
-class Wanted(Protocol):
-    """Abscissas ``x`` of shape ``(k, n)`` for points ``(n,)``, and whether none of them can have been asked before."""
-
-    @property
-    def points(self) -> Indices: ...
-    @property
-    def x(self) -> Array: ...
-    @property
-    def new(self) -> bool: ...
+from derivkit.function import EVERYWHERE, Domain, Evaluator, Function
+from derivkit.numerical.ladder import Array, Indices, Mask
+from derivkit.numerical.rounds import Request
 
 
 class Asked:
@@ -52,12 +38,14 @@ class Asked:
 
     def __init__(self, evaluate: Evaluator, x: Array, values: Array, *, domain: Domain, budget: float) -> None:
         self._evaluate, self._domain, self._budget = evaluate, domain, budget
+        self._bounded = domain != EVERYWHERE
         self._x, self._values = x, values
         self._used = np.full(x.shape[1], len(x))
-        self.evaluations = self._inside(x).sum(axis=0)
+        self._later: list[tuple[Indices, Array, Array]] = []
+        self.evaluations = self._counted(x)
         self.denied = np.zeros(x.shape[1], dtype=bool)
 
-    def __call__(self, requests: Sequence[Wanted]) -> list[Array]:
+    def __call__(self, requests: Sequence[Request]) -> list[Array]:
         """The values for some requests, shape ``(k, n)`` each, by one call of f.
 
         Where f gives several numbers at a point, the requests count their points through all of these.
@@ -66,6 +54,7 @@ class Asked:
         if width == 1 and self._budget == math.inf and all(request.new for request in requests):
             return self._all_new(requests)
         places = [np.divmod(request.points, width) for request in requests]
+        self._keep(np.concatenate([at for at, _ in places]))
         slots = [self._slots(at, request.x) for request, (at, _) in zip(requests, places, strict=True)]
         shaped = [
             (np.broadcast_to(at, request.x.shape)[slot < 0], request.x[slot < 0])
@@ -79,24 +68,44 @@ class Asked:
         for (at, component), slot, start, end in zip(places, slots, ends, ends[1:], strict=False):
             values = self._values[slot, at]
             values[slot < 0] = found[start:end]
-            answers.append(np.take_along_axis(values, np.broadcast_to(component, slot.shape)[..., None], axis=2)[..., 0])
+            answers.append(
+                np.take_along_axis(values, np.broadcast_to(component, slot.shape)[..., None], axis=2)[..., 0]
+            )
         return answers
 
-    def _all_new(self, requests: Sequence[Wanted]) -> list[Array]:
-        found = self._evaluate(np.concatenate([request.x.ravel() for request in requests]))
-        ends = np.cumsum([0, *(request.x.size for request in requests)])
-        answers = []
-        for request, start, end in zip(requests, ends, ends[1:], strict=False):
-            values = found[start:end].reshape(request.x.shape)
-            first = self._used[request.points]
-            self._reserve(int(first.max(initial=0)) + len(values))
-            for row, (x, value) in enumerate(zip(request.x, values, strict=True)):
-                self._x[first + row, request.points] = x
-                self._values[first + row, request.points, 0] = value
-            self._used[request.points] += len(values)
-            self.evaluations[request.points] += self._inside(request.x).sum(axis=0)
+    def _all_new(self, requests: Sequence[Request]) -> list[Array]:
+        """Nothing is looked up, and what was asked is put down for later: few points come back."""
+        one = (
+            requests[0].x.ravel() if len(requests) == 1 else np.concatenate([request.x.ravel() for request in requests])
+        )
+        found = self._evaluate(one)
+        answers, start = [], 0
+        for request in requests:
+            values = found[start : start + request.x.size].reshape(request.x.shape)
+            start += request.x.size
+            self._later.append((request.points, request.x, values))
+            self.evaluations[request.points] += self._counted(request.x)
             answers.append(values)
         return answers
+
+    def _keep(self, points: Indices) -> None:
+        """Put in place what was put down for these points."""
+        back = np.zeros(self._used.size, dtype=bool)
+        back[points] = True
+        rest = []
+        for at, x, values in self._later:
+            here = back[at]
+            if here.any():
+                chosen = at[here]
+                first = self._used[chosen]
+                self._reserve(int(first.max()) + len(x))
+                for row in range(len(x)):
+                    self._x[first + row, chosen] = x[row, here]
+                    self._values[first + row, chosen, 0] = values[row, here]
+                self._used[chosen] += len(x)
+            if not here.all():
+                rest.append((at[~here], x[:, ~here], values[:, ~here]))
+        self._later = rest
 
     def _slots(self, at: Indices, x: Array) -> Indices:
         """Where values are kept, -1 where they are not known."""
@@ -121,6 +130,10 @@ class Asked:
         self._used += np.bincount(at, minlength=self._used.size)
         self.evaluations += np.where(denied, 0, cost)
         return values
+
+    def _counted(self, x: Array) -> Any:
+        """Of the rows of x those within the domain, for every column."""
+        return self._inside(x).sum(axis=0) if self._bounded else np.full(x.shape[1], len(x))
 
     def _inside(self, x: Array) -> Mask:
         return np.asarray((x >= self._domain[0]) & (x <= self._domain[1]))
@@ -148,10 +161,12 @@ class Ledger:
 
     Examples
     --------
+    >>> from derivkit.numerical.adaptive import derivative
     >>> ledger = Ledger(math.sin)
     >>> first = derivative(ledger, 1.0)
-    >>> derivative(ledger.replay(), 1.0) == first, ledger.total == first.total
-    (True, True)
+    >>> again = derivative(ledger.replay(), 1.0)
+    >>> again.value == first.value, again.error == first.error, ledger.total == first.total
+    (True, True, True)
     """
 
     def __init__(self, f: Callable[..., Any]) -> None:

@@ -23,6 +23,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from experiments import THREADS
+
 FORMAT = 1
 """Version of the layout of run.json and of the directory it lies in."""
 
@@ -31,9 +33,7 @@ DISTRIBUTIONS = (
     "python-flint", "jinja2", "rich",
 )  # fmt: skip
 
-VARIABLES = (
-    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPY_DISABLE_CPU_FEATURES",
-)  # fmt: skip
+VARIABLES = ("OMP_NUM_THREADS", *THREADS, "NPY_DISABLE_CPU_FEATURES")
 
 THREAD_COUNTERS = (
     "scipy_openblas_get_num_threads64_", "openblas_get_num_threads64_", "openblas_get_num_threads",

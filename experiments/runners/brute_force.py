@@ -6,6 +6,7 @@ would take minutes to hours; such times are marked. All ratios are of times of o
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import time
@@ -127,12 +128,27 @@ MOVES = 2
 DELTA = 1e-5
 """The step; the time does not depend on it."""
 ENOUGH = 1.0
-"""Seconds of repeats after which no further repeat is made; without a derivation, as the next five are.
-A repeat of tens of microseconds is shorter than a disturbance: it is made at least QUICK times more often."""
-QUICK = 10
-NOMINAL_PASS, NOMINAL_RATE, NOMINAL_RIPPLE = 3e-5, 1e10, 5e8
-"""Seconds of a forward pass however small, and multiply-adds per second of it and of the incremental way, on the
-machine for which a job is predicted before it starts: an ordinary processor of 2020."""
+"""Seconds of repeats after which no further repeat is made; without a derivation, as the next five are."""
+LEAST = 0.02
+"""Seconds that a repeat takes at least, in which a quick action is made again and again: what disturbs it lasts for
+milliseconds."""
+KEPT = 31 * 2**17
+"""Numbers of an array of 31 MB, about the largest up to which glibc raises what it keeps."""
+NOMINAL: Mapping[str, float] = {
+    "stacks": 1e-4,
+    "passes": 3e-5,
+    "layers passed": 5e-6,
+    "multiply-adds": 6e-11,
+    "activations": 2e-9,
+    "outputs in the loss": 1.5e-8,
+    "inputs read": 3e-10,
+    "parameters read": 3e-10,
+    "parameters packed": 5e-10,
+    "units": 1e-4,
+    "calls": 1e-4,
+}
+"""Seconds of the terms of the cost model, whatever the way, on the machine for which a job is predicted before it
+starts: a processor of 2021, whose times were rounded up."""
 GOAL = 1.5
 """The factor that the cost model is to keep on sizes that it has not seen."""
 
@@ -173,7 +189,7 @@ class Config:
             (way, size.network.name, samples): _with_repeats(
                 nominal_seconds(way, size.network, samples, self.part), self
             )
-            for size, samples in itertools.product(self.sizes, self.samples)
+            for size, samples in self.cases
             for way in WAYS
         }
         hours = sum(each.values()) / 3600.0
@@ -198,9 +214,14 @@ class Config:
         return tuple(found.values())
 
     @property
+    def cases(self) -> tuple[tuple[Size, int], ...]:
+        """Every network with every number of samples."""
+        return tuple(itertools.product(self.sizes, self.samples))
+
+    @property
     def rows(self) -> int:
         """Rows of the main table."""
-        return len(self.sizes) * len(self.samples) * (len(WAYS) + 1)
+        return len(self.cases) * (len(WAYS) + 1)
 
 
 class Size(NamedTuple):
@@ -213,8 +234,22 @@ class Size(NamedTuple):
 
 def run(config: Config) -> Iterator[tuple[str, Columns]]:
     """Yield the times of all ways for one network and one number of samples at a time, and the textbook's job."""
-    for size, count in itertools.product(config.sizes, config.samples):
-        yield "table", _transposed("table", _timed(config, size, count))
+    settle_memory()
+    cases = [(size, count, _timings(config, size, count)) for size, count in config.cases]
+    # What is quick is repeated in rounds, as what disturbs a machine lasts for seconds.
+    quick = [
+        timing
+        for size, count, timings in cases
+        for way, timing in timings.items()
+        if config.repeats * nominal_seconds(way, size.network, count, config.part) <= ENOUGH
+    ]
+    for _ in range(config.repeats - 1):
+        for timing in quick:
+            timing.again()
+    for size, count, timings in cases:
+        for timing in timings.values():
+            timing.finish(config.repeats)
+        yield "table", _transposed("table", _rows(size, count, timings))
     for family in dict.fromkeys(size.family for size in config.sizes):
         largest = max((size for size in config.sizes if size.family == family), key=lambda size: size.network.count)
         yield "literal", _transposed("literal", _literal(config, largest))
@@ -254,39 +289,84 @@ def conclude(tables: Mapping[str, Columns]) -> Iterator[tuple[str, Columns]]:
 # Measuring
 
 
-def _timed(config: Config, size: Size, count: int) -> Iterator[tuple[object, ...]]:
-    """The rows of one network and one number of samples, the yardstick first."""
+@dataclass
+class Timing:
+    """An action and its least time so far, by the clock on the wall.
+
+    The processor's own clock would leave out what other programs take, but on a virtual machine it gave, now and then,
+    times too short to be true, and the least of many times finds them.
+    """
+
+    action: Callable[[], Any]
+    moved: int
+    """Parameters that it moves."""
+    least: float = math.inf
+    spent: float = 0.0
+    done: int = 0
+    result: Any = None
+
+    def once(self) -> None:
+        """Do it once."""
+        start = time.perf_counter()
+        self.result = self.action()
+        seconds = time.perf_counter() - start
+        self.least, self.spent, self.done = min(self.least, seconds), self.spent + seconds, self.done + 1
+
+    def again(self) -> None:
+        """Do it for one repeat, a quick action again and again."""
+        enough = self.spent + LEAST
+        while self.spent < enough:
+            self.once()
+
+    def finish(self, repeats: int) -> None:
+        """Do the last repeat, and those that were not done before."""
+        self.again()
+        while self.done < repeats and self.spent < ENOUGH:
+            self.once()
+
+
+def _timings(config: Config, size: Size, count: int) -> dict[str, Timing]:
+    """What is timed of one network and one number of samples, by way, the yardstick first."""
     network = size.network
-    samples, parameters = _drawn(config, network, count), network.initial()
-    which = {"family": size.family, "network": network.name, "parameters": network.count, "samples": count}
-    forward = _least(config, lambda: network.losses(parameters, samples))
-    start = (*which.values(), size.divided)
-    yield FORWARD, *start, forward, network.count, MEASURED, 1.0, 1, float(count * network.multiply_adds)
+    given = network.initial(), _drawn(config, network, count)
+    found = {FORWARD: Timing(functools.partial(network.losses, *given), network.count)}
     for way in WAYS:
-        if way == BACKPROP:
-            seconds = _least(config, lambda: network.backprop(parameters, samples))
-            yield way, *start, seconds, network.count, MEASURED, seconds / forward, 0, np.nan
-            continue
         moved = moved_of(way, network, config.part)
         chosen = np.linspace(0, network.count - 1, moved).round().astype(int)
-        found: list[dk.BruteForce] = []
+        action = functools.partial(dk.brute_force, network, *given, delta=DELTA, way=way, which=chosen)
+        found[way] = Timing(functools.partial(network.backprop, *given) if way == BACKPROP else action, moved)
+    return found
 
-        def once(way: str = way, chosen: Any = chosen, found: list[dk.BruteForce] = found) -> None:
-            found[:] = [dk.brute_force(network, parameters, samples, delta=DELTA, way=way, which=chosen)]
 
-        part = _least(config, once)
-        scale = (MOVES * network.count + 1) / (MOVES * moved + 1)
-        seconds = part * scale
-        basis = MEASURED if moved == network.count else PREDICTED
-        cost = round(found[0].forward_passes * scale), found[0].multiply_adds * scale
-        yield way, *start, seconds, moved, basis, seconds / forward, *cost
+def _rows(size: Size, count: int, timings: Mapping[str, Timing]) -> Iterator[tuple[object, ...]]:
+    network, forward = size.network, timings[FORWARD].least
+    counted = {FORWARD: (1, float(count * network.multiply_adds)), BACKPROP: (0, np.nan)}
+    for way, timing in timings.items():
+        scale = (MOVES * network.count + 1) / (MOVES * timing.moved + 1)
+        seconds = timing.least * scale
+        basis = MEASURED if timing.moved == network.count else PREDICTED
+        which = size.family, network.name, network.count, count, size.divided
+        cost = counted.get(way) or (round(timing.result.forward_passes * scale), timing.result.multiply_adds * scale)
+        yield way, *which, seconds, timing.moved, basis, seconds / forward, *cost
+
+
+def settle_memory() -> None:
+    """Free a large array, after which glibc keeps what is freed (mallopt(3), M_MMAP_THRESHOLD).
+
+    Without it the arrays of a small network are given back to the system and asked for again at every call, which can
+    take longer than what is computed in them, and the time of a network depends on those that were timed before it.
+    """
+    np.empty(KEPT)
 
 
 def _literal(config: Config, size: Size) -> Iterator[tuple[object, ...]]:
     """The textbook's job: one forward pass of one sample for every parameter and every sample."""
     network, samples = size.network, config.textbook_samples
     one, parameters = _drawn(config, network, 1), network.initial()
-    seconds = _least(config, lambda: network.losses(parameters, one))
+    timing = Timing(functools.partial(network.losses, parameters, one), network.count)
+    for _ in range(config.repeats):
+        timing.again()
+    seconds = timing.least
     passes = float(network.count) * samples
     which = (size.family, network.name, network.count, samples)
     yield "sample by sample", *which, passes, passes * seconds, "one forward pass of one sample, measured"
@@ -310,31 +390,16 @@ def _together(count: int) -> int:
     return max(1, STACK // (MOVES * count))
 
 
-def _least(config: Config, action: Callable[[], object]) -> float:
-    """Least time of the repeats; a quick action is repeated more often, a slow one less."""
-    best, begun, done = math.inf, time.perf_counter(), 0
-    while done < config.repeats * QUICK:
-        start = time.perf_counter()
-        action()
-        end = time.perf_counter()
-        best, done = min(best, end - start), done + 1
-        if (done >= config.repeats and end - begun > ENOUGH / QUICK) or end - begun > ENOUGH:
-            break
-    return best
-
-
 def nominal_seconds(way: str, network: dk.Network, samples: int, part: int) -> float:
     """Seconds of one repeat on the nominal machine; what a job is refused by before it starts."""
-    one = NOMINAL_PASS + samples * network.multiply_adds / NOMINAL_RATE
-    if way in PARTLY:
-        return (MOVES * moved_of(way, network, part) + 1) * one
-    if way == "incremental":
-        return terms(way, network.sizes, samples)["multiply-adds"] / NOMINAL_RIPPLE
-    return 3.0 * one  # backprop: two products more
+    whole = sum(NOMINAL[name] * count for name, count in terms(way, network.sizes, samples).items())
+    if way == BACKPROP:
+        return 3.0 * whole  # two products more
+    return whole * moved_of(way, network, part) / network.count
 
 
 def _with_repeats(seconds: float, config: Config) -> float:
-    return max(seconds, min(config.repeats * seconds, ENOUGH + seconds))
+    return max(seconds, min(config.repeats * max(seconds, LEAST), ENOUGH + seconds))
 
 
 # The cost model
@@ -366,27 +431,35 @@ def terms(way: str, sizes: Sequence[int], samples: int) -> dict[str, float]:
         "activations": float(samples * hidden),
         "outputs in the loss": float(samples * sizes[-1]),
         "inputs read": float(samples * sizes[0]),
+        "parameters read": float(count),
+        # BLAS copies a matrix into blocks before it multiplies it, but not where it multiplies a single vector.
+        "parameters packed": float(count * (samples > 1)),
     }
     if way in (FORWARD, BACKPROP):
-        return {**one, "parameters passed": float(count)}
+        return one
     if way == "incremental":
         return _terms_of_incremental(layers, sizes, samples)
     made = float(MOVES * count + 1)
-    found = {name: made * value for name, value in one.items()} | {"parameters passed": made * count}
+    found = {name: made * value for name, value in one.items()}
     return found if way == "naive" else {"stacks": float(math.ceil(count / _together(count))), **found}
 
 
 def _terms_of_incremental(layers: Sequence[tuple[int, int]], sizes: Sequence[int], samples: int) -> dict[str, float]:
-    """Every relu is taken as open: the share of those that are not goes into the fitted time of a multiply-add."""
-    calls = adds = elements = 0.0
+    """Every relu is taken as open: the share of those that are not goes into the fitted times."""
+    found = dict.fromkeys(("units", "calls", "multiply-adds", "activations", "outputs in the loss"), 0.0)
     for k, (parameters, units) in enumerate(layers):
         after = sizes[k + 2] if k + 2 < len(sizes) else 0
         later = sum(inner for inner, _ in layers[k + 2 :])
         widest = max(sizes[min(k + 2, len(sizes) - 1) :])
-        calls += units * (1 + samples * widest * MOVES * (parameters / units) / RIPPLE)
-        adds += MOVES * samples * parameters * (1 + after + later)
-        elements += MOVES * samples * parameters * (1 + sum(sizes[k + 2 :]))
-    return {"calls": calls, "multiply-adds": adds, "activations and outputs": elements}
+        together = max(1, RIPPLE // (widest * MOVES * (parameters // units)))
+        moved = MOVES * samples * parameters
+        found["units"] += units
+        found["calls"] += units * math.ceil(samples / together)
+        found["multiply-adds"] += moved * (1 + after + later)
+        found["activations"] += moved * (1 + sum(sizes[k + 2 : -1]))
+        # a power of e for each, which takes several times as long as a relu
+        found["outputs in the loss"] += moved * sizes[-1]
+    return found
 
 
 def fitted(

@@ -1,22 +1,34 @@
-"""Speed and memory, as ratios within one run: what the lab adds to the evaluations, to the file and to the imports."""
+"""Speed and memory, as ratios within one run: what the lab adds to the evaluations, to the file and to the imports.
+
+The gradients of a network are set against what they cannot do without: backprop against its own matrix products,
+gradients of every sample against writing as many bytes, brute force against one forward pass. Other tools stand beside
+backprop where they are installed, in one thread as it is.
+"""
 
 from __future__ import annotations
 
+import functools
+import importlib
+import itertools
 import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 import derivkit as dk
+from derivkit.multivariate.network import LOSSES
+from derivkit.multivariate.samples import Array
+from experiments import peers
 
 Columns = Mapping[str, Any]
+Action = Callable[[], object]
 
 TABLES: dict[str, dict[str, tuple[type, str]]] = {
     "table": {
@@ -46,24 +58,50 @@ BLOCK = 2**15
 """Values per call of f alone: the size at which f is fastest, which is the hardest reference."""
 
 
+AIMED = (784, 128, 10)
+"""Sizes of the network for which the next goals were set."""
+GOALS: Mapping[tuple[str, int], float] = {
+    ("backprop", 32): 1.15,
+    ("backprop", 128): 1.15,
+    ("gradients of every sample", 32): 1.5,
+    ("squared norms of them", 32): 0.7,
+    ("incremental brute force", 32): 1360.0,
+}
+"""Goals by what is measured and the number of samples."""
+DELTA = 1e-5
+"""The step of brute force; the time does not depend on it."""
+PASSES = 50
+"""Forward passes in a row, so that they are not the first after something else."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """Sizes: small here, real in the preset."""
 
+    network: tuple[dk.Network, ...] = field(default=(dk.Network((4, 16, 3)),))
+    samples: tuple[int, ...] = (4,)
     points: int = 200
     deltas: int = 33
     table_points: int = 50
     repeats: int = 2
+    quick_repeats: int = 20
 
     def __post_init__(self) -> None:
-        for name in ("points", "deltas", "table_points", "repeats"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)}: must be at least 1")
+        for name in ("samples", "points", "deltas", "table_points", "repeats", "quick_repeats"):
+            value = getattr(self, name)
+            for one in value if isinstance(value, tuple) else (value,):
+                if one < 1:
+                    raise ValueError(f"{name}={one}: must be at least 1")
+
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """The other tools that are there."""
+        return tuple(tool for tool in peers.NETWORKS if peers.installed(tool))
 
     @property
     def rows(self) -> int:
         """Rows of the main table."""
-        return 5
+        return 5 + len(self.network) * len(self.samples) * (4 + len(self.tools))
 
 
 def run(config: Config) -> Iterator[tuple[str, Columns]]:
@@ -73,6 +111,10 @@ def run(config: Config) -> Iterator[tuple[str, Columns]]:
     yield "table", _table_against_pyarrow(config)
     for formats, goal in (("[svg]", 2.5), ("[svg,png]", 3.0)):
         yield "table", _command_against_imports(config, formats, goal)
+    # Last, as the peak memory of a process counts what the one that started it held, and other tools hold much.
+    for network, count in itertools.product(config.network, config.samples):
+        for columns in _gradients(config, network, count):
+            yield "table", columns
 
 
 def conclude(tables: Mapping[str, Columns]) -> Iterator[tuple[str, Columns]]:
@@ -132,6 +174,85 @@ def _dual_against_f(config: Config) -> Columns:
     return _row(f"value and derivative of exp(sin(x)) by dk.dual at {config.points} points", ours, theirs, "f alone")
 
 
+class Comparison(NamedTuple):
+    """What is timed in turns with what."""
+
+    what: str
+    reference: str
+    ours: Action
+    theirs: Action
+    in_a_row: int = 1
+    """How often the reference is done, where it is much quicker."""
+
+
+def _gradients(config: Config, network: dk.Network, count: int) -> Iterator[Columns]:
+    """What gradients of a network cost; in rounds, as what disturbs a machine lasts for seconds."""
+    compared = [*_own_comparisons(network, count), *_comparisons_with_tools(config, network, count)]
+    least = np.full((len(compared), 2), np.inf)
+    for _ in range(config.repeats):
+        for place, one in enumerate(compared):
+            repeats = config.quick_repeats if one.in_a_row == 1 else 1
+            least[place] = np.minimum(least[place], _least(repeats, one.ours, one.theirs))
+    for one, (seconds, reference_seconds) in zip(compared, least.tolist(), strict=True):
+        goal = GOALS.get((one.what, count), np.nan) if network.sizes == AIMED else np.nan
+        name = f"{one.what}, {'-'.join(map(str, network.sizes))}, {count} samples"
+        yield _row(name, seconds, reference_seconds / one.in_a_row, one.reference, goal=goal)
+
+
+def _own_comparisons(network: dk.Network, count: int) -> Iterator[Comparison]:
+    parameters, samples = network.initial(), _drawn(network, count)
+    given = parameters, samples
+    backprop = functools.partial(network.backprop, *given)
+    products = f"its {3 * network.depth - 1} matrix products alone"
+    yield Comparison("backprop", products, backprop, _products(network, *given))
+    each = functools.partial(network.per_sample_gradients, *given)
+    written = functools.partial(np.full, (count, network.count), 1.0)
+    yield Comparison("gradients of every sample", "filling a new array of their size", each, written)
+    norms = functools.partial(network.squared_norms, *given)
+    yield Comparison("squared norms of them", "backprop", norms, backprop)
+
+    def passes() -> None:
+        for _ in range(PASSES):
+            network.losses(*given)
+
+    moved = functools.partial(dk.brute_force, network, *given, delta=DELTA)
+    yield Comparison("incremental brute force", "one forward pass", moved, passes, in_a_row=PASSES)
+
+
+def _comparisons_with_tools(config: Config, network: dk.Network, count: int) -> Iterator[Comparison]:
+    given = network.initial(), _drawn(network, count)
+    for tool in config.tools:
+        theirs = importlib.import_module(f"experiments.peers.{tool}").gradient(network, *given)
+        backprop = functools.partial(network.backprop, *given)
+        yield Comparison(f"the gradient by {tool}", "backprop", theirs, backprop)
+
+
+def _drawn(network: dk.Network, count: int) -> dk.Samples:
+    samples = dk.generated(count, inputs=network.sizes[0], classes=network.sizes[-1])
+    return samples if LOSSES[network.objective].labelled else samples.one_hot(network.sizes[-1])
+
+
+def _products(network: dk.Network, parameters: Array, samples: dk.Samples) -> Callable[[], None]:
+    """The matrix products of backprop with the same layouts, into arrays that are there."""
+    layers, gradient = network.forward(parameters, samples), np.empty_like(parameters)
+    sums, slopes = ([np.ones_like(layer.z) for layer in layers] for _ in range(2))
+    products = [
+        (matrix, layer.given, z) for matrix, layer, z in zip(network.matrices(parameters), layers, sums, strict=True)
+    ]
+    for k, (matrix, into) in reversed(
+        list(enumerate(zip(*map(network.matrices, (parameters, gradient)), strict=True)))
+    ):
+        products.append((slopes[k], layers[k].given.T, into))
+        if k:
+            products.append((matrix[:, :-1].T, slopes[k], slopes[k - 1]))
+
+    def once() -> None:
+        for left, right, out in products:
+            np.matmul(left, right, out=out)
+
+    return once
+
+
 def _table_against_pyarrow(config: Config) -> Columns:
     """The whole command that computes, explains and writes a large table, and pyarrow writing the same columns."""
     with tempfile.TemporaryDirectory() as directory:
@@ -170,7 +291,7 @@ def _command_against_imports(config: Config, formats: str, goal: float) -> Colum
     return _row(name, ours, theirs, "importing its libraries", goal=goal, peak_megabytes=max(peaks))
 
 
-def _least(repeats: int, ours: Callable[[], object], theirs: Callable[[], object]) -> tuple[float, float]:
+def _least(repeats: int, ours: Action, theirs: Action) -> tuple[float, float]:
     """Least wall times of both, in turns, so that a noisy moment hits both."""
     times: list[Sequence[float]] = []
     for _ in range(repeats):

@@ -1,0 +1,204 @@
+"""Where f is not smooth, or has values on one side only: ends of domains, kinks, jumps and vertical tangents.
+
+Each side is then looked at by itself: by a window with nodes on one side, and by the power of the distance that
+f - f(x) follows.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from derivkit.numerical.ladder import RATIO, Analysis, Array, Exponents, Indices, Mask
+from derivkit.numerical.rounds import Ladder, Request, Way, each, together
+from derivkit.numerical.scales import LOOK, NATURAL, RESOLUTION
+from derivkit.numerical.status import CODE, Status
+
+if TYPE_CHECKING:
+    from derivkit.numerical.search import Search
+
+EDGE: Exponents = (0, 1, 2, 3, 4, 5, 7, 9)
+"""Steps of a window with one side."""
+EDGE_MOVES = 4
+"""Windows on one side beyond the first."""
+SIDES: Exponents = (0, 1, 2, 3, 4, 6, 8, 10)
+"""Steps by which each side is looked at by itself."""
+TRIES = 3
+"""Sizes at which the sides are looked at, each a thousandth of the one before."""
+MEET = 1e-2
+"""The slopes of two sides meet if both are known to this part."""
+FLAT, STEEP, JUMP = 1.03, 0.97, 0.02
+"""A power above the first is flatter than any line, one below the second steeper, one below the third a jump."""
+NEAREST = 3
+"""Steps from which a jump is told: farther away the slope of f comes in."""
+STRAIGHT = 0.1
+"""f follows a power if its logarithm strays no more from a straight line."""
+
+
+def cornered(search: Search, ladder: Ladder) -> Way:
+    """Some values are not finite."""
+    ladder = ladder.take(np.flatnonzero(~search.found(ladder.points)))
+    if not ladder.points.size:
+        return
+    order = np.argsort(ladder.exponents)
+    finite = np.isfinite(ladder.values[:, order].sum(axis=0))  # from the largest step to the least
+    natural = NATURAL * np.abs(ladder.x)
+    easy = (natural > 0.0) & (natural < 0.5 * ladder.top)
+    inner = ~easy & finite[-1]
+    # the largest step from which on all are finite
+    first = np.minimum(len(finite) - np.argmin(finite[::-1], axis=0), len(finite) - 1)
+    size = ladder.top * RATIO ** -np.array(ladder.exponents, dtype=np.float64)[order][first]
+    yield from together(
+        [
+            *each(ladder, easy, lambda part, i: search.look(part, natural[i])),
+            *each(ladder, inner, lambda part, i: search.look(part, size[i])),
+            *each(ladder, ~easy & ~inner, lambda part, _: _probe(search, part)),
+        ]
+    )
+
+
+def _probe(search: Search, ladder: Ladder) -> Way:
+    """On one side, or on both, f has no value at all steps: look nearer to x."""
+    points, least = ladder.points, ladder.least()
+    dead = ~np.isfinite(ladder.values[:, least])  # by side
+    side = np.where(dead[ladder.sides.index(1)], 1.0, -1.0)
+    bottom = ladder.size(ladder.exponents[least])
+    nearest = np.where(ladder.x == 0.0, 1e-300, 2.0**8 * np.spacing(np.abs(ladder.x)))
+    steps = bottom * np.minimum(nearest / bottom, 1.0) ** np.array([[0.25], [0.5], [0.75], [1.0]])
+    (values,) = yield [Request(points, ladder.x + side * steps)]
+    search.too_large(ladder, bottom, np.ones(points.size, dtype=bool))
+    alive = np.isfinite(values)
+    some = alive.any(axis=0)
+    size = steps[np.argmax(alive, axis=0), np.arange(points.size)]
+    wide = some & (steps[-1] < size * RATIO ** -LOOK[-1])
+    single = ~some & ~dead.all(axis=0)
+    yield from together(
+        [
+            *each(ladder, wide, lambda part, i: search.look(part, size[i])),
+            *each(ladder, single & (side > 0), lambda part, _: along(search, part.one_side(-1))),
+            *each(ladder, single & (side < 0), lambda part, _: along(search, part.one_side(1))),
+        ]
+    )
+
+
+def along(search: Search, ladder: Ladder, moves: int = EDGE_MOVES) -> Way:
+    """A window on one side, moved until it serves."""
+    ladder = yield from ladder.extended(EDGE)
+    ladder = ladder.take(np.flatnonzero(ladder.finite()))
+    if not ladder.points.size:
+        return
+    points, top = ladder.points, ladder.top
+    seen = search.analysis(ladder, EDGE)
+    search.record(ladder, seen, seen.resolved, top)
+    search.status[points[seen.resolved]] = CODE[Status.ONE_SIDED]
+    sacrifice = search.limits.sacrifice
+    on = ~seen.resolved | (seen.gain > sacrifice) | (seen.gain < 1.0 / sacrifice)
+    new = top * np.clip(seen.scale, 2.0**-10, 4096.0)
+    new = np.where(seen.resolved, np.minimum(new, 0.5 * search.ceiling[points]), np.minimum(new, 0.5 * top))
+    search.too_large(ladder, top, ~seen.resolved)
+    on &= (new > RESOLUTION * np.spacing(np.abs(ladder.x))) & ((new > 2.0 * top) | (new < top)) & (moves > 0)
+    _by_power(search, ladder, ~on & ~search.found(points))
+    yield from together(each(ladder, on, lambda part, i: along(search, part.anew(new[i]), moves - 1)))
+
+
+def _by_power(search: Search, ladder: Ladder, mask: Mask) -> None:
+    """On the one side that f has, it may follow a power of the distance."""
+    exponent, sign, straight = _power(ladder, 0)
+    vertical = mask & straight & (exponent > JUMP) & (exponent < STEEP)
+    _vertical(search, ladder.points[vertical], (sign * ladder.sides[0])[vertical], exponent[vertical])
+    _bounded(search, ladder, mask & straight & (exponent > FLAT))
+
+
+def _vertical(search: Search, points: Indices, rises: Array, exponent: Array) -> None:
+    search.value[:, points], search.error[:, points] = rises * np.inf, np.nan
+    search.exponent[points], search.status[points] = exponent, CODE[Status.VERTICAL]
+
+
+def _bounded(search: Search, ladder: Ladder, flat: Mask) -> None:
+    """f is flatter than any straight line: its slope there is below the least that was seen."""
+    if not flat.any() or search.orders[0] != 1:
+        return
+    points, least = ladder.points[flat], ladder.least()
+    slopes = np.abs(ladder.values[:, least] - ladder.centre) / ladder.size(ladder.exponents[least])
+    search.value[0, points] = 0.0
+    search.error[0, points] = np.maximum(2.0 * slopes.max(axis=0), np.finfo(np.float64).smallest_subnormal)[flat]
+    search.status[points] = CODE[Status.BELOW_RESOLUTION]
+
+
+def both_sides(search: Search, ladder: Ladder, top: Array, tries: int) -> Way:
+    """No window on both sides serves: each side by itself tells kinks and jumps from what is worse."""
+    fresh = yield from ladder.anew(top, (1, -1)).extended(SIDES)
+    fresh = fresh.take(np.flatnonzero(fresh.finite()))
+    if not fresh.points.size:
+        return
+    points = fresh.points
+    right, left = (search.analysis(fresh, SIDES, side=side) for side in (1, -1))
+    both = right.resolved & left.resolved
+    meet(search, fresh, both, left, right)
+    jump = ~both & broken(fresh, left, right)
+    two_slopes(search, fresh, jump, left, right, Status.JUMP)
+    open_ = ~both & ~jump
+    sides = []
+    for place, side in ((0, right), (1, left)):
+        exponent, sign, straight = _power(fresh, place)
+        infinite = np.where(straight & (exponent < STEEP), fresh.sides[place] * sign * np.inf, np.nan)
+        slope = np.where(np.isnan(infinite) & side.resolved, side.value[0], infinite)
+        sides.append((exponent, slope, straight & (exponent > FLAT)))
+    (power, slope_right, flat_right), (_, slope_left, flat_left) = sides
+    sharp = open_ & ~np.isnan(slope_left) & ~np.isnan(slope_right)
+    vertical = sharp & (slope_left == slope_right)
+    _vertical(search, points[vertical], np.sign(slope_right[vertical]), power[vertical])
+    cusp = sharp & ~vertical
+    search.left[points[cusp]], search.right[points[cusp]] = slope_left[cusp], slope_right[cusp]
+    search.status[points[cusp]] = CODE[Status.KINK]
+    flat = open_ & ~sharp & flat_right & flat_left
+    _bounded(search, fresh, flat)
+    rest = np.flatnonzero(open_ & ~sharp & ~flat)
+    if rest.size and tries > 1:
+        yield from both_sides(search, fresh.take(rest), 1e-3 * fresh.top[rest], tries - 1)
+
+
+def meet(search: Search, ladder: Ladder, mask: Mask, left: Analysis, right: Analysis) -> None:
+    """Each side is smooth by itself: the slopes differ, or they meet although higher derivatives do not."""
+    gap = np.abs(right.value - left.value)
+    bar = right.error + left.error
+    kink = mask & (gap[0] > bar[0])
+    two_slopes(search, ladder, kink, left, right, Status.KINK)
+    known = bar[0] <= MEET * np.maximum(np.abs(left.value[0]), np.abs(right.value[0]))
+    middle = left._replace(value=0.5 * (right.value + left.value), error=0.5 * (bar + gap))
+    search.record(ladder, middle, mask & ~kink & known, ladder.top)
+
+
+def two_slopes(search: Search, ladder: Ladder, mask: Mask, left: Analysis, right: Analysis, status: Status) -> None:
+    """No derivative, but slopes of the sides where they are resolved."""
+    points = ladder.points[mask]
+    for slopes, side in ((search.left, left), (search.right, right)):
+        slopes[points] = np.where(side.resolved, side.value[0], np.nan)[mask]
+    search.status[points] = CODE[status]
+
+
+def broken(ladder: Ladder, left: Analysis, right: Analysis) -> Mask:
+    """Where the values of a side do not come near f(x) with their distance, and the other side is smooth or like it."""
+    jumps = []
+    for place, side in enumerate((right, left)):
+        exponent, _, straight = _power(ladder, place, NEAREST)
+        jumps.append(straight & (exponent < JUMP) & ~side.resolved)
+    return np.asarray((jumps[0] & (jumps[1] | left.resolved)) | (jumps[1] & (jumps[0] | right.resolved)))
+
+
+def _power(ladder: Ladder, side: int, steps: int = 0) -> tuple[Array, Array, Mask]:
+    """The power of the distance that f - f(x) follows on one side, its sign, and whether it follows one.
+
+    From the nearest steps, or from all of them.
+    """
+    order = np.argsort(ladder.exponents)[-steps:]
+    rise = ladder.values[side, order] - ladder.centre
+    size = np.log(np.abs(rise))
+    away = -math.log(RATIO) * np.array(ladder.exponents, dtype=np.float64)[order][:, None]
+    centred = away - away.mean()
+    exponent = (centred * size).sum(axis=0) / (centred**2).sum()
+    rest = np.abs(size - size.mean(axis=0) - exponent * centred).max(axis=0)
+    same_sign = np.abs(np.sign(rise).sum(axis=0)) == len(order)
+    return exponent, np.sign(rise[-1]), np.asarray(np.isfinite(exponent) & (rest < STRAIGHT) & same_sign)

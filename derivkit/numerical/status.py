@@ -1,0 +1,33 @@
+"""What may become of a derivative."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import numpy as np
+
+
+class Status(StrEnum):
+    """What became of a derivative.
+
+    With a value: OK; ONE_SIDED, the domain ends there, or one side was asked for; NOISY, the noise of f is far above
+    rounding; MULTISCALE, two scales of f disagree; BELOW_RESOLUTION, the bar is at least as large as the value, which
+    thus is a bound. Without: KINK and JUMP, with the slopes of the sides where these exist; VERTICAL, the value is
+    infinite; UNRESOLVED, no step tells a slope; NOT_FINITE, f has no finite value there.
+    """
+
+    OK = "ok"
+    ONE_SIDED = "one_sided"
+    NOISY = "noisy"
+    MULTISCALE = "multiscale"
+    BELOW_RESOLUTION = "below_resolution"
+    KINK = "kink"
+    JUMP = "jump"
+    VERTICAL = "vertical"
+    UNRESOLVED = "unresolved"
+    NOT_FINITE = "not_finite"
+
+
+STATUSES = tuple(Status)
+CODE = {status: np.int8(code) for code, status in enumerate(STATUSES)}
+"""Statuses as numbers, for arrays of them."""

@@ -1,0 +1,66 @@
+"""The gradient of a network by JAX: compiled, a weight matrix and a bias for every layer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import derivkit as dk
+from derivkit.multivariate.samples import Array
+
+
+def gradient(network: dk.Network, parameters: Array, samples: dk.Samples) -> Callable[[], list[tuple[Any, Any]]]:
+    """Compile the gradient, which takes some tenths of a second.
+
+    Parameters
+    ----------
+    network : Network
+    parameters : ndarray
+        Shape ``(count,)``; float32 or float64, which the arrays have too.
+    samples : Samples
+
+    Returns
+    -------
+    callable
+        Without arguments: the gradient of the loss in the weights and the biases of every layer.
+    """
+    # XLA makes as many threads as it is told that there are processors; it reads this once, when it is first used. Its
+    # flags that name threads have no effect on them: two processors were busy all the same.
+    os.environ.setdefault("NPROC", "1")
+    import jax  # noqa: PLC0415 -- seconds, for those alone who compare
+
+    jax.config.update("jax_enable_x64", True)  # noqa: FBT003 -- its own signature
+    active = {
+        "identity": lambda z: z,
+        "relu": jax.nn.relu,
+        "leaky_relu": jax.nn.leaky_relu,
+        "tanh": jax.numpy.tanh,
+        "sigmoid": jax.nn.sigmoid,
+        "gelu": lambda z: jax.nn.gelu(z, approximate=False),
+    }
+
+    def cross_entropy(outputs: Any, labels: Any) -> Any:
+        chosen = outputs[jax.numpy.arange(len(labels)), labels]
+        return jax.numpy.mean(jax.nn.logsumexp(outputs, axis=1) - chosen)
+
+    def squared_error(outputs: Any, values: Any) -> Any:
+        return jax.numpy.mean((outputs - values) ** 2)
+
+    losses = {"softmax_cross_entropy": cross_entropy, "mean_squared_error": squared_error}
+
+    def loss(layers: Any, a: Any, targets: Any) -> Any:
+        penalty = 0.0
+        for (weights, bias), name in zip(layers, network.activations, strict=True):
+            a = active[name](a @ weights.T + bias)
+            if network.l1 or network.l2:
+                penalty += network.l1 * abs(weights).sum() + network.l2 * (weights**2).sum()
+        return losses[network.objective](a, targets) + penalty
+
+    layers = [
+        (jax.numpy.asarray(matrix[:, :-1]), jax.numpy.asarray(matrix[:, -1])) for matrix in network.matrices(parameters)
+    ]
+    given = layers, jax.numpy.asarray(samples.inputs), jax.numpy.asarray(samples.targets)
+    compiled = jax.jit(jax.grad(loss))
+    jax.block_until_ready(compiled(*given))
+    return lambda: jax.block_until_ready(compiled(*given))

@@ -1,0 +1,57 @@
+"""The gradient of a network by PyTorch: eager, a weight matrix and a bias for every layer, as its own layers have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import derivkit as dk
+from derivkit.multivariate.samples import Array
+
+
+def gradient(network: dk.Network, parameters: Array, samples: dk.Samples) -> Callable[[], list[tuple[Any, Any]]]:
+    """Prepare tensors of the parameters and the samples.
+
+    Parameters
+    ----------
+    network : Network
+    parameters : ndarray
+        Shape ``(count,)``; float32 or float64, which the tensors have too.
+    samples : Samples
+
+    Returns
+    -------
+    callable
+        Without arguments: the gradient of the loss in the weights and the biases of every layer.
+    """
+    import torch  # noqa: PLC0415 -- seconds, for those alone who compare
+
+    torch.set_num_threads(1)
+    functional = torch.nn.functional
+    active = {
+        "identity": lambda z: z,
+        "relu": functional.relu,
+        "leaky_relu": functional.leaky_relu,
+        "tanh": torch.tanh,
+        "sigmoid": torch.sigmoid,
+        "gelu": functional.gelu,
+    }
+    losses = {"softmax_cross_entropy": functional.cross_entropy, "mean_squared_error": functional.mse_loss}
+    layers = [
+        (torch.tensor(matrix[:, :-1], requires_grad=True), torch.tensor(matrix[:, -1], requires_grad=True))
+        for matrix in network.matrices(parameters)
+    ]
+    leaves = [leaf for layer in layers for leaf in layer]
+    inputs, targets = torch.tensor(samples.inputs), torch.tensor(samples.targets)
+
+    def once() -> list[tuple[Any, Any]]:
+        a = inputs
+        for (weights, bias), name in zip(layers, network.activations, strict=True):
+            a = active[name](functional.linear(a, weights, bias))
+        loss = losses[network.objective](a, targets)
+        for weights, _ in layers if network.l1 or network.l2 else ():
+            loss = loss + network.l1 * weights.abs().sum() + network.l2 * weights.square().sum()
+        found = torch.autograd.grad(loss, leaves)
+        return list(zip(found[::2], found[1::2], strict=True))
+
+    return once
