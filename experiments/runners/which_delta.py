@@ -20,7 +20,7 @@ import derivkit as dk
 from derivkit.analytical.evaluation import rounded_function
 from derivkit.numerical.ladder import RATIO, analyse, window
 from derivkit.numerical.rounded import Numbers, extended, rounded_difference
-from derivkit.numerical.search import FULL, SPAN, TARGET
+from derivkit.numerical.scales import FULL
 from derivkit.numerical.stencil import moment
 
 Columns = Mapping[str, Any]
@@ -195,6 +195,8 @@ HALF_ULP = 0.29
 """Standard deviation of a rounding in units of the last place: 1 / sqrt(12)."""
 WIDER = 1.5 ** np.arange(1, 21)
 """Factors by which f is followed beyond the window of float64, as long as it is the same polynomial."""
+AIM = 9.0
+"""Degree at which a window should meet the noise; it tells how much larger the next had better be, not the answer."""
 BESIDE = range(-18, 15, 2)
 """Exponents of RATIO by which the windows beside the chosen one are larger or smaller."""
 COMPARED = {-10: "too small", 0: "used", 6: "too large"}
@@ -451,12 +453,12 @@ def window_at(f: Callable[[Array], Array], x: float, reach: float) -> Window | N
     if not np.all(np.isfinite(values)):
         return None
     with np.errstate(all="ignore"):
-        told = analyse(win, values, centre, top, moved=(at - x) - wanted, orders=(1,), target=TARGET)
+        told = analyse(win, values, centre, top, moved=(at - x) - wanted, orders=(1,), target=AIM)
     rise = (values - centre)[:, 0]
     i, j = win.chord
     slope = (rise[j] - rise[i]) / (win.nodes[j] - win.nodes[i])
-    coefficients = win.basis.T @ (rise - slope * win.nodes)
-    coefficients[:2] += slope * win.at_line
+    coefficients = win.basis @ (rise - slope * win.nodes)
+    coefficients[:2] += slope * win.line
     return Window(
         reach=reach,
         value=float(told.value[0, 0]),
@@ -473,7 +475,7 @@ def _windows(look: Look, *, pictured: bool) -> Iterator[tuple[str, Columns]]:
     """Windows smaller and larger than the chosen one: what each would have answered, and three of them in full."""
     keys, chosen = {"function": look.f.name, "x": look.x}, float(look.first.delta)
     trusted, bar = look.trusted
-    least = max(1e-300, float(np.spacing(abs(look.x)))) * RATIO**SPAN
+    least = max(1e-300, float(np.spacing(abs(look.x)))) * RATIO ** max(FULL)
     rows: list[tuple[float, str, float]] = []
     for k in sorted({*BESIDE, *COMPARED}):
         one = window_at(look.f, look.x, chosen * RATIO**k) if chosen * RATIO**k > least else None
