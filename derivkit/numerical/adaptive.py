@@ -216,9 +216,7 @@ def derivatives(  # noqa: PLR0913 -- as derivative
     limits = Limits(*interval, side=SIDES[side], sacrifice=ACCURACIES[accuracy])
     hints = np.array([_hint("scale", scale, points), _hint("noise", noise, points)])
     flat = np.concatenate([points.reshape(1, -1), hints.reshape(2, -1)])
-    distinct, back = (
-        np.unique(flat, axis=1, return_inverse=True) if _repeats(flat) else (flat, np.arange(flat.shape[1]))
-    )
+    distinct, back = _distinct(flat)
     evaluate = Evaluator(f, several=True, domain=interval, vectorized=vectorized)
     most = math.inf if budget is None else budget
 
@@ -230,7 +228,7 @@ def derivatives(  # noqa: PLR0913 -- as derivative
         ]
 
     parts, order = _by_neighbours(search, distinct.shape[1], alone=limits.side != 0)
-    back = np.argsort(order)[back.ravel()]
+    back = np.argsort(order)[back]
     width = max(part.width for part in parts)
     raised = tuple(f"{entry.message}, first at {entry.point!r}" for entry in evaluate.raised)
     shape = points.shape + ((width,) if width else ())
@@ -341,7 +339,8 @@ def _gathered(
     denied = whole("denied")
     with np.errstate(all="ignore"):
         codes = np.where(denied & np.isnan(value), CODE[Status.UNRESOLVED], codes)
-        lost = np.isinf(error) & np.isin(codes, [CODE[status] for status in VALUED])
+        lost = ~np.isfinite(value + error) & np.isin(codes, [CODE[status] for status in VALUED])
+        value, error = np.where(lost, np.nan, value), np.where(lost, np.inf, error)
         codes = np.where(lost, CODE[Status.UNRESOLVED], codes)
         bound = np.isfinite(error) & (error >= np.abs(value))
         codes = np.where(bound, CODE[Status.BELOW_RESOLUTION], codes)
@@ -437,10 +436,14 @@ def _hint(name: str, value: ArrayLike | None, x: Array) -> Array:
         ) from None
 
 
-def _repeats(points: Array) -> bool:
-    """Whether a point may be there twice; points that rise are not."""
+def _distinct(points: Array) -> tuple[Array, Indices]:
+    """The points without repetitions, and where each of them is; ``points`` has rows for x, scale and noise."""
     x = points[0]
-    return bool(x.size > 1 and not np.all(x[1:] > x[:-1]))
+    if x.size == 1 or np.all(x[1:] > x[:-1]):
+        return points, np.arange(x.size)
+    # no hint is like another, which NaN is not
+    _, first, back = np.unique([x, *np.nan_to_num(points[1:])], axis=1, return_index=True, return_inverse=True)
+    return points[:, first], back.ravel()
 
 
 def _sentence(found: Derivative, place: tuple[int, ...]) -> str:
