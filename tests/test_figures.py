@@ -691,7 +691,7 @@ def test_a_panel_without_an_observed_value_is_left_out_and_named_a_row_without_o
 
 def test_the_caption_counts_what_could_not_be_observed():
     assert "2 of 18 values could not be observed" in figures.caption({"law": law()}, LAW)
-    assert "No fit" not in figures.caption({"law": law().query("function == 'exp'")}, LAW)
+    assert "None: " not in figures.caption({"law": law().query("function == 'exp'")}, LAW)
 
 
 # Scenes and calculations

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from derivkit.function import EVERYWHERE, Domain, Evaluator, Function
-from derivkit.numerical.ladder import HIGHEST
+from derivkit.numerical.ladder import HIGHEST, Indices
 from derivkit.numerical.ledger import Asked, Ledger
 from derivkit.numerical.rounds import empty
 from derivkit.numerical.search import Limits, Search, first_ladder
@@ -24,11 +24,18 @@ Array = NDArray[np.float64]
 
 CHUNK = 4096
 """Points that are searched together, so that memory stays flat; found by measurement."""
+STRIDE = 8
+"""Of many points one of so many goes first, and tells its neighbours the size of its window."""
+MANY = 64
+"""So many points are many."""
+ALIKE = 4.0
+"""Two windows agree on their size up to this factor."""
 ACCURACIES = {"default": 8.0, "high": 2.0}
 """By how much the error may be larger than at the best window that was foreseen."""
 SIDES = {None: 0, "left": -1, "right": 1}
 STATUS_TEXTS = np.array([str(status) for status in STATUSES])
-VALUED = (Status.OK, Status.ONE_SIDED, Status.NOISY, Status.MULTISCALE)
+LAST_VALUED = Status.MULTISCALE
+"""Of the statuses up to this one every point has a value, before small values are told."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,10 +220,16 @@ def derivatives(  # noqa: PLR0913 -- as derivative
     distinct, back = _distinct(flat)
     evaluate = Evaluator(f, several=True, domain=interval, vectorized=vectorized)
     most = math.inf if budget is None else budget
-    parts = [
-        _searched(evaluate, distinct[:, start : start + CHUNK], wanted, limits, most)
-        for start in range(0, distinct.shape[1], CHUNK)
-    ]
+
+    def search(which: Indices, top: Array) -> list[_Part]:
+        whole = np.concatenate([distinct[:, which], top[None]])
+        return [
+            _searched(evaluate, whole[:, start : start + CHUNK], wanted, limits, most)
+            for start in range(0, which.size, CHUNK)
+        ]
+
+    parts, order = _by_neighbours(search, distinct.shape[1], alone=limits.side != 0)
+    back = np.argsort(order)[back]
     width = max(part.width for part in parts)
     raised = tuple(f"{entry.message}, first at {entry.point!r}" for entry in evaluate.raised)
     shape = points.shape + ((width,) if width else ())
@@ -224,6 +237,35 @@ def derivatives(  # noqa: PLR0913 -- as derivative
         order: _gathered(parts, place, shape=shape, back=back, total=evaluate.total, raised=raised)
         for place, order in enumerate(wanted)
     }
+
+
+def _by_neighbours(
+    search: Callable[[Indices, Array], list[_Part]], count: int, *, alone: bool
+) -> tuple[list[_Part], Indices]:
+    """Search at points that rise, and the order in which that was done.
+
+    Of many points some go first. Where two of these agree on the size of their windows, those between them begin with
+    a window of that size instead of a look.
+    """
+    points = np.arange(count)
+    if alone or count < MANY:
+        return search(points, np.full(count, np.nan)), points
+    first = np.zeros(count, dtype=bool)
+    first[::STRIDE] = first[-1] = True
+    pilots, rest = points[first], points[~first]
+    parts = search(pilots, np.full(pilots.size, np.nan))
+    steps = np.concatenate([part.step.reshape(-1, max(part.width, 1)).min(axis=1) for part in parts])
+    fine = [(part.status == CODE[Status.OK]).reshape(-1, max(part.width, 1)).all(axis=1) for part in parts]
+    after = rest // STRIDE + 1
+    with np.errstate(all="ignore"):
+        logs = np.log(np.where(np.concatenate(fine), steps, np.nan))
+        low, high = logs[after - 1], logs[after]
+        share = (rest - pilots[after - 1]) / (pilots[after] - pilots[after - 1])
+        top = np.where(np.abs(high - low) < math.log(ALIKE), np.exp(low + share * (high - low)), np.nan)
+    known = np.isfinite(top)
+    for which in (known, ~known):
+        parts += search(rest[which], top[which])
+    return parts, np.concatenate([pilots, rest[known], rest[~known]])
 
 
 class _Part(NamedTuple):
@@ -247,10 +289,13 @@ KEPT = ("value", "error", "status", "step", "noise", "left", "right", "exponent"
 
 
 def _searched(evaluate: Evaluator, points: Array, orders: tuple[int, ...], limits: Limits, budget: float) -> _Part:
-    """Search at some points; ``points`` has rows for x, scale and noise, NaN where there is no hint."""
-    x, scale, noise = points
+    """Search at some points; ``points`` has rows for x, scale, noise and the largest step, NaN where it is unknown.
+
+    The largest step is known at all points or at none.
+    """
+    x, scale, noise, known = points
     with np.errstate(all="ignore"):
-        ladder, steps = first_ladder(x, limits, scale)
+        ladder, steps = first_ladder(x, limits, scale, known)
         around, moved = ladder.abscissas(steps)
         where = np.concatenate([x[None], around])
         affordable = len(where) <= budget
@@ -278,24 +323,24 @@ def _searched(evaluate: Evaluator, points: Array, orders: tuple[int, ...], limit
 
 
 def _gathered(
-    parts: Sequence[_Part], place: int, *, shape: tuple[int, ...], back: Any, total: int, raised: tuple[str, ...]
+    parts: Sequence[_Part], place: int, *, shape: tuple[int, ...], back: Indices, total: int, raised: tuple[str, ...]
 ) -> Derivative:
     """The result of one order from the searches of all chunks."""
     width = max(part.width for part in parts)
 
     def whole(name: str, row: int | None = None) -> Any:
-        found = [getattr(part, name) for part in parts]
-        flat = np.concatenate([array if row is None else array[row] for array in found])
-        if name in ("evaluations", "denied"):
-            flat = np.repeat(flat, max(width, 1))
-        table = flat.reshape(-1, max(width, 1))
-        return table[back].reshape(shape)
+        found = [getattr(part, name) if row is None else getattr(part, name)[row] for part in parts]
+        flat = found[0] if len(found) == 1 else np.concatenate(found)
+        if not width:
+            return flat[back].reshape(shape)
+        table = flat[:, None] if name in ("evaluations", "denied") else flat.reshape(-1, width)
+        return np.broadcast_to(table, (len(table), width))[back].reshape(shape)
 
     value, error, codes = whole("value", place), whole("error", place), whole("status")
     denied = whole("denied")
     with np.errstate(all="ignore"):
         codes = np.where(denied & np.isnan(value), CODE[Status.UNRESOLVED], codes)
-        lost = ~np.isfinite(value + error) & np.isin(codes, [CODE[status] for status in VALUED])
+        lost = ~np.isfinite(value + error) & (codes <= CODE[LAST_VALUED])
         value, error = np.where(lost, np.nan, value), np.where(lost, np.inf, error)
         codes = np.where(lost, CODE[Status.UNRESOLVED], codes)
         bound = np.isfinite(error) & (error >= np.abs(value))
@@ -393,11 +438,11 @@ def _hint(name: str, value: ArrayLike | None, x: Array) -> Array:
         ) from None
 
 
-def _distinct(points: Array) -> tuple[Array, Any]:
+def _distinct(points: Array) -> tuple[Array, Indices]:
     """The points without repetitions, and where each of them is; ``points`` has rows for x, scale and noise."""
     x = points[0]
     if x.size == 1 or np.all(x[1:] > x[:-1]):
-        return points, slice(None)
+        return points, np.arange(x.size)
     # no hint is like another, which NaN is not
     _, first, back = np.unique([x, *np.nan_to_num(points[1:])], axis=1, return_index=True, return_inverse=True)
     return points[:, first], back.ravel()

@@ -27,11 +27,14 @@ class Method:
         Of f, x and keywords of its own; gives an Estimate, or a Derivative.
     source : str
         Where the method is printed.
+    orders : tuple of int
+        The orders of the derivative that it knows; those above 1 are asked for by the keyword ``order``.
     """
 
     name: str
     call: Callable[..., Estimate | Derivative]
     source: str
+    orders: tuple[int, ...] = (1,)
 
     def __post_init__(self) -> None:
         if not self.source:
@@ -44,7 +47,7 @@ class Method:
 
 ROWS = (
     Method("complex_step", complex_step, "Lyness and Moler 1967; Squire and Trapp 1998"),
-    Method("derivative", derivative, "ours: step ladders whose plateau of noise is measured"),
+    Method("derivative", derivative, "ours: step ladders whose plateau of noise is measured", (1, 2, 3, 4)),
     Method("gsl_central", gsl_central, "GNU Scientific Library reference manual, Numerical Differentiation"),
     Method("richardson", richardson, "Richardson 1911; Richardson and Gaunt 1927"),
     Method("ridders", ridders, "Ridders 1982"),

@@ -202,16 +202,28 @@ def everywhere(search: Search, ladder: Ladder) -> Way:
     points = ladder.points
     kept = np.isfinite(search.coarse_error[0, points])
     _as_noisy(search, points[kept])
-    same = search.level[1, points] < 4.0 * search.level[0, points]
-    which = np.flatnonzero(~kept & same & (search.widest[points] > SPREAD * search.narrowest[points]))
+    which = np.flatnonzero(~kept & constant(search, points))
     if which.size:
-        search.moves[points[which]] = 0
         chosen = points[which]
+        search.moves[chosen] = 0
         yield from _in_noise(search, ladder.take(which), BROADER * search.widest[chosen], better_only=False)
         # noise alone has no slope: a bound would pretend that there is one
         nothing = chosen[search.found(chosen) & (search.error[0, chosen] >= np.abs(search.value[0, chosen]))]
         search.value[:, nothing], search.error[:, nothing] = np.nan, np.inf
         search.status[nothing] = CODE[Status.UNRESOLVED]
+
+
+def beneath(search: Search, ladder: Ladder) -> Way:
+    """A window that ends abruptly, with nothing but noise of one level above it: within a step of a fine staircase."""
+    points = ladder.points
+    search.moves[points] = 0
+    yield from _in_noise(search, ladder, BROADER * search.widest[points], better_only=False)
+
+
+def constant(search: Search, points: Indices) -> Mask:
+    """Where nothing but noise of one level was seen over a wide range of sizes."""
+    wide = search.widest[points] > SPREAD * search.narrowest[points]
+    return np.asarray(wide & (search.level[1, points] < 4.0 * search.level[0, points]))
 
 
 def abrupt(search: Search, points: Indices) -> Array:
@@ -250,11 +262,17 @@ def stairs(search: Search, ladder: Ladder) -> Way:
         height = np.take_along_axis(rest, at, axis=0)[0]
         stray = np.maximum(stray, 0.1 * height)
     jumps = (height > least) & (height / (outer - inner) > STEEP * far / (farthest - inner)) & np.isfinite(height)
-    flat = jumps.any(axis=0) & (value == 0.0) & np.isinf(reach)
-    search.status[points[flat]] = CODE[Status.MULTISCALE]
     slope = np.where(jumps, height / outer, 0.0).max(axis=0)
-    search.error[0, points[flat]] = np.maximum(search.error[0, points], slope)[flat]
-    both = np.flatnonzero(jumps.all(axis=0) & (outer.max(axis=0) < 30.0 * outer.min(axis=0)))
-    if both.size:
-        search.confirmed[points[both]], search.moves[points[both]] = True, 0
-        yield from _in_noise(search, ladder.take(both), 30.0 * outer.max(axis=0)[both], better_only=False)
+    both = jumps.all(axis=0) & (outer.max(axis=0) < 30.0 * outer.min(axis=0))
+    # within a step, or before a single jump: the bar must allow for the slope of a staircase
+    flat = (value == 0.0) & np.isinf(reach)
+    both &= flat | search.doubtful[points]
+    unsure = points[both | (jumps.any(axis=0) & flat)]
+    search.status[unsure] = CODE[Status.MULTISCALE]
+    search.error[0, unsure] = np.maximum(search.error[0, unsure], slope[np.isin(points, unsure)])
+    kept = both & np.isfinite(search.coarse_error[0, points])
+    _as_noisy(search, points[kept])
+    which = np.flatnonzero(both & ~kept)
+    if which.size:
+        search.confirmed[points[which]], search.moves[points[which]] = True, 0
+        yield from _in_noise(search, ladder.take(which), 30.0 * outer.max(axis=0)[which], better_only=False)

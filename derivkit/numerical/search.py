@@ -166,7 +166,7 @@ class Search:
         if ladder.points.size and self.limits.side:
             yield from corners.along(self, ladder)
         elif ladder.points.size:
-            yield from self.looked(ladder)
+            yield from self.looked(ladder) if ladder.exponents == LOOK else self.refine(ladder, (), 0)
             yield from self._conclude(ladder)
 
     def _conclude(self, ladder: Ladder) -> Way:
@@ -174,10 +174,12 @@ class Search:
         points, found = ladder.points, self.found(ladder.points)
         settled = self.status[points] == CODE[Status.NOISY]
         abrupt = found & ~settled & (self.reach[points] > noise.abrupt(self, points) * self.ceiling[points])
+        beneath = abrupt & noise.constant(self, points)
         lost = ~found & (self.status[points] == CODE[Status.UNRESOLVED])
         yield from together(
             [
-                *each(ladder, abrupt, lambda part, _: noise.stairs(self, part)),
+                *each(ladder, beneath, lambda part, _: noise.beneath(self, part)),
+                *each(ladder, abrupt & ~beneath, lambda part, _: noise.stairs(self, part)),
                 *each(ladder, lost, lambda part, _: self._rough(part)),
             ]
         )
@@ -225,7 +227,7 @@ class Search:
         shift = _shift(seen.scale, -9, 8)
         shift += shift % 2 * (shift < 0)
         shift = np.maximum(shift, _shift(0.6 * self.ceiling[points] / top, -9, 1))
-        for k in np.unique(shift[~stay]).tolist():
+        for k in _values(shift[~stay]):
             which = np.flatnonzero((shift == k) & ~stay)
             part = ladder.take(which)
             if k in REFINE:
@@ -309,7 +311,7 @@ class Search:
         self.moves[ladder.points] += 1
         shift = _shift(scale, -7, 7)
         ways: list[Way] = []
-        for k in np.unique(shift).tolist():
+        for k in _values(shift):
             which = np.flatnonzero(shift == k)
             part, to = ladder.take(which), top + k
             if abs(k) == 7:
@@ -327,7 +329,7 @@ class Search:
         size, shift = ladder.size(top), np.maximum(_shift(scale, 0, 6), 1)
         near = shift <= 5
         ways = each(ladder, ~near, lambda part, which: self.look(part, lower(part.x, size[which], scale[which])))
-        for k in np.unique(shift[near]).tolist():
+        for k in _values(shift[near]):
             part, to = ladder.take(np.flatnonzero(shift == k)), top + k
             self.moves[part.points] += 1
             have = [j for j in part.exponents if to <= j <= to + 8]
@@ -336,21 +338,33 @@ class Search:
         yield from together(ways)
 
 
-def first_ladder(x: Array, limits: Limits, scale: Array) -> tuple[Ladder, Exponents]:
-    """The first ladder around points, without values, and the steps to be taken; ``scale`` is NaN where nobody knows.
+def first_ladder(x: Array, limits: Limits, scale: Array, known: Array) -> tuple[Ladder, Exponents]:
+    """The first ladder around points, without values, and the steps to be taken.
 
-    Near an end of the domain its steps end there, but for a point so near that it has one side only.
+    ``scale`` is the scale of f and ``known`` the largest step of the window that is wanted, NaN where nobody knows.
+    Near an end of the domain the steps end there, but for a point so near that it has one side only.
     """
     points = np.arange(x.size)
     top = np.where(np.isnan(scale), first_top(x), START * scale)
     if limits.side:
         return empty(points, x, x, top, (limits.side,), first=True), corners.EDGE
+    steps = LOOK
+    if np.all(np.isfinite(known)):
+        top, steps = known, FULL
     room = np.minimum(x - limits.lo, limits.hi - x)
     near = room > 16.0 * RESOLUTION * np.spacing(np.abs(x))
-    return empty(points, x, x, np.where(near, np.minimum(top, 0.9 * room), top), first=True), LOOK
+    return empty(points, x, x, np.where(near, np.minimum(top, 0.9 * room), top), first=True), steps
 
 
 def _shift(scale: Array, least: int, most: int) -> Indices:
     """By how many exponents a factor moves the top."""
-    shift = np.nan_to_num(np.rint(np.log(scale) * (-1.0 / math.log(RATIO))))
-    return np.asarray(np.clip(shift, least, most), dtype=np.intp)
+    shift = np.rint(np.log(scale) * (-1.0 / math.log(RATIO)))
+    return np.asarray(np.fmax(np.fmin(shift, most), least), dtype=np.intp)
+
+
+def _values(shift: Indices) -> list[int]:
+    """Which whole numbers there are, in rising order; there are few, so that counting them is quick."""
+    if not shift.size:
+        return []
+    least = int(shift.min())
+    return (np.flatnonzero(np.bincount(shift - least)) + least).tolist()

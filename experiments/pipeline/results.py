@@ -39,7 +39,7 @@ MOST_READ = 500_000
 
 DONE, FAILED, WAITING = "done", "failed", "waiting"
 """How a job stands."""
-HEADS = {"summary": 48}
+HEADS = {"summary": 48, "goals": 48}
 HEAD, WHOLE = 12, 64
 """Rows of a table that the report shows: of these many, of the others few, of a short main table all."""
 REPORTED_JOBS = 20

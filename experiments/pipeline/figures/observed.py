@@ -1,6 +1,7 @@
 """Kind `observed`: what was observed beside theory, one row per value of column ``label``.
 
-``pairs`` is a list of [observed column, theory column, name].
+``pairs`` is a list of [observed column, theory column, name]; ``beside`` says what stands in theory's place, such as a
+goal.
 """
 
 from __future__ import annotations
@@ -57,13 +58,17 @@ def _draw(plan: Plan, spec: Spec) -> Figure:
     height = max(1.1, 0.15 + len(names) * 0.17 * (1 + len(spec["pairs"])))
     handles = [Line2D([], [], **look_of(place), **SEEN) for place in range(len(spec["pairs"]))]
     series = [(f"{pair[2]}, observed", handle) for pair, handle in zip(spec["pairs"], handles, strict=True)]
-    theory = [("theory", Line2D([], [], color=GREY, **THEORY))]
+    theory = [(_beside(spec), Line2D([], [], color=GREY, **THEORY))]
     figure, axes = lay_out(plan, spec, series, theory, height=height, left=left, gap=0.3)
     limits = _dot_limits([panel.content for panel in plan.panels])
     for place, (panel, ax) in enumerate(zip(plan.panels, axes, strict=True)):
         _draw_dots(ax, panel.content, plan.names, limits)
         place_ticks(ax, "y", range(len(names)), [""] * len(names) if place % panels_across(len(axes)) else names)
     return figure
+
+
+def _beside(spec: Spec) -> str:
+    return str(spec.get("beside", "theory"))
 
 
 def _dot_limits(dots: Sequence[Rows]) -> tuple[float, float]:
@@ -102,23 +107,25 @@ def _draw_pair(
     ax.plot([theory], [height], color=color, **THEORY)
     ax.plot([theory, at], [height, height], color=color, linewidth=1.4)
     ax.plot([at], [height], zorder=4, **look, **SEEN)
-    text = f"{seen:.2f}".replace("-", "\N{MINUS SIGN}") if math.isfinite(seen) else "no fit"
+    text = f"{seen:.2f}".replace("-", "\N{MINUS SIGN}") if math.isfinite(seen) else "none"
     ax.text(high + 0.27 * (high - low), height, text, ha="right", va="center", fontsize=8, color=color)
 
 
 def _caption(plan: Plan, spec: Spec) -> list[str]:
     pairs = " and ".join(name for _, _, name in spec["pairs"])
-    says = [f"{pairs}: what was observed (points, their numbers at the right) beside theory (upright strokes)."]
+    says = [
+        f"{pairs}: what was observed (points, their numbers at the right) beside {_beside(spec)} (upright strokes)."
+    ]
     values = [seen for panel in plan.panels for row in panel.content.values() for seen, _ in row]
     missing = sum(not math.isfinite(value) for value in values)
     if missing:
-        says.append(f"No fit: {missing} of {len(values)} values could not be observed, for want of points to fit.")
+        says.append(f"None: {missing} of {len(values)} values could not be observed, for want of points.")
     return says
 
 
 KIND = Kind(
     required=("kind", "table", "label", "pairs"),
-    optional=("panel", "panels", "xlabel"),
+    optional=("panel", "panels", "xlabel", "beside"),
     names="label",
     called="rows",
     most=ROWS,
