@@ -346,6 +346,7 @@ def _gathered(
         bound = np.isfinite(error) & (error >= np.abs(value))
         codes = np.where(bound, CODE[Status.BELOW_RESOLUTION], codes)
         digits = np.where(np.isfinite(error), np.maximum(0.0, -np.log10(error / np.abs(value))), 0.0)
+    broken = np.isin(codes, [CODE[Status.KINK], CODE[Status.JUMP]])
     status = STATUS_TEXTS[codes.astype(np.intp)]
     arrays = {
         "value": value,
@@ -353,9 +354,9 @@ def _gathered(
         "digits": digits,
         "delta": whole("step"),
         "noise": whole("noise"),
-        "left": whole("left"),
-        "right": whole("right"),
-        "exponent": whole("exponent"),
+        "left": np.where(broken, whole("left"), np.nan),
+        "right": np.where(broken, whole("right"), np.nan),
+        "exponent": np.where(codes == CODE[Status.VERTICAL], whole("exponent"), np.nan),
         "evaluations": whole("evaluations"),
         "denied": denied,
     }

@@ -325,7 +325,7 @@ class Search:
 
     def shrink(self, ladder: Ladder, scale: Array, top: int) -> Way:
         """No window was resolved: a smaller one."""
-        go = np.flatnonzero(~self.found(ladder.points))
+        go = np.flatnonzero(~self.found(ladder.points) & (self.moves[ladder.points] < MOVES))
         ladder, scale = ladder.take(go), scale[go]
         size, shift = ladder.size(top), np.maximum(_shift(scale, 0, 6), 1)
         near = shift <= 5
