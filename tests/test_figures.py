@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from omegaconf import OmegaConf
 
 import derivkit as dk
@@ -943,6 +944,19 @@ def test_a_name_is_text_even_if_it_looks_like_mathematics_or_is_hidden_by_matplo
     figures.save(figure, tmp_path, "names", ["svg", "png"])
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["_$x_1"]
     assert figure.axes[0].get_title(loc="left") == "$\\frac{x}$"
+
+
+def test_a_title_that_fits_is_not_cut():
+    names = ["regression, generated", "digits_relu, generated", "W" * 22]
+    frame = pd.DataFrame({"n": names, "w": 1.0, "steps": 100, "x": 0.1, "y": 0.1})
+    spec = {"kind": "lines", "table": "table", "panel": ["n", "steps"], "series": "w", "x": "x", "y": "y"}
+    figure = figures.draw({"table": frame}, spec)
+    FigureCanvasAgg(figure).draw()
+    titles = [next(t for t in ax.findobj(Text) if t.get_text() == ax.get_title(loc="left")) for ax in figure.axes]
+    assert [text.get_text() for text in titles[:2]] == [f"{name} at steps = 100" for name in names[:2]]
+    assert titles[2].get_text().endswith("… at steps = 100")
+    for one, other in itertools.pairwise(titles):
+        assert one.get_window_extent().x1 < other.get_window_extent().x0
 
 
 @pytest.mark.parametrize(
