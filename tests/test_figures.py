@@ -16,11 +16,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 from omegaconf import OmegaConf
 
 import derivkit as dk
 from experiments.pipeline import figures, results, tables
-from experiments.pipeline.figures.axes import tick_text
+from experiments.pipeline.figures.axes import ends_around, log_axis, tick_text
 from experiments.pipeline.figures.contract import SERIES
 from experiments.pipeline.figures.kinds import KINDS
 from experiments.pipeline.figures.maps import BLANKS
@@ -360,16 +362,19 @@ def test_of_a_function_of_which_nothing_is_predicted_only_the_errors_are_drawn()
 
 def test_only_a_proved_prediction_is_called_a_bound_and_is_solid():
     texts, styles = {}, {}
-    for status in ("proved", "estimated"):
+    for status in ("proved", "estimated", "expected", "hoped for"):
         frames = error_frames(sweep(GRID, {"exp": FUNCTIONS["exp"]}), bound=status)
         figure = figures.draw(frames, ERROR)
         legends = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
         texts[status] = " ".join([*legends, figures.caption(frames, ERROR)])
         styles[status] = {line.get_linestyle() for line in predicted_in(figure.axes[0])}
-    assert styles == {"proved": {"-"}, "estimated": {"--"}}
+    assert styles == {"proved": {"-"}, "estimated": {"--"}, "expected": {"--"}, "hoped for": {"--"}}
     assert "olid thin lines: the predicted error, a proved bound." in texts["proved"]
     assert "estimate" not in texts["proved"]
     assert "bound" not in texts["estimated"]
+    assert "predicted error (in the mean square)" in texts["expected"]
+    assert "estimate" not in texts["expected"]
+    assert texts["hoped for"] == texts["estimated"]
     assert "otted thin lines: the predicted error, an estimate." in texts["estimated"]
 
 
@@ -939,6 +944,50 @@ def test_a_name_is_text_even_if_it_looks_like_mathematics_or_is_hidden_by_matplo
     figures.save(figure, tmp_path, "names", ["svg", "png"])
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["_$x_1"]
     assert figure.axes[0].get_title(loc="left") == "$\\frac{x}$"
+
+
+def test_a_title_that_fits_is_not_cut():
+    names = ["regression, generated", "digits_relu, generated", "W" * 22]
+    frame = pd.DataFrame({"n": names, "w": 1.0, "steps": 100, "x": 0.1, "y": 0.1})
+    spec = {"kind": "lines", "table": "table", "panel": ["n", "steps"], "series": "w", "x": "x", "y": "y"}
+    figure = figures.draw({"table": frame}, spec)
+    FigureCanvasAgg(figure).draw()
+    titles = [next(t for t in ax.findobj(Text) if t.get_text() == ax.get_title(loc="left")) for ax in figure.axes]
+    assert [text.get_text() for text in titles[:2]] == [f"{name} at steps = 100" for name in names[:2]]
+    assert titles[2].get_text().endswith("… at steps = 100")
+    for one, other in itertools.pairwise(titles):
+        assert one.get_window_extent().x1 < other.get_window_extent().x0
+
+
+@pytest.mark.parametrize(
+    ("values", "ends"),
+    [
+        ((1.0, 1.8), (1, 2)),
+        ((1.0, 2.85), (1, 5)),
+        ((85.0, 325.0), (50, 500)),
+        ((0.44, 2.2), (0.2, 5)),
+        ((1.0, 10.0), (1, 10)),
+        ((1.0, 11.0), (1, 100)),
+        ((3e-9, 3e-9), (1e-9, 1e-8)),
+        ((2e-9, 5e-9), (2e-9, 5e-9)),
+        ((1e-300, 1e300), (1e-300, 1e300)),
+    ],
+)
+def test_an_axis_ends_at_the_nearest_round_numbers_beyond_values_within_a_decade(values, ends):
+    assert 10.0 ** np.array(ends_around(np.array(values))) == pytest.approx(ends)
+
+
+def test_round_ticks_of_an_axis_within_a_decade_are_labelled_in_plain_numbers_or_short_powers():
+    said = {}
+    for low, high in ((1.0, 2.85), (2e-9, 1.4e-8)):
+        figure = Figure()
+        ax = figure.add_axes((0.2, 0.2, 0.7, 0.7))
+        ax.set_yscale("log")
+        log_axis(ax, "y", *ends_around(np.array([low, high])), zero=False)
+        labels = [text.get_text() for text in ax.get_yticklabels()]
+        said[low] = dict(zip(labels, ax.get_yticks(), strict=True))
+    assert said[1.0] == pytest.approx({"1": 1, "2": 2, "5": 5})
+    assert said[2e-9] == pytest.approx({"2×10⁻⁹": 2e-9, "5×10⁻⁹": 5e-9, "10⁻⁸": 1e-8, "2×10⁻⁸": 2e-8}, rel=1e-6, abs=0)
 
 
 def test_a_long_expression_gives_way_and_the_point_stays_in_the_title():

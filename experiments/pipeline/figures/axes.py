@@ -36,22 +36,59 @@ def decades_around(values: Floats) -> tuple[int, int]:
     return (low, high) if high > low else (low - 1, high + 1)
 
 
-def row_below(low: int, high: int, depth: float) -> float:
-    """The height that lies below the decade ``low`` by the part ``depth`` of the axis."""
+def ends_around(values: Floats) -> tuple[float, float]:
+    """The powers of ten at the ends of an axis that holds all positive ``values``.
+
+    These are whole decades; around several values within one decade they are those of 1, 2 or 5 times a power of ten.
+    """
+    least, most = float(np.log10(values.min())), float(np.log10(values.max()))
+    if not 0.0 < most - least <= 1.0:
+        return decades_around(values)
+    powers = _round_powers(least - 1.0, most + 1.0)
+    return max(p for p in powers if p <= least + 1e-9), min(p for p in powers if p >= most - 1e-9)
+
+
+def _round_powers(low: float, high: float) -> list[float]:
+    """The logarithms between ``low`` and ``high`` of 1, 2 and 5 times the powers of ten."""
+    decades = range(math.floor(low), math.ceil(high) + 1)
+    powers = [decade + math.log10(digit) for decade in decades for digit in (1, 2, 5)]
+    return [power for power in powers if low - 1e-9 <= power <= high + 1e-9]
+
+
+def _decade_text(power: float) -> str:
+    return f"10{str(round(power)).translate(RAISED)}"
+
+
+def _round_text(power: float) -> str:
+    """Ten to the power ``power`` as 0.2, or as 2×10⁻⁹ where that is shorter."""
+    decade = math.floor(power + 1e-9)
+    digit = round(10.0 ** (power - decade))
+    if -3 <= decade <= 3:
+        return f"{digit * 10.0**decade:g}"
+    return _decade_text(decade) if digit == 1 else f"{digit}×{_decade_text(decade)}"
+
+
+def row_below(low: float, high: float, depth: float) -> float:
+    """The height that lies below the end ``low`` by the part ``depth`` of the axis."""
     return ten_to(low - depth * (high - low))
 
 
-def log_axis(ax: Axes, name: str, low: int, high: int, *, zero: bool) -> None:
-    """Set limits at decades and a little further, lest a marker is cut; add a row for 0 where needed."""
-    # All multiples of a round step, seven of them at most.
-    step = next(step for step in (1, 2, 4, 5, 10, 20, 50, 100, 200) if (high - low) // step <= 6)
-    powers = [power for power in range(low, high + 1) if power % step == 0]
-    at, labels = [ten_to(power) for power in powers], [f"10{str(power).translate(RAISED)}" for power in powers]
+def log_axis(ax: Axes, name: str, low: float, high: float, *, zero: bool) -> None:
+    """Set limits at the ends and a little further, lest a marker is cut; add a row for 0 where needed."""
+    near = high - low < 2.0
+    powers = _round_powers(low, high) if near else _decades(round(low), round(high))
+    at, labels = [ten_to(power) for power in powers], list(map(_round_text if near else _decade_text, powers))
     if zero:
         at, labels = [row_below(low, high, 0.085), *at], ["0", *labels]
     ends = (row_below(low, high, 0.14 if zero else 0.03), ten_to(high + 0.03 * (high - low)))
     (ax.set_xlim if name == "x" else ax.set_ylim)(*ends)
     place_ticks(ax, name, at, labels)
+
+
+def _decades(low: int, high: int) -> list[float]:
+    """All multiples of a round step, seven of them at most."""
+    step = next(step for step in (1, 2, 4, 5, 10, 20, 50, 100, 200) if (high - low) // step <= 6)
+    return [power for power in range(low, high + 1) if power % step == 0]
 
 
 def linear_axis(ax: Axes, name: str, values: Floats, pad: float, most: int = 5) -> None:

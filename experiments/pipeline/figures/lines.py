@@ -1,8 +1,8 @@
 """Kind `lines`: on logarithmic axes one line per value of column ``series``.
 
-``bound`` is a mapping of table, x, y and proved: a thin line per series from that table, a bound where the text
-column ``proved`` says so; ``marks`` is a mapping of table, x and y: large hollow markers. With ``joined: false`` the
-points of a series stay alone, as those of a scatter do.
+``bound`` is a mapping of table, x, y and proved: a thin line per series from that table, which the text column
+``proved`` calls proved, expected or estimated; ``marks`` is a mapping of table, x and y: large hollow markers. With
+``joined: false`` the points of a series stay alone, as those of a scatter do.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from experiments.pipeline.figures.axes import decades_around, log_axis, row_below
+from experiments.pipeline.figures.axes import ends_around, log_axis, row_below
 from experiments.pipeline.figures.contract import Floats, Kind, Mask, Plan, Spec
 from experiments.pipeline.figures.paper import GREY, Entry, dash_of, lay_out, look_of, short
 from experiments.pipeline.figures.selection import has_log
 from experiments.pipeline.figures.series import (
     BESIDE,
     FEW,
+    PROMISES,
     THINNED,
     Series,
     all_series,
@@ -42,11 +43,12 @@ MANY = 40
 """Points of a series above which they are drawn small, if they are not joined."""
 
 OPTIMUM: Mapping[str, Any] = {"markersize": 9, "markerfacecolor": "white", "markeredgewidth": 1.6, "linestyle": "none"}
-BOUND: Mapping[bool, Mapping[str, Any]] = {
-    True: {"linewidth": 0.8, "linestyle": "-"},
-    False: {"linewidth": 0.8, "linestyle": (0, (1.5, 1.5))},
+DOTTED: Mapping[str, Any] = {"linewidth": 0.8, "linestyle": (0, (1.5, 1.5))}
+BOUND: Mapping[str, Mapping[str, Any]] = {
+    "proved": {"linewidth": 0.8, "linestyle": "-"},
+    "expected": DOTTED,
+    "estimated": DOTTED,
 }
-PROMISE: Mapping[bool, str] = {True: "a proved bound", False: "an estimate"}
 DOTS: Mapping[str, Any] = {"linestyle": "none", "markeredgecolor": "white", "markeredgewidth": 0.6}
 """Between a few points of a V a straight line would tell a wrong law: they stay alone."""
 
@@ -63,7 +65,7 @@ def _draw(plan: Plan, spec: Spec) -> Figure:
     held = [_held(panel, REACH[few]) for panel in panels]
     for panel, ax, (_, y) in zip(panels, axes, held, strict=True):
         _draw_log(ax, panel, looks, y, joined=joined)
-    low, high = decades_around(np.concatenate([x for x, _ in held]))
+    low, high = ends_around(np.concatenate([x for x, _ in held]))
     for ax in axes:
         log_axis(ax, "x", low, high, zero=False)
     return figure
@@ -71,17 +73,18 @@ def _draw(plan: Plan, spec: Spec) -> Figure:
 
 def _explained(series: Sequence[Series]) -> list[Entry]:
     entries = [
-        (f"predicted error ({PROMISE[proved]})", Line2D([], [], color=GREY, **BOUND[proved]))
-        for proved in _promises(series)
+        (f"predicted error ({PROMISES[promise]})", Line2D([], [], color=GREY, **BOUND[promise]))
+        for promise in _promises(series)
     ]
     if any(one.marks is not None for one in series):
         entries.append(("predicted optimum", Line2D([], [], marker="o", markeredgecolor=GREY, **OPTIMUM)))
     return entries
 
 
-def _promises(series: Iterable[Series]) -> list[bool]:
-    """Whether what is predicted is proved: True, False or both, True first."""
-    return sorted({one.bound.proved for one in series if one.bound is not None}, reverse=True)
+def _promises(series: Iterable[Series]) -> list[str]:
+    """What is said of all that is predicted, each once, in the order of PROMISES."""
+    said = {one.bound.promise for one in series if one.bound is not None}
+    return [promise for promise in PROMISES if promise in said]
 
 
 def _held(panel: Sequence[Series], reach: tuple[int, int]) -> tuple[Floats, Floats]:
@@ -110,7 +113,7 @@ def _draw_log(
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.grid(visible=True)
-    low, high = decades_around(held)
+    low, high = ends_around(held)
     zero = any((one.y == 0).any() for one in panel)
     log_axis(ax, "y", low, high, zero=zero)
     if zero:
@@ -121,7 +124,7 @@ def _draw_log(
         hits = one.x[one.y == 0]
         ax.plot(hits, np.full(hits.size, row_below(low, high, depth)), **{**look, "linestyle": "none", "markersize": 4})
         if one.bound is not None:
-            ax.plot(one.bound.x, one.bound.y, color=look["color"], zorder=2, **BOUND[one.bound.proved])
+            ax.plot(one.bound.x, one.bound.y, color=look["color"], zorder=2, **BOUND[one.bound.promise])
         if one.marks is not None:
             ax.plot(one.marks.x, one.marks.y, marker=look["marker"], mec=look["color"], zorder=4, **OPTIMUM)
 
@@ -144,8 +147,10 @@ def _log_points(ax: Axes, one: Series, look: Mapping[str, Any], place: float) ->
 def _caption(plan: Plan, spec: Spec) -> list[str]:
     series = [one for panel in plan.panels for one in panel.content]
     says = [f"{spec['ylabel']} against {spec['xlabel']} on logarithmic axes, for each {spec['series']}."]
-    styles = {True: "solid thin lines", False: "dotted thin lines"}
-    promised = [f"{styles[proved]}: the predicted error, {PROMISE[proved]}" for proved in _promises(series)]
+    promised = [
+        f"{'dotted' if BOUND[promise] is DOTTED else 'solid'} thin lines: the predicted error, {PROMISES[promise]}"
+        for promise in _promises(series)
+    ]
     if promised:
         says.append(f"{'; '.join(promised)}.")
     if any(one.marks is not None for one in series):

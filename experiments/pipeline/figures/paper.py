@@ -6,12 +6,14 @@ somebody's expression a `$`), and pyplot is never imported.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.lines import Line2D
 
 from experiments.pipeline.figures.contract import Plan, Spec
@@ -77,6 +79,19 @@ def dash_of(place: int) -> Any:
 def short(text: str, most: int) -> str:
     """Cut a text of over ``most`` letters, with an ellipsis."""
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+@functools.cache
+def _title_font() -> Any:
+    return get_font(findfont(FontProperties(family=STYLE["font.family"])))
+
+
+def title_width(text: str) -> float:
+    """Width of a panel's title in inches."""
+    font = _title_font()
+    font.set_size(STYLE["axes.titlesize"], 72.0)
+    font.set_text(text)
+    return float(font.get_width_height()[0]) / 64.0 / 72.0  # FreeType counts in 64ths of a point
 
 
 def panel_size(panels: int) -> tuple[float, float]:

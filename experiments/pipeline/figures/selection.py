@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.pipeline.figures.contract import Floats, Frames, Key, Kind, Mask, Panel, Plan, Spec
-from experiments.pipeline.figures.paper import PANELS, panel_size, short
+from experiments.pipeline.figures.paper import PANELS, panel_size, short, title_width
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -78,8 +78,7 @@ def plan_of(kind: Kind, frames: Frames, spec: Spec) -> Plan:
         keys = list(rows[columns].drop_duplicates().itertuples(index=False, name=None))
     full = np.unique(place[there])
     shown = [full[k] for k in choose([keys[panel] for panel in full], spec)]
-    # Lest a title runs into the next: a letter is 0.084 inch on average.
-    letters = int((panel_size(len(shown))[0] + 0.4) / 0.084)
+    width = panel_size(len(shown))[0] + 0.4  # lest a title runs into the next
     column, named = rows[spec[kind.names]], there | kind.gaps
     lists = [column[(place == panel) & named].drop_duplicates() for panel in shown]
     names = list(dict.fromkeys(map(str, itertools.chain(*lists))))
@@ -88,7 +87,7 @@ def plan_of(kind: Kind, frames: Frames, spec: Spec) -> Plan:
         # The same curve comes from each job of a sweep over something else.
         own = rows[place == panel].drop_duplicates()
         content = kind.content(own, frames, spec, names[: kind.most], keys[panel])
-        panels.append(Panel(key=keys[panel], title=_title(columns, keys[panel], letters), content=content))
+        panels.append(Panel(key=keys[panel], title=_fitted_title(columns, keys[panel], width), content=content))
     return Plan(
         panels=tuple(panels),
         available=full.size,
@@ -96,6 +95,12 @@ def plan_of(kind: Kind, frames: Frames, spec: Spec) -> Plan:
         names=tuple(names[: kind.most]),
         names_available=len(names),
     )
+
+
+def _fitted_title(columns: Sequence[str], key: Key, width: float) -> str:
+    """The whole title where it fits into so many inches, else one of so many letters, each 0.084 inch on average."""
+    whole = _title(columns, key, sum(len(str(value)) for value in key) + 60)
+    return whole if title_width(whole) <= width else _title(columns, key, int(width / 0.084))
 
 
 def _title(columns: Sequence[str], key: Key, most: int) -> str:

@@ -24,13 +24,22 @@ FEW = 5
 """A line of at most so many points is drawn as markers alone."""
 
 
+PROMISES: Mapping[str, str] = {
+    "proved": "a proved bound",
+    "expected": "in the mean square",
+    "estimated": "an estimate",
+}
+"""What may be said of a predicted error, and how a reader is told."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Points:
     """What is drawn beside a series: predicted values, or dots. On log axes y > 0, NaN is a gap."""
 
     x: Floats
     y: Floats
-    proved: bool = False
+    promise: str = "estimated"
+    """One of PROMISES: that which the column ``proved`` says of all rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,8 +112,9 @@ def _points(rows: DataFrame, where: Mapping[str, str], *, least: float) -> Point
     rows = rows.sort_values(where["x"], kind="stable")
     y = floats(rows, where["y"])
     there = np.isfinite(y) & (y > least)
-    proved = "proved" in where and bool((rows[where["proved"]] == "proved").all())
-    return Points(x=floats(rows, where["x"]), y=np.where(there, y, np.nan), proved=proved) if there.any() else None
+    said = set(rows[where["proved"]]) if "proved" in where else set()
+    promise = next((known for known in PROMISES if said == {known}), "estimated")
+    return Points(x=floats(rows, where["x"]), y=np.where(there, y, np.nan), promise=promise) if there.any() else None
 
 
 def _thin(y: Floats) -> NDArray[np.intp]:
