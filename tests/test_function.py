@@ -103,6 +103,141 @@ def test_whatever_f_gives_becomes_a_number_or_nan(f: Any, x: float, value: float
     np.testing.assert_equal(dk.Function.from_callable(f, name="f")(np.array([x, x])), [value, value])
 
 
+# How f is called
+
+
+def calls_of(f: Any, x: Any, **known: Any) -> tuple[np.ndarray, list[int], Evaluator]:
+    """The values, the number of points in each call of f, and the evaluator."""
+    sizes: list[int] = []
+
+    def counted(v: Any) -> Any:
+        sizes.append(np.size(v))
+        return f(v)
+
+    evaluate = Evaluator(counted, **known)
+    return evaluate(np.asarray(x, dtype=np.float64)), sizes, evaluate
+
+
+def test_an_f_that_takes_arrays_is_called_once_and_probed_at_two_points() -> None:
+    values, sizes, evaluate = calls_of(np.sin, [0.1, 0.2, 0.3])
+    assert sizes == [3, 1, 1]
+    assert evaluate.total == 3
+    np.testing.assert_array_equal(values, np.sin([0.1, 0.2, 0.3]))
+    evaluate(np.array([0.4, 0.5]))
+    assert sizes == [3, 1, 1, 2], "what was proved is not proved again"
+
+
+def test_an_f_that_takes_numbers_is_asked_once_more_at_one_point() -> None:
+    values, sizes, evaluate = calls_of(math.sin, [0.1, 0.2, 0.3])
+    assert sizes == [3, 1, 1, 1, 1]
+    assert evaluate.total == 3
+    np.testing.assert_array_equal(values, [math.sin(v) for v in (0.1, 0.2, 0.3)])
+    evaluate(np.array([0.4, 0.5]))
+    assert sizes == [3, 1, 1, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize(("known", "expected"), [(True, [3]), (False, [1, 1, 1])])
+def test_nothing_is_probed_where_somebody_knows(known: bool, expected: list[int]) -> None:  # noqa: FBT001 -- a table
+    _, sizes, _ = calls_of(np.sin, [0.1, 0.2, 0.3], vectorized=known)
+    assert sizes == expected
+
+
+@pytest.mark.parametrize(
+    "mixing", [np.cumsum, lambda v: v / np.max(v), lambda v: np.exp(v) / np.exp(v).sum(), lambda v: np.ravel(v)[::-1]]
+)
+def test_an_f_that_mixes_its_entries_is_called_point_by_point(mixing: Any) -> None:
+    values, _, _ = calls_of(mixing, [0.5, 2.0, 1.0])
+    np.testing.assert_array_equal(values, [float(np.ravel(mixing(np.array([v])))[0]) for v in (0.5, 2.0, 1.0)])
+
+
+def test_points_are_not_moved_by_an_f_that_works_in_place() -> None:
+    def doubled(v: Any) -> Any:
+        v *= 2.0
+        return v
+
+    x = np.array([1.0, 2.0])
+    np.testing.assert_array_equal(Evaluator(doubled)(x), [2.0, 4.0])
+    np.testing.assert_array_equal(x, [1.0, 2.0])
+
+
+@pytest.mark.parametrize("noise", [1e-3, 1e-15])
+def test_an_f_that_gives_two_answers_for_one_point_is_found_out(noise: float) -> None:
+    draws = np.random.default_rng(0)
+    with pytest.raises(ValueError, match=r"two answers for x = 0\.1: \[.*\] and \[.*\]; .* fix the seed") as caught:
+        calls_of(lambda v: math.sin(v) + noise * draws.standard_normal(), [0.1, 0.2])
+    assert "\n" not in str(caught.value)
+    with pytest.raises(ValueError, match="two answers"):
+        calls_of(lambda v: np.sin(v) + 1e-3 * draws.standard_normal(np.shape(v)), [0.1, 0.2])
+
+
+def test_the_probe_goes_to_a_point_at_which_f_has_a_value() -> None:
+    draws = np.random.default_rng(0)
+    with pytest.raises(ValueError, match=r"two answers for x = 4\.0"):
+        calls_of(lambda v: math.sqrt(v) + draws.standard_normal(), [-1.0, 4.0])
+    values, _, evaluate = calls_of(math.sqrt, [-1.0, 4.0])
+    np.testing.assert_array_equal(values, [math.nan, 2.0])
+    assert [(entry.count, entry.point) for entry in evaluate.raised] == [(1, -1.0)]
+
+
+def test_an_f_of_several_values_adds_an_axis() -> None:
+    x = [0.5, 1.0, 2.0]
+    expected = np.stack([np.sin(x), np.cos(x)], axis=-1)
+    together, _, _ = calls_of(lambda v: np.stack([np.sin(v), np.cos(v)], axis=-1), x, several=True)
+    np.testing.assert_array_equal(together, expected)
+    single, _, _ = calls_of(lambda v: [math.sin(v), math.cos(v)], x, several=True)
+    np.testing.assert_array_equal(single, [[math.sin(v), math.cos(v)] for v in x])
+    holes, _, _ = calls_of(lambda v: [math.sqrt(v), 1.0], [-1.0, 4.0], several=True)
+    np.testing.assert_array_equal(holes, [[math.nan, math.nan], [2.0, 1.0]])
+    np.testing.assert_array_equal(calls_of(lambda v: [math.sin(v), 1.0], x)[0], [math.nan] * 3)
+
+
+@pytest.mark.parametrize("f", [lambda v: [v] * (2 + (v > 0.6)), lambda v: [v, v] if v > 0.6 else v])
+def test_an_f_that_gives_more_values_here_than_there_is_refused(f: Any) -> None:
+    with pytest.raises(ValueError, match=r"f gives [12] numbers at x = 0\.5, and [23] elsewhere"):
+        calls_of(f, [0.5, 0.7], several=True)
+
+
+@pytest.mark.parametrize(
+    ("f", "said"),
+    [
+        (lambda v: None, "TypeError: f gives None; is a return missing?"),
+        (lambda v: complex(v, 1.0), "TypeError: f gives complex numbers"),
+        (lambda v: "text", "ValueError: could not convert string to float"),
+        (lambda v: 1 / 0, "ZeroDivisionError: division by zero"),
+    ],
+)
+def test_what_f_did_instead_of_giving_a_number_is_kept(f: Any, said: str) -> None:
+    values, _, evaluate = calls_of(f, [0.5, 0.7])
+    assert np.isnan(values).all()
+    (entry,) = evaluate.raised
+    assert entry.message.startswith(said)
+    assert (entry.point, entry.count) == (0.5, 2)
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, MemoryError])
+@pytest.mark.parametrize("vectorized", [None, True, False])
+def test_what_must_stop_a_program_passes_through(stop: type[BaseException], vectorized: bool | None) -> None:  # noqa: FBT001 -- a table
+    def f(v: Any) -> Any:
+        raise stop(str(v))
+
+    with pytest.raises(stop):
+        calls_of(f, [0.5, 0.7], vectorized=vectorized)
+
+
+@pytest.mark.parametrize("shape", [(1,), (3,), (2, 3)])
+@pytest.mark.parametrize("f", [np.sin, math.sin])
+def test_values_have_the_shape_of_x(f: Any, shape: tuple[int, ...]) -> None:
+    x = np.linspace(0.1, 0.9, math.prod(shape)).reshape(shape)
+    found = Evaluator(f)(x)
+    assert found.shape == shape
+    np.testing.assert_allclose(found, np.sin(x), rtol=4e-16)
+
+
+def test_float32_and_integers_become_float64() -> None:
+    assert calls_of(np.float32, [0.5, 0.25])[0].dtype == np.float64
+    assert calls_of(lambda v: np.asarray(v).astype(int), [1.0, 2.0])[0].dtype == np.float64
+
+
 def test_the_length_scale_is_the_scale_of_the_function() -> None:
     for text, scale in (("exp(x)", 1.0), ("sin(1000*x)", 1e-3), ("exp(-x/1e6)", 1e6), ("1/(x-1)", 1e-3)):
         found = dk.Function.from_expression(text).length_scale(1.001)

@@ -31,6 +31,7 @@ MAY_IMPORT = {
     "experiments/runners": CORE | {"experiments.peers"},
     "experiments/peers": CORE,
     "experiments/peers/jax.py": CORE | {"jax"},
+    "experiments/peers/scipy.py": CORE | {"scipy"},
     "experiments/peers/torch.py": CORE | {"torch"},
     "experiments/pipeline/digits.py": CORE | {"sklearn"},
     "experiments/pipeline/tables.py": CORE | {"pandas", "pyarrow", "experiments.pipeline"},

@@ -142,10 +142,10 @@ def unrounded(expression: Any, dtype: Any) -> Any:
     return lambda x: f(x.astype(np.float64)).astype(dtype)
 
 
-CORRECT = precision._differences
+CORRECT = precision.rounded_difference
 
 
-@pytest.mark.parametrize(("name", "broken"), [("_differences", in_double), ("rounded_function", unrounded)])
+@pytest.mark.parametrize(("name", "broken"), [("rounded_difference", in_double), ("rounded_function", unrounded)])
 def test_a_broken_rounding_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, broken: Any) -> None:
     monkeypatch.setattr(precision, name, broken)
     found = studied(tmp_path, problem("x*x*x - x"), lowest_exponent=0, highest_exponent=0)["map"]

@@ -16,10 +16,11 @@ def test_every_benchmark_gives_a_ratio(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peers, "installed", lambda tool: False)
     config = speed.Config(points=20, deltas=5, table_points=5, repeats=1, quick_repeats=2)
     rows = [columns for _, columns in speed.run(config)]
-    assert len(rows) == config.rows == 9
+    assert len(rows) == config.rows == 11
     for row in rows:
         assert row["ratio"] == row["seconds"][0] / row["reference_seconds"] > 0
-    sweep, _, table, svg, default, backprop, *_ = rows
+    sweep, _, many, _, table, svg, default, backprop, *_ = rows
+    assert many["beyond_megabytes"] > 0
     assert (sweep["goal"], svg["goal"], default["goal"]) == (2.0, 2.5, 3.0)
     assert (backprop["benchmark"], backprop["reference"]) == (
         "backprop, 4-16-3, 4 samples",
@@ -85,7 +86,7 @@ def test_a_command_that_fails_is_named_with_what_it_said() -> None:
         speed._timed("-c", "raise SystemExit('no such thing')")
 
 
-@pytest.mark.parametrize("name", ["points", "deltas", "table_points", "repeats", "quick_repeats"])
+@pytest.mark.parametrize("name", ["points", "many_points", "deltas", "table_points", "repeats", "quick_repeats"])
 def test_a_size_below_one_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name}=0: must be at least 1"):
         speed.Config(**{name: 0})
@@ -94,3 +95,11 @@ def test_a_size_below_one_is_refused(name: str) -> None:
 def test_no_samples_are_refused() -> None:
     with pytest.raises(ValueError, match="samples=0: must be at least 1"):
         speed.Config(samples=(0,))
+
+
+@pytest.mark.skipif(not peers.installed("scipy"), reason="scipy is not installed")
+def test_scipy_stands_beside_the_derivative_where_it_is_installed() -> None:
+    config = speed.Config(quick_repeats=1)
+    many, one = speed._derivative_of_many(config), speed._derivative_of_one(config)
+    assert (many["goal"], many["reference"]) == (0.75, "scipy.differentiate without f")
+    assert (one["goal"], one["reference"]) == (0.35, "scipy.differentiate")

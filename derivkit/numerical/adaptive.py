@@ -34,7 +34,8 @@ ACCURACIES = {"default": 8.0, "high": 2.0}
 """By how much the error may be larger than at the best window that was foreseen."""
 SIDES = {None: 0, "left": -1, "right": 1}
 STATUS_TEXTS = np.array([str(status) for status in STATUSES])
-VALUED = (Status.OK, Status.ONE_SIDED, Status.NOISY, Status.MULTISCALE)
+LAST_VALUED = Status.MULTISCALE
+"""Of the statuses up to this one every point has a value, before small values are told."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,9 +217,7 @@ def derivatives(  # noqa: PLR0913 -- as derivative
     limits = Limits(*interval, side=SIDES[side], sacrifice=ACCURACIES[accuracy])
     hints = np.array([_hint("scale", scale, points), _hint("noise", noise, points)])
     flat = np.concatenate([points.reshape(1, -1), hints.reshape(2, -1)])
-    distinct, back = (
-        np.unique(flat, axis=1, return_inverse=True) if _repeats(flat) else (flat, np.arange(flat.shape[1]))
-    )
+    distinct, back = _distinct(flat)
     evaluate = Evaluator(f, several=True, domain=interval, vectorized=vectorized)
     most = math.inf if budget is None else budget
 
@@ -230,7 +229,7 @@ def derivatives(  # noqa: PLR0913 -- as derivative
         ]
 
     parts, order = _by_neighbours(search, distinct.shape[1], alone=limits.side != 0)
-    back = np.argsort(order)[back.ravel()]
+    back = np.argsort(order)[back]
     width = max(part.width for part in parts)
     raised = tuple(f"{entry.message}, first at {entry.point!r}" for entry in evaluate.raised)
     shape = points.shape + ((width,) if width else ())
@@ -330,22 +329,24 @@ def _gathered(
     width = max(part.width for part in parts)
 
     def whole(name: str, row: int | None = None) -> Any:
-        found = [getattr(part, name) for part in parts]
-        flat = np.concatenate([array if row is None else array[row] for array in found])
-        if name in ("evaluations", "denied"):
-            flat = np.repeat(flat, max(width, 1))
-        table = flat.reshape(-1, max(width, 1))
-        return table[back].reshape(shape)
+        found = [getattr(part, name) if row is None else getattr(part, name)[row] for part in parts]
+        flat = found[0] if len(found) == 1 else np.concatenate(found)
+        if not width:
+            return flat[back].reshape(shape)
+        table = flat[:, None] if name in ("evaluations", "denied") else flat.reshape(-1, width)
+        return np.broadcast_to(table, (len(table), width))[back].reshape(shape)
 
     value, error, codes = whole("value", place), whole("error", place), whole("status")
     denied = whole("denied")
     with np.errstate(all="ignore"):
         codes = np.where(denied & np.isnan(value), CODE[Status.UNRESOLVED], codes)
-        lost = np.isinf(error) & np.isin(codes, [CODE[status] for status in VALUED])
+        lost = ~np.isfinite(value + error) & (codes <= CODE[LAST_VALUED])
+        value, error = np.where(lost, np.nan, value), np.where(lost, np.inf, error)
         codes = np.where(lost, CODE[Status.UNRESOLVED], codes)
         bound = np.isfinite(error) & (error >= np.abs(value))
         codes = np.where(bound, CODE[Status.BELOW_RESOLUTION], codes)
         digits = np.where(np.isfinite(error), np.maximum(0.0, -np.log10(error / np.abs(value))), 0.0)
+    broken = np.isin(codes, [CODE[Status.KINK], CODE[Status.JUMP]])
     status = STATUS_TEXTS[codes.astype(np.intp)]
     arrays = {
         "value": value,
@@ -353,9 +354,9 @@ def _gathered(
         "digits": digits,
         "delta": whole("step"),
         "noise": whole("noise"),
-        "left": whole("left"),
-        "right": whole("right"),
-        "exponent": whole("exponent"),
+        "left": np.where(broken, whole("left"), np.nan),
+        "right": np.where(broken, whole("right"), np.nan),
+        "exponent": np.where(codes == CODE[Status.VERTICAL], whole("exponent"), np.nan),
         "evaluations": whole("evaluations"),
         "denied": denied,
     }
@@ -437,10 +438,14 @@ def _hint(name: str, value: ArrayLike | None, x: Array) -> Array:
         ) from None
 
 
-def _repeats(points: Array) -> bool:
-    """Whether a point may be there twice; points that rise are not."""
+def _distinct(points: Array) -> tuple[Array, Indices]:
+    """The points without repetitions, and where each of them is; ``points`` has rows for x, scale and noise."""
     x = points[0]
-    return bool(x.size > 1 and not np.all(x[1:] > x[:-1]))
+    if x.size == 1 or np.all(x[1:] > x[:-1]):
+        return points, np.arange(x.size)
+    # no hint is like another, which NaN is not
+    _, first, back = np.unique([x, *np.nan_to_num(points[1:])], axis=1, return_index=True, return_inverse=True)
+    return points[:, first], back.ravel()
 
 
 def _sentence(found: Derivative, place: tuple[int, ...]) -> str:

@@ -1,7 +1,8 @@
 """Other tools as themselves: each module adapts the one tool that it is named after, and imports it only when called.
 
-Each has ``gradient(network, parameters, samples)``, which prepares the tool's own way to the gradient of a network's
-loss in one thread, and returns a function without arguments that is to be timed, and whose result is what `flat` takes.
+Those of networks have ``gradient(network, parameters, samples)``, which prepares the tool's own way to the gradient of
+a network's loss in one thread, and returns a function without arguments that is to be timed, and whose result is what
+`flat` takes.
 """
 
 from __future__ import annotations

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import functools
 import importlib
-import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,14 +22,10 @@ from numpy.typing import NDArray
 import derivkit as dk
 from derivkit.analytical.evaluation import rounded_function, significand
 from derivkit.analytical.exact import high_precision_series
-from derivkit.numerical.difference import combine
+from derivkit.numerical.rounded import Rounded, extended, inside, rounded_difference
 
 Columns = Mapping[str, Any]
 Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-Numbers = NDArray[Any]
-"""An array of whichever precision is looked at."""
-Call = Callable[[Numbers], Numbers]
 
 TABLES: dict[str, dict[str, tuple[type, str]]] = {
     "table": {
@@ -222,45 +217,6 @@ def _known(precisions: Sequence[str]) -> Columns:
 # A formula in one precision
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Found:
-    """Estimates in the arithmetic of their type, and why some are none; all of one shape."""
-
-    estimate: Numbers
-    vanished: Mask
-    outside: Mask
-
-
-def _differences(f: Call, x: Numbers, delta: Numbers, formula: dk.Stencil, domain: tuple[float, float]) -> _Found:
-    """A formula at every x and delta, every number and every operation in their type."""
-    dtype = x.dtype
-
-    def number(value: float) -> Numbers:
-        return np.asarray(value).astype(dtype)
-
-    offsets = sorted({*formula.offsets, 0})
-    with np.errstate(all="ignore"):
-        at = {offset: x + number(float(offset)) * delta if offset else x for offset in offsets}
-        values = [f(at[offset]) for offset in formula.offsets]
-        distance = at[formula.offsets[-1]] - at[formula.offsets[0]]
-        scale = number(float(formula.denominator / formula.span)) * distance
-        estimate = combine([number(float(w)) for w in formula.numerators], values, scale)
-        pairs = itertools.pairwise(at[offset] for offset in offsets)
-        coincide = [np.broadcast_to((a == b) & np.isfinite(a), estimate.shape) for a, b in pairs]
-        vanished = np.logical_or.reduce(coincide)
-        ends = at[offsets[0]], at[offsets[-1]]
-        outside = np.broadcast_to(~_inside(ends[0], domain) | ~_inside(ends[1], domain), estimate.shape)
-    return _Found(estimate=estimate, vanished=vanished, outside=outside)
-
-
-def _inside(x: Numbers, domain: tuple[float, float]) -> Mask:
-    """Where x lies in the domain, whose ends are not rounded to the type of x; NaN is nowhere outside."""
-    if domain == (-math.inf, math.inf):
-        return np.ones(x.shape, dtype=np.bool_)
-    wide = _extended(x)
-    return np.asarray(~((wide < domain[0]) | (wide > domain[1])))
-
-
 def _rows(
     problem: dk.Problem, name: str, dtype: np.dtype[Any], delta: Array, formulas: Sequence[dk.Stencil]
 ) -> Columns:
@@ -269,10 +225,10 @@ def _rows(
     with np.errstate(over="ignore"):
         x, steps = np.array(problem.points).astype(dtype), delta.astype(dtype)
     call = rounded_function(expression, dtype)
-    found = [_differences(call, x[:, None], steps, entry, f.domain) for entry in formulas]
+    found = [rounded_difference(call, x[:, None], steps, entry, f.domain) for entry in formulas]
     points = x.astype(np.float64)
     high, low = (part[:, None, None] for part in _exact(expression, points))
-    estimate = np.stack([_extended(one.estimate) for one in found], axis=1)
+    estimate = np.stack([extended(one.estimate) for one in found], axis=1)
     missing = [
         np.stack([one.outside for one in found], axis=1),
         np.stack([one.vanished for one in found], axis=1),
@@ -302,12 +258,6 @@ def _rows(
     }
 
 
-def _extended(values: Numbers) -> NDArray[np.longdouble]:
-    """Exactly the same numbers as longdouble."""
-    narrow = values.dtype.itemsize < 8
-    return np.asarray(values.astype(np.float64) if narrow else values).astype(np.longdouble)
-
-
 def _exact(expression: dk.Expression, x: Array) -> tuple[Array, Array]:
     """The derivative at every x as a sum of two doubles, 106 bits; NaN where there is none."""
     high, low = np.full(x.shape, np.nan), np.zeros(x.shape)
@@ -333,13 +283,13 @@ def _maps(f: dk.Function, formulas: Sequence[dk.Stencil], exponents: range) -> I
     sizes = [2.0**e for e in exponents] + [0.0] * (LOWEST in exponents)
     for size in sizes:
         x = every[(magnitude >= size) & (magnitude < 2 * size)] if size else every[magnitude == 0]
-        x = x[_inside(x, f.domain)]
+        x = x[inside(x, f.domain)]
         exact = f.exact_derivative(x.astype(np.float64))
         with np.errstate(over="ignore"):
             held = exact.astype(HALF)
         usable = np.isfinite(held) & (held != 0)
         for entry in formulas:
-            found = _differences(lambda a: values[a.view(np.uint16)], x[usable, None], steps, entry, f.domain)
+            found = rounded_difference(lambda a: values[a.view(np.uint16)], x[usable, None], steps, entry, f.domain)
             yield (
                 "map",
                 {
@@ -360,7 +310,7 @@ def _nothing(deltas: int) -> Columns:
     return {**dict.fromkeys(names, np.nan), "state": (np.full(deltas, 3, dtype=np.int8), STATES)}
 
 
-def _aggregates(found: _Found, exact: Array) -> Columns:
+def _aggregates(found: Rounded, exact: Array) -> Columns:
     """Over all x, for each delta: shape (deltas,)."""
     estimate = found.estimate.astype(np.float64)
     lost = ~found.vanished & (found.outside | ~np.isfinite(estimate))

@@ -10,11 +10,13 @@ from __future__ import annotations
 import functools
 import importlib
 import itertools
+import math
 import os
 import subprocess
 import sys
 import tempfile
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +42,7 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
         "rows_per_second": (float, "rows of the table written per second by the whole command"),
         "reference_rows_per_second": (float, "rows per second of writing the same columns with pyarrow alone"),
         "peak_megabytes": (float, "largest resident memory of the command"),
+        "beyond_megabytes": (float, "largest traced memory of the call beyond its result"),
         "reference": (str, "what it is compared with"),
     },
     "summary": {
@@ -81,13 +84,14 @@ class Config:
     network: tuple[dk.Network, ...] = field(default=(dk.Network((4, 16, 3)),))
     samples: tuple[int, ...] = (4,)
     points: int = 200
+    many_points: int = 1000
     deltas: int = 33
     table_points: int = 50
     repeats: int = 2
     quick_repeats: int = 20
 
     def __post_init__(self) -> None:
-        for name in ("samples", "points", "deltas", "table_points", "repeats", "quick_repeats"):
+        for name in ("samples", "points", "many_points", "deltas", "table_points", "repeats", "quick_repeats"):
             value = getattr(self, name)
             for one in value if isinstance(value, tuple) else (value,):
                 if one < 1:
@@ -101,13 +105,15 @@ class Config:
     @property
     def rows(self) -> int:
         """Rows of the main table."""
-        return 5 + len(self.network) * len(self.samples) * (4 + len(self.tools))
+        return 7 + len(self.network) * len(self.samples) * (4 + len(self.tools))
 
 
 def run(config: Config) -> Iterator[tuple[str, Columns]]:
     """Yield one row per benchmark, as it is done."""
     yield "table", _sweep_against_f(config)
     yield "table", _dual_against_f(config)
+    yield "table", _derivative_of_many(config)
+    yield "table", _derivative_of_one(config)
     yield "table", _table_against_pyarrow(config)
     for formats, goal in (("[svg]", 2.5), ("[svg,png]", 3.0)):
         yield "table", _command_against_imports(config, formats, goal)
@@ -131,12 +137,13 @@ def _sentence(table: Columns, k: int) -> str:
         said += f" ({'within' if ratio <= goal else 'above'} the goal of {goal:g})"
     if not np.isnan(rows):
         said += f"; {rows:.3g} rows per second against {table['reference_rows_per_second'][k]:.3g} of pyarrow alone"
-    peak = float(table["peak_megabytes"][k])
+    peak, beyond = (float(table[name][k]) for name in ("peak_megabytes", "beyond_megabytes"))
+    said += "" if np.isnan(beyond) else f"; {beyond:.1f} MB of memory beyond the result"
     return f"{said}{'' if np.isnan(peak) else f'; peak memory {peak:.0f} MB'}."
 
 
 def _row(benchmark: str, seconds: float, reference_seconds: float, reference: str, **more: float) -> Columns:
-    missing = ("goal", "rows_per_second", "reference_rows_per_second", "peak_megabytes")
+    missing = ("goal", "rows_per_second", "reference_rows_per_second", "peak_megabytes", "beyond_megabytes")
     return {
         "benchmark": benchmark,
         "reference": reference,
@@ -172,6 +179,47 @@ def _dual_against_f(config: Config) -> Columns:
     x = np.linspace(0.0, 3.0, config.points)
     ours, theirs = _least(config.repeats, lambda: dk.dual(_exp_sin, x), lambda: _exp_sin(x))
     return _row(f"value and derivative of exp(sin(x)) by dk.dual at {config.points} points", ours, theirs, "f alone")
+
+
+def _derivative_of_many(config: Config) -> Columns:
+    """dk.derivative with its error bars beside SciPy's without, f's own time taken off both; or beside f alone."""
+    x = np.linspace(0.0, 10.0, config.many_points)
+    ours = functools.partial(dk.derivative, _exp_sin, x)
+    tracemalloc.start()
+    found = ours()
+    held, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    own = functools.partial(_exp_sin, np.linspace(0.0, 10.0, found.total))
+    name = f"derivatives of exp(sin(x)) with error bars at {config.many_points} points"
+    more = {"beyond_megabytes": (peak - held) / 1e6}
+    repeats = config.quick_repeats
+    if not peers.installed("scipy"):
+        return _row(name, *_least(repeats, ours, own), "the same evaluations of f alone", **more)
+    counted: list[int] = []
+
+    def counting(values: Any) -> Any:
+        counted.append(np.size(values))
+        return _exp_sin(values)
+
+    theirs = importlib.import_module("experiments.peers.scipy").derivative
+    theirs(counting, x)
+    their_own = functools.partial(_exp_sin, np.linspace(0.0, 10.0, sum(counted)))
+    times = _least(repeats, ours, functools.partial(theirs, _exp_sin, x))
+    values = _least(repeats, own, their_own)
+    seconds, reference = (max(whole - alone, np.finfo(float).tiny) for whole, alone in zip(times, values, strict=True))
+    return _row(f"{name}, without f", seconds, reference, "scipy.differentiate without f", goal=0.75, **more)
+
+
+def _derivative_of_one(config: Config) -> Columns:
+    """dk.derivative at one point beside SciPy's, which needs an f of arrays; or beside the evaluations alone."""
+    ours = functools.partial(dk.derivative, math.sin, 1.0)
+    name, repeats = "the derivative of math.sin at 1 with its error bar", 10 * config.quick_repeats
+    if not peers.installed("scipy"):
+        points = [1.0] * ours().total
+        return _row(name, *_least(repeats, ours, lambda: [math.sin(x) for x in points]), "the same evaluations alone")
+    theirs = importlib.import_module("experiments.peers.scipy").derivative
+    times = _least(repeats, ours, functools.partial(theirs, np.sin, 1.0))
+    return _row(name, *times, "scipy.differentiate", goal=0.35)
 
 
 class Comparison(NamedTuple):

@@ -1,0 +1,99 @@
+"""A formula in the arithmetic of a floating-point type: every number and every operation rounded to it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from derivkit.function import EVERYWHERE, Domain
+from derivkit.numerical.difference import combine
+from derivkit.numerical.stencil import Stencil
+
+Mask = NDArray[np.bool_]
+Numbers = NDArray[Any]
+"""An array of whichever type is looked at."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rounded:
+    """Estimates in the arithmetic of their type, and why some are none; all of one shape.
+
+    Attributes
+    ----------
+    estimate : ndarray
+    vanished : ndarray of bool
+        Where two points of the formula coincide in this type.
+    outside : ndarray of bool
+        Where a point lies outside the domain.
+    """
+
+    estimate: Numbers
+    vanished: Mask
+    outside: Mask
+
+
+def rounded_difference(
+    f: Callable[[Numbers], Numbers], x: Numbers, delta: Numbers, formula: Stencil, domain: Domain = EVERYWHERE
+) -> Rounded:
+    """A formula at every x and delta, every number and every operation in their type.
+
+    Parameters
+    ----------
+    f : callable
+        From arrays of the type to arrays of the type, of the same shape.
+    x, delta : ndarray
+        Of one floating-point type; broadcast.
+    formula : Stencil
+        For the first derivative.
+    domain : tuple of float
+        Its ends are not rounded to the type.
+
+    Returns
+    -------
+    Rounded
+        The estimates are divided by the step really taken.
+
+    Examples
+    --------
+    >>> x, delta = np.float16([1.0]), np.float16([0.25])
+    >>> from derivkit.numerical.formulas import formula
+    >>> rounded_difference(np.square, x, delta, formula("forward_1")).estimate
+    array([2.25], dtype=float16)
+    """
+    dtype = x.dtype
+
+    def number(value: float) -> Numbers:
+        return np.asarray(value).astype(dtype)
+
+    offsets = sorted({*formula.offsets, 0})
+    with np.errstate(all="ignore"):
+        at = {offset: x + number(float(offset)) * delta if offset else x for offset in offsets}
+        values = [f(at[offset]) for offset in formula.offsets]
+        distance = at[formula.offsets[-1]] - at[formula.offsets[0]]
+        scale = number(float(formula.denominator / formula.span)) * distance
+        estimate = combine([number(float(w)) for w in formula.numerators], values, scale)
+        pairs = itertools.pairwise(at[offset] for offset in offsets)
+        coincide = [np.broadcast_to((a == b) & np.isfinite(a), estimate.shape) for a, b in pairs]
+        vanished = np.logical_or.reduce(coincide)
+        ends = at[offsets[0]], at[offsets[-1]]
+        outside = np.broadcast_to(~inside(ends[0], domain) | ~inside(ends[1], domain), estimate.shape)
+    return Rounded(estimate=estimate, vanished=vanished, outside=outside)
+
+
+def inside(x: Numbers, domain: Domain) -> Mask:
+    """Where x lies in the domain, whose ends are not rounded to the type of x; NaN is nowhere outside."""
+    if domain == EVERYWHERE:
+        return np.ones(x.shape, dtype=np.bool_)
+    wide = extended(x)
+    return np.asarray(~((wide < domain[0]) | (wide > domain[1])))
+
+
+def extended(values: Numbers) -> NDArray[np.longdouble]:
+    """Exactly the same numbers as longdouble."""
+    narrow = values.dtype.itemsize < 8
+    return np.asarray(values.astype(np.float64) if narrow else values).astype(np.longdouble)
