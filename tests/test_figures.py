@@ -694,6 +694,16 @@ def test_a_panel_without_an_observed_value_is_left_out_and_named_a_row_without_o
     assert "nothing to draw: sin at x = 1." in figures.caption({"law": rows}, LAW)
 
 
+@pytest.mark.parametrize(("more", "word"), [({}, "theory"), ({"beside": "goal"}, "goal")])
+def test_what_stands_in_theorys_place_is_named_in_legend_and_caption(more: dict[str, str], word: str):
+    spec = LAW | more
+    assert f"beside {word} (upright strokes)" in figures.caption({"law": law()}, spec)
+    figure = figures.draw({"law": law()}, spec)
+    texts = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+    assert word in texts
+    assert len({"theory", "goal"} & set(texts)) == 1
+
+
 def test_the_caption_counts_what_could_not_be_observed():
     assert "2 of 18 values could not be observed" in figures.caption({"law": law()}, LAW)
     assert "None: " not in figures.caption({"law": law().query("function == 'exp'")}, LAW)

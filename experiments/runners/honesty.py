@@ -705,7 +705,9 @@ def _findings(
     first = [row for row in summary if row["derivative"] == 1]
     for row in first:
         own = cases.of(method=row["method"], derivative=1)
-        yield from _of_method(row, own)
+        if row is first[0]:
+            yield _asked(own)
+        yield _of_method(row)
         yield _of_goals([goal for goal in goals if goal["method"] == row["method"]], told=row is first[0])
         if row is first[0]:
             yield from _weakest([one for one in functions if one["method"] == row["method"] and one["derivative"] == 1])
@@ -730,16 +732,24 @@ def _agreement(evaluations: Columns) -> Iterator[str]:
             )
 
 
-def _of_method(row: Row, own: Cases) -> Iterator[str]:
-    """How often a method answers, and is right."""
+def _asked(own: Cases) -> str:
     functions, exists = len(set(own["function"].tolist())), int(np.sum(own.exists))
-    if row["answers"]:
-        told = f"{row['ok']:,} of them say ok, and of those {_part(row['ok_covered'])}" if row["ok"] else "none says ok"
-        yield (
-            f"{row['method']}: asked at {row['points']:,} points of {functions} functions, at {exists:,} of which a "
-            f"derivative exists. There it gives {row['answers']:,} values with a bar, and {_part(row['covered'])} of "
-            f"the bars are true; {told}. Where none exists it says ok {row['silent']} times."
-        )
+    return (
+        f"Every method is asked at {own.size:,} points of {functions} functions, at {exists:,} of which a derivative "
+        "exists."
+    )
+
+
+def _of_method(row: Row) -> str:
+    """How often a method answers, and is right."""
+    nowhere = f"Where no derivative exists it says ok {row['silent']} times."
+    if not row["answers"]:
+        return f"{row['method']}: it gives no value with a bar. {nowhere}"
+    of_ok = f"{row['ok']:,} of them say ok, and of those {_part(row['ok_covered'])}" if row["ok"] else "none says ok"
+    return (
+        f"{row['method']}: it gives {row['answers']:,} values with a bar, and {_part(row['covered'])} of the bars are "
+        f"true; {of_ok}. {nowhere}"
+    )
 
 
 def _of_goals(goals: Sequence[Row], *, told: bool) -> str:
@@ -803,7 +813,7 @@ def _unheard(own: Cases) -> Iterator[str]:
     if np.any(own["counts"]):
         yield (
             f"{name}: of {int(np.sum(own['counts'])):,} points at which it could answer it gives no answer at "
-            f"{missing.size}{_where(missing)}."
+            f"{missing.size}{_where(missing)}; at {int(np.sum(missing['right']))} of these the population allows that."
         )
 
 
