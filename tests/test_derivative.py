@@ -619,6 +619,13 @@ def test_for_many_points_evaluations_add_up(f: Values) -> None:
     assert len(counted.asked) == found.total == found.evaluations.sum()
 
 
+def test_f_is_never_asked_at_what_is_no_number() -> None:
+    for f in (*HARD.values(), lambda x: 0.0 * x):
+        counted = Counted(f)
+        dk.derivative(counted, POINTS)
+        assert np.all(np.isfinite(counted.asked))
+
+
 def test_the_probe_costs_two_points_of_an_array_and_one_of_a_number() -> None:
     vectorised = Counted(np.sin)
     found = dk.derivative(vectorised, 1.0)

@@ -339,7 +339,7 @@ def _best_scale(power: Array, first: Indices, *, noise: Array, resolved: Mask, t
     points = np.arange(first.size)
     end = np.where(resolved, first, len(power))
     last, before, third, fourth = (np.maximum(end - j, 1) for j in (1, 2, 4, 5))
-    least = noise * noise
+    least = np.maximum(noise * noise, np.finfo(np.float64).tiny)  # of values that are all 0 a logarithm is needed too
     near = np.maximum(np.maximum(power[last, points], power[before, points]), least)
     far = np.maximum(np.maximum(power[third, points], power[fourth, points]), least)
     log_near, log_noise = np.log(near), np.log(least)
