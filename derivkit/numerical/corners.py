@@ -28,7 +28,7 @@ SIDES: Exponents = (0, 1, 2, 3, 4, 6, 8, 10)
 TRIES = 3
 """Sizes at which the sides are looked at, each a thousandth of the one before."""
 MEET = 1e-2
-"""The slopes of two sides meet if both are known to this part."""
+"""The slopes of two sides meet if both are known to this part; of a chord, where both are 0 as far as is known."""
 FLAT, STEEP, JUMP = 1.03, 0.97, 0.02
 """A power above the first is flatter than any line, one below the second steeper, one below the third a jump."""
 NEAREST = 3
@@ -166,7 +166,9 @@ def meet(search: Search, ladder: Ladder, mask: Mask, left: Analysis, right: Anal
     bar = right.error + left.error
     kink = mask & (gap[0] > bar[0])
     two_slopes(search, ladder, kink, left, right, Status.KINK)
-    known = bar[0] <= MEET * np.maximum(np.abs(left.value[0]), np.abs(right.value[0]))
+    larger = np.maximum(np.abs(left.value[0]), np.abs(right.value[0]))
+    chord = np.abs(ladder.values - ladder.centre).max(axis=(0, 1)) / ladder.top
+    known = bar[0] <= MEET * np.where(larger <= bar[0], chord, larger)
     middle = left._replace(value=0.5 * (right.value + left.value), error=0.5 * (bar + gap))
     search.record(ladder, middle, mask & ~kink & known, ladder.top)
 
@@ -181,11 +183,14 @@ def two_slopes(search: Search, ladder: Ladder, mask: Mask, left: Analysis, right
 
 def broken(ladder: Ladder, left: Analysis, right: Analysis) -> Mask:
     """Where the values of a side do not come near f(x) with their distance, and the other side is smooth or like it."""
-    jumps = []
-    for place, side in enumerate((right, left)):
-        exponent, _, straight = _power(ladder, place, NEAREST)
-        jumps.append(straight & (exponent < JUMP) & ~side.resolved)
-    return np.asarray((jumps[0] & (jumps[1] | left.resolved)) | (jumps[1] & (jumps[0] | right.resolved)))
+    right_leaps, left_leaps = leaps(ladder) & ~np.array([right.resolved, left.resolved])
+    return np.asarray((right_leaps & (left_leaps | left.resolved)) | (left_leaps & (right_leaps | right.resolved)))
+
+
+def leaps(ladder: Ladder) -> Mask:
+    """Where the values of a side do not come near f(x) with their distance; shape ``(sides, n)``."""
+    sides = [_power(ladder, place, NEAREST) for place in range(len(ladder.sides))]
+    return np.array([straight & (exponent < JUMP) for exponent, _, straight in sides])
 
 
 def _power(ladder: Ladder, side: int, steps: int = 0) -> tuple[Array, Array, Mask]:

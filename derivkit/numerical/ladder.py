@@ -55,9 +55,9 @@ the weight of LEVEL_WEIGHT coefficients. A rounding error is uniform in half an 
 LEVEL_WEIGHT = 3.0
 FLOOR = 0.35
 """Below this, in the same units, no plateau is told from rounding."""
-SAFETY = 5.0
+SAFETY = 5.15
 """Standard deviations of the estimate in its error bar, where the plateau agrees with what was believed."""
-SAFETY_FEW = 4.3
+SAFETY_FEW = 4.4
 """The same where the plateau has no more than SPARE coefficients, so that truncation is doubted as well."""
 AGREES = 3.5
 """It agrees up to this factor; beyond, it is believed alone, with Student's quantile for so few coefficients."""
@@ -339,7 +339,7 @@ def _best_scale(power: Array, first: Indices, *, noise: Array, resolved: Mask, t
     points = np.arange(first.size)
     end = np.where(resolved, first, len(power))
     last, before, third, fourth = (np.maximum(end - j, 1) for j in (1, 2, 4, 5))
-    least = np.maximum(noise * noise, np.finfo(np.float64).tiny)  # of values that are all 0 a logarithm is needed too
+    least = np.maximum(noise * noise, np.finfo(np.float64).tiny)  # of f = 0 the square underflows
     near = np.maximum(np.maximum(power[last, points], power[before, points]), least)
     far = np.maximum(np.maximum(power[third, points], power[fourth, points]), least)
     log_near, log_noise = np.log(near), np.log(least)

@@ -94,11 +94,11 @@ def _check(search: Search, ladder: Ladder, seen: Analysis, size: Array, fine: Ar
     broken = ~clean & ~corner & finite & corners.broken(below, left, right)
     structure = ~clean & ~corner & ~broken & ~there.resolved & fallen
     level = ~clean & ~corner & ~broken & ~structure
-    corners.two_slopes(search, below, broken, left, right, Status.JUMP)
     corners.meet(search, below, corner, left, right)
     yield from together(
         [
             *each(below, clean, lambda part, i: _two_scales(search, part, there.take(i))),
+            *each(below, broken, lambda part, i: _jump(search, part, left.take(i), right.take(i))),
             *each(below, structure, lambda part, i: _structure(search, part, there.scale[i])),
             *each(
                 ladder,
@@ -107,6 +107,15 @@ def _check(search: Search, ladder: Ladder, seen: Analysis, size: Array, fine: Ar
             ),
         ]
     )
+
+
+def _jump(search: Search, ladder: Ladder, left: Analysis, right: Analysis) -> Way:
+    """A jump stays as it is the nearer one looks; a steep front is resolved in the end."""
+    below = yield from ladder.anew(np.maximum(ladder.top * FINEST, least_top(ladder.x, LOOK))).extended(LOOK)
+    still = below.finite() & corners.leaps(below).any(axis=0)
+    corners.two_slopes(search, below, still, left, right, Status.JUMP)
+    search.too_large(ladder, ladder.top, ~still)
+    yield from together(each(below, ~still, lambda part, _: search.looked(part)))
 
 
 def _two_scales(search: Search, ladder: Ladder, seen: Analysis) -> Way:
