@@ -75,6 +75,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except REFUSALS as error:
         Terminal().error(_line(error))
         return Exit.WRONG
+    except MemoryError as error:  # a configuration that draws its samples when it is checked
+        Terminal().error(f"there is not enough memory: {error}; write smaller numbers, such as fewer samples=")
+        return Exit.WRONG
     except Exception as error:
         # What YAML's own reader raises; Hydra lets it through.
         if not hasattr(error, "problem_mark"):

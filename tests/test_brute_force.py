@@ -246,6 +246,7 @@ def test_a_moved_loss_that_is_no_number_is_said(way: str) -> None:
     ("changes", "words"),
     [
         ({"way": "fast"}, "no way named 'fast'; there are naive, batched, incremental"),
+        ({"delta": (1e-5, 1e-4)}, "all parameters are moved by one delta; write a number"),
         ({"delta": 0.0}, "delta must be a positive finite number, not 0.0"),
         ({"formula": "central_3"}, "no formula named 'central_3'"),
         ({"formula": dk.formula("central_2", derivative=2)}, "of derivative 2; a gradient needs"),

@@ -71,6 +71,25 @@ def test_the_textbook_makes_one_pass_per_parameter_per_sample(tables: Any) -> No
     assert "is 7.86e+06 forward passes for 60000 samples of tiny (4-16-3)" in said[-1]
 
 
+def test_a_time_that_hardly_grows_with_the_samples_is_not_told_for_far_more_of_them() -> None:
+    """Naive takes a constant time and one that goes with the samples, incremental the latter alone."""
+    literal = {"family": "made up", "network": "64-64-10", "parameters": 4810, "samples": 60_000}
+    literal |= {"forward_passes": 4810 * 6e4, "seconds": 1.0, "basis": "one pass"}
+    said = {}
+    for seconds in (4e-11, 4e-14):
+        times = {"passes": 3e-5, "multiply-adds": seconds}
+        rows = [row for way in study.WAYS for row in made_up(way, times)]
+        found = list(study._literal_by_model(rows, [literal], fitted(rows)[0]))
+        (said[seconds],) = study._tell_literal([literal, *found])
+    naive = 9621 * (3e-5 + 60_000 * 4810 * 4e-11)
+    assert f"naive {naive:.3g} s," in said[4e-11]
+    assert "Not told" not in said[4e-11]
+    # 128 samples, the most: their products take 128 * 4810 * 4e-14 = 2.5e-8 s, lost in 3e-5 s.
+    assert "central differences take: incremental" in said[4e-14]
+    untold = "Not told, as their times hardly grow with the samples that were measured: naive, batched, backprop."
+    assert said[4e-14].endswith(untold)
+
+
 def test_a_matrix_is_packed_for_several_samples_and_not_for_one() -> None:
     one, several = (terms(study.FORWARD, (784, 128, 10), samples) for samples in (1, 2))
     assert (one["parameters packed"], several["parameters packed"]) == (0, 101_770)

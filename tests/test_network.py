@@ -263,6 +263,8 @@ GOOD = Samples([[0.0, 1.0]], [0])
         (lambda: Samples([[1.0, 2.0], [3.0, np.nan]], [0, 1]), "input 1 of sample 1 is nan"),
         (lambda: Samples([[1.0]], [[np.inf]]), "target 0 of sample 0 is inf"),
         (lambda: generated(0, inputs=2, classes=2), "count=0: there must be at least one"),
+        (lambda: generated(8, inputs=2.5, classes=2), "inputs=2.5: .* in whole numbers"),
+        (lambda: Network((3, 1.5, 2)), r"sizes=\[3, 1.5, 2\]: layer 1 has 1.5 units; take a whole number from 1"),
         (lambda: Samples([[1.0]], [4]).one_hot(3), "labels go from 0 to 2; there is 4"),
         (
             lambda: Network((3, 2)).refuse_samples(GOOD),
@@ -285,6 +287,20 @@ def test_what_cannot_be_is_refused_in_one_line(build: Callable[[], object], word
     with pytest.raises(ValueError, match=words) as caught:
         build()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("method", ["loss", "losses", "forward", "backprop", "per_sample_gradients", "squared_norms"])
+def test_lists_in_place_of_arrays_and_samples_are_refused_in_one_line(method: str) -> None:
+    network, parameters, samples = prepared((4, 5, 3))
+    with pytest.raises(TypeError, match=r"parameters are an array, not a list; write np.array\(parameters\)"):
+        getattr(network, method)(parameters.tolist(), samples)
+    with pytest.raises(TypeError, match=r"samples are Samples\(inputs, targets\), not a tuple"):
+        getattr(network, method)(parameters, (samples.inputs, samples.targets))
+
+
+def test_one_name_in_place_of_the_activations_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"activations='relu': write a tuple, \('relu',\)"):
+        Network((4, 5, 3), "relu")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("method", ["loss", "losses", "backprop", "per_sample_gradients", "squared_norms"])

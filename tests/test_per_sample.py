@@ -391,7 +391,10 @@ def test_every_figure_of_the_preset_has_its_words_and_its_numbers() -> None:
         ({"rate": math.nan}, "rate=nan: must be a finite number above 0"),
         ({"steps": (5, 0)}, r"steps=\[5, 0\]: must be whole numbers from 0, each above the one before"),
         ({"batches": (0, 1)}, r"batches=\[0, 1\]: must be whole numbers from 1"),
-        ({"batches": (1, 25)}, r"batches=\[1, 25\]: a batch of 25 is larger than samples=24"),
+        (
+            {"batches": (1, 25)},
+            r"batches=\[1, 25\]: a batch of 25 is larger than samples=24; write batches of at most 24",
+        ),
         ({"network": (dk.Network((784, 128, 10)),), "samples": 1000}, "0.81 GB; take at most 659"),
         ({"samples": 9000}, "samples=9000, draws=100: samples times the larger of both"),
         ({"draws": 3_000_000}, "samples=24, draws=3000000: samples times the larger of both"),

@@ -319,6 +319,8 @@ BAD: dict[tuple[str, ...], str] = {
     ("--cfg", "job", "delta=1e-4,1e-8"): "--cfg shows the configuration of one job; write one value, delta=1e-4",
     ("--cfg", "jobs"): "invalid choice",
     ("--cfg", "job", "-m"): "Only one of",
+    # More than any address space has: nothing is held.
+    ("experiment=network_gradient", "samples=1000000000000000"): "there is not enough memory",
     ("--opne",): "did you mean --open?",
     ("--config-dir", "nowhere"): "there is no directory",
     ("--config-name", "nothing"): "Cannot find primary config 'nothing'",

@@ -334,7 +334,7 @@ def test_a_network_is_read_with_its_name():
     [
         ({"sizes": None}, "network 'net': sizes is null; write .*sizes: [4, 16, 3]"),
         ({"sizes": 4}, "network 'net': sizes is 4"),
-        ({"sizes": [4, 1.5]}, "network 'net': sizes=1.5: not a whole number"),
+        ({"sizes": [4, 1.5, 3]}, "network 'net': sizes=[4, 1.5, 3]: layer 1 has 1.5 units; take a whole number from 1"),
         ({"sizes": [4, 0, 3]}, "network 'net': sizes=[4, 0, 3]: layer 1 has 0 units"),
         ({"activation": "rleu"}, "network 'net': no activation named 'rleu'; did you mean relu"),
         ({"activation": 3}, "network 'net': activation=3: not a text"),

@@ -172,6 +172,25 @@ def test_the_law_tells_the_distance_in_a_smooth_network_and_in_one_with_kinks_un
     assert not all(held[key] for key in held if key[0] == "relu")
 
 
+@pytest.mark.parametrize(
+    ("counts", "says"),
+    [
+        ([9, 9, 0, 0], "at 9 of 9 steps of all ways."),
+        ([9, 4, 0, 5], "at 4 of 9 steps of all ways, and misses it at 5 where the paths are more than 1 % apart."),
+        (
+            [9, 4, 1, 3],
+            "and misses it at 1 after some unit was open for a sample on one path and shut on the other;"
+            " 3 without that, where the paths are more than 1 % apart; 1 elsewhere.",
+        ),
+    ],
+)
+def test_it_is_told_where_the_law_is_missed(monkeypatch: pytest.MonkeyPatch, counts: list[int], says: str) -> None:
+    monkeypatch.setattr(study, "_law_counts", lambda path: counts)
+    found = gathered({"network": (TANH,), "method": ("central_2",), "delta": (1e-4,), "steps": 2})["findings"]
+    (said,) = (text for text in found["finding"] if "the law of first order" in text)
+    assert said.endswith(says)
+
+
 def test_a_crossing_is_a_unit_that_is_open_for_a_sample_at_one_place_alone() -> None:
     samples, one = drawn(RELU, 20), start(RELU)
     other = one + 0.3 * np.random.default_rng(1).standard_normal(RELU.count)

@@ -164,6 +164,8 @@ def brute_force(  # noqa: PLR0913 -- what, where, by which formula, how, and wha
         )
     if way not in WAYS:
         raise ValueError(f"no way named {way!r}; there are {', '.join(WAYS)}")
+    if np.ndim(delta):
+        raise ValueError(f"delta={delta}: all parameters are moved by one delta; write a number such as delta=1e-5")
     step = float(check_delta(delta))
     index = _chosen(network, which)
     base = network.losses(parameters, samples)

@@ -280,8 +280,11 @@ class Network:
         for place, size in enumerate(sizes):
             if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
                 raise ValueError(
-                    f"sizes={list(sizes)}: {_layer_name(place, len(sizes))} has {size!r} units; take at least 1"
+                    f"sizes={list(sizes)}: {_layer_name(place, len(sizes))} has {size!r} units;"
+                    " take a whole number from 1"
                 )
+        if isinstance(self.activations, str):
+            raise TypeError(f"activations={self.activations!r}: write a tuple, ({self.activations!r},)")
         for name in names:
             _known("activation", name, ACTIVATIONS)
         if not names or len(names) == 1 < len(sizes) - 1:
@@ -384,6 +387,7 @@ class Network:
         ValueError
             With the layer and the shapes.
         """
+        _refuse_kinds(parameters, samples)
         if parameters.shape[-1:] != (self.count,):
             raise ValueError(
                 f"the network {self.name} has {self.count} parameters, in a flat vector; those given have shape"
@@ -609,6 +613,7 @@ class Network:
     # Refusals
 
     def _refuse_stack(self, parameters: Array, samples: Samples) -> None:
+        _refuse_kinds(parameters, samples)
         if parameters.ndim != 1:
             raise ValueError(
                 f"one vector of {self.count} parameters is needed, not an array of shape {parameters.shape}"
@@ -637,6 +642,13 @@ class Network:
 
 def _layer_name(place: int, count: int) -> str:
     return "the input" if place == 0 else f"layer {place}{' (the last)' if place == count - 1 else ''}"
+
+
+def _refuse_kinds(parameters: object, samples: object) -> None:
+    if not isinstance(parameters, np.ndarray):
+        raise TypeError(f"parameters are an array, not a {type(parameters).__name__}; write np.array(parameters)")
+    if not isinstance(samples, Samples):
+        raise TypeError(f"samples are Samples(inputs, targets), not a {type(samples).__name__}")
 
 
 def _known(kind: str, name: str, table: Mapping[str, object]) -> None:

@@ -187,8 +187,8 @@ def generated(
     [0, 1, 2, 0, 1]
     """
     for name, value in (("count", count), ("inputs", inputs), ("classes", classes)):
-        if value < 1:
-            raise ValueError(f"{name}={value}: there must be at least one")
+        if not isinstance(value, (int, np.integer)) or value < 1:
+            raise ValueError(f"{name}={value}: there must be at least one, in whole numbers")
     random = np.random.default_rng(seed)
     centres = random.standard_normal((classes, inputs))
     labels = np.arange(count) % classes

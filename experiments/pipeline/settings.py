@@ -449,7 +449,7 @@ def _network(name: str, spec: Mapping[str, object]) -> dk.Network:
     hidden = _text(f"{where}: activation", spec.get("activation", "relu"))
     try:
         return dk.Network(
-            sizes=tuple(_integer(f"{where}: sizes", size) for size in sizes),
+            sizes=tuple(sizes),
             activations=tuple(each) or (*(hidden,) * (len(sizes) - 2), "identity"),
             objective=_text(f"{where}: loss", spec.get("loss", "softmax_cross_entropy")),
             l1=number(f"{where}: l1", spec.get("l1", 0.0)),

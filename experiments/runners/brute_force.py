@@ -87,7 +87,7 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
         "way": (str, "how; the first is the textbook taken literally"),
         **SIZE,
         "forward_passes": (float, "forward passes in full, of one sample in the textbook's way, else of all of them"),
-        "seconds": (float, "predicted"),
+        "seconds": (float, "predicted; NaN where the measured times tell too little, see GROWTH"),
         "basis": (str, "from what it is predicted"),
     },
     "summary": {
@@ -149,6 +149,9 @@ NOMINAL: Mapping[str, float] = {
 }
 """Seconds of the terms of the cost model, whatever the way, on the machine for which a job is predicted before it
 starts: a processor of 2021, whose times were rounded up."""
+GROWTH = 0.1
+"""By how much, as a part, twice the most samples must take longer by a fitted model, lest its time for far more samples
+is told: below, what grows with them is lost in what does not; without a derivation."""
 GOAL = 1.5
 """The factor that the cost model is to keep on sizes that it has not seen."""
 
@@ -272,7 +275,7 @@ def conclude(tables: Mapping[str, Columns]) -> Iterator[tuple[str, Columns]]:
     unseen = _worst_unseen(records)
     if unseen:
         yield "unseen", _transposed("unseen", unseen)
-    literal = [*_records(tables["literal"]), *_literal_by_model(list(_records(tables["literal"])), coefficients)]
+    literal = [*_records(tables["literal"]), *_literal_by_model(rows, list(_records(tables["literal"])), coefficients)]
     yield "predicted", _chosen("predicted", literal)
     yield "summary", _transposed("summary", _summary(rows, largest, middle))
     lesson = [
@@ -517,14 +520,20 @@ def not_negative(matrix: Floats) -> Floats:
 
 
 def _literal_by_model(
-    literal: Sequence[Mapping[str, Any]], coefficients: Sequence[tuple[str, str, float]]
+    rows: Sequence[Mapping[str, Any]],
+    literal: Sequence[Mapping[str, Any]],
+    coefficients: Sequence[tuple[str, str, float]],
 ) -> Iterator[dict[str, Any]]:
     """The textbook's job by every way, by the cost model: for comparison with the textbook's own way."""
+    most = max(int(row["samples"]) for row in rows)
     for row in literal:
         for way in WAYS:
             time_of = {name: seconds for known, name, seconds in coefficients if known == way}
-            counted = terms(way, _sizes(row), int(row["samples"]))
-            seconds = sum(time_of[name] * value for name, value in counted.items())
+            once, twice, asked = (
+                sum(time_of[name] * value for name, value in terms(way, _sizes(row), samples).items())
+                for samples in (most, 2 * most, int(row["samples"]))
+            )
+            seconds = asked if twice >= (1.0 + GROWTH) * once else math.nan
             passes = MOVES * row["parameters"] + 1.0 if way in PARTLY else 1.0
             basis = "the cost model, far beyond its sizes"
             yield {**row, "way": way, "forward_passes": passes, "seconds": seconds, "basis": basis}
@@ -652,12 +661,15 @@ def _tell_model(model: Sequence[Mapping[str, Any]]) -> str:
 def _tell_literal(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for family, own in _by(rows, "family").items():
         first, *others = own
-        named = ", ".join(f"{row['way']} {_duration(row['seconds'])}" for row in others)
+        told = [row for row in others if math.isfinite(row["seconds"])]
+        named = ", ".join(f"{row['way']} {_duration(row['seconds'])}" for row in told) or "no way can be told"
+        untold = ", ".join(row["way"] for row in others if not math.isfinite(row["seconds"]))
+        why = f" Not told, as their times hardly grow with the samples that were measured: {untold}." if untold else ""
         yield (
             f"Predicted, not measured: the textbook taken literally, one forward pass per parameter per sample, is"
             f" {first['forward_passes']:.3g} forward passes for {first['samples']} samples of {family}"
             f" ({first['network']}): {_duration(first['seconds'])}. By the cost model, used far beyond its sizes, all"
-            f" samples at once and central differences take: {named}."
+            f" samples at once and central differences take: {named}.{why}"
         )
 
 

@@ -132,6 +132,8 @@ class Config:
         ):
             if min(values) < 1:
                 raise ValueError(f"{name}={min(values)}: must be at least 1")
+        if not self.kinks_from >= 0.0:
+            raise ValueError(f"kinks_from={self.kinks_from:g}: must not be negative; 0 looks at every delta")
         if self.seed < 0:
             raise ValueError(f"seed={self.seed}: must not be negative")
         for network in self.network:

@@ -209,7 +209,8 @@ class Config:
                 )
         if self.batches[-1] > self.samples:
             raise ValueError(
-                f"batches={list(self.batches)}: a batch of {self.batches[-1]} is larger than samples={self.samples}"
+                f"batches={list(self.batches)}: a batch of {self.batches[-1]} is larger than samples={self.samples};"
+                f" write batches of at most {self.samples}, or samples={self.batches[-1]}"
             )
         if self.samples * max(self.samples, self.draws) > MOST:
             raise ValueError(

@@ -883,7 +883,7 @@ def _found_law(cases: Cases) -> Iterator[str]:
             continue
         reasons = (
             (kinked, "after some unit was open for a sample on one path and shut on the other"),
-            (far, f"for no such reason where the paths are more than {_percent(APART)} apart"),
+            (far, f"{'without that, ' if kinked else ''}where the paths are more than {_percent(APART)} apart"),
             (total - held - kinked - far, "elsewhere"),
         )
         missed = "; ".join(f"{count} {where}" for count, where in reasons if count)
