@@ -40,6 +40,14 @@ STRAY = 30.0
 """f has left a window where it is so many times its noise away from the straight line."""
 STEEP = 6.0
 """A jump is so many times steeper, between the last two values, than f is farther on."""
+ROUNDS = 4
+"""Looks for that corner, each between the last two values of the one before."""
+AHEAD = 8.0
+"""They begin so many times farther out than a window that was too large, as only one side may have been."""
+SMALL = 1e-3
+"""Jumps below this part of f on both sides are those of rounding; a function that is meant to jump does so by more."""
+ALIKE = 2.0
+"""Such jumps are of one height up to this factor."""
 BROADER = 4.0
 """The next window is so many times larger where nothing but noise was seen."""
 
@@ -243,17 +251,17 @@ def abrupt(search: Search, points: Indices) -> Array:
 def stairs(search: Search, ladder: Ladder) -> Way:
     """The best window would reach far, but f leaves it soon: by jumps on both sides, f is a staircase.
 
-    What f does beyond the window is taken from steps between its end and one that was too large, in three rounds that
+    What f does beyond the window is taken from steps between its end and one that was too large, in rounds that
     close in on where f leaves the straight line. From a kink on it leaves it at some slope, at a jump at once.
     """
     points, value = ladder.points, search.value[0, ladder.points]
     step, reach = search.step[points], search.reach[points]
     beyond = np.where(search.doubtful[points] & np.isfinite(reach), 10.0 * reach, 0.0)
-    end = np.maximum(np.maximum(search.ceiling[points], 2.0 * step), beyond)
+    end = np.maximum(np.maximum(AHEAD * search.ceiling[points], 2.0 * step), beyond)
     inner, outer = np.tile(step, (2, 1)), np.tile(end, (2, 1))
     sign, share = np.array([[1.0], [-1.0]]), (np.arange(1, STEPS + 1) / STEPS)[:, None, None]
-    far, farthest, least, stray = outer, outer, inner, inner
-    for turn in range(3):
+    far, farthest, least, stray, largest = outer, outer, inner, inner, end
+    for turn in range(ROUNDS):
         t = inner + share * (outer - inner) if turn else inner * (outer / inner) ** share
         x = ladder.x + sign * t
         (values,) = yield [Request(points, x.reshape(2 * STEPS, -1))]
@@ -272,10 +280,12 @@ def stairs(search: Search, ladder: Ladder) -> Way:
         stray = np.maximum(stray, 0.1 * height)
     jumps = (height > least) & (height / (outer - inner) > STEEP * far / (farthest - inner)) & np.isfinite(height)
     slope = np.where(jumps, height / outer, 0.0).max(axis=0)
-    both = jumps.all(axis=0) & (outer.max(axis=0) < 30.0 * outer.min(axis=0))
+    lowest, highest = height.min(axis=0), height.max(axis=0)
+    fine = (highest < ALIKE * lowest) & (highest < SMALL * largest)
+    both = jumps.all(axis=0) & (fine | (outer.max(axis=0) < 30.0 * outer.min(axis=0)))
     # within a step, or before a single jump: the bar must allow for the slope of a staircase
     flat = (value == 0.0) & np.isinf(reach)
-    both &= flat | search.doubtful[points]
+    both &= flat | fine | search.doubtful[points]
     unsure = points[both | (jumps.any(axis=0) & flat)]
     search.status[unsure] = CODE[Status.MULTISCALE]
     search.error[0, unsure] = np.maximum(search.error[0, unsure], slope[np.isin(points, unsure)])

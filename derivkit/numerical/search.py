@@ -174,16 +174,19 @@ class Search:
 
     def _conclude(self, ladder: Ladder) -> Way:
         """What is left: windows that end abruptly, points where f is not smooth, and noise that is everywhere."""
-        points, found = ladder.points, self.found(ladder.points)
-        settled = self.status[points] == CODE[Status.NOISY]
-        abrupt = found & ~settled & (self.reach[points] > noise.abrupt(self, points) * self.ceiling[points])
-        beneath = abrupt & noise.constant(self, points)
-        lost = ~found & (self.status[points] == CODE[Status.UNRESOLVED])
+        points = ladder.points
+        lost = ~self.found(points) & (self.status[points] == CODE[Status.UNRESOLVED])
+        yield from together(each(ladder, lost, lambda part, _: self._rough(part)))
+        smooth = self.found(points) & np.isin(self.status[points], [CODE[Status.OK], CODE[Status.MULTISCALE]])
+        constant = smooth & noise.constant(self, points)
+        self.doubtful[points] |= lost & constant
+        abrupt = smooth & (self.reach[points] > noise.abrupt(self, points) * self.ceiling[points])
+        beneath = abrupt & constant & ~lost
+        within = smooth & ~beneath & (abrupt | (lost & constant))
         yield from together(
             [
                 *each(ladder, beneath, lambda part, _: noise.beneath(self, part)),
-                *each(ladder, abrupt & ~beneath, lambda part, _: noise.stairs(self, part)),
-                *each(ladder, lost, lambda part, _: self._rough(part)),
+                *each(ladder, within, lambda part, _: noise.stairs(self, part)),
             ]
         )
 
