@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import os
 import re
 import shlex
@@ -95,9 +96,17 @@ def test_a_wrong_value_is_answered_as_printed(arguments: str, answer: str, capsy
 
 
 def test_the_lines_of_the_core_give_what_their_comments_say() -> None:
-    (code,) = [text for kind, text in BLOCKS if kind == "python" and text.startswith("import derivkit")]
+    (code,) = [text for kind, text in BLOCKS if kind == "python" and text.startswith("import math")]
     names: dict[str, object] = {}
     exec(code, names)  # the README's own lines
+    slope = dk.derivative(math.sin, 1.0)
+    assert (slope.value, slope.status, slope.total) == (0.540302305868137, "ok", 13)
+    assert abs(slope.value - math.cos(1.0)) <= slope.error < 1.05e-14
+    assert dk.derivative(abs, 0.0).message == "f has a kink: its slope is -1 on the left and 1 on the right."
+    vertical = dk.derivative(math.sqrt, 0.0)
+    assert (vertical.value, round(vertical.exponent, 6)) == (math.inf, 0.5)
+    third = dk.derivatives(math.exp, 0.0, orders=(1, 2, 3))[3]
+    assert (third.error < 1e-8, third.total) == (True, 13)
     assert dk.difference(lambda x: 2 * x**2, 1.0, 1e-4, formula="forward_1") == 4.0001999999987845
     assert dk.exact("(1-cos(x))/x^2", 1e-4).value == -8.333333327777778e-06
     assert [str(w) for w in dk.stencil([-2, 0, 1], derivative=1).weights] == ["-1/6", "-1/2", "2/3"]

@@ -292,7 +292,7 @@ BAD: dict[tuple[str, ...], str] = {
     ("figures=svg",): "figures=svg: no settings; write figures.formats=[svg] or figures.draw=null",
     ("figures.draw=error",): "figures.draw=error: no figures; write figures.draw=null for none",
     ("derivative=1,2",): "derivative=1,2: the whole run has one derivative; write one value, derivative=1",
-    ("runner=delta",): "did you mean delta_sweep?",
+    ("runner=delta",): "did you mean which_delta or delta_sweep?",
     ("derivative=5",): "1, 2, 3 or 4",
     ("expression=__import__('os')",): "expression=__import__",
     ("expression=2x",): "write 2*x",

@@ -179,8 +179,10 @@ def test_the_law_tells_the_distance_in_a_smooth_network_and_in_one_with_kinks_un
         ([9, 4, 0, 5], "at 4 of 9 steps of all ways, and misses it at 5 where the paths are more than 1 % apart."),
         (
             [9, 4, 1, 3],
-            "and misses it at 1 after some unit was open for a sample on one path and shut on the other;"
-            " 3 without that, where the paths are more than 1 % apart; 1 elsewhere.",
+            (
+                "and misses it at 1 after some unit was open for a sample on one path and shut on the other;"
+                " 3 without that, where the paths are more than 1 % apart; 1 elsewhere."
+            ),
         ),
     ],
 )

@@ -61,7 +61,7 @@ class Derivative:
     noise : float or ndarray
         Standard deviation of the values of f on it, as measured.
     left, right : float or ndarray
-        Derivatives of the two sides where they differ; NaN elsewhere.
+        Derivatives of the two sides where they differ, of the first of the orders that were asked for; NaN elsewhere.
     exponent : float or ndarray
         Where the tangent is vertical, the power of the distance that f follows; NaN elsewhere.
     evaluations : int or ndarray
@@ -72,6 +72,8 @@ class Derivative:
         Whether more evaluations were wanted than the budget allows.
     raised : tuple of str
         What f raised, by type, with the first point.
+    order : int
+        Of the derivative.
     """
 
     value: Any
@@ -87,6 +89,7 @@ class Derivative:
     total: int
     denied: Any = False
     raised: tuple[str, ...] = ()
+    order: int = 1
 
     @property
     def message(self) -> Any:
@@ -234,8 +237,8 @@ def derivatives(  # noqa: PLR0913 -- as derivative
     raised = tuple(f"{entry.message}, first at {entry.point!r}" for entry in evaluate.raised)
     shape = points.shape + ((width,) if width else ())
     return {
-        order: _gathered(parts, place, shape=shape, back=back, total=evaluate.total, raised=raised)
-        for place, order in enumerate(wanted)
+        order: _gathered(parts, wanted, order, shape=shape, back=back, total=evaluate.total, raised=raised)
+        for order in wanted
     }
 
 
@@ -323,7 +326,14 @@ def _searched(evaluate: Evaluator, points: Array, orders: tuple[int, ...], limit
 
 
 def _gathered(
-    parts: Sequence[_Part], place: int, *, shape: tuple[int, ...], back: Indices, total: int, raised: tuple[str, ...]
+    parts: Sequence[_Part],
+    orders: tuple[int, ...],
+    order: int,
+    *,
+    shape: tuple[int, ...],
+    back: Indices,
+    total: int,
+    raised: tuple[str, ...],
 ) -> Derivative:
     """The result of one order from the searches of all chunks."""
     width = max(part.width for part in parts)
@@ -336,8 +346,13 @@ def _gathered(
         table = flat[:, None] if name in ("evaluations", "denied") else flat.reshape(-1, width)
         return np.broadcast_to(table, (len(table), width))[back].reshape(shape)
 
+    place, first = orders.index(order), orders[0]
     value, error, codes = whole("value", place), whole("error", place), whole("status")
     denied = whole("denied")
+    if order > 1:  # what is infinite is the slope
+        value = np.where(codes == CODE[Status.VERTICAL], np.nan, value)
+    if order < first:  # a kink in a higher derivative says nothing of a lower one
+        codes = np.where(codes == CODE[Status.KINK], CODE[Status.UNRESOLVED], codes)
     with np.errstate(all="ignore"):
         codes = np.where(denied & np.isnan(value), CODE[Status.UNRESOLVED], codes)
         lost = ~np.isfinite(value + error) & (codes <= CODE[LAST_VALUED])
@@ -346,7 +361,7 @@ def _gathered(
         bound = np.isfinite(error) & (error >= np.abs(value))
         codes = np.where(bound, CODE[Status.BELOW_RESOLUTION], codes)
         digits = np.where(np.isfinite(error), np.maximum(0.0, -np.log10(error / np.abs(value))), 0.0)
-    broken = np.isin(codes, [CODE[Status.KINK], CODE[Status.JUMP]])
+    broken = np.isin(codes, [CODE[Status.KINK], CODE[Status.JUMP]]) & (order == first)
     status = STATUS_TEXTS[codes.astype(np.intp)]
     arrays = {
         "value": value,
@@ -362,8 +377,8 @@ def _gathered(
     }
     if not shape:
         plain = {name: array.item() for name, array in arrays.items()}
-        return Derivative(**plain, status=Status(str(status)), total=total, raised=raised)
-    return Derivative(**arrays, status=status, total=total, raised=raised)
+        return Derivative(**plain, status=Status(str(status)), total=total, raised=raised, order=order)
+    return Derivative(**arrays, status=status, total=total, raised=raised, order=order)
 
 
 # What is refused, and said
@@ -462,6 +477,12 @@ def _bar(at: Callable[[str], Any]) -> str:
     return f"{at('value'):.6g} within {at('error'):.1e}"
 
 
+def _sign(infinite: float) -> str:
+    return "" if math.isnan(infinite) else f" ({infinite:+})"
+
+
+NAMES = {1: "slope", 2: "second derivative", 3: "third derivative", 4: "fourth derivative"}
+
 MESSAGES: Mapping[Status, Callable[[Callable[[str], Any]], str]] = MappingProxyType(
     {
         Status.OK: lambda at: f"{_bar(at)}: f is smooth over a distance of {at('delta'):.2g} on both sides.",
@@ -474,11 +495,14 @@ MESSAGES: Mapping[Status, Callable[[Callable[[str], Any]], str]] = MappingProxyT
             f"the derivative is within {at('error'):.1e} of {at('value'):.1g}: too small to be told from 0."
         ),
         Status.KINK: lambda at: (
-            f"f has a kink: its slope is {at('left'):.6g} on the left and {at('right'):.6g} on the right."
+            "f has a kink: a lower derivative differs between its sides."
+            if math.isnan(at("left"))
+            else f"f has a kink: its {NAMES[at('order')]} is {at('left'):.6g} on the left"
+            f" and {at('right'):.6g} on the right."
         ),
         Status.JUMP: lambda at: "f jumps: its values do not come near f(x) on one side.",
         Status.VERTICAL: lambda at: (
-            f"the tangent is vertical ({at('value'):+}): f follows the power {at('exponent'):.3g} of the distance."
+            f"the tangent is vertical{_sign(at('value'))}: f follows the power {at('exponent'):.3g} of the distance."
         ),
         Status.UNRESOLVED: lambda at: (
             "the budget of evaluations was used up before f was resolved."

@@ -13,7 +13,7 @@ import numpy as np
 
 from derivkit.numerical.ladder import RATIO, Analysis, Array, Exponents, Indices, Mask
 from derivkit.numerical.rounds import Ladder, Request, Way, each, together
-from derivkit.numerical.scales import LOOK, NATURAL, RESOLUTION
+from derivkit.numerical.scales import FINEST, LOOK, NATURAL, RESOLUTION, SAME_LEVEL, VERIFY, least_top
 from derivkit.numerical.status import CODE, Status
 
 if TYPE_CHECKING:
@@ -91,16 +91,40 @@ def along(search: Search, ladder: Ladder, moves: int = EDGE_MOVES) -> Way:
         return
     points, top = ladder.points, ladder.top
     seen = search.analysis(ladder, EDGE)
-    search.record(ladder, seen, seen.resolved, top)
-    search.status[points[seen.resolved]] = CODE[Status.ONE_SIDED]
+    noisy = seen.resolved & search.suspicious(ladder, seen) & (moves > 0)
+    _sided(search, ladder, seen, seen.resolved & ~noisy)
     sacrifice = search.limits.sacrifice
     on = ~seen.resolved | (seen.gain > sacrifice) | (seen.gain < 1.0 / sacrifice)
     new = top * np.clip(seen.scale, 2.0**-10, 4096.0)
     new = np.where(seen.resolved, np.minimum(new, 0.5 * search.ceiling[points]), np.minimum(new, 0.5 * top))
     search.too_large(ladder, top, ~seen.resolved)
-    on &= (new > RESOLUTION * np.spacing(np.abs(ladder.x))) & ((new > 2.0 * top) | (new < top)) & (moves > 0)
-    _by_power(search, ladder, ~on & ~search.found(points))
-    yield from together(each(ladder, on, lambda part, i: along(search, part.anew(new[i]), moves - 1)))
+    on &= (new > RESOLUTION * np.spacing(np.abs(ladder.x))) & ((new > 2.0 * top) | (new < top)) & (moves > 0) & ~noisy
+    _by_power(search, ladder, ~on & ~noisy & ~search.found(points))
+    yield from together(
+        [
+            *each(ladder, on, lambda part, i: along(search, part.anew(new[i]), moves - 1)),
+            *each(ladder, noisy, lambda part, i: _verify(search, part, seen.take(i), moves - 1)),
+        ]
+    )
+
+
+def _sided(search: Search, ladder: Ladder, seen: Analysis, mask: Mask) -> None:
+    """Keep a window on one side."""
+    search.record(ladder, seen, mask, ladder.top)
+    search.status[ladder.points[mask]] = CODE[Status.ONE_SIDED]
+
+
+def _verify(search: Search, ladder: Ladder, seen: Analysis, moves: int) -> Way:
+    """A window on one side is noisy: where a smaller one is not, the noise was a kink nearby, or structure of f."""
+    for shrunk in (RATIO**-VERIFY, FINEST):
+        size = np.maximum(ladder.top * shrunk, least_top(ladder.x, EDGE))
+        below = yield from ladder.anew(size).extended(EDGE)
+        fallen = below.finite() & (search.analysis(below, EDGE).noise < SAME_LEVEL * seen.noise)
+        search.too_large(ladder, ladder.top, fallen)
+        yield from together(each(below, fallen, lambda part, _: along(search, part, moves)))
+        rest = np.flatnonzero(~fallen)
+        ladder, seen = ladder.take(rest), seen.take(rest)
+    _sided(search, ladder, seen, np.ones(ladder.points.size, dtype=bool))
 
 
 def _by_power(search: Search, ladder: Ladder, mask: Mask) -> None:

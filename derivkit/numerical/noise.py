@@ -14,20 +14,14 @@ import numpy as np
 from derivkit.numerical import corners
 from derivkit.numerical.ladder import EPS, RATIO, Analysis, Array, Indices, Mask
 from derivkit.numerical.rounds import Ladder, Request, Way, each, together
-from derivkit.numerical.scales import FULL, LOOK, MOVES, NATURAL, PLAIN, least_top
+from derivkit.numerical.scales import FINEST, FULL, LOOK, MOVES, NATURAL, PLAIN, SAME_LEVEL, VERIFY, least_top
 from derivkit.numerical.status import CODE, Status
 
 if TYPE_CHECKING:
     from derivkit.numerical.search import Search
 
-VERIFY = 14
-"""Exponents from a noisy window down to the one that checks it."""
-FINEST = 2.0**-26
-"""From a noisy window to the smallest look at it."""
 TRUSTED = 0.02
 """A noisy window that knows the derivative to this part of it contradicts a smaller one."""
-SAME_LEVEL = 0.05
-"""Noise stays above this part of itself at any scale."""
 SPREAD = 30.0
 """Noise that is there in windows of sizes so far apart is believed although nothing else was seen in them."""
 ABRUPT = 10.0

@@ -20,6 +20,12 @@ PLAIN: Exponents = (0, 2, 4, 6, 8, 10)
 """A ladder over a wide range of steps."""
 MOVES = 6
 """Windows that are tried beyond the first."""
+VERIFY = 14
+"""Exponents from a noisy window down to the one that checks it."""
+FINEST = 2.0**-26
+"""From a noisy window to the smallest look at it."""
+SAME_LEVEL = 0.05
+"""Noise stays above this part of itself at any scale."""
 
 
 def first_top(x: Array) -> Array:
