@@ -133,7 +133,7 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
     written = [(name, text) for _, text in BLOCKS for name in re.findall(r"\A# (\S+/\w+\.(?:py|yaml))\n", text)]
     for name, text in written:
         (copy / name).write_text(text.partition("\n")[2], encoding="utf-8")
-    assert len(written) == 4
+    assert len(written) == 5
     formulas = copy / "derivkit/numerical/formulas.py"
     (line,) = [text for kind, text in BLOCKS if kind == "python" and text.startswith("row(")]
     before, rows, after = formulas.read_text(encoding="utf-8").replace(line, "").partition("ROWS = (\n")
@@ -142,10 +142,15 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    "words",
-    [("method=skew_3", "function=my_wave"), ("experiment=halving",), ("experiment=halving", "function=my_wave")],
+    ("words", "figure"),
+    [
+        (("method=skew_3", "function=my_wave"), "error"),
+        (("experiment=halving",), "error"),
+        (("experiment=halving", "function=my_wave"), "error"),
+        (("experiment=network_gradient", "network=my_network"), "curves"),
+    ],
 )
-def test_what_is_added_as_written_runs(words: tuple[str, ...], extended: Path, outputs: Path) -> None:
+def test_what_is_added_as_written_runs(words: tuple[str, ...], figure: str, extended: Path, outputs: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", "experiments.run", *words, "figures.formats=[svg]"],
         cwd=extended,
@@ -156,7 +161,7 @@ def test_what_is_added_as_written_runs(words: tuple[str, ...], extended: Path, o
     )
     assert (done.returncode, done.stderr) == (0, "")
     (page,) = outputs.glob("*/*/*/report.html")
-    assert (page.parent / "figures/error.svg").is_file()
+    assert (page.parent / f"figures/{figure}.svg").is_file()
     assert words[-1].partition("=")[2] in page.read_text(encoding="utf-8")
 
 
