@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from families import built
+from studies import Tables, gathered
 
 import derivkit as dk
 from derivkit.analytical.truth import Truth
@@ -18,8 +19,6 @@ from derivkit.numerical.claims import Claims
 from derivkit.numerical.methods import Method
 from experiments.runners import honesty as study
 from experiments.runners.honesty import GOALS, Cases, Config, Known, largest, quantile
-
-Tables = dict[str, dict[str, np.ndarray]]
 
 SMOOTH = {
     "exp": {"category": "entire", "expression": "exp(x)", "draws": {"uniform": [-2, 2]}},
@@ -40,23 +39,7 @@ NOISE = {
 
 
 def tables(rows: dict[str, Any], **config: Any) -> Tables:
-    """Every table that a run yields, whole, with what it concludes."""
-    parts: dict[str, list[dict[str, np.ndarray]]] = {}
-
-    def add(name: str, columns: Any) -> None:
-        assert sorted(columns) == sorted(study.TABLES[name]), name
-        count = max(len(v) for v in columns.values() if not isinstance(v, str) and np.ndim(v))
-        full = {c: np.array([v] * count if isinstance(v, str) or not np.ndim(v) else v) for c, v in columns.items()}
-        parts.setdefault(name, []).append({c: v.astype(object) if v.dtype.kind == "U" else v for c, v in full.items()})
-
-    def whole() -> Tables:
-        return {n: {c: np.concatenate([p[c] for p in found]) for c in found[0]} for n, found in parts.items()}
-
-    for name, columns in study.run(Config(population=built(rows), **config)):
-        add(name, columns)
-    for name, columns in study.conclude(whole()):
-        add(name, columns)
-    return whole()
+    return gathered(study, Config(population=built(rows), **config))
 
 
 def goal(found: Tables, words: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from studies import Tables, gathered, rows
 
 import derivkit as dk
 from experiments.runners import network_gradient as study
@@ -18,30 +19,8 @@ RELU, TANH = (dk.Network((6, 12, 8, 3), (name,), name=name) for name in ("relu",
 DELTAS = tuple(10.0 ** (-k / 2) for k in range(24, 0, -1))
 
 
-def tables(**config: Any) -> dict[str, dict[str, np.ndarray]]:
-    """Every table that a run yields, whole, with what it concludes."""
-    parts: dict[str, list[dict[str, np.ndarray]]] = {}
-
-    def add(name: str, columns: Any) -> None:
-        assert sorted(columns) == sorted(study.TABLES[name]), name
-        rows = max(len(v) for v in columns.values() if not isinstance(v, str) and np.ndim(v))
-        full = {c: np.array([v] * rows if isinstance(v, str) or not np.ndim(v) else v) for c, v in columns.items()}
-        assert {len(v) for v in full.values()} == {rows}
-        parts.setdefault(name, []).append(full)
-
-    def whole() -> dict[str, dict[str, np.ndarray]]:
-        return {n: {c: np.concatenate([p[c] for p in found]) for c in found[0]} for n, found in parts.items()}
-
-    for name, columns in study.run(Config(**config)):
-        add(name, columns)
-    for name, columns in study.conclude(whole()):
-        add(name, columns)
-    return whole()
-
-
-def rows(table: dict[str, np.ndarray], **where: Any) -> dict[str, np.ndarray]:
-    chosen = np.all([table[name] == value for name, value in where.items()], axis=0)
-    return {name: values[chosen] for name, values in table.items()}
+def tables(**config: Any) -> Tables:
+    return gathered(study, Config(**config))
 
 
 def patterns(network: dk.Network, parameters: Any, samples: dk.Samples) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from families import built
+from studies import Tables, gathered
 
 import derivkit as dk
 from derivkit.analytical.truth import Truth
@@ -19,7 +20,6 @@ from derivkit.population import DISTURBANCES
 from experiments.runners import noise as study
 from experiments.runners.noise import STEPS, Config, law
 
-Tables = dict[str, dict[str, np.ndarray]]
 LEVELS = (1e-10, 1e-8, 1e-6, 1e-4)
 
 
@@ -31,23 +31,7 @@ UNIFORM = {"uniform": row("sin(x)", absolute=1e-6)}
 
 
 def tables(rows: dict[str, Any], **config: Any) -> Tables:
-    """Every table that a run yields, whole, with what it concludes."""
-    parts: dict[str, list[dict[str, np.ndarray]]] = {}
-
-    def add(name: str, columns: Any) -> None:
-        assert sorted(columns) == sorted(study.TABLES[name]), name
-        count = max(len(v) for v in columns.values() if not isinstance(v, str) and np.ndim(v))
-        full = {c: np.array([v] * count if isinstance(v, str) or not np.ndim(v) else v) for c, v in columns.items()}
-        parts.setdefault(name, []).append({c: v.astype(object) if v.dtype.kind == "U" else v for c, v in full.items()})
-
-    def whole() -> Tables:
-        return {n: {c: np.concatenate([p[c] for p in found]) for c in found[0]} for n, found in parts.items()}
-
-    for name, columns in study.run(Config(population=built(rows), **config)):
-        add(name, columns)
-    for name, columns in study.conclude(whole()):
-        add(name, columns)
-    return whole()
+    return gathered(study, Config(population=built(rows), **config))
 
 
 def planted(call: Callable[..., Any], *orders: int) -> tuple[Method, ...]:

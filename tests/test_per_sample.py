@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from studies import Tables, gathered, rows
 
 import derivkit as dk
 from experiments.run import main
@@ -39,30 +40,8 @@ FAR = 5.0
 """Standard errors that 1 of 1.7 million normal measurements exceeds; the seeds are fixed."""
 
 
-def tables(**config: Any) -> dict[str, dict[str, np.ndarray]]:
-    """Every table that a run yields, whole, with what it concludes."""
-    parts: dict[str, list[dict[str, np.ndarray]]] = {}
-
-    def add(name: str, columns: Any) -> None:
-        assert sorted(columns) == sorted(study.TABLES[name]), name
-        rows = max(len(v) for v in columns.values() if not isinstance(v, str) and np.ndim(v))
-        full = {c: np.array([v] * rows if isinstance(v, str) or not np.ndim(v) else v) for c, v in columns.items()}
-        assert {len(v) for v in full.values()} == {rows}
-        parts.setdefault(name, []).append(full)
-
-    def whole() -> dict[str, dict[str, np.ndarray]]:
-        return {n: {c: np.concatenate([p[c] for p in found]) for c in found[0]} for n, found in parts.items()}
-
-    for name, columns in study.run(Config(**config)):
-        add(name, columns)
-    for name, columns in study.conclude(whole()):
-        add(name, columns)
-    return whole()
-
-
-def rows(table: dict[str, np.ndarray], **where: Any) -> dict[str, np.ndarray]:
-    chosen = np.all([table[name] == value for name, value in where.items()], axis=0)
-    return {name: values[chosen] for name, values in table.items()}
+def tables(**config: Any) -> Tables:
+    return gathered(study, Config(**config))
 
 
 def one_by_one(stage: study.Stage) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from omegaconf import OmegaConf
+from studies import Tables, gathered, rows
 
 import derivkit as dk
 from experiments.run import main
@@ -21,34 +22,9 @@ LINEAR = dk.Network((3, 2), (), "mean_squared_error", name="linear")
 """Its loss is of second degree in the parameters: the Hessian is constant, and a forward difference errs by a half of
 delta times its diagonal."""
 
-Tables = dict[str, dict[str, np.ndarray]]
 
-
-def gathered(*configs: dict[str, Any]) -> Tables:
-    """Every table that one or more jobs yield, whole, with what is concluded from them."""
-    parts: dict[str, list[dict[str, np.ndarray]]] = {}
-
-    def add(name: str, columns: Any) -> None:
-        assert sorted(columns) == sorted(study.TABLES[name]), name
-        rows = max(len(v) for v in columns.values() if not isinstance(v, str) and np.ndim(v))
-        full = {c: np.array([v] * rows if isinstance(v, str) or not np.ndim(v) else v) for c, v in columns.items()}
-        assert {len(v) for v in full.values()} == {rows}
-        parts.setdefault(name, []).append(full)
-
-    def whole() -> Tables:
-        return {n: {c: np.concatenate([p[c] for p in found]) for c in found[0]} for n, found in parts.items()}
-
-    for config in configs:
-        for name, columns in study.run(Config(**config)):
-            add(name, columns)
-    for name, columns in study.conclude(whole()):
-        add(name, columns)
-    return whole()
-
-
-def rows(table: dict[str, np.ndarray], **where: Any) -> dict[str, np.ndarray]:
-    chosen = np.all([table[name] == value for name, value in where.items()], axis=0)
-    return {name: values[chosen] for name, values in table.items()}
+def trained(*configs: dict[str, Any]) -> Tables:
+    return gathered(study, *(Config(**config) for config in configs))
 
 
 def start(network: dk.Network) -> np.ndarray:
@@ -78,7 +54,7 @@ def naive(network: dk.Network, at: np.ndarray, samples: dk.Samples, delta: float
 @pytest.mark.parametrize(("method", "back"), [("forward_1", 0.0), ("central_2", 1.0)])
 def test_a_path_is_that_of_a_plain_loop(method: str, back: float) -> None:
     steps, rate, delta = 4, 0.5, 1e-3
-    table = gathered({"network": (TANH,), "delta": (delta,), "batch": 12, "steps": steps})["table"]
+    table = trained({"network": (TANH,), "delta": (delta,), "batch": 12, "steps": steps})["table"]
     all_samples = drawn(TANH, 24)
     samples, aside = all_samples.take(slice(12)), all_samples.take(slice(12, None))
     numerical, exact = start(TANH), start(TANH)
@@ -110,7 +86,7 @@ def test_all_ways_see_the_same_batches_of_samples_none_of_them_twice() -> None:
 
 
 def test_both_precisions_start_at_the_same_numbers_and_float64_backprop_is_the_path_itself() -> None:
-    table = gathered({"network": (TANH,), "precision": ("float32", "float64"), "delta": (1e-2,)})["table"]
+    table = trained({"network": (TANH,), "precision": ("float32", "float64"), "delta": (1e-2,)})["table"]
     begun = rows(table, step=0)
     assert len(set(begun["loss"])) == 1
     assert not np.any(begun["distance"])
@@ -121,7 +97,7 @@ def test_both_precisions_start_at_the_same_numbers_and_float64_backprop_is_the_p
 
 def test_rows_are_as_many_as_promised() -> None:
     config = {"network": (TANH, RELU), "precision": ("float64", "float32"), "rate": (0.1, 0.5)}
-    assert len(gathered(config)["table"]["step"]) == Config(**config).rows == 2 * 2 * (2 + 2 * 2 * 2) * 6
+    assert len(trained(config)["table"]["step"]) == Config(**config).rows == 2 * 2 * (2 + 2 * 2 * 2) * 6
 
 
 # The law
@@ -130,7 +106,7 @@ def test_rows_are_as_many_as_promised() -> None:
 @pytest.mark.parametrize(("method", "order"), [("forward_1", 1), ("central_2", 2)])
 def test_the_distance_falls_with_delta_as_the_error_of_the_formula_does(method: str, order: int) -> None:
     deltas = (2e-3, 1e-3)
-    table = gathered({"network": (TANH,), "method": (method,), "delta": deltas, "steps": 20})["table"]
+    table = trained({"network": (TANH,), "method": (method,), "delta": deltas, "steps": 20})["table"]
     ends = [rows(table, delta=delta, step=20)["distance"][0] for delta in deltas]
     assert math.log2(ends[0] / ends[1]) == pytest.approx(order, abs=0.02)  # the next term is delta times as small
 
@@ -138,7 +114,7 @@ def test_the_distance_falls_with_delta_as_the_error_of_the_formula_does(method: 
 def test_on_a_loss_of_second_degree_the_distance_is_the_closed_form() -> None:
     steps, rate, delta = 12, 0.3, 1e-2
     config = {"network": (LINEAR,), "delta": (delta,), "samples": 10, "batch": 10, "steps": steps, "rate": (rate,)}
-    found = rows(gathered(config)["table"], method="forward_1")
+    found = rows(trained(config)["table"], method="forward_1")
     samples = drawn(LINEAR, 22).take(slice(10))
     hessian = np.kron(np.eye(2), samples.with_one.T @ samples.with_one / 10)
     assert rate < 2 / np.linalg.eigvalsh(hessian).max()
@@ -158,7 +134,7 @@ def test_on_a_loss_of_second_degree_the_distance_is_the_closed_form() -> None:
 def test_the_law_tells_the_distance_in_a_smooth_network_and_in_one_with_kinks_until_one_is_crossed() -> None:
     deltas = (1e-9, 1e-6, 1e-4, 1e-2)
     config = {"network": (TANH, RELU), "delta": deltas, "samples": 48, "batch": 48, "steps": 60}
-    table = gathered(config)["table"]
+    table = trained(config)["table"]
     held = {}
     for network, method, delta in itertools.product(("tanh", "relu"), ("forward_1", "central_2"), deltas):
         path = rows(table, network=network, method=method, delta=delta)
@@ -188,7 +164,7 @@ def test_the_law_tells_the_distance_in_a_smooth_network_and_in_one_with_kinks_un
 )
 def test_it_is_told_where_the_law_is_missed(monkeypatch: pytest.MonkeyPatch, counts: list[int], says: str) -> None:
     monkeypatch.setattr(study, "_law_counts", lambda path: counts)
-    found = gathered({"network": (TANH,), "method": ("central_2",), "delta": (1e-4,), "steps": 2})["findings"]
+    found = trained({"network": (TANH,), "method": ("central_2",), "delta": (1e-4,), "steps": 2})["findings"]
     (said,) = (text for text in found["finding"] if "the law of first order" in text)
     assert said.endswith(says)
 
@@ -215,7 +191,7 @@ def test_the_curvature_is_that_of_second_differences_of_the_loss() -> None:
 def test_a_law_without_its_curvature_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     config = {"network": (TANH,), "delta": (1e-3,), "steps": 20, "method": ("forward_1",)}
     monkeypatch.setattr(study, "curved", lambda network, at, batch, direction: 0.0 * direction)
-    path = rows(gathered(config)["table"], method="forward_1")
+    path = rows(trained(config)["table"], method="forward_1")
     assert abs(path["predicted"][-1] / path["distance"][-1] - 1) > 0.1
 
 
@@ -224,7 +200,7 @@ def test_a_law_without_its_curvature_is_caught(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_planted_wrong_gradient_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     config = {"network": (TANH,), "delta": (1e-5,), "method": ("central_2",), "steps": 20}
-    clean = rows(gathered(config)["table"], method="central_2")
+    clean = rows(trained(config)["table"], method="central_2")
     right, planted = study.gradient, 1e-2
 
     def wrong(way: study.Way, *rest: Any) -> study.Found:
@@ -234,7 +210,7 @@ def test_a_planted_wrong_gradient_is_seen(monkeypatch: pytest.MonkeyPatch) -> No
         return found
 
     monkeypatch.setattr(study, "gradient", wrong)
-    tables = gathered(config)
+    tables = trained(config)
     spoilt = rows(tables["table"], method="central_2")
     norm = np.linalg.norm(
         TANH.backprop(start(TANH), drawn(TANH, 24).take(study._course(Config(**config), TANH, 0.5).choices[0]))
@@ -248,7 +224,7 @@ def test_a_planted_wrong_gradient_is_seen(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_path_whose_loss_is_no_number_ends_and_the_others_go_on() -> None:
-    tables = gathered({"network": (LINEAR,), "rate": (0.1, 1e200), "steps": 6})
+    tables = trained({"network": (LINEAR,), "rate": (0.1, 1e200), "steps": 6})
     wild, ended = rows(tables["table"], rate=1e200), tables["ended"]
     assert set(ended["rate"]) == {1e200}
     assert set(ended["cause"]) == {study.NOT_FINITE}
@@ -263,13 +239,13 @@ def test_a_path_whose_loss_is_no_number_ends_and_the_others_go_on() -> None:
 
 def test_a_loss_that_float32_cannot_hold_ends_the_path_in_float32_alone() -> None:
     config = {"network": (LINEAR,), "rate": (1e30,), "steps": 2, "precision": ("float32",)}
-    ended = gathered(config)["ended"]
+    ended = trained(config)["ended"]
     assert set(zip(ended["way"], ended["precision"], ended["step"], strict=True)) >= {(BACKPROP, "float32", 1)}
     assert set(ended["precision"]) == {"float32"}
 
 
 def test_a_delta_may_vanish_against_parameters_that_have_grown() -> None:
-    ended = gathered({"network": (LINEAR,), "rate": (1e40,), "steps": 3})["ended"]
+    ended = trained({"network": (LINEAR,), "rate": (1e40,), "steps": 3})["ended"]
     assert set(ended["cause"]) == {study.VANISHED}
     assert set(ended["step"]) == {1}
     assert BACKPROP not in ended["way"]
@@ -277,7 +253,7 @@ def test_a_delta_may_vanish_against_parameters_that_have_grown() -> None:
 
 def test_a_delta_that_vanishes_in_one_precision_ends_the_path_there_and_names_the_parameter() -> None:
     config = {"network": (TANH,), "delta": (1e-9, 1e-3), "precision": ("float64", "float32"), "method": ("central_2",)}
-    tables = gathered(config)
+    tables = trained(config)
     ended = tables["ended"]
     assert ended["way"].tolist() == ["central_2, delta 1e-9"]
     assert ended["precision"].tolist() == ["float32"]
@@ -311,7 +287,7 @@ def test_a_bad_gradient_that_trains_is_told_from_one_that_does_not(monkeypatch: 
 
     monkeypatch.setattr(study, "gradient", reversed_sign)
     config = {"network": (TANH,), "delta": (1e-1,), "steps": 20, "samples": 24, "batch": 24}
-    said = list(gathered(config)["findings"]["finding"])
+    said = list(trained(config)["findings"]["finding"])
     assert any("1 of 2 paths that are not cut short train" in text for text in said)
     assert any("the worst gradient that trains is that of forward_1, delta 0.1, float64" in text for text in said)
     assert any("the others get to" in text and "central_2, delta 0.1, float64" in text for text in said)
@@ -321,7 +297,7 @@ def test_a_bad_gradient_that_trains_is_told_from_one_that_does_not(monkeypatch: 
 
 
 def test_a_step_costs_what_is_counted() -> None:
-    costs = gathered({"network": (TANH,), "batch": 12, "delta": (1e-5,)})["costs"]
+    costs = trained({"network": (TANH,), "batch": 12, "delta": (1e-5,)})["costs"]
     count = TANH.count
     assert costs["method"].tolist() == [BACKPROP, "forward_1", "central_2"]
     assert costs["evaluations"].tolist() == [1, count + 1, 2 * count]
@@ -338,7 +314,7 @@ def test_a_step_costs_what_is_counted() -> None:
 def test_times_are_in_tables_of_their_own() -> None:
     assert "seconds" not in study.TABLES["table"]
     config = {"network": (RELU,), "delta": (1e-3,)}
-    one, other = (gathered(config)["table"] for _ in range(2))
+    one, other = (trained(config)["table"] for _ in range(2))
     assert all(np.array_equal(one[name], other[name], equal_nan=one[name].dtype.kind == "f") for name in one)
 
 
@@ -347,9 +323,9 @@ def test_times_are_in_tables_of_their_own() -> None:
 
 def test_jobs_of_a_sweep_are_told_apart_by_what_differs_and_shared_paths_are_told_once() -> None:
     config = {"network": (TANH,), "delta": (1e-3,)}
-    rates = gathered({**config, "rate": (0.1,)}, {**config, "rate": (0.5,)})
+    rates = trained({**config, "rate": (0.1,)}, {**config, "rate": (0.5,)})
     assert dict.fromkeys(rates["summary"]["case"]) == {"tanh, rate 0.1": None, "tanh, rate 0.5": None}
-    methods = gathered(*({**config, "method": (name,)} for name in ("forward_1", "central_2")))
+    methods = trained(*({**config, "method": (name,)} for name in ("forward_1", "central_2")))
     assert set(methods["summary"]["case"]) == {"tanh"}
     assert sorted(methods["summary"]["way"]) == [BACKPROP, "central_2, delta 1e-3", "forward_1, delta 1e-3"]
     assert methods["price"]["way"].tolist().count(BACKPROP) == 6
@@ -357,7 +333,7 @@ def test_jobs_of_a_sweep_are_told_apart_by_what_differs_and_shared_paths_are_tol
 
 def test_the_lesson_is_told_at_the_figures_of_the_preset_without_a_number_that_is_none() -> None:
     preset = OmegaConf.load(Path(__file__).resolve().parents[1] / "conf/experiment/training.yaml")
-    tables = gathered({"network": (TANH, RELU), "precision": ("float64", "float32")})
+    tables = trained({"network": (TANH, RELU), "precision": ("float64", "float32")})
     assert tables["lesson"]["figure"].tolist() == list(preset.figures.draw)
     said = " ".join([*tables["findings"]["finding"], *tables["lesson"]["text"]]).replace("(", " ").split()
     assert not {"nan", "inf", "nan%"} & set(said)
@@ -365,7 +341,7 @@ def test_the_lesson_is_told_at_the_figures_of_the_preset_without_a_number_that_i
 
 def test_a_network_of_values_with_a_penalty_is_trained_too() -> None:
     network = dk.Network((4, 5, 3), ("gelu",), "mean_squared_error", l2=1e-3, name="values")
-    path = rows(gathered({"network": (network,), "delta": (1e-5,), "steps": 20})["table"], method="central_2")
+    path = rows(trained({"network": (network,), "delta": (1e-5,), "steps": 20})["table"], method="central_2")
     assert path["loss"][-1] < path["loss"][0]
     assert path["distance"][-1] < 1e-7
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from omegaconf import OmegaConf
+from studies import Tables, gathered
 
 import derivkit as dk
 from experiments.pipeline import figures
@@ -18,25 +19,8 @@ from experiments.runners.where_it_breaks import CASES, NAMES, VERDICTS, Answer, 
 PRESET = Path(__file__).resolve().parents[1] / "conf/experiment/where_it_breaks.yaml"
 
 
-def tables(*names: str) -> dict[str, dict[str, np.ndarray]]:
-    """Every table of a run with its conclusion, whole."""
-    parts: dict[str, list[dict[str, np.ndarray]]] = {}
-
-    def whole() -> dict[str, dict[str, np.ndarray]]:
-        return {name: {c: np.concatenate([p[c] for p in found]) for c in found[0]} for name, found in parts.items()}
-
-    def add(name: str, columns: Any) -> None:
-        assert sorted(columns) == sorted(where_it_breaks.TABLES[name]), name
-        rows = max(len(v) for v in columns.values() if not isinstance(v, str) and np.ndim(v))
-        full = {c: np.array([v] * rows if isinstance(v, str) or not np.ndim(v) else v) for c, v in columns.items()}
-        assert {len(v) for v in full.values()} == {rows}
-        parts.setdefault(name, []).append(full)
-
-    for name, columns in where_it_breaks.run(Config(case=names)):
-        add(name, columns)
-    for name, columns in where_it_breaks.conclude(whole()):
-        add(name, columns)
-    return whole()
+def tables(*names: str) -> Tables:
+    return gathered(where_it_breaks, Config(case=names))
 
 
 @pytest.fixture(scope="module")

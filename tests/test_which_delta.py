@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from studies import Tables, gathered
 
 import derivkit as dk
 from experiments.runners import which_delta
@@ -20,26 +21,8 @@ def problem(text: str, *points: float, **more: Any) -> dk.Problem:
     return dk.Problem(dk.Function.from_expression(text, **more), points)
 
 
-def tables(*problems: dk.Problem, **config: Any) -> dict[str, dict[str, np.ndarray]]:
-    """Every table of a run with its conclusion, whole."""
-    parts: dict[str, list[dict[str, np.ndarray]]] = {}
-
-    def add(name: str, columns: Any) -> None:
-        assert sorted(columns) == sorted(which_delta.TABLES[name]), name
-        plain = {c: np.array(v[1])[v[0]] if isinstance(v, tuple) else v for c, v in columns.items()}
-        rows = max(len(v) for v in plain.values() if not isinstance(v, str) and np.ndim(v))
-        full = {c: np.array([v] * rows if isinstance(v, str) or not np.ndim(v) else v) for c, v in plain.items()}
-        assert {len(v) for v in full.values()} == {rows}
-        parts.setdefault(name, []).append(full)
-
-    def whole() -> dict[str, dict[str, np.ndarray]]:
-        return {name: {c: np.concatenate([p[c] for p in found]) for c in found[0]} for name, found in parts.items()}
-
-    for name, columns in which_delta.run(Config(function=problems, **{"deltas": 25, **config})):
-        add(name, columns)
-    for name, columns in which_delta.conclude(whole()):
-        add(name, columns)
-    return whole()
+def tables(*problems: dk.Problem, **config: Any) -> Tables:
+    return gathered(which_delta, Config(function=problems, **{"deltas": 25, **config}))
 
 
 def findings(*problems: dk.Problem, **config: Any) -> list[str]:
