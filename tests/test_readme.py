@@ -159,7 +159,9 @@ def test_what_is_added_as_written_runs(words: tuple[str, ...], figure: str, exte
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    # how far a run of some seconds has come is no complaint
+    said = [line for line in done.stderr.splitlines() if not line.startswith("job 1 of 1 ")]
+    assert (done.returncode, said) == (0, [])
     (page,) = outputs.glob("*/*/*/report.html")
     assert (page.parent / f"figures/{figure}.svg").is_file()
     assert words[-1].partition("=")[2] in page.read_text(encoding="utf-8")
