@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -182,12 +182,10 @@ class Ledger:
     def __call__(self, x: Any) -> Any:
         """f(x), shape of x: from memory where it was asked before."""
         points = np.asarray(x, dtype=np.float64)
-        wanted = points.ravel().tolist()
-        new = [point for point in dict.fromkeys(wanted) if point not in self._known]
+        new = [point for point in dict.fromkeys(points.ravel().tolist()) if point not in self._known]
         if new:
             self._known.update(zip(new, self._evaluate(np.array(new)).tolist(), strict=True))
-        values = np.array([self._known.get(point, math.nan) for point in wanted]).reshape(points.shape)
-        return values if values.ndim else float(values)
+        return self._recalled(self._known, points)
 
     def replay(self) -> Callable[[Any], Any]:
         """The same function from memory alone.
@@ -201,7 +199,12 @@ class Ledger:
             unknown = [point for point in points.ravel().tolist() if point not in known]
             if unknown:
                 raise LookupError(f"f was never asked at {unknown[0]!r}; a replay knows {len(known)} points")
-            values = np.array([known[point] for point in points.ravel().tolist()]).reshape(points.shape)
-            return values if values.ndim else float(values)
+            return self._recalled(known, points)
 
         return remembered
+
+    @staticmethod
+    def _recalled(known: Mapping[float, float], points: Array) -> Any:
+        """What is remembered of these points; of NaN, which is like nothing, NaN."""
+        values = np.array([known.get(point, math.nan) for point in points.ravel().tolist()]).reshape(points.shape)
+        return values if values.ndim else float(values)
