@@ -8,9 +8,11 @@ differ is in ``_prepare``.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import itertools
 import os
 import re
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -49,6 +51,7 @@ _HERE = Path(__file__).resolve().parent
 CONF = next(path for path in (_HERE / "conf", _HERE.parent / "conf") if (path / "config.yaml").is_file())
 
 REFUSALS = (ConfigurationError, HydraException, OmegaConfBaseException)
+COMMAND = ("python", "-m", "experiments.run")
 POINTERS = ("See http", "object_type", "Config search path")
 """How the lines begin at which the part of Hydra's messages ends that helps somebody here."""
 
@@ -92,6 +95,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _dispatch(typed: Sequence[str]) -> int:
     _prepare()
     args = _arguments(typed)
+    if args.resume is not None:
+        return _resume(args)
     if args.hydra_help or args.info or args.shell_completion:
         return _hydra(args)
     command = _command(args)
@@ -135,6 +140,9 @@ def _arguments(typed: Sequence[str]) -> argparse.Namespace:
 def _parser() -> argparse.ArgumentParser:
     parser = get_args_parser()
     parser.add_argument("--open", action="store_true", help="Open the report in a browser")
+    parser.add_argument(
+        "--resume", metavar="RUN", help="Go on with a run that was interrupted, or in which jobs failed"
+    )
 
     def refuse(message: str) -> NoReturn:
         flags = re.findall(r"--[a-z][a-z-]+", parser.format_usage())
@@ -355,6 +363,8 @@ class Plan:
     experiment: str
     study: ModuleType
     jobs: tuple[dict[str, Any], ...]
+    named: tuple[tuple[str, ...], ...]
+    """The overrides of every job."""
     rows: int
     place: Path
 
@@ -371,6 +381,7 @@ def _check(args: argparse.Namespace, command: Command) -> Plan:
         experiment=str(config.hydra.runtime.choices.get("experiment", study.__name__.rpartition(".")[2])),
         study=study,
         jobs=jobs,
+        named=tuple(itertools.product(*(given.words for given in command.given))),
         rows=sum(one.rows for one in configs),
         place=Path(str(config.hydra.sweep.dir)).absolute(),
     )
@@ -403,44 +414,81 @@ def job(config: DictConfig) -> None:
     from experiments.pipeline import results  # noqa: PLC0415 - as in _run
 
     asked = HydraConfig.get()
-    directory = Path(asked.runtime.output_dir)
     configuration = _plain(config)
-    (directory / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(configuration)), encoding="utf-8")
     # In RUN mode Hydra gives the job no number.
     number = 0 if OmegaConf.is_missing(asked.job, "num") else int(asked.job.num)
     results.perform(
         results.Job(
             number=number,
-            directory=directory,
+            directory=Path(asked.runtime.output_dir),
             overrides=tuple(asked.overrides.task),
             configuration=configuration,
+            text=OmegaConf.to_yaml(OmegaConf.create(configuration)),
         )
     )
 
 
 def _run(args: argparse.Namespace, plan: Plan, typed: Sequence[str]) -> int:
-    """Run what the plan says: directory, record, jobs, and what becomes of their results."""
+    """Run what the plan says in a directory of its own."""
     from experiments.pipeline import results  # noqa: PLC0415 - heavy, and a run that is refused does not pay for it
 
     started = datetime.now(UTC)
-    directory = _directory(plan, started)
     results.refuse_figures(plan.study, plan.jobs[0]["figures"])
-    results.make(directory, plan.study, rows=plan.rows, jobs=len(plan.jobs))
     run = results.Run(
-        directory=directory,
+        directory=_directory(plan, started),
         experiment=plan.experiment,
         study=plan.study,
-        figures=plan.jobs[0]["figures"],
-        command=("python", "-m", "experiments.run", *typed),
+        command=(*COMMAND, *typed),
         overrides=tuple(args.overrides),
         planned=plan.jobs,
+        named=plan.named,
         started=started,
+        typed_in=str(Path.cwd()),
         source=provenance.source(_HERE.parent),
         environment=provenance.environment(),
+        since=started,
     )
-    # The record of a run that died, until a better one replaces it.
-    results.record(run, tables={}, status=Exit.INTERRUPTED)
-    args.overrides = [*args.overrides, f"hydra.sweep.dir={check.quote(str(directory))}"]
+    with results.begun(run, rows=plan.rows):
+        return _compute(args, plan, run)
+
+
+def _resume(args: argparse.Namespace) -> int:
+    """Replay the recorded command line as a whole into its directory: jobs that are done return at once."""
+    from experiments.pipeline import results, runs  # noqa: PLC0415 - as in _run
+
+    if args.overrides or args.multirun or args.run or args.cfg:
+        raise ConfigurationError(
+            f"--resume {show(args.resume)} goes on with what was asked then; leave the other words out"
+        )
+    directory = runs.find(args.resume, Path(os.environ.get("LAB_OUTPUTS", "outputs")).absolute())
+    before = results.recorded(directory, runs.read(directory))
+    typed = before.command[len(COMMAND) :]
+    if before.command[: len(COMMAND)] != COMMAND:
+        raise ConfigurationError(
+            f"{directory} was not made by experiments.run; run again: {shlex.join(before.command)}"
+        )
+    check.refuse_elsewhere(typed, before.typed_in)
+    replay = _arguments(typed)
+    replay.open = replay.open or args.open
+    plan = _check(replay, _command(replay))
+    check.refuse_changed(before.planned, plan.jobs)
+    now = {
+        "started": datetime.now(UTC),
+        "source": provenance.source(_HERE.parent),
+        "environment": provenance.environment(),
+    }
+    run = dataclasses.replace(before, resumed=(*before.resumed, now))
+    with results.taken_up(run):
+        results.tell_changes(run)
+        results.forget_damaged(run)
+        return _compute(replay, plan, run)
+
+
+def _compute(args: argparse.Namespace, plan: Plan, run: Run) -> int:
+    """Run the jobs in a directory that is held, and see to their results."""
+    from experiments.pipeline import results  # noqa: PLC0415 - as in _run
+
+    args.overrides = [*args.overrides, f"hydra.sweep.dir={check.quote(str(run.directory))}"]
     try:
         _jobs(args, plan, run)
         return results.finish(run, open_report=args.open)

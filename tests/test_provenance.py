@@ -318,7 +318,7 @@ def a_run(**changes):
         "command": ["python", "-m", "experiments.run", "expression=sin(x)", "delta=1e-4,1e-8"],
         "overrides": ["expression='sin(x)'", "delta=1e-4,1e-8"],
         "jobs": [a_job(1, status="failed", error="f raised", tables=None), a_job(0)],
-        "tables": {"table": Record(8, "cd" * 32)},
+        "tables": {"table": Record(8, "cd" * 32)}, "files": {}, "best": None, "directory": "/home/me",
         "seed": 0, "started": datetime(2024, 5, 6, tzinfo=UTC), "seconds": 1.5, "status": 1,
         "source": {"commit": None, "reason": "none"}, "environment": {"python": "3.12"},
     }  # fmt: skip
@@ -329,7 +329,7 @@ def test_a_run_can_be_repeated_from_its_record(tmp_path):
     path = tmp_path / "run.json"
     provenance.write_json(path, a_run())
     record = json.loads(path.read_text(encoding="utf-8"))
-    assert record["format"] == 1
+    assert record["format"] == 2
     assert record["command"] == "python -m experiments.run 'expression=sin(x)' delta=1e-4,1e-8"
     assert record["overrides"] == ["expression='sin(x)'", "delta=1e-4,1e-8"]
     assert [job["number"] for job in record["jobs"]] == [0, 1]

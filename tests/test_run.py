@@ -450,12 +450,13 @@ def test_a_job_that_fails_leaves_the_others_and_its_traceback(
     monkeypatch.setattr(delta_sweep, "run", Broken(RuntimeError("no\nluck")))
     assert run.main([*QUICK, "delta=1e-4", "x=1,2,3"]) == 1
     directory = only_run()
-    assert "error: job 1 failed: RuntimeError: no luck\n" in capsys.readouterr().err
+    said = f"error: job 1 ({' '.join(QUICK)} delta=0.0001 x=2) failed: RuntimeError: no luck\n"
+    assert said in capsys.readouterr().err
     assert values(tables.columns_of(directory / "table.parquet"), "job") == [0, 2]
     assert "Traceback" in (directory / "jobs" / "1" / "job.log").read_text()
     record = record_of(directory)
     assert (record["status"], [job["status"] for job in record["jobs"]]) == (1, ["done", "failed", "done"])
-    assert "job 1 failed: RuntimeError: no luck" in (directory / "report.html").read_text()
+    assert "x=2) failed: RuntimeError: no luck" in (directory / "report.html").read_text()
 
 
 def test_a_run_without_any_result_still_has_its_record(monkeypatch: pytest.MonkeyPatch):
@@ -484,7 +485,7 @@ def test_an_interrupt_keeps_what_was_done_and_says_where(
     monkeypatch.setattr(delta_sweep, "run", Broken(KeyboardInterrupt()))
     assert run.main([*QUICK, "delta=1e-4", "x=1,2,3"]) == 130
     directory = only_run()
-    assert f"interrupted: 1 of 3 jobs are done and kept in {directory}\n" in capsys.readouterr().err
+    assert f"interrupted: 1 of 3 jobs are done and kept in {directory}; go on with: " in capsys.readouterr().err
     record = record_of(directory)
     assert [job["status"] for job in record["jobs"]] == ["done", "waiting", "waiting"]
     assert [job["configuration"]["x"] for job in record["jobs"]] == [1, 2, 3]
@@ -502,9 +503,9 @@ def test_ctrl_c_ends_the_process_with_130(place: Path):
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
-        line = process.stderr.read()
-    assert (process.returncode, line.count("\n")) == (130, 1)
-    assert "interrupted: 0 of 1 jobs are done" in line
+        lines = complaints(process.stderr.read())
+    assert (process.returncode, len(lines)) == (130, 1)
+    assert "interrupted: 0 of 1 jobs are done" in lines[0]
 
 
 def test_the_job_of_a_launcher_that_lost_a_worker_is_named(monkeypatch: pytest.MonkeyPatch, capsys: Any):
@@ -519,7 +520,7 @@ def test_the_job_of_a_launcher_that_lost_a_worker_is_named(monkeypatch: pytest.M
     assert run.main([*QUICK, "delta=1e-4", "x=1,2"]) == 1
     err = capsys.readouterr().err
     assert "OSError: worker died" in err
-    assert "error: job 1 waiting: it left no result" in err
+    assert " x=2) waiting: it left no result" in err
     assert values(tables.columns_of(only_run() / "table.parquet"), "job") == [0]
 
 

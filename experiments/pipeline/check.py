@@ -17,12 +17,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from experiments.pipeline.provenance import configuration_hash
 from experiments.pipeline.settings import ConfigurationError, build, nearest, show
 
 PIPELINE_KEYS = ("runner", "figures")
 WHOLE_RUN = ("experiment", "derivative", *PIPELINE_KEYS)
 """Keys that all jobs of a run have in common: their tables become one, and no column of it tells derivatives apart."""
 Plain = dict[str, Any]
+
+LOCAL = ("python=", "--config-dir", "-cd", "--config-path", "-cp", "hydra.searchpath=")
+"""Words whose values are looked for in the current directory."""
 
 RUNNERS = Path(__file__).resolve().parents[1] / "runners"
 
@@ -223,6 +227,35 @@ def _split(text: str) -> list[str]:
 def _closed(value: str) -> bool:
     paired = all(value.count(opened) == value.count(closed) for opened, closed in (("(", ")"), ("[", "]"), ("{", "}")))
     return paired and all(value.count(mark) % 2 == 0 for mark in ("'", '"'))
+
+
+# What a resumed run must have in common with its beginning
+
+
+def refuse_elsewhere(typed: Sequence[str], directory: str) -> None:
+    """Refuse to replay words that mean something else in another directory than the one where they were typed."""
+    local = [word for word in typed if word.lstrip("+").startswith(LOCAL)]
+    if local and Path.cwd() != Path(directory):
+        raise ConfigurationError(
+            f"{show(local[0])} is looked for in the current directory, and the run was started in {directory};"
+            " go there to resume it"
+        )
+
+
+def refuse_changed(before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse to go on when the same words give other configurations than they did: their tables would be mixed."""
+    if len(before) != len(now):
+        raise ConfigurationError(
+            f"the run began with {len(before)} jobs, and the same words give {len(now)} now;"
+            " its presets were changed since: start it anew"
+        )
+    for number, (old, new) in enumerate(zip(before, now, strict=True)):
+        if configuration_hash(old) != configuration_hash(new):
+            named = sorted({*difference(old, new), *difference(new, old)})
+            raise ConfigurationError(
+                f"{', '.join(named)} of job {number} is not what it was when the run began;"
+                " its presets were changed since: start it anew"
+            )
 
 
 # Room

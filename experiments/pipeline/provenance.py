@@ -25,7 +25,7 @@ from typing import Any
 
 from experiments import THREADS
 
-FORMAT = 1
+FORMAT = 2
 """Version of the layout of run.json and of the directory it lies in."""
 
 DISTRIBUTIONS = (
@@ -267,7 +267,7 @@ def write_json(path: Path, content: object) -> None:
         part.unlink(missing_ok=True)
 
 
-def job_record(
+def job_record(  # noqa: PLR0913 - one argument for each entry, all by keyword
     *,
     number: int,
     overrides: Sequence[str],
@@ -276,8 +276,10 @@ def job_record(
     seconds: float,
     error: str | None = None,
     tables: Mapping[str, object] | None = None,
+    files: Mapping[str, object] | None = None,
+    environment: Mapping[str, object] | None = None,
 ) -> dict[str, object]:
-    """Return the record of one job: the content of its job.json and its entry in run.json.
+    """Return the record of one job: the content of its job.json.
 
     Parameters
     ----------
@@ -295,6 +297,10 @@ def job_record(
         One line that says what went wrong.
     tables
         For each table its `rows` and `hash`: a mapping or a record with these fields.
+    files
+        Bytes and checksum of each file that holds the result, by its name.
+    environment
+        Of the process that computed it; the entry in run.json has None where that is the environment of the run.
     """
     return {
         "number": number,
@@ -305,6 +311,8 @@ def job_record(
         "seconds": seconds,
         "error": error,
         "tables": plain(tables or {}),
+        "files": plain(files or {}),
+        "environment": plain(environment),
     }
 
 
@@ -315,12 +323,17 @@ def run_record(  # noqa: PLR0913 - one argument for each entry, all by keyword
     overrides: Sequence[str],
     jobs: Sequence[Mapping[str, object]],
     tables: Mapping[str, object],
-    seed: int | None,
+    files: Mapping[str, object],
+    best: Mapping[str, object] | None,
+    seed: object,
     started: datetime,
     seconds: float,
     status: int,
+    directory: str,
     source: Mapping[str, object],
     environment: Mapping[str, object],
+    resumed: Sequence[Mapping[str, object]] = (),
+    repeats: Mapping[str, object] | None = None,
 ) -> dict[str, object]:
     """Return the content of run.json, from which a run can be repeated and resumed.
 
@@ -336,16 +349,26 @@ def run_record(  # noqa: PLR0913 - one argument for each entry, all by keyword
         Records made by `job_record`; they are kept in the order of their numbers.
     tables
         For each gathered table its `rows` and `hash`.
+    files
+        Bytes and checksum of every file, by its path from the run's directory.
+    best
+        The smallest error of the main table and the keys of its row.
     seed
-        Seed of the run, None when nothing is drawn.
+        Seed of the run, a list where the jobs have several, None when nothing is drawn.
     started
         When the run began, with its time zone.
     seconds
-        Time it took.
+        Time it took; of a resumed run, since it was resumed.
     status
         Exit status.
+    directory
+        Where the command was typed.
     source, environment
         What the functions of these names returned.
+    resumed
+        When the run was taken up again, each time with the source and the environment of then.
+    repeats
+        Of which run this one is a repetition.
     """
     return {
         "format": FORMAT,
@@ -356,11 +379,17 @@ def run_record(  # noqa: PLR0913 - one argument for each entry, all by keyword
         "started": _utc(started),
         "seconds": seconds,
         "status": status,
-        "seed": seed,
+        "seed": plain(seed),
         "tables": plain(tables),
+        "best": plain(best),
         "jobs": [plain(job) for job in sorted(jobs, key=_number)],
+        "cwd": directory,
+        "host": platform.node(),
         "source": plain(source),
         "environment": plain(environment),
+        "resumed": plain(resumed),
+        "repeats": plain(repeats),
+        "files": plain(files),
     }
 
 

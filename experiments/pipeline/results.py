@@ -1,7 +1,8 @@
 """What a job writes, and what becomes of the jobs' files: gather, conclude, draw, report, record.
 
-A job writes its tables, then ``job.json``; everything after it reads files, so that jobs may have run in
-other processes or on another day.
+A job writes its tables, then ``job.json``, which holds their checksums; everything after it reads files, so that
+jobs may have run in other processes or on another day. A job whose files are whole is never computed again, and one
+whose files are not is never gathered.
 """
 
 from __future__ import annotations
@@ -17,16 +18,17 @@ import time
 import traceback
 import webbrowser
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 
-from experiments.pipeline import check, figures, provenance, tables
+from experiments.pipeline import check, crate, figures, integrity, provenance, tables
 from experiments.pipeline import report as html
 from experiments.pipeline.check import Exit, Plain, study_of, study_part
 from experiments.pipeline.settings import ConfigurationError, build, line_of, show
@@ -37,14 +39,20 @@ MOST_CONCLUDED = 500_000
 MOST_READ = 500_000
 """Most rows of a table that a figure reads whole."""
 
-DONE, FAILED, WAITING = "done", "failed", "waiting"
+DONE, FAILED, WAITING, DAMAGED = "done", "failed", "waiting", "damaged"
 """How a job stands."""
+NAMED = 10
+"""Most jobs that are named one by one when they have no result."""
 HEADS = {"summary": 48, "goals": 48}
 HEAD, WHOLE = 12, 64
 """Rows of a table that the report shows: of these many, of the others few, of a short main table all."""
 REPORTED_JOBS = 20
 """Jobs whose configuration the report shows."""
 LINKED = (".parquet", ".csv", ".txt")
+ERROR = "error"
+"""The column of the main table whose least value a record tells."""
+OF_A_JOB = {"number", "overrides", "configuration", "hash", "status", "error", "tables", "files", "environment"}
+"""What the record of a job must hold to be one."""
 TOLD = ("findings", "notes", "lesson", "printed")
 """Tables of words, which the report tells elsewhere."""
 
@@ -75,29 +83,57 @@ def refuse_figures(study: ModuleType, chosen: Mapping[str, Any]) -> None:
         raise ConfigurationError(line_of(error)) from error
 
 
-def make(directory: Path, study: ModuleType, *, rows: int, jobs: int) -> None:
-    """Make a run's directory, if nothing is in it yet and the disk has room for what will be.
+@contextmanager
+def begun(run: Run, *, rows: int) -> Iterator[None]:
+    """Make and hold a run's directory, if nothing is in it yet and the disk has room for what will be.
+
+    What was planned is recorded before anything else is written, so that a run that dies can be resumed.
 
     Parameters
     ----------
-    directory
-        The run's directory; it gets the directory of the jobs.
-    study
-        The runner, whose TABLES say how large a row is.
-    rows, jobs
-        Rows of the main table over all jobs, and number of jobs.
+    run
+        The run; its directory gets the record, and then the directory of the jobs.
+    rows
+        Rows of the main table over all jobs.
     """
-    check.refuse_too_large(rows, tables.estimate_bytes(study.TABLES, rows, jobs=jobs), directory)
+    directory, jobs = run.directory, len(run.planned)
+    check.refuse_too_large(rows, tables.estimate_bytes(run.study.TABLES, rows, jobs=jobs), directory)
+    with _writing(directory):
+        _refuse_filled(directory)
+        directory.mkdir(parents=True, exist_ok=True)
+    with taken_up(run):
+        yield
+
+
+@contextmanager
+def taken_up(run: Run) -> Iterator[None]:
+    """Hold the directory of a run, whether it is new or not, and record what is planned in it."""
+    with ExitStack() as stack:
+        with _writing(run.directory):
+            stack.enter_context(integrity.held(run.directory))
+            if not (run.directory / "jobs").is_dir():
+                _refuse_filled(run.directory)  # now that nobody else can fill it
+            record(run, status=Exit.INTERRUPTED)
+            (run.directory / "jobs").mkdir(exist_ok=True)
+        yield
+
+
+@contextmanager
+def _writing(directory: Path) -> Iterator[None]:
     try:
-        if directory.exists() and any(directory.iterdir()):
-            raise ConfigurationError(
-                f"{directory} is not empty; give every run a directory of its own, hydra.sweep.dir=DIR"
-            )
-        (directory / "jobs").mkdir(parents=True)
+        yield
     except OSError as error:
         raise ConfigurationError(
             f"cannot write in {directory}: {error.strerror}; set LAB_OUTPUTS to one that can be written"
         ) from error
+
+
+def _refuse_filled(directory: Path) -> None:
+    """Refuse a directory that holds something; the lock of a run that never began is nothing."""
+    if directory.exists() and any(path.name != integrity.LOCK for path in directory.iterdir()):
+        raise ConfigurationError(
+            f"{directory} is not empty; give every run a directory of its own, hydra.sweep.dir=DIR"
+        )
 
 
 # One job
@@ -105,12 +141,13 @@ def make(directory: Path, study: ModuleType, *, rows: int, jobs: int) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One job: its number, where it writes, its overrides and its resolved configuration."""
+    """One job: its number, where it writes, its overrides and its resolved configuration, also as YAML."""
 
     number: int
     directory: Path
     overrides: tuple[str, ...]
     configuration: Plain
+    text: str
 
 
 PROGRESS: ContextVar[Progress | None] = ContextVar("progress", default=None)
@@ -118,19 +155,42 @@ PROGRESS: ContextVar[Progress | None] = ContextVar("progress", default=None)
 
 
 def perform(job: Job) -> None:
-    """Run one job and write its tables, its log and, last, ``job.json``; what the study raises is written there."""
+    """Run one job, unless its result is there, and write its tables, its log and, last, ``job.json``.
+
+    What the study raises is written there. A worker that outlived its run may be at the same job: the second waits
+    for the first, and finds the result.
+    """
+    job.directory.mkdir(parents=True, exist_ok=True)
+    if _is_done(job):
+        return
+    with _log(job.directory / "job.log") as log:
+        if not _is_done(job):
+            provenance.write_json(job.directory / "job.json", _result(job, log))
+
+
+def _is_done(job: Job) -> bool:
+    """Whether the result of this very configuration is there; its checksums were looked at before the first job."""
+    found = _read_job(job.directory)
+    hashed = provenance.configuration_hash(job.configuration)
+    return found is not None and (found["status"], found["hash"]) == (DONE, hashed)
+
+
+def _result(job: Job, log: logging.Logger) -> dict[str, object]:
+    """Compute a job and return its record."""
     started = time.perf_counter()
     records: Mapping[str, object] = {}
     error = None
-    with _log(job.directory / "job.log") as log:
-        log.info("job %d: %s", job.number, " ".join(job.overrides))
-        try:
-            records = _compute(job)
-            log.info("done")
-        except Exception as problem:  # noqa: BLE001 - whatever a study raises is the result of its job
-            error = f"{type(problem).__name__}: {line_of(problem)}"
-            log.error("failed\n%s", traceback.format_exc())  # noqa: TRY400 - on lines of its own
-    record = provenance.job_record(
+    log.info("job %d: %s", job.number, " ".join(job.overrides))
+    try:
+        _clear(job.directory)
+        (job.directory / "config.yaml").write_text(job.text, encoding="utf-8")
+        records = _compute(job)
+        log.info("done")
+    except Exception as problem:  # noqa: BLE001 - whatever a study raises is the result of its job
+        error = f"{type(problem).__name__}: {line_of(problem)}"
+        log.error("failed\n%s", traceback.format_exc())  # noqa: TRY400 - on lines of its own
+    kept = [path for path in job.directory.iterdir() if path.suffix in (".parquet", ".yaml")]
+    return provenance.job_record(
         number=job.number,
         overrides=job.overrides,
         configuration=job.configuration,
@@ -138,8 +198,20 @@ def perform(job: Job) -> None:
         seconds=time.perf_counter() - started,
         error=error,
         tables=records,
+        files=integrity.digests(job.directory, kept),
+        environment=_environment(),
     )
-    provenance.write_json(job.directory / "job.json", record)
+
+
+def _clear(directory: Path) -> None:
+    """Remove what a process that died, or a damaged result, left of an earlier try."""
+    for path in directory.iterdir():
+        if path.suffix in (".parquet", ".part", ".json"):
+            path.unlink()
+
+
+_environment = cache(provenance.environment)
+"""The environment of this process, which does not change while it computes."""
 
 
 def _compute(job: Job) -> Mapping[str, object]:
@@ -159,8 +231,11 @@ def _compute(job: Job) -> Mapping[str, object]:
 
 @contextmanager
 def _log(path: Path) -> Iterator[logging.Logger]:
-    """Send what is logged and warned of meanwhile, by anybody, to a file."""
-    root, handler = logging.getLogger(), logging.FileHandler(path, encoding="utf-8")
+    """Send what is logged and warned of meanwhile, by anybody, to a file that no other process holds."""
+    root = logging.getLogger()
+    stream = path.open("a", encoding="utf-8")
+    integrity.taken(stream, wait=True)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     level = root.level
     root.addHandler(handler)
@@ -173,62 +248,193 @@ def _log(path: Path) -> Iterator[logging.Logger]:
         root.setLevel(level)
         root.removeHandler(handler)
         handler.close()
+        stream.close()
 
 
 # All jobs
 
 
+Record = dict[str, Any]
+"""What ``job.json`` holds."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A run that has begun: what was asked, where it writes, and where its code comes from."""
+    """A run that has begun: what was asked, where it writes, and where its code comes from.
+
+    ``named`` are the overrides of every planned job, ``typed_in`` is the directory in which the command was typed,
+    ``since`` the moment at which this process took the run up.
+    """
 
     directory: Path
     experiment: str
     study: ModuleType
-    figures: Mapping[str, Any]
     command: tuple[str, ...]
     overrides: tuple[str, ...]
     planned: tuple[Mapping[str, Any], ...]
+    named: tuple[tuple[str, ...], ...]
     started: datetime
+    typed_in: str
     source: Mapping[str, object]
     environment: Mapping[str, object]
+    since: datetime
+    resumed: tuple[Mapping[str, object], ...] = ()
+    repeats: Mapping[str, object] | None = None
+
+    @property
+    def figures(self) -> Mapping[str, Any]:
+        """How the figures are drawn."""
+        figures: Mapping[str, Any] = self.planned[0]["figures"]
+        return figures
 
 
-def record(run: Run, *, tables: Mapping[str, object], status: int) -> None:
-    """Write ``run.json``. Written before the first job too, it tells what was planned if the process dies."""
+def recorded(directory: Path, content: Mapping[str, Any]) -> Run:
+    """Return a run that began earlier, from the content of its ``run.json``."""
+    jobs = content["jobs"]
+    if not jobs:
+        raise ConfigurationError(f"{directory}: its record plans no job")
+    try:
+        return Run(
+            directory=directory,
+            experiment=content["experiment"],
+            study=study_of(jobs[0]["configuration"]),
+            command=tuple(content["arguments"]),
+            overrides=tuple(content["overrides"]),
+            planned=tuple(job["configuration"] for job in jobs),
+            named=tuple(tuple(job["overrides"]) for job in jobs),
+            started=datetime.fromisoformat(content["started"]),
+            typed_in=content["cwd"],
+            source=content["source"],
+            environment=content["environment"],
+            since=datetime.now(UTC),
+            resumed=tuple(content["resumed"]),
+            repeats=content["repeats"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigurationError(f"{directory}: run.json is no record of this laboratory: {line_of(error)}") from error
+
+
+def record(run: Run, *, status: int, tables: Mapping[str, Any] | None = None, jobs: Sequence[Record] = ()) -> None:
+    """Write ``run.json`` and, once the run has ended, the RO-Crate beside it.
+
+    Written before the first job too, it tells what was planned if the process dies.
+    """
+    known = list(jobs) or jobs_of(run)
     content = provenance.run_record(
         experiment=run.experiment,
         command=run.command,
         overrides=run.overrides,
-        jobs=jobs_of(run),
-        tables=tables,
-        seed=None,
+        jobs=[_entry(job, run) for job in known],
+        tables=tables or {},
+        files=_files(run.directory, known) if tables is not None else {},
+        best=_best(run, tables or {}),
+        seed=_seed(run),
         started=run.started,
-        seconds=(datetime.now(UTC) - run.started).total_seconds(),
+        seconds=(datetime.now(UTC) - run.since).total_seconds(),
         status=status,
+        directory=run.typed_in,
         source=run.source,
         environment=run.environment,
+        resumed=run.resumed,
+        repeats=run.repeats,
     )
     provenance.write_json(run.directory / "run.json", content)
+    if tables is not None:
+        provenance.write_json(run.directory / crate.NAME, crate.crate(content))
 
 
-def jobs_of(run: Run) -> list[dict[str, Any]]:
+def _entry(job: Record, run: Run) -> Record:
+    """Return what ``run.json`` says of a job: what was planned, and how that ended; files are listed with the run's."""
+    entry = {key: value for key, value in job.items() if key != "files"}
+    if job["number"] < len(run.planned):
+        planned = run.planned[job["number"]]
+        entry |= {"configuration": planned, "hash": provenance.configuration_hash(planned)}
+    if job["environment"] == provenance.plain(run.environment):
+        entry["environment"] = None
+    return entry
+
+
+def _files(directory: Path, jobs: Sequence[Record]) -> dict[str, object]:
+    """Return the digest of every file of a run, taken over from the jobs' own records where these were looked at."""
+    known = {f"jobs/{job['number']}/{name}": one for job in jobs for name, one in job["files"].items()}
+    outside = {"run.json", crate.NAME, integrity.LOCK}
+    paths = {path.relative_to(directory).as_posix(): path for path in directory.rglob("*") if path.is_file()}
+    return {name: known.get(name) or integrity.digest(paths[name]) for name in sorted(paths.keys() - outside)}
+
+
+def _best(run: Run, records: Mapping[str, Any]) -> dict[str, object] | None:
+    """Return the smallest error of the main table and where it is."""
+    name = main_table(run.study)
+    keys = [key for key in getattr(run.study, "KEYS", ()) if key in run.study.TABLES[name]]
+    if name not in records or ERROR not in run.study.TABLES[name]:
+        return None
+    found = tables.least(run.directory / f"{name}.parquet", ERROR, keys)
+    return None if found is None else {"column": ERROR, "value": found[0], "where": found[1]}
+
+
+def _seed(run: Run) -> object:
+    seeds = list(dict.fromkeys(job["seed"] for job in run.planned if isinstance(job.get("seed"), int)))
+    return seeds[0] if len(seeds) == 1 else seeds or None
+
+
+def jobs_of(run: Run) -> list[Record]:
     """Return the record of every job: what it wrote itself, or that it is still waiting."""
-    written = [path for path in run.directory.glob("jobs/*/job.json") if path.parent.name.isdecimal()]
-    waiting = {number: _waiting(number, configuration) for number, configuration in enumerate(run.planned)}
-    found = {int(path.parent.name): json.loads(path.read_text(encoding="utf-8")) for path in written}
+    waiting = {number: _waiting(run, number) for number in range(len(run.planned))}
+    found = {
+        int(path.parent.name): content
+        for path in run.directory.glob("jobs/*/job.json")
+        if path.parent.name.isdecimal() and (content := _read_job(path.parent)) is not None
+    }
     return [record for _, record in sorted({**waiting, **found}.items())]
 
 
-def _waiting(number: int, configuration: Mapping[str, Any]) -> dict[str, Any]:
+def _read_job(directory: Path) -> Record | None:
+    """Return the record of a job, None when there is none that can be read."""
+    try:
+        content = json.loads((directory / "job.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    whole = isinstance(content, dict) and content.keys() >= OF_A_JOB
+    return {**content, "number": int(directory.name)} if whole else None
+
+
+def _waiting(run: Run, number: int) -> Record:
     return provenance.job_record(
-        number=number, overrides=(), configuration=configuration, status=WAITING, seconds=0.0, error=None
+        number=number,
+        overrides=run.named[number],
+        configuration=run.planned[number],
+        status=WAITING,
+        seconds=0.0,
+        error="it left no result",
     )
 
 
-def gather(run: Run) -> dict[str, object]:
+def verified(run: Run) -> list[Record]:
+    """Return the record of every job, a damaged one named as such: its files are not those that were written."""
+    return [_verified(run, job) for job in jobs_of(run)]
+
+
+def _verified(run: Run, job: Record) -> Record:
+    number = job["number"]
+    if job["status"] != DONE:
+        return job
+    of_this_run = number >= len(run.planned) or job["hash"] == provenance.configuration_hash(run.planned[number])
+    found = "its configuration is not the one of this run" if not of_this_run else None
+    found = found or integrity.damage(run.directory / "jobs" / str(number), job["files"])
+    return job if found is None else {**job, "status": DAMAGED, "error": found}
+
+
+def forget_damaged(run: Run) -> None:
+    """Name the jobs whose results are damaged, and forget these, so that they are computed again."""
+    for job in verified(run):
+        if job["status"] == DAMAGED:
+            Terminal().note(f"{_complaint(job)}; it is computed again")
+            (run.directory / "jobs" / str(job["number"]) / "job.json").unlink()
+
+
+def gather(run: Run, jobs: Sequence[Record]) -> dict[str, object]:
     """Join the tables of the jobs that are done, add what the study concludes; return a record of each."""
-    done = [run.directory / "jobs" / str(job["number"]) for job in jobs_of(run) if job["status"] == DONE]
+    done = [run.directory / "jobs" / str(job["number"]) for job in jobs if job["status"] == DONE]
     records: dict[str, Any] = dict(tables.gather(done, run.directory))
     main = main_table(run.study)
     if main in records and hasattr(run.study, "conclude") and not _left_out(run, records):
@@ -293,9 +499,10 @@ def _draw(run: Run, name: str, frames: Mapping[str, Any], spec: Mapping[str, Any
         return path.read_text(encoding="utf-8")
 
 
-def report(run: Run, records: Mapping[str, Any], drawings: Sequence[tuple[str, str, str]]) -> Path:
+def report(
+    run: Run, jobs: Sequence[Record], records: Mapping[str, Any], drawings: Sequence[tuple[str, str, str]]
+) -> Path:
     """Write ``report.html`` and return its path."""
-    jobs = jobs_of(run)
     paths = {name: run.directory / f"{name}.parquet" for name in records}
     findings = tables.read(paths["findings"])["finding"].astype(str).tolist() if "findings" in paths else []
     shown = [name for name in ("summary", *run.study.TABLES) if name in paths and name not in TOLD]
@@ -311,7 +518,7 @@ def report(run: Run, records: Mapping[str, Any], drawings: Sequence[tuple[str, s
         tables=[_head(name, paths[name], records[name].rows, run.study, len(jobs)) for name in dict.fromkeys(shown)],
         configuration=_configuration(run, jobs),
         record={"started": run.started.isoformat(timespec="seconds"), **run.source, **run.environment},
-        notes=[_complaint(job) for job in jobs if job["status"] != DONE] + _notes(run, records),
+        notes=[*_complaints(jobs), *_notes(run, records)],
         files=[(path.name, path.name) for path in sorted(run.directory.iterdir()) if path.suffix in LINKED],
     )
     path = run.directory / "report.html"
@@ -374,47 +581,98 @@ def _configuration(run: Run, jobs: Sequence[Mapping[str, Any]]) -> dict[str, str
 def finish(run: Run, *, open_report: bool) -> Exit:
     """Gather, draw, report and record what the jobs wrote; say where it is and return the exit status."""
     terminal = Terminal()
-    status = Exit.DONE
-    for job in jobs_of(run):
-        if job["status"] != DONE:
-            status = Exit.FAILED
-            terminal.error(_complaint(job))
+    jobs = verified(run)
+    complaints = _complaints(jobs)
+    for text in complaints:
+        terminal.error(text)
+    status = Exit.FAILED if complaints else Exit.DONE
     records: dict[str, Any] = {}
     page = None
     try:
-        records = gather(run)
+        records = gather(run, jobs)
+        _forget_others(run, records)
         _print(run, records)
-        page = report(run, records, draw(run, records))
+        page = report(run, jobs, records, draw(run, records))
+        record(run, tables=records, jobs=jobs, status=status)
     except Exception as error:  # noqa: BLE001 - the jobs' own files are there, and status 3 says so
         status = Exit.UNGATHERED
-        log = run.directory / "run.log"
-        log.write_text(traceback.format_exc(), encoding="utf-8")
-        terminal.error(f"the results could not be gathered: {type(error).__name__}: {line_of(error)}; see {near(log)}")
-    record(run, tables=records, status=status)
+        _ungathered(run, error)
+    if status != Exit.DONE:
+        terminal.note(
+            f"what is done is kept; what is missing: python -m experiments.run --resume {near(run.directory)}"
+        )
     _tell(run, records, page)
     if open_report and page is not None:
         _open(page)
     return status
 
 
+def _forget_others(run: Run, records: Mapping[str, Any]) -> None:
+    """Remove tables that an earlier end of the run gathered, when they do not come again, and what it left half."""
+    for path in run.directory.iterdir():
+        old = path.suffix in (".parquet", ".csv") and path.stem not in records
+        if old or path.suffix == ".part":
+            path.unlink()
+
+
+def _ungathered(run: Run, error: Exception) -> None:
+    """Say why the results could not be gathered, and write where it happened if the disk takes it."""
+    log = run.directory / "run.log"
+    where = ""
+    with suppress(OSError):
+        log.write_text(traceback.format_exc(), encoding="utf-8")
+        where = f"; see {near(log)}"
+    Terminal().error(f"the results could not be gathered: {type(error).__name__}: {line_of(error)}{where}")
+    with suppress(OSError):
+        record(run, status=Exit.UNGATHERED)
+
+
+def tell_changes(run: Run) -> None:
+    """Say what is not as it was when a run that is taken up again began."""
+    now = run.resumed[-1]
+    pairs = [(run.source, now["source"]), (run.environment, now["environment"])]
+    changed = [
+        key for before, after in pairs if isinstance(after, Mapping) for key in after if before.get(key) != after[key]
+    ]
+    if changed:
+        Terminal().note(
+            f"since the run began {', '.join(changed)} changed; what was computed then is kept, and might come out"
+            " otherwise now"
+        )
+
+
 def discarded(run: Run) -> bool:
     """Remove the directory of a run of which no job began, and say whether it was so."""
-    if any((run.directory / "jobs").iterdir()):
+    if run.resumed or any((run.directory / "jobs").iterdir()):
         return False
     shutil.rmtree(run.directory)
     return True
 
 
+def _complaints(jobs: Sequence[Record]) -> list[str]:
+    """Return a line for each job without a result, of many only the first."""
+    without = [job for job in jobs if job["status"] != DONE]
+    more = len(without) - NAMED
+    rest = [f"{more} more jobs have no result; run.json has them all"] if more > 0 else []
+    return [*(_complaint(job) for job in without[:NAMED]), *rest]
+
+
 def _complaint(job: Mapping[str, Any]) -> str:
-    return f"job {job['number']} {job['status']}: {job['error'] or 'it left no result'}"
+    asked = " ".join(job["overrides"]).replace("\\", "")  # as typed, without Hydra's escapes
+    label = f" ({show(asked, 120)})" if asked else ""
+    return f"job {job['number']}{label} {job['status']}: {job['error']}"
 
 
 def interrupt(run: Run) -> Exit:
     """Record what was done before the interrupt and say where it is kept."""
-    record(run, tables={}, status=Exit.INTERRUPTED)
+    with suppress(OSError):
+        record(run, status=Exit.INTERRUPTED)
     jobs = jobs_of(run)
-    done = sum(job["status"] == DONE for job in jobs)
-    Terminal().note(f"interrupted: {done} of {len(jobs)} jobs are done and kept in {near(run.directory)}")
+    done, place = sum(job["status"] == DONE for job in jobs), near(run.directory)
+    Terminal().note(
+        f"interrupted: {done} of {len(jobs)} jobs are done and kept in {place};"
+        f" go on with: python -m experiments.run --resume {place}"
+    )
     return Exit.INTERRUPTED
 
 

@@ -103,7 +103,7 @@ def _listed(paths: Sequence[Path], outputs: Path) -> str:
 
 def load(directory: Path) -> Stored:
     """Read the record of a run, and refuse one that is foreign, of another format or not whole."""
-    record = _record(directory)
+    record = read(directory)
     for job in record["jobs"]:
         if job["status"] != "done":
             why = f": {job['error']}" if job.get("error") else ""
@@ -126,7 +126,8 @@ def load(directory: Path) -> Stored:
     return run
 
 
-def _record(directory: Path) -> dict[str, Any]:
+def read(directory: Path) -> dict[str, Any]:
+    """Return the record of a run that may not be whole, and refuse what is no record."""
     path = directory / "run.json"
     if not path.is_file():
         half = (directory / "jobs").is_dir()

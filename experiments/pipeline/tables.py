@@ -707,6 +707,20 @@ def _listed(value: object, rows: Array | slice) -> list[object]:
     return [None if math.isnan(item) else item for item in listed] if values.dtype.kind == "f" else listed
 
 
+def least(path: Path, column: str, keys: Sequence[str]) -> tuple[float, dict[str, object]] | None:
+    """Return the smallest positive finite value of a column and the `keys` of its first row; None without any."""
+    best = math.inf
+    found = None
+    for chunk in _chunks(path, [column, *keys]):
+        values = np.asarray(chunk[column])
+        usable = np.where((values > 0.0) & (values < best), values, np.inf)
+        place = int(np.argmin(usable)) if usable.size else 0
+        if usable.size and usable[place] < best:
+            best = float(usable[place])
+            found = best, {key: _listed(chunk[key], slice(place, place + 1))[0] for key in keys}
+    return found
+
+
 def head(path: Path, n: int) -> pd.DataFrame:
     """Read the first `n` rows as a frame."""
     with _opened(path) as file:

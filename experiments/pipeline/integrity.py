@@ -1,0 +1,104 @@
+"""Whether a directory holds what was written into it: checksums of files, and the one process that may write.
+
+A file is compared by its length and its SHA-256, so that a damaged one is found whatever it holds. A lock is the
+kernel's, which forgets it when its process dies, however it dies: nothing stale is ever left to be removed by hand.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TypedDict
+
+from experiments.pipeline.settings import ConfigurationError
+
+try:
+    import fcntl
+except ImportError:  # not a Unix: nothing is locked there
+    fcntl = None  # type: ignore[assignment]
+
+LOCK = ".lock"
+"""The file by which a directory is held; it stays, and says who held it last."""
+
+
+class Digest(TypedDict):
+    """What a record says of a file."""
+
+    bytes: int
+    sha256: str
+
+
+def digest(path: Path) -> Digest:
+    """Return the length of a file and the SHA-256 of its bytes; memory stays flat."""
+    with path.open("rb") as file:
+        content = hashlib.file_digest(file, "sha256").hexdigest()
+        return {"bytes": file.tell(), "sha256": content}
+
+
+def digests(directory: Path, paths: Iterable[Path]) -> dict[str, Digest]:
+    """Return the digest of each file, by its path from a directory."""
+    return {path.relative_to(directory).as_posix(): digest(path) for path in sorted(paths)}
+
+
+def damage(directory: Path, recorded: Mapping[str, Digest]) -> str | None:
+    """Say what is wrong with the first file that is not as it was recorded; None when all are.
+
+    Parameters
+    ----------
+    directory
+        Where the files lie.
+    recorded
+        What `digests` returned when they were written.
+    """
+    for name, wanted in recorded.items():
+        path = directory / name
+        try:
+            found = path.stat().st_size
+            if found != wanted["bytes"]:
+                return f"{name} has {found} bytes, not the {wanted['bytes']} that were written"
+            if digest(path) != wanted:
+                return f"{name} does not have the checksum of what was written"
+        except OSError as problem:
+            return f"{name} cannot be read: {problem.strerror}"
+    return None
+
+
+@contextmanager
+def held(directory: Path) -> Iterator[None]:
+    """Hold a run's directory as the only process, from here or from another machine that shares it.
+
+    Raises
+    ------
+    ConfigurationError
+        If another process holds it.
+    """
+    with (directory / LOCK).open("a+", encoding="utf-8") as file:
+        if not taken(file, wait=False):
+            file.seek(0)
+            raise ConfigurationError(
+                f"{directory} is in use by {file.read().strip() or 'another process'}; wait until it has ended"
+            )
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {platform.node()}\n")
+        file.flush()
+        yield
+
+
+def taken(file: IO[str] | int, *, wait: bool) -> bool:
+    """Take the lock of an open file, or of its descriptor, until it is closed; say whether this succeeded.
+
+    A file system that knows no locks refuses nobody.
+    """
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
