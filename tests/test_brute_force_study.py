@@ -49,7 +49,7 @@ def test_a_time_from_a_part_is_marked_as_predicted_and_one_of_all_is_not(tables:
     table = tables["table"]
     assert np.array_equal(table["timed"] < table["parameters"], table["basis"] == study.PREDICTED)
     assert set(of(table, way="naive")["timed"]) == {8}
-    assert set(of(table, way="batched")["basis"]) == {study.MEASURED}  # one stack holds all parameters of so small ones
+    assert set(of(table, way="batched")["basis"]) == {study.WHOLE}  # one stack holds all parameters of so small ones
     concluded = dict(study.conclude(tables))
     assert set(concluded["parameters"]["way"]) == {"naive (predicted)", "batched", "incremental", "backprop"}
 

@@ -202,6 +202,30 @@ def test_keys_that_cannot_be_compared_are_caught(
     assert fault in faults_of_comparing(study)
 
 
+def unknown_measured(module: ModuleType) -> list[str]:
+    """What a study says was measured and no table has."""
+    found = getattr(module, "MEASURED", {}).items()
+    return [f"{table}.{name}" for table, names in found for name in names if name not in module.TABLES.get(table, {})]
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_every_measured_column_exists_and_tells_no_rows_apart(study: str) -> None:
+    module = importlib.import_module(f"experiments.runners.{study}")
+    assert unknown_measured(module) == []
+    columns = {name: kind for name, (kind, _) in module.TABLES["table"].items()}
+    measured = getattr(module, "MEASURED", {})
+    assert set(measured.get("table", ())).isdisjoint(differences.keys_of(module, columns))
+    reads_a_clock = {"time", "timeit", "tracemalloc", "resource"} & set(imported(ast.parse(inspect.getsource(module))))
+    assert bool(measured) == bool(reads_a_clock)
+
+
+def test_a_measured_column_that_does_not_exist_is_caught() -> None:
+    study = ModuleType("study")
+    vars(study).update({"TABLES": {"table": {"seconds": (float, "")}}})
+    vars(study).update({"MEASURED": {"table": ("seconds", "hours"), "times": ("seconds",)}})
+    assert unknown_measured(study) == ["table.hours", "times.seconds"]
+
+
 @pytest.mark.parametrize("study", STUDIES)
 def test_a_study_has_a_preset_whose_keys_are_its_fields(study: str) -> None:
     presets = [OmegaConf.load(path) for path in sorted((ROOT / "conf/experiment").glob("*.yaml"))]

@@ -276,6 +276,74 @@ def test_the_hash_does_not_change_with_meaning_label_order_or_the_bits_of_nan(tm
     assert hash_after(tmp_path, columns(x=X), shape={**SHAPE, "x": (float, "another meaning")}) == expected
 
 
+TIMED = {"way": (str, ""), "error": (float, ""), "seconds": (float, ""), "told": (str, "")}
+
+
+def timed(**changes):
+    """Give a chunk of TIMED, of which a clock measured the last two columns."""
+    rows = {"way": ["a", "b"], "error": [0.1, 0.2], "seconds": [1.0, math.nan], "told": ["a takes 1 s", ""]}
+    return {**rows, **changes}
+
+
+def written(directory, *chunks, measured=("seconds", "told"), job=None):
+    directory.mkdir(parents=True, exist_ok=True)
+    with tables.Writer(directory, {"table": TIMED}, job=job, measured={"table": measured}) as writer:
+        for chunk in chunks:
+            writer.write("table", chunk)
+    return writer.records["table"]
+
+
+def test_the_hash_ignores_what_a_clock_measured_and_nothing_else(tmp_path):
+    expected = written(tmp_path / "a", timed()).hash
+    other = timed(seconds=[2.0, 3.0], told=["", "b takes 3 s"])
+    assert written(tmp_path / "b", other).hash == expected
+    assert written(tmp_path / "c", timed(error=[0.1, math.nextafter(0.2, 1.0)])).hash != expected
+    assert written(tmp_path / "d", timed(way=["a", "c"])).hash != expected
+    assert written(tmp_path / "e", timed(), timed()).hash != expected
+    assert written(tmp_path / "f", timed(), measured=("seconds",)).hash != expected
+    assert written(tmp_path / "g", timed(), measured=()).hash == hash_after(tmp_path, timed(), shape=TIMED)
+    assert tables.columns_of(tmp_path / "b" / "table.parquet")["seconds"].tolist() == other["seconds"]
+
+
+def test_a_file_says_which_of_its_columns_were_measured(tmp_path):
+    record = written(tmp_path, timed())
+    path = tmp_path / "table.parquet"
+    assert tables.measured_in(path) == ("seconds", "told")
+    assert tables.hash_of(path) == record.hash == tables.recorded(path).hash
+    pq.write_table(pq.read_table(path), path, compression="none")
+    assert tables.hash_of(path) == record.hash
+
+
+def test_of_a_table_that_is_measured_as_a_whole_not_even_the_rows_count(tmp_path):
+    everything = tuple(TIMED)
+    one = written(tmp_path / "a", timed(), measured=everything, job=0)
+    two = written(tmp_path / "b", timed(way=["c", "d"]), timed(), measured=everything, job=0)
+    assert (one.rows, two.rows) == (2, 4)
+    assert one.hash == two.hash != written(tmp_path / "c", timed(), measured=everything[:-1], job=0).hash
+
+
+def test_gathered_tables_keep_what_was_measured_outside_of_the_hash(tmp_path):
+    hashes = []
+    for seconds in (1.0, 2.0):
+        place = tmp_path / str(seconds)
+        for job in range(2):
+            written(place / str(job), timed(seconds=[seconds, seconds]), job=job)
+        hashes.append(tables.gather([place / "0", place / "1"], place)["table"].hash)
+        assert tables.measured_in(place / "table.parquet") == ("seconds", "told")
+        assert tables.hash_of(place / "table.parquet") == hashes[-1]
+    assert hashes[0] == hashes[1]
+    written(tmp_path / "1", timed(), measured=(), job=1)
+    with pytest.raises(ValueError, match=r"see seconds float, seconds float \(measured\), told text"):
+        tables.gather([tmp_path / "1.0" / "0", tmp_path / "1"], tmp_path)
+
+
+def test_a_measured_column_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="table 'table' has no column 'hours' that could be measured"):
+        tables.Writer(tmp_path, {"table": TIMED}, measured={"table": ("hours",)})
+    with pytest.raises(ValueError, match="no table named 'times'; the tables are table"):
+        tables.Writer(tmp_path, {"table": TIMED}, measured={"times": ("seconds",)})
+
+
 def test_labels_that_are_equal_are_one_label(tmp_path):
     twice = (np.array([0, 1, 2, 3]), ["sin", "exp", "sin", "log"])
     assert hash_after(tmp_path, columns(function=twice)) == hash_after(tmp_path, columns())

@@ -62,6 +62,11 @@ def main_table(study: ModuleType) -> str:
     return str(next(iter(study.TABLES)))
 
 
+def measured_by(study: ModuleType) -> Mapping[str, tuple[str, ...]]:
+    """Return the columns of a study's tables that a clock measured, which no content hash may hold."""
+    return getattr(study, "MEASURED", {})
+
+
 # Before the first job
 
 
@@ -220,7 +225,7 @@ def _compute(job: Job) -> Mapping[str, object]:
         progress.start(job.number + 1, " ".join(job.overrides).replace("\\", ""))  # as typed, without Hydra's escapes
     study = study_of(job.configuration)
     config = build(study, study_part(job.configuration))
-    with tables.Writer(job.directory, study.TABLES, job=job.number) as writer:
+    with tables.Writer(job.directory, study.TABLES, job=job.number, measured=measured_by(study)) as writer:
         for name, columns in study.run(config):
             before = writer.rows.get(name, 0)
             writer.write(name, columns)
@@ -439,7 +444,7 @@ def gather(run: Run, jobs: Sequence[Record]) -> dict[str, object]:
     main = main_table(run.study)
     if main in records and hasattr(run.study, "conclude") and not _left_out(run, records):
         gathered = {name: tables.columns_of(run.directory / f"{name}.parquet") for name in records}
-        with tables.Writer(run.directory, run.study.TABLES) as writer:
+        with tables.Writer(run.directory, run.study.TABLES, measured=measured_by(run.study)) as writer:
             for name, columns in run.study.conclude(gathered):
                 writer.write(name, columns)
         records |= writer.records

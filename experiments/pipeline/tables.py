@@ -8,7 +8,9 @@ there are, and neither the file nor its hash depends on how the rows were cut in
 The content hash of a table is the SHA-256 of its column names, types and values. Each column has a digest of
 its own, over the little-endian bytes of its values in row order; text enters as int32 codes numbered by first
 appearance, and the labels follow. A missing number is the one canonical NaN. Times, paths, compression and
-the version of pyarrow never enter.
+the version of pyarrow never enter: a study's ``MEASURED`` names for a table the columns that a clock or a memory
+meter measured, or whose words tell such numbers. Of these only names and types are hashed, and of a table that
+has no others not even how many rows it has. The file itself says which they are.
 """
 
 from __future__ import annotations
@@ -21,12 +23,13 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeGuard
 
 import numpy as np
@@ -55,6 +58,8 @@ READING: dict[str, Any] = {"pre_buffer": False, "page_checksum_verification": Tr
 
 HASH_KEY = b"content_sha256"
 MEANING_KEY = b"meaning"
+MEASURED_KEY = b"measured"
+"""Stands in the metadata of a column whose values are outside the content hash."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,11 +132,11 @@ class CodeBook:
 
 
 class ContentHash:
-    """The content hash of a table, fed block by block."""
+    """The content hash of a table, fed block by block; the values of `measured` columns stay outside."""
 
-    def __init__(self, columns: Mapping[str, type]) -> None:
+    def __init__(self, columns: Mapping[str, type], measured: Collection[str] = ()) -> None:
         self._columns = dict(columns)
-        self._digests = {name: hashlib.sha256() for name in columns}
+        self._digests = {name: hashlib.sha256() for name in columns if name not in measured}
         self._rows = 0
 
     def update(self, values: Mapping[str, Array]) -> None:
@@ -144,9 +149,12 @@ class ContentHash:
         """Return the hash of all rows so far; `labels` holds the labels of each text column."""
         columns = [
             [name, KINDS[kind].name, self._digests[name].hexdigest(), list(labels.get(name, ()))]
+            if name in self._digests
+            else [name, KINDS[kind].name, "measured"]
             for name, kind in self._columns.items()
         ]
-        content = json.dumps({"rows": self._rows, "columns": columns}, separators=(",", ":"))
+        rows = self._rows if self._digests else "measured"
+        content = json.dumps({"rows": rows, "columns": columns}, separators=(",", ":"))
         return hashlib.sha256(content.encode("ascii")).hexdigest()
 
 
@@ -164,14 +172,14 @@ class _Stream:
     interpreter's lock), so that a runner computes while its last rows are written.
     """
 
-    def __init__(self, path: Path, columns: Shape) -> None:
+    def __init__(self, path: Path, columns: Shape, measured: Collection[str] = ()) -> None:
         self.path = path
         self.rows = 0
         self._part = path.with_name(path.name + ".part")
         self._kinds = {name: KINDS[kind] for name, (kind, _) in columns.items()}
         self._books = {name: CodeBook() for name, (kind, _) in columns.items() if kind is str}
-        self._hash = ContentHash({name: kind for name, (kind, _) in columns.items()})
-        self._schema = _schema(columns)
+        self._hash = ContentHash({name: kind for name, (kind, _) in columns.items()}, measured)
+        self._schema = _schema(columns, measured)
         self._block, self._spare = self._new_block(), self._new_block()
         self._filled = 0
         self._running: list[Future[None]] = []
@@ -251,9 +259,11 @@ class _Stream:
         self._part.unlink(missing_ok=True)
 
 
-def _schema(columns: Shape) -> pa.Schema:
+def _schema(columns: Shape, measured: Collection[str]) -> pa.Schema:
+    marks = {name: {MEASURED_KEY: b"yes"} for name in measured}
     return pa.schema([
-        pa.field(name, KINDS[kind].arrow, nullable=KINDS[kind].nullable, metadata={MEANING_KEY: meaning})
+        pa.field(name, KINDS[kind].arrow, nullable=KINDS[kind].nullable,
+                 metadata={MEANING_KEY: meaning, **marks.get(name, {})})
         for name, (kind, meaning) in columns.items()
     ])  # fmt: skip
 
@@ -374,6 +384,8 @@ class Writer:
         For each table its columns: name to (type, one line of meaning).
     job
         Number of the job, appended as the last column ``job``; None for tables of a whole run.
+    measured
+        For a table the columns whose values are outside its content hash.
 
     Notes
     -----
@@ -382,10 +394,18 @@ class Writer:
     ``rows`` counts while writing; ``hashes`` is filled at the end.
     """
 
-    def __init__(self, directory: Path, tables: Mapping[str, Shape], *, job: int | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        tables: Mapping[str, Shape],
+        *,
+        job: int | None = None,
+        measured: Mapping[str, Collection[str]] = MappingProxyType({}),
+    ) -> None:
         self._directory = Path(directory)
         self._job = {} if job is None else {"job": job}
         self._tables = {name: _with_job(name, columns, job) for name, columns in tables.items()}
+        self._measured = _with_measured(tables, measured, self._job)
         self._streams: dict[str, _Stream] = {}
         self.records: dict[str, TableRecord] = {}
 
@@ -404,7 +424,8 @@ class Writer:
         if name not in self._tables:
             raise ValueError(f"no table named {name!r}; the tables are {', '.join(self._tables)}")
         if name not in self._streams:
-            self._streams[name] = _Stream(self._directory / f"{name}.parquet", self._tables[name])
+            path = self._directory / f"{name}.parquet"
+            self._streams[name] = _Stream(path, self._tables[name], self._measured[name])
         self._streams[name].write({**columns, **self._job})
 
     def __enter__(self) -> Self:
@@ -431,6 +452,20 @@ def _with_job(name: str, columns: Shape, job: int | None) -> Shape:
     if "job" in columns:
         raise ValueError(f"table {name!r} declares the column 'job', which the pipeline adds by itself")
     return {**columns, "job": (int, "number of the job within the run")}
+
+
+def _with_measured(
+    tables: Mapping[str, Shape], measured: Mapping[str, Collection[str]], job: Collection[str]
+) -> dict[str, tuple[str, ...]]:
+    """Return the measured columns of every table; where all are, so is how many rows each job has."""
+    for name, columns in measured.items():
+        if name not in tables:
+            raise ValueError(f"no table named {name!r}; the tables are {', '.join(tables)}")
+        for column in columns:
+            if column not in tables[name]:
+                raise ValueError(f"table {name!r} has no column {column!r} that could be measured")
+    found = {name: tuple(measured.get(name, ())) for name in tables}
+    return {name: (*own, *(job if len(own) == len(tables[name]) else ())) for name, own in found.items()}
 
 
 def gather(jobs: Sequence[Path], target: Path) -> dict[str, TableRecord]:
@@ -475,12 +510,12 @@ def _link(parts: Sequence[Path], path: Path) -> TableRecord:
 
 
 def _concatenate(parts: Sequence[Path], path: Path) -> TableRecord:
-    columns = shape_of(parts[0])
+    columns, first = shape_of(parts[0]), _types(parts[0])
     for other in parts[1:]:
-        if (found := _types(shape_of(other))) != (first := _types(columns)):
+        if (found := _types(other)) != first:
             odd = ", ".join(sorted(set(first) ^ set(found))) or "their order"
             raise ValueError(f"{parts[0]} and {other} do not have the same columns: see {odd}")
-    stream = _Stream(path, columns)
+    stream = _Stream(path, columns, measured_in(parts[0]))
     try:
         for part in parts:
             for chunk in _chunks(part):
@@ -493,8 +528,11 @@ def _concatenate(parts: Sequence[Path], path: Path) -> TableRecord:
     return record
 
 
-def _types(columns: Shape) -> list[str]:
-    return [f"{name} {KINDS[kind].name}" for name, (kind, _) in columns.items()]
+def _types(path: Path) -> list[str]:
+    measured = measured_in(path)
+    return [
+        f"{name} {KINDS[kind].name}{' (measured)' * (name in measured)}" for name, (kind, _) in shape_of(path).items()
+    ]
 
 
 @contextmanager
@@ -521,6 +559,12 @@ def shape_of(path: Path) -> dict[str, tuple[type, str]]:
         if field.type not in types:
             raise ValueError(f"{path} has a column {field.name!r} of the foreign type {field.type}")
     return {field.name: (types[field.type], (field.metadata or {}).get(MEANING_KEY, b"").decode()) for field in schema}
+
+
+def measured_in(path: Path) -> tuple[str, ...]:
+    """Return the columns of a table on disk whose values are outside its content hash."""
+    with _opened(path) as file:
+        return tuple(field.name for field in file.schema_arrow if MEASURED_KEY in (field.metadata or {}))
 
 
 def _chunks(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict[str, object]]:
@@ -613,7 +657,7 @@ def hash_of(path: Path) -> str:
     """Recompute the content hash of a Parquet file from its rows."""
     kinds = {name: kind for name, (kind, _) in shape_of(path).items()}
     books = {name: CodeBook() for name, kind in kinds.items() if kind is str}
-    content = ContentHash(kinds)
+    content = ContentHash(kinds, measured_in(path))
     for chunk in _chunks(path):
         content.update({
             name: books[name].encode(value) if name in books else np.asarray(value)

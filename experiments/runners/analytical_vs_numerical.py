@@ -94,6 +94,13 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
     "findings": {"finding": (str, "what the tables say, in a sentence")},
 }
 
+MEASURED = {
+    "cost": ("ratio", "setup_seconds"),
+    "picture": ("t",),
+    "summary": ("ratio", "setup_milliseconds"),
+    "findings": ("finding",),
+}
+"""What a clock measured, or words that tell it: no part of what must come out again."""
 KEYS = ("function", "x", "method")
 """What tells the rows of the table apart when runs are compared."""
 ERRORS = {"error": ("estimate", "exact")}

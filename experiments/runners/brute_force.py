@@ -109,6 +109,20 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
     "findings": {"finding": (str, "what the tables say, in a sentence")},
 }
 
+MEASURED = {
+    "table": ("seconds", "passes"),
+    "parameters": ("seconds", "passes"),
+    "samples": ("seconds",),
+    "coefficients": ("seconds",),
+    "model": ("seconds", "model_seconds", "factor"),
+    "unseen": ("factor",),
+    "literal": ("seconds",),
+    "predicted": ("seconds",),
+    "summary": ("naive", "batched", "incremental", "backprop", "over_naive", "over_incremental"),
+    "lesson": ("text",),
+    "findings": ("finding",),
+}
+"""What a clock measured, or words that tell it: no part of what must come out again."""
 KEYS = ("way", "family", "network", "samples")
 """What tells the rows of the table apart when runs are compared."""
 
@@ -122,7 +136,7 @@ WAYS = {
 """Ways with their meaning."""
 PARTLY = ("naive", "batched")
 """Ways that are timed on a part of the parameters."""
-MEASURED, PREDICTED = "measured", "predicted from a part"
+WHOLE, PREDICTED = "measured", "predicted from a part"
 MOVES = 2
 """Moved losses of a parameter: those of the central difference."""
 DELTA = 1e-5
@@ -347,7 +361,7 @@ def _rows(size: Size, count: int, timings: Mapping[str, Timing]) -> Iterator[tup
     for way, timing in timings.items():
         scale = (MOVES * network.count + 1) / (MOVES * timing.moved + 1)
         seconds = timing.least * scale
-        basis = MEASURED if timing.moved == network.count else PREDICTED
+        basis = WHOLE if timing.moved == network.count else PREDICTED
         which = size.family, network.name, network.count, count, size.divided
         cost = counted.get(way) or (round(timing.result.forward_passes * scale), timing.result.multiply_adds * scale)
         yield way, *which, seconds, timing.moved, basis, seconds / forward, *cost
@@ -599,11 +613,11 @@ def _tell_parameters(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _labelled(row: Mapping[str, Any]) -> str:
-    return str(row["way"]) if row["basis"] == MEASURED else f"{row['way']} (predicted)"
+    return str(row["way"]) if row["basis"] == WHOLE else f"{row['way']} (predicted)"
 
 
 def _mark(row: Mapping[str, Any]) -> str:
-    return "" if row["basis"] == MEASURED else f", predicted from {row['timed']} parameters"
+    return "" if row["basis"] == WHOLE else f", predicted from {row['timed']} parameters"
 
 
 def _tell_passes(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -79,6 +79,8 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
     },
 }
 
+MEASURED = {"timing": ("seconds",), "findings": ("finding",)}
+"""What a clock measured, or words that tell it: no part of what must come out again."""
 KEYS = ("id", "quantity")
 """What tells the rows of the table apart when runs are compared."""
 

@@ -54,6 +54,16 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
     "findings": {"finding": (str, "the measurement in a sentence")},
 }
 
+MEASURED = {
+    "table": (
+        *("seconds", "reference_seconds", "ratio", "rows_per_second", "reference_rows_per_second"),
+        *("peak_megabytes", "beyond_megabytes"),
+    ),
+    "summary": ("ratio", "peak_megabytes"),
+    "findings": ("finding",),
+}
+"""What a clock or a memory meter measured, or words that tell it: no part of what must come out again."""
+
 FORMULAS = ("forward_1", "backward_1", "forward_2", "backward_2", "central_2", "central_4", "central_6", "central_8")
 IMPORTS = "import hydra, numpy, pandas, matplotlib.figure, pyarrow.parquet, flint, jinja2"
 MAIN = ("delta=1e-4,1e-8",)

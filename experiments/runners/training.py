@@ -147,6 +147,8 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
     "findings": {"finding": (str, "what the tables say, in a sentence")},
 }
 
+MEASURED = {"times": ("seconds",), "costs": ("seconds", "time_ratio"), "findings": ("finding",)}
+"""What a clock measured, or words that tell it: no part of what must come out again."""
 KEYS = (*SETTING, *WAY, "step")
 """What tells the rows of the table apart when runs are compared."""
 
@@ -168,7 +170,7 @@ APART = 0.01
 """Paths have parted where they are farther from one another than this part of the parameters."""
 TRAINED = 0.1
 """A way trains where its loss ends above backprop's by at most this part of what backprop's loss fell by."""
-MEASURED, LAW, SUM = "measured", "law of first order", "rate × sum of errors"
+OBSERVED, LAW, SUM = "measured", "law of first order", "rate × sum of errors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -683,7 +685,7 @@ def _laws(cases: Cases, method: str) -> Rows:
     for case, paths in cases.items():
         path = _example(paths, method)
         if path is not None:
-            for curve, column in ((MEASURED, "distance"), (LAW, "predicted"), (SUM, "accumulated")):
+            for curve, column in ((OBSERVED, "distance"), (LAW, "predicted"), (SUM, "accumulated")):
                 for step, distance in zip(path["step"], path[column], strict=True):
                     yield case, path.way, curve, step, distance
 
