@@ -79,7 +79,7 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
     },
 }
 
-MEASURED = {"timing": ("seconds",), "findings": ("finding",)}
+MEASURED = {"timing": ("seconds",), "lesson": ("text",), "findings": ("finding",)}
 """What a clock measured, or words that tell it: no part of what must come out again."""
 KEYS = ("id", "quantity")
 """What tells the rows of the table apart when runs are compared."""
