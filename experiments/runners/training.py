@@ -147,7 +147,12 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
     "findings": {"finding": (str, "what the tables say, in a sentence")},
 }
 
-MEASURED = {"times": ("seconds",), "costs": ("seconds", "time_ratio"), "findings": ("finding",)}
+MEASURED = {
+    "times": ("seconds",),
+    "costs": ("seconds", "time_ratio"),
+    "lesson": ("text",),
+    "findings": ("finding",),
+}
 """What a clock measured, or words that tell it: no part of what must come out again."""
 KEYS = (*SETTING, *WAY, "step")
 """What tells the rows of the table apart when runs are compared."""
