@@ -602,7 +602,7 @@ def finish(run: Run, *, open_report: bool) -> Exit:
     except Exception as error:  # noqa: BLE001 - the jobs' own files are there, and status 3 says so
         status = Exit.UNGATHERED
         _ungathered(run, error)
-    if status != Exit.DONE:
+    if status != Exit.DONE and run.repeats is None:
         terminal.note(
             f"what is done is kept; what is missing: python -m experiments.run --resume {near(run.directory)}"
         )
@@ -674,10 +674,8 @@ def interrupt(run: Run) -> Exit:
         record(run, status=Exit.INTERRUPTED)
     jobs = jobs_of(run)
     done, place = sum(job["status"] == DONE for job in jobs), near(run.directory)
-    Terminal().note(
-        f"interrupted: {done} of {len(jobs)} jobs are done and kept in {place};"
-        f" go on with: python -m experiments.run --resume {place}"
-    )
+    on = f"; go on with: python -m experiments.run --resume {place}" if run.repeats is None else ""
+    Terminal().note(f"interrupted: {done} of {len(jobs)} jobs are done and kept in {place}{on}")
     return Exit.INTERRUPTED
 
 

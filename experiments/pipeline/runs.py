@@ -101,18 +101,21 @@ def _listed(paths: Sequence[Path], outputs: Path) -> str:
 # From its record
 
 
-def load(directory: Path) -> Stored:
-    """Read the record of a run, and refuse one that is foreign, of another format or not whole."""
+def load(directory: Path, *, purpose: str = "compared") -> Stored:
+    """Read the record of a run, and refuse one that is foreign, of another format or not whole.
+
+    `purpose` says what is done with whole runs only.
+    """
     record = read(directory)
     for job in record["jobs"]:
         if job["status"] != "done":
             why = f": {job['error']}" if job.get("error") else ""
             raise ConfigurationError(
-                f"{directory}: job {job['number']} {job['status']}{why}; only whole runs are compared"
+                f"{directory}: job {job['number']} {job['status']}{why}; only whole runs are {purpose}"
             )
     if record["status"] != 0 or not record["jobs"]:
         raise ConfigurationError(
-            f"{directory}: the run ended with status {record['status']}; only whole runs are compared"
+            f"{directory}: the run ended with status {record['status']}; only whole runs are {purpose}"
         )
     try:
         study = study_of(record["jobs"][0]["configuration"])

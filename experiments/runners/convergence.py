@@ -77,6 +77,12 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
 KEYS = ("function", "x", "method")
 """What tells the rows of the table apart when runs are compared."""
 
+TOLERANCES: Mapping[str, Mapping[str, object]] = {
+    **{key: {"absolute": 0.05} for key in ("order_observed", "deviation")},
+    **{key: {"follows": ("order_observed",)} for key in ("verdict", "reason", "why")},
+}
+"""By how much rounding may move a column when a run is repeated: a slope by what CLEAR says."""
+
 REASONS = {
     "odd cancellation": "f is symmetric about the point, so that every second term of Taylor's series vanishes",
     "vanishing derivative": "the derivative in the first term of the error is 0 at the point, or nearly",

@@ -103,6 +103,9 @@ KEYS = ("function", "x", "method", "delta")
 ERRORS = dict.fromkeys(("error", "relative_error", "ulps"), ("estimate", "exact"))
 """Columns that are proportional to the distance of two others, and move when these do."""
 
+TOLERANCES = {"estimate": {"column": "rounding"}, "truncation": {"relative": 0.01}, "rounding": {"relative": 0.01}}
+"""By how much rounding may move a column when a run is repeated. Of derivatives in float64 one percent is believed
+(derivkit.analytical.bounds.DISAGREEMENT)."""
 STATUSES = ("ok", "outside_domain", "step_vanished", "not_finite", "no_exact")
 """Why a row has no error: a point of the stencil lies outside the declared domain; two points coincide in floating
 point; f raised or gave NaN or infinity at one of them; no exact derivative exists or is known there (the estimate

@@ -131,6 +131,18 @@ KEYS = ("method", "function", "x")
 ERRORS = {"true_error": ("value", "truth")}
 """A column that is proportional to the distance of two others, and moves when these do."""
 
+TOLERANCES: Mapping[str, Mapping[str, object]] = {
+    "x": {"relative": 2.0**-51},
+    "value": {"column": "error"},
+    **{key: {"follows": ()} for key in ("error", "evaluations", "delta", "noise", "deviation", "law")},
+    "truth": {"follows": ("x",)},
+    "true_error": {"follows": ("value", "truth")},
+    "covered": {"follows": ("value", "error")},
+}
+"""By how much rounding may move a column when a run is repeated. Points are drawn by an exp, which is right to 2 ulp.
+Two answers lie apart by no more than both their bars, which is what a bar says; how long it is, and from which step it
+comes, is the outcome of a search. The errors of f are its rounding itself, and the law follows from them."""
+
 SMOOTH = ("relaxation", "table")
 """Disturbances that are smooth between their steps, so that no law of independent errors holds."""
 LEVELLED = (

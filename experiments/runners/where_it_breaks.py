@@ -88,6 +88,14 @@ KEYS = ("case", "method")
 ERRORS = {"error": ("value", "truth")}
 """A column that is proportional to the distance of two others, and moves when these do."""
 
+TOLERANCES: Mapping[str, Mapping[str, object]] = {
+    "value": {"column": "bar"},
+    "bar": {"follows": ()},
+    "verdict": {"follows": ("value", "bar")},
+}
+"""By how much rounding may move a column when a run is repeated. Two answers lie apart by no more than both their bars,
+which is what a bar says; how long it is, is the outcome of a search. A fixed formula has no bar and may not move."""
+
 SAMPLES = 801
 DRAWN = ("central_2", "ridders")
 """Whose slopes are drawn beside that of dk.derivative."""

@@ -1,0 +1,1 @@
+"""Runs repeated: the recorded configuration executed again, and a verdict on what came out."""

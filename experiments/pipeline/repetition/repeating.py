@@ -1,0 +1,143 @@
+"""A recorded run executed again, job by job, in a directory of its own.
+
+What is executed is the resolved configuration in the record: nothing is composed, so that a preset that was changed
+meanwhile changes nothing here. The original is only read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from experiments.pipeline import check, provenance, results, runs
+from experiments.pipeline.check import Exit
+from experiments.pipeline.repetition.verdict import Verdict, findings, sentences
+from experiments.pipeline.results import near
+from experiments.pipeline.runs import Stored
+from experiments.pipeline.settings import ConfigurationError
+from experiments.pipeline.terminal import Terminal
+
+CODE = Path(__file__).resolve().parents[3]
+
+
+def repeat(original: Stored, outputs: Path, *, ulps: int, command: tuple[str, ...]) -> Exit:
+    """Execute a run again, compare what came out, and say what was found.
+
+    Parameters
+    ----------
+    original
+        A whole run.
+    outputs
+        The directory of all results, below which the repetition gets a directory like any run.
+    ulps
+        Units in the last place by which numbers without a bound may move.
+    command
+        The words of the command line, for the record.
+
+    Returns
+    -------
+    Exit
+        DONE for a result that is identical or within tolerance, FAILED for one that is different.
+
+    Raises
+    ------
+    ConfigurationError
+        If the run cannot be executed again; nothing is written then.
+    """
+    run, rows = _planned(original, outputs, command)
+    results.refuse_figures(run.study, run.figures)
+    with results.begun(run, rows=rows):
+        try:
+            _perform(run, rows)
+            status = results.finish(run, open_report=False)
+        except KeyboardInterrupt:
+            return results.interrupt(run)
+    if status is not Exit.DONE:
+        Terminal().line(f"{Verdict.DIFFERENT}: the original was whole, and this run is not")
+        return Exit.FAILED
+    return _judge(original, run, ulps=ulps)
+
+
+def _planned(original: Stored, outputs: Path, command: tuple[str, ...]) -> tuple[results.Run, int]:
+    """Return the run that repeats another, and the number of rows it will have."""
+    started = datetime.now(UTC)
+    jobs = [job["configuration"] for job in original.record["jobs"]]
+    _refuse_elsewhere(original, jobs)
+    try:
+        configs = check.configs_of(original.study, jobs)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{near(original.directory)} cannot be run by this version: {error}") from error
+    run = results.Run(
+        directory=directory_of(outputs, original.record["experiment"], started),
+        experiment=original.record["experiment"],
+        study=original.study,
+        command=command,
+        overrides=tuple(original.record["overrides"]),
+        planned=tuple(jobs),
+        named=tuple(tuple(job.get("overrides", ())) for job in original.record["jobs"]),
+        started=started,
+        typed_in=original.record.get("cwd") or str(Path.cwd()),
+        source=provenance.source(CODE),
+        environment=provenance.environment(),
+        since=started,
+        repeats={
+            "directory": str(original.directory),
+            "hashes": {name: table["hash"] for name, table in original.record["tables"].items()},
+        },
+    )
+    return run, sum(config.rows for config in configs)
+
+
+def directory_of(outputs: Path, experiment: str, started: datetime) -> Path:
+    """Return a directory below `outputs` that no other run can have."""
+    now = started.astimezone()
+    return outputs / experiment / f"{now:%Y-%m-%d}" / f"{now:%H-%M-%S-%f}-{os.getpid()}"
+
+
+def _refuse_elsewhere(original: Stored, jobs: list[Mapping[str, Any]]) -> None:
+    """Refuse somebody's own module, which is looked for in the current directory, in another than that of the run."""
+    where = original.record.get("cwd")
+    named = next((name for job in jobs for name in _own(job)), None)
+    if named is not None and where is not None and Path.cwd() != Path(where):
+        raise ConfigurationError(
+            f"python={named} is looked for in the current directory, and the run was started in {where};"
+            " go there to repeat it"
+        )
+
+
+def _own(node: object) -> list[object]:
+    """Return what a configuration names under the key ``python``, at any depth."""
+    if not isinstance(node, Mapping):
+        return []
+    own = [node["python"]] if node.get("python") is not None else []
+    return [*own, *(name for value in node.values() for name in _own(value))]
+
+
+def _perform(run: results.Run, rows: int) -> None:
+    with Terminal().progress(jobs=len(run.planned), rows=rows) as progress:
+        token = results.PROGRESS.set(progress)
+        try:
+            for number, configuration in enumerate(run.planned):
+                job = results.Job(
+                    number=number,
+                    directory=run.directory / "jobs" / str(number),
+                    overrides=run.named[number],
+                    configuration=dict(configuration),
+                    text=json.dumps(configuration, indent=2, ensure_ascii=False) + "\n",  # JSON is YAML as well
+                )
+                results.perform(job)
+        finally:
+            results.PROGRESS.reset(token)
+
+
+def _judge(original: Stored, run: results.Run, *, ulps: int) -> Exit:
+    found = findings(original, runs.load(run.directory), ulps=ulps)
+    terminal = Terminal()
+    for line in sentences(found):
+        terminal.line(line)
+    terminal.paths([("original", near(original.directory)), ("repeated", near(run.directory))])
+    return Exit.FAILED if found.verdict is Verdict.DIFFERENT else Exit.DONE
