@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from experiments.pipeline import check, provenance, results, runs
+from experiments.pipeline import check, provenance, results, runs, tables
 from experiments.pipeline.check import Exit
 from experiments.pipeline.repetition.verdict import Verdict, findings, sentences
 from experiments.pipeline.results import near
@@ -48,6 +48,7 @@ def repeat(original: Stored, outputs: Path, *, ulps: int, command: tuple[str, ..
     ConfigurationError
         If the run cannot be executed again; nothing is written then.
     """
+    _refuse_damaged(original)
     run, rows = _planned(original, outputs, command)
     results.refuse_figures(run.study, run.figures)
     with results.begun(run, rows=rows):
@@ -60,6 +61,16 @@ def repeat(original: Stored, outputs: Path, *, ulps: int, command: tuple[str, ..
         Terminal().line(f"{Verdict.DIFFERENT}: the original was whole, and this run is not")
         return Exit.FAILED
     return _judge(original, run, ulps=ulps)
+
+
+def _refuse_damaged(original: Stored) -> None:
+    """Refuse a run whose tables are not those that its record tells of: nothing could be said of their repetition."""
+    for name, content in original.record["tables"].items():
+        path = original.directory / f"{name}.parquet"
+        if not path.is_file():
+            raise ConfigurationError(f"{near(path)} is missing; run its command again: {original.record['command']}")
+        if tables.hash_of(path) != content.get("hash"):
+            raise ConfigurationError(f"{near(path)} is not the table that run.json records; run its command again")
 
 
 def _planned(original: Stored, outputs: Path, command: tuple[str, ...]) -> tuple[results.Run, int]:

@@ -259,6 +259,8 @@ def faults_of(study: ModuleType) -> list[str]:
     columns = {name: kind for name, (kind, _) in next(iter(study.TABLES.values())).items()}
     wrong = []
     for name, rule in getattr(study, "TOLERANCES", {}).items():
+        way: str
+        bound: Any
         way, bound = _way(rule) if len(rule) == 1 else ("", None)
         named = (name, *(bound if way == FOLLOWS else [bound] if way == COLUMN else []))
         numbers = named if way == COLUMN else named[:1] if way in (RELATIVE, ABSOLUTE) else ()
