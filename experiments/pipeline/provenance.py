@@ -33,7 +33,8 @@ DISTRIBUTIONS = (
     "python-flint", "jinja2", "rich",
 )  # fmt: skip
 
-VARIABLES = ("OMP_NUM_THREADS", *THREADS, "NPY_DISABLE_CPU_FEATURES")
+VARIABLES = ("OMP_NUM_THREADS", *THREADS, "NPY_DISABLE_CPU_FEATURES", "OPENBLAS_CORETYPE", "GLIBC_TUNABLES")
+"""What chooses the number of threads, or which version of a loop NumPy, OpenBLAS and libm run."""
 
 THREAD_COUNTERS = (
     "scipy_openblas_get_num_threads64_", "openblas_get_num_threads64_", "openblas_get_num_threads",

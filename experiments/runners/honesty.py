@@ -164,16 +164,15 @@ ERRORS = {"true_error": ("value", "truth")}
 TOLERANCES: Mapping[str, Mapping[str, object]] = {
     "x": {"relative": 2.0**-51},
     "value": {"column": "error"},
-    **{key: {"follows": ()} for key in ("error", "evaluations", "delta", "noise", "attainable")},
+    **{key: {"follows": ()} for key in ("error", "evaluations", "delta", "noise", "deviation", "level", "attainable")},
     **{key: {"follows": ("x",)} for key in ("truth", "truth_low")},
-    **{key: {"follows": ()} for key in ("deviation", "level")},
-    "true_error": {"follows": ("value", "truth")},
-    **{key: {"follows": ("value", "error", "attainable")} for key in ("covered", "miss", "tightness", "loss")},
-    **{key: {"follows": ("error", "attainable")} for key in ("counts", "settled")},
+    "true_error": {"follows": ("value", "truth", "truth_low")},
+    **{key: {"follows": ("true_error", "error", "attainable")} for key in ("covered", "miss", "tightness", "loss")},
+    **{key: {"follows": ("error", "attainable")} for key in ("status", "counts", "settled", "right")},
 }
 """By how much rounding may move a column when a run is repeated. Points are drawn by an exp, which is right to 2 ulp.
-Two answers lie apart by no more than both their bars, which is what a bar says; how long it is, and from which step it
-comes, is the outcome of a search. The errors of f are its rounding itself."""
+Two answers lie apart by no more than both their bars, which is what a bar says; how long it is, from which step it
+comes, and with it the status, is the outcome of a search. The errors of f are its rounding itself."""
 
 REGULAR_CATEGORIES = ("entire", "singular", "scaled", "special", "neural", "physics", "polynomial", "program")
 """Smooth at the scale of x, computed to nearly full precision; not those that oscillate, cancel, saturate or break."""

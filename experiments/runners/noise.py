@@ -138,10 +138,12 @@ TOLERANCES: Mapping[str, Mapping[str, object]] = {
     "truth": {"follows": ("x",)},
     "true_error": {"follows": ("value", "truth")},
     "covered": {"follows": ("value", "error")},
+    "status": {"follows": ("error",)},
 }
 """By how much rounding may move a column when a run is repeated. Points are drawn by an exp, which is right to 2 ulp.
-Two answers lie apart by no more than both their bars, which is what a bar says; how long it is, and from which step it
-comes, is the outcome of a search. The errors of f are its rounding itself, and the law follows from them."""
+Two answers lie apart by no more than both their bars, which is what a bar says; how long it is, from which step it
+comes, and with it the status, is the outcome of a search. The errors of f are its rounding itself, and the law follows
+from them."""
 
 SMOOTH = ("relaxation", "table")
 """Disturbances that are smooth between their steps, so that no law of independent errors holds."""
