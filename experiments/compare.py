@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from experiments.pipeline import runs
 from experiments.pipeline.check import Exit
-from experiments.pipeline.settings import ConfigurationError, line_of
+from experiments.pipeline.messages import ConfigurationError, line_of
 from experiments.pipeline.terminal import Terminal
 
 

@@ -40,7 +40,7 @@ from omegaconf.errors import OmegaConfBaseException, UnsupportedInterpolationTyp
 from experiments.pipeline import check, provenance
 from experiments.pipeline.check import Exit
 from experiments.pipeline.grids import GRIDS
-from experiments.pipeline.settings import ConfigurationError, line_of, nearest, show
+from experiments.pipeline.messages import ConfigurationError, line_of, nearest, show
 from experiments.pipeline.terminal import Terminal
 
 if TYPE_CHECKING:

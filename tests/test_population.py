@@ -20,7 +20,7 @@ from derivkit.analytical.evaluation import float_values
 from derivkit.analytical.tree import tree_of
 from derivkit.population import CATEGORIES, DISTURBANCES, VALUED, VALUELESS, Disturbance, Draw, Family
 from derivkit.programs import PROGRAMS
-from experiments.pipeline.settings import ConfigurationError
+from experiments.pipeline.messages import ConfigurationError
 
 EVERY = [family for families in POPULATION.values() for family in families]
 HALVES = [*POPULATION["tuning"], *POPULATION["held_out"]]

@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 import derivkit as dk
 from derivkit.numerical.methods import METHODS, Method
 from experiments.pipeline import check, grids, settings
-from experiments.pipeline.settings import ConfigurationError, build
+from experiments.pipeline.messages import ConfigurationError
+from experiments.pipeline.settings import build
 from experiments.runners import delta_sweep
 
 SIN = {"sin": {"expression": "sin(x)", "points": [1.0, "pi/4"], "reason": "r", "source": "s"}}

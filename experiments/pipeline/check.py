@@ -17,8 +17,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from experiments.pipeline.messages import ConfigurationError, nearest, readable, show
 from experiments.pipeline.provenance import configuration_hash
-from experiments.pipeline.settings import ConfigurationError, build, nearest, show
+from experiments.pipeline.settings import build
 
 PIPELINE_KEYS = ("runner", "figures")
 WHOLE_RUN = ("experiment", "derivative", *PIPELINE_KEYS)
@@ -279,12 +280,3 @@ def refuse_too_large(rows: int, size: int, directory: Path) -> None:
             f"the table would have {rows:,} rows, about {readable(size)}, and {existing} has"
             f" {readable(disk.free)} free; take fewer points or deltas, or set LAB_OUTPUTS to a larger disk"
         )
-
-
-def readable(size: float) -> str:
-    """Return a number of bytes in a unit that leaves at most three digits before the point."""
-    for unit in ("bytes", "kB", "MB", "GB", "TB"):
-        if size < 999.5:
-            return f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:,.0f} PB"

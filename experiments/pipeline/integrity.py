@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TypedDict
 
-from experiments.pipeline.settings import ConfigurationError
+from experiments.pipeline.messages import ConfigurationError
 
 try:
     import fcntl

@@ -31,7 +31,8 @@ from typing import Any
 from experiments.pipeline import check, crate, figures, integrity, provenance, tables
 from experiments.pipeline import report as html
 from experiments.pipeline.check import Exit, Plain, study_of, study_part
-from experiments.pipeline.settings import ConfigurationError, build, line_of, show
+from experiments.pipeline.messages import ConfigurationError, line_of, show
+from experiments.pipeline.settings import build
 from experiments.pipeline.terminal import Progress, Terminal
 
 MOST_CONCLUDED = 500_000

@@ -12,7 +12,7 @@ from typing import Any
 
 from experiments.pipeline import provenance
 from experiments.pipeline.check import study_of
-from experiments.pipeline.settings import ConfigurationError
+from experiments.pipeline.messages import ConfigurationError
 
 LATEST = re.compile(r"(?:(?P<experiment>[^/~]+)/)?latest(?:~(?P<back>\d+))?")
 SHOWN = 4

@@ -7,11 +7,10 @@ mathematics are read, and ``BY_TYPE`` reads all others by their annotation. A ke
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import math
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, fields
 from operator import attrgetter
 from pathlib import Path
@@ -23,6 +22,7 @@ from derivkit.numerical.methods import METHODS, Method
 from derivkit.population import VALUED, Disturbance, Draw, Family
 from derivkit.programs import program
 from experiments.pipeline import digits
+from experiments.pipeline.messages import ConfigurationError, line_of, nearest, show
 
 FIELD_KEYS = {"function": ("function", "expression", "python", "x")}
 FUNCTION_KEYS = ("expression", "black_box", "python", "points", "domain", "reason", "source")
@@ -36,10 +36,6 @@ FAMILY_KEYS = (
 DERIVATIVES = (1, 2, 3, 4)
 EXAMPLES = {"delta": "1e-4", "x": "pi/2"}
 TYPED = "typed by hand"
-
-
-class ConfigurationError(ValueError):
-    """A configuration that cannot be run: one line with the place, the value, the rule and the way out."""
 
 
 def build(study: ModuleType, plain: Mapping[str, object]) -> Any:
@@ -73,28 +69,6 @@ def build(study: ModuleType, plain: Mapping[str, object]) -> Any:
 def keys_of(field: str) -> tuple[str, ...]:
     """Return the configuration keys that feed a field."""
     return FIELD_KEYS.get(field, (field,))
-
-
-def nearest(word: str, names: Iterable[str]) -> str:
-    """Return a clause that names the entries of ``names`` nearest to ``word``, or some if none is near."""
-    choices = sorted(set(names))
-    lowered = {name.lower(): name for name in choices}
-    close = [lowered[name] for name in difflib.get_close_matches(word.lower(), lowered, n=3, cutoff=0.6)]
-    if close:
-        return f"did you mean {' or '.join(close)}?"
-    return f"there are {', '.join(choices[:12])}{', ...' if len(choices) > 12 else ''}" if choices else "there are none"
-
-
-def line_of(error: BaseException) -> str:
-    """Return the message of an error as one line."""
-    line = getattr(error, "line", None)
-    return " ".join(str(line if isinstance(line, str) else error).split())
-
-
-def show(value: object, width: int = 60) -> str:
-    """Return a value for a message: on one line and shortened in the middle."""
-    text = "null" if value is None else " ".join(str(value).split())
-    return text if len(text) <= width else f"{text[: width // 2]}...{text[-width // 4 :]}"
 
 
 def _given(field: Field[Any], plain: Mapping[str, object]) -> bool:

@@ -15,9 +15,9 @@ from experiments.pipeline.comparison.circumstances import configurations, enviro
 from experiments.pipeline.comparison.differences import DIFFERENCES, Change, Differences, Plan, plan_of, table_of
 from experiments.pipeline.comparison.joining import join
 from experiments.pipeline.comparison.result import Result, overview, sentences
+from experiments.pipeline.messages import ConfigurationError, show
 from experiments.pipeline.results import near
 from experiments.pipeline.runs import Stored
-from experiments.pipeline.settings import ConfigurationError, show
 from experiments.pipeline.terminal import Terminal
 
 

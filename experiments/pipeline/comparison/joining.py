@@ -21,8 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.pipeline import tables
-from experiments.pipeline.check import readable
-from experiments.pipeline.settings import ConfigurationError
+from experiments.pipeline.messages import ConfigurationError, readable
 
 Words = NDArray[np.int64]
 """Rows as 64-bit words, shape ``(columns, n)``."""

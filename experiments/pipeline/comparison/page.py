@@ -10,8 +10,8 @@ from experiments.pipeline.comparison.differences import DIFFERENCES, Change
 from experiments.pipeline.comparison.figure import OTHERS_DRAWN
 from experiments.pipeline.comparison.result import Result, about_circumstances, overview, sentences
 from experiments.pipeline.comparison.values import Column
+from experiments.pipeline.messages import show
 from experiments.pipeline.results import near
-from experiments.pipeline.settings import show
 
 HEAD = 40
 """Differing rows that the page shows."""

@@ -15,10 +15,10 @@ from typing import Any
 
 from experiments.pipeline import check, provenance, results, runs, tables
 from experiments.pipeline.check import Exit
+from experiments.pipeline.messages import ConfigurationError
 from experiments.pipeline.repetition.verdict import Verdict, findings, sentences
 from experiments.pipeline.results import near
 from experiments.pipeline.runs import Stored
-from experiments.pipeline.settings import ConfigurationError
 from experiments.pipeline.terminal import Terminal
 
 CODE = Path(__file__).resolve().parents[3]

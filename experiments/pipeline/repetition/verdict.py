@@ -9,9 +9,9 @@ from pathlib import Path
 
 from experiments.pipeline import tables
 from experiments.pipeline.comparison.circumstances import Lines, environments
+from experiments.pipeline.messages import show
 from experiments.pipeline.repetition.tolerance import JOB, ULPS, Judgement, Moved, Rules, judged, rules_of
 from experiments.pipeline.runs import Stored
-from experiments.pipeline.settings import show
 
 ARITHMETIC = (
     *("python", "implementation", "machine", "libc", "cpu", "cpu_features", "blas", "variables"),

@@ -1,0 +1,44 @@
+"""What is said to whoever typed something wrong: one line with the value, the rule and the nearest right word.
+
+Only the standard library is needed, so that a command which reads records alone does not pay for the mathematics.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ConfigurationError(ValueError):
+    """A configuration that cannot be run: one line with the place, the value, the rule and the way out."""
+
+
+def nearest(word: str, names: Iterable[str]) -> str:
+    """Return a clause that names the entries of ``names`` nearest to ``word``, or some if none is near."""
+    choices = sorted(set(names))
+    lowered = {name.lower(): name for name in choices}
+    close = [lowered[name] for name in difflib.get_close_matches(word.lower(), lowered, n=3, cutoff=0.6)]
+    if close:
+        return f"did you mean {' or '.join(close)}?"
+    return f"there are {', '.join(choices[:12])}{', ...' if len(choices) > 12 else ''}" if choices else "there are none"
+
+
+def line_of(error: BaseException) -> str:
+    """Return the message of an error as one line."""
+    line = getattr(error, "line", None)
+    return " ".join(str(line if isinstance(line, str) else error).split())
+
+
+def show(value: object, width: int = 60) -> str:
+    """Return a value for a message: on one line and shortened in the middle."""
+    text = "null" if value is None else " ".join(str(value).split())
+    return text if len(text) <= width else f"{text[: width // 2]}...{text[-width // 4 :]}"
+
+
+def readable(size: float) -> str:
+    """Return a number of bytes in a unit that leaves at most three digits before the point."""
+    for unit in ("bytes", "kB", "MB", "GB", "TB"):
+        if size < 999.5:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:,.0f} PB"
