@@ -15,6 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import zip_longest
 from numbers import Real
 from pathlib import Path
@@ -30,6 +31,9 @@ ROWS = 30
 
 CELL = 60
 """Most letters of a printed cell; the table on disk has the rest."""
+
+LEAST = 16
+"""Letters to which a cell is cut, before its column is left out of a narrow line."""
 
 SPARE = frozenset({"predicted_delta", "predicted_error"})
 """Columns that a narrow terminal goes without."""
@@ -85,6 +89,33 @@ class Terminal:
         more = len(next(iter(columns.values()))) - ROWS
         if more > 0:
             _print(self.out, f"... and {more} more rows in {table}")
+
+    def listing(self, columns: Mapping[str, Sequence[str]], *, numbers: Sequence[str], spare: Sequence[str]) -> None:
+        """Print all rows, one line each.
+
+        Parameters
+        ----------
+        columns
+            Text by column; one without any text is left out.
+        numbers
+            Columns that are set to the right.
+        spare
+            Columns that a narrow line goes without, the first before the second; the last of them is cut before that.
+        """
+        cells = {name: [_clean(value) for value in values] for name, values in columns.items() if any(values)}
+        shown = _narrowed(cells, _width(self.out), spare)
+        laid = [
+            _Column(heading=name, cells=values, number=name in numbers, spare=False) for name, values in shown.items()
+        ]
+        heading, *rows = _plain_table(laid)
+        if _is_terminal(self.out):
+            from rich.text import Text  # noqa: PLC0415 - only where a terminal is drawn on
+
+            _console(self.out).print(Text(_fit(heading, self.out), style="bold"), soft_wrap=True)
+        else:
+            _print(self.out, heading)
+        if rows:
+            _print(self.out, "\n".join(rows))
 
     @contextmanager
     def progress(self, *, jobs: int, rows: int | None = None) -> Iterator[Progress]:
@@ -210,7 +241,7 @@ class _Column:
     number: bool
     spare: bool
 
-    @property
+    @cached_property
     def width(self) -> int:
         return max(len(line) for cell in (self.heading, *self.cells) for line in cell.split("\n"))
 
@@ -237,7 +268,11 @@ def _cell(value: object, digits: int) -> str:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= CELL else text[: CELL - 3] + "..."
+    return _cut(text, CELL)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 3] + "..."
 
 
 def _laid_out(columns: list[_Column], width: int | None) -> list[_Column]:
@@ -246,6 +281,26 @@ def _laid_out(columns: list[_Column], width: int | None) -> list[_Column]:
         return columns
     broken = [replace(one, cells=[cell.replace(", ", "\n") for cell in one.cells]) for one in columns]
     return broken if _total(broken) <= (width or math.inf) else [one for one in broken if not one.spare]
+
+
+def _narrowed(cells: Mapping[str, Sequence[str]], width: int | None, spare: Sequence[str]) -> dict[str, Sequence[str]]:
+    """Leave out spare columns, and cut the last of them, until a row fits into a line of `width`."""
+    shown = dict(cells)
+    for name in spare:
+        excess = _wide(shown) - (width or _wide(shown))
+        last = shown.get(spare[-1], ())
+        room = max(map(len, last), default=0) - excess
+        if excess <= 0:
+            break
+        if room >= LEAST:
+            shown[spare[-1]] = [_cut(text, room) for text in last]
+            break
+        shown.pop(name, None)
+    return shown
+
+
+def _wide(cells: Mapping[str, Sequence[str]]) -> int:
+    return sum(max(map(len, (name, *values))) + 2 for name, values in cells.items()) - 2
 
 
 def _total(columns: Sequence[_Column]) -> int:

@@ -1,0 +1,279 @@
+"""Runs listed: found below a directory, read from their records alone, and told in a few words each.
+
+A record that is damaged, foreign or of a later version hides no other run; it is listed as what it is. Only the
+standard library is needed: a thousand runs are listed in less time than the mathematics takes to be imported.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+try:
+    import fcntl
+except ImportError:  # not a Unix: nothing is locked there
+    fcntl = None  # type: ignore[assignment]
+
+RECORD, JOBS, LOCK = "run.json", "jobs", ".lock"
+DEPTH = 3
+"""Directories from that of all results down to a run: study, day and run."""
+FORMATS = (1, 2)
+"""Versions of the record that are read; the first has no sizes and no best error."""
+NEEDED: Mapping[str, type] = {
+    "experiment": str,
+    "overrides": list,
+    "started": str,
+    "status": int,
+    "jobs": list,
+    "tables": dict,
+}
+"""What a record must hold to be listed."""
+MAY_HOLD: Mapping[str, Any] = {"best": dict, "files": dict, "source": dict, "seconds": int | float}
+"""What it may lack, or have as null."""
+CLOCK = 8
+"""Letters of a run's name that tell the time of day: 10-11-51."""
+
+DONE, FAILED, INTERRUPTED, RUNNING, DAMAGED = STATES = ("done", "failed", "interrupted", "running", "damaged")
+"""How a run stands, in a word."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A run as it is listed. What a record does not tell is empty or None; of a damaged one that is everything."""
+
+    directory: Path
+    name: str
+    """By which `runs.find` finds it: the time of day where that is the only one, else more of its path."""
+    place: str
+    """Its path below the directory that was listed."""
+    problem: str | None
+    """Why the record cannot be used, None if it can."""
+    record: Mapping[str, Any]
+    state: str
+    done: int
+    """Jobs that have ended well."""
+
+    @property
+    def study(self) -> str:
+        """The name of the experiment."""
+        return str(self.record.get("experiment", ""))
+
+    @property
+    def jobs(self) -> Sequence[Mapping[str, Any]]:
+        """The records of the jobs."""
+        return list(self.record.get("jobs", ()))
+
+    @property
+    def overrides(self) -> list[str]:
+        """What was overridden, the study's own keys first, without the name of the study."""
+        typed = [str(word) for word in self.record.get("overrides", ())]
+        own = [word for word in typed if not word.startswith("experiment=")]
+        return sorted(own, key=lambda word: word.startswith(("figures.", "hydra.")))
+
+    @property
+    def status(self) -> str:
+        """The state, and of how many jobs it is true where that is not all of them."""
+        if self.state == DAMAGED:
+            return "damaged record"
+        counted = {FAILED: len(self.jobs) - self.done, INTERRUPTED: self.done, RUNNING: self.done}.get(self.state)
+        return self.state if counted is None else f"{self.state} {counted} of {len(self.jobs)}"
+
+    @property
+    def best(self) -> float | None:
+        """The least error."""
+        value = (self.record.get("best") or {}).get("value")
+        return float(value) if isinstance(value, int | float) else None
+
+    @property
+    def where(self) -> Mapping[str, Any]:
+        """The keys of the row with the least error."""
+        return dict((self.record.get("best") or {}).get("where") or {})
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of its files; two names of one content are one file."""
+        files = self.record.get("files")
+        if not isinstance(files, dict):
+            return None
+        return sum({one["sha256"]: int(one["bytes"]) for one in files.values()}.values())
+
+    @property
+    def started(self) -> datetime | None:
+        """When it began."""
+        return datetime.fromisoformat(self.record["started"]) if self.record else None
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took, None while it has not ended."""
+        return float(self.record["seconds"]) if self.state in (DONE, FAILED) and "seconds" in self.record else None
+
+    @property
+    def commit(self) -> str:
+        """The commit of the code."""
+        return str((self.record.get("source") or {}).get("commit") or "")
+
+    @property
+    def host(self) -> str:
+        """The name of the machine."""
+        return str(self.record.get("host") or "")
+
+
+def entries(root: Path, outputs: Path) -> tuple[list[Entry], list[str]]:
+    """Return the runs below a directory, the newest first, and what could not be read, in a sentence each.
+
+    Parameters
+    ----------
+    root
+        The directory listed: that of all results, any below it, or one that holds runs by other names.
+    outputs
+        The directory of all results, below which a run is found by its name.
+    """
+    refused: list[str] = []
+    paths = list(_below(root, DEPTH, set(), refused))
+    names = _names(paths, outputs)
+    listed = [_entry(path, name, root) for path, name in zip(paths, names, strict=True)]
+    return sorted(listed, key=_begun, reverse=True), refused
+
+
+def _begun(entry: Entry) -> tuple[datetime, str]:
+    # A damaged record does not say when it began, but its directory does, up to the time zone.
+    try:
+        guessed = datetime.strptime("/".join(entry.directory.parts[-2:])[:19], "%Y-%m-%d/%H-%M-%S").replace(tzinfo=UTC)
+    except ValueError:
+        guessed = datetime.min.replace(tzinfo=UTC)
+    return entry.started or guessed, entry.place
+
+
+# On disk
+
+
+def _below(directory: Path, depth: int, seen: set[tuple[int, int]], refused: list[str]) -> Iterator[Path]:
+    """Yield the runs in a directory and `depth` levels below it; what lies in a run is no run."""
+    try:
+        found = directory.stat()
+        if (found.st_dev, found.st_ino) in seen:  # a link to where we have been
+            return
+        seen.add((found.st_dev, found.st_ino))
+        with os.scandir(directory) as scan:
+            inside = sorted(scan, key=lambda one: one.name)
+    except OSError as problem:
+        refused.append(f"{directory} cannot be read: {problem.strerror}")
+        return
+    names = {one.name for one in inside}
+    if RECORD in names or (JOBS in names and not depth):
+        yield directory
+    elif depth:
+        for one in inside:
+            if not one.name.startswith(".") and _is_directory(one):
+                yield from _below(Path(one.path), depth - 1, seen, refused)
+
+
+def _is_directory(one: os.DirEntry[str]) -> bool:
+    try:
+        return one.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
+
+
+def _names(paths: Sequence[Path], outputs: Path) -> list[str]:
+    """Return a name for each run, as short as tells it from all others."""
+    tails = [_tail(path, outputs) for path in paths]
+    choices = [_choices(tail) for tail in tails if tail]
+    counts = Counter(name for names in choices for name in set(names))
+    found = iter([next((name for name in names if counts[name] == 1), names[-1]) for names in choices])
+    return [next(found) if tail else os.path.relpath(path) for tail, path in zip(tails, paths, strict=True)]
+
+
+def _tail(path: Path, outputs: Path) -> tuple[str, ...]:
+    """Return the parts below the directory of all results, none for a run that is not found by them."""
+    parts = path.relative_to(outputs).parts if path.is_relative_to(outputs) else ()
+    return parts if len(parts) == DEPTH else ()
+
+
+def _choices(tail: Sequence[str]) -> list[str]:
+    return [tail[-1][:CLOCK], tail[-1], "/".join(tail[-2:]), "/".join(tail)]
+
+
+# From the record
+
+
+def _entry(directory: Path, name: str, root: Path) -> Entry:
+    record, problem = _read(directory)
+    state, done = _state(directory, record)
+    place = directory.relative_to(root).as_posix()
+    return Entry(directory=directory, name=name, place=place, problem=problem, record=record, state=state, done=done)
+
+
+def _read(directory: Path) -> tuple[dict[str, Any], str | None]:
+    """Return the record, or nothing and what is wrong with it."""
+    path = directory / RECORD
+    try:
+        record = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}, f"{directory} has no {RECORD}: the run is half-written"
+    except OSError as problem:
+        return {}, f"{path} cannot be read: {problem.strerror}"
+    except (ValueError, RecursionError) as problem:
+        return {}, f"{path} is damaged: {problem}"
+    found = record.get("format") if isinstance(record, dict) else None
+    if not isinstance(found, int):
+        return {}, f"{path} is no record of this laboratory: it has no format"
+    if found not in FORMATS:
+        return {}, f"{path} has format {found}; this version reads {' and '.join(map(str, FORMATS))}"
+    fault = _fault(record)
+    return ({}, f"{path} is damaged: {fault}") if fault else (record, None)
+
+
+def _fault(record: Mapping[str, Any]) -> str | None:
+    for key, kind in NEEDED.items():
+        if not isinstance(record.get(key), kind):
+            return f"{key} is missing or of another type"
+    for key, kind in MAY_HOLD.items():
+        if not isinstance(record.get(key), kind | None):
+            return f"{key} is of another type"
+    if not all(
+        isinstance(one, dict) and one.keys() >= {"bytes", "sha256"} for one in (record.get("files") or {}).values()
+    ):
+        return "files are without bytes or sha256"
+    for job in record["jobs"]:
+        if not (isinstance(job, dict) and isinstance(job.get("configuration"), dict) and "status" in job):
+            return "a job has no configuration or no status"
+    try:
+        datetime.fromisoformat(record["started"])
+    except ValueError:
+        return f"started is {record['started']!r}, which is no time"
+    return None
+
+
+def _state(directory: Path, record: Mapping[str, Any]) -> tuple[str, int]:
+    """Return how a run stands and how many of its jobs are done."""
+    if not record:
+        return DAMAGED, 0
+    done = sum(job["status"] == "done" for job in record["jobs"])
+    if record["status"] == 0:
+        return DONE, done
+    if record["status"] != 130:
+        return FAILED, done
+    if all(job["status"] == "waiting" for job in record["jobs"]):  # nobody came to write down what has been done
+        done = sum(1 for _ in directory.glob(f"{JOBS}/*/job.json"))
+    return (RUNNING if _held(directory) else INTERRUPTED), done
+
+
+def _held(directory: Path) -> bool:
+    """Tell whether a process holds the run's lock, which the kernel forgets when it dies."""
+    if fcntl is None:
+        return False
+    try:
+        with (directory / LOCK).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
