@@ -1,7 +1,9 @@
-"""Compare runs of one study: ``python -m experiments.compare RUN RUN [RUN ...]``.
+"""Compare runs of one study: ``python -m experiments.compare RUN RUN [RUN ...]``, or ``... study=delta_sweep``.
 
-A run is named by its path, by the last parts of it (``10-11-51``, ``delta_sweep/2026-11-23/10-11``), or as
-``latest``, ``latest~1``. The first is what the others are compared with.
+A run is named by its path, by the last parts of it (``10-11-51``, ``delta_sweep/2026-11-23/10-11``), or as ``latest``,
+``latest~1``. Words with a sign, such as ``function=sin`` or ``'best<1e-10'``, choose all finished runs that fit, as in
+``python -m experiments.runs``. Up to four runs are compared row by row with the first; more are ranked by their best
+error, with figures over the keys that changed.
 """
 
 from __future__ import annotations
@@ -10,12 +12,14 @@ import argparse
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from experiments.pipeline import runs
 from experiments.pipeline.check import Exit
+from experiments.pipeline.filters import chosen, is_filter
+from experiments.pipeline.listing import DONE, entries
 from experiments.pipeline.messages import ConfigurationError, line_of
 from experiments.pipeline.terminal import Terminal
 
@@ -36,13 +40,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     typed = list(sys.argv[1:] if argv is None else argv)
     try:
-        args = _parser().parse_args(typed)
+        args = _parser().parse_intermixed_args(typed)
         outputs = Path(os.environ.get("LAB_OUTPUTS") or "outputs").absolute()
-        chosen = [runs.load(runs.find(name, outputs)) for name in _several(args.runs)]
+        compared, notes = _chosen(args.runs, outputs)
         from experiments.pipeline.comparison.comparing import compare  # noqa: PLC0415 - heavy, and a refusal does not pay for it
 
         command = shlex.join(["python", "-m", "experiments.compare", *typed])
-        changed = compare(chosen, outputs / "compare", ulps=args.ulps, command=command)
+        changed = compare(compared, outputs / "compare", ulps=args.ulps, command=command, notes=notes)
     except (ValueError, OSError) as error:
         Terminal().error(line_of(error))
         return Exit.WRONG
@@ -52,9 +56,50 @@ def main(argv: Sequence[str] | None = None) -> int:
     return Exit.FAILED if changed and args.fail_on_change else Exit.DONE
 
 
+def _chosen(words: Sequence[str], outputs: Path) -> tuple[list[runs.Stored], list[str]]:
+    """Return the runs that are named, then those that fit the filters, and which of these were left out."""
+    asked = [word for word in words if is_filter(word) and not Path(word).exists()]
+    named = [runs.load(_found(word, outputs)) for word in words if word not in asked]
+    if not asked:
+        return list(_several(named, words)), []
+    listed, _ = entries(outputs, outputs)
+    if not listed:
+        raise ConfigurationError(f"there are no runs below {outputs}")
+    fitting = [one for one in chosen(listed, asked) if one.directory not in {run.directory for run in named}][::-1]
+    unfinished = [f"{one.name} ({one.status})" for one in fitting if one.state != DONE]
+    fitting = [one for one in fitting if one.state == DONE]
+    _refuse_studies({one.study: sum(other.study == one.study for other in fitting) for one in fitting})
+    found = [*named, *(runs.load(one.directory) for one in fitting)]
+    if len(found) < 2:
+        left = f"; left out, as they are not finished: {_few(unfinished)}" if unfinished else ""
+        raise ConfigurationError(f"{' '.join(asked)}: {len(found) or 'no'} finished run fits, two are needed{left}")
+    return found, [f"Left out, as they are not finished: {_few(unfinished)}."] if unfinished else []
+
+
+def _found(name: str, outputs: Path) -> Path:
+    try:
+        return runs.find(name, outputs)
+    except ConfigurationError as error:
+        if name and (outputs / name).is_dir():
+            raise ConfigurationError(f"{name} is no run; study={name} chooses all finished runs of it") from error
+        raise
+
+
+def _refuse_studies(counts: Mapping[str, int]) -> None:
+    if len(counts) > 1:
+        told = ", ".join(f"{count} of {study}" for study, count in counts.items())
+        raise ConfigurationError(f"{told} fit; runs of one study are compared: add study={next(iter(counts))}")
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m experiments.compare", description=(__doc__ or "").split("\n\n")[1])
-    parser.add_argument("runs", nargs="*", metavar="RUN", help="a run; the first is what the others are compared with")
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.compare", description=(__doc__ or "").split("\n\n", 1)[1]
+    )
+    parser.add_argument("runs", nargs="*", metavar="RUN", help="a run, or a word that chooses some")
     parser.add_argument(
         "--fail-on-change",
         action="store_true",
@@ -81,11 +126,11 @@ def _whole(text: str) -> int:
     return int(text)
 
 
-def _several(names: Sequence[str]) -> Sequence[str]:
-    if len(names) < 2:
+def _several(found: Sequence[runs.Stored], names: Sequence[str]) -> Sequence[runs.Stored]:
+    if len(found) < 2:
         given = f"one run only, {names[0]}" if names else "no run"
         raise ConfigurationError(f"{given}; name at least two, such as: python -m experiments.compare latest~1 latest")
-    return names
+    return found
 
 
 if __name__ == "__main__":

@@ -300,7 +300,7 @@ NONSENSE: dict[str, tuple[Callable[[Path], object], str]] = {
     "a file": (lambda place: place.write_text("a file"), "is a file"),
     "empty": (empty, "has no run.json"),
     "foreign": (foreign, "is no record of this laboratory"),
-    "another format": (of_another_format, f"this version reads format {provenance.FORMAT}"),
+    "another format": (of_another_format, f"has format {provenance.FORMAT + 1}"),
     "half a table": (half_a_table, "has no run.json"),
     "no jobs": (without_jobs, "its record plans no job"),
 }

@@ -299,6 +299,8 @@ def recorded(directory: Path, content: Mapping[str, Any]) -> Run:
     jobs = content["jobs"]
     if not jobs:
         raise ConfigurationError(f"{directory}: its record plans no job")
+    if "cwd" not in content:
+        raise ConfigurationError(f"{directory}: its record has format 1, which has no checksums; write its command again")
     try:
         return Run(
             directory=directory,

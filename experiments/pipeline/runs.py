@@ -10,8 +10,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from experiments.pipeline import provenance
 from experiments.pipeline.check import study_of
+from experiments.pipeline.listing import FORMATS
 from experiments.pipeline.messages import ConfigurationError
 
 LATEST = re.compile(r"(?:(?P<experiment>[^/~]+)/)?latest(?:~(?P<back>\d+))?")
@@ -143,8 +143,8 @@ def read(directory: Path) -> dict[str, Any]:
     found = record.get("format") if isinstance(record, dict) else None
     if not isinstance(found, int):
         raise ConfigurationError(f"{path} is no record of this laboratory: it has no format")
-    if found != provenance.FORMAT:
-        raise ConfigurationError(f"{path} has format {found}; this version reads format {provenance.FORMAT}")
+    if found not in FORMATS:
+        raise ConfigurationError(f"{path} has format {found}; this version reads {' and '.join(map(str, FORMATS))}")
     for key, kind in NEEDED.items():
         if not isinstance(record.get(key), kind):
             raise ConfigurationError(f"{path} is no record of this laboratory: {key} is missing or of another type")

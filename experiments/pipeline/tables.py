@@ -553,7 +553,10 @@ def _opened(path: Path) -> Iterator[pq.ParquetFile]:
 def shape_of(path: Path) -> dict[str, tuple[type, str]]:
     """Return the columns of a table on disk, as a runner's TABLES would declare them."""
     with _opened(path) as file:
-        schema = file.schema_arrow
+        return _shape(file.schema_arrow, path)
+
+
+def _shape(schema: pa.Schema, path: Path) -> dict[str, tuple[type, str]]:
     types = {kind.arrow: python for python, kind in KINDS.items()}
     for field in schema:
         if field.type not in types:
@@ -576,10 +579,30 @@ def _chunks(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict[s
 
 def recorded(path: Path) -> TableRecord:
     """Return rows and content hash as the file itself records them; the hash is recomputed where it does not."""
+    return described(path)[0]
+
+
+def described(path: Path) -> tuple[TableRecord, dict[str, tuple[type, str]]]:
+    """Return what `recorded` and `shape_of` tell, from one look at the file."""
     with _opened(path) as file:
         found = (file.metadata.metadata or {}).get(HASH_KEY)
-        rows = file.metadata.num_rows
-    return TableRecord(rows, found.decode() if found else hash_of(path))
+        rows, schema = file.metadata.num_rows, file.schema_arrow
+    return TableRecord(rows, found.decode() if found else hash_of(path)), _shape(schema, path)
+
+
+def whole(paths: Sequence[Path], columns: Sequence[str]) -> Iterator[Columns]:
+    """Yield some columns of small tables, each whole and in the order of the paths; threads read them ahead."""
+    with ThreadPoolExecutor(2) as pool:
+        coming = [pool.submit(_whole, path, columns) for path in paths]
+        for place in range(len(coming)):
+            yield coming[place].result()
+            coming[place] = Future()  # what was yielded is not kept
+
+
+def _whole(path: Path, columns: Sequence[str]) -> Columns:
+    with _opened(path) as file:
+        table = file.read(list(columns), use_threads=False).unify_dictionaries()
+    return {name: _column(table.column(name).combine_chunks()) for name in columns}
 
 
 class Words:
@@ -604,7 +627,7 @@ class Words:
         kept: list[Array] = []
         rows = 0
         for chunk in _ahead(_chunks(path, list(self.columns))):
-            kept.append(self._words(chunk))
+            kept.append(self.words(chunk))
             rows += kept[-1].shape[1]
             if rows >= GROUP:
                 whole = kept[0] if len(kept) == 1 else np.concatenate(kept, axis=1)
@@ -613,7 +636,8 @@ class Words:
         if rows:
             yield np.concatenate(kept, axis=1)
 
-    def _words(self, chunk: Columns) -> Array:
+    def words(self, chunk: Columns) -> Array:
+        """Return rows as words, shape ``(columns, n)``."""
         rows = next(length for value in chunk.values() if (length := _length(value)) is not None)
         words = np.empty((len(self.columns), rows), dtype=np.int64)
         for row, (name, kind) in zip(words, self.columns.items(), strict=True):

@@ -10,19 +10,29 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from experiments.pipeline import tables
-from experiments.pipeline.comparison import figure, page
+from experiments.pipeline.comparison import figure, many_page, page
 from experiments.pipeline.comparison.circumstances import configurations, environments
+from experiments.pipeline.comparison.configured import shown
 from experiments.pipeline.comparison.differences import DIFFERENCES, Change, Differences, Plan, plan_of, table_of
 from experiments.pipeline.comparison.joining import join
+from experiments.pipeline.comparison.many import BESIDE, Many, examined
 from experiments.pipeline.comparison.result import Result, overview, sentences
 from experiments.pipeline.messages import ConfigurationError, show
 from experiments.pipeline.results import near
 from experiments.pipeline.runs import Stored
 from experiments.pipeline.terminal import Terminal
 
+TOLD = 10
+"""Runs, and changed keys of them, that the terminal shows of many."""
 
-def compare(runs: Sequence[Stored], place: Path, *, ulps: int = 0, command: str = "") -> bool:
-    """Compare runs with the first of them, write tables, figure and page, and say in the terminal what was found.
+
+def compare(
+    runs: Sequence[Stored], place: Path, *, ulps: int = 0, command: str = "", notes: Sequence[str] = ()
+) -> bool:
+    """Compare runs, write tables, figures and page, and say in the terminal what was found.
+
+    A few are compared with the first of them. Of many, more than BESIDE, each row is compared with that of the first
+    run that has it, and the runs are ranked by their best error.
 
     Parameters
     ----------
@@ -34,11 +44,14 @@ def compare(runs: Sequence[Stored], place: Path, *, ulps: int = 0, command: str 
         Units in the last place by which numbers may differ.
     command
         The command line, for the page.
+    notes
+        What to say beside the result, such as which runs were left out.
 
     Returns
     -------
     bool
-        Whether a joined value differs by more than the tolerance, or rows or columns appeared or vanished.
+        Whether a joined value differs by more than the tolerance, or, of a few runs, rows or columns appeared or
+        vanished.
 
     Raises
     ------
@@ -46,35 +59,41 @@ def compare(runs: Sequence[Stored], place: Path, *, ulps: int = 0, command: str 
         If the runs cannot be compared; nothing is written then, and nothing stays after any other error.
     """
     _refuse_other_studies(runs)
-    shapes = [_columns(run) for run in runs]
-    changes = _changes(runs, shapes)
+    contents, shapes = zip(*(_content(run) for run in runs), strict=True)
     shared = {name: kind for name, kind in shapes[0].items() if all(one.get(name) is kind for one in shapes)}
     plan = plan_of(runs[0].study, shared)
     _refuse_lost_keys(plan, runs, shapes)
     now = datetime.now(UTC).astimezone()
     final = place / f"{now:%Y-%m-%d}" / f"{now:%H-%M-%S-%f}-{os.getpid()}"
     part = final.with_name(f".{final.name}.part")
-    result = Result(
-        runs=runs,
-        names=names_of(runs),
-        plan=plan,
-        changes=changes,
-        configuration=configurations(runs),
-        environment=environments(runs),
-        ulps=ulps,
-        directory=part,
-    )
     fresh = [path for path in part.parents if not path.exists()]
     part.mkdir(parents=True)
     try:
-        _join(result)
-        page.write(result, figure.drawn(result), command)
+        if len(runs) > BESIDE:
+            many = examined(runs, names_of(runs), plan, [one.rows for one in contents], part, ulps=ulps)
+            many_page.write(many, notes, command)
+        else:
+            few = Result(
+                runs=runs,
+                names=names_of(runs),
+                plan=plan,
+                changes=_changes(runs, contents, shapes),
+                configuration=configurations(runs),
+                environment=environments(runs),
+                ulps=ulps,
+                directory=part,
+            )
+            _join(few)
+            page.write(few, figure.drawn(few), command, notes)
         part.replace(final)
     except BaseException:
         _forget(part, fresh)
         raise
-    _tell(result, final)
-    return any(change.any for change in changes)
+    if len(runs) > BESIDE:
+        _tell_many(many, final)
+        return any(change.differing for change in many.changes)
+    _tell(few, final)
+    return any(change.any for change in few.changes)
 
 
 def _forget(part: Path, fresh: Sequence[Path]) -> None:
@@ -106,21 +125,24 @@ def _refuse_other_studies(runs: Sequence[Stored]) -> None:
             )
 
 
-def _columns(run: Stored) -> dict[str, type]:
-    """Return the columns of a run's main table, which is the one that its record tells of."""
-    content = tables.recorded(run.table)
+def _content(run: Stored) -> tuple[tables.TableRecord, dict[str, type]]:
+    """Return what a run's main table holds, which is the one that its record tells of, and its columns."""
+    content, shape = tables.described(run.table)
     if content.hash != run.record["tables"][run.table.stem].get("hash"):
         raise ConfigurationError(f"{near(run.table)} is not the table that run.json records; run its command again")
-    return {name: kind for name, (kind, _) in tables.shape_of(run.table).items() if name != "job"}
+    return content, {name: kind for name, (kind, _) in shape.items() if name != "job"}
 
 
-def _changes(runs: Sequence[Stored], shapes: Sequence[Mapping[str, type]]) -> list[Change]:
-    contents = [tables.recorded(run.table) for run in runs]
+def _changes(
+    runs: Sequence[Stored], contents: Sequence[tables.TableRecord], shapes: Sequence[Mapping[str, type]]
+) -> list[Change]:
     names = names_of(runs)
     changes = []
     for name, content, shape in list(zip(names, contents, shapes, strict=True))[1:]:
         same = content == contents[0]
-        change = Change(name=name, identical=same, rows=content.rows, joined=content.rows if same else 0)
+        change = Change(
+            name=name, first=names[0], identical=same, rows=content.rows, joined=content.rows if same else 0
+        )
         odd = [column for column in {**shapes[0], **shape} if shapes[0].get(column) is not shape.get(column)]
         change.lost = tuple(f"{column}: {_type(shapes[0], column)} and {_type(shape, column)}" for column in odd)
         changes.append(change)
@@ -166,10 +188,25 @@ def _tell(result: Result, directory: Path) -> None:
         terminal.line(f"{what}: {told}{more}" if lines else f"{what}: the same")
     for sentence in sentences(result):
         terminal.line(sentence)
-    paths = [
-        ("report", "report.html"),
-        ("table", f"{DIFFERENCES}.csv"),
-        ("table", f"{DIFFERENCES}.parquet"),
-        ("figure", "figures/compared.png"),
-    ]
-    terminal.paths([(label, near(directory / name)) for label, name in paths if (directory / name).is_file()])
+    _tell_paths(terminal, directory, (f"{DIFFERENCES}.csv", f"{DIFFERENCES}.parquet"))
+
+
+def _tell_many(many: Many, directory: Path) -> None:
+    terminal = Terminal()
+    best = many.ranked[:TOLD]
+    columns: dict[str, Sequence[object]] = {
+        "run": [many.names[place] for place in best],
+        f"best_{many.error}": [float(many.best[place]) for place in best],
+        **{key: [shown(many.keys[key][place]) for place in best] for key in list(many.keys)[:TOLD]},
+    }
+    terminal.summary(columns, table="runs.csv")
+    for sentence in many_page.sentences(many):
+        terminal.line(sentence)
+    _tell_paths(terminal, directory, ("runs.csv", f"{DIFFERENCES}.csv"))
+
+
+def _tell_paths(terminal: Terminal, directory: Path, names: Sequence[str]) -> None:
+    paths = [("report", "report.html"), *(("table", name) for name in names)]
+    drawn = [("figure", path.relative_to(directory).as_posix()) for path in sorted(directory.glob("figures/*.png"))]
+    shown_paths = [(label, directory / name) for label, name in [*paths, *drawn]]
+    terminal.paths([(label, near(path)) for label, path in shown_paths if path.is_file()])

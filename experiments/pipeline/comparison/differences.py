@@ -21,7 +21,9 @@ from experiments.pipeline.comparison.values import Column, allowance, ulps_apart
 
 Mask = NDArray[np.bool_]
 
-RUN, CHANGE, COLUMNS, DISTANCE, RATIO = OWN = ("other_run", "change", "changed_columns", "ulps_apart", "error_ratio")
+RUN, FIRST, CHANGE, COLUMNS, DISTANCE, RATIO = OWN = (
+    "other_run", "first_run", "change", "changed_columns", "ulps_apart", "error_ratio",
+)  # fmt: skip
 """Columns of the table of differences besides the study's own."""
 OTHER = "_other"
 DIFFERENCES = "differences"
@@ -41,11 +43,13 @@ class Plan:
     """The column whose distance in ulps is told row by row."""
     error: str | None
     """The column whose ratio is told row by row."""
+    measured: tuple[str, ...] = ()
+    """Columns that a clock measured, which are never the same and not compared."""
 
     @property
     def values(self) -> list[str]:
         """The columns compared, in the order of the table."""
-        return [name for name in self.columns if name not in self.keys]
+        return [name for name in self.columns if name not in (*self.keys, *self.measured)]
 
 
 def keys_of(study: ModuleType, columns: Mapping[str, type]) -> tuple[str, ...]:
@@ -57,7 +61,9 @@ def keys_of(study: ModuleType, columns: Mapping[str, type]) -> tuple[str, ...]:
 def plan_of(study: ModuleType, columns: Mapping[str, type]) -> Plan:
     """Return how the rows of a study are compared over the columns that all tables have in one type."""
     keys = keys_of(study, columns)
-    floats = [name for name, kind in columns.items() if kind is float and name not in keys]
+    main = next(iter(study.TABLES))
+    measured = tuple(name for name in getattr(study, "MEASURED", {}).get(main, ()) if name not in keys)
+    floats = [name for name, kind in columns.items() if kind is float and name not in (*keys, *measured)]
     errors = {name: pair for name, pair in getattr(study, "ERRORS", {}).items() if {name, *pair} <= columns.keys()}
     error = next(iter(errors), next(iter(floats), None))
     return Plan(
@@ -66,6 +72,7 @@ def plan_of(study: ModuleType, columns: Mapping[str, type]) -> Plan:
         errors=errors,
         estimate=errors[error][0] if error in errors else error,
         error=error,
+        measured=measured,
     )
 
 
@@ -77,6 +84,8 @@ class Change:
     """What became of the rows of the first run in another."""
 
     name: str
+    first: str = ""
+    """The run that it is compared with."""
     identical: bool = False
     rows: int = 0
     joined: int = 0
@@ -159,7 +168,7 @@ class Differences:
         shown = first if first is not None else other
         if shown is None or not shown.shape[1]:
             return
-        columns: dict[str, Any] = {RUN: change.name, CHANGE: what, COLUMNS: named or ""}
+        columns: dict[str, Any] = {RUN: change.name, FIRST: change.first, CHANGE: what, COLUMNS: named or ""}
         columns |= {name: self._words.values(name, shown[self._place[name]]) for name in self._plan.keys}
         a, b = ({n: self._value(n, rows, shown.shape[1]) for n in self._plan.values} for rows in (first, other))
         columns |= {DISTANCE: np.full(shown.shape[1], np.nan), RATIO: np.full(shown.shape[1], np.nan)}
@@ -186,6 +195,7 @@ def table_of(plan: Plan) -> dict[str, tuple[type, str]]:
     """Return the columns of the table of differences."""
     shape: dict[str, tuple[type, str]] = {
         RUN: (str, "the run that the first was compared with"),
+        FIRST: (str, "the first: the run that others are compared with, or of many the first that has the row"),
         CHANGE: (str, "differs; vanished: only the first run has the row; appeared: only the other has it"),
         COLUMNS: (str, "the columns whose values differ by more than the tolerance"),
         **{name: (plan.columns[name], "what tells the row apart") for name in plan.keys},

@@ -89,7 +89,7 @@ def _lockstep(
     none = np.empty((len(words.columns), 0), dtype=np.int64)
     for a, b in zip_longest(words.blocks(first), words.blocks(other), fillvalue=none):
         common = min(a.shape[1], b.shape[1])
-        same = np.all([_key(a[k, :common]) == _key(b[k, :common]) for k in places], axis=0) if places else True
+        same = np.all([normal(a[k, :common]) == normal(b[k, :common]) for k in places], axis=0) if places else True
         yield a, b, np.flatnonzero(np.broadcast_to(same, common))
 
 
@@ -114,17 +114,17 @@ def _taken(words: Words, places: Places) -> Words:
     return words if places.size == words.shape[1] else words[:, places]
 
 
-def _key(words: Words) -> Words:
+def normal(words: Words) -> Words:
     """Return key words such that -0.0 is 0.0; no other word of a column of keys is the least int64."""
     return np.where(words == np.iinfo(np.int64).min, 0, words)
 
 
 def match(first: Words, other: Words, keys: Sequence[int]) -> tuple[Places, Places]:
     """Return the places of the rows of `first` and of `other` that are pairs, in the order of `first`."""
-    a, b = ([_key(words[k]) for k in keys] for words in (first, other))
+    a, b = ([normal(words[k]) for k in keys] for words in (first, other))
     both = [np.concatenate(pair) for pair in zip(a, b, strict=True)]
     total = first.shape[1] + other.shape[1]
-    left, right = _paired([_mixed(both)] if both else [np.zeros(total, dtype=np.int64)], first.shape[1])
+    left, right = _paired([mixed(both)] if both else [np.zeros(total, dtype=np.int64)], first.shape[1])
     if any((x[left] != y[right]).any() for x, y in zip(a, b, strict=True)):
         left, right = _paired(both, first.shape[1])  # two keys of one hash: sort by the keys themselves
     order = np.argsort(left, kind="stable")
@@ -147,7 +147,7 @@ def _paired(keys: Sequence[Words], border: int) -> tuple[Places, Places]:
     return order[ours][left], order[~ours][right] - border
 
 
-def _mixed(keys: Sequence[Words]) -> Words:
+def mixed(keys: Sequence[Words]) -> Words:
     """Return one word per row of keys: a multiplicative hash, with the odd constant of Steele et al. (2014)."""
     mixed = np.zeros(keys[0].shape, dtype=np.uint64)
     for key in keys:
@@ -180,8 +180,8 @@ class _Aside:
             self._open = [self._files.enter_context(path.open("wb")) for path in self._paths]
         part = np.zeros(rows.shape[1], dtype=np.uint8)
         if self._keys:
-            mixed = _mixed([_key(rows[k]) for k in self._keys]).view(np.uint64)
-            part = (mixed >> np.uint64(32)) % np.uint64(len(self._open))  # the upper bits are the better mixed ones
+            hashed = mixed([normal(rows[k]) for k in self._keys]).view(np.uint64)
+            part = (hashed >> np.uint64(32)) % np.uint64(len(self._open))  # the upper bits are the better mixed ones
         order = np.argsort(part.astype(np.uint8), kind="stable")
         ends = np.searchsorted(part[order], np.arange(len(self._open) + 1))
         dealt = np.ascontiguousarray(rows.T[order])

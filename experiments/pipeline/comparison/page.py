@@ -41,7 +41,7 @@ COLUMN_HEADS = {
 }
 
 
-def write(result: Result, drawings: Sequence[tuple[str, str, str]], command: str) -> None:
+def write(result: Result, drawings: Sequence[tuple[str, str, str]], command: str, notes: Sequence[str] = ()) -> None:
     """Write ``report.html`` into the directory of a comparison, whose other files are there."""
     first = result.runs[0]
     runs = ", ".join(near(run.directory) for run in result.runs)
@@ -51,7 +51,7 @@ def write(result: Result, drawings: Sequence[tuple[str, str, str]], command: str
         study=first.study.__name__.rpartition(".")[2],
         question="What changed between these runs: in what was asked, where it ran, and in every row?",
         findings=[*sentences(result), *about_circumstances(result)],
-        notes=_notes(result, drawings),
+        notes=[*notes, *_notes(result, drawings)],
         figures=drawings,
         tables=list(_tables(result)),
         record={"runs": runs, "rows joined on": ", ".join(result.plan.keys), "ulps": result.ulps},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from experiments.pipeline.figures import compared, curves, lines, maps, observed, scene, steps
+from experiments.pipeline.figures import compared, curves, lines, maps, observed, overlaid, parallel, scene, steps
 from experiments.pipeline.figures.contract import Kind
 
 KINDS: Mapping[str, Kind] = {
@@ -15,6 +15,8 @@ KINDS: Mapping[str, Kind] = {
     "steps": steps.KIND,
     "map": maps.KIND,
     "compared": compared.KIND,
+    "overlaid": overlaid.KIND,
+    "parallel": parallel.KIND,
 }
 """Every kind of figure by its name; the module of each says what its keys mean.
 

@@ -1,4 +1,4 @@
-"""Kind `map`: a cell for each x and y, placed by rank.
+"""Kind `map`: a cell for each x and y, placed by rank, texts by the alphabet.
 
 Its colour is column ``value`` on a logarithmic scale with the label ``label`` over ``limits``, or over all decades
 there are; a cell without a value is grey, and text column ``instead`` says why.
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from experiments.pipeline.figures.axes import RAISED, decades_around, place_ticks, ten_to
 from experiments.pipeline.figures.contract import Floats, Frames, Key, Kind, Mask, Plan, Spec
-from experiments.pipeline.figures.paper import GREY, lay_out
+from experiments.pipeline.figures.paper import GREY, lay_out, short
 from experiments.pipeline.figures.selection import floats
 
 if TYPE_CHECKING:
@@ -31,14 +31,19 @@ COLOURS = "viridis_r"
 """Uniform to the eye and told apart by colour-blind readers (matplotlib, 2015): pale where a value is small."""
 BLANKS = ("#ffffff", "#d9d9d9", "#a6a6a6")
 """White and greys, which the palette has none of, for cells without a value: one for each reason, by its name."""
+LETTER, FREE, MOST = 0.075, 5, 20
+"""Inches of a letter beside the axis, letters for which the margin has room, and most letters of a text there."""
+
+Rungs = NDArray[Any]
+"""The distinct values of an axis: floats, or texts."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Cells:
     """A panel of a map: cells by column and row, and the distinct values of x and y that these stand for."""
 
-    x: Floats
-    y: Floats
+    x: Rungs
+    y: Rungs
     value: Floats
     """Shape ``(y.size, x.size)``; NaN where there is none."""
     blank: NDArray[np.intp]
@@ -58,13 +63,17 @@ def _has(rows: DataFrame, spec: Spec) -> Mask:
 
 def _cells(rows: DataFrame, frames: Frames, spec: Spec, names: Sequence[str], panel: Key) -> _Cells:
     del frames, panel  # all is in the rows
-    x, column = np.unique(floats(rows, spec["x"]), return_inverse=True)
-    y, row = np.unique(floats(rows, spec["y"]), return_inverse=True)
+    x, column = np.unique(_values(rows, spec["x"]), return_inverse=True)
+    y, row = np.unique(_values(rows, spec["y"]), return_inverse=True)
     value, blank = np.full((y.size, x.size), np.nan), np.full((y.size, x.size), -1)
     value[row, column] = floats(rows, spec["value"])
     places = {name: place for place, name in enumerate(names)}
     blank[row, column] = [places.get(name, -1) for name in map(str, rows[spec["instead"]])]
     return _Cells(x=x, y=y, value=value, blank=blank)
+
+
+def _values(rows: DataFrame, column: str) -> Rungs:
+    return floats(rows, column) if rows[column].dtype.kind in "fiu" else rows[column].to_numpy(dtype=np.str_)
 
 
 def _reasons(plan: Plan) -> list[int]:
@@ -79,7 +88,8 @@ def _draw(plan: Plan, spec: Spec) -> Figure:
     square: dict[str, Any] = {"marker": "s", "markersize": 9, "markeredgecolor": GREY, "linestyle": "none"}
     entries = [(plan.names[place], Line2D([], [], markerfacecolor=colour, **square)) for place, colour in fill.items()]
     height = {1: 3.6, 2: 3.2}.get(len(panels), 2.6)
-    figure, axes = lay_out(plan, spec, entries, [], height=height, right=1.05)
+    left = 0.74 + LETTER * max(0, max(_longest(one.y) for one in panels) - FREE)
+    figure, axes = lay_out(plan, spec, entries, [], height=height, right=1.05, left=left)
     low, high = _limits(panels, spec)
     shades = mpl.colormaps[COLOURS]
     for one, ax in zip(panels, axes, strict=True):
@@ -93,8 +103,10 @@ def _draw(plan: Plan, spec: Spec) -> Figure:
         ax.set_xlim(-0.5, one.x.size - 0.5)
         ax.set_ylim(-0.5, one.y.size - 0.5)
         for name, values in (("x", one.x), ("y", one.y)):
-            places = _rungs(values)
-            place_ticks(ax, name, places, [_rung(values[place]) for place in places])
+            places = list(range(values.size)) if _texts(values) else _rungs(values)
+            place_ticks(ax, name, places, [_label(value, values) for value in values[places].tolist()])
+        width = ax.get_position().width * figure.get_figwidth()
+        ax.yaxis.set_label_coords(-(left - 0.22) / width, 0.5)
     _colour_bar(figure, axes[-1], spec, low, high)
     return figure
 
@@ -108,20 +120,37 @@ def _limits(panels: Sequence[_Cells], spec: Spec) -> tuple[float, float]:
     return ten_to(down), ten_to(up)
 
 
+def _texts(values: Rungs) -> bool:
+    return values.dtype.kind == "U"
+
+
+def _longest(values: Rungs) -> int:
+    """Letters of the longest text beside the axis, 0 for numbers."""
+    return max(min(len(value), MOST) for value in values.tolist()) if _texts(values) else 0
+
+
+def _label(value: Any, among: Rungs) -> str:
+    return short(value, MOST) if isinstance(value, str) else _rung(value, binary=_binary(among))
+
+
+def _binary(values: Rungs) -> bool:
+    """Tell whether all positive values are powers of two, of which a tick tells the exponent."""
+    exponents = np.log2(values[values > 0])
+    return bool((exponents == np.round(exponents)).all())
+
+
 def _rungs(values: Floats) -> list[int]:
     """The places of about seven values with a tick, in regular steps; powers of two by round exponents; 0 always."""
     positive = np.flatnonzero(values > 0)
     step = next(step for step in (1, 2, 4, 8, 16, 32, 64, 128, 2**20) if positive.size // step <= 8)
-    exponents = np.log2(values[positive])
-    count = exponents if (exponents == np.round(exponents)).all() else np.arange(positive.size)
+    count = np.log2(values[positive]) if _binary(values) else np.arange(positive.size)
     zero = np.flatnonzero(values == 0).tolist()
     free = max(zero, default=-2) + 2  # lest a label runs into that of 0
     return [*zero, *(place for place in positive[count % step == 0].tolist() if place >= free)]
 
 
-def _rung(value: float) -> str:
-    exponent = math.log2(value) if value > 0 else math.nan
-    return f"2{str(int(exponent)).translate(RAISED)}" if exponent == round(exponent, 0) else f"{value:.3g}"
+def _rung(value: float, *, binary: bool) -> str:
+    return f"2{str(int(math.log2(value))).translate(RAISED)}" if binary and value > 0 else f"{value:.3g}"
 
 
 def _colour_bar(figure: Figure, beside: Axes, spec: Spec, low: float, high: float) -> None:

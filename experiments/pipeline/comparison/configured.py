@@ -1,0 +1,81 @@
+"""What many runs were asked to do: the keys of their configurations that changed, with the values of each run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from experiments.pipeline.check import PIPELINE_KEYS
+
+LISTED = 3
+"""Values that a cell lists one by one."""
+
+REPLACING = {"expression": "function", "python": "function"}
+"""Keys that take the place of another when they have a value."""
+
+Values = tuple[Any, ...]
+
+
+def changed(records: Sequence[Mapping[str, Any]]) -> dict[str, list[Values]]:
+    """Return the keys that do not have the same values in all runs, with the values of each run.
+
+    Of a group, such as ``function``, the names are the values; a key within an entry of it, such as
+    ``function.sin.points``, is told if the runs that have the entry do not agree.
+    """
+    facts = [_facts(record["jobs"]) for record in records]
+    keys = dict.fromkeys(key for one in facts for key in one)
+    found = {key: [one.get(key, ()) for one in facts] for key in keys}
+    return {key: values for key, values in found.items() if _differ(key, values)}
+
+
+def _differ(key: str, values: Sequence[Values]) -> bool:
+    told = {_text(one) for one in values if one or "." not in key}
+    return len(told) > 1
+
+
+def _facts(jobs: Sequence[Mapping[str, Any]]) -> dict[str, Values]:
+    found: dict[str, dict[str, Any]] = {}
+    for job in jobs:
+        configuration = job["configuration"]
+        replaced = {other for key, other in REPLACING.items() if configuration.get(key) is not None}
+        for key, value in configuration.items():
+            if key not in {*PIPELINE_KEYS, *replaced}:
+                for name, one in _parts(key, value):
+                    found.setdefault(name, {})[_text(one)] = one
+    return {key: tuple(values.values()) for key, values in found.items()}
+
+
+def _parts(key: str, value: Any) -> list[tuple[str, Any]]:
+    if isinstance(value, list):
+        return [(key, one) for one in value] or [(key, ())]
+    if not isinstance(value, dict):
+        return [(key, value)]
+    names = [(key, name) for name in value] if all(isinstance(one, dict) for one in value.values()) else []
+    return [*names, *(part for name, one in value.items() for part in _parts(f"{key}.{name}", one))]
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def shown(values: Values) -> str:
+    """Return the values of a run as a cell tells them.
+
+    Examples
+    --------
+    >>> shown((1e-4,)), shown(("sin", "exp")), shown(tuple(10.0**-k for k in range(9))), shown(())
+    ('0.0001', 'sin, exp', '9 from 1e-08 to 1', '-')
+    """
+    texts = [_plain(value) for value in values]
+    if len(texts) <= LISTED:
+        return ", ".join(texts) or "-"
+    if all(isinstance(value, int | float) for value in values):
+        return f"{len(values)} from {_plain(min(values))} to {_plain(max(values))}"
+    return f"{', '.join(texts[: LISTED - 1])} and {len(texts) - LISTED + 1} more"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return value if isinstance(value, str) else json.dumps(value)

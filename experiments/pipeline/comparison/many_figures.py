@@ -1,0 +1,211 @@
+"""The figures of many runs: their error curves, the best error over two changed keys, and over all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.pipeline import figures, tables
+from experiments.pipeline.comparison.configured import shown
+from experiments.pipeline.comparison.many import Many
+from experiments.pipeline.settings import FIELD_KEYS
+
+MOST_LINES = 120
+"""Runs whose curves are drawn: more make a figure of many megabytes in which no line is seen."""
+MOST_TOLD = 6
+"""Changed keys that parallel coordinates have an axis for: those that tell most of the best error."""
+TEXTS, NUMBERS = 24, 200
+"""Most different texts and numbers on an axis of a map."""
+FEW_VALUES = 4
+"""Values of a changed key up to which it gives the curves a colour."""
+NONE = "no error is known"
+
+Drawing = tuple[str, str, str]
+
+
+def drawn(found: Many) -> list[Drawing]:
+    """Draw what can be drawn of the runs; return name, SVG and caption of each figure."""
+    if found.error is None or not np.isfinite(found.best).any():
+        return []
+    return [*_curves(found), *_map(found), *_parallel(found)]
+
+
+def _saved(found: Many, name: str, frames: Mapping[str, Any], spec: Mapping[str, Any], says: str) -> Iterator[Drawing]:
+    if not figures.empty(frames, spec):
+        paths = figures.save(figures.draw(frames, spec), found.directory / "figures", name, ["svg", "png"])
+        caption = figures.caption(frames, spec)
+        yield name, paths[0].read_text(encoding="utf-8"), f"{says} {caption}".strip()
+
+
+# Error curves
+
+
+def _curves(found: Many) -> Iterator[Drawing]:
+    spec = _lines_of_the_study(found)
+    if spec is None:
+        return
+    shown_runs = found.ranked[:MOST_LINES]
+    rows = found.rows
+    run = rows.run
+    # Each distinct row once: what a later run has just so is already there.
+    own = np.flatnonzero(np.isin(run, shown_runs) & (rows.original == np.arange(run.size)))
+    needed = dict.fromkeys([*figures.panel_columns(spec), spec["series"], spec["x"], spec["y"]])
+    frame = tables.frame_of({name: rows.column(name, own) for name in needed})
+    frame["run"] = np.array(found.names, dtype=object)[run[own]]
+    told = {key for field, keys in FIELD_KEYS.items() if field in found.plan.keys for key in keys}
+    extra = [key for key in found.keys if key not in {*found.plan.keys, *told} and _few(found, key)][:2]
+    if extra:
+        labels = [", ".join(f"{key} = {shown(found.keys[key][k])}" for key in extra) for k in range(len(found.names))]
+        frame["line"] = [f"{name}, {labels[k]}" for name, k in zip(frame[spec["series"]], run[own], strict=True)]
+        spec |= {"series": "line"}
+    panel = figures.panel_columns(spec)
+    if panel:  # the panels with the smallest errors are the first ones
+        y = frame[spec["y"]].where(frame[spec["y"]] > 0)
+        least = y.groupby([frame[name] for name in panel], observed=True, dropna=False).transform("min")
+        frame = frame.iloc[np.argsort(least.to_numpy(), kind="stable")]
+    says = about_best(found)
+    if len(found.runs) > MOST_LINES:
+        says += f" Shown are the {MOST_LINES} runs with the least best error."
+    yield from _saved(found, "curves", {"curves": frame}, spec, says)
+
+
+def _lines_of_the_study(found: Many) -> dict[str, Any] | None:
+    """Return what to draw: the first figure of lines over the keys that a run was configured with."""
+    for run in found.runs:
+        chosen = run.record["jobs"][0]["configuration"].get("figures") or {}
+        for spec in (chosen.get("draw") or {}).values():
+            if spec and spec.get("kind") == "lines" and spec.get("table") == run.table.stem:
+                columns = {*figures.panel_columns(spec), spec["series"], spec["x"]}
+                if columns <= set(found.plan.keys) and spec["y"] in found.plan.values:
+                    kept = ("x", "y", "series", "panel", "panels", "xlabel", "ylabel")
+                    return {"kind": "overlaid", "table": "curves", "runs": "run"} | {
+                        key: spec[key] for key in kept if spec.get(key) is not None
+                    }
+    return _lines_of_the_keys(found)
+
+
+def _lines_of_the_keys(found: Many) -> dict[str, Any] | None:
+    """Return lines over the last key that is a number, a colour for the last text, a panel for all other keys."""
+    kinds = found.plan.columns
+    numbers = [key for key in found.plan.keys if kinds[key] is float and (found.rows.floats(key) > 0).any()]
+    texts = [key for key in found.plan.keys if kinds[key] is str]
+    if not numbers or not texts:
+        return None
+    x, series = numbers[-1], texts[-1]
+    panel = [key for key in found.plan.keys if key not in (x, series)]
+    return {"kind": "overlaid", "table": "curves", "runs": "run", "x": x, "y": found.error, "series": series,
+            "panel": panel}  # fmt: skip
+
+
+def _few(found: Many, key: str) -> bool:
+    return 1 < len({shown(values) for values in found.keys[key]}) <= FEW_VALUES
+
+
+def about_best(found: Many) -> str:
+    """Say which run has the smallest error, and where."""
+    place = found.ranked[0]
+    return (
+        f"The smallest {found.error}, {found.best[place]:.3g}, is that of {found.names[place]} at {at(found, place)}."
+    )
+
+
+def at(found: Many, place: int) -> str:
+    """Say at which keys a run has its best error."""
+    where = found.where[place].items()
+    return ", ".join(f"{key} = {value:.4g}" if isinstance(value, float) else f"{key} = {value}" for key, value in where)
+
+
+# The best error over two keys
+
+
+def _map(found: Many) -> Iterator[Drawing]:
+    columns = {key: _values(found, key) for key in found.keys}
+    fitting = [key for key in (*found.shares, *found.keys) if _fits(columns[key])]
+    two = list(dict.fromkeys(fitting))[:2]
+    if len(two) < 2:
+        return
+    across, up = sorted(two, key=lambda key: (_is_text(columns[key]), -_count(columns[key])))
+    error = found.rows.floats(str(found.error))
+    held = np.isfinite(error) & (error > 0)
+    frame = tables.frame_of({across: columns[across], up: columns[up], "error": np.where(held, error, np.nan)})
+    frame = frame[frame[across].notna() & frame[up].notna()]
+    cells = frame.groupby([across, up], observed=True, dropna=False)["error"].min().reset_index()
+    cells["instead"] = NONE
+    spec = {"kind": "map", "table": "cells", "x": across, "y": up, "value": "error", "instead": "instead",
+            "label": f"smallest {found.error}"}  # fmt: skip
+    known = cells.dropna(subset=["error"])
+    least: Any = known.iloc[int(known["error"].argmin())] if len(known) else None
+    where = (
+        "" if least is None else f"{across} = {_told(least[across])}, {up} = {_told(least[up])}: {least['error']:.2g}"
+    )
+    says = f"The smallest {found.error} lies at {where}." if where else ""
+    yield from _saved(found, "map", {"cells": cells}, spec, says)
+
+
+def _values(found: Many, key: str) -> NDArray[Any]:
+    """Return the value of a key for each row: its own where it is a column, else the one value of its run."""
+    if key in found.plan.keys and key in found.plan.columns:
+        values: NDArray[Any] = tables.frame_of({key: found.rows.column(key)})[key].to_numpy()
+        return values
+    per_run = [values[0] if len(values) == 1 else None for values in found.keys[key]]
+    numbers = all(value is None or isinstance(value, int | float) for value in per_run)
+    own = np.array([np.nan if value is None else value for value in per_run], dtype=np.float64) if numbers else (
+        np.array([None if value is None else shown((value,)) for value in per_run], dtype=object)
+    )  # fmt: skip
+    return own[found.rows.run]
+
+
+def _is_text(values: NDArray[Any]) -> bool:
+    return values.dtype.kind not in "fiu"
+
+
+def _count(values: NDArray[Any]) -> int:
+    there = [value for value in values.tolist() if value is not None] if _is_text(values) else values[~np.isnan(values)]
+    return len(set(there)) if isinstance(there, list) else int(np.unique(there).size)
+
+
+def _fits(values: NDArray[Any]) -> bool:
+    return 1 < _count(values) <= (TEXTS if _is_text(values) else NUMBERS)
+
+
+def _told(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+# All changed keys
+
+
+def _parallel(found: Many) -> Iterator[Drawing]:
+    there = [place for place in found.ranked if np.isfinite(found.best[place])]
+    keys = [key for key in (*found.shares, *found.keys) if all(found.value(key, k) is not None for k in there)]
+    keys = [key for key in dict.fromkeys(keys) if len({found.value(key, k) for k in there}) > 1][:MOST_TOLD]
+    if not keys:
+        return
+    columns = {key: _uniform([found.value(key, k) for k in there]) for key in keys}
+    frame = tables.frame_of({**columns, "best": found.best[there]})
+    frame["run"] = [found.names[k] for k in there]
+    spec = {"kind": "parallel", "table": "runs", "series": "run", "axes": keys, "value": "best",
+            "label": f"best {found.error}"}  # fmt: skip
+    yield from _saved(found, "parallel", {"runs": frame}, spec, about_shares(found))
+
+
+def _uniform(values: Sequence[Any]) -> NDArray[Any]:
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+        return np.array(values, dtype=np.float64)
+    return np.array([shown((value,)) for value in values], dtype=object)
+
+
+def about_shares(found: Many) -> str:
+    """Say on which of the changed keys the best error depends most."""
+    told = [(key, share) for key, share in found.shares.items() if share >= 0.05]
+    if not told:
+        return ""
+    key, share = told[0]
+    more = " and ".join(f"{other} for {100 * part:.0f} %" for other, part in told[1:3])
+    least = (
+        f"The best {found.error} depends most on {key}, which accounts for {100 * share:.0f} % of its spread in decades"
+    )
+    return f"{least}; {more}." if more else f"{least}."
