@@ -12,6 +12,7 @@ import argparse
 import os
 import shlex
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -68,7 +69,7 @@ def _chosen(words: Sequence[str], outputs: Path) -> tuple[list[runs.Stored], lis
     fitting = [one for one in chosen(listed, asked) if one.directory not in {run.directory for run in named}][::-1]
     unfinished = [f"{one.name} ({one.status})" for one in fitting if one.state != DONE]
     fitting = [one for one in fitting if one.state == DONE]
-    _refuse_studies({one.study: sum(other.study == one.study for other in fitting) for one in fitting})
+    _refuse_studies(Counter(one.study for one in fitting))
     found = [*named, *(runs.load(one.directory) for one in fitting)]
     if len(found) < 2:
         left = f"; left out, as they are not finished: {_few(unfinished)}" if unfinished else ""

@@ -30,19 +30,19 @@ def changed(records: Sequence[Mapping[str, Any]]) -> dict[str, list[Values]]:
 
 
 def _differ(key: str, values: Sequence[Values]) -> bool:
-    told = {_text(one) for one in values if one or "." not in key}
+    told = {tuple(map(_same, one)) for one in values if one or "." not in key}
     return len(told) > 1
 
 
 def _facts(jobs: Sequence[Mapping[str, Any]]) -> dict[str, Values]:
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, dict[Any, Any]] = {}
     for job in jobs:
         configuration = job["configuration"]
         replaced = {other for key, other in REPLACING.items() if configuration.get(key) is not None}
         for key, value in configuration.items():
             if key not in {*PIPELINE_KEYS, *replaced}:
                 for name, one in _parts(key, value):
-                    found.setdefault(name, {})[_text(one)] = one
+                    found.setdefault(name, {})[_same(one)] = one
     return {key: tuple(values.values()) for key, values in found.items()}
 
 
@@ -55,8 +55,9 @@ def _parts(key: str, value: Any) -> list[tuple[str, Any]]:
     return [*names, *(part for name, one in value.items() for part in _parts(f"{key}.{name}", one))]
 
 
-def _text(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)
+def _same(value: Any) -> tuple[type, Any]:
+    """Return what equal values have in common; 1, 1.0 and true are not equal."""
+    return type(value), value if isinstance(value, str | float | int | None) else json.dumps(value, sort_keys=True)
 
 
 def shown(values: Values) -> str:

@@ -102,7 +102,7 @@ def examined(
         environment=environments(runs),
         rows=rows,
         best=np.where(places < 0, np.nan, rows.floats(error)[places]) if error else np.full(len(runs), np.nan),
-        where=[_where(rows, plan, place) for place in places.tolist()],
+        where=_where(rows, plan, places),
         changes=_changes(rows, names, plan, directory, ulps=ulps),
         shares={},
         directory=directory,
@@ -112,11 +112,16 @@ def examined(
     return Many(**{**vars(found), "shares": shares})
 
 
-def _where(rows: Rows, plan: Plan, place: int) -> dict[str, Any]:
-    if place < 0:
-        return {}
-    found = tables.frame_of({key: rows.column(key, [place]) for key in plan.keys}) if plan.keys else None
-    return {} if found is None else {str(key): value for key, value in found.iloc[0].items()}
+def _where(rows: Rows, plan: Plan, places: NDArray[np.intp]) -> list[dict[str, Any]]:
+    """Return the keys of a row for each run, none for a place below 0."""
+    frame = tables.frame_of({key: rows.column(key, places.clip(0)) for key in plan.keys}) if rows.run.size else None
+    if frame is None:
+        return [{} for _ in places]
+    found = zip(*(frame[key].tolist() for key in plan.keys), strict=True) if plan.keys else [()] * places.size
+    return [
+        dict(zip(plan.keys, values, strict=True)) if place >= 0 else {}
+        for place, values in zip(places, found, strict=True)
+    ]
 
 
 def _changes(rows: Rows, names: Sequence[str], plan: Plan, directory: Path, *, ulps: int) -> list[Change]:
