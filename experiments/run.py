@@ -8,14 +8,13 @@ differ is in ``_prepare``.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import itertools
 import os
 import re
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
@@ -215,6 +214,8 @@ class Command:
     name: str
     groups: tuple[str, ...]
     given: tuple[Given, ...]
+    shards: tuple[str, ...] = ()
+    """The sweep over the shards of every job, the last of the overrides, where jobs are cut into several."""
 
     @property
     def first(self) -> list[str]:
@@ -261,10 +262,23 @@ def _command(args: argparse.Namespace) -> Command:
     """Read the overrides and, where a preset sweeps by itself, those of the preset before them."""
     loader, name = _loader(args), args.config_name or "config"
     command = _read(loader, name, args.overrides)
-    params = command.compose(command.first).hydra.sweeper.get("params") or {}
+    config = command.compose(command.first)
+    params = config.hydra.sweeper.get("params") or {}
     typed = {given.key for given in command.given}
     words = [f"{key}={value}" for key, value in params.items() if key not in typed]
-    return _read(loader, name, [*words, *args.overrides]) if words else command
+    command = _read(loader, name, [*words, *args.overrides]) if words else command
+    check.refuse_shard([given.key for given in command.given])
+    shards = _shards(args, _plain(command.compose(command.first) if words else config))
+    return replace(_read(loader, name, [*words, *args.overrides, *shards]), shards=shards) if shards else command
+
+
+def _shards(args: argparse.Namespace, first: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the sweep over the shards of the first job, once its study has found nothing wrong with their number."""
+    shards = check.shards_of(first)
+    if shards == 1 or args.cfg:  # which shows one job
+        return ()
+    check.configs_of(check.study_of(first), [first])
+    return (f"{check.SHARD}=range(0,{shards})",)
 
 
 def _loader(args: argparse.Namespace) -> ConfigLoaderImpl:
@@ -367,6 +381,7 @@ class Plan:
     """The overrides of every job."""
     rows: int
     place: Path
+    shards: tuple[str, ...]
 
 
 def _check(args: argparse.Namespace, command: Command) -> Plan:
@@ -384,6 +399,7 @@ def _check(args: argparse.Namespace, command: Command) -> Plan:
         named=tuple(itertools.product(*(given.words for given in command.given))),
         rows=sum(one.rows for one in configs),
         place=Path(str(config.hydra.sweep.dir)).absolute(),
+        shards=command.shards,
     )
 
 
@@ -391,6 +407,8 @@ def _refuse_sweep(args: argparse.Namespace, config: DictConfig, swept: Sequence[
     if not swept or not (args.cfg or (config.hydra.mode == RunMode.RUN and not args.multirun)):
         return
     one = swept[0]
+    if one.key == check.SHARD:
+        raise ConfigurationError(f"shards={len(one.words)}: hydra.mode=RUN runs one job; write shards=1")
     values = one.line.partition("=")[2]
     why = "--cfg shows the configuration of one job" if args.cfg else "hydra.mode=RUN runs one job"
     raise ConfigurationError(
@@ -477,7 +495,7 @@ def _resume(args: argparse.Namespace) -> int:
         "source": provenance.source(_HERE.parent),
         "environment": provenance.environment(),
     }
-    run = dataclasses.replace(before, resumed=(*before.resumed, now))
+    run = replace(before, resumed=(*before.resumed, now))
     with results.taken_up(run):
         results.tell_changes(run)
         results.forget_damaged(run)
@@ -488,7 +506,7 @@ def _compute(args: argparse.Namespace, plan: Plan, run: Run) -> int:
     """Run the jobs in a directory that is held, and see to their results."""
     from experiments.pipeline import results  # noqa: PLC0415 - as in _run
 
-    args.overrides = [*args.overrides, f"hydra.sweep.dir={check.quote(str(run.directory))}"]
+    args.overrides = [*args.overrides, *plan.shards, f"hydra.sweep.dir={check.quote(str(run.directory))}"]
     try:
         _jobs(args, plan, run)
         return results.finish(run, open_report=args.open)

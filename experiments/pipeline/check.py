@@ -22,8 +22,10 @@ from experiments.pipeline.provenance import configuration_hash
 from experiments.pipeline.settings import build
 
 PIPELINE_KEYS = ("runner", "figures")
-WHOLE_RUN = ("experiment", "derivative", *PIPELINE_KEYS)
+WHOLE_RUN = ("experiment", "derivative", "shards", *PIPELINE_KEYS)
 """Keys that all jobs of a run have in common: their tables become one, and no column of it tells derivatives apart."""
+SHARD = "shard"
+"""The key that tells the shards of a job apart: the run sets it, as the sweep that runs fastest."""
 Plain = dict[str, Any]
 
 LOCAL = ("python=", "--config-dir", "-cd", "--config-path", "-cp", "hydra.searchpath=")
@@ -78,7 +80,19 @@ def configs_of(study: ModuleType, jobs: Iterable[Mapping[str, Any]]) -> list[Any
     return [build(study, study_part(job)) for job in jobs]
 
 
+def shards_of(configuration: Mapping[str, Any]) -> int:
+    """Return into how many shards a job is cut: 1 where its study cannot be, or where this is no number of shards."""
+    shards = configuration.get("shards", 1)
+    return shards if SHARD in configuration and isinstance(shards, int) and shards > 1 else 1
+
+
 # Names
+
+
+def refuse_shard(keys: Sequence[str]) -> None:
+    """Refuse to choose a shard by hand."""
+    if SHARD in keys:
+        raise ConfigurationError("shard is set by the run itself; write shards=8 alone to cut every job into 8")
 
 
 def refuse_twice(keys: Sequence[str]) -> None:

@@ -226,7 +226,8 @@ def _compute(job: Job) -> Mapping[str, object]:
         progress.start(job.number + 1, " ".join(job.overrides).replace("\\", ""))  # as typed, without Hydra's escapes
     study = study_of(job.configuration)
     config = build(study, study_part(job.configuration))
-    with tables.Writer(job.directory, study.TABLES, job=job.number, measured=measured_by(study)) as writer:
+    whole = job.number // check.shards_of(job.configuration)  # the rows of all shards of a job are rows of that job
+    with tables.Writer(job.directory, study.TABLES, job=whole, measured=measured_by(study)) as writer:
         for name, columns in study.run(config):
             before = writer.rows.get(name, 0)
             writer.write(name, columns)
@@ -300,7 +301,7 @@ def recorded(directory: Path, content: Mapping[str, Any]) -> Run:
     if not jobs:
         raise ConfigurationError(f"{directory}: its record plans no job")
     if "cwd" not in content:
-        raise ConfigurationError(f"{directory}: its record has format 1, which has no checksums; write its command again")
+        raise ConfigurationError(f"{directory}: its record is of format 1, without checksums; write its command again")
     try:
         return Run(
             directory=directory,

@@ -113,6 +113,7 @@ stands)."""
 BOUNDS = ("proved", "estimated", "unknown")
 
 ROWS_PER_CHUNK = 2**17
+"""Also the rows of a block of the file, so that shards cut between blocks are joined without being read."""
 CURVES = 3
 """Points per job whose curves are kept for the figure."""
 RUNGS = 8
@@ -124,6 +125,10 @@ LAWS = 500
 FEW = 4
 """Up to so many deltas are listed one by one."""
 CURVE_SAMPLES = 201
+ASKED_TOGETHER = 16
+"""Points at which somebody's own function is asked in one call: what it gives may depend on what it is asked with, so
+that shards are cut between such calls; a constant without a derivation."""
+MOST_SHARDS = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,33 +139,103 @@ class Config:
     method: tuple[str, ...] = ("forward_1", "central_2")
     delta: tuple[float, ...] = (1e-2, 1e-4)
     derivative: int = 1
+    shards: int = 1
+    shard: int = 0
 
     def __post_init__(self) -> None:
         if not (self.function and self.method and self.delta):
             raise ValueError("at least one function, one method and one delta are needed")
         for name in self.method:
             dk.formula(name, self.derivative)
+        if not 1 <= self.shards <= MOST_SHARDS:
+            raise ValueError(f"shards={self.shards}: from 1 to {MOST_SHARDS}; write one such as shards=8")
+        if not 0 <= self.shard < self.shards:
+            raise ValueError(f"shard={self.shard}: from 0 to {self.shards - 1}, as there are shards={self.shards}")
 
     @property
     def rows(self) -> int:
-        """Rows of the main table."""
-        return sum(len(problem.points) for problem in self.function) * len(self.method) * len(self.delta)
+        """Rows of the main table that this shard has."""
+        first, last = self.piece
+        return last - first
+
+    @property
+    def piece(self) -> tuple[int, int]:
+        """The rows of the whole table that this shard has: from the first to before the last."""
+        return self._cut(self.shard), self._cut(self.shard + 1)
+
+    @property
+    def rows_of_point(self) -> int:
+        """Rows of the main table at one point."""
+        return len(self.method) * len(self.delta)
+
+    def asked_together(self, f: dk.Function) -> int:
+        """Points at which f must be asked in one call for its values not to depend on the cut into shards."""
+        return 1 if f.vectorized else min(ASKED_TOGETHER, self.chunk)
+
+    @property
+    def chunk(self) -> int:
+        """Points that are computed at once."""
+        return max(1, ROWS_PER_CHUNK // self.rows_of_point)
+
+    def _cut(self, shard: int) -> int:
+        """The row at which a shard begins: between blocks of the file where there are enough, else between points."""
+        sizes = [len(problem.points) * self.rows_of_point for problem in self.function]
+        rows = sum(sizes)
+        blocks = math.ceil(rows / ROWS_PER_CHUNK)
+        if blocks >= self.shards:
+            return min(rows, shard * blocks // self.shards * ROWS_PER_CHUNK)
+        row, start = shard * rows // self.shards, 0
+        for problem, size in zip(self.function, sizes, strict=True):
+            if row < start + size:
+                together = self.asked_together(problem.function) * self.rows_of_point
+                return start + (row - start) // together * together
+            start += size
+        return rows
 
 
 def run(config: Config) -> Iterator[tuple[str, Columns]]:
-    """Yield the tables of one job, chunk by chunk."""
+    """Yield the tables of one job, or of one shard of it, chunk by chunk."""
     formulas = [dk.formula(name, config.derivative) for name in config.method]
     delta = np.array(config.delta)
-    size = max(1, ROWS_PER_CHUNK // (len(formulas) * delta.size))
     pictured = _pictured(config.function)
+    first, last = config.piece
     for index, problem in enumerate(config.function):
         points = np.array(problem.points)
-        for start in range(0, points.size, size):
-            yield from _rows(problem.function, points[start : start + size], delta, formulas)
-        yield "optimum", _optima(problem.function, points[:OPTIMA], formulas)
-        for _, x in sorted((rank, x) for rank, which, x in pictured if which == index):
+        rows = range(max(first, 0), min(last, points.size * config.rows_of_point))
+        first, last = first - points.size * config.rows_of_point, last - points.size * config.rows_of_point
+        if not rows:
+            continue
+        yield from _piece(config, problem.function, points, delta, formulas, rows)
+        # A point belongs to the shard that has its first row.
+        own = slice(*(-(-row // config.rows_of_point) for row in (rows.start, rows.stop)))
+        if (best := points[:OPTIMA][own]).size:
+            yield "optimum", _optima(problem.function, best, formulas)
+        for _, x in sorted((rank, x) for rank, which, x in pictured if which == index and own.start <= rank < own.stop):
             yield "prediction", _prediction(problem.function, x, delta, formulas)
             yield "curves", _curves(problem.function, x, delta)
+
+
+def _piece(
+    config: Config, f: dk.Function, points: Array, delta: Array, formulas: Sequence[dk.Stencil], rows: range
+) -> Iterator[tuple[str, Columns]]:
+    """Some rows of one function, counted from its first, and the exceptions that f raised in calls that begin there."""
+    each, together = config.rows_of_point, config.asked_together(f)
+    size = config.chunk if f.vectorized else together
+    start = rows.start // each // together * together
+    for place in range(start, -(-rows.stop // each), size):
+        kept = slice(max(rows.start - place * each, 0), rows.stop - place * each)
+        for name, columns in _rows(f, points[place : place + size], delta, formulas):
+            if name == "table":
+                yield name, {column: _kept(value, kept) for column, value in columns.items()}
+            elif place * each >= rows.start:
+                yield name, columns
+
+
+def _kept(value: Any, rows: slice) -> Any:
+    """Some rows of a column: of an array, of coded text, or of a constant."""
+    if isinstance(value, tuple):
+        return value[0][rows], value[1]
+    return value if isinstance(value, str) else value[rows]
 
 
 def _pictured(problems: Sequence[dk.Problem]) -> list[tuple[int, int, float]]:
