@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experiments.pipeline import tables
+from experiments.pipeline import splicing, tables
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -200,32 +200,28 @@ def test_file_and_hash_do_not_depend_on_how_the_rows_are_cut(tmp_path_factory, t
     edges = [0, *sorted(min(cut, n) for cut in cuts), n]
     pieces = [{name: values[a:b] for name, values in whole.items()} for a, b in pairwise(edges)]
     one, many, small = (tmp_path_factory.mktemp(name) for name in ("one", "many", "small"))
-    expected = hash_after(one, whole)
+    expected, path = hash_after(one, whole), one / "table.parquet"
     assert hash_after(many, *pieces) == expected
-    assert (one / "table.parquet").read_bytes() == (many / "table.parquet").read_bytes()
+    assert path.read_bytes() == (many / "table.parquet").read_bytes()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tables, "GROUP", group)
-        assert hash_after(small, *pieces) == expected
-    assert tables.hash_of(one / "table.parquet") == tables.hash_of(small / "table.parquet") == expected
+        assert hash_after(small, *pieces) == tables.hash_of(small / "table.parquet") == tables.hash_of(path)
+    assert tables.hash_of(path) == tables.hash_of(small / "table.parquet") == expected
 
 
 def test_the_hash_is_the_one_of_its_definition(tmp_path):
     x = np.array([0.0, 1.0, math.nan, 3.0])
     parts = {
-        "function": np.array([0, 1, 0, 2], "<i4"),
-        "x": x.astype("<f8"),
-        "evaluations": np.array([1, 2, 3, 4], "<i8"),
-        "proved": np.array([1, 0, 1, 1], "u1"),
+        "function": np.array([0, 1, 0, 2], "<i4").tobytes() + b'["sin", "exp", "log"]',
+        "x": x.astype("<f8").tobytes(),
+        "evaluations": np.array([1, 2, 3, 4], "<i8").tobytes(),
+        "proved": np.array([1, 0, 1, 1], "u1").tobytes(),
     }
-    types = dict(zip(parts, ["text", "float", "int", "bool"], strict=True))
+    block = hashlib.sha256(b"".join(hashlib.sha256(values).digest() for values in parts.values()))
     content = {
-        "rows": 4,
-        "columns": [
-            [name, types[name], hashlib.sha256(values.tobytes()).hexdigest(),
-             ["sin", "exp", "log"] if name == "function" else []]
-            for name, values in parts.items()
-        ],
-    }  # fmt: skip
+        "content": {"rows": 4, "blocks": [block.hexdigest()]},
+        "columns": [list(pair) for pair in zip(parts, ["text", "float", "int", "bool"], strict=True)],
+    }
     text = json.dumps(content, separators=(",", ":"))
     assert hash_after(tmp_path, columns(x=x)) == hashlib.sha256(text.encode()).hexdigest()
 
@@ -578,6 +574,61 @@ def test_jobs_with_other_columns_are_refused_by_name(tmp_path):
 
 def test_no_jobs_give_no_tables(tmp_path):
     assert tables.gather([], tmp_path) == {}
+
+
+# files of whole blocks are joined as bytes
+
+
+def blocks_of(rows, group, rng):
+    """Rows cut into parts of whole blocks, the last perhaps not whole."""
+    x = np.where(rng.random(rows) < 0.1, math.nan, rng.standard_normal(rows))
+    whole = {
+        "function": [("sin", "exp", "log")[k] for k in rng.integers(0, 3, rows)],
+        "x": x,
+        "evaluations": np.arange(rows),
+        "proved": x > 0.0,
+    }
+    edges = sorted({0, rows, *(group * rng.integers(0, rows // group + 1, 3)).tolist()})
+    return whole, [{name: values[a:b] for name, values in whole.items()} for a, b in pairwise(edges)]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_parts_of_whole_blocks_are_joined_without_reading_to_the_file_that_one_writer_writes(
+    tmp_path, monkeypatch, seed
+):
+    monkeypatch.setattr(tables, "GROUP", 10)
+    rng = np.random.default_rng(seed)
+    rows = int(rng.integers(1, 400))
+    whole, pieces = blocks_of(rows, 10, rng)
+    one = write(tmp_path / "one", whole)
+    parts = [write(tmp_path / str(k), piece).parent for k, piece in enumerate(pieces)]
+    monkeypatch.setattr(tables, "_concatenate", None)
+    record = tables.gather(parts, tmp_path)["table"]
+    assert (tmp_path / "table.parquet").read_bytes() == one.read_bytes()
+    assert record == tables.recorded(one)
+    assert record.hash == tables.hash_of(one)
+
+
+@pytest.mark.parametrize("sizes", [(10, 5, 10), (10, 0, 10), (5, 10)])
+def test_parts_that_are_not_of_whole_blocks_are_written_again(tmp_path, monkeypatch, sizes):
+    monkeypatch.setattr(tables, "GROUP", 10)
+    x = np.arange(float(sum(sizes)))
+    edges = np.cumsum([0, *sizes]).tolist()
+    parts = [
+        write(tmp_path / str(k), columns(function="f", x=x[a:b], evaluations=1, proved=True)).parent
+        for k, (a, b) in enumerate(pairwise(edges))
+    ]
+    one = write(tmp_path / "one", columns(function="f", x=x, evaluations=1, proved=True))
+    tables.gather(parts, tmp_path)
+    assert (tmp_path / "table.parquet").read_bytes() == one.read_bytes()
+
+
+def test_what_is_no_footer_is_refused(tmp_path):
+    path = tmp_path / "file"
+    for content in (b"", b"PAR1", b"PAR1" * 2, b"PAR1\x1d\1\0\0\0PAR1", b"PAR1\x15\1\0\0\0PAR1"):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match="damaged or not a Parquet file"):
+            splicing.read(path)
 
 
 # damage

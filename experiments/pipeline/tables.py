@@ -5,9 +5,11 @@ files of the jobs, and the readers give back what figures, reports and `conclude
 blocks of `GROUP` rows, and only whole blocks are hashed and stored. So memory stays flat however many rows
 there are, and neither the file nor its hash depends on how the rows were cut into chunks.
 
-The content hash of a table is the SHA-256 of its column names, types and values. Each column has a digest of
-its own, over the little-endian bytes of its values in row order; text enters as int32 codes numbered by first
-appearance, and the labels follow. A missing number is the one canonical NaN. Times, paths, compression and
+The content hash of a table is the SHA-256 of its column names and types and of the digests of its blocks. A block's
+digest is that of its columns' digests, over the little-endian bytes of the values in row order; text enters as int32
+codes numbered by first appearance in the block, and the labels follow. A missing number is the one canonical NaN. The
+file holds the digests of its blocks: files of whole blocks, as shards are, are joined as bytes, and neither decoded nor
+hashed again. Times, paths, compression and
 the version of pyarrow never enter: a study's ``MEASURED`` names for a table the columns that a clock or a memory
 meter measured, or whose words tell such numbers. Of these only names and types are hashed, and of a table that
 has no others not even how many rows it has. The file itself says which they are.
@@ -36,6 +38,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from experiments.pipeline import splicing
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -57,6 +61,10 @@ CSV_ROWS = 100_000
 READING: dict[str, Any] = {"pre_buffer": False, "page_checksum_verification": True}
 
 HASH_KEY = b"content_sha256"
+BLOCKS_KEY = b"content_blocks"
+"""Stands before the digests of all blocks, in hexadecimal."""
+DIGEST = 64
+"""Characters of one."""
 MEANING_KEY = b"meaning"
 MEASURED_KEY = b"measured"
 """Stands in the metadata of a column whose values are outside the content hash."""
@@ -136,26 +144,46 @@ class ContentHash:
 
     def __init__(self, columns: Mapping[str, type], measured: Collection[str] = ()) -> None:
         self._columns = dict(columns)
-        self._digests = {name: hashlib.sha256() for name in columns if name not in measured}
+        self._hashed = [name for name in columns if name not in measured]
         self._rows = 0
+        self.blocks: list[str] = []
 
-    def update(self, values: Mapping[str, Array]) -> None:
-        """Add rows: for each column an array of shape ``(n,)``; text as codes of its `CodeBook`."""
-        for name, digest in self._digests.items():
-            digest.update(_canonical(values[name], KINDS[self._columns[name]]).data)
-        self._rows += len(next(iter(values.values()), ()))
+    def update(self, values: Mapping[str, object]) -> None:
+        """Add a block: for each column an array of shape ``(n,)``, n being `GROUP` but for the last; text is coded."""
+        digests = b"".join(self._digest(name, values[name]) for name in self._hashed)
+        self.extend([hashlib.sha256(digests).hexdigest()], _length(next(iter(values.values()))) or 0)
 
-    def hexdigest(self, labels: Mapping[str, Sequence[str]]) -> str:
-        """Return the hash of all rows so far; `labels` holds the labels of each text column."""
+    def extend(self, blocks: Sequence[str], rows: int) -> None:
+        """Add blocks whose digests are known, of so many rows together."""
+        if self._rows % GROUP:
+            raise ValueError("after a block that is not whole comes no other")
+        self._rows += rows
+        self.blocks.extend(blocks if rows else ())
+
+    def _digest(self, name: str, value: object) -> bytes:
+        kind = KINDS[self._columns[name]]
+        if not _is_coded(value):
+            return hashlib.sha256(_canonical(np.asarray(value), kind).data).digest()
+        codes, labels = _in_order(*value)
+        content = hashlib.sha256(np.ascontiguousarray(codes, dtype=kind.dtype).data)
+        content.update(json.dumps(labels).encode("ascii"))
+        return content.digest()
+
+    def hexdigest(self) -> str:
+        """Return the hash of all rows so far."""
         columns = [
-            [name, KINDS[kind].name, self._digests[name].hexdigest(), list(labels.get(name, ()))]
-            if name in self._digests
-            else [name, KINDS[kind].name, "measured"]
+            [name, KINDS[kind].name] if name in self._hashed else [name, KINDS[kind].name, "measured"]
             for name, kind in self._columns.items()
         ]
-        rows = self._rows if self._digests else "measured"
-        content = json.dumps({"rows": rows, "columns": columns}, separators=(",", ":"))
+        seen = {"rows": self._rows, "blocks": self.blocks} if self._hashed else "measured"
+        content = json.dumps({"content": seen, "columns": columns}, separators=(",", ":"))
         return hashlib.sha256(content.encode("ascii")).hexdigest()
+
+
+def _in_order(codes: Array, labels: Sequence[str]) -> tuple[Array, list[str]]:
+    """Return text with the labels that it uses, numbered by first appearance."""
+    found = pa.array(codes).dictionary_encode()
+    return found.indices.to_numpy(), [labels[code] for code in found.dictionary.to_pylist()]
 
 
 def _canonical(values: Array, kind: Kind) -> Array:
@@ -218,7 +246,11 @@ class _Stream:
     def _flush(self) -> None:
         self._settle()
         block = {name: values[: self._filled] for name, values in self._block.items()}
-        self._running = [self._pool.submit(self._hash.update, block), self._pool.submit(self._store, block)]
+        coded = {
+            name: (values, self._books[name].labels) if name in self._books else values
+            for name, values in block.items()
+        }
+        self._running = [self._pool.submit(self._hash.update, coded), self._pool.submit(self._store, coded)]
         self._block, self._spare, self._filled = self._spare, self._block, 0
 
     def _settle(self) -> None:
@@ -226,9 +258,9 @@ class _Stream:
             job.result()
         self._running = []
 
-    def _store(self, block: Mapping[str, Array]) -> None:
+    def _store(self, block: Mapping[str, Any]) -> None:
         arrays = [
-            _text_array(values, self._books[name].labels) if name in self._books
+            _text_array(*values) if name in self._books
             else pa.array(values, mask=np.isnan(values) if self._kinds[name].nullable else None)
             for name, values in block.items()
         ]  # fmt: skip
@@ -240,9 +272,8 @@ class _Stream:
             self._flush()
         self._settle()
         self._pool.shutdown()
-        labels = {name: book.labels for name, book in self._books.items()}
-        record = TableRecord(self.rows, self._hash.hexdigest(labels))
-        self._writer.add_key_value_metadata({HASH_KEY: record.hash})
+        record = TableRecord(self.rows, self._hash.hexdigest())
+        self._writer.add_key_value_metadata({HASH_KEY: record.hash, BLOCKS_KEY: "".join(self._hash.blocks)})
         self._writer.close()
         return record
 
@@ -287,14 +318,9 @@ def _parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
 
 
 def _text_array(codes: Array, labels: Sequence[str]) -> pa.DictionaryArray:
-    """Return text with the labels of these rows only, so that a row group does not repeat the whole book.
-
-    Labels are numbered by first appearance, so those of one block lie close together unless old ones return.
-    """
-    first, last = int(codes.min(initial=len(labels))), int(codes.max(initial=-1))
-    local = codes - np.int32(first) if first else codes
-    here = pa.array(labels[first : last + 1], type=pa.string())
-    return pa.DictionaryArray.from_arrays(pa.array(local), here, safe=False)
+    """Return text with the labels of these rows only, so that a row group does not depend on those before it."""
+    local, here = _in_order(codes, labels)
+    return pa.DictionaryArray.from_arrays(pa.array(local), pa.array(here, type=pa.string()), safe=False)
 
 
 def _is_coded(value: object) -> TypeGuard[Coded]:
@@ -488,7 +514,7 @@ def gather(jobs: Sequence[Path], target: Path) -> dict[str, TableRecord]:
     records = {}
     for name in sorted(names, key=lambda name: (name != "table", name)):
         parts = [path for job in jobs if (path := Path(job) / f"{name}.parquet").is_file()]
-        join = _link if len(parts) == 1 else _concatenate
+        join = _link if len(parts) == 1 else _splice if _of_whole_blocks(parts) else _concatenate
         records[name] = join(parts, Path(target) / f"{name}.parquet")
     return records
 
@@ -506,6 +532,41 @@ def _link(parts: Sequence[Path], path: Path) -> TableRecord:
         shutil.copyfile(parts[0], part)
     part.replace(path)
     part.unlink(missing_ok=True)  # rename does nothing when both names are already one file
+    return record
+
+
+def _of_whole_blocks(parts: Sequence[Path]) -> bool:
+    """Whether files of the same columns by the same writer hold whole blocks, all but the last, with their digests."""
+    writers, whole = set(), True
+    for part in parts:
+        with _opened(part) as file:
+            about = file.metadata
+            digests = len((about.metadata or {}).get(BLOCKS_KEY, b"")) // DIGEST
+            blocks = math.ceil(about.num_rows / GROUP)
+            if not whole or not about.num_rows or not digests == about.num_row_groups == blocks:
+                return False
+            writers.add((file.schema_arrow.serialize().to_pybytes(), about.created_by))
+            whole = about.num_rows % GROUP == 0
+    return len(writers) == 1
+
+
+def _splice(parts: Sequence[Path], path: Path) -> TableRecord:
+    """Join files of whole blocks without reading their rows; the file is that of a `Writer`, to the byte."""
+    content = ContentHash({name: kind for name, (kind, _) in shape_of(parts[0]).items()}, measured_in(parts[0]))
+    rows = 0
+    for part in parts:
+        with _opened(part) as file:
+            digests = file.metadata.metadata[BLOCKS_KEY].decode()
+            content.extend([digests[k : k + DIGEST] for k in range(0, len(digests), DIGEST)], file.metadata.num_rows)
+            rows += file.metadata.num_rows
+    record = TableRecord(rows, content.hexdigest())
+    unfinished = path.with_name(path.name + ".part")
+    try:
+        notes = {HASH_KEY: record.hash.encode(), BLOCKS_KEY: "".join(content.blocks).encode()}
+        splicing.splice(parts, unfinished, notes)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
     return record
 
 
@@ -679,15 +740,11 @@ def _column(array: pa.Array) -> object:
 
 def hash_of(path: Path) -> str:
     """Recompute the content hash of a Parquet file from its rows."""
-    kinds = {name: kind for name, (kind, _) in shape_of(path).items()}
-    books = {name: CodeBook() for name, kind in kinds.items() if kind is str}
-    content = ContentHash(kinds, measured_in(path))
-    for chunk in _chunks(path):
-        content.update({
-            name: books[name].encode(value) if name in books else np.asarray(value)
-            for name, value in chunk.items()
-        })  # fmt: skip
-    return content.hexdigest({name: book.labels for name, book in books.items()})
+    words = Words({name: kind for name, (kind, _) in shape_of(path).items()})
+    content = ContentHash(words.columns, measured_in(path))
+    for block in words.blocks(path):
+        content.update({name: words.values(name, row) for name, row in zip(words.columns, block, strict=True)})
+    return content.hexdigest()
 
 
 def read(path: Path, columns: Sequence[str] | None = None, where: Mapping[str, object] | None = None) -> pd.DataFrame:
