@@ -1,11 +1,16 @@
 """One self-contained HTML page per run: findings first, then figures, tables, configuration and record.
 
-The page asks nothing of any other place: style and figures are written into it. Whatever came from outside
-(expressions, names, numbers as text) is escaped; the figures' SVG is our own and is taken as markup.
+The page asks nothing of any other place: style, script and figures are written into it, and it tells the browser to
+load nothing and to run no other script. Whatever came from outside (expressions, names, numbers as text) is escaped;
+the figures' SVG is our own and is taken as markup. The script adds what a reader can do with the page (sort, filter,
+move the slider); without it the page says the same.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,11 +18,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-TEMPLATE = Path(__file__).with_name("report.html.j2")
+PAGE = Path(__file__).with_name("page")
+"""The template, its style and its scripts."""
 SHRUNK = 0.7
 AROUND = 52
 """Pixels of the page beside a figure on a narrow screen: margins of 20, padding of 4.8 and a line on either side."""
 PIXELS_PER_POINT = 96 / 72
+SMALL_NUMBER = re.compile(r"[\d.]+e-\d+")
+"""A number that a browser would break into two lines at its minus."""
 TEXT, WIDE = 24, 60
 """Letters of a cell above which its column is broken into lines, and into wider lines; by eye."""
 OPEN = 60
@@ -25,7 +33,7 @@ OPEN = 60
 
 
 class Drawing(NamedTuple):
-    """A figure: its name, its SVG as text, and its caption."""
+    """A figure: its name, its SVG as text, and its caption, of which an empty line parts the finding from the rest."""
 
     name: str
     svg: str
@@ -33,7 +41,7 @@ class Drawing(NamedTuple):
 
 
 class Table(NamedTuple):
-    """The head of a table, as text."""
+    """The head of a table, as text, or if ``spread`` rows taken evenly from all of it."""
 
     name: str
     meaning: str
@@ -41,6 +49,14 @@ class Table(NamedTuple):
     meanings: Sequence[str]
     rows: Sequence[Sequence[str]]
     total: int
+    spread: bool = False
+
+
+class Slider(NamedTuple):
+    """What the slider over delta shows: its data by place and method, as ``page/slider.js`` reads it, and in words."""
+
+    places: Sequence[Mapping[str, Any]]
+    sentences: Sequence[str]
 
 
 class File(NamedTuple):
@@ -50,14 +66,18 @@ class File(NamedTuple):
     path: str
 
 
+PlainTable = tuple[str, str, Sequence[str], Sequence[str], Sequence[Sequence[str]], int]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Content:
     """What a report says; each part that is empty is left out of the page.
 
     ``configuration`` is YAML text by job, ``record`` what is needed to repeat the run (a value may be a
-    mapping or a list), ``notes`` are warnings. ``lesson`` has for some figures, by their names, a heading and what is
-    said before them, ``printed`` the lines that the study printed. Figures, tables and files may be plain tuples, in
-    the order of the fields of Drawing, Table and File.
+    mapping or a list), ``notes`` are warnings. ``outcome`` says in a few words how it went, and ``well`` whether that
+    is good; ``facts`` are a few words each. ``lesson`` has for some figures, by their names, a heading and what is said
+    before them, ``printed`` the lines that the study printed. Figures, tables and files may be plain tuples, in the
+    order of the fields of Drawing, Table and File; a table's last field may be left out.
     """
 
     title: str
@@ -66,13 +86,17 @@ class Content:
     question: str
     findings: Sequence[str] = ()
     figures: Sequence[tuple[str, str, str]] = ()
-    tables: Sequence[tuple[str, str, Sequence[str], Sequence[str], Sequence[Sequence[str]], int]] = ()
+    tables: Sequence[PlainTable | Table] = ()
     configuration: Mapping[str, str] = field(default_factory=dict)
     record: Mapping[str, object] = field(default_factory=dict)
     notes: Sequence[str] = ()
     lesson: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     printed: Sequence[str] = ()
     files: Sequence[tuple[str, str]] = ()
+    outcome: str = ""
+    well: bool = True
+    facts: Sequence[str] = ()
+    slider: Slider | None = None
 
 
 def write(path: Path, content: Content) -> None:
@@ -91,30 +115,72 @@ def render(content: Content) -> str:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    page = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    figures = [
-        {
-            "name": name,
-            "id": f"figure-{k}",
-            "svg": inline(svg, f"figure-{k}"),
-            "least": _least_width(svg),
-            "narrow": round(_least_width(svg) * PIXELS_PER_POINT + AROUND),
-            "caption": caption,
-            "lesson": content.lesson.get(name),
-        }
-        for k, (name, svg, caption) in enumerate(content.figures, start=1)
-    ]
+    environment.filters["whole_numbers"] = _whole_numbers
+    page = environment.from_string(_part("report.html.j2"))
+    script = "\n".join(map(_part, ("report.js", "slider.js") if content.slider else ("report.js",)))
+    figures = [_figure(number, *one, content.lesson) for number, one in enumerate(content.figures, start=1)]
+    tables = [_table(number, Table(*one)) for number, one in enumerate(content.tables, start=1)]
+    sections = _sections(content)
+    parts = {
+        "figures": [(one["id"], f"{one['number']} {one['heading']}") for one in figures],
+        "tables": [(one["id"], one["name"]) for one in tables],
+    }
     return page.render(
         content=content,
         breakable=Markup("_<wbr>"),
         longest=OPEN,
-        sections=_sections(content),
+        policy=_policy(script),
+        style=Markup(_part("style.css")),  # noqa: S704 - ours
+        script=Markup(script),  # noqa: S704 - ours
+        sections=sections,
+        parts={name: parts.get(name, []) for name, _ in sections},
         figures=figures,
-        tables=[_table(one) for one in content.tables],
+        tables=tables,
+        slider=content.slider and {"sentences": content.slider.sentences, "data": Markup(_data(content.slider))},  # noqa: S704 - no markup can be in it
         configuration=_grouped(content.configuration),
         record=[(key, _flat(value)) for key, value in content.record.items()],
         files=[(name, quote(path)) for name, path in content.files],
     )
+
+
+def _whole_numbers(text: str) -> str:
+    """A text as markup, in which no number is broken into two lines."""
+    from markupsafe import Markup, escape  # noqa: PLC0415 - as in render
+
+    return Markup(SMALL_NUMBER.sub(r'<span class="n">\g<0></span>', str(escape(text))))  # noqa: S704 - escaped
+
+
+def _part(name: str) -> str:
+    return (PAGE / name).read_text(encoding="utf-8")
+
+
+def _policy(script: str) -> str:
+    """What the browser may do with the page: nothing from any place, and no script but ours, by its hash."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'"
+
+
+def _data(slider: Slider) -> str:
+    """JSON that cannot end the element which holds it: it has no angle bracket and no ampersand."""
+    text = json.dumps(slider.places, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
+
+
+def _figure(number: int, name: str, svg: str, caption: str, lesson: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
+    least = _least_width(svg)
+    called = name.replace("_", " ")
+    return {
+        "name": called,
+        "number": number,
+        "id": f"figure-{number}",
+        "svg": inline(svg, f"figure-{number}"),
+        "least": least,
+        "narrow": round(least * PIXELS_PER_POINT + AROUND),
+        "caption": caption.split("\n\n"),
+        "label": f"{called}: {' '.join(caption.split())}",
+        "lesson": lesson.get(name),
+        "heading": lesson[name][0] if name in lesson else called,
+    }
 
 
 def inline(svg: str, prefix: str) -> str:
@@ -146,6 +212,7 @@ def _sections(content: Content) -> list[tuple[str, str]]:
     first: list[tuple[str, str, Sequence[object]]] = [
         ("findings", "Findings", content.findings),
         ("notes", "Notes", content.notes),
+        ("slider", "Move delta", content.slider or ()),
         ("figures", "Lesson" if content.lesson else "Figures", content.figures),
     ]
     sections = (
@@ -159,21 +226,25 @@ def _sections(content: Content) -> list[tuple[str, str]]:
     return [(name, heading) for name, heading, part in sections if part]
 
 
-def _table(
-    one: tuple[str, str, Sequence[str], Sequence[str], Sequence[Sequence[str]], int],
-) -> dict[str, Any]:
-    name, meaning, columns, meanings, rows, total = one
-    kinds = [_kind([row[k] for row in rows]) for k in range(len(columns))]
-    cells = [list(zip(row, kinds, strict=True)) for row in rows]
-    heads = list(zip(columns, meanings, kinds, strict=True))
+def _table(number: int, one: Table) -> dict[str, Any]:
+    kinds = [_kind([row[k] for row in one.rows]) for k in range(len(one.columns))]
     return {
-        "name": name,
-        "meaning": meaning,
-        "heads": heads,
-        "rows": cells,
-        "total": total,
-        "shown": len(rows),
+        "id": f"table-{number}",
+        "name": one.name,
+        "meaning": one.meaning,
+        "heads": list(zip(one.columns, one.meanings, kinds, strict=True)),
+        "rows": [list(zip(row, kinds, strict=True)) for row in one.rows],
+        "extent": _extent(len(one.rows), one.total, spread=one.spread),
     }
+
+
+def _extent(shown: int, total: int, *, spread: bool) -> str:
+    """How many rows there are, and which of them the page holds."""
+    if shown == total:
+        return f"{total:,} row{'' if total == 1 else 's'}."
+    if spread:
+        return f"{shown:,} of {total:,} rows, taken evenly from the first to the last; the file has all of them."
+    return f"The first {shown:,} of {total:,} rows."
 
 
 def _kind(cells: Sequence[str]) -> str:

@@ -28,7 +28,7 @@ from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 
-from experiments.pipeline import check, crate, figures, integrity, provenance, tables
+from experiments.pipeline import check, crate, figures, integrity, provenance, slider, tables
 from experiments.pipeline import report as html
 from experiments.pipeline.check import Exit, Plain, study_of, study_part
 from experiments.pipeline.messages import ConfigurationError, line_of, show
@@ -44,17 +44,17 @@ DONE, FAILED, WAITING, DAMAGED = "done", "failed", "waiting", "damaged"
 """How a job stands."""
 NAMED = 10
 """Most jobs that are named one by one when they have no result."""
-HEADS = {"summary": 48, "goals": 48}
-HEAD, WHOLE = 12, 64
-"""Rows of a table that the report shows: of these many, of the others few, of a short main table all."""
-REPORTED_JOBS = 20
-"""Jobs whose configuration the report shows."""
-LINKED = (".parquet", ".csv", ".txt")
 ERROR = "error"
 """The column of the main table whose least value a record tells."""
 OF_A_JOB = {"number", "overrides", "configuration", "hash", "status", "error", "tables", "files", "environment"}
 """What the record of a job must hold to be one."""
-TOLD = ("findings", "notes", "lesson", "printed")
+SHOWN, OTHERS_SHOWN = 500, 60
+"""Most rows that the report holds of a table: of the main one and of those in `OFTEN_READ`, and of the others."""
+OFTEN_READ = ("summary", "goals")
+REPORTED_JOBS = 20
+"""Jobs whose configuration the report shows."""
+LINKED = (".parquet", ".csv", ".txt")
+TOLD = ("findings", "notes", "lesson", "printed", "turning")
 """Tables of words, which the report tells elsewhere."""
 
 
@@ -524,15 +524,34 @@ def report(
         figures=drawings,
         lesson=_lesson(paths),
         printed=printed(run, records),
-        tables=[_head(name, paths[name], records[name].rows, run.study, len(jobs)) for name in dict.fromkeys(shown)],
+        tables=[_shown(name, paths[name], records[name].rows, run.study, len(jobs)) for name in dict.fromkeys(shown)],
         configuration=_configuration(run, jobs),
         record={"started": run.started.isoformat(timespec="seconds"), **run.source, **run.environment},
         notes=[*_complaints(jobs), *_notes(run, records)],
         files=[(path.name, path.name) for path in sorted(run.directory.iterdir()) if path.suffix in LINKED],
+        outcome=_outcome(jobs),
+        well=all(job["status"] == DONE for job in jobs),
+        facts=_facts(run, records, jobs),
+        slider=slider.read(paths),
     )
     path = run.directory / "report.html"
     html.write(path, content)
     return path
+
+
+def _outcome(jobs: Sequence[Mapping[str, Any]]) -> str:
+    done = sum(job["status"] == DONE for job in jobs)
+    if done == len(jobs):
+        return "1 job done" if done == 1 else f"all {done} jobs done"
+    return f"{done} of {len(jobs)} jobs done"
+
+
+def _facts(run: Run, records: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What a reader asks first of a run: how many rows, how long, when. Times come from the record."""
+    main = records.get(main_table(run.study))
+    rows = [f"{main.rows:,} rows"] if main is not None else []
+    seconds = sum(float(job["seconds"]) for job in jobs)
+    return [*rows, f"computed in {seconds:.3g} s", f"{run.started:%Y-%m-%d %H:%M} UTC"]
 
 
 def printed(run: Run, records: Mapping[str, Any]) -> list[str]:
@@ -560,16 +579,15 @@ def _print(run: Run, records: Mapping[str, Any]) -> None:
         part.replace(run.directory / "printed.txt")
 
 
-Head = tuple[str, str, list[str], list[str], list[list[str]], int]
-
-
-def _head(name: str, path: Path, rows: int, study: ModuleType, jobs: int) -> Head:
-    """Return the head of a table as text, without the number of the job where there is one job only."""
+def _shown(name: str, path: Path, rows: int, study: ModuleType, jobs: int) -> html.Table:
+    """Return rows of a table as text, taken evenly, without the number of the job where there is one job only."""
     shape = {column: text for column, (_, text) in tables.shape_of(path).items() if column != "job" or jobs > 1}
     main = name == main_table(study)
-    frame = tables.head(path, WHOLE if main and rows <= WHOLE else HEADS.get(name, HEAD))[list(shape)]
+    most = SHOWN if main or name in OFTEN_READ else OTHERS_SHOWN
+    frame = tables.spread(path, most)[list(shape)]
     cells = [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
-    return name, "The main table." if main else "", list(shape), list(shape.values()), cells, rows
+    meaning = "The main table." if main else ""
+    return html.Table(name, meaning, list(shape), list(shape.values()), cells, rows, spread=True)
 
 
 def _cell(value: object) -> str:

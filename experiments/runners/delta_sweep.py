@@ -70,6 +70,38 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
         "t": (float, "abscissa"),
         "y": (float, "ordinate"),
     },
+    "secants": {
+        "function": (str, "name of the function"),
+        "x": (float, "the point"),
+        "value": (float, "f there"),
+        "method": (str, "the difference formula"),
+        "delta": (float, "a step size"),
+        "left": (float, "the outermost point on the left that the formula uses"),
+        "left_value": (float, "f there"),
+        "right": (float, "the outermost point on the right"),
+        "right_value": (float, "f there"),
+        "through": (float, "a point of the line with the estimated slope: left, of a formula of two points; else x"),
+        "height": (float, "the height of the line there"),
+        "estimate": (float, "the numerical derivative, which is the slope of the line"),
+        "exact": (float, "the derivative, which is the slope of the tangent"),
+        "error": (float, "|estimate - exact|"),
+        "larger": (
+            str,
+            "the larger part of the predicted error, truncation or rounding; empty where none is predicted",
+        ),
+        "status": (str, "ok, or in words why there is no error"),
+    },
+    "turning": {
+        "function": (str, "name of the function"),
+        "x": (float, "the point"),
+        "method": (str, "the difference formula"),
+        "delta": (float, "where the error in secants is least"),
+        "error": (float, "the error there"),
+        "smallest_delta": (float, "the least delta with an error"),
+        "smallest_delta_error": (float, "the error there"),
+        "rounding": (bool, "whether the error grows back there, and rounding is the larger part of what is predicted"),
+        "sentence": (str, "the same in a sentence"),
+    },
     "law": {
         "function": (str, "name of the function"),
         "x": (float, "the point"),
@@ -110,6 +142,15 @@ STATUSES = ("ok", "outside_domain", "step_vanished", "not_finite", "no_exact")
 """Why a row has no error: a point of the stencil lies outside the declared domain; two points coincide in floating
 point; f raised or gave NaN or infinity at one of them; no exact derivative exists or is known there (the estimate
 stands)."""
+IN_WORDS = (
+    "ok",
+    "a point of the formula lies outside the domain of f",
+    "delta is so small that two points of the formula are the same number",
+    "f is not finite at a point of the formula",
+    "the exact derivative is not known",
+)
+"""STATUSES as a reader is told them beside a line with the estimated slope."""
+PARTS = ("", "truncation", "rounding")
 BOUNDS = ("proved", "estimated", "unknown")
 
 ROWS_PER_CHUNK = 2**17
@@ -213,6 +254,8 @@ def run(config: Config) -> Iterator[tuple[str, Columns]]:
         for _, x in sorted((rank, x) for rank, which, x in pictured if which == index and own.start <= rank < own.stop):
             yield "prediction", _prediction(problem.function, x, delta, formulas)
             yield "curves", _curves(problem.function, x, delta)
+            if config.derivative == 1:
+                yield "secants", _secants(problem.function, x, delta, formulas)
 
 
 def _piece(
@@ -328,8 +371,7 @@ def _prediction(f: dk.Function, x: float, delta: Array, formulas: Sequence[dk.St
 
     Jobs that differ in delta alone share the rungs of one ladder, so that their rows coincide.
     """
-    top = max(0, math.ceil(RUNGS * math.log10(delta.max())))
-    ladder = 10.0 ** (np.arange(-16 * RUNGS, top + 1) / RUNGS)
+    ladder = _ladder(delta)
     ladder = ladder[ladder >= 4.0 * np.spacing(abs(x))]
     found = dk.predict_error(f, x, ladder, formulas=formulas)
     totals = [
@@ -343,6 +385,59 @@ def _prediction(f: dk.Function, x: float, delta: Array, formulas: Sequence[dk.St
         "delta": np.tile(ladder, len(formulas)),
         "error": np.concatenate(totals),
         "bound": (np.repeat(np.array([_bound(f, proved=p.proved) for p in found], np.int8), ladder.size), BOUNDS),
+    }
+
+
+def _ladder(delta: Array) -> Array:
+    """Eight deltas per decade from 1e-16 to 1, or to the decade of the largest that is asked for."""
+    top = max(0, math.ceil(RUNGS * math.log10(delta.max())))
+    return np.asarray(10.0 ** (np.arange(-16 * RUNGS, top + 1) / RUNGS))
+
+
+def _secants(f: dk.Function, x: float, delta: Array, formulas: Sequence[dk.Stencil]) -> Columns:
+    """The line with the estimated slope for every delta of the ladder, however few are asked for.
+
+    A black box may be slow: of that, only the deltas asked for, and of many some.
+    """
+    ladder = _ladder(delta)
+    if f.expression is None:
+        asked = np.unique(delta)
+        ladder = asked[np.round(np.linspace(0, asked.size - 1, min(asked.size, ladder.size))).astype(np.intp)]
+    shape = (len(formulas), ladder.size)
+    found = dk.sweep(f, x, ladder, formulas=formulas)
+    predicted = dk.predict_error(f, x, ladder, formulas=formulas)
+    truncation, rounding = (np.stack([getattr(p, part) for p in predicted]) for part in ("truncation", "rounding"))
+    estimate = found.estimate.reshape(shape)
+    exact = f.exact_derivative(np.array([x]))[0]
+    left, right = (np.stack([x + float(e.offsets[end]) * ladder for e in formulas]) for end in (0, -1))
+    left_value, right_value = np.asarray(f(left)), np.asarray(f(right))
+    value = f(x)
+    two = np.array([[e.evaluations == 2] for e in formulas])
+    outside = np.stack([_outside(f, x, ladder, entry) for entry in formulas])
+    conditions = [outside, found.vanished.reshape(shape), np.isnan(estimate), np.full(shape, np.isnan(exact))]
+    columns = {
+        "delta": np.broadcast_to(ladder, shape),
+        "left": left,
+        "left_value": left_value,
+        "right": right,
+        "right_value": right_value,
+        "through": np.where(two, left, x),
+        "height": np.where(two, left_value, value),
+        "estimate": estimate,
+        "error": dk.absolute_error(estimate, np.full(shape, exact)),
+    }
+    codes: dict[str, tuple[NDArray[Any], tuple[str, ...]]] = {
+        "method": (np.arange(len(formulas), dtype=np.int16)[:, None], tuple(entry.name for entry in formulas)),
+        "larger": (np.select([truncation >= rounding, rounding > truncation], [1, 2], 0).astype(np.int8), PARTS),
+        "status": (np.select(conditions, [1, 2, 3, 4], 0).astype(np.int8), IN_WORDS),
+    }
+    return {
+        "function": f.name,
+        "x": x,
+        "value": value,
+        "exact": exact,
+        **{name: values.ravel() for name, values in columns.items()},
+        **{name: (np.broadcast_to(values, shape).ravel(), labels) for name, (values, labels) in codes.items()},
     }
 
 
@@ -382,6 +477,8 @@ def conclude(tables: Mapping[str, Columns]) -> Iterator[tuple[str, Columns]]:
     yield "summary", _summary(table, sweeps, optima)
     laws = _laws(table, sweeps[:LAWS], optima)
     yield "law", laws
+    if "secants" in tables:
+        yield "turning", _turning(tables["secants"])
     yield "findings", {"finding": _findings(table, sweeps, optima, laws)}
     if "raised" in tables:
         yield "notes", {"note": _exceptions(tables["raised"])}
@@ -433,6 +530,37 @@ def _summary(table: Columns, sweeps: Sequence[tuple[Key, NDArray[np.intp]]], opt
         "predicted_error": np.array([float(p["error"]) for p in predicted]),
         "asked": [_asked(table, rows, optima.get(key)) for key, rows in sweeps],
     }
+
+
+def _turning(secants: Columns) -> Columns:
+    """For every line that the slider moves, where its error is least and what becomes of it below."""
+    told: dict[str, list[Any]] = {name: [] for name in TABLES["turning"]}
+    for key, rows in _sweeps(secants):
+        best, error = _best(secants, rows)
+        known = rows[~np.isnan(secants["error"][rows])]
+        if not known.size:
+            continue
+        last, first = (known[pick(secants["delta"][known])] for pick in (np.argmin, np.argmax))
+        smallest, there = float(secants["delta"][last]), float(secants["error"][last])
+        rounding = bool(there > error and str(secants["larger"][last]) == "rounding")
+        start = float(secants["delta"][first]), float(secants["error"][first])
+        sentence = _turned(start, (best, error), (smallest, there), rounding=rounding)
+        row = (*key, best, error, smallest, there, rounding, f"{_place(key)}, {key[2]}: {sentence}")
+        for name, value in zip(told, row, strict=True):
+            told[name].append(value)
+    return told
+
+
+def _turned(start: tuple[float, float], best: tuple[float, float], end: tuple[float, float], *, rounding: bool) -> str:
+    """Say how the error goes from the largest delta to the least, each a pair of delta and error."""
+    least = f"the least error is {best[1]:.1e}, at delta = {best[0]:.1e}"
+    if best[0] < start[0] and best[1] < start[1]:
+        least = f"from delta = {start[0]:.1e} to {best[0]:.1e} the error falls from {start[1]:.1e} to {best[1]:.1e}"
+    if end[1] <= best[1]:
+        return f"{least}; it does not grow back down to delta = {end[0]:.1e}."
+    times = f", {end[1] / best[1]:.1e} times the least" if best[1] > 0 else ""
+    why = "rounding takes over" if rounding else "it grows back"
+    return f"{least}. Below that {why}: at delta = {end[0]:.1e} the error is {end[1]:.1e}{times}."
 
 
 def _asked(table: Columns, rows: NDArray[np.intp], optimum: Mapping[str, Any] | None) -> str:
