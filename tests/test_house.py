@@ -47,7 +47,7 @@ MAY_IMPORT = {
     "experiments/pipeline/comparison/page.py": {"experiments.pipeline"},
     "experiments/pipeline/comparison": {"numpy", "experiments.pipeline"},
     "experiments/pipeline": CORE | {"experiments.pipeline", "experiments.runners"},
-    "experiments/run.py": CORE | {"hydra", "omegaconf", "experiments.pipeline", "experiments.runners"},
+    "experiments/run.py": CORE | {"hydra", "omegaconf", "yaml", "experiments.pipeline", "experiments.runners"},
     "experiments": {"experiments.pipeline", "experiments.run"},
 }
 """The longest prefix of a file's path says what it may import besides the standard library."""

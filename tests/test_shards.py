@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from experiments.pipeline import tables
 from experiments.runners import delta_sweep
 from experiments.runners.delta_sweep import Config
 
+ROOT = Path(__file__).resolve().parents[1]
 GRID = tuple((10.0 ** np.linspace(-14, 0, 15)).tolist())
 
 
@@ -179,3 +183,78 @@ def test_a_command_that_cannot_be_cut_is_refused_in_one_line(
     assert run.main([*SMALL[1:], *words]) == 2
     assert says in capsys.readouterr().err
     assert not list(place.iterdir())
+
+
+# A hundredth of the large study: two million rows
+
+LARGE = """
+import filecmp, resource, sys
+from pathlib import Path
+import derivkit as dk
+from experiments.pipeline import tables
+from experiments.runners import delta_sweep
+
+METHODS = ("forward_1", "backward_1", "forward_2", "backward_2", "central_2", "central_4", "central_6", "central_8")
+ROW = sum(8 if kind is not str else 4 for kind, _ in delta_sweep.TABLES["table"].values()) + 8
+BLOCK = tables.GROUP * ROW
+
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def study(place, points, shards):
+    delta = tuple(10.0 ** (-16.0 * k / 2499) for k in range(2500))
+    problem = dk.Problem(dk.Function.from_expression("exp(x)"), tuple(0.5 + k / 100 for k in range(points)))
+    parts = []
+    for shard in range(shards):
+        config = delta_sweep.Config(function=(problem,), method=METHODS, delta=delta, shards=shards, shard=shard)
+        parts.append(place / str(shard))
+        parts[-1].mkdir(parents=True)
+        with tables.Writer(parts[-1], delta_sweep.TABLES, job=0) as writer:
+            for name, columns in delta_sweep.run(config):
+                writer.write(name, columns)
+    return parts
+
+
+def rewritten(parts, path, again=tables._concatenate):
+    assert path.stem != "table", "shards of whole blocks are not written again"
+    return again(parts, path)
+
+
+tables._concatenate = rewritten
+
+
+def everything(place, points):
+    (whole,) = study(place / "whole", points, 1)
+    split = place / "split"
+    split.mkdir()
+    record = tables.gather(study(place / "parts", points, 4), split)["table"]
+    path = split / "table.parquet"
+    assert record.rows == points * len(METHODS) * 2500
+    assert filecmp.cmp(path, whole / "table.parquet", shallow=False)
+    assert record == tables.recorded(whole / "table.parquet")
+    assert record.hash == tables.hash_of(path)
+    assert tables.distinct(path, ["function", "x"], 3)[1] == points
+    assert len(tables.read(path, ["delta", "error"], {"x": 0.5})) == len(METHODS) * 2500
+
+
+root = Path(sys.argv[1])
+everything(root / "small", 27)  # 540 000 rows: four shards of one block and more
+before = peak()
+everything(root / "large", 100)
+print((peak() - before) / BLOCK)
+"""
+
+
+def test_two_million_rows_in_shards_are_those_of_the_whole_and_need_no_more_memory_than_half_a_million(
+    tmp_path: Path,
+) -> None:
+    pytest.importorskip("resource")
+    done = subprocess.run(
+        [sys.executable, "-c", LARGE, str(tmp_path)],
+        capture_output=True, text=True, check=False, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    # A writer holds two blocks, and stores one; a reader holds two. The large study has 11 blocks more than the small.
+    assert float(done.stdout) < 3
