@@ -46,6 +46,8 @@ MAY_IMPORT = {
     "experiments/pipeline/comparison/result.py": {"experiments.pipeline"},
     "experiments/pipeline/comparison/page.py": {"experiments.pipeline"},
     "experiments/pipeline/comparison": {"numpy", "experiments.pipeline"},
+    "experiments/pipeline/repetition/tolerance.py": {"numpy", "experiments.pipeline"},
+    "experiments/pipeline/repetition": {"experiments.pipeline"},
     "experiments/pipeline": CORE | {"experiments.pipeline", "experiments.runners"},
     "experiments/run.py": CORE | {"hydra", "omegaconf", "yaml", "experiments.pipeline", "experiments.runners"},
     "experiments": {"experiments.pipeline", "experiments.run"},
@@ -131,6 +133,9 @@ def test_every_room_imports_only_what_it_may(source: Path) -> None:
         ("experiments/pipeline/filters.py", "import numpy"),
         ("experiments/pipeline/comparison/values.py", "from experiments.pipeline import tables"),
         ("experiments/pipeline/comparison/page.py", "import numpy"),
+        ("experiments/pipeline/repetition/verdict.py", "import numpy"),
+        ("experiments/pipeline/repetition/repeating.py", "from experiments.run import main"),
+        ("experiments/rerun.py", "import hydra"),
     ],
 )
 def test_a_forbidden_import_is_caught(path: str, code: str) -> None:

@@ -124,6 +124,10 @@ def test_the_command_repeats_a_run_and_leaves_the_original_as_it_is(original: Pa
     assert one["tables"] == two["tables"]
     assert [job["hash"] for job in one["jobs"]] == [job["hash"] for job in two["jobs"]]
     assert two["arguments"] == ["python", "-m", "experiments.rerun", "latest"]
+    hashes = {name: table["hash"] for name, table in one["tables"].items()}
+    told = two["repeats"].pop("told")
+    assert two["repeats"] == {"directory": str(original.absolute()), "hashes": hashes, "verdict": "identical"}
+    assert set(told) <= set(done.stdout.splitlines())
 
 
 def test_a_repetition_can_be_repeated(original: Path, capsys: pytest.CaptureFixture[str]):
@@ -263,6 +267,16 @@ def test_what_differs_in_the_environment_is_named_arithmetic_first(capsys: pytes
     assert [name for name in named if name in line] == named
     assert sorted(named, key=line.index) == named
     assert "identical: " in told
+
+
+def test_a_job_that_was_computed_elsewhere_has_its_own_environment(capsys: pytest.CaptureFixture[str]):
+    def edit(record: dict[str, Any]) -> None:
+        record["jobs"][0]["environment"] = {**record["environment"], "cpu": "another one"}
+
+    edit_record(PLACE, edit)
+    edit_table(put("a", lambda row: 2.0, row=0), "law")
+    assert rerun.main(["latest"]) == 0
+    assert "environment: cpu another one | " in said(capsys)
 
 
 # The rules

@@ -6,6 +6,7 @@ meanwhile changes nothing here. The original is only read.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from collections.abc import Mapping
@@ -57,10 +58,10 @@ def repeat(original: Stored, outputs: Path, *, ulps: int, command: tuple[str, ..
             status = results.finish(run, open_report=False)
         except KeyboardInterrupt:
             return results.interrupt(run)
-    if status is not Exit.DONE:
-        Terminal().line(f"{Verdict.DIFFERENT}: the original was whole, and this run is not")
-        return Exit.FAILED
-    return _judge(original, run, ulps=ulps)
+        if status is not Exit.DONE:
+            Terminal().line(f"{Verdict.DIFFERENT}: the original was whole, and this run is not")
+            return Exit.FAILED
+        return _judge(original, run, ulps=ulps)
 
 
 def _refuse_damaged(original: Stored) -> None:
@@ -146,7 +147,11 @@ def _perform(run: results.Run, rows: int) -> None:
 
 
 def _judge(original: Stored, run: results.Run, *, ulps: int) -> Exit:
-    found = findings(original, runs.load(run.directory), ulps=ulps)
+    """Say what became of the run, and add the verdict to the record of its repetition."""
+    other = runs.load(run.directory)
+    found = findings(original, other, ulps=ulps)
+    told = {**(run.repeats or {}), "verdict": str(found.verdict), "told": list(sentences(found))}
+    results.record(dataclasses.replace(run, repeats=told), tables=other.record["tables"], status=Exit.DONE)
     terminal = Terminal()
     for line in sentences(found):
         terminal.line(line)

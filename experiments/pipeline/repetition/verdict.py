@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -85,7 +85,7 @@ def _any_of(environment: Lines, facts: Sequence[str]) -> bool:
 
 def findings(first: Stored, other: Stored, *, ulps: int = ULPS) -> Findings:
     """Compare every table of a run with that of its repetition."""
-    environment = environments([first, other])
+    environment = _environments(first, other)
     shape = {name: kind for name, (kind, _) in first.study.TABLES[first.table.stem].items()}
     rules = rules_of(first.study, {**shape, JOB: int}, arithmetic=_any_of(environment, ARITHMETIC), ulps=ulps)
     by_jobs = dict.fromkeys(name for job in first.record["jobs"] for name in job["tables"])
@@ -99,6 +99,17 @@ def findings(first: Stored, other: Stored, *, ulps: int = ULPS) -> Findings:
         concluded=tuple(_judgement(first, other, name, plain) for name in names if name not in by_jobs),
         environment=environment,
     )
+
+
+def _environments(first: Stored, other: Stored) -> Lines:
+    """Return in what the environments of a run, those of jobs that were computed elsewhere included, are other ones."""
+    every = [job.get("environment") or first.record["environment"] for job in first.record["jobs"]]
+    found: dict[str, tuple[dict[str, None], str]] = {}
+    for one in [one for k, one in enumerate(every) if one not in every[:k]]:
+        there = replace(first, record={**first.record, "environment": one})
+        for name, (before, after) in environments([there, other]):
+            found.setdefault(name, ({}, after))[0][before] = None
+    return [(name, ["; ".join(before), after]) for name, (before, after) in found.items()]
 
 
 def _judgement(first: Stored, other: Stored, name: str, rules: Rules) -> Judgement:
