@@ -114,7 +114,8 @@ def test_the_command_repeats_a_run_and_leaves_the_original_as_it_is(original: Pa
     before = files(original)
     done = command("latest")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "identical: all 7 tables came out again to the last bit\n" in done.stdout
+    (count,) = re.findall(r"\nidentical: all (\d+) tables came out again to the last bit\n", done.stdout)
+    assert int(count) == len(list(original.glob("*.parquet")))
     assert files(original) == before
     (new,) = repeated()
     assert new.parts[1] == "delta_sweep"
@@ -440,7 +441,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "half a record": (lambda place: (place / "run.json").write_text('{"format": 1, '), "run.json is damaged"),
     "another version": (
         lambda place: edit_record(place, lambda record: record.update(format=99)),
-        f"has format 99; this version reads format {provenance.FORMAT}",
+        "has format 99; this version reads ",
     ),
     "a job that failed": (job_is("failed", "ValueError: no"), "job 0 failed: ValueError: no; only whole runs are rep"),
     "a job that waits": (job_is("waiting", None), "job 0 waiting; only whole runs are repeated"),
@@ -509,7 +510,7 @@ def test_a_job_that_fails_now_is_different(monkeypatch: pytest.MonkeyPatch, caps
     monkeypatch.setattr(study, "run", broken)
     assert rerun.main(["latest"]) == 1
     told = capsys.readouterr()
-    assert "job 0 failed: RuntimeError: not any more" in told.err
+    assert re.search(r"job 0 .*failed: RuntimeError: not any more\n", told.err)
     assert "different: the original was whole, and this run is not" in told.out
 
 

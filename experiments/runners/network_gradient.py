@@ -38,6 +38,7 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
             float,
             "|numerical - float64 backprop| / |backprop|, 2-norms over them; none where delta vanished against one",
         ),
+        "rounding": (float, "how far rounding may take the numerical gradient, over |backprop|: see loss_rounding"),
     },
     "backprop": {
         "network": NETWORK,
@@ -88,6 +89,10 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
 KEYS = ("network", "precision", "samples", "method", "delta")
 """What tells the rows of the table apart when runs are compared."""
 
+TOLERANCES: Mapping[str, Mapping[str, object]] = {"error": {"column": "rounding"}, "rounding": {"relative": 0.01}}
+"""By how much rounding may move a column when a run is repeated; one percent is far more than the rounding of a bound
+of positive terms."""
+
 PRECISIONS: Mapping[str, type[np.floating[Any]]] = {"float64": np.float64, "float32": np.float32}
 KINKED = ("relu", "leaky_relu")
 """Activations whose slope jumps at 0 and is constant elsewhere."""
@@ -98,6 +103,10 @@ LARGE = 1e-4
 MANY = 32
 """Batches of fewer samples have so few crossings that shares of them say nothing; a constant without a derivation."""
 AS_IS, HELD = PARTS = "as it is", "units held open or shut"
+STEEPEST = 1.13
+"""No activation is steeper: gelu at sqrt 2, all others have slopes up to 1."""
+ELEMENTARY = 4.0
+"""Units of rounding by which an activation errs: 2 ulp, as derivkit.analytical.elementary assumes of its functions."""
 STACK = 2**18
 """Numbers in a stack of parameter vectors, about what a processor's cache holds."""
 
@@ -193,6 +202,8 @@ def _curves(config: Config, network: dk.Network, precision: str) -> Iterator[tup
     samples = _batch(config, network, config.samples).astype(kind)
     exact = network.backprop(parameters.astype(np.float64), samples.astype(np.float64))[which]
     own = network.backprop(parameters, samples)[which]
+    unit = float(np.finfo(kind).eps) / 2.0
+    rounded = loss_rounding(network, parameters.astype(np.float64), samples.astype(np.float64), unit=unit)
     yield "backprop", {"network": network.name, "precision": precision, "error": np.array([_norm(own - exact, exact)])}
     for method in config.method:
         found = [
@@ -210,8 +221,52 @@ def _curves(config: Config, network: dk.Network, precision: str) -> Iterator[tup
                 "parameters": which.size,
                 "vanished": np.array([np.count_nonzero(one.vanished) for one in found]),
                 "error": np.array([_norm(one.gradient - exact, exact) for one in found]),
+                "rounding": _rounding(rounded, dk.formula(method), np.array(config.delta), exact),
             },
         )
+
+
+def loss_rounding(network: dk.Network, parameters: Array, samples: dk.Samples, *, unit: float) -> float:
+    """How far rounding may take the mean loss from what exact arithmetic gives, to first order in the unit.
+
+    Running error analysis (Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed. 2002, sections 3.1 and
+    3.3): a sum of n products errs by at most n units of the sum of their absolute values, in whatever order it is made,
+    and an error goes on through an activation or a loss by the slope there.
+
+    Parameters
+    ----------
+    network, parameters, samples
+        The network, in float64.
+    unit
+        Unit roundoff of the precision in question, half of its eps.
+
+    Examples
+    --------
+    >>> tiny = dk.Network((4, 16, 3))
+    >>> 1e-16 < loss_rounding(tiny, tiny.initial(), dk.generated(8, inputs=4, classes=3), unit=2.0**-53) < 1e-13
+    True
+    """
+    layers = network.forward(parameters, samples)
+    error = np.zeros_like(layers[0].given)
+    for matrix, layer in zip(network.matrices(parameters), layers, strict=True):
+        summed = np.abs(matrix) @ (error + matrix.shape[-1] * unit * np.abs(layer.given))
+        handed = STEEPEST * summed + ELEMENTARY * unit * np.abs(layer.a)
+        error = np.concatenate([handed, np.zeros_like(handed[:1])])  # the ones of the biases are exact
+    outputs = layers[-1].a
+    loss = LOSSES[network.objective]
+    value, slope = loss.value(outputs, samples.targets), loss.slope(outputs, samples.targets, 1.0)
+    # The outputs are subtracted from the largest, raised, summed and taken the logarithm of, or subtracted and squared.
+    own = (len(outputs) + 3.0 * ELEMENTARY) * unit * (np.abs(value) + 2.0 * np.max(np.abs(outputs), axis=0) + 1.0)
+    mean = float(np.mean(np.sum(np.abs(slope) * handed, axis=0) + own + value.size * unit * np.abs(value)))
+    return mean + network.count * unit * float(network.penalty(parameters))
+
+
+def _rounding(loss: float, formula: dk.Stencil, delta: Array, exact: Array) -> Array:
+    """How far a rounding of every loss takes the gradient by a formula, relative in the 2-norm."""
+    weights, divisor = formula.coefficients
+    size = float(np.linalg.norm(exact))
+    gain = float(np.sum(np.abs(weights))) / abs(float(divisor))
+    return gain * loss / delta * math.sqrt(exact.size) / size if size else np.full(delta.shape, np.nan)
 
 
 # Kinks

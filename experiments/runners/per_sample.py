@@ -160,6 +160,13 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
 
 KEYS = ("network", "data", "steps", "sample")
 """What tells the rows of the table apart when runs are compared."""
+TOLERANCES: Mapping[str, Mapping[str, object]] = {
+    **{key: {"relative": 1e-9} for key in ("loss", "norm", "unbuilt", "least")},
+    "cosine": {"absolute": 1e-9},
+}
+"""By how much rounding may move a column when a run is repeated: a sum of 1e5 terms errs by at most 1e5 units of 1e-16
+of the sum of their absolute values (Higham 2002, section 3.1). That this is at most a hundred times the sum itself, and
+that training does not amplify it, is a constant without a derivation."""
 
 MEAN, CANCELLED = CHOSEN = "largest mean", "most cancels"
 REPLACED, KEPT_OUT = DRAWINGS = "with replacement", "without replacement"
