@@ -62,6 +62,22 @@ def test_every_way_comes_near_the_derivative_and_the_rules_come_nearest(text: st
         np.testing.assert_allclose(own["digits"], np.minimum(-np.log10(np.maximum(own["relative_error"], 1e-16)), 16.0))
 
 
+def test_without_truncation_the_error_is_rounding_and_within_its_bound() -> None:
+    """Where a formula cancels too: the exact value, itself rounded, is the witness."""
+    texts = ("exp(x)", "sin(x)/x", "exp(-x^2/2)", "(1-cos(x))/x^2", "log(x)-log(x+1)", "x^x", "tanh(x)*sqrt(x)")
+    found = tables(*(problem(text, 1e-3, 0.3, 1.7, 40.0) for text in texts))["table"]
+    for method in (ANALYTICAL, DUAL):
+        own = rows_of(found, method)
+        there = own["status"] == "ok"
+        assert np.count_nonzero(there) >= 20
+        bound = own["rounding"] + 0.5 * np.spacing(np.abs(own["exact"]))
+        assert np.all(own["error"][there] <= bound[there])
+    formulas = rows_of(found, "central_2")
+    delta, central = formulas["delta"][1], dk.formula("central_2")
+    (wide,) = dk.predict_error(dk.Function.from_expression("exp(x)"), 0.3, delta, formulas=[central])
+    assert formulas["rounding"][1] == wide.rounding
+
+
 def test_an_analytical_derivative_that_cancels_is_found_out() -> None:
     found = concluded(problem("(1-cos(x))/x^2", 1e-4), problem("exp(x)", 1.0))
     (losses,) = found["losses"]

@@ -42,6 +42,7 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
             float,
             "correct digits, -log10 of the relative error, from 0 to 16; of an exact 0 either 16 or none",
         ),
+        "rounding": (float, "how far rounding may take the estimate; none where it is not known how f is computed"),
         "status": (str, "ok, or why there is no error: see STATUSES"),
     },
     "cost": {
@@ -105,6 +106,13 @@ KEYS = ("function", "x", "method")
 """What tells the rows of the table apart when runs are compared."""
 ERRORS = {"error": ("estimate", "exact")}
 """A column that is proportional to the distance of two others, and moves when these do."""
+TOLERANCES: Mapping[str, Mapping[str, object]] = {
+    "estimate": {"column": "rounding"},
+    "rounding": {"relative": 0.01},
+    **{key: {"follows": ("error",)} for key in ("relative_error", "ulps", "digits")},
+}
+"""By how much rounding may move a column when a run is repeated. Of derivatives in float64 one percent is believed
+(derivkit.analytical.bounds.DISAGREEMENT)."""
 
 STATUSES = {
     "ok": "an estimate and its error",
@@ -229,6 +237,19 @@ class Ways:
             found.append(np.where(usable, taken, np.nan))
         return found
 
+    def roundings(self) -> list[Array]:
+        """How far rounding may take the estimate by every way, shape of x each.
+
+        Dual numbers multiply the same slopes as the rules, in another order, and are given the bound of the rules.
+        """
+        _, own = dk.Function.from_expression(self.derivation.result).predicted_value(self.x)
+        found = [own, own]
+        for formula, delta in zip(self.formulas, self.delta, strict=True):
+            usable = np.isfinite(delta)
+            (predicted,) = dk.predict_error(self.f, self.x, np.where(usable, delta, 1.0), formulas=[formula])
+            found.append(np.where(usable, predicted.rounding, np.nan))
+        return found
+
     def _dual(self, x: Array) -> Array | None:
         try:
             return np.asarray(dk.dual(as_numpy(self.f), x).derivative)
@@ -314,6 +335,7 @@ def _errors(ways: Ways) -> Columns:
         "relative_error": relative,
         "ulps": dk.ulp_error(shown, truth),
         "digits": _digits(relative, shown, truth),
+        "rounding": np.concatenate(ways.roundings()),
         "status": status.tolist(),
     }
 

@@ -42,6 +42,7 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
         "exact_slope": (float, "the derivative, proved to be the nearest double"),
         "exact_intercept": (float, "intercept of the exact tangent, f(x) - x f'(x) in float64"),
         "slope_error": (float, "|slope - exact_slope|"),
+        "rounding": (float, "how far rounding may take the slope; none where it is not known how f is computed"),
         "status": (str, "ok, or why there is no line or no error: see STATUSES"),
     },
     "sides": {
@@ -83,6 +84,15 @@ KEYS = ("function", "x", "delta")
 """What tells the rows of the table apart when runs are compared."""
 ERRORS = {"slope_error": ("slope", "exact_slope")}
 """A column that is proportional to the distance of two others, and moves when these do."""
+TOLERANCES: Mapping[str, Mapping[str, object]] = {
+    "y": {"relative": 1e-12},
+    "slope": {"column": "rounding"},
+    "rounding": {"relative": 0.01},
+    "intercept": {"follows": ("slope", "y")},
+    "exact_intercept": {"follows": ("y",)},
+}
+"""By how much rounding may move a column when a run is repeated. That f is computed to twelve digits is a constant
+without a derivation; of derivatives in float64 one percent is believed (derivkit.analytical.bounds.DISAGREEMENT)."""
 
 STATUSES = {
     "ok": "the line and its error",
@@ -218,6 +228,7 @@ def _rows(place: Place, delta: Sequence[float]) -> Columns:
     found = [_secant(place, step) for step in delta]
     exact = place.tangent or dk.Line(math.nan, math.nan)
     slope = np.array([line.slope if line else math.nan for line, _ in found])
+    (predicted,) = dk.predict_error(place.f, place.x, np.array(delta), formulas=[dk.formula("forward_1")])
     return {
         "function": place.f.name,
         "expression": place.f.text,
@@ -229,6 +240,7 @@ def _rows(place: Place, delta: Sequence[float]) -> Columns:
         "exact_slope": exact.slope,
         "exact_intercept": exact.intercept,
         "slope_error": dk.absolute_error(slope, exact.slope),
+        "rounding": predicted.rounding,
         "status": [status for _, status in found],
     }
 

@@ -65,7 +65,8 @@ class Rules:
         way, bound = _way(self.tolerances[name])
         if way == FOLLOWS:
             return f"what follows from {' and '.join(bound)}" if bound else "what a search finds"
-        return f"what {bound} allows" if way == COLUMN else f"an {way} error of {bound:g} in each run"
+        article = "an" if way == ABSOLUTE else "a"
+        return f"what {bound} allows" if way == COLUMN else f"{article} {way} error of {bound:g} in each run"
 
 
 def _way(rule: Rule) -> tuple[Any, Any]:
