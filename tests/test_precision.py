@@ -348,3 +348,17 @@ def test_findings_name_the_delta_that_serves_most_and_the_two_that_do_not(tmp_pa
     large = min(e for e in good.index if e > best and good[e] < good[best] / 2)
     assert f"2^{small:.0f} is too small" in said[1]
     assert f"2^{large:.0f} is too large" in said[1]
+
+
+@pytest.mark.parametrize("kind", ["float16", "float32", "float64", "longdouble"])
+def test_the_error_of_every_precision_is_within_truncation_and_its_rounding(kind: str) -> None:
+    f = dk.Function.from_expression("exp(x)")
+    delta = tuple(2.0**-k for k in range(1, 40))
+    config = Config(function=(dk.Problem(f, (0.5, 1.0, 1.75)),), delta=delta, precision=(kind,))
+    (rows,) = (columns for name, columns in precision.run(config) if name == "table")
+    for code, name in enumerate(config.method):
+        own = (rows["method"][0] == code) & (rows["status"][0] == 0)
+        x, step = rows["x"][own], rows["delta"][own]
+        (predicted,) = dk.predict_error(f, x, step, formulas=[dk.formula(name)])
+        assert np.count_nonzero(own) >= 10
+        assert np.all(rows["error"][own] <= predicted.truncation + rows["rounding"][own])

@@ -106,17 +106,14 @@ def load(directory: Path, *, purpose: str = "compared") -> Stored:
 
     `purpose` says what is done with whole runs only.
     """
+    whole = f"only whole runs are {purpose}; python -m experiments.run --resume {directory} computes what is missing"
     record = read(directory)
     for job in record["jobs"]:
         if job["status"] != "done":
             why = f": {job['error']}" if job.get("error") else ""
-            raise ConfigurationError(
-                f"{directory}: job {job['number']} {job['status']}{why}; only whole runs are {purpose}"
-            )
+            raise ConfigurationError(f"{directory}: job {job['number']} {job['status']}{why}; {whole}")
     if record["status"] != 0 or not record["jobs"]:
-        raise ConfigurationError(
-            f"{directory}: the run ended with status {record['status']}; only whole runs are {purpose}"
-        )
+        raise ConfigurationError(f"{directory}: the run ended with status {record['status']}; {whole}")
     try:
         study = study_of(record["jobs"][0]["configuration"])
     except ConfigurationError as error:

@@ -38,6 +38,7 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
         "estimate": (float, "the numerical derivative, divided by the step really taken"),
         "exact": (float, "the derivative at x, proved to be the nearest double"),
         "error": (float, "|estimate - derivative|, the derivative with twice the digits of a double"),
+        "rounding": (float, "how far rounding may take the estimate: that in float64, in units of this precision"),
         "status": (str, "ok, or why there is no error: see STATUSES"),
     },
     "types": {
@@ -115,6 +116,9 @@ KEYS = ("function", "x", "precision", "method", "delta")
 """What tells the rows of the table apart when runs are compared."""
 ERRORS = {"error": ("estimate", "exact")}
 """A column that is proportional to the distance of two others, and moves when these do."""
+TOLERANCES: Mapping[str, Mapping[str, object]] = {"estimate": {"column": "rounding"}, "rounding": {"relative": 0.01}}
+"""By how much rounding may move a column when a run is repeated. Of derivatives in float64 one percent is believed
+(derivkit.analytical.bounds.DISAGREEMENT)."""
 
 PRECISIONS = ("float16", "bfloat16", "float32", "float64", "longdouble")
 REGISTERED = {"bfloat16": "ml_dtypes"}
@@ -239,6 +243,9 @@ def _rows(
     estimate = np.where(np.isin(status, (0, 4)), estimate, np.nan)  # without an exact value it still stands
     with np.errstate(over="ignore", invalid="ignore"):
         error = np.abs((estimate - high) - low)
+    with np.errstate(all="ignore"):
+        predicted = dk.predict_error(f, points[:, None], delta, formulas=formulas)
+        rounding = np.stack([one.rounding for one in predicted], axis=1) * 2.0 ** (53.0 - significand(dtype)[0])
     shape = estimate.shape
     columns = {
         "x": points[:, None, None],
@@ -246,6 +253,7 @@ def _rows(
         "estimate": estimate.astype(np.float64),
         "exact": high,
         "error": error.astype(np.float64),
+        "rounding": rounding,
     }
     methods = np.broadcast_to(np.arange(len(formulas), dtype=np.int16)[:, None], shape).ravel()
     return {

@@ -46,6 +46,8 @@ class Findings:
     concluded: tuple[Judgement, ...]
     """The tables that were concluded from those."""
     environment: Lines
+    measured: bool = False
+    """Whether some columns are left out, as a clock measured them."""
 
     @property
     def tables(self) -> tuple[Judgement, ...]:
@@ -98,6 +100,7 @@ def findings(first: Stored, other: Stored, *, ulps: int = ULPS) -> Findings:
         computed=tuple(_judgement(first, other, name, plain) for name in names if name in by_jobs),
         concluded=tuple(_judgement(first, other, name, plain) for name in names if name not in by_jobs),
         environment=environment,
+        measured=bool(getattr(first.study, "MEASURED", {})),
     )
 
 
@@ -165,7 +168,8 @@ def _ranked(environment: Lines) -> Lines:
 def _headline(found: Findings) -> str:
     moved = [table.name for table in found.tables if not table.identical]
     if found.verdict is Verdict.IDENTICAL:
-        return f"all {len(found.tables)} tables came out again to the last bit"
+        but = ", but for what a clock measured" if found.measured else ""
+        return f"all {len(found.tables)} tables came out again to the last bit{but}"
     if found.verdict is Verdict.DIFFERENT:
         return f"{', '.join(moved)} did not come out again"
     if found.main.identical:
