@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from experiments.pipeline.filters import FIELDS, NothingFitsError, chosen
-from experiments.pipeline.listing import DAMAGED, Entry, entries
+from experiments.pipeline.listing import DAMAGED, DONE, Entry, entries
 from experiments.pipeline.messages import ConfigurationError, line_of, readable
 from experiments.pipeline.terminal import Terminal
 
@@ -72,7 +72,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         _refuse_nonsense(listed, refused, root)
         shown = sorted(chosen(listed, words), key=SORTED[args.sort])
         shown = (shown[::-1] if args.reverse else shown)[: args.n]
-        args.form(shown, len(listed), terminal)
+        if args.mlflow is not None:
+            _export(shown, args.mlflow, terminal, files=args.files)
+        else:
+            args.form(shown, len(listed), terminal)
         for line in [*refused, *_complaints(shown)]:
             terminal.note(line)
     except NothingFitsError as none:
@@ -101,6 +104,8 @@ def _parser() -> argparse.ArgumentParser:
     forms = parser.add_mutually_exclusive_group()
     forms.add_argument("--csv", dest="form", action="store_const", const=_csv, help="for scripts: a table as text")
     forms.add_argument("--json", dest="form", action="store_const", const=_json, help="for scripts: a list of objects")
+    forms.add_argument("--mlflow", metavar="URI", help="export the finished ones: runs.db, or the address of a server")
+    parser.add_argument("--files", action="store_true", help="with --mlflow: report, table, record and figures too")
     parser.set_defaults(form=_table)
 
     def refuse(message: str) -> NoReturn:
@@ -144,7 +149,7 @@ def _complaints(shown: Sequence[Entry]) -> list[str]:
     return [*told[:COMPLAINTS], *more]
 
 
-# Three ways to say it
+# Ways to say it
 
 
 def _table(shown: Sequence[Entry], available: int, terminal: Terminal) -> None:
@@ -213,6 +218,19 @@ def _field(value: object) -> object:
     if isinstance(value, list):
         return " ".join(map(str, value))
     return " ".join(f"{key}={one}" for key, one in value.items()) if isinstance(value, dict) else value
+
+
+def _export(shown: Sequence[Entry], uri: str, terminal: Terminal, *, files: bool) -> None:
+    """Hand the finished runs to MLflow, and name the others."""
+    from experiments.pipeline import tracking  # noqa: PLC0415 - a list does not pay for it
+
+    finished = [one for one in shown if one.state == DONE]
+    done = tracking.export(finished, uri, files=files)
+    known = f"; {done.known} were there already" if done.known else ""
+    terminal.line(f"exported {done.fresh} of {len(finished)} finished runs to {uri}{known}")
+    others = [f"{one.name} ({one.status})" for one in shown if one.state != DONE]
+    if others:
+        terminal.note(f"left out, as they are not finished: {', '.join(others[:6])}{', ...' * (len(others) > 6)}")
 
 
 if __name__ == "__main__":

@@ -40,11 +40,15 @@ MAY_IMPORT = {
     "experiments/pipeline/tables.py": CORE | {"pandas", "pyarrow", "experiments.pipeline"},
     "experiments/pipeline/figures": CORE | {"matplotlib", "experiments.pipeline.figures"},
     "experiments/pipeline/report.py": {"jinja2", "markupsafe", "experiments.pipeline"},
+    "experiments/pipeline/tracking.py": {"mlflow", "experiments.pipeline"},
     "experiments/pipeline/terminal.py": {"rich", "experiments.pipeline"},
     "experiments/pipeline/comparison/values.py": {"numpy"},
     "experiments/pipeline/comparison/circumstances.py": {"experiments.pipeline"},
     "experiments/pipeline/comparison/result.py": {"experiments.pipeline"},
     "experiments/pipeline/comparison/page.py": {"experiments.pipeline"},
+    "experiments/pipeline/comparison/configured.py": {"experiments.pipeline"},
+    "experiments/pipeline/comparison/many_page.py": {"experiments.pipeline"},
+    "experiments/pipeline/comparison/effects.py": {"numpy"},
     "experiments/pipeline/comparison": {"numpy", "experiments.pipeline"},
     "experiments/pipeline/repetition/tolerance.py": {"numpy", "experiments.pipeline"},
     "experiments/pipeline/repetition": {"experiments.pipeline"},
@@ -67,6 +71,7 @@ HEAVY = (
     "sklearn",
     "jax",
     "torch",
+    "mlflow",
 )
 SOURCES = sorted(path for folder in ("derivkit", "experiments") for path in (ROOT / folder).rglob("*.py"))
 STUDIES = sorted(name for _, name, _ in pkgutil.iter_modules(experiments.runners.__path__))

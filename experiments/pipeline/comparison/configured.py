@@ -23,9 +23,9 @@ def changed(records: Sequence[Mapping[str, Any]]) -> dict[str, list[Values]]:
     Of a group, such as ``function``, the names are the values; a key within an entry of it, such as
     ``function.sin.points``, is told if the runs that have the entry do not agree.
     """
-    facts = [_facts(record["jobs"]) for record in records]
-    keys = dict.fromkeys(key for one in facts for key in one)
-    found = {key: [one.get(key, ()) for one in facts] for key in keys}
+    told = [facts(record["jobs"]) for record in records]
+    keys = dict.fromkeys(key for one in told for key in one)
+    found = {key: [one.get(key, ()) for one in told] for key in keys}
     return {key: values for key, values in found.items() if _differ(key, values)}
 
 
@@ -34,7 +34,8 @@ def _differ(key: str, values: Sequence[Values]) -> bool:
     return len(told) > 1
 
 
-def _facts(jobs: Sequence[Mapping[str, Any]]) -> dict[str, Values]:
+def facts(jobs: Sequence[Mapping[str, Any]]) -> dict[str, Values]:
+    """Return the values of every key of the configuration over the jobs of a run, each once."""
     found: dict[str, dict[Any, Any]] = {}
     for job in jobs:
         configuration = job["configuration"]
