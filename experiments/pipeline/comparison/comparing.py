@@ -89,6 +89,8 @@ def compare(
     except BaseException:
         _forget(part, fresh)
         raise
+    for note in notes:
+        Terminal().note(note)
     if len(runs) > BESIDE:
         _tell_many(many, final)
         return any(change.differing for change in many.changes)
