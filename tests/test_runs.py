@@ -362,7 +362,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no text": (lambda place: (place / "run.json").write_bytes(b"\xff\xfe\x00"), "run.json is damaged"),
     "deep": (content("[" * 100_000), "run.json is damaged"),
     "foreign": (content('[{"name": "another tool"}]'), "is no record of this laboratory: it has no format"),
-    "a later version": (content(json.dumps(record(format=99))), "has format 99; this version reads 1 and 2"),
+    "a later version": (content(json.dumps(record(format=99))), "has format 99; this version reads format 1 and 2"),
     "no jobs": (content(json.dumps(record(jobs=None))), "run.json is damaged: jobs is missing or of another type"),
     "odd jobs": (content(json.dumps(record(jobs=[{}]))), "run.json is damaged: a job has no configuration"),
     "no time": (content(json.dumps(record(started="noon"))), "started is 'noon', which is no time"),

@@ -225,7 +225,7 @@ def _read(directory: Path) -> tuple[dict[str, Any], str | None]:
     if not isinstance(found, int):
         return {}, f"{path} is no record of this laboratory: it has no format"
     if found not in FORMATS:
-        return {}, f"{path} has format {found}; this version reads {' and '.join(map(str, FORMATS))}"
+        return {}, f"{path} has format {found}; this version reads format {' and '.join(map(str, FORMATS))}"
     fault = _fault(record)
     return ({}, f"{path} is damaged: {fault}") if fault else (record, None)
 

@@ -107,7 +107,7 @@ def load(directory: Path, *, purpose: str = "compared") -> Stored:
     `purpose` says what is done with whole runs only.
     """
     whole = f"only whole runs are {purpose}; python -m experiments.run --resume {directory} computes what is missing"
-    record = read(directory)
+    record = read(directory, formats=FORMATS)
     for job in record["jobs"]:
         if job["status"] != "done":
             why = f": {job['error']}" if job.get("error") else ""
@@ -126,8 +126,8 @@ def load(directory: Path, *, purpose: str = "compared") -> Stored:
     return run
 
 
-def read(directory: Path) -> dict[str, Any]:
-    """Return the record of a run that may not be whole, and refuse what is no record."""
+def read(directory: Path, *, formats: Sequence[int] = FORMATS[-1:]) -> dict[str, Any]:
+    """Return the record of a run that may not be whole, and refuse what is no record, or none of some formats."""
     path = directory / "run.json"
     if not path.is_file():
         half = (directory / "jobs").is_dir()
@@ -135,13 +135,14 @@ def read(directory: Path) -> dict[str, Any]:
         raise ConfigurationError(f"{directory} has no run.json: {why}")
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigurationError(f"{path} is damaged: {error}") from error
     found = record.get("format") if isinstance(record, dict) else None
     if not isinstance(found, int):
         raise ConfigurationError(f"{path} is no record of this laboratory: it has no format")
-    if found not in FORMATS:
-        raise ConfigurationError(f"{path} has format {found}; this version reads {' and '.join(map(str, FORMATS))}")
+    if found not in formats:
+        read_here = " and ".join(map(str, formats))
+        raise ConfigurationError(f"{path} has format {found}; this version reads format {read_here}")
     for key, kind in NEEDED.items():
         if not isinstance(record.get(key), kind):
             raise ConfigurationError(f"{path} is no record of this laboratory: {key} is missing or of another type")

@@ -20,18 +20,17 @@ Values = tuple[Any, ...]
 def changed(records: Sequence[Mapping[str, Any]]) -> dict[str, list[Values]]:
     """Return the keys that do not have the same values in all runs, with the values of each run.
 
-    Of a group, such as ``function``, the names are the values; a key within an entry of it, such as
-    ``function.sin.points``, is told if the runs that have the entry do not agree.
+    Of a group, such as ``function``, the names are the values. Only runs that have a key can disagree on it: that an
+    older version did not know it, or that a run has no ``function.sin.points``, is no change.
     """
     told = [facts(record["jobs"]) for record in records]
     keys = dict.fromkeys(key for one in told for key in one)
     found = {key: [one.get(key, ()) for one in told] for key in keys}
-    return {key: values for key, values in found.items() if _differ(key, values)}
+    return {key: values for key, values in found.items() if _differ(values)}
 
 
-def _differ(key: str, values: Sequence[Values]) -> bool:
-    told = {tuple(map(_same, one)) for one in values if one or "." not in key}
-    return len(told) > 1
+def _differ(values: Sequence[Values]) -> bool:
+    return len({tuple(map(_same, one)) for one in values if one}) > 1
 
 
 def facts(jobs: Sequence[Mapping[str, Any]]) -> dict[str, Values]:

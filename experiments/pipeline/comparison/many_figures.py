@@ -59,8 +59,9 @@ def _curves(found: Many) -> Iterator[Drawing]:
     extra = [key for key in found.keys if key not in {*found.plan.keys, *told} and _few(found, key)][:2]
     if extra:
         labels = [", ".join(f"{key} = {shown(found.keys[key][k])}" for key in extra) for k in range(len(found.names))]
-        frame["line"] = [f"{name}, {labels[k]}" for name, k in zip(frame[spec["series"]], run[own], strict=True)]
-        spec |= {"series": "line"}
+        lines = [f"{name}, {labels[k]}" for name, k in zip(frame[spec["series"]], run[own], strict=True)]
+        spec |= {"series": " and ".join([spec["series"], *extra])}
+        frame[spec["series"]] = lines
     panel = figures.panel_columns(spec)
     if panel:  # the panels with the smallest errors are the first ones
         y = frame[spec["y"]].where(frame[spec["y"]] > 0)
