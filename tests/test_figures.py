@@ -235,6 +235,14 @@ SCENE = {
     "y": "y",
 }
 STEPS = {"kind": "steps", "table": "steps", "where": {"figure": "one"}, "line": "line"}
+
+
+def named_cells():
+    """The cells of one method, their rows named in an order that is not that of the table."""
+    frame = cells().query("method == 'central_2'")
+    return frame.assign(name=frame["size"].map({0.0: "e", 0.25: "d", 0.5: "c", 1.0: "b", 2.0: "a"}))
+
+
 COMPARED = {**ULPS, "kind": "compared", "y": "error", "runs": "run", "ratio": "ratio"}
 
 
@@ -242,6 +250,23 @@ def two_runs():
     """A sweep, and once more with errors twice as large."""
     frame = sweep(GRID)
     return pd.concat([frame.assign(run="a", ratio=np.nan), frame.assign(run="b", ratio=2.0, error=2 * frame["error"])])
+
+
+OVERLAID = {**ULPS, "kind": "overlaid", "y": "error", "runs": "run"}
+PARALLEL = {"kind": "parallel", "table": "runs", "series": "run", "axes": ["method", "delta", "order"], "value": "best"}
+
+
+def many_runs(count=5, deltas=GRID):
+    """A sweep with errors once, twice, ... so large."""
+    frame = sweep(deltas)
+    return pd.concat([frame.assign(run=f"r{k}", error=k * frame["error"]) for k in range(1, count + 1)])
+
+
+def ranked_runs():
+    """Runs with a text, a number over decades, a small number and a best error, in no order of it."""
+    rows = [("central_2", 1e-2, 2, 1e-4), ("forward_1", 1e-8, 1, 1e-8), ("central_2", 1e-5, 2, 1e-10),
+            ("forward_1", 1e-4, 1, 1e-5), ("central_4", 1e-3, 4, 1e-12)]  # fmt: skip
+    return pd.DataFrame(rows, columns=["method", "delta", "order", "best"]).assign(run=[f"r{k}" for k in range(5)])
 
 
 SAMPLES = {
@@ -264,6 +289,10 @@ SAMPLES = {
     "map of one panel": lambda: ({"map": cells().query("method == 'central_2'")}, {**MAP, "limits": None}),
     "law of one function": lambda: ({"law": law().query("function == 'sin'")}, LAW),
     "two runs": lambda: ({"table": two_runs()}, COMPARED),
+    "five runs": lambda: ({"table": many_runs()}, OVERLAID),
+    "five runs of few deltas": lambda: ({"table": many_runs(deltas=[1e-2, 1e-4])}, OVERLAID),
+    "runs in parallel": lambda: ({"runs": ranked_runs()}, PARALLEL),
+    "map of texts": lambda: ({"map": named_cells()}, {**MAP, "y": "name", "panel": None}),
 }
 
 
@@ -885,6 +914,58 @@ def test_values_of_no_power_of_two_are_told_as_they_are():
     assert figure.axes[0].get_xticklabels()[0].get_text() == "0.0117"
 
 
+def test_texts_stand_beside_the_cells_of_their_rows():
+    figure = figures.draw({"map": named_cells()}, {**MAP, "y": "name", "panel": None})
+    ax = figure.axes[0]
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["a", "b", "c", "d", "e"]
+    picture = ax.images[0].get_array()
+    by_number = figures.draw({"map": named_cells()}, {**MAP, "panel": None}).axes[0].images[0].get_array()
+    np.testing.assert_array_equal(picture, by_number[::-1])
+
+
+def test_a_long_text_beside_a_map_lies_on_the_sheet():
+    frame = named_cells().assign(name=named_cells()["name"] * 40)
+    figure = figures.draw({"map": frame}, {**MAP, "y": "name", "panel": None})
+    figure.canvas.draw()
+    ax = figure.axes[0]
+    label, *ticks = [text.get_window_extent() for text in (ax.yaxis.label, *ax.get_yticklabels())]
+    assert label.x0 >= 0
+    assert all(tick.x0 > label.x1 for tick in ticks)
+
+
+def test_each_run_is_a_line_of_its_own_and_a_ring_marks_the_least_error():
+    frame = many_runs()
+    figure = figures.draw({"table": frame}, OVERLAID)
+    first = figure.axes[0]
+    own = frame[(frame["function"] == "exp") & (frame["x"] == FUNCTIONS["exp"][2])]
+    drawn = [line.get_ydata() for line in first.lines if len(line.get_xdata()) == len(GRID)]
+    for (_, _), part in own.groupby(["method", "run"]):
+        expected = part.sort_values("delta")["error"].to_numpy()
+        expected = expected[expected > 0]
+        assert any(np.isin(expected, y).all() for y in drawn)
+    assert len(drawn) == 5 * frame["method"].nunique()
+    (ring,) = [line for line in first.lines if line.get_markerfacecolor() == "none"]
+    least = own[own["error"] > 0].sort_values("error").iloc[0]
+    assert (ring.get_xdata()[0], ring.get_ydata()[0]) == (least["delta"], least["error"])
+
+
+def test_a_line_passes_each_axis_at_its_value():
+    frame = ranked_runs()
+    figure = figures.draw({"runs": frame}, PARALLEL)
+    (lines,) = figure.axes[0].collections
+    order = frame["best"].to_numpy().argsort()[::-1]  # the smallest is drawn last, on top
+    at = np.array([segment[:, 1] for segment in lines.get_segments()])
+    delta, best = (np.log10(frame[name].to_numpy()[order]) for name in ("delta", "best"))
+    np.testing.assert_allclose(at[:, 1], (delta - delta.min()) / np.ptp(delta), atol=1e-12)
+    np.testing.assert_allclose(at[:, 2], (frame["order"].to_numpy()[order] - 1) / 3, atol=1e-12)
+    np.testing.assert_allclose(at[:, 3], (best - best.min()) / np.ptp(best), atol=1e-12)
+    texts = frame["method"].to_numpy()[order]
+    bands = [at[texts == name, 0] for name in ("forward_1", "central_4", "central_2")]  # from below by the alphabet
+    assert all(one.max() < other.min() for one, other in itertools.pairwise(bands))
+    darkness = lines.get_colors()[:, :3].sum(axis=1)
+    assert (np.diff(darkness) < 0).all()
+
+
 @pytest.mark.parametrize("limits", [[1], [1, 1], [0, 1], [2, 1]])
 def test_limits_that_are_no_two_rising_positive_numbers_are_refused(limits):
     with pytest.raises(ValueError, match="write two positive numbers, the smaller first"):
@@ -1016,7 +1097,9 @@ def test_a_long_number_at_a_tick_is_told_by_how_far_it_is_from_another():
 # Specs
 
 
-@pytest.mark.parametrize("name", ["error of 129 deltas", "ulps", "curves", "law", "scene", "steps", "map"])
+@pytest.mark.parametrize(
+    "name", ["error of 129 deltas", "ulps", "curves", "law", "scene", "steps", "map", "five runs", "runs in parallel"]
+)
 def test_exactly_the_columns_that_are_named_are_read(name):
     frames, spec = SAMPLES[name]()
     own = {table: frames[table][columns] for table, columns in figures.columns_needed(spec).items()}

@@ -3,7 +3,7 @@
 A figure is a function of tables as read back from disk and of its spec, a plain mapping from the configuration.
 Whatever a figure shows was computed by the runner; here numbers are only selected, thinned and placed.
 
-One module has one kind of figure, `lines` to `compared`: its docstring says what its keys mean, its last words are
+One module has one kind of figure, `lines` to `parallel`: its docstring says what its keys mean, its last words are
 its row ``KIND``, and ``kinds.KINDS`` is the table of them. A further kind is one new module, and there its import
 and its line.
 """

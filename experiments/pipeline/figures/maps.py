@@ -31,7 +31,7 @@ COLOURS = "viridis_r"
 """Uniform to the eye and told apart by colour-blind readers (matplotlib, 2015): pale where a value is small."""
 BLANKS = ("#ffffff", "#d9d9d9", "#a6a6a6")
 """White and greys, which the palette has none of, for cells without a value: one for each reason, by its name."""
-LETTER, FREE, MOST = 0.075, 5, 20
+LETTER, FREE, MOST = 0.08, 5, 20
 """Inches of a letter beside the axis, letters for which the margin has room, and most letters of a text there."""
 
 Rungs = NDArray[Any]
