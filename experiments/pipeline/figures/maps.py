@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from experiments.pipeline.figures.axes import RAISED, decades_around, place_ticks, ten_to
 from experiments.pipeline.figures.contract import Floats, Frames, Key, Kind, Mask, Plan, Spec
-from experiments.pipeline.figures.paper import GREY, lay_out, short
+from experiments.pipeline.figures.paper import GREY, STYLE, lay_out, short, title_width
 from experiments.pipeline.figures.selection import floats
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ COLOURS = "viridis_r"
 """Uniform to the eye and told apart by colour-blind readers (matplotlib, 2015): pale where a value is small."""
 BLANKS = ("#ffffff", "#d9d9d9", "#a6a6a6")
 """White and greys, which the palette has none of, for cells without a value: one for each reason, by its name."""
-LETTER, FREE, MOST = 0.08, 5, 20
-"""Inches of a letter beside the axis, letters for which the margin has room, and most letters of a text there."""
+MOST = 20
+"""Letters of a text beside the axis above which it is cut."""
 
 Rungs = NDArray[Any]
 """The distinct values of an axis: floats, or texts."""
@@ -88,7 +88,7 @@ def _draw(plan: Plan, spec: Spec) -> Figure:
     square: dict[str, Any] = {"marker": "s", "markersize": 9, "markeredgecolor": GREY, "linestyle": "none"}
     entries = [(plan.names[place], Line2D([], [], markerfacecolor=colour, **square)) for place, colour in fill.items()]
     height = {1: 3.6, 2: 3.2}.get(len(panels), 2.6)
-    left = 0.74 + LETTER * max(0, max(_longest(one.y) for one in panels) - FREE)
+    left = max(0.74, 0.42 + max(_widest(one.y) for one in panels))
     figure, axes = lay_out(plan, spec, entries, [], height=height, right=1.05, left=left)
     low, high = _limits(panels, spec)
     shades = mpl.colormaps[COLOURS]
@@ -124,9 +124,10 @@ def _texts(values: Rungs) -> bool:
     return values.dtype.kind == "U"
 
 
-def _longest(values: Rungs) -> int:
-    """Letters of the longest text beside the axis, 0 for numbers."""
-    return max(min(len(value), MOST) for value in values.tolist()) if _texts(values) else 0
+def _widest(values: Rungs) -> float:
+    """Inches of the widest text beside the axis, 0 for numbers."""
+    sizes = STYLE["ytick.labelsize"] / STYLE["axes.titlesize"]
+    return max(sizes * title_width(short(value, MOST)) for value in values.tolist()) if _texts(values) else 0.0
 
 
 def _label(value: Any, among: Rungs) -> str:
