@@ -288,6 +288,8 @@ def test_a_changed_key_is_told_by_its_values():
         "delta": [(1e-2,), (1e-2, 1e-3)],
         "n": [(1,), (1.0,)],
     }
+    nested = record(grid=[[1, 2], {"a": 3}])["jobs"]
+    assert configured.facts(nested) == {"grid": ("[1, 2]", '{"a": 3}')}
     typed = record(function={"sin": {}}, expression="1/x")
     assert "function" not in configured.facts(typed["jobs"])
 

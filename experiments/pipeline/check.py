@@ -7,6 +7,7 @@ jobs cost n + m compositions.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import itertools
 import re
@@ -47,10 +48,15 @@ class Exit(IntEnum):
 def study_of(plain: Mapping[str, Any]) -> ModuleType:
     """Return the module of ``experiments.runners`` that a configuration names under ``runner``."""
     name = plain.get("runner")
-    known = sorted(path.stem for path in RUNNERS.glob("[a-z]*.py"))
+    known = _studies()
     if name not in known:
         raise ConfigurationError(f"runner={name}: a preset names its study, runner: NAME; {nearest(str(name), known)}")
     return importlib.import_module(f"experiments.runners.{name}")
+
+
+@functools.cache
+def _studies() -> tuple[str, ...]:
+    return tuple(sorted(path.stem for path in RUNNERS.glob("[a-z]*.py")))
 
 
 def study_part(plain: Mapping[str, Any]) -> Plain:

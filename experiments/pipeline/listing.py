@@ -99,7 +99,7 @@ class Entry:
     def size(self) -> int | None:
         """Bytes of its files; two names of one content are one file."""
         files = self.record.get("files")
-        if not isinstance(files, dict):
+        if not files:
             return None
         return sum({one["sha256"]: int(one["bytes"]) for one in files.values()}.values())
 

@@ -42,7 +42,7 @@ def facts(jobs: Sequence[Mapping[str, Any]]) -> dict[str, Values]:
         for key, value in configuration.items():
             if key not in {*PIPELINE_KEYS, *replaced}:
                 for name, one in _parts(key, value):
-                    found.setdefault(name, {})[_same(one)] = one
+                    found.setdefault(name, {})[_same(one)] = _same(one)[1]
     return {key: tuple(values.values()) for key, values in found.items()}
 
 
@@ -56,7 +56,7 @@ def _parts(key: str, value: Any) -> list[tuple[str, Any]]:
 
 
 def _same(value: Any) -> tuple[type, Any]:
-    """Return what equal values have in common; 1, 1.0 and true are not equal."""
+    """Return what equal values have in common: type and value, of a list or a mapping its text."""
     return type(value), value if isinstance(value, str | float | int | None) else json.dumps(value, sort_keys=True)
 
 
@@ -68,12 +68,11 @@ def shown(values: Values) -> str:
     >>> shown((1e-4,)), shown(("sin", "exp")), shown(tuple(10.0**-k for k in range(9))), shown(())
     ('0.0001', 'sin, exp', '9 from 1e-08 to 1', '-')
     """
-    texts = [_plain(value) for value in values]
-    if len(texts) <= LISTED:
-        return ", ".join(texts) or "-"
+    if len(values) <= LISTED:
+        return ", ".join(map(_plain, values)) or "-"
     if all(isinstance(value, int | float) for value in values):
         return f"{len(values)} from {_plain(min(values))} to {_plain(max(values))}"
-    return f"{', '.join(texts[: LISTED - 1])} and {len(texts) - LISTED + 1} more"
+    return f"{', '.join(map(_plain, values[: LISTED - 1]))} and {len(values) - LISTED + 1} more"
 
 
 def _plain(value: Any) -> str:

@@ -22,7 +22,7 @@ TOLD = 8
 def sentences(found: Many) -> Iterator[str]:
     """Say what the runs have in common, which is the best, on what that depends, and which rows are not the same."""
     study = found.runs[0].study.__name__.rpartition(".")[2]
-    keys = [f"{key} ({len({shown(one) for one in values})} values)" for key, values in found.keys.items()]
+    keys = [f"{key} ({len(set(values))} values)" for key, values in found.keys.items()]
     differ = f"between them differ {_listed(keys)}" if keys else "all of them have one configuration"
     yield f"{len(found.runs)} runs of {study} are compared; {differ}."
     known = [place for place in found.ranked if not math.isnan(found.best[place])]
