@@ -8,12 +8,16 @@ differ is in ``_prepare``.
 from __future__ import annotations
 
 import argparse
+import importlib
 import itertools
 import os
 import re
 import shlex
 import sys
+import traceback
+import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,7 +42,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf._utils import get_omega_conf_dumper
 from omegaconf.errors import OmegaConfBaseException, UnsupportedInterpolationType
 
-from experiments.pipeline import check, provenance
+from experiments.pipeline import check, launchers, provenance
 from experiments.pipeline.check import Exit
 from experiments.pipeline.grids import GRIDS
 from experiments.pipeline.messages import ConfigurationError, line_of, nearest, show
@@ -53,6 +57,8 @@ CONF = next(path for path in (_HERE / "conf", _HERE.parent / "conf") if (path / 
 
 REFUSALS = (ConfigurationError, HydraException, OmegaConfBaseException)
 COMMAND = ("python", "-m", "experiments.run")
+SHADOWED = r"\s*'hydra/launcher/\w+' is validated against ConfigStore schema"
+"""How Hydra 1.3 warns that it checks our preset of a launcher against the types of the launcher's own."""
 POINTERS = ("See http", "object_type", "Config search path")
 """How the lines begin at which the part of Hydra's messages ends that helps somebody here."""
 
@@ -117,6 +123,7 @@ def _version(module: ModuleType) -> tuple[int, ...]:
 
 def _prepare() -> None:
     """Set Hydra's version base, register the grids, forget an empty LAB_OUTPUTS; harmless when repeated."""
+    warnings.filterwarnings("ignore", message=SHADOWED)
     if not os.environ.get("LAB_OUTPUTS"):
         os.environ.pop("LAB_OUTPUTS", None)  # the jobs read it too; empty, it would mean the current directory
     if _version(hydra) < (1, 4):
@@ -384,6 +391,8 @@ class Plan:
     rows: int
     place: Path
     shards: tuple[str, ...]
+    launcher: str
+    """The name of the launcher; a run of one job by hydra.mode=RUN is basic, whatever is set."""
 
 
 def _check(args: argparse.Namespace, command: Command) -> Plan:
@@ -391,6 +400,8 @@ def _check(args: argparse.Namespace, command: Command) -> Plan:
     config = command.compose(command.first)
     _refuse_sweep(args, config, command.swept)
     _refuse_places(config)
+    launcher = str(config.hydra.runtime.choices["hydra/launcher"])
+    launchers.refuse_missing(launcher, str(config.hydra.launcher["_target_"]))
     study = check.study_of(_plain(config))
     jobs = tuple(check.jobs_of(_plain(config), command.alternatives(config)))
     configs = check.configs_of(study, jobs)
@@ -402,6 +413,7 @@ def _check(args: argparse.Namespace, command: Command) -> Plan:
         rows=sum(one.rows for one in configs),
         place=Path(str(config.hydra.sweep.dir)).absolute(),
         shards=command.shards,
+        launcher="basic" if config.hydra.mode == RunMode.RUN and not args.multirun else launcher,
     )
 
 
@@ -536,18 +548,36 @@ def _jobs(args: argparse.Namespace, plan: Plan, run: Run) -> None:
     """Let Hydra run the jobs. A launcher may raise for a worker that died: what others wrote is kept."""
     from experiments.pipeline import results  # noqa: PLC0415 - as in _run
 
+    if launchers.named(plan.launcher).together and not any("hydra.sweeper.max" in word for word in args.overrides):
+        args.overrides = [*args.overrides, f"hydra.sweeper.max_batch_size={launchers.at_once()}"]
     terminal = Terminal()
-    with terminal.progress(jobs=len(plan.jobs), rows=plan.rows) as progress:
-        token = results.PROGRESS.set(progress)
+    with terminal.progress(jobs=len(plan.jobs), rows=plan.rows) as progress, ExitStack() as stack:
+        if plan.launcher == "basic":
+            stack.callback(results.PROGRESS.reset, results.PROGRESS.set(progress))
+        else:
+            stack.enter_context(launchers.watched(run.directory, progress.finished))
         try:
-            _hydra(args)
+            with launchers.settled(plan.launcher, run.directory):
+                _hydra(args)
         except Exception as error:  # whatever it was, the results that exist are gathered
             if isinstance(error, REFUSALS) and results.discarded(run):
                 raise
-            terminal.note(f"{type(error).__name__}: {_line(error)}")
-        finally:
-            results.PROGRESS.reset(token)
+            terminal.note(_gave_up(run, error))
 
+
+def _gave_up(run: Run, error: Exception) -> str:
+    """Return the line that says why the launcher ended before its jobs did, and write down where it happened."""
+    log = run.directory / "run.log"
+    where = ""
+    with suppress(OSError):
+        log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        where = f"; see {log}"
+    return f"the launcher gave up: {type(error).__name__}: {show(_line(error), 160)}{where}"
+
+
+# A worker imports this module for `job`, and composes before it calls it.
+_prepare()
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # Under its own name, by which workers import `job`: of what __main__ holds they would get a copy.
+    sys.exit(importlib.import_module("experiments.run").main())

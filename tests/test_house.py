@@ -41,6 +41,7 @@ MAY_IMPORT = {
     "experiments/pipeline/figures": CORE | {"matplotlib", "experiments.pipeline.figures"},
     "experiments/pipeline/report.py": {"jinja2", "markupsafe", "experiments.pipeline"},
     "experiments/pipeline/tracking.py": {"mlflow", "experiments.pipeline"},
+    "experiments/pipeline/launchers.py": {"submitit", "experiments.pipeline"},
     "experiments/pipeline/terminal.py": {"rich", "experiments.pipeline"},
     "experiments/pipeline/comparison/values.py": {"numpy"},
     "experiments/pipeline/comparison/circumstances.py": {"experiments.pipeline"},
@@ -72,6 +73,7 @@ HEAVY = (
     "jax",
     "torch",
     "mlflow",
+    "submitit",
 )
 SOURCES = sorted(path for folder in ("derivkit", "experiments") for path in (ROOT / folder).rglob("*.py"))
 STUDIES = sorted(name for _, name, _ in pkgutil.iter_modules(experiments.runners.__path__))

@@ -190,13 +190,57 @@ def test_long_work_in_a_pipe_says_one_plain_line_in_ten_seconds():
     assert "\r" not in said
     assert all(later - earlier >= 9.5 for earlier, later in itertools.pairwise(times[:-1]))
     assert 5 <= len(lines) <= 8
-    assert lines[1] == "job 1 of 2 (delta=1e-1): 210 of 1000 rows, 21 %, 13 s"
+    assert lines[1] == "job 1 of 2 (delta=1e-1): 210 of 1000 rows, 21 %, 13 s, 47 s left"
     assert lines[-1] == "job 2 of 2 (delta=1e-2): 1000 of 1000 rows, 60 s in all"
 
 
 def test_progress_without_a_known_number_of_rows_counts_them():
     assert "job 2 of 2 (delta=1e-2): 1000 rows, 60 s in all" in work(seconds=60, rows=None)
     assert "1000 rows" in work(seconds=60, rows=None, tty=True)
+
+
+def counted(*, seconds, before=0, tty=False):
+    """The words of a run of 10 jobs in other processes, of which some were done before."""
+    clock, err = Clock(), Stream(tty=tty)
+    with Terminal(out=Stream(), err=err, clock=clock).progress(jobs=10, rows=1000) as progress:
+        progress.finished(before)
+        for done in range(before + 1, 11):
+            clock.now += seconds / 10
+            progress.finished(done)
+    return err.said
+
+
+def test_jobs_of_other_processes_are_counted_with_the_time_left():
+    lines = counted(seconds=1000).splitlines()
+    assert lines[0] == "1 of 10 jobs, 10 %, 100 s, 15 min left"
+    assert lines[8] == "9 of 10 jobs, 90 %, 900 s, 2 min left"
+    assert lines[-1] == "10 of 10 jobs, 1000 s in all"
+    assert counted(seconds=100_000).splitlines()[0].endswith(", 25 h 0 min left")
+    assert "10 of 10 jobs" in counted(seconds=60, tty=True)
+
+
+def test_what_was_done_before_does_not_shorten_the_time_left():
+    assert counted(seconds=600, before=8).splitlines()[0] == "9 of 10 jobs, 90 %, 60 s, 60 s left"
+
+
+@pytest.mark.parametrize("tty", [False, True])
+def test_a_quiet_terminal_says_errors_warnings_and_paths_only(tty):
+    token = terminal.QUIET.set(True)
+    try:
+        out, err = Stream(tty=tty), Stream(tty=tty)
+        to = Terminal(out=out, err=err)
+        with to.progress(jobs=1, rows=10) as progress:
+            progress.start(1)
+            progress.advance(5)
+        to.summary(SUMMARY)
+        to.printed(["what a study prints"])
+        to.note("a warning")
+        to.error("an error")
+        to.paths([("report", "report.html")])
+    finally:
+        terminal.QUIET.reset(token)
+    assert out.said == "report  report.html\n"
+    assert err.said == "a warning\nerror: an error\n"
 
 
 def test_a_terminal_gets_a_bar_that_leaves_the_screen_as_it_was():

@@ -14,6 +14,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import zip_longest
@@ -38,8 +39,11 @@ LEAST = 16
 SPARE = frozenset({"predicted_delta", "predicted_error"})
 """Columns that a narrow terminal goes without."""
 
-QUIET, EVERY = 2.0, 10.0
+PATIENCE, EVERY = 2.0, 10.0
 """Seconds before the first plain line of progress, and between two of them."""
+
+QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
+"""Whether only errors, warnings and paths are printed: no progress, no table, nothing that a study says."""
 
 BAR = 0.5
 """Seconds before a bar appears on a terminal."""
@@ -52,6 +56,7 @@ class Terminal:
     out: TextIO = field(default_factory=lambda: sys.stdout)
     err: TextIO = field(default_factory=lambda: sys.stderr)
     clock: Callable[[], float] = time.monotonic
+    quiet: bool = field(default_factory=QUIET.get)
 
     def error(self, message: str) -> None:
         """Print ``message`` as one line to ``err``."""
@@ -73,13 +78,13 @@ class Terminal:
 
     def printed(self, lines: Sequence[str]) -> None:
         """Print lines as they stand: what a study prints is the study's own."""
-        for line in lines:
+        for line in () if self.quiet else lines:
             _print(self.out, line)
 
     def summary(self, columns: Mapping[str, Sequence[object]], *, table: str = "table.parquet") -> None:
         """Print a short table: three digits, at most ROWS rows; ``table`` names the file that has all."""
         shown = _laid_out(_shown(columns), _width(self.out))
-        if not shown:
+        if not shown or self.quiet:
             return
         if _is_terminal(self.out):
             self._draw_table(shown)
@@ -120,7 +125,7 @@ class Terminal:
     @contextmanager
     def progress(self, *, jobs: int, rows: int | None = None) -> Iterator[Progress]:
         """Show how far a run of ``jobs`` jobs is, which together yield ``rows`` rows (None: not known)."""
-        shown = _Bar if _is_terminal(self.err) else _Lines
+        shown = _Silence if self.quiet else _Bar if _is_terminal(self.err) else _Lines
         progress = shown(self, jobs, rows)
         try:
             yield progress
@@ -142,12 +147,18 @@ class Terminal:
 
 
 class Progress(ABC):
-    """How far a run is. A caller says ``start`` at each job and ``advance`` at each chunk of rows."""
+    """How far a run is.
+
+    Whoever computes says ``start`` at each job and ``advance`` at each chunk of rows; whoever watches other processes
+    compute says ``finished``.
+    """
 
     def __init__(self, terminal: Terminal, jobs: int, rows: int | None) -> None:
         self._terminal = terminal
         self._jobs, self._rows = jobs, rows
         self._job, self._done = 0, 0
+        self._finished: int | None = None
+        self._before = 0
         self._began = terminal.clock()
 
     def start(self, job: int, label: str = "") -> None:
@@ -158,6 +169,13 @@ class Progress(ABC):
     def advance(self, rows: int) -> None:
         """``rows`` more rows are computed."""
         self._done += rows
+        self._show()
+
+    def finished(self, jobs: int) -> None:
+        """So many jobs are done, in other processes; what is done at the first call was done before."""
+        if self._finished is None:
+            self._before = jobs
+        self._finished = jobs
         self._show()
 
     @abstractmethod
@@ -174,7 +192,23 @@ class Progress(ABC):
     def _seconds(self) -> float:
         return self._terminal.clock() - self._began
 
+    @property
+    def _place(self) -> tuple[int, int]:
+        """How far, and of how much: in rows where they are known, else in jobs."""
+        if self._finished is not None:
+            return self._finished, self._jobs
+        return (self._done, self._rows) if self._rows else (max(0, self._job - 1), self._jobs)
+
+    @property
+    def _left(self) -> float | None:
+        """Seconds that the rest takes if it goes on like this."""
+        done, total = self._place
+        since = done - self._before
+        return self._seconds * (total - done) / since if since else None
+
     def _text(self) -> str:
+        if self._finished is not None:
+            return f"{self._finished} of {self._jobs} jobs"
         rows = f"{self._done} rows" if self._rows is None else f"{self._done} of {self._rows} rows"
         label = f" ({self._label})" if self._label else ""
         return f"job {self._job} of {self._jobs}{_short(label)}: {rows}"
@@ -187,15 +221,27 @@ class _Lines(Progress):
 
     def _show(self) -> None:
         now = self._seconds
-        if now < QUIET or (self._last is not None and now - self._last < EVERY):
+        if now < PATIENCE or (self._last is not None and now - self._last < EVERY):
             return
         self._last = now
-        part = f", {100 * self._done // self._rows} %" if self._rows else ""
-        _print(self._terminal.err, f"{self._text()}{part}, {now:.0f} s")
+        done, total = self._place
+        part = f", {100 * done // total} %" if self._rows or self._finished is not None else ""
+        left = "" if self._left is None else f", {_span(self._left)} left"
+        _print(self._terminal.err, f"{self._text()}{part}, {now:.0f} s{left}")
 
     def close(self) -> None:
         if self._last is not None:
             _print(self._terminal.err, f"{self._text()}, {self._seconds:.0f} s in all")
+
+
+class _Silence(Progress):
+    """Progress that nobody wants to see."""
+
+    def _show(self) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
 
 
 class _Bar(Progress):
@@ -209,12 +255,8 @@ class _Bar(Progress):
             self._open()
         if self._bar is not None and self._task is not None:
             text = _fit(self._text(), self._terminal.err)
-            completed, total = self._place()
+            completed, total = self._place
             self._bar.update(self._task, description=text, completed=completed, total=total)
-
-    def _place(self) -> tuple[int, int]:
-        """How far, and of how much: in rows where they are known, else in jobs."""
-        return (self._done, self._rows) if self._rows else (max(0, self._job - 1), self._jobs)
 
     def _open(self) -> None:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415 - only where a terminal is drawn on
@@ -265,6 +307,13 @@ def _cell(value: object, digits: int) -> str:
     if isinstance(value, float):
         return f"{value:.{digits}g}"
     return _short(_clean(str(value)))
+
+
+def _span(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _short(text: str) -> str:
