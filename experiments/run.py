@@ -57,8 +57,13 @@ CONF = next(path for path in (_HERE / "conf", _HERE.parent / "conf") if (path / 
 
 REFUSALS = (ConfigurationError, HydraException, OmegaConfBaseException)
 COMMAND = ("python", "-m", "experiments.run")
-SHADOWED = r"\s*'hydra/launcher/\w+' is validated against ConfigStore schema"
-"""How Hydra 1.3 warns that it checks our preset of a launcher against the types of the launcher's own."""
+NOISE = (
+    # Hydra 1.3 checks our preset of a launcher against the types of the launcher's own.
+    {"message": r"\s*'hydra/launcher/\w+' is validated against ConfigStore schema"},
+    # The launcher for Ray on OmegaConf 2.4.
+    {"message": r"\s*register_new_resolver\(\) is deprecated", "module": r"hydra_plugins\.hydra_ray_launcher"},
+)
+"""Warnings of others that nobody who runs a study can do anything about."""
 POINTERS = ("See http", "object_type", "Config search path")
 """How the lines begin at which the part of Hydra's messages ends that helps somebody here."""
 
@@ -123,7 +128,8 @@ def _version(module: ModuleType) -> tuple[int, ...]:
 
 def _prepare() -> None:
     """Set Hydra's version base, register the grids, forget an empty LAB_OUTPUTS; harmless when repeated."""
-    warnings.filterwarnings("ignore", message=SHADOWED)
+    for noise in NOISE:
+        warnings.filterwarnings("ignore", **noise)  # type: ignore[arg-type]  # both are texts
     if not os.environ.get("LAB_OUTPUTS"):
         os.environ.pop("LAB_OUTPUTS", None)  # the jobs read it too; empty, it would mean the current directory
     if _version(hydra) < (1, 4):
