@@ -221,3 +221,56 @@ def test_secants_go_through_the_point_and_its_neighbour() -> None:
 def test_a_config_that_cannot_run_is_refused(config: Any, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         delta_sweep.Config(function=(problem("x", 1.0),), **config)
+
+
+def test_the_line_of_a_formula_of_two_points_goes_through_both_and_has_the_estimated_slope() -> None:
+    secants = tables(problem("exp(x)", 1.0), method=("forward_1", "central_2", "central_4"))["secants"]
+    for method in ("forward_1", "central_2", "central_4"):
+        rows = {name: values[secants["method"] == method] for name, values in secants.items()}
+        far = (rows["status"] == "ok") & (rows["delta"] > 1e-3)
+        ends = [rows[f"{side}_value"][far] for side in ("left", "right")]
+        line = [
+            rows["height"][far] + rows["estimate"][far] * (rows[side][far] - rows["through"][far])
+            for side in ("left", "right")
+        ]
+        met = np.allclose(line, ends, rtol=1e-12, atol=0.0)
+        assert met == (method != "central_4")
+        if method == "central_4":
+            assert np.all(rows["through"] == 1.0)
+            assert np.all(rows["height"] == math.e)
+
+
+def test_the_lines_of_the_sweep_of_129_have_its_errors_to_the_bit() -> None:
+    grid = tuple(10.0 ** (k / 8) for k in range(-128, 1))
+    found = tables(problem("sin(x)", 1.0), method=("forward_1",), delta=grid)
+    for name in ("delta", "estimate", "error"):
+        assert np.array_equal(found["secants"][name], found["table"][name], equal_nan=True)
+
+
+def test_however_few_deltas_are_asked_for_the_lines_run_over_the_whole_ladder_but_of_a_black_box() -> None:
+    assert np.unique(tables(problem("exp(x)", 1.0), delta=(1e-4,))["secants"]["delta"]).size == 129
+    box = dk.Problem(dk.Function.from_callable(np.exp, name="box"), (1.0,))
+    assert np.unique(tables(box, delta=(1e-4, 1e-2))["secants"]["delta"]).tolist() == [1e-4, 1e-2]
+    assert "secants" not in tables(problem("exp(x)", 1.0), derivative=2)
+
+
+def test_below_the_least_error_rounding_takes_over_and_the_sentence_says_so() -> None:
+    turning = concluded(problem("exp(x)", 1.0), method=("forward_1",))["turning"]
+    assert turning["rounding"].tolist() == [True]
+    assert turning["smallest_delta_error"][0] > 1e3 * turning["error"][0]
+    sentence = turning["sentence"][0]
+    assert sentence.startswith("exp(x) at x = 1, forward_1: from delta = 1.0e+00 to ")
+    assert "Below that rounding takes over: at delta = " in sentence
+
+
+def test_where_the_error_does_not_grow_back_the_sentence_does_not_say_so() -> None:
+    turning = concluded(problem("x", 0.0), method=("central_2",))["turning"]
+    assert turning["rounding"].tolist() == [False]
+    assert "it does not grow back down to delta = 1.0e-16" in turning["sentence"][0]
+
+
+def test_a_line_without_an_estimate_says_why_in_words() -> None:
+    secants = tables(problem("log(x)", 0.5, domain=(0.0, math.inf)), method=("central_2",), delta=(1.0,))["secants"]
+    status = dict(zip(secants["delta"].tolist(), secants["status"].tolist(), strict=True))
+    assert status[1.0] == "a point of the formula lies outside the domain of f"
+    assert status[1e-16] == "ok"

@@ -1290,3 +1290,95 @@ def test_two_figures_that_differ_have_different_bytes(tmp_path):
         for rows in (frame, shifted)
     }
     assert len(hashes) == 2
+
+
+def found(frames, spec):
+    """What the caption of a figure finds, before it says what is drawn."""
+    return figures.caption(frames, spec).split("\n\n")[0]
+
+
+def test_the_caption_tells_the_least_of_each_panel_and_where_it_lies():
+    frame = sweep(GRID)
+    text = found(error_frames(frame), ERROR)
+    for name, rows in frame.groupby("function", observed=True):
+        least = rows.loc[[rows["error"].idxmin()]].iloc[0]
+        value = "exactly 0" if least["error"] == 0 else f"{least['error']:.1e}"
+        assert value in text
+        assert f"({name} at x = 1)" in text
+    assert "between the ends" not in text  # the parabola's least lies at the largest delta
+    worst = max(rows["error"].min() for _, rows in frame.groupby(["function", "method"], observed=True))
+    assert f"forward_1 gets no lower than {worst:.1e}" in text
+
+
+def test_the_caption_calls_a_line_that_only_falls_no_valley():
+    frame = pd.DataFrame(
+        {"method": "one", "delta": [1.0, 2.0, 3.0], "ulps": [3.0, 2.0, 1.0], "function": "f", "x": 1.0}
+    )
+    text = found({"table": frame}, {**ULPS, "ylabel": "error"})
+    assert text == "The least error is 1 at delta = 3 (f at x = 1)."
+    valley = frame.assign(ulps=[3.0, 1.0, 2.0])
+    assert "It lies between the ends" in found({"table": valley}, {**ULPS, "ylabel": "error"})
+
+
+def test_one_method_that_wins_in_every_panel_is_told_once():
+    text = found(error_frames(sweep(GRID, dict(list(FUNCTIONS.items())[:2]))), ERROR)
+    assert text.startswith("central_4 has the least absolute error in both panels: ")
+    assert "Each lies between the ends, and at both ends its line is higher." in text
+    assert text.count("central_4") == 1
+
+
+def test_the_caption_of_scattered_points_counts_them_and_tells_their_range():
+    spec = {**ULPS, "joined": False, "ylabel": "error"}
+    rows = sweep([1e-2, 1e-4], {"exp": FUNCTIONS["exp"]}, methods={"forward_1": METHODS["forward_1"]})
+    low, high = sorted(rows["ulps"])
+    text = found({"table": rows}, spec)
+    assert text.startswith("2 points. error runs from ")
+    assert text.endswith("where delta runs from 1.0e-04 to 0.01.")
+    assert low < high
+
+
+def test_the_caption_tells_the_slopes_of_the_secants():
+    text = found({"curves": curves([1.0, 0.1])}, CURVES)
+    slopes = [(math.exp(1 + h) - math.e) / h for h in (1.0, 0.1)]
+    assert f"exp at x = 1: the slopes are {slopes[0]:.3g} (secant 1) and {slopes[1]:.3g} (secant 0.1)." in text
+
+
+def test_a_bent_line_has_no_slope():
+    frame = curves([1.0])
+    frame = frame[frame["line"] == "f"]
+    both = pd.concat([frame, frame.assign(line="bent", y=frame["y"] + 1)])
+    assert "slope" not in found({"curves": both}, CURVES)
+    assert "f(x) runs from" in found({"curves": both}, {**CURVES, "ylabel": "f(x)"})
+
+
+def test_the_caption_tells_the_farthest_from_theory():
+    rows = law()
+    rows.loc[0, "order_observed"] = rows.loc[0, "order"] + 0.5
+    assert "lie within 0.50 of theory; the farthest is " in found({"law": rows}, LAW)
+    assert "1.50 against 1.00" in found({"law": rows}, LAW)
+
+
+def test_the_caption_of_a_map_tells_its_ends_and_counts_its_empty_cells():
+    frame = cells()
+    text = found({"map": frame}, MAP)
+    value = frame[MAP["value"]]
+    assert f"The least {MAP.get('label', MAP['value'])} is {value.min():.3g}" in text or f"{value.min():.1e}" in text
+    assert ("cells have no value" in text) == bool(value.isna().any())
+
+
+def test_the_caption_of_a_scene_tells_how_its_lines_go():
+    text = found({"scene": scene()}, SCENE)
+    assert any(word in text for word in ("rises from", "falls from", "goes from", "stays at"))
+
+
+def test_the_caption_of_a_calculation_tells_what_it_comes_to():
+    assert found({"steps": steps()}, STEPS).startswith("In ")
+    assert " the calculation comes to " in found({"steps": steps()}, STEPS)
+
+
+def test_the_caption_of_compared_runs_tells_the_ends_of_the_ratio():
+    assert "atio to the first run" in found({"table": two_runs()}, COMPARED)
+
+
+def test_every_kind_of_figure_has_a_finding(sample):
+    assert len(figures.caption(*sample).split("\n\n")) == 2

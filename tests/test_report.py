@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import itertools
+import json
 import re
+import shutil
+import subprocess
+import sys
+import zipfile
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,6 +19,7 @@ from matplotlib.figure import Figure
 
 from experiments.pipeline import figures, report
 
+ROOT = Path(__file__).resolve().parents[1]
 VOID = {"meta", "br", "hr", "img", "input", "link", "path", "use", "rect"}
 
 # What matplotlib writes, in short: ids that all figures have, each kind of reference, a style for everything.
@@ -45,6 +54,8 @@ def content(**changes):
         "record": {"python": "3.11", "versions": {"numpy": "2.4.6", "jinja2": "3.1"}, "threads": None},
         "notes": ["2 rows vanished."],
         "files": [("the table", "table.parquet"), ("odd", "a b#c?.csv")],
+        "outcome": "1 job done",
+        "facts": ["99 rows"],
     }
     return report.Content(**{**parts, **changes})
 
@@ -138,11 +149,15 @@ def test_the_page_asks_nothing_of_another_place():
         {"configuration": {EVIL: EVIL}},
         {"record": {EVIL: {EVIL: [EVIL]}}},
         {"files": [(EVIL, EVIL)]},
+        {"outcome": EVIL},
+        {"facts": [EVIL]},
+        {"slider": report.Slider([{"name": EVIL}], [EVIL])},
     ],
     ids=lambda changes: next(iter(changes)),
 )
 def test_text_from_outside_never_becomes_markup(changes):
-    before = [tag for tag, _ in Page(report.render(content())).elements]
+    plain = {"slider": report.Slider([{"name": ""}], [""])} if "slider" in changes else {}
+    before = [tag for tag, _ in Page(report.render(content(**plain))).elements]
     page = Page(report.render(content(**changes)))
     assert {tag for tag, _ in page.elements} <= set(before)
     assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
@@ -288,3 +303,109 @@ def test_what_is_the_same_is_said_once():
     text = report.render(content(title="delta_sweep", files=[("table.csv", "table.csv")]))
     assert "Study:" not in text
     assert text.count("table.csv") == 2
+
+
+def test_the_same_content_is_the_same_page_to_the_byte():
+    assert report.render(content()) == report.render(content())
+
+
+def test_the_finding_of_a_figure_stands_apart_from_what_it_shows():
+    text = report.render(content(figures=[("error", SVG, "It is least at 1.1e-07.\n\nThe V.")]))
+    found = '<p class="found"><b>Figure 1, error.</b> It is least at <span class="n">1.1e-07</span>.</p>'
+    assert found in text
+    assert '<p>The V.<span class="sideways">' in text
+    assert 'aria-label="error: It is least at 1.1e-07. The V."' in text
+
+
+def test_how_the_run_went_is_told_first():
+    text = report.render(content())
+    assert '<li class="good">✓ 1 job done</li>' in text
+    assert text.index("1 job done") < text.index("99 rows") < text.index("<h2")
+    assert '<li class="bad">! 1 of 2 jobs done</li>' in report.render(content(outcome="1 of 2 jobs done", well=False))
+
+
+def policy_faults(text: str) -> list[str]:
+    """The scripts of a page that its policy would not run, or that it would run though they are not ours."""
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)[1].replace("&#39;", "'")
+    allowed = set(re.findall(r"'sha256-([^']*)'", policy))
+    scripts = re.findall(r"<script>(.*?)</script>", text, flags=re.DOTALL)
+    hashes = [base64.b64encode(hashlib.sha256(one.encode()).digest()).decode() for one in scripts]
+    faults = [f"script {k} is refused" for k, one in enumerate(hashes) if one not in allowed]
+    return faults + ["it loads"] * ("default-src 'none'" not in policy) + ["a hash too many"] * (len(allowed) > 1)
+
+
+@pytest.mark.parametrize("slider", [None, report.Slider([], [])], ids=["plain", "slider"])
+def test_the_policy_lets_the_script_of_the_page_run_and_no_other(slider):
+    text = report.render(content(slider=slider))
+    assert policy_faults(text) == []
+    assert policy_faults(text.replace("</body>", "<script>go()</script></body>")) == ["script 1 is refused"]
+    assert policy_faults(text.replace("default-src", "img-src")) == ["it loads"]
+
+
+def test_the_data_of_the_slider_are_there_and_cannot_end_their_element():
+    places = [{"name": "a < b & c > d </script>", "x": 1.0}]
+    text = report.render(content(slider=report.Slider(places, ["It grows."])))
+    (data,) = re.findall(r'<script type="application/json" id="slider-data">(.*?)</script>', text)
+    assert "<" not in data
+    assert json.loads(data) == places
+    assert 'id="slider-data"' not in report.render(content())
+
+
+TEXTS = [
+    *itertools.product(("ink", "soft", "accent"), ("ground", "tint", "hover")),
+    *itertools.product(("good", "warn"), ("ground",)),
+    ("accent", "accent-tint"),
+    ("good", "good-tint"),
+    *itertools.product(("warn", "ink", "soft"), ("warn-tint",)),
+]
+"""Colours of letters, each with a ground that they stand on."""
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of #rrggbb (WCAG 2.2)."""
+    parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def contrast_faults(style: str) -> list[str]:
+    """The colours of letters that stand out too little, in either theme."""
+    pairs = dict(re.findall(r"--([\w-]+): light-dark\((#\w{6}, #\w{6})\)", style))
+    themes = {name: colours.split(", ") for name, colours in pairs.items()}
+    faults = [
+        f"{ink} on {ground}, {theme}"
+        for ink, ground in TEXTS
+        for theme, (a, b) in zip(("light", "dark"), zip(themes[ink], themes[ground], strict=True), strict=True)
+        if contrast(a, b) < 4.5
+    ]
+    edges = zip(("light", "dark"), zip(themes["edge"], themes["ground"], strict=True), strict=True)
+    return faults + [f"edge, {theme}" for theme, (a, b) in edges if contrast(a, b) < 3.0]
+
+
+def test_every_letter_stands_out_in_both_themes():
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    style = (report.PAGE / "style.css").read_text(encoding="utf-8")
+    assert contrast_faults(style) == []
+    assert "soft on ground, light" in contrast_faults(re.sub(r"(--soft: light-dark\()#\w+", r"\1#909090", style))
+
+
+def test_an_installed_copy_has_the_page(tmp_path):
+    pytest.importorskip("setuptools", reason="a wheel is built with it", minversion="77")
+    source, target = tmp_path / "source", tmp_path / "wheel"
+    for name in ("derivkit", "experiments", "conf"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    target.mkdir()
+    build = f"from setuptools.build_meta import build_wheel; build_wheel({str(target)!r})"
+    subprocess.run([sys.executable, "-c", build], cwd=source, check=True, capture_output=True)
+    (wheel,) = target.glob("*.whl")
+    with zipfile.ZipFile(wheel) as packed:
+        files = {name for name in packed.namelist() if name.startswith("experiments/pipeline/page/")}
+    assert files == {f"experiments/pipeline/page/{path.name}" for path in report.PAGE.iterdir()}
+    assert len(files) == 4

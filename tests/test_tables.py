@@ -800,3 +800,33 @@ print((peak() - before) / 1e6)
     )  # fmt: skip
     # The rows are 105 MB as written and 210 MB as gathered and read.
     assert float(done.stdout) < 60
+
+
+def test_rows_that_are_spread_are_taken_evenly_from_the_first_to_the_last(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "GROUP", 10)
+    shape = {"k": (int, "its place"), "name": (str, "a text")}
+    with tables.Writer(tmp_path, {"table": shape}) as writer:
+        writer.write("table", {"k": np.arange(95), "name": [f"row {k // 10}" for k in range(95)]})
+    path = tmp_path / "table.parquet"
+    some = tables.spread(path, 20)
+    places = some["k"].to_numpy()
+    assert (places[0], places[-1], places.size) == (0, 94, 20)
+    assert np.ptp(np.diff(places)) == 1  # 94 / 19 is no whole number
+    assert some["name"].tolist() == [f"row {k // 10}" for k in places]
+    assert tables.spread(path, 200)["k"].tolist() == list(range(95))
+
+
+def test_of_many_row_groups_a_few_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "GROUP", 10)
+    monkeypatch.setattr(tables, "SPREAD_GROUPS", 3)
+    with tables.Writer(tmp_path, {"table": {"k": (int, "its place")}}) as writer:
+        writer.write("table", {"k": np.arange(100)})
+    places = tables.spread(tmp_path / "table.parquet", 6)["k"].tolist()
+    assert {k // 10 for k in places} == {0, 4, 9}
+    assert (len(places), places[0], places[-1]) == (6, 0, 99)
+
+
+def test_a_table_without_rows_spreads_none(tmp_path):
+    with tables.Writer(tmp_path, {"table": {"k": (int, "its place")}}) as writer:
+        writer.write("table", {"k": np.arange(0)})
+    assert len(tables.spread(tmp_path / "table.parquet", 5)) == 0

@@ -18,6 +18,7 @@ from experiments.pipeline.figures.contract import Frames, Key, Kind, Plan, Spec
 from experiments.pipeline.figures.paper import DASHES, GREY, lay_out, look_of, short
 from experiments.pipeline.figures.selection import has_log, rows_named
 from experiments.pipeline.figures.series import FEW, THINNED, Series, line_columns, marked, series_of
+from experiments.pipeline.figures.words import inside, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -117,6 +118,24 @@ def _draw_beside(
                 color=color, alpha=style.get("alpha"), markeredgewidth=0, zorder=3 + run)  # fmt: skip
 
 
+def _finding(plan: Plan, spec: Spec) -> list[str]:
+    ratios = [
+        (float(value), float(x), f"{one.curve.name} of {one.called}{inside(panel.title)}")
+        for panel in plan.panels
+        for one in panel.content
+        if one.run
+        for x, value in zip(one.ratio.x, one.ratio.y, strict=True)
+        if np.isfinite(value)
+    ]
+    if not ratios:
+        return []
+    least, most = (pick(ratios, key=lambda ratio: ratio[0]) for pick in (min, max))
+    ends = [f"{number(value)} ({where}, {spec['xlabel']} = {number(x)})" for value, x, where in (least, most)]
+    if least[0] == most[0]:
+        return [f"Every ratio to the first run is {number(least[0])}."]
+    return [f"The ratio to the first run runs from {ends[0]} to {ends[1]}."]
+
+
 def _caption(plan: Plan, spec: Spec) -> list[str]:
     says = [
         f"{spec['ylabel']} against {spec['xlabel']} on logarithmic axes, for each {spec['series']}.",
@@ -136,5 +155,6 @@ KIND = Kind(
     has=has_log,
     content=_compared,
     draw=_draw,
+    finding=_finding,
     caption=_caption,
 )

@@ -51,7 +51,8 @@ def nothing_further(spec: Spec) -> list[tuple[str, list[str]]]:
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """A kind of figure: its keys, the columns and rows that it draws, its drawing and its caption.
+    """A kind of figure: its keys, the columns and rows that it draws, its drawing, and in words what is
+    found in it and what it shows.
 
     ``names`` is the key of the column whose values are told apart in a panel, of which ``most`` are shown, those
     without a value too if ``gaps``. ``columns`` are those of the spec's own table; ``further`` names more tables with
@@ -65,6 +66,7 @@ class Kind:
     has: Callable[[DataFrame, Spec], Mask]
     content: Callable[[DataFrame, Frames, Spec, Sequence[str], Key], Any]
     draw: Callable[[Plan, Spec], Figure]
+    finding: Callable[[Plan, Spec], list[str]]
     caption: Callable[[Plan, Spec], list[str]]
     names: str = "series"
     called: str = "lines"

@@ -19,6 +19,7 @@ from experiments.pipeline.figures.contract import Kind, Plan, Spec
 from experiments.pipeline.figures.paper import DASHES, PALETTE, lay_out, short
 from experiments.pipeline.figures.selection import has_linear, panel_columns
 from experiments.pipeline.figures.series import THINNED, Series, all_series, further_columns, line_columns
+from experiments.pipeline.figures.words import TOLD, listed, number, tell_range
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,6 +77,38 @@ def _draw_linear(ax: Axes, panel: Sequence[Series], looks: Mapping[str, Mapping[
     linear_axis(ax, "y", y[np.isfinite(y)], 0.08)
 
 
+def _finding(plan: Plan, spec: Spec) -> list[str]:
+    panels = plan.panels[:TOLD]
+    slopes = [_slopes(panel.title, panel.content) for panel in panels]
+    if all(slopes):
+        return slopes
+    return [tell_range(panel.title, [(one.name, one.x, one.y) for one in panel.content], spec) for panel in panels]
+
+
+def _slopes(title: str, panel: Sequence[Series]) -> str:
+    """The slopes of the straight lines that stand beside the curve."""
+    if not any(one.name == CURVE for one in panel):
+        return ""
+    told = [
+        f"{number(slope)} ({one.name})" for one in panel if one.name != CURVE and (slope := _slope(one)) is not None
+    ]
+    if not told:
+        return ""
+    start = f"{title}: " if title else ""
+    return f"{start}the slope is {listed(told)}." if len(told) == 1 else f"{start}the slopes are {listed(told)}."
+
+
+def _slope(line: Series) -> float | None:
+    """The slope of a line whose points lie on one straight line, to a millionth of its height; else None."""
+    there = np.isfinite(line.y)
+    x, y = line.x[there], line.y[there]
+    if x.size < 2 or x[0] == x[-1]:
+        return None
+    slope = float((y[-1] - y[0]) / (x[-1] - x[0]))
+    straight = np.abs(y - y[0] - slope * (x - x[0])) <= 1e-6 * (np.abs(y).max() or 1.0)
+    return slope if straight.all() else None
+
+
 def _caption(plan: Plan, spec: Spec) -> list[str]:
     others = [name for name in plan.names if name != CURVE]
     curve = [f"the curve {CURVE} (black)"] if CURVE in plan.names else []
@@ -94,5 +127,6 @@ KIND = Kind(
     content=functools.partial(all_series, log=False),
     further=further_columns,
     draw=_draw,
+    finding=_finding,
     caption=_caption,
 )

@@ -33,7 +33,7 @@ def draw(frames: Frames, spec: Spec) -> Figure:
 
 
 def caption(frames: Frames, spec: Spec, panels: int | None = None) -> str:
-    """Say in sentences what ``draw(frames, spec)`` shows, and what it leaves out.
+    """Say in sentences what is found in ``draw(frames, spec)``; below an empty line, what it shows and leaves out.
 
     ``panels`` is how many panels the whole table has, if ``frames`` hold the rows of a few of them only.
     """
@@ -41,7 +41,9 @@ def caption(frames: Frames, spec: Spec, panels: int | None = None) -> str:
     kind = _kind(spec)
     plan = plan_of(kind, frames, spec)
     says = [*kind.caption(plan, spec), *say_left_out(kind, plan, spec, panels or plan.available)]
-    return " ".join(text[:1].upper() + text[1:] for text in says)
+    shows = " ".join(text[:1].upper() + text[1:] for text in says)
+    found = " ".join(kind.finding(plan, spec))
+    return f"{found}\n\n{shows}" if found and shows else found or shows
 
 
 def empty(frames: Frames, spec: Spec) -> bool:

@@ -31,6 +31,7 @@ from experiments.pipeline.figures.series import (
     line_columns,
     marked,
 )
+from experiments.pipeline.figures.words import listed, lowest, number, tell_lowest, tell_worst
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -144,6 +145,28 @@ def _log_points(ax: Axes, one: Series, look: Mapping[str, Any], place: float) ->
     ax.plot(one.x, np.where(one.y > 0, one.y, np.nan), zorder=3, **{**look, **style})
 
 
+def _finding(plan: Plan, spec: Spec) -> list[str]:
+    panels = [(panel.title, [(one.name, one.x, one.y) for one in panel.content]) for panel in plan.panels]
+    if not spec.get("joined", True):
+        return _scattered([line for _, lines in panels for line in lines], spec)
+    found = [one for title, lines in panels if (one := lowest(title, lines))]
+    every = [(title, name, y) for title, lines in panels for name, _, y in lines]
+    return [*tell_lowest(found, plan, spec), *tell_worst(every)]
+
+
+def _scattered(lines: Sequence[tuple[str, Floats, Floats]], spec: Spec) -> list[str]:
+    x, y = (np.concatenate([part[k] for part in lines]) for k in (1, 2))
+    there = np.isfinite(y)
+    ends = [f"from {number(values.min())} to {number(values.max())}" for values in (y[there], x[there])]
+    counts = {name: sum(int(np.isfinite(v).sum()) for other, _, v in lines if other == name) for name, _, _ in lines}
+    parts = [f"{count:,} {name}" for name, count in counts.items()]
+    split = f": {listed(parts)}" if len(parts) > 1 else ""
+    return [
+        f"{int(there.sum()):,} points{split}.",
+        f"{spec['ylabel']} runs {ends[0]} where {spec['xlabel']} runs {ends[1]}.",
+    ]
+
+
 def _caption(plan: Plan, spec: Spec) -> list[str]:
     series = [one for panel in plan.panels for one in panel.content]
     says = [f"{spec['ylabel']} against {spec['xlabel']} on logarithmic axes, for each {spec['series']}."]
@@ -170,5 +193,6 @@ KIND = Kind(
     content=functools.partial(all_series, log=True),
     further=further_columns,
     draw=_draw,
+    finding=_finding,
     caption=_caption,
 )

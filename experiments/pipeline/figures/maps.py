@@ -22,6 +22,7 @@ from experiments.pipeline.figures.axes import RAISED, decades_around, place_tick
 from experiments.pipeline.figures.contract import Floats, Frames, Key, Kind, Mask, Plan, Spec
 from experiments.pipeline.figures.paper import GREY, STYLE, lay_out, short, title_width
 from experiments.pipeline.figures.selection import floats
+from experiments.pipeline.figures.words import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -177,6 +178,21 @@ def _colour_bar(figure: Figure, beside: Axes, spec: Spec, low: float, high: floa
         spine.set_visible(False)
 
 
+def _finding(plan: Plan, spec: Spec) -> list[str]:
+    label = spec.get("label", spec["value"])
+    found = []
+    for panel in plan.panels:
+        cells = panel.content
+        for row, column in zip(*np.nonzero(np.isfinite(cells.value)), strict=True):
+            at = f"{spec['xlabel']} {_rung(cells.x[column])}, {spec['ylabel']} {_rung(cells.y[row])}"
+            place = f"{panel.title}, {at}" if panel.title else at
+            found.append((float(cells.value[row, column]), place))
+    least, most = (pick(found, key=lambda cell: cell[0]) for pick in (min, max))
+    total = sum(panel.content.value.size for panel in plan.panels)
+    says = [f"The least {label} is {number(least[0])} ({least[1]}), the greatest {number(most[0])} ({most[1]})."]
+    return says + [f"{total - len(found):,} of {total:,} cells have no value."] * (len(found) < total)
+
+
 def _caption(plan: Plan, spec: Spec) -> list[str]:
     label = spec.get("label", spec["value"])
     says = [f"{label} by colour, for each {spec['xlabel']} (across) and {spec['ylabel']} (up): the paler the smaller."]
@@ -198,5 +214,6 @@ KIND = Kind(
     has=_has,
     content=_cells,
     draw=_draw,
+    finding=_finding,
     caption=_caption,
 )

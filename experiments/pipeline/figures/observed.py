@@ -18,6 +18,7 @@ from experiments.pipeline.figures.axes import place_ticks, round_ticks, tick_tex
 from experiments.pipeline.figures.contract import Frames, Key, Kind, Mask, Plan, Spec
 from experiments.pipeline.figures.paper import GREY, LIGHT, lay_out, look_of, panels_across, short
 from experiments.pipeline.figures.selection import floats
+from experiments.pipeline.figures.words import inside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -111,6 +112,25 @@ def _draw_pair(
     ax.text(high + 0.27 * (high - low), height, text, ha="right", va="center", fontsize=8, color=color)
 
 
+def _finding(plan: Plan, spec: Spec) -> list[str]:
+    names = [name for _, _, name in spec["pairs"]]
+    away = [
+        (abs(seen - theory), seen, theory, f"{name} of {label}{inside(panel.title)}")
+        for panel in plan.panels
+        for label, row in panel.content.items()
+        for name, (seen, theory) in zip(names, row, strict=True)
+        if math.isfinite(seen) and math.isfinite(theory)
+    ]
+    if not away:
+        return []
+    most, seen, theory, where = max(away)
+    count = f"All {len(away)} values" if len(away) > 1 else "The value"
+    lie = "lie" if len(away) > 1 else "lies"
+    return [
+        f"{count} {lie} within {most:.2f} of {_beside(spec)}; the farthest is {where}, {seen:.2f} against {theory:.2f}."
+    ]
+
+
 def _caption(plan: Plan, spec: Spec) -> list[str]:
     pairs = " and ".join(name for _, _, name in spec["pairs"])
     says = [
@@ -134,5 +154,6 @@ KIND = Kind(
     has=_has,
     content=_dots,
     draw=_draw,
+    finding=_finding,
     caption=_caption,
 )

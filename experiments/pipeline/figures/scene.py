@@ -19,6 +19,7 @@ from experiments.pipeline.figures.axes import linear_axis
 from experiments.pipeline.figures.contract import Floats, Frames, Key, Kind, Plan, Spec
 from experiments.pipeline.figures.paper import lay_out
 from experiments.pipeline.figures.selection import floats, has_linear
+from experiments.pipeline.figures.words import TOLD, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,6 +31,8 @@ SCENE: Mapping[str, Mapping[str, Any]] = {
     "points": {"linestyle": "none", "marker": "o", "markersize": 6, "mec": "white", "mew": 0.6, "zorder": 5},
 }
 """How each element of a scene is drawn that is a line of matplotlib's."""
+LINE = "line"
+"""The element of a scene that is told in words."""
 TEXT, AXES = "text", "axes"
 """The elements of a scene that are none: a label at a point, and two opposite corners of the axes."""
 
@@ -86,6 +89,29 @@ def _draw_element(ax: Axes, one: _Element) -> None:
             ax.annotate(one.label, (x, y), color=one.color, parse_math=False, **place)
 
 
+def _finding(plan: Plan, spec: Spec) -> list[str]:
+    del spec  # the axes say what they show
+    lines = [one for panel in plan.panels for one in panel.content if one.kind == LINE and one.label and one.x.size]
+    told = {one.label: _course(one) for one in lines}
+    return list(told.values())[:TOLD]
+
+
+def _course(one: _Element) -> str:
+    """How a line goes from its left end to its right: up, down, along, or to a turning point."""
+    order = np.argsort(one.x, kind="stable")
+    x, y = one.x[order], one.y[order]
+    first, last = (f"({number(x[k])}, {number(y[k])})" for k in (0, -1))
+    if np.unique(y).size == 1:
+        return f"{one.label} stays at {number(y[0])}."
+    if np.unique(x).size == 1:
+        return f"{one.label} stands upright at {number(x[0])}."
+    steps = np.diff(y)
+    way = "rises" if (steps >= 0).all() else "falls" if (steps <= 0).all() else ""
+    if way:
+        return f"{one.label} {way} from {first} to {last}."
+    return f"{one.label} goes from {first} to {last}, between {number(y.min())} and {number(y.max())}."
+
+
 def _caption(plan: Plan, spec: Spec) -> list[str]:
     del spec  # the axes say what they show
     shown = [one for panel in plan.panels for one in panel.content if one.kind in SCENE and one.label]
@@ -102,5 +128,6 @@ KIND = Kind(
     has=has_linear,
     content=_elements,
     draw=_draw,
+    finding=_finding,
     caption=_caption,
 )

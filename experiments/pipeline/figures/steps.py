@@ -41,6 +41,7 @@ LAST = "otherwise"
 OPENING = tuple("([{=,;·/")
 """Behind these a minus is the sign of what follows, and stands close to it."""
 SIGNS = str.maketrans("-'", "\N{MINUS SIGN}\N{PRIME}")
+PLAIN = str.maketrans("\N{MINUS SIGN}", "-")
 RED = "#d0021b"
 RISE = 0.5
 """How high an arc rises at most, as a part of SIZE; by eye."""
@@ -204,6 +205,20 @@ def _draw_arc(ax: Axes, shift: float, piece: _Piece, target: _Piece, base: float
     ax.annotate("", end, start, arrowprops={**look, "connectionstyle": f"arc3,rad={rad:.3f}"})
 
 
+def _finding(plan: Plan, spec: Spec) -> list[str]:
+    del spec
+    lines = [line for panel in plan.panels[:1] for line in panel.content]
+    end = "".join(_spoken(piece) for piece in lines[-1].pieces).strip(" =")
+    count = f"{len(lines)} lines" if len(lines) > 1 else "one line"
+    return [f"In {count} the calculation comes to {' '.join(end.split())}."]
+
+
+def _spoken(piece: _Piece) -> str:
+    """A piece as text: a fraction with a stroke, an exponent raised by a sign, a sign with room on both sides."""
+    text = f"{piece.text}/{piece.below} " if piece.below else piece.text
+    return f"^{text}" if piece.raised else f" {text} " if text.translate(PLAIN) in SPACED else text
+
+
 def _caption(plan: Plan, spec: Spec) -> list[str]:
     del spec
     pieces = [piece for panel in plan.panels[:1] for line in panel.content for piece in line.pieces]
@@ -224,5 +239,6 @@ KIND = Kind(
     has=_has,
     content=_steps,
     draw=_draw,
+    finding=_finding,
     caption=_caption,
 )

@@ -110,7 +110,7 @@ const plain = (name) => name.toLowerCase().replaceAll("_", " ").trim();
 function conditionsOf(text, names) {
   const conditions = [];
   const wanted = [...names.keys()].sort((a, b) => names[b].length - names[a].length);
-  const pattern = wanted.map((k) => RegExp.escape?.(names[k]) ?? names[k].replace(/[^\w\s]/g, "\\$&"));
+  const pattern = wanted.map((k) => names[k].replace(/[^\w ]/g, "\\$&").replace(/[_ ]/g, "[_ ]"));
   const condition = new RegExp(`(?<![\\w])(${pattern.join("|")})\\s*(<=|>=|!=|==|=|<|>)\\s*("[^"]*"|[^\\s,;]+)`, "gi");
   const spaced = names.map(plain);
   const rest = text.replace(condition, (_, name, sign, value) => {
