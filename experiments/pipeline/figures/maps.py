@@ -184,7 +184,9 @@ def _finding(plan: Plan, spec: Spec) -> list[str]:
     for panel in plan.panels:
         cells = panel.content
         for row, column in zip(*np.nonzero(np.isfinite(cells.value)), strict=True):
-            at = f"{spec['xlabel']} {_rung(cells.x[column])}, {spec['ylabel']} {_rung(cells.y[row])}"
+            at = (
+                f"{spec['xlabel']} {_label(cells.x[column], cells.x)}, {spec['ylabel']} {_label(cells.y[row], cells.y)}"
+            )
             place = f"{panel.title}, {at}" if panel.title else at
             found.append((float(cells.value[row, column]), place))
     least, most = (pick(found, key=lambda cell: cell[0]) for pick in (min, max))

@@ -18,6 +18,7 @@ from experiments.pipeline.figures.contract import Frames, Key, Kind, Plan, Spec
 from experiments.pipeline.figures.paper import GREY, dash_of, lay_out, look_of, short
 from experiments.pipeline.figures.selection import has_log
 from experiments.pipeline.figures.series import FEW, THINNED, Series, line_columns, series_of
+from experiments.pipeline.figures.words import lowest, tell_lowest
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -89,6 +90,11 @@ def _least(lines: Sequence[tuple[str, Series]]) -> tuple[float, float]:
     return (float(x[place]), float(y[place])) if y[place] > 0 else (np.nan, np.nan)
 
 
+def _finding(plan: Plan, spec: Spec) -> list[str]:
+    panels = [(panel.title, [(name, line.x, line.y) for name, line in panel.content.lines]) for panel in plan.panels]
+    return tell_lowest([one for title, lines in panels if (one := lowest(title, lines))], plan, spec)
+
+
 def _caption(plan: Plan, spec: Spec) -> list[str]:
     lines = [line for panel in plan.panels for _, line in panel.content.lines]
     says = [
@@ -109,5 +115,6 @@ KIND = Kind(
     has=has_log,
     content=_lines,
     draw=_draw,
+    finding=_finding,
     caption=_caption,
 )

@@ -20,6 +20,7 @@ from experiments.pipeline.figures.axes import RAISED, decades_around, round_tick
 from experiments.pipeline.figures.contract import Floats, Frames, Key, Kind, Mask, Plan, Spec
 from experiments.pipeline.figures.paper import GREY, lay_out, short
 from experiments.pipeline.figures.selection import floats
+from experiments.pipeline.figures.words import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,6 +54,8 @@ class _Lines:
     axes: Sequence[_Axis]
     shade: Floats
     """How dark each line is: 0 for the least value. Shape ``(lines,)``."""
+    ends: tuple[str, str]
+    """The least value and the greatest, each with the keys that its line passes."""
 
 
 def _columns(spec: Spec) -> list[str]:
@@ -71,7 +74,13 @@ def _content(rows: DataFrame, frames: Frames, spec: Spec, names: Sequence[str], 
     rank = np.argsort(np.argsort(value, kind="stable"), kind="stable") / max(1, value.size - 1)
     axes = [_axis(rows[name], rank) for name in spec["axes"]]
     last = _logarithmic(spec.get("label", spec["value"]), value)
-    return _Lines(axes=[*axes, last], shade=last.at)
+    ends = [_told(rows.iloc[int(place)], spec) for place in (np.argmin(value), np.argmax(value))]
+    return _Lines(axes=[*axes, last], shade=last.at, ends=(ends[0], ends[1]))
+
+
+def _told(row: Series[Any], spec: Spec) -> str:
+    keys = (f"{name} {number(row[name]) if isinstance(row[name], float) else row[name]}" for name in spec["axes"])
+    return f"{number(float(row[spec['value']]))} ({', '.join(keys)})"
 
 
 def _axis(column: Series[Any], rank: Floats) -> _Axis:
@@ -150,6 +159,13 @@ def _lines(ax: Axes, axes: Sequence[_Axis], shade: Floats) -> None:
     ax.add_collection(LineCollection(segments, colors=colours, zorder=3, **thin), autolim=False)
 
 
+def _finding(plan: Plan, spec: Spec) -> list[str]:
+    if not plan.panels:
+        return []
+    least, most = plan.panels[0].content.ends
+    return [f"The least {spec.get('label', spec['value'])} is {least}, the greatest {most}."]
+
+
 def _caption(plan: Plan, spec: Spec) -> list[str]:
     lines = plan.panels[0].content.shade.size if plan.panels else 0
     label = spec.get("label", spec["value"])
@@ -171,5 +187,6 @@ KIND = Kind(
     has=_has,
     content=_content,
     draw=_draw,
+    finding=_finding,
     caption=_caption,
 )
