@@ -46,7 +46,7 @@ from experiments.pipeline import check, launchers, provenance
 from experiments.pipeline.check import Exit
 from experiments.pipeline.grids import GRIDS
 from experiments.pipeline.messages import ConfigurationError, line_of, nearest, show
-from experiments.pipeline.terminal import Terminal
+from experiments.pipeline.terminal import QUIET, Terminal
 
 if TYPE_CHECKING:
     from experiments.pipeline.results import Run
@@ -107,8 +107,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _dispatch(typed: Sequence[str]) -> int:
     _prepare()
     args = _arguments(typed)
-    if args.resume is not None:
-        return _resume(args)
+    token = QUIET.set(args.quiet)
+    try:
+        return _obey(args, typed) if args.resume is None else _resume(args)
+    finally:
+        QUIET.reset(token)
+
+
+def _obey(args: argparse.Namespace, typed: Sequence[str]) -> int:
     if args.hydra_help or args.info or args.shell_completion:
         return _hydra(args)
     command = _command(args)
@@ -154,6 +160,7 @@ def _arguments(typed: Sequence[str]) -> argparse.Namespace:
 def _parser() -> argparse.ArgumentParser:
     parser = get_args_parser()
     parser.add_argument("--open", action="store_true", help="Open the report in a browser")
+    parser.add_argument("--quiet", "-q", action="store_true", help="Print errors and where the results are, no more")
     parser.add_argument(
         "--resume", metavar="RUN", help="Go on with a run that was interrupted, or in which jobs failed"
     )

@@ -200,6 +200,17 @@ def test_results_go_where_they_are_asked_to_go(place: Path, monkeypatch: pytest.
     assert only_run(place / "it's there").parts[-3] == "delta_sweep"
 
 
+def test_a_quiet_run_says_where_its_results_are_and_no_more(capsys: pytest.CaptureFixture[str]):
+    assert run.main([*QUICK, "delta=1e-4", "--quiet"]) == 0
+    out, err = capsys.readouterr()
+    assert [line.split()[0] for line in out.splitlines()] == ["report", "table"]
+    assert err == ""
+    assert run.main([*QUICK, "delta=abc", "-q"]) == 2
+    assert capsys.readouterr().err.startswith("error: delta=abc")
+    assert run.main([*QUICK, "delta=1e-4"]) == 0
+    assert "central_2" in capsys.readouterr().out
+
+
 def test_the_report_is_opened_when_asked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     opened: list[str] = []
     monkeypatch.setattr(webbrowser, "open", lambda url: opened.append(url) is None)
