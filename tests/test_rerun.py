@@ -48,6 +48,9 @@ def original(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: Path) -> Ite
     monkeypatch.delenv("LAB_OUTPUTS", raising=False)
     shutil.copytree(made, PLACE)
     edit_record(PLACE, lambda record: record.update(cwd=str(tmp_path)))
+    # Whoever edits the code while the tests run has another commit at every test.
+    source = json.loads((PLACE / "run.json").read_text(encoding="utf-8"))["source"]
+    monkeypatch.setattr(provenance, "source", lambda _: source)
     yield PLACE
     assert not list(tmp_path.rglob("*.part"))
 
@@ -442,6 +445,10 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "another version": (
         lambda place: edit_record(place, lambda record: record.update(format=99)),
         "has format 99; this version reads ",
+    ),
+    "an older version": (
+        lambda place: edit_record(place, lambda record: record.update(format=1)),
+        "has format 1, whose hashes are of another kind; run its command again: python -m experiments.run",
     ),
     "a job that failed": (job_is("failed", "ValueError: no"), "job 0 failed: ValueError: no; only whole runs are rep"),
     "a job that waits": (job_is("waiting", None), "job 0 waiting; only whole runs are repeated"),

@@ -66,6 +66,11 @@ def repeat(original: Stored, outputs: Path, *, ulps: int, command: tuple[str, ..
 
 def _refuse_damaged(original: Stored) -> None:
     """Refuse a run whose tables are not those that its record tells of: nothing could be said of their repetition."""
+    if original.record["format"] != provenance.FORMAT:
+        raise ConfigurationError(
+            f"{near(original.directory)} has format {original.record['format']}, whose hashes are of another kind;"
+            f" run its command again: {original.record['command']}"
+        )
     for name, content in original.record["tables"].items():
         path = original.directory / f"{name}.parquet"
         if not path.is_file():
