@@ -85,13 +85,14 @@ def largest_derivatives(
     known = decompose(expression)
     if known is None:
         return list(_sampled(expression, orders, centre, lo, hi)), False
-    return [_in_closed_form(known, order, lo, hi) for order in orders], True
+    images = [_image(term, lo, hi) for term in known.terms]
+    return [_in_closed_form(known, order, lo, hi, images) for order in orders], True
 
 
-def _in_closed_form(known: Decomposition, order: int, lo: Array, hi: Array) -> Array:
+def _in_closed_form(known: Decomposition, order: int, lo: Array, hi: Array, images: Sequence[Interval]) -> Array:
     size = _largest_polynomial(known.polynomial, order, lo, hi)
-    for term in known.terms:
-        size = size + SHAPES[term.shape](term, order, _image(term, lo, hi))
+    for term, image in zip(known.terms, images, strict=True):
+        size = size + SHAPES[term.shape](term, order, image)
     return np.asarray(np.where(np.isnan(size) & ~np.isnan(lo + hi), np.inf, size))
 
 
@@ -309,8 +310,10 @@ def _largest_polynomial(coefficients: tuple[Fraction, ...], order: int, lo: Arra
     added.
     """
     q = [nearest_float(c * math.perm(k, order)) for k, c in enumerate(coefficients)][order:]
+    size = np.zeros(lo.shape)
+    if not q:
+        return size
     middle, half = 0.5 * lo + 0.5 * hi, 0.5 * (hi - lo)
-    size = np.zeros_like(middle)
     for k in range(len(q)):
         falling = [math.comb(j, k) * q[j] for j in range(len(q) - 1, k - 1, -1)]
         shifted = _horner(falling, middle)
