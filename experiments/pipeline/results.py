@@ -515,6 +515,7 @@ def report(
     paths = {name: run.directory / f"{name}.parquet" for name in records}
     findings = tables.read(paths["findings"])["finding"].astype(str).tolist() if "findings" in paths else []
     shown = [name for name in ("summary", *run.study.TABLES) if name in paths and name not in TOLD]
+    uncut = len(jobs) // check.shards_of(run.planned[0])
     content = html.Content(
         title=run.experiment,
         command=shlex.join(run.command),
@@ -524,7 +525,7 @@ def report(
         figures=drawings,
         lesson=_lesson(paths),
         printed=printed(run, records),
-        tables=[_shown(name, paths[name], records[name].rows, run.study, len(jobs)) for name in dict.fromkeys(shown)],
+        tables=[_shown(name, paths[name], records[name].rows, run.study, uncut) for name in dict.fromkeys(shown)],
         configuration=_configuration(run, jobs),
         record={"started": run.started.isoformat(timespec="seconds"), **run.source, **run.environment},
         notes=[*_complaints(jobs), *_notes(run, records)],

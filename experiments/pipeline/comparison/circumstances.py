@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from experiments.pipeline.check import SHARD
 from experiments.pipeline.runs import Stored
 
 Lines = list[tuple[str, list[str]]]
@@ -30,7 +31,8 @@ def _over_jobs(jobs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     found: dict[str, dict[str, None]] = {}
     for job in jobs:
         for key, value in _flat(job).items():
-            found.setdefault(key, {})[_text(value)] = None
+            if key != SHARD:  # which tells the pieces of one job apart
+                found.setdefault(key, {})[_text(value)] = None
     return {key: "; ".join(texts) for key, texts in found.items()}
 
 
