@@ -322,7 +322,7 @@ def cells(monkeypatch: pytest.MonkeyPatch) -> Mapping[str, Any]:
     kept: dict[str, Any] = {}
     original = many_figures._saved
 
-    def saved(found: many.Many, name: str, frames: Mapping[str, Any], spec: Mapping[str, Any], says: str) -> Any:
+    def saved(found: many.Many, name: str, frames: Mapping[str, Any], spec: Mapping[str, Any], says: str = "") -> Any:
         kept[name] = (next(iter(frames.values())), spec)
         return original(found, name, frames, spec, says)
 

@@ -33,7 +33,9 @@ def drawn(found: Many) -> list[Drawing]:
     return [*_curves(found), *_map(found), *_parallel(found)]
 
 
-def _saved(found: Many, name: str, frames: Mapping[str, Any], spec: Mapping[str, Any], says: str) -> Iterator[Drawing]:
+def _saved(
+    found: Many, name: str, frames: Mapping[str, Any], spec: Mapping[str, Any], says: str = ""
+) -> Iterator[Drawing]:
     if not figures.empty(frames, spec):
         paths = figures.save(figures.draw(frames, spec), found.directory / "figures", name, ["svg", "png"])
         caption = figures.caption(frames, spec)
@@ -67,9 +69,9 @@ def _curves(found: Many) -> Iterator[Drawing]:
         y = frame[spec["y"]].where(frame[spec["y"]] > 0)
         least = y.groupby([frame[name] for name in panel], observed=True, dropna=False).transform("min")
         frame = frame.iloc[np.argsort(least.to_numpy(), kind="stable")]
-    says = about_best(found)
+    says = ""
     if len(found.runs) > MOST_LINES:
-        says += f" Shown are the {MOST_LINES} runs with the least best error."
+        says = f"Shown are the {MOST_LINES} runs with the least best error."
     yield from _saved(found, "curves", {"curves": frame}, spec, says)
 
 
@@ -123,12 +125,16 @@ def at(found: Many, place: int) -> str:
 
 
 def _map(found: Many) -> Iterator[Drawing]:
-    columns = {key: _values(found, key) for key in found.keys}
-    fitting = [key for key in (*found.shares, *found.keys) if _fits(columns[key])]
-    two = list(dict.fromkeys(fitting))[:2]
-    if len(two) < 2:
+    columns: dict[str, NDArray[Any]] = {}
+    for key in dict.fromkeys((*found.shares, *found.keys)):
+        values = _values(found, key)
+        if _fits(values):
+            columns[key] = values
+        if len(columns) == 2:
+            break
+    else:
         return
-    across, up = sorted(two, key=lambda key: (_is_text(columns[key]), -_count(columns[key])))
+    across, up = sorted(columns, key=lambda key: (_is_text(columns[key]), -_count(columns[key])))
     error = found.rows.floats(str(found.error))
     held = np.isfinite(error) & (error > 0)
     frame = tables.frame_of({across: columns[across], up: columns[up], "error": np.where(held, error, np.nan)})
@@ -137,13 +143,7 @@ def _map(found: Many) -> Iterator[Drawing]:
     cells["instead"] = NONE
     spec = {"kind": "map", "table": "cells", "x": across, "y": up, "value": "error", "instead": "instead",
             "label": f"smallest {found.error}"}  # fmt: skip
-    known = cells.dropna(subset=["error"])
-    least: Any = known.iloc[int(known["error"].argmin())] if len(known) else None
-    where = (
-        "" if least is None else f"{across} = {_told(least[across])}, {up} = {_told(least[up])}: {least['error']:.2g}"
-    )
-    says = f"The smallest {found.error} lies at {where}." if where else ""
-    yield from _saved(found, "map", {"cells": cells}, spec, says)
+    yield from _saved(found, "map", {"cells": cells}, spec)
 
 
 def _values(found: Many, key: str) -> NDArray[Any]:
@@ -170,10 +170,6 @@ def _count(values: NDArray[Any]) -> int:
 
 def _fits(values: NDArray[Any]) -> bool:
     return 1 < _count(values) <= (TEXTS if _is_text(values) else NUMBERS)
-
-
-def _told(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 # All changed keys

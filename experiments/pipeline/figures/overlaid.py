@@ -91,15 +91,19 @@ def _least(lines: Sequence[tuple[str, Series]]) -> tuple[float, float]:
 
 
 def _finding(plan: Plan, spec: Spec) -> list[str]:
-    panels = [(panel.title, [(name, line.x, line.y) for name, line in panel.content.lines]) for panel in plan.panels]
-    return tell_lowest([one for title, lines in panels if (one := lowest(title, lines))], plan, spec)
+    """Tell of the values with a ring: an exact 0 is a hit by chance, and has a row of its own."""
+    positive = [
+        (panel.title, [(name, line.x, np.where(line.y > 0, line.y, np.nan)) for name, line in panel.content.lines])
+        for panel in plan.panels
+    ]
+    return tell_lowest([one for title, lines in positive if (one := lowest(title, lines))], plan, spec)
 
 
 def _caption(plan: Plan, spec: Spec) -> list[str]:
     lines = [line for panel in plan.panels for _, line in panel.content.lines]
     says = [
         f"{spec['ylabel']} against {spec['xlabel']} of all runs on top of one another, coloured by {spec['series']}.",
-        "A ring marks the smallest value of each panel.",
+        "A ring marks the smallest positive value of each panel.",
     ]
     if any(line.x.size <= FEW for line in lines):
         says.append(f"Runs with up to {FEW} points are dots, as a line between so few would tell a wrong law.")
