@@ -211,7 +211,8 @@ class _Stream:
         self._books = {name: CodeBook() for name, (kind, _) in columns.items() if kind is str}
         self._hash = ContentHash({name: kind for name, (kind, _) in columns.items()}, measured)
         self._schema = _schema(columns, measured)
-        self._block, self._spare = self._new_block(), self._new_block()
+        self._block = self._new_block()
+        self._spare: dict[str, Array] = {}
         self._filled = 0
         self._running: list[Future[None]] = []
         self._pool = ThreadPoolExecutor(2)
@@ -253,8 +254,14 @@ class _Stream:
             name: (values, self._books[name].labels) if name in self._books else values
             for name, values in block.items()
         }
-        self._running = [self._pool.submit(self._hash.update, coded), self._pool.submit(self._store, coded)]
-        self._block, self._spare, self._filled = self._spare, self._block, 0
+        work = (self._hash.update, self._store)
+        if self._filled == GROUP:
+            self._running = [self._pool.submit(part, coded) for part in work]
+            self._block, self._spare = self._spare or self._new_block(), self._block
+        else:  # the last rows of a table, which may be few: starting threads costs more than they save
+            for part in work:
+                part(coded)
+        self._filled = 0
 
     def _settle(self) -> None:
         for job in self._running:
