@@ -600,10 +600,10 @@ def _concatenate(parts: Sequence[Path], path: Path) -> TableRecord:
 
 
 def _types(path: Path) -> list[str]:
-    measured = measured_in(path)
-    return [
-        f"{name} {KINDS[kind].name}{' (measured)' * (name in measured)}" for name, (kind, _) in shape_of(path).items()
-    ]
+    with _opened(path) as file:  # once: a run has as many files as jobs, and more
+        schema = file.schema_arrow
+    shape, measured = _shape(schema, path), _measured(schema)
+    return [f"{name} {KINDS[kind].name}{' (measured)' * (name in measured)}" for name, (kind, _) in shape.items()]
 
 
 @contextmanager
@@ -638,13 +638,18 @@ def _shape(schema: pa.Schema, path: Path) -> dict[str, tuple[type, str]]:
 def measured_in(path: Path) -> tuple[str, ...]:
     """Return the columns of a table on disk whose values are outside its content hash."""
     with _opened(path) as file:
-        return tuple(field.name for field in file.schema_arrow if MEASURED_KEY in (field.metadata or {}))
+        return _measured(file.schema_arrow)
+
+
+def _measured(schema: pa.Schema) -> tuple[str, ...]:
+    return tuple(field.name for field in schema if MEASURED_KEY in (field.metadata or {}))
 
 
 def _chunks(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict[str, object]]:
     """Yield the rows of a file in order, as chunks of columns of at most `GROUP` rows."""
     with _opened(path) as file:
-        for batch in file.iter_batches(batch_size=GROUP, columns=columns):
+        several = file.metadata.num_rows > GROUP  # for less, sharing the work out takes longer than the work
+        for batch in file.iter_batches(batch_size=GROUP, columns=columns, use_threads=several):
             yield {name: _column(batch.column(name)) for name in batch.schema.names}
 
 
