@@ -385,7 +385,7 @@ def _merge(config: DictConfig, word: str) -> DictConfig:
 
 def _plain(config: DictConfig, *, resolve: bool = True) -> dict[str, Any]:
     """Return a composed configuration without Hydra's part, as plain dicts, lists and scalars."""
-    own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]) if "hydra" in config else config
     return OmegaConf.to_container(own, resolve=resolve)  # type: ignore[return-value]  # a dict
 
 
