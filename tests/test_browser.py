@@ -204,7 +204,7 @@ def test_the_slider_has_every_function_and_method_and_says_why_small_is_not_best
         page.locator("#slider-method").select_option("central_2")
         shown = page.locator("#slider-turning li:visible").all_text_contents()
         assert len(shown) == 1
-        assert shown[0].startswith("sin at x = 1, central_2: from delta = 1.0e+00")
+        assert shown[0].startswith("sin at x = 1, central_2: from delta = 1 to ")
         assert "Below that rounding takes over: at delta = " in shown[0]
 
 

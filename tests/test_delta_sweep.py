@@ -259,14 +259,14 @@ def test_below_the_least_error_rounding_takes_over_and_the_sentence_says_so() ->
     assert turning["rounding"].tolist() == [True]
     assert turning["smallest_delta_error"][0] > 1e3 * turning["error"][0]
     sentence = turning["sentence"][0]
-    assert sentence.startswith("exp(x) at x = 1, forward_1: from delta = 1.0e+00 to ")
+    assert sentence.startswith("exp(x) at x = 1, forward_1: from delta = 1 to ")
     assert "Below that rounding takes over: at delta = " in sentence
 
 
 def test_where_the_error_does_not_grow_back_the_sentence_does_not_say_so() -> None:
     turning = concluded(problem("x", 0.0), method=("central_2",))["turning"]
     assert turning["rounding"].tolist() == [False]
-    assert "it does not grow back down to delta = 1.0e-16" in turning["sentence"][0]
+    assert "it does not grow back down to delta = 1e-16" in turning["sentence"][0]
 
 
 def test_a_line_without_an_estimate_says_why_in_words() -> None:

@@ -1382,3 +1382,22 @@ def test_the_caption_of_compared_runs_tells_the_ends_of_the_ratio():
 
 def test_every_kind_of_figure_has_a_finding(sample):
     assert len(figures.caption(*sample).split("\n\n")) == 2
+
+
+def test_the_caption_of_overlaid_runs_tells_the_least_of_them_all():
+    frame = two_runs()
+    spec = {**ULPS, "kind": "overlaid", "y": "error", "ylabel": "error", "runs": "run"}
+    least = frame[frame["function"] == "exp"]["error"].min()
+    assert f"{least:.1e} at delta = " in found({"table": frame}, spec)
+
+
+def test_the_caption_of_parallel_coordinates_tells_the_ends_and_their_keys():
+    frame = pd.DataFrame({"run": ["a", "b", "c"], "delta": [0.1, 0.2, 0.3], "error": [2e-3, 1e-9, 0.5]})
+    spec = {"kind": "parallel", "table": "t", "series": "run", "axes": ["delta"], "value": "error", "label": "error"}
+    assert found({"t": frame}, spec) == "The least error is 1.0e-09 (delta 0.2), the greatest 0.5 (delta 0.3)."
+
+
+def test_the_ends_of_a_map_of_texts_are_named_by_them():
+    frame = pd.DataFrame({"x": ["p", "q"], "y": ["r", "r"], "value": [0.5, 2.0], "instead": "", "panel": 1})
+    spec = {"kind": "map", "table": "t", "x": "x", "y": "y", "value": "value", "instead": "instead"}
+    assert found({"t": frame}, spec) == "The least value is 0.5 (x p, y r), the greatest 2 (x q, y r)."

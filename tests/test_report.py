@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
+from experiments import collect, run
 from experiments.pipeline import figures, report
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -409,3 +410,12 @@ def test_an_installed_copy_has_the_page(tmp_path):
         files = {name for name in packed.namelist() if name.startswith("experiments/pipeline/page/")}
     assert files == {f"experiments/pipeline/page/{path.name}" for path in report.PAGE.iterdir()}
     assert len(files) == 4
+
+
+def test_a_run_that_is_gathered_again_has_the_same_page_to_the_byte(tmp_path):
+    words = ["function=exp", "x=1", "method=central_2", "figures.formats=[svg]", f"hydra.sweep.dir={tmp_path / 'run'}"]
+    assert run.main(words) == 0
+    page = (tmp_path / "run" / "report.html").read_bytes()
+    assert b"slider-data" in page
+    assert collect.main([str(tmp_path / "run")]) == 0
+    assert (tmp_path / "run" / "report.html").read_bytes() == page

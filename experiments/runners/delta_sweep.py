@@ -553,14 +553,14 @@ def _turning(secants: Columns) -> Columns:
 
 def _turned(start: tuple[float, float], best: tuple[float, float], end: tuple[float, float], *, rounding: bool) -> str:
     """Say how the error goes from the largest delta to the least, each a pair of delta and error."""
-    least = f"the least error is {best[1]:.1e}, at delta = {best[0]:.1e}"
+    least = f"the least error is {best[1]:.2g}, at delta = {best[0]:.2g}"
     if best[0] < start[0] and best[1] < start[1]:
-        least = f"from delta = {start[0]:.1e} to {best[0]:.1e} the error falls from {start[1]:.1e} to {best[1]:.1e}"
+        least = f"from delta = {start[0]:.2g} to {best[0]:.2g} the error falls from {start[1]:.2g} to {best[1]:.2g}"
     if end[1] <= best[1]:
-        return f"{least}; it does not grow back down to delta = {end[0]:.1e}."
-    times = f", {end[1] / best[1]:.1e} times the least" if best[1] > 0 else ""
+        return f"{least}; it does not grow back down to delta = {end[0]:.2g}."
+    times = f", {end[1] / best[1]:.2g} times the least" if best[1] > 0 else ""
     why = "rounding takes over" if rounding else "it grows back"
-    return f"{least}. Below that {why}: at delta = {end[0]:.1e} the error is {end[1]:.1e}{times}."
+    return f"{least}. Below that {why}: at delta = {end[0]:.2g} the error is {end[1]:.2g}{times}."
 
 
 def _asked(table: Columns, rows: NDArray[np.intp], optimum: Mapping[str, Any] | None) -> str:

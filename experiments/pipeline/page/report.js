@@ -12,7 +12,7 @@ function element(name, attributes = {}, ...children) {
 // Contents: folded where they stand above the text, and marking the part that one reads.
 
 function startContents(nav) {
-  const beside = matchMedia("(min-width: 76rem)");
+  const beside = matchMedia("(min-width: 72rem)");
   const fold = () => { nav.querySelector("details").open = beside.matches; };
   fold();
   beside.addEventListener("change", fold);
@@ -27,6 +27,8 @@ function startContents(nav) {
       if (link === current) link.setAttribute("aria-current", "true");
       else link.removeAttribute("aria-current");
     }
+    const [seen, whole] = [current.getBoundingClientRect(), nav.getBoundingClientRect()];
+    if (seen.top < whole.top || seen.bottom > whole.bottom) nav.scrollTop += seen.top - (whole.top + whole.bottom) / 2;
   };
   addEventListener("scroll", () => {
     if (!waiting) requestAnimationFrame(mark);
