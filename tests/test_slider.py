@@ -81,3 +81,21 @@ def test_there_is_no_slider_without_its_tables_without_a_curve_or_for_one_delta(
         "three": [("secants", secants((0.1,))), ("curves", curves())],
     }.items():
         assert read(tmp_path / name, *chunks) is None
+
+
+def test_of_many_functions_the_first_are_there_and_it_is_said(tmp_path):
+    names = [f"f{k}" for k in range(slider.PLACES + 1)]
+    chunks = [
+        (table, columns)
+        for name in names
+        for table, columns in (
+            ("secants", secants(function=name)),
+            ("curves", curves(function=name)),
+            ("turning", turning(function=name, sentence=name)),
+        )
+    ]
+    found = read(tmp_path, *chunks)
+    assert [place["name"] for place in found.places] == [f"{name} at x = 1" for name in names[:-1]]
+    assert found.sentences == names[:-1]
+    assert found.left_out == "Here are the first 8 of 9 functions and points."
+    assert read(tmp_path / "few", *chunks[:6]).left_out == ""

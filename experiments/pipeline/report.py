@@ -53,10 +53,14 @@ class Table(NamedTuple):
 
 
 class Slider(NamedTuple):
-    """What the slider over delta shows: its data by place and method, as ``page/slider.js`` reads it, and in words."""
+    """What the slider over delta shows: its data by place and method, as ``page/slider.js`` reads it, and in words.
+
+    ``left_out`` says what is not there, if anything.
+    """
 
     places: Sequence[Mapping[str, Any]]
     sentences: Sequence[str]
+    left_out: str = ""
 
 
 class File(NamedTuple):
@@ -136,7 +140,8 @@ def render(content: Content) -> str:
         parts={name: parts.get(name, []) for name, _ in sections},
         figures=figures,
         tables=tables,
-        slider=content.slider and {"sentences": content.slider.sentences, "data": Markup(_data(content.slider))},  # noqa: S704 - no markup can be in it
+        slider=content.slider,
+        data=content.slider and Markup(_data(content.slider)),  # noqa: S704 - no markup can be in it
         configuration=_grouped(content.configuration),
         record=[(key, _flat(value)) for key, value in content.record.items()],
         files=[(name, quote(path)) for name, path in content.files],

@@ -27,6 +27,8 @@ TOLD = ("delta", "estimate", "error")
 WORDS = ("larger", "status")
 LEAST = 2
 """Deltas without which nothing can be moved."""
+PLACES = 8
+"""Most functions with their points that the page holds: each takes some 20 to 50 kB."""
 
 
 def read(paths: Mapping[str, Path]) -> Slider | None:
@@ -34,10 +36,14 @@ def read(paths: Mapping[str, Path]) -> Slider | None:
     if not {"secants", "curves"} <= paths.keys():
         return None
     secants, curves = (tables.columns_of(paths[name]) for name in ("secants", "curves"))
-    turning = tables.columns_of(paths["turning"]) if "turning" in paths else {}
-    told = _told(turning) if turning else {}
-    places = [place for key in _keys(secants, "function", "x") if (place := _place(key, secants, curves, told))]
-    return Slider(places, [sentence for _, _, sentence in told.values()]) if places else None
+    told = _told(tables.columns_of(paths["turning"])) if "turning" in paths else {}
+    keys = list(_keys(secants, "function", "x"))
+    told = {key: row for key, row in told.items() if key[:2] in keys[:PLACES]}
+    places = [place for key in keys[:PLACES] if (place := _place(key, secants, curves, told))]
+    if not places:
+        return None
+    left_out = f"Here are the first {PLACES} of {len(keys)} functions and points." if len(keys) > PLACES else ""
+    return Slider(places, [sentence for _, _, sentence in told.values()], left_out)
 
 
 Key = tuple[str, float]
