@@ -147,7 +147,7 @@ IN_WORDS = (
     "a point of the formula lies outside the domain of f",
     "delta is so small that two points of the formula are the same number",
     "f is not finite at a point of the formula",
-    "the exact derivative is not known",
+    "no exact derivative is known or exists",
 )
 """STATUSES as a reader is told them beside a line with the estimated slope."""
 PARTS = ("", "truncation", "rounding")

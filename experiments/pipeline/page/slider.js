@@ -163,13 +163,17 @@ function tell(method, k) {
   const delta = `With delta = ${short(method.delta[k])}`;
   if (method.estimate[k] === null) return `${delta}, ${method.name} gives no estimate: ${method.status[k]}.`;
   const estimate = `${delta}, ${method.name} estimates ${Number(method.estimate[k].toPrecision(9))}`;
-  if (method.error[k] === null) return `${estimate}; the exact derivative is not known.`;
-  const error = `${estimate}; the error is ${short(method.error[k])}.`;
-  const part = {
-    truncation: " Truncation is the larger part of what is predicted: a smaller delta still helps.",
-    rounding: " Rounding is the larger part of what is predicted: a smaller delta makes it worse.",
-  }[method.larger[k]];
-  return error + (part ?? "");
+  if (method.error[k] === null) return `${estimate}; ${method.status[k]}.`;
+  const part = method.larger[k] ? ` Of what is predicted, ${method.larger[k]} is the larger part.` : "";
+  return `${estimate}; the error is ${short(method.error[k])}.${part}${farther(method, k)}`;
+}
+
+// Where the least error lies, seen from here.
+function farther(method, k) {
+  if (method.best === null) return "";
+  if (method.error[k] === Math.min(...method.error.filter((error) => error !== null))) return " No delta has a smaller error.";
+  const way = method.delta[k] > method.best ? "smaller" : "larger";
+  return ` The least error lies at a ${way} delta, ${short(method.best)}.`;
 }
 
 function startSlider(data) {
@@ -183,7 +187,7 @@ function startSlider(data) {
     const words = tell(method, k);
     at("told").textContent = words;
     range.setAttribute("aria-valuetext", `delta ${short(method.delta[k])}, error ${short(method.error[k])}`);
-    const exact = method.exact === null ? "not known" : String(method.exact);
+    const exact = method.exact === null ? "none" : String(method.exact);
     const estimate = method.estimate[k] === null ? ["none"] : agreeing(String(method.estimate[k]), exact);
     at("numbers").replaceChildren(
       ...[["delta", [short(method.delta[k])]], ["estimate", estimate], ["exact", [exact]], ["error", [short(method.error[k])]]]
