@@ -71,7 +71,8 @@ def shards_of(shards: int, **config: Any) -> list[Config]:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     found = written(tmp_path_factory.mktemp("whole"), [Config(function=PROBLEMS, delta=GRID)])
-    assert set(found) == {"table.parquet", "raised.parquet", "optimum.parquet", "prediction.parquet", "curves.parquet"}
+    named = ("table", "raised", "optimum", "prediction", "curves", "secants")
+    assert set(found) == {f"{name}.parquet" for name in named}
     return found
 
 
