@@ -626,9 +626,7 @@ def finish(run: Run, *, open_report: bool) -> Exit:
         status = Exit.UNGATHERED
         _ungathered(run, error)
     if status != Exit.DONE and run.repeats is None:
-        terminal.note(
-            f"what is done is kept; to do the rest: python -m experiments.run --resume {near(run.directory)}"
-        )
+        terminal.note(f"what is done is kept; to do the rest: python -m experiments.run --resume {near(run.directory)}")
     _tell(run, records, page)
     if open_report and page is not None:
         _open(page)
