@@ -456,14 +456,14 @@ def _refuse_places(config: DictConfig) -> None:
 
 def job(config: DictConfig) -> None:
     """Do one job: what Hydra calls, here or in a worker of a launcher."""
-    from experiments.pipeline import results  # noqa: PLC0415 - as in _run
+    from experiments.pipeline import jobs  # noqa: PLC0415 - as in _run
 
     asked = HydraConfig.get()
     configuration = _plain(config)
     # In RUN mode Hydra gives the job no number.
     number = 0 if OmegaConf.is_missing(asked.job, "num") else int(asked.job.num)
-    results.perform(
-        results.Job(
+    jobs.perform(
+        jobs.Job(
             number=number,
             directory=Path(asked.runtime.output_dir),
             overrides=tuple(asked.overrides.task),
@@ -559,14 +559,14 @@ def _directory(plan: Plan, started: datetime) -> Path:
 
 def _jobs(args: argparse.Namespace, plan: Plan, run: Run) -> None:
     """Let Hydra run the jobs. A launcher may raise for a worker that died: what others wrote is kept."""
-    from experiments.pipeline import results  # noqa: PLC0415 - as in _run
+    from experiments.pipeline import jobs, results  # noqa: PLC0415 - as in _run
 
     if launchers.named(plan.launcher).together and not any("hydra.sweeper.max" in word for word in args.overrides):
         args.overrides = [*args.overrides, f"hydra.sweeper.max_batch_size={launchers.at_once()}"]
     terminal = Terminal()
     with terminal.progress(jobs=len(plan.jobs), rows=plan.rows) as progress, ExitStack() as stack:
         if plan.launcher == "basic":
-            stack.callback(results.PROGRESS.reset, results.PROGRESS.set(progress))
+            stack.callback(jobs.PROGRESS.reset, jobs.PROGRESS.set(progress))
         else:
             stack.enter_context(launchers.watched(run.directory, progress.finished))
         try:

@@ -20,7 +20,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from experiments import rerun, run
-from experiments.pipeline import check, provenance, results, runs, tables
+from experiments.pipeline import check, jobs, provenance, runs, tables
 from experiments.pipeline.repetition.tolerance import ULPS, Rules, faults_of, judged, rules_of
 from experiments.pipeline.settings import build
 
@@ -522,11 +522,11 @@ def test_a_job_that_fails_now_is_different(monkeypatch: pytest.MonkeyPatch, caps
 
 
 def test_an_interrupt_leaves_what_was_done(monkeypatch: pytest.MonkeyPatch, original: Path):
-    def interrupted(_: results.Job) -> None:
+    def interrupted(_: jobs.Job) -> None:
         raise KeyboardInterrupt
 
     before = files(original)
-    monkeypatch.setattr(results, "perform", interrupted)
+    monkeypatch.setattr(jobs, "perform", interrupted)
     assert rerun.main(["latest"]) == 130
     (new,) = repeated()
     assert json.loads((new / "run.json").read_text(encoding="utf-8"))["status"] == 130

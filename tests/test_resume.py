@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from experiments import collect, run
-from experiments.pipeline import crate, integrity, provenance, results, tables
+from experiments.pipeline import crate, integrity, jobs, provenance, results, tables
 from experiments.runners import delta_sweep
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -132,7 +132,7 @@ def test_a_failing_job_is_named_with_its_configuration_and_its_error(monkeypatch
 
 
 def test_of_many_jobs_without_a_result_the_first_are_named(monkeypatch: pytest.MonkeyPatch, capsys: Any):
-    monkeypatch.setattr(results, "perform", lambda job: None)
+    monkeypatch.setattr(jobs, "perform", lambda job: None)
     many = ",".join(map(str, range(1, 31)))
     assert run.main(["function=sin", "method=central_2", "delta=1e-4", f"x={many}", "figures.draw=null"]) == 1
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error")]
@@ -370,7 +370,7 @@ def test_a_module_of_ones_own_is_looked_for_where_it_was(place: Path, monkeypatc
 
 def test_a_job_waits_for_the_worker_that_is_still_at_it(whole: Path):
     found = json.loads((whole / "jobs/1/job.json").read_text())
-    job = results.Job(
+    job = jobs.Job(
         number=1,
         directory=whole / "jobs/1",
         overrides=(),
@@ -382,7 +382,7 @@ def test_a_job_waits_for_the_worker_that_is_still_at_it(whole: Path):
     before = (job.directory / "table.parquet").stat().st_mtime_ns
     with (job.directory / "job.log").open("a") as log:
         assert integrity.taken(log, wait=True)
-        second = threading.Thread(target=results.perform, args=(job,))
+        second = threading.Thread(target=jobs.perform, args=(job,))
         second.start()
         second.join(0.3)
         assert second.is_alive()

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from experiments import run
-from experiments.pipeline import results, tables
+from experiments.pipeline import jobs, tables
 from experiments.runners import delta_sweep
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -520,14 +520,14 @@ def test_ctrl_c_ends_the_process_with_130(place: Path):
 
 
 def test_the_job_of_a_launcher_that_lost_a_worker_is_named(monkeypatch: pytest.MonkeyPatch, capsys: Any):
-    def lose(job: results.Job) -> None:
+    def lose(job: jobs.Job) -> None:
         if job.number == 0:
-            results_perform(job)
+            perform(job)
             return
         raise OSError("worker died")
 
-    results_perform = results.perform
-    monkeypatch.setattr(results, "perform", lose)
+    perform = jobs.perform
+    monkeypatch.setattr(jobs, "perform", lose)
     assert run.main([*QUICK, "delta=1e-4", "x=1,2"]) == 1
     err = capsys.readouterr().err
     assert "OSError: worker died" in err

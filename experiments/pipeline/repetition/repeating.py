@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from experiments.pipeline import check, provenance, results, runs, tables
+from experiments.pipeline import check, jobs, provenance, results, runs, tables
 from experiments.pipeline.check import Exit
 from experiments.pipeline.messages import ConfigurationError
 from experiments.pipeline.repetition.verdict import Verdict, findings, sentences
@@ -82,10 +82,10 @@ def _refuse_damaged(original: Stored) -> None:
 def _planned(original: Stored, outputs: Path, command: tuple[str, ...]) -> tuple[results.Run, int]:
     """Return the run that repeats another, and the number of rows it will have."""
     started = datetime.now(UTC)
-    jobs = [job["configuration"] for job in original.record["jobs"]]
-    _refuse_elsewhere(original, jobs)
+    planned = [job["configuration"] for job in original.record["jobs"]]
+    _refuse_elsewhere(original, planned)
     try:
-        configs = check.configs_of(original.study, jobs)
+        configs = check.configs_of(original.study, planned)
     except ConfigurationError as error:
         raise ConfigurationError(f"{near(original.directory)} cannot be run by this version: {error}") from error
     run = results.Run(
@@ -94,7 +94,7 @@ def _planned(original: Stored, outputs: Path, command: tuple[str, ...]) -> tuple
         study=original.study,
         command=command,
         overrides=tuple(original.record["overrides"]),
-        planned=tuple(jobs),
+        planned=tuple(planned),
         named=tuple(tuple(job.get("overrides", ())) for job in original.record["jobs"]),
         started=started,
         typed_in=original.record.get("cwd") or str(Path.cwd()),
@@ -115,10 +115,10 @@ def directory_of(outputs: Path, experiment: str, started: datetime) -> Path:
     return outputs / experiment / f"{now:%Y-%m-%d}" / f"{now:%H-%M-%S-%f}-{os.getpid()}"
 
 
-def _refuse_elsewhere(original: Stored, jobs: list[Mapping[str, Any]]) -> None:
+def _refuse_elsewhere(original: Stored, planned: list[Mapping[str, Any]]) -> None:
     """Refuse somebody's own module, which is looked for in the current directory, in another than that of the run."""
     where = original.record.get("cwd")
-    named = next((name for job in jobs for name in _own(job)), None)
+    named = next((name for configuration in planned for name in _own(configuration)), None)
     if named is not None and where is not None and Path.cwd() != Path(where):
         raise ConfigurationError(
             f"python={named} is looked for in the current directory, and the run was started in {where};"
@@ -136,19 +136,19 @@ def _own(node: object) -> list[object]:
 
 def _perform(run: results.Run, rows: int) -> None:
     with Terminal().progress(jobs=len(run.planned), rows=rows) as progress:
-        token = results.PROGRESS.set(progress)
+        token = jobs.PROGRESS.set(progress)
         try:
             for number, configuration in enumerate(run.planned):
-                job = results.Job(
+                job = jobs.Job(
                     number=number,
                     directory=run.directory / "jobs" / str(number),
                     overrides=run.named[number],
                     configuration=dict(configuration),
                     text=json.dumps(configuration, indent=2, ensure_ascii=False) + "\n",  # JSON is YAML as well
                 )
-                results.perform(job)
+                jobs.perform(job)
         finally:
-            results.PROGRESS.reset(token)
+            jobs.PROGRESS.reset(token)
 
 
 def _judge(original: Stored, run: results.Run, *, ulps: int) -> Exit:

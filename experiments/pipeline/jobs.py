@@ -1,0 +1,166 @@
+"""One job: what it writes, and how it stands.
+
+A job writes its tables, then ``job.json``, which holds their checksums: whatever kills it in between leaves no result
+rather than half of one. A job whose result is there is never computed again.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from experiments.pipeline import check, integrity, provenance, tables
+from experiments.pipeline.check import Plain, study_of, study_part
+from experiments.pipeline.messages import line_of
+from experiments.pipeline.settings import build
+from experiments.pipeline.terminal import Progress
+
+DONE, FAILED, WAITING, DAMAGED = "done", "failed", "waiting", "damaged"
+"""How a job stands."""
+OF_A_JOB = {"number", "overrides", "configuration", "hash", "status", "error", "tables", "files", "environment"}
+"""What the record of a job must hold to be one."""
+Record = dict[str, Any]
+"""What ``job.json`` holds."""
+
+
+def main_table(study: ModuleType) -> str:
+    """Return the name of a study's main table, which is the first."""
+    return str(next(iter(study.TABLES)))
+
+
+def measured_by(study: ModuleType) -> Mapping[str, tuple[str, ...]]:
+    """Return the columns of a study's tables that a clock measured, which no content hash may hold."""
+    return getattr(study, "MEASURED", {})
+
+
+def read(directory: Path) -> Record | None:
+    """Return the record of a job, None when there is none that can be read."""
+    try:
+        content = json.loads((directory / "job.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    whole = isinstance(content, dict) and content.keys() >= OF_A_JOB
+    return {**content, "number": int(directory.name)} if whole else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One job: its number, where it writes, its overrides and its resolved configuration, also as YAML."""
+
+    number: int
+    directory: Path
+    overrides: tuple[str, ...]
+    configuration: Plain
+    text: str
+
+
+PROGRESS: ContextVar[Progress | None] = ContextVar("progress", default=None)
+"""Where a job tells how far it is: None in the workers of a launcher, which have no terminal."""
+
+
+def perform(job: Job) -> None:
+    """Run one job, unless its result is there, and write its tables, its log and, last, ``job.json``.
+
+    What the study raises is written there. A worker that outlived its run may be at the same job: the second waits
+    for the first, and finds the result.
+    """
+    job.directory.mkdir(parents=True, exist_ok=True)
+    if _is_done(job):
+        return
+    with _log(job.directory / "job.log") as log:
+        if not _is_done(job):
+            provenance.write_json(job.directory / "job.json", _result(job, log))
+
+
+def _is_done(job: Job) -> bool:
+    """Whether the result of this very configuration is there; its checksums were looked at before the first job."""
+    found = read(job.directory)
+    hashed = provenance.configuration_hash(job.configuration)
+    return found is not None and (found["status"], found["hash"]) == (DONE, hashed)
+
+
+def _result(job: Job, log: logging.Logger) -> dict[str, object]:
+    """Compute a job and return its record."""
+    started = time.perf_counter()
+    records: Mapping[str, object] = {}
+    error = None
+    log.info("job %d: %s", job.number, " ".join(job.overrides))
+    try:
+        _clear(job.directory)
+        (job.directory / "config.yaml").write_text(job.text, encoding="utf-8")
+        records = _compute(job)
+        log.info("done")
+    except Exception as problem:  # noqa: BLE001 - whatever a study raises is the result of its job
+        error = f"{type(problem).__name__}: {line_of(problem)}"
+        log.error("failed\n%s", traceback.format_exc())  # noqa: TRY400 - on lines of its own
+    kept = [path for path in job.directory.iterdir() if path.suffix in (".parquet", ".yaml")]
+    return provenance.job_record(
+        number=job.number,
+        overrides=job.overrides,
+        configuration=job.configuration,
+        status=FAILED if error else DONE,
+        seconds=time.perf_counter() - started,
+        error=error,
+        tables=records,
+        files=integrity.digests(job.directory, kept),
+        environment=_environment(),
+    )
+
+
+def _clear(directory: Path) -> None:
+    """Remove what a process that died, or a damaged result, left of an earlier try."""
+    for path in directory.iterdir():
+        if path.suffix in (".parquet", ".part", ".json"):
+            path.unlink()
+
+
+_environment = cache(provenance.environment)
+"""The environment of this process, which does not change while it computes."""
+
+
+def _compute(job: Job) -> Mapping[str, object]:
+    progress = PROGRESS.get()
+    if progress is not None:
+        progress.start(job.number + 1, " ".join(job.overrides).replace("\\", ""))  # as typed, without Hydra's escapes
+    study = study_of(job.configuration)
+    config = build(study, study_part(job.configuration))
+    whole = job.number // check.shards_of(job.configuration)  # the rows of all shards of a job are rows of that job
+    with tables.Writer(job.directory, study.TABLES, job=whole, measured=measured_by(study)) as writer:
+        for name, columns in study.run(config):
+            before = writer.rows.get(name, 0)
+            writer.write(name, columns)
+            if progress is not None and name == main_table(study):
+                progress.advance(writer.rows[name] - before)
+    return writer.records
+
+
+@contextmanager
+def _log(path: Path) -> Iterator[logging.Logger]:
+    """Send what is logged and warned of meanwhile, by anybody, to a file that no other process holds."""
+    root = logging.getLogger()
+    stream = path.open("a", encoding="utf-8")
+    integrity.taken(stream, wait=True)
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    logging.captureWarnings(capture=True)
+    try:
+        yield logging.getLogger("experiments")
+    finally:
+        logging.captureWarnings(capture=False)
+        root.setLevel(level)
+        root.removeHandler(handler)
+        handler.close()
+        stream.close()
