@@ -553,6 +553,7 @@ SMALL: dict[str, tuple[str, ...]] = {
     "delta_sweep": ("delta=${logspace:-16,0,17}",),
     "derivations": ("expression=['x*sin(x)']",),
     "expression_swell": ("depth=[3,4]",),
+    "float32_or_float64": ("x=[0.5,1]", "delta=${powers_of_two:0,-20}", "lowest_exponent=-2", "highest_exponent=0"),
     "honesty": ("population=[edges]", "estimator=[derivative,ridders]", "points=1"),
     "network_gradient": (
         *("network=[tiny]", "samples=8", "batches=[1,4]", "parameters=10", "delta=${logspace:-8,0,5}"),
@@ -564,6 +565,7 @@ SMALL: dict[str, tuple[str, ...]] = {
     "training": ("network=[tiny]", "steps=4", "delta=[1e-9,1e-4]", "samples=8", "held_out=8", "batch=8", "rate=0.5"),
     "where_it_breaks": ("case=[smooth,kink,noise,float32]",),
     "which_delta": ("deltas=17",),
+    "which_formula": ("delta=${logspace:-16,0,17}",),
 }  # fmt: skip
 """Sizes at which every experiment takes a moment; `speed` cannot, as it times whole commands."""
 
@@ -584,5 +586,5 @@ def test_every_experiment_comes_out_again_in_another_process(experiment: str):
     done = command("one", PYTHONHASHSEED="12345")
     assert done.returncode == 0, done.stderr
     (line,) = (line for line in done.stdout.splitlines() if line.startswith("identical: all "))
-    measured = hasattr(importlib.import_module(f"experiments.runners.{experiment}"), "MEASURED")
+    measured = hasattr(runs.load(Path("one").absolute()).study, "MEASURED")
     assert line.endswith("to the last bit, but for what a clock measured" if measured else "to the last bit")
