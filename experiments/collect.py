@@ -6,16 +6,13 @@ without a result are named. Nothing is computed; ``python -m experiments.run --r
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
-from experiments.pipeline import runs
+from experiments.pipeline import commands, runs
 from experiments.pipeline.check import Exit
-from experiments.pipeline.messages import ConfigurationError, line_of
+from experiments.pipeline.messages import line_of
 from experiments.pipeline.terminal import Terminal
 
 
@@ -35,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         args = _parser().parse_args(sys.argv[1:] if argv is None else argv)
-        directory = runs.find(args.run, Path(os.environ.get("LAB_OUTPUTS") or "outputs").absolute())
+        directory = runs.find(args.run, commands.outputs())
         return _collect(directory, open_report=args.open)
     except (ValueError, OSError) as error:
         Terminal().error(line_of(error))
@@ -54,16 +51,11 @@ def _collect(directory: Path, *, open_report: bool) -> int:
         return results.finish(run, open_report=open_report)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> commands.Parser:
     described = " ".join((__doc__ or "").partition("\n\n")[2].replace("``", "").split())
-    parser = argparse.ArgumentParser(prog="python -m experiments.collect", description=described)
+    parser = commands.Parser("collect", description=described)
     parser.add_argument("run", metavar="RUN", help="the run: its directory, the last parts of it, or latest")
     parser.add_argument("--open", action="store_true", help="open the report in a browser")
-
-    def refuse(message: str) -> NoReturn:
-        raise ConfigurationError(f"{message}; see python -m experiments.collect --help")
-
-    parser.error = refuse  # type: ignore[method-assign]  # argparse would print its usage and leave
     return parser
 
 

@@ -8,16 +8,13 @@ error, with figures over the keys that changed.
 
 from __future__ import annotations
 
-import argparse
-import os
 import shlex
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
 
-from experiments.pipeline import runs
+from experiments.pipeline import commands, runs
 from experiments.pipeline.check import Exit
 from experiments.pipeline.filters import chosen, is_filter
 from experiments.pipeline.listing import DONE, entries
@@ -42,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     typed = list(sys.argv[1:] if argv is None else argv)
     try:
         args = _parser().parse_intermixed_args(typed)
-        outputs = Path(os.environ.get("LAB_OUTPUTS") or "outputs").absolute()
+        outputs = commands.outputs()
         compared, notes = _chosen(args.runs, outputs)
         from experiments.pipeline.comparison.comparing import compare  # noqa: PLC0415 - heavy, and a refusal does not pay for it
 
@@ -96,10 +93,8 @@ def _few(names: Sequence[str]) -> str:
     return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.compare", description=(__doc__ or "").split("\n\n", 1)[1]
-    )
+def _parser() -> commands.Parser:
+    parser = commands.Parser("compare", description=(__doc__ or "").split("\n\n", 1)[1])
     parser.add_argument("runs", nargs="*", metavar="RUN", help="a run, or a word that chooses some")
     parser.add_argument(
         "--fail-on-change",
@@ -108,23 +103,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--ulps",
-        type=_whole,
+        type=commands.ulps,
         default=0,
         metavar="N",
         help="units in the last place by which numbers may differ; errors may move with their estimates (default 0)",
     )
-
-    def refuse(message: str) -> NoReturn:
-        raise ConfigurationError(f"{message}; see python -m experiments.compare --help")
-
-    parser.error = refuse  # type: ignore[method-assign]  # argparse would print its usage and leave
     return parser
-
-
-def _whole(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of ulps; write 0, 1, 2 or more")
-    return int(text)
 
 
 def _several(found: Sequence[runs.Stored], names: Sequence[str]) -> Sequence[runs.Stored]:

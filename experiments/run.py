@@ -42,7 +42,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf._utils import get_omega_conf_dumper
 from omegaconf.errors import OmegaConfBaseException, UnsupportedInterpolationType
 
-from experiments.pipeline import check, launchers, provenance
+from experiments.pipeline import check, commands, launchers, provenance
 from experiments.pipeline.check import Exit
 from experiments.pipeline.grids import GRIDS
 from experiments.pipeline.messages import ConfigurationError, line_of, nearest, show
@@ -485,10 +485,10 @@ def _run(args: argparse.Namespace, plan: Plan, typed: Sequence[str]) -> int:
     """Run what the plan says in a directory of its own."""
     from experiments.pipeline import results  # noqa: PLC0415 - heavy, and a run that is refused does not pay for it
 
-    started = datetime.now(UTC)
+    started, place = datetime.now(UTC), plan.place
     results.refuse_figures(plan.study, plan.jobs[0]["figures"])
     run = results.Run(
-        directory=_directory(plan, started),
+        directory=results.fresh(place / plan.experiment, started) if place == commands.outputs() else place,
         experiment=plan.experiment,
         study=plan.study,
         command=(*COMMAND, *typed),
@@ -513,7 +513,7 @@ def _resume(args: argparse.Namespace) -> int:
         raise ConfigurationError(
             f"--resume {show(args.resume)} goes on with what was asked then; leave the other words out"
         )
-    directory = runs.find(args.resume, Path(os.environ.get("LAB_OUTPUTS", "outputs")).absolute())
+    directory = runs.find(args.resume, commands.outputs())
     before = results.recorded(directory, runs.read(directory))
     typed = before.command[len(COMMAND) :]
     if before.command[: len(COMMAND)] != COMMAND:
@@ -547,14 +547,6 @@ def _compute(args: argparse.Namespace, plan: Plan, run: Run) -> int:
         return results.finish(run, open_report=args.open)
     except KeyboardInterrupt:
         return results.interrupt(run)
-
-
-def _directory(plan: Plan, started: datetime) -> Path:
-    """Return the directory asked for or, below the outputs directory, one that no other run can have."""
-    if plan.place != Path(os.environ.get("LAB_OUTPUTS", "outputs")).absolute():
-        return plan.place
-    now = started.astimezone()
-    return plan.place / plan.experiment / f"{now:%Y-%m-%d}" / f"{now:%H-%M-%S-%f}-{os.getpid()}"
 
 
 def _jobs(args: argparse.Namespace, plan: Plan, run: Run) -> None:

@@ -9,13 +9,13 @@ import argparse
 import csv
 import io
 import json
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
+from experiments.pipeline import commands
 from experiments.pipeline.filters import FIELDS, NothingFitsError, chosen
 from experiments.pipeline.listing import DAMAGED, DONE, Entry, entries
 from experiments.pipeline.messages import ConfigurationError, line_of, readable
@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     terminal = Terminal()
     try:
         args = _parser().parse_intermixed_args(list(sys.argv[1:] if argv is None else argv))
-        outputs = Path(os.environ.get("LAB_OUTPUTS") or "outputs").absolute()
+        outputs = commands.outputs()
         root, words = _split(args.words, outputs)
         listed, refused = entries(root, outputs)
         _refuse_nonsense(listed, refused, root)
@@ -89,10 +89,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     return LISTED
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> commands.Parser:
     fields = "\n".join(f"  {field.example:<24} {field.meaning}" for field in FIELDS.values())
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.runs",
+    parser = commands.Parser(
+        "runs",
         description="List runs, the newest first.",
         epilog=EXAMPLES + fields,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -107,11 +107,6 @@ def _parser() -> argparse.ArgumentParser:
     forms.add_argument("--mlflow", metavar="URI", help="export the finished ones: runs.db, or the address of a server")
     parser.add_argument("--files", action="store_true", help="with --mlflow: report, table, record and figures too")
     parser.set_defaults(form=_table)
-
-    def refuse(message: str) -> NoReturn:
-        raise ConfigurationError(f"{message}; see python -m experiments.runs --help")
-
-    parser.error = refuse  # type: ignore[method-assign]  # argparse would print its usage and leave
     return parser
 
 

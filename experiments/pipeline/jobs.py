@@ -10,7 +10,7 @@ import json
 import logging
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -41,6 +41,11 @@ def main_table(study: ModuleType) -> str:
 def measured_by(study: ModuleType) -> Mapping[str, tuple[str, ...]]:
     """Return the columns of a study's tables that a clock measured, which no content hash may hold."""
     return getattr(study, "MEASURED", {})
+
+
+def asked(overrides: Sequence[str]) -> str:
+    """Return the overrides of a job as they were typed, without Hydra's escapes."""
+    return " ".join(overrides).replace("\\", "")
 
 
 def read(directory: Path) -> Record | None:
@@ -131,7 +136,7 @@ _environment = cache(provenance.environment)
 def _compute(job: Job) -> Mapping[str, object]:
     progress = PROGRESS.get()
     if progress is not None:
-        progress.start(job.number + 1, " ".join(job.overrides).replace("\\", ""))  # as typed, without Hydra's escapes
+        progress.start(job.number + 1, asked(job.overrides))
     study = study_of(job.configuration)
     config = build(study, study_part(job.configuration))
     whole = job.number // check.shards_of(job.configuration)  # the rows of all shards of a job are rows of that job

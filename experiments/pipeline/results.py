@@ -25,7 +25,7 @@ from typing import Any
 from experiments.pipeline import check, crate, figures, integrity, provenance, slider, tables
 from experiments.pipeline import report as html
 from experiments.pipeline.check import Exit, study_of
-from experiments.pipeline.jobs import DAMAGED, DONE, WAITING, Record, main_table, measured_by, read
+from experiments.pipeline.jobs import DAMAGED, DONE, WAITING, Record, asked, main_table, measured_by, read
 from experiments.pipeline.messages import ConfigurationError, line_of, show
 from experiments.pipeline.terminal import Terminal
 
@@ -534,8 +534,8 @@ def _complaints(jobs: Sequence[Record]) -> list[str]:
 
 
 def _complaint(job: Mapping[str, Any]) -> str:
-    asked = " ".join(job["overrides"]).replace("\\", "")  # as typed, without Hydra's escapes
-    label = f" ({show(asked, 120)})" if asked else ""
+    words = asked(job["overrides"])
+    label = f" ({show(words, 120)})" if words else ""
     return f"job {job['number']}{label} {job['status']}: {job['error']}"
 
 
@@ -548,6 +548,12 @@ def interrupt(run: Run) -> Exit:
     on = f"; go on with: python -m experiments.run --resume {place}" if run.repeats is None else ""
     Terminal().note(f"interrupted: {done} of {len(jobs)} jobs are done and kept in {place}{on}")
     return Exit.INTERRUPTED
+
+
+def fresh(place: Path, started: datetime) -> Path:
+    """Return a directory below `place` that nothing else can have: its name tells the moment and the process."""
+    now = started.astimezone()
+    return place / f"{now:%Y-%m-%d}" / f"{now:%H-%M-%S-%f}-{os.getpid()}"
 
 
 def near(path: Path) -> str:

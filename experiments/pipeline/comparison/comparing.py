@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -18,7 +17,7 @@ from experiments.pipeline.comparison.joining import join
 from experiments.pipeline.comparison.many import BESIDE, Many, examined
 from experiments.pipeline.comparison.result import Result, overview, sentences
 from experiments.pipeline.messages import ConfigurationError, show
-from experiments.pipeline.results import near
+from experiments.pipeline.results import fresh, near
 from experiments.pipeline.runs import Stored
 from experiments.pipeline.terminal import Terminal
 
@@ -63,10 +62,9 @@ def compare(
     shared = {name: kind for name, kind in shapes[0].items() if all(one.get(name) is kind for one in shapes)}
     plan = plan_of(runs[0].study, shared)
     _refuse_lost_keys(plan, runs, shapes)
-    now = datetime.now(UTC).astimezone()
-    final = place / f"{now:%Y-%m-%d}" / f"{now:%H-%M-%S-%f}-{os.getpid()}"
+    final = fresh(place, datetime.now(UTC))
     part = final.with_name(f".{final.name}.part")
-    fresh = [path for path in part.parents if not path.exists()]
+    made = [path for path in part.parents if not path.exists()]
     part.mkdir(parents=True)
     try:
         if len(runs) > BESIDE:
@@ -87,7 +85,7 @@ def compare(
             page.write(few, figure.drawn(few), command, notes)
         part.replace(final)
     except BaseException:
-        _forget(part, fresh)
+        _forget(part, made)
         raise
     for note in notes:
         Terminal().note(note)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -89,7 +88,7 @@ def _planned(original: Stored, outputs: Path, command: tuple[str, ...]) -> tuple
     except ConfigurationError as error:
         raise ConfigurationError(f"{near(original.directory)} cannot be run by this version: {error}") from error
     run = results.Run(
-        directory=directory_of(outputs, original.record["experiment"], started),
+        directory=results.fresh(outputs / original.record["experiment"], started),
         experiment=original.record["experiment"],
         study=original.study,
         command=command,
@@ -107,12 +106,6 @@ def _planned(original: Stored, outputs: Path, command: tuple[str, ...]) -> tuple
         },
     )
     return run, sum(config.rows for config in configs)
-
-
-def directory_of(outputs: Path, experiment: str, started: datetime) -> Path:
-    """Return a directory below `outputs` that no other run can have."""
-    now = started.astimezone()
-    return outputs / experiment / f"{now:%Y-%m-%d}" / f"{now:%H-%M-%S-%f}-{os.getpid()}"
 
 
 def _refuse_elsewhere(original: Stored, planned: list[Mapping[str, Any]]) -> None:

@@ -1,0 +1,33 @@
+"""What all commands have in common: how they read their words, and where the results are."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any, NoReturn
+
+from experiments.pipeline.messages import ConfigurationError
+
+
+class Parser(argparse.ArgumentParser):
+    """The words of ``python -m experiments.<name>``; what cannot be read is refused in a line that names the help."""
+
+    def __init__(self, name: str, **more: Any) -> None:
+        super().__init__(prog=f"python -m experiments.{name}", **more)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise ConfigurationError; argparse would print its usage and leave."""
+        raise ConfigurationError(f"{message}; see {self.prog} --help")
+
+
+def ulps(text: str) -> int:
+    """Read a number of units in the last place."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of ulps; write 0, 1, 2 or more")
+    return int(text)
+
+
+def outputs() -> Path:
+    """Return the directory of all results: ``outputs`` below the current one, or what LAB_OUTPUTS says."""
+    return Path(os.environ.get("LAB_OUTPUTS") or "outputs").absolute()
