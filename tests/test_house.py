@@ -57,6 +57,7 @@ MAY_IMPORT = {
     "experiments/pipeline": CORE | {"experiments.pipeline", "experiments.runners"},
     "experiments/run.py": CORE | {"hydra", "omegaconf", "yaml", "experiments.pipeline", "experiments.runners"},
     "experiments": {"experiments.pipeline", "experiments.run"},
+    "hydra_plugins": {"hydra", "omegaconf"},
 }
 """The longest prefix of a file's path says what it may import besides the standard library."""
 HEAVY = (
@@ -76,7 +77,8 @@ HEAVY = (
     "mlflow",
     "submitit",
 )
-SOURCES = sorted(path for folder in ("derivkit", "experiments") for path in (ROOT / folder).rglob("*.py"))
+ROOMS = ("derivkit", "experiments", "hydra_plugins")
+SOURCES = sorted(path for folder in ROOMS for path in (ROOT / folder).rglob("*.py"))
 STUDIES = sorted(name for _, name, _ in pkgutil.iter_modules(experiments.runners.__path__))
 MODULES = sorted(".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in SOURCES)
 
@@ -317,7 +319,7 @@ def test_the_columns_that_a_figure_names_exist(path: Path) -> None:
 
 def test_every_folder_of_code_is_a_package_that_is_installed() -> None:
     told = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"]
-    code = {path.parent for room in ("derivkit", "experiments") for path in (ROOT / room).rglob("__init__.py")}
+    code = {path.parent for room in ROOMS for path in (ROOT / room).rglob("__init__.py")}
     data = {path.parent for path in (ROOT / "conf").rglob("*.yaml")}
     folders = {".".join(path.relative_to(ROOT).parts) for path in code}
     folders |= {".".join(("experiments", *path.relative_to(ROOT).parts)) for path in data}

@@ -221,6 +221,11 @@ def _finite(value: float) -> float | str:
     return value if math.isfinite(value) else repr(value)
 
 
+def _items(values: Sequence[object]) -> list[object]:
+    """Convert what a list holds; the numbers of a long grid, which stay what they are, are not asked one by one."""
+    return [value if type(value) is float and math.isfinite(value) else plain(value) for value in values]
+
+
 def _key(key: object) -> str:
     if not isinstance(key, str):
         raise TypeError(f"a record's keys are text, not {type(key).__name__}: {key!r:.60}")
@@ -238,7 +243,7 @@ CONVERTERS: tuple[tuple[tuple[type, ...], Callable[[Any], object]], ...] = (
     ((bool, type(None)), lambda value: value),
     ((str,), str),
     ((Mapping,), lambda value: {_key(key): plain(item) for key, item in value.items()}),
-    ((list, tuple), lambda value: [plain(item) for item in value]),
+    ((list, tuple), _items),
     ((numbers.Integral,), int),
     ((numbers.Real,), _finite),
     ((datetime,), _utc),

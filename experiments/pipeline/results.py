@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
@@ -154,6 +155,11 @@ class Run:
         figures: Mapping[str, Any] = self.planned[0]["figures"]
         return figures
 
+    @cached_property
+    def hashes(self) -> tuple[str, ...]:
+        """The hash of every planned configuration."""
+        return tuple(provenance.configuration_hash(configuration) for configuration in self.planned)
+
 
 def recorded(directory: Path, content: Mapping[str, Any]) -> Run:
     """Return a run that began earlier, from the content of its ``run.json``."""
@@ -216,8 +222,7 @@ def _entry(job: Record, run: Run) -> Record:
     """Return what ``run.json`` says of a job: what was planned, and how that ended; files are listed with the run's."""
     entry = {key: value for key, value in job.items() if key != "files"}
     if job["number"] < len(run.planned):
-        planned = run.planned[job["number"]]
-        entry |= {"configuration": planned, "hash": provenance.configuration_hash(planned)}
+        entry |= {"configuration": run.planned[job["number"]], "hash": run.hashes[job["number"]]}
     if job["environment"] == provenance.plain(run.environment):
         entry["environment"] = None
     return entry
@@ -248,12 +253,12 @@ def _seed(run: Run) -> object:
 
 def jobs_of(run: Run) -> list[Record]:
     """Return the record of every job: what it wrote itself, or that it is still waiting."""
-    waiting = {number: _waiting(run, number) for number in range(len(run.planned))}
     found = {
         int(path.parent.name): content
         for path in run.directory.glob("jobs/*/job.json")
         if path.parent.name.isdecimal() and (content := read(path.parent)) is not None
     }
+    waiting = {number: _waiting(run, number) for number in range(len(run.planned)) if number not in found}
     return [record for _, record in sorted({**waiting, **found}.items())]
 
 
@@ -277,7 +282,7 @@ def _verified(run: Run, job: Record) -> Record:
     number = job["number"]
     if job["status"] != DONE:
         return job
-    of_this_run = number >= len(run.planned) or job["hash"] == provenance.configuration_hash(run.planned[number])
+    of_this_run = number >= len(run.planned) or job["hash"] == run.hashes[number]
     found = "its configuration is not the one of this run" if not of_this_run else None
     found = found or integrity.damage(run.directory / "jobs" / str(number), job["files"])
     return job if found is None else {**job, "status": DAMAGED, "error": found}

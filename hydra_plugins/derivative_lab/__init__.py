@@ -1,0 +1,1 @@
+"""What Hydra takes from the laboratory; it looks for it in the namespace ``hydra_plugins`` only."""
