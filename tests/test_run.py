@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.hydra import Hydra
 
 from experiments import run
 from experiments.pipeline import jobs, tables
@@ -190,6 +192,24 @@ def test_a_preset_may_sweep_by_itself(place: Path):
     bad = preset.replace("1e-3", "abc")
     (place / "mine" / "experiment" / "own.yaml").write_text(bad)
     assert run.main(["--config-dir", "mine", "experiment=own"]) == 2
+
+
+@pytest.mark.parametrize("sweeper", ["checked", "basic"])
+def test_a_job_is_composed_once_and_forgotten_when_it_has_ended(sweeper: str, monkeypatch: pytest.MonkeyPatch):
+    composed, kept = [], []
+    compose, multirun = ConfigLoaderImpl.load_sweep_config, Hydra.multirun
+
+    def counting(self: ConfigLoaderImpl, *args: Any, **more: Any) -> Any:
+        composed.append(self)
+        return compose(self, *args, **more)
+
+    monkeypatch.setattr(ConfigLoaderImpl, "load_sweep_config", counting)
+    monkeypatch.setattr(Hydra, "multirun", lambda *args, **more: kept.extend(multirun(*args, **more)))
+    assert values(ran("delta=1e-2,1e-4", "x=1,2", f"hydra/sweeper={sweeper}"), "job") == [0, 1, 2, 3]
+    assert len(composed) == {"checked": 4, "basic": 8}[sweeper]
+    (jobs_kept,) = kept
+    assert [job.status.name for job in jobs_kept] == ["COMPLETED"] * 4
+    assert not any(job.cfg or job.hydra_cfg for job in jobs_kept)
 
 
 def test_results_go_where_they_are_asked_to_go(place: Path, monkeypatch: pytest.MonkeyPatch):
