@@ -35,6 +35,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
+from hydra.core.plugins import Plugins
 from hydra.core.utils import setup_globals
 from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
@@ -60,6 +61,8 @@ COMMAND = ("python", "-m", "experiments.run")
 NOISE = (
     # Hydra 1.3 checks our preset of a launcher against the types of the launcher's own.
     {"message": r"\s*'hydra/launcher/\w+' is validated against ConfigStore schema"},
+    # Hydra 1.4 of the callback that conf/config.yaml names.
+    {"message": r"\s*hydra\.utils\.instantiate\(\) resolved _target_='hydra_plugins\.derivative_lab"},
     # The launcher for Ray on OmegaConf 2.4.
     {"message": r"\s*register_new_resolver\(\) is deprecated", "module": r"hydra_plugins\.hydra_ray_launcher"},
 )
@@ -133,7 +136,7 @@ def _version(module: ModuleType) -> tuple[int, ...]:
 
 
 def _prepare() -> None:
-    """Set Hydra's version base, register the grids, forget an empty LAB_OUTPUTS; harmless when repeated."""
+    """Set Hydra's version base, register grids and sweeper, forget an empty LAB_OUTPUTS; harmless when repeated."""
     for noise in NOISE:
         warnings.filterwarnings("ignore", **noise)  # type: ignore[arg-type]  # both are texts
     if not os.environ.get("LAB_OUTPUTS"):
@@ -144,6 +147,18 @@ def _prepare() -> None:
     register = getattr(OmegaConf, "register_new_resolver" if _version(omegaconf) < (2, 4) else "register_resolver")
     for name, grid in GRIDS.items():
         register(name, grid, replace=True)
+    _register_sweeper(Plugins.instance())
+
+
+def _register_sweeper(plugins: Plugins) -> None:
+    """Register our sweeper, which Hydra's search for plugins does not find in an editable install.
+
+    That search, which is over once there are `plugins`, executes the module of Hydra's sweeper a second time: a class
+    derived from it earlier would have a base that is no more.
+    """
+    from hydra_plugins.derivative_lab.checked_sweeper import CheckedSweeper  # noqa: PLC0415 - not before the search
+
+    plugins.register(CheckedSweeper)
 
 
 def _arguments(typed: Sequence[str]) -> argparse.Namespace:

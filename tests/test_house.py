@@ -55,7 +55,8 @@ MAY_IMPORT = {
     "experiments/pipeline/repetition/tolerance.py": {"numpy", "experiments.pipeline"},
     "experiments/pipeline/repetition": {"experiments.pipeline"},
     "experiments/pipeline": CORE | {"experiments.pipeline", "experiments.runners"},
-    "experiments/run.py": CORE | {"hydra", "omegaconf", "yaml", "experiments.pipeline", "experiments.runners"},
+    "experiments/run.py": CORE
+    | {"hydra", "hydra_plugins", "omegaconf", "yaml", "experiments.pipeline", "experiments.runners"},
     "experiments": {"experiments.pipeline", "experiments.run"},
     "hydra_plugins": {"hydra", "omegaconf"},
 }

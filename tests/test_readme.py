@@ -133,7 +133,7 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Somebody may have added them for good: then they are written once more.
     """
     copy = tmp_path_factory.mktemp("copy")
-    for folder in ("derivkit", "experiments", "conf"):
+    for folder in ("derivkit", "experiments", "hydra_plugins", "conf"):
         shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
     written = [(name, text) for _, text in BLOCKS for name in re.findall(r"\A# (\S+/\w+\.(?:py|yaml))\n", text)]
     for name, text in written:

@@ -398,7 +398,7 @@ def test_every_letter_stands_out_in_both_themes():
 def test_an_installed_copy_has_the_page(tmp_path):
     pytest.importorskip("setuptools", reason="a wheel is built with it", minversion="77")
     source, target = tmp_path / "source", tmp_path / "wheel"
-    for name in ("derivkit", "experiments", "conf"):
+    for name in ("derivkit", "experiments", "hydra_plugins", "conf"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)

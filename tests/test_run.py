@@ -194,6 +194,21 @@ def test_a_preset_may_sweep_by_itself(place: Path):
     assert run.main(["--config-dir", "mine", "experiment=own"]) == 2
 
 
+def test_the_sweeper_is_known_where_no_search_for_plugins_finds_it(tmp_path: Path):
+    code = """
+import pkgutil, sys
+walk = pkgutil.walk_packages
+pkgutil.walk_packages = lambda path, prefix, **more: () if "_plugins" in prefix[:14] else walk(path, prefix, **more)
+from experiments import run
+sys.exit(run.main(sys.argv[1:]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *QUICK, "delta=1e-2,1e-4"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, cwd=tmp_path, check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("sweeper", ["checked", "basic"])
 def test_a_job_is_composed_once_and_forgotten_when_it_has_ended(sweeper: str, monkeypatch: pytest.MonkeyPatch):
     composed, kept = [], []
