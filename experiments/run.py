@@ -31,10 +31,11 @@ from hydra import version
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import _run_hydra, create_config_search_path, get_args_parser
 from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, OverrideType
+from hydra.core.override_parser.types import IntervalSweep, Override, OverrideType, RangeSweep
 from hydra.core.plugins import Plugins
 from hydra.core.utils import setup_globals
 from hydra.errors import HydraException, OverrideParseException
@@ -43,7 +44,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf._utils import get_omega_conf_dumper
 from omegaconf.errors import OmegaConfBaseException, UnsupportedInterpolationType
 
-from experiments.pipeline import check, commands, launchers, provenance
+from experiments.pipeline import check, commands, launchers, provenance, search
 from experiments.pipeline.check import Exit
 from experiments.pipeline.grids import GRIDS
 from experiments.pipeline.messages import ConfigurationError, line_of, nearest, show
@@ -59,12 +60,14 @@ CONF = next(path for path in (_HERE / "conf", _HERE.parent / "conf") if (path / 
 REFUSALS = (ConfigurationError, HydraException, OmegaConfBaseException)
 COMMAND = ("python", "-m", "experiments.run")
 NOISE = (
-    # Hydra 1.3 checks our preset of a launcher against the types of the launcher's own.
-    {"message": r"\s*'hydra/launcher/\w+' is validated against ConfigStore schema"},
+    # Hydra 1.3 checks our preset of a launcher or a sweeper against the types of the plugin's own.
+    {"message": r"\s*'hydra/(launcher|sweeper|sweeper/sampler)/\w+' is validated against ConfigStore schema"},
     # Hydra 1.4 of the callback that conf/config.yaml names.
     {"message": r"\s*hydra\.utils\.instantiate\(\) resolved _target_='hydra_plugins\.derivative_lab"},
     # The launcher for Ray on OmegaConf 2.4.
     {"message": r"\s*register_new_resolver\(\) is deprecated", "module": r"hydra_plugins\.hydra_ray_launcher"},
+    # optuna 2.10, which is what the sweeper takes, on SQLAlchemy 2.
+    {"message": r"The ``declarative_base\(\)`` function is now available", "module": r"optuna\."},
 )
 """Warnings of others that nobody who runs a study can do anything about."""
 POINTERS = ("See http", "object_type", "Config search path")
@@ -109,6 +112,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _dispatch(typed: Sequence[str]) -> int:
     _prepare()
+    _own_sweeper()
     args = _arguments(typed)
     token = QUIET.set(args.quiet)
     try:
@@ -159,6 +163,12 @@ def _register_sweeper(plugins: Plugins) -> None:
     from hydra_plugins.derivative_lab.checked_sweeper import CheckedSweeper  # noqa: PLC0415 - not before the search
 
     plugins.register(CheckedSweeper)
+
+
+def _own_sweeper() -> None:
+    """Let our preset of optuna stand alone: Hydra 1.3 cannot join it with the plugin's, which has defaults."""
+    Plugins.instance()  # which registers those of the plugins
+    ConfigStore.instance().store(group="hydra/sweeper", name="optuna", node={})
 
 
 def _arguments(typed: Sequence[str]) -> argparse.Namespace:
@@ -241,6 +251,8 @@ class Given:
     words: tuple[str, ...]
     merged: bool
     """Whether it is a plain value, which we merge, and no group or setting, which Hydra composes."""
+    ranging: IntervalSweep | RangeSweep | None = None
+    """What it was typed as, if as an interval, of which the words are the ends, or as a range."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -373,6 +385,7 @@ def _given(override: Override, groups: Mapping[str, Sequence[str]]) -> Given:
         line=str(override.input_line),
         words=words,
         merged=plain and key not in groups and not override.is_hydra_override(),
+        ranging=value if isinstance(value := override.value(), IntervalSweep | RangeSweep) else None,
     )
 
 
@@ -381,8 +394,9 @@ def _words(override: Override) -> tuple[str, ...]:
     line = str(override.input_line)
     if not override.is_sweep_override():
         return (line,)
-    if not override.is_discrete_sweep():
-        raise ConfigurationError(f"{line}: an interval has no values; write {override.key_or_group}=A,B or a grid")
+    if override.is_interval_sweep():
+        ends: Any = override.value()
+        return tuple(f"{override.get_key_element()}={end}" for end in (ends.start, ends.end))
     try:
         words = tuple(f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator())
     except (HydraException, ArithmeticError, ValueError) as error:
@@ -421,17 +435,24 @@ class Plan:
     shards: tuple[str, ...]
     launcher: str
     """The name of the launcher; a run of one job by hydra.mode=RUN is basic, whatever is set."""
+    search: search.Search | None
+    """How the jobs are drawn, if they are: they are planned as its template then."""
+    verbose: bool
 
 
 def _check(args: argparse.Namespace, command: Command) -> Plan:
     """Build the Config of every job, and refuse a sweep where only one job can be."""
     config = command.compose(command.first)
+    _refuse_intervals(config, command.swept)
     _refuse_sweep(args, config, command.swept)
     _refuse_places(config)
     launcher = str(config.hydra.runtime.choices["hydra/launcher"])
     launchers.refuse_missing(launcher, str(config.hydra.launcher["_target_"]))
     study = check.study_of(_plain(config))
-    jobs = tuple(check.jobs_of(_plain(config), command.alternatives(config)))
+    alternatives = command.alternatives(config)
+    if not args.cfg and (args.multirun or config.hydra.mode == RunMode.MULTIRUN) and _searches(config):
+        return _check_search(command, config, study, alternatives)
+    jobs = tuple(check.jobs_of(_plain(config), alternatives))
     configs = check.configs_of(study, jobs)
     return Plan(
         experiment=str(config.hydra.runtime.choices.get("experiment", study.__name__.rpartition(".")[2])),
@@ -442,7 +463,68 @@ def _check(args: argparse.Namespace, command: Command) -> Plan:
         place=Path(str(config.hydra.sweep.dir)).absolute(),
         shards=command.shards,
         launcher="basic" if config.hydra.mode == RunMode.RUN and not args.multirun else launcher,
+        search=None,
+        verbose=bool(config.hydra.verbose),
     )
+
+
+def _searches(config: DictConfig) -> bool:
+    return config.hydra.runtime.choices["hydra/sweeper"] in search.EXTRAS
+
+
+def _check_search(
+    command: Command, config: DictConfig, study: ModuleType, alternatives: Sequence[Sequence[Mapping[str, Any]]]
+) -> Plan:
+    """Build the Config of every choice and of both ends of every interval, and refuse what cannot be searched."""
+    settings: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
+    choices, first = config.hydra.runtime.choices, _plain(config)
+    found = search.of(
+        str(choices["hydra/sweeper"]),
+        settings={key: value for key, value in settings.items() if key != "params"},
+        launcher=str(choices["hydra/launcher"]),
+        words=[given.line for given in command.given],
+        space=[_drawn(given) for given in command.swept],
+        first=first,
+        alternatives=alternatives,
+    )
+    search.refuse_study(study)
+    configs = check.configs_of(study, check.corners_of(first, alternatives))
+    return Plan(
+        experiment=str(choices.get("experiment", study.__name__.rpartition(".")[2])),
+        study=study,
+        jobs=(dict(found.template),) * found.trials,
+        named=(tuple(found.words),) * found.trials,
+        rows=max(one.rows for one in configs) * found.trials,
+        place=Path(str(config.hydra.sweep.dir)).absolute(),
+        shards=(),
+        launcher=str(choices["hydra/launcher"]),
+        search=found,
+        verbose=bool(config.hydra.verbose),
+    )
+
+
+def _drawn(given: Given) -> search.Drawn:
+    """Say from what a search draws the value of a key."""
+    ranging = given.ranging
+    ends = (ranging.start, ranging.end) if isinstance(ranging, IntervalSweep) else None
+    return search.Drawn(
+        line=given.line,
+        key=given.key,
+        values=tuple(word.partition("=")[2] for word in given.words),
+        ends=ends,  # type: ignore[arg-type]  # Hydra's own have two
+        log=ranging is not None and "log" in ranging.tags,
+        stepped=isinstance(ranging, RangeSweep),
+    )
+
+
+def _refuse_intervals(config: DictConfig, swept: Sequence[Given]) -> None:
+    """Refuse an interval without a sweeper that draws from it."""
+    for given in swept:
+        if isinstance(given.ranging, IntervalSweep) and not _searches(config):
+            raise ConfigurationError(
+                f"{given.line}: an interval has no values; write {given.key}=A,B or a grid, or search it with"
+                " hydra/sweeper=optuna"
+            )
 
 
 def _refuse_sweep(args: argparse.Namespace, config: DictConfig, swept: Sequence[Given]) -> None:
@@ -451,7 +533,7 @@ def _refuse_sweep(args: argparse.Namespace, config: DictConfig, swept: Sequence[
     one = swept[0]
     if one.key == check.SHARD:
         raise ConfigurationError(f"shards={len(one.words)}: hydra.mode=RUN runs one job; write shards=1")
-    values = one.line.partition("=")[2]
+    values = one.line.partition("=")[2] if one.ranging is None else ",".join(w.partition("=")[2] for w in one.words)
     why = "--cfg shows the configuration of one job" if args.cfg else "hydra.mode=RUN runs one job"
     raise ConfigurationError(
         f"{show(one.line)}: {why}; write one value, {one.key}={values.split(',')[0]},"
@@ -469,23 +551,23 @@ def _refuse_places(config: DictConfig) -> None:
 # The run
 
 
-def job(config: DictConfig) -> None:
-    """Do one job: what Hydra calls, here or in a worker of a launcher."""
+def job(config: DictConfig) -> float | None:
+    """Do one job: what Hydra calls, here or in a worker of a launcher. What a search makes small is returned."""
     from experiments.pipeline import jobs  # noqa: PLC0415 - as in _run
 
     asked = HydraConfig.get()
     configuration = _plain(config)
     # In RUN mode Hydra gives the job no number.
     number = 0 if OmegaConf.is_missing(asked.job, "num") else int(asked.job.num)
-    jobs.perform(
-        jobs.Job(
-            number=number,
-            directory=Path(asked.runtime.output_dir),
-            overrides=tuple(asked.overrides.task),
-            configuration=configuration,
-            text=_yaml(configuration),
-        )
+    one = jobs.Job(
+        number=number,
+        directory=Path(asked.runtime.output_dir),
+        overrides=tuple(asked.overrides.task),
+        configuration=configuration,
+        text=_yaml(configuration),
     )
+    jobs.perform(one)
+    return jobs.objective(one) if asked.runtime.choices["hydra/sweeper"] in search.EXTRAS else None
 
 
 class _Dumper(getattr(yaml, "CDumper", yaml.Dumper)):  # type: ignore[misc]  # PyYAML may come without libyaml
@@ -518,6 +600,7 @@ def _run(args: argparse.Namespace, plan: Plan, typed: Sequence[str]) -> int:
         source=provenance.source(_HERE.parent),
         environment=provenance.environment(),
         since=started,
+        search=plan.search,
     )
     with results.begun(run, rows=plan.rows):
         return _compute(args, plan, run)
@@ -542,6 +625,8 @@ def _resume(args: argparse.Namespace) -> int:
     replay = _arguments(typed)
     replay.open = replay.open or args.open
     plan = _check(replay, _command(replay))
+    if before.search is not None and plan.search is not None:
+        search.refuse_changed(before.search, plan.search)
     check.refuse_changed(before.planned, plan.jobs)
     now = {
         "started": datetime.now(UTC),
@@ -571,7 +656,9 @@ def _jobs(args: argparse.Namespace, plan: Plan, run: Run) -> None:
     """Let Hydra run the jobs. A launcher may raise for a worker that died: what others wrote is kept."""
     from experiments.pipeline import jobs, results  # noqa: PLC0415 - as in _run
 
-    if launchers.named(plan.launcher).together and not any("hydra.sweeper.max" in word for word in args.overrides):
+    if plan.search is not None:
+        search.tell(plan.search, verbose=plan.verbose)
+    elif launchers.named(plan.launcher).together and not any("hydra.sweeper.max" in word for word in args.overrides):
         args.overrides = [*args.overrides, f"hydra.sweeper.max_batch_size={launchers.at_once()}"]
     terminal = Terminal()
     with terminal.progress(jobs=len(plan.jobs), rows=plan.rows) as progress, ExitStack() as stack:

@@ -43,6 +43,7 @@ MAY_IMPORT = {
     "experiments/pipeline/report.py": {"jinja2", "markupsafe", "experiments.pipeline"},
     "experiments/pipeline/tracking.py": {"mlflow", "experiments.pipeline"},
     "experiments/pipeline/launchers.py": {"submitit", "experiments.pipeline"},
+    "experiments/pipeline/search.py": {"numpy", "optuna", "experiments.pipeline"},
     "experiments/pipeline/terminal.py": {"rich", "experiments.pipeline"},
     "experiments/pipeline/comparison/values.py": {"numpy"},
     "experiments/pipeline/comparison/circumstances.py": {"experiments.pipeline"},
@@ -76,6 +77,7 @@ HEAVY = (
     "jax",
     "torch",
     "mlflow",
+    "optuna",
     "submitit",
 )
 ROOMS = ("derivkit", "experiments", "hydra_plugins")
@@ -136,6 +138,7 @@ def test_every_room_imports_only_what_it_may(source: Path) -> None:
         ("experiments/peers/new.py", "from experiments.runners import speed"),
         ("experiments/pipeline/report.py", "import numpy"),
         ("experiments/pipeline/results.py", "import matplotlib"),
+        ("experiments/pipeline/results.py", "import optuna"),
         ("experiments/pipeline/figures/new.py", "from experiments.pipeline import tables"),
         ("experiments/pipeline/figures/new.py", "from experiments.pipeline.tables import read"),
         ("experiments/pipeline/settings.py", "from omegaconf import OmegaConf"),

@@ -81,6 +81,14 @@ def jobs_of(base: Mapping[str, Any], alternatives: Sequence[Sequence[Mapping[str
         yield job
 
 
+def corners_of(base: Mapping[str, Any], alternatives: Sequence[Sequence[Mapping[str, Any]]]) -> Iterator[Plain]:
+    """Yield the first job's configuration, and for every sweep what each other value of it makes of that one."""
+    yield dict(base)
+    for patches in alternatives:
+        for patch in patches[1:]:
+            yield {**base, **patch}
+
+
 def configs_of(study: ModuleType, jobs: Iterable[Mapping[str, Any]]) -> list[Any]:
     """Return every job's Config; the first that cannot be built raises ConfigurationError."""
     return [build(study, study_part(job)) for job in jobs]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,6 +32,8 @@ OF_A_JOB = {"number", "overrides", "configuration", "hash", "status", "error", "
 """What the record of a job must hold to be one."""
 Record = dict[str, Any]
 """What ``job.json`` holds."""
+ERROR = "error"
+"""The column of the main table whose least value a record tells, and whose largest of a job a search makes small."""
 
 
 def main_table(study: ModuleType) -> str:
@@ -85,6 +88,16 @@ def perform(job: Job) -> None:
     with _log(job.directory / "job.log") as log:
         if not _is_done(job):
             provenance.write_json(job.directory / "job.json", _result(job, log))
+
+
+def objective(job: Job) -> float:
+    """Return what a search makes small: the largest error of the main table that a job wrote.
+
+    Infinity where the job failed and where a row has no error, so that nobody wins by leaving the domain of f.
+    """
+    if not _is_done(job):
+        return math.inf
+    return tables.largest(job.directory / f"{main_table(study_of(job.configuration))}.parquet", ERROR)
 
 
 def _is_done(job: Job) -> bool:

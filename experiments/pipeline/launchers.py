@@ -95,15 +95,19 @@ def refuse_missing(name: str, target: str) -> None:
         If its package is not installed or the program that it needs is not there.
     """
     launcher = named(name)
-    if launcher.extra and not _importable(target.rpartition(".")[0]):
-        raise ConfigurationError(
-            f"hydra/launcher={name} is not installed; pip install 'derivative-lab[{launcher.extra}]'"
-        )
+    if launcher.extra:
+        refuse_uninstalled(f"hydra/launcher={name}", target, launcher.extra)
     if launcher.program and shutil.which(launcher.program) is None:
         raise ConfigurationError(
             f"hydra/launcher={name} needs {launcher.program}, which is not on this machine; start the run where it is,"
             " or write hydra/launcher=joblib to use the cores of this machine"
         )
+
+
+def refuse_uninstalled(word: str, target: str, extra: str) -> None:
+    """Refuse a plugin that is not there: the word that asks for it, its class, and the extra that installs it."""
+    if not _importable(target.rpartition(".")[0]):
+        raise ConfigurationError(f"{word} is not installed; pip install 'derivative-lab[{extra}]'")
 
 
 def _importable(module: str) -> bool:

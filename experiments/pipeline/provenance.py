@@ -340,6 +340,7 @@ def run_record(  # noqa: PLR0913 - one argument for each entry, all by keyword
     environment: Mapping[str, object],
     resumed: Sequence[Mapping[str, object]] = (),
     repeats: Mapping[str, object] | None = None,
+    search: object | None = None,
 ) -> dict[str, object]:
     """Return the content of run.json, from which a run can be repeated and resumed.
 
@@ -375,6 +376,8 @@ def run_record(  # noqa: PLR0913 - one argument for each entry, all by keyword
         When the run was taken up again, each time with the source and the environment of then.
     repeats
         Of which run this one is a repetition.
+    search
+        What a search draws its jobs from, and how; the record of another run does not tell of it.
     """
     return {
         "format": FORMAT,
@@ -396,6 +399,7 @@ def run_record(  # noqa: PLR0913 - one argument for each entry, all by keyword
         "resumed": plain(resumed),
         "repeats": plain(repeats),
         "files": plain(files),
+        **({} if search is None else {"search": plain(search)}),
     }
 
 

@@ -26,8 +26,9 @@ from typing import Any
 from experiments.pipeline import check, crate, figures, integrity, provenance, slider, tables
 from experiments.pipeline import report as html
 from experiments.pipeline.check import Exit, study_of
-from experiments.pipeline.jobs import DAMAGED, DONE, WAITING, Record, asked, main_table, measured_by, read
+from experiments.pipeline.jobs import DAMAGED, DONE, ERROR, WAITING, Record, asked, main_table, measured_by, read
 from experiments.pipeline.messages import ConfigurationError, line_of, show
+from experiments.pipeline.search import Search, sentences
 from experiments.pipeline.terminal import Terminal
 
 MOST_CONCLUDED = 500_000
@@ -37,8 +38,6 @@ MOST_READ = 500_000
 
 NAMED = 10
 """Most jobs that are named one by one when they have no result."""
-ERROR = "error"
-"""The column of the main table whose least value a record tells."""
 SHOWN, OTHERS_SHOWN = 500, 60
 """Most rows that the report holds of a table: of the main one and of those in `OFTEN_READ`, and of the others."""
 OFTEN_READ = ("summary", "goals")
@@ -131,7 +130,7 @@ class Run:
     """A run that has begun: what was asked, where it writes, and where its code comes from.
 
     ``named`` are the overrides of every planned job, ``typed_in`` is the directory in which the command was typed,
-    ``since`` the moment at which this process took the run up.
+    ``since`` the moment at which this process took the run up. Of a search the jobs are planned as its template.
     """
 
     directory: Path
@@ -148,6 +147,7 @@ class Run:
     since: datetime
     resumed: tuple[Mapping[str, object], ...] = ()
     repeats: Mapping[str, object] | None = None
+    search: Search | None = None
 
     @property
     def figures(self) -> Mapping[str, Any]:
@@ -160,10 +160,16 @@ class Run:
         """The hash of every planned configuration."""
         return tuple(provenance.configuration_hash(configuration) for configuration in self.planned)
 
+    def planned_so(self, job: Record) -> bool:
+        """Whether the configuration of a job is the one that was planned, or one that was drawn for it."""
+        if self.search is not None:
+            return self.search.has(job["configuration"])
+        return bool(job["hash"] == self.hashes[job["number"]])
+
 
 def recorded(directory: Path, content: Mapping[str, Any]) -> Run:
     """Return a run that began earlier, from the content of its ``run.json``."""
-    jobs = content["jobs"]
+    jobs, search = content["jobs"], content.get("search")
     if not jobs:
         raise ConfigurationError(f"{directory}: its record plans no job")
     if "cwd" not in content:
@@ -175,8 +181,8 @@ def recorded(directory: Path, content: Mapping[str, Any]) -> Run:
             study=study_of(jobs[0]["configuration"]),
             command=tuple(content["arguments"]),
             overrides=tuple(content["overrides"]),
-            planned=tuple(job["configuration"] for job in jobs),
-            named=tuple(tuple(job["overrides"]) for job in jobs),
+            planned=tuple(search["template"] if search else job["configuration"] for job in jobs),
+            named=tuple(tuple(search["words"] if search else job["overrides"]) for job in jobs),
             started=datetime.fromisoformat(content["started"]),
             typed_in=content["cwd"],
             source=content["source"],
@@ -184,6 +190,7 @@ def recorded(directory: Path, content: Mapping[str, Any]) -> Run:
             since=datetime.now(UTC),
             resumed=tuple(content["resumed"]),
             repeats=content["repeats"],
+            search=search and Search(**search),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigurationError(f"{directory}: run.json is no record of this laboratory: {line_of(error)}") from error
@@ -212,6 +219,7 @@ def record(run: Run, *, status: int, tables: Mapping[str, Any] | None = None, jo
         environment=run.environment,
         resumed=run.resumed,
         repeats=run.repeats,
+        search=run.search,
     )
     provenance.write_json(run.directory / "run.json", content)
     if tables is not None:
@@ -221,7 +229,7 @@ def record(run: Run, *, status: int, tables: Mapping[str, Any] | None = None, jo
 def _entry(job: Record, run: Run) -> Record:
     """Return what ``run.json`` says of a job: what was planned, and how that ended; files are listed with the run's."""
     entry = {key: value for key, value in job.items() if key != "files"}
-    if job["number"] < len(run.planned):
+    if job["number"] < len(run.planned) and run.search is None:
         entry |= {"configuration": run.planned[job["number"]], "hash": run.hashes[job["number"]]}
     if job["environment"] == provenance.plain(run.environment):
         entry["environment"] = None
@@ -282,7 +290,7 @@ def _verified(run: Run, job: Record) -> Record:
     number = job["number"]
     if job["status"] != DONE:
         return job
-    of_this_run = number >= len(run.planned) or job["hash"] == run.hashes[number]
+    of_this_run = number >= len(run.planned) or run.planned_so(job)
     found = "its configuration is not the one of this run" if not of_this_run else None
     found = found or integrity.damage(run.directory / "jobs" / str(number), job["files"])
     return job if found is None else {**job, "status": DAMAGED, "error": found}
@@ -324,6 +332,14 @@ def _notes(run: Run, records: Mapping[str, Any]) -> list[str]:
     """Return what to say beside the results: the study's table `notes`, if it has one, and what is left out."""
     told = list(tables.columns_of(run.directory / "notes.parquet")["note"]) if "notes" in records else []
     return [*map(str, told), *_left_out(run, records)]
+
+
+def _searched(run: Run, jobs: Sequence[Record], records: Mapping[str, Any]) -> list[str]:
+    """Say what a search found; nothing of a run that is none, or of a table too large to conclude from."""
+    if run.search is None or main_table(run.study) not in records or _left_out(run, records):
+        return []
+    gathered = {name: tables.columns_of(run.directory / f"{name}.parquet") for name in records}
+    return sentences(run.search, run.study, gathered, {job["number"]: job["overrides"] for job in jobs})
 
 
 def draw(run: Run, records: Mapping[str, Any]) -> list[tuple[str, str, str]]:
@@ -369,6 +385,7 @@ def report(
     """Write ``report.html`` and return its path."""
     paths = {name: run.directory / f"{name}.parquet" for name in records}
     findings = tables.read(paths["findings"])["finding"].astype(str).tolist() if "findings" in paths else []
+    findings = [*_searched(run, jobs, records), *findings]
     shown = [name for name in ("summary", *run.study.TABLES) if name in paths and name not in TOLD]
     uncut = len(jobs) // check.shards_of(run.planned[0])
     content = html.Content(
@@ -482,7 +499,7 @@ def finish(run: Run, *, open_report: bool) -> Exit:
         _ungathered(run, error)
     if status != Exit.DONE and run.repeats is None:
         terminal.note(f"what is done is kept; to do the rest: python -m experiments.run --resume {near(run.directory)}")
-    _tell(run, records, page)
+    _tell(run, jobs, records, page)
     if open_report and page is not None:
         _open(page)
     return status
@@ -566,13 +583,13 @@ def near(path: Path) -> str:
     return min(os.path.relpath(path), str(path), key=len)
 
 
-def _tell(run: Run, records: Mapping[str, Any], page: Path | None) -> None:
+def _tell(run: Run, jobs: Sequence[Record], records: Mapping[str, Any], page: Path | None) -> None:
     terminal = Terminal()
     terminal.printed(printed(run, records))
     if "summary" in records:
         columns = tables.columns_of(run.directory / "summary.parquet")
         terminal.summary({name: column.tolist() for name, column in columns.items()}, table="summary.parquet")
-    for text in _notes(run, records):
+    for text in [*_searched(run, jobs, records), *_notes(run, records)]:
         terminal.note(text)
     paths = [("report", page), ("table", run.directory / f"{main_table(run.study)}.parquet")]
     terminal.paths([(label, near(path)) for label, path in paths if path is not None and path.is_file()])

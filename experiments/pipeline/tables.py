@@ -861,6 +861,12 @@ def least(path: Path, column: str, keys: Sequence[str]) -> tuple[float, dict[str
     return found
 
 
+def largest(path: Path, column: str) -> float:
+    """Return the largest value of a column; infinity where a row has none, and of a table without rows."""
+    found = (np.asarray(chunk[column]) for chunk in _chunks(path, [column]))
+    return max((float(np.where(np.isnan(v), np.inf, v).max()) for v in found if v.size), default=math.inf)
+
+
 def head(path: Path, n: int) -> pd.DataFrame:
     """Read the first `n` rows as a frame."""
     with _opened(path) as file:

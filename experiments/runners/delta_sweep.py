@@ -166,6 +166,10 @@ LAWS = 500
 FEW = 4
 """Up to so many deltas are listed one by one."""
 CURVE_SAMPLES = 201
+LUCK = 0.1
+"""Below this part of what is predicted for a delta, an error is called good luck: a constant without a derivation."""
+NEAR = 0.5
+"""Decades within which the deltas of other trials are told beside such an error."""
 ASKED_TOGETHER = 16
 """Points at which somebody's own function is asked in one call: what it gives may depend on what it is asked with, so
 that shards are cut between such calls; a constant without a derivation."""
@@ -651,6 +655,71 @@ def _why_none(table: Columns, sweeps: Sequence[tuple[Key, NDArray[np.intp]]], pl
         return "no exact derivative is known or exists"
     status, counts = np.unique(np.asarray(table["status"])[rows], return_counts=True)
     return f"there is no estimate: {', '.join(f'{n} rows {s}' for s, n in zip(status, counts, strict=True))}"
+
+
+# What a search found
+
+
+def searched(tables: Mapping[str, Columns], job: int) -> Iterator[str]:
+    """Yield how the best job of a search stands beside what is predicted for the same functions and points.
+
+    Parameters
+    ----------
+    tables
+        The gathered tables of all its jobs, with the column ``job``.
+    job
+        The number of the best of them.
+    """
+    table = tables["table"]
+    optima = _by_key(tables["optimum"])
+    sweeps = dict(_sweeps(table))
+    best = np.asarray(table["job"]) == job
+    for key in [key for key, rows in sweeps.items() if np.any(best[rows])][:CURVES]:
+        rows = sweeps[key]
+        row = max(rows[best[rows]], key=lambda k: float(table["error"][k]))
+        yield _beside_prediction(table, row, key, optima)
+        yield from _luck(table, row, rows)
+
+
+def _beside_prediction(table: Columns, row: Any, key: Key, optima: Mapping[Key, Any]) -> str:
+    """Compare what was found at a point with the best that is predicted there, of all methods and of the same one."""
+    delta, error = float(table["delta"][row]), float(table["error"][row])
+    found = f"{_place(key)}: {key[2]} with delta = {delta:.2g} has an error of {error:.2g}"
+    there = {method: best for (f, x, method), best in optima.items() if (f, x) == key[:2] and best["error"] > 0}
+    if key[2] not in there:
+        return f"{found}; nothing is predicted there."
+    method, best = min(there.items(), key=lambda entry: float(entry[1]["error"]))
+    told = (
+        f"{found}, {error / best['error']:.2g} times the least that is predicted: at most {best['error']:.2g}, for"
+        f" {method} with delta = {best['delta']:.2g}"
+    )
+    if method == key[2]:
+        return f"{told}; the delta found is {delta / best['delta']:.2g} times that."
+    own = there[key[2]]
+    return (
+        f"{told}. {key[2]} itself is predicted to be best with delta = {own['delta']:.2g}, at most {own['error']:.2g};"
+        f" the delta found is {delta / own['delta']:.2g} times that."
+    )
+
+
+def _luck(table: Columns, row: Any, rows: NDArray[np.intp]) -> Iterator[str]:
+    """Say so where the error found is far below what is predicted for its delta, and what the deltas near it have."""
+    delta, error = table["delta"], table["error"]
+    predicted = float(table["truncation"][row] + table["rounding"][row])
+    if not float(error[row]) < LUCK * predicted:
+        return
+    near = (delta[rows] != delta[row]) & (np.abs(np.log10(delta[rows] / delta[row])) < NEAR) & ~np.isnan(error[rows])
+    others = error[rows][near]
+    beside = (
+        f"the {others.size} other trials of this method with a delta less than {10**NEAR:.0f} times as large or as"
+        f" small have errors from {others.min():.2g} to {others.max():.2g}"
+        if others.size > 1
+        else "no other two trials are near it"
+    )
+    yield (
+        f"That error is good luck with the rounding at this very delta: up to {predicted:.2g} is predicted for it, and"
+        f" {beside}."
+    )
 
 
 def _reasons(
