@@ -32,6 +32,9 @@ Plain = dict[str, Any]
 LOCAL = ("python=", "--config-dir", "-cd", "--config-path", "-cp", "hydra.searchpath=")
 """Words whose values are looked for in the current directory."""
 
+INTERVAL = re.compile(r"(?:tag\([\w\s,]+,\s*)?interval\([^()]*\)+")
+"""How an interval is typed, right or wrong."""
+
 RUNNERS = Path(__file__).resolve().parents[1] / "runners"
 
 
@@ -206,6 +209,8 @@ def misspelt(argument: str, following: Sequence[str], names: Mapping[str, Sequen
         rest = list(itertools.takewhile(lambda word: "=" not in word, following))
         whole = (value.replace(" ", "") + "".join(rest)).rstrip(",")
         return f"{show(' '.join([argument, *rest]))}: a space after a comma ends the list; write {key}={whole}"
+    if INTERVAL.fullmatch(value) and _closed(value):
+        return f"{show(argument)}: an interval has two numbers, its ends; write '{key}=tag(log,interval(1e-14,1e-1))'"
     return f"{show(argument)}: {_misspelt_value(key, value) or reason}"
 
 

@@ -19,6 +19,7 @@ from experiments.pipeline import launchers, provenance
 from experiments.pipeline.check import SHARD
 from experiments.pipeline.jobs import ERROR, asked, main_table
 from experiments.pipeline.messages import ConfigurationError, show
+from experiments.pipeline.settings import FIELD_KEYS
 from experiments.pipeline.terminal import Terminal
 
 EXTRAS = {"optuna": "optuna"}
@@ -37,6 +38,7 @@ FIXED = {
 DECADES = 2
 """Decades between the ends of an interval above which it is said that most of what is drawn lies near the larger: a
 constant without a derivation."""
+MOST_TRIALS = 10_000
 EXAMPLE = "'delta=tag(log,interval(1e-14,1e-1))'"
 
 Tables = Mapping[str, Mapping[str, Any]]
@@ -135,8 +137,13 @@ def of(
         template={**first, **told},
         drawn=tuple(sorted(told)),
         sweeper=settings,
-        versions={name: importlib.metadata.version(name) for name in PACKAGES},
+        versions=versions(),
     )
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what draws."""
+    return {name: importlib.metadata.version(name) for name in PACKAGES}
 
 
 def _refuse_drawn(drawn: Drawn) -> None:
@@ -144,6 +151,11 @@ def _refuse_drawn(drawn: Drawn) -> None:
     where = show(drawn.line)
     if drawn.key == SHARD:
         raise ConfigurationError("shards: a search draws whole jobs; write shards=1")
+    if drawn.key in FIELD_KEYS["function"]:
+        raise ConfigurationError(
+            f"{where}: a search would choose the {drawn.key} that is easiest to differentiate; write a list,"
+            f" {drawn.key}=[A,B], to make the largest error over all of it small"
+        )
     if drawn.stepped:
         raise ConfigurationError(
             f"{where}: a search would draw the end of a range too; write the values, {drawn.key}=A,B, or an interval,"
@@ -170,11 +182,17 @@ def _refuse_settings(settings: Mapping[str, Any]) -> None:
             )
     for key in ("n_trials", "n_jobs"):
         value = settings[key]
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_TRIALS:
             raise ConfigurationError(
-                f"hydra.sweeper.{key}={show(value)}: a whole number from 1; write one such as hydra.sweeper.{key}=8"
+                f"hydra.sweeper.{key}={show(value)}: a whole number from 1 to {MOST_TRIALS}; write one such as"
+                f" hydra.sweeper.{key}=8"
             )
-    seed = settings["sampler"].get("seed")
+    if "seed" not in settings["sampler"]:
+        raise ConfigurationError(
+            f"hydra.sweeper.sampler={settings['sampler']['_target_'].rpartition('.')[2]} draws without a seed, and a"
+            " search is replayed when it is resumed; write hydra/sweeper/sampler=tpe"
+        )
+    seed = settings["sampler"]["seed"]
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise ConfigurationError(
             f"hydra.sweeper.sampler.seed={show(seed)}: a search is replayed when it is resumed, which needs a seed;"
@@ -219,10 +237,7 @@ def _advice(space: Sequence[Drawn]) -> Iterator[str]:
     """Yield what is to be said of intervals that draw what few people mean."""
     for drawn in space:
         low, high = drawn.ends or (0.0, 0.0)
-        if drawn.ends and isinstance(low, int) and isinstance(high, int):
-            every = f"'{drawn.key}=interval({low}.0,{high}.0)'"
-            yield f"{drawn.line} draws whole numbers only, both ends among them; for all between write {every}"
-        elif not drawn.log and 0 < low * 10**DECADES < high:
+        if not drawn.log and 0 < low * 10**DECADES < high:
             even = f"'{drawn.key}=tag(log,interval({low:g},{high:g}))'"
             yield f"{drawn.line} draws nine numbers of ten from its last decade; for all decades alike write {even}"
 
@@ -265,32 +280,27 @@ def sentences(search: Search, study: ModuleType, tables: Tables, named: Mapping[
     found = objectives(study, tables)
     if not found:
         return []
-    meaning = study.TABLES[main_table(study)][ERROR][1]
-    began = f"{len(found)} of {search.trials}" if len(found) < search.trials else f"{len(found)}"
-    trials = f"The search drew {began} trial{'s' if search.trials > 1 else ''} from {' and '.join(search.space)}"
+    of_all = f" of {search.trials}" if len(found) < search.trials else ""
+    trials = f"Of the search for {' and '.join(search.space)} there are {len(found)}{of_all} trials"
     best = min(found, key=lambda number: found[number])
     if math.isinf(found[best]):
-        none = f"{trials}, and none of them has an error in every row of its table, so that none is the best"
+        none = f"{trials}, of which none has an error in every row of its table, so that none is the best"
         return [f"{none}; leave out functions and points without an exact derivative, or take a smaller interval."]
-    drawn = [
-        word for word in named[best] if word.partition("=")[0] in {line.partition("=")[0] for line in search.space}
-    ]
-    main = tables[main_table(study)]
-    what = _largest(study, main, np.asarray(main["job"]) == best)
-    told = [
-        f"{trials} and made {what} small ({meaning}): trial {best} is the best, {asked(drawn)}, with {found[best]:.2g}."
-    ]
+    keys = {line.partition("=")[0] for line in search.space}
+    drawn = asked([word for word in named[best] if word.partition("=")[0] in keys])
+    told = f"{trials}. What was made small is {_made_small(study, tables[main_table(study)], best)}"
     judge = getattr(study, "searched", None)
-    return [*told, *(judge(tables, best) if judge else ())]
+    return [
+        f"{told}: the best is trial {best}, {drawn}, with {found[best]:.2g}.",
+        *(judge(tables, best) if judge else ()),
+    ]
 
 
-def _largest(study: ModuleType, main: Mapping[str, Any], rows: Any) -> str:
-    """What is made small, in words: the error of the one row, or the largest over what the rows differ in."""
-    keys = [key for key in getattr(study, "KEYS", ()) if key in main]
-    counts = {key: len(set(np.asarray(main[key])[rows].tolist())) for key in keys}
-    over = [f"{count} values of {key}" for key, count in counts.items() if count > 1]
-    if int(rows.sum()) == 1:
-        return "the error"
-    return (
-        f"the largest error over {' and '.join(over)}" if over else f"the largest error of its {int(rows.sum())} rows"
-    )
+def _made_small(study: ModuleType, main: Mapping[str, Any], job: int) -> str:
+    """What was made small, in words: the error of the one row of a job, or the largest over what its rows differ in."""
+    rows = np.asarray(main["job"]) == job
+    meaning = study.TABLES[main_table(study)][ERROR][1]
+    counts = {key: len(set(np.asarray(main[key])[rows].tolist())) for key in getattr(study, "KEYS", ()) if key in main}
+    over = " and ".join(f"{count} values of {key}" for key, count in counts.items() if count > 1)
+    largest = f"largest error over {over or f'{int(rows.sum())} rows'}"
+    return f"the {largest if rows.sum() > 1 else ERROR} ({meaning})"
