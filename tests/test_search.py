@@ -131,11 +131,12 @@ def test_what_is_told_of_the_best_is_what_the_sweeper_found_and_the_prediction_s
     known = search.Search(**record_of(undisturbed)["search"])
     told = search.sentences(known, delta_sweep, gathered, {job["number"]: job["overrides"] for job in jobs})
     assert f"the best is trial {best}, delta={found['best_params']['delta']} method=" in told[0]
-    assert "small is the error (|estimate - exact|): " in told[0]
+    assert told[0].startswith(f"{TRIALS} trials were drawn from {LOG} and method=forward_1,central_4; ")
+    assert told[0].endswith(f": the error (|estimate - exact|) is {found['best_value']:.2g}.")
     optimum = gathered["optimum"]
     least = int(np.argmin(optimum["error"]))
     assert f"at most {optimum['error'][least]:.2g}, for {optimum['method'][least]} with delta" in told[1]
-    assert f"{found['best_value'] / optimum['error'][least]:.2g} times the least that is predicted" in told[1]
+    assert f"{found['best_value'] / optimum['error'][least]:.2g} times the least that is predicted for" in told[1]
     page = (undisturbed / "report.html").read_text()
     assert f"the best is trial {best}" in page
 
@@ -160,7 +161,7 @@ def test_every_trial_is_recorded_with_its_overrides_and_lies_in_the_space(undist
 def test_jobs_without_an_error_do_not_end_the_search(function: str, x: float, capsys: Any):
     words = ("delta=tag(log,interval(1e-3,1e1))", f"function={function}", f"x={x}", "method=central_2,central_4")
     assert run.main(["hydra/sweeper=optuna", *words, "hydra.sweeper.n_trials=6", "figures.draw=null"]) == 0
-    said = capsys.readouterr().err
+    said = capsys.readouterr().out
     assert ("none has an error in every row" in said) == (function == "absolute")
 
 
@@ -178,9 +179,10 @@ OPTIMUM = columns(delta=[1e-5], error=[1e-11], order=[2], derivative=[1])
 
 
 @pytest.mark.parametrize(("error", "said"), [(5e-12, []), (1e-14, [(True, True, True)])])
-def test_an_error_far_below_what_is_predicted_is_called_good_luck(error: float, said: list[tuple[bool, ...]]):
-    parts = {"truncation": [1e-12] * 4, "rounding": [9e-12] * 4}
-    table = columns(delta=[1e-5, 2e-5, 0.5e-5, 1e-2], error=[error, 3e-12, 4e-12, 1e-4], **parts)
+def test_an_error_far_below_those_around_it_is_called_good_luck(error: float, said: list[tuple[bool, ...]]):
+    """Of the others, one lies far away, and one is wrong for its truncation."""
+    parts = {"truncation": [1e-12, 1e-12, 1e-12, 1e-4, 8e-10], "rounding": [9e-12] * 5}
+    table = columns(delta=[1e-5, 2e-5, 0.5e-5, 1e-2, 3e-5], error=[error, 3e-12, 4e-12, 1e-4, 7e-10], **parts)
     told = list(delta_sweep.searched({"table": table, "optimum": OPTIMUM}, 0))
     assert told[0].startswith(f"sin at x = 1: central_2 with delta = 1e-05 has an error of {error:.2g}, ")
     assert told[0].endswith("the delta found is 1 times that.")
@@ -241,10 +243,10 @@ def test_a_damaged_trial_is_computed_again_and_a_foreign_one_is_found(whole: Pat
         json.dumps({**told, "configuration": {**told["configuration"], "derivative": 2}})
     )
     assert collect.main([str(whole)]) == 1
-    said = capsys.readouterr().err
+    out, said = capsys.readouterr()
     assert "job 2 " in said
     assert "its configuration is not the one of this run" in said
-    assert f"there are {TRIALS - 2} of {TRIALS} trials" in said
+    assert f"{TRIALS - 2} of {TRIALS} trials were drawn" in out
     assert run.main(["--resume", str(whole)]) == 0
     assert content(whole) == content(undisturbed)
 

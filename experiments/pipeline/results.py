@@ -589,7 +589,8 @@ def _tell(run: Run, jobs: Sequence[Record], records: Mapping[str, Any], page: Pa
     if "summary" in records:
         columns = tables.columns_of(run.directory / "summary.parquet")
         terminal.summary({name: column.tolist() for name, column in columns.items()}, table="summary.parquet")
-    for text in [*_searched(run, jobs, records), *_notes(run, records)]:
+    terminal.printed(_searched(run, jobs, records))
+    for text in _notes(run, records):
         terminal.note(text)
     paths = [("report", page), ("table", run.directory / f"{main_table(run.study)}.parquet")]
     terminal.paths([(label, near(path)) for label, path in paths if path is not None and path.is_file()])

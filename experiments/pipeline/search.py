@@ -281,19 +281,17 @@ def sentences(search: Search, study: ModuleType, tables: Tables, named: Mapping[
     if not found:
         return []
     of_all = f" of {search.trials}" if len(found) < search.trials else ""
-    trials = f"Of the search for {' and '.join(search.space)} there are {len(found)}{of_all} trials"
+    trials = f"{len(found)}{of_all} trials were drawn from {' and '.join(search.space)}"
     best = min(found, key=lambda number: found[number])
     if math.isinf(found[best]):
-        none = f"{trials}, of which none has an error in every row of its table, so that none is the best"
-        return [f"{none}; leave out functions and points without an exact derivative, or take a smaller interval."]
+        none = f"{trials}; none is the best, as none has an error in every row of its table"
+        return [f"{none}: leave out functions and points without an exact derivative, or take a smaller interval."]
     keys = {line.partition("=")[0] for line in search.space}
     drawn = asked([word for word in named[best] if word.partition("=")[0] in keys])
-    told = f"{trials}. What was made small is {_made_small(study, tables[main_table(study)], best)}"
+    small = _made_small(study, tables[main_table(study)], best)
     judge = getattr(study, "searched", None)
-    return [
-        f"{told}: the best is trial {best}, {drawn}, with {found[best]:.2g}.",
-        *(judge(tables, best) if judge else ()),
-    ]
+    told = f"{trials}; the best is trial {best}, {drawn}: {small} is {found[best]:.2g}."
+    return [told, *(judge(tables, best) if judge else ())]
 
 
 def _made_small(study: ModuleType, main: Mapping[str, Any], job: int) -> str:

@@ -167,9 +167,9 @@ FEW = 4
 """Up to so many deltas are listed one by one."""
 CURVE_SAMPLES = 201
 LUCK = 0.1
-"""Below this part of what is predicted for a delta, an error is called good luck: a constant without a derivation."""
+"""Below this part of the errors around it, an error is called good luck: a constant without a derivation."""
 NEAR = 0.5
-"""Decades within which the deltas of other trials are told beside such an error."""
+"""Decades within which the deltas of these lie: by eye, few enough for rounding to be alike."""
 ASKED_TOGETHER = 16
 """Points at which somebody's own function is asked in one call: what it gives may depend on what it is asked with, so
 that shards are cut between such calls; a constant without a derivation."""
@@ -690,8 +690,8 @@ def _beside_prediction(table: Columns, row: Any, key: Key, optima: Mapping[Key, 
         return f"{found}; nothing is predicted there."
     method, best = min(there.items(), key=lambda entry: float(entry[1]["error"]))
     told = (
-        f"{found}, {error / best['error']:.2g} times the least that is predicted: at most {best['error']:.2g}, for"
-        f" {method} with delta = {best['delta']:.2g}"
+        f"{found}, {error / best['error']:.2g} times the least that is predicted for the methods drawn: at most"
+        f" {best['error']:.2g}, for {method} with delta = {best['delta']:.2g}"
     )
     if method == key[2]:
         return f"{told}; the delta found is {delta / best['delta']:.2g} times that."
@@ -703,23 +703,19 @@ def _beside_prediction(table: Columns, row: Any, key: Key, optima: Mapping[Key, 
 
 
 def _luck(table: Columns, row: Any, rows: NDArray[np.intp]) -> Iterator[str]:
-    """Say so where the error found is far below what is predicted for its delta, and what the deltas near it have."""
-    delta, error = table["delta"], table["error"]
-    predicted = float(table["truncation"][row] + table["rounding"][row])
-    if not float(error[row]) < LUCK * predicted:
-        return
-    near = (delta[rows] != delta[row]) & (np.abs(np.log10(delta[rows] / delta[row])) < NEAR) & ~np.isnan(error[rows])
-    others = error[rows][near]
-    beside = (
-        f"the {others.size} other trials of this method with a delta less than {10**NEAR:.0f} times as large or as"
-        f" small have errors from {others.min():.2g} to {others.max():.2g}"
-        if others.size > 1
-        else "no other two trials are near it"
-    )
-    yield (
-        f"That error is good luck with the rounding at this very delta: up to {predicted:.2g} is predicted for it, and"
-        f" {beside}."
-    )
+    """Say so where the error found is far below those of trials near it that rounding makes wrong too.
+
+    Rounding goes with 1 / delta^d, so that within NEAR decades the delta alone explains a few times, not 1 / LUCK.
+    """
+    delta, error = table["delta"][rows], table["error"][rows]
+    near = (rows != row) & (np.abs(np.log10(delta / table["delta"][row])) < NEAR) & ~np.isnan(error)
+    others = error[near & (table["rounding"][rows] >= table["truncation"][rows])]
+    if others.size >= 2 and float(table["error"][row]) < LUCK * np.median(others):
+        yield (
+            f"That error is good luck: the {others.size} other trials of this method with a delta less than"
+            f" {10**NEAR:.0f} times as large or as small, where rounding rules, have errors from {others.min():.2g} to"
+            f" {others.max():.2g}, and up to {table['truncation'][row] + table['rounding'][row]:.2g} is predicted here."
+        )
 
 
 def _reasons(
