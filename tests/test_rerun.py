@@ -390,6 +390,7 @@ def test_jobs_are_executed_one_by_one_as_they_were(capsys: pytest.CaptureFixture
 @pytest.mark.parametrize("preset", sorted(path.stem for path in (ROOT / "conf/experiment").glob("*.yaml")))
 def test_a_recorded_configuration_means_what_was_resolved(preset: str):
     run._prepare()
+    run._own_sweeper()
     with initialize_config_dir(config_dir=str(ROOT / "conf"), version_base="1.3"):
         composed = compose("config", overrides=[f"experiment={preset}"])
     resolved = OmegaConf.to_container(composed, resolve=True)
@@ -567,12 +568,13 @@ SMALL: dict[str, tuple[str, ...]] = {
     "which_delta": ("deltas=17",),
     "which_formula": ("delta=${logspace:-16,0,17}",),
 }  # fmt: skip
-"""Sizes at which every experiment takes a moment; `speed` cannot, as it times whole commands."""
+"""Sizes at which every experiment takes a moment; `speed` cannot, as it times whole commands, and a search needs an
+extra: `test_search` repeats one."""
 
 
-def test_every_experiment_but_that_of_times_is_repeated_here():
+def test_every_experiment_but_that_of_times_and_the_search_is_repeated_here():
     presets = {path.stem for path in (ROOT / "conf/experiment").glob("*.yaml")}
-    assert presets - SMALL.keys() == {"speed"}
+    assert presets - SMALL.keys() == {"speed", "best_delta"}
     speed = importlib.import_module("experiments.runners.speed")
     for name, columns in speed.TABLES.items():
         numbers = {column for column, (kind, _) in columns.items() if kind is not str}

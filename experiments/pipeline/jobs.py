@@ -23,6 +23,7 @@ from typing import Any
 from experiments.pipeline import check, integrity, provenance, tables
 from experiments.pipeline.check import Plain, study_of, study_part
 from experiments.pipeline.messages import line_of
+from experiments.pipeline.search import ERROR
 from experiments.pipeline.settings import build
 from experiments.pipeline.terminal import Progress
 
@@ -32,8 +33,6 @@ OF_A_JOB = {"number", "overrides", "configuration", "hash", "status", "error", "
 """What the record of a job must hold to be one."""
 Record = dict[str, Any]
 """What ``job.json`` holds."""
-ERROR = "error"
-"""The column of the main table whose least value a record tells, and whose largest of a job a search makes small."""
 
 
 def main_table(study: ModuleType) -> str:

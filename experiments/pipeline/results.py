@@ -23,12 +23,12 @@ from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 
-from experiments.pipeline import check, crate, figures, integrity, provenance, slider, tables
+from experiments.pipeline import check, crate, figures, integrity, provenance, searched, slider, tables
 from experiments.pipeline import report as html
 from experiments.pipeline.check import Exit, study_of
-from experiments.pipeline.jobs import DAMAGED, DONE, ERROR, WAITING, Record, asked, main_table, measured_by, read
+from experiments.pipeline.jobs import DAMAGED, DONE, WAITING, Record, asked, main_table, measured_by, read
 from experiments.pipeline.messages import ConfigurationError, line_of, show
-from experiments.pipeline.search import Search, sentences
+from experiments.pipeline.search import ERROR, Search
 from experiments.pipeline.terminal import Terminal
 
 MOST_CONCLUDED = 500_000
@@ -339,7 +339,7 @@ def _searched(run: Run, jobs: Sequence[Record], records: Mapping[str, Any]) -> l
     if run.search is None or main_table(run.study) not in records or _left_out(run, records):
         return []
     gathered = {name: tables.columns_of(run.directory / f"{name}.parquet") for name in records}
-    return sentences(run.search, run.study, gathered, {job["number"]: job["overrides"] for job in jobs})
+    return searched.sentences(run.search, run.study, gathered, {job["number"]: job["overrides"] for job in jobs})
 
 
 def draw(run: Run, records: Mapping[str, Any]) -> list[tuple[str, str, str]]:

@@ -1,7 +1,8 @@
 """A search: jobs drawn one after the other, each by what those before it gave, to make the largest error small.
 
 A sweeper of Hydra draws them. It draws from a seed and is told the objective of every job in order, so that the same
-search asks for the same jobs when it is replayed: thus a run is resumed to the byte.
+search asks for the same jobs when it is replayed: thus a run is resumed to the byte. Asked before the first job, it
+needs neither tables nor optuna.
 """
 
 from __future__ import annotations
@@ -13,15 +14,14 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-
 from experiments.pipeline import launchers, provenance
 from experiments.pipeline.check import SHARD
-from experiments.pipeline.jobs import ERROR, asked, main_table
 from experiments.pipeline.messages import ConfigurationError, show
 from experiments.pipeline.settings import FIELD_KEYS
 from experiments.pipeline.terminal import Terminal
 
+ERROR = "error"
+"""The column of the main table whose largest value in a job a search makes small."""
 EXTRAS = {"optuna": "optuna"}
 """The sweepers that search, and the extra of this package that installs each."""
 PACKAGES = ("hydra-optuna-sweeper", "optuna")
@@ -40,8 +40,6 @@ DECADES = 2
 constant without a derivation."""
 MOST_TRIALS = 10_000
 EXAMPLE = "'delta=tag(log,interval(1e-14,1e-1))'"
-
-Tables = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,9 +79,6 @@ class Search:
         """Whether a job's configuration may have been drawn: it differs from the template in what is drawn only."""
         told = {**configuration, **{key: self.template[key] for key in self.drawn}}
         return provenance.configuration_hash(told) == provenance.configuration_hash(self.template)
-
-
-# Before the first job
 
 
 def of(
@@ -216,7 +211,7 @@ def _refuse_together(together: int, launcher: str) -> None:
 
 def refuse_study(study: ModuleType) -> None:
     """Refuse a study whose main table has no error that could be made small."""
-    if ERROR not in study.TABLES[main_table(study)]:
+    if ERROR not in next(iter(study.TABLES.values())):
         raise ConfigurationError(
             f"the study {study.__name__.rpartition('.')[2]} has no column {ERROR!r} that a search could make small;"
             " write values instead, KEY=A,B or a grid"
@@ -249,56 +244,3 @@ def tell(search: Search, *, verbose: bool) -> None:
     for text in search.advice:
         Terminal().note(text)
     optuna.logging.set_verbosity(optuna.logging.INFO if verbose else optuna.logging.WARNING)
-
-
-# After the last job
-
-
-def objectives(study: ModuleType, tables: Tables) -> dict[int, float]:
-    """Return the largest error of every job; infinity where a row has none."""
-    main = tables[main_table(study)]
-    job = np.asarray(main["job"])
-    error = np.where(np.isnan(main[ERROR]), np.inf, main[ERROR])
-    numbers, place = np.unique(job, return_inverse=True)
-    largest = np.full(numbers.size, -np.inf)
-    np.maximum.at(largest, place, error)
-    return dict(zip(numbers.tolist(), largest.tolist(), strict=True))
-
-
-def sentences(search: Search, study: ModuleType, tables: Tables, named: Mapping[int, Sequence[str]]) -> list[str]:
-    """Say which job of a search was the best, and what its study says of that.
-
-    Parameters
-    ----------
-    search, study
-        The search, and what it ran.
-    tables
-        The gathered tables, with the column ``job``.
-    named
-        The overrides of every job.
-    """
-    found = objectives(study, tables)
-    if not found:
-        return []
-    of_all = f" of {search.trials}" if len(found) < search.trials else ""
-    trials = f"{len(found)}{of_all} trials were drawn from {' and '.join(search.space)}"
-    best = min(found, key=lambda number: found[number])
-    if math.isinf(found[best]):
-        none = f"{trials}; none is the best, as none has an error in every row of its table"
-        return [f"{none}: leave out functions and points without an exact derivative, or take a smaller interval."]
-    keys = {line.partition("=")[0] for line in search.space}
-    drawn = asked([word for word in named[best] if word.partition("=")[0] in keys])
-    small = _made_small(study, tables[main_table(study)], best)
-    judge = getattr(study, "searched", None)
-    told = f"{trials}; the best is trial {best}, {drawn}: {small} is {found[best]:.2g}."
-    return [told, *(judge(tables, best) if judge else ())]
-
-
-def _made_small(study: ModuleType, main: Mapping[str, Any], job: int) -> str:
-    """What was made small, in words: the error of the one row of a job, or the largest over what its rows differ in."""
-    rows = np.asarray(main["job"]) == job
-    meaning = study.TABLES[main_table(study)][ERROR][1]
-    counts = {key: len(set(np.asarray(main[key])[rows].tolist())) for key in getattr(study, "KEYS", ()) if key in main}
-    over = " and ".join(f"{count} values of {key}" for key, count in counts.items() if count > 1)
-    largest = f"largest error over {over or f'{int(rows.sum())} rows'}"
-    return f"the {largest if rows.sum() > 1 else ERROR} ({meaning})"

@@ -677,8 +677,7 @@ def searched(tables: Mapping[str, Columns], job: int) -> Iterator[str]:
     for key in [key for key, rows in sweeps.items() if np.any(best[rows])][:CURVES]:
         rows = sweeps[key]
         row = max(rows[best[rows]], key=lambda k: float(table["error"][k]))
-        yield _beside_prediction(table, row, key, optima)
-        yield from _luck(table, row, rows)
+        yield _beside_prediction(table, row, key, optima) + _luck(table, row, rows)
 
 
 def _beside_prediction(table: Columns, row: Any, key: Key, optima: Mapping[Key, Any]) -> str:
@@ -702,7 +701,7 @@ def _beside_prediction(table: Columns, row: Any, key: Key, optima: Mapping[Key, 
     )
 
 
-def _luck(table: Columns, row: Any, rows: NDArray[np.intp]) -> Iterator[str]:
+def _luck(table: Columns, row: Any, rows: NDArray[np.intp]) -> str:
     """Say so where the error found is far below those of trials near it that rounding makes wrong too.
 
     Rounding goes with 1 / delta^d, so that within NEAR decades the delta alone explains a few times, not 1 / LUCK.
@@ -710,12 +709,13 @@ def _luck(table: Columns, row: Any, rows: NDArray[np.intp]) -> Iterator[str]:
     delta, error = table["delta"][rows], table["error"][rows]
     near = (rows != row) & (np.abs(np.log10(delta / table["delta"][row])) < NEAR) & ~np.isnan(error)
     others = error[near & (table["rounding"][rows] >= table["truncation"][rows])]
-    if others.size >= 2 and float(table["error"][row]) < LUCK * np.median(others):
-        yield (
-            f"That error is good luck: the {others.size} other trials of this method with a delta less than"
-            f" {10**NEAR:.0f} times as large or as small, where rounding rules, have errors from {others.min():.2g} to"
-            f" {others.max():.2g}, and up to {table['truncation'][row] + table['rounding'][row]:.2g} is predicted here."
-        )
+    if others.size < 2 or not float(table["error"][row]) < LUCK * np.median(others):
+        return ""
+    return (
+        f" The error is good luck: the {others.size} other trials of {table['method'][row]} with a delta less than"
+        f" {10**NEAR:.0f} times as large or as small, where rounding rules, have errors from {others.min():.2g} to"
+        f" {others.max():.2g}, and up to {table['truncation'][row] + table['rounding'][row]:.2g} is predicted for it."
+    )
 
 
 def _reasons(
