@@ -112,7 +112,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _dispatch(typed: Sequence[str]) -> int:
     _prepare()
-    _own_sweeper()
     args = _arguments(typed)
     token = QUIET.set(args.quiet)
     try:
@@ -152,6 +151,8 @@ def _prepare() -> None:
     for name, grid in GRIDS.items():
         register(name, grid, replace=True)
     _register_sweeper(Plugins.instance())
+    # Hydra 1.3 cannot join our preset of optuna with the plugin's, which has defaults: ours stands alone.
+    ConfigStore.instance().store(group="hydra/sweeper", name="optuna", node={})
 
 
 def _register_sweeper(plugins: Plugins) -> None:
@@ -163,12 +164,6 @@ def _register_sweeper(plugins: Plugins) -> None:
     from hydra_plugins.derivative_lab.checked_sweeper import CheckedSweeper  # noqa: PLC0415 - not before the search
 
     plugins.register(CheckedSweeper)
-
-
-def _own_sweeper() -> None:
-    """Let our preset of optuna stand alone: Hydra 1.3 cannot join it with the plugin's, which has defaults."""
-    Plugins.instance()  # which registers those of the plugins
-    ConfigStore.instance().store(group="hydra/sweeper", name="optuna", node={})
 
 
 def _arguments(typed: Sequence[str]) -> argparse.Namespace:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.hydra import Hydra
 
 from experiments import run
@@ -209,7 +210,7 @@ sys.exit(run.main(sys.argv[1:]))
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("sweeper", ["checked", "basic"])
+@pytest.mark.parametrize("sweeper", ["CheckedSweeper", "BasicSweeper"])
 def test_a_job_is_composed_once_and_forgotten_when_it_has_ended(sweeper: str, monkeypatch: pytest.MonkeyPatch):
     composed, kept = [], []
     compose, multirun = ConfigLoaderImpl.load_sweep_config, Hydra.multirun
@@ -220,8 +221,9 @@ def test_a_job_is_composed_once_and_forgotten_when_it_has_ended(sweeper: str, mo
 
     monkeypatch.setattr(ConfigLoaderImpl, "load_sweep_config", counting)
     monkeypatch.setattr(Hydra, "multirun", lambda *args, **more: kept.extend(multirun(*args, **more)))
-    assert values(ran("delta=1e-2,1e-4", "x=1,2", f"hydra/sweeper={sweeper}"), "job") == [0, 1, 2, 3]
-    assert len(composed) == {"checked": 4, "basic": 8}[sweeper]
+    words = {"CheckedSweeper": (), "BasicSweeper": (f"hydra.sweeper._target_={BasicSweeper.__module__}.BasicSweeper",)}
+    assert values(ran("delta=1e-2,1e-4", "x=1,2", *words[sweeper]), "job") == [0, 1, 2, 3]
+    assert len(composed) == {"CheckedSweeper": 4, "BasicSweeper": 8}[sweeper]
     (jobs_kept,) = kept
     assert [job.status.name for job in jobs_kept] == ["COMPLETED"] * 4
     assert not any(job.cfg or job.hydra_cfg for job in jobs_kept)
