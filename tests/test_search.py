@@ -339,6 +339,7 @@ REFUSED = {
     ("delta=interval(1e-3,inf)",): "from the lesser number to the larger",
     ("delta=tag(log,interval(0,1))",): "both ends are above 0",
     ("delta=interval(-1,1)",): "a step is greater than 0",
+    ("delta=1e-4,-1",): "a step is greater than 0",  # not the first of the values
     ("delta=range(1,4)",): "would draw the end of a range too",
     ("delta=null,1e-4",): "cannot draw null",
     ("delta=interval(1e-3)",): "an interval has two numbers",
