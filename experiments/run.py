@@ -146,13 +146,13 @@ def _prepare() -> None:
         os.environ.pop("LAB_OUTPUTS", None)  # the jobs read it too; empty, it would mean the current directory
     if _version(hydra) < (1, 4):
         version.setbase("1.3")
+        # Hydra 1.3 cannot join our preset of optuna with the plugin's, which has defaults: ours stands alone.
+        ConfigStore.instance().store(group="hydra/sweeper", name="optuna", node={})
     setup_globals()
     register = getattr(OmegaConf, "register_new_resolver" if _version(omegaconf) < (2, 4) else "register_resolver")
     for name, grid in GRIDS.items():
         register(name, grid, replace=True)
     _register_sweeper(Plugins.instance())
-    # Hydra 1.3 cannot join our preset of optuna with the plugin's, which has defaults: ours stands alone.
-    ConfigStore.instance().store(group="hydra/sweeper", name="optuna", node={})
 
 
 def _register_sweeper(plugins: Plugins) -> None:
