@@ -67,7 +67,7 @@ def _chosen(words: Sequence[str], outputs: Path) -> tuple[list[runs.Stored], lis
     unfinished = [f"{one.name} ({one.status})" for one in fitting if one.state != DONE]
     fitting = [one for one in fitting if one.state == DONE]
     _refuse_studies(Counter(one.study for one in fitting))
-    found = [*named, *(runs.load(one.directory) for one in fitting)]
+    found = [*named, *(runs.stored(one.directory, one.record) for one in fitting)]
     if len(found) < 2:
         left = f"; left out, as they are not finished: {_few(unfinished)}" if unfinished else ""
         raise ConfigurationError(f"{' '.join(asked)}: {len(found) or 'no'} finished run fits, two are needed{left}")

@@ -666,19 +666,27 @@ def described(path: Path) -> tuple[TableRecord, dict[str, tuple[type, str]]]:
     return TableRecord(rows, found.decode() if found else hash_of(path)), _shape(schema, path)
 
 
-def whole(paths: Sequence[Path], columns: Sequence[str]) -> Iterator[Columns]:
-    """Yield some columns of small tables, each whole and in the order of the paths; threads read them ahead."""
-    with ThreadPoolExecutor(2) as pool:
-        coming = [pool.submit(_whole, path, columns) for path in paths]
-        for place in range(len(coming)):
-            yield coming[place].result()
-            coming[place] = Future()  # what was yielded is not kept
+def several(paths: Sequence[Path], columns: Sequence[str]) -> Iterator[Columns]:
+    """Yield some columns of small tables, the rows of one after those of the other, about `GROUP` rows at once.
+
+    To convert a column costs the same for ten rows as for ten thousand: a thousand tables are joined before.
+    """
+    read: list[pa.Table] = []
+    rows = 0
+    for path in paths:
+        with _opened(path) as file:
+            read.append(file.read(list(columns), use_threads=False).select(list(columns)))
+        rows += len(read[-1])
+        if rows >= GROUP:
+            yield _joined(read)
+            read, rows = [], 0
+    if read:
+        yield _joined(read)
 
 
-def _whole(path: Path, columns: Sequence[str]) -> Columns:
-    with _opened(path) as file:
-        table = file.read(list(columns), use_threads=False).unify_dictionaries()
-    return {name: _column(table.column(name).combine_chunks()) for name in columns}
+def _joined(tables: Sequence[pa.Table]) -> Columns:
+    table = pa.concat_tables(tables).unify_dictionaries().combine_chunks()
+    return {name: _column(table.column(name).combine_chunks()) for name in table.column_names}
 
 
 class Words:

@@ -66,8 +66,11 @@ def joined(
     """
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.intp)
     rows = np.empty((len(words.columns), starts[-1]), dtype=np.int64)
-    for start, end, columns in zip(starts[:-1], starts[1:], tables.whole(paths, list(words.columns)), strict=True):
-        rows[:, start:end] = words.words(columns)
+    start = 0
+    for columns in tables.several(paths, list(words.columns)):
+        block = words.words(columns)
+        rows[:, start : start + block.shape[1]] = block
+        start += block.shape[1]
     places = [list(words.columns).index(key) for key in keys]
     run = np.repeat(np.arange(len(counts)), counts)
     word = np.unique(np.array(apart, dtype=np.str_), return_inverse=True)[1].astype(np.int64)
