@@ -40,8 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = _parser().parse_intermixed_args(typed)
         outputs = commands.outputs()
-        compared, notes = _chosen(args.runs, outputs)
-        from experiments.pipeline.comparison.comparing import compare  # noqa: PLC0415 - heavy, and a refusal does not pay for it
+        with commands.kept():
+            compared, notes = _chosen(args.runs, outputs)
+            from experiments.pipeline.comparison.comparing import compare  # noqa: PLC0415 - heavy, and a refusal does not pay for it
 
         command = shlex.join(["python", "-m", "experiments.compare", *typed])
         changed = compare(compared, outputs / "compare", ulps=args.ulps, command=command, notes=notes)

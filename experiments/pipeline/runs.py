@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -30,7 +31,7 @@ class Stored:
     record: Mapping[str, Any]
     study: ModuleType
 
-    @property
+    @cached_property
     def table(self) -> Path:
         """The main table."""
         return self.directory / f"{next(iter(self.study.TABLES))}.parquet"

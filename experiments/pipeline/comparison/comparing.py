@@ -107,8 +107,11 @@ def _forget(part: Path, fresh: Sequence[Path]) -> None:
 def names_of(runs: Sequence[Stored]) -> list[str]:
     """Return a name for each run, as short as tells them apart: the time, the directory, or the path."""
     paths = [run.directory for run in runs]
-    choices = ([path.name[:8] for path in paths], [path.name for path in paths], [near(path) for path in paths])
-    names = next((one for one in choices if len(set(one)) == len(set(paths))), choices[-1])
+    names: list[str] = []
+    for told in (lambda path: path.name[:8], lambda path: path.name, near):
+        names = [told(path) for path in paths]
+        if len(set(names)) == len(set(paths)):
+            break
     return [name if names.count(name) == 1 else f"{name} ({k})" for k, name in enumerate(names, start=1)]
 
 
@@ -127,10 +130,10 @@ def _refuse_other_studies(runs: Sequence[Stored]) -> None:
 
 def _content(run: Stored) -> tuple[tables.TableRecord, dict[str, type]]:
     """Return what a run's main table holds, which is the one that its record tells of, and its columns."""
-    content, shape = tables.described(run.table)
+    content, columns = tables.described(run.table)
     if content.hash != run.record["tables"][run.table.stem].get("hash"):
         raise ConfigurationError(f"{near(run.table)} is not the table that run.json records; run its command again")
-    return content, {name: kind for name, (kind, _) in shape.items() if name != "job"}
+    return content, {name: kind for name, kind in columns.items() if name != "job"}
 
 
 def _changes(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import marshal
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -31,12 +32,13 @@ def changed(records: Sequence[Mapping[str, Any]]) -> dict[str, list[Values]]:
 
 
 def _varied(configurations: Sequence[Mapping[str, Any]]) -> set[str]:
-    """Return the keys that do not have one text in all of them: most have, and need no closer look."""
-    texts: dict[str, set[str]] = {}
+    """Return the keys that do not have one value in all of them: most have, and need no closer look."""
+    found: dict[str, set[bytes]] = {}
     for configuration in configurations:
         for key in configuration.keys() - PIPELINE_KEYS:
-            texts.setdefault(key, set()).add(repr(configuration[key]))
-    return {key for key, values in texts.items() if len(values) > 1}
+            # Version 2 has no references: equal values of equal types are equal bytes.
+            found.setdefault(key, set()).add(marshal.dumps(configuration[key], 2))
+    return {key for key, values in found.items() if len(values) > 1}
 
 
 def facts(jobs: Sequence[Mapping[str, Any]]) -> dict[str, Values]:

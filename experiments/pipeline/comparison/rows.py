@@ -84,8 +84,9 @@ def _originals(keys: Sequence[Words], run: Places) -> Places:
     place = np.arange(total)
     if not total:
         return place
-    order = np.argsort(mixed(keys), kind="stable")
-    if _collide(keys, order):
+    hashed = mixed(keys)
+    order = np.argsort(hashed, kind="stable")
+    if _collide(keys, hashed[order], order):
         order = np.lexsort([*keys[::-1]])  # two keys of one hash: sort by the keys themselves
     group = _numbered([key[order] for key in keys], total)
     block = _numbered([group, run[order]], total)
@@ -107,8 +108,7 @@ def _numbered(keys: Sequence[NDArray[Any]], total: int) -> NDArray[np.int64]:
     return np.cumsum(fresh)
 
 
-def _collide(keys: Sequence[Words], order: Places) -> bool:
-    hashed = mixed(keys)[order]
+def _collide(keys: Sequence[Words], hashed: Words, order: Places) -> bool:
     same = hashed[1:] == hashed[:-1]
     return any(bool((key[order][1:] != key[order][:-1])[same].any()) for key in keys)
 
