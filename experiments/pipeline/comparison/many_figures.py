@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -71,7 +71,7 @@ def _curves(found: Many) -> Iterator[Drawing]:
         frame = frame.iloc[np.argsort(least.to_numpy(), kind="stable")]
     says = ""
     if len(found.runs) > MOST_LINES:
-        says = f"Shown are the {MOST_LINES} runs with the least best error."
+        says = f"Drawn from the {MOST_LINES} runs with the smallest best error."
     yield from _saved(found, "curves", {"curves": frame}, spec, says)
 
 
@@ -115,9 +115,9 @@ def about_best(found: Many) -> str:
     )
 
 
-def at(found: Many, place: int) -> str:
+def at(found: Many, place: int, *, left_out: Collection[str] = ()) -> str:
     """Say at which keys a run has its best error."""
-    where = found.where[place].items()
+    where = [(key, value) for key, value in found.where[place].items() if key not in left_out]
     return ", ".join(f"{key} = {value:.4g}" if isinstance(value, float) else f"{key} = {value}" for key, value in where)
 
 
@@ -142,7 +142,7 @@ def _map(found: Many) -> Iterator[Drawing]:
     cells = frame.groupby([across, up], observed=True, dropna=False)["error"].min().reset_index()
     cells["instead"] = NONE
     spec = {"kind": "map", "table": "cells", "x": across, "y": up, "value": "error", "instead": "instead",
-            "label": f"smallest {found.error}"}  # fmt: skip
+            "label": f"best {found.error} of a cell"}  # fmt: skip
     yield from _saved(found, "map", {"cells": cells}, spec)
 
 

@@ -38,6 +38,11 @@ class Rows:
         """The run of each row."""
         return np.repeat(np.arange(self.starts.size - 1), np.diff(self.starts))
 
+    def varies(self, name: str) -> bool:
+        """Tell whether a column has several values."""
+        values = self.all[list(self.words.columns).index(name)]
+        return bool((values != values[:1]).any())
+
     def floats(self, name: str) -> NDArray[np.float64]:
         """Return a column of floats."""
         values: NDArray[np.float64] = self.all[list(self.words.columns).index(name)].view(np.float64)
