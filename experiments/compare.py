@@ -40,8 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = _parser().parse_intermixed_args(typed)
         outputs = commands.outputs()
-        compared, notes = _chosen(args.runs, outputs)
-        from experiments.pipeline.comparison.comparing import compare  # noqa: PLC0415 - heavy, and a refusal does not pay for it
+        with commands.kept():
+            compared, notes = _chosen(args.runs, outputs)
+            from experiments.pipeline.comparison.comparing import compare  # noqa: PLC0415 - heavy, and a refusal does not pay for it
 
         command = shlex.join(["python", "-m", "experiments.compare", *typed])
         changed = compare(compared, outputs / "compare", ulps=args.ulps, command=command, notes=notes)
@@ -67,7 +68,7 @@ def _chosen(words: Sequence[str], outputs: Path) -> tuple[list[runs.Stored], lis
     unfinished = [f"{one.name} ({one.status})" for one in fitting if one.state != DONE]
     fitting = [one for one in fitting if one.state == DONE]
     _refuse_studies(Counter(one.study for one in fitting))
-    found = [*named, *(runs.load(one.directory) for one in fitting)]
+    found = [*named, *(runs.stored(one.directory, one.record) for one in fitting)]
     if len(found) < 2:
         left = f"; left out, as they are not finished: {_few(unfinished)}" if unfinished else ""
         raise ConfigurationError(f"{' '.join(asked)}: {len(found) or 'no'} finished run fits, two are needed{left}")

@@ -236,12 +236,37 @@ def test_what_was_asked_and_where_it_ran_is_compared(first: Path, capsys: pytest
     edit_record(variant(first), moved)
     assert compare.main(["latest~1", "latest"]) == 0
     printed = capsys.readouterr().out
-    assert "function.sin.expression sin(x) | -" in printed
-    assert re.search(r"; also .*derivative\n", printed)
+    assert "What was asked differs: function exp, sin → exp; derivative 1 → 2.\n" in printed
     page = (compared() / "report.html").read_text(encoding="utf-8")
+    assert "function.sin" not in page  # that sin is not asked for tells all of it
     assert re.search(r"<td>derivative</td><td[^>]*>1</td><td[^>]*>2</td>", page)
     assert "cpu_features none but the common ones | WINGS" in printed
     assert "| 9.9" in printed
+
+
+def test_runs_without_a_row_in_common_are_told_by_their_best_errors_and_drawn(
+    first: Path, capsys: pytest.CaptureFixture[str]
+):
+    other = variant(first, lambda columns: columns | {"delta": columns["delta"] * 3})
+    best = json.loads((first / "run.json").read_text(encoding="utf-8"))["best"]
+    edit_record(other, lambda record: record.update(best=best | {"value": 1.25e-30}))
+    assert compare.main(["latest~1", "latest", "--fail-on-change"]) == 1
+    printed = capsys.readouterr().out
+    assert "No row of 11-00-00 has the same function, x, method, delta as one of 10-00-00" in printed
+    assert f"The smallest error is {best['value']:.3g} in 10-00-00 (function = " in printed
+    assert " and 1.25e-30 in 11-00-00 (function = " in printed
+    page = (compared() / "report.html").read_text(encoding="utf-8")
+    assert "coloured by method and run" in page
+    assert "ratio to the first" not in page
+    assert "There is no figure" not in page
+
+
+def test_what_a_record_does_not_tell_is_not_said(first: Path, capsys: pytest.CaptureFixture[str]):
+    edit_record(variant(first), lambda record: record.update(best=None))
+    assert compare.main(["latest~1", "latest"]) == 0
+    printed = capsys.readouterr().out
+    assert "What was asked is the same.\n" in printed
+    assert "The smallest error" not in printed
 
 
 def test_columns_of_other_types_are_named_and_the_rest_compared(first: Path, capsys: pytest.CaptureFixture[str]):

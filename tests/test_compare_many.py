@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -192,7 +193,7 @@ def test_unfinished_runs_are_left_out_of_a_choice_and_named(outputs: Path, capsy
     store(outputs, 7, record={"status": 130})
     assert compare.main(["study=delta_sweep"]) == 0
     assert len(table(outputs, "runs")) == 6
-    page = (compared(outputs) / "report.html").read_text(encoding="utf-8")
+    page = re.sub(r"<[^>]*>", "", (compared(outputs) / "report.html").read_text(encoding="utf-8"))
     assert "Left out, as they are not finished: 07-00-00 (interrupted 1 of 1)." in page
     assert "07-00-00" in capsys.readouterr().err
     assert compare.main(["07-00-00", "study=delta_sweep"]) == 2
@@ -269,6 +270,15 @@ def test_the_best_of_a_run_is_its_smallest_positive_finite_error(tmp_path: Path)
     words = tables.Words({"key": float, "error": float})
     found = rows.joined(words, paths, [len(one) for one in values], ["key"], [""] * len(values))
     assert rows.best(found, "error").tolist() == [2, -1, -1, -1, 6]
+
+
+@pytest.mark.parametrize("deltas", [[1e-4], DELTAS])
+def test_where_a_run_is_best_is_a_column_only_if_its_keys_leave_it_open(outputs: Path, deltas: Sequence[float]):
+    for hour, function in enumerate(["sin", "exp", "cos", "log", "tanh"]):
+        store(outputs, hour, function=function, delta=[one * (1 + hour) for one in deltas])
+    assert compare.main(["study=delta_sweep"]) == 0
+    page = (compared(outputs) / "report.html").read_text(encoding="utf-8")
+    assert ("best at" in page) == (len(deltas) > 1)
 
 
 # What the runs were asked

@@ -830,3 +830,36 @@ def test_a_table_without_rows_spreads_none(tmp_path):
     with tables.Writer(tmp_path, {"table": {"k": (int, "its place")}}) as writer:
         writer.write("table", {"k": np.arange(0)})
     assert len(tables.spread(tmp_path / "table.parquet", 5)) == 0
+
+
+# Several small tables at once
+
+
+def test_several_tables_are_read_as_their_rows_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(tables, "GROUP", 4)
+    rng = np.random.default_rng(3)
+    shape = {"y": (float, ""), "name": (str, ""), "n": (int, "")}
+    written: list[dict[str, list[object]]] = []
+    for size in (3, 0, 5, 1, 2):
+        names = [str(name) for name in rng.choice(["a", "b", "c"], size)]
+        y = rng.normal(size=size)
+        with tables.Writer(tmp_path, {f"t{len(written)}": shape}) as writer:
+            writer.write(f"t{len(written)}", {"y": y, "name": names, "n": np.arange(size)})
+        written.append({"y": y.tolist(), "name": list(names)})
+    paths = [tmp_path / f"t{k}.parquet" for k in range(len(written))]
+    chunks = list(tables.several(paths, ["name", "y"]))
+    assert len(chunks) == 2  # as soon as there are four rows, and the rest
+    frames = [tables.frame_of(chunk) for chunk in chunks]
+    for column in ("name", "y"):
+        found = [value for frame in frames for value in frame[column].tolist()]
+        assert found == [value for one in written for value in one[column]]
+
+
+def test_a_damaged_one_among_several_is_named(tmp_path: Path):
+    for name in ("good", "bad"):
+        with tables.Writer(tmp_path, {name: {"y": (float, "")}}) as writer:
+            writer.write(name, {"y": np.arange(3.0)})
+    bad = tmp_path / "bad.parquet"
+    bad.write_bytes(bad.read_bytes()[:-20])
+    with pytest.raises(ValueError, match=r"bad\.parquet is damaged"):
+        list(tables.several([tmp_path / "good.parquet", bad], ["y"]))

@@ -6,12 +6,13 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from experiments.pipeline.check import study_of
-from experiments.pipeline.listing import FORMATS
+from experiments.pipeline.listing import FORMATS, RECORD
 from experiments.pipeline.messages import ConfigurationError
 
 LATEST = re.compile(r"(?:(?P<experiment>[^/~]+)/)?latest(?:~(?P<back>\d+))?")
@@ -30,7 +31,7 @@ class Stored:
     record: Mapping[str, Any]
     study: ModuleType
 
-    @property
+    @cached_property
     def table(self) -> Path:
         """The main table."""
         return self.directory / f"{next(iter(self.study.TABLES))}.parquet"
@@ -106,8 +107,13 @@ def load(directory: Path, *, purpose: str = "compared") -> Stored:
 
     `purpose` says what is done with whole runs only.
     """
+    return stored(directory, read(directory, formats=FORMATS), purpose=purpose)
+
+
+def stored(directory: Path, record: Mapping[str, Any], *, purpose: str = "compared") -> Stored:
+    """Return the run of a record that has been read; what is refused is said as `load` says it."""
+    _refuse_foreign(directory / RECORD, record, FORMATS)
     whole = f"only whole runs are {purpose}; python -m experiments.run --resume {directory} computes what is missing"
-    record = read(directory, formats=FORMATS)
     for job in record["jobs"]:
         if job["status"] != "done":
             why = f": {job['error']}" if job.get("error") else ""
@@ -128,7 +134,7 @@ def load(directory: Path, *, purpose: str = "compared") -> Stored:
 
 def read(directory: Path, *, formats: Sequence[int] = FORMATS[-1:]) -> dict[str, Any]:
     """Return the record of a run that may not be whole, and refuse what is no record, or none of some formats."""
-    path = directory / "run.json"
+    path = directory / RECORD
     if not path.is_file():
         half = (directory / "jobs").is_dir()
         why = "the run is half-written" if half else "it is not the directory of a run"
@@ -137,6 +143,11 @@ def read(directory: Path, *, formats: Sequence[int] = FORMATS[-1:]) -> dict[str,
         record = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise ConfigurationError(f"{path} is damaged: {error}") from error
+    _refuse_foreign(path, record, formats)
+    return dict(record)
+
+
+def _refuse_foreign(path: Path, record: Any, formats: Sequence[int]) -> None:
     found = record.get("format") if isinstance(record, dict) else None
     if not isinstance(found, int):
         raise ConfigurationError(f"{path} is no record of this laboratory: it has no format")
@@ -148,4 +159,3 @@ def read(directory: Path, *, formats: Sequence[int] = FORMATS[-1:]) -> dict[str,
             raise ConfigurationError(f"{path} is no record of this laboratory: {key} is missing or of another type")
     if not all(isinstance(job, dict) and job.keys() >= OF_A_JOB for job in record["jobs"]):
         raise ConfigurationError(f"{path} is no record of this laboratory: a job lacks {' or '.join(sorted(OF_A_JOB))}")
-    return dict(record)

@@ -646,7 +646,8 @@ def _winners(table: Columns, sweeps: Sequence[tuple[Key, NDArray[np.intp]]]) -> 
             yield f"{_place(results[0][2])}: no error can be stated, since {_why_none(table, sweeps, place)}."
             continue
         delta, error, key = min(known, key=lambda result: result[1])
-        yield f"{_place(key)}: {key[2]} came closest, with an error of {error:.1e} at delta = {delta:.1e}."
+        size = f"{error:.1e}" if error else "exactly 0"
+        yield f"{_place(key)}: {key[2]} came closest, with an error of {size} at delta = {delta:.1e}."
 
 
 def _why_none(table: Columns, sweeps: Sequence[tuple[Key, NDArray[np.intp]]], place: tuple[str, float]) -> str:

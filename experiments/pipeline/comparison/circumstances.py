@@ -20,10 +20,7 @@ def configurations(runs: Sequence[Stored]) -> Lines:
 
 def environments(runs: Sequence[Stored]) -> Lines:
     """Return what differs of commit, versions, processor and threads."""
-    facts = []
-    for run in runs:
-        every = {**run.record["source"], **run.record["environment"]}
-        facts.append({key: _text(value) for key, value in _flat(every).items()})
+    facts = [_flat({**run.record["source"], **run.record["environment"]}) for run in runs]
     return [(name, _without_common(texts)) for name, texts in _differing(facts)]
 
 
@@ -48,9 +45,10 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _differing(facts: Sequence[Mapping[str, str]]) -> Lines:
+def _differing(facts: Sequence[Mapping[str, Any]]) -> Lines:
     names = dict.fromkeys(name for one in facts for name in one)
-    lines = [(name, [one.get(name, "-") for one in facts]) for name in names]
+    values = {name: [one.get(name, "-") for one in facts] for name in names}
+    lines = [(name, list(map(_text, of))) for name, of in values.items() if of.count(of[0]) < len(of)]
     return [(name, texts) for name, texts in lines if len(set(texts)) > 1]
 
 

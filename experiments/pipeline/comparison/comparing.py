@@ -11,11 +11,11 @@ from pathlib import Path
 from experiments.pipeline import tables
 from experiments.pipeline.comparison import figure, many_page, page
 from experiments.pipeline.comparison.circumstances import configurations, environments
-from experiments.pipeline.comparison.configured import shown
+from experiments.pipeline.comparison.configured import changed, shown
 from experiments.pipeline.comparison.differences import DIFFERENCES, Change, Differences, Plan, plan_of, table_of
 from experiments.pipeline.comparison.joining import join
 from experiments.pipeline.comparison.many import BESIDE, Many, examined
-from experiments.pipeline.comparison.result import Result, overview, sentences
+from experiments.pipeline.comparison.result import Result, about_asked, about_best, overview, sentences
 from experiments.pipeline.messages import ConfigurationError, show
 from experiments.pipeline.results import fresh, near
 from experiments.pipeline.runs import Stored
@@ -76,6 +76,7 @@ def compare(
                 names=names_of(runs),
                 plan=plan,
                 changes=_changes(runs, contents, shapes),
+                asked=changed([run.record for run in runs]),
                 configuration=configurations(runs),
                 environment=environments(runs),
                 ulps=ulps,
@@ -91,9 +92,9 @@ def compare(
         Terminal().note(note)
     if len(runs) > BESIDE:
         _tell_many(many, final)
-        return any(change.differing for change in many.changes)
+        return any(one.differing for one in many.changes)
     _tell(few, final)
-    return any(change.any for change in few.changes)
+    return any(one.any for one in few.changes)
 
 
 def _forget(part: Path, fresh: Sequence[Path]) -> None:
@@ -107,8 +108,11 @@ def _forget(part: Path, fresh: Sequence[Path]) -> None:
 def names_of(runs: Sequence[Stored]) -> list[str]:
     """Return a name for each run, as short as tells them apart: the time, the directory, or the path."""
     paths = [run.directory for run in runs]
-    choices = ([path.name[:8] for path in paths], [path.name for path in paths], [near(path) for path in paths])
-    names = next((one for one in choices if len(set(one)) == len(set(paths))), choices[-1])
+    names: list[str] = []
+    for told in (lambda path: path.name[:8], lambda path: path.name, near):
+        names = [told(path) for path in paths]
+        if len(set(names)) == len(set(paths)):
+            break
     return [name if names.count(name) == 1 else f"{name} ({k})" for k, name in enumerate(names, start=1)]
 
 
@@ -127,10 +131,10 @@ def _refuse_other_studies(runs: Sequence[Stored]) -> None:
 
 def _content(run: Stored) -> tuple[tables.TableRecord, dict[str, type]]:
     """Return what a run's main table holds, which is the one that its record tells of, and its columns."""
-    content, shape = tables.described(run.table)
+    content, columns = tables.described(run.table)
     if content.hash != run.record["tables"][run.table.stem].get("hash"):
         raise ConfigurationError(f"{near(run.table)} is not the table that run.json records; run its command again")
-    return content, {name: kind for name, (kind, _) in shape.items() if name != "job"}
+    return content, {name: kind for name, kind in columns.items() if name != "job"}
 
 
 def _changes(
@@ -181,12 +185,13 @@ def _join(result: Result) -> None:
 def _tell(result: Result, directory: Path) -> None:
     terminal = Terminal()
     terminal.summary(overview(result), table="report.html")
-    for what, lines in (("configuration", result.configuration), ("environment", result.environment)):
-        told = "; ".join(f"{name} {' | '.join(show(text, 32) for text in texts)}" for name, texts in lines[:4])
-        rest = [name for name, _ in lines[4:]]
-        more = f"; also {', '.join(rest[:8])}{' and more' if len(rest) > 8 else ''}" if rest else ""
-        terminal.line(f"{what}: {told}{more}" if lines else f"{what}: the same")
-    for sentence in sentences(result):
+    terminal.line(about_asked(result))
+    lines = result.environment
+    told = "; ".join(f"{name} {' | '.join(show(text, 32) for text in texts)}" for name, texts in lines[:4])
+    rest = [name for name, _ in lines[4:]]
+    more = f"; also {', '.join(rest[:8])}{' and more' if len(rest) > 8 else ''}" if rest else ""
+    terminal.line(f"environment: {told}{more}" if lines else "environment: the same")
+    for sentence in filter(None, (about_best(result), *sentences(result))):
         terminal.line(sentence)
     _tell_paths(terminal, directory, (f"{DIFFERENCES}.csv", f"{DIFFERENCES}.parquet"))
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import marshal
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from experiments.pipeline.check import PIPELINE_KEYS
@@ -23,27 +24,47 @@ def changed(records: Sequence[Mapping[str, Any]]) -> dict[str, list[Values]]:
     Of a group, such as ``function``, the names are the values. Only runs that have a key can disagree on it: that an
     older version did not know it, or that a run has no ``function.sin.points``, is no change.
     """
-    told = [facts(record["jobs"]) for record in records]
+    varied = _varied([job["configuration"] for record in records for job in record["jobs"]])
+    told = [_gathered(record["jobs"], varied) for record in records]
     keys = dict.fromkeys(key for one in told for key in one)
-    found = {key: [one.get(key, ()) for one in told] for key in keys}
-    return {key: values for key, values in found.items() if _differ(values)}
+    distinct = {key: {tuple(one[key]) for one in told if key in one} for key in keys}
+    return {key: [_values(one.get(key, {})) for one in told] for key in keys if len(distinct[key]) > 1}
 
 
-def _differ(values: Sequence[Values]) -> bool:
-    return len({tuple(map(_same, one)) for one in values if one}) > 1
+def _varied(configurations: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Return the keys that do not have one value in all of them: most have, and need no closer look."""
+    found: dict[str, set[bytes]] = {}
+    for configuration in configurations:
+        for key in configuration.keys() - PIPELINE_KEYS:
+            # Version 2 has no references: equal values of equal types are equal bytes.
+            found.setdefault(key, set()).add(marshal.dumps(configuration[key], 2))
+    return {key for key, values in found.items() if len(values) > 1}
 
 
 def facts(jobs: Sequence[Mapping[str, Any]]) -> dict[str, Values]:
     """Return the values of every key of the configuration over the jobs of a run, each once."""
-    found: dict[str, dict[Any, Any]] = {}
+    every = {key for job in jobs for key in job["configuration"]}
+    return {key: _values(values) for key, values in _gathered(jobs, every).items()}
+
+
+Gathered = dict[tuple[type, Any], None]
+"""The values of a key, each once: what equal ones have in common."""
+
+
+def _values(gathered: Gathered) -> Values:
+    return tuple(value for _, value in gathered)
+
+
+def _gathered(jobs: Sequence[Mapping[str, Any]], keys: Collection[str]) -> dict[str, Gathered]:
+    found: dict[str, Gathered] = {}
     for job in jobs:
         configuration = job["configuration"]
         replaced = {other for key, other in REPLACING.items() if configuration.get(key) is not None}
         for key, value in configuration.items():
-            if key not in {*PIPELINE_KEYS, *replaced}:
+            if key in keys and key not in {*PIPELINE_KEYS, *replaced}:
                 for name, one in _parts(key, value):
-                    found.setdefault(name, {})[_same(one)] = _same(one)[1]
-    return {key: tuple(values.values()) for key, values in found.items()}
+                    found.setdefault(name, {})[_same(one)] = None
+    return found
 
 
 def _parts(key: str, value: Any) -> list[tuple[str, Any]]:

@@ -20,18 +20,26 @@ OTHERS_DRAWN = 3
 
 
 def drawn(result: Result) -> list[tuple[str, str, str]]:
-    """Draw the curves of the first figure of lines that the keys can hold, where rows changed, and their ratio."""
+    """Draw the curves of the first figure of lines that the keys can hold, where rows changed, and their ratio.
+
+    Runs without a row in common have no ratio: the curves of each are drawn in colours of their own.
+    """
     spec = _spec(result)
     if spec is None or not result.differences.is_file():
         return []
     panel = figures.panel_columns(spec)
     changed = tables.head(result.differences, tables.GROUP)
-    changed = changed[changed[CHANGE] == "differs"]  # of a row that one run has alone there is no ratio
+    joined = any(change.joined for change in result.changes)
+    if joined:
+        changed = changed[changed[CHANGE] == "differs"]  # of a row that one run has alone there is no ratio
     if changed.empty:
         return []
     keys = list(changed[panel].drop_duplicates().itertuples(index=False, name=None))
     shown = [keys[place] for place in figures.choose(keys, spec)]
     frames = {"curves": _frame(result, spec, shown)}
+    if not joined:
+        spec = {key: value for key, value in spec.items() if key != "ratio"} | {"kind": "overlaid"}
+        _tell_apart(frames["curves"], spec)
     if figures.empty(frames, spec):
         return []
     figure = figures.draw(frames, spec)
@@ -52,6 +60,14 @@ def _spec(result: Result) -> dict[str, Any] | None:
             }
             return {"kind": "compared", "table": "curves", "runs": "compared_run", "ratio": "compared_ratio", **kept}
     return None
+
+
+def _tell_apart(frame: Any, spec: dict[str, Any]) -> None:
+    """Give the lines of each run names, and so colours, of their own."""
+    series, runs = spec["series"], spec["runs"]
+    frame[series] = [f"{name} of {run}" for name, run in zip(frame[series], frame[runs], strict=True)]
+    spec["series"] = f"{series} and run"
+    frame[spec["series"]] = frame.pop(series)
 
 
 def _frame(result: Result, spec: Mapping[str, Any], shown: Sequence[tuple[Any, ...]]) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -71,7 +71,7 @@ def _curves(found: Many) -> Iterator[Drawing]:
         frame = frame.iloc[np.argsort(least.to_numpy(), kind="stable")]
     says = ""
     if len(found.runs) > MOST_LINES:
-        says = f"Shown are the {MOST_LINES} runs with the least best error."
+        says = f"Drawn from the {MOST_LINES} runs with the smallest best error."
     yield from _saved(found, "curves", {"curves": frame}, spec, says)
 
 
@@ -115,9 +115,9 @@ def about_best(found: Many) -> str:
     )
 
 
-def at(found: Many, place: int) -> str:
+def at(found: Many, place: int, *, left_out: Collection[str] = ()) -> str:
     """Say at which keys a run has its best error."""
-    where = found.where[place].items()
+    where = [(key, value) for key, value in found.where[place].items() if key not in left_out]
     return ", ".join(f"{key} = {value:.4g}" if isinstance(value, float) else f"{key} = {value}" for key, value in where)
 
 
@@ -125,51 +125,46 @@ def at(found: Many, place: int) -> str:
 
 
 def _map(found: Many) -> Iterator[Drawing]:
-    columns: dict[str, NDArray[Any]] = {}
+    columns: dict[str, Any] = {}
     for key in dict.fromkeys((*found.shares, *found.keys)):
         values = _values(found, key)
-        if _fits(values):
+        if 1 < values.nunique() <= (TEXTS if _is_text(values) else NUMBERS):
             columns[key] = values
         if len(columns) == 2:
             break
     else:
         return
-    across, up = sorted(columns, key=lambda key: (_is_text(columns[key]), -_count(columns[key])))
+    across, up = sorted(columns, key=lambda key: (_is_text(columns[key]), -columns[key].nunique()))
     error = found.rows.floats(str(found.error))
-    held = np.isfinite(error) & (error > 0)
-    frame = tables.frame_of({across: columns[across], up: columns[up], "error": np.where(held, error, np.nan)})
+    frame = tables.frame_of({"error": np.where(np.isfinite(error) & (error > 0), error, np.nan)})
+    frame[across], frame[up] = columns[across], columns[up]
     frame = frame[frame[across].notna() & frame[up].notna()]
     cells = frame.groupby([across, up], observed=True, dropna=False)["error"].min().reset_index()
     cells["instead"] = NONE
     spec = {"kind": "map", "table": "cells", "x": across, "y": up, "value": "error", "instead": "instead",
-            "label": f"smallest {found.error}"}  # fmt: skip
+            "label": f"best {found.error} of a cell"}  # fmt: skip
     yield from _saved(found, "map", {"cells": cells}, spec)
 
 
-def _values(found: Many, key: str) -> NDArray[Any]:
-    """Return the value of a key for each row: its own where it is a column, else the one value of its run."""
+def _values(found: Many, key: str) -> Any:
+    """Return a key's value for each row, as a column of a frame: its own if it has one, else that of its run."""
+    column: Any
     if key in found.plan.keys and key in found.plan.columns:
-        values: NDArray[Any] = tables.frame_of({key: found.rows.column(key)})[key].to_numpy()
-        return values
-    per_run = [values[0] if len(values) == 1 else None for values in found.keys[key]]
-    numbers = all(value is None or isinstance(value, int | float) for value in per_run)
-    own = np.array([np.nan if value is None else value for value in per_run], dtype=np.float64) if numbers else (
-        np.array([None if value is None else shown((value,)) for value in per_run], dtype=object)
-    )  # fmt: skip
-    return own[found.rows.run]
+        column = found.rows.column(key)
+    else:
+        per_run = [values[0] if len(values) == 1 else None for values in found.keys[key]]
+        if all(value is None or isinstance(value, int | float) for value in per_run):
+            column = np.array([np.nan if value is None else float(value) for value in per_run])[found.rows.run]
+        else:
+            texts = [None if value is None else shown((value,)) for value in per_run]
+            labels = list(dict.fromkeys(text for text in texts if text is not None))
+            codes = np.array([-1 if text is None else labels.index(text) for text in texts])
+            column = codes[found.rows.run], labels
+    return tables.frame_of({key: column})[key]
 
 
-def _is_text(values: NDArray[Any]) -> bool:
-    return values.dtype.kind not in "fiu"
-
-
-def _count(values: NDArray[Any]) -> int:
-    there = [value for value in values.tolist() if value is not None] if _is_text(values) else values[~np.isnan(values)]
-    return len(set(there)) if isinstance(there, list) else int(np.unique(there).size)
-
-
-def _fits(values: NDArray[Any]) -> bool:
-    return 1 < _count(values) <= (TEXTS if _is_text(values) else NUMBERS)
+def _is_text(values: Any) -> bool:
+    return bool(values.dtype.kind not in "fiu")
 
 
 # All changed keys

@@ -147,13 +147,20 @@ def _tables(found: Many) -> Iterator[report.Table]:
         yield _head(found, DIFFERENCES, "Rows that are not as in the first run that has them.", DIFFERENT)
 
 
+def _told(found: Many, place: int) -> list[str]:
+    """Return the changed keys that have only the value in a run that its best error has."""
+    where = found.where[place]
+    return [key for key, values in found.keys.items() if key in where and values[place] == (where[key],)]
+
+
 def _ranked(found: Many) -> report.Table:
+    constant = [key for key in found.plan.keys if not found.rows.varies(key)]
     heads = {
         "rank": "by the best error, the smallest first",
         "run": "the run",
         f"best {found.error}": f"the smallest positive {found.error} of its rows",
         **dict.fromkeys(found.keys, "as configured"),
-        "best at": "the keys of the row with the best error",
+        "best at": "the keys of the row with the best error, where no column of this table tells them",
         "rows": "rows of its main table",
         "shared": "of these, rows that an earlier run has too",
         "differ": "of these, rows with another value than in the first run that has them",
@@ -164,11 +171,14 @@ def _ranked(found: Many) -> report.Table:
             found.names[place],
             _number(float(found.best[place])),
             *(shown(values[place]) for values in found.keys.values()),
-            at(found, place),
+            at(found, place, left_out=[*constant, *_told(found, place)]),
             *map(str, (found.changes[place].rows, found.changes[place].joined, found.changes[place].differing)),
         ]
         for rank, place in enumerate(found.ranked[:HEAD], start=1)
     ]
+    if not any(row[-4] for row in rows):  # each run has one row, or one value of every key
+        del heads["best at"]
+        rows = [[*row[:-4], *row[-3:]] for row in rows]
     meaning = (
         "One row for every run, the smallest best error first, with the keys that are not the same in all of them."
     )

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from experiments.pipeline import report, tables
+from experiments.pipeline.comparison.configured import shown
 from experiments.pipeline.comparison.differences import DIFFERENCES, Change
 from experiments.pipeline.comparison.figure import OTHERS_DRAWN
-from experiments.pipeline.comparison.result import Result, about_circumstances, overview, sentences
+from experiments.pipeline.comparison.result import (
+    Result,
+    about_asked,
+    about_best,
+    about_environment,
+    overview,
+    sentences,
+)
 from experiments.pipeline.comparison.values import Column
 from experiments.pipeline.messages import show
 from experiments.pipeline.results import near
@@ -49,8 +57,12 @@ def write(result: Result, drawings: Sequence[tuple[str, str, str]], command: str
         title=f"{result.names[0]} compared with {', '.join(result.names[1:])}",
         command=command,
         study=first.study.__name__.rpartition(".")[2],
-        question="What changed between these runs: in what was asked, where it ran, and in every row?",
-        findings=[*sentences(result), *about_circumstances(result)],
+        question="What changed between these runs in what was asked, and what did it do to the error and to every row?",
+        findings=[
+            one
+            for one in (about_asked(result), about_best(result), *sentences(result), about_environment(result))
+            if one
+        ],
         notes=[*notes, *_notes(result, drawings)],
         figures=drawings,
         tables=list(_tables(result)),
@@ -69,7 +81,9 @@ def _notes(result: Result, drawings: Sequence[tuple[str, str, str]]) -> list[str
         where = result.differences.name
         notes.append(f"{stored:,} rows changed: {where} has them; above {tables.CSV_ROWS:,} no CSV is written.")
     if stored and not drawings:
-        notes.append("There is no figure: it takes rows that differ, and a study that draws lines over their keys.")
+        differ = any(change.differing for change in result.changes)
+        why = "the study draws no lines over the keys of its rows" if differ else "no row that both runs have differs"
+        notes.append(f"There is no figure: {why}.")
     if len(result.runs) > 1 + OTHERS_DRAWN and drawings:
         notes.append(f"The figure shows the first run and {OTHERS_DRAWN} others.")
     others = _other_tables(result)
@@ -98,7 +112,9 @@ def _tables(result: Result) -> Iterator[report.Table]:
         said = "What changed in each column, over all joined rows."
         heads = list(COLUMN_HEADS)
         yield report.Table("by column", said, heads, list(COLUMN_HEADS.values()), columns, len(columns))
-    for name, lines in (("configuration", result.configuration), ("environment", result.environment)):
+    asked = [(key, list(map(shown, values))) for key, values in result.asked.items()]
+    others = [(key, texts) for key, texts in result.configuration if not _is_told(key, result.asked)]
+    for name, lines in (("configuration", [*asked, *others]), ("environment", result.environment)):
         cells = [[key, *(show(text, LONGEST) for text in texts)] for key, texts in lines]
         meaning = f"What is not the same in the {name} of the runs; run.json has it in full."
         if lines:
@@ -113,12 +129,12 @@ def _tables(result: Result) -> Iterator[report.Table]:
     if result.differences.is_file():
         frame = tables.head(result.differences, HEAD)
         shape = tables.shape_of(result.differences)
-        cells = [[_cell(value, 17) for value in row] for row in frame.itertuples(index=False)]
+        frame = frame.astype(object).mask(frame.isna() | (frame == ""), None).dropna(axis="columns", how="all")
+        cells = [[_exact(value) for value in row] for row in frame.itertuples(index=False)]
         total = tables.recorded(result.differences).rows
-        meanings = [meaning for _, meaning in shape.values()]
-        yield report.Table(
-            DIFFERENCES, "The rows that differ, vanished or appeared.", list(shape), meanings, cells, total
-        )
+        heads = list(map(str, frame))
+        meanings = [shape[name][1] for name in heads]
+        yield report.Table(DIFFERENCES, "The rows that differ, vanished or appeared.", heads, meanings, cells, total)
 
 
 def _column_row(change: Change, one: Column) -> list[str]:
@@ -126,7 +142,16 @@ def _column_row(change: Change, one: Column) -> list[str]:
     return [change.name, one.name, *(_cell(number) for number in numbers)]
 
 
-def _cell(value: object, digits: int = 6) -> str:
+def _is_told(key: str, asked: Mapping[str, object]) -> bool:
+    return any(key == one or key.startswith(f"{one}.") for one in asked)
+
+
+def _exact(value: object) -> str:
+    """Return the shortest text that reads back as the same value."""
+    return "" if value is None else str(value).removesuffix(".0")
+
+
+def _cell(value: object) -> str:
     if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:.{digits}g}"
+        return "" if math.isnan(value) else f"{value:.6g}"
     return "" if value is None else str(value)

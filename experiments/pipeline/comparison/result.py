@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from experiments.pipeline.comparison.circumstances import Lines
+from experiments.pipeline.comparison.configured import Values, shown
 from experiments.pipeline.comparison.differences import DIFFERENCES, Change, Plan
 from experiments.pipeline.comparison.values import Column
+from experiments.pipeline.messages import show
 from experiments.pipeline.runs import Stored
+
+TOLD = 8
+"""Names that a sentence lists."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +27,8 @@ class Result:
     names: Sequence[str]
     plan: Plan
     changes: Sequence[Change]
+    asked: Mapping[str, Sequence[Values]]
+    """The keys of the configuration that say what is computed and that changed, with the values of each run."""
     configuration: Lines
     environment: Lines
     ulps: int
@@ -36,6 +43,35 @@ class Result:
 # In words
 
 
+def about_asked(result: Result) -> str:
+    """Say what the runs were asked to do otherwise."""
+    if result.asked:
+        keys = [f"{key} {' → '.join(show(shown(one), 60) for one in of)}" for key, of in result.asked.items()]
+        more = f"; and {len(keys) - TOLD} keys more" if len(keys) > TOLD else ""
+        return f"What was asked differs: {'; '.join(keys[:TOLD])}{more}."
+    if result.configuration:
+        return f"What was computed is the same; the configuration differs in {_names(result.configuration)}."
+    return "What was asked is the same."
+
+
+def about_best(result: Result) -> str:
+    """Say which smallest error each run has and where; nothing if one of them does not tell."""
+    found = [run.record.get("best") or {} for run in result.runs]
+    if len({one.get("column") for one in found}) > 1 or not found[0]:
+        return ""
+    smallest = f"The smallest {found[0]['column']} is"
+    at = [", ".join(f"{key} = {_plain(value)}" for key, value in one["where"].items()) for one in found]
+    values = [f"{one['value']:.3g}" for one in found]
+    if all(one == found[0] for one in found):
+        return f"{smallest} {values[0]} in every run, at {at[0]}."
+    told = [f"{value} in {name} ({where})" for value, name, where in zip(values, result.names, at, strict=True)]
+    return f"{smallest} {', '.join(told[:-1])} and {told[-1]}."
+
+
+def _plain(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 def sentences(result: Result) -> Iterator[str]:
     """Say of every other run what became of the rows of the first."""
     for change in result.changes:
@@ -46,6 +82,11 @@ def sentences(result: Result) -> Iterator[str]:
         excused = f" within {result.ulps} {'ulp' if result.ulps == 1 else 'ulps'}" if result.ulps else ""
         if not change.any:
             yield f"{other} has the rows of {first}, {change.joined:,} of them, and all values are equal{excused}."
+        if change.appeared and change.vanished and not change.joined:
+            alone = f"{change.appeared:,} are in {other} alone and {change.vanished:,} in {first} alone"
+            keys = ", ".join(result.plan.keys)
+            yield f"No row of {other} has the same {keys} as one of {first}, so none are compared: {alone}."
+            continue
         if change.differing:
             rows = f"{change.differing:,} of {change.joined:,} joined rows"
             yield f"{rows} of {other} differ from {first}: {_where(result, change)}."
@@ -66,18 +107,24 @@ def _where(result: Result, change: Change) -> str:
 
 def _how_far(result: Result, one: Column) -> str:
     if one.name == result.plan.error and one.ratios:
-        return f" (by a factor of {one.least:.3g} to {one.greatest:.3g})"
+        several = f" to {one.greatest:.3g}, in the geometric mean {one.mean:.3g}" if one.greatest > one.least else ""
+        return f" (by a factor of {one.least:.3g}{several})"
     if one.name == result.plan.estimate:
         apart = "from a finite to no finite value" if math.isinf(one.furthest) else f"by up to {one.furthest:.3g} ulps"
         return f" ({apart.replace('to 1 ulps', 'to 1 ulp')})"
     return ""
 
 
-def about_circumstances(result: Result) -> Iterator[str]:
-    """Say what of the configuration and of the environment is not the same."""
-    for what, lines in (("configuration", result.configuration), ("environment", result.environment)):
-        names = ", ".join(name for name, _ in lines[:8]) + (f" and {len(lines) - 8} more" if len(lines) > 8 else "")
-        yield f"In the {what} of the runs there differ: {names}." if lines else f"The {what} of the runs is the same."
+def about_environment(result: Result) -> str:
+    """Say what is not the same where the runs were made."""
+    if not result.environment:
+        return "The environment of the runs is the same."
+    return f"In the environment of the runs there differ: {_names(result.environment)}."
+
+
+def _names(lines: Lines) -> str:
+    more = f" and {len(lines) - TOLD} more" if len(lines) > TOLD else ""
+    return ", ".join(name for name, _ in lines[:TOLD]) + more
 
 
 # In numbers

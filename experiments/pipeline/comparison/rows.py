@@ -38,6 +38,11 @@ class Rows:
         """The run of each row."""
         return np.repeat(np.arange(self.starts.size - 1), np.diff(self.starts))
 
+    def varies(self, name: str) -> bool:
+        """Tell whether a column has several values."""
+        values = self.all[list(self.words.columns).index(name)]
+        return bool((values != values[:1]).any())
+
     def floats(self, name: str) -> NDArray[np.float64]:
         """Return a column of floats."""
         values: NDArray[np.float64] = self.all[list(self.words.columns).index(name)].view(np.float64)
@@ -66,8 +71,11 @@ def joined(
     """
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.intp)
     rows = np.empty((len(words.columns), starts[-1]), dtype=np.int64)
-    for start, end, columns in zip(starts[:-1], starts[1:], tables.whole(paths, list(words.columns)), strict=True):
-        rows[:, start:end] = words.words(columns)
+    start = 0
+    for columns in tables.several(paths, list(words.columns)):
+        block = words.words(columns)
+        rows[:, start : start + block.shape[1]] = block
+        start += block.shape[1]
     places = [list(words.columns).index(key) for key in keys]
     run = np.repeat(np.arange(len(counts)), counts)
     word = np.unique(np.array(apart, dtype=np.str_), return_inverse=True)[1].astype(np.int64)
@@ -81,8 +89,9 @@ def _originals(keys: Sequence[Words], run: Places) -> Places:
     place = np.arange(total)
     if not total:
         return place
-    order = np.argsort(mixed(keys), kind="stable")
-    if _collide(keys, order):
+    hashed = mixed(keys)
+    order = np.argsort(hashed, kind="stable")
+    if _collide(keys, hashed[order], order):
         order = np.lexsort([*keys[::-1]])  # two keys of one hash: sort by the keys themselves
     group = _numbered([key[order] for key in keys], total)
     block = _numbered([group, run[order]], total)
@@ -104,8 +113,7 @@ def _numbered(keys: Sequence[NDArray[Any]], total: int) -> NDArray[np.int64]:
     return np.cumsum(fresh)
 
 
-def _collide(keys: Sequence[Words], order: Places) -> bool:
-    hashed = mixed(keys)[order]
+def _collide(keys: Sequence[Words], hashed: Words, order: Places) -> bool:
     same = hashed[1:] == hashed[:-1]
     return any(bool((key[order][1:] != key[order][:-1])[same].any()) for key in keys)
 

@@ -55,6 +55,10 @@ def _round_powers(low: float, high: float) -> list[float]:
     return [power for power in powers if low - 1e-9 <= power <= high + 1e-9]
 
 
+def _is_decade(power: float) -> bool:
+    return abs(power - round(power)) < 1e-9
+
+
 def _decade_text(power: float) -> str:
     return f"10{str(round(power)).translate(RAISED)}"
 
@@ -78,6 +82,8 @@ def log_axis(ax: Axes, name: str, low: float, high: float, *, zero: bool) -> Non
     near = high - low < 2.0
     powers = _round_powers(low, high) if near else _decades(round(low), round(high))
     at, labels = [ten_to(power) for power in powers], list(map(_round_text if near else _decade_text, powers))
+    if sum(map(_is_decade, powers)) > 1:  # then the others need no label, and a long one runs into the axis's own
+        labels = ["" if "×" in label else label for label in labels]
     if zero:
         at, labels = [row_below(low, high, 0.085), *at], ["0", *labels]
     ends = (row_below(low, high, 0.14 if zero else 0.03), ten_to(high + 0.03 * (high - low)))

@@ -14,7 +14,8 @@ from experiments.pipeline.figures.paper import rc
 
 FORMATS: Mapping[str, Mapping[str, Any]] = {
     "svg": {"metadata": {"Date": None, "Creator": None, "Format": None, "Type": None}},
-    "png": {"metadata": {"Software": None}},
+    # Level 3 of 9 takes half the time of the usual 6, for a tenth more bytes: measured on figures of many lines.
+    "png": {"metadata": {"Software": None}, "pil_kwargs": {"compress_level": 3}},
     "pdf": {"metadata": {"CreationDate": None, "Creator": None, "Producer": None}},
 }
 """Each format with the arguments that keep clocks and version numbers out of the file."""

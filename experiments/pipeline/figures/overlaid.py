@@ -78,7 +78,7 @@ def _draw(plan: Plan, spec: Spec) -> Figure:
             shape = alone if line.x.size <= FEW else {"linewidth": 1.0, "marker": "none"}
             ax.plot(line.x, y, alpha=PALE, **{**looks[name], **shape})
         at, least = _least(panel.content.lines)
-        ax.plot([at], [least], markeredgecolor="black", zorder=6, **RING)
+        ax.plot([at], [least], markeredgecolor="black", zorder=6, clip_on=False, **RING)
     return figure
 
 

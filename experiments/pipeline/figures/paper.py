@@ -128,7 +128,7 @@ def lay_out(
     below = 0.56 + sum(heights)
     rows = math.ceil(panels / across)
     step = height + 0.34 + 0.46  # with the title above it and the labels below
-    sheet = below + (rows - 1) * step + height + 0.34
+    sheet = below + (rows - 1) * step + height + (0.34 if any(panel.title for panel in plan.panels) else 0.14)
     figure = Figure(figsize=(total, sheet))
     axes = [
         figure.add_axes((x / total, y / sheet, width / total, height / sheet))

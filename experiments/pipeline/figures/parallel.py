@@ -35,6 +35,8 @@ WIDE = 1.5
 """Inches from axis to axis; a panel is as wide as they need."""
 RIGHT = 0.6
 """Inches beside the last axis, whose labels stand on that side."""
+NAMES = 0.45
+"""Inches above the axes, for their names."""
 MANY = 60
 """Lines above which they are drawn thin."""
 
@@ -127,7 +129,7 @@ def _draw(plan: Plan, spec: Spec) -> Figure:
     labels = max(len(label) for _, label in axes[0].ticks)
     figure, (ax, *_) = lay_out(plan, spec, [], [], height=TALL, left=0.3 + 0.075 * labels, right=RIGHT)
     width = WIDE * (len(axes) - 1)
-    figure.set_figwidth(0.3 + 0.075 * labels + width + RIGHT)
+    figure.set_size_inches(0.3 + 0.075 * labels + width + RIGHT, 0.25 + TALL + NAMES)
     total, sheet = figure.get_figwidth(), figure.get_figheight()
     ax.set_position(((0.3 + 0.075 * labels) / total, 0.25 / sheet, width / total, TALL / sheet))
     ax.set_xlim(0, len(axes) - 1)
