@@ -713,6 +713,29 @@ def test_distinct_values_come_in_row_order_with_their_number(tmp_path, monkeypat
     assert tables.distinct(path, ["x", "proved"], 1) == ([(0.0, True)], 5)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    x=st.lists(st.sampled_from([math.nan, 0.0, 1.0, 2.0, math.inf, -1.0]), min_size=1, max_size=20),
+    names=st.data(),
+    group=st.integers(1, 7),
+)
+def test_distinct_values_and_the_least_are_those_of_the_definition(tmp_path_factory, x, names, group):
+    texts = names.draw(st.lists(st.sampled_from(["sin", "exp", ""]), min_size=len(x), max_size=len(x)))
+    chunk = {"function": np.array(texts), "x": np.array(x), "evaluations": np.arange(len(x)), "proved": True}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables, "GROUP", group)
+        path = write(tmp_path_factory.mktemp("distinct"), chunk)
+        rows = list(zip(texts, (None if math.isnan(value) else value for value in x), strict=True))
+        wanted = list(dict.fromkeys(rows))
+        assert tables.distinct(path, ["function", "x"], len(x)) == (wanted, len(wanted))
+        usable = [(value, row) for row, value in enumerate(x) if 0.0 < value < math.inf]
+        keys = ["evaluations", "function"]
+        least = min(usable, default=None)
+        told = None if least is None else (least[0], {"evaluations": least[1], "function": texts[least[1]]})
+        assert tables.least(path, "x", keys) == told
+        assert tables.least(path, "x", []) == (told and (told[0], {}))
+
+
 def test_the_head_is_the_first_rows(tmp_path):
     path = write(tmp_path, columns())
     assert tables.head(path, 2)["evaluations"].tolist() == [1, 2]

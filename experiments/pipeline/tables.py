@@ -846,10 +846,21 @@ def distinct(path: Path, columns: Sequence[str], limit: int) -> tuple[list[tuple
     seen: dict[tuple[object, ...], None] = {}
     for chunk in _chunks(path, columns):
         # Text is compared by code, which is one to one within a chunk.
-        frame = pd.DataFrame({name: _comparable(value) for name, value in chunk.items()})
-        rows = frame.drop_duplicates().index.to_numpy()
+        values = {name: _comparable(value) for name, value in chunk.items()}
+        starts = _starts(list(values.values()))
+        frame = pd.DataFrame({name: value[starts] for name, value in values.items()})
+        rows = starts[~frame.duplicated().to_numpy()]
         seen.update(dict.fromkeys(zip(*(_listed(chunk[name], rows) for name in columns), strict=True)))
     return list(islice(seen, limit)), len(seen)
+
+
+def _starts(columns: Sequence[Array]) -> Array:
+    """Return the rows that are not equal to the row before them."""
+    starts = np.zeros(columns[0].size, dtype=bool)
+    starts[:1] = True
+    for values in columns:
+        starts[1:] |= values[1:] != values[:-1]
+    return np.flatnonzero(starts)
 
 
 def _comparable(value: object) -> Array:
@@ -868,16 +879,27 @@ def _listed(value: object, rows: Array | slice) -> list[object]:
 
 def least(path: Path, column: str, keys: Sequence[str]) -> tuple[float, dict[str, object]] | None:
     """Return the smallest positive finite value of a column and the `keys` of its first row; None without any."""
-    best = math.inf
-    found = None
-    for chunk in _chunks(path, [column, *keys]):
+    best, row, first = math.inf, -1, 0
+    for chunk in _chunks(path, [column]):
         values = np.asarray(chunk[column])
         usable = np.where((values > 0.0) & (values < best), values, np.inf)
         place = int(np.argmin(usable)) if usable.size else 0
         if usable.size and usable[place] < best:
-            best = float(usable[place])
-            found = best, {key: _listed(chunk[key], slice(place, place + 1))[0] for key in keys}
-    return found
+            best, row = float(usable[place]), first + place
+        first += values.size
+    return None if row < 0 else (best, _row(path, row, keys))
+
+
+def _row(path: Path, row: int, columns: Sequence[str]) -> dict[str, object]:
+    """Return some columns of one row; of the file only its row group is read."""
+    if not columns:  # read without any, a table has no rows
+        return {}
+    with _opened(path) as file:
+        group = 0
+        while row >= (size := file.metadata.row_group(group).num_rows):
+            group, row = group + 1, row - size
+        found: dict[str, object] = file.read_row_group(group, columns=list(columns)).slice(row, 1).to_pylist()[0]
+    return {name: found[name] for name in columns}
 
 
 def largest(path: Path, column: str) -> float:
