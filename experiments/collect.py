@@ -44,10 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _collect(directory: Path, *, open_report: bool) -> int:
     content = runs.read(directory)
-    from experiments.pipeline import results  # noqa: PLC0415 - heavy, and a refusal does not pay for it
+    from experiments.pipeline import recording, results  # noqa: PLC0415 - heavy, and a refusal does not pay for it
 
-    run = results.recorded(directory, content)
-    with results.taken_up(run):
+    run = recording.recorded(directory, content)
+    with recording.taken_up(run):
         return results.finish(run, open_report=open_report)
 
 

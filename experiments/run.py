@@ -51,7 +51,7 @@ from experiments.pipeline.messages import ConfigurationError, line_of, nearest, 
 from experiments.pipeline.terminal import QUIET, Terminal
 
 if TYPE_CHECKING:
-    from experiments.pipeline.results import Run
+    from experiments.pipeline.recording import Run
 
 _HERE = Path(__file__).resolve().parent
 # Beside the packages in a checkout and an editable install, inside this package in a wheel.
@@ -578,12 +578,12 @@ def _yaml(configuration: Mapping[str, Any]) -> str:
 
 def _run(args: argparse.Namespace, plan: Plan, typed: Sequence[str]) -> int:
     """Run what the plan says in a directory of its own."""
-    from experiments.pipeline import results  # noqa: PLC0415 - heavy, and a run that is refused does not pay for it
+    from experiments.pipeline import recording, results  # noqa: PLC0415 - heavy, and a run that is refused does not pay for it
 
     started, place = datetime.now(UTC), plan.place
     results.refuse_figures(plan.study, plan.jobs[0]["figures"])
-    run = results.Run(
-        directory=results.fresh(place / plan.experiment, started) if place == commands.outputs() else place,
+    run = recording.Run(
+        directory=commands.fresh(place / plan.experiment, started) if place == commands.outputs() else place,
         experiment=plan.experiment,
         study=plan.study,
         command=(*COMMAND, *typed),
@@ -597,26 +597,26 @@ def _run(args: argparse.Namespace, plan: Plan, typed: Sequence[str]) -> int:
         since=started,
         search=plan.search,
     )
-    with results.begun(run, rows=plan.rows):
+    with recording.begun(run, rows=plan.rows):
         return _compute(args, plan, run)
 
 
 def _resume(args: argparse.Namespace) -> int:
     """Replay the recorded command line as a whole into its directory: jobs that are done return at once."""
-    from experiments.pipeline import results, runs  # noqa: PLC0415 - as in _run
+    from experiments.pipeline import recording, runs  # noqa: PLC0415 - as in _run
 
     if args.overrides or args.multirun or args.run or args.cfg:
         raise ConfigurationError(
             f"--resume {show(args.resume)} goes on with what was asked then; leave the other words out"
         )
     directory = runs.find(args.resume, commands.outputs())
-    before = results.recorded(directory, runs.read(directory))
+    before = recording.recorded(directory, runs.read(directory))
     typed = before.command[len(COMMAND) :]
     if before.command[: len(COMMAND)] != COMMAND:
         raise ConfigurationError(
             f"{directory} was not made by experiments.run; run again: {shlex.join(before.command)}"
         )
-    check.refuse_elsewhere(typed, before.typed_in)
+    check.refuse_elsewhere(typed, before.typed_in, to="resume")
     replay = _arguments(typed)
     replay.open = replay.open or args.open
     plan = _check(replay, _command(replay))
@@ -629,9 +629,9 @@ def _resume(args: argparse.Namespace) -> int:
         "environment": provenance.environment(),
     }
     run = replace(before, resumed=(*before.resumed, now))
-    with results.taken_up(run):
-        results.tell_changes(run)
-        results.forget_damaged(run)
+    with recording.taken_up(run):
+        recording.tell_changes(run)
+        recording.forget_damaged(run)
         return _compute(replay, plan, run)
 
 
@@ -649,12 +649,12 @@ def _compute(args: argparse.Namespace, plan: Plan, run: Run) -> int:
 
 def _jobs(args: argparse.Namespace, plan: Plan, run: Run) -> None:
     """Let Hydra run the jobs. A launcher may raise for a worker that died: what others wrote is kept."""
-    from experiments.pipeline import jobs, results  # noqa: PLC0415 - as in _run
+    from experiments.pipeline import jobs, recording  # noqa: PLC0415 - as in _run
 
     if plan.search is not None:
         search.tell(plan.search, verbose=plan.verbose)
     elif launchers.named(plan.launcher).together and not any("hydra.sweeper.max" in word for word in args.overrides):
-        args.overrides = [*args.overrides, f"hydra.sweeper.max_batch_size={launchers.at_once()}"]
+        args.overrides = [*args.overrides, f"hydra.sweeper.max_batch_size={provenance.usable_processors()}"]
     terminal = Terminal()
     with terminal.progress(jobs=len(plan.jobs), rows=plan.rows) as progress, ExitStack() as stack:
         if plan.launcher == "basic":
@@ -665,7 +665,7 @@ def _jobs(args: argparse.Namespace, plan: Plan, run: Run) -> None:
             with launchers.settled(plan.launcher, run.directory):
                 _hydra(args)
         except Exception as error:  # whatever it was, the results that exist are gathered
-            if isinstance(error, REFUSALS) and results.discarded(run):
+            if isinstance(error, REFUSALS) and recording.discarded(run):
                 raise
             terminal.note(_gave_up(run, error))
 

@@ -18,7 +18,7 @@ import pytest
 
 import experiments
 from experiments import run
-from experiments.pipeline import launchers, tables
+from experiments.pipeline import launchers, provenance, tables
 
 ROOT = Path(__file__).resolve().parents[1]
 WORDS = ("python=probe:f", "expression=sin(x)", "method=central_2", "delta=1e-3", "figures.draw=null")
@@ -129,7 +129,7 @@ def test_two_jobs_have_the_same_bytes_under_every_launcher(launcher: str, place:
     assert [worker["threads"] for worker in computing] == [1] * len(computing)
     assert {worker["code"] for worker in computing} == {str(ROOT / "experiments/__init__.py")}
     # Those that start all jobs at once get them in batches.
-    at_once = launchers.at_once() if launchers.LAUNCHERS[launcher].together else "null"
+    at_once = provenance.usable_processors() if launchers.LAUNCHERS[launcher].together else "null"
     assert f"max_batch_size: {at_once}\n" in (place / "there/multirun.yaml").read_text()
 
 

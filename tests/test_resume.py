@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from experiments import collect, run
-from experiments.pipeline import crate, integrity, jobs, provenance, results, tables
+from experiments.pipeline import crate, integrity, jobs, messages, provenance, recording, results, tables
 from experiments.runners import delta_sweep
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -148,7 +148,7 @@ def test_collect_gathers_what_is_there_and_names_what_is_missing(whole: Path, ca
     out, err = capsys.readouterr()
     assert "error: job 1 (function=sin method=central_2 x=2 " in err
     assert "waiting: it left no result" in err
-    assert f"python -m experiments.run --resume {results.near(whole)}" in err
+    assert f"python -m experiments.run --resume {messages.near(whole)}" in err
     assert "report.html" in out
     assert set(tables.columns_of(whole / "table.parquet")["job"].tolist()) == {0, 2}
     assert record_of(whole)["status"] == 1
@@ -495,6 +495,6 @@ def test_the_crate_is_read_by_rocrate(undisturbed: Path):
 
 
 def test_the_time_of_a_resumed_run_counts_from_when_it_was_taken_up(whole: Path):
-    found = results.recorded(whole, record_of(whole))
+    found = recording.recorded(whole, record_of(whole))
     assert found.started < found.since
     assert (datetime.now(UTC) - found.since).total_seconds() < 60

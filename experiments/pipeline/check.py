@@ -263,16 +263,16 @@ def _closed(value: str) -> bool:
     return paired and all(value.count(mark) % 2 == 0 for mark in ("'", '"'))
 
 
-# What a resumed run must have in common with its beginning
+# What a resumed or repeated run must have in common with its beginning
 
 
-def refuse_elsewhere(typed: Sequence[str], directory: str) -> None:
-    """Refuse to replay words that mean something else in another directory than the one where they were typed."""
-    local = [word for word in typed if word.lstrip("+").startswith(LOCAL)]
-    if local and Path.cwd() != Path(directory):
+def refuse_elsewhere(words: Iterable[str], directory: str, *, to: str) -> None:
+    """Refuse to resume or repeat, as ``to`` says, words that mean something else here than where they were typed."""
+    local = next((word for word in words if word.lstrip("+").startswith(LOCAL)), None)
+    if local is not None and Path.cwd() != Path(directory):
         raise ConfigurationError(
-            f"{show(local[0])} is looked for in the current directory, and the run was started in {directory};"
-            " go there to resume it"
+            f"{show(local)} is looked for in the current directory, and the run was started in {directory};"
+            f" go there to {to} it"
         )
 
 

@@ -7,6 +7,7 @@ import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -48,3 +49,9 @@ def kept() -> Iterator[None]:
 def outputs() -> Path:
     """Return the directory of all results: ``outputs`` below the current one, or what LAB_OUTPUTS says."""
     return Path(os.environ.get("LAB_OUTPUTS") or "outputs").absolute()
+
+
+def fresh(place: Path, started: datetime) -> Path:
+    """Return a directory below `place` that nothing else can have: its name tells the moment and the process."""
+    now = started.astimezone()
+    return place / f"{now:%Y-%m-%d}" / f"{now:%H-%M-%S-%f}-{os.getpid()}"

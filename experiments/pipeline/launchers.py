@@ -117,12 +117,6 @@ def _importable(module: str) -> bool:
         return False
 
 
-def at_once() -> int:
-    """Return how many jobs may run at the same time on this machine: the cores that this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
-
-
 # How far the workers are
 
 

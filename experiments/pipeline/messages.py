@@ -6,7 +6,9 @@ Only the standard library is needed, so that a command which reads records alone
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class ConfigurationError(ValueError):
@@ -42,3 +44,8 @@ def readable(size: float) -> str:
             return f"{size:.3g} {unit}"
         size /= 1000
     return f"{size:,.0f} PB"
+
+
+def near(path: Path) -> str:
+    """Return a path relative to the current directory when that is shorter."""
+    return min(os.path.relpath(path), str(path), key=len)

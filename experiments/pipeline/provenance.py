@@ -55,7 +55,7 @@ def environment() -> dict[str, object]:
         "libc": " ".join(platform.libc_ver()).strip() or None,
         "cpu": _processor(),
         "cpus": os.cpu_count(),
-        "cpus_usable": _usable_processors(),
+        "cpus_usable": usable_processors(),
         "cpu_features": _enabled_features(),
         "blas": _blas(),
         "variables": {name: os.environ.get(name) for name in VARIABLES},
@@ -72,9 +72,10 @@ def _processor() -> str | None:
     return next(names, None) or platform.processor() or None
 
 
-def _usable_processors() -> int | None:
+def usable_processors() -> int:
+    """Return how many cores this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count()
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _enabled_features() -> list[str]:

@@ -205,7 +205,8 @@ def _refuse_together(together: int, launcher: str) -> None:
     if together == 1 and launcher != "basic":
         raise ConfigurationError(
             f"hydra/launcher={launcher}: the search draws one trial at a time; write hydra.sweeper.n_jobs=N too, with"
-            f" N no more than the workers, such as hydra.sweeper.n_jobs={max(2, launchers.at_once())}, or leave it out"
+            f" N no more than the workers, such as hydra.sweeper.n_jobs={max(2, provenance.usable_processors())},"
+            " or leave it out"
         )
 
 

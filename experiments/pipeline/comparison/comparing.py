@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from experiments.pipeline import tables
+from experiments.pipeline.commands import fresh
 from experiments.pipeline.comparison import figure, many_page, page
 from experiments.pipeline.comparison.circumstances import configurations, environments
 from experiments.pipeline.comparison.configured import changed, shown
@@ -16,8 +17,7 @@ from experiments.pipeline.comparison.differences import DIFFERENCES, Change, Dif
 from experiments.pipeline.comparison.joining import join
 from experiments.pipeline.comparison.many import BESIDE, Many, examined
 from experiments.pipeline.comparison.result import Result, about_asked, about_best, overview, sentences
-from experiments.pipeline.messages import ConfigurationError, show
-from experiments.pipeline.results import fresh, near
+from experiments.pipeline.messages import ConfigurationError, near, show
 from experiments.pipeline.runs import Stored
 from experiments.pipeline.terminal import Terminal
 

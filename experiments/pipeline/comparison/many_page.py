@@ -11,7 +11,7 @@ from experiments.pipeline.comparison.configured import shown
 from experiments.pipeline.comparison.differences import DIFFERENCES
 from experiments.pipeline.comparison.many import RUNS, Many, write_runs
 from experiments.pipeline.comparison.many_figures import about_best, about_shares, at, drawn
-from experiments.pipeline.results import near
+from experiments.pipeline.messages import near
 
 HEAD, DIFFERENT = 1000, 40
 """Runs, and rows that differ, that the page shows."""

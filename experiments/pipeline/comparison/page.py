@@ -18,8 +18,7 @@ from experiments.pipeline.comparison.result import (
     sentences,
 )
 from experiments.pipeline.comparison.values import Column
-from experiments.pipeline.messages import show
-from experiments.pipeline.results import near
+from experiments.pipeline.messages import near, show
 
 HEAD = 40
 """Differing rows that the page shows."""

@@ -11,13 +11,11 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from experiments.pipeline import check, jobs, provenance, results, runs, tables
+from experiments.pipeline import check, commands, jobs, provenance, recording, results, runs, tables
 from experiments.pipeline.check import Exit
-from experiments.pipeline.messages import ConfigurationError
+from experiments.pipeline.messages import ConfigurationError, near
 from experiments.pipeline.repetition.verdict import Verdict, findings, sentences
-from experiments.pipeline.results import near
 from experiments.pipeline.runs import Stored
 from experiments.pipeline.terminal import Terminal
 
@@ -51,7 +49,7 @@ def repeat(original: Stored, outputs: Path, *, ulps: int, command: tuple[str, ..
     _refuse_damaged(original)
     run, rows = _planned(original, outputs, command)
     results.refuse_figures(run.study, run.figures)
-    with results.begun(run, rows=rows):
+    with recording.begun(run, rows=rows):
         try:
             _perform(run, rows)
             status = results.finish(run, open_report=False)
@@ -78,17 +76,18 @@ def _refuse_damaged(original: Stored) -> None:
             raise ConfigurationError(f"{near(path)} is not the table that run.json records; run its command again")
 
 
-def _planned(original: Stored, outputs: Path, command: tuple[str, ...]) -> tuple[results.Run, int]:
+def _planned(original: Stored, outputs: Path, command: tuple[str, ...]) -> tuple[recording.Run, int]:
     """Return the run that repeats another, and the number of rows it will have."""
     started = datetime.now(UTC)
     planned = [job["configuration"] for job in original.record["jobs"]]
-    _refuse_elsewhere(original, planned)
+    typed_in = original.record.get("cwd") or str(Path.cwd())
+    check.refuse_elsewhere((f"python={name}" for one in planned for name in _own(one)), typed_in, to="repeat")
     try:
         configs = check.configs_of(original.study, planned)
     except ConfigurationError as error:
         raise ConfigurationError(f"{near(original.directory)} cannot be run by this version: {error}") from error
-    run = results.Run(
-        directory=results.fresh(outputs / original.record["experiment"], started),
+    run = recording.Run(
+        directory=commands.fresh(outputs / original.record["experiment"], started),
         experiment=original.record["experiment"],
         study=original.study,
         command=command,
@@ -96,7 +95,7 @@ def _planned(original: Stored, outputs: Path, command: tuple[str, ...]) -> tuple
         planned=tuple(planned),
         named=tuple(tuple(job.get("overrides", ())) for job in original.record["jobs"]),
         started=started,
-        typed_in=original.record.get("cwd") or str(Path.cwd()),
+        typed_in=typed_in,
         source=provenance.source(CODE),
         environment=provenance.environment(),
         since=started,
@@ -108,17 +107,6 @@ def _planned(original: Stored, outputs: Path, command: tuple[str, ...]) -> tuple
     return run, sum(config.rows for config in configs)
 
 
-def _refuse_elsewhere(original: Stored, planned: list[Mapping[str, Any]]) -> None:
-    """Refuse somebody's own module, which is looked for in the current directory, in another than that of the run."""
-    where = original.record.get("cwd")
-    named = next((name for configuration in planned for name in _own(configuration)), None)
-    if named is not None and where is not None and Path.cwd() != Path(where):
-        raise ConfigurationError(
-            f"python={named} is looked for in the current directory, and the run was started in {where};"
-            " go there to repeat it"
-        )
-
-
 def _own(node: object) -> list[object]:
     """Return what a configuration names under the key ``python``, at any depth."""
     if not isinstance(node, Mapping):
@@ -127,7 +115,7 @@ def _own(node: object) -> list[object]:
     return [*own, *(name for value in node.values() for name in _own(value))]
 
 
-def _perform(run: results.Run, rows: int) -> None:
+def _perform(run: recording.Run, rows: int) -> None:
     with Terminal().progress(jobs=len(run.planned), rows=rows) as progress:
         token = jobs.PROGRESS.set(progress)
         try:
@@ -144,12 +132,12 @@ def _perform(run: results.Run, rows: int) -> None:
             jobs.PROGRESS.reset(token)
 
 
-def _judge(original: Stored, run: results.Run, *, ulps: int) -> Exit:
+def _judge(original: Stored, run: recording.Run, *, ulps: int) -> Exit:
     """Say what became of the run, and add the verdict to the record of its repetition."""
     other = runs.load(run.directory)
     found = findings(original, other, ulps=ulps)
     told = {**(run.repeats or {}), "verdict": str(found.verdict), "told": list(sentences(found))}
-    results.record(dataclasses.replace(run, repeats=told), tables=other.record["tables"], status=Exit.DONE)
+    recording.write(dataclasses.replace(run, repeats=told), found=other.record["tables"], status=Exit.DONE)
     terminal = Terminal()
     for line in sentences(found):
         terminal.line(line)

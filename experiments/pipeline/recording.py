@@ -1,0 +1,296 @@
+"""The record of a run: what was planned, how every job stands, and that one process at a time writes it.
+
+What is planned is recorded before the first job, so that a run that dies can be resumed; a job's own record lies in its
+directory, and what became of all of them stands in ``run.json`` and in the RO-Crate beside it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property, partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from experiments.pipeline import check, crate, integrity, provenance, tables
+from experiments.pipeline.check import Exit, study_of
+from experiments.pipeline.jobs import DAMAGED, DONE, WAITING, Record, asked, main_table, read
+from experiments.pipeline.messages import ConfigurationError, line_of, show
+from experiments.pipeline.search import ERROR, Search
+from experiments.pipeline.terminal import Terminal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A run that has begun: what was asked, where it writes, and where its code comes from.
+
+    ``named`` are the overrides of every planned job, ``typed_in`` is the directory in which the command was typed,
+    ``since`` the moment at which this process took the run up. Of a search the jobs are planned as its template.
+    """
+
+    directory: Path
+    experiment: str
+    study: ModuleType
+    command: tuple[str, ...]
+    overrides: tuple[str, ...]
+    planned: tuple[Mapping[str, Any], ...]
+    named: tuple[tuple[str, ...], ...]
+    started: datetime
+    typed_in: str
+    source: Mapping[str, object]
+    environment: Mapping[str, object]
+    since: datetime
+    resumed: tuple[Mapping[str, object], ...] = ()
+    repeats: Mapping[str, object] | None = None
+    search: Search | None = None
+
+    @property
+    def figures(self) -> Mapping[str, Any]:
+        """How the figures are drawn."""
+        figures: Mapping[str, Any] = self.planned[0]["figures"]
+        return figures
+
+    @cached_property
+    def hashes(self) -> tuple[str, ...]:
+        """The hash of every planned configuration."""
+        return tuple(provenance.configuration_hash(configuration) for configuration in self.planned)
+
+    def planned_so(self, job: Record) -> bool:
+        """Whether the configuration of a job is the one that was planned, or one that was drawn for it."""
+        if self.search is not None:
+            return self.search.has(job["configuration"])
+        return bool(job["hash"] == self.hashes[job["number"]])
+
+
+def recorded(directory: Path, content: Mapping[str, Any]) -> Run:
+    """Return a run that began earlier, from the content of its ``run.json``."""
+    jobs, search = content["jobs"], content.get("search")
+    if not jobs:
+        raise ConfigurationError(f"{directory}: its record plans no job")
+    if "cwd" not in content:
+        raise ConfigurationError(f"{directory}: its record is of format 1, without checksums; write its command again")
+    try:
+        return Run(
+            directory=directory,
+            experiment=content["experiment"],
+            study=study_of(jobs[0]["configuration"]),
+            command=tuple(content["arguments"]),
+            overrides=tuple(content["overrides"]),
+            planned=tuple(search["template"] if search else job["configuration"] for job in jobs),
+            named=tuple(tuple(search["words"] if search else job["overrides"]) for job in jobs),
+            started=datetime.fromisoformat(content["started"]),
+            typed_in=content["cwd"],
+            source=content["source"],
+            environment=content["environment"],
+            since=datetime.now(UTC),
+            resumed=tuple(content["resumed"]),
+            repeats=content["repeats"],
+            search=search and Search(**search),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigurationError(f"{directory}: run.json is no record of this laboratory: {line_of(error)}") from error
+
+
+# The directory
+
+
+@contextmanager
+def begun(run: Run, *, rows: int) -> Iterator[None]:
+    """Make and hold a run's directory, if nothing is in it yet and the disk has room for what will be.
+
+    What was planned is recorded before anything else is written, so that a run that dies can be resumed.
+
+    Parameters
+    ----------
+    run
+        The run; its directory gets the record, and then the directory of the jobs.
+    rows
+        Rows of the main table over all jobs.
+    """
+    directory, jobs = run.directory, len(run.planned)
+    check.refuse_too_large(rows, tables.estimate_bytes(run.study.TABLES, rows, jobs=jobs), directory)
+    with _writing(directory):
+        _refuse_filled(directory)
+        directory.mkdir(parents=True, exist_ok=True)
+    with taken_up(run):
+        yield
+
+
+@contextmanager
+def taken_up(run: Run) -> Iterator[None]:
+    """Hold the directory of a run, whether it is new or not, and record what is planned in it."""
+    with ExitStack() as stack:
+        with _writing(run.directory):
+            stack.enter_context(integrity.held(run.directory))
+            if not (run.directory / "jobs").is_dir():
+                _refuse_filled(run.directory)  # now that nobody else can fill it
+            write(run, status=Exit.INTERRUPTED)
+            (run.directory / "jobs").mkdir(exist_ok=True)
+        yield
+
+
+@contextmanager
+def _writing(directory: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot write in {directory}: {error.strerror}; set LAB_OUTPUTS to one that can be written"
+        ) from error
+
+
+def _refuse_filled(directory: Path) -> None:
+    """Refuse a directory that holds something; the lock of a run that never began is nothing."""
+    if directory.exists() and any(path.name != integrity.LOCK for path in directory.iterdir()):
+        raise ConfigurationError(
+            f"{directory} is not empty; give every run a directory of its own, hydra.sweep.dir=DIR"
+        )
+
+
+def discarded(run: Run) -> bool:
+    """Remove the directory of a run of which no job began, and say whether it was so."""
+    if run.resumed or any((run.directory / "jobs").iterdir()):
+        return False
+    shutil.rmtree(run.directory)
+    return True
+
+
+# How every job stands
+
+
+def jobs_of(run: Run) -> list[Record]:
+    """Return the record of every job: what it wrote itself, or that it is still waiting."""
+    found = {
+        int(path.parent.name): content
+        for path in run.directory.glob("jobs/*/job.json")
+        if path.parent.name.isdecimal() and (content := read(path.parent)) is not None
+    }
+    waiting = {number: _waiting(run, number) for number in range(len(run.planned)) if number not in found}
+    return [record for _, record in sorted({**waiting, **found}.items())]
+
+
+def _waiting(run: Run, number: int) -> Record:
+    return provenance.job_record(
+        number=number,
+        overrides=run.named[number],
+        configuration=run.planned[number],
+        status=WAITING,
+        seconds=0.0,
+        error="it left no result",
+    )
+
+
+def verified(run: Run) -> list[Record]:
+    """Return the record of every job, a damaged one named as such: its files are not those that were written."""
+    with ThreadPoolExecutor(provenance.usable_processors()) as threads:
+        return list(threads.map(partial(_verified, run), jobs_of(run)))
+
+
+def _verified(run: Run, job: Record) -> Record:
+    number = job["number"]
+    if job["status"] != DONE:
+        return job
+    of_this_run = number >= len(run.planned) or run.planned_so(job)
+    found = "its configuration is not the one of this run" if not of_this_run else None
+    found = found or integrity.damage(run.directory / "jobs" / str(number), job["files"])
+    return job if found is None else {**job, "status": DAMAGED, "error": found}
+
+
+def forget_damaged(run: Run) -> None:
+    """Name the jobs whose results are damaged, and forget these, so that they are computed again."""
+    for job in verified(run):
+        if job["status"] == DAMAGED:
+            Terminal().note(f"{complaint(job)}; it is computed again")
+            (run.directory / "jobs" / str(job["number"]) / "job.json").unlink()
+
+
+def complaint(job: Mapping[str, Any]) -> str:
+    """Return the line that names a job without a result, with its overrides and its error."""
+    words = asked(job["overrides"])
+    label = f" ({show(words, 120)})" if words else ""
+    return f"job {job['number']}{label} {job['status']}: {job['error']}"
+
+
+def tell_changes(run: Run) -> None:
+    """Say what is not as it was when a run that is taken up again began."""
+    now = run.resumed[-1]
+    pairs = [(run.source, now["source"]), (run.environment, now["environment"])]
+    changed = [
+        key for before, after in pairs if isinstance(after, Mapping) for key in after if before.get(key) != after[key]
+    ]
+    if changed:
+        Terminal().note(
+            f"since the run began {', '.join(changed)} changed; what was computed then is kept, and might come out"
+            " otherwise now"
+        )
+
+
+# What is written down
+
+
+def write(run: Run, *, status: int, found: Mapping[str, Any] | None = None, jobs: Sequence[Record] = ()) -> None:
+    """Write ``run.json`` and, once the run has ended, the RO-Crate beside it.
+
+    Written before the first job too, it tells what was planned if the process dies.
+    """
+    known = list(jobs) or jobs_of(run)
+    content = provenance.run_record(
+        experiment=run.experiment,
+        command=run.command,
+        overrides=run.overrides,
+        jobs=[_entry(job, run) for job in known],
+        tables=found or {},
+        files=_files(run.directory, known) if found is not None else {},
+        best=_best(run, found or {}),
+        seed=_seed(run),
+        started=run.started,
+        seconds=(datetime.now(UTC) - run.since).total_seconds(),
+        status=status,
+        directory=run.typed_in,
+        source=run.source,
+        environment=run.environment,
+        resumed=run.resumed,
+        repeats=run.repeats,
+        search=run.search,
+    )
+    provenance.write_json(run.directory / "run.json", content)
+    if found is not None:
+        provenance.write_json(run.directory / crate.NAME, crate.crate(content))
+
+
+def _entry(job: Record, run: Run) -> Record:
+    """Return what ``run.json`` says of a job: what was planned, and how that ended; files are listed with the run's."""
+    entry = {key: value for key, value in job.items() if key != "files"}
+    if job["number"] < len(run.planned) and run.search is None:
+        entry |= {"configuration": run.planned[job["number"]], "hash": run.hashes[job["number"]]}
+    if job["environment"] == provenance.plain(run.environment):
+        entry["environment"] = None
+    return entry
+
+
+def _files(directory: Path, jobs: Sequence[Record]) -> dict[str, object]:
+    """Return the digest of every file of a run, taken over from the jobs' own records where these were looked at."""
+    known = {f"jobs/{job['number']}/{name}": one for job in jobs for name, one in job["files"].items()}
+    outside = {"run.json", crate.NAME, integrity.LOCK}
+    paths = {path.relative_to(directory).as_posix(): path for path in directory.rglob("*") if path.is_file()}
+    return {name: known.get(name) or integrity.digest(paths[name]) for name in sorted(paths.keys() - outside)}
+
+
+def _best(run: Run, records: Mapping[str, Any]) -> dict[str, object] | None:
+    """Return the smallest error of the main table and where it is."""
+    name = main_table(run.study)
+    keys = [key for key in getattr(run.study, "KEYS", ()) if key in run.study.TABLES[name]]
+    if name not in records or ERROR not in run.study.TABLES[name]:
+        return None
+    found = tables.least(run.directory / f"{name}.parquet", ERROR, keys)
+    return None if found is None else {"column": ERROR, "value": found[0], "where": found[1]}
+
+
+def _seed(run: Run) -> object:
+    seeds = list(dict.fromkeys(job["seed"] for job in run.planned if isinstance(job.get("seed"), int)))
+    return seeds[0] if len(seeds) == 1 else seeds or None
