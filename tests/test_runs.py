@@ -153,6 +153,8 @@ def test_a_directory_elsewhere_is_listed_with_names_that_are_paths(outputs: Path
 STATES: dict[str, tuple[dict[str, Any], str]] = {
     "done": ({}, "done"),
     "a failed job": ({"status": 1, "jobs": jobs("done", "failed")}, "failed 1 of 2"),
+    "lost, and gathered since": ({"status": 1, "jobs": jobs("done", "waiting")}, "interrupted 1 of 2"),
+    "lost and failed": ({"status": 1, "jobs": jobs("done", "waiting", "failed")}, "failed 2 of 3"),
     "not gathered": ({"status": 3}, "failed 0 of 1"),
     "interrupted": ({"status": 130, "jobs": jobs("done", "waiting", "waiting")}, "interrupted 1 of 3"),
     "killed": ({"status": 130, "jobs": jobs("waiting", "waiting")}, "interrupted 0 of 2"),

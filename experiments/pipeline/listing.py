@@ -258,9 +258,13 @@ def _state(directory: Path, record: Mapping[str, Any]) -> tuple[str, int]:
     done = sum(job["status"] == "done" for job in record["jobs"])
     if record["status"] == 0:
         return DONE, done
-    if record["status"] != 130:
+    waiting = sum(job["status"] == "waiting" for job in record["jobs"])
+    gathered = (
+        record["status"] == 1 and waiting and done + waiting == len(record["jobs"])
+    )  # what was lost has not failed
+    if record["status"] != 130 and not gathered:
         return FAILED, done
-    if all(job["status"] == "waiting" for job in record["jobs"]):  # nobody came to write down what has been done
+    if waiting == len(record["jobs"]):  # nobody came to write down what has been done
         done = sum(1 for _ in directory.glob(f"{JOBS}/*/job.json"))
     return (RUNNING if _held(directory) else INTERRUPTED), done
 
