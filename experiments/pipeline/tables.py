@@ -29,6 +29,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
@@ -38,7 +39,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from experiments.pipeline import splicing
+from experiments.pipeline import provenance, splicing
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -55,6 +56,9 @@ GROUP = 1 << 17
 
 CSV_ROWS = 100_000
 """The most rows a table may have to be written as text as well."""
+
+READ_TOGETHER = 64
+"""The most small tables that threads hold before they are joined: a constant without a derivation."""
 
 SPREAD_GROUPS = 24
 """The most row groups that are read to show some rows of a file."""
@@ -678,15 +682,21 @@ def several(paths: Sequence[Path], columns: Sequence[str]) -> Iterator[Columns]:
     """
     read: list[pa.Table] = []
     rows = 0
-    for path in paths:
-        with _opened(path) as file:
-            read.append(file.read(list(columns), use_threads=False).select(list(columns)))
-        rows += len(read[-1])
-        if rows >= GROUP:
-            yield _joined(read)
-            read, rows = [], 0
+    with ThreadPoolExecutor(provenance.usable_processors()) as threads:
+        for start in range(0, len(paths), READ_TOGETHER):
+            for table in threads.map(partial(_whole, columns=columns), paths[start : start + READ_TOGETHER]):
+                read.append(table)
+                rows += len(table)
+                if rows >= GROUP:
+                    yield _joined(read)
+                    read, rows = [], 0
     if read:
         yield _joined(read)
+
+
+def _whole(path: Path, columns: Sequence[str]) -> pa.Table:
+    with _opened(path) as file:
+        return file.read(list(columns), use_threads=False).select(list(columns))
 
 
 def _joined(tables: Sequence[pa.Table]) -> Columns:
