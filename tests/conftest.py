@@ -28,3 +28,14 @@ def module_path(tmp_path: Path) -> Iterator[Path]:
     importlib.invalidate_caches()
     yield tmp_path
     sys.path.remove(str(tmp_path))
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty current directory, whose ``outputs`` receives the results."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LAB_OUTPUTS", raising=False)
+    # main() sets it for the whole process, which here lives on.
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    yield tmp_path
+    assert not [name for name in sys.path if name == str(tmp_path)]

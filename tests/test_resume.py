@@ -24,13 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SWEEP = ("function=sin", "method=central_2", "x=1,2,3", "figures.formats=[svg]", "delta=[1e-2,1e-4,1e-6]")
 COMPUTE = delta_sweep.run
 
-
-@pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("LAB_OUTPUTS", raising=False)
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("place")
 
 
 @pytest.fixture(scope="module")

@@ -32,16 +32,7 @@ QUICK = ("figures.draw=null", "method=central_2")
 
 Main = Callable[..., int]
 
-
-@pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty current directory, whose ``outputs`` receives the results."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("LAB_OUTPUTS", raising=False)
-    # main() sets it for the whole process, which here lives on.
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
-    yield tmp_path
-    assert not [name for name in sys.path if name == str(tmp_path)]
+pytestmark = pytest.mark.usefixtures("place")
 
 
 def command(*words: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -38,13 +38,7 @@ needs_optuna = pytest.mark.skipif(
     reason="hydra-optuna-sweeper is not installed",
 )
 
-
-@pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("LAB_OUTPUTS", raising=False)
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("place")
 
 
 @pytest.fixture(scope="module")

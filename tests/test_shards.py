@@ -146,14 +146,6 @@ def test_shards_that_cannot_be_are_refused(config: dict[str, int], says: str) ->
 SMALL = ("function=sin,exp", "x=[0.5,1,1.5]", "delta=[1e-2,1e-5]", "figures.draw=null")
 
 
-@pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("LAB_OUTPUTS", raising=False)
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
-    return tmp_path
-
-
 def test_a_swept_run_in_shards_gives_the_tables_of_the_run_without(place: Path) -> None:
     assert run.main([*SMALL, "hydra.sweep.dir=whole"]) == 0
     assert run.main([*SMALL, "shards=4", "hydra.sweep.dir=split"]) == 0

@@ -259,10 +259,8 @@ def _state(directory: Path, record: Mapping[str, Any]) -> tuple[str, int]:
     if record["status"] == 0:
         return DONE, done
     waiting = sum(job["status"] == "waiting" for job in record["jobs"])
-    gathered = (
-        record["status"] == 1 and waiting and done + waiting == len(record["jobs"])
-    )  # what was lost has not failed
-    if record["status"] != 130 and not gathered:
+    lost = record["status"] == 1 and 0 < waiting == len(record["jobs"]) - done  # gathered since, and none has failed
+    if record["status"] != 130 and not lost:
         return FAILED, done
     if waiting == len(record["jobs"]):  # nobody came to write down what has been done
         done = sum(1 for _ in directory.glob(f"{JOBS}/*/job.json"))
