@@ -19,12 +19,13 @@ from numpy.typing import ArrayLike, NDArray
 from derivkit.analytical.elementary import UNIT
 from derivkit.analytical.exact import taylor
 from derivkit.function import Function
+from derivkit.grids import decade, logspace
 from derivkit.numerical.difference import abscissa, check_delta, step_taken, steps_vanish
 from derivkit.numerical.stencil import Rational, Stencil, moment
 
 Array = NDArray[np.float64]
 
-LADDER = 10.0 ** (np.arange(-160, 17) / 8.0)
+LADDER = logspace(-20, 2, 177)
 """Deltas among which the best is predicted, times the decade of the length scale: 1e-20 to 100, eight per decade."""
 REACH = 4.0
 """How far the ladder goes, in length scales of f: beyond, Taylor's theorem says nothing useful."""
@@ -234,7 +235,7 @@ def predict_optimum(f: Function, x: ArrayLike, *, formulas: Sequence[Stencil]) -
     points = np.asarray(x, dtype=np.float64)
     column = points.reshape(-1, 1)
     scale = np.array([f.length_scale(float(v)) for v in points.ravel()]).reshape(-1, 1)
-    ladder = 10.0 ** np.round(np.log10(scale)) * LADDER
+    ladder = decade(scale) * LADDER
     allowed = (4.0 * np.spacing(np.abs(column)) < ladder) & (ladder <= REACH * scale)
     lo, hi = f.domain
     best = []

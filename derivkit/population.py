@@ -13,6 +13,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from derivkit import grids
 from derivkit.analytical.evaluation import rounded_function
 from derivkit.analytical.tree import Expression
 from derivkit.analytical.truth import Truth, truth, truth_of_program
@@ -31,8 +32,13 @@ CATEGORIES = (
 )
 
 
+def _uniform(generator: np.random.Generator, low: float, high: float, count: int) -> Array:
+    """As ``generator.uniform`` draws, whose last bit depends on how NumPy was compiled: rounded after each step."""
+    return low + (high - low) * generator.random(count)
+
+
 def _log_uniform(generator: np.random.Generator, low: float, high: float, count: int) -> Array:
-    return np.exp(generator.uniform(math.log(low), math.log(high), count))
+    return grids.exp(_uniform(generator, grids.log(low), grids.log(high), count))
 
 
 def _signed(generator: np.random.Generator, low: float, high: float, count: int) -> Array:
@@ -41,7 +47,7 @@ def _signed(generator: np.random.Generator, low: float, high: float, count: int)
 
 DISTRIBUTIONS: Mapping[str, Callable[[np.random.Generator, float, float, int], Array]] = MappingProxyType(
     {
-        "uniform": lambda generator, low, high, count: generator.uniform(low, high, count),
+        "uniform": _uniform,
         "log_uniform": _log_uniform,
         "signed_log_uniform": _signed,
         "powers_of_two": lambda generator, low, high, count: np.ldexp(

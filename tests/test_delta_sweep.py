@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import derivkit as dk
+from derivkit.grids import logspace
 from experiments.runners import delta_sweep
 
 EXP = dk.Function.from_expression("exp(x)", name="exp")
@@ -80,7 +81,7 @@ def test_the_number_of_rows_is_the_number_promised(monkeypatch: pytest.MonkeyPat
 
 def test_the_size_of_the_chunks_does_not_change_a_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     problems = [problem("exp(sin(x))", *np.linspace(0, 3, 40).tolist())]
-    delta = tuple((10.0 ** np.linspace(-12, 0, 13)).tolist())
+    delta = tuple(logspace(-12, 0, 13).tolist())
     whole = tables(*problems, delta=delta)["table"]
     monkeypatch.setattr(delta_sweep, "ROWS_PER_CHUNK", 100)
     cut = tables(*problems, delta=delta)["table"]
@@ -140,7 +141,7 @@ def test_without_an_exact_value_the_summary_tells_estimates() -> None:
     found = [dk.difference(math.sin, 0.5, h, formula="forward_1") for h in (1e-2, 1e-5)]
     assert few == f"1e-02: estimate {found[0]:.9g}, 1e-05: estimate {found[1]:.9g}"
     # Of a grid that at the delta nearest to eps^(1/2) and eps^(1/3), 1.5e-8 and 6.1e-6.
-    grid = tuple(10.0**k for k in range(-12, 0))
+    grid = tuple(logspace(-12, -1, 12).tolist())
     many = concluded(unknown, method=("forward_1", "central_2"), delta=grid)["summary"]["asked"]
     assert [cell.partition(": estimate 0.8775825")[0] for cell in many] == ["1e-08", "1e-05"]
     assert concluded(dk.Problem(EXP, (1.0,)), delta=grid)["summary"]["asked"].tolist() == ["", ""]
@@ -168,7 +169,7 @@ def test_nothing_is_noted_of_a_function_that_raises_nothing_or_only_refuses_arra
 
 
 def test_the_law_is_fitted_to_a_grid_and_stands_beside_theory() -> None:
-    delta = tuple((10.0 ** np.linspace(-16, 0, 65)).tolist())
+    delta = tuple(logspace(-16, 0, 65).tolist())
     law = concluded(dk.Problem(EXP, (1.0,)), method=("forward_1", "central_4"), delta=delta)["law"]
     assert law["order"].tolist() == [1.0, 4.0]
     np.testing.assert_allclose(law["order_observed"], [1.0, 4.0], atol=0.05)
@@ -241,7 +242,7 @@ def test_the_line_of_a_formula_of_two_points_goes_through_both_and_has_the_estim
 
 
 def test_the_lines_of_the_sweep_of_129_have_its_errors_to_the_bit() -> None:
-    grid = tuple(10.0 ** (k / 8) for k in range(-128, 1))
+    grid = tuple(logspace(-16, 0, 129).tolist())
     found = tables(problem("sin(x)", 1.0), method=("forward_1",), delta=grid)
     for name in ("delta", "estimate", "error"):
         assert np.array_equal(found["secants"][name], found["table"][name], equal_nan=True)

@@ -14,6 +14,7 @@ import derivkit as dk
 from derivkit.analytical.bounds import decompose, largest_derivatives
 from derivkit.analytical.exact import high_precision_series
 from derivkit.errors import fit_error_law
+from derivkit.grids import logspace
 from derivkit.numerical.formulas import DERIVATIVES, ROWS
 from experiments.pipeline.settings import CONVERTERS
 
@@ -25,7 +26,7 @@ def largest(text: str, order: int, lo: np.ndarray, hi: np.ndarray) -> tuple[np.n
     return size, proved
 
 
-DECADES = np.concatenate([10.0 ** np.linspace(-16, 0, 33), 2.0 ** np.arange(-50.0, 0.0, 7.0)])
+DECADES = np.concatenate([logspace(-16, 0, 33), 2.0 ** np.arange(-50.0, 0.0, 7.0)])
 FAMILIES = ("forward_1", "forward_3", "backward_2", "central_2", "central_4", "central_8")
 
 
@@ -82,7 +83,7 @@ def test_a_bound_for_another_function_is_caught() -> None:
 
 def test_the_proved_bound_of_exp_is_tight() -> None:
     """Where truncation reigns the bound is reached to a percent at first order; it is a bound, not a wish."""
-    f, delta = dk.Function.from_expression("exp(x)"), 10.0 ** np.linspace(-6, -3, 13)
+    f, delta = dk.Function.from_expression("exp(x)"), logspace(-6, -3, 13)
     error = dk.absolute_error(dk.difference(f, 1.0, delta, formula="forward_1"), math.e)
     (prediction,) = dk.predict_error(f, 1.0, delta, formulas=[dk.formula("forward_1")])
     assert np.all(error >= 0.99 * prediction.truncation - prediction.rounding)
@@ -155,7 +156,7 @@ def test_samples_are_right_where_float64_loses_every_digit(width: float) -> None
 def test_the_law_is_recovered_from_noisy_sweeps(p: int, q: int, a: float, b: float) -> None:
     """200 seeded sweeps whose rounding part scatters as rounding does, with lucky hits down to a thousandth."""
     generator = np.random.default_rng(5)
-    delta = 10.0 ** np.linspace(-16, 0, 129)
+    delta = logspace(-16, 0, 129)
     laws = []
     for _ in range(200):
         rounding = b * delta ** -float(q) * np.abs(generator.uniform(-1, 1, delta.size))
@@ -169,7 +170,7 @@ def test_the_law_is_recovered_from_noisy_sweeps(p: int, q: int, a: float, b: flo
     "name", ["forward_1", "forward_2", "forward_4", "backward_3", "central_2", "central_4", "central_6", "central_8"]
 )
 def test_the_law_of_a_real_sweep_has_the_exponents_of_theory(name: str) -> None:
-    delta = 10.0 ** np.linspace(-16, 0, 129)
+    delta = logspace(-16, 0, 129)
     for text in ("exp(x)", "sin(x)", "log(x)"):
         f, x = dk.Function.from_expression(text), 1.3
         error = dk.absolute_error(dk.difference(f, x, delta, formula=name), f.exact_derivative(np.array(x)))
@@ -179,7 +180,7 @@ def test_the_law_of_a_real_sweep_has_the_exponents_of_theory(name: str) -> None:
 
 
 def test_a_false_order_is_seen() -> None:
-    delta = 10.0 ** np.linspace(-16, 0, 129)
+    delta = logspace(-16, 0, 129)
     law = fit_error_law(delta, 0.3 * delta**1.7 + 1e-16 / delta)
     assert abs(law.order - 2) > 0.2
 
@@ -194,7 +195,7 @@ def test_a_false_order_is_seen() -> None:
     ],
 )
 def test_a_branch_that_is_not_there_is_not_invented(error: Any, note: str) -> None:
-    delta = 10.0 ** np.linspace(-10, 0, 41)
+    delta = logspace(-10, 0, 41)
     assert note in fit_error_law(delta, error(delta)).note
 
 

@@ -21,6 +21,7 @@ from matplotlib.text import Text
 from omegaconf import OmegaConf
 
 import derivkit as dk
+from derivkit.grids import logspace
 from experiments.pipeline import figures, results, tables
 from experiments.pipeline.figures.axes import ends_around, log_axis, tick_text
 from experiments.pipeline.figures.contract import SERIES
@@ -46,10 +47,10 @@ METHODS = {
     "central_4": ((-2, -1, 1, 2), (1 / 12, -2 / 3, 2 / 3, -1 / 12), 4, 1 / 30),
 }
 EPS = float(np.finfo(float).eps)
-GRID = np.logspace(-16, 0, 129)
+GRID = logspace(-16, 0, 129)
 
 
-LADDER = 10.0 ** (np.arange(-120, 1) / 8)
+LADDER = logspace(-15, 0, 121)
 
 
 def sweep(deltas, functions=FUNCTIONS, *, methods=METHODS, job=0, bound="proved"):
@@ -441,7 +442,7 @@ def test_a_wild_prediction_leaves_the_axes_and_does_not_squeeze_the_errors(delta
 
 
 def test_a_long_line_over_a_short_range_is_not_squeezed_by_its_prediction():
-    frames = error_frames(sweep(np.logspace(-6, -4, 50), {"exp": FUNCTIONS["exp"]}))
+    frames = error_frames(sweep(logspace(-6, -4, 50), {"exp": FUNCTIONS["exp"]}))
     (ax,) = figures.draw(frames, ERROR).axes
     low, high = np.log10(ax.get_xlim())
     assert -8.3 < low < -6 < -4 < high < -1.7
@@ -536,7 +537,7 @@ def test_a_point_without_neighbours_has_a_marker_as_no_line_shows_it():
 
 
 def test_a_long_line_is_thinned_without_losing_its_peaks():
-    deltas = np.logspace(-16, 0, 20_001)
+    deltas = logspace(-16, 0, 20_001)
     frame = sweep(deltas, {"exp": FUNCTIONS["exp"]}, methods={"central_2": METHODS["central_2"]})
     frame["ulps"] = frame["ulps"] + 1
     frame.loc[[7_777, 12_345], "ulps"] = 1e40, 1e-40
@@ -1177,7 +1178,7 @@ def studied(directory, texts, *, method=("forward_1", "central_2"), **config):
 
 
 def test_the_prediction_of_a_sweep_is_truncation_plus_rounding_at_the_points_pictured(tmp_path):
-    ladder = tuple(10.0 ** (np.arange(-128, 1) / 8))
+    ladder = tuple(logspace(-16, 0, 129))
     studied(tmp_path, {"exp(x)": (1.0, 2.0), "log(x)": (0.01, 0.02)}, delta=ladder)
     told = tables.read(tmp_path / "prediction.parquet")
     assert list(told[["function", "x"]].drop_duplicates().itertuples(index=False, name=None)) == [

@@ -12,12 +12,13 @@ import pytest
 from studies import Tables, gathered, rows
 
 import derivkit as dk
+from derivkit.grids import logspace
 from derivkit.multivariate.network import ACTIVATIONS
 from experiments.runners import network_gradient as study
 from experiments.runners.network_gradient import Config, held_difference
 
 RELU, TANH = (dk.Network((6, 12, 8, 3), (name,), name=name) for name in ("relu", "tanh"))
-DELTAS = tuple(10.0 ** (-k / 2) for k in range(24, 0, -1))
+DELTAS = tuple(logspace(-12, -0.5, 24).tolist())
 
 
 def tables(**config: Any) -> Tables:

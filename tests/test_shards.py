@@ -15,13 +15,14 @@ import numpy as np
 import pytest
 
 import derivkit as dk
+from derivkit.grids import logspace
 from experiments import run
 from experiments.pipeline import tables
 from experiments.runners import delta_sweep
 from experiments.runners.delta_sweep import Config
 
 ROOT = Path(__file__).resolve().parents[1]
-GRID = tuple((10.0 ** np.linspace(-14, 0, 15)).tolist())
+GRID = tuple(logspace(-14, 0, 15).tolist())
 
 
 def problem(text: str, *points: float) -> dk.Problem:
@@ -184,6 +185,7 @@ LARGE = """
 import filecmp, resource, sys
 from pathlib import Path
 import derivkit as dk
+from derivkit.grids import logspace
 from experiments.pipeline import tables
 from experiments.runners import delta_sweep
 
@@ -197,7 +199,7 @@ def peak():
 
 
 def study(place, points, shards):
-    delta = tuple(10.0 ** (-16.0 * k / 2499) for k in range(2500))
+    delta = tuple(logspace(0, -16, 2500).tolist())
     problem = dk.Problem(dk.Function.from_expression("exp(x)"), tuple(0.5 + k / 100 for k in range(points)))
     parts = []
     for shard in range(shards):

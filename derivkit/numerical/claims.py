@@ -20,7 +20,7 @@ NEAREST = 1024.0
 """Floats that lie nearer to x than so many units in its last place say little of a derivative."""
 ENOUGH = 6
 """So many finite values on one side are enough for a derivative."""
-DISTANCES = NEAREST * 4.0 ** np.arange(20)
+DISTANCES = np.ldexp(NEAREST, 2 * np.arange(20))
 """Where f is looked at beside x, in units in the last place of x."""
 SAMPLES = 64
 """Places of a window at which a perturbation is measured, so that its level is known to about a tenth."""

@@ -49,7 +49,7 @@ def cornered(search: Search, ladder: Ladder) -> Way:
     inner = ~easy & finite[-1]
     # the largest step from which on all are finite
     first = np.minimum(len(finite) - np.argmin(finite[::-1], axis=0), len(finite) - 1)
-    size = ladder.top * RATIO ** -np.array(ladder.exponents, dtype=np.float64)[order][first]
+    size = ladder.top * np.array([RATIO**-k for k in ladder.exponents])[order][first]
     yield from together(
         [
             *each(ladder, easy, lambda part, i: search.look(part, natural[i])),
@@ -66,7 +66,9 @@ def _probe(search: Search, ladder: Ladder) -> Way:
     side = np.where(dead[ladder.sides.index(1)], 1.0, -1.0)
     bottom = ladder.size(ladder.exponents[least])
     nearest = np.where(ladder.x == 0.0, 1e-300, 2.0**8 * np.spacing(np.abs(ladder.x)))
-    steps = bottom * np.minimum(nearest / bottom, 1.0) ** np.array([[0.25], [0.5], [0.75], [1.0]])
+    share = np.minimum(nearest / bottom, 1.0)
+    half, quarter = np.sqrt(share), np.sqrt(np.sqrt(share))
+    steps = bottom * np.stack([quarter, half, half * quarter, share])
     (values,) = yield [Request(points, ladder.x + side * steps)]
     search.too_large(ladder, bottom, np.ones(points.size, dtype=bool))
     alive = np.isfinite(values)

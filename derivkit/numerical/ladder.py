@@ -236,7 +236,7 @@ def analyse(
     unit: Any = 1.0
     if not (size.min(initial=1.0) > TAME and size.max(initial=1.0) < 1.0 / TAME):
         # no square may over- or underflow
-        unit = np.exp2(-np.clip(np.frexp(size)[1], -1000, 1000).astype(np.float64))
+        unit = np.ldexp(1.0, -np.clip(np.frexp(size)[1], -1000, 1000))
         values, centre, size = values * unit, centre * unit, size * unit
     rise = _moved_back(win, values - centre, moved / top)
     # a chord is taken off first, so that where f is nearly straight no digits are lost in the sums

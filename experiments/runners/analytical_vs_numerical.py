@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 import derivkit as dk
 from derivkit.analytical.elementary import OPERATIONS
 from derivkit.analytical.evaluation import CONSTANTS, interpret, nearest_float
+from derivkit.grids import logspace
 from derivkit.numerical.difference import abscissa, combine
 
 Columns = Mapping[str, Any]
@@ -184,7 +185,7 @@ def run(config: Config) -> Iterator[tuple[str, Columns]]:
         yield "table", _errors(ways)
         yield "cost", _costs(ways, config)
     count = (config.highest_exponent - config.lowest_exponent) * config.per_decade + 1
-    x = np.geomspace(10.0**config.lowest_exponent, 10.0**config.highest_exponent, count)
+    x = logspace(config.lowest_exponent, config.highest_exponent, count)
     for text in config.cancelling:
         f = dk.Function.from_expression(text)
         swept = _errors(Ways.of(f, x, config.method))

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import derivkit as dk
+from derivkit.grids import decade, logspace
 
 Columns = Mapping[str, Any]
 Array = NDArray[np.float64]
@@ -395,7 +396,7 @@ def _prediction(f: dk.Function, x: float, delta: Array, formulas: Sequence[dk.St
 def _ladder(delta: Array) -> Array:
     """Eight deltas per decade from 1e-16 to 1, or to the decade of the largest that is asked for."""
     top = max(0, math.ceil(RUNGS * math.log10(delta.max())))
-    return np.asarray(10.0 ** (np.arange(-16 * RUNGS, top + 1) / RUNGS))
+    return logspace(-16, top / RUNGS, 16 * RUNGS + top + 1)
 
 
 def _secants(f: dk.Function, x: float, delta: Array, formulas: Sequence[dk.Stencil]) -> Columns:
@@ -467,7 +468,7 @@ def _few(delta: Array, x: float, reach: float) -> list[float]:
     moving = np.unique(delta[x + delta > x])
     if moving.size <= FEW:
         return [float(step) for step in moving[::-1]]
-    scale = 10.0 ** np.round(np.log10(reach))
+    scale = float(decade(reach))
     wanted = [scale, 0.3 * scale, 0.1 * scale]
     nearest = [float(moving[np.argmin(np.abs(np.log(moving / goal)))]) for goal in wanted]
     return list(dict.fromkeys(nearest))

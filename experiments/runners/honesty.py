@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.analytical.truth import Truth
+from derivkit.grids import geomspace, logspace
 from derivkit.numerical.attainable import LEAST_RELATIVE, attainable, covered, loss, tightness
 from derivkit.numerical.claims import Claims, claims, perturbation, seen
 from derivkit.numerical.methods import METHODS, Method
@@ -181,7 +182,7 @@ REGULAR_CATEGORIES = ("entire", "singular", "scaled", "special", "neural", "phys
 """Smooth at the scale of x, computed to nearly full precision; not those that oscillate, cancel, saturate or break."""
 MISSING_BELOW = 0.1
 """Where A is below this part of the truth, a refusal is the method's own fault."""
-FACTORS = tuple(float(factor) for factor in 10.0 ** np.linspace(-3.0, 1.5, 46))
+FACTORS = tuple(logspace(-3, 1.5, 46).tolist())
 """Factors of the bar in the table of reliability."""
 DRAWN = 1200
 """Answers of a method in the scatter."""
@@ -710,7 +711,7 @@ def _scatter(cases: Cases) -> Iterator[Row]:
             yield {"method": method, "answers": answers["status"][k], "true_error": true[k], "error": bar[k]}
         if drawn.size:
             low, high = float(np.min(true[drawn])), float(np.max(true[drawn]))
-            for place in np.geomspace(low, max(high, 10.0 * low), 150).tolist():
+            for place in geomspace(low, max(high, 10.0 * low), 150).tolist():
                 yield {"method": method, "answers": EQUAL, "true_error": place, "error": place}
 
 

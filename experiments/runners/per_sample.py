@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import derivkit as dk
+from derivkit.grids import geomspace
 from derivkit.multivariate.network import LOSSES, NotFiniteError
 
 Columns = Mapping[str, Any]
@@ -601,7 +602,7 @@ def _least_line(config: Config, network: dk.Network, losses: Array) -> Iterator[
     """The least norms that the losses of all stages allow."""
     positive = losses[losses > 0.0]
     if positive.size:
-        loss = np.geomspace(positive.min(), positive.max(), GRID)
+        loss = geomspace(float(positive.min()), float(positive.max()), GRID)
         where = {"network": network.name, "data": config.data.name, "stage": LEAST}
         yield "norms", {**where, "loss": loss, "norm": least_norms(network, loss)}
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import derivkit as dk
+from derivkit.grids import powers_of_two
 
 Columns = Mapping[str, Any]
 Array = NDArray[np.float64]
@@ -110,7 +111,7 @@ SIDES = {
 }
 """What may be seen on one side, with its meaning."""
 
-LADDER = 2.0 ** -np.arange(4, 15)
+LADDER = powers_of_two(-4, -14)
 """Steps of the one-sided secants, in the scale of f: small enough for a limit, far above rounding."""
 JUMP, VERTICAL = 0.95, 0.05
 """Slopes that grow faster than delta^-0.95 come from a jump, than delta^-0.05 from a vertical tangent. Constants

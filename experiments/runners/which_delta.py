@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 import derivkit as dk
 from derivkit.analytical.evaluation import rounded_function
+from derivkit.grids import geomspace, logspace
 from derivkit.numerical.ladder import RATIO, analyse, window
 from derivkit.numerical.rounded import Numbers, extended, rounded_difference
 from derivkit.numerical.scales import FULL
@@ -167,7 +168,7 @@ REFUSALS = ("kink", "jump", "vertical", "unresolved", "not_finite")
 """Statuses of dk.derivative without a value."""
 FINE = 32
 """Deltas per decade among which the best is looked for; what is recommended has two digits."""
-BELOW = 10.0 ** np.linspace(-0.5, 0.0, 9)
+BELOW = logspace(-0.5, 0, 9)
 NEARBY = (-0.37, -0.21, -0.083, 0.0, 0.119, 0.24, 0.41)
 """Deltas over which a typical error is taken, times the one in question, and points, in units of the reach: single
 errors hit 0 by luck, and at a point such as 1, where f and its slope are short binary numbers, whole decades."""
@@ -193,7 +194,7 @@ MISSED = 10.0
 """What was expected is missed if the errors are larger by this factor."""
 HALF_ULP = 0.29
 """Standard deviation of a rounding in units of the last place: 1 / sqrt(12)."""
-WIDER = 1.5 ** np.arange(1, 21)
+WIDER = np.cumprod(np.full(20, 1.5))
 """Factors by which f is followed beyond the window of float64, as long as it is the same polynomial."""
 AIM = 9.0
 """Degree at which a window should meet the noise; it tells how much larger the next had better be, not the answer."""
@@ -645,10 +646,10 @@ def recommend(place: Place, formula: dk.Stencil) -> Expected:
     for side, room in ((-1.0, place.look.x - lo), (1.0, hi - place.look.x)):
         away = max(0.0, *(side * float(s) for s in formula.offsets))
         top = min(top, room / away) if away else top
-    least = max(4.0 * place.spacing, top * 10.0**-DECADES)
+    least = max(4.0 * place.spacing, top / 10**DECADES)
     if not least < top:
         return Expected(*(np.array([math.nan]) for _ in range(3)))
-    delta = np.geomspace(least, top, max(2, math.ceil(FINE * math.log10(top / least))))
+    delta = geomspace(least, top, max(2, math.ceil(FINE * math.log10(top / least))))
     best = float(delta[int(np.argmin(expected_error(place, formula, delta).total))])
     short = float(f"{best:.1e}")
     return expected_error(place, formula, np.array([short if short <= top else best]))
@@ -723,9 +724,9 @@ def typical_error(
 def _ladder(place: Place, deltas: int) -> Array:
     """So many deltas, from the spacing of floats at x to beyond the reach."""
     if not place.look.there:
-        return np.geomspace(place.eps, 1.0, deltas)
+        return geomspace(place.eps, 1.0, deltas)
     top = BEYOND * place.reach if place.look.scaled else max(1.0, abs(place.look.x))
-    return np.geomspace(max(place.spacing, top * 10.0**-DECADES), top, deltas)
+    return geomspace(max(place.spacing, top / 10**DECADES), top, deltas)
 
 
 def _advised(place: Place, formulas: Sequence[dk.Stencil], deltas: int) -> Iterator[tuple[str, Columns]]:
@@ -828,7 +829,7 @@ def _law(formula: dk.Stencil, found: Sweep) -> Columns:
 
 def _quotients(look: Look, formulas: Sequence[dk.Stencil]) -> Columns:
     """Where no delta helps: what the formulas say at every delta, in float64."""
-    delta = max(1.0, abs(look.x)) * 10.0 ** (np.arange(-12 * GRID, 1) / GRID)
+    delta = max(1.0, abs(look.x)) * logspace(-12, 0, 12 * GRID + 1)
     estimate = dk.sweep(look.f, look.x, delta, formulas=formulas).estimate
     return {
         "function": look.f.name,
