@@ -319,8 +319,7 @@ class Evaluator:
         guarded = x.view()
         guarded.flags.writeable = False  # an f that works in place must not move our points
         values = self._values(guarded)
-        # A sum is finite only if every entry is: one pass, and the exact check only where it is needed.
-        return values if np.isfinite(np.sum(values)) else np.where(np.isfinite(values), values, np.nan)
+        return values if np.isfinite(values).all() else np.where(np.isfinite(values), values, np.nan)
 
     def _values(self, x: Array) -> Array:
         if self._vectorized or (self._vectorized is None and x.size > 1):

@@ -29,6 +29,7 @@ VALUELESS = ("kink", "jump", "vertical", "not_finite", "unresolved")
 CATEGORIES = (
     *("entire", "singular", "scaled", "oscillation", "exponential", "special", "cancellation", "flat", "piecewise"),
     *("multiscale", "neural", "physics", "program", "polynomial", "no_derivative", "edge", "noisy"),
+    *("near_break", "near_break_held_out"),
 )
 
 
@@ -188,6 +189,12 @@ class Family:
     points : tuple of float
     draws : tuple of Draw
         From which further points come, from each as many.
+    around : tuple of float
+        Where f, its slope or its code breaks. If there are any, what is drawn are distances from these in turn; one
+        that leaves the domain is taken to the other side.
+    derivatives : tuple of int
+        The orders of the derivative for which the function is there; none means the first one and, of regular
+        functions, those that a study asks for.
     domain : tuple of float
     noise : Disturbance or None
         What is done to the values.
@@ -195,6 +202,8 @@ class Family:
         The derivative itself, where the rules cannot find it: one-sided at an end of the domain.
     statuses : tuple of str
         The statuses of a derivative that are right at these points.
+    at_break : tuple of str
+        Those that are right at points where no derivative exists, if there are both kinds of points.
     slack : float
         What no method can see from outside, in the unit of the derivative: the bias of a solver, the slope of a table.
     reason : str
@@ -221,10 +230,13 @@ class Family:
     program: Program | None = None
     points: tuple[float, ...] = ()
     draws: tuple[Draw, ...] = ()
+    around: tuple[float, ...] = ()
+    derivatives: tuple[int, ...] = ()
     domain: Domain = EVERYWHERE
     noise: Disturbance | None = None
     derivative: Expression | None = None
     statuses: tuple[str, ...] = VALUED
+    at_break: tuple[str, ...] = ()
     slack: float = 0.0
     reason: str = ""
 
@@ -235,12 +247,12 @@ class Family:
             raise ValueError("a family needs points or draws")
         if self.category not in CATEGORIES:
             raise ValueError(f"no category {self.category!r}; there are {', '.join(CATEGORIES)}")
-        for status in self.statuses:
+        for status in self.statuses + self.at_break:
             if status not in VALUED + VALUELESS:
                 known = ", ".join(VALUED + VALUELESS)
                 raise ValueError(f"no status {status!r}; there are {known}")
         lo, hi = self.function.domain
-        for point in self.points:
+        for point in self.points + self.around:
             if not lo <= point <= hi:
                 raise ValueError(f"x = {point:g} lies outside the domain [{lo:g}, {hi:g}]")
 
@@ -272,8 +284,22 @@ class Family:
         generator = np.random.default_rng([seed, zlib.crc32(self.name.encode())])
         columns = [draw(generator, -(-missing // len(self.draws))) for draw in self.draws]
         mixed = np.stack(columns, axis=-1).ravel()[:missing] if columns else np.empty(0)
-        both = np.concatenate([np.array(self.points[:count], dtype=np.float64), mixed])
+        both = np.concatenate([np.array(self.points[:count], dtype=np.float64), self._placed(mixed)])
         return np.asarray(np.clip(both, *self.domain))
+
+    def _placed(self, drawn: Array) -> Array:
+        """What was drawn as points: distances from the breaks in turn, if there are any, within the domain."""
+        if not self.around:
+            return drawn
+        breaks = np.resize(self.around, drawn.shape)
+        low, high = self.domain
+        there = (breaks + drawn >= low) & (breaks + drawn <= high)
+        return np.asarray(breaks + np.where(there, drawn, -drawn))
+
+    def right(self, status: ArrayLike, truth: Truth) -> NDArray[np.bool_]:
+        """Whether each status is one of those that are right there: where a derivative exists, and where none does."""
+        nowhere = self.at_break or self.statuses
+        return np.where(np.isnan(truth.high), np.isin(status, nowhere), np.isin(status, self.statuses))
 
     def truth(self, x: ArrayLike, *, order: int = 1) -> Truth:
         """The derivative at every x to twice the digits of float64; NaN where none exists or none is known.

@@ -1,8 +1,9 @@
 """Functions that are code: special functions by series and quadrature, solvers, iterations, simulations.
 
-Every program takes a number x and a namespace of functions, NumPy for arrays of float64. It neither branches on x nor
-stops by a tolerance, so that it also runs on numbers that do not round (:mod:`derivkit.analytical.series`), which gives
-the derivative of exactly this program, its nodes, its step and its truncation included.
+Every program takes a number x and a namespace of functions, NumPy for arrays of float64. It does not stop by a
+tolerance, and branches on x by functions of the namespace alone, so that it also runs on numbers that do not round
+(:mod:`derivkit.analytical.series`), which gives the derivative of exactly this program, its nodes, its step and its
+truncation included.
 """
 
 from __future__ import annotations
@@ -344,6 +345,54 @@ def _network(x: Any, m: Any) -> Any:
     return sum(s * (1.0 - 0.5 * j) for j, s in enumerate(second))
 
 
+# Tables, splines and networks that break
+
+
+def _interpolated(knots: list[float], of: Callable[[float], float]) -> Callable[[Any, Any], Any]:
+    """Linear interpolation in a table."""
+    values = [of(knot) for knot in knots]
+    return lambda x, m: m.interp(x, knots, values)
+
+
+def _spline(start: float, spacing: float, count: int) -> Callable[[Any, Any], Any]:
+    """A cubic spline whose second derivatives at the knots are those of a cosine, rounded to multiples of 6/1024.
+
+    All its coefficients are short binary numbers, found by adding exactly: two derivatives are continuous to the bit.
+    """
+    knots = [start + spacing * k for k in range(count)]
+    bends = [-6.0 * round(math.cos(knot) * 1024.0 / 6.0) / 1024.0 for knot in knots]
+    value, slope, rows = math.floor(64.0 * math.cos(start)) / 64.0, -math.floor(64.0 * math.sin(start)) / 64.0, []
+    for bend, after in itertools.pairwise(bends):
+        third = (after - bend) / (6.0 * spacing)
+        rows.append((value, slope, 0.5 * bend, third))
+        value += spacing * (slope + spacing * (0.5 * bend + spacing * third))
+        slope += 0.5 * spacing * (bend + after)
+    columns = [list(column) for column in zip(*rows, strict=True)]
+
+    def run(x: Any, m: Any) -> Any:
+        piece = m.searchsorted(knots[1:-1], x, side="right")
+        a, b, c, d = (m.take(column, piece) for column in columns)
+        t = x - m.take(knots, piece)
+        return ((t * d + c) * t + b) * t + a
+
+    return run
+
+
+def _relu_network(x: Any, m: Any) -> Any:
+    """One hidden layer of eight relu units with kinks at -2, -1.5, -0.75, ..., and an output that is linear."""
+    units = ((1, 2), (-2, -3), (0.5, 0.375), (3, 0.75), (-1.5, 0.75), (2, -2), (1.25, -2.1875), (-0.75, 1.875))
+    weights = (0.5, -0.25, 1.5, -0.375, 0.875, 0.25, -1, 0.625)
+    return sum(m.maximum(x * w + b, 0.0) * v for (w, b), v in zip(units, weights, strict=True))
+
+
+def _deep_relu_network(x: Any, m: Any) -> Any:
+    """Two hidden layers of four relu units each; those of the first have kinks at -1.5, -0.5, 0.25 and 1."""
+    first = [m.maximum(x * w + b, 0.0) for w, b in ((1.5, 2.25), (-2, -1), (2.5, -0.625), (-0.75, 0.75))]
+    rows = [[((3 * j + 5 * k) % 7) * 0.375 - 0.875 for k in range(4)] for j in range(4)]
+    second = [m.maximum(sum(h * w for h, w in zip(first, row, strict=True)) + 0.3125, 0.0) for row in rows]
+    return sum(h * (1.0 - 0.625 * j) for j, h in enumerate(second))
+
+
 PROGRAMS: Mapping[str, Program] = MappingProxyType(
     {
         "bessel_j0": Program("J_0 by 40 midpoints", _mean(40, lambda x, m, t: m.cos(x * math.sin(t)))),
@@ -435,6 +484,16 @@ PROGRAMS: Mapping[str, Program] = MappingProxyType(
         ),
         "heat": Program("the middle of a heated rod", _heat),
         "network": Program("a network of two hidden layers", _network),
+        "interp_11": Program(
+            "sin, interpolated between 11 knots", _interpolated([float(k) for k in range(11)], math.sin)
+        ),
+        "interp_3001": Program(
+            "sin(3 x), interpolated between 3001 knots",
+            _interpolated([-3.0 + k * 0.002 for k in range(3001)], lambda x: math.sin(3.0 * x)),
+        ),
+        "spline_31": Program("a cubic spline of 31 knots", _spline(-3.75, 0.25, 31)),
+        "relu_network": Program("a network of eight relu units", _relu_network),
+        "deep_relu_network": Program("a network of two layers of relu units", _deep_relu_network),
     }
 )
 """THE table of programs."""

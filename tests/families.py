@@ -13,7 +13,7 @@ from derivkit.population import Family
 from experiments.pipeline.settings import build
 
 CONF = Path(__file__).resolve().parents[1] / "conf/population"
-FILES = ("tuning", "held_out", "no_derivative", "edges", "noisy")
+FILES = ("tuning", "held_out", "no_derivative", "edges", "noisy", "near_breaks", "near_breaks_held_out")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,7 +43,8 @@ def tables(rows: dict[str, Any], **config: Any) -> Tables:
 
 
 def goal(found: Tables, words: str) -> dict[str, Any]:
-    (place,) = [k for k, text in enumerate(found["goals"]["measure"]) if words in text]
+    named = [k for k, text in enumerate(found["goals"]["measure"]) if words in text]
+    (place,) = [k for k in named if "near breaks" in words or "near breaks" not in found["goals"]["measure"][k]]
     return {name: values[place] for name, values in found["goals"].items()}
 
 
@@ -200,6 +201,54 @@ def test_the_level_of_noise_is_compared_with_what_was_put_in() -> None:
     # The root of the variance of 64 uniform numbers is 1/sqrt(3) within 6 %, five times that at most.
     np.testing.assert_allclose(table["deviation"], 1e-6 / math.sqrt(3.0), rtol=0.3)
     assert goal(found, "level about its mean")["cases"] == 40
+
+
+NEAR = {
+    "cube": {
+        "category": "near_break",
+        "expression": "piecewise((exp(x), x < 0), (x^3+exp(x), True))",
+        "around": [0],
+        "points": [0],
+        "draws": {"signed_log_uniform": [1e-2, 1]},
+        "derivatives": [1, 3],
+        "at_break": ["kink"],
+    },
+    "kink": {
+        "category": "near_break_held_out",
+        "expression": "abs(x)",
+        "around": [0],
+        "points": [0],
+        "draws": {"signed_log_uniform": [1e-2, 1]},
+        "at_break": ["kink"],
+    },
+}
+
+
+def test_points_near_breaks_have_goals_of_their_own_for_each_half_and_move_no_other() -> None:
+    alone, both = tables(SMOOTH, points=12), tables({**SMOOTH, **NEAR}, points=12)
+    goals = [text for text in both["goals"]["measure"] if text.startswith("near breaks")]
+    assert len(goals) == 8
+    assert sum("held out" in text for text in goals) == 4
+    others = [k for k, text in enumerate(both["goals"]["measure"]) if text not in goals]
+    np.testing.assert_array_equal(alone["goals"]["measured"][others], both["goals"]["measured"][others])
+    table = both["table"]
+    assert sorted(set(table["derivative"][table["function"] == "cube"])) == [1, 3]
+    assert goal(both, "near breaks, held out: misses among all answers")["cases"] == 11
+
+
+def test_a_method_that_says_ok_everywhere_is_caught_near_breaks_in_either_half() -> None:
+    def bold(f: Any, x: np.ndarray, **_: int) -> Any:
+        return said(f, x, value=np.zeros(x.shape), error=np.full(x.shape, 1e-3), status=np.full(x.shape, "ok"))
+
+    found = tables(NEAR, points=12, estimator=planted(bold, 3))
+    for half in ("near breaks: ", "near breaks, held out: "):
+        silent = goal(found, f"{half}answered with the status ok where no derivative exists")
+        assert (silent["measured"], silent["cases"], silent["reached"]) == (1.0, 1, "no")
+        assert goal(found, f"{half}a right status where no derivative exists")["measured"] == 0.0
+        for words in ("misses among answers with the status ok", "misses among all answers"):
+            assert goal(found, f"{half}{words}")["measured"] == 100.0
+    rows = dict(zip(found["misses"]["category"], found["misses"]["missed_goal"], strict=True))
+    assert rows == {"near_break": 0.5, "near_break_held_out": 0.5}
 
 
 # Methods that lie

@@ -24,6 +24,7 @@ from experiments.pipeline.messages import ConfigurationError
 
 EVERY = [family for families in POPULATION.values() for family in families]
 HALVES = [*POPULATION["tuning"], *POPULATION["held_out"]]
+NEAR_BREAKS = [*POPULATION["near_breaks"], *POPULATION["near_breaks_held_out"]]
 
 
 def test_every_file_of_the_group_is_known() -> None:
@@ -49,10 +50,58 @@ def test_every_row_says_why_it_is_there(family: Family) -> None:
 def test_the_halves_are_large_and_have_the_same_categories() -> None:
     assert len(HALVES) >= 232
     counts = [Counter(family.category for family in POPULATION[name]) for name in ("tuning", "held_out")]
-    assert set(counts[0]) == set(counts[1]) == set(CATEGORIES) - {"no_derivative", "edge", "noisy"}
+    assert (
+        set(counts[0])
+        == set(counts[1])
+        == set(CATEGORIES) - {*("no_derivative", "edge", "noisy", "near_break", "near_break_held_out")}
+    )
     for category, times in counts[0].items():
         assert times >= 5
         assert counts[1][category] >= 5
+
+
+def test_beside_breaks_the_halves_are_large_and_their_points_are_near() -> None:
+    """At distances from 1e-12 to 0.1 as a rule, on both sides where f has two, in every decade."""
+    counts = [len(POPULATION[name]) for name in ("near_breaks", "near_breaks_held_out")]
+    assert min(counts) >= 30
+    for family in NEAR_BREAKS:
+        x = np.unique(family.drawn(200, seed=0))
+        drawn = np.setdiff1d(x, family.points)
+        away = drawn[:, None] - np.array(family.around)
+        nearest = np.take_along_axis(away, np.argmin(np.abs(away), axis=1)[:, None], axis=1)[:, 0]
+        (draw,) = family.draws
+        assert x.size > 195
+        assert np.all(np.abs(nearest) <= draw.high * (1.0 + 1e-9))
+        assert np.histogram(np.log10(np.abs(nearest)), bins=4, range=np.log10([draw.low, draw.high]))[0].min() > 15
+        if draw.distribution.startswith("signed"):
+            assert 0.3 < np.mean(nearest > 0.0) < 0.7
+
+
+@pytest.mark.parametrize("family", NEAR_BREAKS, ids=lambda family: family.name)
+def test_beside_a_break_the_truth_is_known_and_at_it_there_is_none(family: Family) -> None:
+    """A derivative of an order below that which breaks exists at the break itself, too."""
+    x = np.unique(family.drawn(40, seed=1))
+    orders = family.derivatives or (1,)
+    nowhere = [np.isnan(family.truth(x, order=order).high) for order in orders]
+    for none in nowhere:
+        assert not np.any(none & ~np.isin(x, family.points))
+    assert np.all(nowhere[-1] == np.isin(x, family.points))
+    assert bool(family.points) == bool(family.at_break)
+    assert set(family.at_break) <= set(VALUELESS)
+    assert set(family.statuses) <= {*VALUED, "unresolved"}
+
+
+def test_a_status_is_right_where_a_derivative_exists_or_where_none_does() -> None:
+    family = next(family for family in NEAR_BREAKS if family.name == "relu_plus_exp")
+    known = family.truth([1.0, 1.0, 1.5, 1.5])
+    assert family.right(["kink", "ok", "kink", "ok"], known).tolist() == [True, False, False, True]
+
+
+def test_a_distance_that_leaves_the_domain_is_taken_to_the_other_side() -> None:
+    row = {"category": "near_break", "expression": "asin(x)", "around": [1, -1], "domain": [-1, 1]}
+    (family,) = built({"probe": {**row, "draws": {"signed_log_uniform": [1e-3, 0.1]}}})
+    x = family.drawn(60, seed=0)
+    assert np.all((np.abs(x) < 1.0) & (np.abs(x) >= 0.9 - 1e-12))
 
 
 def test_many_functions_have_as_many_points_as_are_asked_for() -> None:
@@ -80,6 +129,7 @@ def twins(first: tuple[Family, ...], second: tuple[Family, ...]) -> list[str]:
 
 def test_no_function_of_the_held_out_half_is_a_twin_of_one_of_the_tuning_half() -> None:
     assert twins(POPULATION["tuning"], POPULATION["held_out"]) == []
+    assert twins(POPULATION["near_breaks"], POPULATION["near_breaks_held_out"]) == []
 
 
 def test_a_twin_with_other_numbers_is_found() -> None:
@@ -115,6 +165,7 @@ def test_the_points_of_a_family_do_not_depend_on_the_others() -> None:
 @pytest.mark.parametrize("family", [f for f in EVERY if f.differentiable], ids=lambda family: family.name)
 def test_where_a_derivative_exists_its_truth_is_known(family: Family) -> None:
     x = family.drawn(12, seed=2)
+    x = x[~np.isin(x, family.points)] if family.at_break else x
     known = family.truth(x)
     assert np.all(np.isfinite(known.high))
     assert np.all(np.abs(known.low) <= known.half_ulp)
@@ -183,12 +234,17 @@ SEEN = {"kink": is_kink, "jump": is_jump, "vertical": is_vertical, "not_finite":
 
 def seen(family: Family) -> bool:
     """Whether at every point one of the statuses can be seen to be true."""
-    kinds = [SEEN[status] for status in family.statuses if status in SEEN]
+    kinds = [SEEN[status] for status in family.at_break or family.statuses if status in SEEN]
     return all(any(kind(family, x) for kind in kinds) for x in family.drawn(4, seed=0).tolist())
 
 
 @pytest.mark.parametrize(
-    "family", [f for f in POPULATION["no_derivative"] if f.statuses[0] in SEEN], ids=lambda family: family.name
+    "family",
+    [
+        *(family for family in POPULATION["no_derivative"] if family.statuses[0] in SEEN),
+        *(replace(family, draws=()) for family in NEAR_BREAKS if family.at_break and not family.derivatives),
+    ],
+    ids=lambda family: family.name,
 )
 def test_what_is_said_of_a_point_without_a_derivative_is_seen(family: Family) -> None:
     assert seen(family)
@@ -284,6 +340,9 @@ def test_a_row_becomes_a_family() -> None:
         ({"expression": "x*y"}, "variables x, y"),
         ({"program": "kepler"}, "expression or program, and not both"),
         ({"expression": None}, "expression=null: not a text"),
+        ({"at_break": ["fine"]}, "no status 'fine'; there are ok"),
+        ({"derivatives": [5]}, r"write orders from 1 to 4, derivatives: \[1, 2\]"),
+        ({"around": [7], "domain": [0, 2]}, r"x = 7 lies outside the domain"),
         ({"category": "smooth"}, "no category 'smooth'; there are entire"),
         ({"category": 3}, "category=3: not a text"),
         ({"statuses": ["fine"]}, "no status 'fine'; there are ok"),

@@ -20,7 +20,7 @@ from derivkit.programs import PROGRAMS
 from experiments.pipeline.settings import CONVERTERS
 
 CONF = Path(__file__).resolve().parents[1] / "conf/population"
-FILES = ("tuning", "held_out", "edges", "noisy")
+FILES = ("tuning", "held_out", "edges", "noisy", "near_breaks", "near_breaks_held_out")
 WITNESS_DIGITS = 28
 """A truth has 34 digits, its pair of floats 31 at least; the difference quotients of mpmath more than that."""
 
@@ -54,6 +54,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "log1p": lambda a: mp.log(1 + a),
     "abs": abs,
     "cbrt": lambda a: mp.sign(a) * mp.cbrt(abs(a)),
+    "heaviside": lambda a: mp.mpf(a > 0),
     "sigmoid": lambda a: 1 / (1 + mp.exp(-a)),
     "gelu": lambda a: a * (1 + mp.erf(a / mp.sqrt(2))) / 2,
     "relu": lambda a: max(a, mp.mpf(0)),
@@ -71,7 +72,22 @@ class Functions:
     """mpmath as a namespace for programs."""
 
     sin, cos, exp, log = staticmethod(mp.sin), staticmethod(mp.cos), staticmethod(mp.exp), staticmethod(mp.log)
-    sqrt, tanh = staticmethod(mp.sqrt), staticmethod(mp.tanh)
+    sqrt, tanh, maximum = staticmethod(mp.sqrt), staticmethod(mp.tanh), max
+
+    @staticmethod
+    def searchsorted(knots: list[float], x: Any, side: str) -> int:
+        assert x not in knots, side
+        return sum(knot < x for knot in knots)
+
+    @staticmethod
+    def take(table: list[float], k: int) -> Any:
+        return mp.mpf(table[k])
+
+    @staticmethod
+    def interp(x: Any, knots: list[float], values: list[float]) -> Any:
+        k = Functions.searchsorted(knots, x, "left")
+        (a, b), (u, v) = map(mp.mpf, knots[k - 1 : k + 1]), map(mp.mpf, values[k - 1 : k + 1])
+        return u + (v - u) * (x - a) / (b - a)
 
 
 def by_mpmath(expression: dk.Expression) -> Callable[[Any], Any]:
@@ -168,6 +184,35 @@ def test_what_is_beyond_the_range_of_float64_is_no_truth() -> None:
 def test_a_constant_has_the_derivative_0_at_every_precision() -> None:
     assert truth(dk.parse("sin(x)^2+cos(x)^2"), [0.7]).high[0] == pytest.approx(0.0, abs=1e-300)
     assert truth_of_program(lambda x, m: 0.0 * x + 1.0, [0.7]).high[0] == 0.0
+
+
+@pytest.mark.parametrize("name", ["interp_11", "interp_3001", "relu_network", "deep_relu_network"])
+def test_a_program_has_no_truth_exactly_where_it_has_a_kink(name: str) -> None:
+    """Both slopes are exact beside the kink, and differ."""
+    (family,) = (family for family in ALL if family.name == name)
+    for x in family.points:
+        beside = family.truth(np.nextafter(x, [-np.inf, np.inf]))
+        assert np.isnan(family.truth([x]).high[0])
+        assert beside.distance(beside.high[::-1]).min() > 1e-9
+
+
+def test_outside_of_its_knots_a_table_is_constant() -> None:
+    assert truth_of_program(lambda x, m: m.interp(x, [1.0, 2.0], [3.0, 5.0]), [0.5, 1.5, 2.5]).high.tolist() == [
+        0,
+        2,
+        0,
+    ]
+
+
+def test_a_spline_has_two_derivatives_that_are_continuous_to_the_bit_and_a_third_that_is_not() -> None:
+    knots = -3.5 + 0.25 * np.arange(29)
+    run = PROGRAMS["spline_31"].run
+    left, right = (lambda x, m, k=k: run(x + k * 2.0**-100, m) for k in (-1, 1))
+    for order in (0, 1, 2):
+        one, other = (truth_of_program(side, knots, order=order) for side in (left, right))
+        assert np.all(np.abs((one.high - other.high) + (one.low - other.low)) < 2.0**-98)
+    third = [truth_of_program(side, knots, order=3).high for side in (left, right)]
+    assert np.mean(np.abs(third[0] - third[1]) > 1e-3) > 0.9
 
 
 def y_of_cubic(x: Any) -> Any:

@@ -31,7 +31,7 @@ ESTIMATOR_KEYS = ("estimator",)
 NETWORK_KEYS = ("sizes", "activation", "activations", "loss", "l1", "l2", "reason")
 FAMILY_KEYS = (
     *("category", "expression", "program", "points", "draws", "domain", "statuses", "noise", "derivative", "slack"),
-    "reason",
+    *("around", "derivatives", "at_break", "reason"),
 )
 DERIVATIVES = (1, 2, 3, 4)
 EXAMPLES = {"delta": "1e-4", "x": "pi/2"}
@@ -366,10 +366,13 @@ def _family(name: str, spec: Mapping[str, object]) -> Family:
             program=program(texts["program"]) if "program" in texts else None,
             points=numbers(f"{where}: points", spec["points"]) if "points" in spec else (),
             draws=_draws(where, spec.get("draws", {})),
+            around=numbers(f"{where}: around", spec["around"]) if "around" in spec else (),
+            derivatives=_derivatives(f"{where}: derivatives", spec.get("derivatives", ())),
             domain=_domain(where, spec.get("domain")) or (-math.inf, math.inf),
             noise=_noise(where, spec["noise"]) if "noise" in spec else None,
             derivative=dk.parse(texts["derivative"]) if "derivative" in texts else None,
             statuses=tuple(_texts(f"{where}: statuses", spec.get("statuses"), "statuses: [ok]")) or VALUED,
+            at_break=tuple(_texts(f"{where}: at_break", spec.get("at_break"), "at_break: [kink]")),
             slack=number(f"{where}: slack", spec.get("slack", 0.0)),
             reason=str(spec.get("reason", "")),
         )
@@ -377,6 +380,13 @@ def _family(name: str, spec: Mapping[str, object]) -> Family:
         raise
     except ValueError as error:
         raise ConfigurationError(f"{where}: {line_of(error)}") from error
+
+
+def _derivatives(where: str, value: object) -> tuple[int, ...]:
+    entries: tuple[Any, ...] = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+    if not all(type(order) is int and order in DERIVATIVES for order in entries):
+        raise ConfigurationError(f"{where} is {show(value)}; write orders from 1 to 4, derivatives: [1, 2]")
+    return entries
 
 
 def _draws(where: str, value: object) -> tuple[Draw, ...]:
