@@ -10,7 +10,9 @@ from __future__ import annotations
 import argparse
 import importlib
 import itertools
+import math
 import os
+import random
 import re
 import shlex
 import sys
@@ -35,7 +37,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import IntervalSweep, Override, OverrideType, RangeSweep
+from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, OverrideType, RangeSweep
 from hydra.core.plugins import Plugins
 from hydra.core.utils import setup_globals
 from hydra.errors import HydraException, OverrideParseException
@@ -70,6 +72,10 @@ NOISE = (
     {"message": r"The ``declarative_base\(\)`` function is now available", "module": r"optuna\."},
 )
 """Warnings of others that nobody who runs a study can do anything about."""
+MOST_VALUES = 10_000
+"""Most values of one sweep: each is composed, some milliseconds, before the first job."""
+MOST_JOBS = 100_000
+"""Most jobs of a run: the configuration of each is held, and recorded."""
 POINTERS = ("See http", "object_type", "Config search path")
 """How the lines begin at which the part of Hydra's messages ends that helps somebody here."""
 
@@ -248,6 +254,14 @@ class Given:
     """Whether it is a plain value, which we merge, and no group or setting, which Hydra composes."""
     ranging: IntervalSweep | RangeSweep | None = None
     """What it was typed as, if as an interval, of which the words are the ends, or as a range."""
+    shuffled: bool = False
+
+    @property
+    def planned(self) -> str:
+        """The word by which Hydra runs these alternatives in this order: it would draw that of a shuffle again."""
+        if not self.shuffled:
+            return self.line
+        return f"{self.words[0].partition('=')[0]}={','.join(word.partition('=')[2] for word in self.words)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -258,8 +272,6 @@ class Command:
     name: str
     groups: tuple[str, ...]
     given: tuple[Given, ...]
-    shards: tuple[str, ...] = ()
-    """The sweep over the shards of every job, the last of the overrides, where jobs are cut into several."""
 
     @property
     def first(self) -> list[str]:
@@ -313,7 +325,7 @@ def _command(args: argparse.Namespace) -> Command:
     command = _read(loader, name, [*words, *args.overrides]) if words else command
     check.refuse_shard([given.key for given in command.given])
     shards = _shards(args, _plain(command.compose(command.first) if words else config))
-    return replace(_read(loader, name, [*words, *args.overrides, *shards]), shards=shards) if shards else command
+    return _read(loader, name, [*words, *args.overrides, *shards]) if shards else command
 
 
 def _shards(args: argparse.Namespace, first: Mapping[str, Any]) -> tuple[str, ...]:
@@ -374,6 +386,11 @@ def _given(override: Override, groups: Mapping[str, Sequence[str]]) -> Given:
         raise ConfigurationError(
             f"{show(override.input_line)}: the whole run has one {key}; write one value, {words[0]}"
         )
+    if len(words) > MOST_VALUES:
+        raise ConfigurationError(
+            f"{show(override.input_line)}: more than {MOST_VALUES:,} values, and each would be a job of its own; within"
+            f" one job write a list, {key}=[A,B], or a grid, '{key}=${{linspace:A,B,N}}'"
+        )
     plain = override.type is OverrideType.CHANGE and override.package is None and "/" not in key
     return Given(
         key=key,
@@ -381,24 +398,41 @@ def _given(override: Override, groups: Mapping[str, Sequence[str]]) -> Given:
         words=words,
         merged=plain and key not in groups and not override.is_hydra_override(),
         ranging=value if isinstance(value := override.value(), IntervalSweep | RangeSweep) else None,
+        shuffled=_shuffled(override),
     )
 
 
+def _shuffled(override: Override) -> bool:
+    return isinstance(value := override.value(), ChoiceSweep | RangeSweep) and value.shuffle
+
+
 def _words(override: Override) -> tuple[str, ...]:
-    """Return the override of each job of a sweep, or the one override as it was given."""
+    """Return the override of each job of a sweep, or the one override as it was given.
+
+    Of more than MOST_VALUES these are the first: a sweep is counted before it is written out. A shuffle is drawn from
+    the words as a seed, so that the same words are the same run.
+    """
     line = str(override.input_line)
     if not override.is_sweep_override():
         return (line,)
     if override.is_interval_sweep():
         ends: Any = override.value()
         return tuple(f"{override.get_key_element()}={end}" for end in (ends.start, ends.end))
+    shuffled: Any = override.value() if _shuffled(override) else None
+    even = override if shuffled is None else replace(override, _value=replace(shuffled, shuffle=False))
     try:
-        words = tuple(f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator())
-    except (HydraException, ArithmeticError, ValueError) as error:
+        values = list(itertools.islice(even.sweep_string_iterator(), MOST_VALUES + 1))
+    except ArithmeticError:
+        raise ConfigurationError(
+            f"{line}: an end that is no number; write {override.key_or_group}=range(0,10)"
+        ) from None
+    except (HydraException, ValueError) as error:
         raise ConfigurationError(f"{line}: {line_of(error)}") from error
-    if not words:
+    if not values:
         raise ConfigurationError(f"{line}: the sweep is empty; write at least one value, {override.key_or_group}=A")
-    return words
+    if shuffled is not None:
+        random.Random(line).shuffle(values)  # noqa: S311 - no secret
+    return tuple(f"{override.get_key_element()}={value}" for value in values)
 
 
 def _merge(config: DictConfig, word: str) -> DictConfig:
@@ -425,9 +459,10 @@ class Plan:
     jobs: tuple[dict[str, Any], ...]
     named: tuple[tuple[str, ...], ...]
     """The overrides of every job."""
+    words: tuple[str, ...]
+    """The overrides by which Hydra runs these jobs: what is drawn in the plan is not drawn again."""
     rows: int
     place: Path
-    shards: tuple[str, ...]
     launcher: str
     """The name of the launcher; a run of one job by hydra.mode=RUN is basic, whatever is set."""
     search: search.Search | None
@@ -444,19 +479,19 @@ def _check(args: argparse.Namespace, command: Command) -> Plan:
     launcher = str(config.hydra.runtime.choices["hydra/launcher"])
     launchers.refuse_missing(launcher, str(config.hydra.launcher["_target_"]))
     study = check.study_of(_plain(config))
-    alternatives = command.alternatives(config)
     if not args.cfg and (args.multirun or config.hydra.mode == RunMode.MULTIRUN) and _searches(config):
-        return _check_search(command, config, study, alternatives)
-    jobs = tuple(check.jobs_of(_plain(config), alternatives))
+        return _check_search(command, config, study)
+    _refuse_many(command)
+    jobs = tuple(check.jobs_of(_plain(config), command.alternatives(config)))
     configs = check.configs_of(study, jobs)
     return Plan(
         experiment=str(config.hydra.runtime.choices.get("experiment", study.__name__.rpartition(".")[2])),
         study=study,
         jobs=jobs,
         named=tuple(itertools.product(*(given.words for given in command.given))),
+        words=tuple(given.planned for given in command.given),
         rows=sum(one.rows for one in configs),
         place=Path(str(config.hydra.sweep.dir)).absolute(),
-        shards=command.shards,
         launcher="basic" if config.hydra.mode == RunMode.RUN and not args.multirun else launcher,
         search=None,
         verbose=bool(config.hydra.verbose),
@@ -467,10 +502,9 @@ def _searches(config: DictConfig) -> bool:
     return config.hydra.runtime.choices["hydra/sweeper"] in search.EXTRAS
 
 
-def _check_search(
-    command: Command, config: DictConfig, study: ModuleType, alternatives: Sequence[Sequence[Mapping[str, Any]]]
-) -> Plan:
+def _check_search(command: Command, config: DictConfig, study: ModuleType) -> Plan:
     """Build the Config of every choice and of both ends of every interval, and refuse what cannot be searched."""
+    alternatives = command.alternatives(config)
     settings: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
     choices, first = config.hydra.runtime.choices, _plain(config)
     found = search.of(
@@ -489,9 +523,9 @@ def _check_search(
         study=study,
         jobs=(dict(found.template),) * found.trials,
         named=(tuple(found.words),) * found.trials,
+        words=tuple(given.planned for given in command.given),
         rows=max(one.rows for one in configs) * found.trials,
         place=Path(str(config.hydra.sweep.dir)).absolute(),
-        shards=(),
         launcher=str(choices["hydra/launcher"]),
         search=found,
         verbose=bool(config.hydra.verbose),
@@ -534,6 +568,18 @@ def _refuse_sweep(args: argparse.Namespace, config: DictConfig, swept: Sequence[
         f"{show(one.line)}: {why}; write one value, {one.key}={values.split(',')[0]},"
         f" or a list, {one.key}=[{show(values)}]"
     )
+
+
+def _refuse_many(command: Command) -> None:
+    """Refuse more jobs than can be planned, before the first is."""
+    jobs = math.prod(len(given.words) for given in command.given)
+    if jobs > MOST_JOBS:
+        sweeps = " ".join(given.line for given in command.swept)
+        key = command.swept[-1].key
+        raise ConfigurationError(
+            f"{show(sweeps)}: {jobs:,} jobs, up to {MOST_JOBS:,} are run at once; within one job write a list,"
+            f" {key}=[A,B], or a grid, '{key}=${{linspace:A,B,N}}'"
+        )
 
 
 def _refuse_places(config: DictConfig) -> None:
@@ -639,7 +685,7 @@ def _compute(args: argparse.Namespace, plan: Plan, run: Run) -> int:
     """Run the jobs in a directory that is held, and see to their results."""
     from experiments.pipeline import results  # noqa: PLC0415 - as in _run
 
-    args.overrides = [*args.overrides, *plan.shards, f"hydra.sweep.dir={check.quote(str(run.directory))}"]
+    args.overrides = [*plan.words, f"hydra.sweep.dir={check.quote(str(run.directory))}"]
     try:
         _jobs(args, plan, run)
         return results.finish(run, open_report=args.open)

@@ -21,7 +21,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.hydra import Hydra
 
-from experiments import run
+from experiments import collect, rerun, run
 from experiments.pipeline import jobs, tables
 from experiments.runners import delta_sweep
 
@@ -186,6 +186,59 @@ def test_a_preset_may_sweep_by_itself(place: Path):
     assert run.main(["--config-dir", "mine", "experiment=own"]) == 2
 
 
+SWEPT = {
+    "delta=shuffle(1e-3,1e-4,1e-5,1e-6)": [1e-3, 1e-4, 1e-5, 1e-6],
+    "delta=tag(a,shuffle([1e-3],[1e-4],[1e-5],[1e-6]))": [1e-3, 1e-4, 1e-5, 1e-6],
+    "x=shuffle(range(0.5,4.5))": [0.5, 1.5, 2.5, 3.5],
+    "x=shuffle('1/2',2,'3','pi')": [0.5, 2.0, 3.0, np.pi],
+    "function=shuffle(sin,exp,tanh,cos)": ["sin", "exp", "tanh", "cos"],
+    "method=shuffle(central_2,central_4,forward_1,forward_2)": ["central_2", "central_4", "forward_1", "forward_2"],
+    "delta=sort(1e-3,1e-5,1e-4)": [1e-5, 1e-4, 1e-3],
+    "function=glob(ex*,exclude=*_*)": ["exp"],
+}
+
+
+@pytest.mark.parametrize("word", SWEPT)
+def test_the_sweep_that_was_planned_is_the_one_that_runs_and_is_resumed_gathered_and_repeated(word: str):
+    key = word.partition("=")[0]
+    others = ("function=sin", "method=central_2", "x=1", "delta=1e-3", "figures.draw=null")
+    assert run.main([word, *(other for other in others if not other.startswith(f"{key}="))]) == 0
+    directory = only_run()
+    table = tables.columns_of(directory / "table.parquet")
+    found = values(table, key)
+    assert sorted(found) == sorted(SWEPT[word])
+    assert found == SWEPT[word] or "shuffle" in word
+    (directory / "jobs" / str(len(found) - 1) / "job.json").unlink()
+    assert run.main(["--resume", str(directory)]) == 0
+    assert collect.main([str(directory)]) == 0
+    assert rerun.main([str(directory)]) == 0
+    again = tables.columns_of(directory / "table.parquet")
+    for name, column in table.items():
+        np.testing.assert_array_equal(again[name], column)
+
+
+def test_a_shuffle_is_one_and_the_same_words_draw_the_same():
+    def order(word: str) -> run.Given:
+        return run._read(run._loader(run._arguments([])), "config", [word]).given[0]
+
+    first, again, other = (order(f"x=shuffle(range(0,{n}))") for n in (50, 50, 51))
+    numbers = [int(word[2:]) for word in first.words]
+    assert first == again
+    assert first.planned == "x=" + ",".join(map(str, numbers))
+    assert numbers != sorted(numbers) == list(range(50))
+    assert [word for word in other.words if word != "x=50"] != list(first.words)
+
+
+def test_what_is_typed_in_place_of_a_preset_s_sweep_runs_where_it_was_planned(place: Path):
+    (place / "mine" / "experiment").mkdir(parents=True)
+    params = "{delta: '1e-2,1e-3', x: 'shuffle(1,2,3)'}"
+    preset = f"# @package _global_\ndefaults: [delta_sweep, _self_]\nhydra: {{sweeper: {{params: {params}}}}}\n"
+    (place / "mine" / "experiment" / "own.yaml").write_text(preset)
+    table = ran("--config-dir", "mine", "experiment=own", "delta=1e-4,1e-5", "function=sin")
+    assert values(table, "job") == [0, 1, 2, 3, 4, 5]
+    assert table["delta"].tolist() == [1e-4, 1e-5] * 3
+
+
 def test_the_sweeper_is_known_where_no_search_for_plugins_finds_it(tmp_path: Path):
     code = """
 import pkgutil, sys
@@ -302,6 +355,22 @@ BAD: dict[tuple[str, ...], str] = {
     ("delta==3",): "write delta=3",
     ("delta=interval(0,1)",): "an interval has no values",
     ("delta=range(1,1)",): "the sweep is empty",
+    ("delta=range(0,1,0)",): "must not be zero",
+    ("delta=range(0,nan)",): "an end that is no number; write delta=range(0,10)",
+    ("derivative=range(0,1e9)",): "the whole run has one derivative",
+    ("shards=range(0,1000000000)",): "the whole run has one shards; write one value, shards=0",
+    ("hydra.launcher.n_jobs=range(0,1e9)",): "the whole run has one hydra.launcher.n_jobs",
+    ("experiment=range(0,1e9)",): "no experiment named '0.0'",
+    ("function=range(0,1e9)",): "no function named '0.0'",
+    ("function=shuffle(range(0,1000000000))",): "no function named '",
+    ("x=range(0,1e9)",): "x=range(0,1e9): more than 10,000 values, and each would be a job of its own",
+    ("x=range(0,1e300)",): "or a grid, 'x=${linspace:A,B,N}'",
+    ("x=range(0,inf)",): "more than 10,000 values",
+    ("x=range(1000000000,0,-1)",): "more than 10,000 values",
+    ("x=tag(a,shuffle(range(0,1000000000)))",): "more than 10,000 values",
+    ("delta=range(0,1,1e-9)",): "more than 10,000 values",
+    ("x=range(0,1e9)", "hydra/sweeper=optuna"): "more than 10,000 values",
+    ("x=range(0,400)", "delta=range(1,400)"): "159,600 jobs, up to 100,000 are run at once",
     ("delta=${logspace:-16,0}",): "delta: ",
     ("delta=${logspace:-16,0,0}",): "from 1 to 100000",
     ("delta=${logspce:-16,0,9}",): "there are geomspace, linspace, logspace, powers_of_two",

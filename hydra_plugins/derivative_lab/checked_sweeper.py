@@ -11,11 +11,16 @@ if TYPE_CHECKING:
 
 
 class CheckedSweeper(BasicSweeper):
-    """Hydra's own sweep, without its composing every job once more before the first.
+    """Hydra's own sweep of the words given, without its composing every job once more before the first.
 
     ``experiments.run`` has composed each value of each sweep by then. Hydra's check takes as long as all the
-    compositions that the jobs need anyhow, in one process, while the other cores wait.
+    compositions that the jobs need anyhow, in one process, while the other cores wait. A preset's own sweeps are among
+    the words, where they were planned: Hydra would put them before those that are typed.
     """
+
+    def _parse_config(self) -> list[str]:
+        """Take nothing from the preset."""
+        return []
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         """Take the jobs as they are."""
