@@ -18,9 +18,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from derivkit.analytical.elementary import UNIT
 from derivkit.analytical.exact import taylor
+from derivkit.arguments import points_of, positive, shown, whole
 from derivkit.function import Function
 from derivkit.grids import decade, logspace
-from derivkit.numerical.difference import abscissa, check_delta, step_taken, steps_vanish
+from derivkit.numerical.difference import abscissa, step_taken, steps_vanish, together
+from derivkit.numerical.formulas import stencils_of
 from derivkit.numerical.stencil import Rational, Stencil, moment
 
 Array = NDArray[np.float64]
@@ -120,7 +122,9 @@ def ulp_error(estimate: ArrayLike, exact: ArrayLike) -> Array:
         return np.where(size > 0.0, absolute_error(estimate, exact) / np.spacing(size), np.nan)
 
 
-def predict_error(f: Function, x: ArrayLike, delta: ArrayLike, *, formulas: Sequence[Stencil]) -> list[Prediction]:
+def predict_error(
+    f: Function, x: ArrayLike, delta: ArrayLike, *, formulas: Sequence[str | Stencil]
+) -> list[Prediction]:
     """Truncation and rounding of every formula at every x and delta (broadcast), from what is known of f.
 
     The step in the truncation is the step really taken, which differs from delta where x + delta is rounded.
@@ -130,7 +134,8 @@ def predict_error(f: Function, x: ArrayLike, delta: ArrayLike, *, formulas: Sequ
     f : Function
     x, delta : array_like
         Broadcast against each other, delta in x's unit.
-    formulas : sequence of Stencil
+    formulas : sequence of str or Stencil
+        For the first derivative if given by name.
 
     Returns
     -------
@@ -144,16 +149,24 @@ def predict_error(f: Function, x: ArrayLike, delta: ArrayLike, *, formulas: Sequ
     >>> round(float(found.truncation), 12), found.proved
     (0.0009765625, True)
     """
-    shape = np.broadcast_shapes(np.shape(x), np.shape(delta))
-    depth = max(1, len(shape))
-    points, steps = (np.array(v, dtype=np.float64, ndmin=depth) for v in (x, check_delta(delta)))
+    _check_known(f)
+    chosen = stencils_of(formulas)
+    given = points_of(x), positive("delta", delta)
+    shape = together(*given)[0].shape
+    points, steps = (np.array(v, ndmin=max(1, len(shape))) for v in given)
     known: dict[Rational, tuple[Array, Array, Array]] = {}
     with np.errstate(all="ignore"):
-        for offset in sorted({offset for entry in formulas for offset in entry.offsets}):
+        for offset in sorted({offset for entry in chosen for offset in entry.offsets}):
             at = np.asarray(abscissa(points, offset, steps))
             known[offset] = at, *f.predicted_value(at)
-        found = [_predict(f, points, steps, entry, known) for entry in formulas]
+        found = [_predict(f, points, steps, entry, known) for entry in chosen]
     return [Prediction(p.truncation.reshape(shape), p.rounding.reshape(shape), p.proved) for p in found]
+
+
+def _check_known(f: object) -> None:
+    """Refuse what is no Function: nothing is known of an ordinary one."""
+    if not isinstance(f, Function):
+        raise TypeError(f"f must be a dk.Function, not {shown(f)}; write dk.Function.from_expression('sin(x)')")
 
 
 def _predict(
@@ -208,7 +221,7 @@ def _rounding_of_abscissae(
     return total
 
 
-def predict_optimum(f: Function, x: ArrayLike, *, formulas: Sequence[Stencil]) -> list[Optimum]:
+def predict_optimum(f: Function, x: ArrayLike, *, formulas: Sequence[str | Stencil]) -> list[Optimum]:
     """The delta of the ladder at which every formula's predicted error is least, at every x.
 
     Deltas whose stencil leaves the domain, or at which the prediction is not finite, are passed over. Among equals the
@@ -218,7 +231,8 @@ def predict_optimum(f: Function, x: ArrayLike, *, formulas: Sequence[Stencil]) -
     ----------
     f : Function
     x : array_like, shape ``(n,)`` or a number
-    formulas : sequence of Stencil
+    formulas : sequence of str or Stencil
+        For the first derivative if given by name.
 
     Returns
     -------
@@ -232,14 +246,15 @@ def predict_optimum(f: Function, x: ArrayLike, *, formulas: Sequence[Stencil]) -
     >>> bool(1e-9 < best.delta < 1e-6)
     True
     """
-    points = np.asarray(x, dtype=np.float64)
+    _check_known(f)
+    points, chosen = points_of(x), stencils_of(formulas)
     column = points.reshape(-1, 1)
     scale = np.array([f.length_scale(float(v)) for v in points.ravel()]).reshape(-1, 1)
     ladder = decade(scale) * LADDER
     allowed = (4.0 * np.spacing(np.abs(column)) < ladder) & (ladder <= REACH * scale)
     lo, hi = f.domain
     best = []
-    for entry, found in zip(formulas, predict_error(f, column, ladder, formulas=formulas), strict=True):
+    for entry, found in zip(chosen, predict_error(f, column, ladder, formulas=chosen), strict=True):
         first, last = (abscissa(column, entry.offsets[k], ladder) for k in (0, -1))
         # A wider interval holds the narrower one, so the truncation cannot fall; samples alone may miss a peak.
         total = np.fmax.accumulate(found.truncation, axis=-1) + found.rounding
@@ -252,7 +267,7 @@ def predict_optimum(f: Function, x: ArrayLike, *, formulas: Sequence[Stencil]) -
     return best
 
 
-def truncation_terms(f: Function, x: float, *, formulas: Sequence[Stencil], terms: int) -> list[Array]:
+def truncation_terms(f: Function, x: float, *, formulas: Sequence[str | Stencil], terms: int) -> list[Array]:
     """Coefficients c_k of every formula's truncation error sum_k c_k delta^k at x, for k from its order on.
 
     By Taylor's series, c_k = M_(d+k) f^(d+k)(x) / (d+k)! with the formula's moments M. The first that is not 0 gives
@@ -262,7 +277,8 @@ def truncation_terms(f: Function, x: float, *, formulas: Sequence[Stencil], term
     ----------
     f : Function
     x : float
-    formulas : sequence of Stencil
+    formulas : sequence of str or Stencil
+        For the first derivative if given by name.
     terms : int
         How many coefficients of each, zeros included.
 
@@ -279,10 +295,12 @@ def truncation_terms(f: Function, x: float, *, formulas: Sequence[Stencil], term
     >>> [c.tolist() for c in truncation_terms(f, 1.0, formulas=[formula("forward_1")], terms=3)]
     [[3.0, 1.0, 0.0]]
     """
+    _check_known(f)
+    chosen, count = stencils_of(formulas), whole("terms", terms, 1)
     if f.expression is None:
-        return [np.full(terms, np.nan) for _ in formulas]
-    series = taylor(f.expression, x, max(entry.derivative + entry.order for entry in formulas) + terms - 1)
-    return [_truncation_terms(series, entry, terms) for entry in formulas]
+        return [np.full(count, np.nan) for _ in chosen]
+    series = taylor(f.expression, x, max(entry.derivative + entry.order for entry in chosen) + count - 1)
+    return [_truncation_terms(series, entry, count) for entry in chosen]
 
 
 def _truncation_terms(series: Sequence[float], formula: Stencil, terms: int) -> Array:

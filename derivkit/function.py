@@ -11,18 +11,32 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from derivkit.analytical.bounds import largest_derivatives
 from derivkit.analytical.evaluation import float_function, refuse_many_variables, running_error, taylor_series
 from derivkit.analytical.exact import exact
 from derivkit.analytical.expression import parse
 from derivkit.analytical.tree import Expression
+from derivkit.arguments import (
+    EVERYWHERE,
+    Array,
+    Domain,
+    Ends,
+    NotRealError,
+    as_array,
+    as_float64,
+    check_function,
+    interval,
+    numbers,
+)
 
-Array = NDArray[np.float64]
-Domain = tuple[float, float]
-
-EVERYWHERE: Domain = (-math.inf, math.inf)
+MAX_WORDS = 300
+"""Characters that are kept of what f raised."""
+SINGLE_DIGITS = 20
+"""So many of the 24 binary digits of a float32 number must be in use before it is taken for one."""
+SINGLE_VALUES = 4
+"""So many such values tell a function that computes in float32 from one whose values are short by chance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,15 +69,14 @@ class Function:
     vectorized: bool | None = None
 
     def __post_init__(self) -> None:
-        lo, hi = self.domain
-        if not lo < hi:
-            raise ValueError(f"{self.name}: a domain is [lo, hi] with lo < hi, not [{lo}, {hi}]")
+        check_function(self.call, "dk.Function.from_callable(math.sin, name='sin')")
+        object.__setattr__(self, "domain", interval(self.domain))
         if self.expression is not None:
             refuse_many_variables(self.expression)
 
     @classmethod
     def from_expression(
-        cls, text: str | Expression, *, name: str | None = None, domain: Domain | None = None
+        cls, text: str | Expression, *, name: str | None = None, domain: Ends | None = None
     ) -> Function:
         """A function from its expression.
 
@@ -86,7 +99,7 @@ class Function:
             text=label,
             call=float_function(expression),
             expression=expression,
-            domain=domain or EVERYWHERE,
+            domain=interval(domain),
             vectorized=True,
         )
 
@@ -97,11 +110,12 @@ class Function:
         *,
         name: str,
         expression: str | Expression | None = None,
-        domain: Domain | None = None,
+        domain: Ends | None = None,
+        vectorized: bool | None = None,
     ) -> Function:
         """Somebody's own callable; with an expression its exact derivative is known."""
         known = parse(expression) if isinstance(expression, str) else expression
-        return cls(name=name, text=name, call=call, expression=known, domain=domain or EVERYWHERE)
+        return cls(name=name, text=name, call=call, expression=known, domain=interval(domain), vectorized=vectorized)
 
     @classmethod
     def from_black_box(
@@ -110,7 +124,7 @@ class Function:
         *,
         name: str | None = None,
         expression: str | Expression | None = None,
-        domain: Domain | None = None,
+        domain: Ends | None = None,
     ) -> Function:
         """A row of BLACK_BOXES; the expression says what it computes.
 
@@ -128,14 +142,14 @@ class Function:
             text=row.text,
             call=row.call,
             expression=known,
-            domain=domain or EVERYWHERE,
+            domain=interval(domain),
             value_error=row.value_error,
             vectorized=True,
         )
 
     def __call__(self, x: ArrayLike) -> Any:
         """f(x): a float for one number, an array for an array; NaN outside the domain and where f fails."""
-        result = Evaluator(self)(np.asarray(x, dtype=np.float64))
+        result = Evaluator(self)(numbers("x", x))
         return result if result.ndim else float(result)
 
     def exact_derivative(self, x: Array, *, order: int = 1) -> Array:
@@ -221,9 +235,19 @@ class Raised:
     point: float | Array
     count: int
 
+    def __str__(self) -> str:
+        return f"{self.message}, first at {self.point!r}"
+
 
 class Failures:
     """The exceptions of an f, one entry for each type.
+
+    Attributes
+    ----------
+    remark : str
+        What is added to their words.
+    grave : bool
+        Whether there was one that does not mean that f is not defined there: arithmetic and wrong values mean that.
 
     Examples
     --------
@@ -235,20 +259,124 @@ class Failures:
 
     def __init__(self) -> None:
         self._raised: dict[str, Raised] = {}
+        self.remark = ""
+        self.grave = False
 
     @property
     def raised(self) -> tuple[Raised, ...]:
         """What f raised, by type, in the order of first appearance."""
-        return tuple(self._raised.values())
+        return tuple(replace(entry, message=f"{entry.message}{self.remark}") for entry in self._raised.values())
 
     def note(self, error: Exception, point: float | Array) -> None:
         """Count an exception; the words and the point of the first of its type are kept."""
         kind = type(error).__name__
         first = self._raised.get(kind)
-        message = f"{kind}: {' '.join(str(error).split())}".rstrip(": ")
+        self.grave |= not isinstance(error, ArithmeticError | ValueError)
         self._raised[kind] = (
-            replace(first, count=first.count + 1) if first else Raised(message=message, point=point, count=1)
+            replace(first, count=first.count + 1) if first else Raised(message=described(error), point=point, count=1)
         )
+
+
+def described(error: Exception) -> str:
+    """The type and the words of an exception in one line, no more of them than a person reads.
+
+    Examples
+    --------
+    >>> described(ValueError(f"beyond{chr(10)}the table"))
+    'ValueError: beyond the table'
+    """
+    try:
+        words = str(error)
+    except Exception:  # noqa: BLE001 -- an exception whose words cannot be had still has a type
+        words = ""
+    line = " ".join("".join(c if c.isprintable() else " " for c in words[: 2 * MAX_WORDS]).split())
+    if len(line) > MAX_WORDS or len(words) > 2 * MAX_WORDS:
+        line = f"{line[:MAX_WORDS]}... ({len(words):,} characters)"
+    return f"{type(error).__name__}: {line}".rstrip(": ")
+
+
+class Caller:
+    """The one way to call f: what it gives becomes float64, NaN where it is masked, and what it raises is kept.
+
+    Attributes
+    ----------
+    narrow : bool
+        Whether f gave numbers of a type with less digits than float64.
+    """
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self._call = call
+        self.narrow = False
+
+    def plain(self, argument: Any, errors: list[Exception]) -> float | Array | None:
+        """f of the argument, or None where it fails; without a guard against warnings, for many calls in a row."""
+        fault: Exception
+        try:
+            result = self._call(argument)
+            if isinstance(result, float):
+                return result
+            found = as_array(result)
+            self.narrow |= found.dtype.kind == "f" and found.dtype.itemsize < np.float64().itemsize
+            return as_float64(found)
+        except MemoryError:
+            raise
+        except NotRealError as error:
+            fault = TypeError(
+                f"f gives {error}{next(way for start, way in WAYS.items() if str(error).startswith(start))}"
+            )
+        except Exception as error:  # noqa: BLE001 -- whatever somebody's f raises means that it is not defined there
+            fault = error
+        errors.append(fault)
+        return None
+
+    def __call__(self, argument: Any, errors: list[Exception] | None = None) -> Array | None:
+        """f of the argument as an array, or None where it fails; what it raised is added to ``errors``."""
+        with np.errstate(all="ignore"):
+            found = self.plain(argument, [] if errors is None else errors)
+        return None if found is None else np.asarray(found)
+
+
+WAYS = {
+    "None": "; is a return missing?",
+    "complex": "; differentiate its parts, lambda x: f(x).real and lambda x: f(x).imag",
+    "the text": "; float(...) makes a number of it",
+    "": ", where a number is wanted",
+}
+"""What to write instead of what f gives."""
+
+
+class Mantissas:
+    """Whether all values of f so far have no more binary digits than float32, though their points have.
+
+    Examples
+    --------
+    >>> digits = Mantissas()
+    >>> x = np.linspace(0.1, 0.9, 9)
+    >>> digits.see(x, np.sin(x, dtype=np.float32).astype(np.float64))
+    >>> digits.float32
+    True
+    """
+
+    def __init__(self) -> None:
+        self._short = True
+        self._used = 0
+
+    @property
+    def float32(self) -> bool:
+        """True if that can be told from chance."""
+        return self._short and self._used >= SINGLE_VALUES
+
+    def see(self, x: Array, values: Array) -> None:
+        """Look at values and the points they belong to, each the same number of them."""
+        if not self._short:
+            return
+        with np.errstate(all="ignore"):
+            rows = x.reshape(x.shape[0], -1) if x.ndim else x.reshape(1, 1)
+            chosen = values.reshape(len(rows), -1)[(rows != rows.astype(np.float32)).any(axis=1)]
+            chosen = chosen[np.isfinite(chosen)]
+            self._short = bool(np.all(chosen == chosen.astype(np.float32)))
+        digits = np.ldexp(np.frexp(chosen)[0], SINGLE_DIGITS - 1)
+        self._used += int(np.count_nonzero(digits != np.rint(digits)))
 
 
 class Evaluator:
@@ -287,17 +415,28 @@ class Evaluator:
         vectorized: bool | None = None,
     ) -> None:
         own = (f.call, f.domain, f.vectorized) if isinstance(f, Function) else (f, EVERYWHERE, None)
-        self._call: Callable[..., Any] = own[0]
+        self._call = Caller(own[0])
         self._domain = own[1] if domain is None else domain
         self._vectorized = own[2] if vectorized is None else vectorized
         self._several = several
         self.total = 0
         self._failures = Failures()
+        self._mantissas = Mantissas()
+
+    @property
+    def float32(self) -> bool:
+        """Whether f computes in float32, or in less, as its values show."""
+        return self._call.narrow or self._mantissas.float32
 
     @property
     def raised(self) -> tuple[Raised, ...]:
         """What f raised at single points, by type, in the order of first appearance."""
         return self._failures.raised
+
+    def refuse_no_function(self, values: Sequence[Array]) -> None:
+        """Raise TypeError if f gave no number at all, and raised what another number would not mend."""
+        if self._failures.grave and not any(np.isfinite(row).any() for row in values):
+            raise TypeError(f"f gives no number: {str(self.raised[0]).removeprefix(OWN_FAULT)}")
 
     def __call__(self, x: Array) -> Array:
         """Values of f: shape of x, with one axis more where f gives several numbers for each point.
@@ -319,44 +458,58 @@ class Evaluator:
         guarded = x.view()
         guarded.flags.writeable = False  # an f that works in place must not move our points
         values = self._values(guarded)
+        self._mantissas.see(x.ravel(), values)
         return values if np.isfinite(values).all() else np.where(np.isfinite(values), values, np.nan)
 
     def _values(self, x: Array) -> Array:
-        if self._vectorized or (self._vectorized is None and x.size > 1):
-            found = attempt(self._call, x)
-            first = self._vectorized is None
-            if first:
-                self._vectorized = found is not None and self._proves_vectorized(x, found)
-            if self._vectorized and found is not None and self._fits(found, x):
+        if self._vectorized is None and x.size > 1:
+            return self._first_values(x)
+        if self._vectorized:
+            found = self._call(x)
+            if found is not None and self._fits(found, x):
                 return found
-            if first:
-                values = self._one_by_one(x)
-                self._refuse_two_answers(x, values)
-                return values
         return self._one_by_one(x)
 
-    def _refuse_two_answers(self, x: Array, values: Array) -> None:
-        """Ask f again at the first point at which it has a value."""
-        rows = values.reshape(x.size, -1)
-        known = np.flatnonzero(np.isfinite(rows).all(axis=1))
-        if not known.size:
-            return
-        point = float(x.flat[known[0]])
-        once, again = rows[known[0]], np.ravel(self._single(point))
-        if not np.array_equal(once, again):
+    def _first_values(self, x: Array) -> Array:
+        """The values at the first points, and whether f takes arrays: it is asked for one number before and after."""
+        before = self._single(float(x.flat[0]), probe=True)
+        found = self._call(x)
+        self._vectorized = found is not None and self._proves_vectorized(x, found, before)
+        if self._vectorized and found is not None:
+            return found
+        values = self._one_by_one(x)
+        if np.all(np.isfinite(before)):
+            if not np.all(np.isfinite(values.reshape(x.size, -1)[0])):
+                self._failures.remark = SPOILT
+            else:
+                self._refuse_two_answers(x, values, 0, before)
+        else:
+            known = np.flatnonzero(np.isfinite(values.reshape(x.size, -1)).all(axis=1))
+            if known.size:
+                self._refuse_two_answers(x, values, int(known[0]), self._single(float(x.flat[known[0]]), probe=True))
+        return values
+
+    @staticmethod
+    def _refuse_two_answers(x: Array, values: Array, k: int, again: float | Array) -> None:
+        """Compare the values at one of the points with those of another call."""
+        once, other = values.reshape(x.size, -1)[k], np.ravel(again)
+        if not np.array_equal(once, other):
             raise ValueError(
-                f"f gives two answers for x = {point!r}: {once.tolist()} and {again.tolist()}; "
-                "let it depend on x alone, and fix the seed where it draws random numbers"
+                f"f gives two answers for x = {float(x.flat[k])!r}: {once.tolist()} and {other.tolist()}; let it "
+                "depend on x alone, and fix the seed where it draws random numbers; vectorized=False is for an f that "
+                "takes no arrays and keeps something between its calls"
             )
 
     def _fits(self, found: Array, x: Array) -> bool:
         return found.shape == x.shape or (self._several and found.shape[:-1] == x.shape)
 
-    def _proves_vectorized(self, x: Array, found: Array) -> bool:
+    def _proves_vectorized(self, x: Array, found: Array, before: float | Array) -> bool:
         if not self._fits(found, x):
             return False
         rows = found.reshape(x.size, -1)
-        return all(agree(np.ravel(self._single(float(x.flat[k]))), rows[k]) for k in (0, x.size - 1))
+        return agree(np.ravel(before), rows[0]) and agree(
+            np.ravel(self._single(float(x.flat[-1]), probe=True)), rows[-1]
+        )
 
     def _one_by_one(self, x: Array) -> Array:
         with np.errstate(all="ignore"):
@@ -371,49 +524,36 @@ class Evaluator:
             values[row] = single
         return values.reshape((*x.shape, *width))
 
-    def _single(self, point: float) -> float | Array:
-        """f of one number, or of an array of one where f takes nothing else."""
+    def _single(self, point: float, *, probe: bool = False) -> float | Array:
+        """f of one number, or of an array of one where f takes nothing else; a probe counts no exceptions."""
         errors: list[Exception] = []
         value: float | Array = math.nan
         for argument in (point, np.array([point])):
-            found = numbers_of(self._call, argument, errors)
+            found = self._call.plain(argument, errors)
             if isinstance(found, float):
                 value = found
                 break
-            if found is not None and (found.size == 1 or self._several):
+            if found is not None and (found.size == 1 or (found.size and self._several)):
                 value = float(found.reshape(())) if found.size == 1 else found.reshape(-1)
                 break
+            if found is not None:
+                errors.append(TypeError(f"f gives {found.size or 'no'} numbers where one is wanted; {SEVERAL}"))
         # 1/x raises for the number 0, and gives infinity for an array of it.
-        if errors and not np.all(np.isfinite(value)):
+        if errors and not probe and not np.all(np.isfinite(value)):
             self._failures.note(errors[0], point)
         return value
 
 
-def attempt(call: Callable[..., Any], argument: Any, errors: list[Exception] | None = None) -> Array | None:
-    """f of the argument as a float64 array, or None where it fails; what it raised is added to ``errors``."""
-    with np.errstate(all="ignore"):
-        found = numbers_of(call, argument, errors)
-    return None if found is None else np.asarray(found)
-
-
-def numbers_of(call: Callable[..., Any], argument: Any, errors: list[Exception] | None = None) -> float | Array | None:
-    """The same without a guard against warnings, and a plain number as it is: for many calls in a row."""
-    fault: Exception
-    try:
-        result = call(argument)
-        if isinstance(result, float):
-            return result
-        found = np.asarray(result)
-        if result is not None and not np.iscomplexobj(found):
-            return found.astype(np.float64, copy=False)
-        fault = TypeError("f gives None; is a return missing?" if result is None else "f gives complex numbers")
-    except MemoryError:
-        raise
-    except Exception as error:  # noqa: BLE001 -- whatever somebody's f raises means that it is not defined there
-        fault = error
-    if errors is not None:
-        errors.append(fault)
-    return None
+FLOAT32 = (
+    "f computes in float32, which has 7 digits: let it compute in float64, as torch.as_tensor(x, dtype=torch.float64)."
+)
+SPOILT = (
+    "; f gave a number before it was tried with an array, and none after: if it keeps something between its calls, "
+    "write vectorized=False"
+)
+OWN_FAULT = "TypeError: f gives "
+"""How the words of a fault begin that nobody raised: f gives what is no number."""
+SEVERAL = "dk.derivative and dk.jacobian differentiate functions of several values"
 
 
 def agree(a: ArrayLike, b: ArrayLike) -> bool:

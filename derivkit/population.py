@@ -17,7 +17,8 @@ from derivkit import grids
 from derivkit.analytical.evaluation import rounded_function
 from derivkit.analytical.tree import Expression
 from derivkit.analytical.truth import Truth, truth, truth_of_program
-from derivkit.function import EVERYWHERE, Domain, Function, uniform_noise
+from derivkit.arguments import EVERYWHERE, Domain
+from derivkit.function import Function, uniform_noise
 from derivkit.programs import Program
 
 Array = NDArray[np.float64]

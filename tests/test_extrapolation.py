@@ -265,12 +265,12 @@ def test_an_interrupt_passes_through(name: str, stop: type[BaseException]) -> No
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: dk.richardson(np.sin, 1.0, levels=1), "levels must be at least 2, not 1"),
+        (lambda: dk.richardson(np.sin, 1.0, levels=1), "levels=1: write a whole number from 2 to 100"),
         (lambda: dk.ridders(np.sin, 1.0, ratio=1.0), "ratio must be more than 1 and finite, not 1"),
         (lambda: dk.richardson(np.sin, 1.0, formula="central_3"), "no formula named 'central_3'"),
         (lambda: dk.ridders(np.sin, 1.0, delta=0.0), "delta must be a positive finite number"),
-        (lambda: dk.gsl_central(np.sin, [1.0, 2.0], delta=[0.1, 0.1, 0.1]), "give one delta, or one for each point"),
-        (lambda: dk.gsl_central(np.sin, 1.0, domain=(1.0, 1.0)), "lo < hi"),
+        (lambda: dk.gsl_central(np.sin, [1.0, 2.0], delta=[0.1, 0.1, 0.1]), "give one number, or one for each x"),
+        (lambda: dk.gsl_central(np.sin, 1.0, domain=(1.0, 1.0)), "write its two ends, the lower one first"),
         (lambda: Method("nameless", dk.ridders, ""), "needs its source"),
     ],
 )

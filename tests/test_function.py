@@ -44,7 +44,7 @@ def test_a_point_outside_the_domain_is_refused_with_function_point_and_domain() 
 
 @pytest.mark.parametrize("domain", [(1.0, 1.0), (2.0, 1.0), (math.nan, 1.0)])
 def test_a_domain_without_an_inside_is_refused(domain: tuple[float, float]) -> None:
-    with pytest.raises(ValueError, match="lo < hi"):
+    with pytest.raises(ValueError, match="write its two ends, the lower one first"):
         dk.Function.from_expression("x", domain=domain)
 
 
@@ -120,20 +120,20 @@ def calls_of(f: Any, x: Any, **known: Any) -> tuple[np.ndarray, list[int], Evalu
 
 def test_an_f_that_takes_arrays_is_called_once_and_probed_at_two_points() -> None:
     values, sizes, evaluate = calls_of(np.sin, [0.1, 0.2, 0.3])
-    assert sizes == [3, 1, 1]
+    assert sizes == [1, 3, 1]
     assert evaluate.total == 3
     np.testing.assert_array_equal(values, np.sin([0.1, 0.2, 0.3]))
     evaluate(np.array([0.4, 0.5]))
-    assert sizes == [3, 1, 1, 2], "what was proved is not proved again"
+    assert sizes == [1, 3, 1, 2], "what was proved is not proved again"
 
 
 def test_an_f_that_takes_numbers_is_asked_once_more_at_one_point() -> None:
     values, sizes, evaluate = calls_of(math.sin, [0.1, 0.2, 0.3])
-    assert sizes == [3, 1, 1, 1, 1]
+    assert sizes == [1, 3, 1, 1, 1]
     assert evaluate.total == 3
     np.testing.assert_array_equal(values, [math.sin(v) for v in (0.1, 0.2, 0.3)])
     evaluate(np.array([0.4, 0.5]))
-    assert sizes == [3, 1, 1, 1, 1, 1, 1]
+    assert sizes == [1, 3, 1, 1, 1, 1, 1]
 
 
 @pytest.mark.parametrize(("known", "expected"), [(True, [3]), (False, [1, 1, 1])])
@@ -202,7 +202,7 @@ def test_an_f_that_gives_more_values_here_than_there_is_refused(f: Any) -> None:
     [
         (lambda v: None, "TypeError: f gives None; is a return missing?"),
         (lambda v: complex(v, 1.0), "TypeError: f gives complex numbers"),
-        (lambda v: "text", "ValueError: could not convert string to float"),
+        (lambda v: "text", "TypeError: f gives the text 'text'"),
         (lambda v: 1 / 0, "ZeroDivisionError: division by zero"),
     ],
 )

@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from derivkit.arguments import positive
 from derivkit.multivariate.network import BUFFER, LOSSES, Layer, Network
 from derivkit.multivariate.samples import Array, Samples
-from derivkit.numerical.difference import abscissa, check_delta, combine, scale_of, steps_vanish
-from derivkit.numerical.formulas import formula as named
+from derivkit.numerical.difference import abscissa, combine, scale_of, steps_vanish
+from derivkit.numerical.formulas import stencil_of
 from derivkit.numerical.stencil import Stencil
 
 Indices = NDArray[np.intp]
@@ -157,7 +158,7 @@ def brute_force(  # noqa: PLR0913 -- what, where, by which formula, how, and wha
     >>> found.evaluations, found.forward_passes
     (262, 263)
     """
-    chosen = named(formula) if isinstance(formula, str) else formula
+    chosen = stencil_of(formula)
     if chosen.derivative != 1:
         raise ValueError(
             f"{chosen.name} is a formula of derivative {chosen.derivative}; a gradient needs one of the first"
@@ -166,7 +167,7 @@ def brute_force(  # noqa: PLR0913 -- what, where, by which formula, how, and wha
         raise ValueError(f"no way named {way!r}; there are {', '.join(WAYS)}")
     if np.ndim(delta):
         raise ValueError(f"delta={delta}: all parameters are moved by one delta; write a number such as delta=1e-5")
-    step = float(check_delta(delta))
+    step = float(positive("delta", delta))
     index = _chosen(network, which)
     base = network.losses(parameters, samples)
     at: Any = parameters[index]

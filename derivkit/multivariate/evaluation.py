@@ -8,7 +8,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.function import Array, Failures, Function, Raised, agree, attempt
+from derivkit.arguments import Array
+from derivkit.function import SPOILT, Caller, Failures, Function, Mantissas, Raised, agree
 
 Indices = NDArray[np.intp]
 
@@ -37,6 +38,10 @@ class Sampler:
         The point, of any shape.
     one : bool
         Whether f must give one value; else it may give any number of them, the same at every point.
+    vectorized : bool, optional
+        Whether f takes batches, by somebody who knows.
+    container : callable, optional
+        Makes of an array of x's shape what f is given instead: a series with its labels.
 
     Attributes
     ----------
@@ -46,13 +51,23 @@ class Sampler:
         Points at which f was evaluated, the two single calls that prove a batch apart.
     """
 
-    def __init__(self, f: Callable[..., Any], x: Array, *, one: bool) -> None:
-        self._call: Callable[..., Any] = f.call if isinstance(f, Function) else f
-        self._takes_batches = f.vectorized if isinstance(f, Function) else None
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        x: Array,
+        *,
+        one: bool,
+        vectorized: bool | None = None,
+        container: Callable[[Array], Any] | None = None,
+    ) -> None:
+        self._call = Caller(f.call if isinstance(f, Function) else f)
+        self._takes_batches = f.vectorized if isinstance(f, Function) and vectorized is None else vectorized
+        self._container = container
         self._x = x
         self._failures = Failures()
         self._one = one
         self._met: Array | None = None
+        self._mantissas = Mantissas()
         self.width = 1 if one else None
         self.total = 0
 
@@ -60,6 +75,11 @@ class Sampler:
     def raised(self) -> tuple[Raised, ...]:
         """What f raised at single points, by type, in the order of first appearance."""
         return self._failures.raised
+
+    @property
+    def float32(self) -> bool:
+        """Whether f computes in float32, or in less, as its values show."""
+        return self._call.narrow or self._mantissas.float32
 
     @property
     def room(self) -> int:
@@ -89,7 +109,9 @@ class Sampler:
             rows = slice(start, start + self._length(len(index) - start))
             known = {} if self._met is None else {0: self._met}
             self._met = None
-            blocks.append(self._values(self._points(index[rows], entry[rows]), known))
+            points = self._points(index[rows], entry[rows])
+            blocks.append(self._values(points, known))
+            self._mantissas.see(points, blocks[-1])
             start = rows.stop
         return self._stacked(blocks)
 
@@ -115,25 +137,37 @@ class Sampler:
         return most
 
     def _values(self, points: Array, known: dict[int, Array]) -> Array:
+        tried = False
         if self._takes_batches is None and len(points) >= FEWEST and len(points) not in self._x.shape:
+            # one point before the batch: an f that keeps something between its calls may be spoilt by it
+            if 0 not in known:
+                known[0] = self._single(points[0])
             found = self._batch(points)
             self._takes_batches = found is not None and self._proved(points, found, known)
+            tried = not self._takes_batches
         else:
             found = self._batch(points) if self._takes_batches else None
         if found is not None and self._takes_batches:
             self.width = found.shape[1]
             return found
         singles = [known[k] if k in known else self._single(point) for k, point in enumerate(points)]
+        if tried and self._is_spoilt(points[0], singles):
+            self._failures.remark = SPOILT
         values = np.empty((len(points), self._columns))
         for row, single in zip(values, singles, strict=True):
             row[:] = single
         return values
 
+    def _is_spoilt(self, first: Array, singles: Sequence[Array]) -> bool:
+        """Whether f had a value at the first point before it was given a batch, and has none there afterwards."""
+        alive, *rest = (np.isfinite(single).any() for single in singles)
+        return bool(alive) and not any(rest) and not np.isfinite(self._single(first, probe=True)).any()
+
     def _batch(self, points: Array) -> Array | None:
         """All values by one call, or None where that fails."""
         guarded = points.view()
         guarded.flags.writeable = False  # an f that works in place must not move our points
-        result = attempt(self._call, guarded)
+        result = self._call(guarded)
         if result is None or result.ndim == 0 or len(result) != len(points):
             return None
         values = result.reshape(len(points), -1)
@@ -155,15 +189,19 @@ class Sampler:
                 known[k] = self._single(points[k])
         return all(len(known[k]) == found.shape[1] and agree(known[k], found[k]) for k in probes)
 
-    def _single(self, point: Array) -> Array:
-        """f at one point, which for a number may have to be given as an array of one."""
+    def _single(self, point: Array, *, probe: bool = False) -> Array:
+        """f at one point, which for a number may have to be given as an array of one; a probe counts no exceptions."""
         errors: list[Exception] = []
-        for argument in (point.copy(),) if point.ndim else (float(point), point.reshape(1).copy()):
-            value = attempt(self._call, argument, errors)
+        if self._container is not None:
+            arguments: tuple[Any, ...] = (self._container(point.copy()),)
+        else:
+            arguments = (point.copy(),) if point.ndim else (float(point), point.reshape(1).copy())
+        for argument in arguments:
+            value = self._call(argument, errors)
             if value is not None and (value.size != 1 or np.isfinite(value).all()):
                 self._check(value.size)
                 return _finite(value.ravel())
-        if errors:
+        if errors and not probe:
             self._failures.note(errors[0], point.copy() if point.ndim else float(point))
         return np.array([np.nan])
 

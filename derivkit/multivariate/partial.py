@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -24,13 +24,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from derivkit.function import EVERYWHERE, Array, Function, Raised
+from derivkit.arguments import (
+    EVERYWHERE,
+    Array,
+    check_function,
+    check_vectorized,
+    ends,
+    numbers,
+    positive,
+    spread,
+)
+from derivkit.function import FLOAT32, Function, Raised
 from derivkit.multivariate.evaluation import Indices, Sampler
-from derivkit.numerical.difference import abscissa, check_delta, combine, scale_of, steps_vanish
-from derivkit.numerical.formulas import formula as named
+from derivkit.numerical.difference import ALL_OK, abscissa, combine, quotient, scale_of, spared, steps_vanish
+from derivkit.numerical.formulas import stencil_of
 from derivkit.numerical.stencil import Rational, Stencil
 
 Codes = NDArray[np.int8]
+Box = tuple[ArrayLike | None, ArrayLike | None]
 
 
 class Status(StrEnum):
@@ -66,6 +77,8 @@ class Gradient:
         Points at which f was evaluated, each once; if f takes batches, two of them were asked singly too.
     raised : tuple of Raised
         The exceptions of f at single points, one entry for each type.
+    float32 : bool
+        Whether f computes in float32 or in less, as its values show.
     """
 
     value: Any
@@ -73,6 +86,25 @@ class Gradient:
     status: Any
     evaluations: int
     raised: tuple[Raised, ...] = ()
+    float32: bool = False
+
+    @property
+    def message(self) -> str:
+        """What was seen, in a sentence."""
+        statuses = np.ravel(self.status).tolist()
+        reasons = [text for status, text in REASONS.items() if status in statuses]
+        if Status.NOT_FINITE in statuses and self.raised:
+            reasons[-1] += f": {self.raised[0]}"
+        lost = len(statuses) - statuses.count(Status.OK)
+        known = f"{lost} of {len(statuses)} without a value: {'; '.join(reasons)}." if lost else ALL_OK
+        return f"{known} {FLOAT32}" if self.float32 else known
+
+
+REASONS = {
+    Status.OUTSIDE_DOMAIN: "x or a point of the formula lies outside the domain",
+    Status.STEP_VANISHED: "the step vanishes beside x",
+    Status.NOT_FINITE: "f has no finite value at a point of the formula",
+}
 
 
 @dataclass(frozen=True)
@@ -91,7 +123,8 @@ def gradient(
     *,
     formula: str | Stencil | None = None,
     delta: ArrayLike | None = None,
-    domain: tuple[ArrayLike, ArrayLike] | None = None,
+    domain: Box | None = None,
+    vectorized: bool | None = None,
 ) -> Gradient:
     """The derivatives of f, which gives one number, in all entries of x.
 
@@ -107,7 +140,9 @@ def gradient(
     delta : array_like
         The step, in x's unit, positive and finite; one for all, or one for each entry (broadcast to x's shape).
     domain : (array_like, array_like), optional
-        The closed interval of the entries, one for all or one for each; never left.
+        The closed interval of the entries, one for all or one for each, never left; None for an end that is not there.
+    vectorized : bool, optional
+        Whether f takes batches, by somebody who knows.
 
     Returns
     -------
@@ -126,7 +161,7 @@ def gradient(
     >>> gradient(lambda x: x[0] ** 2 * x[1], [3.0, 5.0], formula="central_2", delta=0.125).value.tolist()
     [30.0, 9.0]
     """
-    asked = _Asked(f, x, delta, domain, what="gradient", one=True)
+    asked = _Asked(f, x, delta, domain, vectorized=vectorized, what="gradient", one=True)
     value, code = asked.first(asked.axes(asked.formula(formula)), np.arange(asked.x.size))
     return asked.result(value[0], code[0], asked.shape)
 
@@ -138,13 +173,14 @@ def partial(
     *,
     formula: str | Stencil | None = None,
     delta: ArrayLike | None = None,
-    domain: tuple[ArrayLike, ArrayLike] | None = None,
+    domain: Box | None = None,
+    vectorized: bool | None = None,
 ) -> Gradient:
     """The derivative of f, which gives one number, in one entry of x.
 
     Parameters
     ----------
-    f, x, formula, delta, domain
+    f, x, formula, delta, domain, vectorized
         As in :func:`gradient`.
     index : int or tuple of int
         Which entry: its place in ``x.ravel()``, or one index for each dimension of x; negative ones count from the end.
@@ -166,7 +202,7 @@ def partial(
     >>> partial(lambda x: x[0] ** 2 * x[1], [3.0, 5.0], 1, formula="central_2", delta=0.125).value
     9.0
     """
-    asked = _Asked(f, x, delta, domain, what="partial", one=True)
+    asked = _Asked(f, x, delta, domain, vectorized=vectorized, what="partial", one=True)
     chosen = np.array([_place(index, asked.shape)])
     value, code = asked.first(asked.axes(asked.formula(formula)), chosen)
     return asked.result(value[0], code[0], ())
@@ -178,7 +214,8 @@ def jacobian(
     *,
     formula: str | Stencil | None = None,
     delta: ArrayLike | None = None,
-    domain: tuple[ArrayLike, ArrayLike] | None = None,
+    domain: Box | None = None,
+    vectorized: bool | None = None,
 ) -> Gradient:
     """The derivatives of all values of f in all entries of x.
 
@@ -186,7 +223,7 @@ def jacobian(
     ----------
     f : callable
         As in :func:`gradient`, giving m numbers of any shape, or k times as many for a batch of k.
-    x, formula, delta, domain
+    x, formula, delta, domain, vectorized
         As in :func:`gradient`.
 
     Returns
@@ -205,7 +242,7 @@ def jacobian(
     >>> jacobian(lambda x: [x[0] * x[1], x[0]], [3.0, 5.0], formula="central_2", delta=0.125).value.tolist()
     [[5.0, 3.0], [1.0, 0.0]]
     """
-    asked = _Asked(f, x, delta, domain, what="jacobian", one=False)
+    asked = _Asked(f, x, delta, domain, vectorized=vectorized, what="jacobian", one=False)
     value, code = asked.first(asked.axes(asked.formula(formula)), np.arange(asked.x.size))
     return asked.result(value, code, value.shape)
 
@@ -217,13 +254,14 @@ def directional(
     *,
     formula: str | Stencil | None = None,
     delta: float | None = None,
-    domain: tuple[ArrayLike, ArrayLike] | None = None,
+    domain: Box | None = None,
+    vectorized: bool | None = None,
 ) -> Gradient:
     """The derivative of f(x + t direction) in t at 0, for an f that gives one number.
 
     Parameters
     ----------
-    f, x, formula, domain
+    f, x, formula, domain, vectorized
         As in :func:`gradient`.
     direction : array_like
         Of x's shape, of any length other than 0: twice the direction gives twice the derivative.
@@ -249,7 +287,7 @@ def directional(
     """
     if delta is not None and np.ndim(delta):
         raise ValueError(f"the delta of a direction is one number, not an array of shape {np.shape(delta)}")
-    asked = _Asked(f, x, delta, domain, what="directional", one=True)
+    asked = _Asked(f, x, delta, domain, vectorized=vectorized, what="directional", one=True)
     towards = _direction(direction, asked.shape)
     value, code = asked.along(asked.formula(formula), towards)
     return asked.result(value, code, ())
@@ -261,7 +299,8 @@ def hessian(
     *,
     formula: str | None = None,
     delta: ArrayLike | None = None,
-    domain: tuple[ArrayLike, ArrayLike] | None = None,
+    domain: Box | None = None,
+    vectorized: bool | None = None,
 ) -> Gradient:
     """The second derivatives of f, which gives one number, in all pairs of entries of x.
 
@@ -270,7 +309,7 @@ def hessian(
 
     Parameters
     ----------
-    f, x, delta, domain
+    f, x, delta, domain, vectorized
         As in :func:`gradient`.
     formula : str
         The name of a formula of the table.
@@ -293,13 +332,13 @@ def hessian(
     >>> hessian(lambda x: x[0] ** 2 * x[1], [3.0, 5.0], formula="central_2", delta=0.125).value.tolist()
     [[10.0, 6.0], [6.0, 0.0]]
     """
-    asked = _Asked(f, x, delta, domain, what="hessian", one=True)
+    asked = _Asked(f, x, delta, domain, vectorized=vectorized, what="hessian", one=True)
     if isinstance(formula, Stencil):
         raise TypeError(
             "hessian needs the name of a formula, such as 'central_2', not a stencil: it takes the formulas of that "
             "name for derivatives 1 and 2"
         )
-    value, code = asked.second(asked.axes(asked.formula(formula)), asked.axes(named(str(formula), 2)))
+    value, code = asked.second(asked.axes(asked.formula(formula)), asked.axes(stencil_of(str(formula), 2)))
     return asked.result(value, code, value.shape)
 
 
@@ -311,25 +350,29 @@ class _Asked:
         f: Callable[..., Any],
         x: ArrayLike,
         delta: ArrayLike | None,
-        domain: tuple[ArrayLike, ArrayLike] | None,
+        domain: Box | None,
         *,
+        vectorized: bool | None,
         what: str,
         one: bool,
     ) -> None:
+        check_function(f, f"dk.{what}(f, x, formula='central_2', delta=1e-5)")
+        check_vectorized(vectorized)
         point = _point(x)
         self.what, self.shape, self.x = what, point.shape, point.ravel()
         self._given = delta is not None
-        self.delta = _spread(check_delta(1.0 if delta is None else delta), self.shape, "delta")
-        known = f.domain if isinstance(f, Function) else EVERYWHERE
-        self._box = _box(known if domain is None else domain, self.shape)
-        self._sampler = Sampler(f, point, one=one)
+        self.delta = spread("delta", positive("delta", 1.0 if delta is None else delta), self.shape).ravel()
+        own = f.domain if isinstance(f, Function) else EVERYWHERE
+        lo, hi = (end.ravel() for end in ends(domain, self.shape))
+        self._box = np.maximum(lo, own[0]), np.minimum(hi, own[1])
+        self._sampler = Sampler(f, point, one=one, vectorized=vectorized, container=_container(x))
 
     def formula(self, formula: str | Stencil | None) -> Stencil:
         """The formula asked for; refused if there is none, no delta, or if it is for another derivative."""
         if formula is None or not self._given:
             missing = "formula" if self._given else "delta" if formula else "formula and a delta"
             raise ValueError(f"{self.what} needs a {missing}; write formula='central_2', delta=1e-5")
-        chosen = formula if isinstance(formula, Stencil) else named(formula)
+        chosen = stencil_of(formula)
         if chosen.derivative != 1:
             raise ValueError(f"{self.what} needs a formula for derivative 1; {chosen.name} is for {chosen.derivative}")
         return chosen
@@ -359,7 +402,7 @@ class _Asked:
         for block in _blocks(going, self._sampler, len(axes.at)):
             values = self._on_axes(axes.at, chosen[block], centre)
             with np.errstate(all="ignore"):
-                found = combine(axes.formula.coefficients[0], values, axes.scale[chosen[block], None])
+                found = quotient(axes.formula, values, axes.scale[chosen[block], None])
             if found.shape[1] != len(value):  # so far f had no value anywhere
                 value = np.full((found.shape[1], chosen.size), np.nan)
             value[:, block] = found.T
@@ -401,7 +444,7 @@ class _Asked:
         if code == OK:
             values = self._sampler(np.broadcast_to(np.arange(self.x.size), points.shape), points)[:, 0]
             with np.errstate(all="ignore"):
-                value = np.asarray(combine(formula.coefficients[0], values.tolist(), scale))
+                value = quotient(formula, list(values), scale)
         return _judged(value, code)
 
     def second(self, mixed: _Axes, straight: _Axes) -> tuple[Array, Codes]:
@@ -411,7 +454,7 @@ class _Asked:
         np.fill_diagonal(code, straight.code)
         axis = self._axis_values(mixed, straight)
         with np.errstate(all="ignore"):
-            diagonal = combine(straight.formula.coefficients[0], [axis[s] for s in straight.at], straight.scale)
+            diagonal = quotient(straight.formula, [axis[s] for s in straight.at], straight.scale)
         value = np.full((n, n), np.nan)
         np.fill_diagonal(value, np.where(straight.code == OK, diagonal, np.nan))
         rows, columns = np.triu_indices(n, 1)
@@ -446,10 +489,14 @@ class _Asked:
         values = self._sampler(index, entry.reshape(-1, 2)).reshape(i.size, len(corners))
         at = {(a, b): axis[b][j] if a == 0 else axis[a][i] for a in axes.at for b in axes.at}
         at.update({corner: values[:, k] for k, corner in enumerate(corners)})
-        weights = axes.formula.coefficients[0]
+        weights, scale = axes.formula.coefficients[0], axes.scale[i] * axes.scale[j]
+
+        def product(values: Sequence[Any]) -> Any:
+            rows = [values[start : start + len(weights)] for start in range(0, len(values), len(weights))]
+            return combine(weights, [combine(weights, row, 1.0) for row in rows], scale)
+
         with np.errstate(all="ignore"):
-            inner = [combine(weights, [at[a, b] for b in axes.at], 1.0) for a in axes.at]
-            return np.asarray(combine(weights, inner, axes.scale[i] * axes.scale[j]))
+            return spared(product, [at[a, b] for a in axes.at for b in axes.at], scale)
 
     def result(self, value: Array, code: Codes, shape: tuple[int, ...]) -> Gradient:
         """The result in the shape that was asked for, Python's own numbers for ``()``."""
@@ -459,6 +506,7 @@ class _Asked:
             status=_texts(code.reshape(shape)) if shape else STATUSES[code.item()],
             evaluations=self._sampler.total,
             raised=self._sampler.raised,
+            float32=self._sampler.float32,
         )
 
 
@@ -469,9 +517,7 @@ def _texts(code: Codes) -> NDArray[np.str_]:
 
 
 def _point(x: ArrayLike) -> Array:
-    if np.iscomplexobj(x):
-        raise ValueError("the entries of x must be real numbers, not complex ones")
-    point = np.array(x, dtype=np.float64)
+    point = np.array(numbers("x", x))
     wrong = np.argwhere(~np.isfinite(point)).tolist()
     if wrong:
         where = f"x[{', '.join(map(str, wrong[0]))}]" if point.ndim else "x"
@@ -479,32 +525,21 @@ def _point(x: ArrayLike) -> Array:
     return point
 
 
+def _container(x: Any) -> Callable[[Array], Any] | None:
+    """What makes of an array such a container as x is, with its labels (a series, a frame); None for arrays and lists.
+
+    It is the way in which NumPy itself hands results back to them.
+    """
+    return None if isinstance(x, np.ndarray | np.generic) else getattr(x, "__array_wrap__", None)
+
+
 def _direction(direction: ArrayLike, shape: tuple[int, ...]) -> Array:
-    towards = np.array(direction, dtype=np.float64)
+    towards = numbers("direction", direction)
     if towards.shape != shape:
         raise ValueError(f"the direction has shape {towards.shape} and x has {shape}; they must be the same")
     if not (np.isfinite(towards).all() and towards.any()):
         raise ValueError("a direction has finite entries, not all of them 0")
     return towards.ravel()
-
-
-def _spread(values: ArrayLike, shape: tuple[int, ...], what: str) -> Array:
-    """One number for every entry of x, in the order of ravel."""
-    given = np.asarray(values, dtype=np.float64)
-    try:
-        return np.broadcast_to(given, shape).ravel()
-    except ValueError:
-        raise ValueError(f"{what} of shape {given.shape} does not fit x of shape {shape}; give one number") from None
-
-
-def _box(domain: tuple[ArrayLike, ArrayLike], shape: tuple[int, ...]) -> tuple[Array, Array]:
-    if not isinstance(domain, tuple | list) or len(domain) != 2:
-        raise ValueError(f"a domain is (lo, hi), not {domain!r}")
-    lo, hi = (_spread(end, shape, "an end of the domain") for end in domain)
-    wrong = np.flatnonzero(~(lo < hi))
-    if wrong.size:
-        raise ValueError(f"a domain is (lo, hi) with lo < hi, not ({lo[wrong[0]]:g}, {hi[wrong[0]]:g})")
-    return lo, hi
 
 
 def _place(index: int | tuple[int, ...], shape: tuple[int, ...]) -> int:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import reprlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -13,7 +11,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from derivkit.function import EVERYWHERE, Domain, Evaluator, Function
+from derivkit.arguments import (
+    EVERYWHERE,
+    Domain,
+    Ends,
+    check_function,
+    check_vectorized,
+    interval,
+    points_of,
+    positive,
+    shown,
+    spread,
+)
+from derivkit.function import FLOAT32, Evaluator, Function
 from derivkit.numerical.ladder import HIGHEST, Indices
 from derivkit.numerical.ledger import Asked, Ledger
 from derivkit.numerical.rounds import empty
@@ -34,6 +44,8 @@ ACCURACIES = {"default": 8.0, "high": 2.0}
 """By how much the error may be larger than at the best window that was foreseen."""
 SIDES = {None: 0, "left": -1, "right": 1}
 STATUS_TEXTS = np.array([str(status) for status in STATUSES])
+TINIEST = float(np.finfo(np.float64).tiny)
+"""Bars below the normal floats are those of values that do not change at all."""
 LAST_VALUED = Status.MULTISCALE
 """Of the statuses up to this one every point has a value, before small values are told."""
 
@@ -66,6 +78,8 @@ class Derivative:
         Where the tangent is vertical, the power of the distance that f follows; NaN elsewhere.
     evaluations : int or ndarray
         Values of f charged to the point.
+    float32 : bool or ndarray of bool
+        Whether f computes in float32 or in less, as its values show.
     total : int
         Points at which f was evaluated, those of the probe whether it takes arrays apart.
     denied : bool or ndarray of bool
@@ -88,6 +102,7 @@ class Derivative:
     evaluations: Any
     total: int
     denied: Any = False
+    float32: Any = False
     raised: tuple[str, ...] = ()
     order: int = 1
 
@@ -108,7 +123,7 @@ def derivative(  # noqa: PLR0913 -- what is differentiated where, and all that s
     x: ArrayLike,
     order: int = 1,
     *,
-    domain: Domain | None = None,
+    domain: Ends | None = None,
     side: str | None = None,
     accuracy: str = "default",
     budget: int | None = None,
@@ -124,11 +139,11 @@ def derivative(  # noqa: PLR0913 -- what is differentiated where, and all that s
         Of one number or of an array; for x of shape ``(n,)`` it gives ``(n,)`` or ``(n, m)``. An exception, NaN or
         infinity means that it has no value there.
     x : array_like
-        Points, of any shape.
+        Points, of any shape; NaN where they are masked.
     order : int
         Of the derivative, 1 to 4.
     domain : tuple of float, optional
-        Closed interval that is never left; that of a :class:`Function` by default.
+        Closed interval that is never left, within that of a :class:`Function`; None for an end that is not there.
     side : str, optional
         ``left`` or ``right``: the derivative of that side alone.
     accuracy : str
@@ -185,7 +200,7 @@ def derivatives(  # noqa: PLR0913 -- as derivative
     x: ArrayLike,
     orders: Iterable[int] = (1, 2),
     *,
-    domain: Domain | None = None,
+    domain: Ends | None = None,
     side: str | None = None,
     accuracy: str = "default",
     budget: int | None = None,
@@ -214,14 +229,18 @@ def derivatives(  # noqa: PLR0913 -- as derivative
     (12.0, 12.0, True)
     """
     wanted = _orders(orders)
-    points = _numbers("x", x)
-    _refuse(f, points, side=side, accuracy=accuracy, budget=budget, vectorized=vectorized)
-    interval = _domain(f, points, domain)
-    limits = Limits(*interval, side=SIDES[side], sacrifice=ACCURACIES[accuracy])
-    hints = np.array([_hint("scale", scale, points), _hint("noise", noise, points)])
-    flat = np.concatenate([points.reshape(1, -1), hints.reshape(2, -1)])
+    check_function(f, "dk.derivative(math.sin, 1.0)")
+    at = points_of(x)
+    if at.size == 0:
+        raise ValueError(f"x is empty (shape {at.shape}); give at least one point")
+    _refuse(side=side, accuracy=accuracy, budget=budget)
+    check_vectorized(vectorized)
+    ends = _domain(f, at, domain)
+    limits = Limits(*ends, side=SIDES[side], sacrifice=ACCURACIES[accuracy])
+    hints = np.array([_hint("scale", scale, at), _hint("noise", noise, at)])
+    flat = np.concatenate([at.reshape(1, -1), hints.reshape(2, -1)])
     distinct, back = _distinct(flat)
-    evaluate = Evaluator(f, several=True, domain=interval, vectorized=vectorized)
+    evaluate = Evaluator(f, several=True, domain=ends, vectorized=vectorized)
     most = math.inf if budget is None else budget
 
     def search(which: Indices, top: Array) -> list[_Part]:
@@ -234,12 +253,8 @@ def derivatives(  # noqa: PLR0913 -- as derivative
     parts, order = _by_neighbours(search, distinct.shape[1], alone=limits.side != 0)
     back = np.argsort(order)[back]
     width = max(part.width for part in parts)
-    raised = tuple(f"{entry.message}, first at {entry.point!r}" for entry in evaluate.raised)
-    shape = points.shape + ((width,) if width else ())
-    return {
-        order: _gathered(parts, wanted, order, shape=shape, back=back, total=evaluate.total, raised=raised)
-        for order in wanted
-    }
+    shape = at.shape + ((width,) if width else ())
+    return {order: _gathered(parts, wanted, order, shape=shape, back=back, f=evaluate) for order in wanted}
 
 
 def _by_neighbours(
@@ -332,8 +347,7 @@ def _gathered(
     *,
     shape: tuple[int, ...],
     back: Indices,
-    total: int,
-    raised: tuple[str, ...],
+    f: Evaluator,
 ) -> Derivative:
     """The result of one order from the searches of all chunks."""
     width = max(part.width for part in parts)
@@ -374,64 +388,42 @@ def _gathered(
         "exponent": np.where(codes == CODE[Status.VERTICAL], whole("exponent"), np.nan),
         "evaluations": whole("evaluations"),
         "denied": denied,
+        "float32": np.broadcast_to(f.float32, shape),
     }
+    of_f: dict[str, Any] = {"total": f.total, "raised": tuple(map(str, f.raised))}
     if not shape:
         plain = {name: array.item() for name, array in arrays.items()}
-        return Derivative(**plain, status=Status(str(status)), total=total, raised=raised, order=order)
-    return Derivative(**arrays, status=status, total=total, raised=raised, order=order)
+        return Derivative(**plain, status=Status(str(status)), order=order, **of_f)
+    return Derivative(**arrays, status=status, order=order, **of_f)
 
 
 # What is refused, and said
 
 
-def _numbers(name: str, value: object) -> Array:
-    """The value as an array of real numbers."""
-    numbers: Array | None = None
-    with contextlib.suppress(TypeError, ValueError):
-        found = np.asarray(value)
-        if value is not None and found.dtype.kind in "biufO":  # no text, though numpy would read a number in it
-            numbers = found.astype(np.float64, copy=False)
-    if numbers is None:
-        raise TypeError(f"{name}={reprlib.repr(value)}: give a real number, or an array of them")
-    return numbers
-
-
 def _orders(orders: Iterable[int]) -> tuple[int, ...]:
     if not isinstance(orders, Iterable):
-        raise TypeError(f"orders={orders!r}: write them in a row, such as ({orders!r},)")
+        raise TypeError(f"orders={shown(orders)}: write them in a row, such as ({shown(orders)},)")
     wanted = tuple(orders)
     for order in wanted:
         if isinstance(order, bool) or not isinstance(order, (int, np.integer)) or not 1 <= order <= HIGHEST:
-            raise ValueError(f"order={order!r}: a derivative has an order from 1 to {HIGHEST}")
+            raise ValueError(f"order={shown(order)}: a derivative has an order from 1 to {HIGHEST}")
     if not wanted or len(set(wanted)) < len(wanted):
-        raise ValueError(f"orders={list(wanted)}: name at least one, and none twice")
+        raise ValueError(f"orders={shown(list(wanted))}: name at least one, and none twice")
     return tuple(int(order) for order in wanted)
 
 
-def _refuse(
-    f: object, x: Array, *, side: str | None, accuracy: str, budget: int | None, vectorized: bool | None
-) -> None:
-    if not callable(f):
-        raise TypeError(f"f must be callable, not {f!r}; write dk.derivative(math.sin, 1.0)")
-    if x.size == 0:
-        raise ValueError(f"x is empty (shape {x.shape}); give at least one point")
+def _refuse(*, side: str | None, accuracy: str, budget: int | None) -> None:
     if not (side is None or isinstance(side, str)) or side not in SIDES:
-        raise ValueError(f"side={side!r}: write 'left' or 'right', or leave it out for both")
+        raise ValueError(f"side={shown(side)}: write 'left' or 'right', or leave it out for both")
     if not isinstance(accuracy, str) or accuracy not in ACCURACIES:
-        raise ValueError(f"accuracy={accuracy!r}: there are {', '.join(ACCURACIES)}")
+        raise ValueError(f"accuracy={shown(accuracy)}: there are {', '.join(ACCURACIES)}")
     if budget is not None and not (isinstance(budget, (int, np.integer)) and budget is not True and budget >= 1):
-        raise ValueError(f"budget={budget!r}: write how many evaluations a point may have, a whole number above 0")
-    if vectorized not in (None, True, False):
-        raise ValueError(f"vectorized={vectorized!r}: write True or False, or leave it out")
+        raise ValueError(f"budget={shown(budget)}: write how many evaluations a point may have, a whole number above 0")
 
 
-def _domain(f: Any, x: Array, domain: Domain | None) -> Domain:
+def _domain(f: Any, x: Array, domain: Ends | None) -> Domain:
     own = getattr(f, "domain", None) if isinstance(f, (Function, Ledger)) else None
-    given = own or EVERYWHERE if domain is None else domain
-    ends = _numbers("domain", given)
-    if ends.shape != (2,) or not ends[0] < ends[1]:
-        raise ValueError(f"domain={given!r}: write its two ends, the lower one first, such as (0, 1)")
-    lo, hi = ends.tolist()
+    lo, hi = interval(domain, own or EVERYWHERE)
     outside = (x < lo) | (x > hi)
     if np.any(outside):
         raise ValueError(f"x = {float(x[outside].flat[0])!r} lies outside the domain [{lo}, {hi}]")
@@ -439,18 +431,7 @@ def _domain(f: Any, x: Array, domain: Domain | None) -> Domain:
 
 
 def _hint(name: str, value: ArrayLike | None, x: Array) -> Array:
-    if value is None:
-        return np.full(x.shape, np.nan)
-    hint = _numbers(name, value)
-    wrong = ~(np.isfinite(hint) & (hint > 0.0))
-    if np.any(wrong):
-        raise ValueError(f"{name} must be a positive finite number, not {float(hint[wrong].flat[0])!r}")
-    try:
-        return np.array(np.broadcast_to(hint, x.shape))
-    except ValueError:
-        raise ValueError(
-            f"{name} has shape {hint.shape}, and x {x.shape}; give one number, or one for each x"
-        ) from None
+    return np.full(x.shape, np.nan) if value is None else np.array(spread(name, positive(name, value), x.shape))
 
 
 def _distinct(points: Array) -> tuple[Array, Indices]:
@@ -470,7 +451,11 @@ def _sentence(found: Derivative, place: tuple[int, ...]) -> str:
         entry = getattr(found, name)
         return entry[place] if np.shape(entry) else entry
 
-    return MESSAGES[Status(str(at("status")))](at)
+    status = Status(str(at("status")))
+    sentence = MESSAGES[status](at)
+    if found.raised and status in UNEXPLAINED:
+        sentence = f"{sentence.rstrip('.')}: {found.raised[0]}."
+    return f"{sentence} {FLOAT32}" if at("float32") else sentence
 
 
 def _bar(at: Callable[[str], Any]) -> str:
@@ -481,6 +466,8 @@ def _sign(infinite: float) -> str:
     return "" if math.isnan(infinite) else f" ({infinite:+})"
 
 
+UNEXPLAINED = frozenset({Status.ONE_SIDED, Status.UNRESOLVED, Status.NOT_FINITE})
+"""What may come from what f raised, which is then said."""
 NAMES = {1: "slope", 2: "second derivative", 3: "third derivative", 4: "fourth derivative"}
 
 MESSAGES: Mapping[Status, Callable[[Callable[[str], Any]], str]] = MappingProxyType(
@@ -492,7 +479,9 @@ MESSAGES: Mapping[Status, Callable[[Callable[[str], Any]], str]] = MappingProxyT
             f"{_bar(at)}, over a distance of {at('delta'):.2g}: over larger distances f has another slope."
         ),
         Status.BELOW_RESOLUTION: lambda at: (
-            f"the derivative is within {at('error'):.1e} of {at('value'):.1g}: too small to be told from 0."
+            f"f does not change over a distance of {at('delta'):.2g}: the derivative is 0, as far as values can tell."
+            if at("value") == 0.0 and at("error") < TINIEST
+            else f"the derivative is within {at('error'):.1e} of {at('value'):.1g}: too small to be told from 0."
         ),
         Status.KINK: lambda at: (
             "f has a kink: a lower derivative differs between its sides."

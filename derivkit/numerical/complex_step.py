@@ -26,17 +26,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from derivkit.function import Array, Domain, Evaluator, Failures, Function, Raised, agree
+from derivkit.arguments import (
+    Array,
+    Ends,
+    NotRealError,
+    as_array,
+    as_float64,
+    check_function,
+    check_vectorized,
+    points_of,
+    positive,
+    spread,
+)
+from derivkit.function import Evaluator, Failures, Function, Raised, agree
 from derivkit.numerical.estimate import (
     EPS,
     LEAST,
+    Account,
     Estimate,
     Indices,
     Outcome,
     Values,
     answer,
     domain_of,
-    spread_steps,
 )
 from derivkit.numerical.status import Status
 
@@ -87,9 +99,9 @@ class ComplexEvaluator:
         The exceptions of f, one entry for each type, with the real part of the first point.
     """
 
-    def __init__(self, f: Callable[..., Any]) -> None:
+    def __init__(self, f: Callable[..., Any], *, vectorized: bool | None = None) -> None:
         self._call: Callable[..., Any] = f.call if isinstance(f, Function) else f
-        self._vectorized: bool | None = None
+        self._vectorized = vectorized
         self._failures = Failures()
         self.total = 0
 
@@ -117,6 +129,8 @@ class ComplexEvaluator:
             found = attempt_complex(self._call, argument, errors)
             if found is not None and found.size == 1:
                 return complex(found.reshape(())[()])
+            if found is not None:
+                errors.append(TypeError(f"f gives {found.size} numbers where one is wanted"))
         if errors:
             self._failures.note(errors[0], float(point.real))
         return complex(np.nan, np.nan)
@@ -127,9 +141,14 @@ def attempt_complex(call: Callable[..., Any], argument: Any, errors: list[Except
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("error", np.exceptions.ComplexWarning)
-            return np.asarray(call(argument)).astype(np.complex128, copy=False)
+            found = as_array(call(argument))
+            # objects may be complex numbers of another library
+            return (found if found.dtype.kind in "cO" else as_float64(found)).astype(np.complex128, copy=False)
     except MemoryError:
         raise
+    except NotRealError as error:
+        errors.append(TypeError(f"f gives {error}"))
+        return None
     except Exception as error:  # noqa: BLE001 -- whatever somebody's f raises means that it takes no complex numbers
         errors.append(error)
         return None
@@ -145,8 +164,9 @@ def complex_step(
     x: ArrayLike,
     *,
     delta: ArrayLike | None = None,
-    domain: Domain | None = None,
+    domain: Ends | None = None,
     probe: bool = True,
+    vectorized: bool | None = None,
 ) -> Estimate:
     """The derivative of f at x from one value at x + ih, believed only where real values confirm it.
 
@@ -159,9 +179,12 @@ def complex_step(
     delta : array_like, optional
         The imaginary step h, in x's unit, one or one for each point; 1e-20 |x| if not given, and 1e-200 at 0.
     domain : tuple of float, optional
-        The closed interval in which f may be evaluated; never left, complex points with the real part.
+        The closed interval in which f may be evaluated, never left; of complex points the real part counts. None for an
+        end that is not there.
     probe : bool
         Whether to compare with real values. Without, f is evaluated once for each point and there is no error bar.
+    vectorized : bool, optional
+        Whether f takes arrays, by somebody who knows.
 
     Returns
     -------
@@ -189,7 +212,7 @@ def complex_step(
     >>> complex_step(abs, 2.0).message
     'the complex step says 0 and a real difference 1: f is not analytic here, or loses digits inside'
     """
-    asked = _Asked(f, x, delta, domain)
+    asked = _Asked(f, x, delta, domain, vectorized=vectorized)
     with np.errstate(all="ignore"):
         slope = asked.slope(asked.x[None], asked.all)[0]
         return asked.probed(slope) if probe else asked.unprobed(slope)
@@ -198,15 +221,27 @@ def complex_step(
 class _Asked:
     """What was asked, checked and flat: the points, the imaginary steps, the values of f, real and complex."""
 
-    def __init__(self, f: Callable[..., Any], x: ArrayLike, delta: ArrayLike | None, domain: Domain | None) -> None:
-        points = np.array(x, dtype=np.float64)
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        x: ArrayLike,
+        delta: ArrayLike | None,
+        domain: Ends | None,
+        *,
+        vectorized: bool | None,
+    ) -> None:
+        check_vectorized(vectorized)
+        check_function(f, "dk.complex_step(np.sin, 1.0)")
+        points = points_of(x)
         self.shape, self.x = points.shape, points.ravel()
         self.all = np.arange(points.size)
         self.domain = domain_of(f, domain)
-        scale = np.where(self.x == 0.0, STEP_AT_ZERO / RELATIVE_STEP, np.abs(self.x))
-        self.h = RELATIVE_STEP * scale if delta is None else spread_steps(points, delta).ravel()
-        self._complex = ComplexEvaluator(f)
-        self.real = Values(Evaluator(f), points.size, self.domain)
+        scale = np.where(points == 0.0, STEP_AT_ZERO / RELATIVE_STEP, np.abs(points))
+        steps = RELATIVE_STEP * scale if delta is None else positive("delta", delta)
+        self.h = spread("delta", steps, points.shape).ravel()
+        self._complex = ComplexEvaluator(f, vectorized=vectorized)
+        self._real = Evaluator(f, vectorized=vectorized)
+        self.real = Values(self._real, points.size, self.domain)
         self.imaginary = Values(self._complex, points.size, self.domain, kind=np.complex128)
 
     def slope(self, at: Array, owner: Indices) -> Array:
@@ -252,8 +287,12 @@ class _Asked:
             error=error,
             code=code,
             outcomes=outcomes,
-            charged=self.real.charged + self.imaginary.charged,
-            total=self.real.total + self.imaginary.total,
+            account=Account(
+                charged=self.real.charged + self.imaginary.charged,
+                total=self.real.total + self.imaginary.total,
+                raised=self.real.raised + self.imaginary.raised,
+                float32=self._real.float32,
+            ),
             message=message,
         )
 

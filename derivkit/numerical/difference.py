@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -11,13 +12,16 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from derivkit.arguments import check_function, check_vectorized, points_of, positive
 from derivkit.function import Evaluator, Raised
-from derivkit.numerical.formulas import formula as named
+from derivkit.numerical.formulas import stencil_of, stencils_of
 from derivkit.numerical.stencil import Rational, Stencil
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
+SMALLER = 2.0**-64
+"""Of the largest floats this share may be multiplied with any weight of a formula, and added up."""
 BLOCK = 2**15
 """Differences per block in a sweep: every array of a block stays in a core's cache; found by measurement."""
 
@@ -49,6 +53,20 @@ class Sweep:
     total: int
     raised: tuple[Raised, ...] = ()
 
+    @property
+    def message(self) -> str:
+        """What was seen, in a sentence."""
+        lost = np.isnan(self.estimate)
+        count, vanished = np.count_nonzero(lost), np.count_nonzero(self.vanished)
+        reasons = ["the step vanishes beside x"] if vanished else []
+        if count > vanished:
+            reasons.append("f has no finite value at a point of the formula")
+            reasons[-1] += f": {self.raised[0]}" if self.raised else ""
+        return f"{count} of {lost.size} without a value: {'; '.join(reasons)}." if count else ALL_OK
+
+
+ALL_OK = "every derivative has a value; a formula with a fixed delta puts no bar on its error."
+
 
 def combine(weights: Sequence[Any], values: Sequence[Any], scale: Any) -> Any:
     """The formula itself: sum of w f over the scale, added in order. Floats, arrays and Fractions alike."""
@@ -56,6 +74,25 @@ def combine(weights: Sequence[Any], values: Sequence[Any], scale: Any) -> Any:
     for weight, value in zip(weights[1:], values[1:], strict=True):
         total = total + value if weight == 1 else total + weight * value
     return total / scale
+
+
+def quotient(formula: Stencil, values: Sequence[Any], scale: Any) -> Array:
+    """The formula in floats and arrays, also where the sum of finite values is beyond their range."""
+    return spared(lambda these: combine(formula.coefficients[0], these, scale), values, scale)
+
+
+def spared(sum_of: Callable[[Sequence[Any]], Any], values: Sequence[Any], scale: Any) -> Array:
+    """A weighted sum over a scale that is not 0; where it overflows, that of smaller values made large again.
+
+    A power of two changes no digit of them.
+    """
+    found = np.asarray(sum_of(values))
+    if np.isfinite(found).all():
+        return found
+    lost = functools.reduce(np.logical_and, map(np.isfinite, values), ~np.isfinite(found) & (scale != 0.0))
+    if not lost.any():
+        return found
+    return np.where(lost, sum_of([SMALLER * np.asarray(row) for row in values]) / SMALLER, found)
 
 
 def abscissa(x: Array, offset: Rational, delta: Array) -> Array:
@@ -95,6 +132,7 @@ def difference(
     *,
     formula: str | Stencil = "central_2",
     derivative: int = 1,
+    vectorized: bool | None = None,
 ) -> Any:
     """The derivative of f at x by one formula with a fixed delta.
 
@@ -103,13 +141,15 @@ def difference(
     f : callable
         Of one number or of an array; values that are not finite, and exceptions, give NaN there.
     x : array_like
-        Points.
+        Points; NaN where they are masked.
     delta : array_like
         Steps, in x's unit, positive and finite; broadcast against x.
     formula : str or Stencil
         A formula of the table by name, or any stencil.
     derivative : int
         Order of the derivative, for a formula given by name.
+    vectorized : bool, optional
+        Whether f takes arrays, by somebody who knows.
 
     Returns
     -------
@@ -118,28 +158,53 @@ def difference(
 
     Raises
     ------
-    ValueError
-        If a delta is not positive and finite, or if there is no such formula.
+    TypeError, ValueError
+        If an argument is none of these, or if f gives no number anywhere and raises what no number could mend.
 
     Examples
     --------
     >>> difference(lambda x: 2 * x**2, 1.0, 1e-4, formula="forward_1")
     4.0001999999987845
     """
-    points, steps = np.broadcast_arrays(np.array(x, dtype=np.float64), check_delta(delta))
-    chosen = named(formula, derivative) if isinstance(formula, str) else formula
-    evaluate = Evaluator(f)
+    points, steps = together(points_of(x), positive("delta", delta))
+    chosen = stencil_of(formula, derivative)
+    evaluate = _evaluator(f, vectorized, "dk.difference(math.sin, 1.0, 1e-4)")
     with np.errstate(all="ignore"):
         at = [np.asarray(abscissa(points, offset, steps)) for offset in chosen.offsets]
         scale = scale_of(chosen, at[0], at[-1])
-        result = combine(chosen.coefficients[0], [evaluate(p) for p in at], scale)
+        values = [evaluate(p) for p in at]
+        evaluate.refuse_no_function(values)
+        result = quotient(chosen, values, scale)
         lost = steps_vanish(chosen, points, steps) | ~np.isfinite(result) | ~np.isfinite(scale)
         result = np.where(lost, np.nan, result)
     return result if result.ndim else float(result)
 
 
+def together(points: Array, steps: Array) -> Sequence[Array]:
+    """Points and steps in their common shape."""
+    try:
+        return np.broadcast_arrays(points, steps)
+    except ValueError:
+        raise ValueError(
+            f"delta has shape {steps.shape}, and x {points.shape}; give one number, or one for each x, "
+            "or let dk.sweep take every delta at every x"
+        ) from None
+
+
+def _evaluator(f: Callable[..., Any], vectorized: bool | None, example: str) -> Evaluator:  # noqa: FBT001 -- handed on
+    check_function(f, example)
+    check_vectorized(vectorized)
+    return Evaluator(f, vectorized=vectorized)
+
+
 def sweep(
-    f: Callable[..., Any], x: ArrayLike, delta: ArrayLike, *, formulas: Iterable[str | Stencil], derivative: int = 1
+    f: Callable[..., Any],
+    x: ArrayLike,
+    delta: ArrayLike,
+    *,
+    formulas: Iterable[str | Stencil],
+    derivative: int = 1,
+    vectorized: bool | None = None,
 ) -> Sweep:
     """Every formula at every x and delta, each distinct value of f computed once.
 
@@ -156,10 +221,17 @@ def sweep(
         Names from the table, or stencils.
     derivative : int
         Order of the derivative, for formulas given by name.
+    vectorized : bool, optional
+        Whether f takes arrays, by somebody who knows.
 
     Returns
     -------
     Sweep
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is none of these.
 
     Examples
     --------
@@ -167,9 +239,9 @@ def sweep(
     >>> found.estimate.shape, found.total
     ((2, 2, 1), 10)
     """
-    points, steps = np.array(x, dtype=np.float64), check_delta(delta)
-    chosen = tuple(named(entry, derivative) if isinstance(entry, str) else entry for entry in formulas)
-    evaluate = Evaluator(f)
+    points, steps = points_of(x), positive("delta", delta)
+    chosen = stencils_of(formulas, derivative)
+    evaluate = _evaluator(f, vectorized, "dk.sweep(math.sin, 1.0, [1e-4, 1e-8], formulas=['central_2'])")
     shape = (len(chosen), points.size, steps.size)
     estimate, vanished = np.empty(shape), np.zeros(shape, dtype=bool)
     flat_steps = steps.ravel()
@@ -198,7 +270,7 @@ def _sweep_block(
     for k, entry in enumerate(formulas):
         used = [values[offset] for offset in entry.offsets]
         scale = scale_of(entry, at[entry.offsets[0]], at[entry.offsets[-1]])
-        estimate[k] = combine(entry.coefficients[0], used, scale)
+        estimate[k] = quotient(entry, used, scale)
         near = _columns_that_may_vanish(entry, x, delta)
         if near.size:
             vanished[k][:, near] = steps_vanish(entry, x, delta[near])
@@ -213,18 +285,3 @@ def _columns_that_may_vanish(formula: Stencil, x: Array, delta: Array) -> NDArra
     gap = min(float(b - a) for a, b in itertools.pairwise(offsets))
     largest = np.fmax.reduce(np.abs(x), axis=None, initial=0.0)
     return np.nonzero(gap * delta <= 4.0 * np.finfo(np.float64).eps * largest)[0]
-
-
-def check_delta(delta: ArrayLike) -> Array:
-    """The deltas as floats.
-
-    Raises
-    ------
-    ValueError
-        If one of them is not a positive finite number.
-    """
-    steps = np.asarray(delta, dtype=np.float64)
-    wrong = ~(np.isfinite(steps) & (steps > 0.0))
-    if np.any(wrong):
-        raise ValueError(f"delta must be a positive finite number, not {float(steps[wrong].flat[0])!r}")
-    return steps

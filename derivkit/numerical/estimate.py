@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from derivkit.function import EVERYWHERE, Array, Domain, Function
-from derivkit.numerical.difference import check_delta
+from derivkit.arguments import EVERYWHERE, Array, Domain, Ends, interval, positive, spread
+from derivkit.function import FLOAT32, Function, Raised
 from derivkit.numerical.status import Status
 
 Indices = NDArray[np.intp]
@@ -38,6 +38,8 @@ class Estimate:
     total : int
         Distinct points at which f was evaluated. An f that takes arrays is asked two of them again, to see that it
         does.
+    raised : tuple of str
+        What f raised, by type, with the first point.
     """
 
     value: Any
@@ -46,12 +48,17 @@ class Estimate:
     evaluations: Any
     message: Any
     total: int
+    raised: tuple[str, ...] = ()
 
 
 class Evaluates(Protocol):
     """Calls f on an array of points, and counts them."""
 
     total: int
+
+    @property
+    def raised(self) -> tuple[Raised, ...]:
+        """What f raised, one entry for each type."""
 
     def __call__(self, x: Any, /) -> Any:
         """f of every point, shape of x."""
@@ -84,6 +91,11 @@ class Values:
         """Distinct points at which f was evaluated."""
         return self._evaluate.total
 
+    @property
+    def raised(self) -> tuple[str, ...]:
+        """What f raised, one sentence for each type."""
+        return tuple(map(str, self._evaluate.raised))
+
     def __call__(self, at: NDArray[Any], owner: Indices) -> NDArray[Any]:
         """f at the abscissae, shape ``(k, n)``, whose columns belong to the points ``owner``; NaN where it may not be
         asked.
@@ -103,7 +115,7 @@ class Values:
         return values[where].reshape(at.shape)
 
 
-def domain_of(f: Callable[..., Any], domain: Domain | None) -> Domain:
+def domain_of(f: Callable[..., Any], domain: Ends | None) -> Domain:
     """Where f may be evaluated: the interval given, within the Function's own.
 
     Raises
@@ -111,14 +123,7 @@ def domain_of(f: Callable[..., Any], domain: Domain | None) -> Domain:
     ValueError
         If that is no interval.
     """
-    lo, hi = EVERYWHERE if domain is None else (float(domain[0]), float(domain[1]))
-    own_lo, own_hi = f.domain if isinstance(f, Function) else EVERYWHERE
-    if not max(lo, own_lo) < min(hi, own_hi):
-        raise ValueError(
-            f"a domain is (lo, hi) with lo < hi, not ({lo:g}, {hi:g})"
-            + ("" if (own_lo, own_hi) == EVERYWHERE else f"; the function's own is ({own_lo:g}, {own_hi:g})")
-        )
-    return max(lo, own_lo), min(hi, own_hi)
+    return interval(domain, f.domain if isinstance(f, Function) else EVERYWHERE)
 
 
 def first_steps(
@@ -147,12 +152,7 @@ def first_steps(
         If a step is no positive finite number, or the steps do not fit x.
     """
     if delta is not None:
-        steps = check_delta(delta)
-        if steps.ndim > x.ndim or any(a not in (1, b) for a, b in zip(steps.shape[::-1], x.shape[::-1], strict=False)):
-            raise ValueError(
-                f"delta has the shape {steps.shape} and x {x.shape}; give one delta, or one for each point"
-            )
-        return np.broadcast_to(steps, x.shape)
+        return spread("delta", positive("delta", delta), x.shape)
     lo, hi = domain
     with np.errstate(all="ignore"):
         # Four roundings short of the end, so that x + delta as rounded is not beyond it.
@@ -163,20 +163,6 @@ def first_steps(
         return np.where(
             np.isfinite(x), np.maximum(np.minimum(share * np.where(x == 0.0, 1.0, np.abs(x)), room), 0.0), np.nan
         )
-
-
-def spread_steps(x: Array, delta: ArrayLike) -> Array:
-    """The steps given, one or one for each point, in x's shape.
-
-    Raises
-    ------
-    ValueError
-        If one is no positive finite number, or they do not fit x.
-    """
-    steps = check_delta(delta)
-    if steps.shape not in ((), x.shape):
-        raise ValueError(f"delta has the shape {steps.shape} and x {x.shape}; give one delta, or one for each point")
-    return np.broadcast_to(steps, x.shape)
 
 
 def at_least_rounding(error: Array, largest: Array, distance: Array) -> Array:
@@ -190,6 +176,28 @@ def at_least_rounding(error: Array, largest: Array, distance: Array) -> Array:
 Outcome = tuple[Status, str]
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Account:
+    """What asking f took, and what it showed.
+
+    Attributes
+    ----------
+    charged : ndarray of int, shape ``(n,)``
+        Values of f charged to each point.
+    total : int
+        How many there were.
+    raised : tuple of str
+        What f raised; the message of a point without a finite value says it.
+    float32 : bool
+        Whether f computes in float32, which every message then says.
+    """
+
+    charged: NDArray[np.int64]
+    total: int
+    raised: tuple[str, ...]
+    float32: bool
+
+
 def answer(
     shape: tuple[int, ...],
     *,
@@ -197,8 +205,7 @@ def answer(
     error: Array,
     code: NDArray[np.intp],
     outcomes: Sequence[Outcome],
-    charged: NDArray[np.int64],
-    total: int,
+    account: Account,
     message: NDArray[np.str_] | None = None,
 ) -> Estimate:
     """The Estimate of flat results.
@@ -212,23 +219,26 @@ def answer(
         Which of the outcomes each point had.
     outcomes : sequence of (Status, str)
         What can be seen; the first is the one with a value.
-    charged : ndarray of int, shape ``(n,)``
-        Values of f charged to each point.
-    total : int
-        How many there were.
+    account : Account
     message : ndarray of str, shape ``(n,)``, optional
         Instead of the outcomes' own.
     """
     found = code == 0
-    said = np.array([text for _, text in outcomes])[code] if message is None else message
-    columns = {
+    said = np.array([text for _, text in outcomes], dtype=object)[code] if message is None else message
+    if account.raised:
+        lost = np.array([status is Status.NOT_FINITE for status, _ in outcomes])[code]
+        said = np.where(lost, [f"{text}: {account.raised[0]}" for text in said], said)
+    if account.float32:
+        said = np.array([f"{text}; {FLOAT32.rstrip('.')}" for text in said])
+    columns: dict[str, Any] = {
         "value": np.where(found, value, np.nan),
         "error": np.where(found, error, np.inf),
         "status": np.array([str(status) for status, _ in outcomes])[code],
-        "evaluations": charged,
-        "message": said,
+        "evaluations": account.charged,
+        "message": said.astype(np.str_),
     }
+    of_f: dict[str, Any] = {"total": account.total, "raised": account.raised}
     if shape:
-        return Estimate(**{name: column.reshape(shape) for name, column in columns.items()}, total=total)
+        return Estimate(**{name: column.reshape(shape) for name, column in columns.items()}, **of_f)
     scalars = {name: column[0].item() for name, column in columns.items()}
-    return Estimate(**{**scalars, "status": Status(scalars["status"])}, total=total)
+    return Estimate(**{**scalars, "status": Status(scalars["status"])}, **of_f)

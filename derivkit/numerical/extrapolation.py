@@ -14,7 +14,6 @@ truncation and magnifies rounding: no entry is better than the rounding of its s
 from __future__ import annotations
 
 import itertools
-import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,11 +22,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from derivkit.function import Array, Domain, Evaluator
-from derivkit.numerical.difference import abscissa, combine, scale_of, steps_vanish
+from derivkit.arguments import Array, Ends, check_function, check_vectorized, number, points_of, whole
+from derivkit.function import Evaluator
+from derivkit.numerical.difference import abscissa, quotient, scale_of, steps_vanish
 from derivkit.numerical.estimate import (
     EPS,
     LEAST,
+    Account,
     Estimate,
     Indices,
     Outcome,
@@ -38,6 +39,7 @@ from derivkit.numerical.estimate import (
     first_steps,
 )
 from derivkit.numerical.formulas import formula as named
+from derivkit.numerical.formulas import stencil_of
 from derivkit.numerical.status import Status
 from derivkit.numerical.stencil import Rational, Stencil, moment
 
@@ -50,6 +52,10 @@ RIDDERS_RATIO = 1.4
 """From one step to the next (Ridders 1982)."""
 RIDDERS_LEVELS = 10
 """Most steps of Ridders' method: the last is a twentieth of the first. A choice."""
+
+MAX_LEVELS = 100
+"""Levels of a tableau: with any ratio of use the last steps would vanish beside x long before."""
+CENTRAL = named("central_2")
 
 VANISHED: Outcome = (Status.UNRESOLVED, "the step vanishes beside x; give a larger delta")
 NOT_FINITE: Outcome = (
@@ -111,8 +117,8 @@ def extrapolated(formula: str | Stencil, *, levels: int, ratio: Rational = 2) ->
     >>> [str(s) for s in found.offsets], [str(w) for w in found.weights], found.order
     (['-1', '-1/2', '1/2', '1'], ['1/6', '-4/3', '4/3', '-1/6'], 4)
     """
-    base = named(formula) if isinstance(formula, str) else formula
-    _check_tableau(levels, float(ratio), least=1)
+    base = stencil_of(formula)
+    _tableau(levels, ratio, least=1)
     powers = exponents(base, levels)
     offsets = sorted({Fraction(s) / Fraction(ratio) ** k for k in range(levels) for s in base.offsets})
     columns = []
@@ -142,7 +148,8 @@ def richardson(
     delta: ArrayLike | None = None,
     levels: int = 4,
     ratio: float = 2.0,
-    domain: Domain | None = None,
+    domain: Ends | None = None,
+    vectorized: bool | None = None,
 ) -> Estimate:
     """The derivative of f at x by Richardson's extrapolation of a formula.
 
@@ -162,7 +169,9 @@ def richardson(
     ratio : float
         Of a step to the next, more than 1.
     domain : tuple of float, optional
-        The closed interval in which f may be evaluated; never left.
+        The closed interval in which f may be evaluated, never left; None for an end that is not there.
+    vectorized : bool, optional
+        Whether f takes arrays, by somebody who knows.
 
     Returns
     -------
@@ -188,9 +197,9 @@ def richardson(
     >>> abs(found.value - 1.0) < 1e-12, found.evaluations
     (True, 8)
     """
-    base = named(formula) if isinstance(formula, str) else formula
-    _check_tableau(levels, ratio, least=2)
-    asked = _Asked(f, x, delta, domain, share=SHARE, reach=base, smallest=ratio ** (1 - levels))
+    base = stencil_of(formula)
+    levels, ratio = _tableau(levels, ratio, least=2)
+    asked = _Asked(f, x, delta, domain, vectorized=vectorized, share=SHARE, reach=base, smallest=ratio ** (1 - levels))
     powers = exponents(base, levels - 1)
     with np.errstate(all="ignore"):
         steps = [asked.delta / ratio**k for k in range(levels)]
@@ -199,7 +208,7 @@ def richardson(
         row: list[Array] = []
         for k in range(levels):
             scale = scale_of(base, at[k, 0], at[k, -1])
-            row = next_row(row, combine(base.coefficients[0], list(found[k]), scale), ratio, powers)
+            row = next_row(row, quotient(base, list(found[k]), scale), ratio, powers)
         largest = np.max(np.abs(found), axis=(0, 1))
         error = at_least_rounding(np.abs(row[-1] - row[-2]), largest, asked.delta**base.derivative)
     return asked.answer(row[-1], error, "the last two entries of the tableau are the error apart")
@@ -212,7 +221,8 @@ def ridders(
     delta: ArrayLike | None = None,
     levels: int = RIDDERS_LEVELS,
     ratio: float = RIDDERS_RATIO,
-    domain: Domain | None = None,
+    domain: Ends | None = None,
+    vectorized: bool | None = None,
 ) -> Estimate:
     """The derivative of f at x by Ridders' method: the tableau of central differences grown until it gets worse.
 
@@ -230,7 +240,9 @@ def ridders(
     ratio : float
         Of a step to the next, more than 1.
     domain : tuple of float, optional
-        The closed interval in which f may be evaluated; never left.
+        The closed interval in which f may be evaluated, never left; None for an end that is not there.
+    vectorized : bool, optional
+        Whether f takes arrays, by somebody who knows.
 
     Returns
     -------
@@ -257,9 +269,9 @@ def ridders(
     >>> bool(np.all(np.abs(found.value - np.cos([0.0, 1.0])) < 1e-10)), found.status.tolist()
     (True, ['ok', 'ok'])
     """
-    base = named("central_2")
-    _check_tableau(levels, ratio, least=2)
-    asked = _Asked(f, x, delta, domain, share=SHARE, reach=base, smallest=1.0)
+    base = CENTRAL
+    levels, ratio = _tableau(levels, ratio, least=2)
+    asked = _Asked(f, x, delta, domain, vectorized=vectorized, share=SHARE, reach=base, smallest=1.0)
     powers = exponents(base, levels - 1)
     best, error = np.full(asked.x.size, np.nan), np.full(asked.x.size, np.inf)
     active, above = asked.all, list[Array]()
@@ -296,7 +308,12 @@ class _FivePoints:
 
 
 def gsl_central(
-    f: Callable[..., Any], x: ArrayLike, *, delta: ArrayLike | None = None, domain: Domain | None = None
+    f: Callable[..., Any],
+    x: ArrayLike,
+    *,
+    delta: ArrayLike | None = None,
+    domain: Ends | None = None,
+    vectorized: bool | None = None,
 ) -> Estimate:
     """The derivative of f at x by the rule of the GNU Scientific Library's ``gsl_deriv_central``.
 
@@ -310,7 +327,9 @@ def gsl_central(
         The first step, in x's unit, one or one for each point; 1e-3 |x| if not given, 1e-3 at 0, or what the domain
         leaves.
     domain : tuple of float, optional
-        The closed interval in which f may be evaluated; never left.
+        The closed interval in which f may be evaluated, never left; None for an end that is not there.
+    vectorized : bool, optional
+        Whether f takes arrays, by somebody who knows.
 
     Returns
     -------
@@ -337,7 +356,7 @@ def gsl_central(
     >>> abs(found.value - np.e) <= found.error <= 1e-9, found.evaluations
     (True, 8)
     """
-    asked = _Asked(f, x, delta, domain, share=GSL_SHARE, reach=named("central_2"), smallest=0.5)
+    asked = _Asked(f, x, delta, domain, vectorized=vectorized, share=GSL_SHARE, reach=CENTRAL, smallest=0.5)
     with np.errstate(all="ignore"):
         first = _five_points(asked, asked.all, asked.delta)
         value, error = first.value.copy(), first.error.copy()
@@ -360,13 +379,15 @@ def _five_points(asked: _Asked, owner: Indices, step: Array) -> _FivePoints:
     outer_left, inner_left, inner_right, outer_right = asked.values(
         np.array([x - step, x - 0.5 * step, x + 0.5 * step, x + step]), owner
     )
-    three = (outer_right - outer_left) / (2.0 * step)
-    five = (4.0 * (inner_right - inner_left) / step - three) / 3.0
-    outer, inner = np.abs(outer_right) + np.abs(outer_left), np.abs(inner_right) + np.abs(inner_left)
+    three = quotient(CENTRAL, [outer_left, outer_right], 2.0 * step)
+    five = (4.0 * quotient(CENTRAL, [inner_left, inner_right], step) - three) / 3.0
+    # Each is made small before it is added, as the sum of two large ones may be infinite.
+    outer = EPS * np.abs(outer_right) + EPS * np.abs(outer_left)
+    inner = EPS * np.abs(inner_right) + EPS * np.abs(inner_left)
     slope = np.maximum(np.abs(three), np.abs(five))
     return _FivePoints(
         value=five,
-        rounding=EPS * (outer + 2.0 * inner) / step + EPS * slope * np.abs(x) / step,
+        rounding=(outer + 2.0 * inner) / step + EPS * slope * np.abs(x) / step,
         truncation=np.abs(five - three),
     )
 
@@ -379,17 +400,21 @@ class _Asked:
         f: Callable[..., Any],
         x: ArrayLike,
         delta: ArrayLike | None,
-        domain: Domain | None,
+        domain: Ends | None,
         *,
+        vectorized: bool | None,
         share: float,
         reach: Stencil,
         smallest: float,
     ) -> None:
-        points = np.array(x, dtype=np.float64)
+        check_function(f, "dk.ridders(math.sin, 1.0)")
+        check_vectorized(vectorized)
+        points = points_of(x)
         self.shape, self.x = points.shape, points.ravel()
         self.all = np.arange(points.size)
         lo, hi = domain_of(f, domain)
-        self.values = Values(Evaluator(f), points.size, (lo, hi))
+        self._evaluate = Evaluator(f, vectorized=vectorized)
+        self.values = Values(self._evaluate, points.size, (lo, hi))
         left, right = max(0.0, -float(reach.offsets[0])), max(0.0, float(reach.offsets[-1]))
         steps = first_steps(points, delta, share=share, domain=(lo, hi), left=left, right=right).ravel()
         self._no_room = ~(np.isfinite(self.x) & (lo <= self.x) & (self.x <= hi) & (steps > 0.0))
@@ -401,7 +426,7 @@ class _Asked:
         x = self.x[owner]
         at = np.array([x - step, x + step])
         left, right = self.values(at, owner)
-        return (right - left) / (at[1] - at[0]), np.maximum(np.abs(left), np.abs(right))
+        return quotient(CENTRAL, [left, right], at[1] - at[0]), np.maximum(np.abs(left), np.abs(right))
 
     def answer(self, value: Array, error: Array, said: str) -> Estimate:
         """The Estimate, with the first reason for which there is no value."""
@@ -413,13 +438,18 @@ class _Asked:
             error=error,
             code=code,
             outcomes=((Status.OK, said), NOT_FINITE, VANISHED, AT_END),
-            charged=self.values.charged,
-            total=self.values.total,
+            account=Account(
+                charged=self.values.charged,
+                total=self.values.total,
+                raised=self.values.raised,
+                float32=self._evaluate.float32,
+            ),
         )
 
 
-def _check_tableau(levels: int, ratio: float, *, least: int) -> None:
-    if operator.index(levels) < least:
-        raise ValueError(f"levels must be at least {least}, not {levels}: a tableau needs as many steps")
-    if not 1.0 < ratio < np.inf:
-        raise ValueError(f"ratio must be more than 1 and finite, not {ratio:g}: every step is the one before over it")
+def _tableau(levels: int, ratio: Any, *, least: int) -> tuple[int, float]:
+    """Levels and ratio, checked."""
+    many, each = whole("levels", levels, least, MAX_LEVELS), np.float64(number("ratio", ratio))
+    if not 1.0 < each < np.inf:
+        raise ValueError(f"ratio must be more than 1 and finite, not {each:g}: every step is the one before over it")
+    return many, each

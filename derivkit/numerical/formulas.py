@@ -13,6 +13,7 @@ import difflib
 from collections.abc import Iterable
 from types import MappingProxyType
 
+from derivkit.arguments import shown
 from derivkit.numerical.stencil import Stencil, lagrange_weights
 
 DERIVATIVES = range(1, 5)
@@ -44,6 +45,36 @@ FORMULAS = MappingProxyType({(entry.name, entry.derivative): entry for entry in 
 NAMES = tuple(dict.fromkeys(entry.name for entry in ROWS))
 
 
+def stencil_of(entry: str | Stencil, derivative: int = 1) -> Stencil:
+    """A formula by its name in the table, or any stencil as it is.
+
+    Raises
+    ------
+    TypeError
+        If it is neither.
+    ValueError
+        If there is none of that name.
+    """
+    if isinstance(entry, Stencil):
+        return entry
+    if not isinstance(entry, str):
+        raise TypeError(f"formula={shown(entry)}: write the name of a formula, such as 'central_2', or a dk.stencil")
+    return formula(entry, derivative)
+
+
+def stencils_of(formulas: Iterable[str | Stencil], derivative: int = 1) -> tuple[Stencil, ...]:
+    """Formulas by name or as stencils.
+
+    Raises
+    ------
+    TypeError
+        If they are not in a row.
+    """
+    if isinstance(formulas, str | Stencil) or not isinstance(formulas, Iterable):
+        raise TypeError(f"formulas={shown(formulas)}: write them in a row, such as ['central_2', 'central_4']")
+    return tuple(stencil_of(entry, derivative) for entry in formulas)
+
+
 def formula(name: str, derivative: int = 1) -> Stencil:
     """The formula of that name for a derivative of that order.
 
@@ -57,10 +88,12 @@ def formula(name: str, derivative: int = 1) -> Stencil:
     >>> [str(w) for w in formula("central_4").weights]
     ['1/12', '-2/3', '2/3', '-1/12']
     """
-    if (name, derivative) in FORMULAS:
-        return FORMULAS[name, derivative]
-    if name in NAMES:
-        orders = ", ".join(str(d) for n, d in FORMULAS if n == name)
-        raise ValueError(f"formula {name!r} has no row for derivative {derivative!r}; it has {orders}")
-    near = difflib.get_close_matches(str(name), NAMES, n=3) or ["forward_1", "central_2", "central_4"]
-    raise ValueError(f"no formula named {name!r}; near it are {', '.join(near)}")
+    if name not in NAMES:
+        near = difflib.get_close_matches(str(name), NAMES, n=3) or ["forward_1", "central_2", "central_4"]
+        raise ValueError(f"no formula named {shown(name)}; near it are {', '.join(near)}")
+    orders = [d for n, d in FORMULAS if n == name]
+    if derivative not in orders:
+        raise ValueError(
+            f"formula {name!r} has no row for derivative {shown(derivative)}; it has {', '.join(map(str, orders))}"
+        )
+    return FORMULAS[name, derivative]

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from derivkit.function import EVERYWHERE, Domain, Evaluator, Function
+from derivkit.arguments import EVERYWHERE, Domain, check_function, numbers
+from derivkit.function import Evaluator, Function
 from derivkit.numerical.ladder import Array, Indices, Mask
 from derivkit.numerical.rounds import Request
 
@@ -170,6 +171,7 @@ class Ledger:
     """
 
     def __init__(self, f: Callable[..., Any]) -> None:
+        check_function(f, "dk.Ledger(math.sin)")
         self._evaluate = Evaluator(f)
         self.domain = f.domain if isinstance(f, Function) else None
         self._known: dict[float, float] = {}
@@ -181,7 +183,7 @@ class Ledger:
 
     def __call__(self, x: Any) -> Any:
         """f(x), shape of x: from memory where it was asked before."""
-        points = np.asarray(x, dtype=np.float64)
+        points = numbers("x", x)
         new = [point for point in dict.fromkeys(points.ravel().tolist()) if point not in self._known]
         if new:
             self._known.update(zip(new, self._evaluate(np.array(new)).tolist(), strict=True))
@@ -195,7 +197,7 @@ class Ledger:
         known = dict(self._known)
 
         def remembered(x: Any) -> Any:
-            points = np.asarray(x, dtype=np.float64)
+            points = numbers("x", x)
             unknown = [point for point in points.ravel().tolist() if point not in known]
             if unknown:
                 raise LookupError(f"f was never asked at {unknown[0]!r}; a replay knows {len(known)} points")

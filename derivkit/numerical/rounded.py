@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.function import EVERYWHERE, Domain
+from derivkit.arguments import EVERYWHERE, Domain
 from derivkit.numerical.difference import combine
 from derivkit.numerical.stencil import Stencil
 

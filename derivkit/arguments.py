@@ -1,0 +1,273 @@
+"""What the entry points take: numbers, functions, steps and domains, checked in this one place and in the same words.
+
+A masked entry of an array counts as NaN: there is no number there.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+import reprlib
+from typing import Any, SupportsIndex
+
+import numpy as np
+from numpy.typing import NDArray
+
+from derivkit.analytical.tree import Expression
+
+Array = NDArray[np.float64]
+Domain = tuple[float, float]
+Ends = tuple[float | None, float | None] | NDArray[np.float64]
+
+EVERYWHERE: Domain = (-math.inf, math.inf)
+LARGEST = 2**1024
+"""Whole numbers from here on are beyond the range of float64."""
+MAX_SHOWN = 80
+"""Characters of a value that a message shows."""
+SHORTENED = reprlib.Repr()
+SHORTENED.maxother = 4 * MAX_SHOWN
+ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
+"""Where an object lies in memory: another text in every run."""
+TWO_ENDS = "write its two ends, the lower one first, such as (0, 1), or (0, None) where there is no end above"
+UNREAL = {
+    "c": "complex numbers, such as {}",
+    "M": "a date, {}",
+    "m": "a span of time, {}",
+    "V": "a record, {}",
+    "U": "the text {}",
+    "S": "the text {}",
+    "T": "the text {}",
+}
+"""NumPy's kinds of data that are no real numbers."""
+
+
+class NotRealError(TypeError):
+    """A value is no real number, nor an array of them; the message says what it is instead."""
+
+
+class TooLargeError(NotRealError):
+    """A whole number or a fraction is beyond the range of float64."""
+
+
+def shown(value: object) -> str:
+    """A value as messages show it: in one line, cut where it is long, the same in every run.
+
+    Examples
+    --------
+    >>> shown(-(10**5000)), shown([1.0] * 100), shown(np.eye(2))
+    ('a whole number of 5001 digits', '[1.0, 1.0, 1.0, 1.0, 1.0, 1.0, ...]', 'array([[1., 0.], [0., 1.]])')
+    """
+    if isinstance(value, int) and abs(value) >= LARGEST:
+        return f"a whole number of {int(math.log10(abs(value))) + 1} digits"
+    try:
+        text = repr(value) if isinstance(value, np.ndarray) and value.size <= 8 else SHORTENED.repr(value)
+    except Exception:  # noqa: BLE001 -- an object that cannot be shown is still to be named
+        text = f"<{type(value).__name__}>"
+    text = ADDRESS.sub("", " ".join(text.split()))
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 3]}..."
+
+
+def reals(value: Any) -> Array:
+    """The value as an array of float64, NaN where it is masked.
+
+    Raises
+    ------
+    NotRealError
+        If it is neither a real number nor an array of them; a text that looks like a number is a text.
+
+    Examples
+    --------
+    >>> reals(np.ma.array([1.0, 2.0], mask=[False, True])).tolist()
+    [1.0, nan]
+    """
+    return as_float64(as_array(value))
+
+
+def as_array(value: Any) -> NDArray[Any]:
+    """The value as an array of whatever it is made of, NaN where it is masked."""
+    try:
+        return np.asarray(unmasked(value))
+    except ValueError:
+        if not isinstance(value, list | tuple):
+            raise
+        raise NotRealError(f"{shown(value)}, rows of different lengths") from None
+
+
+def as_float64(values: NDArray[Any]) -> Array:
+    """The array in float64, if it is one of real numbers."""
+    if values.dtype.kind == "O":
+        return np.array([_real(entry) for entry in values.flat], dtype=np.float64).reshape(values.shape)
+    if values.dtype.kind in UNREAL:
+        raise NotRealError(UNREAL[values.dtype.kind].format(shown(values.flat[0].item() if values.size else values)))
+    with np.errstate(all="ignore"):  # what is beyond the range of float64 becomes infinite
+        return values.astype(np.float64, copy=False)
+
+
+def unmasked(value: Any) -> Any:
+    """A masked array, also one in a list, with NaN where it is masked; anything else as it is."""
+    if isinstance(value, np.ma.MaskedArray):
+        nothing = complex(math.nan, math.nan) if np.iscomplexobj(value) else math.nan
+        return np.where(np.ma.getmaskarray(value), nothing, value.data) if np.any(value.mask) else value.data
+    if isinstance(value, list | tuple) and any(isinstance(entry, np.ma.MaskedArray | list | tuple) for entry in value):
+        return [unmasked(entry) for entry in value]
+    return value
+
+
+def _real(entry: Any) -> float:
+    """A number that NumPy keeps as an object: a fraction, a decimal, a whole number of many digits."""
+    if isinstance(entry, str | bytes | bytearray):
+        raise NotRealError(f"the text {shown(entry)}")
+    if isinstance(entry, complex | np.complexfloating):
+        raise NotRealError(f"complex numbers, such as {shown(entry)}")
+    try:
+        return float(entry)
+    except OverflowError:
+        raise TooLargeError(f"{shown(entry)}, beyond the range of float64") from None
+    except (TypeError, ValueError):
+        named = "" if entry is None else f", of type {type(entry).__name__}"
+        raise NotRealError(f"{shown(entry)}{named}") from None
+
+
+def numbers(name: str, value: object) -> Array:
+    """The argument of that name as an array of real numbers, NaN where it is masked.
+
+    Raises
+    ------
+    TypeError
+        If it is no such thing.
+    ValueError
+        If it is beyond the range of float64.
+    """
+    try:
+        given = as_array(value)
+        found = as_float64(given)
+    except TooLargeError as error:
+        raise ValueError(f"{name} is {error}: its largest number is 1.8e308") from None
+    except NotRealError:
+        reason = ""
+    except Exception as error:  # noqa: BLE001 -- whatever the conversion of somebody's object raises
+        reason = f" ({type(error).__name__}: {' '.join(str(error).split())})"
+    else:
+        if given.dtype.kind != "b":
+            return found
+        reason = ", not a truth value"
+    raise TypeError(f"{name}={shown(value)}: give a real number, or an array of them{reason}")
+
+
+def number(name: str, value: object) -> float:
+    """The argument of that name as one real number.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `numbers`, and if there are several.
+    """
+    found = numbers(name, value)
+    if found.ndim:
+        raise ValueError(f"{name}={shown(value)}: give one number, not an array of shape {found.shape}")
+    return float(found)
+
+
+def points_of(x: object) -> Array:
+    """The points at which something is differentiated, in an array of their own."""
+    return np.array(numbers("x", x))
+
+
+def positive(name: str, value: object) -> Array:
+    """The argument of that name, such as a step: positive finite numbers.
+
+    Examples
+    --------
+    >>> positive("delta", -1e-3)
+    Traceback (most recent call last):
+    ValueError: delta must be a positive finite number, not -0.001
+    """
+    found = numbers(name, value)
+    wrong = ~(np.isfinite(found) & (found > 0.0))
+    if np.any(wrong):
+        raise ValueError(f"{name} must be a positive finite number, not {float(found[wrong].flat[0])!r}")
+    return found
+
+
+def spread(name: str, value: Array, shape: tuple[int, ...]) -> Array:
+    """One number, or one for each x, in x's shape."""
+    try:
+        return np.broadcast_to(value, shape)
+    except ValueError:
+        raise ValueError(f"{name} has shape {value.shape}, and x {shape}; give one number, or one for each x") from None
+
+
+def whole(name: str, value: object, least: int, most: int | None = None) -> int:
+    """The argument of that name: a whole number of that range.
+
+    Examples
+    --------
+    >>> whole("order", 1.0, 1, 4)
+    Traceback (most recent call last):
+    ValueError: order=1.0: write a whole number from 1 to 4
+    """
+    given = -1 if isinstance(value, bool | np.bool_) or not isinstance(value, SupportsIndex) else operator.index(value)
+    if given < least or (most is not None and given > most):
+        upto = "on" if most is None else f"to {most}"
+        raise ValueError(f"{name}={shown(value)}: write a whole number from {least} {upto}")
+    return given
+
+
+def check_function(f: object, example: str) -> None:
+    """Refuse what is no function; ``example`` is a call that works.
+
+    Raises
+    ------
+    TypeError
+        That says what to write instead.
+    """
+    if callable(f):
+        return
+    if isinstance(f, str | Expression):
+        door = f"write dk.Function.from_expression({shown(f) if isinstance(f, str) else 'f'}), which is one"
+    elif hasattr(f, "__len__"):
+        door = f"numpy.gradient(y, x) differentiates data; the laboratory differentiates functions: {example}"
+    else:
+        door = f"write {example}"
+    raise TypeError(f"f must be callable, not {shown(f)}; {door}")
+
+
+def check_vectorized(vectorized: object) -> None:
+    """Refuse what does not say whether f takes arrays."""
+    if vectorized is not None and not isinstance(vectorized, bool | np.bool_):
+        raise ValueError(f"vectorized={shown(vectorized)}: write True or False, or leave it out")
+
+
+def ends(domain: object, shape: tuple[int, ...] = ()) -> tuple[Array, Array]:
+    """The two ends of a domain, for every x; None stands for no end on that side, or for no domain at all.
+
+    Examples
+    --------
+    >>> [end.item() for end in ends((0, None))]
+    [0.0, inf]
+    """
+    given = (None, None) if domain is None else domain
+    pair = list(given) if isinstance(given, list | tuple) or (isinstance(given, np.ndarray) and given.ndim) else []
+    if len(pair) != len(EVERYWHERE):
+        raise ValueError(f"domain={shown(domain)}: {TWO_ENDS}")
+    open_end = [np.asarray(end) for end in EVERYWHERE]
+    pair = [none if end is None else numbers("domain", end) for end, none in zip(pair, open_end, strict=True)]
+    lo, hi = (spread("an end of the domain", end, shape) for end in pair)
+    if not np.all(lo < hi):
+        raise ValueError(f"domain={shown(domain)}: {TWO_ENDS}")
+    return lo, hi
+
+
+def interval(domain: object, own: Domain = EVERYWHERE) -> Domain:
+    """The closed interval in which f may be evaluated: the one given, within the function's own.
+
+    Examples
+    --------
+    >>> interval((-1, None), (0.0, 4.0))
+    (0.0, 4.0)
+    """
+    lo, hi = map(float, ends(domain))
+    if not max(lo, own[0]) < min(hi, own[1]):
+        raise ValueError(f"domain={shown(domain)}: the function's own is [{own[0]:g}, {own[1]:g}], which it must meet")
+    return max(lo, own[0]), min(hi, own[1])
