@@ -11,7 +11,7 @@ from formulas import CORPUS, random_tree
 
 import derivkit as dk
 from derivkit.analytical import derivation, verification
-from derivkit.analytical.algebra import ONE, apply, rational
+from derivkit.analytical.algebra import ONE, apply, product, rational
 from derivkit.analytical.derivation import derive, differentiate, steps_of
 from derivkit.analytical.elementary import OPERATIONS
 from derivkit.analytical.expression import parse
@@ -509,3 +509,36 @@ def test_equal_trees_that_are_different_objects_do_not_cost_the_square_of_their_
 
 def test_equal_parts_of_a_formula_are_one_operation():
     assert len(program_of(derive("exp(exp(exp(x)))", order=3).result.root)) < 40
+
+
+# The precision of the check follows the size of the arguments
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sin(1e300*x)", "cos(1e200*x^2)", "sin(1e60*x)", "x + 1e-250*sin(1e300*x)", "tan(1e250*x)",
+        "log(2 + sin(1e280*x))", "sin(exp(690)*x)", "exp(sin(1e150*x))*1e-200", "sin(1e300*x)*cos(1e290*x)",
+        "sin(1e150*x)^2 + x", "1e-300*sin(1e300*x)", "atan(1e305*x)", "tanh(1e300*(x - 1))", "erf(1e299*x)",
+        "exp(-1e3*x)*sin(1e300*x)", "sin(1e100*sin(1e100*x))",
+    ],
+)  # fmt: skip
+def test_a_right_rule_is_verified_however_large_the_argument_is(text):
+    assert derive(text).verification.verdict == Verdict.VERIFIED
+
+
+@pytest.mark.parametrize("text", ["sin(1e300*x)", "x + 1e-250*sin(1e300*x)", "cos(1e200*x^2)", "sin(1e3*x)"])
+@pytest.mark.parametrize("off", ["1 + 1e-40", "1 - 1e-50"])
+def test_a_rule_that_is_wrong_by_very_little_is_refuted_however_large_the_argument_is(text, off, monkeypatch):
+    (rule,) = RULES["sin" if "sin" in text else "cos"]
+    wrong = replace(rule, slopes=lambda u: (product([*rule.slopes(u), parse(off).root]),))
+    monkeypatch.setattr(derivation, "RULES", {**RULES, rule.operation: (wrong,)})
+    with pytest.raises(RefutedError, match="at x = "):
+        derive(text)
+
+
+def test_what_the_work_allowed_leaves_open_is_over_the_work_limit_and_never_refuted(monkeypatch):
+    monkeypatch.setattr(verification, "LADDER", verification.LADDER[:1])
+    assert derive("sin(1e300*x)").verification.verdict == Verdict.OVER_THE_WORK_LIMIT
+    monkeypatch.setattr(verification, "WORK", 1.0)
+    assert derive("sin(x)").verification.verdict == Verdict.OVER_THE_WORK_LIMIT

@@ -357,7 +357,8 @@ def test_doubts_are_joined_as_kleene_does() -> None:
     assert (UNDECIDED | True, True | UNDECIDED) == (True, True)
     assert (UNDECIDED & True) is UNDECIDED
     assert (False | UNDECIDED) is UNDECIDED
-    assert (UNDECIDED & SENSELESS) is SENSELESS
+    assert (UNDECIDED & SENSELESS, SENSELESS & UNDECIDED) == (UNDECIDED, UNDECIDED)
+    assert (UNDECIDED | SENSELESS, SENSELESS | UNDECIDED) == (SENSELESS, SENSELESS)
     assert (~UNDECIDED) is UNDECIDED
 
 
@@ -477,3 +478,40 @@ def test_the_accuracy_of_a_tree_of_several_variables_is_known() -> None:
     found = accuracy(tree, {"a": 1e16, "b": 1.0})
     assert (found.value, found.trusted, found.lost) == (1e16 - 1, 1e16 - 1, 0.0)
     assert accuracy(dk.parse("(a+1)-a"), {"a": 1e16}).lost == 15.95
+
+
+# What Arb cannot take
+
+
+@pytest.mark.parametrize("exponent", [2**70, -(2**70), 2**40, -(2**62), 100, -5000])
+@pytest.mark.parametrize("radius", [None, -40, 3])
+def test_a_ball_of_any_size_is_made_an_integer_or_left_undecided(exponent: int, radius: int | None) -> None:
+    ball = balls.arb((3, exponent))
+    if radius is not None:
+        ball += balls.arb(0, balls.arb((1, exponent + radius)))
+    if exponent > 0:
+        with pytest.raises(balls.UndecidedError):
+            int(Ball(ball))
+    else:
+        assert int(Ball(ball)) == 0
+
+
+@pytest.mark.parametrize("value", [2.4, -2.4, 2.6, -2.6, 3.0, 0.0, 2.0**63])
+def test_the_integer_of_a_ball_is_the_one_it_holds(value: float) -> None:
+    assert int(Ball(balls.arb(value))) == round(value)
+    held = Ball(balls.arb(value, 0.45))
+    assert int(held) == round(value)
+
+
+@pytest.mark.parametrize(("text", "x"), [("floor(exp(x))", 60.0), ("floor(exp(x))", 300.0), ("floor(x*exp(x))", 50.0)])
+def test_a_step_that_is_not_decided_at_first_is_flat_when_it_is(text: str, x: float) -> None:
+    assert dk.exact(text, x) == dk.Exact(0.0, 0.0, ExactStatus.OK, 0.0, 0.0)
+
+
+def test_the_bits_of_an_argument_bound_those_that_a_slow_function_is_computed_with() -> None:
+    with balls.precision(2**13):
+        wide = Ball(balls.arb(3.5, 1e-3))
+        numbers = Numbers(1e12).at(2**13)
+        for found in (numbers.gamma(wide), numbers.digamma(wide), numbers.polygamma(1, wide)):
+            assert found.number.is_finite()
+            assert found.number.rel_accuracy_bits() > 5

@@ -200,6 +200,18 @@ def _shape(name: str, power: Fraction = Fraction(0)) -> Callable[[Decomposition]
     return of
 
 
+def _logarithm(argument: Decomposition, base: Decomposition | None = None) -> Decomposition | None:
+    """log(u, b) is log(u) / log(b), of which b is a number; that factor is right to an ulp, and ROOM covers it."""
+    natural = _shape("log")(argument)
+    if base is None or natural is None:
+        return natural
+    b = _constant(base)
+    if b is None or b <= 0:
+        return None
+    size = math.log1p(nearest_float(b - 1)) if Fraction(1, 4) < b < 4 else _log(b)
+    return _scaled(Fraction(1.0 / size), natural) if size else None
+
+
 RULES: Mapping[str, Callable[..., Decomposition | None]] = MappingProxyType(
     {
         "add": _added,
@@ -209,7 +221,8 @@ RULES: Mapping[str, Callable[..., Decomposition | None]] = MappingProxyType(
         "divide": _divided,
         "power": _raised,
         "sqrt": _shape("power", Fraction(1, 2)),
-        **{name: _shape(name) for name in ("exp", "log", "sin", "cos", "sinh", "cosh")},
+        "log": _logarithm,
+        **{name: _shape(name) for name in ("exp", "sin", "cos", "sinh", "cosh")},
     }
 )
 

@@ -2,7 +2,8 @@
 
 The pieces are evaluated in ball arithmetic at x - h, x and x + h in one walk over all of them. Each piece then has a
 numerical derivative, its rounding enclosed, and its step's result, evaluated at x, must be that number. What is left of
-the difference is the truncation h^2 f'''/6: where it may be more, as it is for tan(exp(50 x)), a far smaller h decides.
+the difference is the truncation h^2 f'''/6: where it may be more, as it is for sin(1e300 x), a far smaller h decides,
+in as many more bits. A step is refuted only where two h see the same derivative, which is not the result.
 """
 
 from __future__ import annotations
@@ -30,12 +31,17 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-LADDER = ((256, 60), (1280, 400))
-"""Precision in bits and h as the exponent of 1/2: for a first look, and to decide."""
-AGREEMENT = 2.0**-60
-"""Relative difference at which a result is believed; that of a wrong rule is of the order of 1."""
-UNSEEN = 2.0**-120
+LADDER = ((640, 200), (1280, 400), (2560, 1100), (8192, 3000))
+"""Precision in bits and h as the exponent of 1/2: the next where one does not decide."""
+SHORTEST = 1100
+"""From here on h is far below the shortest wave, 2^-1023, of numbers within the range of float64, and the bits hold
+that share of the largest of them: what is seen may refute."""
+AGREEMENT = 2.0**-180
+"""Relative difference at which a result is believed, far above the square of the first h."""
+UNSEEN = 2.0**-200
 """Share of a piece's size below which no difference is seen: that a derivative is 0 is never seen exactly."""
+SETTLED = 2.0**-10
+"""Share of its distance from the result by which what two h see may differ where the result is refuted."""
 WORK = 2e8
 """Nanoseconds of ball arithmetic that a point may take, as estimated by `Numbers`; a constant without a derivation."""
 MARGIN = 1e-3
@@ -45,8 +51,8 @@ FEW, MANY = 64, 4096
 POINTS, MOST_POINTS = 2, 6
 """Points that are enough, and the most where they lie on several sides of breakpoints."""
 MODERATE, LARGE = 1e100, 1e305
-"""Numbers beyond are not what a point is chosen for, the second if none is good by the first; constants without a
-derivation."""
+"""Numbers beyond are not what a point is chosen for, the second if none is good by the first, and then infinity;
+constants without a derivation."""
 MOST_VALUES = 4_000_000
 """Numbers held while points are chosen: 32 MB."""
 MOST_WORK = 40_000
@@ -106,12 +112,14 @@ def verify(
     walk = _Walk(steps, variable, roots or steps, conditions)
     if walk.cost > MOST_WORK:
         return Verification(Verdict.OVER_THE_WORK_LIMIT)
-    left, points = set(range(len(steps))), []
+    left, points, found = set(range(len(steps))), [], {Verdict.NO_REAL_POINT}
     for point, places in walk.points():
-        if walk.check(point, places):
+        found.add(verdict := walk.check(point, places))
+        if verdict is Verdict.VERIFIED:
             points.append(point)
             left -= set(places)
-    return Verification(Verdict.NO_REAL_POINT if left else Verdict.VERIFIED, tuple(points))
+    unchecked = Verdict.OVER_THE_WORK_LIMIT if Verdict.OVER_THE_WORK_LIMIT in found else Verdict.NO_REAL_POINT
+    return Verification(unchecked if left else Verdict.VERIFIED, tuple(points))
 
 
 class _Walk:
@@ -150,7 +158,7 @@ class _Walk:
         One on every side of the breakpoints, then those that reach further steps, then more.
         """
         many = max(FEW, min(MANY, MOST_VALUES // len(self._program)))
-        attempts = (FEW, MODERATE), (many, MODERATE), (FEW, LARGE)
+        attempts = (FEW, MODERATE), (many, MODERATE), (FEW, LARGE), (FEW, np.inf)
         for count, limit in attempts:
             lattice = lattice_of(self._names, count)
             good, sides, reached = self._screen(lattice, limit)
@@ -186,28 +194,34 @@ class _Walk:
                     reached[k] &= far[place]
         return good, np.stack(signs), reached
 
-    def check(self, point: Mapping[str, float], places: Sequence[int]) -> bool:
-        """Check these steps at a point; False if nothing can be said there."""
+    def check(self, point: Mapping[str, float], places: Sequence[int]) -> Verdict:
+        """Check these steps at a point: verified, not real in truth, or not decided by the work allowed."""
         balls = ball_arithmetic()
         numbers = balls.Numbers(WORK)
-        suspects: Sequence[int] = places
+        left: Sequence[int] = places
+        before: Mapping[int, Any] = {}
+        found: Mapping[int, Any] = {}
         for bits, exponent in LADDER:
             try:
                 with balls.precision(bits):
-                    found = self._suspects(point, suspects, Beside(numbers.at(bits), exponent))
-            except (balls.UndecidedError, balls.ExhaustedError):
-                return False
+                    before, found = found, self._suspects(point, left, Beside(numbers.at(bits), exponent))
+            except balls.UndecidedError:
+                continue
+            except balls.ExhaustedError:
+                return Verdict.OVER_THE_WORK_LIMIT
             if not found:
-                return True
-            suspects = list(found)
-        wrong = [place for place, (_, _, differ) in found.items() if differ is True]
-        if not wrong:
-            return False
-        claimed, seen, _ = found[wrong[0]]
-        raise _refuted(self._steps[wrong[0]], point, balls.middle(claimed), balls.middle(seen))
+                return Verdict.VERIFIED
+            left = list(found)
+            for place, (claimed, seen, differ, still) in found.items() if exponent >= SHORTEST else ():
+                if differ is True and place in before and settled(before[place][1], seen, claimed, still=still):
+                    raise _refuted(self._steps[place], point, balls.middle(claimed), balls.middle(seen))
+        undefined = found and all(differ is balls.SENSELESS for _, _, differ, _ in found.values())
+        return Verdict.NO_REAL_POINT if undefined else Verdict.OVER_THE_WORK_LIMIT
 
     def _suspects(self, point: Mapping[str, float], steps: Iterable[int], beside: Beside) -> dict[int, Any]:
-        """Those of the steps whose result may not be what is seen: result, what is seen, and whether they differ."""
+        """Those of the steps whose result may not be what is seen: result, what is seen, whether they differ, and
+        whether the piece stands still.
+        """
         low, here, high = (self._values(point, shift, beside) for shift in (-1, 0, 1))
         found = {}
         for place in steps:
@@ -220,7 +234,8 @@ class _Walk:
             allowed = (abs(seen) + abs(claimed)) * AGREEMENT + (abs(here[piece]) + 1) * UNSEEN
             differ = abs(seen - claimed) > allowed
             if differ is not False:
-                found[place] = claimed, seen, differ
+                still = abs(rise) < abs(here[piece]) * beside.root
+                found[place] = claimed, seen, differ, still is True
         return found
 
     def _values(self, point: Mapping[str, float], shift: int, beside: Beside) -> list[Any]:
@@ -241,6 +256,16 @@ class _Walk:
             arguments = [values[k] + shift * beside.h if k == inner else values[k] for k in step.arguments]
             ends.append(arithmetic.value(step, arguments))
         return ends[1] - ends[0]
+
+
+def settled(before: Any, seen: Any, claimed: Any, *, still: bool) -> bool:
+    """Whether two h see one number, which is certainly not what is claimed.
+
+    Where h is still longer than a wave, what is seen is any number: no two are alike, nor does the piece stand still.
+    """
+    apart = abs(seen - before)
+    alike = still or (apart < abs(seen) * SETTLED) is True
+    return alike and (apart < abs(seen - claimed) * SETTLED) is True
 
 
 def _chosen(places: NDArray[np.intp], sides: NDArray[np.int8], reached: NDArray[np.bool_]) -> list[int]:
@@ -264,7 +289,7 @@ def _sound(program: Sequence[Instruction], values: Sequence[Any], limit: float) 
         parts = [sound[k] for k in step.arguments]
         if step.operation == "piecewise":
             parts = [_of_the_chosen(parts, [values[k] for k in step.arguments])]
-        sound.append(functools.reduce(np.logical_and, parts, np.abs(value) < limit))
+        sound.append(functools.reduce(np.logical_and, parts, np.abs(value) <= limit))
     return sound
 
 
@@ -282,6 +307,7 @@ class Beside:
     def __init__(self, numbers: Any, exponent: int) -> None:
         self.numbers, self.lifted = numbers, ball_arithmetic().lifted
         self.h, self.width = self.lifted(Fraction(1, 2**exponent)), self.lifted(Fraction(2, 2**exponent))
+        self.root = self.lifted(Fraction(1, 2 ** (exponent // 2)))
 
     def arithmetic(self, variable: Callable[[str], Any]) -> Arithmetic:
         """Ball arithmetic, in which an operation is its Taylor series of order 0."""
@@ -330,6 +356,6 @@ RANGES = ((0.05, 3.0), (-3.0, 3.0), (0.05, 1.0), (-1.0, 1.0), (1.0, 12.0), (-30.
 def _refuted(step: Step, point: Mapping[str, float], claimed: float, seen: float) -> RefutedError:
     place = ", ".join(f"{name} = {value:.6g}" for name, value in point.items())
     return RefutedError(
-        f"the rule '{step.rule}' says that the derivative of {step.piece} is {step.result}; "
+        f"the rule '{step.rule}' says that the derivative of {step.piece.short} is {step.result.short}; "
         f"at {place} that is {claimed:.12g}, and the derivative is {seen:.12g}"
     )
