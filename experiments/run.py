@@ -359,7 +359,21 @@ def _read(loader: ConfigLoaderImpl, name: str, words: Sequence[str]) -> Command:
     check.refuse_twice([override.get_key_element().lstrip("+~") for override in overrides])
     check.refuse_both([override.key_or_group for override in overrides])
     given = tuple(_given(override, groups) for override in overrides)
+    preset = _preset(loader, overrides)
+    if preset is not None:
+        check.refuse_header(preset)
     return Command(loader=loader, name=name, groups=tuple(groups), given=given)
+
+
+def _preset(loader: ConfigLoaderImpl, overrides: Sequence[Override]) -> Path | None:
+    """Return the file of the preset that is chosen on the command line, if it is one."""
+    values = {override.key_or_group: override.value() for override in overrides}
+    searched = values.get("hydra.searchpath")
+    directories = [element.path for element in loader.get_search_path().get_path()]
+    directories += map(str, searched) if isinstance(searched, list) else []
+    name = f"{values.get('experiment')}.yaml"
+    paths = (Path(directory.removeprefix("file://"), "experiment", name) for directory in directories)
+    return next((path for path in paths if path.is_file()), None)
 
 
 def _parse(loader: ConfigLoaderImpl, words: Sequence[str], groups: Mapping[str, Sequence[str]]) -> list[Override]:

@@ -19,12 +19,15 @@ import derivkit as dk
 from derivkit.analytical.evaluation import named_function
 from derivkit.multivariate import evaluation
 from derivkit.multivariate.partial import Status
-from derivkit.numerical.formulas import NAMES
+from derivkit.numerical.formulas import FORMULAS
 
 EPS = float(np.finfo(np.float64).eps)
 POINT = np.array([0.5, -0.25, 0.75])
 STEP = 0.25
 """Of few binary digits, so that the polynomials below are computed without rounding."""
+NAMES = tuple(name for name, derivative in FORMULAS if derivative == 1)
+SECOND = tuple(name for name in NAMES if (name, 2) in FORMULAS)
+"""The names that a Hessian takes: it needs a formula of either derivative."""
 
 
 class Asked:
@@ -99,7 +102,7 @@ def test_every_formula_is_exact_up_to_its_order_in_every_variable_and_misses_bey
     assert beyond[2] == float(slope_of((0, 1, p + 1), (0, 0, 1)) + miss) != float(slope_of((0, 1, p + 1), (0, 0, 1)))
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if dk.formula(name).order <= 4])
+@pytest.mark.parametrize("name", [name for name in SECOND if dk.formula(name).order <= 4])
 def test_the_hessian_is_exact_up_to_the_order_in_every_variable_and_misses_beyond(name: str) -> None:
     p = dk.formula(name).order
     units = np.eye(3, dtype=int)
@@ -123,7 +126,7 @@ def test_the_error_falls_with_the_order_of_the_formula(name: str) -> None:
         dk.gradient: smooth_gradient(x),
         dk.jacobian: smooth_gradient(x)[None],
         dk.directional: smooth_gradient(x) @ towards,
-        dk.hessian: smooth_hessian(x),
+        **({dk.hessian: smooth_hessian(x)} if name in SECOND else {}),
     }
     for function, truth in truths.items():
         given = (x, towards) if function is dk.directional else (x,)
@@ -265,7 +268,7 @@ def expected_points(name: str, n: int, *, second: bool) -> int:
 @pytest.mark.parametrize("n", [1, 2, 3, 5])
 def test_no_point_is_asked_twice_and_an_outside_counter_agrees(name: str, n: int) -> None:
     x = np.linspace(0.3, 1.7, n)
-    for function in (dk.gradient, dk.jacobian, dk.hessian):
+    for function in (dk.gradient, dk.jacobian, *([dk.hessian] if name in SECOND else [])):
         for single in (True, False):
             asked = Asked(lambda v: np.sum(np.sin(v), axis=-1), x.shape)
             found = function(plain(asked, x.shape) if single else asked, x, formula=name, delta=2.0**-7)
@@ -516,9 +519,11 @@ def test_an_interrupt_passes_through_alone_and_in_a_batch(stop: type[BaseExcepti
         dk.gradient(f, np.ones(4), formula="central_2", delta=0.5)
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("function", [dk.gradient, dk.jacobian, dk.hessian])
-def test_the_domain_is_never_left(name: str, function: Any) -> None:
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [*itertools.product((dk.gradient, dk.jacobian), NAMES), *itertools.product((dk.hessian,), SECOND)],
+)
+def test_the_domain_is_never_left(function: Any, name: str) -> None:
     x = np.array([0.0, 0.5, 1.0, 0.01])
     asked = Asked(lambda v: np.sum(np.sqrt(v * (1 - v)), axis=-1), x.shape)
     found = function(asked, x, formula=name, delta=2.0**-6, domain=(0.0, 1.0))

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -85,11 +86,14 @@ def test_there_are_ten_things_to_do_and_the_main_command() -> None:
 
 def test_the_commands_for_many_runs_follow_one_another(outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert len(ONE_BY_ONE) == 9
+    shown: dict[str, str] = {}
     for command in ONE_BY_ONE:
         _, _, module, *words = shlex.split(command, comments=True)
         capsys.readouterr()
         assert importlib.import_module(module).main(words) == 0, command
-        assert capsys.readouterr().out
+        shown[" ".join([module, *words])] = capsys.readouterr().out
+    assert all(shown.values())
+    assert re.search(r"The values of the \d+ joined rows are equal", shown["experiments.compare latest~1 latest"])
     assert len(list(outputs.glob("delta_sweep/*/*/run.json"))) == 3
     assert len(list(outputs.glob("compare/*/*/report.html"))) == 2
 
@@ -126,24 +130,61 @@ def test_the_lines_of_the_core_give_what_their_comments_say() -> None:
     assert np.max(np.abs(found.gradient - names["gradient"])) < 1e-10
 
 
+def copied(to: Path) -> Path:
+    """The project as a clone has it: without results, environments and what tools left."""
+    left_out = (
+        ".git",
+        "outputs",
+        ".venv",
+        "venv",
+        "build",
+        "dist",
+        "*.egg-info",
+        "__pycache__",
+        ".*_cache",
+        ".hypothesis",
+    )
+    return Path(shutil.copytree(ROOT, to / "copy", ignore=shutil.ignore_patterns(*left_out), symlinks=True))
+
+
+def recipes(blocks: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """The files that the README adds, each under the name that its block gives, as the block is printed."""
+    named = [
+        (re.findall(r"^# (\S+/\w+\.(?:py|yaml))$", "".join(text.splitlines(keepends=True)[:2]), re.MULTILINE), text)
+        for _, text in blocks
+    ]
+    return {names[0]: text for names, text in named if names}
+
+
+def with_row(file: Path, table: str, *rows: str) -> None:
+    """Put rows first into a table. Somebody may have added them for good: then they are there once all the same."""
+    text = file.read_text(encoding="utf-8")
+    for line in rows:
+        text = text.replace(line, "")
+    before, opened, after = text.partition(table)
+    assert opened, f"{file} has no {table}"
+    file.write_text(f"{before}{opened}{''.join(rows)}{after}", encoding="utf-8")
+
+
+def extend(copy: Path) -> Path:
+    """Add what the README adds, as it is printed there."""
+    added = recipes(BLOCKS)
+    assert len(added) == 6
+    for name, text in added.items():
+        (copy / name).write_text(text, encoding="utf-8")
+    (formula,) = [text for kind, text in BLOCKS if kind == "python" and text.startswith("row(")]
+    (kind,) = [text for kind, text in BLOCKS if kind == "python" and "stairs.KIND" in text]
+    imported, _, row = kind.partition("\n\n")
+    with_row(copy / "derivkit/numerical/formulas.py", "ROWS = (\n", f"    {formula}")
+    kinds = copy / "experiments/pipeline/figures/kinds.py"
+    with_row(kinds, "KINDS: Mapping[str, Kind] = {\n", f"    {row}")
+    with_row(kinds, "from collections.abc import Mapping\n", f"{imported}\n")
+    return copy
+
+
 @pytest.fixture(scope="module")
 def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project with the formula, the function and the study that the README adds, as written there.
-
-    Somebody may have added them for good: then they are written once more.
-    """
-    copy = tmp_path_factory.mktemp("copy")
-    for folder in ("derivkit", "experiments", "hydra_plugins", "conf"):
-        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    written = [(name, text) for _, text in BLOCKS for name in re.findall(r"\A# (\S+/\w+\.(?:py|yaml))\n", text)]
-    for name, text in written:
-        (copy / name).write_text(text.partition("\n")[2], encoding="utf-8")
-    assert len(written) == 5
-    formulas = copy / "derivkit/numerical/formulas.py"
-    (line,) = [text for kind, text in BLOCKS if kind == "python" and text.startswith("row(")]
-    before, rows, after = formulas.read_text(encoding="utf-8").replace(line, "").partition("ROWS = (\n")
-    formulas.write_text(f"{before}{rows}    {line}{after}", encoding="utf-8")
-    return copy
+    return extend(copied(tmp_path_factory.mktemp("project")))
 
 
 @pytest.mark.parametrize(
@@ -152,6 +193,7 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (("method=skew_3", "function=my_wave"), "error"),
         (("experiment=halving",), "error"),
         (("experiment=halving", "function=my_wave"), "error"),
+        (("experiment=halving", "figures.draw.error.kind=stairs"), "error"),
         (("experiment=network_gradient", "network=my_network"), "curves"),
     ],
 )

@@ -480,11 +480,17 @@ def test_an_empty_lab_outputs_means_the_directory_outputs(place: Path, monkeypat
     assert only_run().joinpath("table.parquet").is_file()
 
 
+HEADER = "# @package _global_\n"
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("defaults: [delta_sweep, _self_]\n\tx: 1\n", "mine.yaml, line 2, column 1: found character '\\t' that cannot"),
-        ("defaults: [delta_sweep\n", "mine.yaml, line 2, column 1: expected ',' or ']'"),
+        (
+            f"{HEADER}defaults: [delta_sweep, _self_]\n\tx: 1\n",
+            "mine.yaml, line 3, column 1: found character '\\t' that cannot",
+        ),
+        (f"{HEADER}defaults: [delta_sweep\n", "mine.yaml, line 3, column 1: expected ',' or ']'"),
     ],
 )
 def test_a_preset_that_is_no_yaml_is_one_line_with_its_place(
@@ -497,6 +503,47 @@ def test_a_preset_that_is_no_yaml_is_one_line_with_its_place(
     assert says in line
     assert line.count("\n") == 1
     assert ("spaces, not with tabs" in line) is ("\t" in text)
+
+
+PRESET = f"{HEADER}defaults: [delta_sweep, _self_]\ndelta: 1e-4\n"
+BELOW = "line 2: something stands before the header; "
+OTHER = "line 1: '{}' is not the header of a preset; "
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (f"# conf/experiment/mine.yaml\n{PRESET}", BELOW),
+        (f"---\n{PRESET}", BELOW),
+        (f"# mine\n{PRESET}runner: delta_sweep\nhydra: {{mode: RUN}}\n", BELOW),
+        ("# mine\n# @package _global_\ndefaults: [/function: sin, _self_]\nrunner: delta_sweep\n", BELOW),
+        (f"\ufeff{PRESET}", "line 1: something stands before the header; "),
+        (PRESET.partition("\n")[2], "a preset begins with a header; "),
+        (PRESET.replace("_global_", "_group_"), OTHER.format("# @package _group_")),
+        (PRESET.replace("_global_", "_global_ # mine"), OTHER.format("# @package _global_ # mine")),
+        ("", "a preset begins with a header; "),
+    ],
+)
+@pytest.mark.parametrize("searched", ["--config-dir", "hydra.searchpath"])
+def test_a_preset_whose_header_is_not_its_first_line_is_refused(
+    place: Path, text: str, says: str, searched: str, capsys: pytest.CaptureFixture[str]
+):
+    (place / "experiment").mkdir()
+    (place / "experiment/mine.yaml").write_text(text, encoding="utf-8")
+    where = ["--config-dir", str(place)] if searched == "--config-dir" else [f"hydra.searchpath=['file://{place}']"]
+    for words in (["experiment=mine"], ["experiment=mine", "delta=1e-3", "function=sin"]):
+        assert run.main([*where, *words]) == 2
+        line = capsys.readouterr().err
+        assert "experiment/mine.yaml" in line
+        assert line.endswith(f"{says}write '# @package _global_' above everything else, comments too\n")
+        assert line.count("\n") == 1
+
+
+@pytest.mark.parametrize("above", ["", "\n", "# @package _global_\n"])
+def test_a_preset_whose_header_stands_above_everything_else_runs(place: Path, above: str):
+    (place / "experiment").mkdir()
+    (place / "experiment/mine.yaml").write_text(above + PRESET)
+    assert run.main(["--config-dir", str(place), "experiment=mine", *QUICK]) == 0
 
 
 def test_an_error_of_the_program_itself_is_not_taken_for_one_of_yaml(monkeypatch: pytest.MonkeyPatch):

@@ -18,13 +18,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from experiments.pipeline.messages import ConfigurationError, nearest, readable, show
+from experiments.pipeline.messages import ConfigurationError, near, nearest, readable, show
 from experiments.pipeline.provenance import configuration_hash
 from experiments.pipeline.settings import build
 
 PIPELINE_KEYS = ("runner", "figures")
 WHOLE_RUN = ("experiment", "derivative", "shards", *PIPELINE_KEYS)
 """Keys that all jobs of a run have in common: their tables become one, and no column of it tells derivatives apart."""
+HEADER = "# @package _global_"
+"""How the file of a preset begins."""
 SHARD = "shard"
 """The key that tells the shards of a job apart: the run sets it, as the sweep that runs fastest."""
 Plain = dict[str, Any]
@@ -152,6 +154,25 @@ def refuse_unknown_names(group: str, value: object, options: Sequence[str]) -> N
     for name in names:
         if name not in options:
             raise ConfigurationError(f"no {group} named {show(name)!r}; {nearest(str(name), options)}")
+
+
+def refuse_header(preset: Path) -> None:
+    """Refuse the file of a preset that does not begin with its header.
+
+    Hydra puts the keys at the root of the configuration only where nothing stands above ``# @package _global_``.
+    """
+    lines = preset.read_text(encoding="utf-8", errors="replace").splitlines()
+    first = next((line.strip() for line in lines if line.strip()), "")
+    if re.fullmatch(r"#\s*@package\s+_global_", first):
+        return
+    number = next((number for number, line in enumerate(lines, 1) if "@package" in line.partition("#")[2]), None)
+    if number is None:
+        fault = f"{near(preset)}: a preset begins with a header"
+    elif first.startswith("#") and "@package" in first:
+        fault = f"{near(preset)}, line {number}: {show(first)!r} is not the header of a preset"
+    else:
+        fault = f"{near(preset)}, line {number}: something stands before the header"
+    raise ConfigurationError(f"{fault}; write {HEADER!r} above everything else, comments too")
 
 
 def refuse_both(keys: Sequence[str]) -> None:
