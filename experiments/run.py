@@ -46,7 +46,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf._utils import get_omega_conf_dumper
 from omegaconf.errors import OmegaConfBaseException, UnsupportedInterpolationType
 
-from experiments.pipeline import check, commands, launchers, provenance, search
+from experiments.pipeline import check, commands, files, launchers, provenance, search
 from experiments.pipeline.check import Exit
 from experiments.pipeline.grids import GRIDS
 from experiments.pipeline.messages import ConfigurationError, line_of, nearest, show
@@ -735,7 +735,8 @@ def _gave_up(run: Run, error: Exception) -> str:
     log = run.directory / "run.log"
     where = ""
     with suppress(OSError):
-        log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        with files.replacing(log) as file:
+            file.write("".join(traceback.format_exception(error)).encode(errors="backslashreplace"))
         where = f"; see {log}"
     return f"the launcher gave up: {type(error).__name__}: {show(_line(error), 160)}{where}"
 

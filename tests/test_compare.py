@@ -631,3 +631,53 @@ def test_memory_stays_flat_however_many_rows_there_are(first: Path):
         peaks.append(int(done.stdout.split()[-1]) / 1024)
     # The second pair has 768 000 rows of fifteen words more in each table: 88 MB, and all of them are put aside.
     assert peaks[1] - peaks[0] < 88
+
+
+# A table is the recorded one, or none
+
+
+def flipped(path: Path, place: int) -> None:
+    """Flip one bit of a file."""
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.unlink()
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.6])
+@pytest.mark.parametrize("checksums", [True, False])
+def test_a_flipped_bit_of_a_data_page_is_never_equal(share: float, *, checksums: bool, first: Path, capsys: Any):
+    other = variant(first)
+    shutil.copy(first / "table.parquet", other / "table.parquet")
+    shutil.copy(first / "run.json", other / "run.json")
+    if not checksums:
+        edit_record(other, lambda record: record.update(files={}))
+    pages = (other / "table.parquet").stat().st_size - footer(other / "table.parquet")
+    flipped(other / "table.parquet", int(4 + share * (pages - 4)))
+    assert compare.main([str(first), str(other), "--fail-on-change"]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "table.parquet is damaged" in err or "is not the table that run.json records" in err
+
+
+def footer(path: Path) -> int:
+    """Bytes at the end of a Parquet file that are not pages."""
+    return int.from_bytes(path.read_bytes()[-8:-4], "little") + 8
+
+
+def test_a_table_that_was_written_again_with_the_same_values_is_the_recorded_one(first: Path, capsys: Any):
+    other = variant(first)  # whose bytes are not those that its record has the checksum of
+    edit_record(other, lambda record: record["files"]["table.parquet"].update(sha256="0" * 64))
+    assert compare.main([str(first), str(other), "--fail-on-change"]) == 0
+    assert "to the bit" in capsys.readouterr().out
+
+
+def test_a_footer_that_tells_the_recorded_hash_of_other_values_is_found_out(first: Path, capsys: Any):
+    other = variant(first, planted("estimate", 3, an_ulp))
+    path = other / "table.parquet"
+    told, recorded = (tables.recorded(run / "table.parquet").hash.encode() for run in (other, first))
+    path.write_bytes(path.read_bytes().replace(told, recorded))
+    shutil.copy(first / "run.json", other / "run.json")
+    assert tables.recorded(path) == tables.recorded(first / "table.parquet")
+    assert compare.main([str(first), str(other)]) == 2
+    assert "is not the table that run.json records" in capsys.readouterr().err

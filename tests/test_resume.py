@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,10 @@ def everything(directory: Path) -> dict[str, tuple[int, bytes]]:
 
 def record_of(directory: Path) -> dict[str, Any]:
     return dict(json.loads((directory / "run.json").read_text(encoding="utf-8")))
+
+
+def resume(words: list[str]) -> int:
+    return run.main(["--resume", *words])
 
 
 class Disturbed:
@@ -157,8 +161,173 @@ def test_collect_of_a_whole_run_gives_what_is_there_already(whole: Path, undistu
 def test_a_table_that_no_job_has_any_more_does_not_stay(whole: Path):
     stray = whole / "raised.parquet"
     shutil.copy(whole / "optimum.parquet", stray)
+    record = record_of(whole)
+    record["files"][stray.name] = integrity.digest(stray)
+    (whole / "run.json").write_text(json.dumps(record))
     assert collect.main([str(whole)]) == 0
     assert not stray.exists()
+    assert not list(whole.glob("raised*"))
+
+
+# Somebody's own files in the directory of a run
+
+OWN = (
+    "my_analysis.csv",
+    "mine.parquet",
+    "raised.csv",
+    "download.part",
+    "notes/summary.csv",
+    "figures/mine.svg",
+    "figures/notes.txt",
+    "jobs/notes.txt",
+    "jobs/1/mine.parquet",
+    "jobs/1/mine.json",
+    "jobs/1/half.part",
+    "jobs/mine/table.parquet",
+)
+
+
+def put(directory: Path, names: Sequence[str]) -> dict[str, bytes]:
+    for name in names:
+        (directory / name).parent.mkdir(exist_ok=True)
+        (directory / name).write_text(f"mine: {name}")
+    return {name: f"mine: {name}".encode() for name in names}
+
+
+@pytest.mark.parametrize("command", ["collect", "resume"])
+def test_nobodys_files_are_lost_nor_taken_for_results(command: str, whole: Path, undisturbed: Path):
+    mine = put(whole, OWN)
+    (whole / "jobs/1/job.json").unlink()
+    assert (collect.main([str(whole)]), resume([str(whole)]))[command == "resume"] == (command == "collect")
+    assert {name: (whole / name).read_bytes() for name in mine} == mine
+    assert not set(record_of(whole)["files"]) & {name for name in mine if name != "raised.csv"}
+    assert "mine" not in (whole / "report.html").read_text(encoding="utf-8")
+    assert resume([str(whole)]) == 0
+    for name in mine:
+        assert (whole / name).read_bytes() == mine[name]
+        (whole / name).unlink()
+    assert content(whole) == content(undisturbed)
+
+
+TAKEN = ("table.csv", "table.parquet", "report.html", "figures/error.svg", "ro-crate-metadata.json", "multirun.yaml")
+
+
+def test_a_file_that_has_the_name_of_a_result_is_kept_under_another(whole: Path, undisturbed: Path, capsys: Any):
+    for name in TAKEN:
+        (whole / name).unlink()  # the gathered table may be the job's by another name
+    mine = put(whole, TAKEN)
+    assert resume([str(whole)]) == 0
+    err = capsys.readouterr().err
+    for name, text in mine.items():
+        path = whole / name
+        other = path.with_name(f"{path.stem}.kept-1{path.suffix}")
+        assert other.read_bytes() == text
+        assert f"is not what the laboratory wrote; it is kept as {other.name}" in err
+        other.unlink()
+    assert content(whole) == content(undisturbed)
+
+
+def test_a_file_put_where_a_lost_run_would_have_gathered_is_kept(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(delta_sweep, "run", Disturbed(KeyboardInterrupt()))
+    assert run.main([*SWEEP, "hydra.sweep.dir=lost"]) == 130
+    put(Path("lost"), ["summary.parquet"])
+    assert collect.main(["lost"]) == 1
+    assert Path("lost/summary.kept-1.parquet").read_text() == "mine: summary.parquet"
+
+
+def test_what_the_end_of_a_run_left_half_is_its_own(whole: Path, undisturbed: Path, monkeypatch: pytest.MonkeyPatch):
+    def dies(*_: object) -> None:
+        (whole / "summary.parquet.part").write_text("half")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(results, "report", dies)
+        (whole / "jobs/1/job.json").unlink()
+        assert collect.main([str(whole)]) == 130
+    assert resume([str(whole)]) == 0
+    assert content(whole) == content(undisturbed)
+    assert not list(whole.rglob("*kept*"))
+    assert not list(whole.rglob("*.part"))
+
+
+# Links and what is no file
+
+
+@pytest.mark.parametrize("command", ["collect", "resume"])
+@pytest.mark.parametrize("name", ["jobs/1", "jobs", ".lock", "jobs/1/job.log", ".submitit"])
+def test_a_run_is_not_written_through_a_link(name: str, command: str, whole: Path, place: Path, capsys: Any):
+    link = whole / name
+    elsewhere = place / "elsewhere"
+    if link.exists():
+        link.rename(elsewhere)
+    else:
+        elsewhere.write_text("victim")
+    link.symlink_to(elsewhere)
+    before = everything(place)
+    assert (resume if command == "resume" else collect.main)([str(whole)]) == 2
+    assert f"{name} is a link" in refused(capsys)
+    assert everything(place) == before
+
+
+@pytest.mark.parametrize(
+    "name", ["run.json.part", "plan.json.part", "report.html", "figures", "table.csv.part", "ro-crate-metadata.json"]
+)
+def test_a_link_of_a_name_that_is_written_is_replaced_or_kept(name: str, whole: Path, place: Path, undisturbed: Path):
+    victim = place / "victim"
+    victim.mkdir() if name == "figures" else victim.write_text("victim")
+    if name == "figures":
+        shutil.rmtree(whole / name)
+    (whole / name).unlink(missing_ok=True)
+    (whole / name).symlink_to(victim)
+    before = everything(victim) if victim.is_dir() else victim.read_text()
+    assert resume([str(whole)]) == 0
+    assert (everything(victim) if victim.is_dir() else victim.read_text()) == before
+    assert content(whole) == content(undisturbed)
+
+
+@pytest.mark.parametrize("name", ["jobs/1/table.parquet", "jobs/1/job.json", "jobs/1/config.yaml", "report.html"])
+def test_a_pipe_instead_of_a_file_hangs_nothing(name: str, whole: Path, undisturbed: Path):
+    (whole / name).unlink()
+    os.mkfifo(whole / name)
+    assert collect.main([str(whole)]) == name.startswith("jobs")
+    assert resume([str(whole)]) == 0
+    for path in whole.rglob("*.kept-1*"):
+        path.unlink()
+    assert content(whole) == content(undisturbed)
+
+
+@pytest.mark.parametrize("name", ["../../elsewhere", "/dev/zero", "/dev/stdin", "a/../table.parquet", ""])
+def test_a_record_names_no_file_outside_its_job(name: str, whole: Path, capsys: Any):
+    path = whole / "jobs/1/job.json"
+    found = json.loads(path.read_text())
+    found["files"][name] = {"bytes": 0, "sha256": ""}
+    path.write_text(json.dumps(found))
+    assert collect.main([str(whole)]) == 1
+    assert "job 1 (" in capsys.readouterr().err
+
+
+def test_a_device_by_a_results_name_is_damage(whole: Path, capsys: Any):
+    (whole / "jobs/1/table.parquet").unlink()
+    (whole / "jobs/1/table.parquet").symlink_to("/dev/zero")
+    path = whole / "jobs/1/job.json"
+    found = json.loads(path.read_text())
+    found["files"]["table.parquet"]["bytes"] = 0
+    path.write_text(json.dumps(found))
+    assert collect.main([str(whole)]) == 1
+    assert "table.parquet cannot be read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["/tmp/owned", "../owned", "a/b", "..", "a\nb", "\x1b[31m", "é" * 101])
+def test_a_figure_is_named_as_a_file_can_be(name: str, place: Path, capsys: Any):
+    (place / "experiment").mkdir()
+    spec = {"kind": "lines", "table": "table", "x": "delta", "y": "error"}
+    preset = {"defaults": ["delta_sweep", "_self_"], "figures": {"draw": {name: spec}}}
+    text = f"# @package _global_\n{json.dumps(preset)}"
+    (place / "experiment/mine.yaml").write_text(text, encoding="utf-8")
+    before = everything(place)
+    assert run.main(["--config-dir", str(place), "experiment=mine"]) == 2
+    assert "a figure's file is named so" in refused(capsys)
+    assert everything(place) == before
 
 
 def test_a_run_that_died_before_its_first_job_is_started_in_its_directory(undisturbed: Path, capsys: Any):
@@ -298,10 +467,6 @@ NONSENSE: dict[str, tuple[Callable[[Path], object], str]] = {
     "half a table": (half_a_table, "has no run.json"),
     "no jobs": (without_jobs, "its record plans no job"),
 }
-
-
-def resume(words: list[str]) -> int:
-    return run.main(["--resume", *words])
 
 
 @pytest.mark.parametrize("command", [collect.main, resume])

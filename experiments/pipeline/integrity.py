@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TypedDict
 
+from experiments.pipeline import files
 from experiments.pipeline.messages import ConfigurationError
 
 try:
@@ -34,7 +35,7 @@ class Digest(TypedDict):
 
 def digest(path: Path) -> Digest:
     """Return the length of a file and the SHA-256 of its bytes; memory stays flat."""
-    with path.open("rb") as file:
+    with files.opened(path) as file:
         content = hashlib.file_digest(file, "sha256").hexdigest()
         return {"bytes": file.tell(), "sha256": content}
 
@@ -56,6 +57,8 @@ def damage(directory: Path, recorded: Mapping[str, Digest]) -> str | None:
     """
     for name, wanted in recorded.items():
         path = directory / name
+        if not files.is_inside(name):
+            return f"{name} is not in the directory of what was written"
         try:
             found = path.stat().st_size
             if found != wanted["bytes"]:

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from experiments.pipeline import check, integrity, provenance, tables
+from experiments.pipeline import check, files, integrity, provenance, tables
 from experiments.pipeline.check import Plain, study_of, study_part
 from experiments.pipeline.messages import line_of
 from experiments.pipeline.search import ERROR
@@ -53,8 +53,8 @@ def asked(overrides: Sequence[str]) -> str:
 def read(directory: Path) -> Record | None:
     """Return the record of a job, None when there is none that can be read."""
     try:
-        content = json.loads((directory / "job.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = json.loads(files.text_of(directory / "job.json"))
+    except (OSError, ValueError, RecursionError):
         return None
     whole = isinstance(content, dict) and content.keys() >= OF_A_JOB
     return {**content, "number": int(directory.name)} if whole else None
@@ -113,14 +113,15 @@ def _result(job: Job, log: logging.Logger) -> dict[str, object]:
     error = None
     log.info("job %d: %s", job.number, " ".join(job.overrides))
     try:
-        _clear(job.directory)
-        (job.directory / "config.yaml").write_text(job.text, encoding="utf-8")
+        _clear(job.directory, study_of(job.configuration))
+        with files.replacing(job.directory / "config.yaml") as file:
+            file.write(job.text.encode())
         records = _compute(job)
         log.info("done")
     except Exception as problem:  # noqa: BLE001 - whatever a study raises is the result of its job
         error = f"{type(problem).__name__}: {line_of(problem)}"
         log.error("failed\n%s", traceback.format_exc())  # noqa: TRY400 - on lines of its own
-    kept = [path for path in job.directory.iterdir() if path.suffix in (".parquet", ".yaml")]
+    kept = [path for name in ("config.yaml", *map(_file_of, records)) if (path := job.directory / name).is_file()]
     return provenance.job_record(
         number=job.number,
         overrides=job.overrides,
@@ -134,11 +135,15 @@ def _result(job: Job, log: logging.Logger) -> dict[str, object]:
     )
 
 
-def _clear(directory: Path) -> None:
+def _file_of(table: str) -> str:
+    return f"{table}.parquet"
+
+
+def _clear(directory: Path, study: ModuleType) -> None:
     """Remove what a process that died, or a damaged result, left of an earlier try."""
-    for path in directory.iterdir():
-        if path.suffix in (".parquet", ".part", ".json"):
-            path.unlink()
+    for name in ("job.json", *map(_file_of, study.TABLES)):
+        for path in (directory / name, directory / f"{name}{files.PART}"):
+            path.unlink(missing_ok=True)
 
 
 _environment = cache(provenance.environment)

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments import THREADS
+from experiments.pipeline import files as disk
 
 FORMAT = 2
 """Version of the layout of run.json and of the directory it lies in."""
@@ -263,15 +264,11 @@ def configuration_hash(configuration: Mapping[str, object]) -> str:
 
 
 def write_json(path: Path, content: object) -> None:
-    """Write plain data as readable JSON; the file appears whole or not at all."""
+    """Write plain data as readable JSON; the file appears whole or not at all, and is on the disk when it does."""
     text = json.dumps(plain(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    part = path.with_name(path.name + ".part")
-    try:
+    with disk.replacing(path, durable=True) as file:
         # Bytes of the command line that are not UTF-8 become \udcXX, which is how JSON spells them.
-        part.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+        file.write(text.encode("utf-8", errors="backslashreplace"))
 
 
 def job_record(  # noqa: PLR0913 - one argument for each entry, all by keyword
@@ -342,6 +339,7 @@ def run_record(  # noqa: PLR0913 - one argument for each entry, all by keyword
     resumed: Sequence[Mapping[str, object]] = (),
     repeats: Mapping[str, object] | None = None,
     search: object | None = None,
+    writing: Sequence[str] = (),
 ) -> dict[str, object]:
     """Return the content of run.json, from which a run can be repeated and resumed.
 
@@ -379,6 +377,8 @@ def run_record(  # noqa: PLR0913 - one argument for each entry, all by keyword
         Of which run this one is a repetition.
     search
         What a search draws its jobs from, and how; the record of another run does not tell of it.
+    writing
+        The files that are being written: what is there of them is the run's own, whole or half. None once it is over.
     """
     return {
         "format": FORMAT,
@@ -401,6 +401,7 @@ def run_record(  # noqa: PLR0913 - one argument for each entry, all by keyword
         "repeats": plain(repeats),
         "files": plain(files),
         **({} if search is None else {"search": plain(search)}),
+        **({"writing": list(writing)} if writing else {}),
     }
 
 

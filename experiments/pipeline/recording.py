@@ -6,18 +6,17 @@ directory, and what became of all of them stands in ``run.json`` and in the RO-C
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from experiments.pipeline import check, crate, integrity, provenance, tables
+from experiments.pipeline import check, crate, integrity, ownership, provenance, tables
 from experiments.pipeline.check import Exit, study_of
 from experiments.pipeline.jobs import DAMAGED, DONE, WAITING, Record, asked, main_table, read
 from experiments.pipeline.messages import ConfigurationError, line_of, show
@@ -31,6 +30,7 @@ class Run:
 
     ``named`` are the overrides of every planned job, ``typed_in`` is the directory in which the command was typed,
     ``since`` the moment at which this process took the run up. Of a search the jobs are planned as its template.
+    ``files`` are those that an earlier end of the run wrote, ``writing`` the names of those that an end of it writes.
     """
 
     directory: Path
@@ -48,6 +48,8 @@ class Run:
     resumed: tuple[Mapping[str, object], ...] = ()
     repeats: Mapping[str, object] | None = None
     search: Search | None = None
+    files: Mapping[str, integrity.Digest] = field(default_factory=dict)
+    writing: tuple[str, ...] = ()
 
     @property
     def figures(self) -> Mapping[str, Any]:
@@ -91,6 +93,8 @@ def recorded(directory: Path, content: Mapping[str, Any]) -> Run:
             resumed=tuple(content["resumed"]),
             repeats=content["repeats"],
             search=search and Search(**search),
+            files={**(content.get("files") or {}), **({crate.NAME: content["crate"]} if "crate" in content else {})},
+            writing=tuple(content.get("writing") or ()),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigurationError(f"{directory}: run.json is no record of this laboratory: {line_of(error)}") from error
@@ -126,9 +130,13 @@ def taken_up(run: Run) -> Iterator[None]:
     """Hold the directory of a run, whether it is new or not, and record what is planned in it."""
     with ExitStack() as stack:
         with _writing(run.directory):
+            ownership.refuse_links(run.directory)
             stack.enter_context(integrity.held(run.directory))
             if not (run.directory / "jobs").is_dir():
                 _refuse_filled(run.directory)  # now that nobody else can fill it
+            ownership.make_room(run, ownership.BEFORE)
+            (run.directory / ownership.SWEEP).unlink(missing_ok=True)  # Hydra writes into what it finds
+            _write_plan(run)
             write(run, status=Exit.INTERRUPTED)
             (run.directory / "jobs").mkdir(exist_ok=True)
         yield
@@ -153,10 +161,14 @@ def _refuse_filled(directory: Path) -> None:
 
 
 def discarded(run: Run) -> bool:
-    """Remove the directory of a run of which no job began, and say whether it was so."""
+    """Remove what was written of a run of which no job began, and say whether it was so."""
     if run.resumed or any((run.directory / "jobs").iterdir()):
         return False
-    shutil.rmtree(run.directory)
+    (run.directory / "jobs").rmdir()
+    for name in (ownership.RECORD, ownership.PLAN, ownership.SWEEP, integrity.LOCK):
+        (run.directory / name).unlink(missing_ok=True)
+    with suppress(OSError):  # somebody has put something there meanwhile
+        run.directory.rmdir()
     return True
 
 
@@ -239,13 +251,34 @@ def write(run: Run, *, status: int, found: Mapping[str, Any] | None = None, jobs
     Written before the first job too, it tells what was planned if the process dies.
     """
     known = list(jobs) or jobs_of(run)
-    content = provenance.run_record(
+    content = _content(run, known, status=status, found=found)
+    if found is not None:
+        about = run.directory / crate.NAME
+        provenance.write_json(about, crate.crate(content))
+        content["crate"] = integrity.digest(about)
+    provenance.write_json(run.directory / ownership.RECORD, content)
+
+
+def _write_plan(run: Run) -> None:
+    """Write down a second time what was planned: a run whose record is damaged is recovered from it and its jobs."""
+    planned = replace(run, resumed=(), files={}, writing=(), since=run.started)
+    waiting = [_waiting(run, number) for number in range(len(run.planned))]
+    content = _content(planned, waiting, status=Exit.INTERRUPTED)
+    provenance.write_json(run.directory / ownership.PLAN, {**content, "seconds": 0.0})
+
+
+def _content(
+    run: Run, jobs: Sequence[Record], *, status: int, found: Mapping[str, Any] | None = None
+) -> dict[str, object]:
+    """Return what ``run.json`` says."""
+    over = found is not None
+    return provenance.run_record(
         experiment=run.experiment,
         command=run.command,
         overrides=run.overrides,
-        jobs=[_entry(job, run) for job in known],
+        jobs=[_entry(job, run) for job in jobs],
         tables=found or {},
-        files=_files(run.directory, known) if found is not None else {},
+        files=_files(run, jobs) if over else {name: one for name, one in run.files.items() if name != crate.NAME},
         best=_best(run, found or {}),
         seed=_seed(run),
         started=run.started,
@@ -257,10 +290,8 @@ def write(run: Run, *, status: int, found: Mapping[str, Any] | None = None, jobs
         resumed=run.resumed,
         repeats=run.repeats,
         search=run.search,
+        writing=() if over else (*ownership.BEFORE, *run.writing),
     )
-    provenance.write_json(run.directory / "run.json", content)
-    if found is not None:
-        provenance.write_json(run.directory / crate.NAME, crate.crate(content))
 
 
 def _entry(job: Record, run: Run) -> Record:
@@ -273,12 +304,11 @@ def _entry(job: Record, run: Run) -> Record:
     return entry
 
 
-def _files(directory: Path, jobs: Sequence[Record]) -> dict[str, object]:
-    """Return the digest of every file of a run, taken over from the jobs' own records where these were looked at."""
+def _files(run: Run, jobs: Sequence[Record]) -> dict[str, object]:
+    """Return the digest of every file of ours, taken over from the jobs' own records where these were looked at."""
     known = {f"jobs/{job['number']}/{name}": one for job in jobs for name, one in job["files"].items()}
-    outside = {"run.json", crate.NAME, integrity.LOCK}
-    paths = {path.relative_to(directory).as_posix(): path for path in directory.rglob("*") if path.is_file()}
-    return {name: known.get(name) or integrity.digest(paths[name]) for name in sorted(paths.keys() - outside)}
+    names = ownership.files_of(run, ((job["number"], job["files"]) for job in jobs))
+    return {name: known.get(name) or integrity.digest(run.directory / name) for name in sorted(names)}
 
 
 def _best(run: Run, records: Mapping[str, Any]) -> dict[str, object] | None:

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from experiments.pipeline.files import replacing
+
 PAGE = Path(__file__).with_name("page")
 """The template, its style and its scripts."""
 SHRUNK = 0.7
@@ -105,9 +107,9 @@ class Content:
 
 def write(path: Path, content: Content) -> None:
     """Write the page; it appears whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(render(content), encoding="utf-8")
-    part.replace(path)
+    page = render(content).encode()
+    with replacing(path) as file:
+        file.write(page)
 
 
 def render(content: Content) -> str:

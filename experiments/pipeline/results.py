@@ -13,12 +13,13 @@ import traceback
 import webbrowser
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 
-from experiments.pipeline import check, figures, recording, searched, slider, tables
+from experiments.pipeline import check, figures, files, ownership, recording, searched, slider, tables
 from experiments.pipeline import report as html
 from experiments.pipeline.check import Exit
 from experiments.pipeline.jobs import DONE, Record, main_table, measured_by
@@ -56,6 +57,10 @@ def refuse_figures(study: ModuleType, chosen: Mapping[str, Any]) -> None:
     draw = chosen.get("draw") or {}
     if not isinstance(draw, Mapping) or not all(isinstance(spec, Mapping | None) for spec in draw.values()):
         raise ConfigurationError(f"figures.draw={show(draw)}: no figures; write figures.draw=null for none")
+    for name in draw:
+        fault = files.fault_of_name(str(name))
+        if fault:
+            raise ConfigurationError(f"figures.draw.{show(name)}: a figure's file is named so, and this {fault}")
     try:
         figures.check_formats(chosen["formats"])
         for spec in filter(None, draw.values()):
@@ -69,8 +74,10 @@ def refuse_figures(study: ModuleType, chosen: Mapping[str, Any]) -> None:
 
 def gather(run: Run, jobs: Sequence[Record]) -> dict[str, object]:
     """Join the tables of the jobs that are done, add what the study concludes; return a record of each."""
-    done = [run.directory / "jobs" / str(job["number"]) for job in jobs if job["status"] == DONE]
-    records: dict[str, Any] = dict(tables.gather(done, run.directory))
+    done = [job for job in jobs if job["status"] == DONE]
+    held = [[name.removesuffix(".parquet") for name in job["files"] if name.endswith(".parquet")] for job in done]
+    places = [run.directory / "jobs" / str(job["number"]) for job in done]
+    records: dict[str, Any] = dict(tables.gather(places, run.directory, held))
     main = main_table(run.study)
     if main in records and hasattr(run.study, "conclude") and not _left_out(run, records):
         gathered = {name: tables.columns_of(run.directory / f"{name}.parquet") for name in records}
@@ -164,7 +171,7 @@ def report(
         configuration=_configuration(run, jobs),
         record={"started": run.started.isoformat(timespec="seconds"), **run.source, **run.environment},
         notes=[*_complaints(jobs), *_notes(run, records)],
-        files=[(path.name, path.name) for path in sorted(run.directory.iterdir()) if path.suffix in LINKED],
+        files=[(name, name) for name in _linked(run)],
         outcome=_outcome(jobs),
         well=all(job["status"] == DONE for job in jobs),
         facts=_facts(run, records, jobs),
@@ -173,6 +180,12 @@ def report(
     path = run.directory / "report.html"
     html.write(path, content)
     return path
+
+
+def _linked(run: Run) -> list[str]:
+    """Return the names of the tables and texts beside the report."""
+    names = (name for name in ownership.results_of(run) if name.endswith(LINKED) and "/" not in name)
+    return sorted(name for name in names if (run.directory / name).is_file())
 
 
 def _outcome(jobs: Sequence[Mapping[str, Any]]) -> str:
@@ -210,9 +223,8 @@ def _print(run: Run, records: Mapping[str, Any]) -> None:
     """Write what the study prints to ``printed.txt``, one line each."""
     lines = printed(run, records)
     if lines:
-        part = run.directory / ".printed.txt.part"
-        part.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        part.replace(run.directory / "printed.txt")
+        with files.replacing(run.directory / "printed.txt") as file:
+            file.write("".join(f"{line}\n" for line in lines).encode())
 
 
 def _shown(name: str, path: Path, rows: int, study: ModuleType, jobs: int) -> html.Table:
@@ -233,9 +245,17 @@ def _cell(value: object) -> str:
 
 
 def _configuration(run: Run, jobs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    numbers = [str(job["number"]) for job in jobs[:REPORTED_JOBS]]
-    paths = {f"job {number}": run.directory / "jobs" / number / "config.yaml" for number in numbers}
-    return {name: path.read_text(encoding="utf-8") for name, path in paths.items() if path.is_file()}
+    numbers = [str(job["number"]) for job in jobs[:REPORTED_JOBS] if "config.yaml" in job["files"]]
+    texts = {f"job {number}": _text(run.directory / "jobs" / number / "config.yaml") for number in numbers}
+    return {name: text for name, text in texts.items() if text is not None}
+
+
+def _text(path: Path) -> str | None:
+    """Return the text of a file that nobody has looked at, None where it cannot be read."""
+    try:
+        return files.text_of(path)
+    except (OSError, ValueError):
+        return None
 
 
 # The end
@@ -252,11 +272,14 @@ def finish(run: Run, *, open_report: bool) -> Exit:
     records: dict[str, Any] = {}
     page = None
     try:
+        run = _entitled(run, jobs)
         records = gather(run, jobs)
-        _forget_others(run, records)
+        ownership.forget_tables(run, records)
         _print(run, records)
         page = report(run, jobs, records, draw(run, records))
         recording.write(run, found=records, jobs=jobs, status=status)
+    except KeyboardInterrupt:
+        return interrupt(run)
     except Exception as error:  # noqa: BLE001 - the jobs' own files are there, and status 3 says so
         status = Exit.UNGATHERED
         _ungathered(run, error)
@@ -268,12 +291,13 @@ def finish(run: Run, *, open_report: bool) -> Exit:
     return status
 
 
-def _forget_others(run: Run, records: Mapping[str, Any]) -> None:
-    """Remove tables that an earlier end of the run gathered, when they do not come again, and what it left half."""
-    for path in run.directory.iterdir():
-        old = path.suffix in (".parquet", ".csv") and path.stem not in records
-        if old or path.suffix == ".part":
-            path.unlink()
+def _entitled(run: Run, jobs: Sequence[Record]) -> Run:
+    """Return the run whose record says which names its end may write, now that nobody else's files have them."""
+    names = ownership.results_of(run)
+    ownership.make_room(run, names)
+    entitled = replace(run, writing=tuple(names))
+    recording.write(entitled, status=Exit.INTERRUPTED, jobs=jobs)
+    return entitled
 
 
 def _ungathered(run: Run, error: Exception) -> None:
@@ -281,7 +305,8 @@ def _ungathered(run: Run, error: Exception) -> None:
     log = run.directory / "run.log"
     where = ""
     with suppress(OSError):
-        log.write_text(traceback.format_exc(), encoding="utf-8")
+        with files.replacing(log) as file:
+            file.write(traceback.format_exc().encode(errors="backslashreplace"))
         where = f"; see {near(log)}"
     Terminal().error(f"the results could not be gathered: {type(error).__name__}: {line_of(error)}{where}")
     with suppress(OSError):

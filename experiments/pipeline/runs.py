@@ -36,6 +36,18 @@ class Stored:
         """The main table."""
         return self.directory / f"{next(iter(self.study.TABLES))}.parquet"
 
+    def refuse_altered(self, name: str) -> None:
+        """Refuse the run if one of its tables is not the one that its record tells of."""
+        from experiments.pipeline import tables  # noqa: PLC0415 - heavy, and a refusal does not pay for it
+
+        path = self.directory / f"{name}.parquet"
+        tables.refuse_altered(
+            path,
+            digest=(self.record.get("files") or {}).get(path.name),
+            content=self.record["tables"][name].get("hash"),
+            old=self.record["format"] == min(FORMATS),
+        )
+
 
 # By name
 

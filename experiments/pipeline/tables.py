@@ -20,6 +20,7 @@ from __future__ import annotations
 import csv
 import errno
 import hashlib
+import io
 import json
 import math
 import os
@@ -39,7 +40,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from experiments.pipeline import provenance, splicing
+from experiments.pipeline import integrity, provenance, splicing
+from experiments.pipeline.files import replacing
+from experiments.pipeline.messages import ConfigurationError, line_of, near
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -314,6 +317,7 @@ def _schema(columns: Shape, measured: Collection[str]) -> pa.Schema:
 
 
 def _parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    path.unlink(missing_ok=True)  # what a process that died has left; a link would be followed
     kinds = {kind.arrow: kind for kind in KINDS.values()}
     encodings = {field.name: kinds[field.type].encoding for field in schema}
     try:
@@ -508,7 +512,7 @@ def _with_measured(
     return {name: (*own, *(job if len(own) == len(tables[name]) else ())) for name, own in found.items()}
 
 
-def gather(jobs: Sequence[Path], target: Path) -> dict[str, TableRecord]:
+def gather(jobs: Sequence[Path], target: Path, held: Sequence[Collection[str]] | None = None) -> dict[str, TableRecord]:
     """Join the tables of the jobs, in the order given, into one file per table.
 
     Parameters
@@ -518,16 +522,18 @@ def gather(jobs: Sequence[Path], target: Path) -> dict[str, TableRecord]:
     target
         Directory that receives ``<table>.parquet``. A table of one job becomes a hard link where the
         filesystem allows it, a copy elsewhere.
+    held
+        The names of the tables of each job, whatever else lies beside them; None for all that lie there.
 
     Returns
     -------
     dict
         Rows and content hash of every table, ``table`` first.
     """
-    names = {path.stem for job in jobs for path in Path(job).glob("*.parquet")}
+    held = [{path.stem for path in Path(job).glob("*.parquet")} for job in jobs] if held is None else held
     records = {}
-    for name in sorted(names, key=lambda name: (name != "table", name)):
-        parts = [path for job in jobs if (path := Path(job) / f"{name}.parquet").is_file()]
+    for name in sorted(set().union(*held), key=lambda name: (name != "table", name)):
+        parts = [Path(job) / f"{name}.parquet" for job, own in zip(jobs, held, strict=True) if name in own]
         join = _link if len(parts) == 1 else _splice if _of_whole_blocks(parts) else _concatenate
         records[name] = join(parts, Path(target) / f"{name}.parquet")
     return records
@@ -673,6 +679,34 @@ def described(path: Path) -> tuple[TableRecord, dict[str, type]]:
         found = (file.metadata.metadata or {}).get(HASH_KEY)
         rows, schema = file.metadata.num_rows, file.schema_arrow
     return TableRecord(rows, found.decode() if found else hash_of(path)), _types(schema, path)
+
+
+def refuse_altered(path: Path, *, digest: integrity.Digest | None, content: str | None, old: bool = False) -> None:
+    """Refuse a table that is not the one that a record tells of.
+
+    What the file says of itself is believed if its bytes are those recorded; else its values are read and hashed.
+
+    Parameters
+    ----------
+    path
+        The table.
+    digest
+        Length and checksum of the file as recorded, None where there are none.
+    content
+        The content hash as recorded.
+    old
+        Whether that is of format 1, whose hash is computed no more: then the values are read, which shows damage, and
+        the file is believed.
+    """
+    where = near(path)
+    fault = "its record has no checksum" if digest is None else integrity.damage(path.parent, {path.name: digest})
+    try:
+        found = recorded(path).hash if fault is None else hash_of(path)
+        found = recorded(path).hash if old and fault is not None else found
+    except (ValueError, OSError, MemoryError) as problem:
+        raise ConfigurationError(f"{where} is damaged: {line_of(problem)}; run its command again") from problem
+    if found != content:
+        raise ConfigurationError(f"{where} is not the table that run.json records; run its command again")
 
 
 def several(paths: Sequence[Path], columns: Sequence[str]) -> Iterator[Columns]:
@@ -960,16 +994,11 @@ def write_csv(path: Path) -> Path | None:
         if file.metadata.num_rows > CSV_ROWS:
             return None
     target = path.with_suffix(".csv")
-    part = target.with_name(target.name + ".part")
-    try:
-        with part.open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(shape_of(path))
-            for chunk in _chunks(path):
-                writer.writerows(zip(*(_listed(value, slice(None)) for value in chunk.values()), strict=True))
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(target) as file, io.TextIOWrapper(file, newline="", encoding="utf-8", write_through=True) as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(shape_of(path))
+        for chunk in _chunks(path):
+            writer.writerows(zip(*(_listed(value, slice(None)) for value in chunk.values()), strict=True))
     return target
 
 

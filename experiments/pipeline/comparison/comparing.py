@@ -131,9 +131,8 @@ def _refuse_other_studies(runs: Sequence[Stored]) -> None:
 
 def _content(run: Stored) -> tuple[tables.TableRecord, dict[str, type]]:
     """Return what a run's main table holds, which is the one that its record tells of, and its columns."""
+    run.refuse_altered(run.table.stem)
     content, columns = tables.described(run.table)
-    if content.hash != run.record["tables"][run.table.stem].get("hash"):
-        raise ConfigurationError(f"{near(run.table)} is not the table that run.json records; run its command again")
     return content, {name: kind for name, kind in columns.items() if name != "job"}
 
 

@@ -11,6 +11,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from experiments.pipeline.figures.paper import rc
+from experiments.pipeline.files import replacing
 
 FORMATS: Mapping[str, Mapping[str, Any]] = {
     "svg": {"metadata": {"Date": None, "Creator": None, "Format": None, "Type": None}},
@@ -30,11 +31,9 @@ def save(figure: Figure, directory: Path, name: str, formats: Sequence[str]) -> 
         # A name in a script that the font lacks is drawn as boxes; that is no reason to disturb a run.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         for form in formats:
-            path = directory / f"{name}.{form}"
-            part = directory / f".{path.name}.part"
-            figure.savefig(part, format=form, **FORMATS[form])
-            part.replace(path)
-            paths.append(path)
+            paths.append(directory / f"{name}.{form}")
+            with replacing(paths[-1]) as file:
+                figure.savefig(file, format=form, **FORMATS[form])
     return paths
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from experiments.pipeline import check, commands, jobs, provenance, recording, results, runs, tables
+from experiments.pipeline import check, commands, jobs, provenance, recording, results, runs
 from experiments.pipeline.check import Exit
 from experiments.pipeline.messages import ConfigurationError, near
 from experiments.pipeline.repetition.verdict import Verdict, findings, sentences
@@ -55,6 +55,8 @@ def repeat(original: Stored, outputs: Path, *, ulps: int, command: tuple[str, ..
             status = results.finish(run, open_report=False)
         except KeyboardInterrupt:
             return results.interrupt(run)
+        if status is Exit.INTERRUPTED:
+            return status
         if status is not Exit.DONE:
             Terminal().line(f"{Verdict.DIFFERENT}: the original was whole, and this run is not")
             return Exit.FAILED
@@ -68,12 +70,11 @@ def _refuse_damaged(original: Stored) -> None:
             f"{near(original.directory)} has format {original.record['format']}, whose hashes are of another kind;"
             f" run its command again: {original.record['command']}"
         )
-    for name, content in original.record["tables"].items():
+    for name in original.record["tables"]:
         path = original.directory / f"{name}.parquet"
         if not path.is_file():
             raise ConfigurationError(f"{near(path)} is missing; run its command again: {original.record['command']}")
-        if tables.hash_of(path) != content.get("hash"):
-            raise ConfigurationError(f"{near(path)} is not the table that run.json records; run its command again")
+        original.refuse_altered(name)
 
 
 def _planned(original: Stored, outputs: Path, command: tuple[str, ...]) -> tuple[recording.Run, int]:

@@ -1,0 +1,96 @@
+"""Files that anybody may have put there: read only if they are files, replaced whole, never written through a link.
+
+Only the standard library is needed, so that a command which reads records alone does not pay for the mathematics.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import BufferedReader, BufferedWriter
+from pathlib import Path, PurePosixPath
+
+NO_WAITING = getattr(os, "O_NONBLOCK", 0)
+"""A pipe that nobody writes to is opened at once instead of never."""
+NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+MOST_TEXT = 1 << 30
+"""Most bytes of a file that is read whole: a record of a million jobs has about as many."""
+LONGEST_NAME = 200
+"""Most bytes of a name: file systems take 255, and ends such as ``.parquet.part`` are added."""
+PART = ".part"
+"""What the name of a file ends with until it is whole."""
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BufferedReader]:
+    """Open a file for reading; a pipe, a device or a directory of its name is an OSError, and nothing is waited for."""
+    descriptor = os.open(path, os.O_RDONLY | NO_WAITING | getattr(os, "O_BINARY", 0))
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is no file", str(path))
+        yield file
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a file, which must be one, in UTF-8 and of a size that can be read whole."""
+    with opened(path) as file:
+        content = file.read(MOST_TEXT + 1)
+    if len(content) > MOST_TEXT:
+        raise OSError(errno.EFBIG, f"it has more than {MOST_TEXT >> 20} MB", str(path))
+    return content.decode("utf-8")
+
+
+@contextmanager
+def replacing(path: Path, *, durable: bool = False) -> Iterator[BufferedWriter]:
+    """Give a file to write into, which gets its name when all is written; a link of that name is replaced.
+
+    Parameters
+    ----------
+    path
+        The name.
+    durable
+        Whether the content is on the disk itself before the file has its name, so that it outlives a loss of power.
+    """
+    part = path.with_name(path.name + PART)
+    part.unlink(missing_ok=True)
+    try:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    if durable:
+        _keep_names(path.parent)
+
+
+def _keep_names(directory: Path) -> None:
+    """Write the names in a directory through to the disk, where the system can."""
+    with suppress(OSError):
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def is_inside(name: str) -> bool:
+    """Tell whether a recorded path leads from a directory to something in it, spelled the one way that we spell it."""
+    parts = PurePosixPath(name).parts
+    return bool(parts) and "/".join(parts) == name and "\0" not in name and not {"..", "/"} & set(parts)
+
+
+def fault_of_name(name: str) -> str | None:
+    """Say what keeps a name from being that of a file, None if nothing does."""
+    if not name or name in (".", ".."):
+        return "is no name"
+    if any(letter in "/\\" or not letter.isprintable() for letter in name):
+        return "holds a slash or a character that cannot be printed"
+    size = len(name.encode("utf-8", errors="surrogateescape"))
+    return f"has {size} bytes, and a file's name at most {LONGEST_NAME}" if size > LONGEST_NAME else None
