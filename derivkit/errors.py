@@ -310,8 +310,24 @@ def _truncation_terms(series: Sequence[float], formula: Stencil, terms: int) -> 
     return np.asarray(np.array(moments) * np.array(series[first : first + terms]))
 
 
+MOST_FITTED = 512
+"""Points of a sweep that are fitted at most, spread evenly over it: the pairs of more take memory by their square and
+add no digit, and between neighbours that are nearer the slope is that of their rounding. Some 30 to a decade."""
+
+
+def _spread(delta: Array, error: Array) -> tuple[Array, Array]:
+    """At most MOST_FITTED of some pairs, evenly from the least delta to the largest."""
+    if delta.size <= MOST_FITTED:
+        return delta, error
+    places = np.round(np.linspace(0, delta.size - 1, MOST_FITTED)).astype(np.intp)
+    chosen = np.argsort(delta, kind="stable")[places]
+    return delta[chosen], error[chosen]
+
+
 def observed_order(delta: ArrayLike, error: ArrayLike) -> float:
     """The slope of log error against log delta: the median of the slopes of all pairs (Theil 1950, Sen 1968).
+
+    Of more than MOST_FITTED pairs so many are taken, evenly.
 
     Parameters
     ----------
@@ -330,7 +346,7 @@ def observed_order(delta: ArrayLike, error: ArrayLike) -> float:
     """
     steps, sizes = (np.asarray(v, dtype=np.float64).ravel() for v in (delta, error))
     usable = np.isfinite(steps) & np.isfinite(sizes) & (steps > 0.0) & (sizes > 0.0)
-    x, y = np.log(steps[usable]), np.log(sizes[usable])
+    x, y = (np.log(v) for v in _spread(steps[usable], sizes[usable]))
     i, j = np.triu_indices(x.size, 1)
     i, j = i[x[i] != x[j]], j[x[i] != x[j]]
     if not i.size:
@@ -365,7 +381,7 @@ def fit_error_law(delta: ArrayLike, error: ArrayLike) -> ErrorLaw:
     magnitude and hit 0 by luck, so theirs is the median slope of all pairs. The truncation branch is smooth but
     curved, by the next terms of Taylor's series, which are fitted with it, up to where the local slope bends away and
     delta is no longer small for this function. A branch too short or too curved for its exponent to be known is not
-    reported.
+    reported. Of more than MOST_FITTED errors so many are fitted, evenly.
 
     Parameters
     ----------
@@ -394,8 +410,10 @@ def fit_error_law(delta: ArrayLike, error: ArrayLike) -> ErrorLaw:
         return ErrorLaw(math.nan, math.nan, math.nan, math.nan, math.nan, int(h.size), "too few deltas for a fit")
     typical = _running_median(e)
     bottom = int(np.argmin(typical))
-    left = _branch(h[: bottom + 1][::-1], e[: bottom + 1][::-1], CLEAR * typical[bottom])
-    right = _bent_off(*_branch(h[bottom:], e[bottom:], SMOOTH * typical[bottom]))
+    start = _departure(typical[: bottom + 1][::-1], CLEAR * typical[bottom])  # single hits do not cut rounding short
+    left = h[: bottom + 1][::-1][start:], e[: bottom + 1][::-1][start:]
+    start = bottom + _departure(e[bottom:], SMOOTH * typical[bottom])
+    right = _bent_off(h[start:], e[start:])
     p, a = _curved_power_law(*right)
     q, b = _power_law(*left)
     if not q < 0.0 or left[0][0] < DECADE * left[0][-1]:
@@ -415,8 +433,9 @@ def _usable(delta: ArrayLike, error: ArrayLike) -> tuple[Array, Array]:
     """Deltas in order, each once, with their errors; without zeros, gaps and estimates that are stuck."""
     steps, sizes = (np.asarray(v, dtype=np.float64).ravel() for v in (delta, error))
     known = np.isfinite(steps) & np.isfinite(sizes) & (steps > 0.0) & (sizes > 0.0)
-    h, first = np.unique(steps[known], return_index=True)
-    e = sizes[known][first]
+    steps, sizes = _spread(steps[known], sizes[known])
+    h, first = np.unique(steps, return_index=True)
+    e = sizes[first]
     _, again, times = np.unique(e, return_inverse=True, return_counts=True)
     return h[times[again] < STUCK], e[times[again] < STUCK]
 
@@ -427,11 +446,10 @@ def _running_median(e: Array) -> Array:
     return cast("Array", np.exp(np.median(np.lib.stride_tricks.sliding_window_view(padded, 5), axis=-1)))
 
 
-def _branch(h: Array, e: Array, level: float) -> tuple[Array, Array]:
-    """The part of one side of the V, walking outward, from where the error stays above the level."""
+def _departure(e: Array, level: float) -> int:
+    """From where on one side of the V, walking outward, the error stays above the level."""
     below = np.nonzero(e < level)[0]
-    start = int(below[-1]) + 1 if below.size else 0
-    return h[start:], e[start:]
+    return int(below[-1]) + 1 if below.size else 0
 
 
 def _bent_off(h: Array, e: Array) -> tuple[Array, Array]:

@@ -37,7 +37,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, OverrideType, RangeSweep
+from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, OverrideType, RangeSweep, ValueType
 from hydra.core.plugins import Plugins
 from hydra.core.utils import setup_globals
 from hydra.errors import HydraException, OverrideParseException
@@ -254,12 +254,13 @@ class Given:
     """Whether it is a plain value, which we merge, and no group or setting, which Hydra composes."""
     ranging: IntervalSweep | RangeSweep | None = None
     """What it was typed as, if as an interval, of which the words are the ends, or as a range."""
-    shuffled: bool = False
+    anew: bool = False
+    """Whether Hydra would draw the alternatives, or look for them, once more."""
 
     @property
     def planned(self) -> str:
-        """The word by which Hydra runs these alternatives in this order: it would draw that of a shuffle again."""
-        if not self.shuffled:
+        """The word by which Hydra runs these alternatives in this order."""
+        if not self.anew:
             return self.line
         return f"{self.words[0].partition('=')[0]}={','.join(word.partition('=')[2] for word in self.words)}"
 
@@ -412,7 +413,7 @@ def _given(override: Override, groups: Mapping[str, Sequence[str]]) -> Given:
         words=words,
         merged=plain and key not in groups and not override.is_hydra_override(),
         ranging=value if isinstance(value := override.value(), IntervalSweep | RangeSweep) else None,
-        shuffled=_shuffled(override),
+        anew=_shuffled(override) or override.value_type is ValueType.GLOB_CHOICE_SWEEP,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -272,3 +273,33 @@ def test_the_shape_of_a_prediction_is_that_of_the_broadcast() -> None:
     for x, delta in (((), ()), ((3,), ()), ((3, 1), (4,)), ((), (2, 2)), ((0,), ())):
         (found,) = dk.predict_error(f, np.full(x, 0.7), np.full(delta, 0.01), formulas=formulas)
         assert found.truncation.shape == found.rounding.shape == np.broadcast_shapes(x, delta)
+
+
+@pytest.mark.parametrize("count", [513, 20_000, 100_001])
+@pytest.mark.parametrize("name", ["forward_1", "central_2", "central_4"])
+@pytest.mark.parametrize(("text", "x"), [("exp(x)", 1.0), ("1/(1+25*x^2)", 0.3)])
+def test_a_dense_sweep_shows_the_law_that_a_few_deltas_show(text: str, x: float, name: str, count: int) -> None:
+    f, formula, delta = dk.Function.from_expression(text), dk.formula(name), logspace(-16, 0, count)
+    error = np.abs(dk.sweep(f, x, delta, formulas=[formula]).estimate.ravel() - f.exact_derivative(x))
+    law = fit_error_law(delta, error)
+    assert law.order == pytest.approx(formula.order, abs=0.05)
+    assert law.growth == pytest.approx(1.0, abs=0.1)
+
+
+def test_a_hit_of_rounding_on_the_exact_value_does_not_cut_its_branch_short() -> None:
+    delta = logspace(-16, 0, 129)
+    error = delta + 1e-16 / delta * np.random.default_rng(0).uniform(0.1, 1.9, 129)
+    error[12] = 1e-12
+    law = fit_error_law(delta, error)
+    assert law.growth == pytest.approx(1.0, abs=0.1)
+    assert law.points > 80
+
+
+def test_a_slope_of_many_points_takes_no_more_memory_than_the_points() -> None:
+    delta = logspace(-8, 0, 200_000)
+    error = 3.0 * delta**2
+    tracemalloc.start()
+    assert dk.observed_order(delta, error) == pytest.approx(2.0, abs=1e-12)
+    assert fit_error_law(delta, error + 1e-16 / delta).order == pytest.approx(2.0, abs=1e-2)
+    assert tracemalloc.get_traced_memory()[1] < 20 * delta.nbytes
+    tracemalloc.stop()
