@@ -18,7 +18,8 @@ import shlex
 import sys
 import traceback
 import warnings
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -477,6 +478,8 @@ class Plan:
     words: tuple[str, ...]
     """The overrides by which Hydra runs these jobs: what is drawn in the plan is not drawn again."""
     rows: int
+    calls: Counter[str]
+    """How often each function of somebody's own is called at most, where the study bounds that."""
     place: Path
     launcher: str
     """The name of the launcher; a run of one job by hydra.mode=RUN is basic, whatever is set."""
@@ -506,11 +509,20 @@ def _check(args: argparse.Namespace, command: Command) -> Plan:
         named=tuple(itertools.product(*(given.words for given in command.given))),
         words=tuple(given.planned for given in command.given),
         rows=sum(one.rows for one in configs),
+        calls=_calls(configs),
         place=Path(str(config.hydra.sweep.dir)).absolute(),
         launcher="basic" if config.hydra.mode == RunMode.RUN and not args.multirun else launcher,
         search=None,
         verbose=bool(config.hydra.verbose),
     )
+
+
+def _calls(configs: Iterable[Any]) -> Counter[str]:
+    """Return how often the jobs call each function at most, by what their Configs say."""
+    calls: Counter[str] = Counter()
+    for one in configs:
+        calls.update(getattr(one, "most_calls", {}))
+    return calls
 
 
 def _searches(config: DictConfig) -> bool:
@@ -540,6 +552,7 @@ def _check_search(command: Command, config: DictConfig, study: ModuleType) -> Pl
         named=(tuple(found.words),) * found.trials,
         words=tuple(given.planned for given in command.given),
         rows=max(one.rows for one in configs) * found.trials,
+        calls=Counter(),
         place=Path(str(config.hydra.sweep.dir)).absolute(),
         launcher=str(choices["hydra/launcher"]),
         search=found,
@@ -717,6 +730,8 @@ def _jobs(args: argparse.Namespace, plan: Plan, run: Run) -> None:
     elif launchers.named(plan.launcher).together and not any("hydra.sweeper.max" in word for word in args.overrides):
         args.overrides = [*args.overrides, f"hydra.sweeper.max_batch_size={provenance.usable_processors()}"]
     terminal = Terminal()
+    for name, count in plan.calls.items():
+        terminal.note(f"{name} will be called at most {count:,} times")
     with terminal.progress(jobs=len(plan.jobs), rows=plan.rows) as progress, ExitStack() as stack:
         if plan.launcher == "basic":
             stack.callback(jobs.PROGRESS.reset, jobs.PROGRESS.set(progress))

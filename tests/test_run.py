@@ -565,6 +565,17 @@ def test_what_a_function_raises_is_said_in_the_terminal_and_in_the_report(
     assert says in (only_run() / "report.html").read_text()
 
 
+def test_how_often_a_function_will_be_called_is_said_before_it_is(place: Path, capsys: pytest.CaptureFixture[str]):
+    (place / "counting.py").write_text(
+        "import math, sys\ncalls = 0\n\ndef f(x):\n    global calls\n    calls += 1\n"
+        "    print('called', file=sys.stderr)\n    return math.sin(x)\n"
+    )
+    assert run.main(["experiment=which_delta", "python=counting:f", "x=1,2", "figures.draw=null"]) == 0
+    told = capsys.readouterr().err
+    assert told.startswith("counting:f will be called at most 800 times\n")
+    assert 24 < sys.modules["counting"].calls <= 800
+
+
 def test_a_directory_that_holds_something_is_not_written_into(place: Path, capsys: pytest.CaptureFixture[str]):
     (place / "mine").mkdir()
     (place / "mine" / "kept.txt").write_text("kept")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -214,3 +216,79 @@ def test_what_no_value_on_the_ladder_shows_is_seen_as_a_missed_expectation() -> 
     ripple = problem("sin(x)+sin(10000000000*x)/10000000000000", 1.0)
     assert any("is missed in" in sentence for sentence in findings(ripple, precision=("float64",)))
     assert not any("is missed in" in sentence for sentence in findings(problem("sin(x)", 1.0)))
+
+
+# Functions whose calls may be dear
+
+
+class Dear:
+    """A function that counts the values it is asked for."""
+
+    def __init__(self, f: Callable[[Any], Any]) -> None:
+        self.f, self.values = f, 0
+
+    def __call__(self, x: Any) -> Any:
+        self.values += np.size(x)
+        return self.f(x)
+
+
+def dear(f: Callable[[Any], Any], *points: float) -> tuple[Dear, dk.Problem]:
+    counted = Dear(f)
+    return counted, dk.Problem(dk.Function.from_callable(counted, name="box"), points)
+
+
+BOXES: dict[str, tuple[Callable[[Any], Any], float]] = {
+    "smooth": (math.sin, 1.0),
+    "of arrays": (np.exp, 0.3),
+    "kink": (abs, 0.0),
+    "jump": (math.floor, 1.0),
+    "vertical": (math.sqrt, 0.0),
+    "constant": (lambda _: 1.0, 0.3),
+    "noisy": (lambda x: math.sin(x) + 1e-6 * math.sin(1e9 * x), 1.0),
+    "without a scale": (lambda x: hash(x) % 1000 / 1000.0, 0.3),
+    "fails": (lambda x: math.log(x - 1.0), 0.3),
+    "of all its arguments": (lambda x: x / np.sum(np.exp(x)), 0.3),
+}
+
+
+@pytest.mark.parametrize("precision", [(), PRECISIONS], ids=["as it comes", "all precisions"])
+@pytest.mark.parametrize("name", BOXES)
+def test_a_black_box_is_called_no_more_often_than_is_said_before(name: str, precision: tuple[str, ...]) -> None:
+    f, x = BOXES[name]
+    counted, box = dear(f, x)
+    config = Config(function=(box,), method=PROOF, precision=precision, deltas=129)
+    found = gathered(which_delta, config)
+    assert 12 < counted.values <= config.most_calls["box"] == 400 * max(1, len(precision))
+    assert set(found["table"]["precision"]) == {"float64", *precision}
+    assert len(found["table"]["x"]) == config.rows
+    assert found["findings"]["finding"].size
+
+
+def test_the_advice_for_a_black_box_is_that_for_the_same_expression() -> None:
+    _, box = dear(math.exp, 1.3)
+    mine, known = (
+        tables(one, method=PROOF, precision=("float64",), deltas=129)["advice"] for one in (box, problem("exp(x)", 1.3))
+    )
+    np.testing.assert_allclose(mine["delta"], known["delta"], rtol=0.25)
+    assert np.all(mine["regret"] < 3.0 ** np.array([1, 2, 4]))
+    assert np.all(mine["measured"][:2] < 3.0 * mine["expected"][:2])
+
+
+def test_more_calls_make_a_finer_sweep_and_too_few_are_refused_with_the_number_that_is_enough() -> None:
+    counted, box = dear(math.exp, 1.3)
+    many, few = (Config(function=(box,), method=PROOF, deltas=129, calls=calls) for calls in (2000, 200))
+    assert many.deltas_of(box.function) == 129 > few.deltas_of(box.function) >= 9
+    with pytest.raises(
+        ValueError, match=r"calls=100: too few calls of box .*; write calls=\d+ or fewer methods"
+    ) as told:
+        Config(function=(box,), method=PROOF, calls=100)
+    enough = int(re.findall(r"write calls=(\d+)", str(told.value))[0])
+    gathered(which_delta, Config(function=(box,), method=PROOF, calls=enough))
+    assert counted.values <= enough
+
+
+def test_expressions_and_the_functions_of_the_lab_are_swept_as_finely_as_ever_in_all_precisions() -> None:
+    f = dk.Function.from_black_box("sin_noise", expression="sin(x)")
+    config = Config(function=(problem("exp(x)", 1.0), dk.Problem(f, (1.0,))), deltas=129)
+    assert config.most_calls == {}
+    assert config.rows == 2 * 2 * 3 * 129

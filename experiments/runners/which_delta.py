@@ -178,6 +178,8 @@ BEYOND = 8.0
 """How far a sweep goes, in units of the reach."""
 FEWEST = 9
 """Least deltas of a sweep."""
+PROBES = 8
+"""Calls that find out whether a black box takes arrays, and its value at x."""
 SAMPLES = 64
 """Points at which the rounding of a precision is measured; they reach over at least as many floats to either side."""
 HIGHEST = 9
@@ -218,12 +220,13 @@ class Config:
 
     function: tuple[dk.Problem, ...]
     method: tuple[str, ...] = ("forward_1", "central_2")
-    precision: tuple[str, ...] = ("float32", "float64")
+    precision: tuple[str, ...] = ()
     deltas: int = 41
+    calls: int = 400
 
     def __post_init__(self) -> None:
-        if not (self.function and self.method and self.precision):
-            raise ValueError("at least one function, one method and one precision are needed")
+        if not (self.function and self.method):
+            raise ValueError("at least one function and one method are needed")
         for name in self.method:
             dk.formula(name)
         for name in self.precision:
@@ -231,12 +234,54 @@ class Config:
                 raise ValueError(f"precision={name}: not known; there are {', '.join(PRECISIONS)}")
         if self.deltas < FEWEST:
             raise ValueError(f"deltas={self.deltas}: a sweep needs at least {FEWEST}; write deltas=129")
+        for f in (problem.function for problem in self.function):
+            if self.deltas_of(f) < FEWEST:
+                least = 2 * (self._spent_on_advice(f) + (FEWEST + 1) * self._points_of_a_delta)
+                raise ValueError(
+                    f"calls={self.calls}: too few calls of {f.name} for {FEWEST} deltas of these methods; write "
+                    f"calls={least} or fewer methods"
+                )
 
     @property
     def rows(self) -> int:
         """Rows of the main table."""
-        points = sum(len(problem.points) for problem in self.function)
-        return points * len(self.method) * len(self.precision) * self.deltas
+        curves = [(one, len(one.points) * len(self.precisions_of(one.function))) for one in self.function]
+        return sum(count * len(self.method) * self.deltas_of(one.function) for one, count in curves)
+
+    @property
+    def most_calls(self) -> Mapping[str, int]:
+        """How often each black box is called at most."""
+        return {
+            one.function.name: self.calls * len(one.points) * len(self.precisions_of(one.function))
+            for one in self.function
+            if black_box(one.function)
+        }
+
+    def precisions_of(self, f: dk.Function) -> tuple[str, ...]:
+        """In which precisions a function is computed: a black box in float64 unless others are asked for."""
+        return self.precision or (PRECISIONS[-1:] if black_box(f) else PRECISIONS)
+
+    def deltas_of(self, f: dk.Function) -> int:
+        """How many deltas the sweep of a function has: that of a black box as many as its calls allow."""
+        if not black_box(f):
+            return self.deltas
+        # half of the calls are for dk.derivatives
+        return min(self.deltas, (self.calls // 2 - self._spent_on_advice(f)) // self._points_of_a_delta)
+
+    @property
+    def _points_of_a_delta(self) -> int:
+        return len({offset for name in self.method for offset in dk.formula(name).offsets if offset})
+
+    def _spent_on_advice(self, f: dk.Function) -> int:
+        """Calls beside those of the sweep and of dk.derivatives: x, the probes, the reach, the noise, each advice."""
+        advised = sum(1 for name in self.method for offset in dk.formula(name).offsets if offset)
+        samples = SAMPLES if set(self.precisions_of(f)) != {"float64"} else 0
+        return PROBES + 2 * WIDER.size + samples + advised
+
+
+def black_box(f: dk.Function) -> bool:
+    """Whether f is somebody's own code, whose calls are counted and bounded: one may take seconds."""
+    return f.vectorized is None
 
 
 def run(config: Config) -> Iterator[tuple[str, Columns]]:
@@ -244,14 +289,15 @@ def run(config: Config) -> Iterator[tuple[str, Columns]]:
     formulas = [dk.formula(name) for name in config.method]
     first = True
     for problem in config.function:
+        deltas = config.deltas_of(problem.function)
         for x in problem.points:
-            look = Look(problem.function, x)
+            look = Look(problem.function, x, calls=config.calls)
             yield from _looked(look, pictured=first and not look.refused)
             first &= look.refused
             if look.refused:
-                yield "quotients", _quotients(look, formulas)
-            for name in config.precision:
-                yield from _advised(Place(_held(look, name), np.dtype(name)), formulas, config.deltas)
+                yield "quotients", _quotients(look, formulas, deltas)
+            for name in config.precisions_of(problem.function):
+                yield from _advised(Place(_held(look, name), np.dtype(name)), formulas, deltas)
 
 
 # What the ladder sees
@@ -260,13 +306,26 @@ def run(config: Config) -> Iterator[tuple[str, Columns]]:
 class Look:
     """A function at a point as `dk.derivative` sees it: its answer, the points that it asked, and what they tell."""
 
-    def __init__(self, f: dk.Function, x: float) -> None:
-        self.f, self.x = f, x
+    def __init__(self, f: dk.Function, x: float, *, calls: int = 400) -> None:
+        self.f, self.x, self.calls = f, x, calls
         self.turns: list[Array] = []
         self.ledger = dk.Ledger(f)
+        budget = calls // 2 if self.dear else None
         with np.errstate(all="ignore"):
-            self.found = dk.derivatives(self._recorded, x, (1, 2, 3, 4), domain=f.domain) if self.there else None
+            self.found = (
+                dk.derivatives(self._recorded, x, (1, 2, 3, 4), domain=f.domain, budget=budget) if self.there else None
+            )
         self.exact = float(f.exact_derivative(np.array(x))) if self.there else math.nan
+
+    @property
+    def dear(self) -> bool:
+        """Whether f may be asked a few times only."""
+        return black_box(self.f)
+
+    @property
+    def values(self) -> Callable[[Any], Any]:
+        """F; a black box is asked for no value twice."""
+        return self.ledger if self.dear else self.f
 
     @property
     def there(self) -> bool:
@@ -363,7 +422,7 @@ def _held(look: Look, name: str) -> Look:
     """The same function at the point that a precision holds for x."""
     with np.errstate(over="ignore"):
         x = float(np.dtype(name).type(look.x))
-    return look if x == look.x else Look(look.f, x)
+    return look if x == look.x else Look(look.f, x, calls=look.calls)
 
 
 def _looked(look: Look, *, pictured: bool) -> Iterator[tuple[str, Columns]]:
@@ -402,7 +461,7 @@ def _looked(look: Look, *, pictured: bool) -> Iterator[tuple[str, Columns]]:
     known = np.isfinite(bars[1:])
     scales = {"measured": size[1:] * factorials, "bar": bars[1:] * factorials, "exact": np.array(exact)}
     yield "scales", {**keys, "order": orders[known], **{name: column[known] for name, column in scales.items()}}
-    if str(found.status) != "one_sided" and look.sides == (1, -1):
+    if not look.dear and str(found.status) != "one_sided" and look.sides == (1, -1):
         yield from _windows(look, pictured=pictured)
 
 
@@ -411,8 +470,10 @@ def _pictured(look: Look) -> Iterator[tuple[str, Columns]]:
     keys, found = {"function": look.f.name, "x": look.x}, look.first
     half = MARGIN * float(found.delta) if math.isfinite(found.delta) else max(1.0, abs(look.x))
     lo, hi = max(look.x - half, look.f.domain[0]), min(look.x + half, look.f.domain[1])
-    t = np.linspace(lo, hi, GRAPH)
-    yield "curves", {**keys, "line": "f", "t": t, "y": look.f(t)}
+    distance, value, _ = look.asked
+    near = (np.abs(distance) <= half) & np.isfinite(value)
+    t = np.unique(np.append(look.x + distance[near], look.x)) if look.dear else np.linspace(lo, hi, GRAPH)
+    yield "curves", {**keys, "line": "f", "t": t, "y": look.values(t)}
     if math.isfinite(found.value):
         ends = np.array([lo, hi])
         yield (
@@ -421,11 +482,9 @@ def _pictured(look: Look) -> Iterator[tuple[str, Columns]]:
                 **keys,
                 "line": "tangent by dk.derivative",
                 "t": ends,
-                "y": look.f(look.x) + found.value * (ends - look.x),
+                "y": look.values(look.x) + found.value * (ends - look.x),
             },
         )
-    distance, value, _ = look.asked
-    near = (np.abs(distance) <= half) & np.isfinite(value)
     yield "dots", {**keys, "line": "f", "t": look.x + distance[near], "y": value[near]}
 
 
@@ -539,7 +598,8 @@ class Place:
         if f.expression is not None and f.text == str(f.expression):
             rounded = rounded_function(f.expression, self.dtype)
             return lambda x: _quiet(rounded, x)
-        return lambda x: _quiet(lambda at: f(at.astype(np.float64)).astype(self.dtype), x)
+        values = self.look.values
+        return lambda x: _quiet(lambda at: values(at.astype(np.float64)).astype(self.dtype), x)
 
     @cached_property
     def reach(self) -> float:
@@ -548,7 +608,7 @@ class Place:
         reach = float(look.first.delta)
         for factor in WIDER:
             t = factor * float(look.first.delta) * np.array(look.sides)
-            off = look.f(look.x + t) - np.polynomial.polynomial.polyval(t, look.sure)
+            off = look.values(look.x + t) - np.polynomial.polynomial.polyval(t, look.sure)
             if not np.all(np.abs(off) <= SURE * self.noise):
                 break
             reach = float(np.abs(t).max())
@@ -564,7 +624,7 @@ class Place:
         lo, hi = max(look.x - half, look.f.domain[0]), min(look.x + half, look.f.domain[1])
         with np.errstate(all="ignore"):
             at = np.unique(np.linspace(lo, hi, SAMPLES).astype(self.dtype))
-            off = self.call(at).astype(np.float64) - look.f(at.astype(np.float64))
+            off = self.call(at).astype(np.float64) - look.values(at.astype(np.float64))
         off = off[np.isfinite(off)]
         added = math.hypot(*off) / math.sqrt(off.size) if off.size else math.inf
         return math.hypot(own, added, HALF_ULP * self.eps * abs(look.series[0][0]))
@@ -721,6 +781,19 @@ def typical_error(
     return np.where(2 * usable.sum(axis=1) >= errors.shape[1], typical, np.inf)
 
 
+def swept_error(found: Sweep, chosen: Sweep, bar: float) -> Array:
+    """Root mean square of the errors of a sweep within half a decade of each of its deltas, and of the chosen one last.
+
+    What a black box is judged by, of which no further values are asked.
+    """
+    delta = np.append(found.delta, chosen.delta)
+    status = np.append(found.status, chosen.status)
+    errors = np.where(status == 5, bar, np.append(found.counted, chosen.counted))
+    near = (np.abs(np.log10(delta[:, None] / delta)) <= 0.5) & (status != 1)
+    with np.errstate(all="ignore"):
+        return np.array([math.hypot(*errors[row]) / math.sqrt(row.sum()) if row.any() else math.inf for row in near])
+
+
 def _ladder(place: Place, deltas: int) -> Array:
     """So many deltas, from the spacing of floats at x to beyond the reach."""
     if not place.look.there:
@@ -786,10 +859,14 @@ def _advice(place: Place, formula: dk.Stencil, delta: Array, found: Sweep) -> Co
     if there.status[0] in (1, 2, 3):
         side = "both sides" if min(formula.offsets) < 0 < max(formula.offsets) else "the other side"
         return _nothing([formula.name], f"f has no values on {side} of x" if there.status[0] != 2 else "step vanished")
-    here = [(look.x, *look.trusted)]
-    typical = typical_error(place, formula, chosen.delta, here)
     tried = np.append(delta, chosen.delta)
-    everywhere = np.maximum(*(typical_error(place, formula, tried, points) for points in (here, place.nearby)))
+    if look.dear:
+        everywhere = swept_error(found, there, look.trusted[1])
+        typical = everywhere[-1:]
+    else:
+        here = [(look.x, *look.trusted)]
+        typical = typical_error(place, formula, chosen.delta, here)
+        everywhere = np.maximum(*(typical_error(place, formula, tried, points) for points in (here, place.nearby)))
     best = int(np.flatnonzero(everywhere == everywhere.min())[np.argmax(tried[everywhere == everywhere.min()])])
     trusted, bar = look.trusted
     # no quotient of this precision is better than half its last place, and no error is told below the bar
@@ -827,10 +904,11 @@ def _law(formula: dk.Stencil, found: Sweep) -> Columns:
     }
 
 
-def _quotients(look: Look, formulas: Sequence[dk.Stencil]) -> Columns:
-    """Where no delta helps: what the formulas say at every delta, in float64."""
-    delta = max(1.0, abs(look.x)) * logspace(-12, 0, 12 * GRID + 1)
-    estimate = dk.sweep(look.f, look.x, delta, formulas=formulas).estimate
+def _quotients(look: Look, formulas: Sequence[dk.Stencil], deltas: int) -> Columns:
+    """Where no delta helps: what the formulas say at every delta, in float64; of a black box at those of the sweep."""
+    fine = max(1.0, abs(look.x)) * logspace(-12, 0, 12 * GRID + 1)
+    delta = _ladder(Place(look, np.dtype(np.float64)), deltas) if look.dear else fine
+    estimate = dk.sweep(look.values, look.x, delta, formulas=formulas).estimate
     return {
         "function": look.f.name,
         "x": look.x,
