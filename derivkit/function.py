@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from derivkit.analytical.automatic import carries_series, expression_at
 from derivkit.analytical.bounds import largest_derivatives
 from derivkit.analytical.evaluation import float_function, refuse_many_variables, running_error, taylor_series
 from derivkit.analytical.exact import exact
@@ -149,6 +150,8 @@ class Function:
 
     def __call__(self, x: ArrayLike) -> Any:
         """f(x): a float for one number, an array for an array; NaN outside the domain and where f fails."""
+        if carries_series(x):
+            return self.call(x) if self.expression is None else expression_at(self.expression, x)
         result = Evaluator(self)(numbers("x", x))
         return result if result.ndim else float(result)
 
@@ -422,6 +425,8 @@ class Evaluator:
         self.total = 0
         self._failures = Failures()
         self._mantissas = Mantissas()
+        inner = getattr(f, "evaluator", None)
+        self._inner = inner if isinstance(inner, Evaluator) else None
 
     @property
     def float32(self) -> bool:
@@ -429,14 +434,20 @@ class Evaluator:
         return self._call.narrow or self._mantissas.float32
 
     @property
+    def grave(self) -> bool:
+        """Whether f raised what another number would not mend."""
+        return self._failures.grave or (self._inner is not None and self._inner.grave)
+
+    @property
     def raised(self) -> tuple[Raised, ...]:
         """What f raised at single points, by type, in the order of first appearance."""
-        return self._failures.raised
+        return self._failures.raised + (self._inner.raised if self._inner else ())
 
     def refuse_no_function(self, values: Sequence[Array]) -> None:
         """Raise TypeError if f gave no number at all, and raised what another number would not mend."""
-        if self._failures.grave and not any(np.isfinite(row).any() for row in values):
-            raise TypeError(f"f gives no number: {str(self.raised[0]).removeprefix(OWN_FAULT)}")
+        if self.grave and not any(np.isfinite(row).any() for row in values):
+            first = str(self.raised[0])
+            raise TypeError(first.removeprefix("TypeError: ") if first.startswith(OWN_FAULT) else f"f raises {first}")
 
     def __call__(self, x: Array) -> Array:
         """Values of f: shape of x, with one axis more where f gives several numbers for each point.

@@ -284,7 +284,7 @@ def test_a_mapping_with_one_variable_is_the_same_as_a_number() -> None:
         (("w*x", {"w": 1.0}), {"variable": "w"}, "no value is given for the variable x"),
         (("w*x", {"w": 1.0, "x": 2.0}), {}, "say which one moves"),
         (("x", 1.0), {"variable": "t"}, "no value is given for the variable x"),
-        (("x", 1.0, -1), {}, "the order of a derivative is 0, 1, 2"),
+        (("x", 1.0, -1), {}, "order=-1: write a whole number from 0 to 10+"),
     ],
 )
 def test_a_point_that_is_not_enough_is_refused(arguments: tuple[Any, ...], options: dict[str, str], says: str) -> None:

@@ -28,7 +28,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from derivkit.analytical.dual import Series, Taylor, total
 from derivkit.analytical.elementary import FLOATS, OPERATIONS
+from derivkit.analytical.evaluation import CONSTANTS, interpret
+from derivkit.analytical.tree import Expression
 from derivkit.analytical.ufuncs import COMPARISONS, TESTS, UFUNCS, rounded_to, select, sinc, trunc
+from derivkit.arguments import check_function, points_of, shown, unmasked, whole
 
 MAX_ORDER = 170
 """The largest factorial in float64 is 170!."""
@@ -115,10 +118,9 @@ def dual(f: Callable[[Any], Any], x: ArrayLike, order: int = 1) -> Dual:
     >>> dual(lambda x: x if x > 0 else -x, 0.0).derivatives
     (nan,)
     """
-    order = operator.index(order)
-    if not 1 <= order <= MAX_ORDER:
-        raise ValueError(f"order must be an integer from 1 to {MAX_ORDER}, not {order}")
-    points = _points_of(x)
+    check_function(f, "dk.dual(np.sin, 1.0)")
+    order = whole("order", order, 1, MAX_ORDER)
+    points = points_of(x)
     with np.errstate(all="ignore"):
         coefficients, evaluations = _expansion(f, points, order)
         found = [c * float(math.factorial(k)) for k, c in enumerate(coefficients)][1:]
@@ -128,13 +130,6 @@ def dual(f: Callable[[Any], Any], x: ArrayLike, order: int = 1) -> Dual:
     if points.ndim == 0:
         return Dual(float(coefficients[0]), tuple(float(c) for c in found), evaluations)
     return Dual(coefficients[0], np.stack(found), evaluations)
-
-
-def _points_of(x: Any) -> NDArray[np.float64]:
-    given = np.asarray(x)
-    if given.dtype.kind not in "fiu":
-        raise TypeError(f"x must be real numbers, not {given.dtype} such as {x!r:.60}")
-    return given.astype(np.float64)
 
 
 def _expansion(f: Callable[[Any], Any], x: NDArray[np.float64], order: int) -> tuple[list[Any], int]:
@@ -182,9 +177,11 @@ class _Trace:
             result = f(argument)
         except DualError:
             raise
-        except Exception:
+        except Exception as error:
             if self.refusal is None and self.side:
                 return [np.full(shape, np.nan)] * (self.order + 1)
+            if isinstance(error, TypeError | AttributeError) and any(name in str(error) for name in NAMES_OF_NUMBER):
+                raise DualError(FOREIGN.format(shown(f), type(error).__name__, " ".join(str(error).split()))) from None
             raise
         if self.refusal is not None:  # f caught it and went on, with whatever it put in its place
             raise self.refusal
@@ -219,7 +216,7 @@ class _Trace:
             self.refuse(
                 f"{_name(where)} meets a {type(value).__name__} of numbers", "use np.stack or one call for each"
             )
-        constant = np.asarray("nothing" if value is None else value)
+        constant = np.asarray("nothing" if value is None else unmasked(value))
         if constant.dtype == object:
             try:
                 constant = constant.astype(np.float64)
@@ -227,7 +224,7 @@ class _Trace:
                 constant = np.asarray(None)
         if constant.dtype.kind not in "fiub":
             self.refuse(
-                f"{_name(where)} meets {value!r:.60}", "only real numbers and arrays of them are differentiated"
+                f"{_name(where)} meets {shown(value)}", "only real numbers and arrays of them are differentiated"
             )
         constant = constant.astype(np.float64, copy=False)
         return [constant if constant.ndim else np.float64(constant)], None
@@ -294,6 +291,12 @@ class _Trace:
         raise error
 
 
+NAMES_OF_NUMBER = ("_Number", "number of dk.dual")
+"""By which other libraries name a number of dk.dual that they do not take."""
+FOREIGN = (
+    "dk.dual cannot differentiate {}, which takes no dual numbers ({}: {}); write it with NumPy's functions, or use "
+    "dk.derivative"
+)
 SHAPE = "f returned shape {} for x of shape {}; it must give one value for each point"
 PER_POINT = "the points of x must not mix; call dk.dual for each point, or differentiate with dk.difference"
 CHOICE = "choose values with np.where, np.select or np.piecewise, not points"
@@ -301,6 +304,24 @@ ELEMENTWISE = "write it with operators, NumPy's elementwise functions, np.where 
 NUMBER = "it keeps only the value: use NumPy's functions (np.sin for math.sin, np.floor for int)"
 ARRAY = "it keeps only the value: leave it out; use np.stack for np.array([...]), np.where for out[...] = ..."
 WRITING = "there is no writing into arrays: make a new one with np.where, np.select or np.stack"
+
+
+def carries_series(x: object) -> bool:
+    """Whether x is a number of dk.dual."""
+    return isinstance(x, _Number)
+
+
+def expression_at(expression: Expression, x: Any) -> Any:
+    """An expression of one variable at a number of dk.dual, by the rules of its operations."""
+
+    def apply(name: str, *arguments: Any) -> Any:
+        if any(map(carries_series, arguments)):
+            return x.run.combine(name, OPERATIONS[name].series, arguments)
+        return OPERATIONS[name].value(*arguments)
+
+    return interpret(
+        expression, number=np.float64, constant=CONSTANTS.__getitem__, variable=lambda name: x, apply=apply
+    )
 
 
 def _calling(frame: FrameType | None) -> str:

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from derivkit.analytical.dual import Series, Taylor
 from derivkit.analytical.elementary import FLOATS, OPERATIONS, SMALLEST, UNIT, Array, Bounded
 from derivkit.analytical.tree import Expression, Instruction
+from derivkit.arguments import numbers
 
 CONSTANTS: Mapping[str, np.float64] = {"pi": np.float64(np.pi), "e": np.float64(np.e)}
 """As NumPy numbers, which divide by zero as IEEE 754 has it."""
@@ -161,7 +162,7 @@ def named_function(expression: Expression) -> Callable[..., Any]:
 
 def named_values(values: Mapping[str, ArrayLike], wanted: Sequence[str], what: object) -> dict[str, Array]:
     """Values by name as float64 arrays; ValueError if one that is wanted is not there."""
-    given = {name: np.asarray(value, dtype=np.float64) for name, value in values.items()}
+    given = {name: numbers(name, value) for name, value in values.items()}
     missing = [name for name in wanted if name not in given]
     if missing:
         raise ValueError(f"{what} needs a value of {', '.join(missing)}: give it by name, as {missing[0]}=1.0")

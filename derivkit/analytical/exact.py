@@ -20,7 +20,12 @@ from derivkit.analytical.elementary import OPERATIONS
 from derivkit.analytical.evaluation import interpret
 from derivkit.analytical.expression import expression_of
 from derivkit.analytical.tree import Expression
+from derivkit.arguments import number, shown, whole
 
+MAX_ORDER = 10**15
+"""Of a derivative: far beyond what the work that a call may take is enough for, and counted without overflow."""
+MAX_COEFFICIENTS = 100_000
+"""Of a series: so many are answered, if by no more than that they are not known."""
 LEAST_BITS, MOST_BITS = 64, 2**15
 """Working precisions: doubled from the least to the most."""
 WORK = 1e9
@@ -104,7 +109,7 @@ def exact(expression: Expression | str, x: float | Point, order: int = 1, *, var
     >>> exact("w*x^2", {"w": 5.0, "x": 3.0}, variable="w").value
     9.0
     """
-    tree = expression_of(expression)
+    tree, order = expression_of(expression), whole("order", order, 0, MAX_ORDER)
     point, moving = point_of(tree, x, order, variable)
     (found,) = _settle(
         tree, point, moving, range(order, order + 1), settle=_nearest, factor=math.factorial, unknown=_UNKNOWN
@@ -138,7 +143,7 @@ def taylor(
     >>> taylor("x^2 + sin(x)", 0.0, 4)
     (0.0, 1.0, 1.0, -0.16666666666666666, 0.0)
     """
-    tree = expression_of(expression)
+    tree, order = expression_of(expression), whole("order", order, 0, MAX_COEFFICIENTS)
     point, moving = point_of(tree, x, order, variable)
     found = _settle(tree, point, moving, range(order + 1), settle=_nearest, factor=lambda k: 1, unknown=_UNKNOWN)
     values = [one.value for one in found]
@@ -176,8 +181,8 @@ def high_precision_series(expression: Expression, x: float, order: int, *, digit
 
 def point_of(tree: Expression, x: float | Point, order: int, variable: str | None) -> tuple[Point, str | None]:
     """The point by name, and the variable that moves."""
-    if order < 0:
-        raise ValueError(f"the order of a derivative is 0, 1, 2, ..., not {order}")
+    if variable is not None and not isinstance(variable, str):
+        raise TypeError(f"variable={shown(variable)}: write the name of a variable, such as 'x'")
     names = tree.variables
     if not isinstance(x, Mapping):
         if len(names) > 1:
@@ -185,7 +190,7 @@ def point_of(tree: Expression, x: float | Point, order: int, variable: str | Non
                 f"{tree} has the variables {', '.join(names)}; give the point by name, such as {{{names[0]!r}: 1.0}}"
             )
         moving = variable or (names[0] if names else "x")
-        return {moving: float(x)} | _checked(names, {moving: float(x)}), moving
+        return _checked((moving,), {moving: x}) | _checked(names, {moving: x}), moving
     point = _checked(names, x)
     if variable is None and order and len(names) > 1:
         raise ValueError(f"{tree} has the variables {', '.join(names)}; say which one moves: variable={names[0]!r}")
@@ -196,7 +201,7 @@ def _checked(names: tuple[str, ...], x: Point) -> dict[str, float]:
     missing = [name for name in names if name not in x]
     if missing:
         raise ValueError(f"no value is given for the variable {missing[0]}")
-    return {name: float(x[name]) for name in names}
+    return {name: number(name, x[name]) for name in names}
 
 
 def _settle(

@@ -56,6 +56,8 @@ class Status(StrEnum):
     """f raised or gave NaN or infinity at a point of the formula, or the step or the estimate is beyond the range."""
 
 
+CALLED_WITH = {"partial": "f, x, 0", "directional": "f, x, direction"}
+"""Where that is more than the function and the point."""
 STATUSES = tuple(Status)
 OK, OUTSIDE, VANISHED, NOT_FINITE = range(4)
 EPS = float(np.finfo(np.float64).eps)
@@ -356,7 +358,7 @@ class _Asked:
         what: str,
         one: bool,
     ) -> None:
-        check_function(f, f"dk.{what}(f, x, formula='central_2', delta=1e-5)")
+        check_function(f, f"dk.{what}({CALLED_WITH.get(what, 'f, x')}, formula='central_2', delta=1e-5)")
         check_vectorized(vectorized)
         point = _point(x)
         self.what, self.shape, self.x = what, point.shape, point.ravel()

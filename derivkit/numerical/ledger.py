@@ -159,6 +159,8 @@ class Ledger:
     ----------
     total : int
         Values asked of f.
+    evaluator : Evaluator
+        Which asks f, and knows what f raised.
 
     Examples
     --------
@@ -172,21 +174,21 @@ class Ledger:
 
     def __init__(self, f: Callable[..., Any]) -> None:
         check_function(f, "dk.Ledger(math.sin)")
-        self._evaluate = Evaluator(f)
+        self.evaluator = Evaluator(f)
         self.domain = f.domain if isinstance(f, Function) else None
         self._known: dict[float, float] = {}
 
     @property
     def total(self) -> int:
         """Values asked of f."""
-        return self._evaluate.total
+        return self.evaluator.total
 
     def __call__(self, x: Any) -> Any:
         """f(x), shape of x: from memory where it was asked before."""
         points = numbers("x", x)
         new = [point for point in dict.fromkeys(points.ravel().tolist()) if point not in self._known]
         if new:
-            self._known.update(zip(new, self._evaluate(np.array(new)).tolist(), strict=True))
+            self._known.update(zip(new, self.evaluator(np.array(new)).tolist(), strict=True))
         return self._recalled(self._known, points)
 
     def replay(self) -> Callable[[Any], Any]:

@@ -28,6 +28,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
+from derivkit.arguments import number, shown, whole
+
 Rational = int | Fraction
 
 
@@ -209,13 +211,16 @@ def stencil(offsets: Iterable[Rational | float], derivative: int = 1, *, name: s
     >>> [str(w) for w in formula.weights], formula.order
     (['-1/6', '-1/2', '2/3'], 2)
     """
+    if isinstance(offsets, str | bytes) or not isinstance(offsets, Iterable):
+        raise TypeError(f"offsets={shown(offsets)}: write them in a row, such as [-1, 0, 1]")
     points = sorted(_rational(offset) for offset in offsets)
-    if isinstance(derivative, bool) or not isinstance(derivative, int) or derivative < 1:
-        raise ValueError(f"the order of a derivative is a whole number from 1, not {derivative!r}")
+    derivative = whole("derivative", derivative, 1)
     if len(set(map(float, points))) != len(points):
         raise ValueError(f"offsets must differ from each other; got {[str(p) for p in points]}")
     if len(points) <= derivative:
-        raise ValueError(f"derivative {derivative} needs at least {derivative + 1} offsets, not {len(points)}")
+        raise ValueError(
+            f"derivative {shown(derivative)} needs at least {shown(derivative + 1)} offsets, not {len(points)}"
+        )
     chosen, weights = lagrange_weights(points, derivative=derivative)
     return Stencil(
         name=name or f"stencil({', '.join(map(str, points))})",
@@ -252,7 +257,7 @@ def lagrange_weights(
 
 
 def _rational(offset: Rational | float) -> Rational:
-    if isinstance(offset, float) and not math.isfinite(offset):
+    if not math.isfinite(number("offset", offset)):
         raise ValueError(f"an offset is a finite number, not {offset}")
     exact = Fraction(offset)
     return int(exact) if exact.denominator == 1 else exact

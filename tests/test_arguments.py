@@ -1,0 +1,476 @@
+"""Every entry point refuses what it cannot take in one line and in the same words, and says what f did."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import pickle
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import derivkit as dk
+from derivkit import arguments
+from derivkit.function import MAX_WORDS, described
+
+HUGE = 10**400
+SINE = dk.Function.from_expression("sin(x)")
+FIXED = {"formula": "central_2", "delta": 1e-3}
+
+
+def first(v: Any) -> Any:
+    """The first entry, for functions of many variables."""
+    return np.ravel(v)[0]
+
+
+NUMERICAL: dict[str, Callable[..., Any]] = {
+    "derivative": lambda f=np.sin, x=1.0, **k: dk.derivative(f, x, **k),
+    "derivatives": lambda f=np.sin, x=1.0, **k: dk.derivatives(f, x, **k)[1],
+    "difference": lambda f=np.sin, x=1.0, delta=1e-3, **k: dk.difference(f, x, delta, **k),
+    "sweep": lambda f=np.sin, x=1.0, delta=1e-3, **k: dk.sweep(f, x, delta, **{"formulas": ["central_4"]} | k),
+    "gradient": lambda f=np.sin, x=1.0, **k: dk.gradient(f, x, **FIXED | k),
+    "jacobian": lambda f=np.sin, x=1.0, **k: dk.jacobian(f, x, **FIXED | k),
+    "hessian": lambda f=np.sin, x=1.0, **k: dk.hessian(f, x, **FIXED | k),
+    "partial": lambda f=np.sin, x=1.0, **k: dk.partial(f, x, 0, **FIXED | k),
+    "directional": lambda f=np.sin, x=1.0, **k: dk.directional(f, x, 1.0, **FIXED | k),
+    "richardson": lambda f=np.sin, x=1.0, **k: dk.richardson(f, x, **k),
+    "ridders": lambda f=np.sin, x=1.0, **k: dk.ridders(f, x, **k),
+    "gsl_central": lambda f=np.sin, x=1.0, **k: dk.gsl_central(f, x, **k),
+    "complex_step": lambda f=np.sin, x=1.0, **k: dk.complex_step(f, x, **k),
+    "Ledger": lambda f=np.sin, x=1.0, **k: dk.derivative(dk.Ledger(f), x, **k),
+}
+"""Entry points that take any function: with what is right, but for what a test puts in its place."""
+TAKE_FORMULA = ("difference", "gradient", "jacobian", "hessian", "partial", "directional", "richardson")
+TAKE_DELTA = (*TAKE_FORMULA, "sweep", "ridders", "gsl_central", "complex_step")
+TAKE_DOMAIN = sorted(set(NUMERICAL) - {"difference", "sweep"})
+OTHERS: dict[str, Callable[..., Any]] = {
+    "dual": lambda f=np.sin, x=1.0, **k: dk.dual(f, x, **k),
+    "secant": lambda f=np.sin, x=1.0: dk.secant(f, x, 2.0),
+    "tangent": lambda f=np.sin, x=1.0, delta=1e-3: dk.tangent(f, x, delta),
+    "Function": lambda f=np.sin, x=1.0, **k: dk.Function.from_callable(f, name="f", **k)(x),
+}
+KNOWN: dict[str, Callable[..., Any]] = {
+    "exact": lambda x=1.0, **k: dk.exact("sin(x)", x, **k),
+    "taylor": lambda x=1.0, order=3: dk.taylor("sin(x)", x, order),
+    "derive": lambda x=1.0, **k: dk.derive("sin(x)", **k)(x),
+    "accuracy": lambda x=1.0: dk.accuracy("sin(x)", x),
+    "predict_error": lambda x=1.0, delta=1e-3, formulas=("central_2",): dk.predict_error(
+        SINE, x, delta, formulas=formulas
+    ),
+    "predict_optimum": lambda x=1.0, formulas=("central_2",): dk.predict_optimum(SINE, x, formulas=formulas),
+    "truncation_terms": lambda x=1.0, formulas=("central_2",): dk.truncation_terms(SINE, x, formulas=formulas, terms=2),
+}
+"""Entry points that need a formula, and so take no other function."""
+
+
+def answer(call: Callable[[], Any], *words: str) -> str:
+    """What is said: by a refusal of one line, or by the message of a result without a value."""
+    try:
+        found = call()
+    except (ValueError, TypeError) as error:
+        said = str(error)
+    else:
+        assert np.isnan(np.asarray(getattr(found, "value", getattr(found, "estimate", None)), dtype=float)).all()
+        said = str(np.ravel(found.message)[0])
+    assert said
+    assert "\n" not in said
+    assert len(said) < 2 * MAX_WORDS
+    for word in words:
+        assert word in said
+    return said
+
+
+# What is no function
+
+
+@pytest.mark.parametrize("entry", NUMERICAL | OTHERS)
+@pytest.mark.parametrize(
+    ("f", "door"),
+    [
+        ("sin(x)", "write dk.Function.from_expression('sin(x)')"),
+        (dk.parse("x^2"), "write dk.Function.from_expression(f)"),
+        (np.array([1.0, 4.0, 9.0]), "numpy.gradient(y, x) differentiates data"),
+        ([1.0, 4.0], "numpy.gradient(y, x) differentiates data"),
+        (pd.Series([1.0, 4.0]), "numpy.gradient(y, x) differentiates data"),
+        (None, "f must be callable, not None; write dk."),
+        (HUGE, "f must be callable, not a whole number of 401 digits; write dk."),
+    ],
+)
+def test_what_is_no_function_is_refused_with_a_call_that_works(entry: str, f: Any, door: str) -> None:
+    answer(lambda: (NUMERICAL | OTHERS)[entry](f=f), "f must be callable, not ", door)
+
+
+@pytest.mark.parametrize("entry", NUMERICAL | OTHERS)
+def test_the_call_that_is_proposed_works(entry: str) -> None:
+    said = answer(lambda: (NUMERICAL | OTHERS)[entry](f=None))
+    proposed = said.partition("write ")[2]
+    scope = {"dk": dk, "math": math, "np": np, "f": first, "x": [1.0, 2.0], "direction": [1.0, 0.0]}
+    assert eval(proposed, scope) is not None
+
+
+@pytest.mark.parametrize("predict", [dk.predict_error, dk.predict_optimum, dk.truncation_terms])
+@pytest.mark.parametrize("f", [np.sin, "sin(x)", dk.parse("sin(x)"), None])
+def test_predictions_need_a_function_that_is_known(predict: Callable[..., Any], f: Any) -> None:
+    more = {dk.predict_error: {"delta": 0.1}, dk.truncation_terms: {"terms": 2}}.get(predict, {})
+    answer(lambda: predict(f, 1.0, formulas=["central_2"], **more), "f must be a dk.Function, not ", "from_expression")
+
+
+# What f gives that is no number
+
+
+def generator(x: Any) -> Iterator[Any]:
+    yield x
+
+
+def endless(x: Any) -> Any:
+    return endless(x)
+
+
+FAULTS: dict[str, tuple[Callable[..., Any], str]] = {
+    "nothing": (lambda x: None, "f gives None; is a return missing?"),
+    "text": (lambda x: str(first(x) ** 2), "f gives the text '"),
+    "bytes": (lambda x: b"1.0", "f gives the text b'1.0'"),
+    "text in an array": (lambda x: np.array(["1.0"], dtype=object), "f gives the text '1.0'"),
+    "complex numbers": (lambda x: 1j * first(x), "f gives complex numbers"),
+    "complex numbers of Python": (lambda x: np.array(1j * first(x), dtype=object), "f gives complex numbers"),
+    "a mapping": (lambda x: {"a": 1.0}, "f gives {'a': 1.0}, of type dict"),
+    "a generator": (generator, "f gives <generator object generator>, of type generator"),
+    "a function": (lambda x: math.sin, "f gives <built-in function sin>"),
+    "a date": (lambda x: np.datetime64("2020-01-01"), "f gives a date"),
+    "a span of time": (lambda x: np.timedelta64(1, "D"), "f gives a span of time"),
+    "a date of Python": (lambda x: dt.date(2020, 1, 1), "of type date"),
+    "rows of different lengths": (lambda x: [[1.0], [1.0, 2.0]], "rows of different lengths"),
+    "too large a number": (lambda x: HUGE, "f gives a whole number of 401 digits, beyond the range of float64"),
+    "an error of its own": (lambda x: x.no_such_thing, "no_such_thing"),
+    "too few arguments": (lambda x, y: x, "missing 1 required positional argument: 'y'"),
+    "recursion": (endless, "RecursionError"),
+}
+
+
+@pytest.mark.parametrize("entry", NUMERICAL)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_f_gives_or_raises_stands_in_the_words_of_every_entry_point(entry: str, fault: str) -> None:
+    f, said = FAULTS[fault]
+    answer(lambda: NUMERICAL[entry](f=f), said)
+
+
+@pytest.mark.parametrize("entry", sorted(set(NUMERICAL) - {"derivative", "derivatives", "jacobian"}))
+@pytest.mark.parametrize(("f", "many"), [(lambda x: [1.0, 2.0], "2"), (lambda x: np.zeros((2, 3)), "6")])
+def test_several_numbers_where_one_is_wanted_are_counted(entry: str, f: Any, many: str) -> None:
+    assert answer(lambda: NUMERICAL[entry](f=f)).count(f"f gives {many} ")
+
+
+@pytest.mark.parametrize("entry", NUMERICAL)
+def test_an_empty_result_is_no_number(entry: str) -> None:
+    if entry != "jacobian":  # of a function of no values it has no rows
+        answer(lambda: NUMERICAL[entry](f=lambda x: []), "f gives ")
+
+
+@pytest.mark.parametrize("entry", NUMERICAL)
+def test_words_of_megabytes_and_of_several_lines_are_cut_to_one(entry: str) -> None:
+    def f(_: Any) -> Any:
+        raise RuntimeError("beyond\nthe table\x1b[31m " * 100_000)
+
+    said = answer(lambda: NUMERICAL[entry](f=f), "RuntimeError: beyond the table", "(2,200,000 characters)")
+    assert said.isprintable()
+
+
+def test_an_exception_whose_words_cannot_be_had_is_named_by_its_type() -> None:
+    class SilentError(RuntimeError):
+        def __str__(self) -> str:
+            raise AttributeError
+
+    assert described(SilentError()) == "SilentError"
+
+
+def test_exceptions_of_a_domain_are_no_number_and_no_refusal() -> None:
+    assert math.isnan(dk.difference(math.log, -1.0, 1e-3))
+    assert math.isnan(dk.difference(lambda x: 1 / 0, 1.0, 1e-3))
+    assert (
+        "ValueError: math domain error, first at -1.001"
+        in dk.sweep(math.log, -1.0, 1e-3, formulas=["central_2"]).message
+    )
+
+
+def test_one_value_is_enough_for_a_difference_to_have_words_no_more() -> None:
+    table = {1.0: 2.0}
+    assert math.isnan(dk.difference(lambda x: table[x], 1.0, 0.5, formula="forward_1"))
+
+
+@pytest.mark.parametrize("entry", ["richardson", "ridders", "gsl_central", "complex_step"])
+def test_an_estimate_keeps_what_f_raised(entry: str) -> None:
+    found = NUMERICAL[entry](f=lambda x: x.no_such_thing)
+    assert "no_such_thing" in found.raised[0]
+    assert "no_such_thing" in repr(found)
+
+
+def test_a_truth_value_that_f_gives_is_0_or_1() -> None:
+    assert dk.difference(lambda x: x > 1.0, 1.0, 0.25) == 2.0
+
+
+# Points
+
+
+WRONG_POINTS = {
+    "nothing": None,
+    "text": "1.0",
+    "texts": ["1.0"],
+    "bytes": b"1",
+    "complex": 1j,
+    "a truth value": True,
+    "a mapping": {"a": 1.0},
+    "a set": {1.0},
+    "a function": math.sin,
+    "an object": object(),
+    "a date": np.datetime64("2020-01-01"),
+    "rows of different lengths": [[1.0], [1.0, 2.0]],
+}
+
+
+@pytest.mark.parametrize("entry", NUMERICAL | OTHERS | KNOWN)
+@pytest.mark.parametrize("x", WRONG_POINTS.values(), ids=WRONG_POINTS)
+def test_a_point_is_a_real_number(entry: str, x: Any) -> None:
+    if not (isinstance(x, dict) and entry in KNOWN):  # a mapping is a point by name
+        answer(lambda: (NUMERICAL | OTHERS | KNOWN)[entry](x=x), f"={arguments.shown(x)}: give a real number")
+
+
+@pytest.mark.parametrize("entry", NUMERICAL | OTHERS | KNOWN)
+@pytest.mark.parametrize("x", [HUGE, -(10**5000)], ids=["large", "larger"])
+def test_a_number_beyond_float64_is_named_by_its_digits(entry: str, x: int) -> None:
+    digits = {HUGE: "401", -(10**5000): "5001"}[x]
+    said = f"is a whole number of {digits} digits, beyond the range of float64: its largest number is 1.8e308"
+    answer(lambda: (NUMERICAL | OTHERS | KNOWN)[entry](x=x), said)
+
+
+def test_large_whole_numbers_within_the_range_are_points() -> None:
+    assert dk.derivative(lambda x: x * 2.0, 10**300).value == pytest.approx(2.0)
+    assert dk.exact("x", 10**308).value == 1.0
+
+
+# Masks
+
+
+MASKED = np.ma.array([1.0, 2.0], mask=[False, True])
+
+
+@pytest.mark.parametrize("x", [MASKED, [1.0, np.ma.masked], np.ma.array([1, 2], mask=[False, True])], ids=str)
+@pytest.mark.parametrize(
+    "entry",
+    ["derivative", "difference", "richardson", "ridders", "gsl_central", "complex_step", "Ledger", "sweep", "dual"],
+)
+def test_a_masked_point_has_no_derivative_and_leaves_the_others_theirs(entry: str, x: Any) -> None:
+    found = (NUMERICAL | OTHERS)[entry](x=x)
+    value = np.ravel(getattr(found, "value", getattr(found, "estimate", found)))
+    if entry == "dual":
+        value = found.derivative
+    assert value[0] == pytest.approx(math.cos(1.0), rel=1e-6)
+    assert math.isnan(value[1])
+
+
+@pytest.mark.parametrize("entry", ["gradient", "jacobian", "hessian"])
+def test_a_masked_entry_is_no_number_of_a_point(entry: str) -> None:
+    answer(lambda: NUMERICAL[entry](x=MASKED), "x[1] is nan; the entries of x must be finite numbers")
+
+
+@pytest.mark.parametrize("entry", NUMERICAL)
+def test_a_masked_value_is_no_number(entry: str) -> None:
+    if entry == "difference":
+        assert math.isnan(dk.difference(np.ma.log, -1.0, 1e-3))
+    else:
+        answer(lambda: NUMERICAL[entry](f=np.ma.log, x=-1.0))
+
+
+def test_masked_values_are_outside_of_where_f_is_defined() -> None:
+    assert dk.derivative(np.ma.log, -1.0).status == "not_finite"
+    assert dk.derivative(lambda x: (1.0 + np.ma.masked_less(x, 0.0)) ** 2, 0.0).status == "one_sided"
+    found = dk.gradient(lambda x: np.ma.log(x).sum(), [-1.0, 1.0], formula="central_2", delta=1e-5)
+    assert found.value[1] == pytest.approx(1.0)
+    steep = dk.gradient(lambda x: np.ma.log(x)[0], [-1.0, 1.0], formula="central_2", delta=1e-5)
+    assert steep.status.tolist() == ["not_finite", "not_finite"]
+
+
+def test_without_the_filling_a_mask_would_be_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arguments, "unmasked", lambda value: value)
+    assert dk.derivative(np.ma.log, -1.0).status != "not_finite"
+
+
+# Steps, formulas, domains
+
+
+@pytest.mark.parametrize("entry", TAKE_DELTA)
+@pytest.mark.parametrize(
+    ("delta", "said"),
+    [
+        (0.0, "delta must be a positive finite number, not 0.0"),
+        (-1e-3, "delta must be a positive finite number, not -0.001"),
+        (math.nan, "delta must be a positive finite number, not nan"),
+        (math.inf, "delta must be a positive finite number, not inf"),
+        ("1e-3", "delta='1e-3': give a real number"),
+        (1j, "delta=1j: give a real number"),
+        (True, "delta=True: give a real number"),
+        (HUGE, "delta is a whole number of 401 digits"),
+    ],
+)
+def test_a_step_is_a_positive_number(entry: str, delta: Any, said: str) -> None:
+    answer(lambda: NUMERICAL[entry](delta=delta), said)
+
+
+@pytest.mark.parametrize("entry", sorted(set(TAKE_DELTA) - {"sweep", "partial", "directional"}))
+def test_steps_that_do_not_fit_the_points_are_refused_with_both_shapes(entry: str) -> None:
+    said = "delta has shape (3,), and x (2,); give one number, or one for each x"
+    answer(lambda: NUMERICAL[entry](x=[1.0, 2.0], delta=[0.1, 0.2, 0.3]), said)
+
+
+@pytest.mark.parametrize("name", ["scale", "noise"])
+@pytest.mark.parametrize(("value", "said"), [(HUGE, "is a whole number of 401 digits"), ("1", "='1': give a real")])
+def test_a_hint_is_a_number(name: str, value: Any, said: str) -> None:
+    answer(lambda: dk.derivative(np.sin, 1.0, **{name: value}), name + (" " if said.startswith("is") else "") + said)
+
+
+@pytest.mark.parametrize("entry", TAKE_FORMULA)
+@pytest.mark.parametrize("wrong", [2, 2.0, ["central_2"], HUGE])
+def test_what_is_no_formula_is_refused(entry: str, wrong: Any) -> None:
+    answer(lambda: NUMERICAL[entry](formula=wrong), f"formula={arguments.shown(wrong)}: write the name of a formula")
+
+
+@pytest.mark.parametrize("entry", TAKE_FORMULA)
+def test_a_formula_that_the_table_does_not_have_names_its_neighbours(entry: str) -> None:
+    answer(lambda: NUMERICAL[entry](formula="centrl_2"), "no formula named 'centrl_2'; near it are central_2")
+
+
+@pytest.mark.parametrize("entry", ["sweep", "predict_error", "predict_optimum", "truncation_terms"])
+@pytest.mark.parametrize("formulas", ["central_2", 2, dk.formula("central_2")])
+def test_formulas_come_in_a_row(entry: str, formulas: Any) -> None:
+    answer(lambda: (NUMERICAL | KNOWN)[entry](formulas=formulas), "write them in a row, such as ['central_2'")
+
+
+@pytest.mark.parametrize("entry", TAKE_DOMAIN)
+@pytest.mark.parametrize(
+    "domain", [(), (0,), (0, 1, 2), 1.0, "ab", "01", (2.0, 0.0), (1.0, 1.0), (math.nan, 2.0), {0: 2}, (2, None, 3)]
+)
+def test_a_domain_has_two_ends_of_which_the_lower_is_first(entry: str, domain: Any) -> None:
+    said = f"domain={arguments.shown(domain)}: write its two ends, the lower one first, such as (0, 1)"
+    answer(lambda: NUMERICAL[entry](domain=domain), said)
+
+
+@pytest.mark.parametrize("entry", TAKE_DOMAIN)
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        ("0", "domain='0': give a real number"),
+        (1j, "domain=1j: give"),
+        (HUGE, "domain is a whole number of 401 digits"),
+    ],
+)
+def test_an_end_of_a_domain_is_a_number_or_none(entry: str, end: Any, said: str) -> None:
+    answer(lambda: NUMERICAL[entry](domain=(end, None)), said)
+
+
+def ends_of(entry: str, domain: Any, x: float) -> tuple[float, float]:
+    """The least and the largest point at which f is asked."""
+    asked: list[float] = []
+
+    def f(v: Any) -> Any:
+        asked.extend(np.real(np.ravel(v)).tolist())
+        return np.sin(v)
+
+    NUMERICAL[entry](f=f, x=x, domain=domain)
+    return min(asked), max(asked)
+
+
+@pytest.mark.parametrize(
+    "entry", sorted(set(TAKE_DOMAIN) - {"gradient", "jacobian", "hessian", "partial", "directional"})
+)
+@pytest.mark.parametrize("kind", [tuple, list, np.array])
+def test_half_a_line_is_a_domain(entry: str, kind: Any) -> None:
+    low, high = 1e-3, 1.0 - 1e-3
+    assert ends_of(entry, kind((0, math.inf)), low)[0] >= 0.0
+    assert ends_of(entry, kind((-math.inf, 1)), high)[1] <= 1.0
+    if kind is not np.array:
+        assert ends_of(entry, kind((0, None)), low)[0] >= 0.0
+        assert ends_of(entry, kind((None, 1)), high)[1] <= 1.0
+        assert ends_of(entry, kind((None, None)), low) == ends_of(entry, None, low)
+        assert ends_of(entry, kind((np.float32(0.0), None)), low)[0] >= 0.0
+
+
+@pytest.mark.parametrize("entry", ["gradient", "jacobian", "hessian", "directional", "partial"])
+def test_half_a_line_is_a_domain_of_every_entry(entry: str) -> None:
+    assert "lies outside the domain" in NUMERICAL[entry](x=1e-4, domain=(0, None)).message
+    assert "lies outside the domain" in NUMERICAL[entry](x=0.9999, domain=(None, 1)).message
+    assert np.ravel(NUMERICAL[entry](x=1e-4, domain=(None, None)).status).tolist() == ["ok"]
+
+
+def test_a_function_may_live_on_half_a_line() -> None:
+    root = dk.Function.from_expression("sqrt(x)", domain=(0, None))
+    assert root.domain == (0.0, math.inf)
+    assert pickle.loads(pickle.dumps(root.domain)) == root.domain
+    assert dk.derivative(root, 0.0).status == "vertical"
+
+
+@pytest.mark.parametrize("entry", TAKE_DOMAIN)
+def test_a_domain_that_is_given_lies_within_that_of_the_function(entry: str) -> None:
+    f = dk.Function.from_expression("sqrt(x)", domain=(0, 4))
+    if entry in ("gradient", "jacobian", "hessian", "partial", "directional"):
+        assert "lies outside the domain" in NUMERICAL[entry](f=f, x=3.9999, domain=(1, None)).message
+    else:
+        answer(lambda: NUMERICAL[entry](f=f, domain=(5, 6)), "domain=(5, 6): the function's own is [0, 4]")
+        assert np.isfinite(NUMERICAL[entry](f=f, x=3.9999, domain=(1, None)).value)
+
+
+@pytest.mark.parametrize("entry", NUMERICAL)
+@pytest.mark.parametrize("vectorized", ["yes", 1.5, 2])
+def test_whether_f_takes_arrays_is_said_with_a_truth_value(entry: str, vectorized: Any) -> None:
+    answer(lambda: NUMERICAL[entry](vectorized=vectorized), f"vectorized={vectorized!r}: write True or False")
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda n: dk.derivative(np.sin, 1.0, n), "order="),
+        (lambda n: dk.derivative(np.sin, 1.0, budget=n) if n != HUGE else dk.derivative(np.sin, 1.0, n), ""),
+        (lambda n: dk.dual(np.sin, 1.0, n), "order="),
+        (lambda n: dk.exact("x", 1.0, n), "order="),
+        (lambda n: dk.taylor("x", 1.0, n), "order="),
+        (lambda n: dk.derive("x", order=n), "order"),
+        (lambda n: dk.stencil([-1, 0, 1], n), "derivative"),
+        (lambda n: dk.richardson(np.sin, 1.0, levels=n), "levels="),
+        (lambda n: dk.ridders(np.sin, 1.0, levels=n), "levels="),
+    ],
+)
+@pytest.mark.parametrize("number", [1.5, "1", None, -1, True, [1], HUGE, 1j], ids=arguments.shown)
+def test_orders_and_levels_are_whole_numbers_of_their_range(call: Any, said: str, number: Any) -> None:
+    if said or number is not None:  # no budget is no bound
+        answer(lambda: call(number), said)
+
+
+@pytest.mark.parametrize(
+    ("offsets", "said"),
+    [
+        ([HUGE, 0, 1], "offset is a whole number of 401 digits"),
+        ("abc", "offsets='abc': write them in a row"),
+        (3, "offsets=3: write them in a row"),
+        (["1/2", 1], "offset='1/2': give a real number"),
+        ([None, 1], "offset=None: give a real number"),
+        ([1j, 0], "offset=1j: give a real number"),
+        ([math.nan, 0], "an offset is a finite number, not nan"),
+    ],
+)
+def test_offsets_are_numbers(offsets: Any, said: str) -> None:
+    answer(lambda: dk.stencil(offsets), said)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: dk.slope((0, None), (1, 2)), "y of start=None: give a real number"),
+        (lambda: dk.slope(1, 2), "start=1: write a point as (x, y)"),
+        (lambda: dk.secant(math.sin, HUGE, 1.0), "x0 is a whole number of 401 digits"),
+        (lambda: dk.tangent(math.sin, math.inf, 1.0), "x must be a finite number, not inf"),
+        (lambda: dk.tangent(lambda x: None, 1.0, 1.0), "f(1.0)=None: give a real number"),
+    ],
+)
+def test_lines_go_through_points_that_are_numbers(call: Any, said: str) -> None:
+    answer(call, said)
