@@ -27,7 +27,8 @@ from derivkit.function import FLOAT32, Evaluator, Function
 from derivkit.numerical.ladder import HIGHEST, Indices
 from derivkit.numerical.ledger import Asked, Ledger
 from derivkit.numerical.rounds import empty
-from derivkit.numerical.search import Limits, Search, first_ladder
+from derivkit.numerical.search import Search, first_ladder
+from derivkit.numerical.state import Limits
 from derivkit.numerical.status import CODE, STATUSES, Status
 
 Array = NDArray[np.float64]

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from derivkit.numerical.ladder import RATIO, Analysis, Array, Exponents, Indices, Mask
+from derivkit.numerical.ladder import RATIO, Analysis, Array, Exponents, Mask
 from derivkit.numerical.rounds import Ladder, Request, Way, each, together
 from derivkit.numerical.scales import FINEST, LOOK, NATURAL, RESOLUTION, SAME_LEVEL, VERIFY, least_top
-from derivkit.numerical.status import CODE, Status
+from derivkit.numerical.state import Finding
+from derivkit.numerical.status import Status
 
 if TYPE_CHECKING:
     from derivkit.numerical.search import Search
@@ -39,7 +40,7 @@ STRAIGHT = 0.1
 
 def cornered(search: Search, ladder: Ladder) -> Way:
     """Some values are not finite."""
-    ladder = ladder.take(np.flatnonzero(~search.found(ladder.points)))
+    ladder = ladder.take(np.flatnonzero(~search.answered(ladder.points)))
     if not ladder.points.size:
         return
     order = np.argsort(ladder.exponents)
@@ -101,7 +102,7 @@ def along(search: Search, ladder: Ladder, moves: int = EDGE_MOVES) -> Way:
     new = np.where(seen.resolved, np.minimum(new, 0.5 * search.ceiling[points]), np.minimum(new, 0.5 * top))
     search.too_large(ladder, top, ~seen.resolved)
     on &= (new > RESOLUTION * np.spacing(np.abs(ladder.x))) & ((new > 2.0 * top) | (new < top)) & (moves > 0) & ~noisy
-    _by_power(search, ladder, ~on & ~noisy & ~search.found(points))
+    _by_power(search, ladder, ~on & ~noisy & ~search.answered(points))
     yield from together(
         [
             *each(ladder, on, lambda part, i: along(search, part.anew(new[i]), moves - 1)),
@@ -113,7 +114,7 @@ def along(search: Search, ladder: Ladder, moves: int = EDGE_MOVES) -> Way:
 def _sided(search: Search, ladder: Ladder, seen: Analysis, mask: Mask) -> None:
     """Keep a window on one side."""
     search.record(ladder, seen, mask, ladder.top)
-    search.status[ladder.points[mask]] = CODE[Status.ONE_SIDED]
+    search.told(ladder.points[mask], Status.ONE_SIDED)
 
 
 def _verify(search: Search, ladder: Ladder, seen: Analysis, moves: int) -> Way:
@@ -133,13 +134,8 @@ def _by_power(search: Search, ladder: Ladder, mask: Mask) -> None:
     """On the one side that f has, it may follow a power of the distance."""
     exponent, sign, straight = _power(ladder, 0)
     vertical = mask & straight & (exponent > JUMP) & (exponent < STEEP)
-    _vertical(search, ladder.points[vertical], (sign * ladder.sides[0])[vertical], exponent[vertical])
+    search.vertical(ladder.points[vertical], (sign * ladder.sides[0])[vertical] * np.inf, exponent[vertical])
     _bounded(search, ladder, mask & straight & (exponent > FLAT))
-
-
-def _vertical(search: Search, points: Indices, rises: Array, exponent: Array) -> None:
-    search.value[:, points], search.error[:, points] = rises * np.inf, np.nan
-    search.exponent[points], search.status[points] = exponent, CODE[Status.VERTICAL]
 
 
 def _bounded(search: Search, ladder: Ladder, flat: Mask) -> None:
@@ -148,9 +144,11 @@ def _bounded(search: Search, ladder: Ladder, flat: Mask) -> None:
         return
     points, least = ladder.points[flat], ladder.least()
     slopes = np.abs(ladder.values[:, least] - ladder.centre) / ladder.size(ladder.exponents[least])
-    search.value[0, points] = 0.0
-    search.error[0, points] = np.maximum(2.0 * slopes.max(axis=0), np.finfo(np.float64).smallest_subnormal)[flat]
-    search.status[points] = CODE[Status.BELOW_RESOLUTION]
+    bound = np.maximum(2.0 * slopes.max(axis=0), np.finfo(np.float64).smallest_subnormal)[flat]
+    nothing = np.full(points.size, np.nan)
+    value, error = np.full((2, len(search.orders), points.size), np.array([[[np.nan]], [[np.inf]]]))
+    value[0], error[0] = 0.0, bound
+    search.replace(points, Finding(value, error, nothing, nothing), Status.BELOW_RESOLUTION)
 
 
 def both_sides(search: Search, ladder: Ladder, top: Array, tries: int) -> Way:
@@ -175,10 +173,9 @@ def both_sides(search: Search, ladder: Ladder, top: Array, tries: int) -> Way:
     (power, slope_right, flat_right), (_, slope_left, flat_left) = sides
     sharp = open_ & ~np.isnan(slope_left) & ~np.isnan(slope_right)
     vertical = sharp & (slope_left == slope_right)
-    _vertical(search, points[vertical], np.sign(slope_right[vertical]), power[vertical])
+    search.vertical(points[vertical], slope_right[vertical], power[vertical])
     cusp = sharp & ~vertical
-    search.left[points[cusp]], search.right[points[cusp]] = slope_left[cusp], slope_right[cusp]
-    search.status[points[cusp]] = CODE[Status.KINK]
+    search.refuse(points[cusp], Status.KINK, slope_left[cusp], slope_right[cusp])
     flat = open_ & ~sharp & flat_right & flat_left
     _bounded(search, fresh, flat)
     rest = np.flatnonzero(open_ & ~sharp & ~flat)
@@ -201,10 +198,8 @@ def meet(search: Search, ladder: Ladder, mask: Mask, left: Analysis, right: Anal
 
 def two_slopes(search: Search, ladder: Ladder, mask: Mask, left: Analysis, right: Analysis, status: Status) -> None:
     """No derivative, but slopes of the sides where they are resolved."""
-    points = ladder.points[mask]
-    for slopes, side in ((search.left, left), (search.right, right)):
-        slopes[points] = np.where(side.resolved, side.value[0], np.nan)[mask]
-    search.status[points] = CODE[status]
+    slopes = [np.where(side.resolved, side.value[0], np.nan)[mask] for side in (left, right)]
+    search.refuse(ladder.points[mask], status, *slopes)
 
 
 def broken(ladder: Ladder, left: Analysis, right: Analysis) -> Mask:

@@ -178,8 +178,10 @@ class Analysis(NamedTuple):
         Whether a plateau of noise was met, so that the error bar means something.
     white : ndarray of bool
         Whether next to nothing but noise is there.
-    flat : ndarray of bool
-        Whether all values are the same.
+    slope : ndarray
+        Of a chord of the window.
+    flat, still : ndarray of bool
+        Whether all values are the same; whether at least half of them are f(x).
     first, plateau : ndarray of int
         The degree at which the plateau begins, and how many coefficients it has.
     """
@@ -192,7 +194,9 @@ class Analysis(NamedTuple):
     gain: Array
     resolved: Mask
     white: Mask
+    slope: Array
     flat: Mask
+    still: Mask
     first: Indices
     plateau: Indices
 
@@ -232,6 +236,7 @@ def analyse(
         Standard deviation of the noise of f, by somebody who knows.
     """
     count = len(values) + 1
+    still = 2 * np.count_nonzero(values == centre, axis=0) >= len(values)
     size = np.maximum(np.maximum(values.max(axis=0), -values.min(axis=0)), np.abs(centre))
     unit: Any = 1.0
     if not (size.min(initial=1.0) > TAME and size.max(initial=1.0) < 1.0 / TAME):
@@ -270,12 +275,25 @@ def analyse(
         for _ in range(order):  # one at a time, as a power of the step may overflow
             estimate, doubt = estimate / top, doubt / top
         value[place], error[place] = estimate / unit, np.maximum(doubt / unit, LEAST)
+    chord = slope / top / unit
     scale = _best_scale(power, first, noise=np.where(resolved, noise, floor), resolved=resolved, target=target)
     # a larger window has larger values, and with them more noise
     grown = scale * size / np.maximum(np.abs(centre) + np.abs(slope) * scale, size)
     gain = np.where(scale > 1.0, np.maximum(grown, 1.0), scale)
     return Analysis(
-        value, error, noise / unit, floor / unit, scale, gain, resolved, white, strongest == 0.0, first, plateau
+        value,
+        error,
+        noise / unit,
+        floor / unit,
+        scale,
+        gain,
+        resolved,
+        white,
+        chord,
+        strongest == 0.0,
+        still,
+        first,
+        plateau,
     )
 
 

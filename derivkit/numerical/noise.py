@@ -7,15 +7,17 @@ resolves; what stays is believed, and the window enlarged, as a larger one suffe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Generator
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from derivkit.numerical import corners
-from derivkit.numerical.ladder import EPS, RATIO, Analysis, Array, Indices, Mask
+from derivkit.numerical.ladder import EPS, FLOOR, LEAST, RATIO, Analysis, Array, Indices, Mask
 from derivkit.numerical.rounds import Ladder, Request, Way, each, together
 from derivkit.numerical.scales import FINEST, FULL, LOOK, MOVES, NATURAL, PLAIN, SAME_LEVEL, VERIFY, least_top
-from derivkit.numerical.status import CODE, Status
+from derivkit.numerical.state import Finding
+from derivkit.numerical.status import Status
 
 if TYPE_CHECKING:
     from derivkit.numerical.search import Search
@@ -34,14 +36,26 @@ STRAY = 30.0
 """f has left a window where it is so many times its noise away from the straight line."""
 STEEP = 6.0
 """A jump is so many times steeper, between the last two values, than f is farther on."""
-ROUNDS = 4
-"""Looks for that corner, each between the last two values of the one before."""
+NEARLY = 30.0
+"""Jumps on both sides are those of a staircase if one is no more than so many times as far away as the other."""
+ROUNDS = 7
+"""Looks for that corner, each between the last two values of the one before, at most."""
+STAYS, FALLS, SMOOTH = 0.6, 0.3, 2
+"""Between places a fifth as far apart a jump keeps this part of itself; what falls below that part so often is none."""
+CLOSE = 0.1
+"""Of the window: so near together f would be smooth. Of the distance, where f does not move within the window."""
 AHEAD = 8.0
 """They begin so many times farther out than a window that was too large, as only one side may have been."""
 SMALL = 1e-3
 """Jumps below this part of f on both sides are those of rounding; a function that is meant to jump does so by more."""
 ALIKE = 2.0
 """Such jumps are of one height up to this factor."""
+SAME = 4.0
+"""It is of one level if it changes by less than this factor."""
+OUTSIDE = 4.0
+"""So many times the step of a window in which f does not move it is looked at once more."""
+FAINT = 0.1
+"""Noise below this part of f is none of waves that no window resolves."""
 BROADER = 4.0
 """The next window is so many times larger where nothing but noise was seen."""
 
@@ -55,6 +69,8 @@ def note(search: Search, ladder: Ladder, seen: Analysis, size: Array) -> None:
         search.narrowest[points] = np.fmin(search.narrowest[points], top)
         search.level[0, points] = np.fmin(search.level[0, points], level)
         search.level[1, points] = np.fmax(search.level[1, points], level)
+        largest = seen.floor[mask] / (FLOOR * EPS)
+        search.relative[points] = np.fmin(search.relative[points], level / largest)
 
 
 def verify(search: Search, ladder: Ladder, seen: Analysis, top: int) -> Way:
@@ -128,7 +144,7 @@ def _two_scales(search: Search, ladder: Ladder, seen: Analysis) -> Way:
     agree = away <= seen.error + search.coarse_error[:, points]
     seen = seen._replace(error=np.where(clear & agree, np.maximum(seen.error, away), seen.error))
     search.record(ladder, seen, np.ones(points.size, dtype=bool), ladder.top)
-    search.status[points[clear]] = CODE[Status.MULTISCALE]
+    search.told(points[clear], Status.MULTISCALE)
     yield from together(each(ladder, ~clear, lambda part, _: together(search.judged(part, 0))))
 
 
@@ -136,7 +152,7 @@ def _structure(search: Search, ladder: Ladder, scale: Array) -> Way:
     """What looked like noise falls with the window: it is structure of f."""
     search.too_large(ladder, ladder.top, np.ones(ladder.points.size, dtype=bool))
     yield from search.shrink(ladder, scale, 0)
-    _mark(search, ladder.points[search.found(ladder.points)])
+    _mark(search, ladder.points[search.answered(ladder.points)])
 
 
 def _clear(search: Search, points: Indices) -> Mask:
@@ -146,7 +162,7 @@ def _clear(search: Search, points: Indices) -> Mask:
 
 def _mark(search: Search, points: Indices) -> None:
     """Two scales disagree, where the larger one knew the derivative well."""
-    search.status[points[_clear(search, points)]] = CODE[Status.MULTISCALE]
+    search.told(points[_clear(search, points)], Status.MULTISCALE)
 
 
 def _confirm(search: Search, ladder: Ladder, seen: Analysis, size: Array, level: Array, fine: Array) -> Way:
@@ -157,7 +173,7 @@ def _confirm(search: Search, ladder: Ladder, seen: Analysis, size: Array, level:
     there = search.analysis(below, LOOK)
     smooth = below.finite() & (there.noise < SAME_LEVEL * seen.noise) & ~search.hollow(below, there)
     yield from together(each(below, smooth, lambda part, _: together(search.directions(part))))
-    structure = smooth & search.found(points)
+    structure = smooth & search.answered(points)
     _mark(search, points[structure])
     search.doubtful[points[structure]] = True
     believed = np.flatnonzero(~structure)
@@ -203,9 +219,8 @@ def _in_noise(search: Search, ladder: Ladder, top: Array, *, better_only: bool) 
 
 def _as_noisy(search: Search, points: Indices) -> None:
     """The noisy window that was kept aside is the answer."""
-    search.value[:, points], search.error[:, points] = search.coarse[:, points], search.coarse_error[:, points]
-    search.noise[points], search.step[points] = search.coarse_noise[points], search.coarse_step[points]
-    search.status[points] = CODE[Status.NOISY]
+    kept = search.coarse[:, points], search.coarse_error[:, points]
+    search.replace(points, Finding(*kept, search.coarse_noise[points], search.coarse_step[points]), Status.NOISY)
 
 
 def everywhere(search: Search, ladder: Ladder) -> Way:
@@ -219,22 +234,24 @@ def everywhere(search: Search, ladder: Ladder) -> Way:
         search.moves[chosen] = 0
         yield from _in_noise(search, ladder.take(which), BROADER * search.widest[chosen], better_only=False)
         # noise alone has no slope: a bound would pretend that there is one
-        nothing = chosen[search.found(chosen) & (search.error[0, chosen] >= np.abs(search.value[0, chosen]))]
-        search.value[:, nothing], search.error[:, nothing] = np.nan, np.inf
-        search.status[nothing] = CODE[Status.UNRESOLVED]
-
-
-def beneath(search: Search, ladder: Ladder) -> Way:
-    """A window that ends abruptly, with nothing but noise of one level above it: within a step of a fine staircase."""
-    points = ladder.points
-    search.moves[points] = 0
-    yield from _in_noise(search, ladder, BROADER * search.widest[points], better_only=False)
+        nothing = chosen[search.answered(chosen) & (search.error[0, chosen] >= np.abs(search.value[0, chosen]))]
+        search.refuse(nothing, Status.UNRESOLVED)
 
 
 def constant(search: Search, points: Indices) -> Mask:
     """Where nothing but noise of one level was seen over a wide range of sizes."""
     wide = search.widest[points] > SPREAD * search.narrowest[points]
-    return np.asarray(wide & (search.level[1, points] < 4.0 * search.level[0, points]))
+    return np.asarray(wide & (search.level[1, points] < SAME * search.level[0, points]))
+
+
+def dubious(search: Search, points: Indices) -> Mask:
+    """Where the best window, smooth though it is, may lie within a step of a staircase.
+
+    Nothing but noise far below the size of f was seen above it, or noise through which another slope was seen.
+    """
+    known, coarse = search.value[0, points], search.coarse[0, points]
+    apart = np.abs(known - coarse) > search.error[0, points] + search.coarse_error[0, points]
+    return np.asarray((search.relative[points] < FAINT) | apart)
 
 
 def abrupt(search: Search, points: Indices) -> Array:
@@ -242,50 +259,117 @@ def abrupt(search: Search, points: Indices) -> Array:
     return np.where(search.doubtful[points], ABRUPT_IN_NOISE, ABRUPT)
 
 
-def stairs(search: Search, ladder: Ladder) -> Way:
-    """The best window would reach far, but f leaves it soon: by jumps on both sides, f is a staircase.
+class Break(NamedTuple):
+    """Where f leaves the straight line of a window, on the right and on the left.
 
-    What f does beyond the window is taken from steps between its end and one that was too large, in rounds that
-    close in on where f leaves the straight line. From a kink on it leaves it at some slope, at a jump at once.
+    Attributes
+    ----------
+    far : ndarray, shape ``(2, n)``
+        The distance at which it has.
+    height : ndarray, shape ``(2, n)``
+        By how much, over a much smaller distance.
+    sudden : ndarray of bool, shape ``(2, n)``
+        Whether that is a jump.
+    largest : ndarray, shape ``(n,)``
+        The largest value of f that was seen.
     """
-    points, value = ladder.points, search.value[0, ladder.points]
-    step, reach = search.step[points], search.reach[points]
-    beyond = np.where(search.doubtful[points] & np.isfinite(reach), 10.0 * reach, 0.0)
-    end = np.maximum(np.maximum(AHEAD * search.ceiling[points], 2.0 * step), beyond)
-    inner, outer = np.tile(step, (2, 1)), np.tile(end, (2, 1))
-    sign, share = np.array([[1.0], [-1.0]]), (np.arange(1, STEPS + 1) / STEPS)[:, None, None]
-    far, farthest, least, stray, largest = outer, outer, inner, inner, end
+
+    far: Array
+    height: Array
+    sudden: Mask
+    largest: Array
+
+
+def leaving(search: Search, ladder: Ladder) -> Generator[list[Request], list[Array], Break]:
+    """Close in, round by round, on the nearest place where f leaves the line as steeply as anywhere, or moves at all.
+
+    It is looked for between the end of the window and where one was too large. Where f is smooth, or has a kink, the
+    rise between two places falls with their distance; a jump stays as it is. The window tells at which distances f is
+    smooth. Both sides must jump, unless f does not move within the window.
+    """
+    points, shape = ladder.points, (2, ladder.points.size)
+    step, end, line = search.step[points], beyond(search, points), search.slope[points]
+    near, far = np.tile(step, (2, 1)), np.tile(end, (2, 1))
+    sign, share = np.array([[1.0], [-1.0]]), (np.arange(STEPS + 1) / STEPS)[:, None, None]
+    before, height, falls, whole = np.zeros((4, *shape))
+    sudden, least, largest = np.zeros(shape, dtype=bool), np.zeros(step.size), np.abs(ladder.centre)
+    live = np.arange(step.size)
     for turn in range(ROUNDS):
-        t = inner + share * (outer - inner) if turn else inner * (outer / inner) ** share
-        x = ladder.x + sign * t
-        (values,) = yield [Request(points, x.reshape(2 * STEPS, -1))]
-        rest = np.abs(values.reshape(t.shape) - ladder.centre - value * (x - ladder.x))
+        inner, outer = near[:, live], far[:, live]
+        t = inner + share[1:] * (outer - inner) if turn else inner * (outer / inner) ** share
+        x = ladder.x[live] + sign * t
+        (values,) = yield [Request(points[live], x.reshape(2 * len(t), -1))]
+        values = values.reshape(t.shape)
+        rest = values - ladder.centre[live] - line[live] * (x - ladder.x[live])
+        if turn:
+            t, rest = np.concatenate([inner[None], t]), np.concatenate([before[:, live][None], rest])
         if not turn:
-            largest = np.maximum(np.fmax.reduce(np.abs(values), axis=0), np.abs(ladder.centre))
-            least = np.tile(STRAY * (search.noise[points] + EPS * largest), (2, 1))
-            stray = np.maximum(least, 0.01 * np.fmax.reduce(rest, axis=0))
-            far, farthest = rest[-1], t[-1]
-        left = ~(rest <= stray)
-        left[-1] = True
-        at = np.argmax(left, axis=0)[None]
-        outer = np.take_along_axis(t, at, axis=0)[0]
-        inner = np.where(at[0] > 0, np.take_along_axis(t, np.maximum(at - 1, 0), axis=0)[0], inner)
-        height = np.take_along_axis(rest, at, axis=0)[0]
-        stray = np.maximum(stray, 0.1 * height)
-    jumps = (height > least) & (height / (outer - inner) > STEEP * far / (farthest - inner)) & np.isfinite(height)
-    slope = np.where(jumps, height / outer, 0.0).max(axis=0)
-    lowest, highest = height.min(axis=0), height.max(axis=0)
-    fine = (highest < ALIKE * lowest) & (highest < SMALL * largest)
-    both = jumps.all(axis=0) & (fine | (outer.max(axis=0) < 30.0 * outer.min(axis=0)))
+            largest = np.maximum(largest, np.fmax.reduce(np.abs(values), axis=(0, 1)))
+            least = STRAY * (search.noise[points] + EPS * largest)
+            whole = np.abs(rest[-1]) / (end - step)
+        rise = np.abs(np.diff(rest, axis=0))
+        steep = np.where(rise <= least[live], 0.0, rise / np.diff(t, axis=0))  # where f has no value, NaN
+        flat = motionless(search, points[live])
+        enough = np.where(flat, LEAST, 0.5 * np.fmax.reduce(steep, axis=0))
+        at = np.argmax(~(steep < enough), axis=0)[None]
+        inner, outer = (np.take_along_axis(t, at + k, axis=0)[0] for k in (0, 1))
+        now, stays = np.take_along_axis(rise, at, axis=0)[0], height[:, live]
+        near[:, live], far[:, live], height[:, live] = inner, outer, now
+        before[:, live] = np.take_along_axis(rest, at, axis=0)[0]
+        level = (now > least[live]) & np.isfinite(now)
+        falls[:, live] = np.where(now < FALLS * stays, falls[:, live] + 1.0, 0.0)
+        close = outer - inner < CLOSE * np.where(flat, outer, step[live])
+        above = flat | (now > STEEP * whole[:, live] * (outer - inner))
+        sharp = level & close & (now > STAYS * stays) & above & (turn > 0)
+        smooth = ~level | (falls[:, live] >= SMOOTH) | (close & ~sharp & (turn > 0))
+        sudden[:, live] = sharp
+        live = live[~((sharp | smooth).all(axis=0) | (smooth.any(axis=0) & ~flat))]
+        if not live.size:
+            break
+    return Break(far, height, sudden, largest)
+
+
+def beyond(search: Search, points: Indices) -> Array:
+    """How far out a break is looked for."""
+    step, reach = search.step[points], search.reach[points]
+    far = np.where(search.doubtful[points] & np.isfinite(reach), 10.0 * reach, 0.0)
+    ceiling = search.ceiling[points]
+    return np.maximum(np.maximum(AHEAD * np.where(np.isfinite(ceiling), ceiling, 0.0), 2.0 * step), far)
+
+
+def outside(search: Search, ladder: Ladder) -> Way:
+    """f does not move: does it just outside? Then it may be quantised."""
+    points, far = ladder.points, OUTSIDE * search.step[ladder.points]
+    (values,) = yield [Request(points, ladder.x + np.array([[1.0], [-1.0]]) * far)]
+    search.too_large(ladder, far, (np.isfinite(values) & (values != ladder.centre)).any(axis=0))
+
+
+def motionless(search: Search, points: Indices) -> Mask:
+    """Where f is the same all over the best window."""
+    return np.asarray((search.value[0, points] == 0.0) & np.isinf(search.reach[points]))
+
+
+def stairs(search: Search, ladder: Ladder) -> Way:
+    """The best window would reach far, but f leaves it soon: by jumps on both sides, f is a staircase."""
+    points = ladder.points
+    end = yield from leaving(search, ladder)
+    slope = np.where(end.sudden, end.height / end.far, 0.0).max(axis=0)
+    lowest, highest = end.height.min(axis=0), end.height.max(axis=0)
+    alike = highest < ALIKE * lowest
+    fine = alike & (highest < SMALL * end.largest)
+    near = end.far.max(axis=0) < NEARLY * end.far.min(axis=0)
+    doubted = dubious(search, points)
+    near |= alike & doubted & ~(search.level[1, points] < SAME * search.level[0, points])
+    both = end.sudden.all(axis=0) & (fine | near)
     # within a step, or before a single jump: the bar must allow for the slope of a staircase
-    flat = (value == 0.0) & np.isinf(reach)
-    both &= flat | fine | search.doubtful[points]
-    unsure = points[both | (jumps.any(axis=0) & flat)]
-    search.status[unsure] = CODE[Status.MULTISCALE]
-    search.error[0, unsure] = np.maximum(search.error[0, unsure], slope[np.isin(points, unsure)])
+    flat = motionless(search, points)
+    both &= flat | fine | search.doubtful[points] | doubted
+    unsure = both | (end.sudden.any(axis=0) & flat)
+    search.widen(points[unsure], slope[unsure], Status.MULTISCALE)
     kept = both & np.isfinite(search.coarse_error[0, points])
     _as_noisy(search, points[kept])
     which = np.flatnonzero(both & ~kept)
     if which.size:
         search.confirmed[points[which]], search.moves[points[which]] = True, 0
-        yield from _in_noise(search, ladder.take(which), 30.0 * outer.max(axis=0)[which], better_only=False)
+        wide = np.fmax(SPREAD * end.far.max(axis=0), BROADER * search.widest[points])[which]
+        yield from _in_noise(search, ladder.take(which), wide, better_only=False)

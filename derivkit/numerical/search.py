@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from derivkit.numerical import corners, noise
 from derivkit.numerical.ladder import EPS, RATIO, Analysis, Array, Exponents, Indices, Mask
 from derivkit.numerical.rounds import Ladder, Way, each, empty, together
 from derivkit.numerical.scales import FULL, LOOK, MOVES, RESOLUTION, START, first_top, least_top, lower
+from derivkit.numerical.state import Limits, State
 from derivkit.numerical.status import CODE, Status
 
 REFINE: dict[int, Exponents] = {
@@ -42,64 +42,8 @@ EXPLAINED = 8.0
 """Unless it is no larger than so many times what rounding of the argument does to f: eps |x f'(x)|."""
 
 
-class Limits(NamedTuple):
-    """What a search may do.
-
-    Attributes
-    ----------
-    lo, hi : float
-        Where f may be asked.
-    side : int
-        1 or -1 for the derivative of one side, 0 for that of both.
-    sacrifice : float
-        By what factor the error may be above that of the best window.
-    """
-
-    lo: float = -math.inf
-    hi: float = math.inf
-    side: int = 0
-    sacrifice: float = 8.0
-
-
-class Search:
-    """What was found so far at every point, and the ways on.
-
-    Attributes
-    ----------
-    value, error : ndarray, shape ``(orders, n)``
-        The best so far.
-    noise, step, reach : ndarray, shape ``(n,)``
-        Of the window that it came from: noise of f, largest step, and how large it promises that it may be.
-    status : ndarray of int8
-        See `CODE`.
-    left, right, exponent : ndarray, shape ``(n,)``
-        Slopes of the sides where they differ, and the power that f follows where they are infinite.
-    ceiling : ndarray, shape ``(n,)``
-        The smallest window that was too large.
-    moves : ndarray of int, shape ``(n,)``
-        Windows tried beyond the first.
-    coarse, coarse_error, coarse_noise, coarse_step : ndarray
-        The best window that is suspiciously noisy.
-    confirmed, doubtful : ndarray of bool, shape ``(n,)``
-        Where its noise is believed, and where something smooth was found below it.
-    widest, narrowest : ndarray, shape ``(n,)``
-        Sizes of windows in which nothing but noise was seen.
-    level : ndarray, shape ``(2, n)``
-        Least and largest noise in these.
-    """
-
-    def __init__(self, x: Array, orders: tuple[int, ...], limits: Limits, hint: Array | None = None) -> None:
-        n, shape = x.size, (len(orders), x.size)
-        self.orders, self.limits, self.hint = orders, limits, hint
-        self.value, self.error = np.full(shape, np.nan), np.full(shape, np.inf)
-        self.noise, self.step, self.reach, self.left, self.right, self.exponent = np.full((6, n), np.nan)
-        self.status = np.full(n, CODE[Status.UNRESOLVED])
-        self.ceiling = np.full(n, np.inf)
-        self.moves = np.zeros(n, dtype=np.intp)
-        self.coarse, self.coarse_error = np.full(shape, np.nan), np.full(shape, np.inf)
-        self.coarse_noise, self.coarse_step, self.widest, self.narrowest = np.full((4, n), np.nan)
-        self.confirmed, self.doubtful = np.zeros((2, n), dtype=bool)
-        self.level = np.full((2, n), np.nan)
+class Search(State):
+    """The ways on from what is known at every point."""
 
     # What was found
 
@@ -114,16 +58,6 @@ class Search:
             sides=sides,
         )
 
-    def found(self, points: Indices) -> Mask:
-        """Where there is a value."""
-        return np.asarray(np.isfinite(self.error[0, points]))
-
-    def too_large(self, ladder: Ladder, top: Array, mask: Mask) -> None:
-        """Windows of this size are too large for some points."""
-        if mask.any():
-            points = ladder.points[mask]
-            self.ceiling[points] = np.minimum(self.ceiling[points], top[mask])
-
     def suspicious(self, ladder: Ladder, seen: Analysis) -> Mask:
         """Where noise is far above rounding, of the values and of the argument."""
         limit = SUSPECT * seen.floor
@@ -131,40 +65,13 @@ class Search:
             limit = np.maximum(limit, EXPLAINED * EPS * np.abs(ladder.x * seen.value[0]))
         return np.asarray(seen.noise > limit)
 
-    def hollow(self, ladder: Ladder, seen: Analysis) -> Mask:
-        """Where all values are the same, but a larger window has a slope: f is quantised, and nothing is to be seen."""
-        if not seen.flat.any():
-            return seen.flat
-        points = ladder.points
-        return np.asarray(seen.flat & (0.5 * np.abs(self.coarse[0, points]) > self.coarse_error[0, points]))
-
-    def record(self, ladder: Ladder, seen: Analysis, clean: Mask, size: Array) -> None:
-        """Keep what is better than before; where both contradict each other, the bar must cover that."""
-        which = np.flatnonzero(clean & ~self.hollow(ladder, seen))
-        if not which.size:
-            return
-        points, seen = ladder.points[which], seen.take(which) if which.size < clean.size else seen
-        before, bar = self.value[:, points], self.error[:, points]
-        better, error = seen.error < bar, seen.error
-        if np.isfinite(bar).any():
-            away = np.abs(seen.value - before)
-            contradict = np.isfinite(bar) & (away > error + bar)
-            error = np.where(contradict, np.maximum(error, away - bar), error)
-        self.value[:, points] = np.where(better, seen.value, before)
-        self.error[:, points] = np.where(better, error, bar)
-        first = np.flatnonzero(better[0])
-        changed, size = points[first], size[which[first]]
-        self.noise[changed], self.step[changed] = seen.noise[first], size
-        self.reach[changed] = np.where(seen.flat[first], np.inf, seen.scale[first] * size)
-        self.status[points] = CODE[Status.OK]
-
     # Looking
 
     def begin(self, ladder: Ladder) -> Way:
         """From the first ladder to the end."""
         known = np.isfinite(ladder.centre)
         if not known.all():
-            self.status[ladder.points[~known]] = CODE[Status.NOT_FINITE]
+            self.refuse(ladder.points[~known], Status.NOT_FINITE)
             ladder = ladder.take(np.flatnonzero(known))
         if ladder.points.size and self.limits.side:
             yield from corners.along(self, ladder)
@@ -175,25 +82,21 @@ class Search:
     def _conclude(self, ladder: Ladder) -> Way:
         """What is left: windows that end abruptly, points where f is not smooth, and noise that is everywhere."""
         points = ladder.points
-        lost = ~self.found(points) & (self.status[points] == CODE[Status.UNRESOLVED])
+        lost = ~self.answered(points) & (self.status[points] == CODE[Status.UNRESOLVED])
         yield from together(each(ladder, lost, lambda part, _: self._rough(part)))
-        smooth = self.found(points) & np.isin(self.status[points], [CODE[Status.OK], CODE[Status.MULTISCALE]])
+        still = np.asarray(noise.motionless(self, points) & np.isinf(self.ceiling[points]))
+        yield from together(each(ladder, still, lambda part, _: noise.outside(self, part)))
+        smooth = self.answered(points) & np.isin(self.status[points], [CODE[Status.OK], CODE[Status.MULTISCALE]])
         constant = smooth & noise.constant(self, points)
         self.doubtful[points] |= lost & constant
         abrupt = smooth & (self.reach[points] > noise.abrupt(self, points) * self.ceiling[points])
-        beneath = abrupt & constant & ~lost
-        within = smooth & ~beneath & (abrupt | (lost & constant))
-        yield from together(
-            [
-                *each(ladder, beneath, lambda part, _: noise.beneath(self, part)),
-                *each(ladder, within, lambda part, _: noise.stairs(self, part)),
-            ]
-        )
+        within = abrupt | (lost & constant) | (smooth & noise.dubious(self, points))
+        yield from together(each(ladder, within, lambda part, _: noise.stairs(self, part)))
 
     def _rough(self, ladder: Ladder) -> Way:
         """No window was resolved."""
         yield from corners.both_sides(self, ladder, 1e-3 * first_top(ladder.x), corners.TRIES)
-        lost = ~self.found(ladder.points) & (self.status[ladder.points] == CODE[Status.UNRESOLVED])
+        lost = ~self.answered(ladder.points) & (self.status[ladder.points] == CODE[Status.UNRESOLVED])
         yield from together(each(ladder, lost, lambda part, _: noise.everywhere(self, part)))
 
     def look(self, ladder: Ladder, top: Array) -> Way:
@@ -330,7 +233,7 @@ class Search:
 
     def shrink(self, ladder: Ladder, scale: Array, top: int) -> Way:
         """No window was resolved: a smaller one."""
-        go = np.flatnonzero(~self.found(ladder.points) & (self.moves[ladder.points] < MOVES))
+        go = np.flatnonzero(~self.answered(ladder.points) & (self.moves[ladder.points] < MOVES))
         ladder, scale = ladder.take(go), scale[go]
         size, shift = ladder.size(top), np.maximum(_shift(scale, 0, 6), 1)
         near = shift <= 5

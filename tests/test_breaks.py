@@ -1,0 +1,146 @@
+"""Derivatives near a kink, a jump or the steps of a staircase: what is known is kept, or the bar covers what is not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import derivkit as dk
+from derivkit.numerical import state
+from derivkit.numerical.state import Finding, State
+
+Array = NDArray[np.float64]
+
+KNOTS = np.arange(11.0)
+TABLE = np.sin(KNOTS)
+
+
+def table(x: Any) -> Any:
+    """Between the knots 3 and 4, and 2 and 3, a straight line."""
+    return np.interp(x, KNOTS, TABLE)
+
+
+def tax(x: float) -> float:
+    return 0.1 * x if x < 10000.0 else 1000.0 + 0.2 * (x - 10000.0)
+
+
+def single_sine(x: Any) -> Any:
+    return np.float32(np.sin(np.float32(x)))
+
+
+class Case(NamedTuple):
+    """A function, a point, the order, the derivative there, and whether it is to be known to a part in a thousand."""
+
+    f: Callable[[Any], Any]
+    x: float
+    truth: float
+    sharp: bool = True
+    order: int = 1
+
+
+CASES = {
+    "a hinge beside its kink": Case(lambda x: max(x - 1.0, 0.0) + math.exp(x), 1.0 + 1e-6, 3.718284546742233),
+    "a bracket of a tax": Case(tax, 10000.01, 0.2),
+    "a table beside a knot": Case(table, 3.000001, float(TABLE[4] - TABLE[3])),
+    "a hinge loss": Case(lambda x: max(0.0, 1.0 - x) + 0.01 * x * x, 1.0 - 3e-7, -1.0 + 0.02 * (1.0 - 3e-7)),
+    "a pinball loss": Case(lambda x: max(0.3 * (x - 0.7), -0.7 * (x - 0.7)), 0.7 + 2e-6, 0.3),
+    "an option": Case(lambda x: max(x - 105.0, 0.0) + x * x, 105.00002, 211.00004),
+    "a clipped value": Case(lambda x: min(max(x, 0.0), 1.0) + x * x, 1.0 - 1e-6, 3.0 - 2e-6),
+    "a sawtooth of period 1/2": Case(lambda x: x % 0.5, 3.00001, 1.0),
+    "a line and steps": Case(lambda x: math.floor(4.0 * x) + x, 2.25001, 1.0, sharp=False),
+    "a sawtooth": Case(lambda x: x % 1.0, 1.00001, 1.0),
+    "a sawtooth before its fall": Case(lambda x: x % 1.0, 1.99999, 1.0),
+    "exp and steps": Case(lambda x: math.floor(x) + math.exp(x), 2.00001, math.exp(2.00001)),
+    "one jump": Case(lambda x: x if x < 1.0 else x + 1.0, 1.00003, 1.0),
+    "a sine in float32": Case(single_sine, -0.9599999, 0.573520067991611, sharp=False),
+    "the same elsewhere": Case(single_sine, -0.8294418203085687, 0.675287553221217, sharp=False),
+    "a wave of small amplitude": Case(
+        lambda x: x + 0.01 * math.sin(200.0 * x), -6.1669, 1.0 + 2.0 * math.cos(-1233.38)
+    ),
+    "a cube beside 1000 in float32": Case(
+        lambda x: np.float32(1000) + np.float32(x) ** 3, 0.0210001, 0.00132301260003, sharp=False
+    ),
+    "cancellation": Case(lambda x: (1.0 - math.cos(x)) / x**2, 1e-7, -1e-7 / 12.0, sharp=False),
+    "the same farther out": Case(lambda x: (1.0 - math.cos(x)) / x**2, 1e-6, -1e-6 / 12.0, sharp=False),
+    "half of it": Case(lambda x: (1.0 - math.cos(x)) / x, 2e-8, 0.5, sharp=False),
+    "cancellation of third order": Case(lambda x: (x - math.sin(x)) / x**3, 1e-6, -1e-6 / 60.0, sharp=False),
+    "a parabola that cancels elsewhere": Case(
+        lambda x: (1.0 - math.cos(x - 1.0)) / (x - 1.0) ** 2, 1.0 + 1e-6, -1e-6 / 12.0, sharp=False
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_beside_a_break_the_derivative_is_within_its_bar(name: str) -> None:
+    case = CASES[name]
+    found = dk.derivative(case.f, case.x, case.order)
+    assert abs(found.value - case.truth) <= found.error
+    assert not case.sharp or found.error < 1e-3 * abs(case.truth)
+
+
+def test_a_table_has_the_slope_of_its_piece_at_every_point() -> None:
+    knots = np.linspace(0.0, 10.0, 3001)
+    values = np.cos(knots)
+    x = np.random.default_rng(3).uniform(0.01, 9.99, 400)
+    found = dk.derivative(lambda v: np.interp(v, knots, values), x)
+    piece = np.searchsorted(knots, x) - 1
+    truth = np.diff(values)[piece] / np.diff(knots)[piece]
+    known = np.isfinite(found.error)  # beside a knot a kink is said
+    assert np.mean(known) > 0.98
+    assert np.all(np.abs(found.value - truth)[known] <= found.error[known])
+
+
+HINGED = {
+    "kink": (lambda x: np.maximum(x - 1.0, 0.0) + np.exp(x), lambda x: (x > 1.0) + np.exp(x)),
+    "jump": (lambda x: x % 1.0, np.ones_like),
+}
+
+
+@pytest.mark.parametrize("name", HINGED)
+def test_at_all_distances_from_a_break_the_derivative_is_within_its_bar(name: str) -> None:
+    f, slope = HINGED[name]
+    away = np.logspace(-12.0, -1.0, 56)
+    x = np.concatenate([1.0 - away[::-1], 1.0 + away])
+    found = dk.derivative(f, x)
+    known = np.isfinite(found.error)
+    assert np.all(np.abs(found.value - slope(x))[known] <= found.error[known])
+    assert np.mean(known & (found.error < 1e-3)) > 0.5
+
+
+# The law
+
+
+def one(value: float, error: float) -> Finding:
+    return Finding(*(np.full((1, 1), v) for v in (value, error)), *np.zeros((2, 1)))
+
+
+def test_a_known_answer_is_not_replaced_by_one_that_contradicts_it_unless_the_bar_covers_both() -> None:
+    search, here = State(np.zeros(1), (1,), state.Limits()), np.zeros(1, dtype=np.intp)
+    search.known[:], search.known_error[:] = 1.0, 1e-15
+    search.replace(here, one(0.0, 0.1), dk.Status.NOISY)
+    assert search.error[0, 0] >= 1.0
+    # also when the answer that stands in between covers it
+    search.replace(here, one(0.01, 0.05), dk.Status.NOISY)
+    assert search.error[0, 0] >= 0.99
+
+
+def staircase(x: float) -> float:
+    """A sine on steps of 2e-6: its slope within a step is cos(x), and over many steps 1 + cos(x)."""
+    return (x + 1e10) - 1e10 + math.sin(x)
+
+
+def test_of_a_staircase_the_bar_covers_both_slopes() -> None:
+    found = dk.derivative(staircase, 0.3)
+    for slope in (math.cos(0.3), 1.0 + math.cos(0.3)):
+        assert abs(found.value - slope) <= found.error
+
+
+def test_without_the_law_what_is_known_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state, "covering", lambda value, error, before, bar: error)
+    found = dk.derivative(staircase, 0.3)
+    assert found.error < abs(found.value - math.cos(0.3))
