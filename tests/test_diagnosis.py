@@ -234,3 +234,47 @@ def test_a_diagnosis_says_the_place_and_the_corrected_step():
     found = diagnose("exp(x) + x*sin(x)", "exp(x) + cos(x)")
     assert str(found.place) == "x*sin(x)"
     assert found.corrected == "(x*sin(x))' = sin(x) + x*cos(x)"
+
+
+# Right only where it is proved, wrong only where it is seen
+
+WRONG_BY_LITTLE = """
+5 : exp(-200); sin(x) : cos(x) + 1e-40; x^2 : 2*x + exp(-90); x : tanh(50); x : 1 - 1e-300; x^2 : 2*x*(1 + 1e-300);
+sin(x)^2 : 2*sin(x)*cos(x) + 1e-60; x : sin(x)^2 + cos(x)^2 + 1e-60; x : erf(30); x : erf(x^2 + 20);
+exp(x) : exp(x + 1e-90); x : 1 + exp(-exp(9)); 5 : exp(-exp(10)); 7*x : 7 - sech(500); x : sigmoid(200);
+f(x) : f'(x) + 1e-50; x^2 : 2*x^2 + 1e-40; x^2 : x + abs(x); x^2 : 2*abs(x); x^2 : max(2*x, 4*x - 10000);
+x^2 : piecewise((2*x, x < 5000), (3*x, True)); x^2 : 2*x + relu(x - 4000); x^2 : 2*x*heaviside(x + 3500);
+x*abs(x) : 2*x; relu(x)^2 : 2*x; x^2 : 2*sqrt(x^2); piecewise((x^2, x < 1), (x^3, True)) : 2*x; abs(x - 700) : 1;
+2305843009213693951*x : 0*x; log(x) : 1/x + 1e-100*x; max(x, 1e5*x - 1e9) : 1; x^3 : 3*x^2 + 1e-30*floor(x);
+a*x : a + 1e-99; cos(x) : -sin(x + 1e-70)
+"""
+
+
+@pytest.mark.parametrize("case", [one.strip() for one in WRONG_BY_LITTLE.split(";")])
+def test_an_answer_that_is_wrong_by_very_little_or_on_one_side_only_is_wrong(case):
+    text, answer = case.split(" : ")
+    found = diagnose(text, answer, "x")
+    assert found.verdict in {Judgement.BROKEN, Judgement.UNKNOWN}
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [("x", "tanh(1e5)"), ("x", "1 + exp(-exp(12))"), ("floor(x)", "floor(x + 1) - floor(x) - 1")],
+)
+def test_what_is_neither_proved_nor_seen_to_be_wrong_is_said_with_its_digits(text, answer):
+    found = diagnose(text, answer)
+    assert found.verdict == Judgement.NOT_PROVED
+    assert not found.right
+    assert found.digits > 1000
+    assert str(found) == f"equal to {found.digits} digits, not proved"
+
+
+def test_without_a_proof_no_other_form_is_right(monkeypatch):
+    monkeypatch.setattr(diagnosis._identity(), "same", lambda a, b: False)
+    assert diagnose("sin(x)^2", "sin(2*x)").verdict == Judgement.NOT_PROVED
+    assert diagnose("sin(x)^2", "2*sin(x)*cos(x)").verdict == Judgement.RIGHT
+
+
+def test_a_mistake_is_named_only_where_it_gives_the_answer_to_the_last_digit():
+    assert diagnose("x^2", "2*x^2").verdict == Judgement.BROKEN
+    assert diagnose("x^2", "2*x^2 + 1e-200").verdict == Judgement.UNKNOWN

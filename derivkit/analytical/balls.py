@@ -250,6 +250,21 @@ def below(number: arb, exponent: int) -> bool:
     return bool(abs(number) < arb((1, exponent)))
 
 
+def bits_in_common(a: Ball, b: Ball) -> float:
+    """Binary digits to which two numbers are certainly equal, at most as many as there are.
+
+    Relative to the larger of them; where that may be 0, behind the point.
+    """
+    if a.number is None or b.number is None:
+        return 0.0
+    gap = as_arb(_size(a.number - b.number)).abs_upper()
+    size = max(as_arb(a.number).abs_lower(), as_arb(b.number).abs_lower())
+    if not gap.is_finite() or gap == 0:
+        return 0.0 if gap != 0 else float(ctx.prec)
+    lost = float((gap / size if size > 0 else gap).log() / arb.const_log2())
+    return min(max(0.0, -lost), float(ctx.prec))
+
+
 def as_arb(number: fmpq | arb | int) -> arb:
     """A number as a ball of the current precision."""
     return number if isinstance(number, arb) else arb(number)

@@ -4,10 +4,14 @@ All rules are linear in the derivatives of the parts. So the whole derivative wi
 (d whole / d piece) * (wrong - right), and one walk down the derivation gives the first factor for every piece: no whole
 derivative is built to be compared. Floats at a few points sieve the mistakes, raised precision decides, and only
 what is named is built as a tree, to see which form is nearest to the one that was typed.
+
+An answer is right where that is proved (:mod:`derivkit.analytical.identity`), and wrong where balls hold the two apart
+at one point, the precision raised until they do. What is neither is said with the digits to which the two are equal.
 """
 
 from __future__ import annotations
 
+import importlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,11 +24,11 @@ from numpy.typing import NDArray
 
 from derivkit.analytical.algebra import ONE, ZERO, apply, factors_of, folded, product, terms_of, total, value_of
 from derivkit.analytical.derivation import Step, chosen_variable, differentiate, steps_of
-from derivkit.analytical.evaluation import float_arithmetic
+from derivkit.analytical.evaluation import float_arithmetic, walk
 from derivkit.analytical.exact import ball_arithmetic
 from derivkit.analytical.expression import parse
 from derivkit.analytical.mistakes import MISTAKES, ROW, WHOLE, Mistake
-from derivkit.analytical.rules import RELATIONS, RULES, Rule
+from derivkit.analytical.rules import RELATIONS, RULES, Condition, Rule
 from derivkit.analytical.tree import (
     Branch,
     Expression,
@@ -46,9 +50,11 @@ SIEVE = 1e-6
 """Relative difference that float64 lets pass at moderate points; a constant without a derivation."""
 ROUNDED = 2.0**-45
 """Share of the largest number on the way that float64 may lose; a constant without a derivation."""
-BITS = 256
-AGREEMENT, NOISE = 2.0**-60, 2.0**-120
-"""Relative difference, and share of the largest number on the way, up to which two values are one (of 256 bits)."""
+BITS = 640
+AGREEMENT, NOISE = 2.0**-500, 2.0**-560
+"""Relative difference, and share of the largest number on the way, up to which two values are one (of 640 bits)."""
+APART = (256, 1024, 4096, 2**14, 2**15)
+"""Precisions in bits at which derivative and answer are compared until they are seen to differ."""
 MARGIN = 1e-3
 """How far points stay from where a rule does not hold."""
 LATTICES = (64, 4096)
@@ -68,6 +74,7 @@ class Judgement(StrEnum):
 
     RIGHT = "right"
     OTHER_FORM = "right, in another form"
+    NOT_PROVED = "equal as far as computed, not proved"
     BROKEN = "a rule is broken"
     UNKNOWN = "no single mistake of a known kind"
     NO_REAL_POINT = "no real point found"
@@ -113,7 +120,8 @@ class Diagnosis:
     Attributes
     ----------
     verdict : Judgement
-        Right, right in another form, wrong by a broken rule, or wrong by no single mistake of a known kind.
+        Right, right in another form, wrong by a broken rule, or wrong by no single mistake of a known kind; or neither
+        proved nor refuted.
     derivative : Expression
         The right answer.
     findings : tuple of Finding
@@ -122,6 +130,8 @@ class Diagnosis:
         Where answer and derivative were compared in raised precision.
     note : str
         What else is to be said; empty if nothing.
+    digits : int
+        Where neither is proved, the decimal digits to which answer and derivative are equal at every point.
     """
 
     verdict: Judgement
@@ -129,6 +139,7 @@ class Diagnosis:
     findings: tuple[Finding, ...] = ()
     points: tuple[Mapping[str, float], ...] = ()
     note: str = ""
+    digits: int = 0
 
     @property
     def right(self) -> bool:
@@ -152,7 +163,9 @@ class Diagnosis:
 
     def __str__(self) -> str:
         named = [f"{one.rule}, at {one.place}: {one.corrected}" for one in self.findings]
-        return "; or ".join(named) if named else str(self.verdict) + (f" ({self.note})" if self.note else "")
+        open_ = self.verdict is Judgement.NOT_PROVED
+        verdict = f"equal to {self.digits} digits, not proved" if open_ else str(self.verdict)
+        return "; or ".join(named) if named else verdict + (f" ({self.note})" if self.note else "")
 
 
 def diagnose(expression: Expression | str, answer: Expression | str, variable: str | None = None) -> Diagnosis:
@@ -510,6 +523,13 @@ class _Here:
             return None
 
 
+def _borders_of(answer: Node, variable: Variable) -> tuple[Condition, ...]:
+    """Where an answer may jump or turn."""
+    if len(program_of(answer)) > MOST_WHOLE:
+        return ()
+    return tuple(dict.fromkeys(one for step in steps_of(differentiate(answer, variable)) for one in step.conditions))
+
+
 def _in_floats(lattice: Mapping[str, Floats]) -> Callable[[Instruction, Sequence[Any]], Any]:
     return float_arithmetic(lattice, unknown=float_stand_in).value
 
@@ -524,13 +544,14 @@ class _Diagnosis:
         self._steps = [step for step in steps_of(self._top) if step.inner == variable]
         conditions = dict.fromkeys(one for step in steps_of(self._top) for one in step.conditions)
         self._conditions = tuple(conditions)
-        self._others = [answer, *(side for one in self._conditions for side in (one.left, one.right))]
+        self._borders = (*conditions, *_borders_of(answer, variable))
+        self._others = [answer, *(side for one in self._borders for side in (one.left, one.right))]
         names = (step.value for step in joint_program([root, answer])[0] if step.operation == "variable")
         self._names = list(dict.fromkeys([variable.name, *map(str, names)]))
 
     def run(self) -> Diagnosis:
         derivative = self._top.result
-        if _likeness(self._answer, derivative.root) == 1.0:
+        if _alike(self._answer, derivative.root):
             return Diagnosis(Judgement.RIGHT, derivative)
         if sum(len(program_of(step.unfolded)) for step in self._steps) > MOST_WORK:
             return Diagnosis(Judgement.OVER_THE_WORK_LIMIT, derivative)
@@ -540,25 +561,52 @@ class _Diagnosis:
         seen = tuple(here.point for here in raised)
         if not raised:
             return Diagnosis(Judgement.NO_REAL_POINT, derivative, note=note)
-        if all(here.same(here.right, here.values[layout.others[0]]) for here in raised):
+        if _identity().same(derivative.root, self._answer):
             return Diagnosis(Judgement.OTHER_FORM, derivative, points=seen, note=note)
+        digits = _digits_in_common(derivative.root, self._answer, seen)
+        if digits is not None:
+            return Diagnosis(Judgement.NOT_PROVED, derivative, points=seen, note=note, digits=digits)
         found = self._named(points, seen)
         verdict = Judgement.BROKEN if found else Judgement.UNKNOWN
         return Diagnosis(verdict, derivative, tuple(found), seen, note)
 
+    @staticmethod
+    def _in_floats(layout: _Layout, lattice: Mapping[str, Floats]) -> Values:
+        values: Values = {}
+        layout.forward(_in_floats(lattice), range(len(layout.program)), values)
+        return values
+
+    def _sides(self, layout: _Layout, values: Values, count: int) -> Iterator[tuple[Condition, Floats, Floats]]:
+        """The breakpoints of derivative and answer, with the values of their sides."""
+        for k, one in enumerate(self._borders):
+            a, b = (np.broadcast_to(values[layout.others[1 + 2 * k + i]], (count,)) for i in (0, 1))
+            yield one, a, b
+
+    def _beside_borders(self, layout: _Layout, lattice: dict[str, Floats]) -> dict[str, Floats]:
+        """The points, and two on the sides of every breakpoint of a straight line in the one variable."""
+        if len(self._names) > 1:
+            return lattice
+        (x,) = lattice.values()
+        with np.errstate(all="ignore"):
+            gaps = [a - b for _, a, b in self._sides(layout, self._in_floats(layout, lattice), x.size)]
+            roots = [np.median(x[:-1] - gap[:-1] * np.diff(x) / np.diff(gap)) for gap in gaps]
+        known = [float(root) for root in roots if np.isfinite(root)][:MOST_BORDERS]
+        beside = [root + side * max(1.0, abs(root)) / 8.0 for root in known for side in (-1.0, 1.0)]
+        return {self._names[0]: np.concatenate([x, beside])}
+
     def _points(self, layout: _Layout) -> tuple[dict[str, Floats], str]:
         """Points where derivative and answer are real: one on every side of the breakpoints, then moderate ones."""
         note = "answer and derivative are real at no common point"
-        for count in LATTICES:
-            lattice = lattice_of(self._names, count)
-            values: Values = {}
+        for least in LATTICES:
+            lattice = self._beside_borders(layout, lattice_of(self._names, least))
+            count = lattice[self._names[0]].size
             with np.errstate(all="ignore"):
-                layout.forward(_in_floats(lattice), range(len(layout.program)), values)
+                values = self._in_floats(layout, lattice)
                 inside = np.ones(count, dtype=np.bool_)
                 sides = [np.zeros(count, dtype=np.int8)]
-                for k, one in enumerate(self._conditions):
-                    a, b = (np.broadcast_to(values[layout.others[1 + 2 * k + i]], (count,)) for i in (0, 1))
-                    inside &= RELATIONS[one.relation](a, b) > MARGIN
+                for k, (one, a, b) in enumerate(self._sides(layout, values, count)):
+                    if k < len(self._conditions):
+                        inside &= RELATIONS[one.relation](a, b) > MARGIN
                     sides.append(np.sign(a - b).astype(np.int8))
                 size = np.zeros(count)
                 for place in (*layout.slopes, *layout.pieces):
@@ -629,11 +677,16 @@ class _Diagnosis:
             found = self._matching([_Candidate(WHOLE["sign"], self._top, minus)], points, seen)
         if not found and self._is_integral(seen):
             found = [_Candidate(WHOLE["integral"], self._top, self._answer)]
-        made = [self._finding(one) for one in found]
-        order = sorted(
-            range(len(made)), key=lambda k: (-round(made[k].likeness, 9), ROW.get(found[k].mistake, len(ROW)))
-        )
-        return [made[k] for k in order]
+        pairs = [(one, self._finding(one)) for one in found]
+        pairs = [(one, made) for one, made in pairs if self._is_answer(made.whole.root, seen)]
+        order = sorted(pairs, key=lambda pair: (-round(pair[1].likeness, 9), ROW.get(pair[0].mistake, len(ROW))))
+        return [made for _, made in order]
+
+    def _is_answer(self, whole: Node, seen: Sequence[Mapping[str, float]]) -> bool:
+        """Whether a derivative is the answer to the last digit that can be computed."""
+        if _alike(whole, self._answer) or _identity().same(whole, self._answer):
+            return True
+        return _digits_in_common(whole, self._answer, seen) is not None
 
     def _matching(
         self, candidates: Sequence[_Candidate], points: Mapping[str, Floats], seen: Sequence[Mapping[str, float]]
@@ -724,20 +777,63 @@ MOST_WHOLE = 200
 HALF = 0.5
 """Share of the points at which a mistake must have a value, and give the answer at all of them."""
 PAIR = 2
+MOST_BORDERS = 8
+"""Breakpoints beside which points are taken; a constant without a derivation."""
+
+
+def _digits_in_common(a: Node, b: Node, points: Sequence[Mapping[str, float]]) -> int | None:
+    """The decimal digits to which two formulas are seen to be equal at every point; None if they differ at one."""
+    balls = ball_arithmetic()
+    numbers = balls.Numbers(WORK)
+    program, (first, second) = joint_program([a, b])
+    digits = 0
+    for bits in APART:
+        try:
+            with balls.precision(bits):
+                beside = Beside(numbers.at(bits), bits)
+                known: list[float] = []
+                for point in points:
+                    numbers.spend(numbers.product * len(program))
+                    values = walk(program, beside.arithmetic(lambda name: beside.lifted(point[name])))  # noqa: B023
+                    if (values[first] != values[second]) is True:
+                        return None
+                    known.append(balls.bits_in_common(values[first], values[second]))
+                digits = max(digits, int(min(known) * LOG10_2))
+        except balls.ExhaustedError:
+            break
+        except balls.UndecidedError:
+            continue
+    return digits
+
+
+LOG10_2 = 0.30102999566398120
+
+
+@cache
+def _identity() -> Any:
+    """The module of proofs, which imports python-flint."""
+    return importlib.import_module("derivkit.analytical.identity")
 
 
 def _likeness(a: Node, b: Node) -> float:
     """The share of the parts that two trees have in common, whatever the order of terms and factors."""
-    bags = [_parts_of(folded(one, {})) for one in (a, b)]
+    known: dict[Any, int] = {}
+    bags = [Counter(_parts_of(folded(one, {}), known)) for one in (a, b)]
     shared = sum((bags[0] & bags[1]).values())
     return 2.0 * shared / sum(sum(bag.values()) for bag in bags)
 
 
-def _parts_of(root: Node) -> Counter[int]:
-    program = program_of(root)
+def _alike(a: Node, b: Node) -> bool:
+    """Whether two trees are one but for the order of terms and factors."""
+    known: dict[Any, int] = {}
+    return len({_parts_of(folded(one, {}), known)[-1] for one in (a, b)}) == 1
+
+
+def _parts_of(root: Node, known: dict[Any, int]) -> list[int]:
+    """A number for every part of a tree, the same for equal ones; ``known`` is filled."""
     keys: list[int] = []
-    for step in program:
+    for step in program_of(root):
         below = [keys[k] for k in step.arguments]
         ordered = sorted(below) if step.operation in {"add", "multiply"} else below
-        keys.append(hash((step.operation, step.value, tuple(ordered))))
-    return Counter(keys)
+        keys.append(known.setdefault((step.operation, step.value, tuple(ordered)), len(known)))
+    return keys
