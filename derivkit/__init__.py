@@ -38,6 +38,10 @@ from derivkit.numerical.ledger import Ledger
 from derivkit.numerical.status import Status
 from derivkit.numerical.stencil import Stencil, stencil
 
+__version__ = "0.1.0"
+__distribution__ = "derivative-lab"
+"""By this line `experiments` knows the package from an unrelated one of the same name."""
+
 __all__ = [
     "Accuracy",
     "BruteForce",

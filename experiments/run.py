@@ -185,7 +185,9 @@ def _arguments(typed: Sequence[str]) -> argparse.Namespace:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = get_args_parser()
+    # Hydra's own --version gives way to ours.
+    parser = argparse.ArgumentParser(add_help=False, conflict_handler="resolve", parents=[get_args_parser()])
+    parser.add_argument("--version", action=commands.Version)
     parser.add_argument("--open", action="store_true", help="Open the report in a browser")
     parser.add_argument("--quiet", "-q", action="store_true", help="Print errors and where the results are, no more")
     parser.add_argument(

@@ -5,13 +5,28 @@ from __future__ import annotations
 import argparse
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
 from experiments.pipeline.messages import ConfigurationError
+from experiments.pipeline.terminal import Terminal
+
+
+class Version(argparse.Action):
+    """``--version``: print the laboratory's version and leave."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **more: Any) -> None:
+        super().__init__(option_strings, dest, **more, nargs=0, help="show the version of the laboratory and exit")
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        """Print it; the library is only imported here, as most commands go without."""
+        import derivkit  # noqa: PLC0415 - as said
+
+        Terminal().printed([f"{derivkit.__distribution__} {derivkit.__version__}"])
+        parser.exit()
 
 
 class Parser(argparse.ArgumentParser):
@@ -19,6 +34,7 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, name: str, **more: Any) -> None:
         super().__init__(prog=f"python -m experiments.{name}", **more)
+        self.add_argument("--version", action=Version)
 
     def error(self, message: str) -> NoReturn:
         """Raise ConfigurationError; argparse would print its usage and leave."""
