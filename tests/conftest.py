@@ -1,4 +1,4 @@
-"""The tables that the tests run over: a new row is tested by existing."""
+"""The tables that the tests run over, where a new row is tested by existing; what the quick part leaves out."""
 
 from __future__ import annotations
 
@@ -8,10 +8,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from derivkit.numerical.formulas import ROWS
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# How long an example takes says something of the machine and what else it does, nothing of the code.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Leave out what is slow where neither paths nor marks are given."""
+    if config.args_source is not pytest.Config.ArgsSource.ARGS and not config.option.markexpr:
+        config.option.markexpr = "not slow"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

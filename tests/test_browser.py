@@ -577,6 +577,7 @@ def test_a_page_that_cannot_be_used_without_eyes_is_caught(browser, broken, more
         assert any(fault in one for one in page.evaluate(AUDIT))
 
 
+@pytest.mark.slow
 def test_the_first_key_leads_past_the_contents_and_the_focus_is_seen(browser, report) -> None:
     with opened(browser, report) as page:
         page.keyboard.press("Tab")

@@ -59,6 +59,7 @@ def test_every_way_computes_the_losses_of_the_naive_one(activation: str, more: A
     assert largest_difference(*prepared(activation=activation, **more), way, delta) <= 4 * EPS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes", [(4, 16, 3), (64, 128, 64, 10), (784, 128, 10), (5, 3), (3, 4, 4, 4, 2)], ids=str)
 @pytest.mark.parametrize("way", ["batched", "incremental"])
 def test_the_losses_are_the_same_for_networks_of_any_depth(sizes: tuple[int, ...], way: str) -> None:

@@ -619,6 +619,7 @@ def turned(columns: Columns) -> Columns:
     return {name: np.roll(values, values.size // 2) for name, values in columns.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of a process is read from Linux")
 def test_memory_stays_flat_however_many_rows_there_are(first: Path):
     peaks = []

@@ -133,6 +133,7 @@ def survey(texts, most, seed=0):
     return unique, own, among, shared, failures
 
 
+@pytest.mark.slow
 def test_planted_mistakes_are_named():
     unique, own, among, shared, failures = survey(FORMULAS, most=6)
     assert len(FORMULAS) >= 60

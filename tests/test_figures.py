@@ -1268,6 +1268,7 @@ assert "matplotlib.pyplot" not in sys.modules
 """
 
 
+@pytest.mark.slow
 def test_a_second_process_writes_the_same_bytes_even_with_a_matplotlibrc_of_its_own(tmp_path):
     answers = []
     (tmp_path / "rc").mkdir()

@@ -6,7 +6,9 @@ import ast
 import doctest
 import importlib
 import inspect
+import os
 import pkgutil
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -322,6 +324,34 @@ def test_the_columns_that_a_figure_names_exist(path: Path) -> None:
     for spec in filter(None, OmegaConf.to_container(preset.figures.draw).values()):
         for table, columns in figures.columns_needed(spec).items():
             assert set(columns) <= set(tables[table])
+
+
+@pytest.mark.parametrize(
+    ("words", "outcome"),
+    [
+        ((), "1 passed, 1 deselected"),
+        (("-n", "1"), "1 passed"),
+        (("tests",), "2 passed"),
+        (("tests/test_both.py",), "2 passed"),
+        (("-m", "slow"), "1 passed, 1 deselected"),
+    ],
+)
+def test_the_suite_leaves_out_what_is_slow_where_neither_paths_nor_marks_are_given(
+    words: tuple[str, ...], outcome: str, tmp_path: Path
+) -> None:
+    if "-n" in words:
+        pytest.importorskip("xdist")
+    (tmp_path / "tests").mkdir()
+    for name in ("pyproject.toml", "tests/conftest.py"):
+        shutil.copyfile(ROOT / name, tmp_path / name)
+    lines = ("import pytest", "@pytest.mark.slow", "def test_slow(): pass", "def test_quick(): pass")
+    (tmp_path / "tests/test_both.py").write_text("\n".join(lines))
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *words]
+    done = subprocess.run(
+        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0
+    assert f" {outcome} in " in done.stdout
 
 
 def test_every_folder_of_code_is_a_package_that_is_installed() -> None:

@@ -34,7 +34,10 @@ SWEEP = (
 SLOW = "import time\n\ndef f(x):\n    time.sleep(0.02)\n    return x * x\n"
 """So slow that most moments lie within a job."""
 
-pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are looked up in /proc")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are looked up in /proc"),
+]
 
 
 def start(place: Path, *words: str) -> subprocess.Popen[bytes]:

@@ -21,6 +21,7 @@ from experiments import run
 from experiments.pipeline import launchers, provenance, tables
 
 ROOT = Path(__file__).resolve().parents[1]
+pytestmark = pytest.mark.slow
 WORDS = ("python=probe:f", "expression=sin(x)", "method=central_2", "delta=1e-3", "figures.draw=null")
 PROBE = '''\
 import json, os, signal, time

@@ -336,6 +336,7 @@ def test_unknown_levels_and_notations_are_refused():
             getattr(derive("x"), way)(notation="newton")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("notation", NOTATIONS)
 @pytest.mark.parametrize("text", CORPUS)
 def test_mathtext_accepts_every_line(text, notation):
@@ -373,6 +374,7 @@ def test_markdown_shields_each_formula_from_the_signs_of_markdown():
     assert all(line.startswith("$`") for line in said.splitlines() if "=" in line and "*" not in line[:1])
 
 
+@pytest.mark.slow
 def test_what_is_exponentially_long_is_cut_and_says_so():
     tree = Variable("x")
     for _ in range(60):
@@ -391,6 +393,7 @@ def test_what_is_exponentially_long_is_cut_and_says_so():
     assert "cut after 2000 characters" in found.text()
 
 
+@pytest.mark.slow
 def test_a_derivation_of_very_many_operations_goes_on_to_the_result_and_is_true_so_far():
     nested = "x"
     for _ in range(55):

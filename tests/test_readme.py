@@ -40,7 +40,9 @@ def outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    "command", [COMMANDS[0], *(pytest.param(command, marks=pytest.mark.slow) for command in COMMANDS[1:])]
+)
 def test_a_command_runs_and_leaves_a_report(command: str, outputs: Path) -> None:
     assert run.main(shlex.split(command, comments=True)[3:]) == 0
     (page,) = outputs.glob("*/*/*/report.html")

@@ -25,6 +25,7 @@ from experiments.pipeline.repetition.tolerance import ULPS, Rules, faults_of, ju
 from experiments.pipeline.settings import build
 
 ROOT = Path(__file__).resolve().parents[1]
+pytestmark = pytest.mark.slow
 PLACE = Path("outputs/delta_sweep/2026-01-02/10-00-00-000000-1")
 WORDS = ("function=[exp,sin]", "x=[0.5,1]", "method=[forward_1,central_2]", "delta=${logspace:-8,-1,8}")
 Columns = dict[str, np.ndarray[Any, Any]]

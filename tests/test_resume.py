@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SWEEP = ("function=sin", "method=central_2", "x=1,2,3", "figures.formats=[svg]", "delta=[1e-2,1e-4,1e-6]")
 COMPUTE = delta_sweep.run
 
-pytestmark = pytest.mark.usefixtures("place")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("place")]
 
 
 @pytest.fixture(scope="module")

@@ -144,6 +144,7 @@ WORKING: dict[str, tuple[tuple[str, ...], str, list[Any], int]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("words", "column", "expected", "jobs"), WORKING.values(), ids=WORKING.keys())
 def test_it_works(words: tuple[str, ...], column: str, expected: list[Any], jobs: int):
     found = values(ran(*words), column)
@@ -248,7 +249,7 @@ from experiments import run
 sys.exit(run.main(sys.argv[1:]))
 """
     done = subprocess.run(
-        [sys.executable, "-c", code, *QUICK, "delta=1e-2,1e-4"],
+        [sys.executable, "-c", code, *QUICK, "delta=1e-2,1e-4", "--quiet"],
         env={**os.environ, "PYTHONPATH": str(ROOT)}, cwd=tmp_path, check=False, capture_output=True, text=True,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")

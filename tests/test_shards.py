@@ -147,6 +147,7 @@ def test_shards_that_cannot_be_are_refused(config: dict[str, int], says: str) ->
 SMALL = ("function=sin,exp", "x=[0.5,1,1.5]", "delta=[1e-2,1e-5]", "figures.draw=null")
 
 
+@pytest.mark.slow
 def test_a_swept_run_in_shards_gives_the_tables_of_the_run_without(place: Path) -> None:
     assert run.main([*SMALL, "hydra.sweep.dir=whole"]) == 0
     assert run.main([*SMALL, "shards=4", "hydra.sweep.dir=split"]) == 0
@@ -242,6 +243,7 @@ print((peak() - before) / BLOCK)
 """
 
 
+@pytest.mark.slow
 def test_two_million_rows_in_shards_are_those_of_the_whole_and_need_no_more_memory_than_half_a_million(
     tmp_path: Path,
 ) -> None:

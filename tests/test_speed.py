@@ -12,6 +12,7 @@ from experiments import peers
 from experiments.runners import speed
 
 
+@pytest.mark.slow
 def test_every_benchmark_gives_a_ratio(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peers, "installed", lambda tool: False)
     config = speed.Config(points=20, deltas=5, table_points=5, repeats=1, quick_repeats=2)

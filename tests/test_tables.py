@@ -789,6 +789,7 @@ def test_the_estimate_counts_the_rows_of_many_jobs_twice():
     assert 1.99 < many / one < 2.01
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_rows(tmp_path):
     pytest.importorskip("resource")
     script = """

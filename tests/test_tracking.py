@@ -76,6 +76,7 @@ def test_two_runs_are_exported_once_and_read_back_with_mlflow(
     assert sorted(read_back(database)) == ["a", "b"]
 
 
+@pytest.mark.slow
 def test_what_was_asked_and_found_is_told(outputs: Path):
     one = entry(outputs, "b")
     asked = tracking.parameters(one)
