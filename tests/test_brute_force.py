@@ -11,6 +11,7 @@ import pytest
 
 import derivkit as dk
 from derivkit.multivariate import brute_force as room
+from derivkit.multivariate import kinks
 from derivkit.multivariate import network as networks
 from derivkit.multivariate.brute_force import WAYS, BruteForce, moved_losses
 from derivkit.multivariate.network import ACTIVATIONS, LOSSES, Network
@@ -232,6 +233,117 @@ def test_a_delta_that_vanishes_against_a_weight_is_said(way: str) -> None:
     assert "take at least 0.0002 in float64" in found.message
     tiny = dk.brute_force(network, parameters, samples, delta=1e-30, way=way)
     assert np.count_nonzero(~tiny.vanished) == np.count_nonzero(parameters == 0.0)
+
+
+# Kinks
+
+
+def crossed_by_patterns(
+    network: Network, parameters: np.ndarray, samples: Samples, moved: np.ndarray, which: np.ndarray
+) -> np.ndarray:
+    """Which samples have a unit of another sign in any of the moves, one parameter at a time; ``(samples, moved)``."""
+
+    def signs(at: np.ndarray) -> np.ndarray:
+        layers = network.forward(at, samples)
+        kinked = [layer.z > 0 for layer, name in zip(layers, network.activations, strict=True) if "relu" in name]
+        return np.concatenate(kinked) if kinked else np.zeros((1, len(samples)), dtype=bool)
+
+    found = np.zeros((len(samples), which.size), dtype=bool)
+    for k, place in enumerate(which):
+        for value in moved[:, k]:
+            at = parameters.copy()
+            at[place] = value
+            found[:, k] |= np.any(signs(at) != signs(parameters), axis=0)
+    return found
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu"])
+def test_a_sample_of_zeros_lies_on_the_kink_of_every_unit_and_that_is_said(
+    activation: str, way: str, dtype: type[np.floating[Any]]
+) -> None:
+    """Backprop takes the slope on the left, the central difference the mean of both: they differ by 0.06 (relu)."""
+    network = Network((2, 3, 2), (activation,))
+    parameters, samples = network.initial(seed=1, dtype=dtype), Samples([[0.0, 0.0], [1.0, 2.0]], [0, 1]).astype(dtype)
+    found = dk.brute_force(network, parameters, samples, delta=1e-3, way=way, per_sample=True)
+    off = np.abs(found.gradient - network.backprop(parameters, samples))
+    assert [network.name_of(int(k)) for k in found.which[found.kinks]] == ["b1[0]", "b1[1]", "b1[2]"]
+    assert found.kinks_per_sample is not None
+    assert np.array_equal(found.kinks_per_sample, [found.kinks, np.zeros(17, dtype=bool)])
+    assert np.max(off) > 0.05
+    assert np.max(off[~found.kinks]) < (1e-6 if dtype is np.float64 else 1e-3)
+    assert found.message.startswith("delta=0.001 crosses a kink with 3 of 17 parameters, the first b1[0]: ")
+
+
+def test_a_unit_exactly_on_its_kink_is_said_with_every_formula_that_leaves_its_side() -> None:
+    network, parameters, samples = Network((1, 1, 2)), np.array([1.0, -1.0, 1.0, 0.5, 0.3, 0.0]), Samples([[1.0]], [0])
+    slopes = {
+        name: dk.brute_force(network, parameters, samples, delta=1e-5, formula=name)
+        for name in ("forward_1", "backward_1", "central_2")
+    }
+    assert {name: found.kinks.tolist()[:2] for name, found in slopes.items()} == {
+        "forward_1": [True, True],
+        "backward_1": [False, False],  # the unit stays shut, as backprop has it
+        "central_2": [True, True],
+    }
+    expected = network.backprop(parameters, samples)
+    np.testing.assert_allclose(slopes["backward_1"].gradient, expected, rtol=0, atol=1e-5)
+    assert slopes["backward_1"].message == ""
+
+
+@pytest.mark.parametrize("delta", [1e-6, 1e-3, 0.1, 3.0])
+@pytest.mark.parametrize("sizes", [(4, 6, 3), (4, 6, 5, 3), (3, 4, 4, 4, 2)], ids=str)
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "tanh"])
+def test_a_kink_is_crossed_where_the_pattern_of_signs_changes(
+    activation: str, sizes: tuple[int, ...], delta: float
+) -> None:
+    network, parameters, samples = prepared(sizes, activation)
+    which = np.arange(0, network.count, 2)
+    found = dk.brute_force(network, parameters, samples, delta=delta, which=which, per_sample=True)
+    moved = parameters[which] + np.array([[-delta], [delta]])
+    expected = crossed_by_patterns(network, parameters, samples, moved, which)
+    assert np.array_equal(found.kinks_per_sample, expected)
+    assert np.array_equal(found.kinks, expected.any(axis=0))
+    assert bool(found.message) == bool(found.kinks.any())
+    assert found.kinks.any() == (activation != "tanh" and delta > 1e-2) or delta == 1e-3
+
+
+def test_units_of_all_layers_are_looked_at_the_last_one_too() -> None:
+    network = Network((2, 3, 2), ("tanh", "relu"), objective="mean_squared_error")
+    parameters, samples = network.initial(), Samples([[0.0, 0.0]], [[1.0, 1.0]])
+    found = dk.brute_force(network, parameters, samples, delta=1e-4)
+    assert [network.name_of(int(k)) for k in found.which[found.kinks]] == [
+        *("b1[0]", "b1[1]", "b1[2]", "b2[0]", "b2[1]")
+    ]
+
+
+def test_a_weight_at_0_lies_on_the_kink_of_the_penalty() -> None:
+    parameters, samples = np.array([0.0, 0.5, 0.3, -0.2, 0.0, 0.0]), generated(4, inputs=2, classes=2)
+    plain, kinked = (
+        dk.brute_force(Network((2, 2), l1=l1), parameters, samples, delta=1e-6, per_sample=True) for l1 in (0.0, 0.1)
+    )
+    assert not plain.kinks.any()
+    assert np.flatnonzero(kinked.kinks).tolist() == [0, 4]  # of the bias, 5, there is no penalty
+    assert np.all(kinked.kinks_per_sample[:, 0])
+
+
+def test_a_kink_that_the_bound_of_what_moves_leaves_out_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Break the bound: the witness must notice."""
+    network, samples = Network((1, 1, 1, 2)), Samples([[1.0]], [0])
+    parameters = np.array([1.0, 1.0, 100.0, -195.0, 1.0, 0.0, -1.0, 0.0])  # 0.1 moves the second sum, 5, by 10
+    assert np.flatnonzero(dk.brute_force(network, parameters, samples, delta=0.1).kinks).tolist() == [0, 1]
+    monkeypatch.setattr(kinks, "STEEPEST", 0.0)
+    assert not dk.brute_force(network, parameters, samples, delta=0.1).kinks.any()
+
+
+@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
+def test_no_activation_is_steeper_than_the_bound_and_those_with_a_kink_say_so(name: str) -> None:
+    row, z = ACTIVATIONS[name], np.linspace(-8.0, 8.0, 4001)
+    slope = np.asarray(row.slope(z, row.value(z, np.empty_like(z))), dtype=np.float64)
+    assert np.max(np.abs(slope)) <= kinks.STEEPEST
+    sides = np.array([-1e-9, 1e-9])
+    assert row.kinked == (abs(np.diff(row.slope(sides, row.value(sides, np.empty(2))).astype(float))[0]) > 0.1)
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -80,7 +80,7 @@ def test_a_gradient_with_holes_has_no_error() -> None:
 @pytest.mark.parametrize("delta", [1e-4, 1e-2, 0.3])
 def test_a_crossing_is_a_change_of_the_pattern_of_activations(delta: float) -> None:
     parameters, samples, which = RELU.initial(), dk.generated(40, inputs=6, classes=3), np.arange(RELU.count)
-    crossed, _ = held_difference(RELU, parameters, samples, which, delta)
+    crossed = dk.brute_force(RELU, parameters, samples, delta=delta).kinks
     base = patterns(RELU, parameters, samples)
     for k in which:
         changed = False
@@ -94,8 +94,9 @@ def test_a_crossing_is_a_change_of_the_pattern_of_activations(delta: float) -> N
 
 def test_without_a_crossing_holding_the_units_changes_nothing() -> None:
     parameters, samples, which = RELU.initial(), dk.generated(40, inputs=6, classes=3), np.arange(RELU.count)
-    crossed, held = held_difference(RELU, parameters, samples, which, 1e-2)
-    plain = dk.brute_force(RELU, parameters, samples, delta=1e-2).gradient
+    held = held_difference(RELU, parameters, samples, which, 1e-2)
+    found = dk.brute_force(RELU, parameters, samples, delta=1e-2)
+    plain, crossed = found.gradient, found.kinks
     assert 0 < np.count_nonzero(crossed) < RELU.count
     # 4 eps |loss| / delta, with a loss of a few
     np.testing.assert_allclose(held[~crossed], plain[~crossed], rtol=0, atol=1e-12)
@@ -106,7 +107,7 @@ def test_a_held_network_truncates_like_a_smooth_one() -> None:
     parameters, samples, which = RELU.initial(), dk.generated(40, inputs=6, classes=3), np.arange(RELU.count)
     exact = RELU.backprop(parameters, samples)
     errors = [
-        np.linalg.norm(held_difference(RELU, parameters, samples, which, delta)[1] - exact) for delta in (2e-2, 1e-2)
+        np.linalg.norm(held_difference(RELU, parameters, samples, which, delta) - exact) for delta in (2e-2, 1e-2)
     ]
     assert math.log2(errors[0] / errors[1]) == pytest.approx(2, abs=0.01)  # of order 2: the next term is delta^2
 
@@ -118,11 +119,13 @@ def test_large_errors_are_counted_with_their_explanation() -> None:
     parameters, samples = RELU.initial(), dk.generated(64, inputs=6, classes=3)
     exact = RELU.backprop(parameters, samples)
     for place, delta in enumerate((1e-3, 1e-2)):
-        crossed, held = held_difference(RELU, parameters, samples, np.arange(RELU.count), delta)
+        held = held_difference(RELU, parameters, samples, np.arange(RELU.count), delta)
+        found = dk.brute_force(RELU, parameters, samples, delta=delta)
+        crossed = found.kinks
         with np.errstate(divide="ignore", invalid="ignore"):
             relative = [
                 np.nan_to_num(np.abs(one - exact) / np.abs(exact), nan=0.0, posinf=np.inf)
-                for one in (dk.brute_force(RELU, parameters, samples, delta=delta).gradient, held)
+                for one in (found.gradient, held)
             ]
         large = relative[0] > 1e-4
         assert kinks["large"][place] == large.sum() > 0

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from derivkit.arguments import positive
+from derivkit.multivariate.kinks import crossings, weights_across_zero
 from derivkit.multivariate.network import BUFFER, LOSSES, Layer, Network
 from derivkit.multivariate.samples import Array, Samples
 from derivkit.numerical.difference import abscissa, combine, scale_of, steps_vanish
@@ -54,6 +55,11 @@ class BruteForce:
         The loss where nothing was moved.
     vanished : ndarray of bool
         Where delta vanished against the parameter, shape ``(moved,)``.
+    kinks : ndarray of bool
+        Where moving the parameter takes a unit across the kink of its activation, or a weight across 0 if there is a
+        penalty l1; shape ``(moved,)``. The quotient there is a mean of two slopes, of which backprop gives one.
+    kinks_per_sample : ndarray of bool or None
+        The same of every sample, shape ``(samples, moved)``, where ``per_sample`` was asked for.
     evaluations : int
         Losses of all samples that the formula asked for.
     forward_passes : int
@@ -61,7 +67,7 @@ class BruteForce:
     multiply_adds : int
         Multiplications with additions in these, or in what was computed instead.
     message : str
-        What went wrong, in a sentence; empty where nothing did.
+        What went wrong, in sentences; empty where nothing did.
     """
 
     gradient: Array
@@ -69,6 +75,8 @@ class BruteForce:
     which: Indices
     loss: float
     vanished: NDArray[np.bool_]
+    kinks: NDArray[np.bool_]
+    kinks_per_sample: NDArray[np.bool_] | None
     evaluations: int
     forward_passes: int
     multiply_adds: int
@@ -182,6 +190,7 @@ def brute_force(  # noqa: PLR0913 -- what, where, by which formula, how, and wha
         cost.passes(job, 1)
         gradient = np.empty(index.size, at.dtype)
         jacobian = np.empty((len(samples), index.size), at.dtype) if per_sample else None
+        kinks, each = _kinks(job, per_sample=per_sample)
         for block, losses in WAYS[way](job, cost):
             values = _with_base(chosen, losses, base)
             gradient[block] = combine(chosen.coefficients[0], [_mean(value) for value in values], scale[block])
@@ -199,10 +208,14 @@ def brute_force(  # noqa: PLR0913 -- what, where, by which formula, how, and wha
         which=index,
         loss=float(np.mean(base)),
         vanished=vanished,
+        kinks=kinks,
+        kinks_per_sample=each,
         evaluations=len(asked) * index.size + (len(asked) < len(chosen.offsets)),
         forward_passes=cost.forward_passes,
         multiply_adds=cost.multiply_adds,
-        message=_message(network, at, index, vanished, lost, step),
+        message="; ".join(
+            filter(None, (_message(network, at, index, vanished, lost, step), _across(network, index, kinks, step)))
+        ),
     )
 
 
@@ -391,6 +404,19 @@ def _job(network: Network, parameters: Array, samples: Samples, which: Indices, 
     return _Job(network, parameters, samples, which, moved, layers, given, losses)
 
 
+def _kinks(job: _Job, *, per_sample: bool) -> tuple[NDArray[np.bool_], NDArray[np.bool_] | None]:
+    """Which of the parameters cross a kink, and, if that is wanted, for which samples."""
+    penalty = weights_across_zero(job.network, job.parameters[job.which], job.which, job.moved)
+    found, each = penalty.copy(), None
+    if per_sample:
+        each = np.repeat(penalty[None], len(job.samples), axis=0)
+    for at, place, crossed in crossings(job.network, job.parameters, job.samples, job.layers, job.which, job.moved):
+        found[place] |= crossed.any(axis=0)
+        if each is not None:
+            each[np.ix_(at, place)] |= crossed
+    return found, each
+
+
 def _with_base(formula: Stencil, losses: Array, base: Array) -> list[Array]:
     """The losses at every offset of the formula, those at 0 being known; each of shape ``(samples, parameters)``."""
     moved = iter(np.moveaxis(losses, 1, 0))
@@ -407,6 +433,16 @@ def _mean(losses: Array) -> Array:
             paired[0] += total[-1]
         total = paired
     return np.asarray(total[0] / count)
+
+
+def _across(network: Network, which: Indices, kinks: NDArray[np.bool_], delta: float) -> str:
+    if not np.any(kinks):
+        return ""
+    first = network.name_of(int(which[int(np.argmax(kinks))]))
+    return (
+        f"delta={delta:g} crosses a kink with {np.count_nonzero(kinks)} of {which.size} parameters, the first {first}:"
+        " the quotient is a mean of the slopes of both sides there, of which backprop gives one"
+    )
 
 
 def _message(

@@ -74,6 +74,8 @@ class Activation:
         *Delving deep into rectifiers*, 2015), else 1.
     flat_below_zero : bool
         Whether the value is 0 for every z <= 0.
+    kinked : bool
+        Whether the slope jumps at 0.
     """
 
     name: str
@@ -82,6 +84,7 @@ class Activation:
     slope: Callable[[Array, Array], Any]
     steep: float = 1.0
     flat_below_zero: bool = False
+    kinked: bool = False
 
 
 def _identity(z: Array, out: Array) -> Array:
@@ -119,6 +122,7 @@ ACTIVATIONS: Mapping[str, Activation] = MappingProxyType(
                 lambda z, a: z > 0.0,
                 2.0,
                 flat_below_zero=True,
+                kinked=True,
             ),
             Activation(
                 "leaky_relu",
@@ -126,6 +130,7 @@ ACTIVATIONS: Mapping[str, Activation] = MappingProxyType(
                 _leaky,
                 lambda z, a: np.where(z > 0.0, 1.0, LEAK).astype(z.dtype),
                 2.0,
+                kinked=True,
             ),
             # (1 - a)(1 + a) is 1/cosh(z)^2 from the value that is known; where a rounds to 1 it is 0.
             Activation("tanh", RULES["tanh"], lambda z, out: np.tanh(z, out=out), lambda z, a: (1.0 - a) * (1.0 + a)),

@@ -17,7 +17,6 @@ from derivkit.multivariate.network import LOSSES
 
 Columns = Mapping[str, Any]
 Array = NDArray[np.floating[Any]]
-Flags = NDArray[np.bool_]
 Indices = NDArray[np.intp]
 
 NETWORK: tuple[type, str] = (str, "name of the network")
@@ -94,8 +93,6 @@ TOLERANCES: Mapping[str, Mapping[str, object]] = {"error": {"column": "rounding"
 of positive terms."""
 
 PRECISIONS: Mapping[str, type[np.floating[Any]]] = {"float64": np.float64, "float32": np.float32}
-KINKED = ("relu", "leaky_relu")
-"""Activations whose slope jumps at 0 and is constant elsewhere."""
 TEXTBOOK_DELTA = 1e-4
 """The step of a textbook's loop over weights; kinks are asked after from there on."""
 LARGE = 1e-4
@@ -160,7 +157,7 @@ def run(config: Config) -> Iterator[tuple[str, Columns]]:
         for precision in config.precision:
             yield from _curves(config, network, precision)
     for network in config.network:
-        if any(name in KINKED for name in network.activations) and max(config.delta) >= config.kinks_from:
+        if any(row.kinked for row in network.rows) and max(config.delta) >= config.kinks_from:
             for count in config.batches:
                 yield from _kinks(config, network, count)
 
@@ -294,8 +291,9 @@ def _kinks_at(
     network: dk.Network, parameters: Array, samples: dk.Samples, which: Indices, exact: Array, delta: float
 ) -> dict[str, Any]:
     """What kinks do to the central difference with one delta."""
-    estimate = dk.brute_force(network, parameters, samples, delta=delta, which=which).gradient
-    crossed, held = held_difference(network, parameters, samples, which, delta)
+    found = dk.brute_force(network, parameters, samples, delta=delta, which=which)
+    estimate, crossed = found.gradient, found.kinks
+    held = held_difference(network, parameters, samples, which, delta)
     large = _relative(estimate, exact) > LARGE
     small_if_held = _relative(held, exact) <= LARGE
     total, among = np.count_nonzero(large), np.count_nonzero(large & crossed)
@@ -317,17 +315,11 @@ def _relative(estimate: Array, exact: Array) -> Array:
         return np.asarray(np.where(error == 0.0, 0.0, error / np.abs(exact)))
 
 
-def held_difference(
-    network: dk.Network, parameters: Array, samples: dk.Samples, which: Indices, delta: float
-) -> tuple[Flags, Array]:
-    """Which parameters cross a kink between -delta and +delta, and the central difference without the kinks.
-
-    Every unit with a kink keeps the slope that it has where nothing is moved. As long as no unit turns, the network is
-    thus as it was, so that the first unit that turns is found in it too.
-    """
+def held_difference(network: dk.Network, parameters: Array, samples: dk.Samples, which: Indices, delta: float) -> Array:
+    """The central difference without kinks: every unit with one keeps the slope that it has where nothing is moved."""
     layers = network.forward(parameters, samples)
     slopes = [row.slope(layer.z, layer.a) for row, layer in zip(network.rows, layers, strict=True)]
-    crossed, held = np.zeros(which.size, dtype=bool), np.empty(which.size)
+    held = np.empty(which.size)
     together = max(1, STACK // network.count)
     for start in range(0, which.size, together):
         chunk = slice(start, start + together)
@@ -338,19 +330,15 @@ def held_difference(
             stack[np.arange(index.size), index] += step
             ends.append(stack[np.arange(index.size), index])
             given: Array = samples.with_one.T
-            for matrix, row, layer, slope in zip(network.matrices(stack), network.rows, layers, slopes, strict=True):
+            for matrix, row, slope in zip(network.matrices(stack), network.rows, slopes, strict=True):
                 z = matrix @ given
-                if row.name in KINKED:
-                    crossed[chunk] |= np.any((z > 0.0) != (layer.z > 0.0), axis=(-2, -1))
-                    a = slope * z
-                else:
-                    a = row.value(z, np.empty_like(z))
+                a = slope * z if row.kinked else row.value(z, np.empty_like(z))
                 given = np.concatenate([a, np.ones_like(a[:, :1])], axis=1)
             outputs = np.moveaxis(a, (-2, -1), (0, 1))
             value = LOSSES[network.objective].value(outputs, samples.targets)
             losses.append(np.mean(value, axis=0) + network.penalty(stack))
         held[chunk] = (losses[0] - losses[1]) / (ends[0] - ends[1])
-    return crossed, held
+    return held
 
 
 # What the whole run says

@@ -172,8 +172,6 @@ that training does not amplify it, is a constant without a derivation."""
 MEAN, CANCELLED = CHOSEN = "largest mean", "most cancels"
 REPLACED, KEPT_OUT = DRAWINGS = "with replacement", "without replacement"
 LEAST, NO_SIGNAL = "least for its loss", "no signal"
-KINKED = ("relu", "leaky_relu")
-"""Activations whose slope jumps at 0."""
 DELTA = 1e-5
 """The step of brute force, near the best of the central difference in float64, eps^(1/3)."""
 MOST = 2**26
@@ -454,8 +452,9 @@ def _agreement(config: Config, stage: Stage, follow: Sequence[Follow]) -> Column
         dk.brute_force(network, parameters, samples, delta=DELTA, way="naive", which=which, per_sample=wanted)
         for wanted in (True, False)
     )
+    crossed = each.kinks_per_sample
     assert each.per_sample is not None  # noqa: S101 -- it was asked for; this tells the type checker
-    crossed = crossings(network, parameters, samples, which)
+    assert crossed is not None  # noqa: S101 -- likewise
     built = stage.gradients[:, which]
     exact = network.backprop(parameters, samples)
     unbuilt = np.sqrt(np.maximum(network.squared_norms(parameters, samples), 0.0))
@@ -469,23 +468,6 @@ def _agreement(config: Config, stage: Stage, follow: Sequence[Follow]) -> Column
         "passes": each.forward_passes,
         "passes_of_mean": mean.forward_passes,
     }
-
-
-def crossings(
-    network: dk.Network, parameters: Array, samples: dk.Samples, which: NDArray[np.intp]
-) -> NDArray[np.bool_]:
-    """Where a unit with a kink opens or shuts as a parameter is moved by DELTA to either side.
-
-    Of shape ``(samples, moved)``: brute force has no slope to find there.
-    """
-    found = np.zeros((len(samples), which.size), dtype=np.bool_)
-    for column, place in enumerate(which):
-        moved = np.array([parameters, parameters])
-        moved[:, place] += (-DELTA, DELTA)
-        for name, layer in zip(network.activations, network.forward(moved, samples), strict=True):
-            if name in KINKED:
-                found[:, column] |= np.any((layer.z[0] > 0.0) != (layer.z[1] > 0.0), axis=0)
-    return found
 
 
 def _relative(difference: Array, exact: Array) -> float:

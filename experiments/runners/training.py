@@ -159,8 +159,6 @@ KEYS = (*SETTING, *WAY, "step")
 
 PRECISIONS: Mapping[str, type[np.floating[Any]]] = {"float64": np.float64, "float32": np.float32}
 BACKPROP = "backprop"
-KINKED = ("relu", "leaky_relu")
-"""Activations whose slope jumps at 0 and is constant elsewhere."""
 VANISHED, NOT_FINITE = "delta vanished", "loss not finite"
 """Why a path ends before its time."""
 PROBE = 1e-10
@@ -380,7 +378,8 @@ def gradient(way: Way, network: dk.Network, parameters: Array, batch: dk.Samples
         return Found(network.backprop(parameters, batch), 1, len(batch) * backprop_multiply_adds(network))
     found = dk.brute_force(network, parameters, batch, delta=way.delta, formula=way.method)
     cause = VANISHED if np.any(found.vanished) else NOT_FINITE
-    return Found(found.gradient, found.evaluations, found.multiply_adds, found.message, cause)
+    message = "" if np.all(np.isfinite(found.gradient)) else found.message
+    return Found(found.gradient, found.evaluations, found.multiply_adds, message, cause)
 
 
 def backprop_multiply_adds(network: dk.Network) -> int:
@@ -488,13 +487,13 @@ def curved(network: dk.Network, at: Floats, batch: dk.Samples, direction: Floats
 
 def _crossed(network: dk.Network, one: Floats, other: Floats, samples: dk.Samples) -> int:
     """Pairs of a unit and a sample that lie on different sides of a kink at two places."""
-    if not any(name in KINKED for name in network.activations):
+    if not any(row.kinked for row in network.rows):
         return 0
     layers = [network.forward(at, samples) for at in (one, other)]
     return sum(
         int(np.count_nonzero((here.z > 0.0) != (there.z > 0.0)))
-        for here, there, name in zip(*layers, network.activations, strict=True)
-        if name in KINKED
+        for here, there, row in zip(*layers, network.rows, strict=True)
+        if row.kinked
     )
 
 
