@@ -27,6 +27,8 @@ MAX_SHOWN = 80
 """Characters of a value that a message shows."""
 SHORTENED = reprlib.Repr()
 SHORTENED.maxother = 4 * MAX_SHOWN
+MAX_WORDS = 300
+"""Characters of an exception's words that are kept."""
 ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
 """Where an object lies in memory: another text in every run."""
 TWO_ENDS = "write its two ends, the lower one first, such as (0, 1), or (0, None) where there is no end above"
@@ -66,6 +68,24 @@ def shown(value: object) -> str:
         text = f"<{type(value).__name__}>"
     text = ADDRESS.sub("", " ".join(text.split()))
     return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 3]}..."
+
+
+def described(error: Exception) -> str:
+    """The type and the words of an exception in one line, no more of them than a person reads.
+
+    Examples
+    --------
+    >>> described(ValueError(f"beyond{chr(10)}the table"))
+    'ValueError: beyond the table'
+    """
+    try:
+        words = str(error)
+    except Exception:  # noqa: BLE001 -- an exception whose words cannot be had still has a type
+        words = ""
+    line = " ".join("".join(c if c.isprintable() else " " for c in words[: 2 * MAX_WORDS]).split())
+    if len(line) > MAX_WORDS or len(words) > 2 * MAX_WORDS:
+        line = f"{line[:MAX_WORDS]}... ({len(words):,} characters)"
+    return f"{type(error).__name__}: {line}".rstrip(": ")
 
 
 def reals(value: Any) -> Array:
@@ -147,7 +167,7 @@ def numbers(name: str, value: object) -> Array:
     except NotRealError:
         reason = ""
     except Exception as error:  # noqa: BLE001 -- whatever the conversion of somebody's object raises
-        reason = f" ({type(error).__name__}: {' '.join(str(error).split())})"
+        reason = f" ({described(error)})"
     else:
         if given.dtype.kind != "b":
             return found

@@ -28,12 +28,12 @@ from derivkit.arguments import (
     as_array,
     as_float64,
     check_function,
+    described,
     interval,
     numbers,
+    shown,
 )
 
-MAX_WORDS = 300
-"""Characters that are kept of what f raised."""
 SINGLE_DIGITS = 20
 """So many of the 24 binary digits of a float32 number must be in use before it is taken for one."""
 SINGLE_VALUES = 4
@@ -280,24 +280,6 @@ class Failures:
         )
 
 
-def described(error: Exception) -> str:
-    """The type and the words of an exception in one line, no more of them than a person reads.
-
-    Examples
-    --------
-    >>> described(ValueError(f"beyond{chr(10)}the table"))
-    'ValueError: beyond the table'
-    """
-    try:
-        words = str(error)
-    except Exception:  # noqa: BLE001 -- an exception whose words cannot be had still has a type
-        words = ""
-    line = " ".join("".join(c if c.isprintable() else " " for c in words[: 2 * MAX_WORDS]).split())
-    if len(line) > MAX_WORDS or len(words) > 2 * MAX_WORDS:
-        line = f"{line[:MAX_WORDS]}... ({len(words):,} characters)"
-    return f"{type(error).__name__}: {line}".rstrip(": ")
-
-
 class Caller:
     """The one way to call f: what it gives becomes float64, NaN where it is masked, and what it raises is kept.
 
@@ -379,7 +361,8 @@ class Mantissas:
             chosen = chosen[np.isfinite(chosen)]
             self._short = bool(np.all(chosen == chosen.astype(np.float32)))
         digits = np.ldexp(np.frexp(chosen)[0], SINGLE_DIGITS - 1)
-        self._used += int(np.count_nonzero(digits != np.rint(digits)))
+        # whole numbers may be short of themselves
+        self._used += int(np.count_nonzero((digits != np.rint(digits)) & (chosen != np.rint(chosen))))
 
 
 class Evaluator:
@@ -431,7 +414,7 @@ class Evaluator:
     @property
     def float32(self) -> bool:
         """Whether f computes in float32, or in less, as its values show."""
-        return self._call.narrow or self._mantissas.float32
+        return self._call.narrow or self._mantissas.float32 or (self._inner is not None and self._inner.float32)
 
     @property
     def grave(self) -> bool:
@@ -445,7 +428,7 @@ class Evaluator:
 
     def refuse_no_function(self, values: Sequence[Array]) -> None:
         """Raise TypeError if f gave no number at all, and raised what another number would not mend."""
-        if self.grave and not any(np.isfinite(row).any() for row in values):
+        if (self.grave or self._failures.remark) and not any(np.isfinite(row).any() for row in values):
             first = str(self.raised[0])
             raise TypeError(first.removeprefix("TypeError: ") if first.startswith(OWN_FAULT) else f"f raises {first}")
 
@@ -505,10 +488,11 @@ class Evaluator:
         """Compare the values at one of the points with those of another call."""
         once, other = values.reshape(x.size, -1)[k], np.ravel(again)
         if not np.array_equal(once, other):
+            both = f"{shown(once.tolist())} and {shown(other.tolist())}"
             raise ValueError(
-                f"f gives two answers for x = {float(x.flat[k])!r}: {once.tolist()} and {other.tolist()}; let it "
-                "depend on x alone, and fix the seed where it draws random numbers; vectorized=False is for an f that "
-                "takes no arrays and keeps something between its calls"
+                f"f gives two answers for x = {float(x.flat[k])!r}: {both}; let it depend on x alone, and fix the seed "
+                "where it draws random numbers; vectorized=False is for an f that takes no arrays and keeps something "
+                "between its calls"
             )
 
     def _fits(self, found: Array, x: Array) -> bool:
@@ -556,7 +540,8 @@ class Evaluator:
 
 
 FLOAT32 = (
-    "f computes in float32, which has 7 digits: let it compute in float64, as torch.as_tensor(x, dtype=torch.float64)."
+    "f computes in float32 or a shorter type, with 7 digits at most: let it compute in float64, as with "
+    "torch.as_tensor(x, dtype=torch.float64)."
 )
 SPOILT = (
     "; f gave a number before it was tried with an array, and none after: if it keeps something between its calls, "

@@ -14,7 +14,7 @@ import pytest
 
 import derivkit as dk
 from derivkit import arguments
-from derivkit.function import MAX_WORDS, described
+from derivkit.arguments import MAX_WORDS, described
 
 HUGE = 10**400
 SINE = dk.Function.from_expression("sin(x)")
@@ -45,6 +45,7 @@ NUMERICAL: dict[str, Callable[..., Any]] = {
 """Entry points that take any function: with what is right, but for what a test puts in its place."""
 TAKE_FORMULA = ("difference", "gradient", "jacobian", "hessian", "partial", "directional", "richardson")
 TAKE_DELTA = (*TAKE_FORMULA, "sweep", "ridders", "gsl_central", "complex_step")
+SEVERAL_STEPS = ("richardson", "ridders", "gsl_central")
 TAKE_DOMAIN = sorted(set(NUMERICAL) - {"difference", "sweep"})
 OTHERS: dict[str, Callable[..., Any]] = {
     "dual": lambda f=np.sin, x=1.0, **k: dk.dual(f, x, **k),
@@ -474,3 +475,276 @@ def test_offsets_are_numbers(offsets: Any, said: str) -> None:
 )
 def test_lines_go_through_points_that_are_numbers(call: Any, said: str) -> None:
     answer(call, said)
+
+
+# An f that keeps something between its calls
+
+
+def warm_started() -> Callable[[Any], Any]:
+    """A square root by Heron's rule that begins where it ended the last time."""
+    last: Any = None
+
+    def f(x: Any) -> Any:
+        nonlocal last
+        z = last or 1.0
+        for _ in range(40):
+            z = 0.5 * (z + x / z)
+        last = z
+        return z
+
+    return f
+
+
+SEVERAL_POINTS = {
+    "derivative": 2.0,
+    "derivatives": 2.0,
+    "difference": [2.0, 3.0],
+    "sweep": [2.0, 3.0],
+    "richardson": 2.0,
+    "ridders": [2.0, 3.0],
+    "gsl_central": 2.0,
+}
+
+
+@pytest.mark.parametrize("entry", SEVERAL_POINTS)
+def test_an_f_that_the_trial_with_an_array_spoils_is_told_of_the_way_out(entry: str) -> None:
+    x = SEVERAL_POINTS[entry]
+    answer(lambda: NUMERICAL[entry](f=warm_started(), x=x), "truth value of an array", "write vectorized=False")
+    found = NUMERICAL[entry](f=warm_started(), x=x, vectorized=False)
+    value = np.ravel(getattr(found, "value", getattr(found, "estimate", found)))[0]
+    assert value == pytest.approx(0.5 / math.sqrt(2.0), rel=1e-4)
+
+
+def test_a_gradient_that_a_batch_spoils_is_told_of_it_too() -> None:
+    def total(f: Any) -> Any:
+        return lambda v: f(np.sum(v, axis=-1))
+
+    answer(lambda: dk.gradient(total(warm_started()), [1.0, 2.0, 3.0, 4.0], **FIXED), "write vectorized=False")
+    found = dk.gradient(total(warm_started()), [1.0, 2.0, 3.0, 4.0], vectorized=False, **FIXED)
+    np.testing.assert_allclose(found.value, 0.5 / math.sqrt(10.0), rtol=1e-6)
+
+
+def test_a_function_may_say_itself_that_it_takes_no_arrays() -> None:
+    f = dk.Function.from_callable(warm_started(), name="root", vectorized=False)
+    assert dk.derivative(f, 2.0).status == "ok"
+
+
+@pytest.mark.parametrize("f", [math.sqrt, lambda x: math.log(x) if x > 2.0 else 1 / 0, lambda x, y: x])
+def test_an_f_that_was_not_spoilt_is_not_told_so(f: Any) -> None:
+    for x in (2.0, [2.5, 1.0], [1.0, 2.5], [-1.0, -2.0]):
+        assert "vectorized" not in str(dk.derivative(f, x).message)
+        assert "vectorized" not in dk.sweep(f, x, [0.1, 0.2], formulas=["central_2"]).message
+
+
+# Values of float32
+
+
+SHORT = {
+    "a number of NumPy": lambda x: np.sin(np.float32(x)),
+    "an array": lambda x: np.sin(np.asarray(x, dtype=np.float32)),
+    "a number of Python": lambda x: float(np.sin(np.float32(x))),
+    "an array of float64": lambda x: np.sin(np.asarray(x, dtype=np.float32)).astype(np.float64),
+    "half precision": lambda x: np.sin(np.float16(x)),
+}
+LONG = {
+    "a sine": np.sin,
+    "a polynomial": lambda x: x * x,
+    "itself": lambda x: x,
+    "a constant": lambda x: 0.1 + 0.0 * x,
+    "whole numbers": lambda x: np.floor(1e6 * x),
+    "three decimals": lambda x: np.round(x, 3),
+    "nothing": lambda x: np.nan * x,
+}
+
+
+@pytest.mark.parametrize("entry", sorted(set(NUMERICAL) - {"difference", "jacobian", "complex_step"}))
+@pytest.mark.parametrize("x", [0.7, 1.0, 3.3])
+def test_a_function_that_computes_in_float32_is_told_so_wherever_it_hides_it(entry: str, x: float) -> None:
+    for name, f in SHORT.items():
+        delta = {"delta": 1e-2} if entry in TAKE_DELTA and entry not in SEVERAL_STEPS else {}
+        said = str(NUMERICAL[entry](f=f, x=x, **delta).message)
+        many = entry in ("derivative", "derivatives", "Ledger", "ridders", "richardson")  # enough values to tell
+        if many or name not in ("a number of Python", "an array of float64"):
+            assert "float32" in said, name
+    for f in LONG.values():
+        assert "float32" not in str(NUMERICAL[entry](f=f, x=x).message)
+
+
+def test_the_field_says_the_same() -> None:
+    assert dk.derivative(SHORT["an array"], [0.7, 1.0]).float32.tolist() == [True, True]
+    assert dk.derivative(np.sin, 0.7).float32 is False
+
+
+# Large values
+
+
+LARGE = 5e307
+FIRST = {name: name for name in ("central_2", "central_4", "central_6", "central_8", "forward_4", "backward_8")}
+
+
+@pytest.mark.parametrize("name", FIRST)
+def test_formulas_whose_sum_is_beyond_the_range_have_their_value(name: str) -> None:
+    truth = LARGE * math.cos(1.0)
+    small = dk.difference(np.sin, 1.0, 1e-3, formula=name) / math.cos(1.0)
+    assert dk.difference(lambda x: LARGE * np.sin(x), 1.0, 1e-3, formula=name) / truth == pytest.approx(small, rel=1e-9)
+    swept = dk.sweep(lambda x: LARGE * np.sin(x), 1.0, [1e-3, 1e-20], formulas=[name]).estimate
+    assert swept[0, 0] / truth == pytest.approx(small, rel=1e-9)
+    assert math.isnan(swept[0, 1])  # a step that vanishes is none
+
+
+@pytest.mark.parametrize("degree", [2, 3, 4])
+def test_so_have_higher_derivatives(degree: int) -> None:
+    truth = LARGE * [0.0, 0.0, -math.sin(1.0), -math.cos(1.0), math.sin(1.0)][degree]
+    found = dk.difference(lambda x: LARGE * np.sin(x), 1.0, 1e-2, formula="central_4", derivative=degree)
+    assert found == pytest.approx(truth, rel=1e-7)
+
+
+@pytest.mark.parametrize("size", [5e307, 1.7e308])
+@pytest.mark.parametrize("entry", ["richardson", "ridders", "gsl_central"])
+def test_so_have_methods_made_of_them(entry: str, size: float) -> None:
+    found = NUMERICAL[entry](f=lambda x: size * np.sin(x), x=0.9)
+    assert found.value == pytest.approx(size * math.cos(0.9), rel=1e-9)
+    assert math.isfinite(found.error)
+
+
+def test_so_have_functions_of_many_variables() -> None:
+    def f(v: Any) -> Any:
+        return LARGE * np.sin(v[0]) * np.cos(v[1])
+
+    sines = [[math.sin(t), math.cos(t)] for t in (1.0, 0.5)]
+    slopes = [sines[0][1] * sines[1][1], -sines[0][0] * sines[1][0]]
+    bends = [[-sines[0][0] * sines[1][1], -sines[0][1] * sines[1][0]]] * 2
+    bends = [bends[0], bends[0][::-1]]
+    at = {"x": [1.0, 0.5], "formula": "central_6", "delta": 1e-2}
+    np.testing.assert_allclose(dk.gradient(f, **at).value / LARGE, slopes, rtol=1e-9)
+    np.testing.assert_allclose(dk.jacobian(f, **at).value[0] / LARGE, slopes, rtol=1e-9)
+    np.testing.assert_allclose(dk.hessian(f, **at).value / LARGE, bends, rtol=1e-7)
+    assert dk.directional(f, direction=[1.0, 1.0], **at).value / LARGE == pytest.approx(sum(slopes), rel=1e-9)
+
+
+def test_what_is_truly_beyond_the_range_has_no_value() -> None:
+    assert math.isnan(dk.difference(lambda x: 1e308 * x, 1.0, 1e-3, formula="central_2") - 1e308) is False
+    assert math.isnan(dk.difference(lambda x: 1e308 * np.sin(1e3 * x), 0.0, 1e-4, formula="central_4"))
+
+
+# Words
+
+
+def test_a_function_that_does_not_change_is_told_so_as_a_person_would() -> None:
+    found = dk.derivative(lambda x: 0.0, 1.0)
+    assert found.status == "below_resolution"
+    assert found.message == (
+        "f does not change over a distance of 0.05: the derivative is 0, as far as values can tell."
+    )
+    assert "4.9e-324" not in str(dk.derivative(np.zeros_like, [1.0, 2.0], 2).message)
+
+
+def test_a_shown_value_is_one_line_of_bounded_length_and_the_same_in_every_run() -> None:
+    class Unshown:
+        def __repr__(self) -> str:
+            raise RuntimeError
+
+    assert arguments.shown(Unshown()) == "<Unshown instance>"
+    for value in (np.eye(9), "a" * 999, [[1.0] * 99] * 99, object(), first, 10**5000, np.eye(2)):
+        said = arguments.shown(value)
+        assert len(said) <= arguments.MAX_SHOWN
+        assert "\n" not in said
+        assert "0x" not in said
+
+
+# Containers
+
+
+SERIES = pd.Series([3.0, 5.0], index=["a", "b"])
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.int64])
+def test_a_function_of_a_series_is_given_one_with_its_labels(kind: Any) -> None:
+    x = SERIES.astype(kind)
+    for name in ("central_2", "forward_2"):
+        at = {"formula": name, "delta": 0.125}
+        found = dk.gradient(lambda s: s["a"] ** 2 * s["b"], x, **at)
+        assert isinstance(found.value, np.ndarray)
+        np.testing.assert_allclose(found.value, [30.0, 9.0], rtol=1e-12)
+        assert dk.partial(lambda s: s.a**2 * s.b, x, 1, **at).value == pytest.approx(9.0)
+        assert dk.directional(lambda s: s.a**2 * s.b, x, [1.0, 2.0], **at).value == pytest.approx(48.0, abs=0.1)
+    np.testing.assert_allclose(dk.jacobian(lambda s: s * s["a"], x, **FIXED).value, [[6.0, 0.0], [5.0, 3.0]], rtol=1e-9)
+    np.testing.assert_allclose(
+        dk.hessian(lambda s: s["a"] ** 2 * s["b"], x, formula="central_2", delta=0.125).value, [[10.0, 6.0], [6.0, 0.0]]
+    )
+
+
+def test_a_function_of_a_frame_is_given_one() -> None:
+    frame = pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]})
+    found = dk.gradient(lambda d: (d["a"] * d["b"]).sum(), frame, formula="central_2", delta=0.125)
+    assert found.value.tolist() == [[3.0, 1.0], [4.0, 2.0]]
+
+
+def test_the_entries_of_a_container_are_those_asked_for_to_the_bit() -> None:
+    asked: list[Any] = []
+    x = pd.Series([-0.0, 0.1, 1e300, 5e-324])
+    dk.gradient(lambda s: (asked.append(s), 0.0)[1], x, formula="forward_1", delta=[1.0, 1e-9, 1e290, 1.0])
+    plain: list[Any] = []
+    dk.gradient(lambda v: (plain.append(v), 0.0)[1], x.to_numpy(), formula="forward_1", delta=[1.0, 1e-9, 1e290, 1.0])
+    singles = {v.tobytes() for v in plain if v.ndim == 1}
+    assert {s.to_numpy().tobytes() for s in asked} == singles
+    assert all(isinstance(s, pd.Series) for s in asked)
+
+
+def test_a_container_that_would_round_the_points_is_not_used() -> None:
+    class Narrow:
+        """Of float32, as the arrays of some libraries are."""
+
+        def __init__(self, values: Any) -> None:
+            self.values = np.asarray(values, dtype=np.float32)
+
+        def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+            return self.values.astype(dtype or np.float32)
+
+        def __sub__(self, other: Any) -> Any:
+            return Narrow(self.values - np.asarray(other))
+
+        def __mul__(self, other: Any) -> Any:
+            return Narrow(self.values * np.asarray(other))
+
+        def __add__(self, other: Any) -> Any:
+            return Narrow(self.values + np.asarray(other))
+
+    found = dk.gradient(lambda v: np.sum(np.sin(v), axis=-1), Narrow([0.5, 0.25]), formula="central_2", delta=1e-6)
+    np.testing.assert_allclose(found.value, np.cos([0.5, 0.25]), rtol=1e-9)
+
+
+# Dual numbers
+
+
+def of_another_library(x: Any) -> Any:
+    if type(x).__module__.startswith("derivkit"):
+        raise TypeError(f"sin(): argument 'input' (position 1) must be\nTensor, not {type(x).__name__}")
+    return x
+
+
+def test_a_function_of_another_library_is_refused_with_its_words_and_a_way_out() -> None:
+    with pytest.raises(dk.DualError, match=r"must be Tensor.*write it with NumPy's functions, or use dk\.derivative"):
+        dk.dual(of_another_library, 1.0)
+    with pytest.raises(dk.DualError, match="keeps only the value"):
+        dk.dual(dk.Ledger(np.sin), 1.0)
+    with pytest.raises(TypeError, match=r"^of its own$"):
+        dk.dual(lambda x: (_ for _ in ()).throw(TypeError("of its own")), 1.0)
+
+
+@pytest.mark.parametrize(
+    "text", ["x^2", "sin(x)*exp(x)", "erf(x) + gamma(x)", "log(x, 2)", "x^x", "pi*x", "3", "max(x, 2)"]
+)
+def test_a_function_with_an_expression_is_differentiated_by_its_rules(text: str) -> None:
+    f = dk.Function.from_expression(text)
+    found = dk.dual(f, [0.5, 1.5], order=2)
+    for k, x in enumerate([0.5, 1.5]):
+        for order in (1, 2):
+            assert found.derivatives[order - 1][k] == pytest.approx(dk.exact(text, x, order).value, rel=1e-12)
+    assert dk.dual(lambda x: f(x) ** 2, 1.5).derivative == pytest.approx(dk.exact(f"({text})^2", 1.5).value)
+
+
+def test_a_function_without_an_expression_is_called() -> None:
+    assert dk.dual(dk.Function.from_callable(np.sin, name="sine"), 1.0).derivative == math.cos(1.0)
+    with pytest.raises(dk.DualError, match=r"np\.sin for math\.sin"):
+        dk.dual(dk.Function.from_callable(math.sin, name="sine"), 1.0)

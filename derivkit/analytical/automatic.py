@@ -31,7 +31,7 @@ from derivkit.analytical.elementary import FLOATS, OPERATIONS
 from derivkit.analytical.evaluation import CONSTANTS, interpret
 from derivkit.analytical.tree import Expression
 from derivkit.analytical.ufuncs import COMPARISONS, TESTS, UFUNCS, rounded_to, select, sinc, trunc
-from derivkit.arguments import check_function, points_of, shown, unmasked, whole
+from derivkit.arguments import check_function, described, points_of, shown, unmasked, whole
 
 MAX_ORDER = 170
 """The largest factorial in float64 is 170!."""
@@ -181,7 +181,7 @@ class _Trace:
             if self.refusal is None and self.side:
                 return [np.full(shape, np.nan)] * (self.order + 1)
             if isinstance(error, TypeError | AttributeError) and any(name in str(error) for name in NAMES_OF_NUMBER):
-                raise DualError(FOREIGN.format(shown(f), type(error).__name__, " ".join(str(error).split()))) from None
+                raise self.refusal or DualError(FOREIGN.format(shown(f), described(error))) from None
             raise
         if self.refusal is not None:  # f caught it and went on, with whatever it put in its place
             raise self.refusal
@@ -294,7 +294,7 @@ class _Trace:
 NAMES_OF_NUMBER = ("_Number", "number of dk.dual")
 """By which other libraries name a number of dk.dual that they do not take."""
 FOREIGN = (
-    "dk.dual cannot differentiate {}, which takes no dual numbers ({}: {}); write it with NumPy's functions, or use "
+    "dk.dual cannot differentiate {}, which takes no dual numbers ({}); write it with NumPy's functions, or use "
     "dk.derivative"
 )
 SHAPE = "f returned shape {} for x of shape {}; it must give one value for each point"

@@ -61,7 +61,8 @@ class Sampler:
         container: Callable[[Array], Any] | None = None,
     ) -> None:
         self._call = Caller(f.call if isinstance(f, Function) else f)
-        self._takes_batches = f.vectorized if isinstance(f, Function) and vectorized is None else vectorized
+        known = f.vectorized if isinstance(f, Function) and vectorized is None else vectorized
+        self._takes_batches = known if container is None else False
         self._container = container
         self._x = x
         self._failures = Failures()

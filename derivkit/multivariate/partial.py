@@ -136,7 +136,7 @@ def gradient(
         Of an array of x's shape, or of a number if x is one. It may take batches, shape ``(k, *x.shape)``, and give k
         values; whether it does is found out. An exception, NaN or infinity means that it has no value there.
     x : array_like
-        The point, of any shape; f is given float64.
+        The point, of any shape; f is given float64. A series or a frame is given to f as one, with its labels.
     formula : str or Stencil
         A formula for the first derivative: of the table by name, or any stencil.
     delta : array_like
@@ -367,7 +367,7 @@ class _Asked:
         own = f.domain if isinstance(f, Function) else EVERYWHERE
         lo, hi = (end.ravel() for end in ends(domain, self.shape))
         self._box = np.maximum(lo, own[0]), np.minimum(hi, own[1])
-        self._sampler = Sampler(f, point, one=one, vectorized=vectorized, container=_container(x))
+        self._sampler = Sampler(f, point, one=one, vectorized=vectorized, container=_container(x, point))
 
     def formula(self, formula: str | Stencil | None) -> Stencil:
         """The formula asked for; refused if there is none, no delta, or if it is for another derivative."""
@@ -527,12 +527,24 @@ def _point(x: ArrayLike) -> Array:
     return point
 
 
-def _container(x: Any) -> Callable[[Array], Any] | None:
-    """What makes of an array such a container as x is, with its labels (a series, a frame); None for arrays and lists.
+def _container(x: Any, point: Array) -> Callable[[Array], Any] | None:
+    """What makes of an array such a container as x is, with its labels (a series, a frame).
 
-    It is the way in which NumPy itself hands results back to them.
+    It adds the array to zeros that the container makes itself: -0.0, which changes no number, nor the sign of 0. None
+    for arrays and lists, and for what does not keep every digit.
     """
-    return None if isinstance(x, np.ndarray | np.generic) else getattr(x, "__array_wrap__", None)
+    if isinstance(x, np.ndarray | np.generic) or not hasattr(x, "__array__"):
+        return None
+
+    def again(values: Array) -> Any:
+        return (x - x) * -0.0 + values
+
+    try:
+        trial = np.nextafter(point, np.inf)
+        kept = np.array_equal(np.asarray(again(trial)), trial)
+    except Exception:  # noqa: BLE001 -- a container that cannot be added to is given to f as an array
+        return None
+    return again if kept else None
 
 
 def _direction(direction: ArrayLike, shape: tuple[int, ...]) -> Array:

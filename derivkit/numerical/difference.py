@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from derivkit.arguments import check_function, check_vectorized, points_of, positive
-from derivkit.function import Evaluator, Raised
+from derivkit.function import FLOAT32, Evaluator, Raised
 from derivkit.numerical.formulas import stencil_of, stencils_of
 from derivkit.numerical.stencil import Rational, Stencil
 
@@ -43,6 +43,8 @@ class Sweep:
         Number of points at which f was evaluated.
     raised : tuple of Raised
         The exceptions of f, one entry for each type; where they were raised there is no estimate.
+    float32 : bool
+        Whether f computes in float32 or in less, as its values show.
     """
 
     formulas: tuple[Stencil, ...]
@@ -52,6 +54,7 @@ class Sweep:
     vanished: Mask
     total: int
     raised: tuple[Raised, ...] = ()
+    float32: bool = False
 
     @property
     def message(self) -> str:
@@ -62,7 +65,8 @@ class Sweep:
         if count > vanished:
             reasons.append("f has no finite value at a point of the formula")
             reasons[-1] += f": {self.raised[0]}" if self.raised else ""
-        return f"{count} of {lost.size} without a value: {'; '.join(reasons)}." if count else ALL_OK
+        known = f"{count} of {lost.size} without a value: {'; '.join(reasons)}." if count else ALL_OK
+        return f"{known} {FLOAT32}" if self.float32 else known
 
 
 ALL_OK = "every derivative has a value; a formula with a fixed delta puts no bar on its error."
@@ -253,9 +257,8 @@ def sweep(
                 evaluate, points.ravel()[block, None], flat_steps, chosen, estimate[:, block], vanished[:, block]
             )
     final = (len(chosen), *points.shape, *steps.shape)
-    return Sweep(
-        chosen, points, steps, estimate.reshape(final), vanished.reshape(final), evaluate.total, evaluate.raised
-    )
+    of_f = (evaluate.total, evaluate.raised, evaluate.float32)
+    return Sweep(chosen, points, steps, estimate.reshape(final), vanished.reshape(final), *of_f)
 
 
 def _sweep_block(

@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike
 
 from derivkit.arguments import Array, Ends, check_function, check_vectorized, number, points_of, whole
 from derivkit.function import Evaluator
-from derivkit.numerical.difference import abscissa, quotient, scale_of, steps_vanish
+from derivkit.numerical.difference import abscissa, quotient, scale_of, spared, steps_vanish
 from derivkit.numerical.estimate import (
     EPS,
     LEAST,
@@ -380,7 +380,8 @@ def _five_points(asked: _Asked, owner: Indices, step: Array) -> _FivePoints:
         np.array([x - step, x - 0.5 * step, x + 0.5 * step, x + step]), owner
     )
     three = quotient(CENTRAL, [outer_left, outer_right], 2.0 * step)
-    five = (4.0 * quotient(CENTRAL, [inner_left, inner_right], step) - three) / 3.0
+    near = quotient(CENTRAL, [inner_left, inner_right], step)
+    five = spared(lambda both: (4.0 * both[0] - both[1]) / 3.0, [near, three], 1.0)
     # Each is made small before it is added, as the sum of two large ones may be infinite.
     outer = EPS * np.abs(outer_right) + EPS * np.abs(outer_left)
     inner = EPS * np.abs(inner_right) + EPS * np.abs(inner_left)

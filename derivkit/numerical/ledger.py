@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from derivkit.arguments import EVERYWHERE, Domain, check_function, numbers
-from derivkit.function import Evaluator, Function
+from derivkit.function import Evaluator, Function, Raised
 from derivkit.numerical.ladder import Array, Indices, Mask
 from derivkit.numerical.rounds import Request
 
@@ -182,6 +182,11 @@ class Ledger:
     def total(self) -> int:
         """Values asked of f."""
         return self.evaluator.total
+
+    @property
+    def raised(self) -> tuple[Raised, ...]:
+        """What f raised, one entry for each type."""
+        return self.evaluator.raised
 
     def __call__(self, x: Any) -> Any:
         """f(x), shape of x: from memory where it was asked before."""

@@ -171,6 +171,7 @@ class Place:
     exact: float
     left: Side
     right: Side
+    raised: str = ""
 
     @property
     def scale(self) -> float:
@@ -213,7 +214,10 @@ def run(config: Config) -> Iterator[tuple[str, Columns]]:
 
 def _place(f: dk.Function, x: float) -> Place:
     exact = float(f.exact_derivative(np.array(x)))
-    return Place(f, x, f(x), exact, _side(f, x, -1), _side(f, x, 1))
+    here = dk.Ledger(f)
+    y = here(x)
+    raised = str(here.raised[0]) if here.raised else ""
+    return Place(f, x, y, exact, _side(f, x, -1), _side(f, x, 1), raised)
 
 
 def _secant(place: Place, delta: float) -> tuple[dk.Line | None, str]:
@@ -282,7 +286,10 @@ def _seen(place: Place) -> str:
     """Both sides of a point in words."""
     left, right = place.left, place.right
     if not math.isfinite(place.y):
-        return f"f has no value at the point, and {_beside_nothing('left', left)}, {_beside_nothing('right', right)}"
+        said = f" ({place.raised})" if place.raised else ""
+        return (
+            f"f has no value at the point{said}, and {_beside_nothing('left', left)}, {_beside_nothing('right', right)}"
+        )
     if left.kind == right.kind == "slope":
         if place.tangent is not None:
             return "smooth"

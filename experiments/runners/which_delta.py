@@ -837,7 +837,9 @@ def _hindered(place: Place) -> str:
         return "this precision does not hold the point"
     if look.refused:
         return (
-            "no scale was found" if str(look.first.status) == "unresolved" else f"no delta helps: {look.first.status}"
+            "no scale was found"
+            if str(look.first.status) == "unresolved"
+            else ": ".join(["no delta helps", str(look.first.status), *look.first.raised[:1]])
         )
     if not look.scaled:
         return "dk.derivative found a bound of the derivative, but no window in which f is smooth"
