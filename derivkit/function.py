@@ -464,6 +464,7 @@ class Evaluator:
                 return found
         return self._one_by_one(x)
 
+    @np.errstate(all="ignore")  # what f sets itself ends here too
     def _first_values(self, x: Array) -> Array:
         """The values at the first points, and whether f takes arrays: it is asked for one number before and after."""
         before = self._single(float(x.flat[0]), probe=True)

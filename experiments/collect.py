@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.pipeline import commands, runs
+from experiments.pipeline import commands, runs, streams
 from experiments.pipeline.check import Exit
 from experiments.pipeline.messages import line_of
 from experiments.pipeline.terminal import Terminal
@@ -60,4 +60,4 @@ def _parser() -> commands.Parser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    streams.process(main)

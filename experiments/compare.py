@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from experiments.pipeline import commands, runs
+from experiments.pipeline import commands, runs, streams
 from experiments.pipeline.check import Exit
 from experiments.pipeline.filters import chosen, is_filter
 from experiments.pipeline.listing import DONE, entries
@@ -120,4 +120,4 @@ def _several(found: Sequence[runs.Stored], names: Sequence[str]) -> Sequence[run
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    streams.process(main)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from experiments.pipeline import commands, runs
+from experiments.pipeline import commands, runs, streams
 from experiments.pipeline.check import Exit
 from experiments.pipeline.messages import line_of
 from experiments.pipeline.terminal import Terminal
@@ -42,8 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         Terminal().error(line_of(error))
         return Exit.WRONG
-    except KeyboardInterrupt:
-        Terminal().note("interrupted before the first job: nothing was written")
+    except KeyboardInterrupt as stop:
+        Terminal().note(str(stop) or "interrupted before the first job: nothing was written")
         return Exit.INTERRUPTED
 
 
@@ -63,4 +63,4 @@ def _parser() -> commands.Parser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    streams.process(main)

@@ -47,7 +47,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf._utils import get_omega_conf_dumper
 from omegaconf.errors import OmegaConfBaseException, UnsupportedInterpolationType
 
-from experiments.pipeline import check, commands, files, launchers, provenance, search
+from experiments.pipeline import check, commands, files, launchers, provenance, search, streams
 from experiments.pipeline.check import Exit
 from experiments.pipeline.grids import GRIDS
 from experiments.pipeline.messages import ConfigurationError, line_of, nearest, show
@@ -112,8 +112,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         Terminal().error(_line_of_yaml(error))
         return Exit.WRONG
-    except KeyboardInterrupt:
-        Terminal().note("interrupted before the first job: nothing was written")
+    except KeyboardInterrupt as stop:
+        Terminal().note(str(stop) or "interrupted before the first job: nothing was written")
         return Exit.INTERRUPTED
 
 
@@ -129,13 +129,13 @@ def _dispatch(typed: Sequence[str]) -> int:
 
 def _obey(args: argparse.Namespace, typed: Sequence[str]) -> int:
     if args.hydra_help or args.info or args.shell_completion:
-        return _hydra(args)
+        return streams.written(_hydra(args))
     command = _command(args)
     if args.help:
         args.overrides = command.first
-        return _hydra(args)
+        return streams.written(_hydra(args))
     plan = _check(args, command)
-    return _hydra(args) if args.cfg else _run(args, plan, typed)
+    return streams.written(_hydra(args)) if args.cfg else _run(args, plan, typed)
 
 
 # Hydra's surroundings
@@ -214,18 +214,18 @@ def _hydra(args: argparse.Namespace) -> int:
             config_path=str(CONF),
             config_name="config",
         )
-    except SystemExit as left:
-        return int(left.code or 0)
+    except SystemExit as left:  # some options of Hydra leave so; a text means that it is no good end
+        return left.code if isinstance(left.code, int) else int(left.code is not None)
     except (ValueError, AssertionError) as error:
         raise ConfigurationError(line_of(error)) from error
     return 0
 
 
-def _line(error: Exception) -> str:
+def _line(error: BaseException) -> str:
     """Return Hydra's or OmegaConf's words as one line, without their pointers to a manual."""
-    if isinstance(error, ConfigurationError):
-        return line_of(error)
     cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
+    if not isinstance(cause, HydraException | OmegaConfBaseException):
+        return line_of(error)
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
     kept = list(itertools.takewhile(lambda line: not line.startswith(POINTERS), lines))
     named = [line.partition(": ")[2] for line in kept if line.startswith("full_key: ")]
@@ -670,7 +670,6 @@ def _run(args: argparse.Namespace, plan: Plan, typed: Sequence[str]) -> int:
         typed_in=str(Path.cwd()),
         source=provenance.source(_HERE.parent),
         environment=provenance.environment(),
-        since=started,
         search=plan.search,
     )
     with recording.begun(run, rows=plan.rows):
@@ -740,15 +739,17 @@ def _jobs(args: argparse.Namespace, plan: Plan, run: Run) -> None:
         else:
             stack.enter_context(launchers.watched(run.directory, progress.finished))
         try:
-            with launchers.settled(plan.launcher, run.directory):
+            with launchers.attended(plan.launcher), launchers.settled(plan.launcher, run.directory):
                 _hydra(args)
-        except Exception as error:  # whatever it was, the results that exist are gathered
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # whatever it was, the results that exist are gathered
             if isinstance(error, REFUSALS) and recording.discarded(run):
                 raise
             terminal.note(_gave_up(run, error))
 
 
-def _gave_up(run: Run, error: Exception) -> str:
+def _gave_up(run: Run, error: BaseException) -> str:
     """Return the line that says why the launcher ended before its jobs did, and write down where it happened."""
     log = run.directory / "run.log"
     where = ""
@@ -761,7 +762,8 @@ def _gave_up(run: Run, error: Exception) -> str:
 
 # A worker imports this module for `job`, and composes before it calls it.
 _prepare()
+launchers.leave_with_the_run()
 
 if __name__ == "__main__":
     # Under its own name, by which workers import `job`: of what __main__ holds they would get a copy.
-    sys.exit(importlib.import_module("experiments.run").main())
+    streams.process(importlib.import_module("experiments.run").main)

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from experiments.pipeline import commands
+from experiments.pipeline import commands, streams
 from experiments.pipeline.filters import FIELDS, NothingFitsError, chosen
 from experiments.pipeline.listing import DAMAGED, DONE, Entry, entries
 from experiments.pipeline.messages import ConfigurationError, line_of, readable
@@ -86,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return WRONG
     except KeyboardInterrupt:
         return INTERRUPTED
-    return LISTED
+    return streams.written(LISTED)
 
 
 def _parser() -> commands.Parser:
@@ -229,4 +229,4 @@ def _export(shown: Sequence[Entry], uri: str, terminal: Terminal, *, files: bool
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    streams.process(main)

@@ -9,16 +9,18 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import cluster
 import pytest
+import test_kills
 
 import experiments
 from experiments import run
-from experiments.pipeline import launchers, provenance, tables
+from experiments.pipeline import integrity, launchers, provenance, tables
 
 ROOT = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.slow
@@ -231,6 +233,88 @@ def test_ctrl_c_stops_the_workers_too(launcher: str, place: Path):
         states = cluster.queue(place / "bin").values()
         assert "CANCELLED" in states
         assert not {"PENDING", "RUNNING"} & set(states)
+
+
+@pytest.mark.parametrize("launcher", ["joblib", "submitit_local"])
+def test_no_worker_outlives_a_parent_that_was_killed(launcher: str, place: Path):
+    needed(launcher)
+    words = [*WORDS, "x=100,1", f"hydra/launcher={launcher}", "hydra.sweep.dir=here"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "experiments.run", *words],
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "LAST": "600"},
+        start_new_session=True,
+    )
+    try:
+        until((place / "began").exists)
+        below = test_kills.workers(process.pid)
+        assert below
+    finally:
+        process.kill()
+    until(lambda: not [one for one in below if running(one)], seconds=60.0)
+    assert process.wait(timeout=60) == -signal.SIGKILL
+    assert run.main(["--resume", "here"]) == 0
+    assert statuses(place / "here") == ["done", "done"]
+
+
+def running(process: int) -> bool:
+    """Whether a process is there and has not ended."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_only_a_worker_leaves_with_its_run(monkeypatch: pytest.MonkeyPatch):
+    threads = threading.active_count()
+    monkeypatch.delenv(launchers.PARENT, raising=False)
+    with launchers.attended("basic"):
+        assert launchers.PARENT not in os.environ
+        launchers.leave_with_the_run()
+    with launchers.attended("joblib"):
+        launchers.leave_with_the_run()  # which is this very process
+        with launchers.attended("joblib"):
+            pass
+        assert os.environ[launchers.PARENT] == str(os.getpid())
+    assert launchers.PARENT not in os.environ
+    assert threading.active_count() == threads
+
+
+@pytest.mark.parametrize("descriptors", [True, False])
+def test_a_process_ends_when_the_one_it_follows_has(tmp_path: Path, *, descriptors: bool):
+    code = (
+        "import os, sys, time; from experiments.pipeline import launchers\n"
+        f"{'' if descriptors else 'os.pidfd_open = None; del os.pidfd_open'}\n"
+        "launchers.leave_with_the_run(); open('follows', 'w').close(); time.sleep(120)\n"
+    )
+    with subprocess.Popen(["sleep", "100"]) as followed:
+        environment = {**os.environ, launchers.PARENT: str(followed.pid)}
+        with subprocess.Popen([sys.executable, "-c", code], env=environment, cwd=tmp_path) as follower:
+            until((tmp_path / "follows").exists)
+            assert follower.poll() is None
+            followed.kill()
+            followed.wait()
+            assert follower.wait(timeout=60) == 1
+
+
+@pytest.mark.usefixtures("place")
+def test_a_wait_for_a_worker_that_still_has_a_job_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    assert run.main([*WORDS, "x=1", "hydra.sweep.dir=here"]) == 0
+    Path("here/jobs/0/job.json").unlink()
+    with Path("here/jobs/0/job.log").open("a") as log:
+        taken = integrity.taken
+        assert taken(log, wait=False)
+
+        def worker_ends(file: Any, *, wait: bool) -> bool:
+            if wait:
+                log.close()
+            return taken(file, wait=wait)
+
+        monkeypatch.setattr(integrity, "taken", worker_ends)
+        assert run.main(["--resume", "here"]) == 0
+    assert "job 0 is being computed by a worker of an earlier start; waiting until it ends" in capsys.readouterr().err
 
 
 def until(true: Any, seconds: float = 200.0) -> None:

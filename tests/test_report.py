@@ -419,3 +419,23 @@ def test_a_run_that_is_gathered_again_has_the_same_page_to_the_byte(tmp_path):
     assert b"slider-data" in page
     assert collect.main([str(tmp_path / "run")]) == 0
     assert (tmp_path / "run" / "report.html").read_bytes() == page
+
+
+@pytest.mark.parametrize("text", ["1" * 200_000, "a" * 200_000, "1." * 100_000, "a = " * 50_000, "1e-" * 60_000])
+def test_a_long_text_is_set_in_linear_work(text: str):
+    # The quadratic one took 84 s for half as much.
+    assert len(report._whole_numbers(text)) >= len(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("at x = 1.5e-4, 2e-3", ["x = 1.5e-4", "2e-3"]),
+        ("error 3.05e-10 (delta = 1e-05)", ["3.05e-10", "delta = 1e-05"]),
+        ("-1e-5 in 10-11-51-123456", ["1e-5", "10-11-51"]),
+        ("10-11-51 and figures.delta = 1e-3", ["10-11-51", "1e-3"]),
+        ("1e5 and 1.5", []),
+    ],
+)
+def test_a_small_number_is_not_broken_at_its_minus(text: str, kept: list[str]):
+    assert re.findall('<span class="n">(.*?)</span>', report._whole_numbers(text)) == kept

@@ -22,7 +22,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.hydra import Hydra
 
 from experiments import collect, rerun, run
-from experiments.pipeline import jobs, tables
+from experiments.pipeline import jobs, results, tables
 from experiments.runners import delta_sweep
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -675,6 +675,38 @@ def test_ctrl_c_ends_the_process_with_130(place: Path):
     assert "interrupted: 0 of 1 jobs are done" in lines[0]
 
 
+def test_however_often_ctrl_c_is_pressed_the_last_words_are_true(place: Path):
+    (place / "slow.py").write_text("import time\ndef f(x):\n    time.sleep(0.05)\n    return x * x\n")
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    words = [sys.executable, "-m", "experiments.run", "python=slow:f", *QUICK]
+    with subprocess.Popen(words, env=env, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 60
+        while not list(place.rglob("job.log")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        for _ in range(5):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.01)
+        assert process.stderr is not None
+        lines = complaints(process.stderr.read())
+    # A further one after the last words ends the process as the system does.
+    assert process.returncode in (130, -signal.SIGINT)
+    assert [line.partition(":")[0] for line in lines] == ["interrupted"]
+    assert " kept in outputs/" in lines[0]
+    assert record_of(only_run())["status"] == 130
+
+
+def test_an_interrupt_while_an_interrupt_is_written_down_is_not_told_as_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def again(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(delta_sweep, "run", Broken(KeyboardInterrupt()))
+    monkeypatch.setattr(results, "interrupt", again)
+    assert run.main([*QUICK, "delta=1e-4", "x=1,2,3"]) == 130
+    assert capsys.readouterr().err == f"interrupted: what is done is kept in {only_run()}\n"
+
+
 def test_the_job_of_a_launcher_that_lost_a_worker_is_named(monkeypatch: pytest.MonkeyPatch, capsys: Any):
     def lose(job: jobs.Job) -> None:
         if job.number == 0:
@@ -711,3 +743,82 @@ def test_the_figures_are_drawn_from_the_tables_on_disk():
 def test_the_configuration_is_found_beside_the_package():
     assert run.CONF.is_absolute()
     assert (run.CONF / "config.yaml").is_file()
+
+
+# Whatever a function raises
+
+BASE = """
+import asyncio, sys
+
+
+class PanicException(BaseException):
+    pass
+
+
+RAISED = {"number": SystemExit(3), "text": SystemExit("no licence"), "nothing": SystemExit(None),
+          "cancelled": asyncio.CancelledError("stop"), "panic": PanicException("called unwrap"),
+          "generator": GeneratorExit("closed"), "memory": MemoryError("too large")}
+
+
+def raising(name):
+    def f(x):
+        if x == 1:
+            raise RAISED[name]
+        return 2.0 * x
+    return f
+
+
+globals().update({name: raising(name) for name in RAISED})
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "named"),
+    {
+        "number": "SystemExit: 3 (the function called sys.exit;",
+        "text": "SystemExit: no licence (the function called sys.exit;",
+        "nothing": "SystemExit: None (the function called sys.exit;",
+        "cancelled": "CancelledError: stop",
+        "panic": "PanicException: called unwrap",
+        "generator": "GeneratorExit: closed",
+        "memory": "MemoryError: too large",
+    }.items(),
+)
+def test_whatever_a_function_raises_fails_its_job_by_name_and_no_other(
+    name: str, named: str, module_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    (module_path / "base.py").write_text(BASE)
+    assert run.main([*QUICK, f"python=base:{name}", "x=1,5", "delta=0.5"]) == 1
+    first, *others = complaints(capsys.readouterr().err)
+    assert re.match(rf"error: job 0 \(.*\) failed: {re.escape(named)}", first), first
+    assert not [line for line in others if "job 1" in line]
+    record = record_of(only_run())
+    assert [job["status"] for job in record["jobs"]] == ["failed", "done"]
+    assert values(tables.columns_of(only_run() / "table.parquet"), "estimate") == [2.0]
+    assert (only_run() / "report.html").is_file()
+
+
+def test_an_exception_of_megabytes_is_cut_where_it_enters(module_path: Path, capsys: pytest.CaptureFixture[str]):
+    text = "def f(x):\n    if x > 3:\n        raise ValueError('1' * 3_000_000)\n    return x\n"
+    (module_path / "endless.py").write_text(text)
+    assert run.main([*QUICK, "python=endless:f", "x=1,5", "delta=0.5"]) == 0
+    said = capsys.readouterr()
+    assert "raised ValueError: 111" in said.out + said.err
+    assert max(map(len, (said.out + said.err).splitlines())) < 2000
+    assert sum(path.stat().st_size for path in only_run().rglob("*") if path.is_file()) < 1_000_000
+
+
+@pytest.mark.parametrize("words", [(), ("--cfg", "job"), ("--help",), ("functoin=sin",)])
+def test_a_full_standard_output_is_said_and_the_run_is_whole(words: tuple[str, ...]):
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no device that is always full")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "experiments.run", *QUICK, "delta=1e-3", "function=sin", *words],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    assert done.returncode == (2 if words else 0)
+    if not words:
+        assert record_of(only_run())["status"] == 0
+        assert (only_run() / "report.html").is_file()

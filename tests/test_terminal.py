@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import itertools
 import math
+import os
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from experiments.pipeline import terminal
+from experiments.pipeline import streams, terminal
 from experiments.pipeline.terminal import Terminal
 
 SUMMARY = {
@@ -280,8 +283,91 @@ def test_rich_is_not_imported_where_nothing_is_drawn():
 
 def test_a_reader_that_has_gone_does_not_break_the_run():
     code = (
-        "import os, sys; from experiments.pipeline.terminal import Terminal\n"
-        "r, w = os.pipe(); os.close(r); os.dup2(w, 1)\n"
+        "import os, sys; from experiments.pipeline import streams; from experiments.pipeline.terminal import Terminal\n"
+        "r, w = os.pipe(); os.close(r); os.dup2(w, 1); streams.secure()\n"
         "to = Terminal(); to.paths([('a', 'b'), ('c', 'd')]); to.note('the run goes on')"
     )
     assert run(code).stderr == "the run goes on\n"
+
+
+SPEAKS = """
+import os, sys
+from experiments.pipeline import streams
+from experiments.pipeline.terminal import Terminal
+
+def main():
+    Terminal().line("a result")
+    Terminal().note("a note")
+    print("x" * 100_000)
+    open("whole", "w").write(f"{os.fstat(1).st_rdev == os.stat(os.devnull).st_rdev}")
+    return 0
+
+streams.process(main)
+"""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+@pytest.mark.parametrize(
+    ("redirected", "err"),
+    [
+        (">/dev/full", "a note\nerror: what was printed is not complete: No space left on device\n"),
+        (">&-", "a note\n"),
+        ("2>/dev/full", ""),
+        ("2>&-", ""),
+        (">/dev/full 2>/dev/full", ""),
+        (">&- 2>&-", ""),
+        ("<&- >&- 2>&-", ""),
+        ("| head -c 1", "a note\n"),
+    ],
+)
+def test_a_stream_that_takes_no_words_loses_words_and_no_work(redirected: str, err: str, tmp_path: Path):
+    command = f'"$0" -c "$1" {redirected}; exit ${{PIPESTATUS[0]}}'
+    done = subprocess.run(
+        ["bash", "-c", command, sys.executable, SPEAKS], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert (done.returncode, done.stderr) == (0, err)
+    lost = ">" in redirected.replace("2>", "") or "|" in redirected
+    assert (tmp_path / "whole").read_text() == str(lost)
+    assert ("a result\n" in done.stdout) == (not lost)
+
+
+@pytest.mark.parametrize("hung_up", [True, False])
+def test_a_terminal_that_vanishes_does_not_end_the_work(tmp_path: Path, *, hung_up: bool):
+    ours, theirs = os.openpty()
+    code = f"import signal, time; signal.signal(signal.SIGHUP, signal.SIG_IGN); time.sleep(1)\n{SPEAKS}"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=theirs, stdout=theirs, stderr=theirs, cwd=tmp_path, start_new_session=True
+    )
+    os.close(theirs)
+    if hung_up:
+        os.close(ours)
+    else:
+        while not (tmp_path / "whole").exists() and os.read(ours, 1 << 16):
+            pass
+        os.close(ours)
+    assert process.wait(timeout=60) == 0
+    assert (tmp_path / "whole").exists()
+
+
+def test_what_cannot_be_printed_is_no_good_end_of_a_command_that_only_prints(monkeypatch):
+    assert streams.written(0) == 0
+    with Path(os.devnull).open("w") as null:
+        raw = streams.Lenient(null.fileno())
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BufferedWriter(raw)))
+        raw.lost = OSError(errno.ENOSPC, "full")
+        assert streams.written(0) == 2
+        raw.lost = OSError(errno.EPIPE, "nobody reads")
+        assert streams.written(0) == 0
+        monkeypatch.undo()
+
+
+def test_a_pipe_that_is_not_ready_is_waited_for():
+    reads, writes = os.pipe()
+    os.set_blocking(writes, False)
+    content = b"x" * 1_000_000
+    stream = io.BufferedWriter(streams.Lenient(writes))
+    thread = threading.Thread(target=lambda: (stream.write(content), stream.flush(), os.close(writes)))
+    thread.start()
+    with os.fdopen(reads, "rb") as pipe:
+        assert pipe.read() == content
+    thread.join()

@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TypedDict
+from weakref import WeakSet
 
 from experiments.pipeline import files
 from experiments.pipeline.messages import ConfigurationError
@@ -24,6 +26,13 @@ except ImportError:  # not a Unix: nothing is locked there
 
 LOCK = ".lock"
 """The file by which a directory is held; it stays, and says who held it last."""
+
+
+LOOKS, PAUSE = 20, 0.05
+"""How often a lock is tried before it counts as held, and the seconds between: `runs` shares it for a moment."""
+
+_LOCKED: WeakSet[IO[str]] = WeakSet()
+"""The files whose locks this process has."""
 
 
 class Digest(TypedDict):
@@ -80,7 +89,7 @@ def held(directory: Path) -> Iterator[None]:
         If another process holds it.
     """
     with (directory / LOCK).open("a+", encoding="utf-8") as file:
-        if not taken(file, wait=False):
+        if not _taken_soon(file):
             file.seek(0)
             raise ConfigurationError(
                 f"{directory} is in use by {file.read().strip() or 'another process'}; wait until it has ended"
@@ -91,8 +100,8 @@ def held(directory: Path) -> Iterator[None]:
         yield
 
 
-def taken(file: IO[str] | int, *, wait: bool) -> bool:
-    """Take the lock of an open file, or of its descriptor, until it is closed; say whether this succeeded.
+def taken(file: IO[str], *, wait: bool) -> bool:
+    """Take the lock of an open file until it is closed; say whether this succeeded.
 
     A file system that knows no locks refuses nobody.
     """
@@ -104,4 +113,26 @@ def taken(file: IO[str] | int, *, wait: bool) -> bool:
         return False
     except OSError:
         return True
+    _LOCKED.add(file)
     return True
+
+
+def _taken_soon(file: IO[str]) -> bool:
+    for _ in range(LOOKS):
+        if taken(file, wait=False):
+            return True
+        time.sleep(PAUSE)
+    return False
+
+
+def _let_go() -> None:
+    """Give up the locks in a process that was forked, which would hold them for as long as it lives."""
+    for file in _LOCKED:
+        if not file.closed:
+            null = os.open(os.devnull, os.O_RDWR)
+            os.dup2(null, file.fileno(), inheritable=False)
+            os.close(null)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)

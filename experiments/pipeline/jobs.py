@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -20,17 +21,25 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from experiments.pipeline import check, files, integrity, provenance, tables
+from experiments.pipeline import check, files, integrity, provenance, surroundings, tables
 from experiments.pipeline.check import Plain, study_of, study_part
-from experiments.pipeline.messages import line_of
+from experiments.pipeline.messages import named
 from experiments.pipeline.search import ERROR
 from experiments.pipeline.settings import build
-from experiments.pipeline.terminal import Progress
+from experiments.pipeline.terminal import Progress, Terminal
 
 DONE, FAILED, WAITING, DAMAGED = "done", "failed", "waiting", "damaged"
 """How a job stands."""
+HINTS: Mapping[type[BaseException], str] = {
+    SystemExit: " (the function called sys.exit; where it has no value, it should return nan or raise ValueError)",
+}
+"""What is added to what a function raised."""
+LONGEST_TRACEBACK = 100_000
+"""Most characters of a traceback that the log holds."""
 OF_A_JOB = {"number", "overrides", "configuration", "hash", "status", "error", "tables", "files", "environment"}
 """What the record of a job must hold to be one."""
+Chunk = tuple[str, Mapping[str, object]]
+"""The name of a table, and rows of it."""
 Record = dict[str, Any]
 """What ``job.json`` holds."""
 
@@ -84,7 +93,7 @@ def perform(job: Job) -> None:
     job.directory.mkdir(parents=True, exist_ok=True)
     if _is_done(job):
         return
-    with _log(job.directory / "job.log") as log:
+    with surroundings.restored(), _log(job) as log:
         if not _is_done(job):
             provenance.write_json(job.directory / "job.json", _result(job, log))
 
@@ -118,9 +127,11 @@ def _result(job: Job, log: logging.Logger) -> dict[str, object]:
             file.write(job.text.encode())
         records = _compute(job)
         log.info("done")
-    except Exception as problem:  # noqa: BLE001 - whatever a study raises is the result of its job
-        error = f"{type(problem).__name__}: {line_of(problem)}"
-        log.error("failed\n%s", traceback.format_exc())  # noqa: TRY400 - on lines of its own
+    except KeyboardInterrupt:
+        raise
+    except BaseException as problem:  # noqa: BLE001 - whatever a study raises is the result of its job
+        error = f"{named(problem)}{HINTS.get(type(problem), '')}"
+        log.error("failed\n%s", _cut(traceback.format_exc()))  # noqa: TRY400 - on lines of its own
     kept = [path for name in ("config.yaml", *map(_file_of, records)) if (path := job.directory / name).is_file()]
     return provenance.job_record(
         number=job.number,
@@ -133,6 +144,11 @@ def _result(job: Job, log: logging.Logger) -> dict[str, object]:
         files=integrity.digests(job.directory, kept),
         environment=_environment(),
     )
+
+
+def _cut(text: str) -> str:
+    half = LONGEST_TRACEBACK // 2
+    return text if len(text) <= LONGEST_TRACEBACK else f"{text[:half]}\n[...]\n{text[-half:]}"
 
 
 def _file_of(table: str) -> str:
@@ -158,7 +174,7 @@ def _compute(job: Job) -> Mapping[str, object]:
     config = build(study, study_part(job.configuration))
     whole = job.number // check.shards_of(job.configuration)  # the rows of all shards of a job are rows of that job
     with tables.Writer(job.directory, study.TABLES, job=whole, measured=measured_by(study)) as writer:
-        for name, columns in study.run(config):
+        for name, columns in _undivided(study.run(config)):
             before = writer.rows.get(name, 0)
             writer.write(name, columns)
             if progress is not None and name == main_table(study):
@@ -166,12 +182,28 @@ def _compute(job: Job) -> Mapping[str, object]:
     return writer.records
 
 
+def _undivided(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+    """Yield chunks in this process only: one that a function forked and let return would write to the same files."""
+    process, rest = os.getpid(), iter(chunks)
+    while True:
+        try:
+            chunk = next(rest, None)
+        finally:
+            if os.getpid() != process:
+                os._exit(1)
+        if chunk is None:
+            return
+        yield chunk
+
+
 @contextmanager
-def _log(path: Path) -> Iterator[logging.Logger]:
+def _log(job: Job) -> Iterator[logging.Logger]:
     """Send what is logged and warned of meanwhile, by anybody, to a file that no other process holds."""
     root = logging.getLogger()
-    stream = path.open("a", encoding="utf-8")
-    integrity.taken(stream, wait=True)
+    stream = (job.directory / "job.log").open("a", encoding="utf-8", errors="backslashreplace")
+    if not integrity.taken(stream, wait=False):
+        Terminal().note(f"job {job.number} is being computed by a worker of an earlier start; waiting until it ends")
+        integrity.taken(stream, wait=True)
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     level = root.level

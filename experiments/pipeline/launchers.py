@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import select
 import shutil
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -21,6 +23,8 @@ from experiments.pipeline.messages import ConfigurationError
 
 EVERY = 0.5
 """Seconds between two looks at the jobs."""
+PARENT = "LAB_PARENT"
+"""The variable by which a worker knows the process of its run."""
 
 
 class End(Protocol):
@@ -42,6 +46,8 @@ class Launcher:
     """Whether it starts all its jobs at once, however many there are."""
     end: End | None = None
     """How a worker is awaited that it has left to itself."""
+    here: bool = False
+    """Whether its workers are processes of this machine, which end when the run does, however that ends."""
 
 
 def _end_process(folder: Path, name: str, *, stop: bool) -> None:
@@ -67,8 +73,8 @@ def _end_task(folder: Path, name: str, *, stop: bool) -> None:
 
 LAUNCHERS = {
     "basic": Launcher(),
-    "joblib": Launcher(extra="parallel"),
-    "submitit_local": Launcher(extra="slurm", together=True, end=_end_process),
+    "joblib": Launcher(extra="parallel", here=True),
+    "submitit_local": Launcher(extra="slurm", together=True, end=_end_process, here=True),
     "submitit_slurm": Launcher(extra="slurm", program="sbatch", end=_end_task),
     "ray": Launcher(extra="ray"),
 }
@@ -156,6 +162,55 @@ def watched(directory: Path, tell: Callable[[int], None]) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
+
+
+# When the run dies
+
+
+@contextmanager
+def attended(name: str) -> Iterator[None]:
+    """Tell the workers on this machine which process they belong to."""
+    before = os.environ.get(PARENT)
+    if named(name).here:
+        os.environ[PARENT] = str(os.getpid())
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(PARENT, None)
+        else:
+            os.environ[PARENT] = before
+
+
+def leave_with_the_run() -> None:
+    """End this process, if it is a worker, when the process of its run has: even that killed leaves nobody behind."""
+    parent = os.environ.get(PARENT, "")
+    if os.name == "posix" and parent.isdecimal() and int(parent) != os.getpid():
+        Thread(target=_leave_after, args=(int(parent), os.getppid()), name="leave", daemon=True).start()
+
+
+def _leave_after(process: int, above: int) -> None:
+    """Wait until a process has ended, then leave at once: what a job has not finished is computed again."""
+    try:
+        descriptor = os.pidfd_open(process)
+    except ProcessLookupError:
+        pass
+    except (AttributeError, OSError):  # a kernel that knows no such descriptors
+        while _lives(process) and (above != process or os.getppid() == above):
+            time.sleep(EVERY)
+    else:
+        select.select([descriptor], [], [])
+    os._exit(1)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it lives, and is somebody else's
+        return True
+    return True
 
 
 # When a worker dies

@@ -10,6 +10,9 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+LONGEST = 1000
+"""Most characters of what an exception says that a message, a record or a page holds."""
+
 
 class ConfigurationError(ValueError):
     """A configuration that cannot be run: one line with the place, the value, the rule and the way out."""
@@ -26,9 +29,20 @@ def nearest(word: str, names: Iterable[str]) -> str:
 
 
 def line_of(error: BaseException) -> str:
-    """Return the message of an error as one line."""
-    line = getattr(error, "line", None)
-    return " ".join(str(line if isinstance(line, str) else error).split())
+    """Return the message of an error as one line, of which a text without end is cut."""
+    try:
+        line = getattr(error, "line", None)
+        text = line if isinstance(line, str) else str(error)
+    except Exception as unsaid:  # noqa: BLE001 - somebody's own exception may fail at saying what it is
+        text = f"its message cannot be read, as that raises {type(unsaid).__name__}"
+    line = " ".join(text[: 2 * LONGEST].split())
+    return line if len(text) <= LONGEST else f"{line[:LONGEST]}... ({len(text):,} characters)"
+
+
+def named(error: BaseException) -> str:
+    """Return the type of an error and, where it has one, its message, as one line."""
+    name, line = type(error).__name__, line_of(error)
+    return f"{name}: {line}" if line else name
 
 
 def show(value: object, width: int = 60) -> str:

@@ -6,11 +6,12 @@ directory, and what became of all of them stands in ``run.json`` and in the RO-C
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
 from types import ModuleType
@@ -19,7 +20,7 @@ from typing import Any
 from experiments.pipeline import check, crate, integrity, ownership, provenance, tables
 from experiments.pipeline.check import Exit, study_of
 from experiments.pipeline.jobs import DAMAGED, DONE, WAITING, Record, asked, main_table, read
-from experiments.pipeline.messages import ConfigurationError, line_of, show
+from experiments.pipeline.messages import ConfigurationError, line_of, near, show
 from experiments.pipeline.search import ERROR, Search
 from experiments.pipeline.terminal import Terminal
 
@@ -29,8 +30,9 @@ class Run:
     """A run that has begun: what was asked, where it writes, and where its code comes from.
 
     ``named`` are the overrides of every planned job, ``typed_in`` is the directory in which the command was typed,
-    ``since`` the moment at which this process took the run up. Of a search the jobs are planned as its template.
-    ``files`` are those that an earlier end of the run wrote, ``writing`` the names of those that an end of it writes.
+    ``since`` what a clock that nobody sets back said when this process took the run up. Of a search the jobs are
+    planned as its template. ``files`` are those that an earlier end of the run wrote, ``writing`` the names of those
+    that an end of it writes.
     """
 
     directory: Path
@@ -44,7 +46,7 @@ class Run:
     typed_in: str
     source: Mapping[str, object]
     environment: Mapping[str, object]
-    since: datetime
+    since: float = field(default_factory=time.monotonic)
     resumed: tuple[Mapping[str, object], ...] = ()
     repeats: Mapping[str, object] | None = None
     search: Search | None = None
@@ -89,7 +91,6 @@ def recorded(directory: Path, content: Mapping[str, Any]) -> Run:
             typed_in=content["cwd"],
             source=content["source"],
             environment=content["environment"],
-            since=datetime.now(UTC),
             resumed=tuple(content["resumed"]),
             repeats=content["repeats"],
             search=search and Search(**search),
@@ -139,7 +140,10 @@ def taken_up(run: Run) -> Iterator[None]:
             _write_plan(run)
             write(run, status=Exit.INTERRUPTED)
             (run.directory / "jobs").mkdir(exist_ok=True)
-        yield
+        try:
+            yield
+        except KeyboardInterrupt:  # while the end of an interrupted run was written
+            raise KeyboardInterrupt(f"interrupted: what is done is kept in {near(run.directory)}") from None
 
 
 @contextmanager
@@ -261,7 +265,7 @@ def write(run: Run, *, status: int, found: Mapping[str, Any] | None = None, jobs
 
 def _write_plan(run: Run) -> None:
     """Write down a second time what was planned: a run whose record is damaged is recovered from it and its jobs."""
-    planned = replace(run, resumed=(), files={}, writing=(), since=run.started)
+    planned = replace(run, resumed=(), files={}, writing=())
     waiting = [_waiting(run, number) for number in range(len(run.planned))]
     content = _content(planned, waiting, status=Exit.INTERRUPTED)
     provenance.write_json(run.directory / ownership.PLAN, {**content, "seconds": 0.0})
@@ -282,7 +286,7 @@ def _content(
         best=_best(run, found or {}),
         seed=_seed(run),
         started=run.started,
-        seconds=(datetime.now(UTC) - run.since).total_seconds(),
+        seconds=time.monotonic() - run.since,
         status=status,
         directory=run.typed_in,
         source=run.source,

@@ -26,7 +26,8 @@ SHRUNK = 0.7
 AROUND = 52
 """Pixels of the page beside a figure on a narrow screen: margins of 20, padding of 4.8 and a line on either side."""
 PIXELS_PER_POINT = 96 / 72
-SMALL_NUMBER = re.compile(r"(?:\w+ = )?[\d.]+e-\d+|\b\d\d-\d\d-\d\d\b")
+# A match begins where a word does, and nothing is given back: the work is linear however long a word is.
+SMALL_NUMBER = re.compile(r"(?<![\w.])(?:(?:\w++ = )?+[\d.]++e-\d++|\d\d-\d\d-\d\d\b)")
 """What a browser would break into two lines at a minus: a number, with the name before it, or a run's time of day."""
 TEXT, WIDE = 24, 60
 """Letters of a cell above which its column is broken into lines, and into wider lines; by eye."""

@@ -19,11 +19,11 @@ from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 
-from experiments.pipeline import check, figures, files, ownership, recording, searched, slider, tables
+from experiments.pipeline import check, figures, files, ownership, recording, searched, slider, surroundings, tables
 from experiments.pipeline import report as html
 from experiments.pipeline.check import Exit
 from experiments.pipeline.jobs import DONE, Record, main_table, measured_by
-from experiments.pipeline.messages import ConfigurationError, line_of, near, show
+from experiments.pipeline.messages import ConfigurationError, line_of, named, near, show
 from experiments.pipeline.recording import Run
 from experiments.pipeline.terminal import Terminal
 
@@ -308,7 +308,7 @@ def _ungathered(run: Run, error: Exception) -> None:
         with files.replacing(log) as file:
             file.write(traceback.format_exc().encode(errors="backslashreplace"))
         where = f"; see {near(log)}"
-    Terminal().error(f"the results could not be gathered: {type(error).__name__}: {line_of(error)}{where}")
+    Terminal().error(f"the results could not be gathered: {named(error)}{where}")
     with suppress(OSError):
         recording.write(run, status=Exit.UNGATHERED)
 
@@ -322,13 +322,14 @@ def _complaints(jobs: Sequence[Record]) -> list[str]:
 
 
 def interrupt(run: Run) -> Exit:
-    """Record what was done before the interrupt and say where it is kept."""
-    with suppress(OSError):
-        recording.write(run, status=Exit.INTERRUPTED)
-    jobs = recording.jobs_of(run)
-    done, place = sum(job["status"] == DONE for job in jobs), near(run.directory)
-    on = f"; go on with: python -m experiments.run --resume {place}" if run.repeats is None else ""
-    Terminal().note(f"interrupted: {done} of {len(jobs)} jobs are done and kept in {place}{on}")
+    """Record what was done before the interrupt and say where it is kept; a further Ctrl-C waits for that."""
+    with surroundings.undisturbed():
+        with suppress(OSError):
+            recording.write(run, status=Exit.INTERRUPTED)
+        jobs = recording.jobs_of(run)
+        done, place = sum(job["status"] == DONE for job in jobs), near(run.directory)
+        on = f"; go on with: python -m experiments.run --resume {place}" if run.repeats is None else ""
+        Terminal().note(f"interrupted: {done} of {len(jobs)} jobs are done and kept in {place}{on}")
     return Exit.INTERRUPTED
 
 

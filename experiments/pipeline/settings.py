@@ -11,6 +11,7 @@ import importlib
 import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import MISSING, Field, fields
 from operator import attrgetter
 from pathlib import Path
@@ -21,8 +22,8 @@ import derivkit as dk
 from derivkit.numerical.methods import METHODS, Method
 from derivkit.population import VALUED, Disturbance, Draw, Family
 from derivkit.programs import program
-from experiments.pipeline import digits
-from experiments.pipeline.messages import ConfigurationError, line_of, nearest, show
+from experiments.pipeline import digits, surroundings
+from experiments.pipeline.messages import ConfigurationError, line_of, named, nearest, show
 
 FIELD_KEYS = {"function": ("function", "expression", "python", "x")}
 FUNCTION_KEYS = ("expression", "black_box", "python", "points", "domain", "reason", "source")
@@ -287,14 +288,18 @@ def _import(name: str, module_name: str) -> ModuleType:
     here = str(Path.cwd())
     sys.path.insert(0, here)
     try:
-        return importlib.import_module(module_name)
-    except (Exception, SystemExit) as error:  # somebody's module may fail in any way while it is imported
+        with surroundings.restored():
+            return importlib.import_module(module_name)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # somebody's module may fail in any way while it is imported
         raise ConfigurationError(
-            f"python={show(name)}: importing {module_name!r} failed: {type(error).__name__}:"
-            f" {line_of(error)}; it is looked for in {here} and among the installed packages"
+            f"python={show(name)}: importing {module_name!r} failed: {named(error)};"
+            f" it is looked for in {here} and among the installed packages"
         ) from error
     finally:
-        sys.path.remove(here)
+        with suppress(ValueError):  # the module may have taken it out
+            sys.path.remove(here)
 
 
 def _described(name: str, spec: Mapping[str, object], x: tuple[float, ...] | None) -> dk.Problem:

@@ -401,9 +401,5 @@ def _fit(text: str, stream: TextIO) -> str:
 
 
 def _print(stream: TextIO, line: str) -> None:
-    try:
-        stream.write(_fit(line, stream) + "\n")
-        stream.flush()
-    except BrokenPipeError:
-        # The reader has gone, as `| head` does. The run goes on, and says nothing more, not even at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    stream.write(_fit(line, stream) + "\n")
+    stream.flush()

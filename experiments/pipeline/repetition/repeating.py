@@ -53,14 +53,14 @@ def repeat(original: Stored, outputs: Path, *, ulps: int, command: tuple[str, ..
         try:
             _perform(run, rows)
             status = results.finish(run, open_report=False)
+            if status is Exit.DONE:
+                return _judge(original, run, ulps=ulps)
         except KeyboardInterrupt:
             return results.interrupt(run)
         if status is Exit.INTERRUPTED:
             return status
-        if status is not Exit.DONE:
-            Terminal().line(f"{Verdict.DIFFERENT}: the original was whole, and this run is not")
-            return Exit.FAILED
-        return _judge(original, run, ulps=ulps)
+        Terminal().line(f"{Verdict.DIFFERENT}: the original was whole, and this run is not")
+        return Exit.FAILED
 
 
 def _refuse_damaged(original: Stored) -> None:
@@ -99,7 +99,6 @@ def _planned(original: Stored, outputs: Path, command: tuple[str, ...]) -> tuple
         typed_in=typed_in,
         source=provenance.source(CODE),
         environment=provenance.environment(),
-        since=started,
         repeats={
             "directory": str(original.directory),
             "hashes": {name: table["hash"] for name, table in original.record["tables"].items()},
