@@ -184,3 +184,58 @@ def test_a_warning_of_a_lost_imaginary_part_is_no_business_of_the_caller() -> No
 def test_the_imaginary_step_may_be_given() -> None:
     assert dk.complex_step(lambda z: z**3, 1.0, delta=0.5, probe=False).value == 3.0 - 0.25
     assert dk.complex_step(lambda z: z**3, 1.0, delta=0.5).status == "unresolved"
+
+
+# Where the imaginary part underflows
+
+
+UNDERFLOWING: dict[str, tuple[Any, float, str]] = {
+    "a square": (lambda x: x**2, 1e-170, "2*x"),
+    "a square, less near 0": (lambda x: x**2, 1e-155, "2*x"),
+    "a square of which digits are left": (lambda x: x * x, 1e-150, "2*x"),
+    "a cube": (lambda x: x**3, 1e-110, "3*x^2"),
+    "a cube on the left": (lambda x: x**3, -1e-103, "3*x^2"),
+    "a tenth power": (lambda x: x**10, 1e-33, "10*x^9"),
+    "magnified again": (lambda x: x**2 * 1e300, 1e-170, "2*x*1e300"),
+    "a cube magnified again": (lambda x: x**3 * 1e250, 1e-110, "3*x^2*1e250"),
+    "a product": (lambda x: (1e-200 * x) * (1e-100 * x), 1e-20, "2e-300*x"),
+    "flat at 0": (lambda x: np.exp(-1 / x), 1e-3, "exp(-1/x)/x^2"),
+    "flat at 0, least floats": (lambda x: np.exp(-1 / x), 1 / 720, "exp(-1/x)/x^2"),
+    "flat at 0, a few digits": (lambda x: np.exp(-1 / x), 1 / 700, "exp(-1/x)/x^2"),
+    "values among the least floats": (lambda x: 1e-310 * np.sin(x), 1.0, "1e-310*cos(x)"),
+    "slopes among the least floats": (lambda x: 1e-300 * np.sin(x), 1.0, "1e-300*cos(x)"),
+    "a far tail": (lambda x: np.exp(-x * x), 26.9, "-2*x*exp(-x^2)"),
+}
+
+
+@pytest.mark.parametrize("name", UNDERFLOWING)
+def test_where_the_imaginary_part_underflows_the_bar_is_true(name: str) -> None:
+    f, x, slope = UNDERFLOWING[name]
+    found = dk.complex_step(f, x)
+    truth = float(dk.exact(slope, x, order=0).value)
+    assert found.status == "ok"
+    assert abs(found.value - truth) <= found.error
+    assert ("below the least floats" in found.message) == (found.error >= abs(found.value))
+
+
+def test_digits_lost_on_the_way_are_refused_where_real_values_keep_them() -> None:
+    found = dk.complex_step(lambda x: x**2 * 1e300, 1e-155)
+    assert (found.status, math.isnan(found.value)) == ("unresolved", True)
+    assert "loses digits inside" in found.message
+
+
+def test_a_bar_that_forgets_the_underflow_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "LOST", 0.0)
+    monkeypatch.setattr(room, "SMALL", 0.0)
+    missed = []
+    for name, (f, x, slope) in UNDERFLOWING.items():
+        found = dk.complex_step(f, x)
+        if found.status != "ok" or abs(found.value - float(dk.exact(slope, x, order=0).value)) > found.error:
+            missed.append(name)
+    assert len(missed) > 8
+
+
+@pytest.mark.parametrize("x", [2.0, [2.0, 3.0]])
+def test_of_a_function_with_complex_values_it_is_said_that_they_are(x: Any) -> None:
+    message = np.atleast_1d(dk.complex_step(lambda z: 1j * z**2, x).message)[0]
+    assert "f gives complex numbers" in message

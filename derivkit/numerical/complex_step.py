@@ -70,6 +70,14 @@ SAME_VALUE = float(np.sqrt(EPS))
 """How far the real part of f(x + ih) may lie from f(x), relatively: complex functions are rounded in other ways than
 real ones, and what cancels inside f magnifies that. Half the digits; the integral judges more finely."""
 
+TINY = float(np.finfo(np.float64).tiny)
+"""Below this floats lose digits, and at last become 0; so does an imaginary part, h f'."""
+LOST = 4.0 * LEAST
+"""Rounding of an imaginary part among the least floats: 1/2 of the least one for each of a few operations. Over h it is
+an error of the derivative, however small that is."""
+SMALL = 2.0**-128
+"""Next to 0 nothing follows from values that are all 0: below this the eighth power of x underflows."""
+
 OUTCOMES: tuple[Outcome, ...] = (
     (Status.OK, "the complex step and a real difference agree within the error"),
     (Status.NOT_FINITE, "f has no finite value at x, or x lies outside the domain"),
@@ -83,6 +91,7 @@ OUTCOMES: tuple[Outcome, ...] = (
     (Status.UNRESOLVED, "the slope of f jumps at x, or bends at every distance that was tried"),
 )
 OK, NO_VALUE, NO_COMPLEX, OTHER_VALUE, NO_PROBE, NOT_ANALYTIC, NOT_SMOOTH = range(7)
+VANISHED = "the imaginary part of f(x + ih) is 0 or below the least floats: the error is a bound of the derivative"
 UNPROBED = "f was not probed: code that is not analytic gives a wrong answer here, often 0"
 
 
@@ -265,9 +274,11 @@ class _Asked:
         for share, wide in TRIALS:
             active = probe.try_width(active, share, wide=wide)
         code = np.where(code == OK, probe.code(), code)
-        return self._answer(slope, probe.error, code, OUTCOMES, self._messages(code, slope, probe.difference))
+        message = self._messages(code, slope, probe.difference)
+        message[(code == OK) & (np.abs(slope * self.h) < TINY) & (probe.error >= np.abs(slope))] = VANISHED
+        return self._answer(slope, probe.error, code, OUTCOMES, message.astype(np.str_))
 
-    def _messages(self, code: Indices, slope: Array, difference: Array) -> NDArray[np.str_]:
+    def _messages(self, code: Indices, slope: Array, difference: Array) -> NDArray[np.object_]:
         said = np.array([text for _, text in OUTCOMES], dtype=object)[code]
         for k in self.all[code == NOT_ANALYTIC]:
             said[k] = (
@@ -276,7 +287,7 @@ class _Asked:
             )
         if self._complex.raised:
             said[code == NO_COMPLEX] = f"f takes no complex numbers: {self._complex.raised[0].message}"
-        return said.astype(np.str_)
+        return said
 
     def _answer(
         self, value: Array, error: Array, code: Indices, outcomes: tuple[Outcome, ...], message: NDArray[np.str_] | None
@@ -343,7 +354,10 @@ class _Probe:
         mean = (slopes[0] + 4.0 * slopes[1] + slopes[2]) / 6.0
         gap = (values[1] - values[0]) / width - mean
         bend = self._truncation(slopes)
-        doubt = self._rounding(x, values, slopes, width) + bend
+        h = self._asked.h[active]
+        doubt = self._rounding(x, values, slopes, width) + LOST / h + bend
+        vanished = np.all(np.abs(values) < TINY, axis=0) & np.all(np.abs(slopes * h) < TINY, axis=0)
+        untold = vanished & (np.abs(x) < SMALL)
         refutes = (np.abs(gap) > doubt) & (width < self._refuted[active])
         self._refuted[active[refutes]] = width[refutes]
         self.difference[active[refutes]] = (self._slope[active] + gap)[refutes]
@@ -351,6 +365,7 @@ class _Probe:
         self._least_bend[active] = np.fmin(self._least_bend[active], bend)
         error = np.maximum(np.abs(gap) + doubt, LEAST)
         confirmed = (width < self._refuted[active]) & (error <= CONFIRMED * np.abs(self._slope[active]))
+        doubt = np.where(untold, np.finfo(np.float64).max, doubt)
         decides = confirmed | (doubt < self._doubt[active])
         chosen = active[decides]
         for kept, new in (
