@@ -159,7 +159,8 @@ class Function:
         """The trusted derivative at every x, same shape; NaN where none is known or none exists."""
         if self.expression is None:
             return np.full(np.shape(x), np.nan)
-        return np.array([exact(self.expression, float(v), order).value for v in np.ravel(x)]).reshape(np.shape(x))
+        found = np.array([exact(self.expression, float(v), order).value for v in np.ravel(x)]).reshape(np.shape(x))
+        return np.where(np.isfinite(found), found, np.nan)
 
     def predicted_value(self, x: Array) -> tuple[Array, Array]:
         """f(x) by its expression, and a bound of |computed f - true f|, both of x's shape; NaN without an

@@ -57,6 +57,8 @@ def spelt(expression: str) -> Callable[[Any], Any]:
 def relative(found: float, exact: float) -> float:
     if math.isnan(found) or math.isnan(exact):
         return 0.0 if math.isnan(found) and math.isnan(exact) else math.inf
+    if found == exact:  # infinite, too
+        return 0.0
     return abs(found - exact) / abs(exact) if exact else abs(found)
 
 

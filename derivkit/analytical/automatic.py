@@ -59,8 +59,10 @@ class Dual:
     value : float or ndarray
         f(x), of x's shape, as NumPy computes it in float64.
     derivatives : tuple of float or ndarray
-        f', f'', ... up to the order asked for, shape ``(order,) + x.shape``; a tuple for a scalar x. NaN where a
-        derivative does not exist, or where the rules cannot see it (that of x*abs(x) at 0 they do not).
+        f', f'', ... up to the order asked for, shape ``(order,) + x.shape``; a tuple for a scalar x. +-inf where the
+        tangent is vertical with one sign (np.sqrt at 0, np.arccosh at 1) or the slope beyond the range of float64, and
+        NaN from the next order on; NaN where a derivative does not exist, or where the rules cannot see it (that of
+        x*abs(x) at 0 they do not). So do `exact`, `derive` and `derivative`.
     evaluations : int
         How often f was called: once, and twice more where a comparison met equal sides.
     """
@@ -123,13 +125,22 @@ def dual(f: Callable[[Any], Any], x: ArrayLike, order: int = 1) -> Dual:
     points = points_of(x)
     with np.errstate(all="ignore"):
         coefficients, evaluations = _expansion(f, points, order)
-        found = [c * float(math.factorial(k)) for k, c in enumerate(coefficients)][1:]
+        found = _until_infinite([c * float(math.factorial(k)) for k, c in enumerate(coefficients)][1:])
         defined = np.isfinite(coefficients[0])
         if not np.all(defined):
             found = [np.where(defined, c, np.nan) for c in found]
     if points.ndim == 0:
         return Dual(float(coefficients[0]), tuple(float(c) for c in found), evaluations)
     return Dual(coefficients[0], np.stack(found), evaluations)
+
+
+def _until_infinite(derivatives: list[Any]) -> list[Any]:
+    """The derivatives up to the first that is infinite, NaN behind it."""
+    found, beyond = [], False
+    for one in derivatives:
+        found.append(np.where(beyond, np.nan, one))
+        beyond = beyond | np.isinf(one)
+    return found
 
 
 def _expansion(f: Callable[[Any], Any], x: NDArray[np.float64], order: int) -> tuple[list[Any], int]:

@@ -15,8 +15,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from derivkit.analytical.accuracy import Accuracy, accuracy
 from derivkit.analytical.algebra import ONE, ZERO, apply, factors_of, folded, product, surely_positive, total, value_of
-from derivkit.analytical.elementary import OPERATIONS
-from derivkit.analytical.evaluation import float_arithmetic, named_values, refuse_unknown_functions, walk
+from derivkit.analytical.dual import Taylor
+from derivkit.analytical.elementary import FLOATS, OPERATIONS
+from derivkit.analytical.evaluation import (
+    CONSTANTS,
+    float_arithmetic,
+    interpret,
+    named_values,
+    refuse_unknown_functions,
+    walk,
+)
 from derivkit.analytical.exact import ExactStatus
 from derivkit.analytical.expression import expression_of, parse
 from derivkit.analytical.notation import Style, as_latex, as_markdown, as_text
@@ -35,6 +43,7 @@ from derivkit.analytical.tree import (
     short_text,
     tree_of,
 )
+from derivkit.analytical.ufuncs import power
 from derivkit.analytical.verification import Verification, verify
 
 Floats = NDArray[np.float64]
@@ -358,7 +367,9 @@ class Derivation:
     def __call__(self, x: ArrayLike | Point = MappingProxyType({}), /, **named: ArrayLike) -> Any:
         """The derivative in fast float64, equal parts computed once; NaN where a condition does not hold.
 
-        NaN does not say that there is no derivative, but that the rules do not reach there: that of x*abs(x) at 0 they
+        +-inf is a vertical tangent with one sign, as of `dual`, `exact` and `derivative` (sqrt(x) at 0), or a value
+        beyond the range of float64. NaN does not say that there is no derivative, but that the rules do not reach
+        there: that of x*abs(x) at 0 they
         do not. A power that is not whole, such as x^(1/3), is of positive numbers only; cbrt(x) is the root of any.
 
         Parameters
@@ -390,7 +401,25 @@ class Derivation:
         margins = (one.margin(*sides) for one, sides in self._sides(values))
         holds = functools.reduce(np.logical_and, (margin > 0.0 for margin in margins), ~np.isnan(values[1]))
         result = np.where(holds, np.asarray(values[0], dtype=np.float64), np.nan)
+        if self.order == 1 and np.any(np.isnan(result)):
+            result = self._infinite(given, result)
         return np.broadcast_to(result, shape).copy() if shape else float(result)
+
+    def _infinite(self, given: Mapping[str, Floats], result: Floats) -> Floats:
+        """The result with infinite slopes instead of NaN where f has a finite value and a vertical tangent."""
+        arithmetic = Taylor(1, FLOATS)
+        rules = {name: row.series for name, row in OPERATIONS.items()} | {"power": power}
+        with np.errstate(all="ignore"):
+            series = interpret(
+                self.expression,
+                number=lambda value: [np.float64(float(value))],
+                constant=lambda name: [CONSTANTS[name]],
+                variable=lambda name: [given[name], 1.0] if name == self.variable else [given[name]],
+                apply=lambda name, *arguments: rules[name](arithmetic, *arguments),
+            )
+        slope = series[1] if len(series) > 1 else 0.0
+        steep = np.where(np.isinf(slope) & np.isfinite(series[0]), slope, np.nan)
+        return np.asarray(np.where(np.isnan(result), steep, result))
 
     def refusal(self, x: float | Point = MappingProxyType({}), /, **named: float) -> str:
         """Say which condition does not hold at a point; empty if all do.

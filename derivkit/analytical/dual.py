@@ -124,6 +124,9 @@ class Taylor:
         for k in range(1, self.order + 1):
             terms = (((exponent * j) - (k - j)) * u[j] * y[k - j] for j in range(1, min(k, len(u) - 1) + 1))
             y.append(sum(terms) / (k * u[0]))
+        if (infinite := getattr(self.numbers, "inf", None)) is not None:  # balls know of no infinity
+            vertical = (u[0] == 0) & (exponent > 0) & (exponent < 1)
+            y[1] = self.numbers.where(vertical, infinite * u[1], y[1])
         return y
 
     def _integer_power(self, u: Series, exponent: int) -> Series:

@@ -39,15 +39,24 @@ MANY = range(2, 2**16)
 """Two arguments or more: above what a formula can hold."""
 
 
+Ends = tuple[tuple[int, int], ...]
+"""Where a function of its first argument has a vertical tangent, and the sign of its slope there."""
+
+
+def _nowhere(*_: Any) -> Ends:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Elementary:
-    """One operation: how many arguments it takes, and what it is in each arithmetic."""
+    """One operation: how many arguments it takes, what it is in each arithmetic, and where its tangent is vertical."""
 
     name: str
     arity: Sequence[int]
     value: Callable[..., Array]
     running: Callable[..., Bounded]
     series: Callable[..., Series]
+    vertical: Callable[..., Ends] = _nowhere
 
 
 def rounded(
@@ -65,6 +74,7 @@ def smooth(
     *,
     ulps: float = ULPS,
     underflow: float = SMALLEST,
+    vertical: Ends = (),
 ) -> Elementary:
     """A row for a function of one argument; ``slope(a, e)`` bounds its derivative on [a - e, a + e]."""
 
@@ -73,7 +83,7 @@ def smooth(
         inherited = np.where(e == 0.0, 0.0, np.abs(slope(a, e)) * e)
         return rounded(value(a), inherited, ulps=ulps, underflow=underflow)
 
-    return Elementary(name, (1,), value, running, series)
+    return Elementary(name, (1,), value, running, series, lambda _: vertical)
 
 
 def selection(
@@ -163,12 +173,16 @@ def _power(base: Bounded, exponent: Bounded) -> Bounded:
     return rounded(result, by_base + by_exponent, ulps=0.5 if correctly else ULPS)
 
 
+def _vertical_power(_: Any, exponent: Any) -> Ends:
+    return ((0, 1),) if (exponent > 0) is True and (exponent < 1) is True else ()
+
+
 OPERATORS = (
     Elementary("add", (2,), np.add, _add, Taylor.add),
     Elementary("subtract", (2,), np.subtract, _subtract, lambda t, u, v: t.add(u, t.negate(v))),
     Elementary("multiply", (2,), np.multiply, _multiply, Taylor.multiply),
     Elementary("divide", (2,), np.divide, _divide, Taylor.divide),
-    Elementary("power", (2,), raised, _power, Taylor.power),
+    Elementary("power", (2,), raised, _power, Taylor.power, _vertical_power),
     Elementary("negate", (1,), np.negative, lambda a: (-a[0], a[1]), Taylor.negate),
 )
 COMPARISONS = (
@@ -545,13 +559,21 @@ FUNCTIONS = (
         lambda a, e: 0.4342944819032518 / np.maximum(a - e, 0.0),
         lambda t, u: t.divide(t.log(u), [t.numbers.log(0 * u[0] + 10)]),
     ),
-    smooth("sqrt", np.sqrt, lambda a, e: 0.5 / np.sqrt(np.maximum(a - e, 0.0)), _square_root, ulps=0.5),
+    smooth(
+        "sqrt",
+        np.sqrt,
+        lambda a, e: 0.5 / np.sqrt(np.maximum(a - e, 0.0)),
+        _square_root,
+        ulps=0.5,
+        vertical=((0, 1),),
+    ),
     smooth(
         "cbrt",
         np.cbrt,
         lambda a, e: 1.0 / (3.0 * np.cbrt(_near_zero(a, e)) ** 2),
         lambda t, u: _rooted(t, u, 3, t.numbers.cbrt(u[0])),
         ulps=4.0,
+        vertical=((0, 1),),
     ),
     smooth("sin", np.sin, lambda a, e: np.minimum(np.abs(np.cos(a)) + e, 1.0), _sine),
     smooth("cos", np.cos, lambda a, e: np.minimum(np.abs(np.sin(a)) + e, 1.0), _cosine),
@@ -579,8 +601,20 @@ FUNCTIONS = (
         lambda a, e: 1.0 / np.maximum(np.abs(np.sin(a)) - e, 0.0) ** 2,
         lambda t, u: t.divide(_cosine(t, u), _sine(t, u)),
     ),
-    smooth("asin", np.arcsin, lambda a, e: 1.0 / np.sqrt(_one_minus_square(a, e)), _inverse_sine),
-    smooth("acos", np.arccos, lambda a, e: 1.0 / np.sqrt(_one_minus_square(a, e)), _inverse_cosine),
+    smooth(
+        "asin",
+        np.arcsin,
+        lambda a, e: 1.0 / np.sqrt(_one_minus_square(a, e)),
+        _inverse_sine,
+        vertical=((-1, 1), (1, 1)),
+    ),
+    smooth(
+        "acos",
+        np.arccos,
+        lambda a, e: 1.0 / np.sqrt(_one_minus_square(a, e)),
+        _inverse_cosine,
+        vertical=((-1, -1), (1, -1)),
+    ),
     smooth(
         "atan",
         np.arctan,
@@ -605,7 +639,9 @@ FUNCTIONS = (
         "acosh",
         np.arccosh,
         lambda a, e: 1.0 / (np.sqrt(np.maximum(a - e, 1.0) - 1.0) * np.sqrt(np.maximum(a - e, 1.0) + 1.0)),
-        _inverse("acosh", lambda t, u: t.divide([1], _square_root(t, t.negate(_one_plus(t, -1, u))))),
+        # u^2 - 1 and not -(1 - u^2), which would be -0 at 1
+        _inverse("acosh", lambda t, u: t.divide([1], _square_root(t, t.add([-1], t.multiply(u, u))))),
+        vertical=((1, 1),),
     ),
     smooth(
         "atanh",
@@ -619,6 +655,7 @@ FUNCTIONS = (
         _steep_beyond_one,
         lambda t, u: _inverse_cosine(t, t.divide([1], u)),
         ulps=4.0,
+        vertical=((-1, 1), (1, 1)),
     ),
     smooth(
         "acsc",
@@ -626,6 +663,7 @@ FUNCTIONS = (
         _steep_beyond_one,
         lambda t, u: _inverse_sine(t, t.divide([1], u)),
         ulps=4.0,
+        vertical=((-1, -1), (1, -1)),
     ),
     smooth(
         "acot",
@@ -699,7 +737,7 @@ FUNCTIONS = (
 FLOATS = SimpleNamespace(
     **{name: getattr(np, name) for name in ("exp", "expm1", "log", "log1p", "sqrt", "cbrt", "sin", "cos", "tan")},
     **{name: getattr(np, name) for name in ("asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh")},
-    **{name: getattr(np, name) for name in ("sign", "floor", "where", "nan")},
+    **{name: getattr(np, name) for name in ("sign", "floor", "where", "nan", "inf")},
     heaviside=lambda a: np.heaviside(a, 0.5),
     nonnegative=lambda a: a >= 0,
     power=lambda a, b: a**b,

@@ -31,6 +31,8 @@ LEAST_BITS, MOST_BITS = 64, 2**15
 WORK = 1e9
 """Estimated nanoseconds that one call may take, over all precisions; a count, not a clock, so that the same call gives
 the same answer."""
+VERTICAL_BITS = 256
+"""Precision at which the sign of an infinite slope is proved; the point itself is exact."""
 VANISHING = -1200
 """A coefficient within 2 to this power of 0 is 0 in float64, times any factorial in use."""
 
@@ -42,6 +44,7 @@ class ExactStatus(StrEnum):
     """What is known of a trusted value."""
 
     OK = "ok"
+    VERTICAL = "vertical"
     NO_DERIVATIVE = "no_derivative"
     UNRESOLVED = "unresolved"
 
@@ -53,7 +56,9 @@ class ExactStatus(StrEnum):
 class Exact:
     """A trusted value: the float64 nearest to it, the error of that float, a status, and the proved enclosure.
 
-    ``ok``: every number from ``lower`` to ``upper`` within the enclosure rounds to ``value``. ``no_derivative``, which
+    ``ok``: every number from ``lower`` to ``upper`` within the enclosure rounds to ``value``. ``vertical``, proved: f
+    has a finite value, and a tangent that is vertical with one sign; ``value`` is +-inf and ``error`` NaN, as of
+    `derivative` (:mod:`derivkit.analytical.vertical` has the convention). ``no_derivative``, which
     is proved: f is not defined there, or has no derivative that the rules can see (that of x*abs(x) at 0 they do not).
     ``unresolved``: the work or the precision allowed did not suffice, or the value is beyond the range of float64; what
     is known then is that it lies from ``lower`` to ``upper``, if it exists.
@@ -68,6 +73,8 @@ class Exact:
     def __str__(self) -> str:
         if self.status is ExactStatus.OK:
             return f"{self.value!r} (off by {self.error:.1g})" if self.error else f"{self.value!r} (exact)"
+        if self.status is ExactStatus.VERTICAL:
+            return f"{self.value!r} (a vertical tangent)"
         known = f", between {self.lower!r} and {self.upper!r}" if self.status is ExactStatus.UNRESOLVED else ""
         return f"{self.status.replace('_', ' ')}{known}"
 
@@ -93,7 +100,7 @@ def exact(expression: Expression | str, x: float | Point, order: int = 1, *, var
     Returns
     -------
     Exact
-        ``value`` NaN and ``error`` inf where there is no trusted value.
+        ``value`` NaN and ``error`` inf where there is no trusted value; +-inf where the tangent is vertical.
 
     Raises
     ------
@@ -114,7 +121,20 @@ def exact(expression: Expression | str, x: float | Point, order: int = 1, *, var
     (found,) = _settle(
         tree, point, moving, range(order, order + 1), settle=_nearest, factor=math.factorial, unknown=_UNKNOWN
     )
-    return found
+    return _vertical(tree, point, moving) or found if order == 1 and found is _NOTHING and moving else found
+
+
+def _vertical(tree: Expression, point: Point, moving: str) -> Exact | None:
+    """The infinite slope at a point where no derivative exists, if it is proved."""
+    balls = ball_arithmetic()
+    vertical_slope = importlib.import_module("derivkit.analytical.vertical").vertical_slope
+    if not all(map(math.isfinite, point.values())):
+        return None
+    with balls.precision(VERTICAL_BITS), contextlib.suppress(balls.UndecidedError, balls.ExhaustedError):
+        if sign := vertical_slope(tree, point, moving, balls.Numbers(WORK).at(VERTICAL_BITS)):
+            infinite = sign * math.inf
+            return Exact(infinite, math.nan, ExactStatus.VERTICAL, infinite, infinite)
+    return None
 
 
 def taylor(

@@ -343,7 +343,8 @@ def _errors(ways: Ways) -> Columns:
 
 def _trusted(ways: Ways) -> tuple[Array, NDArray[np.str_]]:
     found = [dk.exact(_expression_of(ways.f), float(x)) for x in ways.x]
-    return np.array([one.value for one in found]), np.array([str(one.status) for one in found])
+    statuses = [str(one.status).replace("vertical", "no_derivative") for one in found]
+    return np.array([one.value if math.isfinite(one.value) else math.nan for one in found]), np.array(statuses)
 
 
 def _status(estimate: Array, exact: Array, known: NDArray[np.str_]) -> NDArray[np.str_]:

@@ -271,8 +271,9 @@ def _exact(expression: dk.Expression, x: Array) -> tuple[Array, Array]:
     high, low = np.full(x.shape, np.nan), np.zeros(x.shape)
     for k, point in enumerate(x.tolist()):
         if math.isfinite(point):
-            high[k] = dk.exact(expression, point).value
-            if math.isfinite(high[k]):
+            known = dk.exact(expression, point).value
+            if math.isfinite(known):
+                high[k] = known
                 low[k] = float(high_precision_series(expression, point, 1)[1] - float(high[k]))
     return high, low
 

@@ -1,0 +1,104 @@
+"""Vertical tangents: the sign of an infinite slope, proved.
+
+The convention of the whole library: where f has a finite value and all quotients on the sides where f is defined grow
+without end with one sign, the slope is +inf or -inf (sqrt and acosh where their domains begin, asin at both ends, cbrt
+at 0). Where the sides differ (abs, sqrt(abs(x))), where f has no finite value (log and 1/x at 0), or where the rules
+cannot tell (x*sqrt(x) at 0, which is 0 times infinity), it is NaN. Of higher derivatives beyond an infinite one there
+is none: NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from derivkit.analytical.balls import UNDEFINED, Ball, Charged, cumulative, is_finite, lifted
+from derivkit.analytical.elementary import OPERATIONS
+from derivkit.analytical.evaluation import interpret
+from derivkit.analytical.tree import Expression
+
+
+@dataclass(frozen=True)
+class Slope:
+    """A value with its slope, each a ball; the slope of a constant is None, and ``infinite`` its sign where it is.
+
+    A slope that does not exist, or of which nothing is known, is UNDEFINED.
+    """
+
+    value: Ball
+    finite: Ball | None = None
+    infinite: int = 0
+
+    def series(self, *, moving: bool) -> list[Any]:
+        """As the series of an argument: one that moves as it does, or one that stands still."""
+        return [self.value, self.finite] if moving and self.finite is not None else [self.value]
+
+
+def vertical_slope(tree: Expression, point: Mapping[str, float], moving: str, numbers: Any) -> int:
+    """The sign of a slope that is infinite, by balls of the precision in use; 0 where that is not proved."""
+    arithmetic = Charged(1, numbers)
+
+    def apply(name: str, *arguments: Slope) -> Slope:
+        return _applied(name, arguments, arithmetic)
+
+    found: Slope = interpret(
+        tree,
+        number=lambda value: Slope(numbers.lift(value)),
+        constant=lambda name: Slope(numbers.lift(name)),
+        variable=lambda name: Slope(lifted(point[name]), lifted(1) if name == moving else None),
+        apply=apply,
+    )
+    return found.infinite
+
+
+def _applied(name: str, arguments: Sequence[Slope], arithmetic: Any) -> Slope:
+    """The chain rule, infinite slopes and those that an operation makes infinite included."""
+    series = OPERATIONS[name].series
+    if any(one.infinite for one in arguments):
+        (value,) = cumulative(series(arithmetic, *(one.series(moving=False) for one in arguments)), 0)
+        return Slope(value, UNDEFINED, _common(_terms(name, arguments, arithmetic)))
+    value, slope = cumulative(series(arithmetic, *(one.series(moving=True) for one in arguments)), 1)
+    if all(one.finite is None for one in arguments):
+        return Slope(value)
+    return Slope(value, slope, 0 if _known(slope) else _steep(name, arguments))
+
+
+def _terms(name: str, arguments: Sequence[Slope], arithmetic: Any) -> list[int | None]:
+    """What the slope of every argument adds: a sign where that is infinite, 0 where it is finite, None if not known."""
+    found: list[int | None] = []
+    for k, one in enumerate(arguments):
+        if one.finite is None:
+            continue
+        alone = [[other.value, lifted(1)] if j == k else [other.value] for j, other in enumerate(arguments)]
+        partial = cumulative(OPERATIONS[name].series(arithmetic, *alone), 1)[1]
+        if one.infinite:
+            sign = _sign(partial)
+            found.append(sign * one.infinite if sign else None)
+        else:
+            found.append(0 if _known(partial) and _known(one.finite) else None)
+    return found
+
+
+def _common(terms: Sequence[int | None]) -> int:
+    """The sign of a sum of infinite and finite terms; 0 where it has none."""
+    signs = set(terms) - {0}
+    return next(iter(signs)) or 0 if len(signs) == 1 else 0
+
+
+def _steep(name: str, arguments: Sequence[Slope]) -> int:
+    """The sign of the slope at an end where the operation is vertical, if the argument leaves it."""
+    first = arguments[0]
+    for end, sign in OPERATIONS[name].vertical(*(one.value for one in arguments)):
+        if (first.value == lifted(end)) is True and first.finite is not None:
+            return sign * _sign(first.finite)
+    return 0
+
+
+def _sign(ball: Ball) -> int:
+    """The sign that is proved; 0 where none is."""
+    return 1 if (ball > lifted(0)) is True else -1 if (ball < lifted(0)) is True else 0
+
+
+def _known(ball: Ball) -> bool:
+    return ball.number is not None and is_finite(ball.number)
