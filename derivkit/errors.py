@@ -8,6 +8,7 @@ from values of f that are wrong by :math:`e_i` and abscissae that are off by :ma
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -120,6 +121,104 @@ def ulp_error(estimate: ArrayLike, exact: ArrayLike) -> Array:
     size = np.abs(np.asarray(exact, dtype=np.float64))
     with np.errstate(all="ignore"):
         return np.where(size > 0.0, absolute_error(estimate, exact) / np.spacing(size), np.nan)
+
+
+BELOW = logspace(-0.5, 0, 9)
+"""Deltas over which a typical error is taken, times the one in question: single errors hit 0 by luck."""
+ABOVE = logspace(0, 0.25, 5)[1:]
+STEEPEST = 8
+"""Nor may an error be less than those at slightly larger deltas leave, however fast truncation falls: no formula is of
+a higher order. That tells luck at the least deltas of a sweep, which have no others below."""
+NEXT = 2
+"""So many of the next smaller deltas of a sweep count, however far away: none may lie within the half decade."""
+APART = 1e-6
+"""Decades by which rounding may move two deltas that are equal."""
+
+
+def root_mean_square(errors: Array) -> Array:
+    """Of every row, NaN left out; infinite where one is. No square over- or underflows.
+
+    Examples
+    --------
+    >>> root_mean_square(np.array([[3e-200, np.nan, 4e-200]])).tolist()
+    [3.5355339059327375e-200]
+    """
+    usable = ~np.isnan(errors)
+    errors = np.where(usable, errors, 0.0)
+    largest = np.max(errors, axis=1)
+    with np.errstate(all="ignore"):
+        shares = np.sum((errors / largest[:, None]) ** 2, axis=1) / np.sum(usable, axis=1)
+        return np.asarray(np.where((largest > 0.0) & np.isfinite(largest), largest * np.sqrt(shares), largest))
+
+
+def typical_error(delta: ArrayLike, error: ArrayLike, *, growth: int = 1, curve: ArrayLike | None = None) -> Array:
+    """The error that is typical of every delta of a sweep: at least the one made, and more where that is luck.
+
+    Rounding errors scatter and hit 0, so that the least error of a sweep is one of these hits. But they grow towards
+    smaller deltas by a law, delta^-growth, so that the errors there tell how large rounding is here. Taken is the root
+    mean square of those over the half decade up to a delta, and at the two next smaller ones, each carried along that
+    law; and no less than the errors just above leave. Of a sweep of two deltas there is nothing to tell luck by.
+
+    Parameters
+    ----------
+    delta, error : array_like, shape ``(n,)``
+        In any order; an error that is NaN is left out.
+    growth : int
+        The order of the derivative.
+    curve : array_like of int, optional, shape ``(n,)``
+        Which sweep each belongs to, where there are several.
+
+    Returns
+    -------
+    ndarray, shape ``(n,)``
+        NaN where the error is.
+
+    Examples
+    --------
+    >>> [f"{error:.2g}" for error in typical_error([1e-8, 1e-7, 1e-6], [4e-8, 4e-9, 1e-14])]
+    ['4e-08', '4e-09', '3.3e-10']
+    """
+    h, e = (np.asarray(v, dtype=np.float64) for v in (delta, error))
+    number = np.zeros(h.size, dtype=np.intp) if curve is None else np.unique(curve, return_inverse=True)[1]
+    order = np.lexsort((h, number))
+    h, e, number = h[order], e[order], number[order]
+    with np.errstate(all="ignore"):
+        # No two deltas lie 1000 decades apart, so that one search finds the neighbours within every sweep.
+        place = np.log10(h) + 1000.0 * number
+    here = np.arange(h.size)
+    square, count, lowest = np.zeros(h.size), np.zeros(h.size), here + 1
+    within = (np.searchsorted(place, place + np.log10(share) + APART, side="right") - 1 for share in BELOW[::-1])
+    for other in itertools.chain(within, (here - k for k in range(1, NEXT + 1))):
+        there = np.maximum(other, 0)
+        with np.errstate(all="ignore"):
+            ratio = h[there] / h
+            carried = e[there] * np.prod([ratio] * growth, axis=0)
+        seen = (other >= 0) & (other < lowest) & (number[there] == number) & np.isfinite(carried)
+        square, count, lowest = np.where(seen, np.hypot(square, carried), square), count + seen, np.fmin(lowest, other)
+    typical = np.fmax(e, square / np.sqrt(np.maximum(count, 1)))
+    for share in ABOVE:
+        other = np.searchsorted(place, place + np.log10(share) + APART, side="right") - 1
+        with np.errstate(all="ignore"):
+            carried = e[other] * np.prod([h / h[other]] * STEEPEST, axis=0)
+        typical = np.where((number[other] == number) & (carried > typical), carried, typical)
+    found = np.empty(h.size)
+    found[order] = np.where(np.isnan(e), np.nan, typical)
+    return found
+
+
+def best_delta(delta: ArrayLike, error: ArrayLike, *, growth: int = 1) -> tuple[float, float]:
+    """The delta of a sweep with the least typical error, and that error; among equals the largest.
+
+    Examples
+    --------
+    >>> best_delta([1e-8, 1e-7, 1e-6, 1e-5], [4e-8, 1e-14, 1e-6, 1e-5])[0]
+    1e-07
+    """
+    typical = typical_error(delta, error, growth=growth)
+    if np.all(np.isnan(typical)):
+        return math.nan, math.nan
+    least = np.nanmin(typical)
+    return float(np.max(np.asarray(delta, dtype=np.float64)[typical == least])), float(least)
 
 
 def predict_error(

@@ -269,7 +269,7 @@ def test_the_best_of_a_run_is_its_smallest_positive_finite_error(tmp_path: Path)
         paths.append(tmp_path / f"t{k}.parquet")
     words = tables.Words({"key": float, "error": float})
     found = rows.joined(words, paths, [len(one) for one in values], ["key"], [""] * len(values))
-    assert rows.best(found, "error").tolist() == [2, -1, -1, -1, 6]
+    assert rows.best(found, found.floats("error")).tolist() == [2, -1, -1, -1, 6]
 
 
 @pytest.mark.parametrize("deltas", [[1e-4], DELTAS])

@@ -135,6 +135,56 @@ def test_the_summary_names_the_smallest_error_and_the_errors_asked_for() -> None
     assert found["asked"][0] == ", ".join(f"{h:.0e}: {e:.2e}" for h, e in zip(delta, errors, strict=True))
 
 
+@pytest.mark.parametrize("count", [17, 129, 2000])
+@pytest.mark.parametrize(("text", "x"), [("sin(x)", 0.7), ("exp(x)", 1.0), ("tanh(x)", 0.7), ("log(x)", 2.3)])
+def test_the_best_delta_lies_where_it_is_predicted_and_not_at_the_luckiest_zero_crossing(
+    text: str, x: float, count: int
+) -> None:
+    delta = tuple(logspace(-16, 0, count).tolist())
+    summary = concluded(problem(text, x), method=("forward_1", "central_2", "central_4"), delta=delta)["summary"]
+    share = summary["best_delta"] / summary["predicted_delta"]
+    assert np.all((share > 0.05) & (share < 20.0))
+    assert np.all(summary["smallest_error"] > 0.005 * summary["predicted_error"])
+
+
+def test_a_lucky_hit_is_told_as_luck() -> None:
+    rows = tables(problem("sin(x)", 0.7), method=("forward_1",), delta=tuple(logspace(-16, 0, 129).tolist()))
+    hit = int(np.argmin(np.abs(rows["table"]["delta"] - 1e-12)))
+    rows["table"]["error"] = np.where(np.arange(129) == hit, 1e-16, rows["table"]["error"])
+    (finding,) = [f for f in gathered(delta_sweep.conclude(rows))["findings"]["finding"] if "came closest" in f]
+    assert finding.startswith(
+        "sin(x) at x = 0.7: forward_1 came closest, with an error of 3.3e-09 at delta = 1.0e-08. "
+    )
+    assert " The error of 1.0e-16 of forward_1 at delta = 1.0e-12 is luck: " in finding
+    assert " is typical there." in finding
+
+
+@pytest.mark.parametrize(
+    ("text", "x", "delta", "says"),
+    [
+        (
+            "x^2",
+            1.0,
+            (2.0**-4, 2.0**-8),
+            "central_2 and central_4 came equally close, with an error of exactly 0 at every delta",
+        ),
+        (
+            "x^2",
+            1.0,
+            (2.0**-4,),
+            "central_2 and central_4 came equally close, with an error of exactly 0 at delta = 6.2e-02",
+        ),
+        ("x^2", 3.0, (1e-4, 1e-8), "central_2 came closest, with an error of exactly 0 at every delta"),
+        ("exp(x)", 1.0, (1e-4, 1e-8), "central_4 came closest, with an error of 1.6e-12 at delta = 1.0e-04"),
+    ],
+)
+def test_ties_are_told_as_ties(text: str, x: float, delta: tuple[float, ...], says: str) -> None:
+    found = concluded(problem(text, x), method=("forward_1", "central_2", "central_4"), delta=delta)
+    assert f": {says}." in found["findings"]["finding"][0]
+    best = dict(zip(found["summary"]["method"], found["summary"]["best_delta"], strict=True))
+    assert best["central_2"] == max(delta)
+
+
 def test_without_an_exact_value_the_summary_tells_estimates() -> None:
     unknown = dk.Problem(dk.Function.from_callable(math.sin, name="mine"), (0.5,))
     few = concluded(unknown, method=("forward_1",), delta=(1e-2, 1e-5))["summary"]["asked"][0]

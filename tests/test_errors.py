@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 import derivkit as dk
 from derivkit.analytical.bounds import decompose, largest_derivatives
 from derivkit.analytical.exact import high_precision_series
-from derivkit.errors import fit_error_law
+from derivkit.errors import best_delta, fit_error_law, typical_error
 from derivkit.grids import logspace
 from derivkit.numerical.formulas import DERIVATIVES, ROWS
 from experiments.pipeline.settings import CONVERTERS
@@ -303,3 +303,62 @@ def test_a_slope_of_many_points_takes_no_more_memory_than_the_points() -> None:
     assert fit_error_law(delta, error + 1e-16 / delta).order == pytest.approx(2.0, abs=1e-2)
     assert tracemalloc.get_traced_memory()[1] < 20 * delta.nbytes
     tracemalloc.stop()
+
+
+# What is typical of a sweep
+
+
+def scattered(generator: np.random.Generator, delta: np.ndarray, order: int, growth: int) -> np.ndarray:
+    """Truncation and the rounding errors of a sweep, of which every twentieth hits the exact value where they rule.
+
+    The first does not: below the least delta there is nothing to tell luck by.
+    """
+    rounding = 1e-16 / delta**growth * generator.uniform(-2.0, 2.0, delta.size)
+    rules = (delta > delta[0]) & (delta < 1e-16 ** (1 / (order + growth)))
+    return np.where(rules & (generator.uniform(size=delta.size) < 0.05), 0.0, np.abs(delta**order + rounding))
+
+
+@pytest.mark.parametrize("count", [17, 129, 5000])
+@pytest.mark.parametrize(("order", "growth"), [(1, 1), (2, 1), (4, 1), (2, 2), (4, 3)])
+def test_the_best_delta_of_a_sweep_is_where_truncation_meets_rounding_and_not_where_one_hits(
+    order: int, growth: int, count: int
+) -> None:
+    delta = logspace(-16, 0, count)
+    balance = 1e-16 ** (1 / (order + growth))
+    for seed in range(20):
+        error = scattered(np.random.default_rng(seed), delta, order, growth)
+        best, typical = best_delta(delta, error, growth=growth)
+        assert 0.02 < best / balance < 20.0
+        assert 0.02 < typical / balance**order < 20.0
+
+
+def test_the_typical_error_is_at_least_the_one_made_and_the_same_where_errors_follow_their_laws() -> None:
+    delta = logspace(-16, 0, 129)
+    error = scattered(np.random.default_rng(0), delta, 2, 1)
+    assert np.all(typical_error(delta, error) >= error)
+    smooth = delta**2 + 1e-16 / delta
+    np.testing.assert_allclose(typical_error(delta, smooth), smooth, rtol=1e-15)
+    assert typical_error(delta, np.where(delta == 1e-8, 0.0, smooth))[64] == pytest.approx(smooth[64], rel=0.2)
+
+
+def test_of_two_deltas_and_of_one_the_errors_stand_as_they_are() -> None:
+    assert typical_error([1e-4, 1e-8], [1e-9, 1e-8]).tolist() == [1e-9, 1e-8]
+    assert best_delta([1e-4], [1e-9]) == (1e-4, 1e-9)
+    assert np.isnan(best_delta([1e-4, 1e-8], [np.nan, np.nan])).all()
+    assert best_delta([1e-4, 1e-8], [np.nan, 1e-3]) == (1e-8, 1e-3)
+    assert typical_error([], []).size == 0
+
+
+def test_of_deltas_that_are_equally_good_the_largest_is_the_best() -> None:
+    assert best_delta(logspace(-8, -1, 8), np.zeros(8)) == (0.1, 0.0)
+
+
+def test_sweeps_in_one_table_do_not_tell_of_each_other_and_their_order_does_not_matter() -> None:
+    generator = np.random.default_rng(1)
+    delta = logspace(-16, 0, 129)
+    errors = [scattered(generator, delta, 2, 1) for _ in range(5)]
+    alone = np.concatenate([typical_error(delta, error) for error in errors])
+    shuffled = generator.permutation(alone.size)
+    curve = np.repeat(np.array([7, -3, 0, 10**9, 2]), delta.size)
+    together = typical_error(np.tile(delta, 5)[shuffled], np.concatenate(errors)[shuffled], curve=curve[shuffled])
+    np.testing.assert_array_equal(together, alone[shuffled])

@@ -20,6 +20,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from derivkit.errors import best_delta
+from derivkit.grids import logspace
 from experiments.pipeline import splicing, tables
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -734,6 +736,42 @@ def test_distinct_values_and_the_least_are_those_of_the_definition(tmp_path_fact
         told = None if least is None else (least[0], {"evaluations": least[1], "function": texts[least[1]]})
         assert tables.least(path, "x", keys) == told
         assert tables.least(path, "x", []) == (told and (told[0], {}))
+
+
+def test_the_best_of_a_sweep_is_its_least_typical_error_however_its_rows_are_cut(tmp_path, monkeypatch):
+    shape = {"method": (str, ""), "x": (float, ""), "delta": (float, ""), "error": (float, "")}
+    delta = logspace(-16, 0, 129)
+    error = delta + 1e-16 / delta * np.random.default_rng(0).uniform(0.5, 1.5, 129)
+    error[::10] = 1e-30
+    methods, x = ["forward_1", "central_2"], [1.0, 2.0]
+    rows = [(m, p, d, e * (1 + p)) for m in methods for p in x for d, e in zip(delta, error, strict=True)]
+    best, typical = best_delta(delta, error * 2)
+    keys = ["method", "x", "delta"]
+    orders = {"as computed": rows, "falling": rows[::-1], "of many jobs": sorted(rows, key=lambda row: row[2])}
+    for number, (how, ordered) in enumerate(orders.items()):
+        columns = dict(zip(shape, (np.array(column) for column in zip(*ordered, strict=True)), strict=True))
+        with tables.Writer(tmp_path, {f"t{number}": shape}) as writer:
+            writer.write(f"t{number}", columns)
+        found = tables.best(tmp_path / f"t{number}.parquet", "error", keys)
+        assert found is not None
+        assert found[0] == pytest.approx(typical, rel=1e-12)
+        assert (found[1]["delta"], found[1]["x"]) == (best, 1.0)
+        if how != "of many jobs":
+            monkeypatch.setattr(tables, "GROUP", 40)
+            monkeypatch.setattr(tables, "WHOLE", 0)
+            assert tables.best(tmp_path / f"t{number}.parquet", "error", keys) == found
+            monkeypatch.undo()
+        assert tables.least(tmp_path / f"t{number}.parquet", "error", keys)[0] == 2e-30
+
+
+def test_a_table_of_no_sweep_and_an_empty_one_have_the_best_of_their_rows(tmp_path):
+    shape = {"x": (float, ""), "delta": (float, ""), "error": (float, "")}
+    with tables.Writer(tmp_path, {"some": shape, "none": shape}) as writer:
+        writer.write("some", {"x": np.arange(3.0), "delta": np.full(3, 0.1), "error": np.array([3.0, 1e-9, 0.0])})
+        writer.write("none", {name: np.empty(0) for name in shape})
+    assert tables.best(tmp_path / "some.parquet", "error", ["x"]) == (1e-9, {"x": 1.0})
+    assert tables.best(tmp_path / "some.parquet", "error", ["x", "delta"]) == (1e-9, {"x": 1.0, "delta": 0.1})
+    assert tables.best(tmp_path / "none.parquet", "error", ["x", "delta"]) is None
 
 
 def test_the_head_is_the_first_rows(tmp_path):

@@ -20,7 +20,7 @@ from typing import Any
 
 from experiments.pipeline.messages import ConfigurationError, near, nearest, readable, show
 from experiments.pipeline.provenance import configuration_hash
-from experiments.pipeline.settings import build
+from experiments.pipeline.settings import DERIVATIVES, build
 
 PIPELINE_KEYS = ("runner", "figures")
 WHOLE_RUN = ("experiment", "derivative", "shards", *PIPELINE_KEYS)
@@ -103,6 +103,12 @@ def shards_of(configuration: Mapping[str, Any]) -> int:
     """Return into how many shards a job is cut: 1 where its study cannot be, or where this is no number of shards."""
     shards = configuration.get("shards", 1)
     return shards if SHARD in configuration and isinstance(shards, int) and shards > 1 else 1
+
+
+def growth_of(configuration: Mapping[str, Any]) -> int:
+    """Return the order of the derivative, with which rounding errors grow towards small deltas: 1 where none is set."""
+    order = configuration.get("derivative", 1)
+    return order if order in DERIVATIVES else 1
 
 
 # Names

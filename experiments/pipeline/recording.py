@@ -316,12 +316,13 @@ def _files(run: Run, jobs: Sequence[Record]) -> dict[str, object]:
 
 
 def _best(run: Run, records: Mapping[str, Any]) -> dict[str, object] | None:
-    """Return the smallest error of the main table and where it is."""
+    """Return the smallest error of the main table that is no luck, and where it is."""
     name = main_table(run.study)
     keys = [key for key in getattr(run.study, "KEYS", ()) if key in run.study.TABLES[name]]
     if name not in records or ERROR not in run.study.TABLES[name]:
         return None
-    found = tables.least(run.directory / f"{name}.parquet", ERROR, keys)
+    growth = check.growth_of(run.planned[0])
+    found = tables.best(run.directory / f"{name}.parquet", ERROR, keys, growth=growth)
     return None if found is None else {"column": ERROR, "value": found[0], "where": found[1]}
 
 

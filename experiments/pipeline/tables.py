@@ -26,7 +26,7 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -40,6 +40,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from derivkit.errors import typical_error
 from experiments.pipeline import integrity, provenance, splicing
 from experiments.pipeline.files import replacing
 from experiments.pipeline.messages import ConfigurationError, line_of, near
@@ -932,6 +933,76 @@ def least(path: Path, column: str, keys: Sequence[str]) -> tuple[float, dict[str
             best, row = float(usable[place]), first + place
         first += values.size
     return None if row < 0 else (best, _row(path, row, keys))
+
+
+WHOLE = 4 * GROUP
+"""Rows of a table in which sweeps are followed from end to end."""
+DELTA = "delta"
+"""The key along which the errors of a sweep say how much of one is luck."""
+
+
+def best(path: Path, column: str, keys: Sequence[str], *, growth: int = 1) -> tuple[float, dict[str, object]] | None:
+    """Return the smallest positive finite error of a table, where luck makes none small, and the `keys` of its row.
+
+    Of a table of sweeps that is the least typical error, the largest delta of equals; of another the least. Rows of a
+    large table are looked at beside those of the block before and after.
+
+    Parameters
+    ----------
+    path, column, keys
+        The table, its column of errors, and the columns that tell its rows apart.
+    growth
+        The order of the derivative, by which rounding grows.
+    """
+    if DELTA not in keys or shape_of(path)[DELTA][0] is not float:
+        return least(path, column, keys)
+    found, row, first, last = math.inf, -1, 0, -math.inf
+    for values, delta in _typical(path, column, keys, growth):
+        usable = np.where(values > 0.0, values, np.inf)
+        size = float(usable.min(initial=np.inf))
+        ties = np.flatnonzero(usable == size)
+        if ties.size and size < np.inf:
+            place = int(ties[np.argmax(delta[ties])])
+            if size < found or (size == found and delta[place] > last):
+                found, row, last = size, first + place, float(delta[place])
+        first += values.size
+    return None if row < 0 else (found, _row(path, row, keys))
+
+
+def _typical(path: Path, column: str, keys: Sequence[str], growth: int) -> Iterator[tuple[Array, Array]]:
+    """Yield the typical errors and the deltas of a table, block by block."""
+    types = {name: kind for name, (kind, _) in shape_of(path).items()}
+    words = Words({name: types[name] for name in dict.fromkeys([column, DELTA, *keys])})
+    blocks: Iterable[Array] = words.blocks(path)
+    if 0 < recorded(path).rows <= WHOLE:  # of many jobs each may hold one delta of every sweep
+        blocks = [np.concatenate(list(blocks), axis=1)]
+    before: tuple[Array, Array] | None = None
+    for block in blocks:
+        pair = block if before is None else np.concatenate([before[1], block], axis=1)
+        error, delta = pair[:2].view(np.float64)
+        typical = typical_in(pair[2:], delta, error, growth)
+        if before is not None:
+            rows = before[0].size
+            yield np.fmax(before[0], typical[:rows]), delta[:rows]  # each block is seen with both its neighbours
+            typical = typical[rows:]
+        before = typical, block
+    if before is not None:
+        yield before[0], before[1][1].view(np.float64)
+
+
+def typical_in(keys: Array, delta: Array, error: Array, growth: int) -> Array:
+    """Return the typical errors of sweeps over delta, of which the columns of a matrix of words tell rows apart."""
+    return typical_error(delta, error, growth=growth, curve=_curves(keys))
+
+
+def _curves(keys: Array) -> Array:
+    """Number the columns of a matrix, equal ones alike."""
+    if not keys.size:
+        return np.zeros(keys.shape[1], dtype=np.intp)
+    order = np.lexsort(keys)
+    number = np.empty(order.size, dtype=np.intp)
+    number[order] = np.cumsum(np.any(np.diff(keys[:, order], axis=1, prepend=keys[:, order[:1]]), axis=0))
+    return number
 
 
 def _row(path: Path, row: int, columns: Sequence[str]) -> dict[str, object]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import derivkit as dk
+from derivkit.errors import typical_error
 from derivkit.grids import decade, logspace
 
 Columns = Mapping[str, Any]
@@ -96,8 +97,8 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
         "function": (str, "name of the function"),
         "x": (float, "the point"),
         "method": (str, "the difference formula"),
-        "delta": (float, "where the error in secants is least"),
-        "error": (float, "the error there"),
+        "delta": (float, "where the error in secants is typically least"),
+        "error": (float, "the error that is typical there"),
         "smallest_delta": (float, "the least delta with an error"),
         "smallest_delta_error": (float, "the error there"),
         "rounding": (bool, "whether the error grows back there, and rounding is the larger part of what is predicted"),
@@ -121,8 +122,8 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
         "function": (str, "name of the function"),
         "x": (float, "the point"),
         "method": (str, "the difference formula"),
-        "best_delta": (float, "the delta with the smallest error"),
-        "smallest_error": (float, "the error there"),
+        "best_delta": (float, "the delta with the least typical error, of equals the largest: no single hit of luck"),
+        "smallest_error": (float, "the error that is typical there"),
         "predicted_delta": (float, "the delta predicted to be the best"),
         "predicted_error": (float, "the error predicted there"),
         "asked": (str, "error at every delta asked for, where these are few; where none is known, the estimate"),
@@ -476,9 +477,9 @@ def _few(delta: Array, x: float, reach: float) -> list[float]:
 
 def conclude(tables: Mapping[str, Columns]) -> Iterator[tuple[str, Columns]]:
     """Yield what the whole run says: a summary, the fitted error laws, and findings in words."""
-    table = tables["table"]
     optima = _by_key(tables["optimum"])
-    sweeps = list(_sweeps(table))
+    sweeps = list(_sweeps(tables["table"]))
+    table = _with_typical(tables["table"], sweeps, growth=next((int(o["derivative"]) for o in optima.values()), 1))
     yield "summary", _summary(table, sweeps, optima)
     laws = _laws(table, sweeps[:LAWS], optima)
     yield "law", laws
@@ -512,18 +513,39 @@ def _sweeps(table: Columns) -> Iterator[tuple[Key, NDArray[np.intp]]]:
         yield key, np.concatenate(parts)
 
 
-def _best(table: Columns, rows: NDArray[np.intp]) -> tuple[float, float]:
-    """(delta, error) of the smallest error; among equals, the largest delta, which needs the least luck."""
-    error, delta = table["error"][rows], table["delta"][rows]
-    if np.all(np.isnan(error)):
-        return np.nan, np.nan
-    least = np.nanmin(error)
-    return float(np.max(delta[error == least])), float(least)
+def _with_typical(table: Columns, sweeps: Sequence[tuple[Key, NDArray[np.intp]]], *, growth: int) -> Columns:
+    """The table with the errors that no luck has made small, and with what counts of them.
+
+    An error far below its own truncation owes that to a rounding error of the other sign. No estimate is told from the
+    exact value below half a unit in its last place: there all are equal.
+    """
+    curve = np.empty(len(table["delta"]), dtype=np.intp)
+    for number, (_, rows) in enumerate(sweeps):
+        curve[rows] = number
+    typical = typical_error(table["delta"], table["error"], growth=growth, curve=curve)
+    if "truncation" in table:
+        typical = np.where(np.isnan(typical), np.nan, np.fmax(typical, LUCK * table["truncation"]))
+    with np.errstate(all="ignore"):
+        return {**table, "typical": typical, "counted": np.maximum(typical, 0.5 * np.spacing(np.abs(table["exact"])))}
+
+
+def _best(table: Columns, rows: NDArray[np.intp]) -> int | None:
+    """The row of the least typical error; among equals that of the largest delta, which needs the least luck."""
+    known = rows[~np.isnan(table["counted"][rows])]
+    if not known.size:
+        return None
+    ties = known[table["counted"][known] == table["counted"][known].min()]
+    return int(ties[np.argmax(table["delta"][ties])])
+
+
+def _at(table: Columns, row: int | None) -> tuple[float, float]:
+    """(delta, typical error) of a row."""
+    return (np.nan, np.nan) if row is None else (float(table["delta"][row]), float(table["typical"][row]))
 
 
 def _summary(table: Columns, sweeps: Sequence[tuple[Key, NDArray[np.intp]]], optima: Mapping[Key, Any]) -> Columns:
     keys = [key for key, _ in sweeps]
-    best = np.array([_best(table, rows) for _, rows in sweeps])
+    best = np.array([_at(table, _best(table, rows)) for _, rows in sweeps])
     predicted = [optima.get(key, {"delta": np.nan, "error": np.nan}) for key in keys]
     return {
         "function": [key[0] for key in keys],
@@ -540,8 +562,10 @@ def _summary(table: Columns, sweeps: Sequence[tuple[Key, NDArray[np.intp]]], opt
 def _turning(secants: Columns) -> Columns:
     """For every line that the slider moves, where its error is least and what becomes of it below."""
     told: dict[str, list[Any]] = {name: [] for name in TABLES["turning"]}
-    for key, rows in _sweeps(secants):
-        best, error = _best(secants, rows)
+    sweeps = list(_sweeps(secants))
+    secants = _with_typical(secants, sweeps, growth=1)
+    for key, rows in sweeps:
+        best, error = _at(secants, _best(secants, rows))
         known = rows[~np.isnan(secants["error"][rows])]
         if not known.size:
             continue
@@ -641,14 +665,47 @@ def _winners(table: Columns, sweeps: Sequence[tuple[Key, NDArray[np.intp]]]) -> 
     places = list(dict.fromkeys(key[:2] for key, _ in sweeps))
     seen = [sum(earlier[0] == place[0] for earlier in places[:k]) for k, place in enumerate(places)]
     for _, place in sorted(zip(seen, places, strict=True), key=lambda ranked: ranked[0])[:CURVES]:
-        results = [(*_best(table, rows), key) for key, rows in sweeps if key[:2] == place]
-        known = [result for result in results if not np.isnan(result[1])]
-        if not known:
-            yield f"{_place(results[0][2])}: no error can be stated, since {_why_none(table, sweeps, place)}."
+        own = {key[2]: rows for key, rows in sweeps if key[:2] == place}
+        best = {method: row for method, rows in own.items() if (row := _best(table, rows)) is not None}
+        where = _place((*place, ""))
+        if not best:
+            yield f"{where}: no error can be stated, since {_why_none(table, sweeps, place)}."
             continue
-        delta, error, key = min(known, key=lambda result: result[1])
-        size = f"{error:.1e}" if error else "exactly 0"
-        yield f"{_place(key)}: {key[2]} came closest, with an error of {size} at delta = {delta:.1e}."
+        least = min(float(table["counted"][row]) for row in best.values())
+        closest = {method: row for method, row in best.items() if table["counted"][row] == least}
+        yield f"{where}: {_closest(table, closest, own)}.{_lucky(table, own, least)}"
+
+
+def _closest(table: Columns, closest: Mapping[str, int], own: Mapping[str, NDArray[np.intp]]) -> str:
+    """Which methods have the least typical error, each with its delta; ties are told as such."""
+    error = max(float(table["typical"][row]) for row in closest.values())
+    size = f"{error:.1e}" if error else "exactly 0"
+    came = (
+        f"{_listed(list(closest))} came {'equally close' if len(closest) > 1 else 'closest'}, with an error of {size}"
+    )
+    if all(own[method].size > 1 and np.all(table["error"][own[method]] == error) for method in closest):
+        return f"{came} at every delta"
+    deltas = dict.fromkeys(f"{table['delta'][row]:.1e}" for row in closest.values())
+    return f"{came} at delta = {_listed(list(deltas))}"
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def _lucky(table: Columns, own: Mapping[str, NDArray[np.intp]], least: float) -> str:
+    """The least error of all, where it is far below that of the best and its delta is typically worse than that."""
+    rows = np.concatenate(list(own.values()))
+    rows = rows[~np.isnan(table["error"][rows])]
+    row = rows[np.argmin(table["error"][rows])]
+    error, typical = float(table["error"][row]), float(table["typical"][row])
+    if not error < LUCK * least < LUCK * typical:
+        return ""
+    size = f"{error:.1e}" if error else "exactly 0"
+    return (
+        f" The error of {size} of {table['method'][row]} at delta = {table['delta'][row]:.1e} is luck: {typical:.1e} is"
+        " typical there."
+    )
 
 
 def _why_none(table: Columns, sweeps: Sequence[tuple[Key, NDArray[np.intp]]], place: tuple[str, float]) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import derivkit as dk
+from derivkit.errors import best_delta
 from derivkit.multivariate.network import LOSSES
 
 Columns = Mapping[str, Any]
@@ -76,7 +77,7 @@ TABLES: dict[str, dict[str, tuple[type, str]]] = {
         "network": NETWORK,
         "precision": PRECISION,
         "method": (str, "difference formula"),
-        "best_delta": (float, "the step of the smallest error"),
+        "best_delta": (float, "the step of the smallest error, of a typical one: no single hit of luck"),
         "theory_delta": (float, "eps^(1/(p + 1)) with p the order of the formula"),
         "error": (float, "the smallest error"),
         "textbook_error": (float, "that at delta = 1e-4, where it is among the deltas"),
@@ -370,9 +371,8 @@ def _summary(table: Columns, backprop: Columns) -> Columns:
     rows: list[tuple[Any, ...]] = []
     for (network, precision, method), at in _groups(table, "network", "precision", "method").items():
         delta, error = (np.asarray(table[name])[at] for name in ("delta", "error"))
-        best = int(np.nanargmin(error)) if np.any(np.isfinite(error)) else None
         theory = float(np.finfo(PRECISIONS[str(precision)]).eps) ** (1.0 / (dk.formula(str(method)).order + 1))
-        reached = (float(delta[best]), float(error[best])) if best is not None else (math.nan, math.nan)
+        reached = best_delta(delta, error)
         taught = error[np.isclose(delta, TEXTBOOK_DELTA, rtol=1e-9, atol=0.0)]
         names = (str(network), str(precision), str(method))
         textbook = float(taught[0]) if taught.size else math.nan

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 import derivkit as dk
 from derivkit.analytical.evaluation import rounded_function
+from derivkit.errors import BELOW, root_mean_square
 from derivkit.grids import geomspace, logspace
 from derivkit.numerical.ladder import RATIO, analyse, window
 from derivkit.numerical.rounded import Numbers, extended, rounded_difference
@@ -168,10 +169,9 @@ REFUSALS = ("kink", "jump", "vertical", "unresolved", "not_finite")
 """Statuses of dk.derivative without a value."""
 FINE = 32
 """Deltas per decade among which the best is looked for; what is recommended has two digits."""
-BELOW = logspace(-0.5, 0, 9)
 NEARBY = (-0.37, -0.21, -0.083, 0.0, 0.119, 0.24, 0.41)
-"""Deltas over which a typical error is taken, times the one in question, and points, in units of the reach: single
-errors hit 0 by luck, and at a point such as 1, where f and its slope are short binary numbers, whole decades."""
+"""Points over which a typical error is taken, in units of the reach: at a point such as 1, where f and its slope are
+short binary numbers, whole decades of deltas hit 0 by luck."""
 DECADES = 18
 """Most decades of a sweep."""
 BEYOND = 8.0
@@ -773,12 +773,7 @@ def typical_error(
         parts.append(np.where(found.status == 1, np.nan, errors).reshape(delta.size, BELOW.size))
     errors = np.concatenate(parts, axis=1)
     usable = ~np.isnan(errors)
-    errors = np.where(usable, errors, 0.0)
-    largest = np.max(errors, axis=1)
-    with np.errstate(all="ignore"):
-        shares = np.sum((errors / largest[:, None]) ** 2, axis=1) / np.sum(usable, axis=1)
-        typical = np.where((largest > 0.0) & np.isfinite(largest), largest * np.sqrt(shares), largest)
-    return np.where(2 * usable.sum(axis=1) >= errors.shape[1], typical, np.inf)
+    return np.where(2 * usable.sum(axis=1) >= errors.shape[1], root_mean_square(errors), np.inf)
 
 
 def swept_error(found: Sweep, chosen: Sweep, bar: float) -> Array:

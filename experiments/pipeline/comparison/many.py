@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.pipeline import tables
-from experiments.pipeline.check import WHOLE_RUN
+from experiments.pipeline.check import WHOLE_RUN, growth_of
 from experiments.pipeline.comparison import configured, effects
 from experiments.pipeline.comparison.circumstances import Lines, environments
 from experiments.pipeline.comparison.configured import Values
 from experiments.pipeline.comparison.differences import DIFFERENCES, Change, Differences, Plan, table_of
 from experiments.pipeline.comparison.joining import Joined
-from experiments.pipeline.comparison.rows import Rows, best, differing, joined
+from experiments.pipeline.comparison.rows import Rows, best, differing, joined, typical
 from experiments.pipeline.messages import ConfigurationError
 from experiments.pipeline.runs import Stored
 
@@ -92,7 +92,9 @@ def examined(
     rows = joined(tables.Words(plan.columns), [run.table for run in runs], counts, plan.keys, apart)
     floats = [name for name in plan.values if plan.columns[name] is float]
     error = next((name for name in ("error", *plan.errors) if name in floats), None)
-    places = best(rows, error) if error else np.full(len(runs), -1)
+    growths = [growth_of(run.record["jobs"][0]["configuration"]) for run in runs]
+    errors = typical(rows, error, plan.keys, growths) if error else np.empty(0)
+    places = best(rows, errors) if error else np.full(len(runs), -1)
     found = Many(
         runs=runs,
         names=names,
@@ -101,7 +103,7 @@ def examined(
         keys=keys,
         environment=environments(runs),
         rows=rows,
-        best=np.where(places < 0, np.nan, rows.floats(error)[places]) if error else np.full(len(runs), np.nan),
+        best=np.where(places < 0, np.nan, errors[places]) if error else np.full(len(runs), np.nan),
         where=_where(rows, plan, places),
         changes=_changes(rows, names, plan, directory, ulps=ulps),
         shares={},
@@ -172,7 +174,7 @@ def write_runs(found: Many, directories: Sequence[str]) -> None:
     shape: dict[str, tuple[type, str]] = {
         "rank": (int, "by the best error, the least first"),
         "run": (str, "the run"),
-        "best_error": (float, f"the least positive {found.error} of its rows"),
+        "best_error": (float, f"the least positive {found.error} of its rows, of sweeps the typical one: no luck"),
         **{names[key]: (str, "as configured") for key in found.keys},
         **{f"{WHERE}{key}": (str, f"{key} of the row with the best error") for key in keys},
         "rows": (int, "rows of its main table"),

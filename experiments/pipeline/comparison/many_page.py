@@ -158,7 +158,7 @@ def _ranked(found: Many) -> report.Table:
     heads = {
         "rank": "by the best error, the smallest first",
         "run": "the run",
-        f"best {found.error}": f"the smallest positive {found.error} of its rows",
+        f"best {found.error}": f"the smallest positive {found.error} of its rows, of sweeps the typical one: no luck",
         **dict.fromkeys(found.keys, "as configured"),
         "best at": "the keys of the row with the best error, where no column of this table tells them",
         "rows": "rows of its main table",

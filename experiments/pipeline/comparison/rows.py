@@ -127,9 +127,30 @@ def differing(rows: Rows, columns: Sequence[str]) -> NDArray[np.bool_]:
     return found
 
 
-def best(rows: Rows, error: str) -> Places:
-    """Return for each run the place of its smallest positive finite error, -1 where it has none."""
+def typical(rows: Rows, error: str, keys: Sequence[str], growths: Sequence[int]) -> NDArray[np.float64]:
+    """Return the errors as they are typical of the sweeps over delta that the rows of each run belong to.
+
+    Parameters
+    ----------
+    rows, error, keys
+        The rows, their column of errors, and the columns that tell those of a run apart.
+    growths
+        Of each run, the order of the derivative.
+    """
     values = rows.floats(error)
+    columns = list(rows.words.columns)
+    if tables.DELTA not in keys or rows.words.columns[tables.DELTA] is not float:
+        return values
+    delta, others = rows.floats(tables.DELTA), [columns.index(key) for key in keys if key != tables.DELTA]
+    found = values.copy()
+    for start, end, growth in zip(rows.starts[:-1], rows.starts[1:], growths, strict=True):
+        own = slice(int(start), int(end))
+        found[own] = tables.typical_in(rows.all[others, own], delta[own], values[own], growth)
+    return found
+
+
+def best(rows: Rows, values: NDArray[np.float64]) -> Places:
+    """Return for each run the place of the smallest positive finite value of its rows, -1 where it has none."""
     held = np.where(np.isfinite(values) & (values > 0), values, np.inf)
     found = []
     for start, end in zip(rows.starts[:-1], rows.starts[1:], strict=True):
