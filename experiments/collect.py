@@ -43,10 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _collect(directory: Path, *, open_report: bool) -> int:
-    content = runs.read(directory)
+    runs.refuse_missing(directory)
     from experiments.pipeline import recording, results  # noqa: PLC0415 - heavy, and a refusal does not pay for it
 
-    run = recording.recorded(directory, content)
+    run = recording.found(directory)
     with recording.taken_up(run):
         return results.finish(run, open_report=open_report)
 

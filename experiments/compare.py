@@ -17,8 +17,9 @@ from pathlib import Path
 from experiments.pipeline import commands, runs, streams
 from experiments.pipeline.check import Exit
 from experiments.pipeline.filters import chosen, is_filter
-from experiments.pipeline.listing import DONE, entries
+from experiments.pipeline.listing import entries
 from experiments.pipeline.messages import ConfigurationError, line_of
+from experiments.pipeline.record import DONE
 from experiments.pipeline.terminal import Terminal
 
 
@@ -68,7 +69,7 @@ def _chosen(words: Sequence[str], outputs: Path) -> tuple[list[runs.Stored], lis
     unfinished = [f"{one.name} ({one.status})" for one in fitting if one.state != DONE]
     fitting = [one for one in fitting if one.state == DONE]
     _refuse_studies(Counter(one.study for one in fitting))
-    found = [*named, *(runs.stored(one.directory, one.record) for one in fitting)]
+    found = [*named, *(runs.stored(one.directory, one.record) for one in fitting if one.record)]
     if len(found) < 2:
         left = f"; left out, as they are not finished: {_few(unfinished)}" if unfinished else ""
         raise ConfigurationError(f"{' '.join(asked)}: {len(found) or 'no'} finished run fits, two are needed{left}")

@@ -685,7 +685,8 @@ def _resume(args: argparse.Namespace) -> int:
             f"--resume {show(args.resume)} goes on with what was asked then; leave the other words out"
         )
     directory = runs.find(args.resume, commands.outputs())
-    before = recording.recorded(directory, runs.read(directory))
+    runs.refuse_missing(directory)
+    before = recording.found(directory)
     typed = before.command[len(COMMAND) :]
     if before.command[: len(COMMAND)] != COMMAND:
         raise ConfigurationError(

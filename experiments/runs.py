@@ -17,8 +17,9 @@ from typing import Any
 
 from experiments.pipeline import commands, streams
 from experiments.pipeline.filters import FIELDS, NothingFitsError, chosen
-from experiments.pipeline.listing import DAMAGED, DONE, Entry, entries
+from experiments.pipeline.listing import Entry, entries
 from experiments.pipeline.messages import ConfigurationError, line_of, readable
+from experiments.pipeline.record import DAMAGED, DONE
 from experiments.pipeline.terminal import Terminal
 
 LISTED, NONE, WRONG, INTERRUPTED = 0, 1, 2, 130

@@ -285,8 +285,8 @@ def test_where_a_run_is_best_is_a_column_only_if_its_keys_leave_it_open(outputs:
 
 
 def test_a_changed_key_is_told_by_its_values():
-    def record(**configuration: Any) -> dict[str, Any]:
-        return {"jobs": [{"configuration": {"runner": "r", "figures": {"draw": None}, **configuration}}]}
+    def record(**configuration: Any) -> list[dict[str, Any]]:
+        return [{"runner": "r", "figures": {"draw": None}, **configuration}]
 
     two = [
         record(function={"sin": {"points": [1.0]}}, delta=[1e-2], n=1, same=[1, 2]),
@@ -298,10 +298,10 @@ def test_a_changed_key_is_told_by_its_values():
         "delta": [(1e-2,), (1e-2, 1e-3)],
         "n": [(1,), (1.0,)],
     }
-    nested = record(grid=[[1, 2], {"a": 3}])["jobs"]
+    nested = record(grid=[[1, 2], {"a": 3}])
     assert configured.facts(nested) == {"grid": ("[1, 2]", '{"a": 3}')}
     typed = record(function={"sin": {}}, expression="1/x")
-    assert "function" not in configured.facts(typed["jobs"])
+    assert "function" not in configured.facts(typed)
 
 
 def test_the_share_of_a_key_is_epsilon_squared_of_the_logarithm():

@@ -39,7 +39,12 @@ MAY_IMPORT = {
     "experiments/pipeline/digits.py": CORE | {"sklearn"},
     "experiments/pipeline/messages.py": set(),
     "experiments/pipeline/files.py": set(),
-    "experiments/pipeline/listing.py": set(),
+    "experiments/pipeline/record.py": {"experiments.pipeline.files", "experiments.pipeline.messages"},
+    "experiments/pipeline/listing.py": {
+        "experiments.pipeline.files",
+        "experiments.pipeline.messages",
+        "experiments.pipeline.record",
+    },
     "experiments/pipeline/filters.py": {"experiments.pipeline.listing", "experiments.pipeline.messages"},
     "experiments/pipeline/tables.py": CORE | {"pandas", "pyarrow", "experiments.pipeline"},
     "experiments/pipeline/figures": CORE | {"matplotlib", "experiments.pipeline.figures", "experiments.pipeline.files"},

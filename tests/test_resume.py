@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from experiments import collect, run
-from experiments.pipeline import crate, integrity, jobs, messages, provenance, recording, results, tables
+from experiments.pipeline import crate, integrity, jobs, messages, provenance, record, recording, results, tables
 from experiments.runners import delta_sweep
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -161,9 +161,9 @@ def test_collect_of_a_whole_run_gives_what_is_there_already(whole: Path, undistu
 def test_a_table_that_no_job_has_any_more_does_not_stay(whole: Path):
     stray = whole / "raised.parquet"
     shutil.copy(whole / "optimum.parquet", stray)
-    record = record_of(whole)
-    record["files"][stray.name] = integrity.digest(stray)
-    (whole / "run.json").write_text(json.dumps(record))
+    told = record_of(whole)
+    told["files"][stray.name] = integrity.digest(stray)
+    (whole / "run.json").write_text(json.dumps(told))
     assert collect.main([str(whole)]) == 0
     assert not stray.exists()
     assert not list(whole.glob("raised*"))
@@ -414,6 +414,88 @@ def test_leftovers_of_a_killed_job_are_no_part_of_its_result(whole: Path, undist
     assert not list(whole.rglob("*.part"))
 
 
+# A record that is damaged
+
+
+def half(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:2000])
+
+
+def no_record(path: Path) -> None:
+    path.unlink()
+
+
+def other_plan(path: Path) -> None:
+    path.write_text(path.read_text().replace("central_2", "forward_1"))
+
+
+def no_zone(path: Path) -> None:
+    path.write_text(path.read_text().replace("+00:00", ""))
+
+
+@pytest.mark.parametrize("command", ["collect", "resume"])
+@pytest.mark.parametrize("damage", [no_record, garbage, half, other_plan, no_zone], ids=lambda one: one.__name__)
+def test_a_run_whose_record_is_damaged_is_recovered_from_its_jobs(
+    damage: Callable[[Path], object], command: str, whole: Path, undisturbed: Path, capsys: Any
+):
+    told = record_of(whole)
+    damage(whole / "run.json")
+    damaged = (whole / "run.json").read_bytes() if (whole / "run.json").is_file() else None
+    assert (resume if command == "resume" else collect.main)([str(whole)]) == 0
+    assert "what was planned is taken from plan.json" in capsys.readouterr().err
+    assert content(whole) == content(undisturbed)
+    now = record_of(whole)
+    same = ("experiment", "command", "arguments", "overrides", "started", "status", "tables", "best", "jobs", "cwd")
+    assert {key: now[key] for key in same} == {key: told[key] for key in same}
+    if damaged is not None:
+        assert (whole / "run.kept-1.json").read_bytes() == damaged
+    assert {path.name for path in whole.glob("*.kept-*")} <= {"run.kept-1.json", "ro-crate-metadata.kept-1.json"}
+
+
+def test_the_plan_is_whole_before_the_first_job_and_outlives_it(monkeypatch: pytest.MonkeyPatch):
+    seen = []
+
+    def study(config: delta_sweep.Config) -> Iterator[tuple[str, Any]]:
+        seen.append(record.read(Path("run/plan.json")))
+        yield from COMPUTE(config)
+
+    monkeypatch.setattr(delta_sweep, "run", study)
+    assert run.main([*SWEEP, "hydra.sweep.dir=run"]) == 0
+    plan = record.read(Path("run/plan.json"))
+    assert seen == [plan] * 3
+    assert [job.configuration for job in plan.jobs] == [job["configuration"] for job in record_of(Path("run"))["jobs"]]
+
+
+def test_a_damaged_plan_beside_a_whole_record_is_written_again(whole: Path):
+    kept = record.read(whole / "plan.json")
+    garbage(whole / "plan.json")
+    assert collect.main([str(whole)]) == 0
+    again = record.read(whole / "plan.json")
+    assert [job.hash for job in again.jobs] == [job.hash for job in kept.jobs]
+    assert (again.arguments, again.started, again.cwd) == (kept.arguments, kept.started, kept.cwd)
+    assert (whole / "plan.kept-1.json").read_bytes() == b"garbage"
+
+
+def test_without_record_and_plan_a_run_is_refused(whole: Path, capsys: Any):
+    for name in ("run.json", "plan.json"):
+        garbage(whole / name)
+    before = everything(whole)
+    assert collect.main([str(whole)]) == 2
+    assert "plan.json is damaged" in refused(capsys)
+    assert everything(whole) == before
+
+
+def test_a_bad_byte_in_a_configuration_is_named_and_the_report_is_new(whole: Path, undisturbed: Path, capsys: Any):
+    path = whole / "jobs/1/config.yaml"
+    path.write_bytes(b"\xff" + path.read_bytes()[1:])
+    (whole / "report.html").unlink()
+    assert collect.main([str(whole)]) == 1
+    assert "config.yaml does not have the checksum" in capsys.readouterr().err
+    assert (whole / "report.html").is_file()
+    assert resume([str(whole)]) == 0
+    assert content(whole) == content(undisturbed)
+
+
 # What is refused
 
 
@@ -654,5 +736,5 @@ def test_the_crate_is_read_by_rocrate(undisturbed: Path):
 
 
 def test_the_time_of_a_resumed_run_counts_from_when_it_was_taken_up(whole: Path):
-    found = recording.recorded(whole, record_of(whole))
+    found = recording.recorded(whole, record.read(whole / "run.json"))
     assert 0 <= time.monotonic() - found.since < 60

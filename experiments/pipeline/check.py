@@ -298,8 +298,8 @@ def refuse_elsewhere(words: Iterable[str], directory: str, *, to: str) -> None:
     local = next((word for word in words if word.lstrip("+").startswith(LOCAL)), None)
     if local is not None and Path.cwd() != Path(directory):
         raise ConfigurationError(
-            f"{show(local)} is looked for in the current directory, and the run was started in {directory};"
-            f" go there to {to} it"
+            f"{show(local)} is looked for in the current directory, and the run was started in"
+            f" {directory or 'one that its record does not name'}; go there to {to} it"
         )
 
 

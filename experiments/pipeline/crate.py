@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
+
+from experiments.pipeline.messages import ConfigurationError
+from experiments.pipeline.record import Digest, content_of
 
 NAME = "ro-crate-metadata.json"
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
@@ -102,11 +105,25 @@ def _files(digests: Mapping[str, Mapping[str, Any]]) -> Iterator[Entity]:
 
 
 def _version(record: Mapping[str, Any]) -> str:
-    version = record["environment"]["versions"].get("derivative-lab") or "unknown"
+    version = (record["environment"].get("versions") or {}).get("derivative-lab") or "unknown"
     commit = record["source"].get("commit")
     return f"{version}, commit {commit}" if commit else str(version)
 
 
 def _required(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    yield "Python", record["environment"]["python"]
-    yield from ((name, version) for name, version in record["environment"]["versions"].items() if version)
+    yield "Python", str(record["environment"].get("python"))
+    versions = record["environment"].get("versions") or {}
+    yield from ((name, str(version)) for name, version in versions.items() if version)
+
+
+# Read back
+
+
+def files_in(path: Path) -> dict[str, Digest]:
+    """Return the files of a run that its crate tells of, none where there is no crate that can be read."""
+    try:
+        content = content_of(path)
+        told = [one for one in content["@graph"] if one["@type"] == "File"]
+        return {unquote(one["@id"]): {"bytes": int(one["contentSize"]), "sha256": str(one["sha256"])} for one in told}
+    except (ConfigurationError, LookupError, TypeError, ValueError):
+        return {}

@@ -113,7 +113,7 @@ OTHER_NAMES = {"experiment": "study", "runner": "study", "after": "since", "erro
 
 
 def _runner(entry: Entry) -> str:
-    return str(entry.jobs[0]["configuration"].get("runner", "")) if entry.jobs else ""
+    return str(entry.jobs[0].configuration.get("runner", "")) if entry.jobs else ""
 
 
 # Words
@@ -211,7 +211,7 @@ def values_of(entry: Entry, key: str, now: datetime) -> list[Any]:
         return [value for value in (got if isinstance(got, tuple) else (got,)) if value is not None]
     found: list[Any] = []
     for job in entry.jobs:
-        value: Any = job["configuration"]
+        value: Any = job.configuration
         for part in key.split("."):
             value = value.get(part, _NONE) if isinstance(value, dict) else _NONE
         if value is not _NONE:
@@ -253,7 +253,7 @@ def chosen(listed: Sequence[Entry], words: Sequence[str], now: datetime | None =
 
 def _refuse_unknown(one: Condition, listed: Sequence[Entry], now: datetime) -> None:
     if one.key and one.key not in FIELDS and not any(values_of(entry, one.key, now) for entry in listed):
-        keys = itertools.chain.from_iterable(job["configuration"] for entry in listed for job in entry.jobs[:1])
+        keys = itertools.chain.from_iterable(job.configuration for entry in listed for job in entry.jobs[:1])
         raise ConfigurationError(
             f"{one.word}: no run here has the key {one.key!r}; {nearest(one.key, {*FIELDS, *keys})}"
         )

@@ -13,11 +13,12 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TypedDict
+from typing import IO
 from weakref import WeakSet
 
 from experiments.pipeline import files
 from experiments.pipeline.messages import ConfigurationError
+from experiments.pipeline.record import Digest
 
 try:
     import fcntl
@@ -33,13 +34,6 @@ LOOKS, PAUSE = 20, 0.05
 
 _LOCKED: WeakSet[IO[str]] = WeakSet()
 """The files whose locks this process has."""
-
-
-class Digest(TypedDict):
-    """What a record says of a file."""
-
-    bytes: int
-    sha256: str
 
 
 def digest(path: Path) -> Digest:

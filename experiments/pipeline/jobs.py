@@ -6,7 +6,6 @@ rather than half of one. A job whose result is there is never computed again.
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import os
@@ -19,29 +18,23 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
-from experiments.pipeline import check, files, integrity, provenance, surroundings, tables
+from experiments.pipeline import check, files, integrity, provenance, record, surroundings, tables
 from experiments.pipeline.check import Plain, study_of, study_part
 from experiments.pipeline.messages import named
+from experiments.pipeline.record import DONE, FAILED, JobRecord
 from experiments.pipeline.search import ERROR
 from experiments.pipeline.settings import build
 from experiments.pipeline.terminal import Progress, Terminal
 
-DONE, FAILED, WAITING, DAMAGED = "done", "failed", "waiting", "damaged"
-"""How a job stands."""
 HINTS: Mapping[type[BaseException], str] = {
     SystemExit: " (the function called sys.exit; where it has no value, it should return nan or raise ValueError)",
 }
 """What is added to what a function raised."""
 LONGEST_TRACEBACK = 100_000
 """Most characters of a traceback that the log holds."""
-OF_A_JOB = {"number", "overrides", "configuration", "hash", "status", "error", "tables", "files", "environment"}
-"""What the record of a job must hold to be one."""
 Chunk = tuple[str, Mapping[str, object]]
 """The name of a table, and rows of it."""
-Record = dict[str, Any]
-"""What ``job.json`` holds."""
 
 
 def main_table(study: ModuleType) -> str:
@@ -59,14 +52,12 @@ def asked(overrides: Sequence[str]) -> str:
     return " ".join(overrides).replace("\\", "")
 
 
-def read(directory: Path) -> Record | None:
+def read(directory: Path) -> JobRecord | None:
     """Return the record of a job, None when there is none that can be read."""
     try:
-        content = json.loads(files.text_of(directory / "job.json"))
-    except (OSError, ValueError, RecursionError):
+        return record.job_of(record.content_of(directory / "job.json"), int(directory.name))
+    except record.DamagedError:
         return None
-    whole = isinstance(content, dict) and content.keys() >= OF_A_JOB
-    return {**content, "number": int(directory.name)} if whole else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +103,7 @@ def _is_done(job: Job) -> bool:
     """Whether the result of this very configuration is there; its checksums were looked at before the first job."""
     found = read(job.directory)
     hashed = provenance.configuration_hash(job.configuration)
-    return found is not None and (found["status"], found["hash"]) == (DONE, hashed)
+    return found is not None and (found.status, found.hash) == (DONE, hashed)
 
 
 def _result(job: Job, log: logging.Logger) -> dict[str, object]:

@@ -6,7 +6,6 @@ standard library is needed: a thousand runs are listed in less time than the mat
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,31 +14,36 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from experiments.pipeline.files import opened
+from experiments.pipeline.messages import ConfigurationError, line_of
+from experiments.pipeline.record import (
+    DAMAGED,
+    DONE,
+    FAILED,
+    PLAN,
+    RECORD,
+    WAITING,
+    DamagedError,
+    JobRecord,
+    Record,
+    read,
+)
+
 try:
     import fcntl
 except ImportError:  # not a Unix: nothing is locked there
     fcntl = None  # type: ignore[assignment]
 
-RECORD, JOBS, LOCK = "run.json", "jobs", ".lock"
+JOBS, LOCK = "jobs", ".lock"
 DEPTH = 3
 """Directories from that of all results down to a run: study, day and run."""
-FORMATS = (1, 2)
-"""Versions of the record that are read; the first has no sizes and no best error."""
-NEEDED: Mapping[str, type] = {
-    "experiment": str,
-    "overrides": list,
-    "started": str,
-    "status": int,
-    "jobs": list,
-    "tables": dict,
-}
+NEEDED = ("experiment", "overrides", "started", "status", "jobs", "tables")
 """What a record must hold to be listed."""
-MAY_HOLD: Mapping[str, Any] = {"best": dict, "files": dict, "source": dict, "seconds": int | float}
-"""What it may lack, or have as null."""
 CLOCK = 8
 """Letters of a run's name that tell the time of day: 10-11-51."""
 
-DONE, FAILED, INTERRUPTED, RUNNING, DAMAGED = STATES = ("done", "failed", "interrupted", "running", "damaged")
+INTERRUPTED, RUNNING = "interrupted", "running"
+STATES = (DONE, FAILED, INTERRUPTED, RUNNING, DAMAGED)
 """How a run stands, in a word."""
 
 
@@ -54,7 +58,7 @@ class Entry:
     """Its path below the directory that was listed."""
     problem: str | None
     """Why the record cannot be used, None if it can."""
-    record: Mapping[str, Any]
+    record: Record | None
     state: str
     done: int
     """Jobs that have ended well."""
@@ -62,18 +66,17 @@ class Entry:
     @property
     def study(self) -> str:
         """The name of the experiment."""
-        return str(self.record.get("experiment", ""))
+        return self.record.experiment if self.record else ""
 
     @property
-    def jobs(self) -> Sequence[Mapping[str, Any]]:
+    def jobs(self) -> Sequence[JobRecord]:
         """The records of the jobs."""
-        return list(self.record.get("jobs", ()))
+        return self.record.jobs if self.record else ()
 
     @property
     def overrides(self) -> list[str]:
         """What was overridden, the study's own keys first, without the name of the study."""
-        typed = [str(word) for word in self.record.get("overrides", ())]
-        own = [word for word in typed if not word.startswith("experiment=")]
+        own = [word for word in (self.record.overrides if self.record else ()) if not word.startswith("experiment=")]
         return sorted(own, key=lambda word: word.startswith(("figures.", "hydra.")))
 
     @property
@@ -87,41 +90,38 @@ class Entry:
     @property
     def best(self) -> float | None:
         """The least error."""
-        value = (self.record.get("best") or {}).get("value")
-        return float(value) if isinstance(value, int | float) else None
+        return self.record.best.value if self.record and self.record.best else None
 
     @property
     def where(self) -> Mapping[str, Any]:
         """The keys of the row with the least error."""
-        return dict((self.record.get("best") or {}).get("where") or {})
+        return self.record.best.where if self.record and self.record.best else {}
 
     @property
     def size(self) -> int | None:
         """Bytes of its files; two names of one content are one file."""
-        files = self.record.get("files")
-        if not files:
-            return None
-        return sum({one["sha256"]: int(one["bytes"]) for one in files.values()}.values())
+        files = self.record.files if self.record else {}
+        return sum({one["sha256"]: one["bytes"] for one in files.values()}.values()) if files else None
 
     @property
     def started(self) -> datetime | None:
         """When it began."""
-        return datetime.fromisoformat(self.record["started"]) if self.record else None
+        return self.record.started if self.record else None
 
     @property
     def seconds(self) -> float | None:
         """How long it took, None while it has not ended."""
-        return float(self.record["seconds"]) if self.state in (DONE, FAILED) and "seconds" in self.record else None
+        return self.record.seconds if self.record and self.state in (DONE, FAILED) else None
 
     @property
     def commit(self) -> str:
         """The commit of the code."""
-        return str((self.record.get("source") or {}).get("commit") or "")
+        return str((self.record.source if self.record else {}).get("commit") or "")
 
     @property
     def host(self) -> str:
         """The name of the machine."""
-        return str(self.record.get("host") or "")
+        return self.record.host if self.record else ""
 
 
 def entries(root: Path, outputs: Path) -> tuple[list[Entry], list[str]]:
@@ -210,59 +210,36 @@ def _entry(directory: Path, name: str, root: Path) -> Entry:
     return Entry(directory=directory, name=name, place=place, problem=problem, record=record, state=state, done=done)
 
 
-def _read(directory: Path) -> tuple[dict[str, Any], str | None]:
-    """Return the record, or nothing and what is wrong with it."""
+def _read(directory: Path) -> tuple[Record | None, str | None]:
+    """Return the record of a run, or None and why it cannot be used."""
     path = directory / RECORD
+    if not path.exists():
+        return None, f"{directory} has no {RECORD}: the run is half-written{way_out(directory)}"
     try:
-        record = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return {}, f"{directory} has no {RECORD}: the run is half-written"
-    except OSError as problem:
-        return {}, f"{path} cannot be read: {problem.strerror}"
-    except (ValueError, RecursionError) as problem:
-        return {}, f"{path} is damaged: {problem}"
-    found = record.get("format") if isinstance(record, dict) else None
-    if not isinstance(found, int):
-        return {}, f"{path} is no record of this laboratory: it has no format"
-    if found not in FORMATS:
-        return {}, f"{path} has format {found}; this version reads format {' and '.join(map(str, FORMATS))}"
-    fault = _fault(record)
-    return ({}, f"{path} is damaged: {fault}") if fault else (record, None)
+        return read(path, needed=NEEDED), None
+    except DamagedError as error:
+        return None, f"{line_of(error)}{way_out(directory)}"
+    except ConfigurationError as error:
+        return None, line_of(error)
 
 
-def _fault(record: Mapping[str, Any]) -> str | None:
-    for key, kind in NEEDED.items():
-        if not isinstance(record.get(key), kind):
-            return f"{key} is missing or of another type"
-    for key, kind in MAY_HOLD.items():
-        if not isinstance(record.get(key), kind | None):
-            return f"{key} is of another type"
-    if not all(
-        isinstance(one, dict) and one.keys() >= {"bytes", "sha256"} for one in (record.get("files") or {}).values()
-    ):
-        return "files are without bytes or sha256"
-    for job in record["jobs"]:
-        if not (isinstance(job, dict) and isinstance(job.get("configuration"), dict) and "status" in job):
-            return "a job has no configuration or no status"
-    try:
-        datetime.fromisoformat(record["started"])
-    except ValueError:
-        return f"started is {record['started']!r}, which is no time"
-    return None
+def way_out(directory: Path) -> str:
+    """Say what recovers a run whose record is damaged, where what was planned is there a second time."""
+    return f"; python -m experiments.collect {directory} recovers it" if (directory / PLAN).is_file() else ""
 
 
-def _state(directory: Path, record: Mapping[str, Any]) -> tuple[str, int]:
+def _state(directory: Path, record: Record | None) -> tuple[str, int]:
     """Return how a run stands and how many of its jobs are done."""
-    if not record:
+    if record is None:
         return DAMAGED, 0
-    done = sum(job["status"] == "done" for job in record["jobs"])
-    if record["status"] == 0:
+    done = sum(job.status == DONE for job in record.jobs)
+    if record.status == 0:
         return DONE, done
-    waiting = sum(job["status"] == "waiting" for job in record["jobs"])
-    lost = record["status"] == 1 and 0 < waiting == len(record["jobs"]) - done  # gathered since, and none has failed
-    if record["status"] != 130 and not lost:
+    waiting = sum(job.status == WAITING for job in record.jobs)
+    lost = record.status == 1 and 0 < waiting == len(record.jobs) - done  # gathered since, and none has failed
+    if record.status != 130 and not lost:
         return FAILED, done
-    if waiting == len(record["jobs"]):  # nobody came to write down what has been done
+    if waiting == len(record.jobs):  # nobody came to write down what has been done
         done = sum(1 for _ in directory.glob(f"{JOBS}/*/job.json"))
     return (RUNNING if _held(directory) else INTERRUPTED), done
 
@@ -272,7 +249,7 @@ def _held(directory: Path) -> bool:
     if fcntl is None:
         return False
     try:
-        with (directory / LOCK).open("rb") as file:
+        with opened(directory / LOCK) as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from experiments.pipeline import crate, integrity
 from experiments.pipeline.files import PART
 from experiments.pipeline.messages import ConfigurationError, near
+from experiments.pipeline.record import PLAN
 from experiments.pipeline.terminal import Terminal
 
 if TYPE_CHECKING:
     from experiments.pipeline.recording import Run
 
-RECORD, PLAN = "run.json", "plan.json"
 SWEEP, LOG = "multirun.yaml", "run.log"
 """What Hydra writes before the first job, and what is written when a launcher or the end of a run fails."""
 FIGURES, JOBS, SUBMITTED = "figures", "jobs", ".submitit"

@@ -17,12 +17,18 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from experiments.pipeline import check, crate, integrity, ownership, provenance, tables
+from experiments.pipeline import check, crate, integrity, ownership, provenance, record, tables
 from experiments.pipeline.check import Exit, study_of
-from experiments.pipeline.jobs import DAMAGED, DONE, WAITING, Record, asked, main_table, read
+from experiments.pipeline.jobs import asked, main_table, read
 from experiments.pipeline.messages import ConfigurationError, line_of, near, show
+from experiments.pipeline.record import DAMAGED, DONE, PLAN, RECORD, WAITING, Digest, JobRecord, Record
 from experiments.pipeline.search import ERROR, Search
 from experiments.pipeline.terminal import Terminal
+
+NEEDED = ("experiment", "status", "tables", "environment", "source")
+"""What every record has."""
+PLANNED = ("arguments", "overrides", "started", "cwd")
+"""What a run needs besides to be taken up again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +38,8 @@ class Run:
     ``named`` are the overrides of every planned job, ``typed_in`` is the directory in which the command was typed,
     ``since`` what a clock that nobody sets back said when this process took the run up. Of a search the jobs are
     planned as its template. ``files`` are those that an earlier end of the run wrote, ``writing`` the names of those
-    that an end of it writes.
+    that an end of it writes. ``damaged`` says that the record on disk is not
+    this one, but one that nobody can read.
     """
 
     directory: Path
@@ -50,8 +57,9 @@ class Run:
     resumed: tuple[Mapping[str, object], ...] = ()
     repeats: Mapping[str, object] | None = None
     search: Search | None = None
-    files: Mapping[str, integrity.Digest] = field(default_factory=dict)
+    files: Mapping[str, Digest] = field(default_factory=dict)
     writing: tuple[str, ...] = ()
+    damaged: bool = False
 
     @property
     def figures(self) -> Mapping[str, Any]:
@@ -64,41 +72,67 @@ class Run:
         """The hash of every planned configuration."""
         return tuple(provenance.configuration_hash(configuration) for configuration in self.planned)
 
-    def planned_so(self, job: Record) -> bool:
+    def planned_so(self, job: JobRecord) -> bool:
         """Whether the configuration of a job is the one that was planned, or one that was drawn for it."""
         if self.search is not None:
-            return self.search.has(job["configuration"])
-        return bool(job["hash"] == self.hashes[job["number"]])
+            return self.search.has(job.configuration)
+        return job.hash == self.hashes[job.number]
 
 
-def recorded(directory: Path, content: Mapping[str, Any]) -> Run:
-    """Return a run that began earlier, from the content of its ``run.json``."""
-    jobs, search = content["jobs"], content.get("search")
+def found(directory: Path) -> Run:
+    """Return a run that began earlier: from its record, or from what was planned where that record is damaged."""
+    try:
+        return recorded(directory, record.read(directory / RECORD))
+    except record.DamagedError as fault:
+        if not (directory / PLAN).is_file():
+            raise
+        run = recorded(directory, record.read(directory / PLAN))
+        Terminal().note(f"{line_of(fault)}; what was planned is taken from {PLAN}, and what was done from the jobs")
+        files = crate.files_in(directory / crate.NAME)
+        return replace(run, files=files, writing=ownership.BEFORE, damaged=True)
+
+
+def recorded(directory: Path, content: Record) -> Run:
+    """Return a run that began earlier, as its record tells of it."""
+    jobs, search = content.jobs, content.search
+    record.refuse_lacking(content, directory / RECORD, NEEDED)
     if not jobs:
         raise ConfigurationError(f"{directory}: its record plans no job")
-    if "cwd" not in content:
+    if content.format != provenance.FORMAT:
         raise ConfigurationError(f"{directory}: its record is of format 1, without checksums; write its command again")
-    try:
-        return Run(
-            directory=directory,
-            experiment=content["experiment"],
-            study=study_of(jobs[0]["configuration"]),
-            command=tuple(content["arguments"]),
-            overrides=tuple(content["overrides"]),
-            planned=tuple(search["template"] if search else job["configuration"] for job in jobs),
-            named=tuple(tuple(search["words"] if search else job["overrides"]) for job in jobs),
-            started=datetime.fromisoformat(content["started"]),
-            typed_in=content["cwd"],
-            source=content["source"],
-            environment=content["environment"],
-            resumed=tuple(content["resumed"]),
-            repeats=content["repeats"],
-            search=search and Search(**search),
-            files={**(content.get("files") or {}), **({crate.NAME: content["crate"]} if "crate" in content else {})},
-            writing=tuple(content.get("writing") or ()),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise ConfigurationError(f"{directory}: run.json is no record of this laboratory: {line_of(error)}") from error
+    record.refuse_lacking(content, directory / RECORD, PLANNED)
+    _refuse_altered(jobs, directory)
+    return Run(
+        directory=directory,
+        experiment=content.experiment,
+        study=study_of(jobs[0].configuration),
+        command=content.arguments,
+        overrides=content.overrides,
+        planned=tuple(search["template"] if search else job.configuration for job in jobs),
+        named=tuple(search["words"] if search else job.overrides for job in jobs),
+        started=content.started,
+        typed_in=content.cwd,
+        source=content.source,
+        environment=content.environment,
+        resumed=content.resumed,
+        repeats=content.repeats,
+        search=None if search is None else Search(**search),
+        files={**content.files, **({crate.NAME: content.crate} if content.crate else {})},
+        writing=content.writing,
+    )
+
+
+def _refuse_altered(jobs: Sequence[JobRecord], directory: Path) -> None:
+    """Refuse a plan in which a job is not the one whose hash is recorded, or whose jobs are not numbered in order."""
+    for place, job in enumerate(jobs):
+        if job.number != place:
+            raise record.DamagedError(f"{directory / RECORD} is damaged: job {place} has the number {job.number}")
+        if job.hash and provenance.configuration_hash(job.configuration) != job.hash:
+            raise record.DamagedError(
+                f"{directory / RECORD} is damaged: the configuration of job {place} is not the one that was planned"
+            )
+        if not isinstance(job.configuration.get("figures"), dict):
+            raise record.DamagedError(f"{directory / RECORD} is damaged: job {place} says of no figures")
 
 
 # The directory
@@ -135,7 +169,7 @@ def taken_up(run: Run) -> Iterator[None]:
             stack.enter_context(integrity.held(run.directory))
             if not (run.directory / "jobs").is_dir():
                 _refuse_filled(run.directory)  # now that nobody else can fill it
-            ownership.make_room(run, ownership.BEFORE)
+            ownership.make_room(run, [*ownership.BEFORE, *([RECORD] if run.damaged else [])])
             (run.directory / ownership.SWEEP).unlink(missing_ok=True)  # Hydra writes into what it finds
             _write_plan(run)
             write(run, status=Exit.INTERRUPTED)
@@ -169,7 +203,7 @@ def discarded(run: Run) -> bool:
     if run.resumed or any((run.directory / "jobs").iterdir()):
         return False
     (run.directory / "jobs").rmdir()
-    for name in (ownership.RECORD, ownership.PLAN, ownership.SWEEP, integrity.LOCK):
+    for name in (RECORD, PLAN, ownership.SWEEP, integrity.LOCK):
         (run.directory / name).unlink(missing_ok=True)
     with suppress(OSError):  # somebody has put something there meanwhile
         run.directory.rmdir()
@@ -179,57 +213,57 @@ def discarded(run: Run) -> bool:
 # How every job stands
 
 
-def jobs_of(run: Run) -> list[Record]:
+def jobs_of(run: Run) -> list[JobRecord]:
     """Return the record of every job: what it wrote itself, or that it is still waiting."""
-    found = {
+    written = {
         int(path.parent.name): content
         for path in run.directory.glob("jobs/*/job.json")
         if path.parent.name.isdecimal() and (content := read(path.parent)) is not None
     }
-    waiting = {number: _waiting(run, number) for number in range(len(run.planned)) if number not in found}
-    return [record for _, record in sorted({**waiting, **found}.items())]
+    waiting = {number: _waiting(run, number) for number in range(len(run.planned)) if number not in written}
+    return [job for _, job in sorted({**waiting, **written}.items())]
 
 
-def _waiting(run: Run, number: int) -> Record:
-    return provenance.job_record(
+def _waiting(run: Run, number: int) -> JobRecord:
+    return JobRecord(
         number=number,
         overrides=run.named[number],
         configuration=run.planned[number],
+        hash=run.hashes[number],
         status=WAITING,
-        seconds=0.0,
         error="it left no result",
     )
 
 
-def verified(run: Run) -> list[Record]:
+def verified(run: Run) -> list[JobRecord]:
     """Return the record of every job, a damaged one named as such: its files are not those that were written."""
     with ThreadPoolExecutor(provenance.usable_processors()) as threads:
         return list(threads.map(partial(_verified, run), jobs_of(run)))
 
 
-def _verified(run: Run, job: Record) -> Record:
-    number = job["number"]
-    if job["status"] != DONE:
+def _verified(run: Run, job: JobRecord) -> JobRecord:
+    number = job.number
+    if job.status != DONE:
         return job
     of_this_run = number >= len(run.planned) or run.planned_so(job)
-    found = "its configuration is not the one of this run" if not of_this_run else None
-    found = found or integrity.damage(run.directory / "jobs" / str(number), job["files"])
-    return job if found is None else {**job, "status": DAMAGED, "error": found}
+    fault = "its configuration is not the one of this run" if not of_this_run else None
+    fault = fault or integrity.damage(run.directory / "jobs" / str(number), job.files)
+    return job if fault is None else replace(job, status=DAMAGED, error=fault)
 
 
 def forget_damaged(run: Run) -> None:
     """Name the jobs whose results are damaged, and forget these, so that they are computed again."""
     for job in verified(run):
-        if job["status"] == DAMAGED:
+        if job.status == DAMAGED:
             Terminal().note(f"{complaint(job)}; it is computed again")
-            (run.directory / "jobs" / str(job["number"]) / "job.json").unlink()
+            (run.directory / "jobs" / str(job.number) / "job.json").unlink()
 
 
-def complaint(job: Mapping[str, Any]) -> str:
+def complaint(job: JobRecord) -> str:
     """Return the line that names a job without a result, with its overrides and its error."""
-    words = asked(job["overrides"])
+    words = asked(job.overrides)
     label = f" ({show(words, 120)})" if words else ""
-    return f"job {job['number']}{label} {job['status']}: {job['error']}"
+    return f"job {job.number}{label} {job.status}: {job.error}"
 
 
 def tell_changes(run: Run) -> None:
@@ -249,7 +283,7 @@ def tell_changes(run: Run) -> None:
 # What is written down
 
 
-def write(run: Run, *, status: int, found: Mapping[str, Any] | None = None, jobs: Sequence[Record] = ()) -> None:
+def write(run: Run, *, status: int, found: Mapping[str, Any] | None = None, jobs: Sequence[JobRecord] = ()) -> None:
     """Write ``run.json`` and, once the run has ended, the RO-Crate beside it.
 
     Written before the first job too, it tells what was planned if the process dies.
@@ -260,7 +294,7 @@ def write(run: Run, *, status: int, found: Mapping[str, Any] | None = None, jobs
         about = run.directory / crate.NAME
         provenance.write_json(about, crate.crate(content))
         content["crate"] = integrity.digest(about)
-    provenance.write_json(run.directory / ownership.RECORD, content)
+    provenance.write_json(run.directory / RECORD, content)
 
 
 def _write_plan(run: Run) -> None:
@@ -268,11 +302,11 @@ def _write_plan(run: Run) -> None:
     planned = replace(run, resumed=(), files={}, writing=())
     waiting = [_waiting(run, number) for number in range(len(run.planned))]
     content = _content(planned, waiting, status=Exit.INTERRUPTED)
-    provenance.write_json(run.directory / ownership.PLAN, {**content, "seconds": 0.0})
+    provenance.write_json(run.directory / PLAN, {**content, "seconds": 0.0})
 
 
 def _content(
-    run: Run, jobs: Sequence[Record], *, status: int, found: Mapping[str, Any] | None = None
+    run: Run, jobs: Sequence[JobRecord], *, status: int, found: Mapping[str, Any] | None = None
 ) -> dict[str, object]:
     """Return what ``run.json`` says."""
     over = found is not None
@@ -298,20 +332,20 @@ def _content(
     )
 
 
-def _entry(job: Record, run: Run) -> Record:
+def _entry(job: JobRecord, run: Run) -> dict[str, Any]:
     """Return what ``run.json`` says of a job: what was planned, and how that ended; files are listed with the run's."""
-    entry = {key: value for key, value in job.items() if key != "files"}
-    if job["number"] < len(run.planned) and run.search is None:
-        entry |= {"configuration": run.planned[job["number"]], "hash": run.hashes[job["number"]]}
-    if job["environment"] == provenance.plain(run.environment):
+    entry = record.entry_of(job)
+    if job.number < len(run.planned) and run.search is None:
+        entry |= {"configuration": run.planned[job.number], "hash": run.hashes[job.number]}
+    if job.environment == provenance.plain(run.environment):
         entry["environment"] = None
     return entry
 
 
-def _files(run: Run, jobs: Sequence[Record]) -> dict[str, object]:
+def _files(run: Run, jobs: Sequence[JobRecord]) -> dict[str, object]:
     """Return the digest of every file of ours, taken over from the jobs' own records where these were looked at."""
-    known = {f"jobs/{job['number']}/{name}": one for job in jobs for name, one in job["files"].items()}
-    names = ownership.files_of(run, ((job["number"], job["files"]) for job in jobs))
+    known = {f"jobs/{job.number}/{name}": one for job in jobs for name, one in job.files.items()}
+    names = ownership.files_of(run, ((job.number, job.files) for job in jobs))
     return {name: known.get(name) or integrity.digest(run.directory / name) for name in sorted(names)}
 
 

@@ -108,7 +108,7 @@ class Content:
 
 def write(path: Path, content: Content) -> None:
     """Write the page; it appears whole or not at all."""
-    page = render(content).encode()
+    page = render(content).encode(errors="backslashreplace")  # bytes of a command line that are no UTF-8
     with replacing(path) as file:
         file.write(page)
 

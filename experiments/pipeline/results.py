@@ -22,8 +22,9 @@ from typing import Any
 from experiments.pipeline import check, figures, files, ownership, recording, searched, slider, surroundings, tables
 from experiments.pipeline import report as html
 from experiments.pipeline.check import Exit
-from experiments.pipeline.jobs import DONE, Record, main_table, measured_by
+from experiments.pipeline.jobs import main_table, measured_by
 from experiments.pipeline.messages import ConfigurationError, line_of, named, near, show
+from experiments.pipeline.record import DAMAGED, DONE, JobRecord
 from experiments.pipeline.recording import Run
 from experiments.pipeline.terminal import Terminal
 
@@ -72,11 +73,11 @@ def refuse_figures(study: ModuleType, chosen: Mapping[str, Any]) -> None:
 # All jobs
 
 
-def gather(run: Run, jobs: Sequence[Record]) -> dict[str, object]:
+def gather(run: Run, jobs: Sequence[JobRecord]) -> dict[str, object]:
     """Join the tables of the jobs that are done, add what the study concludes; return a record of each."""
-    done = [job for job in jobs if job["status"] == DONE]
-    held = [[name.removesuffix(".parquet") for name in job["files"] if name.endswith(".parquet")] for job in done]
-    places = [run.directory / "jobs" / str(job["number"]) for job in done]
+    done = [job for job in jobs if job.status == DONE]
+    held = [[name.removesuffix(".parquet") for name in job.files if name.endswith(".parquet")] for job in done]
+    places = [run.directory / "jobs" / str(job.number) for job in done]
     records: dict[str, Any] = dict(tables.gather(places, run.directory, held))
     main = main_table(run.study)
     if main in records and hasattr(run.study, "conclude") and not _left_out(run, records):
@@ -104,12 +105,12 @@ def _notes(run: Run, records: Mapping[str, Any]) -> list[str]:
     return [*map(str, told), *_left_out(run, records)]
 
 
-def _searched(run: Run, jobs: Sequence[Record], records: Mapping[str, Any]) -> list[str]:
+def _searched(run: Run, jobs: Sequence[JobRecord], records: Mapping[str, Any]) -> list[str]:
     """Say what a search found; nothing of a run that is none, or of a table too large to conclude from."""
     if run.search is None or main_table(run.study) not in records or _left_out(run, records):
         return []
     gathered = {name: tables.columns_of(run.directory / f"{name}.parquet") for name in records}
-    return searched.sentences(run.search, run.study, gathered, {job["number"]: job["overrides"] for job in jobs})
+    return searched.sentences(run.search, run.study, gathered, {job.number: job.overrides for job in jobs})
 
 
 def draw(run: Run, records: Mapping[str, Any]) -> list[tuple[str, str, str]]:
@@ -150,7 +151,7 @@ def _draw(run: Run, name: str, frames: Mapping[str, Any], spec: Mapping[str, Any
 
 
 def report(
-    run: Run, jobs: Sequence[Record], records: Mapping[str, Any], drawings: Sequence[tuple[str, str, str]]
+    run: Run, jobs: Sequence[JobRecord], records: Mapping[str, Any], drawings: Sequence[tuple[str, str, str]]
 ) -> Path:
     """Write ``report.html`` and return its path."""
     paths = {name: run.directory / f"{name}.parquet" for name in records}
@@ -173,7 +174,7 @@ def report(
         notes=[*_complaints(jobs), *_notes(run, records)],
         files=[(name, name) for name in _linked(run)],
         outcome=_outcome(jobs),
-        well=all(job["status"] == DONE for job in jobs),
+        well=all(job.status == DONE for job in jobs),
         facts=_facts(run, records, jobs),
         slider=slider.read(paths),
     )
@@ -188,18 +189,18 @@ def _linked(run: Run) -> list[str]:
     return sorted(name for name in names if (run.directory / name).is_file())
 
 
-def _outcome(jobs: Sequence[Mapping[str, Any]]) -> str:
-    done = sum(job["status"] == DONE for job in jobs)
+def _outcome(jobs: Sequence[JobRecord]) -> str:
+    done = sum(job.status == DONE for job in jobs)
     if done == len(jobs):
         return "1 job done" if done == 1 else f"all {done} jobs done"
     return f"{done} of {len(jobs)} jobs done"
 
 
-def _facts(run: Run, records: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]]) -> list[str]:
+def _facts(run: Run, records: Mapping[str, Any], jobs: Sequence[JobRecord]) -> list[str]:
     """What a reader asks first of a run: how many rows, how long, when. Times come from the record."""
     main = records.get(main_table(run.study))
     rows = [f"{main.rows:,} rows"] if main is not None else []
-    seconds = sum(float(job["seconds"]) for job in jobs)
+    seconds = sum(job.seconds for job in jobs)
     return [*rows, f"computed in {seconds:.3g} s", f"{run.started:%Y-%m-%d %H:%M} UTC"]
 
 
@@ -244,8 +245,8 @@ def _cell(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _configuration(run: Run, jobs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    numbers = [str(job["number"]) for job in jobs[:REPORTED_JOBS] if "config.yaml" in job["files"]]
+def _configuration(run: Run, jobs: Sequence[JobRecord]) -> dict[str, str]:
+    numbers = [str(job.number) for job in jobs[:REPORTED_JOBS] if job.status != DAMAGED]
     texts = {f"job {number}": _text(run.directory / "jobs" / number / "config.yaml") for number in numbers}
     return {name: text for name, text in texts.items() if text is not None}
 
@@ -291,7 +292,7 @@ def finish(run: Run, *, open_report: bool) -> Exit:
     return status
 
 
-def _entitled(run: Run, jobs: Sequence[Record]) -> Run:
+def _entitled(run: Run, jobs: Sequence[JobRecord]) -> Run:
     """Return the run whose record says which names its end may write, now that nobody else's files have them."""
     names = ownership.results_of(run)
     ownership.make_room(run, names)
@@ -313,9 +314,9 @@ def _ungathered(run: Run, error: Exception) -> None:
         recording.write(run, status=Exit.UNGATHERED)
 
 
-def _complaints(jobs: Sequence[Record]) -> list[str]:
+def _complaints(jobs: Sequence[JobRecord]) -> list[str]:
     """Return a line for each job without a result, of many only the first."""
-    without = [job for job in jobs if job["status"] != DONE]
+    without = [job for job in jobs if job.status != DONE]
     more = len(without) - NAMED
     rest = [f"{more} more jobs have no result; run.json has them all"] if more > 0 else []
     return [*(recording.complaint(job) for job in without[:NAMED]), *rest]
@@ -327,13 +328,13 @@ def interrupt(run: Run) -> Exit:
         with suppress(OSError):
             recording.write(run, status=Exit.INTERRUPTED)
         jobs = recording.jobs_of(run)
-        done, place = sum(job["status"] == DONE for job in jobs), near(run.directory)
+        done, place = sum(job.status == DONE for job in jobs), near(run.directory)
         on = f"; go on with: python -m experiments.run --resume {place}" if run.repeats is None else ""
         Terminal().note(f"interrupted: {done} of {len(jobs)} jobs are done and kept in {place}{on}")
     return Exit.INTERRUPTED
 
 
-def _tell(run: Run, jobs: Sequence[Record], records: Mapping[str, Any], page: Path | None) -> None:
+def _tell(run: Run, jobs: Sequence[JobRecord], records: Mapping[str, Any], page: Path | None) -> None:
     terminal = Terminal()
     terminal.printed(printed(run, records))
     if "summary" in records:

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from experiments.pipeline.check import study_of
-from experiments.pipeline.listing import FORMATS, RECORD
-from experiments.pipeline.messages import ConfigurationError
+from experiments.pipeline.listing import way_out
+from experiments.pipeline.messages import ConfigurationError, line_of
+from experiments.pipeline.record import DONE, FORMATS, PLAN, RECORD, DamagedError, Record, read, refuse_lacking
 
 LATEST = re.compile(r"(?:(?P<experiment>[^/~]+)/)?latest(?:~(?P<back>\d+))?")
 SHOWN = 4
 """Most candidates that one line lists."""
-NEEDED = {"experiment": str, "tables": dict, "jobs": list, "environment": dict, "source": dict, "status": int}
-"""What a record must hold to be one."""
-OF_A_JOB = {"number", "status", "configuration"}
+NEEDED = ("experiment", "tables", "jobs", "environment", "source", "status")
+"""What a record must hold to be that of a whole run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +26,7 @@ class Stored:
     """A whole run on disk: its directory, its record and the study that it ran."""
 
     directory: Path
-    record: Mapping[str, Any]
+    record: Record
     study: ModuleType
 
     @cached_property
@@ -43,9 +41,9 @@ class Stored:
         path = self.directory / f"{name}.parquet"
         tables.refuse_altered(
             path,
-            digest=(self.record.get("files") or {}).get(path.name),
-            content=self.record["tables"][name].get("hash"),
-            old=self.record["format"] == min(FORMATS),
+            digest=self.record.files.get(path.name),
+            content=self.record.tables[name].hash,
+            old=self.record.format == min(FORMATS),
         )
 
 
@@ -119,55 +117,37 @@ def load(directory: Path, *, purpose: str = "compared") -> Stored:
 
     `purpose` says what is done with whole runs only.
     """
-    return stored(directory, read(directory, formats=FORMATS), purpose=purpose)
-
-
-def stored(directory: Path, record: Mapping[str, Any], *, purpose: str = "compared") -> Stored:
-    """Return the run of a record that has been read; what is refused is said as `load` says it."""
-    _refuse_foreign(directory / RECORD, record, FORMATS)
-    whole = f"only whole runs are {purpose}; python -m experiments.run --resume {directory} computes what is missing"
-    for job in record["jobs"]:
-        if job["status"] != "done":
-            why = f": {job['error']}" if job.get("error") else ""
-            raise ConfigurationError(f"{directory}: job {job['number']} {job['status']}{why}; {whole}")
-    if record["status"] != 0 or not record["jobs"]:
-        raise ConfigurationError(f"{directory}: the run ended with status {record['status']}; {whole}")
+    path = directory / RECORD
+    refuse_missing(directory, planned=False)
     try:
-        study = study_of(record["jobs"][0]["configuration"])
+        return stored(directory, read(path), purpose=purpose)
+    except DamagedError as error:
+        raise DamagedError(f"{line_of(error)}{way_out(directory)}") from error
+
+
+def stored(directory: Path, record: Record, *, purpose: str = "compared") -> Stored:
+    """Return the run of a record that has been read; what is refused is said as `load` says it."""
+    refuse_lacking(record, directory / RECORD, NEEDED)
+    whole = f"only whole runs are {purpose}; python -m experiments.run --resume {directory} computes what is missing"
+    for job in record.jobs:
+        if job.status != DONE:
+            why = f": {job.error}" if job.error else ""
+            raise ConfigurationError(f"{directory}: job {job.number} {job.status}{why}; {whole}")
+    if record.status != 0 or not record.jobs:
+        raise ConfigurationError(f"{directory}: the run ended with status {record.status}; {whole}")
+    try:
+        study = study_of(record.jobs[0].configuration)
     except ConfigurationError as error:
         raise ConfigurationError(f"{directory}: {error}") from error
     run = Stored(directory=directory, record=record, study=study)
-    if run.table.stem not in record["tables"] or not run.table.is_file():
-        raise ConfigurationError(
-            f"{directory}: {run.table.name} is missing; run its command again: {record['command']}"
-        )
+    if run.table.stem not in record.tables or not run.table.is_file():
+        raise ConfigurationError(f"{directory}: {run.table.name} is missing; run its command again: {record.command}")
     return run
 
 
-def read(directory: Path, *, formats: Sequence[int] = FORMATS[-1:]) -> dict[str, Any]:
-    """Return the record of a run that may not be whole, and refuse what is no record, or none of some formats."""
-    path = directory / RECORD
-    if not path.is_file():
+def refuse_missing(directory: Path, *, planned: bool = True) -> None:
+    """Refuse a directory without a record; what was planned is as good as one if that is said."""
+    if not any((directory / name).exists() for name in (RECORD, PLAN)[: 1 + planned]):
         half = (directory / "jobs").is_dir()
-        why = "the run is half-written" if half else "it is not the directory of a run"
+        why = f"the run is half-written{way_out(directory)}" if half else "it is not the directory of a run"
         raise ConfigurationError(f"{directory} has no run.json: {why}")
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ConfigurationError(f"{path} is damaged: {error}") from error
-    _refuse_foreign(path, record, formats)
-    return dict(record)
-
-
-def _refuse_foreign(path: Path, record: Any, formats: Sequence[int]) -> None:
-    found = record.get("format") if isinstance(record, dict) else None
-    if not isinstance(found, int):
-        raise ConfigurationError(f"{path} is no record of this laboratory: it has no format")
-    if found not in formats:
-        read_here = " and ".join(map(str, formats))
-        raise ConfigurationError(f"{path} has format {found}; this version reads format {read_here}")
-    for key, kind in NEEDED.items():
-        if not isinstance(record.get(key), kind):
-            raise ConfigurationError(f"{path} is no record of this laboratory: {key} is missing or of another type")
-    if not all(isinstance(job, dict) and job.keys() >= OF_A_JOB for job in record["jobs"]):
-        raise ConfigurationError(f"{path} is no record of this laboratory: a job lacks {' or '.join(sorted(OF_A_JOB))}")

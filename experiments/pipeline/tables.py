@@ -44,6 +44,7 @@ from derivkit.errors import typical_error
 from experiments.pipeline import integrity, provenance, splicing
 from experiments.pipeline.files import replacing
 from experiments.pipeline.messages import ConfigurationError, line_of, near
+from experiments.pipeline.record import Digest
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -682,7 +683,7 @@ def described(path: Path) -> tuple[TableRecord, dict[str, type]]:
     return TableRecord(rows, found.decode() if found else hash_of(path)), _types(schema, path)
 
 
-def refuse_altered(path: Path, *, digest: integrity.Digest | None, content: str | None, old: bool = False) -> None:
+def refuse_altered(path: Path, *, digest: Digest | None, content: str | None, old: bool = False) -> None:
     """Refuse a table that is not the one that a record tells of.
 
     What the file says of itself is believed if its bytes are those recorded; else its values are read and hashed.

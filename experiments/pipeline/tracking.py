@@ -13,14 +13,15 @@ import math
 import os
 import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from experiments.pipeline.comparison.configured import facts, shown
-from experiments.pipeline.listing import RECORD, Entry
+from experiments.pipeline.listing import Entry
 from experiments.pipeline.messages import ConfigurationError, line_of
+from experiments.pipeline.record import RECORD, configurations
 
 SCHEMES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql")
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
@@ -134,7 +135,7 @@ def _known(client: Any, experiment: str) -> dict[str, tuple[str, str | None]]:
 
 
 def _made(one: Entry) -> str:
-    return f"{one.record['started']} {one.host}".strip()
+    return f"{one.started.isoformat() if one.started else ''} {one.host}".strip()
 
 
 def _export(client: Any, experiment: str, one: Entry, record: str, *, files: bool) -> None:
@@ -171,17 +172,20 @@ def _name(text: str) -> str:
 
 def parameters(one: Entry) -> dict[str, str]:
     """Return what was asked: the overrides as typed, and every key of the configuration with its values."""
-    return {"overrides": " ".join(one.overrides), **{key: shown(values) for key, values in facts(one.jobs).items()}}
+    return {
+        "overrides": " ".join(one.overrides),
+        **{key: shown(values) for key, values in facts(configurations(one.jobs)).items()},
+    }
 
 
 def metrics(one: Entry) -> dict[str, float]:
     """Return the best error, the time and the sizes of a run, and the numbers of its summary."""
-    main: Mapping[str, Any] = next(iter(one.record["tables"].values()), {})
+    main = next(iter(one.record.tables.values()), None) if one.record else None
     numbers: dict[str, float | None] = {
         "best_error": one.best,
         "seconds": one.seconds,
         "jobs": float(len(one.jobs)),
-        "rows": main.get("rows"),
+        "rows": main.rows if main else None,
         "bytes": one.size,
         **_summary(one.directory / "summary.parquet"),
     }
@@ -212,11 +216,11 @@ def tags(one: Entry) -> dict[str, str]:
     """Return where a run comes from: study, commit, command, machine, directory, and the hashes of its tables."""
     told = {
         "lab.study": one.study,
-        "lab.command": str(one.record.get("command", "")),
+        "lab.command": one.record.command if one.record else "",
         "lab.directory": str(one.directory),
         "lab.best_at": " ".join(f"{key}={value}" for key, value in one.where.items()),
         "lab.host": one.host,
         "mlflow.source.git.commit": one.commit,
-        **{f"lab.hash.{name}": str(table.get("hash")) for name, table in one.record["tables"].items()},
+        **{f"lab.hash.{name}": str(table.hash) for name, table in (one.record.tables if one.record else {}).items()},
     }
     return {key: text for key, text in told.items() if text}

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from experiments.pipeline.check import SHARD
+from experiments.pipeline.record import configurations as configurations_of
 from experiments.pipeline.runs import Stored
 
 Lines = list[tuple[str, list[str]]]
@@ -15,12 +16,12 @@ Lines = list[tuple[str, list[str]]]
 
 def configurations(runs: Sequence[Stored]) -> Lines:
     """Return the configuration keys that are not the same in all runs; of several jobs each distinct value once."""
-    return _differing([_over_jobs([job["configuration"] for job in run.record["jobs"]]) for run in runs])
+    return _differing([_over_jobs(configurations_of(run.record.jobs)) for run in runs])
 
 
 def environments(runs: Sequence[Stored]) -> Lines:
     """Return what differs of commit, versions, processor and threads."""
-    facts = [_flat({**run.record["source"], **run.record["environment"]}) for run in runs]
+    facts = [_flat({**run.record.source, **run.record.environment}) for run in runs]
     return [(name, _without_common(texts)) for name, texts in _differing(facts)]
 
 

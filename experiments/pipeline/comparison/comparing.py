@@ -18,6 +18,7 @@ from experiments.pipeline.comparison.joining import join
 from experiments.pipeline.comparison.many import BESIDE, Many, examined
 from experiments.pipeline.comparison.result import Result, about_asked, about_best, overview, sentences
 from experiments.pipeline.messages import ConfigurationError, near, show
+from experiments.pipeline.record import configurations as configurations_of
 from experiments.pipeline.runs import Stored
 from experiments.pipeline.terminal import Terminal
 
@@ -76,7 +77,7 @@ def compare(
                 names=names_of(runs),
                 plan=plan,
                 changes=_changes(runs, contents, shapes),
-                asked=changed([run.record for run in runs]),
+                asked=changed([configurations_of(run.record.jobs) for run in runs]),
                 configuration=configurations(runs),
                 environment=environments(runs),
                 ulps=ulps,

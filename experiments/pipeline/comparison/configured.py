@@ -18,14 +18,14 @@ REPLACING = {"expression": "function", "python": "function"}
 Values = tuple[Any, ...]
 
 
-def changed(records: Sequence[Mapping[str, Any]]) -> dict[str, list[Values]]:
+def changed(runs: Sequence[Sequence[Mapping[str, Any]]]) -> dict[str, list[Values]]:
     """Return the keys that do not have the same values in all runs, with the values of each run.
 
     Of a group, such as ``function``, the names are the values. Only runs that have a key can disagree on it: that an
     older version did not know it, or that a run has no ``function.sin.points``, is no change.
     """
-    varied = _varied([job["configuration"] for record in records for job in record["jobs"]])
-    told = [_gathered(record["jobs"], varied) for record in records]
+    varied = _varied([configuration for jobs in runs for configuration in jobs])
+    told = [_gathered(jobs, varied) for jobs in runs]
     keys = dict.fromkeys(key for one in told for key in one)
     distinct = {key: {tuple(one[key]) for one in told if key in one} for key in keys}
     return {key: [_values(one.get(key, {})) for one in told] for key in keys if len(distinct[key]) > 1}
@@ -43,7 +43,7 @@ def _varied(configurations: Sequence[Mapping[str, Any]]) -> set[str]:
 
 def facts(jobs: Sequence[Mapping[str, Any]]) -> dict[str, Values]:
     """Return the values of every key of the configuration over the jobs of a run, each once."""
-    every = {key for job in jobs for key in job["configuration"]}
+    every = {key for configuration in jobs for key in configuration}
     return {key: _values(values) for key, values in _gathered(jobs, every).items()}
 
 
@@ -57,8 +57,7 @@ def _values(gathered: Gathered) -> Values:
 
 def _gathered(jobs: Sequence[Mapping[str, Any]], keys: Collection[str]) -> dict[str, Gathered]:
     found: dict[str, Gathered] = {}
-    for job in jobs:
-        configuration = job["configuration"]
+    for configuration in jobs:
         replaced = {other for key, other in REPLACING.items() if configuration.get(key) is not None}
         for key, value in configuration.items():
             if key in keys and key not in {*PIPELINE_KEYS, *replaced}:

@@ -50,7 +50,7 @@ def drawn(result: Result) -> list[tuple[str, str, str]]:
 def _spec(result: Result) -> dict[str, Any] | None:
     """Return what to draw, from the configuration of the first run."""
     plan = result.plan
-    chosen = result.runs[0].record["jobs"][0]["configuration"].get("figures") or {}
+    chosen = result.runs[0].record.jobs[0].configuration.get("figures") or {}
     for spec in (chosen.get("draw") or {}).values():
         if spec.get("kind") != "lines" or spec.get("table") != result.runs[0].table.stem:
             continue

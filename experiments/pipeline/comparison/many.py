@@ -23,6 +23,7 @@ from experiments.pipeline.comparison.differences import DIFFERENCES, Change, Dif
 from experiments.pipeline.comparison.joining import Joined
 from experiments.pipeline.comparison.rows import Rows, best, differing, joined, typical
 from experiments.pipeline.messages import ConfigurationError
+from experiments.pipeline.record import configurations
 from experiments.pipeline.runs import Stored
 
 BESIDE = 4
@@ -86,7 +87,7 @@ def examined(
             f"the {len(runs)} runs have {sum(counts):,} rows together; up to {MOST_ROWS:,} are compared at once, or"
             f" {BESIDE} runs of any size"
         )
-    keys = configured.changed([run.record for run in runs])
+    keys = configured.changed([configurations(run.record.jobs) for run in runs])
     # Rows of different derivatives are no rows of one table, though nothing in them tells so.
     apart = [str([keys[key][place] for key in WHOLE_RUN if key in keys]) for place in range(len(runs))]
     rows = joined(tables.Words(plan.columns), [run.table for run in runs], counts, plan.keys, apart)

@@ -78,7 +78,7 @@ def _curves(found: Many) -> Iterator[Drawing]:
 def _lines_of_the_study(found: Many) -> dict[str, Any] | None:
     """Return what to draw: the first figure of lines over the keys that a run was configured with."""
     for run in found.runs:
-        chosen = run.record["jobs"][0]["configuration"].get("figures") or {}
+        chosen = run.record.jobs[0].configuration.get("figures") or {}
         for spec in (chosen.get("draw") or {}).values():
             if spec and spec.get("kind") == "lines" and spec.get("table") == run.table.stem:
                 columns = {*figures.panel_columns(spec), spec["series"], spec["x"]}

@@ -94,7 +94,7 @@ def _notes(result: Result, drawings: Sequence[tuple[str, str, str]]) -> list[str
 
 
 def _other_tables(result: Result) -> list[str]:
-    hashes = [{name: one.get("hash") for name, one in run.record["tables"].items()} for run in result.runs]
+    hashes = [{name: one.hash for name, one in run.record.tables.items()} for run in result.runs]
     names = dict.fromkeys(name for one in hashes for name in one if name != result.runs[0].table.stem)
     return [name for name in names if len({one.get(name) for one in hashes}) > 1]
 

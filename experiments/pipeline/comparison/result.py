@@ -56,12 +56,14 @@ def about_asked(result: Result) -> str:
 
 def about_best(result: Result) -> str:
     """Say which smallest error each run has and where; nothing if one of them does not tell."""
-    found = [run.record.get("best") or {} for run in result.runs]
-    if len({one.get("column") for one in found}) > 1 or not found[0]:
+    found = [
+        run.record.best for run in result.runs if run.record.best is not None and run.record.best.value is not None
+    ]
+    if len(found) < len(result.runs) or len({one.column for one in found}) > 1:
         return ""
-    smallest = f"The smallest {found[0]['column']} is"
-    at = [", ".join(f"{key} = {_plain(value)}" for key, value in one["where"].items()) for one in found]
-    values = [f"{one['value']:.3g}" for one in found]
+    smallest = f"The smallest {found[0].column} is"
+    at = [", ".join(f"{key} = {_plain(value)}" for key, value in one.where.items()) for one in found]
+    values = [f"{one.value:.3g}" for one in found]
     if all(one == found[0] for one in found):
         return f"{smallest} {values[0]} in every run, at {at[0]}."
     told = [f"{value} in {name} ({where})" for value, name, where in zip(values, result.names, at, strict=True)]

@@ -65,43 +65,43 @@ def repeat(original: Stored, outputs: Path, *, ulps: int, command: tuple[str, ..
 
 def _refuse_damaged(original: Stored) -> None:
     """Refuse a run whose tables are not those that its record tells of: nothing could be said of their repetition."""
-    if original.record["format"] != provenance.FORMAT:
+    if original.record.format != provenance.FORMAT:
         raise ConfigurationError(
-            f"{near(original.directory)} has format {original.record['format']}, whose hashes are of another kind;"
-            f" run its command again: {original.record['command']}"
+            f"{near(original.directory)} has format {original.record.format}, whose hashes are of another kind;"
+            f" run its command again: {original.record.command}"
         )
-    for name in original.record["tables"]:
+    for name in original.record.tables:
         path = original.directory / f"{name}.parquet"
         if not path.is_file():
-            raise ConfigurationError(f"{near(path)} is missing; run its command again: {original.record['command']}")
+            raise ConfigurationError(f"{near(path)} is missing; run its command again: {original.record.command}")
         original.refuse_altered(name)
 
 
 def _planned(original: Stored, outputs: Path, command: tuple[str, ...]) -> tuple[recording.Run, int]:
     """Return the run that repeats another, and the number of rows it will have."""
     started = datetime.now(UTC)
-    planned = [job["configuration"] for job in original.record["jobs"]]
-    typed_in = original.record.get("cwd") or str(Path.cwd())
+    planned = [job.configuration for job in original.record.jobs]
+    typed_in = original.record.cwd
     check.refuse_elsewhere((f"python={name}" for one in planned for name in _own(one)), typed_in, to="repeat")
     try:
         configs = check.configs_of(original.study, planned)
     except ConfigurationError as error:
         raise ConfigurationError(f"{near(original.directory)} cannot be run by this version: {error}") from error
     run = recording.Run(
-        directory=commands.fresh(outputs / original.record["experiment"], started),
-        experiment=original.record["experiment"],
+        directory=commands.fresh(outputs / original.record.experiment, started),
+        experiment=original.record.experiment,
         study=original.study,
         command=command,
-        overrides=tuple(original.record["overrides"]),
+        overrides=original.record.overrides,
         planned=tuple(planned),
-        named=tuple(tuple(job.get("overrides", ())) for job in original.record["jobs"]),
+        named=tuple(job.overrides for job in original.record.jobs),
         started=started,
         typed_in=typed_in,
         source=provenance.source(CODE),
         environment=provenance.environment(),
         repeats={
             "directory": str(original.directory),
-            "hashes": {name: table["hash"] for name, table in original.record["tables"].items()},
+            "hashes": {name: table.hash for name, table in original.record.tables.items()},
         },
     )
     return run, sum(config.rows for config in configs)
@@ -137,7 +137,7 @@ def _judge(original: Stored, run: recording.Run, *, ulps: int) -> Exit:
     other = runs.load(run.directory)
     found = findings(original, other, ulps=ulps)
     told = {**(run.repeats or {}), "verdict": str(found.verdict), "told": list(sentences(found))}
-    recording.write(dataclasses.replace(run, repeats=told), found=other.record["tables"], status=Exit.DONE)
+    recording.write(dataclasses.replace(run, repeats=told), found=other.record.tables, status=Exit.DONE)
     terminal = Terminal()
     for line in sentences(found):
         terminal.line(line)

@@ -10,6 +10,7 @@ from pathlib import Path
 from experiments.pipeline import tables
 from experiments.pipeline.comparison.circumstances import Lines, environments
 from experiments.pipeline.messages import show
+from experiments.pipeline.record import Table
 from experiments.pipeline.repetition.tolerance import JOB, ULPS, Judgement, Moved, Rules, judged, rules_of
 from experiments.pipeline.runs import Stored
 
@@ -90,8 +91,8 @@ def findings(first: Stored, other: Stored, *, ulps: int = ULPS) -> Findings:
     environment = _environments(first, other)
     shape = {name: kind for name, (kind, _) in first.study.TABLES[first.table.stem].items()}
     rules = rules_of(first.study, {**shape, JOB: int}, arithmetic=_any_of(environment, ARITHMETIC), ulps=ulps)
-    by_jobs = dict.fromkeys(name for job in first.record["jobs"] for name in job["tables"])
-    names = dict.fromkeys([*first.record["tables"], *other.record["tables"]])
+    by_jobs = dict.fromkeys(name for job in first.record.jobs for name in job.tables)
+    names = dict.fromkeys([*first.record.tables, *other.record.tables])
     names.pop(first.table.stem, None)
     plain = Rules(ulps=ulps)
     return Findings(
@@ -106,29 +107,29 @@ def findings(first: Stored, other: Stored, *, ulps: int = ULPS) -> Findings:
 
 def _environments(first: Stored, other: Stored) -> Lines:
     """Return in what the environments of a run, those of jobs that were computed elsewhere included, are other ones."""
-    every = [job.get("environment") or first.record["environment"] for job in first.record["jobs"]]
+    every = [job.environment or first.record.environment for job in first.record.jobs]
     found: dict[str, tuple[dict[str, None], str]] = {}
     for one in [one for k, one in enumerate(every) if one not in every[:k]]:
-        there = replace(first, record={**first.record, "environment": one})
+        there = replace(first, record=replace(first.record, environment=one))
         for name, (before, after) in environments([there, other]):
             found.setdefault(name, ({}, after))[0][before] = None
     return [(name, ["; ".join(before), after]) for name, (before, after) in found.items()]
 
 
 def _judgement(first: Stored, other: Stored, name: str, rules: Rules) -> Judgement:
-    records = [run.record["tables"].get(name, {"hash": None, "rows": 0}) for run in (first, other)]
-    if records[0]["hash"] == records[1]["hash"]:
-        return Judgement(name=name, rows=records[0]["rows"], identical=True)
-    if None in (records[0]["hash"], records[1]["hash"]):
-        lacking = "the original" if records[0]["hash"] is None else "the repetition"
-        return Judgement(name=name, rows=records[0]["rows"], changed=(f"{lacking} has no such table",))
+    records = [run.record.tables.get(name, Table()) for run in (first, other)]
+    if records[0].hash == records[1].hash:
+        return Judgement(name=name, rows=records[0].rows, identical=True)
+    if None in (records[0].hash, records[1].hash):
+        lacking = "the original" if records[0].hash is None else "the repetition"
+        return Judgement(name=name, rows=records[0].rows, changed=(f"{lacking} has no such table",))
     paths = [run.directory / f"{name}.parquet" for run in (first, other)]
     shapes = [_columns(path) for path in paths]
     shared = {column: kind for column, kind in shapes[0].items() if shapes[1].get(column) is kind}
     odd = [column for column in {**shapes[0], **shapes[1]} if column not in shared]
     changed = tuple(f"{column}: {_type(shapes[0], column)}, now {_type(shapes[1], column)}" for column in odd)
     if set(rules.keys) - shared.keys():
-        return Judgement(name=name, rows=records[0]["rows"], changed=changed)
+        return Judgement(name=name, rows=records[0].rows, changed=changed)
     found = judged(*paths, rules=rules, columns=shared, scratch=other.directory)
     found.changed = changed
     return found
