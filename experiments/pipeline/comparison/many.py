@@ -93,7 +93,7 @@ def examined(
     rows = joined(tables.Words(plan.columns), [run.table for run in runs], counts, plan.keys, apart)
     floats = [name for name in plan.values if plan.columns[name] is float]
     error = next((name for name in ("error", *plan.errors) if name in floats), None)
-    growths = [growth_of(run.record["jobs"][0]["configuration"]) for run in runs]
+    growths = [growth_of(run.record.jobs[0].configuration) for run in runs]
     errors = typical(rows, error, plan.keys, growths) if error else np.empty(0)
     places = best(rows, errors) if error else np.full(len(runs), -1)
     found = Many(
