@@ -371,7 +371,8 @@ class Evaluator:
 
     f may be vectorised or not. A result of the right shape does not show that it is, since it may mix its entries
     (softmax): on the first call f(array) must equal f(one point) to 4 ulp at two entries; else f is called point by
-    point, and asked twice at the first, where it must give the same answer to the bit. Points outside the domain of a
+    point, and asked twice at the first, where it must give the same answer to the bit, or within its noise where that
+    is known. Points outside the domain of a
     :class:`Function` are not evaluated. An exception, a complex number, NaN or infinity means that f is not defined
     there, and gives NaN.
 
@@ -384,6 +385,8 @@ class Evaluator:
         Where f may be asked; that of a :class:`Function` by default.
     vectorized : bool, optional
         Whether f takes arrays, by somebody who knows.
+    noise : float
+        Standard deviation of its values, likewise: two answers for one point may differ by that much.
 
     Attributes
     ----------
@@ -400,12 +403,14 @@ class Evaluator:
         several: bool = False,
         domain: Domain | None = None,
         vectorized: bool | None = None,
+        noise: float = 0.0,
     ) -> None:
         own = (f.call, f.domain, f.vectorized) if isinstance(f, Function) else (f, EVERYWHERE, None)
         self._call = Caller(own[0])
         self._domain = own[1] if domain is None else domain
         self._vectorized = own[2] if vectorized is None else vectorized
         self._several = several
+        self._noise = noise
         self.total = 0
         self._failures = Failures()
         self._mantissas = Mantissas()
@@ -485,17 +490,20 @@ class Evaluator:
                 self._refuse_two_answers(x, values, int(known[0]), self._single(float(x.flat[known[0]]), probe=True))
         return values
 
-    @staticmethod
-    def _refuse_two_answers(x: Array, values: Array, k: int, again: float | Array) -> None:
+    def _refuse_two_answers(self, x: Array, values: Array, k: int, again: float | Array) -> None:
         """Compare the values at one of the points with those of another call."""
         once, other = values.reshape(x.size, -1)[k], np.ravel(again)
-        if not np.array_equal(once, other):
-            both = f"{shown(once.tolist())} and {shown(other.tolist())}"
-            raise ValueError(
-                f"f gives two answers for x = {float(x.flat[k])!r}: {both}; let it depend on x alone, and fix the seed "
-                "where it draws random numbers; vectorized=False is for an f that takes no arrays and keeps something "
-                "between its calls"
-            )
+        if once.shape == other.shape and np.all((once == other) | (np.abs(once - other) <= APART * self._noise)):
+            return
+        both = f"{shown(once.tolist())} and {shown(other.tolist())}"
+        two = f"f gives two answers for x = {float(x.flat[k])!r}: {both}"
+        if self._noise:
+            raise ValueError(f"{two}, farther apart than noise={self._noise!r} explains; write its standard deviation")
+        raise ValueError(
+            f"{two}; let it depend on x alone, and fix the seed where it draws random numbers, or write their standard "
+            "deviation, noise=..., in dk.derivative; vectorized=False is for an f that takes no arrays and keeps "
+            "something between its calls"
+        )
 
     def _fits(self, found: Array, x: Array) -> bool:
         return found.shape == x.shape or (self._several and found.shape[:-1] == x.shape)
@@ -541,6 +549,8 @@ class Evaluator:
         return value
 
 
+APART = 10.0
+"""Two answers of an f with noise lie no farther apart than so many times its standard deviation."""
 FLOAT32 = (
     "f computes in float32 or a shorter type, with 7 digits at most: let it compute in float64, as with "
     "torch.as_tensor(x, dtype=torch.float64)."

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 import derivkit as dk
-from derivkit.numerical import state
+from derivkit.numerical import corners, state
 from derivkit.numerical.state import Finding, State
 
 Array = NDArray[np.float64]
@@ -73,6 +73,54 @@ CASES = {
         lambda x: (1.0 - math.cos(x - 1.0)) / (x - 1.0) ** 2, 1.0 + 1e-6, -1e-6 / 12.0, sharp=False
     ),
 }
+
+
+BENT: dict[str, tuple[Callable[[float], float], float, int, tuple[float, float]]] = {
+    "a cube on one side": (lambda x: max(x, 0.0) ** 3 + math.exp(x), 0.0, 3, (1.0, 7.0)),
+    "its third derivative beside": (lambda x: max(x, 0.0) ** 3 + math.exp(x), 1e-8, 3, (1.0, 7.00000001)),
+    "a fourth power": (lambda x: max(x - 1.0, 0.0) ** 4 + math.exp(x), 1.0, 4, (math.e, 24.0 + math.e)),
+    "a spline at its knot": (
+        lambda x: max(x - 4.0, 0.0) ** 3 + math.sin(x),
+        4.0,
+        3,
+        (-math.cos(4.0), 6 - math.cos(4.0)),
+    ),
+    "Huber's loss": (lambda x: x * x / 2.0 if abs(x) <= 1.0 else abs(x) - 0.5, 1.0 - 1.58e-7, 2, (1.0, 0.0)),
+    "the same on the other side": (lambda x: x * x / 2.0 if abs(x) <= 1 else abs(x) - 0.5, 1.0 + 1e-7, 2, (1.0, 0.0)),
+    "a parabola on one side": (lambda x: max(x, 0.0) ** 2 + math.sin(x), 0.0, 2, (0.0, 2.0)),
+}
+
+
+@pytest.mark.parametrize("name", BENT)
+def test_a_kink_of_a_higher_derivative_is_told_by_its_sides(name: str) -> None:
+    f, x, order, sides = BENT[name]
+    found = dk.derivative(f, x, order)
+    assert found.status == "kink"
+    assert (found.left, found.right) == pytest.approx(sides, abs=1e-2)
+
+
+def test_a_kink_of_a_derivative_that_was_not_the_first_is_within_its_bar() -> None:
+    found = dk.derivatives(lambda x: max(x, 0.0) ** 3 + math.exp(x), 0.0, (1, 2, 3))
+    assert abs(found[1].value - 1.0) <= found[1].error
+    for side in (1.0, 7.0):
+        assert not abs(found[3].value - side) > found[3].error
+
+
+@pytest.mark.parametrize("order", [2, 3])
+def test_a_kink_has_no_derivative_of_higher_order(order: int) -> None:
+    found = dk.derivative(lambda x: max(x - 1.0, 0.0) + math.exp(x), 1.0, order)
+    assert (found.status, found.message) == ("kink", "f has a kink: a lower derivative differs between its sides.")
+
+
+def test_a_kink_that_is_higher_still_is_none() -> None:
+    found = dk.derivative(lambda x: max(x - 1.0, 0.0) ** 3 + math.exp(x), 1.0 + 1e-6, 2)
+    assert abs(found.value - (math.exp(1.0 + 1e-6) + 6e-6)) <= found.error < 0.1
+
+
+def test_kinks_that_hide_in_rounding_are_lost_if_the_sides_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corners, "STALLS", 0.0)
+    f, x, order, _ = BENT["a cube on one side"]
+    assert dk.derivative(f, x, order).status == "ok"
 
 
 @pytest.mark.parametrize("name", CASES)

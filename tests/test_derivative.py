@@ -834,6 +834,26 @@ def test_bars_follow_noise_that_is_known() -> None:
     assert np.all(np.abs(told.value - np.cos(SPREAD)) <= told.error)
 
 
+DRAWS: dict[str, Callable[[np.random.Generator], Values]] = {
+    "for an array": lambda rng: lambda x: np.sin(x) + 1e-3 * rng.standard_normal(np.shape(x)),
+    "for a number": lambda rng: lambda x: math.sin(x) + rng.normal(0.0, 1e-3),
+    "for a call": lambda rng: lambda x: np.sin(x) + rng.normal(0.0, 1e-3),
+}
+
+
+@pytest.mark.parametrize("draw", DRAWS.values(), ids=DRAWS)
+def test_f_may_draw_random_numbers_if_their_standard_deviation_is_given(
+    draw: Callable[[np.random.Generator], Values],
+) -> None:
+    for seed in range(30):
+        found = dk.derivative(draw(np.random.default_rng(seed)), 1.0, noise=1e-3)
+        assert abs(found.value - math.cos(1.0)) <= found.error < 0.2
+    with pytest.raises(ValueError, match=r"two answers for x = 1\.0: .* fix the seed .* noise=\.\.\."):
+        dk.derivative(draw(np.random.default_rng(0)), 1.0)
+    with pytest.raises(ValueError, match=r"two answers .* farther apart than noise=1e-06 explains"):
+        dk.derivative(draw(np.random.default_rng(0)), 1.0, noise=1e-6)
+
+
 @pytest.mark.parametrize(("side", "slope"), [("left", math.cos(0.7) - 2.0), ("right", math.cos(0.7) + 2.0)])
 def test_a_side_of_a_kink_has_a_slope(side: str, slope: float) -> None:
     found = dk.derivative(lambda x: np.sin(x) + 2.0 * np.abs(x - 0.7), 0.7, side=side)

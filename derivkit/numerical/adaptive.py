@@ -241,7 +241,8 @@ def derivatives(  # noqa: PLR0913 -- as derivative
     hints = np.array([_hint("scale", scale, at), _hint("noise", noise, at)])
     flat = np.concatenate([at.reshape(1, -1), hints.reshape(2, -1)])
     distinct, back = _distinct(flat)
-    evaluate = Evaluator(f, several=True, domain=ends, vectorized=vectorized)
+    level = float(np.nan_to_num(hints[1]).max())
+    evaluate = Evaluator(f, several=True, domain=ends, vectorized=vectorized, noise=level)
     most = math.inf if budget is None else budget
 
     def search(which: Indices, top: Array) -> list[_Part]:

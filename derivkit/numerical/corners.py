@@ -7,7 +7,7 @@ f - f(x) follows.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,13 @@ EDGE_MOVES = 4
 """Windows on one side beyond the first."""
 SIDES: Exponents = (0, 1, 2, 3, 4, 6, 8, 10)
 """Steps by which each side is looked at by itself."""
+BLIND = 4.0
+"""Sides that are known no better than so many bars of the answer tell nothing about it."""
+BENDS = (8.0, 2.0, 0.5)
+"""Sizes at which they are compared where a kink of a higher derivative may hide in rounding, in units of the window."""
+STALLS = 0.6
+"""Coefficients of smooth functions fall as fast in the end as on the whole, by powers of the distance to what limits
+the window; those of a kink as a power of the degree, which before the plateau is about a third of that."""
 TRIES = 3
 """Sizes at which the sides are looked at, each a thousandth of the one before."""
 MEET = 1e-2
@@ -183,10 +190,48 @@ def both_sides(search: Search, ladder: Ladder, top: Array, tries: int) -> Way:
         yield from both_sides(search, fresh.take(rest), 1e-3 * fresh.top[rest], tries - 1)
 
 
+def bends(
+    search: Search,
+    place: int,
+    ladder: Ladder,
+    _: Any,
+    sizes: tuple[float, ...] = BENDS,
+    before: Any = math.inf,
+) -> Way:
+    """The coefficients of the window stall: the derivative at ``place`` may have a kink that hides in rounding.
+
+    From farther out each side by itself tells it well enough to compare them. A kink of a still higher derivative makes
+    a gap too, which closes as the sides shrink; ``before`` is what it was at the size before.
+    """
+    points = ladder.points
+    top = np.maximum(sizes[0] * search.step[points], least_top(ladder.x, SIDES))
+    fresh = yield from ladder.anew(top, (1, -1)).extended(SIDES)
+    right, left = (search.analysis(fresh, SIDES, side=side) for side in (1, -1))
+    gap, bar = np.abs(right.value[place] - left.value[place]), right.error[place] + left.error[place]
+    blind = ~(fresh.finite() & right.resolved & left.resolved)
+    blind |= (gap <= bar) & (bar > BLIND * search.error[place, points])
+    last = len(sizes) == 1
+    value, error = search.value[place, points], search.error[place, points]
+    beside = np.maximum(*(np.abs(side.value[place] - value) for side in (left, right))) > error
+    apart = ~blind & (gap > bar) & beside
+    kink = (apart & (last | (np.isfinite(before) & (gap > 0.5 * before)))) | (blind & last & np.isfinite(before))
+    if place:
+        search.cover(points[kink], place, *(side.value[place][kink] for side in (left, right)))
+    else:
+        two_slopes(search, fresh, kink, left, right, Status.KINK)
+    again = np.flatnonzero(~kink & (blind | (apart & np.isinf(before))))
+    if again.size and not last:
+        before = np.where(apart, gap, before)[again]
+        yield from bends(search, place, ladder.take(again), again, sizes[1:], before)
+
+
 def meet(search: Search, ladder: Ladder, mask: Mask, left: Analysis, right: Analysis) -> None:
     """Each side is smooth by itself: the slopes differ, or they meet although higher derivatives do not."""
     gap = np.abs(right.value - left.value)
     bar = right.error + left.error
+    broken_below = mask & _lower(search, ladder)
+    search.refuse(ladder.points[broken_below], Status.KINK)
+    mask = mask & ~broken_below
     kink = mask & (gap[0] > bar[0])
     two_slopes(search, ladder, kink, left, right, Status.KINK)
     larger = np.maximum(np.abs(left.value[0]), np.abs(right.value[0]))
@@ -194,6 +239,15 @@ def meet(search: Search, ladder: Ladder, mask: Mask, left: Analysis, right: Anal
     known = bar[0] <= MEET * np.where(larger <= bar[0], chord, larger)
     middle = left._replace(value=0.5 * (right.value + left.value), error=0.5 * (bar + gap))
     search.record(ladder, middle, mask & ~kink & known, ladder.top)
+
+
+def _lower(search: Search, ladder: Ladder) -> Mask:
+    """Where a derivative of lower order than the first that is wanted differs between the sides."""
+    lower = tuple(range(1, search.orders[0]))
+    if not lower:
+        return np.zeros(ladder.points.size, dtype=bool)
+    right, left = (search.analysis(ladder, ladder.exponents, side=side, orders=lower) for side in (1, -1))
+    return np.asarray((np.abs(right.value - left.value) > right.error + left.error).any(axis=0))
 
 
 def two_slopes(search: Search, ladder: Ladder, mask: Mask, left: Analysis, right: Analysis, status: Status) -> None:

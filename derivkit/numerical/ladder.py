@@ -178,6 +178,8 @@ class Analysis(NamedTuple):
         Whether a plateau of noise was met, so that the error bar means something.
     white : ndarray of bool
         Whether next to nothing but noise is there.
+    stall : ndarray
+        How fast the coefficients fall before the plateau, over how fast they fall on the whole.
     slope : ndarray
         Of a chord of the window.
     flat, still : ndarray of bool
@@ -194,6 +196,7 @@ class Analysis(NamedTuple):
     gain: Array
     resolved: Mask
     white: Mask
+    stall: Array
     slope: Array
     flat: Mask
     still: Mask
@@ -276,7 +279,7 @@ def analyse(
             estimate, doubt = estimate / top, doubt / top
         value[place], error[place] = estimate / unit, np.maximum(doubt / unit, LEAST)
     chord = slope / top / unit
-    scale = _best_scale(power, first, noise=np.where(resolved, noise, floor), resolved=resolved, target=target)
+    scale, stall = _best_scale(power, first, noise=np.where(resolved, noise, floor), resolved=resolved, target=target)
     # a larger window has larger values, and with them more noise
     grown = scale * size / np.maximum(np.abs(centre) + np.abs(slope) * scale, size)
     gain = np.where(scale > 1.0, np.maximum(grown, 1.0), scale)
@@ -289,6 +292,7 @@ def analyse(
         gain,
         resolved,
         white,
+        stall,
         chord,
         strongest == 0.0,
         still,
@@ -347,7 +351,7 @@ def _noise_bound(rms: Array, count: Indices, level: Array) -> Array:
     return np.where(rms <= AGREES * level, pooled, np.maximum(pooled, alone))
 
 
-def _best_scale(power: Array, first: Indices, *, noise: Array, resolved: Mask, target: float) -> Array:
+def _best_scale(power: Array, first: Indices, *, noise: Array, resolved: Mask, target: float) -> tuple[Array, Array]:
     """By what factor a window should grow, so that its coefficients meet the noise at the target degree.
 
     A window s times as large has s^d times the coefficient of degree d. The coefficient at the target is extrapolated
@@ -368,4 +372,5 @@ def _best_scale(power: Array, first: Indices, *, noise: Array, resolved: Mask, t
     known = log_noise - log_near + np.maximum(local, 0.5 * overall) * (target - near_degree)
     # too few coefficients for a rate of their own: from the strongest to the noise at the end
     few = (log_strongest - log_noise) / np.maximum(end, 1) * (target - end)
-    return np.asarray(np.exp(np.where(end >= 5, known, few) * (0.5 / target)))
+    scale = np.exp(np.where(end >= 5, known, few) * (0.5 / target))
+    return scale, np.where(end >= 5, local / np.maximum(overall, 1e-300), 1.0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -47,12 +48,14 @@ class Search(State):
 
     # What was found
 
-    def analysis(self, ladder: Ladder, exponents: Exponents, *, side: int = 0) -> Analysis:
+    def analysis(
+        self, ladder: Ladder, exponents: Exponents, *, side: int = 0, orders: tuple[int, ...] | None = None
+    ) -> Analysis:
         """Of a window of a ladder, on the sides that it has or on one."""
         sides = (side,) if side else ladder.sides
         return ladder.analysis(
             exponents,
-            orders=self.orders,
+            orders=orders or self.orders,
             target=TARGET_EDGE if len(sides) == 1 else TARGET if self.orders[0] == 1 else TARGET_HIGHER,
             hint=self.hint,
             sides=sides,
@@ -92,6 +95,10 @@ class Search(State):
         abrupt = smooth & (self.reach[points] > noise.abrupt(self, points) * self.ceiling[points])
         within = abrupt | (lost & constant) | (smooth & noise.dubious(self, points))
         yield from together(each(ladder, within, lambda part, _: noise.stairs(self, part)))
+        bent = (self.stall[points] < corners.STALLS) | (self.status[points] == CODE[Status.MULTISCALE])
+        bent &= smooth & self.answered(points)
+        for place in [place for place, order in enumerate(self.orders) if order > 1]:
+            yield from together(each(ladder, bent, partial(corners.bends, self, place)))
 
     def _rough(self, ladder: Ladder) -> Way:
         """No window was resolved."""

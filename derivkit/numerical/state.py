@@ -79,6 +79,8 @@ class State:
     noise, step, reach, slope : ndarray, shape ``(n,)``
         Of the window that it came from: noise of f, largest step, how large it promises that it may be, and the slope
         of f whatever the order.
+    stall : ndarray, shape ``(n,)``
+        See `Analysis`.
     status : ndarray of int8
         See `CODE`.
     left, right, exponent : ndarray, shape ``(n,)``
@@ -105,6 +107,7 @@ class State:
         self.value, self.error = np.full(shape, np.nan), np.full(shape, np.inf)
         self.known, self.known_error = self.value.copy(), self.error.copy()
         self.noise, self.step, self.reach, self.slope = np.full((4, n), np.nan)
+        self.stall = np.full(n, np.nan)
         self.left, self.right, self.exponent = np.full((3, n), np.nan)
         self.status = np.full(n, CODE[Status.UNRESOLVED])
         self.ceiling = np.full(n, np.inf)
@@ -149,6 +152,7 @@ class State:
         first = np.flatnonzero(better[0])
         changed, size = points[first], size[which[first]]
         self.noise[changed], self.step[changed], self.slope[changed] = seen.noise[first], size, seen.slope[first]
+        self.stall[changed] = seen.stall[first]
         self.reach[changed] = np.where(seen.flat[first], np.inf, seen.scale[first] * size)
         self.status[points] = CODE[Status.OK]
 
@@ -164,6 +168,11 @@ class State:
         """The first of the derivatives is less sure than it seemed."""
         self.error[0, points] = np.maximum(self.error[0, points], error)
         self.status[points] = CODE[status]
+
+    def cover(self, points: Indices, place: int, *values: Array) -> None:
+        """The bar of one of the orders covers these values too."""
+        away = np.max([np.abs(value - self.value[place, points]) for value in values], axis=0)
+        self.error[place, points] += away
 
     def told(self, points: Indices, status: Status) -> None:
         """The answer stays, and something is said of it."""
