@@ -106,6 +106,8 @@ def reals(value: Any) -> Array:
 
 def as_array(value: Any) -> NDArray[Any]:
     """The value as an array of whatever it is made of, NaN where it is masked."""
+    if isinstance(value, bytearray):  # which NumPy takes for numbers
+        raise NotRealError(f"the text {shown(value)}")
     try:
         return np.asarray(unmasked(value))
     except ValueError:

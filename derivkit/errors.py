@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from derivkit.analytical.elementary import UNIT
 from derivkit.analytical.exact import taylor
-from derivkit.arguments import points_of, positive, shown, whole
+from derivkit.arguments import numbers, points_of, positive, shown, whole
 from derivkit.function import Function
 from derivkit.grids import decade, logspace
 from derivkit.numerical.difference import abscissa, step_taken, steps_vanish, together
@@ -94,7 +94,7 @@ class ErrorLaw:
 
 def absolute_error(estimate: ArrayLike, exact: ArrayLike) -> Array:
     """|estimate - exact|."""
-    return cast("Array", np.abs(np.asarray(estimate, dtype=np.float64) - np.asarray(exact, dtype=np.float64)))
+    return cast("Array", np.abs(numbers("estimate", estimate) - numbers("exact", exact)))
 
 
 def relative_error(estimate: ArrayLike, exact: ArrayLike) -> Array:
@@ -105,7 +105,7 @@ def relative_error(estimate: ArrayLike, exact: ArrayLike) -> Array:
     >>> float(relative_error(4.5, 4.0))
     0.125
     """
-    size = np.abs(np.asarray(exact, dtype=np.float64))
+    size = np.abs(numbers("exact", exact))
     with np.errstate(all="ignore"):
         return np.where(size > 0.0, absolute_error(estimate, exact) / size, np.nan)
 
@@ -118,7 +118,7 @@ def ulp_error(estimate: ArrayLike, exact: ArrayLike) -> Array:
     >>> float(ulp_error(1.0 + 2.0**-50, 1.0))
     4.0
     """
-    size = np.abs(np.asarray(exact, dtype=np.float64))
+    size = np.abs(numbers("exact", exact))
     with np.errstate(all="ignore"):
         return np.where(size > 0.0, absolute_error(estimate, exact) / np.spacing(size), np.nan)
 
@@ -443,7 +443,7 @@ def observed_order(delta: ArrayLike, error: ArrayLike) -> float:
     >>> round(observed_order([0.5, 0.25, 0.125], [0.5, 0.125, 0.03125]), 12)
     2.0
     """
-    steps, sizes = (np.asarray(v, dtype=np.float64).ravel() for v in (delta, error))
+    steps, sizes = _pairs(delta, error)
     usable = np.isfinite(steps) & np.isfinite(sizes) & (steps > 0.0) & (sizes > 0.0)
     x, y = (np.log(v) for v in _spread(steps[usable], sizes[usable]))
     i, j = np.triu_indices(x.size, 1)
@@ -528,9 +528,17 @@ def fit_error_law(delta: ArrayLike, error: ArrayLike) -> ErrorLaw:
     return ErrorLaw(p, -q, a, b, best, int(left[0].size + right[0].size), note)
 
 
+def _pairs(delta: ArrayLike, error: ArrayLike) -> tuple[Array, Array]:
+    """Deltas and errors in a row, as many of each."""
+    steps, sizes = numbers("delta", delta).ravel(), numbers("error", error).ravel()
+    if steps.shape != sizes.shape:
+        raise ValueError(f"{steps.size} deltas need as many errors, not {sizes.size}")
+    return steps, sizes
+
+
 def _usable(delta: ArrayLike, error: ArrayLike) -> tuple[Array, Array]:
     """Deltas in order, each once, with their errors; without zeros, gaps and estimates that are stuck."""
-    steps, sizes = (np.asarray(v, dtype=np.float64).ravel() for v in (delta, error))
+    steps, sizes = _pairs(delta, error)
     known = np.isfinite(steps) & np.isfinite(sizes) & (steps > 0.0) & (sizes > 0.0)
     steps, sizes = _spread(steps[known], sizes[known])
     h, first = np.unique(steps, return_index=True)

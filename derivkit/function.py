@@ -17,7 +17,7 @@ from derivkit.analytical.automatic import carries_series, expression_at
 from derivkit.analytical.bounds import largest_derivatives
 from derivkit.analytical.evaluation import float_function, refuse_many_variables, running_error, taylor_series
 from derivkit.analytical.exact import exact
-from derivkit.analytical.expression import parse
+from derivkit.analytical.expression import expression_of, parse
 from derivkit.analytical.tree import Expression
 from derivkit.arguments import (
     EVERYWHERE,
@@ -36,6 +36,8 @@ from derivkit.arguments import (
 
 SINGLE_DIGITS = 20
 """So many of the 24 binary digits of a float32 number must be in use before it is taken for one."""
+POINTS_LOOKED_AT = 64
+"""Of a call: an f that computes in float64 shows it at the first, and one that does not is known from a few."""
 SINGLE_VALUES = 4
 """So many such values tell a function that computes in float32 from one whose values are short by chance."""
 
@@ -93,7 +95,7 @@ class Function:
         >>> Function.from_expression("x^2")(3.0)
         9.0
         """
-        expression = parse(text) if isinstance(text, str) else text
+        expression = expression_of(text)
         label = str(expression)
         return cls(
             name=name or label,
@@ -115,7 +117,7 @@ class Function:
         vectorized: bool | None = None,
     ) -> Function:
         """Somebody's own callable; with an expression its exact derivative is known."""
-        known = parse(expression) if isinstance(expression, str) else expression
+        known = None if expression is None else expression_of(expression)
         return cls(name=name, text=name, call=call, expression=known, domain=interval(domain), vectorized=vectorized)
 
     @classmethod
@@ -136,7 +138,7 @@ class Function:
         """
         if box not in BLACK_BOXES:
             raise ValueError(f"no black box named {box!r}; there are {', '.join(BLACK_BOXES)}")
-        known = parse(expression) if isinstance(expression, str) else expression
+        known = None if expression is None else expression_of(expression)
         row = BLACK_BOXES[box]
         return cls(
             name=name or box,
@@ -213,9 +215,15 @@ class Problem:
     source: str = ""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.function, Function):
+            raise TypeError(
+                f"function={shown(self.function)}: write a dk.Function, such as Function.from_expression('x')"
+            )
         lo, hi = self.function.domain
-        if not self.points:
+        if not numbers("points", self.points).size:
             raise ValueError(f"{self.function.name} needs at least one point")
+        if not isinstance(self.points, tuple | list):
+            raise TypeError(f"points={shown(self.points)}: write them in a row, such as (1.0,)")
         for point in self.points:
             if not lo <= point <= hi:
                 raise ValueError(f"x = {point:g} lies outside the domain [{lo:g}, {hi:g}] of {self.function.name}")
@@ -353,12 +361,12 @@ class Mantissas:
         return self._short and self._used >= SINGLE_VALUES
 
     def see(self, x: Array, values: Array) -> None:
-        """Look at values and the points they belong to, each the same number of them."""
+        """Look at the first values of a call and the points they belong to, shape ``(k, ...)`` each."""
         if not self._short:
             return
         with np.errstate(all="ignore"):
-            rows = x.reshape(x.shape[0], -1) if x.ndim else x.reshape(1, 1)
-            chosen = values.reshape(len(rows), -1)[(rows != rows.astype(np.float32)).any(axis=1)]
+            rows = x[:POINTS_LOOKED_AT].reshape(min(len(x), POINTS_LOOKED_AT), -1)
+            chosen = values[: len(rows)].reshape(len(rows), -1)[(rows != rows.astype(np.float32)).any(axis=1)]
             chosen = chosen[np.isfinite(chosen)]
             self._short = bool(np.all(chosen == chosen.astype(np.float32)))
         digits = np.ldexp(np.frexp(chosen)[0], SINGLE_DIGITS - 1)
@@ -370,9 +378,9 @@ class Evaluator:
     """Calls f on arrays, whatever f is, and counts the points.
 
     f may be vectorised or not. A result of the right shape does not show that it is, since it may mix its entries
-    (softmax): on the first call f(array) must equal f(one point) to 4 ulp at two entries; else f is called point by
-    point, and asked twice at the first, where it must give the same answer to the bit, or within its noise where that
-    is known. Points outside the domain of a
+    (softmax): on the first call f(array) must equal f(one point) to 4 ulp at two entries, of which one is asked for
+    before the array; else f is called point by point, and asked twice at the first, where it must give the same answer
+    to the bit, or within its noise where that is known. Points outside the domain of a
     :class:`Function` are not evaluated. An exception, a complex number, NaN or infinity means that f is not defined
     there, and gives NaN.
 
@@ -454,11 +462,13 @@ class Evaluator:
                 values = np.full((*x.shape, *found.shape[1:]), np.nan)
                 values[inside] = found
                 return values
+        if x.size == 0:
+            return np.empty(x.shape)
         self.total += x.size
         guarded = x.view()
         guarded.flags.writeable = False  # an f that works in place must not move our points
         values = self._values(guarded)
-        self._mantissas.see(x.ravel(), values)
+        self._mantissas.see(x.ravel(), values.reshape(x.size, -1))
         return values if np.isfinite(values).all() else np.where(np.isfinite(values), values, np.nan)
 
     def _values(self, x: Array) -> Array:

@@ -251,6 +251,47 @@ def test_large_whole_numbers_within_the_range_are_points() -> None:
     assert dk.exact("x", 10**308).value == 1.0
 
 
+@pytest.mark.parametrize(
+    "entry", sorted(set(NUMERICAL) - {"derivative", "derivatives", "Ledger", "partial", "directional"})
+)
+def test_of_no_points_there_are_no_derivatives(entry: str) -> None:
+    found = NUMERICAL[entry](x=[])
+    assert np.size(getattr(found, "value", getattr(found, "estimate", found))) == 0
+
+
+def test_a_function_of_no_points_has_no_values() -> None:
+    for f in (SINE, dk.Function.from_callable(math.sin, name="sine"), dk.Ledger(math.sin)):
+        assert f([]).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: dk.Problem(SINE, (None,)), "points=(None,): give a real number"),
+        (lambda: dk.Problem(SINE, 1.0), "points=1.0: write them in a row"),
+        (lambda: dk.Problem(np.sin, (1.0,)), "function=<ufunc 'sin'>: write a dk.Function"),
+        (lambda: dk.Function.from_expression(3), "a formula is a text"),
+        (lambda: dk.observed_order([1.0, 2.0], [1.0]), "2 deltas need as many errors, not 1"),
+        (lambda: dk.fit_error_law([1.0], None), "error=None: give a real number"),
+        (lambda: dk.absolute_error("1", 2.0), "estimate='1': give a real number"),
+        (lambda: dk.relative_error(HUGE, 2.0), "estimate is a whole number of 401 digits"),
+        (lambda: dk.ulp_error(1.0, None), "exact=None: give a real number"),
+        (lambda: dk.partial(np.sum, [1.0], 10**5000, **FIXED), "has no entry a whole number of 5001 digits"),
+        (lambda: dk.directional(np.sum, [1.0], "a", **FIXED), "direction='a': give a real number"),
+        (lambda: dk.richardson(np.sin, 1.0, ratio="2"), "ratio='2': give a real number"),
+        (lambda: dk.derivative(np.sin, 1.0, side=10**5000), "side=a whole number of 5001 digits"),
+        (lambda: dk.derivatives(np.sin, 1.0, [10**5000]), "order=a whole number of 5001 digits"),
+    ],
+)
+def test_everything_else_is_checked_in_the_same_words(call: Any, said: str) -> None:
+    answer(call, said)
+
+
+def test_a_budget_or_a_ratio_of_any_size_is_one() -> None:
+    assert dk.derivative(np.sin, 1.0, budget=HUGE).status == "ok"
+    assert dk.richardson(np.sin, 1.0, ratio=1e300).status == "unresolved"
+
+
 # Masks
 
 

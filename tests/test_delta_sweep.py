@@ -211,6 +211,20 @@ def test_what_f_raises_is_noted_with_its_words_its_first_point_and_how_often() -
     ]
 
 
+@pytest.mark.parametrize(
+    ("call", "note"),
+    [
+        (lambda x: [x, x**2], "mine raised TypeError: f gives 2 numbers where one is wanted; "),
+        (lambda x: None, "mine raised TypeError: f gives None; is a return missing? at x = "),
+        (lambda x: str(x), "mine raised TypeError: f gives the text '0.75'; "),  # noqa: PLW0108 -- of any argument
+        (lambda x, y: x, "missing 1 required positional argument: 'y' at x = "),
+    ],
+)
+def test_what_f_gives_that_is_no_number_is_noted_too(call: Any, note: str) -> None:
+    mine = dk.Problem(dk.Function.from_callable(call, name="mine"), (1.0,))
+    assert note in concluded(mine, method=("central_2",), delta=(0.25,))["notes"]["note"][0]
+
+
 def test_nothing_is_noted_of_a_function_that_raises_nothing_or_only_refuses_arrays() -> None:
     for call in (math.exp, np.exp, lambda x: np.sqrt(x - 2.0)):
         found = tables(dk.Problem(dk.Function.from_callable(call, name="mine"), (1.0,)))

@@ -224,3 +224,10 @@ def test_six_panels_stand_in_two_rows_of_three() -> None:
     assert corners[0][1] > corners[3][1]
     drawn = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
     assert [(line.get_xdata().tolist(), line.get_ydata().tolist()) for line in drawn] == [([0.5], [-0.5])]
+
+
+def test_why_f_has_no_value_at_a_point_is_said_in_its_own_words() -> None:
+    mine = dk.Problem(dk.Function.from_callable(lambda x: [x, x], name="mine"), (1.0,))
+    assert str(tables(mine)["sides"]["seen"][0]).startswith(
+        "f has no value at the point (TypeError: f gives 2 numbers where one is wanted"
+    )

@@ -137,6 +137,13 @@ def test_where_no_delta_helps_that_is_said_and_why(text: str, x: float, status: 
     assert "take" not in sentence
 
 
+def test_what_f_raised_is_why_no_delta_helps() -> None:
+    mine = dk.Problem(dk.Function.from_callable(lambda x, y: x, name="mine"), (1.0,))
+    for note in tables(mine)["advice"]["note"]:
+        assert str(note).startswith("no delta helps: not_finite: TypeError: ")
+        assert "missing 1 required positional argument: 'y'" in str(note)
+
+
 def test_a_precision_that_does_not_hold_the_point_says_so() -> None:
     found = tables(problem("sin(x)", 1e6), precision=("float16", "float64"))
     advice = found["advice"]

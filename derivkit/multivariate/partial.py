@@ -32,6 +32,7 @@ from derivkit.arguments import (
     ends,
     numbers,
     positive,
+    shown,
     spread,
 )
 from derivkit.function import FLOAT32, Function, Raised
@@ -563,9 +564,9 @@ def _place(index: int | tuple[int, ...], shape: tuple[int, ...]) -> int:
     try:
         places = [operator.index(k) for k in given]
     except TypeError:
-        raise TypeError(f"an index is an int or a tuple of ints, not {index!r}") from None
+        raise TypeError(f"an index is an int or a tuple of ints, not {shown(index)}") from None
     if len(places) != len(lengths) or not all(-n <= k < n for k, n in zip(places, lengths, strict=True)):
-        raise ValueError(f"x of shape {shape} has no entry {index!r}")
+        raise ValueError(f"x of shape {shape} has no entry {shown(index)}")
     place = 0
     for k, n in zip(places, lengths, strict=True):
         place = place * n + k % n

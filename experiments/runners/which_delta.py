@@ -303,6 +303,19 @@ def run(config: Config) -> Iterator[tuple[str, Columns]]:
 # What the ladder sees
 
 
+class Recorded:
+    """A ledger whose calls are kept, each with its points; what f raised is known of it too."""
+
+    def __init__(self, ledger: dk.Ledger, turns: list[Array]) -> None:
+        self._ledger, self._turns = ledger, turns
+        self.evaluator = ledger.evaluator
+
+    def __call__(self, x: Any) -> Any:
+        """f(x), shape of x."""
+        self._turns.append(np.atleast_1d(np.array(x, dtype=np.float64)))
+        return self._ledger(x)
+
+
 class Look:
     """A function at a point as `dk.derivative` sees it: its answer, the points that it asked, and what they tell."""
 
@@ -313,7 +326,9 @@ class Look:
         budget = calls // 2 if self.dear else None
         with np.errstate(all="ignore"):
             self.found = (
-                dk.derivatives(self._recorded, x, (1, 2, 3, 4), domain=f.domain, budget=budget) if self.there else None
+                dk.derivatives(Recorded(self.ledger, self.turns), x, (1, 2, 3, 4), domain=f.domain, budget=budget)
+                if self.there
+                else None
             )
         self.exact = float(f.exact_derivative(np.array(x))) if self.there else math.nan
 
@@ -331,10 +346,6 @@ class Look:
     def there(self) -> bool:
         """Whether x is a point of the domain; a precision may have moved it out, or to infinity."""
         return math.isfinite(self.x) and self.f.domain[0] <= self.x <= self.f.domain[1]
-
-    def _recorded(self, x: Any) -> Any:
-        self.turns.append(np.atleast_1d(np.array(x, dtype=np.float64)))
-        return self.ledger(x)
 
     @property
     def first(self) -> dk.Derivative:
