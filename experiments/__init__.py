@@ -39,8 +39,16 @@ def _namesake() -> str:
     return fault and f"{fault} install the laboratory again, pip install --force-reinstall --no-deps -e . in its clone"
 
 
-_PROBLEM = _namesake()
-if _PROBLEM and sys.argv[:1] == ["-m"]:  # so it is while a command is looked for: it answers in a line, as they all do
+def _bare() -> str:
+    """Say so where a command starts in an environment in which nothing was installed."""
+    if find_spec("hydra") is not None:
+        return ""
+    return f"Hydra is not installed for {sys.executable}; activate the laboratory's environment, or pip install -e ."
+
+
+_STARTING = sys.argv[:1] == ["-m"]  # so it is while a command is looked for: it answers in a line, as they all do
+_PROBLEM = _namesake() or (_bare() if _STARTING else "")
+if _PROBLEM and _STARTING:
     sys.stderr.write(f"error: {_PROBLEM}\n")
     raise SystemExit(2)
 if _PROBLEM:

@@ -67,6 +67,8 @@ NOISE = (
     {"message": r"\s*'hydra/(launcher|sweeper|sweeper/sampler)/\w+' is validated against ConfigStore schema"},
     # Hydra 1.4 of the callback that conf/config.yaml names.
     {"message": r"\s*hydra\.utils\.instantiate\(\) resolved _target_='hydra_plugins\.derivative_lab"},
+    # Hydra 1.4 of an editable install, where our sweeper registers itself.
+    {"message": r"\s*Hydra could not discover plugins in an editable hydra_plugins namespace"},
     # The launcher for Ray on OmegaConf 2.4.
     {"message": r"\s*register_new_resolver\(\) is deprecated", "module": r"hydra_plugins\.hydra_ray_launcher"},
     # optuna 2.10, which is what the sweeper takes, on SQLAlchemy 2.
@@ -239,8 +241,15 @@ def _line_of_yaml(error: Exception) -> str:
     """Return where a file is no YAML, and why."""
     mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
     place = f"{mark.name}, line {mark.line + 1}, column {mark.column + 1}: " if mark is not None else ""
-    hint = "; YAML is indented with spaces, not with tabs" if "'\\t'" in str(problem) else ""
+    hint = "; YAML is indented with spaces, not with tabs" if mark is not None and _is_tab(mark) else ""
     return f"{place}{line_of(error) if problem is None else problem}{hint}"
+
+
+def _is_tab(mark: Any) -> bool:
+    """Whether there is a tab where a file is no YAML; Hydra 1.4 reads with libyaml, which does not say so."""
+    with suppress(OSError, ValueError, IndexError):
+        return bool(Path(mark.name).read_text(encoding="utf-8").splitlines()[mark.line][mark.column] == "\t")
+    return False
 
 
 # The command line as Hydra reads it

@@ -75,6 +75,14 @@ def test_what_the_uninstalled_namesake_took_along_is_said_in_one_line(left: str,
     assert (done.returncode, done.stdout, done.stderr) == (2, "", f"error: {missing}: {AGAIN}")
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_where_nothing_was_installed_is_answered_in_one_line(command: str, installed: Path) -> None:
+    done = python("-m", f"experiments.{command}", "--help", path=str(installed))
+    way_out = "activate the laboratory's environment, or pip install -e ."
+    line = f"error: Hydra is not installed for {sys.executable}; {way_out}\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", line)
+
+
 def test_whoever_imports_the_pipeline_gets_an_import_error(installed: Path) -> None:
     (installed / "derivkit/__init__.py").unlink()
     done = python("-c", "import experiments", path=str(installed))

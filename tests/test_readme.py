@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import cluster
 import numpy as np
 import pytest
 
@@ -29,6 +30,9 @@ COMMANDS = re.findall(ALONE, README.replace(MANY, ""), re.MULTILINE)
 ONE_BY_ONE = re.findall(r"^python -m experiments\..*$", MANY, re.MULTILINE)
 PICTURES = dict(re.findall(r"^(python -m experiments\.run.*)\n```\n\n!\[[^]]*\]\((.*)\)", README, re.MULTILINE))
 PICTURES[COMMANDS[0]] = "README/newcomer.svg"
+EXTRAS = dict(re.findall(r"^pip install -e '\.\[(\w+)\]' && python -m (experiments\.run .*)$", README, re.MULTILINE))
+ADDED = {"parallel": "hydra_plugins.hydra_joblib_launcher", "slurm": "submitit", "ray": "ray", "optuna": "optuna"}
+"""What each of them installs."""
 REFUSED = re.findall(r"^\$ python -m experiments\.run (.*)\n(error: .*)$", README, re.MULTILINE)
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
@@ -98,6 +102,29 @@ def test_the_commands_for_many_runs_follow_one_another(outputs: Path, capsys: py
     assert re.search(r"The values of the \d+ joined rows are equal", shown["experiments.compare latest~1 latest"])
     assert len(list(outputs.glob("delta_sweep/*/*/run.json"))) == 3
     assert len(list(outputs.glob("compare/*/*/report.html"))) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_what_an_extra_adds_runs_as_printed(extra: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if importlib.util.find_spec(ADDED[extra]) is None:
+        pytest.skip(f"the extra {extra} is not installed")
+    monkeypatch.setenv("PATH", cluster.installed(tmp_path / "bin"))
+    done = in_a_shell(f"python -m {EXTRAS[extra]}", at=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert list(tmp_path.rglob("report.html"))
+
+
+def test_every_extra_that_the_readme_installs_is_tried() -> None:
+    assert set(EXTRAS) == set(ADDED)
+
+
+def in_a_shell(block: str, *, at: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """A block in a shell of its own, in which `python` is this one."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "HYDRA_"))}
+    environment = {**inherited, "PATH": path, **more}
+    return subprocess.run(["bash", "-euc", block], cwd=at, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize(("arguments", "answer"), REFUSED)
@@ -239,3 +266,23 @@ def test_the_function_to_add_runs_from_a_directory_of_ones_own(tmp_path: Path) -
     (tmp_path / "mine/function").mkdir(parents=True)
     (tmp_path / "mine/function/my_wave.yaml").write_text(text, encoding="utf-8")
     assert run.main(["--config-dir", str(tmp_path / "mine"), "function=my_wave", "delta=1e-3"]) == 0
+
+
+@pytest.mark.slow
+def test_the_two_commands_as_printed_in_a_fresh_copy_with_everything_added(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fresh environment, the main command, and the quick part of the suite, which takes up what was added."""
+    copy = extend(copied(tmp_path))
+    start, tests = [text for kind, text in BLOCKS if kind == "sh"][:2]
+    for name in ("LAB_OUTPUTS", "PYTHONPATH", "VIRTUAL_ENV"):
+        monkeypatch.delenv(name, raising=False)
+    # The versions that are tested here, lest tomorrow's decide.
+    done = in_a_shell(start, at=copy, PIP_CONSTRAINT=str(copy / "constraints.txt"))
+    if "No matching distribution" in done.stderr:
+        pytest.skip("there is no package index to install from")
+    assert done.returncode == 0, done.stderr
+    assert list((copy / "outputs").glob("delta_sweep/*/*/report.html"))
+    done = in_a_shell(f". .venv/bin/activate\n{tests}", at=copy, PIP_CONSTRAINT=str(copy / "constraints.txt"))
+    assert done.returncode == 0, done.stdout[-10_000:]
+    assert re.search(r"\d+ passed, .*\d+ deselected", done.stdout)

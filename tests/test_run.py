@@ -489,9 +489,9 @@ HEADER = "# @package _global_\n"
     [
         (
             f"{HEADER}defaults: [delta_sweep, _self_]\n\tx: 1\n",
-            "mine.yaml, line 3, column 1: found character '\\t' that cannot",
+            r"mine\.yaml, line 3, column 1: found character ('\\t' )?that cannot",
         ),
-        (f"{HEADER}defaults: [delta_sweep\n", "mine.yaml, line 3, column 1: expected ',' or ']'"),
+        (f"{HEADER}defaults: [delta_sweep\n", r"mine\.yaml, line 3, column 1: (did not find )?expected ',' or '\]'"),
     ],
 )
 def test_a_preset_that_is_no_yaml_is_one_line_with_its_place(
@@ -501,7 +501,7 @@ def test_a_preset_that_is_no_yaml_is_one_line_with_its_place(
     (place / "experiment/mine.yaml").write_text(text)
     assert run.main(["--config-dir", str(place), "experiment=mine"]) == 2
     line = capsys.readouterr().err
-    assert says in line
+    assert re.search(says, line)  # the reader written in C has other words than the one in Python
     assert line.count("\n") == 1
     assert ("spaces, not with tabs" in line) is ("\t" in text)
 
