@@ -680,6 +680,14 @@ def test_a_function_that_does_not_change_is_told_so_as_a_person_would() -> None:
     assert "4.9e-324" not in str(dk.derivative(np.zeros_like, [1.0, 2.0], 2).message)
 
 
+@pytest.mark.parametrize("x", [5e12, 1e13, -1e13])
+def test_where_floats_lie_too_far_apart_their_distance_is_named(x: float) -> None:
+    found = dk.derivative(math.sin, x)
+    assert found.status == "unresolved"
+    assert found.spacing == np.spacing(abs(x))
+    assert f"the spacing of floats at x, {found.spacing:.2g}" in found.message
+
+
 def test_a_shown_value_is_one_line_of_bounded_length_and_the_same_in_every_run() -> None:
     class Unshown:
         def __repr__(self) -> str:

@@ -81,6 +81,8 @@ class Derivative:
         Values of f charged to the point.
     float32 : bool or ndarray of bool
         Whether f computes in float32 or in less, as its values show.
+    spacing : float or ndarray
+        Distance of the floats beside x, below which no step can go.
     total : int
         Points at which f was evaluated, those of the probe whether it takes arrays apart.
     denied : bool or ndarray of bool
@@ -104,6 +106,7 @@ class Derivative:
     total: int
     denied: Any = False
     float32: Any = False
+    spacing: Any = math.nan
     raised: tuple[str, ...] = ()
     order: int = 1
 
@@ -256,7 +259,11 @@ def derivatives(  # noqa: PLR0913 -- as derivative
     back = np.argsort(order)[back]
     width = max(part.width for part in parts)
     shape = at.shape + ((width,) if width else ())
-    return {order: _gathered(parts, wanted, order, shape=shape, back=back, f=evaluate) for order in wanted}
+    with np.errstate(all="ignore"):
+        spacing = np.spacing(np.abs(at if not width else at[..., None]))
+    return {
+        order: _gathered(parts, wanted, order, shape=shape, back=back, f=evaluate, spacing=spacing) for order in wanted
+    }
 
 
 def _by_neighbours(
@@ -350,6 +357,7 @@ def _gathered(
     shape: tuple[int, ...],
     back: Indices,
     f: Evaluator,
+    spacing: Array,
 ) -> Derivative:
     """The result of one order from the searches of all chunks."""
     width = max(part.width for part in parts)
@@ -391,6 +399,7 @@ def _gathered(
         "evaluations": whole("evaluations"),
         "denied": denied,
         "float32": np.broadcast_to(f.float32, shape),
+        "spacing": np.broadcast_to(spacing, shape),
     }
     of_f: dict[str, Any] = {"total": f.total, "raised": tuple(map(str, f.raised))}
     if not shape:
@@ -498,7 +507,8 @@ MESSAGES: Mapping[Status, Callable[[Callable[[str], Any]], str]] = MappingProxyT
         Status.UNRESOLVED: lambda at: (
             "the budget of evaluations was used up before f was resolved."
             if at("denied")
-            else "f looks smooth at no scale: no step tells its slope."
+            else f"f looks smooth at no scale down to the spacing of floats at x, {at('spacing'):.2g}: "
+            "no step tells its slope."
         ),
         Status.NOT_FINITE: lambda at: "f has no finite value at x.",
     }
