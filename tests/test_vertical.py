@@ -59,6 +59,10 @@ ENDS: dict[str, dict[float, float]] = {
     "(x-2)*sqrt(x)": {0.0: -INF},
     "sqrt(x)/(x-1)": {0.0: -INF},
     "2^cbrt(x)": {0.0: INF},
+    "sqrt(sqrt(x))": {0.0: INF},
+    "cbrt(-sqrt(x))": {0.0: -INF},
+    "asin(1-sqrt(x))": {0.0: -INF},
+    "(acosh(x))^0.75": {1.0: INF},
 }
 """Slopes at the ends of domains and where two sides meet, by hand."""
 CASES = [(text, x, slope) for text, points in ENDS.items() for x, slope in points.items()]
@@ -97,8 +101,11 @@ def test_every_operation_that_is_vertical_somewhere_is_in_the_table() -> None:
     names = {name for name, row in OPERATIONS.items() if name != "power" and row.vertical(None)}
     assert names == {"sqrt", "cbrt", "asin", "acos", "acosh", "asec", "acsc"}
     for name in names:
-        for end, sign in OPERATIONS[name].vertical(None):
+        f = dk.Function.from_expression(f"{name}(x)")
+        for end, sign, side in OPERATIONS[name].vertical(None):
             assert ENDS[f"{name}(x)"][float(end)] == sign * INF
+            beside = np.isfinite(f(np.array([end - 1e-3, end + 1e-3]))).tolist()
+            assert beside == [side <= 0, side >= 0]
 
 
 @pytest.mark.parametrize(
@@ -147,6 +154,29 @@ def test_a_trusted_infinity_says_so_and_is_no_exact_derivative_to_measure_by() -
 def test_what_the_rules_cannot_tell_is_nan(text: str) -> None:
     for way in ("dual", "exact", "derive"):
         assert math.isnan(WAYS[way](text, 0.0)), way
+
+
+@pytest.mark.parametrize(
+    ("text", "x"),
+    [
+        ("sqrt(-sqrt(x))", 0.0),
+        ("sqrt(-sqrt(-x))", 0.0),
+        ("sqrt(x)-sqrt(-x)", 0.0),
+        ("asin(1+sqrt(x))", 0.0),
+        ("(acosh(-x)*x)^0.75", -1.0),
+    ],
+)
+def test_a_function_that_is_defined_at_the_point_alone_has_no_slope(text: str, x: float) -> None:
+    assert dk.exact(text, x, 0).status == "ok"
+    assert dk.exact(text, x).status == "no_derivative"
+    assert math.isnan(dk.derive(text)(x))
+
+
+@pytest.mark.parametrize(("text", "x"), [("cos(asec(x))", 1.0), ("sin(asin(x))", 1.0), ("sin(acos(x))^2", -1.0)])
+def test_rounding_times_infinity_is_not_taken_for_infinity(text: str, x: float) -> None:
+    """The true slopes are finite: what stands before the infinity is 0, and not 6e-17 as in float64."""
+    assert math.isnan(dk.derive(text)(x))
+    assert math.isnan(dk.exact(text, x).value)
 
 
 def test_of_several_variables_the_one_that_moves_decides() -> None:

@@ -105,7 +105,8 @@ def dual(f: Callable[[Any], Any], x: ArrayLike, order: int = 1) -> Dual:
 
     Notes
     -----
-    What is differentiated is the program. Where f loses digits its derivative does too ((1-cos(x))/x**2 near 0), and an
+    What is differentiated is the program. Where f loses digits its derivative does too ((1-cos(x))/x**2 near 0, or
+    sin(arcsin(x)) at 1, where 6e-17 times infinity is infinite, which 0 times infinity would not be), and an
     f that finds its value by comparisons alone (bisection) is piecewise constant and has the derivative 0.
 
     Examples

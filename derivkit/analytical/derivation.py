@@ -25,7 +25,7 @@ from derivkit.analytical.evaluation import (
     refuse_unknown_functions,
     walk,
 )
-from derivkit.analytical.exact import ExactStatus
+from derivkit.analytical.exact import ExactStatus, exact
 from derivkit.analytical.expression import expression_of, parse
 from derivkit.analytical.notation import Style, as_latex, as_markdown, as_text
 from derivkit.analytical.rules import RULES, Condition, Rule
@@ -418,8 +418,15 @@ class Derivation:
                 apply=lambda name, *arguments: rules[name](arithmetic, *arguments),
             )
         slope = series[1] if len(series) > 1 else 0.0
-        steep = np.where(np.isinf(slope) & np.isfinite(series[0]), slope, np.nan)
-        return np.asarray(np.where(np.isnan(result), steep, result))
+        steep = np.broadcast_to(np.isnan(result) & np.isinf(slope) & np.isfinite(series[0]), result.shape)
+        # float64 has infinity for 1e-17 times infinity, too, where 0 times infinity was meant: it takes a proof
+        places = {name: np.broadcast_to(value, result.shape)[steep] for name, value in given.items()}
+        points, back = np.unique(np.stack(list(places.values())), axis=1, return_inverse=True)
+        proved = [exact(self.expression, dict(zip(places, one, strict=True)), variable=self.variable).value
+                  for one in points.T.tolist()]  # fmt: skip
+        filled = np.array(result)
+        filled[steep] = np.array(proved)[back.ravel()]
+        return filled
 
     def refusal(self, x: float | Point = MappingProxyType({}), /, **named: float) -> str:
         """Say which condition does not hold at a point; empty if all do.

@@ -39,8 +39,9 @@ MANY = range(2, 2**16)
 """Two arguments or more: above what a formula can hold."""
 
 
-Ends = tuple[tuple[int, int], ...]
-"""Where a function of its first argument has a vertical tangent, and the sign of its slope there."""
+Ends = tuple[tuple[int, int, int], ...]
+"""Where a function of its first argument has a vertical tangent, the sign of its slope there, and on which side of that
+place it is defined: -1 below, 1 above, 0 on both."""
 
 
 def _nowhere(*_: Any) -> Ends:
@@ -174,7 +175,7 @@ def _power(base: Bounded, exponent: Bounded) -> Bounded:
 
 
 def _vertical_power(_: Any, exponent: Any) -> Ends:
-    return ((0, 1),) if (exponent > 0) is True and (exponent < 1) is True else ()
+    return ((0, 1, 1),) if (exponent > 0) is True and (exponent < 1) is True else ()
 
 
 OPERATORS = (
@@ -565,7 +566,7 @@ FUNCTIONS = (
         lambda a, e: 0.5 / np.sqrt(np.maximum(a - e, 0.0)),
         _square_root,
         ulps=0.5,
-        vertical=((0, 1),),
+        vertical=((0, 1, 1),),
     ),
     smooth(
         "cbrt",
@@ -573,7 +574,7 @@ FUNCTIONS = (
         lambda a, e: 1.0 / (3.0 * np.cbrt(_near_zero(a, e)) ** 2),
         lambda t, u: _rooted(t, u, 3, t.numbers.cbrt(u[0])),
         ulps=4.0,
-        vertical=((0, 1),),
+        vertical=((0, 1, 0),),
     ),
     smooth("sin", np.sin, lambda a, e: np.minimum(np.abs(np.cos(a)) + e, 1.0), _sine),
     smooth("cos", np.cos, lambda a, e: np.minimum(np.abs(np.sin(a)) + e, 1.0), _cosine),
@@ -606,14 +607,14 @@ FUNCTIONS = (
         np.arcsin,
         lambda a, e: 1.0 / np.sqrt(_one_minus_square(a, e)),
         _inverse_sine,
-        vertical=((-1, 1), (1, 1)),
+        vertical=((-1, 1, 1), (1, 1, -1)),
     ),
     smooth(
         "acos",
         np.arccos,
         lambda a, e: 1.0 / np.sqrt(_one_minus_square(a, e)),
         _inverse_cosine,
-        vertical=((-1, -1), (1, -1)),
+        vertical=((-1, -1, 1), (1, -1, -1)),
     ),
     smooth(
         "atan",
@@ -641,7 +642,7 @@ FUNCTIONS = (
         lambda a, e: 1.0 / (np.sqrt(np.maximum(a - e, 1.0) - 1.0) * np.sqrt(np.maximum(a - e, 1.0) + 1.0)),
         # u^2 - 1 and not -(1 - u^2), which would be -0 at 1
         _inverse("acosh", lambda t, u: t.divide([1], _square_root(t, t.add([-1], t.multiply(u, u))))),
-        vertical=((1, 1),),
+        vertical=((1, 1, 1),),
     ),
     smooth(
         "atanh",
@@ -655,7 +656,7 @@ FUNCTIONS = (
         _steep_beyond_one,
         lambda t, u: _inverse_cosine(t, t.divide([1], u)),
         ulps=4.0,
-        vertical=((-1, 1), (1, 1)),
+        vertical=((-1, 1, -1), (1, 1, 1)),
     ),
     smooth(
         "acsc",
@@ -663,7 +664,7 @@ FUNCTIONS = (
         _steep_beyond_one,
         lambda t, u: _inverse_sine(t, t.divide([1], u)),
         ulps=4.0,
-        vertical=((-1, -1), (1, -1)),
+        vertical=((-1, -1, -1), (1, -1, 1)),
     ),
     smooth(
         "acot",

@@ -18,17 +18,27 @@ from derivkit.analytical.elementary import OPERATIONS
 from derivkit.analytical.evaluation import interpret
 from derivkit.analytical.tree import Expression
 
+BOTH = frozenset((-1, 1))
+"""The sides of the point."""
+
 
 @dataclass(frozen=True)
 class Slope:
     """A value with its slope, each a ball; the slope of a constant is None, and ``infinite`` its sign where it is.
 
-    A slope that does not exist, or of which nothing is known, is UNDEFINED.
+    A slope that does not exist, or of which nothing is known, is UNDEFINED. ``sides`` are those of the point on which
+    there are values: at the end of a domain f may have none on either.
     """
 
     value: Ball
     finite: Ball | None = None
     infinite: int = 0
+    sides: frozenset[int] = BOTH
+
+    @property
+    def direction(self) -> int:
+        """The sign of the slope, finite or infinite; 0 where none is proved."""
+        return self.infinite or (0 if self.finite is None else _sign(self.finite))
 
     def series(self, *, moving: bool) -> list[Any]:
         """As the series of an argument: one that moves as it does, or one that stands still."""
@@ -55,13 +65,16 @@ def vertical_slope(tree: Expression, point: Mapping[str, float], moving: str, nu
 def _applied(name: str, arguments: Sequence[Slope], arithmetic: Any) -> Slope:
     """The chain rule, infinite slopes and those that an operation makes infinite included."""
     series = OPERATIONS[name].series
+    sign, sides = _end(name, arguments)
     if any(one.infinite for one in arguments):
         (value,) = cumulative(series(arithmetic, *(one.series(moving=False) for one in arguments)), 0)
-        return Slope(value, UNDEFINED, _common(_terms(name, arguments, arithmetic)))
+        infinite = _common(_terms(name, arguments, arithmetic))
+        return Slope(value, UNDEFINED, infinite if sides else 0, sides)
     value, slope = cumulative(series(arithmetic, *(one.series(moving=True) for one in arguments)), 1)
     if all(one.finite is None for one in arguments):
         return Slope(value)
-    return Slope(value, slope, 0 if _known(slope) else _steep(name, arguments))
+    steep = 0 if _known(slope) or not sides else sign * arguments[0].direction
+    return Slope(value, slope, steep, sides)
 
 
 def _terms(name: str, arguments: Sequence[Slope], arithmetic: Any) -> list[int | None]:
@@ -73,7 +86,7 @@ def _terms(name: str, arguments: Sequence[Slope], arithmetic: Any) -> list[int |
         alone = [[other.value, lifted(1)] if j == k else [other.value] for j, other in enumerate(arguments)]
         partial = cumulative(OPERATIONS[name].series(arithmetic, *alone), 1)[1]
         if one.infinite:
-            sign = _sign(partial)
+            sign = _sign(partial) if _known(partial) else _end(name, arguments)[0] if k == 0 else 0
             found.append(sign * one.infinite if sign else None)
         else:
             found.append(0 if _known(partial) and _known(one.finite) else None)
@@ -86,13 +99,16 @@ def _common(terms: Sequence[int | None]) -> int:
     return next(iter(signs)) or 0 if len(signs) == 1 else 0
 
 
-def _steep(name: str, arguments: Sequence[Slope]) -> int:
-    """The sign of the slope at an end where the operation is vertical, if the argument leaves it."""
-    first = arguments[0]
-    for end, sign in OPERATIONS[name].vertical(*(one.value for one in arguments)):
-        if (first.value == lifted(end)) is True and first.finite is not None:
-            return sign * _sign(first.finite)
-    return 0
+def _end(name: str, arguments: Sequence[Slope]) -> tuple[int, frozenset[int]]:
+    """The sign of the operation's own slope where its first argument is at an end at which that is infinite, else 0;
+    and the sides of the point on which the operation has values.
+    """
+    first, *_ = arguments
+    sides = frozenset.intersection(*(one.sides for one in arguments))
+    for end, sign, inward in OPERATIONS[name].vertical(*(one.value for one in arguments)):
+        if (first.value == lifted(end)) is True:
+            return sign, frozenset(side for side in sides if not inward or side * first.direction == inward)
+    return 0, sides
 
 
 def _sign(ball: Ball) -> int:
