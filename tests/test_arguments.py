@@ -797,3 +797,17 @@ def test_a_function_without_an_expression_is_called() -> None:
     assert dk.dual(dk.Function.from_callable(np.sin, name="sine"), 1.0).derivative == math.cos(1.0)
     with pytest.raises(dk.DualError, match=r"np\.sin for math\.sin"):
         dk.dual(dk.Function.from_callable(math.sin, name="sine"), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (dk.parse, "a formula is a text, such as 'x**2', not a whole number of 5001 digits"),
+        (lambda n: dk.derive("x", order=n), "the order a whole number of 5001 digits is not"),
+        (dk.derive("x^2"), "x is a whole number of 5001 digits"),
+        (lambda n: dk.exact("w*x", {"w": 1.0, "x": n}, variable="w"), "x is a whole number of 5001 digits"),
+        (lambda n: dk.exact("x", 1.0, variable=n), "variable=a whole number of 5001 digits: write the name"),
+    ],
+)
+def test_formulas_name_a_number_of_many_digits_too(call: Any, said: str) -> None:
+    answer(lambda: call(10**5000), said)

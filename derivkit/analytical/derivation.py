@@ -45,6 +45,7 @@ from derivkit.analytical.tree import (
 )
 from derivkit.analytical.ufuncs import power
 from derivkit.analytical.verification import Verification, verify
+from derivkit.arguments import shown
 
 Floats = NDArray[np.float64]
 Point = Mapping[str, ArrayLike]
@@ -658,7 +659,7 @@ def derive(expression: Expression | str, variable: str | None = None, order: int
     """
     tree = expression_of(expression)
     if isinstance(order, bool) or not isinstance(order, int | np.integer) or not 1 <= order <= MAX_ORDER:
-        raise ValueError(f"the order {order!r} is not a whole number from 1 to {MAX_ORDER}; write 1, 2, ...")
+        raise ValueError(f"the order {shown(order)} is not a whole number from 1 to {MAX_ORDER}; write 1, 2, ...")
     name = chosen_variable(tree, variable)
     roots: list[Step] = []
     operations = 0

@@ -21,6 +21,7 @@ from derivkit.analytical.limits import MAX_EXPONENT, MAX_LENGTH, MAX_POWER_BITS,
 from derivkit.analytical.special import LARGEST_ORDER
 from derivkit.analytical.spelling import PYTHON, UNKNOWN, ParseError, Source, Token, check, scan
 from derivkit.analytical.tree import CONSTANTS, PRIMES, Constant, Expression, Node, Number, Operation, Unknown, Variable
+from derivkit.arguments import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -50,7 +51,7 @@ def parse(text: str) -> Expression:
 
     """
     if not isinstance(text, str):
-        raise TypeError(f"a formula is a text, such as 'x**2', not {text!r:.60}")
+        raise TypeError(f"a formula is a text, such as 'x**2', not {shown(text)}")
     if len(text) > MAX_LENGTH:
         reason = f"the text has {len(text)} characters, the most is {MAX_LENGTH}"
         raise ParseError(text, MAX_LENGTH, reason, "split the formula, or write it as a Python function")
