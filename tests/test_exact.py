@@ -243,10 +243,10 @@ SLOW = [
 
 @pytest.mark.parametrize(("text", "x", "order"), SLOW)
 def test_the_work_is_bounded_on_anything(text: str, x: float, order: int) -> None:
-    """A second is charged at most; ten are the limit here, for a machine that is busy with other things."""
-    start = time.perf_counter()
+    """A second of the processor is charged at most; ten are the limit here, for slower ones."""
+    start = time.process_time()
     dk.exact(text, x, order)
-    assert time.perf_counter() - start < 10.0
+    assert time.process_time() - start < 10.0
 
 
 def test_the_work_spent_is_counted_and_not_timed() -> None:
