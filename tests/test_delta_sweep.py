@@ -71,6 +71,26 @@ def test_rows_come_in_the_order_function_point_method_delta() -> None:
     assert keys == expected
 
 
+def test_the_deltas_of_one_point_are_cut_where_they_are_many_and_its_rows_are_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = {"method": ("forward_1", "central_2", "central_4"), "delta": logspace(-12, -1, 50).tolist()}
+    problems = [problem("exp(x)", 1.0, 2.0), problem("sin(x)", 0.5)]
+    whole = tables(*problems, **config)["table"]
+    monkeypatch.setattr(delta_sweep, "ROWS_PER_CHUNK", 20)
+    chunks = [
+        c for name, c in delta_sweep.run(delta_sweep.Config(function=tuple(problems), **config)) if name == "table"
+    ]
+    assert max(len(c["error"]) for c in chunks) == 18
+    cut = tables(*problems, **config)["table"]
+    order = [np.lexsort([one[key] for key in ("delta", "method", "x", "expression")]) for one in (whole, cut)]
+    for name, values in whole.items():
+        np.testing.assert_array_equal(cut[name][order[1]], values[order[0]])
+    parts = [tables(*problems, **config, shards=7, shard=k)["table"] for k in range(7)]
+    for name, values in cut.items():
+        np.testing.assert_array_equal(np.concatenate([part[name] for part in parts if name in part]), values)
+
+
 def test_the_number_of_rows_is_the_number_promised(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delta_sweep, "ROWS_PER_CHUNK", 7)
     config = delta_sweep.Config(function=(problem("exp(x)", *np.linspace(0, 1, 11)),), delta=(0.1, 0.01, 0.001))

@@ -22,7 +22,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.hydra import Hydra
 
 from experiments import collect, rerun, run
-from experiments.pipeline import jobs, results, tables
+from experiments.pipeline import grids, jobs, results, tables
 from experiments.runners import delta_sweep
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -169,6 +169,19 @@ def test_the_record_keeps_the_command_as_typed_and_the_configuration_in_full():
     assert record["arguments"][-2:] == ["expression=sin(x)", "delta=${powers_of_two:-3,-2}"]
     assert record["jobs"][0]["configuration"]["delta"] == [0.125, 0.25]
     assert record["jobs"][0]["configuration"]["expression"] == "sin(x)"
+
+
+def test_a_long_grid_is_recorded_as_its_description_drawn_resumed_and_repeated(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(grids, "LISTED", 50)
+    monkeypatch.setattr(results, "MOST_CONCLUDED", 100)
+    monkeypatch.setattr(results, "MOST_READ", 60)
+    assert run.main(["delta=${logspace:-9,-1,201}", "function=sin", "x=1", "method=central_2", SVG]) == 0
+    directory = only_run()
+    assert record_of(directory)["jobs"][0]["configuration"]["delta"] == "logspace(-9,-1,201)"
+    assert tables.recorded(directory / "table.parquet").rows == 201
+    assert (directory / "figures" / "error.svg").is_file()
+    assert run.main(["--resume", str(directory)]) == 0
+    assert rerun.main([str(directory)]) == 0
 
 
 def test_a_second_run_has_the_same_tables_in_a_directory_of_its_own():

@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import derivkit as dk
+from derivkit import grids as exact
 from derivkit.numerical.methods import METHODS, Method
 from experiments.pipeline import check, grids, settings
 from experiments.pipeline.messages import ConfigurationError
@@ -416,6 +417,33 @@ def test_an_even_grid_is_the_rounded_rational(stop: Fraction, count: int):
     end = float(stop)
     exact = [Fraction(repr(end)) * k / (count - 1) for k in range(count)]
     assert grids.linspace(0, end, count) == [float(value) for value in exact]
+
+
+def test_a_long_grid_stays_its_description_and_is_read_again(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(grids, "LISTED", 10)
+    text = grids.logspace(-7, -1.5, 23)
+    assert text == "logspace(-7,-1.5,23)"
+    found = grids.described(text)
+    assert found is not None
+    whole = exact.logspace(-7, -1.5, 23)
+    assert np.asarray(found) is found.values
+    assert (len(found), list(found), found[:3], found[-1]) == (23, whole.tolist(), whole[:3].tolist(), whole[-1])
+    assert found.ends == (1e-7, whole[-1])
+    assert [grids.described(one) for one in ("pi/2", "logspace(1,2)", "linspace(0,x,3)", 3.0, None)] == [None] * 5
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "says"),
+    [
+        ("delta", "linspace(0,1,1000000)", "delta=0: a step is greater than 0"),
+        ("delta", "logspace(-5,0,10000001)", "from 1 to 10000000"),
+        ("x", "linspace(0,1,1000000)", "a grid of x has up to 100000 numbers"),
+    ],
+)
+def test_a_long_grid_that_cannot_be_is_refused_in_a_line(key: str, text: str, says: str):
+    plain = {"function": {"sin": {"expression": "sin(x)", "points": [1.0]}}, "method": {"a": {"formula": "central_2"}}}
+    with pytest.raises(ConfigurationError, match=re.escape(says)):
+        build(delta_sweep, {**plain, key: text})
 
 
 @pytest.mark.parametrize(

@@ -738,6 +738,21 @@ def test_distinct_values_and_the_least_are_those_of_the_definition(tmp_path_fact
         assert tables.least(path, "x", []) == (told and (told[0], {}))
 
 
+def test_one_row_in_so_many_is_read_from_all_blocks(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "GROUP", 5)
+    shape = {"method": (str, ""), "x": (float, "")}
+    method, x = np.array(["a", "b", "c"] * 11), np.arange(33.0)
+    with tables.Writer(tmp_path, {"t": shape}) as writer:
+        writer.write("t", {"method": method, "x": x})
+    path = tmp_path / "t.parquet"
+    assert tables.read_every(path, ["x"], {}, 4)["x"].tolist() == x[::4].tolist()
+    found = tables.read_every(path, ["x", "method"], {"method": ["a", "c"]}, 3)
+    kept = method != "b"
+    assert found["x"].tolist() == x[kept][::3].tolist()
+    assert found["method"].astype(str).tolist() == method[kept][::3].tolist()
+    assert tables.read_every(path, ["x"], {"method": ["d"]}, 3).empty
+
+
 def test_the_best_of_a_sweep_is_its_least_typical_error_however_its_rows_are_cut(tmp_path, monkeypatch):
     shape = {"method": (str, ""), "x": (float, ""), "delta": (float, ""), "error": (float, "")}
     delta = logspace(-16, 0, 129)

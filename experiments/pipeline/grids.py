@@ -1,47 +1,112 @@
-"""The grids of a configuration: those of ``derivkit.grids`` as the lists that a configuration holds."""
+"""The grids of a configuration: those of ``derivkit.grids``, as lists where these are short and by their names else."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import lru_cache
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any, overload
+
+import numpy as np
 
 from derivkit import grids
 from derivkit.grids import Array, Number
 
-MOST = 100_000
+MOST = 10_000_000
+LISTED = 100_000
+"""Most numbers that a configuration lists, each some hundred bytes; a longer grid stays its own description."""
+NAMED: dict[str, Callable[[Number, Number, int], Array]] = {
+    "logspace": grids.logspace,
+    "linspace": grids.linspace,
+    "geomspace": grids.geomspace,
+}
+WRITTEN = re.compile(rf"\s*({'|'.join(NAMED)})\(([^(),]+),([^(),]+),\s*(\d+)\s*\)\s*")
 
 # A configuration is resolved several times on its way to a job. Typed: 9.0 is no number of points, though it equals 9.
 _kept = lru_cache(maxsize=16, typed=True)
 
 
+@dataclass(frozen=True)
+class Grid(Sequence[float]):
+    """A grid by its name and ends: the numbers are computed when they are asked for, eight bytes each."""
+
+    name: str
+    start: Number
+    stop: Number
+    size: int
+
+    @cached_property
+    def values(self) -> Array:
+        """All numbers."""
+        return NAMED[self.name](self.start, self.stop, self.size)
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The first number and the last."""
+        first, last = (NAMED[self.name](end, end, 1) for end in (self.start, self.stop))
+        return float(first[0]), float(last[0])
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __iter__(self) -> Iterator[float]:
+        return map(float, self.values)
+
+    @overload
+    def __getitem__(self, index: int) -> float: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[float]: ...
+    def __getitem__(self, index: int | slice) -> float | list[float]:
+        found: float | list[float] = self.values[index].tolist()
+        return found
+
+    def __array__(self, dtype: Any = None, *, copy: bool | None = None) -> Array:
+        return np.array(self.values, dtype=dtype) if copy or dtype not in (None, np.float64) else self.values
+
+    def __str__(self) -> str:
+        return f"{self.name}({self.start},{self.stop},{self.size})"
+
+
+def described(value: object) -> Grid | None:
+    """Return the grid that a text such as ``logspace(-12,-1,1000000)`` describes; None where it describes none."""
+    found = WRITTEN.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        return None
+    try:
+        start, stop = (int(end) if re.fullmatch(r"\s*[+-]?\d+\s*", end) else float(end) for end in found.group(2, 3))
+    except ValueError:
+        return None
+    _refuse_long(found[1], int(found[4]))
+    return Grid(found[1], start, stop, int(found[4]))
+
+
 @_kept
-def linspace(start: Number, stop: Number, count: int) -> list[float]:
+def linspace(start: Number, stop: Number, count: int) -> list[float] | str:
     """Return ``count`` evenly spaced numbers from ``start`` to ``stop``, both included."""
-    _refuse_long("linspace", count)
-    return _listed(grids.linspace(start, stop, count))
+    return _listed(Grid("linspace", start, stop, count))
 
 
 @_kept
-def logspace(start: Number, stop: Number, count: int) -> list[float]:
+def logspace(start: Number, stop: Number, count: int) -> list[float] | str:
     """Return 10 to the power of ``count`` evenly spaced exponents from ``start`` to ``stop``."""
-    _refuse_long("logspace", count)
-    return _listed(grids.logspace(start, stop, count))
+    return _listed(Grid("logspace", start, stop, count))
 
 
 @_kept
-def geomspace(start: Number, stop: Number, count: int) -> list[float]:
+def geomspace(start: Number, stop: Number, count: int) -> list[float] | str:
     """Return ``count`` numbers of constant ratio from ``start`` to ``stop``, both above 0 and included."""
-    _refuse_long("geomspace", count)
-    return _listed(grids.geomspace(start, stop, count))
+    return _listed(Grid("geomspace", start, stop, count))
 
 
 @_kept
 def powers_of_two(start: int, stop: int) -> list[float]:
     """Return 2 to the power of every whole number from ``start`` to ``stop``, both included."""
-    return _listed(grids.powers_of_two(start, stop))
+    found: list[float] = grids.powers_of_two(start, stop).tolist()
+    return found
 
 
-GRIDS: dict[str, Callable[..., list[float]]] = {
+GRIDS: dict[str, Callable[..., list[float] | str]] = {
     "logspace": logspace,
     "linspace": linspace,
     "geomspace": geomspace,
@@ -49,9 +114,13 @@ GRIDS: dict[str, Callable[..., list[float]]] = {
 }
 
 
-def _listed(values: Array) -> list[float]:
-    found: list[float] = values.tolist()
-    return found
+def _listed(grid: Grid) -> list[float] | str:
+    """Return the numbers of a short grid, and the description of a long one, whose ends are looked at."""
+    _refuse_long(grid.name, grid.size)
+    if grid.size <= LISTED:
+        return grid[:]
+    NAMED[grid.name](grid.start, grid.stop, 2)
+    return str(grid)
 
 
 def _refuse_long(name: str, count: int) -> None:

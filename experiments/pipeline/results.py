@@ -93,10 +93,16 @@ def gather(run: Run, jobs: Sequence[JobRecord]) -> dict[str, object]:
 
 def _left_out(run: Run, records: Mapping[str, Any]) -> list[str]:
     """Return what to say of a table that is too large to conclude from, or nothing."""
-    main = records.get(main_table(run.study))
-    if main is None or main.rows <= MOST_CONCLUDED:
+    rows = _rows_of(run, records)
+    if rows <= MOST_CONCLUDED:
         return []
-    return [f"above {MOST_CONCLUDED:,} rows there is no summary and no finding; this table has {main.rows:,}"]
+    return [f"above {MOST_CONCLUDED:,} rows there is no summary and no finding; this table has {rows:,}"]
+
+
+def _rows_of(run: Run, records: Mapping[str, Any]) -> int:
+    """Return how many rows the main table has, 0 where it is not there."""
+    main = records.get(main_table(run.study))
+    return 0 if main is None else int(main.rows)
 
 
 def _notes(run: Run, records: Mapping[str, Any]) -> list[str]:
@@ -127,16 +133,27 @@ def draw(run: Run, records: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def _frames(run: Run, spec: Mapping[str, Any], records: Mapping[str, Any]) -> tuple[dict[str, Any], int | None]:
-    """Read what a figure shows; of a table above MOST_READ rows the panels shown only, with how many there are."""
+    """Read what a figure shows; of a table above MOST_READ rows the panels shown only, with how many there are.
+
+    Where these have more rows than that, one in so many is read.
+    """
     paths = {name: run.directory / f"{name}.parquet" for name in records}
-    where, panels = {}, None
+    where: dict[str, list[object]] = {}
+    panels, shown = None, 1
     columns = figures.panel_columns(spec)
     if records[spec["table"]].rows > MOST_READ and columns and not spec.get("where"):
         keys, panels = tables.distinct(paths[spec["table"]], columns, sys.maxsize)
-        shown = [keys[place] for place in figures.choose(keys, spec)]
-        where = {column: list(values) for column, values in zip(columns, zip(*shown, strict=True), strict=True)}
-    needed = figures.columns_needed(spec).items()
-    return {name: tables.read(paths[name], wanted, where) for name, wanted in needed}, panels
+        chosen = [keys[place] for place in figures.choose(keys, spec)]
+        shown = len(chosen)
+        where = {column: list(values) for column, values in zip(columns, zip(*chosen, strict=True), strict=True)}
+    step = max(1, -(-records[spec["table"]].rows * shown // ((panels or 1) * MOST_READ)))
+    needed = figures.columns_needed(spec)
+    frames = {name: tables.read(paths[name], wanted, where) for name, wanted in needed.items() if name != spec["table"]}
+    main, wanted = paths[spec["table"]], needed[spec["table"]]
+    frames[spec["table"]] = (
+        tables.read(main, wanted, where) if step == 1 else tables.read_every(main, wanted, where, step)
+    )
+    return frames, panels
 
 
 def _draw(run: Run, name: str, frames: Mapping[str, Any], spec: Mapping[str, Any]) -> str:
@@ -275,6 +292,8 @@ def finish(run: Run, *, open_report: bool) -> Exit:
     try:
         run = _entitled(run, jobs)
         records = gather(run, jobs)
+        if (rows := _rows_of(run, records)) > MOST_CONCLUDED:
+            terminal.note(f"now the figures and the record of {rows:,} rows, which may take minutes")
         ownership.forget_tables(run, records)
         _print(run, records)
         page = report(run, jobs, records, draw(run, records))

@@ -22,7 +22,7 @@ import derivkit as dk
 from derivkit.numerical.methods import METHODS, Method
 from derivkit.population import VALUED, Disturbance, Draw, Family
 from derivkit.programs import program
-from experiments.pipeline import digits, surroundings
+from experiments.pipeline import digits, grids, surroundings
 from experiments.pipeline.messages import ConfigurationError, line_of, named, nearest, show
 
 FIELD_KEYS = {"function": ("function", "expression", "python", "x")}
@@ -103,6 +103,8 @@ def numbers(where: str, value: object) -> tuple[float, ...]:
     entries = value if isinstance(value, (list, tuple)) else [value]
     if not entries:
         raise ConfigurationError(f"{where}=[]: the list is empty; {_write(where)}")
+    if _grid(where, value) is not None:
+        raise ConfigurationError(f"{where}={value}: a grid of {where} has up to {grids.LISTED} numbers; write fewer")
     for entry in entries:
         if isinstance(entry, (list, tuple)):
             raise ConfigurationError(f"{where}={show(value)}: a list within a list; write one list, {where}=[0.1,0.2]")
@@ -147,12 +149,20 @@ def _is_list(text: str) -> bool:
     return len(values) > 2 or (len(values) == 2 and not all(part.lstrip("+-").isdigit() for part in parts))
 
 
-def _deltas(plain: Mapping[str, object]) -> tuple[float, ...]:
-    values = numbers("delta", plain["delta"])
-    for value in values:
+def _deltas(plain: Mapping[str, object]) -> Sequence[float]:
+    grid = _grid("delta", plain["delta"])
+    values = grid or numbers("delta", plain["delta"])
+    for value in values if grid is None else grid.ends:
         if value <= 0:
             raise ConfigurationError(f"delta={value:g}: a step is greater than 0; write one such as delta=1e-4")
     return values
+
+
+def _grid(where: str, value: object) -> grids.Grid | None:
+    try:
+        return grids.described(value)
+    except ValueError as error:
+        raise ConfigurationError(f"{where}: {line_of(error)}") from error
 
 
 def _derivative(plain: Mapping[str, object]) -> int:

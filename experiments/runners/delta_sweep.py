@@ -168,6 +168,8 @@ LAWS = 500
 FEW = 4
 """Up to so many deltas are listed one by one."""
 CURVE_SAMPLES = 201
+SHOWN = 20_000
+"""Of more deltas so many are looked at for the pictures, spread evenly."""
 LUCK = 0.1
 """Below this part of the errors around it, an error is called good luck: a constant without a derivation."""
 NEAR = 0.5
@@ -184,7 +186,7 @@ class Config:
 
     function: tuple[dk.Problem, ...]
     method: tuple[str, ...] = ("forward_1", "central_2")
-    delta: tuple[float, ...] = (1e-2, 1e-4)
+    delta: Sequence[float] = (1e-2, 1e-4)
     derivative: int = 1
     shards: int = 1
     shard: int = 0
@@ -224,6 +226,14 @@ class Config:
         """Points that are computed at once."""
         return max(1, ROWS_PER_CHUNK // self.rows_of_point)
 
+    @property
+    def blocks(self) -> list[slice]:
+        """Deltas that are computed at once: all, but where those of one point make more rows than are."""
+        width = max(1, ROWS_PER_CHUNK // len(self.method))
+        if self.rows_of_point <= ROWS_PER_CHUNK:
+            width = len(self.delta)
+        return [slice(k, k + width) for k in range(0, len(self.delta), width)]
+
     def _cut(self, shard: int) -> int:
         """The row at which a shard begins: between blocks of the file where there are enough, else between points."""
         sizes = [len(problem.points) * self.rows_of_point for problem in self.function]
@@ -243,7 +253,8 @@ class Config:
 def run(config: Config) -> Iterator[tuple[str, Columns]]:
     """Yield the tables of one job, or of one shard of it, chunk by chunk."""
     formulas = [dk.formula(name, config.derivative) for name in config.method]
-    delta = np.array(config.delta)
+    delta = np.asarray(config.delta, dtype=np.float64)
+    shown = delta[np.round(np.linspace(0, delta.size - 1, min(delta.size, SHOWN))).astype(np.intp)]
     pictured = _pictured(config.function)
     first, last = config.piece
     for index, problem in enumerate(config.function):
@@ -258,10 +269,10 @@ def run(config: Config) -> Iterator[tuple[str, Columns]]:
         if (best := points[:OPTIMA][own]).size:
             yield "optimum", _optima(problem.function, best, formulas)
         for _, x in sorted((rank, x) for rank, which, x in pictured if which == index and own.start <= rank < own.stop):
-            yield "prediction", _prediction(problem.function, x, delta, formulas)
-            yield "curves", _curves(problem.function, x, delta)
+            yield "prediction", _prediction(problem.function, x, shown, formulas)
+            yield "curves", _curves(problem.function, x, shown)
             if config.derivative == 1:
-                yield "secants", _secants(problem.function, x, delta, formulas)
+                yield "secants", _secants(problem.function, x, shown, formulas)
 
 
 def _piece(
@@ -271,12 +282,16 @@ def _piece(
     each, together = config.rows_of_point, config.asked_together(f)
     size = config.chunk if f.vectorized else together
     start = rows.start // each // together * together
-    for place in range(start, -(-rows.stop // each), size):
-        kept = slice(max(rows.start - place * each, 0), rows.stop - place * each)
-        for name, columns in _rows(f, points[place : place + size], delta, formulas):
+    for place, block in itertools.product(range(start, -(-rows.stop // each), size), config.blocks):
+        at, part = points[place : place + size], delta[block]
+        first = place * each + block.start * len(formulas)
+        if first >= rows.stop or first + at.size * part.size * len(formulas) <= rows.start:
+            continue
+        kept = slice(max(rows.start - first, 0), rows.stop - first)
+        for name, columns in _rows(f, at, part, formulas):
             if name == "table":
                 yield name, {column: _kept(value, kept) for column, value in columns.items()}
-            elif place * each >= rows.start:
+            elif first >= rows.start:
                 yield name, columns
 
 
