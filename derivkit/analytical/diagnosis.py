@@ -62,8 +62,8 @@ SIEVED, DECIDED = 64, 4
 """Points of the sieve, and of the decision; on every side of the breakpoints as far as that goes."""
 MODERATE = 1e6
 """Numbers beyond it are not what a point is chosen for; a constant without a derivation."""
-MOST_WORK = 20_000
-"""Operations of all steps and mistakes together; a constant without a derivation."""
+MOST_WORK = 5_000
+"""Arguments of all operations of all steps and of the answer; a constant without a derivation."""
 
 
 # Results
@@ -540,7 +540,7 @@ class _Diagnosis:
     def __init__(self, root: Node, answer: Node, variable: Variable) -> None:
         self._variable = variable
         self._top = differentiate(root, variable)
-        self._answer = answer
+        self._answer, self._form = answer, _Form(answer)
         self._steps = [step for step in steps_of(self._top) if step.inner == variable]
         conditions = dict.fromkeys(one for step in steps_of(self._top) for one in step.conditions)
         self._conditions = tuple(conditions)
@@ -551,9 +551,9 @@ class _Diagnosis:
 
     def run(self) -> Diagnosis:
         derivative = self._top.result
-        if _alike(self._answer, derivative.root):
+        if self._form.compared(derivative.root)[0]:
             return Diagnosis(Judgement.RIGHT, derivative)
-        if sum(len(program_of(step.unfolded)) for step in self._steps) > MOST_WORK:
+        if sum(map(_work, [self._answer, *(step.unfolded for step in self._steps)])) > MOST_WORK:
             return Diagnosis(Judgement.OVER_THE_WORK_LIMIT, derivative)
         layout = _Layout(self._steps, self._others)
         points, note = self._points(layout)
@@ -563,7 +563,7 @@ class _Diagnosis:
             return Diagnosis(Judgement.NO_REAL_POINT, derivative, note=note)
         if _identity().same(derivative.root, self._answer):
             return Diagnosis(Judgement.OTHER_FORM, derivative, points=seen, note=note)
-        digits = _digits_in_common(derivative.root, self._answer, seen)
+        digits = _digits_in_common(derivative.root, self._answer, seen, ball_arithmetic().Numbers(WORK))
         if digits is not None:
             return Diagnosis(Judgement.NOT_PROVED, derivative, points=seen, note=note, digits=digits)
         found = self._named(points, seen)
@@ -677,16 +677,11 @@ class _Diagnosis:
             found = self._matching([_Candidate(WHOLE["sign"], self._top, minus)], points, seen)
         if not found and self._is_integral(seen):
             found = [_Candidate(WHOLE["integral"], self._top, self._answer)]
-        pairs = [(one, self._finding(one)) for one in found]
-        pairs = [(one, made) for one, made in pairs if self._is_answer(made.whole.root, seen)]
+        found = sorted(found, key=lambda one: one.written != self._answer)[:MOST_FOUND]
+        numbers = ball_arithmetic().Numbers(WORK)
+        pairs = [(one, made) for one in found if (made := self._finding(one, seen, numbers))]
         order = sorted(pairs, key=lambda pair: (-round(pair[1].likeness, 9), ROW.get(pair[0].mistake, len(ROW))))
         return [made for _, made in order]
-
-    def _is_answer(self, whole: Node, seen: Sequence[Mapping[str, float]]) -> bool:
-        """Whether a derivative is the answer to the last digit that can be computed."""
-        if _alike(whole, self._answer) or _identity().same(whole, self._answer):
-            return True
-        return _digits_in_common(whole, self._answer, seen) is not None
 
     def _matching(
         self, candidates: Sequence[_Candidate], points: Mapping[str, Floats], seen: Sequence[Mapping[str, float]]
@@ -737,9 +732,17 @@ class _Diagnosis:
             return False
         return all(here.same(here.right, here.values[layout.others[0]]) for here in heres)
 
-    def _finding(self, candidate: _Candidate) -> Finding:
+    def _finding(self, candidate: _Candidate, seen: Sequence[Mapping[str, float]], numbers: Any) -> Finding | None:
+        """A mistake that gives the answer to the last digit that can be computed; None if it does not."""
         step, mistake = candidate.step, candidate.mistake
         written, whole = self._rebuilt(candidate)
+        alike, likeness = self._form.compared(whole)
+        if not (
+            alike
+            or _identity().same(whole, self._answer)
+            or _digits_in_common(whole, self._answer, seen, numbers) is not None
+        ):
+            return None
         return Finding(
             rule=mistake.name,
             formula=mistake.formula,
@@ -747,7 +750,7 @@ class _Diagnosis:
             written=Expression(written),
             right=step.result,
             whole=Expression(whole),
-            likeness=_likeness(self._answer, whole),
+            likeness=likeness,
         )
 
     def _rebuilt(self, candidate: _Candidate) -> tuple[Node, Node]:
@@ -777,14 +780,23 @@ MOST_WHOLE = 200
 HALF = 0.5
 """Share of the points at which a mistake must have a value, and give the answer at all of them."""
 PAIR = 2
+MOST_FOUND = 12
+"""Mistakes that are named; a constant without a derivation."""
 MOST_BORDERS = 8
 """Breakpoints beside which points are taken; a constant without a derivation."""
 
 
-def _digits_in_common(a: Node, b: Node, points: Sequence[Mapping[str, float]]) -> int | None:
-    """The decimal digits to which two formulas are seen to be equal at every point; None if they differ at one."""
+def _work(root: Node) -> int:
+    """How much there is to compute: the sum of many exponentials is one operation, and as much as all of them."""
+    return sum(max(1, len(step.arguments)) for step in program_of(root))
+
+
+def _digits_in_common(a: Node, b: Node, points: Sequence[Mapping[str, float]], numbers: Any) -> int | None:
+    """The decimal digits to which two formulas are seen to be equal at every point; None if they differ at one.
+
+    By what is left of the work of ``numbers``.
+    """
     balls = ball_arithmetic()
-    numbers = balls.Numbers(WORK)
     program, (first, second) = joint_program([a, b])
     digits = 0
     for bits in APART:
@@ -815,25 +827,25 @@ def _identity() -> Any:
     return importlib.import_module("derivkit.analytical.identity")
 
 
-def _likeness(a: Node, b: Node) -> float:
-    """The share of the parts that two trees have in common, whatever the order of terms and factors."""
-    known: dict[Any, int] = {}
-    bags = [Counter(_parts_of(folded(one, {}), known)) for one in (a, b)]
-    shared = sum((bags[0] & bags[1]).values())
-    return 2.0 * shared / sum(sum(bag.values()) for bag in bags)
+class _Form:
+    """What a tree looks like, whatever the order of terms and factors."""
 
+    def __init__(self, root: Node) -> None:
+        self._numbers: dict[Any, int] = {}
+        self._parts = self._parts_of(root)
 
-def _alike(a: Node, b: Node) -> bool:
-    """Whether two trees are one but for the order of terms and factors."""
-    known: dict[Any, int] = {}
-    return len({_parts_of(folded(one, {}), known)[-1] for one in (a, b)}) == 1
+    def compared(self, root: Node) -> tuple[bool, float]:
+        """Whether another tree looks the same, and the share of the parts that the two have in common."""
+        parts = self._parts_of(root)
+        shared = sum((Counter(self._parts) & Counter(parts)).values())
+        return parts[-1] == self._parts[-1], 2.0 * shared / (len(parts) + len(self._parts))
 
-
-def _parts_of(root: Node, known: dict[Any, int]) -> list[int]:
-    """A number for every part of a tree, the same for equal ones; ``known`` is filled."""
-    keys: list[int] = []
-    for step in program_of(root):
-        below = [keys[k] for k in step.arguments]
-        ordered = sorted(below) if step.operation in {"add", "multiply"} else below
-        keys.append(known.setdefault((step.operation, step.value, tuple(ordered)), len(known)))
-    return keys
+    def _parts_of(self, root: Node) -> list[int]:
+        """A number for every part of a tree, folded: the same for equal ones."""
+        keys: list[int] = []
+        for step in program_of(folded(root, {})):
+            below = [keys[k] for k in step.arguments]
+            ordered = sorted(below) if step.operation in {"add", "multiply"} else below
+            part = step.operation, step.value, tuple(ordered)
+            keys.append(self._numbers.setdefault(part, len(self._numbers)))
+        return keys

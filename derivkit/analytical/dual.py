@@ -111,6 +111,11 @@ class Taylor:
         if len(v) > 1:
             return self.exp(self.multiply(v, self.log(u)))
         exponent = v[0]
+        if getattr(exponent, "ndim", 0):  # an array: of one number, as x^0 makes it, or of several
+            first = exponent.flat[0] if exponent.size else 0
+            if not (exponent == first).all():
+                return self.fixed_power(u, exponent, self.numbers.power(u[0], exponent))
+            exponent = first
         if abs(exponent) <= LARGEST_PRODUCT and exponent == int(exponent):
             product = self._integer_power(u, abs(int(exponent)))
             return product if exponent >= 0 else self.divide([1], product)

@@ -114,7 +114,8 @@ def float_function(expression: Expression) -> Callable[[Array], Array]:
     refuse_unknown_functions(expression)
 
     def evaluate(x: Array) -> Array:
-        result = float_values(expression.program, dict.fromkeys(expression.variables, x))[-1]
+        with np.errstate(all="ignore"):
+            result = float_values(expression.program, dict.fromkeys(expression.variables, x))[-1]
         kind = np.complex128 if np.iscomplexobj(x) else np.float64
         return np.broadcast_to(np.asarray(result, dtype=kind), np.shape(x))
 

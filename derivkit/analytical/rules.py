@@ -94,7 +94,8 @@ class Condition:
 
     def margin(self, left: Floats, right: Floats, needed: Floats) -> Floats:
         """How far it is from being broken, from the values of its nodes; NaN where that has no sense."""
-        return np.where(needed == 0.0, np.inf, RELATIONS[self.relation](left, right))
+        with np.errstate(all="ignore"):
+            return np.where(needed == 0.0, np.inf, RELATIONS[self.relation](left, right))
 
 
 def nonzero(u: Node) -> tuple[Condition, ...]:

@@ -257,7 +257,11 @@ class Expression:
         return tuple(str(step.value) for step in self.program if step.operation == "variable")
 
     def __str__(self) -> str:
-        return self.text
+        """The text, or the beginning of one that is too long to be written out."""
+        try:
+            return self.text
+        except ValueError:
+            return self.short
 
 
 def short_text(node: Node) -> str:

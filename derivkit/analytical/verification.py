@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.analytical.dual import Taylor
 from derivkit.analytical.elementary import OPERATIONS
 from derivkit.analytical.evaluation import Arithmetic, float_values, walk
 from derivkit.analytical.exact import ball_arithmetic
@@ -311,7 +310,7 @@ class Beside:
 
     def arithmetic(self, variable: Callable[[str], Any]) -> Arithmetic:
         """Ball arithmetic, in which an operation is its Taylor series of order 0."""
-        constants = Taylor(0, self.numbers)
+        constants = ball_arithmetic().Charged(0, self.numbers)
         return Arithmetic(
             number=self.numbers.lift,
             constant=self.numbers.lift,

@@ -27,7 +27,7 @@ MOST_NODES = 4000
 """Nodes of a line, shared ones counted where they stand, up to which it is marked; a constant without a derivation."""
 MOST_OPERATIONS = 1500
 """Operations of a function and its derivative, up to which lines stand between; more than twice what can be typed."""
-MOST_WORK = 20_000
+MOST_WORK = 3_000
 """Operations of all lines of a derivative, beyond which the result follows; a constant without a derivation."""
 SIMPLE = frozenset({"sum", "constant multiple", "power", "constant", "identity"})
 """Where only these rules are used, x is differentiated as x^1, by the power rule."""
