@@ -556,6 +556,26 @@ def test_an_f_that_the_trial_with_an_array_spoils_is_told_of_the_way_out(entry: 
     assert value == pytest.approx(0.5 / math.sqrt(2.0), rel=1e-4)
 
 
+class Scalar:
+    """A square that no array may come near."""
+
+    def __init__(self) -> None:
+        self.spoilt = False
+
+    def __call__(self, x: Any) -> Any:
+        self.spoilt |= isinstance(x, np.ndarray)
+        if self.spoilt:
+            raise RuntimeError("an array came near")
+        return x * x
+
+
+@pytest.mark.parametrize("x", [2.0, [2.0, 3.0]])
+def test_a_complex_step_that_an_array_spoils_is_told_of_it_too(x: Any) -> None:
+    answer(lambda: dk.complex_step(Scalar(), x), "an array came near", "write vectorized=False")
+    found = dk.complex_step(Scalar(), x, vectorized=False)
+    np.testing.assert_allclose(found.value, 2.0 * np.asarray(x))
+
+
 def test_a_gradient_that_a_batch_spoils_is_told_of_it_too() -> None:
     def total(f: Any) -> Any:
         return lambda v: f(np.sum(v, axis=-1))

@@ -38,7 +38,7 @@ from derivkit.arguments import (
     positive,
     spread,
 )
-from derivkit.function import Evaluator, Failures, Function, Raised, agree
+from derivkit.function import SPOILT, Evaluator, Failures, Function, Raised, agree
 from derivkit.numerical.estimate import (
     EPS,
     LEAST,
@@ -122,17 +122,23 @@ class ComplexEvaluator:
     def __call__(self, z: Complex) -> Complex:
         """Values of f, shape ``(n,)`` like z."""
         self.total += z.size
+        before: complex | None = None
         if z.size > 1 and self._vectorized is not False:
+            if self._vectorized is None:
+                before = self._single(z[0], probe=True)
             found = attempt_complex(self._call, z.copy(), [])
             fits = found is not None and found.shape == z.shape
-            if found is not None and fits and self._vectorized is None:
-                fits = all(same(self._single(z[k]), found[k]) for k in (0, z.size - 1))
+            if found is not None and fits and before is not None:
+                fits = same(before, found[0]) and same(self._single(z[-1], probe=True), found[-1])
             self._vectorized = fits
             if found is not None and fits:
                 return found
-        return np.array([self._single(point) for point in z], dtype=np.complex128)
+        values = np.array([self._single(point) for point in z], dtype=np.complex128)
+        if before is not None and np.isfinite(before) and not np.isfinite(values[0]):
+            self._failures.remark = SPOILT
+        return values
 
-    def _single(self, point: Any) -> complex:
+    def _single(self, point: Any, *, probe: bool = False) -> complex:
         errors: list[Exception] = []
         for argument in (complex(point), np.array([point])):
             found = attempt_complex(self._call, argument, errors)
@@ -140,7 +146,7 @@ class ComplexEvaluator:
                 return complex(found.reshape(())[()])
             if found is not None:
                 errors.append(TypeError(f"f gives {found.size} numbers where one is wanted"))
-        if errors:
+        if errors and not probe:
             self._failures.note(errors[0], float(point.real))
         return complex(np.nan, np.nan)
 
@@ -278,6 +284,11 @@ class _Asked:
         message[(code == OK) & (np.abs(slope * self.h) < TINY) & (probe.error >= np.abs(slope))] = VANISHED
         return self._answer(slope, probe.error, code, OUTCOMES, message.astype(np.str_))
 
+    @property
+    def _raised(self) -> tuple[str, ...]:
+        """What f raised; first what came of a trial with an array that spoilt it."""
+        return tuple(sorted(self.real.raised + self.imaginary.raised, key=lambda words: SPOILT not in words))
+
     def _messages(self, code: Indices, slope: Array, difference: Array) -> NDArray[np.object_]:
         said = np.array([text for _, text in OUTCOMES], dtype=object)[code]
         for k in self.all[code == NOT_ANALYTIC]:
@@ -285,6 +296,8 @@ class _Asked:
                 f"the complex step says {slope[k]:.4g} and a real difference {difference[k]:.4g}: "
                 "f is not analytic here, or loses digits inside"
             )
+        if self._raised:
+            said[code == NO_PROBE] += f": {self._raised[0]}"
         if self._complex.raised:
             said[code == NO_COMPLEX] = f"f takes no complex numbers: {self._complex.raised[0].message}"
         return said
@@ -301,7 +314,7 @@ class _Asked:
             account=Account(
                 charged=self.real.charged + self.imaginary.charged,
                 total=self.real.total + self.imaginary.total,
-                raised=self.real.raised + self.imaginary.raised,
+                raised=self._raised,
                 float32=self._real.float32,
             ),
             message=message,
