@@ -19,8 +19,9 @@ import sys
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,8 +47,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf._utils import get_omega_conf_dumper
 from omegaconf.errors import OmegaConfBaseException, UnsupportedInterpolationType
+from omegaconf.resolvers.oc import env as environment_of
 
-from experiments.pipeline import check, commands, files, launchers, provenance, search, streams
+from experiments.pipeline import check, commands, files, launchers, provenance, search, streams, trust
 from experiments.pipeline.check import Exit
 from experiments.pipeline.grids import GRIDS
 from experiments.pipeline.messages import ConfigurationError, line_of, nearest, show
@@ -130,9 +132,11 @@ def _dispatch(typed: Sequence[str]) -> int:
 
 
 def _obey(args: argparse.Namespace, typed: Sequence[str]) -> int:
-    if args.hydra_help or args.info or args.shell_completion:
+    if args.shell_completion:
         return streams.written(_hydra(args))
     command = _command(args)
+    if args.hydra_help or args.info:
+        return streams.written(_hydra(args))
     if args.help:
         args.overrides = command.first
         return streams.written(_hydra(args))
@@ -161,6 +165,7 @@ def _prepare() -> None:
     register = getattr(OmegaConf, "register_new_resolver" if _version(omegaconf) < (2, 4) else "register_resolver")
     for name, grid in GRIDS.items():
         register(name, grid, replace=True)
+    register("oc.env", _env, replace=True)
     _register_sweeper(Plugins.instance())
 
 
@@ -192,6 +197,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=commands.Version)
     parser.add_argument("--open", action="store_true", help="Open the report in a browser")
     parser.add_argument("--quiet", "-q", action="store_true", help="Print errors and where the results are, no more")
+    parser.add_argument(
+        trust.OPTION, action="store_true", help="Let presets name code to be run: you trust whoever wrote them"
+    )
     parser.add_argument(
         "--resume", metavar="RUN", help="Go on with a run that was interrupted, or in which jobs failed"
     )
@@ -285,6 +293,8 @@ class Command:
     name: str
     groups: tuple[str, ...]
     given: tuple[Given, ...]
+    trusted: bool
+    """Whether the configuration may name code that is not the laboratory's."""
 
     @property
     def first(self) -> list[str]:
@@ -300,7 +310,7 @@ class Command:
         """Compose one job, of one word per override; plain values are merged, once their keys are known."""
         pairs = list(zip(self.given, words, strict=True))
         composed = [word for given, word in pairs if not given.merged]
-        config = self.loader.load_configuration(self.name, composed, RunMode.RUN)
+        config = self._loaded(composed, RunMode.RUN)
         HydraConfig.instance().set_config(config)
         known = _plain(config, resolve=False)
         for given, word in pairs:
@@ -308,6 +318,19 @@ class Command:
                 check.refuse_unknown_key(given.key, known, self.groups, str(known.get("runner")))
                 _merge(config, word)
         return config
+
+    def _loaded(self, words: Sequence[str], mode: RunMode) -> DictConfig:
+        """Compose, and refuse what names code to be run."""
+        config = self.loader.load_configuration(self.name, list(words), mode)
+        if not self.trusted:
+            plain: Any = OmegaConf.to_container(config, resolve=False)
+            trust.refuse_targets(plain, typed=[given.key for given in self.given])
+        return config
+
+    def refuse_unswept(self) -> None:
+        """Refuse code that is named where Hydra begins: it composes without the groups that are swept."""
+        if any(not given.merged for given in self.swept):
+            self._loaded([given.line for given in self.given], RunMode.MULTIRUN)
 
     def alternatives(self, config: DictConfig) -> list[list[dict[str, Any]]]:
         """For every sweep: how the configuration of each of its values differs from the first job's."""
@@ -330,15 +353,17 @@ class Command:
 def _command(args: argparse.Namespace) -> Command:
     """Read the overrides and, where a preset sweeps by itself, those of the preset before them."""
     loader, name = _loader(args), args.config_name or "config"
-    command = _read(loader, name, args.overrides)
+    command = _read(loader, name, args.overrides, trusted=args.allow_targets)
     config = command.compose(command.first)
+    command.refuse_unswept()
     params = config.hydra.sweeper.get("params") or {}
     typed = {given.key for given in command.given}
     words = [f"{key}={value}" for key, value in params.items() if key not in typed]
-    command = _read(loader, name, [*words, *args.overrides]) if words else command
+    command = _read(loader, name, [*words, *args.overrides], trusted=args.allow_targets) if words else command
     check.refuse_shard([given.key for given in command.given])
     shards = _shards(args, _plain(command.compose(command.first) if words else config))
-    return _read(loader, name, [*words, *args.overrides, *shards]) if shards else command
+    every = [*words, *args.overrides, *shards]
+    return _read(loader, name, every, trusted=args.allow_targets) if shards else command
 
 
 def _shards(args: argparse.Namespace, first: Mapping[str, Any]) -> tuple[str, ...]:
@@ -360,7 +385,7 @@ def _loader(args: argparse.Namespace) -> ConfigLoaderImpl:
     return ConfigLoaderImpl(path)
 
 
-def _read(loader: ConfigLoaderImpl, name: str, words: Sequence[str]) -> Command:
+def _read(loader: ConfigLoaderImpl, name: str, words: Sequence[str], *, trusted: bool) -> Command:
     """Parse overrides; refuse bad spelling, a key given twice, and names that no group has."""
     searched = [word for word in words if word.startswith("hydra.searchpath=")]
 
@@ -375,7 +400,7 @@ def _read(loader: ConfigLoaderImpl, name: str, words: Sequence[str]) -> Command:
     preset = _preset(loader, overrides)
     if preset is not None:
         check.refuse_header(preset)
-    return Command(loader=loader, name=name, groups=tuple(groups), given=given)
+    return Command(loader=loader, name=name, groups=tuple(groups), given=given, trusted=trusted)
 
 
 def _preset(loader: ConfigLoaderImpl, overrides: Sequence[Override]) -> Path | None:
@@ -471,7 +496,26 @@ def _merge(config: DictConfig, word: str) -> DictConfig:
 def _plain(config: DictConfig, *, resolve: bool = True) -> dict[str, Any]:
     """Return a composed configuration without Hydra's part, as plain dicts, lists and scalars."""
     own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]) if "hydra" in config else config
-    return OmegaConf.to_container(own, resolve=resolve)  # type: ignore[return-value]  # a dict
+    with _masked():
+        return OmegaConf.to_container(own, resolve=resolve)  # type: ignore[return-value]  # a dict
+
+
+MASKED: ContextVar[bool] = ContextVar("masked", default=False)
+"""Whether the environment is left out of a configuration: what a record holds must not hold anybody's secret."""
+
+
+@contextmanager
+def _masked() -> Iterator[None]:
+    token = MASKED.set(True)
+    try:
+        yield
+    finally:
+        MASKED.reset(token)
+
+
+def _env(*words: Any) -> Any:
+    """Return a variable of the environment, as OmegaConf does, but in the part of the study its name."""
+    return f"${{oc.env:{words[0]}}}" if MASKED.get() else environment_of(*words)
 
 
 # The check
@@ -508,6 +552,7 @@ def _check(args: argparse.Namespace, command: Command) -> Plan:
     launcher = str(config.hydra.runtime.choices["hydra/launcher"])
     launchers.refuse_missing(launcher, str(config.hydra.launcher["_target_"]))
     study = check.study_of(_plain(config))
+    trust.tell_preset(_plain(config), [given.key for given in command.given])
     if not args.cfg and (args.multirun or config.hydra.mode == RunMode.MULTIRUN) and _searches(config):
         return _check_search(command, config, study)
     _refuse_many(command)
@@ -543,7 +588,8 @@ def _searches(config: DictConfig) -> bool:
 def _check_search(command: Command, config: DictConfig, study: ModuleType) -> Plan:
     """Build the Config of every choice and of both ends of every interval, and refuse what cannot be searched."""
     alternatives = command.alternatives(config)
-    settings: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
+    with _masked():
+        settings: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
     choices, first = config.hydra.runtime.choices, _plain(config)
     found = search.of(
         str(choices["hydra/sweeper"]),
@@ -704,6 +750,8 @@ def _resume(args: argparse.Namespace) -> int:
     check.refuse_elsewhere(typed, before.typed_in, to="resume")
     replay = _arguments(typed)
     replay.open = replay.open or args.open
+    replay.allow_targets = args.allow_targets  # a record is no word of whoever resumes it
+    trust.tell_modules(directory, before.host, before.planned)
     plan = _check(replay, _command(replay))
     if before.search is not None and plan.search is not None:
         search.refuse_changed(before.search, plan.search)

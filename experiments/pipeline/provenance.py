@@ -340,6 +340,7 @@ def run_record(  # noqa: PLR0913 - one argument for each entry, all by keyword
     repeats: Mapping[str, object] | None = None,
     search: object | None = None,
     writing: Sequence[str] = (),
+    host: str | None = None,
 ) -> dict[str, object]:
     """Return the content of run.json, from which a run can be repeated and resumed.
 
@@ -379,6 +380,8 @@ def run_record(  # noqa: PLR0913 - one argument for each entry, all by keyword
         What a search draws its jobs from, and how; the record of another run does not tell of it.
     writing
         The files that are being written: what is there of them is the run's own, whole or half. None once it is over.
+    host
+        The machine on which the run began, None for this one.
     """
     return {
         "format": FORMAT,
@@ -394,7 +397,7 @@ def run_record(  # noqa: PLR0913 - one argument for each entry, all by keyword
         "best": plain(best),
         "jobs": [plain(job) for job in sorted(jobs, key=_number)],
         "cwd": directory,
-        "host": platform.node(),
+        "host": platform.node() if host is None else host,
         "source": plain(source),
         "environment": plain(environment),
         "resumed": plain(resumed),

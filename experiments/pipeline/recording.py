@@ -6,6 +6,7 @@ directory, and what became of all of them stands in ``run.json`` and in the RO-C
 
 from __future__ import annotations
 
+import platform
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -60,6 +61,7 @@ class Run:
     files: Mapping[str, Digest] = field(default_factory=dict)
     writing: tuple[str, ...] = ()
     damaged: bool = False
+    host: str = field(default_factory=platform.node)
 
     @property
     def figures(self) -> Mapping[str, Any]:
@@ -119,6 +121,7 @@ def recorded(directory: Path, content: Record) -> Run:
         search=None if search is None else Search(**search),
         files={**content.files, **({crate.NAME: content.crate} if content.crate else {})},
         writing=content.writing,
+        host=content.host,
     )
 
 
@@ -329,6 +332,7 @@ def _content(
         repeats=run.repeats,
         search=run.search,
         writing=() if over else (*ownership.BEFORE, *run.writing),
+        host=run.host,
     )
 
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from experiments.pipeline import check, commands, jobs, provenance, recording, results, runs
+from experiments.pipeline import check, commands, jobs, provenance, recording, results, runs, trust
 from experiments.pipeline.check import Exit
 from experiments.pipeline.messages import ConfigurationError, near
 from experiments.pipeline.repetition.verdict import Verdict, findings, sentences
@@ -82,7 +81,9 @@ def _planned(original: Stored, outputs: Path, command: tuple[str, ...]) -> tuple
     started = datetime.now(UTC)
     planned = [job.configuration for job in original.record.jobs]
     typed_in = original.record.cwd
-    check.refuse_elsewhere((f"python={name}" for one in planned for name in _own(one)), typed_in, to="repeat")
+    named = [f"python={name}" for one in planned for name in trust.modules_in(one)]
+    check.refuse_elsewhere(named, typed_in, to="repeat")
+    trust.tell_modules(original.directory, original.record.host, planned)
     try:
         configs = check.configs_of(original.study, planned)
     except ConfigurationError as error:
@@ -105,14 +106,6 @@ def _planned(original: Stored, outputs: Path, command: tuple[str, ...]) -> tuple
         },
     )
     return run, sum(config.rows for config in configs)
-
-
-def _own(node: object) -> list[object]:
-    """Return what a configuration names under the key ``python``, at any depth."""
-    if not isinstance(node, Mapping):
-        return []
-    own = [node["python"]] if node.get("python") is not None else []
-    return [*own, *(name for value in node.values() for name in _own(value))]
 
 
 def _perform(run: recording.Run, rows: int) -> None:
