@@ -25,7 +25,7 @@ from derivkit.numerical.methods import METHODS, Method
 from experiments.pipeline import check, grids, settings
 from experiments.pipeline.messages import ConfigurationError
 from experiments.pipeline.settings import build
-from experiments.runners import delta_sweep
+from experiments.runners import delta_sweep, precision
 
 SIN = {"sin": {"expression": "sin(x)", "points": [1.0, "pi/4"], "reason": "r", "source": "s"}}
 METHOD = {"central_2": {"formula": "central_2"}}
@@ -444,6 +444,13 @@ def test_a_long_grid_that_cannot_be_is_refused_in_a_line(key: str, text: str, sa
     plain = {"function": {"sin": {"expression": "sin(x)", "points": [1.0]}}, "method": {"a": {"formula": "central_2"}}}
     with pytest.raises(ConfigurationError, match=re.escape(says)):
         build(delta_sweep, {**plain, key: text})
+
+
+def test_a_study_that_holds_its_deltas_in_memory_takes_no_long_grid():
+    plain = {"function": {"sin": {"expression": "sin(x)", "points": [1.0]}}, "method": {"a": {"formula": "central_2"}}}
+    with pytest.raises(ConfigurationError, match="this study takes up to 100,000 of them"):
+        build(precision, {**plain, "delta": "logspace(-5,-1,200000)"})
+    assert len(build(delta_sweep, {**plain, "delta": "logspace(-5,-1,200000)"}).delta) == 200_000
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,12 @@ def _given(field: Field[Any], plain: Mapping[str, object]) -> bool:
 
 def _convert(field: Field[Any], hint: object, plain: Mapping[str, object]) -> object:
     if field.name in CONVERTERS:
-        return CONVERTERS[field.name](plain)
+        value = CONVERTERS[field.name](plain)
+        if isinstance(value, grids.Grid) and hint == tuple[float, ...]:
+            raise ConfigurationError(
+                f"{field.name}={value}: this study takes up to {grids.LISTED:,} of them; write fewer"
+            )
+        return value
     return BY_TYPE[hint](field.name, plain[field.name])
 
 
