@@ -26,7 +26,7 @@ from derivkit.analytical.algebra import ONE, ZERO, apply, factors_of, folded, pr
 from derivkit.analytical.derivation import Step, chosen_variable, differentiate, steps_of
 from derivkit.analytical.evaluation import float_arithmetic, walk
 from derivkit.analytical.exact import ball_arithmetic
-from derivkit.analytical.expression import parse
+from derivkit.analytical.expression import expression_of, parse
 from derivkit.analytical.mistakes import MISTAKES, ROW, WHOLE, Mistake
 from derivkit.analytical.rules import RELATIONS, RULES, Condition, Rule
 from derivkit.analytical.tree import (
@@ -193,7 +193,7 @@ def diagnose(expression: Expression | str, answer: Expression | str, variable: s
     >>> found.rules, str(found.place), found.corrected
     (('product rule as product of derivatives',), 'x*sin(x)', "(x*sin(x))' = sin(x) + x*cos(x)")
     """
-    tree, said = (parse(one) if isinstance(one, str) else one for one in (expression, answer))
+    tree, said = map(expression_of, (expression, answer))
     name = chosen_variable(tree, variable)
     _refuse_strangers(tree, said, name)
     return _Diagnosis(tree.root, said.root, Variable(name)).run()

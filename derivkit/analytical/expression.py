@@ -51,7 +51,7 @@ def parse(text: str) -> Expression:
 
     """
     if not isinstance(text, str):
-        raise TypeError(f"a formula is a text, such as 'x**2', not {shown(text)}")
+        raise TypeError(f"a formula is a text, such as 'x**2', not {shown(text)}{_way_out(text)}")
     if len(text) > MAX_LENGTH:
         reason = f"the text has {len(text)} characters, the most is {MAX_LENGTH}"
         raise ParseError(text, MAX_LENGTH, reason, "split the formula, or write it as a Python function")
@@ -60,6 +60,12 @@ def parse(text: str) -> Expression:
     source = Source(text, scan(text))
     check(source)
     return Expression(_build(source), text)
+
+
+def _way_out(formula: object) -> str:
+    """What to write for a formula that another library holds."""
+    library = type(formula).__module__.partition(".")[0]
+    return f" of {library}: write str(...) of it" if library in {"sympy", "symengine"} else ""
 
 
 def expression_of(formula: Expression | Node | str) -> Expression:

@@ -268,30 +268,191 @@ _ALIASES: Mapping[str, str] = {
 }
 _ALONE = "write the formula alone: that it is differentiated is said apart"
 _ELSEWHERE: Mapping[str, str] = {
-    **dict.fromkeys(("pow", "power", "Pow"), "write x**y"),
+    **dict.fromkeys(("pow", "power", "Pow", "float_power"), "write {u}**{v}"),
     **dict.fromkeys(("And", "Or", "Not", "Eq", "Ne", "Lt", "Le", "Gt", "Ge"), _ONE_CONDITION),
     **dict.fromkeys(("where", "ite", "select"), f"write {PIECES}"),
-    **dict.fromkeys(("diff", "derivative", "Derivative", "dx", "dy", "integrate", "limit"), _ALONE),
-    "erfc": "write 1 - erf(x)",
-    "factorial": "write gamma(x+1)",
-    "square": "write x**2",
-    "sqr": "write x**2, or sqrt(x)",
-    "cube": "write x**3",
-    "root": "write x**(1/3)",
-    "exp2": "write 2**x",
-    "exp10": "write 10**x",
-    "hypot": "write sqrt(x**2 + y**2)",
-    "atan2": "write atan(y/x), which is it where x > 0",
-    **dict.fromkeys(("ceil", "ceiling"), "write -floor(-x)"),
-    **dict.fromkeys(("mod", "Mod", "fmod"), "write x - y*floor(x/y)"),
-    "trigamma": "write polygamma(1, x)",
-    "lgamma": "write log(gamma(x))",
-    "loggamma": "write log(gamma(x))",
+    **dict.fromkeys(("diff", "derivative", "Derivative", "dx", "dy", "integrate", "Integral", "limit"), _ALONE),
+    # inverse functions under other names
+    **{
+        f"{prefix}{name}": f"write a{other}(1/{{u}})"
+        for name, other in {"coth": "tanh", "sech": "cosh", "csch": "sinh"}.items()
+        for prefix in ("a", "ar", "arc", "arcc", "arch")
+    },
+    **{f"inv{name}": f"write a{name}({{w}})" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
+    "cis": "there are no complex numbers",
+    # powers, roots, logarithms
+    **dict.fromkeys(("square", "sq"), "write {u}**2"),
+    "sqr": "write {u}**2, or sqrt({w})",
+    "cube": "write {u}**3",
+    "root": "write {u}**(1/3)",
+    "rsqrt": "write 1/sqrt({w})",
+    **dict.fromkeys(("reciprocal", "inv"), "write 1/{u}"),
+    "exp2": "write 2**{u}",
+    "exp10": "write 10**{u}",
+    "hypot": "write sqrt({u}**2 + {v}**2)",
+    "logaddexp": "write logsumexp({w}, {y})",
+    "logaddexp2": "write log2(2**{u} + 2**{v})",
+    "log1pexp": "write softplus({w})",
+    "logit": "write log({u}/(1 - {u}))",
+    "xlogy": "write {u}*log({y})",
+    "log_softmax": "write log(softmax({w}, {y}))",
+    # angles
+    **dict.fromkeys(("atan2", "arctan2"), "write atan({u}/{v}), which is it where {y} > 0"),
+    **dict.fromkeys(("degrees", "rad2deg"), "write 180*{u}/pi"),
+    **dict.fromkeys(("radians", "deg2rad"), "write pi*{u}/180"),
+    "sinc": "write sin({w})/{u}, or sin(pi*{u})/(pi*{u})",
+    "versin": "write 1 - cos({w})",
+    "haversin": "write sin({u}/2)**2",
+    # whole numbers
+    **dict.fromkeys(("ceil", "ceiling"), "write -floor(-{u})"),
+    **dict.fromkeys(("mod", "Mod", "remainder"), "write {u} - {v}*floor({u}/{v})"),
+    "fmod": "write {u} - {v}*sign({u}/{v})*floor(abs({u}/{v}))",
+    "floor_divide": "write floor({u}/{v})",
+    "frac": "write {u} - floor({w})",
+    **dict.fromkeys(("trunc", "fix"), "write sign({w})*floor(abs({w}))"),
+    **dict.fromkeys(("round", "rint"), "write floor({w} + 1/2)"),
+    # what sums and signs are called
+    **dict.fromkeys(("add", "fadd"), "write {u} + {v}"),
+    **dict.fromkeys(("sub", "subtract"), "write {u} - {v}"),
+    **dict.fromkeys(("mul", "multiply"), "write {u}*{v}"),
+    **dict.fromkeys(("div", "divide", "true_divide"), "write {u}/{v}"),
+    **dict.fromkeys(("neg", "negative"), "write -{u}"),
+    "positive": "write {w}",
+    "copysign": "write abs({w})*sign({y})",
+    "clip": "write max(0, min(1, {w})), between 0 and 1",
+    "clamp": "write max(0, min(1, {w})), between 0 and 1",
+    # error functions, gamma and its relatives
+    "erfc": "write 1 - erf({w})",
+    "ndtr": "write (1 + erf({u}/sqrt(2)))/2",
+    "factorial": "write gamma({w}+1)",
+    **dict.fromkeys(("comb", "binomial", "binom"), "write gamma({w}+1)/(gamma({y}+1)*gamma({u}-{v}+1))"),
+    "perm": "write gamma({w}+1)/gamma({u}-{v}+1)",
+    "beta": "write gamma({w})*gamma({y})/gamma({u}+{v})",
+    "trigamma": "write polygamma(1, {w})",
+    **dict.fromkeys(("lgamma", "gammaln", "loggamma"), "write log(gamma({w}))"),
+    # activations
+    "elu": "write piecewise(({w}, {u}>0), (exp({w})-1, True))",
+    "celu": "write piecewise(({w}, {u}>0), (exp({w})-1, True))",
+    "selu": "write 1.0507009873554805*piecewise(({w}, {u}>0), (1.6732632423543772*(exp({w})-1), True))",
+    **dict.fromkeys(("silu", "swish"), "write {u}*sigmoid({w})"),
+    "mish": "write {u}*tanh(softplus({w}))",
+    "relu6": "write min(relu({w}), 6)",
+    "hardtanh": "write max(-1, min(1, {w}))",
+    **dict.fromkeys(("logsigmoid", "log_sigmoid"), "write -softplus(-{u})"),
+    "softsign": "write {u}/(1 + abs({w}))",
+    "tanhshrink": "write {u} - tanh({w})",
+    **dict.fromkeys(
+        (
+            *(
+                "erfi",
+                "erfinv",
+                "erfcinv",
+                "erfcx",
+                "dawsn",
+                "zeta",
+                "besselj",
+                "bessely",
+                "besseli",
+                "besselk",
+                "jv",
+                "yv",
+            ),
+            *(
+                "j0",
+                "j1",
+                "y0",
+                "y1",
+                "i0",
+                "i1",
+                "airyai",
+                "airybi",
+                "LambertW",
+                "lambertw",
+                "W",
+                "Si",
+                "Ci",
+                "Ei",
+                "Li",
+            ),
+            *(
+                "li",
+                "expi",
+                "expint",
+                "fresnels",
+                "fresnelc",
+                "legendre",
+                "hermite",
+                "chebyshevt",
+                "hyper",
+                "interp",
+                "gcd",
+            ),
+            *(
+                "lcm",
+                "re",
+                "im",
+                "real",
+                "imag",
+                "arg",
+                "angle",
+                "conj",
+                "conjugate",
+                "DiracDelta",
+                "frexp",
+                "ldexp",
+                "prod",
+            ),
+            *("sum", "mean", "cumsum", "dot", "norm"),
+        ),
+        "there is none like it here: write a Python function",
+    ),
 }
-"""What to write for functions that other languages have."""
+"""What to write for functions that other languages have: of {w}, {y} the first and second argument, of {u}, {v} the
+same in brackets."""
+_MODULES = frozenset(
+    (
+        *(
+            "np",
+            "numpy",
+            "math",
+            "cmath",
+            "torch",
+            "jnp",
+            "jax",
+            "tf",
+            "tensorflow",
+            "sp",
+            "sympy",
+            "sym",
+            "scipy",
+            "mp",
+        ),
+        *(
+            "mpmath",
+            "special",
+            "nn",
+            "functional",
+            "F",
+            "xp",
+            "cp",
+            "cupy",
+            "keras",
+            "K",
+            "Math",
+            "Base",
+            "std",
+            "linalg",
+        ),
+    )
+)
+"""Names that stand before a point and a function in Python."""
+_SCALED = frozenset("xyztuvwkmn")
+"""Letters that before the name of a function are a factor: xsin(x) is x*sin(x)."""
 _RESERVED: Mapping[str, str] = {
     "Pi": "write pi",
     "PI": "write pi",
+    "E": "write e for Euler's number; a variable needs another name, such as E_1",
+    "I": "there are no complex numbers; a variable needs another name, such as I_1",
     **dict.fromkeys(("inf", "nan", "oo", "zoo", "Infinity", "infinity", "Inf", "NaN"), "numbers are finite here"),
 }
 """Names that nobody means as a variable."""
@@ -404,7 +565,8 @@ def _check_comparison(source: Source, index: int, opened: list[_Bracket]) -> Non
     if not opened or opened[-1].kind != "pair" or not opened[-1].commas:
         raise source.error(column, *_COMPARISON)
     if source.token(index).text in {"==", "!=", "\N{NOT EQUAL TO}"}:
-        raise source.error(column, "a condition is one of < <= > >=", "leave a single point out: it has no derivative")
+        hint = "write the formula without the piece for a single point, which has no value there then"
+        raise source.error(column, "a condition is one of < <= > >=", hint)
     if opened[-1].conditions:
         hint = "write 0<x<1 as two pieces, (..., x<=0), (..., x<1)"
         raise source.error(column, "a condition is one comparison", hint)
@@ -480,6 +642,9 @@ def _check_number(source: Source, index: int) -> None:
 def _check_name(source: Source, index: int) -> None:
     token = source.token(index)
     name, column = token.text, token.column
+    if _is_leibniz(source, index):
+        quotient = source.span(index, index + 2)
+        raise source.error(column, f"{quotient} stands for a derivative", _ALONE)
     if "__" in name:
         reason = f"the name {_short(name)!r} has two underscores in a row"
         raise source.error(column, reason, "write a name such as x_1")
@@ -492,6 +657,14 @@ def _check_name(source: Source, index: int) -> None:
     if stem != name and bare in _ROLES and 1 in arities(canonical(bare)):
         factor = f"{stem[len(bare) :]}*" if bare != stem else ""
         raise source.error(column, f"the brackets of {bare} are missing", f"write {bare}({factor}x)")
+
+
+def _is_leibniz(source: Source, index: int) -> bool:
+    """Whether d/dx or dy/dx stands there, of which the first may as well be a quotient."""
+    first, sign, second = (source.token(index + k).text for k in range(3))
+    if sign != "/" or not re.fullmatch("d[a-zA-Z]", second):
+        return False
+    return re.fullmatch("d[a-zA-Z]", first) is not None or (first == "d" and source.token(index + 3).role != "open")
 
 
 def _word_of_python(source: Source, index: int) -> ParseError:
@@ -524,11 +697,32 @@ def _check_other(source: Source, index: int) -> None:
         ends = (i for i in range(index + 1, len(source.tokens)) if source.token(i).text == "|")
         inner = source.span(index + 1, next(ends, index + 1) - 1)
         raise source.error(token.column, "'|' is not a bracket", f"write abs({inner or 'x'})")
+    if token.text == ".":
+        raise _attribute(source, index)
     if token.text in _OTHER:
         raise source.error(token.column, *_OTHER[token.text])
     name = unicodedata.name(token.text, "no name")
     reason = f"the character {token.text!r} ({name}) is not known here"
     raise source.error(token.column, reason, _FOREIGN.get(token.text) or _plain_hint(token.text))
+
+
+def _attribute(source: Source, index: int) -> ParseError:
+    """A point that stands in no number: before a function of a module, or something else."""
+    reason, hint = _OTHER["."]
+    last = index
+    while source.token(last + 1).role == "name" and source.token(last + 2).text == ".":
+        last += 2
+    before, name, after = source.token(index - 1), source.token(last + 1), source.token(last + 2)
+    called = name.role in {"name", "function"} and after.role == "open"
+    if called and before.role in {"name", "function"}:
+        group = source.operand(last + 2)
+        if name.role == "function":
+            hint = _called(name.text, group)
+        elif name.text in _ELSEWHERE or _other_name(name.text):
+            hint = _function_hint(name.text, group, is_factor=False)
+    elif name.text in {*CONSTANTS, *_RESERVED} and before.text in _MODULES:
+        hint = f"write {name.text}" if name.text in CONSTANTS else _RESERVED[name.text]
+    return source.error(source.token(index).column, reason, hint)
 
 
 def _plain_hint(sign: str) -> str:
@@ -592,10 +786,11 @@ def _ends_a_piece(source: Source, index: int) -> bool:
 def _not_a_function(source: Source, index: int) -> ParseError:
     name, group = source.token(index - 1), source.operand(index)
     shown = _short(name.text)
-    if name.text in CONSTANTS or _is_variable(source, name.text):
+    if name.text in CONSTANTS or (_is_variable(source, name.text) and len(_split_group(group)) == 1):
         kind = "constant" if name.text in CONSTANTS else "variable"
         return source.error(name.column, f"{shown!r} is a {kind}, not a function", f"write {shown}*{group}")
-    return source.error(name.column, f"unknown function {shown!r}", _function_hint(name.text, group))
+    factor = any(token.text == name.text[0] for token in source.tokens)
+    return source.error(name.column, f"unknown function {shown!r}", _function_hint(name.text, group, is_factor=factor))
 
 
 def _is_variable(source: Source, name: str) -> bool:
@@ -604,14 +799,14 @@ def _is_variable(source: Source, name: str) -> bool:
     return any(alone) or re.fullmatch("_?[A-Za-z]_?[0-9]*", name) is not None
 
 
-def _function_hint(name: str, group: str) -> str:
-    """What to write for an unknown function that is applied to `group`."""
+def _function_hint(name: str, group: str, *, is_factor: bool) -> str:
+    """What to write for an unknown function that is applied to `group`; whether its first letter may be a factor."""
     if name in _ELSEWHERE:
-        return _ELSEWHERE[name]
+        return _ELSEWHERE[name].format_map(_arguments_in(group))
     other = _other_name(name)
     if other:
-        return f"write {other}{group}"
-    if name[1:] in _ROLES:
+        return _called(other, group)
+    if name[1:] in _ROLES and (is_factor or name[0] in _SCALED):
         return f"write {name[0]}*{name[1:]}{group}"
     # 0.8 is a heuristic: it takes one letter too many or too few in three, and does not take foo for floor.
     # The time of difflib grows with the length of the name.
@@ -619,6 +814,37 @@ def _function_hint(name: str, group: str) -> str:
     if near:
         return f"did you mean {_ALIASES.get(near[0], canonical(near[0]))}?"
     return f"there are {', '.join(sorted(ELEMENTARY))}"
+
+
+def _split_group(group: str) -> list[str]:
+    """The arguments in brackets."""
+    pieces, depth = [""], 0
+    for sign in group[1:-1]:
+        depth += (sign == "(") - (sign == ")")
+        if sign == "," and not depth:
+            pieces.append("")
+        else:
+            pieces[-1] += sign
+    return pieces
+
+
+def _called(name: str, group: str) -> str:
+    """What to write for a function of the table that is applied to `group`."""
+    known, given = canonical(name), _split_group(group)
+    fits = len(given) in arities(known) and known != "piecewise" and all(given) and "..." not in group
+    fits = fits and (known != "polygamma" or given[0].isdigit())
+    return f"write {name}{group}" if fits else f"write {_usage(known)}"
+
+
+def _arguments_in(group: str) -> Mapping[str, str]:
+    """What the names in a hint stand for; x and y where an argument is long, missing or itself unknown."""
+    given = _split_group(group) if "..." not in group else []
+    unknown = any(name not in _ROLES for name in re.findall(r"([A-Za-z_]\w*)\(", group))
+    w, y = [*(given if all(given) and not unknown else []), "x", "y"][:2] if len(given) != 1 else (
+        given[0] if given[0] and not unknown else "x", "y")  # fmt: skip
+    return {"w": w, "y": y} | {
+        key: one if re.fullmatch(r"\w+", one) else f"({one})" for key, one in (("u", w), ("v", y))
+    }
 
 
 def _other_name(name: str) -> str | None:
