@@ -135,7 +135,8 @@ def gradient(
     ----------
     f : callable
         Of an array of x's shape, or of a number if x is one. It may take batches, shape ``(k, *x.shape)``, and give k
-        values; whether it does is found out. An exception, NaN or infinity means that it has no value there.
+        values; whether it does is found out. An exception, NaN, infinity or a mask means that it has no value
+        there; a mask that f leaves out itself, as the sum of a masked array does, cannot be seen.
     x : array_like
         The point, of any shape; f is given float64. A series or a frame is given to f as one, with its labels.
     formula : str or Stencil

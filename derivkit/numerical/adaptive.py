@@ -140,8 +140,8 @@ def derivative(  # noqa: PLR0913 -- what is differentiated where, and all that s
     Parameters
     ----------
     f : callable
-        Of one number or of an array; for x of shape ``(n,)`` it gives ``(n,)`` or ``(n, m)``. An exception, NaN or
-        infinity means that it has no value there.
+        Of one number or of an array; for x of shape ``(n,)`` it gives ``(n,)`` or ``(n, m)``. An exception, NaN,
+        infinity or a mask means that it has no value there.
     x : array_like
         Points, of any shape; NaN where they are masked.
     order : int
