@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 from experiments import runs as command
 from experiments.pipeline import listing, tables, tracking
+from experiments.pipeline.messages import ConfigurationError
 
 ROOT = Path(__file__).resolve().parents[1]
 here = importlib.util.find_spec("mlflow") is not None
@@ -113,3 +115,12 @@ def test_without_mlflow_one_line_says_how_to_get_it(
 def test_names_have_only_the_letters_that_mlflow_allows():
     assert tracking._name("smallest_error/x^2 = 1") == "smallest_error/x_2 _ 1"
     assert len(tracking._name("x" * 1000)) == 250
+
+
+def test_a_run_of_which_a_file_was_changed_is_not_exported(outputs: Path, tmp_path: Path):
+    shutil.copytree(outputs, tmp_path / "copy")
+    one = entry(tmp_path / "copy", "a")
+    tracking._refuse_altered(one)
+    (one.directory / "report.html").write_text("changed")
+    with pytest.raises(ConfigurationError, match=r"report\.html has 7 bytes, not the"):
+        tracking._refuse_altered(one)

@@ -194,5 +194,5 @@ def test_a_study_is_not_computed_from_the_environment(monkeypatch: pytest.Monkey
     monkeypatch.setenv("STEP", "0.001")
     assert run.main([*SMALL[:2], "delta=${oc.env:STEP}"]) == 2
     err = capsys.readouterr().err
-    assert "${oc.env:STEP}" in err
+    assert "${oc.env:STEP}: a study does not read the environment" in err
     assert os.environ["STEP"] not in err

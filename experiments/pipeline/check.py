@@ -96,7 +96,16 @@ def corners_of(base: Mapping[str, Any], alternatives: Sequence[Sequence[Mapping[
 
 def configs_of(study: ModuleType, jobs: Iterable[Mapping[str, Any]]) -> list[Any]:
     """Return every job's Config; the first that cannot be built raises ConfigurationError."""
-    return [build(study, study_part(job)) for job in jobs]
+    try:
+        return [build(study, study_part(job)) for job in jobs]
+    except ConfigurationError as error:
+        variable = re.search(r"\$\{oc\.env:[^}]*\}", str(error))
+        if variable is None:
+            raise
+        raise ConfigurationError(
+            f"{variable[0]}: a study does not read the environment, since its record would hold what may be a secret;"
+            " write the value"
+        ) from error
 
 
 def shards_of(configuration: Mapping[str, Any]) -> int:

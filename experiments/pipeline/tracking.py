@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from experiments.pipeline import integrity
 from experiments.pipeline.comparison.configured import facts, shown
 from experiments.pipeline.listing import Entry
 from experiments.pipeline.messages import ConfigurationError, line_of
@@ -73,11 +74,21 @@ def export(runs: Sequence[Entry], uri: str, *, files: bool = False) -> Exported:
                 record = hashlib.sha256((one.directory / RECORD).read_bytes()).hexdigest()
                 old, whole = known.get(_made(one), (None, None))
                 if whole != record:
+                    _refuse_altered(one)
                     if old is not None:
                         client.delete_run(old)
                     _export(client, experiment, one, record, files=files)
                     fresh += 1
     return Exported(fresh=fresh, known=len(runs) - fresh)
+
+
+def _refuse_altered(one: Entry) -> None:
+    """Refuse a run of which something that is exported is not as it was recorded."""
+    files = one.record.files if one.record else {}
+    told = {name: digest for name, digest in files.items() if name in ("summary.parquet", *FILES)}
+    fault = integrity.damage(one.directory, told)
+    if fault:
+        raise ConfigurationError(f"{one.name}: {fault}; leave it out, or run its command again")
 
 
 def _store(uri: str) -> str:
