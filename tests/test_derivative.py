@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+import mpmath
 import numpy as np
 import pytest
 from families import POPULATION
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import derivkit as dk
+from derivkit import grids
 from derivkit.analytical.truth import Truth
 from derivkit.function import BLACK_BOXES, uniform_noise
 from derivkit.numerical import ladder
@@ -1015,10 +1017,54 @@ def test_several_values_at_many_points() -> None:
     assert found.total == found.evaluations[:, 0].sum()
 
 
-@pytest.mark.parametrize("power", [-300, 40, 900])
+@pytest.mark.parametrize("power", [-300, 40, 900, 1010])
 def test_the_unit_of_f_does_not_matter(power: int) -> None:
     plain = dk.derivative(lambda x: np.sin(x) * np.exp(x), SPREAD)
     scaled = dk.derivative(lambda x: np.ldexp(np.sin(x) * np.exp(x), power), SPREAD)
     np.testing.assert_array_equal(np.ldexp(plain.value, power), scaled.value)
     np.testing.assert_array_equal(np.ldexp(plain.error, power), scaled.error)
     np.testing.assert_array_equal(plain.evaluations, scaled.evaluations)
+
+
+HUGE: dict[str, tuple[Values, float, float]] = {
+    "exp at 708": (math.exp, 708.0, math.exp(708.0)),
+    "exp at 709.7": (math.exp, 709.7, math.exp(709.7)),
+    "minus exp": (lambda x: -math.exp(x), 709.0, -math.exp(709.0)),
+    "a constant": (lambda x: 1.7e308, 1.0, 0.0),
+    "a wave": (lambda x: 1e308 * math.sin(x), 1.0, 1e308 * math.cos(1.0)),
+    "a wave about 0": (lambda x: 1.7e308 * math.sin(x), 0.0, 1.7e308),
+    "a parabola": (lambda x: 8e307 * x * x, 1.0, 1.6e308),
+}
+
+
+@pytest.mark.parametrize(("f", "x", "slope"), HUGE.values(), ids=HUGE)
+def test_values_near_the_largest_number_are_numbers(f: Values, x: float, slope: float) -> None:
+    found = dk.derivative(f, x)
+    assert found.status == ("ok" if slope else "below_resolution")
+    assert abs(found.value - slope) <= found.error < 1e-13 * 1.8e308
+
+
+def test_corners_of_huge_values_have_the_slopes_of_their_sides() -> None:
+    kink = dk.derivative(lambda x: 1.2e308 * abs(x), 0.0)
+    assert kink.status == "kink"
+    assert (kink.left, kink.right) == pytest.approx((-1.2e308, 1.2e308), rel=1e-12)
+    assert dk.derivative(lambda x: 1.2e308 if x > 1.0 else -1.2e308, 1.0).status == "jump"
+
+
+POLES: dict[str, tuple[Values, float, Callable[[Any], Any]]] = {
+    "1/x": (lambda x: 1.0 / (x - 2.0), 2.0, lambda x: -1 / (mpmath.mpf(x) - 2) ** 2),
+    "1/x^2": (lambda x: 1.0 / (1.0 - x) ** 2, 1.0, lambda x: 2 / (1 - mpmath.mpf(x)) ** 3),
+    "tan": (math.tan, math.pi / 2.0, lambda x: 1 / mpmath.cos(mpmath.mpf(x)) ** 2),
+}
+
+
+@pytest.mark.parametrize(("f", "pole", "slope"), POLES.values(), ids=POLES)
+def test_beside_a_pole_the_spacing_of_floats_is_in_the_bar(f: Values, pole: float, slope: Callable[[Any], Any]) -> None:
+    answered = 0
+    with mpmath.workdps(40):
+        for distance in np.concatenate([grids.logspace(-13, -9, 60), -grids.logspace(-13, -9, 60)]).tolist():
+            found = dk.derivative(f, pole + distance)
+            if found.status in ("ok", "multiscale"):
+                answered += 1
+                assert abs(found.value - slope(pole + distance)) <= found.error
+    assert answered >= 60

@@ -313,6 +313,10 @@ class _Part(NamedTuple):
 
 
 KEPT = ("value", "error", "status", "step", "noise", "left", "right", "exponent")
+IN_UNITS_OF_F = ("value", "error", "noise", "left", "right")
+HUGE, ROOM = 2.0**900, 2.0**-100
+"""Where |f| is above the first at x or within the first look, the search sees f times the second, so that no sum or
+difference of values overflows."""
 
 
 def _searched(evaluate: Evaluator, points: Array, orders: tuple[int, ...], limits: Limits, budget: float) -> _Part:
@@ -334,8 +338,10 @@ def _searched(evaluate: Evaluator, points: Array, orders: tuple[int, ...], limit
             asked.evaluations[:], asked.denied[:] = 0, True
         if width:
             x, noise, moved = (np.repeat(array, width, axis=-1) for array in (x, noise, moved))
-        search = Search(x, orders, limits, hint=noise if np.any(noise > 0.0) else None)
         flat = values.reshape(len(where), -1)
+        unit = np.where(np.abs(np.where(np.isfinite(flat), flat, 0.0)).max(axis=0) > HUGE, ROOM, 1.0)
+        flat = flat * unit
+        search = Search(x, orders, limits, hint=noise * unit if np.any(noise > 0.0) else None)
         top = np.repeat(ladder.top, width) if width else ladder.top
         begun = empty(np.arange(x.size), x, flat[0], top, ladder.sides, first=True).joined(steps, flat[1:], moved)
         way = search.begin(begun)
@@ -345,8 +351,9 @@ def _searched(evaluate: Evaluator, points: Array, orders: tuple[int, ...], limit
                 requests = next(way) if answers is None else way.send(answers)
             except StopIteration:
                 kept: dict[str, Any] = {name: getattr(search, name) for name in KEPT}
+                kept |= {name: kept[name] / unit for name in IN_UNITS_OF_F}
                 return _Part(**kept, evaluations=asked.evaluations, denied=asked.denied, width=width)
-            answers = asked(requests)
+            answers = [values * unit[request.points] for values, request in zip(asked(requests), requests, strict=True)]
 
 
 def _gathered(
@@ -379,7 +386,7 @@ def _gathered(
         codes = np.where(codes == CODE[Status.KINK], CODE[Status.UNRESOLVED], codes)
     with np.errstate(all="ignore"):
         codes = np.where(denied & np.isnan(value), CODE[Status.UNRESOLVED], codes)
-        lost = ~np.isfinite(value + error) & (codes <= CODE[LAST_VALUED])
+        lost = ~(np.isfinite(value) & np.isfinite(error)) & (codes <= CODE[LAST_VALUED])
         value, error = np.where(lost, np.nan, value), np.where(lost, np.inf, error)
         codes = np.where(lost, CODE[Status.UNRESOLVED], codes)
         bound = np.isfinite(error) & (error >= np.abs(value))

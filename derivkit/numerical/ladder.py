@@ -68,7 +68,10 @@ FEW = 100
 SMOOTH = 7
 """Degree of the polynomial that moves values to where the nodes were meant to be."""
 FAR = 1e-9
-"""Nodes that rounding moved by more than this part of the window are moved back to second order."""
+"""Nodes that rounding moved by more than this part of the window are moved back to third order."""
+CORRECTIONS = 5
+"""So often are values corrected, each time by slopes of those corrected before. Found by measurement: within 1e-11 of
+a pole three corrections left errors above the bar at one point in a hundred, five at none."""
 
 STUDENT = (
     math.inf, 265.26, 20.38, 9.60, 6.83, 5.66, 5.02, 4.63, 4.36, 4.17, 4.03, 3.92, 3.83, 3.76, 3.70, 3.64,
@@ -304,17 +307,20 @@ def analyse(
 def _moved_back(win: Window, rise: Array, moved: Array) -> Array:
     """Values at the nodes as they were meant, from those where rounding put them.
 
-    By Taylor's theorem f(c + o) = f(c) + o f'(c) + o^2 f''(c)/2, the slopes being those of the values themselves. To
-    first order this is enough unless x is so large that the spacing of floats is a notable part of the window.
+    By Taylor's theorem f(c + o) = f(c) + o f'(c) + o^2 f''(c)/2 + o^3 f'''(c)/6, the derivatives being those of the
+    values themselves. To first order this is enough unless x is so large, or so near to a pole, that the spacing of
+    floats is a notable part of the window.
     """
     result = np.asarray(rise - moved * (win.slopes @ rise))
     if max(moved.max(initial=0.0), -moved.min(initial=0.0)) > FAR:
         far = np.flatnonzero(np.abs(moved).max(axis=0) > FAR)
-        by, given = moved[:, far], rise[:, far]
-        for _ in range(3):
-            slopes = win.slopes @ result[:, far]
-            bend = win.slopes @ (slopes - win.slope_at_zero @ result[:, far])
-            result[:, far] = given - by * slopes - 0.5 * by * by * bend
+        for _ in range(CORRECTIONS):
+            level, factor, change = result[:, far], moved[:, far], np.zeros((len(rise), far.size))
+            for order in (1, 2, 3):
+                level, at_zero = win.slopes @ level, win.slope_at_zero @ level
+                change += factor * level
+                level, factor = level - at_zero, factor * moved[:, far] / (order + 1)
+            result[:, far] = rise[:, far] - change
     return result
 
 
