@@ -81,7 +81,7 @@ MORE = (
     "log10(x^2)", "sech(2*x)", "csch(x)", "coth(x)", "acsc(2*x)", "sigmoid(x^2)", "softplus(3*x)", "digamma(x^2)",
     "logsumexp(x, x^2)", "max(sin(x), x/2)", "-sin(x^2)", "-3*x^2", "(x^2+1)/7", "floor(2*x)", "sqrt(x)", "x^(-3/2)",
     "x*sin(x)", "x/(x+1)", "5/(x^2+1)", "log(x)^2", "log(sin(x))", "polygamma(1, x^2)", "softmax(x, x^2)",
-    "atan(3*x)",
+    "atan(3*x)", "2*z*x^3",
 )  # fmt: skip
 FORMULAS = (*dict.fromkeys((*CORPUS, *MORE)),)
 
@@ -279,3 +279,46 @@ def test_without_a_proof_no_other_form_is_right(monkeypatch):
 def test_a_mistake_is_named_only_where_it_gives_the_answer_to_the_last_digit():
     assert diagnose("x^2", "2*x^2").verdict == Judgement.BROKEN
     assert diagnose("x^2", "2*x^2 + 1e-200").verdict == Judgement.UNKNOWN
+
+
+# The same mistake at every place
+
+REPEATED = """
+x^3+x^2 | 3*x^3+2*x^2 | power not lowered | 2; 5*x^5+4*x^3-5 | 5*x^4+4*x^2 | exponent not brought to the front | 2;
+sin(2*x)+cos(3*x) | cos(2*x)-sin(3*x) | inner derivative forgotten | 2;
+x^4+x^3+x^2 | x^3+x^2+x | exponent not brought | 3;
+exp(x^2)+sin(x^3) | exp(x^2)+cos(x^3) | inner derivative forgotten | 2;
+x*sin(x)+x^2*exp(x) | cos(x)+2*x*exp(x) | product of | 2;
+cos(x)+cos(2*x) | sin(x)+2*sin(2*x) | sign of the derivative | 2;
+3*x^2+5*sin(x) | 2*x+cos(x) | constant factor dropped | 2;
+sqrt(x)+sqrt(x+1) | 1/sqrt(x)+1/sqrt(x+1) | 1/2 of the root | 2;
+sin(x)/x+exp(x)/x^2 | cos(x)/1+exp(x)/(2*x) | quotient of derivatives | 2;
+sin(2*x)*cos(3*x) | cos(2*x)*cos(3*x)-sin(2*x)*sin(3*x) | inner | 2;
+(x^2+1)^3+(x^3+1)^2 | 3*(x^2+1)^2+2*(x^3+1) | inner derivative forgotten | 2;
+tan(x)+tan(2*x) | 1/cos(x)+2/cos(2*x) | square | 2
+"""
+
+
+@pytest.mark.parametrize("case", [one.strip() for one in REPEATED.split(";")])
+def test_the_same_mistake_in_every_term_is_named(case):
+    text, answer, rule, places = (part.strip() for part in case.split(" | "))
+    found = diagnose(text, answer)
+    assert found.verdict == Judgement.BROKEN
+    first = next(one for one in found.findings if rule in one.rule)
+    assert first.places == int(places)
+    assert f"{places} places of" in str(found)
+    assert (
+        str(first.place) == text.replace("^", "**").replace("+", " + ").replace("-", " - ")
+        or first.place.root == parse(text).root
+    )
+
+
+@pytest.mark.parametrize(("text", "answer"), [("2*z*x^3", "6*x^2"), ("2*z*x^3", "3*z*x^2"), ("a*b*sin(x)", "b*cos(x)")])
+def test_a_constant_factor_that_is_dropped_in_part_is_named(text, answer):
+    found = diagnose(text, answer, "x")
+    assert found.rules == ("constant factor dropped in part",)
+    assert found.findings[0].places == 1
+
+
+def test_mistakes_of_two_kinds_are_no_single_one():
+    assert diagnose("x^3 + sin(2*x)", "3*x^3 + cos(2*x)").verdict == Judgement.UNKNOWN

@@ -97,6 +97,8 @@ class Finding:
         The whole derivative with this mistake.
     likeness : float
         How much of the answer looks like that, 0 to 1.
+    places : int
+        At how many steps it was made; where they are several, the place is the whole formula.
     """
 
     rule: str
@@ -106,6 +108,12 @@ class Finding:
     right: Expression
     whole: Expression
     likeness: float
+    places: int = 1
+
+    @property
+    def where(self) -> str:
+        """The place in words."""
+        return f"at {self.place}" if self.places == 1 else f"at {self.places} places of {self.place}"
 
     @property
     def corrected(self) -> str:
@@ -162,7 +170,7 @@ class Diagnosis:
         return self.findings[0].corrected if self.findings else ""
 
     def __str__(self) -> str:
-        named = [f"{one.rule}, at {one.place}: {one.corrected}" for one in self.findings]
+        named = [f"{one.rule}, {one.where}: {one.corrected}" for one in self.findings]
         open_ = self.verdict is Judgement.NOT_PROVED
         verdict = f"equal to {self.digits} digits, not proved" if open_ else str(self.verdict)
         return "; or ".join(named) if named else verdict + (f" ({self.note})" if self.note else "")
@@ -234,6 +242,7 @@ class _Candidate:
     mistake: Mistake
     step: Step
     written: Node
+    places: int = 1
 
 
 def _replaced(root: Node, of: Callable[[Node], Node | None]) -> Node:
@@ -322,7 +331,12 @@ class _Sites:
             moving = node.arguments[0]
             names["c"] = node.arguments[-1]
         names |= {"u": moving, "du": self._d(moving)}
-        return _Site(step, tuple(kinds), names)
+        constants = factors_of(names["c"])
+        each = tuple(
+            {**names, "term": product([*constants[:k], *constants[k + 1 :], names["du"]])}
+            for k in range(len(constants) if len(constants) > 1 else 0)
+        )
+        return _Site(step, tuple(kinds), names, each)
 
     def _product(self, step: Step, node: Branch, names: dict[str, Node]) -> _Site:
         factors = factors_of(node)
@@ -673,6 +687,8 @@ class _Diagnosis:
         candidates = list(self._candidates())
         found = self._matching(candidates, points, seen)
         if not found:
+            found = self._matching(list(self._repeated(candidates)), points, seen)
+        if not found:
             minus = apply("negate", self._top.unfolded)
             found = self._matching([_Candidate(WHOLE["sign"], self._top, minus)], points, seen)
         if not found and self._is_integral(seen):
@@ -682,6 +698,21 @@ class _Diagnosis:
         pairs = [(one, made) for one in found if (made := self._finding(one, seen, numbers))]
         order = sorted(pairs, key=lambda pair: (-round(pair[1].likeness, 9), ROW.get(pair[0].mistake, len(ROW))))
         return [made for _, made in order]
+
+    def _repeated(self, candidates: Sequence[_Candidate]) -> Iterator[_Candidate]:
+        """The same mistake at every place that it fits, as one of the whole."""
+        if len(self._top.result.program) > MOST_WHOLE:
+            return
+        groups: dict[tuple[str, str], dict[int, _Candidate]] = {}
+        for one in candidates:
+            for key in ((one.mistake.name, one.mistake.formula), (one.mistake.name, "")):
+                if not one.mistake.each:
+                    groups.setdefault(key, {}).setdefault(id(one.step), one)
+        for places in groups.values():
+            if len(places) > 1:
+                together = tuple(places.values())
+                whole = self._rebuilt(*together)[1]
+                yield _Candidate(together[0].mistake, self._top, whole, places=len(places))
 
     def _matching(
         self, candidates: Sequence[_Candidate], points: Mapping[str, Floats], seen: Sequence[Mapping[str, float]]
@@ -751,10 +782,12 @@ class _Diagnosis:
             right=step.result,
             whole=Expression(whole),
             likeness=likeness,
+            places=candidate.places,
         )
 
-    def _rebuilt(self, candidate: _Candidate) -> tuple[Node, Node]:
-        """The derivative of the piece and the whole derivative with one step wrong."""
+    def _rebuilt(self, *candidates: _Candidate) -> tuple[Node, Node]:
+        """The derivative of the first piece and the whole derivative, these steps wrong."""
+        wrong_steps = {id(one.step): one.written for one in candidates}
         made: dict[Node, Node] = {}
         changed: set[Node] = set()
         known = {id(step.piece.root): step.piece.root for step in self._steps}
@@ -765,14 +798,14 @@ class _Diagnosis:
 
         for step in self._steps:
             piece = step.piece.root
-            wrong = step is candidate.step
-            if wrong or any(child.piece.root in changed for child in step.children):
-                made[piece] = folded(_replaced(candidate.written if wrong else step.unfolded, read), known)
+            wrong = wrong_steps.get(id(step))
+            if wrong is not None or any(child.piece.root in changed for child in step.children):
+                made[piece] = folded(_replaced(step.unfolded if wrong is None else wrong, read), known)
                 known[id(made[piece])] = made[piece]
                 changed.add(piece)
             else:
                 made[piece] = step.result.root
-        return made[candidate.step.piece.root], made[self._top.piece.root]
+        return made[candidates[0].step.piece.root], made[self._top.piece.root]
 
 
 MOST_WHOLE = 200
