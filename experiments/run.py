@@ -33,6 +33,7 @@ import omegaconf
 import yaml
 from hydra import version
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.sources_registry import SourcesRegistry
 from hydra._internal.utils import _run_hydra, create_config_search_path, get_args_parser
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.config_store import ConfigStore
@@ -52,7 +53,7 @@ from omegaconf.resolvers.oc import env as environment_of
 from experiments.pipeline import check, commands, files, launchers, provenance, search, streams, trust
 from experiments.pipeline.check import Exit
 from experiments.pipeline.grids import GRIDS
-from experiments.pipeline.messages import ConfigurationError, line_of, nearest, show
+from experiments.pipeline.messages import ConfigurationError, line_of, near, nearest, readable, show
 from experiments.pipeline.terminal import QUIET, Terminal
 
 if TYPE_CHECKING:
@@ -81,6 +82,10 @@ MOST_VALUES = 10_000
 """Most values of one sweep: each is composed, some milliseconds, before the first job."""
 MOST_JOBS = 100_000
 """Most jobs of a run: the configuration of each is held, and recorded."""
+MOST_YAML, MOST_YAML_VALUES = 10_000_000, 1_000_000
+"""Most bytes of a file of a configuration, and most values in it."""
+CHECKED = "CheckedSource"
+OTHER_FORM = "a list is no mapping, nor the other way round; python -m experiments.run --cfg job shows it"
 POINTERS = ("See http", "object_type", "Config search path")
 """How the lines begin at which the part of Hydra's messages ends that helps somebody here."""
 
@@ -104,17 +109,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
         return _dispatch(typed)
-    except REFUSALS as error:
-        Terminal().error(_line(error))
-        return Exit.WRONG
-    except MemoryError as error:  # a configuration that draws its samples when it is checked
-        Terminal().error(f"there is not enough memory: {error}; write smaller numbers, such as fewer samples=")
-        return Exit.WRONG
     except Exception as error:
-        # What YAML's own reader raises; Hydra lets it through.
-        if not hasattr(error, "problem_mark"):
+        line = _refusal(error)
+        if line is None:
             raise
-        Terminal().error(_line_of_yaml(error))
+        Terminal().error(line)
         return Exit.WRONG
     except KeyboardInterrupt as stop:
         Terminal().note(str(stop) or "interrupted before the first job: nothing was written")
@@ -167,6 +166,7 @@ def _prepare() -> None:
         register(name, grid, replace=True)
     register("oc.env", _env, replace=True)
     _register_sweeper(Plugins.instance())
+    _register_source()
 
 
 def _register_sweeper(plugins: Plugins) -> None:
@@ -178,6 +178,50 @@ def _register_sweeper(plugins: Plugins) -> None:
     from hydra_plugins.derivative_lab.checked_sweeper import CheckedSweeper  # noqa: PLC0415 - not before the search
 
     plugins.register(CheckedSweeper)
+
+
+def _register_source() -> None:
+    """Let Hydra look at every file of a configuration before it reads it."""
+    plain: Any = SourcesRegistry.instance().resolve("file")
+    if plain.__name__ == CHECKED:
+        return
+
+    def load_config(self: Any, config_path: str) -> Any:
+        _refuse_unreadable(Path(self.path, self._normalize_file_name(config_path)))
+        return plain.load_config(self, config_path)
+
+    SourcesRegistry.instance().types["file"] = type(CHECKED, (plain,), {"load_config": load_config})
+
+
+def _refuse_unreadable(path: Path) -> None:
+    """Refuse a file that is no text in UTF-8, is too large, or says by aliases more than can be held."""
+    if not path.exists():  # Hydra says what there is instead
+        return
+    size = path.stat().st_size
+    if size > MOST_YAML:
+        raise ConfigurationError(f"{near(path)} has {readable(size)}; a configuration is at most {readable(MOST_YAML)}")
+    try:
+        text = path.read_text(encoding="utf-8")
+        values = _values_of(yaml.compose(text, yaml.SafeLoader), {}) if "&" in text and "*" in text else 0
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(
+            f"{near(path)}: byte {error.start + 1} is no UTF-8, in which YAML is written; save the file as UTF-8"
+        ) from error
+    if values > MOST_YAML_VALUES:
+        raise ConfigurationError(
+            f"{near(path)}: its aliases stand for {values:,} values; a configuration has at most {MOST_YAML_VALUES:,}"
+        )
+
+
+def _values_of(node: yaml.Node | None, counted: dict[int, int]) -> int:
+    """Return how many values a part of a YAML file stands for, aliases written out; each part is counted once."""
+    if node is None or isinstance(node, yaml.ScalarNode):
+        return 1
+    if id(node) not in counted:
+        counted[id(node)] = MOST_YAML_VALUES + 1  # if it holds itself
+        parts = itertools.chain.from_iterable(node.value) if isinstance(node, yaml.MappingNode) else node.value
+        counted[id(node)] = 1 + sum(_values_of(part, counted) for part in parts)
+    return counted[id(node)]
 
 
 def _arguments(typed: Sequence[str]) -> argparse.Namespace:
@@ -231,6 +275,18 @@ def _hydra(args: argparse.Namespace) -> int:
     return 0
 
 
+def _refusal(error: Exception) -> str | None:
+    """Return what to say of an error that a configuration causes, None if it is ours."""
+    if isinstance(error, MemoryError):  # as where samples are drawn when it is checked
+        return f"there is not enough memory: {error}; write smaller numbers, such as fewer samples="
+    if isinstance(error, RecursionError):
+        return "this configuration has too many brackets within each other"
+    if hasattr(error, "problem_mark"):  # what YAML's own reader raises; Hydra lets it through
+        return _line_of_yaml(error)
+    # An OSError is of a place that cannot be looked into.
+    return _line(error) if isinstance(error, (*REFUSALS, OSError)) else None
+
+
 def _line(error: BaseException) -> str:
     """Return Hydra's or OmegaConf's words as one line, without their pointers to a manual."""
     cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
@@ -241,6 +297,7 @@ def _line(error: BaseException) -> str:
     named = [line.partition(": ")[2] for line in kept if line.startswith("full_key: ")]
     text = " ".join(line for line in kept if not line.startswith("full_key: "))
     text = re.sub(r"^\w+ raised while resolving interpolation: ", "", text)
+    text = re.sub(r"Cannot merge (Dict|List)Config with (Dict|List)Config", OTHER_FORM, text)
     hint = f"; {nearest('', GRIDS)}" if isinstance(cause, UnsupportedInterpolationType) else ""
     return f"{named[0]}: {text}{hint}" if named else f"{text}{hint}"
 
@@ -321,7 +378,10 @@ class Command:
 
     def _loaded(self, words: Sequence[str], mode: RunMode) -> DictConfig:
         """Compose, and refuse what names code to be run."""
-        config = self.loader.load_configuration(self.name, list(words), mode)
+        try:
+            config = self.loader.load_configuration(self.name, list(words), mode)
+        except (ValueError, AssertionError) as error:  # Hydra's own, as where a group is given a number
+            raise ConfigurationError(_line(error)) from error
         if not self.trusted:
             plain: Any = OmegaConf.to_container(config, resolve=False)
             trust.refuse_targets(plain, typed=[given.key for given in self.given])
@@ -496,8 +556,13 @@ def _merge(config: DictConfig, word: str) -> DictConfig:
 def _plain(config: DictConfig, *, resolve: bool = True) -> dict[str, Any]:
     """Return a composed configuration without Hydra's part, as plain dicts, lists and scalars."""
     own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]) if "hydra" in config else config
-    with _masked():
-        return OmegaConf.to_container(own, resolve=resolve)  # type: ignore[return-value]  # a dict
+    plain: Any = OmegaConf.to_container(own, resolve=False)
+    check.refuse_keys(plain)
+    if resolve:
+        check.refuse_multiplied(plain)
+        with _masked():
+            plain = OmegaConf.to_container(own, resolve=True)
+    return plain  # type: ignore[no-any-return]  # a dict
 
 
 MASKED: ContextVar[bool] = ContextVar("masked", default=False)

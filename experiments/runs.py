@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from experiments.pipeline import commands, streams
+from experiments.pipeline import commands, spreadsheet, streams
 from experiments.pipeline.filters import FIELDS, NothingFitsError, chosen
 from experiments.pipeline.listing import Entry, entries
 from experiments.pipeline.messages import ConfigurationError, line_of, readable
@@ -206,7 +206,7 @@ def _csv(shown: Sequence[Entry], available: int, terminal: Terminal) -> None:
     writer = csv.writer(text, lineterminator="\n")
     rows = [_record(one) for one in shown]
     writer.writerow(rows[0])
-    writer.writerows([_field(value) for value in row.values()] for row in rows)
+    writer.writerows([spreadsheet.cell(_field(value)) for value in row.values()] for row in rows)
     terminal.printed(text.getvalue().splitlines())
 
 

@@ -37,6 +37,11 @@ LOCAL = ("python=", "--config-dir", "-cd", "--config-path", "-cp", "hydra.search
 INTERVAL = re.compile(r"(?:tag\([\w\s,]+,\s*)?interval\([^()]*\)+")
 """How an interval is typed, right or wrong."""
 
+REFERENCE = re.compile(r"\$\{\s*(\.*[\w.]+)\s*\}")
+"""An interpolation of another value."""
+MOST_RESOLVED = 20_000_000
+"""Most characters and values of a configuration whose interpolations are written out."""
+
 RUNNERS = Path(__file__).resolve().parents[1] / "runners"
 
 
@@ -190,6 +195,60 @@ def refuse_header(preset: Path) -> None:
     raise ConfigurationError(f"{fault}; write {HEADER!r} above everything else, comments too")
 
 
+def refuse_keys(node: object, place: str = "") -> None:
+    """Refuse a key that is no text, as YAML makes of an unquoted number or yes."""
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            if not isinstance(key, str):
+                raise ConfigurationError(
+                    f"{place}{key}: YAML reads this name as {type(key).__name__}, not as a text; write it in quotes"
+                )
+            refuse_keys(value, f"{place}{key}.")
+    elif isinstance(node, list) and node and isinstance(node[0], Mapping | list):
+        for number, value in enumerate(node):
+            refuse_keys(value, f"{place}{number}.")
+
+
+def refuse_multiplied(plain: Mapping[str, Any]) -> None:
+    """Refuse interpolations that, written out, are more than can be held, however few lines they take."""
+    sizes: dict[tuple[str, ...], int] = {}
+
+    def size(value: object, place: tuple[str, ...]) -> int:
+        if isinstance(value, Mapping):
+            return 1 + sum(size(part, (*place, str(key))) for key, part in value.items())
+        if isinstance(value, list):
+            return len(value) + sum(size(part, place) for part in value if isinstance(part, str | list | Mapping))
+        return (
+            len(value) + sum(target(one[1], place) for one in REFERENCE.finditer(value))
+            if isinstance(value, str)
+            else 1
+        )
+
+    def target(reference: str, place: tuple[str, ...]) -> int:
+        name = reference.lstrip(".")
+        up = len(reference) - len(name)
+        path = (*(place[: max(0, len(place) - up)] if up else ()), *name.split("."))
+        if path not in sizes:
+            sizes[path] = 0  # what refers to itself is told by who resolves it
+            sizes[path] = size(_at(plain, path), path)
+        return sizes[path]
+
+    if size(plain, ()) > MOST_RESOLVED:
+        raise ConfigurationError(
+            f"the interpolations ${{...}} of this configuration stand for more than {MOST_RESOLVED:,} characters;"
+            " write less of them within each other"
+        )
+
+
+def _at(node: Any, path: Sequence[str]) -> object:
+    for part in path:
+        if isinstance(node, list) and part.isdecimal() and int(part) < len(node):
+            node = node[int(part)]
+        else:
+            node = node.get(part) if isinstance(node, Mapping) else None
+    return node
+
+
 def refuse_both(keys: Sequence[str]) -> None:
     """Refuse two keys that each choose the function."""
     typed = [key for key in ("expression", "python") if key in keys]
@@ -257,6 +316,12 @@ def _misspelt_value(key: str, value: str) -> str | None:
         return f"one = is enough; write {key}={show(value.lstrip('='))}"
     if not _closed(value):
         return f"a bracket or a quote in {show(value)} is not closed"
+    return _unquoted(key, value)
+
+
+def _unquoted(key: str, value: str) -> str | None:
+    if value.startswith("{") and ":" not in value:
+        return f"braces are of names with values; write {key}=[{show(value.strip('{}'))}] for a list"
     strange = [character for character in value if not character.isascii()]
     if strange and not key.startswith(("hydra.", "python")):
         return f"the character {strange[0]!r} is not known here; write plain letters, digits and signs, as in x=1/2"

@@ -90,7 +90,7 @@ def fault_of_name(name: str) -> str | None:
     """Say what keeps a name from being that of a file, None if nothing does."""
     if not name or name in (".", ".."):
         return "is no name"
-    if any(letter in "/\\" or not letter.isprintable() for letter in name):
-        return "holds a slash or a character that cannot be printed"
+    if any(letter in "/\\<>" or not letter.isprintable() for letter in name):
+        return "holds a slash, an angle bracket or a character that cannot be printed"
     size = len(name.encode("utf-8", errors="surrogateescape"))
     return f"has {size} bytes, and a file's name at most {LONGEST_NAME}" if size > LONGEST_NAME else None

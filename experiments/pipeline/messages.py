@@ -7,9 +7,15 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
+UNSEEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
+)
+"""Control characters but for the ends of lines and tabs, marks that turn the direction of what follows, and what is no
+character."""
 LONGEST = 1000
 """Most characters of what an exception says that a message, a record or a page holds."""
 
@@ -43,6 +49,11 @@ def named(error: BaseException) -> str:
     """Return the type of an error and, where it has one, its message, as one line."""
     name, line = type(error).__name__, line_of(error)
     return f"{name}: {line}" if line else name
+
+
+def printable(text: str) -> str:
+    """Return a text with a question mark for whatever a terminal or a page obeys instead of showing it."""
+    return UNSEEN.sub("?", text)
 
 
 def show(value: object, width: int = 60) -> str:

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from experiments.pipeline.files import replacing
+from experiments.pipeline.messages import printable
 
 PAGE = Path(__file__).with_name("page")
 """The template, its style and its scripts."""
@@ -132,7 +133,7 @@ def render(content: Content) -> str:
         "figures": [(one["id"], f"{one['number']} {one['heading']}") for one in figures],
         "tables": [(one["id"], one["name"]) for one in tables],
     }
-    return page.render(
+    said = page.render(
         content=content,
         breakable=Markup("_<wbr>"),
         longest=OPEN,
@@ -149,6 +150,7 @@ def render(content: Content) -> str:
         record=[(key, _flat(value)) for key, value in content.record.items()],
         files=[(name, quote(path)) for name, path in content.files],
     )
+    return printable(said)
 
 
 def _whole_numbers(text: str) -> str:

@@ -56,14 +56,18 @@ def refuse_figures(study: ModuleType, chosen: Mapping[str, Any]) -> None:
             f"figures={show(chosen)}: no settings; write figures.formats=[svg] or figures.draw=null"
         )
     draw = chosen.get("draw") or {}
-    if not isinstance(draw, Mapping) or not all(isinstance(spec, Mapping | None) for spec in draw.values()):
+    if not isinstance(draw, Mapping):
         raise ConfigurationError(f"figures.draw={show(draw)}: no figures; write figures.draw=null for none")
-    for name in draw:
+    for name, spec in draw.items():
         fault = files.fault_of_name(str(name))
         if fault:
             raise ConfigurationError(f"figures.draw.{show(name)}: a figure's file is named so, and this {fault}")
+        if not isinstance(spec, Mapping | None):
+            raise ConfigurationError(
+                f"figures.draw.{name}={show(spec)}: no figure; write figures.draw.{name}=null to leave it out"
+            )
     try:
-        figures.check_formats(chosen["formats"])
+        figures.check_formats(chosen.get("formats"))
         for spec in filter(None, draw.values()):
             figures.check(spec, shapes)
     except ValueError as error:

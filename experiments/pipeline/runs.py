@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 
 from experiments.pipeline.check import study_of
+from experiments.pipeline.files import opened
 from experiments.pipeline.listing import way_out
 from experiments.pipeline.messages import ConfigurationError, line_of
-from experiments.pipeline.record import DONE, FORMATS, PLAN, RECORD, DamagedError, Record, read, refuse_lacking
+from experiments.pipeline.record import DONE, FORMATS, NEVER, PLAN, RECORD, DamagedError, Record, read, refuse_lacking
 
 LATEST = re.compile(r"(?:(?P<experiment>[^/~]+)/)?latest(?:~(?P<back>\d+))?")
+STARTED = re.compile(rb'^  "started": "([^"]+)"', re.MULTILINE)
+"""The line of a record that says when the run began: within a text of JSON no line begins."""
+HEAD = 1 << 16
+"""Bytes of a record in which that line is looked for."""
 SHOWN = 4
 """Most candidates that one line lists."""
 NEEDED = ("experiment", "tables", "jobs", "environment", "source", "status")
@@ -87,11 +94,28 @@ def _known(outputs: Path) -> list[Path]:
 
 
 def _latest(name: str, known: Sequence[Path], experiment: str | None, back: int, outputs: Path) -> Path:
-    fitting = [path for path in known if experiment in (None, path.parts[-3])]
+    fitting = sorted((path for path in known if experiment in (None, path.parts[-3])), key=_began)
     if back >= len(fitting):
         of = f" of {experiment}" if experiment else ""
         raise ConfigurationError(f"no run {name}: there are {len(fitting)} runs{of} below {outputs}")
     return fitting[-1 - back]
+
+
+def _began(directory: Path) -> tuple[datetime, tuple[str, ...]]:
+    """Return when a run began. Its name tells the time of a clock on the wall, which may hang elsewhere now.
+
+    The line of the record is near its beginning: the rest may be as large as the run, and is not read. Where it cannot
+    be had, the name is taken as it is.
+    """
+    moment = NEVER
+    with suppress(ValueError):
+        name = "/".join(directory.parts[-2:])[:19]
+        moment = datetime.strptime(name, "%Y-%m-%d/%H-%M-%S").replace(tzinfo=UTC)
+    with suppress(OSError, ValueError), opened(directory / RECORD) as file:
+        found = STARTED.search(file.read(HEAD))
+        told = datetime.fromisoformat(found[1].decode()) if found else moment
+        moment = told if told.tzinfo else moment
+    return moment, directory.parts
 
 
 def _matching(name: str, known: Sequence[Path], outputs: Path) -> list[Path]:

@@ -23,6 +23,7 @@ from derivkit.numerical.methods import METHODS, Method
 from derivkit.population import VALUED, Disturbance, Draw, Family
 from derivkit.programs import program
 from experiments.pipeline import digits, grids, surroundings
+from experiments.pipeline.files import fault_of_name
 from experiments.pipeline.messages import ConfigurationError, line_of, named, nearest, show
 
 FIELD_KEYS = {"function": ("function", "expression", "python", "x")}
@@ -283,20 +284,38 @@ def _callable(where: str, name: str, expression: str | None, domain: tuple[float
 
 def load(name: str) -> Callable[..., object]:
     """Return the callable that ``module:attribute`` names; the current directory is looked in first."""
-    module_name, colon, attribute = name.partition(":")
-    if not (module_name and colon and attribute):
-        raise ConfigurationError(f"python={show(name)}: not module:attribute; write python=mymodule:f")
+    module_name, _, attribute = name.partition(":")
+    written = all(part.isidentifier() for part in [*module_name.split("."), *attribute.split(".")])
+    if not written or module_name.endswith(".py"):
+        raise ConfigurationError(f"python={show(name)}: not module:attribute; write python={_meant(name)}")
     module = _import(name, module_name)
     try:
         found = attrgetter(attribute)(module)
     except AttributeError:
-        public = [entry for entry, value in vars(module).items() if callable(value) and not entry.startswith("_")]
         raise ConfigurationError(
-            f"python={show(name)}: module {module_name!r} has no {attribute!r}; {nearest(attribute, public)}"
+            f"python={show(name)}: module {module_name!r} has no {attribute!r}; {_functions_of(module, attribute)}"
         ) from None
     if not callable(found):
-        raise ConfigurationError(f"python={show(name)}: {attribute!r} is no function but a {type(found).__name__}")
+        kind = type(found).__name__
+        raise ConfigurationError(
+            f"python={show(name)}: {attribute!r} is no function but {'an' if kind[:1] in 'aeiou' else 'a'} {kind};"
+            f" {_functions_of(module, attribute)}"
+        )
     return found  # type: ignore[no-any-return]  # attrgetter is untyped; callable() was asked just above
+
+
+def _functions_of(module: ModuleType, attribute: str) -> str:
+    public = [entry for entry, value in vars(module).items() if callable(value) and not entry.startswith("_")]
+    return nearest(attribute, public) if public else f"{module.__name__!r} has no function"
+
+
+def _meant(name: str) -> str:
+    """Return module:attribute for what names the file of a module, or is something else altogether."""
+    path, _, attribute = name.partition(":")
+    words = path.replace("\\", "/").removesuffix(".py").removeprefix("./").replace("/", ".")
+    dotted = "." in words and words == path and not attribute  # which part of it is the function, it does not say
+    module = words if not dotted and all(part.isidentifier() for part in words.split(".")) else "mymodule"
+    return f"{module}:{attribute if attribute.isidentifier() else 'f'}"
 
 
 def _import(name: str, module_name: str) -> ModuleType:
@@ -489,6 +508,9 @@ def _entries(where: str, value: object, example: str) -> list[tuple[str, Mapping
     if not isinstance(value, Mapping) or not value:
         raise ConfigurationError(f"no {where} is selected; write {example}")
     for name, spec in value.items():
+        fault = fault_of_name(name)
+        if fault:
+            raise ConfigurationError(f"{where} {show(name)!r}: the name {fault}")
         if not isinstance(spec, Mapping):
             raise ConfigurationError(f"{where} {name!r} is {show(spec)}; its file holds {name}: {{...}}")
     return list(value.items())

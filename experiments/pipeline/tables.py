@@ -43,7 +43,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from derivkit.errors import typical_error
-from experiments.pipeline import integrity, provenance, splicing
+from experiments.pipeline import integrity, provenance, splicing, spreadsheet
 from experiments.pipeline.files import replacing
 from experiments.pipeline.messages import ConfigurationError, line_of, near
 from experiments.pipeline.record import Digest
@@ -1077,7 +1077,7 @@ def write_csv(path: Path) -> Path | None:
     """Write a table of at most `CSV_ROWS` rows as ``<name>.csv`` beside its Parquet file, else return None.
 
     Floats are written by ``repr``, so that reading them gives the same bits; a missing number is an empty
-    field.
+    field. A text that a spreadsheet would take for a formula has an apostrophe before it.
     """
     with _opened(path) as file:
         if file.metadata.num_rows > CSV_ROWS:
@@ -1087,8 +1087,14 @@ def write_csv(path: Path) -> Path | None:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(shape_of(path))
         for chunk in _chunks(path):
-            writer.writerows(zip(*(_listed(value, slice(None)) for value in chunk.values()), strict=True))
+            cells = (_listed(_safe(value), slice(None)) for value in chunk.values())
+            writer.writerows(zip(*cells, strict=True))
     return target
+
+
+def _safe(value: Any) -> Any:
+    """Return a column for a spreadsheet: its texts are none that it would compute."""
+    return (value[0], [spreadsheet.cell(label) for label in value[1]]) if _is_coded(value) else value
 
 
 def estimate_bytes(tables: Mapping[str, Shape], rows: int, *, jobs: int = 1) -> int:

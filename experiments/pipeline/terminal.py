@@ -22,6 +22,8 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from experiments.pipeline.messages import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress as RichProgress
@@ -401,5 +403,5 @@ def _fit(text: str, stream: TextIO) -> str:
 
 
 def _print(stream: TextIO, line: str) -> None:
-    stream.write(_fit(line, stream) + "\n")
+    stream.write(_fit(printable(line), stream) + "\n")
     stream.flush()

@@ -8,6 +8,7 @@ its row ``KIND``, and ``kinds.KINDS`` is the table of them. A further kind is on
 and its line.
 """
 
+import experiments.pipeline.figures.backend  # noqa: F401 - before anything else imports matplotlib
 from experiments.pipeline.figures.drawing import caption, check, columns_needed, draw, empty
 from experiments.pipeline.figures.files import check_formats, save
 from experiments.pipeline.figures.selection import choose, panel_columns

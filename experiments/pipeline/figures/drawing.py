@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
-import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from experiments.pipeline.figures.contract import Frames, Kind, Spec
 from experiments.pipeline.figures.kinds import KINDS
-from experiments.pipeline.figures.paper import PANELS, rc
+from experiments.pipeline.figures.paper import PANELS, inked
 from experiments.pipeline.figures.selection import columns_read, plan_of, rows_of, say_left_out
 
 
@@ -25,10 +24,11 @@ def draw(frames: Frames, spec: Spec) -> Figure:
     """
     spec = _given(spec)
     kind = _kind(spec)
-    plan = plan_of(kind, frames, spec)
+    with inked():
+        plan = plan_of(kind, frames, spec)
     if not plan.panels:
         raise ValueError(f"table {spec['table']!r} has no values for this figure")
-    with mpl.rc_context(rc()):
+    with inked():
         return kind.draw(plan, spec)
 
 
@@ -39,7 +39,8 @@ def caption(frames: Frames, spec: Spec, panels: int | None = None) -> str:
     """
     spec = _given(spec)
     kind = _kind(spec)
-    plan = plan_of(kind, frames, spec)
+    with inked():
+        plan = plan_of(kind, frames, spec)
     says = [*kind.caption(plan, spec), *say_left_out(kind, plan, spec, panels or plan.available)]
     shows = " ".join(text[:1].upper() + text[1:] for text in says)
     found = " ".join(kind.finding(plan, spec))
@@ -60,15 +61,60 @@ def columns_needed(spec: Spec) -> dict[str, list[str]]:
 
 def check(spec: Spec, tables: Mapping[str, Collection[str]]) -> None:
     """Raise ValueError, in one line, unless ``spec`` names a kind, its keys and columns of ``tables``."""
+    _refuse_types(_given(spec))
     for table, columns in columns_needed(spec).items():
         if table not in tables:
             raise ValueError(f"a figure draws from table {table!r}; there are {', '.join(tables)}")
         for column in columns:
             if column not in tables[table]:
                 raise ValueError(f"a figure draws column {column!r}; {table} has {', '.join(tables[table])}")
-    panels = _given(spec).get("panels", PANELS)
-    if not (isinstance(panels, int) and panels > 0):
-        raise ValueError(f"a figure has panels={panels!r}; write how many it shows at most, such as {PANELS}")
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and value.isprintable()
+
+
+def _are_names(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(map(_is_name, value))
+
+
+def _are_pairs(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(_are_names(pair) and len(pair) == 3 for pair in value)
+
+
+def _are_named(value: object) -> bool:
+    return isinstance(value, Mapping) and all(map(_is_name, value.values()))
+
+
+def _are_numbers(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(end, int | float) for end in value)
+
+
+FORMS: Mapping[str, tuple[Callable[[object], bool], str]] = {
+    "panel": (
+        lambda value: _is_name(value) or _are_names(value),
+        "a column or a list of columns, panel: [function, x]",
+    ),
+    "panels": (
+        lambda value: isinstance(value, int) and not isinstance(value, bool) and value > 0,
+        f"how many it shows at most, such as {PANELS}",
+    ),
+    "where": (lambda value: isinstance(value, Mapping), "a mapping of columns to values, where: {kind: absolute}"),
+    "joined": (lambda value: isinstance(value, bool), "true or false"),
+    "axes": (_are_names, "a list of columns"),
+    "pairs": (_are_pairs, "a list of what was observed, what is expected and a name, [[order, expected, order]]"),
+    "bound": (_are_named, "a mapping of table, x, y, proved"),
+    "marks": (_are_named, "a mapping of table, x, y"),
+    "limits": (_are_numbers, "two positive numbers, the smaller first, such as [1e-3, 1]"),
+}
+"""Of what form the values of some keys are, and what to write; all others are texts in one line."""
+
+
+def _refuse_types(spec: Spec) -> None:
+    for key, value in spec.items():
+        fits, wanted = FORMS.get(key, (_is_name, "a text in one line"))
+        if not fits(value):
+            raise ValueError(f"a figure's {key} is {value!r:.60}; write {wanted}")
 
 
 def _given(spec: Spec) -> Spec:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
@@ -64,6 +66,14 @@ LINE = 0.175
 def rc() -> Any:
     """All of matplotlib's own defaults and our style on top: somebody's matplotlibrc changes nothing here."""
     return {k: v for k, v in mpl.rcParamsDefault.items() if not k.startswith("backend")} | dict(STYLE)
+
+
+@contextmanager
+def inked() -> Iterator[None]:
+    """Draw in our style. A letter that the font lacks is a box, which is no reason to disturb a run."""
+    with mpl.rc_context(rc()), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        yield
 
 
 def look_of(place: int) -> dict[str, Any]:
