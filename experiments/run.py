@@ -82,7 +82,7 @@ MOST_VALUES = 10_000
 """Most values of one sweep: each is composed, some milliseconds, before the first job."""
 MOST_JOBS = 100_000
 """Most jobs of a run: the configuration of each is held, and recorded."""
-MOST_YAML, MOST_YAML_VALUES = 10_000_000, 1_000_000
+MOST_YAML, MOST_YAML_VALUES = 2_000_000, 1_000_000
 """Most bytes of a file of a configuration, and most values in it."""
 CHECKED = "CheckedSource"
 OTHER_FORM = "a list is no mapping, nor the other way round; python -m experiments.run --cfg job shows it"
@@ -199,7 +199,10 @@ def _refuse_unreadable(path: Path) -> None:
         return
     size = path.stat().st_size
     if size > MOST_YAML:
-        raise ConfigurationError(f"{near(path)} has {readable(size)}; a configuration is at most {readable(MOST_YAML)}")
+        raise ConfigurationError(
+            f"{near(path)} has {readable(size)}; a configuration is at most {readable(MOST_YAML)}; instead of a long"
+            " list of numbers write a grid, such as ${logspace:-12,-1,1000000}"
+        )
     try:
         text = path.read_text(encoding="utf-8")
         values = _values_of(yaml.compose(text, yaml.SafeLoader), {}) if "&" in text and "*" in text else 0

@@ -114,7 +114,11 @@ WRONG_FILES = {
     "Latin-1": ("function", named("caf\xe9").encode("latin-1"), "own/function/own.yaml: byte 4 is no UTF-8"),
     "bytes": ("function", bytes(range(128, 256)), "byte 1 is no UTF-8"),
     "deep": ("function", f"a: {'[' * 5000}{']' * 5000}\n", "too many brackets within each other"),
-    "large": ("function", "#" * 10_000_001, "has 10 MB; a configuration is at most 10 MB"),
+    "large": (
+        "function",
+        "#" * 2_000_001,
+        "has 2 MB; a configuration is at most 2 MB; instead of a long list of numbers write a grid",
+    ),
 }
 
 
