@@ -20,7 +20,10 @@ import pytest
 playwright = pytest.importorskip("playwright.sync_api", reason="the extra `browser` is not installed")
 ROOT = Path(__file__).resolve().parents[1]
 BROWSER = next((path for path in map(Path, ("/usr/bin/chromium", "/usr/bin/chromium-browser")) if path.exists()), None)
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no chromium in /usr/bin")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(BROWSER is None, reason="there is no chromium in /usr/bin"),
+]
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
 POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy"[^>]*>')
@@ -577,7 +580,6 @@ def test_a_page_that_cannot_be_used_without_eyes_is_caught(browser, broken, more
         assert any(fault in one for one in page.evaluate(AUDIT))
 
 
-@pytest.mark.slow
 def test_the_first_key_leads_past_the_contents_and_the_focus_is_seen(browser, report) -> None:
     with opened(browser, report) as page:
         page.keyboard.press("Tab")

@@ -19,6 +19,8 @@ from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 import derivkit
 import experiments.runners
@@ -357,6 +359,28 @@ def test_the_suite_leaves_out_what_is_slow_where_neither_paths_nor_marks_are_giv
     )
     assert done.returncode == 0
     assert f" {outcome} in " in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("python", "taken", "refused"),
+    [
+        ("3.11", ["1.3.8", "1.4.0rc3"], ["1.3.7", "1.5.0"]),
+        ("3.13", ["1.3.8", "1.4.0rc3"], ["1.3.2", "1.5.0"]),
+        ("3.14", ["1.4.0rc1", "1.4.0"], ["1.3.8", "1.5.0"]),
+        ("3.15", ["1.4.0rc1", "1.4.0"], ["1.3.8", "1.5.0"]),
+    ],
+)
+def test_every_python_gets_a_hydra_that_runs_on_it(python: str, taken: list[str], refused: list[str]) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert SpecifierSet(project["requires-python"]).contains(f"{python}.0")
+    needed = [Requirement(text) for text in project["dependencies"] if text.startswith("hydra-core")]
+    (hydra,) = [one for one in needed if one.marker is None or one.marker.evaluate({"python_version": python})]
+    assert [hydra.specifier.contains(version, prereleases=True) for version in (*taken, *refused)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
 
 
 def test_every_folder_of_code_is_a_package_that_is_installed() -> None:
