@@ -89,6 +89,7 @@ def test_an_operation_with_any_number_of_arguments_passes_every_entry_point(text
     assert all(np.isfinite(terms).all() for terms in dk.truncation_terms(f, POINT, formulas=CENTRAL, terms=3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.__name__.split(".")[-1])
 def test_every_operation_passes_a_study_that_predicts(study: ModuleType) -> None:
     names = SLOW.get(study, set(FORMULAS))

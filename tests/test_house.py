@@ -333,6 +333,7 @@ def test_the_columns_that_a_figure_names_exist(path: Path) -> None:
             assert set(columns) <= set(tables[table])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "outcome"),
     [

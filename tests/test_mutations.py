@@ -101,6 +101,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", range(0, MUTATIONS, TOGETHER))
 def test_a_changed_record_never_ends_a_command_and_hides_no_run(start: int, made: Path, place: Path, capsys: Any):
     for number in range(start, min(start + TOGETHER, MUTATIONS)):

@@ -347,6 +347,7 @@ def line_of_words(drawn: random.Random) -> tuple[str, list[str]]:
     return command, words
 
 
+@pytest.mark.slow
 def test_random_command_lines_are_run_or_refused_in_a_line(capsys: pytest.CaptureFixture[str]):
     drawn = random.Random(SEED)
     small = ("figures.draw=null", "delta=1e-3", "method=central_2")

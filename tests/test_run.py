@@ -212,6 +212,7 @@ SWEPT = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("word", SWEPT)
 def test_the_sweep_that_was_planned_is_the_one_that_runs_and_is_resumed_gathered_and_repeated(word: str):
     key = word.partition("=")[0]
