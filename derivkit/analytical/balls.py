@@ -602,7 +602,32 @@ for _name in (*EVERYWHERE, *OUTSIDE):
 
 
 class Charged(Taylor):
-    """Taylor arithmetic that tells the cost of its products and powers, so that a tower of powers ends."""
+    """Taylor arithmetic that tells the cost of its recurrences, so that a tower of powers or of sines ends."""
+
+    def charge(self, u: Series, times: int) -> None:
+        """Take the cost of so many sums over the coefficients of u for every coefficient of the result."""
+        if len(u) > 1:
+            self.numbers.spend(self.numbers.product * times * min(len(u), self.order + 1) * (self.order + 1))
+
+    def divide(self, u: Series, v: Series) -> Series:
+        """u / v."""
+        self.charge(v, 1)
+        return super().divide(u, v)
+
+    def integrate(self, y0: Any, w: Series, u: Series) -> Series:
+        """The series y with y' = w u'."""
+        self.charge(u, 1)
+        return super().integrate(y0, w, u)
+
+    def riccati(self, y0: Any, u: Series, a: int, b: int, c: int) -> Series:
+        """The series y with y' = (a + b y + c y^2) u'."""
+        self.charge(u, 2)
+        return super().riccati(y0, u, a, b, c)
+
+    def sine_cosine(self, u: Series, s0: Any, c0: Any, sign: int) -> tuple[Series, Series]:
+        """Sine and cosine, or the hyperbolic ones."""
+        self.charge(u, 2)
+        return super().sine_cosine(u, s0, c0, sign)
 
     def multiply(self, u: Series, v: Series) -> Series:
         """The Cauchy product."""

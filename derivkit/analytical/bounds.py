@@ -32,6 +32,8 @@ DISAGREEMENT = 0.01
 ROOM = 1e-12
 """Room for the rounding of closed forms: exp of a sum of logarithms, each at most 1500 and right to 2 ulp, errs by
 1e-12."""
+WORK = 2e8
+"""Estimated nanoseconds that an expansion in balls may take, and all samples in balls of one formula together."""
 TERMS = 24
 """Terms of an expansion in balls: at a quarter of its radius the rest is below 4^-24."""
 LARGEST_DEGREE = 64
@@ -379,8 +381,9 @@ def _sampled_apart(expression: Expression, orders: Sequence[int], points: Array)
     suspect = np.any(_doubtful(expression, orders, points[few], sizes[:, few]), axis=0)
     doubtful = np.zeros(points.shape, dtype=bool)
     doubtful[:, suspect] = _doubtful(expression, orders, points[:, suspect], sizes[:, :, suspect])
+    work = WORK / max(1, int(np.sum(doubtful)))
     for index in zip(*np.nonzero(doubtful), strict=True):
-        series = high_precision_series(expression, float(points[index]), max(orders))
+        series = high_precision_series(expression, float(points[index]), max(orders), work=work)
         sizes[(slice(None), *index)] = [float(abs(series[n])) * math.factorial(n) for n in orders]
     jumps = [np.ptp(np.broadcast_to(np.asarray(b, dtype=np.float64), points.shape), axis=0) != 0 for b in branches]
     return np.where(np.any(jumps, axis=0), np.inf, np.max(sizes, axis=1))
@@ -417,7 +420,7 @@ def _expansion(expression: Expression, orders: Sequence[int], point: float) -> t
 @functools.lru_cache(maxsize=1024)
 def _long_series(expression: Expression, point: float, order: int) -> list[Any]:
     """One expansion for all formulas at a point."""
-    return high_precision_series(expression, point, order)
+    return high_precision_series(expression, point, order, work=WORK)
 
 
 def _sizes(expression: Expression, orders: Sequence[int], points: Any, *, branches: list[Any] | None = None) -> Array:

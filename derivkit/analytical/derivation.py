@@ -54,9 +54,10 @@ MAX_ORDER = 20
 """Highest order; a constant without a derivation."""
 MAX_OPERATIONS = 20_000
 """Operations of all derivatives up to the order, equal ones of one counted once; a constant without a derivation."""
-MAX_FACTORS = 100_000
-"""Factors that the product rule may write for one derivative, n^2 for n factors: a formula that the parser lets through
-has 300; a constant without a derivation."""
+MAX_FACTORS, MAX_FACTORS_AGAIN = 100_000, 20_000
+"""Factors that rules may write for the first derivative and for a later one, n^2 for n factors or n arguments: a
+formula that the parser lets through has 300; constants without a derivation."""
+PAIR = 2
 MOST_SAID = 3
 """Conditions that a printed derivation names; a constant without a derivation."""
 
@@ -106,7 +107,7 @@ class Step:
         return ", ".join(map(str, self.conditions))
 
 
-def differentiate(root: Node, variable: Variable) -> Step:
+def differentiate(root: Node, variable: Variable, *, most: int = MAX_FACTORS) -> Step:
     """The step at the root of the derivation of a tree.
 
     Parameters
@@ -115,16 +116,18 @@ def differentiate(root: Node, variable: Variable) -> Step:
         The function; any unknown function in it is of one argument.
     variable : Variable
         With respect to what.
+    most : int
+        Factors that the rules may write.
     """
-    engine = _Engine(tree_of(program_of(root)), variable)
+    engine = _Engine(tree_of(program_of(root)), variable, most)
     return engine.run()
 
 
 class _Engine:
     """What is known while one tree is differentiated: which nodes depend on the variable, and the steps found."""
 
-    def __init__(self, root: Node, variable: Variable) -> None:
-        self._root, self._variable = root, variable
+    def __init__(self, root: Node, variable: Variable, most: int) -> None:
+        self._root, self._variable, self._most = root, variable, most
         self._depends: dict[Node, bool] = {}
         self._signs: dict[Node, int] = {}
         self._unique: dict[Node, Node] = {}
@@ -152,12 +155,18 @@ class _Engine:
         return self._steps[self._root]
 
     def _refuse_long_products(self) -> None:
-        """The product rule writes n^2 factors for n, and the derivative of a derivative has n products of n."""
-        products = [node for node in self._depends if isinstance(node, Operation) and node.name == "multiply"]
+        """The product rule writes n^2 factors for n, and the derivative of a derivative has n products of n.
+
+        So it is with functions of n arguments, whose slope in each is a function of all.
+        """
+        moving = [node for node, varies in self._depends.items() if varies and isinstance(node, Operation)]
+        products = [node for node in moving if node.name == "multiply"]
         parts = {id(part) for node in products for part in node.arguments}
-        if sum(len(factors_of(node)) ** 2 for node in products if id(node) not in parts) > MAX_FACTORS:
+        factors = [len(factors_of(node)) for node in products if id(node) not in parts]
+        arguments = [len(node.arguments) for node in moving if len(node.arguments) > PAIR]
+        if sum(n**2 for n in (*factors, *arguments)) > self._most:
             raise ValueError(
-                f"the product rule writes more than {MAX_FACTORS:,} factors for {short_text(self._root)}; "
+                f"the rules write more than {self._most:,} factors for {short_text(self._root)}; "
                 "ask for a lower order or a shorter product"
             )
 
@@ -664,7 +673,8 @@ def derive(expression: Expression | str, variable: str | None = None, order: int
     roots: list[Step] = []
     operations = 0
     for k in range(order):
-        roots.append(differentiate(roots[-1].result.root if roots else tree.root, Variable(name)))
+        before, most = (roots[-1].result.root, MAX_FACTORS_AGAIN) if roots else (tree.root, MAX_FACTORS)
+        roots.append(differentiate(before, Variable(name), most=most))
         operations += len(roots[-1].result.program)
         if operations > MAX_OPERATIONS:
             upto = f"derivatives 1 to {k + 1} of {tree.short} have" if k else f"the derivative of {tree.short} has"

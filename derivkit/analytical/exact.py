@@ -171,10 +171,12 @@ def taylor(
     return (*values[:known], *[math.nan] * (order + 1 - known))
 
 
-def high_precision_series(expression: Expression, x: float, order: int, *, digits: int = 50) -> list[Any]:
+def high_precision_series(
+    expression: Expression, x: float, order: int, *, digits: int = 50, work: float = WORK
+) -> list[Any]:
     """Coefficients f^(k)(x)/k! for k = 0..order as Arb numbers, each right to so many digits; NaN where there is none.
 
-    A coefficient that float64 cannot tell from 0 is as good as its enclosure.
+    A coefficient that float64 cannot tell from 0 is as good as its enclosure. ``work`` is in estimated nanoseconds.
     """
     balls = ball_arithmetic()
     needed = math.ceil(digits * math.log2(10.0))
@@ -195,7 +197,7 @@ def high_precision_series(expression: Expression, x: float, order: int, *, digit
         settle=settle,
         factor=lambda k: 1,
         unknown=balls.NAN,
-        least=2 * needed,
+        limits=(2 * needed, work),
     )
 
 
@@ -233,18 +235,19 @@ def _settle(
     settle: Callable[[Any], tuple[Settled, bool]],
     factor: Callable[[int], int],
     unknown: Settled,
-    least: int = LEAST_BITS,
+    limits: tuple[int, float] = (LEAST_BITS, WORK),
 ) -> list[Settled]:
     """What becomes of the coefficients of these orders, times their factors, each at the least precision that settles
     it.
 
-    ``settle`` makes a result of the number (rational, ball or None), and says whether more precision has no use.
+    ``settle`` makes a result of the number (rational, ball or None), and says whether more precision has no use;
+    ``limits`` are the precision to begin with and the work allowed.
     """
     balls = ball_arithmetic()
     found = [unknown] * len(orders)
     left = dict(enumerate(orders))
-    numbers = balls.Numbers(WORK)
-    bits = least
+    bits, work = limits
+    numbers = balls.Numbers(work)
     try:
         while left and bits <= MOST_BITS:
             with balls.precision(bits), contextlib.suppress(balls.UndecidedError):
