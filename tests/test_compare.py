@@ -682,3 +682,16 @@ def test_a_footer_that_tells_the_recorded_hash_of_other_values_is_found_out(firs
     assert tables.recorded(path) == tables.recorded(first / "table.parquet")
     assert compare.main([str(first), str(other)]) == 2
     assert "is not the table that run.json records" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "drawn", [None, 3, {"error": None}, {"error": 3}, {"error": {"kind": "lines", "table": "table"}}], ids=repr
+)
+def test_figures_of_a_record_that_cannot_be_drawn_are_left_out(drawn: Any, first: Path):
+    other = variant(first, planted("error", 3, lambda value: 2 * value))
+    for place in (first, other):
+        edit_record(
+            place, lambda record: [job["configuration"]["figures"].update(draw=drawn) for job in record["jobs"]]
+        )
+    assert compare.main([str(first), str(other)]) == 0
+    assert not (compared() / "figures").exists()

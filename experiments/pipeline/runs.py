@@ -18,7 +18,7 @@ from experiments.pipeline.messages import ConfigurationError, line_of
 from experiments.pipeline.record import DONE, FORMATS, NEVER, PLAN, RECORD, DamagedError, Record, read, refuse_lacking
 
 LATEST = re.compile(r"(?:(?P<experiment>[^/~]+)/)?latest(?:~(?P<back>\d+))?")
-STARTED = re.compile(rb'^  "started": "([^"]+)"', re.MULTILINE)
+STARTED = re.compile(rb'"started":\s*"([^"]+)"')
 """The line of a record that says when the run began: within a text of JSON no line begins."""
 HEAD = 1 << 16
 """Bytes of a record in which that line is looked for."""

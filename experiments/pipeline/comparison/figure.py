@@ -9,9 +9,13 @@ from typing import Any
 import numpy as np
 
 from experiments.pipeline import figures, tables
-from experiments.pipeline.comparison.differences import CHANGE
+from experiments.pipeline.comparison.differences import CHANGE, Plan
 from experiments.pipeline.comparison.joining import Words, match
 from experiments.pipeline.comparison.result import Result
+from experiments.pipeline.runs import Stored
+
+KEPT = ("x", "y", "series", "panel", "panels", "xlabel", "ylabel")
+"""What the figure of a comparison takes over from one of a run."""
 
 MOST_DRAWN = 500_000
 """Most rows of a run that a figure is drawn from."""
@@ -49,16 +53,25 @@ def drawn(result: Result) -> list[tuple[str, str, str]]:
 
 def _spec(result: Result) -> dict[str, Any] | None:
     """Return what to draw, from the configuration of the first run."""
-    plan = result.plan
-    chosen = result.runs[0].record.jobs[0].configuration.get("figures") or {}
-    for spec in (chosen.get("draw") or {}).values():
-        if spec.get("kind") != "lines" or spec.get("table") != result.runs[0].table.stem:
+    kept = lines_of(result.runs[0], result.plan)
+    more = {"kind": "compared", "table": "curves", "runs": "compared_run", "ratio": "compared_ratio"}
+    return None if kept is None else {**more, **kept}
+
+
+def lines_of(run: Stored, plan: Plan) -> dict[str, Any] | None:
+    """Return what a run's first figure of lines over its keys shows, None without such a figure that can be drawn."""
+    chosen = run.record.jobs[0].configuration.get("figures")
+    drawn = chosen.get("draw") if isinstance(chosen, dict) else None
+    for spec in drawn.values() if isinstance(drawn, dict) else ():
+        if not isinstance(spec, dict) or spec.get("kind") != "lines" or spec.get("table") != run.table.stem:
             continue
-        if {*figures.panel_columns(spec), spec["series"], spec["x"]} <= set(plan.keys) and spec["y"] in plan.values:
-            kept = {
-                key: spec[key] for key in ("x", "y", "series", "panel", "panels", "xlabel", "ylabel") if key in spec
-            }
-            return {"kind": "compared", "table": "curves", "runs": "compared_run", "ratio": "compared_ratio", **kept}
+        try:
+            figures.check(spec, {name: (*columns, "job") for name, columns in run.study.TABLES.items()})
+            over = {*figures.panel_columns(spec), spec["series"], spec["x"]}
+        except (ValueError, TypeError, LookupError):
+            continue
+        if over <= set(plan.keys) and spec["y"] in plan.values:
+            return {key: spec[key] for key in KEPT if spec.get(key) is not None}
     return None
 
 

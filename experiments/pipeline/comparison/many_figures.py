@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from experiments.pipeline import figures, tables
 from experiments.pipeline.comparison.configured import shown
+from experiments.pipeline.comparison.figure import lines_of
 from experiments.pipeline.comparison.many import Many
 from experiments.pipeline.settings import FIELD_KEYS
 
@@ -77,17 +78,8 @@ def _curves(found: Many) -> Iterator[Drawing]:
 
 def _lines_of_the_study(found: Many) -> dict[str, Any] | None:
     """Return what to draw: the first figure of lines over the keys that a run was configured with."""
-    for run in found.runs:
-        chosen = run.record.jobs[0].configuration.get("figures") or {}
-        for spec in (chosen.get("draw") or {}).values():
-            if spec and spec.get("kind") == "lines" and spec.get("table") == run.table.stem:
-                columns = {*figures.panel_columns(spec), spec["series"], spec["x"]}
-                if columns <= set(found.plan.keys) and spec["y"] in found.plan.values:
-                    kept = ("x", "y", "series", "panel", "panels", "xlabel", "ylabel")
-                    return {"kind": "overlaid", "table": "curves", "runs": "run"} | {
-                        key: spec[key] for key in kept if spec.get(key) is not None
-                    }
-    return _lines_of_the_keys(found)
+    kept = next(filter(None, (lines_of(run, found.plan) for run in found.runs)), None)
+    return _lines_of_the_keys(found) if kept is None else {"kind": "overlaid", "table": "curves", "runs": "run", **kept}
 
 
 def _lines_of_the_keys(found: Many) -> dict[str, Any] | None:
