@@ -1068,3 +1068,45 @@ def test_beside_a_pole_the_spacing_of_floats_is_in_the_bar(f: Values, pole: floa
                 answered += 1
                 assert abs(found.value - slope(pole + distance)) <= found.error
     assert answered >= 60
+
+
+LOGARITHMIC: dict[str, tuple[Values, float, tuple[float | None, float | None], float]] = {
+    "x log x": (lambda x: x * math.log(x) if x else 0.0, 0.0, (0.0, 1.0), -math.inf),
+    "beside smooth terms": (lambda x: 5.0 + x * math.log(x) + 1e3 * math.sin(x) if x else 5.0, 0.0, (0, 1), -math.inf),
+    "at the other end": (lambda x: (1.0 - x) * math.log(1.0 - x) if x < 1.0 else 0.0, 1.0, (0.0, 1.0), math.inf),
+    "minus entropy": (lambda x: x * math.log(x / 0.3) if x else 0.0, 0.0, (0.0, None), -math.inf),
+    "its square": (lambda x: x * math.log(x) ** 2 if x else 0.0, 0.0, (0.0, 1.0), math.inf),
+    "on both sides": (lambda x: x * math.log(abs(x)) if x else 0.0, 0.0, (None, None), -math.inf),
+    "x^x": (lambda x: x**x, 0.0, (0.0, None), -math.inf),
+    "x^0.9": (lambda x: x**0.9, 0.0, (0.0, None), math.inf),
+    "x^0.999": (lambda x: x**0.999, 0.0, (0.0, None), math.inf),
+    "a root": (lambda x: math.asin(1.0 - x), 0.0, (0.0, None), -math.inf),
+}
+
+
+@pytest.mark.parametrize(("f", "x", "domain", "slope"), LOGARITHMIC.values(), ids=LOGARITHMIC)
+def test_a_slope_that_grows_at_every_scale_is_vertical(
+    f: Values, x: float, domain: tuple[float | None, float | None], slope: float
+) -> None:
+    found = dk.derivative(f, x, domain=domain)
+    assert (found.status, found.value) == ("vertical", slope)
+    assert found.evaluations < 70
+
+
+def test_a_logarithm_that_turns_at_0_is_a_kink() -> None:
+    found = dk.derivative(lambda x: abs(x) * math.log(abs(x)) if x else 0.0, 0.0)
+    assert (found.status, found.left, found.right) == ("kink", math.inf, -math.inf)
+
+
+@pytest.mark.parametrize("power", [1.001, 1.02, 1.2])
+def test_a_slope_that_falls_slowly_at_every_scale_is_not_vertical(power: float) -> None:
+    found = dk.derivative(lambda x: x**power, 0.0, domain=(0.0, None))
+    assert found.status in ("unresolved", "below_resolution")
+    assert found.status == "unresolved" or abs(found.value) <= found.error
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_a_second_derivative_that_grows_at_every_scale_is_refused_soon(order: int) -> None:
+    found = dk.derivative(lambda x: x * x * math.log(abs(x)) if x else 0.0, 0.0, order=order)
+    assert found.status in ("unresolved", "below_resolution" if order == 1 else "unresolved")
+    assert found.evaluations < 150

@@ -484,6 +484,8 @@ def _sign(infinite: float) -> str:
     return "" if math.isnan(infinite) else f" ({infinite:+})"
 
 
+ALMOST_ONE = 0.99
+"""A power above this with a vertical tangent is that of x log(x), or not told from it."""
 UNEXPLAINED = frozenset({Status.ONE_SIDED, Status.UNRESOLVED, Status.NOT_FINITE})
 """What may come from what f raised, which is then said."""
 NAMES = {1: "slope", 2: "second derivative", 3: "third derivative", 4: "fourth derivative"}
@@ -509,7 +511,8 @@ MESSAGES: Mapping[Status, Callable[[Callable[[str], Any]], str]] = MappingProxyT
         ),
         Status.JUMP: lambda at: "f jumps: its values do not come near f(x) on one side.",
         Status.VERTICAL: lambda at: (
-            f"the tangent is vertical{_sign(at('value'))}: f follows the power {at('exponent'):.3g} of the distance."
+            f"the tangent is vertical{_sign(at('value'))}: f follows the power {at('exponent'):.3g} of the distance"
+            + (", times its logarithm." if at("exponent") > ALMOST_ONE else ".")
         ),
         Status.UNRESOLVED: lambda at: (
             "the budget of evaluations was used up before f was resolved."

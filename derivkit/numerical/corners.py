@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from derivkit.numerical.ladder import RATIO, Analysis, Array, Exponents, Mask
+from derivkit.numerical.ladder import EPS, RATIO, Analysis, Array, Exponents, Mask
 from derivkit.numerical.rounds import Ladder, Request, Way, each, together
-from derivkit.numerical.scales import FINEST, LOOK, NATURAL, RESOLUTION, SAME_LEVEL, VERIFY, least_top
+from derivkit.numerical.scales import FINEST, LOOK, NATURAL, RESOLUTION, SAME_LEVEL, VERIFY, first_top, least_top
 from derivkit.numerical.state import Finding
-from derivkit.numerical.status import Status
+from derivkit.numerical.status import CODE, Status
 
 if TYPE_CHECKING:
     from derivkit.numerical.search import Search
@@ -41,6 +41,16 @@ FLAT, STEEP, JUMP = 1.03, 0.97, 0.02
 """A power above the first is flatter than any line, one below the second steeper, one below the third a jump."""
 NEAREST = 3
 """Steps from which a jump is told: farther away the slope of f comes in."""
+CLOSER = 7
+CHORDS = np.ldexp(1.0, -CLOSER * np.arange(2, 6))
+"""Lengths of chords from which a logarithm is told, in units of the first look: each 128 times the next, and so short
+that curvature is nothing beside it."""
+SAME_GROWTH = 1e-3
+"""Their slopes grow by the same amount, if by no less than all but this part of the most. A choice: x^1.0001, whose
+slope is 0, is taken for x log(x)."""
+SAME_POWER = 0.02
+"""The powers from two of them are the same, if they differ by no more than this: what is square to a logarithm comes
+near to it, and values at random do not."""
 STRAIGHT = 0.1
 """f follows a power if its logarithm strays no more from a straight line."""
 
@@ -126,15 +136,50 @@ def _sided(search: Search, ladder: Ladder, seen: Analysis, mask: Mask) -> None:
 
 def _verify(search: Search, ladder: Ladder, seen: Analysis, moves: int) -> Way:
     """A window on one side is noisy: where a smaller one is not, the noise was a kink nearby, or structure of f."""
+    further = along if moves else _endless
     for shrunk in (RATIO**-VERIFY, FINEST):
         size = np.maximum(ladder.top * shrunk, least_top(ladder.x, EDGE))
         below = yield from ladder.anew(size).extended(EDGE)
         fallen = below.finite() & (search.analysis(below, EDGE).noise < SAME_LEVEL * seen.noise)
         search.too_large(ladder, ladder.top, fallen)
-        yield from together(each(below, fallen, lambda part, _: along(search, part, moves)))
+        yield from together(each(below, fallen, lambda part, _: further(search, part, moves)))
         rest = np.flatnonzero(~fallen)
         ladder, seen = ladder.take(rest), seen.take(rest)
     _sided(search, ladder, seen, np.ones(ladder.points.size, dtype=bool))
+
+
+def _endless(search: Search, ladder: Ladder, _: int = 0) -> Way:
+    """What looked like noise falls with the window, however small that is: f follows a power of the distance."""
+    points = ladder.points
+    yield from steeper(search, ladder)
+    _by_power(search, ladder, (search.status[points] == CODE[Status.UNRESOLVED]) & ~search.answered(points))
+
+
+def steeper(search: Search, ladder: Ladder) -> Way:
+    """Chords are the steeper the shorter they are, so that the tangent is vertical.
+
+    Where f follows a power p < 1 of the distance, their slopes grow by 128^(1 - p) times as much from one to the next;
+    where it follows the distance times its logarithm, by as much; and where the slopes have a limit, by less. All of
+    this is told where rounding leaves the growth to be seen.
+    """
+    points, sides = ladder.points, np.array(ladder.sides, dtype=np.float64)[:, None]
+    if search.orders[0] != 1:
+        return
+    x = ladder.x + (sides * CHORDS)[..., None] * first_top(ladder.x)
+    (values,) = yield [Request(points, x.reshape(-1, points.size))]
+    values, away = values.reshape(x.shape), x - ladder.x
+    growth = np.diff((values - ladder.centre) / away, axis=1)
+    size = np.abs(growth)
+    powers = 1.0 - np.diff(np.log2(size), axis=1) / CLOSER
+    rounding = EPS * np.maximum(np.abs(ladder.centre), np.abs(values).max(axis=1)) / np.abs(away).min(axis=1)
+    grows = (size[:, -1] >= (1.0 - SAME_GROWTH) * size.max(axis=1)) & (rounding < SAME_GROWTH * size.min(axis=1))
+    grows &= np.abs(np.sign(growth).sum(axis=1)) == growth.shape[1]
+    grows &= (powers.min(axis=1) > JUMP) & (np.ptp(powers, axis=1) < SAME_POWER)
+    infinite = np.where(grows, np.copysign(np.inf, growth[:, -1]), np.nan)
+    vertical, cusp = (infinite == infinite[0]).all(axis=0), (infinite == -infinite[::-1]).all(axis=0)
+    exponent = np.minimum(powers[0, -1], 1.0)
+    search.vertical(points[vertical], infinite[0, vertical], exponent[vertical])
+    search.refuse(points[cusp], Status.KINK, infinite[-1, cusp], infinite[0, cusp])
 
 
 def _by_power(search: Search, ladder: Ladder, mask: Mask) -> None:
@@ -164,8 +209,14 @@ def both_sides(search: Search, ladder: Ladder, top: Array, tries: int) -> Way:
     fresh = fresh.take(np.flatnonzero(fresh.finite()))
     if not fresh.points.size:
         return
-    points = fresh.points
     right, left = (search.analysis(fresh, SIDES, side=side) for side in (1, -1))
+    rough = search.suspicious(fresh, right) & search.suspicious(fresh, left)
+    yield from together(each(fresh, rough, lambda part, _: steeper(search, part)))
+    left_over = np.flatnonzero(search.status[fresh.points] == CODE[Status.UNRESOLVED])
+    fresh, right, left = fresh.take(left_over), right.take(left_over), left.take(left_over)
+    if not fresh.points.size:
+        return
+    points = fresh.points
     both = right.resolved & left.resolved
     meet(search, fresh, both, left, right)
     jump = ~both & broken(fresh, left, right)
@@ -183,7 +234,8 @@ def both_sides(search: Search, ladder: Ladder, top: Array, tries: int) -> Way:
     search.vertical(points[vertical], slope_right[vertical], power[vertical])
     cusp = sharp & ~vertical
     search.refuse(points[cusp], Status.KINK, slope_left[cusp], slope_right[cusp])
-    flat = open_ & ~sharp & flat_right & flat_left
+    undecided = both & (search.status[points] == CODE[Status.UNRESOLVED])
+    flat = (undecided | (open_ & ~sharp)) & flat_right & flat_left
     _bounded(search, fresh, flat)
     rest = np.flatnonzero(open_ & ~sharp & ~flat)
     if rest.size and tries > 1:

@@ -172,11 +172,15 @@ def _confirm(search: Search, ladder: Ladder, seen: Analysis, size: Array, level:
     below = yield from ladder.anew(np.maximum(size * FINEST, least_top(ladder.x, LOOK))).extended(LOOK)
     there = search.analysis(below, LOOK)
     smooth = below.finite() & (there.noise < SAME_LEVEL * seen.noise) & ~search.hollow(below, there)
-    yield from together(each(below, smooth, lambda part, _: together(search.directions(part))))
+    search.moves[points[smooth]] += 1
+    # what falls with the window, however small, is neither noise nor structure that has an end
+    endless = smooth & (search.moves[points] > MOVES)
+    search.coarse_error[:, points[endless]] = np.inf
+    yield from together(each(below, smooth & ~endless, lambda part, _: together(search.directions(part))))
     structure = smooth & search.answered(points)
     _mark(search, points[structure])
     search.doubtful[points[structure]] = True
-    believed = np.flatnonzero(~structure)
+    believed = np.flatnonzero(~structure & ~endless)
     if believed.size:
         # the level is the larger of those of two scales
         chosen = points[believed]
