@@ -84,7 +84,7 @@ MOST_JOBS = 100_000
 """Most jobs of a run: the configuration of each is held, and recorded."""
 MOST_YAML, MOST_YAML_VALUES = 2_000_000, 1_000_000
 """Most bytes of a file of a configuration, and most values in it."""
-CHECKED = "CheckedSource"
+CHECKED = "checks_files"
 OTHER_FORM = "a list is no mapping, nor the other way round; python -m experiments.run --cfg job shows it"
 POINTERS = ("See http", "object_type", "Config search path")
 """How the lines begin at which the part of Hydra's messages ends that helps somebody here."""
@@ -183,14 +183,16 @@ def _register_sweeper(plugins: Plugins) -> None:
 def _register_source() -> None:
     """Let Hydra look at every file of a configuration before it reads it."""
     plain: Any = SourcesRegistry.instance().resolve("file")
-    if plain.__name__ == CHECKED:
+    if hasattr(plain, CHECKED):
         return
 
     def load_config(self: Any, config_path: str) -> Any:
         _refuse_unreadable(Path(self.path, self._normalize_file_name(config_path)))
         return plain.load_config(self, config_path)
 
-    SourcesRegistry.instance().types["file"] = type(CHECKED, (plain,), {"load_config": load_config})
+    # Under Hydra's name: in a worker, whose registry is this one, its search for plugins registers its own again.
+    checked = type(plain.__name__, (plain,), {"load_config": load_config, CHECKED: True})
+    SourcesRegistry.instance().types["file"] = checked
 
 
 def _refuse_unreadable(path: Path) -> None:
@@ -448,7 +450,7 @@ def _loader(args: argparse.Namespace) -> ConfigLoaderImpl:
     return ConfigLoaderImpl(path)
 
 
-def _read(loader: ConfigLoaderImpl, name: str, words: Sequence[str], *, trusted: bool) -> Command:
+def _read(loader: ConfigLoaderImpl, name: str, words: Sequence[str], *, trusted: bool = False) -> Command:
     """Parse overrides; refuse bad spelling, a key given twice, and names that no group has."""
     searched = [word for word in words if word.startswith("hydra.searchpath=")]
 
