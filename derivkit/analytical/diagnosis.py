@@ -62,7 +62,7 @@ SIEVED, DECIDED = 64, 4
 """Points of the sieve, and of the decision; on every side of the breakpoints as far as that goes."""
 MODERATE = 1e6
 """Numbers beyond it are not what a point is chosen for; a constant without a derivation."""
-MOST_WORK = 5_000
+MOST_WORK = 2_000
 """Arguments of all operations of all steps and of the answer; a constant without a derivation."""
 
 
