@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 import derivkit as dk
-from derivkit.numerical import corners, state
+from derivkit.numerical import search, state
 from derivkit.numerical.state import Finding, State
 
 Array = NDArray[np.float64]
@@ -118,7 +118,7 @@ def test_a_kink_that_is_higher_still_is_none() -> None:
 
 
 def test_kinks_that_hide_in_rounding_are_lost_if_the_sides_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(corners, "STALLS", 0.0)
+    monkeypatch.setattr(search, "STALLS", 0.0)
     f, x, order, _ = BENT["a cube on one side"]
     assert dk.derivative(f, x, order).status == "ok"
 
@@ -168,13 +168,13 @@ def one(value: float, error: float) -> Finding:
 
 
 def test_a_known_answer_is_not_replaced_by_one_that_contradicts_it_unless_the_bar_covers_both() -> None:
-    search, here = State(np.zeros(1), (1,), state.Limits()), np.zeros(1, dtype=np.intp)
-    search.known[:], search.known_error[:] = 1.0, 1e-15
-    search.replace(here, one(0.0, 0.1), dk.Status.NOISY)
-    assert search.error[0, 0] >= 1.0
+    found, here = State(np.zeros(1), (1,), state.Limits()), np.zeros(1, dtype=np.intp)
+    found.known[:], found.known_error[:] = 1.0, 1e-15
+    found.replace(here, one(0.0, 0.1), dk.Status.NOISY)
+    assert found.error[0, 0] >= 1.0
     # also when the answer that stands in between covers it
-    search.replace(here, one(0.01, 0.05), dk.Status.NOISY)
-    assert search.error[0, 0] >= 0.99
+    found.replace(here, one(0.01, 0.05), dk.Status.NOISY)
+    assert found.error[0, 0] >= 0.99
 
 
 def staircase(x: float) -> float:

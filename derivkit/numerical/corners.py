@@ -30,9 +30,6 @@ BLIND = 4.0
 """Sides that are known no better than so many bars of the answer tell nothing about it."""
 BENDS = (8.0, 2.0, 0.5)
 """Sizes at which they are compared where a kink of a higher derivative may hide in rounding, in units of the window."""
-STALLS = 0.6
-"""Coefficients of smooth functions fall as fast in the end as on the whole, by powers of the distance to what limits
-the window; those of a kink as a power of the degree, which before the plateau is about a third of that."""
 TRIES = 3
 """Sizes at which the sides are looked at, each a thousandth of the one before."""
 MEET = 1e-2

@@ -38,7 +38,7 @@ STEEP = 6.0
 """A jump is so many times steeper, between the last two values, than f is farther on."""
 NEARLY = 30.0
 """Jumps on both sides are those of a staircase if one is no more than so many times as far away as the other."""
-ROUNDS = 7
+ROUNDS = 9
 """Looks for that corner, each between the last two values of the one before, at most."""
 STAYS, FALLS, SMOOTH = 0.6, 0.3, 2
 """Between places a fifth as far apart a jump keeps this part of itself; what falls below that part so often is none."""
@@ -54,6 +54,14 @@ SAME = 4.0
 """It is of one level if it changes by less than this factor."""
 OUTSIDE = 4.0
 """So many times the step of a window in which f does not move it is looked at once more."""
+ROUNDING = 8.0
+"""A jump of so many times what rounding of the argument does to f is one of rounding, also on one side."""
+TREAD = 1e-4
+"""Steps shorter than this part of x are those of rounding in f."""
+WHOLE = 0.01
+"""A power is whole if it is known to be so to this."""
+NARROW = 0.05
+"""A power of x itself is served by a window that is a larger part of x."""
 FAINT = 0.1
 """Noise below this part of f is none of waves that no window resolves."""
 BROADER = 4.0
@@ -253,9 +261,25 @@ def dubious(search: Search, points: Indices) -> Mask:
 
     Nothing but noise far below the size of f was seen above it, or noise through which another slope was seen.
     """
-    known, coarse = search.value[0, points], search.coarse[0, points]
-    apart = np.abs(known - coarse) > search.error[0, points] + search.coarse_error[0, points]
-    return np.asarray((search.relative[points] < FAINT) | apart)
+    return np.asarray((search.relative[points] < FAINT) | apart(search, points))
+
+
+def frozen(search: Search, ladder: Ladder) -> Mask:
+    """Where f is a constant over a power of x within the best window, and nothing but noise above it.
+
+    So is a quotient such as (1 - cos(x))/x^2 within a step of its numerator.
+    """
+    points = ladder.points
+    power = -search.slope[points] * ladder.x / ladder.centre
+    whole = (power > 0.5) & (np.abs(power - np.rint(power)) < WHOLE)
+    narrow = search.step[points] < NARROW * np.abs(ladder.x)
+    return np.asarray(whole & narrow & np.isfinite(search.widest[points]) & (search.orders[0] == 1))
+
+
+def apart(search: Search, points: Indices) -> Mask:
+    """Where the best window and the noisy one that was kept aside contradict each other."""
+    away = np.abs(search.value[0, points] - search.coarse[0, points])
+    return np.asarray(away > search.error[0, points] + search.coarse_error[0, points])
 
 
 def abrupt(search: Search, points: Indices) -> Array:
@@ -327,7 +351,7 @@ def leaving(search: Search, ladder: Ladder) -> Generator[list[Request], list[Arr
         sharp = level & close & (now > STAYS * stays) & above & (turn > 0)
         smooth = ~level | (falls[:, live] >= SMOOTH) | (close & ~sharp & (turn > 0))
         sudden[:, live] = sharp
-        live = live[~((sharp | smooth).all(axis=0) | (smooth.any(axis=0) & ~flat))]
+        live = live[~(sharp | smooth).all(axis=0)]
         if not live.size:
             break
     return Break(far, height, sudden, largest)
@@ -337,7 +361,7 @@ def beyond(search: Search, points: Indices) -> Array:
     """How far out a break is looked for."""
     step, reach = search.step[points], search.reach[points]
     far = np.where(search.doubtful[points] & np.isfinite(reach), 10.0 * reach, 0.0)
-    ceiling = search.ceiling[points]
+    ceiling = search.ceiling[points] * np.where(dubious(search, points), SPREAD / AHEAD, 1.0)
     return np.maximum(np.maximum(AHEAD * np.where(np.isfinite(ceiling), ceiling, 0.0), 2.0 * step), far)
 
 
@@ -362,14 +386,23 @@ def stairs(search: Search, ladder: Ladder) -> Way:
     alike = highest < ALIKE * lowest
     fine = alike & (highest < SMALL * end.largest)
     near = end.far.max(axis=0) < NEARLY * end.far.min(axis=0)
-    doubted = dubious(search, points)
+    doubted = dubious(search, points) | (end.far.max(axis=0) < TREAD * np.abs(ladder.x))
     near |= alike & doubted & ~(search.level[1, points] < SAME * search.level[0, points])
     both = end.sudden.all(axis=0) & (fine | near)
-    # within a step, or before a single jump: the bar must allow for the slope of a staircase
     flat = motionless(search, points)
     both &= flat | fine | search.doubtful[points] | doubted
-    unsure = both | (end.sudden.any(axis=0) & flat)
+    argument = EPS * np.abs(ladder.x * search.slope[points])
+    rounding = (end.sudden & (end.height < ROUNDING * argument)).any(axis=0)
+    # within a step, or before a single jump: the bar must allow for the slope of a staircase
+    unsure = both | rounding | (end.sudden.any(axis=0) & flat)
     search.widen(points[unsure], slope[unsure], Status.MULTISCALE)
+    # nothing but a pole lies as near to x as 0
+    froze = frozen(search, ladder) & (end.sudden & (end.far < 0.5 * np.abs(ladder.x))).any(axis=0)
+    search.widen(points[froze], (1.0 + WHOLE) * np.abs(search.value[0, points[froze]]), Status.MULTISCALE)
+    # one step of what looked like noise, through which another slope was seen
+    step = ~unsure & end.sudden.any(axis=0) & apart(search, points)
+    away = np.abs(search.value[0, points] - search.coarse[0, points]) + search.coarse_error[0, points]
+    search.widen(points[step], away[step], Status.MULTISCALE)
     kept = both & np.isfinite(search.coarse_error[0, points])
     _as_noisy(search, points[kept])
     which = np.flatnonzero(both & ~kept)

@@ -17,7 +17,7 @@ from derivkit.numerical import corners, noise
 from derivkit.numerical.ladder import EPS, RATIO, Analysis, Array, Exponents, Indices, Mask
 from derivkit.numerical.rounds import Ladder, Way, each, empty, together
 from derivkit.numerical.scales import FULL, LOOK, MOVES, RESOLUTION, START, first_top, least_top, lower
-from derivkit.numerical.state import Limits, State
+from derivkit.numerical.state import STALLS, Limits, State
 from derivkit.numerical.status import CODE, Status
 
 REFINE: dict[int, Exponents] = {
@@ -93,9 +93,10 @@ class Search(State):
         constant = smooth & noise.constant(self, points)
         self.doubtful[points] |= lost & constant
         abrupt = smooth & (self.reach[points] > noise.abrupt(self, points) * self.ceiling[points])
-        within = abrupt | (lost & constant) | (smooth & noise.dubious(self, points))
+        within = abrupt | (lost & constant)
+        within |= smooth & (noise.dubious(self, points) | noise.frozen(self, ladder))
         yield from together(each(ladder, within, lambda part, _: noise.stairs(self, part)))
-        bent = (self.stall[points] < corners.STALLS) | (self.status[points] == CODE[Status.MULTISCALE])
+        bent = (self.stall[points] < STALLS) | (self.status[points] == CODE[Status.MULTISCALE])
         bent &= smooth & self.answered(points)
         for place in [place for place, order in enumerate(self.orders) if order > 1]:
             yield from together(each(ladder, bent, partial(corners.bends, self, place)))

@@ -14,6 +14,12 @@ from derivkit.numerical.ladder import Analysis, Array, Indices, Mask
 from derivkit.numerical.rounds import Ladder
 from derivkit.numerical.status import CODE, Status
 
+STALLS = 0.6
+"""Coefficients of smooth functions fall as fast in the end as on the whole, by powers of the distance to what limits
+the window; those of a kink as a power of the degree, which before the plateau is about a third of that."""
+SYSTEMATIC = 4.0
+"""Such a kink at the level of noise is no random error, for which bars are made, but the same at every degree."""
+
 
 class Limits(NamedTuple):
     """What a search may do.
@@ -141,7 +147,9 @@ class State:
             return
         points, seen = ladder.points[which], seen.take(which) if which.size < clean.size else seen
         before, bar = self.value[:, points], self.error[:, points]
-        better, error = seen.error < bar, seen.error
+        first_order = np.array([[order == 1] for order in self.orders])
+        error = np.where(first_order & (seen.stall < STALLS), SYSTEMATIC * seen.error, seen.error)
+        better = error < bar
         if np.isfinite(bar).any():
             error = covering(seen.value, error, before, bar)
         self.value[:, points] = np.where(better, seen.value, before)
