@@ -68,6 +68,7 @@ CASES = {
     "cancellation": Case(lambda x: (1.0 - math.cos(x)) / x**2, 1e-7, -1e-7 / 12.0, sharp=False),
     "the same farther out": Case(lambda x: (1.0 - math.cos(x)) / x**2, 1e-6, -1e-6 / 12.0, sharp=False),
     "half of it": Case(lambda x: (1.0 - math.cos(x)) / x, 2e-8, 0.5, sharp=False),
+    "a numerator that is frozen": Case(lambda x: (math.exp(x) - 1.0) / x, 1e-15, 0.5, sharp=False),
     "cancellation of third order": Case(lambda x: (x - math.sin(x)) / x**3, 1e-6, -1e-6 / 60.0, sharp=False),
     "a parabola that cancels elsewhere": Case(
         lambda x: (1.0 - math.cos(x - 1.0)) / (x - 1.0) ** 2, 1.0 + 1e-6, -1e-6 / 12.0, sharp=False
@@ -89,6 +90,44 @@ BENT: dict[str, tuple[Callable[[float], float], float, int, tuple[float, float]]
     "the same on the other side": (lambda x: x * x / 2.0 if abs(x) <= 1 else abs(x) - 0.5, 1.0 + 1e-7, 2, (1.0, 0.0)),
     "a parabola on one side": (lambda x: max(x, 0.0) ** 2 + math.sin(x), 0.0, 2, (0.0, 2.0)),
 }
+
+
+LOGARITHMIC: dict[str, tuple[Callable[[float], float], float, dict[str, Any]]] = {
+    "entropy": (lambda p: p * math.log(p) if p else 0.0, 0.0, {"domain": (0.0, 1.0)}),
+    "entropy at its other end": (lambda p: (1 - p) * math.log(1 - p) if p < 1 else 0.0, 1.0, {"domain": (0.0, 1.0)}),
+    "entropy on the right": (lambda p: p * math.log(p) if p else 0.0, 0.0, {"side": "right"}),
+    "a divergence": (lambda p: p * math.log(p / 0.3) if p else 0.0, 0.0, {"domain": (0.0, 1.0)}),
+    "both sides": (lambda x: x * math.log(abs(x)) if x else 0.0, 0.0, {}),
+}
+
+
+@pytest.mark.parametrize("name", LOGARITHMIC)
+def test_a_slope_that_grows_with_the_logarithm_of_the_distance_has_no_value(name: str) -> None:
+    f, x, given = LOGARITHMIC[name]
+    assert dk.derivative(f, x, **given).status in ("unresolved", "vertical")
+
+
+def test_of_a_second_derivative_that_grows_so_no_digit_is_claimed() -> None:
+    found = dk.derivative(lambda x: x * x * math.log(abs(x)) if x else 0.0, 0.0, 2)
+    assert found.digits == 0.0
+
+
+LARGEST = {
+    "exp": (math.exp, 708.0, 3.0233831442760550e307),
+    "exp at the end": (math.exp, 709.5, math.exp(709.5)),
+    "a constant": (lambda x: 1.7e308, 1.0, 0.0),
+    "a wave": (lambda x: 1.7e308 * math.sin(x), 1.0, 1.7e308 * math.cos(1.0)),
+    "a cube": (lambda x: 1e307 * x**3, 2.0, 1.2e308),
+}
+
+
+@pytest.mark.parametrize("name", LARGEST)
+def test_values_near_the_largest_float_are_finite(name: str) -> None:
+    f, x, truth = LARGEST[name]
+    found = dk.derivative(f, x)
+    assert found.status in ("ok", "below_resolution")
+    assert abs(found.value - truth) <= found.error + np.spacing(abs(truth)) * 4.0
+    assert found.error < 1e-12 * max(abs(truth), 1e308)
 
 
 @pytest.mark.parametrize("name", BENT)

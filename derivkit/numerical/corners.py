@@ -58,7 +58,7 @@ def cornered(search: Search, ladder: Ladder) -> Way:
     if not ladder.points.size:
         return
     order = np.argsort(ladder.exponents)
-    finite = np.isfinite(ladder.values[:, order].sum(axis=0))  # from the largest step to the least
+    finite: Mask = np.asarray(np.isfinite(ladder.values[:, order]).all(axis=0))  # from the largest step to the least
     natural = NATURAL * np.abs(ladder.x)
     easy = (natural > 0.0) & (natural < 0.5 * ladder.top)
     inner = ~easy & finite[-1]

@@ -60,8 +60,8 @@ TREAD = 1e-4
 """Steps shorter than this part of x are those of rounding in f."""
 WHOLE = 0.01
 """A power is whole if it is known to be so to this."""
-NARROW = 0.05
-"""A power of x itself is served by a window that is a larger part of x."""
+NARROW = 0.2
+"""A power of x itself is served by windows up to a larger part of x."""
 FAINT = 0.1
 """Noise below this part of f is none of waves that no window resolves."""
 BROADER = 4.0
@@ -272,7 +272,7 @@ def frozen(search: Search, ladder: Ladder) -> Mask:
     points = ladder.points
     power = -search.slope[points] * ladder.x / ladder.centre
     whole = (power > 0.5) & (np.abs(power - np.rint(power)) < WHOLE)
-    narrow = search.step[points] < NARROW * np.abs(ladder.x)
+    narrow = search.ceiling[points] < NARROW * np.abs(ladder.x)
     return np.asarray(whole & narrow & np.isfinite(search.widest[points]) & (search.orders[0] == 1))
 
 

@@ -131,7 +131,7 @@ class Ladder:
 
     def finite(self) -> Mask:
         """Where all values are finite, shape ``(n,)``."""
-        return np.asarray(np.isfinite(self.values.sum(axis=(0, 1))))
+        return np.asarray(np.isfinite(self.values).all(axis=(0, 1)))
 
     def least(self) -> int:
         """Where among the exponents the smallest step is."""

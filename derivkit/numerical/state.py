@@ -14,6 +14,9 @@ from derivkit.numerical.ladder import Analysis, Array, Indices, Mask
 from derivkit.numerical.rounds import Ladder
 from derivkit.numerical.status import CODE, Status
 
+DROWNED, DROWNED_NOISE = 1e-120, 1e-313
+"""Windows so small, of values with so little rounding, are so near to the least float that it hides all that larger
+ones showed."""
 STALLS = 0.6
 """Coefficients of smooth functions fall as fast in the end as on the whole, by powers of the distance to what limits
 the window; those of a kink as a power of the degree, which before the plateau is about a third of that."""
@@ -142,7 +145,10 @@ class State:
 
     def record(self, ladder: Ladder, seen: Analysis, clean: Mask, size: Array) -> None:
         """Keep what is better than before, of every order by itself."""
-        which = np.flatnonzero(clean & ~self.hollow(ladder, seen))
+        drowned = (
+            (size < DROWNED) & (seen.floor < DROWNED_NOISE) & np.isfinite(self.ceiling[ladder.points]) & ~seen.flat
+        )
+        which = np.flatnonzero(clean & ~self.hollow(ladder, seen) & ~drowned)
         if not which.size:
             return
         points, seen = ladder.points[which], seen.take(which) if which.size < clean.size else seen
