@@ -117,7 +117,7 @@ def test_a_changed_record_never_ends_a_command_and_hides_no_run(start: int, made
             out, err = capsys.readouterr()
             assert status in (0, 1, 2, 3), (said, name, err)
             assert "Traceback" not in err, (said, name, err)
-            assert status == 0 or err, (said, name)
+            assert status == 0 or out or err, (said, name)
             assert not name.startswith("runs") or "11-00-00" in out, (said, name, err)
             assert not (name == "resume" and status == 3), (said, name, err)
             assert {path: path.stat().st_mtime_ns for path in whole.rglob("*")} == before, said
