@@ -69,6 +69,7 @@ CASES = {
     "the same farther out": Case(lambda x: (1.0 - math.cos(x)) / x**2, 1e-6, -1e-6 / 12.0, sharp=False),
     "half of it": Case(lambda x: (1.0 - math.cos(x)) / x, 2e-8, 0.5, sharp=False),
     "a numerator that is frozen": Case(lambda x: (math.exp(x) - 1.0) / x, 1e-15, 0.5, sharp=False),
+    "an exponential that cancels twice": Case(lambda x: (math.exp(x) - 1.0 - x) / x**2, 1e-9, 1.0 / 6.0, sharp=False),
     "cancellation of third order": Case(lambda x: (x - math.sin(x)) / x**3, 1e-6, -1e-6 / 60.0, sharp=False),
     "a parabola that cancels elsewhere": Case(
         lambda x: (1.0 - math.cos(x - 1.0)) / (x - 1.0) ** 2, 1.0 + 1e-6, -1e-6 / 12.0, sharp=False

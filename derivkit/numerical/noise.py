@@ -62,6 +62,8 @@ WHOLE = 0.01
 """A power is whole if it is known to be so to this."""
 NARROW = 0.2
 """A power of x itself is served by windows up to a larger part of x."""
+ONE_ROUNDED = 64.0 * EPS
+"""Steps of what is rounded at the size of 1."""
 FAINT = 0.1
 """Noise below this part of f is none of waves that no window resolves."""
 BROADER = 4.0
@@ -256,12 +258,16 @@ def constant(search: Search, points: Indices) -> Mask:
     return np.asarray(wide & (search.level[1, points] < SAME * search.level[0, points]))
 
 
-def dubious(search: Search, points: Indices) -> Mask:
+def dubious(search: Search, ladder: Ladder) -> Mask:
     """Where the best window, smooth though it is, may lie within a step of a staircase.
 
-    Nothing but noise far below the size of f was seen above it, or noise through which another slope was seen.
+    Nothing but noise far below the size of f was seen above it, or noise through which another slope was seen; or it is
+    no longer than the steps of 1 + x, and nothing but noise was seen above it.
     """
-    return np.asarray((search.relative[points] < FAINT) | apart(search, points))
+    points = ladder.points
+    step = search.step[points]
+    rounded = (step < TREAD * np.abs(ladder.x)) & (step < ONE_ROUNDED) & np.isfinite(search.widest[points])
+    return np.asarray((search.relative[points] < FAINT) | rounded | apart(search, points))
 
 
 def frozen(search: Search, ladder: Ladder) -> Mask:
@@ -316,7 +322,7 @@ def leaving(search: Search, ladder: Ladder) -> Generator[list[Request], list[Arr
     smooth. Both sides must jump, unless f does not move within the window.
     """
     points, shape = ladder.points, (2, ladder.points.size)
-    step, end, line = search.step[points], beyond(search, points), search.slope[points]
+    step, end, line = search.step[points], beyond(search, ladder), search.slope[points]
     near, far = np.tile(step, (2, 1)), np.tile(end, (2, 1))
     sign, share = np.array([[1.0], [-1.0]]), (np.arange(STEPS + 1) / STEPS)[:, None, None]
     before, height, falls, whole = np.zeros((4, *shape))
@@ -357,11 +363,12 @@ def leaving(search: Search, ladder: Ladder) -> Generator[list[Request], list[Arr
     return Break(far, height, sudden, largest)
 
 
-def beyond(search: Search, points: Indices) -> Array:
+def beyond(search: Search, ladder: Ladder) -> Array:
     """How far out a break is looked for."""
+    points = ladder.points
     step, reach = search.step[points], search.reach[points]
     far = np.where(search.doubtful[points] & np.isfinite(reach), 10.0 * reach, 0.0)
-    ceiling = search.ceiling[points] * np.where(dubious(search, points), SPREAD / AHEAD, 1.0)
+    ceiling = search.ceiling[points] * np.where(dubious(search, ladder), SPREAD / AHEAD, 1.0)
     return np.maximum(np.maximum(AHEAD * np.where(np.isfinite(ceiling), ceiling, 0.0), 2.0 * step), far)
 
 
@@ -386,7 +393,7 @@ def stairs(search: Search, ladder: Ladder) -> Way:
     alike = highest < ALIKE * lowest
     fine = alike & (highest < SMALL * end.largest)
     near = end.far.max(axis=0) < NEARLY * end.far.min(axis=0)
-    doubted = dubious(search, points) | (end.far.max(axis=0) < TREAD * np.abs(ladder.x))
+    doubted = dubious(search, ladder) | (end.far.max(axis=0) < TREAD * np.abs(ladder.x))
     near |= alike & doubted & ~(search.level[1, points] < SAME * search.level[0, points])
     both = end.sudden.all(axis=0) & (fine | near)
     flat = motionless(search, points)

@@ -94,7 +94,7 @@ class Search(State):
         self.doubtful[points] |= lost & constant
         abrupt = smooth & (self.reach[points] > noise.abrupt(self, points) * self.ceiling[points])
         within = abrupt | (lost & constant)
-        within |= smooth & (noise.dubious(self, points) | noise.frozen(self, ladder))
+        within |= smooth & (noise.dubious(self, ladder) | noise.frozen(self, ladder))
         yield from together(each(ladder, within, lambda part, _: noise.stairs(self, part)))
         bent = (self.stall[points] < STALLS) | (self.status[points] == CODE[Status.MULTISCALE])
         bent &= smooth & self.answered(points)
