@@ -100,6 +100,7 @@ class Search(State):
         bent &= smooth & self.answered(points)
         for place in [place for place, order in enumerate(self.orders) if order > 1]:
             yield from together(each(ladder, bent, partial(corners.bends, self, place)))
+            self.doubt(points[bent & (self.stall[points] < STALLS)], place)
 
     def _rough(self, ladder: Ladder) -> Way:
         """No window was resolved."""

@@ -183,6 +183,10 @@ class State:
         self.error[0, points] = np.maximum(self.error[0, points], error)
         self.status[points] = CODE[status]
 
+    def doubt(self, points: Indices, place: int) -> None:
+        """The error of one of the orders may be systematic."""
+        self.error[place, points] *= SYSTEMATIC
+
     def cover(self, points: Indices, place: int, *values: Array) -> None:
         """The bar of one of the orders covers these values too."""
         away = np.max([np.abs(value - self.value[place, points]) for value in values], axis=0)
