@@ -89,6 +89,8 @@ BENT: dict[str, tuple[Callable[[float], float], float, int, tuple[float, float]]
     ),
     "Huber's loss": (lambda x: x * x / 2.0 if abs(x) <= 1.0 else abs(x) - 0.5, 1.0 - 1.58e-7, 2, (1.0, 0.0)),
     "the same on the other side": (lambda x: x * x / 2.0 if abs(x) <= 1 else abs(x) - 0.5, 1.0 + 1e-7, 2, (1.0, 0.0)),
+    "a smooth step": (lambda x: (3.0 - 2.0 * x) * max(x, 0.0) ** 2 + math.cos(x), 5e-8, 2, (-1.0, 5.0)),
+    "a fourth power beside": (lambda x: max(x, 0.0) ** 4 + math.cos(x), -1e-8, 4, (1.0, 25.0)),
     "a parabola on one side": (lambda x: max(x, 0.0) ** 2 + math.sin(x), 0.0, 2, (0.0, 2.0)),
 }
 
@@ -159,6 +161,7 @@ def test_a_kink_that_is_higher_still_is_none() -> None:
 
 def test_kinks_that_hide_in_rounding_are_lost_if_the_sides_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "STALLS", 0.0)
+    monkeypatch.setattr(search, "VAGUE", math.inf)
     f, x, order, _ = BENT["a cube on one side"]
     assert dk.derivative(f, x, order).status == "ok"
 
@@ -232,3 +235,50 @@ def test_without_the_law_what_is_known_is_lost(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(state, "covering", lambda value, error, before, bar: error)
     found = dk.derivative(staircase, 0.3)
     assert found.error < abs(found.value - math.cos(0.3))
+
+
+def _spline(knots: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[Callable[[float], float], ...]:
+    """The cubic spline through some values, whose third derivative is continuous at the first and last inner knot, and
+    its first two derivatives.
+    """
+    h, n = knots[1] - knots[0], knots.size
+    system, right = np.zeros((n, n)), np.zeros(n)
+    for k in range(1, n - 1):
+        system[k, k - 1 : k + 2] = h / 6.0, 2.0 * h / 3.0, h / 6.0
+        right[k] = (values[k + 1] - 2.0 * values[k] + values[k - 1]) / h
+    system[0, :3] = system[-1, -3:] = 1.0, -2.0, 1.0
+    bends = np.linalg.solve(system, right)
+
+    def piece(x: float) -> tuple[int, float, float]:
+        k = min(max(int(np.searchsorted(knots, x, side="right")) - 1, 0), n - 2)
+        return k, x - knots[k], (bends[k + 1] - bends[k]) / h
+
+    def slope_at(k: int) -> float:
+        return float((values[k + 1] - values[k]) / h - h * (2.0 * bends[k] + bends[k + 1]) / 6.0)
+
+    def f(x: float) -> float:
+        k, t, third = piece(x)
+        return float(values[k] + t * (slope_at(k) + t * (0.5 * bends[k] + t * third / 6.0)))
+
+    def first(x: float) -> float:
+        k, t, third = piece(x)
+        return float(slope_at(k) + t * (bends[k] + 0.5 * t * third))
+
+    def second(x: float) -> float:
+        k, t, third = piece(x)
+        return float(bends[k] + t * third)
+
+    return f, first, second
+
+
+def test_a_spline_has_its_own_derivatives_beside_and_between_its_knots() -> None:
+    knots = np.linspace(-3.0, 3.0, 31)
+    f, first, second = _spline(knots, np.cos(knots))
+    assert first(0.63) == pytest.approx(-0.58918976071666451, rel=1e-12)
+    assert second(0.7800001) == pytest.approx(-0.711937918617, rel=1e-10)
+    points = [0.63, 0.7800001, *np.linspace(-2.9, 2.9, 200).tolist(), *(knots[5:25:4] + 1e-7).tolist()]
+    for x in points:
+        slope, bend = dk.derivative(f, x), dk.derivative(f, x, 2)
+        assert slope.status in ("ok", "multiscale")
+        assert abs(slope.value - first(x)) <= slope.error + 4e-15
+        assert bend.status == "kink" or abs(bend.value - second(x)) <= bend.error + 4e-15

@@ -1109,4 +1109,4 @@ def test_a_slope_that_falls_slowly_at_every_scale_is_not_vertical(power: float) 
 def test_a_second_derivative_that_grows_at_every_scale_is_refused_soon(order: int) -> None:
     found = dk.derivative(lambda x: x * x * math.log(abs(x)) if x else 0.0, 0.0, order=order)
     assert found.status in ("unresolved", "below_resolution" if order == 1 else "unresolved")
-    assert found.evaluations < 150
+    assert found.evaluations < 250

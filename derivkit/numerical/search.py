@@ -41,6 +41,9 @@ SUSPECT = 1e4
 """Noise so many times above rounding is looked at again at smaller scales before it is believed."""
 EXPLAINED = 8.0
 """Unless it is no larger than so many times what rounding of the argument does to f: eps |x f'(x)|."""
+VAGUE = 0.01
+"""A window in which f is smooth knows higher derivatives better than to this part, unless a kink of one of them that
+hides in rounding keeps it small. A choice: derivatives near 0 are looked at for nothing."""
 
 
 class Search(State):
@@ -96,11 +99,14 @@ class Search(State):
         within = abrupt | (lost & constant)
         within |= smooth & (noise.dubious(self, ladder) | noise.frozen(self, ladder))
         yield from together(each(ladder, within, lambda part, _: noise.stairs(self, part)))
-        bent = (self.stall[points] < STALLS) | (self.status[points] == CODE[Status.MULTISCALE])
-        bent &= smooth & self.answered(points)
+        smooth &= self.answered(points)
         for place in [place for place, order in enumerate(self.orders) if order > 1]:
+            vague = self.error[place, points] > VAGUE * np.abs(self.value[place, points])
+            limited = smooth & (vague | (self.stall[points] < STALLS))
+            bent = limited | (smooth & (self.status[points] == CODE[Status.MULTISCALE]))
+            bent |= vague & (self.status[points] == CODE[Status.NOISY])
             yield from together(each(ladder, bent, partial(corners.bends, self, place)))
-            self.doubt(points[bent & (self.stall[points] < STALLS)], place)
+            self.doubt(points[limited], place)
 
     def _rough(self, ladder: Ladder) -> Way:
         """No window was resolved."""
