@@ -528,7 +528,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "half a record": (lambda place: (place / "run.json").write_text('{"format": 1, '), "run.json is damaged"),
     "a record of something else": (lambda place: (place / "run.json").write_text("[1]"), "is no record of this lab"),
     "a record without its parts": (set_to("tables", None), "tables is missing or of another type"),
-    "a job without its parts": (set_to("jobs", [{"number": 0}]), "a job lacks configuration or number or status"),
+    "a job without its parts": (set_to("jobs", [{"number": 0}]), "a job has no configuration and no status (job 0)"),
     "another version": (set_to("format", 99), "has format 99; this version reads format 1 and 2"),
     "a job that waits": (job_is("waiting", None), "job 0 waiting; only whole runs are compared"),
     "a job that failed": (job_is("failed", "ValueError: no"), "job 0 failed: ValueError: no; only whole runs"),

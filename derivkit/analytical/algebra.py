@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
 
-from derivkit.analytical.limits import MAX_POWER_BITS
+from derivkit.analytical.limits import MAX_POWER_BITS, MAX_VALUE_BITS, bits
 from derivkit.analytical.tree import Branch, Constant, Node, Number, Operation, Variable
 
 SUMS, PRODUCTS = frozenset({"add", "subtract"}), frozenset({"multiply", "divide", "negate"})
@@ -140,7 +140,7 @@ def _gathered(node: Node, known: Mapping[int, Node]) -> _Monomial:
         part, side, is_open = stack.pop()
         if is_open and id(part) in known:
             part, is_open = known[id(part)], False
-        if isinstance(part, Number) and (part.value or not side):
+        if isinstance(part, Number) and (part.value or not side) and _fits(coefficient, part.value):
             coefficient = coefficient / part.value if side else coefficient * part.value
         elif isinstance(part, Operation) and part.name == "negate":
             coefficient = -coefficient
@@ -151,6 +151,11 @@ def _gathered(node: Node, known: Mapping[int, Node]) -> _Monomial:
         else:
             sides[side].append(part)
     return _joined(coefficient, *sides)
+
+
+def _fits(a: Fraction, b: Fraction) -> bool:
+    """Whether a product of two numbers is one that a formula may hold; longer ones stay a product."""
+    return bits(a) + bits(b) <= MAX_VALUE_BITS
 
 
 def _joined(coefficient: Fraction, above: list[Node], below: list[Node]) -> _Monomial:
@@ -294,10 +299,8 @@ def _fold_power(base: Node, exponent: Node) -> Node:
         inner = value_of(base.arguments[1])
         if inner is not None and inner.denominator == 1:
             return _fold_power(base.arguments[0], rational(inner * n))
-    if a is not None and n.denominator == 1 and (a or n > 0):
-        size = max(abs(a.numerator), a.denominator).bit_length() * abs(n)
-        if size <= MAX_POWER_BITS:
-            return rational(a ** int(n))
+    if a is not None and n.denominator == 1 and (a or n > 0) and bits(a) * abs(n) <= MAX_POWER_BITS:
+        return rational(a ** int(n))
     return Operation("power", (base, rational(n)))
 
 

@@ -17,7 +17,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from derivkit.analytical.elementary import ELEMENTARY
-from derivkit.analytical.limits import MAX_EXPONENT, MAX_LENGTH, MAX_POWER_BITS, MAX_VALUE_BITS
+from derivkit.analytical.limits import MAX_EXPONENT, MAX_LENGTH, MAX_POWER_BITS, MAX_VALUE_BITS, bits
 from derivkit.analytical.special import LARGEST_ORDER
 from derivkit.analytical.spelling import PYTHON, UNKNOWN, ParseError, Source, Token, check, scan
 from derivkit.analytical.tree import CONSTANTS, PRIMES, Constant, Expression, Node, Number, Operation, Unknown, Variable
@@ -241,7 +241,7 @@ def _arithmetic(name: str, parts: tuple[_Part, ...], columns: tuple[int, ...], s
     if name == "divide" and values[1] == 0:
         raise source.error(columns[2], "a division by the number 0", "write a divisor that is not 0")
     value = _exact(name, values)
-    if value is not None and _bits(value) > MAX_VALUE_BITS:
+    if value is not None and bits(value) > MAX_VALUE_BITS:
         reason = f"the numbers here make one of more than {MAX_VALUE_BITS} bits"
         raise source.error(columns[0], reason, "write a smaller one, or use exp and log")
     return _Part(Operation(name, tuple(part.node for part in parts)), value)
@@ -255,7 +255,7 @@ def _check_power(base: Fraction | None, exponent: Fraction | None, columns: tupl
         raise source.error(columns[2], reason, "write a smaller one, or use exp and log")
     if base == 0 and exponent < 0:
         raise source.error(columns[1], "the number 0 to a negative power is a division by 0", "write another base")
-    if base is not None and _bits(base) * abs(exponent) > MAX_POWER_BITS:
+    if base is not None and bits(base) * abs(exponent) > MAX_POWER_BITS:
         reason = f"the power of two numbers has more than {MAX_POWER_BITS} bits"
         raise source.error(columns[0], reason, "write a smaller one, or use exp and log")
 
@@ -274,9 +274,3 @@ def _exact(name: str, values: Sequence[Fraction | None]) -> Fraction | None:
         return _EXACT[name](*known)
     base, exponent = known
     return base ** int(exponent) if exponent.denominator == 1 else None
-
-
-def _bits(value: Fraction) -> int:
-    """The length of the longer of numerator and denominator; 0 for 0, 1 and -1, whose powers do not grow."""
-    longer = max(abs(value.numerator), value.denominator)
-    return 0 if longer == 1 else longer.bit_length()

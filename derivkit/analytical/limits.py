@@ -1,5 +1,9 @@
 """How long, deep and large a formula that is read may be."""
 
+from __future__ import annotations
+
+from fractions import Fraction
+
 MAX_LENGTH = 2000
 """Characters: several times the longest formula a person types, and every later step is linear in it."""
 MAX_DEPTH = 60
@@ -18,3 +22,9 @@ MAX_EXPONENT = 1_000_000
 """Size of an exponent that is a number: above it, x**n is 0 or inf in doubles unless |x| is near 1."""
 WINDOW = 60
 """Characters of the text that an error shows: they fit on one line beside the margin."""
+
+
+def bits(value: Fraction) -> int:
+    """The length of the longer of numerator and denominator; 0 for 0, 1 and -1, whose powers do not grow."""
+    longer = max(abs(value.numerator), value.denominator)
+    return 0 if longer == 1 else longer.bit_length()
