@@ -151,7 +151,7 @@ def test_the_summary_names_the_smallest_error_and_the_errors_asked_for() -> None
     found = concluded(dk.Problem(EXP, (1.0,)), method=("forward_1",), delta=delta)["summary"]
     errors = [abs(dk.difference(np.exp, 1.0, h, formula="forward_1") - math.e) for h in delta]
     assert found["best_delta"][0] == delta[int(np.argmin(errors))]
-    assert found["smallest_error"][0] == min(errors)
+    assert found["typical_error"][0] == min(errors)
     assert found["asked"][0] == ", ".join(f"{h:.0e}: {e:.2e}" for h, e in zip(delta, errors, strict=True))
 
 
@@ -164,7 +164,7 @@ def test_the_best_delta_lies_where_it_is_predicted_and_not_at_the_luckiest_zero_
     summary = concluded(problem(text, x), method=("forward_1", "central_2", "central_4"), delta=delta)["summary"]
     share = summary["best_delta"] / summary["predicted_delta"]
     assert np.all((share > 0.05) & (share < 20.0))
-    assert np.all(summary["smallest_error"] > 0.005 * summary["predicted_error"])
+    assert np.all(summary["typical_error"] > 0.005 * summary["predicted_error"])
 
 
 def test_a_lucky_hit_is_told_as_luck() -> None:

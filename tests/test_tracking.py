@@ -69,7 +69,7 @@ def test_two_runs_are_exported_once_and_read_back_with_mlflow(
     assert one.data.metrics["rows"] == record["tables"]["table"]["rows"]
     summary = tables.columns_of(outputs / "delta_sweep/2026-01-02/b/summary.parquet")
     (row,) = ((summary["method"] == "central_2") & (summary["x"] == 1.0)).nonzero()[0]
-    assert one.data.metrics["smallest_error/sin x 1 central_2"] == summary["smallest_error"][row]
+    assert one.data.metrics["typical_error/sin x 1 central_2"] == summary["typical_error"][row]
     assert list(tmp_path.glob("mlflow-files/delta_sweep/*/artifacts/report.html"))
     changed = outputs / "delta_sweep/2026-01-02/a/run.json"
     changed.write_text(changed.read_text() + "\n")
