@@ -15,8 +15,9 @@ from derivkit.analytical.algebra import ONE, apply, product, rational
 from derivkit.analytical.derivation import derive, differentiate, steps_of
 from derivkit.analytical.elementary import OPERATIONS
 from derivkit.analytical.expression import parse
+from derivkit.analytical.limits import MAX_VALUE_BITS, bits
 from derivkit.analytical.rules import RULES
-from derivkit.analytical.tree import Expression, Unevaluated, Unknown, Variable, program_of
+from derivkit.analytical.tree import Expression, Number, Unevaluated, Unknown, Variable, program_of
 from derivkit.analytical.verification import RefutedError, Verdict
 
 EVERY_RULE = [rule for rows in RULES.values() for rule in rows]
@@ -542,3 +543,16 @@ def test_what_the_work_allowed_leaves_open_is_over_the_work_limit_and_never_refu
     assert derive("sin(1e300*x)").verification.verdict == Verdict.OVER_THE_WORK_LIMIT
     monkeypatch.setattr(verification, "WORK", 1.0)
     assert derive("sin(x)").verification.verdict == Verdict.OVER_THE_WORK_LIMIT
+
+
+def numbers_of(node):
+    if isinstance(node, Number):
+        return [node.value]
+    return [value for part in getattr(node, "arguments", ()) for value in numbers_of(part)]
+
+
+@pytest.mark.parametrize(
+    "text", ["1e300*(1e300*(1e300*(1e300*(1e300*x))))", "(1e-400*x)^3*exp(1e300*x)*(1e-400*x)^2*1e-300"]
+)
+def test_numbers_that_a_derivation_multiplies_stay_within_the_bits_of_a_formula(text):
+    assert max(map(bits, numbers_of(derive(text).result.root))) <= MAX_VALUE_BITS
