@@ -194,3 +194,9 @@ def test_a_sign_that_is_not_proved_is_none(monkeypatch: pytest.MonkeyPatch) -> N
     assert math.isnan(dk.exact("sqrt(x)*sin(x)", 0.0).value)
     monkeypatch.setattr(vertical, "_sign", lambda ball: 1)
     assert dk.exact("sqrt(x)*sin(x)", 0.0).value == INF
+
+
+@pytest.mark.parametrize("text", ["acos(-3)", "sigmoid(atanh(1))", "acos(-3) + x"])
+def test_a_constant_that_is_no_number_is_none_at_every_point(text: str) -> None:
+    np.testing.assert_array_equal(dk.derive(text)(np.array([1.0, 2.0])), [np.nan, np.nan])
+    assert math.isnan(dk.derive(text)(1.0))

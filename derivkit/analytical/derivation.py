@@ -410,10 +410,10 @@ class Derivation:
         values = self._values(given)
         margins = (one.margin(*sides) for one, sides in self._sides(values))
         holds = functools.reduce(np.logical_and, (margin > 0.0 for margin in margins), ~np.isnan(values[1]))
-        result = np.where(holds, np.asarray(values[0], dtype=np.float64), np.nan)
+        result = np.broadcast_to(np.where(holds, np.asarray(values[0], dtype=np.float64), np.nan), shape)
         if self.order == 1 and np.any(np.isnan(result)):
             result = self._infinite(given, result)
-        return np.broadcast_to(result, shape).copy() if shape else float(result)
+        return result.copy() if shape else float(result)
 
     def _infinite(self, given: Mapping[str, Floats], result: Floats) -> Floats:
         """The result with infinite slopes instead of NaN where f has a finite value and a vertical tangent."""
