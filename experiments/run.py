@@ -303,6 +303,7 @@ def _line(error: BaseException) -> str:
     text = " ".join(line for line in kept if not line.startswith("full_key: "))
     text = re.sub(r"^\w+ raised while resolving interpolation: ", "", text)
     text = re.sub(r"Cannot merge (Dict|List)Config with (Dict|List)Config", OTHER_FORM, text)
+    text = text.replace("Cannot merge incompatible container types", OTHER_FORM)  # so says OmegaConf 2.4
     hint = f"; {nearest('', GRIDS)}" if isinstance(cause, UnsupportedInterpolationType) else ""
     return f"{named[0]}: {text}{hint}" if named else f"{text}{hint}"
 

@@ -69,7 +69,7 @@ def test_blas_has_one_thread_where_nobody_asked_for_more():
 @pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"])
 def test_who_asks_for_threads_has_them(name):
     found = in_a_new_process(**{name: "2"})
-    assert {key for key, value in found["variables"].items() if value} == {name}
+    assert {key for key, value in found["variables"].items() if value and key.endswith("_NUM_THREADS")} == {name}
     assert found["blas"]["threads"] in {None, 2}
 
 
