@@ -274,6 +274,13 @@ def test_what_differs_in_the_environment_is_named_arithmetic_first(capsys: pytes
     assert "identical: " in told
 
 
+def test_a_job_says_what_was_set_when_it_ran_not_when_its_process_began(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("NPY_DISABLE_CPU_FEATURES", "WINGS")
+    assert run.main([*WORDS, "figures.draw=null", "hydra.sweep.dir=later"]) == 0
+    job = json.loads((Path("later") / "jobs" / "0" / "job.json").read_text(encoding="utf-8"))
+    assert job["environment"]["variables"]["NPY_DISABLE_CPU_FEATURES"] == "WINGS"
+
+
 def test_a_job_that_was_computed_elsewhere_has_its_own_environment(capsys: pytest.CaptureFixture[str]):
     def edit(record: dict[str, Any]) -> None:
         record["jobs"][0]["environment"] = {**record["environment"], "cpu": "another one"}

@@ -15,7 +15,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -133,7 +132,7 @@ def _result(job: Job, log: logging.Logger) -> dict[str, object]:
         error=error,
         tables=records,
         files=integrity.digests(job.directory, kept),
-        environment=_environment(),
+        environment=provenance.environment(),
     )
 
 
@@ -151,10 +150,6 @@ def _clear(directory: Path, study: ModuleType) -> None:
     for name in ("job.json", *map(_file_of, study.TABLES)):
         for path in (directory / name, directory / f"{name}{files.PART}"):
             path.unlink(missing_ok=True)
-
-
-_environment = cache(provenance.environment)
-"""The environment of this process, which does not change while it computes."""
 
 
 def _compute(job: Job) -> Mapping[str, object]:
