@@ -1,14 +1,6 @@
 """Derivatives that can be trusted: formulas, functions, exact values and predicted errors."""
 
-from derivkit.analytical.accuracy import Accuracy, accuracy
-from derivkit.analytical.automatic import Dual, DualError, dual
-from derivkit.analytical.derivation import Derivation, Step, derive
-from derivkit.analytical.diagnosis import Diagnosis, Finding, Judgement, diagnose
-from derivkit.analytical.exact import Exact, exact, taylor
-from derivkit.analytical.expression import parse
-from derivkit.analytical.spelling import ParseError
-from derivkit.analytical.tree import Expression
-from derivkit.analytical.verification import RefutedError, Verdict, Verification
+from derivkit.automatic.numbers import Dual, DualError, dual
 from derivkit.errors import (
     ErrorLaw,
     Optimum,
@@ -22,8 +14,10 @@ from derivkit.errors import (
     truncation_terms,
     ulp_error,
 )
+from derivkit.expressions.expression import parse
+from derivkit.expressions.spelling import ParseError
+from derivkit.expressions.tree import Expression
 from derivkit.function import Function, Problem, constant
-from derivkit.lines import Line, secant, slope, tangent
 from derivkit.multivariate.brute_force import BruteForce, brute_force
 from derivkit.multivariate.network import Network, NotFiniteError
 from derivkit.multivariate.partial import Gradient, directional, gradient, hessian, jacobian, partial
@@ -37,6 +31,12 @@ from derivkit.numerical.formulas import formula
 from derivkit.numerical.ledger import Ledger
 from derivkit.numerical.status import Status
 from derivkit.numerical.stencil import Stencil, stencil
+from derivkit.secants import Line, secant, slope, tangent
+from derivkit.symbolic.derivation import Derivation, Step, derive
+from derivkit.symbolic.diagnosis import Diagnosis, Finding, Judgement, diagnose
+from derivkit.symbolic.verification import RefutedError, Verdict, Verification
+from derivkit.trusted.accuracy import Accuracy, accuracy
+from derivkit.trusted.exact import Exact, exact, taylor
 
 __version__ = "0.1.0"
 __distribution__ = "derivative-lab"

@@ -14,7 +14,7 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.analytical.tree import Expression
+from derivkit.expressions.tree import Expression
 
 Array = NDArray[np.float64]
 Domain = tuple[float, float]

@@ -17,14 +17,14 @@ from typing import cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from derivkit.analytical.elementary import UNIT
-from derivkit.analytical.exact import taylor
 from derivkit.arguments import numbers, points_of, positive, shown, whole
 from derivkit.function import Function
 from derivkit.grids import decade, logspace
 from derivkit.numerical.difference import abscissa, step_taken, steps_vanish, together
 from derivkit.numerical.formulas import stencils_of
 from derivkit.numerical.stencil import Rational, Stencil, moment
+from derivkit.operations.elementary import UNIT
+from derivkit.trusted.exact import taylor
 
 Array = NDArray[np.float64]
 

@@ -13,12 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from derivkit.analytical.automatic import carries_series, expression_at
-from derivkit.analytical.bounds import largest_derivatives
-from derivkit.analytical.evaluation import float_function, refuse_many_variables, running_error, taylor_series
-from derivkit.analytical.exact import exact
-from derivkit.analytical.expression import expression_of, parse
-from derivkit.analytical.tree import Expression
 from derivkit.arguments import (
     EVERYWHERE,
     Array,
@@ -33,6 +27,12 @@ from derivkit.arguments import (
     numbers,
     shown,
 )
+from derivkit.automatic.numbers import carries_series, expression_at
+from derivkit.expressions.evaluation import float_function, refuse_many_variables, running_error, taylor_series
+from derivkit.expressions.expression import expression_of, parse
+from derivkit.expressions.tree import Expression
+from derivkit.trusted.bounds import largest_derivatives
+from derivkit.trusted.exact import exact
 
 SINGLE_DIGITS = 20
 """So many of the 24 binary digits of a float32 number must be in use before it is taken for one."""

@@ -10,10 +10,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.pipeline import commands, runs, streams
-from experiments.pipeline.check import Exit
-from experiments.pipeline.messages import line_of
-from experiments.pipeline.terminal import Terminal
+from experiments.messages import line_of
+from experiments.running import runs
+from experiments.running.check import Exit
+from experiments.terminal import commands, streams
+from experiments.terminal.progress import Terminal
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _collect(directory: Path, *, open_report: bool) -> int:
     runs.refuse_missing(directory)
-    from experiments.pipeline import recording, results  # noqa: PLC0415 - heavy, and a refusal does not pay for it
+    from experiments.running import recording, results  # noqa: PLC0415 - heavy, and a refusal does not pay for it
 
     run = recording.found(directory)
     with recording.taken_up(run):

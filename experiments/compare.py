@@ -14,13 +14,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from experiments.pipeline import commands, runs, streams
-from experiments.pipeline.check import Exit
-from experiments.pipeline.filters import chosen, is_filter
-from experiments.pipeline.listing import entries
-from experiments.pipeline.messages import ConfigurationError, line_of
-from experiments.pipeline.record import DONE
-from experiments.pipeline.terminal import Terminal
+from experiments.messages import ConfigurationError, line_of
+from experiments.running import runs
+from experiments.running.check import Exit
+from experiments.running.filters import chosen, is_filter
+from experiments.running.listing import entries
+from experiments.running.record import DONE
+from experiments.terminal import commands, streams
+from experiments.terminal.progress import Terminal
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         outputs = commands.outputs()
         with commands.kept():
             compared, notes = _chosen(args.runs, outputs)
-            from experiments.pipeline.comparison.comparing import compare  # noqa: PLC0415 - heavy, and a refusal does not pay for it
+            from experiments.comparison.comparing import compare  # noqa: PLC0415 - heavy, and a refusal does not pay for it
 
         command = shlex.join(["python", "-m", "experiments.compare", *typed])
         changed = compare(compared, outputs / "compare", ulps=args.ulps, command=command, notes=notes)

@@ -10,10 +10,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from experiments.pipeline import commands, runs, streams
-from experiments.pipeline.check import Exit
-from experiments.pipeline.messages import line_of
-from experiments.pipeline.terminal import Terminal
+from experiments.messages import line_of
+from experiments.running import runs
+from experiments.running.check import Exit
+from experiments.terminal import commands, streams
+from experiments.terminal.progress import Terminal
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = _parser().parse_args(typed)
         outputs = commands.outputs()
         original = runs.load(runs.find(args.run, outputs), purpose="repeated")
-        from experiments.pipeline.repetition.repeating import repeat  # noqa: PLC0415 - heavy, and a refusal does not pay for it
+        from experiments.comparison.repeating import repeat  # noqa: PLC0415 - heavy, and a refusal does not pay for it
 
         command = ("python", "-m", "experiments.rerun", *typed)
         return repeat(original, outputs, ulps=args.ulps, command=command)

@@ -50,14 +50,16 @@ from omegaconf._utils import get_omega_conf_dumper
 from omegaconf.errors import OmegaConfBaseException, UnsupportedInterpolationType
 from omegaconf.resolvers.oc import env as environment_of
 
-from experiments.pipeline import check, commands, files, launchers, provenance, search, streams, trust
-from experiments.pipeline.check import Exit
-from experiments.pipeline.grids import GRIDS
-from experiments.pipeline.messages import ConfigurationError, line_of, near, nearest, readable, show
-from experiments.pipeline.terminal import QUIET, Terminal
+from experiments import files
+from experiments.messages import ConfigurationError, line_of, near, nearest, readable, show
+from experiments.running import check, launchers, provenance, search, trust
+from experiments.running.check import Exit
+from experiments.running.grids import GRIDS
+from experiments.terminal import commands, streams
+from experiments.terminal.progress import QUIET, Terminal
 
 if TYPE_CHECKING:
-    from experiments.pipeline.recording import Run
+    from experiments.running.recording import Run
 
 _HERE = Path(__file__).resolve().parent
 # Beside the packages in a checkout and an editable install, inside this package in a wheel.
@@ -750,7 +752,7 @@ def _refuse_places(config: DictConfig) -> None:
 
 def job(config: DictConfig) -> float | None:
     """Do one job: what Hydra calls, here or in a worker of a launcher. What a search makes small is returned."""
-    from experiments.pipeline import jobs  # noqa: PLC0415 - as in _run
+    from experiments.running import jobs  # noqa: PLC0415 - as in _run
 
     asked = HydraConfig.get()
     configuration = _plain(config)
@@ -780,7 +782,7 @@ def _yaml(configuration: Mapping[str, Any]) -> str:
 
 def _run(args: argparse.Namespace, plan: Plan, typed: Sequence[str]) -> int:
     """Run what the plan says in a directory of its own."""
-    from experiments.pipeline import recording, results  # noqa: PLC0415 - heavy, and a run that is refused does not pay for it
+    from experiments.running import recording, results  # noqa: PLC0415 - heavy, and a run that is refused does not pay for it
 
     started, place = datetime.now(UTC), plan.place
     results.refuse_figures(plan.study, plan.jobs[0]["figures"])
@@ -804,7 +806,7 @@ def _run(args: argparse.Namespace, plan: Plan, typed: Sequence[str]) -> int:
 
 def _resume(args: argparse.Namespace) -> int:
     """Replay the recorded command line as a whole into its directory: jobs that are done return at once."""
-    from experiments.pipeline import recording, runs  # noqa: PLC0415 - as in _run
+    from experiments.running import recording, runs  # noqa: PLC0415 - as in _run
 
     if args.overrides or args.multirun or args.run or args.cfg:
         raise ConfigurationError(
@@ -841,7 +843,7 @@ def _resume(args: argparse.Namespace) -> int:
 
 def _compute(args: argparse.Namespace, plan: Plan, run: Run) -> int:
     """Run the jobs in a directory that is held, and see to their results."""
-    from experiments.pipeline import results  # noqa: PLC0415 - as in _run
+    from experiments.running import results  # noqa: PLC0415 - as in _run
 
     args.overrides = [*plan.words, f"hydra.sweep.dir={check.quote(str(run.directory))}"]
     try:
@@ -853,7 +855,7 @@ def _compute(args: argparse.Namespace, plan: Plan, run: Run) -> int:
 
 def _jobs(args: argparse.Namespace, plan: Plan, run: Run) -> None:
     """Let Hydra run the jobs. A launcher may raise for a worker that died: what others wrote is kept."""
-    from experiments.pipeline import jobs, recording  # noqa: PLC0415 - as in _run
+    from experiments.running import jobs, recording  # noqa: PLC0415 - as in _run
 
     if plan.search is not None:
         search.tell(plan.search, verbose=plan.verbose)

@@ -15,12 +15,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from experiments.pipeline import commands, spreadsheet, streams
-from experiments.pipeline.filters import FIELDS, NothingFitsError, chosen
-from experiments.pipeline.listing import Entry, entries
-from experiments.pipeline.messages import ConfigurationError, line_of, readable
-from experiments.pipeline.record import DAMAGED, DONE
-from experiments.pipeline.terminal import Terminal
+from experiments.messages import ConfigurationError, line_of, readable
+from experiments.running.filters import FIELDS, NothingFitsError, chosen
+from experiments.running.listing import Entry, entries
+from experiments.running.record import DAMAGED, DONE
+from experiments.tables import spreadsheet
+from experiments.terminal import commands, streams
+from experiments.terminal.progress import Terminal
 
 LISTED, NONE, WRONG, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses."""
@@ -218,7 +219,7 @@ def _field(value: object) -> object:
 
 def _export(shown: Sequence[Entry], uri: str, terminal: Terminal, *, files: bool) -> None:
     """Hand the finished runs to MLflow, and name the others."""
-    from experiments.pipeline import tracking  # noqa: PLC0415 - a list does not pay for it
+    from experiments.running import tracking  # noqa: PLC0415 - a list does not pay for it
 
     finished = [one for one in shown if one.state == DONE]
     done = tracking.export(finished, uri, files=files)

@@ -9,8 +9,8 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from derivkit.population import Family
-from experiments.pipeline.settings import build
+from derivkit.testing.population import Family
+from experiments.running.settings import build
 
 CONF = Path(__file__).resolve().parents[1] / "conf/population"
 FILES = ("tuning", "held_out", "no_derivative", "edges", "noisy", "near_breaks", "near_breaks_held_out")

@@ -3,8 +3,8 @@
 import random
 from fractions import Fraction
 
-from derivkit.analytical.elementary import OPERATIONS
-from derivkit.analytical.tree import Constant, Number, Operation, Variable
+from derivkit.expressions.tree import Constant, Number, Operation, Variable
+from derivkit.operations.elementary import OPERATIONS
 
 EVERYDAY = """
 1; x; 2*x; m*x; m*x+b; 3*x**2; 3*x**2+5*x; 5*x**5+4*x**3-5; x**3+2*x**2-5*x+7; 2*x**2; x**-1; 1/x; 1/x**3; sqrt(x);
@@ -21,6 +21,31 @@ exp(sin(cos(x**2))); f(x); x*f(x); 14+367*x**2/(x**2+100)
 """
 CORPUS = tuple(text.strip() for text in EVERYDAY.split(";"))
 """88 expressions of textbooks and of machine learning, as SymPy spells them."""
+
+FORMS = """
+x^2 : x + x; x^2 : 2*(x + 1) - 2; x^3 : 3*x*x; (x+1)^2 : 2*x + 2; (x+1)^3 : 3*x^2 + 6*x + 3; (x-1)*(x+1) : x + x;
+(x+1)*(x+2) : (x + 1) + (x + 2); x^2*(x+1) : x*(3*x + 2); (2*x+1)^2 : 8*x + 4; (3*x-1)^3 : 81*x^2 - 54*x + 9;
+1/x : -x^-2; 1/x : -1/(x*x); 1/x^3 : -3*x^(-4); x/(1+x) : 1/(1+x)^2; (x+1)/(x-1) : -2/(x-1)^2;
+x/(1+x^2) : (1-x^2)/(1+x^2)^2; x/(1+x^2) : 1/(1+x^2) - 2*x^2/(1+x^2)^2; 1/(1+x^2) : -2*x/(x^4+2*x^2+1);
+sqrt(x) : x^(-1/2)/2; sqrt(x) : sqrt(x)/(2*x); sqrt(1-x^2) : -x/sqrt(1-x^2); sqrt(1-x^2) : -x*(1-x^2)^(-1/2);
+x^(3/2) : 3*sqrt(x)/2; x*sqrt(x) : 1.5*sqrt(x); cbrt(x) : x^(-2/3)/3; x^(2/3) : 2/(3*cbrt(x));
+sin(x)^2 : sin(2*x); sin(x)*cos(x) : cos(2*x); sin(x)*cos(x) : 1 - 2*sin(x)^2; cos(x)^2 : -sin(2*x);
+sin(x)^2 + cos(x)^2 : 0; tan(x) : 1 + tan(x)^2; tan(x) : sec(x)^2; cot(x) : -csc(x)^2; cot(x) : -1 - cot(x)^2;
+sec(x) : sin(x)/cos(x)^2; csc(x) : -cos(x)/sin(x)^2; sin(2*x) : 2 - 4*sin(x)^2; sin(x) : sin(x + pi/2);
+cos(x) : cos(x + pi/2); sin(x)^4 : 2*sin(x)^2*sin(2*x); log(x^2) : 2/x; log(x) : x^-1; log(3*x) : 1/x;
+log(x^3*2) : 3/x; log(sqrt(x)) : 1/(2*x); log(x, 2) : 1/(x*log(2)); log(x, 10) : 1/(log(10)*x); log(1/x) : -1/x;
+x*log(x) : log(x) + 1; x*log(x) : log(e*x); x*log(x) - x : log(x^2)/2; log(x)/x : (1 - log(x))/x^2;
+exp(x)^2 : 2*exp(2*x); exp(2*x) : 2*e^(2*x); exp(x) : e^x; exp(-x) : -1/exp(x); 2^x : log(2)*exp(x*log(2));
+4^x : 2*log(2)*2^(2*x); x^x : exp(x*log(x))*(1 + log(x)); x*exp(x) : (x + 1)*exp(x); exp(x)/x : exp(x)*(x - 1)/x^2;
+sinh(x) : (exp(x) + exp(-x))/2; cosh(x) : (exp(x) - exp(-x))/2; tanh(x) : 1 - tanh(x)^2; tanh(x) : sech(x)^2;
+1/(1+exp(-x)) : exp(x)/(1+exp(x))^2; sigmoid(x) : sigmoid(x)*(1 - sigmoid(x)); softplus(x) : exp(x)/(1+exp(x));
+log(1+exp(x)) : 1/(1+exp(-x)); atan(x) : 1/(x^2+1); asin(x) : (1-x^2)^(-1/2); acos(x) : -1/sqrt((1-x)*(1+x));
+atan(1/x) : -1/(1+x^2); abs(x) : x/abs(x); abs(x)^2 : 2*x; relu(x)^2 : 2*relu(x); max(0, x) : heaviside(x);
+m*x + b : m + 0*x; (w*x+b-y)^2 : 2*w^2*x + 2*w*b - 2*w*y; exp(x)*sin(2*x) : exp(x)*(sin(2*x) + 2*cos(2*x));
+f(x)*x : f(x) + x*f'(x); 5 : 1 - 1; sin(x^2) : x*cos(x^2) + cos(x^2)*x
+"""
+CORRECT = [tuple(part.strip() for part in one.split(" : ")) for one in FORMS.split(";")]
+"""Formulas and their derivatives in another form."""
 
 ARITHMETIC = ("add", "add", "subtract", "multiply", "multiply", "divide", "power", "negate")
 COMPARISONS = ("less", "less_equal", "greater", "greater_equal")

@@ -20,8 +20,8 @@ import numpy as np
 from formulas import CORPUS, random_tree
 
 import derivkit as dk
-from derivkit.analytical.elementary import ELEMENTARY
-from derivkit.analytical.tree import text_of
+from derivkit.expressions.tree import text_of
+from derivkit.operations.elementary import ELEMENTARY
 
 POINTS = (1.25, -0.5, 30.0, 1e20, 1e-300, 0.0)
 NUMBERS = ("0", "1", "2", "7", "0.5", "1e20", "1e-400", "1e300", "491489", "1e-3", "pi", "e", "41")

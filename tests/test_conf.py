@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 import derivkit as dk
 from derivkit.numerical.formulas import NAMES
 from derivkit.numerical.methods import METHODS as TABLE
-from experiments.pipeline.settings import CONVERTERS
+from experiments.running.settings import CONVERTERS
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 FUNCTIONS = sorted((CONF / "function").glob("*.yaml"))

@@ -23,53 +23,54 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 import derivkit
-import experiments.runners
-from experiments.pipeline.comparison import differences
-from experiments.pipeline.settings import keys_of
+import experiments.studies
+from experiments.comparison import differences
+from experiments.running.settings import keys_of
 
 ROOT = Path(__file__).resolve().parents[1]
 STANDARD = set(sys.stdlib_module_names)
 CORE = {"numpy", "derivkit"}
+BASE = {"experiments.files", "experiments.messages"}
+RUN = BASE | {"experiments.terminal", "experiments.tables", "experiments.running"}
 MAY_IMPORT = {
-    "derivkit/analytical": CORE | {"flint"},
+    "derivkit/operations": CORE | {"flint"},
+    "derivkit/trusted": CORE | {"flint"},
     "derivkit": CORE,
-    "experiments/runners": CORE | {"experiments.peers"},
+    "experiments/studies": CORE | {"experiments.peers"},
     "experiments/peers": CORE,
     "experiments/peers/jax.py": CORE | {"jax"},
     "experiments/peers/scipy.py": CORE | {"scipy"},
     "experiments/peers/torch.py": CORE | {"torch"},
-    "experiments/pipeline/digits.py": CORE | {"sklearn"},
-    "experiments/pipeline/messages.py": set(),
-    "experiments/pipeline/files.py": set(),
-    "experiments/pipeline/record.py": {"experiments.pipeline.files", "experiments.pipeline.messages"},
-    "experiments/pipeline/listing.py": {
-        "experiments.pipeline.files",
-        "experiments.pipeline.messages",
-        "experiments.pipeline.record",
-    },
-    "experiments/pipeline/filters.py": {"experiments.pipeline.listing", "experiments.pipeline.messages"},
-    "experiments/pipeline/tables.py": CORE | {"pandas", "pyarrow", "experiments.pipeline"},
-    "experiments/pipeline/figures": CORE | {"matplotlib", "experiments.pipeline.figures", "experiments.pipeline.files"},
-    "experiments/pipeline/report.py": {"jinja2", "markupsafe", "experiments.pipeline"},
-    "experiments/pipeline/tracking.py": {"mlflow", "experiments.pipeline"},
-    "experiments/pipeline/launchers.py": {"submitit", "experiments.pipeline"},
-    "experiments/pipeline/search.py": {"optuna", "experiments.pipeline"},
-    "experiments/pipeline/searched.py": {"numpy", "experiments.pipeline"},
-    "experiments/pipeline/terminal.py": {"rich", "experiments.pipeline"},
-    "experiments/pipeline/comparison/values.py": {"numpy"},
-    "experiments/pipeline/comparison/circumstances.py": {"experiments.pipeline"},
-    "experiments/pipeline/comparison/result.py": {"experiments.pipeline"},
-    "experiments/pipeline/comparison/page.py": {"experiments.pipeline"},
-    "experiments/pipeline/comparison/configured.py": {"experiments.pipeline"},
-    "experiments/pipeline/comparison/many_page.py": {"experiments.pipeline"},
-    "experiments/pipeline/comparison/effects.py": {"numpy"},
-    "experiments/pipeline/comparison": {"numpy", "experiments.pipeline"},
-    "experiments/pipeline/repetition/tolerance.py": {"numpy", "experiments.pipeline"},
-    "experiments/pipeline/repetition": {"experiments.pipeline"},
-    "experiments/pipeline": CORE | {"experiments.pipeline", "experiments.runners"},
-    "experiments/run.py": CORE
-    | {"hydra", "hydra_plugins", "omegaconf", "yaml", "experiments.pipeline", "experiments.runners"},
-    "experiments": {"experiments.pipeline", "experiments.run"},
+    "experiments/messages.py": set(),
+    "experiments/files.py": set(),
+    "experiments/terminal": {"derivkit", "experiments.messages", "experiments.terminal"},
+    "experiments/terminal/progress.py": {"rich", "experiments.messages"},
+    "experiments/running/digits.py": CORE | {"sklearn"},
+    "experiments/running/record.py": BASE,
+    "experiments/running/listing.py": BASE | {"experiments.running.record"},
+    "experiments/running/filters.py": {"experiments.running.listing", "experiments.messages"},
+    "experiments/running/tracking.py": {"mlflow", "experiments.comparison.configured"} | RUN,
+    "experiments/running/launchers.py": {"submitit", "experiments.messages"},
+    "experiments/running/search.py": {"optuna"} | RUN,
+    "experiments/running/searched.py": {"numpy"} | RUN,
+    "experiments/running": CORE | RUN | {"experiments.figures", "experiments.page", "experiments.studies"},
+    "experiments/tables": CORE | BASE | {"experiments.tables", "experiments.running"},
+    "experiments/tables/tables.py": CORE | {"pandas", "pyarrow"} | RUN,
+    "experiments/figures": CORE | {"matplotlib", "experiments.figures", "experiments.files"},
+    "experiments/page": BASE | {"numpy", "experiments.page", "experiments.tables"},
+    "experiments/page/report.py": {"jinja2", "markupsafe"} | BASE,
+    "experiments/comparison/values.py": {"numpy"},
+    "experiments/comparison/effects.py": {"numpy"},
+    "experiments/comparison/circumstances.py": RUN,
+    "experiments/comparison/configured.py": RUN,
+    "experiments/comparison/result.py": RUN | {"experiments.comparison"},
+    "experiments/comparison/page.py": RUN | {"experiments.comparison", "experiments.page"},
+    "experiments/comparison/many_page.py": RUN | {"experiments.comparison", "experiments.page"},
+    "experiments/comparison/repeating.py": RUN | {"experiments.comparison"},
+    "experiments/comparison/verdict.py": RUN | {"experiments.comparison"},
+    "experiments/comparison": RUN | {"numpy", "experiments.comparison", "experiments.figures"},
+    "experiments/run.py": CORE | RUN | {"hydra", "hydra_plugins", "omegaconf", "yaml", "experiments.studies"},
+    "experiments": RUN | {"experiments.comparison", "experiments.run"},
     "hydra_plugins": {"hydra", "omegaconf"},
 }
 """The longest prefix of a file's path says what it may import besides the standard library."""
@@ -93,7 +94,7 @@ HEAVY = (
 )
 ROOMS = ("derivkit", "experiments", "hydra_plugins")
 SOURCES = sorted(path for folder in ROOMS for path in (ROOT / folder).rglob("*.py"))
-STUDIES = sorted(name for _, name, _ in pkgutil.iter_modules(experiments.runners.__path__))
+STUDIES = sorted(name for _, name, _ in pkgutil.iter_modules(experiments.studies.__path__))
 MODULES = sorted(".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in SOURCES)
 
 
@@ -143,24 +144,24 @@ def test_every_room_imports_only_what_it_may(source: Path) -> None:
     [
         ("derivkit/errors.py", "import pandas"),
         ("derivkit/numerical/new.py", "def f():\n    from sympy import sin"),
-        ("experiments/runners/new.py", "from experiments.pipeline.tables import read"),
-        ("experiments/runners/new.py", "import torch"),
+        ("experiments/studies/new.py", "from experiments.tables.tables import read"),
+        ("experiments/studies/new.py", "import torch"),
         ("experiments/peers/jax.py", "import torch"),
-        ("experiments/peers/new.py", "from experiments.runners import speed"),
-        ("experiments/pipeline/report.py", "import numpy"),
-        ("experiments/pipeline/results.py", "import matplotlib"),
-        ("experiments/pipeline/results.py", "import optuna"),
-        ("experiments/pipeline/search.py", "import numpy"),
-        ("experiments/pipeline/figures/new.py", "from experiments.pipeline import tables"),
-        ("experiments/pipeline/figures/new.py", "from experiments.pipeline.tables import read"),
-        ("experiments/pipeline/settings.py", "from omegaconf import OmegaConf"),
+        ("experiments/peers/new.py", "from experiments.studies import speed"),
+        ("experiments/page/report.py", "import numpy"),
+        ("experiments/running/results.py", "import matplotlib"),
+        ("experiments/running/results.py", "import optuna"),
+        ("experiments/running/search.py", "import numpy"),
+        ("experiments/figures/new.py", "from experiments.tables import tables"),
+        ("experiments/figures/new.py", "from experiments.tables.tables import read"),
+        ("experiments/running/settings.py", "from omegaconf import OmegaConf"),
         ("experiments/compare.py", "import hydra"),
-        ("experiments/pipeline/listing.py", "from experiments.pipeline.settings import show"),
-        ("experiments/pipeline/filters.py", "import numpy"),
-        ("experiments/pipeline/comparison/values.py", "from experiments.pipeline import tables"),
-        ("experiments/pipeline/comparison/page.py", "import numpy"),
-        ("experiments/pipeline/repetition/verdict.py", "import numpy"),
-        ("experiments/pipeline/repetition/repeating.py", "from experiments.run import main"),
+        ("experiments/running/listing.py", "from experiments.running.settings import show"),
+        ("experiments/running/filters.py", "import numpy"),
+        ("experiments/comparison/values.py", "from experiments.tables import tables"),
+        ("experiments/comparison/page.py", "import numpy"),
+        ("experiments/comparison/verdict.py", "import numpy"),
+        ("experiments/comparison/repeating.py", "from experiments.run import main"),
         ("experiments/rerun.py", "import hydra"),
     ],
 )
@@ -192,7 +193,7 @@ def test_the_examples_in_docstrings_are_true(module: str) -> None:
 
 @pytest.mark.parametrize("study", STUDIES)
 def test_a_study_is_a_config_its_tables_and_run(study: str) -> None:
-    module = importlib.import_module(f"experiments.runners.{study}")
+    module = importlib.import_module(f"experiments.studies.{study}")
     assert is_dataclass(module.Config)
     assert next(iter(module.TABLES)) == "table"
     assert callable(module.run)
@@ -216,7 +217,7 @@ def faults_of_comparing(module: ModuleType) -> list[str]:
 
 @pytest.mark.parametrize("study", STUDIES)
 def test_the_rows_of_a_study_can_be_compared(study: str) -> None:
-    assert faults_of_comparing(importlib.import_module(f"experiments.runners.{study}")) == []
+    assert faults_of_comparing(importlib.import_module(f"experiments.studies.{study}")) == []
 
 
 @pytest.mark.parametrize(
@@ -246,7 +247,7 @@ def unknown_measured(module: ModuleType) -> list[str]:
 
 @pytest.mark.parametrize("study", STUDIES)
 def test_every_measured_column_exists_and_tells_no_rows_apart(study: str) -> None:
-    module = importlib.import_module(f"experiments.runners.{study}")
+    module = importlib.import_module(f"experiments.studies.{study}")
     assert unknown_measured(module) == []
     columns = {name: kind for name, (kind, _) in module.TABLES["table"].items()}
     measured = getattr(module, "MEASURED", {})
@@ -276,7 +277,7 @@ def test_a_study_has_a_preset_whose_keys_are_its_fields(study: str) -> None:
     presets = [OmegaConf.load(path) for path in sorted((ROOT / "conf/experiment").glob("*.yaml"))]
     own = [preset for preset in presets if preset.get("runner") == study]
     assert own, "every study has a preset"
-    module = importlib.import_module(f"experiments.runners.{study}")
+    module = importlib.import_module(f"experiments.studies.{study}")
     expected = {key for field in fields(module.Config) for key in keys_of(field.name)}
     for preset in own:
         groups = {
@@ -289,7 +290,7 @@ def test_a_study_has_a_preset_whose_keys_are_its_fields(study: str) -> None:
 
 def kinds_left_out(folder: Path) -> list[str]:
     """The modules of a folder with a kind of figure that is not in the table of the kinds."""
-    from experiments.pipeline.figures.kinds import KINDS  # noqa: PLC0415 -- matplotlib is only needed here
+    from experiments.figures.kinds import KINDS  # noqa: PLC0415 -- matplotlib is only needed here
 
     known = [inspect.getmodule(kind.draw) for kind in KINDS.values()]
     files = [module.__file__ for module in known if module is not None]
@@ -300,7 +301,7 @@ def kinds_left_out(folder: Path) -> list[str]:
 
 
 def test_every_kind_of_figure_is_one_module_in_the_table(tmp_path: Path) -> None:
-    assert kinds_left_out(ROOT / "experiments/pipeline/figures") == []
+    assert kinds_left_out(ROOT / "experiments/figures") == []
     (tmp_path / "pie.py").write_text('"""A kind."""\nKIND = Kind()\n')
     assert kinds_left_out(tmp_path) == ["pie"]
 
@@ -315,19 +316,19 @@ def names_used(module: str, tree: ast.AST) -> set[str]:
 
 
 def test_the_public_names_of_the_figures_are_exactly_those_that_the_pipeline_uses() -> None:
-    from experiments.pipeline import figures  # noqa: PLC0415 -- matplotlib is only needed here
+    from experiments import figures  # noqa: PLC0415 -- matplotlib is only needed here
 
-    rooms = [ast.parse(path.read_text()) for path in (ROOT / "experiments/pipeline").glob("*.py")]
+    rooms = [ast.parse(path.read_text()) for path in (ROOT / "experiments/running").glob("*.py")]
     assert set().union(*(names_used("figures", room) for room in rooms)) == set(figures.__all__)
     assert names_used("figures", ast.parse("figures.secret(spec)")) == {"secret"}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "conf/experiment").glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_columns_that_a_figure_names_exist(path: Path) -> None:
-    from experiments.pipeline import figures  # noqa: PLC0415 -- matplotlib is only needed here
+    from experiments import figures  # noqa: PLC0415 -- matplotlib is only needed here
 
     preset = preset_of(path)
-    tables = importlib.import_module(f"experiments.runners.{preset.runner}").TABLES
+    tables = importlib.import_module(f"experiments.studies.{preset.runner}").TABLES
     for spec in filter(None, OmegaConf.to_container(preset.figures.draw).values()):
         for table, columns in figures.columns_needed(spec).items():
             assert set(columns) <= set(tables[table])

@@ -205,7 +205,7 @@ def extend(copy: Path) -> Path:
     (kind,) = [text for kind, text in BLOCKS if kind == "python" and "stairs.KIND" in text]
     imported, _, row = kind.partition("\n\n")
     with_row(copy / "derivkit/numerical/formulas.py", "ROWS = (\n", f"    {formula}")
-    kinds = copy / "experiments/pipeline/figures/kinds.py"
+    kinds = copy / "experiments/figures/kinds.py"
     with_row(kinds, "KINDS: Mapping[str, Kind] = {\n", f"    {row}")
     with_row(kinds, "from collections.abc import Mapping\n", f"{imported}\n")
     return copy
@@ -245,7 +245,7 @@ def test_what_is_added_as_written_runs(words: tuple[str, ...], figure: str, exte
 
 def test_the_study_to_add_measures_what_it_says(extended: Path) -> None:
     """Halved delta, a quarter of the error."""
-    specification = importlib.util.spec_from_file_location("halving", extended / "experiments/runners/halving.py")
+    specification = importlib.util.spec_from_file_location("halving", extended / "experiments/studies/halving.py")
     assert specification is not None
     assert specification.loader is not None
     halving = importlib.util.module_from_spec(specification)

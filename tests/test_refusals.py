@@ -16,9 +16,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from experiments import collect, compare, rerun, run, runs
-from experiments.pipeline import figures, messages, report, spreadsheet, tables
-from experiments.pipeline.figures import files
+from experiments import collect, compare, figures, messages, rerun, run, runs
+from experiments.figures import files
+from experiments.page import report
+from experiments.tables import spreadsheet, tables
 
 ROOT = Path(__file__).resolve().parents[1]
 SVG = ("method=central_2", "delta=1e-3", "figures.formats=[svg]")
@@ -201,7 +202,7 @@ def test_outputs_that_cannot_be_looked_into_are_refused_in_a_line(
 
 @pytest.mark.parametrize("backend", ["module://matplotlib_inline.backend_inline", "inline", "nonsense"])
 def test_a_window_system_that_is_missing_hinders_no_figure(backend: str):
-    code = "import os; from experiments.pipeline import figures; print(os.environ['MPLBACKEND'])"
+    code = "import os; from experiments import figures; print(os.environ['MPLBACKEND'])"
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": backend}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, backend), done.stderr
@@ -239,7 +240,7 @@ def test_control_characters_reach_no_page_and_no_terminal(capsys: pytest.Capture
     page = report.render(report.Content(title=text, command=text, study=text, question=text, findings=[text]))
     assert page.encode("utf-8")
     assert page.count("?[31m red ? ? turned ?") == page.count(" red ") > 0
-    from experiments.pipeline.terminal import Terminal  # noqa: PLC0415 - with the streams of this test
+    from experiments.terminal.progress import Terminal  # noqa: PLC0415 - with the streams of this test
 
     Terminal().printed([text, "a\tb\nc"])
     assert capsys.readouterr().out == "?[31m red ? ? turned ?\na\tb\nc\n"
@@ -299,7 +300,7 @@ def test_the_latest_run_is_the_last_in_time_whatever_the_clock_on_the_wall_says(
             assert run.main([*SVG, "figures.draw=null"]) == 0
     time.tzset()
     outputs = Path("outputs").absolute()
-    from experiments.pipeline.runs import find  # noqa: PLC0415 - beside the command of that name
+    from experiments.running.runs import find  # noqa: PLC0415 - beside the command of that name
 
     found = [find(name, outputs) for name in ("latest", "latest~1", "delta_sweep/latest~2")]
     began = [json.loads((path / "run.json").read_text())["started"] for path in found]

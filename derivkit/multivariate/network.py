@@ -31,9 +31,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from derivkit.analytical.rules import RULES, Rule
-from derivkit.analytical.special import erfc
 from derivkit.multivariate.samples import Array, Samples
+from derivkit.operations.special import erfc
+from derivkit.symbolic.rules import RULES, Rule
 
 LEAK = 0.01
 """Slope of the leaky relu on the left, the one of the analytical engine."""

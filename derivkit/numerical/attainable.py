@@ -14,9 +14,9 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from derivkit.analytical.truth import Truth
 from derivkit.numerical.difference import sweep
 from derivkit.numerical.stencil import Stencil, stencil
+from derivkit.trusted.truth import Truth
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -62,8 +62,8 @@ def attainable(f: Callable[..., Any], x: ArrayLike, truth: Truth, *, derivative:
 
     Examples
     --------
-    >>> from derivkit.analytical.expression import parse
-    >>> from derivkit.analytical.truth import truth
+    >>> from derivkit.expressions.expression import parse
+    >>> from derivkit.trusted.truth import truth
     >>> best = attainable(np.exp, [1.0], truth(parse("exp(x)"), [1.0]))
     >>> bool(1e-16 < best[0] < 1e-14)
     True

@@ -1,1 +1,0 @@
-"""Analytical knowledge of expressions: parsing, trusted values, derivatives and their bounds."""

@@ -1,0 +1,1 @@
+"""From text to a tree and back: parsing with hints, algebra, evaluation."""

@@ -1,0 +1,442 @@
+"""Formulas as trees: their nodes, their programs, and how they are typed.
+
+A sum of 300 terms is a tree 300 deep.  No function here recurses, nodes included: see `program_of`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
+
+from derivkit.expressions.limits import MAX_DECIMAL_EXPONENT, MAX_DIGITS, MAX_LENGTH
+from derivkit.operations.elementary import OPERATIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+CONSTANTS = ("pi", "e")
+PRIMES = "'\N{PRIME}\N{RIGHT SINGLE QUOTATION MARK}"
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number as typed, exactly: 0.1 is 1/10."""
+
+    value: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A number with a name: 'pi' or 'e'."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A real variable."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Operation:
+    """A row of `OPERATIONS`: a sign or an elementary function, applied to its arguments in the order typed.
+
+    Two operations are equal if their trees are.  What a dataclass would generate recurses into the arguments,
+    and fails on a sum of 300 terms; so the hash is taken once, from the hashes of the arguments, and equality
+    goes down to the parts that both trees share.
+    """
+
+    name: str
+    arguments: tuple[Node, ...]
+    _hash: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        if len(self.arguments) not in arities(self.name):
+            msg = f"operation {self.name!r} takes {counts(self.name)} arguments, not {len(self.arguments)}"
+            raise ValueError(msg)
+        object.__setattr__(self, "_hash", hash((self.name, self.arguments)))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, Operation):
+            return NotImplemented
+        return self._hash == other._hash and _equal(self, other)
+
+    def __repr__(self) -> str:
+        shown: list[str] = []
+        for step in program_of(self):
+            inner = ", ".join(shown[i] for i in step.arguments)
+            # A tree whose parts are shared may be exponentially longer than its program.
+            inner = inner if len(inner) <= MAX_LENGTH else "..."
+            shown.append(f"{step.operation}({inner})" if step.arguments else str(step.value))
+        return f"<Operation {shown[-1]}>"
+
+    def __reduce__(self) -> tuple[Callable[[tuple[Instruction, ...]], Node], tuple[tuple[Instruction, ...]]]:
+        # Pickled flat: a nested pickle recurses, and a stored hash is false in another process.
+        return tree_of, (program_of(self),)
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A derivative of an unknown function, f^(order)(argument); order 0 is the function itself."""
+
+    name: str
+    order: int
+    argument: Node
+
+    @property
+    def arguments(self) -> tuple[Node, ...]:
+        """The argument, as operations have theirs."""
+        return (self.argument,)
+
+
+@dataclass(frozen=True, slots=True)
+class Unevaluated:
+    """The derivative of a piece, not found yet: d/dx piece."""
+
+    piece: Node
+    variable: str
+
+    @property
+    def arguments(self) -> tuple[Node, ...]:
+        """The piece, as operations have their arguments."""
+        return (self.piece,)
+
+
+Branch = Operation | Unknown | Unevaluated
+"""A node with arguments."""
+Node = Number | Constant | Variable | Branch
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """One step of a program.
+
+    Attributes
+    ----------
+    operation : str
+        'number', 'constant', 'variable', a name in `OPERATIONS`, 'unknown', 'unevaluated'.
+    arguments : tuple of int
+        The earlier steps whose results it takes; empty for the first three.
+    value : Fraction, str, tuple or None
+        The number, or the name of the constant or variable; (name, order) of an unknown function; the variable of an
+        unevaluated derivative; None for an operation.
+
+    """
+
+    operation: str
+    arguments: tuple[int, ...]
+    value: Fraction | str | tuple[str, int] | None
+
+
+def _equal(first: Node, second: Node) -> bool:
+    """Whether two trees are equal; what is one object in both is not looked into, and no pair is looked at twice."""
+    met: set[tuple[int, int]] = set()
+    stack: list[tuple[Node, Node]] = [(first, second)]
+    while stack:
+        a, b = stack.pop()
+        if a is b or (id(a), id(b)) in met:
+            continue
+        met.add((id(a), id(b)))
+        if not isinstance(a, Branch) or not isinstance(b, Branch):
+            if isinstance(a, Branch) or isinstance(b, Branch) or a != b:
+                return False
+            continue
+        if _operation_of(a) != _operation_of(b) or _value_of(a) != _value_of(b) or len(a.arguments) != len(b.arguments):
+            return False
+        if isinstance(a, Operation) and hash(a) != hash(b):
+            return False
+        stack.extend(zip(a.arguments, b.arguments, strict=True))
+    return True
+
+
+_LEAVES: Mapping[str, Callable[..., Node]] = {"number": Number, "constant": Constant, "variable": Variable}
+
+
+def program_of(root: Node) -> tuple[Instruction, ...]:
+    """Flatten a tree: arguments before operations, left before right, equal subtrees once.
+
+    Equal trees have equal programs, whatever objects they share.  The result of the last step is the tree's.
+    """
+    return joint_program([root])[0]
+
+
+def joint_program(roots: Sequence[Node]) -> tuple[tuple[Instruction, ...], list[int]]:
+    """Flatten several trees into one program, and say at which of its steps each of them ends."""
+    place: dict[Instruction, int] = {}
+    known: dict[int, int] = {}  # By identity: the roots keep every node alive meanwhile.
+    stack: list[Node] = list(reversed(roots))
+    while stack:
+        node = stack[-1]
+        if isinstance(node, Branch):
+            missing = [part for part in node.arguments if id(part) not in known]
+            if missing:
+                stack.extend(reversed(missing))
+                continue
+            step = Instruction(_operation_of(node), tuple(known[id(part)] for part in node.arguments), _value_of(node))
+        else:
+            step = _leaf_step(node)
+        stack.pop()
+        known[id(node)] = place.setdefault(step, len(place))
+    return tuple(place), [known[id(root)] for root in roots]
+
+
+def _operation_of(node: Branch) -> str:
+    return node.name if isinstance(node, Operation) else type(node).__name__.lower()
+
+
+def _value_of(node: Branch) -> Any:
+    if isinstance(node, Unknown):
+        return node.name, node.order
+    return node.variable if isinstance(node, Unevaluated) else None
+
+
+def _leaf_step(node: Number | Constant | Variable) -> Instruction:
+    value = node.value if isinstance(node, Number) else node.name
+    return Instruction(type(node).__name__.lower(), (), value)
+
+
+def tree_of(program: tuple[Instruction, ...]) -> Node:
+    """Build the tree of a program again, equal parts shared: the inverse of `program_of`."""
+    nodes: list[Node] = []
+    for step in program:
+        leaf = _LEAVES.get(step.operation)
+        nodes.append(leaf(step.value) if leaf else _branch_of(step, tuple(nodes[i] for i in step.arguments)))
+    return nodes[-1]
+
+
+def _branch_of(step: Instruction, arguments: tuple[Node, ...]) -> Branch:
+    if step.operation == "unknown":
+        name, order = cast("tuple[str, int]", step.value)
+        return Unknown(name, order, arguments[0])
+    if step.operation == "unevaluated":
+        return Unevaluated(arguments[0], cast("str", step.value))
+    return Operation(step.operation, arguments)
+
+
+LONGEST_SHOWN = 200
+"""Characters of a formula that a terminal is to show at once; a constant without a derivation."""
+
+
+@dataclass(frozen=True, repr=False)
+class Expression:
+    """A formula: the tree, and what was typed if anybody typed it."""
+
+    root: Node
+    typed: str = ""
+
+    def __repr__(self) -> str:
+        return f"<Expression {self.short}>"
+
+    @property
+    def short(self) -> str:
+        """The text for one line of a terminal: no more than 200 characters of it."""
+        return _shortened(self.typed) if self.typed else short_text(self.root)
+
+    @cached_property
+    def text(self) -> str:
+        """What was typed, else how it would be typed."""
+        return self.typed or text_of(self.root)
+
+    @cached_property
+    def program(self) -> tuple[Instruction, ...]:
+        """The tree, flat: one loop over it evaluates the formula in any arithmetic."""
+        return program_of(self.root)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The names of the variables, in the order of first appearance."""
+        return tuple(str(step.value) for step in self.program if step.operation == "variable")
+
+    def __str__(self) -> str:
+        """The text, or the beginning of one that is too long to be written out."""
+        try:
+            return self.text
+        except ValueError:
+            return self.short
+
+
+def short_text(node: Node) -> str:
+    """The tree for one line of a terminal: no more than 200 characters of `text_of`, of which no more is written."""
+    text = ""
+    for piece in _written(node):
+        text += piece
+        if len(text) > LONGEST_SHOWN:
+            return f"{printable(text[: LONGEST_SHOWN - 3])}... ({len(program_of(node)):,} operations)"
+    return printable(text)
+
+
+def _shortened(text: str) -> str:
+    shown = f"{printable(text[: LONGEST_SHOWN - 3])}... ({len(text):,} characters)"
+    return printable(text) if len(text) <= LONGEST_SHOWN else shown
+
+
+def text_of(node: Node) -> str:
+    """The tree as it would be typed, with as few brackets as it takes.
+
+    `parse` reads the text back as an equal tree, within its own limits and with two exceptions. A number that is
+    negative, or no decimal of at most 30 digits, is written as a sign or a quotient, and is read as one; an
+    unevaluated derivative is written as d/dx(...), which is not read.
+
+    Raises
+    ------
+    ValueError
+        If the text has more than a million characters: a tree whose parts are shared may be exponentially long.
+
+    Examples
+    --------
+    >>> from derivkit.expressions.expression import parse
+    >>> text_of(parse("((2*x))^2 - (x - (1 + f'(x)))").root)
+    "(2*x)**2 - (x - (1 + f'(x)))"
+    """
+    pieces: list[str] = []
+    length = 0
+    for piece in _written(node):
+        pieces.append(piece)
+        length += len(piece)
+        if length > MAX_TEXT:
+            raise ValueError(f"the formula has more than {MAX_TEXT} characters when it is written out")
+    return "".join(pieces)
+
+
+def _written(node: Node) -> Iterator[str]:
+    """The text of a tree from left to right."""
+    stack: list[str | tuple[Node, int]] = [(node, 0)]
+    while stack:
+        top = stack.pop()
+        if isinstance(top, str):
+            yield top
+            continue
+        part, least = top
+        strength, layout = _layout(part)
+        stack.extend(reversed(layout) if strength >= least else (")", *reversed(layout), "("))
+
+
+MAX_TEXT = 1_000_000
+_ATOM = 5
+"""How strongly an operation binds, from the comparisons to what needs no brackets anywhere."""
+_INFIX: Mapping[str, tuple[str, int, int, int]] = {
+    # sign, its strength, the least of the left argument, the least of the right one
+    **{
+        name: (f" {sign} ", 0, 1, 1)
+        for name, sign in {"less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">="}.items()
+    },
+    "add": (" + ", 1, 1, 2),
+    "subtract": (" - ", 1, 1, 2),
+    "multiply": ("*", 2, 2, 3),
+    "divide": ("/", 2, 2, 3),
+    "power": ("**", 4, _ATOM, 3),
+}
+
+
+def _layout(node: Node) -> tuple[int, Sequence[str | tuple[Node, int]]]:
+    """How strongly a node binds, and what is written: texts, and parts with the least strength they need."""
+    if isinstance(node, Number):
+        shown = decimal(node.value)
+        return (_ATOM, (shown,)) if shown else _layout(as_typed(node.value))
+    if isinstance(node, Constant | Variable):
+        return _ATOM, (node.name,)
+    return _branch_layout(node)
+
+
+def _branch_layout(node: Branch) -> tuple[int, Sequence[str | tuple[Node, int]]]:
+    match node:
+        case Unknown(name, order, argument):
+            return _ATOM, (f"{name}{order * PRIMES[0]}(", (argument, 0), ")")
+        case Unevaluated(piece, variable):
+            return 2, (f"d/d{variable}(", (piece, 0), ")")
+        case Operation("negate", (inner,)):
+            return 3, ("-", (inner, 3))
+        case Operation("piecewise", arguments):
+            return _ATOM, ("piecewise(", *_pairs(arguments), ")")
+        case Operation(name, (left, right)) if name in _INFIX:
+            sign, strength, least_left, least_right = _INFIX[name]
+            if name == "power" and isinstance(right, Operation) and right.name == "negate":
+                # e**(-x**2): without brackets it is read well by machines only
+                least_right = least_right if isinstance(right.arguments[0], Number) else _ATOM
+            return strength, ((left, least_left), sign, (right, least_right))
+    return _ATOM, (f"{node.name}(", *_separated([((part, 0),) for part in node.arguments]), ")")
+
+
+def _pairs(arguments: Sequence[Node]) -> list[str | tuple[Node, int]]:
+    """Values and conditions by turns, and what holds otherwise."""
+    conditions = [*arguments[1::2], None]
+    parts: list[Sequence[str | tuple[Node, int]]] = []
+    for value, condition in zip(arguments[0::2], conditions, strict=False):
+        parts.append(("(", (value, 0), ", ", (condition, 0) if condition else "True", ")"))
+    return _separated(parts)
+
+
+def _separated(parts: Sequence[Sequence[str | tuple[Node, int]]]) -> list[str | tuple[Node, int]]:
+    shown: list[str | tuple[Node, int]] = []
+    for part in parts:
+        shown += [", ", *part] if shown else part
+    return shown
+
+
+def as_typed(value: Fraction) -> Node:
+    """A negative number or a fraction, as the parser would read it."""
+    if value < 0:
+        return Operation("negate", (Number(-value),))
+    return Operation("divide", (Number(Fraction(value.numerator)), Number(Fraction(value.denominator))))
+
+
+def decimal(value: Fraction) -> str:
+    """A number that is not negative, exactly as a decimal within the limits of the parser; else an empty text."""
+    below = value.denominator
+    twos = (below & -below).bit_length() - 1
+    fives = 0
+    below >>= twos
+    while below % 5 == 0:
+        below, fives = below // 5, fives + 1
+    if value < 0 or below != 1:
+        return ""
+    places = max(twos, fives)
+    whole = str(value.numerator * 10**places // value.denominator)
+    digits = whole.rstrip("0") or "0"
+    exponent = len(whole) - 1 - places  # value = d.ddd * 10^exponent
+    if len(digits) > MAX_DIGITS and places:
+        return ""
+    if -5 <= exponent < PLAIN_DIGITS:
+        plain = _pointed(digits, exponent)
+        if sum(map(str.isdigit, plain)) <= MAX_DIGITS:
+            return plain
+    shift = max(-MAX_DECIMAL_EXPONENT, min(exponent, MAX_DECIMAL_EXPONENT))
+    mantissa = _pointed(digits, exponent - shift)
+    return f"{mantissa.removeprefix('0') if exponent < shift else mantissa}e{shift}"
+
+
+PLAIN_DIGITS = 16
+"""Numbers of up to so many digits are written without an exponent, as Python writes floats."""
+
+
+def _pointed(digits: str, exponent: int) -> str:
+    """d.ddd * 10^exponent, written out."""
+    if exponent < 0:
+        return f"0.{'0' * (-exponent - 1)}{digits}"
+    whole, rest = digits[: exponent + 1], digits[exponent + 1 :]
+    return whole.ljust(exponent + 1, "0") + (f".{rest}" if rest else "")
+
+
+def arities(name: str) -> Sequence[int]:
+    """The numbers of arguments that an operation may have; none for an unknown name."""
+    return OPERATIONS[name].arity if name in OPERATIONS else ()
+
+
+def counts(name: str) -> str:
+    """The numbers of arguments in words."""
+    allowed = arities(name)
+    return f"{allowed[0]} or more" if isinstance(allowed, range) else " or ".join(map(str, allowed)) or "no"
+
+
+def printable(text: str) -> str:
+    """What may reach a terminal; one character for one, or a caret would miss."""
+    return "".join(" " if sign.isspace() else sign if sign.isprintable() else "?" for sign in text)

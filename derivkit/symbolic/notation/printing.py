@@ -1,0 +1,116 @@
+"""A whole derivation as text, as Markdown, as LaTeX: its lines, what each next one does, and when it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from derivkit.symbolic.notation.latex import _name, latex
+from derivkit.symbolic.notation.lines import Line, Style, lines_of
+from derivkit.symbolic.notation.writing import CUT, MOST_CHARACTERS, _check, written
+
+if TYPE_CHECKING:
+    from derivkit.symbolic.derivation import Derivation
+    from derivkit.symbolic.rules import Condition
+
+MOST_LINES = 200
+"""Lines, beyond which the middle of a derivation is left out; a constant without a derivation."""
+LEFT_OUT = f"{CUT} lines are cut after {MOST_CHARACTERS} characters"
+
+
+def as_text(derivation: Derivation, style: Style, notation: str) -> str:
+    """The derivation as plain text, one line of it on each."""
+    left = [_left(derivation, order, notation) for order in range(derivation.order + 1)]
+    lines, dropped = _bounded(lines_of(derivation, style))
+    trees = [written(line.tree, notation) for line in lines]
+    width = max(map(len, left))
+    # Reasons stand in a column, where the lines are short enough for one.
+    column = min(max(map(len, trees)), 60)
+    said = []
+    for line, tree in zip(lines, trees, strict=True):
+        name = left[line.order] if line.first else ""
+        said.append(f"{name:<{width}} = {tree:<{column}}   {line.reason}".rstrip())
+    return (
+        "\n".join([*said, *_remarks(derivation, str, dropped=dropped, cut=any(CUT in tree for tree in trees))]) + "\n"
+    )
+
+
+def as_markdown(derivation: Derivation, style: Style, notation: str) -> str:
+    """The derivation as Markdown that GitHub shows, each line with its formula and its reason."""
+    left = [_left_latex(derivation, order, notation) for order in range(derivation.order + 1)]
+    lines, dropped = _bounded(lines_of(derivation, style))
+    said: list[str] = []
+    for line in lines:
+        name = left[line.order] if line.first else ""
+        # Between $` and `$ no sign of Markdown has a meaning.
+        formula = f"$`{name} = {latex(line.tree, notation)}`$"
+        said.append(f"{formula}  \n*{line.reason}*" if line.reason else formula)
+    return "\n\n".join([*said, *_remarks(derivation, _code, dropped=dropped)]) + "\n"
+
+
+def as_latex(derivation: Derivation, style: Style, notation: str) -> str:
+    """The derivation as an ``aligned`` block of LaTeX."""
+    left = [_left_latex(derivation, order, notation) for order in range(derivation.order + 1)]
+    lines, dropped = _bounded(lines_of(derivation, style))
+    rows = [f"{left[line.order] if line.first else ''} &= {latex(line.tree, notation)}" for line in lines]
+    if dropped:
+        rows.insert(len(rows) // 2, rf"& \;\text{{({dropped} lines are left out)}}")
+    return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}\n"
+
+
+def _code(text: str) -> str:
+    return f"`{text}`"
+
+
+def function_name(derivation: Derivation) -> str:
+    """f, or another letter where f is in use."""
+    used = {step.value for step in derivation.expression.program if step.operation == "variable"}
+    used |= {step.value[0] for step in derivation.expression.program if isinstance(step.value, tuple)}
+    return next(name for name in ("f", "g", "h", *(f"f{k}" for k in range(1, len(used) + 2))) if name not in used)
+
+
+def _left(derivation: Derivation, order: int, notation: str) -> str:
+    """What stands left of the sign of equality."""
+    _check(notation)
+    name, variable = function_name(derivation), derivation.variable
+    if notation == "prime" or not order:
+        return f"{name}{order * chr(39)}({variable})"
+    power = f"^{order}" if order > 1 else ""
+    return f"d{power}/d{variable}{power} {name}({variable})"
+
+
+def _left_latex(derivation: Derivation, order: int, notation: str) -> str:
+    _check(notation)
+    name, variable = _name(function_name(derivation)), _name(derivation.variable)
+    if notation == "prime" or not order:
+        primes = order * "'" if order <= 3 else f"^{{({order})}}"
+        return f"{name}{primes}({variable})"
+    power = f"^{{{order}}}" if order > 1 else ""
+    return rf"\frac{{d{power}}}{{d{variable}{power}}} {name}({variable})"
+
+
+def _bounded(lines: tuple[Line, ...]) -> tuple[tuple[Line, ...], int]:
+    """The lines, of very many only the first and the last ones, and how many are left out."""
+    if len(lines) <= MOST_LINES:
+        return lines, 0
+    half = MOST_LINES // 2
+    return (*lines[:half], *lines[-half:]), len(lines) - MOST_LINES
+
+
+def _remarks(
+    derivation: Derivation, formula: Callable[[str], str], *, dropped: int, cut: bool = False
+) -> Iterator[str]:
+    if dropped:
+        yield f"In the middle {dropped} lines are left out."
+    if cut:
+        yield f"Where a line ends in {CUT} it is cut after {MOST_CHARACTERS} characters."
+    if derivation.conditions:
+        yield f"It holds where {', '.join(formula(condition_text(one)) for one in derivation.conditions)}."
+    yield f"Check of every step: {derivation.verification}."
+
+
+def condition_text(condition: Condition) -> str:
+    """A condition as readers write it, such as x^2 - 1 ≠ 0."""
+    right = "" if condition.alone else f" {written(condition.right)}"
+    place = f" {condition.place}" if condition.place else ""
+    return f"{written(condition.left)} {condition.relation}{right}{place}"

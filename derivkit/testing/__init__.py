@@ -1,0 +1,1 @@
+"""Populations of functions by which error bars are judged."""

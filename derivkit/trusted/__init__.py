@@ -1,0 +1,1 @@
+"""Values of derivatives with proved errors, Taylor coefficients and bounds."""

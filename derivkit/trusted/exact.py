@@ -1,0 +1,305 @@
+"""Trusted values: Taylor series in ball arithmetic, the precision doubled until both ends round to one float64.
+
+Doubling digits until two answers agree proves nothing: 1 - tanh(300)^2 is 0 at 15, 30, 60, 120 and 240 digits, and
+1.06e-260 in truth. An enclosure cannot be wrong: it holds the true value, and it is done when there is only one float
+that its numbers round to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from derivkit.arguments import number, shown, whole
+from derivkit.expressions.evaluation import interpret
+from derivkit.expressions.expression import expression_of
+from derivkit.expressions.tree import Expression
+from derivkit.operations.elementary import OPERATIONS
+
+MAX_ORDER = 10**15
+"""Of a derivative: far beyond what the work that a call may take is enough for, and counted without overflow."""
+MAX_COEFFICIENTS = 100_000
+"""Of a series: so many are answered, if by no more than that they are not known."""
+LEAST_BITS, MOST_BITS = 64, 2**15
+"""Working precisions: doubled from the least to the most."""
+WORK = 1e9
+"""Estimated nanoseconds that one call may take, over all precisions; a count, not a clock, so that the same call gives
+the same answer."""
+VERTICAL_BITS = 256
+"""Precision at which the sign of an infinite slope is proved; the point itself is exact."""
+VANISHING = -1200
+"""A coefficient within 2 to this power of 0 is 0 in float64, times any factorial in use."""
+
+Settled = TypeVar("Settled")
+Point = Mapping[str, float]
+
+
+class ExactStatus(StrEnum):
+    """What is known of a trusted value."""
+
+    OK = "ok"
+    VERTICAL = "vertical"
+    NO_DERIVATIVE = "no_derivative"
+    UNRESOLVED = "unresolved"
+
+    def __repr__(self) -> str:
+        return repr(self.value)
+
+
+@dataclass(frozen=True)
+class Exact:
+    """A trusted value: the float64 nearest to it, the error of that float, a status, and the proved enclosure.
+
+    ``ok``: every number from ``lower`` to ``upper`` within the enclosure rounds to ``value``. ``vertical``, proved: f
+    has a finite value, and a tangent that is vertical with one sign; ``value`` is +-inf and ``error`` NaN, as of
+    `derivative` (:mod:`derivkit.trusted.vertical` has the convention). ``no_derivative``, which
+    is proved: f is not defined there, or has no derivative that the rules can see (that of x*abs(x) at 0 they do not).
+    ``unresolved``: the work or the precision allowed did not suffice, or the value is beyond the range of float64; what
+    is known then is that it lies from ``lower`` to ``upper``, if it exists.
+    """
+
+    value: float
+    error: float
+    status: ExactStatus
+    lower: float
+    upper: float
+
+    def __str__(self) -> str:
+        if self.status is ExactStatus.OK:
+            return f"{self.value!r} (off by {self.error:.1g})" if self.error else f"{self.value!r} (exact)"
+        if self.status is ExactStatus.VERTICAL:
+            return f"{self.value!r} (a vertical tangent)"
+        known = f", between {self.lower!r} and {self.upper!r}" if self.status is ExactStatus.UNRESOLVED else ""
+        return f"{self.status.replace('_', ' ')}{known}"
+
+
+_NOTHING = Exact(math.nan, math.inf, ExactStatus.NO_DERIVATIVE, math.nan, math.nan)
+_UNKNOWN = Exact(math.nan, math.inf, ExactStatus.UNRESOLVED, -math.inf, math.inf)
+
+
+def exact(expression: Expression | str, x: float | Point, order: int = 1, *, variable: str | None = None) -> Exact:
+    """The derivative of an expression at a point of float64 numbers, right to the last bit.
+
+    Parameters
+    ----------
+    expression : Expression or str
+        The function; its decimals are exact (0.1 is one tenth).
+    x : float or mapping of str to float
+        The point, taken as the dyadic rationals that its numbers are; by name where there are several variables.
+    order : int
+        Order of the derivative; 0 gives the value of the function.
+    variable : str, optional
+        The variable that moves, the others standing still; needed where there are several and the order is not 0.
+
+    Returns
+    -------
+    Exact
+        ``value`` NaN and ``error`` inf where there is no trusted value; +-inf where the tangent is vertical.
+
+    Raises
+    ------
+    ValueError
+        If a variable has no value, or if it is open which one moves.
+
+    Examples
+    --------
+    >>> exact("2*x^2", 1.0)
+    Exact(value=4.0, error=0.0, status='ok', lower=4.0, upper=4.0)
+    >>> exact("1-tanh(x)^2", 300.0, 0).value
+    1.0601586212017243e-260
+    >>> exact("w*x^2", {"w": 5.0, "x": 3.0}, variable="w").value
+    9.0
+    """
+    tree, order = expression_of(expression), whole("order", order, 0, MAX_ORDER)
+    point, moving = point_of(tree, x, order, variable)
+    (found,) = _settle(
+        tree, point, moving, range(order, order + 1), settle=_nearest, factor=math.factorial, unknown=_UNKNOWN
+    )
+    return _vertical(tree, point, moving) or found if order == 1 and found is _NOTHING and moving else found
+
+
+def _vertical(tree: Expression, point: Point, moving: str) -> Exact | None:
+    """The infinite slope at a point where no derivative exists, if it is proved."""
+    balls = ball_arithmetic()
+    vertical_slope = importlib.import_module("derivkit.trusted.vertical").vertical_slope
+    if not all(map(math.isfinite, point.values())):
+        return None
+    with balls.precision(VERTICAL_BITS), contextlib.suppress(balls.UndecidedError, balls.ExhaustedError):
+        if sign := vertical_slope(tree, point, moving, balls.Numbers(WORK).at(VERTICAL_BITS)):
+            infinite = sign * math.inf
+            return Exact(infinite, math.nan, ExactStatus.VERTICAL, infinite, infinite)
+    return None
+
+
+def taylor(
+    expression: Expression | str, x: float | Point, order: int, *, variable: str | None = None
+) -> tuple[float, ...]:
+    """Taylor's coefficients f^(k)(x)/k! for k = 0..order, right to the last bit, from one series.
+
+    Parameters
+    ----------
+    expression : Expression or str
+        The function.
+    x : float or mapping of str to float
+        The point, taken as the dyadic rationals that its numbers are.
+    order : int
+        The last coefficient.
+    variable : str, optional
+        The variable that moves, where there are several.
+
+    Returns
+    -------
+    tuple of float
+        NaN from the first coefficient that does not exist or is not known.
+
+    Examples
+    --------
+    >>> taylor("x^2 + sin(x)", 0.0, 4)
+    (0.0, 1.0, 1.0, -0.16666666666666666, 0.0)
+    """
+    tree, order = expression_of(expression), whole("order", order, 0, MAX_COEFFICIENTS)
+    point, moving = point_of(tree, x, order, variable)
+    found = _settle(tree, point, moving, range(order + 1), settle=_nearest, factor=lambda k: 1, unknown=_UNKNOWN)
+    values = [one.value for one in found]
+    known = next((k for k, value in enumerate(values) if math.isnan(value)), order + 1)
+    return (*values[:known], *[math.nan] * (order + 1 - known))
+
+
+def high_precision_series(
+    expression: Expression, x: float, order: int, *, digits: int = 50, work: float = WORK
+) -> list[Any]:
+    """Coefficients f^(k)(x)/k! for k = 0..order as Arb numbers, each right to so many digits; NaN where there is none.
+
+    A coefficient that float64 cannot tell from 0 is as good as its enclosure. ``work`` is in estimated nanoseconds.
+    """
+    balls = ball_arithmetic()
+    needed = math.ceil(digits * math.log2(10.0))
+
+    def settle(number: Any) -> tuple[Any, bool]:
+        if number is None:
+            return balls.NAN, True
+        ball = balls.as_arb(number)
+        enough = ball.is_exact() or balls.below(ball, VANISHING) or ball.rel_accuracy_bits() >= needed
+        return (balls.capped(ball), enough) if ball.is_finite() else (balls.NAN, False)
+
+    point, moving = point_of(expression, x, order, None)
+    return _settle(
+        expression,
+        point,
+        moving,
+        range(order + 1),
+        settle=settle,
+        factor=lambda k: 1,
+        unknown=balls.NAN,
+        limits=(2 * needed, work),
+    )
+
+
+def point_of(tree: Expression, x: float | Point, order: int, variable: str | None) -> tuple[Point, str | None]:
+    """The point by name, and the variable that moves."""
+    if variable is not None and not isinstance(variable, str):
+        raise TypeError(f"variable={shown(variable)}: write the name of a variable, such as 'x'")
+    names = tree.variables
+    if not isinstance(x, Mapping):
+        if len(names) > 1:
+            raise ValueError(
+                f"{tree} has the variables {', '.join(names)}; give the point by name, such as {{{names[0]!r}: 1.0}}"
+            )
+        moving = variable or (names[0] if names else "x")
+        return _checked((moving,), {moving: x}) | _checked(names, {moving: x}), moving
+    point = _checked(names, x)
+    if variable is None and order and len(names) > 1:
+        raise ValueError(f"{tree} has the variables {', '.join(names)}; say which one moves: variable={names[0]!r}")
+    return point, variable or (names[0] if names else None)
+
+
+def _checked(names: tuple[str, ...], x: Point) -> dict[str, float]:
+    missing = [name for name in names if name not in x]
+    if missing:
+        raise ValueError(f"no value is given for the variable {missing[0]}")
+    return {name: number(name, x[name]) for name in names}
+
+
+def _settle(
+    tree: Expression,
+    point: Point,
+    moving: str | None,
+    orders: range,
+    *,
+    settle: Callable[[Any], tuple[Settled, bool]],
+    factor: Callable[[int], int],
+    unknown: Settled,
+    limits: tuple[int, float] = (LEAST_BITS, WORK),
+) -> list[Settled]:
+    """What becomes of the coefficients of these orders, times their factors, each at the least precision that settles
+    it.
+
+    ``settle`` makes a result of the number (rational, ball or None), and says whether more precision has no use;
+    ``limits`` are the precision to begin with and the work allowed.
+    """
+    balls = ball_arithmetic()
+    found = [unknown] * len(orders)
+    left = dict(enumerate(orders))
+    bits, work = limits
+    numbers = balls.Numbers(work)
+    try:
+        while left and bits <= MOST_BITS:
+            with balls.precision(bits), contextlib.suppress(balls.UndecidedError):
+                series = _series(tree, point, moving, orders[-1], numbers.at(bits))
+                for k, order in list(left.items()):
+                    found[k], done = settle((series[order] * factor(order)).number)
+                    if done:
+                        del left[k]
+            bits *= 2
+    except balls.ExhaustedError:
+        pass
+    return found
+
+
+@functools.cache
+def ball_arithmetic() -> Any:
+    """The module of ball arithmetic, which imports python-flint; `import derivkit` must not pay for it."""
+    return importlib.import_module("derivkit.operations.balls")
+
+
+def _series(tree: Expression, point: Point, moving: str | None, order: int, numbers: Any) -> list[Any]:
+    """The coefficients for k = 0..order as balls of the precision in use."""
+    balls = ball_arithmetic()
+    if not all(map(math.isfinite, point.values())):
+        return [balls.UNDEFINED] * (order + 1)
+    numbers.spend(numbers.product * len(tree.program) * (order + 1) * (order + 2) / 2)
+    arithmetic = balls.Charged(order, numbers)
+
+    def variable(name: str) -> list[Any]:
+        here = balls.lifted(point[name])
+        return [here, 1] if name == moving and order else [here]
+
+    series = interpret(
+        tree,
+        number=lambda value: [numbers.lift(value)],
+        constant=lambda name: [numbers.lift(name)],
+        variable=variable,
+        apply=lambda name, *arguments: OPERATIONS[name].series(arithmetic, *arguments),
+    )
+    return list(balls.cumulative(series, order))
+
+
+def _nearest(number: Any) -> tuple[Exact, bool]:
+    """The float64 to which both ends round, if they do."""
+    balls = ball_arithmetic()
+    if number is None:
+        return _NOTHING, True
+    if not balls.is_finite(number):
+        return _UNKNOWN, False
+    near_lower, near_upper, lower, upper = balls.bounds(number)
+    if near_lower != near_upper:
+        return Exact(math.nan, math.inf, ExactStatus.UNRESOLVED, lower, upper), False
+    if math.isinf(near_lower):  # beyond the range of float64, whatever the precision
+        return Exact(math.nan, math.inf, ExactStatus.UNRESOLVED, lower, upper), True
+    return Exact(near_lower + 0.0, balls.distance(number, near_lower), ExactStatus.OK, lower, upper), True

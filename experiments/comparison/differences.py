@@ -1,0 +1,208 @@
+"""What differs between joined rows: how the rows of a study are compared, and the table of those that changed.
+
+A study may say by two constants how its rows are compared. ``KEYS`` names the columns that tell rows apart,
+its text columns where it does not. ``ERRORS`` maps a column that is proportional to the distance of two others
+to these two: a tolerance in ulps of an estimate is one on the errors that follow from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.comparison.joining import Joined, Words
+from experiments.comparison.values import Column, allowance, ulps_apart
+from experiments.tables import tables
+
+Mask = NDArray[np.bool_]
+
+RUN, FIRST, CHANGE, COLUMNS, DISTANCE, RATIO = OWN = (
+    "other_run", "first_run", "change", "changed_columns", "ulps_apart", "error_ratio",
+)  # fmt: skip
+"""Columns of the table of differences besides the study's own."""
+OTHER = "_other"
+DIFFERENCES = "differences"
+
+
+# What a study says
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How the rows of a study are compared: columns that both tables have in one type, and their roles."""
+
+    columns: Mapping[str, type]
+    keys: tuple[str, ...]
+    errors: Mapping[str, tuple[str, str]]
+    estimate: str | None
+    """The column whose distance in ulps is told row by row."""
+    error: str | None
+    """The column whose ratio is told row by row."""
+    measured: tuple[str, ...] = ()
+    """Columns that a clock measured, which are never the same and not compared."""
+
+    @property
+    def values(self) -> list[str]:
+        """The columns compared, in the order of the table."""
+        return [name for name in self.columns if name not in (*self.keys, *self.measured)]
+
+
+def keys_of(study: ModuleType, columns: Mapping[str, type]) -> tuple[str, ...]:
+    """Return the columns that tell the rows of a study's main table apart."""
+    texts = tuple(name for name, kind in columns.items() if kind is str)
+    return tuple(getattr(study, "KEYS", texts))
+
+
+def plan_of(study: ModuleType, columns: Mapping[str, type]) -> Plan:
+    """Return how the rows of a study are compared over the columns that all tables have in one type."""
+    keys = keys_of(study, columns)
+    main = next(iter(study.TABLES))
+    measured = tuple(name for name in getattr(study, "MEASURED", {}).get(main, ()) if name not in keys)
+    floats = [name for name, kind in columns.items() if kind is float and name not in (*keys, *measured)]
+    errors = {name: pair for name, pair in getattr(study, "ERRORS", {}).items() if {name, *pair} <= columns.keys()}
+    error = next(iter(errors), next(iter(floats), None))
+    return Plan(
+        columns=columns,
+        keys=keys,
+        errors=errors,
+        estimate=errors[error][0] if error in errors else error,
+        error=error,
+        measured=measured,
+    )
+
+
+# What differs
+
+
+@dataclass(kw_only=True)
+class Change:
+    """What became of the rows of the first run in another."""
+
+    name: str
+    first: str = ""
+    """The run that it is compared with."""
+    identical: bool = False
+    rows: int = 0
+    joined: int = 0
+    differing: int = 0
+    appeared: int = 0
+    vanished: int = 0
+    lost: tuple[str, ...] = ()
+    """Columns that one of the tables lacks or has in another type, each with what it is in both."""
+    columns: dict[str, Column] = field(default_factory=dict)
+
+    @property
+    def any(self) -> bool:
+        """Whether anything changed by more than the tolerance."""
+        return bool(self.differing or self.appeared or self.vanished or self.lost)
+
+
+class Differences:
+    """Compares joined rows and stores those that differ in one table, for all runs."""
+
+    def __init__(self, plan: Plan, words: tables.Words, writer: tables.Writer, *, ulps: int) -> None:
+        self._plan, self._words, self._writer, self._ulps = plan, words, writer, ulps
+        self._place = {name: k for k, name in enumerate(words.columns)}
+        for book in words.books.values():
+            book.code("")  # what stands where a row has no other
+
+    def add(self, change: Change, rows: Joined) -> None:
+        """Count what differs and store it."""
+        change.joined += rows.first.shape[1]
+        change.appeared += rows.appeared.shape[1]
+        change.vanished += rows.vanished.shape[1]
+        differs = self._differing(change, rows.first, rows.other)
+        labels, codes = self._named(differs, rows.first.shape[1])
+        there = np.flatnonzero(codes)
+        change.differing += there.size
+        self._store(change, "differs", rows.first[:, there], rows.other[:, there], (codes[there], labels))
+        self._store(change, "vanished", rows.vanished, None, None)
+        self._store(change, "appeared", None, rows.appeared, None)
+
+    def _differing(self, change: Change, first: Words, other: Words) -> dict[str, NDArray[np.intp]]:
+        """Return for each column the places of the values that differ by more than the tolerance."""
+        found = {}
+        for name in self._plan.values:
+            k = self._place[name]
+            places = np.flatnonzero(first[k] != other[k])
+            if places.size:
+                column = change.columns.setdefault(name, Column(name=name))
+                column.different += places.size
+                if self._plan.columns[name] is float:
+                    places = self._beyond(column, first[:, places], other[:, places], places)
+                column.beyond += places.size
+                found[name] = places
+        return found
+
+    def _beyond(self, column: Column, first: Words, other: Words, places: NDArray[np.intp]) -> NDArray[np.intp]:
+        pair = self._plan.errors.get(column.name)
+        names = (column.name, *(pair or ()))
+        a, b = ({name: rows[self._place[name]].view(np.float64) for name in names} for rows in (first, other))
+        x, y = a[column.name], b[column.name]
+        apart = ulps_apart(x, y)
+        with np.errstate(all="ignore"):
+            column.add(apart, y / x)
+            excused: Mask = apart <= self._ulps
+            if pair and self._ulps:
+                allowed = allowance(column.name, pair, a, b, self._ulps)
+                excused |= np.isfinite(allowed) & (np.abs(x - y) <= allowed)
+        return places[~excused]
+
+    @staticmethod
+    def _named(differs: Mapping[str, NDArray[np.intp]], rows: int) -> tuple[list[str], NDArray[np.int32]]:
+        """Return for each row the code of the names of its differing columns; 0 is none."""
+        codes = np.zeros(rows, dtype=np.int64)
+        for bit, places in enumerate(differs.values()):
+            codes[places] |= 1 << bit
+        sets, place = np.unique(np.append(0, codes), return_inverse=True)
+        names = list(differs)
+        labels = [", ".join(name for bit, name in enumerate(names) if one >> bit & 1) for one in sets.tolist()]
+        return labels, place[1:].astype(np.int32)
+
+    def _store(self, change: Change, what: str, first: Words | None, other: Words | None, named: Any) -> None:
+        shown = first if first is not None else other
+        if shown is None or not shown.shape[1]:
+            return
+        columns: dict[str, Any] = {RUN: change.name, FIRST: change.first, CHANGE: what, COLUMNS: named or ""}
+        columns |= {name: self._words.values(name, shown[self._place[name]]) for name in self._plan.keys}
+        a, b = ({n: self._value(n, rows, shown.shape[1]) for n in self._plan.values} for rows in (first, other))
+        columns |= {DISTANCE: np.full(shown.shape[1], np.nan), RATIO: np.full(shown.shape[1], np.nan)}
+        if first is not None and other is not None and self._plan.error and self._plan.estimate:
+            with np.errstate(all="ignore"):
+                columns[RATIO] = b[self._plan.error] / a[self._plan.error]
+            columns[DISTANCE] = ulps_apart(a[self._plan.estimate], b[self._plan.estimate])
+        for name in self._plan.values:
+            columns |= {name: a[name], f"{name}{OTHER}": b[name]}
+        self._writer.write(DIFFERENCES, columns)
+
+    def _value(self, name: str, rows: Words | None, count: int) -> Any:
+        """Return a column of a run, empty where the run has none of the rows; whole numbers as floats, for that."""
+        kind = self._plan.columns[name]
+        if rows is None:
+            return "" if kind in (str, bool) else np.full(count, np.nan)
+        values = self._words.values(name, rows[self._place[name]])
+        if kind is bool:
+            return values.astype(np.int8), ("false", "true")
+        return values if kind is str else values.astype(np.float64, copy=False)
+
+
+def table_of(plan: Plan) -> dict[str, tuple[type, str]]:
+    """Return the columns of the table of differences."""
+    shape: dict[str, tuple[type, str]] = {
+        RUN: (str, "the run that the first was compared with"),
+        FIRST: (str, "the first: the run that others are compared with, or of many the first that has the row"),
+        CHANGE: (str, "differs; vanished: only the first run has the row; appeared: only the other has it"),
+        COLUMNS: (str, "the columns whose values differ by more than the tolerance"),
+        **{name: (plan.columns[name], "what tells the row apart") for name in plan.keys},
+        DISTANCE: (float, f"doubles from {plan.estimate} of the first run to that of the other"),
+        RATIO: (float, f"{plan.error} of the other run over that of the first"),
+    }
+    for name in plan.values:
+        kind = str if plan.columns[name] in (str, bool) else float
+        shape |= {name: (kind, "in the first run"), f"{name}{OTHER}": (kind, "in the other run")}
+    return shape

@@ -1,0 +1,139 @@
+"""A recorded run executed again, job by job, in a directory of its own.
+
+What is executed is the resolved configuration in the record: nothing is composed, so that a preset that was changed
+meanwhile changes nothing here. The original is only read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+from experiments.comparison.verdict import Verdict, findings, sentences
+from experiments.messages import ConfigurationError, near
+from experiments.running import check, jobs, provenance, recording, results, runs, trust
+from experiments.running.check import Exit
+from experiments.running.runs import Stored
+from experiments.terminal import commands
+from experiments.terminal.progress import Terminal
+
+CODE = Path(__file__).resolve().parents[2]
+
+
+def repeat(original: Stored, outputs: Path, *, ulps: int, command: tuple[str, ...]) -> Exit:
+    """Execute a run again, compare what came out, and say what was found.
+
+    Parameters
+    ----------
+    original
+        A whole run.
+    outputs
+        The directory of all results, below which the repetition gets a directory like any run.
+    ulps
+        Units in the last place by which numbers without a bound may move.
+    command
+        The words of the command line, for the record.
+
+    Returns
+    -------
+    Exit
+        DONE for a result that is identical or within tolerance, FAILED for one that is different.
+
+    Raises
+    ------
+    ConfigurationError
+        If the run cannot be executed again; nothing is written then.
+    """
+    _refuse_damaged(original)
+    run, rows = _planned(original, outputs, command)
+    results.refuse_figures(run.study, run.figures)
+    with recording.begun(run, rows=rows):
+        try:
+            _perform(run, rows)
+            status = results.finish(run, open_report=False)
+            if status is Exit.DONE:
+                return _judge(original, run, ulps=ulps)
+        except KeyboardInterrupt:
+            return results.interrupt(run)
+        if status is Exit.INTERRUPTED:
+            return status
+        Terminal().line(f"{Verdict.DIFFERENT}: the original was whole, and this run is not")
+        return Exit.FAILED
+
+
+def _refuse_damaged(original: Stored) -> None:
+    """Refuse a run whose tables are not those that its record tells of: nothing could be said of their repetition."""
+    if original.record.format != provenance.FORMAT:
+        raise ConfigurationError(
+            f"{near(original.directory)} has format {original.record.format}, whose hashes are of another kind;"
+            f" run its command again: {original.record.command}"
+        )
+    for name in original.record.tables:
+        path = original.directory / f"{name}.parquet"
+        if not path.is_file():
+            raise ConfigurationError(f"{near(path)} is missing; run its command again: {original.record.command}")
+        original.refuse_altered(name)
+
+
+def _planned(original: Stored, outputs: Path, command: tuple[str, ...]) -> tuple[recording.Run, int]:
+    """Return the run that repeats another, and the number of rows it will have."""
+    started = datetime.now(UTC)
+    planned = [job.configuration for job in original.record.jobs]
+    typed_in = original.record.cwd
+    named = [f"python={name}" for one in planned for name in trust.modules_in(one)]
+    check.refuse_elsewhere(named, typed_in, to="repeat")
+    trust.tell_modules(original.directory, original.record.host, planned)
+    try:
+        configs = check.configs_of(original.study, planned)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{near(original.directory)} cannot be run by this version: {error}") from error
+    run = recording.Run(
+        directory=commands.fresh(outputs / original.record.experiment, started),
+        experiment=original.record.experiment,
+        study=original.study,
+        command=command,
+        overrides=original.record.overrides,
+        planned=tuple(planned),
+        named=tuple(job.overrides for job in original.record.jobs),
+        started=started,
+        typed_in=typed_in,
+        source=provenance.source(CODE),
+        environment=provenance.environment(),
+        repeats={
+            "directory": str(original.directory),
+            "hashes": {name: table.hash for name, table in original.record.tables.items()},
+        },
+    )
+    return run, sum(config.rows for config in configs)
+
+
+def _perform(run: recording.Run, rows: int) -> None:
+    with Terminal().progress(jobs=len(run.planned), rows=rows) as progress:
+        token = jobs.PROGRESS.set(progress)
+        try:
+            for number, configuration in enumerate(run.planned):
+                job = jobs.Job(
+                    number=number,
+                    directory=run.directory / "jobs" / str(number),
+                    overrides=run.named[number],
+                    configuration=dict(configuration),
+                    text=json.dumps(configuration, indent=2, ensure_ascii=False) + "\n",  # JSON is YAML as well
+                )
+                jobs.perform(job)
+        finally:
+            jobs.PROGRESS.reset(token)
+
+
+def _judge(original: Stored, run: recording.Run, *, ulps: int) -> Exit:
+    """Say what became of the run, and add the verdict to the record of its repetition."""
+    other = runs.load(run.directory)
+    found = findings(original, other, ulps=ulps)
+    told = {**(run.repeats or {}), "verdict": str(found.verdict), "told": list(sentences(found))}
+    recording.write(dataclasses.replace(run, repeats=told), found=other.record.tables, status=Exit.DONE)
+    terminal = Terminal()
+    for line in sentences(found):
+        terminal.line(line)
+    terminal.paths([("original", near(original.directory)), ("repeated", near(run.directory))])
+    return Exit.FAILED if found.verdict is Verdict.DIFFERENT else Exit.DONE

@@ -1,0 +1,139 @@
+"""Axes: logarithmic and linear, with round ticks that are fixed and labelled in plain text (10⁻⁴)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+
+from experiments.figures.contract import Floats
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+
+
+def place_ticks(axes: Axes, name: str, at: Sequence[float], labels: Sequence[str]) -> None:
+    """Fix the ticks of the axis ``name`` (x or y) and their labels, with none between them."""
+    axis = axes.xaxis if name == "x" else axes.yaxis
+    axis.set_major_locator(FixedLocator(list(at)))
+    axis.set_major_formatter(FixedFormatter(list(labels)))
+    axis.set_minor_locator(NullLocator())
+
+
+def ten_to(exponent: float) -> float:
+    """Ten to the power ``exponent``, or the nearest to it that a float can hold."""
+    return float(10.0 ** min(max(exponent, -323.0), 308.25))
+
+
+def decades_around(values: Floats) -> tuple[int, int]:
+    """The powers of ten that hold all positive ``values`` between them, at least one decade apart."""
+    low, high = math.floor(np.log10(values.min()) + 1e-9), math.ceil(np.log10(values.max()) - 1e-9)
+    return (low, high) if high > low else (low - 1, high + 1)
+
+
+def ends_around(values: Floats) -> tuple[float, float]:
+    """The powers of ten at the ends of an axis that holds all positive ``values``.
+
+    These are whole decades; around several values within one decade they are those of 1, 2 or 5 times a power of ten.
+    """
+    least, most = float(np.log10(values.min())), float(np.log10(values.max()))
+    if not 0.0 < most - least <= 1.0:
+        return decades_around(values)
+    powers = _round_powers(least - 1.0, most + 1.0)
+    return max(p for p in powers if p <= least + 1e-9), min(p for p in powers if p >= most - 1e-9)
+
+
+def _round_powers(low: float, high: float) -> list[float]:
+    """The logarithms between ``low`` and ``high`` of 1, 2 and 5 times the powers of ten."""
+    decades = range(math.floor(low), math.ceil(high) + 1)
+    powers = [decade + math.log10(digit) for decade in decades for digit in (1, 2, 5)]
+    return [power for power in powers if low - 1e-9 <= power <= high + 1e-9]
+
+
+def _is_decade(power: float) -> bool:
+    return abs(power - round(power)) < 1e-9
+
+
+def _decade_text(power: float) -> str:
+    return f"10{str(round(power)).translate(RAISED)}"
+
+
+def _round_text(power: float) -> str:
+    """Ten to the power ``power`` as 0.2, or as 2×10⁻⁹ where that is shorter."""
+    decade = math.floor(power + 1e-9)
+    digit = round(10.0 ** (power - decade))
+    if -3 <= decade <= 3:
+        return f"{digit * 10.0**decade:g}"
+    return _decade_text(decade) if digit == 1 else f"{digit}×{_decade_text(decade)}"
+
+
+def row_below(low: float, high: float, depth: float) -> float:
+    """The height that lies below the end ``low`` by the part ``depth`` of the axis."""
+    return ten_to(low - depth * (high - low))
+
+
+def log_axis(ax: Axes, name: str, low: float, high: float, *, zero: bool) -> None:
+    """Set limits at the ends and a little further, lest a marker is cut; add a row for 0 where needed."""
+    near = high - low < 2.0
+    powers = _round_powers(low, high) if near else _decades(round(low), round(high))
+    at, labels = [ten_to(power) for power in powers], list(map(_round_text if near else _decade_text, powers))
+    if sum(map(_is_decade, powers)) > 1:  # then the others need no label, and a long one runs into the axis's own
+        labels = ["" if "×" in label else label for label in labels]
+    if zero:
+        at, labels = [row_below(low, high, 0.085), *at], ["0", *labels]
+    ends = (row_below(low, high, 0.14 if zero else 0.03), ten_to(high + 0.03 * (high - low)))
+    (ax.set_xlim if name == "x" else ax.set_ylim)(*ends)
+    place_ticks(ax, name, at, labels)
+
+
+def _decades(low: int, high: int) -> list[float]:
+    """All multiples of a round step, seven of them at most."""
+    step = next(step for step in (1, 2, 4, 5, 10, 20, 50, 100, 200) if (high - low) // step <= 6)
+    return [power for power in range(low, high + 1) if power % step == 0]
+
+
+def linear_axis(ax: Axes, name: str, values: Floats, pad: float, most: int = 5) -> None:
+    """Set limits around ``values``, further by the part ``pad`` of their range, and ``most`` round ticks."""
+    low, high = float(values.min()), float(values.max())
+    space = pad * (high - low) if high > low else max(abs(high), 1.0) / 2
+    low, high = low - space, high + space
+    ticks = round_ticks(low, high, most)
+    step = ticks[1] - ticks[0] if len(ticks) > 1 else high - low
+    place_ticks(ax, name, ticks, tick_texts(ticks, step))
+    (ax.set_xlim if name == "x" else ax.set_ylim)(low, high)
+
+
+def round_ticks(low: float, high: float, most: int = 5) -> list[float]:
+    """At most ``most`` round numbers (1, 2 or 5 times a power of ten apart) between ``low`` and ``high``."""
+    rough = (high - low) / most
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(step * power for step in (1.0, 2.0, 5.0, 10.0) if step * power >= rough * (1 - 1e-9))
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [k * step for k in range(first, last + 1)]
+
+
+def tick_texts(ticks: Sequence[float], step: float) -> list[str]:
+    """Label ticks; where labels are too long for the margin, one stands as it is and the others tell how far off."""
+    labels = [tick_text(tick, step) for tick in ticks]
+    if max(map(len, labels)) <= 7:
+        return labels
+    base = min(range(len(ticks)), key=lambda place: len(labels[place]))
+    away = [("+" if k > base else "\N{MINUS SIGN}") + tick_text(abs(k - base) * step, step) for k in range(len(ticks))]
+    return [f"{ticks[base]:.6g}" if k == base else label for k, label in enumerate(away)]
+
+
+def tick_text(value: float, step: float) -> str:
+    """``value`` with the digits that tell it from its neighbour at a distance of ``step``."""
+    size = max(abs(value), abs(step))
+    if abs(step) >= 1.0 and size < 1e5:
+        return f"{value:.0f}".replace("-", "\N{MINUS SIGN}")
+    digits = max(1, math.floor(math.log10(size)) - math.floor(math.log10(abs(step))) + 1)
+    if 1 <= size < 1e5:
+        digits = max(digits, math.floor(math.log10(size)) + 1)  # 30, not 3e1
+    text = f"{0.0 if abs(value) < abs(step) / 2 else value:.{digits}g}"
+    return text.replace("e-0", "e-").replace("e+0", "e").replace("-", "\N{MINUS SIGN}")

@@ -1,0 +1,130 @@
+"""Drawing: from tables as read back from disk and a spec to a matplotlib Figure and its caption."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+
+from matplotlib.figure import Figure
+
+from experiments.figures.contract import Frames, Kind, Spec
+from experiments.figures.kinds import KINDS
+from experiments.figures.paper import PANELS, inked
+from experiments.figures.selection import columns_read, plan_of, rows_of, say_left_out
+
+
+def draw(frames: Frames, spec: Spec) -> Figure:
+    """Draw one figure of fixed margins; refuse with ValueError if ``empty(frames, spec)``.
+
+    Parameters
+    ----------
+    frames
+        For each table that ``columns_needed(spec)`` names a frame with at least the columns named there.
+    spec
+        What to draw; the keys of each kind stand in its module.
+    """
+    spec = _given(spec)
+    kind = _kind(spec)
+    with inked():
+        plan = plan_of(kind, frames, spec)
+    if not plan.panels:
+        raise ValueError(f"table {spec['table']!r} has no values for this figure")
+    with inked():
+        return kind.draw(plan, spec)
+
+
+def caption(frames: Frames, spec: Spec, panels: int | None = None) -> str:
+    """Say in sentences what is found in ``draw(frames, spec)``; below an empty line, what it shows and leaves out.
+
+    ``panels`` is how many panels the whole table has, if ``frames`` hold the rows of a few of them only.
+    """
+    spec = _given(spec)
+    kind = _kind(spec)
+    with inked():
+        plan = plan_of(kind, frames, spec)
+    says = [*kind.caption(plan, spec), *say_left_out(kind, plan, spec, panels or plan.available)]
+    shows = " ".join(text[:1].upper() + text[1:] for text in says)
+    found = " ".join(kind.finding(plan, spec))
+    return f"{found}\n\n{shows}" if found and shows else found or shows
+
+
+def empty(frames: Frames, spec: Spec) -> bool:
+    """Tell whether every value is missing, so that there is nothing to draw."""
+    spec = _given(spec)
+    return not _kind(spec).has(rows_of(frames, spec), spec).any()
+
+
+def columns_needed(spec: Spec) -> dict[str, list[str]]:
+    """Each table that ``spec`` draws from, with the columns that it reads; read only these from disk."""
+    spec = _given(spec)
+    return columns_read(_kind(spec), spec)
+
+
+def check(spec: Spec, tables: Mapping[str, Collection[str]]) -> None:
+    """Raise ValueError, in one line, unless ``spec`` names a kind, its keys and columns of ``tables``."""
+    _refuse_types(_given(spec))
+    for table, columns in columns_needed(spec).items():
+        if table not in tables:
+            raise ValueError(f"a figure draws from table {table!r}; there are {', '.join(tables)}")
+        for column in columns:
+            if column not in tables[table]:
+                raise ValueError(f"a figure draws column {column!r}; {table} has {', '.join(tables[table])}")
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and value.isprintable()
+
+
+def _are_names(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(map(_is_name, value))
+
+
+def _are_pairs(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(_are_names(pair) and len(pair) == 3 for pair in value)
+
+
+def _are_named(value: object) -> bool:
+    return isinstance(value, Mapping) and all(map(_is_name, value.values()))
+
+
+def _are_numbers(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(end, int | float) for end in value)
+
+
+FORMS: Mapping[str, tuple[Callable[[object], bool], str]] = {
+    "panel": (
+        lambda value: _is_name(value) or _are_names(value),
+        "a column or a list of columns, panel: [function, x]",
+    ),
+    "panels": (
+        lambda value: isinstance(value, int) and not isinstance(value, bool) and value > 0,
+        f"how many it shows at most, such as {PANELS}",
+    ),
+    "where": (lambda value: isinstance(value, Mapping), "a mapping of columns to values, where: {kind: absolute}"),
+    "joined": (lambda value: isinstance(value, bool), "true or false"),
+    "axes": (_are_names, "a list of columns"),
+    "pairs": (_are_pairs, "a list of what was observed, what is expected and a name, [[order, expected, order]]"),
+    "bound": (_are_named, "a mapping of table, x, y, proved"),
+    "marks": (_are_named, "a mapping of table, x, y"),
+    "limits": (_are_numbers, "two positive numbers, the smaller first, such as [1e-3, 1]"),
+}
+"""Of what form the values of some keys are, and what to write; all others are texts in one line."""
+
+
+def _refuse_types(spec: Spec) -> None:
+    for key, value in spec.items():
+        fits, wanted = FORMS.get(key, (_is_name, "a text in one line"))
+        if not fits(value):
+            raise ValueError(f"a figure's {key} is {value!r:.60}; write {wanted}")
+
+
+def _given(spec: Spec) -> Spec:
+    """Leave out the keys that are null, as a command line takes a key away; label an axis by its column."""
+    given = {key: value for key, value in spec.items() if value is not None}
+    return given | {f"{axis}label": given.get(f"{axis}label", given[axis]) for axis in "xy" if axis in given}
+
+
+def _kind(spec: Spec) -> Kind:
+    name = str(spec.get("kind"))
+    if name not in KINDS:
+        raise ValueError(f"a figure of kind {name!r} is not known; there are {', '.join(KINDS)}")
+    return KINDS[name]

@@ -1,0 +1,51 @@
+"""Files: a figure in each format, whole or not at all, the same bytes whenever it is drawn."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from experiments.figures.paper import inked
+from experiments.files import replacing
+
+CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")
+"""What no XML may hold, in UTF-8."""
+FORMATS: Mapping[str, Mapping[str, Any]] = {
+    "svg": {"metadata": {"Date": None, "Creator": None, "Format": None, "Type": None}},
+    # Level 3 of 9 takes half the time of the usual 6, for a tenth more bytes: measured on figures of many lines.
+    "png": {"metadata": {"Software": None}, "pil_kwargs": {"compress_level": 3}},
+    "pdf": {"metadata": {"CreationDate": None, "Creator": None, "Producer": None}},
+}
+"""Each format with the arguments that keep clocks and version numbers out of the file."""
+
+
+def save(figure: Figure, directory: Path, name: str, formats: Sequence[str]) -> list[Path]:
+    """Write ``figure`` as ``directory/name.<format>`` for each format; files appear whole or not at all."""
+    check_formats(formats)
+    directory.mkdir(parents=True, exist_ok=True)
+    paths = []
+    with inked():
+        for form in formats:
+            paths.append(directory / f"{name}.{form}")
+            with replacing(paths[-1]) as file:
+                drawn = BytesIO()
+                figure.savefig(drawn, format=form, **FORMATS[form])
+                # Matplotlib repeats texts in comments as they are, and XML has no place for control characters.
+                file.write(CONTROL.sub(b"?", drawn.getvalue()) if form == "svg" else drawn.getvalue())
+    return paths
+
+
+def check_formats(formats: object) -> None:
+    """Raise ValueError, in one line, unless every format is one of ``FORMATS``."""
+    if not isinstance(formats, list | tuple):
+        one = formats if isinstance(formats, str) and formats in FORMATS else "svg"
+        message = f"figures.formats={formats!r:.60}: not a list; write a list, such as [{one}]"
+        raise ValueError(message)  # noqa: TRY004 - whatever is wrong in a configuration is one kind of error
+    for form in formats:
+        if not isinstance(form, str) or form not in FORMATS:
+            raise ValueError(f"figure format {form!r} is not known; there are {', '.join(FORMATS)}")

@@ -1,0 +1,198 @@
+"""Kind `lines`: on logarithmic axes one line per value of column ``series``.
+
+``bound`` is a mapping of table, x, y and proved: a thin line per series from that table, which the text column
+``proved`` calls proved, expected or estimated; ``marks`` is a mapping of table, x and y: large hollow markers. With
+``joined: false`` the points of a series stay alone, as those of a scatter do.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from experiments.figures.axes import ends_around, log_axis, row_below
+from experiments.figures.contract import Floats, Kind, Mask, Plan, Spec
+from experiments.figures.paper import GREY, Entry, dash_of, lay_out, look_of, short
+from experiments.figures.selection import has_log
+from experiments.figures.series import (
+    BESIDE,
+    FEW,
+    PROMISES,
+    THINNED,
+    Series,
+    all_series,
+    further_columns,
+    line_columns,
+    marked,
+)
+from experiments.figures.words import listed, lowest, number, tell_lowest, tell_worst
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+REACH: Mapping[bool, tuple[int, int]] = {True: (16, 8), False: (2, 2)}
+"""How many decades in x and in y beyond the data the axes go for what is predicted: far where all lines have FEW
+points, as the prediction alone shows their law; else hardly, lest a wild prediction squeezes the data."""
+
+MANY = 40
+"""Points of a series above which they are drawn small, if they are not joined."""
+
+OPTIMUM: Mapping[str, Any] = {"markersize": 9, "markerfacecolor": "white", "markeredgewidth": 1.6, "linestyle": "none"}
+DOTTED: Mapping[str, Any] = {"linewidth": 0.8, "linestyle": (0, (1.5, 1.5))}
+BOUND: Mapping[str, Mapping[str, Any]] = {
+    "proved": {"linewidth": 0.8, "linestyle": "-"},
+    "expected": DOTTED,
+    "estimated": DOTTED,
+}
+DOTS: Mapping[str, Any] = {"linestyle": "none", "markeredgecolor": "white", "markeredgewidth": 0.6}
+"""Between a few points of a V a straight line would tell a wrong law: they stay alone."""
+
+
+def _draw(plan: Plan, spec: Spec) -> Figure:
+    panels = [panel.content for panel in plan.panels]
+    looks = {name: {**look_of(place), "linestyle": dash_of(place)} for place, name in enumerate(plan.names)}
+    series = list(itertools.chain(*panels))
+    joined = spec.get("joined", True)
+    few = all(one.x.size <= FEW for one in series)
+    style = {"markersize": 7, **DOTS} if few or not joined else {"markersize": 4.5, "linewidth": 1.4}
+    entries = [(short(name, 32), Line2D([], [], **{**look, **style})) for name, look in looks.items()]
+    figure, axes = lay_out(plan, spec, entries, _explained(series))
+    held = [_held(panel, REACH[few]) for panel in panels]
+    for panel, ax, (_, y) in zip(panels, axes, held, strict=True):
+        _draw_log(ax, panel, looks, y, joined=joined)
+    low, high = ends_around(np.concatenate([x for x, _ in held]))
+    for ax in axes:
+        log_axis(ax, "x", low, high, zero=False)
+    return figure
+
+
+def _explained(series: Sequence[Series]) -> list[Entry]:
+    entries = [
+        (f"predicted error ({PROMISES[promise]})", Line2D([], [], color=GREY, **BOUND[promise]))
+        for promise in _promises(series)
+    ]
+    if any(one.marks is not None for one in series):
+        entries.append(("predicted optimum", Line2D([], [], marker="o", markeredgecolor=GREY, **OPTIMUM)))
+    return entries
+
+
+def _promises(series: Iterable[Series]) -> list[str]:
+    """What is said of all that is predicted, each once, in the order of PROMISES."""
+    said = {one.bound.promise for one in series if one.bound is not None}
+    return [promise for promise in PROMISES if promise in said]
+
+
+def _held(panel: Sequence[Series], reach: tuple[int, int]) -> tuple[Floats, Floats]:
+    """The x and the positive y that the axes must hold: the data, and what is predicted near them."""
+    there = [np.isfinite(one.y) for one in panel]
+    x = np.concatenate([one.x[seen] for one, seen in zip(panel, there, strict=True)])
+    y = np.concatenate([one.y[seen & (one.y > 0)] for one, seen in zip(panel, there, strict=True)])
+    beside = [points for one in panel for points in (one.bound, one.marks) if points is not None]
+    at, predicted = (np.concatenate([np.empty(0), *(getattr(p, name) for p in beside)]) for name in ("x", "y"))
+    near = np.isfinite(predicted) & _within(at, x, reach[0]) & _within(predicted, y, reach[1])
+    y = np.concatenate([y, predicted[near]])
+    return np.concatenate([x, at[near]]), y if y.size else np.ones(1)
+
+
+def _within(values: Floats, data: Floats, decades: int) -> Mask:
+    if not data.size:
+        return np.ones(values.shape, dtype=np.bool_)
+    with np.errstate(over="ignore"):
+        low, high = data.min() / 10.0**decades, data.max() * 10.0**decades
+    return np.asarray((values >= low) & (values <= high))
+
+
+def _draw_log(
+    ax: Axes, panel: Sequence[Series], looks: Mapping[str, Mapping[str, Any]], held: Floats, *, joined: bool
+) -> None:
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.grid(visible=True)
+    low, high = ends_around(held)
+    zero = any((one.y == 0).any() for one in panel)
+    log_axis(ax, "y", low, high, zero=zero)
+    if zero:
+        ax.axhline(row_below(low, high, 0.03), color=GREY, linewidth=0.6, linestyle=(0, (1.5, 1.5)))
+    for place, (one, depth) in enumerate(zip(panel, np.linspace(0.06, 0.11, len(panel)), strict=True)):
+        look = looks[one.name]
+        (_log_line if joined else _log_points)(ax, one, look, place / len(panel))
+        hits = one.x[one.y == 0]
+        ax.plot(hits, np.full(hits.size, row_below(low, high, depth)), **{**look, "linestyle": "none", "markersize": 4})
+        if one.bound is not None:
+            ax.plot(one.bound.x, one.bound.y, color=look["color"], zorder=2, **BOUND[one.bound.promise])
+        if one.marks is not None:
+            ax.plot(one.marks.x, one.marks.y, marker=look["marker"], mec=look["color"], zorder=4, **OPTIMUM)
+
+
+def _log_line(ax: Axes, one: Series, look: Mapping[str, Any], place: float) -> None:
+    """Draw one series; ``place`` among the others, from 0 to 1, moves its markers and makes it peep out below them."""
+    y = np.where(one.y > 0, one.y, np.nan)
+    style = {"linewidth": 0.7 if one.thinned else 1.2, "markersize": 4, "markevery": marked(y, place)}
+    few = {**DOTS, "markersize": 8 - 2 * place}
+    ax.plot(one.x, y, zorder=3, **{**look, **(few if one.x.size <= FEW else style)})
+
+
+def _log_points(ax: Axes, one: Series, look: Mapping[str, Any], place: float) -> None:
+    """Draw the points of one series alone: few as large as in `_log_line`, many small and seen through."""
+    crowd = {"linestyle": "none", "markersize": 3.2, "markeredgewidth": 0, "alpha": 0.6}
+    style = {**DOTS, "markersize": 8 - 2 * place} if one.x.size <= MANY else crowd
+    ax.plot(one.x, np.where(one.y > 0, one.y, np.nan), zorder=3, **{**look, **style})
+
+
+def _finding(plan: Plan, spec: Spec) -> list[str]:
+    panels = [(panel.title, [(one.name, one.x, one.y) for one in panel.content]) for panel in plan.panels]
+    if not spec.get("joined", True):
+        return _scattered([line for _, lines in panels for line in lines], spec)
+    found = [one for title, lines in panels if (one := lowest(title, lines))]
+    every = [(title, name, y) for title, lines in panels for name, _, y in lines]
+    return [*tell_lowest(found, plan, spec), *tell_worst(every)]
+
+
+def _scattered(lines: Sequence[tuple[str, Floats, Floats]], spec: Spec) -> list[str]:
+    x, y = (np.concatenate([part[k] for part in lines]) for k in (1, 2))
+    there = np.isfinite(y)
+    ends = [f"from {number(values.min())} to {number(values.max())}" for values in (y[there], x[there])]
+    counts = {name: sum(int(np.isfinite(v).sum()) for other, _, v in lines if other == name) for name, _, _ in lines}
+    parts = [f"{count:,} {name}" for name, count in counts.items()]
+    split = f": {listed(parts)}" if len(parts) > 1 else ""
+    return [
+        f"{int(there.sum()):,} points{split}.",
+        f"{spec['ylabel']} runs {ends[0]} where {spec['xlabel']} runs {ends[1]}.",
+    ]
+
+
+def _caption(plan: Plan, spec: Spec) -> list[str]:
+    series = [one for panel in plan.panels for one in panel.content]
+    says = [f"{spec['ylabel']} against {spec['xlabel']} on logarithmic axes, for each {spec['series']}."]
+    promised = [
+        f"{'dotted' if BOUND[promise] is DOTTED else 'solid'} thin lines: the predicted error, {PROMISES[promise]}"
+        for promise in _promises(series)
+    ]
+    if promised:
+        says.append(f"{'; '.join(promised)}.")
+    if any(one.marks is not None for one in series):
+        says.append("Large hollow markers: the predicted optimum, where the axes reach it.")
+    hits = sum(int((one.y == 0).sum()) for one in series)
+    if hits:
+        points, lie = ("One point", "lies") if hits == 1 else (f"{hits} points", "lie")
+        says.append(f"{points} of exactly 0, which a logarithmic axis cannot hold, {lie} on the row marked 0.")
+    return says + [THINNED] * any(one.thinned for one in series)
+
+
+KIND = Kind(
+    required=("kind", "table", "x", "y", "series"),
+    optional=("panel", "panels", "xlabel", "ylabel", "joined", *BESIDE),
+    columns=line_columns,
+    has=has_log,
+    content=functools.partial(all_series, log=True),
+    further=further_columns,
+    draw=_draw,
+    finding=_finding,
+    caption=_caption,
+)

@@ -1,0 +1,159 @@
+"""Kind `observed`: what was observed beside theory, one row per value of column ``label``.
+
+``pairs`` is a list of [observed column, theory column, name]; ``beside`` says what stands in theory's place, such as a
+goal.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from experiments.figures.axes import place_ticks, round_ticks, tick_text
+from experiments.figures.contract import Frames, Key, Kind, Mask, Plan, Spec
+from experiments.figures.paper import GREY, LIGHT, lay_out, look_of, panels_across, short
+from experiments.figures.selection import floats
+from experiments.figures.words import inside
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from pandas import DataFrame
+
+ROWS = 16
+"""Most rows of a panel; captions tell of cuts."""
+
+THEORY: Mapping[str, Any] = {"marker": "|", "markersize": 11, "markeredgewidth": 2.2, "linestyle": "none"}
+SEEN: Mapping[str, Any] = {"markersize": 6, "linestyle": "none"}
+
+Rows = Mapping[str, Sequence[tuple[float, float]]]
+"""A panel of observed beside theory: for each label its pairs."""
+
+
+def _columns(spec: Spec) -> list[str]:
+    for pair in spec["pairs"]:
+        if isinstance(pair, str) or len(pair) != 3:
+            raise ValueError(f"a figure's pairs hold {pair!r}; write [observed column, theory column, name]")
+    return [spec["label"], *(column for pair in spec["pairs"] for column in pair[:2])]
+
+
+def _has(rows: DataFrame, spec: Spec) -> Mask:
+    seen = [np.isfinite(floats(rows, pair[0])) for pair in spec["pairs"]]
+    return np.asarray(np.logical_or.reduce(seen), dtype=np.bool_)
+
+
+def _dots(rows: DataFrame, frames: Frames, spec: Spec, names: Sequence[str], panel: Key) -> Rows:
+    del frames, names, panel  # all is in the rows
+    columns = [(floats(rows, observed), floats(rows, theory)) for observed, theory, _ in spec["pairs"]]
+    labels = map(str, rows[spec["label"]].to_numpy())
+    return {name: [(float(a[i]), float(b[i])) for a, b in columns] for i, name in enumerate(labels)}
+
+
+def _draw(plan: Plan, spec: Spec) -> Figure:
+    names = [short(name, 24) for name in plan.names]
+    left = 0.3 + 0.075 * max(len(name) for name in names)
+    height = max(1.1, 0.15 + len(names) * 0.17 * (1 + len(spec["pairs"])))
+    handles = [Line2D([], [], **look_of(place), **SEEN) for place in range(len(spec["pairs"]))]
+    series = [(f"{pair[2]}, observed", handle) for pair, handle in zip(spec["pairs"], handles, strict=True)]
+    theory = [(_beside(spec), Line2D([], [], color=GREY, **THEORY))]
+    figure, axes = lay_out(plan, spec, series, theory, height=height, left=left, gap=0.3)
+    limits = _dot_limits([panel.content for panel in plan.panels])
+    for place, (panel, ax) in enumerate(zip(plan.panels, axes, strict=True)):
+        _draw_dots(ax, panel.content, plan.names, limits)
+        place_ticks(ax, "y", range(len(names)), [""] * len(names) if place % panels_across(len(axes)) else names)
+    return figure
+
+
+def _beside(spec: Spec) -> str:
+    return str(spec.get("beside", "theory"))
+
+
+def _dot_limits(dots: Sequence[Rows]) -> tuple[float, float]:
+    """Give all panels one scale; observed values that leave theory's range by over 3 sit at the edge."""
+    pairs = np.array([pair for rows in dots for row in rows.values() for pair in row])
+    theory = pairs[np.isfinite(pairs[:, 1]), 1]
+    low, high = (min(0.0, theory.min()), max(1.0, theory.max())) if theory.size else (0.0, 1.0)
+    seen = np.clip(pairs[np.isfinite(pairs)], low - 3, high + 3)
+    return min(low, *seen) - 0.3, max(high, *seen) + 0.3
+
+
+def _draw_dots(ax: Axes, rows: Rows, names: Sequence[str], limits: tuple[float, float]) -> None:
+    low, high = limits
+    ax.set_xlim(low, high + 0.3 * (high - low))  # the right quarter of a panel is the column of numbers
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    for row in range(1, len(names)):
+        ax.axhline(row - 0.5, color=LIGHT, linewidth=0.6)
+    ticks = round_ticks(low, high, 6)
+    place_ticks(ax, "x", ticks, [tick_text(tick, ticks[1] - ticks[0]) for tick in ticks])
+    ax.grid(visible=True, axis="x")
+    ax.tick_params(axis="y", length=0)
+    for row, name in enumerate(names):
+        pairs = rows.get(name, ())
+        for place, pair in enumerate(pairs):
+            height = row + (place - (len(pairs) - 1) / 2) * 0.4
+            _draw_pair(ax, height, pair, look=look_of(place), limits=limits)
+
+
+def _draw_pair(
+    ax: Axes, height: float, pair: tuple[float, float], *, look: Mapping[str, Any], limits: tuple[float, float]
+) -> None:
+    seen, theory = pair
+    low, high = limits
+    at = min(max(seen, low), high)
+    color = look["color"]
+    ax.plot([theory], [height], color=color, **THEORY)
+    ax.plot([theory, at], [height, height], color=color, linewidth=1.4)
+    ax.plot([at], [height], zorder=4, **look, **SEEN)
+    text = f"{seen:.2f}".replace("-", "\N{MINUS SIGN}") if math.isfinite(seen) else "none"
+    ax.text(high + 0.27 * (high - low), height, text, ha="right", va="center", fontsize=8, color=color)
+
+
+def _finding(plan: Plan, spec: Spec) -> list[str]:
+    names = [name for _, _, name in spec["pairs"]]
+    away = [
+        (abs(seen - theory), seen, theory, f"{name} of {label}{inside(panel.title)}")
+        for panel in plan.panels
+        for label, row in panel.content.items()
+        for name, (seen, theory) in zip(names, row, strict=True)
+        if math.isfinite(seen) and math.isfinite(theory)
+    ]
+    if not away:
+        return []
+    most, seen, theory, where = max(away)
+    count = f"All {len(away)} values" if len(away) > 1 else "The value"
+    lie = "lie" if len(away) > 1 else "lies"
+    return [
+        f"{count} {lie} within {most:.2f} of {_beside(spec)}; the farthest is {where}, {seen:.2f} against {theory:.2f}."
+    ]
+
+
+def _caption(plan: Plan, spec: Spec) -> list[str]:
+    pairs = " and ".join(name for _, _, name in spec["pairs"])
+    says = [
+        f"{pairs}: what was observed (points, their numbers at the right) beside {_beside(spec)} (upright strokes)."
+    ]
+    values = [seen for panel in plan.panels for row in panel.content.values() for seen, _ in row]
+    missing = sum(not math.isfinite(value) for value in values)
+    if missing:
+        says.append(f"None: {missing} of {len(values)} values could not be observed, for want of points.")
+    return says
+
+
+KIND = Kind(
+    required=("kind", "table", "label", "pairs"),
+    optional=("panel", "panels", "xlabel", "beside"),
+    names="label",
+    called="rows",
+    most=ROWS,
+    gaps=True,
+    columns=_columns,
+    has=_has,
+    content=_dots,
+    draw=_draw,
+    finding=_finding,
+    caption=_caption,
+)

@@ -1,0 +1,292 @@
+"""One self-contained HTML page per run: findings first, then figures, tables, configuration and record.
+
+The page asks nothing of any other place: style, script and figures are written into it, and it tells the browser to
+load nothing and to run no other script. Whatever came from outside (expressions, names, numbers as text) is escaped;
+the figures' SVG is our own and is taken as markup. The script adds what a reader can do with the page (sort, filter,
+move the slider); without it the page says the same.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from experiments.files import replacing
+from experiments.messages import printable
+
+PAGE = Path(__file__).with_name("templates")
+"""The template, its style and its scripts."""
+SHRUNK = 0.7
+AROUND = 52
+"""Pixels of the page beside a figure on a narrow screen: margins of 20, padding of 4.8 and a line on either side."""
+PIXELS_PER_POINT = 96 / 72
+# A match begins where a word does, and nothing is given back: the work is linear however long a word is.
+SMALL_NUMBER = re.compile(r"(?<![\w.])(?:(?:\w++ = )?+[\d.]++e-\d++|\d\d-\d\d-\d\d\b)")
+"""What a browser would break into two lines at a minus: a number, with the name before it, or a run's time of day."""
+TEXT, WIDE = 24, 60
+"""Letters of a cell above which its column is broken into lines, and into wider lines; by eye."""
+OPEN = 60
+"""Lines of a configuration that is unfolded: about a screen."""
+
+
+class Drawing(NamedTuple):
+    """A figure: its name, its SVG as text, and its caption, of which an empty line parts the finding from the rest."""
+
+    name: str
+    svg: str
+    caption: str
+
+
+class Table(NamedTuple):
+    """The head of a table, as text, or if ``spread`` rows taken evenly from all of it."""
+
+    name: str
+    meaning: str
+    columns: Sequence[str]
+    meanings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    total: int
+    spread: bool = False
+
+
+class Slider(NamedTuple):
+    """What the slider over delta shows: its data by place and method, as ``page/slider.js`` reads it, and in words.
+
+    ``left_out`` says what is not there, if anything.
+    """
+
+    places: Sequence[Mapping[str, Any]]
+    sentences: Sequence[str]
+    left_out: str = ""
+
+
+class File(NamedTuple):
+    """A file of the run by its path from the report."""
+
+    name: str
+    path: str
+
+
+PlainTable = tuple[str, str, Sequence[str], Sequence[str], Sequence[Sequence[str]], int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """What a report says; each part that is empty is left out of the page.
+
+    ``configuration`` is YAML text by job, ``record`` what is needed to repeat the run (a value may be a
+    mapping or a list), ``notes`` are warnings. ``outcome`` says in a few words how it went, and ``well`` whether that
+    is good; ``facts`` are a few words each. ``lesson`` has for some figures, by their names, a heading and what is said
+    before them, ``printed`` the lines that the study printed. Figures, tables and files may be plain tuples, in the
+    order of the fields of Drawing, Table and File; a table's last field may be left out.
+    """
+
+    title: str
+    command: str
+    study: str
+    question: str
+    findings: Sequence[str] = ()
+    figures: Sequence[tuple[str, str, str]] = ()
+    tables: Sequence[PlainTable | Table] = ()
+    configuration: Mapping[str, str] = field(default_factory=dict)
+    record: Mapping[str, object] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    lesson: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    printed: Sequence[str] = ()
+    files: Sequence[tuple[str, str]] = ()
+    outcome: str = ""
+    well: bool = True
+    facts: Sequence[str] = ()
+    slider: Slider | None = None
+
+
+def write(path: Path, content: Content) -> None:
+    """Write the page; it appears whole or not at all."""
+    page = render(content).encode(errors="backslashreplace")  # bytes of a command line that are no UTF-8
+    with replacing(path) as file:
+        file.write(page)
+
+
+def render(content: Content) -> str:
+    """The page as text."""
+    # A run that is refused for its configuration does not pay for these.
+    import jinja2  # noqa: PLC0415
+    from markupsafe import Markup  # noqa: PLC0415
+
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["whole_numbers"] = _whole_numbers
+    page = environment.from_string(_part("report.html.j2"))
+    script = "\n".join(map(_part, ("report.js", "slider.js") if content.slider else ("report.js",)))
+    figures = [_figure(number, *one, content.lesson) for number, one in enumerate(content.figures, start=1)]
+    tables = [_table(number, Table(*one)) for number, one in enumerate(content.tables, start=1)]
+    sections = _sections(content)
+    parts = {
+        "figures": [(one["id"], f"{one['number']} {one['heading']}") for one in figures],
+        "tables": [(one["id"], one["name"]) for one in tables],
+    }
+    said = page.render(
+        content=content,
+        breakable=Markup("_<wbr>"),
+        longest=OPEN,
+        policy=_policy(script),
+        style=Markup(_part("style.css")),  # noqa: S704 - ours
+        script=Markup(script),  # noqa: S704 - ours
+        sections=sections,
+        parts={name: parts.get(name, []) for name, _ in sections},
+        figures=figures,
+        tables=tables,
+        slider=content.slider,
+        data=content.slider and Markup(_data(content.slider)),  # noqa: S704 - no markup can be in it
+        configuration=_grouped(content.configuration),
+        record=[(key, _flat(value)) for key, value in content.record.items()],
+        files=[(name, quote(path)) for name, path in content.files],
+    )
+    return printable(said)
+
+
+def _whole_numbers(text: str) -> str:
+    """A text as markup, in which no number is broken into two lines."""
+    from markupsafe import Markup, escape  # noqa: PLC0415 - as in render
+
+    return Markup(SMALL_NUMBER.sub(r'<span class="n">\g<0></span>', str(escape(text))))  # noqa: S704 - escaped
+
+
+def _part(name: str) -> str:
+    return (PAGE / name).read_text(encoding="utf-8")
+
+
+def _policy(script: str) -> str:
+    """What the browser may do with the page: nothing from any place, and no script but ours, by its hash."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'"
+
+
+def _data(slider: Slider) -> str:
+    """JSON that cannot end the element which holds it: it has no angle bracket and no ampersand."""
+    text = json.dumps(slider.places, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
+
+
+def _figure(number: int, name: str, svg: str, caption: str, lesson: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
+    least = _least_width(svg)
+    called = name.replace("_", " ")
+    return {
+        "name": called,
+        "number": number,
+        "id": f"figure-{number}",
+        "svg": inline(svg, f"figure-{number}"),
+        "least": least,
+        "narrow": round(least * PIXELS_PER_POINT + AROUND),
+        "caption": caption.split("\n\n"),
+        "label": f"{called}: {' '.join(caption.split())}",
+        "lesson": lesson.get(name),
+        "heading": lesson[name][0] if name in lesson else called,
+    }
+
+
+def inline(svg: str, prefix: str) -> str:
+    """``svg`` as part of a page: without the prologue of a file, its ids and its style bound to ``prefix``.
+
+    Two figures use the same ids for their glyphs; in one page the second would draw with the first's.
+    """
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", svg)
+    svg = re.sub(r'\b(?:xlink:)?href="#', f'href="#{prefix}-', svg)
+    svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
+    svg = re.sub(r"url\(#", f"url(#{prefix}-", svg)
+    svg = re.sub(r"(<style[^>]*>)\s*\*", rf"\1#{prefix} *", svg)
+    return svg.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1)
+
+
+def _least_width(svg: str) -> float:
+    """Width in points below which a figure is not shrunk: by eye, letters at SHRUNK of their size can be read."""
+    width = re.search(r'<svg[^>]*\bwidth="([\d.]+)pt"', svg)
+    return round(SHRUNK * float(width[1]), 1) if width else 0.0
+
+
+def _sections(content: Content) -> list[tuple[str, str]]:
+    """Id and heading of the sections that have something to say, in their order on the page.
+
+    A lesson comes first, as it tells its findings at their places.
+    """
+    first: list[tuple[str, str, Sequence[object]]] = [
+        ("findings", "Findings", content.findings),
+        ("notes", "Notes", content.notes),
+        ("slider", "Move delta", content.slider or ()),
+        ("figures", "Lesson" if content.lesson else "Figures", content.figures),
+    ]
+    sections = (
+        *(reversed(first) if content.lesson else first),
+        ("printed", "Printed", content.printed),
+        ("tables", "Tables", content.tables),
+        ("configuration", "Configuration", content.configuration),
+        ("record", "Record", content.record),
+        ("files", "Files", content.files),
+    )
+    return [(name, heading) for name, heading, part in sections if part]
+
+
+def _table(number: int, one: Table) -> dict[str, Any]:
+    kinds = [_kind([row[k] for row in one.rows]) for k in range(len(one.columns))]
+    return {
+        "id": f"table-{number}",
+        "name": one.name,
+        "meaning": one.meaning,
+        "heads": list(zip(one.columns, one.meanings, kinds, strict=True)),
+        "rows": [list(zip(row, kinds, strict=True)) for row in one.rows],
+        "extent": _extent(len(one.rows), one.total, spread=one.spread),
+    }
+
+
+def _extent(shown: int, total: int, *, spread: bool) -> str:
+    """How many rows there are, and which of them the page holds."""
+    if shown == total:
+        return f"{total:,} row{'' if total == 1 else 's'}."
+    if spread:
+        return f"{shown:,} of {total:,} rows, taken evenly from the first to the last; the file has all of them."
+    return f"The first {shown:,} of {total:,} rows."
+
+
+def _kind(cells: Sequence[str]) -> str:
+    """How a column is set: numbers to the right, long texts in several lines."""
+    if cells and all(_is_number(cell) for cell in cells):
+        return "number"
+    longest = max(map(len, cells), default=0)
+    return "wide" if longest > WIDE else "text" if longest > TEXT else ""
+
+
+def _is_number(text: str) -> bool:
+    """Whether a cell stands at the right of its column: a number, or the sign that there is none."""
+    if text.strip() in {"", "-"}:
+        return True
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _grouped(configuration: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The jobs' YAML texts, those that are equal told once."""
+    jobs: dict[str, list[str]] = {}
+    for job, text in configuration.items():
+        jobs.setdefault(text, []).append(job)
+    return [(", ".join(names), text) for text, names in jobs.items()]
+
+
+def _flat(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_flat(part)}" for key, part in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_flat(part) for part in value)
+    return "none" if value is None else str(value)

@@ -1,1 +1,0 @@
-"""The rooms of the pipeline: settings, tables, figures, report, terminal, provenance."""

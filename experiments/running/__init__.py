@@ -1,0 +1,1 @@
+"""A run: what will be computed, its record, its jobs, and how it is finished, found again and trusted."""

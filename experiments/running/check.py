@@ -1,0 +1,416 @@
+"""The questions asked before the first job runs, on plain values: names, spelling, every Config, the disk.
+
+Nothing here knows Hydra. ``experiments.run`` composes each alternative of a sweep once and hands over how its
+configuration differs from the first job's; the jobs are put together from these differences, so that n x m
+jobs cost n + m compositions.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import itertools
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import IntEnum
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from experiments.messages import ConfigurationError, near, nearest, readable, show
+from experiments.running.provenance import configuration_hash
+from experiments.running.settings import DERIVATIVES, build
+
+PIPELINE_KEYS = ("runner", "figures")
+WHOLE_RUN = ("experiment", "derivative", "shards", *PIPELINE_KEYS)
+"""Keys that all jobs of a run have in common: their tables become one, and no column of it tells derivatives apart."""
+HEADER = "# @package _global_"
+"""How the file of a preset begins."""
+SHARD = "shard"
+"""The key that tells the shards of a job apart: the run sets it, as the sweep that runs fastest."""
+Plain = dict[str, Any]
+
+LOCAL = ("python=", "--config-dir", "-cd", "--config-path", "-cp", "hydra.searchpath=")
+"""Words whose values are looked for in the current directory."""
+
+INTERVAL = re.compile(r"(?:tag\([\w\s,]+,\s*)?interval\([^()]*\)+")
+"""How an interval is typed, right or wrong."""
+
+REFERENCE = re.compile(r"\$\{\s*(\.*[\w.]+)\s*\}")
+"""An interpolation of another value."""
+MOST_RESOLVED = 20_000_000
+"""Most characters and values of a configuration whose interpolations are written out."""
+
+STUDIES = Path(__file__).resolve().parents[1] / "studies"
+
+
+class Exit(IntEnum):
+    """Exit statuses of a run."""
+
+    DONE = 0
+    FAILED = 1
+    WRONG = 2
+    UNGATHERED = 3
+    INTERRUPTED = 130
+
+
+def study_of(plain: Mapping[str, Any]) -> ModuleType:
+    """Return the module of ``experiments.studies`` that a configuration names under ``runner``."""
+    name = plain.get("runner")
+    known = _studies()
+    if name not in known:
+        raise ConfigurationError(f"runner={name}: a preset names its study, runner: NAME; {nearest(str(name), known)}")
+    return importlib.import_module(f"experiments.studies.{name}")
+
+
+@functools.cache
+def _studies() -> tuple[str, ...]:
+    return tuple(sorted(path.stem for path in STUDIES.glob("[a-z]*.py")))
+
+
+def study_part(plain: Mapping[str, Any]) -> Plain:
+    """Return the configuration without the keys that belong to the pipeline."""
+    return {key: value for key, value in plain.items() if key not in PIPELINE_KEYS}
+
+
+# Sweeps
+
+
+def difference(base: Mapping[str, Any], other: Mapping[str, Any]) -> Plain:
+    """Return the top-level entries of ``other`` that are not those of ``base``."""
+    return {key: value for key, value in other.items() if key not in base or base[key] != value}
+
+
+def jobs_of(base: Mapping[str, Any], alternatives: Sequence[Sequence[Mapping[str, Any]]]) -> Iterator[Plain]:
+    """Yield every job's configuration, in Hydra's order: the last sweep runs fastest."""
+    for patches in itertools.product(*alternatives):
+        job = dict(base)
+        for patch in patches:
+            job.update(patch)
+        yield job
+
+
+def corners_of(base: Mapping[str, Any], alternatives: Sequence[Sequence[Mapping[str, Any]]]) -> Iterator[Plain]:
+    """Yield the first job's configuration, and for every sweep what each other value of it makes of that one."""
+    yield dict(base)
+    for patches in alternatives:
+        for patch in patches[1:]:
+            yield {**base, **patch}
+
+
+def configs_of(study: ModuleType, jobs: Iterable[Mapping[str, Any]]) -> list[Any]:
+    """Return every job's Config; the first that cannot be built raises ConfigurationError."""
+    try:
+        return [build(study, study_part(job)) for job in jobs]
+    except ConfigurationError as error:
+        variable = re.search(r"\$\{oc\.env:[^}]*\}", str(error))
+        if variable is None:
+            raise
+        raise ConfigurationError(
+            f"{variable[0]}: a study does not read the environment, since its record would hold what may be a secret;"
+            " write the value"
+        ) from error
+
+
+def shards_of(configuration: Mapping[str, Any]) -> int:
+    """Return into how many shards a job is cut: 1 where its study cannot be, or where this is no number of shards."""
+    shards = configuration.get("shards", 1)
+    return shards if SHARD in configuration and isinstance(shards, int) and shards > 1 else 1
+
+
+def growth_of(configuration: Mapping[str, Any]) -> int:
+    """Return the order of the derivative, with which rounding errors grow towards small deltas: 1 where none is set."""
+    order = configuration.get("derivative", 1)
+    return order if order in DERIVATIVES else 1
+
+
+# Names
+
+
+def refuse_shard(keys: Sequence[str]) -> None:
+    """Refuse to choose a shard by hand."""
+    if SHARD in keys:
+        raise ConfigurationError("shard is set by the run itself; write shards=8 alone to cut every job into 8")
+
+
+def refuse_twice(keys: Sequence[str]) -> None:
+    """Refuse a key that is given more than once."""
+    for key in keys:
+        if keys.count(key) > 1:
+            raise ConfigurationError(
+                f"{key} is given {keys.count(key)} times; write it once, as a list {key}=A,B to sweep"
+            )
+
+
+def refuse_unknown_key(key: str, composed: Mapping[str, Any], groups: Sequence[str], study: str) -> None:
+    """Refuse a dotted key that the composed configuration does not hold."""
+    if not key:
+        raise ConfigurationError("an = without a key before it; write key=value, such as delta=1e-4")
+    if not _holds(composed, key.split(".")):
+        depth = key.count(".")
+        own = [name for name in paths_of(composed) if name.count(".") == depth and name.partition(".")[0] not in groups]
+        choices = own if depth else [name for name in {*own, *groups} if name != "runner"]
+        raise ConfigurationError(f"the study {study!r} has no key {key!r}; {nearest(key, choices)}")
+
+
+def paths_of(composed: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Return the dotted path of every entry."""
+    paths = []
+    for key, value in composed.items():
+        paths.append(f"{prefix}{key}")
+        if isinstance(value, Mapping):
+            paths.extend(paths_of(value, f"{prefix}{key}."))
+    return paths
+
+
+def refuse_unknown_names(group: str, value: object, options: Sequence[str]) -> None:
+    """Refuse an empty selection from a group, and a name that is no entry of it."""
+    names = value if isinstance(value, list) else [value]
+    if not names or any(name in ("", None) for name in names):
+        raise ConfigurationError(
+            f"{group}={show(value)}: nothing is selected; write {group}=NAME, {nearest('', options)}"
+        )
+    for name in names:
+        if name not in options:
+            raise ConfigurationError(f"no {group} named {show(name)!r}; {nearest(str(name), options)}")
+
+
+def refuse_header(preset: Path) -> None:
+    """Refuse the file of a preset that does not begin with its header.
+
+    Hydra puts the keys at the root of the configuration only where nothing stands above ``# @package _global_``.
+    """
+    lines = preset.read_text(encoding="utf-8", errors="replace").splitlines()
+    first = next((line.strip() for line in lines if line.strip()), "")
+    if re.fullmatch(r"#\s*@package\s+_global_", first):
+        return
+    number = next((number for number, line in enumerate(lines, 1) if "@package" in line.partition("#")[2]), None)
+    if number is None:
+        fault = f"{near(preset)}: a preset begins with a header"
+    elif first.startswith("#") and "@package" in first:
+        fault = f"{near(preset)}, line {number}: {show(first)!r} is not the header of a preset"
+    else:
+        fault = f"{near(preset)}, line {number}: something stands before the header"
+    raise ConfigurationError(f"{fault}; write {HEADER!r} above everything else, comments too")
+
+
+def refuse_keys(node: object, place: str = "") -> None:
+    """Refuse a key that is no text, as YAML makes of an unquoted number or yes."""
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            if not isinstance(key, str):
+                raise ConfigurationError(
+                    f"{place}{key}: YAML reads this name as {type(key).__name__}, not as a text; write it in quotes"
+                )
+            refuse_keys(value, f"{place}{key}.")
+    elif isinstance(node, list) and node and isinstance(node[0], Mapping | list):
+        for number, value in enumerate(node):
+            refuse_keys(value, f"{place}{number}.")
+
+
+def refuse_multiplied(plain: Mapping[str, Any]) -> None:
+    """Refuse interpolations that, written out, are more than can be held, however few lines they take."""
+    sizes: dict[tuple[str, ...], int] = {}
+
+    def size(value: object, place: tuple[str, ...]) -> int:
+        if isinstance(value, Mapping):
+            return 1 + sum(size(part, (*place, str(key))) for key, part in value.items())
+        if isinstance(value, list):
+            return len(value) + sum(size(part, place) for part in value if isinstance(part, str | list | Mapping))
+        return (
+            len(value) + sum(target(one[1], place) for one in REFERENCE.finditer(value))
+            if isinstance(value, str)
+            else 1
+        )
+
+    def target(reference: str, place: tuple[str, ...]) -> int:
+        name = reference.lstrip(".")
+        up = len(reference) - len(name)
+        path = (*(place[: max(0, len(place) - up)] if up else ()), *name.split("."))
+        if path not in sizes:
+            sizes[path] = 0  # what refers to itself is told by who resolves it
+            sizes[path] = size(_at(plain, path), path)
+        return sizes[path]
+
+    if size(plain, ()) > MOST_RESOLVED:
+        raise ConfigurationError(
+            f"the interpolations ${{...}} of this configuration stand for more than {MOST_RESOLVED:,} characters;"
+            " write less of them within each other"
+        )
+
+
+def _at(node: Any, path: Sequence[str]) -> object:
+    for part in path:
+        if isinstance(node, list) and part.isdecimal() and int(part) < len(node):
+            node = node[int(part)]
+        else:
+            node = node.get(part) if isinstance(node, Mapping) else None
+    return node
+
+
+def refuse_both(keys: Sequence[str]) -> None:
+    """Refuse two keys that each choose the function."""
+    typed = [key for key in ("expression", "python") if key in keys]
+    if "function" in keys and typed:
+        raise ConfigurationError(f"function= and {typed[0]}= both choose the function; leave one of them out")
+
+
+def _holds(node: object, path: Sequence[str]) -> bool:
+    if not path:
+        return True
+    if isinstance(node, list):
+        return path[0].isdecimal() and int(path[0]) < len(node) and _holds(node[int(path[0])], path[1:])
+    return isinstance(node, Mapping) and path[0] in node and _holds(node[path[0]], path[1:])
+
+
+# Spelling of the command line
+
+
+def quoted(argument: str) -> str:
+    """Quote the value of ``expression=...`` for Hydra when it begins with neither a quote nor a bracket.
+
+    Hydra takes a bare ``sin(x)`` for a call of a function of its own.
+    """
+    key, equals, value = argument.partition("=")
+    if key != "expression" or not equals or value.startswith(("'", '"', "[")) or value in ("", "null"):
+        return argument
+    return f"{key}={quote(value)}"
+
+
+def quote(text: str) -> str:
+    """Return a text in Hydra's single quotes: quotes are escaped, and backslashes before a quote doubled."""
+    pieces = text.split("'")
+    doubled = [piece + "\\" * (len(piece) - len(piece.rstrip("\\"))) for piece in pieces]
+    return "'" + "\\'".join(doubled) + "'"
+
+
+def misspelt(argument: str, following: Sequence[str], names: Mapping[str, Sequence[str]], reason: str) -> str:
+    """Return the line that explains an argument which Hydra's parser refuses.
+
+    Parameters
+    ----------
+    argument, following
+        The argument, and those after it.
+    names
+        The entries of each group: a bare ``sin`` is explained by ``function=sin``.
+    reason
+        Hydra's own words, for what none of the explanations fits.
+    """
+    key, equals, value = argument.partition("=")
+    if not equals:
+        return _bare(argument, names)
+    if value.rstrip().endswith(","):
+        rest = list(itertools.takewhile(lambda word: "=" not in word, following))
+        whole = (value.replace(" ", "") + "".join(rest)).rstrip(",")
+        return f"{show(' '.join([argument, *rest]))}: a space after a comma ends the list; write {key}={whole}"
+    if INTERVAL.fullmatch(value) and _closed(value):
+        return f"{show(argument)}: an interval has two numbers, its ends; write '{key}=tag(log,interval(1e-14,1e-1))'"
+    return f"{show(argument)}: {_misspelt_value(key, value) or reason}"
+
+
+def _misspelt_value(key: str, value: str) -> str | None:
+    if not re.fullmatch(r"[+~]*[\w./@$-]+", key):
+        return f"{show(key)!r} is no key; write key=value, such as delta=1e-4"
+    if value.startswith("="):
+        return f"one = is enough; write {key}={show(value.lstrip('='))}"
+    if not _closed(value):
+        return f"a bracket or a quote in {show(value)} is not closed"
+    return _unquoted(key, value)
+
+
+def _unquoted(key: str, value: str) -> str | None:
+    if value.startswith("{") and ":" not in value:
+        return f"braces are of names with values; write {key}=[{show(value.strip('{}'))}] for a list"
+    strange = [character for character in value if not character.isascii()]
+    if strange and not key.startswith(("hydra.", "python")):
+        return f"the character {strange[0]!r} is not known here; write plain letters, digits and signs, as in x=1/2"
+    if strange or any(character in value for character in "()^<>!&;#~"):
+        return f'Hydra cannot read this value unquoted; write "{key}={show(_quote_elements(value))}"'
+    return None
+
+
+def _bare(argument: str, names: Mapping[str, Sequence[str]]) -> str:
+    for group, options in names.items():
+        if argument in options:
+            return f"{argument!r} is no key=value; write {group}={argument}"
+    if any(character.isdigit() or character in "x(*+/^ " for character in argument):
+        return f"{show(argument)!r} is no key=value; an expression is written 'expression={show(argument)}'"
+    every = [name for options in names.values() for name in options]
+    return f"{show(argument)!r} is no key=value, such as delta=1e-4 or function=sin; {nearest(argument, every)}"
+
+
+def _quote_elements(value: str) -> str:
+    """Quote each element of a list, or of a comma list, that is not a plain word."""
+    if value.startswith("[") and value.endswith("]"):
+        return f"[{_quote_elements(value[1:-1])}]"
+    elements = _split(value)
+    return ",".join(element if element.startswith(("'", '"')) else quote(element.strip()) for element in elements)
+
+
+def _split(text: str) -> list[str]:
+    depth, parts = 0, [""]
+    for character in text:
+        depth += (character in "([") - (character in ")]")
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
+
+
+def _closed(value: str) -> bool:
+    paired = all(value.count(opened) == value.count(closed) for opened, closed in (("(", ")"), ("[", "]"), ("{", "}")))
+    return paired and all(value.count(mark) % 2 == 0 for mark in ("'", '"'))
+
+
+# What a resumed or repeated run must have in common with its beginning
+
+
+def refuse_elsewhere(words: Iterable[str], directory: str, *, to: str) -> None:
+    """Refuse to resume or repeat, as ``to`` says, words that mean something else here than where they were typed."""
+    local = next((word for word in words if word.lstrip("+").startswith(LOCAL)), None)
+    if local is not None and Path.cwd() != Path(directory):
+        raise ConfigurationError(
+            f"{show(local)} is looked for in the current directory, and the run was started in"
+            f" {directory or 'one that its record does not name'}; go there to {to} it"
+        )
+
+
+def refuse_changed(before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse to go on when the same words give other configurations than they did: their tables would be mixed."""
+    if len(before) != len(now):
+        raise ConfigurationError(
+            f"the run began with {len(before)} jobs, and the same words give {len(now)} now;"
+            " its presets were changed since: start it anew"
+        )
+    for number, (old, new) in enumerate(zip(before, now, strict=True)):
+        if configuration_hash(old) != configuration_hash(new):
+            named = sorted({*difference(old, new), *difference(new, old)})
+            raise ConfigurationError(
+                f"{', '.join(named)} of job {number} is not what it was when the run began;"
+                " its presets were changed since: start it anew"
+            )
+
+
+# Room
+
+
+def refuse_too_large(rows: int, size: int, directory: Path) -> None:
+    """Refuse a table that the disk cannot hold, and say how large it would be.
+
+    Parameters
+    ----------
+    rows, size
+        Rows of the main table over all jobs, and an estimate of the bytes of everything written.
+    directory
+        Where it would be written; its nearest existing parent is asked for its free space.
+    """
+    existing = next(path for path in (directory, *directory.parents) if path.exists())
+    disk = shutil.disk_usage(existing)
+    # A disk of no size at all is none: what cannot be written there is said by the attempt.
+    if disk.total and size > disk.free:
+        raise ConfigurationError(
+            f"the table would have {rows:,} rows, about {readable(size)}, and {existing} has"
+            f" {readable(disk.free)} free; take fewer points or deltas, or set LAB_OUTPUTS to a larger disk"
+        )

@@ -1,0 +1,129 @@
+"""The record of a run as an RO-Crate, which other people's tools read: ``ro-crate-metadata.json``.
+
+It follows RO-Crate 1.1 and the profile Process Run Crate 0.5: one action, made by one software, from the jobs'
+configurations to the files of the run. It says nothing that ``run.json`` does not say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import quote, unquote
+
+from experiments.messages import ConfigurationError
+from experiments.running.record import Digest, content_of
+
+NAME = "ro-crate-metadata.json"
+PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
+FORMATS = {
+    ".parquet": "application/vnd.apache.parquet",
+    ".csv": "text/csv",
+    ".json": "application/json",
+    ".yaml": "application/yaml",
+    ".html": "text/html",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".pdf": "application/pdf",
+    ".txt": "text/plain",
+    ".log": "text/plain",
+}
+ASKED = "config.yaml"
+"""The file of a job that says what was asked of it; all others are results."""
+
+Entity = dict[str, Any]
+
+
+def crate(record: Mapping[str, Any]) -> dict[str, object]:
+    """Return the content of ``ro-crate-metadata.json`` for the content of a ``run.json`` of a run that has ended."""
+    return {"@context": "https://w3id.org/ro/crate/1.1/context", "@graph": list(_entities(record))}
+
+
+def _entities(record: Mapping[str, Any]) -> Iterator[Entity]:
+    files = list(_files(record["files"]))
+    ended = datetime.fromisoformat(record["started"]) + timedelta(seconds=record["seconds"])
+    yield {
+        "@id": NAME,
+        "@type": "CreativeWork",
+        "about": {"@id": "./"},
+        "conformsTo": {"@id": "https://w3id.org/ro/crate/1.1"},
+    }
+    yield {
+        "@id": "./",
+        "@type": "Dataset",
+        "name": f"{record['experiment']}, {record['started']}",
+        "description": f"A run of the derivative laboratory: {record['command']}",
+        "datePublished": ended.isoformat(),
+        "license": "None is stated; the results belong to whoever ran the study.",
+        "conformsTo": {"@id": PROFILE},
+        "hasPart": [{"@id": file["@id"]} for file in files],
+        "mentions": {"@id": "#run"},
+    }
+    yield {"@id": PROFILE, "@type": "CreativeWork", "name": "Process Run Crate", "version": "0.5"}
+    yield {
+        "@id": "#laboratory",
+        "@type": "SoftwareApplication",
+        "name": "derivative-lab",
+        "softwareVersion": _version(record),
+        "softwareRequirements": [f"{name} {version}" for name, version in _required(record)],
+    }
+    yield _action(record, files, ended)
+    yield from files
+
+
+def _action(record: Mapping[str, Any], files: list[Entity], ended: datetime) -> Entity:
+    status = "Completed" if record["status"] == 0 else "Failed"
+    asked = [{"@id": file["@id"]} for file in files if file["name"] == ASKED]
+    action = {
+        "@id": "#run",
+        "@type": "CreateAction",
+        "name": f"Run of the study {record['experiment']}",
+        "description": record["command"],
+        "instrument": {"@id": "#laboratory"},
+        "object": asked,
+        "result": [{"@id": file["@id"]} for file in files if file["name"] != ASKED],
+        "startTime": record["started"],
+        "endTime": ended.isoformat(),
+        "actionStatus": {"@id": f"http://schema.org/{status}ActionStatus"},
+    }
+    errors = [f"job {job['number']}: {job['error']}" for job in record["jobs"] if job["error"]]
+    return {**action, "error": "; ".join(errors)} if errors else action
+
+
+def _files(digests: Mapping[str, Mapping[str, Any]]) -> Iterator[Entity]:
+    for path, found in digests.items():
+        name = PurePosixPath(path)
+        entity = {
+            "@id": quote(path),
+            "@type": "File",
+            "name": name.name,
+            "contentSize": str(found["bytes"]),
+            "sha256": found["sha256"],
+        }
+        yield {**entity, "encodingFormat": FORMATS[name.suffix]} if name.suffix in FORMATS else entity
+
+
+def _version(record: Mapping[str, Any]) -> str:
+    version = (record["environment"].get("versions") or {}).get("derivative-lab") or "unknown"
+    commit = record["source"].get("commit")
+    return f"{version}, commit {commit}" if commit else str(version)
+
+
+def _required(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "Python", str(record["environment"].get("python"))
+    versions = record["environment"].get("versions") or {}
+    yield from ((name, str(version)) for name, version in versions.items() if version)
+
+
+# Read back
+
+
+def files_in(path: Path) -> dict[str, Digest]:
+    """Return the files of a run that its crate tells of, none where there is no crate that can be read."""
+    try:
+        content = content_of(path)
+        told = [one for one in content["@graph"] if one["@type"] == "File"]
+        return {unquote(one["@id"]): {"bytes": int(one["contentSize"]), "sha256": str(one["sha256"])} for one in told}
+    except (ConfigurationError, LookupError, TypeError, ValueError):
+        return {}

@@ -1,0 +1,286 @@
+"""Filters: words such as ``delta_sweep``, ``function=sin``, ``status=failed``, ``since=2d`` that choose runs.
+
+A word without a sign is looked for in the name, the study, the overrides and the status of a run. A word with one
+(``=``, ``!=``, ``<``, ``<=``, ``>``, ``>=``) asks a field of FIELDS, or else a key of the configuration: a run fits
+if one of its values does, over all its jobs and within lists.
+"""
+
+from __future__ import annotations
+
+import itertools
+import operator
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
+from typing import Any
+
+from experiments.messages import ConfigurationError, nearest
+from experiments.running.listing import STATES, Entry
+
+WORD = re.compile(r"(?P<key>[A-Za-z_][\w.]*)(?P<sign><=|>=|!=|=|<|>)(?P<value>.*)", re.DOTALL)
+SIGNS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "<": operator.lt,
+    ">": operator.gt,
+}
+SPANS = {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+"""Units of a span of time, in seconds."""
+UNITS = {"": 1, "b": 1, "bytes": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
+"""Units of a size, in bytes."""
+
+
+class NothingFitsError(ConfigurationError):
+    """Every word has a meaning, and no run fits them."""
+
+
+# Fields
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """Something of a run that can be asked for: how it is got, how a value of it is read, and an example."""
+
+    get: Callable[[Entry, datetime], object]
+    read: Callable[[str, datetime], object] | None = None
+    """None: the field is a text, which ``*`` and a list of alternatives may match."""
+    example: str
+    meaning: str
+
+
+def _number(text: str, now: datetime) -> float:
+    del now
+    return float(text)
+
+
+def _bytes(text: str, now: datetime) -> float:
+    del now
+    number, unit = _measured(text, UNITS)
+    return number * unit
+
+
+def _span(text: str, now: datetime) -> float:
+    del now
+    number, unit = _measured(text, SPANS)
+    return number * unit
+
+
+def _measured(text: str, units: Mapping[str, int]) -> tuple[float, int]:
+    found = re.fullmatch(r"([\d.eE+-]*\d)\s*([A-Za-z]*)", text.strip())
+    if not found or found[2].lower() not in units:
+        raise ValueError(text)
+    return float(found[1]), units[found[2].lower()]
+
+
+def _moment(text: str, now: datetime) -> datetime:
+    """Read ``2d``, ``today``, ``yesterday`` or a date, which is local, into a moment."""
+    days = {"today": 0, "yesterday": 1}
+    if text in days:
+        midnight = now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+        return midnight - timedelta(days=days[text])
+    try:
+        return now - timedelta(seconds=_span(text, now))
+    except ValueError:
+        return datetime.fromisoformat(text).astimezone()
+
+
+def _age(entry: Entry, now: datetime) -> float | None:
+    return (now - entry.started).total_seconds() if entry.started else None
+
+
+FIELDS: Mapping[str, Field] = {
+    "study": Field(get=lambda one, _: (one.study, _runner(one)), example="study=delta_sweep", meaning="what was run"),
+    "status": Field(get=lambda one, _: one.state, example="status=failed", meaning=", ".join(STATES)),
+    "best": Field(get=lambda one, _: one.best, read=_number, example="'best<1e-10'", meaning="the least error"),
+    "since": Field(get=lambda one, _: one.started, read=_moment, example="since=2d",
+                   meaning="began after: 30min, 2h, 2d, 1w ago, today, yesterday, or 2026-11-23"),
+    "before": Field(get=lambda one, _: one.started, read=_moment, example="before=1w", meaning="began before that"),
+    "age": Field(get=_age, read=_span, example="'age<2h'", meaning="how long ago it began"),
+    "size": Field(get=lambda one, _: one.size, read=_bytes, example="'size>10MB'", meaning="of all its files"),
+    "seconds": Field(get=lambda one, _: one.seconds, read=_number, example="'seconds>60'", meaning="it took"),
+    "jobs": Field(get=lambda one, _: len(one.jobs), read=_number, example="'jobs>=10'", meaning="how many it has"),
+    "commit": Field(get=lambda one, _: one.commit, example="commit=92d2b23*", meaning="of the code"),
+    "host": Field(get=lambda one, _: one.host, example="host=node7", meaning="the machine"),
+}  # fmt: skip
+"""What can be asked of a run besides its configuration."""
+
+EDGES: Mapping[str, str] = {"since": ">=", "before": "<"}
+"""Fields that say by their name how they compare."""
+OTHER_NAMES = {"experiment": "study", "runner": "study", "after": "since", "error": "best"}
+"""What somebody may call a field."""
+
+
+def _runner(entry: Entry) -> str:
+    return str(entry.jobs[0].configuration.get("runner", "")) if entry.jobs else ""
+
+
+# Words
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """A word that was typed: of its key a value must pass the test, or none may if it is ``against`` that."""
+
+    word: str
+    key: str
+    """Empty for a word without a sign, whose value is looked for in what is told of a run."""
+    sign: str
+    value: str
+    test: Callable[[Any], bool]
+    against: bool = False
+
+    def fits(self, entry: Entry, now: datetime) -> bool:
+        """Tell whether a run fits."""
+        values = values_of(entry, self.key, now) if self.key else [_text_of(entry)]
+        return any(map(self.test, values)) != self.against
+
+
+def conditions(words: Sequence[str], now: datetime) -> list[Condition]:
+    """Read words; what a shell has eaten of one is said."""
+    return [_condition(word, now) for word in words if word.strip()]
+
+
+def _condition(word: str, now: datetime) -> Condition:
+    split = WORD.fullmatch(word)
+    if split is None and word in FIELDS:
+        example = FIELDS[word].example
+        raise ConfigurationError(
+            f"{word}: nothing is asked of it; write {example}; a shell takes < and > unless quoted"
+        )
+    if split is None:
+        sought = word.strip().lower()
+        return Condition(word=word, key="", sign="", value=word.strip(), test=lambda text: sought in text)
+    key = OTHER_NAMES.get(split["key"], split["key"])
+    sign, value = EDGES.get(key, split["sign"]), split["value"]
+    read = FIELDS[key].read if key in FIELDS else None
+    if sign in SIGNS or read is not None:
+        try:
+            test = _compared(sign, (read or _number)(value, now))
+        except (ValueError, OverflowError) as error:
+            what = f"write for example {FIELDS[key].example}" if key in FIELDS else f"after {sign} write a number"
+            raise ConfigurationError(f"{word}: {value!r} is no value for {key}; {what}") from error
+    else:
+        test = _alike([_plain(one) for one in value.strip("[]").split(",")])
+    return Condition(word=word, key=key, sign=sign, value=value, test=test, against=sign == "!=")
+
+
+def _compared(sign: str, asked: Any) -> Callable[[Any], bool]:
+    """Return the test of a number or of a moment."""
+    compare: Callable[[Any, Any], bool] = SIGNS.get(sign, operator.eq)
+    kind = datetime if isinstance(asked, datetime) else int | float
+    return lambda value: isinstance(value, kind) and not isinstance(value, bool) and compare(value, asked)
+
+
+def _alike(alternatives: Sequence[object]) -> Callable[[Any], bool]:
+    """Return the test that a value is one of several: a number of the same size, or a text, where ``*`` is anything."""
+    numbers = {one for one in alternatives if isinstance(one, float)}
+    texts = [one for one in alternatives if isinstance(one, str)]
+
+    def test(value: object) -> bool:
+        plain = _plain(_shown(value)) if isinstance(value, str | bool | None) else value
+        return (
+            plain in numbers if isinstance(plain, int | float) else any(fnmatchcase(str(plain), one) for one in texts)
+        )
+
+    return test
+
+
+def _plain(text: str) -> object:
+    """Return a number as a float, else the text in lower case."""
+    try:
+        return float(text)
+    except ValueError:
+        return text.strip().lower()
+
+
+def _shown(value: object) -> str:
+    """Return a value as it is typed."""
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _text_of(entry: Entry) -> str:
+    return "\n".join((entry.place, entry.name, entry.study, entry.status, " ".join(entry.overrides))).lower()
+
+
+def values_of(entry: Entry, key: str, now: datetime) -> list[Any]:
+    """Return all that a run has for a field, or for a key of its configuration, over its jobs and within lists."""
+    if key in FIELDS:
+        got = FIELDS[key].get(entry, now)
+        return [value for value in (got if isinstance(got, tuple) else (got,)) if value is not None]
+    found: list[Any] = []
+    for job in entry.jobs:
+        value: Any = job.configuration
+        for part in key.split("."):
+            value = value.get(part, _NONE) if isinstance(value, dict) else _NONE
+        if value is not _NONE:
+            found.extend(value if isinstance(value, list | dict) else [value])
+    return found
+
+
+_NONE = object()
+
+
+# The choice
+
+
+def is_filter(word: str) -> bool:
+    """Tell whether a word has a sign, which no name of a run has."""
+    return WORD.fullmatch(word) is not None
+
+
+def chosen(listed: Sequence[Entry], words: Sequence[str], now: datetime | None = None) -> list[Entry]:
+    """Return the runs that fit all words, in the order given.
+
+    Raises
+    ------
+    ConfigurationError
+        If a word means nothing here.
+    NothingFitsError
+        If no run fits; the line names the nearest word that some run has.
+    """
+    now = now or datetime.now(UTC)
+    asked = conditions(words, now)
+    for one in asked:
+        _refuse_unknown(one, listed, now)
+    fits = {one.word: [one.fits(entry, now) for entry in listed] for one in asked}
+    fitting = [entry for place, entry in enumerate(listed) if all(fit[place] for fit in fits.values())]
+    if listed and not fitting:
+        raise NothingFitsError(_why_none(asked, {word: sum(fit) for word, fit in fits.items()}, listed, now))
+    return fitting
+
+
+def _refuse_unknown(one: Condition, listed: Sequence[Entry], now: datetime) -> None:
+    if one.key and one.key not in FIELDS and not any(values_of(entry, one.key, now) for entry in listed):
+        keys = itertools.chain.from_iterable(job.configuration for entry in listed for job in entry.jobs[:1])
+        raise ConfigurationError(
+            f"{one.word}: no run here has the key {one.key!r}; {nearest(one.key, {*FIELDS, *keys})}"
+        )
+
+
+def _why_none(asked: Sequence[Condition], alone: Mapping[str, int], listed: Sequence[Entry], now: datetime) -> str:
+    for one in asked:
+        if not alone[one.word]:
+            return f"no run fits {one.word}; {_instead(one, listed, now)}"
+    return f"no run fits all of this at once: {', '.join(f'{word} fits {count}' for word, count in alone.items())}"
+
+
+def _instead(one: Condition, listed: Sequence[Entry], now: datetime) -> str:
+    """Say what could be asked for: the nearest word, or between what the numbers lie."""
+    if not one.key:
+        return nearest(one.value, _vocabulary(listed))
+    values = [value for entry in listed for value in values_of(entry, one.key, now)]
+    if not values:
+        return f"no run here tells its {one.key}"
+    if one.sign in SIGNS or (one.key in FIELDS and FIELDS[one.key].read):
+        numbers = sorted(value for value in values if isinstance(value, int | float | datetime))
+        ends = [f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else f"{value:.3g}" for value in numbers]
+        return f"{one.key} goes from {ends[0]} to {ends[-1]}" if ends else nearest(one.value, map(_shown, values))
+    return nearest(one.value, map(_shown, values))
+
+
+def _vocabulary(listed: Sequence[Entry]) -> Iterator[str]:
+    for entry in listed:
+        yield from (entry.study, entry.name, entry.state, *entry.overrides)
+        yield from itertools.chain.from_iterable(re.findall(r"\w+", word) for word in entry.overrides)

@@ -1,0 +1,208 @@
+"""One job: what it writes, and how it stands.
+
+A job writes its tables, then ``job.json``, which holds their checksums: whatever kills it in between leaves no result
+rather than half of one. A job whose result is there is never computed again.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import time
+import traceback
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from experiments import files
+from experiments.messages import named
+from experiments.running import check, integrity, provenance, record, surroundings
+from experiments.running.check import Plain, study_of, study_part
+from experiments.running.record import DONE, FAILED, JobRecord
+from experiments.running.search import ERROR
+from experiments.running.settings import build
+from experiments.tables import tables
+from experiments.terminal.progress import Progress, Terminal
+
+HINTS: Mapping[type[BaseException], str] = {
+    SystemExit: " (the function called sys.exit; where it has no value, it should return nan or raise ValueError)",
+}
+"""What is added to what a function raised."""
+LONGEST_TRACEBACK = 100_000
+"""Most characters of a traceback that the log holds."""
+Chunk = tuple[str, Mapping[str, object]]
+"""The name of a table, and rows of it."""
+
+
+def main_table(study: ModuleType) -> str:
+    """Return the name of a study's main table, which is the first."""
+    return str(next(iter(study.TABLES)))
+
+
+def measured_by(study: ModuleType) -> Mapping[str, tuple[str, ...]]:
+    """Return the columns of a study's tables that a clock measured, which no content hash may hold."""
+    return getattr(study, "MEASURED", {})
+
+
+def asked(overrides: Sequence[str]) -> str:
+    """Return the overrides of a job as they were typed, without Hydra's escapes."""
+    return " ".join(overrides).replace("\\", "")
+
+
+def read(directory: Path) -> JobRecord | None:
+    """Return the record of a job, None when there is none that can be read."""
+    try:
+        return record.job_of(record.content_of(directory / "job.json"), int(directory.name))
+    except record.DamagedError:
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One job: its number, where it writes, its overrides and its resolved configuration, also as YAML."""
+
+    number: int
+    directory: Path
+    overrides: tuple[str, ...]
+    configuration: Plain
+    text: str
+
+
+PROGRESS: ContextVar[Progress | None] = ContextVar("progress", default=None)
+"""Where a job tells how far it is: None in the workers of a launcher, which have no terminal."""
+
+
+def perform(job: Job) -> None:
+    """Run one job, unless its result is there, and write its tables, its log and, last, ``job.json``.
+
+    What the study raises is written there. A worker that outlived its run may be at the same job: the second waits
+    for the first, and finds the result.
+    """
+    job.directory.mkdir(parents=True, exist_ok=True)
+    if _is_done(job):
+        return
+    with surroundings.restored(), _log(job) as log:
+        if not _is_done(job):
+            provenance.write_json(job.directory / "job.json", _result(job, log))
+
+
+def objective(job: Job) -> float:
+    """Return what a search makes small: the largest error of the main table that a job wrote.
+
+    Infinity where the job failed and where a row has no error, so that nobody wins by leaving the domain of f.
+    """
+    if not _is_done(job):
+        return math.inf
+    return tables.largest(job.directory / f"{main_table(study_of(job.configuration))}.parquet", ERROR)
+
+
+def _is_done(job: Job) -> bool:
+    """Whether the result of this very configuration is there; its checksums were looked at before the first job."""
+    found = read(job.directory)
+    hashed = provenance.configuration_hash(job.configuration)
+    return found is not None and (found.status, found.hash) == (DONE, hashed)
+
+
+def _result(job: Job, log: logging.Logger) -> dict[str, object]:
+    """Compute a job and return its record."""
+    started = time.perf_counter()
+    records: Mapping[str, object] = {}
+    error = None
+    log.info("job %d: %s", job.number, " ".join(job.overrides))
+    try:
+        _clear(job.directory, study_of(job.configuration))
+        with files.replacing(job.directory / "config.yaml") as file:
+            file.write(job.text.encode())
+        records = _compute(job)
+        log.info("done")
+    except KeyboardInterrupt:
+        raise
+    except BaseException as problem:  # noqa: BLE001 - whatever a study raises is the result of its job
+        error = f"{named(problem)}{HINTS.get(type(problem), '')}"
+        log.error("failed\n%s", _cut(traceback.format_exc()))  # noqa: TRY400 - on lines of its own
+    kept = [path for name in ("config.yaml", *map(_file_of, records)) if (path := job.directory / name).is_file()]
+    return provenance.job_record(
+        number=job.number,
+        overrides=job.overrides,
+        configuration=job.configuration,
+        status=FAILED if error else DONE,
+        seconds=time.perf_counter() - started,
+        error=error,
+        tables=records,
+        files=integrity.digests(job.directory, kept),
+        environment=provenance.environment(),
+    )
+
+
+def _cut(text: str) -> str:
+    half = LONGEST_TRACEBACK // 2
+    return text if len(text) <= LONGEST_TRACEBACK else f"{text[:half]}\n[...]\n{text[-half:]}"
+
+
+def _file_of(table: str) -> str:
+    return f"{table}.parquet"
+
+
+def _clear(directory: Path, study: ModuleType) -> None:
+    """Remove what a process that died, or a damaged result, left of an earlier try."""
+    for name in ("job.json", *map(_file_of, study.TABLES)):
+        for path in (directory / name, directory / f"{name}{files.PART}"):
+            path.unlink(missing_ok=True)
+
+
+def _compute(job: Job) -> Mapping[str, object]:
+    progress = PROGRESS.get()
+    if progress is not None:
+        progress.start(job.number + 1, asked(job.overrides))
+    study = study_of(job.configuration)
+    config = build(study, study_part(job.configuration))
+    whole = job.number // check.shards_of(job.configuration)  # the rows of all shards of a job are rows of that job
+    with tables.Writer(job.directory, study.TABLES, job=whole, measured=measured_by(study)) as writer:
+        for name, columns in _undivided(study.run(config)):
+            before = writer.rows.get(name, 0)
+            writer.write(name, columns)
+            if progress is not None and name == main_table(study):
+                progress.advance(writer.rows[name] - before)
+    return writer.records
+
+
+def _undivided(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+    """Yield chunks in this process only: one that a function forked and let return would write to the same files."""
+    process, rest = os.getpid(), iter(chunks)
+    while True:
+        try:
+            chunk = next(rest, None)
+        finally:
+            if os.getpid() != process:
+                os._exit(1)
+        if chunk is None:
+            return
+        yield chunk
+
+
+@contextmanager
+def _log(job: Job) -> Iterator[logging.Logger]:
+    """Send what is logged and warned of meanwhile, by anybody, to a file that no other process holds."""
+    root = logging.getLogger()
+    stream = (job.directory / "job.log").open("a", encoding="utf-8", errors="backslashreplace")
+    if not integrity.taken(stream, wait=False):
+        Terminal().note(f"job {job.number} is being computed by a worker of an earlier start; waiting until it ends")
+        integrity.taken(stream, wait=True)
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    logging.captureWarnings(capture=True)
+    try:
+        yield logging.getLogger("experiments")
+    finally:
+        logging.captureWarnings(capture=False)
+        root.setLevel(level)
+        root.removeHandler(handler)
+        handler.close()
+        stream.close()

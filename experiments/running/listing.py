@@ -1,0 +1,258 @@
+"""Runs listed: found below a directory, read from their records alone, and told in a few words each.
+
+A record that is damaged, foreign or of a later version hides no other run; it is listed as what it is. Only the
+standard library is needed: a thousand runs are listed in less time than the mathematics takes to be imported.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from experiments.files import opened
+from experiments.messages import ConfigurationError, line_of
+from experiments.running.record import (
+    DAMAGED,
+    DONE,
+    FAILED,
+    PLAN,
+    RECORD,
+    WAITING,
+    DamagedError,
+    JobRecord,
+    Record,
+    read,
+)
+
+try:
+    import fcntl
+except ImportError:  # not a Unix: nothing is locked there
+    fcntl = None  # type: ignore[assignment]
+
+JOBS, LOCK = "jobs", ".lock"
+DEPTH = 3
+"""Directories from that of all results down to a run: study, day and run."""
+NEEDED = ("experiment", "overrides", "started", "status", "jobs", "tables")
+"""What a record must hold to be listed."""
+CLOCK = 8
+"""Letters of a run's name that tell the time of day: 10-11-51."""
+
+INTERRUPTED, RUNNING = "interrupted", "running"
+STATES = (DONE, FAILED, INTERRUPTED, RUNNING, DAMAGED)
+"""How a run stands, in a word."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A run as it is listed. What a record does not tell is empty or None; of a damaged one that is everything."""
+
+    directory: Path
+    name: str
+    """By which `runs.find` finds it: the time of day where that is the only one, else more of its path."""
+    place: str
+    """Its path below the directory that was listed."""
+    problem: str | None
+    """Why the record cannot be used, None if it can."""
+    record: Record | None
+    state: str
+    done: int
+    """Jobs that have ended well."""
+
+    @property
+    def study(self) -> str:
+        """The name of the experiment."""
+        return self.record.experiment if self.record else ""
+
+    @property
+    def jobs(self) -> Sequence[JobRecord]:
+        """The records of the jobs."""
+        return self.record.jobs if self.record else ()
+
+    @property
+    def overrides(self) -> list[str]:
+        """What was overridden, the study's own keys first, without the name of the study."""
+        own = [word for word in (self.record.overrides if self.record else ()) if not word.startswith("experiment=")]
+        return sorted(own, key=lambda word: word.startswith(("figures.", "hydra.")))
+
+    @property
+    def status(self) -> str:
+        """The state, and of how many jobs it is true where that is not all of them."""
+        if self.state == DAMAGED:
+            return "damaged record"
+        counted = {FAILED: len(self.jobs) - self.done, INTERRUPTED: self.done, RUNNING: self.done}.get(self.state)
+        return self.state if counted is None else f"{self.state} {counted} of {len(self.jobs)}"
+
+    @property
+    def best(self) -> float | None:
+        """The least error."""
+        return self.record.best.value if self.record and self.record.best else None
+
+    @property
+    def where(self) -> Mapping[str, Any]:
+        """The keys of the row with the least error."""
+        return self.record.best.where if self.record and self.record.best else {}
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of its files; two names of one content are one file."""
+        files = self.record.files if self.record else {}
+        return sum({one["sha256"]: one["bytes"] for one in files.values()}.values()) if files else None
+
+    @property
+    def started(self) -> datetime | None:
+        """When it began."""
+        return self.record.started if self.record else None
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took, None while it has not ended."""
+        return self.record.seconds if self.record and self.state in (DONE, FAILED) else None
+
+    @property
+    def commit(self) -> str:
+        """The commit of the code."""
+        return str((self.record.source if self.record else {}).get("commit") or "")
+
+    @property
+    def host(self) -> str:
+        """The name of the machine."""
+        return self.record.host if self.record else ""
+
+
+def entries(root: Path, outputs: Path) -> tuple[list[Entry], list[str]]:
+    """Return the runs below a directory, the newest first, and what could not be read, in a sentence each.
+
+    Parameters
+    ----------
+    root
+        The directory listed: that of all results, any below it, or one that holds runs by other names.
+    outputs
+        The directory of all results, below which a run is found by its name.
+    """
+    refused: list[str] = []
+    paths = list(_below(root, DEPTH, set(), refused))
+    names = _names(paths, outputs)
+    listed = [_entry(path, name, root) for path, name in zip(paths, names, strict=True)]
+    return sorted(listed, key=_begun, reverse=True), refused
+
+
+def _begun(entry: Entry) -> tuple[datetime, str]:
+    # A damaged record does not say when it began, but its directory does, up to the time zone.
+    try:
+        guessed = datetime.strptime("/".join(entry.directory.parts[-2:])[:19], "%Y-%m-%d/%H-%M-%S").replace(tzinfo=UTC)
+    except ValueError:
+        guessed = datetime.min.replace(tzinfo=UTC)
+    return entry.started or guessed, entry.place
+
+
+# On disk
+
+
+def _below(directory: Path, depth: int, seen: set[tuple[int, int]], refused: list[str]) -> Iterator[Path]:
+    """Yield the runs in a directory and `depth` levels below it; what lies in a run is no run."""
+    try:
+        found = directory.stat()
+        if (found.st_dev, found.st_ino) in seen:  # a link to where we have been
+            return
+        seen.add((found.st_dev, found.st_ino))
+        with os.scandir(directory) as scan:
+            inside = sorted(scan, key=lambda one: one.name)
+    except OSError as problem:
+        refused.append(f"{directory} cannot be read: {problem.strerror}")
+        return
+    names = {one.name for one in inside}
+    if RECORD in names or (JOBS in names and not depth):
+        yield directory
+    elif depth:
+        for one in inside:
+            if not one.name.startswith(".") and _is_directory(one):
+                yield from _below(Path(one.path), depth - 1, seen, refused)
+
+
+def _is_directory(one: os.DirEntry[str]) -> bool:
+    try:
+        return one.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
+
+
+def _names(paths: Sequence[Path], outputs: Path) -> list[str]:
+    """Return a name for each run, as short as tells it from all others."""
+    tails = [_tail(path, outputs) for path in paths]
+    choices = [_choices(tail) for tail in tails if tail]
+    counts = Counter(name for names in choices for name in set(names))
+    found = iter([next((name for name in names if counts[name] == 1), names[-1]) for names in choices])
+    return [next(found) if tail else os.path.relpath(path) for tail, path in zip(tails, paths, strict=True)]
+
+
+def _tail(path: Path, outputs: Path) -> tuple[str, ...]:
+    """Return the parts below the directory of all results, none for a run that is not found by them."""
+    parts = path.relative_to(outputs).parts if path.is_relative_to(outputs) else ()
+    return parts if len(parts) == DEPTH else ()
+
+
+def _choices(tail: Sequence[str]) -> list[str]:
+    return [tail[-1][:CLOCK], tail[-1], "/".join(tail[-2:]), "/".join(tail)]
+
+
+# From the record
+
+
+def _entry(directory: Path, name: str, root: Path) -> Entry:
+    record, problem = _read(directory)
+    state, done = _state(directory, record)
+    place = directory.relative_to(root).as_posix()
+    return Entry(directory=directory, name=name, place=place, problem=problem, record=record, state=state, done=done)
+
+
+def _read(directory: Path) -> tuple[Record | None, str | None]:
+    """Return the record of a run, or None and why it cannot be used."""
+    path = directory / RECORD
+    if not path.exists():
+        return None, f"{directory} has no {RECORD}: the run is half-written{way_out(directory)}"
+    try:
+        return read(path, needed=NEEDED), None
+    except DamagedError as error:
+        return None, f"{line_of(error)}{way_out(directory)}"
+    except ConfigurationError as error:
+        return None, line_of(error)
+
+
+def way_out(directory: Path) -> str:
+    """Say what recovers a run whose record is damaged, where what was planned is there a second time."""
+    return f"; python -m experiments.collect {directory} recovers it" if (directory / PLAN).is_file() else ""
+
+
+def _state(directory: Path, record: Record | None) -> tuple[str, int]:
+    """Return how a run stands and how many of its jobs are done."""
+    if record is None:
+        return DAMAGED, 0
+    done = sum(job.status == DONE for job in record.jobs)
+    if record.status == 0:
+        return DONE, done
+    waiting = sum(job.status == WAITING for job in record.jobs)
+    lost = record.status == 1 and 0 < waiting == len(record.jobs) - done  # gathered since, and none has failed
+    if record.status != 130 and not lost:
+        return FAILED, done
+    if waiting == len(record.jobs):  # nobody came to write down what has been done
+        done = sum(1 for _ in directory.glob(f"{JOBS}/*/job.json"))
+    return (RUNNING if _held(directory) else INTERRUPTED), done
+
+
+def _held(directory: Path) -> bool:
+    """Tell whether a process holds the run's lock, which the kernel forgets when it dies."""
+    if fcntl is None:
+        return False
+    try:
+        with opened(directory / LOCK) as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False

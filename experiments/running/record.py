@@ -1,0 +1,417 @@
+"""The record of a run, read from disk and checked once, where it is read: ``run.json``, ``plan.json``, ``job.json``.
+
+Whoever reads a record gets values of the types that are stated here, or one line that says what is wrong with it.
+Anybody may have written the file: a path in it leads nowhere but into the run, a name is one that a file may have.
+Only the standard library is needed: a thousand runs are listed in less time than the mathematics takes to be imported.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypedDict
+
+from experiments.files import fault_of_name, is_inside, text_of
+from experiments.messages import ConfigurationError, line_of, show
+
+RECORD, PLAN = "run.json", "plan.json"
+"""What became of a run, and a second time what was planned."""
+FORMATS = (1, 2)
+"""Versions of the record that are read; the first has no checksums, no sizes and no best error."""
+STATUSES = DONE, FAILED, WAITING, DAMAGED = "done", "failed", "waiting", "damaged"
+"""How a job stands."""
+NEVER = datetime.min.replace(tzinfo=UTC)
+MOST_SECONDS = 1e10
+"""Seconds that no run takes: three hundred years."""
+
+
+class DamagedError(ConfigurationError):
+    """A file that is no record, or of which something is missing or of another type."""
+
+
+class Digest(TypedDict):
+    """What a record says of a file."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """What a record says of a table: the number of its rows, and the hash of its content."""
+
+    rows: int = 0
+    hash: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Best:
+    """The least error of a run: its column, its value, and the keys of its row."""
+
+    column: str = "error"
+    value: float | None = None
+    where: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRecord:
+    """What a record says of a job; what it does not tell is empty or None."""
+
+    number: int
+    status: str
+    configuration: Mapping[str, Any]
+    overrides: tuple[str, ...] = ()
+    hash: str = ""
+    seconds: float = 0.0
+    error: str | None = None
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    files: Mapping[str, Digest] = field(default_factory=dict)
+    environment: Mapping[str, Any] | None = None
+    """Where it was computed; None in a run's record where that is as the run's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """What the record of a run says; what it does not tell is empty or None.
+
+    ``keys`` are those that the file has, ``search`` is as `experiments.running.search.Search` is made, and ``writing``
+    names the files that were being written when it was.
+    """
+
+    keys: frozenset[str]
+    format: int
+    experiment: str = ""
+    command: str = ""
+    arguments: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
+    started: datetime = NEVER
+    seconds: float | None = None
+    status: int = 0
+    seed: Any = None
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    best: Best | None = None
+    jobs: tuple[JobRecord, ...] = ()
+    cwd: str = ""
+    host: str = ""
+    source: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    resumed: tuple[Mapping[str, Any], ...] = ()
+    repeats: Mapping[str, Any] | None = None
+    files: Mapping[str, Digest] = field(default_factory=dict)
+    crate: Digest | None = None
+    search: Mapping[str, Any] | None = None
+    writing: tuple[str, ...] = ()
+
+
+# Values
+
+
+class _Fault(Exception):  # noqa: N818 - it never leaves this room
+    """What is wrong with a value, as the end of a sentence that begins with its name."""
+
+
+MISSING = "is missing or of another type"
+
+
+def _of(kind: type | tuple[type, ...], what: str) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:
+        if value is None:
+            raise _Fault(MISSING)
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise _Fault(f"is of another type: {show(value)}, not {what}")
+        return value
+
+    return check
+
+
+_text = _of(str, "a text")
+_mapping = _of(dict, "a mapping")
+_list = _of(list, "a list")
+_whole = _of(int, "a whole number")
+_real = _of((int, float), "a number")
+
+
+def _count(value: Any) -> int:
+    if _whole(value) < 0 or value > 1 << 62:
+        raise _Fault(f"is {show(value)}, which counts nothing")
+    return int(value)
+
+
+def _number(value: Any) -> float:
+    try:
+        found = float(_real(value))
+    except OverflowError:
+        found = math.inf
+    if not math.isfinite(found):
+        raise _Fault(f"is {show(value)}, not a finite number")
+    return found
+
+
+def _seconds(value: Any) -> float:
+    found = _number(value)
+    if abs(found) > MOST_SECONDS:
+        raise _Fault(f"is {show(value)}, longer than any run takes")
+    return found
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(map(_text, _list(value)))
+
+
+def _mappings(value: Any) -> tuple[Mapping[str, Any], ...]:
+    return tuple(map(_mapping, _list(value)))
+
+
+def _moment(value: Any) -> datetime:
+    try:
+        found = datetime.fromisoformat(_text(value))
+        if found.tzinfo is None:
+            raise _Fault(f"is {show(repr(value))}, which has no time zone")
+        found.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise _Fault(f"is {show(repr(value))}, which is no time") from error
+    return found
+
+
+def _experiment(value: Any) -> str:
+    """Read the name of a study, by which directories are named: it may have parts, as a preset in a folder has."""
+    fault = next(filter(None, map(fault_of_name, _text(value).split("/"))), None)
+    if fault is not None:
+        raise _Fault(f"is {show(value)}, and a directory is named so: it {fault}")
+    return str(value)
+
+
+def _directory(value: Any) -> str:
+    if not Path(_text(value)).is_absolute():
+        raise _Fault(f"is {show(value)}, not the whole path of a directory")
+    return str(value)
+
+
+def _status(value: Any) -> str:
+    if value not in STATUSES:
+        raise _Fault(f"is {show(value)}, not one of {', '.join(STATUSES)}")
+    return str(value)
+
+
+def _entries(value: Mapping[str, Any], check: Callable[[Any], Any]) -> dict[str, Any]:
+    found = {}
+    for name, one in value.items():
+        try:
+            found[name] = check(one)
+        except _Fault as fault:
+            raise _Fault(f"has an entry {show(name)} that {fault}") from fault
+    return found
+
+
+def _tables(value: Any) -> dict[str, Table]:
+    for name in _mapping(value):
+        fault = fault_of_name(name)
+        if fault:
+            raise _Fault(f"has a name {show(name)}, and a file is named so: it {fault}")
+    return _entries(value, _table)
+
+
+def _table(value: Any) -> Table:
+    return Table(**_fields(value, {"rows": _count, "hash": _text}, none=("hash",)))
+
+
+def _digests(value: Any) -> dict[str, Digest]:
+    for name in _mapping(value):
+        if not is_inside(name):
+            raise _Fault(f"names {show(name)}, which is not in the directory")
+    try:
+        return _entries(value, _digest)
+    except _Fault as fault:
+        raise _Fault(f"are without bytes or sha256: it {fault}") from fault
+
+
+def _digest(value: Any) -> Digest:
+    found = _fields(value, {"bytes": _count, "sha256": _text}, needed=("bytes", "sha256"))
+    return {"bytes": found["bytes"], "sha256": found["sha256"]}
+
+
+def _best(value: Any) -> Best:
+    return Best(**_fields(value, {"column": _text, "value": _number, "where": _mapping}, none=("value", "where")))
+
+
+def _environment(value: Any) -> dict[str, Any]:
+    _fields(value, {"versions": _mapping})
+    return dict(value)
+
+
+def _search(value: Any) -> dict[str, Any]:
+    found = _fields(value, SEARCH, needed=tuple(SEARCH))
+    if found["trials"] < 1 or not set(found["drawn"]) <= found["template"].keys():
+        raise _Fault("draws keys that its template does not have")
+    return found
+
+
+def _fields(
+    value: Any, checks: Mapping[str, Callable[[Any], Any]], needed: Collection[str] = (), none: Collection[str] = ()
+) -> dict[str, Any]:
+    """Return the entries of a mapping that there are checks for, read; those that may be null are left out if so."""
+    missing = [key for key in needed if key not in value] if _mapping(value) else needed
+    if missing:
+        raise _Fault(f"has no {' and no '.join(missing)}")
+    found = {}
+    for key, check in checks.items():
+        if key in value and not (value[key] is None and key in none):
+            try:
+                found[key] = check(value[key])
+            except _Fault as fault:
+                raise _Fault(f"has {key} that {fault}") from fault
+    return found
+
+
+SEARCH: Mapping[str, Callable[[Any], Any]] = {
+    "trials": _count,
+    "words": _texts,
+    "space": _texts,
+    "advice": _texts,
+    "template": _mapping,
+    "drawn": _texts,
+    "sweeper": _mapping,
+    "versions": _mapping,
+}
+OF_A_JOB: Mapping[str, Callable[[Any], Any]] = {
+    "number": _count,
+    "overrides": _texts,
+    "configuration": _mapping,
+    "hash": _text,
+    "status": _status,
+    "seconds": _seconds,
+    "error": _text,
+    "tables": _tables,
+    "files": _digests,
+    "environment": _environment,
+}
+OF_A_RUN: Mapping[str, Callable[[Any], Any]] = {
+    "experiment": _experiment,
+    "command": _text,
+    "arguments": _texts,
+    "overrides": _texts,
+    "started": _moment,
+    "seconds": _seconds,
+    "status": _whole,
+    "tables": _tables,
+    "best": _best,
+    "cwd": _directory,
+    "host": _text,
+    "source": _mapping,
+    "environment": _environment,
+    "resumed": _mappings,
+    "repeats": _mapping,
+    "files": _digests,
+    "crate": _digest,
+    "search": _search,
+    "writing": _texts,
+}
+NULL = ("seconds", "error", "best", "source", "repeats", "files", "environment", "search", "crate", "host", "cwd")
+"""What may be null instead of missing."""
+
+
+# Files
+
+
+def run_of(content: Any, path: Path, *, needed: Collection[str] = ()) -> Record:
+    """Return the record that the content of a file is.
+
+    Parameters
+    ----------
+    content
+        What the file holds.
+    path
+        The file, for what is said of it.
+    needed
+        Keys without which it is of no use.
+
+    Raises
+    ------
+    DamagedError
+        If it is none: one line says of which file, what and why.
+    """
+    found = content.get("format") if isinstance(content, dict) else None
+    if not isinstance(found, int) or isinstance(found, bool):
+        raise DamagedError(f"{path} is no record of this laboratory: it has no format")
+    if found not in FORMATS:
+        formats = " and ".join(map(str, FORMATS))
+        raise ConfigurationError(f"{path} has format {show(found)}; this version reads format {formats}")
+    try:
+        _refuse_missing(content, needed)
+        fields = {key: _read(key, content[key], OF_A_RUN[key]) for key in OF_A_RUN if _holds(content, key)}
+        jobs = tuple(_job(one, place) for place, one in enumerate(_read("jobs", content.get("jobs", []), _list)))
+    except _Fault as fault:
+        raise DamagedError(f"{path} is damaged: {fault}") from fault
+    return Record(keys=frozenset(content), format=found, jobs=jobs, seed=content.get("seed"), **fields)
+
+
+def refuse_lacking(record: Record, path: Path, needed: Collection[str]) -> None:
+    """Refuse a record without keys that are needed."""
+    try:
+        _refuse_missing(dict.fromkeys(record.keys), needed)
+    except _Fault as fault:
+        raise DamagedError(f"{path} is damaged: {fault}") from fault
+
+
+def _refuse_missing(content: Mapping[str, Any], needed: Collection[str]) -> None:
+    for key in needed:
+        if key not in content:
+            raise _Fault(f"{key} {MISSING}")
+
+
+def _holds(content: Mapping[str, Any], key: str) -> bool:
+    return key in content and not (content[key] is None and key in NULL)
+
+
+def _read(name: str, value: Any, check: Callable[[Any], Any]) -> Any:
+    try:
+        return check(value)
+    except _Fault as fault:
+        raise _Fault(f"{name} {fault}") from fault
+
+
+def _job(content: Any, place: int) -> JobRecord:
+    try:
+        found = _fields(content, OF_A_JOB, needed=("configuration", "status"), none=NULL)
+    except _Fault as fault:
+        raise _Fault(f"a job {fault} (job {place})") from fault
+    return JobRecord(**{"number": place, **found})
+
+
+def job_of(content: Any, number: int) -> JobRecord:
+    """Return what the content of a ``job.json`` says of the job of that number."""
+    needed = [key for key in OF_A_JOB if key != "seconds"]
+    try:
+        found = _fields(content, OF_A_JOB, needed=needed, none=NULL)
+    except _Fault as fault:
+        raise DamagedError(f"job.json of job {number} {fault}") from fault
+    return JobRecord(**{**found, "number": number})
+
+
+def content_of(path: Path) -> Any:
+    """Return what a JSON file holds; what is none is said in a line that begins with its name."""
+    try:
+        return json.loads(text_of(path))
+    except OSError as error:
+        raise DamagedError(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise DamagedError(f"{path} is damaged: {line_of(error)}") from error
+
+
+def read(path: Path, *, needed: Collection[str] = ()) -> Record:
+    """Return the record in a file; see `run_of`."""
+    return run_of(content_of(path), path, needed=needed)
+
+
+def entry_of(job: JobRecord) -> dict[str, Any]:
+    """Return what a run's record says of a job, whose files are listed with the run's."""
+    return {key: getattr(job, key) for key in OF_A_JOB if key != "files"}
+
+
+def configurations(jobs: Sequence[JobRecord]) -> list[Mapping[str, Any]]:
+    """Return the configuration of every job."""
+    return [job.configuration for job in jobs]

@@ -1,0 +1,381 @@
+"""What becomes of the jobs' files: gather, conclude, draw, report.
+
+Everything here reads files, so that jobs may have run in other processes or on another day. A job whose files are not
+what it wrote is never gathered.
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+import sys
+import traceback
+import webbrowser
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import ModuleType
+from typing import Any
+
+from experiments import figures, files
+from experiments.messages import ConfigurationError, line_of, named, near, show
+from experiments.page import report as html
+from experiments.page import slider
+from experiments.running import check, ownership, recording, searched, surroundings
+from experiments.running.check import Exit
+from experiments.running.jobs import main_table, measured_by
+from experiments.running.record import DAMAGED, DONE, JobRecord
+from experiments.running.recording import Run
+from experiments.tables import tables
+from experiments.terminal.progress import Terminal
+
+MOST_CONCLUDED = 500_000
+"""Most rows of the main table for which a study's ``conclude`` is called: it holds them in memory."""
+MOST_READ = 500_000
+"""Most rows of a table that a figure reads whole."""
+
+NAMED = 10
+"""Most jobs that are named one by one when they have no result."""
+SHOWN, OTHERS_SHOWN = 500, 60
+"""Most rows that the report holds of a table: of the main one and of those in `OFTEN_READ`, and of the others."""
+OFTEN_READ = ("summary", "goals")
+REPORTED_JOBS = 20
+"""Jobs whose configuration the report shows."""
+LINKED = (".parquet", ".csv", ".txt")
+TOLD = ("findings", "notes", "lesson", "printed", "turning")
+"""Tables of words, which the report tells elsewhere."""
+
+
+# Before the first job
+
+
+def refuse_figures(study: ModuleType, chosen: Mapping[str, Any]) -> None:
+    """Refuse a format or a figure that cannot be drawn from the study's tables."""
+    shapes = {name: (*columns, "job") for name, columns in study.TABLES.items()}
+    if not isinstance(chosen, Mapping):
+        raise ConfigurationError(
+            f"figures={show(chosen)}: no settings; write figures.formats=[svg] or figures.draw=null"
+        )
+    draw = chosen.get("draw") or {}
+    if not isinstance(draw, Mapping):
+        raise ConfigurationError(f"figures.draw={show(draw)}: no figures; write figures.draw=null for none")
+    for name, spec in draw.items():
+        fault = files.fault_of_name(str(name))
+        if fault:
+            raise ConfigurationError(f"figures.draw.{show(name)}: a figure's file is named so, and this {fault}")
+        if not isinstance(spec, Mapping | None):
+            raise ConfigurationError(
+                f"figures.draw.{name}={show(spec)}: no figure; write figures.draw.{name}=null to leave it out"
+            )
+    try:
+        figures.check_formats(chosen.get("formats"))
+        for spec in filter(None, draw.values()):
+            figures.check(spec, shapes)
+    except ValueError as error:
+        raise ConfigurationError(line_of(error)) from error
+
+
+# All jobs
+
+
+def gather(run: Run, jobs: Sequence[JobRecord]) -> dict[str, object]:
+    """Join the tables of the jobs that are done, add what the study concludes; return a record of each."""
+    done = [job for job in jobs if job.status == DONE]
+    held = [[name.removesuffix(".parquet") for name in job.files if name.endswith(".parquet")] for job in done]
+    places = [run.directory / "jobs" / str(job.number) for job in done]
+    records: dict[str, Any] = dict(tables.gather(places, run.directory, held))
+    main = main_table(run.study)
+    if main in records and hasattr(run.study, "conclude") and not _left_out(run, records):
+        gathered = {name: tables.columns_of(run.directory / f"{name}.parquet") for name in records}
+        with tables.Writer(run.directory, run.study.TABLES, measured=measured_by(run.study)) as writer:
+            for name, columns in run.study.conclude(gathered):
+                writer.write(name, columns)
+        records |= writer.records
+    if main in records:
+        tables.write_csv(run.directory / f"{main}.parquet")
+    return records
+
+
+def _left_out(run: Run, records: Mapping[str, Any]) -> list[str]:
+    """Return what to say of a table that is too large to conclude from, or nothing."""
+    rows = _rows_of(run, records)
+    if rows <= MOST_CONCLUDED:
+        return []
+    return [f"above {MOST_CONCLUDED:,} rows there is no summary and no finding; this table has {rows:,}"]
+
+
+def _rows_of(run: Run, records: Mapping[str, Any]) -> int:
+    """Return how many rows the main table has, 0 where it is not there."""
+    main = records.get(main_table(run.study))
+    return 0 if main is None else int(main.rows)
+
+
+def _notes(run: Run, records: Mapping[str, Any]) -> list[str]:
+    """Return what to say beside the results: the study's table `notes`, if it has one, and what is left out."""
+    told = list(tables.columns_of(run.directory / "notes.parquet")["note"]) if "notes" in records else []
+    return [*map(str, told), *_left_out(run, records)]
+
+
+def _searched(run: Run, jobs: Sequence[JobRecord], records: Mapping[str, Any]) -> list[str]:
+    """Say what a search found; nothing of a run that is none, or of a table too large to conclude from."""
+    if run.search is None or main_table(run.study) not in records or _left_out(run, records):
+        return []
+    gathered = {name: tables.columns_of(run.directory / f"{name}.parquet") for name in records}
+    return searched.sentences(run.search, run.study, gathered, {job.number: job.overrides for job in jobs})
+
+
+def draw(run: Run, records: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Draw the figures whose tables have values, from the files; return name, SVG and caption of each."""
+    drawn = []
+    for name, spec in (run.figures.get("draw") or {}).items():
+        if spec is None:  # left out, as by figures.draw.error=null
+            continue
+        if figures.columns_needed(spec).keys() <= records.keys():
+            frames, panels = _frames(run, spec, records)
+            if not figures.empty(frames, spec):
+                drawn.append((name, _draw(run, name, frames, spec), figures.caption(frames, spec, panels)))
+    return drawn
+
+
+def _frames(run: Run, spec: Mapping[str, Any], records: Mapping[str, Any]) -> tuple[dict[str, Any], int | None]:
+    """Read what a figure shows; of a table above MOST_READ rows the panels shown only, with how many there are.
+
+    Where these have more rows than that, one in so many is read.
+    """
+    paths = {name: run.directory / f"{name}.parquet" for name in records}
+    where: dict[str, list[object]] = {}
+    panels, shown = None, 1
+    columns = figures.panel_columns(spec)
+    if records[spec["table"]].rows > MOST_READ and columns and not spec.get("where"):
+        keys, panels = tables.distinct(paths[spec["table"]], columns, sys.maxsize)
+        chosen = [keys[place] for place in figures.choose(keys, spec)]
+        shown = len(chosen)
+        where = {column: list(values) for column, values in zip(columns, zip(*chosen, strict=True), strict=True)}
+    step = max(1, -(-records[spec["table"]].rows * shown // ((panels or 1) * MOST_READ)))
+    needed = figures.columns_needed(spec)
+    frames = {name: tables.read(paths[name], wanted, where) for name, wanted in needed.items() if name != spec["table"]}
+    main, wanted = paths[spec["table"]], needed[spec["table"]]
+    frames[spec["table"]] = (
+        tables.read(main, wanted, where) if step == 1 else tables.read_every(main, wanted, where, step)
+    )
+    return frames, panels
+
+
+def _draw(run: Run, name: str, frames: Mapping[str, Any], spec: Mapping[str, Any]) -> str:
+    """Save a figure in the formats of the run and return it as SVG."""
+    figure, formats = figures.draw(frames, spec), run.figures["formats"]
+    figures.save(figure, run.directory / "figures", name, formats)
+    if "svg" in formats:
+        return (run.directory / "figures" / f"{name}.svg").read_text(encoding="utf-8")
+    with TemporaryDirectory() as elsewhere:
+        (path,) = figures.save(figure, Path(elsewhere), name, ["svg"])
+        return path.read_text(encoding="utf-8")
+
+
+def report(
+    run: Run, jobs: Sequence[JobRecord], records: Mapping[str, Any], drawings: Sequence[tuple[str, str, str]]
+) -> Path:
+    """Write ``report.html`` and return its path."""
+    paths = {name: run.directory / f"{name}.parquet" for name in records}
+    findings = tables.read(paths["findings"])["finding"].astype(str).tolist() if "findings" in paths else []
+    findings = [*_searched(run, jobs, records), *findings]
+    shown = [name for name in ("summary", *run.study.TABLES) if name in paths and name not in TOLD]
+    uncut = len(jobs) // check.shards_of(run.planned[0])
+    content = html.Content(
+        title=run.experiment,
+        command=shlex.join(run.command),
+        study=run.experiment,
+        question=" ".join((run.study.__doc__ or "").split("\n\n")[0].split()),
+        findings=findings,
+        figures=drawings,
+        lesson=_lesson(paths),
+        printed=printed(run, records),
+        tables=[_shown(name, paths[name], records[name].rows, run.study, uncut) for name in dict.fromkeys(shown)],
+        configuration=_configuration(run, jobs),
+        record={"started": run.started.isoformat(timespec="seconds"), **run.source, **run.environment},
+        notes=[*_complaints(jobs), *_notes(run, records)],
+        files=[(name, name) for name in _linked(run)],
+        outcome=_outcome(jobs),
+        well=all(job.status == DONE for job in jobs),
+        facts=_facts(run, records, jobs),
+        slider=slider.read(paths),
+    )
+    path = run.directory / "report.html"
+    html.write(path, content)
+    return path
+
+
+def _linked(run: Run) -> list[str]:
+    """Return the names of the tables and texts beside the report."""
+    names = (name for name in ownership.results_of(run) if name.endswith(LINKED) and "/" not in name)
+    return sorted(name for name in names if (run.directory / name).is_file())
+
+
+def _outcome(jobs: Sequence[JobRecord]) -> str:
+    done = sum(job.status == DONE for job in jobs)
+    if done == len(jobs):
+        return "1 job done" if done == 1 else f"all {done} jobs done"
+    return f"{done} of {len(jobs)} jobs done"
+
+
+def _facts(run: Run, records: Mapping[str, Any], jobs: Sequence[JobRecord]) -> list[str]:
+    """What a reader asks first of a run: how many rows, how long, when. Times come from the record."""
+    main = records.get(main_table(run.study))
+    rows = [f"{main.rows:,} rows"] if main is not None else []
+    seconds = sum(job.seconds for job in jobs)
+    return [*rows, f"computed in {seconds:.3g} s", f"{run.started:%Y-%m-%d %H:%M} UTC"]
+
+
+def printed(run: Run, records: Mapping[str, Any]) -> list[str]:
+    """Return the lines that a study prints: the column `line` of its table `printed`, if it has one."""
+    if "printed" not in records:
+        return []
+    return [str(line) for line in tables.columns_of(run.directory / "printed.parquet")["line"]]
+
+
+def _lesson(paths: Mapping[str, Path]) -> dict[str, tuple[str, str]]:
+    """For each figure that the table `lesson` names: its heading and what is said before it."""
+    if "lesson" not in paths:
+        return {}
+    columns = tables.columns_of(paths["lesson"])
+    told = zip(columns["figure"], columns["title"], columns["text"], strict=True)
+    return {str(figure): (str(title), str(text)) for figure, title, text in told}
+
+
+def _print(run: Run, records: Mapping[str, Any]) -> None:
+    """Write what the study prints to ``printed.txt``, one line each."""
+    lines = printed(run, records)
+    if lines:
+        with files.replacing(run.directory / "printed.txt") as file:
+            file.write("".join(f"{line}\n" for line in lines).encode())
+
+
+def _shown(name: str, path: Path, rows: int, study: ModuleType, jobs: int) -> html.Table:
+    """Return rows of a table as text, taken evenly, without the number of the job where there is one job only."""
+    shape = {column: text for column, (_, text) in tables.shape_of(path).items() if column != "job" or jobs > 1}
+    main = name == main_table(study)
+    most = SHOWN if main or name in OFTEN_READ else OTHERS_SHOWN
+    frame = tables.spread(path, most)[list(shape)]
+    cells = [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
+    meaning = "The main table." if main else ""
+    return html.Table(name, meaning, list(shape), list(shape.values()), cells, rows, spread=True)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.6g}"
+    return "" if value is None else str(value)
+
+
+def _configuration(run: Run, jobs: Sequence[JobRecord]) -> dict[str, str]:
+    numbers = [str(job.number) for job in jobs[:REPORTED_JOBS] if job.status != DAMAGED]
+    texts = {f"job {number}": _text(run.directory / "jobs" / number / "config.yaml") for number in numbers}
+    return {name: text for name, text in texts.items() if text is not None}
+
+
+def _text(path: Path) -> str | None:
+    """Return the text of a file that nobody has looked at, None where it cannot be read."""
+    try:
+        return files.text_of(path)
+    except (OSError, ValueError):
+        return None
+
+
+# The end
+
+
+def finish(run: Run, *, open_report: bool) -> Exit:
+    """Gather, draw, report and record what the jobs wrote; say where it is and return the exit status."""
+    terminal = Terminal()
+    jobs = recording.verified(run)
+    complaints = _complaints(jobs)
+    for text in complaints:
+        terminal.error(text)
+    status = Exit.FAILED if complaints else Exit.DONE
+    records: dict[str, Any] = {}
+    page = None
+    try:
+        run = _entitled(run, jobs)
+        records = gather(run, jobs)
+        if (rows := _rows_of(run, records)) > MOST_CONCLUDED:
+            terminal.note(f"now the figures and the record of {rows:,} rows, which may take minutes")
+        ownership.forget_tables(run, records)
+        _print(run, records)
+        page = report(run, jobs, records, draw(run, records))
+        recording.write(run, found=records, jobs=jobs, status=status)
+    except KeyboardInterrupt:
+        return interrupt(run)
+    except Exception as error:  # noqa: BLE001 - the jobs' own files are there, and status 3 says so
+        status = Exit.UNGATHERED
+        _ungathered(run, error)
+    if status != Exit.DONE and run.repeats is None:
+        terminal.note(f"what is done is kept; to do the rest: python -m experiments.run --resume {near(run.directory)}")
+    _tell(run, jobs, records, page)
+    if open_report and page is not None:
+        _open(page)
+    return status
+
+
+def _entitled(run: Run, jobs: Sequence[JobRecord]) -> Run:
+    """Return the run whose record says which names its end may write, now that nobody else's files have them."""
+    names = ownership.results_of(run)
+    ownership.make_room(run, names)
+    entitled = replace(run, writing=tuple(names))
+    recording.write(entitled, status=Exit.INTERRUPTED, jobs=jobs)
+    return entitled
+
+
+def _ungathered(run: Run, error: Exception) -> None:
+    """Say why the results could not be gathered, and write where it happened if the disk takes it."""
+    log = run.directory / "run.log"
+    where = ""
+    with suppress(OSError):
+        with files.replacing(log) as file:
+            file.write(traceback.format_exc().encode(errors="backslashreplace"))
+        where = f"; see {near(log)}"
+    Terminal().error(f"the results could not be gathered: {named(error)}{where}")
+    with suppress(OSError):
+        recording.write(run, status=Exit.UNGATHERED)
+
+
+def _complaints(jobs: Sequence[JobRecord]) -> list[str]:
+    """Return a line for each job without a result, of many only the first."""
+    without = [job for job in jobs if job.status != DONE]
+    more = len(without) - NAMED
+    rest = [f"{more} more jobs have no result; run.json has them all"] if more > 0 else []
+    return [*(recording.complaint(job) for job in without[:NAMED]), *rest]
+
+
+def interrupt(run: Run) -> Exit:
+    """Record what was done before the interrupt and say where it is kept; a further Ctrl-C waits for that."""
+    with surroundings.undisturbed():
+        with suppress(OSError):
+            recording.write(run, status=Exit.INTERRUPTED)
+        jobs = recording.jobs_of(run)
+        done, place = sum(job.status == DONE for job in jobs), near(run.directory)
+        on = f"; go on with: python -m experiments.run --resume {place}" if run.repeats is None else ""
+        Terminal().note(f"interrupted: {done} of {len(jobs)} jobs are done and kept in {place}{on}")
+    return Exit.INTERRUPTED
+
+
+def _tell(run: Run, jobs: Sequence[JobRecord], records: Mapping[str, Any], page: Path | None) -> None:
+    terminal = Terminal()
+    terminal.printed(printed(run, records))
+    if "summary" in records:
+        columns = tables.columns_of(run.directory / "summary.parquet")
+        terminal.summary({name: column.tolist() for name, column in columns.items()}, table="summary.parquet")
+    terminal.printed(_searched(run, jobs, records))
+    for text in _notes(run, records):
+        terminal.note(text)
+    paths = [("report", page), ("table", run.directory / f"{main_table(run.study)}.parquet")]
+    terminal.paths([(label, near(path)) for label, path in paths if path is not None and path.is_file()])
+
+
+def _open(page: Path) -> None:
+    opened = False
+    with suppress(webbrowser.Error, OSError):
+        opened = webbrowser.open(page.as_uri())
+    if not opened:
+        Terminal().note(f"no browser could be started; open {near(page)} yourself")

@@ -1,0 +1,177 @@
+"""Runs on disk: found by their names, read from their records, and refused in one line when they are no whole run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+
+from experiments.files import opened
+from experiments.messages import ConfigurationError, line_of
+from experiments.running.check import study_of
+from experiments.running.listing import way_out
+from experiments.running.record import DONE, FORMATS, NEVER, PLAN, RECORD, DamagedError, Record, read, refuse_lacking
+
+LATEST = re.compile(r"(?:(?P<experiment>[^/~]+)/)?latest(?:~(?P<back>\d+))?")
+STARTED = re.compile(rb'"started":\s*"([^"]+)"')
+"""The line of a record that says when the run began: within a text of JSON no line begins."""
+HEAD = 1 << 16
+"""Bytes of a record in which that line is looked for."""
+SHOWN = 4
+"""Most candidates that one line lists."""
+NEEDED = ("experiment", "tables", "jobs", "environment", "source", "status")
+"""What a record must hold to be that of a whole run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """A whole run on disk: its directory, its record and the study that it ran."""
+
+    directory: Path
+    record: Record
+    study: ModuleType
+
+    @cached_property
+    def table(self) -> Path:
+        """The main table."""
+        return self.directory / f"{next(iter(self.study.TABLES))}.parquet"
+
+    def refuse_altered(self, name: str) -> None:
+        """Refuse the run if one of its tables is not the one that its record tells of."""
+        from experiments.tables import tables  # noqa: PLC0415 - heavy, and a refusal does not pay for it
+
+        path = self.directory / f"{name}.parquet"
+        tables.refuse_altered(
+            path,
+            digest=self.record.files.get(path.name),
+            content=self.record.tables[name].hash,
+            old=self.record.format == min(FORMATS),
+        )
+
+
+# By name
+
+
+def find(name: str, outputs: Path) -> Path:
+    """Return the directory of the one run that a name means.
+
+    Parameters
+    ----------
+    name
+        A path; the last parts of one below `outputs`, of which the very last may be cut short; ``latest``,
+        ``latest~N`` for the Nth before it, or either behind the name of an experiment and a slash.
+    outputs
+        The directory of all results.
+    """
+    if name and Path(name).is_dir():
+        return Path(name).absolute()
+    if name and Path(name).exists():
+        raise ConfigurationError(f"{name} is a file; name the directory of the run")
+    known = _known(outputs)
+    asked = LATEST.fullmatch(name)
+    if asked:
+        return _latest(name, known, asked["experiment"], int(asked["back"] or 0), outputs)
+    found = _matching(name, known, outputs)
+    if len(found) > 1:
+        raise ConfigurationError(
+            f"{name} may mean {len(found)} runs: {_listed(found, outputs)}; write more of the name"
+        )
+    if not found:
+        there = f"the latest are {_listed(known[::-1], outputs)}" if known else "there are no runs"
+        raise ConfigurationError(f"no run named {name!r} below {outputs}; {there}")
+    return found[0]
+
+
+def _known(outputs: Path) -> list[Path]:
+    """Return the directories of all runs, the oldest first; their names tell when they began."""
+    found = (path.parent for path in outputs.glob("*/*/*/run.json"))
+    return sorted(found, key=lambda path: (path.parts[-2:], path.parts))
+
+
+def _latest(name: str, known: Sequence[Path], experiment: str | None, back: int, outputs: Path) -> Path:
+    fitting = sorted((path for path in known if experiment in (None, path.parts[-3])), key=_began)
+    if back >= len(fitting):
+        of = f" of {experiment}" if experiment else ""
+        raise ConfigurationError(f"no run {name}: there are {len(fitting)} runs{of} below {outputs}")
+    return fitting[-1 - back]
+
+
+def _began(directory: Path) -> tuple[datetime, tuple[str, ...]]:
+    """Return when a run began. Its name tells the time of a clock on the wall, which may hang elsewhere now.
+
+    The line of the record is near its beginning: the rest may be as large as the run, and is not read. Where it cannot
+    be had, the name is taken as it is.
+    """
+    moment = NEVER
+    with suppress(ValueError):
+        name = "/".join(directory.parts[-2:])[:19]
+        moment = datetime.strptime(name, "%Y-%m-%d/%H-%M-%S").replace(tzinfo=UTC)
+    with suppress(OSError, ValueError), opened(directory / RECORD) as file:
+        found = STARTED.search(file.read(HEAD))
+        told = datetime.fromisoformat(found[1].decode()) if found else moment
+        moment = told if told.tzinfo else moment
+    return moment, directory.parts
+
+
+def _matching(name: str, known: Sequence[Path], outputs: Path) -> list[Path]:
+    parts = tuple(part for part in name.split("/") if part)
+    if not parts:
+        return []
+    own = {path: path.relative_to(outputs).parts[-len(parts) :] for path in known}
+    exact = [path for path, tail in own.items() if tail == parts]
+    begun = [path for path, tail in own.items() if tail[:-1] == parts[:-1] and tail[-1].startswith(parts[-1])]
+    return exact or begun
+
+
+def _listed(paths: Sequence[Path], outputs: Path) -> str:
+    shown = ", ".join(path.relative_to(outputs).as_posix() for path in paths[:SHOWN])
+    return f"{shown} and {len(paths) - SHOWN} more" if len(paths) > SHOWN else shown
+
+
+# From its record
+
+
+def load(directory: Path, *, purpose: str = "compared") -> Stored:
+    """Read the record of a run, and refuse one that is foreign, of another format or not whole.
+
+    `purpose` says what is done with whole runs only.
+    """
+    path = directory / RECORD
+    refuse_missing(directory, planned=False)
+    try:
+        return stored(directory, read(path), purpose=purpose)
+    except DamagedError as error:
+        raise DamagedError(f"{line_of(error)}{way_out(directory)}") from error
+
+
+def stored(directory: Path, record: Record, *, purpose: str = "compared") -> Stored:
+    """Return the run of a record that has been read; what is refused is said as `load` says it."""
+    refuse_lacking(record, directory / RECORD, NEEDED)
+    whole = f"only whole runs are {purpose}; python -m experiments.run --resume {directory} computes what is missing"
+    for job in record.jobs:
+        if job.status != DONE:
+            why = f": {job.error}" if job.error else ""
+            raise ConfigurationError(f"{directory}: job {job.number} {job.status}{why}; {whole}")
+    if record.status != 0 or not record.jobs:
+        raise ConfigurationError(f"{directory}: the run ended with status {record.status}; {whole}")
+    try:
+        study = study_of(record.jobs[0].configuration)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{directory}: {error}") from error
+    run = Stored(directory=directory, record=record, study=study)
+    if run.table.stem not in record.tables or not run.table.is_file():
+        raise ConfigurationError(f"{directory}: {run.table.name} is missing; run its command again: {record.command}")
+    return run
+
+
+def refuse_missing(directory: Path, *, planned: bool = True) -> None:
+    """Refuse a directory without a record; what was planned is as good as one if that is said."""
+    if not any((directory / name).exists() for name in (RECORD, PLAN)[: 1 + planned]):
+        half = (directory / "jobs").is_dir()
+        why = f"the run is half-written{way_out(directory)}" if half else "it is not the directory of a run"
+        raise ConfigurationError(f"{directory} has no run.json: {why}")

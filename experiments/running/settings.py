@@ -1,0 +1,566 @@
+"""Plain dicts become a study's Config, or one line says what is wrong and what to write instead.
+
+A study's Config is a frozen dataclass. Each of its fields is fed by the configuration key of the same name;
+``FIELD_KEYS`` lists the fields that several keys feed together, ``CONVERTERS`` says how the fields that mean
+mathematics are read, and ``BY_TYPE`` reads all others by their annotation. A key that feeds none is refused.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import MISSING, Field, fields
+from operator import attrgetter
+from pathlib import Path
+from types import ModuleType
+from typing import Any, get_type_hints
+
+import derivkit as dk
+from derivkit.numerical.methods import METHODS, Method
+from derivkit.testing.population import VALUED, Disturbance, Draw, Family
+from derivkit.testing.programs import program
+from experiments.files import fault_of_name
+from experiments.messages import ConfigurationError, line_of, named, nearest, show
+from experiments.running import digits, grids, surroundings
+
+FIELD_KEYS = {"function": ("function", "expression", "python", "x")}
+FUNCTION_KEYS = ("expression", "black_box", "python", "points", "domain", "reason", "source")
+METHOD_KEYS = ("formula",)
+ESTIMATOR_KEYS = ("estimator",)
+NETWORK_KEYS = ("sizes", "activation", "activations", "loss", "l1", "l2", "reason")
+FAMILY_KEYS = (
+    *("category", "expression", "program", "points", "draws", "domain", "statuses", "noise", "derivative", "slack"),
+    *("around", "derivatives", "at_break", "reason"),
+)
+DERIVATIVES = (1, 2, 3, 4)
+EXAMPLES = {"delta": "1e-4", "x": "pi/2"}
+TYPED = "typed by hand"
+
+
+def build(study: ModuleType, plain: Mapping[str, object]) -> Any:
+    """Return the study's Config made from a resolved configuration.
+
+    Parameters
+    ----------
+    study
+        A module of ``experiments.studies``.
+    plain
+        The job's configuration as plain dicts, lists and scalars, without the pipeline's own keys.
+
+    Raises
+    ------
+    ConfigurationError
+        With one line, when a key is unknown or missing or a value breaks its rule.
+    """
+    known = fields(study.Config)
+    allowed = [key for field in known for key in keys_of(field.name)]
+    for key in plain:
+        if key not in allowed:
+            raise ConfigurationError(f"this study has no key {key!r}; {nearest(key, allowed)}")
+    hints = get_type_hints(study.Config)
+    values = {field.name: _convert(field, hints[field.name], plain) for field in known if _given(field, plain)}
+    try:
+        return study.Config(**values)
+    except ValueError as error:
+        raise ConfigurationError(line_of(error)) from error
+
+
+def keys_of(field: str) -> tuple[str, ...]:
+    """Return the configuration keys that feed a field."""
+    return FIELD_KEYS.get(field, (field,))
+
+
+def _given(field: Field[Any], plain: Mapping[str, object]) -> bool:
+    given = any(key in plain for key in keys_of(field.name))
+    if not given and field.default is MISSING and field.default_factory is MISSING:
+        raise ConfigurationError(f"this study needs the key {field.name!r}")
+    return given
+
+
+def _convert(field: Field[Any], hint: object, plain: Mapping[str, object]) -> object:
+    if field.name in CONVERTERS:
+        value = CONVERTERS[field.name](plain)
+        if isinstance(value, grids.Grid) and hint == tuple[float, ...]:
+            raise ConfigurationError(
+                f"{field.name}={value}: this study takes up to {grids.LISTED:,} of them; write fewer"
+            )
+        return value
+    return BY_TYPE[hint](field.name, plain[field.name])
+
+
+# Numbers
+
+
+def number(where: str, value: object) -> float:
+    """Return a finite float from a number or from the text of a constant such as ``pi/2``."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise ConfigurationError(f"{where}={show(value)}: not a number; {_write(where)}")
+    result = _constant(where, value) if isinstance(value, str) else _float(value)
+    if not math.isfinite(result):
+        raise ConfigurationError(f"{where}={show(value)}: not a finite number; {_write(where)}")
+    return result
+
+
+def numbers(where: str, value: object) -> tuple[float, ...]:
+    """Return one or more finite floats from a number, a constant or a flat list of them."""
+    entries = value if isinstance(value, (list, tuple)) else [value]
+    if not entries:
+        raise ConfigurationError(f"{where}=[]: the list is empty; {_write(where)}")
+    if _grid(where, value) is not None:
+        raise ConfigurationError(f"{where}={value}: a grid of {where} has up to {grids.LISTED} numbers; write fewer")
+    for entry in entries:
+        if isinstance(entry, (list, tuple)):
+            raise ConfigurationError(f"{where}={show(value)}: a list within a list; write one list, {where}=[0.1,0.2]")
+    return tuple(number(where, entry) for entry in entries)
+
+
+def _write(where: str) -> str:
+    return f"write a number or a constant, such as {where}={EXAMPLES.get(where, '1/3')}"
+
+
+def _float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def _constant(where: str, text: str) -> float:
+    if not text.strip():
+        raise ConfigurationError(f"{where}= has no value; {_write(where)}")
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    if _is_list(text):
+        raise ConfigurationError(
+            f"{where}={show(text)}: one text, not several numbers; leave out the inner quotes, {where}={show(text)}"
+        )
+    try:
+        return float(dk.constant(text))
+    except ValueError as error:
+        raise ConfigurationError(f"{where}={show(text)}: {line_of(error)}; {_write(where)}") from error
+
+
+def _is_list(text: str) -> bool:
+    """Whether a text holds several numbers between commas; two whole ones may be meant as a decimal comma."""
+    parts = [part.strip() for part in text.split(",")]
+    try:
+        values = [float(part) for part in parts]
+    except ValueError:
+        return False
+    return len(values) > 2 or (len(values) == 2 and not all(part.lstrip("+-").isdigit() for part in parts))
+
+
+def _deltas(plain: Mapping[str, object]) -> Sequence[float]:
+    grid = _grid("delta", plain["delta"])
+    values = grid or numbers("delta", plain["delta"])
+    for value in values if grid is None else grid.ends:
+        if value <= 0:
+            raise ConfigurationError(f"delta={value:g}: a step is greater than 0; write one such as delta=1e-4")
+    return values
+
+
+def _grid(where: str, value: object) -> grids.Grid | None:
+    try:
+        return grids.described(value)
+    except ValueError as error:
+        raise ConfigurationError(f"{where}: {line_of(error)}") from error
+
+
+def _derivative(plain: Mapping[str, object]) -> int:
+    value = plain.get("derivative", 1)
+    if isinstance(value, bool) or value not in DERIVATIVES or not isinstance(value, int):
+        raise ConfigurationError(f"derivative={show(value)}: the order is 1, 2, 3 or 4; write derivative=2")
+    return value
+
+
+# Methods
+
+
+def _methods(plain: Mapping[str, object]) -> tuple[str, ...]:
+    derivative = _derivative(plain)
+    entries = _entries("method", plain.get("method"), "method=[forward_1,central_2]")
+    return tuple(_formula(name, spec, derivative) for name, spec in entries)
+
+
+def _formula(name: str, spec: Mapping[str, object], derivative: int) -> str:
+    _refuse_keys(f"method {name!r}", spec, METHOD_KEYS)
+    formula = spec.get("formula")
+    if not isinstance(formula, str):
+        raise ConfigurationError(f"method {name!r}: its description needs formula: NAME, such as formula: central_2")
+    try:
+        dk.formula(formula, derivative=derivative)
+    except ValueError as error:
+        raise ConfigurationError(f"method {name!r}: {line_of(error)}") from error
+    return formula
+
+
+# Estimators
+
+
+def _estimators(plain: Mapping[str, object]) -> tuple[Method, ...]:
+    """Return the methods of ``METHODS`` that entries of ``conf/estimator`` name."""
+    entries = _entries("estimator", plain.get("estimator"), "estimator=[ridders,gsl_central]")
+    return tuple(_estimator(name, spec) for name, spec in entries)
+
+
+def _estimator(name: str, spec: Mapping[str, object]) -> Method:
+    where = f"estimator {name!r}"
+    _refuse_keys(where, spec, ESTIMATOR_KEYS)
+    method = spec.get("estimator")
+    if not isinstance(method, str):
+        raise ConfigurationError(f"{where}: its description needs estimator: NAME, such as estimator: ridders")
+    if method not in METHODS:
+        raise ConfigurationError(f"{where}: no estimator named {show(method)!r}; {nearest(method, METHODS)}")
+    return METHODS[method]
+
+
+# Functions
+
+
+def _problems(plain: Mapping[str, object]) -> tuple[dk.Problem, ...]:
+    x = None if plain.get("x") is None else numbers("x", plain["x"])
+    typed = _typed(plain)
+    if typed:
+        return tuple(_problem(function, x or (1.0,), TYPED, TYPED) for function in typed)
+    entries = _entries("function", plain.get("function"), "function=sin or 'expression=sin(x)'")
+    return tuple(_described(name, spec, x) for name, spec in entries)
+
+
+def _typed(plain: Mapping[str, object]) -> list[dk.Function]:
+    """Return the functions given by the keys ``python`` and ``expression``; none when both are null."""
+    expressions = _texts("expression", plain.get("expression"), "'expression=sin(x)'")
+    callables = _texts("python", plain.get("python"), "python=mymodule:f")
+    if not callables:
+        return [_expression(text) for text in expressions]
+    if expressions and len(expressions) != len(callables):
+        raise ConfigurationError(
+            f"python names {len(callables)} and expression {len(expressions)} functions;"
+            " give each callable its expression"
+        )
+    exact: Sequence[str | None] = expressions or [None] * len(callables)
+    return [_callable(f"python={show(name)}", name, text) for name, text in zip(callables, exact, strict=True)]
+
+
+def _texts(where: str, value: object, example: str) -> list[str]:
+    if value is None:
+        return []
+    entries = value if isinstance(value, (list, tuple)) else [value]
+    # A bare number is a constant function: Hydra reads expression=[3] as a number.
+    texts = [str(entry) for entry in entries if isinstance(entry, (str, int, float)) and not isinstance(entry, bool)]
+    if len(texts) != len(entries) or not entries or not all(text.strip() for text in texts):
+        raise ConfigurationError(f"{where}={show(value)}: not a text or a list of texts; write {example}")
+    return texts
+
+
+def _expression(text: str) -> dk.Function:
+    try:
+        return dk.Function.from_expression(text)
+    except ValueError as error:
+        hint = "; write a list as \"expression=['sin(x)','cos(x)']\"" if _top_level_comma(text) else ""
+        raise ConfigurationError(f"expression={show(text)}: {line_of(error)}{hint}") from error
+
+
+def _top_level_comma(text: str) -> bool:
+    depth = 0
+    for character in text:
+        depth += (character in "([") - (character in ")]")
+        if character == "," and depth == 0:
+            return True
+    return False
+
+
+def _callable(where: str, name: str, expression: str | None, domain: tuple[float, float] | None = None) -> dk.Function:
+    function = load(name)
+    try:
+        return dk.Function.from_callable(function, name=name, expression=expression, domain=domain)
+    except ValueError as error:
+        raise ConfigurationError(f"{where}: {line_of(error)}") from error
+
+
+def load(name: str) -> Callable[..., object]:
+    """Return the callable that ``module:attribute`` names; the current directory is looked in first."""
+    module_name, _, attribute = name.partition(":")
+    written = all(part.isidentifier() for part in [*module_name.split("."), *attribute.split(".")])
+    if not written or module_name.endswith(".py"):
+        raise ConfigurationError(f"python={show(name)}: not module:attribute; write python={_meant(name)}")
+    module = _import(name, module_name)
+    try:
+        found = attrgetter(attribute)(module)
+    except AttributeError:
+        raise ConfigurationError(
+            f"python={show(name)}: module {module_name!r} has no {attribute!r}; {_functions_of(module, attribute)}"
+        ) from None
+    if not callable(found):
+        kind = type(found).__name__
+        raise ConfigurationError(
+            f"python={show(name)}: {attribute!r} is no function but {'an' if kind[:1] in 'aeiou' else 'a'} {kind};"
+            f" {_functions_of(module, attribute)}"
+        )
+    return found  # type: ignore[no-any-return]  # attrgetter is untyped; callable() was asked just above
+
+
+def _functions_of(module: ModuleType, attribute: str) -> str:
+    public = [entry for entry, value in vars(module).items() if callable(value) and not entry.startswith("_")]
+    return nearest(attribute, public) if public else f"{module.__name__!r} has no function"
+
+
+def _meant(name: str) -> str:
+    """Return module:attribute for what names the file of a module, or is something else altogether."""
+    path, _, attribute = name.partition(":")
+    words = path.replace("\\", "/").removesuffix(".py").removeprefix("./").replace("/", ".")
+    dotted = "." in words and words == path and not attribute  # which part of it is the function, it does not say
+    module = words if not dotted and all(part.isidentifier() for part in words.split(".")) else "mymodule"
+    return f"{module}:{attribute if attribute.isidentifier() else 'f'}"
+
+
+def _import(name: str, module_name: str) -> ModuleType:
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    try:
+        with surroundings.restored():
+            return importlib.import_module(module_name)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # somebody's module may fail in any way while it is imported
+        raise ConfigurationError(
+            f"python={show(name)}: importing {module_name!r} failed: {named(error)};"
+            f" it is looked for in {here} and among the installed packages"
+        ) from error
+    finally:
+        with suppress(ValueError):  # the module may have taken it out
+            sys.path.remove(here)
+
+
+def _described(name: str, spec: Mapping[str, object], x: tuple[float, ...] | None) -> dk.Problem:
+    """Return the problem that an entry of ``conf/function`` describes, at x where that is given."""
+    _refuse_keys(f"function {name!r}", spec, FUNCTION_KEYS)
+    points = x or numbers(f"function {name!r}: points", spec.get("points", []))
+    try:
+        function = _function(name, spec, _domain(f"function {name!r}", spec.get("domain")))
+    except ConfigurationError:
+        raise
+    except ValueError as error:
+        raise ConfigurationError(f"function {name!r}: {line_of(error)}") from error
+    return _problem(function, points, str(spec.get("reason", "")), str(spec.get("source", "")))
+
+
+def _function(name: str, spec: Mapping[str, object], domain: tuple[float, float] | None) -> dk.Function:
+    expression = None if spec.get("expression") is None else str(spec["expression"])
+    if spec.get("python") is not None:
+        return _callable(f"function {name!r}", str(spec["python"]), expression, domain)
+    if spec.get("black_box") is not None:
+        return dk.Function.from_black_box(str(spec["black_box"]), expression=expression, domain=domain)
+    if expression is None:
+        raise ConfigurationError(f"function {name!r}: its description needs expression, black_box or python")
+    return dk.Function.from_expression(expression, name=name, domain=domain)
+
+
+def _domain(where: str, value: object) -> tuple[float, float] | None:
+    if value is None:
+        return None
+    where = f"{where}: domain"
+    if not isinstance(value, (list, tuple)) or len(value) != 2:
+        raise ConfigurationError(f"{where} is {show(value)}; write two numbers, domain: [0, 1]")
+    low, high = (_end(where, end) for end in value)
+    if not low < high:
+        raise ConfigurationError(f"{where} is {show(value)}; write the smaller end first")
+    return low, high
+
+
+def _end(where: str, value: object) -> float:
+    endless = isinstance(value, (float, str)) and str(value) in ("inf", "-inf")
+    return float(str(value)) if endless else number(where, value)
+
+
+def _problem(function: dk.Function, points: tuple[float, ...], reason: str, source: str) -> dk.Problem:
+    try:
+        return dk.Problem(function, points, reason, source)
+    except ValueError as error:
+        raise ConfigurationError(line_of(error)) from error
+
+
+# Populations
+
+
+def _families(plain: Mapping[str, object]) -> tuple[Family, ...]:
+    entries = _entries("population", plain.get("population"), "population=tuning")
+    return tuple(_family(name, spec) for name, spec in entries)
+
+
+def _family(name: str, spec: Mapping[str, object]) -> Family:
+    """Return the family that an entry of ``conf/population`` describes."""
+    where = f"population {name!r}"
+    _refuse_keys(where, spec, FAMILY_KEYS)
+    texts = {key: _text(f"{where}: {key}", spec[key]) for key in ("expression", "program", "derivative") if key in spec}
+    try:
+        return Family(
+            name=name,
+            category=_text(f"{where}: category", spec.get("category")),
+            expression=dk.parse(texts["expression"]) if "expression" in texts else None,
+            program=program(texts["program"]) if "program" in texts else None,
+            points=numbers(f"{where}: points", spec["points"]) if "points" in spec else (),
+            draws=_draws(where, spec.get("draws", {})),
+            around=numbers(f"{where}: around", spec["around"]) if "around" in spec else (),
+            derivatives=_derivatives(f"{where}: derivatives", spec.get("derivatives", ())),
+            domain=_domain(where, spec.get("domain")) or (-math.inf, math.inf),
+            noise=_noise(where, spec["noise"]) if "noise" in spec else None,
+            derivative=dk.parse(texts["derivative"]) if "derivative" in texts else None,
+            statuses=tuple(_texts(f"{where}: statuses", spec.get("statuses"), "statuses: [ok]")) or VALUED,
+            at_break=tuple(_texts(f"{where}: at_break", spec.get("at_break"), "at_break: [kink]")),
+            slack=number(f"{where}: slack", spec.get("slack", 0.0)),
+            reason=str(spec.get("reason", "")),
+        )
+    except ConfigurationError:
+        raise
+    except ValueError as error:
+        raise ConfigurationError(f"{where}: {line_of(error)}") from error
+
+
+def _derivatives(where: str, value: object) -> tuple[int, ...]:
+    entries: tuple[Any, ...] = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+    if not all(type(order) is int and order in DERIVATIVES for order in entries):
+        raise ConfigurationError(f"{where} is {show(value)}; write orders from 1 to 4, derivatives: [1, 2]")
+    return entries
+
+
+def _draws(where: str, value: object) -> tuple[Draw, ...]:
+    if not isinstance(value, Mapping):
+        raise ConfigurationError(
+            f"{where}: draws is {show(value)}; write how and from where, draws: {{uniform: [0, 1]}}"
+        )
+    ends = {how: numbers(f"{where}: {how}", interval) for how, interval in value.items()}
+    for how, interval in ends.items():
+        if len(interval) != 2:
+            raise ConfigurationError(f"{where}: {how} is {show(value[how])}; write two ends, {how}: [0, 1]")
+    return tuple(Draw(str(how), *interval) for how, interval in ends.items())
+
+
+def _noise(where: str, value: object) -> Disturbance:
+    if not isinstance(value, Mapping) or len(value) != 1:
+        raise ConfigurationError(
+            f"{where}: noise is {show(value)}; write its kind and level, noise: {{relative: 1e-8}}"
+        )
+    ((kind, level),) = value.items()
+    return Disturbance(str(kind), number(f"{where}: noise", level))
+
+
+# Networks
+
+
+def _networks(plain: Mapping[str, object]) -> tuple[dk.Network, ...]:
+    entries = _entries("network", plain.get("network"), "network=tiny")
+    return tuple(_network(name, spec) for name, spec in entries)
+
+
+def _network(name: str, spec: Mapping[str, object]) -> dk.Network:
+    """Return the network that an entry of ``conf/network`` describes."""
+    where = f"network {name!r}"
+    _refuse_keys(where, spec, NETWORK_KEYS)
+    sizes = spec.get("sizes")
+    if not isinstance(sizes, (list, tuple)):
+        raise ConfigurationError(f"{where}: sizes is {show(sizes)}; write inputs, units and outputs, sizes: [4, 16, 3]")
+    if "activation" in spec and "activations" in spec:
+        raise ConfigurationError(
+            f"{where}: activation is of all layers but the last, activations one of each; keep one"
+        )
+    each = _texts(f"{where}: activations", spec.get("activations"), "activations: [relu, identity]")
+    hidden = _text(f"{where}: activation", spec.get("activation", "relu"))
+    try:
+        return dk.Network(
+            sizes=tuple(sizes),
+            activations=tuple(each) or (*(hidden,) * (len(sizes) - 2), "identity"),
+            objective=_text(f"{where}: loss", spec.get("loss", "softmax_cross_entropy")),
+            l1=number(f"{where}: l1", spec.get("l1", 0.0)),
+            l2=number(f"{where}: l2", spec.get("l2", 0.0)),
+            name=name,
+        )
+    except ConfigurationError:
+        raise
+    except ValueError as error:
+        raise ConfigurationError(f"{where}: {line_of(error)}") from error
+
+
+def _data(plain: Mapping[str, object]) -> dk.Data:
+    name = _text("data", plain["data"])
+    if name not in DATA:
+        raise ConfigurationError(f"no data named {show(name)!r}; {nearest(name, DATA)}")
+    return DATA[name]()
+
+
+def _digits() -> dk.Data:
+    try:
+        return digits.load()
+    except ImportError as error:
+        raise ConfigurationError(
+            "data=digits needs scikit-learn; pip install 'derivative-lab[data]', or data=generated"
+        ) from error
+
+
+# Descriptions
+
+
+def _entries(where: str, value: object, example: str) -> list[tuple[str, Mapping[str, object]]]:
+    if not isinstance(value, Mapping) or not value:
+        raise ConfigurationError(f"no {where} is selected; write {example}")
+    for name, spec in value.items():
+        fault = fault_of_name(name)
+        if fault:
+            raise ConfigurationError(f"{where} {show(name)!r}: the name {fault}")
+        if not isinstance(spec, Mapping):
+            raise ConfigurationError(f"{where} {name!r} is {show(spec)}; its file holds {name}: {{...}}")
+    return list(value.items())
+
+
+def _refuse_keys(where: str, spec: Mapping[str, object], allowed: Sequence[str]) -> None:
+    for key in spec:
+        if key not in allowed:
+            raise ConfigurationError(f"{where}: unknown key {key!r}; {nearest(key, allowed)}")
+
+
+def _integer(where: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ConfigurationError(f"{where}={show(value)}: not a whole number; write one such as {where}=10")
+    return value
+
+
+def _flag(where: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{where}={show(value)}: neither true nor false")
+    return value
+
+
+def _text(where: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise ConfigurationError(f"{where}={show(value)}: not a text; write one such as {where}=name")
+    return value
+
+
+def _integers(where: str, value: object) -> tuple[int, ...]:
+    return tuple(_integer(where, entry) for entry in (value if isinstance(value, list) else [value]))
+
+
+DATA: dict[str, Callable[[], dk.Data]] = {"generated": dk.Data, "digits": _digits}
+CONVERTERS: dict[str, Callable[[Mapping[str, object]], object]] = {
+    "function": _problems,
+    "method": _methods,
+    "estimator": _estimators,
+    "delta": _deltas,
+    "derivative": _derivative,
+    "network": _networks,
+    "population": _families,
+    "data": _data,
+}
+BY_TYPE: dict[object, Callable[[str, object], object]] = {
+    int: _integer,
+    float: number,
+    bool: _flag,
+    str: _text,
+    tuple[float, ...]: numbers,
+    tuple[int, ...]: _integers,
+    tuple[str, ...]: lambda where, value: tuple(_texts(where, value, f"{where}=name")),
+}

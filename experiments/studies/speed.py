@@ -1,0 +1,383 @@
+"""Speed and memory, as ratios within one run: what the lab adds to the evaluations, to the file and to the imports.
+
+The gradients of a network are set against what they cannot do without: backprop against its own matrix products,
+gradients of every sample against writing as many bytes, brute force against one forward pass. Other tools stand beside
+backprop where they are installed, in one thread as it is.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import itertools
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import derivkit as dk
+from derivkit.grids import geomspace
+from derivkit.multivariate.network import LOSSES
+from derivkit.multivariate.samples import Array
+from experiments import peers
+
+Columns = Mapping[str, Any]
+Action = Callable[[], object]
+
+TABLES: dict[str, dict[str, tuple[type, str]]] = {
+    "table": {
+        "benchmark": (str, "what was measured"),
+        "seconds": (float, "the lab's time"),
+        "reference_seconds": (float, "the time of what it is compared with"),
+        "ratio": (float, "seconds / reference_seconds"),
+        "goal": (float, "the ratio aimed at; none where only a figure is reported"),
+        "rows_per_second": (float, "rows of the table written per second by the whole command"),
+        "reference_rows_per_second": (float, "rows per second of writing the same columns with pyarrow alone"),
+        "peak_megabytes": (float, "largest resident memory of the command"),
+        "beyond_megabytes": (float, "largest traced memory of the call beyond its result"),
+        "reference": (str, "what it is compared with"),
+    },
+    "summary": {
+        "benchmark": (str, "what was measured"),
+        "ratio": (float, "the lab's time over the reference"),
+        "goal": (float, "the ratio aimed at"),
+        "peak_megabytes": (float, "largest resident memory"),
+    },
+    "findings": {"finding": (str, "the measurement in a sentence")},
+}
+
+MEASURED = {
+    "table": (
+        *("seconds", "reference_seconds", "ratio", "rows_per_second", "reference_rows_per_second"),
+        *("peak_megabytes", "beyond_megabytes"),
+    ),
+    "summary": ("ratio", "peak_megabytes"),
+    "findings": ("finding",),
+}
+"""What a clock or a memory meter measured, or words that tell it: no part of what must come out again."""
+
+FORMULAS = ("forward_1", "backward_1", "forward_2", "backward_2", "central_2", "central_4", "central_6", "central_8")
+IMPORTS = "import hydra, numpy, pandas, matplotlib.figure, pyarrow.parquet, flint, jinja2"
+MAIN = ("delta=1e-4,1e-8",)
+BLOCK = 2**15
+"""Values per call of f alone: the size at which f is fastest, which is the hardest reference."""
+
+
+AIMED = (784, 128, 10)
+"""Sizes of the network for which the next goals were set."""
+GOALS: Mapping[tuple[str, int], float] = {
+    ("backprop", 32): 1.15,
+    ("backprop", 128): 1.15,
+    ("gradients of every sample", 32): 1.5,
+    ("squared norms of them", 32): 0.7,
+    ("incremental brute force", 32): 1360.0,
+}
+"""Goals by what is measured and the number of samples."""
+DELTA = 1e-5
+"""The step of brute force; the time does not depend on it."""
+PASSES = 50
+"""Forward passes in a row, so that they are not the first after something else."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Sizes: small here, real in the preset."""
+
+    network: tuple[dk.Network, ...] = field(default=(dk.Network((4, 16, 3)),))
+    samples: tuple[int, ...] = (4,)
+    points: int = 200
+    many_points: int = 1000
+    deltas: int = 33
+    table_points: int = 50
+    repeats: int = 2
+    quick_repeats: int = 20
+
+    def __post_init__(self) -> None:
+        for name in ("samples", "points", "many_points", "deltas", "table_points", "repeats", "quick_repeats"):
+            value = getattr(self, name)
+            for one in value if isinstance(value, tuple) else (value,):
+                if one < 1:
+                    raise ValueError(f"{name}={one}: must be at least 1")
+
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """The other tools that are there."""
+        return tuple(tool for tool in peers.NETWORKS if peers.installed(tool))
+
+    @property
+    def rows(self) -> int:
+        """Rows of the main table."""
+        return 7 + len(self.network) * len(self.samples) * (4 + len(self.tools))
+
+
+def run(config: Config) -> Iterator[tuple[str, Columns]]:
+    """Yield one row per benchmark, as it is done."""
+    yield "table", _sweep_against_f(config)
+    yield "table", _dual_against_f(config)
+    yield "table", _derivative_of_many(config)
+    yield "table", _derivative_of_one(config)
+    yield "table", _table_against_pyarrow(config)
+    for formats, goal in (("[svg]", 2.5), ("[svg,png]", 3.0)):
+        yield "table", _command_against_imports(config, formats, goal)
+    # Last, as the peak memory of a process counts what the one that started it held, and other tools hold much.
+    for network, count in itertools.product(config.network, config.samples):
+        for columns in _gradients(config, network, count):
+            yield "table", columns
+
+
+def conclude(tables: Mapping[str, Columns]) -> Iterator[tuple[str, Columns]]:
+    """Yield the summary and each measurement as a sentence."""
+    table = tables["table"]
+    yield "summary", {name: table[name] for name in TABLES["summary"]}
+    yield "findings", {"finding": [_sentence(table, k) for k in range(len(table["benchmark"]))]}
+
+
+def _sentence(table: Columns, k: int) -> str:
+    ratio, goal, rows = (float(table[name][k]) for name in ("ratio", "goal", "rows_per_second"))
+    said = f"{table['benchmark'][k]}: {ratio:.2f} times {table['reference'][k]}"
+    if not np.isnan(goal):
+        said += f" ({'within' if ratio <= goal else 'above'} the goal of {goal:g})"
+    if not np.isnan(rows):
+        said += f"; {rows:.3g} rows per second against {table['reference_rows_per_second'][k]:.3g} of pyarrow alone"
+    peak, beyond = (float(table[name][k]) for name in ("peak_megabytes", "beyond_megabytes"))
+    said += "" if np.isnan(beyond) else f"; {beyond:.1f} MB of memory beyond the result"
+    return f"{said}{'' if np.isnan(peak) else f'; peak memory {peak:.0f} MB'}."
+
+
+def _row(benchmark: str, seconds: float, reference_seconds: float, reference: str, **more: float) -> Columns:
+    missing = ("goal", "rows_per_second", "reference_rows_per_second", "peak_megabytes", "beyond_megabytes")
+    return {
+        "benchmark": benchmark,
+        "reference": reference,
+        "seconds": np.array([seconds]),
+        "reference_seconds": reference_seconds,
+        "ratio": seconds / reference_seconds,
+        **{name: more.get(name, np.nan) for name in missing},
+    }
+
+
+def _exp_sin(x: Any) -> Any:
+    return np.exp(np.sin(x))
+
+
+def _sweep_against_f(config: Config) -> Columns:
+    """dk.sweep over the same number of evaluations of f alone; least times of interleaved repeats."""
+    x, delta = np.linspace(0.0, 3.0, config.points), geomspace(1e-16, 1.0, config.deltas)
+    total = dk.sweep(_exp_sin, x, delta, formulas=FORMULAS).total
+    values = np.random.default_rng(0).uniform(0.0, 3.0, min(total, 2**22))
+
+    def alone() -> None:
+        for start in range(0, total, BLOCK):
+            at = start % max(1, values.size - BLOCK)
+            _exp_sin(values[at : at + min(BLOCK, total - start)])
+
+    ours, theirs = _least(config.repeats, lambda: dk.sweep(_exp_sin, x, delta, formulas=FORMULAS), alone)
+    name = f"sweep of {len(FORMULAS)} formulas x {config.points} points x {config.deltas} deltas"
+    return _row(name, ours, theirs, "the same evaluations of f alone", goal=2.0)
+
+
+def _dual_against_f(config: Config) -> Columns:
+    """Value and derivative by dual numbers over the value alone."""
+    x = np.linspace(0.0, 3.0, config.points)
+    ours, theirs = _least(config.repeats, lambda: dk.dual(_exp_sin, x), lambda: _exp_sin(x))
+    return _row(f"value and derivative of exp(sin(x)) by dk.dual at {config.points} points", ours, theirs, "f alone")
+
+
+def _derivative_of_many(config: Config) -> Columns:
+    """dk.derivative with its error bars beside SciPy's without, f's own time taken off both; or beside f alone."""
+    x = np.linspace(0.0, 10.0, config.many_points)
+    ours = functools.partial(dk.derivative, _exp_sin, x)
+    tracemalloc.start()
+    found = ours()
+    held, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    own = functools.partial(_exp_sin, np.linspace(0.0, 10.0, found.total))
+    name = f"derivatives of exp(sin(x)) with error bars at {config.many_points} points"
+    more = {"beyond_megabytes": (peak - held) / 1e6}
+    repeats = config.quick_repeats
+    if not peers.installed("scipy"):
+        return _row(name, *_least(repeats, ours, own), "the same evaluations of f alone", **more)
+    counted: list[int] = []
+
+    def counting(values: Any) -> Any:
+        counted.append(np.size(values))
+        return _exp_sin(values)
+
+    theirs = importlib.import_module("experiments.peers.scipy").derivative
+    theirs(counting, x)
+    their_own = functools.partial(_exp_sin, np.linspace(0.0, 10.0, sum(counted)))
+    times = _least(repeats, ours, functools.partial(theirs, _exp_sin, x))
+    values = _least(repeats, own, their_own)
+    seconds, reference = (max(whole - alone, np.finfo(float).tiny) for whole, alone in zip(times, values, strict=True))
+    return _row(f"{name}, without f", seconds, reference, "scipy.differentiate without f", goal=0.75, **more)
+
+
+def _derivative_of_one(config: Config) -> Columns:
+    """dk.derivative at one point beside SciPy's, which needs an f of arrays; or beside the evaluations alone."""
+    ours = functools.partial(dk.derivative, math.sin, 1.0)
+    name, repeats = "the derivative of math.sin at 1 with its error bar", 10 * config.quick_repeats
+    if not peers.installed("scipy"):
+        points = [1.0] * ours().total
+        return _row(name, *_least(repeats, ours, lambda: [math.sin(x) for x in points]), "the same evaluations alone")
+    theirs = importlib.import_module("experiments.peers.scipy").derivative
+    times = _least(repeats, ours, functools.partial(theirs, np.sin, 1.0))
+    return _row(name, *times, "scipy.differentiate", goal=0.35)
+
+
+class Comparison(NamedTuple):
+    """What is timed in turns with what."""
+
+    what: str
+    reference: str
+    ours: Action
+    theirs: Action
+    in_a_row: int = 1
+    """How often the reference is done, where it is much quicker."""
+
+
+def _gradients(config: Config, network: dk.Network, count: int) -> Iterator[Columns]:
+    """What gradients of a network cost; in rounds, as what disturbs a machine lasts for seconds."""
+    compared = [*_own_comparisons(network, count), *_comparisons_with_tools(config, network, count)]
+    least = np.full((len(compared), 2), np.inf)
+    for _ in range(config.repeats):
+        for place, one in enumerate(compared):
+            repeats = config.quick_repeats if one.in_a_row == 1 else 1
+            least[place] = np.minimum(least[place], _least(repeats, one.ours, one.theirs))
+    for one, (seconds, reference_seconds) in zip(compared, least.tolist(), strict=True):
+        goal = GOALS.get((one.what, count), np.nan) if network.sizes == AIMED else np.nan
+        name = f"{one.what}, {'-'.join(map(str, network.sizes))}, {count} samples"
+        yield _row(name, seconds, reference_seconds / one.in_a_row, one.reference, goal=goal)
+
+
+def _own_comparisons(network: dk.Network, count: int) -> Iterator[Comparison]:
+    parameters, samples = network.initial(), _drawn(network, count)
+    given = parameters, samples
+    backprop = functools.partial(network.backprop, *given)
+    products = f"its {3 * network.depth - 1} matrix products alone"
+    yield Comparison("backprop", products, backprop, _products(network, *given))
+    each = functools.partial(network.per_sample_gradients, *given)
+    written = functools.partial(np.full, (count, network.count), 1.0)
+    yield Comparison("gradients of every sample", "filling a new array of their size", each, written)
+    norms = functools.partial(network.squared_norms, *given)
+    yield Comparison("squared norms of them", "backprop", norms, backprop)
+
+    def passes() -> None:
+        for _ in range(PASSES):
+            network.losses(*given)
+
+    moved = functools.partial(dk.brute_force, network, *given, delta=DELTA)
+    yield Comparison("incremental brute force", "one forward pass", moved, passes, in_a_row=PASSES)
+
+
+def _comparisons_with_tools(config: Config, network: dk.Network, count: int) -> Iterator[Comparison]:
+    given = network.initial(), _drawn(network, count)
+    for tool in config.tools:
+        theirs = importlib.import_module(f"experiments.peers.{tool}").gradient(network, *given)
+        backprop = functools.partial(network.backprop, *given)
+        yield Comparison(f"the gradient by {tool}", "backprop", theirs, backprop)
+
+
+def _drawn(network: dk.Network, count: int) -> dk.Samples:
+    samples = dk.generated(count, inputs=network.sizes[0], classes=network.sizes[-1])
+    return samples if LOSSES[network.objective].labelled else samples.one_hot(network.sizes[-1])
+
+
+def _products(network: dk.Network, parameters: Array, samples: dk.Samples) -> Callable[[], None]:
+    """The matrix products of backprop with the same layouts, into arrays that are there."""
+    layers, gradient = network.forward(parameters, samples), np.empty_like(parameters)
+    sums, slopes = ([np.ones_like(layer.z) for layer in layers] for _ in range(2))
+    products = [
+        (matrix, layer.given, z) for matrix, layer, z in zip(network.matrices(parameters), layers, sums, strict=True)
+    ]
+    for k, (matrix, into) in reversed(
+        list(enumerate(zip(*map(network.matrices, (parameters, gradient)), strict=True)))
+    ):
+        products.append((slopes[k], layers[k].given.T, into))
+        if k:
+            products.append((matrix[:, :-1].T, slopes[k], slopes[k - 1]))
+
+    def once() -> None:
+        for left, right, out in products:
+            np.matmul(left, right, out=out)
+
+    return once
+
+
+def _table_against_pyarrow(config: Config) -> Columns:
+    """The whole command that computes, explains and writes a large table, and pyarrow writing the same columns."""
+    with tempfile.TemporaryDirectory() as directory:
+        target = Path(directory) / "run"
+        rows = config.table_points * config.deltas * len(FORMULAS)
+        seconds, peak = _timed(
+            *("-m", "experiments.run", "expression=exp(sin(x))", f"method=[{','.join(FORMULAS)}]"),
+            *(f"x=${{linspace:0,3,{config.table_points}}}", f"delta=${{logspace:-16,0,{config.deltas}}}"),
+            *("figures.formats=[svg]", f"hydra.sweep.dir={target}"),
+        )
+        again = f"seconds_to_store({str(target / 'table.parquet')!r})"
+        code = f"from experiments.tables.tables import seconds_to_store; print({again})"
+        done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)  # noqa: S603 -- our own code
+    reference = float(done.stdout)
+    return _row(
+        f"table of {rows} rows with errors, written",
+        seconds,
+        reference,
+        "pyarrow writing the same columns",
+        rows_per_second=rows / seconds,
+        reference_rows_per_second=rows / reference,
+        peak_megabytes=peak,
+    )
+
+
+def _command_against_imports(config: Config, formats: str, goal: float) -> Columns:
+    """The main command, whole process, over importing the libraries that it stands on."""
+    with tempfile.TemporaryDirectory() as directory:
+        peaks = []
+
+        def command() -> None:
+            peaks.append(_timed("-m", "experiments.run", *MAIN, f"figures.formats={formats}", outputs=directory)[1])
+
+        ours, theirs = _least(config.repeats, command, lambda: _timed("-c", IMPORTS))
+    name = f"{formats}: python -m experiments.run {' '.join(MAIN)}"
+    return _row(name, ours, theirs, "importing its libraries", goal=goal, peak_megabytes=max(peaks))
+
+
+def _least(repeats: int, ours: Action, theirs: Action) -> tuple[float, float]:
+    """Least wall times of both, in turns, so that a noisy moment hits both."""
+    times: list[Sequence[float]] = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        ours()
+        middle = time.perf_counter()
+        theirs()
+        times.append((middle - start, time.perf_counter() - middle))
+    return min(t[0] for t in times), min(t[1] for t in times)
+
+
+def _timed(*arguments: str, outputs: str = "") -> tuple[float, float]:
+    """Seconds and peak megabytes of a Python process; a run of the lab leaves its results below ``outputs``.
+
+    Raises
+    ------
+    RuntimeError
+        If it fails.
+    """
+    start = time.perf_counter()
+    surroundings = {**os.environ, **({"LAB_OUTPUTS": outputs} if outputs else {})}
+    with tempfile.TemporaryFile() as said:
+        command = [sys.executable, *arguments]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said, env=surroundings)  # noqa: S603 -- ours
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if status:
+            said.seek(0)
+            raise RuntimeError(f"python {' '.join(arguments)} failed: {said.read().decode(errors='replace').strip()}")
+    return time.perf_counter() - start, usage.ru_maxrss / 1024

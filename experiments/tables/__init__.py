@@ -1,0 +1,1 @@
+"""Tables of a run: written, hashed and read."""

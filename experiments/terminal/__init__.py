@@ -1,0 +1,1 @@
+"""What a command reads from and writes to the terminal, and its exit status."""

@@ -1,0 +1,839 @@
+"""The command: what works, what is refused with one line, what is kept when something fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+import webbrowser
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.hydra import Hydra
+
+from experiments import collect, rerun, run
+from experiments.running import grids, jobs, results
+from experiments.studies import delta_sweep
+from experiments.tables import tables
+
+ROOT = Path(__file__).resolve().parents[3]
+SVG = "figures.formats=[svg]"
+QUICK = ("figures.draw=null", "method=central_2")
+"""A run without figures is several times faster, and most of what is tested here is not a figure."""
+
+Main = Callable[..., int]
+
+pytestmark = pytest.mark.usefixtures("place")
+
+
+def command(*words: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as somebody would."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    del env["HYDRA_FULL_ERROR"]
+    return subprocess.run(
+        [sys.executable, "-m", "experiments.run", *words],
+        capture_output=True,
+        text=True,
+        env=env,
+        cwd=cwd,
+        check=False,
+        timeout=120,
+    )
+
+
+def only_run(outputs: Path = Path("outputs")) -> Path:
+    """The directory of the one run below ``outputs``."""
+    (record,) = outputs.rglob("run.json")
+    return record.parent
+
+
+def record_of(directory: Path) -> dict[str, Any]:
+    found = json.loads((directory / "run.json").read_text(encoding="utf-8"))
+    assert isinstance(found, dict)
+    return found
+
+
+def ran(*words: str) -> dict[str, np.ndarray[Any, Any]]:
+    """Run in this process and return the columns of the table."""
+    assert run.main([*QUICK, *words]) == 0
+    return tables.columns_of(only_run() / "table.parquet")
+
+
+def values(table: dict[str, np.ndarray[Any, Any]], column: str) -> list[Any]:
+    return list(dict.fromkeys(table[column].tolist()))
+
+
+def complaints(stderr: str) -> list[str]:
+    """What was said beside the progress, of which a slow machine shows some lines."""
+    return [line for line in stderr.splitlines() if not re.fullmatch(r"job \d+ of \d+ .*rows, .*", line)]
+
+
+# The main job
+
+
+def test_the_first_command_gives_a_table_figures_a_report_and_a_record():
+    done = command("delta=1e-4,1e-8")
+    assert (done.returncode, complaints(done.stderr)) == (0, [])
+    directory = only_run()
+    assert re.fullmatch(r"outputs/delta_sweep/\d{4}-\d\d-\d\d/\d\d-\d\d-\d\d-\d{6}-\d+", str(directory))
+    assert "\x1b" not in done.stdout
+    assert f"report  {directory}/report.html\ntable   {directory}/table.parquet\n" in done.stdout
+    kept = {str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file()}
+    files = ("config.yaml", "table.parquet", "job.json", "job.log")
+    jobs = {f"jobs/{n}/{name}" for n in (0, 1) for name in files}
+    assert {"run.json", "table.parquet", "table.csv", "report.html", "multirun.yaml", *jobs} <= kept
+    assert {"figures/error.svg", "figures/error.png"} <= kept
+    assert not [name for name in kept if name.endswith(".part")]
+    table = tables.columns_of(directory / "table.parquet")
+    assert sorted(values(table, "delta")) == [1e-8, 1e-4]
+    assert list(table)[-1] == "job"
+    assert values(table, "job") == [0, 1]
+    record = record_of(directory)
+    assert record["status"] == 0
+    assert record["arguments"] == ["python", "-m", "experiments.run", "delta=1e-4,1e-8"]
+    assert [job["status"] for job in record["jobs"]] == ["done", "done"]
+    assert [job["overrides"] for job in record["jobs"]] == [["delta=0.0001"], ["delta=1e-08"]]
+    assert record["tables"]["table"]["rows"] == len(table["delta"])
+
+
+def test_the_command_works_from_another_directory_with_a_module_and_a_preset_of_ones_own(place: Path):
+    (place / "mine" / "experiment").mkdir(parents=True)
+    preset = "# @package _global_\ndefaults: [delta_sweep, {override /method: [central_4]}, _self_]\ndelta: [0.125]\n"
+    (place / "mine" / "experiment" / "own.yaml").write_text(preset)
+    (place / "mymodule.py").write_text("def f(x):\n    return x * x\n")
+    done = command("--config-dir", "mine", "experiment=own", "python=mymodule:f", "expression=x**2", SVG)
+    assert (done.returncode, complaints(done.stderr)) == (0, [])
+    directory = only_run()
+    assert directory.parts[:2] == ("outputs", "own")
+    table = tables.columns_of(directory / "table.parquet")
+    assert (values(table, "estimate"), values(table, "exact"), values(table, "delta")) == ([2.0], [2.0], [0.125])
+    assert not list(directory.glob("figures/*.png"))
+
+
+WORKING: dict[str, tuple[tuple[str, ...], str, list[Any], int]] = {
+    "one delta": (("delta=1e-4",), "delta", [1e-4], 1),
+    "a list": (("delta=[1e-4,1e-8]",), "delta", [1e-4, 1e-8], 1),
+    "a sweep with spaces in quotes": (("delta=1e-4, 1e-8",), "delta", [1e-4, 1e-8], 2),
+    "a grid": (("delta=${powers_of_two:-3,-1}",), "delta", [0.125, 0.25, 0.5], 1),
+    "a constant": (("delta=1/3",), "delta", [1 / 3], 1),
+    "swept functions": (("function=sin,exp", "delta=1e-4"), "function", ["sin", "exp"], 2),
+    "a list of functions": (("function=[sin,exp]", "delta=1e-4"), "function", ["sin", "exp"], 1),
+    "a pattern of functions": (("function=glob([sin,cos])", "delta=1e-4"), "function", ["cos", "sin"], 2),
+    "derivative": (("derivative=2", "expression=x**2", "x=0.5", "delta=0.25"), "estimate", [2.0], 1),
+    "expression": (("expression=x**3*sin(x)", "delta=1e-4"), "x", [1.0], 1),
+    "quoted expression": (("expression='sin(x)'", "delta=1e-4"), "expression", ["sin(x)"], 1),
+    "several expressions": (("expression=['sin(x)',\"cos(x)\"]", "delta=1e-4"), "expression", ["sin(x)", "cos(x)"], 1),
+    "swept expressions": (("expression='sin(x)','cos(x)'", "delta=1e-4"), "expression", ["sin(x)", "cos(x)"], 2),
+    "points": (("x=[0,1,2]", "delta=1e-4"), "x", [0.0, 1.0, 2.0], 1),
+    "swept points": (("x=0.5,1", "delta=1e-4"), "x", [0.5, 1.0], 2),
+    "a constant point": (("x=pi/2", "delta=1e-4"), "x", [np.pi / 2], 1),
+    "python": (("python=math:sin", "x=1", "delta=1e-4"), "exact", [np.nan], 1),
+    "multirun": (("-m", "delta=1e-4"), "delta", [1e-4], 1),
+    "options between overrides": (("x=2", "-m", "delta=1e-4"), "x", [2.0], 1),
+    "run mode": (("hydra.mode=RUN", "delta=1e-4"), "delta", [1e-4], 1),
+    "two sweeps": (("delta=1e-4,1e-8", "x=1,2"), "x", [1.0, 2.0], 4),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("words", "column", "expected", "jobs"), WORKING.values(), ids=WORKING.keys())
+def test_it_works(words: tuple[str, ...], column: str, expected: list[Any], jobs: int):
+    found = values(ran(*words), column)
+    np.testing.assert_array_equal(found, expected)
+    assert sorted(path.name for path in (only_run() / "jobs").iterdir()) == [str(n) for n in range(jobs)]
+
+
+def test_a_list_of_methods_is_computed_in_one_job():
+    assert run.main(["method=[forward_1,central_4]", "delta=1e-4", "figures.draw=null"]) == 0
+    assert values(tables.columns_of(only_run() / "table.parquet"), "method") == ["forward_1", "central_4"]
+
+
+def test_nothing_at_all_is_the_grid_of_129():
+    delta = values(ran(), "delta")
+    assert len(delta) == 129
+    assert {float(f"1e-{k}") for k in range(17)} <= set(delta)
+
+
+def test_the_record_keeps_the_command_as_typed_and_the_configuration_in_full():
+    ran("expression=sin(x)", "delta=${powers_of_two:-3,-2}")
+    record = record_of(only_run())
+    assert record["arguments"][-2:] == ["expression=sin(x)", "delta=${powers_of_two:-3,-2}"]
+    assert record["jobs"][0]["configuration"]["delta"] == [0.125, 0.25]
+    assert record["jobs"][0]["configuration"]["expression"] == "sin(x)"
+
+
+def test_a_long_grid_is_recorded_as_its_description_drawn_resumed_and_repeated(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(grids, "LISTED", 50)
+    monkeypatch.setattr(results, "MOST_CONCLUDED", 100)
+    monkeypatch.setattr(results, "MOST_READ", 60)
+    assert run.main(["delta=${logspace:-9,-1,201}", "function=sin", "x=1", "method=central_2", SVG]) == 0
+    directory = only_run()
+    assert record_of(directory)["jobs"][0]["configuration"]["delta"] == "logspace(-9,-1,201)"
+    assert tables.recorded(directory / "table.parquet").rows == 201
+    assert (directory / "figures" / "error.svg").is_file()
+    assert run.main(["--resume", str(directory)]) == 0
+    assert rerun.main([str(directory)]) == 0
+
+
+def test_a_second_run_has_the_same_tables_in_a_directory_of_its_own():
+    assert [run.main([*QUICK, "delta=1e-4,1e-8"]) for _ in range(2)] == [0, 0]
+    first, second = (json.loads(path.read_text())["tables"] for path in Path("outputs").rglob("run.json"))
+    assert first == second
+
+
+def test_a_preset_may_sweep_by_itself(place: Path):
+    (place / "mine" / "experiment").mkdir(parents=True)
+    preset = "# @package _global_\ndefaults: [delta_sweep, _self_]\nhydra: {sweeper: {params: {delta: '1e-2,1e-3'}}}\n"
+    (place / "mine" / "experiment" / "own.yaml").write_text(preset)
+    assert values(ran("--config-dir", "mine", "experiment=own", "x=1,2"), "job") == [0, 1, 2, 3]
+    bad = preset.replace("1e-3", "abc")
+    (place / "mine" / "experiment" / "own.yaml").write_text(bad)
+    assert run.main(["--config-dir", "mine", "experiment=own"]) == 2
+
+
+SWEPT = {
+    "delta=shuffle(1e-3,1e-4,1e-5,1e-6)": [1e-3, 1e-4, 1e-5, 1e-6],
+    "delta=tag(a,shuffle([1e-3],[1e-4],[1e-5],[1e-6]))": [1e-3, 1e-4, 1e-5, 1e-6],
+    "x=shuffle(range(0.5,4.5))": [0.5, 1.5, 2.5, 3.5],
+    "x=shuffle('1/2',2,'3','pi')": [0.5, 2.0, 3.0, np.pi],
+    "function=shuffle(sin,exp,tanh,cos)": ["sin", "exp", "tanh", "cos"],
+    "method=shuffle(central_2,central_4,forward_1,forward_2)": ["central_2", "central_4", "forward_1", "forward_2"],
+    "delta=sort(1e-3,1e-5,1e-4)": [1e-5, 1e-4, 1e-3],
+    "function=glob(ex*,exclude=*_*)": ["exp"],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("word", SWEPT)
+def test_the_sweep_that_was_planned_is_the_one_that_runs_and_is_resumed_gathered_and_repeated(word: str):
+    key = word.partition("=")[0]
+    others = ("function=sin", "method=central_2", "x=1", "delta=1e-3", "figures.draw=null")
+    assert run.main([word, *(other for other in others if not other.startswith(f"{key}="))]) == 0
+    directory = only_run()
+    table = tables.columns_of(directory / "table.parquet")
+    found = values(table, key)
+    assert sorted(found) == sorted(SWEPT[word])
+    assert found == SWEPT[word] or "shuffle" in word
+    (directory / "jobs" / str(len(found) - 1) / "job.json").unlink()
+    assert run.main(["--resume", str(directory)]) == 0
+    assert collect.main([str(directory)]) == 0
+    assert rerun.main([str(directory)]) == 0
+    again = tables.columns_of(directory / "table.parquet")
+    for name, column in table.items():
+        np.testing.assert_array_equal(again[name], column)
+
+
+def test_a_shuffle_is_one_and_the_same_words_draw_the_same():
+    def order(word: str) -> run.Given:
+        return run._read(run._loader(run._arguments([])), "config", [word]).given[0]
+
+    first, again, other = (order(f"x=shuffle(range(0,{n}))") for n in (50, 50, 51))
+    numbers = [int(word[2:]) for word in first.words]
+    assert first == again
+    assert first.planned == "x=" + ",".join(map(str, numbers))
+    assert numbers != sorted(numbers) == list(range(50))
+    assert [word for word in other.words if word != "x=50"] != list(first.words)
+
+
+def test_what_is_typed_in_place_of_a_preset_s_sweep_runs_where_it_was_planned(place: Path):
+    (place / "mine" / "experiment").mkdir(parents=True)
+    params = "{delta: '1e-2,1e-3', x: 'shuffle(1,2,3)'}"
+    preset = f"# @package _global_\ndefaults: [delta_sweep, _self_]\nhydra: {{sweeper: {{params: {params}}}}}\n"
+    (place / "mine" / "experiment" / "own.yaml").write_text(preset)
+    table = ran("--config-dir", "mine", "experiment=own", "delta=1e-4,1e-5", "function=sin")
+    assert values(table, "job") == [0, 1, 2, 3, 4, 5]
+    assert table["delta"].tolist() == [1e-4, 1e-5] * 3
+
+
+def test_the_sweeper_is_known_where_no_search_for_plugins_finds_it(tmp_path: Path):
+    code = """
+import pkgutil, sys
+walk = pkgutil.walk_packages
+pkgutil.walk_packages = lambda path, prefix, **more: () if "_plugins" in prefix[:14] else walk(path, prefix, **more)
+from experiments import run
+sys.exit(run.main(sys.argv[1:]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *QUICK, "delta=1e-2,1e-4", "--quiet"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, cwd=tmp_path, check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("sweeper", ["CheckedSweeper", "BasicSweeper"])
+def test_a_job_is_composed_once_and_forgotten_when_it_has_ended(sweeper: str, monkeypatch: pytest.MonkeyPatch):
+    composed, kept = [], []
+    compose, multirun = ConfigLoaderImpl.load_sweep_config, Hydra.multirun
+
+    def counting(self: ConfigLoaderImpl, *args: Any, **more: Any) -> Any:
+        composed.append(self)
+        return compose(self, *args, **more)
+
+    monkeypatch.setattr(ConfigLoaderImpl, "load_sweep_config", counting)
+    monkeypatch.setattr(Hydra, "multirun", lambda *args, **more: kept.extend(multirun(*args, **more)))
+    words = {"CheckedSweeper": (), "BasicSweeper": (f"hydra.sweeper._target_={BasicSweeper.__module__}.BasicSweeper",)}
+    assert values(ran("delta=1e-2,1e-4", "x=1,2", *words[sweeper]), "job") == [0, 1, 2, 3]
+    assert len(composed) == {"CheckedSweeper": 4, "BasicSweeper": 8}[sweeper]
+    (jobs_kept,) = kept
+    assert [job.status.name for job in jobs_kept] == ["COMPLETED"] * 4
+    assert not any(job.cfg or job.hydra_cfg for job in jobs_kept)
+
+
+def test_results_go_where_they_are_asked_to_go(place: Path, monkeypatch: pytest.MonkeyPatch):
+    assert run.main([*QUICK, "delta=1e-4", "hydra.sweep.dir=here/mine"]) == 0
+    assert (place / "here" / "mine" / "table.parquet").is_file()
+    monkeypatch.setenv("LAB_OUTPUTS", str(place / "it's there"))
+    assert run.main([*QUICK, "delta=1e-4"]) == 0
+    assert only_run(place / "it's there").parts[-3] == "delta_sweep"
+
+
+def test_a_quiet_run_says_where_its_results_are_and_no_more(capsys: pytest.CaptureFixture[str]):
+    assert run.main([*QUICK, "delta=1e-4", "--quiet"]) == 0
+    out, err = capsys.readouterr()
+    assert [line.split()[0] for line in out.splitlines()] == ["report", "table"]
+    assert err == ""
+    assert run.main([*QUICK, "delta=abc", "-q"]) == 2
+    assert capsys.readouterr().err.startswith("error: delta=abc")
+    assert run.main([*QUICK, "delta=1e-4"]) == 0
+    assert "central_2" in capsys.readouterr().out
+
+
+def test_the_report_is_opened_when_asked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    opened: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", lambda url: opened.append(url) is None)
+    assert run.main([*QUICK, "delta=1e-4", "--open"]) == 0
+    assert opened == [(only_run() / "report.html").absolute().as_uri()]
+    monkeypatch.setattr(webbrowser, "open", lambda _: False)
+    assert run.main([*QUICK, "delta=1e-4", "--open"]) == 0
+    assert "no browser could be started; open outputs/" in capsys.readouterr().err
+
+
+# Looking without running
+
+
+def test_help_names_the_groups_the_keys_and_five_examples(capsys: pytest.CaptureFixture[str]):
+    assert run.main(["--help", "delta=1e-4,1e-8"]) == 0
+    text = capsys.readouterr().out
+    assert text.count("  python -m experiments.run ") == 5
+    for key in ("delta", "function", "method", "derivative", "x", "expression", "python"):
+        assert re.search(rf"^ +'?{key}=", text, flags=re.MULTILINE), key
+    for group in ("experiment: analytical_vs_numerical, ", "function: absolute, ", "method: backward_1, "):
+        assert f"\n{group}" in text
+    assert "'delta=${logspace:-16,0,129}'" in text
+    assert not Path("outputs").exists()
+
+
+def test_every_example_of_the_help_is_accepted(capsys: pytest.CaptureFixture[str], place: Path):
+    (place / "mymodule.py").write_text("def f(x):\n    return x\n")
+    assert run.main(["--help"]) == 0
+    lines = re.findall(r"^ +python -m experiments.run (.*)$", capsys.readouterr().out, flags=re.MULTILINE)
+    for line in lines:
+        args = run._arguments(shlex.split(line))
+        assert run._check(args, run._command(args)).rows > 0
+
+
+def test_cfg_prints_the_configuration(capsys: pytest.CaptureFixture[str]):
+    assert run.main(["--cfg", "job", "delta=1e-4"]) == 0
+    assert "delta: 0.0001\n" in capsys.readouterr().out
+    assert not Path("outputs").exists()
+
+
+# Bad input
+
+LONG = "(" * 10_000
+BAD: dict[tuple[str, ...], str] = {
+    ("delta=0",): "delta=0: a step is greater than 0; write one such as delta=1e-4",
+    ("delta=-1e-3",): "greater than 0",
+    ("delta=nan",): "not a finite number",
+    ("delta=inf",): "not a finite number",
+    ("delta=abc",): "delta=abc",
+    ("delta=",): "delta= has no value",
+    ("delta=[]",): "the list is empty",
+    ("delta=null",): "delta=null",
+    ("delta=true",): "delta=True: not a number",
+    ("delta=[[1e-4]]",): "a list within a list",
+    ("delta=1e-4,abc",): "delta=abc",
+    ("delta=1e-4,", "1e-8"): "a space after a comma ends the list; write delta=1e-4,1e-8",
+    ("delta=1e-4,", "1e-8,", "1e-9", "x=1"): "write delta=1e-4,1e-8,1e-9",
+    ("delta=1e-4", "delta=1e-8"): "delta is given 2 times",
+    ("delta=1e-4", "+delta=1e-8"): "delta is given 2 times",
+    ("delta=2^-8",): "write \"delta='2^-8'\"",
+    ("delta==3",): "write delta=3",
+    ("delta=interval(0,1)",): "an interval has no values",
+    ("delta=range(1,1)",): "the sweep is empty",
+    ("delta=range(0,1,0)",): "must not be zero",
+    ("delta=range(0,nan)",): "an end that is no number; write delta=range(0,10)",
+    ("derivative=range(0,1e9)",): "the whole run has one derivative",
+    ("shards=range(0,1000000000)",): "the whole run has one shards; write one value, shards=0",
+    ("hydra.launcher.n_jobs=range(0,1e9)",): "the whole run has one hydra.launcher.n_jobs",
+    ("experiment=range(0,1e9)",): "no experiment named '0.0'",
+    ("function=range(0,1e9)",): "no function named '0.0'",
+    ("function=shuffle(range(0,1000000000))",): "no function named '",
+    ("x=range(0,1e9)",): "x=range(0,1e9): more than 10,000 values, and each would be a job of its own",
+    ("x=range(0,1e300)",): "or a grid, 'x=${linspace:A,B,N}'",
+    ("x=range(0,inf)",): "more than 10,000 values",
+    ("x=range(1000000000,0,-1)",): "more than 10,000 values",
+    ("x=tag(a,shuffle(range(0,1000000000)))",): "more than 10,000 values",
+    ("delta=range(0,1,1e-9)",): "more than 10,000 values",
+    ("x=range(0,1e9)", "hydra/sweeper=optuna"): "more than 10,000 values",
+    ("x=range(0,400)", "delta=range(1,400)"): "159,600 jobs, up to 100,000 are run at once",
+    ("delta=${logspace:-16,0}",): "delta: ",
+    ("delta=${logspace:-16,0,0}",): "from 1 to 100000",
+    ("delta=${logspce:-16,0,9}",): "there are geomspace, linspace, logspace, powers_of_two",
+    ("detla=1e-4",): "no key 'detla'; did you mean delta?",
+    ("=3",): "an = without a key",
+    ("size=3",): "the study 'delta_sweep' has no key 'size'; there are delta, derivative",
+    ("+size=3",): "no key 'size'",
+    ("~delta",): "write delta=VALUE to change",
+    ('delta="1e-4,1e-8"',): "one text, not several numbers; leave out the inner quotes, delta=1e-4,1e-8",
+    ('x="1,5"',): "for a decimal number write 1.5",
+    ("x=\u00bd",): "the character '\u00bd' is not known here",
+    ("hydra.sweep.dir=\u00fc",): "write \"hydra.sweep.dir='\u00fc'\"",
+    ("figures.format=[svg]",): "did you mean figures.formats",
+    ("figures.formats=[svgg]",): "there are svg, png",
+    ("figures.formats=[svg],[png]",): "the whole run has one figures.formats",
+    ("figures.draw.error.kind=pie",): "'pie' is not known",
+    ("figures.draw.error.y=eror",): "column 'eror'",
+    ("function=sine",): "no function named 'sine'; did you mean sin",
+    ("function=[sin,exq]",): "no function named 'exq'; did you mean exp",
+    ("function=sin,exq",): "no function named 'exq'; did you mean exp",
+    ("function=[]",): "nothing is selected",
+    ("function=null",): "nothing is selected",
+    ("functions=sin",): "did you mean function?",
+    ("method=centrl_2",): "no method named 'centrl_2'; did you mean central_2",
+    ("experiment=delta_swep",): "no experiment named 'delta_swep'; did you mean delta_sweep?",
+    ("experiment=delta_sweep,delta_sweep",): "the whole run has one experiment",
+    ("figures=svg",): "figures=svg: no settings; write figures.formats=[svg] or figures.draw=null",
+    ("figures.draw=error",): "figures.draw=error: no figures; write figures.draw=null for none",
+    ("derivative=1,2",): "derivative=1,2: the whole run has one derivative; write one value, derivative=1",
+    ("runner=delta",): "did you mean which_delta or delta_sweep?",
+    ("derivative=5",): "1, 2, 3 or 4",
+    ("expression=__import__('os')",): "expression=__import__",
+    ("expression=2x",): "write 2*x",
+    ("expression=sin x",): "sin(x)",
+    ("expression=9**9**9**9",): "exponent",
+    (f"expression={LONG}",): "expression=(((",
+    ("expression=",): "expression=",
+    ("expression=[sin(x),cos(x)]",): "write \"expression=['sin(x)','cos(x)']\"",
+    ("expression=sin(x),cos(x)",): "['sin(x)','cos(x)']",
+    ("expression=sin(x)", "function=exp"): "function= and expression= both choose the function",
+    (f"x={LONG}",): "not closed",
+    (f"x={'[' * 10_000}",): "not closed",
+    ("x=sqrt(2)",): "write \"x='sqrt(2)'\"",
+    ("x=1,(1+2)/3",): "write \"x='1','(1+2)/3'\"",
+    ("x='sqrt(2)",): "not closed",
+    ("x=1e400",): "not a finite number",
+    ("function=log", "x=-1"): "x = -1 lies outside the domain",
+    ("function=exp,log", "x=1,-1"): "x = -1 lies outside the domain",
+    ("sin",): "write function=sin",
+    ("2x",): "'expression=2x'",
+    ("sinn",): "did you mean sin",
+    ("python=mymodule",): "write python=mymodule:f",
+    ("python=no_such_module:f",): "importing 'no_such_module' failed",
+    ("--cfg", "job", "delta=1e-4,1e-8"): "--cfg shows the configuration of one job; write one value, delta=1e-4",
+    ("--cfg", "jobs"): "invalid choice",
+    ("--cfg", "job", "-m"): "Only one of",
+    # More than any address space has: nothing is held.
+    ("experiment=network_gradient", "samples=1000000000000000"): "there is not enough memory",
+    ("--opne",): "did you mean --open?",
+    ("--config-dir", "nowhere"): "there is no directory",
+    ("--config-name", "nothing"): "Cannot find primary config 'nothing'",
+    ("--experimental-rerun", "x"): "--experimental-rerun is not offered",
+    ("hydra.mode=RUN", "delta=1e-4,1e-8"): "hydra.mode=RUN runs one job; write one value, delta=1e-4",
+    ("hydra.run.dir=here",): "write hydra.sweep.dir=DIR",
+    ("hydra/launcher=nothing",): "Could not find 'hydra/launcher/nothing'",
+    ("delta=${linspace:1,2,100000}", "x=${linspace:1,2,100000}", "derivative=9"): "derivative=9",
+}
+
+
+@pytest.mark.parametrize(
+    ("words", "says"), BAD.items(), ids=lambda value: " ".join(value)[:40] if isinstance(value, tuple) else ""
+)
+def test_bad_input_is_one_line_and_nothing_runs(words: tuple[str, ...], says: str, capfd: pytest.CaptureFixture[str]):
+    assert run.main(list(words)) == 2
+    out, err = capfd.readouterr()
+    assert says in err
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert len(err) < 600
+    assert (out, list(Path().iterdir())) == ("", [])
+
+
+def test_bad_input_is_one_line_in_a_terminal_too():
+    done = command("delta=1e-4,abc")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert done.stderr.startswith("error: delta=abc")
+
+
+@pytest.mark.parametrize("name", ["HYDRA_FULL_ERROR", "OC_CAUSE"])
+def test_no_variable_of_hydra_brings_a_traceback_back(name: str):
+    done = command("delta=${logspace:-16,0,0}", **{name: "0"})
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+
+
+def test_an_outputs_directory_that_cannot_be_written_is_said(place: Path, capsys: pytest.CaptureFixture[str]):
+    (place / "outputs").write_text("a file")
+    assert run.main([*QUICK, "delta=1e-4"]) == 2
+    line = capsys.readouterr().err
+    assert line.startswith("error: cannot write in ")
+    assert "set LAB_OUTPUTS" in line
+
+
+def test_an_empty_lab_outputs_means_the_directory_outputs(place: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("LAB_OUTPUTS", "")
+    assert run.main([*QUICK, "delta=1e-4"]) == 0
+    assert [path.name for path in place.iterdir()] == ["outputs"]
+    assert only_run().joinpath("table.parquet").is_file()
+
+
+HEADER = "# @package _global_\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (
+            f"{HEADER}defaults: [delta_sweep, _self_]\n\tx: 1\n",
+            r"mine\.yaml, line 3, column 1: found character ('\\t' )?that cannot",
+        ),
+        (f"{HEADER}defaults: [delta_sweep\n", r"mine\.yaml, line 3, column 1: (did not find )?expected ',' or '\]'"),
+    ],
+)
+def test_a_preset_that_is_no_yaml_is_one_line_with_its_place(
+    place: Path, text: str, says: str, capsys: pytest.CaptureFixture[str]
+):
+    (place / "experiment").mkdir()
+    (place / "experiment/mine.yaml").write_text(text)
+    assert run.main(["--config-dir", str(place), "experiment=mine"]) == 2
+    line = capsys.readouterr().err
+    assert re.search(says, line)  # the reader written in C has other words than the one in Python
+    assert line.count("\n") == 1
+    assert ("spaces, not with tabs" in line) is ("\t" in text)
+
+
+PRESET = f"{HEADER}defaults: [delta_sweep, _self_]\ndelta: 1e-4\n"
+BELOW = "line 2: something stands before the header; "
+OTHER = "line 1: '{}' is not the header of a preset; "
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (f"# conf/experiment/mine.yaml\n{PRESET}", BELOW),
+        (f"---\n{PRESET}", BELOW),
+        (f"# mine\n{PRESET}runner: delta_sweep\nhydra: {{mode: RUN}}\n", BELOW),
+        ("# mine\n# @package _global_\ndefaults: [/function: sin, _self_]\nrunner: delta_sweep\n", BELOW),
+        (f"\ufeff{PRESET}", "line 1: something stands before the header; "),
+        (PRESET.partition("\n")[2], "a preset begins with a header; "),
+        (PRESET.replace("_global_", "_group_"), OTHER.format("# @package _group_")),
+        (PRESET.replace("_global_", "_global_ # mine"), OTHER.format("# @package _global_ # mine")),
+        ("", "a preset begins with a header; "),
+    ],
+)
+@pytest.mark.parametrize("searched", ["--config-dir", "hydra.searchpath"])
+def test_a_preset_whose_header_is_not_its_first_line_is_refused(
+    place: Path, text: str, says: str, searched: str, capsys: pytest.CaptureFixture[str]
+):
+    (place / "experiment").mkdir()
+    (place / "experiment/mine.yaml").write_text(text, encoding="utf-8")
+    where = ["--config-dir", str(place)] if searched == "--config-dir" else [f"hydra.searchpath=['file://{place}']"]
+    for words in (["experiment=mine"], ["experiment=mine", "delta=1e-3", "function=sin"]):
+        assert run.main([*where, *words]) == 2
+        line = capsys.readouterr().err
+        assert "experiment/mine.yaml" in line
+        assert line.endswith(f"{says}write '# @package _global_' above everything else, comments too\n")
+        assert line.count("\n") == 1
+
+
+@pytest.mark.parametrize("above", ["", "\n", "# @package _global_\n"])
+def test_a_preset_whose_header_stands_above_everything_else_runs(place: Path, above: str):
+    (place / "experiment").mkdir()
+    (place / "experiment/mine.yaml").write_text(above + PRESET)
+    assert run.main(["--config-dir", str(place), "experiment=mine", *QUICK]) == 0
+
+
+def test_an_error_of_the_program_itself_is_not_taken_for_one_of_yaml(monkeypatch: pytest.MonkeyPatch):
+    def broken(*_: object) -> None:
+        raise RuntimeError("ours")
+
+    monkeypatch.setattr(run, "_dispatch", broken)
+    with pytest.raises(RuntimeError, match="ours"):
+        run.main([])
+
+
+def test_what_a_function_raises_is_said_in_the_terminal_and_in_the_report(
+    place: Path, capsys: pytest.CaptureFixture[str]
+):
+    (place / "raising.py").write_text("def f(x):\n    return 1 / (1 if x > 1 else 0)\n")
+    assert run.main([*QUICK, "python=raising:f", "delta=1e-4,1e-5"]) == 0
+    says = "raising:f raised ZeroDivisionError: division by zero at x = 0.9999, and 1 more time"
+    assert says in capsys.readouterr().err
+    assert says in (only_run() / "report.html").read_text()
+
+
+def test_how_often_a_function_will_be_called_is_said_before_it_is(place: Path, capsys: pytest.CaptureFixture[str]):
+    (place / "counting.py").write_text(
+        "import math, sys\ncalls = 0\n\ndef f(x):\n    global calls\n    calls += 1\n"
+        "    print('called', file=sys.stderr)\n    return math.sin(x)\n"
+    )
+    assert run.main(["experiment=which_delta", "python=counting:f", "x=1,2", "figures.draw=null"]) == 0
+    told = capsys.readouterr().err
+    assert told.startswith("counting:f will be called at most 800 times\n")
+    assert 24 < sys.modules["counting"].calls <= 800
+
+
+def test_a_directory_that_holds_something_is_not_written_into(place: Path, capsys: pytest.CaptureFixture[str]):
+    (place / "mine").mkdir()
+    (place / "mine" / "kept.txt").write_text("kept")
+    assert run.main([*QUICK, "delta=1e-4", "hydra.sweep.dir=mine"]) == 2
+    assert "is not empty" in capsys.readouterr().err
+    assert [path.name for path in (place / "mine").iterdir()] == ["kept.txt"]
+
+
+def test_a_table_too_large_for_the_disk_is_refused_before_it_starts(capsys: pytest.CaptureFixture[str]):
+    grid = "linspace:1e-6,1,100000"
+    assert run.main([f"delta=${{{grid}}}", f"x=${{{grid}}}", "function=[exp,sin]", "derivative=2"]) == 2
+    line = capsys.readouterr().err
+    assert re.search(r"the table would have [\d,]+ rows, about \S+ [TP]B, and \S+ has \S+ \S+ free", line)
+    assert not Path("outputs").exists()
+
+
+# What fails is kept, and said
+
+
+class Broken:
+    """A study whose job at ``x = 2`` raises."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def __call__(self, config: delta_sweep.Config) -> Iterator[tuple[str, Any]]:
+        if config.function[0].points == (2.0,):
+            raise self.error
+        yield from RUN(config)
+
+
+RUN = delta_sweep.run
+
+
+def test_a_job_that_fails_leaves_the_others_and_its_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(delta_sweep, "run", Broken(RuntimeError("no\nluck")))
+    assert run.main([*QUICK, "delta=1e-4", "x=1,2,3"]) == 1
+    directory = only_run()
+    said = f"error: job 1 ({' '.join(QUICK)} delta=0.0001 x=2) failed: RuntimeError: no luck\n"
+    assert said in capsys.readouterr().err
+    assert values(tables.columns_of(directory / "table.parquet"), "job") == [0, 2]
+    assert "Traceback" in (directory / "jobs" / "1" / "job.log").read_text()
+    record = record_of(directory)
+    assert (record["status"], [job["status"] for job in record["jobs"]]) == (1, ["done", "failed", "done"])
+    assert "x=2) failed: RuntimeError: no luck" in (directory / "report.html").read_text()
+
+
+def test_a_run_without_any_result_still_has_its_record(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(delta_sweep, "run", Broken(MemoryError()))
+    assert run.main([*QUICK, "delta=1e-4", "x=2"]) == 1
+    assert record_of(only_run())["jobs"][0]["error"].startswith("MemoryError")
+
+
+def test_results_that_cannot_be_gathered_are_status_3(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def fail(_: object) -> Iterator[tuple[str, Any]]:
+        raise ArithmeticError("no conclusion")
+
+    monkeypatch.setattr(delta_sweep, "conclude", fail)
+    assert run.main([*QUICK, "delta=1e-4"]) == 3
+    err = capsys.readouterr().err
+    assert "the results could not be gathered: ArithmeticError: no conclusion; see outputs/" in err
+    assert "Traceback" in (only_run() / "run.log").read_text()
+    assert record_of(only_run())["status"] == 3
+
+
+def test_an_interrupt_keeps_what_was_done_and_says_where(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(delta_sweep, "run", Broken(KeyboardInterrupt()))
+    assert run.main([*QUICK, "delta=1e-4", "x=1,2,3"]) == 130
+    directory = only_run()
+    assert f"interrupted: 1 of 3 jobs are done and kept in {directory}; go on with: " in capsys.readouterr().err
+    record = record_of(directory)
+    assert [job["status"] for job in record["jobs"]] == ["done", "waiting", "waiting"]
+    assert [job["configuration"]["x"] for job in record["jobs"]] == [1, 2, 3]
+    assert (directory / "jobs" / "0" / "table.parquet").is_file()
+    assert not list(directory.rglob("*.part"))
+
+
+def test_ctrl_c_ends_the_process_with_130(place: Path):
+    (place / "slow.py").write_text("import time\ndef f(x):\n    time.sleep(0.05)\n    return x * x\n")
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    words = [sys.executable, "-m", "experiments.run", "python=slow:f", *QUICK]
+    with subprocess.Popen(words, env=env, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 60
+        while not list(place.rglob("job.log")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        lines = complaints(process.stderr.read())
+    assert (process.returncode, len(lines)) == (130, 1)
+    assert "interrupted: 0 of 1 jobs are done" in lines[0]
+
+
+def test_however_often_ctrl_c_is_pressed_the_last_words_are_true(place: Path):
+    (place / "slow.py").write_text("import time\ndef f(x):\n    time.sleep(0.05)\n    return x * x\n")
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    words = [sys.executable, "-m", "experiments.run", "python=slow:f", *QUICK]
+    with subprocess.Popen(words, env=env, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 60
+        while not list(place.rglob("job.log")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        for _ in range(5):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.01)
+        assert process.stderr is not None
+        lines = complaints(process.stderr.read())
+    # A further one after the last words ends the process as the system does.
+    assert process.returncode in (130, -signal.SIGINT)
+    assert [line.partition(":")[0] for line in lines] == ["interrupted"]
+    assert " kept in outputs/" in lines[0]
+    assert record_of(only_run())["status"] == 130
+
+
+def test_an_interrupt_while_an_interrupt_is_written_down_is_not_told_as_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def again(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(delta_sweep, "run", Broken(KeyboardInterrupt()))
+    monkeypatch.setattr(results, "interrupt", again)
+    assert run.main([*QUICK, "delta=1e-4", "x=1,2,3"]) == 130
+    assert capsys.readouterr().err == f"interrupted: what is done is kept in {only_run()}\n"
+
+
+def test_the_job_of_a_launcher_that_lost_a_worker_is_named(monkeypatch: pytest.MonkeyPatch, capsys: Any):
+    def lose(job: jobs.Job) -> None:
+        if job.number == 0:
+            perform(job)
+            return
+        raise OSError("worker died")
+
+    perform = jobs.perform
+    monkeypatch.setattr(jobs, "perform", lose)
+    assert run.main([*QUICK, "delta=1e-4", "x=1,2"]) == 1
+    err = capsys.readouterr().err
+    assert "OSError: worker died" in err
+    assert " x=2) waiting: it left no result" in err
+    assert values(tables.columns_of(only_run() / "table.parquet"), "job") == [0]
+
+
+@pytest.mark.filterwarnings("default")
+def test_warnings_and_logs_of_a_job_are_in_its_log(place: Path):
+    text = "import logging, warnings\ndef f(x):\n    warnings.warn('beware')\n    logging.info('told')\n    return x\n"
+    (place / "chatty.py").write_text(text)
+    ran("python=chatty:f", "delta=1e-4")
+    log = (only_run() / "jobs" / "0" / "job.log").read_text()
+    assert "beware" in log
+    assert "told" in log
+
+
+def test_the_figures_are_drawn_from_the_tables_on_disk():
+    assert run.main(["delta=1e-4", "figures.formats=[png]", "function=sin"]) == 0
+    directory = only_run()
+    assert {path.suffix for path in (directory / "figures").iterdir()} == {".png"}
+    assert "<svg" in (directory / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_configuration_is_found_beside_the_package():
+    assert run.CONF.is_absolute()
+    assert (run.CONF / "config.yaml").is_file()
+
+
+# Whatever a function raises
+
+BASE = """
+import asyncio, sys
+
+
+class PanicException(BaseException):
+    pass
+
+
+RAISED = {"number": SystemExit(3), "text": SystemExit("no licence"), "nothing": SystemExit(None),
+          "cancelled": asyncio.CancelledError("stop"), "panic": PanicException("called unwrap"),
+          "generator": GeneratorExit("closed"), "memory": MemoryError("too large")}
+
+
+def raising(name):
+    def f(x):
+        if x == 1:
+            raise RAISED[name]
+        return 2.0 * x
+    return f
+
+
+globals().update({name: raising(name) for name in RAISED})
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "named"),
+    {
+        "number": "SystemExit: 3 (the function called sys.exit;",
+        "text": "SystemExit: no licence (the function called sys.exit;",
+        "nothing": "SystemExit: None (the function called sys.exit;",
+        "cancelled": "CancelledError: stop",
+        "panic": "PanicException: called unwrap",
+        "generator": "GeneratorExit: closed",
+        "memory": "MemoryError: too large",
+    }.items(),
+)
+def test_whatever_a_function_raises_fails_its_job_by_name_and_no_other(
+    name: str, named: str, module_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    (module_path / "base.py").write_text(BASE)
+    assert run.main([*QUICK, f"python=base:{name}", "x=1,5", "delta=0.5"]) == 1
+    first, *others = complaints(capsys.readouterr().err)
+    assert re.match(rf"error: job 0 \(.*\) failed: {re.escape(named)}", first), first
+    assert not [line for line in others if "job 1" in line]
+    record = record_of(only_run())
+    assert [job["status"] for job in record["jobs"]] == ["failed", "done"]
+    assert values(tables.columns_of(only_run() / "table.parquet"), "estimate") == [2.0]
+    assert (only_run() / "report.html").is_file()
+
+
+def test_an_exception_of_megabytes_is_cut_where_it_enters(module_path: Path, capsys: pytest.CaptureFixture[str]):
+    text = "def f(x):\n    if x > 3:\n        raise ValueError('1' * 3_000_000)\n    return x\n"
+    (module_path / "endless.py").write_text(text)
+    assert run.main([*QUICK, "python=endless:f", "x=1,5", "delta=0.5"]) == 0
+    said = capsys.readouterr()
+    assert "raised ValueError: 111" in said.out + said.err
+    assert max(map(len, (said.out + said.err).splitlines())) < 2000
+    assert sum(path.stat().st_size for path in only_run().rglob("*") if path.is_file()) < 1_000_000
+
+
+@pytest.mark.parametrize("words", [(), ("--cfg", "job"), ("--help",), ("functoin=sin",)])
+def test_a_full_standard_output_is_said_and_the_run_is_whole(words: tuple[str, ...]):
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no device that is always full")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "experiments.run", *QUICK, "delta=1e-3", "function=sin", *words],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    assert done.returncode == (2 if words else 0)
+    if not words:
+        assert record_of(only_run())["status"] == 0
+        assert (only_run() / "report.html").is_file()

@@ -1,0 +1,199 @@
+"""The study of analytical against numerical derivatives: its errors against a witness, its times, what it finds."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from omegaconf import OmegaConf
+
+import derivkit as dk
+from experiments.studies import analytical_vs_numerical as study
+from experiments.studies.analytical_vs_numerical import ANALYTICAL, DUAL, Config
+
+CONF = Path(__file__).resolve().parents[3] / "conf"
+
+
+def problem(text: str, *points: float) -> dk.Problem:
+    return dk.Problem(dk.Function.from_expression(text), points)
+
+
+def tables(*problems: dk.Problem, **config: Any) -> dict[str, dict[str, np.ndarray]]:
+    """Every table that a run yields, whole."""
+    parts: dict[str, list[dict[str, np.ndarray]]] = {}
+    for name, columns in study.run(Config(function=problems, **{"samples": 10, **config})):
+        assert sorted(columns) == sorted(study.TABLES[name]), name
+        rows = max(len(v) for v in columns.values() if not isinstance(v, str) and np.ndim(v))
+        full = {c: np.array([v] * rows if isinstance(v, str) or not np.ndim(v) else v) for c, v in columns.items()}
+        assert {len(v) for v in full.values()} == {rows}
+        parts.setdefault(name, []).append(full)
+    return {name: {c: np.concatenate([p[c] for p in found]) for c in found[0]} for name, found in parts.items()}
+
+
+def concluded(*problems: dk.Problem, **config: Any) -> dict[str, list[dict[str, Any]]]:
+    parts: dict[str, list[dict[str, Any]]] = {}
+    for name, columns in study.conclude(tables(*problems, **config)):
+        assert sorted(columns) == sorted(study.TABLES[name]), name
+        parts.setdefault(name, []).append(dict(columns))
+    return parts
+
+
+def rows_of(found: dict[str, np.ndarray], method: str) -> dict[str, np.ndarray]:
+    return {name: column[found["method"] == method] for name, column in found.items()}
+
+
+def test_the_number_of_rows_is_the_number_promised() -> None:
+    problems = (problem("exp(x)", 0.0, 1.0), problem("sin(x)", 1.0))
+    assert len(tables(*problems)["table"]["x"]) == Config(function=problems).rows == 12
+
+
+@pytest.mark.parametrize(
+    ("text", "derivative"), [("exp(x)", math.exp), ("sin(x)", math.cos), ("x^3", lambda x: 3 * x**2)]
+)
+def test_every_way_comes_near_the_derivative_and_the_rules_come_nearest(text: str, derivative: Any) -> None:
+    found = tables(problem(text, 0.7, 1.3))["table"]
+    for method, digits in ((ANALYTICAL, 15.0), (DUAL, 15.0), ("forward_1", 7.0), ("central_2", 9.0)):
+        own = rows_of(found, method)
+        assert own["estimate"] == pytest.approx([derivative(x) for x in (0.7, 1.3)], rel=10.0**-digits)
+        assert own["status"].tolist() == ["ok", "ok"]
+        np.testing.assert_allclose(own["digits"], np.minimum(-np.log10(np.maximum(own["relative_error"], 1e-16)), 16.0))
+
+
+def test_without_truncation_the_error_is_rounding_and_within_its_bound() -> None:
+    """Where a formula cancels too: the exact value, itself rounded, is the witness."""
+    texts = ("exp(x)", "sin(x)/x", "exp(-x^2/2)", "(1-cos(x))/x^2", "log(x)-log(x+1)", "x^x", "tanh(x)*sqrt(x)")
+    found = tables(*(problem(text, 1e-3, 0.3, 1.7, 40.0) for text in texts))["table"]
+    for method in (ANALYTICAL, DUAL):
+        own = rows_of(found, method)
+        there = own["status"] == "ok"
+        assert np.count_nonzero(there) >= 20
+        bound = own["rounding"] + 0.5 * np.spacing(np.abs(own["exact"]))
+        assert np.all(own["error"][there] <= bound[there])
+    formulas = rows_of(found, "central_2")
+    delta, central = formulas["delta"][1], dk.formula("central_2")
+    (wide,) = dk.predict_error(dk.Function.from_expression("exp(x)"), 0.3, delta, formulas=[central])
+    assert formulas["rounding"][1] == wide.rounding
+
+
+def test_an_analytical_derivative_that_cancels_is_found_out() -> None:
+    found = concluded(problem("(1-cos(x))/x^2", 1e-4), problem("exp(x)", 1.0))
+    (losses,) = found["losses"]
+    assert losses["function"] == ["(1-cos(x))/x^2"]
+    assert losses["digits"].tolist() == [0.0]
+    assert losses["derivative"][0].endswith("/x**4")
+    first, second = found["findings"][0]["finding"][:2]
+    assert "at 1 of 2 points it is right to 2 ulp, at 1 its relative error is above 1e-10" in first
+    assert "(1-cos(x))/x^2 at 0.0001" in second
+
+
+def test_where_nothing_is_lost_the_findings_claim_no_loss() -> None:
+    said = concluded(problem("exp(x)", 1.0), cancelling=("sin(x)",))["findings"][0]["finding"]
+    assert said[0].startswith("Is the analytical derivative exact? Exact, within rounding: at 1 of 1 points")
+    assert not any("loses" in sentence for sentence in said)
+
+
+@pytest.mark.parametrize(
+    ("estimate", "exact", "known", "status"),
+    [
+        (1.0, 1.0, "ok", "ok"),
+        (math.nan, 1.0, "ok", "refused"),
+        (1.0, math.nan, "no_derivative", "answered"),
+        (math.nan, math.nan, "no_derivative", "no_derivative"),
+        (1.0, math.nan, "unresolved", "unresolved"),
+    ],
+)
+def test_a_row_without_an_error_says_why(estimate: float, exact: float, known: str, status: str) -> None:
+    found = study._status(np.array([estimate]), np.array([exact]), np.array([known]))
+    assert found.tolist() == [status]
+    assert status in study.STATUSES
+
+
+def test_where_there_is_no_derivative_no_way_gives_one() -> None:
+    found = tables(problem("abs(x)", 0.0, 1.0))["table"]
+    assert found["status"][found["x"] == 0.0].tolist() == ["no_derivative"] * 4
+    assert np.isnan(found["error"][found["x"] == 0.0]).all()
+
+
+def test_a_derivative_of_zero_has_all_digits_or_none() -> None:
+    digits = study._digits(np.array([math.nan] * 3), np.array([0.0, 1e-9, math.nan]), np.zeros(3))
+    assert digits[:2].tolist() == [16.0, 0.0]
+    assert math.isnan(digits[2])
+
+
+def test_a_black_box_goes_its_own_way_and_dual_numbers_say_that_they_cannot() -> None:
+    box = dk.Problem(dk.Function.from_black_box("sin_float32", expression="sin(x)"), (1.0,))
+    found = tables(box)["table"]
+    assert rows_of(found, DUAL)["status"].tolist() == ["not_numpy"]
+    assert rows_of(found, ANALYTICAL)["ulps"][0] <= 2.0
+    assert rows_of(found, "central_2")["relative_error"][0] > 1e-7
+
+
+@pytest.mark.parametrize("name", ["logistic", "softplus", "log_loss", "power_20", "self_power", "quintic"])
+def test_a_function_written_with_numpy_is_the_function(name: str) -> None:
+    (spec,) = plain(CONF / f"function/{name}.yaml").values()
+    f = dk.Function.from_expression(spec["expression"])
+    x = np.array([0.3, 0.7, 1.9])
+    np.testing.assert_allclose(study.as_numpy(f)(x), f(x), rtol=1e-14)
+
+
+def test_a_time_is_a_ratio_to_f_and_grows_with_the_evaluations() -> None:
+    cost = tables(problem("exp(sin(exp(x)))", 1.0), samples=20_000, repeats=5, method=("central_2", "central_8"))[
+        "cost"
+    ]
+    ratio = dict(zip(cost["method"].tolist(), cost["ratio"].tolist(), strict=True))
+    assert cost["evaluations"].tolist() == [0, 1, 2, 8]
+    assert 1.2 < ratio["central_2"] < ratio["central_8"] / 2
+    assert ratio["central_8"] > 6.0
+
+
+def test_the_ranks_fall_and_the_picture_holds_every_method_once() -> None:
+    found = concluded(problem("exp(x)", 0.0, 0.5, 1.0), problem("1/x", 0.3, 2.0))
+    assert all(np.all(np.diff(part["digits"]) <= 0.0) for part in found["ranked"])
+    assert [part["method"] for part in found["ranked"]] == [ANALYTICAL, DUAL, "forward_1", "central_2"]
+    (picture,) = found["picture"]
+    assert [label for label in picture["label"] if label] == [ANALYTICAL, DUAL, "forward_1", "central_2"]
+
+
+def test_the_findings_answer_both_questions_and_tell_where_a_formula_cancels() -> None:
+    said = concluded(problem("exp(x)", 1.0), cancelling=("(1-cos(x))/x^2",), per_decade=1)["findings"][0]["finding"]
+    assert [sentence[:18] for sentence in said[:2]] == ["Is the analytical ", "Is it much quicker"]
+    (swept,) = [sentence for sentence in said if sentence.startswith("(1-cos(x))/x^2, swept over 5 points")]
+    assert "between x = 1.0e-04 and 1.0e-02" in swept or "between x = 1.0e-04 and 1.0e-03" in swept
+
+
+def plain(path: Path) -> Any:
+    return OmegaConf.to_container(OmegaConf.load(path))
+
+
+def test_the_preset_has_every_function_of_the_project_with_an_expression() -> None:
+    """Somebody's own are added by one file, and no test asks for a second: so the project's are counted."""
+    preset = plain(CONF / "experiment/analytical_vs_numerical.yaml")
+    (listed,) = [
+        entry["/function"] for entry in preset["defaults"] if not isinstance(entry, str) and "/function" in entry
+    ]
+    specs = {path.stem: plain(path)[path.stem] for path in (CONF / "function").glob("*.yaml")}
+    assert set(listed) <= {name for name, spec in specs.items() if "expression" in spec}
+    assert len(listed) == len(set(listed)) >= 71
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        ({"function": ()}, "at least one function"),
+        ({"method": ()}, "at least one function"),
+        ({"samples": 0}, "samples=0: must be at least 1"),
+        ({"lowest_exponent": 0}, "the lower first"),
+        ({"cancelling": ("2x",)}, "a multiplication sign is missing"),
+    ],
+)
+def test_a_wrong_value_is_refused(config: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        Config(**{"function": (problem("x", 1.0),), **config})
+
+
+def test_a_callable_without_expression_is_refused() -> None:
+    with pytest.raises(ValueError, match="math:exp: no expression is known"):
+        Config(function=(dk.Problem(dk.Function.from_callable(math.exp, name="math:exp"), (1.0,)),))

@@ -1,0 +1,237 @@
+"""The study of brute force: what it counts, its model against times made up, its refusal before a job of hours."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+
+import derivkit as dk
+from experiments.run import main
+from experiments.studies import brute_force as study
+from experiments.studies.brute_force import Config, fitted, moved_of, not_negative, terms
+
+TINY = dk.Network((4, 16, 3), name="tiny")
+WIDE = dk.Network((784, 128, 10), name="wide")
+
+
+@pytest.fixture(scope="module")
+def tables() -> dict[str, dict[str, np.ndarray]]:
+    """Every table that a small run yields, whole."""
+    parts: dict[str, list[Any]] = {}
+    for name, columns in study.run(Config(network=(TINY,), divide=(1, 2, 4))):
+        assert sorted(columns) == sorted(study.TABLES[name]), name
+        parts.setdefault(name, []).append(columns)
+    return {name: {c: np.concatenate([p[c] for p in found]) for c in found[0]} for name, found in parts.items()}
+
+
+def of(table: dict[str, np.ndarray], **chosen: object) -> dict[str, np.ndarray]:
+    rows = np.all([table[name] == value for name, value in chosen.items()], axis=0)
+    return {name: column[rows] for name, column in table.items()}
+
+
+def test_the_number_of_rows_is_the_number_promised(tables: Any) -> None:
+    assert len(tables["table"]["way"]) == Config(network=(TINY,)).rows == 3 * 3 * 5
+    assert sorted(set(tables["table"]["network"])) == ["4-16-3", "4-4-3", "4-8-3"]
+
+
+def test_naive_makes_two_forward_passes_per_parameter_and_one(tables: Any) -> None:
+    for way in ("naive", "batched"):
+        rows = of(tables["table"], way=way)
+        assert np.array_equal(rows["forward_passes"], 2 * rows["parameters"] + 1)
+        assert np.array_equal(rows["multiply_adds"], rows["forward_passes"] * rows["samples"] * rows["parameters"])
+    assert np.all(of(tables["table"], way="incremental")["forward_passes"] == 1)
+
+
+def test_a_time_from_a_part_is_marked_as_predicted_and_one_of_all_is_not(tables: Any) -> None:
+    table = tables["table"]
+    assert np.array_equal(table["timed"] < table["parameters"], table["basis"] == study.PREDICTED)
+    assert set(of(table, way="naive")["timed"]) == {8}
+    assert set(of(table, way="batched")["basis"]) == {study.WHOLE}  # one stack holds all parameters of so small ones
+    concluded = dict(study.conclude(tables))
+    assert set(concluded["parameters"]["way"]) == {"naive (predicted)", "batched", "incremental", "backprop"}
+
+
+def test_passes_are_the_time_over_that_of_one_forward_pass(tables: Any) -> None:
+    table = tables["table"]
+    for network, samples in itertools.product(set(table["network"]), (1, 2, 4)):
+        rows = of(table, network=network, samples=samples)
+        (one,) = rows["seconds"][rows["way"] == study.FORWARD]
+        assert rows["passes"] == pytest.approx(rows["seconds"] / one, rel=1e-14)
+
+
+def test_the_textbook_makes_one_pass_per_parameter_per_sample(tables: Any) -> None:
+    literal = tables["literal"]
+    assert literal["forward_passes"].tolist() == [131 * 60_000.0]
+    assert terms("naive", WIDE.sizes, 1)["passes"] == 2 * 101_770 + 1
+    said = list(dict(study.conclude(tables))["findings"]["finding"])
+    assert said[-1].startswith("Predicted, not measured: the textbook taken literally")
+    assert "is 7.86e+06 forward passes for 60000 samples of tiny (4-16-3)" in said[-1]
+
+
+def test_a_time_that_hardly_grows_with_the_samples_is_not_told_for_far_more_of_them() -> None:
+    """Naive takes a constant time and one that goes with the samples, incremental the latter alone."""
+    literal = {"family": "made up", "network": "64-64-10", "parameters": 4810, "samples": 60_000}
+    literal |= {"forward_passes": 4810 * 6e4, "seconds": 1.0, "basis": "one pass"}
+    said = {}
+    for seconds in (4e-11, 4e-14):
+        times = {"passes": 3e-5, "multiply-adds": seconds}
+        rows = [row for way in study.WAYS for row in made_up(way, times)]
+        found = list(study._literal_by_model(rows, [literal], fitted(rows)[0]))
+        (said[seconds],) = study._tell_literal([literal, *found])
+    naive = 9621 * (3e-5 + 60_000 * 4810 * 4e-11)
+    assert f"naive {naive:.3g} s," in said[4e-11]
+    assert "Not told" not in said[4e-11]
+    # 128 samples, the most: their products take 128 * 4810 * 4e-14 = 2.5e-8 s, lost in 3e-5 s.
+    assert "central differences take: incremental" in said[4e-14]
+    untold = "Not told, as their times hardly grow with the samples that were measured: naive, batched, backprop."
+    assert said[4e-14].endswith(untold)
+
+
+def test_a_matrix_is_packed_for_several_samples_and_not_for_one() -> None:
+    one, several = (terms(study.FORWARD, (784, 128, 10), samples) for samples in (1, 2))
+    assert (one["parameters packed"], several["parameters packed"]) == (0, 101_770)
+    assert one["parameters read"] == several["parameters read"] == 101_770
+
+
+def test_the_time_of_a_part_is_its_share_of_the_nominal_time() -> None:
+    whole, part = (study.nominal_seconds("naive", WIDE, 32, moved) for moved in (101_770, 1000))
+    assert part == pytest.approx(whole * 1000 / 101_770)
+    assert study.nominal_seconds("backprop", WIDE, 32, 1) < part < study.nominal_seconds("naive", WIDE, 128, 1000)
+
+
+@pytest.mark.parametrize("way", study.WAYS)
+def test_every_term_of_the_model_has_a_nominal_time(way: str) -> None:
+    assert set(terms(way, (4, 16, 3), 2)) <= set(study.NOMINAL)
+
+
+def test_whole_stacks_are_timed_of_the_batched_way() -> None:
+    middling = dk.Network((64, 128, 64, 10))
+    together = study._together(middling.count)
+    assert together == 7
+    assert [moved_of(way, middling, 100) for way in ("naive", "batched", "incremental")] == [100, 105, middling.count]
+
+
+def test_the_terms_of_the_incremental_way_are_what_it_counts_where_no_unit_is_shut() -> None:
+    for sizes in ((4, 16, 3), (5, 7, 6, 3), (3, 2)):
+        network = dk.Network(sizes, ("tanh",) if len(sizes) > 2 else ())
+        samples = dk.generated(6, inputs=sizes[0], classes=sizes[-1])
+        found = dk.brute_force(network, network.initial(), samples, delta=1e-5)
+        base = len(samples) * network.multiply_adds
+        assert terms("incremental", sizes, 6)["multiply-adds"] == found.multiply_adds - base
+
+
+def made_up(way: str, times: dict[str, float], noise: float = 0.0) -> list[dict[str, Any]]:
+    random = np.random.default_rng(0)
+    rows = []
+    for units, samples in itertools.product((4, 8, 16, 32, 64), (1, 4, 8, 32, 128)):
+        sizes = (64, units, 10)
+        counted = terms(way, sizes, samples)
+        seconds = sum(times.get(name, 0.0) * value for name, value in counted.items())
+        network = dk.Network(sizes)
+        rows.append({
+            "way": way, "family": "made up", "network": network.name, "parameters": network.count, "samples": samples,
+            "seconds": seconds * np.exp(noise * random.uniform(-1, 1)),
+        })  # fmt: skip
+    return rows
+
+
+def test_the_model_finds_the_times_that_were_made_up_and_predicts_sizes_it_has_not_seen() -> None:
+    times = {"passes": 3e-5, "multiply-adds": 4e-11, "activations": 2e-9}
+    coefficients, model = fitted(made_up("naive", times))
+    found = {name: seconds for _, name, seconds in coefficients}
+    # All have two layers, and the other multiply-adds than 75 per activation go with the samples, as the outputs do and
+    # the inputs: only sums are told.
+    assert found["passes"] + 2 * found["layers passed"] == pytest.approx(3e-5, rel=1e-6)
+    assert 75 * found["multiply-adds"] + found["activations"] == pytest.approx(75 * 4e-11 + 2e-9, rel=1e-6)
+    seen = [bool(row[5]) for row in model]
+    assert sum(seen) == 3 * 3
+    assert max(row[8] for row in model) == pytest.approx(1.0, abs=1e-9)
+
+
+def test_a_size_that_was_not_fitted_does_not_move_the_model() -> None:
+    rows = made_up("backprop", {"passes": 3e-5, "multiply-adds": 4e-11})
+    before, model = fitted(rows)
+    spoilt = next(k for k, row in enumerate(model) if not row[5])
+    rows[spoilt]["seconds"] *= 10.0
+    after, judged = fitted(rows)
+    assert after == before
+    assert judged[spoilt][8] == pytest.approx(10.0, rel=1e-9)
+
+
+def test_no_time_of_the_model_is_below_zero() -> None:
+    matrix = np.array([[1.0, 1.0], [1.0, 2.0], [1.0, 4.0]]) / np.array([[3.0], [2.0], [1.0]])
+    found = not_negative(matrix)
+    assert np.all(found >= 0.0)
+    alone = matrix[:, 0] @ np.ones(3) / (matrix[:, 0] @ matrix[:, 0])
+    assert found == pytest.approx([alone, 0.0])
+
+
+def test_findings_hold_no_number_that_is_not_one(tables: Any) -> None:
+    concluded = dict(study.conclude(tables))
+    said = [*concluded["findings"]["finding"], *concluded["lesson"]["text"]]
+    assert concluded["lesson"]["figure"] == ["parameters", "passes", "samples", "model"]
+    assert not any(word in sentence.split() for sentence in said for word in ("nan", "inf"))
+    assert "has not seen" in said[1]
+
+
+def test_one_size_alone_claims_no_growth_and_no_unseen_size() -> None:
+    config = Config(network=(dk.Network((3, 2)),), divide=(1,), samples=(2,), repeats=1)
+    parts: dict[str, list[Any]] = {}
+    for name, columns in study.run(config):
+        parts.setdefault(name, []).append(columns)
+    concluded = dict(study.conclude({name: found[0] for name, found in parts.items()}))
+    assert "unseen" not in concluded
+    assert not any("grows" in text for text in concluded["lesson"]["text"])
+
+
+def test_a_network_of_values_is_measured_too() -> None:
+    network = dk.Network((4, 5, 3), ("gelu",), "mean_squared_error", l2=1e-3)
+    config = Config(network=(network,), divide=(1,), samples=(2,), repeats=1)
+    (name, columns), *_ = study.run(config)
+    assert name == "table"
+    assert np.all(np.array(columns["seconds"]) > 0.0)
+
+
+def test_a_job_of_hours_is_refused_with_the_prediction_and_the_key_that_allows_it() -> None:
+    sizes = {"network": (WIDE,), "divide": (1,), "samples": (4096,), "part": 101_770}
+    with pytest.raises(ValueError, match=r"would take about [\d.]+ hours .* confirm_hours=(\d+)$") as refused:
+        Config(**sizes)
+    hours = float(str(refused.value).rpartition("=")[2])
+    assert Config(**sizes, confirm_hours=hours).confirm_hours == hours
+
+
+def test_the_command_refuses_such_a_job_in_one_line_and_starts_nothing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAB_OUTPUTS", str(tmp_path))
+    assert main(["experiment=brute_force", "network=[wide]", "part=101770", "samples=[4096]"]) == 2
+    said = capsys.readouterr()
+    assert "confirm_hours=" in said.err
+    assert len(said.err.strip().splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        ({"network": ()}, "at least one network"),
+        ({"samples": (0,)}, "samples=0: must be at least 1"),
+        ({"divide": (1, 0)}, "divide=0: must be at least 1"),
+        ({"samples": (2, 2)}, r"samples=\[2, 2\]: one of them is there twice"),
+        ({"part": 0}, "part=0: must be at least 1"),
+        ({"confirm_hours": 0.0}, "confirm_hours=0: must be a finite number of hours above 0"),
+        ({"confirm_hours": float("nan")}, "confirm_hours=nan: must be"),
+    ],
+)
+def test_a_wrong_size_is_refused(config: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        Config(**({"network": (TINY,)} | config))
+
+
+def test_data_that_do_not_fit_the_network_are_refused_before_the_start() -> None:
+    data = dk.Data("own", dk.generated(10, inputs=5, classes=3))
+    with pytest.raises(ValueError, match="the data own have 5 inputs, and layer 1 of the network takes 4"):
+        Config(network=(TINY,), data=data)

@@ -1,0 +1,106 @@
+"""The study of speed at small size: what it measures is there, and a failing command is named."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import derivkit as dk
+from experiments import peers
+from experiments.studies import speed
+
+
+@pytest.mark.slow
+def test_every_benchmark_gives_a_ratio(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peers, "installed", lambda tool: False)
+    config = speed.Config(points=20, deltas=5, table_points=5, repeats=1, quick_repeats=2)
+    rows = [columns for _, columns in speed.run(config)]
+    assert len(rows) == config.rows == 11
+    for row in rows:
+        assert row["ratio"] == row["seconds"][0] / row["reference_seconds"] > 0
+    sweep, _, many, _, table, svg, default, backprop, *_ = rows
+    assert many["beyond_megabytes"] > 0
+    assert (sweep["goal"], svg["goal"], default["goal"]) == (2.0, 2.5, 3.0)
+    assert (backprop["benchmark"], backprop["reference"]) == (
+        "backprop, 4-16-3, 4 samples",
+        "its 5 matrix products alone",
+    )
+    assert table["rows_per_second"] > 0 < table["reference_rows_per_second"]
+    assert table["peak_megabytes"] > 10
+
+
+def test_the_goals_are_those_of_one_network_and_its_numbers_of_samples() -> None:
+    config = speed.Config(repeats=1, quick_repeats=1)
+    aimed = [row["goal"] for row in speed._gradients(config, dk.Network(speed.AIMED), 32)]
+    assert aimed[:4] == [1.15, 1.5, 0.7, 1360.0]
+    others = [row["goal"] for row in speed._gradients(config, dk.Network((4, 16, 3)), 32)]
+    assert np.all(np.isnan([*aimed[4:], *others]))
+
+
+@pytest.mark.parametrize("tool", peers.NETWORKS)
+def test_a_tool_stands_beside_backprop_where_it_is_installed(tool: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not peers.installed(tool):
+        pytest.skip(f"{tool} is not installed")
+    monkeypatch.setattr(peers, "NETWORKS", (tool,))
+    config = speed.Config(repeats=1, quick_repeats=1)
+    *_, last = speed._gradients(config, config.network[0], 4)
+    assert (last["benchmark"], last["reference"]) == (f"the gradient by {tool}, 4-16-3, 4 samples", "backprop")
+
+
+def test_the_products_alone_are_those_of_backprop() -> None:
+    network = dk.Network((5, 7, 6, 3), ("identity",), "mean_squared_error")
+    samples = dk.generated(4, inputs=5, classes=3).one_hot(3)
+    asked: list[tuple[tuple[int, ...], ...]] = []
+
+    class Spy:
+        """Stands for NumPy's matrix product and writes down the shapes."""
+
+        def __call__(self, left: np.ndarray, right: np.ndarray, out: np.ndarray) -> np.ndarray:
+            asked.append((left.shape, right.shape, out.shape))
+            return out
+
+    once = speed._products(network, network.initial(), samples)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(np, "matmul", Spy())
+        once()
+    assert asked == [
+        ((7, 6), (6, 4), (7, 4)), ((6, 8), (8, 4), (6, 4)), ((3, 7), (7, 4), (3, 4)),
+        ((3, 4), (4, 7), (3, 7)), ((6, 3), (3, 4), (6, 4)),
+        ((6, 4), (4, 8), (6, 8)), ((7, 6), (6, 4), (7, 4)),
+        ((7, 4), (4, 6), (7, 6)),
+    ]  # fmt: skip
+
+
+def test_findings_say_whether_the_goal_was_reached() -> None:
+    columns = {name: np.array([math.nan]) for name in speed.TABLES["table"]}
+    columns |= {"benchmark": np.array(["b"]), "reference": np.array(["r"]), "goal": np.array([2.0])}
+    for ratio, verdict in ((1.5, "within the goal of 2"), (2.5, "above the goal of 2")):
+        tables = {"table": columns | {"ratio": np.array([ratio])}}
+        (sentence,) = dict(speed.conclude(tables))["findings"]["finding"]
+        assert verdict in sentence
+
+
+def test_a_command_that_fails_is_named_with_what_it_said() -> None:
+    with pytest.raises(RuntimeError, match=r"python -c .* failed: (.|\n)*no such thing"):
+        speed._timed("-c", "raise SystemExit('no such thing')")
+
+
+@pytest.mark.parametrize("name", ["points", "many_points", "deltas", "table_points", "repeats", "quick_repeats"])
+def test_a_size_below_one_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name}=0: must be at least 1"):
+        speed.Config(**{name: 0})
+
+
+def test_no_samples_are_refused() -> None:
+    with pytest.raises(ValueError, match="samples=0: must be at least 1"):
+        speed.Config(samples=(0,))
+
+
+@pytest.mark.skipif(not peers.installed("scipy"), reason="scipy is not installed")
+def test_scipy_stands_beside_the_derivative_where_it_is_installed() -> None:
+    config = speed.Config(quick_repeats=1)
+    many, one = speed._derivative_of_many(config), speed._derivative_of_one(config)
+    assert (many["goal"], many["reference"]) == (0.75, "scipy.differentiate without f")
+    assert (one["goal"], one["reference"]) == (0.35, "scipy.differentiate")

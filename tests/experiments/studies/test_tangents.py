@@ -1,0 +1,233 @@
+"""The study of tangents: slope and intercept against the chapter's own arithmetic, and what is seen on either side."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+import derivkit as dk
+from experiments import figures
+from experiments.studies import tangents
+
+EXP = dk.Function.from_expression("exp(x)", name="exp")
+
+
+def problem(text: str, *points: float, **more: Any) -> dk.Problem:
+    return dk.Problem(dk.Function.from_expression(text, **more), points)
+
+
+def tables(*problems: dk.Problem, **config: Any) -> dict[str, dict[str, np.ndarray]]:
+    """Every table that a run yields, whole."""
+    parts: dict[str, list[dict[str, np.ndarray]]] = {}
+    for name, columns in tangents.run(tangents.Config(function=problems, **config)):
+        assert sorted(columns) == sorted(tangents.TABLES[name]), name
+        rows = max(len(v) for v in columns.values() if not isinstance(v, str) and np.ndim(v))
+        full = {c: np.array([v] * rows if isinstance(v, str) or not np.ndim(v) else v) for c, v in columns.items()}
+        assert {len(v) for v in full.values()} == {rows}
+        parts.setdefault(name, []).append(full)
+    return {name: {c: np.concatenate([p[c] for p in found]) for c in found[0]} for name, found in parts.items()}
+
+
+def seen(text: str, x: float, **more: Any) -> str:
+    return str(tables(problem(text, x, **more))["sides"]["seen"][0])
+
+
+def test_the_tangents_of_the_chapter_are_reproduced_to_the_bit() -> None:
+    table = tables(problem("2*x^2", 0.0, 1.0, 2.0, 3.0, 4.0), delta=(0.0001,))["table"]
+    assert table["slope"].tolist() == [
+        0.00019999999999999998,
+        4.0001999999987845,
+        8.000199999998785,
+        12.000199999998785,
+        16.000200000016548,
+    ]
+    assert table["intercept"].tolist() == [
+        0.0,
+        -2.0001999999987845,
+        -8.00039999999757,
+        -18.000599999996357,
+        -32.00080000006619,
+    ]
+    assert table["exact_slope"].tolist() == [0.0, 4.0, 8.0, 12.0, 16.0]
+    assert table["exact_intercept"].tolist() == [0.0, -2.0, -8.0, -18.0, -32.0]
+    assert table["slope_error"].tolist() == np.abs(table["slope"] - table["exact_slope"]).tolist()
+
+
+def test_the_number_of_rows_is_the_number_promised() -> None:
+    problems = (problem("exp(x)", 0.0, 1.0, 2.0), problem("sin(x)", 1.0))
+    config = tangents.Config(function=problems, delta=(0.1, 0.01))
+    assert len(tables(*problems, delta=(0.1, 0.01))["table"]["slope"]) == config.rows == 8
+
+
+@pytest.mark.parametrize(
+    ("function", "x", "delta", "status"),
+    [
+        (EXP, 1.0, 0.1, "ok"),
+        (EXP, 1.0, 1e-17, "step_vanished"),
+        (dk.Function.from_expression("sqrt(x)", domain=(0.0, 1.0)), 1.0, 0.1, "not_finite"),
+        (dk.Function.from_expression("log(x)"), 0.0, 0.1, "not_finite"),
+        (dk.Function.from_expression("abs(x)"), 0.0, 0.1, "no_exact"),
+        (dk.Function.from_callable(math.exp, name="math:exp"), 1.0, 0.1, "no_exact"),
+    ],
+)
+def test_a_row_without_a_line_or_an_error_says_why(function: dk.Function, x: float, delta: float, status: str) -> None:
+    table = tables(dk.Problem(function, (x,)), delta=(delta,))["table"]
+    assert table["status"][0] == status
+    assert math.isnan(table["slope"][0]) == (status in {"step_vanished", "not_finite"})
+    assert math.isnan(table["slope_error"][0]) == (status != "ok")
+
+
+@pytest.mark.parametrize(
+    ("text", "x", "says"),
+    [
+        ("exp(x)", 1.0, "smooth"),
+        ("abs(x)", 0.0, "a kink, slope -1 from the left and 1 from the right"),
+        ("relu(x)", 0.0, "a kink, slope 0 from the left and 1 from the right"),
+        ("max(x, 0.01*x)", 0.0, "a kink, slope 0.01 from the left and 1 from the right"),
+        ("max(x^2, 2-x)", 1.0, "a kink, slope -1 from the left and 2 from the right"),
+        ("x*abs(x)", 0.0, "both sides agree on the slope 0, but f is made of two pieces here"),
+        ("floor(x)", 1.0, "f jumps by -1 to the left; slope 0 from the right"),
+        ("sqrt(x)", 0.0, "f has no value to the left; from the right the slope grows like delta^-0.50"),
+        ("cbrt(x)", 0.0, "from the left the slope grows like delta^-0.67, a vertical tangent; from the right"),
+        ("1/x", 0.0, "f has no value at the point, and -1.638e+04 at a distance of 6.1e-05 to the left"),
+        ("log(x)", -1.0, "f has no value at the point, and none to the left, none to the right"),
+    ],
+)
+def test_both_sides_of_a_point_are_told(text: str, x: float, says: str) -> None:
+    assert seen(text, x).startswith(says)
+
+
+def test_at_the_end_of_the_domain_the_side_within_is_told_and_the_other_never_evaluated() -> None:
+    asked: list[float] = []
+
+    def f(v: float) -> float:
+        asked.append(float(v))
+        return v * v
+
+    function = dk.Function.from_callable(f, name="square", domain=(0.0, 1.0))
+    found = tables(dk.Problem(function, (1.0,)))["sides"]
+    assert found["seen"][0] == "slope 2 from the left; f has no value to the right"
+    assert max(asked) <= 1.0
+
+
+def test_the_side_of_a_callable_without_expression_is_measured() -> None:
+    kink = tables(dk.Problem(dk.Function.from_callable(math.fabs, name="math:fabs"), (0.0,)))["sides"]
+    assert kink["seen"][0] == "a kink, slope -1 from the left and 1 from the right"
+    smooth = tables(dk.Problem(dk.Function.from_callable(math.exp, name="math:exp"), (1.0,)))["sides"]
+    assert smooth["seen"][0] == "both sides agree on the slope 2.71828, but no exact derivative is known"
+
+
+@pytest.mark.parametrize(("text", "x"), [("exp(x)", 1.0), ("sin(1000*x)", 1.0), ("sin(x)", 1e6), ("1/x", 1e-3)])
+def test_the_error_of_a_side_covers_what_it_says(text: str, x: float) -> None:
+    found = tables(problem(text, x))
+    for side in ("left", "right"):
+        off = abs(found["sides"][f"{side}_slope"][0] - found["table"]["exact_slope"][0])
+        assert off <= tangents.SAME * found["sides"][f"{side}_error"][0]
+
+
+def test_a_gentle_kink_is_not_taken_for_rounding() -> None:
+    assert seen("x + abs(x)/1000000", 0.0).startswith("a kink, slope 0.999999 from the left and 1 from the right")
+
+
+def test_the_lines_drawn_touch_the_curve_at_their_points() -> None:
+    found = tables(problem("exp(x)", 0.0, 1.0))
+    dots, curves = found["dots"], found["curves"]
+    assert dots["line"].tolist() == ["tangent at x = 0", "tangent at x = 1"]
+    for name, x in (("tangent at x = 0", 0.0), ("tangent at x = 1", 1.0)):
+        (t0, t1), (y0, y1) = curves["t"][curves["line"] == name], curves["y"][curves["line"] == name]
+        assert (y1 - y0) / (t1 - t0) == pytest.approx(math.exp(x), rel=1e-7)
+        assert y0 + (x - t0) * math.exp(x) == pytest.approx(math.exp(x), rel=1e-7)
+
+
+def test_where_there_is_no_tangent_none_is_drawn_but_both_sides_are() -> None:
+    found = tables(problem("abs(x)", 0.0))
+    assert set(found["curves"]["line"]) == {"f"}
+    assert set(found["kinks"]["line"]) == {"f", "from the left", "from the right"}
+    assert "dots" not in found
+    assert "approach" not in found
+
+
+def test_the_small_multiples_show_the_secant_of_every_delta_and_skip_those_that_vanish() -> None:
+    found = tables(dk.Problem(EXP, (1.0,)), delta=(1.0, 1e-8, 2.3e-16, 1e-17))
+    approach = found["approach"]
+    assert list(dict.fromkeys(approach["delta"])) == [1.0, 1e-8, 2.3e-16]
+    slopes = {}
+    for delta in (1.0, 1e-8, 2.3e-16):
+        part = (approach["delta"] == delta) & (approach["line"] == "secant")
+        (t0, t1), (y0, y1) = approach["t"][part], approach["y"][part]
+        slopes[delta] = (y1 - y0) / (t1 - t0)
+        assert slopes[delta] == pytest.approx(dk.tangent(EXP, 1.0, delta).slope, rel=1e-12)
+    assert abs(slopes[1e-8] - math.e) < 1e-7
+    assert abs(slopes[2.3e-16] - math.e) > 1.0
+
+
+def test_of_many_deltas_the_first_and_the_last_are_among_those_drawn() -> None:
+    delta = tuple((2.0 ** -np.arange(20)).tolist())
+    drawn = list(dict.fromkeys(tables(dk.Problem(EXP, (1.0,)), delta=delta)["approach"]["delta"]))
+    assert len(drawn) == tangents.PANELS
+    assert (drawn[0], drawn[-1]) == (delta[0], delta[-1])
+
+
+def test_under_the_microscope_the_curve_ends_as_steps_of_one_rounding() -> None:
+    found = tables(dk.Problem(EXP, (1.0,)), delta=(1e-3, 2.3e-16))["microscope"]
+    few = (found["delta"] == 2.3e-16) & (found["line"] == "f")
+    many = (found["delta"] == 1e-3) & (found["line"] == "f")
+    steps = np.unique(found["y"][few]) * 2.3e-16 / np.spacing(math.e)
+    np.testing.assert_allclose(steps, np.round(steps), atol=1e-9)
+    assert steps.size < 20 < np.unique(found["y"][many]).size
+
+
+def concluded(*problems: dk.Problem, **config: Any) -> tuple[Any, list[str]]:
+    found = dict(tangents.conclude(tables(*problems, **config)))
+    return found["summary"], list(found["findings"]["finding"])
+
+
+def test_the_summary_takes_the_delta_nearest_to_the_classical_choice() -> None:
+    summary, _ = concluded(problem("exp(x)", 1.0, 2.0), problem("abs(x)", 0.0), delta=(0.1, 1e-8, 1e-15))
+    assert summary["delta"].tolist() == [1e-8] * 3
+    assert summary["seen"] == ["", "", "a kink, slope -1 from the left and 1 from the right"]
+
+
+def test_the_findings_tell_where_the_secant_is_nearest_and_name_every_kink() -> None:
+    _, sentences = concluded(problem("exp(x)", 1.0), problem("abs(x)", 0.0), delta=(0.1, 1e-8, 1e-15))
+    assert sentences[0].startswith("1 of 2 points have an exact tangent")
+    assert any("The nearest is delta = 1e-08" in sentence for sentence in sentences)
+    assert sentences[-1] == "abs(x) at x = 0: a kink, slope -1 from the left and 1 from the right."
+
+
+def test_of_very_many_kinks_the_findings_tell_how_many_are_left_out() -> None:
+    points = np.arange(float(tangents.TOLD + 3))
+    _, sentences = concluded(problem("floor(x)", *points))
+    assert sentences[-1] == "The table sides tells of 3 more points without an exact tangent."
+
+
+@pytest.mark.parametrize("config", [{"delta": ()}, {"function": ()}])
+def test_a_config_without_anything_to_do_is_refused(config: Any) -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        tangents.Config(**{"function": (problem("x", 1.0),), **config})
+
+
+def test_six_panels_stand_in_two_rows_of_three() -> None:
+    import pandas as pd  # noqa: PLC0415 -- a frame is what a figure takes
+
+    rows = [(delta, "f", t, t * delta) for delta in range(1, 7) for t in (0.0, 1.0)]
+    frame = pd.DataFrame(rows, columns=["delta", "line", "t", "y"])
+    dots = pd.DataFrame({"delta": [1], "line": ["f"], "t": [0.5], "y": [-0.5]})
+    spec = {"kind": "curves", "table": "a", "panel": "delta", "panels": 6, "series": "line", "x": "t", "y": "y"}
+    figure = figures.draw({"a": frame, "dots": dots}, {**spec, "marks": {"table": "dots", "x": "t", "y": "y"}})
+    corners = [ax.get_position().bounds[:2] for ax in figure.axes]
+    assert len({round(x, 9) for x, _ in corners}) == 3
+    assert [round(y, 9) for _, y in corners[:3]] == [round(corners[0][1], 9)] * 3
+    assert corners[0][1] > corners[3][1]
+    drawn = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
+    assert [(line.get_xdata().tolist(), line.get_ydata().tolist()) for line in drawn] == [([0.5], [-0.5])]
+
+
+def test_why_f_has_no_value_at_a_point_is_said_in_its_own_words() -> None:
+    mine = dk.Problem(dk.Function.from_callable(lambda x: [x, x], name="mine"), (1.0,))
+    assert str(tables(mine)["sides"]["seen"][0]).startswith(
+        "f has no value at the point (TypeError: f gives 2 numbers where one is wanted"
+    )

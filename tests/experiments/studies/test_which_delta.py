@@ -1,0 +1,301 @@
+"""The study of which delta: its advice against theory, the error made there, and what it refuses to advise."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from studies import Tables, gathered
+
+import derivkit as dk
+from experiments.studies import which_delta
+from experiments.studies.which_delta import Config, Look, Place
+
+PROOF = ("forward_1", "central_2", "central_4")
+PRECISIONS = ("float16", "float32", "float64")
+
+
+def problem(text: str, *points: float, **more: Any) -> dk.Problem:
+    return dk.Problem(dk.Function.from_expression(text, **more), points)
+
+
+def tables(*problems: dk.Problem, **config: Any) -> Tables:
+    return gathered(which_delta, Config(function=problems, **{"deltas": 25, **config}))
+
+
+def findings(*problems: dk.Problem, **config: Any) -> list[str]:
+    return tables(*problems, **config)["findings"]["finding"].tolist()
+
+
+def place(text: str, x: float, precision: str = "float64") -> Place:
+    f = dk.Function.from_expression(text)
+    dtype = np.dtype(precision)
+    return Place(Look(f, float(dtype.type(x))), dtype)
+
+
+def theory(formula: dk.Stencil, derivative: float, noise: float) -> tuple[float, float]:
+    """The delta with the least error and that error, in closed form, for truncation a h^p and rounding b / h."""
+    p = formula.order
+    a, b = (
+        abs(float(formula.error_constant) * derivative),
+        noise * float(np.linalg.norm([float(w) for w in formula.weights])),
+    )
+    h = (b / (p * a)) ** (1.0 / (p + 1))
+    return h, (1.0 + 1.0 / p) * b / h
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("method", PROOF)
+@pytest.mark.parametrize("text", ["exp(x)", "sin(x)"])
+def test_what_is_recommended_is_the_optimum_of_theory_for_the_noise_of_the_precision(
+    text: str, method: str, precision: str
+) -> None:
+    """A value is rounded by 0.29 eps in the mean, and a program of a few operations by up to 8 times that."""
+    formula, where = dk.formula(method), place(text, 1.0, precision)
+    derivative = math.factorial(formula.order + 1) * dk.taylor(dk.parse(text), 1.0, formula.order + 1)[-1]
+    value = abs(float(where.look.f(1.0)))
+    low, high = (theory(formula, derivative, share * where.eps * value) for share in (0.29, 8 * 0.29))
+    found = which_delta.recommend(where, formula)
+    # higher terms of the truncation make the optimum a little smaller
+    assert 0.8 * low[0] <= found.delta[0] <= high[0]
+    assert low[1] / 2 <= found.total[0] <= 2 * high[1]
+
+
+@pytest.mark.parametrize("text", ["exp(x)", "sin(x)", "log(x)", "1/x", "tanh(x)", "x^3 - x"])
+def test_the_regret_is_what_theory_allows(text: str) -> None:
+    """As E(c h*) / E(h*) = (c^p + p / c) / (1 + p), a delta too large by a factor of 3 loses less than 3^p."""
+    advice = tables(problem(text, 1.3), method=PROOF, precision=PRECISIONS)["advice"]
+    orders = np.array([dk.formula(name).order for name in advice["method"]])
+    assert np.all(np.isfinite(advice["regret"]))
+    assert np.all(advice["regret"] <= 3.0**orders)
+    assert np.median(advice["regret"]) < 2.0
+
+
+def test_the_error_that_is_expected_is_made() -> None:
+    """The typical error lies between a tenth of what was expected and three times of it, for every smooth function."""
+    problems = [problem(text, 1.3) for text in ("exp(x)", "sin(x)", "log(x)", "tanh(x)")]
+    advice = tables(*problems, method=PROOF, precision=PRECISIONS)["advice"]
+    ratio = advice["typical"] / advice["expected"]
+    assert np.all(ratio < 3.0)
+    assert np.all(ratio > 0.1)
+
+
+@pytest.mark.parametrize("factor", [1e-3, 1e2])
+def test_a_wrong_recommendation_is_seen_in_its_regret(factor: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = which_delta.recommend
+
+    def wrong(where: Place, formula: dk.Stencil) -> which_delta.Expected:
+        return which_delta.expected_error(where, formula, factor * right(where, formula).delta)
+
+    monkeypatch.setattr(which_delta, "recommend", wrong)
+    advice = tables(problem("exp(x)", 1.3), method=("central_2",), precision=("float64",))["advice"]
+    assert advice["regret"][0] > 100.0
+
+
+def test_noise_of_the_function_itself_decides_in_every_precision_that_is_finer() -> None:
+    f = dk.Function.from_black_box("sin_noise", expression="sin(x)")
+    advice = tables(dk.Problem(f, (1.3,)), method=("central_2",), precision=PRECISIONS)["advice"]
+    by_type = dict(zip(advice["precision"], advice["delta"], strict=True))
+    # noise of 1e-8 / sqrt(3) |sin| in float64; in float16 its own rounding is 10^5 times as large
+    third = math.cbrt(3.0 * 1e-8 / math.sqrt(6.0) * abs(math.sin(1.3) / math.cos(1.3)))
+    assert third / 2 < by_type["float64"] < 2 * third
+    assert by_type["float64"] < by_type["float16"]
+
+
+def test_of_a_function_that_is_code_errors_below_the_bar_are_not_claimed() -> None:
+    found = tables(dk.Problem(dk.Function.from_callable(math.exp, name="math:exp"), (1.0,)), deltas=129, method=PROOF)
+    table, answers = found["table"], found["answers"]
+    assert np.all(table["trusted"][table["precision"] == "float64"] == answers["value"][0])
+    assert math.isnan(answers["exact"][0])
+    claimed = table["error"][table["precision"] == "float64"]
+    assert np.nanmin(claimed) > answers["bar"][0]
+    truth = np.abs(table["estimate"] - math.e)[table["precision"] == "float64"]
+    known = ~np.isnan(claimed)
+    assert np.all(np.abs(truth - claimed)[known] <= answers["bar"][0] + 1e-15)
+
+
+@pytest.mark.parametrize(
+    ("text", "x", "status", "says"),
+    [
+        ("abs(x)", 0.0, "kink", "the slope of neither"),
+        ("floor(x)", 1.0, "jump", "the steeper the line across the jump"),
+        ("cbrt(x)", 0.0, "vertical", "grow without end"),
+        ("log(x)", 0.0, "not_finite", "no point of the graph"),
+    ],
+)
+def test_where_no_delta_helps_that_is_said_and_why(text: str, x: float, status: str, says: str) -> None:
+    found = tables(problem(text, x))
+    assert found["answers"]["status"].tolist() == [status]
+    assert np.all(np.isnan(found["advice"]["delta"]))
+    (sentence,) = found["findings"]["finding"]
+    assert "no delta helps" in sentence
+    assert says in sentence
+    assert "take" not in sentence
+
+
+def test_what_f_raised_is_why_no_delta_helps() -> None:
+    mine = dk.Problem(dk.Function.from_callable(lambda x, y: x, name="mine"), (1.0,))
+    for note in tables(mine)["advice"]["note"]:
+        assert str(note).startswith("no delta helps: not_finite: TypeError: ")
+        assert "missing 1 required positional argument: 'y'" in str(note)
+
+
+def test_a_precision_that_does_not_hold_the_point_says_so() -> None:
+    found = tables(problem("sin(x)", 1e6), precision=("float16", "float64"))
+    advice = found["advice"]
+    half = advice["precision"] == "float16"
+    assert np.all(np.isnan(advice["delta"][half]))
+    assert set(advice["note"][half]) == {"this precision does not hold the point"}
+    assert np.all(np.isfinite(advice["delta"][~half]))
+
+
+def test_at_the_end_of_the_domain_a_central_formula_is_not_recommended() -> None:
+    asked: list[float] = []
+
+    def f(v: float) -> float:
+        asked.append(float(v))
+        return math.exp(v)
+
+    function = dk.Function.from_callable(f, name="exp", domain=(0.0, 2.0))
+    advice = tables(dk.Problem(function, (0.0,)), precision=("float64",))["advice"]
+    usable = dict(zip(advice["method"], np.isfinite(advice["delta"]), strict=True))
+    assert usable == {"forward_1": True, "central_2": False}
+    assert min(asked) >= 0.0
+
+
+def test_the_window_that_was_used_is_shown_with_its_plateau() -> None:
+    found = tables(problem("exp(x)", 1.0))
+    windows, plateau = found["windows"], found["plateau"]
+    resolved = windows["quantity"] == "error bar"
+    made = windows["quantity"] == "error made"
+    for reach in windows["reach"][resolved]:
+        error, bar = windows["error"][made & (windows["reach"] == reach)], windows["error"][windows["reach"] == reach]
+        assert np.all(error <= bar[0])
+    used = np.char.startswith(plateau["window"].astype(str), "used") & (plateau["line"] == "noise")
+    answers = found["answers"]
+    level = math.log10(float(answers["noise"][0]) / math.e)
+    assert np.all(plateau["size"][used] < level + math.log10(8.0))
+
+
+def test_the_number_of_rows_is_the_number_promised_even_where_nothing_can_be_had() -> None:
+    problems = (problem("sin(x)", 1e6, 1.0), problem("abs(x)", 0.0))
+    config = Config(function=problems, method=PROOF, precision=PRECISIONS, deltas=11)
+    found = tables(*problems, method=PROOF, precision=PRECISIONS, deltas=11)
+    assert len(found["table"]["delta"]) == config.rows == 3 * 3 * 3 * 11
+
+
+def test_the_answer_is_said_in_words() -> None:
+    sentences = findings(problem("exp(x)", 1.0), method=("central_2",), precision=("float64",), deltas=65)
+    assert sentences[0].startswith("exp(x) at x = 1 in float64: take delta = ")
+    assert "with central_2. Expect an error of " in sentences[0]
+    assert sentences[1].startswith("exp(x) at x = 1: dk.derivative needs no delta. From 13 values of f it says 2.71828")
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        ({"function": ()}, "at least one function"),
+        ({"method": ("central_5",)}, "no formula named 'central_5'"),
+        ({"precision": ("float8",)}, "precision=float8: not known; there are float16, float32, float64"),
+        ({"deltas": 3}, "deltas=3: a sweep needs at least 9; write deltas=129"),
+    ],
+)
+def test_a_bad_configuration_is_refused_in_one_line(config: Any, says: str) -> None:
+    with pytest.raises(ValueError, match=r"^[^\n]+$") as caught:
+        Config(**{"function": (problem("x", 1.0),), **config})
+    assert says in str(caught.value)
+
+
+def test_values_of_any_size_are_served_and_those_that_a_precision_does_not_hold_are_told() -> None:
+    for text in ("1e300*exp(x)", "1e-300*exp(x)"):
+        advice = tables(problem(text, 1.0), method=("central_2",), precision=("float32", "float64"))["advice"]
+        plain = tables(problem("exp(x)", 1.0), method=("central_2",), precision=("float64",))["advice"]
+        assert advice["delta"][1] == pytest.approx(plain["delta"][0], rel=0.5)
+        assert advice["regret"][1] < 3.0
+        assert math.isnan(advice["delta"][0]) or advice["expected"][0] > 0.5 * 1e-300 * math.e
+
+
+def test_what_no_value_on_the_ladder_shows_is_seen_as_a_missed_expectation() -> None:
+    ripple = problem("sin(x)+sin(10000000000*x)/10000000000000", 1.0)
+    assert any("is missed in" in sentence for sentence in findings(ripple, precision=("float64",)))
+    assert not any("is missed in" in sentence for sentence in findings(problem("sin(x)", 1.0)))
+
+
+# Functions whose calls may be dear
+
+
+class Dear:
+    """A function that counts the values it is asked for."""
+
+    def __init__(self, f: Callable[[Any], Any]) -> None:
+        self.f, self.values = f, 0
+
+    def __call__(self, x: Any) -> Any:
+        self.values += np.size(x)
+        return self.f(x)
+
+
+def dear(f: Callable[[Any], Any], *points: float) -> tuple[Dear, dk.Problem]:
+    counted = Dear(f)
+    return counted, dk.Problem(dk.Function.from_callable(counted, name="box"), points)
+
+
+BOXES: dict[str, tuple[Callable[[Any], Any], float]] = {
+    "smooth": (math.sin, 1.0),
+    "of arrays": (np.exp, 0.3),
+    "kink": (abs, 0.0),
+    "jump": (math.floor, 1.0),
+    "vertical": (math.sqrt, 0.0),
+    "constant": (lambda _: 1.0, 0.3),
+    "noisy": (lambda x: math.sin(x) + 1e-6 * math.sin(1e9 * x), 1.0),
+    "without a scale": (lambda x: hash(x) % 1000 / 1000.0, 0.3),
+    "fails": (lambda x: math.log(x - 1.0), 0.3),
+    "of all its arguments": (lambda x: x / np.sum(np.exp(x)), 0.3),
+}
+
+
+@pytest.mark.parametrize("precision", [(), PRECISIONS], ids=["as it comes", "all precisions"])
+@pytest.mark.parametrize("name", BOXES)
+def test_a_black_box_is_called_no_more_often_than_is_said_before(name: str, precision: tuple[str, ...]) -> None:
+    f, x = BOXES[name]
+    counted, box = dear(f, x)
+    config = Config(function=(box,), method=PROOF, precision=precision, deltas=129)
+    found = gathered(which_delta, config)
+    assert 12 < counted.values <= config.most_calls["box"] == 400 * max(1, len(precision))
+    assert set(found["table"]["precision"]) == {"float64", *precision}
+    assert len(found["table"]["x"]) == config.rows
+    assert found["findings"]["finding"].size
+
+
+def test_the_advice_for_a_black_box_is_that_for_the_same_expression() -> None:
+    _, box = dear(math.exp, 1.3)
+    mine, known = (
+        tables(one, method=PROOF, precision=("float64",), deltas=129)["advice"] for one in (box, problem("exp(x)", 1.3))
+    )
+    np.testing.assert_allclose(mine["delta"], known["delta"], rtol=0.25)
+    assert np.all(mine["regret"] < 3.0 ** np.array([1, 2, 4]))
+    assert np.all(mine["measured"][:2] < 3.0 * mine["expected"][:2])
+
+
+def test_more_calls_make_a_finer_sweep_and_too_few_are_refused_with_the_number_that_is_enough() -> None:
+    counted, box = dear(math.exp, 1.3)
+    many, few = (Config(function=(box,), method=PROOF, deltas=129, calls=calls) for calls in (2000, 200))
+    assert many.deltas_of(box.function) == 129 > few.deltas_of(box.function) >= 9
+    with pytest.raises(
+        ValueError, match=r"calls=100: too few calls of box .*; write calls=\d+ or fewer methods"
+    ) as told:
+        Config(function=(box,), method=PROOF, calls=100)
+    enough = int(re.findall(r"write calls=(\d+)", str(told.value))[0])
+    gathered(which_delta, Config(function=(box,), method=PROOF, calls=enough))
+    assert counted.values <= enough
+
+
+def test_expressions_and_the_functions_of_the_lab_are_swept_as_finely_as_ever_in_all_precisions() -> None:
+    f = dk.Function.from_black_box("sin_noise", expression="sin(x)")
+    config = Config(function=(problem("exp(x)", 1.0), dk.Problem(f, (1.0,))), deltas=129)
+    assert config.most_calls == {}
+    assert config.rows == 2 * 2 * 3 * 129
