@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 import derivkit as dk
 import experiments
@@ -103,6 +104,12 @@ def test_every_command_says_the_version_of_the_laboratory(command: str, capsys: 
         importlib.import_module(f"experiments.{command}").main(["--version"])
     assert not left.value.code
     assert capsys.readouterr().out == f"derivative-lab {dk.__version__}\n"
+
+
+def test_a_citation_names_the_version_and_the_licence_of_today() -> None:
+    citation = OmegaConf.load(ROOT / "CITATION.cff")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert (citation.version, citation.license) == (dk.__version__, project["license"])
 
 
 def test_the_version_stands_in_one_place_and_needs_no_metadata(installed: Path) -> None:
