@@ -22,6 +22,10 @@ from experiments.running.listing import entries
 from experiments.running.record import DONE
 from experiments.terminal import commands, streams
 from experiments.terminal.progress import Terminal
+from experiments.words import first_of
+
+MAX_NAMED = 6
+"""Runs that a message names at most."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -72,9 +76,9 @@ def _chosen(words: Sequence[str], outputs: Path) -> tuple[list[runs.Stored], lis
     _refuse_studies(Counter(one.study for one in fitting))
     found = [*named, *(runs.stored(one.directory, one.record) for one in fitting if one.record)]
     if len(found) < 2:
-        left = f"; left out, as they are not finished: {_few(unfinished)}" if unfinished else ""
+        left = f"; left out, as they are not finished: {first_of(unfinished, MAX_NAMED)}" if unfinished else ""
         raise ConfigurationError(f"{' '.join(asked)}: {len(found) or 'no'} finished run fits, two are needed{left}")
-    return found, [f"Left out, as they are not finished: {_few(unfinished)}."] if unfinished else []
+    return found, [f"Left out, as they are not finished: {first_of(unfinished, MAX_NAMED)}."] if unfinished else []
 
 
 def _found(name: str, outputs: Path) -> Path:
@@ -90,10 +94,6 @@ def _refuse_studies(counts: Mapping[str, int]) -> None:
     if len(counts) > 1:
         told = ", ".join(f"{count} of {study}" for study, count in counts.items())
         raise ConfigurationError(f"{told} fit; runs of one study are compared: add study={next(iter(counts))}")
-
-
-def _few(names: Sequence[str]) -> str:
-    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
 
 
 def _parser() -> commands.Parser:

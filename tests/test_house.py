@@ -30,18 +30,19 @@ from experiments.running.settings import keys_of
 ROOT = Path(__file__).resolve().parents[1]
 STANDARD = set(sys.stdlib_module_names)
 CORE = {"numpy", "derivkit"}
-BASE = {"experiments.files", "experiments.messages"}
+BASE = {"experiments.files", "experiments.messages", "experiments.words"}
 RUN = BASE | {"experiments.terminal", "experiments.tables", "experiments.running"}
 MAY_IMPORT = {
     "derivkit/operations": CORE | {"flint"},
     "derivkit/trusted": CORE | {"flint"},
     "derivkit": CORE,
-    "experiments/studies": CORE | {"experiments.peers"},
+    "experiments/studies": CORE | {"experiments.peers", "experiments.words"},
     "experiments/peers": CORE,
     "experiments/peers/jax.py": CORE | {"jax"},
     "experiments/peers/scipy.py": CORE | {"scipy"},
     "experiments/peers/torch.py": CORE | {"torch"},
     "experiments/messages.py": set(),
+    "experiments/words.py": set(),
     "experiments/files.py": set(),
     "experiments/terminal": {"derivkit", "experiments.messages", "experiments.terminal"},
     "experiments/terminal/progress.py": {"rich", "experiments.messages"},
@@ -56,7 +57,7 @@ MAY_IMPORT = {
     "experiments/running": CORE | RUN | {"experiments.figures", "experiments.page", "experiments.studies"},
     "experiments/tables": CORE | BASE | {"experiments.tables", "experiments.running"},
     "experiments/tables/tables.py": CORE | {"pandas", "pyarrow"} | RUN,
-    "experiments/figures": CORE | {"matplotlib", "experiments.figures", "experiments.files"},
+    "experiments/figures": CORE | {"matplotlib", "experiments.figures", "experiments.files", "experiments.words"},
     "experiments/page": BASE | {"numpy", "experiments.page", "experiments.tables"},
     "experiments/page/report.py": {"jinja2", "markupsafe"} | BASE,
     "experiments/comparison/values.py": {"numpy"},

@@ -13,6 +13,7 @@ from experiments.comparison.many_figures import about_best, about_shares, at, dr
 from experiments.messages import near
 from experiments.page import report
 from experiments.tables import tables
+from experiments.words import first_of
 
 HEAD, DIFFERENT = 1000, 40
 """Runs, and rows that differ, that the page shows."""
@@ -24,7 +25,7 @@ def sentences(found: Many) -> Iterator[str]:
     """Say what the runs have in common, which is the best, on what that depends, and which rows are not the same."""
     study = found.runs[0].study.__name__.rpartition(".")[2]
     keys = [f"{key} ({len(set(values))} values)" for key, values in found.keys.items()]
-    differ = f"between them differ {_listed(keys)}" if keys else "all of them have one configuration"
+    differ = f"between them differ {first_of(keys, TOLD)}" if keys else "all of them have one configuration"
     yield f"{len(found.runs)} runs of {study} are compared; {differ}."
     known = [place for place in found.ranked if not math.isnan(found.best[place])]
     if known:
@@ -34,13 +35,9 @@ def sentences(found: Many) -> Iterator[str]:
     yield from _about_rows(found)
     lines = [f"{name} ({len(set(texts))} values)" for name, texts in found.environment if "untracked." not in name]
     if lines:
-        yield f"In the environment of the runs there differ: {_listed(lines)}."
+        yield f"In the environment of the runs there differ: {first_of(lines, TOLD)}."
     else:
         yield "The environment of the runs is the same: commit, versions, processor and threads."
-
-
-def _listed(words: Sequence[str]) -> str:
-    return ", ".join(words[:TOLD]) + (f" and {len(words) - TOLD} more" if len(words) > TOLD else "")
 
 
 def _about_best(found: Many, known: Sequence[int]) -> str:

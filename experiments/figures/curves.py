@@ -19,7 +19,8 @@ from experiments.figures.contract import Kind, Plan, Spec
 from experiments.figures.paper import DASHES, PALETTE, lay_out, short
 from experiments.figures.selection import has_linear, panel_columns
 from experiments.figures.series import THINNED, Series, all_series, further_columns, line_columns
-from experiments.figures.words import TOLD, listed, number, tell_range
+from experiments.figures.words import TOLD, number, tell_range
+from experiments.words import listed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

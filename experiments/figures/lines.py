@@ -31,7 +31,8 @@ from experiments.figures.series import (
     line_columns,
     marked,
 )
-from experiments.figures.words import listed, lowest, number, tell_lowest, tell_worst
+from experiments.figures.words import lowest, number, tell_lowest, tell_worst
+from experiments.words import listed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from experiments.figures.contract import Floats, Frames, Key, Kind, Mask, Panel, Plan, Spec
 from experiments.figures.paper import PANELS, panel_size, short, title_width
+from experiments.words import first_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -142,6 +143,5 @@ def say_left_out(kind: Kind, plan: Plan, spec: Spec, panels: int) -> list[str]:
         counts = f"the first {len(plan.names)} of {plan.names_available}"
         says.append(f"Of each panel {counts} {kind.called} ({spec[kind.names]}) are shown.")
     if plan.empty:
-        more = f" and {len(plan.empty) - 3} more" if len(plan.empty) > 3 else ""
-        says.append(f"Left out, as there is nothing to draw: {'; '.join(plan.empty[:3])}{more}.")
+        says.append(f"Left out, as there is nothing to draw: {first_of(plan.empty, 3, separator='; ')}.")
     return says

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from experiments.figures.contract import Floats, Plan, Spec
+from experiments.words import listed
 
 TOLD = 3
 """Most panels that are told one by one."""
@@ -18,11 +19,6 @@ def number(value: float) -> str:
     if value == 0 or 1e-3 <= abs(value) < 1e3:
         return f"{value:.3g}"
     return f"{value:.0f}" if 1e3 <= abs(value) < 1e5 else f"{value:.1e}"
-
-
-def listed(parts: Sequence[str]) -> str:
-    """The parts with commas, and `and` before the last."""
-    return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else "".join(parts)
 
 
 def inside(title: str) -> str:

@@ -20,6 +20,7 @@ from urllib.parse import quote
 
 from experiments.files import replacing
 from experiments.messages import printable
+from experiments.words import counted
 
 PAGE = Path(__file__).with_name("templates")
 """The template, its style and its scripts."""
@@ -251,7 +252,7 @@ def _table(number: int, one: Table) -> dict[str, Any]:
 def _extent(shown: int, total: int, *, spread: bool) -> str:
     """How many rows there are, and which of them the page holds."""
     if shown == total:
-        return f"{total:,} row{'' if total == 1 else 's'}."
+        return f"{counted(total, 'row')}."
     if spread:
         return f"{shown:,} of {total:,} rows, taken evenly from the first to the last; the file has all of them."
     return f"The first {shown:,} of {total:,} rows."

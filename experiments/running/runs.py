@@ -16,6 +16,7 @@ from experiments.messages import ConfigurationError, line_of
 from experiments.running.check import study_of
 from experiments.running.listing import way_out
 from experiments.running.record import DONE, FORMATS, NEVER, PLAN, RECORD, DamagedError, Record, read, refuse_lacking
+from experiments.words import first_of
 
 LATEST = re.compile(r"(?:(?P<experiment>[^/~]+)/)?latest(?:~(?P<back>\d+))?")
 STARTED = re.compile(rb'"started":\s*"([^"]+)"')
@@ -129,8 +130,7 @@ def _matching(name: str, known: Sequence[Path], outputs: Path) -> list[Path]:
 
 
 def _listed(paths: Sequence[Path], outputs: Path) -> str:
-    shown = ", ".join(path.relative_to(outputs).as_posix() for path in paths[:SHOWN])
-    return f"{shown} and {len(paths) - SHOWN} more" if len(paths) > SHOWN else shown
+    return first_of([path.relative_to(outputs).as_posix() for path in paths], SHOWN)
 
 
 # From its record

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 import derivkit as dk
 from derivkit.errors import typical_error
 from derivkit.grids import decade, logspace
+from experiments.words import listed
 
 Columns = Mapping[str, Any]
 Array = NDArray[np.float64]
@@ -695,17 +696,11 @@ def _closest(table: Columns, closest: Mapping[str, int], own: Mapping[str, NDArr
     """Which methods have the least typical error, each with its delta; ties are told as such."""
     error = max(float(table["typical"][row]) for row in closest.values())
     size = f"{error:.1e}" if error else "exactly 0"
-    came = (
-        f"{_listed(list(closest))} came {'equally close' if len(closest) > 1 else 'closest'}, with an error of {size}"
-    )
+    came = f"{listed(list(closest))} came {'equally close' if len(closest) > 1 else 'closest'}, with an error of {size}"
     if all(own[method].size > 1 and np.all(table["error"][own[method]] == error) for method in closest):
         return f"{came} at every delta"
     deltas = dict.fromkeys(f"{table['delta'][row]:.1e}" for row in closest.values())
-    return f"{came} at delta = {_listed(list(deltas))}"
-
-
-def _listed(words: Sequence[str]) -> str:
-    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+    return f"{came} at delta = {listed(list(deltas))}"
 
 
 def _lucky(table: Columns, own: Mapping[str, NDArray[np.intp]], least: float) -> str:

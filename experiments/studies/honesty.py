@@ -23,6 +23,7 @@ from derivkit.numerical.methods import METHODS, Method
 from derivkit.testing.claims import Claims, claims, perturbation, seen
 from derivkit.testing.population import Family
 from derivkit.trusted.truth import Truth
+from experiments.words import first_of, percent_reached
 
 Columns = Mapping[str, Any]
 Array = NDArray[np.float64]
@@ -807,10 +808,14 @@ def _of_method(row: Row) -> str:
     nowhere = f"Where no derivative exists it says ok {row['silent']} times."
     if not row["answers"]:
         return f"{row['method']}: it gives no value with a bar. {nowhere}"
-    of_ok = f"{row['ok']:,} of them say ok, and of those {_part(row['ok_covered'])}" if row["ok"] else "none says ok"
+    of_ok = (
+        f"{row['ok']:,} of them say ok, and of those {percent_reached(row['ok_covered'])}"
+        if row["ok"]
+        else "none says ok"
+    )
     return (
-        f"{row['method']}: it gives {row['answers']:,} values with a bar, and {_part(row['covered'])} of the bars are "
-        f"true; {of_ok}. {nowhere}"
+        f"{row['method']}: it gives {row['answers']:,} values with a bar, and {percent_reached(row['covered'])} of the "
+        f"bars are true; {of_ok}. {nowhere}"
     )
 
 
@@ -832,7 +837,9 @@ def _weakest(functions: Sequence[Row]) -> Iterator[str]:
     """The functions whose bars are least often true."""
     weak = sorted((row for row in functions if row["covered"] < 1.0), key=lambda row: row["covered"])
     if weak:
-        told = ", ".join(f"{row['function']} ({_part(row['covered'])} of {row['answers']})" for row in weak[:5])
+        told = ", ".join(
+            f"{row['function']} ({percent_reached(row['covered'])} of {row['answers']})" for row in weak[:5]
+        )
         whole = sum(row["answers"] > 0 and row["covered"] == 1.0 for row in functions)
         yield (
             f"{weak[0]['method']}: the bars are all true for {whole} functions, and not for {len(weak)}; "
@@ -887,10 +894,4 @@ def _names(values: NDArray[Any], most: int = 5) -> str:
     """The most frequent of some names, as a text."""
     names, counts = np.unique(values.astype(str), return_counts=True)
     order = np.argsort(-counts, kind="stable")
-    told = ", ".join(str(names[k]) for k in order[:most])
-    return told + (f" and {names.size - most} more" if names.size > most else "")
-
-
-def _part(value: float) -> str:
-    """A share in percent, never rounded up to 100."""
-    return f"{math.floor(value * 10_000.0 + 1e-9) / 100.0:g} %"
+    return first_of(names[order].tolist(), most)

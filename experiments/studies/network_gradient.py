@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 import derivkit as dk
 from derivkit.errors import best_delta
 from derivkit.multivariate.network import LOSSES
+from experiments.words import percent
 
 Columns = Mapping[str, Any]
 Array = NDArray[np.floating[Any]]
@@ -419,8 +420,8 @@ def _kinks_said(kinks: Columns) -> Iterator[str]:
         most = int(np.argmax(own["crossed"]))
         yield (
             f"{place}: the smallest delta at which a parameter crosses a kink is {own['delta'][first]:.1e} "
-            f"({_percent(own['crossed'][first])} of them do); at {own['delta'][most]:.1e} "
-            f"{_percent(own['crossed'][most])} do."
+            f"({percent(own['crossed'][first])} of them do); at {own['delta'][most]:.1e} "
+            f"{percent(own['crossed'][most])} do."
         )
         yield from _damage(place, own)
         if samples >= MANY:
@@ -446,8 +447,8 @@ def _explained(place: str, own: Columns) -> Iterator[str]:
         if large:
             yield (
                 f"{place}, {where} {np.max(own['delta'][rows]):.1e}: {large:,} relative errors are above {LARGE:g}; "
-                f"{_percent(crossed / large)} of them are at parameters that crossed a kink, and "
-                f"{_percent(by_kink / large)} fall to {LARGE:g} or less when the units are held as they are. "
+                f"{percent(crossed / large)} of them are at parameters that crossed a kink, and "
+                f"{percent(by_kink / large)} fall to {LARGE:g} or less when the units are held as they are. "
                 f"The other {large - by_kink:,} are above it without kinks too."
             )
 
@@ -462,7 +463,3 @@ def _damage(place: str, own: Columns) -> Iterator[str]:
             f"{place}: at delta {own['delta'][worst]:.1e} kinks make the error of the whole gradient "
             f"{own['error'][worst]:.1e} instead of {own['held'][worst]:.1e}."
         )
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"

@@ -24,6 +24,7 @@ from derivkit.numerical.methods import METHODS, Method
 from derivkit.testing.claims import Claims, claims, perturbation
 from derivkit.testing.population import Disturbance, Family
 from derivkit.trusted.truth import Truth
+from experiments.words import percent_reached
 
 Columns = Mapping[str, Any]
 Array = NDArray[np.float64]
@@ -473,7 +474,7 @@ def _of_method(method: str, cases: Columns) -> str:
     )
     if not whole["answers"]:
         return f"{says}."
-    says += f", of which {_percent(whole['covered'])} are true."
+    says += f", of which {percent_reached(whole['covered'])} are true."
     if not math.isnan(whole["error_to_law"]):
         says += (
             f" Half of the true errors are below {whole['true_to_law']:.2g} times what theory allows, half of the bars "
@@ -481,20 +482,21 @@ def _of_method(method: str, cases: Columns) -> str:
         )
     if math.isnan(whole["named"]):
         return f"{says} It does not name the level of the noise."
-    return (
-        f"{says} The level of the noise is named within a factor of {NAMED:g} at {_percent(whole['named'])} of points."
-    )
+    named = percent_reached(whole["named"])
+    return f"{says} The level of the noise is named within a factor of {NAMED:g} at {named} of points."
 
 
 def _of_kinds(summary: Sequence[Row]) -> Iterator[str]:
     """The kinds of noise whose bars are not all true, and those whose level is least often named."""
     weak = sorted((row for row in summary if row["covered"] < 1.0), key=lambda row: row["covered"])
     if weak:
-        told = "; ".join(f"{IN_WORDS[row['kind']]}: {_percent(row['covered'])} of {row['answers']}" for row in weak)
+        told = "; ".join(
+            f"{IN_WORDS[row['kind']]}: {percent_reached(row['covered'])} of {row['answers']}" for row in weak
+        )
         yield f"Kinds of noise whose bars are not all true: {told}."
     unnamed = sorted((row for row in summary if row["named"] < 0.9), key=lambda row: row["named"])
     if unnamed:
-        told = "; ".join(f"{IN_WORDS[row['kind']]}: {_percent(row['named'])}" for row in unnamed)
+        told = "; ".join(f"{IN_WORDS[row['kind']]}: {percent_reached(row['named'])}" for row in unnamed)
         yield f"Kinds of noise whose level is named within a factor of {NAMED:g} at less than 90 % of points: {told}."
     smooth = [row for row in summary if row["kind"] in SMOOTH and row["answers"]]
     if smooth:
@@ -531,8 +533,3 @@ def _of_levels(groups: Sequence[Columns]) -> Iterator[str]:
                 f"Fewer than half of the points are answered for {IN_WORDS[own['kind'][0]]} ({own['function'][0]}) at "
                 f"the levels {', '.join(f'{level:.0e}' for level in silent)}."
             )
-
-
-def _percent(value: float) -> str:
-    """A share in percent, never rounded up to 100."""
-    return f"{math.floor(value * 10_000.0 + 1e-9) / 100.0:g} %"

@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 import derivkit as dk
 from derivkit.grids import geomspace
 from derivkit.multivariate.network import LOSSES, NotFiniteError
+from experiments.words import percent
 
 Columns = Mapping[str, Any]
 Array = NDArray[np.floating[Any]]
@@ -808,13 +809,11 @@ def _through(rows: Sequence[Row], column: str, show: Callable[[Any], str] = str)
 def _tell_pulls(own: Told) -> Iterator[str]:
     for weight, rows in _by(own.tables["weights"], "weight").items():
         last = rows[-1]
-        silent = (
-            f"; {_percent(last['silent'])} do not pull at all {_when(int(last['steps']))}" if last["silent"] else ""
-        )
+        silent = f"; {percent(last['silent'])} do not pull at all {_when(int(last['steps']))}" if last["silent"] else ""
         outvoted = any(row["against"] > 0.5 for row in rows)
         yield (
             f"{own.who}, {weight}: the share of samples that pull against the mean is"
-            f" {_through(rows, 'against', _percent)}{silent}."
+            f" {_through(rows, 'against', percent)}{silent}."
             f"{' Where it is more than half, the fewer win as they pull harder.' if outvoted else ''}"
         )
 
@@ -833,8 +832,8 @@ def _strongest(row: Row) -> str:
         return ""
     return (
         f" {_when(int(row['steps'])).capitalize()} the samples of label {row['label']} do"
-        f" {_percent(row['label_share'])} of it, and the strongest alone, sample {row['sample']} with label"
-        f" {row['sample_label']} and a loss of {row['sample_loss']:.2g}, {_percent(row['sample_share'])}."
+        f" {percent(row['label_share'])} of it, and the strongest alone, sample {row['sample']} with label"
+        f" {row['sample_label']} and a loss of {row['sample_loss']:.2g}, {percent(row['sample_share'])}."
     )
 
 
@@ -853,14 +852,14 @@ def _tell_cosines(own: Told) -> Iterator[str]:
     rows = own.tables["summary"]
     yield (
         f"{own.who}: the median cosine is {_through(rows, 'cosine', '{:.2f}'.format)}; the share of samples at more"
-        f" than 90 degrees to the mean is {_through(rows, 'away', _percent)}."
+        f" than 90 degrees to the mean is {_through(rows, 'away', percent)}."
     )
 
 
 def _tell_signal(own: Told) -> Iterator[str]:
     told = []
     for steps, rows in _by(own.tables["layers"], "steps").items():
-        shares = ", ".join(f"{_percent(row['beyond'])} in {row['layer']}" for row in rows)
+        shares = ", ".join(f"{percent(row['beyond'])} in {row['layer']}" for row in rows)
         told.append(f"{shares} {_when(int(steps))}")
     yield f"{own.who}: the share of parameters beyond two standard errors is {'; '.join(told)}."
 
@@ -970,10 +969,6 @@ LESSON: Sequence[tuple[str, str, str, Callable[[Told], Iterator[str]]]] = (
 """THE table of what is said before a figure: its name and heading, how it is read, and what it shows."""
 
 FINDINGS: Sequence[Callable[[Told], Iterator[str]]] = (_tell_agreement, _tell_training, _tell_law)
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"
 
 
 def _number(value: float) -> str:

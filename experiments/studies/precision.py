@@ -23,6 +23,7 @@ import derivkit as dk
 from derivkit.expressions.evaluation import rounded_function, significand
 from derivkit.numerical.rounded import Rounded, extended, inside, rounded_difference
 from derivkit.trusted.exact import high_precision_series
+from experiments.words import percent
 
 Columns = Mapping[str, Any]
 Array = NDArray[np.float64]
@@ -530,9 +531,9 @@ def _dilemmas(found: Columns, shares: Columns) -> Iterator[str]:
         best = max(good, key=lambda e: (good[e], e))
         place = f"float16, {function}, {method}"
         yield (
-            f"{place}: of all pairs of an x and a delta {_percent(sum(gone.values()) / len(gone))} have a step that "
-            f"vanishes, and {_percent(sum(good.values()) / len(good))} an error of at most {_percent(GOOD)}. The one "
-            f"delta that serves most is 2^{best:.0f}: it does so for {_percent(good[best])} of all x."
+            f"{place}: of all pairs of an x and a delta {percent(sum(gone.values()) / len(gone))} have a step that "
+            f"vanishes, and {percent(sum(good.values()) / len(good))} an error of at most {percent(GOOD)}. The one "
+            f"delta that serves most is 2^{best:.0f}: it does so for {percent(good[best])} of all x."
         )
         poor = [e for e in good if good[e] < good[best] / 2]
         small, large = (
@@ -541,9 +542,9 @@ def _dilemmas(found: Columns, shares: Columns) -> Iterator[str]:
         )
         if small is not None and large is not None:
             yield (
-                f"{place}: 2^{small:.0f} is too small, as the step vanishes beside {_percent(gone[small])} of all x "
-                f"and {_percent(wrong[small])} have an error above {_percent(GOOD)}; 2^{large:.0f} is too large, where "
-                f"{_percent(gone[large])} vanish, but {_percent(wrong[large])} have an error above {_percent(GOOD)}."
+                f"{place}: 2^{small:.0f} is too small, as the step vanishes beside {percent(gone[small])} of all x "
+                f"and {percent(wrong[small])} have an error above {percent(GOOD)}; 2^{large:.0f} is too large, where "
+                f"{percent(gone[large])} vanish, but {percent(wrong[large])} have an error above {percent(GOOD)}."
             )
         part_of = {name: np.asarray(found[name])[rows] for name in ("size", "good")}
         served = {float(size): float(part_of["good"][at].max()) for (size,), at in _grouped(part_of, "size").items()}
@@ -559,7 +560,3 @@ def _runs(exponents: Sequence[int]) -> str:
     starts = [e for e in ordered if e - 1 not in ordered]
     ends = [e for e in ordered if e + 1 not in ordered]
     return ", ".join(f"2^{a}" if a == b else f"2^{a} to 2^{b}" for a, b in zip(starts, ends, strict=True))
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 import derivkit as dk
 from derivkit.multivariate.network import LOSSES, NotFiniteError
 from derivkit.numerical.difference import steps_vanish
+from experiments.words import percent
 
 Columns = Mapping[str, Any]
 Floats = NDArray[np.float64]
@@ -860,8 +861,8 @@ def _found_trained(cases: Cases) -> Iterator[str]:
         verb = "brings" if loss[-1] < loss[0] else "does not train: it takes"
         yield (
             f"{case}: backprop {verb} the loss from {loss[0]:.4g} to {loss[-1]:.4g} in {steps[-1]} steps, and the"
-            f" share of right answers on the samples held aside from {_percent(accuracy[0])} to"
-            f" {_percent(accuracy[-1])}."
+            f" share of right answers on the samples held aside from {percent(accuracy[0])} to"
+            f" {percent(accuracy[-1])}."
         )
 
 
@@ -876,7 +877,7 @@ def _found_same(cases: Cases) -> Iterator[str]:
         yield (
             f"{case}: the closest to backprop's path is {best.named}: after {best['step'][-1]} steps the parameters"
             f" differ by {best['distance'][-1]:.1e} of their size, the loss by {exact:.1e}. {len(apart)} of"
-            f" {len(whole)} paths end farther than {_percent(APART)} from it."
+            f" {len(whole)} paths end farther than {percent(APART)} from it."
         )
 
 
@@ -889,12 +890,12 @@ def _found_law(cases: Cases) -> Iterator[str]:
             continue
         reasons = (
             (kinked, "after some unit was open for a sample on one path and shut on the other"),
-            (far, f"{'without that, ' if kinked else ''}where the paths are more than {_percent(APART)} apart"),
+            (far, f"{'without that, ' if kinked else ''}where the paths are more than {percent(APART)} apart"),
             (total - held - kinked - far, "elsewhere"),
         )
         missed = "; ".join(f"{count} {where}" for count, where in reasons if count)
         yield (
-            f"{case}: the law of first order tells the distance to within {_percent(NEAR)} at {held} of {total} steps"
+            f"{case}: the law of first order tells the distance to within {percent(NEAR)} at {held} of {total} steps"
             f" of all ways{f', and misses it at {missed}' if missed else ''}."
         )
 
@@ -920,13 +921,13 @@ def _found_bad(cases: Cases) -> Iterator[str]:
         good = [path for path in whole if _settled(path) <= end + TRAINED * fall]
         yield (
             f"{case}: {len(good)} of {len(whole)} paths that are not cut short train: in the last tenth of the steps"
-            f" their median loss is at most {_percent(TRAINED)} of what backprop gained above its own, {end:.4g}."
+            f" their median loss is at most {percent(TRAINED)} of what backprop gained above its own, {end:.4g}."
         )
         if good:
             bad = max(good, key=lambda path: _median(path["error"]))
             yield (
                 f"{case}: the worst gradient that trains is that of {bad.named}: it errs by"
-                f" {_percent(_median(bad['error']))} at half of the steps or more, and gets to {_settled(bad):.4g}."
+                f" {percent(_median(bad['error']))} at half of the steps or more, and gets to {_settled(bad):.4g}."
             )
         failed = [path for path in whole if path not in good]
         if failed:
@@ -973,10 +974,6 @@ def _found_ended(ended: Columns) -> Iterator[str]:
             f"{precision}, {cause}: {count} ({'; '.join(named)}). The first, {ended['way'][first]} of"
             f" {ended['network'][first]}, at step {ended['step'][first]}: {ended['reason'][first]}."
         )
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"
 
 
 def _filled(table: str, rows: Iterable[tuple[object, ...]]) -> Iterator[tuple[str, Columns]]:

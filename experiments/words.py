@@ -1,0 +1,62 @@
+"""Numbers and lists as they stand in sentences: of findings, captions, pages and messages alike."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+
+def percent(share: float) -> str:
+    """Return a share in percent.
+
+    Examples
+    --------
+    >>> percent(0.01234)
+    '1.23 %'
+    """
+    return f"{100 * share:.3g} %"
+
+
+def percent_reached(share: float) -> str:
+    """Return a share in percent that is never rounded up: nearly all is not all.
+
+    Examples
+    --------
+    >>> percent_reached(0.99999), percent(0.99999)
+    ('99.99 %', '100 %')
+    """
+    return f"{math.floor(share * 10_000.0 + 1e-9) / 100.0:g} %"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return the words with commas, and `and` before the last.
+
+    Examples
+    --------
+    >>> listed(["sin", "cos", "tan"])
+    'sin, cos and tan'
+    """
+    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)
+
+
+def first_of(words: Sequence[str], count: int, *, separator: str = ", ") -> str:
+    """Return the first words, and how many more there are.
+
+    Examples
+    --------
+    >>> first_of(["sin", "cos", "tan"], 2), first_of(["sin", "cos"], 2)
+    ('sin, cos and 1 more', 'sin, cos')
+    """
+    more = f" and {len(words) - count} more" if len(words) > count else ""
+    return f"{separator.join(words[:count])}{more}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural unless it is 1.
+
+    Examples
+    --------
+    >>> counted(1, "error"), counted(3000, "error")
+    ('1 error', '3,000 errors')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
