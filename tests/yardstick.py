@@ -174,8 +174,9 @@ def _printed(module: str, *words: str) -> list[str]:
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
             status = importlib.import_module(module).main(list(words))
-        except BaseException:  # noqa: BLE001 - the other cases go on
-            status = traceback.format_exc()
+        except BaseException as error:  # noqa: BLE001 - the other cases go on
+            traceback.print_exc()
+            status = repr(error)
     said = [_text(out), *(["error output:", _text(err)] if status else [])]
     return [f"$ python -m {module} {shlex.join(words)}", *"".join(said).splitlines(), f"{STATUS}{status}"]
 
@@ -279,7 +280,8 @@ def _without_times(name: str, observed: Observed) -> Observed:
 def failures(observed: Observed) -> list[str]:
     """Return what the commands said that ended with another status than they should."""
     said = [lines for lines in observed["texts"].values() if lines and lines[-1].startswith(STATUS)]
-    return [line for lines in said if lines[-1] != f"{STATUS}{_expected(lines[0])}" for line in lines]
+    failed = [lines for lines in said if lines[-1] != f"{STATUS}{_expected(lines[0])}"]
+    return [line for lines in failed for line in (lines[0], *lines[1:][-MOST_SHOWN:])]
 
 
 def _expected(command: str) -> int:
@@ -395,7 +397,7 @@ def _observed(names: Sequence[str], jobs: int) -> dict[str, Observed]:
     os.environ |= {"COLUMNS": WIDTH, "NO_COLOR": "1", "PYTHONPATH": str(ROOT)}
     found = {}
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=spawn, initializer=_hide_others) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=spawn, initializer=_prepare) as pool:
         futures = {pool.submit(_timed, name): name for name in names}
         for future in as_completed(futures):
             found[futures[future]], seconds = future.result()
@@ -403,7 +405,9 @@ def _observed(names: Sequence[str], jobs: int) -> dict[str, Observed]:
     return {name: found[name] for name in names}
 
 
-def _hide_others() -> None:
+def _prepare() -> None:
+    """Import the laboratory of this tree, not ``tests/experiments``, and find no other tools."""
+    sys.path[:] = [str(ROOT), *(place for place in sys.path if place != str(ROOT / "tests"))]
     sys.modules.update(dict.fromkeys(ABSENT))  # type: ignore[arg-type]  # so they are not found
 
 
@@ -425,7 +429,7 @@ def _compare(content: Mapping[str, Any], found: Mapping[str, Observed]) -> int:
         if name not in content["cases"]:
             told = ["nothing is stored: run with --write"]
         else:
-            told = list(differences(content["cases"][name], observed, bits=bits))
+            told = failures(observed) or list(differences(content["cases"][name], observed, bits=bits))
         differ += bool(told)
         for line in [name, *(f"  {line}" for line in told)] if told else []:
             print(line)  # noqa: T201
