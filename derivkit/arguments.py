@@ -14,11 +14,7 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.expressions.tree import Expression
-
-Array = NDArray[np.float64]
-Domain = tuple[float, float]
-Ends = tuple[float | None, float | None] | NDArray[np.float64]
+from derivkit.types import Array, Domain
 
 EVERYWHERE: Domain = (-math.inf, math.inf)
 LARGEST = 2**1024
@@ -246,10 +242,12 @@ def check_function(f: object, example: str) -> None:
     """
     if callable(f):
         return
-    if isinstance(f, str | Expression):
-        door = f"write dk.Function.from_expression({shown(f) if isinstance(f, str) else 'f'}), which is one"
+    if isinstance(f, str):
+        door = f"write dk.Function.from_expression({shown(f)}), which is one"
     elif hasattr(f, "__len__"):
         door = f"numpy.gradient(y, x) differentiates data; the laboratory differentiates functions: {example}"
+    elif hasattr(f, "variables"):  # an Expression
+        door = "write dk.Function.from_expression(f), which is one"
     else:
         door = f"write {example}"
     raise TypeError(f"f must be callable, not {shown(f)}; {door}")

@@ -15,18 +15,17 @@ from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from derivkit.arguments import numbers, points_of, positive, shown, whole
 from derivkit.function import Function
 from derivkit.grids import decade, logspace
 from derivkit.numerical.difference import abscissa, step_taken, steps_vanish, together
 from derivkit.numerical.formulas import stencils_of
-from derivkit.numerical.stencil import Rational, Stencil, moment
+from derivkit.numerical.stencil import Stencil, moment
 from derivkit.operations.elementary import UNIT
 from derivkit.trusted.exact import taylor
-
-Array = NDArray[np.float64]
+from derivkit.types import Array, Rational
 
 LADDER = logspace(-20, 2, 177)
 """Deltas among which the best is predicted, times the decade of the length scale: 1e-20 to 100, eight per decade."""

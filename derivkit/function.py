@@ -15,9 +15,6 @@ from numpy.typing import ArrayLike
 
 from derivkit.arguments import (
     EVERYWHERE,
-    Array,
-    Domain,
-    Ends,
     NotRealError,
     as_array,
     as_float64,
@@ -33,6 +30,7 @@ from derivkit.expressions.expression import expression_of, parse
 from derivkit.expressions.tree import Expression
 from derivkit.trusted.bounds import largest_derivatives
 from derivkit.trusted.exact import exact
+from derivkit.types import Array, Domain, Ends
 
 SINGLE_DIGITS = 20
 """So many of the 24 binary digits of a float32 number must be in use before it is taken for one."""

@@ -17,8 +17,8 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+from derivkit.types import Array, Mask
+
 # OmegaConf 2.4 holds its arguments to the annotations, and takes 0 for an int.
 Number: TypeAlias = int | float
 

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from derivkit.arguments import check_function, number, shown
-
-Point = tuple[float, float]
+from derivkit.types import Point
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
-from derivkit.arguments import Array
 from derivkit.function import SPOILT, Caller, Failures, Function, Mantissas, Raised, agree
-
-Indices = NDArray[np.intp]
+from derivkit.types import Array, Indices
 
 BATCH_BYTES = 2**20
 """The points of a batch take at most this, and so do their values; found by measurement, for 10 to 2000 entries."""

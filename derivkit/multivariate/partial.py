@@ -24,25 +24,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from derivkit.arguments import (
-    EVERYWHERE,
-    Array,
-    check_function,
-    check_vectorized,
-    ends,
-    numbers,
-    positive,
-    shown,
-    spread,
-)
+from derivkit.arguments import EVERYWHERE, check_function, check_vectorized, ends, numbers, positive, shown, spread
 from derivkit.function import FLOAT32, Function, Raised
-from derivkit.multivariate.evaluation import Indices, Sampler
+from derivkit.multivariate.evaluation import Sampler
 from derivkit.numerical.difference import ALL_OK, abscissa, combine, quotient, scale_of, spared, steps_vanish
 from derivkit.numerical.formulas import stencil_of
-from derivkit.numerical.stencil import Rational, Stencil
-
-Codes = NDArray[np.int8]
-Box = tuple[ArrayLike | None, ArrayLike | None]
+from derivkit.numerical.stencil import Stencil
+from derivkit.types import Array, Box, Codes, Indices, Rational
 
 
 class Status(StrEnum):

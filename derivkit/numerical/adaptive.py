@@ -13,8 +13,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from derivkit.arguments import (
     EVERYWHERE,
-    Domain,
-    Ends,
     check_function,
     check_vectorized,
     interval,
@@ -24,14 +22,13 @@ from derivkit.arguments import (
     spread,
 )
 from derivkit.function import FLOAT32, Evaluator, Function
-from derivkit.numerical.ladder import HIGHEST, Indices
+from derivkit.numerical.ladder import HIGHEST
 from derivkit.numerical.ledger import Asked, Ledger
 from derivkit.numerical.rounds import empty
 from derivkit.numerical.search import Search, first_ladder
 from derivkit.numerical.state import Limits
 from derivkit.numerical.status import CODE, STATUSES, Status
-
-Array = NDArray[np.float64]
+from derivkit.types import Array, Domain, Ends, Indices
 
 CHUNK = 4096
 """Points that are searched together, so that memory stays flat; found by measurement."""

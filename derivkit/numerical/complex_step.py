@@ -27,8 +27,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from derivkit.arguments import (
-    Array,
-    Ends,
     NotRealError,
     as_array,
     as_float64,
@@ -39,20 +37,9 @@ from derivkit.arguments import (
     spread,
 )
 from derivkit.function import SPOILT, Evaluator, Failures, Function, Raised, agree
-from derivkit.numerical.estimate import (
-    EPS,
-    LEAST,
-    Account,
-    Estimate,
-    Indices,
-    Outcome,
-    Values,
-    answer,
-    domain_of,
-)
+from derivkit.numerical.estimate import EPS, LEAST, Account, Estimate, Outcome, Values, answer, domain_of
 from derivkit.numerical.status import Status
-
-Complex = NDArray[np.complex128]
+from derivkit.types import Array, Complex, Ends, Indices
 
 RELATIVE_STEP = 1e-20
 """h over |x|: its square is far below eps, and f' h far above the least float wherever f is."""

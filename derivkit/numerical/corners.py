@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from derivkit.numerical.ladder import EPS, RATIO, Analysis, Array, Exponents, Mask
+from derivkit.numerical.ladder import EPS, RATIO, Analysis, Exponents
 from derivkit.numerical.rounds import Ladder, Request, Way, each, together
 from derivkit.numerical.scales import FINEST, LOOK, NATURAL, RESOLUTION, SAME_LEVEL, VERIFY, first_top, least_top
 from derivkit.numerical.state import Finding
 from derivkit.numerical.status import CODE, Status
+from derivkit.types import Array, Mask
 
 if TYPE_CHECKING:
     from derivkit.numerical.search import Search

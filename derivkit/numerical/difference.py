@@ -15,10 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from derivkit.arguments import check_function, check_vectorized, points_of, positive
 from derivkit.function import FLOAT32, Evaluator, Raised
 from derivkit.numerical.formulas import stencil_of, stencils_of
-from derivkit.numerical.stencil import Rational, Stencil
-
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+from derivkit.numerical.stencil import Stencil
+from derivkit.types import Array, Mask, Rational
 
 SMALLER = 2.0**-64
 """Of the largest floats this share may be multiplied with any weight of a formula, and added up."""

@@ -9,11 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from derivkit.arguments import EVERYWHERE, Array, Domain, Ends, interval, positive, spread
+from derivkit.arguments import EVERYWHERE, interval, positive, spread
 from derivkit.function import FLOAT32, Function, Raised
 from derivkit.numerical.status import Status
+from derivkit.types import Array, Domain, Ends, Indices
 
-Indices = NDArray[np.intp]
 EPS = float(np.finfo(np.float64).eps)
 LEAST = float(np.finfo(np.float64).smallest_subnormal)
 

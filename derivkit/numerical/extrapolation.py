@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from derivkit.arguments import Array, Ends, check_function, check_vectorized, number, points_of, whole
+from derivkit.arguments import check_function, check_vectorized, number, points_of, whole
 from derivkit.function import Evaluator
 from derivkit.numerical.difference import abscissa, quotient, scale_of, spared, steps_vanish
 from derivkit.numerical.estimate import (
@@ -30,7 +30,6 @@ from derivkit.numerical.estimate import (
     LEAST,
     Account,
     Estimate,
-    Indices,
     Outcome,
     Values,
     answer,
@@ -41,7 +40,8 @@ from derivkit.numerical.estimate import (
 from derivkit.numerical.formulas import formula as named
 from derivkit.numerical.formulas import stencil_of
 from derivkit.numerical.status import Status
-from derivkit.numerical.stencil import Rational, Stencil, moment
+from derivkit.numerical.stencil import Stencil, moment
+from derivkit.types import Array, Ends, Indices, Rational
 
 SHARE = 0.1
 """First step of Richardson's and Ridders' methods over |x|, or over 1 at 0. A choice: Ridders asks for a step over

@@ -26,11 +26,9 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-Indices = NDArray[np.intp]
-Mask = NDArray[np.bool_]
+from derivkit.types import Array, Indices, Mask
+
 Exponents = tuple[int, ...]
 
 EPS = float(np.finfo(np.float64).eps)

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from derivkit.arguments import EVERYWHERE, Domain, check_function, numbers
+from derivkit.arguments import EVERYWHERE, check_function, numbers
 from derivkit.function import Evaluator, Function, Raised
-from derivkit.numerical.ladder import Array, Indices, Mask
 from derivkit.numerical.rounds import Request
+from derivkit.types import Array, Domain, Indices, Mask
 
 
 class Asked:

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from derivkit.numerical import corners
-from derivkit.numerical.ladder import EPS, FLOOR, LEAST, RATIO, Analysis, Array, Indices, Mask
+from derivkit.numerical.ladder import EPS, FLOOR, LEAST, RATIO, Analysis
 from derivkit.numerical.rounds import Ladder, Request, Way, each, together
 from derivkit.numerical.scales import FINEST, FULL, LOOK, MOVES, NATURAL, PLAIN, SAME_LEVEL, VERIFY, least_top
 from derivkit.numerical.state import Finding
 from derivkit.numerical.status import Status
+from derivkit.types import Array, Indices, Mask
 
 if TYPE_CHECKING:
     from derivkit.numerical.search import Search

@@ -5,18 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.arguments import EVERYWHERE, Domain
+from derivkit.arguments import EVERYWHERE
 from derivkit.numerical.difference import combine
 from derivkit.numerical.stencil import Stencil
-
-Mask = NDArray[np.bool_]
-Numbers = NDArray[Any]
-"""An array of whichever type is looked at."""
+from derivkit.types import Domain, Mask, Numbers
 
 
 @dataclass(frozen=True, kw_only=True)

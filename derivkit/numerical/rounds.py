@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from derivkit.numerical.ladder import RATIO, TWIST, Analysis, Array, Exponents, Indices, Mask, analyse, window
+from derivkit.numerical.ladder import RATIO, TWIST, Analysis, Exponents, analyse, window
+from derivkit.types import Array, Indices, Mask
 
 
 class Request(NamedTuple):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from derivkit.numerical.ladder import RATIO, Array, Exponents
+from derivkit.numerical.ladder import RATIO, Exponents
+from derivkit.types import Array
 
 START = 0.05
 """Largest step of the first look, where |x| <= 1; most functions are best served by 1 to 20 times as much."""

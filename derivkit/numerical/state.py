@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from derivkit.numerical.ladder import Analysis, Array, Indices, Mask
+from derivkit.numerical.ladder import Analysis
 from derivkit.numerical.rounds import Ladder
 from derivkit.numerical.status import CODE, Status
+from derivkit.types import Array, Indices, Mask
 
 DROWNED, DROWNED_NOISE = 1e-120, 1e-313
 """Windows so small, of values with so little rounding, are so near to the least float that it hides all that larger

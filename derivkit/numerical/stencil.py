@@ -29,8 +29,7 @@ from fractions import Fraction
 from functools import cached_property
 
 from derivkit.arguments import number, shown, whole
-
-Rational = int | Fraction
+from derivkit.types import Rational
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from derivkit.function import Function
 from derivkit.numerical.methods import Method
 from derivkit.testing.population import Family
-
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+from derivkit.types import Array, Mask
 
 NEAREST = 1024.0
 """Floats that lie nearer to x than so many units in its last place say little of a derivative."""

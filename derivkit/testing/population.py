@@ -14,14 +14,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from derivkit import grids
-from derivkit.arguments import EVERYWHERE, Domain
+from derivkit.arguments import EVERYWHERE
 from derivkit.expressions.evaluation import rounded_function
 from derivkit.expressions.tree import Expression
 from derivkit.function import Function, uniform_noise
 from derivkit.testing.programs import Program
 from derivkit.trusted.truth import Truth, truth, truth_of_program
-
-Array = NDArray[np.float64]
+from derivkit.types import Array, Domain
 
 VALUED = ("ok", "one_sided", "noisy", "multiscale", "below_resolution")
 """Statuses of a derivative that come with a value."""

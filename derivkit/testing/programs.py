@@ -17,9 +17,8 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from derivkit.types import Array
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from typing import Any, overload
 import numpy as np
 
 from derivkit import grids
-from derivkit.grids import Array, Number
+from derivkit.grids import Number
+from derivkit.types import Array
 
 MOST = 10_000_000
 LISTED = 100_000

@@ -21,9 +21,10 @@ from derivkit.errors import BELOW, root_mean_square
 from derivkit.expressions.evaluation import rounded_function
 from derivkit.grids import geomspace, logspace
 from derivkit.numerical.ladder import RATIO, analyse, window
-from derivkit.numerical.rounded import Numbers, extended, rounded_difference
+from derivkit.numerical.rounded import extended, rounded_difference
 from derivkit.numerical.scales import FULL
 from derivkit.numerical.stencil import moment
+from derivkit.types import Numbers
 
 Columns = Mapping[str, Any]
 Array = NDArray[np.float64]

@@ -1,0 +1,30 @@
+"""Names of the types that many modules share."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+Complex = NDArray[np.complex128]
+Numbers = NDArray[Any]
+"""An array of whichever type is looked at."""
+Mask = NDArray[np.bool_]
+Indices = NDArray[np.intp]
+Counts = NDArray[np.int64]
+Codes = NDArray[np.int8]
+"""Statuses as numbers."""
+Texts = NDArray[np.str_]
+
+Rational = int | Fraction
+Point = tuple[float, float]
+"""x and y."""
+Domain = tuple[float, float]
+"""The closed interval in which f may be evaluated."""
+Ends = tuple[float | None, float | None] | Array
+"""A domain as it is written: None for an end that is not there."""
+Box = tuple[ArrayLike | None, ArrayLike | None]
+"""A domain of many variables: two ends for all, or for each."""
