@@ -32,8 +32,9 @@ from derivkit.numerical.ledger import Ledger
 from derivkit.numerical.status import Status
 from derivkit.numerical.stencil import Stencil, stencil
 from derivkit.secants import Line, secant, slope, tangent
-from derivkit.symbolic.derivation import Derivation, Step, derive
+from derivkit.symbolic.derivation import Derivation, derive
 from derivkit.symbolic.diagnosis import Diagnosis, Finding, Judgement, diagnose
+from derivkit.symbolic.steps import Step
 from derivkit.symbolic.verification import RefutedError, Verdict, Verification
 from derivkit.trusted.accuracy import Accuracy, accuracy
 from derivkit.trusted.exact import Exact, exact, taylor

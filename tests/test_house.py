@@ -96,7 +96,13 @@ HEAVY = (
 ROOMS = ("derivkit", "experiments", "hydra_plugins")
 SOURCES = sorted(path for folder in ROOMS for path in (ROOT / folder).rglob("*.py"))
 STUDIES = sorted(name for _, name, _ in pkgutil.iter_modules(experiments.studies.__path__))
-MODULES = sorted(".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in SOURCES)
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = sorted(map(name_of, SOURCES))
 
 
 def rule_of(path: str) -> set[str]:
@@ -168,6 +174,72 @@ def test_every_room_imports_only_what_it_may(source: Path) -> None:
 )
 def test_a_forbidden_import_is_caught(path: str, code: str) -> None:
     assert strangers(path, ast.parse(code))
+
+
+CIRCLES = {
+    frozenset({"derivkit.numerical.corners", "derivkit.numerical.noise", "derivkit.numerical.search"}): (
+        "the search, its noise and its corners ask one another; to be cut with the search itself"
+    ),
+}
+"""Files of derivkit that import one another in a circle, each with its reason."""
+
+
+def needed_by(code: str) -> set[str]:
+    """All modules that a file names: at its top, in functions, for its types only, or by import_module."""
+    modules = set()
+    for node in ast.walk(ast.parse(code)):
+        match node:
+            case ast.Import(names=names):
+                modules |= {alias.name for alias in names}
+            case ast.ImportFrom(module=str(module), names=names):
+                modules |= {module, *(f"{module}.{alias.name}" for alias in names)}
+            case ast.Call(func=function, args=[ast.Constant(value=str(module)), *_]) if ast.unparse(function).split(
+                "."
+            )[-1] in {"import_module", "__import__"}:
+                modules.add(module)
+    return modules
+
+
+def circles(codes: dict[str, str]) -> set[frozenset[str]]:
+    """The strongly connected components of more than one file in the graph of imports."""
+    needed = {module: needed_by(code) & (set(codes) - {module}) for module, code in codes.items()}
+    reached: dict[str, set[str]] = {}
+    for module in needed:
+        stack, reached[module] = [module], set()
+        while stack:
+            new = needed[stack.pop()] - reached[module]
+            reached[module] |= new
+            stack.extend(new)
+    return {
+        frozenset(other for other in reached[module] if module in reached[other])
+        for module in needed
+        if module in reached[module]
+    }
+
+
+def codes_of_derivkit() -> dict[str, str]:
+    return {name_of(path): path.read_text() for path in (ROOT / "derivkit").rglob("*.py")}
+
+
+def test_no_files_of_derivkit_import_one_another_in_a_circle_but_those_listed_with_their_reason() -> None:
+    assert circles(codes_of_derivkit()) == set(CIRCLES)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from derivkit.symbolic.derivation import Derivation",
+        "from derivkit.symbolic import derivation",
+        "def f():\n    import derivkit.symbolic.derivation",
+        "if TYPE_CHECKING:\n    from derivkit.symbolic.derivation import Derivation",
+        "importlib.import_module('derivkit.symbolic.derivation')",
+    ],
+)
+def test_a_circle_is_caught_however_the_import_is_written(code: str) -> None:
+    codes = codes_of_derivkit()
+    planted = circles({**codes, "derivkit.symbolic.steps": codes["derivkit.symbolic.steps"] + code}) - set(CIRCLES)
+    assert len(planted) == 1
+    assert {"derivkit.symbolic.steps", "derivkit.symbolic.derivation"} <= set(*planted)
 
 
 def test_importing_the_core_costs_none_of_the_heavy_libraries() -> None:

@@ -8,13 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from derivkit.expressions.limits import MAX_DECIMAL_EXPONENT, MAX_DIGITS, MAX_LENGTH
 from derivkit.operations.elementary import OPERATIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+
+T = TypeVar("T")
 
 CONSTANTS = ("pi", "e")
 PRIMES = "'\N{PRIME}\N{RIGHT SINGLE QUOTATION MARK}"
@@ -158,6 +160,51 @@ def _equal(first: Node, second: Node) -> bool:
     return True
 
 
+def postorder(
+    roots: Iterable[T], children: Callable[[T], Sequence[T]], *, key: Callable[[T], Hashable] = id
+) -> Iterator[T]:
+    """Every node of a directed acyclic graph once, each after its children: the one walk over trees.
+
+    Nodes of one key are one node. With the identity as the key, the roots must keep every node alive meanwhile.
+    """
+    entered: set[Hashable] = set()
+    for root in roots:
+        stack = [(root, False)]
+        while stack:
+            node, ready = stack.pop()
+            if ready:
+                yield node
+            elif key(node) not in entered:
+                entered.add(key(node))
+                stack.append((node, True))
+                stack += [(child, False) for child in reversed(children(node))]
+
+
+def arguments_of(node: Node) -> tuple[Node, ...]:
+    """The arguments of a node; none of a leaf."""
+    return node.arguments if isinstance(node, Branch) else ()
+
+
+def nodes_of(*roots: Node) -> Iterator[Node]:
+    """Every node of some trees once, arguments before operations, left before right."""
+    return postorder(roots, arguments_of)
+
+
+def with_arguments(node: Branch, arguments: Sequence[Node]) -> Branch:
+    """The same operation on other arguments."""
+    match node:
+        case Unknown(name, order, _):
+            return Unknown(name, order, arguments[0])
+        case Unevaluated(_, variable):
+            return Unevaluated(arguments[0], variable)
+    return Operation(node.name, tuple(arguments))
+
+
+def depends_on(root: Node, variable: Variable) -> bool:
+    """Whether a variable occurs in a tree."""
+    return any(node == variable for node in nodes_of(root))
+
+
 _LEAVES: Mapping[str, Callable[..., Node]] = {"number": Number, "constant": Constant, "variable": Variable}
 
 
@@ -172,19 +219,12 @@ def program_of(root: Node) -> tuple[Instruction, ...]:
 def joint_program(roots: Sequence[Node]) -> tuple[tuple[Instruction, ...], list[int]]:
     """Flatten several trees into one program, and say at which of its steps each of them ends."""
     place: dict[Instruction, int] = {}
-    known: dict[int, int] = {}  # By identity: the roots keep every node alive meanwhile.
-    stack: list[Node] = list(reversed(roots))
-    while stack:
-        node = stack[-1]
+    known: dict[int, int] = {}
+    for node in nodes_of(*roots):
         if isinstance(node, Branch):
-            missing = [part for part in node.arguments if id(part) not in known]
-            if missing:
-                stack.extend(reversed(missing))
-                continue
             step = Instruction(_operation_of(node), tuple(known[id(part)] for part in node.arguments), _value_of(node))
         else:
             step = _leaf_step(node)
-        stack.pop()
         known[id(node)] = place.setdefault(step, len(place))
     return tuple(place), [known[id(root)] for root in roots]
 

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.expressions.algebra import ONE, ZERO, apply, factors_of, folded, product, terms_of, total, value_of
-from derivkit.expressions.evaluation import float_arithmetic, walk
+from derivkit.expressions.evaluation import walk
 from derivkit.expressions.expression import expression_of, parse
 from derivkit.expressions.tree import (
     Branch,
@@ -37,10 +37,13 @@ from derivkit.expressions.tree import (
     joint_program,
     program_of,
 )
-from derivkit.symbolic.derivation import Step, chosen_variable, differentiate, steps_of
+from derivkit.symbolic.derivation import chosen_variable
+from derivkit.symbolic.differentiation import differentiate
 from derivkit.symbolic.mistakes import MISTAKES, ROW, WHOLE, Mistake
+from derivkit.symbolic.points import balls_at, floats_at, lattice_of, shown_point
 from derivkit.symbolic.rules import RELATIONS, RULES, Condition, Rule
-from derivkit.symbolic.verification import WORK, Beside, float_stand_in, lattice_of
+from derivkit.symbolic.steps import Step, steps_of
+from derivkit.symbolic.verification import WORK
 from derivkit.trusted.exact import ball_arithmetic
 
 Floats = NDArray[np.float64]
@@ -511,8 +514,7 @@ class _Here:
     def __init__(self, layout: _Layout, point: Mapping[str, float], places: Iterable[int]) -> None:
         self.point, self._layout = point, layout
         self._balls = ball_arithmetic()
-        beside = Beside(self._balls.Numbers(WORK).at(BITS), BITS)
-        self.one = beside.arithmetic(lambda name: beside.lifted(point[name])).value
+        self.one = balls_at(point, self._balls.Numbers(WORK).at(BITS)).value
         self.values: Values = {}
         with self._balls.precision(BITS):
             layout.forward(self.one, places, self.values)
@@ -542,10 +544,6 @@ def _borders_of(answer: Node, variable: Variable) -> tuple[Condition, ...]:
     if len(program_of(answer)) > MOST_WHOLE:
         return ()
     return tuple(dict.fromkeys(one for step in steps_of(differentiate(answer, variable)) for one in step.conditions))
-
-
-def _in_floats(lattice: Mapping[str, Floats]) -> Callable[[Instruction, Sequence[Any]], Any]:
-    return float_arithmetic(lattice, unknown=float_stand_in).value
 
 
 class _Diagnosis:
@@ -587,7 +585,7 @@ class _Diagnosis:
     @staticmethod
     def _in_floats(layout: _Layout, lattice: Mapping[str, Floats]) -> Values:
         values: Values = {}
-        layout.forward(_in_floats(lattice), range(len(layout.program)), values)
+        layout.forward(floats_at(lattice).value, range(len(layout.program)), values)
         return values
 
     def _sides(self, layout: _Layout, values: Values, count: int) -> Iterator[tuple[Condition, Floats, Floats]]:
@@ -645,9 +643,10 @@ class _Diagnosis:
                 ]
                 chosen = list(dict.fromkeys([*first_looked_at[:DECIDED], *some]))[:SIEVED]
                 lost = np.flatnonzero(inside & ~good)
-                beside = {name: float(at[lost[0]]) for name, at in lattice.items()} if lost.size else {}
-                shown = ", ".join(f"{name} = {value:.6g}" for name, value in beside.items())
-                note = f"the answer is not real at {shown}, where the derivative is" if lost.size else ""
+                note = ""
+                if lost.size:
+                    point = {name: float(at[lost[0]]) for name, at in lattice.items()}
+                    note = f"the answer is not real at {shown_point(point)}, where the derivative is"
                 return {name: at[chosen] for name, at in lattice.items()}, note
         return {name: np.empty(0) for name in self._names}, note
 
@@ -724,7 +723,7 @@ class _Diagnosis:
         values: Values = {}
         left: list[tuple[_Candidate, int, int, int]] = []
         with np.errstate(all="ignore"):
-            one = _in_floats(points)
+            one = floats_at(points).value
             layout.forward(one, range(len(layout.program)), values)
             factors = layout.factors(values, one)
             met = [np.abs(values[place]) for place in (*layout.slopes, *layout.pieces)]
@@ -835,11 +834,10 @@ def _digits_in_common(a: Node, b: Node, points: Sequence[Mapping[str, float]], n
     for bits in APART:
         try:
             with balls.precision(bits):
-                beside = Beside(numbers.at(bits), bits)
                 known: list[float] = []
                 for point in points:
                     numbers.spend(numbers.product * len(program))
-                    values = walk(program, beside.arithmetic(lambda name: beside.lifted(point[name])))  # noqa: B023
+                    values = walk(program, balls_at(point, numbers.at(bits)))
                     if (values[first] != values[second]) is True:
                         return None
                     known.append(balls.bits_in_common(values[first], values[second]))

@@ -9,30 +9,27 @@ in as many more bits. A step is refuted only where two h see the same derivative
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.expressions.evaluation import Arithmetic, float_values, walk
-from derivkit.expressions.tree import Variable, joint_program
-from derivkit.operations.elementary import OPERATIONS
+from derivkit.expressions.evaluation import walk
+from derivkit.expressions.tree import Expression, Instruction, Variable, joint_program
+from derivkit.symbolic.points import Floats, Point, balls_of, floats_at, lattice_of, shown_point
+from derivkit.symbolic.rules import Condition
+from derivkit.symbolic.steps import Step, conditions_of, steps_of
 from derivkit.trusted.exact import ball_arithmetic
 
-if TYPE_CHECKING:
-    from derivkit.expressions.tree import Instruction
-    from derivkit.symbolic.derivation import Step
-    from derivkit.symbolic.rules import Condition
+Mask = NDArray[np.bool_]
 
-Floats = NDArray[np.float64]
-
-LADDER = ((640, 200), (1280, 400), (2560, 1100), (8192, 3000))
+PRECISIONS = ((640, 200), (1280, 400), (2560, 1100), (8192, 3000))
 """Precision in bits and h as the exponent of 1/2: the next where one does not decide."""
-SHORTEST = 1100
+REFUTING = 1100
 """From here on h is far below the shortest wave, 2^-1023, of numbers within the range of float64, and the bits hold
 that share of the largest of them: what is seen may refute."""
 AGREEMENT = 2.0**-180
@@ -45,16 +42,16 @@ WORK = 2e8
 """Nanoseconds of ball arithmetic that a point may take, as estimated by `Numbers`; a constant without a derivation."""
 MARGIN = 1e-3
 """How far points stay from where a rule does not hold."""
-FEW, MANY = 64, 4096
-"""Points looked at first, and if none of them is good."""
-POINTS, MOST_POINTS = 2, 6
+FIRST_POINTS, ALL_POINTS = 64, 4096
+"""Points tried first, and if none of them is good."""
+MIN_POINTS, MAX_POINTS = 2, 6
 """Points that are enough, and the most where they lie on several sides of breakpoints."""
 MODERATE, LARGE = 1e100, 1e305
 """Numbers beyond are not what a point is chosen for, the second if none is good by the first, and then infinity;
 constants without a derivation."""
-MOST_VALUES = 4_000_000
+MAX_VALUES = 4_000_000
 """Numbers held while points are chosen: 32 MB."""
-MOST_WORK = 40_000
+MAX_OPERATIONS = 40_000
 """Operations evaluated per derivation; a constant without a derivation."""
 
 
@@ -75,13 +72,69 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Verification:
-    """What the check of a derivation found, and the points at which every step was checked."""
+    """What the check of a derivation found.
+
+    Attributes
+    ----------
+    verdict : Verdict
+        Whether every step is verified, and if not, why.
+    points : tuple of mapping of str to float
+        The points, by the names of the variables, at which steps were checked.
+
+    Examples
+    --------
+    >>> from derivkit import derive
+    >>> derive("sin(x)").verification.verdict
+    'verified'
+    """
 
     verdict: Verdict
-    points: tuple[Mapping[str, float], ...] = ()
+    points: tuple[Point, ...] = ()
 
     def __str__(self) -> str:
         return str(self.verdict)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CheckedSteps:
+    """The steps that lead to the derivatives of a function, order by order, and the check of them.
+
+    Attributes
+    ----------
+    expression : Expression
+        The function.
+    variable : str
+        With respect to what it was differentiated.
+    roots : tuple of Step
+        The last step of the first derivative, of the second, and so on: each the root of a tree of steps.
+    verification : Verification
+        What the check of every step found.
+    """
+
+    expression: Expression
+    variable: str
+    roots: tuple[Step, ...]
+    verification: Verification
+
+    @property
+    def order(self) -> int:
+        """How often it was differentiated."""
+        return len(self.roots)
+
+    @property
+    def result(self) -> Expression:
+        """The derivative."""
+        return self.roots[-1].result
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Every step once, children before what is built of them."""
+        return tuple(steps_of(*self.roots))
+
+    @functools.cached_property
+    def conditions(self) -> tuple[Condition, ...]:
+        """All that must hold for the derivative to be right, each once; within a piece only where that counts."""
+        return conditions_of(*self.roots)
 
 
 def verify(
@@ -96,10 +149,15 @@ def verify(
     variable : Variable
         With respect to what it was differentiated.
     roots : sequence of Step, optional
-        Those whose pieces are defined at every point looked at; all of them if not given. Another step, within a piece
+        Those whose pieces must be defined at every point; by default all of them. Another step, within a piece
         of the formula, is checked where its own piece is defined.
     conditions : sequence of Condition, optional
-        What holds at every point looked at; the conditions of all steps if not given.
+        What must hold at every point; by default the conditions of all steps.
+
+    Returns
+    -------
+    Verification
+        ``verified`` if every step was checked at one point at least.
 
     Raises
     ------
@@ -108,56 +166,69 @@ def verify(
     """
     if conditions is None:
         conditions = tuple(dict.fromkeys(one for step in steps for one in step.conditions))
-    walk = _Walk(steps, variable, roots or steps, conditions)
-    if walk.cost > MOST_WORK:
+    check = _Check(steps, variable, roots or steps, conditions)
+    if check.cost > MAX_OPERATIONS:
         return Verification(Verdict.OVER_THE_WORK_LIMIT)
-    left, points, found = set(range(len(steps))), [], {Verdict.NO_REAL_POINT}
-    for point, places in walk.points():
-        found.add(verdict := walk.check(point, places))
+    unchecked, points, verdicts = set(range(len(steps))), [], {Verdict.NO_REAL_POINT}
+    for point, reached in check.points():
+        verdicts.add(verdict := check.at(point, reached))
         if verdict is Verdict.VERIFIED:
             points.append(point)
-            left -= set(places)
-    unchecked = Verdict.OVER_THE_WORK_LIMIT if Verdict.OVER_THE_WORK_LIMIT in found else Verdict.NO_REAL_POINT
-    return Verification(unchecked if left else Verdict.VERIFIED, tuple(points))
+            unchecked -= set(reached)
+    open_verdict = Verdict.OVER_THE_WORK_LIMIT if Verdict.OVER_THE_WORK_LIMIT in verdicts else Verdict.NO_REAL_POINT
+    return Verification(open_verdict if unchecked else Verdict.VERIFIED, tuple(points))
 
 
-class _Walk:
+@dataclass(frozen=True)
+class _Suspect:
+    """A step whose result may not be the derivative that is measured."""
+
+    claimed: Any
+    measured: Any
+    differ: Any
+    """Whether the two differ: true, false, or open at this precision."""
+    constant: bool
+    """Whether the piece rises by next to nothing."""
+
+
+class _Check:
     """The pieces and results of all steps as one program, of which the pieces are the first part."""
 
     def __init__(
         self, steps: Sequence[Step], variable: Variable, roots: Sequence[Step], conditions: Sequence[Condition]
     ) -> None:
         self._steps, self._variable = steps, variable
-        own = dict.fromkeys(one for step in steps for one in (*step.conditions, *step.unsaid))
-        everything = list(dict.fromkeys([*conditions, *own]))
+        of_steps = [(*step.conditions, *step.unsaid) for step in steps]
+        index = {
+            one: k for k, one in enumerate(dict.fromkeys([*conditions, *(one for some in of_steps for one in some)]))
+        }
         nodes = [
             *(step.piece.root for step in steps),
             *(step.inner for step in steps),
             *(step.result.root for step in steps),
-            *(node for one in everything for node in one.nodes),
+            *(node for one in index for node in one.nodes),
         ]
         self._program, places = joint_program(nodes)
         count = len(steps)
         self._pieces, self._inner, self._results = (places[k * count : (k + 1) * count] for k in range(3))
         ends = places[3 * count :]
-        self._sides = list(zip(everything, ends[0::3], ends[1::3], ends[2::3], strict=True))
-        self._needed = {place for place, one in enumerate(everything) if one in set(conditions)}
-        index = {one: place for place, one in enumerate(everything)}
-        self._own = [[index[one] for one in (*step.conditions, *step.unsaid)] for step in steps]
+        self._conditions = list(zip(index, ends[0::3], ends[1::3], ends[2::3], strict=True))
+        self._needed = {index[one] for one in conditions}
+        self._conditions_of = [[index[one] for one in some] for some in of_steps]
         defined = {id(root) for root in roots}
         self._defined = [k for k, step in enumerate(steps) if id(step) in defined]
         self._moving = max(self._pieces) + 1
         names = (str(step.value) for step in self._program if step.operation == "variable")
         self._names = list(dict.fromkeys([variable.name, *names]))
-        self.cost = POINTS * (2 * self._moving + len(self._program))
+        self.cost = MIN_POINTS * (2 * self._moving + len(self._program))
 
     def points(self) -> Iterator[tuple[dict[str, float], list[int]]]:
         """Yield points of the domain, away from where a rule does not hold, and the steps that can be checked there.
 
         One on every side of the breakpoints, then those that reach further steps, then more.
         """
-        many = max(FEW, min(MANY, MOST_VALUES // len(self._program)))
-        attempts = (FEW, MODERATE), (many, MODERATE), (FEW, LARGE), (FEW, np.inf)
+        many = max(FIRST_POINTS, min(ALL_POINTS, MAX_VALUES // len(self._program)))
+        attempts = (FIRST_POINTS, MODERATE), (many, MODERATE), (FIRST_POINTS, LARGE), (FIRST_POINTS, np.inf)
         for count, limit in attempts:
             lattice = lattice_of(self._names, count)
             good, sides, reached = self._screen(lattice, limit)
@@ -168,111 +239,108 @@ class _Walk:
                     yield point, np.flatnonzero(reached[:, place]).tolist()
                 return
 
-    def _screen(
-        self, lattice: Mapping[str, Floats], limit: float
-    ) -> tuple[NDArray[np.bool_], NDArray[np.int8], NDArray[np.bool_]]:
+    def _screen(self, lattice: Mapping[str, Floats], limit: float) -> tuple[Mask, NDArray[np.int8], Mask]:
         """Which points are good, by float64, on which sides of the breakpoints they lie, and the steps they reach."""
         size = next(iter(lattice.values())).size
         with np.errstate(all="ignore"):
-            values = float_values(self._program, lattice, unknown=float_stand_in)
+            values = walk(self._program, floats_at(lattice))
             sound = _sound(self._program, values, limit)
             good = np.ones(size, dtype=np.bool_)
             for k in self._defined:
                 good &= sound[self._pieces[k]] & sound[self._results[k]]
             signs, far = [np.zeros(size, dtype=np.int8)], []
-            for place, (condition, *nodes) in enumerate(self._sides):
+            for place, (condition, *nodes) in enumerate(self._conditions):
                 a, b, needed = (np.broadcast_to(values[k], (size,)) for k in nodes)
                 far.append(condition.margin(a, b, np.ones(size)) > MARGIN)
                 if place in self._needed:
                     good &= condition.margin(a, b, needed) > MARGIN
                     signs.append(np.sign(a - b).astype(np.int8))
             reached = np.empty((len(self._steps), size), dtype=np.bool_)
-            for k, own in enumerate(self._own):
+            for k, conditions in enumerate(self._conditions_of):
                 reached[k] = sound[self._pieces[k]] & sound[self._inner[k]] & sound[self._results[k]]
-                for place in own:
+                for place in conditions:
                     reached[k] &= far[place]
         return good, np.stack(signs), reached
 
-    def check(self, point: Mapping[str, float], places: Sequence[int]) -> Verdict:
+    def at(self, point: Point, places: Sequence[int]) -> Verdict:
         """Check these steps at a point: verified, not real in truth, or not decided by the work allowed."""
         balls = ball_arithmetic()
         numbers = balls.Numbers(WORK)
-        left: Sequence[int] = places
-        before: Mapping[int, Any] = {}
-        found: Mapping[int, Any] = {}
-        for bits, exponent in LADDER:
+        before: Mapping[int, _Suspect] = {}
+        suspects: Mapping[int, _Suspect] = {}
+        for bits, exponent in PRECISIONS:
             try:
                 with balls.precision(bits):
-                    before, found = found, self._suspects(point, left, Beside(numbers.at(bits), exponent))
+                    before, suspects = suspects, self._suspects(point, suspects or places, numbers.at(bits), exponent)
             except balls.UndecidedError:
                 continue
             except balls.ExhaustedError:
                 return Verdict.OVER_THE_WORK_LIMIT
-            if not found:
+            if not suspects:
                 return Verdict.VERIFIED
-            left = list(found)
-            for place, (claimed, seen, differ, still) in found.items() if exponent >= SHORTEST else ():
-                if differ is True and place in before and settled(before[place][1], seen, claimed, still=still):
-                    raise _refuted(self._steps[place], point, balls.middle(claimed), balls.middle(seen))
-        undefined = found and all(differ is balls.SENSELESS for _, _, differ, _ in found.values())
+            for place, one in suspects.items() if exponent >= REFUTING else ():
+                if one.differ is True and place in before and _settled(before[place], one):
+                    raise _refuted(self._steps[place], point, balls.middle(one.claimed), balls.middle(one.measured))
+        undefined = suspects and all(one.differ is balls.SENSELESS for one in suspects.values())
         return Verdict.NO_REAL_POINT if undefined else Verdict.OVER_THE_WORK_LIMIT
 
-    def _suspects(self, point: Mapping[str, float], steps: Iterable[int], beside: Beside) -> dict[int, Any]:
-        """Those of the steps whose result may not be what is seen: result, what is seen, whether they differ, and
-        whether the piece stands still.
-        """
-        low, here, high = (self._values(point, shift, beside) for shift in (-1, 0, 1))
-        found = {}
+    def _suspects(self, point: Point, steps: Iterable[int], numbers: Any, exponent: int) -> dict[int, _Suspect]:
+        """Those of the steps whose result may not be the slope that is measured with h = 2^-exponent."""
+        lifted = ball_arithmetic().lifted
+        h, width = (lifted(Fraction(k, 2**exponent)) for k in (1, 2))
+        root = lifted(Fraction(1, 2 ** (exponent // 2)))
+        low, here, high = (self._values(point, shift * h, numbers) for shift in (-1, 0, 1))
+        suspects = {}
         for place in steps:
-            piece, inner, result = (row[place] for row in (self._pieces, self._inner, self._results))
+            piece, inner, result = self._pieces[place], self._inner[place], self._results[place]
             if self._steps[place].inner == self._variable:
                 rise = high[piece] - low[piece]
             else:
-                rise = self._outer_rise(piece, inner, here, beside)
-            seen, claimed = rise / beside.width, here[result]
-            allowed = (abs(seen) + abs(claimed)) * AGREEMENT + (abs(here[piece]) + 1) * UNSEEN
-            differ = abs(seen - claimed) > allowed
+                rise = self._outer_rise(piece, inner, here, h, numbers)
+            measured, claimed = rise / width, here[result]
+            allowed = (abs(measured) + abs(claimed)) * AGREEMENT + (abs(here[piece]) + 1) * UNSEEN
+            differ = abs(measured - claimed) > allowed
             if differ is not False:
-                still = abs(rise) < abs(here[piece]) * beside.root
-                found[place] = claimed, seen, differ, still is True
-        return found
+                constant = (abs(rise) < abs(here[piece]) * root) is True
+                suspects[place] = _Suspect(claimed, measured, differ, constant)
+        return suspects
 
-    def _values(self, point: Mapping[str, float], shift: int, beside: Beside) -> list[Any]:
+    def _values(self, point: Point, shift: Any, numbers: Any) -> list[Any]:
         """The values of the program; beside the point those of the pieces only."""
+        lifted = ball_arithmetic().lifted
 
         def variable(name: str) -> Any:
-            here = beside.lifted(point[name])
-            return here + shift * beside.h if name == self._variable.name else here
+            return lifted(point[name]) + shift if name == self._variable.name else lifted(point[name])
 
-        return walk(self._program if shift == 0 else self._program[: self._moving], beside.arithmetic(variable))
+        return walk(self._program if shift == 0 else self._program[: self._moving], balls_of(numbers, variable))
 
-    def _outer_rise(self, piece: int, inner: int, values: Sequence[Any], beside: Beside) -> Any:
+    def _outer_rise(self, piece: int, inner: int, values: Sequence[Any], h: Any, numbers: Any) -> Any:
         """By how much a function rises while its argument rises by 2 h."""
         step = self._program[piece]
-        arithmetic = beside.arithmetic(beside.lifted)
+        arithmetic = balls_of(numbers, ball_arithmetic().lifted)
         ends = []
         for shift in (-1, 1):
-            arguments = [values[k] + shift * beside.h if k == inner else values[k] for k in step.arguments]
+            arguments = [values[k] + shift * h if k == inner else values[k] for k in step.arguments]
             ends.append(arithmetic.value(step, arguments))
         return ends[1] - ends[0]
 
 
-def settled(before: Any, seen: Any, claimed: Any, *, still: bool) -> bool:
-    """Whether two h see one number, which is certainly not what is claimed.
+def _settled(before: _Suspect, now: _Suspect) -> bool:
+    """Whether two h measure one number, which is certainly not what is claimed.
 
-    Where h is still longer than a wave, what is seen is any number: no two are alike, nor does the piece stand still.
+    Where h is still longer than a wave, what is measured is any number: no two are alike, nor is the piece constant.
     """
-    apart = abs(seen - before)
-    alike = still or (apart < abs(seen) * SETTLED) is True
-    return alike and (apart < abs(seen - claimed) * SETTLED) is True
+    apart = abs(now.measured - before.measured)
+    alike = now.constant or (apart < abs(now.measured) * SETTLED) is True
+    return alike and (apart < abs(now.measured - now.claimed) * SETTLED) is True
 
 
 def _chosen(places: NDArray[np.intp], sides: NDArray[np.int8], reached: NDArray[np.bool_]) -> list[int]:
     """A few of the places: one on every side, then those that reach steps that the others do not."""
     _, first = np.unique(sides, axis=1, return_index=True)
-    chosen = np.sort(first)[:MOST_POINTS].tolist()
-    chosen += [k for k in range(places.size) if k not in chosen][: max(0, POINTS - len(chosen))]
-    while len(chosen) < 2 * MOST_POINTS:
+    chosen = np.sort(first)[:MAX_POINTS].tolist()
+    chosen += [k for k in range(places.size) if k not in chosen][: max(0, MIN_POINTS - len(chosen))]
+    while len(chosen) < 2 * MAX_POINTS:
         left = reached & ~reached[:, chosen].any(axis=1, keepdims=True)
         best = int(np.argmax(left.sum(axis=0)))
         if not left[:, best].any():
@@ -300,61 +368,8 @@ def _of_the_chosen(sound: Sequence[Any], values: Sequence[Any]) -> Any:
     return result
 
 
-class Beside:
-    """How far beside a point is looked, h = 2^-exponent, and in which numbers."""
-
-    def __init__(self, numbers: Any, exponent: int) -> None:
-        self.numbers, self.lifted = numbers, ball_arithmetic().lifted
-        self.h, self.width = self.lifted(Fraction(1, 2**exponent)), self.lifted(Fraction(2, 2**exponent))
-        self.root = self.lifted(Fraction(1, 2 ** (exponent // 2)))
-
-    def arithmetic(self, variable: Callable[[str], Any]) -> Arithmetic:
-        """Ball arithmetic, in which an operation is its Taylor series of order 0."""
-        constants = ball_arithmetic().Charged(0, self.numbers)
-        return Arithmetic(
-            number=self.numbers.lift,
-            constant=self.numbers.lift,
-            variable=variable,
-            apply=lambda name, *arguments: OPERATIONS[name].series(constants, *([value] for value in arguments))[0],
-            unknown=self._unknown,
-        )
-
-    def _unknown(self, function: tuple[str, int], u: Any) -> Any:
-        rate, order = stand_in(function)
-        return self.numbers.exp(u * rate) * rate**order
-
-
-def stand_in(function: tuple[str, int]) -> tuple[Fraction, int]:
-    """An unknown function stands for e^(r u), whose rate r differs from name to name; and its derivative's order."""
-    name, order = function
-    return Fraction(1 + sum(map(ord, name)) % 64, 128), order
-
-
-def float_stand_in(function: tuple[str, int], u: Floats) -> Floats:
-    """The values in float64 of what stands for an unknown function."""
-    rate, order = stand_in(function)
-    return np.asarray(float(rate) ** order * np.exp(float(rate) * u))
-
-
-def lattice_of(names: Sequence[str], count: int) -> dict[str, Floats]:
-    """Points that no formula was made for: golden-ratio sequences over ranges of several sizes.
-
-    The numbers are multiples of 2^-30, so that they mean the same in every precision.
-    """
-    k = np.arange(count)
-    low, high = (np.array(ends, dtype=np.float64)[k % len(RANGES)] for ends in zip(*RANGES, strict=True))
-    shares = {name: (k + 1) * GOLDEN ** (1 / (place + 1)) % 1.0 for place, name in enumerate(names)}
-    return {name: np.round((low + (high - low) * share) * 2.0**30) / 2.0**30 for name, share in shares.items()}
-
-
-GOLDEN = (5.0**0.5 - 1.0) / 2.0
-RANGES = ((0.05, 3.0), (-3.0, 3.0), (0.05, 1.0), (-1.0, 1.0), (1.0, 12.0), (-30.0, 30.0), (0.0, 300.0), (-3e3, 3e3))
-"""Where points lie, in turns; constants without a derivation."""
-
-
 def _refuted(step: Step, point: Mapping[str, float], claimed: float, seen: float) -> RefutedError:
-    place = ", ".join(f"{name} = {value:.6g}" for name, value in point.items())
     return RefutedError(
         f"the rule '{step.rule}' says that the derivative of {step.piece.short} is {step.result.short}; "
-        f"at {place} that is {claimed:.12g}, and the derivative is {seen:.12g}"
+        f"at {shown_point(point)} that is {claimed:.12g}, and the derivative is {seen:.12g}"
     )

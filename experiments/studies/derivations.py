@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from derivkit.symbolic.derivation import Derivation, derive, steps_of
+from derivkit.symbolic.derivation import Derivation, derive
 from derivkit.symbolic.notation import (
     LEVELS,
     NOTATIONS,
@@ -23,6 +23,7 @@ from derivkit.symbolic.notation import (
     lines_of,
     written,
 )
+from derivkit.symbolic.steps import steps_of
 from derivkit.symbolic.verification import RefutedError, Verdict
 
 Columns = Mapping[str, Any]

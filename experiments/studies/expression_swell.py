@@ -16,7 +16,7 @@ import numpy as np
 
 from derivkit.expressions.algebra import ONE, TWO, apply, product, rational
 from derivkit.expressions.tree import Instruction, Node, Variable, joint_program, program_of, tree_of
-from derivkit.symbolic.derivation import differentiate
+from derivkit.symbolic.differentiation import differentiate
 
 Columns = Mapping[str, Any]
 

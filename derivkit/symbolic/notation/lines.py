@@ -10,14 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from derivkit.expressions.algebra import ONE, SUMS, ZERO, apply, factors_of, product, rational, terms_of, value_of
 from derivkit.expressions.tree import Branch, Node, Number, Operation, Unevaluated, Unknown, Variable, program_of
 from derivkit.symbolic.rules import RULES
-
-if TYPE_CHECKING:
-    from derivkit.symbolic.derivation import Derivation, Step
+from derivkit.symbolic.steps import Step, steps_of
+from derivkit.symbolic.verification import CheckedSteps
 
 Path = tuple[int, ...]
 """A place in a tree: which argument to take, from the root down."""
@@ -102,13 +100,13 @@ class Line:
     reason: str = ""
 
 
-def lines_of(derivation: Derivation, style: Style | None = None) -> tuple[Line, ...]:
+def lines_of(derivation: CheckedSteps, style: Style | None = None) -> tuple[Line, ...]:
     """The lines of a derivation: the function, then for every order the way to the derivative.
 
     Parameters
     ----------
-    derivation : Derivation
-        What `derive` found.
+    derivation : CheckedSteps
+        What `derive` returns.
     style : Style, optional
         How the lines are laid out; the level ``normal`` if not given.
     """
@@ -210,8 +208,6 @@ class _Writer:
     """One derivative: the steps by the piece that they differentiate."""
 
     def __init__(self, root: Step, variable: str, style: Style, order: int) -> None:
-        from derivkit.symbolic.derivation import steps_of  # noqa: PLC0415 -- it imports this module for its methods
-
         self._root, self._variable, self._style, self._order = root, Variable(variable), style, order
         steps = [step for step in steps_of(root) if step.inner == self._variable]
         self._steps: dict[Node, Step] = {step.piece.root: step for step in steps}

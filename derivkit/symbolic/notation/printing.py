@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 from derivkit.symbolic.notation.latex import _name, latex
 from derivkit.symbolic.notation.lines import Line, Style, lines_of
 from derivkit.symbolic.notation.writing import CUT, MOST_CHARACTERS, _check, written
-
-if TYPE_CHECKING:
-    from derivkit.symbolic.derivation import Derivation
-    from derivkit.symbolic.rules import Condition
+from derivkit.symbolic.rules import Condition
+from derivkit.symbolic.verification import CheckedSteps
 
 MOST_LINES = 200
 """Lines, beyond which the middle of a derivation is left out; a constant without a derivation."""
 LEFT_OUT = f"{CUT} lines are cut after {MOST_CHARACTERS} characters"
 
 
-def as_text(derivation: Derivation, style: Style, notation: str) -> str:
+def as_text(derivation: CheckedSteps, style: Style, notation: str) -> str:
     """The derivation as plain text, one line of it on each."""
     left = [_left(derivation, order, notation) for order in range(derivation.order + 1)]
     lines, dropped = _bounded(lines_of(derivation, style))
@@ -35,7 +32,7 @@ def as_text(derivation: Derivation, style: Style, notation: str) -> str:
     )
 
 
-def as_markdown(derivation: Derivation, style: Style, notation: str) -> str:
+def as_markdown(derivation: CheckedSteps, style: Style, notation: str) -> str:
     """The derivation as Markdown that GitHub shows, each line with its formula and its reason."""
     left = [_left_latex(derivation, order, notation) for order in range(derivation.order + 1)]
     lines, dropped = _bounded(lines_of(derivation, style))
@@ -48,7 +45,7 @@ def as_markdown(derivation: Derivation, style: Style, notation: str) -> str:
     return "\n\n".join([*said, *_remarks(derivation, _code, dropped=dropped)]) + "\n"
 
 
-def as_latex(derivation: Derivation, style: Style, notation: str) -> str:
+def as_latex(derivation: CheckedSteps, style: Style, notation: str) -> str:
     """The derivation as an ``aligned`` block of LaTeX."""
     left = [_left_latex(derivation, order, notation) for order in range(derivation.order + 1)]
     lines, dropped = _bounded(lines_of(derivation, style))
@@ -62,14 +59,14 @@ def _code(text: str) -> str:
     return f"`{text}`"
 
 
-def function_name(derivation: Derivation) -> str:
+def function_name(derivation: CheckedSteps) -> str:
     """f, or another letter where f is in use."""
     used = {step.value for step in derivation.expression.program if step.operation == "variable"}
     used |= {step.value[0] for step in derivation.expression.program if isinstance(step.value, tuple)}
     return next(name for name in ("f", "g", "h", *(f"f{k}" for k in range(1, len(used) + 2))) if name not in used)
 
 
-def _left(derivation: Derivation, order: int, notation: str) -> str:
+def _left(derivation: CheckedSteps, order: int, notation: str) -> str:
     """What stands left of the sign of equality."""
     _check(notation)
     name, variable = function_name(derivation), derivation.variable
@@ -79,7 +76,7 @@ def _left(derivation: Derivation, order: int, notation: str) -> str:
     return f"d{power}/d{variable}{power} {name}({variable})"
 
 
-def _left_latex(derivation: Derivation, order: int, notation: str) -> str:
+def _left_latex(derivation: CheckedSteps, order: int, notation: str) -> str:
     _check(notation)
     name, variable = _name(function_name(derivation)), _name(derivation.variable)
     if notation == "prime" or not order:
@@ -98,7 +95,7 @@ def _bounded(lines: tuple[Line, ...]) -> tuple[tuple[Line, ...], int]:
 
 
 def _remarks(
-    derivation: Derivation, formula: Callable[[str], str], *, dropped: int, cut: bool = False
+    derivation: CheckedSteps, formula: Callable[[str], str], *, dropped: int, cut: bool = False
 ) -> Iterator[str]:
     if dropped:
         yield f"In the middle {dropped} lines are left out."

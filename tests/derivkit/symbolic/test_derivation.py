@@ -15,9 +15,11 @@ from derivkit.expressions.expression import parse
 from derivkit.expressions.limits import MAX_VALUE_BITS, bits
 from derivkit.expressions.tree import Expression, Number, Unevaluated, Unknown, Variable, program_of
 from derivkit.operations.elementary import OPERATIONS
-from derivkit.symbolic import derivation, verification
-from derivkit.symbolic.derivation import derive, differentiate, steps_of
+from derivkit.symbolic import derivation, differentiation, verification
+from derivkit.symbolic.derivation import derive
+from derivkit.symbolic.differentiation import differentiate
 from derivkit.symbolic.rules import RULES
+from derivkit.symbolic.steps import steps_of
 from derivkit.symbolic.verification import RefutedError, Verdict
 
 EVERY_RULE = [rule for rows in RULES.values() for rule in rows]
@@ -111,7 +113,7 @@ def test_a_broken_rule_is_caught_in_every_formula_that_uses_it(rule, monkeypatch
     for text in texts:
         assert uses(differentiate(parse(text).root, Variable("x")), rule), text
     rows = tuple(broken(one) if one is rule else one for one in RULES[rule.operation])
-    monkeypatch.setattr(derivation, "RULES", {**RULES, rule.operation: rows})
+    monkeypatch.setattr(differentiation, "RULES", {**RULES, rule.operation: rows})
     for text in texts:
         with pytest.raises(RefutedError, match=rule.name):
             derive(text, "x")
@@ -278,7 +280,7 @@ def test_every_piece_of_a_formula_is_checked_where_it_is_chosen(monkeypatch):
     assert {np.sign(point["x"]) for point in derive(text).verification.points} == {-1.0, 1.0}
     assert derive("piecewise((sqrt(-1 - x^2), x > 0), (sin(x), True))").verification.verdict == Verdict.NO_REAL_POINT
     (rule,) = RULES["sin"]
-    monkeypatch.setattr(derivation, "RULES", {**RULES, "sin": (broken(rule),)})
+    monkeypatch.setattr(differentiation, "RULES", {**RULES, "sin": (broken(rule),)})
     with pytest.raises(RefutedError, match="sine"):
         derive(text)
 
@@ -400,7 +402,7 @@ def test_a_domain_far_away_is_found():
 def test_more_work_than_the_limit_is_not_begun(monkeypatch):
     text = "*".join(f"(x+{k})" for k in range(1, 30))
     assert derive(text).verification.verdict == Verdict.VERIFIED
-    monkeypatch.setattr(verification, "MOST_WORK", 1000)
+    monkeypatch.setattr(verification, "MAX_OPERATIONS", 1000)
     assert derive(text).verification.verdict == Verdict.OVER_THE_WORK_LIMIT
 
 
@@ -533,13 +535,13 @@ def test_a_right_rule_is_verified_however_large_the_argument_is(text):
 def test_a_rule_that_is_wrong_by_very_little_is_refuted_however_large_the_argument_is(text, off, monkeypatch):
     (rule,) = RULES["sin" if "sin" in text else "cos"]
     wrong = replace(rule, slopes=lambda u: (product([*rule.slopes(u), parse(off).root]),))
-    monkeypatch.setattr(derivation, "RULES", {**RULES, rule.operation: (wrong,)})
+    monkeypatch.setattr(differentiation, "RULES", {**RULES, rule.operation: (wrong,)})
     with pytest.raises(RefutedError, match="at x = "):
         derive(text)
 
 
 def test_what_the_work_allowed_leaves_open_is_over_the_work_limit_and_never_refuted(monkeypatch):
-    monkeypatch.setattr(verification, "LADDER", verification.LADDER[:1])
+    monkeypatch.setattr(verification, "PRECISIONS", verification.PRECISIONS[:1])
     assert derive("sin(1e300*x)").verification.verdict == Verdict.OVER_THE_WORK_LIMIT
     monkeypatch.setattr(verification, "WORK", 1.0)
     assert derive("sin(x)").verification.verdict == Verdict.OVER_THE_WORK_LIMIT

@@ -12,10 +12,10 @@ from derivkit.expressions.evaluation import float_values
 from derivkit.expressions.expression import parse
 from derivkit.expressions.tree import Expression, Variable, program_of
 from derivkit.symbolic import diagnosis
-from derivkit.symbolic.derivation import differentiate
 from derivkit.symbolic.diagnosis import Judgement, candidates_of, diagnose
+from derivkit.symbolic.differentiation import differentiate
 from derivkit.symbolic.mistakes import MISTAKES
-from derivkit.symbolic.verification import float_stand_in, lattice_of
+from derivkit.symbolic.points import float_stand_in, lattice_of
 
 CLASSIC = """
 x^2 | 2*x^2 | power not lowered; x^3 | x^2 | exponent not brought to the front; x^3 | 3*x^4 | exponent raised;

@@ -28,7 +28,7 @@ from derivkit.symbolic.notation import (
     written,
 )
 from derivkit.symbolic.notation.lines import Mark, nodes_with_paths
-from derivkit.symbolic.verification import stand_in
+from derivkit.symbolic.points import stand_in
 
 # The values of lines, d/dx taken numerically
 

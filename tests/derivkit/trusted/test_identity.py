@@ -11,8 +11,9 @@ from formulas import CORRECT, random_tree
 from derivkit.expressions.evaluation import float_values
 from derivkit.expressions.expression import parse
 from derivkit.expressions.tree import Node, Operation, Variable, program_of
-from derivkit.symbolic.derivation import chosen_variable, differentiate
-from derivkit.symbolic.verification import float_stand_in, lattice_of
+from derivkit.symbolic.derivation import chosen_variable
+from derivkit.symbolic.differentiation import differentiate
+from derivkit.symbolic.points import float_stand_in, lattice_of
 from derivkit.trusted import identity
 from derivkit.trusted.identity import same
 

@@ -11,7 +11,7 @@ import pytest
 from derivkit.expressions.expression import parse
 from derivkit.expressions.tree import Branch, Node, Variable, joint_program, program_of
 from derivkit.operations.elementary import OPERATIONS
-from derivkit.symbolic.derivation import differentiate
+from derivkit.symbolic.differentiation import differentiate
 from experiments.studies import expression_swell as swell
 from experiments.studies.expression_swell import Config, law_of, operations
 
