@@ -31,7 +31,9 @@ from derivkit.numerical.formulas import formula
 from derivkit.numerical.ledger import Ledger
 from derivkit.numerical.status import Status
 from derivkit.numerical.stencil import Stencil, stencil
+from derivkit.recommendation import Recommendation, recommend_delta
 from derivkit.secants import Line, secant, slope, tangent
+from derivkit.survey import Survey, survey
 from derivkit.symbolic.derivation import Derivation, derive
 from derivkit.symbolic.diagnosis import Diagnosis, Finding, Judgement, diagnose
 from derivkit.symbolic.steps import Step
@@ -68,11 +70,13 @@ __all__ = [
     "ParseError",
     "Prediction",
     "Problem",
+    "Recommendation",
     "RefutedError",
     "Samples",
     "Status",
     "Stencil",
     "Step",
+    "Survey",
     "Sweep",
     "Verdict",
     "Verification",
@@ -101,12 +105,14 @@ __all__ = [
     "partial",
     "predict_error",
     "predict_optimum",
+    "recommend_delta",
     "relative_error",
     "richardson",
     "ridders",
     "secant",
     "slope",
     "stencil",
+    "survey",
     "sweep",
     "tangent",
     "taylor",

@@ -75,6 +75,11 @@ class Function:
         if self.expression is not None:
             refuse_many_variables(self.expression)
 
+    @property
+    def costly(self) -> bool:
+        """Whether it is somebody's own code, of which one call may take seconds."""
+        return self.vectorized is None
+
     @classmethod
     def from_expression(
         cls, text: str | Expression, *, name: str | None = None, domain: Ends | None = None

@@ -2,7 +2,7 @@
 functions and judged by the truth: coverage, tightness, loss, silence where no derivative exists, refusals, cost.
 
 The attainable error A is that of the best difference formula at its best step, chosen knowing the truth
-(:mod:`derivkit.numerical.attainable`). Half an ulp is half a unit in the last place of the truth: what the nearest
+(:mod:`derivkit.testing.attainable`). Half an ulp is half a unit in the last place of the truth: what the nearest
 float may be off by. What nobody can see from outside, such as the bias of a solver, is a family's slack.
 """
 
@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.grids import geomspace, logspace
-from derivkit.numerical.attainable import LEAST_RELATIVE, attainable, covered, loss, tightness
 from derivkit.numerical.methods import METHODS, Method
+from derivkit.testing.attainable import LEAST_RELATIVE, attainable, covered, loss, tightness
 from derivkit.testing.claims import Claims, claims, perturbation, seen
 from derivkit.testing.population import Family
 from derivkit.trusted.truth import Truth

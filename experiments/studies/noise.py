@@ -3,7 +3,7 @@ that stop early, noise with a mean. The level that is named, the bar and the tru
 
 The law: a formula with the weights w at the step h, on values whose errors are independent with standard deviation s,
 has the root mean square error sqrt(T(h)^2 + s^2 sum(w^2) / h^2), T being its error on the function without noise. What
-theory allows is the least of these over steps and the formulas of :mod:`derivkit.numerical.attainable`, to somebody
+theory allows is the least of these over steps and the formulas of :mod:`derivkit.testing.attainable`, to somebody
 who knows T. It falls like s^(p/(p+1)) for one formula of order p, and with a power just below 1 for all of them.
 """
 
@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import derivkit as dk
-from derivkit.numerical.attainable import covered, formulas, least_smoothed
 from derivkit.numerical.methods import METHODS, Method
+from derivkit.testing.attainable import covered, formulas, least_smoothed
 from derivkit.testing.claims import Claims, claims, perturbation
 from derivkit.testing.population import Disturbance, Family
 from derivkit.trusted.truth import Truth

@@ -21,7 +21,7 @@ import derivkit as dk
 from derivkit import grids
 from derivkit.function import BLACK_BOXES, uniform_noise
 from derivkit.numerical import ladder
-from derivkit.numerical.attainable import attainable, covered, loss, tightness
+from derivkit.testing.attainable import attainable, covered, loss, tightness
 from derivkit.testing.population import VALUED, VALUELESS, Family
 from derivkit.trusted.truth import Truth
 

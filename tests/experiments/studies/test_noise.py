@@ -13,8 +13,8 @@ from families import built
 from studies import Tables, gathered
 
 import derivkit as dk
-from derivkit.numerical.attainable import formulas, least_smoothed
 from derivkit.numerical.methods import Method
+from derivkit.testing.attainable import formulas, least_smoothed
 from derivkit.testing.population import DISTURBANCES
 from derivkit.trusted.truth import Truth
 from experiments.studies import noise as study

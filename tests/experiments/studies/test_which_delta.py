@@ -13,7 +13,7 @@ from studies import Tables, gathered
 
 import derivkit as dk
 from experiments.studies import which_delta
-from experiments.studies.which_delta import Config, Look, Place
+from experiments.studies.which_delta import Config
 
 PROOF = ("forward_1", "central_2", "central_4")
 PRECISIONS = ("float16", "float32", "float64")
@@ -29,40 +29,6 @@ def tables(*problems: dk.Problem, **config: Any) -> Tables:
 
 def findings(*problems: dk.Problem, **config: Any) -> list[str]:
     return tables(*problems, **config)["findings"]["finding"].tolist()
-
-
-def place(text: str, x: float, precision: str = "float64") -> Place:
-    f = dk.Function.from_expression(text)
-    dtype = np.dtype(precision)
-    return Place(Look(f, float(dtype.type(x))), dtype)
-
-
-def theory(formula: dk.Stencil, derivative: float, noise: float) -> tuple[float, float]:
-    """The delta with the least error and that error, in closed form, for truncation a h^p and rounding b / h."""
-    p = formula.order
-    a, b = (
-        abs(float(formula.error_constant) * derivative),
-        noise * float(np.linalg.norm([float(w) for w in formula.weights])),
-    )
-    h = (b / (p * a)) ** (1.0 / (p + 1))
-    return h, (1.0 + 1.0 / p) * b / h
-
-
-@pytest.mark.parametrize("precision", PRECISIONS)
-@pytest.mark.parametrize("method", PROOF)
-@pytest.mark.parametrize("text", ["exp(x)", "sin(x)"])
-def test_what_is_recommended_is_the_optimum_of_theory_for_the_noise_of_the_precision(
-    text: str, method: str, precision: str
-) -> None:
-    """A value is rounded by 0.29 eps in the mean, and a program of a few operations by up to 8 times that."""
-    formula, where = dk.formula(method), place(text, 1.0, precision)
-    derivative = math.factorial(formula.order + 1) * dk.taylor(dk.parse(text), 1.0, formula.order + 1)[-1]
-    value = abs(float(where.look.f(1.0)))
-    low, high = (theory(formula, derivative, share * where.eps * value) for share in (0.29, 8 * 0.29))
-    found = which_delta.recommend(where, formula)
-    # higher terms of the truncation make the optimum a little smaller
-    assert 0.8 * low[0] <= found.delta[0] <= high[0]
-    assert low[1] / 2 <= found.total[0] <= 2 * high[1]
 
 
 @pytest.mark.parametrize("text", ["exp(x)", "sin(x)", "log(x)", "1/x", "tanh(x)", "x^3 - x"])
@@ -82,18 +48,6 @@ def test_the_error_that_is_expected_is_made() -> None:
     ratio = advice["typical"] / advice["expected"]
     assert np.all(ratio < 3.0)
     assert np.all(ratio > 0.1)
-
-
-@pytest.mark.parametrize("factor", [1e-3, 1e2])
-def test_a_wrong_recommendation_is_seen_in_its_regret(factor: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    right = which_delta.recommend
-
-    def wrong(where: Place, formula: dk.Stencil) -> which_delta.Expected:
-        return which_delta.expected_error(where, formula, factor * right(where, formula).delta)
-
-    monkeypatch.setattr(which_delta, "recommend", wrong)
-    advice = tables(problem("exp(x)", 1.3), method=("central_2",), precision=("float64",))["advice"]
-    assert advice["regret"][0] > 100.0
 
 
 def test_noise_of_the_function_itself_decides_in_every_precision_that_is_finer() -> None:

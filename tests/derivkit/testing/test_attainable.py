@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import derivkit as dk
-from derivkit.numerical.attainable import (
+from derivkit.testing.attainable import (
     attainable,
     covered,
     formulas,

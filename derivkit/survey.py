@@ -1,0 +1,301 @@
+"""What values of f around a point tell of it: derivatives, noise, Taylor's coefficients, how far it is smooth.
+
+Nothing but values of f is used. `dk.derivatives` asks for them; a survey keeps what it asked, and reads from the window
+that was used what a single derivative does not need.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from derivkit.arguments import check_function, number, whole
+from derivkit.function import Function
+from derivkit.numerical.adaptive import Derivative, derivatives
+from derivkit.numerical.ladder import RATIO, analyse, window
+from derivkit.numerical.ledger import Ledger
+from derivkit.numerical.scales import FULL
+from derivkit.types import Array, Indices, Mask
+
+REFUSALS = ("kink", "jump", "vertical", "unresolved", "not_finite")
+"""Statuses of dk.derivative without a value."""
+MAX_DEGREE = 9
+"""Highest power of the polynomial from which derivatives above the fourth are taken."""
+DEVIATIONS = 4.0
+"""Standard deviations in the bar of a coefficient of that polynomial."""
+TARGET_DEGREE = 9.0
+"""Degree at which a window should meet the noise; it tells how much larger the next had better be, not the answer."""
+WITHIN = 1.0 + 1e-5
+"""Of two points that lie equally far from x on either side one may lie farther, by the twist of the ladder."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Samples:
+    """Values of f near x, each once and in the order of the calls, without the one at x; shape ``(n,)`` each.
+
+    Attributes
+    ----------
+    distance : ndarray
+        From x, negative to the left.
+    value : ndarray
+        f there; NaN where it has no value.
+    call : ndarray of int
+        Which call of f it came with, from 0.
+    """
+
+    distance: Array
+    value: Array
+    call: Indices
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class WindowResult:
+    """What one window of a step ladder tells of f at x.
+
+    Attributes
+    ----------
+    exponent : int
+        How many rungs of the ladder it is larger than the window that dk.derivative used.
+    reach : float
+        Its largest step.
+    value, error : float
+        The derivative and its bar.
+    resolved : bool
+        Whether a plateau of noise was met, so that the bar means something.
+    plateau : int
+        The degree at which the plateau begins.
+    noise : float
+        Standard deviation of the values, as measured.
+    largest : float
+        The largest |f| in the window.
+    coefficients : ndarray
+        Of the orthonormal polynomials of the window, by degree.
+    """
+
+    exponent: int
+    reach: float
+    value: float
+    error: float
+    resolved: bool
+    plateau: int
+    noise: float
+    largest: float
+    coefficients: Array
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Survey:
+    """A function around a point as its values show it; made by `survey`.
+
+    Attributes
+    ----------
+    f : Function
+    x : float
+    derivatives : Mapping of int to Derivative
+        Orders 1 to 4; empty where x is no point of the domain.
+    """
+
+    f: Function
+    x: float
+    derivatives: Mapping[int, Derivative]
+    budget: int | None
+    _ledger: Ledger = field(repr=False)
+    _calls: Sequence[Array] = field(repr=False)
+
+    @property
+    def values(self) -> Callable[[Any], Any]:
+        """F; a costly one is called for no value twice."""
+        return self._ledger if self.f.costly else self.f
+
+    @property
+    def inside(self) -> bool:
+        """Whether x is a point of the domain."""
+        return bool(self.derivatives)
+
+    @property
+    def first(self) -> Derivative:
+        """The first derivative.
+
+        Raises
+        ------
+        ValueError
+            If x is no point of the domain.
+        """
+        if not self.derivatives:
+            raise ValueError(f"x = {self.x} is no point of the domain of {self.f.name}")
+        return self.derivatives[1]
+
+    @property
+    def refused(self) -> bool:
+        """Whether there is no derivative, or none was found."""
+        return not self.derivatives or str(self.first.status) in REFUSALS
+
+    @property
+    def resolved(self) -> bool:
+        """Whether there is a derivative and a window that tells the scales of f, not only a bound."""
+        return not self.refused and math.isfinite(float(self.first.delta))
+
+    @cached_property
+    def exact(self) -> float:
+        """The derivative by the expression; NaN where none is known."""
+        return float(self.f.exact_derivative(np.array(self.x))) if self.derivatives else math.nan
+
+    @property
+    def trusted(self) -> tuple[float, float]:
+        """The derivative to judge by and how far off it may be: the exact one where it is known."""
+        if not math.isnan(self.exact):
+            return self.exact, 0.0
+        return (math.nan, math.inf) if self.refused else (float(self.first.value), float(self.first.error))
+
+    @cached_property
+    def samples(self) -> Samples:
+        """The values of f that dk.derivatives took."""
+        x = np.concatenate([*self._calls, np.empty(0)])
+        call = np.repeat(np.arange(len(self._calls)), [part.size for part in self._calls])
+        first = np.sort(np.unique(x, return_index=True)[1])
+        first = first[x[first] != self.x]
+        return Samples(distance=x[first] - self.x, value=np.asarray(self._ledger(x[first])), call=call[first])
+
+    @property
+    def used(self) -> Mask:
+        """Which of the samples lie in the window that was used."""
+        reach = float(self.first.delta)
+        return np.asarray(np.abs(self.samples.distance) <= (reach * WITHIN if math.isfinite(reach) else 0.0))
+
+    @cached_property
+    def largest(self) -> float:
+        """The largest |f| over that window."""
+        near = np.abs(self.samples.value[self.used])
+        return float(max(near[np.isfinite(near)].max(initial=0.0), abs(float(self._ledger(self.x)))))
+
+    @cached_property
+    def sides(self) -> tuple[int, ...]:
+        """The sides, 1 and -1, on which f has values."""
+        distance, value = self.samples.distance, self.samples.value
+        return tuple(side for side in (1, -1) if np.any(np.isfinite(value[distance * side > 0.0])))
+
+    @cached_property
+    def coefficients(self) -> tuple[Array, Array]:
+        """Taylor's coefficients a_0 to a_MAX_DEGREE at x, and their bars.
+
+        To the fourth derivative from dk.derivatives; beyond from the polynomial through the window that was used, and
+        how far one with two powers less is away.
+        """
+        reach, noise = float(self.first.delta), float(self.first.noise)
+        powers_of_reach = reach ** -np.arange(MAX_DEGREE + 1.0)
+        # what the polynomial does not tell was below the noise over all of the window
+        size, bars = np.zeros(MAX_DEGREE + 1), DEVIATIONS * noise * powers_of_reach
+        size[0] = float(self._ledger(self.x))
+        near = self.used & np.isfinite(self.samples.value)
+        powers = min(MAX_DEGREE, int(near.sum()) - 3)
+        if powers > 2:
+            basis = (self.samples.distance[near, None] / reach) ** np.arange(1, powers + 1)
+            rise = self.samples.value[near] - size[0]
+            fitted = np.linalg.lstsq(basis, rise, rcond=None)[0]
+            shorter = np.zeros(powers)
+            shorter[:-2] = np.linalg.lstsq(basis[:, :-2], rise, rcond=None)[0]
+            spread = np.sqrt(np.maximum(np.diag(np.linalg.pinv(basis.T @ basis)), 0.0))
+            size[1 : powers + 1] = fitted * powers_of_reach[1 : powers + 1]
+            bars[1 : powers + 1] *= spread
+            bars[1 : powers + 1] += np.abs(fitted - shorter) * powers_of_reach[1 : powers + 1]
+        for order, found in self.derivatives.items():
+            if math.isfinite(found.error):
+                size[order], bars[order] = (v / math.factorial(order) for v in (float(found.value), float(found.error)))
+        return size, bars
+
+    @cached_property
+    def significant(self) -> Array:
+        """The coefficients that are larger than their bars, 0 for the others."""
+        size, bars = self.coefficients
+        return np.where(np.abs(size) > bars, size, 0.0)
+
+    def windows(self, exponents: Sequence[int]) -> Iterator[WindowResult]:
+        """Windows larger and smaller than the one that was used, by rungs of the ladder: what each would have told.
+
+        Those in which f is not finite or 0 everywhere are left out, and those too small for floats near x.
+        """
+        chosen = float(self.first.delta)
+        least = max(1e-300, float(np.spacing(abs(self.x)))) * RATIO ** max(FULL)
+        for exponent in exponents:
+            reach = chosen * RATIO**exponent
+            found = _window(self.f, self.x, reach, exponent) if reach > least else None
+            if found is not None and found.largest != 0.0:
+                yield found
+
+
+class _Recorder:
+    """A ledger that remembers which points every call had; what f raised is known of it too."""
+
+    def __init__(self, ledger: Ledger, calls: list[Array]) -> None:
+        self._ledger, self._calls = ledger, calls
+        self.evaluator = ledger.evaluator
+
+    def __call__(self, x: Any) -> Any:
+        self._calls.append(np.atleast_1d(np.array(x, dtype=np.float64)))
+        return self._ledger(x)
+
+
+def survey(f: Callable[..., Any], x: float, *, budget: int | None = None) -> Survey:
+    """Look at f around x: the first four derivatives with their bars, and what the values that they took tell.
+
+    Parameters
+    ----------
+    f : callable
+        Of one number or of an array, or a :class:`Function`, whose domain is never left.
+    x : float
+    budget : int, optional
+        Most values that the derivatives may take; of somebody's own code, which may take seconds, 200 is plenty.
+
+    Returns
+    -------
+    Survey
+
+    Examples
+    --------
+    >>> found = survey(np.exp, 0.0)
+    >>> [round(float(a), 3) for a in found.coefficients[0][:5]]
+    [1.0, 1.0, 0.5, 0.167, 0.042]
+    """
+    check_function(f, "dk.survey(math.sin, 1.0)")
+    function = f if isinstance(f, Function) else Function.from_callable(f, name=getattr(f, "__name__", "f"))
+    point, most = number("x", x), None if budget is None else whole("budget", budget, 1)
+    ledger, calls = Ledger(function), list[Array]()
+    orders: Mapping[int, Derivative] = {}
+    if math.isfinite(point) and function.domain[0] <= point <= function.domain[1]:
+        with np.errstate(all="ignore"):
+            orders = derivatives(_Recorder(ledger, calls), point, (1, 2, 3, 4), domain=function.domain, budget=most)
+    return Survey(f=function, x=point, derivatives=orders, budget=most, _ledger=ledger, _calls=calls)
+
+
+def _window(f: Callable[[Array], Array], x: float, reach: float, exponent: int) -> WindowResult | None:
+    """The window of a full ladder around x with a largest step; None where f is not finite there."""
+    win = window(FULL, (1, -1))
+    top, centre = np.array([reach]), np.array([float(f(np.array([x]))[0])])
+    wanted = win.nodes[:, None] * top
+    at = x + wanted
+    values = f(at.ravel()).reshape(at.shape)
+    if not np.all(np.isfinite(values)):
+        return None
+    with np.errstate(all="ignore"):
+        found = analyse(win, values, centre, top, moved=(at - x) - wanted, orders=(1,), target=TARGET_DEGREE)
+    rise = (values - centre)[:, 0]
+    i, j = win.chord
+    slope = (rise[j] - rise[i]) / (win.nodes[j] - win.nodes[i])
+    coefficients = win.basis @ (rise - slope * win.nodes)
+    coefficients[:2] += slope * win.line
+    return WindowResult(
+        exponent=exponent,
+        reach=reach,
+        value=float(found.value[0, 0]),
+        error=float(found.error[0, 0]),
+        resolved=bool(found.resolved[0]),
+        plateau=int(found.first[0]),
+        noise=float(found.noise[0]),
+        largest=float(np.max(np.abs([*values[:, 0], centre[0]]))),
+        coefficients=coefficients,
+    )
