@@ -15,7 +15,7 @@ from derivkit.errors import (
     ulp_error,
 )
 from derivkit.expressions.expression import parse
-from derivkit.expressions.spelling import ParseError
+from derivkit.expressions.tokens import ParseError
 from derivkit.expressions.tree import Expression
 from derivkit.function import Function, Problem, constant
 from derivkit.multivariate.brute_force import BruteForce, brute_force

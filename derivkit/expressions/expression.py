@@ -2,7 +2,7 @@
 
 Three gates stand one behind the other, and each is enough to keep code from running:
 
-1. :mod:`derivkit.expressions.spelling` refuses the first token that cannot stand where it stands.
+1. :mod:`derivkit.expressions.grammar` refuses the first token that cannot stand where it stands.
 2. `ast.parse` builds the tree from the tokens, written anew in Python's spelling.  It only reads.
 3. `_children` lets through the six kinds of syntax that a formula is made of, and `_arithmetic` bounds the
    numbers before anything is evaluated.
@@ -17,8 +17,9 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from derivkit.arguments import shown
+from derivkit.expressions.grammar import check
 from derivkit.expressions.limits import MAX_EXPONENT, MAX_LENGTH, MAX_POWER_BITS, MAX_VALUE_BITS, bits
-from derivkit.expressions.spelling import PYTHON, UNKNOWN, ParseError, Source, Token, check, scan
+from derivkit.expressions.tokens import PYTHON, UNKNOWN, ParseError, Source, Token, scan
 from derivkit.expressions.tree import (
     CONSTANTS,
     PRIMES,

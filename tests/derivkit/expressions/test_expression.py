@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from derivkit.expressions import expression
 from derivkit.expressions.expression import parse
 from derivkit.expressions.limits import MAX_DEPTH, MAX_LENGTH, MAX_NODES
-from derivkit.expressions.spelling import ParseError
+from derivkit.expressions.tokens import ParseError
 from derivkit.expressions.tree import (
     CONSTANTS,
     Constant,

@@ -12,9 +12,9 @@ import pytest
 import sympy
 
 import derivkit as dk
-from derivkit.expressions import spelling
+from derivkit.expressions import hints
 from derivkit.expressions.evaluation import named_function
-from derivkit.expressions.spelling import ParseError
+from derivkit.expressions.tokens import ParseError
 
 POINT = {"x": 0.7, "y": 1.3}
 HINTS = """
@@ -68,7 +68,7 @@ def named(module: Any) -> dict[str, Callable[..., Any]]:
     return {name: one for name in dir(module) if not name.startswith("_") and callable(one := getattr(module, name))}
 
 
-NAMES = sorted({*named(math), *named(np), *spelling._ELSEWHERE, *spelling._ALIASES, *named(sympy.functions)})
+NAMES = sorted({*named(math), *named(np), *hints.ELSEWHERE, *hints.ALIASES, *named(sympy.functions)})
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -118,10 +118,10 @@ def test_what_is_written_instead_has_the_values_of_the_function(module: Any) -> 
 
 
 def test_a_hint_that_misleads_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spelling, "_ELSEWHERE", {**spelling._ELSEWHERE, "exp2": "write 3**{u}"})
+    monkeypatch.setattr(hints, "ELSEWHERE", {**hints.ELSEWHERE, "exp2": "write 3**{u}"})
     with pytest.raises(AssertionError):
         test_what_is_written_instead_has_the_values_of_the_function(math)
-    monkeypatch.setattr(spelling, "_ELSEWHERE", {**spelling._ELSEWHERE, "exp2": "write 2x"})
+    monkeypatch.setattr(hints, "ELSEWHERE", {**hints.ELSEWHERE, "exp2": "write 2x"})
     with pytest.raises(ParseError):
         test_whatever_a_hint_says_to_write_is_read(1)
 

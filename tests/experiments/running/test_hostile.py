@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from derivkit.expressions import limits
 from derivkit.expressions.expression import parse
 from derivkit.expressions.limits import MAX_DEPTH, MAX_LENGTH, MAX_NODES
-from derivkit.expressions.spelling import ParseError
+from derivkit.expressions.tokens import ParseError
 from derivkit.expressions.tree import Expression, text_of, tree_of
 
 SLOWEST = 0.1
