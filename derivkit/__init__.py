@@ -2,22 +2,22 @@
 
 from derivkit.automatic.numbers import Dual, DualError, dual
 from derivkit.errors import (
-    ErrorLaw,
     Optimum,
     Prediction,
     absolute_error,
-    fit_error_law,
-    observed_order,
+    best_delta,
     predict_error,
     predict_optimum,
     relative_error,
     truncation_terms,
+    typical_error,
     ulp_error,
 )
 from derivkit.expressions.expression import parse
 from derivkit.expressions.tokens import ParseError
 from derivkit.expressions.tree import Expression
 from derivkit.function import Function, Problem, constant
+from derivkit.laws import ErrorLaw, fit_error_law, observed_order
 from derivkit.multivariate.brute_force import BruteForce, brute_force
 from derivkit.multivariate.network import Network, NotFiniteError
 from derivkit.multivariate.partial import Gradient, directional, gradient, hessian, jacobian, partial
@@ -31,6 +31,7 @@ from derivkit.numerical.formulas import formula
 from derivkit.numerical.ledger import Ledger
 from derivkit.numerical.status import Status
 from derivkit.numerical.stencil import Stencil, stencil
+from derivkit.orders import OrderExplanation, explain_order
 from derivkit.recommendation import Recommendation, recommend_delta
 from derivkit.secants import Line, secant, slope, tangent
 from derivkit.survey import Survey, survey
@@ -67,6 +68,7 @@ __all__ = [
     "Network",
     "NotFiniteError",
     "Optimum",
+    "OrderExplanation",
     "ParseError",
     "Prediction",
     "Problem",
@@ -82,6 +84,7 @@ __all__ = [
     "Verification",
     "absolute_error",
     "accuracy",
+    "best_delta",
     "brute_force",
     "complex_step",
     "constant",
@@ -93,6 +96,7 @@ __all__ = [
     "directional",
     "dual",
     "exact",
+    "explain_order",
     "fit_error_law",
     "formula",
     "generated",
@@ -117,5 +121,6 @@ __all__ = [
     "tangent",
     "taylor",
     "truncation_terms",
+    "typical_error",
     "ulp_error",
 ]

@@ -12,8 +12,9 @@ import pytest
 from omegaconf import OmegaConf
 
 import derivkit as dk
-from derivkit.errors import best_delta, fit_error_law, typical_error
+from derivkit.errors import best_delta, typical_error
 from derivkit.grids import logspace
+from derivkit.laws import fit_error_law
 from derivkit.numerical.formulas import DERIVATIVES, ROWS
 from derivkit.trusted.bounds import decompose, largest_derivatives
 from derivkit.trusted.exact import high_precision_series

@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from derivkit import errors, grids
+from derivkit import errors, grids, recommendation
 from derivkit.testing.population import Draw
-from experiments.studies import delta_sweep, honesty, tangents, which_delta
+from experiments.studies import delta_sweep, honesty, tangents
 
 mp = mpmath.mp.clone()
 mp.dps = 60
@@ -133,7 +133,7 @@ def everything() -> dict[str, str]:
         "factors": np.array(honesty.FACTORS),
         "tangents": tangents.LADDER,
         "below": errors.BELOW,
-        "wider": which_delta.WIDER,
+        "growth": recommendation.GROWTH,
         **{
             how: Draw(how, 1e-3, 7.0)(np.random.default_rng(1), 2000)
             for how in ("uniform", "log_uniform", "signed_log_uniform")

@@ -1,0 +1,400 @@
+r"""The order of accuracy that a formula shows at a point, beside the one that it claims, and why they differ.
+
+The error of a formula of order p is :math:`\sum_k c_k h^k` for k from p on, by Taylor's series, and rounding. On small
+h its slope in logarithms is p; but the first coefficients may vanish at a point, the series may end, or rounding may
+take over before the first term reigns. Which of these it is follows from the coefficients and the predicted rounding.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from derivkit.arguments import number, positive
+from derivkit.errors import absolute_error, predict_error, truncation_terms
+from derivkit.function import Function
+from derivkit.laws import observed_order
+from derivkit.numerical.difference import sweep
+from derivkit.numerical.formulas import stencils_of
+from derivkit.numerical.stencil import Stencil
+from derivkit.trusted.exact import taylor
+from derivkit.types import Array, Indices, Mask
+
+REASONS = {
+    "odd cancellation": "f is symmetric about the point, so that every second term of Taylor's series vanishes",
+    "vanishing derivative": "the derivative in the first term of the error is 0 at the point, or nearly",
+    "exact formula": "Taylor's series has no further term: the formula is exact here and only rounding is left",
+    "rounding reached": "rounding takes over before delta is small enough for the first term to reign",
+    "not asymptotic": "the deltas asked for are too large for the first term to reign alone",
+    "deltas too small": "the deltas asked for are too small for truncation to stand clear of rounding",
+    "domain left": "the stencil leaves the domain before truncation stands clear of rounding",
+    "kink": "a derivative that the error needs does not exist at the point",
+    "no exact value": "no expression is known, so there is no error",
+    "unexplained": "none of the above",
+}
+"""Reasons with their meaning."""
+
+TOLERANCE = 0.1
+"""A slope farther than this from the claimed order is off."""
+CLEAR = 20.0
+"""Truncation is seen where the error is this many times the predicted rounding, which then moves the slope between the
+ends of the window by at most 2 / 20 / log 8 = 0.05."""
+WINDOW = 4
+"""Deltas that give the slope: the smallest that show truncation, which are nearest to the limit. Fewer give none. A
+constant without a derivation."""
+TERMS = 16
+"""Terms of the truncation error that are looked at, from the claimed order on; a constant without a derivation."""
+CUT = 0.01
+"""Taylor's series is believed where its last two terms are smaller than this share of its largest."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class OrderExplanation:
+    """The order of accuracy of a formula at a point, as claimed, as observed and as explained.
+
+    Attributes
+    ----------
+    formula : str
+    x : float
+    order : float
+        The order that the formula claims.
+    order_here : float
+        The first power of delta whose coefficient is not 0 at x; NaN where Taylor's series ends.
+    order_observed : float
+        The slope of log error against log delta over the deltas where truncation is seen; NaN where these are too few.
+    order_predicted : float
+        The slope of Taylor's series over the same deltas; NaN where its terms do not suffice.
+    verdict : str
+        ``as claimed``, ``off`` or ``no slope``.
+    reason : str
+        Why the slope is not the claimed order, or why there is none: one of REASONS; empty if it is.
+    message : str
+        The same with the numbers that show it.
+    deltas : int
+        Deltas whose error is clearly truncation; the smallest of them give the slope.
+    smallest_delta, largest_delta : float
+        The ends of the slope.
+    asymptotic_below : float
+        Deltas below this show the first term's slope, by Taylor's coefficients.
+    rounding_below : float
+        Deltas below this are spoiled by rounding, as predicted.
+    delta, error, predicted : ndarray, shape ``(n,)``
+        All deltas, rising; |estimate - exact|; the truncation of Taylor's series, where this describes it, plus the
+        predicted rounding.
+    """
+
+    formula: str
+    x: float
+    order: float
+    order_here: float
+    order_observed: float
+    order_predicted: float
+    verdict: str
+    reason: str
+    message: str
+    deltas: int
+    smallest_delta: float
+    largest_delta: float
+    asymptotic_below: float
+    rounding_below: float
+    delta: Array
+    error: Array
+    predicted: Array
+
+    @property
+    def deviation(self) -> float:
+        """order_observed - order."""
+        return self.order_observed - self.order
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """A formula at a point: the errors measured, and what theory knows of them."""
+
+    f: Function
+    x: float
+    formula: Stencil
+    delta: Array
+    error: Array
+    rounding: Array
+    outside: Mask
+    terms: Array
+
+    @property
+    def powers(self) -> Array:
+        """The powers of delta that belong to the terms."""
+        return self.formula.order + np.arange(TERMS, dtype=np.float64)
+
+    @property
+    def degree(self) -> int:
+        """The order of the derivative of f in the first term."""
+        return self.formula.derivative + self.formula.order
+
+    @cached_property
+    def leading(self) -> int | None:
+        """The place of the first term that is not 0, or None."""
+        nonzero = np.flatnonzero(self.terms != 0.0)
+        return int(nonzero[0]) if nonzero.size else None
+
+    @property
+    def clear(self) -> Mask:
+        """Where the error is clearly truncation."""
+        return np.asarray(self.error >= CLEAR * self.rounding) & (self.error > 0.0)
+
+    @cached_property
+    def window(self) -> Indices:
+        """The places of the deltas that give the slope."""
+        return np.flatnonzero(self.clear)[:WINDOW]
+
+    @cached_property
+    def slope(self) -> float:
+        """The observed order; NaN where too few deltas show truncation."""
+        if self.window.size < WINDOW:
+            return math.nan
+        return observed_order(self.delta[self.window], self.error[self.window])
+
+    def series(self, delta: Array) -> Array:
+        """The truncation error that the terms predict; NaN where the last of them is not small beside the largest."""
+        with np.errstate(all="ignore"):
+            terms = self.terms * delta[:, None] ** self.powers
+            cut = np.max(np.abs(terms[:, -2:]), axis=1) > CUT * np.max(np.abs(terms), axis=1)
+            return np.where(cut, np.nan, np.abs(np.sum(terms, axis=1)))
+
+    @cached_property
+    def predicted_slope(self) -> float:
+        """The slope of Taylor's series over the window; NaN where it is not believed at each of its deltas."""
+        delta = self.delta[self.window]
+        series = self.series(delta)
+        return math.nan if np.any(np.isnan(series)) else observed_order(delta, series)
+
+    @cached_property
+    def asymptotic_below(self) -> float:
+        """The delta below which the slope of Taylor's series lies within TOLERANCE of its first term's power.
+
+        With r_k the size of term k against the first, q, the slope is off by at most sum (k - q) r_k / (1 - sum r_k).
+        That grows with delta, so two scans of its logarithm find where it reaches TOLERANCE. Infinity where there is
+        one term only, NaN where there is none.
+        """
+        if self.leading is None or not np.all(np.isfinite(self.terms)):
+            return math.nan
+        rest = np.abs(self.terms[self.leading + 1 :]) / abs(self.terms[self.leading])
+        ahead = np.arange(1, rest.size + 1)
+        if not np.any(rest):
+            return math.inf
+        low, step = -1000.0, 10.0  # powers of two, first coarse and then fine
+        for finer in (200.0, 1.0):
+            exponents = low + step * np.arange(201)
+            with np.errstate(all="ignore"):
+                shares = np.where(rest > 0.0, rest * 2.0 ** (exponents[:, None] * ahead), 0.0)
+                settled = np.sum(shares * (ahead + TOLERANCE), axis=1) <= TOLERANCE
+            low = float(exponents[max(0, int(np.sum(settled)) - 1)])
+            step /= finer
+        return float(2.0**low)
+
+    @cached_property
+    def rounding_below(self) -> float:
+        """The delta at which the first term is CLEAR times the predicted rounding.
+
+        Their quotient grows like delta^(d + q), by which it is extrapolated from the nearest delta whose rounding is
+        known.
+        """
+        if self.leading is None:
+            return math.nan
+        power = self.powers[self.leading]
+        with np.errstate(all="ignore"):
+            lead = np.abs(self.terms[self.leading]) * self.delta**power / (CLEAR * self.rounding)
+            known = np.flatnonzero(np.isfinite(lead) & (lead > 0.0))
+            if not known.size:
+                return math.nan
+            nearest = known[np.argmin(np.abs(np.log(lead[known])))]
+            return float(self.delta[nearest] * lead[nearest] ** (-1.0 / (self.formula.derivative + power)))
+
+    @property
+    def explained(self) -> OrderExplanation:
+        """The order as claimed, observed and explained."""
+        observed, window = self.slope, self.window
+        missing = math.isnan(observed)
+        verdict = "no slope" if missing else "off" if abs(observed - self.formula.order) > TOLERANCE else "as claimed"
+        reason, why = ("", "") if verdict == "as claimed" else _reason(self)
+        return OrderExplanation(
+            formula=self.formula.name,
+            x=self.x,
+            order=float(self.formula.order),
+            order_here=math.nan if self.leading is None else float(self.powers[self.leading]),
+            order_observed=observed,
+            order_predicted=math.nan if missing else self.predicted_slope,
+            verdict=verdict,
+            reason=reason,
+            message=why,
+            deltas=int(np.sum(self.clear)),
+            smallest_delta=math.nan if missing else float(self.delta[window[0]]),
+            largest_delta=math.nan if missing else float(self.delta[window[-1]]),
+            asymptotic_below=self.asymptotic_below,
+            rounding_below=self.rounding_below,
+            delta=self.delta,
+            error=self.error,
+            predicted=self.series(self.delta) + self.rounding,
+        )
+
+
+def evidence(f: Function, x: float, delta: Array, formulas: Sequence[Stencil]) -> list[Evidence]:
+    """The errors of every formula at a point, and what theory knows of them."""
+    exact = float(f.exact_derivative(np.array(x), order=formulas[0].derivative))
+    estimates = sweep(f, [x], delta, formulas=formulas).estimate[:, 0]
+    predictions = predict_error(f, x, delta, formulas=formulas)
+    terms = truncation_terms(f, x, formulas=formulas, terms=TERMS)
+    lo, hi = f.domain
+    return [
+        Evidence(
+            f=f,
+            x=x,
+            formula=entry,
+            delta=delta,
+            error=absolute_error(estimates[k], exact),
+            rounding=predictions[k].rounding,
+            outside=(x + float(entry.offsets[0]) * delta < lo) | (x + float(entry.offsets[-1]) * delta > hi),
+            terms=terms[k],
+        )
+        for k, entry in enumerate(formulas)
+    ]
+
+
+def explain_order(
+    f: Function, x: float, delta: ArrayLike, *, formulas: Sequence[str | Stencil]
+) -> tuple[OrderExplanation, ...]:
+    """The observed order of every formula at x beside the claimed one, and why the two differ.
+
+    Parameters
+    ----------
+    f : Function
+        Whose expression is known; without it the reason is ``no exact value``.
+    x : float
+    delta : array_like, shape ``(n,)``
+        At least 4 different steps, in x's unit; best powers of two, with which x + delta is not rounded.
+    formulas : sequence of str or Stencil
+        All for one derivative; for the first if given by name.
+
+    Returns
+    -------
+    tuple of OrderExplanation
+        In the order of the formulas.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 4 different deltas.
+
+    Notes
+    -----
+    The slope is the median of the slopes of all pairs (Theil 1950, Sen 1968) of the smallest deltas at which the error
+    stands clear of the predicted rounding.
+
+    Examples
+    --------
+    >>> sine = Function.from_expression("sin(x)")
+    >>> found, = explain_order(sine, 0.0, 2.0 ** np.arange(-30, 0), formulas=["forward_1"])
+    >>> round(found.order_observed, 1), found.verdict, found.reason
+    (2.0, 'off', 'odd cancellation')
+    """
+    steps = np.unique(positive("delta", delta))
+    if steps.size < WINDOW:
+        raise ValueError(f"a slope needs at least {WINDOW} different deltas, not {steps.size}")
+    return tuple(one.explained for one in evidence(f, number("x", x), steps, stencils_of(formulas)))
+
+
+# Reasons: the first that holds
+
+
+def _reason(case: Evidence) -> tuple[str, str]:
+    """(reason, the same with numbers) of a slope that is not as claimed or is not there."""
+    for look in (_no_exact_value, _kink, _exact_formula, _vanishing):
+        found = look(case)
+        if found:
+            return found
+    return _out_of_range(case)
+
+
+def _no_exact_value(case: Evidence) -> tuple[str, str] | None:
+    if case.f.expression is not None:
+        return None
+    return "no exact value", "no expression is known for it, so that no error can be measured"
+
+
+def _kink(case: Evidence) -> tuple[str, str] | None:
+    missing = np.flatnonzero(np.isnan(case.terms))
+    if not missing.size:
+        return None
+    if np.all(np.isnan(case.error)):
+        return "kink", f"f^({case.formula.derivative}) does not exist at x = {case.x:g}"
+    return "kink", f"f^({case.degree + int(missing[0])}), which the error needs, does not exist at x = {case.x:g}"
+
+
+def _exact_formula(case: Evidence) -> tuple[str, str] | None:
+    if case.leading is not None:
+        return None
+    why = (
+        f"f^({case.degree}) and the {TERMS - 1} derivatives after it that the formula sees are 0: only rounding is left"
+    )
+    # Beyond another piece of f the rounding is not known, but it is less than that of the smallest delta.
+    spoiled = case.delta[case.error > CLEAR * np.max(case.rounding, where=np.isfinite(case.rounding), initial=0.0)]
+    if spoiled.size:
+        why += f", until at delta = {spoiled[0]:.3g} the stencil meets another piece of f"
+    return "exact formula", why
+
+
+def _vanishing(case: Evidence) -> tuple[str, str] | None:
+    """The first term is 0, or so small that over the window another one is largest, and the slope is that one's."""
+    if case.leading is None or math.isnan(case.slope):
+        return None
+    sizes = np.abs(case.terms) * case.delta[case.window][:, None] ** case.powers
+    reigns = np.unique(np.argmax(sizes, axis=1))
+    if reigns.size != 1 or reigns[0] == 0 or abs(case.slope - case.powers[reigns[0]]) > TOLERANCE:
+        return None
+    if case.terms[0] == 0.0:
+        return _zero(case)
+    share = float(np.max(sizes[:, 0] / sizes[:, reigns[0]]))
+    if share > TOLERANCE:
+        return None
+    return "vanishing derivative", (
+        f"f^({case.degree}) is so small that its term is at most {share:.1e} of the term of "
+        f"delta^{case.powers[reigns[0]]:.0f}"
+    )
+
+
+def _zero(case: Evidence) -> tuple[str, str]:
+    """How to call it that the first term is exactly 0: a symmetry, or that derivative alone."""
+    power = f"the error falls like delta^{case.powers[case.leading or 0]:.0f}"
+    if case.f.expression is not None:
+        series = taylor(case.f.expression, case.x, case.degree + TERMS)
+        same = [n for n in range(1, len(series)) if n % 2 == case.degree % 2]
+        if all(series[n] == 0.0 for n in same) and any(series[1:]):
+            parity = "even" if case.degree % 2 == 0 else "odd"
+            why = f"f^({case.degree}) = 0, as is every {parity} derivative at x = {case.x:g}: {power}"
+            return "odd cancellation", why
+    return "vanishing derivative", f"f^({case.degree}) = 0 at x = {case.x:g}: {power}"
+
+
+def _out_of_range(case: Evidence) -> tuple[str, str]:
+    """Why too few deltas lie where the first term reigns and rounding does not."""
+    upper, lower, need = case.asymptotic_below, case.rounding_below, 2.0**WINDOW
+    outside = case.delta[case.outside]
+    edge = float(outside[0]) if outside.size else math.inf
+    first = case.powers[case.leading or 0]
+    zero = _zero(case)[1] + "; " if case.terms[0] == 0.0 else ""
+    says = f"{zero}the term of delta^{first:.0f} reigns below {upper:.1e}, rounding below {lower:.1e}"
+    if abs(case.predicted_slope - case.slope) <= TOLERANCE:
+        says += f"; over these deltas Taylor's series itself has the slope {case.predicted_slope:.2f}"
+    if not lower * need <= upper:
+        return "rounding reached", says
+    if edge <= lower * need:
+        return "domain left", f"{says}, and the stencil leaves the domain at delta = {edge:.1e}"
+    if case.delta[-1] < lower * need:
+        return "deltas too small", f"{says}; the largest delta asked for is {case.delta[-1]:.1e}"
+    if case.delta[0] > upper / need:
+        return "not asymptotic", f"{says}; the smallest delta asked for is {case.delta[0]:.1e}"
+    return "unexplained", says
