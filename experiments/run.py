@@ -55,6 +55,7 @@ from experiments.messages import ConfigurationError, line_of, near, nearest, rea
 from experiments.running import check, launchers, provenance, search, trust
 from experiments.running.check import Exit
 from experiments.running.grids import GRIDS
+from experiments.study import Study
 from experiments.terminal import commands, streams
 from experiments.terminal.progress import QUIET, Terminal
 
@@ -599,7 +600,7 @@ class Plan:
     """What the check found out about the run that may start now."""
 
     experiment: str
-    study: ModuleType
+    study: Study
     jobs: tuple[dict[str, Any], ...]
     named: tuple[tuple[str, ...], ...]
     """The overrides of every job."""
@@ -632,7 +633,7 @@ def _check(args: argparse.Namespace, command: Command) -> Plan:
     jobs = tuple(check.jobs_of(_plain(config), command.alternatives(config)))
     configs = check.configs_of(study, jobs)
     return Plan(
-        experiment=str(config.hydra.runtime.choices.get("experiment", study.__name__.rpartition(".")[2])),
+        experiment=str(config.hydra.runtime.choices.get("experiment", study.name)),
         study=study,
         jobs=jobs,
         named=tuple(itertools.product(*(given.words for given in command.given))),
@@ -658,7 +659,7 @@ def _searches(config: DictConfig) -> bool:
     return config.hydra.runtime.choices["hydra/sweeper"] in search.EXTRAS
 
 
-def _check_search(command: Command, config: DictConfig, study: ModuleType) -> Plan:
+def _check_search(command: Command, config: DictConfig, study: Study) -> Plan:
     """Build the Config of every choice and of both ends of every interval, and refuse what cannot be searched."""
     alternatives = command.alternatives(config)
     with _masked():
@@ -676,7 +677,7 @@ def _check_search(command: Command, config: DictConfig, study: ModuleType) -> Pl
     search.refuse_study(study)
     configs = check.configs_of(study, check.corners_of(first, alternatives))
     return Plan(
-        experiment=str(choices.get("experiment", study.__name__.rpartition(".")[2])),
+        experiment=str(choices.get("experiment", study.name)),
         study=study,
         jobs=(dict(found.template),) * found.trials,
         named=(tuple(found.words),) * found.trials,

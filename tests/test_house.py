@@ -25,18 +25,23 @@ from packaging.specifiers import SpecifierSet
 import derivkit
 import experiments.studies
 from experiments.comparison import differences
+from experiments.constants import study_in
+from experiments.running.requested import figures_of
 from experiments.running.settings import keys_of
+from experiments.study import Rows, Study, column
 
 ROOT = Path(__file__).resolve().parents[1]
 STANDARD = set(sys.stdlib_module_names)
 CORE = {"numpy", "derivkit"}
 BASE = {"experiments.files", "experiments.messages", "experiments.words"}
-RUN = BASE | {"experiments.terminal", "experiments.tables", "experiments.running"}
+STUDY = {"experiments.study"}
+RUN = BASE | STUDY | {"experiments.terminal", "experiments.tables", "experiments.running"}
 MAY_IMPORT = {
     "derivkit/operations": CORE | {"flint"},
     "derivkit/trusted": CORE | {"flint"},
     "derivkit": CORE,
-    "experiments/studies": CORE | {"experiments.peers", "experiments.words"},
+    "experiments/study.py": {"numpy", "pandas"},
+    "experiments/studies": CORE | {"pandas", "experiments.study", "experiments.words", "experiments.peers"},
     "experiments/peers": CORE,
     "experiments/peers/jax.py": CORE | {"jax"},
     "experiments/peers/scipy.py": CORE | {"scipy"},
@@ -55,9 +60,11 @@ MAY_IMPORT = {
     "experiments/running/search.py": {"optuna"} | RUN,
     "experiments/running/searched.py": {"numpy"} | RUN,
     "experiments/running": CORE | RUN | {"experiments.figures", "experiments.page", "experiments.studies"},
+    "experiments/running/check.py": RUN | {"experiments.constants"},
+    "experiments/constants.py": STUDY,
     "experiments/tables": CORE | BASE | {"experiments.tables", "experiments.running"},
     "experiments/tables/tables.py": CORE | {"pandas", "pyarrow"} | RUN,
-    "experiments/figures": CORE | {"matplotlib", "experiments.figures", "experiments.files", "experiments.words"},
+    "experiments/figures": CORE | STUDY | {"matplotlib", "experiments.figures", "experiments.files", "experiments.words"},
     "experiments/page": BASE | {"numpy", "experiments.page", "experiments.tables"},
     "experiments/page/report.py": {"jinja2", "markupsafe"} | BASE,
     "experiments/comparison/values.py": {"numpy"},
@@ -103,6 +110,10 @@ def name_of(path: Path) -> str:
 
 
 MODULES = sorted(map(name_of, SOURCES))
+
+
+def study_named(name: str) -> Study:
+    return study_in(importlib.import_module(f"experiments.studies.{name}"))
 
 
 def rule_of(path: str) -> set[str]:
@@ -264,76 +275,41 @@ def test_the_examples_in_docstrings_are_true(module: str) -> None:
     assert failed == 0
 
 
-@pytest.mark.parametrize("study", STUDIES)
-def test_a_study_is_a_config_its_tables_and_run(study: str) -> None:
-    module = importlib.import_module(f"experiments.studies.{study}")
-    assert is_dataclass(module.Config)
-    assert next(iter(module.TABLES)) == "table"
-    assert callable(module.run)
-    for columns in module.TABLES.values():
-        for kind, meaning in columns.values():
-            assert kind in (str, int, float, bool)
-            assert meaning
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_study_is_a_config_its_tables_and_what_it_measures(name: str) -> None:
+    study = study_named(name)
+    assert is_dataclass(study.Config)
+    assert next(iter(study.tables)) == "table"
+    assert study.question
+    assert callable(study.measure)
 
 
-def faults_of_comparing(module: ModuleType) -> list[str]:
-    """What is wrong with the constants by which the rows of a study are compared across runs."""
-    columns = {name: kind for name, (kind, _) in module.TABLES["table"].items()}
-    keys, errors = differences.keys_of(module, columns), getattr(module, "ERRORS", {})
-    named = [*keys, *errors, *(name for pair in errors.values() for name in pair)]
-    unknown = [f"no column {name}" for name in dict.fromkeys(named) if name not in columns]
-    measured = [f"{name} is a key and a value" for name in errors if name in keys]
-    texts = [f"{name} is no number" for name in named[len(keys) :] if columns.get(name, float) is not float]
-    ours = [f"{name} is a column of every comparison" for name in differences.OWN if name in columns]
-    return [*unknown, *measured, *texts, *ours, *([] if keys else ["no key"])]
+def faults_of_comparing(table: type[Rows]) -> list[str]:
+    """Why the rows of a main table cannot be compared across runs."""
+    ours = [f"{name} is a column of every comparison" for name in differences.OWN if name in table.columns]
+    return [*ours, *([] if table.keys else ["no key"])]
 
 
-@pytest.mark.parametrize("study", STUDIES)
-def test_the_rows_of_a_study_can_be_compared(study: str) -> None:
-    assert faults_of_comparing(importlib.import_module(f"experiments.studies.{study}")) == []
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_rows_of_a_study_can_be_compared(name: str) -> None:
+    assert faults_of_comparing(study_named(name).main) == []
 
 
-@pytest.mark.parametrize(
-    ("columns", "constants", "fault"),
-    [
-        ({"x": float}, {}, "no key"),
-        ({"x": float}, {"KEYS": ("x", "delta")}, "no column delta"),
-        ({"f": str, "e": float}, {"ERRORS": {"e": ("estimate", "e")}}, "no column estimate"),
-        ({"f": str, "e": float}, {"KEYS": ("f", "e"), "ERRORS": {"e": ("e", "e")}}, "e is a key and a value"),
-        ({"f": str, "e": int}, {"ERRORS": {"e": ("e", "e")}}, "e is no number"),
-        ({"f": str, "change": float}, {}, "change is a column of every comparison"),
-    ],
-)
-def test_keys_that_cannot_be_compared_are_caught(
-    columns: dict[str, type], constants: dict[str, object], fault: str
-) -> None:
-    study = ModuleType("study")
-    vars(study).update({"TABLES": {"table": {name: (kind, "") for name, kind in columns.items()}}, **constants})
-    assert fault in faults_of_comparing(study)
+def test_rows_that_cannot_be_compared_are_caught() -> None:
+    class Table(Rows):
+        x: float = column("a point")
+        change: float = column("a difference")
+
+    assert faults_of_comparing(Table) == ["change is a column of every comparison", "no key"]
 
 
-def unknown_measured(module: ModuleType) -> list[str]:
-    """What a study says was measured and no table has."""
-    found = getattr(module, "MEASURED", {}).items()
-    return [f"{table}.{name}" for table, names in found for name in names if name not in module.TABLES.get(table, {})]
-
-
-@pytest.mark.parametrize("study", STUDIES)
-def test_every_measured_column_exists_and_tells_no_rows_apart(study: str) -> None:
-    module = importlib.import_module(f"experiments.studies.{study}")
-    assert unknown_measured(module) == []
-    columns = {name: kind for name, (kind, _) in module.TABLES["table"].items()}
-    measured = getattr(module, "MEASURED", {})
-    assert set(measured.get("table", ())).isdisjoint(differences.keys_of(module, columns))
-    reads_a_clock = {"time", "timeit", "tracemalloc", "resource"} & set(imported(ast.parse(inspect.getsource(module))))
-    assert bool(measured) == bool(reads_a_clock)
-
-
-def test_a_measured_column_that_does_not_exist_is_caught() -> None:
-    study = ModuleType("study")
-    vars(study).update({"TABLES": {"table": {"seconds": (float, "")}}})
-    vars(study).update({"MEASURED": {"table": ("seconds", "hours"), "times": ("seconds",)}})
-    assert unknown_measured(study) == ["table.hours", "times.seconds"]
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_study_that_reads_a_clock_says_which_columns_it_measures(name: str) -> None:
+    study = study_named(name)
+    assert set(study.measured.get("table", ())).isdisjoint(study.main.keys)
+    source = inspect.getsource(importlib.import_module(f"experiments.studies.{name}"))
+    reads_a_clock = {"time", "timeit", "tracemalloc", "resource"} & set(imported(ast.parse(source)))
+    assert bool(study.measured) == bool(reads_a_clock)
 
 
 def preset_of(path: Path) -> Any:
@@ -350,8 +326,7 @@ def test_a_study_has_a_preset_whose_keys_are_its_fields(study: str) -> None:
     presets = [OmegaConf.load(path) for path in sorted((ROOT / "conf/experiment").glob("*.yaml"))]
     own = [preset for preset in presets if preset.get("runner") == study]
     assert own, "every study has a preset"
-    module = importlib.import_module(f"experiments.studies.{study}")
-    expected = {key for field in fields(module.Config) for key in keys_of(field.name)}
+    expected = {key for field in fields(study_named(study).Config) for key in keys_of(field.name)}
     for preset in own:
         groups = {
             next(iter(entry)).removeprefix("override ").strip("/")
@@ -361,22 +336,16 @@ def test_a_study_has_a_preset_whose_keys_are_its_fields(study: str) -> None:
         assert (set(preset) - {"defaults", "figures", "hydra", "runner"}) | groups == expected
 
 
-def kinds_left_out(folder: Path) -> list[str]:
-    """The modules of a folder with a kind of figure that is not in the table of the kinds."""
-    from experiments.figures.kinds import KINDS  # noqa: PLC0415 -- matplotlib is only needed here
+def test_a_kind_of_figure_is_found_by_being_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from experiments.figures.drawing import KINDS, kinds_in  # noqa: PLC0415 -- matplotlib is only needed here
 
-    known = [inspect.getmodule(kind.draw) for kind in KINDS.values()]
-    files = [module.__file__ for module in known if module is not None]
-    assert len(set(files)) == len(KINDS)
-    return [
-        path.stem for path in sorted(folder.glob("*.py")) if "\nKIND = " in path.read_text() and str(path) not in files
-    ]
-
-
-def test_every_kind_of_figure_is_one_module_in_the_table(tmp_path: Path) -> None:
-    assert kinds_left_out(ROOT / "experiments/figures") == []
-    (tmp_path / "pie.py").write_text('"""A kind."""\nKIND = Kind()\n')
-    assert kinds_left_out(tmp_path) == ["pie"]
+    written = {path.stem for path in (ROOT / "experiments/figures").glob("*.py") if "\nKIND = " in path.read_text()}
+    assert written == set(KINDS)
+    (tmp_path / "kinds_of_mine").mkdir()
+    (tmp_path / "kinds_of_mine/pie.py").write_text('"""A kind."""\nKIND = "a pie"\n')
+    (tmp_path / "kinds_of_mine/words.py").write_text('"""No kind."""\n')
+    monkeypatch.syspath_prepend(tmp_path)
+    assert kinds_in([str(tmp_path / "kinds_of_mine")], "kinds_of_mine") == {"pie": "a pie"}
 
 
 def names_used(module: str, tree: ast.AST) -> set[str]:
@@ -401,10 +370,11 @@ def test_the_columns_that_a_figure_names_exist(path: Path) -> None:
     from experiments import figures  # noqa: PLC0415 -- matplotlib is only needed here
 
     preset = preset_of(path)
-    tables = importlib.import_module(f"experiments.studies.{preset.runner}").TABLES
-    for spec in filter(None, OmegaConf.to_container(preset.figures.draw).values()):
+    tables = study_named(preset.runner).tables
+    for brief in figures_of(OmegaConf.to_container(preset, resolve=True)["figures"]).values():
+        spec = figures.completed(brief, tables)
         for table, columns in figures.columns_needed(spec).items():
-            assert set(columns) <= set(tables[table])
+            assert set(columns) <= set(tables[table].columns)
 
 
 @pytest.mark.slow

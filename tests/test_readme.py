@@ -21,6 +21,7 @@ import pytest
 
 import derivkit as dk
 from experiments import run
+from experiments.study import frames
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -202,12 +203,7 @@ def extend(copy: Path) -> Path:
     for name, text in added.items():
         (copy / name).write_text(text, encoding="utf-8")
     (formula,) = [text for kind, text in BLOCKS if kind == "python" and text.startswith("row(")]
-    (kind,) = [text for kind, text in BLOCKS if kind == "python" and "stairs.KIND" in text]
-    imported, _, row = kind.partition("\n\n")
     with_row(copy / "derivkit/numerical/formulas.py", "ROWS = (\n", f"    {formula}")
-    kinds = copy / "experiments/figures/kinds.py"
-    with_row(kinds, "KINDS: Mapping[str, Kind] = {\n", f"    {row}")
-    with_row(kinds, "from collections.abc import Mapping\n", f"{imported}\n")
     return copy
 
 
@@ -254,11 +250,11 @@ def test_the_study_to_add_measures_what_it_says(extended: Path) -> None:
     del sys.modules["halving"]
     problem = dk.Problem(dk.Function.from_expression("exp(x)"), (0.0, 1.0))
     config = halving.Config(function=(problem,), halvings=8)
-    chunks = [columns for _, columns in halving.run(config)]
-    assert sum(columns["error"].size for columns in chunks) == config.rows == 16
-    for columns in chunks:
+    table = frames(halving.measure(config))[halving.Table]
+    assert len(table) == config.rows == 16
+    for _, error in table.groupby("x")["error"]:
         # The next term of the series is delta^2 / 20 of the first.
-        assert np.all(np.abs(columns["error"][3:-1] / columns["error"][4:] - 4.0) <= 4.0 * 2.0**-6 / 20)
+        assert np.all(np.abs(error.to_numpy()[3:-1] / error.to_numpy()[4:] - 4.0) <= 4.0 * 2.0**-6 / 20)
 
 
 def test_the_function_to_add_runs_from_a_directory_of_ones_own(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def names_of(runs: Sequence[Stored]) -> list[str]:
 
 
 def _refuse_other_studies(runs: Sequence[Stored]) -> None:
-    studies = [run.study.__name__.rpartition(".")[2] for run in runs]
+    studies = [run.study.name for run in runs]
     for run, study in zip(runs, studies, strict=True):
         if study != studies[0]:
             raise ConfigurationError(

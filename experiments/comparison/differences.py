@@ -1,15 +1,14 @@
 """What differs between joined rows: how the rows of a study are compared, and the table of those that changed.
 
-A study may say by two constants how its rows are compared. ``KEYS`` names the columns that tell rows apart,
-its text columns where it does not. ``ERRORS`` maps a column that is proportional to the distance of two others
-to these two: a tolerance in ulps of an estimate is one on the errors that follow from it.
+A study says where it declares a column how its rows are compared: keys tell rows apart, and a column that is
+proportional to the distance of two others is said to lie between them, so that a tolerance in ulps of an estimate is
+one on the errors that follow from it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from experiments.comparison.joining import Joined, Words
 from experiments.comparison.values import Column, allowance, ulps_apart
+from experiments.study import MAIN, Study
 from experiments.tables import tables
 
 Mask = NDArray[np.bool_]
@@ -52,19 +52,11 @@ class Plan:
         return [name for name in self.columns if name not in (*self.keys, *self.measured)]
 
 
-def keys_of(study: ModuleType, columns: Mapping[str, type]) -> tuple[str, ...]:
-    """Return the columns that tell the rows of a study's main table apart."""
-    texts = tuple(name for name, kind in columns.items() if kind is str)
-    return tuple(getattr(study, "KEYS", texts))
-
-
-def plan_of(study: ModuleType, columns: Mapping[str, type]) -> Plan:
+def plan_of(study: Study, columns: Mapping[str, type]) -> Plan:
     """Return how the rows of a study are compared over the columns that all tables have in one type."""
-    keys = keys_of(study, columns)
-    main = next(iter(study.TABLES))
-    measured = tuple(name for name in getattr(study, "MEASURED", {}).get(main, ()) if name not in keys)
+    keys, measured = study.main.keys, study.measured.get(MAIN, ())
     floats = [name for name, kind in columns.items() if kind is float and name not in (*keys, *measured)]
-    errors = {name: pair for name, pair in getattr(study, "ERRORS", {}).items() if {name, *pair} <= columns.keys()}
+    errors = {name: pair for name, pair in study.main.pairs.items() if {name, *pair} <= columns.keys()}
     error = next(iter(errors), next(iter(floats), None))
     return Plan(
         columns=columns,

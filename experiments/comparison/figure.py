@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from experiments import figures
 from experiments.comparison.differences import CHANGE, Plan
 from experiments.comparison.joining import Words, match
 from experiments.comparison.result import Result
+from experiments.messages import ConfigurationError
+from experiments.running.requested import figures_of
 from experiments.running.runs import Stored
 from experiments.tables import tables
 
@@ -61,13 +64,15 @@ def _spec(result: Result) -> dict[str, Any] | None:
 
 def lines_of(run: Stored, plan: Plan) -> dict[str, Any] | None:
     """Return what a run's first figure of lines over its keys shows, None without such a figure that can be drawn."""
-    chosen = run.record.jobs[0].configuration.get("figures")
-    drawn = chosen.get("draw") if isinstance(chosen, dict) else None
-    for spec in drawn.values() if isinstance(drawn, dict) else ():
-        if not isinstance(spec, dict) or spec.get("kind") != "lines" or spec.get("table") != run.table.stem:
+    requested: dict[str, Mapping[str, Any]] = {}
+    with suppress(ConfigurationError):  # what cannot be drawn was said by the run
+        requested = figures_of(run.record.jobs[0].configuration.get("figures"))
+    for brief in requested.values():
+        if brief.get("kind") != "lines" or brief.get("table") != run.table.stem:
             continue
         try:
-            figures.check(spec, {name: (*columns, "job") for name, columns in run.study.TABLES.items()})
+            spec = figures.completed(brief, run.study.tables)
+            figures.check(spec, {name: (*columns, "job") for name, columns in run.study.shapes.items()})
             over = {*figures.panel_columns(spec), spec["series"], spec["x"]}
         except (ValueError, TypeError, LookupError):
             continue

@@ -23,7 +23,7 @@ TOLD = 8
 
 def sentences(found: Many) -> Iterator[str]:
     """Say what the runs have in common, which is the best, on what that depends, and which rows are not the same."""
-    study = found.runs[0].study.__name__.rpartition(".")[2]
+    study = found.runs[0].study.name
     keys = [f"{key} ({len(set(values))} values)" for key, values in found.keys.items()]
     differ = f"between them differ {first_of(keys, TOLD)}" if keys else "all of them have one configuration"
     yield f"{len(found.runs)} runs of {study} are compared; {differ}."
@@ -77,7 +77,7 @@ def _about_rows(found: Many) -> Iterator[str]:
 def write(found: Many, notes: Sequence[str], command: str) -> None:
     """Write the table of the runs, the figures and ``report.html`` into the directory of a comparison."""
     write_runs(found, [near(run.directory) for run in found.runs])
-    study = found.runs[0].study.__name__.rpartition(".")[2]
+    study = found.runs[0].study.name
     content = report.Content(
         title=f"{len(found.runs)} runs of {study} compared",
         command=command,

@@ -49,7 +49,7 @@ def write(result: Result, drawings: Sequence[tuple[str, str, str]], command: str
     content = report.Content(
         title=f"{result.names[0]} compared with {', '.join(result.names[1:])}",
         command=command,
-        study=first.study.__name__.rpartition(".")[2],
+        study=first.study.name,
         question="What changed between these runs in what was asked, and what did it do to the error and to every row?",
         findings=[
             one

@@ -2,7 +2,7 @@
 
 Two runs of one configuration do the same operations in the same order. What may differ is how these are rounded:
 another NumPy, another instruction set, another BLAS or libm. So a tolerance is a bound of rounding, and it is never
-taken from what happened. A study states those of its main table in ``TOLERANCES``, by column, in one of these ways:
+taken from what happened. A study states it where it declares a column of its main table, in one of these ways:
 
 ``{"column": "rounding"}``
     Another column of the row bounds how far rounding takes the value from what exact arithmetic would give. Each run
@@ -15,7 +15,7 @@ taken from what happened. A study states those of its main table in ``TOLERANCES
     It is decided by a search that turns on the last bit of values that no table holds. Where the arithmetic is another
     one it may be anything; where it is the same, the search must come out the same.
 
-A column of ``ERRORS`` moves as far as the two columns that it is the distance of. Text, whole numbers and truth
+A column that is said to lie between two others moves as far as these do. Text, whole numbers and truth
 values without a rule may not move. Every other number may move by `ULPS`.
 """
 
@@ -24,20 +24,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.comparison.differences import keys_of
 from experiments.comparison.joining import Joined, join
 from experiments.comparison.values import OWN_ULPS, Floats, ulps_apart
+from experiments.study import ABSOLUTE, COLUMN, FOLLOWS, RELATIVE, Rows, Rule
 from experiments.tables import tables
 
 Mask: TypeAlias = NDArray[np.bool_]
-Rule: TypeAlias = Mapping[str, Any]
-COLUMN, RELATIVE, ABSOLUTE, FOLLOWS = WAYS = ("column", "relative", "absolute", "follows")
 
 ULPS = 4
 """Ulps by which a number without a rule may move: those of one elementary function, which derivkit assumes to be right
@@ -75,15 +72,15 @@ def _way(rule: Rule) -> tuple[Any, Any]:
     return way, bound
 
 
-def rules_of(study: ModuleType, columns: Mapping[str, type], *, arithmetic: bool, ulps: int = ULPS) -> Rules:
-    """Return the rules of a study's main table over the columns that both runs have.
+def rules_of(table: type[Rows], columns: Mapping[str, type], *, arithmetic: bool, ulps: int = ULPS) -> Rules:
+    """Return the rules of a main table over the columns that both runs have.
 
     A key that has a tolerance of its own is compared like a value.
 
     Parameters
     ----------
-    study
-        The runner.
+    table
+        What is declared of its columns.
     columns
         The columns that both runs have, with their types.
     arithmetic
@@ -91,11 +88,11 @@ def rules_of(study: ModuleType, columns: Mapping[str, type], *, arithmetic: bool
     ulps
         Ulps by which a number without a rule may move.
     """
-    stated: Mapping[str, Rule] = getattr(study, "TOLERANCES", {})
+    stated = table.rules
     tolerances = {name: rule for name, rule in stated.items() if arithmetic or _way(rule) != (FOLLOWS, ())}
     own = {name: kind for name, kind in columns.items() if name != JOB}
-    errors = {name: pair for name, pair in getattr(study, "ERRORS", {}).items() if {name, *pair} <= own.keys()}
-    keys = [name for name in keys_of(study, own) if name not in stated]
+    errors = {name: pair for name, pair in table.pairs.items() if {name, *pair} <= own.keys()}
+    keys = [name for name in table.keys if name not in stated]
     return Rules(
         keys=(*keys, *([JOB] if JOB in columns else [])),
         tolerances={name: rule for name, rule in tolerances.items() if name in own},
@@ -253,20 +250,3 @@ class _Pair:
     def _value(self, name: str, words: NDArray[np.int64], place: int) -> object:
         (value,) = tables.frame_of({name: self._words.values(name, words[self._place[name], place : place + 1])})[name]
         return repr(float(value)) if self._words.columns[name] is float else value
-
-
-def faults_of(study: ModuleType) -> list[str]:
-    """Return what is wrong with the tolerances that a study states of its main table."""
-    columns = {name: kind for name, (kind, _) in next(iter(study.TABLES.values())).items()}
-    wrong = []
-    for name, rule in getattr(study, "TOLERANCES", {}).items():
-        way: str
-        bound: Any
-        way, bound = _way(rule) if len(rule) == 1 else ("", None)
-        named = (name, *(bound if way == FOLLOWS else [bound] if way == COLUMN else []))
-        numbers = named if way == COLUMN else named[:1] if way in (RELATIVE, ABSOLUTE) else ()
-        wrong += [f"{name} has no rule of {', '.join(WAYS)}"] if way not in WAYS else []
-        wrong += [f"no column {one}" for one in named if one not in columns]
-        wrong += [f"{one} is no number" for one in numbers if columns.get(one, float) is not float]
-        wrong += [f"{name} may move by {bound}"] if way in (RELATIVE, ABSOLUTE) and not 0.0 < bound < 1.0 else []
-    return wrong

@@ -89,8 +89,8 @@ def _any_of(environment: Lines, facts: Sequence[str]) -> bool:
 def findings(first: Stored, other: Stored, *, ulps: int = ULPS) -> Findings:
     """Compare every table of a run with that of its repetition."""
     environment = _environments(first, other)
-    shape = {name: kind for name, (kind, _) in first.study.TABLES[first.table.stem].items()}
-    rules = rules_of(first.study, {**shape, JOB: int}, arithmetic=_any_of(environment, ARITHMETIC), ulps=ulps)
+    shape = {name: one.type for name, one in first.study.main.columns.items()}
+    rules = rules_of(first.study.main, {**shape, JOB: int}, arithmetic=_any_of(environment, ARITHMETIC), ulps=ulps)
     by_jobs = dict.fromkeys(name for job in first.record.jobs for name in job.tables)
     names = dict.fromkeys([*first.record.tables, *other.record.tables])
     names.pop(first.table.stem, None)
@@ -101,7 +101,7 @@ def findings(first: Stored, other: Stored, *, ulps: int = ULPS) -> Findings:
         computed=tuple(_judgement(first, other, name, plain) for name in names if name in by_jobs),
         concluded=tuple(_judgement(first, other, name, plain) for name in names if name not in by_jobs),
         environment=environment,
-        measured=bool(getattr(first.study, "MEASURED", {})),
+        measured=bool(first.study.measured),
     )
 
 

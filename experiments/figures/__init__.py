@@ -4,13 +4,23 @@ A figure is a function of tables as read back from disk and of its spec, a plain
 Whatever a figure shows was computed by the runner; here numbers are only selected, thinned and placed.
 
 One module has one kind of figure, `lines` to `parallel`: its docstring says what its keys mean, its last words are
-its row ``KIND``, and ``kinds.KINDS`` is the table of them. A further kind is one new module, and there its import
-and its line.
+its row ``KIND``, and the kind is called as the module is. A further kind is one new module: it is found by being here.
 """
 
 import experiments.figures.backend  # noqa: F401 - before anything else imports matplotlib
-from experiments.figures.drawing import caption, check, columns_needed, draw, empty
+from experiments.figures.drawing import caption, check, columns_needed, completed, draw, empty
 from experiments.figures.files import check_formats, save
 from experiments.figures.selection import choose, panel_columns
 
-__all__ = ["caption", "check", "check_formats", "choose", "columns_needed", "draw", "empty", "panel_columns", "save"]
+__all__ = [
+    "caption",
+    "check",
+    "check_formats",
+    "choose",
+    "columns_needed",
+    "completed",
+    "draw",
+    "empty",
+    "panel_columns",
+    "save",
+]

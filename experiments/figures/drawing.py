@@ -2,14 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import importlib
+import pkgutil
+from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from experiments.figures.contract import Frames, Kind, Spec
-from experiments.figures.kinds import KINDS
 from experiments.figures.paper import PANELS, inked
 from experiments.figures.selection import columns_read, plan_of, rows_of, say_left_out
+from experiments.study import Rows
+
+
+def kinds_in(folder: Iterable[str], package: str) -> dict[str, Kind]:
+    """Return the kinds of figure that the modules of a folder hold, each by the name of its module."""
+    names = [module.name for module in pkgutil.iter_modules(folder)]
+    modules = {name: importlib.import_module(f"{package}.{name}") for name in names}
+    return {name: module.KIND for name, module in modules.items() if hasattr(module, "KIND")}
+
+
+KINDS: Mapping[str, Kind] = kinds_in([str(Path(__file__).parent)], __package__)
+"""Every kind of figure; the module of each says what its keys mean.
+
+Each has one panel per distinct values of the columns ``panel``, and may choose its rows by ``where``, a mapping of
+columns to the values that they must have.
+"""
+
+
+def completed(spec: Spec, tables: Mapping[str, type[Rows]]) -> Spec:
+    """Return ``spec`` with what it leaves to the columns of its table: which of them it draws, and labels of axes.
+
+    Parameters
+    ----------
+    spec
+        What to draw, as a configuration says it.
+    tables
+        The tables of the study, by name.
+    """
+    given = {key: value for key, value in spec.items() if value is not None}
+    table = tables.get(str(given.get("table")))
+    columns = table.columns if table else {}
+    drawn = {one.axis: name for name, one in columns.items() if one.axis in _kind(given).required}
+    chosen = {**drawn, **given}
+    labels = {f"{axis}label": columns[str(chosen[axis])].label for axis in "xy" if str(chosen.get(axis)) in columns}
+    return {**{key: label for key, label in labels.items() if label is not None}, **chosen}
 
 
 def draw(frames: Frames, spec: Spec) -> Figure:

@@ -15,12 +15,13 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+from experiments.constants import study_in
 from experiments.messages import ConfigurationError, near, nearest, readable, show
 from experiments.running.provenance import configuration_hash
 from experiments.running.settings import DERIVATIVES, build
+from experiments.study import Study
 
 PIPELINE_KEYS = ("runner", "figures")
 WHOLE_RUN = ("experiment", "derivative", "shards", *PIPELINE_KEYS)
@@ -55,13 +56,13 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-def study_of(plain: Mapping[str, Any]) -> ModuleType:
-    """Return the module of ``experiments.studies`` that a configuration names under ``runner``."""
+def study_of(plain: Mapping[str, Any]) -> Study:
+    """Return the study that a configuration names under ``runner``."""
     name = plain.get("runner")
     known = _studies()
     if name not in known:
         raise ConfigurationError(f"runner={name}: a preset names its study, runner: NAME; {nearest(str(name), known)}")
-    return importlib.import_module(f"experiments.studies.{name}")
+    return study_in(importlib.import_module(f"experiments.studies.{name}"))
 
 
 @functools.cache
@@ -99,7 +100,7 @@ def corners_of(base: Mapping[str, Any], alternatives: Sequence[Sequence[Mapping[
             yield {**base, **patch}
 
 
-def configs_of(study: ModuleType, jobs: Iterable[Mapping[str, Any]]) -> list[Any]:
+def configs_of(study: Study, jobs: Iterable[Mapping[str, Any]]) -> list[Any]:
     """Return every job's Config; the first that cannot be built raises ConfigurationError."""
     try:
         return [build(study, study_part(job)) for job in jobs]

@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 from experiments import files
 from experiments.messages import named
@@ -25,6 +24,7 @@ from experiments.running.check import Plain, study_of, study_part
 from experiments.running.record import DONE, FAILED, JobRecord
 from experiments.running.search import ERROR
 from experiments.running.settings import build
+from experiments.study import MAIN, Chunk, Study
 from experiments.tables import tables
 from experiments.terminal.progress import Progress, Terminal
 
@@ -34,18 +34,6 @@ HINTS: Mapping[type[BaseException], str] = {
 """What is added to what a function raised."""
 LONGEST_TRACEBACK = 100_000
 """Most characters of a traceback that the log holds."""
-Chunk = tuple[str, Mapping[str, object]]
-"""The name of a table, and rows of it."""
-
-
-def main_table(study: ModuleType) -> str:
-    """Return the name of a study's main table, which is the first."""
-    return str(next(iter(study.TABLES)))
-
-
-def measured_by(study: ModuleType) -> Mapping[str, tuple[str, ...]]:
-    """Return the columns of a study's tables that a clock measured, which no content hash may hold."""
-    return getattr(study, "MEASURED", {})
 
 
 def asked(overrides: Sequence[str]) -> str:
@@ -97,7 +85,7 @@ def objective(job: Job) -> float:
     """
     if not _is_done(job):
         return math.inf
-    return tables.largest(job.directory / f"{main_table(study_of(job.configuration))}.parquet", ERROR)
+    return tables.largest(job.directory / f"{MAIN}.parquet", ERROR)
 
 
 def _is_done(job: Job) -> bool:
@@ -147,9 +135,9 @@ def _file_of(table: str) -> str:
     return f"{table}.parquet"
 
 
-def _clear(directory: Path, study: ModuleType) -> None:
+def _clear(directory: Path, study: Study) -> None:
     """Remove what a process that died, or a damaged result, left of an earlier try."""
-    for name in ("job.json", *map(_file_of, study.TABLES)):
+    for name in ("job.json", *map(_file_of, study.tables)):
         for path in (directory / name, directory / f"{name}{files.PART}"):
             path.unlink(missing_ok=True)
 
@@ -161,11 +149,11 @@ def _compute(job: Job) -> Mapping[str, object]:
     study = study_of(job.configuration)
     config = build(study, study_part(job.configuration))
     whole = job.number // check.shards_of(job.configuration)  # the rows of all shards of a job are rows of that job
-    with tables.Writer(job.directory, study.TABLES, job=whole, measured=measured_by(study)) as writer:
-        for name, columns in _undivided(study.run(config)):
+    with tables.Writer(job.directory, study.shapes, job=whole, measured=study.measured) as writer:
+        for name, columns in _undivided(study.measurements(config)):
             before = writer.rows.get(name, 0)
             writer.write(name, columns)
-            if progress is not None and name == main_table(study):
+            if progress is not None and name == MAIN:
                 progress.advance(writer.rows[name] - before)
     return writer.records
 

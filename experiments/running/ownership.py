@@ -15,6 +15,7 @@ from experiments.files import PART
 from experiments.messages import ConfigurationError, near
 from experiments.running import crate, integrity
 from experiments.running.record import PLAN
+from experiments.running.requested import figures_of
 from experiments.terminal.progress import Terminal
 
 if TYPE_CHECKING:
@@ -32,9 +33,8 @@ OF_A_JOB = ("config.yaml", "job.json", "job.log")
 
 def results_of(run: Run) -> list[str]:
     """Return the names of all that the end of a run may write, from its directory."""
-    names = list(run.study.TABLES)
-    drawn = [name for name, spec in (run.figures.get("draw") or {}).items() if spec is not None]
-    figures = [f"{FIGURES}/{name}.{form}" for name in drawn for form in run.figures["formats"]]
+    names = list(run.study.tables)
+    figures = [f"{FIGURES}/{name}.{form}" for name in figures_of(run.figures) for form in run.figures["formats"]]
     return [*(f"{name}.parquet" for name in names), f"{names[0]}.csv", *PAGES, *figures]
 
 
@@ -107,7 +107,7 @@ def _keep(path: Path) -> None:
 
 def forget_tables(run: Run, tables: Collection[str]) -> None:
     """Remove the tables that an earlier end of the run wrote and that do not come again."""
-    for table in run.study.TABLES:
+    for table in run.study.tables:
         for name in (f"{table}.parquet", f"{table}.csv"):
             if table not in tables and is_ours(run, name):
                 (run.directory / name).unlink(missing_ok=True)

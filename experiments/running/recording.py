@@ -15,15 +15,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from experiments.messages import ConfigurationError, line_of, near, show
 from experiments.running import check, crate, integrity, ownership, provenance, record
 from experiments.running.check import Exit, study_of
-from experiments.running.jobs import asked, main_table, read
+from experiments.running.jobs import asked, read
 from experiments.running.record import DAMAGED, DONE, PLAN, RECORD, WAITING, Digest, JobRecord, Record
 from experiments.running.search import ERROR, Search
+from experiments.study import MAIN, Study
 from experiments.tables import tables
 from experiments.terminal.progress import Terminal
 
@@ -46,7 +46,7 @@ class Run:
 
     directory: Path
     experiment: str
-    study: ModuleType
+    study: Study
     command: tuple[str, ...]
     overrides: tuple[str, ...]
     planned: tuple[Mapping[str, Any], ...]
@@ -156,7 +156,7 @@ def begun(run: Run, *, rows: int) -> Iterator[None]:
         Rows of the main table over all jobs.
     """
     directory, jobs = run.directory, len(run.planned)
-    check.refuse_too_large(rows, tables.estimate_bytes(run.study.TABLES, rows, jobs=jobs), directory)
+    check.refuse_too_large(rows, tables.estimate_bytes(run.study.shapes, rows, jobs=jobs), directory)
     with _writing(directory):
         _refuse_filled(directory)
         directory.mkdir(parents=True, exist_ok=True)
@@ -356,12 +356,10 @@ def _files(run: Run, jobs: Sequence[JobRecord]) -> dict[str, object]:
 
 def _best(run: Run, records: Mapping[str, Any]) -> dict[str, object] | None:
     """Return the smallest error of the main table that is no luck, and where it is."""
-    name = main_table(run.study)
-    keys = [key for key in getattr(run.study, "KEYS", ()) if key in run.study.TABLES[name]]
-    if name not in records or ERROR not in run.study.TABLES[name]:
+    if MAIN not in records or ERROR not in run.study.main.columns:
         return None
     growth = check.growth_of(run.planned[0])
-    found = tables.best(run.directory / f"{name}.parquet", ERROR, keys, growth=growth)
+    found = tables.best(run.directory / f"{MAIN}.parquet", ERROR, run.study.main.keys, growth=growth)
     return None if found is None else {"column": ERROR, "value": found[0], "where": found[1]}
 
 

@@ -16,18 +16,18 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import ModuleType
 from typing import Any
 
 from experiments import figures, files
-from experiments.messages import ConfigurationError, line_of, named, near, show
+from experiments.messages import ConfigurationError, line_of, named, near
 from experiments.page import report as html
 from experiments.page import slider
 from experiments.running import check, ownership, recording, searched, surroundings
 from experiments.running.check import Exit
-from experiments.running.jobs import main_table, measured_by
 from experiments.running.record import DAMAGED, DONE, JobRecord
 from experiments.running.recording import Run
+from experiments.running.requested import figures_of
+from experiments.study import MAIN, Study
 from experiments.tables import tables
 from experiments.terminal.progress import Terminal
 
@@ -51,28 +51,14 @@ TOLD = ("findings", "notes", "lesson", "printed", "turning")
 # Before the first job
 
 
-def refuse_figures(study: ModuleType, chosen: Mapping[str, Any]) -> None:
+def refuse_figures(study: Study, chosen: Mapping[str, Any]) -> None:
     """Refuse a format or a figure that cannot be drawn from the study's tables."""
-    shapes = {name: (*columns, "job") for name, columns in study.TABLES.items()}
-    if not isinstance(chosen, Mapping):
-        raise ConfigurationError(
-            f"figures={show(chosen)}: no settings; write figures.formats=[svg] or figures.draw=null"
-        )
-    draw = chosen.get("draw") or {}
-    if not isinstance(draw, Mapping):
-        raise ConfigurationError(f"figures.draw={show(draw)}: no figures; write figures.draw=null for none")
-    for name, spec in draw.items():
-        fault = files.fault_of_name(str(name))
-        if fault:
-            raise ConfigurationError(f"figures.draw.{show(name)}: a figure's file is named so, and this {fault}")
-        if not isinstance(spec, Mapping | None):
-            raise ConfigurationError(
-                f"figures.draw.{name}={show(spec)}: no figure; write figures.draw.{name}=null to leave it out"
-            )
+    requested = figures_of(chosen)
+    shapes = {name: (*columns, "job") for name, columns in study.shapes.items()}
     try:
         figures.check_formats(chosen.get("formats"))
-        for spec in filter(None, draw.values()):
-            figures.check(spec, shapes)
+        for spec in requested.values():
+            figures.check(figures.completed(spec, study.tables), shapes)
     except ValueError as error:
         raise ConfigurationError(line_of(error)) from error
 
@@ -86,41 +72,40 @@ def gather(run: Run, jobs: Sequence[JobRecord]) -> dict[str, object]:
     held = [[name.removesuffix(".parquet") for name in job.files if name.endswith(".parquet")] for job in done]
     places = [run.directory / "jobs" / str(job.number) for job in done]
     records: dict[str, Any] = dict(tables.gather(places, run.directory, held))
-    main = main_table(run.study)
-    if main in records and hasattr(run.study, "conclude") and not _left_out(run, records):
+    if MAIN in records and run.study.concludes and not _left_out(records):
         gathered = {name: tables.columns_of(run.directory / f"{name}.parquet") for name in records}
-        with tables.Writer(run.directory, run.study.TABLES, measured=measured_by(run.study)) as writer:
-            for name, columns in run.study.conclude(gathered):
+        with tables.Writer(run.directory, run.study.shapes, measured=run.study.measured) as writer:
+            for name, columns in run.study.conclusions(gathered):
                 writer.write(name, columns)
         records |= writer.records
-    if main in records:
-        tables.write_csv(run.directory / f"{main}.parquet")
+    if MAIN in records:
+        tables.write_csv(run.directory / f"{MAIN}.parquet")
     return records
 
 
-def _left_out(run: Run, records: Mapping[str, Any]) -> list[str]:
+def _left_out(records: Mapping[str, Any]) -> list[str]:
     """Return what to say of a table that is too large to conclude from, or nothing."""
-    rows = _rows_of(run, records)
+    rows = _rows_of(records)
     if rows <= MOST_CONCLUDED:
         return []
     return [f"above {MOST_CONCLUDED:,} rows there is no summary and no finding; this table has {rows:,}"]
 
 
-def _rows_of(run: Run, records: Mapping[str, Any]) -> int:
+def _rows_of(records: Mapping[str, Any]) -> int:
     """Return how many rows the main table has, 0 where it is not there."""
-    main = records.get(main_table(run.study))
+    main = records.get(MAIN)
     return 0 if main is None else int(main.rows)
 
 
 def _notes(run: Run, records: Mapping[str, Any]) -> list[str]:
     """Return what to say beside the results: the study's table `notes`, if it has one, and what is left out."""
     told = list(tables.columns_of(run.directory / "notes.parquet")["note"]) if "notes" in records else []
-    return [*map(str, told), *_left_out(run, records)]
+    return [*map(str, told), *_left_out(records)]
 
 
 def _searched(run: Run, jobs: Sequence[JobRecord], records: Mapping[str, Any]) -> list[str]:
     """Say what a search found; nothing of a run that is none, or of a table too large to conclude from."""
-    if run.search is None or main_table(run.study) not in records or _left_out(run, records):
+    if run.search is None or MAIN not in records or _left_out(records):
         return []
     gathered = {name: tables.columns_of(run.directory / f"{name}.parquet") for name in records}
     return searched.sentences(run.search, run.study, gathered, {job.number: job.overrides for job in jobs})
@@ -129,9 +114,8 @@ def _searched(run: Run, jobs: Sequence[JobRecord], records: Mapping[str, Any]) -
 def draw(run: Run, records: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Draw the figures whose tables have values, from the files; return name, SVG and caption of each."""
     drawn = []
-    for name, spec in (run.figures.get("draw") or {}).items():
-        if spec is None:  # left out, as by figures.draw.error=null
-            continue
+    for name, brief in figures_of(run.figures).items():
+        spec = figures.completed(brief, run.study.tables)
         if figures.columns_needed(spec).keys() <= records.keys():
             frames, panels = _frames(run, spec, records)
             if not figures.empty(frames, spec):
@@ -181,18 +165,18 @@ def report(
     paths = {name: run.directory / f"{name}.parquet" for name in records}
     findings = tables.read(paths["findings"])["finding"].astype(str).tolist() if "findings" in paths else []
     findings = [*_searched(run, jobs, records), *findings]
-    shown = [name for name in ("summary", *run.study.TABLES) if name in paths and name not in TOLD]
+    shown = [name for name in ("summary", *run.study.tables) if name in paths and name not in TOLD]
     uncut = len(jobs) // check.shards_of(run.planned[0])
     content = html.Content(
         title=run.experiment,
         command=shlex.join(run.command),
         study=run.experiment,
-        question=" ".join((run.study.__doc__ or "").split("\n\n")[0].split()),
+        question=run.study.question,
         findings=findings,
         figures=drawings,
         lesson=_lesson(paths),
         printed=printed(run, records),
-        tables=[_shown(name, paths[name], records[name].rows, run.study, uncut) for name in dict.fromkeys(shown)],
+        tables=[_shown(name, paths[name], records[name].rows, uncut) for name in dict.fromkeys(shown)],
         configuration=_configuration(run, jobs),
         record={"started": run.started.isoformat(timespec="seconds"), **run.source, **run.environment},
         notes=[*_complaints(jobs), *_notes(run, records)],
@@ -222,7 +206,7 @@ def _outcome(jobs: Sequence[JobRecord]) -> str:
 
 def _facts(run: Run, records: Mapping[str, Any], jobs: Sequence[JobRecord]) -> list[str]:
     """What a reader asks first of a run: how many rows, how long, when. Times come from the record."""
-    main = records.get(main_table(run.study))
+    main = records.get(MAIN)
     rows = [f"{main.rows:,} rows"] if main is not None else []
     seconds = sum(job.seconds for job in jobs)
     return [*rows, f"computed in {seconds:.3g} s", f"{run.started:%Y-%m-%d %H:%M} UTC"]
@@ -252,10 +236,10 @@ def _print(run: Run, records: Mapping[str, Any]) -> None:
             file.write("".join(f"{line}\n" for line in lines).encode())
 
 
-def _shown(name: str, path: Path, rows: int, study: ModuleType, jobs: int) -> html.Table:
+def _shown(name: str, path: Path, rows: int, jobs: int) -> html.Table:
     """Return rows of a table as text, taken evenly, without the number of the job where there is one job only."""
     shape = {column: text for column, (_, text) in tables.shape_of(path).items() if column != "job" or jobs > 1}
-    main = name == main_table(study)
+    main = name == MAIN
     most = SHOWN if main or name in OFTEN_READ else OTHERS_SHOWN
     frame = tables.spread(path, most)[list(shape)]
     cells = [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
@@ -299,7 +283,7 @@ def finish(run: Run, *, open_report: bool) -> Exit:
     try:
         run = _entitled(run, jobs)
         records = gather(run, jobs)
-        if (rows := _rows_of(run, records)) > MOST_CONCLUDED:
+        if (rows := _rows_of(records)) > MOST_CONCLUDED:
             terminal.note(f"now the figures and the record of {rows:,} rows, which may take minutes")
         ownership.forget_tables(run, records)
         _print(run, records)
@@ -369,7 +353,7 @@ def _tell(run: Run, jobs: Sequence[JobRecord], records: Mapping[str, Any], page:
     terminal.printed(_searched(run, jobs, records))
     for text in _notes(run, records):
         terminal.note(text)
-    paths = [("report", page), ("table", run.directory / f"{main_table(run.study)}.parquet")]
+    paths = [("report", page), ("table", run.directory / f"{MAIN}.parquet")]
     terminal.paths([(label, near(path)) for label, path in paths if path is not None and path.is_file()])
 
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from types import ModuleType
 
 from experiments.files import opened
 from experiments.messages import ConfigurationError, line_of
 from experiments.running.check import study_of
 from experiments.running.listing import way_out
 from experiments.running.record import DONE, FORMATS, NEVER, PLAN, RECORD, DamagedError, Record, read, refuse_lacking
+from experiments.study import MAIN, Study
 from experiments.words import first_of
 
 LATEST = re.compile(r"(?:(?P<experiment>[^/~]+)/)?latest(?:~(?P<back>\d+))?")
@@ -35,12 +35,12 @@ class Stored:
 
     directory: Path
     record: Record
-    study: ModuleType
+    study: Study
 
     @cached_property
     def table(self) -> Path:
         """The main table."""
-        return self.directory / f"{next(iter(self.study.TABLES))}.parquet"
+        return self.directory / f"{MAIN}.parquet"
 
     def refuse_altered(self, name: str) -> None:
         """Refuse the run if one of its tables is not the one that its record tells of."""

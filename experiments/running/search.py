@@ -11,13 +11,13 @@ import importlib.metadata
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
 from experiments.messages import ConfigurationError, show
 from experiments.running import launchers, provenance
 from experiments.running.check import SHARD
 from experiments.running.settings import FIELD_KEYS
+from experiments.study import Study
 from experiments.terminal.progress import Terminal
 
 ERROR = "error"
@@ -210,11 +210,11 @@ def _refuse_together(together: int, launcher: str) -> None:
         )
 
 
-def refuse_study(study: ModuleType) -> None:
+def refuse_study(study: Study) -> None:
     """Refuse a study whose main table has no error that could be made small."""
-    if ERROR not in next(iter(study.TABLES.values())):
+    if ERROR not in study.main.columns:
         raise ConfigurationError(
-            f"the study {study.__name__.rpartition('.')[2]} has no column {ERROR!r} that a search could make small;"
+            f"the study {study.name} has no column {ERROR!r} that a search could make small;"
             " write values instead, KEY=A,B or a grid"
         )
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from experiments.running.jobs import asked, main_table
+from experiments.running.jobs import asked
 from experiments.running.search import ERROR, Search
+from experiments.study import MAIN, Study, Tables
 
-Tables = Mapping[str, Mapping[str, Any]]
+Columns = Mapping[str, Mapping[str, Any]]
 
 
-def objectives(study: ModuleType, tables: Tables) -> dict[int, float]:
+def objectives(tables: Columns) -> dict[int, float]:
     """Return the largest error of every job; infinity where a row has none."""
-    main = tables[main_table(study)]
+    main = tables[MAIN]
     job = np.asarray(main["job"])
     error = np.where(np.isnan(main[ERROR]), np.inf, main[ERROR])
     numbers, place = np.unique(job, return_inverse=True)
@@ -26,7 +26,7 @@ def objectives(study: ModuleType, tables: Tables) -> dict[int, float]:
     return dict(zip(numbers.tolist(), largest.tolist(), strict=True))
 
 
-def sentences(search: Search, study: ModuleType, tables: Tables, named: Mapping[int, Sequence[str]]) -> list[str]:
+def sentences(search: Search, study: Study, tables: Columns, named: Mapping[int, Sequence[str]]) -> list[str]:
     """Say which job of a search was the best, and what its study says of that.
 
     Parameters
@@ -38,7 +38,7 @@ def sentences(search: Search, study: ModuleType, tables: Tables, named: Mapping[
     named
         The overrides of every job.
     """
-    found = objectives(study, tables)
+    found = objectives(tables)
     if not found:
         return []
     of_all = f" of {search.trials}" if len(found) < search.trials else ""
@@ -49,17 +49,16 @@ def sentences(search: Search, study: ModuleType, tables: Tables, named: Mapping[
         return [f"{none}: leave out functions and points without an exact derivative, or take a smaller interval."]
     keys = {line.partition("=")[0] for line in search.space}
     drawn = asked([word for word in named[best] if word.partition("=")[0] in keys])
-    small = _made_small(study, tables[main_table(study)], best)
-    judge = getattr(study, "searched", None)
+    small = _made_small(study, tables[MAIN], best)
     told = f"{trials}; the best is trial {best}, {drawn}: {small} is {found[best]:.2g}."
-    return [told, *(judge(tables, best) if judge else ())]
+    return [told, *(study.advise(Tables(tables), best) if study.advise else ())]
 
 
-def _made_small(study: ModuleType, main: Mapping[str, Any], job: int) -> str:
+def _made_small(study: Study, main: Mapping[str, Any], job: int) -> str:
     """What was made small, in words: the error of the one row of a job, or the largest over what its rows differ in."""
     rows = np.asarray(main["job"]) == job
-    meaning = study.TABLES[main_table(study)][ERROR][1]
-    counts = {key: len(set(np.asarray(main[key])[rows].tolist())) for key in getattr(study, "KEYS", ()) if key in main}
+    meaning = study.main.columns[ERROR].meaning
+    counts = {key: len(set(np.asarray(main[key])[rows].tolist())) for key in study.main.keys}
     over = " and ".join(f"{count} values of {key}" for key, count in counts.items() if count > 1)
     largest = f"largest error over {over or f'{int(rows.sum())} rows'}"
     return f"the {largest if rows.sum() > 1 else ERROR} ({meaning})"

@@ -25,6 +25,7 @@ from derivkit.testing.programs import program
 from experiments.files import fault_of_name
 from experiments.messages import ConfigurationError, line_of, named, nearest, show
 from experiments.running import digits, grids, surroundings
+from experiments.study import Study
 
 FIELD_KEYS = {"function": ("function", "expression", "python", "x")}
 FUNCTION_KEYS = ("expression", "black_box", "python", "points", "domain", "reason", "source")
@@ -40,7 +41,7 @@ EXAMPLES = {"delta": "1e-4", "x": "pi/2"}
 TYPED = "typed by hand"
 
 
-def build(study: ModuleType, plain: Mapping[str, object]) -> Any:
+def build(study: Study, plain: Mapping[str, object]) -> Any:
     """Return the study's Config made from a resolved configuration.
 
     Parameters

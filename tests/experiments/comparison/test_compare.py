@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 from experiments import compare, run
 from experiments.comparison import joining
-from experiments.comparison.differences import keys_of
 from experiments.comparison.values import ulps_apart
+from experiments.running.check import study_of
 from experiments.tables import tables
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -321,10 +321,7 @@ def test_a_second_call_writes_the_same_bytes(first: Path):
 
 
 def test_a_study_without_keys_is_joined_on_its_text_columns():
-    from experiments.studies import speed  # noqa: PLC0415 - one study among others
-
-    columns = {name: kind for name, (kind, _) in speed.TABLES["table"].items()}
-    assert keys_of(speed, columns) == ("benchmark", "reference")
+    assert study_of({"runner": "speed"}).main.keys == ("benchmark", "reference")
 
 
 # The join

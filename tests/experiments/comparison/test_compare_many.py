@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from experiments import compare
 from experiments.comparison import configured, effects, many, many_figures, rows
 from experiments.comparison.differences import plan_of
-from experiments.studies import delta_sweep, speed
+from experiments.running.check import study_of
+from experiments.studies import delta_sweep
 from experiments.tables import tables
 
 DAY = "delta_sweep/2026-01-02"
@@ -167,8 +168,8 @@ def test_a_tolerance_excuses_an_ulp_of_many_runs_too(outputs: Path):
 
 
 def test_what_a_clock_measured_is_not_compared():
-    columns = {name: kind for name, (kind, _) in speed.TABLES["table"].items()}
-    plan = plan_of(speed, columns)
+    speed = study_of({"runner": "speed"})
+    plan = plan_of(speed, {name: one.type for name, one in speed.main.columns.items()})
     assert plan.measured
     assert not set(plan.measured) & set(plan.values)
     assert plan.error not in plan.measured

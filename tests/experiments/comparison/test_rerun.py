@@ -9,9 +9,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -20,9 +19,10 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from experiments import rerun, run
-from experiments.comparison.tolerance import ULPS, Rules, faults_of, judged, rules_of
+from experiments.comparison.tolerance import ULPS, Rules, judged, rules_of
 from experiments.running import check, jobs, provenance, runs
 from experiments.running.settings import build
+from experiments.study import Rows, column, key
 from experiments.tables import tables
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -295,20 +295,20 @@ def test_a_job_that_was_computed_elsewhere_has_its_own_environment(capsys: pytes
 # The rules
 
 
+class Table(Rows):
+    """A column for every kind of rule."""
+
+    key: int = key("a number")
+    value: float = column("a value", moves={"column": "bar"})
+    bar: float = column("its bound")
+    near: float = column("another", moves={"relative": 0.01})
+    flat: float = column("another", moves={"absolute": 0.5})
+    told: str = column("words", moves={"follows": ("value", "near")})
+    free: int = column("what a search finds", moves={"follows": ()})
+
+
 def test_every_kind_of_rule_allows_what_it_says_and_no_more(tmp_path: Path):
-    kinds = {"key": int, "value": float, "bar": float, "near": float, "flat": float, "told": str, "free": int}
-    study = ModuleType("study")
-    rules = {
-        "value": {"column": "bar"},
-        "near": {"relative": 0.01},
-        "flat": {"absolute": 0.5},
-        "told": {"follows": ("value", "near")},
-        "free": {"follows": ()},
-    }
-    vars(study).update(
-        TABLES={"table": {name: (kind, "") for name, kind in kinds.items()}}, KEYS=("key",), TOLERANCES=rules
-    )
-    assert faults_of(study) == []
+    kinds = {name: one.type for name, one in Table.columns.items()}
     base = {"key": range(6), "value": 1.0, "bar": 0.1, "near": 100.0, "flat": 0.0, "told": "a", "free": 1}
     moved = {
         "value": [1.0, 1.19, 1.21, 1.0, 1.0, np.nan],
@@ -319,11 +319,11 @@ def test_every_kind_of_rule_allows_what_it_says_and_no_more(tmp_path: Path):
     }
     for name, change in (("first", {}), ("other", moved)):
         (tmp_path / name).mkdir()
-        with tables.Writer(tmp_path / name, study.TABLES) as writer:
+        with tables.Writer(tmp_path / name, {"table": Table.shape}) as writer:
             writer.write("table", {key: np.array(v) if key == "key" else v for key, v in {**base, **change}.items()})
     paths = tmp_path / "first" / "table.parquet", tmp_path / "other" / "table.parquet"
     for arithmetic in (True, False):
-        rule = rules_of(study, kinds, arithmetic=arithmetic)
+        rule = rules_of(Table, kinds, arithmetic=arithmetic)
         found = judged(*paths, rules=rule, columns=kinds, scratch=tmp_path)
         late = {name: (column.values, column.beyond) for name, column in found.columns.items()}
         assert late == {
@@ -342,33 +342,6 @@ def test_numbers_without_a_rule_may_move_by_four_ulps(tmp_path: Path):
     found = judged(*paths, rules=Rules(), columns={"x": float}, scratch=tmp_path)
     assert (found.columns["x"].values, found.columns["x"].beyond, found.columns["x"].ulps) == (7, 7 - ULPS, 7.0)
     assert not judged(*paths, rules=Rules(ulps=7), columns={"x": float}, scratch=tmp_path).beyond
-
-
-STUDIES = sorted(path.stem for path in (ROOT / "experiments/studies").glob("[a-z]*.py"))
-
-
-@pytest.mark.parametrize("study", STUDIES)
-def test_the_tolerances_of_a_study_are_of_its_columns(study: str):
-    assert faults_of(importlib.import_module(f"experiments.studies.{study}")) == []
-
-
-@pytest.mark.parametrize(
-    ("tolerances", "fault"),
-    [
-        ({"estimate": {"column": "rounding"}}, "no column rounding"),
-        ({"estimate": {"column": "name"}}, "name is no number"),
-        ({"name": {"relative": 0.1}}, "name is no number"),
-        ({"odd": {"follows": ()}}, "no column odd"),
-        ({"name": {"follows": ("odd",)}}, "no column odd"),
-        ({"estimate": {"relative": 2.0}}, "estimate may move by 2.0"),
-        ({"estimate": {"roughly": 2.0}}, "estimate has no rule of column, relative, absolute, follows"),
-        ({"estimate": {}}, "estimate has no rule of column, relative, absolute, follows"),
-    ],
-)
-def test_a_tolerance_that_means_nothing_is_caught(tolerances: dict[str, Mapping[str, object]], fault: str):
-    study = ModuleType("study")
-    vars(study).update(TABLES={"table": {"name": (str, ""), "estimate": (float, "")}}, TOLERANCES=tolerances)
-    assert fault in faults_of(study)
 
 
 # What is executed
@@ -586,10 +559,10 @@ def test_every_experiment_of_the_project_but_that_of_times_and_the_search_is_rep
     assert {"speed", "best_delta"} <= presets - SMALL.keys()
     assert SMALL.keys() <= presets
     assert len(SMALL) >= 18
-    speed = importlib.import_module("experiments.studies.speed")
-    for name, columns in speed.TABLES.items():
-        numbers = {column for column, (kind, _) in columns.items() if kind is not str}
-        assert numbers - set(speed.MEASURED[name]) <= {"goal"}
+    speed = check.study_of({"runner": "speed"})
+    for table in speed.tables.values():
+        numbers = {name for name, one in table.columns.items() if one.type is not str and not one.measured}
+        assert numbers <= {"goal"}
 
 
 @pytest.mark.parametrize("experiment", SMALL)
@@ -599,5 +572,5 @@ def test_every_experiment_comes_out_again_in_another_process(experiment: str):
     done = command("one", PYTHONHASHSEED="12345")
     assert done.returncode == 0, done.stderr
     (line,) = (line for line in done.stdout.splitlines() if line.startswith("identical: all "))
-    measured = hasattr(runs.load(Path("one").absolute()).study, "MEASURED")
+    measured = runs.load(Path("one").absolute()).study.measured
     assert line.endswith("to the last bit, but for what a clock measured" if measured else "to the last bit")

@@ -25,12 +25,13 @@ from derivkit.grids import logspace
 from experiments import figures
 from experiments.figures.axes import ends_around, log_axis, tick_text
 from experiments.figures.contract import SERIES
-from experiments.figures.kinds import KINDS
-from experiments.figures.maps import BLANKS
+from experiments.figures.drawing import KINDS
+from experiments.figures.map import BLANKS
 from experiments.figures.paper import GREY, look_of
 from experiments.figures.series import POINTS
 from experiments.figures.steps import RED, SIZE
 from experiments.running import results
+from experiments.running.check import study_of
 from experiments.studies import delta_sweep
 from experiments.tables import tables
 
@@ -1179,7 +1180,8 @@ def studied(directory, texts, *, method=("forward_1", "central_2"), **config):
             writer.write(name, columns)
     preset = OmegaConf.load(ROOT / "conf/experiment/delta_sweep.yaml")
     chosen = {"formats": ["svg"], "draw": OmegaConf.to_container(preset.figures.draw)}
-    return SimpleNamespace(directory=directory, figures=chosen), writer.records
+    study = study_of({"runner": "delta_sweep"})
+    return SimpleNamespace(directory=directory, figures=chosen, study=study), writer.records
 
 
 def test_the_prediction_of_a_sweep_is_truncation_plus_rounding_at_the_points_pictured(tmp_path):

@@ -1,0 +1,59 @@
+"""The figures that a configuration requests, by name: one block draws one, or with ``each`` one for every case."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from experiments.files import fault_of_name
+from experiments.messages import ConfigurationError, show
+
+Spec = Mapping[str, Any]
+
+
+def figures_of(chosen: object) -> dict[str, Spec]:
+    """Return what to draw for every figure, from the part ``figures`` of a configuration.
+
+    ``each: {case: [kink, jump]}`` stands for the figures `kink` and `jump`, of the rows that have these in column
+    `case`. A figure that is null is left out.
+
+    Raises
+    ------
+    ConfigurationError
+        With one line, if there is something else than figures, or a name that no file can have.
+    """
+    if not isinstance(chosen, Mapping):
+        raise ConfigurationError(
+            f"figures={show(chosen)}: no settings; write figures.formats=[svg] or figures.draw=null"
+        )
+    draw = chosen.get("draw") or {}
+    if not isinstance(draw, Mapping):
+        raise ConfigurationError(f"figures.draw={show(draw)}: no figures; write figures.draw=null for none")
+    found: dict[str, Spec] = {}
+    for name, spec in draw.items():
+        if not isinstance(spec, Mapping | None):
+            raise ConfigurationError(
+                f"figures.draw.{name}={show(spec)}: no figure; write figures.draw.{name}=null to leave it out"
+            )
+        for one, written in _cases(str(name), spec or {}):
+            fault = fault_of_name(one)
+            if fault:
+                raise ConfigurationError(f"figures.draw.{show(one)}: a figure's file is named so, and this {fault}")
+            found[one] = written
+    return {name: spec for name, spec in found.items() if spec and draw.get(name, spec) is not None}
+
+
+def _cases(name: str, spec: Spec) -> Iterator[tuple[str, Spec]]:
+    """The figures that a block stands for."""
+    each = spec.get("each")
+    if each is None:
+        yield name, spec
+        return
+    if not isinstance(each, Mapping) or len(each) != 1 or not all(isinstance(one, list) for one in each.values()):
+        raise ConfigurationError(
+            f"figures.draw.{name}.each={show(each)}: no cases; write a column and its values, each: {{case: [a, b]}}"
+        )
+    ((column, values),) = each.items()
+    rest = {key: value for key, value in spec.items() if key != "each"}
+    for value in values:
+        yield str(value), {**rest, "where": {**(spec.get("where") or {}), column: value}}

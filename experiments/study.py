@@ -1,0 +1,347 @@
+"""What a study is made of: rows whose columns say what they mean, and the frames that are concluded from them.
+
+A study is a module of ``experiments.studies`` with these names::
+
+    Config                     what is computed: a frozen dataclass with `rows`, the number of rows of the main table
+    class Table(Rows)          the columns of the main table; each further table is a further class
+    measure(config)            yields rows; mathematics comes from derivkit
+    conclude(tables)           yields rows that only the whole run can say; optional
+    tell(tables)               yields findings, in sentences; optional
+    advise(tables, job)        yields sentences about the best job of a search; optional
+
+What all rooms need to know of a column (its type, its meaning, whether it tells rows apart, how far rounding may move
+it, whether a clock measured it, what a figure takes it for) is said once, where the column is declared.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from types import MappingProxyType, ModuleType
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TYPES = (str, float, int, bool)
+"""What a column may hold."""
+MAIN, FINDINGS = "table", "findings"
+"""The names of the main table, and of the table of what a study tells."""
+COLUMN, RELATIVE, ABSOLUTE, FOLLOWS = WAYS = ("column", "relative", "absolute", "follows")
+"""In which way a rule bounds how far a value moves; ``experiments.comparison.tolerance`` explains them."""
+
+Rule = Mapping[str, Any]
+Shape = Mapping[str, tuple[type, str]]
+"""The columns of a table on disk: type and meaning."""
+Chunk = tuple[str, Mapping[str, object]]
+"""The name of a table, and rows of it as columns."""
+
+
+# Columns
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """What is known of a column; `key` and `column` make them, and explain the fields."""
+
+    meaning: str
+    type: type = float
+    key: bool = False
+    moves: Rule | None = None
+    between: tuple[str, str] | None = None
+    measured: bool = False
+    axis: str | None = None
+    label: str | None = None
+
+
+def key(meaning: str, *, moves: Rule | None = None, axis: str | None = None, label: str | None = None) -> Any:
+    """A column that tells rows apart when runs are compared; the arguments are those of `column`.
+
+    Rows of a run and of its repetition are not told apart by a key that has a rule how far it moves.
+    """
+    return Column(meaning=meaning, key=True, moves=moves, axis=axis, label=label)
+
+
+def column(
+    meaning: str,
+    *,
+    moves: Rule | None = None,
+    between: tuple[str, str] | None = None,
+    measured: bool = False,
+    axis: str | None = None,
+    label: str | None = None,
+) -> Any:
+    """A column with a value.
+
+    Parameters
+    ----------
+    meaning
+        One line for whoever reads the table.
+    moves
+        By how much rounding may move it in a repetition: ``{"relative": 1e-12}``, ``{"absolute": 0.05}``,
+        ``{"column": "rounding"}`` or ``{"follows": ("slope", "y")}``. Numbers without a rule may move by some ulps.
+    between
+        Two columns to whose distance it is proportional: it moves as far as they do.
+    measured
+        Whether a clock or a memory meter measured it, or its words tell such numbers: no content hash holds it.
+    axis
+        Which key of a figure of this table it is where the figure does not say: ``x``, ``y``, ``series``, ``line``.
+    label
+        How an axis that shows it is labelled; by default with the name of the column.
+    """
+    return Column(meaning=meaning, moves=moves, between=between, measured=measured, axis=axis, label=label)
+
+
+# Tables
+
+
+class Rows:
+    """Some rows of a table: for each column a value, or an array of values; broadcast, and flattened in C order.
+
+    Text may also be a pair of whole-number codes and labels. The class names the table, `ApproachDots` the table
+    ``approach_dots``; with ``table=None`` a class is no table but columns that several tables share.
+
+    Examples
+    --------
+    >>> class Squares(Rows):
+    ...     '''Squares of whole numbers.'''
+    ...
+    ...     x: int = key("a number")
+    ...     y: int = column("its square")
+    >>> Squares.table, Squares.keys
+    ('squares', ('x',))
+    >>> Squares(x=[1, 2], y=[1, 4]).chunk["y"]
+    array([1, 4])
+    """
+
+    table: ClassVar[str | None] = None
+    columns: ClassVar[Mapping[str, Column]] = MappingProxyType({})
+    keys: ClassVar[tuple[str, ...]] = ()
+    """The columns that tell rows apart."""
+    rules: ClassVar[Mapping[str, Rule]] = MappingProxyType({})
+    """The columns with a rule by how much rounding may move them."""
+    pairs: ClassVar[Mapping[str, tuple[str, str]]] = MappingProxyType({})
+    """The columns that are proportional to the distance of two others."""
+    shape: ClassVar[Shape] = MappingProxyType({})
+    """Type and meaning of every column."""
+
+    def __init_subclass__(cls, *, table: str | None = "", **options: Any) -> None:
+        super().__init_subclass__(**options)
+        declared = _declared(cls)
+        for name in declared:
+            delattr(cls, name)  # a column may be called as what stands here is
+        inherited = [one for base in cls.__mro__[:0:-1] for one in vars(base).get("columns", {}).items()]
+        columns = dict(inherited) | declared
+        faults = list(_faults(columns))
+        if faults:
+            raise TypeError(f"{cls.__name__}: {'; '.join(faults)}")
+        cls.table = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower() if table == "" else table
+        cls.columns = MappingProxyType(columns)
+        cls.keys = tuple(name for name, one in columns.items() if one.key)
+        cls.rules = {name: one.moves for name, one in columns.items() if one.moves is not None}
+        cls.pairs = {name: one.between for name, one in columns.items() if one.between is not None}
+        cls.shape = {name: (one.type, one.meaning) for name, one in columns.items()}
+
+    def __init__(self, **values: object) -> None:
+        odd = values.keys() ^ self.columns.keys()
+        if odd:
+            raise TypeError(f"{type(self).__name__} has the columns {', '.join(self.columns)}; see {sorted(odd)}")
+        self.values = values
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame, **more: object) -> Self:
+        """The columns of a frame that this table has too; `more` are the others, or replace some."""
+        shared = {name: frame[name].to_numpy() for name in cls.columns if name in frame and name not in more}
+        return cls(**shared, **more)
+
+    @property
+    def chunk(self) -> dict[str, object]:
+        """The rows as columns of one length; single values among them stay what they are."""
+        arrays = {name: _array(value, self.columns[name].type) for name, value in self.values.items()}
+        shape = np.broadcast_shapes(*(_values(one).shape for one in arrays.values()))
+        return {
+            name: one if shape and not _values(one).ndim else _filled(one, shape or (1,))
+            for name, one in arrays.items()
+        }
+
+
+def _declared(cls: type[Rows]) -> dict[str, Column]:
+    """The columns that a class declares itself, of the types that it says."""
+    types = inspect.get_annotations(cls, eval_str=True)
+    without = [name for name in types if not isinstance(vars(cls).get(name), Column)]
+    if without:
+        raise TypeError(f"{cls.__name__}.{without[0]} is no column; write {without[0]}: float = column('its meaning')")
+    return {name: replace(vars(cls)[name], type=kind) for name, kind in types.items()}
+
+
+def _faults(columns: Mapping[str, Column]) -> Iterator[str]:
+    """What is wrong with columns that were declared."""
+    for name, one in columns.items():
+        if one.type not in TYPES:
+            yield f"{name} is of no type that a table holds; write str, float, int or bool"
+        if not one.meaning:
+            yield f"{name} has no meaning"
+        rules = (one.moves, None if one.between is None else {"between": one.between})
+        for rule in rules:
+            yield from () if rule is None else (f"{name} {fault}" for fault in _faults_of_rule(name, rule, columns))
+
+
+def _faults_of_rule(name: str, rule: Rule, columns: Mapping[str, Column]) -> Iterator[str]:
+    """What is wrong with how far a column may move."""
+    way, bound = _sole(rule)
+    if way not in (*WAYS, "between"):
+        yield f"has no rule of {', '.join(WAYS)}"
+    named = bound if way in (FOLLOWS, "between") else [bound] if way == COLUMN else []
+    yield from (f"has a rule with {one}, which is no column" for one in named if one not in columns)
+    numbers = {FOLLOWS: (), "between": (name, *named), COLUMN: (name, *named)}.get(way, (name,))
+    kinds = {one: columns[one].type for one in numbers if one in columns}
+    yield from (f"has a rule with {one}, which is no number" for one, kind in kinds.items() if kind is not float)
+    if way in (RELATIVE, ABSOLUTE) and not 0.0 < bound < 1.0:
+        yield f"may move by {bound}, which is not between 0 and 1"
+
+
+def _sole(rule: Rule) -> tuple[str, Any]:
+    """The way of a rule and its bound; no way if there is more than one."""
+    return next(iter(rule.items())) if len(rule) == 1 else ("", None)
+
+
+def _array(value: Any, kind: type) -> Any:
+    """A value of a column as an array, or as a pair of codes and labels."""
+    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], np.ndarray):
+        return value
+    return np.asarray(value, dtype=object if kind is str else None)
+
+
+def _values(array: Any) -> np.ndarray[Any, Any]:
+    """An array, or the codes of a pair."""
+    values: np.ndarray[Any, Any] = array[0] if isinstance(array, tuple) else array
+    return values
+
+
+def _filled(array: Any, shape: tuple[int, ...]) -> Any:
+    """An array of a shape, flattened."""
+    filled = np.broadcast_to(_values(array), shape).ravel()
+    return (filled, array[1]) if isinstance(array, tuple) else filled
+
+
+def _texts(array: Any) -> Any:
+    """Values as a frame takes them."""
+    return np.array(array[1], dtype=object)[array[0]] if isinstance(array, tuple) else array
+
+
+class Findings(Rows):
+    """What a study tells, where it has no such table of its own."""
+
+    finding: str = column("what the tables say, in a sentence")
+
+
+class Tables(dict[type[Rows], "pd.DataFrame"]):
+    """The frames of a run, by the tables that they are of; one without rows where nothing was yielded.
+
+    Parameters
+    ----------
+    columns
+        For each table that was written, by name, its columns as arrays, ``job`` among them.
+    """
+
+    def __init__(self, columns: Mapping[str, Mapping[str, Any]]) -> None:
+        super().__init__()
+        self.columns = dict(columns)
+
+    def __missing__(self, table: type[Rows]) -> pd.DataFrame:
+        import pandas as pd  # noqa: PLC0415 - heavy, and a run that is refused does not pay for it
+
+        types = {name: object if one.type is str else one.type for name, one in table.columns.items()}
+        empty: dict[str, Any] = {name: np.empty(0, dtype=kind) for name, kind in types.items()}
+        self[table] = pd.DataFrame(dict(self.columns.get(str(table.table), empty)))
+        return self[table]
+
+
+def frames(rows: Iterable[Rows]) -> dict[type[Rows], pd.DataFrame]:
+    """Return the frame of every table that rows are of."""
+    import pandas as pd  # noqa: PLC0415 - as above
+
+    parts: dict[type[Rows], list[pd.DataFrame]] = {}
+    for some in rows:
+        columns = {name: _texts(values) for name, values in some.chunk.items()}
+        parts.setdefault(type(some), []).append(pd.DataFrame(columns))
+    return {table: pd.concat(found, ignore_index=True) for table, found in parts.items()}
+
+
+# Studies
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """A study as the pipeline knows it: its name, the first sentence of its module, its tables and its functions."""
+
+    name: str
+    question: str
+    Config: Any
+    tables: Mapping[str, type[Rows]]
+    measure: Callable[[Any], Iterable[Rows]]
+    conclude: Callable[[Tables], Iterable[Rows]] | None = None
+    tell: Callable[[Tables], Iterable[str]] | None = None
+    advise: Callable[[Tables, int], Iterable[str]] | None = None
+
+    @property
+    def main(self) -> type[Rows]:
+        """The main table."""
+        return self.tables[MAIN]
+
+    @cached_property
+    def shapes(self) -> Mapping[str, Shape]:
+        """The columns of every table, the main one first."""
+        return {name: table.shape for name, table in self.tables.items()}
+
+    @cached_property
+    def measured(self) -> Mapping[str, tuple[str, ...]]:
+        """The columns that a clock measured, by table."""
+        found = {
+            name: tuple(c for c, one in table.columns.items() if one.measured) for name, table in self.tables.items()
+        }
+        return {name: columns for name, columns in found.items() if columns}
+
+    @property
+    def concludes(self) -> bool:
+        """Whether there is anything that only the whole run can say."""
+        return self.conclude is not None or self.tell is not None
+
+    def measurements(self, config: Any) -> Iterator[Chunk]:
+        """Yield what a job computes."""
+        for rows in self.measure(config):
+            yield str(rows.table), rows.chunk
+
+    def conclusions(self, columns: Mapping[str, Mapping[str, Any]]) -> Iterator[Chunk]:
+        """Yield what the gathered tables say; findings, which may be read off what was concluded, come last."""
+        tables, concluded = Tables(columns), []
+        for rows in self.conclude(tables) if self.conclude else ():
+            concluded.append(rows)
+            yield str(rows.table), rows.chunk
+        tables.update(frames(concluded) if self.tell else {})
+        sentences = list(self.tell(tables)) if self.tell else []
+        if sentences:
+            yield FINDINGS, self.tables[FINDINGS](finding=sentences).chunk
+
+
+def study_of(module: ModuleType) -> Study:
+    """Return the study that a module holds."""
+    own = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Rows)]
+    tables = {str(one.table): one for one in own if one.table is not None and one.__module__ == module.__name__}
+    if hasattr(module, "tell"):
+        tables.setdefault(FINDINGS, Findings)
+    if MAIN not in tables:
+        raise TypeError(f"{module.__name__} has no main table; write class Table(Rows)")
+    return Study(
+        name=module.__name__.rpartition(".")[2],
+        question=" ".join((module.__doc__ or "").split("\n\n")[0].split()),
+        Config=module.Config,
+        tables={MAIN: tables.pop(MAIN), **tables},
+        measure=module.measure,
+        **{name: getattr(module, name, None) for name in ("conclude", "tell", "advise")},
+    )

@@ -1,0 +1,179 @@
+"""What a study is made of: columns that are declared once, rows of them, and the frames that are concluded from."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from experiments.study import Column, Findings, Rows, Tables, column, frames, key, study_of
+
+
+class Place(Rows, table=None):
+    function: str = key("name of the function")
+    x: float = key("the point")
+
+
+class Table(Place):
+    delta: float = key("the step")
+    error: float = column("|estimate - exact|", between=("estimate", "exact"))
+    estimate: float = column("what is computed", moves={"column": "rounding"})
+    exact: float = column("the derivative")
+    rounding: float = column("how far rounding takes it", moves={"relative": 0.01})
+    seconds: float = column("how long it took", measured=True)
+
+
+class ManyWords(Rows):
+    words: str = column("some words")
+
+
+def test_a_table_has_the_columns_of_those_that_it_shares_and_then_its_own() -> None:
+    assert list(Table.columns) == ["function", "x", "delta", "error", "estimate", "exact", "rounding", "seconds"]
+    assert Table.keys == ("function", "x", "delta")
+    assert Table.pairs == {"error": ("estimate", "exact")}
+    assert Table.rules == {"estimate": {"column": "rounding"}, "rounding": {"relative": 0.01}}
+    assert Table.shape["function"] == (str, "name of the function")
+
+
+def test_a_table_is_named_by_its_class() -> None:
+    assert (Place.table, Table.table, ManyWords.table) == (None, "table", "many_words")
+
+
+def declared(**columns: tuple[type, Any]) -> type[Rows]:
+    annotations = {name: kind for name, (kind, _) in columns.items()}
+    return type(
+        "Odd", (Rows,), {"__annotations__": annotations, **{name: value for name, (_, value) in columns.items()}}
+    )
+
+
+@pytest.mark.parametrize(
+    ("columns", "fault"),
+    [
+        ({"x": (float, 1.0)}, "Odd.x is no column; write x: float = column"),
+        ({"x": (list, column("a list"))}, "x is of no type that a table holds"),
+        ({"x": (float, column(""))}, "x has no meaning"),
+        ({"x": (float, column("a number", moves={"column": "rounding"}))}, "rounding, which is no column"),
+        ({"x": (str, column("a text", moves={"relative": 0.1}))}, "x has a rule with x, which is no number"),
+        ({"x": (float, column("a number", moves={"follows": ("y",)}))}, "y, which is no column"),
+        ({"x": (float, column("a number", moves={"relative": 2.0}))}, "x may move by 2.0"),
+        ({"x": (float, column("a number", moves={"roughly": 0.1}))}, "no rule of column, relative, absolute, follows"),
+        ({"x": (float, column("a number", moves={}))}, "no rule of column, relative, absolute, follows"),
+        ({"x": (float, column("a number", between=("x", "y")))}, "y, which is no column"),
+        ({"x": (int, column("a number", between=("x", "x")))}, "x, which is no number"),
+    ],
+)
+def test_a_column_that_means_nothing_cannot_be_declared(columns: dict[str, tuple[type, Any]], fault: str) -> None:
+    with pytest.raises(TypeError, match=fault.replace("(", r"\(")):
+        declared(**columns)
+
+
+def test_a_column_may_have_the_name_of_what_a_table_says_of_itself() -> None:
+    odd = declared(keys=(float, key("a number")), chunk=(float, column("another")))
+    assert odd.keys == ("keys",)
+    assert odd(keys=[1.0], chunk=2.0).chunk["keys"].tolist() == [1.0]  # type: ignore[attr-defined]  # an array
+
+
+def test_rows_that_lack_a_column_or_have_another_are_refused_at_once() -> None:
+    with pytest.raises(TypeError, match=r"Place has the columns function, x; see \['x', 'y'\]"):
+        Place(function="sin", y=1.0)
+
+
+def plain(rows: Rows) -> dict[str, list[Any]]:
+    (frame,) = frames([rows]).values()
+    return {str(name): values.tolist() for name, values in frame.items()}
+
+
+@pytest.mark.parametrize(
+    ("x", "function", "expected"),
+    [
+        (1.0, "sin", {"function": ["sin"], "x": [1.0]}),
+        ([1.0, 2.0], "sin", {"function": ["sin", "sin"], "x": [1.0, 2.0]}),
+        ([1.0], ["sin", "cos"], {"function": ["sin", "cos"], "x": [1.0, 1.0]}),
+        (
+            np.array([[1.0], [2.0]]),
+            ["sin", "cos"],
+            {"function": ["sin", "cos", "sin", "cos"], "x": [1.0, 1.0, 2.0, 2.0]},
+        ),
+        ([1.0, 2.0], (np.array([1, 0]), ("sin", "cos")), {"function": ["cos", "sin"], "x": [1.0, 2.0]}),
+        ([1.0, 2.0], (np.array([1]), ("sin", "cos")), {"function": ["cos", "cos"], "x": [1.0, 2.0]}),
+        ([], "sin", {"function": [], "x": []}),
+    ],
+)
+def test_values_are_broadcast_and_flattened(x: Any, function: Any, expected: dict[str, list[Any]]) -> None:
+    assert plain(Place(function=function, x=x)) == expected
+
+
+def test_single_values_beside_arrays_stay_single_lest_they_are_copied() -> None:
+    chunk = Place(function="sin", x=np.zeros(1000)).chunk
+    assert np.ndim(chunk["function"]) == 0  # type: ignore[call-overload]  # an array
+
+
+def test_rows_take_the_columns_of_a_frame_that_they_have() -> None:
+    frame = frames([Table(function="sin", x=[1.0, 2.0], delta=0.1, error=0.0, estimate=1.0, exact=1.0, rounding=0.0,
+                          seconds=1.0)])[Table]  # fmt: skip
+    assert plain(Place.of(frame, function="cos")) == {"function": ["cos", "cos"], "x": [1.0, 2.0]}
+
+
+def study(**names: Any) -> ModuleType:
+    module = ModuleType("experiments.studies.mine")
+    module.__doc__ = "What it\nsays.\n\nAnd more."
+    vars(module).update({"Config": int, "measure": lambda count: (Place(function="sin", x=x) for x in range(count))})
+    for value in names.values():
+        if isinstance(value, type):
+            value.__module__ = module.__name__
+    vars(module).update(names)
+    return module
+
+
+class Main(Rows, table="table"):
+    x: float = key("a point")
+
+
+class Sums(Rows):
+    total: float = column("a sum")
+
+
+def test_a_study_is_read_off_its_module() -> None:
+    found = study_of(study(Sums=Sums, Main=Main, Findings=Findings, tell=lambda _: ()))
+    assert (found.name, found.question) == ("mine", "What it says.")
+    assert list(found.tables) == ["table", "sums", "findings"]
+    with pytest.raises(TypeError, match=r"mine has no main table; write class Table\(Rows\)"):
+        study_of(study(Sums=Sums))
+
+
+def test_what_is_told_may_be_read_off_what_was_concluded() -> None:
+    def conclude(tables: Tables) -> Any:
+        yield Sums(total=tables[Main]["x"].sum())
+
+    def tell(tables: Tables) -> Any:
+        yield f"The sum is {tables[Sums]['total'].iloc[0]:g}."
+
+    found = study_of(study(Sums=Sums, Main=Main, conclude=conclude, tell=tell))
+    chunks = dict(found.conclusions({"table": {"x": np.array([1.0, 2.0])}}))
+    assert chunks["sums"]["total"].tolist() == [3.0]  # type: ignore[attr-defined]  # an array
+    assert chunks["findings"]["finding"].tolist() == ["The sum is 3."]  # type: ignore[attr-defined]  # an array
+
+
+def test_a_table_that_nobody_wrote_is_a_frame_without_rows() -> None:
+    empty = Tables({})[Table]
+    assert list(empty.columns) == list(Table.columns)
+    assert empty.empty
+
+
+def test_rows_are_computed_when_they_are_wanted() -> None:
+    drawn = []
+
+    def measure(count: int) -> Any:
+        for x in range(count):
+            drawn.append(x)
+            yield Main(x=x)
+
+    chunks = study_of(study(Main=Main, measure=measure)).measurements(10**9)
+    assert next(chunks)[0] == next(chunks)[0] == "table"
+    assert drawn == [0, 1]
+
+
+def test_what_is_known_of_a_column_is_one_row() -> None:
+    assert Table.columns["seconds"] == Column(meaning="how long it took", measured=True)
