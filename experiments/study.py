@@ -21,12 +21,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType, ModuleType
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 TYPES = (str, float, int, bool)
 """What a column may hold."""
@@ -38,6 +35,8 @@ COLUMN, RELATIVE, ABSOLUTE, FOLLOWS = WAYS = ("column", "relative", "absolute", 
 Rule = Mapping[str, Any]
 Shape = Mapping[str, tuple[type, str]]
 """The columns of a table on disk: type and meaning."""
+Frame: TypeAlias = Any
+"""A pandas DataFrame: a type checker does not know what its columns hold."""
 Chunk = tuple[str, Mapping[str, object]]
 """The name of a table, and rows of it as columns."""
 
@@ -104,7 +103,8 @@ class Rows:
     """Some rows of a table: for each column a value, or an array of values; broadcast, and flattened in C order.
 
     Text may also be a pair of whole-number codes and labels. The class names the table, `ApproachDots` the table
-    ``approach_dots``; with ``table=None`` a class is no table but columns that several tables share.
+    ``approach_dots``; with ``table=None`` a class is no table but columns that several tables share. A table has the
+    columns of its bases, from the first to the last, and then its own.
 
     Examples
     --------
@@ -135,7 +135,7 @@ class Rows:
         declared = _declared(cls)
         for name in declared:
             delattr(cls, name)  # a column may be called as what stands here is
-        inherited = [one for base in cls.__mro__[:0:-1] for one in vars(base).get("columns", {}).items()]
+        inherited = [one for base in cls.__bases__ for one in getattr(base, "columns", {}).items()]
         columns = dict(inherited) | declared
         faults = list(_faults(columns))
         if faults:
@@ -154,7 +154,7 @@ class Rows:
         self.values = values
 
     @classmethod
-    def of(cls, frame: pd.DataFrame, **more: object) -> Self:
+    def of(cls, frame: Frame, **more: object) -> Self:
         """The columns of a frame that this table has too; `more` are the others, or replace some."""
         shared = {name: frame[name].to_numpy() for name in cls.columns if name in frame and name not in more}
         return cls(**shared, **more)
@@ -240,7 +240,7 @@ class Findings(Rows):
     finding: str = column("what the tables say, in a sentence")
 
 
-class Tables(dict[type[Rows], "pd.DataFrame"]):
+class Tables(dict[type[Rows], Frame]):
     """The frames of a run, by the tables that they are of; one without rows where nothing was yielded.
 
     Parameters
@@ -253,7 +253,7 @@ class Tables(dict[type[Rows], "pd.DataFrame"]):
         super().__init__()
         self.columns = dict(columns)
 
-    def __missing__(self, table: type[Rows]) -> pd.DataFrame:
+    def __missing__(self, table: type[Rows]) -> Frame:
         import pandas as pd  # noqa: PLC0415 - heavy, and a run that is refused does not pay for it
 
         types = {name: object if one.type is str else one.type for name, one in table.columns.items()}
@@ -262,11 +262,11 @@ class Tables(dict[type[Rows], "pd.DataFrame"]):
         return self[table]
 
 
-def frames(rows: Iterable[Rows]) -> dict[type[Rows], pd.DataFrame]:
+def frames(rows: Iterable[Rows]) -> dict[type[Rows], Frame]:
     """Return the frame of every table that rows are of."""
     import pandas as pd  # noqa: PLC0415 - as above
 
-    parts: dict[type[Rows], list[pd.DataFrame]] = {}
+    parts: dict[type[Rows], list[Frame]] = {}
     for some in rows:
         columns = {name: _texts(values) for name, values in some.chunk.items()}
         parts.setdefault(type(some), []).append(pd.DataFrame(columns))

@@ -64,7 +64,9 @@ MAY_IMPORT = {
     "experiments/constants.py": STUDY,
     "experiments/tables": CORE | BASE | {"experiments.tables", "experiments.running"},
     "experiments/tables/tables.py": CORE | {"pandas", "pyarrow"} | RUN,
-    "experiments/figures": CORE | STUDY | {"matplotlib", "experiments.figures", "experiments.files", "experiments.words"},
+    "experiments/figures": CORE
+    | STUDY
+    | {"matplotlib", "experiments.figures", "experiments.files", "experiments.words"},
     "experiments/page": BASE | {"numpy", "experiments.page", "experiments.tables"},
     "experiments/page/report.py": {"jinja2", "markupsafe"} | BASE,
     "experiments/comparison/values.py": {"numpy"},

@@ -5,128 +5,147 @@ tangent and then falls apart, and what is seen on either side where there is no 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 import derivkit as dk
-from derivkit.grids import powers_of_two
+from experiments.study import Frame, Rows, Tables, column, key
 
-Columns = Mapping[str, Any]
 Array = NDArray[np.float64]
-Piece = tuple[str, Sequence[float] | Array, Sequence[float] | Array]
 
-PLACE: dict[str, tuple[type, str]] = {"function": (str, "name of the function"), "x": (float, "the point")}
-PICTURE: dict[str, tuple[type, str]] = {
-    "function": (str, "name of the function"),
-    "x0": (float, "the point"),
-    "delta": (float, "how far the second point is"),
-}
-LINE: dict[str, tuple[type, str]] = {
-    "line": (str, "f, or which line"),
-    "t": (float, "abscissa"),
-    "y": (float, "ordinate"),
-}
-
-TABLES: dict[str, dict[str, tuple[type, str]]] = {
-    "table": {
-        "function": (str, "name of the function"),
-        "expression": (str, "what it computes"),
-        "x": (float, "the point"),
-        "y": (float, "f(x)"),
-        "delta": (float, "how far the second point of the line is, to the right"),
-        "slope": (float, "slope of the line through the two points"),
-        "intercept": (float, "its intercept, y2 - slope x2"),
-        "exact_slope": (float, "the derivative, proved to be the nearest double"),
-        "exact_intercept": (float, "intercept of the exact tangent, f(x) - x f'(x) in float64"),
-        "slope_error": (float, "|slope - exact_slope|"),
-        "rounding": (float, "how far rounding may take the slope; none where it is not known how f is computed"),
-        "status": (str, "ok, or why there is no line or no error: see STATUSES"),
-    },
-    "sides": {
-        **PLACE,
-        "left": (str, "what is seen to the left: see SIDES"),
-        "left_slope": (float, "slope from the left, where there is one"),
-        "left_error": (float, "how far that slope still moves when the step is halved, and its rounding"),
-        "right": (str, "what is seen to the right"),
-        "right_slope": (float, "slope from the right, where there is one"),
-        "right_error": (float, "how far that slope still moves when the step is halved, and its rounding"),
-        "smooth": (bool, "whether an exact derivative exists"),
-        "seen": (str, "both sides in words"),
-    },
-    "curves": {"function": (str, "name of the function"), **LINE},
-    "dots": {"function": (str, "name of the function"), **LINE},
-    "beside": {**PLACE, **LINE},
-    "approach": {**PICTURE, **LINE},
-    "approach_dots": {**PICTURE, **LINE},
-    "microscope": {
-        **PICTURE,
-        "line": (str, "f as computed, the secant or the exact tangent"),
-        "t": (float, "distance from x in units of delta"),
-        "y": (float, "f(x + t delta) - f(x), in units of delta"),
-    },
-    "kinks": {**PLACE, **LINE},
-    "summary": {
-        **PLACE,
-        "delta": (float, "the delta asked for that is nearest to the classical choice, sqrt(eps) times the scale of f"),
-        "slope": (float, "numerical slope there"),
-        "intercept": (float, "numerical intercept there"),
-        "exact_slope": (float, "exact slope"),
-        "exact_intercept": (float, "exact intercept"),
-        "seen": (str, "what is seen on either side, where there is no exact tangent"),
-    },
-    "findings": {"finding": (str, "what the tables say, in a sentence")},
-}
-
-KEYS = ("function", "x", "delta")
-"""What tells the rows of the table apart when runs are compared."""
-ERRORS = {"slope_error": ("slope", "exact_slope")}
-"""A column that is proportional to the distance of two others, and moves when these do."""
-TOLERANCES: Mapping[str, Mapping[str, object]] = {
-    "y": {"relative": 1e-12},
-    "slope": {"column": "rounding"},
-    "rounding": {"relative": 0.01},
-    "intercept": {"follows": ("slope", "y")},
-    "exact_intercept": {"follows": ("y",)},
-}
-"""By how much rounding may move a column when a run is repeated. That f is computed to twelve digits is a constant
-without a derivation; of derivatives in float64 one percent is believed (derivkit.trusted.bounds.DISAGREEMENT)."""
-
-STATUSES = {
-    "ok": "the line and its error",
-    "no_exact": "the line; no exact derivative exists or is known",
-    "step_vanished": "x + delta is x in floating point",
-    "not_finite": "f has no finite value at x or at x + delta, or x + delta lies outside the domain",
-}
-"""Statuses with their meaning."""
-SIDES = {
-    "slope": "the slopes of ever shorter secants settle",
-    "vertical": "they grow without bound, but slower than 1 / delta",
-    "jump": "they grow like 1 / delta, as f jumps",
-    "nothing": "f has no value there",
-    "no value": "f has values there, but none at the point itself",
-}
-"""What may be seen on one side, with its meaning."""
-
-LADDER = powers_of_two(-4, -14)
-"""Steps of the one-sided secants, in the scale of f: small enough for a limit, far above rounding."""
-JUMP, VERTICAL = 0.95, 0.05
-"""Slopes that grow faster than delta^-0.95 come from a jump, than delta^-0.05 from a vertical tangent. Constants
-without a derivation."""
-SAME = 4.0
-"""Slopes from both sides agree if they are this many times their errors apart; a constant without a derivation."""
 GOOD = float(np.sqrt(np.finfo(np.float64).eps))
 """The classical delta of a forward difference, in the scale of f: truncation and rounding are then alike."""
+NEAR = 2.0**-14
+"""Where f is looked at beside a point, in the scale of f: near enough for a limit, far above rounding."""
 REACH, MARGIN = 0.75, 0.4
 """Half the width of a picture of one point, in the scale of f; space beside several, in their distance."""
 SAMPLES = 401
 PANELS = 6
 """Most deltas that are pictured."""
-TOLD = 12
+MAX_POINTS_TOLD = 12
 """Most points without a tangent that the findings tell of."""
+
+
+# Tables
+
+
+class Function(Rows, table=None):
+    """What all pictures have."""
+
+    function: str = key("name of the function")
+
+
+class Point(Function, table=None):
+    """Where a function is looked at."""
+
+    x: float = key("the point")
+
+
+class Step(Function, table=None):
+    """A point with a second one."""
+
+    x0: float = key("the point")
+    delta: float = key("how far the second point is")
+
+
+class Curve(Rows, table=None):
+    """Lines in long form."""
+
+    line: str = column("f, or which line", axis="series")
+    t: float = column("abscissa", axis="x", label="x")
+    y: float = column("ordinate", axis="y", label="f(x)")
+
+
+class Table(Rows):
+    """The line from every point to x + delta."""
+
+    function: str = key("name of the function")
+    expression: str = column("what it computes")
+    x: float = key("the point")
+    # That f is computed to twelve digits is a constant without a derivation.
+    y: float = column("f(x)", moves={"relative": 1e-12})
+    delta: float = key("how far the second point of the line is, to the right")
+    slope: float = column("slope of the line through the two points", moves={"column": "rounding"})
+    intercept: float = column("its intercept, y2 - slope x2", moves={"follows": ("slope", "y")})
+    exact_slope: float = column("the derivative, proved to be the nearest double")
+    exact_intercept: float = column(
+        "intercept of the exact tangent, f(x) - x f'(x) in float64", moves={"follows": ("y",)}
+    )
+    slope_error: float = column("|slope - exact_slope|", between=("slope", "exact_slope"))
+    # Of derivatives in float64 one percent is believed (derivkit.trusted.bounds.DISAGREEMENT).
+    rounding: float = column(
+        "how far rounding may take the slope; none where it is not known how f is computed", moves={"relative": 0.01}
+    )
+    status: str = column(
+        "ok; no_exact: there is a line, but no exact derivative; step_vanished: x + delta is x in floating point;"
+        " not_finite: f has no finite value at x or at x + delta, or that lies outside the domain"
+    )
+
+
+class Sides(Point):
+    """What is seen on either side of every point."""
+
+    left: str = column(
+        "what is seen to the left: slope; vertical: secants grow without bound, slower than 1 / delta; jump: they grow"
+        " like 1 / delta; nothing: f has no value there; no value: it has values there, but none at the point"
+    )
+    left_slope: float = column("slope from the left, where there is one")
+    left_error: float = column("how far that slope is believed to be off")
+    right: str = column("what is seen to the right")
+    right_slope: float = column("slope from the right, where there is one")
+    right_error: float = column("how far that slope is believed to be off")
+    smooth: bool = column("whether an exact derivative exists")
+    seen: str = column("both sides in words")
+
+
+class Curves(Function, Curve):
+    """All tangents of a function in one picture."""
+
+
+class Dots(Function, Curve):
+    """Where they touch."""
+
+
+class Beside(Point, Curve):
+    """The numerical tangent, the exact one and a secant."""
+
+
+class Approach(Step, Curve):
+    """The secants of one point, delta by delta."""
+
+
+class ApproachDots(Step, Curve):
+    """The points that they go through."""
+
+
+class Microscope(Step):
+    """The same with the window as wide as delta."""
+
+    line: str = column("f as computed, the secant or the exact tangent", axis="series")
+    t: float = column("distance from x in units of delta", axis="x", label="(x - x0) / delta")
+    y: float = column("f(x + t delta) - f(x), in units of delta", axis="y", label="(f(x) - f(x0)) / delta")
+
+
+class Kinks(Point, Curve):
+    """The half-lines of both sides where there is no tangent."""
+
+
+class Summary(Point):
+    """One line for every point."""
+
+    delta: float = column("the delta asked for that is nearest to the classical choice, sqrt(eps) times the scale of f")
+    slope: float = column("numerical slope there")
+    intercept: float = column("numerical intercept there")
+    exact_slope: float = column("exact slope")
+    exact_intercept: float = column("exact intercept")
+    seen: str = column("what is seen on either side, where there is no exact tangent")
+
+
+# What is measured
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,380 +167,316 @@ class Config:
 
 @dataclass(frozen=True)
 class Side:
-    """What is seen of f on one side of a point.
+    """What is seen of f on one side of a point, and its value at a distance."""
 
-    ``near`` is the value of f at the least distance at which there is one, for a jump its distance from f(x).
-    """
-
+    name: str
     kind: str
-    slope: float = math.nan
-    error: float = math.nan
-    growth: float = math.nan
-    near: float = math.nan
-    distance: float = math.nan
+    slope: float
+    error: float
+    near: float
+    distance: float
+    exponent: float = math.nan
+    """Of the distance, that f follows where its tangent is vertical."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """A function at a point: its value, its exact slope if there is one, and its two sides."""
+    """A function at a point."""
 
     f: dk.Function
     x: float
-    y: float
-    exact: float
-    left: Side
-    right: Side
-    raised: str = ""
 
-    @property
+    @cached_property
+    def ledger(self) -> dk.Ledger:
+        """What f gives at the point, and what it raises."""
+        return dk.Ledger(self.f)
+
+    @cached_property
+    def y(self) -> float:
+        """f there; NaN where it has no value."""
+        return float(self.ledger(self.x))
+
+    @cached_property
     def scale(self) -> float:
         """The distance over which f changes its slope; of a straight line, 1."""
         return self.f.length_scale(self.x)
 
-    @property
-    def tangent(self) -> dk.Line | None:
-        """The exact tangent."""
-        return None if math.isnan(self.exact) else dk.Line(self.exact, self.y - self.exact * self.x)
+    @cached_property
+    def exact(self) -> dk.Line:
+        """The exact tangent, NaN where there is none."""
+        slope = float(self.f.exact_derivative(np.array(self.x)))
+        return dk.Line(slope, self.y - slope * self.x)
 
     @property
-    def touched(self) -> bool:
-        """Whether there is a tangent: an exact one, or the same slope from both sides."""
-        return self.tangent is not None or (
-            self.left.kind == self.right.kind == "slope" and _agree(self.left, self.right)
-        )
+    def smooth(self) -> bool:
+        """Whether there is an exact tangent."""
+        return not math.isnan(self.exact.slope)
+
+    @cached_property
+    def measured(self) -> dk.Derivative | None:
+        """The derivative from both sides, if f has a value at the point."""
+        return dk.derivative(self.f, self.x) if math.isfinite(self.y) else None
+
+    @property
+    def agrees(self) -> bool:
+        """Whether both sides have one slope."""
+        return self.measured is not None and math.isfinite(self.measured.value)
+
+    @cached_property
+    def left(self) -> Side:
+        """What is seen to the left."""
+        return self._side("left", -1.0)
+
+    @cached_property
+    def right(self) -> Side:
+        """What is seen to the right."""
+        return self._side("right", 1.0)
+
+    def _side(self, name: str, sign: float) -> Side:
+        # The distance must be so long that x + distance is right to eight digits.
+        distance = NEAR * max(self.scale, np.spacing(abs(self.x)) / (GOOD * NEAR))
+        near = float(self.f(self.x + sign * distance))
+        if self.measured is None or not math.isfinite(near):
+            kind = "no value" if math.isfinite(near) else "nothing"
+            return Side(name, kind, math.nan, math.nan, near, distance)
+        found = dk.derivative(self.f, self.x, side=name)
+        if math.isfinite(found.value):
+            return Side(name, "slope", found.value, found.error, near, distance)
+        kind = "vertical" if found.status == dk.Status.VERTICAL else "jump"
+        return Side(name, kind, found.value, math.nan, near, distance, found.exponent)
 
     @property
     def window(self) -> tuple[float, float]:
         """The abscissae of a picture."""
-        lo, hi = self.f.domain
-        return max(self.x - REACH * self.scale, lo), min(self.x + REACH * self.scale, hi)
+        return within(self.f, self.x - REACH * self.scale, self.x + REACH * self.scale)
+
+    def secants(self, delta: Array) -> tuple[Array, Array, NDArray[np.str_]]:
+        """Slopes, intercepts and statuses of the lines to x + delta."""
+        end = self.x + delta
+        with np.errstate(all="ignore"):
+            y = self.f(end)
+            slope = (y - self.y) / (end - self.x)
+        lost = [end == self.x, ~(np.isfinite(y) & math.isfinite(self.y)), np.full(end.shape, not self.smooth)]
+        slope = np.where(lost[0] | lost[1], np.nan, slope)
+        return slope, y - slope * end, np.select(lost, ["step_vanished", "not_finite", "no_exact"], "ok")
+
+    def secant(self, delta: float) -> dk.Line:
+        """One of them; NaN where there is none."""
+        slope, intercept, _ = self.secants(np.array([delta]))
+        return dk.Line(float(slope[0]), float(intercept[0]))
 
 
-def run(config: Config) -> Iterator[tuple[str, Columns]]:
-    """Yield the tables of one job, function by function."""
+def within(f: dk.Function, low: float, high: float) -> tuple[float, float]:
+    """The part of an interval that lies in the domain of f."""
+    return max(low, f.domain[0]), min(high, f.domain[1])
+
+
+def measure(config: Config) -> Iterator[Rows]:
+    """Yield the lines of every point, what is seen there, and the pictures, function by function."""
     pictured = False
     for problem in config.function:
-        places = [_place(problem.function, x) for x in problem.points]
+        places = [Place(problem.function, x) for x in problem.points]
         for place in places:
-            yield "table", _rows(place, config.delta)
-        yield "sides", _sides(places)
-        yield from _pictures(places)
-        smooth = next((place for place in places if place.tangent is not None and place.exact), None)
+            yield lines(place, np.array(config.delta))
+            yield sides(place)
+        yield from together(places)
+        for place in places:
+            yield from beside(place) if place.smooth else kinks(place)
+        smooth = next((place for place in places if place.smooth and place.exact.slope), None)
         if smooth is not None and not pictured:
             pictured = True
-            yield from _approach(smooth, config.delta)
+            yield from approach(smooth, config.delta)
 
 
-def _place(f: dk.Function, x: float) -> Place:
-    exact = float(f.exact_derivative(np.array(x)))
-    here = dk.Ledger(f)
-    y = here(x)
-    raised = str(here.raised[0]) if here.raised else ""
-    return Place(f, x, y, exact, _side(f, x, -1), _side(f, x, 1), raised)
-
-
-def _secant(place: Place, delta: float) -> tuple[dk.Line | None, str]:
-    """The line to x + delta, and a status."""
-    if place.x + delta == place.x:
-        return None, "step_vanished"
-    if not (math.isfinite(place.y) and math.isfinite(place.f(place.x + delta))):
-        return None, "not_finite"
-    return dk.tangent(place.f, place.x, delta), "ok" if place.tangent is not None else "no_exact"
-
-
-def _rows(place: Place, delta: Sequence[float]) -> Columns:
-    found = [_secant(place, step) for step in delta]
-    exact = place.tangent or dk.Line(math.nan, math.nan)
-    slope = np.array([line.slope if line else math.nan for line, _ in found])
-    (predicted,) = dk.predict_error(place.f, place.x, np.array(delta), formulas=[dk.formula("forward_1")])
-    return {
-        "function": place.f.name,
-        "expression": place.f.text,
-        "x": place.x,
-        "y": place.y,
-        "delta": np.array(delta),
-        "slope": slope,
-        "intercept": np.array([line.intercept if line else math.nan for line, _ in found]),
-        "exact_slope": exact.slope,
-        "exact_intercept": exact.intercept,
-        "slope_error": dk.absolute_error(slope, exact.slope),
-        "rounding": predicted.rounding,
-        "status": [status for _, status in found],
-    }
+def lines(place: Place, delta: Array) -> Table:
+    """The secants of a point."""
+    slope, intercept, status = place.secants(delta)
+    (predicted,) = dk.predict_error(place.f, place.x, delta, formulas=[dk.formula("forward_1")])
+    return Table(
+        function=place.f.name, expression=place.f.text, x=place.x, y=place.y, delta=delta, slope=slope,
+        intercept=intercept, exact_slope=place.exact.slope, exact_intercept=place.exact.intercept,
+        slope_error=dk.absolute_error(slope, place.exact.slope), rounding=predicted.rounding, status=status,
+    )  # fmt: skip
 
 
 # What is seen on either side
 
 
-def _side(f: dk.Function, x: float, sign: int) -> Side:
-    """Follow the slopes of ever shorter secants to one side."""
-    value = f(x)
-    # The shortest step must be so long that x + h is right to eight digits.
-    h = LADDER * max(f.length_scale(x), np.spacing(abs(x)) / (GOOD * LADDER[-1]))
-    near = f(x + sign * h)
-    usable = np.isfinite(near)
-    if not math.isfinite(value):
-        last = int(np.flatnonzero(usable)[-1]) if np.any(usable) else -1
-        return Side("no value", near=float(near[last]), distance=float(h[last])) if last >= 0 else Side("nothing")
-    if np.sum(usable) < 3:
-        return Side("nothing")
-    h, near = h[usable], near[usable]
-    slopes = (near - value) / (sign * h)
-    growth = -dk.observed_order(h, np.abs(slopes))
-    if growth > JUMP:
-        return Side("jump", growth=growth, near=float(near[-1] - value))
-    if growth > VERTICAL and math.isnan(float(f.exact_derivative(np.array(x)))):
-        return Side("vertical", growth=growth, slope=math.copysign(math.inf, slopes[-1]))
-    # Two slopes, the one of half the step counted twice, remove the first term of the error.
-    limits = 2.0 * slopes[1:] - slopes[:-1]
-    rounding = 8.0 * np.finfo(np.float64).eps * float(np.max(np.abs([value, near[-1]]))) / float(h[-1])
-    return Side("slope", slope=float(limits[-1]), error=abs(float(limits[-1] - limits[-2])) + rounding)
-
-
-def _agree(left: Side, right: Side) -> bool:
-    return abs(left.slope - right.slope) <= SAME * (left.error + right.error)
-
-
-def _seen(place: Place) -> str:
-    """Both sides of a point in words."""
+def sides(place: Place) -> Sides:
+    """Both sides of a point."""
     left, right = place.left, place.right
-    if not math.isfinite(place.y):
-        said = f" ({place.raised})" if place.raised else ""
-        return (
-            f"f has no value at the point{said}, and {_beside_nothing('left', left)}, {_beside_nothing('right', right)}"
-        )
-    if left.kind == right.kind == "slope":
-        if place.tangent is not None:
-            return "smooth"
-        if _agree(left, right):
-            known = "no exact derivative is known" if place.f.expression is None else "f is made of two pieces here"
-            return f"both sides agree on the slope {_number(right)}, but {known}"
-        return f"a kink, slope {_number(left)} from the left and {_number(right)} from the right"
-    return f"{_of_side('left', left)}; {_of_side('right', right)}"
+    return Sides(
+        function=place.f.name, x=place.x, left=left.kind, left_slope=left.slope, left_error=left.error,
+        right=right.kind, right_slope=right.slope, right_error=right.error, smooth=place.smooth, seen=seen(place),
+    )  # fmt: skip
 
 
-def _beside_nothing(name: str, side: Side) -> str:
+def seen(place: Place) -> str:
+    """Both sides of a point in words."""
+    both = (place.left, place.right)
+    if place.measured is None:
+        raised = f" ({place.ledger.raised[0]})" if place.ledger.raised else ""
+        return f"f has no value at the point{raised}, and {', '.join(map(beside_nothing, both))}"
+    if any(side.kind != "slope" for side in both):
+        return "; ".join(of_side(side, place) for side in both)
+    if place.smooth:
+        return "smooth"
+    left, right = map(slope_text, both)
+    if not place.agrees:
+        return f"a kink, slope {left} from the left and {right} from the right"
+    known = "no exact derivative is known" if place.f.expression is None else "f is made of two pieces here"
+    return f"both sides agree on the slope {right}, but {known}"
+
+
+def beside_nothing(side: Side) -> str:
+    """One side of a point at which f has no value."""
     if side.kind == "nothing":
-        return f"none to the {name}"
-    return f"{side.near:.4g} at a distance of {side.distance:.1e} to the {name}"
+        return f"none to the {side.name}"
+    return f"{side.near:.4g} at a distance of {side.distance:.1e} to the {side.name}"
 
 
-def _number(side: Side) -> str:
-    """A slope in six digits; within its error of 0 it is 0."""
-    return f"{0.0 if abs(side.slope) <= SAME * side.error else side.slope:.6g}"
-
-
-def _of_side(name: str, side: Side) -> str:
+def of_side(side: Side, place: Place) -> str:
+    """One side of a point at which f has a value, in words."""
     return {
-        "slope": f"slope {_number(side)} from the {name}",
-        "vertical": f"from the {name} the slope grows like delta^{-side.growth:.2f}, a vertical tangent",
-        "jump": f"f jumps by {side.near:.3g} to the {name}",
-        "nothing": f"f has no value to the {name}",
+        "slope": f"slope {slope_text(side)} from the {side.name}",
+        "vertical": f"from the {side.name} the slope grows like delta^{side.exponent - 1.0:.2f}, a vertical tangent",
+        "jump": f"f jumps by {side.near - place.y:.3g} to the {side.name}",
+        "nothing": f"f has no value to the {side.name}",
     }[side.kind]
 
 
-def _sides(places: Sequence[Place]) -> Columns:
-    return {
-        "function": places[0].f.name,
-        "x": np.array([place.x for place in places]),
-        "smooth": np.array([place.tangent is not None for place in places]),
-        "seen": [_seen(place) for place in places],
-        **{
-            name: [side.kind for side in sides]
-            for name, sides in (("left", [p.left for p in places]), ("right", [p.right for p in places]))
-        },
-        **{
-            f"{name}_{part}": np.array([getattr(getattr(place, name), part) for place in places])
-            for name in ("left", "right")
-            for part in ("slope", "error")
-        },
-    }
+def slope_text(side: Side) -> str:
+    """A slope in six digits; within its error of 0 it is 0."""
+    return f"{0.0 if abs(side.slope) <= side.error else side.slope:.6g}"
 
 
 # The pictures
 
 
-def _chunk(pieces: Iterable[Piece], **keys: object) -> Columns:
-    """Lines in long form."""
-    lines, t, y = zip(*pieces, strict=True)
-    return {
-        **keys,
-        "line": [name for name, part in zip(lines, t, strict=True) for _ in part],
-        "t": np.concatenate([np.asarray(part, dtype=np.float64) for part in t]),
-        "y": np.concatenate([np.asarray(part, dtype=np.float64) for part in y]),
-    }
+def graph(f: dk.Function, low: float, high: float) -> dict[str, object]:
+    """The curve."""
+    t = np.linspace(low, high, SAMPLES)
+    return {"line": "f", "t": t, "y": f(t)}
 
 
-def _graph(f: dk.Function, lo: float, hi: float) -> Piece:
-    t = np.linspace(lo, hi, SAMPLES)
-    return "f", t, f(t)
+def segment(name: str, line: dk.Line, low: float, high: float) -> dict[str, object]:
+    """A straight line."""
+    return {"line": name, "t": [low, high], "y": [line(low), line(high)]}
 
 
-def _segment(name: str, line: dk.Line, lo: float, hi: float) -> Piece:
-    return name, (lo, hi), (line(lo), line(hi))
-
-
-def _pictures(places: Sequence[Place]) -> Iterator[tuple[str, Columns]]:
-    """All tangents of a function in one picture; numerical beside exact; both sides where there is no tangent."""
+def together(places: Sequence[Place]) -> Iterator[Rows]:
+    """All tangents of a function in one picture."""
     f = places[0].f
     first, last = min(place.x for place in places), max(place.x for place in places)
     margin = max(MARGIN * (last - first), REACH * min(place.scale for place in places))
-    lo, hi = max(first - margin, f.domain[0]), min(last + margin, f.domain[1])
-    pieces, dots = [_graph(f, lo, hi)], []
-    reach = 0.18 * (hi - lo)
+    low, high = within(f, first - margin, last + margin)
+    reach = 0.18 * (high - low)
+    yield Curves(function=f.name, **graph(f, low, high))
     for place in places:
-        line, _ = _secant(place, GOOD * place.scale)
-        if line is not None and place.touched:
-            name = f"tangent at x = {place.x:.6g}"
-            pieces.append(_segment(name, line, place.x - reach, place.x + reach))
-            dots.append((name, (place.x,), (place.y,)))
-    yield "curves", _chunk(pieces, function=f.name)
-    if dots:
-        yield "dots", _chunk(dots, function=f.name)
-    for place in places:
-        if place.tangent is not None:
-            yield "beside", _chunk(_beside(place, place.tangent), function=f.name, x=place.x)
-        else:
-            yield "kinks", _chunk(_kinks(place), function=f.name, x=place.x)
+        line, name = place.secant(GOOD * place.scale), f"tangent at x = {place.x:.6g}"
+        if (place.smooth or place.agrees) and math.isfinite(line.slope):
+            yield Curves(function=f.name, **segment(name, line, place.x - reach, place.x + reach))
+            yield Dots(function=f.name, line=name, t=place.x, y=place.y)
 
 
-def _beside(place: Place, tangent: dk.Line) -> Iterator[Piece]:
+def beside(place: Place) -> Iterator[Rows]:
     """The numerical tangent, the exact one, and a secant whose delta is half of the window's half."""
-    lo, hi = place.window
-    yield _graph(place.f, lo, hi)
-    numerical, _ = _secant(place, GOOD * place.scale)
-    if numerical is not None:
-        yield _segment("numerical tangent", numerical, lo, hi)
-    yield _segment("exact tangent", tangent, lo, hi)
-    secant, _ = _secant(place, 0.5 * REACH * place.scale)
-    if secant is not None:
-        yield _segment("secant, a large delta", secant, lo, hi)
+    yield Beside(function=place.f.name, x=place.x, **graph(place.f, *place.window))
+    lines = {
+        "numerical tangent": place.secant(GOOD * place.scale),
+        "exact tangent": place.exact,
+        "secant, a large delta": place.secant(0.5 * REACH * place.scale),
+    }
+    for name, line in lines.items():
+        if math.isfinite(line.slope):
+            yield Beside(function=place.f.name, x=place.x, **segment(name, line, *place.window))
 
 
-def _kinks(place: Place) -> Iterator[Piece]:
+def kinks(place: Place) -> Iterator[Rows]:
     """The curve, and from the point the half-lines that each side shows."""
-    lo, hi = place.window
-    yield _graph(place.f, lo, hi)
-    for name, side, end in (("from the left", place.left, lo), ("from the right", place.right, hi)):
+    where = {"function": place.f.name, "x": place.x}
+    yield Kinks(**where, **graph(place.f, *place.window))
+    for side, end in zip((place.left, place.right), place.window, strict=True):
         if side.kind == "slope":
-            yield _segment(name, dk.Line(side.slope, place.y - side.slope * place.x), *sorted((place.x, end)))
+            line = dk.Line(side.slope, place.y - side.slope * place.x)
+            yield Kinks(**where, **segment(f"from the {side.name}", line, *sorted((place.x, end))))
         elif side.kind == "vertical":
             rise = math.copysign(1.0, side.slope) * (end - place.x)
-            yield name, (place.x, place.x), (place.y, place.y + rise)
+            yield Kinks(**where, line=f"from the {side.name}", t=place.x, y=[place.y, place.y + rise])
 
 
-def _approach(place: Place, delta: Sequence[float]) -> Iterator[tuple[str, Columns]]:
+def approach(place: Place, delta: Sequence[float]) -> Iterator[Rows]:
     """One point, one picture per delta: in a fixed window, and with the window as wide as delta."""
-    tangent = place.tangent
-    if tangent is None:
-        return
-    for step in _few(sorted(set(delta), reverse=True)):
-        line, _ = _secant(place, step)
-        if line is None:
-            continue
-        keys = {"function": place.f.name, "x0": place.x, "delta": step}
-        lo, hi = place.window
-        pieces = [_graph(place.f, lo, hi), _segment("exact tangent", tangent, lo, hi), _segment("secant", line, lo, hi)]
-        yield "approach", _chunk(pieces, **keys)
-        other = place.x + step
-        yield "approach_dots", _chunk([("secant", (place.x, other), (place.y, place.f(other)))], **keys)
-        yield "microscope", _chunk(_enlarged(place, tangent, line, step), **keys)
-
-
-def _enlarged(place: Place, tangent: dk.Line, line: dk.Line, delta: float) -> Iterator[Piece]:
-    """The graph around x in units of delta: a curve, then a straight line, then the steps of rounding."""
     t = np.linspace(-3.0, 3.0, SAMPLES)
-    yield "f", t, (place.f(place.x + t * delta) - place.y) / delta
-    for name, slope in (("exact tangent", tangent.slope), ("secant", line.slope)):
-        yield name, (-3.0, 3.0), (-3.0 * slope, 3.0 * slope)
+    for step in few(sorted(set(delta), reverse=True)):
+        secant = place.secant(step)
+        if math.isnan(secant.slope):
+            continue
+        where = {"function": place.f.name, "x0": place.x, "delta": step}
+        yield Approach(**where, **graph(place.f, *place.window))
+        yield Microscope(**where, line="f", t=t, y=(place.f(place.x + t * step) - place.y) / step)
+        for name, line in (("exact tangent", place.exact), ("secant", secant)):
+            yield Approach(**where, **segment(name, line, *place.window))
+            yield Microscope(**where, **segment(name, dk.Line(line.slope, 0.0), -3.0, 3.0))
+        ends = np.array([place.x, place.x + step])
+        yield ApproachDots(**where, line="secant", t=ends, y=place.f(ends))
 
 
-def _few(values: Sequence[float]) -> list[float]:
+def few(values: Sequence[float]) -> list[float]:
     """At most PANELS values, the first and the last among them."""
-    if len(values) <= PANELS:
-        return list(values)
-    return [values[round(k * (len(values) - 1) / (PANELS - 1))] for k in range(PANELS)]
+    count = min(PANELS, len(values))
+    return [values[round(k * (len(values) - 1) / max(count - 1, 1))] for k in range(count)]
 
 
 # What the whole run says
 
 
-def conclude(tables: Mapping[str, Columns]) -> Iterator[tuple[str, Columns]]:
-    """Yield one tangent per point, and findings."""
-    table, sides = tables["table"], tables["sides"]
-    seen = {
-        (str(f), float(x)): (str(text), bool(smooth))
-        for f, x, text, smooth in zip(sides["function"], sides["x"], sides["seen"], sides["smooth"], strict=True)
-    }
-    rows = _nearest_to_good(table)
-    yield (
-        "summary",
-        {
-            **{name: table[name][rows] for name in TABLES["summary"] if name != "seen"},
-            "seen": ["" if smooth else text for text, smooth in _looked_up(seen, table, rows)],
-        },
-    )
-    yield "findings", {"finding": [*_compared(table, seen), *_apart(table), *_without(seen)]}
+def conclude(tables: Tables) -> Iterator[Rows]:
+    """Yield one tangent per point."""
+    best = nearest_to_good(tables[Table]).merge(points_in(tables)[["function", "x", "smooth", "seen"]])
+    yield Summary.of(best, seen=best["seen"].where(~best["smooth"], "").to_numpy())
 
 
-def _looked_up(
-    seen: Mapping[tuple[str, float], tuple[str, bool]], table: Columns, rows: NDArray[np.intp]
-) -> list[tuple[str, bool]]:
-    return [seen[str(table["function"][k]), float(table["x"][k])] for k in rows]
+def points_in(tables: Tables) -> Frame:
+    """What is seen of every point, once where several jobs have it."""
+    return tables[Sides].drop_duplicates(["function", "x"], keep="last")
 
 
-def _groups(table: Columns) -> dict[tuple[str, float], NDArray[np.intp]]:
-    found: dict[tuple[str, float], list[int]] = {}
-    for k, key in enumerate(zip(table["function"], table["x"], strict=True)):
-        found.setdefault((str(key[0]), float(key[1])), []).append(k)
-    return {key: np.array(rows) for key, rows in found.items()}
-
-
-def _nearest_to_good(table: Columns) -> NDArray[np.intp]:
+def nearest_to_good(table: Frame) -> Frame:
     """For every point the row whose delta is nearest to GOOD, among those with a line if there are any."""
-    chosen = []
-    for rows in _groups(table).values():
-        lines = rows[~np.isnan(table["slope"][rows])]
-        candidates = lines if lines.size else rows
-        chosen.append(candidates[np.argmin(np.abs(np.log(table["delta"][candidates] / GOOD)))])
-    return np.array(chosen)
+    far = np.abs(np.log(table["delta"] / GOOD)) + np.where(table["slope"].isna(), 1e3, 0.0)
+    return table.loc[far.groupby([table["function"], table["x"]], sort=False).idxmin()]
 
 
-def _compared(table: Columns, seen: Mapping[tuple[str, float], tuple[str, bool]]) -> Iterator[str]:
-    smooth = sum(is_smooth for _, is_smooth in seen.values())
-    yield f"{smooth} of {len(seen)} points have an exact tangent; the others are told of below."
-    rows = _nearest_to_good(table)
-    off = table["slope_error"][rows]
-    if np.any(~np.isnan(off)):
-        worst = rows[int(np.nanargmax(off))]
+def tell(tables: Tables) -> Iterator[str]:
+    """Yield how near the slopes come, of one point how they do, and what is seen where there is no tangent."""
+    points = points_in(tables)
+    yield f"{points['smooth'].sum()} of {len(points)} points have an exact tangent; the others are told of below."
+    known = nearest_to_good(tables[Table]).dropna(subset="slope_error")
+    if len(known):
+        worst = known.loc[known["slope_error"].idxmax()]
         yield (
-            f"With the delta nearest to {GOOD:.2g}, slope and exact slope differ by {np.nanmedian(off):.1e} in "
-            f"the median and by {table['slope_error'][worst]:.1e} at worst ({table['function'][worst]} at "
-            f"x = {table['x'][worst]:.6g}, whose slope is {table['exact_slope'][worst]:.6g})."
+            f"With the delta nearest to {GOOD:.2g}, slope and exact slope differ by {known['slope_error'].median():.1e}"
+            f" in the median and by {worst.slope_error:.1e} at worst ({worst.function} at x = {worst.x:.6g}, whose"
+            f" slope is {worst.exact_slope:.6g})."
         )
+    yield from of_the_first(tables[Table])
+    without = points[~points["smooth"]]
+    for row in without.head(MAX_POINTS_TOLD).itertuples():
+        yield f"{row.function} at x = {row.x:.6g}: {row.seen}."
+    if len(without) > MAX_POINTS_TOLD:
+        more = len(without) - MAX_POINTS_TOLD
+        yield f"The table sides tells of {more} more points without an exact tangent."
 
 
-def _apart(table: Columns) -> Iterator[str]:
+def of_the_first(table: Frame) -> Iterator[str]:
     """The first point with an exact tangent: how the slope comes near and goes away again."""
-    for (name, x), rows in _groups(table).items():
-        known = rows[~np.isnan(table["slope_error"][rows])]
-        if not known.size or table["exact_slope"][known[0]] == 0.0:
-            continue
-        known = known[np.argsort(-table["delta"][known], kind="stable")]
-        best = int(np.argmin(table["slope_error"][known]))
-        told = ", ".join(f"{table['slope'][k]:.9g} at delta = {table['delta'][k]:.2g}" for k in known[:12])
+    sloped = table[table["exact_slope"] != 0.0].dropna(subset="slope_error")
+    for (name, x), rows in list(sloped.groupby(["function", "x"], sort=False))[:1]:
+        steps = rows.sort_values("delta", ascending=False, kind="stable")
+        slopes = ", ".join(f"{row.slope:.9g} at delta = {row.delta:.2g}" for row in steps.head(12).itertuples())
         yield (
-            f"{name} at x = {x:.6g}, exact slope {table['exact_slope'][known[0]]:.9g}: the secant has the slope "
-            f"{told}. The nearest is delta = {table['delta'][known[best]]:.2g}; above it the secant is not "
-            "yet the tangent, below it rounding takes over."
+            f"{name} at x = {x:.6g}, exact slope {steps['exact_slope'].iloc[0]:.9g}: the secant has the slope {slopes}."
+            f" The nearest is delta = {steps.loc[steps['slope_error'].idxmin(), 'delta']:.2g}; above it the secant is"
+            " not yet the tangent, below it rounding takes over."
         )
-        return
-
-
-def _without(seen: Mapping[tuple[str, float], tuple[str, bool]]) -> Iterator[str]:
-    """The points without an exact tangent."""
-    without = [(key, text) for key, (text, smooth) in seen.items() if not smooth]
-    for (name, x), text in without[:TOLD]:
-        yield f"{name} at x = {x:.6g}: {text}."
-    if len(without) > TOLD:
-        yield f"The table sides tells of {len(without) - TOLD} more points without an exact tangent."

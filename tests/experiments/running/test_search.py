@@ -21,6 +21,7 @@ import yaml
 
 from experiments import collect, rerun, run
 from experiments.running import launchers, search, searched
+from experiments.running.check import study_of
 from experiments.studies import delta_sweep
 from experiments.tables import tables
 
@@ -99,7 +100,7 @@ class Disturbed:
 def test_the_objective_is_the_largest_error_and_a_row_without_one_is_the_worst(tmp_path: Path):
     errors = {0: [1e-3, 2e-3], 1: [0.0, 0.0], 2: [1e-9, math.nan]}
     columns = {"error": np.array([e for found in errors.values() for e in found]), "job": np.repeat([0, 1, 2], 2)}
-    found = searched.objectives(delta_sweep, {"table": columns})
+    found = searched.objectives({"table": columns})
     assert found == {0: 2e-3, 1: 0.0, 2: math.inf}
     for job, values in errors.items():  # the file of the job alone is the other witness
         (tmp_path / str(job)).mkdir()
@@ -118,13 +119,15 @@ def test_a_table_without_rows_has_no_error(tmp_path: Path):
 def test_what_is_told_of_the_best_is_what_the_sweeper_found_and_the_prediction_says(undisturbed: Path):
     found = yaml.safe_load((undisturbed / "optimization_results.yaml").read_text())
     gathered = {path.stem: tables.columns_of(path) for path in undisturbed.glob("*.parquet")}
-    objectives = searched.objectives(delta_sweep, gathered)
+    objectives = searched.objectives(gathered)
     best = min(objectives, key=lambda job: objectives[job])
     assert (objectives[best], len(objectives)) == (found["best_value"], TRIALS)
     jobs = record_of(undisturbed)["jobs"]
     assert jobs[best]["overrides"][:2] == [f"{key}={found['best_params'][key]}" for key in ("delta", "method")]
     known = search.Search(**record_of(undisturbed)["search"])
-    told = searched.sentences(known, delta_sweep, gathered, {job["number"]: job["overrides"] for job in jobs})
+    told = searched.sentences(
+        known, study_of({"runner": "delta_sweep"}), gathered, {job["number"]: job["overrides"] for job in jobs}
+    )
     assert f"the best is trial {best}, delta={found['best_params']['delta']} method=" in told[0]
     assert told[0].startswith(f"{TRIALS} trials were drawn from {LOG} and method=forward_1,central_4; ")
     assert told[0].endswith(f": the error (|estimate - exact|) is {found['best_value']:.2g}.")

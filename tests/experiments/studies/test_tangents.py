@@ -6,11 +6,13 @@ import math
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import derivkit as dk
 from experiments import figures
 from experiments.studies import tangents
+from experiments.study import Frame, Rows, Tables, frames
 
 EXP = dk.Function.from_expression("exp(x)", name="exp")
 
@@ -19,16 +21,14 @@ def problem(text: str, *points: float, **more: Any) -> dk.Problem:
     return dk.Problem(dk.Function.from_expression(text, **more), points)
 
 
-def tables(*problems: dk.Problem, **config: Any) -> dict[str, dict[str, np.ndarray]]:
-    """Every table that a run yields, whole."""
-    parts: dict[str, list[dict[str, np.ndarray]]] = {}
-    for name, columns in tangents.run(tangents.Config(function=problems, **config)):
-        assert sorted(columns) == sorted(tangents.TABLES[name]), name
-        rows = max(len(v) for v in columns.values() if not isinstance(v, str) and np.ndim(v))
-        full = {c: np.array([v] * rows if isinstance(v, str) or not np.ndim(v) else v) for c, v in columns.items()}
-        assert {len(v) for v in full.values()} == {rows}
-        parts.setdefault(name, []).append(full)
-    return {name: {c: np.concatenate([p[c] for p in found]) for c in found[0]} for name, found in parts.items()}
+def frames_of(*problems: dk.Problem, **config: Any) -> dict[type[Rows], Frame]:
+    """The frame of every table that a run yields."""
+    return frames(tangents.measure(tangents.Config(function=problems, **config)))
+
+
+def tables(*problems: dk.Problem, **config: Any) -> dict[str, Frame]:
+    """The same by the names of the tables."""
+    return {str(table.table): frame for table, frame in frames_of(*problems, **config).items()}
 
 
 def seen(text: str, x: float, **more: Any) -> str:
@@ -125,7 +125,7 @@ def test_the_error_of_a_side_covers_what_it_says(text: str, x: float) -> None:
     found = tables(problem(text, x))
     for side in ("left", "right"):
         off = abs(found["sides"][f"{side}_slope"][0] - found["table"]["exact_slope"][0])
-        assert off <= tangents.SAME * found["sides"][f"{side}_error"][0]
+        assert off <= found["sides"][f"{side}_error"][0]
 
 
 def test_a_gentle_kink_is_not_taken_for_rounding() -> None:
@@ -180,15 +180,24 @@ def test_under_the_microscope_the_curve_ends_as_steps_of_one_rounding() -> None:
     assert steps.size < 20 < np.unique(found["y"][many]).size
 
 
-def concluded(*problems: dk.Problem, **config: Any) -> tuple[Any, list[str]]:
-    found = dict(tangents.conclude(tables(*problems, **config)))
-    return found["summary"], list(found["findings"]["finding"])
+def concluded(*problems: dk.Problem, **config: Any) -> tuple[Frame, list[str]]:
+    found = Tables({})
+    found.update(frames_of(*problems, **config))
+    return frames(tangents.conclude(found))[tangents.Summary], list(tangents.tell(found))
 
 
 def test_the_summary_takes_the_delta_nearest_to_the_classical_choice() -> None:
     summary, _ = concluded(problem("exp(x)", 1.0, 2.0), problem("abs(x)", 0.0), delta=(0.1, 1e-8, 1e-15))
     assert summary["delta"].tolist() == [1e-8] * 3
-    assert summary["seen"] == ["", "", "a kink, slope -1 from the left and 1 from the right"]
+    assert summary["seen"].tolist() == ["", "", "a kink, slope -1 from the left and 1 from the right"]
+
+
+def test_a_point_that_two_jobs_have_is_summed_up_once() -> None:
+    job = frames_of(problem("exp(x)", 1.0), delta=(0.1, 1e-8))
+    both = Tables({})
+    both.update({table: pd.concat([frame, frame], ignore_index=True) for table, frame in job.items()})
+    (summary,) = frames(tangents.conclude(both)).values()
+    assert summary["delta"].tolist() == [1e-8]
 
 
 def test_the_findings_tell_where_the_secant_is_nearest_and_name_every_kink() -> None:
@@ -199,7 +208,7 @@ def test_the_findings_tell_where_the_secant_is_nearest_and_name_every_kink() -> 
 
 
 def test_of_very_many_kinks_the_findings_tell_how_many_are_left_out() -> None:
-    points = np.arange(float(tangents.TOLD + 3))
+    points = np.arange(float(tangents.MAX_POINTS_TOLD + 3))
     _, sentences = concluded(problem("floor(x)", *points))
     assert sentences[-1] == "The table sides tells of 3 more points without an exact tangent."
 
@@ -211,8 +220,6 @@ def test_a_config_without_anything_to_do_is_refused(config: Any) -> None:
 
 
 def test_six_panels_stand_in_two_rows_of_three() -> None:
-    import pandas as pd  # noqa: PLC0415 -- a frame is what a figure takes
-
     rows = [(delta, "f", t, t * delta) for delta in range(1, 7) for t in (0.0, 1.0)]
     frame = pd.DataFrame(rows, columns=["delta", "line", "t", "y"])
     dots = pd.DataFrame({"delta": [1], "line": ["f"], "t": [0.5], "y": [-0.5]})
