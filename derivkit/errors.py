@@ -23,7 +23,7 @@ from derivkit.grids import decade, logspace
 from derivkit.numerical.difference import abscissa, step_taken, steps_vanish, together
 from derivkit.numerical.formulas import stencils_of
 from derivkit.numerical.stencil import Stencil, moment
-from derivkit.operations.elementary import UNIT
+from derivkit.operations.row import UNIT
 from derivkit.trusted.exact import taylor
 from derivkit.types import Array, Rational
 

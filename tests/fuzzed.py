@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from formulas import CORPUS, random_tree
+from formulas import CORPUS, DRAWN, random_tree
 
 import derivkit as dk
 from derivkit.expressions.tree import text_of
@@ -62,7 +62,7 @@ def grammar(chance: random.Random) -> str:
 def tower(chance: random.Random) -> str:
     """One construction on top of itself, or beside itself many times."""
     height, number = chance.randint(2, 40), chance.choice(NUMBERS)
-    name = chance.choice([name for name, row in ELEMENTARY.items() if 1 in row.arity])
+    name = chance.choice([name for name in DRAWN if 1 in ELEMENTARY[name].arity])
     many = chance.choice(("logsumexp", "softmax", "max", "min"))
     return chance.choice(
         (
@@ -91,7 +91,7 @@ def mutation(chance: random.Random) -> str:
 
 def soup(chance: random.Random) -> str:
     """Tokens in any order."""
-    names = chance.choices(tuple(ELEMENTARY), k=3)
+    names = chance.choices(DRAWN, k=3)
     return " ".join(chance.choice((*TOKENS, *(f"{name}(" for name in names))) for _ in range(chance.randint(1, 30)))
 
 

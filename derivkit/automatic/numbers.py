@@ -24,7 +24,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from derivkit.arguments import check_function, described, points_of, shown, unmasked, whole
 from derivkit.expressions.evaluation import CONSTANTS, interpret
@@ -32,6 +32,7 @@ from derivkit.expressions.tree import Expression
 from derivkit.operations.dual import Series, Taylor, total
 from derivkit.operations.elementary import FLOATS, OPERATIONS
 from derivkit.operations.ufuncs import COMPARISONS, TESTS, UFUNCS, rounded_to, select, sinc, trunc
+from derivkit.types import Array
 
 MAX_ORDER = 170
 """The largest factorial in float64 is 170!."""
@@ -144,7 +145,7 @@ def _until_infinite(derivatives: list[Any]) -> list[Any]:
     return found
 
 
-def _expansion(f: Callable[[Any], Any], x: NDArray[np.float64], order: int) -> tuple[list[Any], int]:
+def _expansion(f: Callable[[Any], Any], x: Array, order: int) -> tuple[list[Any], int]:
     """Taylor's coefficients of f at every x, and the calls of f that they took."""
     here = _Trace(x, order)
     coefficients = here.call(f)
@@ -169,7 +170,7 @@ def _close(a: Any, b: Any) -> Any:
 class _Trace:
     """One call of f: the arithmetic, the side from which equal numbers are compared, and what was met on the way."""
 
-    x: NDArray[np.float64]
+    x: Array
     order: int
     side: int = 0
     tied: Any = False

@@ -14,6 +14,8 @@ from functools import reduce
 
 from derivkit.expressions.limits import MAX_POWER_BITS, MAX_VALUE_BITS, bits
 from derivkit.expressions.tree import Branch, Constant, Node, Number, Operation, Variable
+from derivkit.operations.elementary import OPERATIONS
+from derivkit.operations.row import ANY, NOT_NEGATIVE, POSITIVE
 
 SUMS, PRODUCTS = frozenset({"add", "subtract"}), frozenset({"multiply", "divide", "negate"})
 ZERO, ONE, TWO = (Number(Fraction(value)) for value in range(3))
@@ -330,18 +332,6 @@ FOLDS: Mapping[str, Callable[..., Node]] = {
 
 # Signs
 
-POSITIVE, NOT_NEGATIVE, ANY = 2, 1, 0
-_ALWAYS: Mapping[str, int] = {
-    **dict.fromkeys(("exp", "cosh", "sech", "sigmoid", "softplus", "softmax"), POSITIVE),
-    **dict.fromkeys(("sqrt", "abs", "relu", "heaviside", "acos", "asec"), NOT_NEGATIVE),
-}
-"""The sign of a function wherever it is defined."""
-_KEEPING = frozenset(
-    {"sqrt", "abs", "relu", "heaviside", "cbrt", "sinh", "tanh", "asinh", "atan", "erf", "expm1", "log1p", "gelu",
-     "leaky_relu", "sign"}
-)  # fmt: skip
-"""Functions that are positive where their first argument is, and not negative where that is not."""
-
 
 def surely_positive(root: Node, known: dict[Node, int]) -> bool:
     """Whether a tree is positive at every point where it is defined, as far as the signs of its parts show.
@@ -376,22 +366,7 @@ def _sign_of(node: Node, signs: Sequence[int]) -> int:
         return _sign_of_power(node, signs[0])
     if node.name == "multiply" and node.arguments[0] == node.arguments[1]:
         return max(signs[0], NOT_NEGATIVE)
-    joined = _JOINED.get(node.name)
-    if joined:
-        return joined(signs)
-    kept = signs[0] if node.name in _KEEPING and len(signs) == 1 else ANY
-    return max(kept, _ALWAYS.get(node.name, ANY))
-
-
-_JOINED: Mapping[str, Callable[[Sequence[int]], int]] = {
-    "add": lambda signs: max(signs) if min(signs) else ANY,
-    "multiply": min,
-    "divide": lambda signs: signs[0] if signs[1] else ANY,
-    "max": max,
-    "min": min,
-    "piecewise": lambda signs: min(signs[0::2]),
-}
-"""The sign of an operation from those of its arguments."""
+    return OPERATIONS[node.name].sign_of(signs)
 
 
 def _sign_of_power(node: Operation, base: int) -> int:

@@ -16,7 +16,9 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from derivkit.arguments import numbers
 from derivkit.expressions.tree import Expression, Instruction
 from derivkit.operations.dual import Series, Taylor
-from derivkit.operations.elementary import FLOATS, OPERATIONS, SMALLEST, UNIT, Array, Bounded
+from derivkit.operations.elementary import FLOATS, OPERATIONS
+from derivkit.operations.row import SMALLEST, UNIT, Bounded
+from derivkit.types import Array
 
 CONSTANTS: Mapping[str, np.float64] = {"pi": np.float64(np.pi), "e": np.float64(np.e)}
 """As NumPy numbers, which divide by zero as IEEE 754 has it."""

@@ -25,35 +25,7 @@ COMPARISON = (
     f"write one side only, or the difference of the two; conditions stand in {PIECES}",
 )
 
-ALIASES: Mapping[str, str] = {
-    **{f"ar{name}": f"a{name}" for name in ("sinh", "cosh", "tanh")},
-    "lg": "log10",
-    "lb": "log2",
-    "ld": "log2",
-    "tg": "tan",
-    "ctg": "cot",
-    "cotan": "cot",
-    "cosec": "csc",
-    "sgn": "sign",
-    "signum": "sign",
-    "fabs": "abs",
-    "logistic": "sigmoid",
-    "expit": "sigmoid",
-    "maximum": "max",
-    "minimum": "min",
-    "psi": "digamma",
-    "tgamma": "gamma",
-    "leakyrelu": "leaky_relu",
-    "lrelu": "leaky_relu",
-    "log_sum_exp": "logsumexp",
-    "lse": "logsumexp",
-    "cases": "piecewise",
-    "arctg": "atan",
-    "arcctg": "acot",
-    "sinus": "sin",
-    "cosinus": "cos",
-    "sen": "sin",
-}
+ALIASES: Mapping[str, str] = {other: row.name for row in ELEMENTARY.values() for other in row.aliases}
 FORMULA_ALONE = "write the formula alone: that it is differentiated is said apart"
 ELSEWHERE: Mapping[str, str] = {
     **_each("pow power Pow float_power", "write {u}**{v}"),

@@ -72,15 +72,7 @@ _TOKEN = re.compile(
     | (?P<rest>.)""",
     re.VERBOSE | re.DOTALL,
 )
-SYNONYMS: Mapping[str, str] = {
-    **{f"arc{name}": f"a{name}" for name in ("sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh")},
-    "ln": "log",
-    "Abs": "abs",
-    "Max": "max",
-    "Min": "min",
-    "Heaviside": "heaviside",
-    "Piecewise": "piecewise",
-}
+SYNONYMS: Mapping[str, str] = {other: row.name for row in ELEMENTARY.values() for other in row.synonyms}
 """Other names of functions that mean one thing wherever they are used; what is ambiguous, such as lg, gets a hint."""
 PYTHON: Mapping[str, str] = {
     "^": "**",

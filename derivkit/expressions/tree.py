@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from derivkit.expressions.limits import MAX_DECIMAL_EXPONENT, MAX_DIGITS, MAX_LENGTH
-from derivkit.operations.elementary import OPERATIONS
+from derivkit.operations.elementary import COMPARISONS, OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -365,10 +365,7 @@ _ATOM = 5
 """How strongly an operation binds, from the comparisons to what needs no brackets anywhere."""
 _INFIX: Mapping[str, tuple[str, int, int, int]] = {
     # sign, its strength, the least of the left argument, the least of the right one
-    **{
-        name: (f" {sign} ", 0, 1, 1)
-        for name, sign in {"less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">="}.items()
-    },
+    **{row.name: (f" {row.typed} ", 0, 1, 1) for row in COMPARISONS},
     "add": (" + ", 1, 1, 2),
     "subtract": (" - ", 1, 1, 2),
     "multiply": ("*", 2, 2, 3),

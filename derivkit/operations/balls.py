@@ -21,6 +21,9 @@ from typing import TYPE_CHECKING, Any, cast
 from flint import acb, arb, ctx, fmpq, fmpz
 
 from derivkit.operations.dual import Series, Taylor
+from derivkit.operations.elementary import ELEMENTARY
+from derivkit.operations.formulas import Meaning, Region, worked_out
+from derivkit.operations.row import Elementary
 
 LARGEST_RATIONAL = 512
 """Bits of numerator or denominator up to which a number stays rational: nine doubles multiplied; a constant without a
@@ -468,23 +471,28 @@ def _pole(a: arb) -> bool:
     return bool(a.is_integer()) and bool(a <= 0)
 
 
-OUTSIDE: dict[str, Callable[[arb], bool]] = {
-    "log": lambda a: a <= 0,
-    "log1p": lambda a: a <= -1,
-    "asin": lambda a: abs(a) > 1,
-    "acos": lambda a: abs(a) > 1,
-    "atanh": lambda a: abs(a) >= 1,
-    "acosh": lambda a: a < 1,
-    "gamma": _pole,
-    "digamma": _pole,
+BROKEN: dict[str, Callable[[arb, fmpq], bool]] = {
+    ">": lambda a, b: a <= b,
+    ">=": lambda a, b: a < b,
+    "<": lambda a, b: a >= b,
+    "<=": lambda a, b: a > b,
+    "≠": lambda a, b: a == b,
+    "is not 0, -1, -2, ...": lambda a, _: _pole(a),
 }
-"""Where a function is certainly not defined."""
-EVERYWHERE = ("exp", "expm1", "sin", "cos", "tan", "atan", "sinh", "cosh", "tanh", "asinh", "erf")
+"""When the relation of a region is certainly broken."""
+ARB = Meaning(
+    number=arb,
+    pi=arb.pi,
+    apply=lambda name, *numbers: abs(*numbers) if name == "abs" else getattr(arb, name)(*numbers),
+)
 
-COSTS = {"gamma": 0.1, "digamma": 0.25, "polygamma": 1.5, "erf": 0.1}
-"""Nanoseconds per squared bit of precision, measured at 640 to 2^14 bits, rounded up."""
-OVERHEAD = {"polygamma": 2e5}
-"""Nanoseconds that such a call takes at any precision; 2e4 where nothing is said."""
+
+def _outside(defined: Region, a: arb) -> bool:
+    """Whether a is certainly not in a region."""
+    right = fmpq(defined.right.numerator, defined.right.denominator)
+    return bool(BROKEN[defined.relation](worked_out(defined.left, a, ARB), right))
+
+
 GUARD = 64
 """Bits beyond those of an argument that a function of it is computed with: more would not make the result narrower."""
 
@@ -526,8 +534,8 @@ class Numbers:
 
     def spend_on(self, name: str) -> None:
         """Take what a call of a function costs."""
-        known = name in COSTS
-        self.spend(OVERHEAD.get(name, 2e4) + COSTS[name] * self.bits**2 if known else self.call)
+        row = ELEMENTARY[name]
+        self.spend(row.overhead + row.cost * self.bits**2 if row.cost else self.call)
 
     def lift(self, value: Fraction | str) -> Ball:
         """A rational, or the number pi or e."""
@@ -572,33 +580,32 @@ class Numbers:
         def __getattr__(self, name: str) -> Callable[[Ball], Ball]: ...
 
 
-GUARDED = frozenset({"gamma", "digamma"})
-"""Functions that take longer the wider their argument is, unless they are computed with the bits of that alone."""
-
-
 def _useful_bits(number: arb) -> int:
     """The precision in use, or as much of it as the argument itself has."""
     return min(ctx.prec, max(0, number.rel_accuracy_bits()) + GUARD)
 
 
-def _function(name: str) -> Callable[[Numbers, Ball], Ball]:
+def _function(row: Elementary) -> Callable[[Numbers, Ball], Ball]:
     """Arb's function of that name as a method of the numbers."""
-    method, outside, guarded = getattr(arb, name), OUTSIDE.get(name), name in GUARDED
+    method, defined = getattr(arb, row.name), row.defined
 
     def of(self: Numbers, a: Ball) -> Ball:
-        self.spend_on(name)
+        self.spend_on(row.name)
         if a.number is None:
             return UNDEFINED
         number = as_arb(a.number)
-        with precision(_useful_bits(number)) if guarded else nullcontext():
+        with precision(_useful_bits(number)) if row.guarded else nullcontext():
             result = method(number)
-        return UNDEFINED if not result.is_finite() and outside is not None and outside(number) else Ball(result)
+        return (
+            UNDEFINED if not result.is_finite() and defined is not None and _outside(defined, number) else Ball(result)
+        )
 
     return of
 
 
-for _name in (*EVERYWHERE, *OUTSIDE):
-    setattr(Numbers, _name, _function(_name))
+for _row in ELEMENTARY.values():
+    if hasattr(arb, _row.name) and not hasattr(Numbers, _row.name):
+        setattr(Numbers, _row.name, _function(_row))
 
 
 class Charged(Taylor):

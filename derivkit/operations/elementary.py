@@ -1,9 +1,8 @@
-"""THE table of operations that an expression may use: value, rounding error and Taylor series of each in one row.
+"""THE table of operations that an expression may use: all that the laboratory knows of each, in one row.
 
-``value`` is the float64 function of NumPy arrays. ``running`` carries a pair (value, bound of its rounding error)
-through the operation: running error analysis (Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed. 2002,
-section 3.3), where an argument that is wrong by e moves a result by at most e times the largest slope within e.
-``series`` is the operation on Taylor series (:mod:`derivkit.operations.dual`).
+From a row follow the rule of differentiation and how it is printed, Taylor series, values to any number of digits,
+bounds of rounding errors, signs and domains, the functions of NumPy that dual numbers go through, how it is typed and
+set, and what is usually written instead of its derivative. A new row is all that a new operation takes.
 """
 
 from __future__ import annotations
@@ -11,84 +10,37 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from derivkit.operations import special
-from derivkit.operations.dual import Number, Series, Taylor
+from derivkit.operations import rounding, series, special
+from derivkit.operations.dual import Series, Taylor
+from derivkit.operations.row import (
+    ANY,
+    SMALLEST,
+    UNIT,
+    Bounded,
+    Elementary,
+    Ends,
+    at,
+    by_definition,
+    completed,
+    near_zero,
+)
+from derivkit.types import Array
 
-Array = NDArray[np.float64]
-Bounded = tuple[Array, Array]
-
-UNIT = 2.0**-53
-"""Unit roundoff u: the five operations of IEEE 754 err by at most u |result|."""
-SMALLEST = 2.0**-1074
-"""The least positive float: what underflow may lose."""
-ULPS = 2.0
-"""Error assumed of an elementary function, in ulps. glibc's manual ("Known Maximum Errors in Math Functions") lists at
-most 2 on x86-64 and AArch64 for the functions below, but 4 for cbrt; NumPy's own vector versions aim at about 1."""
-ERF_ULPS = 5.0
-"""The same of erf and erfc."""
 GAMMA_ULPS = 10.0
-"""The same of gamma, as Python's own source (mathmodule.c) has found it by random tests."""
+"""Error assumed of gamma, in ulps, as Python's own source (mathmodule.c) has found it by random tests."""
 MANY = range(2, 2**16)
 """Two arguments or more: above what a formula can hold."""
-
-
-Ends = tuple[tuple[int, int, int], ...]
-"""Where a function of its first argument has a vertical tangent, the sign of its slope there, and on which side of that
-place it is defined: -1 below, 1 above, 0 on both."""
-
-
-def _nowhere(*_: Any) -> Ends:
-    return ()
-
-
-@dataclass(frozen=True, slots=True)
-class Elementary:
-    """One operation: how many arguments it takes, what it is in each arithmetic, and where its tangent is vertical."""
-
-    name: str
-    arity: Sequence[int]
-    value: Callable[..., Array]
-    running: Callable[..., Bounded]
-    series: Callable[..., Series]
-    vertical: Callable[..., Ends] = _nowhere
-
-
-def rounded(
-    value: Array, inherited: Array | float, *, ulps: Array | float = 0.5, underflow: float = SMALLEST
-) -> Bounded:
-    """A result with the error that it inherits, that of its own rounding, and what underflow may lose."""
-    return value, inherited + 2.0 * ulps * UNIT * np.abs(value) + underflow
-
-
-def smooth(
-    name: str,
-    value: Callable[[Any], Array],
-    slope: Callable[[Array, Array], Array],
-    series: Callable[[Taylor, Series], Series],
-    *,
-    ulps: float = ULPS,
-    underflow: float = SMALLEST,
-    vertical: Ends = (),
-) -> Elementary:
-    """A row for a function of one argument; ``slope(a, e)`` bounds its derivative on [a - e, a + e]."""
-
-    def running(argument: Bounded) -> Bounded:
-        a, e = argument
-        inherited = np.where(e == 0.0, 0.0, np.abs(slope(a, e)) * e)
-        return rounded(value(a), inherited, ulps=ulps, underflow=underflow)
-
-    return Elementary(name, (1,), value, running, series, lambda _: vertical)
+SIGN = ("sign of the derivative", "-slope")
+"""The mistake that every function with a sign to be forgotten or invented shares."""
 
 
 def selection(
-    name: str, value: Callable[..., Array], arity: Sequence[int], series: Callable[..., Series]
+    name: str, value: Callable[..., Array], arity: Sequence[int], taken: Callable[..., Series], **columns: Any
 ) -> Elementary:
     """A row for a function that picks one of its arguments or a bound of them, without rounding (abs, max)."""
 
@@ -96,10 +48,10 @@ def selection(
         errors = [np.asarray(e) for _, e in arguments]
         return value(*(a for a, _ in arguments)), np.maximum.reduce(np.broadcast_arrays(*errors))
 
-    return Elementary(name, arity, value, running, series)
+    return Elementary(name, arity, value, running, taken, meeting="kink", **columns)
 
 
-def stepped(name: str, value: Callable[[Any], Array], jump: Callable[[Any, Any], Any]) -> Elementary:
+def stepped(name: str, value: Callable[[Any], Array], jump: Callable[[Any, Any], Any], **columns: Any) -> Elementary:
     """A row for a piecewise constant function; ``jump(numbers, a)`` says where it is not continuous."""
 
     def running(argument: Bounded) -> Bounded:
@@ -107,13 +59,16 @@ def stepped(name: str, value: Callable[[Any], Array], jump: Callable[[Any, Any],
         result = value(a)
         return result, np.where(e == 0.0, 0.0, np.abs(value(a + e) - value(a - e)))
 
-    def series(t: Taylor, u: Series) -> Series:
+    def steps(t: Taylor, u: Series) -> Series:
         return t.step(getattr(t.numbers, name)(u[0]), u, tie=jump(t.numbers, u[0]))
 
-    return Elementary(name, (1,), value, running, series)
+    mistakes = (("slope 1 instead of 0", "1"),)
+    return Elementary(name, (1,), value, running, steps, title=name, slope="0", mistakes=mistakes, **columns)
 
 
-def comparison(name: str, relation: Callable[[Any, Any], Any]) -> Elementary:
+def comparison(
+    name: str, relation: Callable[[Any, Any], Any], *, typed: str, written: str = "", latex: str = ""
+) -> Elementary:
     """A row for a condition: 1 where it holds, 0 where it does not, NaN where a side is no number.
 
     Its running error is infinite where the errors of the sides leave the answer open.
@@ -127,51 +82,24 @@ def comparison(name: str, relation: Callable[[Any, Any], Any]) -> Elementary:
         is_open = (error > 0.0) & ~(np.abs(a[0] - b[0]) > error * (1.0 + 8.0 * UNIT))
         return holds(a[0], b[0]), np.where(is_open, np.inf, 0.0)
 
-    def series(t: Taylor, u: Series, v: Series) -> Series:
+    def answered(t: Taylor, u: Series, v: Series) -> Series:
         where, nan = t.numbers.where, t.numbers.nan
         unknown = (u[0] != u[0]) | (v[0] != v[0])  # NaN, in any arithmetic
         answer = where(unknown, nan, where(relation(u[0], v[0]), 1, 0))
         return t.step(answer, t.add(u, t.negate(v)), tie=u[0] == v[0])
 
-    return Elementary(name, (2,), holds, running, series)
+    return Elementary(
+        name, (2,), holds, running, answered, typed=typed, written=written or typed, latex=(latex or typed,)
+    )
 
 
-def _add(a: Bounded, b: Bounded) -> Bounded:
-    return rounded(a[0] + b[0], a[1] + b[1], underflow=0.0)  # a sum of floats does not underflow
+def _steep_from(size: Callable[[Any], Array]) -> Callable[[Array, Array], Array]:
+    """A bound of 1/c^2 on [a - e, a + e], c being a sine or cosine that is ``size`` at a."""
+    return lambda a, e: 1.0 / np.maximum(np.abs(size(a)) - e, 0.0) ** 2
 
 
-def _subtract(a: Bounded, b: Bounded) -> Bounded:
-    return rounded(a[0] - b[0], a[1] + b[1], underflow=0.0)
-
-
-def _multiply(a: Bounded, b: Bounded) -> Bounded:
-    return rounded(a[0] * b[0], np.abs(a[0]) * b[1] + np.abs(b[0]) * a[1] + a[1] * b[1])
-
-
-def _divide(a: Bounded, b: Bounded) -> Bounded:
-    quotient = a[0] / b[0]
-    margin = np.abs(b[0]) - b[1]
-    inherited = np.where(margin > 0.0, (a[1] + np.abs(quotient) * b[1]) / margin, np.inf)
-    return rounded(quotient, np.where((a[1] == 0.0) & (b[1] == 0.0), 0.0, inherited))
-
-
-def raised(base: Any, exponent: Any) -> Array:
-    """base ** exponent as Python writes it: an integral exponent is an integer, which NumPy squares exactly rounded."""
-    wide = np.asarray(base, dtype=np.result_type(base, np.float64))
-    if np.ndim(exponent) == 0 and float(exponent).is_integer() and abs(exponent) < 2.0**31:
-        return np.asarray(wide ** int(exponent))
-    return np.asarray(wide**exponent)
-
-
-def _power(base: Bounded, exponent: Bounded) -> Bounded:
-    """|d(a^b)| <= |b| a^(b-1) da + a^b |log a| db, with a at the end of [|a| - e, |a| + e] where it is largest."""
-    (a, ea), (b, eb) = base, exponent
-    result = raised(a, b)
-    far = np.where(np.asarray(b) >= 1.0, np.abs(a) + ea, np.maximum(np.abs(a) - ea, 0.0))
-    by_base = np.where(ea == 0.0, 0.0, np.abs(b) * (ea / far) * far**b)
-    by_exponent = np.where((eb == 0.0) | (result == 0.0), 0.0, np.abs(result) * np.abs(np.log(np.abs(a))) * eb)
-    correctly = np.ndim(b) == 0 and float(b) in (0.0, 1.0, 2.0)
-    return rounded(result, by_base + by_exponent, ulps=0.5 if correctly else ULPS)
+def _reduced(ufunc: np.ufunc) -> Callable[..., Array]:
+    return lambda *arguments: functools.reduce(ufunc, arguments)
 
 
 def _vertical_power(_: Any, exponent: Any) -> Ends:
@@ -179,574 +107,337 @@ def _vertical_power(_: Any, exponent: Any) -> Ends:
 
 
 OPERATORS = (
-    Elementary("add", (2,), np.add, _add, Taylor.add),
-    Elementary("subtract", (2,), np.subtract, _subtract, lambda t, u, v: t.add(u, t.negate(v))),
-    Elementary("multiply", (2,), np.multiply, _multiply, Taylor.multiply),
-    Elementary("divide", (2,), np.divide, _divide, Taylor.divide),
-    Elementary("power", (2,), raised, _power, Taylor.power, _vertical_power),
-    Elementary("negate", (1,), np.negative, lambda a: (-a[0], a[1]), Taylor.negate),
-)
+    Elementary(
+        "add", (2,), np.add, rounding.add, Taylor.add, typed="+", sign=lambda signs: max(signs) if min(signs) else ANY
+    ),
+    Elementary(
+        "subtract", (2,), np.subtract, rounding.subtract, lambda t, u, v: t.add(u, t.negate(v)), typed="-"
+    ),
+    Elementary("multiply", (2,), np.multiply, rounding.multiply, Taylor.multiply, typed="*", sign=min),
+    Elementary(
+        "divide", (2,), np.divide, rounding.divide, Taylor.divide, typed="/",
+        pole=lambda a, b: b == 0.0, sign=lambda signs: signs[0] if signs[1] else ANY,
+    ),
+    Elementary(
+        "power", (2,), rounding.raised, rounding.power, Taylor.power, typed="**", vertical=_vertical_power,
+        pole=lambda a, b: (a == 0.0) & (b < 0.0),
+    ),
+    Elementary("negate", (1,), np.negative, lambda a: (-a[0], a[1]), Taylor.negate, typed="-"),
+)  # fmt: skip
 COMPARISONS = (
-    comparison("less", operator.lt),
-    comparison("less_equal", operator.le),
-    comparison("greater", operator.gt),
-    comparison("greater_equal", operator.ge),
+    comparison("less", operator.lt, typed="<"),
+    comparison("less_equal", operator.le, typed="<=", written="≤", latex=r"\leq"),
+    comparison("greater", operator.gt, typed=">"),
+    comparison("greater_equal", operator.ge, typed=">=", written="≥", latex=r"\geq"),
 )
 """What stands as a condition, and nowhere else."""
 
-
-def _sine(t: Taylor, u: Series) -> Series:
-    return t.sine_cosine(u, t.numbers.sin(u[0]), t.numbers.cos(u[0]), -1)[0]
-
-
-def _cosine(t: Taylor, u: Series) -> Series:
-    return t.sine_cosine(u, t.numbers.sin(u[0]), t.numbers.cos(u[0]), -1)[1]
-
-
-def _hyperbolic(t: Taylor, u: Series) -> tuple[Series, Series]:
-    return t.sine_cosine(u, t.numbers.sinh(u[0]), t.numbers.cosh(u[0]), 1)
-
-
-def _decaying(t: Taylor, u: Series, rate: int) -> tuple[Series, Series]:
-    """E = exp(-rate |u|) and E / (1 + E)^2, a positive quotient without cancellation, however large u is."""
-    decay = t.exp(t.scale(t.numbers.where(t.numbers.nonnegative(u[0]), -rate, rate), u))
-    one_plus = t.add([1], decay)
-    return decay, t.divide(decay, t.multiply(one_plus, one_plus))
-
-
-def _sigmoid(t: Taylor, u: Series) -> Series:
-    decay, slope = _decaying(t, u, 1)
-    return t.integrate(t.numbers.where(t.numbers.nonnegative(u[0]), 1, decay[0]) / (1 + decay[0]), slope, u)
-
-
-def _tanh(t: Taylor, u: Series) -> Series:
-    return t.integrate(t.numbers.tanh(u[0]), t.scale(4, _decaying(t, u, 2)[1]), u)
-
-
-def _softplus(t: Taylor, u: Series) -> Series:
-    head = t.numbers.where(t.numbers.nonnegative(u[0]), u[0], 0 * u[0]) + t.numbers.log1p(_decaying(t, u[:1], 1)[0][0])
-    return t.integrate(head, _sigmoid(t, u), u)
-
-
-def _square_root(t: Taylor, u: Series) -> Series:
-    return _rooted(t, u, 2, t.numbers.sqrt(u[0]))
-
-
-def _rooted(t: Taylor, u: Series, root: int, y0: Number) -> Series:
-    return t.fixed_power(u, (0 * y0 + 1) / root, y0)
-
-
-def _inverse(name: str, derivative: Callable[[Taylor, Series], Series]) -> Callable[[Taylor, Series], Series]:
-    """Series of a function whose derivative is an algebraic function of its argument."""
-    return lambda t, u: t.integrate(getattr(t.numbers, name)(u[0]), derivative(t, u), u)
-
-
-def _one_plus(t: Taylor, c: int, u: Series) -> Series:
-    return t.add([1], t.scale(c, t.multiply(u, u)))
-
-
-def _absolute(t: Taylor, u: Series) -> Series:
-    zero = u[0] == 0
-    return t.choose(u[0] > 0, u, t.negate(u), tie=zero)
-
-
-def _log_base(u: Bounded, base: Bounded | None = None) -> Bounded:
-    logarithm = LOG.running(u)
-    return logarithm if base is None else _divide(logarithm, LOG.running(base))
-
-
-def _near_zero(a: Array, e: Array) -> Array:
-    """The point of [a - e, a + e] nearest to 0, in size."""
-    return np.maximum(np.abs(a) - e, 0.0)
-
-
-def _one_minus_square(a: Array, e: Array) -> Array:
-    """A lower bound of 1 - t^2 on [a - e, a + e]."""
-    return np.maximum(1.0 - (np.abs(a) + e) ** 2, 0.0)
-
-
-def _stable_sigmoid(a: Any) -> Array:
-    tail = np.exp(-np.abs(a))
-    return np.asarray(np.where(np.asarray(a) >= 0.0, 1.0, tail) / (1.0 + tail))
-
-
-def _signed(t: Taylor, u: Series) -> Number:
-    return t.numbers.where(u[0] >= 0, 1, -1)
-
-
-def _hyperbolic_secant(t: Taylor, u: Series) -> Series:
-    """2 E / (1 + E^2), which does not overflow as 1 / cosh does."""
-    decay = t.exp(t.scale(-_signed(t, u), u))
-    return t.divide(t.scale(2, decay), t.add([1], t.multiply(decay, decay)))
-
-
-def _hyperbolic_cosecant(t: Taylor, u: Series) -> Series:
-    """2 E / (1 - E^2) with the sign of u."""
-    sign = _signed(t, u)
-    return t.divide(t.scale(2 * sign, t.exp(t.scale(-sign, u))), _vanishing(t, t.scale(-2 * sign, u)))
-
-
-def _vanishing(t: Taylor, v: Series) -> Series:
-    """1 - e^v without cancellation near 0."""
-    return t.negate([t.numbers.expm1(v[0]), *t.exp(v)[1:]])
-
-
-def _hyperbolic_cotangent(t: Taylor, u: Series) -> Series:
-    csch = _hyperbolic_cosecant(t, u)
-    return t.integrate(1 / t.numbers.tanh(u[0]), t.negate(t.multiply(csch, csch)), u)
-
-
-def _inverse_cotangent(t: Taylor, u: Series) -> Series:
-    """atan(1/u), which jumps at 0 from -pi/2 to pi/2."""
-    zero = u[0] == 0
-    head = t.numbers.atan(1 / t.numbers.where(zero, 1 + 0 * u[0], u[0]))
-    half_turn = 2 * t.numbers.atan(1 + 0 * u[0])
-    smoothly = t.integrate(t.numbers.where(zero, half_turn, head), t.divide([-1], _one_plus(t, 1, u)), u)
-    t.branches.append(u[0] >= 0)
-    # Another series that differs as soon as u moves: what a jump has instead of a derivative.
-    return t.choose(True, smoothly, [smoothly[0], *u[1:]], tie=zero)  # noqa: FBT003 -- a condition like any other
-
-
-def _error_function(t: Taylor, u: Series) -> Series:
-    pi = 4 * t.numbers.atan(1 + 0 * u[0])
-    density = t.scale(2 / t.numbers.sqrt(pi), t.exp(t.negate(t.multiply(u, u))))
-    return t.integrate(t.numbers.erf(u[0]), density, u)
-
-
-def _gelu(t: Taylor, u: Series) -> Series:
-    shifted = t.add([1], _error_function(t, t.scale(1 / t.numbers.sqrt(2 + 0 * u[0]), u)))
-    return t.multiply(t.scale(1 / (2 + 0 * u[0]), u), shifted)
-
-
-def _polygamma(t: Taylor, n: Series, u: Series) -> Series:
-    """Taylor's series of the function itself, with u put in for its argument by Horner's rule."""
-    order = int(n[0])
-    count = t.order if len(u) > 1 else 0
-    result, moved = [t.numbers.polygamma(order + count, u[0])], [0, *u[1:]]
-    for k in range(count - 1, -1, -1):
-        inner = t.multiply(t.scale(1 / (k + 1 + 0 * u[0]), result), moved)
-        result = [t.numbers.polygamma(order + k, u[0]) + inner[0], *inner[1:]]
-    return result
-
-
-def _gamma(t: Taylor, u: Series) -> Series:
-    """y' = y psi(u) u': the exponential of the integral of psi."""
-    logarithm = t.integrate(0 * u[0], _polygamma(t, [0], u), u)
-    return t.riccati(t.numbers.gamma(u[0]), logarithm, 0, 1, 0)
-
-
-def _stable_gelu(a: Any) -> Array:
-    return np.asarray(0.5 * a * special.erfc(-np.asarray(a) * np.sqrt(0.5)))
-
-
-def _gelu_running(argument: Bounded) -> Bounded:
-    """gelu' = Phi(u) + u phi(u) <= 1.13; erfc at -t moves by about 2 t^2 times the relative error of t."""
-    a, e = argument
-    falling = np.where(a + e < 0.0, np.exp(-0.5 * _near_zero(a, e) ** 2) * (1.0 + 0.4 * (np.abs(a) + e)), 1.13)
-    square = np.where(a < 0.0, np.minimum(a * a, 2000.0), 0.0)
-    inherited = np.where(e == 0.0, 0.0, np.minimum(falling, 1.13) * e)
-    return rounded(_stable_gelu(a), inherited, ulps=ERF_ULPS + 3.0 + 2.0 * square, underflow=64.0 * SMALLEST)
-
-
-def _pole_between(a: Array, e: Array) -> Any:
-    """Whether 0 or a negative whole number lies in [a - e, a + e]."""
-    return (a - e <= 0.0) & (np.floor(np.minimum(a + e, 0.0)) >= np.ceil(a - e))
-
-
-def _at_ends(size: Callable[[Array], Array], a: Array, e: Array) -> Array:
-    """The largest size on [a - e, a + e] of a function that between its poles is convex or monotone."""
-    with np.errstate(all="ignore"):
-        largest = np.maximum(np.abs(size(a - e)), np.abs(size(a + e))) * (1.0 + 2.0**-20)
-    return np.where(_pole_between(a, e), np.inf, largest)
-
-
-def _polygamma_running(n: Bounded, argument: Bounded) -> Bounded:
-    """The slope, a sum of powers that are convex between the poles, is largest at an end."""
-    order, (a, e) = int(np.asarray(n[0])), argument
-    value, size = special.sized_polygamma(order, a)
-    # The sizes of the parts, not their sum: for an odd power they have different signs.
-    slope = _at_ends(lambda x: special.sized_polygamma(order + 1, x)[1], a, e)
-    inherited = np.where(e == 0.0, 0.0, slope * e)
-    return value, inherited + special.polygamma_error(order) * UNIT * size + 64.0 * SMALLEST
-
-
-def _gamma_slope(a: Array, e: Array) -> Array:
-    """Gamma' is monotone between the poles: Gamma'' = Gamma (psi^2 + psi_1) keeps its sign there."""
-    return _at_ends(lambda x: special.gamma(x) * (np.abs(special.digamma(x)) + 2.0**-40), a, e)
-
-
-def _largest(t: Taylor, *arguments: Series) -> Series:
-    return functools.reduce(lambda u, v: t.choose(u[0] > v[0], u, v, tie=u[0] == v[0]), arguments)
-
-
-def _smallest(t: Taylor, *arguments: Series) -> Series:
-    return functools.reduce(lambda u, v: t.choose(u[0] < v[0], u, v, tie=u[0] == v[0]), arguments)
-
-
-def _exponentials(t: Taylor, arguments: Sequence[Series]) -> tuple[Number, list[Series], Series]:
-    """The largest argument m, every e^(u - m), and their sum, which is at least 1."""
-    top = functools.reduce(lambda a, b: t.numbers.where(a >= b, a, b), (u[0] for u in arguments))
-    parts = [t.exp([u[0] - top, *u[1:]]) for u in arguments]
-    return top, parts, functools.reduce(t.add, parts)
-
-
-def _share(t: Taylor, *arguments: Series) -> Series:
-    _, parts, whole = _exponentials(t, arguments)
-    return t.divide(parts[0], whole)
-
-
-def _logarithm_of_sum(t: Taylor, *arguments: Series) -> Series:
-    top, _, whole = _exponentials(t, arguments)
-    return t.add([top], t.log(whole))
-
-
-def _stable_exponentials(arguments: Sequence[Any]) -> tuple[Any, list[Any], Any]:
-    top = functools.reduce(np.maximum, arguments)
-    parts = [np.exp(a - top) for a in arguments]
-    return top, parts, functools.reduce(np.add, parts)
-
-
-def _stable_share(*arguments: Any) -> Array:
-    _, parts, whole = _stable_exponentials(arguments)
-    return np.asarray(parts[0] / whole)
-
-
-def _stable_logarithm(*arguments: Any) -> Array:
-    top, _, whole = _stable_exponentials(arguments)
-    return np.asarray(np.where(np.isinf(top), top, top + np.log(whole)))
-
-
-def _moved(arguments: Sequence[Bounded]) -> tuple[Any, Any]:
-    """The largest error of the arguments, and how much the differences a - m err: their own rounding, and theirs."""
-    error = functools.reduce(np.maximum, (e for _, e in arguments))
-    size = functools.reduce(np.maximum, (np.abs(a) for a, _ in arguments))
-    return error, 2.0 * UNIT * size
-
-
-def _share_running(*arguments: Bounded) -> Bounded:
-    """p = e^(u1 - m) / sum: an error d of every u changes p by at most p (e^(2 d) - 1)."""
-    error, own = _moved(arguments)
-    value = _stable_share(*(a for a, _ in arguments))
-    inherited = value * np.expm1(2.0 * (error + own))
-    return rounded(value, np.minimum(inherited, 1.0), ulps=2.0 * ULPS + len(arguments), underflow=4.0 * SMALLEST)
-
-
-def _logarithm_running(*arguments: Bounded) -> Bounded:
-    """The slopes, the shares, are positive and sum to 1; the logarithm of the sum is at most log n."""
-    error, own = _moved(arguments)
-    value = _stable_logarithm(*(a for a, _ in arguments))
-    rounding = (4.0 * ULPS + 2.0 * len(arguments)) * UNIT * (1.0 + np.log(len(arguments)))
-    return rounded(value, error + own + rounding)
-
-
-def _leaky(a: Any, slope: Any = None) -> Array:
-    low = a / 100.0 if slope is None else slope * a
-    return np.asarray(np.where(np.isnan(a) | (np.asarray(a) > 0.0), a, low))
-
-
-def _leaky_running(argument: Bounded, slope: Bounded | None = None) -> Bounded:
-    a, e = argument
-    steep, steep_error = (0.01, 0.0) if slope is None else slope
-    value = _leaky(a, None if slope is None else steep)
-    inherited = np.maximum(1.0, np.abs(steep) + steep_error) * e + np.abs(a) * steep_error
-    return rounded(value, np.where((e == 0.0) & (steep_error == 0.0), 0.0, inherited))
-
-
-def _leaky_series(t: Taylor, u: Series, slope: Series | None = None) -> Series:
-    low = t.divide(u, [100 + 0 * u[0]]) if slope is None else t.multiply(slope, u)
-    return t.choose(u[0] > 0, u, low, tie=u[0] == 0)
-
-
-def _branches(arguments: Sequence[Any]) -> tuple[list[tuple[Any, Any]], Any]:
-    """Values with their conditions, and the value where none holds, None if there is none."""
-    pairs = list(zip(arguments[0::2], arguments[1::2], strict=False))
-    return pairs, arguments[-1] if len(arguments) % 2 else None
-
-
-def _pieces(*arguments: Any) -> Array:
-    pairs, otherwise = _branches(arguments)
-    result: Any = np.nan if otherwise is None else otherwise
-    for value, condition in reversed(pairs):
-        result = np.where(np.isnan(condition), np.nan, np.where(condition != 0.0, value, result))
-    return np.asarray(result)
-
-
-def _pieces_running(*arguments: Bounded) -> Bounded:
-    """Where a condition is open, the true value may be that of any piece."""
-    pairs, otherwise = _branches(arguments)
-    result: Any = (np.nan, 0.0) if otherwise is None else otherwise
-    for (value, error), (condition, is_open) in reversed(pairs):
-        chosen = _pieces(value, condition, result[0])
-        either = np.maximum(np.abs(value - chosen) + error, np.abs(result[0] - chosen) + result[1])
-        certain = np.where(condition != 0.0, error, result[1])
-        result = chosen, np.where(is_open > 0.0, either, certain)
-    bounded: Bounded = result
-    return bounded
-
-
-def _pieces_series(t: Taylor, *arguments: Series) -> Series:
-    pairs, otherwise = _branches(arguments)
-    where, nan = t.numbers.where, t.numbers.nan
-    result: Series = [nan] if otherwise is None else otherwise
-    for value, condition in reversed(pairs):
-        holds = condition[0]
-        # A condition changes at once, which shows as coefficients that are NaN.
-        border = functools.reduce(operator.or_, (c != c for c in condition[1:]), False)  # noqa: PLR0124, FBT003 -- NaN
-        # Two constants have no coefficients that could differ, unless one is written out.
-        moving = [*value, 0 * value[0]] if len(value) == 1 < len(condition) else value
-        chosen = t.choose(holds == 1, moving, result, tie=border)
-        result = [where(holds != holds, nan, c) for c in chosen]  # noqa: PLR0124 -- NaN, in any arithmetic
-    return result
-
-
-def _root_beyond_one(a: Any) -> Any:
-    """sqrt(a^2 - 1), which neither cancels nor overflows."""
-    return np.sqrt(np.abs(a) - 1.0) * np.sqrt(np.abs(a) + 1.0)
-
-
-def _inverse_secant(a: Any) -> Array:
-    return np.asarray(np.arctan2(_root_beyond_one(a), np.sign(a)))
-
-
-def _inverse_cosecant(a: Any) -> Array:
-    return np.asarray(np.sign(a) * np.arctan2(1.0, _root_beyond_one(a)))
-
-
-def _steep_beyond_one(a: Array, e: Array) -> Array:
-    near = np.maximum(_near_zero(a, e), 1.0)
-    return np.asarray(1.0 / (near * np.sqrt(near - 1.0) * np.sqrt(near + 1.0)))
-
-
-def _stable_sech(a: Any) -> Array:
-    decay = np.exp(-np.abs(a))
-    return np.asarray(2.0 * decay / (1.0 + decay * decay))
-
-
-def _stable_csch(a: Any) -> Array:
-    size = np.abs(a)
-    return np.asarray(np.copysign(2.0 * np.exp(-size) / -np.expm1(-2.0 * size), a))
-
-
-_inverse_sine = _inverse("asin", lambda t, u: t.divide([1], _square_root(t, _one_plus(t, -1, u))))
-_inverse_cosine = _inverse("acos", lambda t, u: t.divide([-1], _square_root(t, _one_plus(t, -1, u))))
-
-LOG = smooth("log", np.log, lambda a, e: 1.0 / np.maximum(a - e, 0.0), Taylor.log)
-
-FUNCTIONS = (
-    smooth("exp", np.exp, lambda a, e: np.exp(a + e), Taylor.exp),
-    smooth("expm1", np.expm1, lambda a, e: np.exp(a + e), lambda t, u: [t.numbers.expm1(u[0]), *Taylor.exp(t, u)[1:]]),
+ONE = (1,)
+EXPONENTIALS = (
     Elementary(
-        "log",
-        (1, 2),
-        lambda a, base=None: np.log(a) if base is None else np.log(a) / np.log(base),
-        _log_base,
+        "exp", ONE, np.exp, series=Taylor.exp, title="exponential", slope="exp(u)", steepest="right", sign="positive",
+        latex=("e^{#1}",),
+        mistakes=(("exponential treated as power", "u*exp(u - 1)"), ("exponent brought to the front", "u*exp(u)"),
+                  ("sign of the derivative", "-exp(u)")),
+    ),
+    Elementary(
+        "expm1", ONE, np.expm1, title="exponential", slope="exp(u)", steepest="right", sign="that of u",
+    ),
+    Elementary(
+        "log", (1, 2), lambda a, base=None: np.log(a) if base is None else np.log(a) / np.log(base), rounding.log,
         lambda t, u, base=None: t.log(u) if base is None else t.divide(t.log(u), t.log(base)),
+        title="logarithm", domain="u > 0", pole=lambda a, base=2.0: (a == 0.0) | (base == 1.0),
+        synonyms=("ln",), latex=(r"\ln", r"\log_{#2}\left(#1\right)"),
+        mistakes=(SIGN, ("derivative of 1/u instead of log(u)", "-1/u^2"), ("1/u inverted", "u"),
+                  ("function and derivative multiplied", "y/u")),
     ),
-    smooth(
-        "log1p",
-        np.log1p,
-        lambda a, e: 1.0 / np.maximum(1.0 + a - e, 0.0),
-        _inverse("log1p", lambda t, u: t.divide([1], t.add([1], u))),
-    ),
-    smooth(
-        "log2",
-        np.log2,
-        lambda a, e: 1.4426950408889634 / np.maximum(a - e, 0.0),
-        lambda t, u: t.divide(t.log(u), [t.numbers.log(0 * u[0] + 2)]),
-    ),
-    smooth(
-        "log10",
-        np.log10,
-        lambda a, e: 0.4342944819032518 / np.maximum(a - e, 0.0),
-        lambda t, u: t.divide(t.log(u), [t.numbers.log(0 * u[0] + 10)]),
-    ),
-    smooth(
-        "sqrt",
-        np.sqrt,
-        lambda a, e: 0.5 / np.sqrt(np.maximum(a - e, 0.0)),
-        _square_root,
-        ulps=0.5,
-        vertical=((0, 1, 1),),
-    ),
-    smooth(
-        "cbrt",
-        np.cbrt,
-        lambda a, e: 1.0 / (3.0 * np.cbrt(_near_zero(a, e)) ** 2),
-        lambda t, u: _rooted(t, u, 3, t.numbers.cbrt(u[0])),
-        ulps=4.0,
-        vertical=((0, 1, 0),),
-    ),
-    smooth("sin", np.sin, lambda a, e: np.minimum(np.abs(np.cos(a)) + e, 1.0), _sine),
-    smooth("cos", np.cos, lambda a, e: np.minimum(np.abs(np.sin(a)) + e, 1.0), _cosine),
-    smooth(
-        "tan",
-        np.tan,
-        lambda a, e: 1.0 / np.maximum(np.abs(np.cos(a)) - e, 0.0) ** 2,
-        lambda t, u: t.riccati(t.numbers.tan(u[0]), u, 1, 0, 1),
-    ),
-    smooth(
-        "sec",
-        lambda a: 1.0 / np.cos(a),
-        lambda a, e: 1.0 / np.maximum(np.abs(np.cos(a)) - e, 0.0) ** 2,
-        lambda t, u: t.divide([1], _cosine(t, u)),
-    ),
-    smooth(
-        "csc",
-        lambda a: 1.0 / np.sin(a),
-        lambda a, e: 1.0 / np.maximum(np.abs(np.sin(a)) - e, 0.0) ** 2,
-        lambda t, u: t.divide([1], _sine(t, u)),
-    ),
-    smooth(
-        "cot",
-        lambda a: 1.0 / np.tan(a),
-        lambda a, e: 1.0 / np.maximum(np.abs(np.sin(a)) - e, 0.0) ** 2,
-        lambda t, u: t.divide(_cosine(t, u), _sine(t, u)),
-    ),
-    smooth(
-        "asin",
-        np.arcsin,
-        lambda a, e: 1.0 / np.sqrt(_one_minus_square(a, e)),
-        _inverse_sine,
-        vertical=((-1, 1, 1), (1, 1, -1)),
-    ),
-    smooth(
-        "acos",
-        np.arccos,
-        lambda a, e: 1.0 / np.sqrt(_one_minus_square(a, e)),
-        _inverse_cosine,
-        vertical=((-1, -1, 1), (1, -1, -1)),
-    ),
-    smooth(
-        "atan",
-        np.arctan,
-        lambda a, e: 1.0 / (1.0 + _near_zero(a, e) ** 2),
-        _inverse("atan", lambda t, u: t.divide([1], _one_plus(t, 1, u))),
-    ),
-    smooth("sinh", np.sinh, lambda a, e: np.cosh(np.abs(a) + e), lambda t, u: _hyperbolic(t, u)[0]),
-    smooth("cosh", np.cosh, lambda a, e: np.sinh(np.abs(a) + e), lambda t, u: _hyperbolic(t, u)[1]),
-    smooth(
-        "tanh",
-        np.tanh,
-        lambda a, e: 1.0 / np.cosh(_near_zero(a, e)) ** 2,
-        _tanh,
-    ),
-    smooth(
-        "asinh",
-        np.arcsinh,
-        lambda a, e: 1.0 / np.hypot(1.0, _near_zero(a, e)),
-        _inverse("asinh", lambda t, u: t.divide([1], _square_root(t, _one_plus(t, 1, u)))),
-    ),
-    smooth(
-        "acosh",
-        np.arccosh,
-        lambda a, e: 1.0 / (np.sqrt(np.maximum(a - e, 1.0) - 1.0) * np.sqrt(np.maximum(a - e, 1.0) + 1.0)),
-        # u^2 - 1 and not -(1 - u^2), which would be -0 at 1
-        _inverse("acosh", lambda t, u: t.divide([1], _square_root(t, t.add([-1], t.multiply(u, u))))),
-        vertical=((1, 1, 1),),
-    ),
-    smooth(
-        "atanh",
-        np.arctanh,
-        lambda a, e: 1.0 / _one_minus_square(a, e),
-        _inverse("atanh", lambda t, u: t.divide([1], _one_plus(t, -1, u))),
-    ),
-    smooth(
-        "asec",
-        _inverse_secant,
-        _steep_beyond_one,
-        lambda t, u: _inverse_cosine(t, t.divide([1], u)),
-        ulps=4.0,
-        vertical=((-1, 1, -1), (1, 1, 1)),
-    ),
-    smooth(
-        "acsc",
-        _inverse_cosecant,
-        _steep_beyond_one,
-        lambda t, u: _inverse_sine(t, t.divide([1], u)),
-        ulps=4.0,
-        vertical=((-1, -1, -1), (1, -1, 1)),
-    ),
-    smooth(
-        "acot",
-        lambda a: np.arctan(1.0 / (a + 0.0)),  # -0 + 0 is 0: the jump is on its left
-        lambda a, e: np.where((np.abs(a) <= e) & (e > 0.0), np.inf, 1.0 / (1.0 + _near_zero(a, e) ** 2)),
-        _inverse_cotangent,
-        ulps=3.0,
-    ),
-    smooth(
-        "sech",
-        _stable_sech,
-        lambda a, e: _stable_sech(_near_zero(a, e)),
-        _hyperbolic_secant,
-        ulps=4.0,
-        underflow=4.0 * SMALLEST,
-    ),
-    smooth(
-        "csch",
-        _stable_csch,
-        lambda a, e: _stable_csch(_near_zero(a, e)) / np.tanh(_near_zero(a, e)),
-        _hyperbolic_cosecant,
-        ulps=5.0,
-        underflow=4.0 * SMALLEST,
-    ),
-    smooth(
-        "coth",
-        lambda a: 1.0 / np.tanh(a),
-        lambda a, e: _stable_csch(_near_zero(a, e)) ** 2,
-        _hyperbolic_cotangent,
-        ulps=3.0,
-    ),
-    smooth(
-        "erf",
-        special.erf,
-        lambda a, e: 1.1283791670955126 * np.exp(-(_near_zero(a, e) ** 2)),
-        _error_function,
-        ulps=ERF_ULPS,
-    ),
-    smooth("gamma", special.gamma, _gamma_slope, _gamma, ulps=GAMMA_ULPS),
     Elementary(
-        "digamma",
-        (1,),
-        special.digamma,
-        lambda a: _polygamma_running((np.asarray(0.0), np.asarray(0.0)), a),
-        lambda t, u: _polygamma(t, [0], u),
+        "log1p", ONE, np.log1p, title="logarithm", slope="1/(1 + u)", steepest="left", domain="u > -1",
+        sign="that of u",
+        mistakes=(SIGN, ("derivative of 1/u instead of log(u)", "-1/u^2"), ("the 1 forgotten", "1/u")),
     ),
-    Elementary("polygamma", (2,), special.polygamma, _polygamma_running, _polygamma),
-    Elementary("gelu", (1,), _stable_gelu, _gelu_running, _gelu),
-    smooth("sigmoid", _stable_sigmoid, lambda a, e: _stable_sigmoid(-_near_zero(a, e)), _sigmoid),
-    smooth(
-        "softplus",
-        lambda a: np.logaddexp(0.0, a),
-        lambda a, e: _stable_sigmoid(a + e),
-        _softplus,
+    *(
+        Elementary(
+            name, ONE, value, series=by_definition, title="logarithm", slope=f"1/(u*log({base}))", steepest="left",
+            domain="u > 0", definition=f"log(u)/log({base})", aliases=aliases,
+            mistakes=(SIGN, ("derivative of 1/u instead of log(u)", "-1/u^2"), ("1/u inverted", "u"),
+                      ("function and derivative multiplied", "y/u"), ("logarithm of the base forgotten", "1/u"),
+                      ("logarithm of the base multiplied", "slope_e^2/slope")),
+        )
+        for name, value, base, aliases in (("log2", np.log2, 2, ("lb", "ld")), ("log10", np.log10, 10, ("lg",)))
     ),
-    selection("abs", np.abs, (1,), _absolute),
+    Elementary(
+        "sqrt", ONE, np.sqrt, series=series.square_root, title="square root", slope="1/(2*sqrt(u))", steepest="left",
+        ulps=0.5, domain="u >= 0", vertical=at((0, 1, 1)), sign="not negative, and that of u",
+        written="√", latex=(r"\sqrt{#1}",),
+        mistakes=(("the 1/2 of the root forgotten", "1/sqrt(u)"), ("root kept above", "sqrt(u)/2"),
+                  ("2 multiplied instead of divided", "2/sqrt(u)"), ("sign of the derivative", "-1/(2*sqrt(u))"),
+                  ("root of the denominator forgotten", "1/(2*u)"), ("quotient inverted", "2*sqrt(u)")),
+    ),
+    Elementary(
+        "cbrt", ONE, np.cbrt, series=lambda t, u: series.root(t, u, 3, t.numbers.cbrt(u[0])), title="cube root",
+        slope="1/(3*cbrt(u)^2)", ulps=4.0, smooth="u ≠ 0", vertical=at((0, 1, 0)), sign="that of u",
+        written="∛", latex=(r"\sqrt[3]{#1}",),
+        mistakes=(("the 1/3 of the root forgotten", "1/cbrt(u)^2"),
+                  ("square below the fraction bar forgotten", "1/(3*cbrt(u))"), ("root kept above", "cbrt(u)/3"),
+                  ("power of the root kept above", "cbrt(u)^2/3"), ("treated as a square root", "1/(2*sqrt(u))")),
+    ),
+)  # fmt: skip
+TRIGONOMETRIC = (
+    Elementary(
+        "sin", ONE, np.sin, series=series.sine, title="sine", slope="cos(u)",
+        steepest=lambda a, e: np.minimum(np.abs(np.cos(a)) + e, 1.0), latex=(r"\sin",), power_at_name=True,
+        aliases=("sinus", "sen"), mistakes=(SIGN,),
+    ),
+    Elementary(
+        "cos", ONE, np.cos, series=series.cosine, title="cosine", slope="-sin(u)",
+        steepest=lambda a, e: np.minimum(np.abs(np.sin(a)) + e, 1.0), latex=(r"\cos",), power_at_name=True,
+        aliases=("cosinus",), mistakes=(SIGN,),
+    ),
+    Elementary(
+        "tan", ONE, np.tan, series=lambda t, u: t.riccati(t.numbers.tan(u[0]), u, 1, 0, 1), title="tangent",
+        slope="1/cos(u)^2", steepest=_steep_from(np.cos), domain="cos(u) ≠ 0", latex=(r"\tan",), power_at_name=True,
+        aliases=("tg",),
+        mistakes=(SIGN, ("square forgotten", "1/cos(u)"), ("quotient of derivatives", "-cos(u)/sin(u)"),
+                  ("derivative of the secant", "tan(u)/cos(u)"), ("confused with the cotangent", "1/sin(u)^2"),
+                  ("square above the fraction bar", "cos(u)^2"), ("1 - tan^2 as of tanh", "1 - tan(u)^2"),
+                  ("1 + tan^2, square forgotten", "1 + tan(u)")),
+    ),
+    Elementary(
+        "sec", ONE, lambda a: 1.0 / np.cos(a), series=by_definition, title="secant", slope="sec(u)*tan(u)",
+        steepest=_steep_from(np.cos), domain="cos(u) ≠ 0", definition="1/cos(u)", latex=(r"\sec",), power_at_name=True,
+        mistakes=(SIGN, ("square of the tangent instead of a product", "tan(u)^2"), ("one factor lost", "tan(u)"),
+                  ("square instead of a product", "sec(u)^2"), ("reciprocal of the derivative", "-1/sin(u)"),
+                  ("confused with the cosecant", "-csc(u)*cot(u)")),
+    ),
+    Elementary(
+        "csc", ONE, lambda a: 1.0 / np.sin(a), series=by_definition, title="cosecant", slope="-(csc(u)*cot(u))",
+        steepest=_steep_from(np.sin), domain="sin(u) ≠ 0", definition="1/sin(u)", latex=(r"\csc",), power_at_name=True,
+        aliases=("cosec",),
+        mistakes=(SIGN, ("square of the cotangent instead of a product", "-cot(u)^2"), ("one factor lost", "-cot(u)"),
+                  ("square instead of a product", "-csc(u)^2"), ("reciprocal of the derivative", "1/cos(u)"),
+                  ("confused with the secant", "sec(u)*tan(u)")),
+    ),
+    Elementary(
+        "cot", ONE, lambda a: 1.0 / np.tan(a), series=by_definition, title="cotangent", slope="-(1/sin(u)^2)",
+        steepest=_steep_from(np.sin), domain="sin(u) ≠ 0", definition="cos(u)/sin(u)", latex=(r"\cot",),
+        power_at_name=True, aliases=("ctg", "cotan"),
+        mistakes=(SIGN, ("square forgotten", "-1/sin(u)"), ("confused with the tangent", "1/cos(u)^2"),
+                  ("confused with the tangent, with the sign", "-1/cos(u)^2"),
+                  ("square above the fraction bar", "-sin(u)^2"), ("derivative of the cosecant", "-cot(u)/sin(u)")),
+    ),
+    Elementary(
+        "asin", ONE, np.arcsin, title="inverse sine", slope="1/sqrt(1 - u^2)", steepest="far from 0",
+        domain="abs(u) <= 1", vertical=at((-1, 1, 1), (1, 1, -1)), latex=(r"\arcsin",), synonyms=("arcsin",),
+        mistakes=(SIGN, ("root forgotten", "1/(1 - u^2)"),
+                  ("plus instead of minus below the root", "1/sqrt(1 + u^2)"),
+                  ("inverse taken for the reciprocal", "-cos(u)/sin(u)^2"),
+                  ("reciprocal of the derivative", "1/cos(u)"),
+                  ("inverse of the derivative", "acos(u)"), ("square forgotten", "1/sqrt(1 - u)"),
+                  ("confused with the inverse tangent", "1/(1 + u^2)"),
+                  ("root above the fraction bar", "sqrt(1 - u^2)")),
+    ),
+    Elementary(
+        "acos", ONE, np.arccos, title="inverse cosine", slope="-(1/sqrt(1 - u^2))", steepest="far from 0",
+        domain="abs(u) <= 1", vertical=at((-1, -1, 1), (1, -1, -1)), sign="not negative", latex=(r"\arccos",),
+        synonyms=("arccos",),
+        mistakes=(SIGN, ("root forgotten", "-1/(1 - u^2)"),
+                  ("plus instead of minus below the root", "-1/sqrt(1 + u^2)"),
+                  ("inverse taken for the reciprocal", "sin(u)/cos(u)^2"),
+                  ("reciprocal of the derivative", "-1/sin(u)"),
+                  ("inverse of the derivative", "-asin(u)"), ("square forgotten", "-1/sqrt(1 - u)"),
+                  ("root above the fraction bar", "-sqrt(1 - u^2)")),
+    ),
+    Elementary(
+        "atan", ONE, np.arctan, title="inverse tangent", slope="1/(1 + u^2)", sign="that of u", latex=(r"\arctan",),
+        synonyms=("arctan",), aliases=("arctg",),
+        mistakes=(SIGN, ("minus instead of plus", "1/(1 - u^2)"), ("root that is not there", "1/sqrt(1 + u^2)"),
+                  ("confused with the inverse sine", "1/sqrt(1 - u^2)"), ("square forgotten", "1/(1 + u)"),
+                  ("inverse taken for the reciprocal", "-1/sin(u)^2"), ("the 1 forgotten", "1/u^2"),
+                  ("reciprocal of the derivative", "cos(u)^2")),
+    ),
+)  # fmt: skip
+HYPERBOLIC = (
+    Elementary(
+        "sinh", ONE, np.sinh, series=lambda t, u: series.hyperbolic(t, u)[0], title="hyperbolic sine", slope="cosh(u)",
+        steepest="far from 0", sign="that of u", latex=(r"\sinh",), power_at_name=True,
+        mistakes=(SIGN, ("derivative of the sine", "cos(u)")),
+    ),
+    Elementary(
+        "cosh", ONE, np.cosh, series=lambda t, u: series.hyperbolic(t, u)[1], title="hyperbolic cosine",
+        slope="sinh(u)", steepest="far from 0", sign="positive", latex=(r"\cosh",), power_at_name=True,
+        mistakes=(SIGN, ("derivative of the cosine", "-sin(u)")),
+    ),
+    # 1 - tanh(u)^2 is the same slope, and loses every digit from u = 20 on.
+    Elementary(
+        "tanh", ONE, np.tanh, series=series.tanh, title="hyperbolic tangent", slope="1/cosh(u)^2", sign="that of u",
+        latex=(r"\tanh",), power_at_name=True,
+        mistakes=(SIGN, ("square forgotten", "1/cosh(u)"), ("square forgotten", "1 - tanh(u)"),
+                  ("plus instead of minus", "1 + tanh(u)^2"), ("quotient of derivatives", "cosh(u)/sinh(u)"),
+                  ("derivative of the tangent", "1/cos(u)^2")),
+    ),
+    Elementary(
+        "asinh", ONE, np.arcsinh, title="inverse hyperbolic sine", slope="1/sqrt(u^2 + 1)",
+        steepest=lambda a, e: 1.0 / np.hypot(1.0, near_zero(a, e)), sign="that of u", synonyms=("arcsinh",),
+        aliases=("arsinh",),
+        mistakes=(SIGN, ("root forgotten", "1/(1 + u^2)"), ("minus instead of plus", "1/sqrt(1 - u^2)"),
+                  ("sign below the root", "1/sqrt(u^2 - 1)")),
+    ),
+    Elementary(
+        "acosh", ONE, np.arccosh, title="inverse hyperbolic cosine", slope="1/sqrt(u^2 - 1)",
+        steepest=rounding.steep_right_of_one, domain="u >= 1", vertical=at((1, 1, 1)), synonyms=("arccosh",),
+        aliases=("arcosh",),
+        mistakes=(SIGN, ("root forgotten", "1/(u^2 - 1)"), ("plus instead of minus", "1/sqrt(u^2 + 1)")),
+    ),
+    Elementary(
+        "atanh", ONE, np.arctanh, title="inverse hyperbolic tangent", slope="1/(1 - u^2)", steepest="far from 0",
+        domain="abs(u) < 1", synonyms=("arctanh",), aliases=("artanh",),
+        mistakes=(SIGN, ("plus instead of minus", "1/(1 + u^2)"), ("root that is not there", "1/sqrt(1 - u^2)")),
+    ),
+    Elementary(
+        "asec", ONE, rounding.inverse_secant, series=by_definition, title="inverse secant",
+        slope="1/(abs(u)*sqrt(u^2 - 1))", steepest=rounding.steep_beyond_one, ulps=4.0, domain="abs(u) >= 1",
+        vertical=at((-1, 1, -1), (1, 1, 1)), sign="not negative", definition="acos(1/u)", synonyms=("arcsec",),
+        mistakes=(SIGN,),
+    ),
+    Elementary(
+        "acsc", ONE, rounding.inverse_cosecant, series=by_definition, title="inverse cosecant",
+        slope="-(1/(abs(u)*sqrt(u^2 - 1)))", steepest=rounding.steep_beyond_one, ulps=4.0, domain="abs(u) >= 1",
+        vertical=at((-1, -1, -1), (1, -1, 1)), definition="asin(1/u)", synonyms=("arccsc",), mistakes=(SIGN,),
+    ),
+    Elementary(
+        "acot", ONE, lambda a: np.arctan(1.0 / (a + 0.0)),  # -0 + 0 is 0: the jump is on its left
+        series=series.inverse_cotangent, title="inverse cotangent", slope="-(1/(1 + u^2))",
+        steepest=lambda a, e: np.where((np.abs(a) <= e) & (e > 0.0), np.inf, 1.0 / (1.0 + near_zero(a, e) ** 2)),
+        ulps=3.0, smooth="u ≠ 0", synonyms=("arccot",), aliases=("arcctg",),
+        mistakes=(SIGN, ("minus instead of plus", "-1/(1 - u^2)")),
+    ),
+    Elementary(
+        "sech", ONE, rounding.sech, series=series.hyperbolic_secant, title="hyperbolic secant",
+        slope="-(sech(u)*tanh(u))", steepest=lambda a, e: rounding.sech(near_zero(a, e)), ulps=4.0,
+        underflow=4.0 * SMALLEST, sign="positive", power_at_name=True, mistakes=(SIGN,),
+    ),
+    Elementary(
+        "csch", ONE, rounding.csch, series=series.hyperbolic_cosecant, title="hyperbolic cosecant",
+        slope="-(csch(u)*coth(u))", ulps=5.0, underflow=4.0 * SMALLEST, domain="u ≠ 0", power_at_name=True,
+        mistakes=(SIGN,),
+    ),
+    Elementary(
+        "coth", ONE, lambda a: 1.0 / np.tanh(a), series=series.hyperbolic_cotangent, title="hyperbolic cotangent",
+        slope="-(1/sinh(u)^2)", ulps=3.0, domain="u ≠ 0", latex=(r"\coth",), power_at_name=True, mistakes=(SIGN,),
+    ),
+)  # fmt: skip
+SPECIAL = (
+    Elementary(
+        "erf", ONE, special.erf, title="error function", slope="2*exp(-u^2)/sqrt(pi)", ulps=rounding.ERF_ULPS,
+        sign="that of u", cost=0.1,
+        mistakes=(SIGN, ("factor 2/sqrt(pi) forgotten", "exp(-u^2)"),
+                  ("minus in the exponent forgotten", "2*exp(u^2)/sqrt(pi)"), ("2 forgotten", "exp(-u^2)/sqrt(pi)")),
+    ),
+    Elementary(
+        "gamma", ONE, special.gamma, series=series.gamma, title="gamma function", slope="gamma(u)*digamma(u)",
+        steepest=rounding.gamma_slope, ulps=GAMMA_ULPS, domain="u is not 0, -1, -2, ...", latex=(r"\Gamma",),
+        aliases=("tgamma",), mistakes=(("digamma forgotten", "gamma(u)"), ("digamma alone", "digamma(u)")), cost=0.1,
+        guarded=True,
+    ),
+    Elementary(
+        "digamma", ONE, special.digamma,
+        lambda a: rounding.polygamma_running((np.asarray(0.0), np.asarray(0.0)), a),
+        lambda t, u: series.polygamma(t, [0], u), title="digamma function", slope="polygamma(1, u)",
+        domain="u is not 0, -1, -2, ...", latex=(r"\psi",), aliases=("psi",), cost=0.25, guarded=True,
+    ),
+    Elementary(
+        "polygamma", (2,), special.polygamma, rounding.polygamma_running, series.polygamma,
+        title="polygamma function", domain="u is not 0, -1, -2, ...", latex=(r"\psi_{#1}\left(#2\right)",), cost=1.5,
+        overhead=2e5,
+    ),
+)  # fmt: skip
+NETWORKS = (
+    Elementary(
+        "gelu", ONE, rounding.gelu, rounding.gelu_running, by_definition, title="gelu",
+        slope="(1 + erf(u/sqrt(2)))/2 + u*(exp(-(u^2/2))/sqrt(2*pi))", sign="that of u",
+        definition="u/2*(1 + erf(u/sqrt(2)))",
+        mistakes=(("only one term of the product rule", "(1 + erf(u/sqrt(2)))/2"),),
+    ),
+    # s(1 - s) is the same slope, and loses every digit where s is near 1.
+    Elementary(
+        "sigmoid", ONE, rounding.sigmoid, series=series.sigmoid, title="sigmoid", slope="sigmoid(u)*sigmoid(-u)",
+        sign="positive", aliases=("logistic", "expit"),
+        mistakes=(("plus instead of minus", "sigmoid(u)*(1 + sigmoid(u))"), ("one factor lost", "1 - sigmoid(u)"),
+                  SIGN, ("exponential above the fraction bar forgotten", "sigmoid(u)^2")),
+    ),
+    Elementary(
+        "softplus", ONE, lambda a: np.logaddexp(0.0, a), series=series.softplus, title="softplus", slope="sigmoid(u)",
+        steepest="right", sign="positive",
+        mistakes=(("sigmoid of the other side", "sigmoid(-u)"), SIGN, ("1/u of the logarithm forgotten", "exp(u)"),
+                  ("inner derivative forgotten", "1/(1 + exp(u))")),
+    ),
     selection(
-        "relu", lambda a: np.maximum(a, 0.0), (1,), lambda t, u: t.choose(u[0] > 0, u, [0 * u[0]], tie=u[0] == 0)
+        "abs", np.abs, ONE, series.absolute, title="absolute value", slope="sign(u)", smooth="u ≠ 0",
+        sign="not negative, and that of u", latex=(r"\left|#1\right|",), synonyms=("Abs",),
+        aliases=("fabs",), ufuncs=(np.fabs,), mistakes=(("sides swapped", "-sign(u)"), ("sign forgotten", "1")),
     ),
-    Elementary("leaky_relu", (1, 2), _leaky, _leaky_running, _leaky_series),
-    selection("max", lambda *arguments: functools.reduce(np.maximum, arguments), MANY, _largest),
-    selection("min", lambda *arguments: functools.reduce(np.minimum, arguments), MANY, _smallest),
-    Elementary("softmax", range(1, MANY.stop), _stable_share, _share_running, _share),
-    Elementary("logsumexp", range(1, MANY.stop), _stable_logarithm, _logarithm_running, _logarithm_of_sum),
-    Elementary("piecewise", MANY, _pieces, _pieces_running, _pieces_series),
-    stepped("sign", np.sign, lambda numbers, a: a == 0),
-    stepped("floor", np.floor, lambda numbers, a: numbers.floor(a) == a),
-    stepped("heaviside", lambda a: np.heaviside(a, 0.5), lambda numbers, a: a == 0),
+    selection(
+        "relu", lambda a: np.maximum(a, 0.0), ONE, lambda t, u: t.choose(u[0] > 0, u, [0 * u[0]], tie=u[0] == 0),
+        title="relu", slope="heaviside(u)", smooth="u ≠ 0", sign="not negative, and that of u",
+        mistakes=(("sides swapped", "heaviside(-u)"), ("slope 1 on both sides", "1"), ("slope 0 on both sides", "0")),
+    ),
+    Elementary(
+        "leaky_relu", (1, 2), rounding.leaky, rounding.leaky_running, series.leaky, title="leaky relu",
+        smooth="u ≠ 0", meeting="kink", sign="that of u", aliases=("leakyrelu", "lrelu"),
+        mistakes=(("sides swapped", "slope_of_minus_u"), ("slope 1 on both sides", "1"),
+                  ("slope of the left side forgotten", "heaviside(u)")),
+    ),
+)  # fmt: skip
+OF_SEVERAL = (
+    *(
+        selection(
+            name, _reduced(ufunc), MANY, taken, title=title, sign=sign, latex=(rf"\{name}",),
+            synonyms=(name.capitalize(),), aliases=(ufunc.__name__,), ufuncs=(ufunc,),
+            mistakes=(("sides swapped", "1 - slope"), ("slope 1 on both sides", "1"), ("slope 0 on both sides", "0")),
+        )
+        for name, ufunc, taken, title, sign in (
+            ("max", np.maximum, series.largest, "maximum", max),
+            ("min", np.minimum, series.smallest, "minimum", min),
+        )
+    ),
+    Elementary(
+        "softmax", range(1, MANY.stop), rounding.share, rounding.share_running, series.share, title="softmax",
+        sign="positive",
+    ),
+    Elementary(
+        "logsumexp", range(1, MANY.stop), rounding.logsumexp, rounding.logsumexp_running, series.logarithm_of_sum,
+        title="log-sum-exp", aliases=("log_sum_exp", "lse"),
+    ),
+    Elementary(
+        "piecewise", MANY, rounding.pieces, rounding.pieces_running, series.pieces, title="piecewise",
+        meeting="border", sign=lambda signs: min(signs[0::2]), synonyms=("Piecewise",), aliases=("cases",),
+    ),
+)  # fmt: skip
+STEPS = (
+    stepped("sign", np.sign, lambda numbers, a: a == 0, smooth="u ≠ 0", sign="that of u", aliases=("sgn", "signum")),
+    stepped(
+        "floor", np.floor, lambda numbers, a: numbers.floor(a) == a, smooth="u is not an integer",
+        latex=(r"\left\lfloor #1\right\rfloor",),
+    ),
+    stepped(
+        "heaviside", lambda a: np.heaviside(a, 0.5), lambda numbers, a: a == 0, smooth="u ≠ 0",
+        sign="not negative, and that of u", synonyms=("Heaviside",),
+    ),
+)  # fmt: skip
+
+OPERATIONS = completed(
+    (*OPERATORS, *COMPARISONS, *EXPONENTIALS, *TRIGONOMETRIC, *HYPERBOLIC, *SPECIAL, *NETWORKS, *OF_SEVERAL, *STEPS)
 )
+ELEMENTARY = MappingProxyType({name: row for name, row in OPERATIONS.items() if not row.typed})
+"""The operations that are typed as functions."""
 
 FLOATS = SimpleNamespace(
-    **{name: getattr(np, name) for name in ("exp", "expm1", "log", "log1p", "sqrt", "cbrt", "sin", "cos", "tan")},
-    **{name: getattr(np, name) for name in ("asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh")},
-    **{name: getattr(np, name) for name in ("sign", "floor", "where", "nan", "inf")},
-    heaviside=lambda a: np.heaviside(a, 0.5),
+    **{name: row.value for name, row in ELEMENTARY.items()},
     nonnegative=lambda a: a >= 0,
     power=lambda a, b: a**b,
-    erf=special.erf,
-    gamma=special.gamma,
-    polygamma=special.polygamma,
+    where=np.where,
+    nan=np.nan,
+    inf=np.inf,
 )
 """The numbers of Taylor series over floating-point arrays."""
-
-ELEMENTARY = MappingProxyType({row.name: row for row in FUNCTIONS})
-OPERATIONS = MappingProxyType({row.name: row for row in (*OPERATORS, *COMPARISONS, *FUNCTIONS)})

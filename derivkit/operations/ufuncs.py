@@ -21,15 +21,13 @@ Rule = Callable[..., Series]
 
 LN2 = math.log(2.0)
 
-SAME_NAME = (
-    *("add", "subtract", "multiply", "divide", "exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "cbrt", "sin"),
-    *("cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "sign", "floor"),
-)
-OTHER_NAME = (("negative", "negate"), ("absolute", "abs"), ("fabs", "abs"), ("maximum", "max"), ("minimum", "min"))
-ROWS: dict[np.ufunc, str] = {
-    getattr(np, own): row for own, row in (*zip(SAME_NAME, SAME_NAME, strict=True), *OTHER_NAME)
-}
-"""Universal functions that are a row of the table under another name or the same."""
+ROWS: dict[np.ufunc, Rule] = {
+    ufunc: row.series
+    for row in OPERATIONS.values()
+    for ufunc in (row.value, *row.ufuncs)
+    if isinstance(ufunc, np.ufunc)
+} | {np.log: OPERATIONS["log"].series}
+"""Universal functions that are a row of the table."""
 
 
 def select(condition: Any, u: Series, v: Series) -> Series:
@@ -158,7 +156,7 @@ def _sinc_term(a: Number, m: int, k: int) -> Number:
 
 UFUNCS: MappingProxyType[np.ufunc, Rule] = MappingProxyType(
     {
-        **{ufunc: OPERATIONS[row].series for ufunc, row in ROWS.items()},
+        **ROWS,
         np.power: power,
         np.float_power: power,
         np.positive: lambda t, u: u,

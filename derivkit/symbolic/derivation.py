@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from types import MappingProxyType
@@ -236,7 +236,7 @@ class Derivation(CheckedSteps):
         # A quotient by a constant has no condition of its own, whatever is divided.
         fixed = [fixed[one.arguments[1]] if one.operation == "divide" else here
                  for one, here in zip(program, fixed, strict=True)]  # fmt: skip
-        partial = [one.operation in PARTIAL and not _of_numbers(one, program) for one in program]
+        partial = [_is_partial(one) and not _of_numbers(one, program) for one in program]
         standing = any(step.result.root == ZERO and step.rule != "constant" for step in steps_of(self.roots[0]))
         choosing = any(one.operation in {"max", "min"} for one in program)
         if any(partial) and (standing or choosing):
@@ -250,26 +250,17 @@ class Derivation(CheckedSteps):
         return named_values({**given, **named}, wanted, f"the derivative of {self.expression}")
 
 
-POLES: Mapping[str, Callable[..., Any]] = MappingProxyType(
-    {
-        "divide": lambda a, b: b == 0.0,
-        "power": lambda a, b: (a == 0.0) & (b < 0.0),
-        "log": lambda a, base=2.0: (a == 0.0) | (base == 1.0),
-        "log1p": lambda a: a == -1.0,
-        "atanh": lambda a: np.abs(a) == 1.0,
-        **dict.fromkeys(("log2", "log10", "csc", "cot", "csch", "coth"), lambda a: a == 0.0),
-    }
-)
-"""Where float64 has infinity for what is not defined; elsewhere it has NaN."""
-PARTIAL = frozenset(POLES) | {"sqrt", "asin", "acos", "acosh", "asec", "acsc", "gamma", "digamma", "polygamma"}
-"""Operations that are not defined for all numbers."""
-
-
 def _without_poles(name: str, *arguments: Any) -> Any:
     """An operation in float64, NaN wherever it is not defined."""
     value = OPERATIONS[name].value(*arguments)
-    pole = POLES.get(name)
+    pole = OPERATIONS[name].pole
     return np.where(pole(*arguments), np.nan, value) if pole else value
+
+
+def _is_partial(step: Instruction) -> bool:
+    """Whether a step is an operation that is not defined for all numbers."""
+    row = OPERATIONS.get(step.operation)
+    return row is not None and (row.pole is not None or bool(row.domain))
 
 
 def _of_numbers(step: Instruction, program: Sequence[Instruction]) -> bool:

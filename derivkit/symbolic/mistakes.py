@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+from derivkit.operations.elementary import OPERATIONS
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,15 @@ class Mistake:
 
 def _rows(kinds: str, *rows: tuple[str, str], each: bool = False, slope: bool = False) -> tuple[Mistake, ...]:
     return tuple(Mistake(name, tuple(kinds.split(", ")), formula, each, slope) for name, formula in rows)
+
+
+def _of_functions() -> Iterator[Mistake]:
+    """The mistakes of the table of operations, each once for all functions that share it."""
+    sharing: dict[tuple[str, str], list[str]] = {}
+    for row in OPERATIONS.values():
+        for mistake in row.mistakes:
+            sharing.setdefault(mistake, []).append(row.name)
+    return (Mistake(name, tuple(rows), formula, slope=True) for (name, formula), rows in sharing.items())
 
 
 MISTAKES: tuple[Mistake, ...] = (
@@ -83,8 +95,6 @@ MISTAKES: tuple[Mistake, ...] = (
         ("sign of the derivative", "-a^u*log(a)"),
         slope=True,
     ),
-    *_rows("exp", ("exponential treated as power", "u*exp(u - 1)"), ("exponent brought to the front", "u*exp(u)"),
-           ("sign of the derivative", "-exp(u)"), slope=True),
     *_rows(
         "logarithmic differentiation",
         ("treated as a power", "v*u^(v - 1)*du"),
@@ -97,89 +107,12 @@ MISTAKES: tuple[Mistake, ...] = (
         ("product rule as product of derivatives", "u^v*dv*du/u"),
         ("not differentiated", "y"),
     ),
-    # Logarithms.
-    *_rows("log, log2, log10, log1p", ("sign of the derivative", "-slope"),
-           ("derivative of 1/u instead of log(u)", "-1/u^2"), slope=True),
-    *_rows("log, log2, log10", ("1/u inverted", "u"), ("function and derivative multiplied", "y/u"), slope=True),
+    # Functions, from their rows.
+    *_of_functions(),
     *_rows("chain log", ("quotient of the inner derivative inverted", "u/du")),
-    *_rows("log with base, log2, log10", ("logarithm of the base forgotten", "1/u"),
+    *_rows("log with base", ("logarithm of the base forgotten", "1/u"),
            ("logarithm of the base multiplied", "slope_e^2/slope"), slope=True),
-    *_rows("log1p", ("the 1 forgotten", "1/u"), slope=True),
-    # Roots.
-    *_rows(
-        "sqrt",
-        ("the 1/2 of the root forgotten", "1/sqrt(u)"), ("root kept above", "sqrt(u)/2"),
-        ("2 multiplied instead of divided", "2/sqrt(u)"), ("sign of the derivative", "-1/(2*sqrt(u))"),
-        ("root of the denominator forgotten", "1/(2*u)"), ("quotient inverted", "2*sqrt(u)"), slope=True,
-    ),
-    *_rows(
-        "cbrt",
-        ("the 1/3 of the root forgotten", "1/cbrt(u)^2"), ("square below the fraction bar forgotten", "1/(3*cbrt(u))"),
-        ("root kept above", "cbrt(u)/3"), ("power of the root kept above", "cbrt(u)^2/3"),
-        ("treated as a square root", "1/(2*sqrt(u))"), slope=True,
-    ),
-    # Trigonometric functions and their kin.
-    *_rows(
-        "sin, cos, tan, cot, sec, csc, asin, acos, atan, acot, asec, acsc, sinh, cosh, tanh, coth, sech, csch, asinh, "
-        "acosh, atanh, erf",
-        ("sign of the derivative", "-slope"), slope=True,
-    ),
-    *_rows("tan", ("square forgotten", "1/cos(u)"), ("quotient of derivatives", "-cos(u)/sin(u)"),
-           ("derivative of the secant", "tan(u)/cos(u)"), ("confused with the cotangent", "1/sin(u)^2"),
-           ("square above the fraction bar", "cos(u)^2"), ("1 - tan^2 as of tanh", "1 - tan(u)^2"),
-           ("1 + tan^2, square forgotten", "1 + tan(u)"), slope=True),
-    *_rows("cot", ("square forgotten", "-1/sin(u)"), ("confused with the tangent", "1/cos(u)^2"),
-           ("confused with the tangent, with the sign", "-1/cos(u)^2"), ("square above the fraction bar", "-sin(u)^2"),
-           ("derivative of the cosecant", "-cot(u)/sin(u)"), slope=True),
-    *_rows("sec", ("square of the tangent instead of a product", "tan(u)^2"), ("one factor lost", "tan(u)"),
-           ("square instead of a product", "sec(u)^2"), ("reciprocal of the derivative", "-1/sin(u)"),
-           ("confused with the cosecant", "-csc(u)*cot(u)"), slope=True),
-    *_rows("csc", ("square of the cotangent instead of a product", "-cot(u)^2"), ("one factor lost", "-cot(u)"),
-           ("square instead of a product", "-csc(u)^2"), ("reciprocal of the derivative", "1/cos(u)"),
-           ("confused with the secant", "sec(u)*tan(u)"), slope=True),
-    *_rows("asin", ("root forgotten", "1/(1 - u^2)"), ("plus instead of minus below the root", "1/sqrt(1 + u^2)"),
-           ("inverse taken for the reciprocal", "-cos(u)/sin(u)^2"), ("reciprocal of the derivative", "1/cos(u)"),
-           ("inverse of the derivative", "acos(u)"), ("square forgotten", "1/sqrt(1 - u)"),
-           ("confused with the inverse tangent", "1/(1 + u^2)"), ("root above the fraction bar", "sqrt(1 - u^2)"),
-           slope=True),
-    *_rows("acos", ("root forgotten", "-1/(1 - u^2)"), ("plus instead of minus below the root", "-1/sqrt(1 + u^2)"),
-           ("inverse taken for the reciprocal", "sin(u)/cos(u)^2"), ("reciprocal of the derivative", "-1/sin(u)"),
-           ("inverse of the derivative", "-asin(u)"), ("square forgotten", "-1/sqrt(1 - u)"),
-           ("root above the fraction bar", "-sqrt(1 - u^2)"), slope=True),
-    *_rows("atan", ("minus instead of plus", "1/(1 - u^2)"), ("root that is not there", "1/sqrt(1 + u^2)"),
-           ("confused with the inverse sine", "1/sqrt(1 - u^2)"), ("square forgotten", "1/(1 + u)"),
-           ("inverse taken for the reciprocal", "-1/sin(u)^2"), ("the 1 forgotten", "1/u^2"),
-           ("reciprocal of the derivative", "cos(u)^2"), slope=True),
-    *_rows("acot", ("minus instead of plus", "-1/(1 - u^2)"), slope=True),
-    *_rows("tanh", ("square forgotten", "1/cosh(u)"), ("square forgotten", "1 - tanh(u)"),
-           ("plus instead of minus", "1 + tanh(u)^2"), ("quotient of derivatives", "cosh(u)/sinh(u)"),
-           ("derivative of the tangent", "1/cos(u)^2"), slope=True),
-    *_rows("sinh", ("derivative of the sine", "cos(u)"), slope=True),
-    *_rows("cosh", ("derivative of the cosine", "-sin(u)"), slope=True),
-    *_rows("asinh", ("root forgotten", "1/(1 + u^2)"), ("minus instead of plus", "1/sqrt(1 - u^2)"),
-           ("sign below the root", "1/sqrt(u^2 - 1)"), slope=True),
-    *_rows("acosh", ("root forgotten", "1/(u^2 - 1)"), ("plus instead of minus", "1/sqrt(u^2 + 1)"), slope=True),
-    *_rows("atanh", ("plus instead of minus", "1/(1 + u^2)"), ("root that is not there", "1/sqrt(1 - u^2)"),
-           slope=True),
-    # Networks, and pieces.
-    *_rows("sigmoid", ("plus instead of minus", "sigmoid(u)*(1 + sigmoid(u))"), ("one factor lost", "1 - sigmoid(u)"),
-           ("sign of the derivative", "-slope"), ("exponential above the fraction bar forgotten", "sigmoid(u)^2"),
-           slope=True),
-    *_rows("softplus", ("sigmoid of the other side", "sigmoid(-u)"), ("sign of the derivative", "-slope"),
-           ("1/u of the logarithm forgotten", "exp(u)"), ("inner derivative forgotten", "1/(1 + exp(u))"), slope=True),
-    *_rows("relu", ("sides swapped", "heaviside(-u)"), ("slope 1 on both sides", "1"), ("slope 0 on both sides", "0"),
-           slope=True),
-    *_rows("leaky_relu", ("sides swapped", "slope_of_minus_u"), ("slope 1 on both sides", "1"),
-           ("slope of the left side forgotten", "heaviside(u)"), slope=True),
-    *_rows("abs", ("sides swapped", "-sign(u)"), ("sign forgotten", "1"), slope=True),
-    *_rows("max, min", ("sides swapped", "1 - slope"), ("slope 1 on both sides", "1"), ("slope 0 on both sides", "0"),
-           slope=True),
     *_rows("two max, two min", ("sides swapped", "du + dv - right"), ("both sides added", "du + dv")),
-    *_rows("erf", ("factor 2/sqrt(pi) forgotten", "exp(-u^2)"), ("minus in the exponent forgotten",
-           "2*exp(u^2)/sqrt(pi)"), ("2 forgotten", "exp(-u^2)/sqrt(pi)"), slope=True),
-    *_rows("gelu", ("only one term of the product rule", "(1 + erf(u/sqrt(2)))/2"), slope=True),
-    *_rows("gamma", ("digamma forgotten", "gamma(u)"), ("digamma alone", "digamma(u)"), slope=True),
-    *_rows("sign, heaviside, floor", ("slope 1 instead of 0", "1"), slope=True),
     *_rows("logsumexp, two logsumexp, several logsumexp", ("the sum below the fraction bar forgotten", "right*exp(y)")),
     *_rows("piecewise", ("a piece not differentiated", "right - term + piece"), ("a piece lost", "right - term"),
            each=True),

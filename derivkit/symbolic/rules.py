@@ -14,32 +14,35 @@ from fractions import Fraction
 from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
 
-from derivkit.expressions.algebra import ONE, TWO, ZERO, apply, factors_of, product, rational, terms_of, total, value_of
+from derivkit.expressions.algebra import ONE, ZERO, apply, factors_of, product, rational, terms_of, total, value_of
 from derivkit.expressions.tree import Branch, Constant, Node, Operation, program_of, short_text
+from derivkit.operations.elementary import ELEMENTARY
+from derivkit.operations.formulas import Meaning, Region, worked_out
+from derivkit.operations.row import Elementary
+from derivkit.types import Array
 
-Floats = NDArray[np.float64]
+E, PI = Constant("e"), Constant("pi")
 
 
 # Conditions
 
 
-def _to_whole(u: Floats, _: Floats) -> Floats:
+def _to_whole(u: Array, _: Array) -> Array:
     return np.abs(u - np.rint(u))
 
 
-def _to_pole(u: Floats, _: Floats) -> Floats:
+def _to_pole(u: Array, _: Array) -> Array:
     return np.where(u < 0.5, np.abs(u - np.rint(u)), u)
 
 
-def _to_negative(u: Floats, n: Floats) -> Floats:
+def _to_negative(u: Array, n: Array) -> Array:
     """A whole power needs no positive base, and only a negative one needs a base that is not 0."""
     return np.where(np.rint(n) == n, np.where(n < 0.0, np.abs(u), np.inf), u)
 
 
 WHOLE = "is positive or raised to a whole number"
-RELATIONS: Mapping[str, Callable[[Floats, Floats], Floats]] = MappingProxyType(
+RELATIONS: Mapping[str, Callable[[Array, Array], Array]] = MappingProxyType(
     {
         "≠": lambda a, b: np.abs(a - b),
         ">": lambda a, b: a - b,
@@ -92,10 +95,25 @@ class Condition:
         """What is evaluated to see whether it holds."""
         return self.left, self.right, self.needed
 
-    def margin(self, left: Floats, right: Floats, needed: Floats) -> Floats:
+    def margin(self, left: Array, right: Array, needed: Array) -> Array:
         """How far it is from being broken, from the values of its nodes; NaN where that has no sense."""
         with np.errstate(all="ignore"):
             return np.where(needed == 0.0, np.inf, RELATIONS[self.relation](left, right))
+
+
+def tree_of_formula(formula: str, u: Node) -> Node:
+    """A formula of the table as a tree, with u in its place."""
+    return worked_out(formula, u, TREES)  # type: ignore[no-any-return]  # the meaning makes nodes
+
+
+TREES = Meaning(number=lambda n: rational(Fraction(n)), pi=lambda: PI, apply=apply)
+
+
+def within(region: Region | None, u: Node) -> tuple[Condition, ...]:
+    """That u lies in a region of the table of operations."""
+    if region is None:
+        return ()
+    return (Condition(tree_of_formula(region.left, u), region.relation, rational(region.right)),)
 
 
 def nonzero(u: Node) -> tuple[Condition, ...]:
@@ -106,26 +124,6 @@ def nonzero(u: Node) -> tuple[Condition, ...]:
 def positive(u: Node) -> tuple[Condition, ...]:
     """u is above 0."""
     return (Condition(u, ">"),)
-
-
-def _above(bound: int) -> Callable[[Node], tuple[Condition, ...]]:
-    return lambda u: (Condition(u, ">", rational(Fraction(bound))),)
-
-
-def _inside(u: Node) -> tuple[Condition, ...]:
-    return (Condition(apply("abs", u), "<", ONE),)
-
-
-def _outside(u: Node) -> tuple[Condition, ...]:
-    return (Condition(apply("abs", u), ">", ONE),)
-
-
-def _not_whole(u: Node) -> tuple[Condition, ...]:
-    return (Condition(u, "is not an integer"),)
-
-
-def _no_pole(u: Node) -> tuple[Condition, ...]:
-    return (Condition(u, "is not 0, -1, -2, ..."),)
 
 
 def _one_is(operation: str) -> Callable[..., tuple[Condition, ...]]:
@@ -161,7 +159,8 @@ class Rule:
     Attributes
     ----------
     name, operation, formula : str
-        What it is called, the operation that it is for, and what it says.
+        What it is called, the operation that it is for, and what it says; empty where that is read off the slope
+        (:func:`derivkit.symbolic.notation.writing.rule_text`).
     when : callable
         Whether it is for this node; of an operation's rules the first that is for a node is applied.
     slopes : callable, optional
@@ -176,7 +175,7 @@ class Rule:
 
     name: str
     operation: str
-    formula: str
+    formula: str = ""
     when: Callable[[Branch, Varies], bool] = lambda node, varies: True
     slopes: Callable[..., Sequence[Node]] | None = None
     parts: Callable[[Branch, Varies], Sequence[Node]] = lambda node, varies: tuple(
@@ -187,18 +186,11 @@ class Rule:
     meeting: str = ""
 
 
-def function(
-    operation: str,
-    name: str,
-    slope: Callable[[Node], Node],
-    formula: str,
-    conditions: Callable[..., Sequence[Condition]] = _none,
-    meeting: str = "",
-) -> Rule:
-    """A row for a function of one argument."""
+def of_row(row: Elementary) -> Rule:
+    """The rule that follows from the slope of a row."""
     return Rule(
-        name=name, operation=operation, formula=formula, slopes=lambda u: (slope(u),), conditions=conditions,
-        meeting=meeting,
+        name=row.title, operation=row.name, slopes=lambda u: (tree_of_formula(row.slope, u),),
+        conditions=lambda u: within(row.differentiable, u), meeting=row.meeting,
     )  # fmt: skip
 
 
@@ -231,10 +223,6 @@ def _plus(a: Node, b: Node) -> Node:
 
 def _less(a: Node, b: Node) -> Node:
     return apply("subtract", a, b)
-
-
-def _root(u: Node) -> Node:
-    return apply("sqrt", u)
 
 
 def _log(u: Node) -> Node:
@@ -321,8 +309,6 @@ def _pattern(varying: str) -> Callable[[Branch, Varies], bool]:
     return lambda node, varies: "".join("v" if varies(part) else "c" for part in node.arguments) == varying
 
 
-E, PI = Constant("e"), Constant("pi")
-
 STRUCTURE = (
     *(
         Rule(
@@ -372,18 +358,6 @@ STRUCTURE = (
 
 
 # Functions
-
-
-def _tangent_slope(u: Node) -> Node:
-    return _over(ONE, _to(apply("cos", u), 2))
-
-
-def _normal_density(u: Node) -> Node:
-    return _over(apply("exp", _minus(_over(_to(u, 2), TWO))), _root(_times(TWO, PI)))
-
-
-def _normal_distribution(u: Node) -> Node:
-    return _over(_plus(ONE, apply("erf", _over(u, _root(TWO)))), TWO)
 
 
 def _log_slopes(u: Node, base: Node | None = None) -> Sequence[Node]:
@@ -449,117 +423,15 @@ def _borders(*arguments: Node) -> Sequence[Condition]:
 
 
 FUNCTIONS = (
-    function("exp", "exponential", lambda u: apply("exp", u), "(e^u)' = e^u u'"),
-    function("expm1", "exponential", lambda u: apply("exp", u), "(e^u - 1)' = e^u u'"),
+    *(of_row(row) for row in ELEMENTARY.values() if row.slope),
     Rule(
         name="logarithm", operation="log", formula="(log u)' = u'/u", slopes=_log_slopes, conditions=_log_conditions
     ),
-    function(
-        "log1p", "logarithm", lambda u: _over(ONE, _plus(ONE, u)), "(log(1 + u))' = u'/(1 + u)", _above(-1)
-    ),
-    function("log2", "logarithm", lambda u: _over(ONE, _times(u, _log(TWO))), "(log2 u)' = u'/(u log 2)", positive),
-    function(
-        "log10", "logarithm", lambda u: _over(ONE, _times(u, _log(_n(10)))), "(log10 u)' = u'/(u log 10)", positive
-    ),
-    function("sqrt", "square root", lambda u: _over(ONE, _times(TWO, _root(u))), "(√u)' = u'/(2 √u)", positive),
-    function(
-        "cbrt", "cube root", lambda u: _over(ONE, _times(_n(3), _to(apply("cbrt", u), 2))), "(∛u)' = u'/(3 ∛u^2)",
-        nonzero,
-    ),
-    function("sin", "sine", lambda u: apply("cos", u), "(sin u)' = cos(u) u'"),
-    function("cos", "cosine", lambda u: _minus(apply("sin", u)), "(cos u)' = -sin(u) u'"),
-    function("tan", "tangent", _tangent_slope, "(tan u)' = u'/cos(u)^2", lambda u: nonzero(apply("cos", u))),
-    function(
-        "sec", "secant", lambda u: _times(apply("sec", u), apply("tan", u)), "(sec u)' = sec(u) tan(u) u'",
-        lambda u: nonzero(apply("cos", u)),
-    ),
-    function(
-        "csc", "cosecant", lambda u: _minus(_times(apply("csc", u), apply("cot", u))),
-        "(csc u)' = -csc(u) cot(u) u'", lambda u: nonzero(apply("sin", u)),
-    ),
-    function(
-        "cot", "cotangent", lambda u: _minus(_over(ONE, _to(apply("sin", u), 2))), "(cot u)' = -u'/sin(u)^2",
-        lambda u: nonzero(apply("sin", u)),
-    ),
-    function(
-        "asin", "inverse sine", lambda u: _over(ONE, _root(_less(ONE, _to(u, 2)))), "(asin u)' = u'/√(1 - u^2)",
-        _inside,
-    ),
-    function(
-        "acos", "inverse cosine", lambda u: _minus(_over(ONE, _root(_less(ONE, _to(u, 2))))),
-        "(acos u)' = -u'/√(1 - u^2)", _inside,
-    ),
-    function("atan", "inverse tangent", lambda u: _over(ONE, _plus(ONE, _to(u, 2))), "(atan u)' = u'/(1 + u^2)"),
-    function(
-        "acot", "inverse cotangent", lambda u: _minus(_over(ONE, _plus(ONE, _to(u, 2)))),
-        "(acot u)' = -u'/(1 + u^2)", nonzero,
-    ),
-    function(
-        "asec", "inverse secant",
-        lambda u: _over(ONE, _times(apply("abs", u), _root(_less(_to(u, 2), ONE)))),
-        "(asec u)' = u'/(|u| √(u^2 - 1))", _outside,
-    ),
-    function(
-        "acsc", "inverse cosecant",
-        lambda u: _minus(_over(ONE, _times(apply("abs", u), _root(_less(_to(u, 2), ONE))))),
-        "(acsc u)' = -u'/(|u| √(u^2 - 1))", _outside,
-    ),
-    function("sinh", "hyperbolic sine", lambda u: apply("cosh", u), "(sinh u)' = cosh(u) u'"),
-    function("cosh", "hyperbolic cosine", lambda u: apply("sinh", u), "(cosh u)' = sinh(u) u'"),
-    # 1 - tanh(u)^2 is the same, and loses every digit from u = 20 on.
-    function(
-        "tanh", "hyperbolic tangent", lambda u: _over(ONE, _to(apply("cosh", u), 2)), "(tanh u)' = u'/cosh(u)^2"
-    ),
-    function(
-        "sech", "hyperbolic secant", lambda u: _minus(_times(apply("sech", u), apply("tanh", u))),
-        "(sech u)' = -sech(u) tanh(u) u'",
-    ),
-    function(
-        "csch", "hyperbolic cosecant", lambda u: _minus(_times(apply("csch", u), apply("coth", u))),
-        "(csch u)' = -csch(u) coth(u) u'", nonzero,
-    ),
-    function(
-        "coth", "hyperbolic cotangent", lambda u: _minus(_over(ONE, _to(apply("sinh", u), 2))),
-        "(coth u)' = -u'/sinh(u)^2", nonzero,
-    ),
-    function(
-        "asinh", "inverse hyperbolic sine", lambda u: _over(ONE, _root(_plus(_to(u, 2), ONE))),
-        "(asinh u)' = u'/√(u^2 + 1)",
-    ),
-    function(
-        "acosh", "inverse hyperbolic cosine", lambda u: _over(ONE, _root(_less(_to(u, 2), ONE))),
-        "(acosh u)' = u'/√(u^2 - 1)", _above(1),
-    ),
-    function(
-        "atanh", "inverse hyperbolic tangent", lambda u: _over(ONE, _less(ONE, _to(u, 2))),
-        "(atanh u)' = u'/(1 - u^2)", _inside,
-    ),
-    # s(1 - s) is the same, and loses every digit where s is near 1.
-    function(
-        "sigmoid", "sigmoid", lambda u: _times(apply("sigmoid", u), apply("sigmoid", _minus(u))),
-        "(sigmoid u)' = sigmoid(u) sigmoid(-u) u'",
-    ),
-    function("softplus", "softplus", lambda u: apply("sigmoid", u), "(softplus u)' = sigmoid(u) u'"),
-    function(
-        "erf", "error function",
-        lambda u: _over(_times(TWO, apply("exp", _minus(_to(u, 2)))), _root(PI)), "(erf u)' = 2 e^(-u^2) u'/√π",
-    ),
-    function(
-        "gelu", "gelu", lambda u: _plus(_normal_distribution(u), _times(u, _normal_density(u))),
-        "(gelu u)' = (Φ(u) + u φ(u)) u'",
-    ),
-    function(
-        "gamma", "gamma function", lambda u: _times(apply("gamma", u), apply("digamma", u)),
-        "(Γ(u))' = Γ(u) ψ(u) u'", _no_pole,
-    ),
-    function("digamma", "digamma function", lambda u: apply("polygamma", ONE, u), "(ψ(u))' = ψ₁(u) u'", _no_pole),
     Rule(
         name="polygamma function", operation="polygamma", formula="(ψₙ(u))' = ψₙ₊₁(u) u'",
         slopes=lambda n, u: (ZERO, apply("polygamma", rational(_whole(n) + 1), u)),
-        conditions=lambda n, u: _no_pole(u),
+        conditions=lambda n, u: within(ELEMENTARY["polygamma"].differentiable, u),
     ),
-    function("abs", "absolute value", lambda u: apply("sign", u), "|u|' = sign(u) u'", nonzero, "kink"),
-    function("relu", "relu", lambda u: apply("heaviside", u), "relu(u)' = u' where u > 0, else 0", nonzero, "kink"),
     Rule(
         name="leaky relu", operation="leaky_relu", formula="leaky_relu(u)' = u' where u > 0, else a u'",
         slopes=_leaky_slopes, conditions=lambda u, slope=None: nonzero(u), meeting="kink",
@@ -572,9 +444,6 @@ FUNCTIONS = (
         name="minimum", operation="min", formula="min(u, v)' = u' where u < v, v' where v < u",
         build=_best("min", "less"), conditions=_one_is("min"), meeting="kink",
     ),
-    function("sign", "sign", lambda u: ZERO, "sign(u)' = 0", nonzero),
-    function("floor", "floor", lambda u: ZERO, "floor(u)' = 0", _not_whole),
-    function("heaviside", "heaviside", lambda u: ZERO, "heaviside(u)' = 0", nonzero),
     Rule(
         name="softmax", operation="softmax", formula="(p_i)' = p_i (u_i' - Σ p_j u_j')", slopes=_share_slopes
     ),
@@ -587,6 +456,7 @@ FUNCTIONS = (
         parts=_pieces, conditions=_borders, meeting="border",
     ),
 )  # fmt: skip
+"""Those of one argument follow from their rows, those of several are written out."""
 
 
 def _whole(node: Node) -> Fraction:

@@ -10,7 +10,7 @@ import numpy as np
 from derivkit.expressions.evaluation import named_function
 from derivkit.expressions.expression import expression_of
 from derivkit.expressions.tree import Expression, Node
-from derivkit.operations.elementary import UNIT
+from derivkit.operations.row import UNIT
 from derivkit.trusted.exact import ExactStatus, Point, exact, point_of
 
 MOST_DIGITS = 16.0

@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from derivkit.expressions.evaluation import nearest_float, taylor_series
 from derivkit.expressions.tree import Expression
-from derivkit.operations.elementary import UNIT, Array
+from derivkit.operations.row import UNIT
 from derivkit.trusted.exact import high_precision_series
+from derivkit.types import Array
 
 SAMPLES = 9
 """Samples per interval where no closed form is known; a constant without a derivation."""

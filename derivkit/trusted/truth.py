@@ -15,13 +15,12 @@ from fractions import Fraction
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from derivkit.expressions.evaluation import CONSTANTS, nearest_float
 from derivkit.expressions.tree import Expression, Instruction, tree_of
 from derivkit.trusted.exact import ball_arithmetic, high_precision_series
-
-Array = NDArray[np.float64]
+from derivkit.types import Array
 
 DIGITS = 34
 """Decimal digits to which a truth is known: two floats hold 31, and two more guard their rounding."""

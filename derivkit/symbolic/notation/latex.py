@@ -5,7 +5,8 @@ mathtext has no `cases`: there the pieces of a function stand in rows by ``\subs
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 
 from derivkit.expressions.tree import (
     Constant,
@@ -18,12 +19,14 @@ from derivkit.expressions.tree import (
     as_typed,
     decimal,
 )
+from derivkit.operations.elementary import OPERATIONS
 from derivkit.symbolic.notation.writing import (
     ATOM,
     COMPARED,
     MOST_CHARACTERS,
     POWER,
     PRODUCT,
+    RELATIONS,
     SIGNED,
     SUM,
     _begins_with_sign,
@@ -33,15 +36,6 @@ from derivkit.symbolic.notation.writing import (
 )
 
 TOO_LONG = r"\text{(too long to be written out)}"
-KNOWN = frozenset(
-    ("sin", "cos", "tan", "sec", "csc", "cot", "sinh", "cosh", "tanh", "coth", "exp", "log", "max", "min")
-)
-"""Functions that have a command of their name."""
-NAMES: Mapping[str, str] = {
-    **{f"a{name}": rf"\{'arc' + name}" for name in ("sin", "cos", "tan")},
-    "gamma": r"\Gamma",
-    "digamma": r"\psi",
-}
 GREEK = frozenset(
     (
         *("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "kappa", "lambda", "mu", "nu", "xi"),
@@ -49,10 +43,6 @@ GREEK = frozenset(
     )
 )
 """Names of variables that are written as letters."""
-RELATIONS: Mapping[str, str] = {"less": "<", "less_equal": r"\leq", "greater": ">", "greater_equal": r"\geq"}
-TRIGONOMETRIC = frozenset(("sin", "cos", "tan", "sec", "csc", "cot", "sinh", "cosh", "tanh", "sech", "csch", "coth"))
-"""Functions whose powers are written at their name."""
-
 _Item = str | tuple[Node, int]
 _Layout = tuple[int, Sequence[_Item]]
 
@@ -120,8 +110,10 @@ def _layout(node: Node, notation: str, *, mathtext: bool) -> _Layout:  # noqa: P
             if notation == "prime":
                 return ATOM, (r"\left(", (parts[0], COMPARED), r"\right)'")
             return PRODUCT, (rf"\frac{{d}}{{d{_name(variable)}}} ", (parts[0], COMPARED))
-        case Operation("power", (Operation(name, (inner,)), Number(value))) if name in TRIGONOMETRIC and value > 1:
-            power = (rf"{_function(name)}^{{", (parts[1], COMPARED), "}")
+        case Operation("power", (Operation(name, (inner,)), Number(value))) if (
+            OPERATIONS[name].power_at_name and value > 1
+        ):
+            power = (rf"{_template(name, 1)}^{{", (parts[1], COMPARED), "}")
             return ATOM, (*power, r"\left(", (inner, COMPARED), r"\right)")
         case Operation("power", _):
             return POWER, ((parts[0], ATOM), "^{", (parts[1], COMPARED), "}")
@@ -130,7 +122,7 @@ def _layout(node: Node, notation: str, *, mathtext: bool) -> _Layout:  # noqa: P
     return _operation(node)
 
 
-def _operation(node: Operation) -> _Layout:  # noqa: C901, PLR0911, PLR0912 -- a table of cases
+def _operation(node: Operation) -> _Layout:
     parts = node.arguments
     match node:
         case Operation("negate", _):
@@ -145,33 +137,21 @@ def _operation(node: Operation) -> _Layout:  # noqa: C901, PLR0911, PLR0912 -- a
         case Operation("divide", _):
             return PRODUCT, (r"\frac{", (parts[0], COMPARED), "}{", (parts[1], COMPARED), "}")
         case Operation(name, _) if name in RELATIONS:
-            return COMPARED, ((parts[0], SUM), f" {RELATIONS[name]} ", (parts[1], SUM))
-        case Operation("abs", _):
-            return ATOM, (r"\left|", (parts[0], COMPARED), r"\right|")
-        case Operation("sqrt", _):
-            return ATOM, (r"\sqrt{", (parts[0], COMPARED), "}")
-        case Operation("cbrt", _):
-            return ATOM, (r"\sqrt[3]{", (parts[0], COMPARED), "}")
-        case Operation("floor", _):
-            return ATOM, (r"\left\lfloor ", (parts[0], COMPARED), r"\right\rfloor")
-        case Operation("exp", _):
-            return POWER, ("e^{", (parts[0], COMPARED), "}")
-        case Operation("log", (_, _)):
-            return ATOM, (r"\log_{", (parts[1], COMPARED), r"}\left(", (parts[0], COMPARED), r"\right)")
-        case Operation("polygamma", _):
-            return ATOM, (r"\psi_{", (parts[0], COMPARED), r"}\left(", (parts[1], COMPARED), r"\right)")
-    commas: list[_Item] = []
-    for k in range(len(parts)):
-        commas += [", ", (parts[k], COMPARED)] if k else [(parts[k], COMPARED)]
-    return ATOM, (rf"{_function(node.name)}\left(", *commas, r"\right)")
+            return COMPARED, ((parts[0], SUM), f" {OPERATIONS[name].latex[0]} ", (parts[1], SUM))
+    template = _template(node.name, len(parts))
+    if "#" not in template:
+        template += rf"\left({', '.join(f'#{k + 1}' for k in range(len(parts)))}\right)"
+    pieces = re.split(r"#([0-9]+)", template)
+    items = [(parts[int(piece) - 1], COMPARED) if k % 2 else piece for k, piece in enumerate(pieces) if piece]
+    return POWER if "^{#1}" in template else ATOM, items
 
 
-def _function(name: str) -> str:
-    if name == "log":
-        return r"\ln"
-    if name in NAMES:
-        return NAMES[name]
-    return rf"\{name}" if name in KNOWN else rf"\operatorname{{{_safe(name)}}}"
+def _template(name: str, count: int) -> str:
+    """How an operation of so many arguments is set."""
+    row = OPERATIONS[name]
+    if row.latex:
+        return row.latex[min(count, len(row.latex)) - 1]
+    return rf"\operatorname{{{_safe(name)}}}"
 
 
 def _safe(name: str) -> str:

@@ -13,12 +13,10 @@ from dataclasses import dataclass
 
 from derivkit.expressions.algebra import ONE, SUMS, ZERO, apply, factors_of, product, rational, terms_of, value_of
 from derivkit.expressions.tree import Branch, Node, Number, Operation, Unevaluated, Unknown, Variable, program_of
+from derivkit.symbolic.notation.writing import Path, rule_text
 from derivkit.symbolic.rules import RULES
 from derivkit.symbolic.steps import Step, steps_of
 from derivkit.symbolic.verification import CheckedSteps
-
-Path = tuple[int, ...]
-"""A place in a tree: which argument to take, from the root down."""
 
 LEVELS = ("full", "normal", "brief")
 MOST_NODES = 4000
@@ -319,13 +317,13 @@ class _Writer:
         rows = RULES.get(node.name, ()) if isinstance(node, Operation) else ()
         if name == "chain rule" and isinstance(node, Operation):
             outer = step.children[0].rule
-            formula = next((row.formula for row in rows if row.name == outer), "")
+            formula = next((rule_text(row) for row in rows if row.name == outer), "")
             return name, f"chain rule: {formula}"
         if name == "chain rule":
             return name, "chain rule: (f(u))' = f'(u) u'"
         if name in REASONS:
             return name, REASONS[name]
-        return name, next((f"{row.name}: {row.formula}" for row in rows if row.name == name), name)
+        return name, next((f"{row.name}: {rule_text(row)}" for row in rows if row.name == name), name)
 
     def _marks(self, path: Path, one: Unevaluated) -> list[Mark]:  # noqa: PLR0911 -- a table of cases
         inside = (*path, 0)

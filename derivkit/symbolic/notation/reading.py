@@ -6,13 +6,13 @@ This is for our own lines, not for what people type: that is read by `derivkit.e
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from fractions import Fraction
 
 from derivkit.expressions.algebra import product
 from derivkit.expressions.tree import CONSTANTS, Constant, Node, Number, Operation, Unevaluated, Unknown, Variable
 from derivkit.operations.elementary import ELEMENTARY
-from derivkit.symbolic.notation.writing import MOST_CHARACTERS
+from derivkit.symbolic.notation.writing import MOST_CHARACTERS, RELATIONS, ROOTS
 
 MOST_BRACKETS = 100
 """Open brackets; a constant without a derivation."""
@@ -26,8 +26,7 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _UNKNOWN = re.compile("[fgh][0-9]*")
-_COMPARED: Mapping[str, str] = {"<": "less", "≤": "less_equal", ">": "greater", "≥": "greater_equal"}
-_ROOTS: Mapping[str, str] = {"√": "sqrt", "∛": "cbrt"}
+_COMPARED, _ROOTS = ({sign: name for name, sign in signs.items()} for signs in (RELATIONS, ROOTS))
 _WORDS = frozenset({"if", "otherwise"})
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from fractions import Fraction
+from typing import TYPE_CHECKING, Literal
 
 from derivkit.expressions.tree import (
     Branch,
@@ -22,8 +23,13 @@ from derivkit.expressions.tree import (
     as_typed,
     decimal,
 )
-from derivkit.symbolic.notation.lines import Path
+from derivkit.operations.elementary import COMPARISONS, ELEMENTARY
 
+if TYPE_CHECKING:
+    from derivkit.symbolic.rules import Rule
+
+Path = tuple[int, ...]
+"""A place in a tree: which argument to take, from the root down."""
 Notation = Literal["prime", "leibniz"]
 NOTATIONS = ("prime", "leibniz")
 MOST_CHARACTERS = 2000
@@ -32,8 +38,9 @@ CUT = "…"
 
 COMPARED, SUM, PRODUCT, SIGNED, POWER, ATOM = range(6)
 """How strongly an operation binds."""
-RELATIONS: Mapping[str, str] = {"less": "<", "less_equal": "≤", "greater": ">", "greater_equal": "≥"}
-ROOTS: Mapping[str, str] = {"sqrt": "√", "cbrt": "∛"}
+RELATIONS: Mapping[str, str] = {row.name: row.written for row in COMPARISONS}
+ROOTS: Mapping[str, str] = {row.name: row.written for row in ELEMENTARY.values() if row.written}
+"""Functions of which the sign stands before their argument."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +137,34 @@ def written(root: Node, notation: str = "leibniz") -> str:
 def text_of_piece(piece: Piece) -> str:
     """A piece as text: d/dx with a blank behind it."""
     return f"{piece.text}/{piece.below} " if piece.below else piece.text
+
+
+def rule_text(rule: Rule) -> str:
+    """What a rule of differentiation says.
+
+    Examples
+    --------
+    >>> from derivkit.symbolic.rules import RULES
+    >>> rule_text(RULES["tanh"][0]), rule_text(RULES["acos"][0])
+    ("(tanh(u))' = u'/cosh(u)^2", "(acos(u))' = -u'/√(1 - u^2)")
+    """
+    if rule.formula or rule.slopes is None:
+        return rule.formula
+    u, du = Variable("u"), Variable("u'")
+    (slope,) = rule.slopes(u)
+    return f"({written(Operation(rule.operation, (u,)))})' = {written(_multiplied(slope, du))}"
+
+
+def _multiplied(slope: Node, du: Node) -> Node:
+    """The slope times du, which stands above the fraction bar where there is a 1."""
+    match slope:
+        case Operation("negate", (Operation("divide", _) as inner,)):
+            return _multiplied(inner, Operation("negate", (du,)))
+        case Operation("divide", (Number(Fraction(numerator=1, denominator=1)), below)):
+            return Operation("divide", (du, below))
+        case Number(Fraction(numerator=0)):
+            return slope
+    return Operation("multiply", (slope, du))
 
 
 def _check(notation: str) -> None:

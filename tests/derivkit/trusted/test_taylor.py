@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import derivkit as dk
 from derivkit.expressions.evaluation import float_function, running_error, taylor_series
-from derivkit.operations.elementary import FUNCTIONS
+from derivkit.operations.elementary import ELEMENTARY
 from derivkit.trusted.exact import high_precision_series
 
 ORDER = 8
@@ -37,7 +37,7 @@ HIGH: dict[str, Callable[..., Any]] = {
 POINTS = {"acosh": (1.3, 2.7), "asin": (0.3, -0.7), "acos": (0.3, -0.7), "atanh": (0.3, -0.7)}
 POINTS |= {"asec": (1.3, -2.7), "acsc": (1.3, -2.7)}
 POSITIVE = ("log", "log2", "log10", "sqrt", "log1p")
-ONE_ARGUMENT = [row for row in FUNCTIONS if 1 in row.arity]
+ONE_ARGUMENT = [row for row in ELEMENTARY.values() if 1 in row.arity]
 
 
 def points_of(name: str) -> tuple[float, ...]:
@@ -88,7 +88,9 @@ def test_a_series_of_a_composition_is_mpmaths_own(text: str) -> None:
 
 def high_precision_series_at(expression: dk.Expression, t: Any) -> Any:
     """f(t) for an mpmath number t, by Python's own evaluation of what was typed."""
-    names: dict[str, Any] = {row.name: HIGH.get(row.name) or getattr(mpmath, row.name, None) for row in FUNCTIONS}
+    names: dict[str, Any] = {
+        row.name: HIGH.get(row.name) or getattr(mpmath, row.name, None) for row in ELEMENTARY.values()
+    }
     text = expression.text.replace("^", "**").replace("2.5", "(mpf(5)/2)").replace("0.1", "(mpf(1)/10)")
     with mpmath.workdps(80 * 8):
         return eval(text, {**names, "x": t, "pi": +mpmath.pi, "e": +mpmath.e, "mpf": mpmath.mpf})  # a literal above

@@ -1,0 +1,268 @@
+"""What a row of the table of operations is, and what follows from the formulas that it states.
+
+``value`` is the float64 function of NumPy arrays. ``running`` carries a pair (value, bound of its rounding error)
+through the operation: running error analysis (Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed. 2002,
+section 3.3), where an argument that is wrong by e moves a result by at most e times the largest slope within e.
+``series`` is the operation on Taylor series (:mod:`derivkit.operations.dual`). Of a function of one argument the last
+two follow from the formula of its slope, unless the row has its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, replace
+from types import MappingProxyType
+from typing import Any, Literal, NoReturn
+
+import numpy as np
+
+from derivkit.operations.dual import Series, Taylor
+from derivkit.operations.formulas import Meaning, Region, region, worked_out
+from derivkit.types import Array
+
+Bounded = tuple[Array, Array]
+
+UNIT = 2.0**-53
+"""Unit roundoff u: the five operations of IEEE 754 err by at most u |result|."""
+SMALLEST = 2.0**-1074
+"""The least positive float: what underflow may lose."""
+ULPS = 2.0
+"""Error assumed of an elementary function, in ulps. glibc's manual ("Known Maximum Errors in Math Functions") lists at
+most 2 on x86-64 and AArch64 for those of the table, but 4 for cbrt; NumPy's own vector versions aim at about 1."""
+
+Ends = tuple[tuple[int, int, int], ...]
+"""Where a function of its first argument has a vertical tangent, the sign of its slope there, and on which side of that
+place it is defined: -1 below, 1 above, 0 on both."""
+POSITIVE, NOT_NEGATIVE, ANY = 2, 1, 0
+Sign = Literal["", "positive", "not negative", "that of u", "not negative, and that of u"]
+"""What is known of the sign of a function; that of u: positive where u is, and not negative where u is not."""
+SlopeBound = Callable[[Array, Array], Array]
+"""From a and e to a bound of the size of the slope on [a - e, a + e]."""
+
+
+def by_slope(*_: Any) -> NoReturn:
+    """Stands in a row for what follows from its slope; `completed` puts that in."""
+    raise NotImplementedError
+
+
+def by_definition(*_: Any) -> NoReturn:
+    """Stands in a row for the series of its definition; `completed` puts that in."""
+    raise NotImplementedError
+
+
+def _nowhere(*_: Any) -> Ends:
+    return ()
+
+
+@dataclass(frozen=True)
+class Elementary:
+    """One operation: all that is known of it.
+
+    Attributes
+    ----------
+    name : str
+        As it is typed.
+    arity : sequence of int
+        How many arguments it may take.
+    value, running, series : callable
+        What it is in each arithmetic.
+    title : str
+        What its rule of differentiation is called.
+    slope : str
+        Its derivative, a formula of u; empty where there is no one such formula, and the rule is written out in
+        :mod:`derivkit.symbolic.rules`.
+    steepest : {"near 0", "far from 0", "left", "right"} or callable
+        The point of an interval at which the slope is largest in size; a bound of the slope where there is no such
+        point, or the formula would lose digits or overflow there.
+    ulps : float
+        Error of ``value`` in units in the last place.
+    underflow : float
+        What underflow may lose beyond them.
+    domain : str
+        Where it is defined, such as ``abs(u) <= 1``; empty if everywhere.
+    pole : callable, optional
+        Where float64 has infinity for what is not defined, from the arguments; elsewhere it has NaN.
+    smooth : str
+        Where it is differentiable; empty if inside its domain.
+    meeting : {"", "kink", "border"}
+        Where it is not smooth, whether two branches meet with equal values there, or perhaps not.
+    vertical : callable
+        From the arguments to the places of vertical tangents.
+    sign : str or callable
+        What is known of its sign; of operations of several arguments, from the signs of these.
+    definition : str
+        What it is in other operations, a formula of u.
+    typed, written : str
+        The sign between its arguments as one types it; the one that a derivation writes, between or before them.
+    latex : tuple of str
+        How it is set, from one argument up: a name to be put before brackets, or ``#1`` and ``#2`` for the arguments;
+        its name upright if there is none.
+    power_at_name : bool
+        Whether a power of it is set at its name.
+    synonyms, aliases : tuple of str
+        Other names that are read as it; names that are not, and for which it is proposed.
+    ufuncs : tuple of ufunc
+        NumPy's functions that it is, apart from ``value``.
+    mistakes : tuple of (str, str)
+        What is written instead of its slope: what went wrong, and the formula, in the names of
+        :mod:`derivkit.symbolic.mistakes`.
+    cost, overhead : float
+        Nanoseconds that Arb takes per squared bit of precision, measured at 640 to 2^14 bits and rounded up, and those
+        of a call at any precision; a cost of 0 stands for that of an exponential.
+    guarded : bool
+        Whether Arb takes longer the wider the argument is, unless it computes with the bits of that alone.
+    """
+
+    name: str
+    arity: Sequence[int]
+    value: Callable[..., Array]
+    running: Callable[..., Bounded] = by_slope
+    series: Callable[..., Series] = by_slope
+    _: KW_ONLY
+    title: str = ""
+    slope: str = ""
+    steepest: Literal["near 0", "far from 0", "left", "right"] | SlopeBound = "near 0"
+    ulps: float = ULPS
+    underflow: float = SMALLEST
+    domain: str = ""
+    pole: Callable[..., Any] | None = None
+    smooth: str = ""
+    meeting: str = ""
+    vertical: Callable[..., Ends] = _nowhere
+    sign: Sign | Callable[[Sequence[int]], int] = ""
+    definition: str = ""
+    typed: str = ""
+    written: str = ""
+    latex: tuple[str, ...] = ()
+    power_at_name: bool = False
+    synonyms: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    ufuncs: tuple[np.ufunc, ...] = ()
+    mistakes: tuple[tuple[str, str], ...] = ()
+    cost: float = 0.0
+    overhead: float = 2e4
+    guarded: bool = False
+
+    @property
+    def defined(self) -> Region | None:
+        """Where it is defined; None if everywhere."""
+        return region(self.domain) if self.domain else None
+
+    @property
+    def differentiable(self) -> Region | None:
+        """Where its rule holds; None if everywhere."""
+        return region(self.smooth or self.domain).inside if self.smooth or self.domain else None
+
+    def sign_of(self, signs: Sequence[int]) -> int:
+        """Its sign wherever it is defined, POSITIVE, NOT_NEGATIVE or ANY, from those of its arguments."""
+        if callable(self.sign):
+            return self.sign(signs)
+        follows = signs[0] if self.sign.endswith("that of u") and len(signs) == 1 else ANY
+        always = POSITIVE if self.sign == "positive" else NOT_NEGATIVE if self.sign.startswith("not negative") else ANY
+        return max(follows, always)
+
+
+def at(*ends: tuple[int, int, int]) -> Callable[..., Ends]:
+    """Vertical tangents at fixed places."""
+    return lambda *_: ends
+
+
+def completed(rows: Iterable[Elementary]) -> Mapping[str, Elementary]:
+    """The table of the rows by name, with all that follows from their slopes and definitions."""
+    table: dict[str, Elementary] = {}
+    for row in rows:
+        running = _running_of(row, table) if row.running is by_slope else row.running
+        series = row.series
+        if series is by_slope:
+            series = _integrated(row, table)
+        elif series is by_definition:
+            series = _series_of(row.definition, table)
+        table[row.name] = replace(row, running=running, series=series, pole=row.pole or _pole_of(row, table))
+    return MappingProxyType(table)
+
+
+def _series_of(formula: str, table: Mapping[str, Elementary]) -> Callable[[Taylor, Series], Series]:
+    """A formula of u on Taylor series; its numbers are of the type of u where a function needs one."""
+
+    def series(t: Taylor, u: Series) -> Series:
+        zero = 0 * u[0]
+
+        def apply(name: str, *arguments: Series) -> Series:
+            if name in ARITHMETIC and not all(map(_is_number, arguments)):
+                return table[name].series(t, *arguments)
+            return table[name].series(t, *([a[0] + zero] if _is_number(a) else a for a in arguments))
+
+        pi = lambda: [4 * t.numbers.atan(1 + zero)]  # noqa: E731 -- one line of a table of meanings
+        return list(worked_out(formula, u, Meaning(number=lambda n: [n], pi=pi, apply=apply)))
+
+    return series
+
+
+ARITHMETIC = frozenset({"add", "subtract", "multiply", "divide", "power", "negate"})
+"""Operations that take the whole numbers of a formula as they are, beside numbers of another type."""
+
+
+def _is_number(a: Series) -> bool:
+    """Whether a series is a whole number of a formula, which belongs to no arithmetic."""
+    return len(a) == 1 and isinstance(a[0], int)
+
+
+def _integrated(row: Elementary, table: Mapping[str, Elementary]) -> Callable[[Taylor, Series], Series]:
+    """y' = slope(u) u', from the value that the arithmetic has for it."""
+    slope = _series_of(row.slope, table)
+    return lambda t, u: t.integrate(getattr(t.numbers, row.name)(u[0]), slope(t, u), u)
+
+
+def _running_of(row: Elementary, table: Mapping[str, Elementary]) -> Callable[[Bounded], Bounded]:
+    bound = row.steepest if callable(row.steepest) else _slope_bound(row, table)
+
+    def running(argument: Bounded) -> Bounded:
+        a, e = argument
+        inherited = np.where(e == 0.0, 0.0, np.abs(bound(a, e)) * e)
+        return rounded(row.value(a), inherited, ulps=row.ulps, underflow=row.underflow)
+
+    return running
+
+
+def _pole_of(row: Elementary, table: Mapping[str, Elementary]) -> Callable[[Any], Any] | None:
+    """The end of a domain to which the end does not belong."""
+    domain = row.defined
+    if domain is None or domain.relation not in {">", "<", "≠"}:
+        return None
+    left, right, meaning = domain.left, float(domain.right), _in_floats(table)
+    return lambda a: worked_out(left, a, meaning) == right
+
+
+def _in_floats(table: Mapping[str, Elementary]) -> Meaning:
+    return Meaning(number=float, pi=lambda: np.pi, apply=lambda name, *arguments: table[name].value(*arguments))
+
+
+def _slope_bound(row: Elementary, table: Mapping[str, Elementary]) -> SlopeBound:
+    """The slope at the point of [a - e, a + e] that is steepest, or at the end of the domain if that comes first."""
+    points: Mapping[Any, SlopeBound] = {
+        "near 0": near_zero,
+        "far from 0": lambda a, e: np.abs(a) + e,
+        "left": lambda a, e: a - e,
+        "right": lambda a, e: a + e,
+    }
+    meaning, point, domain = _in_floats(table), points[row.steepest], row.defined
+    clip = np.maximum if domain and domain.left == "u" else np.minimum
+    end = float(domain.right) if domain and domain.relation in {">", ">=", "<", "<="} else None
+
+    def bound(a: Array, e: Array) -> Array:
+        place = point(a, e) if end is None else clip(point(a, e), end)
+        return np.asarray(worked_out(row.slope, place, meaning))
+
+    return bound
+
+
+def near_zero(a: Array, e: Array) -> Array:
+    """The point of [a - e, a + e] nearest to 0, in size."""
+    return np.maximum(np.abs(a) - e, 0.0)
+
+
+def rounded(
+    value: Array, inherited: Array | float, *, ulps: Array | float = 0.5, underflow: float = SMALLEST
+) -> Bounded:
+    """A result with the error that it inherits, that of its own rounding, and what underflow may lose."""
+    return value, inherited + 2.0 * ulps * UNIT * np.abs(value) + underflow
