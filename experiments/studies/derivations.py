@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from derivkit.symbolic.derivation import Derivation, derive
+import derivkit as dk
 from derivkit.symbolic.notation import (
     LEVELS,
     NOTATIONS,
@@ -24,83 +22,119 @@ from derivkit.symbolic.notation import (
     written,
 )
 from derivkit.symbolic.steps import steps_of
-from derivkit.symbolic.verification import RefutedError, Verdict
-
-Columns = Mapping[str, Any]
-
-WHICH: dict[str, tuple[type, str]] = {
-    "expression": (str, "the formula as typed"),
-    "variable": (str, "with respect to what it is differentiated"),
-}
-PIECE: dict[str, tuple[type, str]] = {
-    "line": (int, "number of the line, from 0"),
-    "position": (int, "number of the piece in its line, from 0"),
-    "text": (str, "the piece; of a fraction the numerator"),
-    "below": (str, "the denominator of a fraction, else empty"),
-    "raised": (bool, "whether it is an exponent"),
-    "mark": (bool, "whether the next line acts on it, drawn in red"),
-    "arrow": (int, "position of the piece to whose front an arc runs from here, or -1"),
-    "note": (str, "on the first piece of a line: what the next line does"),
-}
-
-TABLES: dict[str, dict[str, tuple[type, str]]] = {
-    "table": {
-        **WHICH,
-        "derivative": (int, "1 for the first derivative, 2 for the derivative of that, ..."),
-        "step": (int, "number of the step, from 1; what a step needs stands before it"),
-        "rule": (str, "the rule that is applied"),
-        "piece": (str, "what it acts on"),
-        "result": (str, "the derivative of the piece"),
-        "condition": (str, "what must hold for the rule to hold; empty if nothing must"),
-    },
-    "lines": {
-        **WHICH,
-        "derivative": (int, "to which derivative the line leads; 0 for the formula itself"),
-        "line": (int, "number of the line, from 0"),
-        "formula": (str, "what stands right of the sign of equality"),
-        "reason": (str, "what the next line does"),
-    },
-    "pieces": {**WHICH, **PIECE},
-    "steps": {"figure": (str, "the figure"), **PIECE},
-    "checks": {
-        **WHICH,
-        "derivative": (int, "how often it is differentiated"),
-        "result": (str, "the derivative"),
-        "steps": (int, "steps that lead to it, each checked"),
-        "lines": (int, "lines that are written"),
-        "operations": (int, "operations of the result, every part once"),
-        "verification": (str, "verified, no real point found, or over the work limit"),
-        "points": (int, "points at which every step was checked"),
-        "at": (str, "these points"),
-        "conditions": (str, "all that must hold for the derivative to hold"),
-        "widest": (int, "letters of the longest line"),
-    },
-    "text": {**WHICH, "line": (str, "one line of the derivation as plain text")},
-    "summary": {
-        "expression": (str, "the formula as typed"),
-        "derivative": (str, "the derivative"),
-        "holds": (str, "where it holds; empty if everywhere where the formula has a value"),
-        "steps": (int, "steps that lead to it"),
-        "check": (str, "what the check of every step found"),
-    },
-    "printed": {"line": (str, "one line of a derivation")},
-    "lesson": {
-        "figure": (str, "the figure that follows"),
-        "title": (str, "the formula"),
-        "text": (str, "what is said before the figure"),
-    },
-    "findings": {"finding": (str, "what the tables say, in a sentence")},
-}
-
-KEYS = ("expression", "variable", "derivative", "step")
-"""What tells the rows of the table apart when runs are compared."""
+from experiments.study import Frame, Rows, Tables, column, key
 
 FIGURES = tuple(f"derivation_{k}" for k in range(1, 9))
 """The figures of the preset; formulas beyond them are told in words only."""
-MOST_LINES, MOST_LETTERS = 40, 160
+MAX_LINES, MAX_LETTERS = 40, 160
 """Longest derivation and longest line that are drawn: beyond, a figure could not be read; by eye."""
-HOLDS = 5
+MAX_CONDITIONS = 5
 """Most conditions that the findings tell of."""
+
+
+# Tables
+
+
+class Which(Rows, table=None):
+    """What is differentiated."""
+
+    expression: str = key("the formula as typed")
+    variable: str = key("with respect to what it is differentiated")
+
+
+class Piece(Rows, table=None):
+    """A piece of a line as a figure sets it."""
+
+    line: int = column("number of the line, from 0", axis="line")
+    position: int = column("number of the piece in its line, from 0")
+    text: str = column("the piece; of a fraction the numerator")
+    below: str = column("the denominator of a fraction, else empty")
+    raised: bool = column("whether it is an exponent")
+    mark: bool = column("whether the next line acts on it, drawn in red")
+    arrow: int = column("position of the piece to whose front an arc runs from here, or -1")
+    note: str = column("on the first piece of a line: what the next line does")
+
+
+class Table(Which):
+    """A row for every step."""
+
+    derivative: int = key("1 for the first derivative, 2 for the derivative of that, ...")
+    step: int = key("number of the step, from 1; what a step needs stands before it")
+    rule: str = column("the rule that is applied")
+    piece: str = column("what it acts on")
+    result: str = column("the derivative of the piece")
+    condition: str = column("what must hold for the rule to hold; empty if nothing must")
+
+
+class Lines(Which):
+    """A row for every line."""
+
+    derivative: int = column("to which derivative the line leads; 0 for the formula itself")
+    line: int = column("number of the line, from 0")
+    formula: str = column("what stands right of the sign of equality")
+    reason: str = column("what the next line does")
+
+
+class Pieces(Which, Piece):
+    """The lines piece by piece."""
+
+
+class Figure(Rows, table=None):
+    """A figure of the preset."""
+
+    figure: str = key("the figure")
+
+
+class Steps(Figure, Piece):
+    """The pieces of those that are drawn."""
+
+
+class Checks(Which):
+    """A row for every formula."""
+
+    derivative: int = column("how often it is differentiated")
+    result: str = column("the derivative")
+    steps: int = column("steps that lead to it, each checked")
+    lines: int = column("lines that are written")
+    operations: int = column("operations of the result, every part once")
+    verification: str = column("verified, no real point found, or over the work limit")
+    points: int = column("points at which every step was checked")
+    at: str = column("these points")
+    conditions: str = column("all that must hold for the derivative to hold")
+    widest: int = column("letters of the longest line")
+
+
+class Text(Which):
+    """The derivations as plain text."""
+
+    line: str = column("one line of the derivation as plain text")
+
+
+class Summary(Rows):
+    """One line for every formula."""
+
+    expression: str = key("the formula as typed")
+    derivative: str = column("the derivative")
+    holds: str = column("where it holds; empty if everywhere where the formula has a value")
+    steps: int = column("steps that lead to it")
+    check: str = column("what the check of every step found")
+
+
+class Printed(Rows):
+    """What a run prints."""
+
+    line: str = column("one line of a derivation")
+
+
+class Lesson(Rows):
+    """What the page says before the figures."""
+
+    figure: str = key("the figure that follows")
+    title: str = column("the formula")
+    text: str = column("what is said before the figure")
+
+
+# What is measured
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,12 +152,12 @@ class Config:
             if getattr(self, name) not in known:
                 raise ValueError(f"{name}={getattr(self, name)}: there are {', '.join(known)}")
         for text in self.expression:
-            _derivation(text, self.variable, self.derivative)
+            derived(text, self.variable, self.derivative)
 
     @property
-    def derivations(self) -> list[Derivation]:
+    def derivations(self) -> list[dk.Derivation]:
         """Every formula, derived."""
-        return [_derivation(text, self.variable, self.derivative) for text in dict.fromkeys(self.expression)]
+        return [derived(text, self.variable, self.derivative) for text in dict.fromkeys(self.expression)]
 
     @property
     def rows(self) -> int:
@@ -132,7 +166,7 @@ class Config:
 
 
 @functools.lru_cache(maxsize=256)
-def _derivation(text: str, variable: str, derivative: int) -> Derivation:
+def derived(text: str, variable: str, derivative: int) -> dk.Derivation:
     """Derive a formula once, whoever asks.
 
     Raises
@@ -141,176 +175,143 @@ def _derivation(text: str, variable: str, derivative: int) -> Derivation:
         In one line, if the formula cannot be read or derived.
     """
     try:
-        return derive(text, variable or None, derivative)
-    except (ValueError, RefutedError) as error:
+        return dk.derive(text, variable or None, derivative)
+    except (ValueError, dk.RefutedError) as error:
         raise ValueError(f"expression={text}: {getattr(error, 'line', error)}") from error
 
 
-def run(config: Config) -> Iterator[tuple[str, Columns]]:
+def measure(config: Config) -> Iterator[Rows]:
     """Yield the steps, the lines and the checks of one formula at a time."""
     for derivation in config.derivations:
         which = {"expression": str(derivation.expression), "variable": derivation.variable}
         lines = lines_of(derivation, Style(level=config.level))
-        written_lines = [written(line.tree, config.notation) for line in lines]
-        yield "table", {**which, **_steps(derivation)}
-        yield (
-            "lines",
-            {
-                **which,
-                "derivative": np.array([line.order for line in lines]),
-                "line": np.arange(len(lines)),
-                "formula": written_lines,
-                "reason": [line.reason for line in lines],
-            },
-        )
-        yield "pieces", {**which, **_pieces(derivation, lines, config.notation)}
-        yield "checks", {**which, **_check(derivation, written_lines)}
+        formulas = [written(line.tree, config.notation) for line in lines]
+        yield Table(**which, **steps(derivation))
+        yield Lines(
+            **which, derivative=[line.order for line in lines], line=range(len(lines)), formula=formulas,
+            reason=[line.reason for line in lines],
+        )  # fmt: skip
+        yield Pieces(**which, **pieces(derivation, lines, config.notation))
+        yield Checks(**which, **check(derivation, formulas))
         text = as_text(derivation, Style(level=config.level), config.notation)
-        yield "text", {**which, "line": text.splitlines()}
+        yield Text(**which, line=text.splitlines())
 
 
-def _steps(derivation: Derivation) -> Columns:
-    steps = [(k, step) for k, root in enumerate(derivation.roots, start=1) for step in steps_of(root)]
+def steps(derivation: dk.Derivation) -> dict[str, object]:
+    """The steps of a derivation."""
+    numbered = [(k, step) for k, root in enumerate(derivation.roots, start=1) for step in steps_of(root)]
     return {
-        "derivative": np.array([k for k, _ in steps]),
-        "step": np.arange(1, len(steps) + 1),
-        "rule": [step.rule for _, step in steps],
-        "piece": [written(step.piece.root) for _, step in steps],
-        "result": [written(step.result.root) for _, step in steps],
-        "condition": [", ".join(map(condition_text, step.conditions)) for _, step in steps],
+        "derivative": [k for k, _ in numbered],
+        "step": range(1, len(numbered) + 1),
+        "rule": [step.rule for _, step in numbered],
+        "piece": [written(step.piece.root) for _, step in numbered],
+        "result": [written(step.result.root) for _, step in numbered],
+        "condition": [", ".join(map(condition_text, step.conditions)) for _, step in numbered],
     }
 
 
-def _pieces(derivation: Derivation, lines: Sequence[Line], notation: str) -> Columns:
+def pieces(derivation: dk.Derivation, lines: Sequence[Line], notation: str) -> dict[str, object]:
+    """The pieces of its lines, as the figure sets them."""
     name, variable = function_name(derivation), derivation.variable
     left = [f"{name}{k * chr(39)}({variable})" for k in range(derivation.order + 1)]
-    pieces = cut(lines, left=left, notation=notation)
-    return {
-        column: [getattr(piece, column) for piece in pieces]
-        if kind is str
-        else np.array([getattr(piece, column) for piece in pieces], dtype=kind)
-        for column, (kind, _) in PIECE.items()
-    }
+    cuts = cut(lines, left=left, notation=notation)
+    return {name: [getattr(piece, name) for piece in cuts] for name in Piece.columns}
 
 
-def _check(derivation: Derivation, lines: Sequence[str]) -> Columns:
-    found = derivation.verification
-    points = [", ".join(f"{name} = {value:.6g}" for name, value in point.items()) for point in found.points]
+def check(derivation: dk.Derivation, formulas: Sequence[str]) -> dict[str, object]:
+    """How a derivation was checked, and how long it is."""
+    verification = derivation.verification
+    points = [", ".join(f"{name} = {value:.6g}" for name, value in point.items()) for point in verification.points]
     return {
-        "derivative": np.array([derivation.order]),
+        "derivative": derivation.order,
         "result": written(derivation.result.root),
         "steps": len(derivation.steps),
-        "lines": len(lines),
+        "lines": len(formulas),
         "operations": sum(bool(step.arguments) for step in derivation.result.program),
-        "verification": str(found.verdict),
+        "verification": str(verification.verdict),
         "points": len(points),
         "at": "; ".join(points),
         "conditions": ", ".join(map(condition_text, derivation.conditions)),
-        "widest": max(map(len, lines)),
+        "widest": max(map(len, formulas)),
     }
 
 
-# The conclusion
+# What the whole run says
 
 
-def conclude(tables: Mapping[str, Columns]) -> Iterator[tuple[str, Columns]]:
-    """Yield the figures' steps, the lesson, what is printed, the summary and what was found."""
-    checks = list(_records(tables["checks"]))
-    drawn = [one for one in checks if one["lines"] <= MOST_LINES and one["widest"] <= MOST_LETTERS][: len(FIGURES)]
-    figures = dict(zip(FIGURES, drawn, strict=False))
-    pieces = {name: np.asarray(column) for name, column in tables["pieces"].items()}
-    for figure, one in figures.items():
-        own = _own(pieces, one)
-        yield (
-            "steps",
-            {
-                "figure": figure,
-                **{
-                    name: own[name].tolist() if kind is str else own[name].astype(kind)
-                    for name, (kind, _) in PIECE.items()
-                },
-            },
+def conclude(tables: Tables) -> Iterator[Rows]:
+    """Yield the figures' steps, the lesson, what is printed and the summary."""
+    checks = tables[Checks]
+    shown = list(zip(FIGURES, drawn(checks).itertuples(), strict=False))
+    for figure, one in shown:
+        yield Steps.of(rows_of(tables[Pieces], one), figure=figure)
+    if shown:
+        yield Lesson(
+            figure=[figure for figure, _ in shown],
+            title=[f"The derivative of {heading(one)}" for _, one in shown],
+            text=[introduction(one) for _, one in shown],
         )
-    if figures:
-        yield (
-            "lesson",
-            {
-                "figure": list(figures),
-                "title": [f"The derivative of {_called(one)}" for one in figures.values()],
-                "text": [_told(one) for one in figures.values()],
-            },
-        )
-    yield "printed", {"line": list(_printed(tables, checks))}
-    yield (
-        "summary",
-        {
-            "expression": [one["expression"] for one in checks],
-            "derivative": [one["result"] for one in checks],
-            "holds": [one["conditions"] for one in checks],
-            "steps": np.array([one["steps"] for one in checks]),
-            "check": [one["verification"] for one in checks],
-        },
-    )
-    yield "findings", {"finding": list(_findings(tables["table"], checks, len(figures)))}
+    texts = [list(rows_of(tables[Text], one)["line"]) for one in checks.itertuples()]
+    yield Printed(line=[line for place, text in enumerate(texts) for line in ([""] if place else []) + text])
+    yield Summary(
+        expression=checks["expression"], derivative=checks["result"], holds=checks["conditions"],
+        steps=checks["steps"], check=checks["verification"],
+    )  # fmt: skip
 
 
-def _records(columns: Columns) -> Iterator[dict[str, Any]]:
-    for values in zip(*columns.values(), strict=True):
-        yield dict(zip(columns, values, strict=True))
+def drawn(checks: Frame) -> Frame:
+    """Those that a figure can hold, as many as there are figures."""
+    short = (checks["lines"] <= MAX_LINES) & (checks["widest"] <= MAX_LETTERS)
+    return checks[short].head(len(FIGURES))
 
 
-def _own(columns: Mapping[str, Any], one: Mapping[str, Any]) -> dict[str, Any]:
+def rows_of(table: Frame, one: Any) -> Frame:
     """The rows that belong to a derivation: of its formula and variable, and of its job where there are several."""
-    keys = [name for name in (*WHICH, "job") if name in columns]
-    at = np.logical_and.reduce([columns[name] == one[name] for name in keys])
-    return {name: column[at] for name, column in columns.items()}
+    keys = [name for name in (*Which.columns, "job") if name in table]
+    return table[(table[keys] == [getattr(one, name) for name in keys]).all(axis=1)]
 
 
-def _called(one: Mapping[str, Any]) -> str:
-    times = {1: "", 2: ", twice", 3: ", three times"}.get(int(one["derivative"]), f", {one['derivative']} times")
-    return f"{one['expression']} with respect to {one['variable']}{times}"
+def heading(one: Any) -> str:
+    """What is differentiated, in words."""
+    times = {1: "", 2: ", twice", 3: ", three times"}.get(one.derivative, f", {one.derivative} times")
+    return f"{one.expression} with respect to {one.variable}{times}"
 
 
-def _told(one: Mapping[str, Any]) -> str:
+def introduction(one: Any) -> str:
     """What stands above a figure: where the derivative holds, and how it was checked."""
-    holds = f"It holds where {one['conditions']}. " if one["conditions"] else ""
-    if one["verification"] != Verdict.VERIFIED:
-        return f"{holds}It could not be checked: {one['verification']}."
+    holds = f"It holds where {one.conditions}. " if one.conditions else ""
+    if one.verification != dk.Verdict.VERIFIED:
+        return f"{holds}It could not be checked: {one.verification}."
     return (
-        f"{holds}Each of its {one['steps']} steps was checked against a numerical derivative in raised precision, "
-        f"at {one['at']}."
+        f"{holds}Each of its {one.steps} steps was checked against a numerical derivative in raised precision, "
+        f"at {one.at}."
     )
 
 
-def _printed(tables: Mapping[str, Columns], checks: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    text = {name: np.asarray(column) for name, column in tables["text"].items()}
-    for place, one in enumerate(checks):
-        if place:
-            yield ""
-        yield from map(str, _own(text, one)["line"])
-
-
-def _findings(table: Columns, checks: Sequence[Mapping[str, Any]], drawn: int) -> Iterator[str]:
-    good = [one for one in checks if one["verification"] == Verdict.VERIFIED]
-    steps = sum(int(one["steps"]) for one in good)
-    if good:
-        fewest, most = min(int(one["points"]) for one in good), max(int(one["points"]) for one in good)
+def tell(tables: Tables) -> Iterator[str]:
+    """Yield what was verified, which rules were used, and what does not hold everywhere."""
+    checks = tables[Checks]
+    good = checks[checks["verification"] == dk.Verdict.VERIFIED]
+    if len(good):
+        fewest, most = good["points"].min(), good["points"].max()
         yield (
-            f"{len(good)} of {len(checks)} derivations are verified: each of their {steps} steps agrees with a "
-            f"numerical derivative in raised precision at {f'{fewest} to {most}' if fewest < most else most} points."
+            f"{len(good)} of {len(checks)} derivations are verified: each of their {good['steps'].sum()} steps agrees "
+            f"with a numerical derivative in raised precision at {f'{fewest} to {most}' if fewest < most else most}"
+            " points."
         )
-    for one in checks:
-        if one["verification"] != Verdict.VERIFIED:
-            yield f"{one['expression']}: not verified, {one['verification']}."
-    rules = Counter(map(str, table["rule"]))
+    for one in checks.drop(good.index).itertuples():
+        yield f"{one.expression}: not verified, {one.verification}."
+    rules = Counter(tables[Table]["rule"])
     yield f"Rules used: {', '.join(f'{rule} {count}' for rule, count in rules.most_common())}."
-    for one in checks:
-        if one["result"] == "0" and one["steps"] == 1:
-            yield f"{one['variable']} does not occur in {one['expression']}: the derivative is 0."
-    held = [one for one in checks if one["conditions"]]
-    if held:
-        said = "; ".join(f"that of {one['expression']} where {one['conditions']}" for one in held[:HOLDS])
-        more = f"; the table checks has {len(held) - HOLDS} more" if len(held) > HOLDS else ""
-        yield f"Not everywhere do they hold: {said}{more}."
-    if drawn < len(checks):
-        yield f"{drawn} of {len(checks)} derivations are drawn; the others are too long, or more than {len(FIGURES)}."
+    for one in checks[(checks["result"] == "0") & (checks["steps"] == 1)].itertuples():
+        yield f"{one.variable} does not occur in {one.expression}: the derivative is 0."
+    held = checks[checks["conditions"] != ""]
+    if len(held):
+        where = "; ".join(
+            f"that of {one.expression} where {one.conditions}" for one in held.head(MAX_CONDITIONS).itertuples()
+        )
+        more = f"; the table checks has {len(held) - MAX_CONDITIONS} more" if len(held) > MAX_CONDITIONS else ""
+        yield f"Not everywhere do they hold: {where}{more}."
+    shown = len(drawn(checks))
+    if shown < len(checks):
+        yield f"{shown} of {len(checks)} derivations are drawn; the others are too long, or more than {len(FIGURES)}."

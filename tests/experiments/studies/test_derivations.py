@@ -5,42 +5,43 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 
+import derivkit as dk
 from derivkit.symbolic.notation import read
 from derivkit.symbolic.verification import RefutedError
 from experiments import run
+from experiments.running.requested import figures_of
 from experiments.studies import derivations
 from experiments.studies.derivations import Config
+from experiments.study import Frame, Tables, frames
 from experiments.tables import tables as files
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def tables(*expressions: str, **config: Any) -> dict[str, dict[str, np.ndarray]]:
-    """Every table that a run yields, whole."""
-    parts: dict[str, list[dict[str, np.ndarray]]] = {}
-    for name, columns in derivations.run(Config(expression=expressions, **config)):
-        assert sorted(columns) == sorted(derivations.TABLES[name]), name
-        rows = max([len(v) for v in columns.values() if not isinstance(v, str) and np.ndim(v)], default=1)
-        full = {c: np.array([v] * rows if isinstance(v, str) or not np.ndim(v) else v) for c, v in columns.items()}
-        assert {len(v) for v in full.values()} == {rows}
-        parts.setdefault(name, []).append(full)
-    return {name: {c: np.concatenate([p[c] for p in found]) for c in found[0]} for name, found in parts.items()}
+def tables(*expressions: str, **config: Any) -> dict[str, Frame]:
+    """The frame of every table that a run yields, by its name."""
+    found = frames(derivations.measure(Config(expression=expressions, **config)))
+    return {str(table.table): frame for table, frame in found.items()}
 
 
-def concluded(*expressions: str, **config: Any) -> dict[str, list[dict[str, Any]]]:
-    parts: dict[str, list[dict[str, Any]]] = {}
-    for name, columns in derivations.conclude(tables(*expressions, **config)):
-        assert sorted(columns) == sorted(derivations.TABLES[name]), name
-        parts.setdefault(name, []).append(dict(columns))
-    return parts
+def gathered(*jobs: dict[str, Frame]) -> Tables:
+    """Tables as a study gets them of several jobs."""
+    parts = {name: [one[name].assign(job=number) for number, one in enumerate(jobs)] for name in jobs[0]}
+    whole = {name: pd.concat(found, ignore_index=True) for name, found in parts.items()}
+    return Tables({name: {str(c): v.to_numpy() for c, v in frame.items()} for name, frame in whole.items()})
+
+
+def concluded(*expressions: str, **config: Any) -> dict[str, Frame]:
+    found = frames(derivations.conclude(gathered(tables(*expressions, **config))))
+    return {str(table.table): frame for table, frame in found.items()}
 
 
 def findings(*expressions: str, **config: Any) -> list[str]:
-    return list(concluded(*expressions, **config)["findings"][0]["finding"])
+    return list(derivations.tell(gathered(tables(*expressions, **config))))
 
 
 def test_the_steps_are_those_of_the_rules_each_with_what_it_acts_on() -> None:
@@ -62,7 +63,9 @@ def test_every_line_can_be_read_back_and_the_last_is_the_derivative(level: str, 
     found = tables("sin(x)/x", "(3*x-1)^10", level=level, notation=notation)
     for text in found["lines"]["formula"]:
         read(str(text))
-    last = [found["lines"]["formula"][found["lines"]["expression"] == one][-1] for one in found["checks"]["expression"]]
+    last = [
+        found["lines"]["formula"][found["lines"]["expression"] == one].iloc[-1] for one in found["checks"]["expression"]
+    ]
     assert last == found["checks"]["result"].tolist()
 
 
@@ -80,28 +83,22 @@ def test_a_loss_is_differentiated_for_the_weight_asked_for() -> None:
 
 
 def test_the_figures_hold_what_the_lines_say_piece_by_piece() -> None:
-    found = concluded("3*x^2", "x*sin(x)")
-    assert [part["figure"] for part in found["steps"]] == ["derivation_1", "derivation_2"]
-    first = found["steps"][0]
-    pieces = list(zip(first["line"], first["text"], first["raised"], first["arrow"], strict=True))
-    arrows = [(line, text) for line, text, raised, arrow in pieces if arrow >= 0]
-    assert {text for _, text in arrows} == {"2"}
-    assert "".join(text for line, text, *_ in pieces if line == max(first["line"])) == "=6x"
-    assert any(first["mark"])
+    found = concluded("3*x^2", "x*sin(x)")["steps"]
+    assert found["figure"].unique().tolist() == ["derivation_1", "derivation_2"]
+    first = found[found["figure"] == "derivation_1"]
+    assert set(first["text"][first["arrow"] >= 0]) == {"2"}
+    assert "".join(first["text"][first["line"] == first["line"].max()]) == "=6x"
+    assert first["mark"].any()
 
 
 def test_the_same_formula_from_two_jobs_is_drawn_twice_and_never_mixed() -> None:
     one = tables("x^2")
-    both = {name: {c: np.concatenate([v, v]) for c, v in part.items()} for name, part in one.items()}
-    for name, part in both.items():
-        part["job"] = np.repeat([0, 1], len(one[name]["expression"]))
-    parts = [columns for name, columns in derivations.conclude(both) if name == "steps"]
-    alone = [columns for name, columns in derivations.conclude(one) if name == "steps"]
-    assert [part["text"] for part in parts] == [alone[0]["text"]] * 2
+    (alone, both) = (frames(derivations.conclude(gathered(*jobs)))[derivations.Steps] for jobs in ([one], [one, one]))
+    assert [part.tolist() for _, part in both.groupby("figure")["text"]] == [alone["text"].tolist()] * 2
 
 
 def test_what_is_printed_is_every_derivation_with_a_blank_line_between() -> None:
-    printed = concluded("x^2", "log(x)")["printed"][0]["line"]
+    printed = concluded("x^2", "log(x)")["printed"]["line"].tolist()
     assert printed.count("") == 1
     assert printed[0].replace(" ", "") == "f(x)=x^2"
     assert "It holds where x > 0." in printed
@@ -109,8 +106,8 @@ def test_what_is_printed_is_every_derivation_with_a_blank_line_between() -> None
 
 
 def test_the_lesson_tells_where_a_derivative_holds_and_how_it_was_checked() -> None:
-    (lesson,) = concluded("log(x)")["lesson"]
-    assert lesson["title"] == ["The derivative of log(x) with respect to x"]
+    lesson = concluded("log(x)")["lesson"]
+    assert lesson["title"].tolist() == ["The derivative of log(x) with respect to x"]
     assert lesson["text"][0].startswith("It holds where x > 0. Each of its 1 steps was checked")
 
 
@@ -126,18 +123,18 @@ def test_a_variable_that_does_not_occur_is_told() -> None:
 
 def test_what_is_too_long_or_too_much_to_draw_is_told_in_words_only() -> None:
     many = [f"x^{k}" for k in range(2, 12)]
-    found = concluded(*many)
-    assert len(found["steps"]) == len(derivations.FIGURES)
-    assert found["findings"][0]["finding"][-1].startswith("8 of 10 derivations are drawn")
-    long = concluded(" + ".join(f"sin({k}*x)" for k in range(1, 40)))
-    assert "steps" not in long
-    assert long["findings"][0]["finding"][-1].startswith("0 of 1 derivations are drawn")
+    assert concluded(*many)["steps"]["figure"].nunique() == len(derivations.FIGURES)
+    assert findings(*many)[-1].startswith("8 of 10 derivations are drawn")
+    long = " + ".join(f"sin({k}*x)" for k in range(1, 40))
+    assert "steps" not in concluded(long)
+    assert findings(long)[-1].startswith("0 of 1 derivations are drawn")
 
 
 def test_the_preset_has_the_figures_that_the_study_fills() -> None:
     preset: Any = OmegaConf.to_container(OmegaConf.load(ROOT / "conf/experiment/derivations.yaml"), resolve=False)
-    assert tuple(preset["figures"]["draw"]) == derivations.FIGURES
-    assert [spec["where"]["figure"] for spec in preset["figures"]["draw"].values()] == list(derivations.FIGURES)
+    requested = figures_of(preset["figures"])
+    assert tuple(requested) == derivations.FIGURES
+    assert [spec["where"]["figure"] for spec in requested.values()] == list(derivations.FIGURES)
 
 
 @pytest.fixture
@@ -184,6 +181,6 @@ def test_a_refuted_step_is_an_error_that_names_the_formula(monkeypatch: pytest.M
     def refute(*_: object) -> None:
         raise RefutedError("the rule 'sine' says that ...")
 
-    monkeypatch.setattr(derivations, "derive", refute)
+    monkeypatch.setattr(dk, "derive", refute)
     with pytest.raises(ValueError, match=r"expression=sin\(7\*x\): the rule 'sine' says"):
         Config(expression=("sin(7*x)",))
