@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -78,6 +79,33 @@ def _keep_names(directory: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def put_in_place(part: Path, path: Path) -> None:
+    """Give what has been written its name, by one rename; a file, a link or a folder of that name is replaced.
+
+    A folder cannot replace anything by a rename, nor be replaced: what was there is put aside before.
+    """
+    if not os.path.lexists(path) or not (_is_folder(part) or _is_folder(path)):
+        part.replace(path)
+        return
+    old = path.with_name(f"{path.name}.old{PART}")
+    remove(old)
+    path.rename(old)
+    part.rename(path)
+    remove(old)
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link or a folder, if it is there."""
+    if _is_folder(path):
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def is_inside(name: str) -> bool:

@@ -15,11 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from experiments import spreadsheet
 from experiments.messages import ConfigurationError, line_of, readable
 from experiments.running.filters import FIELDS, NothingFitsError, chosen
 from experiments.running.listing import Entry, entries
 from experiments.running.record import DAMAGED, DONE
-from experiments.tables import spreadsheet
 from experiments.terminal import commands, streams
 from experiments.terminal.progress import Terminal
 

@@ -33,7 +33,7 @@ from experiments.study import Rows, Study, column
 ROOT = Path(__file__).resolve().parents[1]
 STANDARD = set(sys.stdlib_module_names)
 CORE = {"numpy", "derivkit"}
-BASE = {"experiments.files", "experiments.messages", "experiments.words"}
+BASE = {"experiments.files", "experiments.messages", "experiments.spreadsheet", "experiments.words"}
 STUDY = {"experiments.study"}
 RUN = BASE | STUDY | {"experiments.terminal", "experiments.tables", "experiments.running"}
 MAY_IMPORT = {
@@ -59,11 +59,13 @@ MAY_IMPORT = {
     "experiments/running/launchers.py": {"submitit", "experiments.messages"},
     "experiments/running/search.py": {"optuna"} | RUN,
     "experiments/running/searched.py": {"numpy"} | RUN,
-    "experiments/running": CORE | RUN | {"experiments.figures", "experiments.page", "experiments.studies"},
+    "experiments/running": CORE
+    | RUN
+    | {"experiments.THREADS", "experiments.figures", "experiments.page", "experiments.studies"},
     "experiments/running/check.py": RUN | {"experiments.constants"},
     "experiments/constants.py": STUDY,
-    "experiments/tables": CORE | BASE | {"experiments.tables", "experiments.running"},
-    "experiments/tables/tables.py": CORE | {"pandas", "pyarrow"} | RUN,
+    "experiments/spreadsheet.py": BASE,
+    "experiments/tables": CORE | BASE | {"pandas", "pyarrow", "experiments.tables"},
     "experiments/figures": CORE
     | STUDY
     | {"matplotlib", "experiments.figures", "experiments.files", "experiments.words"},
@@ -139,7 +141,8 @@ def imported(tree: ast.AST, *, typing_only: bool = False) -> list[str]:
             found.extend(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "relative imports hide the room they come from"
-            found.append(node.module or "")
+            room = node.module or ""
+            found.extend([f"{room}.{alias.name}" for alias in node.names] if room == "experiments" else [room])
     return found
 
 
@@ -150,7 +153,7 @@ def strangers(path: str, tree: ast.AST) -> list[str]:
         for module in imported(tree)
         if module.split(".")[0] not in STANDARD
         and not any(module == name or module.startswith(name + ".") or name == module.split(".")[0] for name in allowed)
-        and not (module == "experiments" or path.endswith("__init__.py"))
+        and not path.endswith("__init__.py")
     ]
 
 
@@ -164,7 +167,7 @@ def test_every_room_imports_only_what_it_may(source: Path) -> None:
     [
         ("derivkit/errors.py", "import pandas"),
         ("derivkit/numerical/new.py", "def f():\n    from sympy import sin"),
-        ("experiments/studies/new.py", "from experiments.tables.tables import read"),
+        ("experiments/studies/new.py", "from experiments.tables import read"),
         ("experiments/studies/new.py", "import torch"),
         ("experiments/peers/jax.py", "import torch"),
         ("experiments/peers/new.py", "from experiments.studies import speed"),
@@ -172,13 +175,13 @@ def test_every_room_imports_only_what_it_may(source: Path) -> None:
         ("experiments/running/results.py", "import matplotlib"),
         ("experiments/running/results.py", "import optuna"),
         ("experiments/running/search.py", "import numpy"),
-        ("experiments/figures/new.py", "from experiments.tables import tables"),
-        ("experiments/figures/new.py", "from experiments.tables.tables import read"),
+        ("experiments/figures/new.py", "from experiments import tables"),
+        ("experiments/figures/new.py", "from experiments.tables.reading import read"),
         ("experiments/running/settings.py", "from omegaconf import OmegaConf"),
         ("experiments/compare.py", "import hydra"),
         ("experiments/running/listing.py", "from experiments.running.settings import show"),
         ("experiments/running/filters.py", "import numpy"),
-        ("experiments/comparison/values.py", "from experiments.tables import tables"),
+        ("experiments/comparison/values.py", "from experiments.tables import read"),
         ("experiments/comparison/page.py", "import numpy"),
         ("experiments/comparison/verdict.py", "import numpy"),
         ("experiments/comparison/repeating.py", "from experiments.run import main"),

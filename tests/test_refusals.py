@@ -16,10 +16,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from experiments import collect, compare, figures, messages, rerun, run, runs
+from experiments import collect, compare, figures, messages, rerun, run, runs, spreadsheet, tables
 from experiments.figures import files
 from experiments.page import report
-from experiments.tables import spreadsheet, tables
 
 ROOT = Path(__file__).resolve().parents[1]
 SVG = ("method=central_2", "delta=1e-3", "figures.formats=[svg]")

@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from experiments import tables
 from experiments.comparison import figure, many_page, page
 from experiments.comparison.circumstances import configurations, environments
 from experiments.comparison.configured import changed, shown
@@ -16,9 +17,9 @@ from experiments.comparison.joining import join
 from experiments.comparison.many import BESIDE, Many, examined
 from experiments.comparison.result import Result, about_asked, about_best, overview, sentences
 from experiments.messages import ConfigurationError, near, show
+from experiments.running.record import Table
 from experiments.running.record import configurations as configurations_of
 from experiments.running.runs import Stored
-from experiments.tables import tables
 from experiments.terminal.commands import fresh
 from experiments.terminal.progress import Terminal
 
@@ -130,16 +131,14 @@ def _refuse_other_studies(runs: Sequence[Stored]) -> None:
             )
 
 
-def _content(run: Stored) -> tuple[tables.TableRecord, dict[str, type]]:
+def _content(run: Stored) -> tuple[Table, dict[str, type]]:
     """Return what a run's main table holds, which is the one that its record tells of, and its columns."""
     run.refuse_altered(run.table.stem)
-    content, columns = tables.described(run.table)
-    return content, {name: kind for name, kind in columns.items() if name != "job"}
+    columns = {name: kind for name, kind in tables.types_of(run.table).items() if name != "job"}
+    return run.record.tables[run.table.stem], columns
 
 
-def _changes(
-    runs: Sequence[Stored], contents: Sequence[tables.TableRecord], shapes: Sequence[Mapping[str, type]]
-) -> list[Change]:
+def _changes(runs: Sequence[Stored], contents: Sequence[Table], shapes: Sequence[Mapping[str, type]]) -> list[Change]:
     names = names_of(runs)
     changes = []
     for name, content, shape in list(zip(names, contents, shapes, strict=True))[1:]:

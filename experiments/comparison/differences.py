@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments import tables
 from experiments.comparison.joining import Joined, Words
 from experiments.comparison.values import Column, allowance, ulps_apart
 from experiments.study import MAIN, Study
-from experiments.tables import tables
 
 Mask = NDArray[np.bool_]
 

@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from experiments import figures
+from experiments import figures, tables
 from experiments.comparison.differences import CHANGE, Plan
 from experiments.comparison.joining import Words, match
 from experiments.comparison.result import Result
 from experiments.messages import ConfigurationError
 from experiments.running.requested import figures_of
 from experiments.running.runs import Stored
-from experiments.tables import tables
 
 KEPT = ("x", "y", "series", "panel", "panels", "xlabel", "ylabel")
 """What the figure of a comparison takes over from one of a run."""

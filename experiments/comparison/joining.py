@@ -20,8 +20,8 @@ from typing import IO, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments import tables
 from experiments.messages import ConfigurationError, readable
-from experiments.tables import tables
 
 Words = NDArray[np.int64]
 """Rows as 64-bit words, shape ``(columns, n)``."""
@@ -63,7 +63,7 @@ def join(words: tables.Words, first: Path, other: Path, *, keys: Sequence[str], 
         If the disk has no room for what must be put aside; nothing has been put there then.
     """
     places = [list(words.columns).index(key) for key in keys]
-    rows = [tables.recorded(path).rows for path in (first, other)]
+    rows = [tables.rows_of(path) for path in (first, other)]
     none = np.empty((len(words.columns), 0), dtype=np.int64)
     unread, room = sum(rows), False
     with TemporaryDirectory(dir=scratch) as directory, contextlib.ExitStack() as stack:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments import tables
 from experiments.comparison import configured, effects
 from experiments.comparison.circumstances import Lines, environments
 from experiments.comparison.configured import Values
@@ -24,7 +25,6 @@ from experiments.messages import ConfigurationError
 from experiments.running.check import WHOLE_RUN, growth_of
 from experiments.running.record import configurations
 from experiments.running.runs import Stored
-from experiments.tables import tables
 
 BESIDE = 4
 """Most runs that are compared row by row with the first; more are many."""

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments import figures
+from experiments import figures, tables
 from experiments.comparison.configured import shown
 from experiments.comparison.figure import lines_of
 from experiments.comparison.many import Many
 from experiments.running.settings import FIELD_KEYS
-from experiments.tables import tables
 
 MOST_LINES = 120
 """Runs whose curves are drawn: more make a figure of many megabytes in which no line is seen."""

@@ -6,13 +6,13 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from experiments import tables
 from experiments.comparison.configured import shown
 from experiments.comparison.differences import DIFFERENCES
 from experiments.comparison.many import RUNS, Many, write_runs
 from experiments.comparison.many_figures import about_best, about_shares, at, drawn
 from experiments.messages import near
 from experiments.page import report
-from experiments.tables import tables
 from experiments.words import first_of
 
 HEAD, DIFFERENT = 1000, 40
@@ -188,7 +188,7 @@ def _head(found: Many, name: str, meaning: str, most: int) -> report.Table:
     shape = {column: told for column, (_, told) in tables.shape_of(path).items()}
     frame = tables.head(path, most)[list(shape)]
     cells = [[_number(value) for value in row] for row in frame.itertuples(index=False)]
-    return report.Table(name, meaning, list(shape), list(shape.values()), cells, tables.recorded(path).rows)
+    return report.Table(name, meaning, list(shape), list(shape.values()), cells, tables.rows_of(path))
 
 
 def _number(value: object) -> str:

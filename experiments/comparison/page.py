@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
+from experiments import tables
 from experiments.comparison.configured import shown
 from experiments.comparison.differences import DIFFERENCES, Change
 from experiments.comparison.figure import OTHERS_DRAWN
@@ -12,7 +13,6 @@ from experiments.comparison.result import Result, about_asked, about_best, about
 from experiments.comparison.values import Column
 from experiments.messages import near, show
 from experiments.page import report
-from experiments.tables import tables
 
 HEAD = 40
 """Differing rows that the page shows."""
@@ -69,7 +69,7 @@ def write(result: Result, drawings: Sequence[tuple[str, str, str]], command: str
 
 def _notes(result: Result, drawings: Sequence[tuple[str, str, str]]) -> list[str]:
     notes = []
-    stored = tables.recorded(result.differences).rows if result.differences.is_file() else 0
+    stored = tables.rows_of(result.differences) if result.differences.is_file() else 0
     if stored > tables.CSV_ROWS:
         where = result.differences.name
         notes.append(f"{stored:,} rows changed: {where} has them; above {tables.CSV_ROWS:,} no CSV is written.")
@@ -124,7 +124,7 @@ def _tables(result: Result) -> Iterator[report.Table]:
         shape = tables.shape_of(result.differences)
         frame = frame.astype(object).mask(frame.isna() | (frame == ""), None).dropna(axis="columns", how="all")
         cells = [[_exact(value) for value in row] for row in frame.itertuples(index=False)]
-        total = tables.recorded(result.differences).rows
+        total = tables.rows_of(result.differences)
         heads = list(map(str, frame))
         meanings = [shape[name][1] for name in heads]
         yield report.Table(DIFFERENCES, "The rows that differ, vanished or appeared.", heads, meanings, cells, total)

@@ -72,7 +72,7 @@ def _refuse_damaged(original: Stored) -> None:
         )
     for name in original.record.tables:
         path = original.directory / f"{name}.parquet"
-        if not path.is_file():
+        if not path.exists():
             raise ConfigurationError(f"{near(path)} is missing; run its command again: {original.record.command}")
         original.refuse_altered(name)
 

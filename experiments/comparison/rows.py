@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments import tables
 from experiments.comparison.joining import mixed, normal
-from experiments.tables import tables
 
 Words = NDArray[np.int64]
 Places = NDArray[np.intp]

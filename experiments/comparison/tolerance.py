@@ -29,10 +29,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments import tables
 from experiments.comparison.joining import Joined, join
 from experiments.comparison.values import OWN_ULPS, Floats, ulps_apart
 from experiments.study import ABSOLUTE, COLUMN, FOLLOWS, RELATIVE, Rows, Rule
-from experiments.tables import tables
 
 Mask: TypeAlias = NDArray[np.bool_]
 
@@ -159,7 +159,7 @@ def judged(first: Path, other: Path, *, rules: Rules, columns: Mapping[str, type
         A directory for rows that must be put aside; it is left empty.
     """
     words = tables.Words(columns)
-    judgement = Judgement(name=first.stem, rows=tables.recorded(first).rows)
+    judgement = Judgement(name=first.stem, rows=tables.rows_of(first))
     for rows in join(words, first, other, keys=rules.keys, scratch=scratch):
         judgement.vanished += rows.vanished.shape[1]
         judgement.appeared += rows.appeared.shape[1]

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
+from experiments import tables
 from experiments.comparison.circumstances import Lines, environments
 from experiments.comparison.tolerance import JOB, ULPS, Judgement, Moved, Rules, judged, rules_of
 from experiments.messages import show
 from experiments.running.record import Table
 from experiments.running.runs import Stored
-from experiments.tables import tables
 
 ARITHMETIC = (
     *("python", "implementation", "machine", "libc", "cpu", "cpu_features", "blas", "variables"),

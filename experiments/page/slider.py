@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments import tables
 from experiments.page.report import Slider
-from experiments.tables import tables
 
 Columns = Mapping[str, NDArray[Any]]
 

@@ -73,6 +73,38 @@ def damage(directory: Path, recorded: Mapping[str, Digest]) -> str | None:
     return None
 
 
+def fault_of(directory: Path, name: str, recorded: Mapping[str, Digest]) -> str | None:
+    """Say what is wrong with a file, or with a folder and all that is in it; None where it is as it was recorded.
+
+    Parameters
+    ----------
+    directory
+        Where it lies.
+    name
+        Its path from there.
+    recorded
+        What `digests` returned of it, and perhaps of other files.
+    """
+    of_it = below(name, recorded)
+    if not of_it:
+        return "its record has no checksum"
+    extra = set(names_in(directory, name)) - of_it.keys()
+    return f"{min(extra)} is not what was written" if extra else damage(directory, of_it)
+
+
+def below(name: str, recorded: Mapping[str, Digest]) -> dict[str, Digest]:
+    """Return the digest of a file, or those of all files in a folder."""
+    return {path: digest for path, digest in recorded.items() if path == name or path.startswith(f"{name}/")}
+
+
+def names_in(directory: Path, name: str) -> list[str]:
+    """Return the path of a file from a directory, or those of all that is in a folder; none of what is not there."""
+    path = directory / name
+    if path.is_dir() and not path.is_symlink():
+        return sorted(part.relative_to(directory).as_posix() for part in path.rglob("*"))
+    return [name] if path.is_file() else []
+
+
 @contextmanager
 def held(directory: Path) -> Iterator[None]:
     """Hold a run's directory as the only process, from here or from another machine that shares it.

@@ -17,7 +17,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments import files
+from experiments import files, tables
 from experiments.messages import named
 from experiments.running import check, integrity, provenance, record, surroundings
 from experiments.running.check import Plain, study_of, study_part
@@ -25,7 +25,6 @@ from experiments.running.record import DONE, FAILED, JobRecord
 from experiments.running.search import ERROR
 from experiments.running.settings import build
 from experiments.study import MAIN, Chunk, Study
-from experiments.tables import tables
 from experiments.terminal.progress import Progress, Terminal
 
 HINTS: Mapping[type[BaseException], str] = {

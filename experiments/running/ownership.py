@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.files import PART
+from experiments.files import PART, remove
 from experiments.messages import ConfigurationError, near
 from experiments.running import crate, integrity
 from experiments.running.record import PLAN
@@ -52,9 +52,8 @@ def files_of(run: Run, jobs: Iterable[tuple[int, Collection[str]]]) -> Iterator[
     submitted = (run.directory / SUBMITTED).rglob("*")
     below = (path.relative_to(run.directory).as_posix() for path in submitted)
     for name in (*results_of(run), *BEFORE, *of_jobs, *below):
-        path = run.directory / name
-        if name != crate.NAME and path.is_file() and not path.is_symlink():
-            yield name
+        if name != crate.NAME and not (run.directory / name).is_symlink():
+            yield from integrity.names_in(run.directory, name)
 
 
 def refuse_links(directory: Path) -> None:
@@ -81,20 +80,18 @@ def make_room(run: Run, names: Iterable[str]) -> None:
             if not is_ours(run, name, half=half):
                 _keep(path)
             elif half:
-                path.unlink()
+                remove(path)
     place = run.directory / FIGURES
     if os.path.lexists(place) and (place.is_symlink() or not place.is_dir()):
         _keep(place)
 
 
 def is_ours(run: Run, name: str, *, half: bool = False) -> bool:
-    """Tell whether the laboratory wrote the file of that name: the record has its checksum, or says it was written."""
+    """Tell whether the laboratory wrote what has that name: the record has its checksum, or says it was written."""
     path = run.directory / name
     if name in run.writing:
         return True
-    if half or name not in run.files or path.is_symlink():
-        return False
-    return integrity.damage(run.directory, {name: run.files[name]}) is None
+    return not half and not path.is_symlink() and integrity.fault_of(run.directory, name, run.files) is None
 
 
 def _keep(path: Path) -> None:
@@ -110,4 +107,4 @@ def forget_tables(run: Run, tables: Collection[str]) -> None:
     for table in run.study.tables:
         for name in (f"{table}.parquet", f"{table}.csv"):
             if table not in tables and is_ours(run, name):
-                (run.directory / name).unlink(missing_ok=True)
+                remove(run.directory / name)

@@ -17,6 +17,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+from experiments import tables
 from experiments.messages import ConfigurationError, line_of, near, show
 from experiments.running import check, crate, integrity, ownership, provenance, record
 from experiments.running.check import Exit, study_of
@@ -24,7 +25,6 @@ from experiments.running.jobs import asked, read
 from experiments.running.record import DAMAGED, DONE, PLAN, RECORD, WAITING, Digest, JobRecord, Record
 from experiments.running.search import ERROR, Search
 from experiments.study import MAIN, Study
-from experiments.tables import tables
 from experiments.terminal.progress import Terminal
 
 NEEDED = ("experiment", "status", "tables", "environment", "source")

@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from experiments import figures, files
+from experiments import figures, files, tables
 from experiments.messages import ConfigurationError, line_of, named, near
 from experiments.page import report as html
 from experiments.page import slider
@@ -28,7 +28,6 @@ from experiments.running.record import DAMAGED, DONE, JobRecord
 from experiments.running.recording import Run
 from experiments.running.requested import figures_of
 from experiments.study import MAIN, Study
-from experiments.tables import tables
 from experiments.terminal.progress import Terminal
 
 MOST_CONCLUDED = 500_000
@@ -194,7 +193,7 @@ def report(
 def _linked(run: Run) -> list[str]:
     """Return the names of the tables and texts beside the report."""
     names = (name for name in ownership.results_of(run) if name.endswith(LINKED) and "/" not in name)
-    return sorted(name for name in names if (run.directory / name).is_file())
+    return sorted(name for name in names if (run.directory / name).exists())
 
 
 def _outcome(jobs: Sequence[JobRecord]) -> str:
@@ -354,7 +353,7 @@ def _tell(run: Run, jobs: Sequence[JobRecord], records: Mapping[str, Any], page:
     for text in _notes(run, records):
         terminal.note(text)
     paths = [("report", page), ("table", run.directory / f"{MAIN}.parquet")]
-    terminal.paths([(label, near(path)) for label, path in paths if path is not None and path.is_file()])
+    terminal.paths([(label, near(path)) for label, path in paths if path is not None and path.exists()])
 
 
 def _open(page: Path) -> None:

@@ -85,8 +85,8 @@ def export(runs: Sequence[Entry], uri: str, *, files: bool = False) -> Exported:
 def _refuse_altered(one: Entry) -> None:
     """Refuse a run of which something that is exported is not as it was recorded."""
     files = one.record.files if one.record else {}
-    told = {name: digest for name, digest in files.items() if name in ("summary.parquet", *FILES)}
-    fault = integrity.damage(one.directory, told)
+    told = [digests for name in ("summary.parquet", *FILES) if (digests := integrity.below(name, files))]
+    fault = next(filter(None, (integrity.damage(one.directory, digests) for digests in told)), None)
     if fault:
         raise ConfigurationError(f"{one.name}: {fault}; leave it out, or run its command again")
 
@@ -165,7 +165,7 @@ def _export(client: Any, experiment: str, one: Entry, record: str, *, files: boo
     client.log_batch(run, tags=[RunTag(_name(key), text[:LONGEST_VALUE]) for key, text in tags(one).items()])
     if files:
         for name in FILES:
-            if (one.directory / name).is_file():
+            if (one.directory / name).exists():  # a folder too, which goes up by its name
                 client.log_artifact(run, str(one.directory / name))
         if (one.directory / "figures").is_dir():
             client.log_artifacts(run, str(one.directory / "figures"), "figures")
@@ -207,7 +207,7 @@ def _summary(path: Path) -> dict[str, float]:
     """Return the numbers of a summary, by column and by what tells its row: its texts and its x."""
     if not path.is_file():
         return {}
-    from experiments.tables import tables  # noqa: PLC0415 - only where there is a summary
+    from experiments import tables  # noqa: PLC0415 - only where there is a summary
 
     frame = tables.head(path, MOST_SUMMARISED)
     shape = tables.shape_of(path)

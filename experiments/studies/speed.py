@@ -323,7 +323,7 @@ def _table_against_pyarrow(config: Config) -> Columns:
             *("figures.formats=[svg]", f"hydra.sweep.dir={target}"),
         )
         again = f"seconds_to_store({str(target / 'table.parquet')!r})"
-        code = f"from experiments.tables.tables import seconds_to_store; print({again})"
+        code = f"from experiments.tables import seconds_to_store; print({again})"
         done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)  # noqa: S603 -- our own code
     reference = float(done.stdout)
     return _row(

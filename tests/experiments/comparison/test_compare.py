@@ -18,11 +18,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments import compare, run
+from experiments import compare, run, tables
 from experiments.comparison import joining
 from experiments.comparison.values import ulps_apart
 from experiments.running.check import study_of
-from experiments.tables import tables
+from experiments.tables import hashing
+from experiments.tables import words as words_room
 
 ROOT = Path(__file__).resolve().parents[3]
 DAY = "outputs/delta_sweep/2026-01-02"
@@ -384,9 +385,9 @@ def test_a_row_put_in_front_moves_all_others_and_all_are_found(tmp_path: Path):
 
 
 def test_blocks_are_cut_alike_however_the_file_was_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(tables, "GROUP", 70)
+    monkeypatch.setattr(hashing, "GROUP", 70)
     path = stored(tmp_path / "a.parquet", np.arange(500.0), np.arange(500.0))
-    monkeypatch.setattr(tables, "GROUP", 64)
+    monkeypatch.setattr(hashing, "GROUP", 64)
     blocks = list(tables.Words({"value": float}).blocks(path))
     assert [block.shape for block in blocks] == [(1, 64)] * 7 + [(1, 52)]
     assert np.concatenate(blocks, axis=1).view(np.float64)[0].tolist() == list(range(500))
@@ -403,8 +404,8 @@ def test_the_blocks_of_a_table_joined_are_the_table(data: st.DataObject, group: 
         for size, end in zip(sizes, ends, strict=True)
     ]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tables, "GROUP", group)
-        patch.setattr(tables, "_chunks", lambda *_: iter(chunks))
+        patch.setattr(hashing, "GROUP", group)
+        patch.setattr(words_room, "chunks", lambda *_: iter(chunks))
         words = tables.Words({"value": float, "text": str})
         blocks = [block.copy() for block in words.blocks(Path("table.parquet"))]
     assert [block.shape[1] for block in blocks] == [group] * (rows // group) + [rows % group] * (rows % group > 0)

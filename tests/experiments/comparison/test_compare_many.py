@@ -15,12 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments import compare
+from experiments import compare, tables
 from experiments.comparison import configured, effects, many, many_figures, rows
 from experiments.comparison.differences import plan_of
 from experiments.running.check import study_of
 from experiments.studies import delta_sweep
-from experiments.tables import tables
 
 DAY = "delta_sweep/2026-01-02"
 SHAPE = delta_sweep.TABLES["table"]

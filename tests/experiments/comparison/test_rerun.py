@@ -18,12 +18,11 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from experiments import rerun, run
+from experiments import rerun, run, tables
 from experiments.comparison.tolerance import ULPS, Rules, judged, rules_of
 from experiments.running import check, jobs, provenance, runs
 from experiments.running.settings import build
 from experiments.study import Rows, column, key
-from experiments.tables import tables
 
 ROOT = Path(__file__).resolve().parents[3]
 pytestmark = pytest.mark.slow

@@ -22,7 +22,7 @@ from omegaconf import OmegaConf
 
 import derivkit as dk
 from derivkit.grids import logspace
-from experiments import figures
+from experiments import figures, tables
 from experiments.figures.axes import ends_around, log_axis, tick_text
 from experiments.figures.contract import SERIES
 from experiments.figures.drawing import KINDS
@@ -33,7 +33,6 @@ from experiments.figures.steps import RED, SIZE
 from experiments.running import results
 from experiments.running.check import study_of
 from experiments.studies import delta_sweep
-from experiments.tables import tables
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from experiments import tables
 from experiments.page import slider
 from experiments.studies import delta_sweep
-from experiments.tables import tables
 
 DELTAS = (0.1, 0.2)
 

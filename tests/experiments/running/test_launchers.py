@@ -19,9 +19,8 @@ import pytest
 from processes import workers
 
 import experiments
-from experiments import run
+from experiments import run, tables
 from experiments.running import integrity, launchers, provenance
-from experiments.tables import tables
 
 ROOT = Path(__file__).resolve().parents[3]
 pytestmark = pytest.mark.slow

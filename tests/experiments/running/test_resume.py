@@ -16,10 +16,9 @@ from typing import Any
 
 import pytest
 
-from experiments import collect, messages, run
+from experiments import collect, messages, run, tables
 from experiments.running import crate, integrity, jobs, provenance, record, recording, results
 from experiments.studies import delta_sweep
-from experiments.tables import tables
 
 ROOT = Path(__file__).resolve().parents[3]
 SWEEP = ("function=sin", "method=central_2", "x=1,2,3", "figures.formats=[svg]", "delta=[1e-2,1e-4,1e-6]")

@@ -21,10 +21,9 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.hydra import Hydra
 
-from experiments import collect, rerun, run
+from experiments import collect, rerun, run, tables
 from experiments.running import grids, jobs, results
 from experiments.studies import delta_sweep
-from experiments.tables import tables
 
 ROOT = Path(__file__).resolve().parents[3]
 SVG = "figures.formats=[svg]"

@@ -19,11 +19,10 @@ import numpy as np
 import pytest
 import yaml
 
-from experiments import collect, rerun, run
+from experiments import collect, rerun, run, tables
 from experiments.running import launchers, search, searched
 from experiments.running.check import study_of
 from experiments.studies import delta_sweep
-from experiments.tables import tables
 
 ROOT = Path(__file__).resolve().parents[3]
 LOG = "delta=tag(log,interval(1e-14,1e-1))"

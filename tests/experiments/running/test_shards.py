@@ -16,10 +16,10 @@ import pytest
 
 import derivkit as dk
 from derivkit.grids import logspace
-from experiments import run
+from experiments import run, tables
 from experiments.studies import delta_sweep
 from experiments.studies.delta_sweep import Config
-from experiments.tables import tables
+from experiments.tables import hashing
 
 ROOT = Path(__file__).resolve().parents[3]
 GRID = tuple(logspace(-14, 0, 15).tolist())
@@ -88,7 +88,7 @@ def test_cuts_between_blocks_of_the_file_change_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shards: int, block: int
 ) -> None:
     monkeypatch.setattr(delta_sweep, "ROWS_PER_CHUNK", block)
-    monkeypatch.setattr(tables, "GROUP", block)
+    monkeypatch.setattr(hashing, "GROUP", block)
     config = {"function": PROBLEMS, "delta": GRID[::3], "method": ("forward_1", "central_4")}
     expected = written(tmp_path / "whole", [Config(**config)])
     split = shards_of(shards, **config)
@@ -183,12 +183,13 @@ def test_a_command_that_cannot_be_cut_is_refused_in_one_line(
 # A hundredth of the large study: two million rows
 
 LARGE = """
-import filecmp, resource, sys
+import resource, sys
 from pathlib import Path
 import derivkit as dk
 from derivkit.grids import logspace
-from experiments.tables import tables
+from experiments import tables
 from experiments.studies import delta_sweep
+from experiments.tables import gathering
 
 METHODS = ("forward_1", "backward_1", "forward_2", "backward_2", "central_2", "central_4", "central_6", "central_8")
 ROW = sum(8 if kind is not str else 4 for kind, _ in delta_sweep.TABLES["table"].values()) + 8
@@ -213,12 +214,7 @@ def study(place, points, shards):
     return parts
 
 
-def rewritten(parts, path, again=tables._concatenate):
-    assert path.stem != "table", "shards of whole blocks are not written again"
-    return again(parts, path)
-
-
-tables._concatenate = rewritten
+gathering.ONE_FILE = 1 << 19
 
 
 def everything(place, points):
@@ -228,7 +224,8 @@ def everything(place, points):
     record = tables.gather(study(place / "parts", points, 4), split)["table"]
     path = split / "table.parquet"
     assert record.rows == points * len(METHODS) * 2500
-    assert filecmp.cmp(path, whole / "table.parquet", shallow=False)
+    assert [part.samefile(place / "parts" / str(k) / "table.parquet") for k, part in enumerate(sorted(path.iterdir()))]
+    assert tables.read(path).equals(tables.read(whole / "table.parquet"))
     assert record == tables.recorded(whole / "table.parquet")
     assert record.hash == tables.hash_of(path)
     assert tables.distinct(path, ["function", "x"], 3)[1] == points

@@ -15,10 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments import messages, run
+from experiments import messages, run, tables
 from experiments.running import integrity, surroundings
 from experiments.running.surroundings import STATES
-from experiments.tables import tables
 
 CHANGES: dict[str, Callable[[], object]] = {
     "current directory": lambda: os.chdir("/"),

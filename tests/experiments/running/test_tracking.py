@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from experiments import runs as command
+from experiments import tables
 from experiments.messages import ConfigurationError
 from experiments.running import listing, tracking
-from experiments.tables import tables
 
 ROOT = Path(__file__).resolve().parents[3]
 here = importlib.util.find_spec("mlflow") is not None

@@ -14,9 +14,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from derivkit.symbolic.notation import read
-from experiments import run
+from experiments import run, tables
 from experiments.studies import chapter
-from experiments.tables import tables
 
 ROOT = Path(__file__).resolve().parents[3]
 STYLES = chapter.styles(OmegaConf.load(ROOT / "conf/experiment/chapter.yaml").left_out)

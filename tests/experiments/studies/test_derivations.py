@@ -13,11 +13,11 @@ import derivkit as dk
 from derivkit.symbolic.notation import read
 from derivkit.symbolic.verification import RefutedError
 from experiments import run
+from experiments import tables as files
 from experiments.running.requested import figures_of
 from experiments.studies import derivations
 from experiments.studies.derivations import Config
 from experiments.study import Frame, Tables, frames
-from experiments.tables import tables as files
 
 ROOT = Path(__file__).resolve().parents[3]
 

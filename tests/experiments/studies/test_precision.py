@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 import derivkit as dk
+from experiments import tables
 from experiments.studies import precision
 from experiments.studies.precision import Config
-from experiments.tables import tables
 
 half = np.float16
 OFFSETS = {"forward_1": (0, 1), "central_2": (-1, 1)}

@@ -14,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -22,7 +23,8 @@ from hypothesis import strategies as st
 
 from derivkit.errors import best_delta
 from derivkit.grids import logspace
-from experiments.tables import splicing, tables
+from experiments import tables
+from experiments.tables import errors, gathering, hashing, reading
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -140,7 +142,7 @@ def test_text_may_be_given_in_four_ways(tmp_path):
 
 
 def test_text_survives_new_labels_in_later_row_groups(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "GROUP", 5)
+    monkeypatch.setattr(hashing, "GROUP", 5)
     texts = [f"λ{k // 3}" for k in range(40)] + ["λ0", ""]
     path = write(tmp_path, {"function": texts, "x": np.zeros(42), "evaluations": 1, "proved": False})
     assert pq.ParquetFile(path).metadata.num_row_groups == 9
@@ -161,7 +163,7 @@ def test_a_table_without_rows_is_a_table(tmp_path):
 
 
 def test_a_buffer_may_be_used_again_after_write(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "GROUP", 64)
+    monkeypatch.setattr(hashing, "GROUP", 64)
     x, codes, labels = np.empty(50), np.empty(50, dtype=np.int16), [f"f{k}" for k in range(20)]
     with tables.Writer(tmp_path, TABLES) as writer:
         for k in range(20):
@@ -180,7 +182,7 @@ def test_a_slow_disk_does_not_mix_the_rows(tmp_path, monkeypatch):
 
     store = pq.ParquetWriter.write_table
     monkeypatch.setattr(pq.ParquetWriter, "write_table", slowly)
-    monkeypatch.setattr(tables, "GROUP", 10)
+    monkeypatch.setattr(hashing, "GROUP", 10)
     path = write(tmp_path, columns(function="sin", x=np.arange(100.0), evaluations=1, proved=True))
     assert tables.columns_of(path)["x"].tolist() == list(range(100))
 
@@ -206,7 +208,7 @@ def test_file_and_hash_do_not_depend_on_how_the_rows_are_cut(tmp_path_factory, t
     assert hash_after(many, *pieces) == expected
     assert path.read_bytes() == (many / "table.parquet").read_bytes()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tables, "GROUP", group)
+        patch.setattr(hashing, "GROUP", group)
         assert hash_after(small, *pieces) == tables.hash_of(small / "table.parquet") == tables.hash_of(path)
     assert tables.hash_of(path) == tables.hash_of(small / "table.parquet") == expected
 
@@ -392,7 +394,7 @@ def test_a_full_disk_is_told_hides_no_other_error_and_leaves_nothing_behind(tmp_
 import resource, signal, sys
 from pathlib import Path
 import numpy as np
-from experiments.tables import tables
+from experiments import tables
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
 noise = np.random.default_rng(0).standard_normal(100_000)
@@ -425,7 +427,7 @@ def test_a_row_group_that_cannot_be_stored_stops_the_writer(tmp_path, monkeypatc
         raise OSError(5, "the disk is gone")
 
     monkeypatch.setattr(pq.ParquetWriter, "write_table", fail)
-    monkeypatch.setattr(tables, "GROUP", 4)
+    monkeypatch.setattr(hashing, "GROUP", 4)
     writer = tables.Writer(tmp_path, TABLES)
     with pytest.raises(OSError, match="the disk is gone"), writer:  # noqa: PT012 - the second chunk meets it
         for _ in range(10):
@@ -510,7 +512,7 @@ def three_jobs(directory):
 
 def test_gathering_is_concatenating_in_the_order_given(tmp_path, monkeypatch):
     jobs = three_jobs(tmp_path / "jobs")
-    monkeypatch.setattr(tables, "GROUP", 16)
+    monkeypatch.setattr(hashing, "GROUP", 16)
     for order in (jobs, jobs[::-1]):
         records = tables.gather(order, tmp_path)
         assert list(records) == ["table", "optimum"]
@@ -578,59 +580,123 @@ def test_no_jobs_give_no_tables(tmp_path):
     assert tables.gather([], tmp_path) == {}
 
 
-# files of whole blocks are joined as bytes
+# many rows become a folder
 
 
-def blocks_of(rows, group, rng):
-    """Rows cut into parts of whole blocks, the last perhaps not whole."""
-    x = np.where(rng.random(rows) < 0.1, math.nan, rng.standard_normal(rows))
-    whole = {
-        "function": [("sin", "exp", "log")[k] for k in rng.integers(0, 3, rows)],
-        "x": x,
-        "evaluations": np.arange(rows),
-        "proved": x > 0.0,
-    }
-    edges = sorted({0, rows, *(group * rng.integers(0, rows // group + 1, 3)).tolist()})
-    return whole, [{name: values[a:b] for name, values in whole.items()} for a, b in pairwise(edges)]
-
-
-@pytest.mark.parametrize("seed", range(8))
-def test_parts_of_whole_blocks_are_joined_without_reading_to_the_file_that_one_writer_writes(
-    tmp_path, monkeypatch, seed
-):
-    monkeypatch.setattr(tables, "GROUP", 10)
-    rng = np.random.default_rng(seed)
-    rows = int(rng.integers(1, 400))
-    whole, pieces = blocks_of(rows, 10, rng)
-    one = write(tmp_path / "one", whole)
-    parts = [write(tmp_path / str(k), piece).parent for k, piece in enumerate(pieces)]
-    monkeypatch.setattr(tables, "_concatenate", None)
-    record = tables.gather(parts, tmp_path)["table"]
-    assert (tmp_path / "table.parquet").read_bytes() == one.read_bytes()
-    assert record == tables.recorded(one)
-    assert record.hash == tables.hash_of(one)
-
-
-@pytest.mark.parametrize("sizes", [(10, 5, 10), (10, 0, 10), (5, 10)])
-def test_parts_that_are_not_of_whole_blocks_are_written_again(tmp_path, monkeypatch, sizes):
-    monkeypatch.setattr(tables, "GROUP", 10)
-    x = np.arange(float(sum(sizes)))
-    edges = np.cumsum([0, *sizes]).tolist()
-    parts = [
-        write(tmp_path / str(k), columns(function="f", x=x[a:b], evaluations=1, proved=True)).parent
+def in_jobs(directory, rows, edges):
+    """Write rows cut into jobs."""
+    return [
+        write(directory / str(k), {name: values[a:b] for name, values in rows.items()}).parent
         for k, (a, b) in enumerate(pairwise(edges))
     ]
-    one = write(tmp_path / "one", columns(function="f", x=x, evaluations=1, proved=True))
-    tables.gather(parts, tmp_path)
-    assert (tmp_path / "table.parquet").read_bytes() == one.read_bytes()
 
 
-def test_what_is_no_footer_is_refused(tmp_path):
-    path = tmp_path / "file"
-    for content in (b"", b"PAR1", b"PAR1" * 2, b"PAR1\x1d\1\0\0\0PAR1", b"PAR1\x15\1\0\0\0PAR1"):
-        path.write_bytes(content)
-        with pytest.raises(ValueError, match="damaged or not a Parquet file"):
-            splicing.read(path)
+def rows_of_noise(rng, rows):
+    x = np.where(rng.random(rows) < 0.1, math.nan, rng.standard_normal(rows))
+    return columns(function=[("sin", "exp", "log")[k] for k in rng.integers(0, 3, rows)], x=x,
+                   evaluations=np.arange(rows), proved=x > 0.0)  # fmt: skip
+
+
+@pytest.fixture(name="small")
+def fixture_small(monkeypatch):
+    """Blocks of ten rows; from 41 rows on, and ten for each job, a table of several jobs is a folder."""
+    monkeypatch.setattr(hashing, "GROUP", 10)
+    monkeypatch.setattr(gathering, "ONE_FILE", 40)
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("seed", range(8))
+def test_a_table_of_many_rows_is_a_folder_of_the_files_of_the_jobs_that_reads_as_one_table(tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    rows = int(rng.integers(60, 190))
+    rows_ = rows_of_noise(rng, rows)
+    one = write(tmp_path / "one", rows_)
+    step = 10 if seed % 2 else 1  # whole blocks, or not
+    edges = sorted({0, rows, *(step * rng.integers(0, rows // step + 1, 3)).tolist()})
+    jobs = in_jobs(tmp_path / "jobs", rows_, edges)
+    if len(jobs) == 1:
+        pytest.skip("all cuts are one")
+    record = tables.gather(jobs, tmp_path)["table"]
+    path = tmp_path / "table.parquet"
+    assert [part.samefile(job / "table.parquet") for part, job in zip(sorted(path.iterdir()), jobs, strict=True)]
+    assert record == tables.recorded(one) == tables.recorded(path)
+    assert record.hash == tables.hash_of(path)
+    assert tables.rows_of(path) == rows
+    assert tables.shape_of(path) == tables.shape_of(one)
+    for name, values in tables.columns_of(path).items():
+        assert values.tolist() == tables.columns_of(one)[name].tolist() or bits(values) == bits(rows_[name])
+    for reader in (
+        tables.read,
+        lambda path: tables.read(path, ["x", "function"], {"function": ["exp", "sin"]}),
+        lambda path: tables.read_every(path, ["x"], {"function": ["exp"]}, 3),
+        lambda path: tables.head(path, 55),
+        lambda path: tables.spread(path, 57),
+        lambda path: pd.read_parquet(path).astype({"function": "category"}),
+    ):
+        pd.testing.assert_frame_equal(reader(path), reader(one), check_categorical=False)
+    assert tables.distinct(path, ["function", "proved"], 4) == tables.distinct(one, ["function", "proved"], 4)
+    keys = ["function", "evaluations"]
+    assert tables.best(path, "x", keys) == tables.best(one, "x", keys)
+    assert tables.largest(path, "evaluations") == rows - 1
+    words = [tables.Words({"x": float, "function": str}) for _ in range(2)]
+    assert [block.tolist() for block in words[0].blocks(path)] == [block.tolist() for block in words[1].blocks(one)]
+
+
+@pytest.mark.usefixtures("small")
+def test_a_folder_replaces_a_file_and_a_file_a_folder_and_nothing_else_stays(tmp_path):
+    rows = rows_of_noise(np.random.default_rng(0), 90)
+    few = in_jobs(tmp_path / "few", {name: values[:30] for name, values in rows.items()}, [0, 7, 30])
+    many = in_jobs(tmp_path / "many", rows, [0, 30, 90])
+    place = tmp_path / "run"
+    place.mkdir()
+    for jobs, count in ((few, 30), (many, 90), (many, 90), (many[:1], 30), (many, 90), (few, 30)):
+        assert tables.gather(jobs, place)["table"].rows == count
+        assert tables.rows_of(place / "table.parquet") == count
+        assert [path.name for path in place.iterdir()] == ["table.parquet"]
+
+
+@pytest.mark.usefixtures("small")
+def test_many_small_jobs_are_one_file_however_many_rows_they_have(tmp_path):
+    rows = rows_of_noise(np.random.default_rng(0), 90)
+    tables.gather(in_jobs(tmp_path / "jobs", rows, range(0, 91, 9)), tmp_path)
+    assert (tmp_path / "table.parquet").read_bytes() == write(tmp_path / "one", rows).read_bytes()
+
+
+@pytest.mark.usefixtures("small")
+def test_the_parts_of_a_folder_are_copied_where_links_are_refused(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(1, "links are not allowed here")
+
+    rows = rows_of_noise(np.random.default_rng(0), 90)
+    jobs = in_jobs(tmp_path / "jobs", rows, [0, 30, 90])
+    monkeypatch.setattr(os, "link", refuse)
+    record = tables.gather(jobs, tmp_path)["table"]
+    for part, job in zip(sorted((tmp_path / "table.parquet").iterdir()), jobs, strict=True):
+        assert not part.samefile(job / "table.parquet")
+        assert part.read_bytes() == (job / "table.parquet").read_bytes()
+    assert record.hash == tables.hash_of(tmp_path / "table.parquet")
+
+
+@pytest.mark.usefixtures("small")
+def test_a_folder_that_cannot_be_finished_leaves_nothing_behind(tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError(28, "the disk is full")
+
+    jobs = in_jobs(tmp_path / "jobs", rows_of_noise(np.random.default_rng(0), 90), [0, 30, 90])
+    monkeypatch.setattr(os, "link", fail)
+    monkeypatch.setattr(gathering.shutil, "copyfile", fail)
+    with pytest.raises(OSError, match="the disk is full"):
+        tables.gather(jobs, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["jobs"]
+
+
+def test_a_folder_without_parts_is_damaged(tmp_path):
+    (tmp_path / "table.parquet").mkdir()
+    for reader in (tables.read, tables.hash_of, tables.columns_of, tables.rows_of):
+        with pytest.raises(
+            ValueError, match=r"table\.parquet is damaged: a table that is a folder has its parts in it"
+        ):
+            reader(tmp_path / "table.parquet")
 
 
 # damage
@@ -683,7 +749,7 @@ def test_a_foreign_type_is_refused(tmp_path):
 
 
 def test_a_filter_reads_the_rows_that_have_the_value(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "GROUP", 3)
+    monkeypatch.setattr(hashing, "GROUP", 3)
     path = write(tmp_path, columns(), columns(x=X + 10))
     assert tables.read(path, ["x"], {"function": "sin"})["x"].fillna(-1).tolist() == [0.0, -1.0, 10.0, -1.0]
     wanted = {"function": ["exp", "log"], "x": [1.0, 13.0]}
@@ -707,7 +773,7 @@ def test_an_unknown_column_is_refused_with_the_names_there_are(tmp_path):
 
 
 def test_distinct_values_come_in_row_order_with_their_number(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "GROUP", 3)
+    monkeypatch.setattr(hashing, "GROUP", 3)
     path = write(tmp_path, columns(), columns(), columns(function="tan", x=math.nan))
     assert tables.distinct(path, ["function"], 2) == ([("sin",), ("exp",)], 4)
     pairs = [("sin", 0.0), ("exp", 1.0), ("sin", None), ("log", 3.0), ("tan", None)]
@@ -725,7 +791,7 @@ def test_distinct_values_and_the_least_are_those_of_the_definition(tmp_path_fact
     texts = names.draw(st.lists(st.sampled_from(["sin", "exp", ""]), min_size=len(x), max_size=len(x)))
     chunk = {"function": np.array(texts), "x": np.array(x), "evaluations": np.arange(len(x)), "proved": True}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tables, "GROUP", group)
+        patch.setattr(hashing, "GROUP", group)
         path = write(tmp_path_factory.mktemp("distinct"), chunk)
         rows = list(zip(texts, (None if math.isnan(value) else value for value in x), strict=True))
         wanted = list(dict.fromkeys(rows))
@@ -734,12 +800,12 @@ def test_distinct_values_and_the_least_are_those_of_the_definition(tmp_path_fact
         keys = ["evaluations", "function"]
         least = min(usable, default=None)
         told = None if least is None else (least[0], {"evaluations": least[1], "function": texts[least[1]]})
-        assert tables.least(path, "x", keys) == told
-        assert tables.least(path, "x", []) == (told and (told[0], {}))
+        assert errors.least(path, "x", keys) == told
+        assert errors.least(path, "x", []) == (told and (told[0], {}))
 
 
 def test_one_row_in_so_many_is_read_from_all_blocks(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "GROUP", 5)
+    monkeypatch.setattr(hashing, "GROUP", 5)
     shape = {"method": (str, ""), "x": (float, "")}
     method, x = np.array(["a", "b", "c"] * 11), np.arange(33.0)
     with tables.Writer(tmp_path, {"t": shape}) as writer:
@@ -772,11 +838,11 @@ def test_the_best_of_a_sweep_is_its_least_typical_error_however_its_rows_are_cut
         assert found[0] == pytest.approx(typical, rel=1e-12)
         assert (found[1]["delta"], found[1]["x"]) == (best, 1.0)
         if how != "of many jobs":
-            monkeypatch.setattr(tables, "GROUP", 40)
-            monkeypatch.setattr(tables, "WHOLE", 0)
+            monkeypatch.setattr(hashing, "GROUP", 40)
+            monkeypatch.setattr(errors, "WHOLE", 0)
             assert tables.best(tmp_path / f"t{number}.parquet", "error", keys) == found
             monkeypatch.undo()
-        assert tables.least(tmp_path / f"t{number}.parquet", "error", keys)[0] == 2e-30
+        assert errors.least(tmp_path / f"t{number}.parquet", "error", keys)[0] == 2e-30
 
 
 def test_a_table_of_no_sweep_and_an_empty_one_have_the_best_of_their_rows(tmp_path):
@@ -813,7 +879,7 @@ def test_a_csv_gives_back_the_same_bits(tmp_path):
 
 def test_a_long_table_has_no_csv(tmp_path, monkeypatch):
     path = write(tmp_path, columns())
-    monkeypatch.setattr(tables, "CSV_ROWS", 3)
+    monkeypatch.setattr(reading, "CSV_ROWS", 3)
     assert tables.write_csv(path) is None
     assert not (tmp_path / "table.csv").exists()
 
@@ -849,7 +915,7 @@ def test_memory_does_not_grow_with_the_number_of_rows(tmp_path):
 import resource, sys
 from pathlib import Path
 import numpy as np
-from experiments.tables import tables
+from experiments import tables
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 shape = {"table": {"function": (str, ""), **{f"x{k}": (float, "") for k in range(10)}}}
@@ -880,7 +946,7 @@ print((peak() - before) / 1e6)
 
 
 def test_rows_that_are_spread_are_taken_evenly_from_the_first_to_the_last(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "GROUP", 10)
+    monkeypatch.setattr(hashing, "GROUP", 10)
     shape = {"k": (int, "its place"), "name": (str, "a text")}
     with tables.Writer(tmp_path, {"table": shape}) as writer:
         writer.write("table", {"k": np.arange(95), "name": [f"row {k // 10}" for k in range(95)]})
@@ -894,8 +960,8 @@ def test_rows_that_are_spread_are_taken_evenly_from_the_first_to_the_last(tmp_pa
 
 
 def test_of_many_row_groups_a_few_are_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "GROUP", 10)
-    monkeypatch.setattr(tables, "SPREAD_GROUPS", 3)
+    monkeypatch.setattr(hashing, "GROUP", 10)
+    monkeypatch.setattr(reading, "SPREAD_GROUPS", 3)
     with tables.Writer(tmp_path, {"table": {"k": (int, "its place")}}) as writer:
         writer.write("table", {"k": np.arange(100)})
     places = tables.spread(tmp_path / "table.parquet", 6)["k"].tolist()
@@ -913,7 +979,7 @@ def test_a_table_without_rows_spreads_none(tmp_path):
 
 
 def test_several_tables_are_read_as_their_rows_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(tables, "GROUP", 4)
+    monkeypatch.setattr(hashing, "GROUP", 4)
     rng = np.random.default_rng(3)
     shape = {"y": (float, ""), "name": (str, ""), "n": (int, "")}
     written: list[dict[str, list[object]]] = []
