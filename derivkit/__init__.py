@@ -34,7 +34,7 @@ from derivkit.numerical.stencil import Stencil, stencil
 from derivkit.orders import OrderExplanation, explain_order
 from derivkit.recommendation import Recommendation, recommend_delta
 from derivkit.secants import Line, secant, slope, tangent
-from derivkit.survey import Survey, survey
+from derivkit.survey import Survey, WindowResult, survey
 from derivkit.symbolic.derivation import Derivation, derive
 from derivkit.symbolic.diagnosis import Diagnosis, Finding, Judgement, diagnose
 from derivkit.symbolic.steps import Step
@@ -82,6 +82,7 @@ __all__ = [
     "Sweep",
     "Verdict",
     "Verification",
+    "WindowResult",
     "absolute_error",
     "accuracy",
     "best_delta",

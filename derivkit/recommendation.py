@@ -48,6 +48,20 @@ MIN_BUDGET = 2 * (PROBES + 2 * GROWTH.size + SAMPLES)
 """The derivatives may take half of a budget; the other half holds the probes, the reach and the noise."""
 
 
+def calls_of_recommendations(formulas: Sequence[Stencil], precisions: Sequence[str]) -> int:
+    """Most values of f that recommendations take beside those of the derivatives: probes, reach, noise, each formula.
+
+    Examples
+    --------
+    >>> from derivkit.numerical.formulas import formula
+    >>> calls_of_recommendations([formula("central_2")], ["float64"])
+    50
+    """
+    own = sum(1 for formula in formulas for offset in formula.offsets if offset)
+    samples = SAMPLES if set(precisions) != {"float64"} else 0
+    return PROBES + 2 * GROWTH.size + samples + own
+
+
 @dataclass(frozen=True, kw_only=True)
 class ExpectedError:
     """The two parts of the error to be expected, at every delta."""

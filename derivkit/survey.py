@@ -20,10 +20,9 @@ from derivkit.numerical.adaptive import Derivative, derivatives
 from derivkit.numerical.ladder import RATIO, analyse, window
 from derivkit.numerical.ledger import Ledger
 from derivkit.numerical.scales import FULL
+from derivkit.numerical.status import VALUELESS
 from derivkit.types import Array, Indices, Mask
 
-REFUSALS = ("kink", "jump", "vertical", "unresolved", "not_finite")
-"""Statuses of dk.derivative without a value."""
 MAX_DEGREE = 9
 """Highest power of the polynomial from which derivatives above the fourth are taken."""
 DEVIATIONS = 4.0
@@ -133,7 +132,7 @@ class Survey:
     @property
     def refused(self) -> bool:
         """Whether there is no derivative, or none was found."""
-        return not self.derivatives or str(self.first.status) in REFUSALS
+        return not self.derivatives or str(self.first.status) in VALUELESS
 
     @property
     def resolved(self) -> bool:

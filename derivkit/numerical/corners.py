@@ -148,9 +148,8 @@ def _verify(search: Search, ladder: Ladder, seen: Analysis, moves: int) -> Way:
 
 def _endless(search: Search, ladder: Ladder, _: int = 0) -> Way:
     """What looked like noise falls with the window, however small that is: f follows a power of the distance."""
-    points = ladder.points
     yield from steeper(search, ladder)
-    _by_power(search, ladder, (search.status[points] == CODE[Status.UNRESOLVED]) & ~search.answered(points))
+    _by_power(search, ladder, search.lost(ladder.points))
 
 
 def steeper(search: Search, ladder: Ladder) -> Way:

@@ -89,7 +89,7 @@ class Search(State):
     def _conclude(self, ladder: Ladder) -> Way:
         """What is left: windows that end abruptly, points where f is not smooth, and noise that is everywhere."""
         points = ladder.points
-        lost = ~self.answered(points) & (self.status[points] == CODE[Status.UNRESOLVED])
+        lost = self.lost(points)
         yield from together(each(ladder, lost, lambda part, _: self._rough(part)))
         still = np.asarray(noise.motionless(self, points) & np.isinf(self.ceiling[points]))
         yield from together(each(ladder, still, lambda part, _: noise.outside(self, part)))
@@ -112,7 +112,7 @@ class Search(State):
     def _rough(self, ladder: Ladder) -> Way:
         """No window was resolved."""
         yield from corners.both_sides(self, ladder, 1e-3 * first_top(ladder.x), corners.TRIES)
-        lost = ~self.answered(ladder.points) & (self.status[ladder.points] == CODE[Status.UNRESOLVED])
+        lost = self.lost(ladder.points)
         yield from together(each(ladder, lost, lambda part, _: noise.everywhere(self, part)))
 
     def look(self, ladder: Ladder, top: Array) -> Way:

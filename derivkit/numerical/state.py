@@ -131,6 +131,10 @@ class State:
         """Where there is a value."""
         return np.asarray(np.isfinite(self.error[0, points]))
 
+    def lost(self, points: Indices) -> Mask:
+        """Where there is no value, and no reason why there is none."""
+        return np.asarray(~self.answered(points) & (self.status[points] == CODE[Status.UNRESOLVED]))
+
     def too_large(self, ladder: Ladder, top: Array, mask: Mask) -> None:
         """Windows of this size are too large for some points."""
         if mask.any():

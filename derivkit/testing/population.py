@@ -18,14 +18,11 @@ from derivkit.arguments import EVERYWHERE
 from derivkit.expressions.evaluation import rounded_function
 from derivkit.expressions.tree import Expression
 from derivkit.function import Function, uniform_noise
+from derivkit.numerical.status import VALUED, VALUELESS
 from derivkit.testing.programs import Program
 from derivkit.trusted.truth import Truth, truth, truth_of_program
 from derivkit.types import Array, Domain
 
-VALUED = ("ok", "one_sided", "noisy", "multiscale", "below_resolution")
-"""Statuses of a derivative that come with a value."""
-VALUELESS = ("kink", "jump", "vertical", "not_finite", "unresolved")
-"""Statuses that say why there is none."""
 CATEGORIES = (
     *("entire", "singular", "scaled", "oscillation", "exponential", "special", "cancellation", "flat", "piecewise"),
     *("multiscale", "neural", "physics", "program", "polynomial", "no_derivative", "edge", "noisy"),

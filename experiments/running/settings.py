@@ -19,9 +19,7 @@ from types import ModuleType
 from typing import Any, get_type_hints
 
 import derivkit as dk
-from derivkit.numerical.methods import METHODS, Method
-from derivkit.testing.population import VALUED, Disturbance, Draw, Family
-from derivkit.testing.programs import program
+from derivkit.testing import METHODS, VALUED, Disturbance, Draw, Family, Method, program
 from experiments.files import fault_of_name
 from experiments.messages import ConfigurationError, line_of, named, nearest, show
 from experiments.running import digits, grids, surroundings

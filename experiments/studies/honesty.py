@@ -18,11 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.grids import geomspace, logspace
-from derivkit.numerical.methods import METHODS, Method
-from derivkit.testing.attainable import LEAST_RELATIVE, attainable, covered, loss, tightness
-from derivkit.testing.claims import Claims, claims, perturbation, seen
-from derivkit.testing.population import Family
-from derivkit.trusted.truth import Truth
+from derivkit.testing import METHODS, Assessment, Claims, Family, Method, bench, claims, quantile, regular, share
 from experiments.words import first_of, percent_reached
 
 Columns = Mapping[str, Any]
@@ -182,14 +178,10 @@ comes, and with it the status, is the outcome of a search. The errors of f are i
 constants as libm rounds them, such as cosh(1/16): another libm makes another function, with other low digits of truth.
 """
 
-REGULAR_CATEGORIES = ("entire", "singular", "scaled", "special", "neural", "physics", "polynomial", "program")
-"""Smooth at the scale of x, computed to nearly full precision; not those that oscillate, cancel, saturate or break."""
 NEAR_BREAKS: Mapping[str, str] = MappingProxyType(
     {"near_break": "near breaks", "near_break_held_out": "near breaks, held out"}
 )
 """Categories of points beside what breaks, by what the goals call them: they have goals of their own, of all orders."""
-MISSING_BELOW = 0.1
-"""Where A is below this part of the truth, a refusal is the method's own fault."""
 FACTORS = tuple(logspace(-3, 1.5, 46).tolist())
 """Factors of the bar in the table of reliability."""
 DRAWN = 1200
@@ -234,11 +226,6 @@ class Config:
         )
 
 
-def regular(family: Family) -> bool:
-    """Whether the function is smooth at the scale of x and its values are undisturbed."""
-    return family.category in REGULAR_CATEGORIES and family.noise is None
-
-
 def _orders(family: Family, derivatives: Sequence[int]) -> tuple[int, ...]:
     return family.derivatives or tuple(order for order in derivatives if order == 1 or regular(family))
 
@@ -249,77 +236,36 @@ def run(config: Config) -> Iterator[tuple[str, Columns]]:
         x = np.unique(family.drawn(config.points, seed=config.seed))
         yield "population", _described(family, x)
         for order in _orders(family, config.derivatives):
-            known = _known(family, x, order)
+            known = bench(family, x, order=order)
             place = {"derivative": order, "function": family.name, "regular": regular(family)}
             for method in config.estimator:
                 if order in method.orders:
-                    said = claims(method, family.function, x, order=order)
+                    found = known.assess(claims(method, family.function, x, order=order))
                     own = {**place, "method": method.name}
-                    yield "table", {**own, "category": family.category, **_judged(known, said)}
-                    yield "evaluations", {**own, **_counted(x, said)}
+                    yield "table", {**own, "category": family.category, **_assessed(found)}
+                    yield "evaluations", {**own, **_counted(x, found.claims)}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Known:
-    """What is known of a function at some points: the truth, what could be attained, and where f has values."""
-
-    family: Family
-    x: Array
-    truth: Truth
-    best: Array
-    seen: Mask
-
-
-def _known(family: Family, x: Array, order: int) -> Known:
-    truth = family.truth(x, order=order)
-    best = attainable(family.function, x, truth, derivative=order)
-    return Known(family=family, x=x, truth=truth, best=best, seen=seen(family.function, x))
-
-
-def _judged(known: Known, said: Claims) -> Columns:
+def _assessed(found: Assessment) -> Columns:
     """The columns that compare what a method says with what is known."""
-    family, truth, best = known.family, known.truth, known.best
-    value, error = said.value, said.error
-    status = said.status.tolist()
-    deviation, level = _levels(family, known.x, said.delta)
-    with np.errstate(all="ignore"):
-        distance = truth.distance(value)
-        miss = (distance - truth.half_ulp - family.slack) / error
-        bound = (np.abs(truth.high) <= error) & (best >= LEAST_RELATIVE * np.abs(truth.high))
-        counts = known.seen & (best < MISSING_BELOW * np.abs(truth.high))
+    said, known = found.claims, found.bench
     return {
         "x": known.x,
-        "value": value,
-        "error": error,
-        "status": status,
+        "value": said.value,
+        "error": said.error,
+        "status": said.status.tolist(),
         "evaluations": said.evaluations,
-        "truth": truth.high,
-        "truth_low": truth.low,
-        "attainable": best,
-        "slack": family.slack,
-        "true_error": distance,
-        "covered": covered(value, error + family.slack, truth),
-        "miss": miss,
-        "tightness": tightness(value, error, truth, best),
-        "loss": loss(value, truth, best),
-        "counts": counts,
-        "settled": (said.status == "ok") | ((said.status == "below_resolution") & bound),
-        "right": family.right(said.status, truth),
+        "truth": known.truth.high,
+        "truth_low": known.truth.low,
+        "attainable": known.best,
+        "slack": known.family.slack,
+        **{name: getattr(found, name) for name in ("true_error", "covered", "miss", "tightness", "loss")},
+        **{name: getattr(found, name) for name in ("counts", "settled", "right")},
         "delta": said.delta,
         "noise": said.noise,
-        "deviation": deviation,
-        "level": level,
+        "deviation": found.noise.deviation,
+        "level": found.noise.level,
     }
-
-
-def _levels(family: Family, x: Array, delta: Array) -> tuple[Array, Array]:
-    """The deviation and the level of a family's noise on the windows that a method used; NaN without either."""
-    deviation, level = np.full(x.shape, np.nan), np.full(x.shape, np.nan)
-    window = np.isfinite(delta)
-    if family.noise is not None and family.differentiable and np.any(window):
-        found = perturbation(family, x[window], delta[window])
-        deviation[window], level[window] = found.deviation, found.level
-    return deviation, level
 
 
 def _counted(x: Array, said: Claims) -> Columns:
@@ -412,26 +358,6 @@ class Cases:
         return self.where(self.exists & self.answered & (self["status"] != "ok"))
 
 
-def share(mask: NDArray[Any]) -> float:
-    """The share of True; NaN of nothing."""
-    return float(np.mean(mask)) if mask.size else math.nan
-
-
-def quantile(values: Array, part: float) -> float:
-    """A quantile of the values that are numbers, infinity being one; NaN of nothing.
-
-    It is one of the values, the least that has at least this part of them not above it: nothing is interpolated
-    between a number and infinity.
-    """
-    known = np.sort(values[~np.isnan(values)])
-    return float(known[max(0, math.ceil(part * known.size) - 1)]) if known.size else math.nan
-
-
-def largest(values: Array) -> float:
-    """The largest number; NaN of nothing."""
-    return quantile(values, 1.0)
-
-
 def measured(cases: Cases) -> Row:
     """The columns MEASURES of some cases."""
     answers, ok, flagged = cases.answers, cases.ok, cases.flagged
@@ -444,8 +370,8 @@ def measured(cases: Cases) -> Row:
         "ok": ok.size,
         "ok_covered": share(ok["covered"]),
         "ok_share": share(cases["settled"][cases.exists]),
-        "worst_miss": largest(ok["miss"]),
-        "worst_flagged": largest(flagged["miss"]),
+        "worst_miss": quantile(ok["miss"], 1.0),
+        "worst_flagged": quantile(flagged["miss"], 1.0),
         "tightness": quantile(ok["tightness"], 0.5),
         "tightness_90": quantile(ok["tightness"], 0.9),
         "loss": quantile(answers["loss"], 0.5),

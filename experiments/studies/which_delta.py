@@ -17,9 +17,18 @@ from numpy.typing import NDArray
 
 import derivkit as dk
 from derivkit.grids import logspace
-from derivkit.recommendation import GROWTH, PRECISIONS, PROBES, SAMPLES, Precision, in_precision
-from derivkit.survey import REFUSALS, WindowResult
-from derivkit.testing.regret import STATUSES, RoundedSweep, regret, rounded_sweep, sweep_deltas
+from derivkit.testing import (
+    PRECISIONS,
+    STATUSES,
+    VALUELESS,
+    Precision,
+    RoundedSweep,
+    calls_of_recommendations,
+    in_precision,
+    regret,
+    rounded_sweep,
+    sweep_deltas,
+)
 
 Columns = Mapping[str, Any]
 Array = NDArray[np.float64]
@@ -235,10 +244,8 @@ class Config:
         return len({offset for name in self.method for offset in dk.formula(name).offsets if offset})
 
     def _calls_of_advice(self, f: dk.Function) -> int:
-        """Calls beside those of the sweep and of dk.derivatives: x, the probes, the reach, the noise, each advice."""
-        advised = sum(1 for name in self.method for offset in dk.formula(name).offsets if offset)
-        samples = SAMPLES if set(self.precisions_of(f)) != {"float64"} else 0
-        return PROBES + 2 * GROWTH.size + samples + advised
+        """Calls beside those of the sweep and of dk.derivatives."""
+        return calls_of_recommendations([dk.formula(name) for name in self.method], self.precisions_of(f))
 
 
 def run(config: Config) -> Iterator[tuple[str, Columns]]:
@@ -332,7 +339,7 @@ def _windows(found: dk.Survey, *, pictured: bool) -> Iterator[tuple[str, Columns
     yield "windows", {**keys, "reach": np.array(reach), "quantity": list(what), "error": np.array(error)}
 
 
-def _plateau(window: WindowResult) -> Columns:
+def _plateau(window: dk.WindowResult) -> Columns:
     """Coefficients by degree, those of f and those of noise as two lines; where no plateau was met, one."""
     size = np.log10(np.maximum(np.abs(window.coefficients), HIDDEN * window.noise) / window.largest)
     degrees = np.arange(1, size.size)
@@ -456,7 +463,7 @@ def _findings(tables: Mapping[str, Columns], advice: Columns) -> Iterator[str]:
     advised = [dict(zip(advice, values, strict=True)) for values in zip(*advice.values(), strict=True)]
     for answer in rows[:MAX_POINTS_IN_WORDS]:
         own = [row for row in advised if row["function"] == answer["function"] and _near(row["x"], answer["x"])]
-        if str(answer["status"]) in REFUSALS:
+        if str(answer["status"]) in VALUELESS:
             yield _why_none(answer, tables["quotients"])
             continue
         finest = sorted(dict.fromkeys(str(row["precision"]) for row in own), key=lambda name: np.finfo(name).eps)
