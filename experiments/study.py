@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType, ModuleType
@@ -154,10 +154,12 @@ class Rows:
         self.values = values
 
     @classmethod
-    def of(cls, frame: Frame, **more: object) -> Self:
-        """The columns of a frame that this table has too; `more` are the others, or replace some."""
-        shared = {name: frame[name].to_numpy() for name in cls.columns if name in frame and name not in more}
-        return cls(**shared, **more)
+    def of(cls, rows: Frame | Sequence[Mapping[str, Any]], **more: object) -> Self:
+        """The columns of this table that a frame or a list of rows has; `more` are the others, or replace some."""
+        needed = [name for name in cls.columns if name not in more]
+        if isinstance(rows, Sequence):
+            return cls(**{name: [row[name] for row in rows] for name in needed}, **more)
+        return cls(**{name: rows[name].to_numpy() for name in needed if name in rows}, **more)
 
     @property
     def chunk(self) -> dict[str, object]:

@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from experiments.constants import study_in
+from experiments.study import frames
+
 Tables = dict[str, dict[str, np.ndarray]]
 
 
-def gathered(study: ModuleType, *configs: Any) -> Tables:
+def gathered(module: ModuleType, *configs: Any) -> Tables:
     """Every table that one or more jobs yield, whole, with what is concluded from them."""
-    parts: dict[str, list[dict[str, np.ndarray]]] = {}
+    study = study_in(module)
+    measured = plain(frames(rows for config in configs for rows in study.measure(config)))
+    chunks = study.conclusions(measured)
+    return {**measured, **plain(frames(study.tables[name](**columns) for name, columns in chunks))}
 
-    def add(name: str, columns: Mapping[str, Any]) -> None:
-        assert sorted(columns) == sorted(study.TABLES[name]), name
-        plain = {c: np.array(v[1])[v[0]] if isinstance(v, tuple) else v for c, v in columns.items()}
-        count = max(len(v) for v in plain.values() if not isinstance(v, str) and np.ndim(v))
-        full = {c: np.array([v] * count if isinstance(v, str) or not np.ndim(v) else v) for c, v in plain.items()}
-        assert {len(v) for v in full.values()} == {count}
-        parts.setdefault(name, []).append({c: v.astype(object) if v.dtype.kind == "U" else v for c, v in full.items()})
 
-    def whole() -> Tables:
-        return {n: {c: np.concatenate([p[c] for p in found]) for c in found[0]} for n, found in parts.items()}
-
-    for config in configs:
-        for name, columns in study.run(config):
-            add(name, columns)
-    for name, columns in study.conclude(whole()):
-        add(name, columns)
-    return whole()
+def plain(found: Any) -> Tables:
+    """Frames as arrays, by the names of their tables."""
+    return {str(table.table): {str(c): v.to_numpy() for c, v in frame.items()} for table, frame in found.items()}
 
 
 def rows(table: dict[str, np.ndarray], **where: Any) -> dict[str, np.ndarray]:

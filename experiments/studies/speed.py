@@ -29,41 +29,9 @@ from derivkit.grids import geomspace
 from derivkit.multivariate.network import LOSSES
 from derivkit.multivariate.samples import Array
 from experiments import peers
+from experiments.study import Rows, Tables, column, key
 
-Columns = Mapping[str, Any]
 Action = Callable[[], object]
-
-TABLES: dict[str, dict[str, tuple[type, str]]] = {
-    "table": {
-        "benchmark": (str, "what was measured"),
-        "seconds": (float, "the lab's time"),
-        "reference_seconds": (float, "the time of what it is compared with"),
-        "ratio": (float, "seconds / reference_seconds"),
-        "goal": (float, "the ratio aimed at; none where only a figure is reported"),
-        "rows_per_second": (float, "rows of the table written per second by the whole command"),
-        "reference_rows_per_second": (float, "rows per second of writing the same columns with pyarrow alone"),
-        "peak_megabytes": (float, "largest resident memory of the command"),
-        "beyond_megabytes": (float, "largest traced memory of the call beyond its result"),
-        "reference": (str, "what it is compared with"),
-    },
-    "summary": {
-        "benchmark": (str, "what was measured"),
-        "ratio": (float, "the lab's time over the reference"),
-        "goal": (float, "the ratio aimed at"),
-        "peak_megabytes": (float, "largest resident memory"),
-    },
-    "findings": {"finding": (str, "the measurement in a sentence")},
-}
-
-MEASURED = {
-    "table": (
-        *("seconds", "reference_seconds", "ratio", "rows_per_second", "reference_rows_per_second"),
-        *("peak_megabytes", "beyond_megabytes"),
-    ),
-    "summary": ("ratio", "peak_megabytes"),
-    "findings": ("finding",),
-}
-"""What a clock or a memory meter measured, or words that tell it: no part of what must come out again."""
 
 FORMULAS = ("forward_1", "backward_1", "forward_2", "backward_2", "central_2", "central_4", "central_6", "central_8")
 IMPORTS = "import hydra, numpy, pandas, matplotlib.figure, pyarrow.parquet, flint, jinja2"
@@ -86,6 +54,38 @@ DELTA = 1e-5
 """The step of brute force; the time does not depend on it."""
 PASSES = 50
 """Forward passes in a row, so that they are not the first after something else."""
+
+
+class Table(Rows):
+    """A row for every benchmark."""
+
+    benchmark: str = key("what was measured")
+    seconds: float = column("the lab's time", measured=True)
+    reference_seconds: float = column("the time of what it is compared with", measured=True)
+    ratio: float = column("seconds / reference_seconds", measured=True)
+    goal: float = column("the ratio aimed at; none where only a figure is reported")
+    rows_per_second: float = column("rows of the table written per second by the whole command", measured=True)
+    reference_rows_per_second: float = column(
+        "rows per second of writing the same columns with pyarrow alone", measured=True
+    )
+    peak_megabytes: float = column("largest resident memory of the command", measured=True)
+    beyond_megabytes: float = column("largest traced memory of the call beyond its result", measured=True)
+    reference: str = key("what it is compared with")
+
+
+class Summary(Rows):
+    """The same in short."""
+
+    benchmark: str = key("what was measured")
+    ratio: float = column("the lab's time over the reference", measured=True)
+    goal: float = column("the ratio aimed at")
+    peak_megabytes: float = column("largest resident memory", measured=True)
+
+
+class Findings(Rows):
+    """Sentences that tell times."""
+
+    finding: str = column("the measurement in a sentence", measured=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,57 +119,52 @@ class Config:
         return 7 + len(self.network) * len(self.samples) * (4 + len(self.tools))
 
 
-def run(config: Config) -> Iterator[tuple[str, Columns]]:
+def measure(config: Config) -> Iterator[Rows]:
     """Yield one row per benchmark, as it is done."""
-    yield "table", _sweep_against_f(config)
-    yield "table", _dual_against_f(config)
-    yield "table", _derivative_of_many(config)
-    yield "table", _derivative_of_one(config)
-    yield "table", _table_against_pyarrow(config)
+    yield _sweep_against_f(config)
+    yield _dual_against_f(config)
+    yield _derivative_of_many(config)
+    yield _derivative_of_one(config)
+    yield _table_against_pyarrow(config)
     for formats, goal in (("[svg]", 2.5), ("[svg,png]", 3.0)):
-        yield "table", _command_against_imports(config, formats, goal)
+        yield _command_against_imports(config, formats, goal)
     # Last, as the peak memory of a process counts what the one that started it held, and other tools hold much.
     for network, count in itertools.product(config.network, config.samples):
-        for columns in _gradients(config, network, count):
-            yield "table", columns
+        yield from _gradients(config, network, count)
 
 
-def conclude(tables: Mapping[str, Columns]) -> Iterator[tuple[str, Columns]]:
-    """Yield the summary and each measurement as a sentence."""
-    table = tables["table"]
-    yield "summary", {name: table[name] for name in TABLES["summary"]}
-    yield "findings", {"finding": [_sentence(table, k) for k in range(len(table["benchmark"]))]}
+def conclude(tables: Tables) -> Iterator[Rows]:
+    """Yield the summary."""
+    yield Summary.of(tables[Table])
 
 
-def _sentence(table: Columns, k: int) -> str:
-    ratio, goal, rows = (float(table[name][k]) for name in ("ratio", "goal", "rows_per_second"))
-    said = f"{table['benchmark'][k]}: {ratio:.2f} times {table['reference'][k]}"
-    if not np.isnan(goal):
-        said += f" ({'within' if ratio <= goal else 'above'} the goal of {goal:g})"
-    if not np.isnan(rows):
-        said += f"; {rows:.3g} rows per second against {table['reference_rows_per_second'][k]:.3g} of pyarrow alone"
-    peak, beyond = (float(table[name][k]) for name in ("peak_megabytes", "beyond_megabytes"))
-    said += "" if np.isnan(beyond) else f"; {beyond:.1f} MB of memory beyond the result"
-    return f"{said}{'' if np.isnan(peak) else f'; peak memory {peak:.0f} MB'}."
+def tell(tables: Tables) -> Iterator[str]:
+    """Yield each measurement as a sentence."""
+    for row in tables[Table].itertuples():
+        goal = f" ({'within' if row.ratio <= row.goal else 'above'} the goal of {row.goal:g})"
+        rows = (
+            f"; {row.rows_per_second:.3g} rows per second against {row.reference_rows_per_second:.3g} of pyarrow alone"
+        )
+        beyond = f"; {row.beyond_megabytes:.1f} MB of memory beyond the result"
+        peak = f"; peak memory {row.peak_megabytes:.0f} MB"
+        known = {"goal": goal, "rows_per_second": rows, "beyond_megabytes": beyond, "peak_megabytes": peak}
+        more = "".join(text for name, text in known.items() if not math.isnan(getattr(row, name)))
+        yield f"{row.benchmark}: {row.ratio:.2f} times {row.reference}{more}."
 
 
-def _row(benchmark: str, seconds: float, reference_seconds: float, reference: str, **more: float) -> Columns:
+def _row(benchmark: str, seconds: float, reference_seconds: float, reference: str, **more: float) -> Table:
     missing = ("goal", "rows_per_second", "reference_rows_per_second", "peak_megabytes", "beyond_megabytes")
-    return {
-        "benchmark": benchmark,
-        "reference": reference,
-        "seconds": np.array([seconds]),
-        "reference_seconds": reference_seconds,
-        "ratio": seconds / reference_seconds,
-        **{name: more.get(name, np.nan) for name in missing},
-    }
+    return Table(
+        benchmark=benchmark, reference=reference, seconds=seconds, reference_seconds=reference_seconds,
+        ratio=seconds / reference_seconds, **{name: more.get(name, math.nan) for name in missing},
+    )  # fmt: skip
 
 
 def _exp_sin(x: Any) -> Any:
     return np.exp(np.sin(x))
 
 
-def _sweep_against_f(config: Config) -> Columns:
+def _sweep_against_f(config: Config) -> Table:
     """dk.sweep over the same number of evaluations of f alone; least times of interleaved repeats."""
     x, delta = np.linspace(0.0, 3.0, config.points), geomspace(1e-16, 1.0, config.deltas)
     total = dk.sweep(_exp_sin, x, delta, formulas=FORMULAS).total
@@ -185,14 +180,14 @@ def _sweep_against_f(config: Config) -> Columns:
     return _row(name, ours, theirs, "the same evaluations of f alone", goal=2.0)
 
 
-def _dual_against_f(config: Config) -> Columns:
+def _dual_against_f(config: Config) -> Table:
     """Value and derivative by dual numbers over the value alone."""
     x = np.linspace(0.0, 3.0, config.points)
     ours, theirs = _least(config.repeats, lambda: dk.dual(_exp_sin, x), lambda: _exp_sin(x))
     return _row(f"value and derivative of exp(sin(x)) by dk.dual at {config.points} points", ours, theirs, "f alone")
 
 
-def _derivative_of_many(config: Config) -> Columns:
+def _derivative_of_many(config: Config) -> Table:
     """dk.derivative with its error bars beside SciPy's without, f's own time taken off both; or beside f alone."""
     x = np.linspace(0.0, 10.0, config.many_points)
     ours = functools.partial(dk.derivative, _exp_sin, x)
@@ -221,7 +216,7 @@ def _derivative_of_many(config: Config) -> Columns:
     return _row(f"{name}, without f", seconds, reference, "scipy.differentiate without f", goal=0.75, **more)
 
 
-def _derivative_of_one(config: Config) -> Columns:
+def _derivative_of_one(config: Config) -> Table:
     """dk.derivative at one point beside SciPy's, which needs an f of arrays; or beside the evaluations alone."""
     ours = functools.partial(dk.derivative, math.sin, 1.0)
     name, repeats = "the derivative of math.sin at 1 with its error bar", 10 * config.quick_repeats
@@ -244,7 +239,7 @@ class Comparison(NamedTuple):
     """How often the reference is done, where it is much quicker."""
 
 
-def _gradients(config: Config, network: dk.Network, count: int) -> Iterator[Columns]:
+def _gradients(config: Config, network: dk.Network, count: int) -> Iterator[Table]:
     """What gradients of a network cost; in rounds, as what disturbs a machine lasts for seconds."""
     compared = [*_own_comparisons(network, count), *_comparisons_with_tools(config, network, count)]
     least = np.full((len(compared), 2), np.inf)
@@ -312,7 +307,7 @@ def _products(network: dk.Network, parameters: Array, samples: dk.Samples) -> Ca
     return once
 
 
-def _table_against_pyarrow(config: Config) -> Columns:
+def _table_against_pyarrow(config: Config) -> Table:
     """The whole command that computes, explains and writes a large table, and pyarrow writing the same columns."""
     with tempfile.TemporaryDirectory() as directory:
         target = Path(directory) / "run"
@@ -337,7 +332,7 @@ def _table_against_pyarrow(config: Config) -> Columns:
     )
 
 
-def _command_against_imports(config: Config, formats: str, goal: float) -> Columns:
+def _command_against_imports(config: Config, formats: str, goal: float) -> Table:
     """The main command, whole process, over importing the libraries that it stands on."""
     with tempfile.TemporaryDirectory() as directory:
         peaks = []

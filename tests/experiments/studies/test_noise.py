@@ -15,10 +15,11 @@ from studies import Tables, gathered
 import derivkit as dk
 from derivkit.numerical.methods import Method
 from derivkit.testing.attainable import formulas, least_smoothed
+from derivkit.testing.noise_law import SMOOTH, STEPS, Site, law, site_of
 from derivkit.testing.population import DISTURBANCES
 from derivkit.trusted.truth import Truth
 from experiments.studies import noise as study
-from experiments.studies.noise import STEPS, Config, law
+from experiments.studies.noise import Config
 
 LEVELS = (1e-10, 1e-8, 1e-6, 1e-4)
 
@@ -49,9 +50,9 @@ def said(f: Any, x: np.ndarray, **changes: Any) -> Any:
 # The law
 
 
-def site(text: str, x: np.ndarray) -> study.Site:
+def site(text: str, x: np.ndarray) -> Site:
     (family,) = built({"probe": {**row(text, absolute=1e-6)}})
-    return study._site(family, x)
+    return site_of(family, x)
 
 
 def test_the_law_is_the_least_over_formulas_and_steps_of_what_both_errors_make() -> None:
@@ -104,7 +105,7 @@ def test_a_law_without_truncation_is_caught() -> None:
 def test_truncation_is_that_of_the_function_without_noise() -> None:
     x = np.array([0.4])
     (family,) = built({"probe": row("exp(x)", absolute=1e-2)})
-    found = study._site(family, x)
+    found = site_of(family, x)
     assert isinstance(found.truth, Truth)
     assert found.truth.high[0] == pytest.approx(math.exp(0.4), rel=1e-15)
     assert float(np.nanmin(found.truncation)) < 1e-9
@@ -161,7 +162,7 @@ def test_what_nobody_can_see_grows_with_the_level() -> None:
 
 def test_every_kind_of_noise_has_its_words() -> None:
     assert set(study.IN_WORDS) == {*DISTURBANCES, "single"}
-    assert {*study.LEVELLED, *study.SMOOTH} <= set(study.IN_WORDS)
+    assert {*study.LEVELLED, *SMOOTH} <= set(study.IN_WORDS)
 
 
 def test_a_run_without_levels_that_can_be_asked_for_concludes_all_the_same() -> None:

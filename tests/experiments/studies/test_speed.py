@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 
 import derivkit as dk
 from experiments import peers
 from experiments.studies import speed
+from experiments.study import Tables, frames
 
 
 @pytest.mark.slow
 def test_every_benchmark_gives_a_ratio(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peers, "installed", lambda tool: False)
     config = speed.Config(points=20, deltas=5, table_points=5, repeats=1, quick_repeats=2)
-    rows = [columns for _, columns in speed.run(config)]
+    rows = [row.values for row in speed.measure(config)]
     assert len(rows) == config.rows == 11
     for row in rows:
-        assert row["ratio"] == row["seconds"][0] / row["reference_seconds"] > 0
+        assert row["ratio"] == row["seconds"] / row["reference_seconds"] > 0
     sweep, _, many, _, table, svg, default, backprop, *_ = rows
     assert many["beyond_megabytes"] > 0
     assert (sweep["goal"], svg["goal"], default["goal"]) == (2.0, 2.5, 3.0)
@@ -33,9 +32,9 @@ def test_every_benchmark_gives_a_ratio(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_goals_are_those_of_one_network_and_its_numbers_of_samples() -> None:
     config = speed.Config(repeats=1, quick_repeats=1)
-    aimed = [row["goal"] for row in speed._gradients(config, dk.Network(speed.AIMED), 32)]
+    aimed = [row.values["goal"] for row in speed._gradients(config, dk.Network(speed.AIMED), 32)]
     assert aimed[:4] == [1.15, 1.5, 0.7, 1360.0]
-    others = [row["goal"] for row in speed._gradients(config, dk.Network((4, 16, 3)), 32)]
+    others = [row.values["goal"] for row in speed._gradients(config, dk.Network((4, 16, 3)), 32)]
     assert np.all(np.isnan([*aimed[4:], *others]))
 
 
@@ -46,7 +45,10 @@ def test_a_tool_stands_beside_backprop_where_it_is_installed(tool: str, monkeypa
     monkeypatch.setattr(peers, "NETWORKS", (tool,))
     config = speed.Config(repeats=1, quick_repeats=1)
     *_, last = speed._gradients(config, config.network[0], 4)
-    assert (last["benchmark"], last["reference"]) == (f"the gradient by {tool}, 4-16-3, 4 samples", "backprop")
+    assert (last.values["benchmark"], last.values["reference"]) == (
+        f"the gradient by {tool}, 4-16-3, 4 samples",
+        "backprop",
+    )
 
 
 def test_the_products_alone_are_those_of_backprop() -> None:
@@ -74,12 +76,11 @@ def test_the_products_alone_are_those_of_backprop() -> None:
 
 
 def test_findings_say_whether_the_goal_was_reached() -> None:
-    columns = {name: np.array([math.nan]) for name in speed.TABLES["table"]}
-    columns |= {"benchmark": np.array(["b"]), "reference": np.array(["r"]), "goal": np.array([2.0])}
     for ratio, verdict in ((1.5, "within the goal of 2"), (2.5, "above the goal of 2")):
-        tables = {"table": columns | {"ratio": np.array([ratio])}}
-        (sentence,) = dict(speed.conclude(tables))["findings"]["finding"]
-        assert verdict in sentence
+        tables = Tables({})
+        tables.update(frames([speed._row("b", ratio, 1.0, "r", goal=2.0)]))
+        (sentence,) = speed.tell(tables)
+        assert sentence == f"b: {ratio:.2f} times r ({verdict})."
 
 
 def test_a_command_that_fails_is_named_with_what_it_said() -> None:
@@ -101,6 +102,6 @@ def test_no_samples_are_refused() -> None:
 @pytest.mark.skipif(not peers.installed("scipy"), reason="scipy is not installed")
 def test_scipy_stands_beside_the_derivative_where_it_is_installed() -> None:
     config = speed.Config(quick_repeats=1)
-    many, one = speed._derivative_of_many(config), speed._derivative_of_one(config)
+    many, one = speed._derivative_of_many(config).values, speed._derivative_of_one(config).values
     assert (many["goal"], many["reference"]) == (0.75, "scipy.differentiate without f")
     assert (one["goal"], one["reference"]) == (0.35, "scipy.differentiate")
