@@ -200,6 +200,28 @@ def with_arguments(node: Branch, arguments: Sequence[Node]) -> Branch:
     return Operation(node.name, tuple(arguments))
 
 
+def replaced(root: Node, change: Callable[[Node], Node | None]) -> Node:
+    """The tree with nodes replaced where `change` gives another; what is replaced is not looked into."""
+    new: dict[int, Node | None] = {}
+
+    def open_parts(node: Node) -> tuple[Node, ...]:
+        new[id(node)] = change(node)
+        return () if new[id(node)] is not None else arguments_of(node)
+
+    done: dict[int, Node] = {}
+    for node in postorder([root], open_parts):
+        done[id(node)] = new[id(node)] or _rebuilt(node, done)
+    return done[id(root)]
+
+
+def _rebuilt(node: Node, done: Mapping[int, Node]) -> Node:
+    """A node with what its arguments have become; itself if they are the same."""
+    if not isinstance(node, Branch):
+        return node
+    parts = tuple(done[id(part)] for part in node.arguments)
+    return node if all(a is b for a, b in zip(parts, node.arguments, strict=True)) else with_arguments(node, parts)
+
+
 def depends_on(root: Node, variable: Variable) -> bool:
     """Whether a variable occurs in a tree."""
     return any(node == variable for node in nodes_of(root))

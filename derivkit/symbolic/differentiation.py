@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import replace
 
 from derivkit.expressions.algebra import ONE, ZERO, apply, factors_of, folded, product, surely_positive, total, value_of
@@ -43,12 +43,50 @@ def differentiate(root: Node, variable: Variable, *, most: int = MAX_FACTORS) ->
     return _Engine(tree_of(program_of(root)), variable, most).run()
 
 
+UNKNOWN = Rule(name="unknown function", operation="unknown", formula="f(u)' = f'(u) u'", slopes=lambda u: (u,))
+"""The rule of an unknown function, whose slope is its own derivative."""
+
+
+class Dependence:
+    """Whether nodes depend on a variable; every answer is stored."""
+
+    def __init__(self, variable: Variable) -> None:
+        self._variable = variable
+        self.known: dict[Node, bool] = {}
+
+    def __call__(self, root: Node) -> bool:
+        """Whether this node does."""
+        if root not in self.known:
+            for node in postorder([root], lambda node: [part for part in arguments_of(node) if part not in self.known]):
+                self.known[node] = node == self._variable or any(self.known[part] for part in arguments_of(node))
+        return self.known[root]
+
+
+def rule_of(node: Branch, varies: Dependence) -> Rule:
+    """The rule by which a node is differentiated."""
+    rows = RULES[node.name] if isinstance(node, Operation) else (UNKNOWN,)
+    return next(rule for rule in rows if rule.when(node, varies))
+
+
+def slope_in(rule: Rule, node: Branch, places: Container[int]) -> Node:
+    """The slope of an operation in its arguments at some places, which are one and move together."""
+    if isinstance(node, Unknown):
+        return Unknown(node.name, node.order + 1, node.argument)
+    slopes = rule.slopes(*node.arguments) if rule.slopes else ()
+    return total([slope for k, slope in enumerate(slopes) if k in places])
+
+
+def places_of(part: Node, node: Branch) -> list[int]:
+    """Which arguments of a node are equal to this one."""
+    return [k for k, argument in enumerate(node.arguments) if argument == part]
+
+
 class _Engine:
-    """What is known while one tree is differentiated: which nodes depend on the variable, and the steps found."""
+    """What is known while one tree is differentiated: which nodes depend on the variable, and the steps so far."""
 
     def __init__(self, root: Node, variable: Variable, most: int) -> None:
         self._root, self._variable, self._most = root, variable, most
-        self._depends: dict[Node, bool] = {}
+        self.varies = Dependence(variable)
         self._signs: dict[Node, int] = {}
         self._unique: dict[Node, Node] = {}
         self._steps: dict[Node, Step] = {}
@@ -58,8 +96,8 @@ class _Engine:
     def run(self) -> Step:
         self.varies(self._root)
         self._refuse_long_products()
-        self._known = {id(node): node for node in self._depends}
-        self._unique = {node: node for node in self._depends}
+        self._known = {id(node): node for node in self.varies.known}
+        self._unique = {node: node for node in self.varies.known}
         # Parts are made anew by some rules: equal ones are one.
         for node in postorder([self._root], self._parts, key=lambda node: node):
             step = self._steps[node] = self._step_of(node)
@@ -71,7 +109,7 @@ class _Engine:
 
         So it is with functions of n arguments, whose slope in each is a function of all.
         """
-        moving = [node for node, varies in self._depends.items() if varies and isinstance(node, Operation)]
+        moving = [node for node, varies in self.varies.known.items() if varies and isinstance(node, Operation)]
         products = [node for node in moving if node.name == "multiply"]
         parts = {id(part) for node in products for part in node.arguments}
         factors = [len(factors_of(node)) for node in products if id(node) not in parts]
@@ -82,21 +120,11 @@ class _Engine:
                 "ask for a lower order or a shorter product"
             )
 
-    def varies(self, root: Node) -> bool:
-        unknown = postorder([root], lambda node: [part for part in arguments_of(node) if part not in self._depends])
-        for node in unknown if root not in self._depends else ():
-            self._depends[node] = node == self._variable or any(self._depends[part] for part in arguments_of(node))
-        return self._depends[root]
-
-    def _rule(self, node: Branch) -> Rule:
-        rows = RULES[node.name] if isinstance(node, Operation) else (UNKNOWN,)
-        return next(rule for rule in rows if rule.when(node, self.varies))
-
     def _parts(self, node: Node) -> tuple[Node, ...]:
         """The parts of a node whose derivatives its rule needs."""
         if not isinstance(node, Branch) or not self.varies(node):
             return ()
-        rule = self._rule(node)
+        rule = rule_of(node, self.varies)
         parts = tuple(rule.parts(node, self.varies))
         return () if rule.slopes and parts == (self._variable,) else parts
 
@@ -104,7 +132,7 @@ class _Engine:
         """The step of a node, those of its parts being known."""
         if not isinstance(node, Branch) or not self.varies(node):
             return self._step("identity", node, ONE) if self.varies(node) else self._step("constant", node, ZERO)
-        rule, parts = self._rule(node), self._parts(node)
+        rule, parts = rule_of(node, self.varies), self._parts(node)
         children = tuple(self._steps[part] for part in parts)
         unfolded = self._written(rule, node, lambda part: Unevaluated(part, self._variable.name))
         raw = self._written(rule, node, lambda part: self._steps[part].result.root)
@@ -167,10 +195,7 @@ class _Engine:
     @staticmethod
     def _slope(rule: Rule, node: Branch, part: Node) -> Node:
         """The slope of an operation in one of its arguments."""
-        if isinstance(node, Unknown):
-            return Unknown(node.name, node.order + 1, node.argument)
-        slopes = rule.slopes(*node.arguments) if rule.slopes else ()
-        return total([slope for slope, argument in zip(slopes, node.arguments, strict=True) if argument == part])
+        return slope_in(rule, node, places_of(part, node))
 
     def _step(
         self,
@@ -193,7 +218,3 @@ class _Engine:
             inner=inner or self._variable,
             unfolded=unfolded,
         )
-
-
-UNKNOWN = Rule(name="unknown function", operation="unknown", formula="f(u)' = f'(u) u'", slopes=lambda u: (u,))
-"""The rule of an unknown function, whose slope is its own derivative."""

@@ -11,8 +11,9 @@ import derivkit as dk
 from derivkit.expressions.evaluation import float_values
 from derivkit.expressions.expression import parse
 from derivkit.expressions.tree import Expression, Variable, program_of
-from derivkit.symbolic import diagnosis
-from derivkit.symbolic.diagnosis import Judgement, candidates_of, diagnose
+from derivkit.symbolic import candidates, diagnosis
+from derivkit.symbolic.candidates import candidates_of
+from derivkit.symbolic.diagnosis import Judgement, diagnose
 from derivkit.symbolic.differentiation import differentiate
 from derivkit.symbolic.mistakes import MISTAKES
 from derivkit.symbolic.points import float_stand_in, lattice_of
@@ -187,7 +188,7 @@ def test_every_row_is_a_mistake_somewhere():
 def test_a_row_that_is_no_mistake_is_found_out(monkeypatch):
     row = next(row for row in MISTAKES if row.name == "quotient rule reversed")
     rows = tuple(replace(one, formula="(du*v - u*dv)/v^2") if one is row else one for one in MISTAKES)
-    monkeypatch.setattr(diagnosis, "MISTAKES", rows)
+    monkeypatch.setattr(candidates, "MISTAKES", rows)
     assert diagnose("sin(x)/x", "(sin(x) - x*cos(x))/x^2").rules != ("quotient rule reversed",)
 
 
