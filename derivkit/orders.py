@@ -8,9 +8,10 @@ take over before the first term reigns. Which of these it is follows from the co
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -83,7 +84,7 @@ class OrderExplanation:
         Deltas below this show the first term's slope, by Taylor's coefficients.
     rounding_below : float
         Deltas below this are spoiled by rounding, as predicted.
-    delta, error, predicted : ndarray, shape ``(n,)``
+    delta, error, expected : ndarray, shape ``(n,)``
         All deltas, rising; |estimate - exact|; the truncation of Taylor's series, where this describes it, plus the
         predicted rounding.
     """
@@ -104,7 +105,12 @@ class OrderExplanation:
     rounding_below: float
     delta: Array
     error: Array
-    predicted: Array
+    expected: Array
+
+    REASONS: ClassVar[Mapping[str, str]] = REASONS
+    TERMS: ClassVar[int] = TERMS
+    TOLERANCE: ClassVar[float] = TOLERANCE
+    MIN_DELTAS: ClassVar[int] = WINDOW
 
     @property
     def deviation(self) -> float:
@@ -238,7 +244,7 @@ class Evidence:
             rounding_below=self.rounding_below,
             delta=self.delta,
             error=self.error,
-            predicted=self.series(self.delta) + self.rounding,
+            expected=self.series(self.delta) + self.rounding,
         )
 
 

@@ -6,85 +6,104 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 import derivkit as dk
-from derivkit.orders import REASONS, TERMS, TOLERANCE, WINDOW
-
-Columns = Mapping[str, Any]
-Row = dict[str, Any]
-
-ORDERS: dict[str, tuple[type, str]] = {
-    "function": (str, "name of the function"),
-    "x": (float, "the point"),
-    "method": (str, "the difference formula"),
-    "order": (float, "the order of accuracy that the formula claims"),
-    "order_here": (float, "the first power of delta whose coefficient is not 0 at x; none where Taylor's series ends"),
-    "order_observed": (float, "the slope of log error against log delta over the deltas where truncation is seen"),
-    "order_predicted": (float, "the slope of Taylor's series over the same deltas, where its terms suffice"),
-}
-WHY: dict[str, tuple[type, str]] = {
-    "reason": (str, "why the slope is not the claimed order, or why there is none: see REASONS; empty if it is"),
-    "why": (str, "the same with the numbers that show it"),
-}
-
-TABLES: dict[str, dict[str, tuple[type, str]]] = {
-    "table": {
-        **ORDERS,
-        "deviation": (float, "order_observed - order"),
-        "verdict": (str, "as claimed, off, or no slope"),
-        **WHY,
-        "deltas": (int, "deltas whose error is clearly truncation; the smallest of them give the slope"),
-        "smallest_delta": (float, "the smallest delta of the slope"),
-        "largest_delta": (float, "the largest delta of the slope"),
-        "asymptotic_below": (float, "deltas below this show the first term's slope, by Taylor's coefficients"),
-        "rounding_below": (float, "deltas below this are spoiled by rounding, as predicted"),
-    },
-    "errors": {
-        "function": (str, "name of the function"),
-        "x": (float, "the point"),
-        "method": (str, "the difference formula"),
-        "delta": (float, "the step size"),
-        "error": (float, "|estimate - exact|"),
-        "predicted": (float, "the truncation of Taylor's series, where this describes it, plus the predicted rounding"),
-        "bound": (str, "estimated, as the series is cut off"),
-    },
-    "off": {**ORDERS, **WHY},
-    "orders": {
-        "family": (str, "forward, backward or central"),
-        "order_claimed": (str, "the claimed order as a text"),
-        "order": (float, "the claimed order"),
-        "order_observed": (float, "the median of the observed orders over all functions and points"),
-        "slopes": (int, "how many slopes were observed"),
-    },
-    "summary": {
-        "method": (str, "the difference formula"),
-        "order": (float, "the order of accuracy that it claims"),
-        "median_observed": (float, "the median of the observed orders"),
-        "as_claimed": (int, "slopes within 0.1 of the claimed order"),
-        "off": (int, "slopes farther away"),
-        "no_slope": (int, "functions and points that show no slope"),
-        "main_reason": (str, "the most frequent reason of what is off or has no slope"),
-    },
-    "findings": {"finding": (str, "what the tables say, in a sentence")},
-}
-
-KEYS = ("function", "x", "method")
-"""What tells the rows of the table apart when runs are compared."""
-
-TOLERANCES: Mapping[str, Mapping[str, object]] = {
-    **{key: {"absolute": 0.05} for key in ("order_observed", "deviation")},
-    **{key: {"follows": ("order_observed",)} for key in ("verdict", "reason", "why")},
-}
-"""By how much rounding may move a column when a run is repeated: a slope by what CLEAR says."""
+from experiments.study import Frame, Rows, Tables, column, key
 
 PICTURED = 3
 """Points per job whose errors are kept for the figure."""
 FAMILIES = ("forward", "backward", "central")
+TOLERANCE, MIN_DELTAS = dk.OrderExplanation.TOLERANCE, dk.OrderExplanation.MIN_DELTAS
+AS_CLAIMED, OFF, NO_SLOPE = "as claimed", "off", "no slope"
+
+# Tables
+
+
+class Order(Rows, table=None):
+    """The order of a formula at a point, claimed and observed."""
+
+    function: str = key("name of the function")
+    x: float = key("the point")
+    method: str = key("the difference formula", axis="label")
+    order: float = column("the order of accuracy that the formula claims")
+    order_here: float = column(
+        "the first power of delta whose coefficient is not 0 at x; none where Taylor's series ends"
+    )
+    # derivkit.orders.CLEAR says how far rounding moves the slope.
+    order_observed: float = column(
+        "the slope of log error against log delta over the deltas where truncation is seen", moves={"absolute": 0.05}
+    )
+    order_predicted: float = column("the slope of Taylor's series over the same deltas, where its terms suffice")
+
+
+class Reason(Order, table=None):
+    """Why the two differ."""
+
+    reason: str = column(
+        "why the slope is not the claimed order, or why there is none: see REASONS; empty if it is",
+        moves={"follows": ("order_observed",)},
+    )
+    why: str = column("the same with the numbers that show it", moves={"follows": ("order_observed",)})
+
+
+class Verdict(Order, table=None):
+    """Whether they do."""
+
+    deviation: float = column("order_observed - order", moves={"absolute": 0.05})
+    verdict: str = column("as claimed, off, or no slope", moves={"follows": ("order_observed",)})
+
+
+class Table(Verdict, Reason):
+    """Every formula at every point."""
+
+    deltas: int = column("deltas whose error is clearly truncation; the smallest of them give the slope")
+    smallest_delta: float = column("the smallest delta of the slope")
+    largest_delta: float = column("the largest delta of the slope")
+    asymptotic_below: float = column("deltas below this show the first term's slope, by Taylor's coefficients")
+    rounding_below: float = column("deltas below this are spoiled by rounding, as predicted")
+
+
+class Errors(Rows):
+    """The errors of the first points."""
+
+    function: str = key("name of the function")
+    x: float = key("the point")
+    method: str = key("the difference formula", axis="series")
+    delta: float = key("the step size", axis="x")
+    error: float = column("|estimate - exact|", axis="y", label="absolute error")
+    predicted: float = column("the truncation of Taylor's series, where this describes it, plus the predicted rounding")
+    bound: str = column("estimated, as the series is cut off")
+
+
+class Off(Reason):
+    """The formulas that do not show the claimed order, and why."""
+
+
+class Orders(Rows):
+    """The orders over all functions and points."""
+
+    family: str = key("forward, backward or central")
+    order_claimed: str = key("the claimed order as a text", axis="label")
+    order: float = column("the claimed order")
+    order_observed: float = column("the median of the observed orders over all functions and points")
+    slopes: int = column("how many slopes were observed")
+
+
+class Summary(Rows):
+    """One line for every formula."""
+
+    method: str = key("the difference formula")
+    order: float = column("the order of accuracy that it claims")
+    median_observed: float = column("the median of the observed orders")
+    as_claimed: int = column("slopes within 0.1 of the claimed order")
+    off: int = column("slopes farther away")
+    no_slope: int = column("functions and points that show no slope")
+    main_reason: str = column("the most frequent reason of what is off or has no slope")
+
+
+# What is measured
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,8 +118,10 @@ class Config:
     def __post_init__(self) -> None:
         if not (self.function and self.method):
             raise ValueError("at least one function and one method are needed")
-        if len(set(self.delta)) < WINDOW:
-            raise ValueError(f"a slope needs at least {WINDOW} different deltas; write delta=${{powers_of_two:-30,-1}}")
+        if len(set(self.delta)) < MIN_DELTAS:
+            raise ValueError(
+                f"a slope needs at least {MIN_DELTAS} different deltas; write delta=${{powers_of_two:-30,-1}}"
+            )
         for step in self.delta:
             if math.frexp(step)[0] != 0.5:
                 raise ValueError(
@@ -116,144 +137,88 @@ class Config:
         return sum(len(problem.points) for problem in self.function) * len(self.method)
 
 
-def run(config: Config) -> Iterator[tuple[str, Columns]]:
-    """Yield the rows of one function at a time, and the errors of the first points."""
+def measure(config: Config) -> Iterator[Rows]:
+    """Yield the orders of one function at a time, and the errors of the first points."""
     formulas = [dk.formula(name, config.derivative) for name in config.method]
     for index, problem in enumerate(config.function):
         f = problem.function
-        found = [dk.explain_order(f, x, config.delta, formulas=formulas) for x in problem.points]
-        yield "table", _columns([_row(f, one) for here in found for one in here], "table")
+        orders = [dk.explain_order(f, x, config.delta, formulas=formulas) for x in problem.points]
+        yield orders_of(f, [one for of_point in orders for one in of_point])
         if index < PICTURED:
-            yield "errors", _errors(f, _fan(found[0]))
+            for one in fan(orders[0]):
+                yield Errors(
+                    function=f.name, x=one.x, method=one.formula, delta=one.delta, error=one.error,
+                    predicted=one.expected, bound="estimated",
+                )  # fmt: skip
 
 
-def _row(f: dk.Function, found: dk.OrderExplanation) -> Row:
-    own = {name: getattr(found, name) for name in TABLES["table"] if name not in ("function", "method", "why")}
-    return {**own, "function": f.name, "method": found.formula, "why": found.message}
+def orders_of(f: dk.Function, orders: Sequence[dk.OrderExplanation]) -> Table:
+    """The rows of a function."""
+    names = {name: name for name in Table.columns if name != "function"} | {"method": "formula", "why": "message"}
+    return Table(function=f.name, **{name: [getattr(one, of) for one in orders] for name, of in names.items()})
 
 
-def _columns(rows: Sequence[Row], table: str) -> Columns:
-    return {
-        name: [row[name] for row in rows] if kind is str else np.array([row[name] for row in rows], dtype=kind)
-        for name, (kind, _) in TABLES[table].items()
-    }
-
-
-def _fan(found: Sequence[dk.OrderExplanation]) -> list[dk.OrderExplanation]:
+def fan(orders: Sequence[dk.OrderExplanation]) -> list[dk.OrderExplanation]:
     """The first formula of order 1 and of every even order: a fan of slopes that can still be told apart."""
     first: dict[float, dk.OrderExplanation] = {}
-    for one in found:
+    for one in orders:
         first.setdefault(one.order, one)
-    return [first[order] for order in sorted(first) if order == 1 or order % 2 == 0] or list(found)
-
-
-def _errors(f: dk.Function, found: Sequence[dk.OrderExplanation]) -> Columns:
-    rows = [
-        {
-            "function": f.name,
-            "x": one.x,
-            "method": one.formula,
-            "delta": step,
-            "error": error,
-            "predicted": predicted,
-            "bound": "estimated",
-        }
-        for one in found
-        for step, error, predicted in zip(one.delta, one.error, one.predicted, strict=True)
-    ]
-    return _columns(rows, "errors")
+    return [first[order] for order in sorted(first) if order == 1 or order % 2 == 0] or list(orders)
 
 
 # What the whole run says
 
 
-def conclude(tables: Mapping[str, Columns]) -> Iterator[tuple[str, Columns]]:
-    """Yield what is off and why, the orders over all functions, the summary per formula, and findings."""
-    rows = _distinct(tables["table"])
-    yield "off", _columns([row for row in rows if row["verdict"] != "as claimed"], "off")
-    yield "orders", _columns(_orders(rows), "orders")
-    yield (
-        "summary",
-        _columns([_summary(method, rows) for method in dict.fromkeys(r["method"] for r in rows)], "summary"),
-    )
-    yield "findings", {"finding": list(_findings(rows))}
-
-
-def _distinct(table: Columns) -> list[Row]:
-    names = list(TABLES["table"])
-    return [dict(zip(names, values, strict=True)) for values in zip(*(table[name] for name in names), strict=True)]
-
-
-def _median(values: Sequence[float]) -> float:
-    seen = [value for value in values if not math.isnan(value)]
-    return float(np.median(seen)) if seen else math.nan
-
-
-def _orders(rows: Sequence[Row]) -> list[Row]:
-    found = []
+def conclude(tables: Tables) -> Iterator[Rows]:
+    """Yield what is off and why, the orders over all functions, and the summary per formula."""
+    table = tables[Table]
+    yield Off.of(table[table["verdict"] != AS_CLAIMED])
     for family in FAMILIES:
-        own = [row for row in rows if row["method"].startswith(family)]
-        for order in sorted({row["order"] for row in own}):
-            seen = [row["order_observed"] for row in own if row["order"] == order]
-            found.append(
-                {
-                    "family": family,
-                    "order_claimed": f"order {order:.0f}",
-                    "order": order,
-                    "order_observed": _median(seen),
-                    "slopes": sum(not math.isnan(value) for value in seen),
-                }
-            )
-    return found
+        for order, rows in table[table["method"].str.startswith(family)].groupby("order"):
+            yield Orders(
+                family=family, order_claimed=f"order {order:.0f}", order=order,
+                order_observed=rows["order_observed"].median(), slopes=rows["order_observed"].count(),
+            )  # fmt: skip
+    for method, rows in table.groupby("method", sort=False):
+        verdicts, reasons = Counter(rows["verdict"]), Counter(filter(None, rows["reason"])).most_common(1)
+        yield Summary(
+            method=method, order=rows["order"].iloc[0], median_observed=rows["order_observed"].median(),
+            as_claimed=verdicts[AS_CLAIMED], off=verdicts[OFF], no_slope=verdicts[NO_SLOPE],
+            main_reason=f"{reasons[0][0]} ({reasons[0][1]})" if reasons else "",
+        )  # fmt: skip
 
 
-def _summary(method: str, rows: Sequence[Row]) -> Row:
-    own = [row for row in rows if row["method"] == method]
-    verdicts = Counter(row["verdict"] for row in own)
-    reasons = Counter(row["reason"] for row in own if row["reason"]).most_common(1)
-    return {
-        "method": method,
-        "order": own[0]["order"],
-        "median_observed": _median([row["order_observed"] for row in own]),
-        "as_claimed": verdicts["as claimed"],
-        "off": verdicts["off"],
-        "no_slope": verdicts["no slope"],
-        "main_reason": f"{reasons[0][0]} ({reasons[0][1]})" if reasons else "",
-    }
-
-
-def _findings(rows: Sequence[Row]) -> Iterator[str]:
-    verdicts = Counter(row["verdict"] for row in rows)
-    seen = verdicts["as claimed"] + verdicts["off"]
+def tell(tables: Tables) -> Iterator[str]:
+    """Yield how many slopes are as claimed, whether the series explains the others, and every reason with a case."""
+    table = tables[Table]
+    verdicts, off = Counter(table["verdict"]), table[table["verdict"] == OFF]
     yield (
-        f"{seen} of {len(rows)} formulas at a point show a slope; {verdicts['as claimed']} lie within {TOLERANCE} of "
-        f"the claimed order, {verdicts['off']} do not."
+        f"{verdicts[AS_CLAIMED] + verdicts[OFF]} of {len(table)} formulas at a point show a slope; "
+        f"{verdicts[AS_CLAIMED]} lie within {TOLERANCE} of the claimed order, {verdicts[OFF]} do not."
     )
-    off = [row for row in rows if row["verdict"] == "off"]
-    told = sum(abs(row["order_observed"] - row["order_predicted"]) <= TOLERANCE for row in off)
-    if off:
-        known = sum(not math.isnan(row["order_predicted"]) for row in off)
+    if len(off):
+        same = (off["order_observed"] - off["order_predicted"]).abs() <= TOLERANCE
         yield (
-            f"Of the {len(off)} slopes that are off, {known} lie where {TERMS} terms of Taylor's series suffice; for "
-            f"{told} of these the series has the same slope, within {TOLERANCE}."
+            f"Of the {len(off)} slopes that are off, {off['order_predicted'].count()} lie where "
+            f"{dk.OrderExplanation.TERMS} terms of Taylor's series suffice; for {same.sum()} of these the series has "
+            f"the same slope, within {TOLERANCE}."
         )
-    yield from _by_order(rows)
-    for verdict in ("off", "no slope"):
-        for reason, count in Counter(row["reason"] for row in rows if row["verdict"] == verdict).most_common():
-            row = next(row for row in rows if row["verdict"] == verdict and row["reason"] == reason)
-            slope = f" (slope {row['order_observed']:.2f} instead of {row['order']:.0f})" if verdict == "off" else ""
+    yield from by_order(table)
+    for verdict in (OFF, NO_SLOPE):
+        rows = table[table["verdict"] == verdict]
+        for reason, count in Counter(rows["reason"]).most_common():
+            row = next(rows[rows["reason"] == reason].itertuples())
+            slope = f" (slope {row.order_observed:.2f} instead of {row.order:.0f})" if verdict == OFF else ""
             yield (
-                f"{count} {verdict}: {reason}, {REASONS[reason]}. For example {row['method']} for {row['function']} at "
-                f"x = {row['x']:.6g}{slope}: {row['why']}."
+                f"{count} {verdict}: {reason}, {dk.OrderExplanation.REASONS[reason]}. For example {row.method} for "
+                f"{row.function} at x = {row.x:.6g}{slope}: {row.why}."
             )
 
 
-def _by_order(rows: Sequence[Row]) -> Iterator[str]:
+def by_order(table: Frame) -> Iterator[str]:
     """How the share of slopes as claimed falls with the order, as high orders leave no room above rounding."""
-    shares = []
-    for order in sorted({row["order"] for row in rows}):
-        seen = [row["verdict"] for row in rows if row["order"] == order and row["verdict"] != "no slope"]
-        if seen:
-            shares.append(f"{order:.0f}: {seen.count('as claimed') / len(seen):.0%} of {len(seen)}")
+    sloped = table[table["verdict"] != NO_SLOPE]
+    shares = (sloped["verdict"] == AS_CLAIMED).groupby(sloped["order"]).agg(["mean", "size"])
     if len(shares) > 1:
-        yield f"Slopes as claimed, by claimed order: {', '.join(shares)}."
+        parts = [f"{row.Index:.0f}: {row.mean:.0%} of {row.size}" for row in shares.itertuples()]
+        yield f"Slopes as claimed, by claimed order: {', '.join(parts)}."

@@ -167,4 +167,4 @@ def test_the_errors_of_an_explanation_are_those_of_the_formula_and_below_what_wa
     found = row("exp(x)", 1.0, "central_2")
     expected = np.abs(dk.difference(np.exp, 1.0, found.delta, formula="central_2") - math.e)
     np.testing.assert_array_equal(found.error, expected)
-    assert np.all(found.error <= found.predicted)
+    assert np.all(found.error <= found.expected)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,8 @@ from omegaconf import OmegaConf
 import derivkit as dk
 from derivkit.numerical.formulas import NAMES, ROWS
 from experiments.studies import convergence
+from experiments.studies.convergence import Config, Errors, Table
+from experiments.study import Tables, frames
 
 ROOT = Path(__file__).resolve().parents[3]
 POWERS = tuple(2.0**k for k in range(-30, 0))
@@ -23,9 +24,10 @@ def problem(text: str, *points: float, **more: Any) -> dk.Problem:
     return dk.Problem(dk.Function.from_expression(text, **more), points)
 
 
-def rows(*problems: dk.Problem, **config: Any) -> list[dict[str, Any]]:
-    chunks = convergence.run(convergence.Config(function=problems, **config))
-    return [row for name, columns in chunks if name == "table" for row in convergence._distinct(columns)]
+def tables(*problems: dk.Problem, **config: Any) -> Tables:
+    measured = Tables({})
+    measured.update(frames(convergence.measure(Config(function=problems, **config))))
+    return measured
 
 
 def preset() -> Any:
@@ -47,34 +49,30 @@ def test_every_slope_of_every_function_is_explained(problem_name: str) -> None:
     plain = OmegaConf.to_container(OmegaConf.load(ROOT / f"conf/function/{problem_name}.yaml"))
     methods = {entry.name: {"formula": entry.name} for entry in ROWS if entry.derivative == 1}
     config = build(convergence, {"function": plain, "method": methods, "delta": list(POWERS)})
-    found = [r for name, columns in convergence.run(config) if name == "table" for r in convergence._distinct(columns)]
-    assert len(found) == config.rows
-    for r in found:
-        assert (r["reason"] == "") == (r["verdict"] == "as claimed") == (abs(r["deviation"]) <= convergence.TOLERANCE)
-        assert r["reason"] in {"", *convergence.REASONS} - {"unexplained"}, r
-        assert bool(r["why"]) == bool(r["reason"])
+    table = tables(*config.function, method=config.method, delta=config.delta)[Table]
+    assert len(table) == config.rows
+    for row in table.itertuples():
+        assert (row.reason == "") == (row.verdict == "as claimed") == (abs(row.deviation) <= convergence.TOLERANCE)
+        assert row.reason in {"", *dk.OrderExplanation.REASONS} - {"unexplained"}, row
+        assert bool(row.why) == bool(row.reason)
 
 
 def test_what_the_whole_run_says_is_what_its_rows_say() -> None:
-    config = convergence.Config(
-        function=(problem("exp(x)", 1.0), problem("sin(x)", 0.0)), method=("forward_1", "central_2"), delta=POWERS
-    )
-    (first, second) = (columns for name, columns in convergence.run(config) if name == "table")
-    table = {name: list(itertools.chain(first[name], second[name])) for name in first}
-    found = dict(convergence.conclude({"table": table}))
-    assert found["off"]["reason"] == ["odd cancellation"]
-    assert found["summary"]["as_claimed"].tolist() == [1, 2]
-    assert found["summary"]["main_reason"] == ["odd cancellation (1)", ""]
-    assert found["orders"]["order_claimed"] == ["order 1", "order 2"]
-    np.testing.assert_allclose(found["orders"]["order_observed"], [1.5, 2.0], atol=0.05)
-    sentences = found["findings"]["finding"]
+    measured = tables(problem("exp(x)", 1.0), problem("sin(x)", 0.0), delta=POWERS)
+    concluded = frames(convergence.conclude(measured))
+    assert concluded[convergence.Off]["reason"].tolist() == ["odd cancellation"]
+    assert concluded[convergence.Summary]["as_claimed"].tolist() == [1, 2]
+    assert concluded[convergence.Summary]["main_reason"].tolist() == ["odd cancellation (1)", ""]
+    orders = concluded[convergence.Orders]
+    assert orders["order_claimed"].tolist() == ["order 1", "order 2"]
+    np.testing.assert_allclose(orders["order_observed"], [1.5, 2.0], atol=0.05)
+    sentences = list(convergence.tell(measured))
     assert sentences[0].startswith("4 of 4 formulas at a point show a slope; 3 lie within 0.1")
     assert any("1 off: odd cancellation" in sentence for sentence in sentences)
 
 
 def test_the_errors_drawn_are_those_of_the_formulas() -> None:
-    config = convergence.Config(function=(problem("exp(x)", 1.0),), method=("central_2",), delta=POWERS)
-    (errors,) = (columns for name, columns in convergence.run(config) if name == "errors")
+    errors = tables(problem("exp(x)", 1.0), method=("central_2",), delta=POWERS)[Errors]
     expected = np.abs(dk.difference(np.exp, 1.0, np.array(POWERS), formula="central_2") - math.e)
     np.testing.assert_array_equal(errors["error"], expected)
     assert np.all(errors["error"] <= errors["predicted"])
@@ -91,4 +89,4 @@ def test_the_errors_drawn_are_those_of_the_formulas() -> None:
 )
 def test_a_config_that_cannot_run_is_refused(config: Any, says: str) -> None:
     with pytest.raises(ValueError, match=says):
-        convergence.Config(function=(problem("x", 1.0),), **config)
+        Config(function=(problem("x", 1.0),), **config)
