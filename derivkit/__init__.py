@@ -18,7 +18,8 @@ from derivkit.expressions.tokens import ParseError
 from derivkit.expressions.tree import Expression
 from derivkit.function import Function, Problem, constant
 from derivkit.laws import ErrorLaw, fit_error_law, observed_order
-from derivkit.multivariate.brute_force import BruteForce, brute_force
+from derivkit.multivariate.brute_force import BruteForce, brute_force, stack_size
+from derivkit.multivariate.cost import CostModel, count_work, fit_cost, nominal_cost
 from derivkit.multivariate.network import Network, NotFiniteError
 from derivkit.multivariate.partial import Gradient, directional, gradient, hessian, jacobian, partial
 from derivkit.multivariate.samples import Data, Samples, generated
@@ -49,6 +50,7 @@ __distribution__ = "derivative-lab"
 __all__ = [
     "Accuracy",
     "BruteForce",
+    "CostModel",
     "Data",
     "Derivation",
     "Derivative",
@@ -89,6 +91,7 @@ __all__ = [
     "brute_force",
     "complex_step",
     "constant",
+    "count_work",
     "derivative",
     "derivatives",
     "derive",
@@ -98,6 +101,7 @@ __all__ = [
     "dual",
     "exact",
     "explain_order",
+    "fit_cost",
     "fit_error_law",
     "formula",
     "generated",
@@ -105,6 +109,7 @@ __all__ = [
     "gsl_central",
     "hessian",
     "jacobian",
+    "nominal_cost",
     "observed_order",
     "parse",
     "partial",
@@ -116,6 +121,7 @@ __all__ = [
     "ridders",
     "secant",
     "slope",
+    "stack_size",
     "stencil",
     "survey",
     "sweep",

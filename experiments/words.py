@@ -60,3 +60,19 @@ def counted(number: int, noun: str) -> str:
     ('1 error', '3,000 errors')
     """
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in the unit that fits it, with three digits.
+
+    Examples
+    --------
+    >>> duration(0.00123), duration(90.0), duration(7200.0)
+    ('1.23 ms', '90 s', '2 hours')
+    """
+    for unit, length in (("days", 86400.0), ("hours", 3600.0), ("minutes", 60.0)):
+        if seconds >= 2.0 * length:
+            return f"{seconds / length:.3g} {unit}"
+    if seconds >= 1.0:
+        return f"{seconds:.3g} s"
+    return f"{seconds * 1e3:.3g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.3g} µs"

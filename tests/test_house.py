@@ -41,7 +41,9 @@ MAY_IMPORT = {
     "derivkit/trusted": CORE | {"flint"},
     "derivkit": CORE,
     "experiments/study.py": {"numpy", "pandas"},
-    "experiments/studies": CORE | {"pandas", "experiments.study", "experiments.words", "experiments.peers"},
+    "experiments/timing.py": {"numpy"},
+    "experiments/studies": CORE
+    | {"pandas", "experiments.study", "experiments.timing", "experiments.words", "experiments.peers"},
     "experiments/peers": CORE,
     "experiments/peers/jax.py": CORE | {"jax"},
     "experiments/peers/scipy.py": CORE | {"scipy"},
@@ -313,7 +315,9 @@ def test_a_study_that_reads_a_clock_says_which_columns_it_measures(name: str) ->
     study = study_named(name)
     assert set(study.measured.get("table", ())).isdisjoint(study.main.keys)
     source = inspect.getsource(importlib.import_module(f"experiments.studies.{name}"))
-    reads_a_clock = {"time", "timeit", "tracemalloc", "resource"} & set(imported(ast.parse(source)))
+    reads_a_clock = {"time", "timeit", "tracemalloc", "resource", "experiments.timing"} & set(
+        imported(ast.parse(source))
+    )
     assert bool(study.measured) == bool(reads_a_clock)
 
 

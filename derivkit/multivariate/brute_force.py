@@ -272,10 +272,28 @@ def _naive(job: _Job, cost: _Cost) -> Blocks:
         yield block, losses
 
 
+def stack_size(count: int, moves: int) -> int:
+    """How many of a network's parameters are moved in one stack of the batched way.
+
+    Parameters
+    ----------
+    count : int
+        Parameters of the network.
+    moves : int
+        Moved losses of a parameter, 2 of the central difference.
+
+    Examples
+    --------
+    >>> stack_size(101_770, 2)
+    1
+    """
+    return max(1, STACK // (moves * count))
+
+
 def _batched(job: _Job, cost: _Cost) -> Blocks:
     """A stack of parameter vectors, in each of which one parameter is moved, passes the network at once."""
     moves, count = len(job.moved), job.network.count
-    together = max(1, STACK // (moves * count))
+    together = stack_size(count, moves)
     for start in range(0, job.which.size, together):
         block = slice(start, min(start + together, job.which.size))
         here = block.stop - start

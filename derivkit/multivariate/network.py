@@ -31,7 +31,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from derivkit.multivariate.samples import Array, Samples
+from derivkit.multivariate.samples import Array, Data, Samples
 from derivkit.operations.special import erfc
 from derivkit.symbolic.rules import RULES, Rule
 
@@ -374,6 +374,50 @@ class Network:
         for matrix in self.matrices(found):
             matrix[:, -1] = False
         return found
+
+    @property
+    def kinked(self) -> bool:
+        """Whether an activation has a kink."""
+        return any(row.kinked for row in self.rows)
+
+    @property
+    def backprop_multiply_adds(self) -> int:
+        """Multiplications with additions of a gradient of one sample by backprop.
+
+        Those of the forward pass; as many again, as every parameter's slope is a product; and one for every weight of
+        all layers but the first, through which the slopes go back.
+        """
+        back = sum(before * units for before, units in itertools.pairwise(self.sizes[1:]))
+        return 2 * self.multiply_adds + back
+
+    def draw(self, data: Data, count: int, *, seed: int = 0) -> Samples:
+        """Samples that the network takes: with labels, or with these as values, as its loss needs them.
+
+        Parameters
+        ----------
+        data : Data
+            Where they come from.
+        count : int
+            Number of samples.
+        seed : int
+            Of the choice.
+
+        Returns
+        -------
+        Samples
+
+        Raises
+        ------
+        ValueError
+            If the data do not fit the network or are too few; see `Data.draw`.
+
+        Examples
+        --------
+        >>> Network((4, 3), (), "mean_squared_error").draw(Data(), 5).targets.shape
+        (5, 3)
+        """
+        samples = data.draw(count, inputs=self.sizes[0], classes=self.sizes[-1], seed=seed)
+        return samples if LOSSES[self.objective].labelled else samples.one_hot(self.sizes[-1])
 
     def initial(self, *, seed: int = 0, dtype: DTypeLike = np.float64) -> Array:
         """Parameters to start from: normal weights of variance 2/inputs (relu and its kin) or 1/inputs, biases of 0."""

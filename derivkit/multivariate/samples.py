@@ -84,6 +84,11 @@ class Samples:
         """Least and largest label."""
         return int(np.min(self.targets)), int(np.max(self.targets))
 
+    @property
+    def labels(self) -> NDArray[Any]:
+        """The labels; of values, such as `one_hot` gives, the column of the largest; shape ``(samples,)``."""
+        return self.targets if self.labelled else np.argmax(self.targets, axis=1)
+
     def take(self, which: slice | ArrayLike) -> Samples:
         """Some of the samples."""
         chosen = which if isinstance(which, slice) else np.asarray(which)

@@ -9,122 +9,17 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 import derivkit as dk
-from derivkit.multivariate.brute_force import RIPPLE, STACK
-from derivkit.multivariate.network import LOSSES
-
-Columns = Mapping[str, Any]
-Floats = NDArray[np.float64]
-
-WAY = (str, "how: see WAYS; 'one forward pass' is the yardstick")
-SIZE: dict[str, tuple[type, str]] = {
-    "family": (str, "the network as configured"),
-    "network": (str, "the sizes of its layers, hidden ones divided"),
-    "parameters": (int, "its weights and biases"),
-    "samples": (int, "samples over which the loss is averaged"),
-}
-
-TABLES: dict[str, dict[str, tuple[type, str]]] = {
-    "table": {
-        "way": WAY,
-        **SIZE,
-        "divided": (int, "by what the hidden layers were divided"),
-        "seconds": (float, "time of the whole gradient, least of the repeats"),
-        "timed": (int, "parameters that were moved when it was timed; fewer than all: the time is predicted"),
-        "basis": (str, "measured, or predicted from a part of the parameters"),
-        "passes": (float, "the time in forward passes of all samples"),
-        "forward_passes": (int, "forward passes that were made, scaled likewise"),
-        "multiply_adds": (float, "multiplications with additions, scaled likewise; of backprop not counted"),
-    },
-    "parameters": {
-        "way": WAY,
-        "family": (str, "the network as configured"),
-        "parameters": (int, "weights and biases"),
-        "seconds": (float, "time of the whole gradient"),
-        "passes": (float, "the time in forward passes of all samples"),
-    },
-    "samples": {
-        "way": WAY,
-        "family": (str, "the network as configured"),
-        "samples": (int, "samples over which the loss is averaged"),
-        "seconds": (float, "time of the whole gradient"),
-    },
-    "coefficients": {
-        "way": WAY,
-        "term": (str, "what is counted"),
-        "seconds": (float, "time of one of them by the fit; 0 where the fit has no use for it"),
-    },
-    "model": {
-        "way": WAY,
-        **SIZE,
-        "seen": (bool, "whether the model was fitted to it"),
-        "seconds": (float, "measured, or predicted from a part"),
-        "model_seconds": (float, "by the model"),
-        "factor": (float, "the greater of both over the smaller"),
-    },
-    "unseen": {
-        "way": WAY,
-        "samples": (int, "samples"),
-        "factor": (float, "the largest factor between model and measurement over the sizes that it has not seen"),
-    },
-    "literal": {
-        "way": (str, "how"),
-        **SIZE,
-        "forward_passes": (float, "forward passes of one sample"),
-        "seconds": (float, "predicted"),
-        "basis": (str, "from what it is predicted"),
-    },
-    "predicted": {
-        "way": (str, "how; the first is the textbook taken literally"),
-        **SIZE,
-        "forward_passes": (float, "forward passes in full, of one sample in the textbook's way, else of all of them"),
-        "seconds": (float, "predicted; NaN where the measured times tell too little, see GROWTH"),
-        "basis": (str, "from what it is predicted"),
-    },
-    "summary": {
-        "family": (str, "the network as configured"),
-        "parameters": (int, "weights and biases"),
-        "samples": (int, "samples"),
-        "naive": (float, "naive brute force in seconds, predicted where a part was timed"),
-        "batched": (float, "batched brute force in seconds, likewise"),
-        "incremental": (float, "incremental brute force in seconds"),
-        "backprop": (float, "backprop in seconds"),
-        "over_naive": (float, "naive / incremental"),
-        "over_incremental": (float, "incremental / backprop"),
-    },
-    "lesson": {
-        "figure": (str, "the figure that follows"),
-        "title": (str, "its heading"),
-        "text": (str, "what it shows"),
-    },
-    "findings": {"finding": (str, "what the tables say, in a sentence")},
-}
-
-MEASURED = {
-    "table": ("seconds", "passes"),
-    "parameters": ("seconds", "passes"),
-    "samples": ("seconds",),
-    "coefficients": ("seconds",),
-    "model": ("seconds", "model_seconds", "factor"),
-    "unseen": ("factor",),
-    "literal": ("seconds",),
-    "predicted": ("seconds",),
-    "summary": ("naive", "batched", "incremental", "backprop", "over_naive", "over_incremental"),
-    "lesson": ("text",),
-    "findings": ("finding",),
-}
-"""What a clock measured, or words that tell it: no part of what must come out again."""
-KEYS = ("way", "family", "network", "samples")
-"""What tells the rows of the table apart when runs are compared."""
+from experiments.study import Frame, Rows, Tables, column, key
+from experiments.timing import SECONDS_OF_REPEATS, Timing, settle_memory, with_repeats
+from experiments.words import duration
 
 FORWARD, BACKPROP = "one forward pass", "backprop"
 WAYS = {
@@ -137,37 +32,139 @@ WAYS = {
 PARTLY = ("naive", "batched")
 """Ways that are timed on a part of the parameters."""
 WHOLE, PREDICTED = "measured", "predicted from a part"
+BEYOND = "the cost model, far beyond its sizes"
 MOVES = 2
 """Moved losses of a parameter: those of the central difference."""
 DELTA = 1e-5
 """The step; the time does not depend on it."""
-ENOUGH = 1.0
-"""Seconds of repeats after which no further repeat is made; without a derivation, as the next five are."""
-LEAST = 0.02
-"""Seconds that a repeat takes at least, in which a quick action is made again and again: what disturbs it lasts for
-milliseconds."""
-KEPT = 31 * 2**17
-"""Numbers of an array of 31 MB, about the largest up to which glibc raises what it keeps."""
-NOMINAL: Mapping[str, float] = {
-    "stacks": 1e-4,
-    "passes": 3e-5,
-    "layers passed": 5e-6,
-    "multiply-adds": 6e-11,
-    "activations": 2e-9,
-    "outputs in the loss": 1.5e-8,
-    "inputs read": 3e-10,
-    "parameters read": 3e-10,
-    "parameters packed": 5e-10,
-    "units": 1e-4,
-    "calls": 1e-4,
-}
-"""Seconds of the terms of the cost model, whatever the way, on the machine for which a job is predicted before it
-starts: a processor of 2021, whose times were rounded up."""
 GROWTH = 0.1
 """By how much, as a part, twice the most samples must take longer by a fitted model, lest its time for far more samples
 is told: below, what grows with them is lost in what does not; without a derivation."""
 GOAL = 1.5
-"""The factor that the cost model is to keep on sizes that it has not seen."""
+"""The factor that the cost model is to keep on sizes that it was not fitted to."""
+SAMPLES_COMPARED = 32
+"""The number of samples at which networks are compared, if it was measured."""
+
+
+# Tables
+
+
+class Way(Rows, table=None):
+    """How a gradient comes about."""
+
+    way: str = key("how: see WAYS; 'one forward pass' is the yardstick")
+
+
+class OfFamily(Way, table=None):
+    """Whose gradient it is."""
+
+    family: str = key("the network as configured")
+
+
+class Case(OfFamily, table=None):
+    """What is timed."""
+
+    network: str = key("the sizes of its layers, hidden ones divided")
+    parameters: int = column("its weights and biases")
+    samples: int = key("samples over which the loss is averaged")
+
+
+class Table(Case):
+    """Every way with every network and every number of samples."""
+
+    divided: int = column("by what the hidden layers were divided")
+    seconds: float = column("time of the whole gradient, least of the repeats", measured=True)
+    timed: int = column("parameters that were moved when it was timed; fewer than all: the time is predicted")
+    basis: str = column("measured, or predicted from a part of the parameters")
+    passes: float = column("the time in forward passes of all samples", measured=True)
+    forward_passes: int = column("forward passes that were made, scaled likewise")
+    multiply_adds: float = column("multiplications with additions, scaled likewise; of backprop not counted")
+
+
+class Parameters(OfFamily):
+    """Times against the number of parameters."""
+
+    parameters: int = column("weights and biases")
+    seconds: float = column("time of the whole gradient", measured=True)
+    passes: float = column("the time in forward passes of all samples", measured=True)
+
+
+class Samples(OfFamily):
+    """Times against the number of samples."""
+
+    samples: int = column("samples over which the loss is averaged")
+    seconds: float = column("time of the whole gradient", measured=True)
+
+
+class Coefficients(Way):
+    """The cost models."""
+
+    term: str = column("what is counted")
+    seconds: float = column("time of one of them by the fit; 0 where the fit has no use for it", measured=True)
+
+
+class Model(Case):
+    """The cost models beside the measured times."""
+
+    seen: bool = column("whether the model was fitted to it")
+    seconds: float = column("measured, or predicted from a part", measured=True)
+    model_seconds: float = column("by the model", measured=True)
+    factor: float = column("the greater of both over the smaller", measured=True)
+
+
+class Unseen(Way):
+    """How the models do on what they were not fitted to."""
+
+    samples: int = column("samples")
+    factor: float = column(
+        "the largest factor between model and measurement over the sizes that it has not seen", measured=True
+    )
+
+
+class Literal(Case):
+    """The textbook taken literally."""
+
+    way: str = key("how")
+    forward_passes: float = column("forward passes of one sample")
+    seconds: float = column("predicted", measured=True)
+    basis: str = column("from what it is predicted")
+
+
+class Predicted(Case):
+    """The textbook's job by every way."""
+
+    way: str = key("how; the first is the textbook taken literally")
+    forward_passes: float = column("forward passes in full, of one sample in the textbook's way, else of all of them")
+    seconds: float = column("predicted; NaN where the measured times tell too little, see GROWTH", measured=True)
+    basis: str = column("from what it is predicted")
+
+
+class Summary(Rows):
+    """The largest network of every family."""
+
+    family: str = key("the network as configured")
+    parameters: int = column("weights and biases")
+    samples: int = column("samples")
+    naive: float = column("naive brute force in seconds, predicted where a part was timed", measured=True)
+    batched: float = column("batched brute force in seconds, likewise", measured=True)
+    incremental: float = column("incremental brute force in seconds", measured=True)
+    backprop: float = column("backprop in seconds", measured=True)
+    over_naive: float = column("naive / incremental", measured=True)
+    over_incremental: float = column("incremental / backprop", measured=True)
+
+
+class Lesson(Rows):
+    """What is said before a figure."""
+
+    figure: str = column("the figure that follows")
+    title: str = column("its heading")
+    text: str = column("what it shows", measured=True)
+
+
+class Findings(Rows):
+    """What the tables say."""
+
+    finding: str = column("what the tables say, in a sentence", measured=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,9 +185,9 @@ class Config:
             raise ValueError("at least one network, one divisor and one number of samples are needed")
         for name in ("divide", "samples", "part", "repeats", "textbook_samples"):
             value = getattr(self, name)
-            for one in value if isinstance(value, tuple) else (value,):
-                if one < 1:
-                    raise ValueError(f"{name}={one}: must be at least 1")
+            for number in value if isinstance(value, tuple) else (value,):
+                if number < 1:
+                    raise ValueError(f"{name}={number}: must be at least 1")
         for name in ("divide", "samples"):
             if len(set(getattr(self, name))) < len(getattr(self, name)):
                 raise ValueError(f"{name}={list(getattr(self, name))}: one of them is there twice")
@@ -198,24 +195,22 @@ class Config:
             raise ValueError(f"confirm_hours={self.confirm_hours:g}: must be a finite number of hours above 0")
         if self.data.samples is not None:
             for network in self.network:
-                self.data.draw(max(self.samples), inputs=network.sizes[0], classes=network.sizes[-1])
+                network.draw(self.data, max(self.samples))
         self._refuse_hours()
 
     def _refuse_hours(self) -> None:
-        each = {
-            (way, size.network.name, samples): _with_repeats(
-                nominal_seconds(way, size.network, samples, self.part), self
-            )
+        seconds = {
+            (way, size, samples): with_repeats(nominal_seconds(way, size.network, samples, self.part), self.repeats)
             for size, samples in self.cases
             for way in WAYS
         }
-        hours = sum(each.values()) / 3600.0
+        hours = sum(seconds.values()) / 3600.0
         if hours > self.confirm_hours:
-            way, name, samples = max(each, key=lambda key: each[key])
+            way, size, samples = max(seconds, key=seconds.__getitem__)
             raise ValueError(
                 f"this job would take about {hours:.2g} hours (predicted for an ordinary machine), the most of it"
-                f" {way} brute force on {name} with {samples} samples; take a smaller part=, samples= or network=,"
-                f" or allow it with confirm_hours={math.ceil(hours)}"
+                f" {way} brute force on {size.network.name} with {samples} samples; take a smaller part=, samples= or"
+                f" network=, or allow it with confirm_hours={math.ceil(hours)}"
             )
 
     @cached_property
@@ -249,16 +244,19 @@ class Size(NamedTuple):
     network: dk.Network
 
 
-def run(config: Config) -> Iterator[tuple[str, Columns]]:
+# Measuring
+
+
+def measure(config: Config) -> Iterator[Rows]:
     """Yield the times of all ways for one network and one number of samples at a time, and the textbook's job."""
     settle_memory()
-    cases = [(size, count, _timings(config, size, count)) for size, count in config.cases]
+    cases = [(size, count, timings_of(config, size, count)) for size, count in config.cases]
     # What is quick is repeated in rounds, as what disturbs a machine lasts for seconds.
     quick = [
         timing
         for size, count, timings in cases
         for way, timing in timings.items()
-        if config.repeats * nominal_seconds(way, size.network, count, config.part) <= ENOUGH
+        if config.repeats * nominal_seconds(way, size.network, count, config.part) <= SECONDS_OF_REPEATS
     ]
     for _ in range(config.repeats - 1):
         for timing in quick:
@@ -266,463 +264,274 @@ def run(config: Config) -> Iterator[tuple[str, Columns]]:
     for size, count, timings in cases:
         for timing in timings.values():
             timing.finish(config.repeats)
-        yield "table", _transposed("table", _rows(size, count, timings))
+        for way in timings:
+            yield row_of(size, count, way, timings, config.part)
     for family in dict.fromkeys(size.family for size in config.sizes):
-        largest = max((size for size in config.sizes if size.family == family), key=lambda size: size.network.count)
-        yield "literal", _transposed("literal", _literal(config, largest))
+        yield literal(config, max((s for s in config.sizes if s.family == family), key=lambda size: size.network.count))
 
 
-def conclude(tables: Mapping[str, Columns]) -> Iterator[tuple[str, Columns]]:
-    """Yield what the figures show, the fitted model and how it does on sizes it has not seen, and what was found."""
-    rows = list(_records(tables["table"]))
-    middle = _middle(rows)
-    largest = {family: max(row["parameters"] for row in own) for family, own in _by(rows, "family").items()}
-    shown = [row for row in rows if row["way"] != FORWARD]
-    by_parameters = [row for row in shown if row["samples"] == middle]
-    by_samples = [row for row in shown if row["parameters"] == largest[row["family"]]]
-    for table, chosen in (("parameters", by_parameters), ("samples", by_samples)):
-        yield table, _chosen(table, [{**row, "way": _labelled(row)} for row in chosen])
-    coefficients, model = fitted(rows)
-    yield "coefficients", _transposed("coefficients", coefficients)
-    yield "model", _transposed("model", model)
-    records = list(_records(_transposed("model", model)))
-    unseen = _worst_unseen(records)
-    if unseen:
-        yield "unseen", _transposed("unseen", unseen)
-    literal = [*_records(tables["literal"]), *_literal_by_model(rows, list(_records(tables["literal"])), coefficients)]
-    yield "predicted", _chosen("predicted", literal)
-    yield "summary", _transposed("summary", _summary(rows, largest, middle))
-    lesson = [
-        ("parameters", "Time against the number of parameters", _tell_parameters(by_parameters)),
-        ("passes", "The same in forward passes", _tell_passes(by_parameters)),
-        ("samples", "Time against the number of samples", _tell_samples(by_samples)),
-        *([("model", "The cost model on sizes it has not seen", _tell_model(records))] if unseen else []),
-    ]
-    yield "lesson", _transposed("lesson", lesson)
-    findings = [*_tell_incremental(rows, largest, middle), *([_tell_model(records)] if unseen else [])]
-    yield "findings", {"finding": [*findings, *_tell_literal(literal)]}
-
-
-# Measuring
-
-
-@dataclass
-class Timing:
-    """An action and its least time so far, by the clock on the wall.
-
-    The processor's own clock would leave out what other programs take, but on a virtual machine it gave, now and then,
-    times too short to be true, and the least of many times finds them.
-    """
-
-    action: Callable[[], Any]
-    moved: int
-    """Parameters that it moves."""
-    least: float = math.inf
-    spent: float = 0.0
-    done: int = 0
-    result: Any = None
-
-    def once(self) -> None:
-        """Do it once."""
-        start = time.perf_counter()
-        self.result = self.action()
-        seconds = time.perf_counter() - start
-        self.least, self.spent, self.done = min(self.least, seconds), self.spent + seconds, self.done + 1
-
-    def again(self) -> None:
-        """Do it for one repeat, a quick action again and again."""
-        enough = self.spent + LEAST
-        while self.spent < enough:
-            self.once()
-
-    def finish(self, repeats: int) -> None:
-        """Do the last repeat, and those that were not done before."""
-        self.again()
-        while self.done < repeats and self.spent < ENOUGH:
-            self.once()
-
-
-def _timings(config: Config, size: Size, count: int) -> dict[str, Timing]:
+def timings_of(config: Config, size: Size, count: int) -> dict[str, Timing]:
     """What is timed of one network and one number of samples, by way, the yardstick first."""
     network = size.network
-    given = network.initial(), _drawn(config, network, count)
-    found = {FORWARD: Timing(functools.partial(network.losses, *given), network.count)}
+    start = network.initial(), network.draw(config.data, count)
+    timings = {FORWARD: Timing(functools.partial(network.losses, *start))}
     for way in WAYS:
-        moved = moved_of(way, network, config.part)
-        chosen = np.linspace(0, network.count - 1, moved).round().astype(int)
-        action = functools.partial(dk.brute_force, network, *given, delta=DELTA, way=way, which=chosen)
-        found[way] = Timing(functools.partial(network.backprop, *given) if way == BACKPROP else action, moved)
-    return found
+        chosen = np.linspace(0, network.count - 1, moved_of(way, network, config.part)).round().astype(int)
+        action = functools.partial(dk.brute_force, network, *start, delta=DELTA, way=way, which=chosen)
+        timings[way] = Timing(functools.partial(network.backprop, *start) if way == BACKPROP else action)
+    return timings
 
 
-def _rows(size: Size, count: int, timings: Mapping[str, Timing]) -> Iterator[tuple[object, ...]]:
-    network, forward = size.network, timings[FORWARD].least
-    counted = {FORWARD: (1, float(count * network.multiply_adds)), BACKPROP: (0, np.nan)}
-    for way, timing in timings.items():
-        scale = (MOVES * network.count + 1) / (MOVES * timing.moved + 1)
-        seconds = timing.least * scale
-        basis = WHOLE if timing.moved == network.count else PREDICTED
-        which = size.family, network.name, network.count, count, size.divided
-        cost = counted.get(way) or (round(timing.result.forward_passes * scale), timing.result.multiply_adds * scale)
-        yield way, *which, seconds, timing.moved, basis, seconds / forward, *cost
+def row_of(size: Size, count: int, way: str, timings: Mapping[str, Timing], part: int) -> Table:
+    """The time of one way, scaled to all parameters."""
+    network, timing, moved = size.network, timings[way], moved_of(way, size.network, part)
+    scale = (MOVES * network.count + 1) / (MOVES * moved + 1)
+    seconds = timing.least * scale
+    work = {FORWARD: (1, float(count * network.multiply_adds)), BACKPROP: (0, np.nan)}
+    cost = work.get(way) or (round(timing.result.forward_passes * scale), timing.result.multiply_adds * scale)
+    return Table(
+        way=way, family=size.family, network=network.name, parameters=network.count, samples=count,
+        divided=size.divided, seconds=seconds, timed=moved,
+        basis=WHOLE if moved == network.count else PREDICTED, passes=seconds / timings[FORWARD].least,
+        forward_passes=cost[0], multiply_adds=cost[1],
+    )  # fmt: skip
 
 
-def settle_memory() -> None:
-    """Free a large array, after which glibc keeps what is freed (mallopt(3), M_MMAP_THRESHOLD).
-
-    Without it the arrays of a small network are given back to the system and asked for again at every call, which can
-    take longer than what is computed in them, and the time of a network depends on those that were timed before it.
-    """
-    np.empty(KEPT)
-
-
-def _literal(config: Config, size: Size) -> Iterator[tuple[object, ...]]:
+def literal(config: Config, size: Size) -> Literal:
     """The textbook's job: one forward pass of one sample for every parameter and every sample."""
     network, samples = size.network, config.textbook_samples
-    one, parameters = _drawn(config, network, 1), network.initial()
-    timing = Timing(functools.partial(network.losses, parameters, one), network.count)
+    timing = Timing(functools.partial(network.losses, network.initial(), network.draw(config.data, 1)))
     for _ in range(config.repeats):
         timing.again()
-    seconds = timing.least
     passes = float(network.count) * samples
-    which = (size.family, network.name, network.count, samples)
-    yield "sample by sample", *which, passes, passes * seconds, "one forward pass of one sample, measured"
-
-
-def _drawn(config: Config, network: dk.Network, count: int) -> dk.Samples:
-    samples = config.data.draw(count, inputs=network.sizes[0], classes=network.sizes[-1])
-    return samples if LOSSES[network.objective].labelled else samples.one_hot(network.sizes[-1])
+    return Literal(
+        way="sample by sample", family=size.family, network=network.name, parameters=network.count, samples=samples,
+        forward_passes=passes, seconds=passes * timing.least, basis="one forward pass of one sample, measured",
+    )  # fmt: skip
 
 
 def moved_of(way: str, network: dk.Network, part: int) -> int:
     """How many parameters are moved when a way is timed: all, or a part in whole stacks."""
     if way not in PARTLY:
         return network.count
-    together = _together(network.count) if way == "batched" else 1
+    together = dk.stack_size(network.count, MOVES) if way == "batched" else 1
     return min(network.count, together * math.ceil(part / together))
 
 
-def _together(count: int) -> int:
-    """Parameters of a stack of the batched way."""
-    return max(1, STACK // (MOVES * count))
-
-
 def nominal_seconds(way: str, network: dk.Network, samples: int, part: int) -> float:
-    """Seconds of one repeat on the nominal machine; what a job is refused by before it starts."""
-    whole = sum(NOMINAL[name] * count for name, count in terms(way, network.sizes, samples).items())
-    if way == BACKPROP:
-        return 3.0 * whole  # two products more
-    return whole * moved_of(way, network, part) / network.count
+    """Seconds of one repeat on an ordinary machine; what a job is refused by before it starts."""
+    return dk.nominal_cost(way).seconds(network.sizes, samples) * moved_of(way, network, part) / network.count
 
 
-def _with_repeats(seconds: float, config: Config) -> float:
-    return max(seconds, min(config.repeats * max(seconds, LEAST), ENOUGH + seconds))
+# What the whole run says
 
 
-# The cost model
+def conclude(tables: Tables) -> Iterator[Rows]:
+    """Yield what the figures show, the fitted models and how they do, the textbook's job, and what the figures say."""
+    by_parameters, by_samples = against_parameters(tables[Table]), against_samples(tables[Table])
+    for rows, shown in ((Parameters, by_parameters), (Samples, by_samples)):
+        yield rows.of(shown, way=[labelled(row) for row in shown.itertuples()])
+    models = fitted(tables[Table])
+    for way, model in models.items():
+        yield Coefficients(way=way, term=list(model.times), seconds=list(model.times.values()))
+    judged = judge(tables[Table], models)
+    yield Model.of(judged)
+    unseen = judged[~judged["seen"]]
+    if len(unseen):
+        worst = unseen.groupby(["way", "samples"], sort=False)["factor"].max().clip(lower=1.0).reset_index()
+        yield Unseen.of(worst)
+        yield Unseen(way=f"the goal, {GOAL:g}", samples=np.unique(worst["samples"]), factor=GOAL)
+    yield Predicted.of(tables[Literal])
+    yield from by_models(tables, models)
+    yield from summary(tables[Table])
+    yield Lesson(figure="parameters", title="Time against the number of parameters", text=of_parameters(by_parameters))
+    yield Lesson(figure="passes", title="The same in forward passes", text=of_passes(by_parameters))
+    yield Lesson(figure="samples", title="Time against the number of samples", text=of_samples(by_samples))
+    if len(unseen):
+        yield Lesson(figure="model", title="The cost model on sizes it has not seen", text=of_model(judged))
 
 
-def terms(way: str, sizes: Sequence[int], samples: int) -> dict[str, float]:
-    """What a way does, counted from the sizes alone: the time is a sum of these, each by a time of its own.
-
-    Parameters
-    ----------
-    way : str
-        One of WAYS, or one forward pass.
-    sizes : sequence of int
-        Of the network's layers.
-    samples : int
-        Number of samples.
-
-    Returns
-    -------
-    dict of str to float
-        Counts by name.
-    """
-    layers = [(units * (before + 1), units) for before, units in itertools.pairwise(sizes)]
-    count, hidden = sum(parameters for parameters, _ in layers), sum(sizes[1:-1])
-    one = {
-        "passes": 1.0,
-        "layers passed": float(len(layers)),
-        "multiply-adds": float(samples * count),
-        "activations": float(samples * hidden),
-        "outputs in the loss": float(samples * sizes[-1]),
-        "inputs read": float(samples * sizes[0]),
-        "parameters read": float(count),
-        # BLAS copies a matrix into blocks before it multiplies it, but not where it multiplies a single vector.
-        "parameters packed": float(count * (samples > 1)),
-    }
-    if way in (FORWARD, BACKPROP):
-        return one
-    if way == "incremental":
-        return _terms_of_incremental(layers, sizes, samples)
-    made = float(MOVES * count + 1)
-    found = {name: made * value for name, value in one.items()}
-    return found if way == "naive" else {"stacks": float(math.ceil(count / _together(count))), **found}
+def middle(table: Frame) -> int:
+    """The number of samples at which networks are compared: the usual one if it was measured, else the middle one."""
+    counts = sorted(table["samples"].unique().tolist())
+    return SAMPLES_COMPARED if SAMPLES_COMPARED in counts else int(counts[len(counts) // 2])
 
 
-def _terms_of_incremental(layers: Sequence[tuple[int, int]], sizes: Sequence[int], samples: int) -> dict[str, float]:
-    """Every relu is taken as open: the share of those that are not goes into the fitted times."""
-    found = dict.fromkeys(("units", "calls", "multiply-adds", "activations", "outputs in the loss"), 0.0)
-    for k, (parameters, units) in enumerate(layers):
-        after = sizes[k + 2] if k + 2 < len(sizes) else 0
-        later = sum(inner for inner, _ in layers[k + 2 :])
-        widest = max(sizes[min(k + 2, len(sizes) - 1) :])
-        together = max(1, RIPPLE // (widest * MOVES * (parameters // units)))
-        moved = MOVES * samples * parameters
-        found["units"] += units
-        found["calls"] += units * math.ceil(samples / together)
-        found["multiply-adds"] += moved * (1 + after + later)
-        found["activations"] += moved * (1 + sum(sizes[k + 2 : -1]))
-        # a power of e for each, which takes several times as long as a relu
-        found["outputs in the loss"] += moved * sizes[-1]
-    return found
+def against_parameters(table: Frame) -> Frame:
+    """The ways at one number of samples."""
+    return table[(table["way"] != FORWARD) & (table["samples"] == middle(table))]
 
 
-def fitted(
-    rows: Sequence[Mapping[str, Any]],
-) -> tuple[list[tuple[str, str, float]], list[tuple[object, ...]]]:
-    """The cost model of every way, fitted to every other size and every other number of samples, and its predictions.
-
-    Parameters
-    ----------
-    rows : sequence of mapping
-        Of the main table.
-
-    Returns
-    -------
-    tuple of list
-        Rows of the tables ``coefficients`` and ``model``.
-    """
-    counts = sorted({int(row["samples"]) for row in rows})
-    places = {
-        (family, parameters): place
-        for family, own in _by(rows, "family").items()
-        for place, parameters in enumerate(sorted({int(row["parameters"]) for row in own}))
-    }
-    coefficients: list[tuple[str, str, float]] = []
-    model: list[tuple[object, ...]] = []
-    for way, own in _by(rows, "way").items():
-        counted = [terms(way, _sizes(row), int(row["samples"])) for row in own]
-        matrix = np.array([list(one.values()) for one in counted])
-        seconds = np.array([row["seconds"] for row in own])
-        seen = np.array(
-            [counts.index(row["samples"]) % 2 == 0 and places[row["family"], row["parameters"]] % 2 == 0 for row in own]
-        )
-        times = not_negative(matrix[seen] / seconds[seen, None])
-        coefficients += [(way, name, float(value)) for name, value in zip(counted[0], times, strict=True)]
-        for row, fit, predicted in zip(own, seen, matrix @ times, strict=True):
-            factor = max(predicted / row["seconds"], row["seconds"] / predicted) if predicted > 0.0 else np.inf
-            model.append((way, *(row[name] for name in SIZE), bool(fit), row["seconds"], predicted, factor))
-    return coefficients, model
+def against_samples(table: Frame) -> Frame:
+    """The ways of the largest network of every family."""
+    largest = table.groupby("family")["parameters"].transform("max")
+    return table[(table["way"] != FORWARD) & (table["parameters"] == largest)]
 
 
-def not_negative(matrix: Floats) -> Floats:
-    """The least squares solution of ``matrix @ times = 1`` with no time below 0, by trying every set of terms."""
-    best, found = math.inf, np.zeros(matrix.shape[1])
-    present = np.flatnonzero(np.any(matrix > 0.0, axis=0)).tolist()
-    for number in range(1, len(present) + 1):
-        for chosen in itertools.combinations(present, number):
-            part = matrix[:, chosen]
-            scale = np.max(part, axis=0)
-            times = np.linalg.lstsq(part / scale, np.ones(len(part)), rcond=None)[0] / scale
-            residual = float(np.sum((part @ times - 1.0) ** 2))
-            if np.all(times >= 0.0) and residual < best:
-                best, found = residual, np.zeros(matrix.shape[1])
-                found[list(chosen)] = times
-    return found
+def largest_of(rows: Frame) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The family, and the row of every way, of the largest network of each family."""
+    for family, own in rows.groupby("family", sort=False):
+        last = own[own["parameters"] == own["parameters"].max()]
+        yield str(family), {row.way: row for row in last.itertuples()}
 
 
-def _literal_by_model(
-    rows: Sequence[Mapping[str, Any]],
-    literal: Sequence[Mapping[str, Any]],
-    coefficients: Sequence[tuple[str, str, float]],
-) -> Iterator[dict[str, Any]]:
-    """The textbook's job by every way, by the cost model: for comparison with the textbook's own way."""
-    most = max(int(row["samples"]) for row in rows)
-    for row in literal:
+def layers_of(network: str) -> tuple[int, ...]:
+    """The sizes of the layers, from the name that says them."""
+    return tuple(int(units) for units in network.split("-"))
+
+
+def fitted(table: Frame) -> dict[str, dk.CostModel]:
+    """The cost model of every way, fitted to every other size and every other number of samples."""
+    models = {}
+    for way, own in table[fitted_to(table)].groupby("way", sort=False):
+        models[str(way)] = dk.fit_cost(str(way), map(layers_of, own["network"]), own["samples"], own["seconds"])
+    return models
+
+
+def fitted_to(table: Frame) -> Any:
+    """Which rows the models are fitted to."""
+    size = table.groupby("family")["parameters"].rank("dense")
+    return (size % 2 == 1) & (table["samples"].rank(method="dense") % 2 == 1)
+
+
+def judge(table: Frame, models: Mapping[str, dk.CostModel]) -> Frame:
+    """The models beside the measured times, way by way."""
+    judged = table.assign(seen=fitted_to(table), model_seconds=[
+        models[row.way].seconds(layers_of(row.network), row.samples) for row in table.itertuples()
+    ])  # fmt: skip
+    ratio = judged["model_seconds"] / judged["seconds"]
+    judged["factor"] = np.where(ratio > 0.0, np.maximum(ratio, 1.0 / ratio), np.inf)
+    return judged.sort_values("way", key=lambda ways: ways.map(list(models).index), kind="stable")
+
+
+def by_models(tables: Tables, models: Mapping[str, dk.CostModel]) -> Iterator[Predicted]:
+    """The textbook's job by every way, by its model: for comparison with the textbook's own way."""
+    most = int(tables[Table]["samples"].max())
+    for row in tables[Literal].itertuples():
         for way in WAYS:
-            time_of = {name: seconds for known, name, seconds in coefficients if known == way}
-            once, twice, asked = (
-                sum(time_of[name] * value for name, value in terms(way, _sizes(row), samples).items())
-                for samples in (most, 2 * most, int(row["samples"]))
-            )
-            seconds = asked if twice >= (1.0 + GROWTH) * once else math.nan
-            passes = MOVES * row["parameters"] + 1.0 if way in PARTLY else 1.0
-            basis = "the cost model, far beyond its sizes"
-            yield {**row, "way": way, "forward_passes": passes, "seconds": seconds, "basis": basis}
+            time_of = functools.partial(models[way].seconds, layers_of(row.network))
+            seconds = time_of(row.samples) if time_of(2 * most) >= (1.0 + GROWTH) * time_of(most) else math.nan
+            yield Predicted(
+                way=way, family=row.family, network=row.network, parameters=row.parameters, samples=row.samples,
+                forward_passes=MOVES * row.parameters + 1.0 if way in PARTLY else 1.0, seconds=seconds, basis=BEYOND,
+            )  # fmt: skip
 
 
-def _worst_unseen(model: Sequence[Mapping[str, Any]]) -> list[tuple[object, ...]]:
-    worst: dict[tuple[str, int], float] = {}
-    for row in model:
-        if not row["seen"]:
-            key = str(row["way"]), int(row["samples"])
-            worst[key] = max(worst.get(key, 1.0), float(row["factor"]))
-    found: list[tuple[object, ...]] = [(way, samples, factor) for (way, samples), factor in worst.items()]
-    ends = sorted({samples for _, samples in worst})
-    return [*found, *((f"the goal, {GOAL:g}", samples, GOAL) for samples in ends)]
+def summary(table: Frame) -> Iterator[Summary]:
+    """The times of every way, family by family, on the largest network."""
+    for family, ways in largest_of(against_parameters(table)):
+        seconds = {way: ways[way].seconds for way in WAYS}
+        over = seconds["naive"] / seconds["incremental"], seconds["incremental"] / seconds[BACKPROP]
+        yield Summary(
+            family=family, parameters=ways[BACKPROP].parameters, samples=ways[BACKPROP].samples, **seconds,
+            over_naive=over[0], over_incremental=over[1],
+        )  # fmt: skip
 
 
-# What was found
+# In words
 
 
-def _middle(rows: Sequence[Mapping[str, Any]]) -> int:
-    """The number of samples at which networks are compared: 32 if it was measured, else the middle one."""
-    counts = sorted({int(row["samples"]) for row in rows})
-    return 32 if 32 in counts else counts[len(counts) // 2]
+def tell(tables: Tables) -> Iterator[str]:
+    """Yield what incremental brute force saves, how the cost model does, and what the textbook's job would take."""
+    yield from of_incremental(against_parameters(tables[Table]))
+    if len(tables[Unseen]):
+        yield of_model(tables[Model])
+    yield from of_literal(tables[Predicted])
 
 
-def _summary(
-    rows: Sequence[Mapping[str, Any]], largest: Mapping[str, int], middle: int
-) -> Iterator[tuple[object, ...]]:
-    for family, parameters in largest.items():
-        at = _at(rows, family, parameters, middle)
-        seconds = {way: float(at[way]["seconds"]) for way in WAYS}
-        naive, _, incremental, back = seconds.values()
-        yield family, parameters, middle, *seconds.values(), naive / incremental, incremental / back
-
-
-def _at(rows: Sequence[Mapping[str, Any]], family: str, parameters: int, samples: int) -> dict[str, Mapping[str, Any]]:
-    key = (family, parameters, samples)
-    return {row["way"]: row for row in rows if (row["family"], row["parameters"], row["samples"]) == key}
-
-
-def _slopes(rows: Sequence[Mapping[str, Any]], x: str, y: str) -> str:
+def growth(rows: Frame, x: str, y: str) -> str:
     """By how much each way grows from the smallest x to the largest, family by family."""
     said = []
-    for family, own in _by(rows, "family").items():
-        grown = []
-        low, high = min(row[x] for row in own), max(row[x] for row in own)
-        if low == high:
-            continue
-        for way, each in _by(own, "way").items():
-            ends = {row[x]: float(row[y]) for row in each}
-            grown.append(f"{way} {ends[high] / ends[low]:.3g}")
-        said.append(f"{family}, {high / low:.3g} times the {x}: {', '.join(grown)}")
+    for family, own in rows.groupby("family", sort=False):
+        low, high = own[x].min(), own[x].max()
+        if low < high:
+            ends = [(way, each.set_index(x)[y]) for way, each in own.groupby("way", sort=False)]
+            grown = ", ".join(f"{way} {values[high] / values[low]:.3g}" for way, values in ends)
+            said.append(f"{family}, {high / low:.3g} times the {x}: {grown}")
     return f" It grows by these factors: {'; '.join(said)}." if said else ""
 
 
-def _tell_parameters(rows: Sequence[Mapping[str, Any]]) -> str:
+def of_parameters(rows: Frame) -> str:
+    """The times of the largest networks."""
     said = []
-    for family, own in _by(rows, "family").items():
-        at = _at(own, family, max(row["parameters"] for row in own), own[0]["samples"])
-        named = "; ".join(f"{way} {_duration(row['seconds'])}{_mark(row)}" for way, row in at.items())
-        said.append(f"{family}, {at[BACKPROP]['parameters']} parameters: {named}")
-    return f"With {rows[0]['samples']} samples. {'. '.join(said)}.{_slopes(rows, 'parameters', 'seconds')}"
+    for family, ways in largest_of(rows):
+        times = "; ".join(f"{way} {duration(row.seconds)}{mark(row)}" for way, row in ways.items())
+        said.append(f"{family}, {ways[BACKPROP].parameters} parameters: {times}")
+    return f"With {rows['samples'].iloc[0]} samples. {'. '.join(said)}.{growth(rows, 'parameters', 'seconds')}"
 
 
-def _labelled(row: Mapping[str, Any]) -> str:
-    return str(row["way"]) if row["basis"] == WHOLE else f"{row['way']} (predicted)"
+def labelled(row: Any) -> str:
+    """The way, marked where its time is predicted."""
+    return str(row.way) if row.basis == WHOLE else f"{row.way} (predicted)"
 
 
-def _mark(row: Mapping[str, Any]) -> str:
-    return "" if row["basis"] == WHOLE else f", predicted from {row['timed']} parameters"
+def mark(row: Any) -> str:
+    """From what a time is predicted, if it is."""
+    return "" if row.basis == WHOLE else f", predicted from {row.timed} parameters"
 
 
-def _tell_passes(rows: Sequence[Mapping[str, Any]]) -> str:
+def of_passes(rows: Frame) -> str:
+    """The times in forward passes."""
     said = []
-    for family, own in _by(rows, "family").items():
-        at = _at(own, family, max(row["parameters"] for row in own), own[0]["samples"])
-        named = ", ".join(f"{way} {row['passes']:.4g}" for way, row in at.items())
-        said.append(f"{family}: naive makes {at['naive']['forward_passes']} forward passes; in time: {named}")
+    for family, ways in largest_of(rows):
+        passes = ", ".join(f"{way} {row.passes:.4g}" for way, row in ways.items())
+        said.append(f"{family}: naive makes {ways['naive'].forward_passes} forward passes; in time: {passes}")
     return (
-        f"The time over that of one forward pass of the same {rows[0]['samples']} samples. {'. '.join(said)}."
-        f"{_slopes(rows, 'parameters', 'passes')}"
+        f"The time over that of one forward pass of the same {rows['samples'].iloc[0]} samples. {'. '.join(said)}."
+        f"{growth(rows, 'parameters', 'passes')}"
     )
 
 
-def _tell_samples(rows: Sequence[Mapping[str, Any]]) -> str:
-    slower = []
-    for family, own in _by(rows, "family").items():
-        counts = []
-        for samples in sorted({row["samples"] for row in own}):
-            at = _at(own, family, own[0]["parameters"], samples)
-            if at["batched"]["seconds"] > at["naive"]["seconds"]:
-                counts.append(str(samples))
-        if counts:
-            slower.append(f"{family} with {', '.join(counts)} samples")
+def of_samples(rows: Frame) -> str:
+    """With how many samples a stack takes longer than a loop."""
+    seconds = rows.pivot_table(values="seconds", index=["family", "samples"], columns="way", sort=False)
+    slow = seconds[seconds["batched"] > seconds["naive"]].sort_index(level="samples").reset_index()
+    slower = [
+        f"{family} with {', '.join(map(str, slow.loc[slow['family'] == family, 'samples']))} samples"
+        for family in rows["family"].unique()
+        if family in slow["family"].to_numpy()
+    ]
     batched = f"Batched takes longer than naive on {'; '.join(slower)}." if slower else "Batched always beats naive."
-    return f"{batched}{_slopes(rows, 'samples', 'seconds')}"
+    return f"{batched}{growth(rows, 'samples', 'seconds')}"
 
 
-def _tell_incremental(rows: Sequence[Mapping[str, Any]], largest: Mapping[str, int], middle: int) -> Iterator[str]:
-    for family, parameters in largest.items():
-        at = _at(rows, family, parameters, middle)
-        naive, quick, back = (at[way] for way in ("naive", "incremental", BACKPROP))
+def of_incremental(rows: Frame) -> Iterator[str]:
+    """What the incremental way saves, and backprop beyond it."""
+    for family, ways in largest_of(rows):
+        naive, quick, back = (ways[way] for way in ("naive", "incremental", BACKPROP))
         yield (
-            f"{family}, {parameters} parameters, {middle} samples: incremental brute force takes"
-            f" {_duration(quick['seconds'])}, the time of {quick['passes']:.0f} forward passes, where naive makes"
-            f" {naive['forward_passes']} ({_duration(naive['seconds'])}{_mark(naive)}):"
-            f" {naive['seconds'] / quick['seconds']:.0f}"
-            f" times as fast. Backprop takes {_duration(back['seconds'])}, {back['passes']:.2g} forward passes: another"
-            f" {quick['seconds'] / back['seconds']:.0f} times as fast."
+            f"{family}, {back.parameters} parameters, {back.samples} samples: incremental brute force takes"
+            f" {duration(quick.seconds)}, the time of {quick.passes:.0f} forward passes, where naive makes"
+            f" {naive.forward_passes} ({duration(naive.seconds)}{mark(naive)}): {naive.seconds / quick.seconds:.0f}"
+            f" times as fast. Backprop takes {duration(back.seconds)}, {back.passes:.2g} forward passes: another"
+            f" {quick.seconds / back.seconds:.0f} times as fast."
         )
 
 
-def _tell_model(model: Sequence[Mapping[str, Any]]) -> str:
-    unseen = [row for row in model if not row["seen"]]
-    worst = max(unseen, key=lambda row: row["factor"])
-    within = sum(row["factor"] <= GOAL for row in unseen)
-    each = ", ".join(f"{way} {max(row['factor'] for row in own):.2f}" for way, own in _by(unseen, "way").items())
+def of_model(judged: Frame) -> str:
+    """How the models do on what they were not fitted to."""
+    unseen = judged[~judged["seen"]]
+    worst = unseen.loc[unseen["factor"].idxmax()]
+    largest = unseen.groupby("way", sort=False)["factor"].max()
     return (
-        f"The cost model, fitted to {len(model) - len(unseen)} of {len(model)} times, keeps within a factor of"
-        f" {GOAL:g} in {within} of the {len(unseen)} that it has not seen. Largest factors: {each}; the worst is"
-        f" {worst['way']} on {worst['network']} with {worst['samples']} samples."
+        f"The cost model, fitted to {len(judged) - len(unseen)} of {len(judged)} times, keeps within a factor of"
+        f" {GOAL:g} in {(unseen['factor'] <= GOAL).sum()} of the {len(unseen)} that it has not seen. Largest factors:"
+        f" {', '.join(f'{way} {factor:.2f}' for way, factor in largest.items())}; the worst is {worst['way']} on"
+        f" {worst['network']} with {worst['samples']} samples."
     )
 
 
-def _tell_literal(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    for family, own in _by(rows, "family").items():
-        first, *others = own
-        told = [row for row in others if math.isfinite(row["seconds"])]
-        named = ", ".join(f"{row['way']} {_duration(row['seconds'])}" for row in told) or "no way can be told"
-        untold = ", ".join(row["way"] for row in others if not math.isfinite(row["seconds"]))
+def of_literal(rows: Frame) -> Iterator[str]:
+    """What the textbook's job would take."""
+    for family, own in rows.groupby("family", sort=False):
+        first, others = own.iloc[0], own.iloc[1:]
+        known = np.isfinite(others["seconds"])
+        times = ", ".join(f"{row.way} {duration(row.seconds)}" for row in others[known].itertuples())
+        untold = ", ".join(others["way"][~known])
         why = f" Not told, as their times hardly grow with the samples that were measured: {untold}." if untold else ""
         yield (
             f"Predicted, not measured: the textbook taken literally, one forward pass per parameter per sample, is"
             f" {first['forward_passes']:.3g} forward passes for {first['samples']} samples of {family}"
-            f" ({first['network']}): {_duration(first['seconds'])}. By the cost model, used far beyond its sizes, all"
-            f" samples at once and central differences take: {named}.{why}"
+            f" ({first['network']}): {duration(first['seconds'])}. By the cost model, used far beyond its sizes, all"
+            f" samples at once and central differences take: {times or 'no way can be told'}.{why}"
         )
-
-
-def _duration(seconds: float) -> str:
-    for unit, length in (("days", 86400.0), ("hours", 3600.0), ("minutes", 60.0)):
-        if seconds >= 2.0 * length:
-            return f"{seconds / length:.3g} {unit}"
-    if seconds >= 1.0:
-        return f"{seconds:.3g} s"
-    return f"{seconds * 1e3:.3g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.3g} µs"
-
-
-# Tables
-
-
-def _sizes(row: Mapping[str, Any]) -> tuple[int, ...]:
-    return tuple(int(units) for units in str(row["network"]).split("-"))
-
-
-def _by(rows: Sequence[Mapping[str, Any]], name: str) -> dict[str, list[Mapping[str, Any]]]:
-    found: dict[str, list[Mapping[str, Any]]] = {}
-    for row in rows:
-        found.setdefault(str(row[name]), []).append(row)
-    return found
-
-
-def _records(columns: Columns) -> Iterator[dict[str, Any]]:
-    for values in zip(*columns.values(), strict=True):
-        yield dict(zip(columns, values, strict=True))
-
-
-def _chosen(table: str, rows: Sequence[Mapping[str, Any]]) -> Columns:
-    return _transposed(table, [tuple(row[name] for name in TABLES[table]) for row in rows])
-
-
-def _transposed(table: str, rows: Any) -> Columns:
-    shape = TABLES[table].items()
-    columns = zip(*rows, strict=True)
-    return {
-        name: list(values) if kind is str else np.array(values, dtype=kind)
-        for (name, (kind, _)), values in zip(shape, columns, strict=True)
-    }

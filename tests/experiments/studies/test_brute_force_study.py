@@ -6,12 +6,15 @@ import itertools
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+from studies import gathered
 
 import derivkit as dk
 from experiments.run import main
 from experiments.studies import brute_force as study
-from experiments.studies.brute_force import Config, fitted, moved_of, not_negative, terms
+from experiments.studies.brute_force import Config, moved_of
+from experiments.study import Frame, Rows, Tables, frames
 
 TINY = dk.Network((4, 16, 3), name="tiny")
 WIDE = dk.Network((784, 128, 10), name="wide")
@@ -20,11 +23,7 @@ WIDE = dk.Network((784, 128, 10), name="wide")
 @pytest.fixture(scope="module")
 def tables() -> dict[str, dict[str, np.ndarray]]:
     """Every table that a small run yields, whole."""
-    parts: dict[str, list[Any]] = {}
-    for name, columns in study.run(Config(network=(TINY,), divide=(1, 2, 4))):
-        assert sorted(columns) == sorted(study.TABLES[name]), name
-        parts.setdefault(name, []).append(columns)
-    return {name: {c: np.concatenate([p[c] for p in found]) for c in found[0]} for name, found in parts.items()}
+    return gathered(study, Config(network=(TINY,), divide=(1, 2, 4)))
 
 
 def of(table: dict[str, np.ndarray], **chosen: object) -> dict[str, np.ndarray]:
@@ -50,8 +49,7 @@ def test_a_time_from_a_part_is_marked_as_predicted_and_one_of_all_is_not(tables:
     assert np.array_equal(table["timed"] < table["parameters"], table["basis"] == study.PREDICTED)
     assert set(of(table, way="naive")["timed"]) == {8}
     assert set(of(table, way="batched")["basis"]) == {study.WHOLE}  # one stack holds all parameters of so small ones
-    concluded = dict(study.conclude(tables))
-    assert set(concluded["parameters"]["way"]) == {"naive (predicted)", "batched", "incremental", "backprop"}
+    assert set(tables["parameters"]["way"]) == {"naive (predicted)", "batched", "incremental", "backprop"}
 
 
 def test_passes_are_the_time_over_that_of_one_forward_pass(tables: Any) -> None:
@@ -65,8 +63,7 @@ def test_passes_are_the_time_over_that_of_one_forward_pass(tables: Any) -> None:
 def test_the_textbook_makes_one_pass_per_parameter_per_sample(tables: Any) -> None:
     literal = tables["literal"]
     assert literal["forward_passes"].tolist() == [131 * 60_000.0]
-    assert terms("naive", WIDE.sizes, 1)["passes"] == 2 * 101_770 + 1
-    said = list(dict(study.conclude(tables))["findings"]["finding"])
+    said = list(tables["findings"]["finding"])
     assert said[-1].startswith("Predicted, not measured: the textbook taken literally")
     assert "is 7.86e+06 forward passes for 60000 samples of tiny (4-16-3)" in said[-1]
 
@@ -74,13 +71,12 @@ def test_the_textbook_makes_one_pass_per_parameter_per_sample(tables: Any) -> No
 def test_a_time_that_hardly_grows_with_the_samples_is_not_told_for_far_more_of_them() -> None:
     """Naive takes a constant time and one that goes with the samples, incremental the latter alone."""
     literal = {"family": "made up", "network": "64-64-10", "parameters": 4810, "samples": 60_000}
-    literal |= {"forward_passes": 4810 * 6e4, "seconds": 1.0, "basis": "one pass"}
+    literal |= {"way": "sample by sample", "forward_passes": 4810 * 6e4, "seconds": 1.0, "basis": "one pass"}
     said = {}
     for seconds in (4e-11, 4e-14):
         times = {"passes": 3e-5, "multiply-adds": seconds}
-        rows = [row for way in study.WAYS for row in made_up(way, times)]
-        found = list(study._literal_by_model(rows, [literal], fitted(rows)[0]))
-        (said[seconds],) = study._tell_literal([literal, *found])
+        made = concluded(pd.concat([made_up(way, times) for way in study.WAYS], ignore_index=True), literal)
+        (said[seconds],) = study.of_literal(made[study.Predicted])
     naive = 9621 * (3e-5 + 60_000 * 4810 * 4e-11)
     assert f"naive {naive:.3g} s," in said[4e-11]
     assert "Not told" not in said[4e-11]
@@ -90,109 +86,72 @@ def test_a_time_that_hardly_grows_with_the_samples_is_not_told_for_far_more_of_t
     assert said[4e-14].endswith(untold)
 
 
-def test_a_matrix_is_packed_for_several_samples_and_not_for_one() -> None:
-    one, several = (terms(study.FORWARD, (784, 128, 10), samples) for samples in (1, 2))
-    assert (one["parameters packed"], several["parameters packed"]) == (0, 101_770)
-    assert one["parameters read"] == several["parameters read"] == 101_770
-
-
 def test_the_time_of_a_part_is_its_share_of_the_nominal_time() -> None:
     whole, part = (study.nominal_seconds("naive", WIDE, 32, moved) for moved in (101_770, 1000))
     assert part == pytest.approx(whole * 1000 / 101_770)
     assert study.nominal_seconds("backprop", WIDE, 32, 1) < part < study.nominal_seconds("naive", WIDE, 128, 1000)
 
 
-@pytest.mark.parametrize("way", study.WAYS)
-def test_every_term_of_the_model_has_a_nominal_time(way: str) -> None:
-    assert set(terms(way, (4, 16, 3), 2)) <= set(study.NOMINAL)
-
-
 def test_whole_stacks_are_timed_of_the_batched_way() -> None:
     middling = dk.Network((64, 128, 64, 10))
-    together = study._together(middling.count)
+    together = dk.stack_size(middling.count, study.MOVES)
     assert together == 7
     assert [moved_of(way, middling, 100) for way in ("naive", "batched", "incremental")] == [100, 105, middling.count]
 
 
-def test_the_terms_of_the_incremental_way_are_what_it_counts_where_no_unit_is_shut() -> None:
-    for sizes in ((4, 16, 3), (5, 7, 6, 3), (3, 2)):
-        network = dk.Network(sizes, ("tanh",) if len(sizes) > 2 else ())
-        samples = dk.generated(6, inputs=sizes[0], classes=sizes[-1])
-        found = dk.brute_force(network, network.initial(), samples, delta=1e-5)
-        base = len(samples) * network.multiply_adds
-        assert terms("incremental", sizes, 6)["multiply-adds"] == found.multiply_adds - base
-
-
-def made_up(way: str, times: dict[str, float], noise: float = 0.0) -> list[dict[str, Any]]:
-    random = np.random.default_rng(0)
+def made_up(way: str, times: dict[str, float]) -> Frame:
+    """Rows of the main table with the times of a model."""
     rows = []
     for units, samples in itertools.product((4, 8, 16, 32, 64), (1, 4, 8, 32, 128)):
-        sizes = (64, units, 10)
-        counted = terms(way, sizes, samples)
-        seconds = sum(times.get(name, 0.0) * value for name, value in counted.items())
-        network = dk.Network(sizes)
-        rows.append({
-            "way": way, "family": "made up", "network": network.name, "parameters": network.count, "samples": samples,
-            "seconds": seconds * np.exp(noise * random.uniform(-1, 1)),
-        })  # fmt: skip
-    return rows
+        network = dk.Network((64, units, 10))
+        work = dk.count_work(way, network.sizes, samples)
+        seconds = sum(times.get(kind, 0.0) * pieces for kind, pieces in work.items())
+        rows.append((way, "made up", network.name, network.count, samples, 1, seconds, network.count, study.WHOLE))
+    frame = pd.DataFrame(rows, columns=list(study.Table.columns)[: len(rows[0])])
+    return frame.assign(passes=frame["seconds"] / 3e-5, forward_passes=1, multiply_adds=0.0)
 
 
-def test_the_model_finds_the_times_that_were_made_up_and_predicts_sizes_it_has_not_seen() -> None:
-    times = {"passes": 3e-5, "multiply-adds": 4e-11, "activations": 2e-9}
-    coefficients, model = fitted(made_up("naive", times))
-    found = {name: seconds for _, name, seconds in coefficients}
-    # All have two layers, and the other multiply-adds than 75 per activation go with the samples, as the outputs do and
-    # the inputs: only sums are told.
-    assert found["passes"] + 2 * found["layers passed"] == pytest.approx(3e-5, rel=1e-6)
-    assert 75 * found["multiply-adds"] + found["activations"] == pytest.approx(75 * 4e-11 + 2e-9, rel=1e-6)
-    seen = [bool(row[5]) for row in model]
-    assert sum(seen) == 3 * 3
-    assert max(row[8] for row in model) == pytest.approx(1.0, abs=1e-9)
+def concluded(table: Frame, literal: dict[str, Any]) -> dict[type[Rows], Frame]:
+    made = Tables({})
+    made.update({study.Table: table, study.Literal: pd.DataFrame([literal])})
+    return frames(study.conclude(made))
+
+
+def test_every_other_size_and_every_other_number_of_samples_is_fitted_and_the_model_judged_on_the_others() -> None:
+    table = made_up("naive", {"passes": 3e-5, "multiply-adds": 4e-11, "activations": 2e-9})
+    models = study.fitted(table)
+    judged = study.judge(table, models)
+    assert judged["seen"].sum() == 3 * 3
+    assert judged["factor"].max() == pytest.approx(1.0, abs=1e-9)
 
 
 def test_a_size_that_was_not_fitted_does_not_move_the_model() -> None:
-    rows = made_up("backprop", {"passes": 3e-5, "multiply-adds": 4e-11})
-    before, model = fitted(rows)
-    spoilt = next(k for k, row in enumerate(model) if not row[5])
-    rows[spoilt]["seconds"] *= 10.0
-    after, judged = fitted(rows)
-    assert after == before
-    assert judged[spoilt][8] == pytest.approx(10.0, rel=1e-9)
-
-
-def test_no_time_of_the_model_is_below_zero() -> None:
-    matrix = np.array([[1.0, 1.0], [1.0, 2.0], [1.0, 4.0]]) / np.array([[3.0], [2.0], [1.0]])
-    found = not_negative(matrix)
-    assert np.all(found >= 0.0)
-    alone = matrix[:, 0] @ np.ones(3) / (matrix[:, 0] @ matrix[:, 0])
-    assert found == pytest.approx([alone, 0.0])
+    table = made_up("backprop", {"passes": 3e-5, "multiply-adds": 4e-11})
+    before = study.fitted(table)
+    spoilt = int(np.argmin(study.fitted_to(table)))
+    table.loc[spoilt, "seconds"] *= 10.0
+    assert study.fitted(table) == before
+    assert study.judge(table, before).loc[spoilt, "factor"] == pytest.approx(10.0, rel=1e-9)
 
 
 def test_findings_hold_no_number_that_is_not_one(tables: Any) -> None:
-    concluded = dict(study.conclude(tables))
-    said = [*concluded["findings"]["finding"], *concluded["lesson"]["text"]]
-    assert concluded["lesson"]["figure"] == ["parameters", "passes", "samples", "model"]
+    said = [*tables["findings"]["finding"], *tables["lesson"]["text"]]
+    assert tables["lesson"]["figure"].tolist() == ["parameters", "passes", "samples", "model"]
     assert not any(word in sentence.split() for sentence in said for word in ("nan", "inf"))
     assert "has not seen" in said[1]
 
 
 def test_one_size_alone_claims_no_growth_and_no_unseen_size() -> None:
     config = Config(network=(dk.Network((3, 2)),), divide=(1,), samples=(2,), repeats=1)
-    parts: dict[str, list[Any]] = {}
-    for name, columns in study.run(config):
-        parts.setdefault(name, []).append(columns)
-    concluded = dict(study.conclude({name: found[0] for name, found in parts.items()}))
-    assert "unseen" not in concluded
-    assert not any("grows" in text for text in concluded["lesson"]["text"])
+    found = gathered(study, config)
+    assert "unseen" not in found
+    assert not any("grows" in text for text in found["lesson"]["text"])
 
 
 def test_a_network_of_values_is_measured_too() -> None:
     network = dk.Network((4, 5, 3), ("gelu",), "mean_squared_error", l2=1e-3)
     config = Config(network=(network,), divide=(1,), samples=(2,), repeats=1)
-    (name, columns), *_ = study.run(config)
-    assert name == "table"
-    assert np.all(np.array(columns["seconds"]) > 0.0)
+    assert np.all(gathered(study, config)["table"]["seconds"] > 0.0)
 
 
 def test_a_job_of_hours_is_refused_with_the_prediction_and_the_key_that_allows_it() -> None:
