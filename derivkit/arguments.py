@@ -66,6 +66,17 @@ def shown(value: object) -> str:
     return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 3]}..."
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, in the plural unless it is 1.
+
+    Examples
+    --------
+    >>> counted(1, "value"), counted(3, "value")
+    ('1 value', '3 values')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def described(error: Exception) -> str:
     """The type and the words of an exception in one line, no more of them than a person reads.
 

@@ -10,12 +10,17 @@ from typing import Any
 import numpy as np
 
 from derivkit.arguments import check_function, number, shown
+from derivkit.asker import Asker
 from derivkit.types import Point
 
 
 @dataclass(frozen=True)
 class Line:
     """The line y = slope * x + intercept; call it for y.
+
+    Attributes
+    ----------
+    slope, intercept : float
 
     Examples
     --------
@@ -33,6 +38,15 @@ class Line:
 
 def slope(start: Point, end: Point) -> float:
     """Rise over run between two points.
+
+    Parameters
+    ----------
+    start, end : (float, float)
+        x and y of two points with different x.
+
+    Returns
+    -------
+    float
 
     Raises
     ------
@@ -53,10 +67,23 @@ def slope(start: Point, end: Point) -> float:
 def secant(f: Callable[[float], float], x0: float, x1: float) -> Line:
     """The line through two points of the graph of f, its intercept taken from the second.
 
+    Parameters
+    ----------
+    f : callable
+        Of one number or of an array.
+    x0, x1 : float
+        Two different numbers, in the domain of f.
+
+    Returns
+    -------
+    Line
+
     Raises
     ------
     ValueError
-        If x0 equals x1.
+        If x0 equals x1, or if f has no finite value at one of them; the message gives what f raised.
+    TypeError
+        If f gives what is no number.
 
     Examples
     --------
@@ -64,16 +91,29 @@ def secant(f: Callable[[float], float], x0: float, x1: float) -> Line:
     Line(slope=5.0, intercept=-4.0)
     """
     check_function(f, "dk.secant(math.sin, 1.0, 2.0)")
-    for name, x in (("x0", x0), ("x1", x1)):
-        _finite(name, x)
-    with np.errstate(all="ignore"):
-        y0, y1 = f(x0), f(x1)
-    rise_over_run = slope((x0, _finite(f"f({x0!r})", y0)), (x1, _finite(f"f({x1!r})", y1)))
-    return Line(rise_over_run, y1 - rise_over_run * x1)
+    start, end = ((x, _value(f, x)) for x in (_finite("x0", x0), _finite("x1", x1)))
+    rise_over_run = slope(start, end)
+    return Line(rise_over_run, end[1] - rise_over_run * end[0])
 
 
 def tangent(f: Callable[[float], float], x: float, delta: float) -> Line:
     """The approximate tangent at x: the secant to x + delta.
+
+    Parameters
+    ----------
+    f : callable
+        Of one number or of an array.
+    x, delta : float
+        The point, and the step in x's unit; negative to the left.
+
+    Returns
+    -------
+    Line
+
+    Raises
+    ------
+    ValueError
+        If x + delta is x as rounded, or if f has no finite value at one of them.
 
     Examples
     --------
@@ -82,6 +122,17 @@ def tangent(f: Callable[[float], float], x: float, delta: float) -> Line:
     """
     check_function(f, "dk.tangent(math.sin, 1.0, 1e-4)")
     return secant(f, _finite("x", x), x + _finite("delta", delta))
+
+
+def _value(f: Callable[..., Any], x: float) -> float:
+    """f(x), refused with what f raised where it is no finite number."""
+    ask = Asker(f)
+    value = ask(np.array(float(x)))
+    ask.refuse_no_function([value])
+    if not np.isfinite(value):
+        raised = f": {ask.raised[0].message}" if ask.raised else ""
+        raise ValueError(f"f has no finite value at {x!r}{raised}")
+    return float(value)
 
 
 def _coordinates(name: str, point: Any) -> Point:

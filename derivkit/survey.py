@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from derivkit.arguments import check_function, number, whole
+from derivkit.asker import Calling, Described
 from derivkit.function import Function
 from derivkit.numerical.adaptive import Derivative, derivatives
 from derivkit.numerical.ladder import RATIO, analyse, window
@@ -227,12 +228,15 @@ class Survey:
                 yield found
 
 
-class _Recorder:
+class _Recorder(Described):
     """A ledger that remembers which points every call had; what f raised is known of it too."""
 
     def __init__(self, ledger: Ledger, calls: list[Array]) -> None:
         self._ledger, self._calls = ledger, calls
-        self.evaluator = ledger.evaluator
+
+    def calling(self) -> Calling:
+        """As the ledger, which knows what f raised."""
+        return self._ledger.calling()._replace(call=self)
 
     def __call__(self, x: Any) -> Any:
         self._calls.append(np.atleast_1d(np.array(x, dtype=np.float64)))

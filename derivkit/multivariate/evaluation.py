@@ -1,227 +1,281 @@
-"""Values of a function of many variables near one point, in batches where the function takes them."""
+"""Differences of a function of many variables: along its axes, in a direction, and in pairs of axes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from derivkit.function import SPOILT, Caller, Failures, Function, Mantissas, Raised, agree
-from derivkit.types import Array, Indices
+from derivkit.arguments import EVERYWHERE, check_function, check_vectorized, ends, numbers, positive, spread
+from derivkit.asker import Asker, calling_of, rows_of
+from derivkit.numerical.difference import abscissa, combine, quotient, scale_of, spared, steps_vanish
+from derivkit.numerical.formulas import stencil_of
+from derivkit.numerical.status import Status
+from derivkit.numerical.stencil import Stencil
+from derivkit.types import Array, Box, Codes, Indices, Mask, Rational
 
-BATCH_BYTES = 2**20
-"""The points of a batch take at most this, and so do their values; found by measurement, for 10 to 2000 entries."""
-FEWEST = 3
-"""Points that are worth the calls by which f is found out; a constant without a derivation."""
+CALLED_WITH = {"partial": "f, x, 0", "directional": "f, x, direction"}
+"""Where that is more than the function and the point."""
+STATUSES = (Status.OK, Status.OUTSIDE_DOMAIN, Status.STEP_VANISHED, Status.NOT_FINITE)
+"""What may become of a difference: the first that applies."""
+OK, OUTSIDE, VANISHED, NOT_FINITE = range(4)
+EPS = float(np.finfo(np.float64).eps)
 
 
-class Sampler:
-    """Calls f at points that differ from x in some entries, and counts the points.
+@dataclass(frozen=True)
+class Axes:
+    """A formula along every axis: the entries that it puts in, what its sums are divided by, and what forbids it."""
 
-    f takes one point of x's shape; or batches too, shape ``(k, *x.shape)``, and gives k values, or k times as many as
-    for one point. Shape alone does not prove the latter. A batch counts as understood if its length is none of x's
-    lengths, so that no other axis can be mistaken for it, and if two of its values are those of single calls to 4 ulp,
-    which they are not where f mixes the points of a batch. An f that is not understood is called point by point, and
-    so is one that fails for a whole batch.
+    formula: Stencil
+    at: dict[Rational, Array]
+    scale: Array
+    code: Codes
 
-    An exception, a complex number, NaN or infinity means that f has no value there, and gives NaN; KeyboardInterrupt
-    and MemoryError pass. Every call has its own copy of the point, or may not write to it.
 
-    Parameters
-    ----------
-    f : callable
-    x : ndarray
-        The point, of any shape.
-    one : bool
-        Whether f must give one value; else it may give any number of them, the same at every point.
-    vectorized : bool, optional
-        Whether f takes batches, by somebody who knows.
-    container : callable, optional
-        Makes of an array of x's shape what f is given instead: a series with its labels.
-
-    Attributes
-    ----------
-    width : int or None
-        How many values f gives, once known.
-    total : int
-        Points at which f was evaluated, the two single calls that prove a batch apart.
-    """
+class Differences:
+    """The differences of f around a point, with the steps, the box that is never left, and the values of f."""
 
     def __init__(
         self,
         f: Callable[..., Any],
-        x: Array,
+        x: ArrayLike,
+        delta: ArrayLike | None,
+        domain: Box | None,
         *,
+        vectorized: bool | None,
+        what: str,
         one: bool,
-        vectorized: bool | None = None,
-        container: Callable[[Array], Any] | None = None,
     ) -> None:
-        self._call = Caller(f.call if isinstance(f, Function) else f)
-        known = f.vectorized if isinstance(f, Function) and vectorized is None else vectorized
-        self._takes_batches = known if container is None else False
-        self._container = container
-        self._x = x
-        self._failures = Failures()
-        self._one = one
-        self._met: Array | None = None
-        self._mantissas = Mantissas()
-        self.width = 1 if one else None
-        self.total = 0
+        check_function(f, f"dk.{what}({CALLED_WITH.get(what, 'f, x')}, formula='central_2', delta=1e-5)")
+        check_vectorized(vectorized)
+        point = _point(x)
+        self.what, self.shape, self.x = what, point.shape, point.ravel()
+        self._given = delta is not None
+        self.delta = spread("delta", positive("delta", 1.0 if delta is None else delta), self.shape).ravel()
+        least, greatest = calling_of(f).domain
+        lo, hi = (end.ravel() for end in ends(domain, self.shape))
+        self._box, self._one = (np.maximum(lo, least), np.minimum(hi, greatest)), one
+        self.ask = Asker(
+            f,
+            shape=self.shape,
+            several=True,
+            empty=True,
+            domain=EVERYWHERE,  # points outside the box are never requested
+            vectorized=vectorized,
+            container=_container(x, point),
+        )
 
-    @property
-    def raised(self) -> tuple[Raised, ...]:
-        """What f raised at single points, by type, in the order of first appearance."""
-        return self._failures.raised
+    def formula(self, formula: str | Stencil | None) -> Stencil:
+        """The formula, checked; refused if there is none, no delta, or if it is for another derivative."""
+        if formula is None or not self._given:
+            missing = "formula" if self._given else "delta" if formula else "formula and a delta"
+            raise ValueError(f"{self.what} needs a {missing}; write formula='central_2', delta=1e-5")
+        chosen = stencil_of(formula)
+        if chosen.derivative != 1:
+            raise ValueError(f"{self.what} needs a formula for derivative 1; {chosen.name} is for {chosen.derivative}")
+        return chosen
 
-    @property
-    def float32(self) -> bool:
-        """Whether f computes in float32, or in less, as its values show."""
-        return self._call.narrow or self._mantissas.float32
+    def axes(self, formula: Stencil) -> Axes:
+        """The formula along every axis."""
+        with np.errstate(all="ignore"):
+            at = {offset: np.asarray(abscissa(self.x, offset, self.delta)) for offset in formula.offsets}
+            first, last = at[formula.offsets[0]], at[formula.offsets[-1]]
+            scale = scale_of(formula, first, last)
+            vanished = steps_vanish(formula, self.x, self.delta)
+        outside = self._outside(self.x).any() | self._outside(first) | self._outside(last)
+        beyond = ~np.isfinite([first, last, scale]).all(axis=0)
+        return Axes(formula, at, scale, _code(outside, vanished, beyond))
 
-    @property
-    def room(self) -> int:
-        """Points in a batch; 1 where x, or what f gives, is as large as the bound."""
-        return max(1, BATCH_BYTES // (8 * max(1, self._x.size, self.width or 0)))
+    def _outside(self, entry: Array) -> Mask:
+        lo, hi = self._box
+        return (entry < lo) | (entry > hi)
 
-    def __call__(self, index: Indices, entry: Array) -> Array:
-        """Values of f at x with the entries of ``x.ravel()`` at ``index`` replaced, all others the same to the bit.
+    def first(self, axes: Axes, chosen: Indices) -> tuple[Array, Codes]:
+        """Estimates along the chosen axes, and their codes; shape ``(width, len(chosen))``."""
+        code = axes.code[chosen]
+        going = np.flatnonzero(code == OK)
+        centre = self._at_x() if going.size and 0 in axes.at else None
+        self._meet(axes.at, chosen[going])
+        value = np.full((self.ask.width or 1, chosen.size), np.nan)
+        for block in _blocks(going, self.ask, len(axes.at)):
+            values = self._on_axes(axes.at, chosen[block], centre)
+            with np.errstate(all="ignore"):
+                found = quotient(axes.formula, values, axes.scale[chosen[block], None])
+            if found.shape[1] != len(value):  # so far f had no value anywhere
+                value = np.full((found.shape[1], chosen.size), np.nan)
+            value[:, block] = found.T
+        return _judged(value, np.broadcast_to(code, value.shape))
 
-        Parameters
-        ----------
-        index, entry : ndarray, shape ``(k, r)``
+    def _meet(self, at: Mapping[Rational, Array], going: Indices) -> None:
+        first = next(offset for offset in at if offset)
+        if going.size and not self._one:
+            self.ask.meet(self._points(going[:1, None], at[first][going[:1], None])[0])
 
-        Returns
-        -------
-        ndarray, shape ``(k, width)``
-            NaN where f has no value; one column while it has had none anywhere.
-
-        Raises
-        ------
-        ValueError
-            If f gives more or fewer values than at other points.
-        """
-        self.total += len(index)
-        blocks, start = [], 0
-        while start < len(index):
-            rows = slice(start, start + self._length(len(index) - start))
-            known = {} if self._met is None else {0: self._met}
-            self._met = None
-            points = self._points(index[rows], entry[rows])
-            blocks.append(self._values(points, known))
-            self._mantissas.see(points, blocks[-1])
-            start = rows.stop
-        return self._stacked(blocks)
-
-    def meet(self, index: Indices, entry: Array) -> None:
-        """Ask for the first of the points to come, shape ``(r,)``, so that the width and with it the room is known."""
-        if self.width is None and self._takes_batches is not True:
-            self._met = self._single(self._points(index[None], entry[None])[0])
-
-    def at_x(self) -> Array:
+    def _at_x(self) -> Array:
         """f(x), shape ``(width,)``."""
-        return cast("Array", self(np.empty((1, 0), dtype=np.intp), np.empty((1, 0)))[0])
+        return np.asarray(self._values(np.empty((1, 0), dtype=np.intp), np.empty((1, 0)))[0])
+
+    def _values(self, index: Indices, entry: Array) -> Array:
+        """Values of f, shape ``(k, width)``, where entries of x at ``index``, shape ``(k, r)`` both, are replaced."""
+        rows, start = [], 0
+        while start < len(index):
+            block = slice(start, start + self.ask.room)
+            rows.append(self.ask(self._points(index[block], entry[block])))
+            start += len(rows[-1])
+        if self._one and self.ask.width not in (None, 1):
+            raise ValueError(
+                f"f gives {self.ask.width} values where one is needed; dk.jacobian takes functions of several values"
+            )
+        width = 1 if self.ask.width is None else self.ask.width
+        full = [np.broadcast_to(rows_of(values), (len(values), width)) for values in rows]
+        return full[0] if len(full) == 1 else np.concatenate([np.empty((0, width)), *full])
 
     def _points(self, index: Indices, entry: Array) -> Array:
-        points = np.repeat(self._x.reshape(1, -1), len(index), axis=0)
+        """Points with some entries replaced, all others the same to the bit."""
+        points = np.repeat(self.x.reshape(1, -1), len(index), axis=0)
         np.put_along_axis(points, index, entry, axis=1)
-        return points.reshape(-1, *self._x.shape)
+        return points.reshape(-1, *self.shape)
 
-    def _length(self, left: int) -> int:
-        """How many points to take next: while f is not understood, no length of x if that can be helped."""
-        most = min(left, self.room)
-        if self._takes_batches is None:
-            return next((k for k in range(most, FEWEST - 1, -1) if k not in self._x.shape), most)
-        return most
+    def _on_axes(self, at: Mapping[Rational, Array], block: Indices, centre: Array | None) -> list[Any]:
+        """Values at the points of a formula along some axes, each of shape ``(len(block), width)``."""
+        moves = [offset for offset in at if offset]
+        entry = np.stack([at[offset][block] for offset in moves], axis=1)
+        index = np.repeat(block, len(moves))
+        values = self._values(index[:, None], entry.reshape(-1, 1)).reshape(block.size, len(moves), -1)
+        found = {offset: values[:, k] for k, offset in enumerate(moves)}
+        return [found[offset] if offset else centre for offset in at]
 
-    def _values(self, points: Array, known: dict[int, Array]) -> Array:
-        tried = False
-        if self._takes_batches is None and len(points) >= FEWEST and len(points) not in self._x.shape:
-            # one point before the batch: an f that keeps something between its calls may be spoilt by it
-            if 0 not in known:
-                known[0] = self._single(points[0])
-            found = self._batch(points)
-            self._takes_batches = found is not None and self._proved(points, found, known)
-            tried = not self._takes_batches
-        else:
-            found = self._batch(points) if self._takes_batches else None
-        if found is not None and self._takes_batches:
-            self.width = found.shape[1]
-            return found
-        singles = [known[k] if k in known else self._single(point) for k, point in enumerate(points)]
-        if tried and self._is_spoilt(points[0], singles):
-            self._failures.remark = SPOILT
-        values = np.empty((len(points), self._columns))
-        for row, single in zip(values, singles, strict=True):
-            row[:] = single
-        return values
+    def along(self, formula: Stencil, direction: Array) -> tuple[Array, Codes]:
+        """The estimate along a direction d, and its code; both of shape ``()``.
 
-    def _is_spoilt(self, first: Array, singles: Sequence[Array]) -> bool:
-        """Whether f had a value at the first point before it was given a batch, and has none there afterwards."""
-        alive, *rest = (np.isfinite(single).any() for single in singles)
-        return bool(alive) and not any(rest) and not np.isfinite(self._single(first, probe=True)).any()
-
-    def _batch(self, points: Array) -> Array | None:
-        """All values by one call, or None where that fails."""
-        guarded = points.view()
-        guarded.flags.writeable = False  # an f that works in place must not move our points
-        result = self._call(guarded)
-        if result is None or result.ndim == 0 or len(result) != len(points):
-            return None
-        values = result.reshape(len(points), -1)
-        return None if self.width not in (None, values.shape[1]) else _finite(values)
-
-    def _proved(self, points: Array, found: Array, known: dict[int, Array]) -> bool | None:
-        """Whether two rows are those of single calls; None where fewer than two have a value.
-
-        The first row, and the one that differs most from it: a running sum over the batch comes back to its start.
+        The step really taken is (last - first) . d / (d . d), which along an axis is the distance itself; d is divided
+        by a power of two near its largest entry, so that its square neither overflows nor vanishes.
         """
-        rows = np.flatnonzero(np.isfinite(found).any(axis=1))
-        if rows.size < 2:
-            return None
-        totals = np.nansum(found[rows], axis=1)
-        far = np.abs(totals - totals[0])
-        probes = int(rows[0]), int(rows[np.argmax(far) if far.any() else -1])
-        for k in probes:
-            if k not in known:
-                known[k] = self._single(points[k])
-        return all(len(known[k]) == found.shape[1] and agree(known[k], found[k]) for k in probes)
+        moving, counts = direction != 0.0, np.abs(direction) > EPS * np.max(np.abs(direction))
+        with np.errstate(all="ignore"):
+            steps = self.delta * direction
+            points = np.array([np.where(moving, abscissa(self.x, s, steps), self.x) for s in formula.offsets])
+            size = np.ldexp(1.0, np.frexp(np.max(np.abs(direction)))[1] - 1)
+            unit = direction / size
+            distance = np.sum((points[-1] - points[0]) * unit) / np.sum(unit * unit) / size
+            scale = scale_of(formula, np.zeros(()), distance)
+            vanished = np.any(steps_vanish(formula, self.x, steps) & counts)
+        outside = self._outside(np.vstack([self.x, points])).any()
+        beyond = not (np.isfinite(points).all() and np.isfinite(scale))
+        code = _code(outside, vanished, beyond)
+        value = np.full((), np.nan)
+        if code == OK:
+            values = self._values(np.broadcast_to(np.arange(self.x.size), points.shape), points)[:, 0]
+            with np.errstate(all="ignore"):
+                value = quotient(formula, list(values), scale)
+        return _judged(value, code)
 
-    def _single(self, point: Array, *, probe: bool = False) -> Array:
-        """f at one point, which for a number may have to be given as an array of one; a probe counts no exceptions."""
-        errors: list[Exception] = []
-        if self._container is not None:
-            arguments: tuple[Any, ...] = (self._container(point.copy()),)
-        else:
-            arguments = (point.copy(),) if point.ndim else (float(point), point.reshape(1).copy())
-        for argument in arguments:
-            value = self._call(argument, errors)
-            if value is not None and (value.size != 1 or np.isfinite(value).all()):
-                self._check(value.size)
-                return _finite(value.ravel())
-        if errors and not probe:
-            self._failures.note(errors[0], point.copy() if point.ndim else float(point))
-        return np.array([np.nan])
+    def second(self, mixed: Axes, straight: Axes) -> tuple[Array, Codes]:
+        """Second derivatives in all pairs, and their codes; both of shape ``(n, n)``."""
+        n = self.x.size
+        code = _of_pairs(mixed.code)
+        np.fill_diagonal(code, straight.code)
+        axis = self._axis_values(mixed, straight)
+        with np.errstate(all="ignore"):
+            diagonal = quotient(straight.formula, [axis[s] for s in straight.at], straight.scale)
+        value = np.full((n, n), np.nan)
+        np.fill_diagonal(value, np.where(straight.code == OK, diagonal, np.nan))
+        rows, columns = np.triu_indices(n, 1)
+        going = np.flatnonzero(code[rows, columns] == OK)
+        for block in _blocks(going, self.ask, len(mixed.at) ** 2):
+            i, j = rows[block], columns[block]
+            value[i, j] = value[j, i] = self._mixed(mixed, axis, i, j)
+        return _judged(value, code)
 
-    def _check(self, size: int) -> None:
-        if self.width is None:
-            self.width = size
-        elif size != self.width:
-            raise ValueError(
-                f"f gives {size} values where one is needed; dk.jacobian takes functions of several values"
-                if self._one
-                else f"f gives {self.width} values at one point and {size} at another; it must give as many everywhere"
-            )
+    def _axis_values(self, mixed: Axes, straight: Axes) -> dict[Rational, Array]:
+        """Values at every point with one entry moved that some second derivative needs; NaN at the others."""
+        has_partner = np.count_nonzero(mixed.code == OK) > 1
+        paired = (mixed.code == OK) & has_partner & (0 in mixed.at)
+        at = straight.at | mixed.at
+        moves = [s for s in at if s]
+        needed = np.array([((straight.code == OK) & (s in straight.at)) | (paired & (s in mixed.at)) for s in moves])
+        axes, which = np.nonzero(needed.T)
+        axis = {s: np.full(self.x.size, np.nan) for s in at}
+        if axes.size and 0 in at:
+            axis[0] = np.broadcast_to(self._at_x(), self.x.shape)
+        entry = np.stack([at[s] for s in moves])[which, axes]
+        values = self._values(axes[:, None], entry[:, None])[:, 0]
+        for k, s in enumerate(moves):
+            axis[s][axes[which == k]] = values[which == k]
+        return axis
 
-    @property
-    def _columns(self) -> int:
-        return 1 if self.width is None else self.width
+    def _mixed(self, axes: Axes, axis: Mapping[Rational, Array], i: Indices, j: Indices) -> Array:
+        """The product of the formula along i with that along j."""
+        corners = [(a, b) for a in axes.at for b in axes.at if a and b]
+        index = np.stack([i, j], axis=1).repeat(len(corners), axis=0)
+        entry = np.stack([np.stack([axes.at[a][i], axes.at[b][j]], axis=1) for a, b in corners], axis=1)
+        values = self._values(index, entry.reshape(-1, 2)).reshape(i.size, len(corners))
+        at = {(a, b): axis[b][j] if a == 0 else axis[a][i] for a in axes.at for b in axes.at}
+        at.update({corner: values[:, k] for k, corner in enumerate(corners)})
+        weights, scale = axes.formula.coefficients[0], axes.scale[i] * axes.scale[j]
 
-    def _stacked(self, blocks: Sequence[Array]) -> Array:
-        """Blocks of rows in one array; those of one column, from where f had no value, spread to all columns."""
-        full = [np.broadcast_to(block, (len(block), self._columns)) for block in blocks]
-        return full[0] if len(full) == 1 else np.concatenate([np.empty((0, self._columns)), *full])
+        def product(values: Sequence[Any]) -> Any:
+            rows = [values[start : start + len(weights)] for start in range(0, len(values), len(weights))]
+            return combine(weights, [combine(weights, row, 1.0) for row in rows], scale)
+
+        with np.errstate(all="ignore"):
+            return spared(product, [at[a, b] for a in axes.at for b in axes.at], scale)
 
 
-def _finite(values: Array) -> Array:
-    return np.where(np.isfinite(values), values, np.nan)
+def _point(x: ArrayLike) -> Array:
+    point = np.array(numbers("x", x))
+    wrong = np.argwhere(~np.isfinite(point)).tolist()
+    if wrong:
+        where = f"x[{', '.join(map(str, wrong[0]))}]" if point.ndim else "x"
+        raise ValueError(f"{where} is {point[tuple(wrong[0])]}; the entries of x must be finite numbers")
+    return point
+
+
+def _container(x: Any, point: Array) -> Callable[[Array], Any] | None:
+    """What makes of an array such a container as x is, with its labels (a series, a frame).
+
+    It adds the array to zeros that the container makes itself: -0.0, which changes no number, nor the sign of 0. None
+    for arrays and lists, and for what does not keep every digit.
+    """
+    if isinstance(x, np.ndarray | np.generic) or not hasattr(x, "__array__"):
+        return None
+
+    def again(values: Array) -> Any:
+        return (x - x) * -0.0 + values
+
+    try:
+        trial = np.nextafter(point, np.inf)
+        kept = np.array_equal(np.asarray(again(trial)), trial)
+    except Exception:  # noqa: BLE001 -- a container that cannot be added to is given to f as an array
+        return None
+    return again if kept else None
+
+
+def _blocks(going: Indices, ask: Asker, each: int) -> Iterator[Indices]:
+    """Derivatives whose points, so many for each, fill a batch together."""
+    start = 0
+    while start < going.size:
+        stop = start + max(1, ask.room // each)
+        yield going[start:stop]
+        start = stop
+
+
+def _code(outside: Any, vanished: Any, beyond: Any) -> Codes:
+    """The first reason that applies."""
+    return np.select([outside, vanished, beyond], [OUTSIDE, VANISHED, NOT_FINITE], OK).astype(np.int8)
+
+
+def _of_pairs(code: Codes) -> Codes:
+    """The first reason that applies to one of a pair."""
+    rank = np.where(code == OK, len(STATUSES), code)
+    pairs = np.minimum.outer(rank, rank)
+    return np.where(pairs == len(STATUSES), OK, pairs).astype(np.int8)
+
+
+def _judged(value: Array, code: Codes) -> tuple[Array, Codes]:
+    """Estimates that are not finite become NaN, and their code says so."""
+    lost = ~np.isfinite(value)
+    return np.where(lost, np.nan, value), np.where(lost & (code == OK), np.int8(NOT_FINITE), code)

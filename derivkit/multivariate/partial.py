@@ -16,40 +16,21 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from derivkit.arguments import EVERYWHERE, check_function, check_vectorized, ends, numbers, positive, shown, spread
-from derivkit.function import FLOAT32, Function, Raised
-from derivkit.multivariate.evaluation import Sampler
-from derivkit.numerical.difference import ALL_OK, abscissa, combine, quotient, scale_of, spared, steps_vanish
+from derivkit.arguments import numbers, shown
+from derivkit.evidence import FLOAT32, Raised
+from derivkit.multivariate.evaluation import OK, STATUSES, Differences
+from derivkit.numerical.difference import ALL_OK
 from derivkit.numerical.formulas import stencil_of
+from derivkit.numerical.status import Status
 from derivkit.numerical.stencil import Stencil
-from derivkit.types import Array, Box, Codes, Indices, Rational
-
-
-class Status(StrEnum):
-    """Whether there is a value, and if not, why; the first reason that applies."""
-
-    OK = "ok"
-    OUTSIDE_DOMAIN = "outside_domain"
-    """x or a point of the formula lies outside the domain; f was not asked."""
-    STEP_VANISHED = "step_vanished"
-    """Two points of the formula coincide in floating point; f was not asked."""
-    NOT_FINITE = "not_finite"
-    """f raised or gave NaN or infinity at a point of the formula, or the step or the estimate is beyond the range."""
-
-
-CALLED_WITH = {"partial": "f, x, 0", "directional": "f, x, direction"}
-"""Where that is more than the function and the point."""
-STATUSES = tuple(Status)
-OK, OUTSIDE, VANISHED, NOT_FINITE = range(4)
-EPS = float(np.finfo(np.float64).eps)
+from derivkit.types import Array, Box, Codes, Texts
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -98,16 +79,6 @@ REASONS = {
 }
 
 
-@dataclass(frozen=True)
-class _Axes:
-    """A formula along every axis: the entries that it puts in, what its sums are divided by, and what forbids it."""
-
-    formula: Stencil
-    at: dict[Rational, Array]
-    scale: Array
-    code: Codes
-
-
 def gradient(
     f: Callable[..., Any],
     x: ArrayLike,
@@ -153,9 +124,9 @@ def gradient(
     >>> gradient(lambda x: x[0] ** 2 * x[1], [3.0, 5.0], formula="central_2", delta=0.125).value.tolist()
     [30.0, 9.0]
     """
-    asked = _Asked(f, x, delta, domain, vectorized=vectorized, what="gradient", one=True)
-    value, code = asked.first(asked.axes(asked.formula(formula)), np.arange(asked.x.size))
-    return asked.result(value[0], code[0], asked.shape)
+    of_f = Differences(f, x, delta, domain, vectorized=vectorized, what="gradient", one=True)
+    value, code = of_f.first(of_f.axes(of_f.formula(formula)), np.arange(of_f.x.size))
+    return _result(of_f, value[0], code[0], of_f.shape)
 
 
 def partial(
@@ -194,10 +165,10 @@ def partial(
     >>> partial(lambda x: x[0] ** 2 * x[1], [3.0, 5.0], 1, formula="central_2", delta=0.125).value
     9.0
     """
-    asked = _Asked(f, x, delta, domain, vectorized=vectorized, what="partial", one=True)
-    chosen = np.array([_place(index, asked.shape)])
-    value, code = asked.first(asked.axes(asked.formula(formula)), chosen)
-    return asked.result(value[0], code[0], ())
+    of_f = Differences(f, x, delta, domain, vectorized=vectorized, what="partial", one=True)
+    chosen = np.array([_place(index, of_f.shape)])
+    value, code = of_f.first(of_f.axes(of_f.formula(formula)), chosen)
+    return _result(of_f, value[0], code[0], ())
 
 
 def jacobian(
@@ -234,9 +205,9 @@ def jacobian(
     >>> jacobian(lambda x: [x[0] * x[1], x[0]], [3.0, 5.0], formula="central_2", delta=0.125).value.tolist()
     [[5.0, 3.0], [1.0, 0.0]]
     """
-    asked = _Asked(f, x, delta, domain, vectorized=vectorized, what="jacobian", one=False)
-    value, code = asked.first(asked.axes(asked.formula(formula)), np.arange(asked.x.size))
-    return asked.result(value, code, value.shape)
+    of_f = Differences(f, x, delta, domain, vectorized=vectorized, what="jacobian", one=False)
+    value, code = of_f.first(of_f.axes(of_f.formula(formula)), np.arange(of_f.x.size))
+    return _result(of_f, value, code, value.shape)
 
 
 def directional(
@@ -279,10 +250,10 @@ def directional(
     """
     if delta is not None and np.ndim(delta):
         raise ValueError(f"the delta of a direction is one number, not an array of shape {np.shape(delta)}")
-    asked = _Asked(f, x, delta, domain, vectorized=vectorized, what="directional", one=True)
-    towards = _direction(direction, asked.shape)
-    value, code = asked.along(asked.formula(formula), towards)
-    return asked.result(value, code, ())
+    of_f = Differences(f, x, delta, domain, vectorized=vectorized, what="directional", one=True)
+    towards = _direction(direction, of_f.shape)
+    value, code = of_f.along(of_f.formula(formula), towards)
+    return _result(of_f, value, code, ())
 
 
 def hessian(
@@ -324,217 +295,33 @@ def hessian(
     >>> hessian(lambda x: x[0] ** 2 * x[1], [3.0, 5.0], formula="central_2", delta=0.125).value.tolist()
     [[10.0, 6.0], [6.0, 0.0]]
     """
-    asked = _Asked(f, x, delta, domain, vectorized=vectorized, what="hessian", one=True)
+    of_f = Differences(f, x, delta, domain, vectorized=vectorized, what="hessian", one=True)
     if isinstance(formula, Stencil):
         raise TypeError(
             "hessian needs the name of a formula, such as 'central_2', not a stencil: it takes the formulas of that "
             "name for derivatives 1 and 2"
         )
-    value, code = asked.second(asked.axes(asked.formula(formula)), asked.axes(stencil_of(str(formula), 2)))
-    return asked.result(value, code, value.shape)
+    value, code = of_f.second(of_f.axes(of_f.formula(formula)), of_f.axes(stencil_of(str(formula), 2)))
+    return _result(of_f, value, code, value.shape)
 
 
-class _Asked:
-    """What was asked, checked: the point, the steps, the box that is never left, and how f is called."""
-
-    def __init__(
-        self,
-        f: Callable[..., Any],
-        x: ArrayLike,
-        delta: ArrayLike | None,
-        domain: Box | None,
-        *,
-        vectorized: bool | None,
-        what: str,
-        one: bool,
-    ) -> None:
-        check_function(f, f"dk.{what}({CALLED_WITH.get(what, 'f, x')}, formula='central_2', delta=1e-5)")
-        check_vectorized(vectorized)
-        point = _point(x)
-        self.what, self.shape, self.x = what, point.shape, point.ravel()
-        self._given = delta is not None
-        self.delta = spread("delta", positive("delta", 1.0 if delta is None else delta), self.shape).ravel()
-        own = f.domain if isinstance(f, Function) else EVERYWHERE
-        lo, hi = (end.ravel() for end in ends(domain, self.shape))
-        self._box = np.maximum(lo, own[0]), np.minimum(hi, own[1])
-        self._sampler = Sampler(f, point, one=one, vectorized=vectorized, container=_container(x, point))
-
-    def formula(self, formula: str | Stencil | None) -> Stencil:
-        """The formula asked for; refused if there is none, no delta, or if it is for another derivative."""
-        if formula is None or not self._given:
-            missing = "formula" if self._given else "delta" if formula else "formula and a delta"
-            raise ValueError(f"{self.what} needs a {missing}; write formula='central_2', delta=1e-5")
-        chosen = stencil_of(formula)
-        if chosen.derivative != 1:
-            raise ValueError(f"{self.what} needs a formula for derivative 1; {chosen.name} is for {chosen.derivative}")
-        return chosen
-
-    def axes(self, formula: Stencil) -> _Axes:
-        """The formula along every axis."""
-        with np.errstate(all="ignore"):
-            at = {offset: np.asarray(abscissa(self.x, offset, self.delta)) for offset in formula.offsets}
-            first, last = at[formula.offsets[0]], at[formula.offsets[-1]]
-            scale = scale_of(formula, first, last)
-            vanished = steps_vanish(formula, self.x, self.delta)
-        outside = self._outside(self.x).any() | self._outside(first) | self._outside(last)
-        beyond = ~np.isfinite([first, last, scale]).all(axis=0)
-        return _Axes(formula, at, scale, _code(outside, vanished, beyond))
-
-    def _outside(self, entry: Array) -> NDArray[np.bool_]:
-        lo, hi = self._box
-        return (entry < lo) | (entry > hi)
-
-    def first(self, axes: _Axes, chosen: Indices) -> tuple[Array, Codes]:
-        """Estimates along the chosen axes, and their codes; shape ``(width, len(chosen))``."""
-        code = axes.code[chosen]
-        going = np.flatnonzero(code == OK)
-        centre = self._sampler.at_x() if going.size and 0 in axes.at else None
-        self._meet(axes.at, chosen[going])
-        value = np.full((self._sampler.width or 1, chosen.size), np.nan)
-        for block in _blocks(going, self._sampler, len(axes.at)):
-            values = self._on_axes(axes.at, chosen[block], centre)
-            with np.errstate(all="ignore"):
-                found = quotient(axes.formula, values, axes.scale[chosen[block], None])
-            if found.shape[1] != len(value):  # so far f had no value anywhere
-                value = np.full((found.shape[1], chosen.size), np.nan)
-            value[:, block] = found.T
-        return _judged(value, np.broadcast_to(code, value.shape))
-
-    def _meet(self, at: Mapping[Rational, Array], going: Indices) -> None:
-        first = next(offset for offset in at if offset)
-        if going.size:
-            self._sampler.meet(going[:1], at[first][going[:1]])
-
-    def _on_axes(self, at: Mapping[Rational, Array], block: Indices, centre: Array | None) -> list[Any]:
-        """Values at the points of a formula along some axes, each of shape ``(len(block), width)``."""
-        moves = [offset for offset in at if offset]
-        entry = np.stack([at[offset][block] for offset in moves], axis=1)
-        index = np.repeat(block, len(moves))
-        values = self._sampler(index[:, None], entry.reshape(-1, 1)).reshape(block.size, len(moves), -1)
-        found = {offset: values[:, k] for k, offset in enumerate(moves)}
-        return [found[offset] if offset else centre for offset in at]
-
-    def along(self, formula: Stencil, direction: Array) -> tuple[Array, Codes]:
-        """The estimate along a direction d, and its code; both of shape ``()``.
-
-        The step really taken is (last - first) . d / (d . d), which along an axis is the distance itself; d is divided
-        by a power of two near its largest entry, so that its square neither overflows nor vanishes.
-        """
-        moving, counts = direction != 0.0, np.abs(direction) > EPS * np.max(np.abs(direction))
-        with np.errstate(all="ignore"):
-            steps = self.delta * direction
-            points = np.array([np.where(moving, abscissa(self.x, s, steps), self.x) for s in formula.offsets])
-            size = np.ldexp(1.0, np.frexp(np.max(np.abs(direction)))[1] - 1)
-            unit = direction / size
-            distance = np.sum((points[-1] - points[0]) * unit) / np.sum(unit * unit) / size
-            scale = scale_of(formula, np.zeros(()), distance)
-            vanished = np.any(steps_vanish(formula, self.x, steps) & counts)
-        outside = self._outside(np.vstack([self.x, points])).any()
-        beyond = not (np.isfinite(points).all() and np.isfinite(scale))
-        code = _code(outside, vanished, beyond)
-        value = np.full((), np.nan)
-        if code == OK:
-            values = self._sampler(np.broadcast_to(np.arange(self.x.size), points.shape), points)[:, 0]
-            with np.errstate(all="ignore"):
-                value = quotient(formula, list(values), scale)
-        return _judged(value, code)
-
-    def second(self, mixed: _Axes, straight: _Axes) -> tuple[Array, Codes]:
-        """Second derivatives in all pairs, and their codes; both of shape ``(n, n)``."""
-        n = self.x.size
-        code = _of_pairs(mixed.code)
-        np.fill_diagonal(code, straight.code)
-        axis = self._axis_values(mixed, straight)
-        with np.errstate(all="ignore"):
-            diagonal = quotient(straight.formula, [axis[s] for s in straight.at], straight.scale)
-        value = np.full((n, n), np.nan)
-        np.fill_diagonal(value, np.where(straight.code == OK, diagonal, np.nan))
-        rows, columns = np.triu_indices(n, 1)
-        going = np.flatnonzero(code[rows, columns] == OK)
-        for block in _blocks(going, self._sampler, len(mixed.at) ** 2):
-            i, j = rows[block], columns[block]
-            value[i, j] = value[j, i] = self._mixed(mixed, axis, i, j)
-        return _judged(value, code)
-
-    def _axis_values(self, mixed: _Axes, straight: _Axes) -> dict[Rational, Array]:
-        """Values at every point with one entry moved that some second derivative needs; NaN at the others."""
-        has_partner = np.count_nonzero(mixed.code == OK) > 1
-        paired = (mixed.code == OK) & has_partner & (0 in mixed.at)
-        at = straight.at | mixed.at
-        moves = [s for s in at if s]
-        needed = np.array([((straight.code == OK) & (s in straight.at)) | (paired & (s in mixed.at)) for s in moves])
-        axes, which = np.nonzero(needed.T)
-        axis = {s: np.full(self.x.size, np.nan) for s in at}
-        if axes.size and 0 in at:
-            axis[0] = np.broadcast_to(self._sampler.at_x(), self.x.shape)
-        entry = np.stack([at[s] for s in moves])[which, axes]
-        values = self._sampler(axes[:, None], entry[:, None])[:, 0]
-        for k, s in enumerate(moves):
-            axis[s][axes[which == k]] = values[which == k]
-        return axis
-
-    def _mixed(self, axes: _Axes, axis: Mapping[Rational, Array], i: Indices, j: Indices) -> Array:
-        """The product of the formula along i with that along j."""
-        corners = [(a, b) for a in axes.at for b in axes.at if a and b]
-        index = np.stack([i, j], axis=1).repeat(len(corners), axis=0)
-        entry = np.stack([np.stack([axes.at[a][i], axes.at[b][j]], axis=1) for a, b in corners], axis=1)
-        values = self._sampler(index, entry.reshape(-1, 2)).reshape(i.size, len(corners))
-        at = {(a, b): axis[b][j] if a == 0 else axis[a][i] for a in axes.at for b in axes.at}
-        at.update({corner: values[:, k] for k, corner in enumerate(corners)})
-        weights, scale = axes.formula.coefficients[0], axes.scale[i] * axes.scale[j]
-
-        def product(values: Sequence[Any]) -> Any:
-            rows = [values[start : start + len(weights)] for start in range(0, len(values), len(weights))]
-            return combine(weights, [combine(weights, row, 1.0) for row in rows], scale)
-
-        with np.errstate(all="ignore"):
-            return spared(product, [at[a, b] for a in axes.at for b in axes.at], scale)
-
-    def result(self, value: Array, code: Codes, shape: tuple[int, ...]) -> Gradient:
-        """The result in the shape that was asked for, Python's own numbers for ``()``."""
-        return Gradient(
-            value=value.reshape(shape) if shape else value.item(),
-            error=np.broadcast_to(np.nan, shape) if shape else math.nan,
-            status=_texts(code.reshape(shape)) if shape else STATUSES[code.item()],
-            evaluations=self._sampler.total,
-            raised=self._sampler.raised,
-            float32=self._sampler.float32,
-        )
+def _result(differences: Differences, value: Array, code: Codes, shape: tuple[int, ...]) -> Gradient:
+    """The result in a shape, Python's own numbers for ``()``."""
+    ask = differences.ask
+    return Gradient(
+        value=value.reshape(shape) if shape else value.item(),
+        error=np.broadcast_to(np.nan, shape) if shape else math.nan,
+        status=_texts(code.reshape(shape)) if shape else STATUSES[code.item()],
+        evaluations=ask.total,
+        raised=ask.raised,
+        float32=ask.float32,
+    )
 
 
-def _texts(code: Codes) -> NDArray[np.str_]:
+def _texts(code: Codes) -> Texts:
     """The statuses as text; where all are ok one text stands for all, since 14 characters each outweigh the values."""
     texts = np.array([str(status) for status in STATUSES])
     return texts[code] if code.any() else np.broadcast_to(texts[OK], code.shape)
-
-
-def _point(x: ArrayLike) -> Array:
-    point = np.array(numbers("x", x))
-    wrong = np.argwhere(~np.isfinite(point)).tolist()
-    if wrong:
-        where = f"x[{', '.join(map(str, wrong[0]))}]" if point.ndim else "x"
-        raise ValueError(f"{where} is {point[tuple(wrong[0])]}; the entries of x must be finite numbers")
-    return point
-
-
-def _container(x: Any, point: Array) -> Callable[[Array], Any] | None:
-    """What makes of an array such a container as x is, with its labels (a series, a frame).
-
-    It adds the array to zeros that the container makes itself: -0.0, which changes no number, nor the sign of 0. None
-    for arrays and lists, and for what does not keep every digit.
-    """
-    if isinstance(x, np.ndarray | np.generic) or not hasattr(x, "__array__"):
-        return None
-
-    def again(values: Array) -> Any:
-        return (x - x) * -0.0 + values
-
-    try:
-        trial = np.nextafter(point, np.inf)
-        kept = np.array_equal(np.asarray(again(trial)), trial)
-    except Exception:  # noqa: BLE001 -- a container that cannot be added to is given to f as an array
-        return None
-    return again if kept else None
 
 
 def _direction(direction: ArrayLike, shape: tuple[int, ...]) -> Array:
@@ -560,30 +347,3 @@ def _place(index: int | tuple[int, ...], shape: tuple[int, ...]) -> int:
     for k, n in zip(places, lengths, strict=True):
         place = place * n + k % n
     return place
-
-
-def _blocks(going: Indices, sampler: Sampler, each: int) -> Iterator[Indices]:
-    """Derivatives whose points, so many for each, fill a batch together."""
-    start = 0
-    while start < going.size:
-        stop = start + max(1, sampler.room // each)
-        yield going[start:stop]
-        start = stop
-
-
-def _code(outside: Any, vanished: Any, beyond: Any) -> Codes:
-    """The first reason that applies."""
-    return np.select([outside, vanished, beyond], [OUTSIDE, VANISHED, NOT_FINITE], OK).astype(np.int8)
-
-
-def _of_pairs(code: Codes) -> Codes:
-    """The first reason that applies to one of a pair."""
-    rank = np.where(code == OK, len(STATUSES), code)
-    pairs = np.minimum.outer(rank, rank)
-    return np.where(pairs == len(STATUSES), OK, pairs).astype(np.int8)
-
-
-def _judged(value: Array, code: Codes) -> tuple[Array, Codes]:
-    """Estimates that are not finite become NaN, and their code says so."""
-    lost = ~np.isfinite(value)
-    return np.where(lost, np.nan, value), np.where(lost & (code == OK), np.int8(NOT_FINITE), code)

@@ -12,18 +12,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from derivkit.arguments import (
-    EVERYWHERE,
     check_function,
     check_vectorized,
-    interval,
     points_of,
     positive,
     shown,
     spread,
 )
-from derivkit.function import FLOAT32, Evaluator, Function
+from derivkit.asker import Asker, domain_of
+from derivkit.evidence import FLOAT32
 from derivkit.numerical.ladder import HIGHEST
-from derivkit.numerical.ledger import Asked, Ledger
+from derivkit.numerical.ledger import Memory
 from derivkit.numerical.rounds import empty
 from derivkit.numerical.search import Search, first_ladder
 from derivkit.numerical.state import Limits
@@ -242,13 +241,13 @@ def derivatives(  # noqa: PLR0913 -- as derivative
     flat = np.concatenate([at.reshape(1, -1), hints.reshape(2, -1)])
     distinct, back = _distinct(flat)
     level = float(np.nan_to_num(hints[1]).max())
-    evaluate = Evaluator(f, several=True, domain=ends, vectorized=vectorized, noise=level)
+    ask = Asker(f, several=True, domain=ends, vectorized=vectorized, noise=level)
     most = math.inf if budget is None else budget
 
     def search(which: Indices, top: Array) -> list[_Part]:
         whole = np.concatenate([distinct[:, which], top[None]])
         return [
-            _searched(evaluate, whole[:, start : start + CHUNK], wanted, limits, most)
+            _searched(ask, whole[:, start : start + CHUNK], wanted, limits, most)
             for start in range(0, which.size, CHUNK)
         ]
 
@@ -259,7 +258,7 @@ def derivatives(  # noqa: PLR0913 -- as derivative
     with np.errstate(all="ignore"):
         spacing = np.spacing(np.abs(at if not width else at[..., None]))
     return {
-        order: _gathered(parts, wanted, order, shape=shape, back=back, f=evaluate, spacing=spacing) for order in wanted
+        order: _gathered(parts, wanted, order, shape=shape, back=back, ask=ask, spacing=spacing) for order in wanted
     }
 
 
@@ -316,7 +315,7 @@ HUGE, ROOM = 2.0**900, 2.0**-100
 difference of values overflows."""
 
 
-def _searched(evaluate: Evaluator, points: Array, orders: tuple[int, ...], limits: Limits, budget: float) -> _Part:
+def _searched(ask: Asker, points: Array, orders: tuple[int, ...], limits: Limits, budget: float) -> _Part:
     """Search at some points; ``points`` has rows for x, scale, noise and the largest step, NaN where it is unknown.
 
     The largest step is known at all points or at none.
@@ -327,12 +326,12 @@ def _searched(evaluate: Evaluator, points: Array, orders: tuple[int, ...], limit
         around, moved = ladder.abscissas(steps)
         where = np.concatenate([x[None], around])
         affordable = len(where) <= budget
-        values = evaluate(where.ravel()) if affordable else np.full(where.size, np.nan)
+        values = ask(where.ravel()) if affordable else np.full(where.size, np.nan)
         width = values.shape[1] if values.ndim == 2 else 0
         values = values.reshape(*where.shape, max(width, 1))
-        asked = Asked(evaluate, where, values, domain=(limits.lo, limits.hi), budget=budget)
+        memory = Memory(ask, where, values, domain=(limits.lo, limits.hi), budget=budget)
         if not affordable:
-            asked.evaluations[:], asked.denied[:] = 0, True
+            memory.evaluations[:], memory.denied[:] = 0, True
         if width:
             x, noise, moved = (np.repeat(array, width, axis=-1) for array in (x, noise, moved))
         flat = values.reshape(len(where), -1)
@@ -349,8 +348,10 @@ def _searched(evaluate: Evaluator, points: Array, orders: tuple[int, ...], limit
             except StopIteration:
                 kept: dict[str, Any] = {name: getattr(search, name) for name in KEPT}
                 kept |= {name: kept[name] / unit for name in IN_UNITS_OF_F}
-                return _Part(**kept, evaluations=asked.evaluations, denied=asked.denied, width=width)
-            answers = [values * unit[request.points] for values, request in zip(asked(requests), requests, strict=True)]
+                return _Part(**kept, evaluations=memory.evaluations, denied=memory.denied, width=width)
+            answers = [
+                values * unit[request.points] for values, request in zip(memory(requests), requests, strict=True)
+            ]
 
 
 def _gathered(
@@ -360,7 +361,7 @@ def _gathered(
     *,
     shape: tuple[int, ...],
     back: Indices,
-    f: Evaluator,
+    ask: Asker,
     spacing: Array,
 ) -> Derivative:
     """The result of one order from the searches of all chunks."""
@@ -402,10 +403,10 @@ def _gathered(
         "exponent": np.where(codes == CODE[Status.VERTICAL], whole("exponent"), np.nan),
         "evaluations": whole("evaluations"),
         "denied": denied,
-        "float32": np.broadcast_to(f.float32, shape),
+        "float32": np.broadcast_to(ask.float32, shape),
         "spacing": np.broadcast_to(spacing, shape),
     }
-    of_f: dict[str, Any] = {"total": f.total, "raised": tuple(map(str, f.raised))}
+    of_f: dict[str, Any] = {"total": ask.total, "raised": tuple(map(str, ask.raised))}
     if not shape:
         plain = {name: array.item() for name, array in arrays.items()}
         return Derivative(**plain, status=Status(str(status)), order=order, **of_f)
@@ -437,8 +438,7 @@ def _refuse(*, side: str | None, accuracy: str, budget: int | None) -> None:
 
 
 def _domain(f: Any, x: Array, domain: Ends | None) -> Domain:
-    own = getattr(f, "domain", None) if isinstance(f, (Function, Ledger)) else None
-    lo, hi = interval(domain, own or EVERYWHERE)
+    lo, hi = domain_of(f, domain)
     outside = (x < lo) | (x > hi)
     if np.any(outside):
         raise ValueError(f"x = {float(x[outside].flat[0])!r} lies outside the domain [{lo}, {hi}]")

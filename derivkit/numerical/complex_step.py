@@ -19,27 +19,17 @@ difference with the same d. What the two sides leave open, together with the rou
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from derivkit.arguments import (
-    NotRealError,
-    as_array,
-    as_float64,
-    check_function,
-    check_vectorized,
-    points_of,
-    positive,
-    spread,
-)
-from derivkit.function import SPOILT, Evaluator, Failures, Function, Raised, agree
-from derivkit.numerical.estimate import EPS, LEAST, Account, Estimate, Outcome, Values, answer, domain_of
+from derivkit.arguments import positive, spread
+from derivkit.asker import Asker
+from derivkit.numerical.estimate import EPS, LEAST, Estimate, Outcome, Task
 from derivkit.numerical.status import Status
-from derivkit.types import Array, Complex, Ends, Indices
+from derivkit.types import Array, Ends, Indices
 
 RELATIVE_STEP = 1e-20
 """h over |x|: its square is far below eps, and f' h far above the least float wherever f is."""
@@ -80,85 +70,6 @@ OUTCOMES: tuple[Outcome, ...] = (
 OK, NO_VALUE, NO_COMPLEX, OTHER_VALUE, NO_PROBE, NOT_ANALYTIC, NOT_SMOOTH = range(7)
 VANISHED = "the imaginary part of f(x + ih) is 0 or below the least floats: the error is a bound of the derivative"
 UNPROBED = "f was not probed: code that is not analytic gives a wrong answer here, often 0"
-
-
-class ComplexEvaluator:
-    """Calls f on complex arrays, whatever f is, and counts the points; the counterpart of Evaluator.
-
-    An exception, or a warning that an imaginary part was discarded, gives NaN.
-
-    Attributes
-    ----------
-    total : int
-        Points at which f was evaluated, the two of the probe apart.
-    raised : tuple of Raised
-        The exceptions of f, one entry for each type, with the real part of the first point.
-    """
-
-    def __init__(self, f: Callable[..., Any], *, vectorized: bool | None = None) -> None:
-        self._call: Callable[..., Any] = f.call if isinstance(f, Function) else f
-        self._vectorized = vectorized
-        self._failures = Failures()
-        self.total = 0
-
-    @property
-    def raised(self) -> tuple[Raised, ...]:
-        """What f raised at single points, by type, in the order of first appearance."""
-        return self._failures.raised
-
-    def __call__(self, z: Complex) -> Complex:
-        """Values of f, shape ``(n,)`` like z."""
-        self.total += z.size
-        before: complex | None = None
-        if z.size > 1 and self._vectorized is not False:
-            if self._vectorized is None:
-                before = self._single(z[0], probe=True)
-            found = attempt_complex(self._call, z.copy(), [])
-            fits = found is not None and found.shape == z.shape
-            if found is not None and fits and before is not None:
-                fits = same(before, found[0]) and same(self._single(z[-1], probe=True), found[-1])
-            self._vectorized = fits
-            if found is not None and fits:
-                return found
-        values = np.array([self._single(point) for point in z], dtype=np.complex128)
-        if before is not None and np.isfinite(before) and not np.isfinite(values[0]):
-            self._failures.remark = SPOILT
-        return values
-
-    def _single(self, point: Any, *, probe: bool = False) -> complex:
-        errors: list[Exception] = []
-        for argument in (complex(point), np.array([point])):
-            found = attempt_complex(self._call, argument, errors)
-            if found is not None and found.size == 1:
-                return complex(found.reshape(())[()])
-            if found is not None:
-                errors.append(TypeError(f"f gives {found.size} numbers where one is wanted"))
-        if errors and not probe:
-            self._failures.note(errors[0], float(point.real))
-        return complex(np.nan, np.nan)
-
-
-def attempt_complex(call: Callable[..., Any], argument: Any, errors: list[Exception]) -> Complex | None:
-    """f of the argument as a complex array, or None where it fails; what it raised is added to ``errors``."""
-    try:
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("error", np.exceptions.ComplexWarning)
-            found = as_array(call(argument))
-            # objects may be complex numbers of another library
-            return (found if found.dtype.kind in "cO" else as_float64(found)).astype(np.complex128, copy=False)
-    except MemoryError:
-        raise
-    except NotRealError as error:
-        errors.append(TypeError(f"f gives {error}"))
-        return None
-    except Exception as error:  # noqa: BLE001 -- whatever somebody's f raises means that it takes no complex numbers
-        errors.append(error)
-        return None
-
-
-def same(a: complex, b: complex) -> bool:
-    """Whether two complex numbers agree to 4 ulp in both parts."""
-    return agree([a.real, a.imag], [b.real, b.imag])
 
 
 def complex_step(
@@ -214,14 +125,14 @@ def complex_step(
     >>> complex_step(abs, 2.0).message
     'the complex step says 0 and a real difference 1: f is not analytic here, or loses digits inside'
     """
-    asked = _Asked(f, x, delta, domain, vectorized=vectorized)
+    task = _ComplexTask(f, x, delta, domain, vectorized=vectorized)
     with np.errstate(all="ignore"):
-        slope = asked.slope(asked.x[None], asked.all)[0]
-        return asked.probed(slope) if probe else asked.unprobed(slope)
+        slope = task.slope(task.x[None], task.all)[0]
+        return task.probed(slope) if probe else task.unprobed(slope)
 
 
-class _Asked:
-    """What was asked, checked and flat: the points, the imaginary steps, the values of f, real and complex."""
+class _ComplexTask(Task):
+    """A task with the imaginary steps, and the values of f at complex points."""
 
     def __init__(
         self,
@@ -232,34 +143,33 @@ class _Asked:
         *,
         vectorized: bool | None,
     ) -> None:
-        check_vectorized(vectorized)
-        check_function(f, "dk.complex_step(np.sin, 1.0)")
-        points = points_of(x)
-        self.shape, self.x = points.shape, points.ravel()
-        self.all = np.arange(points.size)
-        self.domain = domain_of(f, domain)
-        scale = np.where(points == 0.0, STEP_AT_ZERO / RELATIVE_STEP, np.abs(points))
+        super().__init__(f, x, domain, vectorized=vectorized, example="dk.complex_step(np.sin, 1.0)")
+        scale = np.where(self.points == 0.0, STEP_AT_ZERO / RELATIVE_STEP, np.abs(self.points))
         steps = RELATIVE_STEP * scale if delta is None else positive("delta", delta)
-        self.h = spread("delta", steps, points.shape).ravel()
-        self._complex = ComplexEvaluator(f, vectorized=vectorized)
-        self._real = Evaluator(f, vectorized=vectorized)
-        self.real = Values(self._real, points.size, self.domain)
-        self.imaginary = Values(self._complex, points.size, self.domain, kind=np.complex128)
+        self.h = spread("delta", steps, self.points.shape).ravel()
+        self.imaginary = Asker(
+            f, kind=np.complex128, domain=self.domain, vectorized=vectorized, owners=self.points.size
+        )
+
+    @property
+    def askers(self) -> tuple[Asker, ...]:
+        """All that call f."""
+        return self.real, self.imaginary
 
     def slope(self, at: Array, owner: Indices) -> Array:
         """The complex step at real abscissae, shape ``(k, n)``, whose columns belong to the points ``owner``."""
-        return np.asarray(self.imaginary(at + 1j * self.h[owner], owner).imag / self.h[owner])
+        return np.asarray(self.imaginary.values_for(at + 1j * self.h[owner], owner).imag / self.h[owner])
 
     def unprobed(self, slope: Array) -> Estimate:
         """The answer as published."""
         code = np.where(np.isfinite(slope), OK, NO_COMPLEX)
         outcomes = ((Status.OK, UNPROBED), *OUTCOMES[1:])
-        return self._answer(slope, np.full(slope.shape, np.nan), code, outcomes, None)
+        return self.estimate(value=slope, error=np.full(slope.shape, np.nan), code=code, outcomes=outcomes)
 
     def probed(self, slope: Array) -> Estimate:
         """The answer where the real values confirm it."""
-        value = self.real(self.x[None], self.all)[0]
-        lifted = self.imaginary((self.x + 1j * self.h)[None], self.all)[0].real
+        value = self.real.values_for(self.x[None], self.all)[0]
+        lifted = self.imaginary.values_for((self.x + 1j * self.h)[None], self.all)[0].real
         other = np.abs(lifted - value) > SAME_VALUE * (np.abs(value) + np.abs(self.x * slope))
         code = np.select([~np.isfinite(value), ~np.isfinite(slope), other], [NO_VALUE, NO_COMPLEX, OTHER_VALUE], OK)
         probe = _Probe(self, slope)
@@ -269,43 +179,22 @@ class _Asked:
         code = np.where(code == OK, probe.code(), code)
         message = self._messages(code, slope, probe.difference)
         message[(code == OK) & (np.abs(slope * self.h) < TINY) & (probe.error >= np.abs(slope))] = VANISHED
-        return self._answer(slope, probe.error, code, OUTCOMES, message.astype(np.str_))
-
-    @property
-    def _raised(self) -> tuple[str, ...]:
-        """What f raised; first what came of a trial with an array that spoilt it."""
-        return tuple(sorted(self.real.raised + self.imaginary.raised, key=lambda words: SPOILT not in words))
+        return self.estimate(
+            value=slope, error=probe.error, code=code, outcomes=OUTCOMES, message=message.astype(np.str_)
+        )
 
     def _messages(self, code: Indices, slope: Array, difference: Array) -> NDArray[np.object_]:
-        said = np.array([text for _, text in OUTCOMES], dtype=object)[code]
+        messages = np.array([text for _, text in OUTCOMES], dtype=object)[code]
         for k in self.all[code == NOT_ANALYTIC]:
-            said[k] = (
+            messages[k] = (
                 f"the complex step says {slope[k]:.4g} and a real difference {difference[k]:.4g}: "
                 "f is not analytic here, or loses digits inside"
             )
-        if self._raised:
-            said[code == NO_PROBE] += f": {self._raised[0]}"
-        if self._complex.raised:
-            said[code == NO_COMPLEX] = f"f takes no complex numbers: {self._complex.raised[0].message}"
-        return said
-
-    def _answer(
-        self, value: Array, error: Array, code: Indices, outcomes: tuple[Outcome, ...], message: NDArray[np.str_] | None
-    ) -> Estimate:
-        return answer(
-            self.shape,
-            value=value,
-            error=error,
-            code=code,
-            outcomes=outcomes,
-            account=Account(
-                charged=self.real.charged + self.imaginary.charged,
-                total=self.real.total + self.imaginary.total,
-                raised=self._raised,
-                float32=self._real.float32,
-            ),
-            message=message,
-        )
+        if self.raised:
+            messages[code == NO_PROBE] += f": {self.raised[0]}"
+        if self.imaginary.raised:
+            messages[code == NO_COMPLEX] = f"f takes no complex numbers: {self.imaginary.raised[0].message}"
+        return messages
 
 
 class _Probe:
@@ -319,8 +208,8 @@ class _Probe:
         The real difference, cleared of truncation, of the narrowest trial that refutes; NaN where none does.
     """
 
-    def __init__(self, asked: _Asked, slope: Array) -> None:
-        self._asked, self._slope = asked, slope
+    def __init__(self, task: _ComplexTask, slope: Array) -> None:
+        self._task, self._slope = task, slope
         unknown = np.full(slope.shape, np.nan)
         self.error, self.difference = np.full(slope.shape, np.inf), unknown.copy()
         self._doubt, self._width, self._refuted = (np.full(slope.shape, np.inf) for _ in range(3))
@@ -345,16 +234,16 @@ class _Probe:
         The trial that decides is one that confirms, else the one with the least doubt: at a width that is too small
         anything agrees, and at one that is too large nothing.
         """
-        x = self._asked.x[active]
+        x = self._task.x[active]
         scale = np.where(x == 0.0, 1.0, np.maximum(np.abs(x), 1.0) if wide else np.abs(x))
         left, centre, right = self._nodes(x, share * scale)
-        slopes = self._asked.slope(np.array([left, centre, right]), active)
-        values = self._asked.real(np.array([left, right]), active)
+        slopes = self._task.slope(np.array([left, centre, right]), active)
+        values = self._task.real.values_for(np.array([left, right]), active)
         width = right - left
         mean = (slopes[0] + 4.0 * slopes[1] + slopes[2]) / 6.0
         gap = (values[1] - values[0]) / width - mean
         bend = self._truncation(slopes)
-        h = self._asked.h[active]
+        h = self._task.h[active]
         doubt = self._rounding(x, values, slopes, width) + LOST / h + bend
         vanished = np.all(np.abs(values) < TINY, axis=0) & np.all(np.abs(slopes * h) < TINY, axis=0)
         untold = vanished & (np.abs(x) < SMALL)
@@ -380,7 +269,7 @@ class _Probe:
 
     def _nodes(self, x: Array, d: Array) -> tuple[Array, Array, Array]:
         """Three points at equal distances as floats, x among them and in the middle if the domain lets it."""
-        lo, hi = self._asked.domain
+        lo, hi = self._task.domain
         d = (x + d) - x
         centre = np.where(x - d < lo, x + d, np.where(x + d > hi, x - d, x))
         return centre - d, centre, centre + d

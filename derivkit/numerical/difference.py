@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from derivkit.arguments import check_function, check_vectorized, points_of, positive
-from derivkit.function import FLOAT32, Evaluator, Raised
+from derivkit.asker import Asker
+from derivkit.evidence import FLOAT32, Raised
 from derivkit.numerical.formulas import stencil_of, stencils_of
 from derivkit.numerical.stencil import Stencil
 from derivkit.types import Array, Mask, Rational
@@ -170,12 +171,12 @@ def difference(
     """
     points, steps = together(points_of(x), positive("delta", delta))
     chosen = stencil_of(formula, derivative)
-    evaluate = _evaluator(f, vectorized, "dk.difference(math.sin, 1.0, 1e-4)")
+    ask = _asker(f, vectorized, "dk.difference(math.sin, 1.0, 1e-4)")
     with np.errstate(all="ignore"):
         at = [np.asarray(abscissa(points, offset, steps)) for offset in chosen.offsets]
         scale = scale_of(chosen, at[0], at[-1])
-        values = [evaluate(p) for p in at]
-        evaluate.refuse_no_function(values)
+        values = [ask(p) for p in at]
+        ask.refuse_no_function(values)
         result = quotient(chosen, values, scale)
         lost = steps_vanish(chosen, points, steps) | ~np.isfinite(result) | ~np.isfinite(scale)
         result = np.where(lost, np.nan, result)
@@ -193,10 +194,10 @@ def together(points: Array, steps: Array) -> Sequence[Array]:
         ) from None
 
 
-def _evaluator(f: Callable[..., Any], vectorized: bool | None, example: str) -> Evaluator:  # noqa: FBT001 -- handed on
+def _asker(f: Callable[..., Any], vectorized: bool | None, example: str) -> Asker:  # noqa: FBT001 -- handed on
     check_function(f, example)
     check_vectorized(vectorized)
-    return Evaluator(f, vectorized=vectorized)
+    return Asker(f, vectorized=vectorized)
 
 
 def sweep(
@@ -243,7 +244,7 @@ def sweep(
     """
     points, steps = points_of(x), positive("delta", delta)
     chosen = stencils_of(formulas, derivative)
-    evaluate = _evaluator(f, vectorized, "dk.sweep(math.sin, 1.0, [1e-4, 1e-8], formulas=['central_2'])")
+    ask = _asker(f, vectorized, "dk.sweep(math.sin, 1.0, [1e-4, 1e-8], formulas=['central_2'])")
     shape = (len(chosen), points.size, steps.size)
     estimate, vanished = np.empty(shape), np.zeros(shape, dtype=bool)
     flat_steps = steps.ravel()
@@ -251,23 +252,21 @@ def sweep(
     with np.errstate(all="ignore"):
         for start in range(0, points.size, rows):
             block = slice(start, start + rows)
-            _sweep_block(
-                evaluate, points.ravel()[block, None], flat_steps, chosen, estimate[:, block], vanished[:, block]
-            )
+            _sweep_block(ask, points.ravel()[block, None], flat_steps, chosen, estimate[:, block], vanished[:, block])
     final = (len(chosen), *points.shape, *steps.shape)
-    of_f = (evaluate.total, evaluate.raised, evaluate.float32)
+    of_f = (ask.total, ask.raised, ask.float32)
     return Sweep(chosen, points, steps, estimate.reshape(final), vanished.reshape(final), *of_f)
 
 
 def _sweep_block(
-    evaluate: Evaluator, x: Array, delta: Array, formulas: Sequence[Stencil], estimate: Array, vanished: Mask
+    ask: Asker, x: Array, delta: Array, formulas: Sequence[Stencil], estimate: Array, vanished: Mask
 ) -> None:
     """One block of points, shape (n, 1), against all deltas, shape (m,): fills estimate and vanished, (formulas, n,
     m).
     """
     offsets = sorted({offset for entry in formulas for offset in entry.offsets})
     at = {offset: abscissa(x, offset, delta) for offset in offsets}
-    values = {offset: evaluate(points) for offset, points in at.items()}
+    values = {offset: ask(points) for offset, points in at.items()}
     for k, entry in enumerate(formulas):
         used = [values[offset] for offset in entry.offsets]
         scale = scale_of(entry, at[entry.offsets[0]], at[entry.offsets[-1]])

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from derivkit.arguments import EVERYWHERE, interval, positive, spread
-from derivkit.function import FLOAT32, Function, Raised
+from derivkit.arguments import check_function, check_vectorized, points_of, positive, spread
+from derivkit.asker import SPOILT, Asker, domain_of
+from derivkit.evidence import FLOAT32
 from derivkit.numerical.status import Status
-from derivkit.types import Array, Domain, Ends, Indices
+from derivkit.types import Array, Domain, Ends, Indices, Texts
 
+Outcome = tuple[Status, str]
 EPS = float(np.finfo(np.float64).eps)
 LEAST = float(np.finfo(np.float64).smallest_subnormal)
 
@@ -49,81 +51,6 @@ class Estimate:
     message: Any
     total: int
     raised: tuple[str, ...] = ()
-
-
-class Evaluates(Protocol):
-    """Calls f on an array of points, and counts them."""
-
-    total: int
-
-    @property
-    def raised(self) -> tuple[Raised, ...]:
-        """What f raised, one entry for each type."""
-
-    def __call__(self, x: Any, /) -> Any:
-        """f of every point, shape of x."""
-
-
-class Values:
-    """The values of f at the abscissae of some points: each computed once, none outside the domain.
-
-    Parameters
-    ----------
-    evaluate : Evaluates
-        f, as an Evaluator or what is called like one.
-    size : int
-        Number of points to which values are charged.
-    domain : tuple of float
-        The closed interval in which f may be evaluated; of complex abscissae the real part counts.
-    kind : type
-        Of the abscissae and values: float64 or complex128.
-    """
-
-    def __init__(self, evaluate: Evaluates, size: int, domain: Domain, *, kind: type[np.generic] = np.float64) -> None:
-        self.domain = domain
-        self.charged = np.zeros(size, dtype=np.int64)
-        self._evaluate = evaluate
-        self._at: NDArray[Any] = np.empty(0, dtype=kind)
-        self._found: NDArray[Any] = np.empty(0, dtype=kind)
-
-    @property
-    def total(self) -> int:
-        """Distinct points at which f was evaluated."""
-        return self._evaluate.total
-
-    @property
-    def raised(self) -> tuple[str, ...]:
-        """What f raised, one sentence for each type."""
-        return tuple(map(str, self._evaluate.raised))
-
-    def __call__(self, at: NDArray[Any], owner: Indices) -> NDArray[Any]:
-        """f at the abscissae, shape ``(k, n)``, whose columns belong to the points ``owner``; NaN where it may not be
-        asked.
-        """
-        lo, hi = self.domain
-        asked, first, where = np.unique(at, return_index=True, return_inverse=True)
-        fresh = np.isfinite(asked) & (lo <= asked.real) & (asked.real <= hi) & ~np.isin(asked, self._at)
-        if np.any(fresh):
-            np.add.at(self.charged, owner[first[fresh] % owner.size], 1)
-            points = np.concatenate([self._at, asked[fresh]])
-            found = np.concatenate([self._found, self._evaluate(asked[fresh])])
-            order = np.argsort(points)
-            self._at, self._found = points[order], found[order]
-        values = np.full(asked.shape, np.nan, dtype=self._found.dtype)
-        known = np.isin(asked, self._at)
-        values[known] = self._found[np.searchsorted(self._at, asked[known])]
-        return values[where].reshape(at.shape)
-
-
-def domain_of(f: Callable[..., Any], domain: Ends | None) -> Domain:
-    """Where f may be evaluated: the interval given, within the Function's own.
-
-    Raises
-    ------
-    ValueError
-        If that is no interval.
-    """
-    return interval(domain, f.domain if isinstance(f, Function) else EVERYWHERE)
 
 
 def first_steps(
@@ -173,72 +100,83 @@ def at_least_rounding(error: Array, largest: Array, distance: Array) -> Array:
     return np.maximum(error, np.maximum(EPS * largest / distance, LEAST))
 
 
-Outcome = tuple[Status, str]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Account:
-    """What asking f took, and what it showed.
-
-    Attributes
-    ----------
-    charged : ndarray of int, shape ``(n,)``
-        Values of f charged to each point.
-    total : int
-        How many there were.
-    raised : tuple of str
-        What f raised; the message of a point without a finite value says it.
-    float32 : bool
-        Whether f computes in float32, which every message then says.
-    """
-
-    charged: NDArray[np.int64]
-    total: int
-    raised: tuple[str, ...]
-    float32: bool
-
-
-def answer(
-    shape: tuple[int, ...],
-    *,
-    value: Array,
-    error: Array,
-    code: NDArray[np.intp],
-    outcomes: Sequence[Outcome],
-    account: Account,
-    message: NDArray[np.str_] | None = None,
-) -> Estimate:
-    """The Estimate of flat results.
+class Task:
+    """What a method that chooses its own steps is to differentiate: points in a row, and the values of f for them.
 
     Parameters
     ----------
-    shape : tuple of int
-        Of x.
-    value, error : ndarray, shape ``(n,)``
-    code : ndarray of int, shape ``(n,)``
-        Which of the outcomes each point had.
-    outcomes : sequence of (Status, str)
-        What can be seen; the first is the one with a value.
-    account : Account
-    message : ndarray of str, shape ``(n,)``, optional
-        Instead of the outcomes' own.
+    f : callable
+    x : array_like
+        Points, of any shape.
+    domain : tuple of float, optional
+        Where f may be evaluated.
+    vectorized : bool, optional
+        Whether f takes arrays, where that is known.
+    example : str
+        A call of the method that works, for a message.
+
+    Attributes
+    ----------
+    x : ndarray, shape ``(n,)``
+    all : ndarray of int, shape ``(n,)``
+        The points by number.
+    domain : tuple of float
+    real : Asker
     """
-    found = code == 0
-    said = np.array([text for _, text in outcomes], dtype=object)[code] if message is None else message
-    if account.raised:
-        lost = np.array([status is Status.NOT_FINITE for status, _ in outcomes])[code]
-        said = np.where(lost, [f"{text}: {account.raised[0]}" for text in said], said)
-    if account.float32:
-        said = np.array([f"{text}; {FLOAT32.rstrip('.')}" for text in said])
-    columns: dict[str, Any] = {
-        "value": np.where(found, value, np.nan),
-        "error": np.where(found, error, np.inf),
-        "status": np.array([str(status) for status, _ in outcomes])[code],
-        "evaluations": account.charged,
-        "message": said.astype(np.str_),
-    }
-    of_f: dict[str, Any] = {"total": account.total, "raised": account.raised}
-    if shape:
-        return Estimate(**{name: column.reshape(shape) for name, column in columns.items()}, **of_f)
-    scalars = {name: column[0].item() for name, column in columns.items()}
-    return Estimate(**{**scalars, "status": Status(scalars["status"])}, **of_f)
+
+    def __init__(
+        self, f: Callable[..., Any], x: ArrayLike, domain: Ends | None, *, vectorized: bool | None, example: str
+    ) -> None:
+        check_function(f, example)
+        check_vectorized(vectorized)
+        self.points = points_of(x)
+        self.x, self.all = self.points.ravel(), np.arange(self.points.size)
+        self.domain = domain_of(f, domain)
+        self.real = Asker(f, domain=self.domain, vectorized=vectorized, owners=self.points.size)
+
+    @property
+    def askers(self) -> tuple[Asker, ...]:
+        """All that call f."""
+        return (self.real,)
+
+    @property
+    def raised(self) -> tuple[str, ...]:
+        """What f raised; first what came of a trial with an array that spoilt it."""
+        words = [str(entry) for ask in self.askers for entry in ask.raised]
+        return tuple(sorted(words, key=lambda text: SPOILT not in text))
+
+    def estimate(
+        self, *, value: Array, error: Array, code: Indices, outcomes: Sequence[Outcome], message: Texts | None = None
+    ) -> Estimate:
+        """The Estimate of flat results.
+
+        Parameters
+        ----------
+        value, error : ndarray, shape ``(n,)``
+        code : ndarray of int, shape ``(n,)``
+            Which of the outcomes each point had.
+        outcomes : sequence of (Status, str)
+            What may come out; the first is the one with a value.
+        message : ndarray of str, shape ``(n,)``, optional
+            Instead of the outcomes' own.
+        """
+        ok, raised = code == 0, self.raised
+        text = np.array([words for _, words in outcomes], dtype=object)[code] if message is None else message
+        if raised:
+            lost = np.array([status is Status.NOT_FINITE for status, _ in outcomes])[code]
+            text = np.where(lost, [f"{words}: {raised[0]}" for words in text], text)
+        if self.real.float32:
+            text = np.array([f"{words}; {FLOAT32.rstrip('.')}" for words in text])
+        columns: dict[str, Any] = {
+            "value": np.where(ok, value, np.nan),
+            "error": np.where(ok, error, np.inf),
+            "status": np.array([str(status) for status, _ in outcomes])[code],
+            "evaluations": sum(ask.charged for ask in self.askers),
+            "message": text.astype(np.str_),
+        }
+        of_f: dict[str, Any] = {"total": sum(ask.total for ask in self.askers), "raised": raised}
+        shape = self.points.shape
+        if shape:
+            return Estimate(**{name: column.reshape(shape) for name, column in columns.items()}, **of_f)
+        scalars = {name: column[0].item() for name, column in columns.items()}
+        return Estimate(**{**scalars, "status": Status(scalars["status"])}, **of_f)

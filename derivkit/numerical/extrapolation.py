@@ -22,19 +22,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from derivkit.arguments import check_function, check_vectorized, number, points_of, whole
-from derivkit.function import Evaluator
+from derivkit.arguments import number, whole
 from derivkit.numerical.difference import abscissa, quotient, scale_of, spared, steps_vanish
 from derivkit.numerical.estimate import (
     EPS,
     LEAST,
-    Account,
     Estimate,
     Outcome,
-    Values,
-    answer,
+    Task,
     at_least_rounding,
-    domain_of,
     first_steps,
 )
 from derivkit.numerical.formulas import formula as named
@@ -199,19 +195,19 @@ def richardson(
     """
     base = stencil_of(formula)
     levels, ratio = _tableau(levels, ratio, least=2)
-    asked = _Asked(f, x, delta, domain, vectorized=vectorized, share=SHARE, reach=base, smallest=ratio ** (1 - levels))
+    task = _Steps(f, x, delta, domain, vectorized=vectorized, share=SHARE, reach=base, smallest=ratio ** (1 - levels))
     powers = exponents(base, levels - 1)
     with np.errstate(all="ignore"):
-        steps = [asked.delta / ratio**k for k in range(levels)]
-        at = np.array([[abscissa(asked.x, s, step) for s in base.offsets] for step in steps])
-        found = asked.values(at.reshape(levels * len(base.offsets), asked.x.size), asked.all).reshape(at.shape)
+        steps = [task.delta / ratio**k for k in range(levels)]
+        at = np.array([[abscissa(task.x, s, step) for s in base.offsets] for step in steps])
+        found = task.real.values_for(at.reshape(levels * len(base.offsets), task.x.size), task.all).reshape(at.shape)
         row: list[Array] = []
         for k in range(levels):
             scale = scale_of(base, at[k, 0], at[k, -1])
             row = next_row(row, quotient(base, list(found[k]), scale), ratio, powers)
         largest = np.max(np.abs(found), axis=(0, 1))
-        error = at_least_rounding(np.abs(row[-1] - row[-2]), largest, asked.delta**base.derivative)
-    return asked.answer(row[-1], error, "the last two entries of the tableau are the error apart")
+        error = at_least_rounding(np.abs(row[-1] - row[-2]), largest, task.delta**base.derivative)
+    return task.concluded(row[-1], error, "the last two entries of the tableau are the error apart")
 
 
 def ridders(
@@ -271,15 +267,15 @@ def ridders(
     """
     base = CENTRAL
     levels, ratio = _tableau(levels, ratio, least=2)
-    asked = _Asked(f, x, delta, domain, vectorized=vectorized, share=SHARE, reach=base, smallest=1.0)
+    task = _Steps(f, x, delta, domain, vectorized=vectorized, share=SHARE, reach=base, smallest=1.0)
     powers = exponents(base, levels - 1)
-    best, error = np.full(asked.x.size, np.nan), np.full(asked.x.size, np.inf)
-    active, above = asked.all, list[Array]()
+    best, error = np.full(task.x.size, np.nan), np.full(task.x.size, np.inf)
+    active, above = task.all, list[Array]()
     with np.errstate(all="ignore"):
         for k in range(levels):
-            first, largest = asked.central(active, asked.delta[active] / ratio**k)
+            first, largest = task.central(active, task.delta[active] / ratio**k)
             if k == 0:
-                floor = at_least_rounding(np.zeros_like(largest), largest, asked.delta)
+                floor = at_least_rounding(np.zeros_like(largest), largest, task.delta)
             row = next_row(above, first, ratio, powers)
             for j in range(1, len(row)):
                 apart = np.maximum(np.abs(row[j] - row[j - 1]), np.abs(row[j] - above[j - 1]))
@@ -289,7 +285,7 @@ def ridders(
             if above:
                 stays &= np.abs(row[-1] - above[-1]) < 2.0 * error[active]
             active, above = active[stays], [entry[stays] for entry in row]
-    return asked.answer(
+    return task.concluded(
         best, np.maximum(error, floor), "the entry of the tableau that is nearest to those it was made from"
     )
 
@@ -356,27 +352,27 @@ def gsl_central(
     >>> abs(found.value - np.e) <= found.error <= 1e-9, found.evaluations
     (True, 8)
     """
-    asked = _Asked(f, x, delta, domain, vectorized=vectorized, share=GSL_SHARE, reach=CENTRAL, smallest=0.5)
+    task = _Steps(f, x, delta, domain, vectorized=vectorized, share=GSL_SHARE, reach=CENTRAL, smallest=0.5)
     with np.errstate(all="ignore"):
-        first = _five_points(asked, asked.all, asked.delta)
+        first = _five_points(task, task.all, task.delta)
         value, error = first.value.copy(), first.error.copy()
-        again = asked.all[(first.rounding > 0.0) & (first.rounding < first.truncation)]
+        again = task.all[(first.rounding > 0.0) & (first.rounding < first.truncation)]
         if again.size:
             # Truncation grows with the square of the step, rounding falls with it: their sum is least here.
-            better = asked.delta[again] * np.cbrt(first.rounding[again] / (2.0 * first.truncation[again]))
-            second = _five_points(asked, again, better)
+            better = task.delta[again] * np.cbrt(first.rounding[again] / (2.0 * first.truncation[again]))
+            second = _five_points(task, again, better)
             keep = (second.error < error[again]) & (np.abs(second.value - value[again]) < 4.0 * error[again])
             value[again[keep]], error[again[keep]] = second.value[keep], second.error[keep]
-    return asked.answer(value, np.maximum(error, LEAST), "truncation plus rounding")
+    return task.concluded(value, np.maximum(error, LEAST), "truncation plus rounding")
 
 
-def _five_points(asked: _Asked, owner: Indices, step: Array) -> _FivePoints:
+def _five_points(task: _Steps, owner: Indices, step: Array) -> _FivePoints:
     """The rule on x +- h and x +- h/2: central differences at the two steps, one term extrapolated.
 
     Its weights are 8/6 for the inner points and 1/6 for the outer; the rule reckons with 2 and 1, rounded up.
     """
-    x = asked.x[owner]
-    outer_left, inner_left, inner_right, outer_right = asked.values(
+    x = task.x[owner]
+    outer_left, inner_left, inner_right, outer_right = task.real.values_for(
         np.array([x - step, x - 0.5 * step, x + 0.5 * step, x + step]), owner
     )
     three = quotient(CENTRAL, [outer_left, outer_right], 2.0 * step)
@@ -393,8 +389,18 @@ def _five_points(asked: _Asked, owner: Indices, step: Array) -> _FivePoints:
     )
 
 
-class _Asked:
-    """What was asked, checked and flat: the points, the first steps (NaN where there can be none), the values of f."""
+class _Steps(Task):
+    """A task with the first steps, NaN where there can be none.
+
+    Parameters
+    ----------
+    share : float
+        Of |x|, for a step where none is given.
+    reach : Stencil
+        How far the method goes with the first step.
+    smallest : float
+        The last step that is certain to be taken, over the first.
+    """
 
     def __init__(
         self,
@@ -408,16 +414,10 @@ class _Asked:
         reach: Stencil,
         smallest: float,
     ) -> None:
-        check_function(f, "dk.ridders(math.sin, 1.0)")
-        check_vectorized(vectorized)
-        points = points_of(x)
-        self.shape, self.x = points.shape, points.ravel()
-        self.all = np.arange(points.size)
-        lo, hi = domain_of(f, domain)
-        self._evaluate = Evaluator(f, vectorized=vectorized)
-        self.values = Values(self._evaluate, points.size, (lo, hi))
-        left, right = max(0.0, -float(reach.offsets[0])), max(0.0, float(reach.offsets[-1]))
-        steps = first_steps(points, delta, share=share, domain=(lo, hi), left=left, right=right).ravel()
+        super().__init__(f, x, domain, vectorized=vectorized, example="dk.ridders(math.sin, 1.0)")
+        (lo, hi), (first, last) = self.domain, (float(reach.offsets[k]) for k in (0, -1))
+        left, right = max(0.0, -first), max(0.0, last)
+        steps = first_steps(self.points, delta, share=share, domain=self.domain, left=left, right=right).ravel()
         self._no_room = ~(np.isfinite(self.x) & (lo <= self.x) & (self.x <= hi) & (steps > 0.0))
         self._vanished = steps_vanish(reach, self.x, smallest * steps)
         self.delta = np.where(self._no_room | self._vanished, np.nan, steps)
@@ -426,26 +426,15 @@ class _Asked:
         """The central difference of some points, divided by the step really taken, and the larger of the two |f|."""
         x = self.x[owner]
         at = np.array([x - step, x + step])
-        left, right = self.values(at, owner)
+        left, right = self.real.values_for(at, owner)
         return quotient(CENTRAL, [left, right], at[1] - at[0]), np.maximum(np.abs(left), np.abs(right))
 
-    def answer(self, value: Array, error: Array, said: str) -> Estimate:
+    def concluded(self, value: Array, error: Array, message: str) -> Estimate:
         """The Estimate, with the first reason for which there is no value."""
         finite = np.isfinite(value) & np.isfinite(error)
         code = np.select([self._no_room, self._vanished, ~finite], [3, 2, 1], 0)
-        return answer(
-            self.shape,
-            value=value,
-            error=error,
-            code=code,
-            outcomes=((Status.OK, said), NOT_FINITE, VANISHED, AT_END),
-            account=Account(
-                charged=self.values.charged,
-                total=self.values.total,
-                raised=self.values.raised,
-                float32=self._evaluate.float32,
-            ),
-        )
+        outcomes = ((Status.OK, message), NOT_FINITE, VANISHED, AT_END)
+        return self.estimate(value=value, error=error, code=code, outcomes=outcomes)
 
 
 def _tableau(levels: int, ratio: Any, *, least: int) -> tuple[int, float]:

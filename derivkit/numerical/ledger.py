@@ -1,4 +1,4 @@
-"""No value of f is asked twice: within a search, and between runs by a ledger that can replay them."""
+"""No value of f is computed twice: within a search, and between runs by a ledger that can replay them."""
 
 from __future__ import annotations
 
@@ -9,36 +9,37 @@ from typing import Any
 import numpy as np
 
 from derivkit.arguments import EVERYWHERE, check_function, numbers
-from derivkit.function import Evaluator, Function, Raised
+from derivkit.asker import Asker, Calling, Described, calling_of
+from derivkit.evidence import Raised
 from derivkit.numerical.rounds import Request
 from derivkit.types import Array, Domain, Indices, Mask
 
 
-class Asked:
-    """Values of f near points, found again instead of asked again.
+class Memory:
+    """The values of f that a search has requested for its points, each computed once.
 
     Parameters
     ----------
-    evaluate : Evaluator
+    ask : Asker
     x : ndarray, shape ``(k, n)``
-        Where f was asked so far, of which every column belongs to a point.
+        Abscissae at which f was evaluated so far, of which every column belongs to a point.
     values : ndarray, shape ``(k, n, width)``
         All the numbers that f gave there.
     domain : tuple of float
-        Where f is asked; it has no value elsewhere.
+        Where f is evaluated; it has no value elsewhere.
     budget : float
         Most values for a point.
 
     Attributes
     ----------
     evaluations : ndarray of int, shape ``(n,)``
-        Values asked for each point.
+        Values computed for each point.
     denied : ndarray of bool, shape ``(n,)``
-        Where a value was wanted beyond the budget.
+        Where a value was requested beyond the budget.
     """
 
-    def __init__(self, evaluate: Evaluator, x: Array, values: Array, *, domain: Domain, budget: float) -> None:
-        self._evaluate, self._domain, self._budget = evaluate, domain, budget
+    def __init__(self, ask: Asker, x: Array, values: Array, *, domain: Domain, budget: float) -> None:
+        self._ask, self._domain, self._budget = ask, domain, budget
         self._bounded = domain != EVERYWHERE
         self._x, self._values = x, values
         self._used = np.full(x.shape[1], len(x))
@@ -63,7 +64,7 @@ class Asked:
         ]
         pairs = np.array([np.concatenate([at for at, _ in shaped]), np.concatenate([x for _, x in shaped])])
         unique, which = np.unique(pairs, axis=1, return_inverse=True)
-        found = self._ask(unique[0].astype(np.intp), unique[1])[which.ravel()]
+        found = self._compute(unique[0].astype(np.intp), unique[1])[which.ravel()]
         ends = np.cumsum([0, *(len(at) for at, _ in shaped)])
         answers = []
         for (at, component), slot, start, end in zip(places, slots, ends, ends[1:], strict=False):
@@ -79,7 +80,7 @@ class Asked:
         one = (
             requests[0].x.ravel() if len(requests) == 1 else np.concatenate([request.x.ravel() for request in requests])
         )
-        found = self._evaluate(one)
+        found = self._ask(one)
         answers, start = [], 0
         for request in requests:
             values = found[start : start + request.x.size].reshape(request.x.shape)
@@ -114,7 +115,7 @@ class Asked:
         same = [known == wanted for wanted in x]
         return np.array([np.where(row.any(axis=0), np.argmax(row, axis=0), -1) for row in same])
 
-    def _ask(self, at: Indices, x: Array) -> Array:
+    def _compute(self, at: Indices, x: Array) -> Array:
         """All numbers at some places, those of a point together, shape ``(k, width)``."""
         inside = self._inside(x)
         cost = np.bincount(at[inside], minlength=len(self.evaluations))
@@ -123,7 +124,7 @@ class Asked:
         go = ~denied[at]
         values = np.full((x.size, self._values.shape[2]), np.nan)
         if go.any():
-            values[go] = self._evaluate(x[go]).reshape(np.count_nonzero(go), -1)
+            values[go] = self._ask(x[go]).reshape(np.count_nonzero(go), -1)
         at, kept = at[go], values[go]
         slot = self._used[at] + np.arange(at.size) - np.searchsorted(at, at)
         self._reserve(int(slot.max(initial=0)) + 1)
@@ -147,8 +148,8 @@ class Asked:
             self._values = np.concatenate([self._values, np.full(shape, np.nan)])
 
 
-class Ledger:
-    """A function that remembers: no value is asked of f twice, and what was asked can be replayed without f.
+class Ledger(Described):
+    """A function that remembers: no value of f is computed twice, and all of them can be replayed without f.
 
     Parameters
     ----------
@@ -158,9 +159,9 @@ class Ledger:
     Attributes
     ----------
     total : int
-        Values asked of f.
-    evaluator : Evaluator
-        Which asks f, and knows what f raised.
+        Values of f that were computed.
+    asker : Asker
+        Which calls f, and knows what f raised.
 
     Examples
     --------
@@ -174,26 +175,30 @@ class Ledger:
 
     def __init__(self, f: Callable[..., Any]) -> None:
         check_function(f, "dk.Ledger(math.sin)")
-        self.evaluator = Evaluator(f)
-        self.domain = f.domain if isinstance(f, Function) else None
+        self.asker = Asker(f)
+        self.domain = calling_of(f).domain
         self._known: dict[float, float] = {}
 
     @property
     def total(self) -> int:
-        """Values asked of f."""
-        return self.evaluator.total
+        """Values of f that were computed."""
+        return self.asker.total
 
     @property
     def raised(self) -> tuple[Raised, ...]:
         """What f raised, one entry for each type."""
-        return self.evaluator.raised
+        return self.asker.raised
+
+    def calling(self) -> Calling:
+        """The ledger itself, where its function may be evaluated."""
+        return Calling(self, self.domain, inner=self.asker)
 
     def __call__(self, x: Any) -> Any:
-        """f(x), shape of x: from memory where it was asked before."""
+        """f(x), shape of x: from memory where it was computed before."""
         points = numbers("x", x)
         new = [point for point in dict.fromkeys(points.ravel().tolist()) if point not in self._known]
         if new:
-            self._known.update(zip(new, self.evaluator(np.array(new)).tolist(), strict=True))
+            self._known.update(zip(new, self.asker(np.array(new)).tolist(), strict=True))
         return self._recalled(self._known, points)
 
     def replay(self) -> Callable[[Any], Any]:

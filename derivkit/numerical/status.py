@@ -13,7 +13,9 @@ class Status(StrEnum):
     With a value: OK; ONE_SIDED, the domain ends there, or one side was asked for; NOISY, the noise of f is far above
     rounding; MULTISCALE, two scales of f disagree; BELOW_RESOLUTION, the bar is at least as large as the value, which
     thus is a bound. Without: KINK and JUMP, with the slopes of the sides where these exist; VERTICAL, the value is
-    infinite; UNRESOLVED, no step tells a slope; NOT_FINITE, f has no finite value there.
+    infinite; UNRESOLVED, no step tells a slope; NOT_FINITE, f has no finite value there. A formula with a fixed delta
+    has none where OUTSIDE_DOMAIN, x or a point of it lies outside, or STEP_VANISHED, two points of it coincide in
+    floating point; f is not evaluated then.
     """
 
     OK = "ok"
@@ -26,6 +28,8 @@ class Status(StrEnum):
     VERTICAL = "vertical"
     UNRESOLVED = "unresolved"
     NOT_FINITE = "not_finite"
+    OUTSIDE_DOMAIN = "outside_domain"
+    STEP_VANISHED = "step_vanished"
 
 
 STATUSES = tuple(Status)

@@ -511,7 +511,11 @@ def test_offsets_are_numbers(offsets: Any, said: str) -> None:
         (lambda: dk.slope(1, 2), "start=1: write a point as (x, y)"),
         (lambda: dk.secant(math.sin, HUGE, 1.0), "x0 is a whole number of 401 digits"),
         (lambda: dk.tangent(math.sin, math.inf, 1.0), "x must be a finite number, not inf"),
-        (lambda: dk.tangent(lambda x: None, 1.0, 1.0), "f(1.0)=None: give a real number"),
+        (lambda: dk.tangent(lambda x: None, 1.0, 1.0), "f gives None; is a return missing?, first at 1.0"),
+        (
+            lambda: dk.secant(lambda x: 1 / x, 0.0, 1.0),
+            "f has no finite value at 0.0: ZeroDivisionError: ",
+        ),
     ],
 )
 def test_lines_go_through_points_that_are_numbers(call: Any, said: str) -> None:

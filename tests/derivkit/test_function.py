@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import derivkit as dk
-from derivkit.function import BLACK_BOXES, Evaluator, uniform_noise
+from derivkit.asker import Asker
+from derivkit.function import BLACK_BOXES, uniform_noise
 
 
 def test_a_domain_is_never_left() -> None:
@@ -30,7 +31,7 @@ def test_a_domain_is_never_left() -> None:
 
 
 def test_points_outside_the_domain_are_not_counted() -> None:
-    evaluate = Evaluator(dk.Function.from_expression("sqrt(x)", domain=(0.0, 1.0)))
+    evaluate = Asker(dk.Function.from_expression("sqrt(x)", domain=(0.0, 1.0)))
     values = evaluate(np.array([-1.0, 0.25, 4.0]))
     assert values[1] == 0.5
     assert np.isnan(values[[0, 2]]).all()
@@ -106,7 +107,7 @@ def test_whatever_f_gives_becomes_a_number_or_nan(f: Any, x: float, value: float
 # How f is called
 
 
-def calls_of(f: Any, x: Any, **known: Any) -> tuple[np.ndarray, list[int], Evaluator]:
+def calls_of(f: Any, x: Any, **known: Any) -> tuple[np.ndarray, list[int], Asker]:
     """The values, the number of points in each call of f, and the evaluator."""
     sizes: list[int] = []
 
@@ -114,7 +115,7 @@ def calls_of(f: Any, x: Any, **known: Any) -> tuple[np.ndarray, list[int], Evalu
         sizes.append(np.size(v))
         return f(v)
 
-    evaluate = Evaluator(counted, **known)
+    evaluate = Asker(counted, **known)
     return evaluate(np.asarray(x, dtype=np.float64)), sizes, evaluate
 
 
@@ -156,7 +157,7 @@ def test_points_are_not_moved_by_an_f_that_works_in_place() -> None:
         return v
 
     x = np.array([1.0, 2.0])
-    np.testing.assert_array_equal(Evaluator(doubled)(x), [2.0, 4.0])
+    np.testing.assert_array_equal(Asker(doubled)(x), [2.0, 4.0])
     np.testing.assert_array_equal(x, [1.0, 2.0])
 
 
@@ -193,7 +194,7 @@ def test_an_f_of_several_values_adds_an_axis() -> None:
 
 @pytest.mark.parametrize("f", [lambda v: [v] * (2 + (v > 0.6)), lambda v: [v, v] if v > 0.6 else v])
 def test_an_f_that_gives_more_values_here_than_there_is_refused(f: Any) -> None:
-    with pytest.raises(ValueError, match=r"f gives [12] numbers at x = 0\.5, and [23] elsewhere"):
+    with pytest.raises(ValueError, match=r"f gives (1 number|2 numbers) at x = 0\.5, and [23] elsewhere"):
         calls_of(f, [0.5, 0.7], several=True)
 
 
@@ -228,7 +229,7 @@ def test_what_must_stop_a_program_passes_through(stop: type[BaseException], vect
 @pytest.mark.parametrize("f", [np.sin, math.sin])
 def test_values_have_the_shape_of_x(f: Any, shape: tuple[int, ...]) -> None:
     x = np.linspace(0.1, 0.9, math.prod(shape)).reshape(shape)
-    found = Evaluator(f)(x)
+    found = Asker(f)(x)
     assert found.shape == shape
     np.testing.assert_allclose(found, np.sin(x), rtol=4e-16)
 

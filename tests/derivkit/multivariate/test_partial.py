@@ -16,9 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 import derivkit as dk
+from derivkit import asker
 from derivkit.expressions.evaluation import named_function
-from derivkit.multivariate import evaluation
-from derivkit.multivariate.partial import Status
 from derivkit.numerical.formulas import FORMULAS
 
 EPS = float(np.finfo(np.float64).eps)
@@ -223,7 +222,7 @@ def test_a_partial_derivative_is_the_entry_of_the_gradient_and_the_direction_of_
         assert one.value == dk.partial(f, x, (index[0] - 2, index[1] - 2), formula="central_4", delta=1e-3).value
         assert one.value == dk.partial(f, x, (index[0], index[1] - 2), formula="central_4", delta=1e-3).value
         assert one.value == dk.directional(f, x, axis, formula="central_4", delta=1e-3).value
-        assert (one.status, one.evaluations) == (Status.OK, 4)
+        assert (one.status, one.evaluations) == (dk.Status.OK, 4)
 
 
 @given(st.floats(0.0, 2 * math.pi), st.floats(-2.0, 2.0), st.floats(-2.0, 2.0))
@@ -273,7 +272,7 @@ def test_no_point_is_asked_twice_and_an_outside_counter_agrees(name: str, n: int
             asked = Asked(lambda v: np.sum(np.sin(v), axis=-1), x.shape)
             found = function(plain(asked, x.shape) if single else asked, x, formula=name, delta=2.0**-7)
             assert found.evaluations == len(asked.points) == expected_points(name, n, second=function is dk.hessian)
-            assert asked.points.total() - found.evaluations <= 2 * (asked.batches > 0)
+            assert asked.points.total() - found.evaluations <= 1 + (asked.batches > 0), "the probe"
             assert not (single and asked.batches)
 
 
@@ -288,7 +287,7 @@ def test_a_function_that_takes_batches_is_called_seldom_and_one_that_does_not_on
     calls = []
     single = plain(lambda v: float(np.sum(np.sin(v))), x.shape)
     found = dk.gradient(lambda v: (calls.append(v), single(v))[1], x, formula="central_2", delta=1e-3)
-    assert (found.evaluations, len(calls)) == (100, 101)
+    assert (found.evaluations, len(calls)) == (100, 102), "the batch, and one point again for a second answer"
     np.testing.assert_allclose(found.value, np.cos(x), rtol=0, atol=1e-6 / 6 + 4 * EPS * 50 / 1e-3)
 
 
@@ -339,7 +338,7 @@ def test_a_function_that_mixes_the_points_of_a_batch_is_called_point_by_point(
 def test_without_the_proof_a_function_that_mixes_would_be_believed(monkeypatch: pytest.MonkeyPatch) -> None:
     f, x = MIXING["part of the largest"], [0.3, 1.1, 2.0]
     right = dk.gradient(f, x, formula="central_2", delta=0.125).value
-    monkeypatch.setattr(evaluation, "agree", lambda a, b: True)
+    monkeypatch.setattr(asker, "agree", lambda a, b: True)
     assert not np.array_equal(dk.gradient(f, x, formula="central_2", delta=0.125).value, right)
 
 
@@ -351,12 +350,11 @@ def test_a_component_without_values_does_not_hide_that_batches_are_taken() -> No
 
 
 def test_one_value_among_failures_proves_nothing() -> None:
-    sampler = evaluation.Sampler(lambda v: np.where(v[..., 0] > 1.0, np.min(v), np.nan), np.zeros(5), one=True)
-    moved = np.array([0.5, 0.75, 2.0, 0.25])
-    np.testing.assert_array_equal(
-        sampler(np.zeros((4, 1), dtype=np.intp), moved[:, None])[:, 0], [np.nan] * 2 + [0, np.nan]
-    )
-    assert sampler._takes_batches is None
+    ask = asker.Asker(lambda v: np.where(v[..., 0] > 1.0, np.min(v), np.nan), shape=(5,))
+    points = np.zeros((4, 5))
+    points[:, 0] = 0.5, 0.75, 2.0, 0.25
+    np.testing.assert_array_equal(ask(points)[:, 0], [np.nan] * 2 + [0, np.nan])
+    assert ask._vectorized is None
 
 
 def test_batches_that_give_another_number_of_values_are_not_believed() -> None:
@@ -390,7 +388,7 @@ def test_a_batch_takes_no_more_memory_than_its_bound() -> None:
     n, m = 1500, 200_000
     dk.gradient(lambda v: np.sum(v, axis=-1), np.ones(3), formula="central_2", delta=0.5)
     assert traced(lambda: dk.gradient(lambda v: np.sum(v, axis=-1), np.ones(n), formula="central_2", delta=0.5)) <= (
-        4 * evaluation.BATCH_BYTES
+        4 * asker.BATCH_BYTES
     )
     x = np.ones(20)
     result = 8 * m * x.size
@@ -399,7 +397,7 @@ def test_a_batch_takes_no_more_memory_than_its_bound() -> None:
         return np.repeat(np.sum(v, axis=-1)[..., None], m, axis=-1)
 
     # the estimates, those of which infinities are taken out, the codes, and columns of the formula's eight points
-    columns = 8 * m * 2 * 8 + 4 * evaluation.BATCH_BYTES
+    columns = 8 * m * 2 * 8 + 4 * asker.BATCH_BYTES
     assert traced(lambda: dk.jacobian(long, x, formula="central_8", delta=0.5)) <= 3 * result + columns
 
 
@@ -429,7 +427,7 @@ def test_small_batches_give_what_large_ones_give(alone: bool, monkeypatch: pytes
 
     whole = found()
     for points in (1, 3, 7, 8, 20):
-        monkeypatch.setattr(evaluation, "BATCH_BYTES", points * x.nbytes)
+        monkeypatch.setattr(asker, "BATCH_BYTES", points * x.nbytes)
         for a, b in zip(whole, found(), strict=True):
             np.testing.assert_array_equal(a.value, b.value)
             assert a.evaluations == b.evaluations
@@ -551,13 +549,13 @@ def test_every_entry_may_have_a_domain_of_its_own_and_outside_nothing_is_asked()
     found = dk.gradient(asked, [0.0, 3.0], formula="central_2", delta=0.5, domain=(-2.0, 2.0))
     assert (found.status.tolist(), found.evaluations) == (["outside_domain"] * 2, 0)
     one = dk.directional(asked, [0.0, 0.9], [1.0, 1.0], formula="forward_1", delta=0.5, domain=(-1.0, 1.0))
-    assert (one.status, one.evaluations) == (Status.OUTSIDE_DOMAIN, 0)
+    assert (one.status, one.evaluations) == (dk.Status.OUTSIDE_DOMAIN, 0)
     both = dk.gradient(asked, [0.0, 1e20], formula="central_2", delta=0.5, domain=(-1.0, 1.0))
     assert both.status.tolist() == ["outside_domain"] * 2, "the domain is the first reason"
     alone = dk.hessian(asked, [0.9], formula="forward_1", delta=0.08, domain=(0.0, 1.0))
     assert (alone.status.tolist(), alone.evaluations) == ([["outside_domain"]], 0)
     root = dk.Function.from_expression("sqrt(x)", domain=(0.0, 1.0))
-    assert dk.gradient(root, 0.0, formula="central_2", delta=0.5).status is Status.OUTSIDE_DOMAIN
+    assert dk.gradient(root, 0.0, formula="central_2", delta=0.5).status is dk.Status.OUTSIDE_DOMAIN
 
 
 def test_a_step_that_vanishes_against_an_entry_is_said_there_and_not_asked() -> None:
@@ -572,7 +570,7 @@ def test_a_step_that_vanishes_against_an_entry_is_said_there_and_not_asked() -> 
         ["step_vanished"] * 3,
     ]
     one = dk.directional(lambda v: v @ [1.0, 1.0, 1.0], x, [0.0, 1.0, 1.0], formula="central_2", delta=1e-3)
-    assert (one.status, one.evaluations) == (Status.STEP_VANISHED, 0)
+    assert (one.status, one.evaluations) == (dk.Status.STEP_VANISHED, 0)
     assert dk.directional(lambda v: v[1], x, [0.0, 1.0, 0.0], formula="central_2", delta=1e-3).value == 1.0
 
 
@@ -581,7 +579,7 @@ def test_a_step_beyond_the_range_gives_no_number_and_is_not_asked() -> None:
     assert found.status.tolist() == ["not_finite", "not_finite"]
     assert found.evaluations == 0
     one = dk.directional(lambda v: v[0], [1e308, 0.0], [1.0, 0.0], formula="central_2", delta=1.5e308)
-    assert (one.status, one.evaluations) == (Status.NOT_FINITE, 0)
+    assert (one.status, one.evaluations) == (dk.Status.NOT_FINITE, 0)
 
 
 # Shapes
@@ -606,7 +604,7 @@ def test_results_have_the_shapes_that_are_promised(x: Any, values: tuple[int, ..
     f, g = (one, several) if together else (plain(one, x.shape), plain(several, x.shape))
     first = dk.gradient(f, x, formula="central_2", delta=0.25)
     assert np.shape(first.value) == np.shape(first.error) == np.shape(first.status) == x.shape
-    assert isinstance(first.value, float) == isinstance(first.status, Status) == (x.shape == ())
+    assert isinstance(first.value, float) == isinstance(first.status, dk.Status) == (x.shape == ())
     assert np.isnan(first.error).all()
     wide = dk.jacobian(g, x, formula="central_2", delta=0.25)
     assert wide.value.shape == wide.error.shape == wide.status.shape
@@ -657,7 +655,7 @@ ASK = {"formula": "central_2", "delta": 1e-3}
         (lambda f: dk.hessian(lambda v: v, [1.0, 2.0], **ASK), r"f gives 2 values where one is needed; dk\.jacobian"),
         (
             lambda f: dk.jacobian(lambda v: v[: 1 + (v[0] > 1)], [1.0, 2.0], **ASK),
-            "1 values at one point and 2 at another",
+            r"f gives 2 numbers at x = \[1\.001, 2\.0\], and 1 elsewhere",
         ),
         (lambda f: dk.gradient(f, [1.0], domain=(2.0, 2.0), **ASK), r"domain=\(2\.0, 2\.0\): write its two ends"),
         (lambda f: dk.gradient(f, [1.0], domain=(), **ASK), r"domain=\(\): write its two ends"),
