@@ -8,6 +8,7 @@ import importlib
 import inspect
 import os
 import pkgutil
+import re
 import shutil
 import subprocess
 import sys
@@ -37,6 +38,7 @@ LEAST = {"numpy", "derivkit.types", "derivkit.arguments"}
 BASE = {"experiments.files", "experiments.messages", "experiments.spreadsheet", "experiments.words"}
 STUDY = {"experiments.study"}
 RUN = BASE | STUDY | {"experiments.terminal", "experiments.tables", "experiments.running"}
+HYDRA = RUN | {"hydra", "omegaconf"}
 MAY_IMPORT = {
     "derivkit/operations": CORE | {"flint"},
     "derivkit/trusted": CORE | {"flint"},
@@ -68,6 +70,12 @@ MAY_IMPORT = {
     "experiments/running/launchers.py": {"submitit", "experiments.messages"},
     "experiments/running/search.py": {"optuna"} | RUN,
     "experiments/running/searched.py": {"numpy"} | RUN,
+    "experiments/running/composition.py": HYDRA | {"hydra_plugins", "yaml"},
+    "experiments/running/overrides.py": HYDRA,
+    "experiments/running/planning.py": HYDRA,
+    "experiments/running/launching.py": HYDRA,
+    "experiments/running/hydra_errors.py": HYDRA,
+    "experiments/running/jobs.py": RUN | {"yaml"},
     "experiments/running": CORE
     | RUN
     | {"experiments.THREADS", "experiments.figures", "experiments.page", "experiments.studies"},
@@ -90,11 +98,13 @@ MAY_IMPORT = {
     "experiments/comparison/repeating.py": RUN | {"experiments.comparison"},
     "experiments/comparison/verdict.py": RUN | {"experiments.comparison"},
     "experiments/comparison": RUN | {"numpy", "experiments.comparison", "experiments.figures"},
-    "experiments/run.py": CORE | RUN | {"hydra", "hydra_plugins", "omegaconf", "yaml", "experiments.studies"},
+    "experiments/run.py": RUN | {"hydra"},
     "experiments": RUN | {"experiments.comparison", "experiments.run"},
     "hydra_plugins": {"hydra", "omegaconf"},
 }
 """The longest prefix of a file's path says what it may import besides the standard library."""
+INSIDE_HYDRA = ["experiments/run.py", "hydra_plugins/derivative_lab/checked_sweeper.py"]
+"""Files that import what Hydra does not offer to others."""
 HEAVY = (
     "flint",
     "sympy",
@@ -190,6 +200,7 @@ def test_every_room_imports_only_what_it_may(source: Path) -> None:
         ("experiments/figures/new.py", "from experiments import tables"),
         ("experiments/figures/new.py", "from experiments.tables.reading import read"),
         ("experiments/running/settings.py", "from omegaconf import OmegaConf"),
+        ("experiments/running/jobs.py", "from hydra.core.hydra_config import HydraConfig"),
         ("experiments/compare.py", "import hydra"),
         ("experiments/running/listing.py", "from experiments.running.settings import show"),
         ("experiments/running/filters.py", "import numpy"),
@@ -284,6 +295,17 @@ def test_the_public_names_are_listed_and_exist() -> None:
     assert public == set(derivkit.__all__)
     for name in derivkit.__all__:
         assert getattr(derivkit, name).__doc__, name
+
+
+def test_the_insides_of_hydra_are_imported_in_two_places_each_with_its_reason():
+    inside = [
+        f"{path.relative_to(ROOT).as_posix()}: {line}"
+        for path in SOURCES
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if re.match(r"\s*(from|import) (hydra|omegaconf)\S*\._", line)
+    ]
+    assert [line.partition(": ")[0] for line in inside] == INSIDE_HYDRA
+    assert all("  # " in line for line in inside)
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -7,7 +7,6 @@ meanwhile changes nothing here. The original is only read.
 from __future__ import annotations
 
 import dataclasses
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -119,7 +118,6 @@ def _perform(run: recording.Run, rows: int) -> None:
                     directory=run.directory / "jobs" / str(number),
                     overrides=run.named[number],
                     configuration=dict(configuration),
-                    text=json.dumps(configuration, indent=2, ensure_ascii=False) + "\n",  # JSON is YAML as well
                 )
                 jobs.perform(job)
         finally:

@@ -12,10 +12,13 @@ import os
 import time
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from experiments import files, tables
 from experiments.messages import named
@@ -33,6 +36,8 @@ HINTS: Mapping[type[BaseException], str] = {
 """What is added to what a function raised."""
 LONGEST_TRACEBACK = 100_000
 """Most characters of a traceback that the log holds."""
+TRUTHS = ("y", "yes", "n", "no", "true", "false", "on", "off")
+"""Words that YAML takes for truth values."""
 
 
 def asked(overrides: Sequence[str]) -> str:
@@ -50,13 +55,12 @@ def read(directory: Path) -> JobRecord | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One job: its number, where it writes, its overrides and its resolved configuration, also as YAML."""
+    """One job: its number, where it writes, its overrides and its resolved configuration."""
 
     number: int
     directory: Path
     overrides: tuple[str, ...]
     configuration: Plain
-    text: str
 
 
 PROGRESS: ContextVar[Progress | None] = ContextVar("progress", default=None)
@@ -103,7 +107,7 @@ def _result(job: Job, log: logging.Logger) -> dict[str, object]:
     try:
         _clear(job.directory, study_of(job.configuration))
         with files.replacing(job.directory / "config.yaml") as file:
-            file.write(job.text.encode())
+            file.write(_yaml(job.configuration).encode())
         records = _compute(job)
         log.info("done")
     except KeyboardInterrupt:
@@ -123,6 +127,27 @@ def _result(job: Job, log: logging.Logger) -> dict[str, object]:
         files=integrity.digests(job.directory, kept),
         environment=provenance.environment(),
     )
+
+
+class _Dumper(getattr(yaml, "CDumper", yaml.Dumper)):  # type: ignore[misc]  # PyYAML may come without libyaml
+    """libyaml's speed; a text that OmegaConf would read as a number or as a truth value is quoted, as it quotes it."""
+
+
+def _represented(dumper: Any, text: str) -> yaml.ScalarNode:
+    quoted = text.lower() in TRUTHS
+    with suppress(ValueError):
+        float(text)
+        quoted = True
+    node: yaml.ScalarNode = dumper.represent_scalar("tag:yaml.org,2002:str", text, style="'" if quoted else None)
+    return node
+
+
+_Dumper.add_representer(str, _represented)
+
+
+def _yaml(configuration: Mapping[str, Any]) -> str:
+    """Return what ``OmegaConf.to_yaml`` gives, twenty times as fast: no node is made for each entry of a grid."""
+    return str(yaml.dump(configuration, Dumper=_Dumper, default_flow_style=False, allow_unicode=True, sort_keys=False))
 
 
 def _cut(text: str) -> str:

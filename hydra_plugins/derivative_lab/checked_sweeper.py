@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper  # jobs have the words that it gives them
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
 class CheckedSweeper(BasicSweeper):
-    """Hydra's own sweep of the words given, without its composing every job once more before the first.
+    """Hydra's own sweep, without its looking at the configuration of every job before the first.
 
-    ``experiments.run`` has composed each value of each sweep by then. Hydra's check takes as long as all the
-    compositions that the jobs need anyhow, in one process, while the other cores wait. A preset's own sweeps are among
-    the words, where they were planned: Hydra would put them before those that are typed.
+    Each of them has been checked by then. A preset's own sweeps are among the words, where they were planned: Hydra
+    would put them before those that are typed.
     """
 
     def _parse_config(self) -> list[str]:

@@ -20,7 +20,7 @@ from omegaconf import OmegaConf
 
 from experiments import rerun, run, tables
 from experiments.comparison.tolerance import ULPS, Rules, judged, rules_of
-from experiments.running import check, jobs, provenance, runs
+from experiments.running import check, composition, jobs, provenance, runs
 from experiments.running.settings import build
 from experiments.study import Rows, column, key
 
@@ -370,7 +370,7 @@ def test_jobs_are_executed_one_by_one_as_they_were(capsys: pytest.CaptureFixture
 
 @pytest.mark.parametrize("preset", sorted(path.stem for path in (ROOT / "conf/experiment").glob("*.yaml")))
 def test_a_recorded_configuration_means_what_was_resolved(preset: str):
-    run._prepare()
+    composition.prepare()
     with initialize_config_dir(config_dir=str(ROOT / "conf"), version_base="1.3"):
         composed = compose("config", overrides=[f"experiment={preset}"])
     resolved = OmegaConf.to_container(composed, resolve=True)

@@ -139,7 +139,7 @@ def test_two_jobs_have_the_same_bytes_under_every_launcher(launcher: str, place:
 @pytest.mark.usefixtures("place")
 def test_a_worker_computes_in_one_thread_though_nobody_told_it_to():
     code = (
-        "import pickle; pickle.loads(b'cexperiments.run\\njob\\n.')\n"
+        "import pickle; pickle.loads(b'cexperiments.running.launching\\nTask\\n.')\n"
         "from experiments.running import provenance; print(provenance.environment()['blas']['threads'])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

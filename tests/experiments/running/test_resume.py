@@ -616,7 +616,6 @@ def test_a_job_waits_for_the_worker_that_is_still_at_it(whole: Path):
         directory=whole / "jobs/1",
         overrides=(),
         configuration=found["configuration"],
-        text=(whole / "jobs/1/config.yaml").read_text(),
     )
     kept = (job.directory / "job.json").read_bytes()
     (job.directory / "job.json").unlink()

@@ -22,7 +22,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.hydra import Hydra
 
 from experiments import collect, rerun, run, tables
-from experiments.running import grids, jobs, results
+from experiments.running import composition, grids, jobs, overrides, planning, results
 from experiments.studies import delta_sweep
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -233,8 +233,11 @@ def test_the_sweep_that_was_planned_is_the_one_that_runs_and_is_resumed_gathered
 
 
 def test_a_shuffle_is_one_and_the_same_words_draw_the_same():
-    def order(word: str) -> run.Given:
-        return run._read(run._loader(run._arguments([])), "config", [word]).given[0]
+    def order(word: str) -> overrides.Setting:
+        with composition.opened(run._arguments([])) as loader:
+            return overrides.read(loader, "config", [word]).every[0]
+
+    composition.prepare()
 
     first, again, other = (order(f"x=shuffle(range(0,{n}))") for n in (50, 50, 51))
     numbers = [int(word[2:]) for word in first.words]
@@ -270,19 +273,36 @@ sys.exit(run.main(sys.argv[1:]))
 
 
 @pytest.mark.parametrize("sweeper", ["CheckedSweeper", "BasicSweeper"])
-def test_a_job_is_composed_once_and_forgotten_when_it_has_ended(sweeper: str, monkeypatch: pytest.MonkeyPatch):
-    composed, kept = [], []
-    compose, multirun = ConfigLoaderImpl.load_sweep_config, Hydra.multirun
+@pytest.mark.parametrize(
+    ("words", "compositions"),
+    [
+        (("delta=1e-2,1e-4",), 1),
+        (("delta=1e-2,1e-4", "x=1,2", "derivative=1"), 1),
+        (("delta=1e-2,1e-4", "method=forward_1,central_2,central_4"), 3),
+        (("function=sin,exp", "method=forward_1,central_2"), 3),
+        (("hydra.mode=RUN", "delta=1e-2"), 1),
+        (("shards=2", "function=sin"), 1),
+    ],
+)
+def test_a_run_is_composed_once_and_once_for_each_further_name_of_a_group(
+    words: tuple[str, ...], compositions: int, sweeper: str, monkeypatch: pytest.MonkeyPatch
+):
+    composed, compose = [], ConfigLoaderImpl.load_configuration
 
     def counting(self: ConfigLoaderImpl, *args: Any, **more: Any) -> Any:
-        composed.append(self)
+        composed.append(args)
         return compose(self, *args, **more)
 
-    monkeypatch.setattr(ConfigLoaderImpl, "load_sweep_config", counting)
+    monkeypatch.setattr(ConfigLoaderImpl, "load_configuration", counting)
+    chosen = (f"hydra.sweeper._target_={BasicSweeper.__module__}.BasicSweeper",) if sweeper == "BasicSweeper" else ()
+    assert run.main([*words, *chosen, "figures.draw=null", "--quiet"]) == 0
+    assert len(composed) == compositions
+
+
+def test_a_job_is_forgotten_when_it_has_ended(monkeypatch: pytest.MonkeyPatch):
+    kept, multirun = [], Hydra.multirun
     monkeypatch.setattr(Hydra, "multirun", lambda *args, **more: kept.extend(multirun(*args, **more)))
-    words = {"CheckedSweeper": (), "BasicSweeper": (f"hydra.sweeper._target_={BasicSweeper.__module__}.BasicSweeper",)}
-    assert values(ran("delta=1e-2,1e-4", "x=1,2", *words[sweeper]), "job") == [0, 1, 2, 3]
-    assert len(composed) == {"CheckedSweeper": 4, "BasicSweeper": 8}[sweeper]
+    assert values(ran("delta=1e-2,1e-4", "x=1,2"), "job") == [0, 1, 2, 3]
     (jobs_kept,) = kept
     assert [job.status.name for job in jobs_kept] == ["COMPLETED"] * 4
     assert not any(job.cfg or job.hydra_cfg for job in jobs_kept)
@@ -338,7 +358,8 @@ def test_every_example_of_the_help_is_accepted(capsys: pytest.CaptureFixture[str
     lines = re.findall(r"^ +python -m experiments.run (.*)$", capsys.readouterr().out, flags=re.MULTILINE)
     for line in lines:
         args = run._arguments(shlex.split(line))
-        assert run._check(args, run._command(args)).rows > 0
+        with composition.opened(args) as loader:
+            assert planning.plan(args, composition.command(loader, args)).rows > 0
 
 
 def test_cfg_prints_the_configuration(capsys: pytest.CaptureFixture[str]):
@@ -755,8 +776,8 @@ def test_the_figures_are_drawn_from_the_tables_on_disk():
 
 
 def test_the_configuration_is_found_beside_the_package():
-    assert run.CONF.is_absolute()
-    assert (run.CONF / "config.yaml").is_file()
+    assert composition.CONF.is_absolute()
+    assert (composition.CONF / "config.yaml").is_file()
 
 
 # Whatever a function raises

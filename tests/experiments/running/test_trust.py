@@ -88,12 +88,13 @@ def test_a_preset_is_refused_before_anything_it_names_runs(words: list[str], pla
     assert sorted(path.name for path in place.iterdir()) == ["evil.py", "experiment"]
 
 
-def test_a_default_that_a_sweep_replaces_is_looked_at_as_well(place: Path, capsys: Any):
+def test_a_default_that_a_sweep_replaces_is_not_even_composed(place: Path, capsys: Any):
     (place / "function").mkdir()
     text = "# @package _global_\nhydra: {callbacks: {evil: {_target_: evil.Callback}}}\n"
     (place / "function/evil.yaml").write_text(text)
     words = preset(place, {}, defaults=["delta_sweep", {"override /function": "evil"}, "_self_"])
-    assert run.main(["function=sin,exp" if word == "function=sin" else word for word in words]) == 2
+    assert run.main(["function=sin,exp" if word == "function=sin" else word for word in words]) == 0
+    assert run.main(["function=evil" if word == "function=sin" else word for word in words]) == 2
     assert "hydra.callbacks.evil._target_=evil.Callback: " in capsys.readouterr().err
 
 

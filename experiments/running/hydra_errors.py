@@ -1,0 +1,63 @@
+"""What Hydra, OmegaConf and YAML say of a configuration that is wrong, as one line for whoever wrote it."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException, UnsupportedInterpolationType
+
+from experiments.messages import ConfigurationError, line_of, nearest
+from experiments.running.grids import GRIDS
+
+REFUSALS = (ConfigurationError, HydraException, OmegaConfBaseException)
+OTHER_FORM = "a list is no mapping, nor the other way round; python -m experiments.run --cfg job shows it"
+POINTERS = ("See http", "object_type", "Config search path")
+"""How the lines begin at which the part of Hydra's messages ends that helps somebody here."""
+
+
+def refusal(error: Exception) -> str | None:
+    """Return what to say of an error that a configuration causes, None if it is ours."""
+    if isinstance(error, MemoryError):  # as where samples are drawn when it is checked
+        return f"there is not enough memory: {error}; write smaller numbers, such as fewer samples="
+    if isinstance(error, RecursionError):
+        return "this configuration has too many brackets within each other"
+    if hasattr(error, "problem_mark"):  # what YAML's own reader raises; Hydra lets it through
+        return _of_yaml(error)
+    # An OSError is of a place that cannot be looked into.
+    return sentence(error) if isinstance(error, (*REFUSALS, OSError)) else None
+
+
+def sentence(error: BaseException) -> str:
+    """Return Hydra's or OmegaConf's words as one line, without their pointers to a manual."""
+    cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
+    if not isinstance(cause, HydraException | OmegaConfBaseException):
+        return line_of(error)
+    lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
+    helpful = list(itertools.takewhile(lambda line: not line.startswith(POINTERS), lines))
+    keys = [line.partition(": ")[2] for line in helpful if line.startswith("full_key: ")]
+    text = " ".join(line for line in helpful if not line.startswith("full_key: "))
+    text = re.sub(r"^\w+ raised while resolving interpolation: ", "", text)
+    text = re.sub(r"Cannot merge (Dict|List)Config with (Dict|List)Config", OTHER_FORM, text)
+    text = text.replace("Cannot merge incompatible container types", OTHER_FORM)  # so says OmegaConf 2.4
+    hint = f"; {nearest('', GRIDS)}" if isinstance(cause, UnsupportedInterpolationType) else ""
+    return f"{keys[0]}: {text}{hint}" if keys else f"{text}{hint}"
+
+
+def _of_yaml(error: Exception) -> str:
+    """Return where a file is no YAML, and why."""
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    place = f"{mark.name}, line {mark.line + 1}, column {mark.column + 1}: " if mark is not None else ""
+    hint = "; YAML is indented with spaces, not with tabs" if mark is not None and _is_tab(mark) else ""
+    return f"{place}{line_of(error) if problem is None else problem}{hint}"
+
+
+def _is_tab(mark: Any) -> bool:
+    """Whether there is a tab where a file is no YAML; Hydra 1.4 reads with libyaml, which does not say so."""
+    with suppress(OSError, ValueError, IndexError):
+        return bool(Path(mark.name).read_text(encoding="utf-8").splitlines()[mark.line][mark.column] == "\t")
+    return False
