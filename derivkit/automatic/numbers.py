@@ -31,7 +31,7 @@ from derivkit.expressions.evaluation import CONSTANTS, interpret
 from derivkit.expressions.tree import Expression
 from derivkit.operations.dual import Series, Taylor, total
 from derivkit.operations.elementary import FLOATS, OPERATIONS
-from derivkit.operations.ufuncs import COMPARISONS, TESTS, UFUNCS, rounded_to, select, sinc, trunc
+from derivkit.operations.ufuncs import COMPARISONS, TESTS, rounded_to, rule_of, select, sinc, trunc
 from derivkit.types import Array
 
 MAX_ORDER = 170
@@ -395,7 +395,7 @@ class _Number(NDArrayOperatorsMixin):
             return ufunc(self.series[0])
         if ufunc in REWRITTEN:
             return REWRITTEN[ufunc](*arguments)
-        rule = UFUNCS.get(ufunc)
+        rule = rule_of(ufunc)
         if rule is None:
             trace.refuse(_name(ufunc), ELEMENTWISE)
         result = trace.combine(ufunc, rule, arguments)

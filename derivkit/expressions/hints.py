@@ -82,7 +82,6 @@ ELSEWHERE: Mapping[str, str] = {
     "clip": "write max(0, min(1, {w})), between 0 and 1",
     "clamp": "write max(0, min(1, {w})), between 0 and 1",
     # error functions, gamma and its relatives
-    "erfc": "write 1 - erf({w})",
     "ndtr": "write (1 + erf({u}/sqrt(2)))/2",
     "factorial": "write gamma({w}+1)",
     **_each("comb binomial binom", "write gamma({w}+1)/(gamma({y}+1)*gamma({u}-{v}+1))"),

@@ -142,6 +142,7 @@ EXPONENTIALS = (
     ),
     Elementary(
         "expm1", ONE, np.expm1, title="exponential", slope="exp(u)", steepest="right", sign="that of u",
+        definition="exp(u) - 1",
     ),
     Elementary(
         "log", (1, 2), lambda a, base=None: np.log(a) if base is None else np.log(a) / np.log(base), rounding.log,
@@ -154,6 +155,7 @@ EXPONENTIALS = (
     Elementary(
         "log1p", ONE, np.log1p, title="logarithm", slope="1/(1 + u)", steepest="left", domain="u > -1",
         sign="that of u",
+        definition="log(1 + u)",
         mistakes=(SIGN, ("derivative of 1/u instead of log(u)", "-1/u^2"), ("the 1 forgotten", "1/u")),
     ),
     *(
@@ -198,6 +200,7 @@ TRIGONOMETRIC = (
         "tan", ONE, np.tan, series=lambda t, u: t.riccati(t.numbers.tan(u[0]), u, 1, 0, 1), title="tangent",
         slope="1/cos(u)^2", steepest=_steep_from(np.cos), domain="cos(u) ≠ 0", latex=(r"\tan",), power_at_name=True,
         aliases=("tg",),
+        definition="sin(u)/cos(u)",
         mistakes=(SIGN, ("square forgotten", "1/cos(u)"), ("quotient of derivatives", "-cos(u)/sin(u)"),
                   ("derivative of the secant", "tan(u)/cos(u)"), ("confused with the cotangent", "1/sin(u)^2"),
                   ("square above the fraction bar", "cos(u)^2"), ("1 - tan^2 as of tanh", "1 - tan(u)^2"),
@@ -241,6 +244,7 @@ TRIGONOMETRIC = (
         "acos", ONE, np.arccos, title="inverse cosine", slope="-(1/sqrt(1 - u^2))", steepest="far from 0",
         domain="abs(u) <= 1", vertical=at((-1, -1, 1), (1, -1, -1)), sign="not negative", latex=(r"\arccos",),
         synonyms=("arccos",),
+        definition="pi/2 - asin(u)",
         mistakes=(SIGN, ("root forgotten", "-1/(1 - u^2)"),
                   ("plus instead of minus below the root", "-1/sqrt(1 + u^2)"),
                   ("inverse taken for the reciprocal", "sin(u)/cos(u)^2"),
@@ -261,17 +265,20 @@ HYPERBOLIC = (
     Elementary(
         "sinh", ONE, np.sinh, series=lambda t, u: series.hyperbolic(t, u)[0], title="hyperbolic sine", slope="cosh(u)",
         steepest="far from 0", sign="that of u", latex=(r"\sinh",), power_at_name=True,
+        definition="(exp(u) - 1/exp(u))/2",
         mistakes=(SIGN, ("derivative of the sine", "cos(u)")),
     ),
     Elementary(
         "cosh", ONE, np.cosh, series=lambda t, u: series.hyperbolic(t, u)[1], title="hyperbolic cosine",
         slope="sinh(u)", steepest="far from 0", sign="positive", latex=(r"\cosh",), power_at_name=True,
+        definition="(exp(u) + 1/exp(u))/2",
         mistakes=(SIGN, ("derivative of the cosine", "-sin(u)")),
     ),
     # 1 - tanh(u)^2 is the same slope, and loses every digit from u = 20 on.
     Elementary(
         "tanh", ONE, np.tanh, series=series.tanh, title="hyperbolic tangent", slope="1/cosh(u)^2", sign="that of u",
         latex=(r"\tanh",), power_at_name=True,
+        definition="sinh(u)/cosh(u)",
         mistakes=(SIGN, ("square forgotten", "1/cosh(u)"), ("square forgotten", "1 - tanh(u)"),
                   ("plus instead of minus", "1 + tanh(u)^2"), ("quotient of derivatives", "cosh(u)/sinh(u)"),
                   ("derivative of the tangent", "1/cos(u)^2")),
@@ -280,6 +287,7 @@ HYPERBOLIC = (
         "asinh", ONE, np.arcsinh, title="inverse hyperbolic sine", slope="1/sqrt(u^2 + 1)",
         steepest=lambda a, e: 1.0 / np.hypot(1.0, near_zero(a, e)), sign="that of u", synonyms=("arcsinh",),
         aliases=("arsinh",),
+        definition="log(u + sqrt(u^2 + 1))",
         mistakes=(SIGN, ("root forgotten", "1/(1 + u^2)"), ("minus instead of plus", "1/sqrt(1 - u^2)"),
                   ("sign below the root", "1/sqrt(u^2 - 1)")),
     ),
@@ -287,11 +295,13 @@ HYPERBOLIC = (
         "acosh", ONE, np.arccosh, title="inverse hyperbolic cosine", slope="1/sqrt(u^2 - 1)",
         steepest=rounding.steep_right_of_one, domain="u >= 1", vertical=at((1, 1, 1)), synonyms=("arccosh",),
         aliases=("arcosh",),
+        definition="log(u + sqrt(u^2 - 1))",
         mistakes=(SIGN, ("root forgotten", "1/(u^2 - 1)"), ("plus instead of minus", "1/sqrt(u^2 + 1)")),
     ),
     Elementary(
         "atanh", ONE, np.arctanh, title="inverse hyperbolic tangent", slope="1/(1 - u^2)", steepest="far from 0",
         domain="abs(u) < 1", synonyms=("arctanh",), aliases=("artanh",),
+        definition="log((1 + u)/(1 - u))/2",
         mistakes=(SIGN, ("plus instead of minus", "1/(1 + u^2)"), ("root that is not there", "1/sqrt(1 - u^2)")),
     ),
     Elementary(
@@ -310,21 +320,24 @@ HYPERBOLIC = (
         series=series.inverse_cotangent, title="inverse cotangent", slope="-(1/(1 + u^2))",
         steepest=lambda a, e: np.where((np.abs(a) <= e) & (e > 0.0), np.inf, 1.0 / (1.0 + near_zero(a, e) ** 2)),
         ulps=3.0, smooth="u ≠ 0", synonyms=("arccot",), aliases=("arcctg",),
+        definition="atan(1/u)",
         mistakes=(SIGN, ("minus instead of plus", "-1/(1 - u^2)")),
     ),
     Elementary(
         "sech", ONE, rounding.sech, series=series.hyperbolic_secant, title="hyperbolic secant",
         slope="-(sech(u)*tanh(u))", steepest=lambda a, e: rounding.sech(near_zero(a, e)), ulps=4.0,
-        underflow=4.0 * SMALLEST, sign="positive", power_at_name=True, mistakes=(SIGN,),
+        underflow=4.0 * SMALLEST, sign="positive", power_at_name=True, definition="1/cosh(u)", mistakes=(SIGN,),
     ),
     Elementary(
         "csch", ONE, rounding.csch, series=series.hyperbolic_cosecant, title="hyperbolic cosecant",
         slope="-(csch(u)*coth(u))", ulps=5.0, underflow=4.0 * SMALLEST, domain="u ≠ 0", power_at_name=True,
+        definition="1/sinh(u)",
         mistakes=(SIGN,),
     ),
     Elementary(
         "coth", ONE, lambda a: 1.0 / np.tanh(a), series=series.hyperbolic_cotangent, title="hyperbolic cotangent",
-        slope="-(1/sinh(u)^2)", ulps=3.0, domain="u ≠ 0", latex=(r"\coth",), power_at_name=True, mistakes=(SIGN,),
+        slope="-(1/sinh(u)^2)", ulps=3.0, domain="u ≠ 0", latex=(r"\coth",), power_at_name=True,
+        definition="cosh(u)/sinh(u)", mistakes=(SIGN,),
     ),
 )  # fmt: skip
 SPECIAL = (
@@ -333,6 +346,14 @@ SPECIAL = (
         sign="that of u", cost=0.1,
         mistakes=(SIGN, ("factor 2/sqrt(pi) forgotten", "exp(-u^2)"),
                   ("minus in the exponent forgotten", "2*exp(u^2)/sqrt(pi)"), ("2 forgotten", "exp(-u^2)/sqrt(pi)")),
+    ),
+    Elementary(
+        "erfc", ONE, special.erfc, title="complementary error function", slope="-2*exp(-u^2)/sqrt(pi)",
+        ulps=rounding.ERF_ULPS, underflow=8.0 * SMALLEST, sign="positive", definition="1 - erf(u)", cost=0.1,
+        mistakes=(SIGN, ("factor 2/sqrt(pi) forgotten", "-exp(-u^2)"),
+                  ("factor 2/sqrt(pi) and sign forgotten", "exp(-u^2)"),
+                  ("minus in the exponent forgotten", "-2*exp(u^2)/sqrt(pi)"), ("2 forgotten", "-exp(-u^2)/sqrt(pi)"),
+                  ("the 1 of 1 - erf not dropped", "1 - 2*exp(-u^2)/sqrt(pi)")),
     ),
     Elementary(
         "gamma", ONE, special.gamma, series=series.gamma, title="gamma function", slope="gamma(u)*digamma(u)",
@@ -345,6 +366,7 @@ SPECIAL = (
         lambda a: rounding.polygamma_running((np.asarray(0.0), np.asarray(0.0)), a),
         lambda t, u: series.polygamma(t, [0], u), title="digamma function", slope="polygamma(1, u)",
         domain="u is not 0, -1, -2, ...", latex=(r"\psi",), aliases=("psi",), cost=0.25, guarded=True,
+        definition="polygamma(0, u)",
     ),
     Elementary(
         "polygamma", (2,), special.polygamma, rounding.polygamma_running, series.polygamma,
@@ -363,23 +385,27 @@ NETWORKS = (
     Elementary(
         "sigmoid", ONE, rounding.sigmoid, series=series.sigmoid, title="sigmoid", slope="sigmoid(u)*sigmoid(-u)",
         sign="positive", aliases=("logistic", "expit"),
+        definition="exp(u)/(exp(u) + 1)",
         mistakes=(("plus instead of minus", "sigmoid(u)*(1 + sigmoid(u))"), ("one factor lost", "1 - sigmoid(u)"),
                   SIGN, ("exponential above the fraction bar forgotten", "sigmoid(u)^2")),
     ),
     Elementary(
         "softplus", ONE, lambda a: np.logaddexp(0.0, a), series=series.softplus, title="softplus", slope="sigmoid(u)",
         steepest="right", sign="positive",
+        definition="log(1 + exp(u))",
         mistakes=(("sigmoid of the other side", "sigmoid(-u)"), SIGN, ("1/u of the logarithm forgotten", "exp(u)"),
                   ("inner derivative forgotten", "1/(1 + exp(u))")),
     ),
     selection(
         "abs", np.abs, ONE, series.absolute, title="absolute value", slope="sign(u)", smooth="u ≠ 0",
         sign="not negative, and that of u", latex=(r"\left|#1\right|",), synonyms=("Abs",),
-        aliases=("fabs",), ufuncs=(np.fabs,), mistakes=(("sides swapped", "-sign(u)"), ("sign forgotten", "1")),
+        aliases=("fabs",), ufuncs=(np.fabs,), definition="u*sign(u)",
+        mistakes=(("sides swapped", "-sign(u)"), ("sign forgotten", "1")),
     ),
     selection(
         "relu", lambda a: np.maximum(a, 0.0), ONE, lambda t, u: t.choose(u[0] > 0, u, [0 * u[0]], tie=u[0] == 0),
         title="relu", slope="heaviside(u)", smooth="u ≠ 0", sign="not negative, and that of u",
+        definition="u*heaviside(u)",
         mistakes=(("sides swapped", "heaviside(-u)"), ("slope 1 on both sides", "1"), ("slope 0 on both sides", "0")),
     ),
     Elementary(
@@ -423,12 +449,13 @@ STEPS = (
     stepped(
         "heaviside", lambda a: np.heaviside(a, 0.5), lambda numbers, a: a == 0, smooth="u ≠ 0",
         sign="not negative, and that of u", synonyms=("Heaviside",),
+        definition="(1 + sign(u))/2",
     ),
 )  # fmt: skip
 
-OPERATIONS = completed(
-    (*OPERATORS, *COMPARISONS, *EXPONENTIALS, *TRIGONOMETRIC, *HYPERBOLIC, *SPECIAL, *NETWORKS, *OF_SEVERAL, *STEPS)
-)
+ROWS = (*OPERATORS, *COMPARISONS, *EXPONENTIALS, *TRIGONOMETRIC, *HYPERBOLIC, *SPECIAL, *NETWORKS, *OF_SEVERAL, *STEPS)
+"""As they are stated above; `OPERATIONS` has what follows from them, too."""
+OPERATIONS = completed(ROWS)
 ELEMENTARY = MappingProxyType({name: row for name, row in OPERATIONS.items() if not row.typed})
 """The operations that are typed as functions."""
 

@@ -6,7 +6,8 @@ What NumPy has and the table has not (np.hypot, np.mod, np.logaddexp) is compose
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from itertools import zip_longest
 from types import MappingProxyType
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from derivkit.operations.dual import Number, Series, Taylor
-from derivkit.operations.elementary import OPERATIONS
+from derivkit.operations.elementary import ELEMENTARY, OPERATIONS
 
 Rule = Callable[..., Series]
 """From the arithmetic and the series of the arguments to the series of the result."""
@@ -185,6 +186,20 @@ UFUNCS: MappingProxyType[np.ufunc, Rule] = MappingProxyType(
     }
 )
 """THE table of universal functions: for each its rule on Taylor series."""
+NAMED: Mapping[str, Rule] = {
+    name: row.series for row in ELEMENTARY.values() for name in (row.name, *row.synonyms, *row.aliases)
+}
+
+
+def rule_of(ufunc: np.ufunc) -> Rule | None:
+    """The rule of a universal function of NumPy or, where somebody has imported that, of SciPy's special functions."""
+    special = sys.modules.get("scipy.special")
+    name = ufunc.__name__
+    if getattr(special, name, None) is ufunc and ufunc.nin == 1:
+        return NAMED.get(name)
+    return UFUNCS.get(ufunc)
+
+
 COMPARISONS = frozenset({np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal})
 TESTS = frozenset({np.isnan, np.isinf, np.isfinite})
 """Questions that the value alone answers, and that no point near it answers otherwise, infinities apart."""

@@ -12,6 +12,8 @@ from typing import Any
 
 from derivkit.expressions.evaluation import Arithmetic, walk
 from derivkit.expressions.tree import Instruction, Node, Operation, program_of
+from derivkit.operations.elementary import OPERATIONS
+from derivkit.operations.formulas import Meaning, worked_out
 from derivkit.trusted.quotients import HALF, MAX_GENERATORS, Field, FinerError, NotProvedError, Quotient
 
 MAX_OPERATIONS = 1500
@@ -68,9 +70,23 @@ def _arithmetic(f: Field) -> Arithmetic:
     )
 
 
+def _defined(f: Field, definition: str, u: Quotient) -> Quotient:
+    """An operation by what it is in others."""
+    meaning = Meaning(
+        number=f.number,
+        pi=lambda: f.opaque("pi", positive=True),
+        apply=lambda name, *arguments: _apply(f, name, *arguments),
+    )
+    result: Quotient = worked_out(definition, u, meaning)
+    return result
+
+
 def _apply(f: Field, name: str, *arguments: Quotient) -> Quotient:
     if name in _RULES:
         return _RULES[name](f, *arguments)
+    definition = OPERATIONS[name].definition
+    if definition:
+        return _defined(f, definition, *arguments)
     if name in _ODD and not arguments[0]:
         return f.number(0)
     if name in _ODD and arguments[0].above.leading_coefficient() < 0:
@@ -121,20 +137,6 @@ def _piecewise(f: Field, *arguments: Quotient) -> Quotient:
     return result
 
 
-def _hyperbolic(f: Field, a: Quotient, sign: int) -> Quotient:
-    e = f.exp(a)
-    return HALF * (e + sign * (1 / e))
-
-
-def _of_square(f: Field, a: Quotient, n: int) -> Quotient:
-    """log|a + sqrt(a^2 + n)|."""
-    return f.log_size(a + _root(f, a * a + n))
-
-
-def _right_angle(f: Field) -> Quotient:
-    return HALF * f.opaque("pi", positive=True)
-
-
 def _leaky(f: Field, a: Quotient, slope: Quotient | None = None) -> Quotient:
     above = _above(f, a)
     return a * (above + (Fraction(1, 100) if slope is None else slope) * (1 - above))
@@ -152,42 +154,14 @@ _RULES: Mapping[str, Callable[..., Quotient]] = {
     "divide": lambda f, a, b: a / b,
     "power": _power,
     "exp": lambda f, a: f.exp(a),
-    "expm1": lambda f, a: f.exp(a) - 1,
     "log": _log,
-    "log1p": lambda f, a: f.log_size(a + 1),
-    "log2": lambda f, a: _log(f, a, f.number(2)),
-    "log10": lambda f, a: _log(f, a, f.number(10)),
     "sqrt": _root,
     "cbrt": lambda f, a: f.sign(a) * f.size_power(a, Fraction(1, 3)) if a else a,
     "sin": lambda f, a: f.cosine_sine(a)[1],
     "cos": lambda f, a: f.cosine_sine(a)[0],
-    "tan": lambda f, a: f.cosine_sine(a)[1] / f.cosine_sine(a)[0],
-    "cot": lambda f, a: f.cosine_sine(a)[0] / f.cosine_sine(a)[1],
-    "sec": lambda f, a: 1 / f.cosine_sine(a)[0],
-    "csc": lambda f, a: 1 / f.cosine_sine(a)[1],
-    "acos": lambda f, a: _right_angle(f) - _apply(f, "asin", a),
-    "asec": lambda f, a: _right_angle(f) - _apply(f, "asin", 1 / a),
-    "acsc": lambda f, a: _apply(f, "asin", 1 / a),
-    "acot": lambda f, a: _apply(f, "atan", 1 / a),
-    "sinh": lambda f, a: _hyperbolic(f, a, -1),
-    "cosh": lambda f, a: _hyperbolic(f, a, 1),
-    "tanh": lambda f, a: _hyperbolic(f, a, -1) / _hyperbolic(f, a, 1),
-    "coth": lambda f, a: _hyperbolic(f, a, 1) / _hyperbolic(f, a, -1),
-    "sech": lambda f, a: 1 / _hyperbolic(f, a, 1),
-    "csch": lambda f, a: 1 / _hyperbolic(f, a, -1),
-    "asinh": lambda f, a: _of_square(f, a, 1),
-    "acosh": lambda f, a: _of_square(f, a, -1),
-    "atanh": lambda f, a: HALF * f.log_size((a + 1) / (1 - a)),
-    "sigmoid": lambda f, a: f.exp(a) / (f.exp(a) + 1),
-    "softplus": lambda f, a: f.log_size(f.exp(a) + 1),
     "softmax": lambda f, *a: f.exp(a[0]) / _sum_of_exp(f, *a),
     "logsumexp": lambda f, *a: f.log_size(_sum_of_exp(f, *a)),
-    "gelu": lambda f, a: HALF * a * (_apply(f, "erf", a / f.size_power(f.number(2), HALF)) + 1),
-    "digamma": lambda f, a: f.opaque(("polygamma", f.number(0).key, a.key)),
-    "abs": _size,
     "sign": lambda f, a: f.sign(a) if a else a,
-    "heaviside": _above,
-    "relu": lambda f, a: a * _above(f, a),
     "leaky_relu": _leaky,
     "max": lambda f, *a: _larger(f, 1, *a),
     "min": lambda f, *a: _larger(f, -1, *a),
@@ -197,7 +171,7 @@ _RULES: Mapping[str, Callable[..., Quotient]] = {
     "greater_equal": lambda f, a, b: _above(f, a - b),
     "piecewise": _piecewise,
 }
-"""Every operation in the generators; what is not here is a generator itself."""
+"""Operations in the generators; others are what their rows define them to be, or generators themselves."""
 
 
 def _positive_logarithm(f: Field, *arguments: Quotient) -> None:

@@ -158,8 +158,8 @@ def rule_text(rule: Rule) -> str:
 def _multiplied(slope: Node, du: Node) -> Node:
     """The slope times du, which stands above the fraction bar where there is a 1."""
     match slope:
-        case Operation("negate", (Operation("divide", _) as inner,)):
-            return _multiplied(inner, Operation("negate", (du,)))
+        case Operation("negate", (Operation("divide", (Number(Fraction(numerator=1, denominator=1)), below)),)):
+            return Operation("divide", (Operation("negate", (du,)), below))
         case Operation("divide", (Number(Fraction(numerator=1, denominator=1)), below)):
             return Operation("divide", (du, below))
         case Number(Fraction(numerator=0)):

@@ -19,8 +19,8 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from omegaconf import OmegaConf
 
 import derivkit as dk
-from derivkit.automatic import numbers as automatic
 from derivkit.function import BLACK_BOXES
+from derivkit.operations import ufuncs
 from derivkit.operations.ufuncs import COMPARISONS, TESTS, UFUNCS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -195,7 +195,7 @@ def test_a_broken_rule_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
             result = rule(t, *u)
             return [result[0], *(1.001 * c for c in result[1:])]
 
-        monkeypatch.setattr(automatic, "UFUNCS", MappingProxyType({**UFUNCS, ufunc: broken}))
+        monkeypatch.setattr(ufuncs, "UFUNCS", MappingProxyType({**UFUNCS, ufunc: broken}))
         assert misses(ufunc, 2)
 
 
@@ -565,3 +565,17 @@ def test_questions_of_the_value_have_plain_answers() -> None:
 
     dk.dual(f, X)
     assert all(type(a) is np.ndarray and a.dtype == bool for a in answers)
+
+
+@pytest.mark.parametrize("name", ["erf", "erfc", "gamma", "psi", "expit", "log1p", "cbrt"])
+def test_special_functions_of_scipy_are_differentiated_where_they_are_in_the_table(name: str) -> None:
+    f = getattr(pytest.importorskip("scipy.special"), name)
+    found = dk.dual(f, np.array([0.7, 1.5]))
+    assert np.array_equal(found.value, f([0.7, 1.5]))
+    np.testing.assert_allclose(found.derivative, dk.derivative(f, np.array([0.7, 1.5])).value, rtol=1e-10)
+
+
+def test_a_special_function_that_is_in_no_row_is_refused() -> None:
+    special = pytest.importorskip("scipy.special")
+    with pytest.raises(dk.DualError, match="cannot differentiate this: gammaln"):
+        dk.dual(special.gammaln, 1.0)

@@ -24,7 +24,7 @@ silu(x) : x*sigmoid(x); rsqrt(x) : 1/sqrt(x); np.sin(x) : sin(x); math.sin(2*x) 
 torch.relu(x) : relu(x); np.arctan2(y, x) : atan(y/x); np.pi*x : pi; math.e : e; scipy.special.erf(x) : erf(x);
 torch.nn.functional.silu(x) : x*sigmoid(x); np.maximum(x, 0) : max(x,0); jnp.square(x + 1) : (x+1)**2;
 pow(x, 2) : x**2; pow(x + 1, y) : (x+1)**y; lg(x, 2) : log10(x); hypot(x, y) : sqrt(x**2 + y**2);
-ceil(2*x) : -floor(-(2*x)); erfc(x) : 1 - erf(x); xsin(x) : x*sin(x); E*x : e; 1.sin(x) : 1.*sin(x);
+ceil(2*x) : -floor(-(2*x)); xsin(x) : x*sin(x); E*x : e; 1.sin(x) : 1.*sin(x);
 acoth(foo(x)) : atanh(1/x)
 """
 SAID = {

@@ -515,7 +515,6 @@ WRONG: list[tuple[str, int, str]] = [
     ("limit(x)", 0, "write the formula alone: that it is differentiated is"),
     ("sum(x)", 0, "unknown function 'sum'"),
     ("factorial(x)", 0, "write gamma(x+1)"),
-    ("erfc(x)", 0, "write 1 - erf(x)"),
     ("besselj(1,x)", 0, "unknown function 'besselj'"),
     ("zeta(x)", 0, "unknown function 'zeta'"),
     ("lambertw(x)", 0, "unknown function 'lambertw'"),
