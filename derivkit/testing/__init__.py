@@ -5,6 +5,7 @@ from derivkit.numerical.status import VALUED, VALUELESS
 from derivkit.recommendation import PRECISIONS, Precision, calls_of_recommendations, in_precision
 from derivkit.testing.assessment import Assessment, Bench, bench, quantile, regular, share
 from derivkit.testing.attainable import attainable, covered, formulas, least_smoothed, loss, miss_size, tightness
+from derivkit.testing.breaks import BREAKS, VERDICTS, Answer, Break, verdict
 from derivkit.testing.claims import Claims, claims, perturbation
 from derivkit.testing.population import Disturbance, Draw, Family
 from derivkit.testing.programs import program
@@ -12,13 +13,17 @@ from derivkit.testing.regret import STATUSES, Regret, RoundedSweep, regret, roun
 from derivkit.trusted.truth import Truth
 
 __all__ = [
+    "BREAKS",
     "METHODS",
     "PRECISIONS",
     "STATUSES",
     "VALUED",
     "VALUELESS",
+    "VERDICTS",
+    "Answer",
     "Assessment",
     "Bench",
+    "Break",
     "Claims",
     "Disturbance",
     "Draw",
@@ -47,4 +52,5 @@ __all__ = [
     "share",
     "sweep_deltas",
     "tightness",
+    "verdict",
 ]
