@@ -13,9 +13,9 @@ from studies import Tables, gathered, rows
 
 import derivkit as dk
 from derivkit.grids import logspace
-from derivkit.multivariate.network import ACTIVATIONS
+from derivkit.multivariate.network_errors import held_difference
 from experiments.studies import network_gradient as study
-from experiments.studies.network_gradient import Config, held_difference
+from experiments.studies.network_gradient import Config
 
 RELU, TANH = (dk.Network((6, 12, 8, 3), (name,), name=name) for name in ("relu", "tanh"))
 DELTAS = tuple(logspace(-12, -0.5, 24).tolist())
@@ -177,25 +177,3 @@ def test_the_other_loss_with_a_penalty_is_studied_too() -> None:
 def test_what_cannot_be_studied_is_refused(config: Any, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         Config(**{"network": (RELU,), **config})
-
-
-@pytest.mark.parametrize("activation", ["relu", "tanh", "gelu", "sigmoid"])
-@pytest.mark.parametrize("objective", ["softmax_cross_entropy", "mean_squared_error"])
-def test_the_rounding_of_a_loss_is_bounded_and_not_by_much_too_much(activation: str, objective: str) -> None:
-    """In float32 it is the distance to float64, whose own rounding is 2^29 times smaller."""
-    network = dk.Network((6, 20, 20, 4), (activation, activation, "identity"), objective, l2=1e-3)
-    worst = 0.0
-    for seed in range(20):
-        samples = dk.generated(9, inputs=6, classes=4, seed=seed)
-        samples = samples if objective == "softmax_cross_entropy" else samples.one_hot(4)
-        low, few = network.initial(seed=seed, dtype=np.float32), samples.astype(np.float32)
-        high, many = low.astype(np.float64), few.astype(np.float64)
-        bound = study.loss_rounding(network, high, many, unit=2.0**-24)
-        worst = max(worst, abs(float(network.loss(low, few)) - float(network.loss(high, many))) / bound)
-    assert 1e-4 < worst < 1.0
-
-
-def test_a_slope_that_is_steeper_than_is_said_would_be_found() -> None:
-    z = np.linspace(-6.0, 6.0, 100_001)
-    steepest = {name: np.max(np.abs(row.slope(z, row.value(z, np.empty_like(z))))) for name, row in ACTIVATIONS.items()}
-    assert max(steepest.values()) <= study.STEEPEST < 1.01 * steepest["gelu"]
