@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+
 from experiments import tables
-from experiments.comparison import figure, many_page, page
-from experiments.comparison.circumstances import configurations, environments
-from experiments.comparison.configured import changed, shown
+from experiments.comparison import page
+from experiments.comparison.configured import Values, changed, shown
 from experiments.comparison.differences import DIFFERENCES, Change, Differences, Plan, plan_of, table_of
-from experiments.comparison.joining import join
-from experiments.comparison.many import BESIDE, Many, examined
-from experiments.comparison.result import Result, about_asked, about_best, overview, sentences
+from experiments.comparison.ranking import BESIDE, RUNS, Ranking, Rows, ranking_of, rows_of, write_runs
+from experiments.comparison.result import Comparison
+from experiments.comparison.sentences import about_changes, about_least, about_many, about_request
 from experiments.messages import ConfigurationError, near, show
-from experiments.running.record import Table
-from experiments.running.record import configurations as configurations_of
+from experiments.running.record import Table, configurations
 from experiments.running.runs import Stored
 from experiments.terminal.commands import fresh
 from experiments.terminal.progress import Terminal
 
-TOLD = 10
+MAX_SHOWN = 10
 """Runs, and changed keys of them, that the terminal shows of many."""
+FACTS, MORE_FACTS = 4, 8
+"""Facts of the environment that the terminal shows with their values, and that it names besides."""
+
+Shapes = Sequence[Mapping[str, type]]
+"""The columns of the main table of every run, without the number of the job."""
 
 
 def compare(
@@ -60,59 +65,44 @@ def compare(
         If the runs cannot be compared; nothing is written then, and nothing stays after any other error.
     """
     _refuse_other_studies(runs)
-    contents, shapes = zip(*(_content(run) for run in runs), strict=True)
+    shapes = [_shape(run) for run in runs]
     shared = {name: kind for name, kind in shapes[0].items() if all(one.get(name) is kind for one in shapes)}
     plan = plan_of(runs[0].study, shared)
     _refuse_lost_keys(plan, runs, shapes)
+    with _new_directory(place) as (directory, final):
+        compared = _ranked if len(runs) > BESIDE else _beside_the_first
+        comparison = compared(runs, shapes, plan, directory, ulps=ulps)
+        page.write(comparison, command, notes)
+    for note in notes:
+        Terminal().note(note)
+    _show(comparison, final)
+    return comparison.different
+
+
+@contextmanager
+def _new_directory(place: Path) -> Iterator[tuple[Path, Path]]:
+    """Give a directory to write into, and the name that it gets once all is written; after an error nothing stays."""
     final = fresh(place, datetime.now(UTC))
     part = final.with_name(f".{final.name}.part")
     made = [path for path in part.parents if not path.exists()]
     part.mkdir(parents=True)
     try:
-        if len(runs) > BESIDE:
-            many = examined(runs, names_of(runs), plan, [one.rows for one in contents], part, ulps=ulps)
-            many_page.write(many, notes, command)
-        else:
-            few = Result(
-                runs=runs,
-                names=names_of(runs),
-                plan=plan,
-                changes=_changes(runs, contents, shapes),
-                asked=changed([configurations_of(run.record.jobs) for run in runs]),
-                configuration=configurations(runs),
-                environment=environments(runs),
-                ulps=ulps,
-                directory=part,
-            )
-            _join(few)
-            page.write(few, figure.drawn(few), command, notes)
+        yield part, final
         part.replace(final)
     except BaseException:
-        _forget(part, made)
+        shutil.rmtree(part)
+        for directory in made:
+            with suppress(OSError):  # another comparison is in it
+                directory.rmdir()
         raise
-    for note in notes:
-        Terminal().note(note)
-    if len(runs) > BESIDE:
-        _tell_many(many, final)
-        return any(one.differing for one in many.changes)
-    _tell(few, final)
-    return any(one.any for one in few.changes)
-
-
-def _forget(part: Path, fresh: Sequence[Path]) -> None:
-    """Remove what was written, and the directories made for it unless another comparison is in them."""
-    shutil.rmtree(part)
-    for directory in fresh:
-        with suppress(OSError):
-            directory.rmdir()
 
 
 def names_of(runs: Sequence[Stored]) -> list[str]:
     """Return a name for each run, as short as tells them apart: the time, the directory, or the path."""
     paths = [run.directory for run in runs]
     names: list[str] = []
-    for told in (lambda path: path.name[:8], lambda path: path.name, near):
-        names = [told(path) for path in paths]
+    for name_of in (lambda path: path.name[:8], lambda path: path.name, near):
+        names = [name_of(path) for path in paths]
         if len(set(names)) == len(set(paths)):
             break
     return [name if names.count(name) == 1 else f"{name} ({k})" for k, name in enumerate(names, start=1)]
@@ -122,95 +112,166 @@ def names_of(runs: Sequence[Stored]) -> list[str]:
 
 
 def _refuse_other_studies(runs: Sequence[Stored]) -> None:
-    studies = [run.study.name for run in runs]
-    for run, study in zip(runs, studies, strict=True):
-        if study != studies[0]:
+    for run in runs:
+        if run.study.name != runs[0].study.name:
             raise ConfigurationError(
-                f"{near(runs[0].directory)} is a run of {studies[0]} and {near(run.directory)} one of {study};"
-                " runs of one study are compared"
+                f"{near(runs[0].directory)} is a run of {runs[0].study.name} and {near(run.directory)} one of"
+                f" {run.study.name}; runs of one study are compared"
             )
 
 
-def _content(run: Stored) -> tuple[Table, dict[str, type]]:
-    """Return what a run's main table holds, which is the one that its record tells of, and its columns."""
+def _shape(run: Stored) -> dict[str, type]:
+    """Return the columns of a run's main table, which is the one that its record describes."""
     run.refuse_altered(run.table.stem)
-    columns = {name: kind for name, kind in tables.types_of(run.table).items() if name != "job"}
-    return run.record.tables[run.table.stem], columns
-
-
-def _changes(runs: Sequence[Stored], contents: Sequence[Table], shapes: Sequence[Mapping[str, type]]) -> list[Change]:
-    names = names_of(runs)
-    changes = []
-    for name, content, shape in list(zip(names, contents, shapes, strict=True))[1:]:
-        same = content == contents[0]
-        change = Change(
-            name=name, first=names[0], identical=same, rows=content.rows, joined=content.rows if same else 0
-        )
-        odd = [column for column in {**shapes[0], **shape} if shapes[0].get(column) is not shape.get(column)]
-        change.lost = tuple(f"{column}: {_type(shapes[0], column)} and {_type(shape, column)}" for column in odd)
-        changes.append(change)
-    return changes
+    return {name: kind for name, kind in tables.types_of(run.table).items() if name != "job"}
 
 
 def _type(shape: Mapping[str, type], column: str) -> str:
     return tables.KINDS[shape[column]].name if column in shape else "none"
 
 
-def _refuse_lost_keys(plan: Plan, runs: Sequence[Stored], shapes: Sequence[Mapping[str, type]]) -> None:
+def _refuse_lost_keys(plan: Plan, runs: Sequence[Stored], shapes: Shapes) -> None:
     for key in plan.keys:
         if key not in plan.columns:
             kinds = [f"{near(run.directory)} {_type(shape, key)}" for run, shape in zip(runs, shapes, strict=True)]
             raise ConfigurationError(f"rows cannot be joined: column {key} is not of one type: {', '.join(kinds)}")
 
 
-# What is done
+# A few runs
 
 
-def _join(result: Result) -> None:
+def _beside_the_first(runs: Sequence[Stored], shapes: Shapes, plan: Plan, directory: Path, *, ulps: int) -> Comparison:
     """Join the other runs with the first, one after the other, unless their tables are known to be equal."""
-    with tables.Writer(result.directory, {DIFFERENCES: table_of(result.plan)}) as writer:
-        for run, change in zip(result.runs[1:], result.changes, strict=True):
+    names = names_of(runs)
+    changes = [_change(names, runs, shapes, place) for place in range(1, len(runs))]
+    with tables.Writer(directory, {DIFFERENCES: table_of(plan)}) as writer:
+        for run, change in zip(runs[1:], changes, strict=True):
             if not change.identical:
-                words = tables.Words(result.plan.columns)
-                differences = Differences(result.plan, words, writer, ulps=result.ulps)
-                keys = result.plan.keys
-                paths = result.runs[0].table, run.table
-                for rows in join(words, *paths, keys=keys, scratch=result.directory):
+                words = tables.Words(plan.columns)
+                differences = Differences(plan, words, writer, ulps=ulps)
+                for rows in tables.join(words, runs[0].table, run.table, keys=plan.keys, scratch=directory):
                     differences.add(change, rows)
-    if result.differences.is_file():
-        tables.write_csv(result.differences)
+    return _written(
+        Comparison(
+            runs=runs,
+            names=names,
+            plan=plan,
+            keys=_changed_keys(runs),
+            changes=changes,
+            ulps=ulps,
+            directory=directory,
+        )
+    )
 
 
-def _tell(result: Result, directory: Path) -> None:
+def _changed_keys(runs: Sequence[Stored]) -> Mapping[str, Sequence[Values]]:
+    return changed([configurations(run.record.jobs) for run in runs])
+
+
+def _written(comparison: Comparison) -> Comparison:
+    """Write the rows that differ as text too, if there are any."""
+    if comparison.differences.is_file():
+        tables.write_csv(comparison.differences)
+    return comparison
+
+
+def _change(names: Sequence[str], runs: Sequence[Stored], shapes: Shapes, place: int) -> Change:
+    """Return what the records tell of a run beside the first: whether its table is equal, and its columns."""
+    first, other = _recorded(runs[0]), _recorded(runs[place])
+    same = first == other
+    one, two = shapes[0], shapes[place]
+    odd = [column for column in {**one, **two} if one.get(column) is not two.get(column)]
+    return Change(
+        name=names[place],
+        first=names[0],
+        identical=same,
+        rows=other.rows,
+        joined=other.rows if same else 0,
+        lost=tuple(f"{column}: {_type(one, column)} and {_type(two, column)}" for column in odd),
+    )
+
+
+def _recorded(run: Stored) -> Table:
+    return run.record.tables[run.table.stem]
+
+
+# Many runs
+
+
+def _ranked(runs: Sequence[Stored], _: Shapes, plan: Plan, directory: Path, *, ulps: int) -> Comparison:
+    """Join the rows of all runs at once, store those that differ from their originals, and rank the runs."""
+    names = names_of(runs)
+    keys = _changed_keys(runs)
+    rows = rows_of(runs, plan, keys)
+    ranking = ranking_of(runs, rows, plan, keys)
+    changes = _changes_of_many(rows, names, plan, directory, ulps=ulps)
+    comparison = Comparison(
+        runs=runs, names=names, plan=plan, keys=keys, changes=changes, ulps=ulps, directory=directory, ranking=ranking
+    )
+    write_runs(comparison, ranking)
+    return _written(comparison)
+
+
+def _changes_of_many(rows: Rows, names: Sequence[str], plan: Plan, directory: Path, *, ulps: int) -> list[Change]:
+    run = rows.run
+    shared = rows.original != np.arange(rows.original.size)
+    joined = np.bincount(run[shared], minlength=len(names)).tolist()
+    sizes = np.diff(rows.starts).tolist()
+    changes = [Change(name=name, rows=size) for name, size in zip(names, sizes, strict=True)]
+    odd = np.flatnonzero(rows.differing(plan.values))
+    with tables.Writer(directory, {DIFFERENCES: table_of(plan)}) as writer:
+        differences = Differences(plan, rows.words, writer, ulps=ulps)
+        none = rows.all[:, :0]
+        pairs = np.unique(np.stack([run[odd], run[rows.original[odd]]]), axis=1).T.tolist()
+        for other, first in pairs:
+            mine = odd[(run[odd] == other) & (run[rows.original[odd]] == first)]
+            changes[other].first = names[first]
+            theirs = rows.all[:, rows.original[mine]]
+            pair = tables.Joined(first=theirs, other=rows.all[:, mine], vanished=none, appeared=none)
+            differences.add(changes[other], pair)
+    for change, count in zip(changes, joined, strict=True):
+        change.joined = count  # rows that are equal were not looked at one by one
+    return changes
+
+
+# The terminal
+
+
+def _show(comparison: Comparison, directory: Path) -> None:
+    """Show in the terminal what was found, and where its files are."""
     terminal = Terminal()
-    terminal.summary(overview(result), table="report.html")
-    terminal.line(about_asked(result))
-    lines = result.environment
-    told = "; ".join(f"{name} {' | '.join(show(text, 32) for text in texts)}" for name, texts in lines[:4])
-    rest = [name for name, _ in lines[4:]]
-    more = f"; also {', '.join(rest[:8])}{' and more' if len(rest) > 8 else ''}" if rest else ""
-    terminal.line(f"environment: {told}{more}" if lines else "environment: the same")
-    for sentence in filter(None, (about_best(result), *sentences(result))):
-        terminal.line(sentence)
-    _tell_paths(terminal, directory, (f"{DIFFERENCES}.csv", f"{DIFFERENCES}.parquet"))
+    ranking = comparison.ranking
+    if ranking is None:
+        columns = {name: values for name, (_, values) in page.overview(comparison).items()}
+        terminal.summary(columns, table="report.html")
+        lines = [about_request(comparison), _environment(comparison), about_least(comparison)]
+        lines += about_changes(comparison)
+        names = (f"{DIFFERENCES}.csv", f"{DIFFERENCES}.parquet")
+    else:
+        terminal.summary(_best_runs(comparison, ranking), table=f"{RUNS}.csv")
+        lines = list(about_many(comparison, ranking))
+        names = (f"{RUNS}.csv", f"{DIFFERENCES}.csv")
+    for line in filter(None, lines):
+        terminal.line(line)
+    files = [("report", "report.html"), *(("table", name) for name in names)]
+    files += [("figure", path.relative_to(directory).as_posix()) for path in sorted(directory.glob("figures/*.png"))]
+    terminal.paths([(label, near(directory / name)) for label, name in files if (directory / name).is_file()])
 
 
-def _tell_many(many: Many, directory: Path) -> None:
-    terminal = Terminal()
-    best = many.ranked[:TOLD]
-    columns: dict[str, Sequence[object]] = {
-        "run": [many.names[place] for place in best],
-        f"best_{many.error}": [float(many.best[place]) for place in best],
-        **{key: [shown(many.keys[key][place]) for place in best] for key in list(many.keys)[:TOLD]},
+def _environment(comparison: Comparison) -> str:
+    lines = comparison.environment
+    if not lines:
+        return "environment: the same"
+    facts = "; ".join(f"{name} {' | '.join(show(text, 32) for text in texts)}" for name, texts in lines[:FACTS])
+    others = [name for name, _ in lines[FACTS:]]
+    more = ", ".join(others[:MORE_FACTS]) + (" and more" if len(others) > MORE_FACTS else "")
+    return f"environment: {facts}; also {more}" if others else f"environment: {facts}"
+
+
+def _best_runs(comparison: Comparison, ranking: Ranking) -> dict[str, Sequence[object]]:
+    best = ranking.order[:MAX_SHOWN]
+    return {
+        "run": [comparison.names[place] for place in best],
+        f"best_{ranking.error}": [float(ranking.best[place]) for place in best],
+        **{key: [shown(values[place]) for place in best] for key, values in list(ranking.keys.items())[:MAX_SHOWN]},
     }
-    terminal.summary(columns, table="runs.csv")
-    for sentence in many_page.sentences(many):
-        terminal.line(sentence)
-    _tell_paths(terminal, directory, ("runs.csv", f"{DIFFERENCES}.csv"))
-
-
-def _tell_paths(terminal: Terminal, directory: Path, names: Sequence[str]) -> None:
-    paths = [("report", "report.html"), *(("table", name) for name in names)]
-    drawn = [("figure", path.relative_to(directory).as_posix()) for path in sorted(directory.glob("figures/*.png"))]
-    shown_paths = [(label, directory / name) for label, name in [*paths, *drawn]]
-    terminal.paths([(label, near(path)) for label, path in shown_paths if path.is_file()])

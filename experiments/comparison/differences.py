@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments import tables
-from experiments.comparison.joining import Joined, Words
 from experiments.comparison.values import Column, allowance, ulps_apart
 from experiments.study import MAIN, Study
 
@@ -93,6 +92,11 @@ class Change:
         """Whether anything changed by more than the tolerance."""
         return bool(self.differing or self.appeared or self.vanished or self.lost)
 
+    @property
+    def beyond(self) -> dict[str, int]:
+        """By column, how many joined values differ by more than the tolerance."""
+        return {name: column.beyond for name, column in self.columns.items() if column.beyond}
+
 
 class Differences:
     """Compares joined rows and stores those that differ in one table, for all runs."""
@@ -103,7 +107,7 @@ class Differences:
         for book in words.books.values():
             book.code("")  # what stands where a row has no other
 
-    def add(self, change: Change, rows: Joined) -> None:
+    def add(self, change: Change, rows: tables.Joined) -> None:
         """Count what differs and store it."""
         change.joined += rows.first.shape[1]
         change.appeared += rows.appeared.shape[1]
@@ -116,7 +120,9 @@ class Differences:
         self._store(change, "vanished", rows.vanished, None, None)
         self._store(change, "appeared", None, rows.appeared, None)
 
-    def _differing(self, change: Change, first: Words, other: Words) -> dict[str, NDArray[np.intp]]:
+    def _differing(
+        self, change: Change, first: tables.WordArray, other: tables.WordArray
+    ) -> dict[str, NDArray[np.intp]]:
         """Return for each column the places of the values that differ by more than the tolerance."""
         found = {}
         for name in self._plan.values:
@@ -131,7 +137,9 @@ class Differences:
                 found[name] = places
         return found
 
-    def _beyond(self, column: Column, first: Words, other: Words, places: NDArray[np.intp]) -> NDArray[np.intp]:
+    def _beyond(
+        self, column: Column, first: tables.WordArray, other: tables.WordArray, places: NDArray[np.intp]
+    ) -> NDArray[np.intp]:
         pair = self._plan.errors.get(column.name)
         names = (column.name, *(pair or ()))
         a, b = ({name: rows[self._place[name]].view(np.float64) for name in names} for rows in (first, other))
@@ -156,7 +164,9 @@ class Differences:
         labels = [", ".join(name for bit, name in enumerate(names) if one >> bit & 1) for one in sets.tolist()]
         return labels, place[1:].astype(np.int32)
 
-    def _store(self, change: Change, what: str, first: Words | None, other: Words | None, named: Any) -> None:
+    def _store(
+        self, change: Change, what: str, first: tables.WordArray | None, other: tables.WordArray | None, named: Any
+    ) -> None:
         shown = first if first is not None else other
         if shown is None or not shown.shape[1]:
             return
@@ -172,7 +182,7 @@ class Differences:
             columns |= {name: a[name], f"{name}{OTHER}": b[name]}
         self._writer.write(DIFFERENCES, columns)
 
-    def _value(self, name: str, rows: Words | None, count: int) -> Any:
+    def _value(self, name: str, rows: tables.WordArray | None, count: int) -> Any:
         """Return a column of a run, empty where the run has none of the rows; whole numbers as floats, for that."""
         kind = self._plan.columns[name]
         if rows is None:

@@ -30,7 +30,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments import tables
-from experiments.comparison.joining import Joined, join
 from experiments.comparison.values import OWN_ULPS, Floats, ulps_apart
 from experiments.study import ABSOLUTE, COLUMN, FOLLOWS, RELATIVE, Rows, Rule
 
@@ -160,7 +159,7 @@ def judged(first: Path, other: Path, *, rules: Rules, columns: Mapping[str, type
     """
     words = tables.Words(columns)
     judgement = Judgement(name=first.stem, rows=tables.rows_of(first))
-    for rows in join(words, first, other, keys=rules.keys, scratch=scratch):
+    for rows in tables.join(words, first, other, keys=rules.keys, scratch=scratch):
         judgement.vanished += rows.vanished.shape[1]
         judgement.appeared += rows.appeared.shape[1]
         _add(judgement, _Pair(words, rows, rules))
@@ -184,7 +183,7 @@ def _add(judgement: Judgement, pair: _Pair) -> None:
 class _Pair:
     """Some joined rows of two tables."""
 
-    def __init__(self, words: tables.Words, rows: Joined, rules: Rules) -> None:
+    def __init__(self, words: tables.Words, rows: tables.Joined, rules: Rules) -> None:
         self._words, self._rows, self._rules = words, rows, rules
         self._place = {name: k for k, name in enumerate(words.columns)}
         values = [name for name in words.columns if name not in rules.keys]

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from experiments import tables
-from experiments.comparison.circumstances import Lines, environments
+from experiments.comparison.configured import Lines, environments
 from experiments.comparison.tolerance import JOB, ULPS, Judgement, Moved, Rules, judged, rules_of
 from experiments.messages import show
 from experiments.running.record import Table

@@ -3,6 +3,7 @@
 from experiments.tables.errors import DELTA, best, largest, typical_in
 from experiments.tables.gathering import gather
 from experiments.tables.hashing import GROUP, KINDS, Columns, Shape, TableRecord
+from experiments.tables.joining import Joined, WordArray, join, match, normal, originals
 from experiments.tables.parts import footers_of, measured_in, rows_of, shape_of, stated_hash, types_of
 from experiments.tables.reading import (
     CSV_ROWS,
@@ -25,8 +26,10 @@ __all__ = [
     "GROUP",
     "KINDS",
     "Columns",
+    "Joined",
     "Shape",
     "TableRecord",
+    "WordArray",
     "Words",
     "Writer",
     "best",
@@ -38,8 +41,12 @@ __all__ = [
     "gather",
     "hash_of",
     "head",
+    "join",
     "largest",
+    "match",
     "measured_in",
+    "normal",
+    "originals",
     "read",
     "read_every",
     "recorded",

@@ -19,10 +19,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments import compare, run, tables
-from experiments.comparison import joining
 from experiments.comparison.values import ulps_apart
 from experiments.running.check import study_of
-from experiments.tables import hashing
+from experiments.tables import hashing, joining
 from experiments.tables import words as words_room
 
 ROOT = Path(__file__).resolve().parents[3]

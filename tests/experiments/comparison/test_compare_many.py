@@ -16,10 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments import compare, tables
-from experiments.comparison import configured, effects, many, many_figures, rows
+from experiments.comparison import configured, drawings, ranking
 from experiments.comparison.differences import plan_of
+from experiments.comparison.result import Comparison
 from experiments.running.check import study_of
 from experiments.studies import delta_sweep
+from experiments.tables import joining
 
 DAY = "delta_sweep/2026-01-02"
 SHAPE = delta_sweep.TABLES["table"]
@@ -234,7 +236,7 @@ def test_a_choice_that_means_nothing_is_refused_in_one_line(
 
 def test_too_many_rows_are_refused(outputs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     six(outputs)
-    monkeypatch.setattr(many, "MOST_ROWS", 17)
+    monkeypatch.setattr(ranking, "MOST_ROWS", 17)
     assert compare.main(["study=delta_sweep"]) == 2
     assert "the 6 runs have 18 rows together; up to 17 are compared at once" in capsys.readouterr().err
     assert not (outputs / "compare").exists()
@@ -250,8 +252,8 @@ def test_the_original_of_a_row_is_that_of_a_dictionary(data: st.DataObject, coll
     run = np.repeat(np.arange(len(counts)), counts)
     with pytest.MonkeyPatch.context() as patch:
         if collide:
-            patch.setattr(rows, "mixed", lambda words: np.zeros_like(words[0]))
-        found = rows._originals([keys], run)
+            patch.setattr(joining, "mixed", lambda words: np.zeros_like(words[0]))
+        found = joining.originals([keys], run)
     first: dict[tuple[int, int], int] = {}
     seen: dict[tuple[int, int], int] = {}
     expected = []
@@ -268,8 +270,8 @@ def test_the_best_of_a_run_is_its_smallest_positive_finite_error(tmp_path: Path)
             writer.write(f"t{k}", {"key": np.arange(float(len(error))), "error": np.array(error, dtype=float)})
         paths.append(tmp_path / f"t{k}.parquet")
     words = tables.Words({"key": float, "error": float})
-    found = rows.joined(words, paths, [len(one) for one in values], ["key"], [""] * len(values))
-    assert rows.best(found, found.floats("error")).tolist() == [2, -1, -1, -1, 6]
+    found = ranking.joined(words, paths, [len(one) for one in values], ["key"], [""] * len(values))
+    assert ranking.best(found, found.floats("error")).tolist() == [2, -1, -1, -1, 6]
 
 
 @pytest.mark.parametrize("deltas", [[1e-4], DELTAS])
@@ -308,19 +310,19 @@ def test_the_share_of_a_key_is_epsilon_squared_of_the_logarithm():
     best = 10.0 ** np.array([0.0, 1.0, 0.0, 1.0, 4.0, 5.0, 4.0, 5.0])
     # Between the halves lie 4 decades: of the sum of squares 34 the groups leave 2, with 6 degrees of freedom of 7.
     expected = 1 - (2 / 6) / (34 / 7)
-    found = effects.shares({"half": [1, 1, 1, 1, 2, 2, 2, 2], "all": [1] * 8, "none": [None] * 8}, best)
+    found = ranking.shares({"half": [1, 1, 1, 1, 2, 2, 2, 2], "all": [1] * 8, "none": [None] * 8}, best)
     assert found == {"half": pytest.approx(expected, rel=1e-12)}
 
 
 def test_a_key_that_tells_nothing_has_no_share_even_if_each_run_has_its_own_value():
     rng = np.random.default_rng(7)
     found = [
-        effects.shares({"own": list(range(60)), "coin": rng.integers(0, 2, 60).tolist()}, 10.0 ** rng.normal(size=60))
+        ranking.shares({"own": list(range(60)), "coin": rng.integers(0, 2, 60).tolist()}, 10.0 ** rng.normal(size=60))
         for _ in range(200)
     ]
     # Without the cut at 0 the mean would be 0 and the standard deviation about sqrt(2 k) / n.
     assert all(np.mean([one[key] for one in found]) < 0.05 for key in ("own", "coin"))
-    told = effects.shares({"own": list(range(60))}, 10.0 ** np.arange(60.0))
+    told = ranking.shares({"own": list(range(60))}, 10.0 ** np.arange(60.0))
     assert told["own"] > 0.9
 
 
@@ -330,13 +332,13 @@ def test_a_key_that_tells_nothing_has_no_share_even_if_each_run_has_its_own_valu
 def cells(monkeypatch: pytest.MonkeyPatch) -> Mapping[str, Any]:
     """The frame of each figure by its name, as it is drawn."""
     kept: dict[str, Any] = {}
-    original = many_figures._saved
+    original = drawings._saved
 
-    def saved(found: many.Many, name: str, frames: Mapping[str, Any], spec: Mapping[str, Any], says: str = "") -> Any:
+    def saved(found: Comparison, name: str, frames: Mapping[str, Any], spec: Mapping[str, Any], **others: Any) -> Any:
         kept[name] = (next(iter(frames.values())), spec)
-        return original(found, name, frames, spec, says)
+        return original(found, name, frames, spec, **others)
 
-    monkeypatch.setattr(many_figures, "_saved", saved)
+    monkeypatch.setattr(drawings, "_saved", saved)
     assert compare.main(["study=delta_sweep"]) == 0
     return kept
 

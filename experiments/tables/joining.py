@@ -1,9 +1,12 @@
-"""The rows of two tables joined on their keys, with flat memory however many there are.
+"""The rows of tables joined on their keys: of two with flat memory however many there are, of many all at once.
 
 Runs of one configuration have their rows in one order, so the tables are read block by block in lockstep, and
 a row whose keys are those of the row beside it is joined at once. All others are dealt into partitions on disk
 by a hash of their keys and joined partition by partition. Rows of equal keys are joined in their order: the
 first with the first, the second with the second.
+
+Of many tables a row's original is the row of the same keys, and of the same place among those of these keys, of the
+first table that has one.
 """
 
 from __future__ import annotations
@@ -15,15 +18,16 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO, Self
+from typing import IO, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments import tables
 from experiments.messages import ConfigurationError, readable
+from experiments.tables.parts import rows_of
+from experiments.tables.words import Words
 
-Words = NDArray[np.int64]
+WordArray = NDArray[np.int64]
 """Rows as 64-bit words, shape ``(columns, n)``."""
 Places = NDArray[np.intp]
 
@@ -37,13 +41,13 @@ MOST_PARTS = 200
 class Joined:
     """Some rows of the join: pairs of rows of equal keys, and rows whose keys only one table has."""
 
-    first: Words
-    other: Words
-    vanished: Words
-    appeared: Words
+    first: WordArray
+    other: WordArray
+    vanished: WordArray
+    appeared: WordArray
 
 
-def join(words: tables.Words, first: Path, other: Path, *, keys: Sequence[str], scratch: Path) -> Iterator[Joined]:
+def join(words: Words, first: Path, other: Path, *, keys: Sequence[str], scratch: Path) -> Iterator[Joined]:
     """Yield every row of two tables once, as part of a pair or alone.
 
     Parameters
@@ -63,7 +67,7 @@ def join(words: tables.Words, first: Path, other: Path, *, keys: Sequence[str], 
         If the disk has no room for what must be put aside; nothing has been put there then.
     """
     places = [list(words.columns).index(key) for key in keys]
-    rows = [tables.rows_of(path) for path in (first, other)]
+    rows = [rows_of(path) for path in (first, other)]
     none = np.empty((len(words.columns), 0), dtype=np.int64)
     unread, room = sum(rows), False
     with TemporaryDirectory(dir=scratch) as directory, contextlib.ExitStack() as stack:
@@ -83,8 +87,8 @@ def join(words: tables.Words, first: Path, other: Path, *, keys: Sequence[str], 
 
 
 def _lockstep(
-    words: tables.Words, first: Path, other: Path, places: Sequence[int]
-) -> Iterator[tuple[Words, Words, Places]]:
+    words: Words, first: Path, other: Path, places: Sequence[int]
+) -> Iterator[tuple[WordArray, WordArray, Places]]:
     """Yield the blocks of two tables side by side, with the places at which both have a row of the same keys."""
     none = np.empty((len(words.columns), 0), dtype=np.int64)
     for a, b in zip_longest(words.blocks(first), words.blocks(other), fillvalue=none):
@@ -93,14 +97,12 @@ def _lockstep(
         yield a, b, np.flatnonzero(np.broadcast_to(same, common))
 
 
-def _refuse_without_room(
-    words: tables.Words, first: Path, other: Path, keys: Sequence[str], scratch: Path, most: int
-) -> None:
+def _refuse_without_room(words: Words, first: Path, other: Path, keys: Sequence[str], scratch: Path, most: int) -> None:
     """Refuse to put rows aside that the disk cannot hold. Only if `most` of them did not fit are they counted."""
     free, size = shutil.disk_usage(scratch).free, 8 * len(words.columns)
     if size * most <= free:
         return
-    alone = tables.Words({key: words.columns[key] for key in keys or list(words.columns)[:1]})
+    alone = Words({key: words.columns[key] for key in keys or list(words.columns)[:1]})
     blocks = _lockstep(alone, first, other, range(len(keys)))
     needed = size * sum(a.shape[1] + b.shape[1] - 2 * beside.size for a, b, beside in blocks)
     if needed > free:
@@ -110,44 +112,67 @@ def _refuse_without_room(
         )
 
 
-def _taken(words: Words, places: Places) -> Words:
+def _taken(words: WordArray, places: Places) -> WordArray:
     return words if places.size == words.shape[1] else words[:, places]
 
 
-def normal(words: Words) -> Words:
+def normal(words: WordArray) -> WordArray:
     """Return key words such that -0.0 is 0.0; no other word of a column of keys is the least int64."""
     return np.where(words == np.iinfo(np.int64).min, 0, words)
 
 
-def match(first: Words, other: Words, keys: Sequence[int]) -> tuple[Places, Places]:
+def match(first: WordArray, other: WordArray, keys: Sequence[int]) -> tuple[Places, Places]:
     """Return the places of the rows of `first` and of `other` that are pairs, in the order of `first`."""
-    a, b = ([normal(words[k]) for k in keys] for words in (first, other))
-    both = [np.concatenate(pair) for pair in zip(a, b, strict=True)]
-    total = first.shape[1] + other.shape[1]
-    left, right = _paired([mixed(both)] if both else [np.zeros(total, dtype=np.int64)], first.shape[1])
-    if any((x[left] != y[right]).any() for x, y in zip(a, b, strict=True)):
-        left, right = _paired(both, first.shape[1])  # two keys of one hash: sort by the keys themselves
-    order = np.argsort(left, kind="stable")
-    return left[order], right[order]
+    sizes = [first.shape[1], other.shape[1]]
+    both = [np.concatenate([normal(first[k]), normal(other[k])]) for k in keys]
+    original = originals(both, np.repeat([0, 1], sizes))[sizes[0] :]
+    right = np.flatnonzero(original < sizes[0])
+    order = np.argsort(original[right], kind="stable")
+    return original[right][order], right[order]
 
 
-def _paired(keys: Sequence[Words], border: int) -> tuple[Places, Places]:
-    """Pair the rows below `border` with those from it on, of equal keys the first with the first."""
-    order = np.lexsort(keys[::-1]) if len(keys) > 1 else np.argsort(keys[0], kind="stable")
-    fresh = np.ones(order.size, dtype=np.bool_)
-    fresh[1:] = np.any([key[order[1:]] != key[order[:-1]] for key in keys], axis=0)
-    group = np.cumsum(fresh) - 1
-    ours = order < border
-    labels = []
-    for side in (ours, ~ours):
-        of = group[side]
-        start = np.searchsorted(of, of, side="left")
-        labels.append(of * order.size + np.arange(of.size) - start)
-    _, left, right = np.intersect1d(labels[0], labels[1], assume_unique=True, return_indices=True)
-    return order[ours][left], order[~ours][right] - border
+def originals(keys: Sequence[WordArray], table: Places) -> Places:
+    """Return for each row the first place of the same keys, and of the same occurrence within its table.
+
+    Parameters
+    ----------
+    keys
+        The columns that tell rows apart, of all tables one after the other, each of shape ``(n,)``.
+    table
+        The number of the table of each row, rising. Shape ``(n,)``.
+    """
+    total = table.size
+    if not total:
+        return np.arange(0)
+    hashed = mixed(keys) if keys else np.zeros(total, dtype=np.int64)
+    order = np.argsort(hashed, kind="stable")
+    if _collide(keys, hashed[order], order):
+        order = np.lexsort([*keys[::-1]])  # two keys of one hash: sort by the keys themselves
+    group = _numbered([key[order] for key in keys], total)
+    block = _numbered([group, table[order]], total)
+    occurrence = np.arange(total) - np.searchsorted(block, block)
+    label = group * total + occurrence
+    again = np.argsort(label, kind="stable")
+    fresh = _numbered([label[again]], total)
+    original = np.empty(total, dtype=np.intp)
+    original[order[again]] = order[again][np.searchsorted(fresh, fresh)]
+    return original
 
 
-def mixed(keys: Sequence[Words]) -> Words:
+def _numbered(keys: Sequence[NDArray[Any]], total: int) -> NDArray[np.int64]:
+    """Number the stretches of equal keys."""
+    fresh = np.zeros(total, dtype=np.bool_)
+    for key in keys:
+        fresh[1:] |= key[1:] != key[:-1]
+    return np.cumsum(fresh)
+
+
+def _collide(keys: Sequence[WordArray], hashed: WordArray, order: Places) -> bool:
+    same = hashed[1:] == hashed[:-1]
+    return any(bool((key[order][1:] != key[order][:-1])[same].any()) for key in keys)
+
+
+def mixed(keys: Sequence[WordArray]) -> WordArray:
     """Return one word per row of keys: a multiplicative hash, with the odd constant of Steele et al. (2014)."""
     mixed = np.zeros(keys[0].shape, dtype=np.uint64)
     for key in keys:
@@ -172,7 +197,7 @@ class _Aside:
     def __exit__(self, *_: object) -> None:
         self._files.close()
 
-    def add(self, rows: Words) -> None:
+    def add(self, rows: WordArray) -> None:
         """Deal rows, shape ``(columns, n)``."""
         if not rows.shape[1]:
             return
@@ -188,7 +213,7 @@ class _Aside:
         for file, start, end in zip(self._open, ends[:-1], ends[1:], strict=True):
             file.write(dealt[start:end].data)
 
-    def read(self, part: int, columns: int) -> Words:
+    def read(self, part: int, columns: int) -> WordArray:
         """Return the rows of a partition and forget them."""
         if not self._open:
             return np.empty((columns, 0), dtype=np.int64)
@@ -198,7 +223,7 @@ class _Aside:
         return np.ascontiguousarray(rows.T)
 
 
-def _of_part(first: Words, other: Words, keys: Sequence[int]) -> Joined:
+def _of_part(first: WordArray, other: WordArray, keys: Sequence[int]) -> Joined:
     """Join two partitions of equal hashes."""
     left, right = match(first, other, keys)
     return Joined(
