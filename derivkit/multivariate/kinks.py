@@ -11,14 +11,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from derivkit.multivariate.activations import STEEPEST
 from derivkit.multivariate.network import Layer, Network
 from derivkit.multivariate.samples import Array, Samples
 
 Indices = NDArray[np.intp]
 Flags = NDArray[np.bool_]
 
-STEEPEST = 1.13
-"""No activation is steeper; gelu reaches 1.129."""
 STACK = 2**18
 """Numbers in a stack of parameter vectors."""
 

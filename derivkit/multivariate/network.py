@@ -31,12 +31,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from derivkit.multivariate.activations import ACTIVATIONS, Activation
 from derivkit.multivariate.samples import Array, Data, Samples
-from derivkit.operations.special import erfc
 from derivkit.symbolic.rules import RULES, Rule
-
-LEAK = 0.01
-"""Slope of the leaky relu on the left, the one of the analytical engine."""
 
 BUFFER = 128
 """Numbers in NumPy's buffers, until the errstate is left in which it is set. NumPy copies what is repeated along an
@@ -50,103 +47,6 @@ context, and a buffer's size that is set inside ends with it too."""
 
 class NotFiniteError(ValueError):
     """A loss that is no finite number; the message says where the first number that is none appeared."""
-
-
-# Activations
-
-
-@dataclass(frozen=True)
-class Activation:
-    """What a layer does to its sums, with the slope of it.
-
-    Attributes
-    ----------
-    name : str
-        Its name, which is that of the operation in the analytical engine.
-    rules : tuple of Rule
-        The rules of the analytical engine that give the slope; none for the identity.
-    value : callable
-        From z, and where to write it, which may be z itself.
-    slope : callable
-        From z and the value there.
-    steep : float
-        Variance of the weights' start times the number of inputs: 2 where half of the sums are cut off (He and others,
-        *Delving deep into rectifiers*, 2015), else 1.
-    flat_below_zero : bool
-        Whether the value is 0 for every z <= 0.
-    kinked : bool
-        Whether the slope jumps at 0.
-    """
-
-    name: str
-    rules: tuple[Rule, ...]
-    value: Callable[[Array, Array], Array]
-    slope: Callable[[Array, Array], Any]
-    steep: float = 1.0
-    flat_below_zero: bool = False
-    kinked: bool = False
-
-
-def _identity(z: Array, out: Array) -> Array:
-    np.copyto(out, z)
-    return out
-
-
-def _leaky(z: Array, out: Array) -> Array:
-    return np.asarray(np.maximum(z, LEAK * z, out=out))
-
-
-def _sigmoid(z: Array, out: Array) -> Array:
-    # e^-|z| cannot overflow; sigmoid(z) is 1/(1 + e^-|z|) on the right and e^-|z|/(1 + e^-|z|) on the left.
-    small = np.exp(-np.abs(z))
-    return np.divide(np.where(z < 0.0, small, np.ones_like(small)), 1.0 + small, out=out)
-
-
-def _normal_distribution(z: Array) -> Array:
-    return (0.5 * erfc(-z * math.sqrt(0.5))).astype(z.dtype, copy=False)
-
-
-def _normal_density(z: Array) -> Array:
-    return np.asarray(np.exp(-0.5 * z * z) * (1.0 / math.sqrt(2.0 * math.pi)))
-
-
-ACTIVATIONS: Mapping[str, Activation] = MappingProxyType(
-    {
-        row.name: row
-        for row in (
-            Activation("identity", (), _identity, lambda z, a: np.ones_like(z)),
-            Activation(
-                "relu",
-                RULES["relu"],
-                lambda z, out: np.maximum(z, 0.0, out=out),
-                lambda z, a: z > 0.0,
-                2.0,
-                flat_below_zero=True,
-                kinked=True,
-            ),
-            Activation(
-                "leaky_relu",
-                RULES["leaky_relu"],
-                _leaky,
-                lambda z, a: np.where(z > 0.0, 1.0, LEAK).astype(z.dtype),
-                2.0,
-                kinked=True,
-            ),
-            # (1 - a)(1 + a) is 1/cosh(z)^2 from the value that is known; where a rounds to 1 it is 0.
-            Activation("tanh", RULES["tanh"], lambda z, out: np.tanh(z, out=out), lambda z, a: (1.0 - a) * (1.0 + a)),
-            # likewise a (1 - a) for sigmoid(z) sigmoid(-z)
-            Activation("sigmoid", RULES["sigmoid"], _sigmoid, lambda z, a: a * (1.0 - a)),
-            Activation(
-                "gelu",
-                RULES["gelu"],
-                lambda z, out: np.multiply(z, _normal_distribution(z), out=out),
-                lambda z, a: _normal_distribution(z) + z * _normal_density(z),
-                2.0,
-            ),
-        )
-    }
-)
-"""THE table of activations."""
 
 
 # Losses, with the outputs on the first axis and the samples on the second
@@ -425,7 +325,7 @@ class Network:
         parameters = np.zeros(self.count)
         for matrix, name in zip(self.matrices(parameters), self.activations, strict=True):
             units, inputs = matrix.shape[0], matrix.shape[1] - 1
-            matrix[:, :-1] = random.standard_normal((units, inputs)) * math.sqrt(ACTIVATIONS[name].steep / inputs)
+            matrix[:, :-1] = random.standard_normal((units, inputs)) * math.sqrt(ACTIVATIONS[name].scale / inputs)
         return parameters.astype(dtype)
 
     def refuse(self, parameters: Array, samples: Samples) -> None:

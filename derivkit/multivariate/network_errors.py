@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from derivkit.multivariate.activations import STEEPEST
 from derivkit.multivariate.network import LOSSES, Network
 from derivkit.multivariate.samples import Samples
 from derivkit.numerical.stencil import Stencil
@@ -15,8 +16,6 @@ from derivkit.types import Indices
 
 Array = NDArray[np.floating[Any]]
 
-STEEPEST = 1.13
-"""No activation is steeper: gelu at sqrt 2, all others have slopes up to 1."""
 ELEMENTARY = 4.0
 """Units of rounding by which an activation errs: 2 ulp, as derivkit.operations.elementary assumes of its functions."""
 STACK = 2**18

@@ -27,6 +27,7 @@ from derivkit.operations.row import (
     at,
     by_definition,
     completed,
+    in_floats,
     near_zero,
 )
 from derivkit.types import Array
@@ -456,6 +457,8 @@ STEPS = (
 ROWS = (*OPERATORS, *COMPARISONS, *EXPONENTIALS, *TRIGONOMETRIC, *HYPERBOLIC, *SPECIAL, *NETWORKS, *OF_SEVERAL, *STEPS)
 """As they are stated above; `OPERATIONS` has what follows from them, too."""
 OPERATIONS = completed(ROWS)
+IN_FLOATS = in_floats(OPERATIONS)
+"""What a formula of the table means in float64."""
 ELEMENTARY = MappingProxyType({name: row for name, row in OPERATIONS.items() if not row.typed})
 """The operations that are typed as functions."""
 

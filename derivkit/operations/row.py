@@ -229,11 +229,12 @@ def _pole_of(row: Elementary, table: Mapping[str, Elementary]) -> Callable[[Any]
     domain = row.defined
     if domain is None or domain.relation not in {">", "<", "≠"}:
         return None
-    left, right, meaning = domain.left, float(domain.right), _in_floats(table)
+    left, right, meaning = domain.left, float(domain.right), in_floats(table)
     return lambda a: worked_out(left, a, meaning) == right
 
 
-def _in_floats(table: Mapping[str, Elementary]) -> Meaning:
+def in_floats(table: Mapping[str, Elementary]) -> Meaning:
+    """What a formula means in float64."""
     return Meaning(number=float, pi=lambda: np.pi, apply=lambda name, *arguments: table[name].value(*arguments))
 
 
@@ -245,7 +246,7 @@ def _slope_bound(row: Elementary, table: Mapping[str, Elementary]) -> SlopeBound
         "left": lambda a, e: a - e,
         "right": lambda a, e: a + e,
     }
-    meaning, point, domain = _in_floats(table), points[row.steepest], row.defined
+    meaning, point, domain = in_floats(table), points[row.steepest], row.defined
     clip = np.maximum if domain and domain.left == "u" else np.minimum
     end = float(domain.right) if domain and domain.relation in {">", ">=", "<", "<="} else None
 

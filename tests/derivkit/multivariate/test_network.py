@@ -11,8 +11,10 @@ import pytest
 
 import derivkit as dk
 from derivkit.multivariate import network as room
-from derivkit.multivariate.network import ACTIVATIONS, LOSSES, Network, NotFiniteError
+from derivkit.multivariate.activations import ACTIVATIONS, of_operation
+from derivkit.multivariate.network import LOSSES, Network, NotFiniteError
 from derivkit.multivariate.samples import Samples, generated
+from derivkit.operations.elementary import OPERATIONS
 from derivkit.symbolic.rules import RULES
 
 EPS = 2.0**-52
@@ -89,6 +91,15 @@ def test_the_slope_of_an_activation_is_the_one_of_its_rule(name: str) -> None:
         a, dk.Function.from_expression(text.replace("u)", "x)"))(z) if row.rules else z, rtol=EPS
     )
     assert all(rule in RULES[name] for rule in row.rules)
+
+
+@pytest.mark.parametrize("name", ["softplus", "gelu", "sigmoid", "tanh", "erf"])
+def test_value_and_slope_of_an_activation_follow_from_its_operation(name: str) -> None:
+    row, z = of_operation(name), np.linspace(-4.0, 4.0, 41)
+    assert np.array_equal(row.value(z, np.empty_like(z)), OPERATIONS[name].value(z))
+    np.testing.assert_allclose(row.slope(z, z), dk.derive(f"{name}(u)", "u")(u=z), rtol=16 * EPS, atol=4 * EPS)
+    short = z.astype(np.float32)
+    assert row.value(short, np.empty_like(short)).dtype == row.slope(short, short).dtype == np.float32
 
 
 @pytest.mark.parametrize("k", [0, 7, 24, 25, 42])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import derivkit as dk
-from derivkit.multivariate.network import ACTIVATIONS
+from derivkit.multivariate.activations import ACTIVATIONS
 from derivkit.multivariate.network_errors import STEEPEST, loss_rounding
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from derivkit.expressions.expression import parse
 from derivkit.operations.dual import Taylor
-from derivkit.operations.elementary import ELEMENTARY, FLOATS, OPERATIONS, ROWS
-from derivkit.operations.formulas import Meaning, Region, worked_out
+from derivkit.operations.elementary import ELEMENTARY, FLOATS, IN_FLOATS, OPERATIONS, ROWS
+from derivkit.operations.formulas import Region, worked_out
 from derivkit.operations.row import NOT_NEGATIVE, POSITIVE, SMALLEST, Elementary, at, by_slope, completed
 from derivkit.symbolic.rules import FUNCTIONS as RULES
 from derivkit.trusted.exact import exact
@@ -23,7 +23,6 @@ from derivkit.types import Array
 X = np.arange(-4.0, 4.0, 1 / 16) + 1 / 37
 """Points at which nothing special happens."""
 WHOLE = np.arange(-3.0, 4.0)
-IN_FLOATS = Meaning(number=float, pi=lambda: np.pi, apply=lambda name, *given: OPERATIONS[name].value(*given))
 RELATIONS: Mapping[str, Callable[[Any, float], Any]] = {
     ">": lambda a, b: a > b,
     ">=": lambda a, b: a >= b,

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import derivkit as dk
-from derivkit.multivariate.network import ACTIVATIONS, LOSSES
+from derivkit.multivariate.activations import ACTIVATIONS
+from derivkit.multivariate.network import LOSSES
 from experiments import peers
 
 TOOLS = [
