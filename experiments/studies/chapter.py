@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,73 +17,10 @@ from numpy.typing import NDArray
 import derivkit as dk
 from derivkit.symbolic.derivation import derive
 from derivkit.symbolic.notation import Line, Style, cut, lines_of, read, written
+from experiments.study import Frame, Rows, Tables, column, key
+from experiments.timing import least_seconds
 
-Columns = Mapping[str, Any]
-Floats = NDArray[np.float64]
-
-TABLES: dict[str, dict[str, tuple[type, str]]] = {
-    "table": {
-        "id": (str, "where in the chapter: an example A1 to A11, a note N1 or N2, or a figure"),
-        "quantity": (str, "what is computed"),
-        "expected": (str, "what the chapter says, as text"),
-        "computed": (str, "what the lab computes, as text"),
-        "equal": (bool, "whether the two texts are the same to the byte"),
-    },
-    "scene": {
-        "figure": (str, "the figure"),
-        "panel": (str, "title of the panel; empty where there is only one"),
-        "order": (int, "number of the element, in the order of drawing"),
-        "element": (str, "line, guide (dashed), points, text, or axes (two opposite corners)"),
-        "color": (str, "its color"),
-        "label": (str, "its name in the legend, or the text itself"),
-        "t": (float, "abscissa"),
-        "y": (float, "ordinate"),
-    },
-    "steps": {
-        "figure": (str, "the figure"),
-        "line": (int, "number of the line of the calculation, from 0"),
-        "position": (int, "number of the piece in its line, from 0"),
-        "text": (str, "the piece; of a fraction the numerator"),
-        "below": (str, "the denominator of a fraction, else empty"),
-        "raised": (bool, "whether it is an exponent"),
-        "mark": (bool, "whether it is what the next line acts on, drawn in red"),
-        "arrow": (int, "position of the piece to whose front an arc runs from here, or -1"),
-        "note": (str, "on the first piece of a line: which rule is used"),
-    },
-    "measured": {
-        "figure": (str, "the figure that shows it"),
-        "quantity": (str, "what was computed"),
-        "variable": (str, "on what it depends"),
-        "at": (float, "the value of that variable"),
-        "result": (float, "the result; none where it does not exist"),
-        "error": (float, "its distance from the exact value; none where there is no exact value"),
-    },
-    "timing": {
-        "figure": (str, "the figure that shows it"),
-        "way": (str, "how it was computed"),
-        "variable": (str, "on what the time depends"),
-        "at": (int, "the value of that variable"),
-        "passes": (int, "forward passes; the analytical gradient has one backward pass besides"),
-        "seconds": (float, "least time of the repeats"),
-    },
-    "printed": {"line": (str, "one line of what the chapter's last program prints")},
-    "lesson": {
-        "figure": (str, "the figure that follows"),
-        "title": (str, "heading"),
-        "text": (str, "what is said before the figure"),
-    },
-    "findings": {"finding": (str, "one sentence")},
-    "summary": {
-        "part": (str, "examples, notes and figures of the chapter"),
-        "numbers": (int, "how many were compared"),
-        "equal": (int, "how many are the same to the byte"),
-    },
-}
-
-MEASURED = {"timing": ("seconds",), "lesson": ("text",), "findings": ("finding",)}
-"""What a clock measured, or words that tell it: no part of what must come out again."""
-KEYS = ("id", "quantity")
-"""What tells the rows of the table apart when runs are compared."""
+Floats = NDArray[np.floating[Any]]
 
 DELTA = 0.0001
 """The chapter's step."""
@@ -90,6 +28,96 @@ FINE = 200
 """Points of the curve below a tangent: by eye, no corner is seen."""
 OUTPUTS, BATCH = 4, 16
 """Outputs of the small layer, and samples over which its loss is averaged where parameters are counted."""
+
+
+# Tables
+
+
+class Table(Rows):
+    """Every number of the chapter."""
+
+    id: str = key("where in the chapter: an example A1 to A11, a note N1 or N2, or a figure")
+    quantity: str = key("what is computed")
+    expected: str = column("what the chapter says, as text")
+    computed: str = column("what the lab computes, as text")
+    equal: bool = column("whether the two texts are the same to the byte")
+
+
+class Scene(Rows):
+    """What figures 1 to 9 and 19 show."""
+
+    figure: str = column("the figure")
+    panel: str = column("title of the panel; empty where there is only one")
+    order: int = column("number of the element, in the order of drawing")
+    element: str = column("line, guide (dashed), points, text, or axes (two opposite corners)")
+    color: str = column("its color")
+    label: str = column("its name in the legend, or the text itself")
+    t: float = column("abscissa", axis="x", label="x")
+    y: float = column("ordinate", axis="y")
+
+
+class Steps(Rows):
+    """The calculations of figures 10 to 16."""
+
+    figure: str = column("the figure")
+    line: int = column("number of the line of the calculation, from 0", axis="line")
+    position: int = column("number of the piece in its line, from 0")
+    text: str = column("the piece; of a fraction the numerator")
+    below: str = column("the denominator of a fraction, else empty")
+    raised: bool = column("whether it is an exponent")
+    mark: bool = column("whether it is what the next line acts on, drawn in red")
+    arrow: int = column("position of the piece to whose front an arc runs from here, or -1")
+    note: str = column("on the first piece of a line: which rule is used")
+
+
+class Measured(Rows):
+    """What the chapter says loosely."""
+
+    figure: str = column("the figure that shows it")
+    quantity: str = column("what was computed", axis="series")
+    variable: str = column("on what it depends")
+    at: float = column("the value of that variable", axis="x")
+    result: float = column("the result; none where it does not exist")
+    error: float = column("its distance from the exact value; none where there is no exact value", axis="y")
+
+
+class Timing(Rows):
+    """How long it takes."""
+
+    figure: str = column("the figure that shows it")
+    way: str = column("how it was computed", axis="series")
+    variable: str = column("on what the time depends")
+    at: int = column("the value of that variable", axis="x")
+    passes: int = column("forward passes; the analytical gradient has one backward pass besides")
+    seconds: float = column("least time of the repeats", measured=True, axis="y")
+
+
+class Printed(Rows):
+    """What the chapter's last program prints."""
+
+    line: str = column("one line of what the chapter's last program prints")
+
+
+class Lesson(Rows):
+    """What is said before a figure."""
+
+    figure: str = column("the figure that follows")
+    title: str = column("heading")
+    text: str = column("what is said before the figure", measured=True)
+
+
+class Findings(Rows):
+    """What was measured, in words."""
+
+    finding: str = column("one sentence", measured=True)
+
+
+class Summary(Rows):
+    """How many numbers are the same."""
+
+    part: str = column("examples, notes and figures of the chapter")
+    numbers: int = column("how many were compared")
+    equal: int = column("how many are the same to the byte")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,48 +142,43 @@ class Config:
         return len(facts(styles(self.left_out)))
 
 
-def run(config: Config) -> Iterator[tuple[str, Columns]]:
+def measure(config: Config) -> Iterator[Rows]:
     """Yield the chapter's numbers, its figures, and what was measured."""
     chosen = styles(config.left_out)
-    yield "table", _compared(facts(chosen))
-    yield "scene", _scene_columns({**SCENES, "figure_19": corners()})
-    yield "steps", _step_columns(CALCULATIONS, chosen)
-    yield "measured", _transposed("measured", [*too_small(), *central(), *corner_slopes(), *agreement(config)])
-    yield "timing", _transposed("timing", [*batched(config), *brute_force(config)])
+    yield compared(facts(chosen))
+    for figure, elements in {**SCENES, "figure_19": corners()}.items():
+        yield from scene(figure, elements)
+    for figure in CALCULATIONS:
+        yield from steps(figure, chosen[figure])
+    yield from itertools.chain(too_small(), central(), corner_slopes(), agreement(config))
+    yield from itertools.chain(batched(config), brute_force(config))
 
 
-def conclude(tables: Mapping[str, Columns]) -> Iterator[tuple[str, Columns]]:
-    """Yield the printed block, how many numbers are equal, what was found, and the words between the figures."""
-    ids, equal = (np.asarray(tables["table"][name]) for name in ("id", "equal"))
-    figures = np.array([str(one).startswith("Fig") for one in ids])
-    parts = {"examples and notes": ~figures, "figures": figures}
-    found = {name: tell(_rows(tables, "measured"), _rows(tables, "timing")) for name, tell in FINDINGS.items()}
-    told = [(name, title, f"{text} {found.get(name, '')}".strip()) for name, (title, text) in LESSON.items()]
-    yield "printed", {"line": printed()}
-    yield (
-        "summary",
-        {
-            "part": list(parts),
-            "numbers": np.array([int(chosen.sum()) for chosen in parts.values()]),
-            "equal": np.array([int(equal[chosen].sum()) for chosen in parts.values()]),
-        },
-    )
-    first = f"{int(equal.sum())} of {equal.size} numbers of the chapter come out to the byte."
-    yield "findings", {"finding": [first, *found.values()]}
-    yield "lesson", _transposed("lesson", told)
+def conclude(tables: Tables) -> Iterator[Rows]:
+    """Yield the printed block, how many numbers are equal, and the words between the figures."""
+    yield Printed(line=printed())
+    table = tables[Table]
+    figures = table["id"].str.startswith("Fig")
+    for part, chosen in (("examples and notes", ~figures), ("figures", figures)):
+        yield Summary(part=part, numbers=chosen.sum(), equal=table["equal"][chosen].sum())
+    for figure, (title, text) in lesson().items():
+        found = FINDINGS[figure](tables) if figure in FINDINGS else ""
+        yield Lesson(figure=figure, title=title, text=f"{text} {found}".strip())
 
 
-def _rows(tables: Mapping[str, Columns], name: str) -> list[tuple[Any, ...]]:
-    return list(zip(*(tables[name][column] for column in TABLES[name]), strict=True))
+def tell(tables: Tables) -> Iterator[str]:
+    """Yield how many numbers are equal, and what was measured."""
+    equal = tables[Table]["equal"]
+    yield f"{equal.sum()} of {equal.size} numbers of the chapter come out to the byte."
+    yield from (sentence(tables) for sentence in FINDINGS.values())
 
 
-def _transposed(table: str, rows: Sequence[tuple[Any, ...]]) -> Columns:
-    columns = zip(*rows, strict=True)
-    shape = TABLES[table].items()
-    return {
-        name: list(values) if kind is str else np.array(values, dtype=kind)
-        for (name, (kind, _)), values in zip(shape, columns, strict=True)
-    }
+def lesson() -> dict[str, tuple[str, str]]:
+    """For each figure a heading and what is said before it, from the text beside this module."""
+    blocks = (Path(__file__).with_suffix(".txt")).read_text(encoding="utf-8").strip().split("\n\n")
+    parts = (block.partition("\n") for block in blocks)
+    headed = ((*head.split(": ", 1), " ".join(text.split("\n"))) for head, _, text in parts)
+    return {figure: (title, text) for figure, title, text in headed}
 
 
 # The chapter's functions
@@ -247,10 +270,11 @@ def facts(chosen: Styles) -> list[Fact]:
     return [*_slopes(), *_approximations(), *_tangents(), *_loop(), *_rules(chosen)]
 
 
-def _compared(rows: Sequence[Fact]) -> Columns:
-    ids, quantities, expected, computed = (list(column) for column in zip(*rows, strict=True))
-    equal = np.array([one == other for one, other in zip(expected, computed, strict=True)])
-    return {"id": ids, "quantity": quantities, "expected": expected, "computed": computed, "equal": equal}
+def compared(rows: Sequence[Fact]) -> Table:
+    """The numbers beside those of the chapter."""
+    ids, quantities, expected, computed = (list(texts) for texts in zip(*rows, strict=True))
+    equal = [text == other for text, other in zip(expected, computed, strict=True)]
+    return Table(id=ids, quantity=quantities, expected=expected, computed=computed, equal=equal)
 
 
 def _slopes() -> Iterator[Fact]:
@@ -483,14 +507,13 @@ def corners() -> list[Element]:
     return elements
 
 
-def _scene_columns(scenes: Mapping[str, Sequence[Element]]) -> Columns:
-    rows = [
-        (figure, one.panel, order, one.kind, one.color, one.label, t, y)
-        for figure, elements in scenes.items()
-        for order, one in enumerate(elements)
-        for t, y in zip(one.t, one.y, strict=True)
-    ]
-    return _transposed("scene", rows)
+def scene(figure: str, elements: Sequence[Element]) -> Iterator[Scene]:
+    """The elements of a figure."""
+    for order, one in enumerate(elements):
+        yield Scene(
+            figure=figure, panel=one.panel, order=order, element=one.kind, color=one.color, label=one.label,
+            t=list(one.t), y=list(one.y),
+        )  # fmt: skip
 
 
 # The calculations of figures 10 to 16: derived, and laid out as the chapter does it
@@ -555,58 +578,58 @@ def spelt(line: str) -> str:
     return "".join(pieces).replace(" (", "(").replace("  ", " ").rstrip()
 
 
-def _step_columns(figures: Iterable[str], chosen: Styles) -> Columns:
-    rows: list[tuple[Any, ...]] = []
-    for figure in figures:
-        lines = calculation(figure, chosen[figure])
-        rows += [(figure, *dataclasses.astuple(piece)) for piece in cut(lines, left=("f(x)", "f'(x)"))]
-        line, note = NOTES.get(figure, ("", ""))
-        for place, piece in enumerate(line.split()):
-            text, _, below = piece.partition("//")
-            rows.append((figure, len(lines), place, text, below, False, False, -1, "" if place else note))
-    return _transposed("steps", rows)
+def steps(figure: str, style: Style) -> Iterator[Steps]:
+    """The pieces of a calculation, and what the chapter notes below it."""
+    lines = calculation(figure, style)
+    for piece in cut(lines, left=("f(x)", "f'(x)")):
+        yield Steps(figure=figure, **dataclasses.asdict(piece))
+    line, note = NOTES.get(figure, ("", ""))
+    for place, word in enumerate(line.split()):
+        text, _, below = word.partition("//")
+        yield Steps(
+            figure=figure, line=len(lines), position=place, text=text, below=below, raised=False, mark=False, arrow=-1,
+            note="" if place else note,
+        )  # fmt: skip
 
 
 # What the chapter says loosely, measured
 
-Measured = tuple[str, str, str, float, float, float]
-Timed = tuple[str, str, str, int, int, float]
-
 CORNERS: Mapping[str, Callable[[Any], Any]] = {"abs": np.abs, "relu": lambda x: np.maximum(x, 0.0)}
 SIDES = (("chord from the left", (-1, 0)), ("chord to the right", (0, 1)), ("chord across", (-1, 1)))
 BY_DELTA, BY_STEP = "divided by delta", "divided by x2 − x1"
+ONE_BY_ONE, AT_ONCE = "one forward pass per sample", "one forward pass for all"
+ANALYTICAL = "analytical gradient"
 
 
-def too_small() -> list[Measured]:
+def measured(figure: str, quantity: str, at: float, result: float, exact: float = np.nan) -> Measured:
+    """A result that depends on delta."""
+    error = abs(result - exact)
+    return Measured(figure=figure, quantity=quantity, variable="delta", at=at, result=result, error=error)
+
+
+def too_small() -> Iterator[Measured]:
     """The slope of 2x^2 at 1 for ever smaller deltas, divided by delta and by the step really taken."""
-    rows = []
     for power in range(1, 18):
         delta = float(f"1e-{power}")
         rise, step = double_square(1 + delta) - 2, (1 + delta) - 1
         for way, run in ((BY_DELTA, delta), (BY_STEP, step)):
-            result = rise / run if run else np.nan
-            rows.append(("figure_17", way, "delta", delta, result, abs(result - 4)))
-    return rows
+            yield measured("figure_17", way, delta, rise / run if run else np.nan, 4)
 
 
-def central() -> list[Measured]:
+def central() -> Iterator[Measured]:
     """The forward and the central difference of 2x^2 at 1, for deltas that are powers of two, hence exact."""
-    rows = []
     for delta in (2.0**-power for power in range(1, 21)):
         for name in ("forward_1", "central_2"):
-            result = float(dk.difference(double_square, 1.0, delta, formula=name))
-            rows.append(("figure_18", name, "delta", delta, result, abs(result - 4)))
-    return rows
+            yield measured("figure_18", name, delta, float(dk.difference(double_square, 1.0, delta, formula=name)), 4)
 
 
-def corner_slopes() -> list[Measured]:
+def corner_slopes() -> Iterator[Measured]:
     """The slopes of the chords of abs and relu at 0; there is no exact value, hence no error."""
-    return [
-        ("figure_19", f"{name}: {way}", "delta", delta, dk.secant(f, left * delta, right * delta).slope, np.nan)
-        for name, f in CORNERS.items()
-        for way, (left, right) in SIDES
-        for delta in (1.0, 1e-4, 1e-8, 1e-16)
-    ]
+    for name, f in CORNERS.items():
+        for way, (left, right) in SIDES:
+            for delta in (1.0, 1e-4, 1e-8, 1e-16):
+                slope = dk.secant(f, left * delta, right * delta).slope
+                yield measured("figure_19", f"{name}: {way}", delta, slope)
 
 
 # A layer of `features` inputs and OUTPUTS outputs, with the mean square of its outputs' distance from a target
@@ -614,337 +637,197 @@ def corner_slopes() -> list[Measured]:
 
 @dataclass(frozen=True)
 class Layer:
-    """A linear layer: weights of shape ``(features, OUTPUTS)``, biases of shape ``(OUTPUTS,)``."""
+    """A network of one linear layer, with fixed random weights and samples, which are there singly too."""
 
-    weights: Floats
-    biases: Floats
+    features: int
+    count: int
 
-    @property
-    def parameters(self) -> int:
-        """How many weights and biases there are."""
-        return self.weights.size + self.biases.size
+    @cached_property
+    def network(self) -> dk.Network:
+        """The layer with its loss."""
+        return dk.Network((self.features, OUTPUTS), (), "mean_squared_error")
 
+    @cached_property
+    def parameters(self) -> Floats:
+        """Its weights and biases."""
+        return self.network.initial(seed=self.features)
 
-def layer(features: int) -> Layer:
-    """A layer with fixed random weights."""
-    draw = np.random.default_rng(features)
-    return Layer(draw.normal(size=(features, OUTPUTS)), draw.normal(size=OUTPUTS))
+    @cached_property
+    def samples(self) -> dk.Samples:
+        """The samples."""
+        draw = np.random.default_rng(self.count)
+        inputs = draw.normal(size=(self.count, self.features))
+        return dk.Samples(inputs, draw.normal(size=(self.count, OUTPUTS)))
 
+    @cached_property
+    def singles(self) -> list[dk.Samples]:
+        """The same one by one."""
+        return [self.samples.take([k]) for k in range(self.count)]
 
-def forward(one: Layer, x: Floats) -> Floats:
-    """The outputs, shape ``(n, OUTPUTS)`` for samples of shape ``(n, features)``."""
-    return x @ one.weights + one.biases
+    def outputs(self, samples: dk.Samples) -> Floats:
+        """What the layer makes of samples; shape ``(OUTPUTS, samples)``."""
+        return self.network.forward(self.parameters, samples)[-1].a
 
+    def one_by_one(self) -> Floats:
+        """The outputs of all samples, by a pass for each of them."""
+        return np.concatenate([self.outputs(sample) for sample in self.singles], axis=1)
 
-def loss(one: Layer, x: Floats, target: Floats) -> float:
-    """The mean square of outputs minus target."""
-    return float(np.mean((forward(one, x) - target) ** 2))
-
-
-def analytical(one: Layer, x: Floats, target: Floats) -> Floats:
-    """The gradient of the loss from the rules: weights, then biases; shape ``(parameters,)``."""
-    push = 2 * (forward(one, x) - target) / target.size
-    return np.concatenate([(x.T @ push).ravel(), push.sum(axis=0)])
-
-
-def nudged(one: Layer, x: Floats, target: Floats) -> Floats:
-    """The gradient by brute force: each parameter moved by DELTA, a forward pass, and moved back."""
-    before = loss(one, x, target)
-    gradient = []
-    for values in (one.weights.ravel(), one.biases):
-        for place, kept in enumerate(values.tolist()):
-            values[place] = kept + DELTA
-            gradient.append((loss(one, x, target) - before) / (values[place] - kept))
-            values[place] = kept
-    return np.array(gradient)
+    def moved(self, samples: dk.Samples) -> dk.BruteForce:
+        """The gradient by brute force, as the chapter's loop does it: each parameter is moved by DELTA and back."""
+        return dk.brute_force(self.network, self.parameters, samples, delta=DELTA, formula="forward_1", way="naive")
 
 
-def nudged_per_sample(one: Layer, x: Floats, target: Floats) -> Floats:
+def whole_batch(layer: Layer) -> tuple[Floats, int]:
+    """The gradient by brute force, and the forward passes that it takes."""
+    found = layer.moved(layer.samples)
+    return found.gradient, found.forward_passes
+
+
+def sample_by_sample(layer: Layer) -> tuple[Floats, int]:
     """The same for every sample apart, then the mean."""
-    each = [nudged(one, x[k : k + 1], target[k : k + 1]) for k in range(len(x))]
-    return np.asarray(np.mean(each, axis=0), dtype=np.float64)
+    found = [layer.moved(sample) for sample in layer.singles]
+    return np.mean([one.gradient for one in found], axis=0), sum(one.forward_passes for one in found)
 
 
-def _samples(count: int, features: int) -> tuple[Floats, Floats]:
-    draw = np.random.default_rng(count)
-    return draw.normal(size=(count, features)), draw.normal(size=(count, OUTPUTS))
+def analytical(layer: Layer) -> tuple[Floats, int]:
+    """The gradient from the rules."""
+    return layer.network.backprop(layer.parameters, layer.samples), 1
 
 
-GRADIENTS: Mapping[str, Callable[[Layer, Floats, Floats], Floats]] = {
-    "brute force, sample by sample": nudged_per_sample,
-    "brute force, whole batch": nudged,
-    "analytical gradient": analytical,
+GRADIENTS: Mapping[str, Callable[[Layer], tuple[Floats, int]]] = {
+    "brute force, sample by sample": sample_by_sample,
+    "brute force, whole batch": whole_batch,
+    ANALYTICAL: analytical,
 }
-PASSES: Mapping[str, Callable[[int], int]] = {
-    "brute force, sample by sample": lambda parameters: (parameters + 1) * BATCH,
-    "brute force, whole batch": lambda parameters: parameters + 1,
-    "analytical gradient": lambda _: 1,
-}
-ONE_BY_ONE, AT_ONCE = "one forward pass per sample", "one forward pass for all"
 
 
-def agreement(config: Config) -> list[Measured]:
+def agreement(config: Config) -> Iterator[Measured]:
     """How far the ways to one result lie apart: they must compute the same thing before their times are compared."""
-    one = layer(config.features)
-    x, _ = _samples(config.samples, config.features)
-    apart = float(np.max(np.abs(forward(one, x) - _one_by_one(one, x))))
-    rows: list[Measured] = [("figure_20", "outputs, one by one and at once", "samples", config.samples, apart, np.nan)]
-    x, target = _samples(BATCH, config.features)
-    exact = analytical(one, x, target)
+    layer = Layer(config.features, config.samples)
+    apart = float(np.max(np.abs(layer.outputs(layer.samples) - layer.one_by_one())))
+    yield Measured(
+        figure="figure_20", quantity="outputs, one by one and at once", variable="samples", at=config.samples,
+        result=apart, error=np.nan,
+    )  # fmt: skip
+    layer = Layer(config.features, BATCH)
+    exact, _ = GRADIENTS[ANALYTICAL](layer)
     for way, gradient in GRADIENTS.items():
-        found = gradient(one, x, target)
-        error = float(np.max(np.abs(found - exact)))
-        rows.append(("figure_21", f"gradient, {way}", "parameters", one.parameters, float(found[0]), error))
-    return rows
+        found, _ = gradient(layer)
+        yield Measured(
+            figure="figure_21", quantity=f"gradient, {way}", variable="parameters", at=layer.network.count,
+            result=found[0], error=np.max(np.abs(found - exact)),
+        )  # fmt: skip
 
 
-def batched(config: Config) -> Iterator[Timed]:
+def batched(config: Config) -> Iterator[Timing]:
     """Time forward passes, sample by sample and all at once, for 1, 2, 4, ... samples."""
-    one = layer(config.features)
-    for count in _growing(config.samples):
-        x, _ = _samples(count, config.features)
-        yield "figure_20", ONE_BY_ONE, "samples", count, count, _least(config.repeats, _one_by_one, one, x)
-        yield "figure_20", AT_ONCE, "samples", count, 1, _least(config.repeats, forward, one, x)
+    for count in growing(config.samples):
+        layer = Layer(config.features, count)
+        at_once = functools.partial(layer.outputs, layer.samples)
+        actions: dict[str, Callable[[], Floats]] = {ONE_BY_ONE: layer.one_by_one, AT_ONCE: at_once}
+        for (way, action), passes in zip(actions.items(), (count, 1), strict=True):
+            seconds = least_seconds(config.repeats, action)
+            yield Timing(figure="figure_20", way=way, variable="samples", at=count, passes=passes, seconds=seconds)
 
 
-def brute_force(config: Config) -> Iterator[Timed]:
+def brute_force(config: Config) -> Iterator[Timing]:
     """Time gradients of ever larger layers."""
-    for features in _growing(config.features):
-        one = layer(features)
-        x, target = _samples(BATCH, features)
+    for features in growing(config.features):
+        layer = Layer(features, BATCH)
         for way, gradient in GRADIENTS.items():
-            seconds = _least(config.repeats, gradient, one, x, target)
-            yield "figure_21", way, "parameters", one.parameters, PASSES[way](one.parameters), seconds
+            _, passes = gradient(layer)
+            seconds = least_seconds(config.repeats, functools.partial(gradient, layer))
+            yield Timing(
+                figure="figure_21", way=way, variable="parameters", at=layer.network.count, passes=passes,
+                seconds=seconds,
+            )  # fmt: skip
 
 
-def _one_by_one(one: Layer, x: Floats) -> Floats:
-    return np.concatenate([forward(one, row[None]) for row in x])
-
-
-def _growing(most: int) -> list[int]:
+def growing(most: int) -> list[int]:
     """Return 1, 2, 4, ... up to ``most``."""
     return [2**k for k in range(most.bit_length())]
-
-
-def _least(repeats: int, work: Callable[..., object], *given: object) -> float:
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work(*given)
-        times.append(time.perf_counter() - start)
-    return min(times)
 
 
 # The findings: each in a sentence, from what was measured
 
 
-def _of(rows: Sequence[Measured], quantity: str) -> dict[float, tuple[float, float]]:
-    return {row[3]: (row[4], row[5]) for row in rows if row[1] == quantity}
+def results_of(tables: Tables, quantity: str) -> Frame:
+    """Result and error of a quantity over what it depends on; of several jobs the last."""
+    rows = tables[Measured]
+    return rows[rows["quantity"] == quantity].drop_duplicates("at", keep="last").set_index("at")
 
 
-def _tell_too_small(measured: Sequence[Measured], timing: Sequence[Timed]) -> str:
-    del timing
-    errors = {at: error for at, (_, error) in _of(measured, BY_DELTA).items()}
-    best = min(errors, key=errors.__getitem__)
-    exact = [at for at, (_, error) in _of(measured, BY_STEP).items() if error == 0]
-    lost = max(at for at, (result, _) in _of(measured, BY_DELTA).items() if result == 0)
+def largest_of(tables: Tables, figure: str) -> tuple[int, Frame]:
+    """The largest size that was timed for a figure, and the times there by way."""
+    rows = tables[Timing][tables[Timing]["figure"] == figure]
+    last = rows["at"].max()
+    return int(last), rows[rows["at"] == last].drop_duplicates("way", keep="last").set_index("way")
+
+
+def of_too_small(tables: Tables) -> str:
+    """What small deltas do."""
+    by_delta, by_step = (results_of(tables, way) for way in (BY_DELTA, BY_STEP))
+    errors = by_delta["error"]
+    exact = by_step.index[by_step["error"] == 0.0]
     return (
-        f"Delta is never rounded to 0 here, yet divided by delta the error grows from {errors[best]:.1e} at delta = "
-        f"{best:.0e}, the best, to {errors[1e-15]:.2g} at 1e-15, and from {lost:.0e} on 1 + delta is 1 and the "
-        f"result 0. Divided by the step really taken, the result is exactly 4 from {max(exact):.0e} to "
-        f"{min(exact):.0e}: what is rounded is x + delta, not f."
+        f"Delta is never rounded to 0 here, yet divided by delta the error grows from {errors.min():.1e} at delta = "
+        f"{errors.idxmin():.0e}, the best, to {errors[1e-15]:.2g} at 1e-15, and from "
+        f"{by_delta.index[by_delta['result'] == 0.0].max():.0e} on 1 + delta is 1 and the result 0. Divided by the "
+        f"step really taken, the result is exactly 4 from {exact.max():.0e} to {exact.min():.0e}: what is rounded is "
+        "x + delta, not f."
     )
 
 
-def _tell_central(measured: Sequence[Measured], timing: Sequence[Timed]) -> str:
-    del timing
-    errors = {name: _of(measured, name) for name in ("forward_1", "central_2")}
-    ratios = {error / at for at, (_, error) in errors["forward_1"].items()}
-    exact = sum(error == 0 for _, error in errors["central_2"].values())
+def of_central(tables: Tables) -> str:
+    """Where the 2 in 4.0002 comes from."""
+    forward, both = (results_of(tables, name)["error"] for name in ("forward_1", "central_2"))
+    ratios = forward / forward.index
+    most = "" if ratios.nunique() == 1 else f" to {ratios.max():g} times delta"
     return (
-        f"The forward difference of 2x² misses by {min(ratios):g} times delta"
-        f"{'' if len(ratios) == 1 else f' to {max(ratios):g} times delta'}, the central difference is exact at "
-        f"{exact} of {len(errors['central_2'])} deltas: the 2 in 4.0002 comes from the choice of the formula alone."
+        f"The forward difference of 2x² misses by {ratios.min():g} times delta{most}, the central difference is exact "
+        f"at {(both == 0.0).sum()} of {len(both)} deltas: the 2 in 4.0002 comes from the choice of the formula alone."
     )
 
 
-def _tell_corners(measured: Sequence[Measured], timing: Sequence[Timed]) -> str:
-    del timing
+def of_corners(tables: Tables) -> str:
+    """The slopes of the sides."""
     said = []
     for name in CORNERS:
-        slopes = [sorted({result for result, _ in _of(measured, f"{name}: {way}").values()}) for way, _ in SIDES]
+        slopes = [sorted(set(results_of(tables, f"{name}: {way}")["result"])) for way, _ in SIDES]
         left, right, across = (" or ".join(f"{slope:g}" for slope in found) for found in slopes)
         said.append(f"for {name} {left} from the left, {right} to the right and {across} across")
-    said_all = "; ".join(said)
-    return f"The slope of a chord at the corner is {said_all}, for every delta from 1 to 1e-16: no delta decides."
-
-
-def _tell_batch(measured: Sequence[Measured], timing: Sequence[Timed]) -> str:
-    last = max(row[3] for row in timing if row[0] == "figure_20")
-    seconds = {row[1]: row[5] for row in timing if row[0] == "figure_20" and row[3] == last}
-    apart = max(row[4] for row in measured if row[0] == "figure_20")
     return (
-        f"For {last} samples one pass for all took 1/{seconds[ONE_BY_ONE] / seconds[AT_ONCE]:.0f} of the time of "
-        f"{last} passes, and the outputs differ by {apart:.0e} at most: a loop over the samples is not needed."
+        f"The slope of a chord at the corner is {'; '.join(said)}, for every delta from 1 to 1e-16: no delta decides."
     )
 
 
-def _tell_brute_force(measured: Sequence[Measured], timing: Sequence[Timed]) -> str:
-    del measured
-    last = max(row[3] for row in timing if row[0] == "figure_21")
-    rows = {row[1]: row for row in timing if row[0] == "figure_21" and row[3] == last}
-    each, whole, rules = (rows[way] for way in GRADIENTS)
+def of_batch(tables: Tables) -> str:
+    """What one pass for all samples saves."""
+    last, times = largest_of(tables, "figure_20")
+    rows = tables[Measured]
+    ratio = times.loc[ONE_BY_ONE, "seconds"] / times.loc[AT_ONCE, "seconds"]
     return (
-        f"With {last} parameters and {BATCH} samples brute force takes {each[4]} forward passes sample by sample and "
-        f"{whole[4]} on the whole batch, {each[5] / rules[5]:.0f} and {whole[5] / rules[5]:.0f} times the analytical "
-        f"gradient's time. Measured on this machine for this small layer; how real networks fare is another study."
+        f"For {last} samples one pass for all took 1/{ratio:.0f} of the time of {last} passes, and the outputs differ "
+        f"by {rows['result'][rows['figure'] == 'figure_20'].max():.0e} at most: a loop over the samples is not needed."
     )
 
 
-FINDINGS: Mapping[str, Callable[[Sequence[Measured], Sequence[Timed]], str]] = {
-    "figure_17": _tell_too_small,
-    "figure_18": _tell_central,
-    "figure_19": _tell_corners,
-    "figure_20": _tell_batch,
-    "figure_21": _tell_brute_force,
-}
+def of_brute_force(tables: Tables) -> str:
+    """What brute force costs."""
+    last, times = largest_of(tables, "figure_21")
+    each, whole, rules = (times.loc[way] for way in GRADIENTS)
+    return (
+        f"With {last} parameters and {BATCH} samples brute force takes {each['passes']} forward passes sample by "
+        f"sample and {whole['passes']} on the whole batch, {each['seconds'] / rules['seconds']:.0f} and "
+        f"{whole['seconds'] / rules['seconds']:.0f} times the analytical gradient's time. Measured on this machine "
+        "for this small layer; how real networks fare is another study."
+    )
 
 
-# The words: for each figure a heading and what is said before it
-
-LESSON: Mapping[str, tuple[str, str]] = {
-    "figure_01": (
-        "How strongly does x act on y?",
-        (
-            "Training a network means asking of each weight: if it moves a little, how much does the loss move? "
-            "Begin with the simplest case. For y = 2x, every step of 1 to the right lifts y by 2, wherever the "
-            "step begins."
-        ),
-    ),
-    "figure_02": (
-        "A curve has no single answer",
-        (
-            "For y = 2x² the rise of one step is 2, then 6, then 10, then 14. Joined by straight pieces, five "
-            "points show the bend only coarsely."
-        ),
-    ),
-    "figure_03": (
-        "Two points, one slope; other points, another",
-        (
-            "The slope between two points is rise over run. Between 0 and 1 the curve climbs by 2, between 2 and "
-            "3 by 10. The question has to name a place."
-        ),
-    ),
-    "figure_04": (
-        "Points far apart mislead",
-        (
-            "To find the slope of x² at 1, take a second point at a distance delta. With delta = 3 the chord "
-            "climbs by 5 for each step, although the curve at 1 climbs by 2 only."
-        ),
-    ),
-    "figure_05": (
-        "Points close together do better",
-        (
-            "With delta = 0.5 the chord has the slope 2.5. For this curve the slope is always 2 + delta, so what "
-            "is wrong is delta itself, and shrinking delta shrinks it."
-        ),
-    ),
-    "figure_06": (
-        "The curve, finely drawn",
-        (
-            "Drawn from 5000 points, 0.001 apart, 2x² looks like the smooth curve that it is, on which a "
-            "tangent can be laid."
-        ),
-    ),
-    "figure_07": (
-        "The slope alone does not place a line",
-        (
-            "All lines y = x + b climb equally; b says how high they cross the vertical axis. If the slope m and "
-            "one point are known, b = y − m x follows."
-        ),
-    ),
-    "figure_08": (
-        "A tangent from two close points",
-        (
-            "With delta = 0.0001 the slope of 2x² at 2 comes out as 8.0002. With b from the second point, the "
-            "line lies so close to the true tangent that no picture shows the difference."
-        ),
-    ),
-    "figure_09": (
-        "The slope at five places",
-        (
-            "The same at 0, 1, 2, 3 and 4. The slopes are nearly 0, 4, 8, 12 and 16, each too large by 0.0002: "
-            "they follow 4x, and that is a formula worth looking for."
-        ),
-    ),
-    "figure_10": (
-        "Rules instead of steps: a constant",
-        (
-            "A rule gives the slope everywhere at once, and exactly. The first: what never changes has the slope "
-            "0. The prime and the fraction d/dx are two ways to write the same derivative."
-        ),
-    ),
-    "figure_11": (
-        "The power rule, on x itself",
-        (
-            "Take the exponent, put it in front as a factor, and lower the exponent by one. For x, which is x to "
-            "the power 1, a plain 1 remains: y changes exactly as x does."
-        ),
-    ),
-    "figure_12": (
-        "A constant factor waits outside",
-        (
-            "The factor 2 is set aside while the rule works on x, and multiplies the result. Any line m x through "
-            "the origin has the slope m in this way."
-        ),
-    ),
-    "figure_13": (
-        "A square",
-        ("Here the exponent 2 goes to the front, and one x remains: 3x² has the slope 6x, which depends on the place."),
-    ),
-    "figure_14": (
-        "A sum, part by part",
-        "The derivative of a sum is the sum of the derivatives. Nothing new is needed for each part.",
-    ),
-    "figure_15": (
-        "All rules together",
-        (
-            "Two powers and a constant. The constant −5 moves the whole curve down, but it does not tilt it, so "
-            "it leaves no trace."
-        ),
-    ),
-    "figure_16": (
-        "One more, with four parts",
-        ("The last line is all that must be computed at a point: no second evaluation, no delta, nothing to choose."),
-    ),
-    "figure_17": (
-        "Measured: how small is too small?",
-        ("One might fear that a tiny delta is rounded to 0. Trouble begins long before, and it has another cause."),
-    ),
-    "figure_18": (
-        "Measured: where the 2 in 4.0002 comes from",
-        (
-            "The forward difference looks to one side. A difference that looks equally far to both sides, (f(x + "
-            "delta) − f(x − delta)) / (2 delta), costs one more evaluation. The deltas here are powers of two, so "
-            "that nothing is rounded."
-        ),
-    ),
-    "figure_19": (
-        "Measured: what two close points see at a corner",
-        ("abs and relu have a corner at 0. Points infinitely close do not help: it matters on which side they lie."),
-    ),
-    "figure_20": (
-        "Measured: all samples in one pass",
-        (
-            "The loss is needed for every sample, but not one sample after another: a matrix product serves them "
-            "all at once."
-        ),
-    ),
-    "figure_21": (
-        "Measured: what brute force costs",
-        (
-            "Without rules, every parameter must be moved by itself, with a forward pass each time, and again for "
-            "every sample."
-        ),
-    ),
+FINDINGS: Mapping[str, Callable[[Tables], str]] = {
+    "figure_17": of_too_small,
+    "figure_18": of_central,
+    "figure_19": of_corners,
+    "figure_20": of_batch,
+    "figure_21": of_brute_force,
 }

@@ -13,9 +13,12 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
+import derivkit as dk
 from derivkit.symbolic.notation import read
 from experiments import run, tables
+from experiments.running.requested import figures_of
 from experiments.studies import chapter
+from experiments.study import Tables, frames
 
 ROOT = Path(__file__).resolve().parents[3]
 STYLES = chapter.styles(OmegaConf.load(ROOT / "conf/experiment/chapter.yaml").left_out)
@@ -98,8 +101,13 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 def measured() -> dict[tuple[str, float], tuple[float, float]]:
     """Result and error by quantity and the value of the variable."""
-    rows = [*chapter.too_small(), *chapter.central(), *chapter.corner_slopes()]
-    return {(quantity, at): (result, error) for _, quantity, _, at, result, error in rows}
+    (rows,) = frames([*chapter.too_small(), *chapter.central(), *chapter.corner_slopes()]).values()
+    return {(row.quantity, row.at): (row.result, row.error) for row in rows.itertuples()}
+
+
+def compared() -> dict[str, Any]:
+    """The columns of the main table."""
+    return chapter.compared(chapter.facts(STYLES)).chunk
 
 
 # The numbers
@@ -111,7 +119,7 @@ def test_a_number_comes_out_to_the_byte(name: str) -> None:
 
 
 def test_every_number_of_the_study_is_compared_with_the_chapter() -> None:
-    table = chapter._compared(chapter.facts(STYLES))
+    table = compared()
     assert set(table["id"]) == set(SAID)
     assert table["equal"].all()
     assert sorted(table["expected"]) == sorted(itertools.chain(*SAID.values()))
@@ -128,7 +136,7 @@ def test_every_number_of_the_study_is_compared_with_the_chapter() -> None:
 )
 def test_a_wrong_number_is_caught(monkeypatch: pytest.MonkeyPatch, name: str, wrong: object) -> None:
     monkeypatch.setattr(chapter, name, wrong)
-    assert not chapter._compared(chapter.facts(STYLES))["equal"].all()
+    assert not compared()["equal"].all()
 
 
 def test_a_wrong_line_of_a_calculation_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,12 +151,11 @@ def test_a_wrong_line_of_a_calculation_is_caught(monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_summary_counts_what_is_not_equal() -> None:
-    table = {"id": np.array(["A1", "Fig 1", "Fig 2"]), "equal": np.array([True, False, True])}
-    sizes = chapter.Config()
-    rest = {name: columns for name, columns in chapter.run(sizes) if name in ("measured", "timing")}
-    concluded = dict(chapter.conclude({**rest, "table": table}))
-    summary = concluded["summary"]
-    assert concluded["findings"]["finding"][0].startswith("2 of 3 numbers")
+    found = Tables({})
+    found.update(frames(chapter.measure(chapter.Config())))
+    found[chapter.Table] = found[chapter.Table].iloc[:3].assign(id=["A1", "Fig 1", "Fig 2"], equal=[True, False, True])
+    summary = frames(chapter.conclude(found))[chapter.Summary]
+    assert next(chapter.tell(found)).startswith("2 of 3 numbers")
     assert (summary["numbers"].tolist(), summary["equal"].tolist()) == ([1, 2], [1, 1])
 
 
@@ -171,12 +178,12 @@ def test_the_table_of_a_run_says_that_all_is_equal(done: tuple[Path, str]) -> No
 def test_sixteen_figures_and_five_of_what_was_measured_are_drawn_in_their_order(done: tuple[Path, str]) -> None:
     names = [f"figure_{number:02d}" for number in range(1, 22)]
     assert sorted(path.stem for path in (done[0] / "figures").glob("*.svg")) == names
-    assert list(PRESET["figures"]["draw"]) == list(chapter.LESSON) == names
+    assert list(figures_of(PRESET["figures"])) == list(chapter.lesson()) == names
 
 
 def test_the_report_says_the_words_of_each_figure_before_it(done: tuple[Path, str]) -> None:
     page = (done[0] / "report.html").read_text(encoding="utf-8")
-    places = [page.index(f"<h3>{title}</h3>") for title, _ in chapter.LESSON.values()]
+    places = [page.index(f"<h3>{title}</h3>") for title, _ in chapter.lesson().values()]
     figures = [match.start() for match in re.finditer('<figure id="figure-', page)]
     assert len(figures) == 21
     assert [*itertools.chain(*zip(places, figures, strict=True))] == sorted([*places, *figures])
@@ -239,8 +246,8 @@ def test_rise_and_run_are_drawn_as_a_corner_below_the_chord(figure: str, end: fl
 
 @pytest.mark.parametrize("figure", chapter.CALCULATIONS)
 def test_each_line_but_the_last_shows_what_is_acted_on_and_each_arrow_leads_to_an_x(figure: str) -> None:
-    columns = chapter._step_columns([figure], STYLES)
-    rows = list(zip(*(columns[name] for name in ("line", "position", "text", "mark", "arrow", "raised")), strict=True))
+    (found,) = frames(chapter.steps(figure, STYLES[figure])).values()
+    rows = list(found[["line", "position", "text", "mark", "arrow", "raised"]].itertuples(index=False))
     last = len(chapter.calculation(figure, STYLES[figure])) - 1
     marked = {int(line) for line, _, _, mark, _, _ in rows if mark}
     assert marked == set(range(1, last))
@@ -287,35 +294,38 @@ def test_a_chord_at_a_corner_has_the_slope_of_its_side() -> None:
 
 
 def test_a_forward_pass_is_counted_for_each_parameter_and_sample(monkeypatch: pytest.MonkeyPatch) -> None:
-    one = chapter.layer(3)
-    x, target = chapter._samples(chapter.BATCH, 3)
+    layer = chapter.Layer(3, chapter.BATCH)
     calls = []
-    kept = chapter.forward
-    monkeypatch.setattr(chapter, "forward", lambda *given: calls.append(1) or kept(*given))
+    losses = dk.Network.losses
+    monkeypatch.setattr(dk.Network, "losses", lambda *given, **more: calls.append(1) or losses(*given, **more))
+    passes = {}
     for way, gradient in chapter.GRADIENTS.items():
         calls.clear()
-        gradient(one, x, target)
-        assert len(calls) == chapter.PASSES[way](one.parameters), way
+        _, passes[way] = gradient(layer)
+        assert len(calls) == (0 if way == chapter.ANALYTICAL else passes[way]), way
+    assert list(passes.values()) == [(layer.network.count + 1) * chapter.BATCH, layer.network.count + 1, 1]
 
 
 def test_all_ways_to_the_gradient_agree_and_leave_the_layer_as_it_was() -> None:
-    one = chapter.layer(3)
-    x, target = chapter._samples(chapter.BATCH, 3)
-    weights, biases = one.weights.copy(), one.biases.copy()
-    exact = chapter.analytical(one, x, target)
+    layer = chapter.Layer(3, chapter.BATCH)
+    before, x = layer.parameters.copy(), layer.samples.inputs
+    exact, _ = chapter.analytical(layer)
     for way, gradient in chapter.GRADIENTS.items():
         # The loss is quadratic in each parameter: the forward error is delta times half its second derivative,
         # which is 2 mean(x^2) / OUTPUTS at most, and 2 / OUTPUTS for a bias; rounding is far below.
         bound = chapter.DELTA * max(1.0, float((x**2).mean(axis=0).max())) / chapter.OUTPUTS
-        assert np.max(np.abs(gradient(one, x, target) - exact)) < bound * (1 + 1e-6), way
-    np.testing.assert_array_equal(one.weights, weights)
-    np.testing.assert_array_equal(one.biases, biases)
+        assert np.max(np.abs(gradient(layer)[0] - exact)) < bound * (1 + 1e-6), way
+    np.testing.assert_array_equal(layer.parameters, before)
 
 
 def test_a_wrong_gradient_is_told_by_its_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    wrong = {**chapter.GRADIENTS, "brute force, whole batch": lambda *given: 2 * chapter.nudged(*given)}
-    monkeypatch.setattr(chapter, "GRADIENTS", wrong)
-    errors = {row[1]: row[5] for row in chapter.agreement(chapter.Config())}
+    def doubled(layer: chapter.Layer) -> tuple[np.ndarray, int]:
+        gradient, passes = chapter.whole_batch(layer)
+        return 2 * gradient, passes
+
+    monkeypatch.setattr(chapter, "GRADIENTS", {**chapter.GRADIENTS, "brute force, whole batch": doubled})
+    (rows,) = frames(chapter.agreement(chapter.Config())).values()
+    errors = dict(zip(rows["quantity"], rows["error"], strict=True))
     assert errors["gradient, brute force, whole batch"] > 0.01 > errors["gradient, brute force, sample by sample"]
 
 
