@@ -17,6 +17,7 @@ import derivkit as dk
 from experiments import tables
 from experiments.studies import precision
 from experiments.studies.precision import Config
+from experiments.study import frames, study_of
 
 half = np.float16
 OFFSETS = {"forward_1": (0, 1), "central_2": (-1, 1)}
@@ -31,12 +32,13 @@ def problem(text: str, *points: float, **more: Any) -> dk.Problem:
 
 def studied(directory: Path, *problems: dk.Problem, **config: Any) -> dict[str, Any]:
     """All tables of a run as frames, by way of the files, so that names and types are those promised."""
-    with tables.Writer(directory, precision.TABLES) as writer:
-        for name, columns in precision.run(Config(function=problems, **config)):
+    study = study_of(precision)
+    with tables.Writer(directory, study.shapes) as writer:
+        for name, columns in study.measurements(Config(function=problems, **config)):
             writer.write(name, columns)
     gathered = {name: tables.columns_of(directory / f"{name}.parquet") for name in writer.records}
-    with tables.Writer(directory, precision.TABLES) as concluded:
-        for name, columns in precision.conclude(gathered):
+    with tables.Writer(directory, study.shapes) as concluded:
+        for name, columns in study.conclusions(gathered):
             concluded.write(name, columns)
     return {name: tables.read(directory / f"{name}.parquet") for name in (*gathered, *concluded.records)}
 
@@ -237,9 +239,9 @@ def test_best_delta_and_smallest_error_go_as_theory_has_it_over_the_precisions(t
 
 
 def test_a_sweep_in_another_precision_than_it_says_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = precision._rows
+    rows = precision.swept
     double = np.dtype(np.float64)
-    monkeypatch.setattr(precision, "_rows", lambda one, name, dtype, *more: rows(one, name, double, *more))
+    monkeypatch.setattr(precision, "swept", lambda one, name, dtype, *more: rows(one, name, double, *more))
     delta = tuple(2.0**k for k in range(-45, 1))
     optimum = studied(tmp_path, problem("exp(x)", *POINTS), delta=delta, precision=("float32",))["optimum"]
     assert not (optimum["delta"] / optimum["theory_delta"]).between(1 / 4, 4).any()
@@ -284,7 +286,7 @@ def test_a_step_vanishes_where_the_precision_is_too_coarse(tmp_path: Path) -> No
 def test_a_least_number_that_a_double_cannot_hold_is_none_and_not_zero(monkeypatch: pytest.MonkeyPatch) -> None:
     # The 80 bits of some processors, whatever the longdouble of this one is.
     monkeypatch.setattr(precision, "significand", lambda kind: (11, -24) if np.dtype(kind) == half else (64, -16445))
-    columns = precision._known(("float16", "longdouble"))
+    columns = precision.known(("float16", "longdouble")).values
     assert columns["least"][0] == 2.0**-24
     assert np.isnan(columns["least"][1])
 
@@ -334,7 +336,7 @@ def test_what_cannot_be_computed_is_refused(config: Any, says: str) -> None:
 
 
 def test_neighbouring_sizes_are_told_as_ranges() -> None:
-    assert precision._runs([15, 3, 7, 6, 14]) == "2^3, 2^6 to 2^7, 2^14 to 2^15"
+    assert precision.runs([15, 3, 7, 6, 14]) == "2^3, 2^6 to 2^7, 2^14 to 2^15"
 
 
 def test_findings_name_the_delta_that_serves_most_and_the_two_that_do_not(tmp_path: Path) -> None:
@@ -355,10 +357,9 @@ def test_the_error_of_every_precision_is_within_truncation_and_its_rounding(kind
     f = dk.Function.from_expression("exp(x)")
     delta = tuple(2.0**-k for k in range(1, 40))
     config = Config(function=(dk.Problem(f, (0.5, 1.0, 1.75)),), delta=delta, precision=(kind,))
-    (rows,) = (columns for name, columns in precision.run(config) if name == "table")
-    for code, name in enumerate(config.method):
-        own = (rows["method"][0] == code) & (rows["status"][0] == 0)
-        x, step = rows["x"][own], rows["delta"][own]
+    table = frames(precision.measure(config))[precision.Table]
+    for name, rows in table[table["status"] == "ok"].groupby("method"):
+        x, step = rows["x"].to_numpy(), rows["delta"].to_numpy()
         (predicted,) = dk.predict_error(f, x, step, formulas=[dk.formula(name)])
-        assert np.count_nonzero(own) >= 10
-        assert np.all(rows["error"][own] <= predicted.truncation + rows["rounding"][own])
+        assert len(rows) >= 10
+        assert np.all(rows["error"] <= predicted.truncation + rows["rounding"])
