@@ -472,3 +472,22 @@ def test_every_folder_of_code_is_a_package_that_is_installed() -> None:
     folders = {".".join(path.relative_to(ROOT).parts) for path in code}
     folders |= {".".join(("experiments", *path.relative_to(ROOT).parts)) for path in data}
     assert sorted(told) == sorted(folders)
+
+
+def missing_paths(text: str) -> list[str]:
+    """The files of the house that a text names, whole or from a room on, and that are not there."""
+    names = re.findall(r"`((?:[\w.]+/)+[\w.]*|\w+\.py)`", text)
+    roots = [ROOT, ROOT / "derivkit", ROOT / "experiments", *(path for path in ROOT.glob("*/*/") if path.is_dir())]
+    own = re.compile(r"^(outputs|jobs|DIR)/|^(f|mymodule)\.py$")
+    return [name for name in names if not own.search(name) and not any((root / name).exists() for root in roots)]
+
+
+@pytest.mark.parametrize("page", ["ARCHITECTURE.md", "CONTRIBUTING.md"])
+def test_the_files_that_the_pages_for_developers_name_exist(page: str) -> None:
+    assert missing_paths((ROOT / page).read_text(encoding="utf-8")) == []
+
+
+def test_a_file_that_is_not_there_is_caught() -> None:
+    assert missing_paths("`derivkit/numerical/magic.py` and `derivkit/operations/row.py`") == [
+        "derivkit/numerical/magic.py"
+    ]
