@@ -17,6 +17,7 @@ from derivkit.expressions.expression import parse
 from derivkit.expressions.tokens import ParseError
 from derivkit.expressions.tree import Expression
 from derivkit.function import Function, Problem, constant
+from derivkit.grids import decade, geomspace, linspace, logspace, powers_of_two
 from derivkit.laws import ErrorLaw, fit_error_law, observed_order
 from derivkit.multivariate.brute_force import BruteForce, brute_force, stack_size
 from derivkit.multivariate.cost import CostModel, count_work, fit_cost, nominal_cost
@@ -92,6 +93,7 @@ __all__ = [
     "complex_step",
     "constant",
     "count_work",
+    "decade",
     "derivative",
     "derivatives",
     "derive",
@@ -105,14 +107,18 @@ __all__ = [
     "fit_error_law",
     "formula",
     "generated",
+    "geomspace",
     "gradient",
     "gsl_central",
     "hessian",
     "jacobian",
+    "linspace",
+    "logspace",
     "nominal_cost",
     "observed_order",
     "parse",
     "partial",
+    "powers_of_two",
     "predict_error",
     "predict_optimum",
     "recommend_delta",

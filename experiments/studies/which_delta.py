@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 import derivkit as dk
-from derivkit.grids import logspace
 from derivkit.testing import (
     PRECISIONS,
     STATUSES,
@@ -29,141 +27,7 @@ from derivkit.testing import (
     rounded_sweep,
     sweep_deltas,
 )
-
-Columns = Mapping[str, Any]
-Array = NDArray[np.float64]
-
-PLACE: dict[str, tuple[type, str]] = {
-    "function": (str, "name of the function"),
-    "x": (float, "the point as the precision holds it"),
-}
-CURVE: dict[str, tuple[type, str]] = {
-    **PLACE,
-    "precision": (str, "the floating-point type in which everything is computed"),
-    "method": (str, "the difference formula"),
-}
-
-TABLES: dict[str, dict[str, tuple[type, str]]] = {
-    "table": {
-        **CURVE,
-        "delta": (float, "the step size asked for"),
-        "estimate": (float, "the numerical derivative, divided by the step really taken"),
-        "trusted": (float, "the derivative: exact where an expression is known, else that of dk.derivative"),
-        "error": (float, "|estimate - trusted|; none where it is below the bar of trusted"),
-        "status": (str, "ok, or why there is no error: see STATUSES"),
-    },
-    "answers": {
-        **PLACE,
-        "expression": (str, "what the function computes"),
-        "status": (str, "what dk.derivative says"),
-        "value": (float, "its derivative, in float64"),
-        "bar": (float, "how far off it says that it may be"),
-        "exact": (float, "the derivative, where an expression is known"),
-        "error": (float, "|value - exact|"),
-        "noise": (float, "standard deviation of the values of f, as measured"),
-        "reach": (float, "how far to both sides f was seen to be smooth: the largest step of the window that was used"),
-        "left": (float, "derivative of the left side, where the two differ"),
-        "right": (float, "derivative of the right side, where the two differ"),
-        "exponent": (float, "of a vertical tangent, the power of the distance that f follows"),
-        "evaluations": (int, "values of f that it took"),
-        "said": (str, "the same in words"),
-    },
-    "scales": {
-        **PLACE,
-        "order": (int, "order of the derivative"),
-        "measured": (float, "that derivative from the values of the ladder alone"),
-        "bar": (float, "how far off it may be"),
-        "exact": (float, "the same from the expression, where one is known"),
-    },
-    "advice": {
-        **CURVE,
-        "delta": (float, "the delta to take, from the measured scales; none where no delta helps"),
-        "truncation": (float, "its part of the error to be expected there"),
-        "rounding": (float, "the other part"),
-        "expected": (float, "truncation + rounding"),
-        "measured": (float, "the error made at this very delta"),
-        "typical": (float, "root mean square error over the half decade up to it"),
-        "best_delta": (float, "the delta of the sweep with the least typical error"),
-        "best": (float, "the same for that one, at x or at points near x, whichever is larger"),
-        "luckiest": (float, "the least error at x of any single delta"),
-        "regret": (
-            float,
-            "typical / best, no error counted as less than this precision can tell; below 1 where x is lucky",
-        ),
-        "theory_delta": (float, "in float64, the best delta by what is known of the expression"),
-        "theory": (float, "the error that is proved or estimated there"),
-        "note": (str, "why there is no recommendation, or no error"),
-    },
-    "expected": {
-        **CURVE,
-        "delta": (float, "a step size"),
-        "error": (float, "truncation + rounding expected there"),
-        "bound": (str, "estimated: from measured scales"),
-    },
-    "law": {
-        **CURVE,
-        "order": (float, "order of accuracy in theory"),
-        "order_observed": (float, "p in error = a delta^p + b delta^-q, fitted to the sweep"),
-        "growth": (float, "growth of rounding in theory: the order of the derivative"),
-        "growth_observed": (float, "q in the same fit"),
-        "delta": (float, "where the fitted law is least"),
-        "points": (int, "errors that the fit used"),
-        "note": (str, "what the sweep does not show"),
-    },
-    "steps": {
-        **PLACE,
-        "turn": (int, "which of the calls of f, from 1"),
-        "t": (float, "a point at which f was asked"),
-        "distance": (float, "its distance from x, negative to the left"),
-        "y": (float, "f there"),
-        "used": (bool, "whether it lies in the window that was used"),
-    },
-    "curves": {
-        **PLACE,
-        "line": (str, "f, or the tangent by dk.derivative"),
-        "t": (float, "abscissa"),
-        "y": (float, "ordinate"),
-    },
-    "dots": {**PLACE, "line": (str, "f"), "t": (float, "a point at which f was asked"), "y": (float, "f there")},
-    "windows": {
-        **PLACE,
-        "reach": (float, "largest step of the window"),
-        "quantity": (
-            str,
-            "its bar, the bar of one in which no plateau was met, the error made, or the bar of the one used",
-        ),
-        "error": (float, "how much"),
-    },
-    "plateau": {
-        **PLACE,
-        "window": (str, "which window, by its size"),
-        "line": (str, "what the coefficient tells of: f, or noise; or how large noise is"),
-        "degree": (int, "degree of the polynomial"),
-        "size": (float, "log10 of |coefficient| / largest |f|"),
-        "pictured": (bool, "whether the figure shows it: the first point with a derivative"),
-    },
-    "quotients": {
-        **PLACE,
-        "method": (str, "the difference formula, in float64"),
-        "delta": (float, "the step size"),
-        "size": (float, "|estimate|"),
-    },
-    "summary": {
-        **CURVE,
-        "delta": (float, "the delta to take"),
-        "expected": (float, "the error to be expected there"),
-        "measured": (float, "the error made there"),
-        "best": (float, "the error around the best of all deltas"),
-        "regret": (float, "typical error around the recommended delta / that around the best"),
-        "note": (str, "why there is no recommendation, or no error"),
-    },
-    "findings": {"finding": (str, "what the tables say, in a sentence")},
-}
-
-KEYS = ("function", "x", "precision", "method", "delta")
-"""What tells the rows of the table apart when runs are compared."""
-ERRORS = {"error": ("estimate", "trusted")}
-"""A column that is proportional to the distance of two others, and moves when these do."""
+from experiments.study import Frame, Rows, Tables, column, key
 
 MIN_DELTAS = 9
 """Least deltas of a sweep."""
@@ -183,6 +47,172 @@ MARGIN, GRAPH = 1.3, 401
 """Half the width of a picture, in units of the window that was used; and its points."""
 GRID = 12
 """Quotients per decade that are pictured there."""
+
+# Tables
+
+
+class Point(Rows, table=None):
+    """Where a function is looked at."""
+
+    function: str = key("name of the function")
+    x: float = key("the point as the precision holds it")
+
+
+class Curve(Point, table=None):
+    """A formula there, in a precision."""
+
+    precision: str = key("the floating-point type in which everything is computed")
+    method: str = key("the difference formula")
+
+
+class Table(Curve):
+    """The sweep that judges the recommendations."""
+
+    method: str = key("the difference formula", axis="series")
+    delta: float = key("the step size asked for", axis="x")
+    estimate: float = column("the numerical derivative, divided by the step really taken")
+    trusted: float = column("the derivative: exact where an expression is known, else that of dk.derivative")
+    error: float = column(
+        "|estimate - trusted|; none where it is below the bar of trusted", between=("estimate", "trusted"), axis="y",
+        label="absolute error",
+    )  # fmt: skip
+    status: str = column("ok, or why there is no error: see STATUSES")
+
+
+class Answers(Point):
+    """What dk.derivative says of every point."""
+
+    expression: str = column("what the function computes")
+    status: str = column("what dk.derivative says")
+    value: float = column("its derivative, in float64")
+    bar: float = column("how far off it says that it may be")
+    exact: float = column("the derivative, where an expression is known")
+    error: float = column("|value - exact|")
+    noise: float = column("standard deviation of the values of f, as measured")
+    reach: float = column("how far to both sides f was seen to be smooth: the largest step of the window that was used")
+    left: float = column("derivative of the left side, where the two differ")
+    right: float = column("derivative of the right side, where the two differ")
+    exponent: float = column("of a vertical tangent, the power of the distance that f follows")
+    evaluations: int = column("values of f that it took")
+    said: str = column("the same in words")
+
+
+class Scales(Point):
+    """Derivatives as the values of f tell them."""
+
+    order: int = key("order of the derivative")
+    measured: float = column("that derivative from the values of the ladder alone")
+    bar: float = column("how far off it may be")
+    exact: float = column("the same from the expression, where one is known")
+
+
+class Advice(Curve):
+    """The recommendations, and what they are worth."""
+
+    delta: float = column("the delta to take, from the measured scales; none where no delta helps")
+    truncation: float = column("its part of the error to be expected there")
+    rounding: float = column("the other part")
+    expected: float = column("truncation + rounding")
+    measured: float = column("the error made at this very delta")
+    typical: float = column("root mean square error over the half decade up to it")
+    best_delta: float = column("the delta of the sweep with the least typical error")
+    best: float = column("the same for that one, at x or at points near x, whichever is larger")
+    luckiest: float = column("the least error at x of any single delta")
+    regret: float = column(
+        "typical / best, no error counted as less than this precision can tell; below 1 where x is lucky"
+    )
+    theory_delta: float = column("in float64, the best delta by what is known of the expression")
+    theory: float = column("the error that is proved or estimated there")
+    note: str = column("why there is no recommendation, or no error")
+
+
+class Expected(Curve):
+    """The error to be expected at every delta."""
+
+    delta: float = key("a step size")
+    error: float = column("truncation + rounding expected there")
+    bound: str = column("estimated: from measured scales")
+
+
+class Law(Curve):
+    """The law of the errors of every sweep."""
+
+    order: float = column("order of accuracy in theory")
+    order_observed: float = column("p in error = a delta^p + b delta^-q, fitted to the sweep")
+    growth: float = column("growth of rounding in theory: the order of the derivative")
+    growth_observed: float = column("q in the same fit")
+    delta: float = column("where the fitted law is least")
+    points: int = column("errors that the fit used")
+    note: str = column("what the sweep does not show")
+
+
+class Steps(Point):
+    """The values of f that dk.derivative took."""
+
+    turn: int = column("which of the calls of f, from 1")
+    t: float = key("a point at which f was asked")
+    distance: float = column("its distance from x, negative to the left")
+    y: float = column("f there")
+    used: bool = column("whether it lies in the window that was used")
+
+
+class Curves(Point):
+    """The graph around every point."""
+
+    line: str = key("f, or the tangent by dk.derivative", axis="series")
+    t: float = key("abscissa", axis="x", label="x")
+    y: float = column("ordinate", axis="y", label="f(x)")
+
+
+class Dots(Point):
+    """The values of f that were taken in it."""
+
+    line: str = key("f")
+    t: float = key("a point at which f was asked")
+    y: float = column("f there")
+
+
+class Windows(Point):
+    """What smaller and larger windows of the ladder would have told."""
+
+    reach: float = key("largest step of the window", axis="x", label="largest step of the window")
+    quantity: str = key(
+        "its bar, the bar of one in which no plateau was met, the error made, or the bar of the one used",
+        axis="series",
+    )
+    error: float = column("how much", axis="y", label="error of the derivative")
+
+
+class Plateau(Point):
+    """The coefficients of some windows, by degree."""
+
+    window: str = key("which window, by its size")
+    line: str = key("what the coefficient tells of: f, or noise; or how large noise is", axis="series")
+    degree: int = key("degree of the polynomial", axis="x", label="degree of the polynomial")
+    size: float = column("log10 of |coefficient| / largest |f|", axis="y", label="log10 of |coefficient| / |f|")
+    pictured: bool = column("whether the figure shows it: the first point with a derivative")
+
+
+class Quotients(Point):
+    """What the formulas say where no delta helps."""
+
+    method: str = key("the difference formula, in float64", axis="series")
+    delta: float = key("the step size", axis="x")
+    size: float = column("|estimate|", axis="y", label="|difference quotient|")
+
+
+class Summary(Curve):
+    """One line for every recommendation."""
+
+    delta: float = column("the delta to take")
+    expected: float = column("the error to be expected there")
+    measured: float = column("the error made there")
+    best: float = column("the error around the best of all deltas")
+    regret: float = column("typical error around the recommended delta / that around the best")
+    note: str = column("why there is no recommendation, or no error")
+
+
+# What is measured
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,336 +278,277 @@ class Config:
         return calls_of_recommendations([dk.formula(name) for name in self.method], self.precisions_of(f))
 
 
-def run(config: Config) -> Iterator[tuple[str, Columns]]:
-    """Yield the tables of one job, point by point."""
+def measure(config: Config) -> Iterator[Rows]:
+    """Yield what every point shows and what is recommended there, point by point."""
     formulas = [dk.formula(name) for name in config.method]
     first = True
     for problem in config.function:
         f, deltas = problem.function, config.deltas_of(problem.function)
         for x in problem.points:
             found = dk.survey(f, x, budget=config.calls // 2 if f.costly else None)
-            yield from _surveyed(found, pictured=first and not found.refused)
+            yield from surveyed(found, pictured=first and not found.refused)
             first &= found.refused
             if found.refused:
-                yield "quotients", _quotients(found, formulas, deltas)
+                yield quotients(found, formulas, deltas)
             for name in config.precisions_of(f):
-                yield from _advised(in_precision(found, name), formulas, deltas)
+                yield from advised(in_precision(found, name), formulas, deltas)
 
 
-# What the values of f tell
-
-
-def _surveyed(found: dk.Survey, *, pictured: bool) -> Iterator[tuple[str, Columns]]:
+def surveyed(found: dk.Survey, *, pictured: bool) -> Iterator[Rows]:
     """What dk.derivative answers, where it took values of f, and what its window tells."""
-    answer, samples, keys = found.first, found.samples, {"function": found.f.name, "x": found.x}
-    yield (
-        "answers",
-        {
-            **keys,
-            "expression": found.f.text,
-            "status": [str(answer.status)],
-            "value": np.array([answer.value]),
-            "bar": np.array([answer.error]),
-            "exact": found.exact,
-            "error": abs(answer.value - found.exact) if math.isfinite(answer.value) else math.nan,
-            "noise": answer.noise,
-            "reach": answer.delta,
-            "left": answer.left,
-            "right": answer.right,
-            "exponent": answer.exponent,
-            "evaluations": answer.evaluations,
-            "said": answer.message,
-        },
-    )
-    places = {"distance": samples.distance, "t": found.x + samples.distance, "y": samples.value}
-    yield "steps", {**keys, "turn": samples.call + 1, "used": found.used, **places}
-    yield from _pictured(found)
+    answer, samples, where = found.first, found.samples, {"function": found.f.name, "x": found.x}
+    yield Answers(
+        **where, expression=found.f.text, status=str(answer.status), value=answer.value, bar=answer.error,
+        exact=found.exact, error=abs(answer.value - found.exact) if math.isfinite(answer.value) else math.nan,
+        noise=answer.noise, reach=answer.delta, left=answer.left, right=answer.right, exponent=answer.exponent,
+        evaluations=answer.evaluations, said=answer.message,
+    )  # fmt: skip
+    yield Steps(
+        **where, turn=samples.call + 1, t=found.x + samples.distance, distance=samples.distance, y=samples.value,
+        used=found.used,
+    )  # fmt: skip
+    yield from picture(found)
     if not found.resolved:
         return
     size, bars = found.coefficients
-    orders = np.arange(1, size.size)
-    factorials = np.array([math.factorial(n) for n in orders], dtype=np.float64)
-    exact = [float(found.f.exact_derivative(np.array(found.x), order=int(n))) for n in orders]
-    known = np.isfinite(bars[1:])
-    scales = {"measured": size[1:] * factorials, "bar": bars[1:] * factorials, "exact": np.array(exact)}
-    yield "scales", {**keys, "order": orders[known], **{name: column[known] for name, column in scales.items()}}
+    known = np.flatnonzero(np.isfinite(bars[1:])) + 1
+    factorials = np.array([math.factorial(n) for n in known], dtype=np.float64)
+    exact = [float(found.f.exact_derivative(np.array(found.x), order=int(n))) for n in known]
+    yield Scales(**where, order=known, measured=size[known] * factorials, bar=bars[known] * factorials, exact=exact)
     if not found.f.costly and str(answer.status) != "one_sided" and found.sides == (1, -1):
-        yield from _windows(found, pictured=pictured)
+        yield from windows(found, pictured=pictured)
 
 
-def _pictured(found: dk.Survey) -> Iterator[tuple[str, Columns]]:
+def picture(found: dk.Survey) -> Iterator[Rows]:
     """The graph around x with the values that were taken in it, and the tangent."""
-    keys, answer, samples = {"function": found.f.name, "x": found.x}, found.first, found.samples
+    where, answer, samples = {"function": found.f.name, "x": found.x}, found.first, found.samples
     half = MARGIN * float(answer.delta) if math.isfinite(answer.delta) else max(1.0, abs(found.x))
     lo, hi = max(found.x - half, found.f.domain[0]), min(found.x + half, found.f.domain[1])
     near = (np.abs(samples.distance) <= half) & np.isfinite(samples.value)
     at = found.x + samples.distance[near]
     t = np.unique(np.append(at, found.x)) if found.f.costly else np.linspace(lo, hi, GRAPH)
-    yield "curves", {**keys, "line": "f", "t": t, "y": found.values(t)}
+    yield Curves(**where, line="f", t=t, y=found.values(t))
     if math.isfinite(answer.value):
         ends = np.array([lo, hi])
         tangent = found.values(found.x) + answer.value * (ends - found.x)
-        yield "curves", {**keys, "line": "tangent by dk.derivative", "t": ends, "y": tangent}
-    yield "dots", {**keys, "line": "f", "t": at, "y": samples.value[near]}
+        yield Curves(**where, line="tangent by dk.derivative", t=ends, y=tangent)
+    yield Dots(**where, line="f", t=at, y=samples.value[near])
 
 
-def _windows(found: dk.Survey, *, pictured: bool) -> Iterator[tuple[str, Columns]]:
+def windows(found: dk.Survey, *, pictured: bool) -> Iterator[Rows]:
     """Windows smaller and larger than the chosen one: what each would have answered, and three of them in full."""
-    keys = {"function": found.f.name, "x": found.x}
+    where = {"function": found.f.name, "x": found.x}
     trusted, bar = found.trusted
-    rows: list[tuple[float, str, float]] = []
     for window in found.windows(sorted({*BESIDE, *COMPARED})):
-        made = abs(window.value - trusted)
-        rows.append((window.reach, "error bar" if window.resolved else "bar, no plateau met", window.error))
-        if made > bar:
-            rows.append((window.reach, "error made", made))
+        quantity = "error bar" if window.resolved else "bar, no plateau met"
+        yield Windows(**where, reach=window.reach, quantity=quantity, error=window.error)
+        if abs(window.value - trusted) > bar:
+            yield Windows(**where, reach=window.reach, quantity="error made", error=abs(window.value - trusted))
         if window.exponent in COMPARED:
             name = f"{COMPARED[window.exponent]}, {window.reach:.2g}"
-            yield "plateau", {**keys, "window": name, "pictured": pictured, **_plateau(window)}
-    rows.append((float(found.first.delta), "bar of the window used", float(found.first.error)))
-    reach, what, error = zip(*rows, strict=True)
-    yield "windows", {**keys, "reach": np.array(reach), "quantity": list(what), "error": np.array(error)}
+            for line, degrees, sizes in plateau(window):
+                yield Plateau(**where, window=name, line=line, degree=degrees, size=sizes, pictured=pictured)
+    last = {"reach": float(found.first.delta), "error": float(found.first.error)}
+    yield Windows(**where, quantity="bar of the window used", **last)
 
 
-def _plateau(window: dk.WindowResult) -> Columns:
+def plateau(window: dk.WindowResult) -> Iterator[tuple[str, Any, Any]]:
     """Coefficients by degree, those of f and those of noise as two lines; where no plateau was met, one."""
     size = np.log10(np.maximum(np.abs(window.coefficients), HIDDEN * window.noise) / window.largest)
     degrees = np.arange(1, size.size)
     first = window.plateau if window.resolved else size.size
-    level = [math.log10(window.noise / window.largest)] * 2 if window.resolved else []
-    noise = degrees[degrees >= first]
-    signal = degrees[degrees <= first]
-    return {
-        "line": ["coefficients of f"] * signal.size + ["noise"] * noise.size + ["level of the noise"] * len(level),
-        "degree": np.concatenate([signal, noise, degrees[[0, -1]][: len(level)]]),
-        "size": np.concatenate([size[signal], size[noise], level]),
-    }
+    signal, noise = degrees[degrees <= first], degrees[degrees >= first]
+    yield "coefficients of f", signal, size[signal]
+    yield "noise", noise, size[noise]
+    if window.resolved:
+        yield "level of the noise", degrees[[0, -1]], math.log10(window.noise / window.largest)
 
 
 # What follows from it
 
 
-def _advised(place: Precision, formulas: Sequence[dk.Stencil], deltas: int) -> Iterator[tuple[str, Columns]]:
+def advised(place: Precision, formulas: Sequence[dk.Stencil], deltas: int) -> Iterator[Rows]:
     """The sweep, the recommendation, what was expected and the law of the errors, for every formula."""
     found = place.survey
-    keys = {"function": found.f.name, "x": found.x, "precision": place.dtype.name}
+    where = {"function": found.f.name, "x": found.x, "precision": place.dtype.name}
     delta = sweep_deltas(place, deltas)
     for formula in formulas:
-        own = {**keys, "method": formula.name}
+        own = {**where, "method": formula.name}
         swept = rounded_sweep(place, formula, delta)
-        yield (
-            "table",
-            {
-                **own,
-                "delta": delta,
-                "estimate": swept.estimate,
-                "trusted": found.trusted[0],
-                "error": swept.error,
-                "status": (swept.status, STATUSES),
-            },
-        )
-        yield "advice", {**own, **_advice(place, formula, swept)}
+        yield Table(
+            **own, delta=delta, estimate=swept.estimate, trusted=found.trusted[0], error=swept.error,
+            status=(swept.status, STATUSES),
+        )  # fmt: skip
+        yield advice(own, place, formula, swept)
         if place.hindrance:
             continue
         wanted = place.expected_error(formula, delta[delta >= 4.0 * place.spacing])
-        yield "expected", {**own, "delta": wanted.delta, "error": wanted.total, "bound": "estimated"}
-        yield "law", {**own, **_law(formula, swept)}
+        yield Expected(**own, delta=wanted.delta, error=wanted.total, bound="estimated")
+        law = dk.fit_error_law(swept.delta, swept.error)
+        yield Law(
+            **own, order=float(formula.order), order_observed=law.order, growth=float(formula.derivative),
+            growth_observed=law.growth, delta=law.delta, points=law.points, note=law.note,
+        )  # fmt: skip
 
 
-def _advice(place: Precision, formula: dk.Stencil, swept: RoundedSweep) -> Columns:
+def advice(where: Mapping[str, Any], place: Precision, formula: dk.Stencil, swept: RoundedSweep) -> Advice:
+    """The recommendation for a formula, and what it is worth."""
     chosen = place.recommend(formula)
     if math.isnan(chosen.delta):
-        numbers = [name for name, (kind, _) in TABLES["advice"].items() if kind is float and name != "x"]
-        return {**{name: np.full(1, np.nan) for name in numbers}, "note": chosen.message}
+        numbers = [name for name, one in Advice.columns.items() if one.type is float and not one.key]
+        return Advice(**where, **dict.fromkeys(numbers, math.nan), note=chosen.message)
     worth = regret(place, chosen, formula, swept)
     theory = math.nan, math.nan
     if place.dtype == np.float64:
         (best,) = dk.predict_optimum(place.survey.f, place.survey.x, formulas=[formula])
         theory = float(best.delta), float(best.error)
-    return {
-        "delta": np.array([chosen.delta]),
-        "truncation": chosen.truncation,
-        "rounding": chosen.rounding,
-        "expected": chosen.error,
-        "measured": worth.measured,
-        "typical": worth.typical,
-        "best_delta": worth.best_delta,
-        "best": worth.best,
-        "luckiest": worth.luckiest,
-        "regret": worth.ratio,
-        "theory_delta": theory[0],
-        "theory": theory[1],
-        "note": "" if math.isnan(worth.below_bar) else f"errors below {worth.below_bar:.0e} cannot be told",
-    }
+    return Advice(
+        **where, delta=chosen.delta, truncation=chosen.truncation, rounding=chosen.rounding, expected=chosen.error,
+        measured=worth.measured, typical=worth.typical, best_delta=worth.best_delta, best=worth.best,
+        luckiest=worth.luckiest, regret=worth.ratio, theory_delta=theory[0], theory=theory[1],
+        note="" if math.isnan(worth.below_bar) else f"errors below {worth.below_bar:.0e} cannot be told",
+    )  # fmt: skip
 
 
-def _law(formula: dk.Stencil, swept: RoundedSweep) -> Columns:
-    law = dk.fit_error_law(swept.delta, swept.error)
-    return {
-        "order": np.array([float(formula.order)]),
-        "order_observed": law.order,
-        "growth": float(formula.derivative),
-        "growth_observed": law.growth,
-        "delta": law.delta,
-        "points": law.points,
-        "note": law.note,
-    }
-
-
-def _quotients(found: dk.Survey, formulas: Sequence[dk.Stencil], deltas: int) -> Columns:
+def quotients(found: dk.Survey, formulas: Sequence[dk.Stencil], deltas: int) -> Quotients:
     """Where no delta helps: what the formulas say at every delta, in float64; of costly code at those of the sweep."""
-    fine = max(1.0, abs(found.x)) * logspace(-12, 0, 12 * GRID + 1)
+    fine = max(1.0, abs(found.x)) * dk.logspace(-12, 0, 12 * GRID + 1)
     delta = sweep_deltas(in_precision(found, np.float64), deltas) if found.f.costly else fine
-    estimate = dk.sweep(found.values, found.x, delta, formulas=formulas).estimate
-    return {
-        "function": found.f.name,
-        "x": found.x,
-        "method": (np.repeat(np.arange(len(formulas), dtype=np.int16), delta.size), tuple(e.name for e in formulas)),
-        "delta": np.tile(delta, len(formulas)),
-        "size": np.abs(estimate).ravel(),
-    }
+    return Quotients(
+        function=found.f.name, x=found.x, method=[[formula.name] for formula in formulas], delta=delta,
+        size=np.abs(dk.sweep(found.values, found.x, delta, formulas=formulas).estimate),
+    )  # fmt: skip
 
 
 # What the whole run says
 
 
-def conclude(tables: Mapping[str, Columns]) -> Iterator[tuple[str, Columns]]:
-    """Yield the summary and the answer in words."""
-    advice = _once(tables["advice"], *CURVE)
-    yield "summary", {name: advice[name] for name in TABLES["summary"]}
-    yield "findings", {"finding": list(_findings(tables, advice))}
+def conclude(tables: Tables) -> Iterator[Rows]:
+    """Yield one line for every recommendation."""
+    yield Summary.of(recommendations(tables))
 
 
-def _once(columns: Columns, *names: str) -> dict[str, NDArray[Any]]:
-    """The first row of every distinct key, in the order of first appearance."""
-    whole = {name: np.asarray(values) for name, values in columns.items()}
-    first: dict[tuple[Any, ...], int] = {}
-    for k, key in enumerate(zip(*(whole[name] for name in names), strict=True)):
-        first.setdefault(key, k)
-    return {name: values[list(first.values())] for name, values in whole.items()}
+def recommendations(tables: Tables) -> Frame:
+    """Every recommendation once: jobs may share points."""
+    return tables[Advice].drop_duplicates(["function", "x", "precision", "method"])
 
 
-def _findings(tables: Mapping[str, Columns], advice: Columns) -> Iterator[str]:
-    answers = _once(tables["answers"], *PLACE)
-    rows = [dict(zip(answers, values, strict=True)) for values in zip(*answers.values(), strict=True)]
-    advised = [dict(zip(advice, values, strict=True)) for values in zip(*advice.values(), strict=True)]
-    for answer in rows[:MAX_POINTS_IN_WORDS]:
-        own = [row for row in advised if row["function"] == answer["function"] and _near(row["x"], answer["x"])]
-        if str(answer["status"]) in VALUELESS:
-            yield _why_none(answer, tables["quotients"])
+def tell(tables: Tables) -> Iterator[str]:
+    """Yield which delta to take at the first points, how the window was chosen, and how good the advice is."""
+    answers, advice = tables[Answers].drop_duplicates(["function", "x"]), recommendations(tables)
+    for answer in answers.head(MAX_POINTS_IN_WORDS).itertuples():
+        if answer.status in VALUELESS:
+            yield why_none(answer, of_point(tables[Quotients], answer))
             continue
-        finest = sorted(dict.fromkeys(str(row["precision"]) for row in own), key=lambda name: np.finfo(name).eps)
-        for name in finest:
-            yield from _take(answer, [row for row in own if row["precision"] == name])
-        yield _needs_none(answer)
-        yield from _seen(answer, tables)
-    if len(rows) > MAX_POINTS_IN_WORDS:
-        yield f"The tables answers and advice tell of {len(rows) - MAX_POINTS_IN_WORDS} more points."
-    yield from _judged(advised)
+        own = advice[(advice["function"] == answer.function) & near(advice["x"], answer.x)]
+        for name in sorted(own["precision"].unique(), key=lambda name: float(np.finfo(name).eps)):
+            yield take(answer, own[own["precision"] == name])
+        yield needs_none(answer)
+        yield from window_chosen(answer, of_point(tables[Windows], answer), of_point(tables[Plateau], answer))
+    if len(answers) > MAX_POINTS_IN_WORDS:
+        yield f"The tables answers and advice tell of {len(answers) - MAX_POINTS_IN_WORDS} more points."
+    yield from judged(advice)
 
 
-def _near(x: float, held: float) -> bool:
-    """Whether a precision's point stands for this one: float16 holds it to three digits, or as 0 or infinity."""
-    return bool(abs(x - held) <= 1e-3 * abs(held) + 1e-7 or not math.isfinite(x))
+def near(x: Frame, point: float) -> Frame:
+    """Which points of precisions stand for this one: float16 holds it to three digits, or as 0 or infinity."""
+    return ((x - point).abs() <= 1e-3 * x.abs() + 1e-7) | ~np.isfinite(x)
 
 
-def _place(row: Mapping[str, Any]) -> str:
-    return f"{row['function']} at x = {row['x']:.9g}"
+def of_point(table: Frame, answer: Any) -> Frame:
+    """The rows of a table that are of the point of an answer."""
+    return table[(table["function"] == answer.function) & (table["x"] == answer.x)]
 
 
-def _take(answer: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def place_of(row: Any) -> str:
+    """A point in words."""
+    return f"{row.function} at x = {row.x:.9g}"
+
+
+def take(answer: Any, rows: Frame) -> str:
     """One precision in words: the formula with the least expected error first, then the others."""
-    where = f"{answer['function']} at x = {rows[0]['x']:.9g} in {rows[0]['precision']}"
-    usable = sorted((row for row in rows if math.isfinite(row["delta"])), key=lambda row: float(row["expected"]))
+    first = rows.iloc[0]
+    where = f"{answer.function} at x = {first['x']:.9g} in {first['precision']}"
+    usable = list(rows[np.isfinite(rows["delta"])].sort_values("expected", kind="stable").itertuples())
     if not usable:
-        yield f"{where}: there is nothing to recommend, as {rows[0]['note']}."
-        return
+        return f"{where}: there is nothing to recommend, as {first['note']}."
     best, others = usable[0], usable[1:]
-    size = abs(float(answer["value"]))
-    lost = best["expected"] >= 0.1 * size and str(answer["status"]) != "below_resolution"
-    worth = f" The derivative is {answer['value']:.3g}: not one digit of it can be had in this type." if lost else ""
-    made_of = f"(truncation {_size(best['truncation'])}, rounding {_size(best['rounding'])})"
-    yield (
-        f"{where}: take delta = {best['delta']:.2g} with {best['method']}. Expect an error of "
-        f"{_size(best['expected'])} {made_of}; measured {_told(best)}.{worth}"
+    lost = best.expected >= 0.1 * abs(answer.value) and answer.status != "below_resolution"
+    worth = f" The derivative is {answer.value:.3g}: not one digit of it can be had in this type." if lost else ""
+    return (
+        f"{where}: take delta = {best.delta:.2g} with {best.method}. Expect an error of {size_of(best.expected)} "
+        f"(truncation {size_of(best.truncation)}, rounding {size_of(best.rounding)}); measured {made(best)}.{worth}"
         + "".join(
-            f" With {row['method']} take {row['delta']:.2g}: expect {_size(row['expected'])}, measured {_told(row)}."
+            f" With {row.method} take {row.delta:.2g}: expect {size_of(row.expected)}, measured {made(row)}."
             for row in others
         )
-        + "".join(f" {row['method']} cannot be used: {row['note']}." for row in rows if not math.isfinite(row["delta"]))
+        + "".join(f" {row.method} cannot be used: {row.note}." for row in rows[rows["delta"].isna()].itertuples())
     )
 
 
-def _size(error: float) -> str:
+def size_of(error: float) -> str:
+    """An error in two digits."""
     return f"{error:.1e}" if error else "0"
 
 
-def _told(row: Mapping[str, Any]) -> str:
+def made(row: Any) -> str:
     """The error made, and what the best of all deltas would give."""
-    if math.isnan(row["measured"]):
-        return f"no difference from dk.derivative above its own bar ({row['note']})"
-    made = _size(row["measured"])
-    if not math.isfinite(row["best"]):
-        return made
-    return f"{made}; the best of all deltas, {row['best_delta']:.2g}, gives {_size(row['best'])} or so"
+    if math.isnan(row.measured):
+        return f"no difference from dk.derivative above its own bar ({row.note})"
+    if not math.isfinite(row.best):
+        return size_of(row.measured)
+    best = f"the best of all deltas, {row.best_delta:.2g}, gives {size_of(row.best)} or so"
+    return f"{size_of(row.measured)}; {best}"
 
 
-def _needs_none(answer: Mapping[str, Any]) -> str:
+def needs_none(answer: Any) -> str:
     """What dk.derivative gives without a delta."""
     true = ""
-    if math.isfinite(answer["error"]):
-        held = "and is" if answer["error"] <= answer["bar"] else "but is in truth"
-        true = f" ({held} {_size(answer['error'])} off)"
-    if math.isnan(answer["exact"]):
+    if math.isfinite(answer.error):
+        held = "and is" if answer.error <= answer.bar else "but is in truth"
+        true = f" ({held} {size_of(answer.error)} off)"
+    if math.isnan(answer.exact):
         true = ". As no exact derivative is known, the errors above are differences from this value"
-    status = "" if str(answer["status"]) == "ok" else f" Its status is {answer['status']}: {answer['said']}"
+    status = "" if answer.status == "ok" else f" Its status is {answer.status}: {answer.said}"
     return (
-        f"{_place(answer)}: dk.derivative needs no delta. From {answer['evaluations']} values of f it says "
-        f"{float(answer['value'])!r} within {answer['bar']:.1e}{true}.{status}"
+        f"{place_of(answer)}: dk.derivative needs no delta. From {answer.evaluations} values of f it says "
+        f"{float(answer.value)!r} within {answer.bar:.1e}{true}.{status}"
     )
 
 
-def _seen(answer: Mapping[str, Any], tables: Mapping[str, Columns]) -> Iterator[str]:
+def window_chosen(answer: Any, windows: Frame, plateau: Frame) -> Iterator[str]:
     """How the window was chosen: what smaller and larger ones would have said, and where noise begins."""
-    if "windows" not in tables or "plateau" not in tables:
+    noise = plateau[(plateau["line"] == "noise") & plateau["window"].str.startswith(COMPARED[0])]
+    if not len(noise):
         return
-    windows, plateau = tables["windows"], tables["plateau"]
-    here = (np.asarray(windows["function"]) == answer["function"]) & (np.asarray(windows["x"]) == answer["x"])
-    own = (np.asarray(plateau["function"]) == answer["function"]) & (np.asarray(plateau["x"]) == answer["x"])
-    noisy = own & (np.asarray(plateau["line"]) == "noise")
-    noisy &= np.array([str(name).startswith(COMPARED[0]) for name in plateau["window"]], dtype=np.bool_)
-    if not np.any(noisy):
-        return
-    what, reach, error = (np.asarray(windows[name])[here] for name in ("quantity", "reach", "error"))
-    resolved = what == "error bar"
-    smallest = int(np.argmin(np.where(resolved, reach, np.inf)))
-    larger = reach[(what == "bar, no plateau met") & (reach > answer["reach"])]
+    resolved = windows[windows["quantity"] == "error bar"]
+    smallest = resolved.loc[resolved["reach"].idxmin()]
+    larger = windows[(windows["quantity"] == "bar, no plateau met") & (windows["reach"] > answer.reach)]["reach"]
     yield (
-        f"{_place(answer)}: it saw f on a window of {answer['reach']:.2g} to both sides, where the coefficients of "
-        f"polynomials fall up to degree {int(np.min(np.asarray(plateau['degree'])[noisy])) - 1} and then stay level: "
-        f"that level, {answer['noise']:.1e}, is the noise of f. A window of {reach[smallest]:.1e} would have a bar of "
-        f"{error[smallest]:.1e}, as noise is divided by its size"
-        + (f"; from {larger.min():.2g} on no plateau is met, and truncation has no bound." if larger.size else ".")
+        f"{place_of(answer)}: it saw f on a window of {answer.reach:.2g} to both sides, where the coefficients of "
+        f"polynomials fall up to degree {noise['degree'].min() - 1} and then stay level: that level, "
+        f"{answer.noise:.1e}, is the noise of f. A window of {smallest['reach']:.1e} would have a bar of "
+        f"{smallest['error']:.1e}, as noise is divided by its size"
+        + (f"; from {larger.min():.2g} on no plateau is met, and truncation has no bound." if len(larger) else ".")
     )
 
 
-def _why_none(answer: Mapping[str, Any], quotients: Columns) -> str:
+def why_none(answer: Any, quotients: Frame) -> str:
     """Why no delta helps, with quotients as evidence."""
-    here = (np.asarray(quotients["function"]) == answer["function"]) & (np.asarray(quotients["x"]) == answer["x"])
-    methods = list(dict.fromkeys(np.asarray(quotients["method"])[here].tolist()))
-    seen = "; ".join(_quoted(quotients, here, method) for method in methods)
-    reason = REASONS[str(answer["status"])]
-    helpless = "can be recommended" if str(answer["status"]) == "unresolved" else "helps"
-    return f"{_place(answer)}: no delta {helpless}, and dk.derivative says why: {answer['said']} {reason} {seen}."
+    seen = "; ".join(quoted(method, rows) for method, rows in quotients.groupby("method", sort=False))
+    helpless = "can be recommended" if answer.status == "unresolved" else "helps"
+    return (
+        f"{place_of(answer)}: no delta {helpless}, and dk.derivative says why: {answer.said} {REASONS[answer.status]} "
+        f"{seen}."
+    )
 
 
-def _quoted(quotients: Columns, here: NDArray[np.bool_], method: str) -> str:
-    own = here & (np.asarray(quotients["method"]) == method)
-    delta, size = np.asarray(quotients["delta"])[own], np.asarray(quotients["size"])[own]
-    scale = float(delta.max())
-    near = [int(np.argmin(np.abs(np.log(delta / (scale * goal))))) for goal in QUOTED]
-    values = ", ".join(f"{size[k]:.3g}" if math.isfinite(size[k]) else "none" for k in near)
-    return f"{method} gives |slope| {values} at delta = {', '.join(f'{delta[k]:.0e}' for k in near)}"
+def quoted(method: str, quotients: Frame) -> str:
+    """Some quotients of a formula."""
+    scale = quotients["delta"].max()
+    rows = quotients.loc[[np.log(quotients["delta"] / (scale * goal)).abs().idxmin() for goal in QUOTED]]
+    values = ", ".join(f"{size:.3g}" if math.isfinite(size) else "none" for size in rows["size"])
+    return f"{method} gives |slope| {values} at delta = {', '.join(f'{delta:.0e}' for delta in rows['delta'])}"
 
 
 REASONS: Mapping[str, str] = {
@@ -593,31 +564,29 @@ REASONS: Mapping[str, str] = {
 """What follows from each refusal for every delta."""
 
 
-def _judged(advised: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def judged(advice: Frame) -> Iterator[str]:
     """How good the recommendations were, over all of them."""
-    known = [row for row in advised if math.isfinite(row["regret"])]
-    if not known:
+    known = advice[np.isfinite(advice["regret"])]
+    if not len(known):
         return
-    regret = np.array([float(row["regret"]) for row in known])
-    worst = known[int(np.argmax(regret))]
+    worst = known.loc[known["regret"].idxmax()]
     count = "The one recommendation has" if len(known) == 1 else f"{len(known)} recommendations have"
     yield (
-        f"{count} errors of {np.median(regret):.2g} times those around the best of all deltas in the median, and of "
-        f"{regret.max():.2g} times at worst ({_place(worst)}, {worst['method']} in {worst['precision']})."
+        f"{count} errors of {known['regret'].median():.2g} times those around the best of all deltas in the median, "
+        f"and of {worst.regret:.2g} times at worst ({place_of(worst)}, {worst.method} in {worst.precision})."
     )
-    missed = [row for row in known if min(row["measured"], row["typical"]) > MISSED * row["expected"]]
-    if missed:
+    missed = known[known[["measured", "typical"]].min(axis=1, skipna=False) > MISSED * known["expected"]]
+    if len(missed):
+        first = missed.iloc[0]
         yield (
-            f"What was expected is missed in {len(missed)} of {len(known)} cases (first {_place(missed[0])}, "
-            f"{missed[0]['method']} in {missed[0]['precision']}): f holds something there that its values on the "
-            "ladder do not show."
+            f"What was expected is missed in {len(missed)} of {len(known)} cases (first {place_of(first)}, "
+            f"{first.method} in {first.precision}): f holds something there that its values on the ladder do not show."
         )
     # a straight line has no best delta
-    theory = [row for row in known if math.isfinite(row["theory_delta"]) and row["truncation"] > 0.01 * row["rounding"]]
-    if theory:
-        ratios = np.array([float(row["delta"] / row["theory_delta"]) for row in theory])
-        many = "in the median " if len(theory) > 1 else ""
+    theory = known[np.isfinite(known["theory_delta"]) & (known["truncation"] > 0.01 * known["rounding"])]
+    if len(theory):
+        ratio, many = (theory["delta"] / theory["theory_delta"]).median(), "in the median " if len(theory) > 1 else ""
         yield (
-            f"In float64 the delta found from values of f alone is {many}{np.median(ratios):.2g} times the one that "
-            "theory finds from the expression, which reckons with the worst case of every rounding."
+            f"In float64 the delta found from values of f alone is {many}{ratio:.2g} times the one that theory finds "
+            "from the expression, which reckons with the worst case of every rounding."
         )

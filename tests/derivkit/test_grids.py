@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from derivkit import errors, grids, recommendation
 from derivkit.testing.population import Draw
-from experiments.studies import delta_sweep, honesty, tangents
+from experiments.studies import delta_sweep, honesty
 
 mp = mpmath.mp.clone()
 mp.dps = 60
@@ -131,7 +131,6 @@ def everything() -> dict[str, str]:
         "decades": grids.decade(np.ldexp(1.0, np.arange(-1000, 1000))),
         "sweep": delta_sweep._ladder(np.array([17.0])),
         "factors": np.array(honesty.FACTORS),
-        "tangents": tangents.LADDER,
         "below": errors.BELOW,
         "growth": recommendation.GROWTH,
         **{

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from studies import Tables, gathered
 
 import derivkit as dk
-from experiments.studies import which_delta
-from experiments.studies.which_delta import Config
+from experiments.studies import which_delta as study
+from experiments.studies.which_delta import Advice, Answers, Config, Plateau, Table, Windows
+from experiments.study import Tables, frames
 
 PROOF = ("forward_1", "central_2", "central_4")
 PRECISIONS = ("float16", "float32", "float64")
@@ -24,17 +24,21 @@ def problem(text: str, *points: float, **more: Any) -> dk.Problem:
 
 
 def tables(*problems: dk.Problem, **config: Any) -> Tables:
-    return gathered(which_delta, Config(function=problems, **{"deltas": 25, **config}))
+    """What a run computes and concludes."""
+    gathered = Tables({})
+    gathered.update(frames(study.measure(Config(function=problems, **{"deltas": 25, **config}))))
+    gathered.update(frames(study.conclude(gathered)))
+    return gathered
 
 
 def findings(*problems: dk.Problem, **config: Any) -> list[str]:
-    return tables(*problems, **config)["findings"]["finding"].tolist()
+    return list(study.tell(tables(*problems, **config)))
 
 
 @pytest.mark.parametrize("text", ["exp(x)", "sin(x)", "log(x)", "1/x", "tanh(x)", "x^3 - x"])
 def test_the_regret_is_what_theory_allows(text: str) -> None:
     """As E(c h*) / E(h*) = (c^p + p / c) / (1 + p), a delta too large by a factor of 3 loses less than 3^p."""
-    advice = tables(problem(text, 1.3), method=PROOF, precision=PRECISIONS)["advice"]
+    advice = tables(problem(text, 1.3), method=PROOF, precision=PRECISIONS)[Advice]
     orders = np.array([dk.formula(name).order for name in advice["method"]])
     assert np.all(np.isfinite(advice["regret"]))
     assert np.all(advice["regret"] <= 3.0**orders)
@@ -44,7 +48,7 @@ def test_the_regret_is_what_theory_allows(text: str) -> None:
 def test_the_error_that_is_expected_is_made() -> None:
     """The typical error lies between a tenth of what was expected and three times of it, for every smooth function."""
     problems = [problem(text, 1.3) for text in ("exp(x)", "sin(x)", "log(x)", "tanh(x)")]
-    advice = tables(*problems, method=PROOF, precision=PRECISIONS)["advice"]
+    advice = tables(*problems, method=PROOF, precision=PRECISIONS)[Advice]
     ratio = advice["typical"] / advice["expected"]
     assert np.all(ratio < 3.0)
     assert np.all(ratio > 0.1)
@@ -52,7 +56,7 @@ def test_the_error_that_is_expected_is_made() -> None:
 
 def test_noise_of_the_function_itself_decides_in_every_precision_that_is_finer() -> None:
     f = dk.Function.from_black_box("sin_noise", expression="sin(x)")
-    advice = tables(dk.Problem(f, (1.3,)), method=("central_2",), precision=PRECISIONS)["advice"]
+    advice = tables(dk.Problem(f, (1.3,)), method=("central_2",), precision=PRECISIONS)[Advice]
     by_type = dict(zip(advice["precision"], advice["delta"], strict=True))
     # noise of 1e-8 / sqrt(3) |sin| in float64; in float16 its own rounding is 10^5 times as large
     third = math.cbrt(3.0 * 1e-8 / math.sqrt(6.0) * abs(math.sin(1.3) / math.cos(1.3)))
@@ -62,7 +66,7 @@ def test_noise_of_the_function_itself_decides_in_every_precision_that_is_finer()
 
 def test_of_a_function_that_is_code_errors_below_the_bar_are_not_claimed() -> None:
     found = tables(dk.Problem(dk.Function.from_callable(math.exp, name="math:exp"), (1.0,)), deltas=129, method=PROOF)
-    table, answers = found["table"], found["answers"]
+    table, answers = found[Table], found[Answers]
     assert np.all(table["trusted"][table["precision"] == "float64"] == answers["value"][0])
     assert math.isnan(answers["exact"][0])
     claimed = table["error"][table["precision"] == "float64"]
@@ -83,9 +87,9 @@ def test_of_a_function_that_is_code_errors_below_the_bar_are_not_claimed() -> No
 )
 def test_where_no_delta_helps_that_is_said_and_why(text: str, x: float, status: str, says: str) -> None:
     found = tables(problem(text, x))
-    assert found["answers"]["status"].tolist() == [status]
-    assert np.all(np.isnan(found["advice"]["delta"]))
-    (sentence,) = found["findings"]["finding"]
+    assert found[Answers]["status"].tolist() == [status]
+    assert np.all(np.isnan(found[Advice]["delta"]))
+    (sentence,) = study.tell(found)
     assert "no delta helps" in sentence
     assert says in sentence
     assert "take" not in sentence
@@ -93,14 +97,14 @@ def test_where_no_delta_helps_that_is_said_and_why(text: str, x: float, status: 
 
 def test_what_f_raised_is_why_no_delta_helps() -> None:
     mine = dk.Problem(dk.Function.from_callable(lambda x, y: x, name="mine"), (1.0,))
-    for note in tables(mine)["advice"]["note"]:
+    for note in tables(mine)[Advice]["note"]:
         assert str(note).startswith("no delta helps: not_finite: TypeError: ")
         assert "missing 1 required positional argument: 'y'" in str(note)
 
 
 def test_a_precision_that_does_not_hold_the_point_says_so() -> None:
     found = tables(problem("sin(x)", 1e6), precision=("float16", "float64"))
-    advice = found["advice"]
+    advice = found[Advice]
     half = advice["precision"] == "float16"
     assert np.all(np.isnan(advice["delta"][half]))
     assert set(advice["note"][half]) == {"this precision does not hold the point"}
@@ -115,7 +119,7 @@ def test_at_the_end_of_the_domain_a_central_formula_is_not_recommended() -> None
         return math.exp(v)
 
     function = dk.Function.from_callable(f, name="exp", domain=(0.0, 2.0))
-    advice = tables(dk.Problem(function, (0.0,)), precision=("float64",))["advice"]
+    advice = tables(dk.Problem(function, (0.0,)), precision=("float64",))[Advice]
     usable = dict(zip(advice["method"], np.isfinite(advice["delta"]), strict=True))
     assert usable == {"forward_1": True, "central_2": False}
     assert min(asked) >= 0.0
@@ -123,14 +127,14 @@ def test_at_the_end_of_the_domain_a_central_formula_is_not_recommended() -> None
 
 def test_the_window_that_was_used_is_shown_with_its_plateau() -> None:
     found = tables(problem("exp(x)", 1.0))
-    windows, plateau = found["windows"], found["plateau"]
+    windows, plateau = found[Windows], found[Plateau]
     resolved = windows["quantity"] == "error bar"
     made = windows["quantity"] == "error made"
     for reach in windows["reach"][resolved]:
         error, bar = windows["error"][made & (windows["reach"] == reach)], windows["error"][windows["reach"] == reach]
-        assert np.all(error <= bar[0])
-    used = np.char.startswith(plateau["window"].astype(str), "used") & (plateau["line"] == "noise")
-    answers = found["answers"]
+        assert np.all(error <= bar.iloc[0])
+    used = plateau["window"].str.startswith("used") & (plateau["line"] == "noise")
+    answers = found[Answers]
     level = math.log10(float(answers["noise"][0]) / math.e)
     assert np.all(plateau["size"][used] < level + math.log10(8.0))
 
@@ -139,7 +143,7 @@ def test_the_number_of_rows_is_the_number_promised_even_where_nothing_can_be_had
     problems = (problem("sin(x)", 1e6, 1.0), problem("abs(x)", 0.0))
     config = Config(function=problems, method=PROOF, precision=PRECISIONS, deltas=11)
     found = tables(*problems, method=PROOF, precision=PRECISIONS, deltas=11)
-    assert len(found["table"]["delta"]) == config.rows == 3 * 3 * 3 * 11
+    assert len(found[Table]["delta"]) == config.rows == 3 * 3 * 3 * 11
 
 
 def test_the_answer_is_said_in_words() -> None:
@@ -166,8 +170,8 @@ def test_a_bad_configuration_is_refused_in_one_line(config: Any, says: str) -> N
 
 def test_values_of_any_size_are_served_and_those_that_a_precision_does_not_hold_are_told() -> None:
     for text in ("1e300*exp(x)", "1e-300*exp(x)"):
-        advice = tables(problem(text, 1.0), method=("central_2",), precision=("float32", "float64"))["advice"]
-        plain = tables(problem("exp(x)", 1.0), method=("central_2",), precision=("float64",))["advice"]
+        advice = tables(problem(text, 1.0), method=("central_2",), precision=("float32", "float64"))[Advice]
+        plain = tables(problem("exp(x)", 1.0), method=("central_2",), precision=("float64",))[Advice]
         assert advice["delta"][1] == pytest.approx(plain["delta"][0], rel=0.5)
         assert advice["regret"][1] < 3.0
         assert math.isnan(advice["delta"][0]) or advice["expected"][0] > 0.5 * 1e-300 * math.e
@@ -218,17 +222,17 @@ def test_a_black_box_is_called_no_more_often_than_is_said_before(name: str, prec
     f, x = BOXES[name]
     counted, box = dear(f, x)
     config = Config(function=(box,), method=PROOF, precision=precision, deltas=129)
-    found = gathered(which_delta, config)
+    found = tables(*config.function, method=config.method, precision=config.precision, deltas=config.deltas)
     assert 12 < counted.values <= config.most_calls["box"] == 400 * max(1, len(precision))
-    assert set(found["table"]["precision"]) == {"float64", *precision}
-    assert len(found["table"]["x"]) == config.rows
-    assert found["findings"]["finding"].size
+    assert set(found[Table]["precision"]) == {"float64", *precision}
+    assert len(found[Table]["x"]) == config.rows
+    assert list(study.tell(found))
 
 
 def test_the_advice_for_a_black_box_is_that_for_the_same_expression() -> None:
     _, box = dear(math.exp, 1.3)
     mine, known = (
-        tables(one, method=PROOF, precision=("float64",), deltas=129)["advice"] for one in (box, problem("exp(x)", 1.3))
+        tables(one, method=PROOF, precision=("float64",), deltas=129)[Advice] for one in (box, problem("exp(x)", 1.3))
     )
     np.testing.assert_allclose(mine["delta"], known["delta"], rtol=0.25)
     assert np.all(mine["regret"] < 3.0 ** np.array([1, 2, 4]))
@@ -244,7 +248,7 @@ def test_more_calls_make_a_finer_sweep_and_too_few_are_refused_with_the_number_t
     ) as told:
         Config(function=(box,), method=PROOF, calls=100)
     enough = int(re.findall(r"write calls=(\d+)", str(told.value))[0])
-    gathered(which_delta, Config(function=(box,), method=PROOF, calls=enough))
+    tables(box, method=PROOF, calls=enough, deltas=41)
     assert counted.values <= enough
 
 
