@@ -1,6 +1,7 @@
 """Derivatives that can be trusted: formulas, functions, exact values and predicted errors."""
 
-from derivkit.automatic.numbers import Dual, DualError, dual
+from derivkit.automatic.dual import Dual, dual
+from derivkit.automatic.refusals import DualError
 from derivkit.errors import (
     Optimum,
     Prediction,

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from derivkit.arguments import EVERYWHERE, check_function, interval, numbers, shown
 from derivkit.asker import Asker, Calling, Described
-from derivkit.automatic.numbers import carries_series, expression_at
+from derivkit.automatic.dual import carries_series, expression_at
 from derivkit.expressions.evaluation import float_function, refuse_many_variables, running_error, taylor_series
 from derivkit.expressions.expression import expression_of, parse
 from derivkit.expressions.tree import Expression

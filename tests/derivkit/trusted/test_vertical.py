@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import derivkit as dk
-from derivkit.automatic.numbers import expression_at
+from derivkit.automatic.dual import expression_at
 from derivkit.operations.elementary import OPERATIONS
 from derivkit.trusted import vertical
 
