@@ -56,6 +56,7 @@ class Column:
     measured: bool = False
     axis: str | None = None
     label: str | None = None
+    name: str | None = None
 
 
 def key(meaning: str, *, moves: Rule | None = None, axis: str | None = None, label: str | None = None) -> Any:
@@ -74,6 +75,7 @@ def column(
     measured: bool = False,
     axis: str | None = None,
     label: str | None = None,
+    name: str | None = None,
 ) -> Any:
     """A column with a value.
 
@@ -92,8 +94,10 @@ def column(
         Which key of a figure of this table it is where the figure does not say: ``x``, ``y``, ``series``, ``line``.
     label
         How an axis that shows it is labelled; by default with the name of the column.
+    name
+        Its name, where that is none of Python's, such as ``above_1e-10``; by default that of the field.
     """
-    return Column(meaning=meaning, moves=moves, between=between, measured=measured, axis=axis, label=label)
+    return Column(meaning=meaning, moves=moves, between=between, measured=measured, axis=axis, label=label, name=name)
 
 
 # Tables
@@ -132,9 +136,7 @@ class Rows:
 
     def __init_subclass__(cls, *, table: str | None = "", **options: Any) -> None:
         super().__init_subclass__(**options)
-        declared = _declared(cls)
-        for name in declared:
-            delattr(cls, name)  # a column may be called as what stands here is
+        declared = {one.name or name: one for name, one in _declared(cls).items()}
         inherited = [one for base in cls.__bases__ for one in getattr(base, "columns", {}).items()]
         columns = dict(inherited) | declared
         faults = list(_faults(columns))
@@ -178,7 +180,10 @@ def _declared(cls: type[Rows]) -> dict[str, Column]:
     without = [name for name in types if not isinstance(vars(cls).get(name), Column)]
     if without:
         raise TypeError(f"{cls.__name__}.{without[0]} is no column; write {without[0]}: float = column('its meaning')")
-    return {name: replace(vars(cls)[name], type=kind) for name, kind in types.items()}
+    declared = {name: replace(vars(cls)[name], type=kind) for name, kind in types.items()}
+    for name in declared:
+        delattr(cls, name)  # a column may be called as what a table says of itself is
+    return declared
 
 
 def _faults(columns: Mapping[str, Column]) -> Iterator[str]:

@@ -20,100 +20,10 @@ from derivkit.expressions.evaluation import CONSTANTS, interpret, nearest_float
 from derivkit.grids import logspace
 from derivkit.numerical.difference import abscissa, combine
 from derivkit.operations.elementary import OPERATIONS
+from experiments.study import Frame, Rows, Tables, column, key
 
-Columns = Mapping[str, Any]
 Array = NDArray[np.float64]
 Callables = dict[str, Callable[[Array], object]]
-
-METHOD: tuple[type, str] = (str, "analytical, dual numbers, or a difference formula at its predicted best delta")
-
-TABLES: dict[str, dict[str, tuple[type, str]]] = {
-    "table": {
-        "function": (str, "name of the function"),
-        "expression": (str, "what it computes"),
-        "x": (float, "the point"),
-        "method": METHOD,
-        "delta": (float, "the predicted best delta of a formula"),
-        "estimate": (float, "the derivative by the method, in float64"),
-        "exact": (float, "the trusted derivative"),
-        "error": (float, "|estimate - exact|"),
-        "relative_error": (float, "error / |exact|; none where exact is 0"),
-        "ulps": (float, "error in units in the last place of exact; none where exact is 0"),
-        "digits": (
-            float,
-            "correct digits, -log10 of the relative error, from 0 to 16; of an exact 0 either 16 or none",
-        ),
-        "rounding": (float, "how far rounding may take the estimate; none where it is not known how f is computed"),
-        "status": (str, "ok, or why there is no error: see STATUSES"),
-    },
-    "cost": {
-        "function": (str, "name of the function"),
-        "method": METHOD,
-        "evaluations": (int, "how often the method computes f at a point; 0 for the analytical derivative"),
-        "ratio": (float, "its time per point over that of one evaluation of f, vectorised, in one thread"),
-        "setup_seconds": (float, "before the first point: deriving and checking, or predicting the best delta"),
-    },
-    "ranked": {
-        "method": METHOD,
-        "share": (float, "percent of the points with at least so many correct digits"),
-        "digits": (float, "correct digits"),
-    },
-    "picture": {
-        "order": (int, "number of the element, in the order of drawing"),
-        "element": (str, "line, points, text, or axes (two opposite corners)"),
-        "color": (str, "its color"),
-        "label": (str, "its name in the legend, or the text itself"),
-        "t": (float, "time of one point, in evaluations of f: the median over the functions"),
-        "y": (float, "correct digits: the median over the points; of a line 10 % and 90 %"),
-    },
-    "lost": {
-        "expression": (str, "a function whose formula cancels"),
-        "x": (float, "the point"),
-        "method": METHOD,
-        "relative_error": (float, "|estimate - exact| / |exact|"),
-        "status": (str, "ok, or why there is no error: see STATUSES"),
-    },
-    "losses": {
-        "function": (str, "a function whose analytical derivative loses digits in float64"),
-        "x": (float, "the point"),
-        "derivative": (str, "the formula that loses them"),
-        "digits": (float, "correct digits of the analytical derivative"),
-        "ulps": (float, "its error in units in the last place"),
-        "best_method": (str, "the difference formula with the least error there; empty if none has a correct digit"),
-        "best_digits": (float, "the correct digits of that formula"),
-    },
-    "summary": {
-        "method": METHOD,
-        "points": (int, "points with an error"),
-        "median_digits": (float, "half of the points have at least so many correct digits"),
-        "worst_digits": (float, "all points have at least so many correct digits"),
-        "within_2_ulp": (int, "points with an error of at most 2 ulp"),
-        "above_1e-10": (int, "points with a relative error above 1e-10"),
-        "evaluations": (int, "how often f is computed"),
-        "ratio": (float, "median time per point, in evaluations of f"),
-        "setup_milliseconds": (float, "median time before the first point"),
-    },
-    "findings": {"finding": (str, "what the tables say, in a sentence")},
-}
-
-MEASURED = {
-    "cost": ("ratio", "setup_seconds"),
-    "picture": ("t",),
-    "summary": ("ratio", "setup_milliseconds"),
-    "findings": ("finding",),
-}
-"""What a clock measured, or words that tell it: no part of what must come out again."""
-KEYS = ("function", "x", "method")
-"""What tells the rows of the table apart when runs are compared."""
-ERRORS = {"error": ("estimate", "exact")}
-"""A column that is proportional to the distance of two others, and moves when these do."""
-TOLERANCES: Mapping[str, Mapping[str, object]] = {
-    "estimate": {"column": "rounding"},
-    "rounding": {"relative": 0.01},
-    **{key: {"follows": ("error",)} for key in ("relative_error", "ulps", "digits")},
-}
-"""By how much rounding may move a column when a run is repeated. Of derivatives in float64 one percent is believed
-(derivkit.trusted.bounds.DISAGREEMENT)."""
 
 STATUSES = {
     "ok": "an estimate and its error",
@@ -133,8 +43,126 @@ SUSPICIOUS = 1e-10
 SHARES = np.linspace(0.0, 100.0, 101)
 COLORS = ("#000000", "#CC79A7", "#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9")
 """Okabe and Ito (2008), told apart by colour-blind readers."""
-NAMED = 4
+MAX_NAMED = 4
 """Most losses that the findings name."""
+
+
+METHOD = "analytical, dual numbers, or a difference formula at its predicted best delta"
+
+
+# Tables
+
+
+class Table(Rows):
+    """A row for every method at every point."""
+
+    function: str = key("name of the function")
+    expression: str = column("what it computes")
+    x: float = key("the point")
+    method: str = key(METHOD)
+    delta: float = column("the predicted best delta of a formula")
+    estimate: float = column("the derivative by the method, in float64", moves={"column": "rounding"})
+    exact: float = column("the trusted derivative")
+    error: float = column("|estimate - exact|", between=("estimate", "exact"))
+    relative_error: float = column("error / |exact|; none where exact is 0", moves={"follows": ("error",)})
+    ulps: float = column(
+        "error in units in the last place of exact; none where exact is 0", moves={"follows": ("error",)}
+    )
+    digits: float = column(
+        "correct digits, -log10 of the relative error, from 0 to 16; of an exact 0 either 16 or none",
+        moves={"follows": ("error",)},
+    )
+    # Of derivatives in float64 one percent is believed (derivkit.trusted.bounds.DISAGREEMENT).
+    rounding: float = column(
+        "how far rounding may take the estimate; none where it is not known how f is computed", moves={"relative": 0.01}
+    )
+    status: str = column("ok, or why there is no error: see STATUSES")
+
+
+class Cost(Rows):
+    """A row for every method of every function."""
+
+    function: str = key("name of the function")
+    method: str = key(METHOD)
+    evaluations: int = column("how often the method computes f at a point; 0 for the analytical derivative")
+    ratio: float = column(
+        "its time per point over that of one evaluation of f, vectorised, in one thread", measured=True
+    )
+    setup_seconds: float = column(
+        "before the first point: deriving and checking, or predicting the best delta", measured=True
+    )
+
+
+class Ranked(Rows):
+    """How many points have how many digits."""
+
+    method: str = key(METHOD, axis="series")
+    share: float = column(
+        "percent of the points with at least so many correct digits", axis="x", label="percent of the points"
+    )
+    digits: float = column("correct digits", axis="y", label="correct digits, at least")
+
+
+class Picture(Rows):
+    """Digits against cost."""
+
+    order: int = key("number of the element, in the order of drawing")
+    element: str = column("line, points, text, or axes (two opposite corners)")
+    color: str = column("its color")
+    label: str = column("its name in the legend, or the text itself", axis="label")
+    t: float = column(
+        "time of one point, in evaluations of f: the median over the functions",
+        measured=True, axis="x", label="time of one point, in evaluations of f",
+    )  # fmt: skip
+    y: float = column(
+        "correct digits: the median over the points; of a line 10 % and 90 %",
+        axis="y", label="correct digits, median and middle 80 %",
+    )  # fmt: skip
+
+
+class Lost(Rows):
+    """The sweeps of formulas that cancel."""
+
+    expression: str = key("a function whose formula cancels")
+    x: float = key("the point", axis="x")
+    method: str = key(METHOD, axis="series")
+    relative_error: float = column("|estimate - exact| / |exact|", axis="y", label="relative error")
+    status: str = column("ok, or why there is no error: see STATUSES")
+
+
+class Losses(Rows):
+    """Where the analytical derivative loses digits."""
+
+    function: str = key("a function whose analytical derivative loses digits in float64")
+    x: float = key("the point")
+    derivative: str = column("the formula that loses them")
+    digits: float = column("correct digits of the analytical derivative")
+    ulps: float = column("its error in units in the last place")
+    best_method: str = column("the difference formula with the least error there; empty if none has a correct digit")
+    best_digits: float = column("the correct digits of that formula")
+
+
+class Summary(Rows):
+    """One line for every method."""
+
+    method: str = key(METHOD)
+    points: int = column("points with an error")
+    median_digits: float = column("half of the points have at least so many correct digits")
+    worst_digits: float = column("all points have at least so many correct digits")
+    within_2_ulp: int = column("points with an error of at most 2 ulp")
+    above: int = column("points with a relative error above 1e-10", name="above_1e-10")
+    evaluations: int = column("how often f is computed")
+    ratio: float = column("median time per point, in evaluations of f", measured=True)
+    setup_milliseconds: float = column("median time before the first point", measured=True)
+
+
+class Findings(Rows):
+    """Sentences that tell times."""
+
+    finding: str = column("what the tables say, in a sentence", measured=True)
+
+
+# What is measured
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,18 +206,17 @@ class Config:
         return sum(len(problem.points) for problem in self.function) * (len(self.method) + 2)
 
 
-def run(config: Config) -> Iterator[tuple[str, Columns]]:
+def measure(config: Config) -> Iterator[Rows]:
     """Yield the errors and the times of one function at a time, then the sweeps of formulas that cancel."""
     for problem in config.function:
         ways = Ways.of(problem.function, np.array(problem.points), config.method, repeats=config.repeats)
-        yield "table", _errors(ways)
-        yield "cost", _costs(ways, config)
+        yield errors(ways)
+        yield costs(ways, config)
     count = (config.highest_exponent - config.lowest_exponent) * config.per_decade + 1
     x = logspace(config.lowest_exponent, config.highest_exponent, count)
     for text in config.cancelling:
-        f = dk.Function.from_expression(text)
-        swept = _errors(Ways.of(f, x, config.method))
-        yield "lost", {name: swept[name] for name in TABLES["lost"]}
+        swept = errors(Ways.of(dk.Function.from_expression(text), x, config.method))
+        yield Lost(**{name: swept.values[name] for name in Lost.columns})
 
 
 # A function with all its derivatives
@@ -211,14 +238,14 @@ class Ways:
     def of(cls, f: dk.Function, x: Array, method: Sequence[str], *, repeats: int = 1) -> Ways:
         """Derive f, and find every formula's best delta."""
         formulas = tuple(map(dk.formula, method))
-        deriving = _least(repeats, lambda: dk.derive(_expression_of(f)))
+        deriving = least_seconds(repeats, lambda: dk.derive(expression_of(f)))
         start = time.perf_counter()
         best = dk.predict_optimum(f, x, formulas=formulas)
         predicting = (time.perf_counter() - start) / len(formulas)
         return cls(
             f=f,
             x=x,
-            derivation=dk.derive(_expression_of(f)),
+            derivation=dk.derive(expression_of(f)),
             formulas=formulas,
             delta=tuple(np.asarray(one.delta) for one in best),
             setup=(deriving, predicting),
@@ -274,7 +301,8 @@ class Ways:
         return lambda x: combine(weights, [call(abscissa(x, offset, delta)) for offset in offsets], delta)
 
 
-def _expression_of(f: dk.Function) -> dk.Expression:
+def expression_of(f: dk.Function) -> dk.Expression:
+    """The expression of f, which every function of this study has."""
     if f.expression is None:
         raise ValueError(f"{f.name}: no expression is known")
     return f.expression
@@ -282,7 +310,7 @@ def _expression_of(f: dk.Function) -> dk.Expression:
 
 def as_numpy(f: dk.Function) -> Callable[[Any], Any]:
     """f as somebody would write it with NumPy, so that dual numbers go through it; a black box as it is."""
-    expression = _expression_of(f)
+    expression = expression_of(f)
     if f.text != str(expression):
         return f.call
     return lambda x: interpret(
@@ -290,11 +318,12 @@ def as_numpy(f: dk.Function) -> Callable[[Any], Any]:
         number=lambda value: np.float64(nearest_float(value)),
         constant=CONSTANTS.__getitem__,
         variable=lambda name: x,
-        apply=lambda name, *arguments: _in_numpy(name)(*arguments),
+        apply=lambda name, *arguments: in_numpy(name)(*arguments),
     )
 
 
-def _in_numpy(operation: str) -> Callable[..., Any]:
+def in_numpy(operation: str) -> Callable[..., Any]:
+    """An operation as somebody would write it with NumPy."""
     return NUMPY.get(operation) or OPERATIONS[operation].value
 
 
@@ -309,51 +338,40 @@ NUMPY: Mapping[str, Callable[..., Any]] = {
 # Errors
 
 
-def _errors(ways: Ways) -> Columns:
-    """One row per point and method."""
-    exact, known = _trusted(ways)
-    found = ways.estimates()
-    estimates = [np.full(ways.x.shape, np.nan) if one is None else one for one in found]
-    statuses = [
-        _status(estimate, exact, known) if one is not None else np.full(ways.x.shape, "not_numpy")
-        for one, estimate in zip(found, estimates, strict=True)
-    ]
-    count = len(estimates)
-    estimate, truth = np.concatenate(estimates), np.tile(exact, count)
-    status = np.concatenate(statuses)
-    shown = np.where(status == "ok", estimate, np.nan)
-    gaps = [np.full(ways.x.shape, np.nan)] * 2
-    relative = dk.relative_error(shown, truth)
-    return {
-        "function": ways.f.name,
-        "expression": str(ways.f.expression),
-        "x": np.tile(ways.x, count),
-        "method": np.repeat(ways.methods, ways.x.size).tolist(),
-        "delta": np.concatenate([*gaps, *ways.delta]),
-        "estimate": estimate,
-        "exact": truth,
-        "error": dk.absolute_error(shown, truth),
-        "relative_error": relative,
-        "ulps": dk.ulp_error(shown, truth),
-        "digits": _digits(relative, shown, truth),
-        "rounding": np.concatenate(ways.roundings()),
-        "status": status.tolist(),
-    }
+def errors(ways: Ways) -> Table:
+    """One row per method and point."""
+    exact, known = trusted(ways)
+    estimates = ways.estimates()
+    estimate = np.array([np.full(ways.x.shape, np.nan) if one is None else one for one in estimates])
+    status = np.array([np.full(ways.x.shape, "not_numpy", dtype="<U13") if one is None else statuses(one, exact, known)
+                       for one in estimates])  # fmt: skip
+    valid = np.where(status == "ok", estimate, np.nan)
+    relative = dk.relative_error(valid, exact)
+    gap = np.full(ways.x.shape, np.nan)
+    return Table(
+        function=ways.f.name, expression=str(ways.f.expression), x=ways.x,
+        method=np.array(ways.methods, dtype=object)[:, None], delta=np.array([gap, gap, *ways.delta]),
+        estimate=estimate, exact=exact, error=dk.absolute_error(valid, exact), relative_error=relative,
+        ulps=dk.ulp_error(valid, exact), digits=correct_digits(relative, valid, exact),
+        rounding=np.array(ways.roundings()), status=status,
+    )  # fmt: skip
 
 
-def _trusted(ways: Ways) -> tuple[Array, NDArray[np.str_]]:
-    found = [dk.exact(_expression_of(ways.f), float(x)) for x in ways.x]
+def trusted(ways: Ways) -> tuple[Array, NDArray[np.str_]]:
+    """The trusted derivatives, and what is known of them."""
+    found = [dk.exact(expression_of(ways.f), float(x)) for x in ways.x]
     statuses = [str(one.status).replace("vertical", "no_derivative") for one in found]
     return np.array([one.value if math.isfinite(one.value) else math.nan for one in found]), np.array(statuses)
 
 
-def _status(estimate: Array, exact: Array, known: NDArray[np.str_]) -> NDArray[np.str_]:
+def statuses(estimate: Array, exact: Array, known: NDArray[np.str_]) -> NDArray[np.str_]:
+    """Why there is an error or none."""
     given, there = np.isfinite(estimate), np.isfinite(exact)
     absent = np.where(given, "answered", "no_derivative")
     return np.where(there, np.where(given, "ok", "refused"), np.where(known == "no_derivative", absent, "unresolved"))
 
 
-def _digits(relative: Array, estimate: Array, exact: Array) -> Array:
+def correct_digits(relative: Array, estimate: Array, exact: Array) -> Array:
     """Correct digits; of an exact 0 all or none."""
     with np.errstate(divide="ignore"):
         digits = np.clip(-np.log10(relative), 0.0, DIGITS) + 0.0  # no -0
@@ -364,7 +382,7 @@ def _digits(relative: Array, estimate: Array, exact: Array) -> Array:
 # Times
 
 
-def _costs(ways: Ways, config: Config) -> Columns:
+def costs(ways: Ways, config: Config) -> Cost:
     """One row per method: the least time of interleaved repeats, over that of f alone."""
     x = np.resize(ways.x, config.samples)
     work: Callables = {"f": ways.f.call, **ways.callables(config.samples)}
@@ -372,17 +390,17 @@ def _costs(ways: Ways, config: Config) -> Columns:
     with np.errstate(all="ignore"):
         for _ in range(config.repeats):
             for name, call in work.items():
-                seconds[name] = min(seconds[name], _least(1, functools.partial(call, x)))
-    return {
-        "function": ways.f.name,
-        "method": ways.methods,
-        "evaluations": np.array([0, 1, *(len(formula.offsets) for formula in ways.formulas)]),
-        "ratio": np.array([seconds.get(name, math.nan) / seconds["f"] for name in ways.methods]),
-        "setup_seconds": np.array([ways.setup[0], 0.0, *[ways.setup[1]] * len(ways.formulas)]),
-    }
+                seconds[name] = min(seconds[name], least_seconds(1, functools.partial(call, x)))
+    return Cost(
+        function=ways.f.name, method=ways.methods,
+        evaluations=[0, 1, *(len(formula.offsets) for formula in ways.formulas)],
+        ratio=[seconds.get(name, math.nan) / seconds["f"] for name in ways.methods],
+        setup_seconds=[ways.setup[0], 0.0, *[ways.setup[1]] * len(ways.formulas)],
+    )  # fmt: skip
 
 
-def _least(repeats: int, work: Callable[[], object]) -> float:
+def least_seconds(repeats: int, work: Callable[[], object]) -> float:
+    """The least time of some repeats."""
     times = []
     for _ in range(repeats):
         start = time.perf_counter()
@@ -391,102 +409,81 @@ def _least(repeats: int, work: Callable[[], object]) -> float:
     return min(times)
 
 
-# The conclusion
+# What the whole run says
 
 
-def conclude(tables: Mapping[str, Columns]) -> Iterator[tuple[str, Columns]]:
-    """Yield the summary, the ranks, the picture, the losses and what was found."""
-    table, cost = tables["table"], tables["cost"]
-    digits = {name: part["digits"][np.isfinite(part["digits"])] for name, part in _by_method(table).items()}
-    digits = {name: found for name, found in digits.items() if found.size}
-    summary = _summary(table, cost, digits)
-    losses = _losses(table)
+def conclude(tables: Tables) -> Iterator[Rows]:
+    """Yield the ranks, the picture, the losses and the summary."""
+    table = tables[Table]
+    known = table[np.isfinite(table["digits"])]
+    digits = {str(name): rows["digits"].to_numpy() for name, rows in known.groupby("method", sort=False)}
     for name, found in digits.items():
         # At least so many digits have 100 - p percent of the points, where p is the percentile.
         ranked = np.percentile(found, 100.0 - SHARES, method="inverted_cdf")
-        yield "ranked", {"method": name, "share": SHARES, "digits": ranked}
-    yield "picture", _picture(digits, summary)
-    yield "losses", losses
-    yield "summary", summary
-    yield "findings", {"finding": list(_findings(tables, summary, losses))}
+        yield Ranked(method=name, share=SHARES, digits=ranked)
+    costs = dict(list(tables[Cost].groupby("method")))
+    summary = [summed_up(name, rows, costs[name]) for name, rows in known.groupby("method", sort=False)]
+    yield from picture(digits, {row["method"]: row["ratio"] for row in summary})
+    yield losses(table)
+    yield Summary.of(summary)
 
 
-def _by_method(table: Columns) -> dict[str, dict[str, Any]]:
-    method = np.asarray(table["method"])
-    parts = {str(name): method == name for name in dict.fromkeys(table["method"])}
-    return {name: {c: np.asarray(v)[at] for c, v in table.items()} for name, at in parts.items()}
-
-
-def _summary(table: Columns, cost: Columns, digits: Mapping[str, Array]) -> Columns:
-    parts, costs = _by_method(table), _by_method(cost)
-    used = [(parts[name], costs[name], found) for name, found in digits.items()]
+def summed_up(method: str, rows: Frame, cost: Frame) -> dict[str, Any]:
+    """What the points with an error and the times of a method say together."""
     return {
-        "method": list(digits),
-        "points": np.array([found.size for _, _, found in used]),
-        "median_digits": np.array([np.median(found) for _, _, found in used]),
-        "worst_digits": np.array([found.min() for _, _, found in used]),
-        "within_2_ulp": np.array([int(np.sum((part["ulps"] <= 2) | (part["error"] == 0))) for part, _, _ in used]),
-        "above_1e-10": np.array([int(np.sum(found < -math.log10(SUSPICIOUS))) for _, _, found in used]),
-        "evaluations": np.array([int(part["evaluations"][0]) for _, part, _ in used]),
-        "ratio": np.array([np.nanmedian(part["ratio"]) for _, part, _ in used]),
-        "setup_milliseconds": np.array([1e3 * np.median(part["setup_seconds"]) for _, part, _ in used]),
+        "method": method,
+        "points": len(rows),
+        "median_digits": rows["digits"].median(),
+        "worst_digits": rows["digits"].min(),
+        "within_2_ulp": ((rows["ulps"] <= 2) | (rows["error"] == 0)).sum(),
+        "above_1e-10": (rows["digits"] < -math.log10(SUSPICIOUS)).sum(),
+        "evaluations": cost["evaluations"].iloc[0],
+        "ratio": cost["ratio"].median(),
+        "setup_milliseconds": 1e3 * cost["setup_seconds"].median(),
     }
 
 
-def _picture(digits: Mapping[str, Array], summary: Columns) -> Columns:
+def picture(digits: Mapping[str, Array], ratios: Mapping[str, float]) -> Iterator[Picture]:
     """Digits against cost: the median of each method, and the middle 80 % of its points."""
-    elements: list[tuple[str, str, str, Sequence[float], Sequence[float]]] = []
-    ratios = dict(zip(summary["method"], summary["ratio"].tolist(), strict=True))
-    elements.append(("axes", "white", "", (0.0, 1.15 * max(ratios.values())), (0.0, DIGITS + 1.0)))
+    corners = {"t": [0.0, 1.15 * max(ratios.values())], "y": [0.0, DIGITS + 1.0]}
+    yield Picture(order=0, element="axes", color="white", label="", **corners)
     for k, (name, found) in enumerate(digits.items()):
         color = COLORS[k % len(COLORS)]
         low, median, high = np.percentile(found, (10, 50, 90)).tolist()
-        elements.append(("line", color, "", (ratios[name],) * 2, (low, high)))
-        elements.append(("points", color, name, (ratios[name],), (median,)))
-    rows = [
-        (order, kind, color, label, at, height)
-        for order, (kind, color, label, t, y) in enumerate(elements)
-        for at, height in zip(t, y, strict=True)
-    ]
-    columns = zip(*rows, strict=True)
-    shape = TABLES["picture"].items()
-    return {
-        name: list(values) if kind is str else np.array(values, dtype=kind)
-        for (name, (kind, _)), values in zip(shape, columns, strict=True)
-    }
+        yield Picture(order=2 * k + 1, element="line", color=color, label="", t=ratios[name], y=[low, high])
+        yield Picture(order=2 * k + 2, element="points", color=color, label=name, t=ratios[name], y=median)
 
 
-def _losses(table: Columns) -> Columns:
+def beside(rows: Frame, name: str) -> Frame:
+    """A column with a method beside the other, as all have their rows in one order, that of functions and points."""
+    numbered = rows.assign(row=rows.groupby("method").cumcount())
+    return numbered.pivot(index="row", columns="method", values=name)[rows["method"].unique()]
+
+
+def losses(table: Frame) -> Losses:
     """Where the analytical derivative has a relative error above SUSPICIOUS, the worst first."""
-    parts = _by_method(table)
-    own = parts[ANALYTICAL]
-    lost = np.flatnonzero(own["digits"] < -math.log10(SUSPICIOUS))
-    lost = lost[np.argsort(own["digits"][lost], kind="stable")]
-    formulas = [name for name in parts if name not in RULES]
-    # Every part has its rows in the same order, that of the functions and their points.
-    rivals = np.array([parts[name]["digits"][lost] for name in formulas]).reshape(len(formulas), lost.size)
-    best = np.argmax(np.where(np.isnan(rivals), -1.0, rivals), axis=0) if lost.size else np.empty(0, dtype=np.intp)
-    return {
-        "function": own["function"][lost].tolist(),
-        "x": own["x"][lost],
-        "derivative": [str(dk.derive(str(text)).result) for text in own["expression"][lost]],
-        "digits": own["digits"][lost],
-        "ulps": own["ulps"][lost],
-        "best_method": [formulas[k] if rivals[k, place] > 0 else "" for place, k in enumerate(best)],
-        "best_digits": rivals[best, np.arange(lost.size)],
-    }
+    own = table[table["method"] == ANALYTICAL].reset_index(drop=True)
+    lost = own[own["digits"] < -math.log10(SUSPICIOUS)].sort_values("digits", kind="stable")
+    rivals = beside(table, "digits").drop(columns=list(RULES)).loc[lost.index]
+    names = rivals.fillna(-1.0).idxmax(axis=1) if len(rivals) else rivals.index.astype(str)
+    return Losses.of(
+        lost,
+        derivative=[str(dk.derive(text).result) for text in lost["expression"]],
+        best_method=[name if best > 0 else "" for name, best in zip(names, rivals.max(axis=1), strict=True)],
+        best_digits=rivals.max(axis=1).to_numpy(dtype=np.float64),
+    )
 
 
-def _findings(tables: Mapping[str, Columns], summary: Columns, losses: Columns) -> Iterator[str]:
-    parts = _by_method(tables["table"])
-    row = {name: {c: v[k] for c, v in summary.items()} for k, name in enumerate(summary["method"])}
+def tell(tables: Tables) -> Iterator[str]:
+    """Yield whether the analytical derivative is exact, whether it is quicker, and who does better where it is not."""
+    table, row = tables[Table], tables[Summary].set_index("method").to_dict("index")
     formulas = [name for name in row if name not in RULES]
     if ANALYTICAL in row:
-        yield from _is_it_exact(row[ANALYTICAL], losses)
+        yield from is_it_exact(row[ANALYTICAL], tables[Losses])
     if ANALYTICAL in row and formulas:
-        yield _is_it_quicker(row, formulas, tables["cost"])
-        yield _how_near(row, formulas)
-        yield _who_wins(parts, formulas)
+        yield is_it_quicker(row, formulas, beside(tables[Cost], "ratio"))
+        yield how_near(row, formulas)
+        yield who_wins(beside(table, "digits"), formulas)
     if DUAL in row and ANALYTICAL in row:
         a, b = row[DUAL], row[ANALYTICAL]
         yield (
@@ -495,108 +492,100 @@ def _findings(tables: Mapping[str, Columns], summary: Columns, losses: Columns) 
             f"against {b['ratio']:.2f}. They lose digits at {a['above_1e-10']} points, the formula at "
             f"{b['above_1e-10']}."
         )
-    yield from _where_it_cancels(tables.get("lost", {}))
-    yield from _without(parts)
+    for text, rows in tables[Lost].groupby("expression", sort=False):
+        yield from where_it_cancels(str(text), rows)
+    yield from without(beside(table, "status"))
 
 
-def _is_it_exact(own: Mapping[str, Any], losses: Columns) -> Iterator[str]:
-    points, good, bad = int(own["points"]), int(own["within_2_ulp"]), int(own["above_1e-10"])
+def is_it_exact(own: Mapping[str, Any], losses: Frame) -> Iterator[str]:
+    """How often the analytical derivative is right, and where it is not."""
+    points, good, bad = own["points"], own["within_2_ulp"], own["above_1e-10"]
     verdict = "Exact as mathematics, not always in float64" if bad else "Exact, within rounding"
     yield (
         f"Is the analytical derivative exact? {verdict}: at {good} of {points} points it is right to 2 ulp, at "
         f"{bad} its relative error is above {SUSPICIOUS:g}."
     )
     if bad:
-        places = zip(losses["function"], losses["x"], losses["ulps"], losses["digits"], strict=True)
-        said = [f"{name} at {x:.6g} ({ulps:.1e} ulp, {digits:.1f} digits)" for name, x, ulps, digits in places][:NAMED]
-        more = f", and {bad - NAMED} more" if bad > NAMED else ""
-        better = int(np.sum(losses["best_digits"] > losses["digits"]))
+        worst = losses.head(MAX_NAMED).itertuples()
+        places = [f"{row.function} at {row.x:.6g} ({row.ulps:.1e} ulp, {row.digits:.1f} digits)" for row in worst]
+        more = f", and {bad - MAX_NAMED} more" if bad > MAX_NAMED else ""
+        better = (losses["best_digits"] > losses["digits"]).sum()
         yield (
-            f"Where it loses digits, by cancellation in its own formula: {'; '.join(said)}{more}. At {better} of these "
-            f"{bad} points a difference formula does better."
+            f"Where it loses digits, by cancellation in its own formula: {'; '.join(places)}{more}. At {better} of"
+            f" these {bad} points a difference formula does better."
         )
 
 
-def _is_it_quicker(row: Mapping[str, Mapping[str, Any]], formulas: Sequence[str], cost: Columns) -> str:
-    own = float(row[ANALYTICAL]["ratio"])
-    said = ", ".join(f"{name} {row[name]['ratio']:.2f}" for name in formulas)
-    parts = _by_method(cost)
-    shares = [f"{name} at {int(np.sum(parts[ANALYTICAL]['ratio'] < parts[name]['ratio']))}" for name in formulas]
-    quickest = min(formulas, key=lambda name: float(row[name]["ratio"]))
-    nearest = max(formulas, key=lambda name: float(row[name]["median_digits"]))
-    verdict = " and ".join(_times(own, name, row[name]) for name in dict.fromkeys((quickest, nearest)))
+def is_it_quicker(row: Mapping[str, Mapping[str, Any]], formulas: Sequence[str], ratio: Frame) -> str:
+    """How its time compares with that of every formula."""
+    own = row[ANALYTICAL]["ratio"]
+    others = ", ".join(f"{name} {row[name]['ratio']:.2f}" for name in formulas)
+    shares = [f"{name} at {(ratio[ANALYTICAL] < ratio[name]).sum()}" for name in formulas]
+    quickest = min(formulas, key=lambda name: row[name]["ratio"])
+    nearest = max(formulas, key=lambda name: row[name]["median_digits"])
+    verdict = " and ".join(times(own, name, row[name]) for name in dict.fromkeys((quickest, nearest)))
     return (
-        f"Is it much quicker? A point costs {own:.2f} evaluations of f (median over {len(parts[ANALYTICAL]['ratio'])} "
-        f"functions), by differences {said}: {verdict}. It is the quicker one against {', '.join(shares)} functions. "
+        f"Is it much quicker? A point costs {own:.2f} evaluations of f (median over {len(ratio)} "
+        f"functions), by differences {others}: {verdict}. It is the quicker one against {', '.join(shares)} functions. "
         f"Deriving and checking it takes {row[ANALYTICAL]['setup_milliseconds']:.2g} ms beforehand."
     )
 
 
-def _times(own: float, name: str, other: Mapping[str, Any]) -> str:
-    factor = float(other["ratio"]) / own
+def times(own: float, name: str, other: Mapping[str, Any]) -> str:
+    """How much quicker or slower it is than a formula."""
+    factor = other["ratio"] / own
     compared = f"{factor:.1f} times quicker than" if factor > 1 else f"{1 / factor:.1f} times slower than"
     return f"{compared} {name} with its {other['median_digits']:.1f} digits"
 
 
-def _how_near(row: Mapping[str, Mapping[str, Any]], formulas: Sequence[str]) -> str:
-    said = ", ".join(f"{name} {row[name]['median_digits']:.1f}" for name in formulas)
+def how_near(row: Mapping[str, Mapping[str, Any]], formulas: Sequence[str]) -> str:
+    """How many digits the formulas have."""
+    digits = ", ".join(f"{name} {row[name]['median_digits']:.1f}" for name in formulas)
     return (
-        f"What differences cost is accuracy: at their predicted best delta the correct digits are {said} (medians), "
+        f"What differences cost is accuracy: at their predicted best delta the correct digits are {digits} (medians), "
         f"against {row[ANALYTICAL]['median_digits']:.1f}."
     )
 
 
-def _who_wins(parts: Mapping[str, Mapping[str, Any]], formulas: Sequence[str]) -> str:
-    own = parts[ANALYTICAL]["digits"]
-    best = np.fmax.reduce([parts[name]["digits"] for name in formulas])
-    both = np.isfinite(own) & np.isfinite(best)
+def who_wins(digits: Frame, formulas: Sequence[str]) -> str:
+    """How often the best formula of a point has more digits."""
+    both = np.isfinite(digits[ANALYTICAL]) & np.isfinite(digits[list(formulas)].max(axis=1))
+    own, best = digits[ANALYTICAL][both], digits[list(formulas)].max(axis=1)[both]
     return (
         f"The best difference formula of each point has more correct digits than the analytical derivative at "
-        f"{int(np.sum(best[both] > own[both]))} of {int(np.sum(both))} points, as many at "
-        f"{int(np.sum(best[both] == own[both]))}."
+        f"{(best > own).sum()} of {both.sum()} points, as many at {(best == own).sum()}."
     )
 
 
-def _without(parts: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+def without(status: Frame) -> Iterator[str]:
     """Who answers where there is no derivative, and who does not where there is one."""
-    status = {name: part["status"] for name, part in parts.items()}
-    none = np.isin(status[ANALYTICAL], ("no_derivative", "answered"))
+    none = status[ANALYTICAL].isin(("no_derivative", "answered"))
     if none.any():
-        answered = {name: int(np.sum(found == "answered")) for name, found in status.items()}
-        said = ", ".join(f"{name} at {count}" for name, count in answered.items() if count)
+        answered = ", ".join(f"{name} at {count}" for name, count in (status == "answered").sum().items() if count)
         yield (
-            f"At {int(np.sum(none))} points there is no derivative: "
-            f"{f'a number is given all the same by {said}' if said else 'no method gives a number there'}."
+            f"At {none.sum()} points there is no derivative: "
+            f"{f'a number is given all the same by {answered}' if answered else 'no method gives a number there'}."
         )
     for kind, words in (("refused", "gives none where there is one"), ("not_numpy", "goes through NumPy only")):
-        said = ", ".join(
-            f"{name} at {np.sum(found == kind)}" for name, found in status.items() if np.any(found == kind)
-        )
-        if said:
-            yield f"No estimate, as the method {words}: {said} points."
+        silent = ", ".join(f"{name} at {count}" for name, count in (status == kind).sum().items() if count)
+        if silent:
+            yield f"No estimate, as the method {words}: {silent} points."
 
 
-def _where_it_cancels(lost: Columns) -> Iterator[str]:
-    """From where to where the analytical derivative of each swept formula loses digits, and who does better there."""
-    rows = {name: np.asarray(column) for name, column in lost.items()}
-    for text in dict.fromkeys(lost.get("expression", ())):
-        parts = _by_method(_chosen(rows, text))
-        x, own = parts[ANALYTICAL]["x"], parts[ANALYTICAL]["relative_error"]
-        none = parts[ANALYTICAL]["status"] == "refused"
-        bad = none | (own > SUSPICIOUS)
-        if not bad.any():
-            continue
-        rivals = np.fmin.reduce([part["relative_error"] for name, part in parts.items() if name not in RULES])
-        better = bad & (rivals < np.where(none, 0.1, np.fmin(own, 0.1)))
-        without = f", and no finite value at {int(np.sum(none))}" if none.any() else ""
-        yield (
-            f"{text}, swept over {x.size} points from {x[0]:.0e} to {x[-1]:.0e}: the analytical derivative has a "
-            f"relative error above {SUSPICIOUS:g} at {int(np.sum(bad))} of them, between x = {x[bad].min():.1e} and "
-            f"{x[bad].max():.1e}{without}; a difference formula does better there, with a correct digit at least, "
-            f"at {int(np.sum(better))}."
-        )
-
-
-def _chosen(rows: Mapping[str, Any], text: str) -> dict[str, Any]:
-    at = rows["expression"] == text
-    return {name: column[at] for name, column in rows.items()}
+def where_it_cancels(text: str, rows: Frame) -> Iterator[str]:
+    """From where to where the analytical derivative of a swept formula loses digits, and who does better there."""
+    own = rows[rows["method"] == ANALYTICAL].reset_index(drop=True)
+    error, none = own["relative_error"], own["status"] == "refused"
+    bad = none | (error > SUSPICIOUS)
+    if not bad.any():
+        return
+    x = own["x"]
+    rivals = beside(rows, "relative_error").drop(columns=list(RULES)).min(axis=1)
+    better = bad & (rivals < error.clip(upper=0.1).where(~none, 0.1).fillna(0.1))
+    nowhere = f", and no finite value at {none.sum()}" if none.any() else ""
+    yield (
+        f"{text}, swept over {len(x)} points from {x.iloc[0]:.0e} to {x.iloc[-1]:.0e}: the analytical derivative has a "
+        f"relative error above {SUSPICIOUS:g} at {bad.sum()} of them, between x = {x[bad].min():.1e} and "
+        f"{x[bad].max():.1e}{nowhere}; a difference formula does better there, with a correct digit at least, "
+        f"at {better.sum()}."
+    )

@@ -75,6 +75,11 @@ def test_a_column_may_have_the_name_of_what_a_table_says_of_itself() -> None:
     assert odd(keys=[1.0], chunk=2.0).chunk["keys"].tolist() == [1.0]  # type: ignore[attr-defined]  # an array
 
 
+def test_a_column_may_have_a_name_that_is_none_of_pythons() -> None:
+    odd = declared(above=(int, column("a count", name="above_1e-10")))
+    assert list(odd.columns) == ["above_1e-10"]
+
+
 def test_rows_that_lack_a_column_or_have_another_are_refused_at_once() -> None:
     with pytest.raises(TypeError, match=r"Place has the columns function, x; see \['x', 'y'\]"):
         Place(function="sin", y=1.0)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from omegaconf import OmegaConf
+from studies import Tables, gathered
 
 import derivkit as dk
 from experiments.studies import analytical_vs_numerical as study
@@ -21,24 +22,9 @@ def problem(text: str, *points: float) -> dk.Problem:
     return dk.Problem(dk.Function.from_expression(text), points)
 
 
-def tables(*problems: dk.Problem, **config: Any) -> dict[str, dict[str, np.ndarray]]:
-    """Every table that a run yields, whole."""
-    parts: dict[str, list[dict[str, np.ndarray]]] = {}
-    for name, columns in study.run(Config(function=problems, **{"samples": 10, **config})):
-        assert sorted(columns) == sorted(study.TABLES[name]), name
-        rows = max(len(v) for v in columns.values() if not isinstance(v, str) and np.ndim(v))
-        full = {c: np.array([v] * rows if isinstance(v, str) or not np.ndim(v) else v) for c, v in columns.items()}
-        assert {len(v) for v in full.values()} == {rows}
-        parts.setdefault(name, []).append(full)
-    return {name: {c: np.concatenate([p[c] for p in found]) for c in found[0]} for name, found in parts.items()}
-
-
-def concluded(*problems: dk.Problem, **config: Any) -> dict[str, list[dict[str, Any]]]:
-    parts: dict[str, list[dict[str, Any]]] = {}
-    for name, columns in study.conclude(tables(*problems, **config)):
-        assert sorted(columns) == sorted(study.TABLES[name]), name
-        parts.setdefault(name, []).append(dict(columns))
-    return parts
+def tables(*problems: dk.Problem, **config: Any) -> Tables:
+    """Every table of a run, whole."""
+    return gathered(study, Config(function=problems, **{"samples": 10, **config}))
 
 
 def rows_of(found: dict[str, np.ndarray], method: str) -> dict[str, np.ndarray]:
@@ -79,18 +65,18 @@ def test_without_truncation_the_error_is_rounding_and_within_its_bound() -> None
 
 
 def test_an_analytical_derivative_that_cancels_is_found_out() -> None:
-    found = concluded(problem("(1-cos(x))/x^2", 1e-4), problem("exp(x)", 1.0))
-    (losses,) = found["losses"]
-    assert losses["function"] == ["(1-cos(x))/x^2"]
+    found = tables(problem("(1-cos(x))/x^2", 1e-4), problem("exp(x)", 1.0))
+    losses = found["losses"]
+    assert losses["function"].tolist() == ["(1-cos(x))/x^2"]
     assert losses["digits"].tolist() == [0.0]
     assert losses["derivative"][0].endswith("/x**4")
-    first, second = found["findings"][0]["finding"][:2]
+    first, second = found["findings"]["finding"][:2]
     assert "at 1 of 2 points it is right to 2 ulp, at 1 its relative error is above 1e-10" in first
     assert "(1-cos(x))/x^2 at 0.0001" in second
 
 
 def test_where_nothing_is_lost_the_findings_claim_no_loss() -> None:
-    said = concluded(problem("exp(x)", 1.0), cancelling=("sin(x)",))["findings"][0]["finding"]
+    said = tables(problem("exp(x)", 1.0), cancelling=("sin(x)",))["findings"]["finding"].tolist()
     assert said[0].startswith("Is the analytical derivative exact? Exact, within rounding: at 1 of 1 points")
     assert not any("loses" in sentence for sentence in said)
 
@@ -106,7 +92,7 @@ def test_where_nothing_is_lost_the_findings_claim_no_loss() -> None:
     ],
 )
 def test_a_row_without_an_error_says_why(estimate: float, exact: float, known: str, status: str) -> None:
-    found = study._status(np.array([estimate]), np.array([exact]), np.array([known]))
+    found = study.statuses(np.array([estimate]), np.array([exact]), np.array([known]))
     assert found.tolist() == [status]
     assert status in study.STATUSES
 
@@ -118,7 +104,7 @@ def test_where_there_is_no_derivative_no_way_gives_one() -> None:
 
 
 def test_a_derivative_of_zero_has_all_digits_or_none() -> None:
-    digits = study._digits(np.array([math.nan] * 3), np.array([0.0, 1e-9, math.nan]), np.zeros(3))
+    digits = study.correct_digits(np.array([math.nan] * 3), np.array([0.0, 1e-9, math.nan]), np.zeros(3))
     assert digits[:2].tolist() == [16.0, 0.0]
     assert math.isnan(digits[2])
 
@@ -150,15 +136,15 @@ def test_a_time_is_a_ratio_to_f_and_grows_with_the_evaluations() -> None:
 
 
 def test_the_ranks_fall_and_the_picture_holds_every_method_once() -> None:
-    found = concluded(problem("exp(x)", 0.0, 0.5, 1.0), problem("1/x", 0.3, 2.0))
-    assert all(np.all(np.diff(part["digits"]) <= 0.0) for part in found["ranked"])
-    assert [part["method"] for part in found["ranked"]] == [ANALYTICAL, DUAL, "forward_1", "central_2"]
-    (picture,) = found["picture"]
-    assert [label for label in picture["label"] if label] == [ANALYTICAL, DUAL, "forward_1", "central_2"]
+    found = tables(problem("exp(x)", 0.0, 0.5, 1.0), problem("1/x", 0.3, 2.0))
+    ranked, methods = found["ranked"], [ANALYTICAL, DUAL, "forward_1", "central_2"]
+    assert list(dict.fromkeys(ranked["method"])) == methods
+    assert all(np.all(np.diff(rows_of(ranked, method)["digits"]) <= 0.0) for method in methods)
+    assert [label for label in found["picture"]["label"] if label] == methods
 
 
 def test_the_findings_answer_both_questions_and_tell_where_a_formula_cancels() -> None:
-    said = concluded(problem("exp(x)", 1.0), cancelling=("(1-cos(x))/x^2",), per_decade=1)["findings"][0]["finding"]
+    said = tables(problem("exp(x)", 1.0), cancelling=("(1-cos(x))/x^2",), per_decade=1)["findings"]["finding"].tolist()
     assert [sentence[:18] for sentence in said[:2]] == ["Is the analytical ", "Is it much quicker"]
     (swept,) = [sentence for sentence in said if sentence.startswith("(1-cos(x))/x^2, swept over 5 points")]
     assert "between x = 1.0e-04 and 1.0e-02" in swept or "between x = 1.0e-04 and 1.0e-03" in swept
