@@ -141,7 +141,7 @@ class Asker:
         self._nothing = complex(math.nan, math.nan) if self._complex else math.nan
         self.failures, self._mantissas, self._narrow = Failures(), Mantissas(), False
         self._first: Any = None
-        self._points, self._values = np.empty((2, 0), dtype=kind)
+        self._points = self._values = np.empty(0, dtype=kind)
         self.total, self.charged = 0, np.zeros(owners, dtype=np.int64)
         self.width: int | None = None
 
@@ -228,17 +228,27 @@ class Asker:
         ndarray, shape ``(k, n)``
         """
         requested, first, where = np.unique(x, return_index=True, return_inverse=True)
-        new = np.isfinite(requested) & _inside(requested, self._domain) & ~np.isin(requested, self._points)
+        place, known = self._places(requested)
+        new = np.isfinite(requested) & ~known
+        if self._domain != EVERYWHERE:
+            new &= _inside(requested, self._domain)
         if np.any(new):
             np.add.at(self.charged, owner[first[new] % owner.size], 1)
             points = np.concatenate([self._points, requested[new]])
-            known = np.concatenate([self._values, self(requested[new])])
             order = np.argsort(points)
-            self._points, self._values = points[order], known[order]
+            self._values = np.concatenate([self._values, self(requested[new])])[order]
+            self._points = points[order]
+            place, known = self._places(requested)
         values = np.full(requested.shape, np.nan, dtype=self._values.dtype)
-        known = np.isin(requested, self._points)
-        values[known] = self._values[np.searchsorted(self._points, requested[known])]
+        values[known] = self._values[place[known]]
         return values[where].reshape(x.shape)
+
+    def _places(self, requested: Numbers) -> tuple[Indices, Mask]:
+        """Where among the remembered points those of a request are, and whether they are there."""
+        if not self._points.size:
+            return np.zeros(requested.shape, dtype=np.intp), np.zeros(requested.shape, dtype=bool)
+        place = np.minimum(np.searchsorted(self._points, requested), self._points.size - 1)
+        return place, self._points[place] == requested
 
     def meet(self, point: Array) -> None:
         """Evaluate the first of the points to come, where that tells how many numbers f gives and is needed anyway."""
@@ -258,11 +268,12 @@ class Asker:
 
     def _values_at(self, points: Numbers) -> Numbers:
         first, self._first = self._first, None
-        if self._vectorized is None:
-            least = MIN_POINTS if self._shape else MIN_NUMBERS
-            length = next((k for k in range(len(points), least - 1, -1) if k not in self._shape), 0)
+        if self._vectorized is None and len(points) >= (MIN_POINTS if self._shape else MIN_NUMBERS):
+            length = next((k for k in range(len(points), MIN_POINTS - 1, -1) if k not in self._shape), 0)
+            if length == len(points) or not self._shape:
+                return self._probed(points, first)
             if length:
-                return self._in_two(points, length, first) if length < len(points) else self._probed(points, first)
+                return self._in_two(points, length, first)
         values = self._batch(points) if self._vectorized else None
         if values is None:
             return self._one_by_one(points, first)
@@ -302,24 +313,16 @@ class Asker:
         return values if finite.all() else np.where(finite, values, self._nothing)
 
     def _proves(self, points: Numbers, values: Numbers, before: Any) -> bool:
-        """Whether two rows of a batch are those of single calls; remembered if both have a value.
-
-        The first with a value, and the one that differs most from it: a running sum may come back to its start.
-        """
+        """Whether two rows of a batch are those of single calls; remembered if both have a value."""
         rows = rows_of(values)
-        valued = np.flatnonzero(np.isfinite(rows).any(axis=1))
-        probes = [0, len(points) - 1]
-        if valued.size > 1:
-            totals = np.nansum(rows[valued], axis=1)
-            far = np.abs(totals - totals[0])
-            probes = [int(valued[0]), int(valued[np.argmax(far) if far.any() else -1])]
+        count, *probes = _unlike(rows)
         for k in probes:
             single = before if k == 0 else self._single(self._point(points, k), probe=True)
             if not _matches(single, rows[k]):
                 return False
-        if valued.size or not rows.size:
+        if count or not rows.size:
             self.width = rows.shape[1]
-        self._vectorized = True if valued.size > 1 else None
+        self._vectorized = True if count > 1 else None
         return True
 
     def _refuse_two_answers(self, points: Numbers, rows: Numbers, before: Numbers, later: Numbers) -> None:
@@ -442,12 +445,35 @@ def rows_of(values: Numbers) -> Numbers:
     return values.reshape(len(values), values.size // len(values))
 
 
+def _unlike(rows: Numbers) -> tuple[int, int, int]:
+    """How many rows have a value, the first of them, and the one that differs most from it.
+
+    A running sum may come back to its start. If fewer than two have a value, the first and the last row.
+    """
+    totals = (
+        rows[:, 0] if rows.shape[1] == 1 else np.where(np.isfinite(rows).any(axis=1), np.nansum(rows, axis=1), np.nan)
+    )
+    finite = np.isfinite(totals)
+    count = int(np.count_nonzero(finite))
+    if count < 2:
+        return count, 0, len(rows) - 1
+    first = int(np.argmax(finite))
+    far = totals - totals[first]
+    far = np.abs(far, out=far if far.dtype == np.float64 else None)
+    last = int(np.argmax(far if count == len(rows) else np.where(finite, far, -1.0)))
+    return count, first, last if far[last] else len(rows) - 1 - int(np.argmax(finite[::-1]))
+
+
 def _matches(single: Any, row: Numbers) -> bool:
     """Whether a row of a batch is what f gave for the point alone; one NaN stands for all numbers."""
+    if isinstance(single, float) and row.size == 1 and row.dtype == np.float64:
+        value = float(row[0])
+        return agree(single, value) if math.isfinite(single) else math.isnan(value)
     alone = np.ravel(single)
-    if not np.isfinite(alone).any():
+    finite = np.isfinite(alone)
+    if not finite.any():
         return bool(np.isnan(row).all())
-    return alone.size == row.size and agree(np.where(np.isfinite(alone), alone, math.nan), row)
+    return alone.size == row.size and agree(alone if finite.all() else np.where(finite, alone, math.nan), row)
 
 
 def _inside(x: Numbers, domain: Domain) -> Mask:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -125,8 +126,10 @@ def agree(a: ArrayLike, b: ArrayLike) -> bool:
     >>> agree([1.0, np.nan], [1.0 + 2.0**-50, np.nan]), agree(1.0, 1.0 + 2.0**-49)
     (True, False)
     """
+    if isinstance(a, float) and isinstance(b, float):
+        return abs(a - b) <= 4.0 * math.ulp(max(abs(a), abs(b))) or (math.isnan(a) and math.isnan(b))
     p, q = np.asarray(a), np.asarray(b)
-    if np.iscomplexobj(p) or np.iscomplexobj(q):
+    if "c" in (p.dtype.kind, q.dtype.kind):
         return agree(p.real, q.real) and agree(p.imag, q.imag)
     with np.errstate(all="ignore"):
         near = np.abs(p - q) <= 4.0 * np.spacing(np.maximum(np.abs(p), np.abs(q)))

@@ -34,8 +34,8 @@ class Status(StrEnum):
 
 STATUSES = tuple(Status)
 VALUED = ("ok", "one_sided", "noisy", "multiscale", "below_resolution")
-"""Statuses with a value and a bar."""
-VALUELESS = tuple(str(status) for status in STATUSES if status not in VALUED)
-"""Statuses without; the value of a vertical tangent is infinite."""
+"""Statuses of a search with a value and a bar."""
+VALUELESS = ("kink", "jump", "vertical", "unresolved", "not_finite")
+"""Statuses of a search without; the value of a vertical tangent is infinite."""
 CODE = {status: np.int8(code) for code, status in enumerate(STATUSES)}
 """Statuses as numbers, for arrays of them."""
