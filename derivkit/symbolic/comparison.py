@@ -16,10 +16,10 @@ import numpy as np
 from derivkit.expressions.algebra import folded
 from derivkit.expressions.evaluation import walk
 from derivkit.expressions.tree import Instruction, Node, joint_program, program_of
+from derivkit.late import balls, enclosures
 from derivkit.symbolic.points import Point, balls_at
 from derivkit.symbolic.steps import Step
 from derivkit.symbolic.verification import WORK
-from derivkit.trusted.exact import ball_arithmetic
 
 Values = dict[int, Any]
 """Values of a program by place."""
@@ -114,26 +114,25 @@ class RaisedPoint:
 
     def __init__(self, steps: StepProgram, point: Point, places: Iterable[int] | None = None) -> None:
         self.point, self._steps = point, steps
-        self._balls = ball_arithmetic()
-        self._evaluate = balls_at(point, self._balls.Numbers(WORK).at(BITS)).value
+        self._evaluate = balls_at(point, balls.Numbers(WORK).at(BITS)).value
         self.values: Values = {}
-        with self._balls.precision(BITS):
+        with balls.precision(BITS):
             steps.fill(self._evaluate, range(len(steps.program)) if places is None else places, self.values)
             self._factors = steps.factors(self.values, self._evaluate)
         self.right = self.values[steps.slopes[-1]]
-        sizes = (abs(float(self._balls.middle(value))) for value in self.values.values())
+        sizes = (abs(float(enclosures.middle(value))) for value in self.values.values())
         self._scale = max(size for size in sizes if size < np.inf)
 
     def same(self, a: Any, b: Any) -> bool:
         """Whether two values are one; not, if their balls are too wide to say."""
-        with self._balls.precision(BITS):
+        with balls.precision(BITS):
             differ = abs(a - b) > (abs(a) + abs(b)) * AGREEMENT + NOISE * self._scale
         return differ is False
 
     def whole(self, place: int, piece: int, slope: int) -> Any:
         """The whole if a piece had another derivative; None where that has no value."""
         try:
-            with self._balls.precision(BITS):
+            with balls.precision(BITS):
                 self._steps.fill(self._evaluate, self._steps.missing(place, self.values), self.values)
                 return self.right + self._factors[piece] * (self.values[place] - self.values[slope])
         except ArithmeticError:
@@ -145,7 +144,6 @@ def digits_in_common(a: Node, b: Node, points: Sequence[Point], numbers: Any) ->
 
     By what is left of the work of ``numbers``.
     """
-    balls = ball_arithmetic()
     program, (first, second) = joint_program([a, b])
     digits = 0
     for bits in PRECISIONS:
@@ -158,7 +156,7 @@ def digits_in_common(a: Node, b: Node, points: Sequence[Point], numbers: Any) ->
                     values = walk(program, balls_at(point, numbers))
                     if (values[first] != values[second]) is True:
                         return None
-                    equal_bits.append(balls.bits_in_common(values[first], values[second]))
+                    equal_bits.append(enclosures.bits_in_common(values[first], values[second]))
                 digits = max(digits, int(min(equal_bits) * LOG10_2))
         except balls.ExhaustedError:
             break

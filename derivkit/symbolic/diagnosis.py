@@ -9,11 +9,9 @@ at one point, the precision raised until they do. What is neither is said with t
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -21,6 +19,7 @@ import numpy as np
 from derivkit.expressions.algebra import apply, folded, total
 from derivkit.expressions.expression import expression_of
 from derivkit.expressions.tree import Expression, Node, Unevaluated, Variable, joint_program, program_of, replaced
+from derivkit.late import balls, identity
 from derivkit.symbolic.candidates import Candidate, candidates_of
 from derivkit.symbolic.comparison import Form, RaisedPoint, StepProgram, digits_in_common
 from derivkit.symbolic.derivation import chosen_variable
@@ -30,7 +29,6 @@ from derivkit.symbolic.points import Floats, Point, floats_at, lattice_of, shown
 from derivkit.symbolic.rules import RELATIONS, Condition
 from derivkit.symbolic.steps import steps_of
 from derivkit.symbolic.verification import WORK, Mask
-from derivkit.trusted.exact import ball_arithmetic
 
 SIEVE = 1e-6
 """Relative difference that float64 lets pass at moderate points; a constant without a derivation."""
@@ -206,12 +204,6 @@ def _refuse_strangers(tree: Expression, said: Expression, name: str) -> None:
         )
 
 
-@cache
-def _identity() -> Any:
-    """The module of proofs, which imports python-flint."""
-    return importlib.import_module("derivkit.trusted.identity")
-
-
 def _work(root: Node) -> int:
     """How much there is to compute: the sum of many exponentials is one operation, and as much as all of them."""
     return sum(max(1, len(step.arguments)) for step in program_of(root))
@@ -266,9 +258,9 @@ class _Diagnosis:
         raised = tuple(one.point for one in self._raised(steps, points))
         if not raised:
             return Diagnosis(Judgement.NO_REAL_POINT, derivative, note=note)
-        if _identity().same(derivative.root, self._answer):
+        if identity.same(derivative.root, self._answer):
             return Diagnosis(Judgement.OTHER_FORM, derivative, points=raised, note=note)
-        digits = digits_in_common(derivative.root, self._answer, raised, ball_arithmetic().Numbers(WORK))
+        digits = digits_in_common(derivative.root, self._answer, raised, balls.Numbers(WORK))
         if digits is not None:
             return Diagnosis(Judgement.NOT_PROVED, derivative, points=raised, note=note, digits=digits)
         findings = tuple(self._findings(points, raised))
@@ -377,7 +369,7 @@ class _Diagnosis:
         if not matching and self._is_integral(raised):
             matching = [Candidate(WHOLE["integral"], self._top, self._answer)]
         matching = sorted(matching, key=lambda one: one.written != self._answer)[:MAX_FINDINGS]
-        numbers = ball_arithmetic().Numbers(WORK)
+        numbers = balls.Numbers(WORK)
         pairs = [(one, finding) for one in matching if (finding := self._finding(one, raised, numbers))]
         pairs.sort(key=lambda pair: (-round(pair[1].likeness, 9), ROW.get(pair[0].mistake, len(ROW))))
         return [finding for _, finding in pairs]
@@ -455,7 +447,7 @@ class _Diagnosis:
         alike, likeness = self._form.compared(whole)
         if not (
             alike
-            or _identity().same(whole, self._answer)
+            or identity.same(whole, self._answer)
             or digits_in_common(whole, self._answer, raised, numbers) is not None
         ):
             return None

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.expressions.evaluation import Arithmetic, float_arithmetic
+from derivkit.late import balls
 from derivkit.operations.elementary import OPERATIONS
-from derivkit.trusted.exact import ball_arithmetic
 
 Floats = NDArray[np.float64]
 Point = Mapping[str, float]
@@ -59,13 +59,13 @@ def floats_at(points: Mapping[str, Floats]) -> Arithmetic:
 
 def balls_at(point: Point, numbers: Any) -> Arithmetic:
     """The arithmetic of balls at a point."""
-    lifted = ball_arithmetic().lifted
+    lifted = balls.lifted
     return balls_of(numbers, lambda name: lifted(point[name]))
 
 
 def balls_of(numbers: Any, variable: Callable[[str], Any]) -> Arithmetic:
     """The arithmetic of balls, in which an operation is its Taylor series of order 0."""
-    constants = ball_arithmetic().Charged(0, numbers)
+    constants = balls.Charged(0, numbers)
 
     def unknown(function: tuple[str, int], u: Any) -> Any:
         rate, order = stand_in(function)

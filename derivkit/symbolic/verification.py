@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 
 from derivkit.expressions.evaluation import walk
 from derivkit.expressions.tree import Expression, Instruction, Variable, joint_program
+from derivkit.late import balls, enclosures
 from derivkit.symbolic.points import Floats, Point, balls_of, floats_at, lattice_of, shown_point
 from derivkit.symbolic.rules import Condition
 from derivkit.symbolic.steps import Step, conditions_of, steps_of
-from derivkit.trusted.exact import ball_arithmetic
 
 Mask = NDArray[np.bool_]
 
@@ -264,7 +264,6 @@ class _Check:
 
     def at(self, point: Point, places: Sequence[int]) -> Verdict:
         """Check these steps at a point: verified, not real in truth, or not decided by the work allowed."""
-        balls = ball_arithmetic()
         numbers = balls.Numbers(WORK)
         before: Mapping[int, _Suspect] = {}
         suspects: Mapping[int, _Suspect] = {}
@@ -280,13 +279,15 @@ class _Check:
                 return Verdict.VERIFIED
             for place, one in suspects.items() if exponent >= REFUTING else ():
                 if one.differ is True and place in before and _settled(before[place], one):
-                    raise _refuted(self._steps[place], point, balls.middle(one.claimed), balls.middle(one.measured))
+                    raise _refuted(
+                        self._steps[place], point, enclosures.middle(one.claimed), enclosures.middle(one.measured)
+                    )
         undefined = suspects and all(one.differ is balls.SENSELESS for one in suspects.values())
         return Verdict.NO_REAL_POINT if undefined else Verdict.OVER_THE_WORK_LIMIT
 
     def _suspects(self, point: Point, steps: Iterable[int], numbers: Any, exponent: int) -> dict[int, _Suspect]:
         """Those of the steps whose result may not be the slope that is measured with h = 2^-exponent."""
-        lifted = ball_arithmetic().lifted
+        lifted = balls.lifted
         h, width = (lifted(Fraction(k, 2**exponent)) for k in (1, 2))
         root = lifted(Fraction(1, 2 ** (exponent // 2)))
         low, here, high = (self._values(point, shift * h, numbers) for shift in (-1, 0, 1))
@@ -307,7 +308,7 @@ class _Check:
 
     def _values(self, point: Point, shift: Any, numbers: Any) -> list[Any]:
         """The values of the program; beside the point those of the pieces only."""
-        lifted = ball_arithmetic().lifted
+        lifted = balls.lifted
 
         def variable(name: str) -> Any:
             return lifted(point[name]) + shift if name == self._variable.name else lifted(point[name])
@@ -317,7 +318,7 @@ class _Check:
     def _outer_rise(self, piece: int, inner: int, values: Sequence[Any], h: Any, numbers: Any) -> Any:
         """By how much a function rises while its argument rises by 2 h."""
         step = self._program[piece]
-        arithmetic = balls_of(numbers, ball_arithmetic().lifted)
+        arithmetic = balls_of(numbers, balls.lifted)
         ends = []
         for shift in (-1, 1):
             arguments = [values[k] + shift * h if k == inner else values[k] for k in step.arguments]

@@ -8,8 +8,6 @@ that its numbers round to.
 from __future__ import annotations
 
 import contextlib
-import functools
-import importlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ from derivkit.arguments import number, shown, whole
 from derivkit.expressions.evaluation import interpret
 from derivkit.expressions.expression import expression_of
 from derivkit.expressions.tree import Expression
+from derivkit.late import balls, enclosures, vertical
 from derivkit.operations.elementary import OPERATIONS
 
 MAX_ORDER = 10**15
@@ -126,12 +125,10 @@ def exact(expression: Expression | str, x: float | Point, order: int = 1, *, var
 
 def _vertical(tree: Expression, point: Point, moving: str) -> Exact | None:
     """The infinite slope at a point where no derivative exists, if it is proved."""
-    balls = ball_arithmetic()
-    vertical_slope = importlib.import_module("derivkit.trusted.vertical").vertical_slope
     if not all(map(math.isfinite, point.values())):
         return None
     with balls.precision(VERTICAL_BITS), contextlib.suppress(balls.UndecidedError, balls.ExhaustedError):
-        if sign := vertical_slope(tree, point, moving, balls.Numbers(WORK).at(VERTICAL_BITS)):
+        if sign := vertical.vertical_slope(tree, point, moving, balls.Numbers(WORK).at(VERTICAL_BITS)):
             infinite = sign * math.inf
             return Exact(infinite, math.nan, ExactStatus.VERTICAL, infinite, infinite)
     return None
@@ -178,15 +175,14 @@ def high_precision_series(
 
     A coefficient that float64 cannot tell from 0 is as good as its enclosure. ``work`` is in estimated nanoseconds.
     """
-    balls = ball_arithmetic()
     needed = math.ceil(digits * math.log2(10.0))
 
     def settle(number: Any) -> tuple[Any, bool]:
         if number is None:
             return balls.NAN, True
         ball = balls.as_arb(number)
-        enough = ball.is_exact() or balls.below(ball, VANISHING) or ball.rel_accuracy_bits() >= needed
-        return (balls.capped(ball), enough) if ball.is_finite() else (balls.NAN, False)
+        enough = ball.is_exact() or enclosures.below(ball, VANISHING) or ball.rel_accuracy_bits() >= needed
+        return (enclosures.capped(ball), enough) if ball.is_finite() else (balls.NAN, False)
 
     point, moving = point_of(expression, x, order, None)
     return _settle(
@@ -243,7 +239,6 @@ def _settle(
     ``settle`` makes a result of the number (rational, ball or None), and says whether more precision has no use;
     ``limits`` are the precision to begin with and the work allowed.
     """
-    balls = ball_arithmetic()
     found = [unknown] * len(orders)
     left = dict(enumerate(orders))
     bits, work = limits
@@ -262,15 +257,8 @@ def _settle(
     return found
 
 
-@functools.cache
-def ball_arithmetic() -> Any:
-    """The module of ball arithmetic, which imports python-flint; `import derivkit` must not pay for it."""
-    return importlib.import_module("derivkit.operations.balls")
-
-
 def _series(tree: Expression, point: Point, moving: str | None, order: int, numbers: Any) -> list[Any]:
     """The coefficients for k = 0..order as balls of the precision in use."""
-    balls = ball_arithmetic()
     if not all(map(math.isfinite, point.values())):
         return [balls.UNDEFINED] * (order + 1)
     numbers.spend(numbers.product * len(tree.program) * (order + 1) * (order + 2) / 2)
@@ -292,14 +280,13 @@ def _series(tree: Expression, point: Point, moving: str | None, order: int, numb
 
 def _nearest(number: Any) -> tuple[Exact, bool]:
     """The float64 to which both ends round, if they do."""
-    balls = ball_arithmetic()
     if number is None:
         return _NOTHING, True
     if not balls.is_finite(number):
         return _UNKNOWN, False
-    near_lower, near_upper, lower, upper = balls.bounds(number)
+    near_lower, near_upper, lower, upper = enclosures.bounds(number)
     if near_lower != near_upper:
         return Exact(math.nan, math.inf, ExactStatus.UNRESOLVED, lower, upper), False
     if math.isinf(near_lower):  # beyond the range of float64, whatever the precision
         return Exact(math.nan, math.inf, ExactStatus.UNRESOLVED, lower, upper), True
-    return Exact(near_lower + 0.0, balls.distance(number, near_lower), ExactStatus.OK, lower, upper), True
+    return Exact(near_lower + 0.0, enclosures.distance(number, near_lower), ExactStatus.OK, lower, upper), True

@@ -16,7 +16,8 @@ from typing import Any
 
 from flint import arb, arb_series, ctx
 
-from derivkit.operations.balls import NAN, below, precision
+from derivkit.operations.balls import NAN, precision
+from derivkit.operations.enclosures import below
 from derivkit.trusted.exact import MOST_BITS, VANISHING
 
 Program = Callable[[Any, Any], Any]

@@ -7,7 +7,6 @@ of a method is not mixed with that of writing 0.1 in binary.
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,7 +18,8 @@ from numpy.typing import ArrayLike
 
 from derivkit.expressions.evaluation import CONSTANTS, nearest_float
 from derivkit.expressions.tree import Expression, Instruction, tree_of
-from derivkit.trusted.exact import ball_arithmetic, high_precision_series
+from derivkit.late import enclosures, programs
+from derivkit.trusted.exact import high_precision_series
 from derivkit.types import Array
 
 DIGITS = 34
@@ -121,13 +121,11 @@ def truth_of_program(program: Callable[[Any, Any], Any], x: ArrayLike, *, order:
     >>> float(truth_of_program(lambda x, m: m.exp(x * x), [1.0]).high[0])
     5.43656365691809
     """
-    coefficient = importlib.import_module("derivkit.trusted.series").coefficient
-    return _truths(lambda point: coefficient(program, point, order, digits=DIGITS), x, order)
+    return _truths(lambda point: programs.coefficient(program, point, order, digits=DIGITS), x, order)
 
 
 def _truths(coefficient: Callable[[float], Any], x: ArrayLike, order: int) -> Truth:
     points = np.asarray(x, dtype=np.float64)
-    balls = ball_arithmetic()
-    pairs = [balls.pair(coefficient(v), math.factorial(order)) for v in points.ravel().tolist()]
+    pairs = [enclosures.pair(coefficient(v), math.factorial(order)) for v in points.ravel().tolist()]
     high, low = np.array(pairs, dtype=np.float64).reshape(-1, 2).T
     return Truth(high.reshape(points.shape), low.reshape(points.shape))

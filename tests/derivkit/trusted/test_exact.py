@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import derivkit as dk
 from derivkit.expressions.tree import Operation, Variable
-from derivkit.operations import balls
+from derivkit.operations import balls, enclosures
 from derivkit.operations.balls import SENSELESS, UNDECIDED, UNDEFINED, Ball, Numbers, lifted
 from derivkit.trusted import exact
 from derivkit.trusted.accuracy import accuracy
@@ -329,11 +329,11 @@ def test_a_number_far_beyond_float64_is_infinite_and_not_0() -> None:
     assert float(huge) == -math.inf
     exp = Numbers(1e9).exp
     with balls.precision(64):
-        assert math.isnan(balls.middle(exp(exp(lifted(60)))))  # from 0 to e^(1e26), as far as 64 bits know
+        assert math.isnan(enclosures.middle(exp(exp(lifted(60)))))  # from 0 to e^(1e26), as far as 64 bits know
     with balls.precision(256):
-        assert balls.middle(exp(exp(lifted(60)))) == math.inf
-    assert balls.middle(lifted(Fraction(1, 4))) == 0.25
-    assert math.isnan(balls.middle(UNDEFINED))
+        assert enclosures.middle(exp(exp(lifted(60)))) == math.inf
+    assert enclosures.middle(lifted(Fraction(1, 4))) == 0.25
+    assert math.isnan(enclosures.middle(UNDEFINED))
 
 
 # Numbers
