@@ -12,177 +12,20 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from derivkit.grids import geomspace, logspace
-from derivkit.testing import METHODS, Assessment, Claims, Family, Method, bench, claims, quantile, regular, share
+import derivkit as dk
+from derivkit.testing import METHODS, Assessment, Family, Method, bench, claims, quantile, regular, share
+from experiments.study import Frame, Rows, Tables, column, key
 from experiments.words import first_of, percent_reached
-
-Columns = Mapping[str, Any]
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-Row = dict[str, Any]
-
-METHOD: tuple[type, str] = (str, "the method")
-ORDER: tuple[type, str] = (
-    int,
-    "order of the derivative; those above 1 are asked of regular functions, and near breaks where they are what breaks",
-)
-FUNCTION: tuple[type, str] = (str, "name of the function in the population")
-CATEGORY: tuple[type, str] = (str, "what kind of function it is")
-REGULAR: tuple[type, str] = (bool, "whether its category is one of REGULAR_CATEGORIES, and its values are undisturbed")
-
-MEASURES: dict[str, tuple[type, str]] = {
-    "points": (int, "how many different points"),
-    "answers": (int, "points with a finite value and a finite bar, where a derivative exists"),
-    "covered": (float, "share of the answers whose true error is within bar + half an ulp + slack"),
-    "ok": (int, "answers with the status ok"),
-    "ok_covered": (float, "share of these that are covered"),
-    "ok_share": (float, "share of the points with a derivative that are settled: see the table"),
-    "worst_miss": (float, "the largest miss of the answers with the status ok; above 1 the bar was too short"),
-    "worst_flagged": (float, "the largest miss of the other answers"),
-    "tightness": (float, "median tightness of the answers with the status ok"),
-    "tightness_90": (float, "90 % of these are tighter than this"),
-    "loss": (float, "median loss of the answers"),
-    "loss_90": (float, "90 % of the answers lose less than this"),
-    "missing": (float, "share of the points that ought to have an answer and have none: see the table"),
-    "silent": (int, "points without a derivative that were answered with the status ok"),
-    "right": (float, "share of the points whose status is one of those that the population allows"),
-    "evaluations": (float, "mean evaluations of f for a point"),
-}
-
-TABLES: dict[str, dict[str, tuple[type, str]]] = {
-    "table": {
-        "method": METHOD,
-        "derivative": ORDER,
-        "function": FUNCTION,
-        "category": CATEGORY,
-        "regular": REGULAR,
-        "x": (float, "the point, drawn from the seed; no point is there twice"),
-        "value": (float, "what the method says"),
-        "error": (float, "its bar; infinite where it refuses"),
-        "status": (str, "its status"),
-        "evaluations": (int, "values of f that it charges to the point"),
-        "truth": (float, "the float nearest to the derivative; none where no derivative exists"),
-        "truth_low": (float, "the derivative is truth + truth_low, to 31 digits"),
-        "attainable": (float, "A: the error of the best difference formula at its best step, chosen knowing the truth"),
-        "slack": (float, "what nobody can see from outside, in the unit of the derivative"),
-        "true_error": (float, "|value - derivative|"),
-        "covered": (bool, "whether true_error <= error + half an ulp of the truth + slack"),
-        "miss": (float, "(true_error - half an ulp - slack) / error; above 1 the bar is too short"),
-        "tightness": (float, "error / max(true_error, half an ulp, A)"),
-        "loss": (float, "max(true_error, half an ulp) / max(A, half an ulp); none where A > 1e-3 |truth|"),
-        "counts": (
-            bool,
-            "whether a missing answer counts: A < 0.1 |truth|, and f has six finite values on one side beyond 1024 ulp",
-        ),
-        "settled": (
-            bool,
-            "status ok; or below_resolution, |truth| <= error and A >= 1e-3 |truth|: a bound is all that could be said",
-        ),
-        "right": (bool, "whether the status is one of those that the population allows here"),
-        "delta": (float, "the largest step that was used; none where the method does not say"),
-        "noise": (float, "standard deviation of f's error as the method names it"),
-        "deviation": (float, "the true one, about its mean, on the window from x - delta to x + delta"),
-        "level": (float, "root mean square of f's error on it, its mean included"),
-    },
-    "population": {
-        "function": FUNCTION,
-        "text": (str, "what it computes"),
-        "category": CATEGORY,
-        "regular": REGULAR,
-        "points": (int, "how many different points"),
-        "allowed": (str, "the statuses that are right there"),
-        "noise": (str, "what is done to its values"),
-        "noise_level": (float, "and how strongly"),
-        "slack": (float, "what nobody can see from outside, in the unit of the derivative"),
-        "reason": (str, "why it is in the population"),
-    },
-    "evaluations": {
-        "method": METHOD,
-        "derivative": ORDER,
-        "function": FUNCTION,
-        "regular": REGULAR,
-        "points": (int, "how many different points"),
-        "counted": (int, "values of f as counted from outside"),
-        "distinct": (int, "how many different points these were at"),
-        "claimed": (int, "values of f as the method says"),
-        "agree": (str, "yes; but for repeats, if it says the number of different points; or no"),
-    },
-    "functions": {"method": METHOD, "derivative": ORDER, "function": FUNCTION, "category": CATEGORY, **MEASURES},
-    "categories": {"method": METHOD, "derivative": ORDER, "category": CATEGORY, **MEASURES},
-    "misses": {
-        "method": METHOD,
-        "category": CATEGORY,
-        "missed": (float, "answers that are not covered, in percent"),
-        "ok_missed": (float, "answers with the status ok that are not covered, in percent"),
-        "missed_goal": (float, "the goal for missed"),
-        "ok_missed_goal": (float, "the goal for ok_missed"),
-    },
-    "statuses": {
-        "method": METHOD,
-        "function": FUNCTION,
-        "category": CATEGORY,
-        "allowed": (str, "the statuses that are right there"),
-        "status": (str, "a status that was given"),
-        "points": (int, "at how many points"),
-        "right": (bool, "whether it is one of those allowed"),
-    },
-    "reliability": {
-        "method": METHOD,
-        "answers": (str, "those with the status ok, or all others"),
-        "factor": (float, "a factor of the bar"),
-        "beyond": (float, "share of the answers whose true error, half an ulp and slack apart, is above factor * bar"),
-    },
-    "scatter": {
-        "method": METHOD,
-        "answers": (str, "status of the answer; or where bar and true error are equal"),
-        "true_error": (float, "max(true_error - slack, half an ulp) / |truth|"),
-        "error": (float, "error / |truth|"),
-    },
-    "goals": {
-        "method": METHOD,
-        "measure": (str, "what is measured"),
-        "unit": (str, "%, or x for a factor; else a number"),
-        "bound": (str, "whether the goal is the most or the least that is allowed"),
-        "goal": (float, "the goal"),
-        "measured": (float, "what was measured; none where there was nothing to measure"),
-        "cases": (int, "how many cases that is about"),
-        "reached": (str, "yes, no, or not measured"),
-    },
-    "summary": {"method": METHOD, "derivative": ORDER, **MEASURES},
-    "findings": {"finding": (str, "what the tables say, in a sentence")},
-}
-
-KEYS = ("method", "derivative", "function", "x")
-"""What tells the rows of the table apart when runs are compared."""
-ERRORS = {"true_error": ("value", "truth")}
-"""A column that is proportional to the distance of two others, and moves when these do."""
-
-TOLERANCES: Mapping[str, Mapping[str, object]] = {
-    "x": {"relative": 2.0**-51},
-    "value": {"column": "error"},
-    **{key: {"follows": ()} for key in ("error", "evaluations", "delta", "noise", "deviation", "level", "attainable")},
-    "truth": {"follows": ("x",)},
-    "truth_low": {"follows": ()},
-    "true_error": {"follows": ("value", "truth", "truth_low")},
-    **{key: {"follows": ("true_error", "error", "attainable")} for key in ("covered", "miss", "tightness", "loss")},
-    **{key: {"follows": ("error", "attainable")} for key in ("status", "counts", "settled", "right")},
-}
-"""By how much rounding may move a column when a run is repeated. Points are drawn by an exp, which is right to 2 ulp.
-Two answers lie apart by no more than both their bars, which is what a bar says; how long it is, from which step it
-comes, and with it the status, is the outcome of a search. The errors of f are its rounding itself. Some programs hold
-constants as libm rounds them, such as cosh(1/16): another libm makes another function, with other low digits of truth.
-"""
 
 NEAR_BREAKS: Mapping[str, str] = MappingProxyType(
     {"near_break": "near breaks", "near_break_held_out": "near breaks, held out"}
 )
 """Categories of points beside what breaks, by what the goals call them: they have goals of their own, of all orders."""
-FACTORS = tuple(logspace(-3, 1.5, 46).tolist())
+FACTORS = dk.logspace(-3, 1.5, 46)
 """Factors of the bar in the table of reliability."""
 DRAWN = 1200
 """Answers of a method in the scatter."""
@@ -198,6 +41,203 @@ QUIET, LOUD = 1e-13, 1e-2
 """The levels of noise that the goals are about."""
 SMOOTH_BIAS = ("relaxation", "table")
 """Disturbances that are smooth between their steps: their level is no noise that could be named."""
+
+# Tables. Points are drawn by an exp, which is right to 2 ulp. Two answers lie apart by no more than both their bars,
+# which is what a bar says; how long it is, from which step it comes, and with it the status, is the outcome of a
+# search. The errors of f are its rounding itself. Some programs hold constants as libm rounds them, such as cosh(1/16):
+# another libm makes another function, with other low digits of truth.
+SEARCH: Mapping[str, Any] = {"follows": ()}
+OUTCOME: Mapping[str, Any] = {"follows": ("true_error", "error", "attainable")}
+VERDICT: Mapping[str, Any] = {"follows": ("error", "attainable")}
+ORDER = (
+    "order of the derivative; those above 1 are asked of regular functions, and near breaks where they are what breaks"
+)
+
+
+class Claim(Rows, table=None):
+    """A method, and the order of the derivative."""
+
+    method: str = key("the method")
+    derivative: int = key(ORDER)
+
+
+class Claimed(Claim, table=None):
+    """A method at a function."""
+
+    function: str = key("name of the function in the population")
+
+
+class Category(Rows, table=None):
+    """What kind of function it is."""
+
+    category: str = column("what kind of function it is")
+
+
+class Regular(Rows, table=None):
+    """Whether it is regular."""
+
+    regular: bool = column("whether its category is one of REGULAR_CATEGORIES, and its values are undisturbed")
+
+
+class Measures(Rows, table=None):
+    """Measures of many cases."""
+
+    points: int = column("how many different points")
+    answers: int = column("points with a finite value and a finite bar, where a derivative exists")
+    covered: float = column("share of the answers whose true error is within bar + half an ulp + slack")
+    ok: int = column("answers with the status ok")
+    ok_covered: float = column("share of these that are covered")
+    ok_share: float = column("share of the points with a derivative that are settled: see the table")
+    worst_miss: float = column("the largest miss of the answers with the status ok; above 1 the bar was too short")
+    worst_flagged: float = column("the largest miss of the other answers")
+    tightness: float = column("median tightness of the answers with the status ok")
+    tightness_90: float = column("90 % of these are tighter than this")
+    loss: float = column("median loss of the answers")
+    loss_90: float = column("90 % of the answers lose less than this")
+    missing: float = column("share of the points that ought to have an answer and have none: see the table")
+    silent: int = column("points without a derivative that were answered with the status ok")
+    right: float = column("share of the points whose status is one of those that the population allows")
+    evaluations: float = column("mean evaluations of f for a point")
+
+
+class Table(Claimed, Category, Regular):
+    """Every claim beside the truth."""
+
+    x: float = key("the point, drawn from the seed; no point is there twice", moves={"relative": 2.0**-51})
+    value: float = column("what the method says", moves={"column": "error"})
+    error: float = column("its bar; infinite where it refuses", moves=SEARCH)
+    status: str = column("its status", moves=VERDICT)
+    evaluations: int = column("values of f that it charges to the point", moves=SEARCH)
+    truth: float = column(
+        "the float nearest to the derivative; none where no derivative exists", moves={"follows": ("x",)}
+    )
+    truth_low: float = column("the derivative is truth + truth_low, to 31 digits", moves=SEARCH)
+    attainable: float = column(
+        "A: the error of the best difference formula at its best step, chosen knowing the truth", moves=SEARCH
+    )
+    slack: float = column("what nobody can see from outside, in the unit of the derivative")
+    true_error: float = column(
+        "|value - derivative|", moves={"follows": ("value", "truth", "truth_low")}, between=("value", "truth")
+    )
+    covered: bool = column("whether true_error <= error + half an ulp of the truth + slack", moves=OUTCOME)
+    miss: float = column("(true_error - half an ulp - slack) / error; above 1 the bar is too short", moves=OUTCOME)
+    tightness: float = column("error / max(true_error, half an ulp, A)", moves=OUTCOME)
+    loss: float = column(
+        "max(true_error, half an ulp) / max(A, half an ulp); none where A > 1e-3 |truth|", moves=OUTCOME
+    )
+    counts: bool = column(
+        "whether a missing answer counts: A < 0.1 |truth|, and f has six finite values on one side beyond 1024 ulp",
+        moves=VERDICT,
+    )
+    settled: bool = column(
+        "status ok; or below_resolution, |truth| <= error and A >= 1e-3 |truth|: a bound is all that could be said",
+        moves=VERDICT,
+    )
+    right: bool = column("whether the status is one of those that the population allows here", moves=VERDICT)
+    delta: float = column("the largest step that was used; none where the method does not say", moves=SEARCH)
+    noise: float = column("standard deviation of f's error as the method names it", moves=SEARCH)
+    deviation: float = column("the true one, about its mean, on the window from x - delta to x + delta", moves=SEARCH)
+    level: float = column("root mean square of f's error on it, its mean included", moves=SEARCH)
+
+
+class Population(Rows):
+    """The functions."""
+
+    function: str = key("name of the function in the population")
+    text: str = column("what it computes")
+    category: str = column("what kind of function it is")
+    regular: bool = column("whether its category is one of REGULAR_CATEGORIES, and its values are undisturbed")
+    points: int = column("how many different points")
+    allowed: str = column("the statuses that are right there")
+    noise: str = column("what is done to its values")
+    noise_level: float = column("and how strongly")
+    slack: float = column("what nobody can see from outside, in the unit of the derivative")
+    reason: str = column("why it is in the population")
+
+
+class Evaluations(Claimed, Regular):
+    """How often f was evaluated."""
+
+    points: int = column("how many different points")
+    counted: int = column("values of f as counted from outside")
+    distinct: int = column("how many different points these were at")
+    claimed: int = column("values of f as the method says")
+    agree: str = column("yes; but for repeats, if it says the number of different points; or no")
+
+
+class Functions(Claimed, Category, Measures):
+    """The measures by function."""
+
+
+class Categories(Claim, Category, Measures):
+    """The measures by category."""
+
+
+class Misses(Rows):
+    """Bars that are too short, by category, beside the goals."""
+
+    method: str = key("the method")
+    category: str = key("what kind of function it is", axis="label")
+    missed: float = column("answers that are not covered, in percent")
+    ok_missed: float = column("answers with the status ok that are not covered, in percent")
+    missed_goal: float = column("the goal for missed")
+    ok_missed_goal: float = column("the goal for ok_missed")
+
+
+class Statuses(Rows):
+    """The statuses that every method gives."""
+
+    method: str = key("the method")
+    function: str = key("name of the function in the population")
+    category: str = column("what kind of function it is")
+    allowed: str = column("the statuses that are right there")
+    status: str = key("a status that was given")
+    points: int = column("at how many points")
+    right: bool = column("whether it is one of those allowed")
+
+
+class Reliability(Rows):
+    """How often the true error is beyond a factor of the bar."""
+
+    method: str = key("the method", axis="series")
+    answers: str = key("those with the status ok, or all others")
+    factor: float = key("a factor of the bar", axis="x", label="factor c")
+    beyond: float = column(
+        "share of the answers whose true error, half an ulp and slack apart, is above factor * bar",
+        axis="y",
+        label="share with a true error above c bars",
+    )
+
+
+class Scatter(Rows):
+    """Some answers of every method, evenly chosen, and the line where bar and true error are equal."""
+
+    method: str = key("the method")
+    answers: str = column("status of the answer; or where bar and true error are equal", axis="series")
+    true_error: float = column(
+        "max(true_error - slack, half an ulp) / |truth|", axis="x", label="true error / |derivative|"
+    )
+    error: float = column("error / |truth|", axis="y", label="error bar / |derivative|")
+
+
+class Goals(Rows):
+    """What a method that promises true bars is to reach."""
+
+    method: str = key("the method")
+    measure: str = key("what is measured")
+    unit: str = column("%, or x for a factor; else a number")
+    bound: str = column("whether the goal is the most or the least that is allowed")
+    goal: float = column("the goal")
+    measured: float = column("what was measured; none where there was nothing to measure")
+    cases: int = column("how many cases that is about")
+    reached: str = column("yes, no, or not measured")
+
+
+class Summary(Claim, Measures):
+    """The measures by method."""
+
+
+# What is measured
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,167 +260,121 @@ class Config:
     def rows(self) -> int:
         """Rows of the main table, at most."""
         return self.points * sum(
-            sum(1 for order in _orders(family, self.derivatives) if order in method.orders)
+            sum(1 for order in orders_of(family, self.derivatives) if order in method.orders)
             for family in self.population
             for method in self.estimator
         )
 
 
-def _orders(family: Family, derivatives: Sequence[int]) -> tuple[int, ...]:
+def orders_of(family: Family, derivatives: Sequence[int]) -> tuple[int, ...]:
+    """The orders of the derivative that are asked of a function."""
     return family.derivatives or tuple(order for order in derivatives if order == 1 or regular(family))
 
 
-def run(config: Config) -> Iterator[tuple[str, Columns]]:
+def measure(config: Config) -> Iterator[Rows]:
     """Yield the cases of one function at a time."""
     for family in config.population:
         x = np.unique(family.drawn(config.points, seed=config.seed))
-        yield "population", _described(family, x)
-        for order in _orders(family, config.derivatives):
+        yield described(family, x.size)
+        for order in orders_of(family, config.derivatives):
             known = bench(family, x, order=order)
-            place = {"derivative": order, "function": family.name, "regular": regular(family)}
             for method in config.estimator:
                 if order in method.orders:
-                    found = known.assess(claims(method, family.function, x, order=order))
-                    own = {**place, "method": method.name}
-                    yield "table", {**own, "category": family.category, **_assessed(found)}
-                    yield "evaluations", {**own, **_counted(x, found.claims)}
+                    where = {"method": method.name, "derivative": order, "function": family.name}
+                    yield from assessed(known.assess(claims(method, family.function, x, order=order)), where)
 
 
-def _assessed(found: Assessment) -> Columns:
-    """The columns that compare what a method says with what is known."""
+def assessed(found: Assessment, where: Mapping[str, Any]) -> Iterator[Rows]:
+    """What a method says at the points of a function, beside what is known, and how often it asked."""
     said, known = found.claims, found.bench
-    return {
-        "x": known.x,
-        "value": said.value,
-        "error": said.error,
-        "status": said.status.tolist(),
-        "evaluations": said.evaluations,
-        "truth": known.truth.high,
-        "truth_low": known.truth.low,
-        "attainable": known.best,
-        "slack": known.family.slack,
-        **{name: getattr(found, name) for name in ("true_error", "covered", "miss", "tightness", "loss")},
-        **{name: getattr(found, name) for name in ("counts", "settled", "right")},
-        "delta": said.delta,
-        "noise": said.noise,
-        "deviation": found.noise.deviation,
-        "level": found.noise.level,
-    }
-
-
-def _counted(x: Array, said: Claims) -> Columns:
+    own = {**where, "regular": regular(known.family)}
+    worth = ("true_error", "covered", "miss", "tightness", "loss", "counts", "settled", "right")
+    yield Table(
+        **own, category=known.family.category, x=known.x, value=said.value, error=said.error, status=said.status,
+        evaluations=said.evaluations, truth=known.truth.high, truth_low=known.truth.low, attainable=known.best,
+        slack=known.family.slack, **{name: getattr(found, name) for name in worth}, delta=said.delta, noise=said.noise,
+        deviation=found.noise.deviation, level=found.noise.level,
+    )  # fmt: skip
     agree = YES if said.counted == said.total else REPEATS if said.distinct == said.total else NO
-    return {
-        "points": np.array([x.size]),
-        "counted": said.counted,
-        "distinct": said.distinct,
-        "claimed": said.total,
-        "agree": agree,
-    }
+    yield Evaluations(
+        **own, points=known.x.size, counted=said.counted, distinct=said.distinct, claimed=said.total, agree=agree
+    )
 
 
-def _described(family: Family, x: Array) -> Columns:
-    return {
-        "function": [family.name],
-        "text": family.function.text,
-        "category": family.category,
-        "regular": regular(family),
-        "points": x.size,
-        "allowed": ", ".join(family.statuses)
-        + "; where it breaks: " * bool(family.at_break)
-        + ", ".join(family.at_break),
-        "noise": "" if family.noise is None else family.noise.kind,
-        "noise_level": math.nan if family.noise is None else family.noise.level,
-        "slack": family.slack,
-        "reason": family.reason,
-    }
+def described(family: Family, points: int) -> Population:
+    """A function of the population."""
+    noise = ("", math.nan) if family.noise is None else (family.noise.kind, family.noise.level)
+    where = "; where it breaks: " if family.at_break else ""
+    return Population(
+        function=family.name, text=family.function.text, category=family.category, regular=regular(family),
+        points=points, allowed=f"{', '.join(family.statuses)}{where}{', '.join(family.at_break)}", noise=noise[0],
+        noise_level=noise[1], slack=family.slack, reason=family.reason,
+    )  # fmt: skip
 
 
 # Measures of many cases
 
 
-@dataclass(frozen=True)
-class Cases:
-    """Rows of the main table, as columns."""
-
-    columns: Columns
-
-    def __getitem__(self, name: str) -> NDArray[Any]:
-        return cast("NDArray[Any]", self.columns[name])
-
-    def where(self, mask: Mask) -> Cases:
-        """Some of the rows."""
-        return Cases({name: values[mask] for name, values in self.columns.items()})
-
-    def of(self, **values: object) -> Cases:
-        """The rows with these values in some columns."""
-        return self.where(np.logical_and.reduce([self[name] == value for name, value in values.items()]))
-
-    def split(self, *names: str) -> Iterator[tuple[tuple[Any, ...], Cases]]:
-        """The rows of each combination of values of some columns, in the order of their first appearance."""
-        keys = list(zip(*(self[name].tolist() for name in names), strict=True))
-        place = {key: k for k, key in enumerate(dict.fromkeys(keys))}
-        codes = np.array([place[key] for key in keys], dtype=np.intp)
-        order = np.argsort(codes, kind="stable")
-        ends = np.searchsorted(codes[order], np.arange(len(place) + 1))
-        for key, start, end in zip(place, ends, ends[1:], strict=False):
-            rows = order[start:end]
-            yield key, Cases({name: values[rows] for name, values in self.columns.items()})
-
-    @property
-    def size(self) -> int:
-        """How many rows."""
-        return len(self["x"])
-
-    @property
-    def exists(self) -> Mask:
-        """Where a derivative exists."""
-        return np.asarray(np.isfinite(self["truth"]))
-
-    @property
-    def answered(self) -> Mask:
-        """Where there is a value with a bar."""
-        return np.asarray(np.isfinite(self["value"]) & np.isfinite(self["error"]))
-
-    @property
-    def answers(self) -> Cases:
-        """The answers where a derivative exists."""
-        return self.where(self.exists & self.answered)
-
-    @property
-    def ok(self) -> Cases:
-        """The answers with the status ok where a derivative exists."""
-        return self.where(self.exists & self.answered & (self["status"] == "ok"))
-
-    @property
-    def flagged(self) -> Cases:
-        """The answers with another status."""
-        return self.where(self.exists & self.answered & (self["status"] != "ok"))
+def cases_of(tables: Tables) -> Frame:
+    """The cases, with whether a derivative exists, whether there is an answer, and the noise of the function."""
+    population = tables[Population].drop_duplicates("function", keep="last").set_index("function")
+    population = population[["noise", "noise_level", "allowed"]].rename(columns={"noise": "disturbance"})
+    table = tables[Table]
+    answered = np.isfinite(table["value"]) & np.isfinite(table["error"])
+    return table.join(population, on="function").assign(exists=np.isfinite(table["truth"]), answered=answered)
 
 
-def measured(cases: Cases) -> Row:
-    """The columns MEASURES of some cases."""
-    answers, ok, flagged = cases.answers, cases.ok, cases.flagged
-    counting = cases.where(cases["counts"])
-    nowhere = cases.where(~cases.exists)
+def answers(cases: Frame) -> Frame:
+    """The answers where a derivative exists."""
+    return cases[cases["exists"] & cases["answered"]]
+
+
+def ok(cases: Frame) -> Frame:
+    """The answers with the status ok where a derivative exists."""
+    return answers(cases)[answers(cases)["status"] == "ok"]
+
+
+def flagged(cases: Frame) -> Frame:
+    """The answers with another status."""
+    return answers(cases)[answers(cases)["status"] != "ok"]
+
+
+def mean_evaluations(cases: Frame) -> float:
+    """Mean evaluations of f for a point; NaN of nothing."""
+    return float(np.mean(cases["evaluations"].to_numpy())) if len(cases) else math.nan
+
+
+def measures(cases: Frame) -> dict[str, Any]:
+    """The columns of Measures of some cases."""
+    valued, sure = answers(cases), ok(cases)
     return {
-        "points": cases.size,
-        "answers": answers.size,
-        "covered": share(answers["covered"]),
-        "ok": ok.size,
-        "ok_covered": share(ok["covered"]),
-        "ok_share": share(cases["settled"][cases.exists]),
-        "worst_miss": quantile(ok["miss"], 1.0),
-        "worst_flagged": quantile(flagged["miss"], 1.0),
-        "tightness": quantile(ok["tightness"], 0.5),
-        "tightness_90": quantile(ok["tightness"], 0.9),
-        "loss": quantile(answers["loss"], 0.5),
-        "loss_90": quantile(answers["loss"], 0.9),
-        "missing": share(~counting.answered),
-        "silent": int(np.sum(nowhere["status"] == "ok")),
+        "points": len(cases),
+        "answers": len(valued),
+        "covered": share(valued["covered"]),
+        "ok": len(sure),
+        "ok_covered": share(sure["covered"]),
+        "ok_share": share(cases.loc[cases["exists"], "settled"]),
+        "worst_miss": quantile(sure["miss"], 1.0),
+        "worst_flagged": quantile(flagged(cases)["miss"], 1.0),
+        "tightness": quantile(sure["tightness"], 0.5),
+        "tightness_90": quantile(sure["tightness"], 0.9),
+        "loss": quantile(valued["loss"], 0.5),
+        "loss_90": quantile(valued["loss"], 0.9),
+        "missing": share(~cases.loc[cases["counts"], "answered"]),
+        "silent": int((~cases["exists"] & (cases["status"] == "ok")).sum()),
         "right": share(cases["right"]),
-        "evaluations": float(np.mean(cases["evaluations"])) if cases.size else math.nan,
+        "evaluations": mean_evaluations(cases),
     }
+
+
+def grouped(cases: Frame, *names: str) -> Frame:
+    """The measures of the cases of each combination of values of some columns."""
+    import pandas as pd  # noqa: PLC0415 - only a run that concludes pays for it
+
+    rows = [
+        {**dict(zip(names, keys, strict=True)), **measures(own)} for keys, own in cases.groupby([*names], sort=False)
+    ]
+    return pd.DataFrame(rows, columns=[*names, *Measures.columns])
 
 
 # Goals
@@ -409,181 +403,159 @@ class Goal:
     unit: str
     goal: float
     most: bool
-    of: Callable[[Cases], Measured]
+    of: Callable[[Frame], Measured]
 
-    def judged(self, cases: Cases) -> Row:
+    def judged(self, method: str, cases: Frame) -> Goals:
         """The row of the table of goals."""
         value, count = self.of(cases)
         met = value <= self.goal if self.most else value >= self.goal
-        return {
-            "measure": self.measure,
-            "unit": self.unit,
-            "bound": "most" if self.most else "least",
-            "goal": self.goal,
-            "measured": value,
-            "cases": count,
-            "reached": "not measured" if math.isnan(value) else "yes" if met else "no",
-        }
+        return Goals(
+            method=method, measure=self.measure, unit=self.unit, bound="most" if self.most else "least",
+            goal=self.goal, measured=value, cases=count,
+            reached="not measured" if math.isnan(value) else "yes" if met else "no",
+        )  # fmt: skip
 
 
-def _first(cases: Cases) -> Cases:
-    return cases.where((cases["derivative"] == 1) & ~np.isin(cases["category"], list(NEAR_BREAKS)))
+def first(cases: Frame) -> Frame:
+    """First derivatives, but for those near breaks."""
+    return cases[(cases["derivative"] == 1) & ~cases["category"].isin(list(NEAR_BREAKS))]
 
 
-def _regular(cases: Cases, order: int = 1) -> Cases:
-    return cases.where((cases["derivative"] == order) & cases["regular"])
+def of_category(cases: Frame, category: str) -> Frame:
+    """First derivatives of a category of functions."""
+    return first(cases)[first(cases)["category"] == category]
 
 
-def _nowhere(cases: Cases) -> Cases:
-    return _first(cases).of(category="no_derivative")
+def of_regular(cases: Frame, order: int = 1) -> Frame:
+    """Derivatives of regular functions."""
+    return cases[(cases["derivative"] == order) & cases["regular"]]
 
 
-def _edges(cases: Cases) -> Cases:
-    return _first(cases).of(category="edge")
+def noisy(cases: Frame) -> Frame:
+    """Cases with noise of a level that the goals are about."""
+    own = first(cases)
+    return own[(own["noise_level"] >= QUIET) & (own["noise_level"] <= LOUD)]
 
 
-def _noisy(cases: Cases, *, smooth: bool = True) -> Cases:
-    """Cases with noise of a level that the goals are about; without those whose error is smooth, if asked for."""
-    first = _first(cases)
-    known = (first["noise_level"] >= QUIET) & (first["noise_level"] <= LOUD)
-    return first.where(known & (smooth | ~np.isin(first["disturbance"], SMOOTH_BIAS)))
-
-
-def _near_breaks(category: str, words: str) -> Iterator[Goal]:
+def near_breaks(category: str, words: str) -> Iterator[Goal]:
     """The goals of one half of the points near breaks."""
-    yield Goal(
-        measure=f"{words}: misses among answers with the status ok",
-        unit="%",
-        goal=0.3,
-        most=True,
-        of=lambda c: _percent(~c.of(category=category).ok["covered"]),
-    )
-    yield Goal(
-        measure=f"{words}: misses among all answers",
-        unit="%",
-        goal=0.5,
-        most=True,
-        of=lambda c: _percent(~c.of(category=category).answers["covered"]),
-    )
-    yield Goal(
-        measure=f"{words}: answered with the status ok where no derivative exists",
-        unit="",
-        goal=0.0,
-        most=True,
-        of=lambda c: _silent(c.of(category=category)),
-    )
-    yield Goal(
-        measure=f"{words}: a right status where no derivative exists",
-        unit="%",
-        goal=95.0,
-        most=False,
-        of=lambda c: _percent(c.where((c["category"] == category) & ~c.exists)["right"]),
-    )
+
+    def own(cases: Frame) -> Frame:
+        return cases[cases["category"] == category]
+
+    yield Goal(measure=f"{words}: misses among answers with the status ok", unit="%", goal=0.3, most=True,
+               of=lambda c: part(~ok(own(c))["covered"]))  # fmt: skip
+    yield Goal(measure=f"{words}: misses among all answers", unit="%", goal=0.5, most=True,
+               of=lambda c: part(~answers(own(c))["covered"]))  # fmt: skip
+    yield Goal(measure=f"{words}: answered with the status ok where no derivative exists", unit="", goal=0.0, most=True,
+               of=lambda c: silent(own(c)))  # fmt: skip
+    yield Goal(measure=f"{words}: a right status where no derivative exists", unit="%", goal=95.0, most=False,
+               of=lambda c: part(own(c)[~own(c)["exists"]]["right"]))  # fmt: skip
 
 
-def _percent(mask: NDArray[Any]) -> Measured:
-    return 100.0 * share(mask), mask.size
+def part(mask: Frame) -> Measured:
+    """A share in percent."""
+    return 100.0 * share(mask), len(mask)
 
 
-def _quantile(part: float, column: str) -> Callable[[Cases], Measured]:
-    def of(cases: Cases) -> Measured:
-        return quantile(cases[column], part), int(np.sum(~np.isnan(cases[column])))
-
-    return of
+def quantile_of(values: Frame, size: float) -> Measured:
+    """A quantile of the values that are numbers."""
+    return quantile(values, size), int(values.notna().sum())
 
 
-def _mean_evaluations(cases: Cases) -> Measured:
-    return (float(np.mean(cases["evaluations"])) if cases.size else math.nan), cases.size
+def mean_of(cases: Frame) -> Measured:
+    """Mean evaluations."""
+    return mean_evaluations(cases), len(cases)
 
 
-def _weakest_function(cases: Cases) -> Measured:
+def by_function(cases: Frame, column: str) -> list[Frame]:
+    """A column of the cases of every function, where there are any."""
+    return [rows[column] for _, rows in cases.groupby("function", sort=False) if len(rows)]
+
+
+def weakest_function(cases: Frame) -> Measured:
     """Coverage of the answers for the function with the least of it, in percent, among those with MANY points."""
-    many = [group.answers["covered"] for _, group in _first(cases).split("function") if group.size >= MANY]
-    found = [100.0 * share(one) for one in many if one.size]
-    return (min(found) if found else math.nan), len(found)
+    many = first(cases).groupby("function").filter(lambda rows: len(rows) >= MANY)
+    shares = [100.0 * share(covered) for covered in by_function(answers(many), "covered")]
+    return (min(shares) if shares else math.nan), len(shares)
 
 
-def _right_by_function(cases: Cases) -> Measured:
-    found = [share(group["right"]) for _, group in _nowhere(cases).split("function")]
-    return (100.0 * float(np.mean(found)) if found else math.nan), len(found)
+def right_by_function(cases: Frame) -> Measured:
+    """Share of right statuses where no derivative exists, every function weighing the same, in percent."""
+    shares = [share(right) for right in by_function(of_category(cases, "no_derivative"), "right")]
+    return (100.0 * float(np.mean(shares)) if shares else math.nan), len(shares)
 
 
-def _named(column: str) -> Callable[[Cases], Measured]:
+def named(cases: Frame, column: str) -> Measured:
     """Share of the points whose noise is named within a factor; of a method that never names any there is none."""
-
-    def of(cases: Cases) -> Measured:
-        noisy = _noisy(cases, smooth=False)
-        if not np.any(np.isfinite(noisy["noise"])):
-            return math.nan, 0
-        with np.errstate(all="ignore"):
-            ratio = noisy["noise"] / noisy[column]
-        return _percent((ratio >= 1.0 / NAMED) & (ratio <= NAMED))
-
-    return of
+    own = noisy(cases)[~noisy(cases)["disturbance"].isin(SMOOTH_BIAS)]
+    if not np.isfinite(own["noise"]).any():
+        return math.nan, 0
+    ratio = own["noise"] / own[column]
+    return part((ratio >= 1.0 / NAMED) & (ratio <= NAMED))
 
 
-def _relative_error(cases: Cases) -> Measured:
-    answers = cases.answers
-    with np.errstate(all="ignore"):
-        relative = answers["true_error"] / np.abs(answers["truth"])
-    return quantile(relative, 0.5), int(np.sum(~np.isnan(relative)))
+def relative_error(cases: Frame) -> Measured:
+    """The median relative error of the answers."""
+    return quantile_of(answers(cases)["true_error"] / answers(cases)["truth"].abs(), 0.5)
 
 
-def _silent(cases: Cases) -> Measured:
-    nowhere = cases.where(~cases.exists)
-    return (float(np.sum(nowhere["status"] == "ok")) if nowhere.size else math.nan), nowhere.size
+def silent(cases: Frame) -> Measured:
+    """Answers with the status ok where no derivative exists."""
+    nowhere = cases[~cases["exists"]]
+    return (float((nowhere["status"] == "ok").sum()) if len(nowhere) else math.nan), len(nowhere)
 
 
-def _missing(cases: Cases) -> Measured:
-    counting = _first(cases).where(_first(cases)["counts"])
-    return _percent(~counting.answered)
+def missing(cases: Frame) -> Measured:
+    """Share of the points that ought to have an answer and have none, in percent."""
+    return part(~first(cases)[first(cases)["counts"]]["answered"])
 
 
 GOALS: tuple[Goal, ...] = (
     Goal(measure="misses among answers with the status ok", unit="%", goal=0.15, most=True,
-         of=lambda c: _percent(~_first(c).ok["covered"])),
+         of=lambda c: part(~ok(first(c))["covered"])),
     Goal(measure="misses among all answers", unit="%", goal=0.2, most=True,
-         of=lambda c: _percent(~_first(c).answers["covered"])),
+         of=lambda c: part(~answers(first(c))["covered"])),
     Goal(measure=f"coverage of the weakest function with at least {MANY} points", unit="%", goal=98.0, most=False,
-         of=_weakest_function),
+         of=weakest_function),
     Goal(measure="worst miss with the status ok", unit="x", goal=3.0, most=True,
-         of=lambda c: _quantile(1.0, "miss")(_first(c).ok)),
+         of=lambda c: quantile_of(ok(first(c))["miss"], 1.0)),
     Goal(measure="worst miss with another status", unit="x", goal=10.0, most=True,
-         of=lambda c: _quantile(1.0, "miss")(_first(c).flagged)),
+         of=lambda c: quantile_of(flagged(first(c))["miss"], 1.0)),
     Goal(measure="regular functions: ok, or a bound where more cannot be said", unit="%", goal=97.0, most=False,
-         of=lambda c: _percent(_regular(c)["settled"])),
+         of=lambda c: part(of_regular(c)["settled"])),
     Goal(measure="tightness of answers with the status ok, median", unit="x", goal=7.0, most=True,
-         of=lambda c: _quantile(0.5, "tightness")(_first(c).ok)),
+         of=lambda c: quantile_of(ok(first(c))["tightness"], 0.5)),
     Goal(measure="tightness of answers with the status ok, 90 %", unit="x", goal=30.0, most=True,
-         of=lambda c: _quantile(0.9, "tightness")(_first(c).ok)),
+         of=lambda c: quantile_of(ok(first(c))["tightness"], 0.9)),
     Goal(measure="regular functions: loss, median", unit="x", goal=1.3, most=True,
-         of=lambda c: _quantile(0.5, "loss")(_regular(c).answers)),
+         of=lambda c: quantile_of(answers(of_regular(c))["loss"], 0.5)),
     Goal(measure="regular functions: loss, 90 %", unit="x", goal=8.0, most=True,
-         of=lambda c: _quantile(0.9, "loss")(_regular(c).answers)),
+         of=lambda c: quantile_of(answers(of_regular(c))["loss"], 0.9)),
     Goal(measure="regular functions: mean evaluations", unit="", goal=16.0, most=True,
-         of=lambda c: _mean_evaluations(_regular(c))),
+         of=lambda c: mean_of(of_regular(c))),
     Goal(measure="no derivative: answered with the status ok", unit="", goal=0.0, most=True,
-         of=lambda c: _silent(_first(c))),
+         of=lambda c: silent(first(c))),
     Goal(measure="no derivative: a right status", unit="%", goal=95.0, most=False,
-         of=lambda c: _percent(_nowhere(c)["right"])),
+         of=lambda c: part(of_category(c, "no_derivative")["right"])),
     Goal(measure="no derivative: a right status, every function weighing the same", unit="%", goal=95.0, most=False,
-         of=_right_by_function),
-    Goal(measure="no answer where there could be one", unit="%", goal=0.05, most=True, of=_missing),
+         of=right_by_function),
+    Goal(measure="no answer where there could be one", unit="%", goal=0.05, most=True, of=missing),
     Goal(measure=f"noise {QUIET:g} to {LOUD:g}: coverage", unit="%", goal=99.5, most=False,
-         of=lambda c: _percent(_noisy(c).answers["covered"])),
+         of=lambda c: part(answers(noisy(c))["covered"])),
     Goal(measure=f"noise {QUIET:g} to {LOUD:g}: level about its mean named within {NAMED:g}x", unit="%", goal=90.0,
-         most=False, of=_named("deviation")),
+         most=False, of=lambda c: named(c, "deviation")),
     Goal(measure=f"noise {QUIET:g} to {LOUD:g}: level with its mean named within {NAMED:g}x", unit="%", goal=90.0,
-         most=False, of=_named("level")),
+         most=False, of=lambda c: named(c, "level")),
     Goal(measure="second derivative of regular functions: coverage", unit="%", goal=99.0, most=False,
-         of=lambda c: _percent(_regular(c, 2).answers["covered"])),
+         of=lambda c: part(answers(of_regular(c, 2))["covered"])),
     Goal(measure="second derivative of regular functions: relative error, median", unit="", goal=1e-12, most=True,
-         of=lambda c: _relative_error(_regular(c, 2))),
+         of=lambda c: relative_error(of_regular(c, 2))),
     Goal(measure="one-sided edges: coverage", unit="%", goal=99.0, most=False,
-         of=lambda c: _percent(_edges(c).answers["covered"])),
+         of=lambda c: part(answers(of_category(c, "edge"))["covered"])),
     Goal(measure="one-sided edges: mean evaluations", unit="", goal=31.0, most=True,
-         of=lambda c: _mean_evaluations(_edges(c))),
-    *(goal for category, words in NEAR_BREAKS.items() for goal in _near_breaks(category, words)),
+         of=lambda c: mean_of(of_category(c, "edge"))),
+    *(goal for category, words in NEAR_BREAKS.items() for goal in near_breaks(category, words)),
 )  # fmt: skip
 """What a method that promises true bars is to reach."""
 GOAL_OF = MappingProxyType({goal.measure: goal.goal for goal in GOALS})
@@ -592,232 +564,166 @@ GOAL_OF = MappingProxyType({goal.measure: goal.goal for goal in GOALS})
 # What the whole run says
 
 
-def conclude(tables: Mapping[str, Columns]) -> Iterator[tuple[str, Columns]]:
-    """Yield the measures by function and by category, statuses, reliability, goals, summary and findings."""
-    cases = _with_noise(tables["table"], tables["population"])
-    by_function = _grouped(cases, "method", "derivative", "function", "category")
-    yield "functions", _columns(by_function, "functions")
-    by_category = _grouped(cases, "method", "derivative", "category")
-    yield "categories", _columns(by_category, "categories")
-    near = cases.where(np.isin(cases["category"], list(NEAR_BREAKS)))
-    rows = [*_grouped(_first(cases), "method", "category"), *_grouped(near, "method", "category")]
-    misses = [_missed(row) for row in rows if row["answers"]]
-    if misses:
-        yield "misses", _columns(misses, "misses")
-    yield "statuses", _columns(list(_statuses(cases)), "statuses")
-    yield "reliability", _columns(list(_reliability(cases)), "reliability")
-    scatter = list(_scatter(cases))
-    if scatter:
-        yield "scatter", _columns(scatter, "scatter")
-    goals = [{"method": name, **goal.judged(own)} for (name,), own in cases.split("method") for goal in GOALS]
-    yield "goals", _columns(goals, "goals")
-    summary = _grouped(cases, "method", "derivative")
-    yield "summary", _columns(summary, "summary")
-    yield "findings", {"finding": list(_findings(cases, summary, goals, by_function, tables["evaluations"]))}
+def conclude(tables: Tables) -> Iterator[Rows]:
+    """Yield the measures by function and by category, statuses, reliability, goals and the summary."""
+    cases = cases_of(tables)
+    yield Functions.of(grouped(cases, "method", "derivative", "function", "category"))
+    yield Categories.of(grouped(cases, "method", "derivative", "category"))
+    for own in (first(cases), cases[cases["category"].isin(list(NEAR_BREAKS))]):
+        yield from map(missed, grouped(own, "method", "category").query("answers > 0").itertuples())
+    names = ["method", "function", "category", "allowed", "status", "right"]
+    yield Statuses.of(cases[cases["derivative"] == 1].groupby(names, sort=False).size().reset_index(name="points"))
+    for method, own in first(cases).groupby("method", sort=False):
+        for name, some in (("ok", ok(own)), ("any other status", flagged(own))):
+            miss = np.sort(some["miss"].to_numpy())
+            if miss.size:
+                beyond = miss.size - np.searchsorted(miss, FACTORS, side="right")
+                yield Reliability(method=method, answers=name, factor=FACTORS, beyond=beyond / miss.size)
+    for method, own in first(cases).groupby("method", sort=False):
+        yield from scatter(method, answers(own))
+    for method, own in cases.groupby("method", sort=False):
+        yield from (goal.judged(method, own) for goal in GOALS)
+    yield Summary.of(grouped(cases, "method", "derivative"))
 
 
-def _with_noise(table: Columns, population: Columns) -> Cases:
-    """The cases, each with the noise of its function and the statuses allowed there."""
-    kind = dict(zip(population["function"], population["noise"], strict=True))
-    level = dict(zip(population["function"], population["noise_level"], strict=True))
-    allowed = dict(zip(population["function"], population["allowed"], strict=True))
-    names = table["function"].tolist()
-    return Cases(
-        {
-            **table,
-            "disturbance": np.array([kind[name] for name in names], dtype=object),
-            "noise_level": np.array([level[name] for name in names]),
-            "allowed": np.array([allowed[name] for name in names], dtype=object),
-        }
-    )
+def missed(row: Any) -> Misses:
+    """How many bars are too short, beside the goals."""
+    of = f"{NEAR_BREAKS[row.category]}: " if row.category in NEAR_BREAKS else ""
+    return Misses(
+        method=row.method, category=row.category, missed=100.0 * (1.0 - row.covered),
+        ok_missed=100.0 * (1.0 - row.ok_covered), missed_goal=GOAL_OF[f"{of}misses among all answers"],
+        ok_missed_goal=GOAL_OF[f"{of}misses among answers with the status ok"],
+    )  # fmt: skip
 
 
-def _columns(rows: Sequence[Row], table: str) -> Columns:
-    return {
-        name: [row[name] for row in rows] if kind is str else np.array([row[name] for row in rows], dtype=kind)
-        for name, (kind, _) in TABLES[table].items()
-    }
+def scatter(method: str, valued: Frame) -> Iterator[Rows]:
+    """Some answers of a method, evenly chosen, and the line where bar and true error are equal."""
+    error, true_error, slack = (valued[name].to_numpy() for name in ("error", "true_error", "slack"))
+    size = np.abs(valued["truth"].to_numpy())
+    with np.errstate(all="ignore"):
+        true, bar = np.maximum(true_error - slack, 0.5 * np.spacing(size)) / size, error / size
+        drawn = np.flatnonzero((np.maximum(true, bar) <= LARGEST_DRAWN) & (np.minimum(true, bar) > 0.0))
+    if not drawn.size:
+        return
+    some = drawn[:: max(1, drawn.size // DRAWN)]
+    yield Scatter(method=method, answers=valued["status"].to_numpy()[some], true_error=true[some], error=bar[some])
+    low, high = float(np.min(true[drawn])), float(np.max(true[drawn]))
+    line = dk.geomspace(low, max(high, 10.0 * low), 150)
+    yield Scatter(method=method, answers=EQUAL, true_error=line, error=line)
 
 
-def _grouped(cases: Cases, *names: str) -> list[Row]:
-    return [{**dict(zip(names, key, strict=True)), **measured(group)} for key, group in cases.split(*names)]
+def tell(tables: Tables) -> Iterator[str]:
+    """Yield what is seen: at length for the first method, two sentences for each other."""
+    cases, goals, functions = cases_of(tables), tables[Goals], tables[Functions]
+    for place, row in enumerate(tables[Summary].query("derivative == 1").itertuples()):
+        own = cases[(cases["method"] == row.method) & (cases["derivative"] == 1)]
+        if not place:
+            yield (
+                f"Every method is asked at {len(own):,} points of {own['function'].nunique()} functions, at "
+                f"{own['exists'].sum():,} of which a derivative exists."
+            )
+        yield of_method(row)
+        yield of_goals(goals[goals["method"] == row.method], whole=not place)
+        if not place:
+            yield from weakest(functions[(functions["method"] == row.method) & (functions["derivative"] == 1)])
+            yield from worst(row.method, ok(own))
+            yield from silence(row.method, own)
+    yield from agreement(tables[Evaluations])
 
 
-def _missed(row: Row) -> Row:
-    of = f"{NEAR_BREAKS[row['category']]}: " if row["category"] in NEAR_BREAKS else ""
-    return {
-        **row,
-        "missed": 100.0 * (1.0 - row["covered"]),
-        "ok_missed": 100.0 * (1.0 - row["ok_covered"]),
-        "missed_goal": GOAL_OF[f"{of}misses among all answers"],
-        "ok_missed_goal": GOAL_OF[f"{of}misses among answers with the status ok"],
-    }
-
-
-def _statuses(cases: Cases) -> Iterator[Row]:
-    names = ("method", "function", "category", "allowed", "status", "right")
-    for key, group in cases.where(cases["derivative"] == 1).split(*names):
-        yield {**dict(zip(names, key, strict=True)), "points": group.size}
-
-
-def _reliability(cases: Cases) -> Iterator[Row]:
-    """How often the true error is beyond a factor of the bar, for every method and factor."""
-    for (method,), own in _first(cases).split("method"):
-        for name, group in (("ok", own.ok), ("any other status", own.flagged)):
-            miss = np.sort(group["miss"])
-            for factor in FACTORS if miss.size else ():
-                beyond = miss.size - int(np.searchsorted(miss, factor, side="right"))
-                yield {"method": method, "answers": name, "factor": factor, "beyond": beyond / miss.size}
-
-
-def _scatter(cases: Cases) -> Iterator[Row]:
-    """Some answers of every method, evenly chosen, and the line where bar and true error are equal."""
-    for (method,), own in _first(cases).split("method"):
-        answers = own.answers
-        with np.errstate(all="ignore"):
-            size = np.abs(answers["truth"])
-            true = np.maximum(answers["true_error"] - answers["slack"], 0.5 * np.spacing(size)) / size
-            bar = answers["error"] / size
-            drawn = np.flatnonzero((np.maximum(true, bar) <= LARGEST_DRAWN) & (np.minimum(true, bar) > 0.0))
-        for k in drawn[:: max(1, drawn.size // DRAWN)].tolist():
-            yield {"method": method, "answers": answers["status"][k], "true_error": true[k], "error": bar[k]}
-        if drawn.size:
-            low, high = float(np.min(true[drawn])), float(np.max(true[drawn]))
-            for place in geomspace(low, max(high, 10.0 * low), 150).tolist():
-                yield {"method": method, "answers": EQUAL, "true_error": place, "error": place}
-
-
-def _findings(
-    cases: Cases, summary: Sequence[Row], goals: Sequence[Row], functions: Sequence[Row], evaluations: Columns
-) -> Iterator[str]:
-    """What is seen: at length for the first method, two sentences for each other."""
-    first = [row for row in summary if row["derivative"] == 1]
-    for row in first:
-        own = cases.of(method=row["method"], derivative=1)
-        if row is first[0]:
-            yield _asked(own)
-        yield _of_method(row)
-        yield _of_goals([goal for goal in goals if goal["method"] == row["method"]], told=row is first[0])
-        if row is first[0]:
-            yield from _weakest([one for one in functions if one["method"] == row["method"] and one["derivative"] == 1])
-            yield from _worst(own)
-            yield from _unheard(own)
-    yield from _agreement(evaluations)
-
-
-def _agreement(evaluations: Columns) -> Iterator[str]:
+def agreement(evaluations: Frame) -> Iterator[str]:
     """Whether the methods say truly how often they evaluated f."""
-    agree, asked = evaluations["agree"], int(np.sum(evaluations["counted"]))
+    agree = evaluations["agree"]
     yield (
-        f"{asked:,} values of f were counted from outside, in {len(agree)} calls; in {int(np.sum(agree == YES))} of "
-        f"these the method says exactly as many."
+        f"{evaluations['counted'].sum():,} values of f were counted from outside, in {len(agree)} calls; in "
+        f"{(agree == YES).sum()} of these the method says exactly as many."
     )
     for verdict, says in ((REPEATS, "as many different points, and asked some again"), (NO, "another number")):
-        own = agree == verdict
-        if np.any(own):
+        own = evaluations[agree == verdict]
+        if len(own):
             yield (
-                f"{_names(evaluations['method'][own])}: in {int(np.sum(own))} calls the method says {says}, "
-                f"for instance for {evaluations['function'][own][0]}."
+                f"{names(own['method'])}: in {len(own)} calls the method says {says}, "
+                f"for instance for {own['function'].iloc[0]}."
             )
 
 
-def _asked(own: Cases) -> str:
-    functions, exists = len(set(own["function"].tolist())), int(np.sum(own.exists))
-    return (
-        f"Every method is asked at {own.size:,} points of {functions} functions, at {exists:,} of which a derivative "
-        "exists."
-    )
-
-
-def _of_method(row: Row) -> str:
+def of_method(row: Any) -> str:
     """How often a method answers, and is right."""
-    nowhere = f"Where no derivative exists it says ok {row['silent']} times."
-    if not row["answers"]:
-        return f"{row['method']}: it gives no value with a bar. {nowhere}"
-    of_ok = (
-        f"{row['ok']:,} of them say ok, and of those {percent_reached(row['ok_covered'])}"
-        if row["ok"]
-        else "none says ok"
-    )
+    nowhere = f"Where no derivative exists it says ok {row.silent} times."
+    if not row.answers:
+        return f"{row.method}: it gives no value with a bar. {nowhere}"
+    of_ok = f"{row.ok:,} of them say ok, and of those {percent_reached(row.ok_covered)}" if row.ok else "none says ok"
     return (
-        f"{row['method']}: it gives {row['answers']:,} values with a bar, and {percent_reached(row['covered'])} of the "
-        f"bars are true; {of_ok}. {nowhere}"
+        f"{row.method}: it gives {row.answers:,} values with a bar, and {percent_reached(row.covered)} of the bars are "
+        f"true; {of_ok}. {nowhere}"
     )
 
 
-def _of_goals(goals: Sequence[Row], *, told: bool) -> str:
-    """Which goals a method reaches, and, if it is to be told, how it misses the others."""
-    known = [goal for goal in goals if goal["reached"] != "not measured"]
-    missed = [goal for goal in known if goal["reached"] == "no"]
-    reached = f"{len(known) - len(missed)} of the {len(known)} goals that could be measured are reached."
-    listed = f" Missed: {'; '.join(map(_missed_goal, missed))}." if missed and told else ""
-    return f"{goals[0]['method']}: {reached}{listed}"
+def of_goals(goals: Frame, *, whole: bool) -> str:
+    """Which goals a method reaches, and, if it is told as a whole, how it misses the others."""
+    known, failed = goals[goals["reached"] != "not measured"], goals[goals["reached"] == "no"]
+    reached = f"{len(known) - len(failed)} of the {len(known)} goals that could be measured are reached."
+    listed = f" Missed: {'; '.join(map(missed_goal, failed.itertuples()))}." if len(failed) and whole else ""
+    return f"{goals['method'].iloc[0]}: {reached}{listed}"
 
 
-def _missed_goal(goal: Row) -> str:
-    unit = {"%": " %", "x": "x", "": ""}[goal["unit"]]
-    return f"{goal['measure']} {goal['measured']:.3g}{unit}, at {goal['bound']} {goal['goal']:g}{unit}"
+def missed_goal(goal: Any) -> str:
+    """A goal that was not reached."""
+    unit = {"%": " %", "x": "x", "": ""}[goal.unit]
+    return f"{goal.measure} {goal.measured:.3g}{unit}, at {goal.bound} {goal.goal:g}{unit}"
 
 
-def _weakest(functions: Sequence[Row]) -> Iterator[str]:
+def weakest(functions: Frame) -> Iterator[str]:
     """The functions whose bars are least often true."""
-    weak = sorted((row for row in functions if row["covered"] < 1.0), key=lambda row: row["covered"])
-    if weak:
-        told = ", ".join(
-            f"{row['function']} ({percent_reached(row['covered'])} of {row['answers']})" for row in weak[:5]
-        )
-        whole = sum(row["answers"] > 0 and row["covered"] == 1.0 for row in functions)
+    weak = functions[functions["covered"] < 1.0].sort_values("covered", kind="stable")
+    if len(weak):
+        five = [f"{row.function} ({percent_reached(row.covered)} of {row.answers})" for row in weak.head().itertuples()]
         yield (
-            f"{weak[0]['method']}: the bars are all true for {whole} functions, and not for {len(weak)}; "
-            f"the weakest: {told}."
+            f"{weak['method'].iloc[0]}: the bars are all true for {(functions['covered'] == 1.0).sum()} functions, and "
+            f"not for {len(weak)}; the weakest: {', '.join(five)}."
         )
 
 
-def _worst(own: Cases) -> Iterator[str]:
+def worst(method: str, sure: Frame) -> Iterator[str]:
     """The functions with the shortest bars for their error, among the answers with the status ok."""
-    short = own.ok.where(own.ok["miss"] > 1.0)
-    order = np.argsort(-short["miss"], kind="stable")
-    names = dict.fromkeys(short["function"][order].tolist())
-    told = []
-    for name in list(names)[:5]:
-        k = next(k for k in order if short["function"][k] == name)
-        unseen = ", and no formula comes nearer than A" if short["attainable"][k] > short["error"][k] else ""
-        told.append(
-            f"{name} at x = {short['x'][k]:.10g} (true error {short['true_error'][k]:.1e}, bar "
-            f"{short['error'][k]:.1e}, A {short['attainable'][k]:.1e}{unseen})"
-        )
-    if told:
-        yield (
-            f"{own['method'][0]}: {short.size} bars with the status ok are too short, half of them by a factor of "
-            f"{quantile(short['miss'], 0.5):.2g} at most; the worst: {'; '.join(told)}."
-        )
+    short = sure[sure["miss"] > 1.0].sort_values("miss", ascending=False, kind="stable")
+    if not len(short):
+        return
+    five = [
+        f"{row.function} at x = {row.x:.10g} (true error {row.true_error:.1e}, bar {row.error:.1e}, A "
+        f"{row.attainable:.1e}{', and no formula comes nearer than A' if row.attainable > row.error else ''})"
+        for row in short.drop_duplicates("function").head().itertuples()
+    ]
+    yield (
+        f"{method}: {len(short)} bars with the status ok are too short, half of them by a factor of "
+        f"{quantile(short['miss'], 0.5):.2g} at most; the worst: {'; '.join(five)}."
+    )
 
 
-def _unheard(own: Cases) -> Iterator[str]:
+def silence(method: str, own: Frame) -> Iterator[str]:
     """Values where no derivative exists, and refusals where one does."""
-    name = own["method"][0]
-    nowhere = own.where(~own.exists)
-    silent = nowhere.where(nowhere["status"] == "ok")
-    flagged = nowhere.where(nowhere.answered & (nowhere["status"] != "ok"))
-    if nowhere.size:
+    nowhere, counting = own[~own["exists"]], own[own["counts"]]
+    if len(nowhere):
+        said_ok = nowhere[nowhere["status"] == "ok"]
+        odd = nowhere[nowhere["answered"] & (nowhere["status"] != "ok")]
         yield (
-            f"{name}: at {nowhere.size:,} points without a derivative it is silent, with a value that says ok, at "
-            f"{silent.size}{_where(silent)}, and gives a value with another status at {flagged.size}{_where(flagged)}."
+            f"{method}: at {len(nowhere):,} points without a derivative it is silent, with a value that says ok, at "
+            f"{len(said_ok)}{where(said_ok)}, and gives a value with another status at {len(odd)}{where(odd)}."
         )
-    missing = own.where(own["counts"] & ~own.answered)
-    if np.any(own["counts"]):
+    if len(counting):
+        refused = counting[~counting["answered"]]
         yield (
-            f"{name}: of {int(np.sum(own['counts'])):,} points at which it could answer it gives no answer at "
-            f"{missing.size}{_where(missing)}; at {int(np.sum(missing['right']))} of these the population allows that."
+            f"{method}: of {len(counting):,} points at which it could answer it gives no answer at "
+            f"{len(refused)}{where(refused)}; at {refused['right'].sum()} of these the population allows that."
         )
 
 
-def _where(cases: Cases) -> str:
-    return f" ({_names(cases['function'])})" if cases.size else ""
+def where(cases: Frame) -> str:
+    """The functions of some cases."""
+    return f" ({names(cases['function'])})" if len(cases) else ""
 
 
-def _names(values: NDArray[Any], most: int = 5) -> str:
+def names(values: Frame) -> str:
     """The most frequent of some names, as a text."""
-    names, counts = np.unique(values.astype(str), return_counts=True)
-    order = np.argsort(-counts, kind="stable")
-    return first_of(names[order].tolist(), most)
+    unique, counts = np.unique(values.to_numpy().astype(str), return_counts=True)
+    return first_of(unique[np.argsort(-counts, kind="stable")].tolist(), 5)

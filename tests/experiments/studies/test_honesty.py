@@ -16,7 +16,7 @@ from studies import Tables, gathered
 import derivkit as dk
 from derivkit.testing import Method
 from experiments.studies import honesty as study
-from experiments.studies.honesty import GOALS, Cases, Config
+from experiments.studies.honesty import GOALS, Config
 
 SMOOTH = {
     "exp": {"category": "entire", "expression": "exp(x)", "draws": {"uniform": [-2, 2]}},
@@ -250,11 +250,10 @@ def test_a_level_of_noise_that_is_named_wrongly_is_caught() -> None:
 
 @pytest.mark.parametrize("one", GOALS, ids=lambda one: one.measure)
 def test_a_goal_that_is_missed_is_reported_as_missed(one: study.Goal) -> None:
-    nothing = Cases({})
     worse = one.goal + (1e-9 if one.most else -1e-9)
     better = one.goal + (-1e-9 if one.most else 1e-9)
     for value, reached in ((worse, "no"), (one.goal, "yes"), (better, "yes"), (math.nan, "not measured")):
-        row = replace(one, of=lambda _, value=value: (value, 1)).judged(nothing)
+        row = replace(one, of=lambda _, value=value: (value, 1)).judged("method", None).values
         assert row["reached"] == reached
         assert (row["goal"], row["measured"] == value) == (one.goal, not math.isnan(value))
 
