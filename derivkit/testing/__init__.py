@@ -7,16 +7,23 @@ from derivkit.testing.assessment import Assessment, Bench, bench, quantile, regu
 from derivkit.testing.attainable import attainable, covered, formulas, least_smoothed, loss, miss_size, tightness
 from derivkit.testing.breaks import BREAKS, VERDICTS, Answer, Break, verdict
 from derivkit.testing.claims import Claims, claims, perturbation
+from derivkit.testing.noise_law import SMOOTH, STEPS, Site, allowed, law, site_of
 from derivkit.testing.population import Disturbance, Draw, Family
 from derivkit.testing.programs import program
 from derivkit.testing.regret import STATUSES, Regret, RoundedSweep, regret, rounded_sweep, sweep_deltas
+from derivkit.testing.ways import ANALYTICAL, DIGITS, DUAL, Ways, as_numpy, correct_digits, statuses, ways_of
 from derivkit.trusted.truth import Truth
 
 __all__ = [
+    "ANALYTICAL",
     "BREAKS",
+    "DIGITS",
+    "DUAL",
     "METHODS",
     "PRECISIONS",
+    "SMOOTH",
     "STATUSES",
+    "STEPS",
     "VALUED",
     "VALUELESS",
     "VERDICTS",
@@ -32,14 +39,20 @@ __all__ = [
     "Precision",
     "Regret",
     "RoundedSweep",
+    "Site",
     "Truth",
+    "Ways",
+    "allowed",
+    "as_numpy",
     "attainable",
     "bench",
     "calls_of_recommendations",
     "claims",
+    "correct_digits",
     "covered",
     "formulas",
     "in_precision",
+    "law",
     "least_smoothed",
     "loss",
     "miss_size",
@@ -50,7 +63,10 @@ __all__ = [
     "regular",
     "rounded_sweep",
     "share",
+    "site_of",
+    "statuses",
     "sweep_deltas",
     "tightness",
     "verdict",
+    "ways_of",
 ]

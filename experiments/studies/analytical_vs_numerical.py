@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import functools
 import math
-import operator
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,14 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import derivkit as dk
-from derivkit.expressions.evaluation import CONSTANTS, interpret, nearest_float
-from derivkit.grids import logspace
-from derivkit.numerical.difference import abscissa, combine
-from derivkit.operations.elementary import OPERATIONS
+from derivkit.testing import ANALYTICAL, DIGITS, DUAL, Ways, correct_digits, statuses, ways_of
 from experiments.study import Frame, Rows, Tables, column, key
 
 Array = NDArray[np.float64]
-Callables = dict[str, Callable[[Array], object]]
 
 STATUSES = {
     "ok": "an estimate and its error",
@@ -35,9 +30,7 @@ STATUSES = {
 }
 """Statuses with their meaning."""
 
-ANALYTICAL, DUAL = RULES = "analytical", "dual numbers"
-DIGITS = 16.0
-"""Decimal digits that a float64 holds, rounded up."""
+RULES = (ANALYTICAL, DUAL)
 SUSPICIOUS = 1e-10
 """Relative error above which a value is said to have lost digits: six of sixteen; a constant without a derivation."""
 SHARES = np.linspace(0.0, 100.0, 101)
@@ -209,130 +202,14 @@ class Config:
 def measure(config: Config) -> Iterator[Rows]:
     """Yield the errors and the times of one function at a time, then the sweeps of formulas that cancel."""
     for problem in config.function:
-        ways = Ways.of(problem.function, np.array(problem.points), config.method, repeats=config.repeats)
+        ways = ways_of(problem.function, np.array(problem.points), config.method)
         yield errors(ways)
         yield costs(ways, config)
     count = (config.highest_exponent - config.lowest_exponent) * config.per_decade + 1
-    x = logspace(config.lowest_exponent, config.highest_exponent, count)
+    x = dk.logspace(config.lowest_exponent, config.highest_exponent, count)
     for text in config.cancelling:
-        swept = errors(Ways.of(dk.Function.from_expression(text), x, config.method))
+        swept = errors(ways_of(dk.Function.from_expression(text), x, config.method))
         yield Lost(**{name: swept.values[name] for name in Lost.columns})
-
-
-# A function with all its derivatives
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ways:
-    """A function at its points, and all ways to its derivative there."""
-
-    f: dk.Function
-    x: Array
-    derivation: dk.Derivation
-    formulas: tuple[dk.Stencil, ...]
-    delta: tuple[Array, ...]
-    setup: tuple[float, float]
-    """Seconds to derive, and to predict the best delta of one formula."""
-
-    @classmethod
-    def of(cls, f: dk.Function, x: Array, method: Sequence[str], *, repeats: int = 1) -> Ways:
-        """Derive f, and find every formula's best delta."""
-        formulas = tuple(map(dk.formula, method))
-        deriving = least_seconds(repeats, lambda: dk.derive(expression_of(f)))
-        start = time.perf_counter()
-        best = dk.predict_optimum(f, x, formulas=formulas)
-        predicting = (time.perf_counter() - start) / len(formulas)
-        return cls(
-            f=f,
-            x=x,
-            derivation=dk.derive(expression_of(f)),
-            formulas=formulas,
-            delta=tuple(np.asarray(one.delta) for one in best),
-            setup=(deriving, predicting),
-        )
-
-    @property
-    def methods(self) -> list[str]:
-        """The names of all ways."""
-        return [ANALYTICAL, DUAL, *(formula.name for formula in self.formulas)]
-
-    def estimates(self) -> list[Array | None]:
-        """The derivative by every way, shape of x each; None where a way cannot be gone."""
-        found: list[Array | None] = [np.asarray(self.derivation(self.x)), self._dual(self.x)]
-        for formula, delta in zip(self.formulas, self.delta, strict=True):
-            usable = np.isfinite(delta)
-            taken = dk.difference(self.f, self.x, np.where(usable, delta, 1.0), formula=formula)
-            found.append(np.where(usable, taken, np.nan))
-        return found
-
-    def roundings(self) -> list[Array]:
-        """How far rounding may take the estimate by every way, shape of x each.
-
-        Dual numbers multiply the same slopes as the rules, in another order, and are given the bound of the rules.
-        """
-        _, own = dk.Function.from_expression(self.derivation.result).predicted_value(self.x)
-        found = [own, own]
-        for formula, delta in zip(self.formulas, self.delta, strict=True):
-            usable = np.isfinite(delta)
-            (predicted,) = dk.predict_error(self.f, self.x, np.where(usable, delta, 1.0), formulas=[formula])
-            found.append(np.where(usable, predicted.rounding, np.nan))
-        return found
-
-    def _dual(self, x: Array) -> Array | None:
-        try:
-            return np.asarray(dk.dual(as_numpy(self.f), x).derivative)
-        except dk.DualError:
-            return None
-
-    def callables(self, count: int) -> Callables:
-        """Every way as plain work on so many points, without checks: what a loop over the points would call."""
-        result = dk.Function.from_expression(self.derivation.result).call
-        spread = [np.resize(np.where(np.isfinite(delta), delta, 1.0), count) for delta in self.delta]
-        plain = as_numpy(self.f)
-        dual: Callables = {DUAL: lambda x: dk.dual(plain, x)} if self._dual(self.x) is not None else {}
-        return {
-            ANALYTICAL: result,
-            **dual,
-            **{one.name: self._formula(one, delta) for one, delta in zip(self.formulas, spread, strict=True)},
-        }
-
-    def _formula(self, formula: dk.Stencil, delta: Array) -> Callable[[Array], object]:
-        weights, offsets, call = formula.coefficients[0], formula.offsets, self.f.call
-        return lambda x: combine(weights, [call(abscissa(x, offset, delta)) for offset in offsets], delta)
-
-
-def expression_of(f: dk.Function) -> dk.Expression:
-    """The expression of f, which every function of this study has."""
-    if f.expression is None:
-        raise ValueError(f"{f.name}: no expression is known")
-    return f.expression
-
-
-def as_numpy(f: dk.Function) -> Callable[[Any], Any]:
-    """f as somebody would write it with NumPy, so that dual numbers go through it; a black box as it is."""
-    expression = expression_of(f)
-    if f.text != str(expression):
-        return f.call
-    return lambda x: interpret(
-        expression,
-        number=lambda value: np.float64(nearest_float(value)),
-        constant=CONSTANTS.__getitem__,
-        variable=lambda name: x,
-        apply=lambda name, *arguments: in_numpy(name)(*arguments),
-    )
-
-
-def in_numpy(operation: str) -> Callable[..., Any]:
-    """An operation as somebody would write it with NumPy."""
-    return NUMPY.get(operation) or OPERATIONS[operation].value
-
-
-NUMPY: Mapping[str, Callable[..., Any]] = {
-    "power": operator.pow,
-    "sigmoid": lambda u: 1.0 / (1.0 + np.exp(-u)),
-    "softplus": lambda u: np.logaddexp(0.0, u),
-}
-"""How operations are written with NumPy that have no universal function of their own."""
 
 
 # Errors
@@ -340,7 +217,7 @@ NUMPY: Mapping[str, Callable[..., Any]] = {
 
 def errors(ways: Ways) -> Table:
     """One row per method and point."""
-    exact, known = trusted(ways)
+    exact, known = ways.trusted
     estimates = ways.estimates()
     estimate = np.array([np.full(ways.x.shape, np.nan) if one is None else one for one in estimates])
     status = np.array([np.full(ways.x.shape, "not_numpy", dtype="<U13") if one is None else statuses(one, exact, known)
@@ -357,45 +234,25 @@ def errors(ways: Ways) -> Table:
     )  # fmt: skip
 
 
-def trusted(ways: Ways) -> tuple[Array, NDArray[np.str_]]:
-    """The trusted derivatives, and what is known of them."""
-    found = [dk.exact(expression_of(ways.f), float(x)) for x in ways.x]
-    statuses = [str(one.status).replace("vertical", "no_derivative") for one in found]
-    return np.array([one.value if math.isfinite(one.value) else math.nan for one in found]), np.array(statuses)
-
-
-def statuses(estimate: Array, exact: Array, known: NDArray[np.str_]) -> NDArray[np.str_]:
-    """Why there is an error or none."""
-    given, there = np.isfinite(estimate), np.isfinite(exact)
-    absent = np.where(given, "answered", "no_derivative")
-    return np.where(there, np.where(given, "ok", "refused"), np.where(known == "no_derivative", absent, "unresolved"))
-
-
-def correct_digits(relative: Array, estimate: Array, exact: Array) -> Array:
-    """Correct digits; of an exact 0 all or none."""
-    with np.errstate(divide="ignore"):
-        digits = np.clip(-np.log10(relative), 0.0, DIGITS) + 0.0  # no -0
-    zero = np.where(np.isnan(estimate), np.nan, np.where(estimate == 0.0, DIGITS, 0.0))
-    return np.where(exact == 0.0, zero, digits)
-
-
 # Times
 
 
 def costs(ways: Ways, config: Config) -> Cost:
     """One row per method: the least time of interleaved repeats, over that of f alone."""
     x = np.resize(ways.x, config.samples)
-    work: Callables = {"f": ways.f.call, **ways.callables(config.samples)}
+    work: dict[str, Callable[[Array], object]] = {"f": ways.f.call, **ways.callables(config.samples)}
     seconds = dict.fromkeys(work, math.inf)
     with np.errstate(all="ignore"):
         for _ in range(config.repeats):
             for name, call in work.items():
                 seconds[name] = min(seconds[name], least_seconds(1, functools.partial(call, x)))
+    deriving = least_seconds(config.repeats, lambda: dk.derive(str(ways.f.expression)))
+    predicting = least_seconds(1, lambda: dk.predict_optimum(ways.f, ways.x, formulas=ways.formulas))
     return Cost(
         function=ways.f.name, method=ways.methods,
         evaluations=[0, 1, *(len(formula.offsets) for formula in ways.formulas)],
         ratio=[seconds.get(name, math.nan) / seconds["f"] for name in ways.methods],
-        setup_seconds=[ways.setup[0], 0.0, *[ways.setup[1]] * len(ways.formulas)],
+        setup_seconds=[deriving, 0.0, *[predicting / len(ways.formulas)] * len(ways.formulas)],
     )  # fmt: skip
 
 

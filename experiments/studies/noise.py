@@ -15,11 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 import derivkit as dk
-from derivkit.numerical.methods import METHODS, Method
-from derivkit.testing.attainable import covered
-from derivkit.testing.claims import Claims, claims, perturbation
-from derivkit.testing.noise_law import SMOOTH, Site, allowed, site_of
-from derivkit.testing.population import Disturbance, Family
+from derivkit.testing import (
+    METHODS,
+    SMOOTH,
+    Claims,
+    Disturbance,
+    Family,
+    Method,
+    Site,
+    allowed,
+    claims,
+    covered,
+    perturbation,
+    site_of,
+)
 from experiments.study import Frame, Rows, Tables, column, frames, key
 from experiments.words import percent_reached
 

@@ -25,7 +25,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import derivkit as dk
-from derivkit.grids import geomspace
 from derivkit.multivariate.network import LOSSES
 from derivkit.multivariate.samples import Array
 from experiments import peers
@@ -166,7 +165,7 @@ def _exp_sin(x: Any) -> Any:
 
 def _sweep_against_f(config: Config) -> Table:
     """dk.sweep over the same number of evaluations of f alone; least times of interleaved repeats."""
-    x, delta = np.linspace(0.0, 3.0, config.points), geomspace(1e-16, 1.0, config.deltas)
+    x, delta = np.linspace(0.0, 3.0, config.points), dk.geomspace(1e-16, 1.0, config.deltas)
     total = dk.sweep(_exp_sin, x, delta, formulas=FORMULAS).total
     values = np.random.default_rng(0).uniform(0.0, 3.0, min(total, 2**22))
 

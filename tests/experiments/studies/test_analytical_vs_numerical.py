@@ -81,20 +81,10 @@ def test_where_nothing_is_lost_the_findings_claim_no_loss() -> None:
     assert not any("loses" in sentence for sentence in said)
 
 
-@pytest.mark.parametrize(
-    ("estimate", "exact", "known", "status"),
-    [
-        (1.0, 1.0, "ok", "ok"),
-        (math.nan, 1.0, "ok", "refused"),
-        (1.0, math.nan, "no_derivative", "answered"),
-        (math.nan, math.nan, "no_derivative", "no_derivative"),
-        (1.0, math.nan, "unresolved", "unresolved"),
-    ],
-)
-def test_a_row_without_an_error_says_why(estimate: float, exact: float, known: str, status: str) -> None:
-    found = study.statuses(np.array([estimate]), np.array([exact]), np.array([known]))
-    assert found.tolist() == [status]
-    assert status in study.STATUSES
+def test_every_status_has_its_meaning() -> None:
+    box = dk.Problem(dk.Function.from_black_box("sin_float32", expression="sin(x)"), (1.0,))
+    found = tables(box, problem("abs(x)", 0.0, 1.0))["table"]
+    assert {"ok", "no_derivative", "not_numpy"} <= set(found["status"]) <= set(study.STATUSES)
 
 
 def test_where_there_is_no_derivative_no_way_gives_one() -> None:
@@ -103,26 +93,12 @@ def test_where_there_is_no_derivative_no_way_gives_one() -> None:
     assert np.isnan(found["error"][found["x"] == 0.0]).all()
 
 
-def test_a_derivative_of_zero_has_all_digits_or_none() -> None:
-    digits = study.correct_digits(np.array([math.nan] * 3), np.array([0.0, 1e-9, math.nan]), np.zeros(3))
-    assert digits[:2].tolist() == [16.0, 0.0]
-    assert math.isnan(digits[2])
-
-
 def test_a_black_box_goes_its_own_way_and_dual_numbers_say_that_they_cannot() -> None:
     box = dk.Problem(dk.Function.from_black_box("sin_float32", expression="sin(x)"), (1.0,))
     found = tables(box)["table"]
     assert rows_of(found, DUAL)["status"].tolist() == ["not_numpy"]
     assert rows_of(found, ANALYTICAL)["ulps"][0] <= 2.0
     assert rows_of(found, "central_2")["relative_error"][0] > 1e-7
-
-
-@pytest.mark.parametrize("name", ["logistic", "softplus", "log_loss", "power_20", "self_power", "quintic"])
-def test_a_function_written_with_numpy_is_the_function(name: str) -> None:
-    (spec,) = plain(CONF / f"function/{name}.yaml").values()
-    f = dk.Function.from_expression(spec["expression"])
-    x = np.array([0.3, 0.7, 1.9])
-    np.testing.assert_allclose(study.as_numpy(f)(x), f(x), rtol=1e-14)
 
 
 def test_a_time_is_a_ratio_to_f_and_grows_with_the_evaluations() -> None:
