@@ -12,7 +12,7 @@ from pathlib import Path
 
 from experiments.messages import line_of
 from experiments.running import runs
-from experiments.running.check import Exit
+from experiments.running.status import Exit
 from experiments.terminal import commands, streams
 from experiments.terminal.progress import Terminal
 

@@ -16,10 +16,9 @@ from pathlib import Path
 
 from experiments.messages import ConfigurationError, line_of
 from experiments.running import runs
-from experiments.running.check import Exit
 from experiments.running.filters import chosen, is_filter
 from experiments.running.listing import entries
-from experiments.running.record import DONE
+from experiments.running.status import Exit, Status
 from experiments.terminal import commands, streams
 from experiments.terminal.progress import Terminal
 from experiments.words import first_of
@@ -71,8 +70,8 @@ def _chosen(words: Sequence[str], outputs: Path) -> tuple[list[runs.Stored], lis
     if not listed:
         raise ConfigurationError(f"there are no runs below {outputs}")
     fitting = [one for one in chosen(listed, asked) if one.directory not in {run.directory for run in named}][::-1]
-    unfinished = [f"{one.name} ({one.status})" for one in fitting if one.state != DONE]
-    fitting = [one for one in fitting if one.state == DONE]
+    unfinished = [f"{one.name} ({one.status})" for one in fitting if one.state != Status.DONE]
+    fitting = [one for one in fitting if one.state == Status.DONE]
     _refuse_studies(Counter(one.study for one in fitting))
     found = [*named, *(runs.stored(one.directory, one.record) for one in fitting if one.record)]
     if len(found) < 2:

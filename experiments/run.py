@@ -10,10 +10,8 @@ import argparse
 import importlib
 import os
 import re
-import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -21,17 +19,16 @@ from typing import TYPE_CHECKING, NoReturn
 from hydra._internal.utils import _run_hydra, get_args_parser  # hydra.main reads sys.argv, and leaves
 
 from experiments.messages import ConfigurationError, line_of, nearest, show
-from experiments.running import check, composition, planning, provenance, search, trust
-from experiments.running.check import Exit
+from experiments.running import check, composition, planning, search, trust
 from experiments.running.hydra_errors import refusal
 from experiments.running.planning import Plan
+from experiments.running.status import Exit
 from experiments.terminal import commands, streams
 from experiments.terminal.progress import QUIET, Terminal
 
 if TYPE_CHECKING:
     from experiments.running.recording import Run
 
-CODE = Path(__file__).resolve().parents[1]
 COMMAND = ("python", "-m", "experiments.run")
 
 
@@ -163,18 +160,16 @@ def _run(args: argparse.Namespace, plan: Plan, typed: Sequence[str]) -> int:
 
     started, place = datetime.now(UTC), plan.place
     results.refuse_figures(plan.study, plan.jobs[0]["figures"])
-    run = recording.Run(
-        directory=commands.fresh(place / plan.experiment, started) if place == commands.outputs() else place,
-        experiment=plan.experiment,
-        study=plan.study,
-        command=(*COMMAND, *typed),
-        overrides=tuple(args.overrides),
+    run = recording.new(
+        commands.fresh(place / plan.experiment, started) if place == commands.outputs() else place,
+        plan.study,
         planned=plan.jobs,
         named=plan.named,
+        command=(*COMMAND, *typed),
+        experiment=plan.experiment,
+        overrides=tuple(args.overrides),
         started=started,
-        typed_in=str(Path.cwd()),
-        source=provenance.source(CODE),
-        environment=provenance.environment(),
+        cwd=str(Path.cwd()),
         search=plan.search,
     )
     with recording.begun(run, rows=plan.rows):
@@ -192,15 +187,13 @@ def _resume(args: argparse.Namespace) -> int:
     directory = runs.find(args.resume, commands.outputs())
     runs.refuse_missing(directory)
     before = recording.found(directory)
-    typed = before.command[len(COMMAND) :]
-    if before.command[: len(COMMAND)] != COMMAND:
-        raise ConfigurationError(
-            f"{directory} was not made by experiments.run; run again: {shlex.join(before.command)}"
-        )
-    check.refuse_elsewhere(typed, before.typed_in, to="resume")
+    typed = before.record.arguments[len(COMMAND) :]
+    if before.record.arguments[: len(COMMAND)] != COMMAND:
+        raise ConfigurationError(f"{directory} was not made by experiments.run; run again: {before.record.command}")
+    check.refuse_elsewhere(typed, before.record.cwd, to="resume")
     replay = _arguments(typed)
     replay.allow_targets = args.allow_targets  # a record is no word of whoever resumes it
-    trust.tell_modules(directory, before.host, before.planned)
+    trust.tell_modules(directory, before.record.host, before.planned)
     with composition.opened(replay) as loader:
         plan = planning.plan(replay, composition.command(loader, replay))
         return _go_on(plan, before, open_report=args.open or replay.open)
@@ -213,12 +206,7 @@ def _go_on(plan: Plan, before: Run, *, open_report: bool) -> int:
     if before.search is not None and plan.search is not None:
         search.refuse_changed(before.search, plan.search)
     check.refuse_changed(before.planned, plan.jobs)
-    now = {
-        "started": datetime.now(UTC),
-        "source": provenance.source(CODE),
-        "environment": provenance.environment(),
-    }
-    run = replace(before, resumed=(*before.resumed, now))
+    run = recording.resumed(before)
     with recording.taken_up(run):
         recording.tell_changes(run)
         recording.forget_damaged(run)

@@ -19,12 +19,10 @@ from experiments import spreadsheet
 from experiments.messages import ConfigurationError, line_of, readable
 from experiments.running.filters import FIELDS, NothingFitsError, chosen
 from experiments.running.listing import Entry, entries
-from experiments.running.record import DAMAGED, DONE
+from experiments.running.status import Exit, Status
 from experiments.terminal import commands, streams
 from experiments.terminal.progress import Terminal
 
-LISTED, NONE, WRONG, INTERRUPTED = 0, 1, 2, 130
-"""Exit statuses."""
 COMPLAINTS = 3
 """Damaged records that are told one by one."""
 SPARE = ("size", "age", "study", "best error", "asked")
@@ -82,13 +80,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             terminal.note(line)
     except NothingFitsError as none:
         terminal.error(line_of(none))
-        return NONE
+        return Exit.FAILED
     except (ValueError, OSError) as error:
         terminal.error(line_of(error))
-        return WRONG
+        return Exit.WRONG
     except KeyboardInterrupt:
-        return INTERRUPTED
-    return streams.written(LISTED)
+        return Exit.INTERRUPTED
+    return streams.written(Exit.DONE)
 
 
 def _parser() -> commands.Parser:
@@ -135,7 +133,7 @@ def _refuse_nonsense(listed: Sequence[Entry], refused: Sequence[str], root: Path
         raise ConfigurationError(f"there are no runs: no directory {root}; python -m experiments.run makes one")
     if not listed:
         raise ConfigurationError(f"there are no runs below {root}" + (f": {refused[0]}" if refused else ""))
-    if all(one.state == DAMAGED for one in listed):
+    if all(one.state == Status.DAMAGED for one in listed):
         more = f", and so are {len(listed) - 1} more" if len(listed) > 1 else ""
         raise ConfigurationError(f"{listed[0].problem}{more}; no other run is below {root}")
 
@@ -221,11 +219,11 @@ def _export(shown: Sequence[Entry], uri: str, terminal: Terminal, *, files: bool
     """Hand the finished runs to MLflow, and name the others."""
     from experiments.running import tracking  # noqa: PLC0415 - a list does not pay for it
 
-    finished = [one for one in shown if one.state == DONE]
+    finished = [one for one in shown if one.state == Status.DONE]
     done = tracking.export(finished, uri, files=files)
     known = f"; {done.known} were there already" if done.known else ""
     terminal.line(f"exported {done.fresh} of {len(finished)} finished runs to {uri}{known}")
-    others = [f"{one.name} ({one.status})" for one in shown if one.state != DONE]
+    others = [f"{one.name} ({one.status})" for one in shown if one.state != Status.DONE]
     if others:
         terminal.note(f"left out, as they are not finished: {', '.join(others[:6])}{', ...' * (len(others) > 6)}")
 

@@ -6,19 +6,16 @@ meanwhile changes nothing here. The original is only read.
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import UTC, datetime
 from pathlib import Path
 
 from experiments.comparison.verdict import Verdict, findings, sentences
 from experiments.messages import ConfigurationError, near
-from experiments.running import check, jobs, provenance, recording, results, runs, trust
-from experiments.running.check import Exit
+from experiments.running import check, jobs, record, recording, results, runs, trust
 from experiments.running.runs import Stored
+from experiments.running.status import Exit
 from experiments.terminal import commands
 from experiments.terminal.progress import Terminal
-
-CODE = Path(__file__).resolve().parents[2]
 
 
 def repeat(original: Stored, outputs: Path, *, ulps: int, command: tuple[str, ...]) -> Exit:
@@ -64,7 +61,7 @@ def repeat(original: Stored, outputs: Path, *, ulps: int, command: tuple[str, ..
 
 def _refuse_damaged(original: Stored) -> None:
     """Refuse a run whose tables are not those that its record tells of: nothing could be said of their repetition."""
-    if original.record.format != provenance.FORMAT:
+    if original.record.format != record.FORMAT:
         raise ConfigurationError(
             f"{near(original.directory)} has format {original.record.format}, whose hashes are of another kind;"
             f" run its command again: {original.record.command}"
@@ -80,26 +77,23 @@ def _planned(original: Stored, outputs: Path, command: tuple[str, ...]) -> tuple
     """Return the run that repeats another, and the number of rows it will have."""
     started = datetime.now(UTC)
     planned = [job.configuration for job in original.record.jobs]
-    typed_in = original.record.cwd
     named = [f"python={name}" for one in planned for name in trust.modules_in(one)]
-    check.refuse_elsewhere(named, typed_in, to="repeat")
+    check.refuse_elsewhere(named, original.record.cwd, to="repeat")
     trust.tell_modules(original.directory, original.record.host, planned)
     try:
         configs = check.configs_of(original.study, planned)
     except ConfigurationError as error:
         raise ConfigurationError(f"{near(original.directory)} cannot be run by this version: {error}") from error
-    run = recording.Run(
-        directory=commands.fresh(outputs / original.record.experiment, started),
-        experiment=original.record.experiment,
-        study=original.study,
+    run = recording.new(
+        commands.fresh(outputs / original.record.experiment, started),
+        original.study,
+        planned=planned,
+        named=[job.overrides for job in original.record.jobs],
         command=command,
+        experiment=original.record.experiment,
         overrides=original.record.overrides,
-        planned=tuple(planned),
-        named=tuple(job.overrides for job in original.record.jobs),
         started=started,
-        typed_in=typed_in,
-        source=provenance.source(CODE),
-        environment=provenance.environment(),
+        cwd=original.record.cwd,
         repeats={
             "directory": str(original.directory),
             "hashes": {name: table.hash for name, table in original.record.tables.items()},
@@ -109,15 +103,15 @@ def _planned(original: Stored, outputs: Path, command: tuple[str, ...]) -> tuple
 
 
 def _perform(run: recording.Run, rows: int) -> None:
-    with Terminal().progress(jobs=len(run.planned), rows=rows) as progress:
+    with Terminal().progress(jobs=len(run.record.jobs), rows=rows) as progress:
         token = jobs.PROGRESS.set(progress)
         try:
-            for number, configuration in enumerate(run.planned):
+            for planned in run.record.jobs:
                 job = jobs.Job(
-                    number=number,
-                    directory=run.directory / "jobs" / str(number),
-                    overrides=run.named[number],
-                    configuration=dict(configuration),
+                    number=planned.number,
+                    directory=run.directory / "jobs" / str(planned.number),
+                    overrides=planned.overrides,
+                    configuration=dict(planned.configuration),
                 )
                 jobs.perform(job)
         finally:
@@ -128,8 +122,8 @@ def _judge(original: Stored, run: recording.Run, *, ulps: int) -> Exit:
     """Say what became of the run, and add the verdict to the record of its repetition."""
     other = runs.load(run.directory)
     found = findings(original, other, ulps=ulps)
-    told = {**(run.repeats or {}), "verdict": str(found.verdict), "told": list(sentences(found))}
-    recording.write(dataclasses.replace(run, repeats=told), found=other.record.tables, status=Exit.DONE)
+    told = {**(run.record.repeats or {}), "verdict": str(found.verdict), "told": list(sentences(found))}
+    recording.write(run.with_record(repeats=told), found=other.record.tables, status=Exit.DONE)
     terminal = Terminal()
     for line in sentences(found):
         terminal.line(line)

@@ -13,13 +13,12 @@ import itertools
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
 from experiments.constants import study_in
 from experiments.messages import ConfigurationError, near, nearest, readable, show
-from experiments.running.provenance import configuration_hash
+from experiments.running.serial import configuration_hash
 from experiments.running.settings import DERIVATIVES, build
 from experiments.study import Study
 
@@ -44,16 +43,6 @@ MOST_RESOLVED = 20_000_000
 """Most characters and values of a configuration whose interpolations are written out."""
 
 STUDIES = Path(__file__).resolve().parents[1] / "studies"
-
-
-class Exit(IntEnum):
-    """Exit statuses of a run."""
-
-    DONE = 0
-    FAILED = 1
-    WRONG = 2
-    UNGATHERED = 3
-    INTERRUPTED = 130
 
 
 def study_of(plain: Mapping[str, Any]) -> Study:

@@ -7,13 +7,15 @@ configurations to the files of the run. It says nothing that ``run.json`` does n
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote, unquote
 
 from experiments.messages import ConfigurationError
-from experiments.running.record import Digest, content_of
+from experiments.running import serial
+from experiments.running.record import Digest, Record, content_of
+from experiments.running.status import Exit
 
 NAME = "ro-crate-metadata.json"
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
@@ -29,20 +31,20 @@ FORMATS = {
     ".txt": "text/plain",
     ".log": "text/plain",
 }
-ASKED = "config.yaml"
-"""The file of a job that says what was asked of it; all others are results."""
+CONFIGURATION = "config.yaml"
+"""The file of a job that says what to compute; all others are results."""
 
 Entity = dict[str, Any]
 
 
-def crate(record: Mapping[str, Any]) -> dict[str, object]:
-    """Return the content of ``ro-crate-metadata.json`` for the content of a ``run.json`` of a run that has ended."""
+def crate(record: Record) -> dict[str, object]:
+    """Return the content of ``ro-crate-metadata.json`` for the record of a run that has ended."""
     return {"@context": "https://w3id.org/ro/crate/1.1/context", "@graph": list(_entities(record))}
 
 
-def _entities(record: Mapping[str, Any]) -> Iterator[Entity]:
-    files = list(_files(record["files"]))
-    ended = datetime.fromisoformat(record["started"]) + timedelta(seconds=record["seconds"])
+def _entities(record: Record) -> Iterator[Entity]:
+    files = list(_files(record.files))
+    ended = record.started.astimezone(UTC) + timedelta(seconds=record.seconds or 0.0)
     yield {
         "@id": NAME,
         "@type": "CreativeWork",
@@ -52,8 +54,8 @@ def _entities(record: Mapping[str, Any]) -> Iterator[Entity]:
     yield {
         "@id": "./",
         "@type": "Dataset",
-        "name": f"{record['experiment']}, {record['started']}",
-        "description": f"A run of the derivative laboratory: {record['command']}",
+        "name": f"{record.experiment}, {serial.plain(record.started)}",
+        "description": f"A run of the derivative laboratory: {record.command}",
         "datePublished": ended.isoformat(),
         "license": "None is stated; the results belong to whoever ran the study.",
         "conformsTo": {"@id": PROFILE},
@@ -72,22 +74,22 @@ def _entities(record: Mapping[str, Any]) -> Iterator[Entity]:
     yield from files
 
 
-def _action(record: Mapping[str, Any], files: list[Entity], ended: datetime) -> Entity:
-    status = "Completed" if record["status"] == 0 else "Failed"
-    asked = [{"@id": file["@id"]} for file in files if file["name"] == ASKED]
+def _action(record: Record, files: list[Entity], ended: datetime) -> Entity:
+    status = "Completed" if record.status == Exit.DONE else "Failed"
+    inputs = [{"@id": file["@id"]} for file in files if file["name"] == CONFIGURATION]
     action = {
         "@id": "#run",
         "@type": "CreateAction",
-        "name": f"Run of the study {record['experiment']}",
-        "description": record["command"],
+        "name": f"Run of the study {record.experiment}",
+        "description": record.command,
         "instrument": {"@id": "#laboratory"},
-        "object": asked,
-        "result": [{"@id": file["@id"]} for file in files if file["name"] != ASKED],
-        "startTime": record["started"],
+        "object": inputs,
+        "result": [{"@id": file["@id"]} for file in files if file["name"] != CONFIGURATION],
+        "startTime": serial.plain(record.started),
         "endTime": ended.isoformat(),
         "actionStatus": {"@id": f"http://schema.org/{status}ActionStatus"},
     }
-    errors = [f"job {job['number']}: {job['error']}" for job in record["jobs"] if job["error"]]
+    errors = [f"job {job.number}: {job.error}" for job in record.jobs if job.error]
     return {**action, "error": "; ".join(errors)} if errors else action
 
 
@@ -104,15 +106,15 @@ def _files(digests: Mapping[str, Mapping[str, Any]]) -> Iterator[Entity]:
         yield {**entity, "encodingFormat": FORMATS[name.suffix]} if name.suffix in FORMATS else entity
 
 
-def _version(record: Mapping[str, Any]) -> str:
-    version = (record["environment"].get("versions") or {}).get("derivative-lab") or "unknown"
-    commit = record["source"].get("commit")
+def _version(record: Record) -> str:
+    version = (record.environment.get("versions") or {}).get("derivative-lab") or "unknown"
+    commit = record.source.get("commit")
     return f"{version}, commit {commit}" if commit else str(version)
 
 
-def _required(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    yield "Python", str(record["environment"].get("python"))
-    versions = record["environment"].get("versions") or {}
+def _required(record: Record) -> Iterator[tuple[str, str]]:
+    yield "Python", str(record.environment.get("python"))
+    versions = record.environment.get("versions") or {}
     yield from ((name, str(version)) for name, version in versions.items() if version)
 
 

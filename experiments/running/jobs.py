@@ -22,11 +22,12 @@ import yaml
 
 from experiments import files, tables
 from experiments.messages import named
-from experiments.running import check, integrity, provenance, record, surroundings
+from experiments.running import check, integrity, provenance, record, serial, surroundings
 from experiments.running.check import Plain, study_of, study_part
-from experiments.running.record import DONE, FAILED, JobRecord
+from experiments.running.record import JobRecord
 from experiments.running.search import ERROR
 from experiments.running.settings import build
+from experiments.running.status import Status
 from experiments.study import MAIN, Chunk, Study
 from experiments.terminal.progress import Progress, Terminal
 
@@ -78,7 +79,7 @@ def perform(job: Job) -> None:
         return
     with surroundings.restored(), _log(job) as log:
         if not _is_done(job):
-            provenance.write_json(job.directory / "job.json", _result(job, log))
+            serial.write_json(job.directory / "job.json", _result(job, log).content)
 
 
 def objective(job: Job) -> float:
@@ -94,14 +95,14 @@ def objective(job: Job) -> float:
 def _is_done(job: Job) -> bool:
     """Whether the result of this very configuration is there; its checksums were looked at before the first job."""
     found = read(job.directory)
-    hashed = provenance.configuration_hash(job.configuration)
-    return found is not None and (found.status, found.hash) == (DONE, hashed)
+    hashed = serial.configuration_hash(job.configuration)
+    return found is not None and (found.status, found.hash) == (Status.DONE, hashed)
 
 
-def _result(job: Job, log: logging.Logger) -> dict[str, object]:
+def _result(job: Job, log: logging.Logger) -> JobRecord:
     """Compute a job and return its record."""
     started = time.perf_counter()
-    records: Mapping[str, object] = {}
+    records: Mapping[str, Any] = {}
     error = None
     log.info("job %d: %s", job.number, " ".join(job.overrides))
     try:
@@ -116,11 +117,12 @@ def _result(job: Job, log: logging.Logger) -> dict[str, object]:
         error = f"{named(problem)}{HINTS.get(type(problem), '')}"
         log.error("failed\n%s", _cut(traceback.format_exc()))  # noqa: TRY400 - on lines of its own
     kept = [path for name in ("config.yaml", *map(_file_of, records)) if (path := job.directory / name).is_file()]
-    return provenance.job_record(
+    return JobRecord(
         number=job.number,
         overrides=job.overrides,
         configuration=job.configuration,
-        status=FAILED if error else DONE,
+        hash=serial.configuration_hash(job.configuration),
+        status=Status.FAILED if error else Status.DONE,
         seconds=time.perf_counter() - started,
         error=error,
         tables=records,
@@ -166,7 +168,7 @@ def _clear(directory: Path, study: Study) -> None:
             path.unlink(missing_ok=True)
 
 
-def _compute(job: Job) -> Mapping[str, object]:
+def _compute(job: Job) -> Mapping[str, Any]:
     progress = PROGRESS.get()
     if progress is not None:
         progress.start(job.number + 1, asked(job.overrides))

@@ -16,18 +16,8 @@ from typing import Any
 
 from experiments.files import opened
 from experiments.messages import ConfigurationError, line_of
-from experiments.running.record import (
-    DAMAGED,
-    DONE,
-    FAILED,
-    PLAN,
-    RECORD,
-    WAITING,
-    DamagedError,
-    JobRecord,
-    Record,
-    read,
-)
+from experiments.running.record import PLAN, RECORD, DamagedError, JobRecord, Record, read
+from experiments.running.status import Exit, Status
 
 try:
     import fcntl
@@ -42,10 +32,6 @@ NEEDED = ("experiment", "overrides", "started", "status", "jobs", "tables")
 CLOCK = 8
 """Letters of a run's name that tell the time of day: 10-11-51."""
 
-INTERRUPTED, RUNNING = "interrupted", "running"
-STATES = (DONE, FAILED, INTERRUPTED, RUNNING, DAMAGED)
-"""How a run stands, in a word."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
@@ -59,7 +45,7 @@ class Entry:
     problem: str | None
     """Why the record cannot be used, None if it can."""
     record: Record | None
-    state: str
+    state: Status
     done: int
     """Jobs that have ended well."""
 
@@ -82,9 +68,13 @@ class Entry:
     @property
     def status(self) -> str:
         """The state, and of how many jobs it is true where that is not all of them."""
-        if self.state == DAMAGED:
+        if self.state == Status.DAMAGED:
             return "damaged record"
-        counted = {FAILED: len(self.jobs) - self.done, INTERRUPTED: self.done, RUNNING: self.done}.get(self.state)
+        counted = {
+            Status.FAILED: len(self.jobs) - self.done,
+            Status.INTERRUPTED: self.done,
+            Status.RUNNING: self.done,
+        }.get(self.state)
         return self.state if counted is None else f"{self.state} {counted} of {len(self.jobs)}"
 
     @property
@@ -111,7 +101,7 @@ class Entry:
     @property
     def seconds(self) -> float | None:
         """How long it took, None while it has not ended."""
-        return self.record.seconds if self.record and self.state in (DONE, FAILED) else None
+        return self.record.seconds if self.record and self.state in (Status.DONE, Status.FAILED) else None
 
     @property
     def commit(self) -> str:
@@ -228,20 +218,22 @@ def way_out(directory: Path) -> str:
     return f"; python -m experiments.collect {directory} recovers it" if (directory / PLAN).is_file() else ""
 
 
-def _state(directory: Path, record: Record | None) -> tuple[str, int]:
+def _state(directory: Path, record: Record | None) -> tuple[Status, int]:
     """Return how a run stands and how many of its jobs are done."""
     if record is None:
-        return DAMAGED, 0
-    done = sum(job.status == DONE for job in record.jobs)
-    if record.status == 0:
-        return DONE, done
-    waiting = sum(job.status == WAITING for job in record.jobs)
-    lost = record.status == 1 and 0 < waiting == len(record.jobs) - done  # gathered since, and none has failed
-    if record.status != 130 and not lost:
-        return FAILED, done
+        return Status.DAMAGED, 0
+    done = sum(job.status == Status.DONE for job in record.jobs)
+    if record.status == Exit.DONE:
+        return Status.DONE, done
+    waiting = sum(job.status == Status.WAITING for job in record.jobs)
+    lost = (
+        record.status == Exit.FAILED and 0 < waiting == len(record.jobs) - done
+    )  # gathered since, and none has failed
+    if record.status != Exit.INTERRUPTED and not lost:
+        return Status.FAILED, done
     if waiting == len(record.jobs):  # nobody came to write down what has been done
         done = sum(1 for _ in directory.glob(f"{JOBS}/*/job.json"))
-    return (RUNNING if _held(directory) else INTERRUPTED), done
+    return (Status.RUNNING if _held(directory) else Status.INTERRUPTED), done
 
 
 def _held(directory: Path) -> bool:

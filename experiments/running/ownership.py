@@ -89,9 +89,9 @@ def make_room(run: Run, names: Iterable[str]) -> None:
 def is_ours(run: Run, name: str, *, half: bool = False) -> bool:
     """Tell whether the laboratory wrote what has that name: the record has its checksum, or says it was written."""
     path = run.directory / name
-    if name in run.writing:
+    if name in run.record.writing:
         return True
-    return not half and not path.is_symlink() and integrity.fault_of(run.directory, name, run.files) is None
+    return not half and not path.is_symlink() and integrity.fault_of(run.directory, name, run.record.files) is None
 
 
 def _keep(path: Path) -> None:

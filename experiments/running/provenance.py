@@ -1,4 +1,4 @@
-"""Where a result comes from: commit, versions, processor, threads, and the record of a run.
+"""Where a result comes from: commit, versions, processor, threads.
 
 Floating-point results are the same bits only for the same NumPy, processor features and threads, so these are
 written down beside the commit and the resolved configuration. Everything here is plain data: dictionaries,
@@ -8,26 +8,15 @@ lists, texts, numbers.
 from __future__ import annotations
 
 import ctypes
-import dataclasses
 import hashlib
 import importlib.metadata
-import json
-import math
-import numbers
 import os
 import platform
-import shlex
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from experiments import THREADS
-from experiments import files as disk
-
-FORMAT = 2
-"""Version of the layout of run.json and of the directory it lies in."""
 
 DISTRIBUTIONS = (
     "derivative-lab", "numpy", "pandas", "pyarrow", "matplotlib", "hydra-core", "omegaconf",
@@ -202,214 +191,3 @@ def _file_digest(path: Path) -> bytes:
         return hashlib.sha256(path.read_bytes()).hexdigest().encode() if whole else b"%d bytes" % size
     except OSError:
         return b""
-
-
-def plain(value: object) -> object:
-    """Return a value as JSON can hold it.
-
-    Floats that are not finite become text, tuples lists, frozen dataclasses mappings of their fields, times
-    ISO 8601 in UTC.
-    """
-    for kinds, convert in CONVERTERS:
-        if isinstance(value, kinds):
-            return convert(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    raise TypeError(f"{type(value).__name__} is not plain data: {value!r:.60}")
-
-
-def _finite(value: float) -> float | str:
-    value = float(value)
-    return value if math.isfinite(value) else repr(value)
-
-
-def _items(values: Sequence[object]) -> list[object]:
-    """Convert what a list holds; the numbers of a long grid, which stay what they are, are not asked one by one."""
-    return [value if type(value) is float and math.isfinite(value) else plain(value) for value in values]
-
-
-def _key(key: object) -> str:
-    if not isinstance(key, str):
-        raise TypeError(f"a record's keys are text, not {type(key).__name__}: {key!r:.60}")
-    return key
-
-
-def _utc(moment: datetime) -> str:
-    if moment.tzinfo is None:
-        raise ValueError(f"{moment} has no time zone; use datetime.now(UTC)")
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-# The first row that fits decides, so bool stands before the integers.
-CONVERTERS: tuple[tuple[tuple[type, ...], Callable[[Any], object]], ...] = (
-    ((bool, type(None)), lambda value: value),
-    ((str,), str),
-    ((Mapping,), lambda value: {_key(key): plain(item) for key, item in value.items()}),
-    ((list, tuple), _items),
-    ((numbers.Integral,), int),
-    ((numbers.Real,), _finite),
-    ((datetime,), _utc),
-    ((os.PathLike,), os.fspath),
-)
-
-
-def configuration_hash(configuration: Mapping[str, object]) -> str:
-    """Return the SHA-256 of a resolved configuration; the order of its keys does not enter.
-
-    ``1`` and ``1.0`` are different configurations, and so are ``0.0`` and ``-0.0``; a list and a tuple of the
-    same values are one.
-    """
-    text = json.dumps(plain(configuration), sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
-
-
-def write_json(path: Path, content: object) -> None:
-    """Write plain data as readable JSON; the file appears whole or not at all, and is on the disk when it does."""
-    text = json.dumps(plain(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    with disk.replacing(path, durable=True) as file:
-        # Bytes of the command line that are not UTF-8 become \udcXX, which is how JSON spells them.
-        file.write(text.encode("utf-8", errors="backslashreplace"))
-
-
-def job_record(  # noqa: PLR0913 - one argument for each entry, all by keyword
-    *,
-    number: int,
-    overrides: Sequence[str],
-    configuration: Mapping[str, object],
-    status: str,
-    seconds: float,
-    error: str | None = None,
-    tables: Mapping[str, object] | None = None,
-    files: Mapping[str, object] | None = None,
-    environment: Mapping[str, object] | None = None,
-) -> dict[str, object]:
-    """Return the record of one job: the content of its job.json.
-
-    Parameters
-    ----------
-    number
-        Place of the job in the run, which is the name of its directory.
-    overrides
-        What distinguishes this job, as Hydra says it.
-    configuration
-        The resolved configuration, enough to compute the job again.
-    status
-        How it ended.
-    seconds
-        Time it took.
-    error
-        One line that says what went wrong.
-    tables
-        For each table its `rows` and `hash`: a mapping or a record with these fields.
-    files
-        Bytes and checksum of each file that holds the result, by its name.
-    environment
-        Of the process that computed it; the entry in run.json has None where that is the environment of the run.
-    """
-    return {
-        "number": number,
-        "overrides": list(overrides),
-        "configuration": plain(configuration),
-        "hash": configuration_hash(configuration),
-        "status": status,
-        "seconds": seconds,
-        "error": error,
-        "tables": plain(tables or {}),
-        "files": plain(files or {}),
-        "environment": plain(environment),
-    }
-
-
-def run_record(  # noqa: PLR0913 - one argument for each entry, all by keyword
-    *,
-    experiment: str,
-    command: Sequence[str],
-    overrides: Sequence[str],
-    jobs: Sequence[Mapping[str, object]],
-    tables: Mapping[str, object],
-    files: Mapping[str, object],
-    best: Mapping[str, object] | None,
-    seed: object,
-    started: datetime,
-    seconds: float,
-    status: int,
-    directory: str,
-    source: Mapping[str, object],
-    environment: Mapping[str, object],
-    resumed: Sequence[Mapping[str, object]] = (),
-    repeats: Mapping[str, object] | None = None,
-    search: object | None = None,
-    writing: Sequence[str] = (),
-    host: str | None = None,
-) -> dict[str, object]:
-    """Return the content of run.json, from which a run can be repeated and resumed.
-
-    Parameters
-    ----------
-    experiment
-        Name of the study.
-    command
-        The words of the command line as typed, the interpreter included.
-    overrides
-        Those of them that are overrides, as given to Hydra.
-    jobs
-        Records made by `job_record`; they are kept in the order of their numbers.
-    tables
-        For each gathered table its `rows` and `hash`.
-    files
-        Bytes and checksum of every file, by its path from the run's directory.
-    best
-        The smallest error of the main table and the keys of its row.
-    seed
-        Seed of the run, a list where the jobs have several, None when nothing is drawn.
-    started
-        When the run began, with its time zone.
-    seconds
-        Time it took; of a resumed run, since it was resumed.
-    status
-        Exit status.
-    directory
-        Where the command was typed.
-    source, environment
-        What the functions of these names returned.
-    resumed
-        When the run was taken up again, each time with the source and the environment of then.
-    repeats
-        Of which run this one is a repetition.
-    search
-        What a search draws its jobs from, and how; the record of another run does not tell of it.
-    writing
-        The files that are being written: what is there of them is the run's own, whole or half. None once it is over.
-    host
-        The machine on which the run began, None for this one.
-    """
-    return {
-        "format": FORMAT,
-        "experiment": experiment,
-        "command": shlex.join(command),
-        "arguments": list(command),
-        "overrides": list(overrides),
-        "started": _utc(started),
-        "seconds": seconds,
-        "status": status,
-        "seed": plain(seed),
-        "tables": plain(tables),
-        "best": plain(best),
-        "jobs": [plain(job) for job in sorted(jobs, key=_number)],
-        "cwd": directory,
-        "host": platform.node() if host is None else host,
-        "source": plain(source),
-        "environment": plain(environment),
-        "resumed": plain(resumed),
-        "repeats": plain(repeats),
-        "files": plain(files),
-        **({} if search is None else {"search": plain(search)}),
-        **({"writing": list(writing)} if writing else {}),
-    }
-
-
-def _number(job: Mapping[str, object]) -> int:
-    number = job["number"]
-    if not isinstance(number, int):
-        raise TypeError(f"the number of a job is an int, not {number!r}")
-    return number

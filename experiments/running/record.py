@@ -1,4 +1,4 @@
-"""The record of a run, read from disk and checked once, where it is read: ``run.json``, ``plan.json``, ``job.json``.
+"""The record of a run, written and read in one place: ``run.json``, ``plan.json``, ``job.json``.
 
 Whoever reads a record gets values of the types that are stated here, or one line that says what is wrong with it.
 Anybody may have written the file: a path in it leads nowhere but into the run, a name is one that a file may have.
@@ -10,20 +10,21 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypedDict
 
 from experiments.files import fault_of_name, is_inside, text_of
 from experiments.messages import ConfigurationError, line_of, show
+from experiments.running.status import JOB, Exit, Status
 
 RECORD, PLAN = "run.json", "plan.json"
 """What became of a run, and a second time what was planned."""
-FORMATS = (1, 2)
+FORMAT = 2
+"""Version of the layout of run.json and of the directory it lies in."""
+FORMATS = (1, FORMAT)
 """Versions of the record that are read; the first has no checksums, no sizes and no best error."""
-STATUSES = DONE, FAILED, WAITING, DAMAGED = "done", "failed", "waiting", "damaged"
-"""How a job stands."""
 NEVER = datetime.min.replace(tzinfo=UTC)
 MOST_SECONDS = 1e10
 """Seconds that no run takes: three hundred years."""
@@ -59,38 +60,50 @@ class Best:
 
 @dataclass(frozen=True, kw_only=True)
 class JobRecord:
-    """What a record says of a job; what it does not tell is empty or None."""
+    """What a record says of a job, in the order in which it is written; what it does not tell is empty or None.
+
+    ``overrides`` distinguish the job, ``configuration`` is resolved and enough to compute it again, ``error`` is one
+    line, ``files`` are those that hold the result. ``environment`` is that of the process which computed it, None in a
+    run's record where that is as the run's.
+    """
 
     number: int
-    status: str
-    configuration: Mapping[str, Any]
     overrides: tuple[str, ...] = ()
+    configuration: Mapping[str, Any]
     hash: str = ""
+    status: Status
     seconds: float = 0.0
     error: str | None = None
     tables: Mapping[str, Table] = field(default_factory=dict)
     files: Mapping[str, Digest] = field(default_factory=dict)
     environment: Mapping[str, Any] | None = None
-    """Where it was computed; None in a run's record where that is as the run's."""
+
+    @property
+    def content(self) -> dict[str, object]:
+        """What ``job.json`` holds."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """What the record of a run says; what it does not tell is empty or None.
+    """What the record of a run says, in the order in which it is written; what it does not tell is empty or None.
 
-    ``keys`` are those that the file has, ``search`` is as `experiments.running.search.Search` is made, and ``writing``
-    names the files that were being written when it was.
+    ``command`` is the command line as typed and ``arguments`` its words, ``cwd`` the directory in which it was typed,
+    ``host`` the machine. ``seconds`` are those since the run began or was resumed, ``status`` is an exit status.
+    ``resumed`` says when it was taken up again, each time with the source and the environment of then; ``repeats`` of
+    which run it is a repetition; ``search`` is as `experiments.running.search.Search` is made. ``writing`` names the
+    files that were being written when the record was: what is there of them is the run's own, whole or half. ``keys``
+    are those that the file has.
     """
 
-    keys: frozenset[str]
-    format: int
+    format: int = FORMAT
     experiment: str = ""
     command: str = ""
     arguments: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
     started: datetime = NEVER
     seconds: float | None = None
-    status: int = 0
+    status: int = Exit.DONE
     seed: Any = None
     tables: Mapping[str, Table] = field(default_factory=dict)
     best: Best | None = None
@@ -102,9 +115,21 @@ class Record:
     resumed: tuple[Mapping[str, Any], ...] = ()
     repeats: Mapping[str, Any] | None = None
     files: Mapping[str, Digest] = field(default_factory=dict)
-    crate: Digest | None = None
-    search: Mapping[str, Any] | None = None
+    search: Any = None
     writing: tuple[str, ...] = ()
+    crate: Digest | None = None
+    keys: frozenset[str] = frozenset()
+
+    @property
+    def content(self) -> dict[str, object]:
+        """What ``run.json`` holds; files of jobs are listed with the run's."""
+        content = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "keys"}
+        content["jobs"] = [{key: one for key, one in job.content.items() if key != "files"} for job in self.jobs]
+        return {key: value for key, value in content.items() if key not in OMITTED or value}
+
+
+OMITTED = ("search", "writing", "crate")
+"""What is left out of a file where there is nothing of it."""
 
 
 # Values
@@ -191,10 +216,10 @@ def _directory(value: Any) -> str:
     return str(value)
 
 
-def _status(value: Any) -> str:
-    if value not in STATUSES:
-        raise _Fault(f"is {show(value)}, not one of {', '.join(STATUSES)}")
-    return str(value)
+def _status(value: Any) -> Status:
+    if value not in JOB:
+        raise _Fault(f"is {show(value)}, not one of {', '.join(JOB)}")
+    return Status(value)
 
 
 def _entries(value: Mapping[str, Any], check: Callable[[Any], Any]) -> dict[str, Any]:
@@ -342,11 +367,11 @@ def run_of(content: Any, path: Path, *, needed: Collection[str] = ()) -> Record:
         raise ConfigurationError(f"{path} has format {show(found)}; this version reads format {formats}")
     try:
         _refuse_missing(content, needed)
-        fields = {key: _read(key, content[key], OF_A_RUN[key]) for key in OF_A_RUN if _holds(content, key)}
+        values = {key: _read(key, content[key], OF_A_RUN[key]) for key in OF_A_RUN if _holds(content, key)}
         jobs = tuple(_job(one, place) for place, one in enumerate(_read("jobs", content.get("jobs", []), _list)))
     except _Fault as fault:
         raise DamagedError(f"{path} is damaged: {fault}") from fault
-    return Record(keys=frozenset(content), format=found, jobs=jobs, seed=content.get("seed"), **fields)
+    return Record(keys=frozenset(content), format=found, jobs=jobs, seed=content.get("seed"), **values)
 
 
 def refuse_lacking(record: Record, path: Path, needed: Collection[str]) -> None:
@@ -405,11 +430,6 @@ def content_of(path: Path) -> Any:
 def read(path: Path, *, needed: Collection[str] = ()) -> Record:
     """Return the record in a file; see `run_of`."""
     return run_of(content_of(path), path, needed=needed)
-
-
-def entry_of(job: JobRecord) -> dict[str, Any]:
-    """Return what a run's record says of a job, whose files are listed with the run's."""
-    return {key: getattr(job, key) for key in OF_A_JOB if key != "files"}
 
 
 def configurations(jobs: Sequence[JobRecord]) -> list[Mapping[str, Any]]:

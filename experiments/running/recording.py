@@ -7,26 +7,30 @@ directory, and what became of all of them stands in ``run.json`` and in the RO-C
 from __future__ import annotations
 
 import platform
+import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from functools import cached_property, partial
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from experiments import tables
 from experiments.messages import ConfigurationError, line_of, near, show
-from experiments.running import check, crate, integrity, ownership, provenance, record
-from experiments.running.check import Exit, study_of
+from experiments.running import check, crate, integrity, ownership, provenance, record, serial
+from experiments.running.check import study_of
 from experiments.running.jobs import asked, read
-from experiments.running.record import DAMAGED, DONE, PLAN, RECORD, WAITING, Digest, JobRecord, Record
+from experiments.running.record import PLAN, RECORD, Digest, JobRecord, Record
 from experiments.running.search import ERROR, Search
+from experiments.running.status import Exit, Status
 from experiments.study import MAIN, Study
 from experiments.terminal.progress import Terminal
 
+CODE = Path(__file__).resolve().parents[2]
+"""The root of the project: the directory that holds the packages."""
 NEEDED = ("experiment", "status", "tables", "environment", "source")
 """What every record has."""
 PLANNED = ("arguments", "overrides", "started", "cwd")
@@ -35,51 +39,104 @@ PLANNED = ("arguments", "overrides", "started", "cwd")
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A run that has begun: what was asked, where it writes, and where its code comes from.
+    """A run that has begun: where it writes, what it runs, and its record, in which all jobs wait.
 
-    ``named`` are the overrides of every planned job, ``typed_in`` is the directory in which the command was typed,
-    ``since`` what a clock that nobody sets back said when this process took the run up. Of a search the jobs are
-    planned as its template. ``files`` are those that an earlier end of the run wrote, ``writing`` the names of those
-    that an end of it writes. ``damaged`` says that the record on disk is not
-    this one, but one that nobody can read.
+    Of a search the jobs are planned as its template. The record's ``files`` are those that an earlier end of the run
+    wrote, its ``writing`` the names of those that an end of it writes. ``since`` is what a clock that nobody sets back
+    said when this process took the run up. ``damaged`` says that the record on disk is not this one, but one that
+    nobody can read.
     """
 
     directory: Path
-    experiment: str
     study: Study
-    command: tuple[str, ...]
-    overrides: tuple[str, ...]
-    planned: tuple[Mapping[str, Any], ...]
-    named: tuple[tuple[str, ...], ...]
-    started: datetime
-    typed_in: str
-    source: Mapping[str, object]
-    environment: Mapping[str, object]
+    record: Record
     since: float = field(default_factory=time.monotonic)
-    resumed: tuple[Mapping[str, object], ...] = ()
-    repeats: Mapping[str, object] | None = None
-    search: Search | None = None
-    files: Mapping[str, Digest] = field(default_factory=dict)
-    writing: tuple[str, ...] = ()
     damaged: bool = False
-    host: str = field(default_factory=platform.node)
+
+    @property
+    def planned(self) -> list[Mapping[str, Any]]:
+        """The configuration of every planned job."""
+        return [job.configuration for job in self.record.jobs]
 
     @property
     def figures(self) -> Mapping[str, Any]:
         """How the figures are drawn."""
-        figures: Mapping[str, Any] = self.planned[0]["figures"]
+        figures: Mapping[str, Any] = self.record.jobs[0].configuration["figures"]
         return figures
 
-    @cached_property
-    def hashes(self) -> tuple[str, ...]:
-        """The hash of every planned configuration."""
-        return tuple(provenance.configuration_hash(configuration) for configuration in self.planned)
+    @property
+    def search(self) -> Search | None:
+        """How the jobs are drawn, if they are."""
+        search: Search | None = self.record.search
+        return search
+
+    def with_record(self, **changes: Any) -> Run:
+        """Return the run with other entries in its record."""
+        return replace(self, record=replace(self.record, **changes))
 
     def planned_so(self, job: JobRecord) -> bool:
         """Whether the configuration of a job is the one that was planned, or one that was drawn for it."""
         if self.search is not None:
             return self.search.has(job.configuration)
-        return job.hash == self.hashes[job.number]
+        return job.hash == self.record.jobs[job.number].hash
+
+
+def new(
+    directory: Path,
+    study: Study,
+    *,
+    planned: Sequence[Mapping[str, Any]],
+    named: Sequence[Sequence[str]],
+    command: Sequence[str],
+    **record: Any,
+) -> Run:
+    """Return a run that begins now, with this code and in this environment.
+
+    Parameters
+    ----------
+    directory, study
+        Where it writes, and what it runs.
+    planned, named
+        The configuration and the overrides of every job.
+    command
+        The words of the command line as typed, the interpreter included.
+    record
+        What else its record says: the experiment, all overrides, the directory in which the command was typed.
+    """
+    hashes = {id(one): serial.configuration_hash(one) for one in planned}
+    jobs = (
+        _waiting(JobRecord(number=number, configuration=one, hash=hashes[id(one)], status=Status.WAITING), words)
+        for number, (one, words) in enumerate(zip(planned, named, strict=True))
+    )
+    begun = Record(
+        command=shlex.join(command),
+        arguments=tuple(command),
+        jobs=tuple(jobs),
+        host=platform.node(),
+        source=provenance.source(CODE),
+        environment=provenance.environment(),
+        seed=_seed(planned),
+        **record,
+    )
+    return Run(directory=directory, study=study, record=begun)
+
+
+def resumed(run: Run) -> Run:
+    """Return a run that is taken up again now, with the code and in the environment of now."""
+    now = {"started": datetime.now(UTC), "source": provenance.source(CODE), "environment": provenance.environment()}
+    return run.with_record(resumed=(*run.record.resumed, now))
+
+
+def _waiting(job: JobRecord, overrides: Sequence[str]) -> JobRecord:
+    """Return a job as it stands before it has run."""
+    return JobRecord(
+        number=job.number,
+        overrides=tuple(overrides),
+        configuration=job.configuration,
+        hash=job.hash,
+        status=Status.WAITING,
+        error="it left no result",
+    )
 
 
 def found(directory: Path) -> Run:
@@ -92,38 +149,27 @@ def found(directory: Path) -> Run:
         run = recorded(directory, record.read(directory / PLAN))
         Terminal().note(f"{line_of(fault)}; what was planned is taken from {PLAN}, and what was done from the jobs")
         files = crate.files_in(directory / crate.NAME)
-        return replace(run, files=files, writing=ownership.BEFORE, damaged=True)
+        return replace(run.with_record(files=files, writing=ownership.BEFORE), damaged=True)
 
 
 def recorded(directory: Path, content: Record) -> Run:
     """Return a run that began earlier, as its record tells of it."""
-    jobs, search = content.jobs, content.search
     record.refuse_lacking(content, directory / RECORD, NEEDED)
-    if not jobs:
+    if not content.jobs:
         raise ConfigurationError(f"{directory}: its record plans no job")
-    if content.format != provenance.FORMAT:
+    if content.format != record.FORMAT:
         raise ConfigurationError(f"{directory}: its record is of format 1, without checksums; write its command again")
     record.refuse_lacking(content, directory / RECORD, PLANNED)
-    _refuse_altered(jobs, directory)
-    return Run(
-        directory=directory,
-        experiment=content.experiment,
-        study=study_of(jobs[0].configuration),
-        command=content.arguments,
-        overrides=content.overrides,
-        planned=tuple(search["template"] if search else job.configuration for job in jobs),
-        named=tuple(search["words"] if search else job.overrides for job in jobs),
-        started=content.started,
-        typed_in=content.cwd,
-        source=content.source,
-        environment=content.environment,
-        resumed=content.resumed,
-        repeats=content.repeats,
-        search=None if search is None else Search(**search),
-        files={**content.files, **({crate.NAME: content.crate} if content.crate else {})},
-        writing=content.writing,
-        host=content.host,
-    )
+    _refuse_altered(content.jobs, directory)
+    search = None if content.search is None else Search(**content.search)
+    jobs = [_waiting(job, job.overrides) for job in content.jobs]
+    if search is not None:
+        template, named = search.template, tuple(search.words)
+        hashed = serial.configuration_hash(template)
+        jobs = [replace(job, configuration=template, overrides=named, hash=hashed) for job in jobs]
+    files = {**content.files, **({crate.NAME: content.crate} if content.crate else {})}
+    planned = replace(content, jobs=tuple(jobs), search=search, files=files, crate=None)
+    return Run(directory=directory, study=study_of(content.jobs[0].configuration), record=planned)
 
 
 def _refuse_altered(jobs: Sequence[JobRecord], directory: Path) -> None:
@@ -131,7 +177,7 @@ def _refuse_altered(jobs: Sequence[JobRecord], directory: Path) -> None:
     for place, job in enumerate(jobs):
         if job.number != place:
             raise record.DamagedError(f"{directory / RECORD} is damaged: job {place} has the number {job.number}")
-        if job.hash and provenance.configuration_hash(job.configuration) != job.hash:
+        if job.hash and serial.configuration_hash(job.configuration) != job.hash:
             raise record.DamagedError(
                 f"{directory / RECORD} is damaged: the configuration of job {place} is not the one that was planned"
             )
@@ -155,7 +201,7 @@ def begun(run: Run, *, rows: int) -> Iterator[None]:
     rows
         Rows of the main table over all jobs.
     """
-    directory, jobs = run.directory, len(run.planned)
+    directory, jobs = run.directory, len(run.record.jobs)
     check.refuse_too_large(rows, tables.estimate_bytes(run.study.shapes, rows, jobs=jobs), directory)
     with _writing(directory):
         _refuse_filled(directory)
@@ -204,7 +250,7 @@ def _refuse_filled(directory: Path) -> None:
 
 def discarded(run: Run) -> bool:
     """Remove what was written of a run of which no job began, and say whether it was so."""
-    if run.resumed or any((run.directory / "jobs").iterdir()):
+    if run.record.resumed or any((run.directory / "jobs").iterdir()):
         return False
     (run.directory / "jobs").rmdir()
     for name in (RECORD, PLAN, ownership.SWEEP, integrity.LOCK):
@@ -224,19 +270,7 @@ def jobs_of(run: Run) -> list[JobRecord]:
         for path in run.directory.glob("jobs/*/job.json")
         if path.parent.name.isdecimal() and (content := read(path.parent)) is not None
     }
-    waiting = {number: _waiting(run, number) for number in range(len(run.planned)) if number not in written}
-    return [job for _, job in sorted({**waiting, **written}.items())]
-
-
-def _waiting(run: Run, number: int) -> JobRecord:
-    return JobRecord(
-        number=number,
-        overrides=run.named[number],
-        configuration=run.planned[number],
-        hash=run.hashes[number],
-        status=WAITING,
-        error="it left no result",
-    )
+    return [job for _, job in sorted({**dict(enumerate(run.record.jobs)), **written}.items())]
 
 
 def verified(run: Run) -> list[JobRecord]:
@@ -247,18 +281,18 @@ def verified(run: Run) -> list[JobRecord]:
 
 def _verified(run: Run, job: JobRecord) -> JobRecord:
     number = job.number
-    if job.status != DONE:
+    if job.status != Status.DONE:
         return job
-    of_this_run = number >= len(run.planned) or run.planned_so(job)
+    of_this_run = number >= len(run.record.jobs) or run.planned_so(job)
     fault = "its configuration is not the one of this run" if not of_this_run else None
     fault = fault or integrity.damage(run.directory / "jobs" / str(number), job.files)
-    return job if fault is None else replace(job, status=DAMAGED, error=fault)
+    return job if fault is None else replace(job, status=Status.DAMAGED, error=fault)
 
 
 def forget_damaged(run: Run) -> None:
     """Name the jobs whose results are damaged, and forget these, so that they are computed again."""
     for job in verified(run):
-        if job.status == DAMAGED:
+        if job.status == Status.DAMAGED:
             Terminal().note(f"{complaint(job)}; it is computed again")
             (run.directory / "jobs" / str(job.number) / "job.json").unlink()
 
@@ -272,8 +306,8 @@ def complaint(job: JobRecord) -> str:
 
 def tell_changes(run: Run) -> None:
     """Say what is not as it was when a run that is taken up again began."""
-    now = run.resumed[-1]
-    pairs = [(run.source, now["source"]), (run.environment, now["environment"])]
+    now = run.record.resumed[-1]
+    pairs = [(run.record.source, now["source"]), (run.record.environment, now["environment"])]
     changed = [
         key for before, after in pairs if isinstance(after, Mapping) for key in after if before.get(key) != after[key]
     ]
@@ -292,77 +326,57 @@ def write(run: Run, *, status: int, found: Mapping[str, Any] | None = None, jobs
 
     Written before the first job too, it tells what was planned if the process dies.
     """
-    known = list(jobs) or jobs_of(run)
-    content = _content(run, known, status=status, found=found)
+    content = _content(run, list(jobs) or jobs_of(run), status=status, found=found)
     if found is not None:
         about = run.directory / crate.NAME
-        provenance.write_json(about, crate.crate(content))
-        content["crate"] = integrity.digest(about)
-    provenance.write_json(run.directory / RECORD, content)
+        serial.write_json(about, crate.crate(content))
+        content = replace(content, crate=integrity.digest(about))
+    serial.write_json(run.directory / RECORD, content.content)
 
 
 def _write_plan(run: Run) -> None:
     """Write down a second time what was planned: a run whose record is damaged is recovered from it and its jobs."""
-    planned = replace(run, resumed=(), files={}, writing=())
-    waiting = [_waiting(run, number) for number in range(len(run.planned))]
-    content = _content(planned, waiting, status=Exit.INTERRUPTED)
-    provenance.write_json(run.directory / PLAN, {**content, "seconds": 0.0})
+    planned = run.with_record(resumed=(), files={}, writing=())
+    content = _content(planned, run.record.jobs, status=Exit.INTERRUPTED)
+    serial.write_json(run.directory / PLAN, replace(content, seconds=0.0).content)
 
 
-def _content(
-    run: Run, jobs: Sequence[JobRecord], *, status: int, found: Mapping[str, Any] | None = None
-) -> dict[str, object]:
-    """Return what ``run.json`` says."""
-    over = found is not None
-    return provenance.run_record(
-        experiment=run.experiment,
-        command=run.command,
-        overrides=run.overrides,
-        jobs=[_entry(job, run) for job in jobs],
-        tables=found or {},
-        files=_files(run, jobs) if over else {name: one for name, one in run.files.items() if name != crate.NAME},
-        best=_best(run, found or {}),
-        seed=_seed(run),
-        started=run.started,
-        seconds=time.monotonic() - run.since,
-        status=status,
-        directory=run.typed_in,
-        source=run.source,
-        environment=run.environment,
-        resumed=run.resumed,
-        repeats=run.repeats,
-        search=run.search,
-        writing=() if over else (*ownership.BEFORE, *run.writing),
-        host=run.host,
-    )
+def _content(run: Run, jobs: Sequence[JobRecord], *, status: int, found: Mapping[str, Any] | None = None) -> Record:
+    """Return the record of a run as it stands; once it has ended, of its tables and of all its files."""
+    entries = tuple(_entry(job, run) for job in jobs)
+    stands = replace(run.record, jobs=entries, status=int(status), seconds=time.monotonic() - run.since)
+    if found is None:
+        writing = (*ownership.BEFORE, *run.record.writing)
+        files = {name: one for name, one in run.record.files.items() if name != crate.NAME}
+        return replace(stands, tables={}, best=None, writing=writing, files=files)
+    return replace(stands, tables=found, best=_best(run, found), writing=(), files=_files(run, jobs))
 
 
-def _entry(job: JobRecord, run: Run) -> dict[str, Any]:
-    """Return what ``run.json`` says of a job: what was planned, and how that ended; files are listed with the run's."""
-    entry = record.entry_of(job)
-    if job.number < len(run.planned) and run.search is None:
-        entry |= {"configuration": run.planned[job.number], "hash": run.hashes[job.number]}
-    if job.environment == provenance.plain(run.environment):
-        entry["environment"] = None
-    return entry
+def _entry(job: JobRecord, run: Run) -> JobRecord:
+    """Return what ``run.json`` says of a job: what was planned, and how that ended."""
+    if job.number < len(run.record.jobs) and run.search is None:
+        planned = run.record.jobs[job.number]
+        job = replace(job, configuration=planned.configuration, hash=planned.hash)
+    return replace(job, environment=None) if job.environment == serial.plain(run.record.environment) else job
 
 
-def _files(run: Run, jobs: Sequence[JobRecord]) -> dict[str, object]:
+def _files(run: Run, jobs: Sequence[JobRecord]) -> dict[str, Digest]:
     """Return the digest of every file of ours, taken over from the jobs' own records where these were looked at."""
     known = {f"jobs/{job.number}/{name}": one for job in jobs for name, one in job.files.items()}
     names = ownership.files_of(run, ((job.number, job.files) for job in jobs))
     return {name: known.get(name) or integrity.digest(run.directory / name) for name in sorted(names)}
 
 
-def _best(run: Run, records: Mapping[str, Any]) -> dict[str, object] | None:
+def _best(run: Run, records: Mapping[str, Any]) -> record.Best | None:
     """Return the smallest error of the main table that is no luck, and where it is."""
     if MAIN not in records or ERROR not in run.study.main.columns:
         return None
     growth = check.growth_of(run.planned[0])
-    found = tables.best(run.directory / f"{MAIN}.parquet", ERROR, run.study.main.keys, growth=growth)
-    return None if found is None else {"column": ERROR, "value": found[0], "where": found[1]}
+    best = tables.best(run.directory / f"{MAIN}.parquet", ERROR, run.study.main.keys, growth=growth)
+    return None if best is None else record.Best(column=ERROR, value=best[0], where=best[1])
 
 
-def _seed(run: Run) -> object:
-    seeds = list(dict.fromkeys(job["seed"] for job in run.planned if isinstance(job.get("seed"), int)))
+def _seed(planned: Sequence[Mapping[str, Any]]) -> object:
+    """Return the seed of a run, a list where its jobs have several, None when nothing is drawn."""
+    seeds = list(dict.fromkeys(job["seed"] for job in planned if isinstance(job.get("seed"), int)))
     return seeds[0] if len(seeds) == 1 else seeds or None

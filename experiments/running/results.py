@@ -7,13 +7,11 @@ what it wrote is never gathered.
 from __future__ import annotations
 
 import math
-import shlex
 import sys
 import traceback
 import webbrowser
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -23,10 +21,10 @@ from experiments.messages import ConfigurationError, line_of, named, near
 from experiments.page import report as html
 from experiments.page import slider
 from experiments.running import check, ownership, recording, searched, surroundings
-from experiments.running.check import Exit
-from experiments.running.record import DAMAGED, DONE, JobRecord
+from experiments.running.record import JobRecord
 from experiments.running.recording import Run
 from experiments.running.requested import figures_of
+from experiments.running.status import Exit, Status
 from experiments.study import MAIN, Study
 from experiments.terminal.progress import Terminal
 
@@ -67,7 +65,7 @@ def refuse_figures(study: Study, chosen: Mapping[str, Any]) -> None:
 
 def gather(run: Run, jobs: Sequence[JobRecord]) -> dict[str, object]:
     """Join the tables of the jobs that are done, add what the study concludes; return a record of each."""
-    done = [job for job in jobs if job.status == DONE]
+    done = [job for job in jobs if job.status == Status.DONE]
     held = [[name.removesuffix(".parquet") for name in job.files if name.endswith(".parquet")] for job in done]
     places = [run.directory / "jobs" / str(job.number) for job in done]
     records: dict[str, Any] = dict(tables.gather(places, run.directory, held))
@@ -167,9 +165,9 @@ def report(
     shown = [name for name in ("summary", *run.study.tables) if name in paths and name not in TOLD]
     uncut = len(jobs) // check.shards_of(run.planned[0])
     content = html.Content(
-        title=run.experiment,
-        command=shlex.join(run.command),
-        study=run.experiment,
+        title=run.record.experiment,
+        command=run.record.command,
+        study=run.record.experiment,
         question=run.study.question,
         findings=findings,
         figures=drawings,
@@ -177,11 +175,15 @@ def report(
         printed=printed(run, records),
         tables=[_shown(name, paths[name], records[name].rows, uncut) for name in dict.fromkeys(shown)],
         configuration=_configuration(run, jobs),
-        record={"started": run.started.isoformat(timespec="seconds"), **run.source, **run.environment},
+        record={
+            "started": run.record.started.isoformat(timespec="seconds"),
+            **run.record.source,
+            **run.record.environment,
+        },
         notes=[*_complaints(jobs), *_notes(run, records)],
         files=[(name, name) for name in _linked(run)],
         outcome=_outcome(jobs),
-        well=all(job.status == DONE for job in jobs),
+        well=all(job.status == Status.DONE for job in jobs),
         facts=_facts(run, records, jobs),
         slider=slider.read(paths),
     )
@@ -197,7 +199,7 @@ def _linked(run: Run) -> list[str]:
 
 
 def _outcome(jobs: Sequence[JobRecord]) -> str:
-    done = sum(job.status == DONE for job in jobs)
+    done = sum(job.status == Status.DONE for job in jobs)
     if done == len(jobs):
         return "1 job done" if done == 1 else f"all {done} jobs done"
     return f"{done} of {len(jobs)} jobs done"
@@ -208,7 +210,7 @@ def _facts(run: Run, records: Mapping[str, Any], jobs: Sequence[JobRecord]) -> l
     main = records.get(MAIN)
     rows = [f"{main.rows:,} rows"] if main is not None else []
     seconds = sum(job.seconds for job in jobs)
-    return [*rows, f"computed in {seconds:.3g} s", f"{run.started:%Y-%m-%d %H:%M} UTC"]
+    return [*rows, f"computed in {seconds:.3g} s", f"{run.record.started:%Y-%m-%d %H:%M} UTC"]
 
 
 def printed(run: Run, records: Mapping[str, Any]) -> list[str]:
@@ -253,7 +255,7 @@ def _cell(value: object) -> str:
 
 
 def _configuration(run: Run, jobs: Sequence[JobRecord]) -> dict[str, str]:
-    numbers = [str(job.number) for job in jobs[:REPORTED_JOBS] if job.status != DAMAGED]
+    numbers = [str(job.number) for job in jobs[:REPORTED_JOBS] if job.status != Status.DAMAGED]
     texts = {f"job {number}": _text(run.directory / "jobs" / number / "config.yaml") for number in numbers}
     return {name: text for name, text in texts.items() if text is not None}
 
@@ -293,7 +295,7 @@ def finish(run: Run, *, open_report: bool) -> Exit:
     except Exception as error:  # noqa: BLE001 - the jobs' own files are there, and status 3 says so
         status = Exit.UNGATHERED
         _ungathered(run, error)
-    if status != Exit.DONE and run.repeats is None:
+    if status != Exit.DONE and run.record.repeats is None:
         terminal.note(f"what is done is kept; to do the rest: python -m experiments.run --resume {near(run.directory)}")
     _tell(run, jobs, records, page)
     if open_report and page is not None:
@@ -305,7 +307,7 @@ def _entitled(run: Run, jobs: Sequence[JobRecord]) -> Run:
     """Return the run whose record says which names its end may write, now that nobody else's files have them."""
     names = ownership.results_of(run)
     ownership.make_room(run, names)
-    entitled = replace(run, writing=tuple(names))
+    entitled = run.with_record(writing=tuple(names))
     recording.write(entitled, status=Exit.INTERRUPTED, jobs=jobs)
     return entitled
 
@@ -325,7 +327,7 @@ def _ungathered(run: Run, error: Exception) -> None:
 
 def _complaints(jobs: Sequence[JobRecord]) -> list[str]:
     """Return a line for each job without a result, of many only the first."""
-    without = [job for job in jobs if job.status != DONE]
+    without = [job for job in jobs if job.status != Status.DONE]
     more = len(without) - NAMED
     rest = [f"{more} more jobs have no result; run.json has them all"] if more > 0 else []
     return [*(recording.complaint(job) for job in without[:NAMED]), *rest]
@@ -337,8 +339,8 @@ def interrupt(run: Run) -> Exit:
         with suppress(OSError):
             recording.write(run, status=Exit.INTERRUPTED)
         jobs = recording.jobs_of(run)
-        done, place = sum(job.status == DONE for job in jobs), near(run.directory)
-        on = f"; go on with: python -m experiments.run --resume {place}" if run.repeats is None else ""
+        done, place = sum(job.status == Status.DONE for job in jobs), near(run.directory)
+        on = f"; go on with: python -m experiments.run --resume {place}" if run.record.repeats is None else ""
         Terminal().note(f"interrupted: {done} of {len(jobs)} jobs are done and kept in {place}{on}")
     return Exit.INTERRUPTED
 

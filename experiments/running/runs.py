@@ -15,7 +15,8 @@ from experiments.messages import ConfigurationError, line_of, near
 from experiments.running import integrity
 from experiments.running.check import study_of
 from experiments.running.listing import way_out
-from experiments.running.record import DONE, FORMATS, NEVER, PLAN, RECORD, DamagedError, Record, read, refuse_lacking
+from experiments.running.record import FORMATS, NEVER, PLAN, RECORD, DamagedError, Record, read, refuse_lacking
+from experiments.running.status import Status
 from experiments.study import MAIN, Study
 from experiments.words import first_of
 
@@ -161,7 +162,7 @@ def stored(directory: Path, record: Record, *, purpose: str = "compared") -> Sto
     refuse_lacking(record, directory / RECORD, NEEDED)
     whole = f"only whole runs are {purpose}; python -m experiments.run --resume {directory} computes what is missing"
     for job in record.jobs:
-        if job.status != DONE:
+        if job.status != Status.DONE:
             why = f": {job.error}" if job.error else ""
             raise ConfigurationError(f"{directory}: job {job.number} {job.status}{why}; {whole}")
     if record.status != 0 or not record.jobs:

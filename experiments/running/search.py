@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from experiments.messages import ConfigurationError, show
-from experiments.running import launchers, provenance
+from experiments.running import launchers, provenance, serial
 from experiments.running.check import SHARD
 from experiments.running.settings import FIELD_KEYS
 from experiments.study import Study
@@ -78,7 +78,7 @@ class Search:
     def has(self, configuration: Mapping[str, Any]) -> bool:
         """Whether a job's configuration may have been drawn: it differs from the template in what is drawn only."""
         told = {**configuration, **{key: self.template[key] for key in self.drawn}}
-        return provenance.configuration_hash(told) == provenance.configuration_hash(self.template)
+        return serial.configuration_hash(told) == serial.configuration_hash(self.template)
 
 
 def of(
@@ -222,7 +222,7 @@ def refuse_study(study: Study) -> None:
 def refuse_changed(before: Search, now: Search) -> None:
     """Refuse to go on with a search that would draw other jobs now: it would not be the one that began."""
     for name in ("trials", "space", "sweeper", "versions"):
-        old, new = (provenance.plain(getattr(one, name)) for one in (before, now))
+        old, new = (serial.plain(getattr(one, name)) for one in (before, now))
         if old != new:
             raise ConfigurationError(
                 f"the search began with {name} {show(old, 100)}, and now it is {show(new, 100)}: start it anew"

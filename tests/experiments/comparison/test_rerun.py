@@ -20,7 +20,7 @@ from omegaconf import OmegaConf
 
 from experiments import rerun, run, tables
 from experiments.comparison.tolerance import ULPS, Rules, judged, rules_of
-from experiments.running import check, composition, jobs, provenance, runs
+from experiments.running import check, composition, jobs, provenance, runs, serial
 from experiments.running.settings import build
 from experiments.study import Rows, column, key
 
@@ -374,7 +374,7 @@ def test_a_recorded_configuration_means_what_was_resolved(preset: str):
     with initialize_config_dir(config_dir=str(ROOT / "conf"), version_base="1.3"):
         composed = compose("config", overrides=[f"experiment={preset}"])
     resolved = OmegaConf.to_container(composed, resolve=True)
-    recorded = json.loads(json.dumps(provenance.plain(resolved)))
+    recorded = json.loads(json.dumps(serial.plain(resolved)))
     study = check.study_of(resolved)
     configs = [repr(build(study, check.study_part(plain))) for plain in (recorded, resolved)]
     one, two = (re.sub(r" at 0x[0-9a-f]+", "", config) for config in configs)

@@ -19,7 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments import THREADS
-from experiments.running import provenance
+from experiments.running import provenance, record, serial
+from experiments.running.status import Exit, Status
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -212,14 +213,14 @@ PLAIN = st.recursive(
 
 @given(st.dictionaries(st.text("abcd", max_size=3), PLAIN, max_size=5))
 def test_a_configuration_read_back_from_json_has_its_hash(configuration):
-    text = json.dumps(provenance.plain(configuration), allow_nan=False)
-    assert provenance.configuration_hash(json.loads(text)) == provenance.configuration_hash(configuration)
+    text = json.dumps(serial.plain(configuration), allow_nan=False)
+    assert serial.configuration_hash(json.loads(text)) == serial.configuration_hash(configuration)
 
 
 def test_the_order_of_keys_does_not_enter_the_hash():
     one = {"x": [1.0], "delta": {"b": 1, "a": 2}}
     two = {"delta": {"a": 2, "b": 1}, "x": (1.0,)}
-    assert provenance.configuration_hash(one) == provenance.configuration_hash(two)
+    assert serial.configuration_hash(one) == serial.configuration_hash(two)
 
 
 def test_configurations_that_differ_have_different_hashes():
@@ -228,18 +229,18 @@ def test_configurations_that_differ_have_different_hashes():
         {"x": [[1]]}, {"x": 0.0}, {"x": -0.0}, {"x": math.inf}, {"x": -math.inf}, {"x": math.nan}, {"y": 1},
         {"x": {"y": 1}}, {"x": [1, 2]}, {"x": [2, 1]}, {},
     ]  # fmt: skip
-    assert len({provenance.configuration_hash(item) for item in different}) == len(different)
+    assert len({serial.configuration_hash(item) for item in different}) == len(different)
 
 
 def test_the_hash_of_a_configuration_is_the_one_of_its_definition():
     # sha256sum of {"delta":[1e-08,"inf"],"function":"sin"}
     expected = "9daa8ef84099eef027bc25a18aeda5f0c60024a998da77d188a3d2a3d35ed7b1"
-    assert provenance.configuration_hash({"function": "sin", "delta": [1e-8, math.inf]}) == expected
+    assert serial.configuration_hash({"function": "sin", "delta": [1e-8, math.inf]}) == expected
 
 
 def test_numbers_of_numpy_are_plain_numbers():
     values = {"f": np.float64(0.1), "i": np.int32(3), "g": np.float32(0.5), "n": np.float64("nan")}
-    assert provenance.plain(values) == {"f": 0.1, "i": 3, "g": 0.5, "n": "nan"}
+    assert serial.plain(values) == {"f": 0.1, "i": 3, "g": 0.5, "n": "nan"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -252,7 +253,7 @@ class Record:
 
 def test_records_times_and_paths_are_plain():
     moment = datetime(2024, 5, 6, 7, 8, 9, tzinfo=timezone(timedelta(hours=2)))
-    assert provenance.plain([Record(3, "ab"), moment, Path("a/b")]) == [
+    assert serial.plain([Record(3, "ab"), moment, Path("a/b")]) == [
         {"rows": 3, "hash": "ab"}, "2024-05-06T05:08:09.000000+00:00", str(Path("a/b")),
     ]  # fmt: skip
 
@@ -260,12 +261,12 @@ def test_records_times_and_paths_are_plain():
 @pytest.mark.parametrize("value", [{1, 2}, np.ones(2), object(), b"a", 1j, {1: 2}, Record])
 def test_what_is_not_plain_is_refused(value):
     with pytest.raises(TypeError, match=r"plain data|keys are text"):
-        provenance.plain({"x": value})
+        serial.plain({"x": value})
 
 
 def test_a_time_without_a_zone_is_refused():
     with pytest.raises(ValueError, match="no time zone"):
-        provenance.plain(datetime(2024, 5, 6))  # noqa: DTZ001  # the missing zone is what is tested
+        serial.plain(datetime(2024, 5, 6))  # noqa: DTZ001  # the missing zone is what is tested
 
 
 # files
@@ -273,29 +274,29 @@ def test_a_time_without_a_zone_is_refused():
 
 def test_json_is_readable_and_ends_its_last_line(tmp_path):
     path = tmp_path / "run.json"
-    provenance.write_json(path, {"b": [1e-8, math.nan, -0.0], "a": "10⁻⁴"})
+    serial.write_json(path, {"b": [1e-8, math.nan, -0.0], "a": "10⁻⁴"})
     text = path.read_text(encoding="utf-8")
     assert text == '{\n  "b": [\n    1e-08,\n    "nan",\n    -0.0\n  ],\n  "a": "10⁻⁴"\n}\n'
 
 
 def test_a_command_line_that_is_not_text_can_be_recorded(tmp_path):
     path = tmp_path / "run.json"
-    provenance.write_json(path, {"command": "x=\udcff"})
+    serial.write_json(path, {"command": "x=\udcff"})
     assert json.loads(path.read_text(encoding="utf-8")) == {"command": "x=\udcff"}
 
 
 def test_a_record_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
     path = tmp_path / "run.json"
-    provenance.write_json(path, {"a": 1})
+    serial.write_json(path, {"a": 1})
     with pytest.raises(TypeError):
-        provenance.write_json(path, {"a": object()})
+        serial.write_json(path, {"a": object()})
 
     def fail(*_):
         raise OSError(28, "no space left")
 
     monkeypatch.setattr(Path, "replace", fail)
     with pytest.raises(OSError, match="no space left"):
-        provenance.write_json(path, {"a": 2})
+        serial.write_json(path, {"a": 2})
     assert json.loads(path.read_text()) == {"a": 1}
     assert [file.name for file in tmp_path.iterdir()] == ["run.json"]
 
@@ -304,47 +305,73 @@ def test_a_record_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatc
 
 
 def a_job(number, **changes):
+    configuration = {"delta": [10.0**-number], "function": {"sin": {"expression": "sin(x)"}}}
     job = {
-        "number": number, "overrides": [f"delta=1e-{number}"],
-        "configuration": {"delta": [10.0**-number], "function": {"sin": {"expression": "sin(x)"}}},
-        "status": "done", "seconds": 0.1, "tables": {"table": Record(8, "ab" * 32)},
+        "number": number, "overrides": (f"delta=1e-{number}",), "configuration": configuration,
+        "hash": serial.configuration_hash(configuration), "status": Status.DONE, "seconds": 0.1,
+        "tables": {"table": Record(8, "ab" * 32)}, "files": {"table.parquet": {"bytes": 3, "sha256": "ef" * 32}},
     }  # fmt: skip
-    return provenance.job_record(**{**job, **changes})
+    return record.JobRecord(**{**job, **changes})
 
 
 def a_run(**changes):
     run = {
-        "experiment": "delta_sweep",
-        "command": ["python", "-m", "experiments.run", "expression=sin(x)", "delta=1e-4,1e-8"],
-        "overrides": ["expression='sin(x)'", "delta=1e-4,1e-8"],
-        "jobs": [a_job(1, status="failed", error="f raised", tables=None), a_job(0)],
-        "tables": {"table": Record(8, "cd" * 32)}, "files": {}, "best": None, "directory": "/home/me",
-        "seed": 0, "started": datetime(2024, 5, 6, tzinfo=UTC), "seconds": 1.5, "status": 1,
+        "experiment": "delta_sweep", "command": "python -m experiments.run 'expression=sin(x)' delta=1e-4,1e-8",
+        "arguments": ("python", "-m", "experiments.run", "expression=sin(x)", "delta=1e-4,1e-8"),
+        "overrides": ("expression='sin(x)'", "delta=1e-4,1e-8"),
+        "jobs": (a_job(0), a_job(1, status=Status.FAILED, error="f raised", tables={})),
+        "tables": {"table": Record(8, "cd" * 32)}, "cwd": "/home/me", "host": "here",
+        "seed": 0, "started": datetime(2024, 5, 6, tzinfo=UTC), "seconds": 1.5, "status": Exit.FAILED,
         "source": {"commit": None, "reason": "none"}, "environment": {"python": "3.12"},
     }  # fmt: skip
-    return provenance.run_record(**{**run, **changes})
+    return record.Record(**{**run, **changes})
 
 
 def test_a_run_can_be_repeated_from_its_record(tmp_path):
     path = tmp_path / "run.json"
-    provenance.write_json(path, a_run())
-    record = json.loads(path.read_text(encoding="utf-8"))
-    assert record["format"] == 2
-    assert record["command"] == "python -m experiments.run 'expression=sin(x)' delta=1e-4,1e-8"
-    assert record["overrides"] == ["expression='sin(x)'", "delta=1e-4,1e-8"]
-    assert [job["number"] for job in record["jobs"]] == [0, 1]
-    assert [job["status"] for job in record["jobs"]] == ["done", "failed"]
-    assert record["jobs"][1]["error"] == "f raised"
-    assert record["jobs"][0]["tables"] == {"table": {"rows": 8, "hash": "ab" * 32}}
-    assert record["tables"] == {"table": {"rows": 8, "hash": "cd" * 32}}
-    assert record["started"] == "2024-05-06T00:00:00.000000+00:00"
-    for job in record["jobs"]:
-        assert job["hash"] == provenance.configuration_hash(job["configuration"])
+    serial.write_json(path, a_run().content)
+    written = json.loads(path.read_text(encoding="utf-8"))
+    assert written["format"] == 2
+    assert written["overrides"] == ["expression='sin(x)'", "delta=1e-4,1e-8"]
+    assert [job["number"] for job in written["jobs"]] == [0, 1]
+    assert [job["status"] for job in written["jobs"]] == ["done", "failed"]
+    assert written["jobs"][1]["error"] == "f raised"
+    assert written["jobs"][0]["tables"] == {"table": {"rows": 8, "hash": "ab" * 32}}
+    assert written["tables"] == {"table": {"rows": 8, "hash": "cd" * 32}}
+    assert written["started"] == "2024-05-06T00:00:00.000000+00:00"
+    for job in written["jobs"]:
+        assert job["hash"] == serial.configuration_hash(job["configuration"])
         assert job["configuration"]["delta"] == [10.0 ** -job["number"]]
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"best": record.Best(value=1e-9, where={"x": 1.0}), "seed": [1, 2], "repeats": {"directory": "a"}},
+        {"search": {"trials": 1, "words": [], "space": [], "advice": [], "template": {}, "drawn": [], "sweeper": {},
+                    "versions": {}}, "writing": ("plan.json",), "crate": {"bytes": 1, "sha256": "ab"}},
+    ],
+)  # fmt: skip
+def test_what_is_written_of_a_run_is_what_is_read_of_it(changes, tmp_path):
+    path = tmp_path / "run.json"
+    serial.write_json(path, a_run(**changes).content)
+    read = record.read(path)
+    assert set(json.loads(path.read_text(encoding="utf-8"))) == read.keys
+    serial.write_json(tmp_path / "again.json", read.content)
+    assert (tmp_path / "again.json").read_bytes() == path.read_bytes()
+
+
+def test_what_is_written_of_a_job_is_what_is_read_of_it(tmp_path):
+    serial.write_json(tmp_path / "job.json", a_job(3).content)
+    read = record.job_of(record.content_of(tmp_path / "job.json"), 3)
+    serial.write_json(tmp_path / "again.json", read.content)
+    assert (tmp_path / "again.json").read_bytes() == (tmp_path / "job.json").read_bytes()
+
+
 def test_importing_the_room_loads_nothing_but_the_standard_library():
-    script = "import sys, experiments.running.provenance; print(*{name.split('.')[0] for name in sys.modules})"
+    rooms = "experiments.running.provenance, experiments.running.record"
+    script = f"import sys, {rooms}; print(*{{name.split('.')[0] for name in sys.modules}})"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},

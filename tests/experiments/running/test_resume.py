@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from experiments import collect, messages, run, tables
-from experiments.running import crate, integrity, jobs, provenance, record, recording, results
+from experiments.running import crate, integrity, jobs, record, recording, results, serial
 from experiments.studies import delta_sweep
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -526,7 +526,7 @@ def foreign(place: Path) -> None:
 
 def of_another_format(place: Path) -> None:
     place.mkdir()
-    (place / "run.json").write_text(json.dumps({"format": provenance.FORMAT + 1}))
+    (place / "run.json").write_text(json.dumps({"format": record.FORMAT + 1}))
 
 
 def half_a_table(place: Path) -> None:
@@ -536,8 +536,8 @@ def half_a_table(place: Path) -> None:
 
 def without_jobs(place: Path) -> None:
     place.mkdir()
-    record = {"format": provenance.FORMAT, "experiment": "x", "tables": {}, "jobs": [], "environment": {}, "source": {}}
-    (place / "run.json").write_text(json.dumps({**record, "status": 130}))
+    content = {"format": record.FORMAT, "experiment": "x", "tables": {}, "jobs": [], "environment": {}, "source": {}}
+    (place / "run.json").write_text(json.dumps({**content, "status": 130}))
 
 
 NONSENSE: dict[str, tuple[Callable[[Path], object], str]] = {
@@ -545,7 +545,7 @@ NONSENSE: dict[str, tuple[Callable[[Path], object], str]] = {
     "a file": (lambda place: place.write_text("a file"), "is a file"),
     "empty": (empty, "has no run.json"),
     "foreign": (foreign, "is no record of this laboratory"),
-    "another format": (of_another_format, f"has format {provenance.FORMAT + 1}"),
+    "another format": (of_another_format, f"has format {record.FORMAT + 1}"),
     "half a table": (half_a_table, "has no run.json"),
     "no jobs": (without_jobs, "its record plans no job"),
 }
@@ -637,7 +637,7 @@ def test_a_job_waits_for_the_worker_that_is_still_at_it(whole: Path):
 
 def test_a_disk_that_fills_up_keeps_what_was_done(undisturbed: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any):
     full = OSError(errno.ENOSPC, "No space left on device")
-    write, jobs = provenance.write_json, iter(range(10))
+    write, jobs = serial.write_json, iter(range(10))
 
     def failing(path: Path, content: object) -> None:
         if path.name == "job.json" and next(jobs) >= 1:
@@ -647,7 +647,7 @@ def test_a_disk_that_fills_up_keeps_what_was_done(undisturbed: Path, monkeypatch
         write(path, content)
 
     with monkeypatch.context() as patch:
-        patch.setattr(provenance, "write_json", failing)
+        patch.setattr(serial, "write_json", failing)
         assert run.main([*SWEEP, "hydra.sweep.dir=run"]) == 3
     err = capsys.readouterr().err
     assert "No space left on device" in err

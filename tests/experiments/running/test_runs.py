@@ -18,8 +18,7 @@ import pytest
 
 from experiments import runs as command
 from experiments.messages import ConfigurationError
-from experiments.running import filters, listing, provenance, runs
-from experiments.running.record import FORMATS
+from experiments.running import filters, listing, runs
 
 ROOT = Path(__file__).resolve().parents[3]
 NOW = datetime(2026, 1, 10, 12, tzinfo=UTC)
@@ -191,10 +190,6 @@ def test_the_first_format_is_listed_with_what_it_has(outputs: Path, capsys: pyte
     heading, line = capsys.readouterr().out.splitlines()
     assert heading.split() == ["run", "study", "asked", "status", "age"]
     assert line.split()[-3] == "done"
-
-
-def test_the_format_that_is_written_is_read():
-    assert provenance.FORMAT in FORMATS
 
 
 # Words
