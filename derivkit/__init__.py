@@ -7,6 +7,7 @@ from derivkit.errors import (
     Prediction,
     absolute_error,
     best_delta,
+    norm_ratio,
     predict_error,
     predict_optimum,
     relative_error,
@@ -22,9 +23,18 @@ from derivkit.grids import decade, geomspace, linspace, logspace, powers_of_two
 from derivkit.laws import ErrorLaw, fit_error_law, observed_order
 from derivkit.multivariate.brute_force import BruteForce, brute_force, stack_size
 from derivkit.multivariate.cost import CostModel, count_work, fit_cost, nominal_cost
-from derivkit.multivariate.network import Network, NotFiniteError
+from derivkit.multivariate.network import Network, NotFiniteError, descend
 from derivkit.multivariate.partial import Gradient, directional, gradient, hessian, jacobian, partial
 from derivkit.multivariate.samples import Data, Samples, generated
+from derivkit.multivariate.spread import (
+    SampleGradients,
+    fewest_for_half,
+    least_norms,
+    log_slope,
+    quotient,
+    rank_correlation,
+    sample_gradients,
+)
 from derivkit.numerical.adaptive import Derivative, derivative, derivatives
 from derivkit.numerical.complex_step import complex_step
 from derivkit.numerical.difference import Sweep, difference, sweep
@@ -78,6 +88,7 @@ __all__ = [
     "Problem",
     "Recommendation",
     "RefutedError",
+    "SampleGradients",
     "Samples",
     "Status",
     "Stencil",
@@ -98,12 +109,14 @@ __all__ = [
     "derivative",
     "derivatives",
     "derive",
+    "descend",
     "diagnose",
     "difference",
     "directional",
     "dual",
     "exact",
     "explain_order",
+    "fewest_for_half",
     "fit_cost",
     "fit_error_law",
     "formula",
@@ -113,19 +126,25 @@ __all__ = [
     "gsl_central",
     "hessian",
     "jacobian",
+    "least_norms",
     "linspace",
+    "log_slope",
     "logspace",
     "nominal_cost",
+    "norm_ratio",
     "observed_order",
     "parse",
     "partial",
     "powers_of_two",
     "predict_error",
     "predict_optimum",
+    "quotient",
+    "rank_correlation",
     "recommend_delta",
     "relative_error",
     "richardson",
     "ridders",
+    "sample_gradients",
     "secant",
     "slope",
     "stack_size",

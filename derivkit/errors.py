@@ -82,6 +82,23 @@ def relative_error(estimate: ArrayLike, exact: ArrayLike) -> Array:
         return np.where(size > 0.0, absolute_error(estimate, exact) / size, np.nan)
 
 
+def norm_ratio(difference: ArrayLike, exact: ArrayLike) -> float:
+    """|difference| / |exact| in 2-norms, computed in float64; NaN where exact is 0.
+
+    Parameters
+    ----------
+    difference, exact : array_like
+        Vectors; what is compared may be a part of the exact one.
+
+    Examples
+    --------
+    >>> norm_ratio([0.3, 0.4], [3.0, 4.0])
+    0.1
+    """
+    size = float(np.linalg.norm(exact))
+    return float(np.linalg.norm(difference)) / size if size else math.nan
+
+
 def ulp_error(estimate: ArrayLike, exact: ArrayLike) -> Array:
     """The error in units in the last place of the exact value; NaN where exact is 0.
 

@@ -589,6 +589,42 @@ class Network:
         raise NotFiniteError(f"the loss is no finite number: its terms are too large for {result.dtype}")
 
 
+def descend(network: Network, parameters: Array, samples: Samples, *, rate: float, steps: int) -> Array:
+    """The parameters after steps of plain gradient descent on all samples.
+
+    Parameters
+    ----------
+    network : Network
+    parameters : ndarray
+        Where to begin, shape ``(count,)``; they are not changed.
+    samples : Samples
+    rate : float
+        A step goes by the rate times the gradient.
+    steps : int
+        Number of steps.
+
+    Returns
+    -------
+    ndarray
+        Shape ``(count,)``.
+
+    Raises
+    ------
+    NotFiniteError
+        If the steps lead to a loss that is no finite number.
+
+    Examples
+    --------
+    >>> network, samples = Network((1, 1), (), "mean_squared_error"), Samples([[0.0]], [[3.0]])
+    >>> descend(network, np.zeros(2), samples, rate=0.5, steps=1).tolist()
+    [0.0, 3.0]
+    """
+    for _ in range(steps):
+        with np.errstate(over="ignore"):
+            parameters = parameters - rate * network.backprop(parameters, samples)
+    return parameters
+
+
 def _layer_name(place: int, count: int) -> str:
     return "the input" if place == 0 else f"layer {place}{' (the last)' if place == count - 1 else ''}"
 

@@ -8,7 +8,6 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from derivkit.symbolic.derivation import derive
 from derivkit.symbolic.notation import Line, Style, cut, lines_of, read, written
 from experiments.study import Frame, Rows, Tables, column, key
 from experiments.timing import least_seconds
+from experiments.words import lesson_of
 
 Floats = NDArray[np.floating[Any]]
 
@@ -161,7 +161,7 @@ def conclude(tables: Tables) -> Iterator[Rows]:
     figures = table["id"].str.startswith("Fig")
     for part, chosen in (("examples and notes", ~figures), ("figures", figures)):
         yield Summary(part=part, numbers=chosen.sum(), equal=table["equal"][chosen].sum())
-    for figure, (title, text) in lesson().items():
+    for figure, (title, text) in lesson_of(__file__).items():
         found = FINDINGS[figure](tables) if figure in FINDINGS else ""
         yield Lesson(figure=figure, title=title, text=f"{text} {found}".strip())
 
@@ -171,14 +171,6 @@ def tell(tables: Tables) -> Iterator[str]:
     equal = tables[Table]["equal"]
     yield f"{equal.sum()} of {equal.size} numbers of the chapter come out to the byte."
     yield from (sentence(tables) for sentence in FINDINGS.values())
-
-
-def lesson() -> dict[str, tuple[str, str]]:
-    """For each figure a heading and what is said before it, from the text beside this module."""
-    blocks = (Path(__file__).with_suffix(".txt")).read_text(encoding="utf-8").strip().split("\n\n")
-    parts = (block.partition("\n") for block in blocks)
-    headed = ((*head.split(": ", 1), " ".join(text.split("\n"))) for head, _, text in parts)
-    return {figure: (title, text) for figure, title, text in headed}
 
 
 # The chapter's functions

@@ -19,6 +19,7 @@ from experiments import run, tables
 from experiments.running.requested import figures_of
 from experiments.studies import chapter
 from experiments.study import Tables, frames
+from experiments.words import lesson_of
 
 ROOT = Path(__file__).resolve().parents[3]
 STYLES = chapter.styles(OmegaConf.load(ROOT / "conf/experiment/chapter.yaml").left_out)
@@ -178,12 +179,12 @@ def test_the_table_of_a_run_says_that_all_is_equal(done: tuple[Path, str]) -> No
 def test_sixteen_figures_and_five_of_what_was_measured_are_drawn_in_their_order(done: tuple[Path, str]) -> None:
     names = [f"figure_{number:02d}" for number in range(1, 22)]
     assert sorted(path.stem for path in (done[0] / "figures").glob("*.svg")) == names
-    assert list(figures_of(PRESET["figures"])) == list(chapter.lesson()) == names
+    assert list(figures_of(PRESET["figures"])) == list(lesson_of(chapter.__file__)) == names
 
 
 def test_the_report_says_the_words_of_each_figure_before_it(done: tuple[Path, str]) -> None:
     page = (done[0] / "report.html").read_text(encoding="utf-8")
-    places = [page.index(f"<h3>{title}</h3>") for title, _ in chapter.lesson().values()]
+    places = [page.index(f"<h3>{title}</h3>") for title, _ in lesson_of(chapter.__file__).values()]
     figures = [match.start() for match in re.finditer('<figure id="figure-', page)]
     assert len(figures) == 21
     assert [*itertools.chain(*zip(places, figures, strict=True))] == sorted([*places, *figures])

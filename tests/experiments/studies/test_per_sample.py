@@ -21,13 +21,7 @@ from experiments.studies.per_sample import (
     NO_SIGNAL,
     REPLACED,
     Config,
-    drawn_shares,
-    expected_square,
     followed,
-    half_of,
-    least_norms,
-    rank_correlation,
-    slope_of,
     stages,
 )
 
@@ -44,7 +38,7 @@ def tables(**config: Any) -> Tables:
     return gathered(study, Config(**config))
 
 
-def one_by_one(stage: study.Stage) -> np.ndarray:
+def one_by_one(stage: dk.SampleGradients) -> np.ndarray:
     """The gradients of the samples by backprop of one sample at a time."""
     count = len(stage.samples)
     return np.array([stage.network.backprop(stage.parameters, stage.samples.take([k])) for k in range(count)])
@@ -58,8 +52,8 @@ def test_a_sample_has_the_loss_the_norm_and_the_cosine_that_it_has_alone(network
     config = {"network": (network,), "steps": (0, 3)}
     table = tables(**config)["table"]
     assert len(table["loss"]) == Config(**config).rows
-    for stage in stages(Config(**config), network):
-        own = rows(table, steps=stage.key["steps"])
+    for steps, stage in stages(Config(**config), network):
+        own = rows(table, steps=steps)
         alone = one_by_one(stage)
         mean = network.backprop(stage.parameters, stage.samples)
         norms = np.linalg.norm(alone, axis=1)
@@ -97,7 +91,7 @@ def test_one_wrong_sample_is_caught_by_all_three_witnesses(monkeypatch: pytest.M
 
 def test_a_crossing_is_a_change_of_the_pattern_of_one_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(study, "DELTA", 0.05)
-    (stage,) = stages(Config(network=(RELU,), steps=(0,)), RELU)
+    ((_, stage),) = stages(Config(network=(RELU,), steps=(0,)), RELU)
     brute = dk.brute_force(RELU, stage.parameters, stage.samples, delta=0.05, per_sample=True)
     found = brute.kinks_per_sample
     assert found is not None
@@ -118,7 +112,7 @@ def test_a_crossing_is_a_change_of_the_pattern_of_one_sample(monkeypatch: pytest
 
 def test_the_steps_are_those_of_gradient_descent() -> None:
     config = Config(network=(TANH,), steps=(0, 2, 5), rate=0.2)
-    found = list(stages(config, TANH))
+    found = [stage for _, stage in stages(config, TANH)]
     parameters, losses = TANH.initial(), []
     for step in range(6):
         if step in config.steps:
@@ -133,7 +127,7 @@ def test_the_steps_are_those_of_gradient_descent() -> None:
 
 
 def test_the_weights_followed_have_the_largest_mean_and_the_most_that_cancels() -> None:
-    (stage,) = stages(Config(network=(TANH,), steps=(0,)), TANH)
+    ((_, stage),) = stages(Config(network=(TANH,), steps=(0,)), TANH)
     alone = one_by_one(stage)
     mean, size = np.abs(alone.mean(axis=0)), np.abs(alone).mean(axis=0)
     names = [TANH.name_of(k) for k in range(TANH.count)]
@@ -174,13 +168,6 @@ def test_what_is_told_of_a_weight_is_what_its_samples_do() -> None:
         assert np.max(each["together"]) == pytest.approx(1, rel=ROUNDING)
 
 
-@pytest.mark.parametrize("size", [1, 2, 5])
-def test_half_is_the_least_number_of_a_choice_of_any_that_make_it(size: int) -> None:
-    sizes = np.random.default_rng(size).exponential(size=size)
-    chosen = [c for n in range(size + 1) for c in itertools.combinations(sizes, n) if sum(c) >= sizes.sum() / 2]
-    assert half_of(sizes) == len(chosen[0])
-
-
 def test_a_weight_that_no_sample_moves_is_told_without_a_share() -> None:
     data = dk.Data("dark", dk.Samples(np.zeros((9, 4)), np.arange(9) % 3))
     found = tables(network=(RELU,), data=data, samples=9, steps=(0, 1))
@@ -193,35 +180,6 @@ def test_a_weight_that_no_sample_moves_is_told_without_a_share() -> None:
 
 
 # Batches
-
-
-def batches_of(count: int, batch: int, *, replace: bool) -> np.ndarray:
-    """Every batch that can be drawn, each as likely as another."""
-    if replace:
-        return np.array(list(itertools.product(range(count), repeat=batch)))
-    return np.array(list(itertools.permutations(range(count), batch)))
-
-
-@pytest.mark.parametrize("replace", [True, False])
-@pytest.mark.parametrize("batch", [1, 2, 3, 5])
-def test_the_law_is_the_mean_over_every_batch_that_can_be_drawn(batch: int, *, replace: bool) -> None:
-    (stage,) = stages(Config(network=(RELU,), samples=5, batches=(1,), steps=(0,)), RELU)
-    alone = one_by_one(stage)
-    errors = alone[batches_of(5, batch, replace=replace)].mean(axis=1) - alone.mean(axis=0)
-    found = np.mean(np.sum(errors**2, axis=1))
-    assert expected_square(stage.variance, 5, batch, replace=replace) == pytest.approx(found, rel=1e-12, abs=1e-28)
-
-
-@pytest.mark.parametrize("replace", [True, False])
-def test_a_batch_that_is_drawn_is_one_of_them_and_all_samples_have_their_share(*, replace: bool) -> None:
-    shares = drawn_shares(6, 4, 20_000, np.random.default_rng(0), replace=replace)
-    assert np.all(np.abs(shares.sum(axis=1) - 1) < ROUNDING)
-    times = 4 * shares
-    assert np.array_equal(times, np.round(times))
-    assert times.max() == (4 if replace else 1)
-    variance = 4 / 6 * (5 / 6) if replace else 4 / 6 * (2 / 6)
-    assert np.all(np.abs(times.mean(axis=0) - 4 / 6) < FAR * math.sqrt(variance / 20_000))
-    assert times.var() == pytest.approx(variance, rel=0.02)  # 120,000 numbers: its standard error is below 0.4 %
 
 
 def test_the_errors_of_batches_keep_the_law_and_fall_with_slope_one_half() -> None:
@@ -242,7 +200,7 @@ def test_the_errors_of_batches_keep_the_law_and_fall_with_slope_one_half() -> No
 
 def test_the_error_is_that_of_batches_whose_gradients_are_built() -> None:
     noise = rows(tables(network=(TANH,), steps=(0,), batches=(5,), draws=50)["noise"], drawing=REPLACED)
-    (stage,) = stages(Config(network=(TANH,), steps=(0,)), TANH)
+    ((_, stage),) = stages(Config(network=(TANH,), steps=(0,)), TANH)
     drawn = np.random.default_rng(0).integers(24, size=(50, 5))
     mean = TANH.backprop(stage.parameters, stage.samples)
     built = [TANH.backprop(stage.parameters, stage.samples.take(batch)) - mean for batch in drawn]
@@ -251,7 +209,7 @@ def test_the_error_is_that_of_batches_whose_gradients_are_built() -> None:
 
 
 def test_a_law_that_forgets_the_finite_population_is_caught_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(study, "expected_square", lambda variance, count, batch, *, replace: variance / batch)
+    monkeypatch.setattr(dk.SampleGradients, "batch_factor", lambda self, batch, *, replace: 1.0 / batch)
     found = tables(network=(TANH,), batches=(4, 8, 16), draws=400)
     assert np.min(rows(found["noise"], drawing=KEPT_OUT, batch=16)["deviation"]) < -FAR
     left_out = rows(found["slopes"], drawing=KEPT_OUT)
@@ -259,18 +217,6 @@ def test_a_law_that_forgets_the_finite_population_is_caught_and_told(monkeypatch
     (said,) = [text for text in found["findings"]["finding"] if "off the law" in text]
     assert "errors of batches 0 are" not in said
     assert "without replacement" in said
-
-
-def test_the_slope_of_a_power_is_its_exponent_with_the_error_of_least_squares() -> None:
-    x, doubt = np.array([1.0, 2, 4, 8]), np.full(4, 0.1)
-    slope, uncertainty = slope_of(x, 3 * x**-0.75, doubt)
-    assert slope == pytest.approx(-0.75, abs=ROUNDING)
-    # sigma / sqrt(sum of (log x - mean)^2), and log x is -1.5, -0.5, 0.5, 1.5 times log 2 about its mean
-    assert uncertainty == pytest.approx(0.1 / math.sqrt(5) / math.log(2), rel=1e-12)
-    random = np.random.default_rng(0)
-    noisy = [slope_of(x, x**-0.5 * np.exp(0.1 * random.standard_normal(4)), doubt)[0] for _ in range(4000)]
-    assert np.std(noisy) == pytest.approx(uncertainty, rel=0.06)  # 5 standard errors, 1/sqrt(8000) each
-    assert all(math.isnan(value) for value in slope_of(x[:1], x[:1], doubt[:1]))
 
 
 # Loss and norm, signal
@@ -286,7 +232,7 @@ def test_no_gradient_is_shorter_than_the_least_and_one_without_inputs_has_it(obj
         for size in (-30.0, -1.0, 0.0, 2.0, 30.0):
             network.matrices(parameters)[0][1, -1] = size  # all outputs but that of the label are equal
             norm = np.linalg.norm(network.backprop(parameters, samples))
-            assert norm == pytest.approx(least_norms(network, network.losses(parameters, samples))[0], rel=1e-12)
+            assert norm == pytest.approx(dk.least_norms(network, network.losses(parameters, samples))[0], rel=1e-12)
     deep = dk.Network((4, 8, 3), ("tanh",), objective, l2=0.02)
     table = tables(network=(deep,), steps=(0, 10, 30), samples=60)["table"]
     assert np.all(table["norm"] > table["least"])
@@ -306,7 +252,7 @@ def test_the_signal_of_a_parameter_is_its_mean_in_standard_deviations() -> None:
     data = dk.Data("dark", dk.Samples(inputs, np.arange(40) % 3))
     for network in (TANH, VALUES):  # the penalty of VALUES moves the weights of the dark pixel, all samples alike
         found = tables(network=(network,), data=data, samples=40, steps=(0,))
-        (stage,) = stages(Config(network=(network,), data=data, samples=40, steps=(0,)), network)
+        ((_, stage),) = stages(Config(network=(network,), data=data, samples=40, steps=(0,)), network)
         alone = one_by_one(stage)
         units = network.sizes[1]
         still = [network.name_of(k).startswith("W1") and ",1]" in network.name_of(k) for k in range(network.count)]
@@ -328,17 +274,6 @@ def test_the_line_of_no_signal_is_what_samples_without_one_show() -> None:
     places = np.interp(line["signal"], seen, np.linspace(0, 1, seen.size))
     # Kolmogorov: 20,000 numbers stay within 2 / sqrt(20,000) of their distribution in all but one case in 1500
     assert np.max(np.abs(places - line["place"])) < 2 / math.sqrt(20_000)
-
-
-def test_ranks_alone_decide_the_rank_correlation_and_equal_values_share_theirs() -> None:
-    random = np.random.default_rng(0)
-    x, y = random.standard_normal((2, 50))
-    assert rank_correlation(x, y) == pytest.approx(rank_correlation(np.exp(3 * x), y**3), abs=ROUNDING)
-    assert rank_correlation(x, x**3) == pytest.approx(1, abs=ROUNDING)
-    # ranks 1, 2.5, 2.5, 4 and 1, 2, 3, 4, less their means: 4.5 / sqrt(4.5 * 5)
-    tied = rank_correlation(np.array([1.0, 2, 2, 9]), np.array([1.0, 2, 3, 4]))
-    assert tied == pytest.approx(math.sqrt(0.9), rel=1e-12)
-    assert math.isnan(rank_correlation(np.ones(3), np.arange(3.0)))
 
 
 # What is said
