@@ -11,6 +11,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
+from typing import TypeGuard
 
 from derivkit.expressions.limits import MAX_POWER_BITS, MAX_VALUE_BITS, bits
 from derivkit.expressions.tree import Branch, Constant, Node, Number, Operation, Variable
@@ -90,6 +91,18 @@ def factors_of(node: Node) -> list[Node]:
         else:
             factors.append(part)
     return factors
+
+
+def first_factor(node: Node) -> Node:
+    """The first factor of a product or a quotient, which its sign stands before."""
+    while isinstance(node, Operation) and node.name in {"multiply", "divide"}:
+        node = node.arguments[0]
+    return node
+
+
+def is_negated(node: Node) -> TypeGuard[Operation]:
+    """Whether a minus stands before it."""
+    return isinstance(node, Operation) and node.name == "negate"
 
 
 @dataclass(frozen=True, slots=True)

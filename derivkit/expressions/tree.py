@@ -10,7 +10,20 @@ from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from derivkit.expressions.limits import MAX_DECIMAL_EXPONENT, MAX_DIGITS, MAX_LENGTH
+from derivkit.expressions.layout import (
+    ATOM,
+    COMPARED,
+    POWER,
+    PRODUCT,
+    SIGNED,
+    SUM,
+    Layout,
+    Part,
+    decimal,
+    joined,
+    laid_out,
+)
+from derivkit.expressions.limits import MAX_LENGTH
 from derivkit.operations.elementary import COMPARISONS, OPERATIONS
 
 if TYPE_CHECKING:
@@ -329,7 +342,7 @@ class Expression:
 def short_text(node: Node) -> str:
     """The tree for one line of a terminal: no more than 200 characters of `text_of`, of which no more is written."""
     text = ""
-    for piece in _written(node):
+    for piece in _texts(node):
         text += piece
         if len(text) > LONGEST_SHOWN:
             return f"{printable(text[: LONGEST_SHOWN - 3])}... ({len(program_of(node)):,} operations)"
@@ -361,7 +374,7 @@ def text_of(node: Node) -> str:
     """
     pieces: list[str] = []
     length = 0
-    for piece in _written(node):
+    for piece in _texts(node):
         pieces.append(piece)
         length += len(piece)
         if length > MAX_TEXT:
@@ -369,76 +382,48 @@ def text_of(node: Node) -> str:
     return "".join(pieces)
 
 
-def _written(node: Node) -> Iterator[str]:
+def _texts(node: Node) -> Iterator[str]:
     """The text of a tree from left to right."""
-    stack: list[str | tuple[Node, int]] = [(node, 0)]
-    while stack:
-        top = stack.pop()
-        if isinstance(top, str):
-            yield top
-            continue
-        part, least = top
-        strength, layout = _layout(part)
-        stack.extend(reversed(layout) if strength >= least else (")", *reversed(layout), "("))
+    return (text for text, *_ in laid_out(node, _layout, "(", ")"))
 
 
 MAX_TEXT = 1_000_000
-_ATOM = 5
-"""How strongly an operation binds, from the comparisons to what needs no brackets anywhere."""
 _INFIX: Mapping[str, tuple[str, int, int, int]] = {
     # sign, its strength, the least of the left argument, the least of the right one
-    **{row.name: (f" {row.typed} ", 0, 1, 1) for row in COMPARISONS},
-    "add": (" + ", 1, 1, 2),
-    "subtract": (" - ", 1, 1, 2),
-    "multiply": ("*", 2, 2, 3),
-    "divide": ("/", 2, 2, 3),
-    "power": ("**", 4, _ATOM, 3),
+    **{row.name: (f" {row.typed} ", COMPARED, SUM, SUM) for row in COMPARISONS},
+    "add": (" + ", SUM, SUM, PRODUCT),
+    "subtract": (" - ", SUM, SUM, PRODUCT),
+    "multiply": ("*", PRODUCT, PRODUCT, SIGNED),
+    "divide": ("/", PRODUCT, PRODUCT, SIGNED),
+    "power": ("**", POWER, ATOM, SIGNED),
 }
 
 
-def _layout(node: Node) -> tuple[int, Sequence[str | tuple[Node, int]]]:
-    """How strongly a node binds, and what is written: texts, and parts with the least strength they need."""
-    if isinstance(node, Number):
-        shown = decimal(node.value)
-        return (_ATOM, (shown,)) if shown else _layout(as_typed(node.value))
-    if isinstance(node, Constant | Variable):
-        return _ATOM, (node.name,)
-    return _branch_layout(node)
-
-
-def _branch_layout(node: Branch) -> tuple[int, Sequence[str | tuple[Node, int]]]:
+def _layout(node: Node, **_: bool) -> Layout[str]:  # noqa: PLR0911 -- a table of cases
+    """How strongly a node binds, and what is typed."""
     match node:
-        case Unknown(name, order, argument):
-            return _ATOM, (f"{name}{order * PRIMES[0]}(", (argument, 0), ")")
-        case Unevaluated(piece, variable):
-            return 2, (f"d/d{variable}(", (piece, 0), ")")
-        case Operation("negate", (inner,)):
-            return 3, ("-", (inner, 3))
-        case Operation("piecewise", arguments):
-            return _ATOM, ("piecewise(", *_pairs(arguments), ")")
-        case Operation(name, (left, right)) if name in _INFIX:
+        case Number(value):
+            strength = SIGNED if value < 0 else PRODUCT
+            return (ATOM, (shown,)) if (shown := decimal(value)) else (strength, (text_of(as_typed(value)),))
+        case Constant(name) | Variable(name):
+            return ATOM, (name,)
+        case Unknown(name, order, _):
+            return ATOM, (f"{name}{order * PRIMES[0]}(", Part(0), ")")
+        case Unevaluated(_, variable):
+            return PRODUCT, (f"d/d{variable}(", Part(0), ")")
+        case Operation("negate", _):
+            return SIGNED, ("-", Part(0, SIGNED))
+        case Operation(name, (_, right)) if name in _INFIX:
             sign, strength, least_left, least_right = _INFIX[name]
             if name == "power" and isinstance(right, Operation) and right.name == "negate":
                 # e**(-x**2): without brackets it is read well by machines only
-                least_right = least_right if isinstance(right.arguments[0], Number) else _ATOM
-            return strength, ((left, least_left), sign, (right, least_right))
-    return _ATOM, (f"{node.name}(", *_separated([((part, 0),) for part in node.arguments]), ")")
-
-
-def _pairs(arguments: Sequence[Node]) -> list[str | tuple[Node, int]]:
-    """Values and conditions by turns, and what holds otherwise."""
-    conditions = [*arguments[1::2], None]
-    parts: list[Sequence[str | tuple[Node, int]]] = []
-    for value, condition in zip(arguments[0::2], conditions, strict=False):
-        parts.append(("(", (value, 0), ", ", (condition, 0) if condition else "True", ")"))
-    return _separated(parts)
-
-
-def _separated(parts: Sequence[Sequence[str | tuple[Node, int]]]) -> list[str | tuple[Node, int]]:
-    shown: list[str | tuple[Node, int]] = []
-    for part in parts:
-        shown += [", ", *part] if shown else part
-    return shown
+                least_right = least_right if isinstance(right.arguments[0], Number) else ATOM
+            return strength, (Part(0, least_left), sign, Part(1, least_right))
+        case Operation("piecewise", arguments):
+            last = len(arguments) - 1
+            pairs = [("(", Part(k), ", ", Part(k + 1) if k < last else "True", ")") for k in range(0, last + 1, 2)]
+            return ATOM, ("piecewise(", *joined(pairs, ", "), ")")
+    return ATOM, (f"{node.name}(", *joined([(Part(k),) for k in range(len(node.arguments))], ", "), ")")
 
 
 def as_typed(value: Fraction) -> Node:
@@ -446,43 +431,6 @@ def as_typed(value: Fraction) -> Node:
     if value < 0:
         return Operation("negate", (Number(-value),))
     return Operation("divide", (Number(Fraction(value.numerator)), Number(Fraction(value.denominator))))
-
-
-def decimal(value: Fraction) -> str:
-    """A number that is not negative, exactly as a decimal within the limits of the parser; else an empty text."""
-    below = value.denominator
-    twos = (below & -below).bit_length() - 1
-    fives = 0
-    below >>= twos
-    while below % 5 == 0:
-        below, fives = below // 5, fives + 1
-    if value < 0 or below != 1:
-        return ""
-    places = max(twos, fives)
-    whole = str(value.numerator * 10**places // value.denominator)
-    digits = whole.rstrip("0") or "0"
-    exponent = len(whole) - 1 - places  # value = d.ddd * 10^exponent
-    if len(digits) > MAX_DIGITS and places:
-        return ""
-    if -5 <= exponent < PLAIN_DIGITS:
-        plain = _pointed(digits, exponent)
-        if sum(map(str.isdigit, plain)) <= MAX_DIGITS:
-            return plain
-    shift = max(-MAX_DECIMAL_EXPONENT, min(exponent, MAX_DECIMAL_EXPONENT))
-    mantissa = _pointed(digits, exponent - shift)
-    return f"{mantissa.removeprefix('0') if exponent < shift else mantissa}e{shift}"
-
-
-PLAIN_DIGITS = 16
-"""Numbers of up to so many digits are written without an exponent, as Python writes floats."""
-
-
-def _pointed(digits: str, exponent: int) -> str:
-    """d.ddd * 10^exponent, written out."""
-    if exponent < 0:
-        return f"0.{'0' * (-exponent - 1)}{digits}"
-    whole, rest = digits[: exponent + 1], digits[exponent + 1 :]
-    return whole.ljust(exponent + 1, "0") + (f".{rest}" if rest else "")
 
 
 def arities(name: str) -> Sequence[int]:

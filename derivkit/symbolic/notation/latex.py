@@ -6,34 +6,12 @@ mathtext has no `cases`: there the pieces of a function stand in rows by ``\subs
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from functools import partial
 
-from derivkit.expressions.tree import (
-    Constant,
-    Node,
-    Number,
-    Operation,
-    Unevaluated,
-    Unknown,
-    Variable,
-    as_typed,
-    decimal,
-)
-from derivkit.operations.elementary import OPERATIONS
-from derivkit.symbolic.notation.writing import (
-    ATOM,
-    COMPARED,
-    MOST_CHARACTERS,
-    POWER,
-    PRODUCT,
-    RELATIONS,
-    SIGNED,
-    SUM,
-    _begins_with_sign,
-    _check,
-    _in_one,
-    _touches,
-)
+from derivkit.expressions.layout import ATOM, POWER, PRODUCT, Layout, Part, decimal, joined, laid_out
+from derivkit.expressions.tree import Constant, Node, Number, Operation, Unevaluated, Unknown, Variable, as_typed
+from derivkit.operations.elementary import COMPARISONS, OPERATIONS
+from derivkit.symbolic.notation.writing import MAX_CHARACTERS, check_notation, infix, needs_no_brackets
 
 TOO_LONG = r"\text{(too long to be written out)}"
 GREEK = frozenset(
@@ -43,8 +21,6 @@ GREEK = frozenset(
     )
 )
 """Names of variables that are written as letters."""
-_Item = str | tuple[Node, int]
-_Layout = tuple[int, Sequence[_Item]]
 
 
 def latex(root: Node, notation: str = "leibniz", *, mathtext: bool = False) -> str:
@@ -65,84 +41,60 @@ def latex(root: Node, notation: str = "leibniz", *, mathtext: bool = False) -> s
     >>> print(latex(parse("sin(x)**2/sqrt(x)").root))
     \frac{\sin^{2}\left(x\right)}{\sqrt{x}}
     """
-    _check(notation)
-    found: list[str] = []
+    check_notation(notation)
+    tokens: list[str] = []
     length = 0
-    stack: list[str | tuple[Node, int, bool]] = [(root, 0, False)]
-    while stack:
-        top = stack.pop()
-        if isinstance(top, str):
-            found.append(top)
-            length += len(top)
-            if length > 4 * MOST_CHARACTERS:
-                return TOO_LONG
-            continue
-        node, least, followed = top
-        strength, layout = _layout(node, notation, mathtext=mathtext)
-        if isinstance(node, Unevaluated) and strength < ATOM and (followed or not _in_one(node.piece)):
-            layout = (layout[0], r"\left[", *layout[1:], r"\right]")
-        if strength < least:
-            layout, followed = (r"\left(", *layout, r"\right)"), False
-        factors = node.arguments if isinstance(node, Operation) and node.name == "multiply" else ()
-        for item in reversed(layout):
-            if isinstance(item, str):
-                stack.append(item)
-            else:
-                stack.append((*item, bool(factors) and (followed or item[0] is factors[0])))
-    return "".join(found)
+    layout = partial(_layout, notation=notation, mathtext=mathtext)
+    for token, *_ in laid_out(root, layout, r"\left(", r"\right)"):
+        tokens.append(token)
+        length += len(token)
+        if length > 4 * MAX_CHARACTERS:
+            return TOO_LONG
+    return "".join(tokens)
 
 
-def _layout(node: Node, notation: str, *, mathtext: bool) -> _Layout:  # noqa: PLR0911 -- a table of cases
-    if isinstance(node, Number):
-        shown = decimal(node.value)
-        if "e" in shown:
-            mantissa, exponent = shown.split("e")
-            return PRODUCT, (rf"{mantissa} \cdot 10^{{{exponent}}}",)
-        return (ATOM, (shown,)) if shown else (PRODUCT, (latex(as_typed(node.value)),))
-    if isinstance(node, Constant | Variable):
-        return ATOM, (_name(node.name),)
-    parts = node.arguments
+def _layout(  # noqa: C901, PLR0911 -- a table of cases
+    node: Node, *, notation: str, mathtext: bool, raised: bool, followed: bool
+) -> Layout[str]:
+    del raised
     match node:
+        case Number(value):
+            mantissa, _, exponent = decimal(value).partition("e")
+            if exponent:
+                return PRODUCT, (rf"{mantissa} \cdot 10^{{{exponent}}}",)
+            return (ATOM, (mantissa,)) if mantissa else (PRODUCT, (latex(as_typed(value)),))
+        case Constant(name) | Variable(name):
+            return ATOM, (latex_name(name),)
         case Unknown(name, order, _):
-            primes = order * "'" if order <= 3 else f"^{{({order})}}"
-            return ATOM, (rf"{_name(name)}{primes}\left(", (parts[0], COMPARED), r"\right)")
-        case Unevaluated(_, variable):
-            if notation == "prime":
-                return ATOM, (r"\left(", (parts[0], COMPARED), r"\right)'")
-            return PRODUCT, (rf"\frac{{d}}{{d{_name(variable)}}} ", (parts[0], COMPARED))
-        case Operation("power", (Operation(name, (inner,)), Number(value))) if (
-            OPERATIONS[name].power_at_name and value > 1
-        ):
-            power = (rf"{_template(name, 1)}^{{", (parts[1], COMPARED), "}")
-            return ATOM, (*power, r"\left(", (inner, COMPARED), r"\right)")
+            return ATOM, (rf"{latex_name(name)}{latex_primes(order)}\left(", Part(0), r"\right)")
+        case Unevaluated() if notation == "prime":
+            return ATOM, (r"\left(", Part(0), r"\right)'")
+        case Unevaluated(piece, variable):
+            bare = needs_no_brackets(piece) and not followed
+            inner = (Part(0),) if bare else (r"\left[", Part(0), r"\right]")
+            return PRODUCT, (rf"\frac{{d}}{{d{latex_name(variable)}}} ", *inner)
+        case Operation("power", (Operation(name, (_,)), Number(value))) if OPERATIONS[name].power_at_name and value > 1:
+            power = (rf"{_template(name, 1)}^{{", Part(1), "}")
+            return ATOM, (*power, r"\left(", Part(0, deeper=(0,)), r"\right)")
         case Operation("power", _):
-            return POWER, ((parts[0], ATOM), "^{", (parts[1], COMPARED), "}")
-        case Operation("piecewise", arguments):
-            return ATOM, _cases(arguments, mathtext=mathtext)
-    return _operation(node)
-
-
-def _operation(node: Operation) -> _Layout:
-    parts = node.arguments
-    match node:
-        case Operation("negate", _):
-            return SIGNED, ("-", (parts[0], SIGNED))
-        case Operation("add" | "subtract" as name, (_, right)):
-            sign = " + " if name == "add" else " - "
-            return SUM, ((parts[0], SUM), sign, (parts[1], ATOM if _begins_with_sign(right) else PRODUCT))
-        case Operation("multiply", (left, right)):
-            least = PRODUCT if isinstance(right, Unevaluated) else POWER
-            sign = " " if _touches(left, right) else r" \cdot "
-            return PRODUCT, ((parts[0], PRODUCT), sign, (parts[1], least))
+            return POWER, (Part(0, ATOM), "^{", Part(1), "}")
         case Operation("divide", _):
-            return PRODUCT, (r"\frac{", (parts[0], COMPARED), "}{", (parts[1], COMPARED), "}")
-        case Operation(name, _) if name in RELATIONS:
-            return COMPARED, ((parts[0], SUM), f" {OPERATIONS[name].latex[0]} ", (parts[1], SUM))
-    template = _template(node.name, len(parts))
+            return PRODUCT, (r"\frac{", Part(0), "}{", Part(1), "}")
+        case Operation("piecewise", arguments):
+            return ATOM, _cases(len(arguments), mathtext=mathtext)
+    return infix(node, _RELATIONS, str, touching=" ", times=r" \cdot ") or _function_layout(node)
+
+
+_RELATIONS = {row.name: row.latex[0] for row in COMPARISONS}
+
+
+def _function_layout(node: Operation) -> Layout[str]:
+    """By the template of the operation, in which #1 stands for the first argument."""
+    template = _template(node.name, len(node.arguments))
     if "#" not in template:
-        template += rf"\left({', '.join(f'#{k + 1}' for k in range(len(parts)))}\right)"
+        template += rf"\left({', '.join(f'#{k + 1}' for k in range(len(node.arguments)))}\right)"
     pieces = re.split(r"#([0-9]+)", template)
-    items = [(parts[int(piece) - 1], COMPARED) if k % 2 else piece for k, piece in enumerate(pieces) if piece]
+    items = [Part(int(piece) - 1) if k % 2 else piece for k, piece in enumerate(pieces) if piece]
     return POWER if "^{#1}" in template else ATOM, items
 
 
@@ -158,7 +110,7 @@ def _safe(name: str) -> str:
     return name.replace("_", r"\_")
 
 
-def _name(name: str) -> str:
+def latex_name(name: str) -> str:
     """A name: Greek letters as such, a number at the end as an index, several letters upright."""
     letters = name.rstrip("0123456789").rstrip("_")
     index = name[len(letters) :].lstrip("_")
@@ -168,16 +120,14 @@ def _name(name: str) -> str:
     return f"{shown}_{{{index}}}" if index and letters else shown or rf"\mathrm{{{_safe(name)}}}"
 
 
-def _cases(parts: Sequence[Node], *, mathtext: bool) -> list[_Item]:
-    count = len(parts)
+def latex_primes(order: int) -> str:
+    """The primes of a derivative, or its order in brackets."""
+    return order * "'" if order <= 3 else f"^{{({order})}}"
+
+
+def _cases(count: int, *, mathtext: bool) -> list[str | Part]:
     gap = r",\ " if mathtext else " & "
-    rows: list[list[_Item]] = [
-        [(parts[k], COMPARED), gap, r"\text{if } ", (parts[k + 1], COMPARED)] for k in range(0, count - 1, 2)
-    ]
-    if count % 2:
-        rows.append([(parts[count - 1], COMPARED), gap, r"\text{otherwise}"])
-    joined: list[_Item] = []
-    for row in rows:
-        joined += [r" \\ ", *row] if joined else row
+    rows: list[list[str | Part]] = [[Part(k), gap, r"\text{if } ", Part(k + 1)] for k in range(0, count - 1, 2)]
+    rows += [[Part(count - 1), gap, r"\text{otherwise}"]] if count % 2 else []
     start, end = (r"\left\{\substack{", r"}\right.") if mathtext else (r"\begin{cases}", r"\end{cases}")
-    return [start, *joined, end]
+    return [start, *joined(rows, r" \\ "), end]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from derivkit.symbolic.notation.latex import _name, latex
+from derivkit.symbolic.notation.latex import latex, latex_name, latex_primes
 from derivkit.symbolic.notation.lines import Line, Style, lines_of
-from derivkit.symbolic.notation.writing import CUT, MOST_CHARACTERS, _check, written
+from derivkit.symbolic.notation.writing import CUT, MAX_CHARACTERS, check_notation, written
 from derivkit.symbolic.rules import Condition
 from derivkit.symbolic.verification import CheckedSteps
 
 MOST_LINES = 200
 """Lines, beyond which the middle of a derivation is left out; a constant without a derivation."""
-LEFT_OUT = f"{CUT} lines are cut after {MOST_CHARACTERS} characters"
+LEFT_OUT = f"{CUT} lines are cut after {MAX_CHARACTERS} characters"
 
 
 def as_text(derivation: CheckedSteps, style: Style, notation: str) -> str:
@@ -68,7 +68,7 @@ def function_name(derivation: CheckedSteps) -> str:
 
 def _left(derivation: CheckedSteps, order: int, notation: str) -> str:
     """What stands left of the sign of equality."""
-    _check(notation)
+    check_notation(notation)
     name, variable = function_name(derivation), derivation.variable
     if notation == "prime" or not order:
         return f"{name}{order * chr(39)}({variable})"
@@ -77,11 +77,10 @@ def _left(derivation: CheckedSteps, order: int, notation: str) -> str:
 
 
 def _left_latex(derivation: CheckedSteps, order: int, notation: str) -> str:
-    _check(notation)
-    name, variable = _name(function_name(derivation)), _name(derivation.variable)
+    check_notation(notation)
+    name, variable = latex_name(function_name(derivation)), latex_name(derivation.variable)
     if notation == "prime" or not order:
-        primes = order * "'" if order <= 3 else f"^{{({order})}}"
-        return f"{name}{primes}({variable})"
+        return f"{name}{latex_primes(order)}({variable})"
     power = f"^{{{order}}}" if order > 1 else ""
     return rf"\frac{{d{power}}}{{d{variable}{power}}} {name}({variable})"
 
@@ -100,7 +99,7 @@ def _remarks(
     if dropped:
         yield f"In the middle {dropped} lines are left out."
     if cut:
-        yield f"Where a line ends in {CUT} it is cut after {MOST_CHARACTERS} characters."
+        yield f"Where a line ends in {CUT} it is cut after {MAX_CHARACTERS} characters."
     if derivation.conditions:
         yield f"It holds where {', '.join(formula(condition_text(one)) for one in derivation.conditions)}."
     yield f"Check of every step: {derivation.verification}."

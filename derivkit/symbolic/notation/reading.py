@@ -12,7 +12,7 @@ from fractions import Fraction
 from derivkit.expressions.algebra import product
 from derivkit.expressions.tree import CONSTANTS, Constant, Node, Number, Operation, Unevaluated, Unknown, Variable
 from derivkit.operations.elementary import ELEMENTARY
-from derivkit.symbolic.notation.writing import MOST_CHARACTERS, RELATIONS, ROOTS
+from derivkit.symbolic.notation.writing import MAX_CHARACTERS, RELATIONS, ROOTS
 
 MOST_BRACKETS = 100
 """Open brackets; a constant without a derivation."""
@@ -65,8 +65,8 @@ class _Reader:
     """Recursive descent; brackets are counted, so that it does not descend too far."""
 
     def __init__(self, text: str, variable: str) -> None:
-        if len(text) > 2 * MOST_CHARACTERS:
-            raise ReadingError(f"the line has {len(text)} characters, the most is {2 * MOST_CHARACTERS}")
+        if len(text) > 2 * MAX_CHARACTERS:
+            raise ReadingError(f"the line has {len(text)} characters, the most is {2 * MAX_CHARACTERS}")
         self._text, self._variable = text, variable
         self._tokens: list[tuple[str, str, int]] = []
         self._next = self._open = at = 0

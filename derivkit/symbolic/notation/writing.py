@@ -6,13 +6,29 @@ directly before names, powers and functions, all other factors have a dot betwee
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Literal
+from functools import partial
+from typing import Literal, TypeVar
 
+from derivkit.expressions.algebra import first_factor, is_negated
+from derivkit.expressions.layout import (
+    ATOM,
+    BRACKETED,
+    COMPARED,
+    POWER,
+    PRODUCT,
+    SIGNED,
+    SUM,
+    Layout,
+    Part,
+    decimal,
+    joined,
+    laid_out,
+    path_of,
+)
 from derivkit.expressions.tree import (
-    Branch,
     Constant,
     Node,
     Number,
@@ -21,23 +37,20 @@ from derivkit.expressions.tree import (
     Unknown,
     Variable,
     as_typed,
-    decimal,
 )
 from derivkit.operations.elementary import COMPARISONS, ELEMENTARY
+from derivkit.symbolic.rules import Rule
 
-if TYPE_CHECKING:
-    from derivkit.symbolic.rules import Rule
+T = TypeVar("T")
 
 Path = tuple[int, ...]
 """A place in a tree: which argument to take, from the root down."""
 Notation = Literal["prime", "leibniz"]
 NOTATIONS = ("prime", "leibniz")
-MOST_CHARACTERS = 2000
+MAX_CHARACTERS = 2000
 """Characters of a line, beyond which it is cut: as many as a formula that is typed may have."""
 CUT = "…"
 
-COMPARED, SUM, PRODUCT, SIGNED, POWER, ATOM = range(6)
-"""How strongly an operation binds."""
 RELATIONS: Mapping[str, str] = {row.name: row.written for row in COMPARISONS}
 ROOTS: Mapping[str, str] = {row.name: row.written for row in ELEMENTARY.values() if row.written}
 """Functions of which the sign stands before their argument."""
@@ -67,22 +80,10 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class _Said:
+class _Token:
     text: str
     below: str = ""
     sign: bool = True
-
-
-@dataclass(frozen=True)
-class _Part:
-    index: int
-    least: int = COMPARED
-    raised: bool = False
-    followed: bool | None = False
-    """Whether a factor comes behind it, which a d/dx would seem to act on; None: if one comes behind the whole."""
-
-
-_Layout = tuple[int, Sequence["_Said | _Part"]]
 
 
 def pieces_of(root: Node, notation: str = "leibniz", *, raised: bool = False) -> list[Piece]:
@@ -97,28 +98,15 @@ def pieces_of(root: Node, notation: str = "leibniz", *, raised: bool = False) ->
     raised : bool
         Whether exponents are raised, for a figure, or written with ``^``.
     """
-    _check(notation)
+    check_notation(notation)
     pieces: list[Piece] = []
     length = 0
-    # Texts, and nodes with the least strength they need, their place, how often they are raised, what comes behind.
-    stack: list[tuple[_Said | Node, int, Path, int, bool]] = [(root, 0, (), 0, False)]
-    while stack:
-        top, least, path, lifted, followed = stack.pop()
-        if isinstance(top, _Said):
-            length += len(top.text) + len(top.below)
-            pieces.append(Piece(top.text, path, top.sign, top.below, lifted > 0))
-            if length > MOST_CHARACTERS:
-                return [*pieces, Piece(CUT, ())]
-            continue
-        strength, layout = _layout(top, notation, raised=raised and not lifted)
-        if strength < least or (followed and strength < ATOM and isinstance(top, Unevaluated)):
-            layout, followed = (_Said("(", sign=False), *layout, _Said(")", sign=False)), False
-        for item in reversed(layout):
-            if isinstance(item, _Said):
-                stack.append((item, 0, path, lifted, False))
-            elif isinstance(top, Branch):
-                part, behind = top.arguments[item.index], followed if item.followed is None else item.followed
-                stack.append((part, item.least, (*path, item.index), lifted + item.raised, behind))
+    layout = partial(_layout, notation=notation, raising=raised)
+    for token, place, lifted in laid_out(root, layout, _Token("(", sign=False), _Token(")", sign=False)):
+        length += len(token.text) + len(token.below)
+        pieces.append(Piece(token.text, path_of(place), token.sign, token.below, lifted))
+        if length > MAX_CHARACTERS:
+            return [*pieces, Piece(CUT, ())]
     return pieces
 
 
@@ -167,49 +155,93 @@ def _multiplied(slope: Node, du: Node) -> Node:
     return Operation("multiply", (slope, du))
 
 
-def _check(notation: str) -> None:
+def check_notation(notation: str) -> None:
+    """Raise ValueError unless it is a notation."""
     if notation not in NOTATIONS:
         raise ValueError(f"no notation named {notation!r}; there are {', '.join(NOTATIONS)}")
 
 
-def _layout(node: Node, notation: str, *, raised: bool) -> _Layout:  # noqa: PLR0911 -- a table of cases
-    """How strongly a node binds, and what is written: texts, and arguments with the least strength they need."""
-    if isinstance(node, Number):
-        shown = decimal(node.value)
-        if shown:
-            return ATOM, (_Said(shown, sign=False),)
-        # Digits of a number beyond any that a person types; as one piece, for a number has no parts.
-        quotient = as_typed(node.value)
-        return PRODUCT, (_Said(written(quotient), sign=False),)
-    if isinstance(node, Constant | Variable):
-        return ATOM, (_Said("π" if node == Constant("pi") else node.name, sign=False),)
+def _layout(  # noqa: PLR0911 -- a table of cases
+    node: Node, *, notation: str = "prime", raising: bool = False, raised: bool = False, followed: bool = False
+) -> Layout[_Token]:
     match node:
+        case Number(value):
+            # Digits of a number beyond any that a person types are one piece, for a number has no parts.
+            shown = decimal(value)
+            return (ATOM if shown else PRODUCT), (_Token(shown or written(as_typed(value)), sign=False),)
+        case Constant(name) | Variable(name):
+            return ATOM, (_Token("π" if node == Constant("pi") else name, sign=False),)
         case Unknown(name, order, _):
-            return ATOM, (_Said(f"{name}{order * chr(39)}("), _Part(0), _Said(")"))
+            return ATOM, (_Token(f"{name}{order * chr(39)}("), Part(0), _Token(")"))
+        case Unevaluated() if notation == "prime":
+            return ATOM, (_Token("("), Part(0), _Token(")'"))
         case Unevaluated(piece, variable):
-            return _derivative_layout(piece, variable, notation)
-        case Operation("power", _) if raised:
-            return POWER, (_Part(0, ATOM), _Part(1, raised=True))
+            inner = (Part(0),) if needs_no_brackets(piece) else (_Token("["), Part(0), _Token("]"))
+            return BRACKETED if followed else PRODUCT, (_Token("d", f"d{variable}"), *inner)
+        case Operation("power", _) if raising and not raised:
+            return POWER, (Part(0, ATOM), Part(1, raised=True))
         case Operation("power", _):
-            return POWER, (_Part(0, ATOM), _Said("^"), _Part(1, ATOM))
-    return _operation_layout(node)
+            return POWER, (Part(0, ATOM), _Token("^"), Part(1, ATOM))
+        case Operation("divide", (left, _)):
+            first: list[_Token | Part] = [Part(0, PRODUCT, followed=True)]
+            if _last_factor(left) == Variable("d"):  # d/dx is something else
+                first = [_Token("("), *first, _Token(")")]
+            return PRODUCT, (*first, _Token("/"), Part(1, POWER))
+    return infix(node, RELATIONS, _Token, touching="", times="·") or _function_layout(node)
 
 
-def _derivative_layout(piece: Node, variable: str, notation: str) -> _Layout:
-    if notation == "prime":
-        return ATOM, (_Said("("), _Part(0), _Said(")'"))
-    operator = _Said("d", f"d{variable}")
-    if _in_one(piece):
-        return PRODUCT, (operator, _Part(0))
-    return PRODUCT, (operator, _Said("["), _Part(0), _Said("]"))
+def _function_layout(node: Operation) -> Layout[_Token]:
+    match node:
+        case Operation("abs", _):
+            return ATOM, (_Token("|"), Part(0), _Token("|"))
+        case Operation(name, (Variable() | Constant() | Number(),)) if name in ROOTS:
+            return ATOM, (_Token(ROOTS[name]), Part(0, ATOM))
+        case Operation("piecewise", arguments):
+            cases = [(Part(k), _Token(" if "), Part(k + 1)) for k in range(0, len(arguments) - 1, 2)]
+            otherwise = [(Part(len(arguments) - 1), _Token(" otherwise"))] if len(arguments) % 2 else []
+            return ATOM, (_Token("{"), *joined([*cases, *otherwise], _Token("; ")), _Token("}"))
+    parts = joined([(Part(k),) for k in range(len(node.arguments))], _Token(", "))
+    return ATOM, (_Token(f"{ROOTS.get(node.name, node.name)}("), *parts, _Token(")"))
 
 
-def _in_one(node: Node) -> bool:
-    """Whether d/dx needs no brackets: an atom, a power, or a number directly before such."""
+def infix(
+    node: Operation, relations: Mapping[str, str], token: Callable[[str], T], *, touching: str, times: str
+) -> Layout[T] | None:
+    """The layout of a sign, a sum, a product or a comparison; None of any other operation.
+
+    Parameters
+    ----------
+    node : Operation
+        The operation.
+    relations : mapping
+        From the names of comparisons to their signs.
+    token : callable
+        Makes a token of a text.
+    touching, times : str
+        What stands between two factors that are written without a dot, and between others.
+    """
+    match node:
+        case Operation("negate", _):
+            return SIGNED, (token("-"), Part(0, SIGNED))
+        case Operation("add" | "subtract" as name, (_, right)):
+            least = ATOM if is_negated(first_factor(right)) else PRODUCT
+            return SUM, (Part(0, SUM), token(" + " if name == "add" else " - "), Part(1, least))
+        case Operation("multiply", (left, right)):
+            sign = touching if _touches(left, right) else times
+            least = PRODUCT if isinstance(right, Unevaluated) else POWER
+            signs = [token(sign)] if sign else []
+            return PRODUCT, (Part(0, PRODUCT, followed=True), *signs, Part(1, least, followed=None))
+        case Operation(name, _) if name in relations:
+            return COMPARED, (Part(0, SUM), token(f" {relations[name]} "), Part(1, SUM))
+    return None
+
+
+def needs_no_brackets(node: Node) -> bool:
+    """Whether d/dx needs no brackets behind it: before an atom, a power, or a number directly before such."""
     if isinstance(node, Operation) and node.name == "multiply":
         left, right = node.arguments
         return isinstance(left, Number) and _touches(left, right)
-    return not isinstance(node, Unevaluated) and _layout(node, "prime", raised=False)[0] >= POWER
+    return not isinstance(node, Unevaluated) and _layout(node)[0] >= POWER
 
 
 def _touches(left: Node, right: Node) -> bool:
@@ -217,7 +249,7 @@ def _touches(left: Node, right: Node) -> bool:
     last = left
     if isinstance(last, Operation) and last.name == "multiply":
         last = last.arguments[1]
-    elif isinstance(last, Operation) and last.name == "negate":
+    elif is_negated(last):
         last = last.arguments[0]
     first = right.arguments[0] if isinstance(right, Operation) and right.name == "power" else right
     # 2e5 would be a number.
@@ -225,60 +257,7 @@ def _touches(left: Node, right: Node) -> bool:
     return isinstance(last, Number) and last.value != 1 and decimal(last.value).isdigit() and named
 
 
-def _operation_layout(node: Operation) -> _Layout:  # noqa: C901, PLR0911 -- a table of cases
-    match node:
-        case Operation("negate", _):
-            return SIGNED, (_Said("-"), _Part(0, SIGNED, followed=None))
-        case Operation("add" | "subtract" as name, (_, right)):
-            least = ATOM if _begins_with_sign(right) else PRODUCT
-            return SUM, (_Part(0, SUM), _Said(" + " if name == "add" else " - "), _Part(1, least))
-        case Operation("multiply", (left, right)):
-            sign = () if _touches(left, right) else (_Said("·"),)
-            return PRODUCT, (_Part(0, PRODUCT, followed=True), *sign, _Part(1, _least_right(right), followed=None))
-        case Operation("divide", (left, _)):
-            first: list[_Said | _Part] = [_Part(0, PRODUCT, followed=True)]
-            if _last_factor(left) == Variable("d"):  # d/dx is something else
-                first = [_Said("("), *first, _Said(")")]
-            return PRODUCT, (*first, _Said("/"), _Part(1, POWER))
-        case Operation(name, _) if name in RELATIONS:
-            return COMPARED, (_Part(0, SUM), _Said(f" {RELATIONS[name]} "), _Part(1, SUM))
-        case Operation("abs", _):
-            return ATOM, (_Said("|"), _Part(0), _Said("|"))
-        case Operation(name, (argument,)) if name in ROOTS:
-            if isinstance(argument, Variable | Constant | Number):
-                return ATOM, (_Said(ROOTS[name]), _Part(0, ATOM))
-            return ATOM, (_Said(f"{ROOTS[name]}("), _Part(0), _Said(")"))
-        case Operation("piecewise", arguments):
-            return ATOM, _cases(len(arguments))
-    items: list[_Said | _Part] = []
-    for k in range(len(node.arguments)):
-        items += [_Said(", "), _Part(k)] if k else [_Part(k)]
-    return ATOM, (_Said(f"{node.name}("), *items, _Said(")"))
-
-
-def _cases(count: int) -> list[_Said | _Part]:
-    items: list[_Said | _Part] = [_Said("{")]
-    for k in range(0, count - 1, 2):
-        items += [*([_Said("; ")] if k else []), _Part(k), _Said(" if "), _Part(k + 1)]
-    if count % 2:
-        items += [_Said("; "), _Part(count - 1), _Said(" otherwise")]
-    return [*items, _Said("}")]
-
-
 def _last_factor(node: Node) -> Node:
     while isinstance(node, Operation) and node.name in {"multiply", "divide", "power", "negate"}:
         node = node.arguments[0 if node.name == "power" else -1]
     return node
-
-
-def _least_right(node: Node) -> int:
-    """Of a later factor: a product in brackets, and so is what begins with a sign."""
-    if isinstance(node, Unevaluated):
-        return PRODUCT
-    return POWER
-
-
-def _begins_with_sign(node: Node) -> bool:
-    while isinstance(node, Operation) and node.name in {"multiply", "divide"}:
-        node = node.arguments[0]
-    return isinstance(node, Operation) and node.name == "negate"
