@@ -8,22 +8,47 @@ computes slopes on the way; ``brief`` has the result alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from derivkit.expressions.algebra import ONE, SUMS, ZERO, apply, factors_of, product, rational, terms_of, value_of
-from derivkit.expressions.tree import Branch, Node, Number, Operation, Unevaluated, Unknown, Variable, program_of
+from derivkit.expressions.algebra import (
+    ONE,
+    SUMS,
+    ZERO,
+    apply,
+    factors_of,
+    first_factor,
+    is_negated,
+    product,
+    rational,
+    terms_of,
+    value_of,
+)
+from derivkit.expressions.tree import (
+    Branch,
+    Node,
+    Number,
+    Operation,
+    Unevaluated,
+    Unknown,
+    Variable,
+    arguments_of,
+    depends_on,
+    postorder,
+    program_of,
+    with_arguments,
+)
 from derivkit.symbolic.notation.writing import Path, rule_text
 from derivkit.symbolic.rules import RULES
 from derivkit.symbolic.steps import Step, steps_of
 from derivkit.symbolic.verification import CheckedSteps
 
 LEVELS = ("full", "normal", "brief")
-MOST_NODES = 4000
+MAX_NODES = 4000
 """Nodes of a line, shared ones counted where they stand, up to which it is marked; a constant without a derivation."""
-MOST_OPERATIONS = 1500
+MAX_OPERATIONS = 1500
 """Operations of a function and its derivative, up to which lines stand between; more than twice what can be typed."""
-MOST_WORK = 3_000
+MAX_WORK = 3_000
 """Operations of all lines of a derivative, beyond which the result follows; a constant without a derivation."""
 SIMPLE = frozenset({"sum", "constant multiple", "power", "constant", "identity"})
 """Where only these rules are used, x is differentiated as x^1, by the power rule."""
@@ -120,81 +145,62 @@ def lines_of(derivation: CheckedSteps, style: Style | None = None) -> tuple[Line
 
 def nodes_with_paths(root: Node) -> list[tuple[Path, Node]]:
     """Every node with its place, in the order written; none at all if there are more than 4000."""
-    found: list[tuple[Path, Node]] = []
+    nodes: list[tuple[Path, Node]] = []
     stack: list[tuple[Path, Node]] = [((), root)]
     while stack:
         path, node = stack.pop()
-        found.append((path, node))
-        if len(found) > MOST_NODES:
+        nodes.append((path, node))
+        if len(nodes) > MAX_NODES:
             return []
-        if isinstance(node, Branch):
-            stack += [((*path, k), part) for k, part in reversed(list(enumerate(node.arguments)))]
-    return found
+        stack += [((*path, k), part) for k, part in reversed(list(enumerate(arguments_of(node))))]
+    return nodes
+
+
+def _open_arguments(node: Node) -> tuple[Node, ...]:
+    """The arguments of a node; none of a derivative that is still to be found, whose piece is left alone."""
+    return node.arguments if isinstance(node, Operation | Unknown) else ()
 
 
 def rewritten(root: Node, change: Callable[[Node], Node]) -> Node:
     """A tree rebuilt from its leaves up, every node changed after its arguments; pieces under a d/dx are left alone."""
     done: dict[int, Node] = {}
-    stack = [root]
-    while stack:
-        node = stack[-1]
-        parts = node.arguments if isinstance(node, Operation | Unknown) else ()
-        missing = [part for part in parts if id(part) not in done]
-        if missing:
-            stack.extend(missing)
-            continue
-        stack.pop()
-        if id(node) not in done:
-            new = tuple(done[id(part)] for part in parts)
-            same = all(a is b for a, b in zip(new, parts, strict=True))
-            done[id(node)] = change(node if same else _with(node, new))
+    for node in postorder([root], _open_arguments):
+        parts = _open_arguments(node)
+        new = tuple(done[id(part)] for part in parts)
+        same = all(a is b for a, b in zip(new, parts, strict=True))
+        done[id(node)] = change(node if same else _with(node, new))
     return done[id(root)]
 
 
-def _with(node: Node, arguments: tuple[Node, ...]) -> Node:  # noqa: PLR0911 -- a table of cases
+def _with(node: Node, arguments: tuple[Node, ...]) -> Node:
     """The node with other arguments: one flat product, a sign at its front, no sum of a negative term."""
-    if isinstance(node, Unknown):
-        return Unknown(node.name, node.order, arguments[0])
     if not isinstance(node, Operation):
-        return node
+        return with_arguments(node, arguments) if isinstance(node, Branch) else node
     if node.name == "multiply":
         return product([factor for part in arguments for factor in factors_of(part)])
     if node.name == "negate":
-        return _negative(arguments[0])
+        return _at_first_factor(arguments[0], lambda factor: apply("negate", factor))
     if node.name == "add":
-        positive = _without_sign(arguments[1])
-        if positive is not None:
-            return apply("subtract", arguments[0], positive)
-        tree = arguments[0]
-        for sign, term in terms_of(arguments[1]):
-            tree = apply("add" if sign > 0 else "subtract", tree, term)
-        return tree
+        return _sum(*arguments)
     return apply(node.name, *arguments)
 
 
-def _negative(node: Node) -> Node:
-    """Minus a product or a quotient, the sign with its first factor."""
-    if isinstance(node, Operation) and node.name in {"multiply", "divide"}:
-        path = [node]
-        while isinstance(path[-1].arguments[0], Operation) and path[-1].arguments[0].name in {"multiply", "divide"}:
-            path.append(path[-1].arguments[0])
-        result = apply("negate", path[-1].arguments[0])
-        for part in reversed(path):
-            result = apply(part.name, result, part.arguments[1])
-        return result
-    return apply("negate", node)
+def _sum(left: Node, right: Node) -> Node:
+    if is_negated(first_factor(right)):
+        return apply("subtract", left, _at_first_factor(right, lambda factor: arguments_of(factor)[0]))
+    for sign, term in terms_of(right):
+        left = apply("add" if sign > 0 else "subtract", left, term)
+    return left
 
 
-def _without_sign(node: Node) -> Node | None:
-    """The term without the minus it begins with; None if it begins with none."""
-    path: list[Operation] = []
+def _at_first_factor(node: Node, change: Callable[[Node], Node]) -> Node:
+    """A product or a quotient with its first factor changed."""
+    around: list[Operation] = []
     while isinstance(node, Operation) and node.name in {"multiply", "divide"}:
-        path.append(node)
+        around.append(node)
         node = node.arguments[0]
-    if not (isinstance(node, Operation) and node.name == "negate"):
-        return None
-    result = node.arguments[0]
-    for part in reversed(path):
+    result = change(node)
+    for part in reversed(around):
         result = apply(part.name, result, part.arguments[1])
     return result
 
@@ -217,7 +223,7 @@ class _Writer:
     def lines(self) -> list[Line]:
         start = Unevaluated(self._root.piece.root, self._variable.name)
         result = self._root.result.root
-        long = len(self._root.piece.program) + len(self._root.result.program) > MOST_OPERATIONS
+        long = len(self._root.piece.program) + len(self._root.result.program) > MAX_OPERATIONS
         if long or self._style.level == "brief":
             reason = "too long to be written out step by step" if long else ""
             return [
@@ -229,7 +235,7 @@ class _Writer:
         work = 0
         while pending := list(dict.fromkeys(_unevaluated(tree))):
             work += len(program_of(tree))
-            if work > MOST_WORK:
+            if work > MAX_WORK:
                 return [*lines, Line(tree, self._order, reason="and so on"), Line(result, self._order)]
             line, tree = self._turn(tree, pending, first=not lines)
             lines.append(line)
@@ -252,7 +258,7 @@ class _Writer:
         phases = {one: self._phase(one) for one in pending}
         now = min(phases.values()) if self._full else 0
         chosen = [one for one in pending if not self._full or phases[one] == now]
-        new = {one: self._rewritten(one) for one in chosen}
+        new: dict[Node, Node] = {one: self._rewritten(one) for one in chosen}
         marks = tuple(
             mark
             for path, node in nodes_with_paths(tree)
@@ -262,7 +268,7 @@ class _Writer:
         steps = [self._step(one) for one in chosen]
         names = tuple(dict.fromkeys(name for name, _ in steps))
         reason = "; ".join(dict.fromkeys(said for _, said in steps))
-        after = rewritten(tree, lambda node: new.get(node, node) if isinstance(node, Unevaluated) else node)
+        after = rewritten(tree, lambda node: new.get(node, node))
         return Line(tree, self._order, first, marks, names, reason), self._raised(after)
 
     def _original(self, one: Unevaluated) -> Node:
@@ -276,7 +282,7 @@ class _Writer:
         rule = self._steps[self._original(one)].rule
         if rule in {"sum", "constant multiple"}:
             return ("sum", "constant multiple").index(rule)
-        return 2 if any(True for _ in _unevaluated(self._rewritten(one))) else 3
+        return 2 if any(_unevaluated(self._rewritten(one))) else 3
 
     def _rewritten(self, one: Unevaluated) -> Node:
         """What stands for a derivative in the next line."""
@@ -285,7 +291,7 @@ class _Writer:
         step = self._steps[self._original(one)]
         if _still(step):
             return ZERO
-        waits = any(True for _ in _unevaluated(step.unfolded))
+        waits = any(_unevaluated(step.unfolded))
         written = step.unfolded if waits or self._full else step.result.root
         # Rebuilt once, so that its products are flat and its signs at the front.
         flat = rewritten(written, lambda node: _with(node, node.arguments) if isinstance(node, Operation) else node)
@@ -296,14 +302,14 @@ class _Writer:
         if not self._as_power:
             return tree
         power = apply("power", self._variable, ONE)
-        new: dict[Unevaluated, Node] = {}
+        new: dict[Node, Node] = {}
         for one in _unevaluated(tree):
             factors = factors_of(one.piece)
             if self._variable in factors and one.piece in self._steps:
                 piece = product([power if factor == self._variable else factor for factor in factors])
                 self._typed[piece] = one.piece
                 new[one] = Unevaluated(piece, one.variable)
-        return rewritten(tree, lambda node: new.get(node, node) if isinstance(node, Unevaluated) else node)
+        return rewritten(tree, lambda node: new.get(node, node))
 
     def _step(self, one: Unevaluated) -> tuple[str, str]:
         """The rule by which a derivative is found, and what it does in words."""
@@ -347,13 +353,8 @@ class _Writer:
     def _constants(self, piece: Operation, inside: Path) -> list[Mark]:
         if piece.name == "divide":
             return [Mark((*inside, 1))]
-        spine = _spine(piece, inside, {"multiply"})
-        places = [((*spine[-1][0], 0), spine[-1][1].arguments[0])]
-        places += [((*place, 1), node.arguments[1]) for place, node in reversed(spine)]
-        return [Mark(place) for place, node in places if not self._varies(node)]
-
-    def _varies(self, node: Node) -> bool:
-        return any(step.operation == "variable" and step.value == self._variable.name for step in program_of(node))
+        factors = _factors_with_paths(piece, inside)
+        return [Mark(place) for place, node in factors if not depends_on(node, self._variable)]
 
     # Calculations
 
@@ -366,7 +367,7 @@ class _Writer:
             if isinstance(node, Operation) and node.name == "power" and _difference(node.arguments[1]) is not None
         ]
         computed = rewritten(tree, _computed)
-        zeros = () if style.zeros else [Mark(path) for path, _ in _zeros(tree)]
+        zeros = () if style.zeros else map(Mark, _zeros(tree))
         after = computed
         if computed != tree:
             if not style.ones:
@@ -386,11 +387,8 @@ class _Writer:
         inner: set[Path] = set()
         for path, node in nodes_with_paths(tree):
             if isinstance(node, Operation) and node.name == "multiply" and path not in inner:
-                spine = _spine(node, path, {"multiply"})
-                inner.update(place for place, _ in spine)
-                places = [((*spine[-1][0], 0), spine[-1][1].arguments[0])]
-                places += [((*place, 1), part.arguments[1]) for place, part in reversed(spine)]
-                numbers = [place for place, part in places if value_of(part) is not None]
+                inner.update(place for place, _ in _spine(node, path, {"multiply"}))
+                numbers = [place for place, part in _factors_with_paths(node, path) if value_of(part) is not None]
                 if len(numbers) > 1:
                     marks += map(Mark, numbers)
                     words.append("multiply")
@@ -399,7 +397,7 @@ class _Writer:
             elif _zeroth(node):
                 marks.append(Mark(path))
                 words.append("the power 0 is 1")
-        marks += [Mark(path) for path, _ in _zeros(tree)]
+        marks += map(Mark, _zeros(tree))
         return Line(tree, self._order, marks=tuple(marks), reason="; ".join(dict.fromkeys(words)) or "simplify")
 
 
@@ -426,19 +424,9 @@ def _outer(step: Step) -> str:
     return step.children[0].rule if step.rule == "chain rule" else ""
 
 
-def _unevaluated(root: Node) -> Iterable[Unevaluated]:
-    """The derivatives in a tree that are not found yet, from left to right, equal ones once."""
-    met: set[int] = set()
-    stack = [root]
-    while stack:
-        node = stack.pop()
-        if id(node) in met:
-            continue
-        met.add(id(node))
-        if isinstance(node, Unevaluated):
-            yield node
-        elif isinstance(node, Branch):
-            stack += reversed(node.arguments)
+def _unevaluated(root: Node) -> Iterator[Unevaluated]:
+    """The derivatives in a tree that are still to be found, from left to right."""
+    return (node for node in postorder([root], _open_arguments) if isinstance(node, Unevaluated))
 
 
 def _spine(node: Operation, path: Path, names: Iterable[str]) -> list[tuple[Path, Operation]]:
@@ -449,6 +437,13 @@ def _spine(node: Operation, path: Path, names: Iterable[str]) -> list[tuple[Path
         path = (*path, 0)
         spine.append((path, node))
     return spine
+
+
+def _factors_with_paths(node: Operation, path: Path) -> list[tuple[Path, Node]]:
+    """The factors of a flat product with their places, in the order written."""
+    spine = _spine(node, path, {"multiply"})
+    first = ((*spine[-1][0], 0), spine[-1][1].arguments[0])
+    return [first, *(((*place, 1), part.arguments[1]) for place, part in reversed(spine))]
 
 
 def _difference(node: Node) -> Node | None:
@@ -495,18 +490,13 @@ def _without_zeros(node: Node) -> Node:
 
 def _zeroth(node: Node) -> bool:
     """Whether it is x^0, of a piece that is no number."""
-    return (
-        isinstance(node, Operation)
-        and node.name == "power"
-        and value_of(node.arguments[1]) == 0
-        and not isinstance(node.arguments[0], Number)
-    )
+    match node:
+        case Operation("power", (base, exponent)):
+            return value_of(exponent) == 0 and not isinstance(base, Number)
+    return False
 
 
-def _zeros(tree: Node) -> list[tuple[Path, Node]]:
-    """Terms of sums that are 0."""
-    found: list[tuple[Path, Node]] = []
-    for path, node in nodes_with_paths(tree):
-        if isinstance(node, Operation) and node.name in SUMS:
-            found += [((*path, k), part) for k, part in enumerate(node.arguments) if part == ZERO]
-    return found
+def _zeros(tree: Node) -> list[Path]:
+    """The places of the terms of sums that are 0."""
+    sums = [(path, node) for path, node in nodes_with_paths(tree) if isinstance(node, Operation) and node.name in SUMS]
+    return [(*path, k) for path, node in sums for k, part in enumerate(node.arguments) if part == ZERO]
