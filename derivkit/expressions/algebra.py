@@ -14,7 +14,7 @@ from functools import reduce
 from typing import TypeGuard
 
 from derivkit.expressions.limits import MAX_POWER_BITS, MAX_VALUE_BITS, bits
-from derivkit.expressions.tree import Branch, Constant, Node, Number, Operation, Variable
+from derivkit.expressions.tree import Branch, Constant, Node, Number, Operation, Variable, arguments_of, postorder
 from derivkit.operations.elementary import OPERATIONS
 from derivkit.operations.row import ANY, NOT_NEGATIVE, POSITIVE
 
@@ -229,36 +229,34 @@ def folded(root: Node, known: Mapping[int, Node], unique: dict[Node, Node] | Non
     unique = {} if unique is None else unique
     done: dict[int, Node] = {}
     met = ChainMap(done, known)  # type: ignore[arg-type]  # only the first is written to
-    kept = [root]  # identities are those of living nodes
-    stack = [root]
-    while stack:
-        node = stack[-1]
+    alive = [root]  # identities are those of living nodes
+
+    def parts(node: Node) -> Sequence[Node]:
+        return _parts_of(node, met) if isinstance(node, Operation) and id(node) not in met else ()
+
+    for node in postorder([root], parts):
         if id(node) in met:
-            stack.pop()
             continue
-        if not isinstance(node, Operation):
-            done[id(node)] = node
-            continue
-        if node.name in PRODUCTS:
-            # The whole of it at once: part by part, the work would grow as the square of its length.
-            missing = [part for part in _parts_of_product(node, met) if id(part) not in met]
-            if missing:
-                stack.extend(missing)
-            else:
-                found = _fold_product(node, met)
-                done[id(node)] = unique.setdefault(found, found)
-                kept.append(done[id(node)])
-            continue
-        signs, parts = zip(*terms_of(node, met), strict=True) if node.name in SUMS else ((), node.arguments)
-        missing = [part for part in parts if id(part) not in met]
-        if missing:
-            stack.extend(missing)
-            continue
-        arguments = tuple(met[id(part)] for part in parts)
-        found = _sum(zip(signs, arguments, strict=True)) if signs else _fold(node.name, arguments)
-        done[id(node)] = unique.setdefault(found, found)
-        kept.append(done[id(node)])
+        result = _fold_of(node, met) if isinstance(node, Operation) else node
+        done[id(node)] = unique.setdefault(result, result)
+        alive.append(done[id(node)])
     return met[id(root)]
+
+
+def _parts_of(node: Operation, known: Container[int]) -> Sequence[Node]:
+    """What is folded before a node: of a product the whole at once, or the work grows as the square of its length."""
+    if node.name in PRODUCTS:
+        return list(_parts_of_product(node, known))
+    return [part for _, part in terms_of(node, known)] if node.name in SUMS else node.arguments
+
+
+def _fold_of(node: Operation, known: Mapping[int, Node]) -> Node:
+    """A node whose parts are known, folded."""
+    if node.name in PRODUCTS:
+        return _fold_product(node, known)
+    if node.name in SUMS:
+        return _sum((sign, known[id(part)]) for sign, part in terms_of(node, known))
+    return _fold(node.name, tuple(known[id(part)] for part in node.arguments))
 
 
 def _fold(name: str, arguments: tuple[Node, ...]) -> Node:
@@ -354,18 +352,11 @@ def surely_positive(root: Node, known: dict[Node, int]) -> bool:
     root : Node
         The tree.
     known : dict
-        Signs found before; filled.
+        Signs of nodes that were looked at before; filled.
     """
-    stack = [root]
-    while stack:
-        node = stack[-1]
-        missing = [part for part in getattr(node, "arguments", ()) if part not in known]
-        if node in known or not missing:
-            stack.pop()
-            if node not in known:
-                known[node] = _sign_of(node, [known[part] for part in getattr(node, "arguments", ())])
-        else:
-            stack.extend(missing)
+    for node in postorder([root], lambda node: () if node in known else arguments_of(node), key=lambda node: node):
+        if node not in known:
+            known[node] = _sign_of(node, [known[part] for part in arguments_of(node)])
     return known[root] == POSITIVE
 
 
