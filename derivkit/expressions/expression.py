@@ -48,7 +48,8 @@ def parse(text: str) -> Expression:
         minus sign and the en dash are ``-``.  Numbers are exact decimals, `pi` and `e` constants, functions
         those of `ELEMENTARY` and their `SYNONYMS`, as SymPy spells them too.  f, g and h, also with digits, are
         unknown functions where they stand before brackets and nowhere without: ``f(x)``, ``g1''(2*x)``.  Any other
-        name is a real variable.  Comparisons stand only in ``piecewise((x**2, x < 1), (2*x - 1, True))``.
+        name is a real variable.  Comparisons stand only in ``piecewise((x**2, x < 1), (2*x - 1, True))``.  At most
+        2000 characters, 600 numbers, names and signs, and 60 open brackets.
 
     Returns
     -------
@@ -59,7 +60,19 @@ def parse(text: str) -> Expression:
     ------
     ParseError
         With the column, the reason, and what to write instead.
+    TypeError
+        If it is no text.
 
+    Examples
+    --------
+    >>> parse("2*x^2 + ln(x)")
+    <Expression 2*x^2 + ln(x)>
+    >>> parse("3*sin x")
+    Traceback (most recent call last):
+    ...
+    derivkit.expressions.tokens.ParseError: '3*sin x' at column 3: sin is a function and needs brackets; write sin(x)
+        3*sin x
+          ^
     """
     if not isinstance(text, str):
         raise TypeError(f"a formula is a text, such as 'x**2', not {shown(text)}{_way_out(text)}")
@@ -80,7 +93,7 @@ def _way_out(formula: object) -> str:
 
 
 def expression_of(formula: Expression | Node | str) -> Expression:
-    """A formula however it is given: read if it is a text.
+    """A formula, a tree or a text as an expression.
 
     Raises
     ------

@@ -26,9 +26,15 @@ class ParseError(ValueError):
         Where the mistake is, counted from 0.  The printed forms count from 1, as editors do.
     reason : str
         What is wrong.
-    hint : str
-        What to write instead; may be empty.
+    hint : str, optional
+        What to write instead.
 
+    Examples
+    --------
+    >>> print(ParseError("2x", 1, "a multiplication sign is missing", "write 2*x"))
+    '2x' at column 2: a multiplication sign is missing; write 2*x
+        2x
+         ^
     """
 
     def __init__(self, text: str, column: int, reason: str, hint: str = "") -> None:
@@ -42,8 +48,8 @@ class ParseError(ValueError):
     def line(self) -> str:
         """The error in one line."""
         shown, _ = self._window()
-        said = f"{self.reason}; {self.hint}" if self.hint else self.reason
-        return f"'{shown}' at column {self.column + 1}: {said}"
+        message = f"{self.reason}; {self.hint}" if self.hint else self.reason
+        return f"'{shown}' at column {self.column + 1}: {message}"
 
     def __str__(self) -> str:
         shown, caret = self._window()
@@ -107,14 +113,14 @@ def scan(text: str) -> list[Token]:
     """Cut a text into tokens, blanks left out."""
     tokens = []
     for match in _TOKEN.finditer(text):
-        kind, found = match.lastgroup or "", match.group()
+        kind, word = match.lastgroup or "", match.group()
         if kind == "blank":
             continue
         if kind == "name":
-            kind = "truth" if found == "True" else ROLES.get(found, kind)
+            kind = "truth" if word == "True" else ROLES.get(word, kind)
         elif kind == "rest":
             kind = "other"
-        tokens.append(Token(kind, found, match.start()))
+        tokens.append(Token(kind, word, match.start()))
     return _with_unknown(tokens)
 
 
@@ -154,7 +160,7 @@ WANTING = ("start", "operator", "sign", "comparison", "open", "comma")
 
 @dataclass(frozen=True)
 class Source:
-    """The text and its tokens; what hints are cut from."""
+    """A text and its tokens."""
 
     text: str
     tokens: list[Token]

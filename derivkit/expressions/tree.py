@@ -115,7 +115,7 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class Unevaluated:
-    """The derivative of a piece, not found yet: d/dx piece."""
+    """The derivative of a piece, still to be found: d/dx piece."""
 
     piece: Node
     variable: str
@@ -303,7 +303,22 @@ LONGEST_SHOWN = 200
 
 @dataclass(frozen=True, repr=False)
 class Expression:
-    """A formula: the tree, and what was typed if anybody typed it."""
+    """A formula.
+
+    Attributes
+    ----------
+    root : Node
+        Its tree.
+    typed : str
+        The text from which it was read; empty for a formula that was built.
+
+    Examples
+    --------
+    >>> from derivkit import parse
+    >>> formula = parse("w*x + b")
+    >>> str(formula), formula.variables
+    ('w*x + b', ('w', 'x', 'b'))
+    """
 
     root: Node
     typed: str = ""

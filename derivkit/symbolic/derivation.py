@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from derivkit.arguments import shown
 from derivkit.expressions.algebra import ONE, ZERO
@@ -35,8 +35,8 @@ from derivkit.symbolic.steps import Step, conditions_of, steps_of
 from derivkit.symbolic.verification import CheckedSteps, verify
 from derivkit.trusted.accuracy import Accuracy, accuracy
 from derivkit.trusted.exact import ExactStatus, exact
+from derivkit.types import Array
 
-Floats = NDArray[np.float64]
 Point = Mapping[str, ArrayLike]
 
 MAX_ORDER = 20
@@ -49,7 +49,7 @@ MAX_CONDITIONS_SHOWN = 3
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Derivation(CheckedSteps):
-    """A derivative with every step that leads to it.
+    """A derivative with every step that leads to it; a function of its variables in float64.
 
     Attributes
     ----------
@@ -87,7 +87,24 @@ class Derivation(CheckedSteps):
         return f"<Derivation {self}>"
 
     def text(self, level: str = "normal", notation: str = "leibniz") -> str:
-        """The lines that lead to the derivative, as plain text; `level` is full, normal or brief.
+        """The lines that lead to the derivative, as plain text.
+
+        Parameters
+        ----------
+        level : {"normal", "full", "brief"}
+            How many lines: every rule that can be applied at once is one, every kind of rule is, or the result alone.
+        notation : {"leibniz", "prime"}
+            How derivatives are written: d/dx f(x), or f'(x).
+
+        Returns
+        -------
+        str
+            One line of the derivation on each, with the reason for the next; then the conditions and the check.
+
+        Raises
+        ------
+        ValueError
+            If there is no such level or notation.
 
         Examples
         --------
@@ -103,11 +120,11 @@ class Derivation(CheckedSteps):
         return as_text(self, Style(level=level), notation)
 
     def markdown(self, level: str = "normal", notation: str = "leibniz") -> str:
-        """The same as Markdown."""
+        """The lines as Markdown; `level` and `notation` as of `text`."""
         return as_markdown(self, Style(level=level), notation)
 
     def latex(self, level: str = "normal", notation: str = "leibniz") -> str:
-        """The same as LaTeX, without the reasons."""
+        """The lines as LaTeX, without the reasons; `level` and `notation` as of `text`."""
         return as_latex(self, Style(level=level), notation)
 
     def __call__(self, x: ArrayLike | Point = MappingProxyType({}), /, **named: ArrayLike) -> Any:
@@ -115,20 +132,20 @@ class Derivation(CheckedSteps):
 
         +-inf is a vertical tangent with one sign, as of `dual`, `exact` and `derivative` (sqrt(x) at 0), or a value
         beyond the range of float64. NaN does not say that there is no derivative, but that the rules do not reach
-        there: that of x*abs(x) at 0 they
-        do not. A power that is not whole, such as x^(1/3), is of positive numbers only; cbrt(x) is the root of any.
+        there, as at 0 of x*abs(x). A power that is not whole, such as x^(1/3), is of positive numbers only; cbrt(x) is
+        the root of any.
 
         Parameters
         ----------
         x : array_like or mapping
-            Values of the variable that it was differentiated by, or of all variables by name.
+            Values of the variable that it was differentiated by, of any shape, or of all variables by name.
         **named : array_like
             Values of the other variables, broadcast against each other.
 
         Returns
         -------
         float or ndarray
-            Of the common shape of the values.
+            Of the common shape of the values; a float where all of them are numbers.
 
         Raises
         ------
@@ -141,17 +158,17 @@ class Derivation(CheckedSteps):
         array([ 9., nan, 11.])
         """
         refuse_unknown_functions(self.result)
-        given = self._point(x, named)
-        shape = np.broadcast_shapes(*(value.shape for value in given.values()))
-        values = self._values(given)
+        arguments = self._point(x, named)
+        shape = np.broadcast_shapes(*(value.shape for value in arguments.values()))
+        values = self._values(arguments)
         margins = (one.margin(*sides) for one, sides in self._sides(values))
         holds = functools.reduce(np.logical_and, (margin > 0.0 for margin in margins), ~np.isnan(values[1]))
         result = np.broadcast_to(np.where(holds, np.asarray(values[0], dtype=np.float64), np.nan), shape)
         if self.order == 1 and np.any(np.isnan(result)):
-            result = self._infinite(given, result)
+            result = self._infinite(arguments, result)
         return result.copy() if shape else float(result)
 
-    def _infinite(self, given: Mapping[str, Floats], result: Floats) -> Floats:
+    def _infinite(self, arguments: Mapping[str, Array], result: Array) -> Array:
         """The result with infinite slopes instead of NaN where f has a finite value and a vertical tangent."""
         arithmetic = Taylor(1, FLOATS)
         rules = {name: row.series for name, row in OPERATIONS.items()} | {"power": power}
@@ -160,13 +177,13 @@ class Derivation(CheckedSteps):
                 self.expression,
                 number=lambda value: [np.float64(float(value))],
                 constant=lambda name: [CONSTANTS[name]],
-                variable=lambda name: [given[name], 1.0] if name == self.variable else [given[name]],
+                variable=lambda name: [arguments[name], 1.0] if name == self.variable else [arguments[name]],
                 apply=lambda name, *arguments: rules[name](arithmetic, *arguments),
             )
         slope = series[1] if len(series) > 1 else 0.0
         steep = np.broadcast_to(np.isnan(result) & np.isinf(slope) & np.isfinite(series[0]), result.shape)
         # float64 has infinity for 1e-17 times infinity, too, where 0 times infinity was meant: it takes a proof
-        places = {name: np.broadcast_to(value, result.shape)[steep] for name, value in given.items()}
+        places = {name: np.broadcast_to(value, result.shape)[steep] for name, value in arguments.items()}
         points, back = np.unique(np.stack(list(places.values())), axis=1, return_inverse=True)
         proved = [exact(self.expression, dict(zip(places, one, strict=True)), variable=self.variable).value
                   for one in points.T.tolist()]  # fmt: skip
@@ -182,13 +199,13 @@ class Derivation(CheckedSteps):
         >>> derive("log(x - 2)").refusal(1.0)
         'the derivative of log(x - 2) needs x - 2 > 0, where x - 2 is -1.0 at x = 1.0'
         """
-        given = self._point(x, named)
-        place = ", ".join(f"{name} = {float(value)!r}" for name, value in given.items())
-        values = self._values(given)
+        arguments = self._point(x, named)
+        place = ", ".join(f"{name} = {float(value)!r}" for name, value in arguments.items())
+        values = self._values(arguments)
         for condition, sides in self._sides(values):
             if not condition.margin(*sides) > 0.0:
-                seen = f"{short_text(condition.left)} is {float(sides[0])!r} at {place}"
-                return f"the derivative of {self.expression.short} needs {condition}, where {seen}"
+                value = f"{short_text(condition.left)} is {float(sides[0])!r} at {place}"
+                return f"the derivative of {self.expression.short} needs {condition}, where {value}"
         return f"{self.expression.short} is not defined at {place}" if np.isnan(values[1]) else ""
 
     def accuracy(self, x: float | Point = MappingProxyType({}), /, **named: float) -> Accuracy:
@@ -206,10 +223,10 @@ class Derivation(CheckedSteps):
             return Accuracy(nan, nan, nan, nan, error=inf, lost=nan, flagged=False, status=ExactStatus.NO_DERIVATIVE)
         return accuracy(self.result, point)
 
-    def _values(self, given: Mapping[str, Floats]) -> list[Any]:
+    def _values(self, arguments: Mapping[str, Array]) -> list[Any]:
         """The derivative, the function, and the nodes of all conditions, in float64."""
         program, places = self._fast
-        arithmetic = replace(float_arithmetic(given, unknown=lambda _, u: np.ones_like(u)), apply=_without_poles)
+        arithmetic = replace(float_arithmetic(arguments, unknown=lambda _, u: np.ones_like(u)), apply=_without_poles)
         with np.errstate(all="ignore"):
             values = walk(program, arithmetic)
         return [values[place] for place in places]
@@ -237,17 +254,17 @@ class Derivation(CheckedSteps):
         fixed = [fixed[one.arguments[1]] if one.operation == "divide" else here
                  for one, here in zip(program, fixed, strict=True)]  # fmt: skip
         partial = [_is_partial(one) and not _of_numbers(one, program) for one in program]
-        standing = any(step.result.root == ZERO and step.rule != "constant" for step in steps_of(self.roots[0]))
+        constant = any(step.result.root == ZERO and step.rule != "constant" for step in steps_of(self.roots[0]))
         choosing = any(one.operation in {"max", "min"} for one in program)
-        if any(partial) and (standing or choosing):
+        if any(partial) and (constant or choosing):
             return True
         without_rest = any(one.operation == "piecewise" and len(one.arguments) % 2 == 0 for one in program)
         return without_rest or any(a and b for a, b in zip(fixed, partial, strict=True))
 
-    def _point(self, x: ArrayLike | Point, named: Mapping[str, ArrayLike]) -> dict[str, Floats]:
-        given = dict(x) if isinstance(x, Mapping) else {self.variable: x}
+    def _point(self, x: ArrayLike | Point, named: Mapping[str, ArrayLike]) -> dict[str, Array]:
+        arguments = dict(x) if isinstance(x, Mapping) else {self.variable: x}
         wanted = [*dict.fromkeys([*self.expression.variables, self.variable])]
-        return named_values({**given, **named}, wanted, f"the derivative of {self.expression}")
+        return named_values({**arguments, **named}, wanted, f"the derivative of {self.expression}")
 
 
 def _without_poles(name: str, *arguments: Any) -> Any:
@@ -282,21 +299,21 @@ def derive(expression: Expression | str, variable: str | None = None, order: int
     expression : Expression or str
         The function, of any number of variables.
     variable : str, optional
-        With respect to what; not needed where there is one variable only, or an ``x``.
+        With respect to what; by default the only variable, or ``x``.
     order : int
-        How often, 1 to 20.
+        How often it is differentiated, 1 to 20.
 
     Returns
     -------
     Derivation
-        Its steps, its result, and what the check found. A variable that does not occur gives 0.
+        Its steps, its result, and the outcome of the check. By a variable that does not occur the derivative is 0.
 
     Raises
     ------
     ParseError
         If the text is no formula.
     ValueError
-        If the order or the variable is none, or the derivatives grow beyond 20 000 operations.
+        If the order or the variable is not valid, or the derivatives grow beyond 20 000 operations.
     RefutedError
         If a step is not the derivative of its piece: a mistake in the table of rules.
 
@@ -304,6 +321,8 @@ def derive(expression: Expression | str, variable: str | None = None, order: int
     --------
     >>> str(derive("5*x^5 + 4*x^3 - 5").result)
     '25*x**4 + 12*x**2'
+    >>> derive("x^x", order=2)(1.0)
+    2.0
     """
     tree = expression_of(expression)
     if isinstance(order, bool) or not isinstance(order, int | np.integer) or not 1 <= order <= MAX_ORDER:

@@ -1,6 +1,6 @@
 """Which rule did a wrong derivative break, and where: one step of the derivation after another is done wrong.
 
-Floats at a few points sieve the mistakes, raised precision decides (:mod:`derivkit.symbolic.comparison`), and only
+Array at a few points sieve the mistakes, raised precision decides (:mod:`derivkit.symbolic.comparison`), and only
 what is named is built as a tree, to see which form is nearest to the one that was typed.
 
 An answer is right where that is proved (:mod:`derivkit.trusted.identity`), and wrong where balls hold the two apart
@@ -25,10 +25,11 @@ from derivkit.symbolic.comparison import Form, RaisedPoint, StepProgram, digits_
 from derivkit.symbolic.derivation import chosen_variable
 from derivkit.symbolic.differentiation import differentiate
 from derivkit.symbolic.mistakes import ROW, WHOLE
-from derivkit.symbolic.points import Floats, Point, floats_at, lattice_of, shown_point
+from derivkit.symbolic.points import Point, floats_at, lattice_of, shown_point
 from derivkit.symbolic.rules import RELATIONS, Condition
 from derivkit.symbolic.steps import steps_of
-from derivkit.symbolic.verification import WORK, Mask
+from derivkit.symbolic.verification import WORK
+from derivkit.types import Array, Mask
 
 SIEVE = 1e-6
 """Relative difference that float64 lets pass at moderate points; a constant without a derivation."""
@@ -54,7 +55,13 @@ MAX_BREAKPOINTS = 8
 
 
 class Judgement(StrEnum):
-    """What is said of an answer."""
+    """The judgement of an answer: right in one form or another, wrong, or not decided.
+
+    Examples
+    --------
+    >>> diagnose("sin(x)^2", "sin(2*x)").verdict is Judgement.OTHER_FORM
+    True
+    """
 
     RIGHT = "right"
     OTHER_FORM = "right, in another form"
@@ -71,8 +78,10 @@ class Finding:
 
     Attributes
     ----------
-    rule, formula : str
-        What was broken, and what was written in its stead.
+    rule : str
+        The rule that was broken, or how.
+    formula : str
+        What was written in its stead, in the names of the table of mistakes.
     place : Expression
         The piece that was differentiated wrongly.
     written, right : Expression
@@ -83,6 +92,12 @@ class Finding:
         How much of the answer looks like that, 0 to 1.
     places : int
         At how many steps it was made; where they are several, the place is the whole formula.
+
+    Examples
+    --------
+    >>> (finding,) = diagnose("x*sin(x)", "cos(x)").findings
+    >>> finding.rule, finding.where
+    ('product rule as product of derivatives', 'at x*sin(x)')
     """
 
     rule: str
@@ -124,6 +139,11 @@ class Diagnosis:
         What else is to be said; empty if nothing.
     digits : int
         Where neither is proved, the decimal digits to which answer and derivative are equal at every point.
+
+    Examples
+    --------
+    >>> str(diagnose("sin(3*x)", "3*cos(3*x) + 1"))
+    'no single mistake of a known kind'
     """
 
     verdict: Judgement
@@ -170,7 +190,12 @@ def diagnose(expression: Expression | str, answer: Expression | str, variable: s
     answer : Expression or str
         What somebody says its derivative is.
     variable : str, optional
-        With respect to what; not needed where there is one variable only, or an ``x``.
+        With respect to what; by default the only variable, or ``x``.
+
+    Returns
+    -------
+    Diagnosis
+        Whether the answer is right; if not, the mistakes that give it, the likeliest first.
 
     Raises
     ------
@@ -185,19 +210,19 @@ def diagnose(expression: Expression | str, answer: Expression | str, variable: s
     >>> found.rules, str(found.place), found.corrected
     (('product rule as product of derivatives',), 'x*sin(x)', "(x*sin(x))' = sin(x) + x*cos(x)")
     """
-    tree, said = map(expression_of, (expression, answer))
+    tree, claimed = map(expression_of, (expression, answer))
     name = chosen_variable(tree, variable)
-    _refuse_strangers(tree, said, name)
-    return _Diagnosis(tree.root, said.root, Variable(name)).run()
+    _refuse_strangers(tree, claimed, name)
+    return _Diagnosis(tree.root, claimed.root, Variable(name)).run()
 
 
-def _refuse_strangers(tree: Expression, said: Expression, name: str) -> None:
+def _refuse_strangers(tree: Expression, answer: Expression, name: str) -> None:
     def names(one: Expression) -> list[str]:
         unknown = (step.value for step in one.program if step.operation == "unknown")
         return [*one.variables, *(f"{value[0]}(...)" for value in unknown if isinstance(value, tuple))]
 
     known = list(dict.fromkeys([name, *names(tree)]))
-    strangers = [one for one in dict.fromkeys(names(said)) if one not in known]
+    strangers = [one for one in dict.fromkeys(names(answer)) if one not in known]
     if strangers:
         raise ValueError(
             f"the answer has {', '.join(strangers)}, the function only {', '.join(known)}; write it in these"
@@ -224,11 +249,11 @@ class _Screened:
     """Where the derivative is real, away from where a rule does not hold."""
     good: Mask
     """Where the answer is, too."""
-    sides: Floats
+    sides: Array
     """On which sides of the breakpoints, shape (k, n)."""
-    size: Floats
+    size: Array
     """The largest number, or the inverse of the derivative if that is larger."""
-    apart: Floats
+    apart: Array
     """The relative difference at good moderate points; elsewhere -1."""
 
 
@@ -270,13 +295,13 @@ class _Diagnosis:
 
     def _sides(
         self, steps: StepProgram, values: Mapping[int, Any], count: int
-    ) -> Iterator[tuple[Condition, Floats, Floats]]:
+    ) -> Iterator[tuple[Condition, Array, Array]]:
         """The breakpoints of derivative and answer, with the values of their sides."""
         for k, one in enumerate(self._breakpoints):
             a, b = (np.broadcast_to(values[steps.others[1 + 2 * k + i]], (count,)) for i in (0, 1))
             yield one, a, b
 
-    def _beside_breakpoints(self, steps: StepProgram, lattice: dict[str, Floats]) -> dict[str, Floats]:
+    def _beside_breakpoints(self, steps: StepProgram, lattice: dict[str, Array]) -> dict[str, Array]:
         """The points, and two on the sides of every breakpoint of a straight line in the one variable."""
         if len(self._names) > 1:
             return lattice
@@ -288,7 +313,7 @@ class _Diagnosis:
         beside = [root + side * max(1.0, abs(root)) / 8.0 for root in known for side in (-1.0, 1.0)]
         return {self._names[0]: np.concatenate([x, beside])}
 
-    def _points(self, steps: StepProgram) -> tuple[dict[str, Floats], str]:
+    def _points(self, steps: StepProgram) -> tuple[dict[str, Array], str]:
         """Points where derivative and answer are real: one on every side of the breakpoints, then moderate ones."""
         for count in LATTICES:
             lattice = self._beside_breakpoints(steps, lattice_of(self._names, count))
@@ -301,7 +326,7 @@ class _Diagnosis:
                 return {name: at[places] for name, at in lattice.items()}, note
         return {name: np.empty(0) for name in self._names}, "answer and derivative are real at no common point"
 
-    def _screen(self, steps: StepProgram, lattice: Mapping[str, Floats]) -> _Screened:
+    def _screen(self, steps: StepProgram, lattice: Mapping[str, Array]) -> _Screened:
         count = lattice[self._names[0]].size
         with np.errstate(all="ignore"):
             values = steps.values(floats_at(lattice).value)
@@ -326,7 +351,7 @@ class _Diagnosis:
         return _Screened(inside, good, np.nan_to_num(np.stack(sides)), size, apart)
 
     @staticmethod
-    def _raised(steps: StepProgram, points: Mapping[str, Floats]) -> Iterator[RaisedPoint]:
+    def _raised(steps: StepProgram, points: Mapping[str, Array]) -> Iterator[RaisedPoint]:
         """The first points in raised precision, as far as the derivative is known there."""
         for values in list(zip(*points.values(), strict=True))[:DECIDING_POINTS]:
             try:
@@ -356,7 +381,7 @@ class _Diagnosis:
             if partial:
                 yield Candidate(WHOLE["all"], top, total([top.result.root, *partial]))
 
-    def _findings(self, points: Mapping[str, Floats], raised: Sequence[Point]) -> list[Finding]:
+    def _findings(self, points: Mapping[str, Array], raised: Sequence[Point]) -> list[Finding]:
         """The mistakes that give the answer, the one that looks most like it first."""
         candidates = list(self._candidates())
         matching = (
@@ -390,7 +415,7 @@ class _Diagnosis:
                 yield Candidate(together[0].mistake, self._top, whole, places=len(places))
 
     def _matching(
-        self, candidates: Sequence[Candidate], points: Mapping[str, Floats], raised: Sequence[Point]
+        self, candidates: Sequence[Candidate], points: Mapping[str, Array], raised: Sequence[Point]
     ) -> list[Candidate]:
         """The candidates that give the answer: floats at many points sieve them, balls at a few decide."""
         steps = StepProgram(self._steps, [*self._others, *(one.written for one in candidates)])
@@ -410,7 +435,7 @@ class _Diagnosis:
         ]
 
     @staticmethod
-    def _sieved(steps: StepProgram, points: Mapping[str, Floats], where: Sequence[tuple[int, int, int]]) -> list[bool]:
+    def _sieved(steps: StepProgram, points: Mapping[str, Array], where: Sequence[tuple[int, int, int]]) -> list[bool]:
         """Whether in float64 the derivative with a mistake is the answer, from what is written, its piece and slope."""
         evaluate = floats_at(points).value
         passed = []

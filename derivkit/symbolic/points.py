@@ -10,13 +10,12 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from derivkit.expressions.evaluation import Arithmetic, float_arithmetic
 from derivkit.late import balls
 from derivkit.operations.elementary import OPERATIONS
+from derivkit.types import Array
 
-Floats = NDArray[np.float64]
 Point = Mapping[str, float]
 
 GOLDEN = (5.0**0.5 - 1.0) / 2.0
@@ -24,7 +23,7 @@ RANGES = ((0.05, 3.0), (-3.0, 3.0), (0.05, 1.0), (-1.0, 1.0), (1.0, 12.0), (-30.
 """Where points lie, in turns; constants without a derivation."""
 
 
-def lattice_of(names: Sequence[str], count: int) -> dict[str, Floats]:
+def lattice_of(names: Sequence[str], count: int) -> dict[str, Array]:
     """Points that no formula was made for: golden-ratio sequences over ranges of several sizes.
 
     The numbers are multiples of 2^-30, so that they mean the same in every precision.
@@ -46,13 +45,13 @@ def stand_in(function: tuple[str, int]) -> tuple[Fraction, int]:
     return Fraction(1 + sum(map(ord, name)) % 64, 128), order
 
 
-def float_stand_in(function: tuple[str, int], u: Floats) -> Floats:
+def float_stand_in(function: tuple[str, int], u: Array) -> Array:
     """The values in float64 of what stands for an unknown function."""
     rate, order = stand_in(function)
     return np.asarray(float(rate) ** order * np.exp(float(rate) * u))
 
 
-def floats_at(points: Mapping[str, Floats]) -> Arithmetic:
+def floats_at(points: Mapping[str, Array]) -> Arithmetic:
     """The arithmetic of float64 at points."""
     return float_arithmetic(points, unknown=float_stand_in)
 

@@ -21,7 +21,7 @@ class Step:
     piece, result : Expression
         What it acted on, and the derivative of that.
     children : tuple of Step
-        How the derivatives that went into the result were found.
+        The steps that gave the derivatives in the result.
     conditions : tuple of Condition
         What must hold for the rule to hold.
     inner : Node
@@ -31,6 +31,14 @@ class Step:
     unsaid : tuple of Condition
         Conditions of the rule that always hold here, or that others say; a check of the step alone keeps away from
         where they nearly fail.
+
+    Examples
+    --------
+    >>> from derivkit import derive
+    >>> derive("log(x)").steps
+    (<Step logarithm: d/dx (log(x)) = 1/x>,)
+    >>> derive("log(x)").steps[0].condition
+    'x > 0'
     """
 
     rule: str

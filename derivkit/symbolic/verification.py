@@ -16,16 +16,14 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from derivkit.expressions.evaluation import walk
 from derivkit.expressions.tree import Expression, Instruction, Variable, joint_program
 from derivkit.late import balls, enclosures
-from derivkit.symbolic.points import Floats, Point, balls_of, floats_at, lattice_of, shown_point
+from derivkit.symbolic.points import Point, balls_of, floats_at, lattice_of, shown_point
 from derivkit.symbolic.rules import Condition
 from derivkit.symbolic.steps import Step, conditions_of, steps_of
-
-Mask = NDArray[np.bool_]
+from derivkit.types import Array, Codes, Indices, Mask
 
 PRECISIONS = ((640, 200), (1280, 400), (2560, 1100), (8192, 3000))
 """Precision in bits and h as the exponent of 1/2: the next where one does not decide."""
@@ -56,11 +54,31 @@ MAX_OPERATIONS = 40_000
 
 
 class RefutedError(ArithmeticError):
-    """A step whose result is not the derivative of its piece."""
+    """A step whose result is not the derivative of its piece: a mistake in the table of rules.
+
+    The message names the rule, the piece, the result, and a point with both values. No derivation is returned then.
+
+    Examples
+    --------
+    >>> raise RefutedError("the rule 'sine' says that the derivative of sin(x) is -cos(x)")
+    Traceback (most recent call last):
+    ...
+    derivkit.symbolic.verification.RefutedError: the rule 'sine' says that the derivative of sin(x) is -cos(x)
+    """
 
 
 class Verdict(StrEnum):
-    """What the check of a derivation found; a step that is refuted is an error instead."""
+    """The outcome of checking a derivation; a step that is refuted raises `RefutedError` instead.
+
+    ``verified``: every step agrees with a numerical derivative in balls at one point at least. ``no real point
+    found``: no point was found where all pieces are real. ``over the work limit``: the work allowed did not suffice.
+
+    Examples
+    --------
+    >>> from derivkit import derive
+    >>> derive("log(-1 - x^2)").verification.verdict is Verdict.NO_REAL_POINT
+    True
+    """
 
     VERIFIED = "verified"
     NO_REAL_POINT = "no real point found"
@@ -239,7 +257,7 @@ class _Check:
                     yield point, np.flatnonzero(reached[:, place]).tolist()
                 return
 
-    def _screen(self, lattice: Mapping[str, Floats], limit: float) -> tuple[Mask, NDArray[np.int8], Mask]:
+    def _screen(self, lattice: Mapping[str, Array], limit: float) -> tuple[Mask, Codes, Mask]:
         """Which points are good, by float64, on which sides of the breakpoints they lie, and the steps they reach."""
         size = next(iter(lattice.values())).size
         with np.errstate(all="ignore"):
@@ -336,7 +354,7 @@ def _settled(before: _Suspect, now: _Suspect) -> bool:
     return alike and (apart < abs(now.measured - now.claimed) * SETTLED) is True
 
 
-def _chosen(places: NDArray[np.intp], sides: NDArray[np.int8], reached: NDArray[np.bool_]) -> list[int]:
+def _chosen(places: Indices, sides: Codes, reached: Mask) -> list[int]:
     """A few of the places: one on every side, then those that reach steps that the others do not."""
     _, first = np.unique(sides, axis=1, return_index=True)
     chosen = np.sort(first)[:MAX_POINTS].tolist()
