@@ -228,19 +228,19 @@ def folded(root: Node, known: Mapping[int, Node], unique: dict[Node, Node] | Non
     """
     unique = {} if unique is None else unique
     done: dict[int, Node] = {}
-    met = ChainMap(done, known)  # type: ignore[arg-type]  # only the first is written to
+    standing = ChainMap(done, known)  # type: ignore[arg-type]  # only the first is written to
     alive = [root]  # identities are those of living nodes
 
     def parts(node: Node) -> Sequence[Node]:
-        return _parts_of(node, met) if isinstance(node, Operation) and id(node) not in met else ()
+        return _parts_of(node, standing) if isinstance(node, Operation) and id(node) not in standing else ()
 
     for node in postorder([root], parts):
-        if id(node) in met:
+        if id(node) in standing:
             continue
-        result = _fold_of(node, met) if isinstance(node, Operation) else node
+        result = _fold_of(node, standing) if isinstance(node, Operation) else node
         done[id(node)] = unique.setdefault(result, result)
         alive.append(done[id(node)])
-    return met[id(root)]
+    return standing[id(root)]
 
 
 def _parts_of(node: Operation, known: Container[int]) -> Sequence[Node]:
@@ -283,15 +283,15 @@ def _fold_product(node: Node, known: Mapping[int, Node]) -> Node:
 
 def _sum(terms: Iterable[tuple[int, Node]]) -> Node:
     """Add equal terms, where the first of them stood; numbers are terms like any other."""
-    found: dict[object, _Monomial] = {}
+    sums: dict[object, _Monomial] = {}
     for sign, term in ((s * t, part) for s, whole in terms for t, part in terms_of(whole)):
         one = _monomial(term)
         # A term that divides by the number 0 is equal to none.
-        key = one.key if not any(value_of(part) == 0 for part in one.below) else len(found)
-        before = found[key].coefficient if key in found else Fraction(0)
-        found[key] = _Monomial(before + sign * one.coefficient, one.above, one.below)
+        key = one.key if not any(value_of(part) == 0 for part in one.below) else len(sums)
+        before = sums[key].coefficient if key in sums else Fraction(0)
+        sums[key] = _Monomial(before + sign * one.coefficient, one.above, one.below)
     result: Node | None = None
-    for one in (one for one in found.values() if one.coefficient):
+    for one in (one for one in sums.values() if one.coefficient):
         if result is None:
             result = one.node()
         else:

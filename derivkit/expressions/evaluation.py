@@ -142,7 +142,7 @@ def named_function(expression: Expression) -> Callable[..., Any]:
     Raises
     ------
     ValueError
-        If the expression has an unknown function; the callable, if a variable is not given.
+        If the expression has an unknown function; the callable, if a variable has no value.
 
     Examples
     --------
@@ -154,22 +154,22 @@ def named_function(expression: Expression) -> Callable[..., Any]:
     variables = expression.variables
 
     def evaluate(values: Mapping[str, ArrayLike] = MappingProxyType({}), /, **named: ArrayLike) -> Any:
-        given = named_values({**values, **named}, variables, expression)
-        shape = np.broadcast_shapes(*(value.shape for value in given.values()))
+        arrays = named_values({**values, **named}, variables, expression)
+        shape = np.broadcast_shapes(*(value.shape for value in arrays.values()))
         with np.errstate(all="ignore"):
-            result = float_values(expression.program, given)[-1]
+            result = float_values(expression.program, arrays)[-1]
         return np.broadcast_to(np.asarray(result, dtype=np.float64), shape).copy() if shape else float(result)
 
     return evaluate
 
 
-def named_values(values: Mapping[str, ArrayLike], wanted: Sequence[str], what: object) -> dict[str, Array]:
-    """Values by name as float64 arrays; ValueError if one that is wanted is not there."""
-    given = {name: numbers(name, value) for name, value in values.items()}
-    missing = [name for name in wanted if name not in given]
+def named_values(values: Mapping[str, ArrayLike], required: Sequence[str], what: object) -> dict[str, Array]:
+    """Values by name as float64 arrays; ValueError if one that is required is not there."""
+    arrays = {name: numbers(name, value) for name, value in values.items()}
+    missing = [name for name in required if name not in arrays]
     if missing:
         raise ValueError(f"{what} needs a value of {', '.join(missing)}: give it by name, as {missing[0]}=1.0")
-    return given
+    return arrays
 
 
 def rounded_function(expression: Expression, dtype: DTypeLike) -> Callable[[NDArray[Any]], NDArray[Any]]:
@@ -322,11 +322,11 @@ def taylor_series(
     x : float or ndarray
         The point of expansion, in the arithmetic of ``numbers``.
     order : int
-        The highest derivative wanted.
+        The highest derivative required.
     numbers : namespace
         The functions of one number, see :class:`derivkit.operations.dual.Taylor`.
     lift : callable, optional
-        Turns a Fraction or the name of a constant into a number; float64 if not given.
+        Turns a Fraction or the name of a constant into a number; to float64 by default.
     branches : list, optional
         Filled with the branch that every piecewise operation took.
     """

@@ -140,9 +140,9 @@ def _check_close(source: Source, index: int, opened: list[_Bracket]) -> None:
     elif bracket.kind == "pieces" and not bracket.conditions:
         raise source.error(name.column, "no piece has a condition", f"write {PIECES}")
     elif bracket.kind == "call":
-        given = bracket.commas + 1
-        if given != 1 if name.role == "unknown" else given not in arities(canonical(name.text)):
-            raise _wrong_count(source, bracket.index - 1, given)
+        count = bracket.commas + 1
+        if count != 1 if name.role == "unknown" else count not in arities(canonical(name.text)):
+            raise _wrong_count(source, bracket.index - 1, count)
 
 
 def _no_pair(source: Source, index: int) -> ParseError:
@@ -385,14 +385,14 @@ def _empty_brackets(source: Source, index: int) -> ParseError:
     )
 
 
-def _wrong_count(source: Source, index: int, given: int) -> ParseError:
+def _wrong_count(source: Source, index: int, count: int) -> ParseError:
     name = source.token(index)
     if name.role == "unknown":
-        reason = f"{name.text} is an unknown function of one argument, not {given}"
+        reason = f"{name.text} is an unknown function of one argument, not {count}"
         return source.error(name.column, reason, f"write {name.text}(x)")
     meant = canonical(name.text)
     noun = "argument" if arities(meant) == (1,) else "arguments"
-    return source.error(name.column, f"{name.text} takes {counts(meant)} {noun}, not {given}", f"write {usage(meant)}")
+    return source.error(name.column, f"{name.text} takes {counts(meant)} {noun}, not {count}", f"write {usage(meant)}")
 
 
 def _stray_comma(source: Source, index: int, *, whole: bool) -> ParseError:

@@ -227,18 +227,18 @@ def split_at_commas(tokens: Iterable[str]) -> list[str]:
 
 def call_hint(name: str, group: str) -> str:
     """What to write for a function of the table that is applied to `group`."""
-    known, given = canonical(name), arguments_in(group)
-    fits = len(given) in arities(known) and known != "piecewise" and all(given) and "..." not in group
-    fits = fits and (known != "polygamma" or given[0].isdigit())
+    known, arguments = canonical(name), arguments_in(group)
+    fits = len(arguments) in arities(known) and known != "piecewise" and all(arguments) and "..." not in group
+    fits = fits and (known != "polygamma" or arguments[0].isdigit())
     return f"write {name}{group}" if fits else f"write {usage(known)}"
 
 
 def _names_in(group: str) -> Mapping[str, str]:
     """What the names in a hint stand for; x and y where an argument is long, missing or itself unknown."""
-    given = arguments_in(group) if "..." not in group else []
+    arguments = arguments_in(group) if "..." not in group else []
     unknown = any(name not in ROLES for name in re.findall(r"([A-Za-z_]\w*)\(", group))
-    w, y = [*(given if all(given) and not unknown else []), "x", "y"][:2] if len(given) != 1 else (
-        given[0] if given[0] and not unknown else "x", "y")  # fmt: skip
+    w, y = [*(arguments if all(arguments) and not unknown else []), "x", "y"][:2] if len(arguments) != 1 else (
+        arguments[0] if arguments[0] and not unknown else "x", "y")  # fmt: skip
     return {"w": w, "y": y} | {
         key: one if re.fullmatch(r"\w+", one) else f"({one})" for key, one in (("u", w), ("v", y))
     }

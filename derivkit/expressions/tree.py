@@ -154,13 +154,13 @@ class Instruction:
 
 def _equal(first: Node, second: Node) -> bool:
     """Whether two trees are equal; what is one object in both is not looked into, and no pair is looked at twice."""
-    met: set[tuple[int, int]] = set()
+    compared: set[tuple[int, int]] = set()
     stack: list[tuple[Node, Node]] = [(first, second)]
     while stack:
         a, b = stack.pop()
-        if a is b or (id(a), id(b)) in met:
+        if a is b or (id(a), id(b)) in compared:
             continue
-        met.add((id(a), id(b)))
+        compared.add((id(a), id(b)))
         if not isinstance(a, Branch) or not isinstance(b, Branch):
             if isinstance(a, Branch) or isinstance(b, Branch) or a != b:
                 return False

@@ -73,13 +73,9 @@ class Derivation(CheckedSteps):
 
     def __str__(self) -> str:
         power = f"^{self.order}" if self.order > 1 else ""
-        said = ", ".join(map(str, self.conditions[:MAX_CONDITIONS_SHOWN]))
-        more = (
-            f" and {len(self.conditions) - MAX_CONDITIONS_SHOWN} more"
-            if len(self.conditions) > MAX_CONDITIONS_SHOWN
-            else ""
-        )
-        where = f" if {said}{more}" if said else ""
+        conditions = ", ".join(map(str, self.conditions[:MAX_CONDITIONS_SHOWN]))
+        hidden = len(self.conditions) - MAX_CONDITIONS_SHOWN
+        where = (f" if {conditions}" if conditions else "") + (f" and {hidden} more" if hidden > 0 else "")
         left = f"d{power}/d{self.variable}{power} ({self.expression.short})"
         return f"{left} = {self.result.short}{where} [{self.verification}]"
 
@@ -263,8 +259,8 @@ class Derivation(CheckedSteps):
 
     def _point(self, x: ArrayLike | Point, named: Mapping[str, ArrayLike]) -> dict[str, Array]:
         arguments = dict(x) if isinstance(x, Mapping) else {self.variable: x}
-        wanted = [*dict.fromkeys([*self.expression.variables, self.variable])]
-        return named_values({**arguments, **named}, wanted, f"the derivative of {self.expression}")
+        required = [*dict.fromkeys([*self.expression.variables, self.variable])]
+        return named_values({**arguments, **named}, required, f"the derivative of {self.expression}")
 
 
 def _without_poles(name: str, *arguments: Any) -> Any:

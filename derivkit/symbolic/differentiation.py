@@ -153,16 +153,16 @@ class _Engine:
 
     def _conditions(self, rule: Rule, node: Branch) -> tuple[Condition, ...]:
         """Those conditions of a rule that may fail, each where it counts."""
-        found = []
+        conditions = []
         for one in rule.conditions(*node.arguments):
             if one.relation in {">", "≠"} and one.right == ZERO and surely_positive(one.left, self._signs):
                 continue
-            met = self._met(one, node, kink=rule.meeting == "kink") if rule.meeting else one
-            if met:
-                found.append(met)
-        return tuple(found)
+            meeting = self._meeting(one, node, kink=rule.meeting == "kink") if rule.meeting else one
+            if meeting:
+                conditions.append(meeting)
+        return tuple(conditions)
 
-    def _met(self, one: Condition, node: Branch, *, kink: bool) -> Condition | None:
+    def _meeting(self, one: Condition, node: Branch, *, kink: bool) -> Condition | None:
         """The condition that two branches do not meet; None if they never do, or always, or if others say it."""
         left, right = one.left, one.right
         if left == right or not (self.varies(left) or self.varies(right)):

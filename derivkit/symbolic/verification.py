@@ -387,8 +387,8 @@ def _of_the_chosen(sound: Sequence[Any], values: Sequence[Any]) -> Any:
     return result
 
 
-def _refuted(step: Step, point: Mapping[str, float], claimed: float, seen: float) -> RefutedError:
+def _refuted(step: Step, point: Mapping[str, float], claimed: float, measured: float) -> RefutedError:
     return RefutedError(
         f"the rule '{step.rule}' says that the derivative of {step.piece.short} is {step.result.short}; "
-        f"at {shown_point(point)} that is {claimed:.12g}, and the derivative is {seen:.12g}"
+        f"at {shown_point(point)} that is {claimed:.12g}, and the derivative is {measured:.12g}"
     )

@@ -49,14 +49,14 @@ def is_zero(root: Node) -> bool:
 
 def _everywhere(program: Sequence[Instruction]) -> set[int]:
     """The steps that must have a value wherever the last one has: what stands in a piece need not."""
-    found: set[int] = set()
+    needed: set[int] = set()
     stack = [len(program) - 1]
     while stack:
         place = stack.pop()
-        if place not in found:
-            found.add(place)
+        if place not in needed:
+            needed.add(place)
             stack += () if program[place].operation == "piecewise" else program[place].arguments
-    return found
+    return needed
 
 
 def _arithmetic(f: Field) -> Arithmetic:

@@ -233,14 +233,14 @@ class Field:
 
     def _factors(self, a: Quotient) -> tuple[Fraction, list[tuple[Any, int]]]:
         """A number and irreducible polynomials with their exponents."""
-        number, found = Fraction(1), []
+        number, factors = Fraction(1), []
         for poly, sign in ((a.above, 1), (a.below, -1)):
             if not poly:
                 raise NotProvedError
             unit, parts = poly.factor()
             number *= _fraction(unit) ** sign
-            found += [(part, sign * int(n)) for part, n in parts]
-        return number, found
+            factors += [(part, sign * int(n)) for part, n in parts]
+        return number, factors
 
     def _sign_of(self, poly: Any) -> Quotient:
         """The sign of an irreducible polynomial: 1 where all that it is made of is positive."""
@@ -275,12 +275,12 @@ class Field:
 
     def _primes(self, value: Fraction) -> list[tuple[int, int]]:
         """The primes of a number with their exponents."""
-        found = []
+        primes = []
         for whole, sign in ((value.numerator, 1), (value.denominator, -1)):
             if whole.bit_length() > 64:
                 raise NotProvedError
-            found += [(int(p), sign * int(n)) for p, n in fmpz(abs(whole)).factor()]
-        return found
+            primes += [(int(p), sign * int(n)) for p, n in fmpz(abs(whole)).factor()]
+        return primes
 
     def _root(self, p: Any, rate: Fraction) -> Quotient:
         """|p|^rate for an irreducible polynomial, or for a prime."""
@@ -333,11 +333,11 @@ class Field:
 
     def _terms(self, a: Quotient) -> list[tuple[Fraction, Any]]:
         """A quotient as a sum of rational multiples of quotients with one term above."""
-        found = []
+        terms = []
         for exponents, coefficient in a.above.terms():
             one = CONTEXT.from_dict({tuple(exponents): fmpq(1)})
-            found.append((_fraction(coefficient), self.quotient(one, a.below)))
-        return found
+            terms.append((_fraction(coefficient), self.quotient(one, a.below)))
+        return terms
 
     def exp(self, a: Quotient) -> Quotient:
         """e^a."""

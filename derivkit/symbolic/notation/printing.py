@@ -10,7 +10,7 @@ from derivkit.symbolic.notation.writing import CUT, MAX_CHARACTERS, check_notati
 from derivkit.symbolic.rules import Condition
 from derivkit.symbolic.verification import CheckedSteps
 
-MOST_LINES = 200
+MAX_LINES = 200
 """Lines, beyond which the middle of a derivation is left out; a constant without a derivation."""
 LEFT_OUT = f"{CUT} lines are cut after {MAX_CHARACTERS} characters"
 
@@ -23,26 +23,25 @@ def as_text(derivation: CheckedSteps, style: Style, notation: str) -> str:
     width = max(map(len, left))
     # Reasons stand in a column, where the lines are short enough for one.
     column = min(max(map(len, trees)), 60)
-    said = []
+    shown = []
     for line, tree in zip(lines, trees, strict=True):
         name = left[line.order] if line.first else ""
-        said.append(f"{name:<{width}} = {tree:<{column}}   {line.reason}".rstrip())
-    return (
-        "\n".join([*said, *_remarks(derivation, str, dropped=dropped, cut=any(CUT in tree for tree in trees))]) + "\n"
-    )
+        shown.append(f"{name:<{width}} = {tree:<{column}}   {line.reason}".rstrip())
+    remarks = _remarks(derivation, str, dropped=dropped, cut=any(CUT in tree for tree in trees))
+    return "\n".join([*shown, *remarks]) + "\n"
 
 
 def as_markdown(derivation: CheckedSteps, style: Style, notation: str) -> str:
     """The derivation as Markdown that GitHub shows, each line with its formula and its reason."""
     left = [_left_latex(derivation, order, notation) for order in range(derivation.order + 1)]
     lines, dropped = _bounded(lines_of(derivation, style))
-    said: list[str] = []
+    shown: list[str] = []
     for line in lines:
         name = left[line.order] if line.first else ""
         # Between $` and `$ no sign of Markdown has a meaning.
         formula = f"$`{name} = {latex(line.tree, notation)}`$"
-        said.append(f"{formula}  \n*{line.reason}*" if line.reason else formula)
-    return "\n\n".join([*said, *_remarks(derivation, _code, dropped=dropped)]) + "\n"
+        shown.append(f"{formula}  \n*{line.reason}*" if line.reason else formula)
+    return "\n\n".join([*shown, *_remarks(derivation, _code, dropped=dropped)]) + "\n"
 
 
 def as_latex(derivation: CheckedSteps, style: Style, notation: str) -> str:
@@ -87,10 +86,10 @@ def _left_latex(derivation: CheckedSteps, order: int, notation: str) -> str:
 
 def _bounded(lines: tuple[Line, ...]) -> tuple[tuple[Line, ...], int]:
     """The lines, of very many only the first and the last ones, and how many are left out."""
-    if len(lines) <= MOST_LINES:
+    if len(lines) <= MAX_LINES:
         return lines, 0
-    half = MOST_LINES // 2
-    return (*lines[:half], *lines[-half:]), len(lines) - MOST_LINES
+    half = MAX_LINES // 2
+    return (*lines[:half], *lines[-half:]), len(lines) - MAX_LINES
 
 
 def _remarks(

@@ -14,7 +14,7 @@ from derivkit.expressions.tree import CONSTANTS, Constant, Node, Number, Operati
 from derivkit.operations.elementary import ELEMENTARY
 from derivkit.symbolic.notation.writing import MAX_CHARACTERS, RELATIONS, ROOTS
 
-MOST_BRACKETS = 100
+MAX_BRACKETS = 100
 """Open brackets; a constant without a derivation."""
 _TOKEN = re.compile(
     r"""(?P<blank>\s+)
@@ -84,22 +84,22 @@ class _Reader:
     def _kind(self) -> str:
         return self._tokens[self._next][0] if self._next < len(self._tokens) else "end"
 
-    def _take(self, wanted: str = "") -> str:
+    def _take(self, expected: str = "") -> str:
         word = self.peek()
-        if not word or (wanted and word != wanted):
-            raise self.error(wanted)
+        if not word or (expected and word != expected):
+            raise self.error(expected)
         self._next += 1
         return word
 
-    def error(self, wanted: str = "") -> ReadingError:
+    def error(self, expected: str = "") -> ReadingError:
         at = self._tokens[self._next][2] if self._next < len(self._tokens) else len(self._text)
-        found = repr(self.peek()) if self.peek() else "the end"
-        return ReadingError(f"{self._text!r} has {found} at column {at + 1}, not {wanted or 'what may stand there'}")
+        word = repr(self.peek()) if self.peek() else "the end"
+        return ReadingError(f"{self._text!r} has {word} at column {at + 1}, not {expected or 'what may stand there'}")
 
     def _within(self, close: str, inner: Callable[[], Node]) -> Node:
         self._open += 1
-        if self._open > MOST_BRACKETS:
-            raise ReadingError(f"more than {MOST_BRACKETS} brackets are open in {self._text!r}")
+        if self._open > MAX_BRACKETS:
+            raise ReadingError(f"more than {MAX_BRACKETS} brackets are open in {self._text!r}")
         tree = inner()
         self._take(close)
         self._open -= 1
@@ -212,12 +212,12 @@ class _Reader:
             return Constant("pi" if name == "π" else name)
         return Variable(name)
 
-    def _arguments(self, found: list[Node]) -> Node:
-        found.append(self._compared())
+    def _arguments(self, arguments: list[Node]) -> Node:
+        arguments.append(self._compared())
         while self.peek() == ",":
             self._take()
-            found.append(self._compared())
-        return found[-1]
+            arguments.append(self._compared())
+        return arguments[-1]
 
     def _cases(self) -> Node:
         parts: list[Node] = []
