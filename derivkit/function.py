@@ -42,7 +42,13 @@ class Function(Described):
     value_error : callable or None
         Bound of |computed f - true f| at x, for a black box that is worse than its expression.
     vectorized : bool or None
-        Whether f takes arrays; None if that is to be found out.
+        Whether f takes arrays; None where that is to be determined.
+
+    Examples
+    --------
+    >>> root = Function.from_expression("sqrt(x)", domain=(0, None))
+    >>> root(4.0), root(-1.0), root.exact_derivative(np.array([4.0])).tolist()
+    (2.0, nan, [0.25])
     """
 
     name: str
@@ -73,6 +79,19 @@ class Function(Described):
         cls, text: str | Expression, *, name: str | None = None, domain: Ends | None = None
     ) -> Function:
         """A function from its expression.
+
+        Parameters
+        ----------
+        text : str or Expression
+            In one variable, of any name.
+        name : str, optional
+            The expression if not given.
+        domain : (float, float), optional
+            Where f may be evaluated; None for an end that is not there.
+
+        Returns
+        -------
+        Function
 
         Raises
         ------
@@ -107,7 +126,29 @@ class Function(Described):
         domain: Ends | None = None,
         vectorized: bool | None = None,
     ) -> Function:
-        """Somebody's own callable; with an expression its exact derivative is known."""
+        """A function from a callable.
+
+        Parameters
+        ----------
+        call : callable
+            Of one number or of an array.
+        name : str
+        expression : str or Expression, optional
+            The mathematics that it computes, by which its exact derivatives are known.
+        domain : (float, float), optional
+            Where it may be evaluated; None for an end that is not there.
+        vectorized : bool, optional
+            Whether it takes arrays, where that is known.
+
+        Returns
+        -------
+        Function
+
+        Examples
+        --------
+        >>> Function.from_callable(math.sin, name="sine", expression="sin(x)").exact_derivative(np.zeros(1)).tolist()
+        [1.0]
+        """
         known = None if expression is None else expression_of(expression)
         return cls(name=name, text=name, call=call, expression=known, domain=interval(domain), vectorized=vectorized)
 
@@ -120,7 +161,22 @@ class Function(Described):
         expression: str | Expression | None = None,
         domain: Ends | None = None,
     ) -> Function:
-        """A row of BLACK_BOXES; the expression says what it computes.
+        """A function from a row of BLACK_BOXES.
+
+        Parameters
+        ----------
+        box : str
+            The name of the row.
+        name : str, optional
+            The name of the row if not given.
+        expression : str or Expression, optional
+            The mathematics that it computes.
+        domain : (float, float), optional
+            Where it may be evaluated; None for an end that is not there.
+
+        Returns
+        -------
+        Function
 
         Raises
         ------
@@ -194,10 +250,25 @@ class Function(Described):
 class Problem:
     """A function with the points at which it is differentiated, and why it is worth it.
 
+    Attributes
+    ----------
+    function : Function
+    points : tuple of float
+        At least one, all in the function's domain.
+    reason : str
+        What is to be learnt from it.
+    source : str
+        Where it is printed.
+
     Raises
     ------
     ValueError
         If a point lies outside the function's domain.
+
+    Examples
+    --------
+    >>> Problem(Function.from_expression("sqrt(x)", domain=(0, None)), (0.0, 4.0), reason="vertical at 0").points
+    (0.0, 4.0)
     """
 
     function: Function
@@ -291,6 +362,14 @@ BLACK_BOXES: Mapping[str, BlackBox] = MappingProxyType(
 
 def constant(text: str) -> float:
     """The value of a constant expression such as ``pi/2``, rounded correctly.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    float
 
     Raises
     ------

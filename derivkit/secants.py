@@ -32,7 +32,16 @@ class Line:
     intercept: float
 
     def __call__(self, x: float) -> float:
-        """y at x."""
+        """The y of the line.
+
+        Parameters
+        ----------
+        x : float
+
+        Returns
+        -------
+        float
+        """
         return self.slope * x + self.intercept
 
 

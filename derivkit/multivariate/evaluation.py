@@ -42,18 +42,18 @@ class Differences:
         self,
         f: Callable[..., Any],
         x: ArrayLike,
+        what: str,
+        formula: str | Stencil | None,
         delta: ArrayLike | None,
         domain: Box | None,
         *,
         vectorized: bool | None,
-        what: str,
         one: bool,
     ) -> None:
         check_function(f, f"dk.{what}({CALLED_WITH.get(what, 'f, x')}, formula='central_2', delta=1e-5)")
         check_vectorized(vectorized)
         point = _point(x)
-        self.what, self.shape, self.x = what, point.shape, point.ravel()
-        self._given = delta is not None
+        self.shape, self.x = point.shape, point.ravel()
         self.delta = spread("delta", positive("delta", 1.0 if delta is None else delta), self.shape).ravel()
         least, greatest = calling_of(f).domain
         lo, hi = (end.ravel() for end in ends(domain, self.shape))
@@ -68,15 +68,7 @@ class Differences:
             container=_container(x, point),
         )
 
-    def formula(self, formula: str | Stencil | None) -> Stencil:
-        """The formula, checked; refused if there is none, no delta, or if it is for another derivative."""
-        if formula is None or not self._given:
-            missing = "formula" if self._given else "delta" if formula else "formula and a delta"
-            raise ValueError(f"{self.what} needs a {missing}; write formula='central_2', delta=1e-5")
-        chosen = stencil_of(formula)
-        if chosen.derivative != 1:
-            raise ValueError(f"{self.what} needs a formula for derivative 1; {chosen.name} is for {chosen.derivative}")
-        return chosen
+        self.formula = _formula(what, formula, has_delta=delta is not None)
 
     def axes(self, formula: Stencil) -> Axes:
         """The formula along every axis."""
@@ -93,8 +85,9 @@ class Differences:
         lo, hi = self._box
         return (entry < lo) | (entry > hi)
 
-    def first(self, axes: Axes, chosen: Indices) -> tuple[Array, Codes]:
+    def first(self, chosen: Indices) -> tuple[Array, Codes]:
         """Estimates along the chosen axes, and their codes; shape ``(width, len(chosen))``."""
+        axes = self.axes(self.formula)
         code = axes.code[chosen]
         going = np.flatnonzero(code == OK)
         centre = self._at_x() if going.size and 0 in axes.at else None
@@ -148,12 +141,13 @@ class Differences:
         found = {offset: values[:, k] for k, offset in enumerate(moves)}
         return [found[offset] if offset else centre for offset in at]
 
-    def along(self, formula: Stencil, direction: Array) -> tuple[Array, Codes]:
+    def along(self, direction: Array) -> tuple[Array, Codes]:
         """The estimate along a direction d, and its code; both of shape ``()``.
 
         The step really taken is (last - first) . d / (d . d), which along an axis is the distance itself; d is divided
         by a power of two near its largest entry, so that its square neither overflows nor vanishes.
         """
+        formula = self.formula
         moving, counts = direction != 0.0, np.abs(direction) > EPS * np.max(np.abs(direction))
         with np.errstate(all="ignore"):
             steps = self.delta * direction
@@ -173,9 +167,9 @@ class Differences:
                 value = quotient(formula, list(values), scale)
         return _judged(value, code)
 
-    def second(self, mixed: Axes, straight: Axes) -> tuple[Array, Codes]:
-        """Second derivatives in all pairs, and their codes; both of shape ``(n, n)``."""
-        n = self.x.size
+    def second(self, formula: Stencil) -> tuple[Array, Codes]:
+        """Second derivatives in all pairs, those on the diagonal by another formula, and codes; shape ``(n, n)``."""
+        n, mixed, straight = self.x.size, self.axes(self.formula), self.axes(formula)
         code = _of_pairs(mixed.code)
         np.fill_diagonal(code, straight.code)
         axis = self._axis_values(mixed, straight)
@@ -223,6 +217,17 @@ class Differences:
 
         with np.errstate(all="ignore"):
             return spared(product, [at[a, b] for a in axes.at for b in axes.at], scale)
+
+
+def _formula(what: str, formula: str | Stencil | None, *, has_delta: bool) -> Stencil:
+    """The formula, refused if there is none, no delta, or if it is for another derivative."""
+    if formula is None or not has_delta:
+        missing = "formula" if has_delta else "delta" if formula else "formula and a delta"
+        raise ValueError(f"{what} needs a {missing}; write formula='central_2', delta=1e-5")
+    chosen = stencil_of(formula)
+    if chosen.derivative != 1:
+        raise ValueError(f"{what} needs a formula for derivative 1; {chosen.name} is for {chosen.derivative}")
+    return chosen
 
 
 def _point(x: ArrayLike) -> Array:

@@ -42,7 +42,7 @@ class Gradient:
     value : float or ndarray
         The estimates; NaN where there is none.
     error : float or ndarray
-        Bars of the errors; NaN, since a formula with a fixed delta gives none.
+        Bars of the errors; NaN, since a formula with a fixed delta has none.
     status : Status or ndarray of str
         ``ok``, or why there is no value: ``outside_domain``, ``step_vanished``, ``not_finite``.
     evaluations : int
@@ -51,6 +51,11 @@ class Gradient:
         The exceptions of f at single points, one entry for each type.
     float32 : bool
         Whether f computes in float32 or in less, as its values show.
+
+    Examples
+    --------
+    >>> gradient(lambda x: 1 / x[0] + x[1], [0.5, 1.0], formula="central_2", delta=0.5).status.tolist()
+    ['not_finite', 'ok']
     """
 
     value: Any
@@ -62,7 +67,7 @@ class Gradient:
 
     @property
     def message(self) -> str:
-        """What was seen, in a sentence."""
+        """What became of the estimates, in a sentence."""
         statuses = np.ravel(self.status).tolist()
         reasons = [text for status, text in REASONS.items() if status in statuses]
         if Status.NOT_FINITE in statuses and self.raised:
@@ -105,7 +110,7 @@ def gradient(
     domain : (array_like, array_like), optional
         The closed interval of the entries, one for all or one for each, never left; None for an end that is not there.
     vectorized : bool, optional
-        Whether f takes batches, by somebody who knows.
+        Whether f takes batches, if known.
 
     Returns
     -------
@@ -124,9 +129,9 @@ def gradient(
     >>> gradient(lambda x: x[0] ** 2 * x[1], [3.0, 5.0], formula="central_2", delta=0.125).value.tolist()
     [30.0, 9.0]
     """
-    of_f = Differences(f, x, delta, domain, vectorized=vectorized, what="gradient", one=True)
-    value, code = of_f.first(of_f.axes(of_f.formula(formula)), np.arange(of_f.x.size))
-    return _result(of_f, value[0], code[0], of_f.shape)
+    differences = Differences(f, x, "gradient", formula, delta, domain, vectorized=vectorized, one=True)
+    value, code = differences.first(np.arange(differences.x.size))
+    return _result(differences, value[0], code[0], differences.shape)
 
 
 def partial(
@@ -165,10 +170,10 @@ def partial(
     >>> partial(lambda x: x[0] ** 2 * x[1], [3.0, 5.0], 1, formula="central_2", delta=0.125).value
     9.0
     """
-    of_f = Differences(f, x, delta, domain, vectorized=vectorized, what="partial", one=True)
-    chosen = np.array([_place(index, of_f.shape)])
-    value, code = of_f.first(of_f.axes(of_f.formula(formula)), chosen)
-    return _result(of_f, value[0], code[0], ())
+    differences = Differences(f, x, "partial", formula, delta, domain, vectorized=vectorized, one=True)
+    chosen = np.array([_place(index, differences.shape)])
+    value, code = differences.first(chosen)
+    return _result(differences, value[0], code[0], ())
 
 
 def jacobian(
@@ -205,9 +210,9 @@ def jacobian(
     >>> jacobian(lambda x: [x[0] * x[1], x[0]], [3.0, 5.0], formula="central_2", delta=0.125).value.tolist()
     [[5.0, 3.0], [1.0, 0.0]]
     """
-    of_f = Differences(f, x, delta, domain, vectorized=vectorized, what="jacobian", one=False)
-    value, code = of_f.first(of_f.axes(of_f.formula(formula)), np.arange(of_f.x.size))
-    return _result(of_f, value, code, value.shape)
+    differences = Differences(f, x, "jacobian", formula, delta, domain, vectorized=vectorized, one=False)
+    value, code = differences.first(np.arange(differences.x.size))
+    return _result(differences, value, code, value.shape)
 
 
 def directional(
@@ -250,10 +255,10 @@ def directional(
     """
     if delta is not None and np.ndim(delta):
         raise ValueError(f"the delta of a direction is one number, not an array of shape {np.shape(delta)}")
-    of_f = Differences(f, x, delta, domain, vectorized=vectorized, what="directional", one=True)
-    towards = _direction(direction, of_f.shape)
-    value, code = of_f.along(of_f.formula(formula), towards)
-    return _result(of_f, value, code, ())
+    differences = Differences(f, x, "directional", formula, delta, domain, vectorized=vectorized, one=True)
+    towards = _direction(direction, differences.shape)
+    value, code = differences.along(towards)
+    return _result(differences, value, code, ())
 
 
 def hessian(
@@ -295,14 +300,14 @@ def hessian(
     >>> hessian(lambda x: x[0] ** 2 * x[1], [3.0, 5.0], formula="central_2", delta=0.125).value.tolist()
     [[10.0, 6.0], [6.0, 0.0]]
     """
-    of_f = Differences(f, x, delta, domain, vectorized=vectorized, what="hessian", one=True)
+    differences = Differences(f, x, "hessian", formula, delta, domain, vectorized=vectorized, one=True)
     if isinstance(formula, Stencil):
         raise TypeError(
             "hessian needs the name of a formula, such as 'central_2', not a stencil: it takes the formulas of that "
             "name for derivatives 1 and 2"
         )
-    value, code = of_f.second(of_f.axes(of_f.formula(formula)), of_f.axes(stencil_of(str(formula), 2)))
-    return _result(of_f, value, code, value.shape)
+    value, code = differences.second(stencil_of(str(formula), 2))
+    return _result(differences, value, code, value.shape)
 
 
 def _result(differences: Differences, value: Array, code: Codes, shape: tuple[int, ...]) -> Gradient:

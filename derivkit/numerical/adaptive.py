@@ -49,7 +49,7 @@ LAST_VALUED = Status.MULTISCALE
 
 @dataclass(frozen=True, kw_only=True)
 class Derivative:
-    """A derivative, how far off it may be, and what was seen.
+    """A derivative, how far off it may be, and why.
 
     For one number x all fields are plain numbers; for an array they are arrays of x's shape, with a further axis where
     f gives several numbers for each point.
@@ -70,7 +70,7 @@ class Derivative:
     noise : float or ndarray
         Standard deviation of the values of f on it, as measured.
     left, right : float or ndarray
-        Derivatives of the two sides where they differ, of the first of the orders that were asked for; NaN elsewhere.
+        Derivatives of the two sides where they differ, of the first of the requested orders; NaN elsewhere.
     exponent : float or ndarray
         Where the tangent is vertical, the power of the distance that f follows; NaN elsewhere.
     evaluations : int or ndarray
@@ -87,6 +87,12 @@ class Derivative:
         What f raised, by type, with the first point.
     order : int
         Of the derivative.
+
+    Examples
+    --------
+    >>> found = derivative(abs, 0.0)
+    >>> found.status, found.left, found.right
+    (<Status.KINK: 'kink'>, -1.0, 1.0)
     """
 
     value: Any
@@ -108,7 +114,7 @@ class Derivative:
 
     @property
     def message(self) -> Any:
-        """What was seen, in a sentence; an array of them for an array."""
+        """The reason of the status, in a sentence; an array of them for an array."""
         shape = np.shape(self.value)
         if not shape:
             return _sentence(self, ())
@@ -149,13 +155,13 @@ def derivative(  # noqa: PLR0913 -- what is differentiated where, and all that s
     accuracy : str
         ``default``, or ``high`` for more evaluations and a smaller error.
     budget : int, optional
-        Most evaluations at a point; what cannot be had for them is ``unresolved``.
+        Most evaluations at a point. Points that need more are reported as ``unresolved``.
     scale : array_like, optional
-        The distance over which f changes its shape, by somebody who knows; x's unit.
+        Length scale of f at x, if known, in the unit of x.
     noise : array_like, optional
-        Standard deviation of the error of f's values, likewise; f's unit.
+        Standard deviation of the error of f's values, if known, in the unit of f.
     vectorized : bool, optional
-        Whether f takes arrays, likewise.
+        Whether f takes arrays, if known.
 
     Returns
     -------
@@ -169,8 +175,8 @@ def derivative(  # noqa: PLR0913 -- what is differentiated where, and all that s
     Notes
     -----
     The bar covers the true error in about 998 of 1000 cases with the status ``ok``, as measured over the population of
-    functions that comes with the project. What no method can see from outside is in it only by luck: structure below
-    the noise, a spike between the steps, the bias of code that is smooth but wrong.
+    functions that comes with the project. What no method can detect from values alone it covers only by luck: structure
+    below the noise, a spike between the steps, the bias of code that is smooth but wrong.
 
     Examples
     --------

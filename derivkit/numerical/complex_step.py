@@ -93,11 +93,11 @@ def complex_step(
         The imaginary step h, in x's unit, one or one for each point; 1e-20 |x| if not given, and 1e-200 at 0.
     domain : tuple of float, optional
         The closed interval in which f may be evaluated, never left; of complex points the real part counts. None for an
-        end that is not there.
+        open end.
     probe : bool
         Whether to compare with real values. Without, f is evaluated once for each point and there is no error bar.
     vectorized : bool, optional
-        Whether f takes arrays, by somebody who knows.
+        Whether f takes arrays, if known.
 
     Returns
     -------

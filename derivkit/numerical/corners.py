@@ -16,7 +16,7 @@ from derivkit.numerical.rounds import Ladder, Request, Way, each, together
 from derivkit.numerical.scales import FINEST, LOOK, NATURAL, RESOLUTION, SAME_LEVEL, VERIFY, first_top, least_top
 from derivkit.numerical.state import Finding
 from derivkit.numerical.status import CODE, Status
-from derivkit.types import Array, Mask
+from derivkit.types import Array, Indices, Mask
 
 if TYPE_CHECKING:
     from derivkit.numerical.search import Search
@@ -134,19 +134,22 @@ def _sided(search: Search, ladder: Ladder, seen: Analysis, mask: Mask) -> None:
 
 def _verify(search: Search, ladder: Ladder, seen: Analysis, moves: int) -> Way:
     """A window on one side is noisy: where a smaller one is not, the noise was a kink nearby, or structure of f."""
-    further = along if moves else _endless
+
+    def further(part: Ladder, _: Indices) -> Way:
+        return along(search, part, moves) if moves else _endless(search, part)
+
     for shrunk in (RATIO**-VERIFY, FINEST):
         size = np.maximum(ladder.top * shrunk, least_top(ladder.x, EDGE))
         below = yield from ladder.anew(size).extended(EDGE)
         fallen = below.finite() & (search.analysis(below, EDGE).noise < SAME_LEVEL * seen.noise)
         search.too_large(ladder, ladder.top, fallen)
-        yield from together(each(below, fallen, lambda part, _: further(search, part, moves)))
+        yield from together(each(below, fallen, further))
         rest = np.flatnonzero(~fallen)
         ladder, seen = ladder.take(rest), seen.take(rest)
     _sided(search, ladder, seen, np.ones(ladder.points.size, dtype=bool))
 
 
-def _endless(search: Search, ladder: Ladder, _: int = 0) -> Way:
+def _endless(search: Search, ladder: Ladder) -> Way:
     """What looked like noise falls with the window, however small that is: f follows a power of the distance."""
     yield from steeper(search, ladder)
     _by_power(search, ladder, search.lost(ladder.points))

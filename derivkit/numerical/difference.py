@@ -33,7 +33,7 @@ class Sweep:
     ----------
     formulas : tuple of Stencil
     x, delta : ndarray
-        The points and the deltas asked for.
+        The points and the deltas.
     estimate : ndarray, shape ``(len(formulas), *x.shape, *delta.shape)``
         NaN where a step vanished or a value of f is not finite.
     vanished : ndarray of bool, same shape
@@ -44,6 +44,11 @@ class Sweep:
         The exceptions of f, one entry for each type; where they were raised there is no estimate.
     float32 : bool
         Whether f computes in float32 or in less, as its values show.
+
+    Examples
+    --------
+    >>> sweep(np.square, 1.0, [0.5, 1e-20], formulas=["central_2"]).message
+    '1 of 2 without a value: the step vanishes beside x.'
     """
 
     formulas: tuple[Stencil, ...]
@@ -57,7 +62,7 @@ class Sweep:
 
     @property
     def message(self) -> str:
-        """What was seen, in a sentence."""
+        """What became of the estimates, in a sentence."""
         lost = np.isnan(self.estimate)
         count, vanished = np.count_nonzero(lost), np.count_nonzero(self.vanished)
         reasons = ["the step vanishes beside x"] if vanished else []
@@ -152,7 +157,7 @@ def difference(
     derivative : int
         Order of the derivative, for a formula given by name.
     vectorized : bool, optional
-        Whether f takes arrays, by somebody who knows.
+        Whether f takes arrays, if known.
 
     Returns
     -------
@@ -225,7 +230,7 @@ def sweep(
     derivative : int
         Order of the derivative, for formulas given by name.
     vectorized : bool, optional
-        Whether f takes arrays, by somebody who knows.
+        Whether f takes arrays, if known.
 
     Returns
     -------

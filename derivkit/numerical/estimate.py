@@ -1,4 +1,4 @@
-"""What a method that chooses its own steps works with and answers: values of f, each computed once, and an Estimate."""
+"""What a method that chooses its own steps is given and returns: points with the values of f, and an Estimate."""
 
 from __future__ import annotations
 
@@ -29,19 +29,24 @@ class Estimate:
     value : float or ndarray
         The estimate; NaN where the status is not ``ok``.
     error : float or ndarray
-        What the method says of |value - derivative|; infinite where there is no value, NaN where the method says
-        nothing. How far it can be trusted is said by each method.
+        The method's bar of |value - derivative|; infinite where there is no value, NaN where the method has none. How
+        far it can be trusted is stated by each method.
     status : Status or ndarray of str
         ``ok``, ``unresolved`` or ``not_finite``.
     evaluations : int or ndarray
         Values of f charged to each point; a value that two points share is charged to the first.
     message : str or ndarray of str
-        What was seen, in a sentence.
+        The reason of the status, in a sentence.
     total : int
-        Distinct points at which f was evaluated. An f that takes arrays is asked two of them again, to see that it
-        does.
+        Distinct points at which f was evaluated; that it takes arrays is proved at two of them, which count once.
     raised : tuple of str
         What f raised, by type, with the first point.
+
+    Examples
+    --------
+    >>> from derivkit.numerical.extrapolation import gsl_central
+    >>> gsl_central(np.sqrt, 0.0, domain=(0, None)).status
+    <Status.NOT_FINITE: 'not_finite'>
     """
 
     value: Any

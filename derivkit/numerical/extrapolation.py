@@ -165,9 +165,9 @@ def richardson(
     ratio : float
         Of a step to the next, more than 1.
     domain : tuple of float, optional
-        The closed interval in which f may be evaluated, never left; None for an end that is not there.
+        The closed interval in which f may be evaluated, never left; None for an open end.
     vectorized : bool, optional
-        Whether f takes arrays, by somebody who knows.
+        Whether f takes arrays, if known.
 
     Returns
     -------
@@ -236,9 +236,9 @@ def ridders(
     ratio : float
         Of a step to the next, more than 1.
     domain : tuple of float, optional
-        The closed interval in which f may be evaluated, never left; None for an end that is not there.
+        The closed interval in which f may be evaluated, never left; None for an open end.
     vectorized : bool, optional
-        Whether f takes arrays, by somebody who knows.
+        Whether f takes arrays, if known.
 
     Returns
     -------
@@ -323,9 +323,9 @@ def gsl_central(
         The first step, in x's unit, one or one for each point; 1e-3 |x| if not given, 1e-3 at 0, or what the domain
         leaves.
     domain : tuple of float, optional
-        The closed interval in which f may be evaluated, never left; None for an end that is not there.
+        The closed interval in which f may be evaluated, never left; None for an open end.
     vectorized : bool, optional
-        Whether f takes arrays, by somebody who knows.
+        Whether f takes arrays, if known.
 
     Returns
     -------

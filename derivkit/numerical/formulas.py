@@ -78,10 +78,26 @@ def stencils_of(formulas: Iterable[str | Stencil], derivative: int = 1) -> tuple
 def formula(name: str, derivative: int = 1) -> Stencil:
     """The formula of that name for a derivative of that order.
 
+    Parameters
+    ----------
+    name : str
+        ``forward_1`` to ``forward_8``, ``backward_1`` to ``backward_8``, ``central_2``, ``central_4``, ``central_6``,
+        ``central_8``: the number is the order of accuracy.
+    derivative : int
+        Order of the derivative, 1 to 4.
+
+    Returns
+    -------
+    Stencil
+
     Raises
     ------
     ValueError
         If there is none; the message names the nearest.
+
+    Notes
+    -----
+    Fornberg, *Mathematics of Computation* 51:699-706, 1988.
 
     Examples
     --------

@@ -8,7 +8,7 @@ import numpy as np
 
 
 class Status(StrEnum):
-    """What became of a derivative.
+    """What became of a derivative: a text, equal to its value.
 
     With a value: OK; ONE_SIDED, the domain ends there, or one side was asked for; NOISY, the noise of f is far above
     rounding; MULTISCALE, two scales of f disagree; BELOW_RESOLUTION, the bar is at least as large as the value, which
@@ -16,6 +16,11 @@ class Status(StrEnum):
     infinite; UNRESOLVED, no step tells a slope; NOT_FINITE, f has no finite value there. A formula with a fixed delta
     has none where OUTSIDE_DOMAIN, x or a point of it lies outside, or STEP_VANISHED, two points of it coincide in
     floating point; f is not evaluated then.
+
+    Examples
+    --------
+    >>> Status.KINK == "kink", str(Status.OK)
+    (True, 'ok')
     """
 
     OK = "ok"
