@@ -25,6 +25,7 @@ from packaging.specifiers import SpecifierSet
 
 import derivkit
 import experiments.studies
+from derivkit import late
 from experiments.comparison import differences
 from experiments.constants import study_in
 from experiments.running.requested import figures_of
@@ -227,8 +228,12 @@ CIRCLES = {
 """Files of derivkit that import one another in a circle, each with its reason."""
 
 
+LATE = {name: vars(module)["_name"] for name, module in vars(late).items() if isinstance(module, late.Late)}
+"""Modules by the names under which `derivkit.late` imports them at their first use."""
+
+
 def needed_by(code: str) -> set[str]:
-    """All modules that a file names: at its top, in functions, for its types only, or by import_module."""
+    """All modules that a file names: at its top, in functions, for its types only, by import_module, or late."""
     modules = set()
     for node in ast.walk(ast.parse(code)):
         match node:
@@ -236,6 +241,7 @@ def needed_by(code: str) -> set[str]:
                 modules |= {alias.name for alias in names}
             case ast.ImportFrom(module=str(module), names=names):
                 modules |= {module, *(f"{module}.{alias.name}" for alias in names)}
+                modules |= {LATE[alias.name] for alias in names if module == "derivkit.late" and alias.name in LATE}
             case ast.Call(func=function, args=[ast.Constant(value=str(module)), *_]) if ast.unparse(function).split(
                 "."
             )[-1] in {"import_module", "__import__"}:
@@ -276,9 +282,11 @@ def test_no_files_of_derivkit_import_one_another_in_a_circle_but_those_listed_wi
         "def f():\n    import derivkit.symbolic.derivation",
         "if TYPE_CHECKING:\n    from derivkit.symbolic.derivation import Derivation",
         "importlib.import_module('derivkit.symbolic.derivation')",
+        "from derivkit.late import derivation",
     ],
 )
-def test_a_circle_is_caught_however_the_import_is_written(code: str) -> None:
+def test_a_circle_is_caught_however_the_import_is_written(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(LATE, "derivation", "derivkit.symbolic.derivation")
     codes = codes_of_derivkit()
     planted = circles({**codes, "derivkit.symbolic.steps": codes["derivkit.symbolic.steps"] + code}) - set(CIRCLES)
     assert len(planted) == 1
