@@ -26,8 +26,8 @@ from derivkit.multivariate.samples import Array, Samples
 from derivkit.numerical.difference import abscissa, combine, scale_of, steps_vanish
 from derivkit.numerical.formulas import stencil_of
 from derivkit.numerical.stencil import Stencil
+from derivkit.types import Indices
 
-Indices = NDArray[np.intp]
 Progress = Callable[[int, int], object]
 
 STACK = 2**18

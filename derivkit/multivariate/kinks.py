@@ -9,14 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from derivkit.multivariate.activations import STEEPEST
 from derivkit.multivariate.network import Layer, Network
 from derivkit.multivariate.samples import Array, Samples
-
-Indices = NDArray[np.intp]
-Flags = NDArray[np.bool_]
+from derivkit.types import Indices, Mask
 
 STACK = 2**18
 """Numbers in a stack of parameter vectors."""
@@ -24,7 +21,7 @@ STACK = 2**18
 
 def crossings(
     network: Network, parameters: Array, samples: Samples, layers: Sequence[Layer], which: Indices, moved: Array
-) -> Iterator[tuple[Indices, Indices, Flags]]:
+) -> Iterator[tuple[Indices, Indices, Mask]]:
     """Which parameters cross a kink, and for which samples.
 
     Parameters
@@ -68,13 +65,13 @@ def crossings(
             yield close, place, crossed
 
 
-def weights_across_zero(network: Network, at: Array, which: Indices, moved: Array) -> Flags:
+def weights_across_zero(network: Network, at: Array, which: Indices, moved: Array) -> Mask:
     """Which of the parameters leave or cross 0, where the penalty l1 has its kink; shape ``(len(which),)``."""
     crossed = np.any(np.sign(moved) != np.sign(at), axis=0)
     return np.asarray(crossed & network.weighs[which] & (network.l1 > 0.0))
 
 
-def _near(network: Network, parameters: Array, layers: Sequence[Layer], step: float) -> list[Flags]:
+def _near(network: Network, parameters: Array, layers: Sequence[Layer], step: float) -> list[Mask]:
     """Which sums one parameter that moves by the step could take across a kink; shapes ``(units, samples)``."""
     found, largest = [], np.zeros(layers[0].z.shape[1])
     for row, matrix, layer in zip(network.rows, network.matrices(parameters), layers, strict=True):
@@ -90,7 +87,7 @@ def _near(network: Network, parameters: Array, layers: Sequence[Layer], step: fl
 
 def _of_unit(
     layer: Layer, unit: int, first: int, which: Indices, shift: Array, samples: Indices
-) -> Iterator[tuple[Indices, Indices, Flags]]:
+) -> Iterator[tuple[Indices, Indices, Mask]]:
     """The unit's own parameters, from the first on, move its sum by what it is given, times the shift."""
     low, high = np.searchsorted(which, (first, first + len(layer.given)))
     if low == high:
@@ -102,7 +99,7 @@ def _of_unit(
 
 def _recomputed(
     network: Network, parameters: Array, samples: Samples, which: Indices, moved: Array
-) -> Iterator[tuple[Indices, Flags]]:
+) -> Iterator[tuple[Indices, Mask]]:
     """What a parameter moves in the layers after its own is computed anew, for samples with a unit near its kink."""
     layers = network.forward(parameters, samples)
     together = max(1, STACK // (len(moved) * network.count))

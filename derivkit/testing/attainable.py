@@ -12,14 +12,12 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from derivkit.numerical.difference import sweep
 from derivkit.numerical.stencil import Stencil, stencil
 from derivkit.trusted.truth import Truth
-
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+from derivkit.types import Array, Mask
 
 BLOCK = 2**15
 """Points times steps that are worked on at once, so that memory stays flat."""
