@@ -224,7 +224,8 @@ def everything(place, points):
     record = tables.gather(study(place / "parts", points, 4), split)["table"]
     path = split / "table.parquet"
     assert record.rows == points * len(METHODS) * 2500
-    assert [part.samefile(place / "parts" / str(k) / "table.parquet") for k, part in enumerate(sorted(path.iterdir()))]
+    links = enumerate(sorted(path.iterdir()))
+    assert all(part.samefile(place / "parts" / str(number) / "table.parquet") for number, part in links)
     assert record == tables.recorded(whole / "table.parquet")
     assert record.hash == tables.hash_of(path)
     assert tables.distinct(path, ["function", "x"], 3)[1] == points
@@ -249,5 +250,6 @@ def test_two_million_rows_in_shards_are_those_of_the_whole_and_need_no_more_memo
         capture_output=True, text=True, check=False, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    # A writer holds two blocks, and stores one; a reader holds two. The large study has 11 blocks more than the small.
-    assert float(done.stdout) < 3
+    # A writer holds two blocks, and stores one; a reader holds two, and the allocator may not give back the writer's.
+    # The large study has 11 blocks more than the small.
+    assert float(done.stdout) < 6
