@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from experiments import tables
-from experiments.comparison.values import Column, allowance, ulps_apart
+from experiments.comparison.tolerance import Pair, Rules
+from experiments.comparison.values import Column, ulps_apart
 from experiments.study import MAIN, Study
 
-Mask = NDArray[np.bool_]
+Places = NDArray[np.intp]
 
 RUN, FIRST, CHANGE, COLUMNS, DISTANCE, RATIO = OWN = (
     "other_run", "first_run", "change", "changed_columns", "ulps_apart", "error_ratio",
@@ -48,13 +50,14 @@ class Plan:
     @property
     def values(self) -> list[str]:
         """The columns compared, in the order of the table."""
-        return [name for name in self.columns if name not in (*self.keys, *self.measured)]
+        return [name for name in self.columns if name not in self.keys]
 
 
 def plan_of(study: Study, columns: Mapping[str, type]) -> Plan:
     """Return how the rows of a study are compared over the columns that all tables have in one type."""
     keys, measured = study.main.keys, study.measured.get(MAIN, ())
-    floats = [name for name, kind in columns.items() if kind is float and name not in (*keys, *measured)]
+    columns = {name: kind for name, kind in columns.items() if name not in measured}
+    floats = [name for name, kind in columns.items() if kind is float and name not in keys]
     errors = {name: pair for name, pair in study.main.pairs.items() if {name, *pair} <= columns.keys()}
     error = next(iter(errors), next(iter(floats), None))
     return Plan(
@@ -72,7 +75,7 @@ def plan_of(study: Study, columns: Mapping[str, type]) -> Plan:
 
 @dataclass(kw_only=True)
 class Change:
-    """What became of the rows of the first run in another."""
+    """What became of the rows of a table of one run in another."""
 
     name: str
     first: str = ""
@@ -80,7 +83,10 @@ class Change:
     identical: bool = False
     rows: int = 0
     joined: int = 0
+    moved: int = 0
+    """Joined rows of which a value is not the same bits."""
     differing: int = 0
+    """Joined rows of which a value differs by more than the tolerance."""
     appeared: int = 0
     vanished: int = 0
     lost: tuple[str, ...] = ()
@@ -90,29 +96,45 @@ class Change:
     @property
     def any(self) -> bool:
         """Whether anything changed by more than the tolerance."""
-        return bool(self.differing or self.appeared or self.vanished or self.lost)
+        return self.broken or any(self.beyond.values())
+
+    @property
+    def broken(self) -> bool:
+        """Whether rows or columns are not the same ones."""
+        return bool(self.appeared or self.vanished or self.lost)
 
     @property
     def beyond(self) -> dict[str, int]:
         """By column, how many joined values differ by more than the tolerance."""
         return {name: column.beyond for name, column in self.columns.items() if column.beyond}
 
+    def add(self, pair: Pair) -> dict[str, Places]:
+        """Count what became of some rows; return for each column the places of the values beyond the tolerance."""
+        self.joined += pair.rows.first.shape[1]
+        self.appeared += pair.rows.appeared.shape[1]
+        self.vanished += pair.rows.vanished.shape[1]
+        self.moved += int(np.count_nonzero(np.any(list(pair.moved.values()), axis=0))) if pair.moved else 0
+        beyond = {}
+        for name, mask in pair.moved.items():
+            places = np.flatnonzero(mask)
+            if places.size:
+                beyond[name] = pair.beyond(self.columns.setdefault(name, Column(name=name)), places)
+        return beyond
+
 
 class Differences:
     """Compares joined rows and stores those that differ in one table, for all runs."""
 
     def __init__(self, plan: Plan, words: tables.Words, writer: tables.Writer, *, ulps: int) -> None:
-        self._plan, self._words, self._writer, self._ulps = plan, words, writer, ulps
+        self._plan, self._words, self._writer = plan, words, writer
+        self._rules = Rules(keys=plan.keys, errors=plan.errors, ulps=ulps, follows=False)
         self._place = {name: k for k, name in enumerate(words.columns)}
         for book in words.books.values():
             book.code("")  # what stands where a row has no other
 
     def add(self, change: Change, rows: tables.Joined) -> None:
         """Count what differs and store it."""
-        change.joined += rows.first.shape[1]
-        change.appeared += rows.appeared.shape[1]
-        change.vanished += rows.vanished.shape[1]
-        differs = self._differing(change, rows.first, rows.other)
+        differs = change.add(Pair(self._words, rows, self._rules))
         labels, codes = self._named(differs, rows.first.shape[1])
         there = np.flatnonzero(codes)
         change.differing += there.size
@@ -120,41 +142,8 @@ class Differences:
         self._store(change, "vanished", rows.vanished, None, None)
         self._store(change, "appeared", None, rows.appeared, None)
 
-    def _differing(
-        self, change: Change, first: tables.WordArray, other: tables.WordArray
-    ) -> dict[str, NDArray[np.intp]]:
-        """Return for each column the places of the values that differ by more than the tolerance."""
-        found = {}
-        for name in self._plan.values:
-            k = self._place[name]
-            places = np.flatnonzero(first[k] != other[k])
-            if places.size:
-                column = change.columns.setdefault(name, Column(name=name))
-                column.different += places.size
-                if self._plan.columns[name] is float:
-                    places = self._beyond(column, first[:, places], other[:, places], places)
-                column.beyond += places.size
-                found[name] = places
-        return found
-
-    def _beyond(
-        self, column: Column, first: tables.WordArray, other: tables.WordArray, places: NDArray[np.intp]
-    ) -> NDArray[np.intp]:
-        pair = self._plan.errors.get(column.name)
-        names = (column.name, *(pair or ()))
-        a, b = ({name: rows[self._place[name]].view(np.float64) for name in names} for rows in (first, other))
-        x, y = a[column.name], b[column.name]
-        apart = ulps_apart(x, y)
-        with np.errstate(all="ignore"):
-            column.add(apart, y / x)
-            excused: Mask = apart <= self._ulps
-            if pair and self._ulps:
-                allowed = allowance(column.name, pair, a, b, self._ulps)
-                excused |= np.isfinite(allowed) & (np.abs(x - y) <= allowed)
-        return places[~excused]
-
     @staticmethod
-    def _named(differs: Mapping[str, NDArray[np.intp]], rows: int) -> tuple[list[str], NDArray[np.int32]]:
+    def _named(differs: Mapping[str, Places], rows: int) -> tuple[list[str], NDArray[np.int32]]:
         """Return for each row the code of the names of its differing columns; 0 is none."""
         codes = np.zeros(rows, dtype=np.int64)
         for bit, places in enumerate(differs.values()):
@@ -208,3 +197,24 @@ def table_of(plan: Plan) -> dict[str, tuple[type, str]]:
         kind = str if plan.columns[name] in (str, bool) else float
         shape |= {name: (kind, "in the first run"), f"{name}{OTHER}": (kind, "in the other run")}
     return shape
+
+
+def judged(first: Path, other: Path, *, rules: Rules, columns: Mapping[str, type], scratch: Path) -> Change:
+    """Compare two tables value by value, with flat memory.
+
+    Parameters
+    ----------
+    first, other
+        The table of the original run, and that of its repetition.
+    rules
+        How rows are joined, and how far values may move.
+    columns
+        The columns that are compared, with their types.
+    scratch
+        A directory for rows that must be put aside; it is left empty.
+    """
+    words = tables.Words(columns)
+    change = Change(name=first.stem, rows=tables.rows_of(first))
+    for rows in tables.join(words, first, other, keys=rules.keys, scratch=scratch):
+        change.add(Pair(words, rows, rules))
+    return change

@@ -21,16 +21,15 @@ values without a rule may not move. Every other number may move by `ULPS`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from experiments import tables
-from experiments.comparison.values import OWN_ULPS, Floats, ulps_apart
+from experiments.comparison.values import Column, Floats, ulps_apart
 from experiments.study import ABSOLUTE, COLUMN, FOLLOWS, RELATIVE, Rows, Rule
 
 Mask: TypeAlias = NDArray[np.bool_]
@@ -39,6 +38,9 @@ ULPS = 4
 """Ulps by which a number without a rule may move: those of one elementary function, which derivkit assumes to be right
 to 2 ulp (derivkit.operations.elementary.ULPS, where the source stands), so that two versions of it agree to 4. A value
 that takes more than one of them needs a rule of its own."""
+OWN_ULPS = 4
+"""By how many of its own ulps an error may move besides: of each of two runs the difference and the quotient are
+rounded once, by half an ulp, which is two; the scale is known to as much again."""
 JOB = "job"
 
 
@@ -50,7 +52,10 @@ class Rules:
     """What tells rows apart; without any, rows are joined by their place."""
     tolerances: Mapping[str, Rule] = field(default_factory=dict)
     errors: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Columns that are proportional to the distance of two others."""
     ulps: int = ULPS
+    follows: bool = True
+    """Whether an error may move as far as the columns did that it is the distance of; else as far as `ulps` of them."""
 
     def of(self, name: str) -> str:
         """Say in words how far a column may move."""
@@ -100,120 +105,48 @@ def rules_of(table: type[Rows], columns: Mapping[str, type], *, arithmetic: bool
     )
 
 
-@dataclass(kw_only=True)
-class Moved:
-    """What became of one column, over all joined rows."""
-
-    name: str
-    values: int = 0
-    """Values that are not the same bits."""
-    ulps: float = 0.0
-    """How far the farthest of them moved."""
-    share: float = 0.0
-    """The largest part of what was allowed that was used."""
-    beyond: int = 0
-    """Values that moved by more than is allowed."""
-    first: str = ""
-    """The first of these: where, and what it is in both runs."""
-
-
-@dataclass(kw_only=True)
-class Judgement:
-    """What became of one table."""
-
-    name: str
-    rows: int
-    identical: bool = False
-    moved: int = 0
-    """Rows in which a value moved."""
-    vanished: int = 0
-    appeared: int = 0
-    changed: tuple[str, ...] = ()
-    """Columns that one of the tables lacks or has in another type, or the whole table where one run lacks it."""
-    columns: dict[str, Moved] = field(default_factory=dict)
-
-    @property
-    def broken(self) -> bool:
-        """Whether rows or columns are not the same ones."""
-        return bool(self.vanished or self.appeared or self.changed)
-
-    @property
-    def beyond(self) -> bool:
-        """Whether anything moved by more than is allowed."""
-        return self.broken or any(column.beyond for column in self.columns.values())
-
-
-def judged(first: Path, other: Path, *, rules: Rules, columns: Mapping[str, type], scratch: Path) -> Judgement:
-    """Compare two tables value by value, with flat memory.
-
-    Parameters
-    ----------
-    first, other
-        The table of the original run, and that of its repetition.
-    rules
-        How rows are joined, and how far values may move.
-    columns
-        The columns that are compared, with their types.
-    scratch
-        A directory for rows that must be put aside; it is left empty.
-    """
-    words = tables.Words(columns)
-    judgement = Judgement(name=first.stem, rows=tables.rows_of(first))
-    for rows in tables.join(words, first, other, keys=rules.keys, scratch=scratch):
-        judgement.vanished += rows.vanished.shape[1]
-        judgement.appeared += rows.appeared.shape[1]
-        _add(judgement, _Pair(words, rows, rules))
-    return judgement
-
-
-def _add(judgement: Judgement, pair: _Pair) -> None:
-    judgement.moved += int(np.count_nonzero(np.any(list(pair.moved.values()), axis=0))) if pair.moved else 0
-    for name, places in pair.places():
-        column = judgement.columns.setdefault(name, Moved(name=name))
-        column.values += places.size
-        excused, apart, share = pair.excused(name, places)
-        column.ulps = max(column.ulps, apart)
-        column.share = max(column.share, share)
-        late = places[~excused]
-        if late.size and not column.beyond:
-            column.first = pair.told(name, int(late[0]))
-        column.beyond += late.size
-
-
-class _Pair:
-    """Some joined rows of two tables."""
+class Pair:
+    """Some joined rows of two tables, judged by rules."""
 
     def __init__(self, words: tables.Words, rows: tables.Joined, rules: Rules) -> None:
-        self._words, self._rows, self._rules = words, rows, rules
+        self._words, self.rows, self._rules = words, rows, rules
         self._place = {name: k for k, name in enumerate(words.columns)}
         values = [name for name in words.columns if name not in rules.keys]
         self.moved = {name: rows.first[self._place[name]] != rows.other[self._place[name]] for name in values}
 
-    def places(self) -> Iterator[tuple[str, NDArray[np.intp]]]:
-        """Yield every column in which something moved, with the places."""
-        for name, mask in self.moved.items():
-            places = np.flatnonzero(mask)
-            if places.size:
-                yield name, places
+    def beyond(self, column: Column, places: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Count what moved in a column, and return the places of the values that moved by more than is allowed."""
+        name = column.name
+        column.different += places.size
+        allowed = self._excused(column, places)
+        late = places[~allowed]
+        if late.size and not column.beyond:
+            column.first = self._described(name, int(late[0]))
+        column.beyond += late.size
+        return late
 
-    def excused(self, name: str, places: NDArray[np.intp]) -> tuple[Mask, float, float]:
-        """Return which values theory excuses, by how many ulps the farthest moved, and how much of a bound was used."""
-        number = self._words.columns[name] is float
+    def _excused(self, column: Column, places: NDArray[np.intp]) -> Mask:
+        """Tell which values are within the tolerance."""
+        name, number = column.name, self._words.columns[column.name] is float
+        way, bound = _way(self._rules.tolerances[name]) if name in self._rules.tolerances else ("", ())
         x, y = (self._floats(name, run, places) for run in (0, 1)) if number else (np.empty(0), np.empty(0))
         apart = ulps_apart(x, y)
-        farthest = float(np.max(apart, initial=0.0))
-        way, bound = _way(self._rules.tolerances[name]) if name in self._rules.tolerances else ("", ())
-        if way == FOLLOWS:
-            causes = [self.moved[cause][places] for cause in bound] or [np.ones(places.size, dtype=np.bool_)]
-            return np.any(causes, axis=0), farthest, 0.0
-        if not number:
-            return np.zeros(places.size, dtype=np.bool_), farthest, 0.0
-        near = apart <= self._rules.ulps
         with np.errstate(all="ignore"):
+            if number:
+                column.add(apart, y / x)
+            if way == FOLLOWS:
+                causes = [self.moved[cause][places] for cause in bound] or [np.ones(places.size, dtype=np.bool_)]
+                followed: Mask = np.any(causes, axis=0)
+                return followed
+            if not number:
+                return np.zeros(places.size, dtype=np.bool_)
+            near = apart <= self._rules.ulps
             allowed = self._allowed(name, way, bound, places)
-            share = np.abs(x - y) / allowed
-        inside = np.isfinite(allowed) & (np.abs(x - y) <= allowed)
-        return near | inside, farthest, float(np.max(share[inside & ~near], initial=0.0))
+            inside = np.isfinite(allowed) & (np.abs(x - y) <= allowed)
+            share = (np.abs(x - y) / allowed)[inside & ~near]
+        column.share = max(column.share, float(np.max(share, initial=0.0)))
+        excused: Mask = near | inside
+        return excused
 
     def _allowed(self, name: str, way: str, bound: Any, places: NDArray[np.intp]) -> Floats:
         """Return by how much each value may move; NaN where nothing but ulps is allowed."""
@@ -226,24 +159,33 @@ class _Pair:
         if way == RELATIVE:
             share: Floats = 2.0 * bound * np.maximum(np.abs(x), np.abs(y))
             return share
-        if name not in self._rules.errors:
+        if name not in self._rules.errors or not (self._rules.follows or self._rules.ulps):
             return np.full(places.size, np.nan)
+        return self._allowed_error(x, y, name, places)
+
+    def _allowed_error(self, x: Floats, y: Floats, name: str, places: NDArray[np.intp]) -> Floats:
+        """Return by how much an error may move with the two columns that it is the distance of."""
         (a, b), (c, d) = ([self._floats(part, run, places) for part in self._rules.errors[name]] for run in (0, 1))
         larger = np.abs(a - b) >= np.abs(c - d)
-        scale = np.where(larger, x, y) / np.where(larger, np.abs(a - b), np.abs(c - d))
-        own: Floats = OWN_ULPS * np.spacing(np.maximum(np.abs(x), np.abs(y)))
-        allowed: Floats = np.where(np.isfinite(scale), np.abs(scale) * (np.abs(a - c) + np.abs(b - d)), 0.0) + own
+        scale = np.abs(np.where(larger, x, y) / np.where(larger, np.abs(a - b), np.abs(c - d)))
+        if self._rules.follows:
+            moved = np.abs(a - c) + np.abs(b - d)
+        else:
+            spacings = [np.spacing(np.maximum(np.abs(before), np.abs(after))) for before, after in ((a, c), (b, d))]
+            moved = self._rules.ulps * (spacings[0] + spacings[1])
+        own = OWN_ULPS * np.spacing(np.maximum(np.abs(x), np.abs(y)))
+        allowed: Floats = np.where(np.isfinite(scale), scale * moved, 0.0) + own
         return allowed
 
     def _floats(self, name: str, run: int, places: NDArray[np.intp]) -> Floats:
-        words = (self._rows.first, self._rows.other)[run]
+        words = (self.rows.first, self.rows.other)[run]
         return np.ascontiguousarray(words[self._place[name], places]).view(np.float64)
 
-    def told(self, name: str, place: int) -> str:
+    def _described(self, name: str, place: int) -> str:
         """Say where a value stands, and what it is in both runs."""
-        before, after = (self._value(name, rows, place) for rows in (self._rows.first, self._rows.other))
+        before, after = (self._value(name, rows, place) for rows in (self.rows.first, self.rows.other))
         named = (key for key in self._rules.keys if key != JOB)
-        where = ", ".join(f"{key} {self._value(key, self._rows.first, place)}" for key in named)
+        where = ", ".join(f"{key} {self._value(key, self.rows.first, place)}" for key in named)
         return f"{before} and now {after}{f' at {where}' if where else ''}"
 
     def _value(self, name: str, words: NDArray[np.int64], place: int) -> object:

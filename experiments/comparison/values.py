@@ -1,19 +1,14 @@
-"""How far two values lie apart, what a tolerance in ulps excuses, and what changed in a column of values."""
+"""How far two values lie apart, and what changed in a column of values."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-
-OWN_ULPS = 4
-"""By how many of its own ulps an error may move besides: of each of two runs the difference and the quotient are
-rounded once, by half an ulp, which is two; the scale is known to as much again."""
 
 
 def ulps_apart(a: Floats, b: Floats) -> Floats:
@@ -36,18 +31,6 @@ def _rank(values: Floats) -> NDArray[np.int64]:
     return np.where(bits < 0, np.iinfo(np.int64).min - bits, bits)
 
 
-def allowance(name: str, pair: tuple[str, str], a: Mapping[str, Floats], b: Mapping[str, Floats], ulps: int) -> Floats:
-    """Return by how much an error may move when what it is the distance of moves by `ulps`."""
-    with np.errstate(all="ignore"):
-        apart = [np.abs(run[pair[0]] - run[pair[1]]) for run in (a, b)]
-        larger = apart[0] >= apart[1]
-        values, distance = np.where(larger, a[name], b[name]), np.where(larger, *apart)
-        scale = np.abs(values / distance)
-        moved = sum(np.spacing(np.maximum(np.abs(a[part]), np.abs(b[part]))) for part in pair)
-        allowed: Floats = np.where(distance > 0, ulps * moved * scale, 0.0) + OWN_ULPS * np.spacing(np.abs(values))
-        return allowed
-
-
 @dataclass(kw_only=True)
 class Column:
     """What changed in one column, over all joined rows."""
@@ -58,6 +41,11 @@ class Column:
     beyond: int = 0
     """Those of them that the tolerance does not excuse."""
     furthest: float = math.nan
+    """By how many ulps the farthest of them moved; NaN where they are no numbers."""
+    share: float = 0.0
+    """The largest part of what was allowed beyond ulps that was used."""
+    first: str = ""
+    """The first value beyond the tolerance: what it is in both runs, and where."""
     least: float = math.nan
     greatest: float = math.nan
     logs: float = 0.0

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from experiments import tables
 from experiments.comparison.configured import Lines, environments
-from experiments.comparison.tolerance import JOB, ULPS, Judgement, Moved, Rules, judged, rules_of
+from experiments.comparison.differences import Change, judged
+from experiments.comparison.tolerance import JOB, ULPS, Rules, rules_of
+from experiments.comparison.values import Column
 from experiments.messages import show
 from experiments.running.record import Table
 from experiments.running.runs import Stored
@@ -41,17 +43,17 @@ class Findings:
 
     rules: Rules
     """Those of the main table."""
-    main: Judgement
-    computed: tuple[Judgement, ...]
+    main: Change
+    computed: tuple[Change, ...]
     """The other tables that the jobs wrote."""
-    concluded: tuple[Judgement, ...]
+    concluded: tuple[Change, ...]
     """The tables that were concluded from those."""
     environment: Lines
     measured: bool = False
     """Whether some columns are left out, as a clock measured them."""
 
     @property
-    def tables(self) -> tuple[Judgement, ...]:
+    def tables(self) -> tuple[Change, ...]:
         """All tables, the main one first."""
         return (self.main, *self.computed, *self.concluded)
 
@@ -76,10 +78,10 @@ class Findings:
         if all(table.identical for table in self.tables):
             return Verdict.IDENTICAL
         others = (*self.computed, *self.concluded)
-        if self.main.beyond or any(table.broken for table in self.computed) or any(t.changed for t in others):
+        if self.main.any or any(table.broken for table in self.computed) or any(t.lost for t in others):
             return Verdict.DIFFERENT
         followed = self.arithmetic or not self.main.identical
-        return Verdict.TOLERATED if followed or not any(table.beyond for table in others) else Verdict.DIFFERENT
+        return Verdict.TOLERATED if followed or not any(table.any for table in others) else Verdict.DIFFERENT
 
 
 def _any_of(environment: Lines, facts: Sequence[str]) -> bool:
@@ -97,9 +99,9 @@ def findings(first: Stored, other: Stored, *, ulps: int = ULPS) -> Findings:
     plain = Rules(ulps=ulps)
     return Findings(
         rules=rules,
-        main=_judgement(first, other, first.table.stem, rules),
-        computed=tuple(_judgement(first, other, name, plain) for name in names if name in by_jobs),
-        concluded=tuple(_judgement(first, other, name, plain) for name in names if name not in by_jobs),
+        main=_judged(first, other, first.table.stem, rules),
+        computed=tuple(_judged(first, other, name, plain) for name in names if name in by_jobs),
+        concluded=tuple(_judged(first, other, name, plain) for name in names if name not in by_jobs),
         environment=environment,
         measured=bool(first.study.measured),
     )
@@ -116,22 +118,22 @@ def _environments(first: Stored, other: Stored) -> Lines:
     return [(name, ["; ".join(before), after]) for name, (before, after) in found.items()]
 
 
-def _judgement(first: Stored, other: Stored, name: str, rules: Rules) -> Judgement:
+def _judged(first: Stored, other: Stored, name: str, rules: Rules) -> Change:
     records = [run.record.tables.get(name, Table()) for run in (first, other)]
     if records[0].hash == records[1].hash:
-        return Judgement(name=name, rows=records[0].rows, identical=True)
+        return Change(name=name, rows=records[0].rows, identical=True)
     if None in (records[0].hash, records[1].hash):
         lacking = "the original" if records[0].hash is None else "the repetition"
-        return Judgement(name=name, rows=records[0].rows, changed=(f"{lacking} has no such table",))
+        return Change(name=name, rows=records[0].rows, lost=(f"{lacking} has no such table",))
     paths = [run.directory / f"{name}.parquet" for run in (first, other)]
     shapes = [_columns(path) for path in paths]
     shared = {column: kind for column, kind in shapes[0].items() if shapes[1].get(column) is kind}
     odd = [column for column in {**shapes[0], **shapes[1]} if column not in shared]
     changed = tuple(f"{column}: {_type(shapes[0], column)}, now {_type(shapes[1], column)}" for column in odd)
     if set(rules.keys) - shared.keys():
-        return Judgement(name=name, rows=records[0].rows, changed=changed)
+        return Change(name=name, rows=records[0].rows, lost=changed)
     found = judged(*paths, rules=rules, columns=shared, scratch=other.directory)
-    found.changed = changed
+    found.lost = changed
     return found
 
 
@@ -178,27 +180,27 @@ def _headline(found: Findings) -> str:
     return f"values of {found.main.name} moved by no more than rounding may move them"
 
 
-def _of_table(table: Judgement, found: Findings) -> Iterator[str]:
+def _of_table(table: Change, found: Findings) -> Iterator[str]:
     counts = ((table.vanished, "vanished"), (table.appeared, "appeared"))
     gone = [f"{count} rows {what}" for count, what in counts if count]
     moved = [f"{table.moved} of {table.rows} rows moved"] if table.moved else []
-    yield f"{table.name}: {', '.join([*table.changed, *gone, *moved])}{_unjudged(table, found)}"
+    yield f"{table.name}: {', '.join([*table.lost, *gone, *moved])}{_unjudged(table, found)}"
     rules = found.rules if table is found.main else Rules(ulps=found.rules.ulps)
     for column in table.columns.values():
         yield f"{table.name}.{column.name}: {_of_column(column, rules)}"
 
 
-def _unjudged(table: Judgement, found: Findings) -> str:
-    if table is found.main or found.verdict is Verdict.DIFFERENT or not table.beyond:
+def _unjudged(table: Change, found: Findings) -> str:
+    if table is found.main or found.verdict is Verdict.DIFFERENT or not table.any:
         return ""
     if table in found.concluded:
         return "; it is concluded from the tables of the jobs, and follows them unjudged"
     return "; no bound is stated for it: told, not judged"
 
 
-def _of_column(column: Moved, rules: Rules) -> str:
-    far = f", by up to {column.ulps:.3g} ulps" if column.ulps else ""
+def _of_column(column: Column, rules: Rules) -> str:
+    far = f", by up to {column.furthest:.3g} ulps" if column.furthest > 0 else ""
     share = f", at most {column.share:.2g} of {rules.of(column.name)}" if column.share else ""
-    more = f", {column.beyond} by more than {rules.of(column.name)}" if column.ulps else ""
+    more = f", {column.beyond} by more than {rules.of(column.name)}" if column.furthest > 0 else ""
     late = f"{more}: {column.first}" if column.beyond else ""
-    return f"{column.values} value{'s' if column.values > 1 else ''}{far}{share}{late}"
+    return f"{column.different} value{'s' if column.different > 1 else ''}{far}{share}{late}"

@@ -19,7 +19,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from experiments import rerun, run, tables
-from experiments.comparison.tolerance import ULPS, Rules, judged, rules_of
+from experiments.comparison.differences import judged
+from experiments.comparison.tolerance import ULPS, Rules, rules_of
 from experiments.running import check, composition, jobs, provenance, runs, serial
 from experiments.running.settings import build
 from experiments.study import Rows, column, key
@@ -324,11 +325,11 @@ def test_every_kind_of_rule_allows_what_it_says_and_no_more(tmp_path: Path):
     for arithmetic in (True, False):
         rule = rules_of(Table, kinds, arithmetic=arithmetic)
         found = judged(*paths, rules=rule, columns=kinds, scratch=tmp_path)
-        late = {name: (column.values, column.beyond) for name, column in found.columns.items()}
+        late = {name: (column.different, column.beyond) for name, column in found.columns.items()}
         assert late == {
             "value": (3, 2), "near": (2, 1), "flat": (2, 1), "told": (3, 1), "free": (1, 0 if arithmetic else 1)
         }  # fmt: skip
-        assert (found.moved, found.broken, found.beyond) == (5, False, True)
+        assert (found.moved, found.broken, found.any) == (5, False, True)
 
 
 def test_numbers_without_a_rule_may_move_by_four_ulps(tmp_path: Path):
@@ -339,8 +340,8 @@ def test_numbers_without_a_rule_may_move_by_four_ulps(tmp_path: Path):
             writer.write("table", {"x": 1.0 + np.spacing(1.0) * np.arange(8) * steps})
     paths = tmp_path / "first" / "table.parquet", tmp_path / "other" / "table.parquet"
     found = judged(*paths, rules=Rules(), columns={"x": float}, scratch=tmp_path)
-    assert (found.columns["x"].values, found.columns["x"].beyond, found.columns["x"].ulps) == (7, 7 - ULPS, 7.0)
-    assert not judged(*paths, rules=Rules(ulps=7), columns={"x": float}, scratch=tmp_path).beyond
+    assert (found.columns["x"].different, found.columns["x"].beyond, found.columns["x"].furthest) == (7, 7 - ULPS, 7.0)
+    assert not judged(*paths, rules=Rules(ulps=7), columns={"x": float}, scratch=tmp_path).any
 
 
 # What is executed
