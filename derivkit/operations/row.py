@@ -238,6 +238,10 @@ def in_floats(table: Mapping[str, Elementary]) -> Meaning:
     return Meaning(number=float, pi=lambda: np.pi, apply=lambda name, *arguments: table[name].value(*arguments))
 
 
+ENDS_OF = {("u", ">"), ("abs(u)", "<")}
+"""Domains that end on the left, or on both sides alike."""
+
+
 def _slope_bound(row: Elementary, table: Mapping[str, Elementary]) -> SlopeBound:
     """The slope at the point of [a - e, a + e] that is steepest, or at the end of the domain if that comes first."""
     points: Mapping[Any, SlopeBound] = {
@@ -248,7 +252,7 @@ def _slope_bound(row: Elementary, table: Mapping[str, Elementary]) -> SlopeBound
     }
     meaning, point, domain = in_floats(table), points[row.steepest], row.defined
     clip = np.maximum if domain and domain.left == "u" else np.minimum
-    end = float(domain.right) if domain and domain.relation in {">", ">=", "<", "<="} else None
+    end = float(domain.right) if domain and (domain.left, domain.relation[0]) in ENDS_OF else None
 
     def bound(a: Array, e: Array) -> Array:
         place = point(a, e) if end is None else clip(point(a, e), end)
