@@ -3,8 +3,11 @@
 import random
 from fractions import Fraction
 
+import numpy as np
+
 from derivkit.expressions.tree import Constant, Number, Operation, Variable
-from derivkit.operations.elementary import OPERATIONS
+from derivkit.operations.elementary import IN_FLOATS, OPERATIONS
+from derivkit.operations.formulas import worked_out
 
 EVERYDAY = """
 1; x; 2*x; m*x; m*x+b; 3*x**2; 3*x**2+5*x; 5*x**5+4*x**3-5; x**3+2*x**2-5*x+7; 2*x**2; x**-1; 1/x; 1/x**3; sqrt(x);
@@ -92,3 +95,21 @@ def _leaf(chance):
     if kind < 0.95:
         return Number(Fraction(chance.choice(["1", "2", "3", "0.5", "10", "7"])))
     return Constant(chance.choice(["pi", "e"]))
+
+
+RELATIONS = {
+    ">": lambda a, b: a > b,
+    ">=": lambda a, b: a >= b,
+    "<": lambda a, b: a < b,
+    "<=": lambda a, b: a <= b,
+    "≠": lambda a, b: a != b,
+    "is not an integer": lambda a, _: a != np.rint(a),
+    "is not 0, -1, -2, ...": lambda a, _: (a > 0) | (a != np.rint(a)),
+}
+
+
+def inside(region, x):
+    """Where x lies in a region of the table."""
+    if region is None:
+        return np.ones(np.shape(x), dtype=bool)
+    return RELATIONS[region.relation](worked_out(region.left, x, IN_FLOATS), float(region.right))

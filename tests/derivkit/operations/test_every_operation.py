@@ -7,6 +7,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from formulas import inside
 from studies import gathered
 
 import derivkit as dk
@@ -15,20 +16,25 @@ from experiments.studies import analytical_vs_numerical, convergence, delta_swee
 
 INFIX = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "^"}
 FIRST = {
-    **dict.fromkeys(("asin", "acos", "atanh"), "x/3"),
     **dict.fromkeys(("acosh", "asec", "acsc", "log"), "x + 1"),
     "polygamma": "2",
 }
-"""The first argument where x itself lies outside the domain."""
+"""The first argument of those that take no x, or leave their domain beside it."""
 MORE = ("x + 2", "x^2", "3*x + 1", "5")
 SHOWN = 3
 """Counts tried of an operation that takes any number of arguments."""
 POINT = 1.25
 
 
+def first(name: str) -> str:
+    """The first argument: what the domain holds at `POINT`."""
+    fitting = (text for text, u in (("x", POINT), ("x/3", POINT / 3)) if inside(OPERATIONS[name].differentiable, u))
+    return FIRST.get(name) or next(fitting)
+
+
 def formula(name: str, count: int) -> str:
     """A formula of x in which the operation has so many arguments."""
-    arguments = [FIRST.get(name, "x"), *MORE][:count]
+    arguments = [first(name), *MORE][:count]
     if name in INFIX:
         return f"({arguments[0]}){INFIX[name]}({arguments[1]})"
     if name == "negate":

@@ -10,11 +10,12 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
+from formulas import inside
 
 from derivkit.expressions.expression import parse
 from derivkit.operations.dual import Taylor
 from derivkit.operations.elementary import ELEMENTARY, FLOATS, IN_FLOATS, OPERATIONS, ROWS
-from derivkit.operations.formulas import Region, worked_out
+from derivkit.operations.formulas import worked_out
 from derivkit.operations.row import NOT_NEGATIVE, POSITIVE, SMALLEST, Elementary, at, by_slope, completed
 from derivkit.symbolic.rules import FUNCTIONS as RULES
 from derivkit.trusted.exact import exact
@@ -23,22 +24,6 @@ from derivkit.types import Array
 X = np.arange(-4.0, 4.0, 1 / 16) + 1 / 37
 """Points at which nothing special happens."""
 WHOLE = np.arange(-3.0, 4.0)
-RELATIONS: Mapping[str, Callable[[Any, float], Any]] = {
-    ">": lambda a, b: a > b,
-    ">=": lambda a, b: a >= b,
-    "<": lambda a, b: a < b,
-    "<=": lambda a, b: a <= b,
-    "≠": lambda a, b: a != b,
-    "is not an integer": lambda a, _: a != np.rint(a),
-    "is not 0, -1, -2, ...": lambda a, _: (a > 0) | (a != np.rint(a)),
-}
-
-
-def inside(region: Region | None, x: Any) -> Any:
-    """Where x lies in a region of the table."""
-    if region is None:
-        return np.ones(np.shape(x), dtype=bool)
-    return RELATIONS[region.relation](worked_out(region.left, x, IN_FLOATS), float(region.right))
 
 
 def points(row: Elementary) -> Array:
