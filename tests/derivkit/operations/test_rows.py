@@ -132,14 +132,14 @@ def infinite_where_it_says(row: Elementary) -> bool:
 
 
 def vertical_where_it_says(row: Elementary) -> bool:
-    """Where values are finite and both sides or the only one grow steep, its ends say so, and nowhere else."""
+    """Where quotients grow without end as their step shrinks, but not as those of a jump, its ends say so."""
     if not of_one(row):
         return True
-    h = 2.0**-40
     ends = {float(end): (sign, side) for end, sign, side in row.vertical(None)}
     for x in WHOLE:
-        quotients = [(row.value(x + d) - row.value(x)) / d for d in (h, -h)]
-        steep = [float(np.sign(q)) for q in quotients if np.isfinite(q) and 1e3 < abs(q) < 1e11]
+        near, far = ([(row.value(x + d) - row.value(x)) / d for d in (h, -h)] for h in (2.0**-40, 2.0**-20))
+        growth = [(a, abs(a / b)) for a, b in zip(near, far, strict=True) if np.isfinite(a) and b]
+        steep = [float(np.sign(a)) for a, times in growth if 2.0**9 < times < 2.0**19]
         if (x in ends) != bool(steep) or (x in ends and set(steep) != {ends[x][0]}):
             return False
     return True
