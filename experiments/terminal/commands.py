@@ -33,7 +33,7 @@ class Parser(argparse.ArgumentParser):
     """The words of ``python -m experiments.<name>``; what cannot be read is refused in a line that names the help."""
 
     def __init__(self, name: str, **more: Any) -> None:
-        super().__init__(prog=f"python -m experiments.{name}", **more)
+        super().__init__(prog=f"python -m experiments.{name}".rstrip("."), **more)
         self.add_argument("--version", action=Version)
 
     def error(self, message: str) -> NoReturn:
