@@ -36,7 +36,13 @@ ROOT = Path(__file__).resolve().parents[1]
 STANDARD = set(sys.stdlib_module_names)
 CORE = {"numpy", "derivkit"}
 LEAST = {"numpy", "derivkit.types", "derivkit.arguments"}
-BASE = {"experiments.files", "experiments.messages", "experiments.spreadsheet", "experiments.words"}
+BASE = {
+    "experiments.files",
+    "experiments.formats",
+    "experiments.messages",
+    "experiments.spreadsheet",
+    "experiments.words",
+}
 STUDY = {"experiments.study"}
 RUN = BASE | STUDY | {"experiments.terminal", "experiments.tables", "experiments.running"}
 HYDRA = RUN | {"hydra", "omegaconf"}
@@ -92,7 +98,7 @@ MAY_IMPORT = {
     "experiments/tables": CORE | BASE | {"pandas", "pyarrow", "experiments.tables"},
     "experiments/figures": CORE
     | STUDY
-    | {"matplotlib", "experiments.figures", "experiments.files", "experiments.words"},
+    | {"matplotlib", "experiments.figures", "experiments.files", "experiments.formats", "experiments.words"},
     "experiments/page": BASE | {"numpy", "experiments.page", "experiments.tables"},
     "experiments/page/report.py": {"jinja2", "markupsafe"} | BASE,
     "experiments/comparison/values.py": {"numpy"},

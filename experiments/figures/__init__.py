@@ -9,13 +9,12 @@ its row ``KIND``, and the kind is called as the module is. A further kind is one
 
 import experiments.figures.backend  # noqa: F401 - before anything else imports matplotlib
 from experiments.figures.drawing import caption, check, columns_needed, completed, draw, empty
-from experiments.figures.files import check_formats, save
+from experiments.figures.files import save
 from experiments.figures.selection import choose, panel_columns
 
 __all__ = [
     "caption",
     "check",
-    "check_formats",
     "choose",
     "columns_needed",
     "completed",

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from experiments.figures.paper import inked
 from experiments.files import replacing
+from experiments.formats import check_formats
 
 CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")
 """What no XML may hold, in UTF-8."""
@@ -38,14 +39,3 @@ def save(figure: Figure, directory: Path, name: str, formats: Sequence[str]) -> 
                 # Matplotlib repeats texts in comments as they are, and XML has no place for control characters.
                 file.write(CONTROL.sub(b"?", drawn.getvalue()) if form == "svg" else drawn.getvalue())
     return paths
-
-
-def check_formats(formats: object) -> None:
-    """Raise ValueError, in one line, unless every format is one of ``FORMATS``."""
-    if not isinstance(formats, list | tuple):
-        one = formats if isinstance(formats, str) and formats in FORMATS else "svg"
-        message = f"figures.formats={formats!r:.60}: not a list; write a list, such as [{one}]"
-        raise ValueError(message)  # noqa: TRY004 - whatever is wrong in a configuration is one kind of error
-    for form in formats:
-        if not isinstance(form, str) or form not in FORMATS:
-            raise ValueError(f"figure format {form!r} is not known; there are {', '.join(FORMATS)}")

@@ -7,16 +7,15 @@ what it wrote is never gathered.
 from __future__ import annotations
 
 import math
-import sys
 import traceback
 import webbrowser
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from experiments import figures, files, tables
+from experiments import files, tables
+from experiments.formats import check_formats
 from experiments.messages import ConfigurationError, line_of, named, near
 from experiments.page import report as html
 from experiments.page import slider
@@ -30,8 +29,6 @@ from experiments.terminal.progress import Terminal
 
 MOST_CONCLUDED = 500_000
 """Most rows of the main table for which a study's ``conclude`` is called: it holds them in memory."""
-MOST_READ = 500_000
-"""Most rows of a table that a figure reads whole."""
 
 NAMED = 10
 """Most jobs that are named one by one when they have no result."""
@@ -51,11 +48,12 @@ TOLD = ("findings", "notes", "lesson", "printed", "turning")
 def refuse_figures(study: Study, chosen: Mapping[str, Any]) -> None:
     """Refuse a format or a figure that cannot be drawn from the study's tables."""
     requested = figures_of(chosen)
-    shapes = {name: (*columns, "job") for name, columns in study.shapes.items()}
     try:
-        figures.check_formats(chosen.get("formats"))
-        for spec in requested.values():
-            figures.check(figures.completed(spec, study.tables), shapes)
+        check_formats(chosen.get("formats"))
+        if requested:
+            from experiments.running import drawing  # noqa: PLC0415 - matplotlib, and only who draws pays for it
+
+            drawing.refuse(study, requested)
     except ValueError as error:
         raise ConfigurationError(line_of(error)) from error
 
@@ -108,51 +106,14 @@ def _searched(run: Run, jobs: Sequence[JobRecord], records: Mapping[str, Any]) -
     return searched.sentences(run.search, run.study, gathered, {job.number: job.overrides for job in jobs})
 
 
-def draw(run: Run, records: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Draw the figures whose tables have values, from the files; return name, SVG and caption of each."""
-    drawn = []
-    for name, brief in figures_of(run.figures).items():
-        spec = figures.completed(brief, run.study.tables)
-        if figures.columns_needed(spec).keys() <= records.keys():
-            frames, panels = _frames(run, spec, records)
-            if not figures.empty(frames, spec):
-                drawn.append((name, _draw(run, name, frames, spec), figures.caption(frames, spec, panels)))
-    return drawn
+def _drawings(run: Run, records: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Draw the figures that are requested; return name, SVG and caption of each."""
+    requested = figures_of(run.figures)
+    if not requested:
+        return []
+    from experiments.running import drawing  # noqa: PLC0415 - as above
 
-
-def _frames(run: Run, spec: Mapping[str, Any], records: Mapping[str, Any]) -> tuple[dict[str, Any], int | None]:
-    """Read what a figure shows; of a table above MOST_READ rows the panels shown only, with how many there are.
-
-    Where these have more rows than that, one in so many is read.
-    """
-    paths = {name: run.directory / f"{name}.parquet" for name in records}
-    where: dict[str, list[object]] = {}
-    panels, shown = None, 1
-    columns = figures.panel_columns(spec)
-    if records[spec["table"]].rows > MOST_READ and columns and not spec.get("where"):
-        keys, panels = tables.distinct(paths[spec["table"]], columns, sys.maxsize)
-        chosen = [keys[place] for place in figures.choose(keys, spec)]
-        shown = len(chosen)
-        where = {column: list(values) for column, values in zip(columns, zip(*chosen, strict=True), strict=True)}
-    step = max(1, -(-records[spec["table"]].rows * shown // ((panels or 1) * MOST_READ)))
-    needed = figures.columns_needed(spec)
-    frames = {name: tables.read(paths[name], wanted, where) for name, wanted in needed.items() if name != spec["table"]}
-    main, wanted = paths[spec["table"]], needed[spec["table"]]
-    frames[spec["table"]] = (
-        tables.read(main, wanted, where) if step == 1 else tables.read_every(main, wanted, where, step)
-    )
-    return frames, panels
-
-
-def _draw(run: Run, name: str, frames: Mapping[str, Any], spec: Mapping[str, Any]) -> str:
-    """Save a figure in the formats of the run and return it as SVG."""
-    figure, formats = figures.draw(frames, spec), run.figures["formats"]
-    figures.save(figure, run.directory / "figures", name, formats)
-    if "svg" in formats:
-        return (run.directory / "figures" / f"{name}.svg").read_text(encoding="utf-8")
-    with TemporaryDirectory() as elsewhere:
-        (path,) = figures.save(figure, Path(elsewhere), name, ["svg"])
-        return path.read_text(encoding="utf-8")
+    return drawing.draw(run, requested, records)
 
 
 def report(
@@ -288,7 +249,7 @@ def finish(run: Run, *, open_report: bool) -> Exit:
             terminal.note(f"now the figures and the record of {rows:,} rows, which may take minutes")
         ownership.forget_tables(run, records)
         _print(run, records)
-        page = report(run, jobs, records, draw(run, records))
+        page = report(run, jobs, records, _drawings(run, records))
         recording.write(run, found=records, jobs=jobs, status=status)
     except KeyboardInterrupt:
         return interrupt(run)

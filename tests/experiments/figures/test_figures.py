@@ -22,7 +22,7 @@ from omegaconf import OmegaConf
 
 import derivkit as dk
 from derivkit.grids import logspace
-from experiments import figures, tables
+from experiments import figures, formats, tables
 from experiments.figures.axes import ends_around, log_axis, tick_text
 from experiments.figures.contract import SERIES
 from experiments.figures.drawing import KINDS
@@ -30,8 +30,9 @@ from experiments.figures.map import BLANKS
 from experiments.figures.paper import GREY, look_of
 from experiments.figures.series import POINTS
 from experiments.figures.steps import RED, SIZE
-from experiments.running import results
+from experiments.running import drawing
 from experiments.running.check import study_of
+from experiments.running.requested import figures_of
 from experiments.studies import delta_sweep
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -1215,20 +1216,20 @@ def test_jobs_that_differ_in_delta_alone_predict_the_same_rows(tmp_path):
 
 def test_a_figure_without_values_is_not_drawn_and_leaves_no_file(tmp_path):
     run, records = studied(tmp_path, {"abs(x)": (0.0,)}, delta=(1e-2,))
-    assert [name for name, _, _ in results.draw(run, records)] == ["secants"]
+    assert [name for name, _, _ in drawing.draw(run, figures_of(run.figures), records)] == ["secants"]
     assert [path.name for path in (tmp_path / "figures").iterdir()] == ["secants.svg"]
 
 
 def test_a_large_table_gives_the_same_figures_from_the_panels_shown_alone(tmp_path, monkeypatch):
     points = tuple(np.linspace(1.0, 2.0, 60))
     run, records = studied(tmp_path, {"exp(x)": points, "sin(x)": points}, delta=(1e-2, 1e-4, 1e-8))
-    whole = results.draw(run, records)
+    whole = drawing.draw(run, figures_of(run.figures), records)
     # the table has more rows than this, the panels of any table that are shown have fewer
-    monkeypatch.setattr(results, "MOST_READ", 650)
+    monkeypatch.setattr(drawing, "MOST_READ", 650)
     assert records["curves"].rows < 650 < records["table"].rows
     read, rows = tables.read, {}
     monkeypatch.setattr(tables, "read", lambda *told: rows.setdefault((told[0].stem, *told[1]), read(*told)))
-    part = results.draw(run, records)
+    part = drawing.draw(run, figures_of(run.figures), records)
     assert [(name, svg) for name, svg, _ in part] == [(name, svg) for name, svg, _ in whole]
     assert {text for name, _, text in part if name != "secants"} == {
         text for name, _, text in whole if name != "secants"
@@ -1247,7 +1248,7 @@ def test_a_format_that_is_not_known_is_refused_before_a_file_is_written(tmp_path
     with pytest.raises(ValueError, match=r"'bmp' is not known; there are svg, png, pdf$"):
         figures.save(figure, tmp_path / "figures", "law", ["svg", "bmp"])
     with pytest.raises(ValueError, match=r"write a list, such as \[svg\]"):
-        figures.check_formats("svg")
+        formats.check_formats("svg")
     assert not (tmp_path / "figures").exists()
 
 

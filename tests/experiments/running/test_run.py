@@ -22,7 +22,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.hydra import Hydra
 
 from experiments import collect, rerun, run, tables
-from experiments.running import composition, grids, jobs, overrides, planning, results
+from experiments.running import composition, drawing, grids, jobs, overrides, planning, results
 from experiments.studies import delta_sweep
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -174,7 +174,7 @@ def test_the_record_keeps_the_command_as_typed_and_the_configuration_in_full():
 def test_a_long_grid_is_recorded_as_its_description_drawn_resumed_and_repeated(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(grids, "LISTED", 50)
     monkeypatch.setattr(results, "MOST_CONCLUDED", 100)
-    monkeypatch.setattr(results, "MOST_READ", 60)
+    monkeypatch.setattr(drawing, "MOST_READ", 60)
     assert run.main(["delta=${logspace:-9,-1,201}", "function=sin", "x=1", "method=central_2", SVG]) == 0
     directory = only_run()
     assert record_of(directory)["jobs"][0]["configuration"]["delta"] == "logspace(-9,-1,201)"
@@ -297,6 +297,21 @@ def test_a_run_is_composed_once_and_once_for_each_further_name_of_a_group(
     chosen = (f"hydra.sweeper._target_={BasicSweeper.__module__}.BasicSweeper",) if sweeper == "BasicSweeper" else ()
     assert run.main([*words, *chosen, "figures.draw=null", "--quiet"]) == 0
     assert len(composed) == compositions
+
+
+@pytest.mark.parametrize(("draw", "needed"), [("null", "False"), ("{ulps: null, secants: null, law: null}", "True")])
+def test_matplotlib_is_imported_only_where_a_figure_is_drawn(draw: str, needed: str, place: Path):
+    words = ["delta=1e-2", "function=sin", "method=central_2", f"figures.draw={draw}", "--quiet"]
+    code = f"import sys; from experiments import run; run.main({words!r}); print('matplotlib' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.stdout.splitlines()[-1] == needed
+    assert (place / "outputs").is_dir()
 
 
 def test_a_job_is_forgotten_when_it_has_ended(monkeypatch: pytest.MonkeyPatch):
