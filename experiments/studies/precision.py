@@ -1,16 +1,11 @@
 """What a precision costs: the same deltas in float16, bfloat16, float32, float64 and longdouble beside eps^(1/2) and
 eps^(1/3), and for float16 every x that there is against every power of two: the whole dilemma of a delta.
 
-All arithmetic is really done in the precision: x, delta, x + delta, every operation of f, the differences and the
-quotient are rounded to it. NumPy computes + - * / of float16 in float32 and rounds once, which is the correctly rounded
-result; elementary functions (exp, sin, powers) are computed in float64 and rounded once, see
-:func:`derivkit.expressions.evaluation.rounded_function`.
+All arithmetic is really done in the precision, as :mod:`derivkit.testing.float_types` says.
 """
 
 from __future__ import annotations
 
-import functools
-import importlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,25 +15,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 import derivkit as dk
-from derivkit.expressions.evaluation import rounded_function, significand
-from derivkit.numerical.rounded import Rounded, extended, inside, rounded_difference
-from derivkit.trusted.exact import high_precision_series
+from derivkit.expressions.evaluation import significand
+from derivkit.testing.float_types import (
+    GOOD,
+    HIGHEST,
+    LOWEST,
+    REGISTERED,
+    ROUNDED_STATUSES,
+    STATES,
+    TYPES,
+    HalfBlock,
+    expression_of,
+    half_map,
+    in_type,
+    types_in,
+)
 from experiments.study import Frame, Rows, Tables, column, key
 from experiments.words import percent
 
 Array = NDArray[np.float64]
 
-PRECISIONS = ("float16", "bfloat16", "float32", "float64", "longdouble")
-REGISTERED = {"bfloat16": "ml_dtypes"}
-"""Types that NumPy learns from another package, which need not be installed."""
-STATUSES = ("ok", "outside_domain", "step_vanished", "not_finite", "no_exact")
-STATES = ("ok", "the step vanishes", "not finite", "no derivative in its range")
 OUTCOMES = ("error at most 10 %", "error above 10 %", "the step vanishes", "not finite")
-GOOD = 0.1
-"""A derivative right to one digit: what an optimizer that only needs a direction can still use."""
-HALF = np.dtype(np.float16)
-LOWEST, HIGHEST = -24, 15
-"""Exponents of float16: 2^-24 is the least positive number, numbers of size 2^15 are the largest."""
 
 
 # Tables
@@ -182,8 +179,8 @@ class Config:
         for name in self.method:
             dk.formula(name)
         for name in self.precision:
-            if name not in PRECISIONS:
-                raise ValueError(f"precision={name}: not known; there are {', '.join(PRECISIONS)}")
+            if name not in TYPES:
+                raise ValueError(f"precision={name}: not known; there are {', '.join(TYPES)}")
         low, high = self.lowest_exponent, self.highest_exponent
         if not LOWEST <= low <= high <= HIGHEST:
             raise ValueError(
@@ -196,49 +193,25 @@ class Config:
     def rows(self) -> int:
         """Rows of the main table."""
         points = sum(len(problem.points) for problem in self.function)
-        return points * len(self.method) * len(self.delta) * len(types_of(self.precision))
+        return points * len(self.method) * len(self.delta) * len(types_in(self.precision))
 
 
 def measure(config: Config) -> Iterator[Rows]:
     """Yield the tables of one job, chunk by chunk."""
     yield known(config.precision)
     formulas = [dk.formula(name) for name in config.method]
+    exponents = range(config.lowest_exponent, config.highest_exponent + 1)
     for problem in config.function:
-        for name, dtype in types_of(config.precision).items():
-            yield swept(problem, name, dtype, np.array(config.delta), formulas)
-        yield from maps(problem.function, formulas, range(config.lowest_exponent, config.highest_exponent + 1))
-
-
-def expression_of(f: dk.Function) -> dk.Expression:
-    """The expression that a function is, which alone can be computed in another precision."""
-    if f.expression is None or f.text != str(f.expression):
-        raise ValueError(
-            f"{f.name}: only an expression can be computed in another precision, "
-            "not a Python function or a black box; write 'expression=sin(x)'"
-        )
-    return f.expression
-
-
-@functools.cache
-def type_of(precision: str) -> np.dtype[Any] | None:
-    """The NumPy type of a precision; None where the package that brings it is not installed."""
-    if precision not in REGISTERED:
-        return np.dtype(precision)
-    try:
-        registered: type = getattr(importlib.import_module(REGISTERED[precision]), precision)
-    except ImportError:
-        return None
-    return np.dtype(registered)
-
-
-def types_of(precisions: Sequence[str]) -> dict[str, np.dtype[Any]]:
-    """The types that are there, by their precisions."""
-    return {name: dtype for name in precisions if (dtype := type_of(name)) is not None}
+        f, points = problem.function, np.array(problem.points)
+        for name in types_in(config.precision):
+            yield swept(f, points, name, np.array(config.delta), formulas)
+        for block in half_map(f, formulas, exponents):
+            yield mapped(f, block)
 
 
 def known(precisions: Sequence[str]) -> Types:
     """What is known of the types."""
-    types = types_of(precisions)
+    types = types_in(precisions)
     numbers = [significand(types[name]) if name in types else (math.nan, math.nan) for name in precisions]
     missing = "left out: the package {}, which brings it, is not installed"
     return Types(
@@ -250,105 +223,25 @@ def known(precisions: Sequence[str]) -> Types:
     )
 
 
-# A formula in one precision
-
-
-def swept(problem: dk.Problem, name: str, dtype: np.dtype[Any], delta: Array, formulas: Sequence[dk.Stencil]) -> Table:
+def swept(f: dk.Function, points: Array, name: str, delta: Array, formulas: Sequence[dk.Stencil]) -> Table:
     """All rows of one function in one precision, in the order point, method, delta."""
-    f, expression = problem.function, expression_of(problem.function)
-    with np.errstate(over="ignore"):
-        x, steps = np.array(problem.points).astype(dtype), delta.astype(dtype)
-    call = rounded_function(expression, dtype)
-    found = [rounded_difference(call, x[:, None], steps, entry, f.domain) for entry in formulas]
-    points = x.astype(np.float64)
-    high, low = (part[:, None, None] for part in exact_of(expression, points))
-    estimate = np.stack([extended(one.estimate) for one in found], axis=1)
-    missing = [
-        np.stack([one.outside for one in found], axis=1),
-        np.stack([one.vanished for one in found], axis=1),
-        ~np.isfinite(estimate),
-        np.isnan(high) & np.ones(estimate.shape, dtype=np.bool_),
-    ]
-    status = np.select(missing, [np.int8(k) for k in (1, 2, 3, 4)], default=np.int8(0))
-    estimate = np.where(np.isin(status, (0, 4)), estimate, np.nan)  # without an exact value it still stands
-    with np.errstate(over="ignore", invalid="ignore"):
-        error = np.abs((estimate - high) - low)
-    with np.errstate(all="ignore"):
-        predicted = dk.predict_error(f, points[:, None], delta, formulas=formulas)
-        rounding = np.stack([one.rounding for one in predicted], axis=1) * 2.0 ** (53.0 - significand(dtype)[0])
+    found = in_type(f, points, types_in([name])[name], delta, formulas)
     methods = np.arange(len(formulas), dtype=np.int16)[:, None]
     return Table(
-        function=f.name, expression=f.text, x=points[:, None, None], precision=name,
-        method=(methods, tuple(entry.name for entry in formulas)), delta=delta, estimate=estimate.astype(np.float64),
-        exact=high, error=error.astype(np.float64), rounding=rounding, status=(status, STATUSES),
+        function=f.name, expression=f.text, x=found.x[:, None, None], precision=name,
+        method=(methods, tuple(entry.name for entry in formulas)), delta=delta, estimate=found.estimate,
+        exact=found.exact[:, None, None], error=found.error, rounding=found.rounding,
+        status=(found.status, ROUNDED_STATUSES),
     )  # fmt: skip
 
 
-def exact_of(expression: dk.Expression, x: Array) -> tuple[Array, Array]:
-    """The derivative at every x as a sum of two doubles, 106 bits; NaN where there is none."""
-    high, low = np.full(x.shape, np.nan), np.zeros(x.shape)
-    for k, point in enumerate(x.tolist()):
-        if math.isfinite(point):
-            known = dk.exact(expression, point).value
-            if math.isfinite(known):
-                high[k] = known
-                low[k] = float(high_precision_series(expression, point, 1)[1] - float(high[k]))
-    return high, low
-
-
-# The map of float16
-
-
-def maps(f: dk.Function, formulas: Sequence[dk.Stencil], exponents: range) -> Iterator[Map]:
-    """Every x of these binary exponents, in blocks of one exponent, against every power of two; then 0 and -0."""
-    every = np.arange(2**16, dtype=np.uint16).view(HALF)
-    magnitude = np.abs(every.astype(np.float64))
-    # float16 has 63488 finite numbers: f of each of them is computed once, and then looked up by its bits.
-    with np.errstate(all="ignore"):
-        values = rounded_function(expression_of(f), HALF)(every)
-    steps = np.ldexp(np.ones(1), np.arange(LOWEST, HIGHEST + 1)).astype(HALF)
-    sizes = [2.0**e for e in exponents] + [0.0] * (LOWEST in exponents)
-    for size in sizes:
-        x = every[(magnitude >= size) & (magnitude < 2 * size)] if size else every[magnitude == 0]
-        x = x[inside(x, f.domain)]
-        exact = f.exact_derivative(x.astype(np.float64))
-        with np.errstate(over="ignore"):
-            held = exact.astype(HALF)
-        usable = np.isfinite(held) & (held != 0)
-        for entry in formulas:
-            rounded = rounded_difference(lambda a: values[a.view(np.uint16)], x[usable, None], steps, entry, f.domain)
-            yield Map(
-                function=f.name, method=entry.name, size=size, delta=steps.astype(np.float64), numbers=x.size,
-                count=exact[usable].size,
-                **(aggregates(rounded, exact[usable, None]) if usable.any() else nothing(steps.size)),
-            )  # fmt: skip
-
-
-def nothing(deltas: int) -> dict[str, object]:
-    """The aggregates over no x at all."""
-    names = ("median", "worst", "good", "vanished", "not_finite")
-    return {**dict.fromkeys(names, np.nan), "state": (np.full(deltas, 3, dtype=np.int8), STATES)}
-
-
-def aggregates(rounded: Rounded, exact: Array) -> dict[str, object]:
-    """Over all x, for each delta: shape (deltas,)."""
-    estimate = rounded.estimate.astype(np.float64)
-    lost = ~rounded.vanished & (rounded.outside | ~np.isfinite(estimate))
-    missing = rounded.vanished | lost
-    with np.errstate(all="ignore"):
-        error = np.where(missing, np.inf, np.abs(estimate - exact) / np.abs(exact))
-        median = np.median(error, axis=0)
-    worst = np.max(np.where(missing, -1.0, error), axis=0)
-    vanished, not_finite = rounded.vanished.mean(axis=0), lost.mean(axis=0)
-    states = np.where(np.isfinite(median), 0, np.where(vanished >= not_finite, 1, 2))
-    return {
-        "median": np.where(np.isfinite(median), median, np.nan),
-        "worst": np.where(worst < 0, np.nan, worst),
-        "good": (error <= GOOD).mean(axis=0),
-        "vanished": vanished,
-        "not_finite": not_finite,
-        "state": (states.astype(np.int8), STATES),
-    }
+def mapped(f: dk.Function, block: HalfBlock) -> Map:
+    """What becomes of all x of one size."""
+    fields = [name for name in Map.columns if name not in ("function", "method", "state")]
+    return Map(
+        function=f.name, method=block.formula, state=(block.state, STATES),
+        **{name: getattr(block, name) for name in fields},
+    )  # fmt: skip
 
 
 # What the whole run says

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import derivkit as dk
+from derivkit.testing import float_types as types
 from experiments import tables
 from experiments.studies import precision
 from experiments.studies.precision import Config
@@ -144,12 +145,12 @@ def unrounded(expression: Any, dtype: Any) -> Any:
     return lambda x: f(x.astype(np.float64)).astype(dtype)
 
 
-CORRECT = precision.rounded_difference
+CORRECT = types.rounded_difference
 
 
 @pytest.mark.parametrize(("name", "broken"), [("rounded_difference", in_double), ("rounded_function", unrounded)])
 def test_a_broken_rounding_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, broken: Any) -> None:
-    monkeypatch.setattr(precision, name, broken)
+    monkeypatch.setattr(types, name, broken)
     found = studied(tmp_path, problem("x*x*x - x"), lowest_exponent=0, highest_exponent=0)["map"]
     assert differences(found[found["delta"].isin([2.0**-11, 2.0**-10])], cubic, lambda x: 3 * x * x - 1)
 
@@ -239,9 +240,9 @@ def test_best_delta_and_smallest_error_go_as_theory_has_it_over_the_precisions(t
 
 
 def test_a_sweep_in_another_precision_than_it_says_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = precision.swept
+    right = precision.in_type
     double = np.dtype(np.float64)
-    monkeypatch.setattr(precision, "swept", lambda one, name, dtype, *more: rows(one, name, double, *more))
+    monkeypatch.setattr(precision, "in_type", lambda f, x, dtype, *more: right(f, x, double, *more))
     delta = tuple(2.0**k for k in range(-45, 1))
     optimum = studied(tmp_path, problem("exp(x)", *POINTS), delta=delta, precision=("float32",))["optimum"]
     assert not (optimum["delta"] / optimum["theory_delta"]).between(1 / 4, 4).any()
@@ -292,8 +293,9 @@ def test_a_least_number_that_a_double_cannot_hold_is_none_and_not_zero(monkeypat
 
 
 def test_a_type_that_is_not_installed_is_left_out_and_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precision, "REGISTERED", {"bfloat16": "no_such_package"})
-    monkeypatch.setattr(precision, "type_of", precision.type_of.__wrapped__)
+    for module in (types, precision):
+        monkeypatch.setattr(module, "REGISTERED", {"bfloat16": "no_such_package"})
+    monkeypatch.setattr(types, "type_of", types.type_of.__wrapped__)
     found = studied(tmp_path, problem("exp(x)"), precision=("bfloat16", "float32"))
     assert set(found["table"]["precision"]) == {"float32"}
     assert found["types"]["bits"].isna().tolist() == [True, False]
