@@ -8,7 +8,8 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 UNSEEN = re.compile(
@@ -22,6 +23,17 @@ LONGEST = 1000
 
 class ConfigurationError(ValueError):
     """A configuration that cannot be run: one line with the place, the value, the rule and the way out."""
+
+
+@contextmanager
+def located(where: str) -> Iterator[None]:
+    """Say of what is wrong with a value, in a line, where it stands; a line that says so already is left as it is."""
+    try:
+        yield
+    except ConfigurationError:
+        raise
+    except ValueError as error:
+        raise ConfigurationError(f"{where}: {line_of(error)}") from error
 
 
 def nearest(word: str, names: Iterable[str]) -> str:

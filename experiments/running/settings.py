@@ -21,8 +21,9 @@ from typing import Any, get_type_hints
 import derivkit as dk
 from derivkit.testing import METHODS, VALUED, Disturbance, Draw, Family, Method, program
 from experiments.files import fault_of_name
-from experiments.messages import ConfigurationError, line_of, named, nearest, show
+from experiments.messages import ConfigurationError, line_of, located, named, nearest, show
 from experiments.running import digits, grids, surroundings
+from experiments.running.quantities import deltas, number, numbers
 from experiments.study import Study
 
 FIELD_KEYS = {"function": ("function", "expression", "python", "x")}
@@ -35,7 +36,6 @@ FAMILY_KEYS = (
     *("around", "derivatives", "at_break", "reason"),
 )
 DERIVATIVES = (1, 2, 3, 4)
-EXAMPLES = {"delta": "1e-4", "x": "pi/2"}
 TYPED = "typed by hand"
 
 
@@ -60,7 +60,7 @@ def build(study: Study, plain: Mapping[str, object]) -> Any:
         if key not in allowed:
             raise ConfigurationError(f"this study has no key {key!r}; {nearest(key, allowed)}")
     hints = get_type_hints(study.Config)
-    values = {field.name: _convert(field, hints[field.name], plain) for field in known if _given(field, plain)}
+    values = {field.name: _convert(field, hints[field.name], plain) for field in known if _is_set(field, plain)}
     try:
         return study.Config(**values)
     except ValueError as error:
@@ -72,11 +72,11 @@ def keys_of(field: str) -> tuple[str, ...]:
     return FIELD_KEYS.get(field, (field,))
 
 
-def _given(field: Field[Any], plain: Mapping[str, object]) -> bool:
-    given = any(key in plain for key in keys_of(field.name))
-    if not given and field.default is MISSING and field.default_factory is MISSING:
+def _is_set(field: Field[Any], plain: Mapping[str, object]) -> bool:
+    is_set = any(key in plain for key in keys_of(field.name))
+    if not is_set and field.default is MISSING and field.default_factory is MISSING:
         raise ConfigurationError(f"this study needs the key {field.name!r}")
-    return given
+    return is_set
 
 
 def _convert(field: Field[Any], hint: object, plain: Mapping[str, object]) -> object:
@@ -88,86 +88,6 @@ def _convert(field: Field[Any], hint: object, plain: Mapping[str, object]) -> ob
             )
         return value
     return BY_TYPE[hint](field.name, plain[field.name])
-
-
-# Numbers
-
-
-def number(where: str, value: object) -> float:
-    """Return a finite float from a number or from the text of a constant such as ``pi/2``."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise ConfigurationError(f"{where}={show(value)}: not a number; {_write(where)}")
-    result = _constant(where, value) if isinstance(value, str) else _float(value)
-    if not math.isfinite(result):
-        raise ConfigurationError(f"{where}={show(value)}: not a finite number; {_write(where)}")
-    return result
-
-
-def numbers(where: str, value: object) -> tuple[float, ...]:
-    """Return one or more finite floats from a number, a constant or a flat list of them."""
-    entries = value if isinstance(value, (list, tuple)) else [value]
-    if not entries:
-        raise ConfigurationError(f"{where}=[]: the list is empty; {_write(where)}")
-    if _grid(where, value) is not None:
-        raise ConfigurationError(f"{where}={value}: a grid of {where} has up to {grids.LISTED} numbers; write fewer")
-    for entry in entries:
-        if isinstance(entry, (list, tuple)):
-            raise ConfigurationError(f"{where}={show(value)}: a list within a list; write one list, {where}=[0.1,0.2]")
-    return tuple(number(where, entry) for entry in entries)
-
-
-def _write(where: str) -> str:
-    return f"write a number or a constant, such as {where}={EXAMPLES.get(where, '1/3')}"
-
-
-def _float(value: float) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf
-
-
-def _constant(where: str, text: str) -> float:
-    if not text.strip():
-        raise ConfigurationError(f"{where}= has no value; {_write(where)}")
-    try:
-        return float(text)
-    except ValueError:
-        pass
-    if _is_list(text):
-        raise ConfigurationError(
-            f"{where}={show(text)}: one text, not several numbers; leave out the inner quotes, {where}={show(text)}"
-        )
-    try:
-        return float(dk.constant(text))
-    except ValueError as error:
-        raise ConfigurationError(f"{where}={show(text)}: {line_of(error)}; {_write(where)}") from error
-
-
-def _is_list(text: str) -> bool:
-    """Whether a text holds several numbers between commas; two whole ones may be meant as a decimal comma."""
-    parts = [part.strip() for part in text.split(",")]
-    try:
-        values = [float(part) for part in parts]
-    except ValueError:
-        return False
-    return len(values) > 2 or (len(values) == 2 and not all(part.lstrip("+-").isdigit() for part in parts))
-
-
-def _deltas(plain: Mapping[str, object]) -> Sequence[float]:
-    grid = _grid("delta", plain["delta"])
-    values = grid or numbers("delta", plain["delta"])
-    for value in values if grid is None else grid.ends:
-        if value <= 0:
-            raise ConfigurationError(f"delta={value:g}: a step is greater than 0; write one such as delta=1e-4")
-    return values
-
-
-def _grid(where: str, value: object) -> grids.Grid | None:
-    try:
-        return grids.described(value)
-    except ValueError as error:
-        raise ConfigurationError(f"{where}: {line_of(error)}") from error
 
 
 def _derivative(plain: Mapping[str, object]) -> int:
@@ -191,10 +111,8 @@ def _formula(name: str, spec: Mapping[str, object], derivative: int) -> str:
     formula = spec.get("formula")
     if not isinstance(formula, str):
         raise ConfigurationError(f"method {name!r}: its description needs formula: NAME, such as formula: central_2")
-    try:
+    with located(f"method {name!r}"):
         dk.formula(formula, derivative=derivative)
-    except ValueError as error:
-        raise ConfigurationError(f"method {name!r}: {line_of(error)}") from error
     return formula
 
 
@@ -275,10 +193,8 @@ def _top_level_comma(text: str) -> bool:
 
 def _callable(where: str, name: str, expression: str | None, domain: tuple[float, float] | None = None) -> dk.Function:
     function = load(name)
-    try:
+    with located(where):
         return dk.Function.from_callable(function, name=name, expression=expression, domain=domain)
-    except ValueError as error:
-        raise ConfigurationError(f"{where}: {line_of(error)}") from error
 
 
 def load(name: str) -> Callable[..., object]:
@@ -339,12 +255,8 @@ def _described(name: str, spec: Mapping[str, object], x: tuple[float, ...] | Non
     """Return the problem that an entry of ``conf/function`` describes, at x where that is given."""
     _refuse_keys(f"function {name!r}", spec, FUNCTION_KEYS)
     points = x or numbers(f"function {name!r}: points", spec.get("points", []))
-    try:
+    with located(f"function {name!r}"):
         function = _function(name, spec, _domain(f"function {name!r}", spec.get("domain")))
-    except ConfigurationError:
-        raise
-    except ValueError as error:
-        raise ConfigurationError(f"function {name!r}: {line_of(error)}") from error
     return _problem(function, points, str(spec.get("reason", "")), str(spec.get("source", "")))
 
 
@@ -396,7 +308,7 @@ def _family(name: str, spec: Mapping[str, object]) -> Family:
     where = f"population {name!r}"
     _refuse_keys(where, spec, FAMILY_KEYS)
     texts = {key: _text(f"{where}: {key}", spec[key]) for key in ("expression", "program", "derivative") if key in spec}
-    try:
+    with located(where):
         return Family(
             name=name,
             category=_text(f"{where}: category", spec.get("category")),
@@ -414,10 +326,6 @@ def _family(name: str, spec: Mapping[str, object]) -> Family:
             slack=number(f"{where}: slack", spec.get("slack", 0.0)),
             reason=str(spec.get("reason", "")),
         )
-    except ConfigurationError:
-        raise
-    except ValueError as error:
-        raise ConfigurationError(f"{where}: {line_of(error)}") from error
 
 
 def _derivatives(where: str, value: object) -> tuple[int, ...]:
@@ -469,7 +377,7 @@ def _network(name: str, spec: Mapping[str, object]) -> dk.Network:
         )
     each = _texts(f"{where}: activations", spec.get("activations"), "activations: [relu, identity]")
     hidden = _text(f"{where}: activation", spec.get("activation", "relu"))
-    try:
+    with located(where):
         return dk.Network(
             sizes=tuple(sizes),
             activations=tuple(each) or (*(hidden,) * (len(sizes) - 2), "identity"),
@@ -478,10 +386,6 @@ def _network(name: str, spec: Mapping[str, object]) -> dk.Network:
             l2=number(f"{where}: l2", spec.get("l2", 0.0)),
             name=name,
         )
-    except ConfigurationError:
-        raise
-    except ValueError as error:
-        raise ConfigurationError(f"{where}: {line_of(error)}") from error
 
 
 def _data(plain: Mapping[str, object]) -> dk.Data:
@@ -548,7 +452,7 @@ CONVERTERS: dict[str, Callable[[Mapping[str, object]], object]] = {
     "function": _problems,
     "method": _methods,
     "estimator": _estimators,
-    "delta": _deltas,
+    "delta": deltas,
     "derivative": _derivative,
     "network": _networks,
     "population": _families,
