@@ -23,6 +23,7 @@ from derivkit.asker import Asker, domain_of
 from derivkit.evidence import FLOAT32
 from derivkit.numerical.ladder import HIGHEST
 from derivkit.numerical.ledger import Memory
+from derivkit.numerical.methods import method
 from derivkit.numerical.rounds import empty
 from derivkit.numerical.search import Search, first_ladder
 from derivkit.numerical.state import Limits
@@ -124,6 +125,7 @@ class Derivative:
         return found
 
 
+@method("ours: step ladders whose plateau of noise is measured", orders=(1, 2, 3, 4))
 def derivative(  # noqa: PLR0913 -- what is differentiated where, and all that somebody may know beforehand
     f: Callable[..., Any],
     x: ArrayLike,

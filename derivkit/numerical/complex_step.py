@@ -28,6 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 from derivkit.arguments import positive, spread
 from derivkit.asker import Asker
 from derivkit.numerical.estimate import EPS, LEAST, Estimate, Outcome, Task
+from derivkit.numerical.methods import method
 from derivkit.numerical.status import Status
 from derivkit.types import Array, Ends, Indices
 
@@ -72,6 +73,7 @@ VANISHED = "the imaginary part of f(x + ih) is 0 or below the least floats: the 
 UNPROBED = "f was not probed: code that is not analytic gives a wrong answer here, often 0"
 
 
+@method("Lyness and Moler 1967; Squire and Trapp 1998")
 def complex_step(
     f: Callable[..., Any],
     x: ArrayLike,

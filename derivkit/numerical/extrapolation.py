@@ -35,6 +35,7 @@ from derivkit.numerical.estimate import (
 )
 from derivkit.numerical.formulas import formula as named
 from derivkit.numerical.formulas import stencil_of
+from derivkit.numerical.methods import method
 from derivkit.numerical.status import Status
 from derivkit.numerical.stencil import Stencil, moment
 from derivkit.types import Array, Ends, Indices, Rational
@@ -136,6 +137,7 @@ def extrapolated(formula: str | Stencil, *, levels: int, ratio: Rational = 2) ->
     )
 
 
+@method("Richardson 1911; Richardson and Gaunt 1927")
 def richardson(
     f: Callable[..., Any],
     x: ArrayLike,
@@ -210,6 +212,7 @@ def richardson(
     return task.concluded(row[-1], error, "the last two entries of the tableau are the error apart")
 
 
+@method("Ridders 1982")
 def ridders(
     f: Callable[..., Any],
     x: ArrayLike,
@@ -303,6 +306,7 @@ class _FivePoints:
         return self.rounding + self.truncation
 
 
+@method("GNU Scientific Library reference manual, Numerical Differentiation")
 def gsl_central(
     f: Callable[..., Any],
     x: ArrayLike,

@@ -1,18 +1,15 @@
-"""THE table of methods that choose their own steps and put a bar on their error."""
+"""THE table of methods that choose their own steps and put a bar on their error: each enters it where it is defined."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from numpy.typing import ArrayLike
 
-from derivkit.numerical.adaptive import Derivative, derivative
-from derivkit.numerical.complex_step import complex_step
-from derivkit.numerical.estimate import Estimate
-from derivkit.numerical.extrapolation import gsl_central, richardson, ridders
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
@@ -28,11 +25,11 @@ class Method:
     source : str
         Where the method is printed.
     orders : tuple of int
-        The orders of the derivative that it knows; those above 1 are asked for by the keyword ``order``.
+        The orders of the derivative that it knows; those above 1 are requested by the keyword ``order``.
     """
 
     name: str
-    call: Callable[..., Estimate | Derivative]
+    call: Callable[..., Any]
     source: str
     orders: tuple[int, ...] = (1,)
 
@@ -40,17 +37,33 @@ class Method:
         if not self.source:
             raise ValueError(f"{self.name}: a method needs its source")
 
-    def __call__(self, f: Callable[..., Any], x: ArrayLike, **keywords: Any) -> Estimate | Derivative:
+    def __call__(self, f: Callable[..., Any], x: ArrayLike, **keywords: Any) -> Any:
         """The derivative of f at x."""
         return self.call(f, x, **keywords)
 
 
-ROWS = (
-    Method("complex_step", complex_step, "Lyness and Moler 1967; Squire and Trapp 1998"),
-    Method("derivative", derivative, "ours: step ladders whose plateau of noise is measured", (1, 2, 3, 4)),
-    Method("gsl_central", gsl_central, "GNU Scientific Library reference manual, Numerical Differentiation"),
-    Method("richardson", richardson, "Richardson 1911; Richardson and Gaunt 1927"),
-    Method("ridders", ridders, "Ridders 1982"),
-)
+_ROWS: dict[str, Method] = {}
+METHODS: Mapping[str, Method] = MappingProxyType(_ROWS)
 
-METHODS: Mapping[str, Method] = MappingProxyType({entry.name: entry for entry in ROWS})
+
+def method(source: str, orders: tuple[int, ...] = (1,)) -> Callable[[Function], Function]:
+    """Enter a function into the table by its own name.
+
+    Parameters
+    ----------
+    source : str
+        Where the method is printed.
+    orders : tuple of int
+        The orders of the derivative that it knows.
+
+    Returns
+    -------
+    callable
+        A decorator, which leaves the function as it is.
+    """
+
+    def enter(call: Function) -> Function:
+        _ROWS[call.__name__] = Method(call.__name__, call, source, orders)
+        return call
+
+    return enter
