@@ -23,6 +23,7 @@ from derivkit.grids import decade, geomspace, linspace, logspace, powers_of_two
 from derivkit.laws import ErrorLaw, fit_error_law, observed_order
 from derivkit.multivariate.brute_force import BruteForce, brute_force, stack_size
 from derivkit.multivariate.cost import CostModel, count_work, fit_cost, nominal_cost
+from derivkit.multivariate.descent import Course, Distances, Walk, hessian_product, sides_changed
 from derivkit.multivariate.network import Network, NotFiniteError, descend
 from derivkit.multivariate.partial import Gradient, directional, gradient, hessian, jacobian, partial
 from derivkit.multivariate.samples import Data, Samples, generated
@@ -37,7 +38,7 @@ from derivkit.multivariate.spread import (
 )
 from derivkit.numerical.adaptive import Derivative, derivative, derivatives
 from derivkit.numerical.complex_step import complex_step
-from derivkit.numerical.difference import Sweep, difference, sweep
+from derivkit.numerical.difference import Sweep, difference, steps_vanish, sweep
 from derivkit.numerical.estimate import Estimate
 from derivkit.numerical.extrapolation import gsl_central, richardson, ridders
 from derivkit.numerical.formulas import formula
@@ -63,10 +64,12 @@ __all__ = [
     "Accuracy",
     "BruteForce",
     "CostModel",
+    "Course",
     "Data",
     "Derivation",
     "Derivative",
     "Diagnosis",
+    "Distances",
     "Dual",
     "DualError",
     "ErrorLaw",
@@ -97,6 +100,7 @@ __all__ = [
     "Sweep",
     "Verdict",
     "Verification",
+    "Walk",
     "WindowResult",
     "absolute_error",
     "accuracy",
@@ -125,6 +129,7 @@ __all__ = [
     "gradient",
     "gsl_central",
     "hessian",
+    "hessian_product",
     "jacobian",
     "least_norms",
     "linspace",
@@ -146,9 +151,11 @@ __all__ = [
     "ridders",
     "sample_gradients",
     "secant",
+    "sides_changed",
     "slope",
     "stack_size",
     "stencil",
+    "steps_vanish",
     "survey",
     "sweep",
     "tangent",

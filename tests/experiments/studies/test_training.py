@@ -13,9 +13,10 @@ from omegaconf import OmegaConf
 from studies import Tables, gathered, rows
 
 import derivkit as dk
+from derivkit.multivariate import descent
 from experiments.run import main
 from experiments.studies import training as study
-from experiments.studies.training import BACKPROP, Config, curved
+from experiments.studies.training import BACKPROP, Config
 
 RELU, TANH = (dk.Network((4, 8, 3), (name,), name=name) for name in ("relu", "tanh"))
 LINEAR = dk.Network((3, 2), (), "mean_squared_error", name="linear")
@@ -77,12 +78,12 @@ def test_a_path_is_that_of_a_plain_loop(method: str, back: float) -> None:
 
 def test_all_ways_see_the_same_batches_of_samples_none_of_them_twice() -> None:
     config = Config(network=(TANH,), samples=12, batch=5, steps=20)
-    one, other = (study._course(config, TANH, 0.5) for _ in range(2))
+    one, other = (study.course_of(config, TANH, 0.5)[0] for _ in range(2))
     assert np.array_equal(one.choices, other.choices)
     assert all(len(set(batch)) == 5 for batch in one.choices.tolist())
     assert set(one.choices.ravel().tolist()) == set(range(12))
     every = Config(network=(TANH,), samples=12, batch=12)
-    assert np.array_equal(study._course(every, TANH, 0.5).batch(1).inputs, drawn(TANH, 24).inputs[:12])
+    assert np.array_equal(study.course_of(every, TANH, 0.5)[0].batch(1).inputs, drawn(TANH, 24).inputs[:12])
 
 
 def test_both_precisions_start_at_the_same_numbers_and_float64_backprop_is_the_path_itself() -> None:
@@ -163,34 +164,15 @@ def test_the_law_tells_the_distance_in_a_smooth_network_and_in_one_with_kinks_un
     ],
 )
 def test_it_is_told_where_the_law_is_missed(monkeypatch: pytest.MonkeyPatch, counts: list[int], says: str) -> None:
-    monkeypatch.setattr(study, "_law_counts", lambda path: counts)
+    monkeypatch.setattr(study, "law_counts", lambda path: counts)
     found = trained({"network": (TANH,), "method": ("central_2",), "delta": (1e-4,), "steps": 2})["findings"]
     (said,) = (text for text in found["finding"] if "the law of first order" in text)
     assert said.endswith(says)
 
 
-def test_a_crossing_is_a_unit_that_is_open_for_a_sample_at_one_place_alone() -> None:
-    samples, one = drawn(RELU, 20), start(RELU)
-    other = one + 0.3 * np.random.default_rng(1).standard_normal(RELU.count)
-    signs = [[RELU.forward(at, samples.take([n]))[0].z > 0 for n in range(20)] for at in (one, other)]
-    expected = sum(int(np.sum(a != b)) for a, b in zip(*signs, strict=True))
-    assert study._crossed(RELU, one, other, samples) == expected > 0
-    assert study._crossed(RELU, one, one, samples) == 0
-
-
-def test_the_curvature_is_that_of_second_differences_of_the_loss() -> None:
-    samples, at = drawn(TANH, 10), start(TANH)
-    along = np.random.default_rng(0).standard_normal(TANH.count)
-    step = 1e-3
-    losses = [TANH.loss(at + k * step * along, samples) for k in (-2, -1, 0, 1, 2)]
-    expected = np.array([-1, 16, -30, 16, -1]) @ losses / (12 * step**2)
-    assert along @ curved(TANH, at, samples, along) == pytest.approx(expected, rel=1e-4)
-    assert not np.any(curved(TANH, at, samples, np.zeros(TANH.count)))
-
-
 def test_a_law_without_its_curvature_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     config = {"network": (TANH,), "delta": (1e-3,), "steps": 20, "method": ("forward_1",)}
-    monkeypatch.setattr(study, "curved", lambda network, at, batch, direction: 0.0 * direction)
+    monkeypatch.setattr(descent, "hessian_product", lambda network, at, batch, direction: 0.0 * direction)
     path = rows(trained(config)["table"], method="forward_1")
     assert abs(path["predicted"][-1] / path["distance"][-1] - 1) > 0.1
 
@@ -213,7 +195,7 @@ def test_a_planted_wrong_gradient_is_seen(monkeypatch: pytest.MonkeyPatch) -> No
     tables = trained(config)
     spoilt = rows(tables["table"], method="central_2")
     norm = np.linalg.norm(
-        TANH.backprop(start(TANH), drawn(TANH, 24).take(study._course(Config(**config), TANH, 0.5).choices[0]))
+        TANH.backprop(start(TANH), drawn(TANH, 24).take(study.course_of(Config(**config), TANH, 0.5)[0].choices[0]))
     )
     assert clean["error"][0] < 1e-8 < spoilt["error"][0] == pytest.approx(planted / norm, rel=1e-6)
     assert clean["distance"][-1] < 1e-8
@@ -272,10 +254,10 @@ def test_a_gradient_that_is_0_for_good_is_told() -> None:
         columns = {"error": np.array([*error, np.nan])}
         return study.Path(**names, delta=1e-15, columns=columns, seconds=0.0, ended=False)
 
-    assert study._still_said(path([0.5, 1.0, 0.7, 1.0, 1.0])) == " (from step 3 on its gradient is 0)"
-    assert study._still_said(path([1.0, 1.0])) == " (from step 0 on its gradient is 0)"
-    assert study._still_said(path([1.0, 0.7])) == ""
-    assert study._still_said(path([0.7, 1.0])) == ""
+    assert study.still_text(path([0.5, 1.0, 0.7, 1.0, 1.0])) == " (from step 3 on its gradient is 0)"
+    assert study.still_text(path([1.0, 1.0])) == " (from step 0 on its gradient is 0)"
+    assert study.still_text(path([1.0, 0.7])) == ""
+    assert study.still_text(path([0.7, 1.0])) == ""
 
 
 def test_a_bad_gradient_that_trains_is_told_from_one_that_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -302,7 +284,7 @@ def test_a_step_costs_what_is_counted() -> None:
     assert costs["method"].tolist() == [BACKPROP, "forward_1", "central_2"]
     assert costs["evaluations"].tolist() == [1, count + 1, 2 * count]
     # z = M (a, 1) and the products of slopes and inputs, of 5 x 8 and 9 x 3; back through the 8 x 3 weights of layer 2
-    assert costs["passes"][0] == (2 * (40 + 27) + 24) / 67 == study.backprop_multiply_adds(TANH) / count
+    assert costs["passes"][0] == (2 * (40 + 27) + 24) / 67 == TANH.backprop_multiply_adds / count
     samples = drawn(TANH, 24).take(slice(12))
     found = dk.brute_force(TANH, start(TANH), samples, delta=1e-5)
     assert costs["passes"][2] == pytest.approx(found.multiply_adds / (12 * count), rel=1e-12)
@@ -312,7 +294,7 @@ def test_a_step_costs_what_is_counted() -> None:
 
 
 def test_times_are_in_tables_of_their_own() -> None:
-    assert "seconds" not in study.TABLES["table"]
+    assert "seconds" not in study.Table.columns
     config = {"network": (RELU,), "delta": (1e-3,)}
     one, other = (trained(config)["table"] for _ in range(2))
     assert all(np.array_equal(one[name], other[name], equal_nan=one[name].dtype.kind == "f") for name in one)
