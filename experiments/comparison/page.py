@@ -249,11 +249,11 @@ def _different(comparison: Comparison) -> report.Table:
 
 
 def _ranked(comparison: Comparison, ranking: Ranking) -> report.Table:
-    constant = [key for key in comparison.plan.keys if not ranking.rows.varies(key)]
+    constant, error = [key for key in comparison.plan.keys if not ranking.rows.varies(key)], ranking.error
     heads = {
         "rank": "by the best error, the smallest first",
         "run": "the run",
-        f"best {ranking.error}": f"the least positive {ranking.error} of its rows, of sweeps the typical one: no luck",
+        f"best {error}": f"the smallest positive {error} of its rows, of sweeps the typical one: no luck",
         **dict.fromkeys(ranking.keys, "as configured"),
         "best at": "the keys of the row with the best error, where no column of this table tells them",
         "rows": "rows of its main table",

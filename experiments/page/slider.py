@@ -20,14 +20,14 @@ Columns = Mapping[str, NDArray[Any]]
 
 CURVE = "f"
 """The line of the table `curves` that is the graph of the function."""
-PLACED = ("left", "left_value", "right", "right_value", "through", "height")
+ROUNDED = ("left", "left_value", "right", "right_value", "through", "height")
 """Columns that are only places on the screen: ten digits will do."""
-TOLD = ("delta", "estimate", "error")
-"""Columns whose numbers are told to the last digit."""
-WORDS = ("larger", "status")
-LEAST = 2
+UNROUNDED = ("delta", "estimate", "error")
+"""Columns whose numbers are shown to the last digit."""
+TEXTS = ("larger", "status")
+MIN_DELTAS = 2
 """Deltas without which nothing can be moved."""
-PLACES = 8
+MAX_PLACES = 8
 """Most functions with their points that the page holds: each takes some 20 to 50 kB."""
 
 
@@ -36,21 +36,21 @@ def read(paths: Mapping[str, Path]) -> Slider | None:
     if not {"secants", "curves"} <= paths.keys():
         return None
     secants, curves = (tables.columns_of(paths[name]) for name in ("secants", "curves"))
-    told = _told(tables.columns_of(paths["turning"])) if "turning" in paths else {}
+    turnings = _turnings(tables.columns_of(paths["turning"])) if "turning" in paths else {}
     keys = list(_keys(secants, "function", "x"))
-    told = {key: row for key, row in told.items() if key[:2] in keys[:PLACES]}
-    places = [place for key in keys[:PLACES] if (place := _place(key, secants, curves, told))]
+    turnings = {key: row for key, row in turnings.items() if key[:2] in keys[:MAX_PLACES]}
+    places = [place for key in keys[:MAX_PLACES] if (place := _place(key, secants, curves, turnings))]
     if not places:
         return None
-    left_out = f"Here are the first {PLACES} of {len(keys)} functions and points." if len(keys) > PLACES else ""
-    return Slider(places, [sentence for _, _, sentence in told.values()], left_out)
+    left_out = f"Here are the first {MAX_PLACES} of {len(keys)} functions and points." if len(keys) > MAX_PLACES else ""
+    return Slider(places, [sentence for _, _, sentence in turnings.values()], left_out)
 
 
 Key = tuple[str, float]
 Turning = dict[tuple[str, float, str], tuple[float, bool, str]]
 
 
-def _told(turning: Columns) -> Turning:
+def _turnings(turning: Columns) -> Turning:
     """For each function, point and method: the best delta, whether rounding takes over below it, and a sentence."""
     names = ("function", "x", "method", "delta", "rounding", "sentence")
     rows = zip(*(turning[name].tolist() for name in names), strict=True)
@@ -61,15 +61,15 @@ def _keys(columns: Columns, *names: str) -> Iterator[tuple[Any, ...]]:
     yield from dict.fromkeys(zip(*(columns[name].tolist() for name in names), strict=True))
 
 
-def _place(key: tuple[Any, ...], secants: Columns, curves: Columns, told: Turning) -> dict[str, Any] | None:
+def _place(key: tuple[Any, ...], secants: Columns, curves: Columns, turnings: Turning) -> dict[str, Any] | None:
     function, x = key
     curve = _rows(curves, function=function, x=x, line=CURVE)
     here = _rows(secants, function=function, x=x)
     methods = [
-        _method(_rows(here, method=method), told.get((function, x, method)), told)
+        _method(_rows(here, method=method), turnings.get((function, x, method)), turnings)
         for (method,) in _keys(here, "method")
     ]
-    moved = [method for method in methods if len(method["delta"]) >= LEAST]
+    moved = [method for method in methods if len(method["delta"]) >= MIN_DELTAS]
     if not (moved and np.isfinite(curve["y"]).any()):
         return None
     t, first = np.unique(curve["t"], return_index=True)
@@ -88,20 +88,20 @@ def _rows(columns: Columns, **where: object) -> Columns:
     return {name: values[chosen] for name, values in columns.items()}
 
 
-def _method(rows: Columns, turning: tuple[float, bool, str] | None, told: Turning) -> dict[str, Any]:
+def _method(rows: Columns, turning: tuple[float, bool, str] | None, turnings: Turning) -> dict[str, Any]:
     # Jobs that differ in something else hold the same rows.
     _, first = np.unique(rows["delta"], return_index=True)
     best, rounding, _ = turning or (math.nan, False, "")
-    sentences = list(told.values())
+    sentences = list(turnings.values())
     return {
         "name": str(rows["method"][0]),
         "exact": _whole(float(rows["exact"][0])),
         "best": _whole(best),
         "rounding": bool(rounding),
         "sentence": sentences.index(turning) if turning else -1,
-        **{name: [_number(value) for value in rows[name][first].tolist()] for name in PLACED},
-        **{name: [_whole(value) for value in rows[name][first].tolist()] for name in TOLD},
-        **{name: [str(value) for value in rows[name][first]] for name in WORDS},
+        **{name: [_number(value) for value in rows[name][first].tolist()] for name in ROUNDED},
+        **{name: [_whole(value) for value in rows[name][first].tolist()] for name in UNROUNDED},
+        **{name: [str(value) for value in rows[name][first]] for name in TEXTS},
     }
 
 

@@ -85,7 +85,7 @@ def test_there_is_no_slider_without_its_tables_without_a_curve_or_for_one_delta(
 
 
 def test_of_many_functions_the_first_are_there_and_it_is_said(tmp_path):
-    names = [f"f{k}" for k in range(slider.PLACES + 1)]
+    names = [f"f{k}" for k in range(slider.MAX_PLACES + 1)]
     chunks = [
         (table, columns)
         for name in names
