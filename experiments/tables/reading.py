@@ -24,19 +24,17 @@ import pyarrow.parquet as pq
 from experiments import spreadsheet
 from experiments.files import replacing
 from experiments.tables import hashing
-from experiments.tables.hashing import KINDS, Array, Columns, is_coded, plain
+from experiments.tables.hashing import Array, Columns, is_coded, plain
 from experiments.tables.parts import (
     READING,
+    Footer,
     batches,
     chunks,
     column_of,
     footers_of,
     opened,
     parts_of,
-    rows_of,
     schema_of,
-    shape_of,
-    types_of,
 )
 
 if TYPE_CHECKING:
@@ -107,15 +105,17 @@ def read(path: Path, columns: Sequence[str] | None = None, where: Mapping[str, o
         Column to a value, or to a list of values: only rows that have one of them are read. Row groups that
         cannot hold such a row are skipped.
     """
-    _refuse_unknown(path, [*(columns or ()), *(where or ())])
     filters = [
         (name, "in", value if isinstance(value, (list, tuple)) else [value]) for name, value in (where or {}).items()
     ]
     return _frame([_read(part, columns, filters) for part in parts_of(path)])
 
 
-def _read(part: Path, columns: Sequence[str] | None, filters: Sequence[tuple[str, str, object]]) -> pa.Table:
+def _read(
+    part: Path, columns: Sequence[str] | None = None, filters: Sequence[tuple[str, str, object]] = ()
+) -> pa.Table:
     with opened(part) as file:
+        _refuse_unknown(part, file.schema_arrow, [*(columns or ()), *(name for name, _, _ in filters)])
         if filters:  # one thread: more of them read far ahead of the rows that pass
             return pq.read_table(str(part), columns=columns, filters=filters, use_threads=False, **READING)
         return file.read(columns)
@@ -128,10 +128,11 @@ def _frame(tables: Sequence[pa.Table]) -> pd.DataFrame:
 
 def read_every(path: Path, columns: Sequence[str], where: Mapping[str, Sequence[object]], step: int) -> pd.DataFrame:
     """Read one in `step` of the rows that have, in each column of `where`, one of its values; block by block."""
-    _refuse_unknown(path, [*columns, *where])
+    schema = schema_of(path)
+    _refuse_unknown(path, schema, [*columns, *where])
     wanted = [pc.field(name).isin(list(values)) for name, values in where.items()]
     row = 0
-    blocks = [schema_of(path).empty_table().select(list(columns))]
+    blocks = [schema.empty_table().select(list(columns))]
     for batch in batches(path, list(dict.fromkeys([*columns, *where]))):
         block = pa.Table.from_batches([batch])
         block = block.filter(reduce(and_, wanted)) if wanted else block
@@ -140,11 +141,10 @@ def read_every(path: Path, columns: Sequence[str], where: Mapping[str, Sequence[
     return _frame(blocks)
 
 
-def _refuse_unknown(path: Path, columns: Sequence[str]) -> None:
-    names = schema_of(path).names
+def _refuse_unknown(path: Path, schema: pa.Schema, columns: Sequence[str]) -> None:
     for name in columns:
-        if name not in names:
-            raise ValueError(f"{path} has no column {name!r}; its columns are {', '.join(names)}")
+        if name not in schema.names:
+            raise ValueError(f"{path} has no column {name!r}; its columns are {', '.join(schema.names)}")
 
 
 def columns_of(path: Path) -> dict[str, Array]:
@@ -152,13 +152,8 @@ def columns_of(path: Path) -> dict[str, Array]:
 
     Floats are float64 with NaN where a number is missing, the others int64, bool, and objects for text.
     """
-    arrays: dict[str, list[Array]] = {
-        name: [np.empty(0, dtype=object if kind is str else KINDS[kind].dtype)] for name, kind in types_of(path).items()
-    }
-    for chunk in chunks(path):
-        for name, value in chunk.items():
-            arrays[name].append(plain(value))
-    return {name: np.concatenate(pieces) for name, pieces in arrays.items()}
+    whole = _joined([_read(part) for part in parts_of(path)])
+    return {name: np.array(plain(value)) for name, value in whole.items()}  # which may be written into
 
 
 def distinct(path: Path, columns: Sequence[str], limit: int) -> tuple[list[tuple[object, ...]], int]:
@@ -168,7 +163,7 @@ def distinct(path: Path, columns: Sequence[str], limit: int) -> tuple[list[tuple
     """
     import pandas as pd  # noqa: PLC0415 - a run that is refused does not pay for it
 
-    _refuse_unknown(path, columns)
+    _refuse_unknown(path, schema_of(path), columns)
     keys: dict[tuple[object, ...], None] = {}
     for chunk in chunks(path, columns):
         # Text is compared by code, which is one to one within a chunk.
@@ -219,12 +214,13 @@ def spread(path: Path, n: int) -> pd.DataFrame:
 
     Of a table of many row groups these are rows of `SPREAD_GROUPS` of them, also taken evenly.
     """
-    groups = _groups(path)
+    footers = footers_of(path)
+    groups = _groups(footers)
     if len(groups) > SPREAD_GROUPS:
         groups = [groups[place] for place in _evenly(len(groups), SPREAD_GROUPS)]
     starts = np.cumsum([0, *(size for _, _, size in groups)])
     wanted = _evenly(int(starts[-1]), n)
-    blocks = [schema_of(path).empty_table()]
+    blocks = [footers[0].schema.empty_table()]
     for (part, group, size), start in zip(groups, starts[:-1], strict=True):
         rows = wanted[(wanted >= start) & (wanted < start + size)] - start
         if rows.size:
@@ -237,7 +233,7 @@ def row_at(path: Path, row: int, columns: Sequence[str]) -> dict[str, object]:
     """Return some columns of one row; of the table only its row group is read."""
     if not columns:  # read without any, a table has no rows
         return {}
-    for part, group, size in _groups(path):
+    for part, group, size in _groups(footers_of(path)):
         if row < size:
             with opened(part) as file:
                 values: dict[str, object] = (
@@ -248,9 +244,9 @@ def row_at(path: Path, row: int, columns: Sequence[str]) -> dict[str, object]:
     raise IndexError(f"{path} has no such row")
 
 
-def _groups(path: Path) -> list[tuple[Path, int, int]]:
+def _groups(footers: Sequence[Footer]) -> list[tuple[Path, int, int]]:
     """Return the row groups of a table in order: in which file, their number there, and how many rows they have."""
-    return [(footer.path, group, size) for footer in footers_of(path) for group, size in enumerate(footer.groups)]
+    return [(footer.path, group, size) for footer in footers for group, size in enumerate(footer.groups)]
 
 
 def _evenly(count: int, n: int) -> Array:
@@ -264,12 +260,13 @@ def write_csv(path: Path) -> Path | None:
     Floats are written by ``repr``, so that reading them gives the same bits; a missing number is an empty
     field. A text that a spreadsheet would take for a formula has an apostrophe before it.
     """
-    if rows_of(path) > CSV_ROWS:
+    footers = footers_of(path)
+    if sum(footer.rows for footer in footers) > CSV_ROWS:
         return None
     target = path.with_suffix(".csv")
     with replacing(target) as file, io.TextIOWrapper(file, newline="", encoding="utf-8", write_through=True) as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(shape_of(path))
+        writer.writerow(footers[0].types)
         for chunk in chunks(path):
             cells = (_listed(_safe(value), slice(None)) for value in chunk.values())
             writer.writerows(zip(*cells, strict=True))
