@@ -299,6 +299,23 @@ def test_a_circle_is_caught_however_the_import_is_written(code: str, monkeypatch
     assert {"derivkit.symbolic.steps", "derivkit.symbolic.derivation"} <= set(*planted)
 
 
+FACES = {"derivkit", "derivkit.testing"}
+PAST_THE_FACES = {
+    "derivkit.errors", "derivkit.expressions.evaluation", "derivkit.expressions.tree", "derivkit.grids",
+    "derivkit.growth", "derivkit.multivariate.network", "derivkit.multivariate.network_errors",
+    "derivkit.multivariate.samples", "derivkit.numerical.difference", "derivkit.symbolic.derivation",
+    "derivkit.symbolic.notation", "derivkit.symbolic.steps", "derivkit.symbolic.swell", "derivkit.testing.float_types",
+}  # fmt: skip
+"""Modules that studies still import past the faces of derivkit: none is added, and those that go are struck out."""
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_a_study_imports_the_faces_of_derivkit_and_hardly_anything_past_them(study: str) -> None:
+    source = (ROOT / f"experiments/studies/{study}.py").read_text()
+    inner = {module for module in imported(ast.parse(source)) if module.split(".")[0] == "derivkit"}
+    assert inner <= FACES | PAST_THE_FACES
+
+
 def test_importing_the_core_costs_none_of_the_heavy_libraries() -> None:
     code = f"import sys, derivkit; print([m for m in {HEAVY!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
@@ -430,7 +447,7 @@ def test_the_columns_that_a_figure_names_exist(path: Path) -> None:
 
     preset = preset_of(path)
     tables = study_named(preset.runner).tables
-    for brief in figures_of(OmegaConf.to_container(preset, resolve=True)["figures"]).values():
+    for brief in figures_of(OmegaConf.to_container(preset.figures, resolve=True)).values():
         spec = figures.completed(brief, tables)
         for table, columns in figures.columns_needed(spec).items():
             assert set(columns) <= set(tables[table].columns)

@@ -78,7 +78,8 @@ class HalfBlock:
     delta : ndarray
         Every power of two that float16 has.
     numbers, count : int
-        Relative errors: no estimate is worse than any. None where half have none, or where no estimate is there.
+        Numbers within the domain, and those of them whose derivative float16 can hold, other than as 0, which the
+        rest is about.
     median, worst : ndarray
         Relative errors: no estimate is worse than any; none if half have none, or if there are no estimates.
     good, vanished, not_finite : ndarray
