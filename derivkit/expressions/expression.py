@@ -130,7 +130,7 @@ _EXACT: Mapping[str, Callable[..., Fraction]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _Subtree:
     """A finished subtree, and its exact value if it is made of numbers and signs only."""
 
     node: Node
@@ -141,7 +141,7 @@ def _build(source: Source) -> Node:
     """Build the tree of checked tokens, in postorder."""
     tree, places = _read(source)
     stack: list[tuple[ast.expr, bool, bool]] = [(tree, False, False)]  # node, is it a condition, are its parts ready
-    parts: list[_Part] = []
+    parts: list[_Subtree] = []
     while stack:
         node, condition, entered = stack.pop()
         token = places[node.col_offset]
@@ -226,15 +226,15 @@ def _pieces_of(node: ast.expr) -> list[ast.expr] | None:
     return None
 
 
-def _finish(node: ast.expr, parts: tuple[_Part, ...], tokens: tuple[Token, ...], source: Source) -> _Part:
+def _finish(node: ast.expr, parts: tuple[_Subtree, ...], tokens: tuple[Token, ...], source: Source) -> _Subtree:
     """The part of a node with finished arguments; `tokens` are the first of the node and of each of them."""
     columns = tuple(token.column for token in tokens)
     match node:
         case ast.Constant():
             value = Fraction(tokens[0].text)  # As typed: Python has made a float of it.
-            return _Part(Number(value), value)
+            return _Subtree(Number(value), value)
         case ast.Name(id=name):
-            return _Part(Constant(name) if name in CONSTANTS else Variable(name))
+            return _Subtree(Constant(name) if name in CONSTANTS else Variable(name))
         case ast.UnaryOp(op=ast.UAdd()):
             return parts[0]
         case ast.UnaryOp() | ast.BinOp():
@@ -242,22 +242,22 @@ def _finish(node: ast.expr, parts: tuple[_Part, ...], tokens: tuple[Token, ...],
                 "negate" if isinstance(node, ast.UnaryOp) else _BINARY[type(node.op)], parts, columns, source
             )
         case ast.Compare(ops=[op]):
-            return _Part(Operation(_COMPARED[type(op)], tuple(part.node for part in parts)))
+            return _Subtree(Operation(_COMPARED[type(op)], tuple(part.node for part in parts)))
         case ast.Call(func=ast.Name(id=name)):
             return _applied(name, parts, tokens, source)
     raise AssertionError(node)  # `_children` has let no other kind through.
 
 
-def _applied(name: str, parts: tuple[_Part, ...], tokens: tuple[Token, ...], source: Source) -> _Part:
+def _applied(name: str, parts: tuple[_Subtree, ...], tokens: tuple[Token, ...], source: Source) -> _Subtree:
     """A function of the table, or an unknown one with as many primes as its token has."""
     if name not in ELEMENTARY:
-        return _Part(Unknown(name, len(tokens[0].text) - len(name), parts[0].node))
+        return _Subtree(Unknown(name, len(tokens[0].text) - len(name), parts[0].node))
     if name == "polygamma":
         _check_polygamma(parts[0].value, tokens[1].column, source)
-    return _Part(Operation(name, tuple(part.node for part in parts)))
+    return _Subtree(Operation(name, tuple(part.node for part in parts)))
 
 
-def _arithmetic(name: str, parts: tuple[_Part, ...], columns: tuple[int, ...], source: Source) -> _Part:
+def _arithmetic(name: str, parts: tuple[_Subtree, ...], columns: tuple[int, ...], source: Source) -> _Subtree:
     """Join the parts; follow the exact value as long as it is one, and refuse it before it grows."""
     values = tuple(part.value for part in parts)
     if name == "power":
@@ -268,7 +268,7 @@ def _arithmetic(name: str, parts: tuple[_Part, ...], columns: tuple[int, ...], s
     if value is not None and bits(value) > MAX_VALUE_BITS:
         reason = f"the numbers here make one of more than {MAX_VALUE_BITS} bits"
         raise source.error(columns[0], reason, "write a smaller one, or use exp and log")
-    return _Part(Operation(name, tuple(part.node for part in parts)), value)
+    return _Subtree(Operation(name, tuple(part.node for part in parts)), value)
 
 
 def _check_power(base: Fraction | None, exponent: Fraction | None, columns: tuple[int, ...], source: Source) -> None:

@@ -264,6 +264,11 @@ def joint_program(roots: Sequence[Node]) -> tuple[tuple[Instruction, ...], list[
     return tuple(place), [known[id(root)] for root in roots]
 
 
+def variables_of(program: Sequence[Instruction]) -> tuple[str, ...]:
+    """The names of the variables of a program, in the order of first appearance."""
+    return tuple(str(step.value) for step in program if step.operation == "variable")
+
+
 def _operation_of(node: Branch) -> str:
     return node.name if isinstance(node, Operation) else type(node).__name__.lower()
 
@@ -344,7 +349,7 @@ class Expression:
     @property
     def variables(self) -> tuple[str, ...]:
         """The names of the variables, in the order of first appearance."""
-        return tuple(str(step.value) for step in self.program if step.operation == "variable")
+        return variables_of(self.program)
 
     def __str__(self) -> str:
         """The text, or the beginning of one that is too long to be written out."""

@@ -37,7 +37,7 @@ from derivkit.trusted.accuracy import Accuracy, accuracy
 from derivkit.trusted.exact import ExactStatus, exact
 from derivkit.types import Array
 
-Point = Mapping[str, ArrayLike]
+NamedValues = Mapping[str, ArrayLike]
 
 MAX_ORDER = 20
 """Highest order; a constant without a derivation."""
@@ -123,7 +123,7 @@ class Derivation(CheckedSteps):
         """The lines as LaTeX, without the reasons; `level` and `notation` as of `text`."""
         return as_latex(self, Style(level=level), notation)
 
-    def __call__(self, x: ArrayLike | Point = MappingProxyType({}), /, **named: ArrayLike) -> Any:
+    def __call__(self, x: ArrayLike | NamedValues = MappingProxyType({}), /, **named: ArrayLike) -> Any:
         """The derivative in fast float64, equal parts computed once; NaN where a condition does not hold.
 
         +-inf is a vertical tangent with one sign, as of `dual`, `exact` and `derivative` (sqrt(x) at 0), or a value
@@ -187,7 +187,7 @@ class Derivation(CheckedSteps):
         filled[steep] = np.array(proved)[back.ravel()]
         return filled
 
-    def refusal(self, x: float | Point = MappingProxyType({}), /, **named: float) -> str:
+    def refusal(self, x: float | NamedValues = MappingProxyType({}), /, **named: float) -> str:
         """Say which condition does not hold at a point; empty if all do.
 
         Examples
@@ -204,7 +204,7 @@ class Derivation(CheckedSteps):
                 return f"the derivative of {self.expression.short} needs {condition}, where {value}"
         return f"{self.expression.short} is not defined at {place}" if np.isnan(values[1]) else ""
 
-    def accuracy(self, x: float | Point = MappingProxyType({}), /, **named: float) -> Accuracy:
+    def accuracy(self, x: float | NamedValues = MappingProxyType({}), /, **named: float) -> Accuracy:
         """What fast float64 makes of the derivative at a point, beside the trusted value: the digits it loses.
 
         Examples
@@ -257,7 +257,7 @@ class Derivation(CheckedSteps):
         without_rest = any(one.operation == "piecewise" and len(one.arguments) % 2 == 0 for one in program)
         return without_rest or any(a and b for a, b in zip(fixed, partial, strict=True))
 
-    def _point(self, x: ArrayLike | Point, named: Mapping[str, ArrayLike]) -> dict[str, Array]:
+    def _point(self, x: ArrayLike | NamedValues, named: Mapping[str, ArrayLike]) -> dict[str, Array]:
         arguments = dict(x) if isinstance(x, Mapping) else {self.variable: x}
         required = [*dict.fromkeys([*self.expression.variables, self.variable])]
         return named_values({**arguments, **named}, required, f"the derivative of {self.expression}")

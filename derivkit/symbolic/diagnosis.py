@@ -18,16 +18,25 @@ import numpy as np
 
 from derivkit.expressions.algebra import apply, folded, total
 from derivkit.expressions.expression import expression_of
-from derivkit.expressions.tree import Expression, Node, Unevaluated, Variable, joint_program, program_of, replaced
+from derivkit.expressions.tree import (
+    Expression,
+    Node,
+    Unevaluated,
+    Variable,
+    joint_program,
+    program_of,
+    replaced,
+    variables_of,
+)
 from derivkit.late import balls, identity
 from derivkit.symbolic.candidates import Candidate, candidates_of
 from derivkit.symbolic.comparison import Form, RaisedPoint, StepProgram, digits_in_common
 from derivkit.symbolic.derivation import chosen_variable
 from derivkit.symbolic.differentiation import differentiate
 from derivkit.symbolic.mistakes import ROW, WHOLE
-from derivkit.symbolic.points import Point, floats_at, lattice_of, shown_point
+from derivkit.symbolic.points import MARGIN, Point, floats_at, lattice_of, one_on_every_side, shown_point
 from derivkit.symbolic.rules import RELATIONS, Condition
-from derivkit.symbolic.steps import steps_of
+from derivkit.symbolic.steps import conditions_anywhere, steps_of
 from derivkit.symbolic.verification import WORK
 from derivkit.types import Array, Mask
 
@@ -35,8 +44,6 @@ SIEVE = 1e-6
 """Relative difference that float64 lets pass at moderate points; a constant without a derivation."""
 ROUNDED = 2.0**-45
 """Share of the largest number on the way that float64 may lose; a constant without a derivation."""
-MARGIN = 1e-3
-"""How far points stay from where a rule does not hold."""
 LATTICES = (64, 4096)
 SIEVE_POINTS, DECIDING_POINTS = 64, 4
 """Points of the sieve, and of the decision; on every side of the breakpoints as far as that goes."""
@@ -238,7 +245,7 @@ def _breakpoints_of(answer: Node, variable: Variable) -> tuple[Condition, ...]:
     """Where an answer may jump or turn."""
     if len(program_of(answer)) > MAX_WHOLE:
         return ()
-    return tuple(dict.fromkeys(one for step in steps_of(differentiate(answer, variable)) for one in step.conditions))
+    return conditions_anywhere(steps_of(differentiate(answer, variable)))
 
 
 @dataclass(frozen=True)
@@ -265,12 +272,10 @@ class _Diagnosis:
         self._top = differentiate(root, variable)
         self._answer, self._form = answer, Form(answer)
         self._steps = [step for step in steps_of(self._top) if step.inner == variable]
-        conditions = dict.fromkeys(one for step in steps_of(self._top) for one in step.conditions)
-        self._conditions = tuple(conditions)
-        self._breakpoints = (*conditions, *_breakpoints_of(answer, variable))
+        self._conditions = conditions_anywhere(steps_of(self._top))
+        self._breakpoints = (*self._conditions, *_breakpoints_of(answer, variable))
         self._others = [answer, *(side for one in self._breakpoints for side in (one.left, one.right))]
-        names = (step.value for step in joint_program([root, answer])[0] if step.operation == "variable")
-        self._names = list(dict.fromkeys([variable.name, *map(str, names)]))
+        self._names = list(dict.fromkeys([variable.name, *variables_of(joint_program([root, answer])[0])]))
 
     def run(self) -> Diagnosis:
         derivative = self._top.result
@@ -513,9 +518,8 @@ def _deciding_first(screened: _Screened) -> list[int]:
     """Good places: first where the two seem to differ most, then on every side, then the moderate ones by size."""
     size = screened.size
     places = np.flatnonzero(screened.good)[np.argsort(size[screened.good], kind="stable")]
-    _, first = np.unique(screened.sides[:, places], axis=1, return_index=True)
     most_apart = [int(np.argmax(screened.apart))] if screened.apart.max() >= 0.0 else []
-    deciding = [*most_apart, *places[np.sort(first)].tolist()][:DECIDING_POINTS]
+    deciding = [*most_apart, *places[one_on_every_side(screened.sides[:, places])].tolist()][:DECIDING_POINTS]
     moderate = places[: max(DECIDING_POINTS, int(np.sum(size[places] < MODERATE)))].tolist()
     return list(dict.fromkeys([*deciding, *moderate]))[:SIEVE_POINTS]
 

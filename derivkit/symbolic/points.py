@@ -14,10 +14,12 @@ import numpy as np
 from derivkit.expressions.evaluation import Arithmetic, float_arithmetic
 from derivkit.late import balls
 from derivkit.operations.elementary import OPERATIONS
-from derivkit.types import Array
+from derivkit.types import Array, Codes, Indices
 
 Point = Mapping[str, float]
 
+MARGIN = 1e-3
+"""How far points stay from where a rule does not hold; a constant without a derivation."""
 GOLDEN = (5.0**0.5 - 1.0) / 2.0
 RANGES = ((0.05, 3.0), (-3.0, 3.0), (0.05, 1.0), (-1.0, 1.0), (1.0, 12.0), (-30.0, 30.0), (0.0, 300.0), (-3e3, 3e3))
 """Where points lie, in turns; constants without a derivation."""
@@ -32,6 +34,11 @@ def lattice_of(names: Sequence[str], count: int) -> dict[str, Array]:
     low, high = (np.array(ends, dtype=np.float64)[k % len(RANGES)] for ends in zip(*RANGES, strict=True))
     shares = {name: (k + 1) * GOLDEN ** (1 / (place + 1)) % 1.0 for place, name in enumerate(names)}
     return {name: np.round((low + (high - low) * share) * 2.0**30) / 2.0**30 for name, share in shares.items()}
+
+
+def one_on_every_side(sides: Array | Codes) -> Indices:
+    """The first point on every side of the breakpoints, in order, from the signs at each, shape (k, n)."""
+    return np.sort(np.unique(sides, axis=1, return_index=True)[1])
 
 
 def shown_point(point: Point) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from derivkit.expressions.algebra import ONE, ZERO, apply
@@ -77,6 +77,11 @@ Within = tuple[tuple[tuple[Node, ...], int, bool], ...]
 others need not be defined there; those of max and min must be."""
 MEETINGS = frozenset({"≠", "is not an integer"})
 """Relations that say where a function jumps or turns; the others say where it is defined."""
+
+
+def conditions_anywhere(steps: Iterable[Step]) -> tuple[Condition, ...]:
+    """The conditions of some steps, each once, wherever they count."""
+    return tuple(dict.fromkeys(one for step in steps for one in step.conditions))
 
 
 def conditions_of(*roots: Step) -> tuple[Condition, ...]:

@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from derivkit.expressions.evaluation import walk
-from derivkit.expressions.tree import Expression, Instruction, Variable, joint_program
+from derivkit.expressions.tree import Expression, Instruction, Variable, joint_program, variables_of
 from derivkit.late import balls, enclosures
-from derivkit.symbolic.points import Point, balls_of, floats_at, lattice_of, shown_point
+from derivkit.symbolic.points import MARGIN, Point, balls_of, floats_at, lattice_of, one_on_every_side, shown_point
 from derivkit.symbolic.rules import Condition
-from derivkit.symbolic.steps import Step, conditions_of, steps_of
+from derivkit.symbolic.steps import Step, conditions_anywhere, conditions_of, steps_of
 from derivkit.types import Array, Codes, Indices, Mask
 
 PRECISIONS = ((640, 200), (1280, 400), (2560, 1100), (8192, 3000))
@@ -38,8 +38,6 @@ SETTLED = 2.0**-10
 """Share of its distance from the result by which what two h see may differ where the result is refuted."""
 WORK = 2e8
 """Nanoseconds of ball arithmetic that a point may take, as estimated by `Numbers`; a constant without a derivation."""
-MARGIN = 1e-3
-"""How far points stay from where a rule does not hold."""
 FIRST_POINTS, ALL_POINTS = 64, 4096
 """Points tried first, and if none of them is good."""
 MIN_POINTS, MAX_POINTS = 2, 6
@@ -183,7 +181,7 @@ def verify(
         If a result is not the derivative of its piece.
     """
     if conditions is None:
-        conditions = tuple(dict.fromkeys(one for step in steps for one in step.conditions))
+        conditions = conditions_anywhere(steps)
     check = _Check(steps, variable, roots or steps, conditions)
     if check.cost > MAX_OPERATIONS:
         return Verification(Verdict.OVER_THE_WORK_LIMIT)
@@ -236,8 +234,7 @@ class _Check:
         defined = {id(root) for root in roots}
         self._defined = [k for k, step in enumerate(steps) if id(step) in defined]
         self._moving = max(self._pieces) + 1
-        names = (str(step.value) for step in self._program if step.operation == "variable")
-        self._names = list(dict.fromkeys([variable.name, *names]))
+        self._names = list(dict.fromkeys([variable.name, *variables_of(self._program)]))
         self.cost = MIN_POINTS * (2 * self._moving + len(self._program))
 
     def points(self) -> Iterator[tuple[dict[str, float], list[int]]]:
@@ -356,8 +353,7 @@ def _settled(before: _Suspect, now: _Suspect) -> bool:
 
 def _chosen(places: Indices, sides: Codes, reached: Mask) -> list[int]:
     """A few of the places: one on every side, then those that reach steps that the others do not."""
-    _, first = np.unique(sides, axis=1, return_index=True)
-    chosen = np.sort(first)[:MAX_POINTS].tolist()
+    chosen = one_on_every_side(sides)[:MAX_POINTS].tolist()
     chosen += [k for k in range(places.size) if k not in chosen][: max(0, MIN_POINTS - len(chosen))]
     while len(chosen) < 2 * MAX_POINTS:
         left = reached & ~reached[:, chosen].any(axis=1, keepdims=True)

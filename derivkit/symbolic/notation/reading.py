@@ -10,6 +10,7 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from derivkit.expressions.algebra import product
+from derivkit.expressions.tokens import UNKNOWN
 from derivkit.expressions.tree import CONSTANTS, Constant, Node, Number, Operation, Unevaluated, Unknown, Variable
 from derivkit.operations.elementary import ELEMENTARY
 from derivkit.symbolic.notation.writing import MAX_CHARACTERS, RELATIONS, ROOTS
@@ -25,7 +26,6 @@ _TOKEN = re.compile(
     | (?P<sign>[-+·/^√∛|()\[\]{},;<>≤≥])""",
     re.VERBOSE,
 )
-_UNKNOWN = re.compile("[fgh][0-9]*")
 _COMPARED, _ROOTS = ({sign: name for name, sign in signs.items()} for signs in (RELATIONS, ROOTS))
 _WORDS = frozenset({"if", "otherwise"})
 
@@ -119,25 +119,13 @@ class _Reader:
         return tree
 
     def _term(self) -> Node:
-        tree: Node | None = None
-        factors = self._factors()
-        while True:
-            tree = product(factors if tree is None else [tree, *factors])
-            if self.peek() == "·":
-                self._take()
-                factors = self._factors()
-            elif self.peek() == "/":
-                self._take()
-                tree, factors = Operation("divide", (tree, self._signed())), []
-                if self.peek() not in {"·", "/"}:
-                    return tree
-                if self.peek() == "·":
-                    self._take()
-                    factors = self._factors()
-                else:
-                    factors = []
+        tree = product(self._factors())
+        while self.peek() in {"·", "/"}:
+            if self._take() == "·":
+                tree = product([tree, *self._factors()])
             else:
-                return tree
+                tree = Operation("divide", (tree, self._signed()))
+        return tree
 
     def _factors(self) -> list[Node]:
         """A number and what stands directly behind it, as factors; or a single one."""
@@ -198,7 +186,7 @@ class _Reader:
 
     def _named(self, name: str) -> Node:
         primes = len(self._take()) if self._kind() == "primes" else 0
-        if _UNKNOWN.fullmatch(name) and self.peek() == "(":
+        if UNKNOWN.fullmatch(name) and self.peek() == "(":
             self._take()
             return Unknown(name, primes, self._within(")", self.sum))
         if primes:

@@ -406,7 +406,7 @@ def test_a_derivation_of_very_many_operations_goes_on_to_the_result_and_is_true_
 
 
 def test_the_middle_of_very_many_lines_is_left_out_and_counted(monkeypatch):
-    monkeypatch.setattr(printing, "MOST_LINES", 4)
+    monkeypatch.setattr(printing, "MAX_LINES", 4)
     for said in (derive("3*x^2 + 5*x").text("full"), derive("3*x^2 + 5*x").markdown("full")):
         assert "In the middle 3 lines are left out." in said
     assert "(3 lines are left out)" in derive("3*x^2 + 5*x").latex("full")
