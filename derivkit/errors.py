@@ -364,17 +364,24 @@ def truncation_terms(f: Function, x: float, *, formulas: Sequence[str | Stencil]
     Parameters
     ----------
     f : Function
+        With an expression of one variable, or a black box, of which nothing is known.
     x : float
+        The point, in the unit of f's argument.
     formulas : sequence of str or Stencil
-        For the first derivative if given by name.
+        A name stands for the formula of the first derivative.
     terms : int
-        How many coefficients of each, zeros included.
+        Number of coefficients of each formula, zeros included; at least 1.
 
     Returns
     -------
     list of ndarray, shape ``(terms,)``
         In the order of the formulas; NaN from the first derivative that does not exist, and throughout where nothing is
         known of f.
+
+    Raises
+    ------
+    ValueError
+        If there is no formula of a name, or ``terms`` is below 1.
 
     Examples
     --------

@@ -30,7 +30,7 @@ from derivkit.types import Array
 
 MAX_ORDER = 170
 """The largest factorial in float64 is 170!."""
-MORE = 4
+EXTRA_COEFFICIENTS = 4
 """Coefficients beyond the order asked for by which a comparison of equal numbers is decided: enough for x^4 > 0; a
 constant without a derivation."""
 AGREEMENT = 2.0**-44
@@ -40,14 +40,14 @@ derivation. A smaller kink is not seen."""
 
 @dataclass(frozen=True)
 class Dual:
-    """The value of f and its derivatives, from one look at f.
+    """The value of f and its derivatives, from one call of f where no comparison meets equal sides.
 
     Attributes
     ----------
     value : float or ndarray
         f(x), of x's shape, as NumPy computes it in float64.
     derivatives : tuple of float or ndarray
-        f', f'', ... up to the order asked for, shape ``(order,) + x.shape``; a tuple for a scalar x. +-inf where the
+        f', f'', ... up to the order requested, shape ``(order,) + x.shape``; a tuple for a scalar x. +-inf where the
         tangent is vertical with one sign (np.sqrt at 0, np.arccosh at 1) or the slope beyond the range of float64, and
         NaN from the next order on; NaN where a derivative does not exist, or where the rules cannot see it (that of
         x*abs(x) at 0 they do not). So do `exact`, `derive` and `derivative`.
@@ -61,12 +61,15 @@ class Dual:
 
     @property
     def derivative(self) -> Any:
-        """The derivative of the highest order asked for, of x's shape."""
+        """The derivative of the highest order requested, of x's shape."""
         return self.derivatives[-1]
 
 
 def dual(f: Callable[[Any], Any], x: ArrayLike, order: int = 1) -> Dual:
     """Value and derivatives of an ordinary NumPy function at every x, exact up to the rounding of f's own steps.
+
+    Taylor mode (A. Griewank and A. Walther, *Evaluating Derivatives*, 2nd ed. 2008, chapter 13): f is called with
+    numbers that carry their Taylor series along.
 
     Parameters
     ----------
@@ -77,7 +80,7 @@ def dual(f: Callable[[Any], Any], x: ArrayLike, order: int = 1) -> Dual:
     x : array_like
         The points, any shape, taken as float64: float32 and integers are converted, and f then computes in float64.
     order : int
-        The highest derivative wanted, 1 to 170: all of them come at once.
+        Highest order of derivative, 1 to 170: all of them come at once.
 
     Returns
     -------
@@ -87,9 +90,11 @@ def dual(f: Callable[[Any], Any], x: ArrayLike, order: int = 1) -> Dual:
     Raises
     ------
     DualError
-        A TypeError: f asks for something that would lose the derivative, or mixes the points of x.
+        A TypeError: a step of f would lose the derivative, or mixes the points of x.
     ValueError
         If the order is not from 1 to 170.
+    TypeError
+        If f is not callable, or x is not made of real numbers.
 
     Notes
     -----
@@ -138,7 +143,7 @@ def _expansion(f: Callable[[Any], Any], x: Array, order: int) -> tuple[list[Any]
     coefficients = here.call(f)
     if not np.any(here.tied):
         return coefficients, 1
-    sides = [Trace(x, order + MORE, NUMPY, side) for side in (1, -1)]
+    sides = [Trace(x, order + EXTRA_COEFFICIENTS, NUMPY, side) for side in (1, -1)]
     right, left = (trace.call(f)[: order + 1] for trace in sides)
     agreed = ~(sides[0].undecided | sides[1].undecided) & _close(coefficients[0], right[0])
     joined = [coefficients[0]]

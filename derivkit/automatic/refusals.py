@@ -11,7 +11,19 @@ import numpy as np
 
 
 class DualError(TypeError):
-    """What a dual number cannot go through; the message names the routine and what to do instead."""
+    """Raised where a dual number cannot go through a step of f: it would lose the derivative.
+
+    The message names the routine, the piece of code that called it, and what to write instead.
+
+    Examples
+    --------
+    >>> import derivkit as dk, math
+    >>> try:
+    ...     dk.dual(math.sin, 1.0)
+    ... except dk.DualError as error:
+    ...     print(str(error)[:78])
+    dk.dual cannot differentiate this: float(); it keeps only the value: use NumPy
+    """
 
 
 NAMES_OF_NUMBER = ("DualNumber", "number of dk.dual")

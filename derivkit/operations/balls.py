@@ -25,17 +25,17 @@ from derivkit.operations.elementary import ELEMENTARY
 from derivkit.operations.formulas import Meaning, Region, worked_out
 from derivkit.operations.row import Elementary
 
-LARGEST_RATIONAL = 512
+MAX_RATIONAL_BITS = 512
 """Bits of numerator or denominator up to which a number stays rational: nine doubles multiplied; a constant without a
 derivation, as longer ones cost more than balls."""
-LARGEST_ROOT = 64
+MAX_ROOT_DEGREE = 64
 """Roots up to this degree are tried exactly."""
 
 
 LARGEST_INTEGER = arb((1, 64))
 """Balls beyond are no integers here: what is asked for an integer is an exponent or an order."""
 HALF = arb(0.5)
-LEAST_POLYGAMMA = -1000
+MIN_POLYGAMMA_ARGUMENT = -1000
 """Arguments below are left undecided: Arb goes to the positive ones step by step, and gives up at -1e10."""
 
 
@@ -233,7 +233,7 @@ def _plain(other: Any) -> Any:
 
 
 def _bounded(number: fmpq | arb) -> Ball:
-    if number.__class__ is fmpq and number.height_bits() > LARGEST_RATIONAL:
+    if number.__class__ is fmpq and number.height_bits() > MAX_RATIONAL_BITS:
         return Ball(arb(number))
     return Ball(number)
 
@@ -301,7 +301,7 @@ def _floor(a: Ball) -> Ball:
 
 def _exact_root(number: Any, degree: int) -> fmpq | None:
     """The root of a rational that is one; None otherwise."""
-    if not isinstance(number, fmpq) or number < 0 or not 1 <= degree <= LARGEST_ROOT:
+    if not isinstance(number, fmpq) or number < 0 or not 1 <= degree <= MAX_ROOT_DEGREE:
         return None
     p, q = (part.root(degree) for part in (fmpz(number.p), fmpz(number.q)))
     return fmpq(p, q) if p**degree == number.p and q**degree == number.q else None
@@ -343,7 +343,7 @@ def _power(a: Ball, b: Ball) -> Ball:
     if base < 0 and not whole:
         open_question = isinstance(exponent, arb) and exponent.contains_integer()
         return Ball(NAN) if open_question else UNDEFINED
-    if isinstance(exponent, fmpq) and not whole and abs(exponent.p) <= LARGEST_ROOT:
+    if isinstance(exponent, fmpq) and not whole and abs(exponent.p) <= MAX_ROOT_DEGREE:
         root = _exact_root(base, int(exponent.q))
         if root is not None:
             return _bounded(root ** int(exponent.p))
@@ -454,7 +454,7 @@ class Numbers:
         self.spend_on("polygamma")
         if a.number is None or _pole(as_arb(a.number)):
             return UNDEFINED
-        if not as_arb(a.number) > LEAST_POLYGAMMA:
+        if not as_arb(a.number) > MIN_POLYGAMMA_ARGUMENT:
             return Ball(NAN)
         with precision(_useful_bits(as_arb(a.number))):
             return Ball(acb(as_arb(a.number)).polygamma(acb(order)).real)

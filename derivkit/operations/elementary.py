@@ -34,7 +34,7 @@ from derivkit.types import Array
 
 GAMMA_ULPS = 10.0
 """Error assumed of gamma, in ulps, as Python's own source (mathmodule.c) has found it by random tests."""
-MANY = range(2, 2**16)
+TWO_OR_MORE = range(2, 2**16)
 """Two arguments or more: above what a formula can hold."""
 SIGN = ("sign of the derivative", "-slope")
 """The mistake that every function with a sign to be forgotten or invented shares."""
@@ -419,7 +419,7 @@ NETWORKS = (
 OF_SEVERAL = (
     *(
         selection(
-            name, _reduced(ufunc), MANY, taken, title=title, sign=sign, latex=(rf"\{name}",),
+            name, _reduced(ufunc), TWO_OR_MORE, taken, title=title, sign=sign, latex=(rf"\{name}",),
             synonyms=(name.capitalize(),), aliases=(ufunc.__name__,), ufuncs=(ufunc,),
             mistakes=(("sides swapped", "1 - slope"), ("slope 1 on both sides", "1"), ("slope 0 on both sides", "0")),
         )
@@ -429,15 +429,15 @@ OF_SEVERAL = (
         )
     ),
     Elementary(
-        "softmax", range(1, MANY.stop), rounding.share, rounding.share_running, series.share, title="softmax",
+        "softmax", range(1, TWO_OR_MORE.stop), rounding.share, rounding.share_running, series.share, title="softmax",
         sign="positive",
     ),
     Elementary(
-        "logsumexp", range(1, MANY.stop), rounding.logsumexp, rounding.logsumexp_running, series.logarithm_of_sum,
-        title="log-sum-exp", aliases=("log_sum_exp", "lse"),
+        "logsumexp", range(1, TWO_OR_MORE.stop), rounding.logsumexp, rounding.logsumexp_running,
+        series.logarithm_of_sum, title="log-sum-exp", aliases=("log_sum_exp", "lse"),
     ),
     Elementary(
-        "piecewise", MANY, rounding.pieces, rounding.pieces_running, series.pieces, title="piecewise",
+        "piecewise", TWO_OR_MORE, rounding.pieces, rounding.pieces_running, series.pieces, title="piecewise",
         meeting="border", sign=lambda signs: min(signs[0::2]), synonyms=("Piecewise",), aliases=("cases",),
     ),
 )  # fmt: skip

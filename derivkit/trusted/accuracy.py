@@ -13,7 +13,7 @@ from derivkit.expressions.tree import Expression, Node
 from derivkit.operations.row import UNIT
 from derivkit.trusted.exact import ExactStatus, Point, exact, point_of
 
-MOST_DIGITS = 16.0
+MAX_DIGITS = 16.0
 """Decimal digits that a float64 holds, rounded up: more cannot be lost."""
 SUSPICIOUS = 1e-10
 """Relative error above which a value is flagged: about six of the sixteen digits; a constant without a derivation."""
@@ -71,6 +71,14 @@ def accuracy(formula: Expression | Node | str, x: float | Point) -> Accuracy:
     Returns
     -------
     Accuracy
+        Both values, the relative error, and the decimal digits lost.
+
+    Raises
+    ------
+    ParseError
+        If a text is no formula.
+    ValueError
+        If a variable has no value.
 
     Examples
     --------
@@ -90,7 +98,7 @@ def accuracy(formula: Expression | Node | str, x: float | Point) -> Accuracy:
         flagged = not math.isnan(value)
     else:
         flagged = not trusted.lower <= value <= trusted.upper
-    lost = round(min(MOST_DIGITS, max(0.0, math.log10(error / UNIT))), 2) if error > 0.0 else error
+    lost = round(min(MAX_DIGITS, max(0.0, math.log10(error / UNIT))), 2) if error > 0.0 else error
     return Accuracy(value, trusted.value, trusted.lower, trusted.upper, error, lost, flagged, trusted.status)
 
 

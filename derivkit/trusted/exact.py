@@ -25,7 +25,7 @@ MAX_ORDER = 10**15
 """Of a derivative: far beyond what the work that a call may take is enough for, and counted without overflow."""
 MAX_COEFFICIENTS = 100_000
 """Of a series: so many are answered, if by no more than that they are not known."""
-LEAST_BITS, MOST_BITS = 64, 2**15
+MIN_BITS, MAX_BITS = 64, 2**15
 """Working precisions: doubled from the least to the most."""
 WORK = 1e9
 """Estimated nanoseconds that one call may take, over all precisions; a count, not a clock, so that the same call gives
@@ -53,14 +53,28 @@ class ExactStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Exact:
-    """A trusted value: the float64 nearest to it, the error of that float, a status, and the proved enclosure.
+    """A trusted value, with its error, status and proved enclosure; all numbers are Python floats.
 
-    ``ok``: every number from ``lower`` to ``upper`` within the enclosure rounds to ``value``. ``vertical``, proved: f
-    has a finite value, and a tangent that is vertical with one sign; ``value`` is +-inf and ``error`` NaN, as of
-    `derivative` (:mod:`derivkit.trusted.vertical` has the convention). ``no_derivative``, which
-    is proved: f is not defined there, or has no derivative that the rules can see (that of x*abs(x) at 0 they do not).
-    ``unresolved``: the work or the precision allowed did not suffice, or the value is beyond the range of float64; what
-    is known then is that it lies from ``lower`` to ``upper``, if it exists.
+    Attributes
+    ----------
+    value : float
+        The float64 nearest to the true value; +-inf where the tangent is vertical, NaN where there is no trusted value.
+    error : float
+        How far ``value`` is from the true value at most; inf where there is no trusted value, NaN where the tangent is
+        vertical.
+    status : ExactStatus
+        ``ok``: every number of the enclosure rounds to ``value``. ``vertical``, which is proved: f has a finite value,
+        and a tangent that is vertical with one sign (:mod:`derivkit.trusted.vertical` has the convention).
+        ``no_derivative``, which is proved: f is not defined there, or has no derivative that the rules can see (that of
+        x*abs(x) at 0 they do not). ``unresolved``: the work or the precision allowed did not suffice, or the value is
+        beyond the range of float64.
+    lower, upper : float
+        The ends of the enclosure: the true value lies from ``lower`` to ``upper``, if it exists.
+
+    Examples
+    --------
+    >>> print(exact("exp(x)", 1.0), exact("abs(x)", 0.0), sep="; ")
+    2.718281828459045 (off by 1e-16); no derivative
     """
 
     value: float
@@ -78,12 +92,16 @@ class Exact:
         return f"{self.status.replace('_', ' ')}{known}"
 
 
-_NOTHING = Exact(math.nan, math.inf, ExactStatus.NO_DERIVATIVE, math.nan, math.nan)
-_UNKNOWN = Exact(math.nan, math.inf, ExactStatus.UNRESOLVED, -math.inf, math.inf)
+_NO_DERIVATIVE = Exact(math.nan, math.inf, ExactStatus.NO_DERIVATIVE, math.nan, math.nan)
+_UNRESOLVED = Exact(math.nan, math.inf, ExactStatus.UNRESOLVED, -math.inf, math.inf)
 
 
 def exact(expression: Expression | str, x: float | Point, order: int = 1, *, variable: str | None = None) -> Exact:
     """The derivative of an expression at a point of float64 numbers, right to the last bit.
+
+    Taylor series are computed in ball arithmetic (F. Johansson, "Arb: efficient arbitrary-precision midpoint-radius
+    interval arithmetic", IEEE Transactions on Computers 66, 2017), whose precision is doubled until all numbers of the
+    enclosure round to one float64.
 
     Parameters
     ----------
@@ -99,12 +117,16 @@ def exact(expression: Expression | str, x: float | Point, order: int = 1, *, var
     Returns
     -------
     Exact
-        ``value`` NaN and ``error`` inf where there is no trusted value; +-inf where the tangent is vertical.
+        ``value``, ``error``, ``status``, ``lower`` and ``upper``; for scalars only, so that each has its own proof.
 
     Raises
     ------
+    ParseError
+        If a text is no formula.
     ValueError
-        If a variable has no value, or if it is open which one moves.
+        If a variable has no value, if it is open which one moves, or if the order is negative.
+    TypeError
+        If a number or the name of the variable is of another type.
 
     Examples
     --------
@@ -118,9 +140,9 @@ def exact(expression: Expression | str, x: float | Point, order: int = 1, *, var
     tree, order = expression_of(expression), whole("order", order, 0, MAX_ORDER)
     point, moving = point_of(tree, x, order, variable)
     (found,) = _settle(
-        tree, point, moving, range(order, order + 1), settle=_nearest, factor=math.factorial, unknown=_UNKNOWN
+        tree, point, moving, range(order, order + 1), settle=_nearest, factor=math.factorial, unknown=_UNRESOLVED
     )
-    return _vertical(tree, point, moving) or found if order == 1 and found is _NOTHING and moving else found
+    return _vertical(tree, point, moving) or found if order == 1 and found is _NO_DERIVATIVE and moving else found
 
 
 def _vertical(tree: Expression, point: Point, moving: str) -> Exact | None:
@@ -152,8 +174,15 @@ def taylor(
 
     Returns
     -------
-    tuple of float
+    tuple of float, of ``order + 1`` numbers
         NaN from the first coefficient that does not exist or is not known.
+
+    Raises
+    ------
+    ParseError
+        If a text is no formula.
+    ValueError
+        If a variable has no value, if it is open which one moves, or if the order is not from 0 to 100 000.
 
     Examples
     --------
@@ -162,7 +191,7 @@ def taylor(
     """
     tree, order = expression_of(expression), whole("order", order, 0, MAX_COEFFICIENTS)
     point, moving = point_of(tree, x, order, variable)
-    found = _settle(tree, point, moving, range(order + 1), settle=_nearest, factor=lambda k: 1, unknown=_UNKNOWN)
+    found = _settle(tree, point, moving, range(order + 1), settle=_nearest, factor=lambda k: 1, unknown=_UNRESOLVED)
     values = [one.value for one in found]
     known = next((k for k, value in enumerate(values) if math.isnan(value)), order + 1)
     return (*values[:known], *[math.nan] * (order + 1 - known))
@@ -231,7 +260,7 @@ def _settle(
     settle: Callable[[Any], tuple[Settled, bool]],
     factor: Callable[[int], int],
     unknown: Settled,
-    limits: tuple[int, float] = (LEAST_BITS, WORK),
+    limits: tuple[int, float] = (MIN_BITS, WORK),
 ) -> list[Settled]:
     """What becomes of the coefficients of these orders, times their factors, each at the least precision that settles
     it.
@@ -244,7 +273,7 @@ def _settle(
     bits, work = limits
     numbers = balls.Numbers(work)
     try:
-        while left and bits <= MOST_BITS:
+        while left and bits <= MAX_BITS:
             with balls.precision(bits), contextlib.suppress(balls.UndecidedError):
                 series = _series(tree, point, moving, orders[-1], numbers.at(bits))
                 for k, order in list(left.items()):
@@ -281,9 +310,9 @@ def _series(tree: Expression, point: Point, moving: str | None, order: int, numb
 def _nearest(number: Any) -> tuple[Exact, bool]:
     """The float64 to which both ends round, if they do."""
     if number is None:
-        return _NOTHING, True
+        return _NO_DERIVATIVE, True
     if not balls.is_finite(number):
-        return _UNKNOWN, False
+        return _UNRESOLVED, False
     near_lower, near_upper, lower, upper = enclosures.bounds(number)
     if near_lower != near_upper:
         return Exact(math.nan, math.inf, ExactStatus.UNRESOLVED, lower, upper), False

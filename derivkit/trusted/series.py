@@ -18,7 +18,7 @@ from flint import arb, arb_series, ctx
 
 from derivkit.operations.balls import NAN, precision
 from derivkit.operations.enclosures import below
-from derivkit.trusted.exact import MOST_BITS, VANISHING
+from derivkit.trusted.exact import MAX_BITS, VANISHING
 
 Program = Callable[[Any, Any], Any]
 
@@ -86,7 +86,7 @@ def coefficient(program: Program, x: float, order: int, *, digits: int) -> arb:
     """
     needed = math.ceil(digits * math.log2(10.0))
     bits = 2 * needed
-    while bits <= MOST_BITS:
+    while bits <= MAX_BITS:
         with precision(bits), _terms(order + 1):
             found = arb_series(program(arb_series([arb(x), 1]), FUNCTIONS))[order]
             known = found.is_finite() and found.rel_accuracy_bits() >= needed
