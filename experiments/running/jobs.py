@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,11 @@ class Job:
     overrides: tuple[str, ...]
     configuration: Plain
 
+    @cached_property
+    def hash(self) -> str:
+        """The hash of its configuration."""
+        return serial.configuration_hash(self.configuration)
+
 
 PROGRESS: ContextVar[Progress | None] = ContextVar("progress", default=None)
 """Where a job tells how far it is: None in the workers of a launcher, which have no terminal."""
@@ -94,9 +100,8 @@ def objective(job: Job) -> float:
 
 def _is_done(job: Job) -> bool:
     """Whether the result of this very configuration is there; its checksums were looked at before the first job."""
-    found = read(job.directory)
-    hashed = serial.configuration_hash(job.configuration)
-    return found is not None and (found.status, found.hash) == (Status.DONE, hashed)
+    result = read(job.directory)
+    return result is not None and (result.status, result.hash) == (Status.DONE, job.hash)
 
 
 def _result(job: Job, log: logging.Logger) -> JobRecord:
@@ -121,7 +126,7 @@ def _result(job: Job, log: logging.Logger) -> JobRecord:
         number=job.number,
         overrides=job.overrides,
         configuration=job.configuration,
-        hash=serial.configuration_hash(job.configuration),
+        hash=job.hash,
         status=Status.FAILED if error else Status.DONE,
         seconds=time.perf_counter() - started,
         error=error,

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +138,13 @@ class Footer:
 
 
 def footer_of(path: Path) -> Footer:
-    """Read the footer of a Parquet file."""
+    """Return the footer of a Parquet file, which is read once for as long as the file is the same."""
+    about = path.stat()
+    return _footer_of(path, about.st_ino, about.st_size, about.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _footer_of(path: Path, *_: int) -> Footer:
     with opened(path) as file:
         about = file.metadata
         groups = tuple(about.row_group(k).num_rows for k in range(about.num_row_groups))
