@@ -28,7 +28,7 @@ from derivkit.numerical.rounds import empty
 from derivkit.numerical.search import Search, first_ladder
 from derivkit.numerical.state import Limits
 from derivkit.numerical.status import CODE, STATUSES, Status
-from derivkit.types import Array, Domain, Ends, Indices
+from derivkit.types import Array, Codes, Domain, Ends, Indices, Mask
 
 CHUNK = 4096
 """Points that are searched together, so that memory stays flat; found by measurement."""
@@ -391,12 +391,7 @@ def _gathered(
     if order < first:  # a kink in a higher derivative says nothing of a lower one
         codes = np.where(codes == CODE[Status.KINK], CODE[Status.UNRESOLVED], codes)
     with np.errstate(all="ignore"):
-        codes = np.where(denied & np.isnan(value), CODE[Status.UNRESOLVED], codes)
-        lost = ~(np.isfinite(value) & np.isfinite(error)) & (codes <= CODE[LAST_VALUED])
-        value, error = np.where(lost, np.nan, value), np.where(lost, np.inf, error)
-        codes = np.where(lost, CODE[Status.UNRESOLVED], codes)
-        bound = np.isfinite(error) & (error >= np.abs(value))
-        codes = np.where(bound, CODE[Status.BELOW_RESOLUTION], codes)
+        value, error, codes = _resolved(value, error, codes, denied)
         digits = np.where(np.isfinite(error), np.maximum(0.0, -np.log10(error / np.abs(value))), 0.0)
     broken = np.isin(codes, [CODE[Status.KINK], CODE[Status.JUMP]]) & (order == first)
     status = STATUS_TEXTS[codes.astype(np.intp)]
@@ -419,6 +414,16 @@ def _gathered(
         plain = {name: array.item() for name, array in arrays.items()}
         return Derivative(**plain, status=Status(str(status)), order=order, **of_f)
     return Derivative(**arrays, status=status, order=order, **of_f)
+
+
+def _resolved(value: Array, error: Array, codes: Codes, denied: Mask) -> tuple[Array, Array, Codes]:
+    """Values, bars and statuses: unresolved where one of them is missing, a bound where the bar reaches the value."""
+    codes = np.where(denied & np.isnan(value), CODE[Status.UNRESOLVED], codes)
+    lost = ~(np.isfinite(value) & np.isfinite(error)) & (codes <= CODE[LAST_VALUED])
+    value, error = np.where(lost, np.nan, value), np.where(lost, np.inf, error)
+    codes = np.where(lost, CODE[Status.UNRESOLVED], codes)
+    bound = np.isfinite(error) & (error >= np.abs(value))
+    return value, error, np.where(bound, CODE[Status.BELOW_RESOLUTION], codes)
 
 
 # What is refused, and said

@@ -26,6 +26,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from derivkit.types import Array, Indices, Mask
 
@@ -123,24 +124,8 @@ def window(exponents: Exponents, sides: tuple[int, ...]) -> Window:
     wide = np.longdouble
     steps = np.array([wide(RATIO) ** -(k - min(exponents)) for k in exponents])
     nodes = np.concatenate([wide(0.0) * steps[:1], *(steps if side > 0 else -steps * wide(TWIST) for side in sides)])
-    count = len(nodes)
-    basis, slopes = np.zeros((2, count, count), wide)
-    at_zero = np.zeros((HIGHEST + 1, count), wide)
-    basis[:, 0] = at_zero[0, 0] = 1 / np.sqrt(wide(count))
-    for k in range(1, count):
-        # t p(t), its slope p + t p', and its derivatives at 0, of which the j-th is j times the one before of p
-        value, slope = nodes * basis[:, k - 1], basis[:, k - 1] + nodes * slopes[:, k - 1]
-        here = np.concatenate([[wide(0.0)], np.arange(1, HIGHEST + 1) * at_zero[:-1, k - 1]])
-        for _ in range(2):
-            share = basis[:, :k].T @ value
-            value, slope, here = (
-                value - basis[:, :k] @ share,
-                slope - slopes[:, :k] @ share,
-                here - at_zero[:, :k] @ share,
-            )
-        norm = np.sqrt(value @ value)
-        basis[:, k], slopes[:, k], at_zero[:, k] = value / norm, slope / norm, here / norm
-    low = min(count, SMOOTH + 1)
+    basis, slopes, at_zero = _orthogonal(nodes)
+    low = min(len(nodes), SMOOTH + 1)
     order = np.argsort(nodes[1:])
     far = np.argmax(np.abs(nodes[1:]))
     two_sided = len(sides) == 2
@@ -158,6 +143,28 @@ def window(exponents: Exponents, sides: tuple[int, ...]) -> Window:
         chord=chord,
         two_sided=two_sided,
     )
+
+
+def _orthogonal(nodes: NDArray[np.longdouble]) -> tuple[NDArray[np.longdouble], ...]:
+    """Orthogonal polynomials on the nodes: their values and slopes there, in columns, and their derivatives at 0."""
+    wide, count = np.longdouble, len(nodes)
+    basis, slopes = np.zeros((2, count, count), wide)
+    at_zero = np.zeros((HIGHEST + 1, count), wide)
+    basis[:, 0] = at_zero[0, 0] = 1 / np.sqrt(wide(count))
+    for k in range(1, count):
+        # t p(t), its slope p + t p', and its derivatives at 0, of which the j-th is j times the one before of p
+        value, slope = nodes * basis[:, k - 1], basis[:, k - 1] + nodes * slopes[:, k - 1]
+        derivatives = np.concatenate([[wide(0.0)], np.arange(1, HIGHEST + 1) * at_zero[:-1, k - 1]])
+        for _ in range(2):
+            share = basis[:, :k].T @ value
+            value, slope, derivatives = (
+                value - basis[:, :k] @ share,
+                slope - slopes[:, :k] @ share,
+                derivatives - at_zero[:, :k] @ share,
+            )
+        norm = np.sqrt(value @ value)
+        basis[:, k], slopes[:, k], at_zero[:, k] = value / norm, slope / norm, derivatives / norm
+    return basis, slopes, at_zero
 
 
 class Analysis(NamedTuple):
@@ -267,15 +274,8 @@ def analyse(
     resolved = ~(((first >= count - SPARE) | (strongest < 30.0 * noise) | falls) & (rms > 8.0 * floor))
     white = ~falls & (first <= SPARE) & (plateau > SPARE) & (rms > 8.0 * floor)
     value, error = np.empty((2, len(orders), *top.shape))
-    points = np.arange(top.size)
     for place, order in enumerate(orders):
-        degree = np.maximum(first - 1, order)
-        richer = np.minimum(degree + (2 if win.two_sided else 1), count - 1)
-        estimate, other = estimates[place][degree, points], estimates[place][richer, points]
-        doubt = np.maximum(bound * win.gains[order][richer], np.abs(other - estimate))
-        if order == 1:
-            estimate = estimate + slope
-            doubt = doubt + 1.5 * EPS * np.abs(estimate)
+        estimate, doubt = _derivative(win, estimates[place], first, bound, order, slope)
         for _ in range(order):  # one at a time, as a power of the step may overflow
             estimate, doubt = estimate / top, doubt / top
         value[place], error[place] = estimate / unit, np.maximum(doubt / unit, LEAST)
@@ -300,6 +300,21 @@ def analyse(
         first,
         plateau,
     )
+
+
+def _derivative(
+    win: Window, estimates: Array, first: Indices, bound: Array, order: int, slope: Array
+) -> tuple[Array, Array]:
+    """A derivative in units of the step, up to the degree at which noise begins, and how far off it may be."""
+    points = np.arange(first.size)
+    degree = np.maximum(first - 1, order)
+    richer = np.minimum(degree + (2 if win.two_sided else 1), len(estimates) - 1)
+    estimate, other = estimates[degree, points], estimates[richer, points]
+    doubt = np.maximum(bound * win.gains[order][richer], np.abs(other - estimate))
+    if order == 1:
+        estimate = estimate + slope
+        doubt = doubt + 1.5 * EPS * np.abs(estimate)
+    return estimate, doubt
 
 
 def _moved_back(win: Window, rise: Array, moved: Array) -> Array:
