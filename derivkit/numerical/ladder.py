@@ -255,9 +255,7 @@ def analyse(
         unit = np.ldexp(1.0, -np.clip(np.frexp(size)[1], -1000, 1000))
         values, centre, size = values * unit, centre * unit, size * unit
     rise = _moved_back(win, values - centre, moved / top)
-    # a chord is taken off first, so that where f is nearly straight no digits are lost in the sums
-    i, j = win.chord
-    slope = rise[j] / win.nodes[j] if i == j else (rise[j] - rise[i]) / (win.nodes[j] - win.nodes[i])
+    slope = _chord(win, rise)
     coefficients = win.basis @ (rise - slope * win.nodes[:, None])
     estimates = [_summed(coefficients * win.at_zero[order][:, None]) for order in orders]
     coefficients[:2] += slope * win.line[:, None]
@@ -284,22 +282,16 @@ def analyse(
     # a larger window has larger values, and with them more noise
     grown = scale * size / np.maximum(np.abs(centre) + np.abs(slope) * scale, size)
     gain = np.where(scale > 1.0, np.maximum(grown, 1.0), scale)
+    flat, noise, floor = strongest == 0.0, noise / unit, floor / unit
     return Analysis(
-        value,
-        error,
-        noise / unit,
-        floor / unit,
-        scale,
-        gain,
-        resolved,
-        white,
-        stall,
-        chord,
-        strongest == 0.0,
-        still,
-        first,
-        plateau,
-    )
+        value, error, noise, floor, scale, gain, resolved, white, stall, chord, flat, still, first, plateau
+    )  # fmt: skip
+
+
+def _chord(win: Window, rise: Array) -> Array:
+    """The slope that is taken off first, so that where f is nearly straight no digits are lost in the sums."""
+    i, j = win.chord
+    return np.asarray(rise[j] / win.nodes[j] if i == j else (rise[j] - rise[i]) / (win.nodes[j] - win.nodes[i]))
 
 
 def _derivative(
