@@ -25,6 +25,7 @@ from derivkit.multivariate.brute_force import BruteForce, brute_force, stack_siz
 from derivkit.multivariate.cost import CostModel, count_work, fit_cost, nominal_cost
 from derivkit.multivariate.descent import Course, Distances, Walk, hessian_product, sides_changed
 from derivkit.multivariate.network import Network, NotFiniteError, descend
+from derivkit.multivariate.network_errors import gradient_rounding, held_difference, loss_rounding
 from derivkit.multivariate.partial import Gradient, directional, gradient, hessian, jacobian, partial
 from derivkit.multivariate.samples import Data, Samples, generated
 from derivkit.multivariate.spread import (
@@ -127,7 +128,9 @@ __all__ = [
     "generated",
     "geomspace",
     "gradient",
+    "gradient_rounding",
     "gsl_central",
+    "held_difference",
     "hessian",
     "hessian_product",
     "jacobian",
@@ -135,6 +138,7 @@ __all__ = [
     "linspace",
     "log_slope",
     "logspace",
+    "loss_rounding",
     "nominal_cost",
     "norm_ratio",
     "observed_order",

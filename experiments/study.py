@@ -283,6 +283,21 @@ def frames(rows: Iterable[Rows]) -> dict[type[Rows], Frame]:
 # Studies
 
 
+def refuse_below(least: int, config: object, *names: str) -> None:
+    """Refuse a Config of which a number, or one of several under a name, is less than it must be.
+
+    Raises
+    ------
+    ValueError
+        With the name, the number and the least.
+    """
+    for name in names:
+        value = getattr(config, name)
+        for number in value if isinstance(value, tuple) else (value,):
+            if number < least:
+                raise ValueError(f"{name}={number}: must be at least {least}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Study:
     """A study as the pipeline knows it: its name, the first sentence of its module, its tables and its functions."""

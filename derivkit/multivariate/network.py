@@ -349,6 +349,19 @@ class Network:
             )
         self.refuse_samples(samples)
 
+    def refuse_kinked_penalty(self) -> None:
+        """Refuse the penalty l1, where only the kinks of activations are counted.
+
+        Raises
+        ------
+        ValueError
+            If the network has it.
+        """
+        if self.l1:
+            raise ValueError(
+                f"network {self.name}: the penalty l1={self.l1:g} has kinks of its own, which are not counted; take l2"
+            )
+
     def refuse_samples(self, samples: Samples) -> None:
         """Refuse samples that the network cannot take; see `refuse`."""
         loss, outputs = LOSSES[self.objective], self.sizes[-1]

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import functools
 import math
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +15,8 @@ from numpy.typing import NDArray
 
 import derivkit as dk
 from derivkit.testing import ANALYTICAL, DIGITS, DUAL, Ways, correct_digits, statuses, ways_of
-from experiments.study import Frame, Rows, Tables, column, key
+from experiments.study import Frame, Rows, Tables, column, key, refuse_below
+from experiments.timing import least_seconds
 
 Array = NDArray[np.float64]
 
@@ -184,9 +184,7 @@ class Config:
             dk.formula(name)
         for text in self.cancelling:
             dk.Function.from_expression(text)
-        for name in ("per_decade", "samples", "repeats"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)}: must be at least 1")
+        refuse_below(1, self, "per_decade", "samples", "repeats")
         if not -300 <= self.lowest_exponent < self.highest_exponent <= 300:
             raise ValueError(
                 f"lowest_exponent={self.lowest_exponent}, highest_exponent={self.highest_exponent}: "
@@ -254,16 +252,6 @@ def costs(ways: Ways, config: Config) -> Cost:
         ratio=[seconds.get(name, math.nan) / seconds["f"] for name in ways.methods],
         setup_seconds=[deriving, 0.0, *[predicting / len(ways.formulas)] * len(ways.formulas)],
     )  # fmt: skip
-
-
-def least_seconds(repeats: int, work: Callable[[], object]) -> float:
-    """The least time of some repeats."""
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return min(times)
 
 
 # What the whole run says

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import derivkit as dk
-from experiments.study import Frame, Rows, Tables, column, key
+from experiments.study import Frame, Rows, Tables, column, key, refuse_below
 from experiments.timing import SECONDS_OF_REPEATS, Timing, settle_memory, with_repeats
 from experiments.words import duration
 
@@ -183,11 +183,7 @@ class Config:
     def __post_init__(self) -> None:
         if not (self.network and self.divide and self.samples):
             raise ValueError("at least one network, one divisor and one number of samples are needed")
-        for name in ("divide", "samples", "part", "repeats", "textbook_samples"):
-            value = getattr(self, name)
-            for number in value if isinstance(value, tuple) else (value,):
-                if number < 1:
-                    raise ValueError(f"{name}={number}: must be at least 1")
+        refuse_below(1, self, "divide", "samples", "part", "repeats", "textbook_samples")
         for name in ("divide", "samples"):
             if len(set(getattr(self, name))) < len(getattr(self, name)):
                 raise ValueError(f"{name}={list(getattr(self, name))}: one of them is there twice")

@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import derivkit as dk
-from derivkit.symbolic.derivation import derive
 from derivkit.symbolic.notation import Line, Style, cut, lines_of, read, written
-from experiments.study import Frame, Rows, Tables, column, key
+from experiments.study import Frame, Rows, Tables, column, key, refuse_below
 from experiments.timing import least_seconds
 from experiments.words import lesson_of
 
@@ -132,9 +131,7 @@ class Config:
 
     def __post_init__(self) -> None:
         styles(self.left_out)
-        for name in ("samples", "features", "repeats"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)}: must be at least 1")
+        refuse_below(1, self, "samples", "features", "repeats")
 
     @property
     def rows(self) -> int:
@@ -555,7 +552,7 @@ NOTES: Mapping[str, tuple[str, str]] = {
 @functools.cache
 def calculation(figure: str, style: Style) -> tuple[Line, ...]:
     """The lines of a calculation, out of the derivation engine."""
-    return lines_of(derive(CALCULATIONS[figure]), style)
+    return lines_of(dk.derive(CALCULATIONS[figure]), style)
 
 
 def spelt(line: str) -> str:

@@ -13,9 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import derivkit as dk
-from derivkit.multivariate.network import LOSSES
-from derivkit.multivariate.network_errors import gradient_rounding, held_difference, loss_rounding
-from experiments.study import Frame, Rows, Tables, column, key
+from experiments.study import Frame, Rows, Tables, column, key, refuse_below
 from experiments.words import counted, percent
 
 Array = NDArray[np.floating[Any]]
@@ -147,13 +145,7 @@ class Config:
         for name in self.precision:
             if name not in PRECISIONS:
                 raise ValueError(f"precision={name}: there are {', '.join(PRECISIONS)}")
-        for name, values in (
-            ("samples", (self.samples,)),
-            ("parameters", (self.parameters,)),
-            ("batches", self.batches),
-        ):
-            if min(values) < 1:
-                raise ValueError(f"{name}={min(values)}: must be at least 1")
+        refuse_below(1, self, "samples", "parameters", "batches")
         if not self.kinks_from >= 0.0:
             raise ValueError(f"kinks_from={self.kinks_from:g}: must not be negative; 0 looks at every delta")
         if self.seed < 0:
@@ -173,39 +165,27 @@ def measure(config: Config) -> Iterator[Rows]:
         for precision in config.precision:
             yield from errors(config, network, precision)
     for network in config.network:
-        if any(row.kinked for row in network.rows) and max(config.delta) >= config.kinks_from:
+        if network.kinked and max(config.delta) >= config.kinks_from:
             for count in config.batches:
                 yield from kinks(config, network, count)
 
 
 def refuse(config: Config, network: dk.Network) -> None:
     """Refuse a network with kinks that are not counted, and one that the data do not fit."""
-    if network.l1:
-        raise ValueError(
-            f"network {network.name}: the penalty l1={network.l1:g} has kinks of its own, which this study does"
-            " not count; take l2"
-        )
+    network.refuse_kinked_penalty()
     for count in (config.samples, *config.batches):
         batch_of(config, network, count)
 
 
 def batch_of(config: Config, network: dk.Network, count: int) -> dk.Samples:
     """The samples whose mean loss is differentiated."""
-    inputs, classes = network.sizes[0], network.sizes[-1]
-    samples = config.data.draw(count, inputs=inputs, classes=classes, seed=config.seed)
-    return samples if LOSSES[network.objective].labelled else samples.one_hot(classes)
+    return network.draw(config.data, count, seed=config.seed)
 
 
 def chosen(config: Config, network: dk.Network) -> Indices:
     """A seeded choice of the parameters, in rising order."""
     order = np.random.default_rng(config.seed).permutation(network.count)
     return np.sort(order[: config.parameters])
-
-
-def norm(difference: Array, exact: Array) -> float:
-    """The relative error in the 2-norm, computed in float64."""
-    size = float(np.linalg.norm(exact))
-    return float(np.linalg.norm(difference)) / size if size else math.nan
 
 
 def errors(config: Config, network: dk.Network, precision: str) -> Iterator[Rows]:
@@ -215,9 +195,9 @@ def errors(config: Config, network: dk.Network, precision: str) -> Iterator[Rows
     samples = batch_of(config, network, config.samples).astype(kind)
     doubles = parameters.astype(np.float64), samples.astype(np.float64)
     exact = network.backprop(*doubles)[which]
-    loss = loss_rounding(network, *doubles, unit=float(np.finfo(kind).eps) / 2.0)
+    loss = dk.loss_rounding(network, *doubles, unit=float(np.finfo(kind).eps) / 2.0)
     backprop = network.backprop(parameters, samples)[which]
-    yield Backprop(network=network.name, precision=precision, error=norm(backprop - exact, exact))
+    yield Backprop(network=network.name, precision=precision, error=dk.norm_ratio(backprop - exact, exact))
     for method in config.method:
         moved = [
             dk.brute_force(network, parameters, samples, delta=step, formula=method, which=which)
@@ -226,8 +206,8 @@ def errors(config: Config, network: dk.Network, precision: str) -> Iterator[Rows
         yield Table(
             network=network.name, precision=precision, samples=config.samples, method=method, delta=delta,
             parameters=which.size, vanished=[np.count_nonzero(one.vanished) for one in moved],
-            error=[norm(one.gradient - exact, exact) for one in moved],
-            rounding=gradient_rounding(loss, dk.formula(method), delta, exact),
+            error=[dk.norm_ratio(one.gradient - exact, exact) for one in moved],
+            rounding=dk.gradient_rounding(loss, dk.formula(method), delta, exact),
         )  # fmt: skip
 
 
@@ -250,15 +230,15 @@ def kinks_at(
 ) -> dict[str, Any]:
     """What kinks do to the central difference with one delta."""
     moved = dk.brute_force(network, parameters, samples, delta=delta, which=which)
-    held = held_difference(network, parameters, samples, which, delta)
+    held = dk.held_difference(network, parameters, samples, which, delta)
     large = relative(moved.gradient, exact) > LARGE
     small_if_held = relative(held, exact) <= LARGE
     total, among = np.count_nonzero(large), np.count_nonzero(large & moved.kinks)
     return {
         "delta": delta,
         "crossed": float(np.mean(moved.kinks)),
-        "error": norm(moved.gradient - exact, exact),
-        "held": norm(held - exact, exact),
+        "error": dk.norm_ratio(moved.gradient - exact, exact),
+        "held": dk.norm_ratio(held - exact, exact),
         "large": total,
         "large_crossed": among,
         "by_kink": np.count_nonzero(large & moved.kinks & small_if_held),

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import derivkit as dk
-from experiments.study import Frame, Rows, Tables, column, key
+from experiments.study import Frame, Rows, Tables, column, key, refuse_below
 from experiments.words import lesson_of, percent
 
 Array = NDArray[np.floating[Any]]
@@ -221,9 +221,9 @@ class Config:
     def __post_init__(self) -> None:
         if not (self.network and self.steps and self.batches):
             raise ValueError("at least one network, one number of steps and one batch are needed")
-        for name, least in (("samples", 2), ("weights", 1), ("parameters", 1), ("draws", 2), ("seed", 0)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name}={getattr(self, name)}: must be at least {least}")
+        refuse_below(2, self, "samples", "draws")
+        refuse_below(1, self, "weights", "parameters")
+        refuse_below(0, self, "seed")
         if not (math.isfinite(self.rate) and self.rate > 0.0):
             raise ValueError(f"rate={self.rate:g}: must be a finite number above 0, such as 0.1")
         for name, values, least in (("steps", self.steps, 0), ("batches", self.batches, 1)):

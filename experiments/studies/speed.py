@@ -25,10 +25,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import derivkit as dk
-from derivkit.multivariate.network import LOSSES
 from derivkit.multivariate.samples import Array
 from experiments import peers
-from experiments.study import Rows, Tables, column, key
+from experiments.study import Rows, Tables, column, key, refuse_below
 
 Action = Callable[[], object]
 
@@ -101,11 +100,8 @@ class Config:
     quick_repeats: int = 20
 
     def __post_init__(self) -> None:
-        for name in ("samples", "points", "many_points", "deltas", "table_points", "repeats", "quick_repeats"):
-            value = getattr(self, name)
-            for one in value if isinstance(value, tuple) else (value,):
-                if one < 1:
-                    raise ValueError(f"{name}={one}: must be at least 1")
+        sizes = ("samples", "points", "many_points", "deltas", "table_points", "repeats", "quick_repeats")
+        refuse_below(1, self, *sizes)
 
     @property
     def tools(self) -> tuple[str, ...]:
@@ -253,7 +249,7 @@ def _gradients(config: Config, network: dk.Network, count: int) -> Iterator[Tabl
 
 
 def _own_comparisons(network: dk.Network, count: int) -> Iterator[Comparison]:
-    parameters, samples = network.initial(), _drawn(network, count)
+    parameters, samples = network.initial(), network.draw(dk.Data(), count)
     given = parameters, samples
     backprop = functools.partial(network.backprop, *given)
     products = f"its {3 * network.depth - 1} matrix products alone"
@@ -273,16 +269,11 @@ def _own_comparisons(network: dk.Network, count: int) -> Iterator[Comparison]:
 
 
 def _comparisons_with_tools(config: Config, network: dk.Network, count: int) -> Iterator[Comparison]:
-    given = network.initial(), _drawn(network, count)
+    given = network.initial(), network.draw(dk.Data(), count)
     for tool in config.tools:
         theirs = importlib.import_module(f"experiments.peers.{tool}").gradient(network, *given)
         backprop = functools.partial(network.backprop, *given)
         yield Comparison(f"the gradient by {tool}", "backprop", theirs, backprop)
-
-
-def _drawn(network: dk.Network, count: int) -> dk.Samples:
-    samples = dk.generated(count, inputs=network.sizes[0], classes=network.sizes[-1])
-    return samples if LOSSES[network.objective].labelled else samples.one_hot(network.sizes[-1])
 
 
 def _products(network: dk.Network, parameters: Array, samples: dk.Samples) -> Callable[[], None]:

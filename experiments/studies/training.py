@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import derivkit as dk
-from experiments.study import Frame, Rows, Tables, column, frames, key
+from experiments.study import Frame, Rows, Tables, column, frames, key, refuse_below
 from experiments.words import percent
 
 Floats = NDArray[np.float64]
@@ -230,9 +230,7 @@ class Config:
             refuse(self, network)
 
     def _refuse_counts(self) -> None:
-        for name in ("steps", "samples", "held_out", "batch"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)}: must be at least 1")
+        refuse_below(1, self, "steps", "samples", "held_out", "batch")
         if self.batch > self.samples:
             raise ValueError(
                 f"batch={self.batch}: there are {self.samples} samples to take it from; write at most"
@@ -284,11 +282,7 @@ def measure(config: Config) -> Iterator[Rows]:
 
 def refuse(config: Config, network: dk.Network) -> None:
     """Refuse what cannot be trained, or a delta that vanishes in every precision."""
-    if network.l1:
-        raise ValueError(
-            f"network {network.name}: the penalty l1={network.l1:g} has kinks of its own, which this study does"
-            " not count; take l2"
-        )
+    network.refuse_kinked_penalty()
     samples, _ = drawn(config, network)
     start = start_of(config, network)
     network.loss(start, samples)
