@@ -95,7 +95,7 @@ MAY_IMPORT = {
     "experiments/running/check.py": RUN | {"experiments.constants"},
     "experiments/constants.py": STUDY,
     "experiments/spreadsheet.py": BASE,
-    "experiments/tables": CORE | BASE | {"pandas", "pyarrow", "experiments.tables"},
+    "experiments/tables": CORE | BASE | STUDY | {"pandas", "pyarrow", "experiments.tables"},
     "experiments/figures": CORE
     | STUDY
     | {"matplotlib", "experiments.figures", "experiments.files", "experiments.formats", "experiments.words"},

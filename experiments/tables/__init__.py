@@ -2,7 +2,7 @@
 
 from experiments.tables.errors import DELTA, best, largest, typical_in
 from experiments.tables.gathering import gather
-from experiments.tables.hashing import GROUP, KINDS, Columns, Shape, TableRecord
+from experiments.tables.hashing import GROUP, KINDS, TableRecord
 from experiments.tables.joining import Joined, WordArray, join, match, normal, originals
 from experiments.tables.parts import footers_of, measured_in, rows_of, shape_of, stated_hash, types_of
 from experiments.tables.reading import (
@@ -25,9 +25,7 @@ __all__ = [
     "DELTA",
     "GROUP",
     "KINDS",
-    "Columns",
     "Joined",
-    "Shape",
     "TableRecord",
     "WordArray",
     "Words",

@@ -25,8 +25,6 @@ import pyarrow as pa
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 Columns: TypeAlias = Mapping[str, object]
-Shape: TypeAlias = Mapping[str, tuple[type, str]]
-"""The columns of a table: name to (type, one line of meaning)."""
 Coded: TypeAlias = tuple[Array, Sequence[str]]
 """Text as codes and the labels that they stand for."""
 

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from experiments.files import PART, put_in_place
+from experiments.study import Shape
 from experiments.tables import hashing
 from experiments.tables.hashing import (
     BLOCKS_KEY,
@@ -30,7 +31,6 @@ from experiments.tables.hashing import (
     Columns,
     ContentHash,
     Kind,
-    Shape,
     TableRecord,
     in_order,
     is_coded,
