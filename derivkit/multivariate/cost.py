@@ -135,6 +135,11 @@ class CostModel:
 def nominal_cost(way: str) -> CostModel:
     """The cost model of an ordinary machine, for a prediction before anything was measured.
 
+    Parameters
+    ----------
+    way : str
+        See `count_work`.
+
     Examples
     --------
     >>> nominal_cost("backprop").seconds((4, 16, 3), 8) < nominal_cost("naive").seconds((4, 16, 3), 8)

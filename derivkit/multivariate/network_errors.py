@@ -59,7 +59,30 @@ def loss_rounding(network: Network, parameters: Array, samples: Samples, *, unit
 
 
 def gradient_rounding(loss: float, formula: Stencil, delta: Array, exact: Array) -> Array:
-    """How far a rounding of every loss takes the gradient by a formula, relative in the 2-norm."""
+    """How far a rounding of every loss takes the gradient by a formula, relative in the 2-norm.
+
+    Parameters
+    ----------
+    loss : float
+        How far rounding may take a loss; see `loss_rounding`.
+    formula : Stencil
+        Of the first derivative.
+    delta : ndarray
+        Steps, of any shape.
+    exact : ndarray
+        The exact gradient in the parameters that are moved, shape ``(moved,)``.
+
+    Returns
+    -------
+    ndarray
+        In the shape of ``delta``; NaN where the exact gradient is 0.
+
+    Examples
+    --------
+    >>> from derivkit.numerical.formulas import formula
+    >>> gradient_rounding(1e-16, formula("forward_1"), np.array([1e-8]), np.array([2.0])).tolist()
+    [1e-08]
+    """
     weights, divisor = formula.coefficients
     size = float(np.linalg.norm(exact))
     gain = float(np.sum(np.abs(weights))) / abs(float(divisor))
@@ -67,7 +90,29 @@ def gradient_rounding(loss: float, formula: Stencil, delta: Array, exact: Array)
 
 
 def held_difference(network: Network, parameters: Array, samples: Samples, which: Indices, delta: float) -> Array:
-    """The central difference without kinks: every unit with one keeps the slope that it has where nothing is moved."""
+    """The central difference without kinks: every unit with one keeps the slope that it has where nothing is moved.
+
+    Parameters
+    ----------
+    network, parameters, samples
+        The network, in float64.
+    which : ndarray of int
+        The parameters that are moved, one at a time.
+    delta : float
+        The step.
+
+    Returns
+    -------
+    ndarray
+        Shape ``(len(which),)``.
+
+    Examples
+    --------
+    >>> network, at = Network((1, 1, 1), (), "mean_squared_error"), np.array([1.0, 0.0, 1.0, 0.0])
+    >>> samples = Samples([[1e-3]], [[1.0]])  # moving the bias by 0.01 shuts the unit, which is held open here
+    >>> held_difference(network, at, samples, np.array([1]), 1e-2).round(9).tolist()
+    [-1.998]
+    """
     layers = network.forward(parameters, samples)
     slopes = [row.slope(layer.z, layer.a) for row, layer in zip(network.rows, layers, strict=True)]
     held = np.empty(which.size)

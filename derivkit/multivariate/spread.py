@@ -264,6 +264,11 @@ def drawn_shares(count: int, batch: int, draws: int, random: np.random.Generator
 def quotient(above: Any, below: Any) -> Array:
     """The quotient of numbers or arrays, NaN where it would be 0/0 or infinite.
 
+    Parameters
+    ----------
+    above, below : array_like
+        Of shapes that are broadcast.
+
     Examples
     --------
     >>> quotient([1.0, 1.0], [4.0, 0.0]).tolist()
@@ -277,6 +282,11 @@ def quotient(above: Any, below: Any) -> Array:
 def fewest_for_half(sizes: Array) -> int:
     """The fewest of the sizes, none of them negative, that make at least half of their sum.
 
+    Parameters
+    ----------
+    sizes : ndarray
+        Shape ``(n,)``.
+
     Examples
     --------
     >>> fewest_for_half(np.array([1.0, 5.0, 2.0, 1.0])), fewest_for_half(np.ones(4)), fewest_for_half(np.zeros(3))
@@ -287,9 +297,14 @@ def fewest_for_half(sizes: Array) -> int:
 
 
 def rank_correlation(x: Array, y: Array) -> float:
-    """Spearman's correlation of two arrays of shape ``(n,)``; NaN where all of one are equal.
+    """Spearman's correlation of two arrays; NaN where all of one are equal.
 
     Spearman, *The proof and measurement of association between two things*, 1904.
+
+    Parameters
+    ----------
+    x, y : ndarray
+        Shapes ``(n,)``.
 
     Examples
     --------

@@ -127,7 +127,25 @@ def scale_of(formula: Stencil, first: Array, last: Array) -> Array:
 
 
 def steps_vanish(formula: Stencil, x: Array, delta: Array) -> Mask:
-    """Where two points of the formula (x itself among them) coincide as rounded."""
+    """Where two points of the formula (x itself among them) coincide as rounded.
+
+    Parameters
+    ----------
+    formula : Stencil
+    x, delta : ndarray
+        Points and steps of one type, of shapes that are broadcast.
+
+    Returns
+    -------
+    ndarray of bool
+        Of the shape of both.
+
+    Examples
+    --------
+    >>> from derivkit.numerical.formulas import formula
+    >>> steps_vanish(formula("forward_1"), np.array(1.0), np.array([1e-15, 1e-16])).tolist()
+    [False, True]
+    """
     offsets = sorted({*formula.offsets, 0})
     points = [abscissa(x, offset, delta) for offset in offsets]
     return cast("Mask", np.logical_or.reduce([a == b for a, b in itertools.pairwise(points)]))
