@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from experiments import tables
 from experiments.comparison.configured import shown
@@ -27,45 +28,50 @@ MOST_FREQUENT = 4
 
 def write(comparison: Comparison, command: str, notes: Sequence[str]) -> None:
     """Draw the figures and write ``report.html`` into the directory of a comparison, whose other files are there."""
-    runs, names, ranking = comparison.runs, comparison.names, comparison.ranking
-    drawings = drawn(comparison)
-    record: dict[str, object]
-    if ranking is None:
-        title = f"{names[0]} compared with {', '.join(names[1:])}"
-        question = (
-            "What changed between these runs in what was asked, and what did it do to the error and to every row?"
-        )
-        record = {
-            "runs": ", ".join(near(run.directory) for run in runs),
+    drawings, ranking = drawn(comparison), comparison.ranking
+    files = [path.name for path in sorted(comparison.directory.iterdir()) if path.suffix in (".parquet", ".csv")]
+    content = report.Content(
+        command=command,
+        study=comparison.study,
+        findings=list(findings(comparison)),
+        notes=[*notes, *(_notes(comparison, drawings) if ranking is None else ())],
+        figures=drawings,
+        files=[(name, name) for name in files],
+        **(_of_few(comparison) if ranking is None else _of_many(comparison, ranking)),
+    )
+    report.write(comparison.directory / "report.html", content)
+
+
+def _of_few(comparison: Comparison) -> dict[str, Any]:
+    """Return what the page of a few runs says of itself, and its tables."""
+    return {
+        "title": f"{comparison.names[0]} compared with {', '.join(comparison.names[1:])}",
+        "question": "What changed between these runs in what was asked, and what did it do to the error and to every"
+        " row?",
+        "tables": list(_tables(comparison)),
+        "record": {
+            "runs": ", ".join(near(run.directory) for run in comparison.runs),
             "rows joined on": ", ".join(comparison.plan.keys),
             "ulps": comparison.ulps,
-        }
-        notes = [*notes, *_notes(comparison, drawings)]
-        shown_tables = _tables(comparison)
-    else:
-        title = f"{len(runs)} runs of {comparison.study} compared"
-        question = "What changed between these runs, which of them has the smallest error, and where do they disagree?"
-        record = {
+        },
+    }
+
+
+def _of_many(comparison: Comparison, ranking: Ranking) -> dict[str, Any]:
+    """Return what the page of many runs says of itself, and its tables."""
+    runs = comparison.runs
+    return {
+        "title": f"{len(runs)} runs of {comparison.study} compared",
+        "question": "What changed between these runs, which of them has the smallest error, and where do they"
+        " disagree?",
+        "tables": list(_tables_of_many(comparison, ranking)),
+        "record": {
             "runs": len(runs),
             "first": near(runs[0].directory),
             "last": near(runs[-1].directory),
             "rows joined on": ", ".join(comparison.plan.keys),
-        }
-        shown_tables = _tables_of_many(comparison, ranking)
-    files = [path.name for path in sorted(comparison.directory.iterdir()) if path.suffix in (".parquet", ".csv")]
-    content = report.Content(
-        title=title,
-        command=command,
-        study=comparison.study,
-        question=question,
-        findings=list(findings(comparison)),
-        notes=notes,
-        figures=drawings,
-        tables=list(shown_tables),
-        record=record,
-        files=[(name, name) for name in files],
-    )
-    report.write(comparison.directory / "report.html", content)
+        },
+    }
 
 
 def _table(
