@@ -23,8 +23,8 @@ from derivkit.grids import decade, geomspace, linspace, logspace, powers_of_two
 from derivkit.laws import ErrorLaw, fit_error_law, observed_order
 from derivkit.multivariate.brute_force import BruteForce, brute_force, stack_size
 from derivkit.multivariate.cost import CostModel, count_work, fit_cost, nominal_cost
-from derivkit.multivariate.descent import Course, Distances, Walk, hessian_product, sides_changed
-from derivkit.multivariate.network import Network, NotFiniteError, descend
+from derivkit.multivariate.descent import Course, Distances, Walk, descend, hessian_product, sides_changed
+from derivkit.multivariate.network import Network, NotFiniteError
 from derivkit.multivariate.network_errors import gradient_rounding, held_difference, loss_rounding
 from derivkit.multivariate.partial import Gradient, directional, gradient, hessian, jacobian, partial
 from derivkit.multivariate.samples import Data, Samples, generated

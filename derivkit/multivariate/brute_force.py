@@ -21,7 +21,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from derivkit.arguments import positive
 from derivkit.multivariate.kinks import crossings, weights_across_zero
-from derivkit.multivariate.network import BUFFER, LOSSES, Layer, Network
+from derivkit.multivariate.losses import LOSSES
+from derivkit.multivariate.network import BUFFER, Layer, Network
 from derivkit.multivariate.samples import Array, Samples
 from derivkit.numerical.difference import abscissa, combine, scale_of, steps_vanish
 from derivkit.numerical.formulas import stencil_of

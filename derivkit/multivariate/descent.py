@@ -31,6 +31,42 @@ PROBE = 1e-10
 """Length of the shift that the curvature is probed with, as a part of the parameters; see `hessian_product`."""
 
 
+def descend(network: Network, parameters: Array, samples: Samples, *, rate: float, steps: int) -> Array:
+    """The parameters after steps of plain gradient descent on all samples.
+
+    Parameters
+    ----------
+    network : Network
+    parameters : ndarray
+        Where to begin, shape ``(count,)``; they are not changed.
+    samples : Samples
+    rate : float
+        A step goes by the rate times the gradient.
+    steps : int
+        Number of steps.
+
+    Returns
+    -------
+    ndarray
+        Shape ``(count,)``.
+
+    Raises
+    ------
+    NotFiniteError
+        If the steps lead to a loss that is no finite number.
+
+    Examples
+    --------
+    >>> network, samples = Network((1, 1), (), "mean_squared_error"), Samples([[0.0]], [[3.0]])
+    >>> descend(network, np.zeros(2), samples, rate=0.5, steps=1).tolist()
+    [0.0, 3.0]
+    """
+    for _ in range(steps):
+        with np.errstate(over="ignore"):
+            parameters = parameters - rate * network.backprop(parameters, samples)
+    return parameters
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Course:
     """What descents have in common that are compared: a network, a start, samples, batches and the rate.

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.multivariate.activations import STEEPEST
-from derivkit.multivariate.network import LOSSES, Network
+from derivkit.multivariate.losses import LOSSES
+from derivkit.multivariate.network import Network
 from derivkit.multivariate.samples import Samples
 from derivkit.numerical.stencil import Stencil
 from derivkit.types import Indices

@@ -15,7 +15,8 @@ from derivkit.multivariate import kinks
 from derivkit.multivariate import network as networks
 from derivkit.multivariate.activations import ACTIVATIONS
 from derivkit.multivariate.brute_force import WAYS, BruteForce, moved_losses
-from derivkit.multivariate.network import LOSSES, Network
+from derivkit.multivariate.losses import LOSSES
+from derivkit.multivariate.network import Network
 from derivkit.multivariate.samples import Samples, generated
 
 EPS = 2.0**-52

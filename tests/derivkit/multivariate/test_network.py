@@ -12,7 +12,8 @@ import pytest
 import derivkit as dk
 from derivkit.multivariate import network as room
 from derivkit.multivariate.activations import ACTIVATIONS, of_operation
-from derivkit.multivariate.network import LOSSES, Network, NotFiniteError
+from derivkit.multivariate.losses import LOSSES
+from derivkit.multivariate.network import Network, NotFiniteError
 from derivkit.multivariate.samples import Samples, generated
 from derivkit.operations.elementary import OPERATIONS
 from derivkit.symbolic.rules import RULES

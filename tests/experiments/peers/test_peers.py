@@ -10,7 +10,7 @@ import pytest
 
 import derivkit as dk
 from derivkit.multivariate.activations import ACTIVATIONS
-from derivkit.multivariate.network import LOSSES
+from derivkit.multivariate.losses import LOSSES
 from experiments import peers
 
 TOOLS = [
