@@ -7,6 +7,7 @@ from derivkit.errors import (
     Prediction,
     absolute_error,
     best_delta,
+    leaves_domain,
     norm_ratio,
     predict_error,
     predict_optimum,
@@ -47,7 +48,7 @@ from derivkit.numerical.ledger import Ledger
 from derivkit.numerical.status import Status
 from derivkit.numerical.stencil import Stencil, stencil
 from derivkit.orders import OrderExplanation, explain_order
-from derivkit.recommendation import Recommendation, recommend_delta
+from derivkit.recommendation import Recommendation, classical_delta, recommend_delta
 from derivkit.secants import Line, secant, slope, tangent
 from derivkit.survey import Survey, WindowResult, survey
 from derivkit.symbolic.derivation import Derivation, derive
@@ -107,6 +108,7 @@ __all__ = [
     "accuracy",
     "best_delta",
     "brute_force",
+    "classical_delta",
     "complex_step",
     "constant",
     "count_work",
@@ -135,6 +137,7 @@ __all__ = [
     "hessian_product",
     "jacobian",
     "least_norms",
+    "leaves_domain",
     "linspace",
     "log_slope",
     "logspace",

@@ -25,7 +25,7 @@ from derivkit.numerical.formulas import stencils_of
 from derivkit.numerical.stencil import Stencil, moment
 from derivkit.operations.row import UNIT
 from derivkit.trusted.exact import taylor
-from derivkit.types import Array, Rational
+from derivkit.types import Array, Mask, Rational
 
 LADDER = logspace(-20, 2, 177)
 """Deltas among which the best is predicted, times the decade of the length scale: 1e-20 to 100, eight per decade."""
@@ -208,6 +208,22 @@ def best_delta(delta: ArrayLike, error: ArrayLike, *, growth: int = 1) -> tuple[
         return math.nan, math.nan
     least = np.nanmin(typical)
     return float(np.max(np.asarray(delta, dtype=np.float64)[typical == least])), float(least)
+
+
+def leaves_domain(f: Function, x: ArrayLike, delta: ArrayLike, formula: Stencil) -> Mask:
+    """Whether a point of a formula lies outside the domain of f, for every x and delta (broadcast).
+
+    Examples
+    --------
+    >>> from derivkit.numerical.formulas import formula
+    >>> root = Function.from_expression("sqrt(x)", domain=(0.0, 9.0))
+    >>> leaves_domain(root, 1.0, [0.5, 2.0], formula("central_2")).tolist()
+    [False, True]
+    """
+    lo, hi = f.domain
+    points, steps = np.asarray(x, dtype=np.float64), np.asarray(delta, dtype=np.float64)
+    first, last = float(formula.offsets[0]), float(formula.offsets[-1])
+    return np.asarray((points + first * steps < lo) | (points + last * steps > hi))
 
 
 def predict_error(

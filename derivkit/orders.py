@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from derivkit.arguments import number, positive
-from derivkit.errors import absolute_error, predict_error, truncation_terms
+from derivkit.errors import absolute_error, leaves_domain, predict_error, truncation_terms
 from derivkit.function import Function
 from derivkit.laws import observed_order
 from derivkit.numerical.difference import sweep
@@ -254,7 +254,6 @@ def evidence(f: Function, x: float, delta: Array, formulas: Sequence[Stencil]) -
     estimates = sweep(f, [x], delta, formulas=formulas).estimate[:, 0]
     predictions = predict_error(f, x, delta, formulas=formulas)
     terms = truncation_terms(f, x, formulas=formulas, terms=TERMS)
-    lo, hi = f.domain
     return [
         Evidence(
             f=f,
@@ -263,7 +262,7 @@ def evidence(f: Function, x: float, delta: Array, formulas: Sequence[Stencil]) -
             delta=delta,
             error=absolute_error(estimates[k], exact),
             rounding=predictions[k].rounding,
-            outside=(x + float(entry.offsets[0]) * delta < lo) | (x + float(entry.offsets[-1]) * delta > hi),
+            outside=leaves_domain(f, x, delta, entry),
             terms=terms[k],
         )
         for k, entry in enumerate(formulas)

@@ -293,6 +293,21 @@ def in_precision(found: Survey, dtype: DTypeLike) -> Precision:
     return Precision(here, np.dtype(dtype))
 
 
+def classical_delta(formula: Stencil, x: float) -> float:
+    """The delta eps^(1 / (p + d)) max(1, |x|), the choice where nothing is known of f but that it is of order 1.
+
+    There the truncation h^p and the rounding eps / h^d of a formula of order p for the d-th derivative are alike
+    (Press, Teukolsky, Vetterling and Flannery, *Numerical Recipes*, 1992, section 5.7).
+
+    Examples
+    --------
+    >>> from derivkit.numerical.formulas import formula
+    >>> classical_delta(formula("forward_1"), 0.5)
+    1.4901161193847656e-08
+    """
+    return float(np.finfo(np.float64).eps ** (1.0 / (formula.order + formula.derivative)) * max(1.0, abs(x)))
+
+
 def recommend_delta(
     f: Callable[..., Any],
     x: float,

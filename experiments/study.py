@@ -163,6 +163,10 @@ class Rows:
             return cls(**{name: [row[name] for row in rows] for name in needed}, **more)
         return cls(**{name: rows[name].to_numpy() for name in needed if name in rows}, **more)
 
+    def excerpt(self, rows: slice) -> Self:
+        """Some of the rows, as they are counted when flattened."""
+        return type(self)(**{name: _excerpt(value, rows) for name, value in self.chunk.items()})
+
     @property
     def chunk(self) -> dict[str, object]:
         """The rows as columns of one length; single values among them stay what they are."""
@@ -234,6 +238,13 @@ def _filled(array: Any, shape: tuple[int, ...]) -> Any:
     """An array of a shape, flattened."""
     filled = np.broadcast_to(_values(array), shape).ravel()
     return (filled, array[1]) if isinstance(array, tuple) else filled
+
+
+def _excerpt(array: Any, rows: slice) -> Any:
+    """Some entries of a flat array, of its codes, or a single value as it is."""
+    if isinstance(array, tuple):
+        return array[0][rows], array[1]
+    return array[rows] if array.ndim else array
 
 
 def _texts(array: Any) -> Any:

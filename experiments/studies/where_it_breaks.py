@@ -16,9 +16,8 @@ from derivkit.testing import BREAKS, METHODS, VERDICTS, Answer, Break, verdict
 from experiments.study import Frame, Rows, Tables, column, key
 
 OURS = "dk.derivative"
-EPS = float(np.finfo(np.float64).eps)
-TEXTBOOK = {"forward_1": EPS ** (1 / 2), "central_2": EPS ** (1 / 3), "central_4": EPS ** (1 / 5)}
-"""The delta that textbooks give for a formula of order p where nothing is known of f: eps^(1 / (p + 1)) max(|x|, 1)."""
+TEXTBOOK = ("forward_1", "central_2", "central_4")
+"""Formulas with the delta that textbooks give where nothing is known of f."""
 ALONE = "complex_step alone"
 """The complex step without the probe that this library puts before it."""
 SAMPLES = 801
@@ -44,7 +43,7 @@ def fixed(name: str) -> Callable[[dk.Function, float], Answer]:
     """A formula with the delta of the textbooks."""
 
     def answer(f: dk.Function, x: float) -> Answer:
-        value = float(dk.difference(f, x, TEXTBOOK[name] * max(1.0, abs(x)), formula=name))
+        value = float(dk.difference(f, x, dk.classical_delta(dk.formula(name), x), formula=name))
         return Answer(value=value, bar=math.nan, status="ok" if math.isfinite(value) else "not_finite")
 
     return answer

@@ -129,7 +129,7 @@ def everything() -> dict[str, str]:
         "linspace": grids.linspace(-0.3, 0.7, 500),
         "errors": errors.LADDER,
         "decades": grids.decade(np.ldexp(1.0, np.arange(-1000, 1000))),
-        "sweep": delta_sweep._ladder(np.array([17.0])),
+        "sweep": delta_sweep.ladder(np.array([17.0])),
         "factors": np.array(honesty.FACTORS),
         "below": errors.BELOW,
         "growth": recommendation.GROWTH,

@@ -24,7 +24,7 @@ from experiments.studies import delta_sweep
 from experiments.tables import joining
 
 DAY = "delta_sweep/2026-01-02"
-SHAPE = delta_sweep.TABLES["table"]
+SHAPE = delta_sweep.Table.shape
 DELTAS = (1e-2, 1e-4, 1e-6)
 ORDER = {"forward_1": 1, "central_2": 2}
 

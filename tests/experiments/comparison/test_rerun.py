@@ -496,7 +496,7 @@ def test_a_job_that_fails_now_is_different(monkeypatch: pytest.MonkeyPatch, caps
         raise RuntimeError("not any more")
 
     study = importlib.import_module("experiments.studies.delta_sweep")
-    monkeypatch.setattr(study, "run", broken)
+    monkeypatch.setattr(study, "measure", broken)
     assert rerun.main(["latest"]) == 1
     told = capsys.readouterr()
     assert re.search(r"job 0 .*failed: RuntimeError: not any more\n", told.err)

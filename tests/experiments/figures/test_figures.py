@@ -33,7 +33,6 @@ from experiments.figures.steps import RED, SIZE
 from experiments.running import drawing
 from experiments.running.check import study_of
 from experiments.running.requested import figures_of
-from experiments.studies import delta_sweep
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -1175,12 +1174,12 @@ def test_a_spec_without_a_key_it_needs_is_refused():
 def studied(directory, texts, *, method=("forward_1", "central_2"), **config):
     """Write the tables of a small delta sweep; return the run as the drawing needs it, and the tables' records."""
     problems = tuple(dk.Problem(dk.Function.from_expression(text), points) for text, points in texts.items())
-    with tables.Writer(directory, delta_sweep.TABLES, job=0) as writer:
-        for name, columns in delta_sweep.run(delta_sweep.Config(function=problems, method=method, **config)):
+    study = study_of({"runner": "delta_sweep"})
+    with tables.Writer(directory, study.shapes, job=0) as writer:
+        for name, columns in study.measurements(study.Config(function=problems, method=method, **config)):
             writer.write(name, columns)
     preset = OmegaConf.load(ROOT / "conf/experiment/delta_sweep.yaml")
     chosen = {"formats": ["svg"], "draw": OmegaConf.to_container(preset.figures.draw)}
-    study = study_of({"runner": "delta_sweep"})
     return SimpleNamespace(directory=directory, figures=chosen, study=study), writer.records
 
 

@@ -10,12 +10,14 @@ import numpy as np
 from experiments import tables
 from experiments.page import slider
 from experiments.studies import delta_sweep
+from experiments.study import study_of
 
 DELTAS = (0.1, 0.2)
+STUDY = study_of(delta_sweep)
 
 
 def secants(deltas=DELTAS, **changes):
-    columns = {name: 1.0 if kind is float else "" for name, (kind, _) in delta_sweep.TABLES["secants"].items()}
+    columns = {name: 1.0 if kind is float else "" for name, (kind, _) in STUDY.shapes["secants"].items()}
     row = {"function": "f", "method": "m", "delta": np.array(deltas), "status": "ok", "larger": "rounding"}
     return {**columns, **row, **changes}
 
@@ -33,7 +35,7 @@ def turning(**changes):
 def read(directory: Path, *chunks):
     directory.mkdir(exist_ok=True)
     names = dict.fromkeys(name for name, _ in chunks)
-    with tables.Writer(directory, {name: delta_sweep.TABLES[name] for name in names}) as writer:
+    with tables.Writer(directory, {name: STUDY.shapes[name] for name in names}) as writer:
         for name, columns in chunks:
             writer.write(name, columns)
     return slider.read({name: directory / f"{name}.parquet" for name in names})

@@ -19,10 +19,11 @@ import pytest
 from experiments import collect, messages, run, tables
 from experiments.running import crate, integrity, jobs, record, recording, results, serial
 from experiments.studies import delta_sweep
+from experiments.study import Rows
 
 ROOT = Path(__file__).resolve().parents[3]
 SWEEP = ("function=sin", "method=central_2", "x=1,2,3", "figures.formats=[svg]", "delta=[1e-2,1e-4,1e-6]")
-COMPUTE = delta_sweep.run
+COMPUTE = delta_sweep.measure
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("place")]
 
@@ -72,7 +73,7 @@ class Disturbed:
         self.error = error
         self.computed: list[float] = []
 
-    def __call__(self, config: delta_sweep.Config) -> Iterator[tuple[str, Any]]:
+    def __call__(self, config: delta_sweep.Config) -> Iterator[Rows]:
         (x,) = config.function[0].points
         if x == 2.0 and self.error is not None:
             raise self.error
@@ -97,7 +98,7 @@ def test_a_resumed_run_computes_what_is_missing_and_is_the_undisturbed_one(
     capsys: Any,
 ):
     study = Disturbed(error)
-    monkeypatch.setattr(delta_sweep, "run", study)
+    monkeypatch.setattr(delta_sweep, "measure", study)
     assert run.main([*SWEEP, "hydra.sweep.dir=run"]) == status
     assert "python -m experiments.run --resume run" in capsys.readouterr().err
     kept = everything(Path("run/jobs/0"))
@@ -113,7 +114,7 @@ def test_a_resumed_run_computes_what_is_missing_and_is_the_undisturbed_one(
 
 def test_a_run_may_be_resumed_as_often_as_one_likes(whole: Path, undisturbed: Path, monkeypatch: pytest.MonkeyPatch):
     study = Disturbed(None)
-    monkeypatch.setattr(delta_sweep, "run", study)
+    monkeypatch.setattr(delta_sweep, "measure", study)
     for times in (1, 2):
         assert run.main(["--resume", str(whole)]) == 0
         assert len(record_of(whole)["resumed"]) == times
@@ -122,7 +123,7 @@ def test_a_run_may_be_resumed_as_often_as_one_likes(whole: Path, undisturbed: Pa
 
 
 def test_a_failing_job_is_named_with_its_configuration_and_its_error(monkeypatch: pytest.MonkeyPatch, capsys: Any):
-    monkeypatch.setattr(delta_sweep, "run", Disturbed(RuntimeError("no\nluck")))
+    monkeypatch.setattr(delta_sweep, "measure", Disturbed(RuntimeError("no\nluck")))
     assert run.main([*SWEEP, "hydra.sweep.dir=run"]) == 1
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error")]
     assert line.startswith("error: job 1 (function=sin method=central_2 x=2 ")
@@ -228,7 +229,7 @@ def test_a_file_that_has_the_name_of_a_result_is_kept_under_another(whole: Path,
 
 
 def test_a_file_put_where_a_lost_run_would_have_gathered_is_kept(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(delta_sweep, "run", Disturbed(KeyboardInterrupt()))
+    monkeypatch.setattr(delta_sweep, "measure", Disturbed(KeyboardInterrupt()))
     assert run.main([*SWEEP, "hydra.sweep.dir=lost"]) == 130
     put(Path("lost"), ["summary.parquet"])
     assert collect.main(["lost"]) == 1
@@ -389,7 +390,7 @@ def test_a_damaged_result_is_named_left_out_and_computed_again(
     assert says in err
     assert set(tables.columns_of(whole / "table.parquet")["job"].tolist()) == {0, 2}
     study = Disturbed(None)
-    monkeypatch.setattr(delta_sweep, "run", study)
+    monkeypatch.setattr(delta_sweep, "measure", study)
     assert run.main(["--resume", str(whole)]) == 0
     assert says in capsys.readouterr().err
     assert study.computed == [2.0]
@@ -455,11 +456,11 @@ def test_a_run_whose_record_is_damaged_is_recovered_from_its_jobs(
 def test_the_plan_is_whole_before_the_first_job_and_outlives_it(monkeypatch: pytest.MonkeyPatch):
     seen = []
 
-    def study(config: delta_sweep.Config) -> Iterator[tuple[str, Any]]:
+    def study(config: delta_sweep.Config) -> Iterator[Rows]:
         seen.append(record.read(Path("run/plan.json")))
         yield from COMPUTE(config)
 
-    monkeypatch.setattr(delta_sweep, "run", study)
+    monkeypatch.setattr(delta_sweep, "measure", study)
     assert run.main([*SWEEP, "hydra.sweep.dir=run"]) == 0
     plan = record.read(Path("run/plan.json"))
     assert seen == [plan] * 3

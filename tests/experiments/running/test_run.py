@@ -24,6 +24,7 @@ from hydra._internal.hydra import Hydra
 from experiments import collect, rerun, run, tables
 from experiments.running import composition, drawing, grids, jobs, overrides, planning, results
 from experiments.studies import delta_sweep
+from experiments.study import Rows
 
 ROOT = Path(__file__).resolve().parents[3]
 SVG = "figures.formats=[svg]"
@@ -652,19 +653,19 @@ class Broken:
     def __init__(self, error: BaseException) -> None:
         self.error = error
 
-    def __call__(self, config: delta_sweep.Config) -> Iterator[tuple[str, Any]]:
+    def __call__(self, config: delta_sweep.Config) -> Iterator[Rows]:
         if config.function[0].points == (2.0,):
             raise self.error
         yield from RUN(config)
 
 
-RUN = delta_sweep.run
+RUN = delta_sweep.measure
 
 
 def test_a_job_that_fails_leaves_the_others_and_its_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    monkeypatch.setattr(delta_sweep, "run", Broken(RuntimeError("no\nluck")))
+    monkeypatch.setattr(delta_sweep, "measure", Broken(RuntimeError("no\nluck")))
     assert run.main([*QUICK, "delta=1e-4", "x=1,2,3"]) == 1
     directory = only_run()
     said = f"error: job 1 ({' '.join(QUICK)} delta=0.0001 x=2) failed: RuntimeError: no luck\n"
@@ -677,7 +678,7 @@ def test_a_job_that_fails_leaves_the_others_and_its_traceback(
 
 
 def test_a_run_without_any_result_still_has_its_record(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(delta_sweep, "run", Broken(MemoryError()))
+    monkeypatch.setattr(delta_sweep, "measure", Broken(MemoryError()))
     assert run.main([*QUICK, "delta=1e-4", "x=2"]) == 1
     assert record_of(only_run())["jobs"][0]["error"].startswith("MemoryError")
 
@@ -685,7 +686,7 @@ def test_a_run_without_any_result_still_has_its_record(monkeypatch: pytest.Monke
 def test_results_that_cannot_be_gathered_are_status_3(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    def fail(_: object) -> Iterator[tuple[str, Any]]:
+    def fail(_: object) -> Iterator[Rows]:
         raise ArithmeticError("no conclusion")
 
     monkeypatch.setattr(delta_sweep, "conclude", fail)
@@ -699,7 +700,7 @@ def test_results_that_cannot_be_gathered_are_status_3(
 def test_an_interrupt_keeps_what_was_done_and_says_where(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    monkeypatch.setattr(delta_sweep, "run", Broken(KeyboardInterrupt()))
+    monkeypatch.setattr(delta_sweep, "measure", Broken(KeyboardInterrupt()))
     assert run.main([*QUICK, "delta=1e-4", "x=1,2,3"]) == 130
     directory = only_run()
     assert f"interrupted: 1 of 3 jobs are done and kept in {directory}; go on with: " in capsys.readouterr().err
@@ -751,7 +752,7 @@ def test_an_interrupt_while_an_interrupt_is_written_down_is_not_told_as_nothing(
     def again(_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(delta_sweep, "run", Broken(KeyboardInterrupt()))
+    monkeypatch.setattr(delta_sweep, "measure", Broken(KeyboardInterrupt()))
     monkeypatch.setattr(results, "interrupt", again)
     assert run.main([*QUICK, "delta=1e-4", "x=1,2,3"]) == 130
     assert capsys.readouterr().err == f"interrupted: what is done is kept in {only_run()}\n"

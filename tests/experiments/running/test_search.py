@@ -23,6 +23,7 @@ from experiments import collect, rerun, run, tables
 from experiments.running import launchers, search, searched
 from experiments.running.check import study_of
 from experiments.studies import delta_sweep
+from experiments.study import Rows, Tables
 
 ROOT = Path(__file__).resolve().parents[3]
 LOG = "delta=tag(log,interval(1e-14,1e-1))"
@@ -32,7 +33,7 @@ WORDS = (
     *(*SPACE, f"hydra.sweeper.n_trials={TRIALS}", "hydra.sweeper.sampler.n_startup_trials=3"),
     *("figures.formats=[svg]", "figures.draw.law=null", "figures.draw.ulps=null", "figures.draw.secants=null"),
 )
-COMPUTE = delta_sweep.run
+COMPUTE = delta_sweep.measure
 
 needs_optuna = pytest.mark.skipif(
     importlib.util.find_spec("optuna") is None or not launchers._importable("hydra_plugins.hydra_optuna_sweeper"),
@@ -85,7 +86,7 @@ class Disturbed:
         self.error, self.at = error, at
         self.computed = 0
 
-    def __call__(self, config: delta_sweep.Config) -> Iterator[tuple[str, Any]]:
+    def __call__(self, config: delta_sweep.Config) -> Iterator[Rows]:
         if self.computed == self.at and self.error is not None:
             error, self.error = self.error, None
             raise error
@@ -180,7 +181,7 @@ def test_an_error_far_below_those_around_it_is_called_good_luck(error: float):
     """Of the others, one lies far away, and one is wrong for its truncation."""
     parts = {"truncation": [1e-12, 1e-12, 1e-12, 1e-4, 8e-10], "rounding": [9e-12] * 5}
     table = columns(delta=[1e-5, 2e-5, 0.5e-5, 1e-2, 3e-5], error=[error, 3e-12, 4e-12, 1e-4, 7e-10], **parts)
-    (told,) = delta_sweep.searched({"table": table, "optimum": OPTIMUM}, 0)
+    (told,) = delta_sweep.advise(Tables({"table": table, "optimum": OPTIMUM}), 0)
     assert told.startswith(f"sin at x = 1: central_2 with delta = 1e-05 has an error of {error:.2g}, ")
     assert "the delta found is 1 times that." in told
     for words in ("good luck", "the 2 other trials", "from 3e-12 to 4e-12"):
@@ -190,7 +191,7 @@ def test_an_error_far_below_those_around_it_is_called_good_luck(error: float):
 def test_where_nothing_is_predicted_nothing_is_compared():
     unknown = {**OPTIMUM, "error": np.array([math.nan])}
     table = columns(delta=[1e-5], error=[1e-12], truncation=[math.nan], rounding=[math.nan])
-    (told,) = delta_sweep.searched({"table": table, "optimum": unknown}, 0)
+    (told,) = delta_sweep.advise(Tables({"table": table, "optimum": unknown}), 0)
     assert told.endswith("nothing is predicted there.")
 
 
@@ -215,7 +216,7 @@ def test_a_resumed_search_is_the_undisturbed_one(
     error: BaseException, status: int, at: int, undisturbed: Path, monkeypatch: pytest.MonkeyPatch
 ):
     study = Disturbed(error, at)
-    monkeypatch.setattr(delta_sweep, "run", study)
+    monkeypatch.setattr(delta_sweep, "measure", study)
     assert run.main([*WORDS, "hydra.sweep.dir=run"]) == status
     before = record_of(Path("run"))
     assert len(before["jobs"]) == TRIALS

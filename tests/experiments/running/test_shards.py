@@ -19,10 +19,12 @@ from derivkit.grids import logspace
 from experiments import run, tables
 from experiments.studies import delta_sweep
 from experiments.studies.delta_sweep import Config
+from experiments.study import study_of
 from experiments.tables import hashing
 
 ROOT = Path(__file__).resolve().parents[3]
 GRID = tuple(logspace(-14, 0, 15).tolist())
+STUDY = study_of(delta_sweep)
 
 
 def problem(text: str, *points: float) -> dk.Problem:
@@ -56,8 +58,8 @@ def written(directory: Path, configs: list[Config]) -> dict[str, bytes]:
     for part, config in zip(parts, configs, strict=True):
         part.mkdir(parents=True)
         before = 0
-        with tables.Writer(part, delta_sweep.TABLES, job=0) as writer:
-            for name, columns in delta_sweep.run(config):
+        with tables.Writer(part, STUDY.shapes, job=0) as writer:
+            for name, columns in STUDY.measurements(config):
                 writer.write(name, columns)
             before = writer.rows.get("table", 0)
         assert before == config.rows, "a shard has as many rows as it promised"
@@ -114,7 +116,7 @@ def test_a_cut_through_a_call_of_an_own_function_is_noticed(tmp_path: Path, monk
     """What it gives depends on what it is asked with, so that other calls give other values and exceptions."""
     config: dict[str, Any] = {"function": PROBLEMS[2:3], "delta": GRID}
     expected = written(tmp_path / "whole", [Config(**config)])
-    monkeypatch.setattr(delta_sweep, "ASKED_TOGETHER", 5)
+    monkeypatch.setattr(delta_sweep, "CALLED_TOGETHER", 5)
     found = written(tmp_path / "split", shards_of(4, **config))
     assert found["table.parquet"] != expected["table.parquet"]
     assert found["raised.parquet"] != expected["raised.parquet"]
@@ -189,10 +191,13 @@ import derivkit as dk
 from derivkit.grids import logspace
 from experiments import tables
 from experiments.studies import delta_sweep
+from experiments.study import study_of
 from experiments.tables import gathering
 
+STUDY = study_of(delta_sweep)
+
 METHODS = ("forward_1", "backward_1", "forward_2", "backward_2", "central_2", "central_4", "central_6", "central_8")
-ROW = sum(8 if kind is not str else 4 for kind, _ in delta_sweep.TABLES["table"].values()) + 8
+ROW = sum(8 if kind is not str else 4 for kind, _ in STUDY.shapes["table"].values()) + 8
 BLOCK = tables.GROUP * ROW
 
 
@@ -208,8 +213,8 @@ def study(place, points, shards):
         config = delta_sweep.Config(function=(problem,), method=METHODS, delta=delta, shards=shards, shard=shard)
         parts.append(place / str(shard))
         parts[-1].mkdir(parents=True)
-        with tables.Writer(parts[-1], delta_sweep.TABLES, job=0) as writer:
-            for name, columns in delta_sweep.run(config):
+        with tables.Writer(parts[-1], STUDY.shapes, job=0) as writer:
+            for name, columns in STUDY.measurements(config):
                 writer.write(name, columns)
     return parts
 

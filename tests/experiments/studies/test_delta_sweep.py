@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pytest
+from studies import plain
 
 import derivkit as dk
 from derivkit.grids import logspace
 from experiments.studies import delta_sweep
+from experiments.study import frames, study_of
 
+STUDY = study_of(delta_sweep)
 EXP = dk.Function.from_expression("exp(x)", name="exp")
 
 
@@ -20,40 +22,17 @@ def problem(text: str, *points: float, **more: Any) -> dk.Problem:
     return dk.Problem(dk.Function.from_expression(text, **more), points)
 
 
-def plain(columns: Any) -> dict[str, np.ndarray]:
-    """A chunk's columns as full arrays."""
-    lengths = [
-        len(v[0]) if isinstance(v, tuple) else len(v)
-        for v in columns.values()
-        if not isinstance(v, str) and np.ndim(v[0] if isinstance(v, tuple) else v)
-    ]
-    rows = lengths[0]
-    assert set(lengths) == {rows}
-    full = {}
-    for name, value in columns.items():
-        if isinstance(value, tuple):
-            full[name] = np.array(value[1], dtype=object)[value[0]]
-        else:
-            full[name] = (
-                np.array([value] * rows, dtype=object) if isinstance(value, str) else np.broadcast_to(value, rows)
-            )
-    return full
-
-
-def gathered(chunks: Iterable[tuple[str, Any]]) -> dict[str, dict[str, np.ndarray]]:
-    parts: dict[str, list[dict[str, np.ndarray]]] = {}
-    for name, columns in chunks:
-        assert sorted(columns) == sorted(delta_sweep.TABLES[name]), name
-        parts.setdefault(name, []).append(plain(columns))
-    return {name: {c: np.concatenate([p[c] for p in found]) for c in found[0]} for name, found in parts.items()}
-
-
 def tables(*problems: dk.Problem, **config: Any) -> dict[str, dict[str, np.ndarray]]:
-    return gathered(delta_sweep.run(delta_sweep.Config(function=problems, **config)))
+    return plain(frames(delta_sweep.measure(delta_sweep.Config(function=problems, **config))))
+
+
+def conclusions(found: dict[str, dict[str, np.ndarray]]) -> dict[str, dict[str, np.ndarray]]:
+    chunks = STUDY.conclusions(found)
+    return plain(frames(STUDY.tables[name](**columns) for name, columns in chunks))
 
 
 def concluded(*problems: dk.Problem, **config: Any) -> dict[str, dict[str, np.ndarray]]:
-    return gathered(delta_sweep.conclude(tables(*problems, **config)))
+    return conclusions(tables(*problems, **config))
 
 
 def test_rows_come_in_the_order_function_point_method_delta() -> None:
@@ -78,9 +57,8 @@ def test_the_deltas_of_one_point_are_cut_where_they_are_many_and_its_rows_are_th
     problems = [problem("exp(x)", 1.0, 2.0), problem("sin(x)", 0.5)]
     whole = tables(*problems, **config)["table"]
     monkeypatch.setattr(delta_sweep, "ROWS_PER_CHUNK", 20)
-    chunks = [
-        c for name, c in delta_sweep.run(delta_sweep.Config(function=tuple(problems), **config)) if name == "table"
-    ]
+    measured = STUDY.measurements(delta_sweep.Config(function=tuple(problems), **config))
+    chunks = [columns for name, columns in measured if name == "table"]
     assert max(len(c["error"]) for c in chunks) == 18
     cut = tables(*problems, **config)["table"]
     order = [np.lexsort([one[key] for key in ("delta", "method", "x", "expression")]) for one in (whole, cut)]
@@ -94,7 +72,7 @@ def test_the_deltas_of_one_point_are_cut_where_they_are_many_and_its_rows_are_th
 def test_the_number_of_rows_is_the_number_promised(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delta_sweep, "ROWS_PER_CHUNK", 7)
     config = delta_sweep.Config(function=(problem("exp(x)", *np.linspace(0, 1, 11)),), delta=(0.1, 0.01, 0.001))
-    chunks = [columns for name, columns in delta_sweep.run(config) if name == "table"]
+    chunks = [columns for name, columns in STUDY.measurements(config) if name == "table"]
     assert len(chunks) > 5
     assert sum(len(columns["error"]) for columns in chunks) == config.rows
 
@@ -171,7 +149,7 @@ def test_a_lucky_hit_is_told_as_luck() -> None:
     rows = tables(problem("sin(x)", 0.7), method=("forward_1",), delta=tuple(logspace(-16, 0, 129).tolist()))
     hit = int(np.argmin(np.abs(rows["table"]["delta"] - 1e-12)))
     rows["table"]["error"] = np.where(np.arange(129) == hit, 1e-16, rows["table"]["error"])
-    (finding,) = [f for f in gathered(delta_sweep.conclude(rows))["findings"]["finding"] if "came closest" in f]
+    (finding,) = [f for f in conclusions(rows)["findings"]["finding"] if "came closest" in f]
     assert finding.startswith(
         "sin(x) at x = 0.7: forward_1 came closest, with an error of 3.3e-09 at delta = 1.0e-08. "
     )
@@ -249,7 +227,7 @@ def test_nothing_is_noted_of_a_function_that_raises_nothing_or_only_refuses_arra
     for call in (math.exp, np.exp, lambda x: np.sqrt(x - 2.0)):
         found = tables(dk.Problem(dk.Function.from_callable(call, name="mine"), (1.0,)))
         assert "raised" not in found
-        assert "notes" not in gathered(delta_sweep.conclude(found))
+        assert "notes" not in conclusions(found)
 
 
 def test_the_law_is_fitted_to_a_grid_and_stands_beside_theory() -> None:
@@ -271,7 +249,7 @@ def test_findings_say_which_part_of_the_error_reigns() -> None:
 def test_a_broken_bound_is_not_passed_over_in_silence() -> None:
     found = tables(dk.Problem(EXP, (1.0,)), method=("forward_1",), delta=(1e-2,))
     found["table"]["error"] = found["table"]["truncation"] * 3
-    sentences = gathered(delta_sweep.conclude(found))["findings"]["finding"]
+    sentences = conclusions(found)["findings"]["finding"]
     assert any("1 of 1 errors with a proved bound exceed" in s for s in sentences)
 
 
