@@ -47,7 +47,7 @@ def _collect(directory: Path, *, open_report: bool) -> int:
     runs.refuse_missing(directory)
     from experiments.running import recording, results  # noqa: PLC0415 - heavy, and a refusal does not pay for it
 
-    run = recording.found(directory)
+    run = recording.reopened(directory)
     with recording.taken_up(run):
         return results.finish(run, open_report=open_report)
 

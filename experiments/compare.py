@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = _parser().parse_intermixed_args(typed)
         outputs = commands.outputs()
-        with commands.kept():
+        with commands.uncollected():
             compared, notes = _chosen(args.runs, outputs)
             from experiments.comparison.comparing import compare  # noqa: PLC0415 - heavy, and a refusal does not pay for it
 
@@ -62,21 +62,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _chosen(words: Sequence[str], outputs: Path) -> tuple[list[runs.Stored], list[str]]:
     """Return the runs that are named, then those that fit the filters, and which of these were left out."""
-    asked = [word for word in words if is_filter(word) and not Path(word).exists()]
-    named = [runs.load(_found(word, outputs)) for word in words if word not in asked]
-    if not asked:
+    filters = [word for word in words if is_filter(word) and not Path(word).exists()]
+    named = [runs.load(_found(word, outputs)) for word in words if word not in filters]
+    if not filters:
         return list(_several(named, words)), []
     listed, _ = entries(outputs, outputs)
     if not listed:
         raise ConfigurationError(f"there are no runs below {outputs}")
-    fitting = [one for one in chosen(listed, asked) if one.directory not in {run.directory for run in named}][::-1]
+    fitting = [one for one in chosen(listed, filters) if one.directory not in {run.directory for run in named}][::-1]
     unfinished = [f"{one.name} ({one.status})" for one in fitting if one.state != Status.DONE]
     fitting = [one for one in fitting if one.state == Status.DONE]
     _refuse_studies(Counter(one.study for one in fitting))
     found = [*named, *(runs.stored(one.directory, one.record) for one in fitting if one.record)]
     if len(found) < 2:
         left = f"; left out, as they are not finished: {first_of(unfinished, MAX_NAMED)}" if unfinished else ""
-        raise ConfigurationError(f"{' '.join(asked)}: {len(found) or 'no'} finished run fits, two are needed{left}")
+        raise ConfigurationError(f"{' '.join(filters)}: {len(found) or 'no'} finished run fits, two are needed{left}")
     return found, [f"Left out, as they are not finished: {first_of(unfinished, MAX_NAMED)}."] if unfinished else []
 
 

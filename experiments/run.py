@@ -186,7 +186,7 @@ def _resume(args: argparse.Namespace) -> int:
         )
     directory = runs.find(args.resume, commands.outputs())
     runs.refuse_missing(directory)
-    before = recording.found(directory)
+    before = recording.reopened(directory)
     typed = before.record.arguments[len(COMMAND) :]
     if before.record.arguments[: len(COMMAND)] != COMMAND:
         raise ConfigurationError(f"{directory} was not made by experiments.run; run again: {before.record.command}")

@@ -123,7 +123,7 @@ def _judge(original: Stored, run: recording.Run, *, ulps: int) -> Exit:
     other = runs.load(run.directory)
     found = findings(original, other, ulps=ulps)
     told = {**(run.record.repeats or {}), "verdict": str(found.verdict), "told": list(sentences(found))}
-    recording.write(run.with_record(repeats=told), found=other.record.tables, status=Exit.DONE)
+    recording.write(run.with_record(repeats=told), gathered=other.record.tables, status=Exit.DONE)
     terminal = Terminal()
     for line in sentences(found):
         terminal.line(line)

@@ -1,6 +1,6 @@
-"""The questions asked before the first job runs, on plain values: names, spelling, every Config, the disk.
+"""What is checked before the first job runs, on plain values: names, spelling, every Config, the disk.
 
-Nothing here knows Hydra. ``experiments.run`` composes each alternative of a sweep once and hands over how its
+Nothing here knows Hydra. ``composition`` composes each alternative of a sweep once and hands over how its
 configuration differs from the first job's; the jobs are put together from these differences, so that n x m
 jobs cost n + m compositions.
 """
@@ -394,7 +394,7 @@ def refuse_too_large(rows: int, size: int, directory: Path) -> None:
     rows, size
         Rows of the main table over all jobs, and an estimate of the bytes of everything written.
     directory
-        Where it would be written; its nearest existing parent is asked for its free space.
+        Where it would be written; the free space is that of its nearest existing parent.
     """
     existing = next(path for path in (directory, *directory.parents) if path.exists())
     disk = shutil.disk_usage(existing)

@@ -167,11 +167,11 @@ def _condition(word: str, now: datetime) -> Condition:
     return Condition(word=word, key=key, sign=sign, value=value, test=test, against=sign == "!=")
 
 
-def _compared(sign: str, asked: Any) -> Callable[[Any], bool]:
+def _compared(sign: str, wanted: Any) -> Callable[[Any], bool]:
     """Return the test of a number or of a moment."""
     compare: Callable[[Any, Any], bool] = SIGNS.get(sign, operator.eq)
-    kind = datetime if isinstance(asked, datetime) else int | float
-    return lambda value: isinstance(value, kind) and not isinstance(value, bool) and compare(value, asked)
+    kind = datetime if isinstance(wanted, datetime) else int | float
+    return lambda value: isinstance(value, kind) and not isinstance(value, bool) and compare(value, wanted)
 
 
 def _alike(alternatives: Sequence[object]) -> Callable[[Any], bool]:
@@ -242,13 +242,13 @@ def chosen(listed: Sequence[Entry], words: Sequence[str], now: datetime | None =
         If no run fits; the line names the nearest word that some run has.
     """
     now = now or datetime.now(UTC)
-    asked = conditions(words, now)
-    for one in asked:
+    wanted = conditions(words, now)
+    for one in wanted:
         _refuse_unknown(one, listed, now)
-    fits = {one.word: [one.fits(entry, now) for entry in listed] for one in asked}
+    fits = {one.word: [one.fits(entry, now) for entry in listed] for one in wanted}
     fitting = [entry for place, entry in enumerate(listed) if all(fit[place] for fit in fits.values())]
     if listed and not fitting:
-        raise NothingFitsError(_why_none(asked, {word: sum(fit) for word, fit in fits.items()}, listed, now))
+        raise NothingFitsError(_why_none(wanted, {word: sum(fit) for word, fit in fits.items()}, listed, now))
     return fitting
 
 
@@ -260,8 +260,8 @@ def _refuse_unknown(one: Condition, listed: Sequence[Entry], now: datetime) -> N
         )
 
 
-def _why_none(asked: Sequence[Condition], alone: Mapping[str, int], listed: Sequence[Entry], now: datetime) -> str:
-    for one in asked:
+def _why_none(wanted: Sequence[Condition], alone: Mapping[str, int], listed: Sequence[Entry], now: datetime) -> str:
+    for one in wanted:
         if not alone[one.word]:
             return f"no run fits {one.word}; {_instead(one, listed, now)}"
     return f"no run fits all of this at once: {', '.join(f'{word} fits {count}' for word, count in alone.items())}"

@@ -25,7 +25,7 @@ NAMED: dict[str, Callable[[Number, Number, int], Array]] = {
 WRITTEN = re.compile(rf"\s*({'|'.join(NAMED)})\(([^(),]+),([^(),]+),\s*(\d+)\s*\)\s*")
 
 # A configuration is resolved several times on its way to a job. Typed: 9.0 is no number of points, though it equals 9.
-_kept = lru_cache(maxsize=16, typed=True)
+_cached = lru_cache(maxsize=16, typed=True)
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ class Grid(Sequence[float]):
     @overload
     def __getitem__(self, index: slice) -> list[float]: ...
     def __getitem__(self, index: int | slice) -> float | list[float]:
-        found: float | list[float] = self.values[index].tolist()
-        return found
+        result: float | list[float] = self.values[index].tolist()
+        return result
 
     def __array__(self, dtype: Any = None, *, copy: bool | None = None) -> Array:
         return np.array(self.values, dtype=dtype) if copy or dtype not in (None, np.float64) else self.values
@@ -71,40 +71,40 @@ class Grid(Sequence[float]):
 
 def described(value: object) -> Grid | None:
     """Return the grid that a text such as ``logspace(-12,-1,1000000)`` describes; None where it describes none."""
-    found = WRITTEN.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
+    match = WRITTEN.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
         return None
     try:
-        start, stop = (int(end) if re.fullmatch(r"\s*[+-]?\d+\s*", end) else float(end) for end in found.group(2, 3))
+        start, stop = (int(end) if re.fullmatch(r"\s*[+-]?\d+\s*", end) else float(end) for end in match.group(2, 3))
     except ValueError:
         return None
-    _refuse_long(found[1], int(found[4]))
-    return Grid(found[1], start, stop, int(found[4]))
+    _refuse_long(match[1], int(match[4]))
+    return Grid(match[1], start, stop, int(match[4]))
 
 
-@_kept
+@_cached
 def linspace(start: Number, stop: Number, count: int) -> list[float] | str:
     """Return ``count`` evenly spaced numbers from ``start`` to ``stop``, both included."""
     return _listed(Grid("linspace", start, stop, count))
 
 
-@_kept
+@_cached
 def logspace(start: Number, stop: Number, count: int) -> list[float] | str:
     """Return 10 to the power of ``count`` evenly spaced exponents from ``start`` to ``stop``."""
     return _listed(Grid("logspace", start, stop, count))
 
 
-@_kept
+@_cached
 def geomspace(start: Number, stop: Number, count: int) -> list[float] | str:
     """Return ``count`` numbers of constant ratio from ``start`` to ``stop``, both above 0 and included."""
     return _listed(Grid("geomspace", start, stop, count))
 
 
-@_kept
+@_cached
 def powers_of_two(start: int, stop: int) -> list[float]:
     """Return 2 to the power of every whole number from ``start`` to ``stop``, both included."""
-    found: list[float] = grids.powers_of_two(start, stop).tolist()
-    return found
+    result: list[float] = grids.powers_of_two(start, stop).tolist()
+    return result
 
 
 GRIDS: dict[str, Callable[..., list[float] | str]] = {

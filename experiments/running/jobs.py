@@ -42,7 +42,7 @@ TRUTHS = ("y", "yes", "n", "no", "true", "false", "on", "off")
 """Words that YAML takes for truth values."""
 
 
-def asked(overrides: Sequence[str]) -> str:
+def as_typed(overrides: Sequence[str]) -> str:
     """Return the overrides of a job as they were typed, without Hydra's escapes."""
     return " ".join(overrides).replace("\\", "")
 
@@ -176,7 +176,7 @@ def _clear(directory: Path, study: Study) -> None:
 def _compute(job: Job) -> Mapping[str, Any]:
     progress = PROGRESS.get()
     if progress is not None:
-        progress.start(job.number + 1, asked(job.overrides))
+        progress.start(job.number + 1, as_typed(job.overrides))
     study = study_of(job.configuration)
     config = build(study, study_part(job.configuration))
     whole = job.number // check.shards_of(job.configuration)  # the rows of all shards of a job are rows of that job

@@ -168,19 +168,19 @@ def _count(value: Any) -> int:
 
 def _number(value: Any) -> float:
     try:
-        found = float(_real(value))
+        result = float(_real(value))
     except OverflowError:
-        found = math.inf
-    if not math.isfinite(found):
+        result = math.inf
+    if not math.isfinite(result):
         raise _Fault(f"is {show(value)}, not a finite number")
-    return found
+    return result
 
 
 def _seconds(value: Any) -> float:
-    found = _number(value)
-    if abs(found) > MOST_SECONDS:
+    result = _number(value)
+    if abs(result) > MOST_SECONDS:
         raise _Fault(f"is {show(value)}, longer than any run takes")
-    return found
+    return result
 
 
 def _texts(value: Any) -> tuple[str, ...]:
@@ -193,13 +193,13 @@ def _mappings(value: Any) -> tuple[Mapping[str, Any], ...]:
 
 def _moment(value: Any) -> datetime:
     try:
-        found = datetime.fromisoformat(_text(value))
-        if found.tzinfo is None:
+        result = datetime.fromisoformat(_text(value))
+        if result.tzinfo is None:
             raise _Fault(f"is {show(repr(value))}, which has no time zone")
-        found.astimezone(UTC)
+        result.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise _Fault(f"is {show(repr(value))}, which is no time") from error
-    return found
+    return result
 
 
 def _experiment(value: Any) -> str:
@@ -223,13 +223,13 @@ def _status(value: Any) -> Status:
 
 
 def _entries(value: Mapping[str, Any], check: Callable[[Any], Any]) -> dict[str, Any]:
-    found = {}
+    result = {}
     for name, one in value.items():
         try:
-            found[name] = check(one)
+            result[name] = check(one)
         except _Fault as fault:
             raise _Fault(f"has an entry {show(name)} that {fault}") from fault
-    return found
+    return result
 
 
 def _tables(value: Any) -> dict[str, Table]:
@@ -255,8 +255,8 @@ def _digests(value: Any) -> dict[str, Digest]:
 
 
 def _digest(value: Any) -> Digest:
-    found = _fields(value, {"bytes": _count, "sha256": _text}, needed=("bytes", "sha256"))
-    return {"bytes": found["bytes"], "sha256": found["sha256"]}
+    result = _fields(value, {"bytes": _count, "sha256": _text}, needed=("bytes", "sha256"))
+    return {"bytes": result["bytes"], "sha256": result["sha256"]}
 
 
 def _best(value: Any) -> Best:
@@ -269,10 +269,10 @@ def _environment(value: Any) -> dict[str, Any]:
 
 
 def _search(value: Any) -> dict[str, Any]:
-    found = _fields(value, SEARCH, needed=tuple(SEARCH))
-    if found["trials"] < 1 or not set(found["drawn"]) <= found["template"].keys():
+    result = _fields(value, SEARCH, needed=tuple(SEARCH))
+    if result["trials"] < 1 or not set(result["drawn"]) <= result["template"].keys():
         raise _Fault("draws keys that its template does not have")
-    return found
+    return result
 
 
 def _fields(
@@ -282,14 +282,14 @@ def _fields(
     missing = [key for key in needed if key not in value] if _mapping(value) else needed
     if missing:
         raise _Fault(f"has no {' and no '.join(missing)}")
-    found = {}
+    result = {}
     for key, check in checks.items():
         if key in value and not (value[key] is None and key in none):
             try:
-                found[key] = check(value[key])
+                result[key] = check(value[key])
             except _Fault as fault:
                 raise _Fault(f"has {key} that {fault}") from fault
-    return found
+    return result
 
 
 SEARCH: Mapping[str, Callable[[Any], Any]] = {
@@ -359,19 +359,19 @@ def run_of(content: Any, path: Path, *, needed: Collection[str] = ()) -> Record:
     DamagedError
         If it is none: one line says of which file, what and why.
     """
-    found = content.get("format") if isinstance(content, dict) else None
-    if not isinstance(found, int) or isinstance(found, bool):
+    version = content.get("format") if isinstance(content, dict) else None
+    if not isinstance(version, int) or isinstance(version, bool):
         raise DamagedError(f"{path} is no record of this laboratory: it has no format")
-    if found not in FORMATS:
+    if version not in FORMATS:
         formats = " and ".join(map(str, FORMATS))
-        raise ConfigurationError(f"{path} has format {show(found)}; this version reads format {formats}")
+        raise ConfigurationError(f"{path} has format {show(version)}; this version reads format {formats}")
     try:
         _refuse_missing(content, needed)
         values = {key: _read(key, content[key], OF_A_RUN[key]) for key in OF_A_RUN if _holds(content, key)}
         jobs = tuple(_job(one, place) for place, one in enumerate(_read("jobs", content.get("jobs", []), _list)))
     except _Fault as fault:
         raise DamagedError(f"{path} is damaged: {fault}") from fault
-    return Record(keys=frozenset(content), format=found, jobs=jobs, seed=content.get("seed"), **values)
+    return Record(keys=frozenset(content), format=version, jobs=jobs, seed=content.get("seed"), **values)
 
 
 def refuse_lacking(record: Record, path: Path, needed: Collection[str]) -> None:
@@ -401,20 +401,20 @@ def _read(name: str, value: Any, check: Callable[[Any], Any]) -> Any:
 
 def _job(content: Any, place: int) -> JobRecord:
     try:
-        found = _fields(content, OF_A_JOB, needed=("configuration", "status"), none=NULL)
+        result = _fields(content, OF_A_JOB, needed=("configuration", "status"), none=NULL)
     except _Fault as fault:
         raise _Fault(f"a job {fault} (job {place})") from fault
-    return JobRecord(**{"number": place, **found})
+    return JobRecord(**{"number": place, **result})
 
 
 def job_of(content: Any, number: int) -> JobRecord:
     """Return what the content of a ``job.json`` says of the job of that number."""
     needed = [key for key in OF_A_JOB if key != "seconds"]
     try:
-        found = _fields(content, OF_A_JOB, needed=needed, none=NULL)
+        result = _fields(content, OF_A_JOB, needed=needed, none=NULL)
     except _Fault as fault:
         raise DamagedError(f"job.json of job {number} {fault}") from fault
-    return JobRecord(**{**found, "number": number})
+    return JobRecord(**{**result, "number": number})
 
 
 def content_of(path: Path) -> Any:

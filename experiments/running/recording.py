@@ -22,7 +22,7 @@ from experiments import tables
 from experiments.messages import ConfigurationError, line_of, near, show
 from experiments.running import check, crate, integrity, ownership, provenance, record, serial
 from experiments.running.check import study_of
-from experiments.running.jobs import asked, read
+from experiments.running.jobs import as_typed, read
 from experiments.running.record import PLAN, RECORD, Digest, JobRecord, Record
 from experiments.running.search import ERROR, Search
 from experiments.running.status import Exit, Status
@@ -139,7 +139,7 @@ def _waiting(job: JobRecord, overrides: Sequence[str]) -> JobRecord:
     )
 
 
-def found(directory: Path) -> Run:
+def reopened(directory: Path) -> Run:
     """Return a run that began earlier: from its record, or from what was planned where that record is damaged."""
     try:
         return recorded(directory, record.read(directory / RECORD))
@@ -299,7 +299,7 @@ def forget_damaged(run: Run) -> None:
 
 def complaint(job: JobRecord) -> str:
     """Return the line that names a job without a result, with its overrides and its error."""
-    words = asked(job.overrides)
+    words = as_typed(job.overrides)
     label = f" ({show(words, 120)})" if words else ""
     return f"job {job.number}{label} {job.status}: {job.error}"
 
@@ -321,13 +321,13 @@ def tell_changes(run: Run) -> None:
 # What is written down
 
 
-def write(run: Run, *, status: int, found: Mapping[str, Any] | None = None, jobs: Sequence[JobRecord] = ()) -> None:
+def write(run: Run, *, status: int, gathered: Mapping[str, Any] | None = None, jobs: Sequence[JobRecord] = ()) -> None:
     """Write ``run.json`` and, once the run has ended, the RO-Crate beside it.
 
     Written before the first job too, it tells what was planned if the process dies.
     """
-    content = _content(run, list(jobs) or jobs_of(run), status=status, found=found)
-    if found is not None:
+    content = _content(run, list(jobs) or jobs_of(run), status=status, gathered=gathered)
+    if gathered is not None:
         about = run.directory / crate.NAME
         serial.write_json(about, crate.crate(content))
         content = replace(content, crate=integrity.digest(about))
@@ -341,15 +341,15 @@ def _write_plan(run: Run) -> None:
     serial.write_json(run.directory / PLAN, replace(content, seconds=0.0).content)
 
 
-def _content(run: Run, jobs: Sequence[JobRecord], *, status: int, found: Mapping[str, Any] | None = None) -> Record:
+def _content(run: Run, jobs: Sequence[JobRecord], *, status: int, gathered: Mapping[str, Any] | None = None) -> Record:
     """Return the record of a run as it stands; once it has ended, of its tables and of all its files."""
     entries = tuple(_entry(job, run) for job in jobs)
     stands = replace(run.record, jobs=entries, status=int(status), seconds=time.monotonic() - run.since)
-    if found is None:
+    if gathered is None:
         writing = (*ownership.BEFORE, *run.record.writing)
         files = {name: one for name, one in run.record.files.items() if name != crate.NAME}
         return replace(stands, tables={}, best=None, writing=writing, files=files)
-    return replace(stands, tables=found, best=_best(run, found), writing=(), files=_files(run, jobs))
+    return replace(stands, tables=gathered, best=_best(run, gathered), writing=(), files=_files(run, jobs))
 
 
 def _entry(job: JobRecord, run: Run) -> JobRecord:

@@ -250,7 +250,7 @@ def finish(run: Run, *, open_report: bool) -> Exit:
         ownership.forget_tables(run, records)
         _print(run, records)
         page = report(run, jobs, records, _drawings(run, records))
-        recording.write(run, found=records, jobs=jobs, status=status)
+        recording.write(run, gathered=records, jobs=jobs, status=status)
     except KeyboardInterrupt:
         return interrupt(run)
     except Exception as error:  # noqa: BLE001 - the jobs' own files are there, and status 3 says so

@@ -82,9 +82,9 @@ def find(name: str, outputs: Path) -> Path:
     if name and Path(name).exists():
         raise ConfigurationError(f"{name} is a file; name the directory of the run")
     known = _known(outputs)
-    asked = LATEST.fullmatch(name)
-    if asked:
-        return _latest(name, known, asked["experiment"], int(asked["back"] or 0), outputs)
+    latest = LATEST.fullmatch(name)
+    if latest:
+        return _latest(name, known, latest["experiment"], int(latest["back"] or 0), outputs)
     found = _matching(name, known, outputs)
     if len(found) > 1:
         raise ConfigurationError(

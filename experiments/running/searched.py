@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.running.jobs import asked
+from experiments.running.jobs import as_typed
 from experiments.running.search import ERROR, Search
 from experiments.study import MAIN, Study, Tables
 
@@ -38,20 +38,20 @@ def sentences(search: Search, study: Study, tables: Columns, named: Mapping[int,
     named
         The overrides of every job.
     """
-    found = objectives(tables)
-    if not found:
+    objective = objectives(tables)
+    if not objective:
         return []
-    of_all = f" of {search.trials}" if len(found) < search.trials else ""
-    trials = f"{len(found)}{of_all} trials were drawn from {' and '.join(search.space)}"
-    best = min(found, key=lambda number: found[number])
-    if math.isinf(found[best]):
+    of_all = f" of {search.trials}" if len(objective) < search.trials else ""
+    trials = f"{len(objective)}{of_all} trials were drawn from {' and '.join(search.space)}"
+    best = min(objective, key=lambda number: objective[number])
+    if math.isinf(objective[best]):
         none = f"{trials}; none is the best, as none has an error in every row of its table"
         return [f"{none}: leave out functions and points without an exact derivative, or take a smaller interval."]
     keys = {line.partition("=")[0] for line in search.space}
-    drawn = asked([word for word in named[best] if word.partition("=")[0] in keys])
+    drawn = as_typed([word for word in named[best] if word.partition("=")[0] in keys])
     small = _made_small(study, tables[MAIN], best)
-    told = f"{trials}; the best is trial {best}, {drawn}: {small} is {found[best]:.2g}."
-    return [told, *(study.advise(Tables(tables), best) if study.advise else ())]
+    best_of_all = f"{trials}; the best is trial {best}, {drawn}: {small} is {objective[best]:.2g}."
+    return [best_of_all, *(study.advise(Tables(tables), best) if study.advise else ())]
 
 
 def _made_small(study: Study, main: Mapping[str, Any], job: int) -> str:

@@ -49,7 +49,7 @@ def ulps(text: str) -> int:
 
 
 @contextmanager
-def kept() -> Iterator[None]:
+def uncollected() -> Iterator[None]:
     """Keep all that is made inside from the collector of reference cycles, for good.
 
     It would look at every value of a thousand records several times, and nothing of them is garbage before the end.
