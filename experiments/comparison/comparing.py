@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from experiments import tables
 from experiments.comparison import page
 from experiments.comparison.configured import Values, changed, shown
 from experiments.comparison.differences import DIFFERENCES, Change, Differences, Plan, plan_of, table_of
-from experiments.comparison.ranking import BESIDE, RUNS, Ranking, Rows, ranking_of, rows_of, write_runs
+from experiments.comparison.ranking import BESIDE, OWN, RUNS, WHERE, Ranking, Rows, ranking_of, rows_of
 from experiments.comparison.result import Comparison
 from experiments.comparison.sentences import about_changes, about_least, about_many, about_request
 from experiments.messages import ConfigurationError, near, show
@@ -208,7 +209,7 @@ def _ranked(runs: Sequence[Stored], _: Shapes, plan: Plan, directory: Path, *, u
     comparison = Comparison(
         runs=runs, names=names, plan=plan, keys=keys, changes=changes, ulps=ulps, directory=directory, ranking=ranking
     )
-    write_runs(comparison, ranking)
+    _write_runs(comparison, ranking)
     return _written(comparison)
 
 
@@ -275,3 +276,46 @@ def _best_runs(comparison: Comparison, ranking: Ranking) -> dict[str, Sequence[o
         f"best_{ranking.error}": [float(ranking.best[place]) for place in best],
         **{key: [shown(values[place]) for place in best] for key, values in list(ranking.keys.items())[:MAX_SHOWN]},
     }
+
+
+# The table of the runs
+
+
+def _write_runs(comparison: Comparison, ranking: Ranking) -> None:
+    """Write one row for each run, the least best error first."""
+    order, where, changes = ranking.order, ranking.where, comparison.changes
+    columns: dict[str, tuple[type, str, Any]] = {
+        "rank": (int, "by the best error, the least first", np.arange(1, len(order) + 1)),
+        "run": (str, "the run", [comparison.names[place] for place in order]),
+        "best_error": (
+            float, f"the least positive {ranking.error} of its rows, of sweeps the typical one: no luck",
+            ranking.best[order],
+        ),
+    }  # fmt: skip
+    for key, values in ranking.keys.items():
+        name = f"key_{key}" if key in OWN else key
+        columns[name] = (str, "as configured", [shown(values[place]) for place in order])
+    for key in comparison.plan.keys:
+        if len({str(one.get(key)) for one in where}) > 1:
+            texts = [_text(where[place].get(key)) for place in order]
+            columns[f"{WHERE}{key}"] = (str, f"{key} of the row with the best error", texts)
+    rows, shared, differing = (
+        np.array([getattr(changes[place], count) for place in order]) for count in ("rows", "joined", "differing")
+    )
+    columns |= {
+        "rows": (int, "rows of its main table", rows),
+        "shared_rows": (int, "of these, rows that an earlier run has too", shared),
+        "differing_rows": (int, "of these, rows with another value than in the first run that has them", differing),
+        "changed_columns": (str, "in which columns", [", ".join(changes[place].beyond) for place in order]),
+        "directory": (str, "where it lies", [near(comparison.runs[place].directory) for place in order]),
+    }
+    shape = {name: (kind, meaning) for name, (kind, meaning, _) in columns.items()}
+    with tables.Writer(comparison.directory, {RUNS: shape}) as writer:
+        writer.write(RUNS, {name: values for name, (_, _, values) in columns.items()})
+    tables.write_csv(comparison.directory / f"{RUNS}.parquet")
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return "" if value is None else str(value)

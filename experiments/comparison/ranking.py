@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments import tables
-from experiments.comparison.configured import Values, shown
+from experiments.comparison.configured import Values
 from experiments.comparison.differences import Plan
-from experiments.comparison.result import Comparison
-from experiments.messages import ConfigurationError, near
+from experiments.messages import ConfigurationError
 from experiments.running.check import WHOLE_RUN, growth_of
 from experiments.running.runs import Stored
 
@@ -275,46 +274,3 @@ def _share(group: NDArray[np.intp], best: Floats) -> float | None:
     mean = np.bincount(group, weights=y) / np.maximum(count, 1)
     within = float(((y - mean[group]) ** 2).sum())
     return max(0.0, 1.0 - within / (best.size - groups) / (total / (best.size - 1)))
-
-
-# The table of the runs
-
-
-def write_runs(comparison: Comparison, ranking: Ranking) -> None:
-    """Write one row for each run, the least best error first."""
-    order, where, changes = ranking.order, ranking.where, comparison.changes
-    columns: dict[str, tuple[type, str, Any]] = {
-        "rank": (int, "by the best error, the least first", np.arange(1, len(order) + 1)),
-        "run": (str, "the run", [comparison.names[place] for place in order]),
-        "best_error": (
-            float, f"the least positive {ranking.error} of its rows, of sweeps the typical one: no luck",
-            ranking.best[order],
-        ),
-    }  # fmt: skip
-    for key, values in ranking.keys.items():
-        name = f"key_{key}" if key in OWN else key
-        columns[name] = (str, "as configured", [shown(values[place]) for place in order])
-    for key in comparison.plan.keys:
-        if len({str(one.get(key)) for one in where}) > 1:
-            texts = [_text(where[place].get(key)) for place in order]
-            columns[f"{WHERE}{key}"] = (str, f"{key} of the row with the best error", texts)
-    rows, shared, differing = (
-        np.array([getattr(changes[place], count) for place in order]) for count in ("rows", "joined", "differing")
-    )
-    columns |= {
-        "rows": (int, "rows of its main table", rows),
-        "shared_rows": (int, "of these, rows that an earlier run has too", shared),
-        "differing_rows": (int, "of these, rows with another value than in the first run that has them", differing),
-        "changed_columns": (str, "in which columns", [", ".join(changes[place].beyond) for place in order]),
-        "directory": (str, "where it lies", [near(comparison.runs[place].directory) for place in order]),
-    }
-    shape = {name: (kind, meaning) for name, (kind, meaning, _) in columns.items()}
-    with tables.Writer(comparison.directory, {RUNS: shape}) as writer:
-        writer.write(RUNS, {name: values for name, (_, _, values) in columns.items()})
-    tables.write_csv(comparison.directory / f"{RUNS}.parquet")
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return "" if value is None else str(value)

@@ -6,14 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from experiments.comparison.configured import Lines, Values, configurations, environments
 from experiments.comparison.differences import DIFFERENCES, Change, Plan
+from experiments.comparison.ranking import Ranking
 from experiments.running.runs import Stored
-
-if TYPE_CHECKING:
-    from experiments.comparison.ranking import Ranking
 
 
 @dataclass(frozen=True, kw_only=True)
