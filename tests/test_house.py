@@ -28,6 +28,7 @@ import experiments.studies
 from derivkit import late
 from experiments.comparison import differences
 from experiments.constants import study_in
+from experiments.running import composition
 from experiments.running.requested import figures_of
 from experiments.running.settings import keys_of
 from experiments.study import Rows, Study, column
@@ -445,6 +446,7 @@ def test_the_public_names_of_the_figures_are_exactly_those_that_the_pipeline_use
 def test_the_columns_that_a_figure_names_exist(path: Path) -> None:
     from experiments import figures  # noqa: PLC0415 -- matplotlib is only needed here
 
+    composition.prepare()  # whose grids a preset may name
     preset = preset_of(path)
     tables = study_named(preset.runner).tables
     for brief in figures_of(OmegaConf.to_container(preset.figures, resolve=True)).values():
