@@ -23,12 +23,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 import derivkit as dk
-from derivkit.multivariate.samples import Array
 from experiments import peers
 from experiments.study import Rows, Tables, column, key, refuse_below
 
+Array = NDArray[np.floating[Any]]
 Action = Callable[[], object]
 
 FORMULAS = ("forward_1", "backward_1", "forward_2", "backward_2", "central_2", "central_4", "central_6", "central_8")
