@@ -362,7 +362,7 @@ class Study:
             yield FINDINGS, self.tables[FINDINGS](finding=sentences).chunk
 
 
-def study_of(module: ModuleType) -> Study:
+def study_in(module: ModuleType) -> Study:
     """Return the study that a module holds."""
     own = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Rows)]
     tables = {str(one.table): one for one in own if one.table is not None and one.__module__ == module.__name__}

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.constants import study_in
-from experiments.study import frames
+from experiments.study import frames, study_in
 
 Tables = dict[str, dict[str, np.ndarray]]
 

@@ -27,11 +27,10 @@ import derivkit
 import experiments.studies
 from derivkit import late
 from experiments.comparison import differences
-from experiments.constants import study_in
 from experiments.running import composition
 from experiments.running.requested import figures_of
 from experiments.running.settings import keys_of
-from experiments.study import Rows, Study, column
+from experiments.study import Rows, Study, column, study_in
 
 ROOT = Path(__file__).resolve().parents[1]
 STANDARD = set(sys.stdlib_module_names)
@@ -93,8 +92,6 @@ MAY_IMPORT = {
     "experiments/running": CORE
     | RUN
     | {"experiments.THREADS", "experiments.figures", "experiments.page", "experiments.studies"},
-    "experiments/running/check.py": RUN | {"experiments.constants"},
-    "experiments/constants.py": STUDY,
     "experiments/spreadsheet.py": BASE,
     "experiments/tables": CORE | BASE | STUDY | {"pandas", "pyarrow", "experiments.tables"},
     "experiments/figures": CORE

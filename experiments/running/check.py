@@ -16,11 +16,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.constants import study_in
 from experiments.messages import ConfigurationError, near, nearest, readable, show
 from experiments.running.serial import configuration_hash
 from experiments.running.settings import DERIVATIVES, build
-from experiments.study import Study
+from experiments.study import Study, study_in
 
 PIPELINE_KEYS = ("runner", "figures")
 WHOLE_RUN = ("experiment", "derivative", "shards", *PIPELINE_KEYS)

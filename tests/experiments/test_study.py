@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.study import Column, Findings, Rows, Tables, column, frames, key, study_of
+from experiments.study import Column, Findings, Rows, Tables, column, frames, key, study_in
 
 
 class Place(Rows, table=None):
@@ -141,11 +141,11 @@ class Sums(Rows):
 
 
 def test_a_study_is_read_off_its_module() -> None:
-    found = study_of(study(Sums=Sums, Main=Main, Findings=Findings, tell=lambda _: ()))
+    found = study_in(study(Sums=Sums, Main=Main, Findings=Findings, tell=lambda _: ()))
     assert (found.name, found.question) == ("mine", "What it says.")
     assert list(found.tables) == ["table", "sums", "findings"]
     with pytest.raises(TypeError, match=r"mine has no main table; write class Table\(Rows\)"):
-        study_of(study(Sums=Sums))
+        study_in(study(Sums=Sums))
 
 
 def test_what_is_told_may_be_read_off_what_was_concluded() -> None:
@@ -155,7 +155,7 @@ def test_what_is_told_may_be_read_off_what_was_concluded() -> None:
     def tell(tables: Tables) -> Any:
         yield f"The sum is {tables[Sums]['total'].iloc[0]:g}."
 
-    found = study_of(study(Sums=Sums, Main=Main, conclude=conclude, tell=tell))
+    found = study_in(study(Sums=Sums, Main=Main, conclude=conclude, tell=tell))
     chunks = dict(found.conclusions({"table": {"x": np.array([1.0, 2.0])}}))
     assert chunks["sums"]["total"].tolist() == [3.0]  # type: ignore[attr-defined]  # an array
     assert chunks["findings"]["finding"].tolist() == ["The sum is 3."]  # type: ignore[attr-defined]  # an array
@@ -175,7 +175,7 @@ def test_rows_are_computed_when_they_are_wanted() -> None:
             drawn.append(x)
             yield Main(x=x)
 
-    chunks = study_of(study(Main=Main, measure=measure)).measurements(10**9)
+    chunks = study_in(study(Main=Main, measure=measure)).measurements(10**9)
     assert next(chunks)[0] == next(chunks)[0] == "table"
     assert drawn == [0, 1]
 

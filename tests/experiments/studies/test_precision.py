@@ -18,7 +18,7 @@ from derivkit.testing import float_types as types
 from experiments import tables
 from experiments.studies import precision
 from experiments.studies.precision import Config
-from experiments.study import frames, study_of
+from experiments.study import frames, study_in
 
 half = np.float16
 OFFSETS = {"forward_1": (0, 1), "central_2": (-1, 1)}
@@ -33,7 +33,7 @@ def problem(text: str, *points: float, **more: Any) -> dk.Problem:
 
 def studied(directory: Path, *problems: dk.Problem, **config: Any) -> dict[str, Any]:
     """All tables of a run as frames, by way of the files, so that names and types are those promised."""
-    study = study_of(precision)
+    study = study_in(precision)
     with tables.Writer(directory, study.shapes) as writer:
         for name, columns in study.measurements(Config(function=problems, **config)):
             writer.write(name, columns)
