@@ -10,10 +10,10 @@ import numpy as np
 from experiments import tables
 from experiments.page import slider
 from experiments.studies import delta_sweep
-from experiments.study import study_of
+from experiments.study import study_in
 
 DELTAS = (0.1, 0.2)
-STUDY = study_of(delta_sweep)
+STUDY = study_in(delta_sweep)
 
 
 def secants(deltas=DELTAS, **changes):

@@ -19,12 +19,12 @@ from derivkit.grids import logspace
 from experiments import run, tables
 from experiments.studies import delta_sweep
 from experiments.studies.delta_sweep import Config
-from experiments.study import study_of
+from experiments.study import study_in
 from experiments.tables import hashing
 
 ROOT = Path(__file__).resolve().parents[3]
 GRID = tuple(logspace(-14, 0, 15).tolist())
-STUDY = study_of(delta_sweep)
+STUDY = study_in(delta_sweep)
 
 
 def problem(text: str, *points: float) -> dk.Problem:
@@ -191,10 +191,10 @@ import derivkit as dk
 from derivkit.grids import logspace
 from experiments import tables
 from experiments.studies import delta_sweep
-from experiments.study import study_of
+from experiments.study import study_in
 from experiments.tables import gathering
 
-STUDY = study_of(delta_sweep)
+STUDY = study_in(delta_sweep)
 
 METHODS = ("forward_1", "backward_1", "forward_2", "backward_2", "central_2", "central_4", "central_6", "central_8")
 ROW = sum(8 if kind is not str else 4 for kind, _ in STUDY.shapes["table"].values()) + 8

@@ -12,9 +12,9 @@ from studies import plain
 import derivkit as dk
 from derivkit.grids import logspace
 from experiments.studies import delta_sweep
-from experiments.study import frames, study_of
+from experiments.study import frames, study_in
 
-STUDY = study_of(delta_sweep)
+STUDY = study_in(delta_sweep)
 EXP = dk.Function.from_expression("exp(x)", name="exp")
 
 
