@@ -37,6 +37,20 @@ def test_a_table_has_the_columns_of_those_that_it_shares_and_then_its_own() -> N
     assert Table.shape["function"] == (str, "name of the function")
 
 
+def test_an_excerpt_of_rows_counts_them_flattened_and_leaves_single_values_alone() -> None:
+    names = np.array([[0], [1]], dtype=np.int8), ("a", "b")
+
+    class Sides(Rows):
+        x: float = key("a point")
+        side: str = key("which side")
+        y: float = column("a value")
+
+    excerpt = Sides(x=1.0, side=names, y=[[1.0, 2.0], [3.0, 4.0]]).excerpt(slice(1, 3)).chunk
+    assert np.array(excerpt["side"][1])[excerpt["side"][0]].tolist() == ["a", "b"]
+    assert excerpt["y"].tolist() == [2.0, 3.0]
+    assert excerpt["x"].shape == ()
+
+
 def test_a_table_is_named_by_its_class() -> None:
     assert (Place.table, Table.table, ManyWords.table) == (None, "table", "many_words")
 
