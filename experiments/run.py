@@ -27,7 +27,7 @@ from experiments.terminal import commands, streams
 from experiments.terminal.progress import QUIET, Terminal
 
 if TYPE_CHECKING:
-    from experiments.running.recording import Run
+    from experiments.running.execution import Run
 
 COMMAND = ("python", "-m", "experiments.run")
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from experiments.comparison.verdict import Verdict, findings, sentences
 from experiments.messages import ConfigurationError, near
 from experiments.running import check, jobs, record, recording, results, runs, trust
+from experiments.running.execution import Run
 from experiments.running.runs import Stored
 from experiments.running.status import Exit
 from experiments.terminal import commands
@@ -73,7 +74,7 @@ def _refuse_damaged(original: Stored) -> None:
         original.refuse_altered(name)
 
 
-def _planned(original: Stored, outputs: Path, command: tuple[str, ...]) -> tuple[recording.Run, int]:
+def _planned(original: Stored, outputs: Path, command: tuple[str, ...]) -> tuple[Run, int]:
     """Return the run that repeats another, and the number of rows it will have."""
     started = datetime.now(UTC)
     planned = [job.configuration for job in original.record.jobs]
@@ -102,7 +103,7 @@ def _planned(original: Stored, outputs: Path, command: tuple[str, ...]) -> tuple
     return run, sum(config.rows for config in configs)
 
 
-def _perform(run: recording.Run, rows: int) -> None:
+def _perform(run: Run, rows: int) -> None:
     with Terminal().progress(jobs=len(run.record.jobs), rows=rows) as progress:
         token = jobs.PROGRESS.set(progress)
         try:
@@ -118,7 +119,7 @@ def _perform(run: recording.Run, rows: int) -> None:
             jobs.PROGRESS.reset(token)
 
 
-def _judge(original: Stored, run: recording.Run, *, ulps: int) -> Exit:
+def _judge(original: Stored, run: Run, *, ulps: int) -> Exit:
     """Say what became of the run, and add the verdict to the record of its repetition."""
     other = runs.load(run.directory)
     found = findings(original, other, ulps=ulps)

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from experiments import figures, tables
-from experiments.running.recording import Run
+from experiments.running.execution import Run
 from experiments.running.requested import Spec
 from experiments.study import Study
 

@@ -21,9 +21,9 @@ from experiments import files
 from experiments.messages import show
 from experiments.running import jobs, launchers, provenance, recording, search
 from experiments.running.composition import Space, prepare
+from experiments.running.execution import Run
 from experiments.running.hydra_errors import REFUSALS, sentence
 from experiments.running.planning import Plan
-from experiments.running.recording import Run
 from experiments.terminal.progress import Terminal
 
 

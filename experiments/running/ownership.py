@@ -9,17 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from experiments.files import PART, remove
 from experiments.messages import ConfigurationError, near
 from experiments.running import crate, integrity
+from experiments.running.execution import Run
 from experiments.running.record import PLAN
 from experiments.running.requested import figures_of
 from experiments.terminal.progress import Terminal
-
-if TYPE_CHECKING:
-    from experiments.running.recording import Run
 
 SWEEP, LOG = "multirun.yaml", "run.log"
 """What Hydra writes before the first job, and what is written when a launcher or the end of a run fails."""

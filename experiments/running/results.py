@@ -20,8 +20,8 @@ from experiments.messages import ConfigurationError, line_of, named, near
 from experiments.page import report as html
 from experiments.page import slider
 from experiments.running import check, ownership, recording, searched, surroundings
+from experiments.running.execution import Run
 from experiments.running.record import JobRecord
-from experiments.running.recording import Run
 from experiments.running.requested import figures_of
 from experiments.running.status import Exit, Status
 from experiments.study import MAIN, Study
