@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -45,12 +46,12 @@ class Calling(NamedTuple):
     inner: Asker | None = None
 
 
-class Described:
+class Described(ABC):
     """A callable that says itself how it is called."""
 
+    @abstractmethod
     def calling(self) -> Calling:
         """The callable, its domain, and whether it takes arrays."""
-        raise NotImplementedError
 
 
 def calling_of(f: Callable[..., Any]) -> Calling:

@@ -42,12 +42,12 @@ SlopeBound = Callable[[Array, Array], Array]
 
 def by_slope(*_: Any) -> NoReturn:
     """Stands in a row for what follows from its slope; `completed` puts that in."""
-    raise NotImplementedError
+    raise TypeError("a row is used before it is completed by what follows from its slope")
 
 
 def by_definition(*_: Any) -> NoReturn:
     """Stands in a row for the series of its definition; `completed` puts that in."""
-    raise NotImplementedError
+    raise TypeError("a row is used before it is completed by the series of its definition")
 
 
 def _nowhere(*_: Any) -> Ends:
