@@ -189,5 +189,8 @@ class Pair:
         return f"{before} and now {after}{f' at {where}' if where else ''}"
 
     def _value(self, name: str, words: NDArray[np.int64], place: int) -> object:
-        (value,) = tables.frame_of({name: self._words.values(name, words[self._place[name], place : place + 1])})[name]
-        return repr(float(value)) if self._words.columns[name] is float else value
+        values = self._words.values(name, words[self._place[name], place : place + 1])
+        if self._words.columns[name] is str:
+            (code,), labels = values
+            return labels[code]
+        return values.item()

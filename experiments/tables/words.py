@@ -21,7 +21,7 @@ from experiments.tables.hashing import (
     length,
     plain,
 )
-from experiments.tables.parts import chunks, footers_of, measured_in, stated_hash, types_of
+from experiments.tables.parts import chunks, footers_of, measured_in, rows_of, stated_hash, types_of
 
 
 class Words:
@@ -45,13 +45,16 @@ class Words:
         """Yield the rows of a table in order as arrays of shape ``(columns, n)``, of `GROUP` rows but for the last."""
         unfinished: list[Array] = []
         rows = 0
-        for chunk in _ahead(chunks(path, list(self.columns))):
+        coming = chunks(path, list(self.columns))
+        # Of a table of one block nothing is read ahead, and a thread would take longer to start than to read it.
+        for chunk in coming if rows_of(path) <= hashing.GROUP else _ahead(coming):
             unfinished.append(self.words(chunk))
             rows += unfinished[-1].shape[1]
             if rows >= hashing.GROUP:
                 whole = unfinished[0] if len(unfinished) == 1 else np.concatenate(unfinished, axis=1)
+                rows -= hashing.GROUP
+                unfinished = [whole[:, hashing.GROUP :].copy()] if rows else []  # a view would hold the whole block
                 yield whole[:, : hashing.GROUP]
-                unfinished, rows = [whole[:, hashing.GROUP :]], rows - hashing.GROUP
         if rows:
             yield np.concatenate(unfinished, axis=1)
 
@@ -69,7 +72,7 @@ class Words:
         kind = self.columns[name]
         if kind is str:
             return words.astype(np.int32), self.books[name].labels
-        return words.view(np.float64) if kind is float else words.astype(KINDS[kind].dtype)
+        return words.view(np.float64) if kind is float else words.astype(KINDS[kind].dtype, copy=False)
 
 
 def _ahead(coming: Iterator[dict[str, object]]) -> Iterator[dict[str, object]]:

@@ -405,6 +405,7 @@ def test_the_blocks_of_a_table_joined_are_the_table(data: st.DataObject, group: 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hashing, "GROUP", group)
         patch.setattr(words_room, "chunks", lambda *_: iter(chunks))
+        patch.setattr(words_room, "rows_of", lambda _: rows)
         words = tables.Words({"value": float, "text": str})
         blocks = [block.copy() for block in words.blocks(Path("table.parquet"))]
     assert [block.shape[1] for block in blocks] == [group] * (rows // group) + [rows % group] * (rows % group > 0)
