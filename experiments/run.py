@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NoReturn
 from hydra._internal.utils import _run_hydra, get_args_parser  # hydra.main reads sys.argv, and leaves
 
 from experiments.messages import ConfigurationError, line_of, nearest, show
-from experiments.running import check, composition, planning, search, trust
+from experiments.running import check, composition, overrides, planning, search, trust
 from experiments.running.hydra_errors import refusal
 from experiments.running.planning import Plan
 from experiments.running.status import Exit
@@ -132,6 +132,7 @@ def _show(args: argparse.Namespace) -> int:
 def _print(args: argparse.Namespace) -> int:
     """Let Hydra print what the options ask for."""
     status = 0
+    args.overrides = [overrides.forced(word) for word in args.overrides]
     try:
         _run_hydra(
             args=args,

@@ -8,11 +8,12 @@ its row ``KIND``, and the kind is called as the module is. A further kind is one
 """
 
 import experiments.figures.backend  # noqa: F401 - before anything else imports matplotlib
-from experiments.figures.drawing import caption, check, columns_needed, completed, draw, empty
+from experiments.figures.drawing import KEYS, caption, check, columns_needed, completed, draw, empty
 from experiments.figures.files import save
 from experiments.figures.selection import choose, panel_columns
 
 __all__ = [
+    "KEYS",
     "caption",
     "check",
     "choose",

@@ -72,3 +72,8 @@ class Kind:
     called: str = "lines"
     most: int = SERIES
     gaps: bool = False
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys that a figure of this kind may have."""
+        return (*self.required, *self.optional, "where")

@@ -28,10 +28,14 @@ KINDS: Mapping[str, Kind] = kinds_in([str(Path(__file__).parent)], __package__)
 Each has one panel per distinct values of the columns ``panel``, and may choose its rows by ``where``, a mapping of
 columns to the values that they must have.
 """
+KEYS: tuple[str, ...] = tuple(dict.fromkeys(key for kind in KINDS.values() for key in kind.keys))
+"""Every key that some kind of figure knows."""
 
 
 def completed(spec: Spec, tables: Mapping[str, type[Rows]]) -> Spec:
     """Return ``spec`` with what it leaves to the columns of its table: which of them it draws, and labels of axes.
+
+    A spec of a kind that is not known is completed by nothing; ``check`` refuses it.
 
     Parameters
     ----------
@@ -41,9 +45,9 @@ def completed(spec: Spec, tables: Mapping[str, type[Rows]]) -> Spec:
         The tables of the study, by name.
     """
     given = {key: value for key, value in spec.items() if value is not None}
-    table = tables.get(str(given.get("table")))
-    columns = table.columns if table else {}
-    drawn = {one.axis: name for name, one in columns.items() if one.axis in _kind(given).required}
+    kind, table = KINDS.get(str(given.get("kind"))), tables.get(str(given.get("table")))
+    columns = table.columns if kind and table else {}
+    drawn = {one.axis: name for name, one in columns.items() if kind and one.axis in kind.required}
     chosen = {**drawn, **given}
     labels = {f"{axis}label": columns[str(chosen[axis])].label for axis in "xy" if str(chosen.get(axis)) in columns}
     return {**{key: label for key, label in labels.items() if label is not None}, **chosen}

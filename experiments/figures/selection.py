@@ -37,12 +37,11 @@ def choose(keys: Sequence[Key], spec: Spec) -> list[int]:
 
 def columns_read(kind: Kind, spec: Spec) -> dict[str, list[str]]:
     """Each table that a figure of ``kind`` draws from, with the columns that it reads; refuse keys that it has not."""
-    keys = kind.required + kind.optional + ("where",)
     for key in (key for key in kind.required if key not in spec):
         raise ValueError(f"a figure of kind {spec['kind']!r} needs the key {key!r}")
-    for key in (key for key in spec if key not in keys):
-        near = difflib.get_close_matches(key, keys, n=1)
-        says = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(keys)}"
+    for key in (key for key in spec if key not in kind.keys):
+        near = difflib.get_close_matches(key, kind.keys, n=1)
+        says = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(kind.keys)}"
         raise ValueError(f"a figure of kind {spec['kind']!r} has no key {key!r}; {says}")
     needed = {spec["table"]: [*panel_columns(spec), *kind.columns(spec), *_where(spec)]}
     for table, columns in kind.further(spec):

@@ -41,7 +41,8 @@ from experiments.running import check, trust
 from experiments.running.check import Plain
 from experiments.running.grids import GRIDS
 from experiments.running.hydra_errors import sentence
-from experiments.running.overrides import Setting, Settings, parsed, read
+from experiments.running.overrides import FIGURE, Setting, Settings, parsed, read
+from experiments.running.requested import with_keys
 
 _HERE = Path(__file__).resolve().parents[1]
 # Beside the packages in a checkout and an editable install, inside this package in a wheel.
@@ -207,11 +208,6 @@ def _study_of(config: DictConfig) -> DictConfig:
     return OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
 
 
-def _merge(config: DictConfig, word: str) -> None:
-    override = parsed(word)
-    OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Space:
     """The configuration of every job of a run, by its words.
@@ -282,11 +278,18 @@ class Command:
         config = copy.deepcopy(self._loaded(tuple(word for setting, word in pairs if not setting.merged)))
         HydraConfig.instance().set_config(config)
         known = _unresolved(_study_of(config))
-        for setting, word in pairs:
-            if setting.merged:
-                check.refuse_unknown_key(setting.key, known, self.settings.groups, str(known.get("runner")))
-                _merge(config, word)
+        merged = [(setting.key, word) for setting, word in pairs if setting.merged]
+        of_figures = [(key, word) for key, word in merged if key.startswith(FIGURE)]
+        self._merge(config, known, [pair for pair in merged if pair not in of_figures])
+        if of_figures:  # whose cases may depend on all other keys
+            self._merge(config, with_keys(known, first_of(config).get("figures")), of_figures)
         return config
+
+    def _merge(self, config: DictConfig, known: Mapping[str, Any], words: Sequence[tuple[str, str]]) -> None:
+        """Merge plain values into a configuration, and refuse keys that are not known."""
+        for key, word in words:
+            check.refuse_unknown_key(key, known, self.settings.groups, str(known.get("runner")))
+            OmegaConf.update(config, key, parsed(word).value(), merge=True, force_add=True)
 
     def _loaded(self, words: tuple[str, ...]) -> DictConfig:
         """Compose what has not been composed yet, and refuse what names code to be run."""

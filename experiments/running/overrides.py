@@ -21,6 +21,8 @@ from experiments.running.hydra_errors import sentence
 
 MAX_VALUES = 10_000
 """Values of one sweep: each is resolved, some milliseconds, before the first job."""
+FIGURE = "figures.draw."
+"""How the keys of figures begin: a preset need not hold those that the columns of a table or ``each`` stand for."""
 A_LIST = "within one job write a list, {key}=[A,B], or a grid, '{key}=${{linspace:A,B,N}}'"
 """What a sweep of too many values may be instead."""
 
@@ -86,6 +88,15 @@ class Settings:
 def parsed(word: str) -> Override:
     """Return one override as Hydra reads it."""
     return OverridesParser.create().parse_override(word)
+
+
+def forced(word: str) -> str:
+    """Return an override, once its key is checked, so that Hydra adds a key of a figure that the preset does not hold.
+
+    >>> forced("figures.draw.error.x=delta"), forced("delta=1e-4")
+    ('++figures.draw.error.x=delta', 'delta=1e-4')
+    """
+    return f"++{word}" if word.startswith(FIGURE) else word
 
 
 def read(loader: ConfigLoader, name: str, words: Sequence[str]) -> Settings:

@@ -15,7 +15,7 @@ def figures_of(chosen: object) -> dict[str, Spec]:
     """Return what to draw for every figure, from the part ``figures`` of a configuration.
 
     ``each: {case: [kink, jump]}`` stands for the figures `kink` and `jump`, of the rows that have these in column
-    `case`. A figure that is null is left out.
+    `case`; a block of the name of a case, `kink: {panels: 2}`, changes that one. A figure that is null is left out.
 
     Raises
     ------
@@ -39,8 +39,48 @@ def figures_of(chosen: object) -> dict[str, Spec]:
             fault = fault_of_name(one)
             if fault:
                 raise ConfigurationError(f"figures.draw.{show(one)}: a figure's file is named so, and this {fault}")
-            found[one] = written
+            found[one] = _changed(found.get(one, {}), written)
     return {name: spec for name, spec in found.items() if spec and draw.get(name, spec) is not None}
+
+
+def with_keys(configuration: Mapping[str, Any], chosen: object) -> Mapping[str, Any]:
+    """Return a configuration with every key of its figures that a command line may change.
+
+    These are all that a kind of figure knows: a preset need not hold what the columns of a table say, and of a figure
+    that is a case of ``each`` it holds no block.
+
+    Parameters
+    ----------
+    configuration
+        What was composed.
+    chosen
+        Its part ``figures``, resolved.
+
+    Raises
+    ------
+    ConfigurationError
+        As of ``figures_of``.
+    """
+    from experiments import figures  # noqa: PLC0415 - matplotlib, and only who changes a figure pays for it
+
+    requested = figures_of(chosen)
+    part = chosen if isinstance(chosen, Mapping) else {}
+    draw = {**(part.get("draw") or {}), **requested}
+    keys = dict.fromkeys((*figures.KEYS, "each"))
+    known = {name: {**keys, **spec} if isinstance(spec, Mapping) else spec for name, spec in draw.items()}
+    return {**configuration, "figures": {**part, "draw": known}}
+
+
+def _changed(spec: Spec, changes: Spec) -> Spec:
+    """Return a mapping with others of its values, those of mappings within it too."""
+    changed = dict(spec)
+    for key, value in changes.items():
+        before = spec.get(key)
+        if isinstance(before, Mapping) and isinstance(value, Mapping):
+            changed[key] = _changed(before, value)
+        else:
+            changed[key] = value
+    return changed
 
 
 def _cases(name: str, spec: Spec) -> Iterator[tuple[str, Spec]]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from experiments import figures
+from experiments import figures, rerun, run
+from experiments.figures.drawing import KINDS
 from experiments.messages import ConfigurationError
-from experiments.running.requested import figures_of
+from experiments.running import check, composition
+from experiments.running.requested import figures_of, with_keys
 from experiments.study import Rows, column, key
 
+PRESETS = sorted(path.stem for path in (composition.CONF / "experiment").glob("*.yaml"))
 CURVES = {"kind": "curves", "table": "pictures", "panel": "view"}
 
 
@@ -27,6 +31,14 @@ def test_a_figure_that_is_null_is_left_out_be_it_one_of_many_cases() -> None:
     draw = {"first": None, "cases": {**CURVES, "each": {"case": ["kink", "jump"]}}, "kink": None}
     assert list(figures_of({"draw": draw})) == ["jump"]
     assert figures_of({"draw": None}) == {}
+
+
+def test_a_block_of_the_name_of_a_case_changes_that_case_alone() -> None:
+    block = {**CURVES, "each": {"case": ["kink", "jump"]}}
+    draw = {"cases": block, "kink": {"panels": 2, "where": {"view": "near"}, "panel": None}}
+    kink, jump = figures_of({"draw": draw}).values()
+    assert kink == {**CURVES, "panels": 2, "panel": None, "where": {"case": "kink", "view": "near"}}
+    assert jump == figures_of({"draw": {"cases": block}})["jump"]
 
 
 @pytest.mark.parametrize(
@@ -62,3 +74,96 @@ def test_what_a_figure_does_not_say_is_taken_from_the_columns_of_its_table() -> 
 def test_a_figure_takes_no_column_that_its_kind_does_not_draw() -> None:
     spec = {"kind": "steps", "table": "pictures", "line": "line"}
     assert figures.completed(spec, {"pictures": Pictures}) == spec
+
+
+def test_a_figure_of_no_kind_is_completed_by_nothing_and_refused_by_the_check() -> None:
+    spec = {**CURVES, "kind": "pie"}
+    assert figures.completed(spec, {"pictures": Pictures}) == spec
+    with pytest.raises(ValueError, match="a figure of kind 'pie' is not known"):
+        figures.check(spec, {"pictures": list(Pictures.columns)})
+
+
+def composed(*words: str) -> dict[str, Any]:
+    """The configuration of the first job of a command line."""
+    composition.prepare()
+    args = run._arguments(words)
+    with composition.opened(args) as loader:
+        command = composition.command(loader, args)
+        return composition.first_of(command.compose(command.settings.first))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_key_of_every_figure_of_a_preset_is_known_on_the_command_line(preset: str) -> None:
+    plain = composed(f"experiment={preset}")
+    known = with_keys(plain, plain["figures"])
+    for name, spec in figures_of(plain["figures"]).items():
+        kind = KINDS[spec["kind"]]
+        for place in ("", *(f".{one}" for one in (*kind.required, *kind.optional, "where", *spec))):
+            check.refuse_unknown_key(f"figures.draw.{name}{place}", known, (), preset)
+    for name, block in (plain["figures"].get("draw") or {}).items():
+        if block is not None:
+            check.refuse_unknown_key(f"figures.draw.{name}.each", known, (), preset)
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "changes"),
+    [
+        (["figures.draw.error.x=x", "figures.draw.error.xlabel=point"], "error", {"x": "x", "xlabel": "point"}),
+        (["figures.draw.error.where={method: central_2}"], "error", {"where": {"method": "central_2"}}),
+        (["figures.draw.error.panels=2", "figures.draw.law=null"], "error", {"panels": 2}),
+        (["+figures.draw.error.panels=2"], "error", {"panels": 2}),
+        (["figures.draw.error.kind=map", "figures.draw.error.value=ulps"], "error", {"kind": "map", "value": "ulps"}),
+        (["experiment=where_it_breaks", "figures.draw.kink.y=t"], "kink", {"y": "t"}),
+        (["experiment=where_it_breaks", "+figures.draw.kink.panels=2", "case=[jump]"], "kink", {"panels": 2}),
+        (["experiment=where_it_breaks", "figures.draw.kink.where.case=jump"], "kink", {"where": {"case": "jump"}}),
+        (["experiment=where_it_breaks", "figures.draw.kink={panels: 2}"], "kink", {"panels": 2}),
+    ],
+)  # fmt: skip
+def test_a_word_changes_a_key_that_the_preset_does_not_hold(words: list[str], name: str, changes: dict[str, Any]):
+    preset = [word for word in words if word.startswith("experiment=")]
+    before, now = (figures_of(composed(*some)["figures"]) for some in (preset, words))
+    assert now[name] == {**before[name], **changes}
+
+
+@pytest.mark.parametrize(("preset", "name"), [("where_it_breaks", "kink"), ("chapter", "figure_03")])
+def test_a_figure_of_a_case_is_left_out_by_a_word(preset: str, name: str) -> None:
+    before, now = (
+        figures_of(composed(f"experiment={preset}", *words)["figures"]) for words in ([], [f"figures.draw.{name}=null"])
+    )
+    assert set(before) - set(now) == {name}
+
+
+def test_cases_that_are_left_out_of_a_run_keep_their_figures_for_another_job_of_it() -> None:
+    preset = "experiment=where_it_breaks"
+    assert composed(preset, "case=[kink]")["figures"] == composed(preset)["figures"]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["figures.draw.error.xlabl=a"], "no key 'figures.draw.error.xlabl'; did you mean figures.draw.error.xlabel"),
+        (["experiment=where_it_breaks", "figures.draw.kin=null"], "did you mean figures.draw.kink or"),
+        (["experiment=where_it_breaks", "figures.draw.kink.panls=1"], "did you mean figures.draw.kink.panels or"),
+        (["figures.draw=null", "figures.draw.error.x=a"], "no key 'figures.draw.error.x'"),
+    ],
+)  # fmt: skip
+def test_a_misspelt_key_of_a_figure_is_answered_with_the_nearest(words: list[str], says: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        composed(*words)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_hydra_prints_holds_a_key_that_the_preset_does_not(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run.main(["--cfg", "job", "figures.draw.error.xlabel=step"]) == 0
+    assert "xlabel: step" in capsys.readouterr().out
+
+
+def test_a_changed_figure_is_recorded_resumed_and_repeated(place: Path) -> None:
+    words = ["function=sin", "method=central_2", "delta=1e-3", "figures.formats=[svg]", "hydra.sweep.dir=run"]
+    assert run.main([*words, "figures.draw.error.xlabel=step", "figures.draw.law=null"]) == 0
+    recorded = (place / "run/run.json").read_text()
+    assert "step" in (place / "run/figures/error.svg").read_text()
+    assert '"xlabel": "step"' in recorded
+    assert run.main(["--resume", "run"]) == 0
+    assert rerun.main(["run"]) == 0
