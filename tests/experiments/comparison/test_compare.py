@@ -683,7 +683,9 @@ def test_a_footer_that_tells_the_recorded_hash_of_other_values_is_found_out(firs
 
 
 @pytest.mark.parametrize(
-    "drawn", [None, 3, {"error": None}, {"error": 3}, {"error": {"kind": "lines", "table": "table"}}], ids=repr
+    "drawn",
+    [None, 3, {"error": None}, {"error": 3}, {"error": {"kind": "lines", "table": "table", "x": "nowhere"}}],
+    ids=repr,
 )
 def test_figures_of_a_record_that_cannot_be_drawn_are_left_out(drawn: Any, first: Path):
     other = variant(first, planted("error", 3, lambda value: 2 * value))
