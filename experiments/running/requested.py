@@ -30,6 +30,7 @@ def figures_of(chosen: object) -> dict[str, Spec]:
     if not isinstance(draw, Mapping):
         raise ConfigurationError(f"figures.draw={show(draw)}: no figures; write figures.draw=null for none")
     found: dict[str, Spec] = {}
+    blocks: dict[str, str] = {}
     for name, spec in draw.items():
         if not isinstance(spec, Mapping | None):
             raise ConfigurationError(
@@ -39,6 +40,10 @@ def figures_of(chosen: object) -> dict[str, Spec]:
             fault = fault_of_name(one)
             if fault:
                 raise ConfigurationError(f"figures.draw.{show(one)}: a figure's file is named so, and this {fault}")
+            if one != name and blocks.setdefault(one, name) != name:
+                raise ConfigurationError(
+                    f"figures.draw.{name}.each: {blocks[one]} draws a figure {show(one)} too; two have one name"
+                )
             found[one] = _changed(found.get(one, {}), written)
     return {name: spec for name, spec in found.items() if spec and draw.get(name, spec) is not None}
 
@@ -89,7 +94,8 @@ def _cases(name: str, spec: Spec) -> Iterator[tuple[str, Spec]]:
     if each is None:
         yield name, spec
         return
-    if not isinstance(each, Mapping) or len(each) != 1 or not all(isinstance(one, list) for one in each.values()):
+    values = list(each.values()) if isinstance(each, Mapping) else []
+    if len(values) != 1 or not isinstance(values[0], list) or not values[0]:
         raise ConfigurationError(
             f"figures.draw.{name}.each={show(each)}: no cases; write a column and its values, each: {{case: [a, b]}}"
         )

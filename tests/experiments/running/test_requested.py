@@ -47,6 +47,11 @@ def test_a_block_of_the_name_of_a_case_changes_that_case_alone() -> None:
         ({"cases": {**CURVES, "each": "case"}}, "figures.draw.cases.each=case: no cases; write a column"),
         ({"cases": {**CURVES, "each": {"case": "kink"}}}, "no cases; write a column and its values"),
         ({"cases": {**CURVES, "each": {"case": ["a"], "view": ["b"]}}}, "no cases; write a column and its values"),
+        ({"cases": {**CURVES, "each": {"case": []}}}, "no cases; write a column and its values"),
+        (
+            {name: {**CURVES, "each": {"case": ["kink"]}} for name in ("near", "far")},
+            "figures.draw.far.each: near draws a figure kink too; two have one name",
+        ),
         ({"cases": {**CURVES, "each": {"case": ["a/b"]}}}, "figures.draw.a/b: a figure's file is named so"),
     ],
 )
