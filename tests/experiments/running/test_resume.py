@@ -19,7 +19,7 @@ import pytest
 from experiments import collect, messages, run, tables
 from experiments.running import crate, integrity, jobs, record, recording, results, serial
 from experiments.studies import delta_sweep
-from experiments.study import Rows
+from experiments.study import Rows, study_in
 
 ROOT = Path(__file__).resolve().parents[3]
 SWEEP = ("function=sin", "method=central_2", "x=1,2,3", "figures.formats=[svg]", "delta=[1e-2,1e-4,1e-6]")
@@ -719,20 +719,20 @@ def test_the_record_tells_the_smallest_error_and_where_it_is(undisturbed: Path):
     row = table.loc[table["error"].idxmin()]
     best = record_of(undisturbed)["best"]
     assert (best["column"], best["value"]) == ("error", row["error"])
-    assert best["where"] == {key: row[key] for key in delta_sweep.KEYS}
+    assert best["where"] == {key: row[key] for key in study_in(delta_sweep).main.keys}
 
 
 def test_the_crate_is_read_by_rocrate(undisturbed: Path):
     rocrate = pytest.importorskip("rocrate.rocrate", reason="rocrate is not installed")
-    record = record_of(undisturbed)
+    recorded = record.read(undisturbed / "run.json")
     found = rocrate.ROCrate(undisturbed)
     (action,) = found.get_by_type("CreateAction")
-    assert action["description"] == record["command"]
+    assert action["description"] == recorded.command
     assert action["instrument"]["name"] == "derivative-lab"
     assert {file.id for file in action["object"]} == {f"jobs/{n}/config.yaml" for n in range(3)}
-    named = {entity["@id"]: entity for entity in crate.crate(record)["@graph"]}  # type: ignore[attr-defined]
-    assert named["table.parquet"]["sha256"] == record["files"]["table.parquet"]["sha256"]
-    assert action["endTime"] >= action["startTime"] == record["started"]
+    named = {entity["@id"]: entity for entity in crate.crate(recorded)["@graph"]}
+    assert named["table.parquet"]["sha256"] == recorded.files["table.parquet"]["sha256"]
+    assert action["endTime"] >= action["startTime"] == serial.plain(recorded.started)
 
 
 def test_the_time_of_a_resumed_run_counts_from_when_it_was_taken_up(whole: Path):
