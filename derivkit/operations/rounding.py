@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from derivkit.operations import special
-from derivkit.operations.row import SMALLEST, ULPS, UNIT, Bounded, near_zero, rounded
+from derivkit.operations.row import SMALLEST, ULPS, UNIT, Bounded, inherited, near_zero, rounded
 from derivkit.operations.series import branches
 from derivkit.types import Array
 
@@ -36,8 +36,8 @@ def divide(a: Bounded, b: Bounded) -> Bounded:
     """a / b."""
     quotient = a[0] / b[0]
     margin = np.abs(b[0]) - b[1]
-    inherited = np.where(margin > 0.0, (a[1] + np.abs(quotient) * b[1]) / margin, np.inf)
-    return rounded(quotient, np.where((a[1] == 0.0) & (b[1] == 0.0), 0.0, inherited))
+    moved = np.where(margin > 0.0, (a[1] + np.abs(quotient) * b[1]) / margin, np.inf)
+    return rounded(quotient, np.where((a[1] == 0.0) & (b[1] == 0.0), 0.0, moved))
 
 
 def log(u: Bounded, base: Bounded | None = None) -> Bounded:
@@ -95,8 +95,8 @@ def gelu_running(argument: Bounded) -> Bounded:
     a, e = argument
     falling = np.where(a + e < 0.0, np.exp(-0.5 * near_zero(a, e) ** 2) * (1.0 + 0.4 * (np.abs(a) + e)), 1.13)
     square = np.where(a < 0.0, np.minimum(a * a, 2000.0), 0.0)
-    inherited = np.where(e == 0.0, 0.0, np.minimum(falling, 1.13) * e)
-    return rounded(gelu(a), inherited, ulps=ERF_ULPS + 3.0 + 2.0 * square, underflow=64.0 * SMALLEST)
+    slope = np.minimum(falling, 1.13)
+    return rounded(gelu(a), inherited(slope, e), ulps=ERF_ULPS + 3.0 + 2.0 * square, underflow=64.0 * SMALLEST)
 
 
 def _pole_between(a: Array, e: Array) -> Any:
@@ -117,8 +117,7 @@ def polygamma_running(n: Bounded, argument: Bounded) -> Bounded:
     value, size = special.sized_polygamma(order, a)
     # The sizes of the parts, not their sum: for an odd power they have different signs.
     slope = _at_ends(lambda x: special.sized_polygamma(order + 1, x)[1], a, e)
-    inherited = np.where(e == 0.0, 0.0, slope * e)
-    return value, inherited + special.polygamma_error(order) * UNIT * size + 64.0 * SMALLEST
+    return value, inherited(slope, e) + special.polygamma_error(order) * UNIT * size + 64.0 * SMALLEST
 
 
 def gamma_slope(a: Array, e: Array) -> Array:
@@ -155,8 +154,8 @@ def share_running(*arguments: Bounded) -> Bounded:
     """p = e^(u1 - m) / sum: an error d of every u changes p by at most p (e^(2 d) - 1)."""
     error, own = _moved(arguments)
     value = share(*(a for a, _ in arguments))
-    inherited = value * np.expm1(2.0 * (error + own))
-    return rounded(value, np.minimum(inherited, 1.0), ulps=2.0 * ULPS + len(arguments), underflow=4.0 * SMALLEST)
+    moved = value * np.expm1(2.0 * (error + own))
+    return rounded(value, np.minimum(moved, 1.0), ulps=2.0 * ULPS + len(arguments), underflow=4.0 * SMALLEST)
 
 
 def logsumexp_running(*arguments: Bounded) -> Bounded:
@@ -178,8 +177,8 @@ def leaky_running(argument: Bounded, slope: Bounded | None = None) -> Bounded:
     a, e = argument
     steep, steep_error = (0.01, 0.0) if slope is None else slope
     value = leaky(a, None if slope is None else steep)
-    inherited = np.maximum(1.0, np.abs(steep) + steep_error) * e + np.abs(a) * steep_error
-    return rounded(value, np.where((e == 0.0) & (steep_error == 0.0), 0.0, inherited))
+    moved = np.maximum(1.0, np.abs(steep) + steep_error) * e + np.abs(a) * steep_error
+    return rounded(value, np.where((e == 0.0) & (steep_error == 0.0), 0.0, moved))
 
 
 def pieces(*arguments: Any) -> Array:

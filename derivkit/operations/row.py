@@ -26,9 +26,19 @@ UNIT = 2.0**-53
 """Unit roundoff u: the five operations of IEEE 754 err by at most u |result|."""
 SMALLEST = 2.0**-1074
 """The least positive float: what underflow may lose."""
+LEAST_NORMAL = 2.0**-1022
+"""What a slope may lose to underflow, or to an overflow on the way: 1/(1 + u^2) is 0 in float64 from u = 2^512 on."""
 ULPS = 2.0
 """Error assumed of an elementary function, in ulps. glibc's manual ("Known Maximum Errors in Math Functions") lists at
 most 2 on x86-64 and AArch64 for those of the table, but 4 for cbrt; NumPy's own vector versions aim at about 1."""
+
+_ARB = """
+sqrt rsqrt cbrt exp expm1 log log1p sin cos tan cot sec csc sin_pi cos_pi tan_pi cot_pi sinc sinc_pi asin acos atan
+sinh cosh tanh coth sech csch asinh acosh atanh erf erfc erfi erfinv erfcinv fresnel_c fresnel_s ei si ci shi chi li
+gamma rgamma lgamma digamma fac zeta lambertw airy_ai airy_bi
+"""
+ARB = frozenset(_ARB.split())
+"""Functions of one number that ball arithmetic has by itself, so that a row of that name may leave its series out."""
 
 Ends = tuple[tuple[int, int, int], ...]
 """Where a function of its first argument has a vertical tangent, the sign of its slope there, and on which side of that
@@ -168,9 +178,18 @@ def at(*ends: tuple[int, int, int]) -> Callable[..., Ends]:
 
 
 def completed(rows: Iterable[Elementary]) -> Mapping[str, Elementary]:
-    """The table of the rows by name, with all that follows from their slopes and definitions."""
+    """The table of the rows by name, with all that follows from their slopes and definitions.
+
+    Raises
+    ------
+    ValueError
+        If a row leaves out what the rest follows from; it says which column to write.
+    """
     table: dict[str, Elementary] = {}
     for row in rows:
+        lack = _lack(row)
+        if lack:
+            raise ValueError(f"row {row.name!r}: {lack}")
         running = _running_of(row, table) if row.running is by_slope else row.running
         series = row.series
         if series is by_slope:
@@ -179,6 +198,18 @@ def completed(rows: Iterable[Elementary]) -> Mapping[str, Elementary]:
             series = _series_of(row.definition, table)
         table[row.name] = replace(row, running=running, series=series, pole=row.pole or _pole_of(row, table))
     return MappingProxyType(table)
+
+
+def _lack(row: Elementary) -> str:
+    """What has to be written for the rest of a row to follow; empty if nothing has."""
+    if by_slope in {row.running, row.series} and not row.slope:
+        return "slope is missing: write slope='...', a formula of u, or both running=... and series=..."
+    if row.series is by_definition and not row.definition:
+        return "definition is missing: write definition='...', a formula of u in other operations, or series=..."
+    if row.series is by_slope and row.name not in ARB:
+        formula = repr(row.definition) if row.definition else "'...' (a formula of u in other operations)"
+        return f"series is missing, as Arb has no {row.name}: write definition={formula}, series=by_definition"
+    return ""
 
 
 def _series_of(formula: str, table: Mapping[str, Elementary]) -> Callable[[Taylor, Series], Series]:
@@ -218,8 +249,7 @@ def _running_of(row: Elementary, table: Mapping[str, Elementary]) -> Callable[[B
 
     def running(argument: Bounded) -> Bounded:
         a, e = argument
-        inherited = np.where(e == 0.0, 0.0, np.abs(bound(a, e)) * e)
-        return rounded(row.value(a), inherited, ulps=row.ulps, underflow=row.underflow)
+        return rounded(row.value(a), inherited(bound(a, e), e), ulps=row.ulps, underflow=row.underflow)
 
     return running
 
@@ -266,8 +296,13 @@ def near_zero(a: Array, e: Array) -> Array:
     return np.maximum(np.abs(a) - e, 0.0)
 
 
+def inherited(slope: Array, e: Array) -> Array:
+    """What an error e of the argument adds to that of the result, by a slope worked out in float64."""
+    return np.where(e == 0.0, 0.0, (np.abs(slope) + LEAST_NORMAL) * e)
+
+
 def rounded(
-    value: Array, inherited: Array | float, *, ulps: Array | float = 0.5, underflow: float = SMALLEST
+    value: Array, from_arguments: Array | float, *, ulps: Array | float = 0.5, underflow: float = SMALLEST
 ) -> Bounded:
     """A result with the error that it inherits, that of its own rounding, and what underflow may lose."""
-    return value, inherited + 2.0 * ulps * UNIT * np.abs(value) + underflow
+    return value, from_arguments + 2.0 * ulps * UNIT * np.abs(value) + underflow

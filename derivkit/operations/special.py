@@ -25,6 +25,8 @@ FAR = 12
 start further on, see `_hurwitz`."""
 LARGEST_ORDER = 150
 """Polygamma functions of higher orders leave the range of float64 at 1."""
+UNDERFLOWING = 2.0**-960
+"""Powers below may have lost digits to underflow, or are about to."""
 DIGAMMA_ERROR = 32.0
 """Error of `digamma` in units of 2^-53 of the size that it returns: 12 sums of reciprocals, each of 3 roundings at most
 but correlated, the logarithm and the cotangent."""
@@ -123,10 +125,13 @@ def _hurwitz(s: int, x: Array) -> Array:
         near = z < s + FAR
         total = total + np.where(near, (base / z) ** s, 0.0)
         z = np.where(near, z + 1.0, z)
+    last, before = (base / z) ** s, (base / z) ** (s - 1)
     z = np.minimum(z, np.finfo(np.float64).max)  # at infinity, where the result is 0 too
     square, series = z**-2, np.zeros_like(z)
     for k in range(len(BERNOULLI), 0, -1):
         ratio = (s + 2 * k - 1) * (s + 2 * k) / ((2 * k + 1) * (2 * k + 2))
         series = square * (BERNOULLI[k - 1] + ratio * series) if k < len(BERNOULLI) else square * BERNOULLI[k - 1]
     series = series * s / 2
-    return np.asarray(total + (base / z) ** s * (z / (s - 1) + 0.5 + series * z))
+    # Far out the power underflows before the result does, by a factor of z.
+    tail = last * (z / (s - 1) + 0.5 + series * z)
+    return np.asarray(total + np.where(last > UNDERFLOWING, tail, before * base * (1 / (s - 1) + 0.5 / z + series)))

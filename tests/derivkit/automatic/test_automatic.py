@@ -21,6 +21,7 @@ from omegaconf import OmegaConf
 import derivkit as dk
 from derivkit.function import BLACK_BOXES
 from derivkit.operations import ufuncs
+from derivkit.operations.elementary import FLOATS
 from derivkit.operations.ufuncs import COMPARISONS, TESTS, UFUNCS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -28,13 +29,10 @@ ROUNDING = 1e-13
 """Relative error of some dozens of operations, half a unit each, none of which cancels."""
 
 SPELLING = {
-    **{name: getattr(np, name) for name in ("exp", "expm1", "log", "log1p", "sqrt", "cbrt", "sin", "cos", "tan")},
-    **{name: getattr(np, name) for name in ("tanh", "abs", "floor", "asin", "atan")},
-    "max": np.maximum,
-    "relu": lambda a: np.maximum(a, 0),
+    **vars(FLOATS),
     "sigmoid": lambda a: 1 / (1 + np.exp(-a)),
-    "softplus": lambda a: np.logaddexp(0, a),
 }
+"""Every function of the table as it computes with NumPy, but the one that users write otherwise."""
 LOSES = {
     "cosine_quotient": "1 - cos(x) cancels",
     "exp_quotient": "exp(x) - 1 cancels",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import sympy
 import derivkit as dk
 from derivkit.expressions import hints
 from derivkit.expressions.evaluation import named_function
-from derivkit.expressions.tokens import ParseError
+from derivkit.expressions.tokens import ROLES, ParseError
 
 POINT = {"x": 0.7, "y": 1.3}
 HINTS = """
@@ -115,6 +115,20 @@ def test_what_is_written_instead_has_the_values_of_the_function(module: Any) -> 
                 checked += 1
                 assert named_function(dk.parse(found[0]))(POINT) == pytest.approx(value, rel=1e-12), text
     assert checked >= 30
+
+
+def in_vain(names: Collection[str]) -> set[str]:
+    """The names with a hint, which nobody sees, as the parser reads them as a function of the table."""
+    return set(names) & set(ROLES)
+
+
+def test_no_hint_is_for_an_operation_that_exists() -> None:
+    assert in_vain(hints.ELSEWHERE) == set()
+    assert in_vain(hints.ALIASES) == set()
+    assert in_vain({**hints.ELSEWHERE, "sinh": "write (exp({w}) - exp(-{u}))/2", "ln": "write log({w})"}) == {
+        "sinh",
+        "ln",
+    }
 
 
 def test_a_hint_that_misleads_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -148,6 +148,7 @@ def test_polygamma_errs_by_less_than_it_says(order: int) -> None:
             10.0 ** generator.uniform(-8, 5, 40),
             -(10.0 ** generator.uniform(-8, 1, 20)),
             [1.4616321449683623, 0.5, 1.0, 11.999, 12.0],
+            [3e4, 1e15, 1e60, 1e100, 1e200, 1e300],
         ]
     )
     value, size = special.sized_polygamma(order, x)
@@ -159,6 +160,16 @@ def test_polygamma_errs_by_less_than_it_says(order: int) -> None:
                 assert abs(M(float(v)) - true) <= most
             else:
                 assert abs(true) > 1e307
+
+
+@pytest.mark.parametrize("name", ["acot", "acsc", "digamma"])
+def test_a_slope_that_underflows_still_bounds_what_a_large_error_does(name: str) -> None:
+    x, e = np.array([1e300]), np.array([1e297])
+    with np.errstate(all="ignore"):
+        value, bound = OPERATIONS[name].running((x, e))
+        moved = OPERATIONS[name].value(np.array([x[0] - e[0], x[0] + e[0]]))
+    assert np.abs(moved - value).max() <= bound[0]
+    assert bound[0] <= 0.01
 
 
 def test_gamma_and_its_relatives_have_no_value_at_the_poles() -> None:
