@@ -25,6 +25,13 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.markexpr = "not slow"
 
 
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say so where tests are left out: parallel processes do not."""
+    return (
+        "what is slow is left out; python -m pytest tests runs it too" if config.option.markexpr == "not slow" else ""
+    )
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "formula" in metafunc.fixturenames:
         metafunc.parametrize("formula", ROWS, ids=lambda row: f"{row.name}-d{row.derivative}")

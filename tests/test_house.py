@@ -476,6 +476,7 @@ def test_the_suite_leaves_out_what_is_slow_where_neither_paths_nor_marks_are_giv
     )
     assert done.returncode == 0
     assert f" {outcome} in " in done.stdout
+    assert ("what is slow is left out" in done.stdout) == (not words or words[0] == "-n")
 
 
 @pytest.mark.parametrize(

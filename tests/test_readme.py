@@ -282,3 +282,4 @@ def test_the_two_commands_as_printed_in_a_fresh_copy_with_everything_added(
     done = in_a_shell(f". .venv/bin/activate\n{tests}", at=copy, PIP_CONSTRAINT=str(copy / "constraints.txt"))
     assert done.returncode == 0, done.stdout[-10_000:]
     assert re.search(r" \d+ passed(?!.* failed)", done.stdout)
+    assert "what is slow is left out" in done.stdout
