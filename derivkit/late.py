@@ -35,6 +35,6 @@ class Late:
 
 balls = Late("derivkit.operations.balls")
 enclosures = Late("derivkit.operations.enclosures")
-identity = Late("derivkit.trusted.identity")
-programs = Late("derivkit.trusted.series")
-vertical = Late("derivkit.trusted.vertical")
+equivalence = Late("derivkit.trusted.equivalence")
+program_series = Late("derivkit.trusted.program_series")
+vertical_tangents = Late("derivkit.trusted.vertical_tangents")

@@ -1,6 +1,6 @@
 """Automatic differentiation of ordinary NumPy functions: dual numbers and Taylor mode, the chain rule on numbers.
 
-f is called with a number that carries its Taylor series along (:mod:`derivkit.operations.dual`). NumPy hands every
+f is called with a number that carries its Taylor series along (:mod:`derivkit.operations.taylor`). NumPy hands every
 universal function and every routine that meets such a number over to it, so that f itself stays as it is. What would
 lose the series on the way (``float(x)``, ``np.asarray(x)``, ``math.sin``) is refused, never answered.
 

@@ -1,4 +1,4 @@
-"""Numbers that carry their Taylor series along (:mod:`derivkit.operations.dual`) and behave as arrays of their values.
+"""Numbers that carry their Taylor series (:mod:`derivkit.operations.taylor`) and behave as arrays of their values.
 
 NumPy hands every universal function and every routine that meets such a number over to it. What would lose the series
 on the way (``float(x)``, ``np.asarray(x)``, ``math.sin``) is refused, never answered.
@@ -32,8 +32,8 @@ from derivkit.automatic.refusals import (
     calling,
     name_of,
 )
-from derivkit.operations.dual import Series, Taylor, total
 from derivkit.operations.elementary import FLOATS
+from derivkit.operations.taylor import Series, Taylor, total
 from derivkit.operations.ufuncs import COMPARISONS, TESTS, rule_of
 from derivkit.types import Array
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from derivkit.automatic.numbers import Dispatch, DualNumber, jumps_of
-from derivkit.operations.dual import Series, Taylor
 from derivkit.operations.elementary import OPERATIONS
+from derivkit.operations.taylor import Series, Taylor
 from derivkit.operations.ufuncs import rounded_to, select, sinc, trunc
 
 

@@ -15,9 +15,9 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from derivkit.arguments import numbers
 from derivkit.expressions.tree import Expression, Instruction
-from derivkit.operations.dual import Series, Taylor
 from derivkit.operations.elementary import FLOATS, OPERATIONS
 from derivkit.operations.row import SMALLEST, UNIT, Bounded
+from derivkit.operations.taylor import Series, Taylor
 from derivkit.types import Array
 
 CONSTANTS: Mapping[str, np.float64] = {"pi": np.float64(np.pi), "e": np.float64(np.e)}
@@ -324,7 +324,7 @@ def taylor_series(
     order : int
         The highest derivative required.
     numbers : namespace
-        The functions of one number, see :class:`derivkit.operations.dual.Taylor`.
+        The functions of one number, see :class:`derivkit.operations.taylor.Taylor`.
     lift : callable, optional
         Turns a Fraction or the name of a constant into a number; to float64 by default.
     branches : list, optional

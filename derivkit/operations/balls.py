@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flint import acb, arb, ctx, fmpq, fmpz
 
-from derivkit.operations.dual import Series, Taylor
 from derivkit.operations.elementary import ELEMENTARY
 from derivkit.operations.formulas import Meaning, Region, worked_out
 from derivkit.operations.row import Elementary
+from derivkit.operations.taylor import Series, Taylor
 
 MAX_RATIONAL_BITS = 512
 """Bits of numerator or denominator up to which a number stays rational: nine doubles multiplied; a constant without a
@@ -382,7 +382,7 @@ GUARD = 64
 
 
 class Numbers:
-    """The functions of one number at a precision, for :class:`derivkit.operations.dual.Taylor`.
+    """The functions of one number at a precision, for :class:`derivkit.operations.taylor.Taylor`.
 
     Every call is charged to the work that is left: what it took when measured, in nanoseconds, so that the same call
     ends at the same place on any machine.

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from derivkit.operations import rounding, series, special
-from derivkit.operations.dual import Series, Taylor
 from derivkit.operations.row import (
     ANY,
     SMALLEST,
@@ -30,6 +29,7 @@ from derivkit.operations.row import (
     in_floats,
     near_zero,
 )
+from derivkit.operations.taylor import Series, Taylor
 from derivkit.types import Array
 
 GAMMA_ULPS = 10.0

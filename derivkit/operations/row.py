@@ -3,7 +3,7 @@
 ``value`` is the float64 function of NumPy arrays. ``running`` carries a pair (value, bound of its rounding error)
 through the operation: running error analysis (Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed. 2002,
 section 3.3), where an argument that is wrong by e moves a result by at most e times the largest slope within e.
-``series`` is the operation on Taylor series (:mod:`derivkit.operations.dual`). Of a function of one argument the last
+``series`` is the operation on Taylor series (:mod:`derivkit.operations.taylor`). Of a function of one argument the last
 two follow from the formula of its slope, unless the row has its own.
 """
 
@@ -16,8 +16,8 @@ from typing import Any, Literal, NoReturn
 
 import numpy as np
 
-from derivkit.operations.dual import Series, Taylor
 from derivkit.operations.formulas import Meaning, Region, region, worked_out
+from derivkit.operations.taylor import Series, Taylor
 from derivkit.types import Array
 
 Bounded = tuple[Array, Array]

@@ -11,7 +11,7 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
-from derivkit.operations.dual import Number, Series, Taylor
+from derivkit.operations.taylor import Number, Series, Taylor
 
 
 def sine(t: Taylor, u: Series) -> Series:

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from derivkit.operations.dual import Number, Series, Taylor
 from derivkit.operations.elementary import ELEMENTARY, OPERATIONS
+from derivkit.operations.taylor import Number, Series, Taylor
 
 Rule = Callable[..., Series]
 """From the arithmetic and the series of the arguments to the series of the result."""

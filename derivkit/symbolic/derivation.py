@@ -25,8 +25,8 @@ from derivkit.expressions.evaluation import (
 )
 from derivkit.expressions.expression import expression_of, parse
 from derivkit.expressions.tree import Expression, Instruction, Variable, joint_program, short_text
-from derivkit.operations.dual import Taylor
 from derivkit.operations.elementary import FLOATS, OPERATIONS
+from derivkit.operations.taylor import Taylor
 from derivkit.operations.ufuncs import power
 from derivkit.symbolic.differentiation import MAX_FACTORS, MAX_FACTORS_AGAIN, differentiate
 from derivkit.symbolic.notation import Style, as_latex, as_markdown, as_text

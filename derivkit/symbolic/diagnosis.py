@@ -3,7 +3,7 @@
 Array at a few points sieve the mistakes, raised precision decides (:mod:`derivkit.symbolic.comparison`), and only
 what is named is built as a tree, to see which form is nearest to the one that was typed.
 
-An answer is right where that is proved (:mod:`derivkit.trusted.identity`), and wrong where balls hold the two apart
+An answer is right where that is proved (:mod:`derivkit.trusted.equivalence`), and wrong where balls hold the two apart
 at one point, the precision raised until they do. What is neither is said with the digits to which the two are equal.
 """
 
@@ -28,8 +28,8 @@ from derivkit.expressions.tree import (
     replaced,
     variables_of,
 )
-from derivkit.late import balls, identity
-from derivkit.symbolic.candidates import Candidate, candidates_of
+from derivkit.late import balls, equivalence
+from derivkit.symbolic.candidate_mistakes import Candidate, candidates_of
 from derivkit.symbolic.comparison import Form, RaisedPoint, StepProgram, digits_in_common
 from derivkit.symbolic.derivation import chosen_variable
 from derivkit.symbolic.differentiation import differentiate
@@ -288,7 +288,7 @@ class _Diagnosis:
         raised = tuple(one.point for one in self._raised(steps, points))
         if not raised:
             return Diagnosis(Judgement.NO_REAL_POINT, derivative, note=note)
-        if identity.same(derivative.root, self._answer):
+        if equivalence.equivalent(derivative.root, self._answer):
             return Diagnosis(Judgement.OTHER_FORM, derivative, points=raised, note=note)
         digits = digits_in_common(derivative.root, self._answer, raised, balls.Numbers(WORK))
         if digits is not None:
@@ -477,7 +477,7 @@ class _Diagnosis:
         alike, likeness = self._form.compared(whole)
         if not (
             alike
-            or identity.same(whole, self._answer)
+            or equivalence.equivalent(whole, self._answer)
             or digits_in_common(whole, self._answer, raised, numbers) is not None
         ):
             return None

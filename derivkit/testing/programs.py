@@ -2,8 +2,8 @@
 
 Every program takes a number x and a namespace of functions, NumPy for arrays of float64. It does not stop by a
 tolerance, and branches on x by functions of the namespace alone, so that it also runs on numbers that do not round
-(:mod:`derivkit.trusted.series`), which gives the derivative of exactly this program, its nodes, its step and its
-truncation included.
+(:mod:`derivkit.trusted.program_series`), which gives the derivative of exactly this program, its nodes, its step and
+its truncation included.
 """
 
 from __future__ import annotations

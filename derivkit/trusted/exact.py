@@ -18,7 +18,7 @@ from derivkit.arguments import number, shown, whole
 from derivkit.expressions.evaluation import interpret
 from derivkit.expressions.expression import expression_of
 from derivkit.expressions.tree import Expression
-from derivkit.late import balls, enclosures, vertical
+from derivkit.late import balls, enclosures, vertical_tangents
 from derivkit.operations.elementary import OPERATIONS
 
 MAX_ORDER = 10**15
@@ -64,7 +64,7 @@ class Exact:
         vertical.
     status : ExactStatus
         ``ok``: every number of the enclosure rounds to ``value``. ``vertical``, which is proved: f has a finite value,
-        and a tangent that is vertical with one sign (:mod:`derivkit.trusted.vertical` has the convention).
+        and a tangent that is vertical with one sign (:mod:`derivkit.trusted.vertical_tangents` has the convention).
         ``no_derivative``, which is proved: f is not defined there, or has no derivative that the rules can see (that of
         x*abs(x) at 0 they do not). ``unresolved``: the work or the precision allowed did not suffice, or the value is
         beyond the range of float64.
@@ -150,7 +150,7 @@ def _vertical(tree: Expression, point: Point, moving: str) -> Exact | None:
     if not all(map(math.isfinite, point.values())):
         return None
     with balls.precision(VERTICAL_BITS), contextlib.suppress(balls.UndecidedError, balls.ExhaustedError):
-        if sign := vertical.vertical_slope(tree, point, moving, balls.Numbers(WORK).at(VERTICAL_BITS)):
+        if sign := vertical_tangents.vertical_slope(tree, point, moving, balls.Numbers(WORK).at(VERTICAL_BITS)):
             infinite = sign * math.inf
             return Exact(infinite, math.nan, ExactStatus.VERTICAL, infinite, infinite)
     return None

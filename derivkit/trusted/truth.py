@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 
 from derivkit.expressions.evaluation import CONSTANTS, nearest_float
 from derivkit.expressions.tree import Expression, Instruction, tree_of
-from derivkit.late import enclosures, programs
+from derivkit.late import enclosures, program_series
 from derivkit.trusted.exact import high_precision_series
 from derivkit.types import Array
 
@@ -105,7 +105,7 @@ def truth_of_program(program: Callable[[Any, Any], Any], x: ArrayLike, *, order:
     ----------
     program : callable
         Of a number and of a namespace with NumPy's ``sin``, ``exp`` and the like; see
-        :mod:`derivkit.trusted.series`. Nothing in it may depend on how large x is.
+        :mod:`derivkit.trusted.program_series`. Nothing in it may depend on how large x is.
     x : array_like
         Points.
     order : int
@@ -121,7 +121,7 @@ def truth_of_program(program: Callable[[Any, Any], Any], x: ArrayLike, *, order:
     >>> float(truth_of_program(lambda x, m: m.exp(x * x), [1.0]).high[0])
     5.43656365691809
     """
-    return _truths(lambda point: programs.coefficient(program, point, order, digits=DIGITS), x, order)
+    return _truths(lambda point: program_series.coefficient(program, point, order, digits=DIGITS), x, order)
 
 
 def _truths(coefficient: Callable[[float], Any], x: ArrayLike, order: int) -> Truth:

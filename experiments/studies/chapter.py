@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import derivkit as dk
-from derivkit.symbolic.notation import Line, Style, cut, lines_of, read, written
+from derivkit.symbolic.notation import Line, Style, lines_of, read, spans_of, written
 from experiments.study import Frame, Rows, Tables, column, key, refuse_below
 from experiments.timing import least_seconds
 from experiments.words import lesson_of
@@ -520,7 +520,7 @@ def spelt(line: str) -> str:
 def steps(figure: str, style: Style) -> Iterator[Steps]:
     """The pieces of a calculation, and what the chapter notes below it."""
     lines = calculation(figure, style)
-    for piece in cut(lines, left=("f(x)", "f'(x)")):
+    for piece in spans_of(lines, left=("f(x)", "f'(x)")):
         yield Steps(figure=figure, **dataclasses.asdict(piece))
     line, note = NOTES.get(figure, ("", ""))
     for place, word in enumerate(line.split()):

@@ -16,9 +16,9 @@ from derivkit.symbolic.notation import (
     Style,
     as_text,
     condition_text,
-    cut,
     function_name,
     lines_of,
+    spans_of,
     written,
 )
 from derivkit.symbolic.steps import steps_of
@@ -214,7 +214,7 @@ def pieces(derivation: dk.Derivation, lines: Sequence[Line], notation: str) -> d
     """The pieces of its lines, as the figure sets them."""
     name, variable = function_name(derivation), derivation.variable
     left = [f"{name}{k * chr(39)}({variable})" for k in range(derivation.order + 1)]
-    cuts = cut(lines, left=left, notation=notation)
+    cuts = spans_of(lines, left=left, notation=notation)
     return {name: [getattr(piece, name) for piece in cuts] for name in Piece.columns}
 
 

@@ -1,29 +1,29 @@
-"""Derivations as lines: made, written as text, Markdown and LaTeX, read back, and cut into the pieces of a figure."""
+"""Derivations as lines: made, written as text, Markdown and LaTeX, read back, and cut into the spans of a figure."""
 
 from derivkit.symbolic.notation.latex import latex
 from derivkit.symbolic.notation.lines import LEVELS, Line, Mark, Style, lines_of
-from derivkit.symbolic.notation.pieces import Cut, cut
 from derivkit.symbolic.notation.printing import as_latex, as_markdown, as_text, condition_text, function_name
 from derivkit.symbolic.notation.reading import ReadingError, read
+from derivkit.symbolic.notation.spans import Span, spans_of
 from derivkit.symbolic.notation.writing import NOTATIONS, pieces_of, written
 
 __all__ = [
     "LEVELS",
     "NOTATIONS",
-    "Cut",
     "Line",
     "Mark",
     "ReadingError",
+    "Span",
     "Style",
     "as_latex",
     "as_markdown",
     "as_text",
     "condition_text",
-    "cut",
     "function_name",
     "latex",
     "lines_of",
     "pieces_of",
     "read",
+    "spans_of",
     "written",
 ]

@@ -17,7 +17,6 @@ from formulas import inside
 
 from derivkit.expressions.expression import parse
 from derivkit.operations.balls import Numbers
-from derivkit.operations.dual import Taylor
 from derivkit.operations.elementary import ELEMENTARY, FLOATS, IN_FLOATS, OPERATIONS, ROWS
 from derivkit.operations.formulas import worked_out
 from derivkit.operations.row import (
@@ -32,6 +31,7 @@ from derivkit.operations.row import (
     by_slope,
     completed,
 )
+from derivkit.operations.taylor import Taylor
 from derivkit.symbolic.rules import FUNCTIONS as RULES
 from derivkit.trusted.exact import Exact, exact
 from derivkit.types import Array

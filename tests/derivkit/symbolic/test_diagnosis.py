@@ -12,8 +12,8 @@ from derivkit.expressions.evaluation import float_values
 from derivkit.expressions.expression import parse
 from derivkit.expressions.tree import Expression, Variable, program_of
 from derivkit.operations.elementary import ELEMENTARY
-from derivkit.symbolic import candidates, diagnosis
-from derivkit.symbolic.candidates import candidates_of
+from derivkit.symbolic import candidate_mistakes, diagnosis
+from derivkit.symbolic.candidate_mistakes import candidates_of
 from derivkit.symbolic.diagnosis import Judgement, diagnose
 from derivkit.symbolic.differentiation import differentiate
 from derivkit.symbolic.mistakes import MISTAKES
@@ -191,7 +191,7 @@ def test_every_row_is_a_mistake_somewhere():
 def test_a_row_that_is_no_mistake_is_found_out(monkeypatch):
     row = next(row for row in MISTAKES if row.name == "quotient rule reversed")
     rows = tuple(replace(one, formula="(du*v - u*dv)/v^2") if one is row else one for one in MISTAKES)
-    monkeypatch.setattr(candidates, "MISTAKES", rows)
+    monkeypatch.setattr(candidate_mistakes, "MISTAKES", rows)
     assert diagnose("sin(x)/x", "(sin(x) - x*cos(x))/x^2").rules != ("quotient rule reversed",)
 
 
@@ -251,7 +251,7 @@ def test_what_is_neither_proved_nor_seen_to_be_wrong_is_said_with_its_digits(tex
 
 
 def test_without_a_proof_no_other_form_is_right(monkeypatch):
-    monkeypatch.setattr("derivkit.trusted.identity.same", lambda a, b: False)
+    monkeypatch.setattr("derivkit.trusted.equivalence.equivalent", lambda a, b: False)
     assert diagnose("sin(x)^2", "sin(2*x)").verdict == Judgement.NOT_PROVED
     assert diagnose("sin(x)^2", "2*sin(x)*cos(x)").verdict == Judgement.RIGHT
 

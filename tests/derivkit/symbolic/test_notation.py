@@ -12,19 +12,19 @@ from derivkit.expressions.algebra import ONE, apply
 from derivkit.expressions.expression import parse
 from derivkit.expressions.tree import Expression, Number, Unevaluated, Variable, program_of
 from derivkit.operations import balls
-from derivkit.operations.dual import Taylor
 from derivkit.operations.elementary import OPERATIONS
+from derivkit.operations.taylor import Taylor
 from derivkit.symbolic.derivation import derive
 from derivkit.symbolic.notation import (
     LEVELS,
     NOTATIONS,
     ReadingError,
     Style,
-    cut,
     latex,
     lines_of,
     printing,
     read,
+    spans_of,
     written,
 )
 from derivkit.symbolic.notation.lines import Mark, nodes_with_paths
@@ -286,7 +286,7 @@ def test_marks_are_places_of_the_tree_and_all_but_the_last_line_of_a_derivative_
 
 
 def test_the_pieces_of_a_line_show_the_exponent_raised_marked_and_with_an_arc_to_its_x():
-    pieces = [piece for piece in cut(lines_of(derive("3*x^2"), Style(level="full"))) if piece.line == 2]
+    pieces = [piece for piece in spans_of(lines_of(derive("3*x^2"), Style(level="full"))) if piece.line == 2]
     assert [piece.text + "/" * bool(piece.below) + piece.below for piece in pieces] == ["=", "3", "·", "d/dx", "x", "2"]
     assert [piece.raised for piece in pieces] == [False] * 5 + [True]
     assert [piece.mark for piece in pieces] == [False] * 5 + [True]
@@ -295,7 +295,7 @@ def test_the_pieces_of_a_line_show_the_exponent_raised_marked_and_with_an_arc_to
 
 
 def test_what_stands_on_the_left_is_written_on_the_first_line_of_each_derivative():
-    pieces = cut(lines_of(derive("x^2", order=2), Style(level="brief")), left=("f(x)", "f'(x)", "f''(x)"))
+    pieces = spans_of(lines_of(derive("x^2", order=2), Style(level="brief")), left=("f(x)", "f'(x)", "f''(x)"))
     starts = [piece.text for piece in pieces if piece.position == 0]
     assert starts == ["f(x)", "f'(x)", "=", "f''(x)", "="]
 
@@ -303,7 +303,7 @@ def test_what_stands_on_the_left_is_written_on_the_first_line_of_each_derivative
 def test_a_sign_alone_is_marked_where_a_sum_is_taken_apart():
     line = lines_of(derive("x^2 - x + 1"), Style(level="full"))[1]
     assert line.marks == (Mark((0,), sign=True), Mark((0, 0), sign=True))
-    assert [piece.text for piece in cut([line]) if piece.mark] == ["-", "+"]
+    assert [piece.text for piece in spans_of([line]) if piece.mark] == ["-", "+"]
 
 
 # Whole derivations

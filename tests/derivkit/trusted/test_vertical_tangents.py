@@ -12,7 +12,7 @@ import pytest
 import derivkit as dk
 from derivkit.automatic.dual import expression_at
 from derivkit.operations.elementary import OPERATIONS
-from derivkit.trusted import vertical
+from derivkit.trusted import vertical_tangents
 
 INF, NAN = math.inf, math.nan
 
@@ -192,7 +192,7 @@ def test_of_several_variables_the_one_that_moves_decides() -> None:
 def test_a_sign_that_is_not_proved_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """Break the proof: a guess would take 0 times infinity for infinity."""
     assert math.isnan(dk.exact("sqrt(x)*sin(x)", 0.0).value)
-    monkeypatch.setattr(vertical, "_sign", lambda ball: 1)
+    monkeypatch.setattr(vertical_tangents, "_sign", lambda ball: 1)
     assert dk.exact("sqrt(x)*sin(x)", 0.0).value == INF
 
 

@@ -1,4 +1,4 @@
-"""Proofs that two formulas are one function: both as quotients of polynomials in what cannot be taken apart.
+"""Zero-equivalence: proofs that two formulas are one function, both written as rational functions.
 
 Every rewriting is an identity of real functions wherever the formula is defined, so that a difference that is reduced
 to 0 is proved to be 0. The opposite is not claimed: what is not reduced may be 0 all the same.
@@ -14,7 +14,14 @@ from derivkit.expressions.evaluation import Arithmetic, walk
 from derivkit.expressions.tree import Instruction, Node, Operation, program_of
 from derivkit.operations.elementary import OPERATIONS
 from derivkit.operations.formulas import Meaning, worked_out
-from derivkit.trusted.quotients import HALF, MAX_GENERATORS, Field, FinerError, NotProvedError, Quotient
+from derivkit.trusted.rational_functions import (
+    HALF,
+    MAX_GENERATORS,
+    FinerError,
+    FunctionField,
+    NotProvedError,
+    RationalFunction,
+)
 
 MAX_OPERATIONS = 1500
 
@@ -33,7 +40,7 @@ def is_zero(root: Node) -> bool:
         return False
     finer: dict[Any, int] = {}
     for _ in range(MAX_GENERATORS):
-        field = Field(finer)
+        field = FunctionField(finer)
         try:
             values = walk(program, _arithmetic(field))
             for step in (program[k] for k in _everywhere(program)):
@@ -59,7 +66,7 @@ def _everywhere(program: Sequence[Instruction]) -> set[int]:
     return needed
 
 
-def _arithmetic(f: Field) -> Arithmetic:
+def _arithmetic(f: FunctionField) -> Arithmetic:
     """What a step of a formula is worth."""
     return Arithmetic(
         number=f.number,
@@ -70,18 +77,18 @@ def _arithmetic(f: Field) -> Arithmetic:
     )
 
 
-def _defined(f: Field, definition: str, u: Quotient) -> Quotient:
+def _defined(f: FunctionField, definition: str, u: RationalFunction) -> RationalFunction:
     """An operation by what it is in others."""
     meaning = Meaning(
         number=f.number,
         pi=lambda: f.opaque("pi", positive=True),
         apply=lambda name, *arguments: _apply(f, name, *arguments),
     )
-    result: Quotient = worked_out(definition, u, meaning)
+    result: RationalFunction = worked_out(definition, u, meaning)
     return result
 
 
-def _apply(f: Field, name: str, *arguments: Quotient) -> Quotient:
+def _apply(f: FunctionField, name: str, *arguments: RationalFunction) -> RationalFunction:
     if name in _RULES:
         return _RULES[name](f, *arguments)
     definition = OPERATIONS[name].definition
@@ -97,38 +104,38 @@ def _apply(f: Field, name: str, *arguments: Quotient) -> Quotient:
 _ODD = frozenset({"atan", "asin", "erf"})
 
 
-def _power(f: Field, a: Quotient, b: Quotient) -> Quotient:
+def _power(f: FunctionField, a: RationalFunction, b: RationalFunction) -> RationalFunction:
     n = b.constant
     if n is not None and n.denominator == 1:
         return a ** int(n)
     return f.size_power(a, n) if n is not None else f.exp(b * f.log_size(a))
 
 
-def _log(f: Field, a: Quotient, base: Quotient | None = None) -> Quotient:
+def _log(f: FunctionField, a: RationalFunction, base: RationalFunction | None = None) -> RationalFunction:
     return f.log_size(a) if base is None else f.log_size(a) / f.log_size(base)
 
 
-def _root(f: Field, a: Quotient) -> Quotient:
+def _root(f: FunctionField, a: RationalFunction) -> RationalFunction:
     return f.size_power(a, HALF) if a else a
 
 
-def _size(f: Field, a: Quotient) -> Quotient:
+def _size(f: FunctionField, a: RationalFunction) -> RationalFunction:
     return a * f.sign(a) if a else a
 
 
-def _above(f: Field, a: Quotient) -> Quotient:
+def _above(f: FunctionField, a: RationalFunction) -> RationalFunction:
     """1 where a > 0, else 0."""
     return HALF * (1 + f.sign(a)) if a else f.number(HALF)
 
 
-def _larger(f: Field, sign: int, *arguments: Quotient) -> Quotient:
+def _larger(f: FunctionField, sign: int, *arguments: RationalFunction) -> RationalFunction:
     best = arguments[0]
     for one in arguments[1:]:
         best = HALF * (best + one + sign * _size(f, best - one))
     return best
 
 
-def _piecewise(f: Field, *arguments: Quotient) -> Quotient:
+def _piecewise(f: FunctionField, *arguments: RationalFunction) -> RationalFunction:
     del f
     pairs = list(zip(arguments[0::2], arguments[1::2], strict=False))
     result = arguments[-1] if len(arguments) % 2 else pairs.pop()[0]
@@ -137,16 +144,16 @@ def _piecewise(f: Field, *arguments: Quotient) -> Quotient:
     return result
 
 
-def _leaky(f: Field, a: Quotient, slope: Quotient | None = None) -> Quotient:
+def _leaky(f: FunctionField, a: RationalFunction, slope: RationalFunction | None = None) -> RationalFunction:
     above = _above(f, a)
     return a * (above + (Fraction(1, 100) if slope is None else slope) * (1 - above))
 
 
-def _sum_of_exp(f: Field, *arguments: Quotient) -> Quotient:
+def _sum_of_exp(f: FunctionField, *arguments: RationalFunction) -> RationalFunction:
     return sum(map(f.exp, arguments), start=f.number(0))
 
 
-_RULES: Mapping[str, Callable[..., Quotient]] = {
+_RULES: Mapping[str, Callable[..., RationalFunction]] = {
     "add": lambda f, a, b: a + b,
     "subtract": lambda f, a, b: a - b,
     "negate": lambda f, a: -a,
@@ -174,12 +181,12 @@ _RULES: Mapping[str, Callable[..., Quotient]] = {
 """Operations in the generators; others are what their rows define them to be, or generators themselves."""
 
 
-def _positive_logarithm(f: Field, *arguments: Quotient) -> None:
+def _positive_logarithm(f: FunctionField, *arguments: RationalFunction) -> None:
     for one in arguments:
         f.is_positive(one)
 
 
-def _positive_base(f: Field, a: Quotient, b: Quotient) -> None:
+def _positive_base(f: FunctionField, a: RationalFunction, b: RationalFunction) -> None:
     n = b.constant
     if n is None or n.denominator != 1:
         f.is_positive(a)
@@ -195,6 +202,6 @@ _OF_POSITIVE: Mapping[str, Callable[..., None]] = {
 """What says that an argument is positive wherever it has a value."""
 
 
-def same(a: Node, b: Node) -> bool:
+def equivalent(a: Node, b: Node) -> bool:
     """Whether two formulas are proved to be one function."""
     return is_zero(Operation("subtract", (a, b)))

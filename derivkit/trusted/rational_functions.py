@@ -1,4 +1,4 @@
-"""Quotients of polynomials in generators: the field in which two formulas are proved to be one function.
+"""Rational functions of generators: the field in which `equivalence` proves that two formulas are one function.
 
 Exponentials, logarithms, roots, sines and absolute values are written in a few generators, such as e^x, log|x|, the
 cosine of x and the sign of x, with relations between them (sin^2 = 1 - cos^2, sign^2 = 1).
@@ -43,10 +43,10 @@ class FinerError(ArithmeticError):
 
 
 @dataclass(frozen=True)
-class Quotient:
+class RationalFunction:
     """A quotient of polynomials in the generators of a field; it computes with its kind and with rational numbers."""
 
-    field: Field = field(compare=False, repr=False)
+    field: FunctionField = field(compare=False, repr=False)
     above: Any
     below: Any
 
@@ -65,36 +65,36 @@ class Quotient:
     def __bool__(self) -> bool:
         return bool(self.above)
 
-    def __add__(self, other: Operand) -> Quotient:
+    def __add__(self, other: Operand) -> RationalFunction:
         return self.field.total(self, self.field.lifted(other), 1)
 
-    def __radd__(self, other: Operand) -> Quotient:
+    def __radd__(self, other: Operand) -> RationalFunction:
         return self.field.total(self.field.lifted(other), self, 1)
 
-    def __sub__(self, other: Operand) -> Quotient:
+    def __sub__(self, other: Operand) -> RationalFunction:
         return self.field.total(self, self.field.lifted(other), -1)
 
-    def __rsub__(self, other: Operand) -> Quotient:
+    def __rsub__(self, other: Operand) -> RationalFunction:
         return self.field.total(self.field.lifted(other), self, -1)
 
-    def __neg__(self) -> Quotient:
+    def __neg__(self) -> RationalFunction:
         return -1 * self
 
-    def __mul__(self, other: Operand) -> Quotient:
+    def __mul__(self, other: Operand) -> RationalFunction:
         b = self.field.lifted(other)
         return self.field.quotient(self.field.times(self.above, b.above), self.field.times(self.below, b.below))
 
-    def __rmul__(self, other: Operand) -> Quotient:
+    def __rmul__(self, other: Operand) -> RationalFunction:
         return self.field.lifted(other) * self
 
-    def __truediv__(self, other: Operand) -> Quotient:
+    def __truediv__(self, other: Operand) -> RationalFunction:
         b = self.field.lifted(other)
         return self.field.quotient(self.field.times(self.above, b.below), self.field.times(self.below, b.above))
 
-    def __rtruediv__(self, other: Operand) -> Quotient:
+    def __rtruediv__(self, other: Operand) -> RationalFunction:
         return self.field.lifted(other) / self
 
-    def __pow__(self, n: int) -> Quotient:
+    def __pow__(self, n: int) -> RationalFunction:
         if abs(n) > MAX_MULTIPLE:
             raise NotProvedError
         power = self.field.number(1)
@@ -103,7 +103,7 @@ class Quotient:
         return power if n >= 0 else 1 / power
 
 
-Operand = Quotient | Fraction | int
+Operand = RationalFunction | Fraction | int
 
 
 def _fraction(value: Any) -> Fraction:
@@ -111,8 +111,8 @@ def _fraction(value: Any) -> Fraction:
 
 
 @dataclass
-class Field:
-    """Quotients of polynomials in generators, made as they are needed.
+class FunctionField:
+    """Rational functions of generators, which are made as they are needed.
 
     Attributes
     ----------
@@ -124,7 +124,7 @@ class Field:
     generators: dict[Any, int] = field(default_factory=dict)
     relations: dict[int, tuple[int, Any]] = field(default_factory=dict)
     """From a generator g to (n, p) with g^n = p, a polynomial in generators made earlier."""
-    exponents: dict[str, Quotient] = field(default_factory=dict)
+    exponents: dict[str, RationalFunction] = field(default_factory=dict)
     """From an exponential, as a text, to its exponent."""
     logarithms: dict[int, Any] = field(default_factory=dict)
     """From the generator of log|p| to p, a polynomial or a prime."""
@@ -135,13 +135,13 @@ class Field:
 
     # Quotients
 
-    def number(self, value: Fraction | int) -> Quotient:
+    def number(self, value: Fraction | int) -> RationalFunction:
         """A rational number."""
-        return Quotient(self, CONTEXT.constant(fmpq(value.numerator, value.denominator)), _ONE)
+        return RationalFunction(self, CONTEXT.constant(fmpq(value.numerator, value.denominator)), _ONE)
 
-    def lifted(self, value: Operand) -> Quotient:
+    def lifted(self, value: Operand) -> RationalFunction:
         """A number as a quotient; a quotient as it is."""
-        return value if isinstance(value, Quotient) else self.number(value)
+        return value if isinstance(value, RationalFunction) else self.number(value)
 
     def times(self, a: Any, b: Any) -> Any:
         """The product of two polynomials, as long as the work allowed lasts."""
@@ -150,17 +150,17 @@ class Field:
             raise NotProvedError
         return a * b
 
-    def quotient(self, above: Any, below: Any) -> Quotient:
+    def quotient(self, above: Any, below: Any) -> RationalFunction:
         """In lowest terms, the relations used, the leading coefficient below 1."""
         above, below = self._reduced(above), self._reduced(below)
         if not below:
             raise NotProvedError
         if not above:
-            return Quotient(self, _ZERO, _ONE)
+            return RationalFunction(self, _ZERO, _ONE)
         common = above.gcd(below)
         above, below = above / common, below / common
         leading = below.leading_coefficient()
-        return Quotient(self, above / leading, below / leading)
+        return RationalFunction(self, above / leading, below / leading)
 
     def _reduced(self, poly: Any) -> Any:
         """The relations used, from the latest generator to the first."""
@@ -185,14 +185,14 @@ class Field:
             total = total + self.times(CONTEXT.from_dict(terms), factor)
         return total
 
-    def total(self, a: Quotient, b: Quotient, sign: int) -> Quotient:
+    def total(self, a: RationalFunction, b: RationalFunction, sign: int) -> RationalFunction:
         """The sum of two quotients, or their difference."""
         if a.below == b.below:
             return self.quotient(a.above + sign * b.above, a.below)
         above = self.times(a.above, b.below) + sign * self.times(b.above, a.below)
         return self.quotient(above, self.times(a.below, b.below))
 
-    def vanishes(self, a: Quotient) -> bool:
+    def vanishes(self, a: RationalFunction) -> bool:
         """Whether it is 0, the signs that are known put in."""
         above = self._reduced(a.above)
         known = {f"g{place}": sign for place, sign in self.facts.items()}
@@ -210,13 +210,13 @@ class Field:
                 self.positive.add(self.generators[key])
         return self.generators[key]
 
-    def opaque(self, key: Any, *, positive: bool = False) -> Quotient:
+    def opaque(self, key: Any, *, positive: bool = False) -> RationalFunction:
         """What is not taken apart."""
         return self.at(self.generator(key, positive=positive))
 
-    def at(self, place: int) -> Quotient:
+    def at(self, place: int) -> RationalFunction:
         """The generator at a place."""
-        return Quotient(self, CONTEXT.gen(place), _ONE)
+        return RationalFunction(self, CONTEXT.gen(place), _ONE)
 
     def _fine(self, key: Any, rate: Fraction) -> int:
         """The rate of a generator as a whole multiple of the finest that is needed."""
@@ -231,7 +231,7 @@ class Field:
 
     # Signs, absolute values and their powers and logarithms
 
-    def _factors(self, a: Quotient) -> tuple[Fraction, list[tuple[Any, int]]]:
+    def _factors(self, a: RationalFunction) -> tuple[Fraction, list[tuple[Any, int]]]:
         """A number and irreducible polynomials with their exponents."""
         number, factors = Fraction(1), []
         for poly, sign in ((a.above, 1), (a.below, -1)):
@@ -242,7 +242,7 @@ class Field:
             factors += [(part, sign * int(n)) for part, n in parts]
         return number, factors
 
-    def _sign_of(self, poly: Any) -> Quotient:
+    def _sign_of(self, poly: Any) -> RationalFunction:
         """The sign of an irreducible polynomial: 1 where all that it is made of is positive."""
         if self._surely_positive(poly):
             return self.number(1)
@@ -264,7 +264,7 @@ class Field:
             never |= all(place in self.positive for place, n in enumerate(exponents) if n)
         return never
 
-    def sign(self, a: Quotient) -> Quotient:
+    def sign(self, a: RationalFunction) -> RationalFunction:
         """The sign of a quotient that is not 0."""
         number, parts = self._factors(a)
         result = self.number(1 if number > 0 else -1)
@@ -282,12 +282,12 @@ class Field:
             primes += [(int(p), sign * int(n)) for p, n in fmpz(abs(whole)).factor()]
         return primes
 
-    def _root(self, p: Any, rate: Fraction) -> Quotient:
+    def _root(self, p: Any, rate: Fraction) -> RationalFunction:
         """|p|^rate for an irreducible polynomial, or for a prime."""
         key = ("root", str(p))
         times = self._fine(key, rate)
         finest = self.finer.get(key, 1)
-        size = self.number(p) if isinstance(p, int) else Quotient(self, p, _ONE) * self._sign_of(p)
+        size = self.number(p) if isinstance(p, int) else RationalFunction(self, p, _ONE) * self._sign_of(p)
         if finest == 1:
             return size**times
         place = self.generator(key, positive=True)
@@ -295,7 +295,7 @@ class Field:
         whole, rest = divmod(times, finest)
         return size**whole * self.at(place) ** rest
 
-    def size_power(self, a: Quotient, rate: Fraction) -> Quotient:
+    def size_power(self, a: RationalFunction, rate: Fraction) -> RationalFunction:
         """|a|^rate."""
         number, parts = self._factors(a)
         result = self.number(1)
@@ -303,7 +303,7 @@ class Field:
             result = result * self._root(p, n * rate)
         return result
 
-    def log_size(self, a: Quotient) -> Quotient:
+    def log_size(self, a: RationalFunction) -> RationalFunction:
         """log|a|."""
         number, parts = self._factors(a)
         result = self.number(0)
@@ -311,7 +311,7 @@ class Field:
             result = result + n * self._logarithm_of(p)
         return result
 
-    def _logarithm_of(self, p: Any) -> Quotient:
+    def _logarithm_of(self, p: Any) -> RationalFunction:
         """log|p| of a prime or an irreducible polynomial; of an exponential alone its exponent."""
         exponent = None if isinstance(p, int) else self.exponents.get(str(p))
         if exponent is not None:
@@ -320,7 +320,7 @@ class Field:
         self.logarithms[place] = p
         return self.at(place)
 
-    def is_positive(self, a: Quotient) -> None:
+    def is_positive(self, a: RationalFunction) -> None:
         """Note that a quotient is positive wherever the formula is defined."""
         number, parts = self._factors(a)
         odd = [poly for poly, n in parts if n % 2]
@@ -331,7 +331,7 @@ class Field:
 
     # Exponentials and angles
 
-    def _terms(self, a: Quotient) -> list[tuple[Fraction, Any]]:
+    def _terms(self, a: RationalFunction) -> list[tuple[Fraction, Any]]:
         """A quotient as a sum of rational multiples of quotients with one term above."""
         terms = []
         for exponents, coefficient in a.above.terms():
@@ -339,14 +339,14 @@ class Field:
             terms.append((_fraction(coefficient), self.quotient(one, a.below)))
         return terms
 
-    def exp(self, a: Quotient) -> Quotient:
+    def exp(self, a: RationalFunction) -> RationalFunction:
         """e^a."""
         result = self.number(1)
         for rate, one in self._terms(a):
             result = result * self._exponential(rate, one)
         return result
 
-    def _exponential(self, rate: Fraction, one: Quotient) -> Quotient:
+    def _exponential(self, rate: Fraction, one: RationalFunction) -> RationalFunction:
         """e^(rate * one)."""
         for place, p in self.logarithms.items():
             if one == self.at(place):
@@ -357,7 +357,7 @@ class Field:
         self.exponents[str(CONTEXT.gen(place))] = one * Fraction(1, self.finer.get(key, 1))
         return self.at(place) ** times
 
-    def cosine_sine(self, a: Quotient) -> tuple[Quotient, Quotient]:
+    def cosine_sine(self, a: RationalFunction) -> tuple[RationalFunction, RationalFunction]:
         """By the addition theorems."""
         c, s = self.number(1), self.number(0)
         for rate, one in self._terms(a):
@@ -365,7 +365,7 @@ class Field:
             c, s = c * d - s * t, s * d + c * t
         return c, s
 
-    def _turned(self, rate: Fraction, one: Quotient) -> tuple[Quotient, Quotient]:
+    def _turned(self, rate: Fraction, one: RationalFunction) -> tuple[RationalFunction, RationalFunction]:
         """Cosine and sine of rate * one."""
         if one == self.at(self.generator("pi", positive=True)):
             cosine, sine = self._cosine_of_turn(rate), self._cosine_of_turn(rate - HALF)
@@ -379,14 +379,14 @@ class Field:
             cosine, sine = cosine * c - sine * s, sine * c + cosine * s
         return cosine, sine if rate > 0 else -sine
 
-    def _circle(self, key: Any) -> tuple[Quotient, Quotient]:
+    def _circle(self, key: Any) -> tuple[RationalFunction, RationalFunction]:
         """Cosine and sine as generators."""
         cosine = self.generator((key, "cos"))
         sine = self.generator((key, "sin"))
         self.relations[sine] = 2, _ONE - CONTEXT.gen(cosine) ** 2
         return self.at(cosine), self.at(sine)
 
-    def _cosine_of_turn(self, rate: Fraction) -> Quotient | None:
+    def _cosine_of_turn(self, rate: Fraction) -> RationalFunction | None:
         """The cosine of so many half turns; None if it is not in the table."""
         inside = min(rate % 2, 2 - rate % 2)
         if min(inside, 1 - inside) not in _TURNS:

@@ -1,4 +1,4 @@
-"""Every mistake of the table at every step that it fits: what would have been written instead."""
+"""Candidates for a diagnosis: every mistake of the table made at every step of a derivation that it fits."""
 
 from __future__ import annotations
 

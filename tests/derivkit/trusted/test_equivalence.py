@@ -14,8 +14,8 @@ from derivkit.expressions.tree import Node, Operation, Variable, program_of
 from derivkit.symbolic.derivation import chosen_variable
 from derivkit.symbolic.differentiation import differentiate
 from derivkit.symbolic.points import float_stand_in, lattice_of
-from derivkit.trusted import identity
-from derivkit.trusted.identity import same
+from derivkit.trusted import equivalence
+from derivkit.trusted.equivalence import equivalent
 
 EQUAL = """
 sin(x)^2 + cos(x)^2 : 1; sin(3*x) : 3*sin(x) - 4*sin(x)^3; cos(x/2)^2 : (1 + cos(x))/2;
@@ -52,19 +52,19 @@ def pairs(table: str) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("a", "b"), pairs(EQUAL))
 def test_an_identity_is_proved(a: str, b: str) -> None:
-    assert same(parse(a).root, parse(b).root)
+    assert equivalent(parse(a).root, parse(b).root)
 
 
 @pytest.mark.parametrize(("a", "b"), pairs(UNEQUAL))
 def test_what_is_no_identity_is_not_proved(a: str, b: str) -> None:
-    assert not same(parse(a).root, parse(b).root)
+    assert not equivalent(parse(a).root, parse(b).root)
 
 
 @pytest.mark.parametrize(("text", "answer"), CORRECT)
 def test_every_other_form_of_a_derivative_is_proved(text: str, answer: str) -> None:
     tree = parse(text)
     derivative = differentiate(tree.root, Variable(chosen_variable(tree, None))).result.root
-    assert same(derivative, parse(answer).root)
+    assert equivalent(derivative, parse(answer).root)
 
 
 def values(root: Node) -> np.ndarray:
@@ -88,7 +88,7 @@ def false_proofs(count: int) -> list[str]:
     for seed in range(count):
         a = random_tree(seed, depth=4)
         b = moved(a, random.Random(seed))
-        if same(a, b):
+        if equivalent(a, b):
             first, second = values(a), values(b)
             real = np.isfinite(first) & np.isfinite(second) & (np.abs(first) < 1e100)
             if not np.allclose(first[real], second[real], rtol=1e-6, atol=1e-9):
@@ -101,6 +101,6 @@ def test_nothing_that_has_other_values_is_proved() -> None:
 
 
 def test_a_false_identity_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    rules = {**identity._RULES, "sin": lambda f, a: f.number(0), "exp": lambda f, a: f.number(1)}
-    monkeypatch.setattr(identity, "_RULES", rules)
+    rules = {**equivalence._RULES, "sin": lambda f, a: f.number(0), "exp": lambda f, a: f.number(1)}
+    monkeypatch.setattr(equivalence, "_RULES", rules)
     assert false_proofs(300)

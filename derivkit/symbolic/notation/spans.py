@@ -1,4 +1,7 @@
-"""Lines cut into the pieces of a figure: what is acted on is marked, an exponent has an arc to the front of its x."""
+"""Lines of a derivation cut into spans, the texts that a figure sets apart.
+
+A span is marked where the next line acts on it; an exponent has an arc to the front of its x.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,8 @@ from derivkit.symbolic.notation.writing import Piece, pieces_of
 
 
 @dataclass(frozen=True)
-class Cut:
-    """A piece of a line of a figure.
+class Span:
+    """A text of a line of a figure that is set in one colour and at one height.
 
     Attributes
     ----------
@@ -22,9 +25,9 @@ class Cut:
     raised, mark : bool
         Whether it is an exponent, and whether the next line acts on it.
     arrow : int
-        Position of the piece to whose front an arc runs from here, or -1.
+        Position of the span to whose front an arc runs from here, or -1.
     note : str
-        On the first piece of a line: what the next line does.
+        On the first span of a line: what the next line does.
     """
 
     line: int
@@ -37,8 +40,8 @@ class Cut:
     note: str
 
 
-def cut(lines: Sequence[Line], *, left: Sequence[str] = (), notation: str = "leibniz") -> list[Cut]:
-    """Cut lines into pieces.
+def spans_of(lines: Sequence[Line], *, left: Sequence[str] = (), notation: str = "leibniz") -> list[Span]:
+    """The spans of some lines, from left to right, line by line.
 
     Parameters
     ----------
@@ -49,10 +52,10 @@ def cut(lines: Sequence[Line], *, left: Sequence[str] = (), notation: str = "lei
     notation : str
         ``prime`` or ``leibniz``.
     """
-    return [piece for number, line in enumerate(lines) for piece in _cut(number, line, left, notation)]
+    return [span for number, line in enumerate(lines) for span in _spans(number, line, left, notation)]
 
 
-def _cut(number: int, line: Line, left: Sequence[str], notation: str) -> Iterator[Cut]:
+def _spans(number: int, line: Line, left: Sequence[str], notation: str) -> Iterator[Span]:
     name = [left[line.order]] if line.first and line.order < len(left) else []
     before = [Piece(text, (-1,)) for text in (*name, "=")]
     pieces = [*before, *(piece for whole in pieces_of(line.tree, notation, raised=True) for piece in _apart(whole))]
@@ -60,7 +63,7 @@ def _cut(number: int, line: Line, left: Sequence[str], notation: str) -> Iterato
     for place, piece in enumerate(pieces):
         mark = place >= len(before) and any(_meant(piece, one) for one in line.marks)
         note = line.reason if place == 0 else ""
-        yield Cut(number, place, piece.text, piece.below, piece.raised, mark, arrows.get(place, -1), note)
+        yield Span(number, place, piece.text, piece.below, piece.raised, mark, arrows.get(place, -1), note)
 
 
 def _apart(piece: Piece) -> list[Piece]:

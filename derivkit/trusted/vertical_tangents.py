@@ -1,4 +1,4 @@
-"""Vertical tangents: the sign of an infinite slope, proved.
+"""Vertical tangents: proofs that a slope is infinite, and of which sign.
 
 The convention of the whole library: where f has a finite value and all quotients on the sides where f is defined grow
 without end with one sign, the slope is +inf or -inf (sqrt and acosh where their domains begin, asin at both ends, cbrt

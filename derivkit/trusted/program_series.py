@@ -1,4 +1,4 @@
-"""Programs run on Taylor series of Arb's balls: the derivatives of a loop, a quadrature or a solver, without rounding.
+"""Taylor coefficients of programs, to any number of digits: a loop, a quadrature or a solver run on series of balls.
 
 A program is Python code of a number x and of a namespace of functions. With floats and NumPy it rounds at every step;
 with series of balls it does not, and its derivatives come out to as many digits as are asked for. Where a program
