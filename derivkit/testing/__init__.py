@@ -3,10 +3,12 @@
 from derivkit.numerical.methods import METHODS, Method
 from derivkit.numerical.status import VALUED, VALUELESS
 from derivkit.recommendation import PRECISIONS, Precision, calls_of_recommendations, in_precision
-from derivkit.testing.assessment import Assessment, Bench, bench, quantile, regular, share
+from derivkit.testing.assessment import Assessment, Bench, bench, regular
 from derivkit.testing.attainable import attainable, covered, formulas, least_smoothed, loss, miss_size, tightness
 from derivkit.testing.breaks import BREAKS, VERDICTS, Answer, Break, verdict
+from derivkit.testing.cases import NAMED_WITHIN, Cases, Measures, named_within, quantile, share, share_beyond
 from derivkit.testing.claims import Claims, claims, perturbation
+from derivkit.testing.goals import GOALS, NEAR_BREAKS, Goal, Judgement
 from derivkit.testing.noise_law import SMOOTH, STEPS, Site, allowed, law, site_of
 from derivkit.testing.population import Disturbance, Draw, Family
 from derivkit.testing.programs import program
@@ -19,7 +21,10 @@ __all__ = [
     "BREAKS",
     "DIGITS",
     "DUAL",
+    "GOALS",
     "METHODS",
+    "NAMED_WITHIN",
+    "NEAR_BREAKS",
     "PRECISIONS",
     "SMOOTH",
     "STATUSES",
@@ -31,10 +36,14 @@ __all__ = [
     "Assessment",
     "Bench",
     "Break",
+    "Cases",
     "Claims",
     "Disturbance",
     "Draw",
     "Family",
+    "Goal",
+    "Judgement",
+    "Measures",
     "Method",
     "Precision",
     "Regret",
@@ -56,6 +65,7 @@ __all__ = [
     "least_smoothed",
     "loss",
     "miss_size",
+    "named_within",
     "perturbation",
     "program",
     "quantile",
@@ -63,6 +73,7 @@ __all__ = [
     "regular",
     "rounded_sweep",
     "share",
+    "share_beyond",
     "site_of",
     "statuses",
     "sweep_deltas",

@@ -6,12 +6,10 @@ from outside, such as the bias of a solver, is the slack of a family. Both are g
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from derivkit.testing.attainable import LEAST_RELATIVE, attainable, covered, loss, tightness
 from derivkit.testing.claims import Claims, Perturbation, perturbation, seen
@@ -137,28 +135,3 @@ class Assessment:
             found = perturbation(family, x[window], self.claims.delta[window])
             deviation[window], level[window] = found.deviation, found.level
         return Perturbation(deviation=deviation, level=level)
-
-
-# Statistics of many assessments
-
-
-def share(mask: ArrayLike) -> float:
-    """The share of True; NaN of nothing."""
-    values = np.asarray(mask, dtype=np.bool_)
-    return float(np.mean(values)) if values.size else math.nan
-
-
-def quantile(values: ArrayLike, part: float) -> float:
-    """A quantile of the values that are numbers, infinity being one; NaN of nothing.
-
-    It is one of the values, the least that has at least this part of them not above it: nothing is interpolated
-    between a number and infinity.
-
-    Examples
-    --------
-    >>> quantile([1.0, 2.0, math.inf, math.nan], 0.5)
-    2.0
-    """
-    numbers = np.asarray(values, dtype=np.float64)
-    known = np.sort(numbers[~np.isnan(numbers)])
-    return float(known[max(0, math.ceil(part * known.size) - 1)]) if known.size else math.nan

@@ -9,22 +9,31 @@ float may be off by. What nobody can see from outside, such as the bias of a sol
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
 
 import derivkit as dk
-from derivkit.testing import METHODS, Assessment, Family, Method, bench, claims, quantile, regular, share
+from derivkit.testing import (
+    GOALS,
+    METHODS,
+    NEAR_BREAKS,
+    Assessment,
+    Cases,
+    Family,
+    Goal,
+    Method,
+    bench,
+    claims,
+    quantile,
+    regular,
+    share_beyond,
+)
 from experiments.study import Frame, Rows, Tables, column, key
 from experiments.words import first_of, percent_reached
 
-NEAR_BREAKS: Mapping[str, str] = MappingProxyType(
-    {"near_break": "near breaks", "near_break_held_out": "near breaks, held out"}
-)
-"""Categories of points beside what breaks, by what the goals call them: they have goals of their own, of all orders."""
 FACTORS = dk.logspace(-3, 1.5, 46)
 """Factors of the bar in the table of reliability."""
 DRAWN = 1200
@@ -33,14 +42,6 @@ LARGEST_DRAWN = 1e3
 """Answers that are farther off than so many times the truth are not drawn."""
 YES, REPEATS, NO = "yes", "but for repeats", "no"
 EQUAL = "bar = true error"
-MANY = 200
-"""Points that a function needs so that its coverage says something: 98 % of them are 4 misses."""
-NAMED = 2.0
-"""A level of noise is named if it is right within this factor."""
-QUIET, LOUD = 1e-13, 1e-2
-"""The levels of noise that the goals are about."""
-SMOOTH_BIAS = ("relaxation", "table")
-"""Disturbances that are smooth between their steps: their level is no noise that could be named."""
 
 # Tables. Points are drawn by an exp, which is right to 2 ulp. Two answers lie apart by no more than both their bars,
 # which is what a bar says; how long it is, from which step it comes, and with it the status, is the outcome of a
@@ -312,301 +313,81 @@ def described(family: Family, points: int) -> Population:
     )  # fmt: skip
 
 
-# Measures of many cases
+# What the whole run says
 
 
-def cases_of(tables: Tables) -> Frame:
-    """The cases, with whether a derivative exists, whether there is an answer, and the noise of the function."""
+def joined(tables: Tables) -> Frame:
+    """The cases, with the noise of the function."""
     population = tables[Population].drop_duplicates("function", keep="last").set_index("function")
     population = population[["noise", "noise_level", "allowed"]].rename(columns={"noise": "disturbance"})
-    table = tables[Table]
-    answered = np.isfinite(table["value"]) & np.isfinite(table["error"])
-    return table.join(population, on="function").assign(exists=np.isfinite(table["truth"]), answered=answered)
+    return tables[Table].join(population, on="function")
 
 
-def answers(cases: Frame) -> Frame:
-    """The answers where a derivative exists."""
-    return cases[cases["exists"] & cases["answered"]]
+def cases_in(rows: Frame) -> Cases:
+    """Rows of the main table with the noise of the function, ready to be measured."""
+    return Cases(**{one.name: rows[one.name].to_numpy() for one in fields(Cases)})
 
 
-def ok(cases: Frame) -> Frame:
-    """The answers with the status ok where a derivative exists."""
-    return answers(cases)[answers(cases)["status"] == "ok"]
-
-
-def flagged(cases: Frame) -> Frame:
-    """The answers with another status."""
-    return answers(cases)[answers(cases)["status"] != "ok"]
-
-
-def mean_evaluations(cases: Frame) -> float:
-    """Mean evaluations of f for a point; NaN of nothing."""
-    return float(np.mean(cases["evaluations"].to_numpy())) if len(cases) else math.nan
-
-
-def measures(cases: Frame) -> dict[str, Any]:
-    """The columns of Measures of some cases."""
-    valued, sure = answers(cases), ok(cases)
-    return {
-        "points": len(cases),
-        "answers": len(valued),
-        "covered": share(valued["covered"]),
-        "ok": len(sure),
-        "ok_covered": share(sure["covered"]),
-        "ok_share": share(cases.loc[cases["exists"], "settled"]),
-        "worst_miss": quantile(sure["miss"], 1.0),
-        "worst_flagged": quantile(flagged(cases)["miss"], 1.0),
-        "tightness": quantile(sure["tightness"], 0.5),
-        "tightness_90": quantile(sure["tightness"], 0.9),
-        "loss": quantile(valued["loss"], 0.5),
-        "loss_90": quantile(valued["loss"], 0.9),
-        "missing": share(~cases.loc[cases["counts"], "answered"]),
-        "silent": int((~cases["exists"] & (cases["status"] == "ok")).sum()),
-        "right": share(cases["right"]),
-        "evaluations": mean_evaluations(cases),
-    }
-
-
-def grouped(cases: Frame, *names: str) -> Frame:
+def grouped(rows: Frame, *names: str) -> Frame:
     """The measures of the cases of each combination of values of some columns."""
     import pandas as pd  # noqa: PLC0415 - only a run that concludes pays for it
 
-    rows = [
-        {**dict(zip(names, keys, strict=True)), **measures(own)} for keys, own in cases.groupby([*names], sort=False)
-    ]
-    return pd.DataFrame(rows, columns=[*names, *Measures.columns])
-
-
-# Goals
-
-
-Measured = tuple[float, int]
-"""What was measured, and over how many cases."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Goal:
-    """A measure of all cases of a method, and what it is to be.
-
-    Attributes
-    ----------
-    measure, unit : str
-        In words; ``%``, ``x`` or nothing.
-    goal : float
-    most : bool
-        Whether it is the most that is allowed, or the least.
-    of : callable
-        Of the cases of one method, of all orders of the derivative.
-    """
-
-    measure: str
-    unit: str
-    goal: float
-    most: bool
-    of: Callable[[Frame], Measured]
-
-    def judged(self, method: str, cases: Frame) -> Goals:
-        """The row of the table of goals."""
-        value, count = self.of(cases)
-        met = value <= self.goal if self.most else value >= self.goal
-        return Goals(
-            method=method, measure=self.measure, unit=self.unit, bound="most" if self.most else "least",
-            goal=self.goal, measured=value, cases=count,
-            reached="not measured" if math.isnan(value) else "yes" if met else "no",
-        )  # fmt: skip
-
-
-def first(cases: Frame) -> Frame:
-    """First derivatives, but for those near breaks."""
-    return cases[(cases["derivative"] == 1) & ~cases["category"].isin(list(NEAR_BREAKS))]
-
-
-def of_category(cases: Frame, category: str) -> Frame:
-    """First derivatives of a category of functions."""
-    return first(cases)[first(cases)["category"] == category]
-
-
-def of_regular(cases: Frame, order: int = 1) -> Frame:
-    """Derivatives of regular functions."""
-    return cases[(cases["derivative"] == order) & cases["regular"]]
-
-
-def noisy(cases: Frame) -> Frame:
-    """Cases with noise of a level that the goals are about."""
-    own = first(cases)
-    return own[(own["noise_level"] >= QUIET) & (own["noise_level"] <= LOUD)]
-
-
-def near_breaks(category: str, words: str) -> Iterator[Goal]:
-    """The goals of one half of the points near breaks."""
-
-    def own(cases: Frame) -> Frame:
-        return cases[cases["category"] == category]
-
-    yield Goal(measure=f"{words}: misses among answers with the status ok", unit="%", goal=0.3, most=True,
-               of=lambda c: part(~ok(own(c))["covered"]))  # fmt: skip
-    yield Goal(measure=f"{words}: misses among all answers", unit="%", goal=0.5, most=True,
-               of=lambda c: part(~answers(own(c))["covered"]))  # fmt: skip
-    yield Goal(measure=f"{words}: answered with the status ok where no derivative exists", unit="", goal=0.0, most=True,
-               of=lambda c: silent(own(c)))  # fmt: skip
-    yield Goal(measure=f"{words}: a right status where no derivative exists", unit="%", goal=95.0, most=False,
-               of=lambda c: part(own(c)[~own(c)["exists"]]["right"]))  # fmt: skip
-
-
-def part(mask: Frame) -> Measured:
-    """A share in percent."""
-    return 100.0 * share(mask), len(mask)
-
-
-def quantile_of(values: Frame, size: float) -> Measured:
-    """A quantile of the values that are numbers."""
-    return quantile(values, size), int(values.notna().sum())
-
-
-def mean_of(cases: Frame) -> Measured:
-    """Mean evaluations."""
-    return mean_evaluations(cases), len(cases)
-
-
-def by_function(cases: Frame, column: str) -> list[Frame]:
-    """A column of the cases of every function, where there are any."""
-    return [rows[column] for _, rows in cases.groupby("function", sort=False) if len(rows)]
-
-
-def weakest_function(cases: Frame) -> Measured:
-    """Coverage of the answers for the function with the least of it, in percent, among those with MANY points."""
-    many = first(cases).groupby("function").filter(lambda rows: len(rows) >= MANY)
-    shares = [100.0 * share(covered) for covered in by_function(answers(many), "covered")]
-    return (min(shares) if shares else math.nan), len(shares)
-
-
-def right_by_function(cases: Frame) -> Measured:
-    """Share of right statuses where no derivative exists, every function weighing the same, in percent."""
-    shares = [share(right) for right in by_function(of_category(cases, "no_derivative"), "right")]
-    return (100.0 * float(np.mean(shares)) if shares else math.nan), len(shares)
-
-
-def named(cases: Frame, column: str) -> Measured:
-    """Share of the points whose noise is named within a factor; of a method that never names any there is none."""
-    own = noisy(cases)[~noisy(cases)["disturbance"].isin(SMOOTH_BIAS)]
-    if not np.isfinite(own["noise"]).any():
-        return math.nan, 0
-    ratio = own["noise"] / own[column]
-    return part((ratio >= 1.0 / NAMED) & (ratio <= NAMED))
-
-
-def relative_error(cases: Frame) -> Measured:
-    """The median relative error of the answers."""
-    return quantile_of(answers(cases)["true_error"] / answers(cases)["truth"].abs(), 0.5)
-
-
-def silent(cases: Frame) -> Measured:
-    """Answers with the status ok where no derivative exists."""
-    nowhere = cases[~cases["exists"]]
-    return (float((nowhere["status"] == "ok").sum()) if len(nowhere) else math.nan), len(nowhere)
-
-
-def missing(cases: Frame) -> Measured:
-    """Share of the points that ought to have an answer and have none, in percent."""
-    return part(~first(cases)[first(cases)["counts"]]["answered"])
-
-
-GOALS: tuple[Goal, ...] = (
-    Goal(measure="misses among answers with the status ok", unit="%", goal=0.15, most=True,
-         of=lambda c: part(~ok(first(c))["covered"])),
-    Goal(measure="misses among all answers", unit="%", goal=0.2, most=True,
-         of=lambda c: part(~answers(first(c))["covered"])),
-    Goal(measure=f"coverage of the weakest function with at least {MANY} points", unit="%", goal=98.0, most=False,
-         of=weakest_function),
-    Goal(measure="worst miss with the status ok", unit="x", goal=3.0, most=True,
-         of=lambda c: quantile_of(ok(first(c))["miss"], 1.0)),
-    Goal(measure="worst miss with another status", unit="x", goal=10.0, most=True,
-         of=lambda c: quantile_of(flagged(first(c))["miss"], 1.0)),
-    Goal(measure="regular functions: ok, or a bound where more cannot be said", unit="%", goal=97.0, most=False,
-         of=lambda c: part(of_regular(c)["settled"])),
-    Goal(measure="tightness of answers with the status ok, median", unit="x", goal=7.0, most=True,
-         of=lambda c: quantile_of(ok(first(c))["tightness"], 0.5)),
-    Goal(measure="tightness of answers with the status ok, 90 %", unit="x", goal=30.0, most=True,
-         of=lambda c: quantile_of(ok(first(c))["tightness"], 0.9)),
-    Goal(measure="regular functions: loss, median", unit="x", goal=1.3, most=True,
-         of=lambda c: quantile_of(answers(of_regular(c))["loss"], 0.5)),
-    Goal(measure="regular functions: loss, 90 %", unit="x", goal=8.0, most=True,
-         of=lambda c: quantile_of(answers(of_regular(c))["loss"], 0.9)),
-    Goal(measure="regular functions: mean evaluations", unit="", goal=16.0, most=True,
-         of=lambda c: mean_of(of_regular(c))),
-    Goal(measure="no derivative: answered with the status ok", unit="", goal=0.0, most=True,
-         of=lambda c: silent(first(c))),
-    Goal(measure="no derivative: a right status", unit="%", goal=95.0, most=False,
-         of=lambda c: part(of_category(c, "no_derivative")["right"])),
-    Goal(measure="no derivative: a right status, every function weighing the same", unit="%", goal=95.0, most=False,
-         of=right_by_function),
-    Goal(measure="no answer where there could be one", unit="%", goal=0.05, most=True, of=missing),
-    Goal(measure=f"noise {QUIET:g} to {LOUD:g}: coverage", unit="%", goal=99.5, most=False,
-         of=lambda c: part(answers(noisy(c))["covered"])),
-    Goal(measure=f"noise {QUIET:g} to {LOUD:g}: level about its mean named within {NAMED:g}x", unit="%", goal=90.0,
-         most=False, of=lambda c: named(c, "deviation")),
-    Goal(measure=f"noise {QUIET:g} to {LOUD:g}: level with its mean named within {NAMED:g}x", unit="%", goal=90.0,
-         most=False, of=lambda c: named(c, "level")),
-    Goal(measure="second derivative of regular functions: coverage", unit="%", goal=99.0, most=False,
-         of=lambda c: part(answers(of_regular(c, 2))["covered"])),
-    Goal(measure="second derivative of regular functions: relative error, median", unit="", goal=1e-12, most=True,
-         of=lambda c: relative_error(of_regular(c, 2))),
-    Goal(measure="one-sided edges: coverage", unit="%", goal=99.0, most=False,
-         of=lambda c: part(answers(of_category(c, "edge"))["covered"])),
-    Goal(measure="one-sided edges: mean evaluations", unit="", goal=31.0, most=True,
-         of=lambda c: mean_of(of_category(c, "edge"))),
-    *(goal for category, words in NEAR_BREAKS.items() for goal in near_breaks(category, words)),
-)  # fmt: skip
-"""What a method that promises true bars is to reach."""
-GOAL_OF = MappingProxyType({goal.measure: goal.goal for goal in GOALS})
-
-
-# What the whole run says
+    groups = rows.groupby([*names], sort=False)
+    measured = [{**dict(zip(names, keys, strict=True)), **asdict(cases_in(own).measures)} for keys, own in groups]
+    return pd.DataFrame(measured, columns=[*names, *Measures.columns])
 
 
 def conclude(tables: Tables) -> Iterator[Rows]:
     """Yield the measures by function and by category, statuses, reliability, goals and the summary."""
-    cases = cases_of(tables)
-    yield Functions.of(grouped(cases, "method", "derivative", "function", "category"))
-    yield Categories.of(grouped(cases, "method", "derivative", "category"))
-    for own in (first(cases), cases[cases["category"].isin(list(NEAR_BREAKS))]):
-        yield from map(missed, grouped(own, "method", "category").query("answers > 0").itertuples())
+    rows = joined(tables)
+    yield Functions.of(grouped(rows, "method", "derivative", "function", "category"))
+    yield Categories.of(grouped(rows, "method", "derivative", "category"))
+    near = rows["category"].isin(list(NEAR_BREAKS))
+    first = rows[(rows["derivative"] == 1) & ~near]
+    for some in (first, rows[near]):
+        yield from map(missed, grouped(some, "method", "category").query("answers > 0").itertuples())
     names = ["method", "function", "category", "allowed", "status", "right"]
-    yield Statuses.of(cases[cases["derivative"] == 1].groupby(names, sort=False).size().reset_index(name="points"))
-    for method, own in first(cases).groupby("method", sort=False):
-        for name, some in (("ok", ok(own)), ("any other status", flagged(own))):
-            miss = np.sort(some["miss"].to_numpy())
-            if miss.size:
-                beyond = miss.size - np.searchsorted(miss, FACTORS, side="right")
-                yield Reliability(method=method, answers=name, factor=FACTORS, beyond=beyond / miss.size)
-    for method, own in first(cases).groupby("method", sort=False):
-        yield from scatter(method, answers(own))
-    for method, own in cases.groupby("method", sort=False):
-        yield from (goal.judged(method, own) for goal in GOALS)
-    yield Summary.of(grouped(cases, "method", "derivative"))
+    yield Statuses.of(rows[rows["derivative"] == 1].groupby(names, sort=False).size().reset_index(name="points"))
+    of_methods = {str(method): cases_in(some) for method, some in first.groupby("method", sort=False)}
+    for method, cases in of_methods.items():
+        for name, some in (("ok", cases.ok), ("any other status", cases.flagged)):
+            if len(some):
+                yield Reliability(method=method, answers=name, factor=FACTORS, beyond=share_beyond(some.miss, FACTORS))
+    for method, cases in of_methods.items():
+        yield from scatter(method, cases.answers)
+    for method, some in rows.groupby("method", sort=False):
+        cases = cases_in(some)
+        yield from (judged(method, goal, cases) for goal in GOALS)
+    yield Summary.of(grouped(rows, "method", "derivative"))
+
+
+def judged(method: str, goal: Goal, cases: Cases) -> Goals:
+    """The row of a goal."""
+    return Goals(
+        method=method, measure=goal.measure, unit=goal.unit, bound=goal.bound, goal=goal.goal,
+        **asdict(goal.judge(cases)),
+    )  # fmt: skip
 
 
 def missed(row: Any) -> Misses:
     """How many bars are too short, beside the goals."""
+    goal_of = {goal.measure: goal.goal for goal in GOALS}
     of = f"{NEAR_BREAKS[row.category]}: " if row.category in NEAR_BREAKS else ""
     return Misses(
         method=row.method, category=row.category, missed=100.0 * (1.0 - row.covered),
-        ok_missed=100.0 * (1.0 - row.ok_covered), missed_goal=GOAL_OF[f"{of}misses among all answers"],
-        ok_missed_goal=GOAL_OF[f"{of}misses among answers with the status ok"],
+        ok_missed=100.0 * (1.0 - row.ok_covered), missed_goal=goal_of[f"{of}misses among all answers"],
+        ok_missed_goal=goal_of[f"{of}misses among answers with the status ok"],
     )  # fmt: skip
 
 
-def scatter(method: str, valued: Frame) -> Iterator[Rows]:
+def scatter(method: str, answers: Cases) -> Iterator[Rows]:
     """Some answers of a method, evenly chosen, and the line where bar and true error are equal."""
-    error, true_error, slack = (valued[name].to_numpy() for name in ("error", "true_error", "slack"))
-    size = np.abs(valued["truth"].to_numpy())
-    with np.errstate(all="ignore"):
-        true, bar = np.maximum(true_error - slack, 0.5 * np.spacing(size)) / size, error / size
-        drawn = np.flatnonzero((np.maximum(true, bar) <= LARGEST_DRAWN) & (np.minimum(true, bar) > 0.0))
+    true, bar = answers.relative
+    drawn = np.flatnonzero((np.maximum(true, bar) <= LARGEST_DRAWN) & (np.minimum(true, bar) > 0.0))
     if not drawn.size:
         return
     some = drawn[:: max(1, drawn.size // DRAWN)]
-    yield Scatter(method=method, answers=valued["status"].to_numpy()[some], true_error=true[some], error=bar[some])
+    yield Scatter(method=method, answers=answers.status[some], true_error=true[some], error=bar[some])
     low, high = float(np.min(true[drawn])), float(np.max(true[drawn]))
     line = dk.geomspace(low, max(high, 10.0 * low), 150)
     yield Scatter(method=method, answers=EQUAL, true_error=line, error=line)
@@ -614,19 +395,19 @@ def scatter(method: str, valued: Frame) -> Iterator[Rows]:
 
 def tell(tables: Tables) -> Iterator[str]:
     """Yield what is seen: at length for the first method, two sentences for each other."""
-    cases, goals, functions = cases_of(tables), tables[Goals], tables[Functions]
+    rows, goals, functions = joined(tables), tables[Goals], tables[Functions]
     for place, row in enumerate(tables[Summary].query("derivative == 1").itertuples()):
-        own = cases[(cases["method"] == row.method) & (cases["derivative"] == 1)]
+        own = rows[(rows["method"] == row.method) & (rows["derivative"] == 1)]
         if not place:
             yield (
                 f"Every method is asked at {len(own):,} points of {own['function'].nunique()} functions, at "
-                f"{own['exists'].sum():,} of which a derivative exists."
+                f"{cases_in(own).exists.sum():,} of which a derivative exists."
             )
         yield of_method(row)
         yield of_goals(goals[goals["method"] == row.method], whole=not place)
         if not place:
             yield from weakest(functions[(functions["method"] == row.method) & (functions["derivative"] == 1)])
-            yield from worst(row.method, ok(own))
+            yield from worst(row.method, own)
             yield from silence(row.method, own)
     yield from agreement(tables[Evaluations])
 
@@ -684,15 +465,17 @@ def weakest(functions: Frame) -> Iterator[str]:
         )
 
 
-def worst(method: str, sure: Frame) -> Iterator[str]:
+def worst(method: str, own: Frame) -> Iterator[str]:
     """The functions with the shortest bars for their error, among the answers with the status ok."""
-    short = sure[sure["miss"] > 1.0].sort_values("miss", ascending=False, kind="stable")
+    cases = cases_in(own)
+    short = own[cases.exists & cases.answered & cases.said_ok & (cases.miss > 1.0)]
     if not len(short):
         return
+    first = short.sort_values("miss", ascending=False, kind="stable").drop_duplicates("function").head()
     five = [
         f"{row.function} at x = {row.x:.10g} (true error {row.true_error:.1e}, bar {row.error:.1e}, A "
         f"{row.attainable:.1e}{', and no formula comes nearer than A' if row.attainable > row.error else ''})"
-        for row in short.drop_duplicates("function").head().itertuples()
+        for row in first.itertuples()
     ]
     yield (
         f"{method}: {len(short)} bars with the status ok are too short, half of them by a factor of "
@@ -702,18 +485,18 @@ def worst(method: str, sure: Frame) -> Iterator[str]:
 
 def silence(method: str, own: Frame) -> Iterator[str]:
     """Values where no derivative exists, and refusals where one does."""
-    nowhere, counting = own[~own["exists"]], own[own["counts"]]
-    if len(nowhere):
-        said_ok = nowhere[nowhere["status"] == "ok"]
-        odd = nowhere[nowhere["answered"] & (nowhere["status"] != "ok")]
+    cases = cases_in(own)
+    if not cases.exists.all():
+        said_ok = own[~cases.exists & cases.said_ok]
+        odd = own[~cases.exists & cases.answered & ~cases.said_ok]
         yield (
-            f"{method}: at {len(nowhere):,} points without a derivative it is silent, with a value that says ok, at "
-            f"{len(said_ok)}{where(said_ok)}, and gives a value with another status at {len(odd)}{where(odd)}."
+            f"{method}: at {(~cases.exists).sum():,} points without a derivative it is silent, with a value that says "
+            f"ok, at {len(said_ok)}{where(said_ok)}, and gives a value with another status at {len(odd)}{where(odd)}."
         )
-    if len(counting):
-        refused = counting[~counting["answered"]]
+    if cases.counts.any():
+        refused = own[cases.counts & ~cases.answered]
         yield (
-            f"{method}: of {len(counting):,} points at which it could answer it gives no answer at "
+            f"{method}: of {cases.counts.sum():,} points at which it could answer it gives no answer at "
             f"{len(refused)}{where(refused)}; at {refused['right'].sum()} of these the population allows that."
         )
 

@@ -1,0 +1,259 @@
+"""What a method that promises true bars is to reach: a row for every goal, and what is measured beside it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from derivkit.testing.cases import NAMED_WITHIN, Cases, named_within, quantile, share
+from derivkit.testing.noise_law import SMOOTH
+from derivkit.types import Array
+
+NEAR_BREAKS: Mapping[str, str] = MappingProxyType(
+    {"near_break": "near breaks", "near_break_held_out": "near breaks, held out"}
+)
+"""Categories of points beside what breaks, by what the goals call them: they have goals of their own, of all orders."""
+MIN_POINTS = 200
+"""Points that a function needs so that its coverage says something: 98 % of them are 4 misses."""
+QUIET, LOUD = 1e-13, 1e-2
+"""The levels of noise that the goals are about."""
+
+Measured = tuple[float, int]
+"""What was measured, and over how many cases."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """A measure beside its goal: NaN of no cases; whether it is reached, ``yes``, ``no`` or ``not measured``."""
+
+    measured: float
+    cases: int
+    reached: str
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A measure of the cases of a method, and what it is to be.
+
+    Attributes
+    ----------
+    measure, unit : str
+        In words; ``%``, ``x`` for a factor, or nothing.
+    bound : str
+        Whether the goal is the ``most`` or the ``least`` that is allowed.
+    goal : float
+    cases : callable
+        Which of the cases of a method, of all orders of the derivative, it is about.
+    of : callable
+        What is measured of these.
+    """
+
+    measure: str
+    unit: str
+    bound: str
+    goal: float
+    cases: Callable[[Cases], Cases]
+    of: Callable[[Cases], Measured]
+
+    def judge(self, cases: Cases) -> Judgement:
+        """What the cases of a method say of this goal."""
+        value, count = self.of(self.cases(cases))
+        met = value <= self.goal if self.bound == "most" else value >= self.goal
+        reached = "not measured" if math.isnan(value) else "yes" if met else "no"
+        return Judgement(measured=value, cases=count, reached=reached)
+
+
+# Which cases
+
+
+def first(cases: Cases) -> Cases:
+    """First derivatives, but for those near breaks."""
+    return cases.where((cases.derivative == 1) & ~np.isin(cases.category, list(NEAR_BREAKS)))
+
+
+def category(name: str) -> Callable[[Cases], Cases]:
+    """Cases of a category of functions, of all orders of the derivative."""
+    return lambda cases: cases.where(cases.category == name)
+
+
+def regular(cases: Cases, order: int = 1) -> Cases:
+    """Derivatives of regular functions."""
+    return cases.where((cases.derivative == order) & cases.regular)
+
+
+def second(cases: Cases) -> Cases:
+    """Second derivatives of regular functions."""
+    return regular(cases, 2)
+
+
+def nowhere(cases: Cases) -> Cases:
+    """First derivatives of functions that have none."""
+    return category("no_derivative")(first(cases))
+
+
+def edge(cases: Cases) -> Cases:
+    """First derivatives where the domain ends."""
+    return category("edge")(first(cases))
+
+
+def noisy(cases: Cases) -> Cases:
+    """First derivatives with noise of a level that the goals are about."""
+    some = first(cases)
+    return some.where((some.noise_level >= QUIET) & (some.noise_level <= LOUD))
+
+
+# What is measured of them
+
+
+def percent_of(mask: ArrayLike) -> Measured:
+    """A share in percent."""
+    return 100.0 * share(mask), np.size(mask)
+
+
+def quantile_of(part: float, values: Callable[[Cases], Array]) -> Callable[[Cases], Measured]:
+    """A quantile of the values that are numbers."""
+
+    def of(cases: Cases) -> Measured:
+        numbers = values(cases)
+        return quantile(numbers, part), int(np.sum(~np.isnan(numbers)))
+
+    return of
+
+
+def missed_ok(cases: Cases) -> Measured:
+    """Answers with the status ok whose bar is too short."""
+    return percent_of(~cases.ok.covered)
+
+
+def missed(cases: Cases) -> Measured:
+    """Answers whose bar is too short."""
+    return percent_of(~cases.answers.covered)
+
+
+def covered(cases: Cases) -> Measured:
+    """Answers whose bar is true."""
+    return percent_of(cases.answers.covered)
+
+
+def settled(cases: Cases) -> Measured:
+    """Cases that are settled."""
+    return percent_of(cases.settled)
+
+
+def right(cases: Cases) -> Measured:
+    """Cases whose status is allowed."""
+    return percent_of(cases.right)
+
+
+def right_where_none_exists(cases: Cases) -> Measured:
+    """The same of the points without a derivative."""
+    return percent_of(cases.right[~cases.exists])
+
+
+def right_by_function(cases: Cases) -> Measured:
+    """Share of right statuses, every function weighing the same, in percent."""
+    shares = [share(some.right) for some in cases.by_function()]
+    return (100.0 * float(np.mean(shares)) if shares else math.nan), len(shares)
+
+
+def weakest_function(cases: Cases) -> Measured:
+    """Coverage of the answers for the function with the least of it, in percent, among those with points enough."""
+    many = (some.answers for some in cases.by_function() if len(some) >= MIN_POINTS)
+    shares = [100.0 * share(answers.covered) for answers in many if len(answers)]
+    return (min(shares) if shares else math.nan), len(shares)
+
+
+def silent(cases: Cases) -> Measured:
+    """Points with the status ok where no derivative exists."""
+    count = int(np.sum(~cases.exists))
+    return (float(cases.silent) if count else math.nan), count
+
+
+def unanswered(cases: Cases) -> Measured:
+    """Points that ought to have an answer and have none."""
+    return percent_of(~cases.answered[cases.counts])
+
+
+def evaluations(cases: Cases) -> Measured:
+    """Mean evaluations of f."""
+    return cases.mean_evaluations, len(cases)
+
+
+def named(true: Callable[[Cases], Array]) -> Callable[[Cases], Measured]:
+    """Points whose noise is named right; of a method that never names any there is none.
+
+    Disturbances that are smooth between their steps have no level that could be named.
+    """
+
+    def of(cases: Cases) -> Measured:
+        rough = cases.where(~np.isin(cases.disturbance, SMOOTH))
+        if not np.isfinite(rough.noise).any():
+            return math.nan, 0
+        return percent_of(named_within(rough.noise, true(rough)))
+
+    return of
+
+
+def _tightness(cases: Cases) -> Array:
+    return cases.ok.tightness
+
+
+def _loss(cases: Cases) -> Array:
+    return cases.answers.loss
+
+
+def _relative_error(cases: Cases) -> Array:
+    answers = cases.answers
+    with np.errstate(all="ignore"):
+        return np.asarray(answers.true_error / np.abs(answers.truth))
+
+
+# The goals
+
+
+def _near_breaks(name: str, words: str) -> tuple[Goal, ...]:
+    """The goals of one half of the points near breaks."""
+    half = category(name)
+    return (
+        Goal(f"{words}: misses among answers with the status ok", "%", "most", 0.3, half, missed_ok),
+        Goal(f"{words}: misses among all answers", "%", "most", 0.5, half, missed),
+        Goal(f"{words}: answered with the status ok where no derivative exists", "", "most", 0.0, half, silent),
+        Goal(f"{words}: a right status where no derivative exists", "%", "least", 95.0, half, right_where_none_exists),
+    )
+
+
+_NOISE, _NAMED = f"noise {QUIET:g} to {LOUD:g}", f"named within {NAMED_WITHIN:g}x"
+GOALS: tuple[Goal, ...] = (
+    Goal("misses among answers with the status ok", "%", "most", 0.15, first, missed_ok),
+    Goal("misses among all answers", "%", "most", 0.2, first, missed),
+    Goal(f"coverage of the weakest function with at least {MIN_POINTS} points", "%", "least", 98.0, first,
+         weakest_function),
+    Goal("worst miss with the status ok", "x", "most", 3.0, first, quantile_of(1.0, lambda c: c.ok.miss)),
+    Goal("worst miss with another status", "x", "most", 10.0, first, quantile_of(1.0, lambda c: c.flagged.miss)),
+    Goal("regular functions: ok, or a bound where more cannot be said", "%", "least", 97.0, regular, settled),
+    Goal("tightness of answers with the status ok, median", "x", "most", 7.0, first, quantile_of(0.5, _tightness)),
+    Goal("tightness of answers with the status ok, 90 %", "x", "most", 30.0, first, quantile_of(0.9, _tightness)),
+    Goal("regular functions: loss, median", "x", "most", 1.3, regular, quantile_of(0.5, _loss)),
+    Goal("regular functions: loss, 90 %", "x", "most", 8.0, regular, quantile_of(0.9, _loss)),
+    Goal("regular functions: mean evaluations", "", "most", 16.0, regular, evaluations),
+    Goal("no derivative: answered with the status ok", "", "most", 0.0, first, silent),
+    Goal("no derivative: a right status", "%", "least", 95.0, nowhere, right),
+    Goal("no derivative: a right status, every function weighing the same", "%", "least", 95.0, nowhere,
+         right_by_function),
+    Goal("no answer where there could be one", "%", "most", 0.05, first, unanswered),
+    Goal(f"{_NOISE}: coverage", "%", "least", 99.5, noisy, covered),
+    Goal(f"{_NOISE}: level about its mean {_NAMED}", "%", "least", 90.0, noisy, named(lambda c: c.deviation)),
+    Goal(f"{_NOISE}: level with its mean {_NAMED}", "%", "least", 90.0, noisy, named(lambda c: c.level)),
+    Goal("second derivative of regular functions: coverage", "%", "least", 99.0, second, covered),
+    Goal("second derivative of regular functions: relative error, median", "", "most", 1e-12, second,
+          quantile_of(0.5, _relative_error)),
+    Goal("one-sided edges: coverage", "%", "least", 99.0, edge, covered),
+    Goal("one-sided edges: mean evaluations", "", "most", 31.0, edge, evaluations),
+    *(goal for name, words in NEAR_BREAKS.items() for goal in _near_breaks(name, words)),
+)  # fmt: skip
+"""What a method that promises true bars is to reach."""
