@@ -252,12 +252,6 @@ def _texts(array: Any) -> Any:
     return np.array(array[1], dtype=object)[array[0]] if isinstance(array, tuple) else array
 
 
-class Findings(Rows):
-    """What a study tells, where it has no such table of its own."""
-
-    finding: str = column("what the tables say, in a sentence")
-
-
 class Tables(dict[type[Rows], Frame]):
     """The frames of a run, by the tables that they are of; one without rows where nothing was yielded.
 
@@ -289,6 +283,35 @@ def frames(rows: Iterable[Rows]) -> dict[type[Rows], Frame]:
         columns = {name: _texts(values) for name, values in some.chunk.items()}
         parts.setdefault(type(some), []).append(pd.DataFrame(columns))
     return {table: pd.concat(found, ignore_index=True) for table, found in parts.items()}
+
+
+# Tables that many studies have
+
+
+class Lesson(Rows):
+    """What the page says before a figure."""
+
+    figure: str = key("the figure that follows")
+    title: str = column("its heading")
+    text: str = column("what it shows")
+
+
+class TimedLesson(Lesson, table="lesson"):
+    """What the page says before a figure, some of it about times."""
+
+    text: str = column("what it shows", measured=True)
+
+
+class Findings(Rows):
+    """What a study tells."""
+
+    finding: str = column("what the tables say, in a sentence")
+
+
+class TimedFindings(Findings, table="findings"):
+    """What a study tells, some of it about times."""
+
+    finding: str = column("what the tables say, in a sentence", measured=True)
 
 
 # Studies
@@ -364,8 +387,9 @@ class Study:
 
 def study_in(module: ModuleType) -> Study:
     """Return the study that a module holds."""
-    own = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Rows)]
-    tables = {str(one.table): one for one in own if one.table is not None and one.__module__ == module.__name__}
+    rows = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Rows)]
+    declared = [one for home in (module.__name__, __name__) for one in rows if one.__module__ == home]
+    tables = {str(one.table): one for one in declared if one.table is not None}
     if hasattr(module, "tell"):
         tables.setdefault(FINDINGS, Findings)
     if MAIN not in tables:

@@ -58,9 +58,17 @@ MAY_IMPORT = {
     "derivkit/numerical": LEAST | {"derivkit.asker", "derivkit.evidence", "derivkit.grids", "derivkit.numerical"},
     "derivkit": CORE,
     "experiments/study.py": {"numpy", "pandas"},
+    "experiments/columns.py": STUDY,
     "experiments/timing.py": {"numpy"},
     "experiments/studies": CORE
-    | {"pandas", "experiments.study", "experiments.timing", "experiments.words", "experiments.peers"},
+    | {
+        "pandas",
+        "experiments.columns",
+        "experiments.study",
+        "experiments.timing",
+        "experiments.words",
+        "experiments.peers",
+    },
     "experiments/peers": CORE,
     "experiments/peers/jax.py": CORE | {"jax"},
     "experiments/peers/scipy.py": CORE | {"scipy"},

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 import derivkit as dk
 from derivkit.testing import ANALYTICAL, DIGITS, DUAL, Ways, correct_digits, statuses, ways_of
-from experiments.study import Frame, Rows, Tables, column, key, refuse_below
+from experiments import columns
+from experiments.study import Frame, Rows, Tables, TimedFindings, column, key, refuse_below
 from experiments.timing import least_seconds
 
 Array = NDArray[np.float64]
@@ -46,12 +47,9 @@ METHOD = "analytical, dual numbers, or a difference formula at its predicted bes
 # Tables
 
 
-class Table(Rows):
+class Table(columns.Problem, columns.Point):
     """A row for every method at every point."""
 
-    function: str = key("name of the function")
-    expression: str = column("what it computes")
-    x: float = key("the point")
     method: str = key(METHOD)
     delta: float = column("the predicted best delta of a formula")
     estimate: float = column("the derivative by the method, in float64", moves={"column": "rounding"})
@@ -65,17 +63,15 @@ class Table(Rows):
         "correct digits, -log10 of the relative error, from 0 to 16; of an exact 0 either 16 or none",
         moves={"follows": ("error",)},
     )
-    # Of derivatives in float64 one percent is believed (derivkit.trusted.bounds.DISAGREEMENT).
     rounding: float = column(
-        "how far rounding may take the estimate; none where it is not known how f is computed", moves={"relative": 0.01}
+        "how far rounding may take the estimate; none where it is not known how f is computed", moves=columns.PREDICTION
     )
-    status: str = column("ok, or why there is no error: see STATUSES")
+    status: str = columns.STATUS
 
 
-class Cost(Rows):
+class Cost(columns.Function):
     """A row for every method of every function."""
 
-    function: str = key("name of the function")
     method: str = key(METHOD)
     evaluations: int = column("how often the method computes f at a point; 0 for the analytical derivative")
     ratio: float = column(
@@ -96,13 +92,9 @@ class Ranked(Rows):
     digits: float = column("correct digits", axis="y", label="correct digits, at least")
 
 
-class Picture(Rows):
+class Picture(columns.Element):
     """Digits against cost."""
 
-    order: int = key("number of the element, in the order of drawing")
-    element: str = column("line, points, text, or axes (two opposite corners)")
-    color: str = column("its color")
-    label: str = column("its name in the legend, or the text itself", axis="label")
     t: float = column(
         "time of one point, in evaluations of f: the median over the functions",
         measured=True, axis="x", label="time of one point, in evaluations of f",
@@ -120,7 +112,7 @@ class Lost(Rows):
     x: float = key("the point", axis="x")
     method: str = key(METHOD, axis="series")
     relative_error: float = column("|estimate - exact| / |exact|", axis="y", label="relative error")
-    status: str = column("ok, or why there is no error: see STATUSES")
+    status: str = columns.STATUS
 
 
 class Losses(Rows):
@@ -149,10 +141,8 @@ class Summary(Rows):
     setup_milliseconds: float = column("median time before the first point", measured=True)
 
 
-class Findings(Rows):
+class Findings(TimedFindings):
     """Sentences that tell times."""
-
-    finding: str = column("what the tables say, in a sentence", measured=True)
 
 
 # What is measured

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import derivkit as dk
-from experiments.study import Frame, Rows, Tables, column, key, refuse_below
+from experiments.study import Frame, Rows, Tables, TimedFindings, TimedLesson, column, key, refuse_below
 from experiments.timing import SECONDS_OF_REPEATS, Timing, settle_memory, with_repeats
 from experiments.words import duration
 
@@ -153,18 +153,8 @@ class Summary(Rows):
     over_incremental: float = column("incremental / backprop", measured=True)
 
 
-class Lesson(Rows):
-    """What is said before a figure."""
-
-    figure: str = column("the figure that follows")
-    title: str = column("its heading")
-    text: str = column("what it shows", measured=True)
-
-
-class Findings(Rows):
-    """What the tables say."""
-
-    finding: str = column("what the tables say, in a sentence", measured=True)
+class Findings(TimedFindings):
+    """Sentences that tell times."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -340,11 +330,13 @@ def conclude(tables: Tables) -> Iterator[Rows]:
     yield Predicted.of(tables[Literal])
     yield from by_models(tables, models)
     yield from summary(tables[Table])
-    yield Lesson(figure="parameters", title="Time against the number of parameters", text=of_parameters(by_parameters))
-    yield Lesson(figure="passes", title="The same in forward passes", text=of_passes(by_parameters))
-    yield Lesson(figure="samples", title="Time against the number of samples", text=of_samples(by_samples))
+    yield TimedLesson(
+        figure="parameters", title="Time against the number of parameters", text=of_parameters(by_parameters)
+    )
+    yield TimedLesson(figure="passes", title="The same in forward passes", text=of_passes(by_parameters))
+    yield TimedLesson(figure="samples", title="Time against the number of samples", text=of_samples(by_samples))
     if len(unseen):
-        yield Lesson(figure="model", title="The cost model on sizes it has not seen", text=of_model(judged))
+        yield TimedLesson(figure="model", title="The cost model on sizes it has not seen", text=of_model(judged))
 
 
 def middle(table: Frame) -> int:

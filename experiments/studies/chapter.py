@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 import derivkit as dk
 from derivkit.symbolic.notation import Line, Style, lines_of, read, spans_of, written
-from experiments.study import Frame, Rows, Tables, column, key, refuse_below
+from experiments import columns
+from experiments.study import Frame, Rows, Tables, TimedFindings, TimedLesson, column, key, refuse_below
 from experiments.timing import least_seconds
 from experiments.words import lesson_of
 
@@ -43,37 +44,26 @@ class Table(Rows):
     equal: bool = column("whether the two texts are the same to the byte")
 
 
-class Scene(Rows):
+class Panel(columns.Figure, table=None):
+    """A panel of a figure."""
+
+    panel: str = column("title of the panel; empty where there is only one")
+
+
+class Scene(Panel, columns.Element):
     """What figures 1 to 9 and 19 show."""
 
-    figure: str = column("the figure")
-    panel: str = column("title of the panel; empty where there is only one")
-    order: int = column("number of the element, in the order of drawing")
-    element: str = column("line, guide (dashed), points, text, or axes (two opposite corners)")
-    color: str = column("its color")
-    label: str = column("its name in the legend, or the text itself")
     t: float = column("abscissa", axis="x", label="x")
     y: float = column("ordinate", axis="y")
 
 
-class Steps(Rows):
+class Steps(columns.Figure, columns.Piece):
     """The calculations of figures 10 to 16."""
 
-    figure: str = column("the figure")
-    line: int = column("number of the line of the calculation, from 0", axis="line")
-    position: int = column("number of the piece in its line, from 0")
-    text: str = column("the piece; of a fraction the numerator")
-    below: str = column("the denominator of a fraction, else empty")
-    raised: bool = column("whether it is an exponent")
-    mark: bool = column("whether it is what the next line acts on, drawn in red")
-    arrow: int = column("position of the piece to whose front an arc runs from here, or -1")
-    note: str = column("on the first piece of a line: which rule is used")
 
-
-class Measured(Rows):
+class Measured(columns.Figure):
     """What the chapter says loosely."""
 
-    figure: str = column("the figure that shows it")
     quantity: str = column("what was computed", axis="series")
     variable: str = column("on what it depends")
     at: float = column("the value of that variable", axis="x")
@@ -81,10 +71,9 @@ class Measured(Rows):
     error: float = column("its distance from the exact value; none where there is no exact value", axis="y")
 
 
-class Timing(Rows):
+class Timing(columns.Figure):
     """How long it takes."""
 
-    figure: str = column("the figure that shows it")
     way: str = column("how it was computed", axis="series")
     variable: str = column("on what the time depends")
     at: int = column("the value of that variable", axis="x")
@@ -98,18 +87,8 @@ class Printed(Rows):
     line: str = column("one line of what the chapter's last program prints")
 
 
-class Lesson(Rows):
-    """What is said before a figure."""
-
-    figure: str = column("the figure that follows")
-    title: str = column("heading")
-    text: str = column("what is said before the figure", measured=True)
-
-
-class Findings(Rows):
+class Findings(TimedFindings):
     """What was measured, in words."""
-
-    finding: str = column("one sentence", measured=True)
 
 
 class Summary(Rows):
@@ -161,7 +140,7 @@ def conclude(tables: Tables) -> Iterator[Rows]:
         yield Summary(part=part, numbers=chosen.sum(), equal=table["equal"][chosen].sum())
     for figure, (title, text) in lesson_of(__file__).items():
         found = FINDINGS[figure](tables) if figure in FINDINGS else ""
-        yield Lesson(figure=figure, title=title, text=f"{text} {found}".strip())
+        yield TimedLesson(figure=figure, title=title, text=f"{text} {found}".strip())
 
 
 def tell(tables: Tables) -> Iterator[str]:

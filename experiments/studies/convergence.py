@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import derivkit as dk
+from experiments import columns
 from experiments.study import Frame, Rows, Tables, column, key
 
 PICTURED = 3
@@ -21,11 +22,9 @@ AS_CLAIMED, OFF, NO_SLOPE = "as claimed", "off", "no slope"
 # Tables
 
 
-class Order(Rows, table=None):
+class Order(columns.Point, columns.Formula, table=None):
     """The order of a formula at a point, claimed and observed."""
 
-    function: str = key("name of the function")
-    x: float = key("the point")
     method: str = key("the difference formula", axis="label")
     order: float = column("the order of accuracy that the formula claims")
     order_here: float = column(
@@ -65,13 +64,9 @@ class Table(Verdict, Reason):
     rounding_below: float = column("deltas below this are spoiled by rounding, as predicted")
 
 
-class Errors(Rows):
+class Errors(columns.Point, columns.Step):
     """The errors of the first points."""
 
-    function: str = key("name of the function")
-    x: float = key("the point")
-    method: str = key("the difference formula", axis="series")
-    delta: float = key("the step size", axis="x")
     error: float = column("|estimate - exact|", axis="y", label="absolute error")
     predicted: float = column("the truncation of Taylor's series, where this describes it, plus the predicted rounding")
     bound: str = column("estimated, as the series is cut off")
@@ -91,10 +86,9 @@ class Orders(Rows):
     slopes: int = column("how many slopes were observed")
 
 
-class Summary(Rows):
+class Summary(columns.Formula):
     """One line for every formula."""
 
-    method: str = key("the difference formula")
     order: float = column("the order of accuracy that it claims")
     median_observed: float = column("the median of the observed orders")
     as_claimed: int = column("slopes within 0.1 of the claimed order")

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import derivkit as dk
+from experiments import columns
 from experiments.study import Frame, Rows, Tables, column, key
 from experiments.words import listed
 
@@ -63,50 +64,34 @@ MOST_SHARDS = 10_000
 # Tables
 
 
-class Point(Rows, table=None):
-    """A function at a point."""
-
-    function: str = key("name of the function")
-    x: float = key("the point")
+class Sweep(columns.Point, columns.Formula, table=None):
+    """A formula at a point."""
 
 
-class Sweep(Point, table=None):
-    """A formula there."""
-
-    method: str = key("the difference formula")
-
-
-class Table(Rows):
+class Table(columns.Problem, columns.Point, columns.Step):
     """Every formula at every point with every delta."""
 
-    function: str = key("name of the function")
-    expression: str = column("what it computes")
-    x: float = key("the point")
-    method: str = key("the difference formula", axis="series")
-    delta: float = key("the step size asked for", axis="x")
-    estimate: float = column("the numerical derivative, divided by the step really taken", moves={"column": "rounding"})
+    estimate: float = columns.ESTIMATE
     exact: float = column("the derivative, proved to be the nearest double")
     error: float = column("|estimate - exact|", between=("estimate", "exact"), axis="y", label="absolute error")
     relative_error: float = column("error / |exact|", between=("estimate", "exact"))
     ulps: float = column(
         "error in units in the last place of exact", between=("estimate", "exact"), label="error in ulps"
     )
-    # Of derivatives in float64 one percent is believed (derivkit.trusted.bounds.DISAGREEMENT).
-    truncation: float = column("predicted: |C| step^p max|f^(d+p)| over the stencil", moves={"relative": 0.01})
+    truncation: float = column("predicted: |C| step^p max|f^(d+p)| over the stencil", moves=columns.PREDICTION)
     rounding: float = column(
-        "predicted: rounding of the values of f, of their sum and of the abscissae", moves={"relative": 0.01}
+        "predicted: rounding of the values of f, of their sum and of the abscissae", moves=columns.PREDICTION
     )
     bound: str = column(
         "proved: the maximum in truncation is known in closed form; estimated: the largest of 9 samples"
     )
     evaluations: int = column("values of f that the formula uses")
-    status: str = column("ok, or why there is no error: see STATUSES")
+    status: str = columns.STATUS
 
 
-class Raised(Rows):
+class Raised(columns.Function):
     """What somebody's own function raised."""
 
-    function: str = key("name of the function")
     message: str = key("the exception that it raised: its type and its words at the first point")
     at: float = column("the first point at which it did")
     times: int = column("how often it raised an exception of this type")
@@ -130,15 +115,13 @@ class Prediction(Sweep):
     bound: str = column("proved or estimated, as in table")
 
 
-class Curves(Point):
+class Curves(columns.Point, columns.Graph):
     """The graph of f and secants."""
 
     line: str = key("f, or the secant to x + delta", axis="series")
-    t: float = key("abscissa", axis="x", label="x")
-    y: float = column("ordinate", axis="y", label="f(x)")
 
 
-class Secants(Point):
+class Secants(columns.Point):
     """The line with the estimated slope for every delta of a ladder."""
 
     value: float = column("f there")
@@ -170,14 +153,10 @@ class Turning(Sweep):
     sentence: str = column("the same in a sentence")
 
 
-class Law(Sweep):
+class Law(Sweep, columns.Exponents):
     """The law that the errors of a sweep obey."""
 
     method: str = key("the difference formula", axis="label")
-    order: float = column("order of accuracy in theory")
-    order_observed: float = column("p in error = a delta^p + b delta^-q, fitted to the sweep")
-    growth: float = column("growth of rounding in theory: the order of the derivative")
-    growth_observed: float = column("q in the same fit")
     a: float = column("factor of the truncation")
     b: float = column("factor of the rounding")
     delta: float = column("where the fitted law is least")
@@ -193,12 +172,6 @@ class Summary(Sweep):
     predicted_delta: float = column("the delta predicted to be the best")
     predicted_error: float = column("the error predicted there")
     asked: str = column("error at every delta asked for, where these are few; where none is known, the estimate")
-
-
-class Findings(Rows):
-    """What the tables say."""
-
-    finding: str = column("what the tables say, in a sentence")
 
 
 class Notes(Rows):

@@ -22,7 +22,8 @@ from derivkit.symbolic.notation import (
     written,
 )
 from derivkit.symbolic.steps import steps_of
-from experiments.study import Frame, Rows, Tables, column, key
+from experiments import columns
+from experiments.study import Frame, Lesson, Rows, Tables, column, key
 
 FIGURES = tuple(f"derivation_{k}" for k in range(1, 9))
 """The figures of the preset; formulas beyond them are told in words only."""
@@ -40,19 +41,6 @@ class Which(Rows, table=None):
 
     expression: str = key("the formula as typed")
     variable: str = key("with respect to what it is differentiated")
-
-
-class Piece(Rows, table=None):
-    """A piece of a line as a figure sets it."""
-
-    line: int = column("number of the line, from 0", axis="line")
-    position: int = column("number of the piece in its line, from 0")
-    text: str = column("the piece; of a fraction the numerator")
-    below: str = column("the denominator of a fraction, else empty")
-    raised: bool = column("whether it is an exponent")
-    mark: bool = column("whether the next line acts on it, drawn in red")
-    arrow: int = column("position of the piece to whose front an arc runs from here, or -1")
-    note: str = column("on the first piece of a line: what the next line does")
 
 
 class Table(Which):
@@ -75,17 +63,11 @@ class Lines(Which):
     reason: str = column("what the next line does")
 
 
-class Pieces(Which, Piece):
+class Pieces(Which, columns.Piece):
     """The lines piece by piece."""
 
 
-class Figure(Rows, table=None):
-    """A figure of the preset."""
-
-    figure: str = key("the figure")
-
-
-class Steps(Figure, Piece):
+class Steps(columns.Figure, columns.Piece):
     """The pieces of those that are drawn."""
 
 
@@ -124,14 +106,6 @@ class Printed(Rows):
     """What a run prints."""
 
     line: str = column("one line of a derivation")
-
-
-class Lesson(Rows):
-    """What the page says before the figures."""
-
-    figure: str = key("the figure that follows")
-    title: str = column("the formula")
-    text: str = column("what is said before the figure")
 
 
 # What is measured
@@ -215,7 +189,7 @@ def pieces(derivation: dk.Derivation, lines: Sequence[Line], notation: str) -> d
     name, variable = function_name(derivation), derivation.variable
     left = [f"{name}{k * chr(39)}({variable})" for k in range(derivation.order + 1)]
     cuts = spans_of(lines, left=left, notation=notation)
-    return {name: [getattr(piece, name) for piece in cuts] for name in Piece.columns}
+    return {name: [getattr(piece, name) for piece in cuts] for name in columns.Piece.columns}
 
 
 def check(derivation: dk.Derivation, formulas: Sequence[str]) -> dict[str, object]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import derivkit as dk
+from experiments import columns
 from experiments.study import Frame, Rows, Tables, column, key, refuse_below
 from experiments.words import counted, percent
 
@@ -32,19 +33,13 @@ AS_IS, HELD = "as it is", "units held open or shut"
 # Tables
 
 
-class Network(Rows, table=None):
-    """What all tables have."""
-
-    network: str = key("name of the network")
-
-
-class Computed(Network, table=None):
+class Computed(columns.Network, table=None):
     """A network in a precision."""
 
     precision: str = key("float64 or float32, of parameters, samples and everything that is computed")
 
 
-class Batch(Network, table=None):
+class Batch(columns.Network, table=None):
     """A network on some samples."""
 
     batch: str = key("samples of the batch")
@@ -75,7 +70,7 @@ class Backprop(Computed):
     error: float = column("the same of backprop in this precision; 0 in float64 by definition")
 
 
-class Kinks(Network):
+class Kinks(columns.Network):
     """What kinks do to central differences."""
 
     samples: int = key("samples of the batch whose mean loss is differentiated")

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import derivkit as dk
-from experiments.study import Frame, Rows, Tables, column, key, refuse_below
+from experiments import columns
+from experiments.study import Frame, Lesson, Rows, Tables, column, key, refuse_below
 from experiments.words import lesson_of, percent
 
 Array = NDArray[np.floating[Any]]
@@ -46,10 +47,9 @@ PLACE = "share of the samples up to this one"
 # Tables
 
 
-class Origin(Rows, table=None):
+class Origin(columns.Network, table=None):
     """Whose samples they are."""
 
-    network: str = key("name of the network")
     data: str = key("where its samples come from")
 
 
@@ -193,14 +193,6 @@ class Summary(Stage):
     noise_scale: float = column("batch whose error is as large as the gradient, drawn with replacement")
     rank: float = column("rank correlation of loss and norm")
     half: int = column("fewest samples that make half of the sum of the norms")
-
-
-class Lesson(Rows):
-    """What is said before a figure."""
-
-    figure: str = column("the figure that follows")
-    title: str = column("its heading")
-    text: str = column("what it shows")
 
 
 @dataclass(frozen=True, kw_only=True)

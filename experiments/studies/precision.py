@@ -30,6 +30,7 @@ from derivkit.testing.float_types import (
     in_type,
     types_in,
 )
+from experiments import columns
 from experiments.study import Frame, Rows, Tables, column, key
 from experiments.words import percent
 
@@ -41,42 +42,29 @@ OUTCOMES = ("error at most 10 %", "error above 10 %", "the step vanishes", "not 
 # Tables
 
 
-class Function(Rows, table=None):
-    """What all tables of numbers have."""
-
-    function: str = key("name of the function")
-
-
-class Formula(Function, table=None):
+class Case(columns.Function, columns.Formula, table=None):
     """A function and a formula."""
 
-    method: str = key("the difference formula")
 
-
-class Half(Function, table=None):
+class Half(columns.Function, table=None):
     """A function and a formula in float16."""
 
     method: str = key("the difference formula, in float16")
 
 
-class Table(Function):
+class Table(columns.Problem, columns.Point, columns.Precision, columns.Step):
     """A row for every point, precision, formula and delta."""
 
-    expression: str = column("what it computes")
     x: float = key("the point as this precision holds it")
-    precision: str = key("the floating-point type in which everything is computed")
-    method: str = key("the difference formula")
-    delta: float = key("the step size asked for")
-    estimate: float = column("the numerical derivative, divided by the step really taken", moves={"column": "rounding"})
+    estimate: float = columns.ESTIMATE
     exact: float = column("the derivative at x, proved to be the nearest double")
     error: float = column(
         "|estimate - derivative|, the derivative with twice the digits of a double", between=("estimate", "exact")
     )
-    # Of derivatives in float64 one percent is believed (derivkit.trusted.bounds.DISAGREEMENT).
     rounding: float = column(
-        "how far rounding may take the estimate: that in float64, in units of this precision", moves={"relative": 0.01}
+        "how far rounding may take the estimate: that in float64, in units of this precision", moves=columns.PREDICTION
     )
-    status: str = column("ok, or why there is no error: see STATUSES")
+    status: str = columns.STATUS
 
 
 class Types(Rows):
@@ -107,7 +95,7 @@ class Map(Half):
     state: str = column("ok, or what happens most where there is no median", axis="instead")
 
 
-class Typical(Formula):
+class Typical(Case):
     """The errors over the points of a function."""
 
     precision: str = key("the floating-point type", axis="series")
@@ -119,7 +107,7 @@ class Typical(Formula):
     worst: float = column("the largest error over the points")
 
 
-class Optimum(Formula):
+class Optimum(Case):
     """The best delta of every precision."""
 
     precision: str = key("the floating-point type")
@@ -130,7 +118,7 @@ class Optimum(Formula):
     theory_error: float = column("eps^(p / (p + 1))")
 
 
-class Exponents(Formula):
+class Exponents(Case):
     """How the best delta and its error go with eps."""
 
     precisions: int = column("how many precisions the fit has")
@@ -148,7 +136,7 @@ class Shares(Half):
     share: float = column("share of all x that are counted in the map", axis="y", label="share of all x")
 
 
-class Summary(Formula):
+class Summary(Case):
     """One line for every precision."""
 
     precision: str = key("the floating-point type")

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 import derivkit as dk
 from experiments import peers
-from experiments.study import Rows, Tables, column, key, refuse_below
+from experiments.study import Rows, Tables, TimedFindings, column, key, refuse_below
 
 Array = NDArray[np.floating[Any]]
 Action = Callable[[], object]
@@ -81,10 +81,8 @@ class Summary(Rows):
     peak_megabytes: float = column("largest resident memory", measured=True)
 
 
-class Findings(Rows):
+class Findings(TimedFindings):
     """Sentences that tell times."""
-
-    finding: str = column("the measurement in a sentence", measured=True)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import derivkit as dk
+from experiments import columns
 from experiments.study import Frame, Rows, Tables, column, key
 
 Array = NDArray[np.float64]
@@ -33,39 +34,16 @@ MAX_POINTS_TOLD = 12
 # Tables
 
 
-class Function(Rows, table=None):
-    """What all pictures have."""
-
-    function: str = key("name of the function")
-
-
-class Point(Function, table=None):
-    """Where a function is looked at."""
-
-    x: float = key("the point")
-
-
-class Step(Function, table=None):
+class Step(columns.Function, table=None):
     """A point with a second one."""
 
     x0: float = key("the point")
     delta: float = key("how far the second point is")
 
 
-class Curve(Rows, table=None):
-    """Lines in long form."""
-
-    line: str = column("f, or which line", axis="series")
-    t: float = column("abscissa", axis="x", label="x")
-    y: float = column("ordinate", axis="y", label="f(x)")
-
-
-class Table(Rows):
+class Table(columns.Problem, columns.Point):
     """The line from every point to x + delta."""
 
-    function: str = key("name of the function")
-    expression: str = column("what it computes")
-    x: float = key("the point")
     # That f is computed to twelve digits is a constant without a derivation.
     y: float = column("f(x)", moves={"relative": 1e-12})
     delta: float = key("how far the second point of the line is, to the right")
@@ -76,9 +54,8 @@ class Table(Rows):
         "intercept of the exact tangent, f(x) - x f'(x) in float64", moves={"follows": ("y",)}
     )
     slope_error: float = column("|slope - exact_slope|", between=("slope", "exact_slope"))
-    # Of derivatives in float64 one percent is believed (derivkit.trusted.bounds.DISAGREEMENT).
     rounding: float = column(
-        "how far rounding may take the slope; none where it is not known how f is computed", moves={"relative": 0.01}
+        "how far rounding may take the slope; none where it is not known how f is computed", moves=columns.PREDICTION
     )
     status: str = column(
         "ok; no_exact: there is a line, but no exact derivative; step_vanished: x + delta is x in floating point;"
@@ -86,7 +63,7 @@ class Table(Rows):
     )
 
 
-class Sides(Point):
+class Sides(columns.Point):
     """What is seen on either side of every point."""
 
     left: str = column(
@@ -102,23 +79,23 @@ class Sides(Point):
     seen: str = column("both sides in words")
 
 
-class Curves(Function, Curve):
+class Curves(columns.Function, columns.Graph):
     """All tangents of a function in one picture."""
 
 
-class Dots(Function, Curve):
+class Dots(columns.Function, columns.Graph):
     """Where they touch."""
 
 
-class Beside(Point, Curve):
+class Beside(columns.Point, columns.Graph):
     """The numerical tangent, the exact one and a secant."""
 
 
-class Approach(Step, Curve):
+class Approach(Step, columns.Graph):
     """The secants of one point, delta by delta."""
 
 
-class ApproachDots(Step, Curve):
+class ApproachDots(Step, columns.Graph):
     """The points that they go through."""
 
 
@@ -130,11 +107,11 @@ class Microscope(Step):
     y: float = column("f(x + t delta) - f(x), in units of delta", axis="y", label="(f(x) - f(x0)) / delta")
 
 
-class Kinks(Point, Curve):
+class Kinks(columns.Point, columns.Graph):
     """The half-lines of both sides where there is no tangent."""
 
 
-class Summary(Point):
+class Summary(columns.Point):
     """One line for every point."""
 
     delta: float = column("the delta asked for that is nearest to the classical choice, sqrt(eps) times the scale of f")

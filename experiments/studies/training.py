@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import derivkit as dk
-from experiments.study import Frame, Rows, Tables, column, frames, key, refuse_below
+from experiments import columns
+from experiments.study import Frame, Rows, Tables, TimedFindings, TimedLesson, column, frames, key, refuse_below
 from experiments.words import percent
 
 Floats = NDArray[np.float64]
@@ -44,10 +45,9 @@ OBSERVED, LAW, SUM = "measured", "law of first order", "rate × sum of errors"
 # Tables
 
 
-class Setting(Rows, table=None):
+class Setting(columns.Network, table=None):
     """What all ways have in common."""
 
-    network: str = key("name of the network")
     data: str = key("where samples come from")
     rate: float = key("learning rate: a step goes by the rate times the gradient")
     samples: int = key("samples that are learned from")
@@ -182,18 +182,8 @@ class Summary(Case, OfWay):
     accumulated: float = column("by the sum of the errors alone")
 
 
-class Lesson(Rows):
-    """What is said before a figure."""
-
-    figure: str = column("the figure that follows")
-    title: str = column("its heading")
-    text: str = column("what it shows", measured=True)
-
-
-class Findings(Rows):
-    """What the tables say."""
-
-    finding: str = column("what the tables say, in a sentence", measured=True)
+class Findings(TimedFindings):
+    """Sentences that tell times."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -479,7 +469,7 @@ def conclude(tables: Tables) -> Iterator[Rows]:
         "price": ("What the loss costs", of_price(frames(costs).get(Costs, tables[Costs]))),
     }
     for figure, (title, text) in texts.items():
-        yield Lesson(figure=figure, title=title, text=text)
+        yield TimedLesson(figure=figure, title=title, text=text)
 
 
 def tell(tables: Tables) -> Iterator[str]:

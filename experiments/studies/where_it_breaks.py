@@ -13,7 +13,7 @@ import numpy as np
 
 import derivkit as dk
 from derivkit.testing import BREAKS, METHODS, VERDICTS, Answer, Break, verdict
-from experiments.study import Frame, Rows, Tables, column, key
+from experiments.study import Frame, Lesson, Rows, Tables, column, key
 
 OURS = "dk.derivative"
 TEXTBOOK = ("forward_1", "central_2", "central_4")
@@ -128,14 +128,6 @@ Summary = table_of(
         **{name: (int, column(f"cases: {meaning}")) for name, meaning in VERDICTS.items()},
     },
 )
-
-
-class Lesson(Rows):
-    """What is to be learnt from every case."""
-
-    figure: str = key("name of the figure")
-    title: str = column("its heading")
-    text: str = column("what is said before it")
 
 
 # What is measured

@@ -27,6 +27,7 @@ from derivkit.testing import (
     rounded_sweep,
     sweep_deltas,
 )
+from experiments import columns
 from experiments.study import Frame, Rows, Tables, column, key
 
 MIN_DELTAS = 9
@@ -51,32 +52,26 @@ GRID = 12
 # Tables
 
 
-class Point(Rows, table=None):
+class Point(columns.Function, table=None):
     """Where a function is looked at."""
 
-    function: str = key("name of the function")
     x: float = key("the point as the precision holds it")
 
 
-class Curve(Point, table=None):
+class Curve(Point, columns.Precision, columns.Formula, table=None):
     """A formula there, in a precision."""
 
-    precision: str = key("the floating-point type in which everything is computed")
-    method: str = key("the difference formula")
 
-
-class Table(Curve):
+class Table(Curve, columns.Step):
     """The sweep that judges the recommendations."""
 
-    method: str = key("the difference formula", axis="series")
-    delta: float = key("the step size asked for", axis="x")
     estimate: float = column("the numerical derivative, divided by the step really taken")
     trusted: float = column("the derivative: exact where an expression is known, else that of dk.derivative")
     error: float = column(
         "|estimate - trusted|; none where it is below the bar of trusted", between=("estimate", "trusted"), axis="y",
         label="absolute error",
     )  # fmt: skip
-    status: str = column("ok, or why there is no error: see STATUSES")
+    status: str = columns.STATUS
 
 
 class Answers(Point):
@@ -134,13 +129,9 @@ class Expected(Curve):
     bound: str = column("estimated: from measured scales")
 
 
-class Law(Curve):
+class Law(Curve, columns.Exponents):
     """The law of the errors of every sweep."""
 
-    order: float = column("order of accuracy in theory")
-    order_observed: float = column("p in error = a delta^p + b delta^-q, fitted to the sweep")
-    growth: float = column("growth of rounding in theory: the order of the derivative")
-    growth_observed: float = column("q in the same fit")
     delta: float = column("where the fitted law is least")
     points: int = column("errors that the fit used")
     note: str = column("what the sweep does not show")
@@ -156,12 +147,10 @@ class Steps(Point):
     used: bool = column("whether it lies in the window that was used")
 
 
-class Curves(Point):
+class Curves(Point, columns.Graph):
     """The graph around every point."""
 
     line: str = key("f, or the tangent by dk.derivative", axis="series")
-    t: float = key("abscissa", axis="x", label="x")
-    y: float = column("ordinate", axis="y", label="f(x)")
 
 
 class Dots(Point):
