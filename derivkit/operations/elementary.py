@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 
 from derivkit.operations import rounding, series, special
+from derivkit.operations.completion import completed, in_floats
+from derivkit.operations.rounding import near_zero
 from derivkit.operations.row import (
     ANY,
     SMALLEST,
@@ -25,9 +27,6 @@ from derivkit.operations.row import (
     Ends,
     at,
     by_definition,
-    completed,
-    in_floats,
-    near_zero,
 )
 from derivkit.operations.taylor import Series, Taylor
 from derivkit.types import Array

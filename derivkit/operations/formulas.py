@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -34,7 +35,14 @@ class Meaning:
 
 @functools.cache
 def _parsed(formula: str) -> ast.expr:
-    return ast.parse(formula.replace("^", "**"), mode="eval").body
+    try:
+        return ast.parse(formula.replace("^", "**"), mode="eval").body
+    except SyntaxError as error:
+        raise _no_formula(formula) from error
+
+
+def _no_formula(formula: str) -> ValueError:
+    return ValueError(f"{formula!r} is no formula of u: it may hold whole numbers, pi, + - * / ^ and functions")
 
 
 def worked_out(formula: str, u: Any, meaning: Meaning) -> Any:
@@ -62,7 +70,7 @@ def worked_out(formula: str, u: Any, meaning: Meaning) -> Any:
                 return meaning.apply(INFIX[type(sign)], value(left), value(right))
             case ast.Call(func=ast.Name(id=name), args=arguments):
                 return meaning.apply(name, *map(value, arguments))
-        raise ValueError(f"{formula!r} is no formula of u: it may hold whole numbers, pi, + - * / ^ and functions")
+        raise _no_formula(formula)
 
     return value(_parsed(formula))
 
@@ -106,7 +114,8 @@ def region(text: str) -> Region:
     for words in WORDS:
         if text.endswith(words):
             return Region(text.removesuffix(words).strip(), words)
-    left, relation, right = text.rsplit(" ", 2)
-    if relation not in {">", ">=", "<", "<=", "≠"}:
+    match = re.fullmatch("(.+) (>|>=|<|<=|≠) (-?[0-9]+)", text)
+    if match is None:
         raise ValueError(f"{text!r} names no region; one is 'u > 0', 'abs(u) <= 1', 'sin(u) ≠ 0' or 'u {WORDS[0]}'")
+    left, relation, right = match.groups()
     return Region(left, relation, Fraction(right))

@@ -9,12 +9,29 @@ from typing import Any
 import numpy as np
 
 from derivkit.operations import special
-from derivkit.operations.row import SMALLEST, ULPS, UNIT, Bounded, inherited, near_zero, rounded
+from derivkit.operations.row import LEAST_NORMAL, SMALLEST, ULPS, UNIT, Bounded
 from derivkit.operations.series import branches
 from derivkit.types import Array
 
 ERF_ULPS = 5.0
 """Error assumed of erf and erfc, in ulps."""
+
+
+def near_zero(a: Array, e: Array) -> Array:
+    """The point of [a - e, a + e] nearest to 0, in size."""
+    return np.maximum(np.abs(a) - e, 0.0)
+
+
+def inherited(slope: Array, e: Array) -> Array:
+    """What an error e of the argument adds to that of the result, by a slope worked out in float64."""
+    return np.where(e == 0.0, 0.0, (np.abs(slope) + LEAST_NORMAL) * e)
+
+
+def rounded(
+    value: Array, from_arguments: Array | float, *, ulps: Array | float = 0.5, underflow: float = SMALLEST
+) -> Bounded:
+    """A result with the error that it inherits, that of its own rounding, and what underflow may lose."""
+    return value, from_arguments + 2.0 * ulps * UNIT * np.abs(value) + underflow
 
 
 def add(a: Bounded, b: Bounded) -> Bounded:

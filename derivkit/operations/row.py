@@ -1,23 +1,22 @@
-"""What a row of the table of operations is, and what follows from the formulas that it states.
+"""What a row of the table of operations is: the columns in which all that is known of an operation is stated.
 
 ``value`` is the float64 function of NumPy arrays. ``running`` carries a pair (value, bound of its rounding error)
 through the operation: running error analysis (Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed. 2002,
 section 3.3), where an argument that is wrong by e moves a result by at most e times the largest slope within e.
 ``series`` is the operation on Taylor series (:mod:`derivkit.operations.taylor`). Of a function of one argument the last
-two follow from the formula of its slope, unless the row has its own.
+two follow from the formula of its slope (:mod:`derivkit.operations.completion`), unless the row has its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, replace
-from types import MappingProxyType
+from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal, NoReturn
 
 import numpy as np
 
-from derivkit.operations.formulas import Meaning, Region, region, worked_out
-from derivkit.operations.taylor import Series, Taylor
+from derivkit.operations.formulas import Region, region
+from derivkit.operations.taylor import Series
 from derivkit.types import Array
 
 Bounded = tuple[Array, Array]
@@ -46,6 +45,9 @@ place it is defined: -1 below, 1 above, 0 on both."""
 POSITIVE, NOT_NEGATIVE, ANY = 2, 1, 0
 Sign = Literal["", "positive", "not negative", "that of u", "not negative, and that of u"]
 """What is known of the sign of a function; that of u: positive where u is, and not negative where u is not."""
+Steepest = Literal["near 0", "far from 0", "left", "right"]
+"""Which point of an interval."""
+Meeting = Literal["", "kink", "border"]
 SlopeBound = Callable[[Array, Array], Array]
 """From a and e to a bound of the size of the slope on [a - e, a + e]."""
 
@@ -131,13 +133,13 @@ class Elementary:
     _: KW_ONLY
     title: str = ""
     slope: str = ""
-    steepest: Literal["near 0", "far from 0", "left", "right"] | SlopeBound = "near 0"
+    steepest: Steepest | SlopeBound = "near 0"
     ulps: float = ULPS
     underflow: float = SMALLEST
     domain: str = ""
     pole: Callable[..., Any] | None = None
     smooth: str = ""
-    meeting: str = ""
+    meeting: Meeting = ""
     vertical: Callable[..., Ends] = _nowhere
     sign: Sign | Callable[[Sequence[int]], int] = ""
     definition: str = ""
@@ -175,134 +177,3 @@ class Elementary:
 def at(*ends: tuple[int, int, int]) -> Callable[..., Ends]:
     """Vertical tangents at fixed places."""
     return lambda *_: ends
-
-
-def completed(rows: Iterable[Elementary]) -> Mapping[str, Elementary]:
-    """The table of the rows by name, with all that follows from their slopes and definitions.
-
-    Raises
-    ------
-    ValueError
-        If a row leaves out what the rest follows from; it says which column to write.
-    """
-    table: dict[str, Elementary] = {}
-    for row in rows:
-        lack = _lack(row)
-        if lack:
-            raise ValueError(f"row {row.name!r}: {lack}")
-        running = _running_of(row, table) if row.running is by_slope else row.running
-        series = row.series
-        if series is by_slope:
-            series = _integrated(row, table)
-        elif series is by_definition:
-            series = _series_of(row.definition, table)
-        table[row.name] = replace(row, running=running, series=series, pole=row.pole or _pole_of(row, table))
-    return MappingProxyType(table)
-
-
-def _lack(row: Elementary) -> str:
-    """What has to be written for the rest of a row to follow; empty if nothing has."""
-    if by_slope in {row.running, row.series} and not row.slope:
-        return "slope is missing: write slope='...', a formula of u, or both running=... and series=..."
-    if row.series is by_definition and not row.definition:
-        return "definition is missing: write definition='...', a formula of u in other operations, or series=..."
-    if row.series is by_slope and row.name not in ARB:
-        formula = repr(row.definition) if row.definition else "'...' (a formula of u in other operations)"
-        return f"series is missing, as Arb has no {row.name}: write definition={formula}, series=by_definition"
-    return ""
-
-
-def _series_of(formula: str, table: Mapping[str, Elementary]) -> Callable[[Taylor, Series], Series]:
-    """A formula of u on Taylor series; its numbers are of the type of u where a function needs one."""
-
-    def series(t: Taylor, u: Series) -> Series:
-        zero = 0 * u[0]
-
-        def apply(name: str, *arguments: Series) -> Series:
-            if name in ARITHMETIC and not all(map(_is_number, arguments)):
-                return table[name].series(t, *arguments)
-            return table[name].series(t, *([a[0] + zero] if _is_number(a) else a for a in arguments))
-
-        pi = lambda: [4 * t.numbers.atan(1 + zero)]  # noqa: E731 -- one line of a table of meanings
-        return list(worked_out(formula, u, Meaning(number=lambda n: [n], pi=pi, apply=apply)))
-
-    return series
-
-
-ARITHMETIC = frozenset({"add", "subtract", "multiply", "divide", "power", "negate"})
-"""Operations that take the whole numbers of a formula as they are, beside numbers of another type."""
-
-
-def _is_number(a: Series) -> bool:
-    """Whether a series is a whole number of a formula, which belongs to no arithmetic."""
-    return len(a) == 1 and isinstance(a[0], int)
-
-
-def _integrated(row: Elementary, table: Mapping[str, Elementary]) -> Callable[[Taylor, Series], Series]:
-    """y' = slope(u) u', from the value that the arithmetic has for it."""
-    slope = _series_of(row.slope, table)
-    return lambda t, u: t.integrate(getattr(t.numbers, row.name)(u[0]), slope(t, u), u)
-
-
-def _running_of(row: Elementary, table: Mapping[str, Elementary]) -> Callable[[Bounded], Bounded]:
-    bound = row.steepest if callable(row.steepest) else _slope_bound(row, table)
-
-    def running(argument: Bounded) -> Bounded:
-        a, e = argument
-        return rounded(row.value(a), inherited(bound(a, e), e), ulps=row.ulps, underflow=row.underflow)
-
-    return running
-
-
-def _pole_of(row: Elementary, table: Mapping[str, Elementary]) -> Callable[[Any], Any] | None:
-    """The end of a domain to which the end does not belong."""
-    domain = row.defined
-    if domain is None or domain.relation not in {">", "<", "≠"}:
-        return None
-    left, right, meaning = domain.left, float(domain.right), in_floats(table)
-    return lambda a: worked_out(left, a, meaning) == right
-
-
-def in_floats(table: Mapping[str, Elementary]) -> Meaning:
-    """What a formula means in float64."""
-    return Meaning(number=float, pi=lambda: np.pi, apply=lambda name, *arguments: table[name].value(*arguments))
-
-
-ENDS_OF = {("u", ">"), ("abs(u)", "<")}
-"""Domains that end on the left, or on both sides alike."""
-
-
-def _slope_bound(row: Elementary, table: Mapping[str, Elementary]) -> SlopeBound:
-    """The slope at the point of [a - e, a + e] that is steepest, or at the end of the domain if that comes first."""
-    points: Mapping[Any, SlopeBound] = {
-        "near 0": near_zero,
-        "far from 0": lambda a, e: np.abs(a) + e,
-        "left": lambda a, e: a - e,
-        "right": lambda a, e: a + e,
-    }
-    meaning, point, domain = in_floats(table), points[row.steepest], row.defined
-    clip = np.maximum if domain and domain.left == "u" else np.minimum
-    end = float(domain.right) if domain and (domain.left, domain.relation[0]) in ENDS_OF else None
-
-    def bound(a: Array, e: Array) -> Array:
-        place = point(a, e) if end is None else clip(point(a, e), end)
-        return np.asarray(worked_out(row.slope, place, meaning))
-
-    return bound
-
-
-def near_zero(a: Array, e: Array) -> Array:
-    """The point of [a - e, a + e] nearest to 0, in size."""
-    return np.maximum(np.abs(a) - e, 0.0)
-
-
-def inherited(slope: Array, e: Array) -> Array:
-    """What an error e of the argument adds to that of the result, by a slope worked out in float64."""
-    return np.where(e == 0.0, 0.0, (np.abs(slope) + LEAST_NORMAL) * e)
-
-
-def rounded(
-    value: Array, from_arguments: Array | float, *, ulps: Array | float = 0.5, underflow: float = SMALLEST
-) -> Bounded:
-    """A result with the error that it inherits, that of its own rounding, and what underflow may lose."""
-    return value, from_arguments + 2.0 * ulps * UNIT * np.abs(value) + underflow
