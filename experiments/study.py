@@ -17,9 +17,10 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any, ClassVar, Self, TypeAlias
 
@@ -296,22 +297,31 @@ class Lesson(Rows):
     text: str = column("what it shows")
 
 
-class TimedLesson(Lesson, table="lesson"):
-    """What the page says before a figure, some of it about times."""
-
-    text: str = column("what it shows", measured=True)
-
-
 class Findings(Rows):
     """What a study tells."""
 
     finding: str = column("what the tables say, in a sentence")
 
 
-class TimedFindings(Findings, table="findings"):
-    """What a study tells, some of it about times."""
+SENTENCES: Mapping[type[Rows], str] = {Lesson: "text", Findings: "finding"}
+"""The tables that any study may have, and their column of sentences."""
 
-    finding: str = column("what the tables say, in a sentence", measured=True)
+
+def lessons(module: str, sentences: Mapping[str, Iterable[str]]) -> Iterator[Lesson]:
+    """Yield what is said before every figure: what always holds, from the text beside a study, and what a run shows.
+
+    Parameters
+    ----------
+    module
+        The file of the study. In the text beside it is a block for every figure: ``name: heading`` in the first line,
+        and below it what always holds.
+    sentences
+        For some of the figures what this run shows.
+    """
+    for block in Path(module).with_suffix(".txt").read_text(encoding="utf-8").strip().split("\n\n"):
+        head, *lines = block.split("\n")
+        figure, title = head.split(": ", 1)
+        yield Lesson(figure=figure, title=title, text=" ".join([*lines, *sentences.get(figure, ())]))
 
 
 # Studies
@@ -330,6 +340,46 @@ def refuse_below(least: int, config: object, *names: str) -> None:
         for number in value if isinstance(value, tuple) else (value,):
             if number < least:
                 raise ValueError(f"{name}={number}: must be at least {least}")
+
+
+def refuse_empty(config: object, *names: str) -> None:
+    """Refuse a Config in which there is nothing under a name.
+
+    Raises
+    ------
+    ValueError
+        With the name.
+    """
+    for name in names:
+        if not getattr(config, name):
+            raise ValueError(f"{name}=[]: at least one is needed")
+
+
+def refuse_repeated(config: object, *names: str, shown: Callable[[Any], object] = lambda value: value) -> None:
+    """Refuse a Config in which one of several values under a name is there twice, or `shown` alike.
+
+    Raises
+    ------
+    ValueError
+        With the name and the values.
+    """
+    for name in names:
+        values = getattr(config, name)
+        if len(set(map(shown, values))) < len(values):
+            raise ValueError(f"{name}={list(values)}: one of them is there twice")
+
+
+def refuse_unknown(config: object, name: str, known: Collection[str]) -> None:
+    """Refuse a Config in which one of several words under a name is not known.
+
+    Raises
+    ------
+    ValueError
+        With the name, the word and those that are known.
+    """
+    for word in getattr(config, name):
+        if word not in known:
+            raise ValueError(f"{name}={word}: there are {', '.join(known)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -357,11 +407,13 @@ class Study:
 
     @cached_property
     def measured(self) -> Mapping[str, tuple[str, ...]]:
-        """The columns that a clock measured, by table."""
+        """The columns that a clock measured, by table; where there are any, sentences may tell of them."""
         found = {
             name: tuple(c for c, one in table.columns.items() if one.measured) for name, table in self.tables.items()
         }
-        return {name: columns for name, columns in found.items() if columns}
+        measured = {name: columns for name, columns in found.items() if columns}
+        sentences = {str(one.table): (text,) for one, text in SENTENCES.items() if one in self.tables.values()}
+        return measured | sentences if measured else {}
 
     @property
     def concludes(self) -> bool:
@@ -390,6 +442,8 @@ def study_in(module: ModuleType) -> Study:
     rows = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Rows)]
     declared = [one for home in (module.__name__, __name__) for one in rows if one.__module__ == home]
     tables = {str(one.table): one for one in declared if one.table is not None}
+    if hasattr(module, "lessons"):
+        tables.setdefault(str(Lesson.table), Lesson)
     if hasattr(module, "tell"):
         tables.setdefault(FINDINGS, Findings)
     if MAIN not in tables:

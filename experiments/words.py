@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
 
 def percent(share: float) -> str:
@@ -77,17 +76,3 @@ def duration(seconds: float) -> str:
     if seconds >= 1.0:
         return f"{seconds:.3g} s"
     return f"{seconds * 1e3:.3g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.3g} µs"
-
-
-def lesson_of(module: str) -> dict[str, tuple[str, str]]:
-    """Return for each figure of a study its heading and what is said before it, from the text beside the module.
-
-    Parameters
-    ----------
-    module
-        The file of the study; its text has a block for every figure, whose first line is ``name: heading``.
-    """
-    blocks = Path(module).with_suffix(".txt").read_text(encoding="utf-8").strip().split("\n\n")
-    parts = (block.partition("\n") for block in blocks)
-    headed = ((*head.split(": ", 1), " ".join(text.split("\n"))) for head, _, text in parts)
-    return {figure: (heading, text) for figure, heading, text in headed}

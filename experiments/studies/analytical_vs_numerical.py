@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 import derivkit as dk
 from derivkit.testing import ANALYTICAL, DIGITS, DUAL, Ways, correct_digits, statuses, ways_of
 from experiments import columns
-from experiments.study import Frame, Rows, Tables, TimedFindings, column, key, refuse_below
+from experiments.study import Frame, Rows, Tables, column, key, refuse_below
 from experiments.timing import least_seconds
 
 Array = NDArray[np.float64]
@@ -139,10 +139,6 @@ class Summary(Rows):
     evaluations: int = column("how often f is computed")
     ratio: float = column("median time per point, in evaluations of f", measured=True)
     setup_milliseconds: float = column("median time before the first point", measured=True)
-
-
-class Findings(TimedFindings):
-    """Sentences that tell times."""
 
 
 # What is measured

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import derivkit as dk
-from experiments.study import Frame, Rows, Tables, TimedFindings, TimedLesson, column, key, refuse_below
+from experiments.study import Frame, Lesson, Rows, Tables, column, key, refuse_below, refuse_empty, refuse_repeated
 from experiments.timing import SECONDS_OF_REPEATS, Timing, settle_memory, with_repeats
 from experiments.words import duration
 
@@ -153,10 +153,6 @@ class Summary(Rows):
     over_incremental: float = column("incremental / backprop", measured=True)
 
 
-class Findings(TimedFindings):
-    """Sentences that tell times."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """Networks and sizes: small here, real in the preset."""
@@ -171,12 +167,9 @@ class Config:
     confirm_hours: float = 1.0
 
     def __post_init__(self) -> None:
-        if not (self.network and self.divide and self.samples):
-            raise ValueError("at least one network, one divisor and one number of samples are needed")
+        refuse_empty(self, "network", "divide", "samples")
         refuse_below(1, self, "divide", "samples", "part", "repeats", "textbook_samples")
-        for name in ("divide", "samples"):
-            if len(set(getattr(self, name))) < len(getattr(self, name)):
-                raise ValueError(f"{name}={list(getattr(self, name))}: one of them is there twice")
+        refuse_repeated(self, "divide", "samples")
         if not (math.isfinite(self.confirm_hours) and self.confirm_hours > 0.0):
             raise ValueError(f"confirm_hours={self.confirm_hours:g}: must be a finite number of hours above 0")
         if self.data.samples is not None:
@@ -330,13 +323,11 @@ def conclude(tables: Tables) -> Iterator[Rows]:
     yield Predicted.of(tables[Literal])
     yield from by_models(tables, models)
     yield from summary(tables[Table])
-    yield TimedLesson(
-        figure="parameters", title="Time against the number of parameters", text=of_parameters(by_parameters)
-    )
-    yield TimedLesson(figure="passes", title="The same in forward passes", text=of_passes(by_parameters))
-    yield TimedLesson(figure="samples", title="Time against the number of samples", text=of_samples(by_samples))
+    yield Lesson(figure="parameters", title="Time against the number of parameters", text=of_parameters(by_parameters))
+    yield Lesson(figure="passes", title="The same in forward passes", text=of_passes(by_parameters))
+    yield Lesson(figure="samples", title="Time against the number of samples", text=of_samples(by_samples))
     if len(unseen):
-        yield TimedLesson(figure="model", title="The cost model on sizes it has not seen", text=of_model(judged))
+        yield Lesson(figure="model", title="The cost model on sizes it has not seen", text=of_model(judged))
 
 
 def middle(table: Frame) -> int:

@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 import derivkit as dk
 from derivkit.symbolic.notation import Line, Style, lines_of, read, spans_of, written
 from experiments import columns
-from experiments.study import Frame, Rows, Tables, TimedFindings, TimedLesson, column, key, refuse_below
+from experiments.study import Frame, Rows, Tables, column, key, lessons, refuse_below
 from experiments.timing import least_seconds
-from experiments.words import lesson_of
 
 Floats = NDArray[np.floating[Any]]
 
@@ -87,10 +86,6 @@ class Printed(Rows):
     line: str = column("one line of what the chapter's last program prints")
 
 
-class Findings(TimedFindings):
-    """What was measured, in words."""
-
-
 class Summary(Rows):
     """How many numbers are the same."""
 
@@ -138,9 +133,7 @@ def conclude(tables: Tables) -> Iterator[Rows]:
     figures = table["id"].str.startswith("Fig")
     for part, chosen in (("examples and notes", ~figures), ("figures", figures)):
         yield Summary(part=part, numbers=chosen.sum(), equal=table["equal"][chosen].sum())
-    for figure, (title, text) in lesson_of(__file__).items():
-        found = FINDINGS[figure](tables) if figure in FINDINGS else ""
-        yield TimedLesson(figure=figure, title=title, text=f"{text} {found}".strip())
+    yield from lessons(__file__, {figure: [told(tables)] for figure, told in FINDINGS.items()})
 
 
 def tell(tables: Tables) -> Iterator[str]:

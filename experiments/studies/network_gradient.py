@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import derivkit as dk
 from experiments import columns
-from experiments.study import Frame, Rows, Tables, column, key, refuse_below
+from experiments.study import Frame, Rows, Tables, column, key, refuse_below, refuse_empty, refuse_unknown
 from experiments.words import counted, percent
 
 Array = NDArray[np.floating[Any]]
@@ -133,18 +133,14 @@ class Config:
     kinks_from: float = 1e-5
 
     def __post_init__(self) -> None:
-        if not (self.network and self.method and self.delta and self.precision and self.batches):
-            raise ValueError("at least one network, method, delta, precision and batch are needed")
+        refuse_empty(self, "network", "method", "delta", "precision", "batches")
         for name in self.method:
             dk.formula(name)
-        for name in self.precision:
-            if name not in PRECISIONS:
-                raise ValueError(f"precision={name}: there are {', '.join(PRECISIONS)}")
+        refuse_unknown(self, "precision", PRECISIONS)
         refuse_below(1, self, "samples", "parameters", "batches")
         if not self.kinks_from >= 0.0:
             raise ValueError(f"kinks_from={self.kinks_from:g}: must not be negative; 0 looks at every delta")
-        if self.seed < 0:
-            raise ValueError(f"seed={self.seed}: must not be negative")
+        refuse_below(0, self, "seed")
         for network in self.network:
             refuse(self, network)
 

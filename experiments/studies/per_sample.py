@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 import derivkit as dk
 from experiments import columns
-from experiments.study import Frame, Lesson, Rows, Tables, column, key, refuse_below
-from experiments.words import lesson_of, percent
+from experiments.study import Frame, Rows, Tables, column, key, lessons, refuse_below, refuse_empty
+from experiments.words import percent
 
 Array = NDArray[np.floating[Any]]
 
@@ -211,8 +211,7 @@ class Config:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not (self.network and self.steps and self.batches):
-            raise ValueError("at least one network, one number of steps and one batch are needed")
+        refuse_empty(self, "network", "steps", "batches")
         refuse_below(2, self, "samples", "draws")
         refuse_below(1, self, "weights", "parameters")
         refuse_below(0, self, "seed")
@@ -485,9 +484,8 @@ def noise(config: Config, spread: dk.SampleGradients, where: Mapping[str, Any]) 
 def conclude(tables: Tables) -> Iterator[Rows]:
     """Yield what is said before every figure."""
     groups = list(groups_of(tables))
-    for figure, (title, reading) in lesson_of(__file__).items():
-        shown = [text for group in groups for text in SHOWN[figure](group)]
-        yield Lesson(figure=figure, title=title, text=" ".join([reading, *shown]))
+    shown = {figure: [text for group in groups for text in words(group)] for figure, words in SHOWN.items()}
+    yield from lessons(__file__, shown)
 
 
 def tell(tables: Tables) -> Iterator[str]:

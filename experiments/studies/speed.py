@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 import derivkit as dk
 from experiments import peers
-from experiments.study import Rows, Tables, TimedFindings, column, key, refuse_below
+from experiments.study import Rows, Tables, column, key, refuse_below
 
 Array = NDArray[np.floating[Any]]
 Action = Callable[[], object]
@@ -79,10 +79,6 @@ class Summary(Rows):
     ratio: float = column("the lab's time over the reference", measured=True)
     goal: float = column("the ratio aimed at")
     peak_megabytes: float = column("largest resident memory", measured=True)
-
-
-class Findings(TimedFindings):
-    """Sentences that tell times."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,19 @@ from numpy.typing import NDArray
 
 import derivkit as dk
 from experiments import columns
-from experiments.study import Frame, Rows, Tables, TimedFindings, TimedLesson, column, frames, key, refuse_below
+from experiments.study import (
+    Frame,
+    Lesson,
+    Rows,
+    Tables,
+    column,
+    frames,
+    key,
+    refuse_below,
+    refuse_empty,
+    refuse_repeated,
+    refuse_unknown,
+)
 from experiments.words import percent
 
 Floats = NDArray[np.float64]
@@ -182,10 +194,6 @@ class Summary(Case, OfWay):
     accumulated: float = column("by the sum of the errors alone")
 
 
-class Findings(TimedFindings):
-    """Sentences that tell times."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """Networks, data, formulas and steps: small here, real in the preset."""
@@ -203,31 +211,25 @@ class Config:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("network", "method", "delta", "precision", "rate"):
-            if not getattr(self, name):
-                raise ValueError(f"{name}=[]: at least one is needed")
-        for name in self.precision:
-            if name not in PRECISIONS:
-                raise ValueError(f"precision={name}: there are {', '.join(PRECISIONS)}")
+        refuse_empty(self, "network", "method", "delta", "precision", "rate")
+        refuse_unknown(self, "precision", PRECISIONS)
+        refuse_repeated(self, "delta", shown=said)
+        refuse_repeated(self, "rate")
         for rate in self.rate:
             if not (math.isfinite(rate) and rate > 0.0):
                 raise ValueError(f"rate={rate:g}: a learning rate is greater than 0; write one such as rate=0.1")
         self._refuse_counts()
-        for name, values in (("delta", [said(delta) for delta in self.delta]), ("rate", self.rate)):
-            if len(set(values)) < len(values):
-                raise ValueError(f"{name}={list(getattr(self, name))}: one of them is there twice")
         for network in self.network:
             refuse(self, network)
 
     def _refuse_counts(self) -> None:
         refuse_below(1, self, "steps", "samples", "held_out", "batch")
+        refuse_below(0, self, "seed")
         if self.batch > self.samples:
             raise ValueError(
                 f"batch={self.batch}: there are {self.samples} samples to take it from; write at most"
                 f" batch={self.samples}, or more samples"
             )
-        if self.seed < 0:
-            raise ValueError(f"seed={self.seed}: must not be negative")
 
     @property
     def rows(self) -> int:
@@ -390,7 +392,7 @@ def state(path: dk.Walk, aside: dk.Samples) -> dict[str, float]:
 
 def said(delta: float) -> str:
     """A delta as it is written in a configuration: 1e-5."""
-    return np.format_float_scientific(delta, precision=5, trim="-", exp_digits=1) if delta < 0.01 else f"{delta:g}"
+    return np.format_float_scientific(float(f"{delta:g}"), trim="-", exp_digits=1) if delta < 0.01 else f"{delta:g}"
 
 
 # What the whole run says
@@ -469,7 +471,7 @@ def conclude(tables: Tables) -> Iterator[Rows]:
         "price": ("What the loss costs", of_price(frames(costs).get(Costs, tables[Costs]))),
     }
     for figure, (title, text) in texts.items():
-        yield TimedLesson(figure=figure, title=title, text=text)
+        yield Lesson(figure=figure, title=title, text=text)
 
 
 def tell(tables: Tables) -> Iterator[str]:

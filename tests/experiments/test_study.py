@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from types import ModuleType
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from experiments.study import Column, Findings, Rows, Tables, column, frames, key, study_in
+from experiments.study import (
+    Column,
+    Findings,
+    Lesson,
+    Rows,
+    Tables,
+    column,
+    frames,
+    key,
+    lessons,
+    refuse_below,
+    refuse_empty,
+    refuse_repeated,
+    refuse_unknown,
+    study_in,
+)
 
 
 class Place(Rows, table=None):
@@ -160,6 +176,41 @@ def test_a_study_is_read_off_its_module() -> None:
     assert list(found.tables) == ["table", "sums", "findings"]
     with pytest.raises(TypeError, match=r"mine has no main table; write class Table\(Rows\)"):
         study_in(study(Sums=Sums))
+
+
+def test_sentences_of_a_study_that_reads_a_clock_count_as_measured() -> None:
+    class Times(Rows):
+        seconds: float = column("how long it took", measured=True)
+
+    names = {"tell": lambda _: (), "Lesson": Lesson}
+    assert study_in(study(Main=Main, Sums=Sums)).measured == {}
+    assert study_in(study(Main=Main, Sums=Sums, **names)).measured == {}
+    found = study_in(study(Main=Main, Times=Times, **names)).measured
+    assert found == {"times": ("seconds",), "lesson": ("text",), "findings": ("finding",)}
+
+
+def test_a_lesson_is_the_text_beside_a_study_and_what_a_run_shows(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("one: A heading\nAlways\ntrue.\n\ntwo: Another\n", encoding="utf-8")
+    found = frames(lessons(str(tmp_path / "mine.py"), {"one": ["Shown.", "Too."], "two": ["Alone."]}))[Lesson]
+    assert found["title"].tolist() == ["A heading", "Another"]
+    assert found["text"].tolist() == ["Always true. Shown. Too.", "Alone."]
+
+
+@pytest.mark.parametrize(
+    ("refuse", "says"),
+    [
+        (lambda config: refuse_empty(config, "full", "empty"), r"empty=\[\]: at least one is needed"),
+        (lambda config: refuse_repeated(config, "full"), r"full=\[2.0, 2.5, 2.0\]: one of them is there twice"),
+        (lambda config: refuse_repeated(config, "near", shown=round), r"near=\[2.0, 2.5\]: one of them is there twice"),
+        (lambda config: refuse_unknown(config, "words", ("a", "b")), "words=c: there are a, b"),
+        (lambda config: refuse_below(3, config, "full"), "full=2.0: must be at least 3"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_with_its_name(refuse: Any, says: str) -> None:
+    config = SimpleNamespace(full=(2.0, 2.5, 2.0), near=(2.0, 2.5), empty=(), words=("a", "c"))
+    refuse_repeated(config, "near")
+    with pytest.raises(ValueError, match=says):
+        refuse(config)
 
 
 def test_what_is_told_may_be_read_off_what_was_concluded() -> None:

@@ -176,7 +176,7 @@ def test_the_command_refuses_such_a_job_in_one_line_and_starts_nothing(
 @pytest.mark.parametrize(
     ("config", "says"),
     [
-        ({"network": ()}, "at least one network"),
+        ({"network": ()}, r"network=\[\]: at least one is needed"),
         ({"samples": (0,)}, "samples=0: must be at least 1"),
         ({"divide": (1, 0)}, "divide=0: must be at least 1"),
         ({"samples": (2, 2)}, r"samples=\[2, 2\]: one of them is there twice"),

@@ -18,8 +18,7 @@ from derivkit.symbolic.notation import read
 from experiments import run, tables
 from experiments.running.requested import figures_of
 from experiments.studies import chapter
-from experiments.study import Tables, frames
-from experiments.words import lesson_of
+from experiments.study import Lesson, Tables, frames, lessons
 
 ROOT = Path(__file__).resolve().parents[3]
 STYLES = chapter.styles(OmegaConf.load(ROOT / "conf/experiment/chapter.yaml").left_out)
@@ -179,12 +178,14 @@ def test_the_table_of_a_run_says_that_all_is_equal(done: tuple[Path, str]) -> No
 def test_sixteen_figures_and_five_of_what_was_measured_are_drawn_in_their_order(done: tuple[Path, str]) -> None:
     names = [f"figure_{number:02d}" for number in range(1, 22)]
     assert sorted(path.stem for path in (done[0] / "figures").glob("*.svg")) == names
-    assert list(figures_of(PRESET["figures"])) == list(lesson_of(chapter.__file__)) == names
+    assert (
+        list(figures_of(PRESET["figures"])) == frames(lessons(chapter.__file__, {}))[Lesson]["figure"].tolist() == names
+    )
 
 
 def test_the_report_says_the_words_of_each_figure_before_it(done: tuple[Path, str]) -> None:
     page = (done[0] / "report.html").read_text(encoding="utf-8")
-    places = [page.index(f"<h3>{title}</h3>") for title, _ in lesson_of(chapter.__file__).values()]
+    places = [page.index(f"<h3>{title}</h3>") for title in frames(lessons(chapter.__file__, {}))[Lesson]["title"]]
     figures = [match.start() for match in re.finditer('<figure id="figure-', page)]
     assert len(figures) == 21
     assert [*itertools.chain(*zip(places, figures, strict=True))] == sorted([*places, *figures])

@@ -169,7 +169,7 @@ def test_the_other_loss_with_a_penalty_is_studied_too() -> None:
         ({"batches": (8, 0)}, "batches=0: must be at least 1"),
         ({"seed": -1}, "seed=-1"),
         ({"kinks_from": -1.0}, "kinks_from=-1: must not be negative"),
-        ({"method": ()}, "at least one"),
+        ({"method": ()}, r"method=\[\]: at least one is needed"),
         ({"method": ("central_3",)}, "central_3"),
         ({"network": (dk.Network((4, 3), l1=0.1, name="sparse"),)}, "network sparse: the penalty l1=0.1 has kinks"),
     ],

@@ -296,7 +296,7 @@ def test_every_figure_of_the_preset_has_its_words_and_its_numbers() -> None:
 @pytest.mark.parametrize(
     ("config", "says"),
     [
-        ({"network": ()}, "at least one network"),
+        ({"network": ()}, r"network=\[\]: at least one is needed"),
         ({"samples": 0, "batches": (1,)}, "samples=0: must be at least 2"),
         ({"weights": 0}, "weights=0: must be at least 1"),
         ({"weights": 22}, "weights=22: twice as many are followed, and relu has 42 weights; take at most 21"),

@@ -345,6 +345,7 @@ def test_the_command_trains_draws_and_reports(tmp_path: Path, monkeypatch: pytes
         ({"rate": (math.inf,)}, "rate=inf: a learning rate"),
         ({"rate": (0.5, 0.5)}, r"rate=\[0.5, 0.5\]: one of them is there twice"),
         ({"delta": (1e-4, 1e-4)}, r"delta=\[0.0001, 0.0001\]: one of them is there twice"),
+        ({"delta": (1e-4, 1.0000001e-4)}, "one of them is there twice"),
         ({"delta": ()}, r"delta=\[\]: at least one is needed"),
         (
             {"delta": (1e-18,)},
@@ -353,7 +354,7 @@ def test_the_command_trains_draws_and_reports(tmp_path: Path, monkeypatch: pytes
         ({"steps": 0}, "steps=0: must be at least 1"),
         ({"held_out": 0}, "held_out=0: must be at least 1"),
         ({"batch": 13}, "batch=13: there are 12 samples to take it from; write at most batch=12"),
-        ({"seed": -1}, "seed=-1: must not be negative"),
+        ({"seed": -1}, "seed=-1: must be at least 0"),
         ({"precision": ("float16",)}, "precision=float16: there are float64, float32"),
         ({"method": ("central_3",)}, "central_3"),
         ({"network": (dk.Network((4, 3), l1=0.1, name="sparse"),)}, "network sparse: the penalty l1=0.1 has kinks"),
