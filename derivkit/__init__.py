@@ -21,6 +21,7 @@ from derivkit.expressions.tokens import ParseError
 from derivkit.expressions.tree import Expression
 from derivkit.function import Function, Problem, constant
 from derivkit.grids import decade, geomspace, linspace, logspace, powers_of_two
+from derivkit.growth import GrowthLaw, fit_growth_law
 from derivkit.laws import ErrorLaw, fit_error_law, observed_order
 from derivkit.multivariate.brute_force import BruteForce, brute_force, stack_size
 from derivkit.multivariate.cost import CostModel, count_work, fit_cost, nominal_cost
@@ -51,8 +52,10 @@ from derivkit.orders import OrderExplanation, explain_order
 from derivkit.recommendation import Recommendation, classical_delta, recommend_delta
 from derivkit.secants import Line, secant, slope, tangent
 from derivkit.survey import Survey, WindowResult, survey
+from derivkit.symbolic.backpropagation import GradientOperations, gradient_operations
 from derivkit.symbolic.derivation import Derivation, derive
 from derivkit.symbolic.diagnosis import Diagnosis, Finding, Judgement, diagnose
+from derivkit.symbolic.notation import Style, to_text
 from derivkit.symbolic.steps import Step
 from derivkit.symbolic.verification import RefutedError, Verdict, Verification
 from derivkit.trusted.accuracy import Accuracy, accuracy
@@ -81,6 +84,8 @@ __all__ = [
     "Finding",
     "Function",
     "Gradient",
+    "GradientOperations",
+    "GrowthLaw",
     "Judgement",
     "Ledger",
     "Line",
@@ -98,6 +103,7 @@ __all__ = [
     "Status",
     "Stencil",
     "Step",
+    "Style",
     "Survey",
     "Sweep",
     "Verdict",
@@ -126,10 +132,12 @@ __all__ = [
     "fewest_for_half",
     "fit_cost",
     "fit_error_law",
+    "fit_growth_law",
     "formula",
     "generated",
     "geomspace",
     "gradient",
+    "gradient_operations",
     "gradient_rounding",
     "gsl_central",
     "held_difference",
@@ -167,6 +175,7 @@ __all__ = [
     "sweep",
     "tangent",
     "taylor",
+    "to_text",
     "truncation_terms",
     "typical_error",
     "ulp_error",

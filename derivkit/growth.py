@@ -13,12 +13,22 @@ import numpy as np
 DEGREE = 4
 """The highest degree of a polynomial that is looked for."""
 UPPER = 4
-"""Laws are read off depths from a quarter of the greatest on; a constant without a derivation."""
+"""Laws are read off n from a quarter of the greatest on; a constant without a derivation."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Law:
-    """How a count grows with the depth: a polynomial that it obeys exactly if `degree` is there, else by `text`."""
+class GrowthLaw:
+    """How a count grows with n.
+
+    Attributes
+    ----------
+    exponent, growth : float
+        The slope of log count against log n, and the factor per step of n, both between the two greatest n.
+    degree : int, optional
+        Of the polynomial in n that all greater counts obey exactly; None where there is none.
+    text : str
+        That polynomial, else the power or the exponential that the counts are near; empty where they are fewer than 3.
+    """
 
     exponent: float
     growth: float
@@ -26,22 +36,33 @@ class Law:
     text: str
 
 
-def law_of(depth: Sequence[int], count: Sequence[float]) -> Law:
-    """Find how a count grows, from its greater depths.
+def fit_growth_law(n: Sequence[int], count: Sequence[float]) -> GrowthLaw:
+    """The law by which a count grows, read off its greater n: those from a quarter of the greatest on.
+
+    Parameters
+    ----------
+    n : sequence of int
+        Sizes, such as depths or numbers of layers.
+    count : sequence of int or float
+        What was counted for each.
+
+    Returns
+    -------
+    GrowthLaw
 
     Examples
     --------
-    >>> law_of([1, 2, 3, 4, 5, 6], [1, 3, 7, 13, 21, 31]).text
+    >>> fit_growth_law([1, 2, 3, 4, 5, 6], [1, 3, 7, 13, 21, 31]).text
     'n^2 - n + 1'
-    >>> law_of([3, 4, 5, 6], [8, 16, 32, 64]).text
+    >>> fit_growth_law([3, 4, 5, 6], [8, 16, 32, 64]).text
     'like 2^n'
     """
-    exact = ((n, Fraction(c)) for n, c in zip(depth, count, strict=True))
-    pairs = sorted((n, c) for n, c in exact if n >= max(depth) / UPPER and c)  # of no operations no law is asked
+    exact = ((size, Fraction(c)) for size, c in zip(n, count, strict=True))
+    pairs = sorted((size, c) for size, c in exact if size >= max(n) / UPPER and c)  # counts of 0 obey no law
     if len(pairs) < 3:
-        return Law(exponent=math.nan, growth=math.nan, degree=None, text="")
-    n, logs = np.array([n for n, _ in pairs], dtype=np.float64), np.log([float(c) for _, c in pairs])
-    powers, rates = np.diff(logs) / np.diff(np.log(n)), np.diff(logs) / np.diff(n)
+        return GrowthLaw(exponent=math.nan, growth=math.nan, degree=None, text="")
+    sizes, logs = np.array([size for size, _ in pairs], dtype=np.float64), np.log([float(c) for _, c in pairs])
+    powers, rates = np.diff(logs) / np.diff(np.log(sizes)), np.diff(logs) / np.diff(sizes)
     coefficients = _polynomial(pairs)
     if coefficients:
         text = _spelt(coefficients)
@@ -49,7 +70,7 @@ def law_of(depth: Sequence[int], count: Sequence[float]) -> Law:
         text = f"like {math.exp(rates[-1]):.3g}^n"
     else:
         text = f"like n^{powers[-1]:.2f}"
-    return Law(
+    return GrowthLaw(
         exponent=float(powers[-1]),
         growth=math.exp(rates[-1]),
         degree=len(coefficients) - 1 if coefficients else None,

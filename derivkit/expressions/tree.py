@@ -264,6 +264,11 @@ def joint_program(roots: Sequence[Node]) -> tuple[tuple[Instruction, ...], list[
     return tuple(place), [known[id(root)] for root in roots]
 
 
+def operations_of(program: Sequence[Instruction]) -> int:
+    """The operations of a program; numbers and variables are none."""
+    return sum(bool(step.arguments) for step in program)
+
+
 def variables_of(program: Sequence[Instruction]) -> tuple[str, ...]:
     """The names of the variables of a program, in the order of first appearance."""
     return tuple(str(step.value) for step in program if step.operation == "variable")
@@ -350,6 +355,27 @@ class Expression:
     def variables(self) -> tuple[str, ...]:
         """The names of the variables, in the order of first appearance."""
         return variables_of(self.program)
+
+    @property
+    def operations(self) -> int:
+        """How many operations compute it, every part once; numbers and variables are none."""
+        return operations_of(self.program)
+
+    @property
+    def tree_operations(self) -> int:
+        """How many operations it has written out, where a part that occurs twice is counted twice.
+
+        Examples
+        --------
+        >>> from derivkit import parse
+        >>> formula = parse("exp(x^2) + x^2")
+        >>> formula.operations, formula.tree_operations
+        (3, 4)
+        """
+        written: list[int] = []
+        for step in self.program:
+            written.append(bool(step.arguments) + sum(written[k] for k in step.arguments))
+        return written[-1]
 
     def __str__(self) -> str:
         """The text, or the beginning of one that is too long to be written out."""

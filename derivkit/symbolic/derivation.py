@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -29,7 +29,19 @@ from derivkit.operations.elementary import FLOATS, OPERATIONS
 from derivkit.operations.taylor import Taylor
 from derivkit.operations.ufuncs import power
 from derivkit.symbolic.differentiation import MAX_FACTORS, MAX_FACTORS_AGAIN, differentiate
-from derivkit.symbolic.notation import Style, as_latex, as_markdown, as_text
+from derivkit.symbolic.notation import (
+    LEVELS,
+    NOTATIONS,
+    Line,
+    Span,
+    Style,
+    as_latex,
+    as_markdown,
+    as_text,
+    left_side,
+    lines_of,
+    spans_of,
+)
 from derivkit.symbolic.rules import Condition
 from derivkit.symbolic.steps import Step, conditions_of, steps_of
 from derivkit.symbolic.verification import CheckedSteps, verify
@@ -71,6 +83,9 @@ class Derivation(CheckedSteps):
     (0.0, ['identity', 'sine', 'product'])
     """
 
+    LEVELS: ClassVar[tuple[str, ...]] = LEVELS
+    NOTATIONS: ClassVar[tuple[str, ...]] = NOTATIONS
+
     def __str__(self) -> str:
         power = f"^{self.order}" if self.order > 1 else ""
         conditions = ", ".join(map(str, self.conditions[:MAX_CONDITIONS_SHOWN]))
@@ -82,13 +97,14 @@ class Derivation(CheckedSteps):
     def __repr__(self) -> str:
         return f"<Derivation {self}>"
 
-    def text(self, level: str = "normal", notation: str = "leibniz") -> str:
+    def text(self, level: str | Style = "normal", notation: str = "leibniz") -> str:
         """The lines that lead to the derivative, as plain text.
 
         Parameters
         ----------
-        level : {"normal", "full", "brief"}
-            How many lines: every rule that can be applied at once is one, every kind of rule is, or the result alone.
+        level : {"normal", "full", "brief"} or Style
+            How many lines: every rule that can be applied at once is one, every kind of rule is, or the result alone. A
+            `Style` says besides which terms are left out.
         notation : {"leibniz", "prime"}
             How derivatives are written: d/dx f(x), or f'(x).
 
@@ -113,15 +129,46 @@ class Derivation(CheckedSteps):
         Check of every step: verified.
         <BLANKLINE>
         """
-        return as_text(self, Style(level=level), notation)
+        return as_text(self, level, notation)
 
-    def markdown(self, level: str = "normal", notation: str = "leibniz") -> str:
+    def markdown(self, level: str | Style = "normal", notation: str = "leibniz") -> str:
         """The lines as Markdown; `level` and `notation` as of `text`."""
-        return as_markdown(self, Style(level=level), notation)
+        return as_markdown(self, level, notation)
 
-    def latex(self, level: str = "normal", notation: str = "leibniz") -> str:
+    def latex(self, level: str | Style = "normal", notation: str = "leibniz") -> str:
         """The lines as LaTeX, without the reasons; `level` and `notation` as of `text`."""
-        return as_latex(self, Style(level=level), notation)
+        return as_latex(self, level, notation)
+
+    def lines(self, level: str | Style = "normal") -> tuple[Line, ...]:
+        """The lines one by one, each with its formula, the reason for the next and the pieces that this acts on.
+
+        Parameters
+        ----------
+        level : {"normal", "full", "brief"} or Style
+            As of `text`.
+
+        Returns
+        -------
+        tuple of Line
+            The function, then for every order the way to the derivative.
+
+        Examples
+        --------
+        >>> [line.text() for line in derive("3*x^2").lines("brief")]
+        ['3x^2', 'd/dx 3x^2', '6x']
+        """
+        return lines_of(self, level)
+
+    def spans(self, level: str | Style = "normal", notation: str = "leibniz") -> list[Span]:
+        """The lines cut into the texts that a figure sets apart; `level` and `notation` as of `text`.
+
+        Examples
+        --------
+        >>> [(span.text, span.mark) for span in derive("x^2").spans() if span.line == 1][:3]
+        [("f'(x)", False), ('=', False), ('d', False)]
+        """
+        left = [left_side(self, order, "prime") for order in range(self.order + 1)]
+        return spans_of(self.lines(level), left=left, notation=notation)
 
     def __call__(self, x: ArrayLike | NamedValues = MappingProxyType({}), /, **named: ArrayLike) -> Any:
         """The derivative in fast float64, equal parts computed once; NaN where a condition does not hold.

@@ -62,6 +62,17 @@ class Step:
         """The conditions in words; empty if there are none."""
         return ", ".join(map(str, self.conditions))
 
+    def walk(self) -> Iterator[Step]:
+        """Every step that leads to this one, once, children before what is built of them, and last itself.
+
+        Examples
+        --------
+        >>> from derivkit import derive
+        >>> [step.rule for step in derive("x*sin(x)").roots[0].walk()]
+        ['identity', 'sine', 'product']
+        """
+        return steps_of(self)
+
 
 def steps_of(*roots: Step) -> Iterator[Step]:
     """Every step of some trees once, children before what is built of them."""

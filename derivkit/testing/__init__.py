@@ -9,6 +9,7 @@ from derivkit.testing.breaks import BREAKS, VERDICTS, Answer, Break, verdict
 from derivkit.testing.cases import NAMED_WITHIN, Cases, Measures, named_within, quantile, share, share_beyond
 from derivkit.testing.claims import Claims, claims, perturbation
 from derivkit.testing.goals import GOALS, NEAR_BREAKS, Goal, Judgement
+from derivkit.testing.nested import NESTED, nested, nested_derivatives, network_loss
 from derivkit.testing.noise_law import SMOOTH, STEPS, Site, allowed, law, site_of
 from derivkit.testing.population import Disturbance, Draw, Family
 from derivkit.testing.programs import program
@@ -25,6 +26,7 @@ __all__ = [
     "METHODS",
     "NAMED_WITHIN",
     "NEAR_BREAKS",
+    "NESTED",
     "PRECISIONS",
     "SMOOTH",
     "STATUSES",
@@ -66,6 +68,9 @@ __all__ = [
     "loss",
     "miss_size",
     "named_within",
+    "nested",
+    "nested_derivatives",
+    "network_loss",
     "perturbation",
     "program",
     "quantile",

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 import derivkit as dk
-from derivkit.symbolic.notation import Line, Style, lines_of, read, spans_of, written
 from experiments import columns
 from experiments.study import Frame, Rows, Tables, column, key, lessons, refuse_below
 from experiments.timing import least_seconds
@@ -272,7 +271,7 @@ def _rules(chosen: Styles) -> Computed:
     for figure, text in CALCULATIONS.items():
         name = f"Fig {figure.removeprefix('figure_')}"
         _, said = stated()[name][0]
-        yield name, _as_said(said, calculation(figure, chosen[figure]))
+        yield name, _as_said(said, figure, chosen[figure])
         yield name, _derivatives(text)
     yield "Fig 12", ", ".join(f"{dk.exact(f'{m}*x', 1.0).value:g}" for m in ("(-1)", "3", "0.5"))
     for name, figure in (("N1", "figure_10"), ("N2", "figure_14")):
@@ -280,12 +279,12 @@ def _rules(chosen: Styles) -> Computed:
     yield "N2", ", ".join(f"{dk.exact('3*x^2', x).value + dk.exact('5*x', x).value:g}" for x in map(float, range(5)))
 
 
-def _as_said(said: str, lines: Sequence[Line]) -> str:
+def _as_said(said: str, figure: str, style: dk.Style) -> str:
     """The last lines in the chapter's spelling, in which 1x and 1·x are one thing; in ours where the trees differ."""
     left, _, wanted = said.rpartition(LEFT)
     spellings = wanted.split(" = ")
-    found = [line.tree for line in lines][-len(spellings) :]
-    same = [one if read(one) == tree else written(tree) for one, tree in zip(spellings, found, strict=True)]
+    lines = calculation(figure).lines(style)[-len(spellings) :]
+    same = [one if line.spells(one) else line.text() for one, line in zip(spellings, lines, strict=True)]
     return f"{left}{LEFT if LEFT in said else ''}{' = '.join(same)}"
 
 
@@ -439,11 +438,11 @@ CALCULATIONS: Mapping[str, str] = {
     "figure_16": "x^3+2*x^2-5*x+7",
 }
 """For each figure the function that is differentiated in it."""
-Styles = Mapping[str, Style]
+Styles = Mapping[str, dk.Style]
 TASTES = ("ones", "zeros", "zeroth")
 
 
-def styles(left_out: Sequence[str]) -> dict[str, Style]:
+def styles(left_out: Sequence[str]) -> dict[str, dk.Style]:
     """How the lines of each calculation are laid out; ValueError for a figure or a taste that there is not.
 
     Examples
@@ -451,7 +450,7 @@ def styles(left_out: Sequence[str]) -> dict[str, Style]:
     >>> styles(["figure_15 zeros"])["figure_15"].zeros
     False
     """
-    found = {figure: Style(level="full") for figure in CALCULATIONS}
+    found = {figure: dk.Style(level="full") for figure in CALCULATIONS}
     for one in left_out:
         figure, *tastes = one.split() or [""]
         wrong = [taste for taste in tastes if taste not in TASTES]
@@ -459,7 +458,7 @@ def styles(left_out: Sequence[str]) -> dict[str, Style]:
             rule = f"a figure from figure_10 to figure_16, then what it leaves out of {', '.join(TASTES)}"
             raise ValueError(f"left_out={one!r}: write {rule}, such as 'figure_14 ones'")
         shown = {taste: taste not in tastes for taste in TASTES}
-        found[figure] = Style(level="full", **shown)
+        found[figure] = dk.Style(level="full", **shown)
     return found
 
 
@@ -472,9 +471,9 @@ NOTES: Mapping[str, tuple[str, str]] = {
 
 
 @functools.cache
-def calculation(figure: str, style: Style) -> tuple[Line, ...]:
-    """The lines of a calculation, out of the derivation engine."""
-    return lines_of(dk.derive(CALCULATIONS[figure]), style)
+def calculation(figure: str) -> dk.Derivation:
+    """A calculation, out of the derivation engine."""
+    return dk.derive(CALCULATIONS[figure])
 
 
 def spelt(line: str) -> str:
@@ -489,17 +488,17 @@ def spelt(line: str) -> str:
     return "".join(pieces).replace(" (", "(").replace("  ", " ").rstrip()
 
 
-def steps(figure: str, style: Style) -> Iterator[Steps]:
+def steps(figure: str, style: dk.Style) -> Iterator[Steps]:
     """The pieces of a calculation, and what the chapter notes below it."""
-    lines = calculation(figure, style)
-    for piece in spans_of(lines, left=("f(x)", "f'(x)")):
-        yield Steps(figure=figure, **dataclasses.asdict(piece))
+    spans = calculation(figure).spans(style)
+    for span in spans:
+        yield Steps(figure=figure, **dataclasses.asdict(span))
     line, note = NOTES.get(figure, ("", ""))
     for place, word in enumerate(line.split()):
         text, _, below = word.partition("//")
         yield Steps(
-            figure=figure, line=len(lines), position=place, text=text, below=below, raised=False, mark=False, arrow=-1,
-            note="" if place else note,
+            figure=figure, line=spans[-1].line + 1, position=place, text=text, below=below, raised=False, mark=False,
+            arrow=-1, note="" if place else note,
         )  # fmt: skip
 
 

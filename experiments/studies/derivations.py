@@ -9,19 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import derivkit as dk
-from derivkit.symbolic.notation import (
-    LEVELS,
-    NOTATIONS,
-    Line,
-    Style,
-    as_text,
-    condition_text,
-    function_name,
-    lines_of,
-    spans_of,
-    written,
-)
-from derivkit.symbolic.steps import steps_of
 from experiments import columns
 from experiments.study import Frame, Lesson, Rows, Tables, column, key
 
@@ -122,7 +109,7 @@ class Config:
     notation: str = "leibniz"
 
     def __post_init__(self) -> None:
-        for name, known in (("level", LEVELS), ("notation", NOTATIONS)):
+        for name, known in (("level", dk.Derivation.LEVELS), ("notation", dk.Derivation.NOTATIONS)):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name}={getattr(self, name)}: there are {', '.join(known)}")
         for text in self.expression:
@@ -158,38 +145,30 @@ def measure(config: Config) -> Iterator[Rows]:
     """Yield the steps, the lines and the checks of one formula at a time."""
     for derivation in config.derivations:
         which = {"expression": str(derivation.expression), "variable": derivation.variable}
-        lines = lines_of(derivation, Style(level=config.level))
-        formulas = [written(line.tree, config.notation) for line in lines]
+        lines = derivation.lines(config.level)
+        formulas = [line.text(config.notation) for line in lines]
         yield Table(**which, **steps(derivation))
         yield Lines(
             **which, derivative=[line.order for line in lines], line=range(len(lines)), formula=formulas,
             reason=[line.reason for line in lines],
         )  # fmt: skip
-        yield Pieces(**which, **pieces(derivation, lines, config.notation))
+        spans = derivation.spans(config.level, config.notation)
+        yield Pieces(**which, **{name: [getattr(span, name) for span in spans] for name in columns.Piece.columns})
         yield Checks(**which, **check(derivation, formulas))
-        text = as_text(derivation, Style(level=config.level), config.notation)
-        yield Text(**which, line=text.splitlines())
+        yield Text(**which, line=derivation.text(config.level, config.notation).splitlines())
 
 
 def steps(derivation: dk.Derivation) -> dict[str, object]:
     """The steps of a derivation."""
-    numbered = [(k, step) for k, root in enumerate(derivation.roots, start=1) for step in steps_of(root)]
+    numbered = [(k, step) for k, root in enumerate(derivation.roots, start=1) for step in root.walk()]
     return {
         "derivative": [k for k, _ in numbered],
         "step": range(1, len(numbered) + 1),
         "rule": [step.rule for _, step in numbered],
-        "piece": [written(step.piece.root) for _, step in numbered],
-        "result": [written(step.result.root) for _, step in numbered],
-        "condition": [", ".join(map(condition_text, step.conditions)) for _, step in numbered],
+        "piece": [dk.to_text(step.piece) for _, step in numbered],
+        "result": [dk.to_text(step.result) for _, step in numbered],
+        "condition": [", ".join(map(dk.to_text, step.conditions)) for _, step in numbered],
     }
-
-
-def pieces(derivation: dk.Derivation, lines: Sequence[Line], notation: str) -> dict[str, object]:
-    """The pieces of its lines, as the figure sets them."""
-    name, variable = function_name(derivation), derivation.variable
-    left = [f"{name}{k * chr(39)}({variable})" for k in range(derivation.order + 1)]
-    cuts = spans_of(lines, left=left, notation=notation)
-    return {name: [getattr(piece, name) for piece in cuts] for name in columns.Piece.columns}
 
 
 def check(derivation: dk.Derivation, formulas: Sequence[str]) -> dict[str, object]:
@@ -198,14 +177,14 @@ def check(derivation: dk.Derivation, formulas: Sequence[str]) -> dict[str, objec
     points = [", ".join(f"{name} = {value:.6g}" for name, value in point.items()) for point in verification.points]
     return {
         "derivative": derivation.order,
-        "result": written(derivation.result.root),
+        "result": dk.to_text(derivation.result),
         "steps": len(derivation.steps),
         "lines": len(formulas),
-        "operations": sum(bool(step.arguments) for step in derivation.result.program),
+        "operations": derivation.result.operations,
         "verification": str(verification.verdict),
         "points": len(points),
         "at": "; ".join(points),
-        "conditions": ", ".join(map(condition_text, derivation.conditions)),
+        "conditions": ", ".join(map(dk.to_text, derivation.conditions)),
         "widest": max(map(len, formulas)),
     }
 

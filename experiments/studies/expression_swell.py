@@ -1,7 +1,4 @@
-"""How formulas swell when they are differentiated: operations against depth, as a tree and with every part once.
-
-The formulas, and how their operations are counted without walking a tree, are those of :mod:`derivkit.symbolic.swell`.
-"""
+"""How formulas swell when they are differentiated: operations against depth, as a tree and with every part once."""
 
 from __future__ import annotations
 
@@ -12,17 +9,24 @@ from typing import Any
 
 import numpy as np
 
-from derivkit.expressions.tree import program_of
-from derivkit.growth import Law, law_of
-from derivkit.symbolic.swell import FAMILIES, WAYS, derivatives, formula, gradient_operations, operations, parameters
+import derivkit as dk
+from derivkit.testing import NESTED, nested_derivatives, network_loss
 from experiments.study import Frame, Rows, Tables, column, key
 
 NAMES = ("formula", "derivative", "2nd derivative", "3rd derivative")
 AS_TREE, ONCE = "written out", "every part once"
+WAYS = {
+    "formulas, written out": "written_out",
+    "formulas, one by one": "one_by_one",
+    "formulas, all shared": "shared",
+    "backpropagation": "backpropagation",
+    "the loss alone": "function",
+}
+"""Ways to all derivatives of a loss, by their names in `dk.GradientOperations`."""
 MAX_DEPTH, MAX_ORDER = 64, 3
 """A third derivative at depth 64 takes minutes; constants without a derivation."""
 
-Laws = Mapping[tuple[str, str], Law]
+Laws = Mapping[tuple[str, str], dk.GrowthLaw]
 
 
 # Tables
@@ -31,7 +35,7 @@ Laws = Mapping[tuple[str, str], Law]
 class Table(Rows):
     """A row for every formula and derivative."""
 
-    family: str = key("how the formula is nested: see FAMILIES")
+    family: str = key("how the formula is nested: see derivkit.testing.NESTED")
     derivative: int = key("how often it was differentiated; 0 is the formula itself")
     depth: int = key("how often it is nested")
     tree: float = column("operations of the formula written out; numbers and variables are not counted")
@@ -91,14 +95,14 @@ class Summary(Rows):
 class Config:
     """Which families, how deep, and how often they are differentiated: small here, real in the preset."""
 
-    family: tuple[str, ...] = tuple(FAMILIES)
+    family: tuple[str, ...] = tuple(NESTED)
     depth: tuple[int, ...] = (1, 2, 3, 4)
     derivative: int = 1
 
     def __post_init__(self) -> None:
         for name in self.family:
-            if name not in FAMILIES:
-                raise ValueError(f"family={name}: there are {', '.join(FAMILIES)}")
+            if name not in NESTED:
+                raise ValueError(f"family={name}: there are {', '.join(NESTED)}")
         for depth in self.depth:
             if not 1 <= depth <= MAX_DEPTH:
                 raise ValueError(f"depth={depth}: must be from 1 to {MAX_DEPTH}")
@@ -116,15 +120,15 @@ class Config:
 def measure(config: Config) -> Iterator[Rows]:
     """Yield the counts of one formula at a time, and those of the network's gradient."""
     for family, depth in itertools.product(config.family, config.depth):
-        programs = [program_of(root) for root in derivatives(formula(family, depth), config.derivative)]
-        tree, shared = zip(*map(operations, programs), strict=True)
+        formulas = nested_derivatives(family, depth, config.derivative)
+        counts = np.array([(one.tree_operations, one.operations) for one in formulas], dtype=np.float64)
         yield Table(
-            family=family, derivative=range(len(programs)), depth=depth, tree=np.array(tree, dtype=np.float64),
-            shared=shared, program=[len(program) for program in programs],
+            family=family, derivative=range(len(formulas)), depth=depth, tree=counts[:, 0],
+            shared=[one.operations for one in formulas], program=[len(one.program) for one in formulas],
         )  # fmt: skip
         yield Counted(
-            family=family, count=[counted(order, way) for order in range(len(programs)) for way in (AS_TREE, ONCE)],
-            depth=depth, operations=np.array([tree, shared], dtype=np.float64).T.ravel(),
+            family=family, count=[[counted(order, way) for way in (AS_TREE, ONCE)] for order in range(len(formulas))],
+            depth=depth, operations=counts,
         )  # fmt: skip
     if "network" in config.family:
         yield from map(gradient, config.depth)
@@ -137,11 +141,11 @@ def counted(order: int, way: str) -> str:
 
 def gradient(depth: int) -> Gradient:
     """All derivatives of the loss of a network, in every way."""
-    counts = gradient_operations(depth)
-    values = np.array(list(counts.values()), dtype=np.float64)
-    alone = counts["the loss alone"]
+    loss, parameters = network_loss(depth)
+    counts = dk.gradient_operations(loss, parameters)
+    values = np.array([getattr(counts, field) for field in WAYS.values()], dtype=np.float64)
     return Gradient(
-        way=list(counts), depth=depth, derivatives=len(parameters(depth)), operations=values, ratio=values / alone
+        way=list(WAYS), depth=depth, derivatives=len(parameters), operations=values, ratio=values / counts.function
     )
 
 
@@ -171,7 +175,7 @@ def laws_in(tables: Tables) -> Laws:
     counts = dict(list(tables[Counted].groupby(["family", "count"], sort=False)))
     counts |= {("gradient", way): rows for way, rows in tables[Gradient].groupby("way", sort=False)}
     once = {one: rows.drop_duplicates("depth", keep="last") for one, rows in counts.items()}
-    return {one: law_of(rows["depth"].tolist(), rows["operations"].tolist()) for one, rows in once.items()}
+    return {one: dk.fit_growth_law(rows["depth"].tolist(), rows["operations"].tolist()) for one, rows in once.items()}
 
 
 def tell(tables: Tables) -> Iterator[str]:
@@ -182,7 +186,7 @@ def tell(tables: Tables) -> Iterator[str]:
     for row in summary.itertuples():
         growing = f"; {row.tree_law} against {row.law} at depth n" if row.tree_law else ""
         yield (
-            f"{row.family} ({FAMILIES[row.family]}), depth {row.depth}: its derivative has {number(row.as_tree)}"
+            f"{row.family} ({NESTED[row.family]}), depth {row.depth}: its derivative has {number(row.as_tree)}"
             f" operations written out and {row.derivative} with every part once, the formula itself"
             f" {row.formula}{growing}."
         )

@@ -2,7 +2,7 @@
 
 from derivkit.symbolic.notation.latex import latex
 from derivkit.symbolic.notation.lines import LEVELS, Line, Mark, Style, lines_of
-from derivkit.symbolic.notation.printing import as_latex, as_markdown, as_text, condition_text, function_name
+from derivkit.symbolic.notation.printing import as_latex, as_markdown, as_text, left_side, to_text
 from derivkit.symbolic.notation.reading import ReadingError, read
 from derivkit.symbolic.notation.spans import Span, spans_of
 from derivkit.symbolic.notation.writing import NOTATIONS, pieces_of, written
@@ -18,12 +18,12 @@ __all__ = [
     "as_latex",
     "as_markdown",
     "as_text",
-    "condition_text",
-    "function_name",
     "latex",
+    "left_side",
     "lines_of",
     "pieces_of",
     "read",
     "spans_of",
+    "to_text",
     "written",
 ]

@@ -38,7 +38,8 @@ from derivkit.expressions.tree import (
     program_of,
     with_arguments,
 )
-from derivkit.symbolic.notation.writing import Path, rule_text
+from derivkit.symbolic.notation.reading import read
+from derivkit.symbolic.notation.writing import Path, rule_text, written
 from derivkit.symbolic.rules import RULES
 from derivkit.symbolic.steps import Step, steps_of
 from derivkit.symbolic.verification import CheckedSteps
@@ -122,18 +123,26 @@ class Line:
     rules: tuple[str, ...] = ()
     reason: str = ""
 
+    def text(self, notation: str = "leibniz") -> str:
+        """What stands on the right of the sign of equality, as text."""
+        return written(self.tree, notation)
 
-def lines_of(derivation: CheckedSteps, style: Style | None = None) -> tuple[Line, ...]:
+    def spells(self, text: str) -> bool:
+        """Whether a text says this line, however it is spelt: 1·x for 1x."""
+        return read(text) == self.tree
+
+
+def lines_of(derivation: CheckedSteps, level: str | Style = "normal") -> tuple[Line, ...]:
     """The lines of a derivation: the function, then for every order the way to the derivative.
 
     Parameters
     ----------
     derivation : CheckedSteps
         What `derive` returns.
-    style : Style, optional
-        How the lines are laid out; the level ``normal`` if not given.
+    level : str or Style
+        How many lines there are, or in full how they are laid out.
     """
-    style = style or Style()
+    style = level if isinstance(level, Style) else Style(level=level)
     lines = [Line(derivation.expression.root, 0, first=True)]
     for order, root in enumerate(derivation.roots, start=1):
         lines += _Writer(root, derivation.variable, style, order).lines()

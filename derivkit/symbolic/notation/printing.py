@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from derivkit.expressions.expression import expression_of
+from derivkit.expressions.tree import Expression
 from derivkit.symbolic.notation.latex import latex, latex_name, latex_primes
 from derivkit.symbolic.notation.lines import Line, Style, lines_of
 from derivkit.symbolic.notation.writing import CUT, MAX_CHARACTERS, check_notation, written
@@ -15,10 +17,10 @@ MAX_LINES = 200
 LEFT_OUT = f"{CUT} lines are cut after {MAX_CHARACTERS} characters"
 
 
-def as_text(derivation: CheckedSteps, style: Style, notation: str) -> str:
+def as_text(derivation: CheckedSteps, level: str | Style, notation: str) -> str:
     """The derivation as plain text, one line of it on each."""
-    left = [_left(derivation, order, notation) for order in range(derivation.order + 1)]
-    lines, dropped = _bounded(lines_of(derivation, style))
+    left = [left_side(derivation, order, notation) for order in range(derivation.order + 1)]
+    lines, dropped = _bounded(lines_of(derivation, level))
     trees = [written(line.tree, notation) for line in lines]
     width = max(map(len, left))
     # Reasons stand in a column, where the lines are short enough for one.
@@ -31,10 +33,10 @@ def as_text(derivation: CheckedSteps, style: Style, notation: str) -> str:
     return "\n".join([*shown, *remarks]) + "\n"
 
 
-def as_markdown(derivation: CheckedSteps, style: Style, notation: str) -> str:
+def as_markdown(derivation: CheckedSteps, level: str | Style, notation: str) -> str:
     """The derivation as Markdown that GitHub shows, each line with its formula and its reason."""
     left = [_left_latex(derivation, order, notation) for order in range(derivation.order + 1)]
-    lines, dropped = _bounded(lines_of(derivation, style))
+    lines, dropped = _bounded(lines_of(derivation, level))
     shown: list[str] = []
     for line in lines:
         name = left[line.order] if line.first else ""
@@ -44,10 +46,10 @@ def as_markdown(derivation: CheckedSteps, style: Style, notation: str) -> str:
     return "\n\n".join([*shown, *_remarks(derivation, _code, dropped=dropped)]) + "\n"
 
 
-def as_latex(derivation: CheckedSteps, style: Style, notation: str) -> str:
+def as_latex(derivation: CheckedSteps, level: str | Style, notation: str) -> str:
     """The derivation as an ``aligned`` block of LaTeX."""
     left = [_left_latex(derivation, order, notation) for order in range(derivation.order + 1)]
-    lines, dropped = _bounded(lines_of(derivation, style))
+    lines, dropped = _bounded(lines_of(derivation, level))
     rows = [f"{left[line.order] if line.first else ''} &= {latex(line.tree, notation)}" for line in lines]
     if dropped:
         rows.insert(len(rows) // 2, rf"& \;\text{{({dropped} lines are left out)}}")
@@ -65,8 +67,8 @@ def function_name(derivation: CheckedSteps) -> str:
     return next(name for name in ("f", "g", "h", *(f"f{k}" for k in range(1, len(used) + 2))) if name not in used)
 
 
-def _left(derivation: CheckedSteps, order: int, notation: str) -> str:
-    """What stands left of the sign of equality."""
+def left_side(derivation: CheckedSteps, order: int, notation: str) -> str:
+    """What stands left of the sign of equality: f(x), and of the first derivative d/dx f(x) or f'(x)."""
     check_notation(notation)
     name, variable = function_name(derivation), derivation.variable
     if notation == "prime" or not order:
@@ -100,12 +102,38 @@ def _remarks(
     if cut:
         yield f"Where a line ends in {CUT} it is cut after {MAX_CHARACTERS} characters."
     if derivation.conditions:
-        yield f"It holds where {', '.join(formula(condition_text(one)) for one in derivation.conditions)}."
+        yield f"It holds where {', '.join(formula(to_text(one)) for one in derivation.conditions)}."
     yield f"Check of every step: {derivation.verification}."
 
 
-def condition_text(condition: Condition) -> str:
-    """A condition as readers write it, such as x^2 - 1 ≠ 0."""
-    right = "" if condition.alone else f" {written(condition.right)}"
-    place = f" {condition.place}" if condition.place else ""
-    return f"{written(condition.left)} {condition.relation}{right}{place}"
+def to_text(formula: Expression | Condition | str) -> str:
+    """A formula, or a condition of a step, as people write it; `str` writes what Python reads.
+
+    Parameters
+    ----------
+    formula : Expression, Condition or str
+        What `parse` returns, a part of a derivation, or a text that `parse` reads.
+
+    Returns
+    -------
+    str
+        Cut, with ``…`` at its end, beyond 2000 characters.
+
+    Raises
+    ------
+    ParseError
+        If a text is no formula.
+
+    Examples
+    --------
+    >>> to_text("3*x**2*sin(x)/sqrt(x)")
+    '3x^2·sin(x)/√x'
+    >>> from derivkit import derive
+    >>> [to_text(one) for one in derive("1/(x^2 - 2)").conditions]
+    ['x^2 - 2 ≠ 0']
+    """
+    if not isinstance(formula, Condition):
+        return written(expression_of(formula).root)
+    right = "" if formula.alone else f" {written(formula.right)}"
+    place = f" {formula.place}" if formula.place else ""
+    return f"{written(formula.left)} {formula.relation}{right}{place}"

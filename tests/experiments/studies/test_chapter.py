@@ -140,12 +140,15 @@ def test_a_wrong_number_is_caught(monkeypatch: pytest.MonkeyPatch, name: str, wr
 
 
 def test_a_wrong_line_of_a_calculation_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = [*chapter.calculation("figure_13", STYLES["figure_13"])]
-    lines[3] = dataclasses.replace(lines[3], tree=read("3·2x^(2-2)"))
-    right = chapter.calculation
-    monkeypatch.setattr(
-        chapter, "calculation", lambda name, style: lines if name == "figure_13" else right(name, style)
-    )
+    right = dk.Derivation.lines
+
+    def wrong(derivation: dk.Derivation, level: dk.Style) -> tuple[Any, ...]:
+        lines = [*right(derivation, level)]
+        if str(derivation.expression) == chapter.CALCULATIONS["figure_13"]:
+            lines[3] = dataclasses.replace(lines[3], tree=read("3·2x^(2-2)"))
+        return tuple(lines)
+
+    monkeypatch.setattr(dk.Derivation, "lines", wrong)
     unequal = [name for name, _, expected, computed in chapter.facts(STYLES) if expected != computed]
     assert unequal == ["Fig 13"]
 
@@ -250,7 +253,7 @@ def test_rise_and_run_are_drawn_as_a_corner_below_the_chord(figure: str, end: fl
 def test_each_line_but_the_last_shows_what_is_acted_on_and_each_arrow_leads_to_an_x(figure: str) -> None:
     (found,) = frames(chapter.steps(figure, STYLES[figure])).values()
     rows = list(found[["line", "position", "text", "mark", "arrow", "raised"]].itertuples(index=False))
-    last = len(chapter.calculation(figure, STYLES[figure])) - 1
+    last = len(chapter.calculation(figure).lines(STYLES[figure])) - 1
     marked = {int(line) for line, _, _, mark, _, _ in rows if mark}
     assert marked == set(range(1, last))
     at = {(int(line), int(position)): text for line, position, text, *_ in rows}
@@ -339,7 +342,7 @@ def test_a_size_below_one_is_refused(name: str) -> None:
 
 def test_what_a_figure_leaves_out_is_chosen_in_its_configuration() -> None:
     without, with_ones = (
-        chapter.calculation("figure_14", chapter.styles(out)["figure_14"]) for out in (["figure_14 ones"], [])
+        chapter.calculation("figure_14").lines(chapter.styles(out)["figure_14"]) for out in (["figure_14 ones"], [])
     )
     assert [line.tree for line in without] != [line.tree for line in with_ones]
     assert chapter.Config().left_out == tuple(OmegaConf.load(ROOT / "conf/experiment/chapter.yaml").left_out)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from studies import Tables, gathered
 
-from derivkit.growth import law_of
+import derivkit as dk
 from experiments.studies import expression_swell as swell
 from experiments.studies.expression_swell import Config
 
@@ -36,7 +36,7 @@ def test_a_derivative_is_quadratic_written_out_and_linear_once_unless_it_is_a_pr
     found = {}
     for way in (swell.ONCE, swell.AS_TREE):
         chosen = counted["count"] == f"derivative, {way}"
-        found[way] = law_of(counted["depth"][chosen].tolist(), counted["operations"][chosen].tolist()).degree
+        found[way] = dk.fit_growth_law(counted["depth"][chosen].tolist(), counted["operations"][chosen].tolist()).degree
     assert found == {swell.ONCE: once, swell.AS_TREE: written}
 
 

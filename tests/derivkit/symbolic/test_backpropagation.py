@@ -1,4 +1,4 @@
-"""Formulas that swell: counts against a walk of the tree, gradients against each other."""
+"""All derivatives of a formula at once: counts against a walk of the tree, gradients against each other."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from derivkit.expressions.expression import parse
-from derivkit.expressions.tree import Branch, Node, Variable, joint_program, program_of
+from derivkit.expressions.tree import Branch, Node, Variable, joint_program, operations_of, program_of
 from derivkit.operations.elementary import OPERATIONS
-from derivkit.symbolic import swell
+from derivkit.symbolic.backpropagation import backpropagated, gradient_operations
 from derivkit.symbolic.differentiation import differentiate
-from derivkit.symbolic.swell import operations
+from derivkit.testing import NESTED, nested, nested_derivatives, network_loss
 
 
 def walked(node: Node) -> int:
@@ -33,18 +33,16 @@ def value(root: Node, point: dict[str, float]) -> float:
     return float(values[-1])
 
 
-@pytest.mark.parametrize("family", swell.FAMILIES)
+@pytest.mark.parametrize("family", NESTED)
 @pytest.mark.parametrize("depth", [1, 2, 5])
 def test_the_operations_of_a_tree_are_those_that_a_walk_meets(family: str, depth: int) -> None:
-    first = differentiate(swell.formula(family, depth), swell.X).result.root
-    second = differentiate(first, swell.X).result.root
-    for root in (swell.formula(family, depth), first, second):
-        assert operations(program_of(root))[0] == walked(root)
+    for formula in nested_derivatives(family, depth, 2):
+        assert formula.tree_operations == walked(formula.root)
 
 
 def test_a_tree_that_no_memory_could_hold_is_counted() -> None:
-    tree, shared = operations(program_of(swell.formula("both", 64)))
-    assert (tree, shared) == (3 * (2**64 - 1), 3 * 64)
+    formula = nested("both", 64)
+    assert (formula.tree_operations, formula.operations) == (3 * (2**64 - 1), 3 * 64)
 
 
 @pytest.mark.parametrize(
@@ -58,14 +56,14 @@ def test_a_tree_that_no_memory_could_hold_is_counted() -> None:
     ],
 )
 def test_a_family_is_what_it_is_said_to_be(family: str, text: str) -> None:
-    assert swell.formula(family, 3) == parse(text).root
+    assert nested(family, 3).root == parse(text).root
 
 
 def test_every_way_to_the_gradient_gives_the_same_numbers() -> None:
-    loss = swell.loss_of(4)
-    names = [Variable(f"{letter}{level}") for level in range(4) for letter in "wb"]
+    formula, parameters = network_loss(4)
+    loss, names = formula.root, [Variable(name) for name in parameters]
     point = {name.name: 0.3 + 0.1 * k for k, name in enumerate(names)} | {"x": 0.7, "y": 0.2}
-    for name, backwards in zip(names, swell.backpropagated(loss, names), strict=True):
+    for name, backwards in zip(names, backpropagated(loss, names), strict=True):
         forwards = value(differentiate(loss, name).result.root, point)
         nudged = [value(loss, point | {name.name: point[name.name] + h}) for h in (1e-6, -1e-6)]
         assert value(backwards, point) == pytest.approx(forwards, rel=1e-13)
@@ -75,7 +73,7 @@ def test_every_way_to_the_gradient_gives_the_same_numbers() -> None:
 
 def test_what_comes_to_one_place_from_several_is_added_by_backpropagation() -> None:
     root = parse("x*sin(x) + x^2*y").root
-    in_x, in_y, in_z = swell.backpropagated(root, [Variable("x"), Variable("y"), Variable("z")])
+    in_x, in_y, in_z = backpropagated(root, [Variable("x"), Variable("y"), Variable("z")])
     point = {"x": 0.7, "y": 0.3}
     assert value(in_x, point) == pytest.approx(np.sin(0.7) + 0.7 * np.cos(0.7) + 1.4 * 0.3, rel=1e-14)
     assert value(in_y, point) == pytest.approx(0.49, rel=1e-14)
@@ -86,7 +84,11 @@ def test_backpropagation_costs_as_much_more_as_the_theorem_of_baur_and_strassen_
     """All derivatives of f cost at most 5 times f where every operation has at most two arguments."""
     for text in ("x*sin(x) + x^2*y", "exp(x*y)/(x + y)", "tanh(x*tanh(y*x + 1) + 2)"):
         root = parse(text).root
-        back = swell.backpropagated(root, [Variable("x"), Variable("y")])
-        cost = swell.shared_operations(joint_program([root, *back])[0])
+        back = backpropagated(root, [Variable("x"), Variable("y")])
+        cost = operations_of(joint_program([root, *back])[0])
         # Slopes of one operation take at most four more of the table, where the theorem counts them as one.
-        assert cost <= 8 * swell.shared_operations(program_of(root))
+        assert cost <= 8 * operations_of(program_of(root))
+
+
+def test_without_names_all_variables_of_a_formula_count() -> None:
+    assert gradient_operations("x*y + sin(x)") == gradient_operations(parse("x*y + sin(x)"), ["x", "y"])
