@@ -156,7 +156,7 @@ def study(**names: Any) -> ModuleType:
     module.__doc__ = "What it\nsays.\n\nAnd more."
     vars(module).update({"Config": int, "measure": lambda count: (Place(function="sin", x=x) for x in range(count))})
     for value in names.values():
-        if isinstance(value, type):
+        if isinstance(value, type) and value.__module__ != Rows.__module__:
             value.__module__ = module.__name__
     vars(module).update(names)
     return module
