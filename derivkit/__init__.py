@@ -44,7 +44,7 @@ from derivkit.numerical.complex_step import complex_step
 from derivkit.numerical.difference import Sweep, difference, steps_vanish, sweep
 from derivkit.numerical.estimate import Estimate
 from derivkit.numerical.extrapolation import gsl_central, richardson, ridders
-from derivkit.numerical.formulas import formula
+from derivkit.numerical.formulas import formula, formulas
 from derivkit.numerical.ledger import Ledger
 from derivkit.numerical.status import Status
 from derivkit.numerical.stencil import Stencil, stencil
@@ -134,6 +134,7 @@ __all__ = [
     "fit_error_law",
     "fit_growth_law",
     "formula",
+    "formulas",
     "generated",
     "geomspace",
     "gradient",

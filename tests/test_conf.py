@@ -1,27 +1,27 @@
-"""The files under conf/function, conf/method and the like keep their rules, and each rule catches what breaks it."""
+"""The files under conf/function and conf/network keep their rules, and each rule catches what breaks it."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import hydra
 import pytest
 import yaml
+from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 import derivkit as dk
-from derivkit.numerical.formulas import NAMES
 from derivkit.numerical.methods import METHODS as TABLE
+from experiments.running import composition
 from experiments.running.settings import CONVERTERS
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 FUNCTIONS = sorted((CONF / "function").glob("*.yaml"))
-METHODS = sorted((CONF / "method").glob("*.yaml"))
-ESTIMATORS = sorted((CONF / "estimator").glob("*.yaml"))
 NETWORKS = sorted((CONF / "network").glob("*.yaml"))
 KEYS = {"expression", "black_box", "python", "points", "domain", "reason", "source"}
 CHAPTER = (
@@ -205,28 +205,23 @@ def test_the_sixteen_problems_of_baudin_are_there() -> None:
     assert names == {f"baudin_{problem}" for problem in BAUDIN}
 
 
-@pytest.mark.parametrize("path", METHODS, ids=lambda path: path.stem)
-def test_every_method_file_names_itself_and_builds(path: Path) -> None:
-    key_is_the_name(path)
-    entry = row(path)
-    if "formula" in entry:
-        assert entry == {"formula": path.stem}
-        assert path.stem in NAMES
+def selected(group: str, names: Sequence[str]) -> Mapping[str, Any]:
+    """What the command line's ``group=[name, ...]`` composes."""
+    composition.prepare()
+    with initialize_config_dir(str(CONF), version_base="1.3" if hydra.__version__ < "1.4" else None):
+        composed = compose(overrides=[f"+{group}=[{','.join(names)}]"])
+    plain = OmegaConf.to_container(composed)
+    assert isinstance(plain, dict)
+    return {group: plain[group]}
 
 
-def test_every_formula_has_its_file() -> None:
-    assert set(NAMES) <= {path.stem for path in METHODS}
+def test_every_formula_of_the_table_can_be_selected_by_its_name_without_a_file() -> None:
+    names = tuple(dict.fromkeys(entry.name for entry in dk.formulas()))
+    assert CONVERTERS["method"](selected("method", names)) == names
 
 
-@pytest.mark.parametrize("path", ESTIMATORS, ids=lambda path: path.stem)
-def test_every_estimator_file_names_itself_and_builds(path: Path) -> None:
-    key_is_the_name(path)
-    (method,) = CONVERTERS["estimator"]({"estimator": load(path)})  # type: ignore[misc]
-    assert method is TABLE[path.stem]
-
-
-def test_every_method_that_chooses_its_steps_has_its_file() -> None:
-    assert set(TABLE) == {path.stem for path in ESTIMATORS}
+def test_every_method_with_error_bars_can_be_selected_by_its_name_without_a_file() -> None:
+    assert CONVERTERS["estimator"](selected("estimator", tuple(TABLE))) == tuple(TABLE.values())
 
 
 @pytest.mark.parametrize("path", NETWORKS, ids=lambda path: path.stem)

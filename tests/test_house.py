@@ -92,7 +92,7 @@ MAY_IMPORT = {
     "experiments/running/launchers.py": {"submitit", "experiments.messages"},
     "experiments/running/search.py": {"optuna"} | RUN,
     "experiments/running/searched.py": {"numpy"} | RUN,
-    "experiments/running/composition.py": HYDRA | {"hydra_plugins", "yaml"},
+    "experiments/running/composition.py": HYDRA | {"derivkit", "hydra_plugins", "yaml"},
     "experiments/running/overrides.py": HYDRA,
     "experiments/running/planning.py": HYDRA,
     "experiments/running/launching.py": HYDRA,

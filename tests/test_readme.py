@@ -199,7 +199,7 @@ def with_row(file: Path, table: str, *rows: str) -> None:
 def extend(copy: Path) -> Path:
     """Add what the README adds, as it is printed there."""
     added = recipes(BLOCKS)
-    assert len(added) == 6
+    assert len(added) == 5
     for name, text in added.items():
         (copy / name).write_text(text, encoding="utf-8")
     (formula,) = [text for kind, text in BLOCKS if kind == "python" and text.startswith("row(")]

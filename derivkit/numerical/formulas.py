@@ -13,7 +13,7 @@ import difflib
 from collections.abc import Iterable
 from types import MappingProxyType
 
-from derivkit.arguments import shown
+from derivkit.arguments import shown, whole
 from derivkit.numerical.stencil import Stencil, lagrange_weights
 
 DERIVATIVES = range(1, 5)
@@ -43,6 +43,35 @@ ROWS = (
 
 FORMULAS = MappingProxyType({(entry.name, entry.derivative): entry for entry in ROWS})
 NAMES = tuple(dict.fromkeys(entry.name for entry in ROWS))
+
+
+def formulas(derivative: int | None = None) -> tuple[Stencil, ...]:
+    """The formulas of the table: all of them, or those for one derivative.
+
+    Parameters
+    ----------
+    derivative : int, optional
+        Order of the derivative, 1 to 4; all orders if not given.
+
+    Returns
+    -------
+    tuple of Stencil
+        Forward, backward, central, each by rising order of accuracy.
+
+    Raises
+    ------
+    ValueError
+        If the table has no formula for that derivative.
+
+    Examples
+    --------
+    >>> [entry.name for entry in formulas(2) if entry.order == 2]
+    ['forward_2', 'backward_2', 'central_2']
+    """
+    if derivative is None:
+        return ROWS
+    order = whole("derivative", derivative, DERIVATIVES[0], DERIVATIVES[-1])
+    return tuple(entry for entry in ROWS if entry.derivative == order)
 
 
 def stencil_of(entry: str | Stencil, derivative: int = 1) -> Stencil:

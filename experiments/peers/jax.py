@@ -6,11 +6,12 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from numpy.typing import NDArray
+
 import derivkit as dk
-from derivkit.multivariate.samples import Array
 
 
-def gradient(network: dk.Network, parameters: Array, samples: dk.Samples) -> Callable[[], list[tuple[Any, Any]]]:
+def gradient(network: dk.Network, parameters: NDArray[Any], samples: dk.Samples) -> Callable[[], list[tuple[Any, Any]]]:
     """Compile the gradient, which takes some tenths of a second.
 
     Parameters

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from numpy.typing import NDArray
+
 import derivkit as dk
-from derivkit.multivariate.samples import Array
 
 
-def gradient(network: dk.Network, parameters: Array, samples: dk.Samples) -> Callable[[], list[tuple[Any, Any]]]:
+def gradient(network: dk.Network, parameters: NDArray[Any], samples: dk.Samples) -> Callable[[], list[tuple[Any, Any]]]:
     """Prepare tensors of the parameters and the samples.
 
     Parameters

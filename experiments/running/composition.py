@@ -36,6 +36,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.resolvers.oc import env as environment_of
 
+import derivkit as dk
+from derivkit.testing import METHODS
 from experiments.messages import ConfigurationError, near, readable, show
 from experiments.running import check, trust
 from experiments.running.check import Plain
@@ -49,8 +51,12 @@ _HERE = Path(__file__).resolve().parents[1]
 CONF = next(path for path in (_HERE / "conf", _HERE.parent / "conf") if (path / "config.yaml").is_file())
 
 NOISE = (
-    # Hydra 1.3 checks our preset of a launcher or a sweeper against the types of the plugin's own.
-    {"message": r"\s*'hydra/(launcher|sweeper|sweeper/sampler)/\w+' is validated against ConfigStore schema"},
+    # Hydra 1.3 checks our preset of a launcher or a sweeper against the types of the plugin's own, and somebody's file
+    # of a formula against our entry of that name.
+    {
+        "message": r"\s*'(hydra/(launcher|sweeper|sweeper/sampler)|method|estimator)/\w+' is validated against"
+        " ConfigStore schema"
+    },
     # Hydra 1.4 of any target; which may be made, and what is said of them, is the matter of `trust`.
     {"message": r"\s*hydra\.utils\.instantiate\(\) resolved _target_="},
     # Hydra 1.4 of an editable install, where our sweeper registers itself.
@@ -89,6 +95,7 @@ def prepare() -> None:
     for name, grid in GRIDS.items():
         register(name, grid, replace=True)
     register("oc.env", _env, replace=True)
+    _register_tables()
     plugins = Plugins.instance()
     if VERSION_BASE:
         # Hydra 1.3 cannot join our preset of optuna with the plugin's, which has defaults: ours stands alone.
@@ -96,6 +103,14 @@ def prepare() -> None:
     _register_sweeper(plugins)
     sources: list[Any] = plugins.discover(ConfigSource)
     _guard(next(source for source in sources if source.scheme() == "file"))
+
+
+def _register_tables() -> None:
+    """Let every formula and every method with error bars be selected by its name: derivkit's tables need no files."""
+    tables = {"method": ("formula", [entry.name for entry in dk.formulas()]), "estimator": ("estimator", METHODS)}
+    for group, (key, names) in tables.items():
+        for name in dict.fromkeys(names):
+            ConfigStore.instance().store(group=group, name=name, node={name: {key: name}})
 
 
 def _register_sweeper(plugins: Plugins) -> None:

@@ -1,4 +1,4 @@
-"""The grids of a configuration: those of ``derivkit.grids``, as lists where these are short and by their names else."""
+"""The grids of a configuration: those of ``derivkit``, as lists where these are short and by their names else."""
 
 from __future__ import annotations
 
@@ -6,21 +6,24 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, overload
+from typing import Any, TypeAlias, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
-from derivkit import grids
-from derivkit.grids import Number
-from derivkit.types import Array
+import derivkit as dk
+
+Array = NDArray[np.float64]
+# OmegaConf 2.4 holds the arguments of a resolver to the annotations, and takes 0 for an int.
+Number: TypeAlias = int | float
 
 MOST = 10_000_000
 LISTED = 100_000
 """Most numbers that a configuration lists, each some hundred bytes; a longer grid stays its own description."""
 NAMED: dict[str, Callable[[Number, Number, int], Array]] = {
-    "logspace": grids.logspace,
-    "linspace": grids.linspace,
-    "geomspace": grids.geomspace,
+    "logspace": dk.logspace,
+    "linspace": dk.linspace,
+    "geomspace": dk.geomspace,
 }
 WRITTEN = re.compile(rf"\s*({'|'.join(NAMED)})\(([^(),]+),([^(),]+),\s*(\d+)\s*\)\s*")
 
@@ -103,7 +106,7 @@ def geomspace(start: Number, stop: Number, count: int) -> list[float] | str:
 @_cached
 def powers_of_two(start: int, stop: int) -> list[float]:
     """Return 2 to the power of every whole number from ``start`` to ``stop``, both included."""
-    result: list[float] = grids.powers_of_two(start, stop).tolist()
+    result: list[float] = dk.powers_of_two(start, stop).tolist()
     return result
 
 

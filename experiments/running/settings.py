@@ -120,7 +120,7 @@ def _formula(name: str, spec: Mapping[str, object], derivative: int) -> str:
 
 
 def _estimators(plain: Mapping[str, object]) -> tuple[Method, ...]:
-    """Return the methods of ``METHODS`` that entries of ``conf/estimator`` name."""
+    """Return the methods of ``METHODS`` that the selected entries name."""
     entries = _entries("estimator", plain.get("estimator"), "estimator=[ridders,gsl_central]")
     return tuple(_estimator(name, spec) for name, spec in entries)
 

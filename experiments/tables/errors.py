@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from derivkit.errors import typical_error
+import derivkit as dk
 from experiments.tables import hashing
 from experiments.tables.hashing import Array
 from experiments.tables.parts import chunks, rows_of, types_of
@@ -85,7 +85,7 @@ def _typical(path: Path, column: str, keys: Sequence[str], growth: int) -> Itera
 
 def typical_in(keys: Array, delta: Array, error: Array, growth: int) -> Array:
     """Return the typical errors of sweeps over delta, of which the columns of a matrix of words tell rows apart."""
-    return typical_error(delta, error, growth=growth, curve=_curves(keys))
+    return dk.typical_error(delta, error, growth=growth, curve=_curves(keys))
 
 
 def _curves(keys: Array) -> Array:
