@@ -25,7 +25,7 @@ from derivkit.numerical.formulas import stencils_of
 from derivkit.numerical.stencil import Stencil, moment
 from derivkit.operations.row import UNIT
 from derivkit.trusted.exact import taylor
-from derivkit.types import Array, Mask, Rational
+from derivkit.types import Array, Indices, Mask, Rational
 
 LADDER = logspace(-20, 2, 177)
 """Deltas among which the best is predicted, times the decade of the length scale: 1e-20 to 100, eight per decade."""
@@ -122,6 +122,8 @@ NEXT = 2
 """So many of the next smaller deltas of a sweep count, however far away: none may lie within the half decade."""
 APART = 1e-6
 """Decades by which rounding may move two deltas that are equal."""
+LUCK = 0.1
+"""Below this part of the errors around it, an error is called good luck: a constant without a derivation."""
 
 
 def root_mean_square(errors: Array) -> Array:
@@ -140,7 +142,56 @@ def root_mean_square(errors: Array) -> Array:
         return np.asarray(np.where((largest > 0.0) & np.isfinite(largest), largest * np.sqrt(shares), largest))
 
 
-def typical_error(delta: ArrayLike, error: ArrayLike, *, growth: int = 1, curve: ArrayLike | None = None) -> Array:
+def is_luck(error: float, around: float) -> bool:
+    """Whether an error is good luck, as it is less than a tenth of those around it.
+
+    Parameters
+    ----------
+    error, around : float
+        The error in question, and what is typical of those around it.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> is_luck(1e-16, 1e-12), is_luck(1e-16, 5e-16)
+    (True, False)
+    """
+    return bool(error < LUCK * around)
+
+
+def distinguishable(error: ArrayLike, exact: ArrayLike) -> Array:
+    """An error, and at least half a unit in the last place of the exact value: below that all estimates are equal.
+
+    Parameters
+    ----------
+    error, exact : array_like
+        Broadcast against each other.
+
+    Returns
+    -------
+    ndarray
+        NaN where either is.
+
+    Examples
+    --------
+    >>> distinguishable([0.0, 1e-3], 1.0).tolist()
+    [1.1102230246251565e-16, 0.001]
+    """
+    with np.errstate(all="ignore"):
+        return np.asarray(np.maximum(error, 0.5 * np.spacing(np.abs(numbers("exact", exact)))))
+
+
+def typical_error(
+    delta: ArrayLike,
+    error: ArrayLike,
+    *,
+    growth: int = 1,
+    curve: ArrayLike | None = None,
+    truncation: ArrayLike | None = None,
+) -> Array:
     """The error that is typical of every delta of a sweep: at least the one made, and more where that is luck.
 
     Rounding errors scatter and hit 0, so that the least error of a sweep is one of these hits. But they grow towards
@@ -156,6 +207,8 @@ def typical_error(delta: ArrayLike, error: ArrayLike, *, growth: int = 1, curve:
         The order of the derivative.
     curve : array_like of int, optional, shape ``(n,)``
         Which sweep each belongs to, where there are several.
+    truncation : array_like, optional, shape ``(n,)``
+        What is predicted of it: an error that is less than a tenth owes that to a rounding error of the other sign.
 
     Returns
     -------
@@ -192,7 +245,36 @@ def typical_error(delta: ArrayLike, error: ArrayLike, *, growth: int = 1, curve:
         typical = np.where((number[other] == number) & (carried > typical), carried, typical)
     found = np.empty(h.size)
     found[order] = np.where(np.isnan(e), np.nan, typical)
-    return found
+    if truncation is None:
+        return found
+    return np.where(np.isnan(found), np.nan, np.fmax(found, LUCK * np.asarray(truncation, dtype=np.float64)))
+
+
+def least_errors(delta: ArrayLike, error: ArrayLike, *, curve: ArrayLike | None = None) -> Indices:
+    """The place of the least error of every sweep; among equals that of the largest delta, which needs least luck.
+
+    Parameters
+    ----------
+    delta, error : array_like, shape ``(n,)``
+    curve : array_like of int, optional, shape ``(n,)``
+        Which sweep each belongs to, where there are several.
+
+    Returns
+    -------
+    ndarray of int
+        In the order of the sweeps' numbers; a sweep of which every error is NaN is left out.
+
+    Examples
+    --------
+    >>> least_errors([1e-8, 1e-6, 1e-4, 1e-2], [3e-9, 2e-9, 2e-9, 5e-2]).tolist()
+    [2]
+    """
+    steps, sizes = (np.asarray(values, dtype=np.float64) for values in (delta, error))
+    number = np.zeros(steps.size, dtype=np.intp) if curve is None else np.asarray(curve)
+    order = np.lexsort((-steps, sizes, number))
+    order = order[~np.isnan(sizes[order])]
+    first = np.diff(number[order], prepend=number[order[:1]] - 1) != 0
+    return np.asarray(order[first])
 
 
 def best_delta(delta: ArrayLike, error: ArrayLike, *, growth: int = 1) -> tuple[float, float]:
@@ -204,10 +286,9 @@ def best_delta(delta: ArrayLike, error: ArrayLike, *, growth: int = 1) -> tuple[
     1e-07
     """
     typical = typical_error(delta, error, growth=growth)
-    if np.all(np.isnan(typical)):
-        return math.nan, math.nan
-    least = np.nanmin(typical)
-    return float(np.max(np.asarray(delta, dtype=np.float64)[typical == least])), float(least)
+    for place in least_errors(delta, typical):
+        return float(np.asarray(delta, dtype=np.float64)[place]), float(typical[place])
+    return math.nan, math.nan
 
 
 def leaves_domain(f: Function, x: ArrayLike, delta: ArrayLike, formula: Stencil) -> Mask:

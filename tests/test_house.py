@@ -64,6 +64,7 @@ MAY_IMPORT = {
     | {
         "pandas",
         "experiments.columns",
+        "experiments.shards",
         "experiments.study",
         "experiments.timing",
         "experiments.words",
@@ -73,6 +74,7 @@ MAY_IMPORT = {
     "experiments/peers/jax.py": CORE | {"jax"},
     "experiments/peers/scipy.py": CORE | {"scipy"},
     "experiments/peers/torch.py": CORE | {"torch"},
+    "experiments/shards.py": set(),
     "experiments/messages.py": set(),
     "experiments/words.py": set(),
     "experiments/files.py": set(),

@@ -7,23 +7,17 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 import derivkit as dk
 from experiments import columns
+from experiments.shards import Call, Cut
 from experiments.study import Frame, Rows, Tables, column, key
 from experiments.words import listed
 
-Array = NDArray[np.float64]
-
-STATUSES = ("ok", "outside_domain", "step_vanished", "not_finite", "no_exact")
-"""Why a row has no error: a point of the stencil lies outside the declared domain; two points coincide in floating
-point; f raised or gave NaN or infinity at one of them; no exact derivative exists or is known there (the estimate
-stands)."""
 IN_WORDS = (
     "ok",
     "a point of the formula lies outside the domain of f",
@@ -31,18 +25,12 @@ IN_WORDS = (
     "f is not finite at a point of the formula",
     "no exact derivative is known or exists",
 )
-"""STATUSES as a reader is told them beside a line with the estimated slope."""
-PARTS = ("", "truncation", "rounding")
-BOUNDS = ("proved", "estimated", "unknown")
+"""The statuses beside a line with the estimated slope."""
 SWEEP = ["function", "x", "method"]
 """What tells sweeps apart."""
 
-ROWS_PER_CHUNK = 2**17
-"""Also the rows of a block of the file, so that shards cut between blocks are joined without being read."""
 CURVES = 3
 """Points per job whose curves are kept for the figure."""
-RUNGS = 8
-"""Deltas per decade at which the error of a pictured point is predicted."""
 OPTIMA = 100
 """Points per function whose best delta is predicted."""
 LAWS = 500
@@ -52,14 +40,8 @@ FEW = 4
 CURVE_SAMPLES = 201
 SHOWN = 20_000
 """Of more deltas so many are looked at for the pictures, spread evenly."""
-LUCK = 0.1
-"""Below this part of the errors around it, an error is called good luck: a constant without a derivation."""
 NEAR = 0.5
 """Decades within which the deltas of these lie: by eye, few enough for rounding to be alike."""
-CALLED_TOGETHER = 16
-"""Points at which somebody's own function is evaluated in one call: what it gives may depend on what it is called with,
-so that shards are cut between such calls; a constant without a derivation."""
-MOST_SHARDS = 10_000
 
 # Tables
 
@@ -199,102 +181,37 @@ class Config:
             raise ValueError("at least one function, one method and one delta are needed")
         for name in self.method:
             dk.formula(name, self.derivative)
-        if not 1 <= self.shards <= MOST_SHARDS:
-            raise ValueError(f"shards={self.shards}: from 1 to {MOST_SHARDS}; write one such as shards=8")
-        if not 0 <= self.shard < self.shards:
-            raise ValueError(f"shard={self.shard}: from 0 to {self.shards - 1}, as there are shards={self.shards}")
+        _ = self.cut
+
+    @property
+    def cut(self) -> Cut:
+        """The grid and the shard of it."""
+        return Cut(
+            points=tuple(len(problem.points) for problem in self.function),
+            vectorized=tuple(bool(problem.function.vectorized) for problem in self.function),
+            methods=len(self.method), deltas=len(self.delta), shards=self.shards, shard=self.shard,
+        )  # fmt: skip
 
     @property
     def rows(self) -> int:
         """Rows of the main table that this shard has."""
-        first, last = self.piece
-        return last - first
-
-    @property
-    def piece(self) -> tuple[int, int]:
-        """The rows of the whole table that this shard has: from the first to before the last."""
-        return self._cut(self.shard), self._cut(self.shard + 1)
-
-    @property
-    def rows_of_point(self) -> int:
-        """Rows of the main table at one point."""
-        return len(self.method) * len(self.delta)
-
-    def called_together(self, f: dk.Function) -> int:
-        """Points at which f must be asked in one call for its values not to depend on the cut into shards."""
-        return 1 if f.vectorized else min(CALLED_TOGETHER, self.chunk)
-
-    @property
-    def chunk(self) -> int:
-        """Points that are computed at once."""
-        return max(1, ROWS_PER_CHUNK // self.rows_of_point)
-
-    @property
-    def blocks(self) -> list[slice]:
-        """Deltas that are computed at once: all, but where those of one point make more rows than are."""
-        width = max(1, ROWS_PER_CHUNK // len(self.method))
-        if self.rows_of_point <= ROWS_PER_CHUNK:
-            width = len(self.delta)
-        return [slice(k, k + width) for k in range(0, len(self.delta), width)]
-
-    def _cut(self, shard: int) -> int:
-        """The row at which a shard begins: between blocks of the file where there are enough, else between points."""
-        sizes = [len(problem.points) * self.rows_of_point for problem in self.function]
-        rows = sum(sizes)
-        blocks = math.ceil(rows / ROWS_PER_CHUNK)
-        if blocks >= self.shards:
-            return min(rows, shard * blocks // self.shards * ROWS_PER_CHUNK)
-        row, start = shard * rows // self.shards, 0
-        for problem, size in zip(self.function, sizes, strict=True):
-            if row < start + size:
-                together = self.called_together(problem.function) * self.rows_of_point
-                return start + (row - start) // together * together
-            start += size
-        return rows
+        return self.cut.rows
 
 
 def measure(config: Config) -> Iterator[Rows]:
     """Yield the tables of one job, or of one shard of it, chunk by chunk."""
     formulas = [dk.formula(name, config.derivative) for name in config.method]
     delta = np.asarray(config.delta, dtype=np.float64)
-    shown = delta[np.round(np.linspace(0, delta.size - 1, min(delta.size, SHOWN))).astype(np.intp)]
     pictured = pictured_points(config.function)
-    first, last = config.piece
-    for index, problem in enumerate(config.function):
-        f, points = problem.function, np.array(problem.points)
-        rows = range(max(first, 0), min(last, points.size * config.rows_of_point))
-        first, last = first - points.size * config.rows_of_point, last - points.size * config.rows_of_point
-        if not rows:
-            continue
-        yield from piece(config, f, points, delta, formulas, rows)
-        # A point belongs to the shard that has its first row.
-        own = slice(*(-(-row // config.rows_of_point) for row in (rows.start, rows.stop)))
-        if (best := points[:OPTIMA][own]).size:
-            yield optima(f, best, formulas)
-        for _, x in sorted((rank, x) for rank, which, x in pictured if which == index and own.start <= rank < own.stop):
-            yield prediction(f, x, shown, formulas)
-            yield from curves(f, x, shown)
-            if config.derivative == 1:
-                yield secants(f, x, shown, formulas)
-
-
-def piece(
-    config: Config, f: dk.Function, points: Array, delta: Array, formulas: Sequence[dk.Stencil], rows: range
-) -> Iterator[Rows]:
-    """Some rows of one function, counted from its first, and the exceptions that f raised in calls that begin there."""
-    each, together = config.rows_of_point, config.called_together(f)
-    size = config.chunk if f.vectorized else together
-    start = rows.start // each // together * together
-    for place, block in itertools.product(range(start, -(-rows.stop // each), size), config.blocks):
-        at, part = points[place : place + size], delta[block]
-        first = place * each + block.start * len(formulas)
-        if first >= rows.stop or first + at.size * part.size * len(formulas) <= rows.start:
-            continue
-        sweep = dk.sweep(f, at, part, formulas=formulas)
-        yield errors_of(f, sweep, formulas).excerpt(slice(max(rows.start - first, 0), rows.stop - first))
-        if sweep.raised and first >= rows.start:
-            messages, where, times = zip(*((one.message, one.point, one.count) for one in sweep.raised), strict=True)
-            yield Raised(function=f.name, message=messages, at=where, times=times)
+    for index, rows in config.cut.parts:
+        whole = dk.ErrorSweep(config.function[index].function, np.array(config.function[index].points), delta, formulas)
+        for call in config.cut.calls(index, rows):
+            yield from errors_of(whole.part(call.points, call.deltas), call)
+        points = config.cut.points_in(rows)
+        if points.start < min(points.stop, OPTIMA):
+            yield optima(whole.part(slice(points.start, min(points.stop, OPTIMA)), slice(None)))
+        for _, x in sorted((rank, x) for rank, which, x in pictured if which == index and rank in points):
+            yield from pictures(dk.ErrorSweep(whole.f, np.array([x]), dk.thinned(delta, SHOWN), formulas))
 
 
 def pictured_points(problems: Sequence[dk.Problem]) -> list[tuple[int, int, float]]:
@@ -303,122 +220,82 @@ def pictured_points(problems: Sequence[dk.Problem]) -> list[tuple[int, int, floa
     return sorted(ranked)[:CURVES]
 
 
-def errors_of(f: dk.Function, sweep: dk.Sweep, formulas: Sequence[dk.Stencil]) -> Table:
-    """All rows of some points, in the order point, method, delta."""
-    x, delta = sweep.x, sweep.delta
-    predictions = dk.predict_error(f, x[:, None], delta, formulas=formulas)
-    estimate, vanished = np.swapaxes(sweep.estimate, 0, 1), np.swapaxes(sweep.vanished, 0, 1)
-    exact = np.broadcast_to(f.exact_derivative(x, order=formulas[0].derivative)[:, None, None], estimate.shape)
-    outside = np.stack([dk.leaves_domain(f, x[:, None], delta, entry) for entry in formulas], axis=1)
-    return Table(
-        function=f.name, expression=f.text, x=x[:, None, None], method=names_of(formulas), delta=delta,
-        estimate=estimate, exact=exact, error=dk.absolute_error(estimate, exact),
-        relative_error=dk.relative_error(estimate, exact), ulps=dk.ulp_error(estimate, exact),
-        truncation=np.stack([p.truncation for p in predictions], axis=1),
-        rounding=np.stack([p.rounding for p in predictions], axis=1), bound=bounds_of(f, predictions),
-        evaluations=[[entry.evaluations] for entry in formulas],
-        status=(statuses(outside, vanished, estimate, exact), STATUSES),
-    )  # fmt: skip
+def errors_of(part: dk.ErrorSweep, call: Call) -> Iterator[Rows]:
+    """Rows of some points, in the order point, method, delta, and what f raised in a call that the shard begins."""
+    measured = ("estimate", "exact", "error", "relative_error", "ulps", "truncation", "rounding")
+    yield Table(
+        function=part.f.name, expression=part.f.text, x=part.x[:, None, None], method=names_of(part), delta=part.delta,
+        **{name: getattr(part, name) for name in measured}, bound=(part.bound[:, None], part.BOUNDS),
+        evaluations=part.evaluations[:, None], status=(part.status, part.STATUSES),
+    ).excerpt(call.rows)  # fmt: skip
+    if part.sweep.raised and call.begins:
+        messages, where, times = zip(*((one.message, one.point, one.count) for one in part.sweep.raised), strict=True)
+        yield Raised(function=part.f.name, message=messages, at=where, times=times)
 
 
-def names_of(formulas: Sequence[dk.Stencil]) -> tuple[NDArray[np.int16], tuple[str, ...]]:
+def names_of(part: dk.ErrorSweep) -> tuple[Any, tuple[str, ...]]:
     """The formulas' names as coded text, one in a row."""
-    return np.arange(len(formulas), dtype=np.int16)[:, None], tuple(entry.name for entry in formulas)
+    return np.arange(len(part.formulas), dtype=np.int16)[:, None], tuple(entry.name for entry in part.formulas)
 
 
-def bounds_of(f: dk.Function, found: Sequence[dk.Prediction | dk.Optimum]) -> tuple[NDArray[np.int8], tuple[str, ...]]:
-    """Whether each is proved, as coded text, one in a row."""
-    codes = [2 if f.expression is None else 0 if one.proved else 1 for one in found]
-    return np.array(codes, dtype=np.int8)[:, None], BOUNDS
-
-
-def statuses(*conditions: NDArray[Any]) -> NDArray[np.int8]:
-    """The first that holds of: outside, vanished, no estimate, no exact value; as indices into STATUSES."""
-    masks = [one if one.dtype == np.bool_ else np.isnan(one) for one in conditions]
-    return np.select(masks, [np.int8(k) for k in (1, 2, 3, 4)], default=np.int8(0))
-
-
-def optima(f: dk.Function, points: Array, formulas: Sequence[dk.Stencil]) -> Optimum:
+def optima(part: dk.ErrorSweep) -> Optimum:
     """The best delta at every point by prediction."""
-    best = dk.predict_optimum(f, points, formulas=formulas)
-    codes, labels = bounds_of(f, best)
+    best = part.optima
     return Optimum(
-        function=f.name, x=points[:, None], method=[entry.name for entry in formulas],
-        derivative=formulas[0].derivative, order=[entry.order for entry in formulas],
+        function=part.f.name, x=part.x[:, None], method=[entry.name for entry in part.formulas],
+        derivative=part.derivative, order=[entry.order for entry in part.formulas],
         delta=np.stack([one.delta for one in best], axis=1), error=np.stack([one.error for one in best], axis=1),
-        bound=(codes.ravel(), labels),
+        bound=(dk.bounds_known(part.f, best), part.BOUNDS),
     )  # fmt: skip
 
 
-def prediction(f: dk.Function, x: float, delta: Array, formulas: Sequence[dk.Stencil]) -> Prediction:
-    """The V that theory predicts, from 1e-16 to 1 or to the largest delta, however few deltas are asked for.
+def pictures(asked: dk.ErrorSweep) -> Iterator[Rows]:
+    """Of a point the V that theory predicts, the graph with some secants, and the lines with the estimated slopes.
 
-    Jobs that differ in delta alone share the rungs of one ladder, so that their rows coincide.
+    The V and the lines run over a ladder of deltas, however few are asked for. Jobs that differ in delta alone share
+    its rungs, so that their rows coincide. A black box may be slow: of that, only the deltas asked for.
     """
-    rungs = ladder(delta)
-    rungs = rungs[rungs >= 4.0 * np.spacing(abs(x))]
-    found = dk.predict_error(f, x, rungs, formulas=formulas)
-    lost = [dk.leaves_domain(f, x, rungs, entry) for entry in formulas]
-    total = [np.where(out | ~np.isfinite(p.total), np.nan, p.total) for out, p in zip(lost, found, strict=True)]
-    return Prediction(
-        function=f.name, x=x, method=names_of(formulas), delta=rungs, error=np.stack(total), bound=bounds_of(f, found)
-    )
+    f, x = asked.f, float(asked.x[0])
+    ladder = dk.delta_ladder(asked.delta.max())
+    v = replace(asked, delta=ladder[ladder >= 4.0 * np.spacing(abs(x))])
+    yield Prediction(
+        function=f.name, x=x, method=names_of(v), delta=v.delta, error=v.predicted[0],
+        bound=(v.bound[:, None], v.BOUNDS),
+    )  # fmt: skip
+    yield from curves(f, x, asked.delta)
+    if asked.derivative == 1:
+        known = f.expression is not None
+        yield secants(replace(asked, delta=ladder if known else dk.thinned(np.unique(asked.delta), ladder.size)))
 
 
-def ladder(delta: Array) -> Array:
-    """Eight deltas per decade from 1e-16 to 1, or to the decade of the largest that is asked for."""
-    top = max(0, math.ceil(RUNGS * math.log10(delta.max())))
-    return dk.logspace(-16, top / RUNGS, 16 * RUNGS + top + 1)
-
-
-def secants(f: dk.Function, x: float, delta: Array, formulas: Sequence[dk.Stencil]) -> Secants:
-    """The line with the estimated slope for every delta of the ladder, however few are asked for.
-
-    A black box may be slow: of that, only the deltas asked for, and of many some.
-    """
-    rungs = ladder(delta)
-    if f.expression is None:
-        own = np.unique(delta)
-        rungs = own[np.round(np.linspace(0, own.size - 1, min(own.size, rungs.size))).astype(np.intp)]
-    shape = (len(formulas), rungs.size)
-    found, predicted = dk.sweep(f, x, rungs, formulas=formulas), dk.predict_error(f, x, rungs, formulas=formulas)
-    truncation, rounding = (np.stack([getattr(p, part) for p in predicted]) for part in ("truncation", "rounding"))
-    estimate, exact = found.estimate.reshape(shape), np.full(shape, f.exact_derivative(np.array([x]))[0])
-    left, right = (np.stack([x + float(entry.offsets[end]) * rungs for entry in formulas]) for end in (0, -1))
-    left_value, right_value, value = np.asarray(f(left)), np.asarray(f(right)), f(x)
-    two = np.array([[entry.evaluations == 2] for entry in formulas])
-    outside = np.stack([dk.leaves_domain(f, x, rungs, entry) for entry in formulas])
-    larger = np.select([truncation >= rounding, rounding > truncation], [np.int8(1), np.int8(2)], np.int8(0))
+def secants(lines: dk.ErrorSweep) -> Secants:
+    """The line with the estimated slope for every delta."""
     return Secants(
-        function=f.name, x=x, value=value, method=names_of(formulas), delta=rungs, left=left, left_value=left_value,
-        right=right, right_value=right_value, through=np.where(two, left, x), height=np.where(two, left_value, value),
-        estimate=estimate, exact=exact, error=dk.absolute_error(estimate, exact), larger=(larger, PARTS),
-        status=(statuses(outside, found.vanished.reshape(shape), estimate, exact), IN_WORDS),
+        function=lines.f.name, x=lines.x[0], method=names_of(lines), delta=lines.delta, **vars(lines.lines),
+        estimate=lines.estimate, exact=lines.exact, error=lines.error, larger=(lines.larger, lines.PARTS),
+        status=(lines.status, IN_WORDS),
     )  # fmt: skip
 
 
-def curves(f: dk.Function, x: float, delta: Array) -> Iterator[Curves]:
+def curves(f: dk.Function, x: float, delta: Any) -> Iterator[Curves]:
     """The graph of f around x, and the secants from x to x + delta for a few of the deltas."""
     reach = 0.75 * f.length_scale(x)
     ends = np.array([max(x - reach, f.domain[0]), min(x + reach, f.domain[1])])
     t = np.linspace(ends[0], ends[1], CURVE_SAMPLES)
     yield Curves(function=f.name, x=x, line="f", t=t, y=f(t))
-    for step in few(delta, x, reach):
+    for step in few(np.unique(delta[x + delta > x]), reach):
         if np.isfinite(f(x)) and np.isfinite(f(x + step)):
             line = dk.secant(f, x, x + step)
             heights = [line(float(end)) for end in ends]
             yield Curves(function=f.name, x=x, line=f"secant, delta = {step:.3g}", t=ends, y=heights)
 
 
-def few(delta: Array, x: float, reach: float) -> list[float]:
+def few(moving: Any, reach: float) -> list[float]:
     """The deltas worth a secant: all where they are few, else those nearest to 1, 0.3 and 0.1 of its scale."""
-    moving = np.unique(delta[x + delta > x])
     if moving.size <= FEW:
         return [float(step) for step in moving[::-1]]
     scale = float(dk.decade(reach))
-    wanted = [scale, 0.3 * scale, 0.1 * scale]
-    nearest = [float(moving[np.argmin(np.abs(np.log(moving / goal)))]) for goal in wanted]
-    return list(dict.fromkeys(nearest))
+    return list(dict.fromkeys(float(moving[dk.nearest(moving, goal * scale)]) for goal in (1.0, 0.3, 0.1)))
 
 
 # What the whole run says
@@ -448,25 +325,17 @@ def swept(tables: Tables) -> Frame:
 
 
 def with_typical(table: Frame, *, growth: int) -> Frame:
-    """A table with the errors that no luck has made small, and with what counts of them.
-
-    An error far below its own truncation owes that to a rounding error of the other sign. No estimate is told from the
-    exact value below half a unit in its last place: there all are equal.
-    """
+    """A table with the errors that no luck has made small, and with what counts of them."""
     curve = table.groupby(SWEEP, sort=False).ngroup()
-    typical = dk.typical_error(table["delta"], table["error"], growth=growth, curve=curve)
-    if "truncation" in table:
-        typical = np.where(np.isnan(typical), np.nan, np.fmax(typical, LUCK * table["truncation"].to_numpy()))
-    with np.errstate(all="ignore"):
-        counted = np.maximum(typical, 0.5 * np.spacing(np.abs(table["exact"].to_numpy())))
-    return table.assign(typical=typical, counted=counted)
+    truncation = table["truncation"].to_numpy() if "truncation" in table else None
+    typical = dk.typical_error(table["delta"], table["error"], growth=growth, curve=curve, truncation=truncation)
+    return table.assign(typical=typical, counted=dk.distinguishable(typical, table["exact"].to_numpy()))
 
 
 def best_of(table: Frame) -> Frame:
     """The row of the least typical error of every sweep; among equals that of the largest delta, needing least luck."""
-    known = table.dropna(subset="counted")
-    ties = known[known["counted"] == known.groupby(SWEEP, sort=False)["counted"].transform("min")]
-    return ties.loc[ties.groupby(SWEEP, sort=False)["delta"].idxmax()]
+    curve = table.groupby(SWEEP, sort=False).ngroup()
+    return table.iloc[dk.least_errors(table["delta"], table["counted"], curve=curve)]
 
 
 def summary(table: Frame, optimum: Frame) -> Summary:
@@ -488,7 +357,7 @@ def requested(table: Frame, optimum: Frame) -> Frame:
     for where, rows in table[~few_deltas & (sweeps["exact"].transform("count") == 0)].groupby(SWEEP, sort=False):
         if where in optimum.index:
             classical = dk.classical_delta(dk.formula(where[2], int(optimum.loc[where, "derivative"])), where[1])
-            shown.append(rows.loc[[np.log(rows["delta"] / classical).abs().idxmin()]])
+            shown.append(rows.iloc[[dk.nearest(rows["delta"], classical)]])
     words = [row[SWEEP].assign(asked=[f"{one.delta:.0e}: {result(one)}" for one in row.itertuples()]) for row in shown]
     import pandas as pd  # noqa: PLC0415 - only a run that concludes pays for it
 
@@ -597,7 +466,7 @@ def lucky(rows: Frame, least: float) -> str:
     methods = rows["method"].drop_duplicates().tolist()
     ordered = rows.sort_values("method", key=lambda names: names.map(methods.index), kind="stable")
     row = ordered.loc[ordered["error"].idxmin()]
-    if not row["error"] < LUCK * least < LUCK * row["typical"]:
+    if not (dk.is_luck(row["error"], least) and least < row["typical"]):
         return ""
     return (
         f" The error of {size_of(row['error'])} of {row['method']} at delta = {row['delta']:.1e} is luck: "
@@ -710,11 +579,11 @@ def beside_prediction(row: Any, optimum: Frame) -> str:
 def luck(row: Any, others: Frame) -> str:
     """Say so where the error found is far below those of trials near it that rounding makes wrong too.
 
-    Rounding goes with 1 / delta^d, so that within NEAR decades the delta alone explains a few times, not 1 / LUCK.
+    Rounding goes with 1 / delta^d, so that within NEAR decades the delta alone explains a few times, not ten.
     """
     near = np.abs(np.log10(others["delta"] / row.delta)) < NEAR
     errors = others.loc[near & (others["rounding"] >= others["truncation"]), "error"].dropna()
-    if len(errors) < 2 or not row.error < LUCK * errors.median():
+    if len(errors) < 2 or not dk.is_luck(row.error, errors.median()):
         return ""
     return (
         f" The error is good luck: the {len(errors)} other trials of {row.method} with a delta less than {10**NEAR:.0f}"

@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from derivkit import errors, grids, recommendation
+from derivkit import errors, grids, recommendation, sweeps
 from derivkit.testing.population import Draw
-from experiments.studies import delta_sweep, honesty
+from experiments.studies import honesty
 
 mp = mpmath.mp.clone()
 mp.dps = 60
@@ -129,7 +129,7 @@ def everything() -> dict[str, str]:
         "linspace": grids.linspace(-0.3, 0.7, 500),
         "errors": errors.LADDER,
         "decades": grids.decade(np.ldexp(1.0, np.arange(-1000, 1000))),
-        "sweep": delta_sweep.ladder(np.array([17.0])),
+        "sweep": sweeps.delta_ladder(17.0),
         "factors": np.array(honesty.FACTORS),
         "below": errors.BELOW,
         "growth": recommendation.GROWTH,

@@ -17,6 +17,7 @@ import pytest
 import derivkit as dk
 from derivkit.grids import logspace
 from experiments import run, tables
+from experiments import shards as cutting
 from experiments.studies import delta_sweep
 from experiments.studies.delta_sweep import Config
 from experiments.study import study_in
@@ -89,19 +90,19 @@ def test_the_union_of_shards_is_the_whole_to_the_byte(tmp_path: Path, whole: dic
 def test_cuts_between_blocks_of_the_file_change_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shards: int, block: int
 ) -> None:
-    monkeypatch.setattr(delta_sweep, "ROWS_PER_CHUNK", block)
+    monkeypatch.setattr(cutting, "ROWS_PER_CHUNK", block)
     monkeypatch.setattr(hashing, "GROUP", block)
     config = {"function": PROBLEMS, "delta": GRID[::3], "method": ("forward_1", "central_4")}
     expected = written(tmp_path / "whole", [Config(**config)])
     split = shards_of(shards, **config)
     if sum(one.rows for one in split) >= shards * block:
-        assert all(one.piece[0] % block == 0 for one in split)
+        assert all(one.cut.piece[0] % block == 0 for one in split)
     assert written(tmp_path / "split", split) == expected
 
 
 @pytest.mark.parametrize("shards", [1, 2, 63, 64, 1000])
 def test_pieces_lie_side_by_side_and_are_of_like_size(shards: int) -> None:
-    pieces = [one.piece for one in shards_of(shards, function=PROBLEMS[:2], delta=GRID)]
+    pieces = [one.cut.piece for one in shards_of(shards, function=PROBLEMS[:2], delta=GRID)]
     rows = 38 * 2 * len(GRID)
     assert [first for first, _ in pieces] == [0, *(last for _, last in pieces[:-1])]
     assert pieces[-1][1] == rows
@@ -109,22 +110,23 @@ def test_pieces_lie_side_by_side_and_are_of_like_size(shards: int) -> None:
 
 
 def test_the_blocks_of_a_study_are_those_of_the_file() -> None:
-    assert delta_sweep.ROWS_PER_CHUNK == tables.GROUP
+    assert cutting.ROWS_PER_CHUNK == tables.GROUP
 
 
 def test_a_cut_through_a_call_of_an_own_function_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it gives depends on what it is asked with, so that other calls give other values and exceptions."""
     config: dict[str, Any] = {"function": PROBLEMS[2:3], "delta": GRID}
     expected = written(tmp_path / "whole", [Config(**config)])
-    monkeypatch.setattr(delta_sweep, "CALLED_TOGETHER", 5)
+    monkeypatch.setattr(cutting, "CALLED_TOGETHER", 5)
     found = written(tmp_path / "split", shards_of(4, **config))
     assert found["table.parquet"] != expected["table.parquet"]
     assert found["raised.parquet"] != expected["raised.parquet"]
 
 
 def test_a_lost_row_is_noticed(tmp_path: Path, whole: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
-    cut = Config._cut
-    monkeypatch.setattr(Config, "piece", property(lambda self: (cut(self, self.shard), cut(self, self.shard + 1) - 1)))
+    pieces: Any = cutting.Cut.piece
+    lost = property(lambda self: (pieces.fget(self)[0], pieces.fget(self)[1] - 1))
+    monkeypatch.setattr(cutting.Cut, "piece", lost)
     assert written(tmp_path, shards_of(2, function=PROBLEMS, delta=GRID))["table.parquet"] != whole["table.parquet"]
 
 

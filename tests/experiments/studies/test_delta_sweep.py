@@ -11,6 +11,7 @@ from studies import plain
 
 import derivkit as dk
 from derivkit.grids import logspace
+from experiments import shards
 from experiments.studies import delta_sweep
 from experiments.study import frames, study_in
 
@@ -56,7 +57,7 @@ def test_the_deltas_of_one_point_are_cut_where_they_are_many_and_its_rows_are_th
     config = {"method": ("forward_1", "central_2", "central_4"), "delta": logspace(-12, -1, 50).tolist()}
     problems = [problem("exp(x)", 1.0, 2.0), problem("sin(x)", 0.5)]
     whole = tables(*problems, **config)["table"]
-    monkeypatch.setattr(delta_sweep, "ROWS_PER_CHUNK", 20)
+    monkeypatch.setattr(shards, "ROWS_PER_CHUNK", 20)
     measured = STUDY.measurements(delta_sweep.Config(function=tuple(problems), **config))
     chunks = [columns for name, columns in measured if name == "table"]
     assert max(len(c["error"]) for c in chunks) == 18
@@ -70,7 +71,7 @@ def test_the_deltas_of_one_point_are_cut_where_they_are_many_and_its_rows_are_th
 
 
 def test_the_number_of_rows_is_the_number_promised(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delta_sweep, "ROWS_PER_CHUNK", 7)
+    monkeypatch.setattr(shards, "ROWS_PER_CHUNK", 7)
     config = delta_sweep.Config(function=(problem("exp(x)", *np.linspace(0, 1, 11)),), delta=(0.1, 0.01, 0.001))
     chunks = [columns for name, columns in STUDY.measurements(config) if name == "table"]
     assert len(chunks) > 5
@@ -81,7 +82,7 @@ def test_the_size_of_the_chunks_does_not_change_a_bit(monkeypatch: pytest.Monkey
     problems = [problem("exp(sin(x))", *np.linspace(0, 3, 40).tolist())]
     delta = tuple(logspace(-12, 0, 13).tolist())
     whole = tables(*problems, delta=delta)["table"]
-    monkeypatch.setattr(delta_sweep, "ROWS_PER_CHUNK", 100)
+    monkeypatch.setattr(shards, "ROWS_PER_CHUNK", 100)
     cut = tables(*problems, delta=delta)["table"]
     for name, values in whole.items():
         np.testing.assert_array_equal(values, cut[name])

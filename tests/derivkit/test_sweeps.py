@@ -1,0 +1,78 @@
+"""A sweep beside the truth: what is read off it is what the functions of the core say, and luck is told from skill."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import derivkit as dk
+
+EXP = dk.Function.from_expression("exp(x)")
+FORMULAS = tuple(map(dk.formula, ("forward_1", "central_4")))
+SWEEP = dk.ErrorSweep(EXP, np.array([0.5, 1.0]), np.array([1e-1, 1e-4, 1e-20]), FORMULAS)
+
+
+def test_errors_and_predictions_are_those_of_the_core_in_the_order_point_formula_delta() -> None:
+    for k, x in enumerate(SWEEP.x):
+        predictions = dk.predict_error(EXP, x, SWEEP.delta, formulas=FORMULAS)
+        for j, entry in enumerate(FORMULAS):
+            estimate = dk.difference(EXP, x, SWEEP.delta, formula=entry)
+            np.testing.assert_array_equal(SWEEP.estimate[k, j], estimate)
+            np.testing.assert_array_equal(SWEEP.error[k, j], np.abs(estimate - math.exp(x)))
+            np.testing.assert_array_equal(SWEEP.truncation[k, j], predictions[j].truncation)
+            np.testing.assert_array_equal(SWEEP.rounding[k, j], predictions[j].rounding)
+    assert [SWEEP.STATUSES[code] for code in SWEEP.status[0, 0]] == ["ok", "ok", "step_vanished"]
+    assert [SWEEP.PARTS[code] for code in SWEEP.larger[0, 0]] == ["truncation", "truncation", ""]
+
+
+def test_a_part_of_a_sweep_has_the_bits_of_the_whole() -> None:
+    part = SWEEP.part(slice(1, 2), slice(0, 2))
+    for name in ("estimate", "error", "ulps", "rounding", "predicted", "status"):
+        np.testing.assert_array_equal(getattr(part, name), getattr(SWEEP, name)[1:, :, :2])
+
+
+def test_nothing_is_known_of_a_black_box_but_its_estimates() -> None:
+    calls: list[int] = []
+
+    def box(x: float) -> float:
+        calls.append(1)
+        return math.exp(x)
+
+    f = dk.Function.from_callable(box, name="box")
+    found = dk.ErrorSweep(f, np.array([1.0]), np.array([1e-4]), FORMULAS)
+    assert [found.BOUNDS[code] for code in found.bound] == ["unknown", "unknown"]
+    assert np.isnan(found.predicted).all()
+    assert not calls
+    assert [found.STATUSES[code] for code in found.status.ravel()] == ["no_exact", "no_exact"]
+    assert calls
+
+
+def test_the_line_of_a_formula_goes_through_a_point_of_the_graph() -> None:
+    lines = SWEEP.lines
+    np.testing.assert_array_equal(lines.height, np.exp(lines.through))
+    np.testing.assert_array_equal(lines.through[:, 1], np.broadcast_to(SWEEP.x[:, None], (2, 3)))
+    np.testing.assert_array_equal(lines.right_value, np.exp(lines.right))
+
+
+@pytest.mark.parametrize(
+    ("delta", "error", "curve", "places"),
+    [
+        ([1e-3, 1e-2, 1e-1], [5.0, 1.0, 1.0], None, [2]),
+        ([1e-3, 1e-2, 1e-1], [math.nan, math.nan, math.nan], None, []),
+        ([1e-3, 1e-2, 1e-3, 1e-2], [2.0, 3.0, math.nan, 1.0], [1, 1, 0, 0], [3, 0]),
+        ([1e-3, 1e-3], [1.0, 1.0], None, [0]),
+        ([], [], None, []),
+    ],
+)
+def test_of_equal_errors_that_of_the_largest_delta_is_the_least(
+    delta: list[float], error: list[float], curve: list[int] | None, places: list[int]
+) -> None:
+    assert dk.least_errors(delta, error, curve=curve).tolist() == places
+
+
+def test_an_error_far_below_its_truncation_is_typically_a_tenth_of_that_at_least() -> None:
+    typical = dk.typical_error([1e-2, 1e-1], [1e-9, 1e-3], truncation=[1e-5, 1e-3])
+    np.testing.assert_allclose(typical, [1e-6, 1e-3])
+    assert math.isnan(dk.typical_error([1e-2], [math.nan], truncation=[1.0])[0])
