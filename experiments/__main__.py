@@ -1,27 +1,29 @@
-"""List the commands of the laboratory: ``python -m experiments``."""
+"""List the commands of the laboratory: ``python -m experiments``.
+
+Each is a module of this package: ``python -m experiments.run delta=1e-4,1e-8``.
+"""
 
 from __future__ import annotations
 
 import ast
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.messages import ConfigurationError, line_of, nearest
-from experiments.running.status import Exit
+from experiments.messages import ConfigurationError, nearest
 from experiments.terminal import commands, streams
+from experiments.terminal.exits import Exit
 from experiments.terminal.progress import Terminal
 
 COMMANDS = ("run", "runs", "compare", "rerun", "collect")
 """In the order in which somebody meets them."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@commands.command()
+def main(words: list[str]) -> int:
     """Print every command with what it does, in a line each, and return the exit status.
 
     Parameters
     ----------
-    argv
+    words
         The words after the program's name; those of the process when None.
 
     Returns
@@ -29,15 +31,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         0 listed; 2 there is no such command or option.
     """
-    terminal = Terminal()
-    parser = commands.Parser("", description="The commands of the derivative laboratory.")
+    parser = commands.Parser("", __doc__)
     parser.add_argument("command", nargs="?", help="a command, of which its own --help tells all")
-    try:
-        args = parser.parse_args(sys.argv[1:] if argv is None else argv)
-        _refuse(args.command)
-    except ConfigurationError as error:
-        terminal.error(line_of(error))
-        return Exit.WRONG
+    _refuse(parser.parse_args(words).command)
+    terminal = Terminal()
     terminal.paths([(f"python -m experiments.{name}", summary_of(name)) for name in COMMANDS])
     terminal.line("--help after any of them says more; --version is that of the laboratory")
     return streams.written(Exit.DONE)

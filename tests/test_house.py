@@ -79,12 +79,14 @@ MAY_IMPORT = {
     "experiments/words.py": set(),
     "experiments/files.py": set(),
     "experiments/terminal": {"derivkit", "experiments.messages", "experiments.terminal"},
+    "experiments/terminal/exits.py": set(),
     "experiments/terminal/progress.py": {"rich", "experiments.messages"},
     "experiments/running/digits.py": CORE | {"sklearn"},
     "experiments/running/status.py": set(),
     "experiments/running/serial.py": BASE,
-    "experiments/running/record.py": BASE | {"experiments.running.status"},
-    "experiments/running/listing.py": BASE | {"experiments.running.record", "experiments.running.status"},
+    "experiments/running/record.py": BASE | {"experiments.running.status", "experiments.terminal.exits"},
+    "experiments/running/listing.py": BASE
+    | {"experiments.running.record", "experiments.running.status", "experiments.terminal.exits"},
     "experiments/running/filters.py": {
         "experiments.running.listing",
         "experiments.running.status",
@@ -95,6 +97,7 @@ MAY_IMPORT = {
     "experiments/running/search.py": {"optuna"} | RUN,
     "experiments/running/searched.py": {"numpy"} | RUN,
     "experiments/running/composition.py": HYDRA | {"derivkit", "hydra_plugins", "yaml"},
+    "experiments/running/starting.py": HYDRA,
     "experiments/running/overrides.py": HYDRA,
     "experiments/running/planning.py": HYDRA,
     "experiments/running/launching.py": HYDRA,
@@ -118,12 +121,11 @@ MAY_IMPORT = {
     "experiments/comparison/repeating.py": RUN | {"experiments.comparison"},
     "experiments/comparison/verdict.py": RUN | {"experiments.comparison"},
     "experiments/comparison": RUN | {"numpy", "experiments.comparison", "experiments.figures"},
-    "experiments/run.py": RUN | {"hydra"},
-    "experiments": RUN | {"experiments.comparison", "experiments.run"},
+    "experiments": RUN | {"experiments.comparison"},
     "hydra_plugins": {"hydra", "omegaconf"},
 }
 """The longest prefix of a file's path says what it may import besides the standard library."""
-INSIDE_HYDRA = ["experiments/run.py", "hydra_plugins/derivative_lab/checked_sweeper.py"]
+INSIDE_HYDRA = ["experiments/running/starting.py", "hydra_plugins/derivative_lab/checked_sweeper.py"]
 """Files that import what Hydra does not offer to others."""
 HEAVY = (
     "flint",
@@ -222,6 +224,7 @@ def test_every_room_imports_only_what_it_may(source: Path) -> None:
         ("experiments/running/settings.py", "from omegaconf import OmegaConf"),
         ("experiments/running/jobs.py", "from hydra.core.hydra_config import HydraConfig"),
         ("experiments/compare.py", "import hydra"),
+        ("experiments/run.py", "import hydra"),
         ("experiments/running/listing.py", "from experiments.running.settings import show"),
         ("experiments/running/filters.py", "import numpy"),
         ("experiments/comparison/values.py", "from experiments.tables import read"),

@@ -14,8 +14,8 @@ from experiments.messages import ConfigurationError, near
 from experiments.running import check, jobs, record, recording, results, runs, trust
 from experiments.running.execution import Run
 from experiments.running.runs import Stored
-from experiments.running.status import Exit
 from experiments.terminal import commands
+from experiments.terminal.exits import Exit
 from experiments.terminal.progress import Terminal
 
 

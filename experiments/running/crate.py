@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote
 from experiments.messages import ConfigurationError
 from experiments.running import serial
 from experiments.running.record import Digest, Record, content_of
-from experiments.running.status import Exit
+from experiments.terminal.exits import Exit
 
 NAME = "ro-crate-metadata.json"
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,19 @@ POINTERS = ("See http", "object_type", "Config search path")
 """How the lines begin at which the part of Hydra's messages ends that helps somebody here."""
 
 
-def refusal(error: Exception) -> str | None:
-    """Return what to say of an error that a configuration causes, None if it is ours."""
+@contextmanager
+def refused_in_a_line() -> Iterator[None]:
+    """Raise what a configuration causes as a ConfigurationError of one line; an error of ours stays what it is."""
+    try:
+        yield
+    except Exception as error:
+        line = _refusal(error)
+        if line is None:
+            raise
+        raise ConfigurationError(line) from error
+
+
+def _refusal(error: Exception) -> str | None:
     if isinstance(error, MemoryError):  # as where samples are drawn when it is checked
         return f"there is not enough memory: {error}; write smaller numbers, such as fewer samples="
     if isinstance(error, RecursionError):

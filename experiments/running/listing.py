@@ -17,7 +17,9 @@ from typing import Any
 from experiments.files import opened
 from experiments.messages import ConfigurationError, line_of
 from experiments.running.record import PLAN, RECORD, DamagedError, JobRecord, Record, read
-from experiments.running.status import Exit, Status
+from experiments.running.status import Status
+from experiments.terminal.exits import Exit
+from experiments.words import first_of
 
 try:
     import fcntl
@@ -29,6 +31,8 @@ DEPTH = 3
 """Directories from that of all results down to a run: study, day and run."""
 NEEDED = ("experiment", "overrides", "started", "status", "jobs", "tables")
 """What a record must hold to be listed."""
+MAX_NAMED = 6
+"""Runs that a message names at most."""
 CLOCK = 8
 """Letters of a run's name that tell the time of day: 10-11-51."""
 
@@ -138,6 +142,12 @@ def _begun(entry: Entry) -> tuple[datetime, str]:
     except ValueError:
         guessed = datetime.min.replace(tzinfo=UTC)
     return entry.started or guessed, entry.place
+
+
+def unfinished(listed: Sequence[Entry]) -> str:
+    """Say which runs are left out since they are not finished, or nothing."""
+    names = [f"{entry.name} ({entry.status})" for entry in listed if entry.state != Status.DONE]
+    return f"left out, as they are not finished: {first_of(names, MAX_NAMED)}" if names else ""
 
 
 # On disk

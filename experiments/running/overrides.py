@@ -18,6 +18,7 @@ from hydra.errors import HydraException, OverrideParseException
 from experiments.messages import ConfigurationError, line_of, show
 from experiments.running import check
 from experiments.running.hydra_errors import sentence
+from experiments.running.spelling import misspelt
 
 MAX_VALUES = 10_000
 """Values of one sweep: each is resolved, some milliseconds, before the first job."""
@@ -145,7 +146,7 @@ def _parse(loader: ConfigLoader, words: Sequence[str], groups: Mapping[str, Sequ
         try:
             overrides += parser.parse_overrides([word])
         except OverrideParseException as error:
-            raise ConfigurationError(check.misspelt(word, words[place + 1 :], groups, sentence(error))) from error
+            raise ConfigurationError(misspelt(word, words[place + 1 :], groups, sentence(error))) from error
         except RecursionError:
             raise ConfigurationError(f"{show(word)}: too many brackets within each other") from None
     return overrides

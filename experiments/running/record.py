@@ -17,7 +17,8 @@ from typing import Any, TypedDict
 
 from experiments.files import fault_of_name, is_inside, text_of
 from experiments.messages import ConfigurationError, line_of, show
-from experiments.running.status import JOB, Exit, Status
+from experiments.running.status import JOB, Status
+from experiments.terminal.exits import Exit
 
 RECORD, PLAN = "run.json", "plan.json"
 """What became of a run, and a second time what was planned."""

@@ -26,8 +26,9 @@ from experiments.running.execution import Run
 from experiments.running.jobs import as_typed, read
 from experiments.running.record import PLAN, RECORD, Digest, JobRecord, Record
 from experiments.running.search import ERROR, Search
-from experiments.running.status import Exit, Status
+from experiments.running.status import Status
 from experiments.study import MAIN, Study
+from experiments.terminal.exits import Exit
 from experiments.terminal.progress import Terminal
 
 CODE = Path(__file__).resolve().parents[2]

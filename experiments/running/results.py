@@ -23,8 +23,9 @@ from experiments.running import check, ownership, recording, searched, surroundi
 from experiments.running.execution import Run
 from experiments.running.record import JobRecord
 from experiments.running.requested import figures_of
-from experiments.running.status import Exit, Status
+from experiments.running.status import Status
 from experiments.study import MAIN, Study
+from experiments.terminal.exits import Exit
 from experiments.terminal.progress import Terminal
 
 MOST_CONCLUDED = 500_000
@@ -230,6 +231,13 @@ def _text(path: Path) -> str | None:
 
 
 # The end
+
+
+def collect(directory: Path, *, open_report: bool) -> Exit:
+    """Gather what a run left that was interrupted or lost its parent, as `finish` does."""
+    run = recording.reopened(directory)
+    with recording.taken_up(run):
+        return finish(run, open_report=open_report)
 
 
 def finish(run: Run, *, open_report: bool) -> Exit:

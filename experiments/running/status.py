@@ -1,8 +1,8 @@
-"""How a job or a run stands, in one word, and with which status a command ends."""
+"""How a job or a run stands, in one word."""
 
 from __future__ import annotations
 
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 
 
 class Status(StrEnum):
@@ -25,13 +25,3 @@ JOB = (Status.DONE, Status.FAILED, Status.WAITING, Status.DAMAGED)
 """How a job stands."""
 RUN = (Status.DONE, Status.FAILED, Status.INTERRUPTED, Status.RUNNING, Status.DAMAGED)
 """How a run stands."""
-
-
-class Exit(IntEnum):
-    """Exit statuses of a command."""
-
-    DONE = 0
-    FAILED = 1
-    WRONG = 2
-    UNGATHERED = 3
-    INTERRUPTED = 130

@@ -1,18 +1,60 @@
-"""What all commands have in common: how they read their words, and where the results are."""
+"""What all commands have in common: how they read their words and end, and where the results are."""
 
 from __future__ import annotations
 
 import argparse
+import functools
 import gc
 import os
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
-from experiments.messages import ConfigurationError
+from experiments.messages import ConfigurationError, line_of
+from experiments.terminal.exits import Exit
 from experiments.terminal.progress import Terminal
+
+
+class Main(Protocol):
+    """A command: it is given the words after the program's name, and returns the exit status."""
+
+    def __call__(self, argv: Sequence[str] | None = None, /) -> int:
+        """Do it; the words are those of the process when None."""
+
+
+def command(
+    *, interrupted: str = "", refused: tuple[type[Exception], ...] = (ValueError, OSError)
+) -> Callable[[Callable[[list[str]], int]], Main]:
+    """Return what makes the ``main`` of a command from the function that does it.
+
+    Parameters
+    ----------
+    interrupted
+        What Ctrl-C leaves, in a sentence; an interrupt that says so itself is believed.
+    refused
+        Errors that are said in one line. Any other is a fault of ours, and keeps its traceback.
+
+    """
+
+    def decorated(work: Callable[[list[str]], int]) -> Main:
+        @functools.wraps(work)
+        def main(argv: Sequence[str] | None = None, /) -> int:
+            try:
+                return work(list(sys.argv[1:] if argv is None else argv))
+            except refused as error:
+                Terminal().error(line_of(error))
+                return Exit.WRONG
+            except KeyboardInterrupt as stop:
+                if message := str(stop) or interrupted:
+                    Terminal().note(message)
+                return Exit.INTERRUPTED
+
+        return main
+
+    return decorated
 
 
 class Version(argparse.Action):
@@ -30,18 +72,34 @@ class Version(argparse.Action):
 
 
 class Parser(argparse.ArgumentParser):
-    """The words of ``python -m experiments.<name>``; what cannot be read is refused in a line that names the help."""
+    """The words of ``python -m experiments.<name>``; what cannot be read is refused in a line that names the help.
 
-    def __init__(self, name: str, **more: Any) -> None:
-        super().__init__(prog=f"python -m experiments.{name}".rstrip("."), **more)
+    It is described by what the documentation of the command's module says after its first sentence.
+    """
+
+    def __init__(self, name: str, documentation: str | None, **more: Any) -> None:
+        described = " ".join((documentation or "").partition("\n\n")[2].replace("``", "").split())
+        super().__init__(prog=f"python -m experiments.{name}".rstrip("."), description=described, **more)
         self.add_argument("--version", action=Version)
+
+    def takes_run(self) -> None:
+        """Take one run by its name."""
+        self.add_argument("run", metavar="RUN", help="the run: its directory, the last parts of it, or latest")
+
+    def takes_open(self) -> None:
+        """Take the option to show the report."""
+        self.add_argument("--open", action="store_true", help="open the report in a browser")
+
+    def takes_ulps(self, default: int, meaning: str) -> None:
+        """Take the units in the last place by which numbers may differ."""
+        self.add_argument("--ulps", type=_ulps, default=default, metavar="N", help=meaning)
 
     def error(self, message: str) -> NoReturn:
         """Raise ConfigurationError; argparse would print its usage and leave."""
         raise ConfigurationError(f"{message}; see {self.prog} --help")
 
 
-def ulps(text: str) -> int:
+def _ulps(text: str) -> int:
     """Read a number of units in the last place."""
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number of ulps; write 0, 1, 2 or more")
@@ -60,6 +118,11 @@ def uncollected() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+def line(name: str, words: Sequence[str]) -> tuple[str, ...]:
+    """Return the words of a command line, the interpreter included."""
+    return ("python", "-m", f"experiments.{name}", *words)
 
 
 def outputs() -> Path:

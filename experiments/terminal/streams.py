@@ -7,6 +7,7 @@ null device, for everybody who writes to it: the command, the libraries, and the
 from __future__ import annotations
 
 import errno
+import gc
 import io
 import os
 import select
@@ -15,13 +16,13 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
+from experiments.terminal.exits import Exit
+
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 NOBODY_READS = (errno.EPIPE, errno.EIO)
 """How a pipe says that its reader has gone, as `| head` does, and a terminal that it was closed."""
-UNWRITTEN, INTERRUPTED = 2, 130
-"""Exit statuses: of a command that is there to print, and could not; of one that Ctrl-C ended."""
 
 
 class Lenient(io.RawIOBase):
@@ -71,7 +72,7 @@ def secure() -> None:
 
 def written(status: int) -> int:
     """Return the exit status of a command whose only result is what it prints."""
-    return UNWRITTEN if _unwritten() else status
+    return Exit.WRONG if _unwritten() else status
 
 
 def process(main: Callable[[], int]) -> NoReturn:
@@ -82,11 +83,12 @@ def process(main: Callable[[], int]) -> NoReturn:
     except SystemExit as left:  # argparse has printed its help
         status = written(left.code if isinstance(left.code, int) else 0)
     except KeyboardInterrupt:  # another one, while the command said that it was interrupted
-        status = INTERRUPTED
+        status = Exit.INTERRUPTED
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # all is said, and Ctrl-C ends what libraries do at exit
     lost = _unwritten()
     if lost:
         sys.stderr.write(f"error: what was printed is not complete: {lost.strerror}\n")
+    gc.freeze()  # what is left ends with the process, and looking it over would take a twentieth of a second
     sys.exit(status)
 
 

@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 
 from experiments import THREADS
 from experiments.running import provenance, record, serial
-from experiments.running.status import Exit, Status
+from experiments.running.status import Status
+from experiments.terminal.exits import Exit
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -10,7 +10,7 @@ import pytest
 from experiments import figures, rerun, run
 from experiments.figures.drawing import KINDS
 from experiments.messages import ConfigurationError
-from experiments.running import check, composition
+from experiments.running import check, composition, starting
 from experiments.running.requested import figures_of, with_keys
 from experiments.study import Rows, column, key
 
@@ -91,7 +91,7 @@ def test_a_figure_of_no_kind_is_completed_by_nothing_and_refused_by_the_check() 
 def composed(*words: str) -> dict[str, Any]:
     """The configuration of the first job of a command line."""
     composition.prepare()
-    args = run._arguments(words)
+    args = starting.arguments(words)
     with composition.opened(args) as loader:
         command = composition.command(loader, args)
         return composition.first_of(command.compose(command.settings.first))

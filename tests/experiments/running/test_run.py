@@ -22,7 +22,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.hydra import Hydra
 
 from experiments import collect, rerun, run, tables
-from experiments.running import composition, drawing, grids, jobs, overrides, planning, results
+from experiments.running import composition, drawing, grids, jobs, overrides, planning, results, starting
 from experiments.studies import delta_sweep
 from experiments.study import Rows
 
@@ -235,7 +235,7 @@ def test_the_sweep_that_was_planned_is_the_one_that_runs_and_is_resumed_gathered
 
 def test_a_shuffle_is_one_and_the_same_words_draw_the_same():
     def order(word: str) -> overrides.Setting:
-        with composition.opened(run._arguments([])) as loader:
+        with composition.opened(starting.arguments([])) as loader:
             return overrides.read(loader, "config", [word]).every[0]
 
     composition.prepare()
@@ -373,7 +373,7 @@ def test_every_example_of_the_help_is_accepted(capsys: pytest.CaptureFixture[str
     assert run.main(["--help"]) == 0
     lines = re.findall(r"^ +python -m experiments.run (.*)$", capsys.readouterr().out, flags=re.MULTILINE)
     for line in lines:
-        args = run._arguments(shlex.split(line))
+        args = starting.arguments(shlex.split(line))
         with composition.opened(args) as loader:
             assert planning.plan(args, composition.command(loader, args)).rows > 0
 
@@ -602,7 +602,7 @@ def test_an_error_of_the_program_itself_is_not_taken_for_one_of_yaml(monkeypatch
     def broken(*_: object) -> None:
         raise RuntimeError("ours")
 
-    monkeypatch.setattr(run, "_dispatch", broken)
+    monkeypatch.setattr(starting, "_dispatch", broken)
     with pytest.raises(RuntimeError, match="ours"):
         run.main([])
 

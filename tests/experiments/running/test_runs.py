@@ -116,7 +116,7 @@ def test_the_newest_run_comes_first_and_each_is_told_in_a_line(outputs: Path, ca
     several(outputs)
     assert command.main([]) == 0
     heading, *lines = capsys.readouterr().out.splitlines()
-    assert heading.split() == ["run", "study", "asked", "status", "best", "error", "size", "age"]
+    assert heading.split() == ["run", "study", "overrides", "status", "best", "error", "size", "age"]
     assert [line.split()[:2] for line in lines] == [
         [THIRD, "convergence"],
         [SECOND, "delta_sweep"],
@@ -188,7 +188,7 @@ def test_the_first_format_is_listed_with_what_it_has(outputs: Path, capsys: pyte
     (place / "run.json").write_text(json.dumps(old))
     assert command.main([]) == 0
     heading, line = capsys.readouterr().out.splitlines()
-    assert heading.split() == ["run", "study", "asked", "status", "age"]
+    assert heading.split() == ["run", "study", "overrides", "status", "age"]
     assert line.split()[-3] == "done"
 
 

@@ -23,7 +23,7 @@ import derivkit as dk
 from derivkit import grids as exact
 from derivkit.numerical.methods import METHODS, Method
 from experiments.messages import ConfigurationError
-from experiments.running import check, grids, settings
+from experiments.running import check, grids, settings, spelling
 from experiments.running.settings import build
 from experiments.studies import delta_sweep, precision
 
@@ -481,7 +481,7 @@ def test_a_grid_reaches_the_workers_of_a_launcher_by_its_name(grid: object):
 
 @given(st.text(alphabet="ab'\"\\ x()[],=$*", max_size=12).filter(lambda text: text not in ("", "null")))
 def test_a_quoted_expression_is_read_back_by_hydra_as_it_was_typed(text: str):
-    argument = check.quoted(f"expression={text}")
+    argument = spelling.quoted(f"expression={text}")
     if argument == f"expression={text}":
         assert text.startswith(("'", '"', "["))
     else:
@@ -490,7 +490,7 @@ def test_a_quoted_expression_is_read_back_by_hydra_as_it_was_typed(text: str):
 
 @pytest.mark.parametrize("argument", ["delta=sin(x)", "expression", "expression=", "expression=null", "x=1"])
 def test_nothing_else_is_quoted(argument: str):
-    assert check.quoted(argument) == argument
+    assert spelling.quoted(argument) == argument
 
 
 def test_jobs_are_put_together_from_differences_in_hydras_order():

@@ -1,0 +1,109 @@
+"""How the words of a command line are spelt: the quotes that Hydra needs, and what is wrong with a word it refuses."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Mapping, Sequence
+
+from experiments.messages import nearest, show
+
+INTERVAL = re.compile(r"(?:tag\([\w\s,]+,\s*)?interval\([^()]*\)+")
+"""How an interval is typed, right or wrong."""
+
+
+def quoted(argument: str) -> str:
+    """Quote the value of ``expression=...`` for Hydra when it begins with neither a quote nor a bracket.
+
+    Hydra takes a bare ``sin(x)`` for a call of a function of its own.
+    """
+    key, equals, value = argument.partition("=")
+    if key != "expression" or not equals or value.startswith(("'", '"', "[")) or value in ("", "null"):
+        return argument
+    return f"{key}={quote(value)}"
+
+
+def quote(text: str) -> str:
+    """Return a text in Hydra's single quotes: quotes are escaped, and backslashes before a quote doubled."""
+    pieces = text.split("'")
+    doubled = [piece + "\\" * (len(piece) - len(piece.rstrip("\\"))) for piece in pieces]
+    return "'" + "\\'".join(doubled) + "'"
+
+
+def misspelt(argument: str, following: Sequence[str], names: Mapping[str, Sequence[str]], reason: str) -> str:
+    """Return the line that explains an argument which Hydra's parser refuses.
+
+    Parameters
+    ----------
+    argument, following
+        The argument, and those after it.
+    names
+        The entries of each group: a bare ``sin`` is explained by ``function=sin``.
+    reason
+        Hydra's own words, for what none of the explanations fits.
+    """
+    key, equals, value = argument.partition("=")
+    if not equals:
+        return _bare(argument, names)
+    if value.rstrip().endswith(","):
+        rest = list(itertools.takewhile(lambda word: "=" not in word, following))
+        whole = (value.replace(" ", "") + "".join(rest)).rstrip(",")
+        return f"{show(' '.join([argument, *rest]))}: a space after a comma ends the list; write {key}={whole}"
+    if INTERVAL.fullmatch(value) and _closed(value):
+        return f"{show(argument)}: an interval has two numbers, its ends; write '{key}=tag(log,interval(1e-14,1e-1))'"
+    return f"{show(argument)}: {_misspelt_value(key, value) or reason}"
+
+
+def _misspelt_value(key: str, value: str) -> str | None:
+    if not re.fullmatch(r"[+~]*[\w./@$-]+", key):
+        return f"{show(key)!r} is no key; write key=value, such as delta=1e-4"
+    if value.startswith("="):
+        return f"one = is enough; write {key}={show(value.lstrip('='))}"
+    if not _closed(value):
+        return f"a bracket or a quote in {show(value)} is not closed"
+    return _unquoted(key, value)
+
+
+def _unquoted(key: str, value: str) -> str | None:
+    if value.startswith("{") and ":" not in value:
+        return f"braces are of names with values; write {key}=[{show(value.strip('{}'))}] for a list"
+    strange = [character for character in value if not character.isascii()]
+    if strange and not key.startswith(("hydra.", "python")):
+        return f"the character {strange[0]!r} is not known here; write plain letters, digits and signs, as in x=1/2"
+    if strange or any(character in value for character in "()^<>!&;#~"):
+        return f'Hydra cannot read this value unquoted; write "{key}={show(_quote_elements(value))}"'
+    return None
+
+
+def _bare(argument: str, names: Mapping[str, Sequence[str]]) -> str:
+    for group, options in names.items():
+        if argument in options:
+            return f"{argument!r} is no key=value; write {group}={argument}"
+    if any(character.isdigit() or character in "x(*+/^ " for character in argument):
+        return f"{show(argument)!r} is no key=value; an expression is written 'expression={show(argument)}'"
+    every = [name for options in names.values() for name in options]
+    return f"{show(argument)!r} is no key=value, such as delta=1e-4 or function=sin; {nearest(argument, every)}"
+
+
+def _quote_elements(value: str) -> str:
+    """Quote each element of a list, or of a comma list, that is not a plain word."""
+    if value.startswith("[") and value.endswith("]"):
+        return f"[{_quote_elements(value[1:-1])}]"
+    elements = _split(value)
+    return ",".join(element if element.startswith(("'", '"')) else quote(element.strip()) for element in elements)
+
+
+def _split(text: str) -> list[str]:
+    depth, parts = 0, [""]
+    for character in text:
+        depth += (character in "([") - (character in ")]")
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
+
+
+def _closed(value: str) -> bool:
+    paired = all(value.count(opened) == value.count(closed) for opened, closed in (("(", ")"), ("[", "]"), ("{", "}")))
+    return paired and all(value.count(mark) % 2 == 0 for mark in ("'", '"'))
