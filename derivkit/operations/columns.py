@@ -145,7 +145,7 @@ CHECKS: Mapping[str, Callable[[Any, Arities], str]] = {
     "sign": _one_of(get_args(Sign), "callable from the signs of the arguments"),
     **dict.fromkeys(("ulps", "underflow", "cost", "overhead"), _not_negative),
     **dict.fromkeys(("latex", "synonyms", "aliases"), _texts),
-    **dict.fromkeys(("power_at_name", "guarded"), _flag),
+    **dict.fromkeys(("odd", "power_at_name", "guarded"), _flag),
     "ufuncs": _ufuncs,
     "mistakes": _mistakes,
 }

@@ -114,7 +114,7 @@ def _slope_bound(row: Elementary, table: Mapping[str, Elementary]) -> SlopeBound
         "right": lambda a, e: a + e,
     }
     meaning, point, domain = in_floats(table), points[row.steepest], row.defined
-    clip = np.maximum if domain and domain.left == "u" else np.minimum
+    clip = np.maximum if domain and domain.start is not None else np.minimum
     end = float(domain.right) if domain and (domain.left, domain.relation[0]) in ENDS_OF else None
 
     def bound(a: Array, e: Array) -> Array:

@@ -178,7 +178,7 @@ EXPONENTIALS = (
     ),
     Elementary(
         "cbrt", ONE, np.cbrt, series=lambda t, u: series.root(t, u, 3, t.numbers.cbrt(u[0])), title="cube root",
-        slope="1/(3*cbrt(u)^2)", ulps=4.0, smooth="u ≠ 0", vertical=at((0, 1, 0)), sign="that of u",
+        slope="1/(3*cbrt(u)^2)", odd=True, ulps=4.0, smooth="u ≠ 0", vertical=at((0, 1, 0)), sign="that of u",
         written="∛", latex=(r"\sqrt[3]{#1}",),
         mistakes=(("the 1/3 of the root forgotten", "1/cbrt(u)^2"),
                   ("square below the fraction bar forgotten", "1/(3*cbrt(u))"), ("root kept above", "cbrt(u)/3"),
@@ -187,7 +187,7 @@ EXPONENTIALS = (
 )  # fmt: skip
 TRIGONOMETRIC = (
     Elementary(
-        "sin", ONE, np.sin, series=series.sine, title="sine", slope="cos(u)",
+        "sin", ONE, np.sin, series=series.sine, title="sine", slope="cos(u)", odd=True,
         steepest=lambda a, e: np.minimum(np.abs(np.cos(a)) + e, 1.0), latex=(r"\sin",), power_at_name=True,
         aliases=("sinus", "sen"), mistakes=(SIGN,),
     ),
@@ -198,7 +198,8 @@ TRIGONOMETRIC = (
     ),
     Elementary(
         "tan", ONE, np.tan, series=lambda t, u: t.riccati(t.numbers.tan(u[0]), u, 1, 0, 1), title="tangent",
-        slope="1/cos(u)^2", steepest=_steep_from(np.cos), domain="cos(u) ≠ 0", latex=(r"\tan",), power_at_name=True,
+        slope="1/cos(u)^2", odd=True, steepest=_steep_from(np.cos), domain="cos(u) ≠ 0", latex=(r"\tan",),
+        power_at_name=True,
         aliases=("tg",),
         definition="sin(u)/cos(u)",
         mistakes=(SIGN, ("square forgotten", "1/cos(u)"), ("quotient of derivatives", "-cos(u)/sin(u)"),
@@ -215,6 +216,7 @@ TRIGONOMETRIC = (
     ),
     Elementary(
         "csc", ONE, lambda a: 1.0 / np.sin(a), series=by_definition, title="cosecant", slope="-(csc(u)*cot(u))",
+        odd=True,
         steepest=_steep_from(np.sin), domain="sin(u) ≠ 0", definition="1/sin(u)", latex=(r"\csc",), power_at_name=True,
         aliases=("cosec",),
         mistakes=(SIGN, ("square of the cotangent instead of a product", "-cot(u)^2"), ("one factor lost", "-cot(u)"),
@@ -222,7 +224,7 @@ TRIGONOMETRIC = (
                   ("confused with the secant", "sec(u)*tan(u)")),
     ),
     Elementary(
-        "cot", ONE, lambda a: 1.0 / np.tan(a), series=by_definition, title="cotangent", slope="-(1/sin(u)^2)",
+        "cot", ONE, lambda a: 1.0 / np.tan(a), series=by_definition, title="cotangent", slope="-(1/sin(u)^2)", odd=True,
         steepest=_steep_from(np.sin), domain="sin(u) ≠ 0", definition="cos(u)/sin(u)", latex=(r"\cot",),
         power_at_name=True, aliases=("ctg", "cotan"),
         mistakes=(SIGN, ("square forgotten", "-1/sin(u)"), ("confused with the tangent", "1/cos(u)^2"),
@@ -230,7 +232,7 @@ TRIGONOMETRIC = (
                   ("square above the fraction bar", "-sin(u)^2"), ("derivative of the cosecant", "-cot(u)/sin(u)")),
     ),
     Elementary(
-        "asin", ONE, np.arcsin, title="inverse sine", slope="1/sqrt(1 - u^2)", steepest="far from 0",
+        "asin", ONE, np.arcsin, title="inverse sine", slope="1/sqrt(1 - u^2)", odd=True, steepest="far from 0",
         domain="abs(u) <= 1", vertical=at((-1, 1, 1), (1, 1, -1)), latex=(r"\arcsin",), synonyms=("arcsin",),
         mistakes=(SIGN, ("root forgotten", "1/(1 - u^2)"),
                   ("plus instead of minus below the root", "1/sqrt(1 + u^2)"),
@@ -253,7 +255,8 @@ TRIGONOMETRIC = (
                   ("root above the fraction bar", "-sqrt(1 - u^2)")),
     ),
     Elementary(
-        "atan", ONE, np.arctan, title="inverse tangent", slope="1/(1 + u^2)", sign="that of u", latex=(r"\arctan",),
+        "atan", ONE, np.arctan, title="inverse tangent", slope="1/(1 + u^2)", odd=True, sign="that of u",
+        latex=(r"\arctan",),
         synonyms=("arctan",), aliases=("arctg",),
         mistakes=(SIGN, ("minus instead of plus", "1/(1 - u^2)"), ("root that is not there", "1/sqrt(1 + u^2)"),
                   ("confused with the inverse sine", "1/sqrt(1 - u^2)"), ("square forgotten", "1/(1 + u)"),
@@ -263,7 +266,8 @@ TRIGONOMETRIC = (
 )  # fmt: skip
 HYPERBOLIC = (
     Elementary(
-        "sinh", ONE, np.sinh, series=lambda t, u: series.hyperbolic(t, u)[0], title="hyperbolic sine", slope="cosh(u)",
+        "sinh", ONE, np.sinh, series=lambda t, u: series.hyperbolic(t, u)[0], title="hyperbolic sine",
+        slope="cosh(u)", odd=True,
         steepest="far from 0", sign="that of u", latex=(r"\sinh",), power_at_name=True,
         definition="(exp(u) - 1/exp(u))/2",
         mistakes=(SIGN, ("derivative of the sine", "cos(u)")),
@@ -276,7 +280,8 @@ HYPERBOLIC = (
     ),
     # 1 - tanh(u)^2 is the same slope, and loses every digit from u = 20 on.
     Elementary(
-        "tanh", ONE, np.tanh, series=series.tanh, title="hyperbolic tangent", slope="1/cosh(u)^2", sign="that of u",
+        "tanh", ONE, np.tanh, series=series.tanh, title="hyperbolic tangent", slope="1/cosh(u)^2", odd=True,
+        sign="that of u",
         latex=(r"\tanh",), power_at_name=True,
         definition="sinh(u)/cosh(u)",
         mistakes=(SIGN, ("square forgotten", "1/cosh(u)"), ("square forgotten", "1 - tanh(u)"),
@@ -284,7 +289,7 @@ HYPERBOLIC = (
                   ("derivative of the tangent", "1/cos(u)^2")),
     ),
     Elementary(
-        "asinh", ONE, np.arcsinh, title="inverse hyperbolic sine", slope="1/sqrt(u^2 + 1)",
+        "asinh", ONE, np.arcsinh, title="inverse hyperbolic sine", slope="1/sqrt(u^2 + 1)", odd=True,
         steepest=lambda a, e: 1.0 / np.hypot(1.0, near_zero(a, e)), sign="that of u", synonyms=("arcsinh",),
         aliases=("arsinh",),
         definition="log(u + sqrt(u^2 + 1))",
@@ -299,7 +304,8 @@ HYPERBOLIC = (
         mistakes=(SIGN, ("root forgotten", "1/(u^2 - 1)"), ("plus instead of minus", "1/sqrt(u^2 + 1)")),
     ),
     Elementary(
-        "atanh", ONE, np.arctanh, title="inverse hyperbolic tangent", slope="1/(1 - u^2)", steepest="far from 0",
+        "atanh", ONE, np.arctanh, title="inverse hyperbolic tangent", slope="1/(1 - u^2)", odd=True,
+        steepest="far from 0",
         domain="abs(u) < 1", synonyms=("arctanh",), aliases=("artanh",),
         definition="log((1 + u)/(1 - u))/2",
         mistakes=(SIGN, ("plus instead of minus", "1/(1 + u^2)"), ("root that is not there", "1/sqrt(1 - u^2)")),
@@ -312,12 +318,13 @@ HYPERBOLIC = (
     ),
     Elementary(
         "acsc", ONE, rounding.inverse_cosecant, series=by_definition, title="inverse cosecant",
-        slope="-(1/(abs(u)*sqrt(u^2 - 1)))", steepest=rounding.steep_beyond_one, ulps=4.0, domain="abs(u) >= 1",
+        slope="-(1/(abs(u)*sqrt(u^2 - 1)))", odd=True, steepest=rounding.steep_beyond_one, ulps=4.0,
+        domain="abs(u) >= 1",
         vertical=at((-1, -1, -1), (1, -1, 1)), definition="asin(1/u)", synonyms=("arccsc",), mistakes=(SIGN,),
     ),
     Elementary(
         "acot", ONE, lambda a: np.arctan(1.0 / (a + 0.0)),  # -0 + 0 is 0: the jump is on its left
-        series=series.inverse_cotangent, title="inverse cotangent", slope="-(1/(1 + u^2))",
+        series=series.inverse_cotangent, title="inverse cotangent", slope="-(1/(1 + u^2))", odd=True,
         steepest=lambda a, e: np.where((np.abs(a) <= e) & (e > 0.0), np.inf, 1.0 / (1.0 + near_zero(a, e) ** 2)),
         ulps=3.0, smooth="u ≠ 0", synonyms=("arccot",), aliases=("arcctg",),
         definition="atan(1/u)",
@@ -330,19 +337,19 @@ HYPERBOLIC = (
     ),
     Elementary(
         "csch", ONE, rounding.csch, series=series.hyperbolic_cosecant, title="hyperbolic cosecant",
-        slope="-(csch(u)*coth(u))", ulps=5.0, underflow=4.0 * SMALLEST, domain="u ≠ 0", power_at_name=True,
+        slope="-(csch(u)*coth(u))", odd=True, ulps=5.0, underflow=4.0 * SMALLEST, domain="u ≠ 0", power_at_name=True,
         definition="1/sinh(u)",
         mistakes=(SIGN,),
     ),
     Elementary(
         "coth", ONE, lambda a: 1.0 / np.tanh(a), series=series.hyperbolic_cotangent, title="hyperbolic cotangent",
-        slope="-(1/sinh(u)^2)", ulps=3.0, domain="u ≠ 0", latex=(r"\coth",), power_at_name=True,
+        slope="-(1/sinh(u)^2)", odd=True, ulps=3.0, domain="u ≠ 0", latex=(r"\coth",), power_at_name=True,
         definition="cosh(u)/sinh(u)", mistakes=(SIGN,),
     ),
 )  # fmt: skip
 SPECIAL = (
     Elementary(
-        "erf", ONE, special.erf, title="error function", slope="2*exp(-u^2)/sqrt(pi)", ulps=rounding.ERF_ULPS,
+        "erf", ONE, special.erf, title="error function", slope="2*exp(-u^2)/sqrt(pi)", odd=True, ulps=rounding.ERF_ULPS,
         sign="that of u", cost=0.1,
         mistakes=(SIGN, ("factor 2/sqrt(pi) forgotten", "exp(-u^2)"),
                   ("minus in the exponent forgotten", "2*exp(u^2)/sqrt(pi)"), ("2 forgotten", "exp(-u^2)/sqrt(pi)")),
@@ -441,7 +448,10 @@ OF_SEVERAL = (
     ),
 )  # fmt: skip
 STEPS = (
-    stepped("sign", np.sign, lambda numbers, a: a == 0, smooth="u ≠ 0", sign="that of u", aliases=("sgn", "signum")),
+    stepped(
+        "sign", np.sign, lambda numbers, a: a == 0, odd=True, smooth="u ≠ 0", sign="that of u",
+        aliases=("sgn", "signum"),
+    ),
     stepped(
         "floor", np.floor, lambda numbers, a: numbers.floor(a) == a, smooth="u is not an integer",
         latex=(r"\left\lfloor #1\right\rfloor",),

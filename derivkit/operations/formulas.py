@@ -102,6 +102,11 @@ class Region:
         """The same without its ends."""
         return Region(self.left, STRICT.get(self.relation, self.relation), self.right)
 
+    @property
+    def start(self) -> Fraction | None:
+        """The number above which every u lies in it; None if it is of another kind."""
+        return self.right if self.left == "u" and self.relation in {">", ">="} else None
+
 
 def region(text: str) -> Region:
     """The region that a text names.

@@ -100,6 +100,8 @@ class Elementary:
         Where it is not smooth, whether two branches meet with equal values there, or perhaps not.
     vertical : callable
         From the arguments to the places of vertical tangents.
+    odd : bool
+        Whether its value changes its sign with the one argument.
     sign : str or callable
         What is known of its sign; of operations of several arguments, from the signs of these.
     definition : str
@@ -141,6 +143,7 @@ class Elementary:
     smooth: str = ""
     meeting: Meeting = ""
     vertical: Callable[..., Ends] = _nowhere
+    odd: bool = False
     sign: Sign | Callable[[Sequence[int]], int] = ""
     definition: str = ""
     typed: str = ""

@@ -324,13 +324,19 @@ def _is_partial(step: Instruction) -> bool:
 
 
 def _of_numbers(step: Instruction, program: Sequence[Instruction]) -> bool:
-    """Whether all arguments of a step but a numerator are numbers above 0, such that nothing is undefined."""
+    """Whether all arguments of a step but a numerator are numbers above 1, such that nothing is undefined."""
     parts = [program[k] for k in step.arguments[step.operation == "divide" :]]
     if step.operation == "power" and parts[1].operation == "number":
         return True  # the parser does not let 0 be divided by
-    return step.operation in {"divide", "log", "sqrt", "log2", "log10"} and all(
-        part.operation == "constant" or (part.operation == "number" and cast("Fraction", part.value) > 1)
-        for part in parts
+    domain = OPERATIONS[step.operation].defined
+    start = 0 if step.operation == "divide" else domain.start if domain else None
+    return (
+        start is not None
+        and start <= 1
+        and all(
+            part.operation == "constant" or (part.operation == "number" and cast("Fraction", part.value) > 1)
+            for part in parts
+        )
     )
 
 

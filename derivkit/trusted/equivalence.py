@@ -44,8 +44,7 @@ def is_zero(root: Node) -> bool:
         try:
             values = walk(program, _arithmetic(field))
             for step in (program[k] for k in _everywhere(program)):
-                if step.operation in _OF_POSITIVE:
-                    _OF_POSITIVE[step.operation](field, *(values[k] for k in step.arguments))
+                _note_positive(field, step.operation, *(values[k] for k in step.arguments))
             return field.vanishes(values[-1])
         except FinerError:
             continue
@@ -94,14 +93,11 @@ def _apply(f: FunctionField, name: str, *arguments: RationalFunction) -> Rationa
     definition = OPERATIONS[name].definition
     if definition:
         return _defined(f, definition, *arguments)
-    if name in _ODD and not arguments[0]:
+    if OPERATIONS[name].odd and not arguments[0]:
         return f.number(0)
-    if name in _ODD and arguments[0].above.leading_coefficient() < 0:
+    if OPERATIONS[name].odd and arguments[0].above.leading_coefficient() < 0:
         return -f.opaque((name, (-arguments[0]).key))
     return f.opaque((name, *(one.key for one in arguments)))
-
-
-_ODD = frozenset({"atan", "asin", "erf"})
 
 
 def _power(f: FunctionField, a: RationalFunction, b: RationalFunction) -> RationalFunction:
@@ -181,25 +177,21 @@ _RULES: Mapping[str, Callable[..., RationalFunction]] = {
 """Operations in the generators; others are what their rows define them to be, or generators themselves."""
 
 
-def _positive_logarithm(f: FunctionField, *arguments: RationalFunction) -> None:
+def _note_positive(f: FunctionField, name: str, *arguments: RationalFunction) -> None:
+    """Note what an operation says of its arguments, wherever it has a value: that they are positive, or above 1."""
+    if name == "power":
+        base, exponent = arguments
+        n = exponent.constant
+        if n is None or n.denominator != 1:
+            f.is_positive(base)
+        return
+    domain = OPERATIONS[name].defined if name in OPERATIONS else None
+    if domain is None or domain.start is None:
+        return
     for one in arguments:
-        f.is_positive(one)
-
-
-def _positive_base(f: FunctionField, a: RationalFunction, b: RationalFunction) -> None:
-    n = b.constant
-    if n is None or n.denominator != 1:
-        f.is_positive(a)
-
-
-_OF_POSITIVE: Mapping[str, Callable[..., None]] = {
-    **dict.fromkeys(("log2", "log10"), lambda f, a: f.is_positive(a)),
-    "log": _positive_logarithm,
-    "log1p": lambda f, a: f.is_positive(a + 1),
-    "sqrt": lambda f, a: f.is_positive(a) if a else None,
-    "power": _positive_base,
-}
-"""What says that an argument is positive wherever it has a value."""
+        above = one - domain.start
+        if above or domain.relation == ">":
+            f.is_positive(above)
 
 
 def equivalent(a: Node, b: Node) -> bool:

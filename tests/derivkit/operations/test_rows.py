@@ -232,6 +232,10 @@ def sign_is_true(row: Elementary) -> bool:
     )
 
 
+def odd_where_it_says(row: Elementary) -> bool:
+    return not of_one(row) or len(row.arity) > 1 or row.odd == close(row.value(-points(row)), -row.value(points(row)))
+
+
 def definition_is_true(row: Elementary) -> bool:
     x = points(row)
     if row.definition == "polygamma(0, u)":
@@ -299,6 +303,7 @@ CHECKS: Mapping[str, Callable[[Elementary], bool]] = {
     "pole": infinite_where_it_says,
     "smooth": smooth_where_it_says,
     "vertical": vertical_where_it_says,
+    "odd": odd_where_it_says,
     "sign": sign_is_true,
     "definition": definition_is_true,
     "typed": signs_are_its_own,
@@ -325,6 +330,7 @@ BROKEN: Mapping[str, tuple[str, Any]] = {
     "pole": ("log1p", lambda a: a == 1.0),
     "smooth": ("abs", "u > -9"),
     "vertical": ("asin", at((1, 1, -1))),
+    "odd": ("erf", False),
     "sign": ("erf", "positive"),
     "definition": ("erfc", "1 + erf(u)"),
     "typed": ("multiply", "+"),
@@ -353,6 +359,7 @@ REMEDIES: Mapping[str, str] = {
     "domain": "it is not where the value is finite; write domain='u > 0', for instance",
     "pole": "the value is infinite elsewhere; write pole=..., a function of the arguments",
     "smooth": "the slopes of both sides differ in it; write smooth='u ≠ 0', for instance",
+    "odd": "the value does otherwise; write odd=True, or leave it out",
     "vertical": "quotients grow without end elsewhere; write vertical=at((place, sign, side))",
     "sign": "the value has another; leave it out, or write 'positive', 'not negative' or 'that of u'",
     "definition": "it has other values; write a formula of u in other operations",
@@ -407,6 +414,7 @@ MALFORMED: Mapping[str, tuple[Any, str]] = {
     "smooth": ("size(u) > 1", "'size(u)' has no known operation 'size'; write it in operations of the table"),
     "meeting": ("corner", "'corner' is none of '', 'kink', 'border'"),
     "vertical": ((0, 1, 1), "(0, 1, 1) cannot be called; write a function of the arguments"),
+    "odd": ("odd", "'odd' is neither True nor False"),
     "sign": (
         "negative",
         ("'negative' is none of '', 'positive', 'not negative', 'that of u', 'not negative, and that of u', "
