@@ -44,11 +44,12 @@ from derivkit.multivariate.spread import (
 )
 from derivkit.numerical.adaptive import Derivative, derivative, derivatives
 from derivkit.numerical.complex_step import complex_step
-from derivkit.numerical.difference import Sweep, difference, steps_vanish, sweep
+from derivkit.numerical.difference import Sweep, difference, sweep
 from derivkit.numerical.estimate import Estimate
 from derivkit.numerical.extrapolation import gsl_central, richardson, ridders
 from derivkit.numerical.formulas import formula, formulas
 from derivkit.numerical.ledger import Ledger
+from derivkit.numerical.nodes import steps_vanish
 from derivkit.numerical.status import Status
 from derivkit.numerical.stencil import Stencil, stencil
 from derivkit.orders import OrderExplanation, explain_order

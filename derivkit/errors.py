@@ -20,12 +20,13 @@ from numpy.typing import ArrayLike
 from derivkit.arguments import numbers, points_of, positive, shown, whole
 from derivkit.function import Function
 from derivkit.grids import decade, logspace
-from derivkit.numerical.difference import abscissa, step_taken, steps_vanish, together
+from derivkit.numerical.difference import together
 from derivkit.numerical.formulas import stencils_of
+from derivkit.numerical.nodes import Nodes
 from derivkit.numerical.stencil import Stencil, moment
 from derivkit.operations.row import UNIT
 from derivkit.trusted.exact import taylor
-from derivkit.types import Array, Indices, Mask, Rational
+from derivkit.types import Array, Indices, Mask
 
 LADDER = logspace(-20, 2, 177)
 """Deltas among which the best is predicted, times the decade of the length scale: 1e-20 to 100, eight per decade."""
@@ -301,10 +302,8 @@ def leaves_domain(f: Function, x: ArrayLike, delta: ArrayLike, formula: Stencil)
     >>> leaves_domain(root, 1.0, [0.5, 2.0], formula("central_2")).tolist()
     [False, True]
     """
-    lo, hi = f.domain
     points, steps = np.asarray(x, dtype=np.float64), np.asarray(delta, dtype=np.float64)
-    first, last = float(formula.offsets[0]), float(formula.offsets[-1])
-    return np.asarray((points + first * steps < lo) | (points + last * steps > hi))
+    return Nodes.of(formula, points, steps).outside(f.domain)
 
 
 def predict_error(
@@ -339,13 +338,11 @@ def predict_error(
     given = points_of(x), positive("delta", delta)
     shape = together(*given)[0].shape
     points, steps = (np.array(v, ndmin=max(1, len(shape))) for v in given)
-    known: dict[Rational, tuple[Array, Array, Array]] = {}
     with np.errstate(all="ignore"):
-        for offset in sorted({offset for entry in chosen for offset in entry.offsets}):
-            at = np.asarray(abscissa(points, offset, steps))
-            known[offset] = at, *f.predicted_value(at)
-        found = [_predict(f, points, steps, entry, known) for entry in chosen]
-    return [Prediction(p.truncation.reshape(shape), p.rounding.reshape(shape), p.proved) for p in found]
+        placed = Nodes.shared(chosen, points, steps)
+        values = {offset: f.predicted_value(node) for offset, node in placed[0].at.items()} if placed else {}
+        parts = [_predict(f, nodes, [values[offset] for offset in nodes.formula.offsets]) for nodes in placed]
+    return [Prediction(p.truncation.reshape(shape), p.rounding.reshape(shape), p.proved) for p in parts]
 
 
 def _check_known(f: object) -> None:
@@ -354,55 +351,48 @@ def _check_known(f: object) -> None:
         raise TypeError(f"f must be a dk.Function, not {shown(f)}; write dk.Function.from_expression('sin(x)')")
 
 
-def _predict(
-    f: Function, x: Array, delta: Array, formula: Stencil, known: dict[Rational, tuple[Array, Array, Array]]
-) -> Prediction:
+def _predict(f: Function, nodes: Nodes, values: Sequence[tuple[Array, Array]]) -> Prediction:
+    """Both parts for one formula, from the values of f at its nodes and the bounds of their errors."""
+    formula, step = nodes.formula, nodes.step
     d, p = formula.derivative, formula.order
-    first, last = (known[formula.offsets[k]][0] for k in (0, -1))
-    step = step_taken(formula, first, last)
-    lo, hi = np.broadcast_arrays(np.minimum(first, x), np.maximum(last, x))
-    (largest, steepest), proved = f.largest_derivatives((d + p, 1), centre=x, lo=lo, hi=hi)
+    first, *_, last = nodes.points
+    lo, hi = np.broadcast_arrays(np.minimum(first, nodes.x), np.maximum(last, nodes.x))
+    (largest, steepest), proved = f.largest_derivatives((d + p, 1), centre=nodes.x, lo=lo, hi=hi)
     truncation = float(formula.bound_constant) * step**p * largest
     scale = float(formula.coefficients[1]) * step**d
-    rounding = (
-        _rounding_of_sum(formula, known, scale) + _rounding_of_abscissae(formula, x, step, known) * steepest / scale
-    )
-    lost = steps_vanish(formula, x, delta)
+    rounding = _rounding_of_sum(formula, values, scale) + _rounding_of_abscissae(nodes) * steepest / scale
+    lost = nodes.vanished
     return Prediction(
-        truncation=np.where(lost, np.nan, truncation),
-        rounding=np.where(lost, np.nan, rounding),
-        proved=proved,
+        truncation=np.where(lost, np.nan, truncation), rounding=np.where(lost, np.nan, rounding), proved=proved
     )
 
 
-def _rounding_of_sum(formula: Stencil, known: dict[Rational, tuple[Array, Array, Array]], scale: Array) -> Array:
+def _rounding_of_sum(formula: Stencil, values: Sequence[tuple[Array, Array]], scale: Array) -> Array:
     """Errors of the values, and of the sum: u times every partial sum and every product that is not exact.
 
     The scale takes d + 1 roundings, the quotient one, the comparison with the exact value (itself rounded) two more.
     """
     error: Array = np.zeros_like(scale)
     partial: Array = np.zeros_like(scale)
-    coefficients, divisor = formula.coefficients
-    for k, (offset, weight) in enumerate(zip(formula.offsets, coefficients, strict=True)):
-        _, value, value_error = known[offset]
+    coefficients, denominator = formula.coefficients
+    for k, (weight, (value, value_error)) in enumerate(zip(coefficients, values, strict=True)):
         product = weight * value
         partial = partial + product
         error = error + abs(weight) * value_error
         if k:
             error = error + UNIT * np.abs(partial)
         if abs(math.frexp(weight)[0]) != 0.5:  # no power of two; where the weights are rounded themselves, twice
-            error = error + (1.0 if divisor == formula.denominator else 2.0) * UNIT * np.abs(product)
+            error = error + (1.0 if denominator == formula.denominator else 2.0) * UNIT * np.abs(product)
     return (error + (formula.derivative + 4) * UNIT * np.abs(partial)) / np.abs(scale)
 
 
-def _rounding_of_abscissae(
-    formula: Stencil, x: Array, step: Array, known: dict[Rational, tuple[Array, Array, Array]]
-) -> Array:
-    """Sum of |w| times the distance of every abscissa from where a formula with the step really taken has it."""
+def _rounding_of_abscissae(nodes: Nodes) -> Array:
+    """Sum of |w| times the distance of every node from where a formula with the step really taken has it."""
+    step = nodes.step
     total: Array = np.zeros_like(step)
-    for offset, weight in zip(formula.offsets, formula.coefficients[0], strict=True):
+    for offset, weight, node in zip(nodes.formula.offsets, nodes.formula.coefficients[0], nodes.points, strict=True):
         away = float(offset) * step
-        total = total + abs(weight) * (np.abs((known[offset][0] - x) - away) + 3.0 * UNIT * np.abs(away))
+        total = total + abs(weight) * (np.abs((node - nodes.x) - away) + 3.0 * UNIT * np.abs(away))
     return total
 
 
@@ -437,13 +427,11 @@ def predict_optimum(f: Function, x: ArrayLike, *, formulas: Sequence[str | Stenc
     scale = np.array([f.length_scale(float(v)) for v in points.ravel()]).reshape(-1, 1)
     ladder = decade(scale) * LADDER
     allowed = (4.0 * np.spacing(np.abs(column)) < ladder) & (ladder <= REACH * scale)
-    lo, hi = f.domain
     best = []
     for entry, found in zip(chosen, predict_error(f, column, ladder, formulas=chosen), strict=True):
-        first, last = (abscissa(column, entry.offsets[k], ladder) for k in (0, -1))
         # A wider interval holds the narrower one, so the truncation cannot fall; samples alone may miss a peak.
         total = np.fmax.accumulate(found.truncation, axis=-1) + found.rounding
-        total = np.where(allowed & (first >= lo) & (last <= hi) & np.isfinite(total), total, np.inf)
+        total = np.where(allowed & ~leaves_domain(f, column, ladder, entry) & np.isfinite(total), total, np.inf)
         index = (LADDER.size - 1 - np.argmin(total[:, ::-1], axis=-1))[:, None]
         delta, error = (np.take_along_axis(values, index, axis=-1)[:, 0] for values in (ladder, total))
         known = np.isfinite(error)

@@ -24,8 +24,8 @@ from derivkit.multivariate.kinks import crossings, weights_across_zero
 from derivkit.multivariate.losses import LOSSES
 from derivkit.multivariate.network import BUFFER, Layer, Network
 from derivkit.multivariate.samples import Array, Samples
-from derivkit.numerical.difference import abscissa, combine, scale_of, steps_vanish
 from derivkit.numerical.formulas import stencil_of
+from derivkit.numerical.nodes import Nodes, combine
 from derivkit.numerical.stencil import Stencil
 from derivkit.types import Indices
 
@@ -183,9 +183,8 @@ def brute_force(  # noqa: PLR0913 -- what, where, by which formula, how, and wha
     delta_there: Any = np.asarray(step, at.dtype)  # in the type of the parameters, as the points are then too
     with np.errstate(all="ignore"):
         np.setbufsize(BUFFER)
-        points = np.array([abscissa(at, offset, delta_there) for offset in chosen.offsets])
-        vanished = steps_vanish(chosen, at, delta_there)
-        scale = scale_of(chosen, points[0], points[-1])
+        nodes = Nodes.of(chosen, at, delta_there)
+        points, vanished, scale = np.array(nodes.points), nodes.vanished, nodes.scale
         asked = [k for k, offset in enumerate(chosen.offsets) if offset != 0]
         job, cost = _job(network, parameters, samples, index, points[asked]), _Cost()
         cost.passes(job, 1)

@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike
 
 from derivkit.arguments import EVERYWHERE, check_function, check_vectorized, ends, numbers, positive, spread
 from derivkit.asker import Asker, calling_of, rows_of
-from derivkit.numerical.difference import abscissa, combine, quotient, scale_of, spared, steps_vanish
 from derivkit.numerical.formulas import stencil_of
+from derivkit.numerical.nodes import Nodes, combine, divisor, quotient, spared
 from derivkit.numerical.status import Status
 from derivkit.numerical.stencil import Stencil
 from derivkit.types import Array, Box, Codes, Indices, Mask, Rational
@@ -30,7 +30,7 @@ class Axes:
     """A formula along every axis: the entries that it puts in, what its sums are divided by, and what forbids it."""
 
     formula: Stencil
-    at: dict[Rational, Array]
+    at: Mapping[Rational, Array]
     scale: Array
     code: Codes
 
@@ -73,13 +73,11 @@ class Differences:
     def axes(self, formula: Stencil) -> Axes:
         """The formula along every axis."""
         with np.errstate(all="ignore"):
-            at = {offset: np.asarray(abscissa(self.x, offset, self.delta)) for offset in formula.offsets}
-            first, last = at[formula.offsets[0]], at[formula.offsets[-1]]
-            scale = scale_of(formula, first, last)
-            vanished = steps_vanish(formula, self.x, self.delta)
-        outside = self._outside(self.x).any() | self._outside(first) | self._outside(last)
-        beyond = ~np.isfinite([first, last, scale]).all(axis=0)
-        return Axes(formula, at, scale, _code(outside, vanished, beyond))
+            nodes = Nodes.of(formula, self.x, self.delta)
+            first, *_, last = nodes.points
+            outside = self._outside(self.x).any() | self._outside(first) | self._outside(last)
+            beyond = ~np.isfinite([first, last, nodes.scale]).all(axis=0)
+            return Axes(formula, nodes.at, nodes.scale, _code(outside, nodes.vanished, beyond))
 
     def _outside(self, entry: Array) -> Mask:
         lo, hi = self._box
@@ -151,12 +149,13 @@ class Differences:
         moving, counts = direction != 0.0, np.abs(direction) > EPS * np.max(np.abs(direction))
         with np.errstate(all="ignore"):
             steps = self.delta * direction
-            points = np.array([np.where(moving, abscissa(self.x, s, steps), self.x) for s in formula.offsets])
+            nodes = Nodes.of(formula, self.x, steps)
+            points = np.where(moving, nodes.points, self.x)
             size = np.ldexp(1.0, np.frexp(np.max(np.abs(direction)))[1] - 1)
             unit = direction / size
             distance = np.sum((points[-1] - points[0]) * unit) / np.sum(unit * unit) / size
-            scale = scale_of(formula, np.zeros(()), distance)
-            vanished = np.any(steps_vanish(formula, self.x, steps) & counts)
+            scale = divisor(formula, distance)
+            vanished = np.any(nodes.vanished & counts)
         outside = self._outside(np.vstack([self.x, points])).any()
         beyond = not (np.isfinite(points).all() and np.isfinite(scale))
         code = _code(outside, vanished, beyond)
@@ -188,7 +187,7 @@ class Differences:
         """Values at every point with one entry moved that some second derivative needs; NaN at the others."""
         has_partner = np.count_nonzero(mixed.code == OK) > 1
         paired = (mixed.code == OK) & has_partner & (0 in mixed.at)
-        at = straight.at | mixed.at
+        at = {**straight.at, **mixed.at}
         moves = [s for s in at if s]
         needed = np.array([((straight.code == OK) & (s in straight.at)) | (paired & (s in mixed.at)) for s in moves])
         axes, which = np.nonzero(needed.T)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,11 +14,10 @@ from derivkit.arguments import check_function, check_vectorized, points_of, posi
 from derivkit.asker import Asker
 from derivkit.evidence import FLOAT32, Raised
 from derivkit.numerical.formulas import stencil_of, stencils_of
+from derivkit.numerical.nodes import Nodes, steps_vanish
 from derivkit.numerical.stencil import Stencil
-from derivkit.types import Array, Mask, Rational
+from derivkit.types import Array, Mask
 
-SMALLER = 2.0**-64
-"""Of the largest floats this share may be multiplied with any weight of a formula, and added up."""
 BLOCK = 2**15
 """Differences per block in a sweep: every array of a block stays in a core's cache; found by measurement."""
 
@@ -76,81 +73,6 @@ class Sweep:
 ALL_OK = "every derivative has a value; a formula with a fixed delta puts no bar on its error."
 
 
-def combine(weights: Sequence[Any], values: Sequence[Any], scale: Any) -> Any:
-    """The formula itself: sum of w f over the scale, added in order. Floats, arrays and Fractions alike."""
-    total = weights[0] * values[0]
-    for weight, value in zip(weights[1:], values[1:], strict=True):
-        total = total + value if weight == 1 else total + weight * value
-    return total / scale
-
-
-def quotient(formula: Stencil, values: Sequence[Any], scale: Any) -> Array:
-    """The formula in floats and arrays, also where the sum of finite values is beyond their range."""
-    return spared(lambda these: combine(formula.coefficients[0], these, scale), values, scale)
-
-
-def spared(sum_of: Callable[[Sequence[Any]], Any], values: Sequence[Any], scale: Any) -> Array:
-    """A weighted sum over a scale that is not 0; where it overflows, that of smaller values made large again.
-
-    A power of two changes no digit of them.
-    """
-    found = np.asarray(sum_of(values))
-    if np.isfinite(found).all():
-        return found
-    lost = functools.reduce(np.logical_and, map(np.isfinite, values), ~np.isfinite(found) & (scale != 0.0))
-    if not lost.any():
-        return found
-    return np.where(lost, sum_of([SMALLER * np.asarray(row) for row in values]) / SMALLER, found)
-
-
-def abscissa(x: Array, offset: Rational, delta: Array) -> Array:
-    """The float nearest to x + offset * delta (to two roundings)."""
-    return x if offset == 0 else x + float(offset) * delta
-
-
-def step_taken(formula: Stencil, first: Array, last: Array) -> Array:
-    """The step really taken: the distance of the outermost points as rounded, over the formula's span; x's unit.
-
-    Dividing by it removes the rounding of x + delta from the estimate to first order.
-    """
-    return (last - first) / float(formula.span)
-
-
-def scale_of(formula: Stencil, first: Array, last: Array) -> Array:
-    """What the sum with integer weights is divided by: denominator * step^d, with one constant for denominator /
-    span^d.
-    """
-    distance = last - first
-    power = distance if formula.derivative == 1 else distance**formula.derivative
-    factor = float(formula.coefficients[1] / Fraction(formula.span) ** formula.derivative)
-    return power if factor == 1.0 else factor * power
-
-
-def steps_vanish(formula: Stencil, x: Array, delta: Array) -> Mask:
-    """Where two points of the formula (x itself among them) coincide as rounded.
-
-    Parameters
-    ----------
-    formula : Stencil
-    x, delta : ndarray
-        Points and steps of one type, of shapes that are broadcast.
-
-    Returns
-    -------
-    ndarray of bool
-        Of the shape of both.
-
-    Examples
-    --------
-    >>> from derivkit.numerical.formulas import formula
-    >>> steps_vanish(formula("forward_1"), np.array(1.0), np.array([1e-15, 1e-16])).tolist()
-    [False, True]
-    """
-    offsets = sorted({*formula.offsets, 0})
-    points = [abscissa(x, offset, delta) for offset in offsets]
-    return cast("Mask", np.logical_or.reduce([a == b for a, b in itertools.pairwise(points)]))
-
-
 def difference(
     f: Callable[..., Any],
     x: ArrayLike,
@@ -196,12 +118,11 @@ def difference(
     chosen = stencil_of(formula, derivative)
     ask = _asker(f, vectorized, "dk.difference(math.sin, 1.0, 1e-4)")
     with np.errstate(all="ignore"):
-        at = [np.asarray(abscissa(points, offset, steps)) for offset in chosen.offsets]
-        scale = scale_of(chosen, at[0], at[-1])
-        values = [ask(p) for p in at]
+        nodes = Nodes.of(chosen, points, steps)
+        values = [ask(node) for node in nodes.points]
         ask.refuse_no_function(values)
-        result = quotient(chosen, values, scale)
-        lost = steps_vanish(chosen, points, steps) | ~np.isfinite(result) | ~np.isfinite(scale)
+        result = nodes.estimate(values)
+        lost = nodes.vanished | ~np.isfinite(result) | ~np.isfinite(nodes.scale)
         result = np.where(lost, np.nan, result)
     return result if result.ndim else float(result)
 
@@ -287,19 +208,16 @@ def _sweep_block(
     """One block of points, shape (n, 1), against all deltas, shape (m,): fills estimate and vanished, (formulas, n,
     m).
     """
-    offsets = sorted({offset for entry in formulas for offset in entry.offsets})
-    at = {offset: abscissa(x, offset, delta) for offset in offsets}
-    values = {offset: ask(points) for offset, points in at.items()}
-    for k, entry in enumerate(formulas):
-        used = [values[offset] for offset in entry.offsets]
-        scale = scale_of(entry, at[entry.offsets[0]], at[entry.offsets[-1]])
-        estimate[k] = quotient(entry, used, scale)
-        near = _columns_that_may_vanish(entry, x, delta)
+    placed = Nodes.shared(formulas, x, delta)
+    values = {offset: ask(node) for offset, node in placed[0].at.items()} if placed else {}
+    for k, nodes in enumerate(placed):
+        estimate[k] = nodes.estimate([values[offset] for offset in nodes.formula.offsets])
+        near = _columns_that_may_vanish(nodes.formula, x, delta)
         if near.size:
-            vanished[k][:, near] = steps_vanish(entry, x, delta[near])
+            vanished[k][:, near] = steps_vanish(nodes.formula, x, delta[near])
         # Sums are finite only if every entry is: one pass each, and the exact check only where it is needed.
-        if near.size or not np.isfinite(estimate[k].sum() + scale.sum()):
-            estimate[k][vanished[k] | ~np.isfinite(estimate[k]) | ~np.isfinite(scale)] = np.nan
+        if near.size or not np.isfinite(estimate[k].sum() + nodes.scale.sum()):
+            estimate[k][vanished[k] | ~np.isfinite(estimate[k]) | ~np.isfinite(nodes.scale)] = np.nan
 
 
 def _columns_that_may_vanish(formula: Stencil, x: Array, delta: Array) -> NDArray[np.intp]:

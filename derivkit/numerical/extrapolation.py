@@ -23,7 +23,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from derivkit.arguments import number, whole
-from derivkit.numerical.difference import abscissa, quotient, scale_of, spared, steps_vanish
 from derivkit.numerical.estimate import (
     EPS,
     LEAST,
@@ -36,6 +35,7 @@ from derivkit.numerical.estimate import (
 from derivkit.numerical.formulas import formula as named
 from derivkit.numerical.formulas import stencil_of
 from derivkit.numerical.methods import method
+from derivkit.numerical.nodes import Nodes, quotient, spared, steps_vanish
 from derivkit.numerical.status import Status
 from derivkit.numerical.stencil import Stencil, moment
 from derivkit.types import Array, Ends, Indices, Rational
@@ -200,14 +200,13 @@ def richardson(
     task = _Steps(f, x, delta, domain, vectorized=vectorized, share=SHARE, reach=base, smallest=ratio ** (1 - levels))
     powers = exponents(base, levels - 1)
     with np.errstate(all="ignore"):
-        steps = [task.delta / ratio**k for k in range(levels)]
-        at = np.array([[abscissa(task.x, s, step) for s in base.offsets] for step in steps])
-        found = task.real.values_for(at.reshape(levels * len(base.offsets), task.x.size), task.all).reshape(at.shape)
+        placed = [Nodes.of(base, task.x, task.delta / ratio**k) for k in range(levels)]
+        points = np.concatenate([nodes.points for nodes in placed])
+        values = task.real.values_for(points, task.all)
         row: list[Array] = []
-        for k in range(levels):
-            scale = scale_of(base, at[k, 0], at[k, -1])
-            row = next_row(row, quotient(base, list(found[k]), scale), ratio, powers)
-        largest = np.max(np.abs(found), axis=(0, 1))
+        for nodes, samples in zip(placed, np.split(values, levels), strict=True):
+            row = next_row(row, nodes.estimate(list(samples)), ratio, powers)
+        largest = np.max(np.abs(values), axis=0)
         error = at_least_rounding(np.abs(row[-1] - row[-2]), largest, task.delta**base.derivative)
     return task.concluded(row[-1], error, "the last two entries of the tableau are the error apart")
 
@@ -428,10 +427,9 @@ class _Steps(Task):
 
     def central(self, owner: Indices, step: Array) -> tuple[Array, Array]:
         """The central difference of some points, divided by the step really taken, and the larger of the two |f|."""
-        x = self.x[owner]
-        at = np.array([x - step, x + step])
-        left, right = self.real.values_for(at, owner)
-        return quotient(CENTRAL, [left, right], at[1] - at[0]), np.maximum(np.abs(left), np.abs(right))
+        nodes = Nodes.of(CENTRAL, self.x[owner], step)
+        values = self.real.values_for(np.array(nodes.points), owner)
+        return nodes.estimate(list(values)), np.max(np.abs(values), axis=0)
 
     def concluded(self, value: Array, error: Array, message: str) -> Estimate:
         """The Estimate, with the first reason for which there is no value."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.arguments import EVERYWHERE
-from derivkit.numerical.difference import combine
+from derivkit.numerical.nodes import Nodes, combine, in_type
 from derivkit.numerical.stencil import Stencil
 from derivkit.types import Domain, Mask, Numbers
 
@@ -61,24 +60,18 @@ def rounded_difference(
     >>> rounded_difference(np.square, x, delta, formula("forward_1")).estimate
     array([2.25], dtype=float16)
     """
-    dtype = x.dtype
-
-    def number(value: float) -> Numbers:
-        return np.asarray(value).astype(dtype)
-
-    offsets = sorted({*formula.offsets, 0})
     with np.errstate(all="ignore"):
-        at = {offset: x + number(float(offset)) * delta if offset else x for offset in offsets}
-        values = [f(at[offset]) for offset in formula.offsets]
-        distance = at[formula.offsets[-1]] - at[formula.offsets[0]]
-        scale = number(float(formula.denominator / formula.span)) * distance
-        estimate = combine([number(float(w)) for w in formula.numerators], values, scale)
-        pairs = itertools.pairwise(at[offset] for offset in offsets)
+        nodes = Nodes.of(formula, x, delta)
+        weights = [in_type(weight, x) for weight in formula.coefficients[0]]
+        estimate = combine(weights, map(f, nodes.points), nodes.scale)
+        pairs = list(nodes.neighbours())
         coincide = [np.broadcast_to((a == b) & np.isfinite(a), estimate.shape) for a, b in pairs]
-        vanished = np.logical_or.reduce(coincide)
-        ends = at[offsets[0]], at[offsets[-1]]
-        outside = np.broadcast_to(~inside(ends[0], domain) | ~inside(ends[1], domain), estimate.shape)
-    return Rounded(estimate=estimate, vanished=vanished, outside=outside)
+        ends = inside(pairs[0][0], domain) & inside(pairs[-1][1], domain)
+    return Rounded(
+        estimate=estimate,
+        vanished=np.logical_or.reduce(coincide),
+        outside=np.broadcast_to(~ends, estimate.shape),
+    )
 
 
 def inside(x: Numbers, domain: Domain) -> Mask:

@@ -19,8 +19,9 @@ from derivkit.errors import predict_error, predict_optimum
 from derivkit.expressions.evaluation import CONSTANTS, interpret, nearest_float
 from derivkit.expressions.tree import Expression
 from derivkit.function import Function
-from derivkit.numerical.difference import abscissa, combine, difference
+from derivkit.numerical.difference import difference
 from derivkit.numerical.formulas import formula
+from derivkit.numerical.nodes import abscissa, combine
 from derivkit.numerical.stencil import Stencil
 from derivkit.operations.elementary import OPERATIONS
 from derivkit.symbolic.derivation import Derivation, derive

@@ -15,8 +15,8 @@ from hypothesis.extra.numpy import array_shapes
 
 import derivkit as dk
 from derivkit.grids import geomspace, logspace
-from derivkit.numerical.difference import combine
 from derivkit.numerical.formulas import ROWS
+from derivkit.numerical.nodes import combine
 from derivkit.numerical.stencil import Stencil
 
 

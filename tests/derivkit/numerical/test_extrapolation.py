@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import derivkit as dk
-from derivkit.numerical.difference import combine
 from derivkit.numerical.extrapolation import RIDDERS_LEVELS, RIDDERS_RATIO, exponents, extrapolated, next_row
 from derivkit.numerical.methods import METHODS, Method
+from derivkit.numerical.nodes import combine
 from derivkit.numerical.stencil import Stencil
 
 REAL = ("richardson", "ridders", "gsl_central")

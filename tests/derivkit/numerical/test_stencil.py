@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import derivkit as dk
-from derivkit.numerical.difference import combine
 from derivkit.numerical.formulas import row
+from derivkit.numerical.nodes import combine
 from derivkit.numerical.stencil import Stencil, stencil
 
 X, H = Fraction(1, 3), Fraction(1, 7)
