@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+ZERO_DEPTH = 0.085
+"""How far below a logarithmic axis the row for exact zeros lies, as a part of it."""
 
 
 def place_ticks(axes: Axes, name: str, at: Sequence[float], labels: Sequence[str]) -> None:
@@ -59,8 +61,9 @@ def _is_decade(power: float) -> bool:
     return abs(power - round(power)) < 1e-9
 
 
-def _decade_text(power: float) -> str:
-    return f"10{str(round(power)).translate(RAISED)}"
+def power_text(power: float, base: int = 10) -> str:
+    """A power of ten, or of another base, as 10⁻⁴."""
+    return f"{base}{str(round(power)).translate(RAISED)}"
 
 
 def _round_text(power: float) -> str:
@@ -69,7 +72,7 @@ def _round_text(power: float) -> str:
     digit = round(10.0 ** (power - decade))
     if -3 <= decade <= 3:
         return f"{digit * 10.0**decade:g}"
-    return _decade_text(decade) if digit == 1 else f"{digit}×{_decade_text(decade)}"
+    return power_text(decade) if digit == 1 else f"{digit}×{power_text(decade)}"
 
 
 def row_below(low: float, high: float, depth: float) -> float:
@@ -80,21 +83,33 @@ def row_below(low: float, high: float, depth: float) -> float:
 def log_axis(ax: Axes, name: str, low: float, high: float, *, zero: bool) -> None:
     """Set limits at the ends and a little further, lest a marker is cut; add a row for 0 where needed."""
     near = high - low < 2.0
-    powers = _round_powers(low, high) if near else _decades(round(low), round(high))
-    at, labels = [ten_to(power) for power in powers], list(map(_round_text if near else _decade_text, powers))
+    powers = _round_powers(low, high) if near else decades(round(low), round(high), most=6)
+    at, labels = [ten_to(power) for power in powers], list(map(_round_text if near else power_text, powers))
     if sum(map(_is_decade, powers)) > 1:  # then the others need no label, and a long one runs into the axis's own
         labels = ["" if "×" in label else label for label in labels]
     if zero:
-        at, labels = [row_below(low, high, 0.085), *at], ["0", *labels]
+        at, labels = [row_below(low, high, ZERO_DEPTH), *at], ["0", *labels]
     ends = (row_below(low, high, 0.14 if zero else 0.03), ten_to(high + 0.03 * (high - low)))
     (ax.set_xlim if name == "x" else ax.set_ylim)(*ends)
     place_ticks(ax, name, at, labels)
 
 
-def _decades(low: int, high: int) -> list[float]:
-    """All multiples of a round step, seven of them at most."""
-    step = next(step for step in (1, 2, 4, 5, 10, 20, 50, 100, 200) if (high - low) // step <= 6)
+def decades(low: int, high: int, *, most: int) -> list[float]:
+    """All multiples of a round step, of which there are at most ``most`` and one."""
+    step = next(step for step in (1, 2, 4, 5, 10, 20, 50, 100, 200) if (high - low) // step <= most)
     return [power for power in range(low, high + 1) if power % step == 0]
+
+
+def log_panel(ax: Axes, lines: Sequence[Floats], low: float, high: float) -> list[Floats]:
+    """Give a panel logarithmic axes, that of y with powers of ten at its ends, and a row for 0 where a line has one.
+
+    Returns the heights at which the lines are drawn: exact zeros lie on their row.
+    """
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.grid(visible=True)
+    log_axis(ax, "y", low, high, zero=any((y == 0).any() for y in lines))
+    return [np.where(y == 0, row_below(low, high, ZERO_DEPTH), y) for y in lines]
 
 
 def linear_axis(ax: Axes, name: str, values: Floats, pad: float, most: int = 5) -> None:

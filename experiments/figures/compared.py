@@ -11,18 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from experiments.figures.axes import decades_around, log_axis, row_below
-from experiments.figures.contract import Frames, Key, Kind, Plan, Spec
-from experiments.figures.paper import DASHES, GREY, lay_out, look_of, short
+from experiments.figures.axes import decades_around, log_axis, log_panel
+from experiments.figures.contract import Excerpt, Kind, Plan, Spec
+from experiments.figures.paper import DASHES, GREY, entry, lay_out, look_of
 from experiments.figures.selection import has_log, rows_named
 from experiments.figures.series import FEW, THINNED, Series, line_columns, marked, series_of
 from experiments.figures.words import inside, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from pandas import DataFrame
 
 BASIS: Mapping[str, Any] = {"linewidth": 4.0, "alpha": 0.35, "solid_capstyle": "butt"}
 """The first run lies wide and pale below the others, so that lines which coincide are seen to."""
@@ -45,27 +43,27 @@ def _columns(spec: Spec) -> list[str]:
     return [*line_columns(spec), spec["runs"], spec["ratio"]]
 
 
-def _compared(rows: DataFrame, frames: Frames, spec: Spec, names: Sequence[str], panel: Key) -> list[_Beside]:
-    del panel
+def _compared(excerpt: Excerpt) -> list[_Beside]:
+    rows, spec = excerpt.rows, excerpt.spec
     ratio = rows[spec["ratio"]].where(lambda values: np.isfinite(values) & (values > 0)).to_numpy()
     lower = rows.assign(**{spec["y"]: ratio})
-    found = []
-    for place, run in enumerate(map(str, frames[spec["table"]][spec["runs"]].drop_duplicates())):
-        for name in names:
+    beside = []
+    for place, run in enumerate(map(str, excerpt.frames[spec["table"]][spec["runs"]].drop_duplicates())):
+        for name in excerpt.names:
             parts = [rows_named(rows_named(one, spec["runs"], run), spec["series"], name) for one in (rows, lower)]
             if len(parts[0]):
                 curve, ratios = (series_of(part, spec, name, {}, log=True) for part in parts)
-                found.append(_Beside(run=place, called=run, curve=curve, ratio=ratios))
-    return found
+                beside.append(_Beside(run=place, called=run, curve=curve, ratio=ratios))
+    return beside
 
 
 def _draw(plan: Plan, spec: Spec) -> Figure:
     looks = {name: look_of(place) for place, name in enumerate(plan.names)}
-    entries = [(short(name, 32), Line2D([], [], linewidth=2.4, markersize=7, **look)) for name, look in looks.items()]
-    runs = sorted({(one.run, one.called) for panel in plan.panels for one in panel.content})
-    told = [(short(called, 32), Line2D([], [], color=GREY, **_of_run(place))) for place, called in runs]
-    figure, upper = lay_out(plan, spec, entries, told, height=TALL)
-    x = np.concatenate([one.curve.x[np.isfinite(one.curve.y)] for panel in plan.panels for one in panel.content])
+    entries = [entry(name, linewidth=2.4, markersize=7, **look) for name, look in looks.items()]
+    runs = sorted({(one.run, one.called) for one in plan.contents})
+    explained = [entry(called, color=GREY, **_of_run(place)) for place, called in runs]
+    figure, upper = lay_out(plan, spec, entries, explained, height=TALL)
+    x = np.concatenate([one.curve.finite[0] for one in plan.contents])
     for place, (panel, ax) in enumerate(zip(plan.panels, upper, strict=True)):
         below = _split(figure, ax)
         below.set_ylabel("" if place else "ratio to the first")
@@ -98,18 +96,12 @@ def _split(figure: Figure, ax: Axes) -> Axes:
 def _draw_beside(
     ax: Axes, lines: Sequence[tuple[int, Series]], looks: Mapping[str, Mapping[str, Any]], level: Sequence[float]
 ) -> None:
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-    ax.grid(visible=True)
     positive = [one.y[np.isfinite(one.y) & (one.y > 0)] for _, one in lines]
     held = np.concatenate([np.asarray(level, dtype=np.float64), *positive])
-    low, high = decades_around(held if held.size else np.ones(1))
-    zero = any((one.y == 0).any() for _, one in lines)
-    log_axis(ax, "y", low, high, zero=zero)
+    heights = log_panel(ax, [one.y for _, one in lines], *decades_around(held if held.size else np.ones(1)))
     for height in level:
         ax.axhline(height, color=GREY, linewidth=0.8)
-    for run, one in lines:
-        y = np.where(one.y == 0, row_below(low, high, 0.085), one.y)
+    for (run, one), y in zip(lines, heights, strict=True):
         color, style = looks[one.name]["color"], _of_run(run)
         ax.plot(one.x, y, color=color, zorder=3 + run, **style)
         alone = marked(y, 0.0) if one.x.size > FEW else list(range(one.x.size))
@@ -142,10 +134,9 @@ def _caption(plan: Plan, spec: Spec) -> list[str]:
         "Below it is the ratio to the first run, where that is positive and finite.",
         "The first run is wide and pale, the others are thin lines on top of it.",
     ]
-    beside = [one for panel in plan.panels for one in panel.content]
-    if any((one.curve.y == 0).any() for one in beside):
+    if any((one.curve.y == 0).any() for one in plan.contents):
         says.append("Values of exactly 0 lie on the row marked 0; they have no ratio.")
-    return says + [THINNED] * any(one.curve.thinned for one in beside)
+    return says + [THINNED] * any(one.curve.thinned for one in plan.contents)
 
 
 KIND = Kind(

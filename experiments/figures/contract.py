@@ -24,6 +24,18 @@ SERIES = 12
 
 
 @dataclass(frozen=True, kw_only=True)
+class Excerpt:
+    """What a panel is made of: its rows, each once, and beside them the tables, the spec and the names shown."""
+
+    rows: DataFrame
+    frames: Frames
+    spec: Spec
+    names: Sequence[str]
+    key: Key
+    """The values of the panel's columns."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Panel:
     """A panel with its content, of whatever type its kind has: series, pairs, cells."""
 
@@ -41,6 +53,16 @@ class Plan:
     empty: tuple[str, ...]
     names: tuple[str, ...]
     names_available: int
+
+    @property
+    def contents(self) -> list[Any]:
+        """What all panels show, one after the other, where a panel shows a list."""
+        return [one for panel in self.panels for one in panel.content]
+
+
+def floats(rows: DataFrame, column: str) -> Floats:
+    """Return a column as floats, NaN where it is null."""
+    return rows[column].to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def nothing_further(spec: Spec) -> list[tuple[str, list[str]]]:
@@ -64,7 +86,7 @@ class Kind:
     columns: Callable[[Spec], list[str]]
     further: Callable[[Spec], list[tuple[str, list[str]]]] = nothing_further
     has: Callable[[DataFrame, Spec], Mask]
-    content: Callable[[DataFrame, Frames, Spec, Sequence[str], Key], Any]
+    content: Callable[[Excerpt], Any]
     draw: Callable[[Plan, Spec], Figure]
     finding: Callable[[Plan, Spec], list[str]]
     caption: Callable[[Plan, Spec], list[str]]

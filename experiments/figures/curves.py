@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from experiments.figures.axes import linear_axis
 from experiments.figures.contract import Kind, Plan, Spec
-from experiments.figures.paper import DASHES, PALETTE, lay_out, short
+from experiments.figures.paper import DASHES, PALETTE, entry, lay_out
 from experiments.figures.selection import has_linear, panel_columns
 from experiments.figures.series import THINNED, Series, all_series, further_columns, line_columns
 from experiments.figures.words import TOLD, number, tell_range
@@ -40,9 +39,9 @@ BASE: dict[str, Any] = {
 
 def _draw(plan: Plan, spec: Spec) -> Figure:
     looks = _looks(plan.names)
-    entries = [(short(name, 32), Line2D([], [], **look)) for name, look in looks.items()]
+    entries = [entry(name, **look) for name, look in looks.items()]
     based = CURVE in looks and POINT in panel_columns(spec)
-    explained = [(f"the point {POINT}", Line2D([], [], **BASE))] if based else []
+    explained = [entry(f"the point {POINT}", **BASE)] if based else []
     figure, axes = lay_out(plan, spec, entries, explained)
     for panel, ax in zip(plan.panels, axes, strict=True):
         _draw_linear(ax, panel.content, looks, panel.key[panel_columns(spec).index(POINT)] if based else None)
@@ -83,7 +82,7 @@ def _finding(plan: Plan, spec: Spec) -> list[str]:
     slopes = [_slopes(panel.title, panel.content) for panel in panels]
     if all(slopes):
         return slopes
-    return [tell_range(panel.title, [(one.name, one.x, one.y) for one in panel.content], spec) for panel in panels]
+    return [tell_range(panel, spec) for panel in panels]
 
 
 def _slopes(title: str, panel: Sequence[Series]) -> str:
@@ -101,8 +100,7 @@ def _slopes(title: str, panel: Sequence[Series]) -> str:
 
 def _slope(line: Series) -> float | None:
     """The slope of a line whose points lie on one straight line, to a millionth of its height; else None."""
-    there = np.isfinite(line.y)
-    x, y = line.x[there], line.y[there]
+    x, y = line.finite
     if x.size < 2 or x[0] == x[-1]:
         return None
     slope = float((y[-1] - y[0]) / (x[-1] - x[0]))
@@ -117,7 +115,7 @@ def _caption(plan: Plan, spec: Spec) -> list[str]:
     says = [f"{shown}: {spec['ylabel']} against {spec['xlabel']}."]
     if len(others) > 1:
         says.append("Lines that coincide lie on one another, the narrower on top.")
-    return says + [THINNED] * any(one.thinned for panel in plan.panels for one in panel.content)
+    return says + [THINNED] * any(one.thinned for one in plan.contents)
 
 
 KIND = Kind(

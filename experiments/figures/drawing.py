@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -44,13 +45,13 @@ def completed(spec: Spec, tables: Mapping[str, type[Rows]]) -> Spec:
     tables
         The tables of the study, by name.
     """
-    given = {key: value for key, value in spec.items() if value is not None}
-    kind, table = KINDS.get(str(given.get("kind"))), tables.get(str(given.get("table")))
+    written = _written(spec)
+    kind, table = KINDS.get(str(written.get("kind"))), tables.get(str(written.get("table")))
     columns = table.columns if kind and table else {}
     drawn = {one.axis: name for name, one in columns.items() if kind and one.axis in kind.required}
-    chosen = {**drawn, **given}
-    labels = {f"{axis}label": columns[str(chosen[axis])].label for axis in "xy" if str(chosen.get(axis)) in columns}
-    return {**{key: label for key, label in labels.items() if label is not None}, **chosen}
+    chosen = {**drawn, **written}
+    shown = [(label, columns[str(chosen[key])]) for key, label in LABELS.items() if str(chosen.get(key)) in columns]
+    return {**{label: one.label for label, one in shown if kind and label in kind.keys and one.label}, **chosen}
 
 
 def draw(frames: Frames, spec: Spec) -> Figure:
@@ -63,7 +64,7 @@ def draw(frames: Frames, spec: Spec) -> Figure:
     spec
         What to draw; the keys of each kind stand in its module.
     """
-    spec = _given(spec)
+    spec = _labelled(spec)
     kind = _kind(spec)
     with inked():
         plan = plan_of(kind, frames, spec)
@@ -78,7 +79,7 @@ def caption(frames: Frames, spec: Spec, panels: int | None = None) -> str:
 
     ``panels`` is how many panels the whole table has, if ``frames`` hold the rows of a few of them only.
     """
-    spec = _given(spec)
+    spec = _labelled(spec)
     kind = _kind(spec)
     with inked():
         plan = plan_of(kind, frames, spec)
@@ -90,25 +91,29 @@ def caption(frames: Frames, spec: Spec, panels: int | None = None) -> str:
 
 def empty(frames: Frames, spec: Spec) -> bool:
     """Tell whether every value is missing, so that there is nothing to draw."""
-    spec = _given(spec)
+    spec = _labelled(spec)
     return not _kind(spec).has(rows_of(frames, spec), spec).any()
 
 
 def columns_needed(spec: Spec) -> dict[str, list[str]]:
     """Each table that ``spec`` draws from, with the columns that it reads; read only these from disk."""
-    spec = _given(spec)
+    spec = _labelled(spec)
     return columns_read(_kind(spec), spec)
 
 
 def check(spec: Spec, tables: Mapping[str, Collection[str]]) -> None:
     """Raise ValueError, in one line, unless ``spec`` names a kind, its keys and columns of ``tables``."""
-    _refuse_types(_given(spec))
+    _refuse_types(_labelled(spec))
     for table, columns in columns_needed(spec).items():
         if table not in tables:
             raise ValueError(f"a figure draws from table {table!r}; there are {', '.join(tables)}")
         for column in columns:
             if column not in tables[table]:
                 raise ValueError(f"a figure draws column {column!r}; {table} has {', '.join(tables[table])}")
+
+
+LABELS: Mapping[str, str] = {"x": "xlabel", "y": "ylabel", "value": "label"}
+"""The keys that name the column of an axis, or of a colour, each with the key of its label."""
 
 
 def _is_name(value: object) -> bool:
@@ -158,10 +163,15 @@ def _refuse_types(spec: Spec) -> None:
             raise ValueError(f"a figure's {key} is {value!r:.60}; write {wanted}")
 
 
-def _given(spec: Spec) -> Spec:
-    """Leave out the keys that are null, as a command line takes a key away; label an axis by its column."""
-    given = {key: value for key, value in spec.items() if value is not None}
-    return given | {f"{axis}label": given.get(f"{axis}label", given[axis]) for axis in "xy" if axis in given}
+def _written(spec: Spec) -> dict[str, Any]:
+    """Leave out the keys that are null, as a command line takes a key away."""
+    return {key: value for key, value in spec.items() if value is not None}
+
+
+def _labelled(spec: Spec) -> Spec:
+    """Leave out the keys that are null; label an axis by its column where it has no label."""
+    written = _written(spec)
+    return {**{LABELS[key]: value for key, value in written.items() if key in LABELS}, **written}
 
 
 def _kind(spec: Spec) -> Kind:

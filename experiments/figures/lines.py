@@ -8,17 +8,16 @@
 from __future__ import annotations
 
 import functools
-import itertools
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from experiments.figures.axes import ends_around, log_axis, row_below
+from experiments.figures.axes import ends_around, log_axis, log_panel, row_below
 from experiments.figures.contract import Floats, Kind, Mask, Plan, Spec
-from experiments.figures.paper import GREY, Entry, dash_of, lay_out, look_of, short
+from experiments.figures.paper import GREY, Entry, dash_of, entry, lay_out, look_of
 from experiments.figures.selection import has_log
 from experiments.figures.series import (
     BESIDE,
@@ -31,7 +30,7 @@ from experiments.figures.series import (
     line_columns,
     marked,
 )
-from experiments.figures.words import lowest, number, tell_lowest, tell_worst
+from experiments.figures.words import number, tell_lowest, tell_worst
 from experiments.words import listed
 
 if TYPE_CHECKING:
@@ -56,13 +55,13 @@ DOTS: Mapping[str, Any] = {"linestyle": "none", "markeredgecolor": "white", "mar
 
 
 def _draw(plan: Plan, spec: Spec) -> Figure:
-    panels = [panel.content for panel in plan.panels]
+    panels: list[Sequence[Series]] = [panel.content for panel in plan.panels]
     looks = {name: {**look_of(place), "linestyle": dash_of(place)} for place, name in enumerate(plan.names)}
-    series = list(itertools.chain(*panels))
+    series: list[Series] = plan.contents
     joined = spec.get("joined", True)
     few = all(one.x.size <= FEW for one in series)
     style = {"markersize": 7, **DOTS} if few or not joined else {"markersize": 4.5, "linewidth": 1.4}
-    entries = [(short(name, 32), Line2D([], [], **{**look, **style})) for name, look in looks.items()]
+    entries = [entry(name, **{**look, **style}) for name, look in looks.items()]
     figure, axes = lay_out(plan, spec, entries, _explained(series))
     held = [_held(panel, REACH[few]) for panel in panels]
     for panel, ax, (_, y) in zip(panels, axes, held, strict=True):
@@ -74,12 +73,10 @@ def _draw(plan: Plan, spec: Spec) -> Figure:
 
 
 def _explained(series: Sequence[Series]) -> list[Entry]:
-    entries = [
-        (f"predicted error ({PROMISES[promise]})", Line2D([], [], color=GREY, **BOUND[promise]))
-        for promise in _promises(series)
-    ]
+    promises = [(f"predicted error ({PROMISES[promise]})", BOUND[promise]) for promise in _promises(series)]
+    entries = [entry(name, len(name), color=GREY, **look) for name, look in promises]
     if any(one.marks is not None for one in series):
-        entries.append(("predicted optimum", Line2D([], [], marker="o", markeredgecolor=GREY, **OPTIMUM)))
+        entries.append(entry("predicted optimum", marker="o", markeredgecolor=GREY, **OPTIMUM))
     return entries
 
 
@@ -91,9 +88,8 @@ def _promises(series: Iterable[Series]) -> list[str]:
 
 def _held(panel: Sequence[Series], reach: tuple[int, int]) -> tuple[Floats, Floats]:
     """The x and the positive y that the axes must hold: the data, and what is predicted near them."""
-    there = [np.isfinite(one.y) for one in panel]
-    x = np.concatenate([one.x[seen] for one, seen in zip(panel, there, strict=True)])
-    y = np.concatenate([one.y[seen & (one.y > 0)] for one, seen in zip(panel, there, strict=True)])
+    x, y = (np.concatenate([one.finite[axis] for one in panel]) for axis in (0, 1))
+    y = y[y > 0]
     beside = [points for one in panel for points in (one.bound, one.marks) if points is not None]
     at, predicted = (np.concatenate([np.empty(0), *(getattr(p, name) for p in beside)]) for name in ("x", "y"))
     near = np.isfinite(predicted) & _within(at, x, reach[0]) & _within(predicted, y, reach[1])
@@ -112,13 +108,9 @@ def _within(values: Floats, data: Floats, decades: int) -> Mask:
 def _draw_log(
     ax: Axes, panel: Sequence[Series], looks: Mapping[str, Mapping[str, Any]], held: Floats, *, joined: bool
 ) -> None:
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-    ax.grid(visible=True)
     low, high = ends_around(held)
-    zero = any((one.y == 0).any() for one in panel)
-    log_axis(ax, "y", low, high, zero=zero)
-    if zero:
+    log_panel(ax, [one.y for one in panel], low, high)
+    if any((one.y == 0).any() for one in panel):
         ax.axhline(row_below(low, high, 0.03), color=GREY, linewidth=0.6, linestyle=(0, (1.5, 1.5)))
     for place, (one, depth) in enumerate(zip(panel, np.linspace(0.06, 0.11, len(panel)), strict=True)):
         look = looks[one.name]
@@ -147,29 +139,27 @@ def _log_points(ax: Axes, one: Series, look: Mapping[str, Any], place: float) ->
 
 
 def _finding(plan: Plan, spec: Spec) -> list[str]:
-    panels = [(panel.title, [(one.name, one.x, one.y) for one in panel.content]) for panel in plan.panels]
     if not spec.get("joined", True):
-        return _scattered([line for _, lines in panels for line in lines], spec)
-    found = [one for title, lines in panels if (one := lowest(title, lines))]
-    every = [(title, name, y) for title, lines in panels for name, _, y in lines]
-    return [*tell_lowest(found, plan, spec), *tell_worst(every)]
+        return _scattered(plan.contents, spec)
+    return [*tell_lowest(plan, spec), *tell_worst(plan)]
 
 
-def _scattered(lines: Sequence[tuple[str, Floats, Floats]], spec: Spec) -> list[str]:
-    x, y = (np.concatenate([part[k] for part in lines]) for k in (1, 2))
-    there = np.isfinite(y)
-    ends = [f"from {number(values.min())} to {number(values.max())}" for values in (y[there], x[there])]
-    counts = {name: sum(int(np.isfinite(v).sum()) for other, _, v in lines if other == name) for name, _, _ in lines}
+def _scattered(lines: Sequence[Series], spec: Spec) -> list[str]:
+    x, y = (np.concatenate([line.finite[axis] for line in lines]) for axis in (0, 1))
+    ends = [f"from {number(values.min())} to {number(values.max())}" for values in (y, x)]
+    counts: Counter[str] = Counter()
+    for line in lines:
+        counts[line.name] += line.finite[1].size
     parts = [f"{count:,} {name}" for name, count in counts.items()]
     split = f": {listed(parts)}" if len(parts) > 1 else ""
     return [
-        f"{int(there.sum()):,} points{split}.",
+        f"{y.size:,} points{split}.",
         f"{spec['ylabel']} runs {ends[0]} where {spec['xlabel']} runs {ends[1]}.",
     ]
 
 
 def _caption(plan: Plan, spec: Spec) -> list[str]:
-    series = [one for panel in plan.panels for one in panel.content]
+    series: list[Series] = plan.contents
     says = [f"{spec['ylabel']} against {spec['xlabel']} on logarithmic axes, for each {spec['series']}."]
     promised = [
         f"{'dotted' if BOUND[promise] is DOTTED else 'solid'} thin lines: the predicted error, {PROMISES[promise]}"

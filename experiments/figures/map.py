@@ -15,13 +15,11 @@ from typing import TYPE_CHECKING, Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from experiments.figures.axes import RAISED, decades_around, place_ticks, ten_to
-from experiments.figures.contract import Floats, Frames, Key, Kind, Mask, Plan, Spec
-from experiments.figures.paper import GREY, STYLE, lay_out, short, title_width
-from experiments.figures.selection import floats
+from experiments.figures.axes import decades_around, place_ticks, power_text, ten_to
+from experiments.figures.contract import Excerpt, Floats, Kind, Mask, Plan, Spec, floats
+from experiments.figures.paper import GREY, STYLE, entry, lay_out, short, title_width
 from experiments.figures.words import number
 
 if TYPE_CHECKING:
@@ -62,13 +60,13 @@ def _has(rows: DataFrame, spec: Spec) -> Mask:
     return np.isfinite(floats(rows, spec["value"]))
 
 
-def _cells(rows: DataFrame, frames: Frames, spec: Spec, names: Sequence[str], panel: Key) -> _Cells:
-    del frames, panel  # all is in the rows
+def _cells(excerpt: Excerpt) -> _Cells:
+    rows, spec = excerpt.rows, excerpt.spec
     x, column = np.unique(_values(rows, spec["x"]), return_inverse=True)
     y, row = np.unique(_values(rows, spec["y"]), return_inverse=True)
     value, blank = np.full((y.size, x.size), np.nan), np.full((y.size, x.size), -1)
     value[row, column] = floats(rows, spec["value"])
-    places = {name: place for place, name in enumerate(names)}
+    places = {name: place for place, name in enumerate(excerpt.names)}
     blank[row, column] = [places.get(name, -1) for name in map(str, rows[spec["instead"]])]
     return _Cells(x=x, y=y, value=value, blank=blank)
 
@@ -87,7 +85,8 @@ def _draw(plan: Plan, spec: Spec) -> Figure:
     panels = [panel.content for panel in plan.panels]
     fill = dict(zip(sorted(_reasons(plan), key=plan.names.__getitem__), itertools.cycle(BLANKS), strict=False))
     square: dict[str, Any] = {"marker": "s", "markersize": 9, "markeredgecolor": GREY, "linestyle": "none"}
-    entries = [(plan.names[place], Line2D([], [], markerfacecolor=colour, **square)) for place, colour in fill.items()]
+    texts = [(plan.names[place], colour) for place, colour in fill.items()]
+    entries = [entry(text, len(text), markerfacecolor=colour, **square) for text, colour in texts]
     height = {1: 3.6, 2: 3.2}.get(len(panels), 2.6)
     left = max(0.74, 0.42 + max(_widest(one.y) for one in panels))
     figure, axes = lay_out(plan, spec, entries, [], height=height, right=1.05, left=left)
@@ -152,7 +151,7 @@ def _rungs(values: Floats) -> list[int]:
 
 
 def _rung(value: float, *, binary: bool) -> str:
-    return f"2{str(int(math.log2(value))).translate(RAISED)}" if binary and value > 0 else f"{value:.3g}"
+    return power_text(int(math.log2(value)), base=2) if binary and value > 0 else f"{value:.3g}"
 
 
 def _colour_bar(figure: Figure, beside: Axes, spec: Spec, low: float, high: float) -> None:
@@ -167,19 +166,19 @@ def _colour_bar(figure: Figure, beside: Axes, spec: Spec, low: float, high: floa
     bar.set_ylim(down, up)
     place_ticks(bar, "x", [], [])
     powers = range(math.ceil(down - 1e-9), math.floor(up + 1e-9) + 1)
-    labels = [f"10{str(power).translate(RAISED)}" for power in powers]
+    labels = list(map(power_text, powers))
     if "limits" in spec and labels:
         labels[0], labels[-1] = f"≤ {labels[0]}", f"≥ {labels[-1]}"
     place_ticks(bar, "y", powers, labels)
     bar.yaxis.tick_right()
     bar.yaxis.set_label_coords(0.82 / 0.13, 0.5)
-    bar.set_ylabel(spec.get("label", spec["value"]), parse_math=False)
+    bar.set_ylabel(spec["label"], parse_math=False)
     for spine in bar.spines.values():
         spine.set_visible(False)
 
 
 def _finding(plan: Plan, spec: Spec) -> list[str]:
-    label = spec.get("label", spec["value"])
+    label = spec["label"]
     found = []
     for panel in plan.panels:
         cells = panel.content
@@ -196,7 +195,7 @@ def _finding(plan: Plan, spec: Spec) -> list[str]:
 
 
 def _caption(plan: Plan, spec: Spec) -> list[str]:
-    label = spec.get("label", spec["value"])
+    label = spec["label"]
     says = [f"{label} by colour, for each {spec['xlabel']} (across) and {spec['ylabel']} (up): the paler the smaller."]
     reasons = [plan.names[place] for place in _reasons(plan)]
     if reasons:

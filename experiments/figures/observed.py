@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from experiments.figures.axes import place_ticks, round_ticks, tick_text
-from experiments.figures.contract import Frames, Key, Kind, Mask, Plan, Spec
-from experiments.figures.paper import GREY, LIGHT, lay_out, look_of, panels_across, short
-from experiments.figures.selection import floats
+from experiments.figures.contract import Excerpt, Kind, Mask, Plan, Spec, floats
+from experiments.figures.paper import GREY, LIGHT, entry, lay_out, look_of, panels_across, short
 from experiments.figures.words import inside
 
 if TYPE_CHECKING:
@@ -46,8 +44,8 @@ def _has(rows: DataFrame, spec: Spec) -> Mask:
     return np.asarray(np.logical_or.reduce(seen), dtype=np.bool_)
 
 
-def _dots(rows: DataFrame, frames: Frames, spec: Spec, names: Sequence[str], panel: Key) -> Rows:
-    del frames, names, panel  # all is in the rows
+def _dots(excerpt: Excerpt) -> Rows:
+    rows, spec = excerpt.rows, excerpt.spec
     columns = [(floats(rows, observed), floats(rows, theory)) for observed, theory, _ in spec["pairs"]]
     labels = map(str, rows[spec["label"]].to_numpy())
     return {name: [(float(a[i]), float(b[i])) for a, b in columns] for i, name in enumerate(labels)}
@@ -57,9 +55,9 @@ def _draw(plan: Plan, spec: Spec) -> Figure:
     names = [short(name, 24) for name in plan.names]
     left = 0.3 + 0.075 * max(len(name) for name in names)
     height = max(1.1, 0.15 + len(names) * 0.17 * (1 + len(spec["pairs"])))
-    handles = [Line2D([], [], **look_of(place), **SEEN) for place in range(len(spec["pairs"]))]
-    series = [(f"{pair[2]}, observed", handle) for pair, handle in zip(spec["pairs"], handles, strict=True)]
-    theory = [(_beside(spec), Line2D([], [], color=GREY, **THEORY))]
+    texts = [f"{name}, observed" for _, _, name in spec["pairs"]]
+    series = [entry(text, len(text), **look_of(place), **SEEN) for place, text in enumerate(texts)]
+    theory = [entry(_beside(spec), len(_beside(spec)), color=GREY, **THEORY)]
     figure, axes = lay_out(plan, spec, series, theory, height=height, left=left, gap=0.3)
     limits = _dot_limits([panel.content for panel in plan.panels])
     for place, (panel, ax) in enumerate(zip(plan.panels, axes, strict=True)):

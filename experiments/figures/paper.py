@@ -86,6 +86,11 @@ def dash_of(place: int) -> Any:
     return DASHES[place // len(PALETTE) % len(DASHES)]
 
 
+def entry(name: str, most: int = 32, **look: Any) -> Entry:
+    """Return an entry of the legend: a name, cut if it has over ``most`` letters, and how a line of it looks."""
+    return short(name, most), Line2D([], [], **look)
+
+
 def short(text: str, most: int) -> str:
     """Cut a text of over ``most`` letters, with an ellipsis."""
     return text if len(text) <= most else text[: most - 1] + "…"

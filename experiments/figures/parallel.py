@@ -16,10 +16,9 @@ import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from experiments.figures.axes import RAISED, decades_around, round_ticks, tick_texts
-from experiments.figures.contract import Floats, Frames, Key, Kind, Mask, Plan, Spec
+from experiments.figures.axes import decades, decades_around, power_text, round_ticks, tick_texts
+from experiments.figures.contract import Excerpt, Floats, Kind, Mask, Plan, Spec, floats
 from experiments.figures.paper import GREY, lay_out, short
-from experiments.figures.selection import floats
 from experiments.figures.words import number
 
 if TYPE_CHECKING:
@@ -69,13 +68,13 @@ def _has(rows: DataFrame, spec: Spec) -> Mask:
     return np.isfinite(value) & (value > 0)
 
 
-def _content(rows: DataFrame, frames: Frames, spec: Spec, names: Sequence[str], panel: Key) -> _Lines:
-    del frames, names, panel  # all is in the rows, and all lines are shown
-    rows = rows[_has(rows, spec)]
+def _content(excerpt: Excerpt) -> _Lines:
+    spec = excerpt.spec
+    rows = excerpt.rows[_has(excerpt.rows, spec)]
     value = floats(rows, spec["value"])
     rank = np.argsort(np.argsort(value, kind="stable"), kind="stable") / max(1, value.size - 1)
     axes = [_axis(rows[name], rank) for name in spec["axes"]]
-    last = _logarithmic(spec.get("label", spec["value"]), value)
+    last = _logarithmic(spec["label"], value)
     ends = [_told(rows.iloc[int(place)], spec) for place in (np.argmin(value), np.argmax(value))]
     return _Lines(axes=[*axes, last], shade=last.at, ends=(ends[0], ends[1]))
 
@@ -107,9 +106,7 @@ def _axis(column: Series[Any], rank: Floats) -> _Axis:
 
 def _logarithmic(name: str, values: Floats) -> _Axis:
     low, high = decades_around(values)
-    step = next(step for step in (1, 2, 4, 5, 10, 20, 50, 100, 200) if (high - low) // step <= 8)
-    powers = [power for power in range(low, high + 1) if power % step == 0]
-    ticks = [((power - low) / (high - low), f"10{str(power).translate(RAISED)}") for power in powers]
+    ticks = [((power - low) / (high - low), power_text(power)) for power in decades(low, high, most=8)]
     return _Axis(name=name, at=(np.log10(values) - low) / (high - low), ticks=ticks)
 
 
@@ -165,12 +162,12 @@ def _finding(plan: Plan, spec: Spec) -> list[str]:
     if not plan.panels:
         return []
     least, most = plan.panels[0].content.ends
-    return [f"The least {spec.get('label', spec['value'])} is {least}, the greatest {most}."]
+    return [f"The least {spec['label']} is {least}, the greatest {most}."]
 
 
 def _caption(plan: Plan, spec: Spec) -> list[str]:
     lines = plan.panels[0].content.shade.size if plan.panels else 0
-    label = spec.get("label", spec["value"])
+    label = spec["label"]
     says = [
         f"Each of the {lines} lines is one {spec['series']}: it passes each axis at its value and ends at its {label}.",
         f"The darker the line, the smaller its {label}.",

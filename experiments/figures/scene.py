@@ -7,23 +7,21 @@ The rows of one value of column `order` are one `element` (line, guide, points, 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from experiments.figures.axes import linear_axis
-from experiments.figures.contract import Floats, Frames, Key, Kind, Plan, Spec
-from experiments.figures.paper import lay_out
-from experiments.figures.selection import floats, has_linear
+from experiments.figures.contract import Excerpt, Floats, Kind, Plan, Spec, floats
+from experiments.figures.paper import entry, lay_out
+from experiments.figures.selection import has_linear
 from experiments.figures.words import TOLD, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from pandas import DataFrame
 
 SCENE: Mapping[str, Mapping[str, Any]] = {
     "line": {"linewidth": 1.8},
@@ -52,10 +50,10 @@ def _columns(spec: Spec) -> list[str]:
     return [spec["label"], spec["x"], spec["y"], "element", "color", "order"]
 
 
-def _elements(rows: DataFrame, frames: Frames, spec: Spec, names: Sequence[str], panel: Key) -> list[_Element]:
-    del frames, names, panel  # all is in the rows
+def _elements(excerpt: Excerpt) -> list[_Element]:
+    spec = excerpt.spec
     elements = []
-    for _, part in rows.groupby("order", sort=True):
+    for _, part in excerpt.rows.groupby("order", sort=True):
         kind, label, color = (str(part[column].iloc[0]) for column in ("element", spec["label"], "color"))
         if kind not in (*SCENE, TEXT, AXES):
             raise ValueError(f"a scene has no element {kind!r}; there are {', '.join((*SCENE, TEXT, AXES))}")
@@ -65,9 +63,8 @@ def _elements(rows: DataFrame, frames: Frames, spec: Spec, names: Sequence[str],
 
 
 def _draw(plan: Plan, spec: Spec) -> Figure:
-    every = [one for panel in plan.panels for one in panel.content]
-    named = {one.label: one for one in every if one.kind in SCENE and one.label}
-    entries = [(name, Line2D([], [], color=one.color, **SCENE[one.kind])) for name, one in named.items()]
+    named = {one.label: one for one in plan.contents if one.kind in SCENE and one.label}
+    entries = [entry(name, len(name), color=one.color, **SCENE[one.kind]) for name, one in named.items()]
     figure, axes = lay_out(plan, spec, entries, [])
     for panel, ax in zip(plan.panels, axes, strict=True):
         ax.grid(visible=True)
@@ -91,7 +88,7 @@ def _draw_element(ax: Axes, one: _Element) -> None:
 
 def _finding(plan: Plan, spec: Spec) -> list[str]:
     del spec  # the axes say what they show
-    lines = [one for panel in plan.panels for one in panel.content if one.kind == LINE and one.label and one.x.size]
+    lines = [one for one in plan.contents if one.kind == LINE and one.label and one.x.size]
     told = {one.label: _course(one) for one in lines}
     return list(told.values())[:TOLD]
 
@@ -114,7 +111,7 @@ def _course(one: _Element) -> str:
 
 def _caption(plan: Plan, spec: Spec) -> list[str]:
     del spec  # the axes say what they show
-    shown = [one for panel in plan.panels for one in panel.content if one.kind in SCENE and one.label]
+    shown = [one for one in plan.contents if one.kind in SCENE and one.label]
     return [f"Drawn: {'; '.join(dict.fromkeys(one.label for one in shown))}."] if shown else []
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.figures.contract import Floats, Frames, Key, Kind, Mask, Panel, Plan, Spec
+from experiments.figures.contract import Excerpt, Frames, Key, Kind, Mask, Panel, Plan, Spec, floats
 from experiments.figures.paper import PANELS, panel_size, short, title_width
 from experiments.words import first_of
 
@@ -85,9 +85,10 @@ def plan_of(kind: Kind, frames: Frames, spec: Spec) -> Plan:
     panels = []
     for panel in shown:
         # The same curve comes from each job of a sweep over something else.
-        own = rows[place == panel].drop_duplicates()
-        content = kind.content(own, frames, spec, names[: kind.most], keys[panel])
-        panels.append(Panel(key=keys[panel], title=_fitted_title(columns, keys[panel], width), content=content))
+        distinct = rows[place == panel].drop_duplicates()
+        excerpt = Excerpt(rows=distinct, frames=frames, spec=spec, names=names[: kind.most], key=keys[panel])
+        title = _fitted_title(columns, keys[panel], width)
+        panels.append(Panel(key=keys[panel], title=title, content=kind.content(excerpt)))
     return Plan(
         panels=tuple(panels),
         available=full.size,
@@ -109,11 +110,6 @@ def _title(columns: Sequence[str], key: Key, most: int) -> str:
     numbers = ", ".join(f"{n} = {v:g}" for n, v in zip(columns, key, strict=True) if not isinstance(v, str))
     joint = " at " if texts and numbers else ""
     return f"{short(texts, max(8, most - len(joint + numbers)))}{joint}{numbers}"
-
-
-def floats(rows: DataFrame, column: str) -> Floats:
-    """Return a column as floats, NaN where it is null."""
-    return rows[column].to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def rows_named(rows: DataFrame, column: str, name: str) -> DataFrame:

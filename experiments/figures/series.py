@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.figures.contract import Floats, Frames, Key, Spec
-from experiments.figures.selection import floats, has_linear, has_log, panel_columns, rows_named
+from experiments.figures.contract import Excerpt, Floats, Spec, floats
+from experiments.figures.selection import has_linear, has_log, panel_columns, rows_named
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -53,6 +53,12 @@ class Series:
     bound: Points | None = None
     marks: Points | None = None
 
+    @property
+    def finite(self) -> tuple[Floats, Floats]:
+        """The x and y of its points, gaps left out."""
+        present = np.isfinite(self.y)
+        return self.x[present], self.y[present]
+
 
 BESIDE: Mapping[str, tuple[str, ...]] = {"bound": ("table", "x", "y", "proved"), "marks": ("table", "x", "y")}
 """The keys that name a further table, each with the keys of its mapping."""
@@ -75,20 +81,19 @@ def _beside_columns(spec: Spec, key: str) -> tuple[str, list[str]]:
     return where["table"], [*panel_columns(spec), spec["series"], *(where[part] for part in BESIDE[key][1:])]
 
 
-def all_series(
-    rows: DataFrame, frames: Frames, spec: Spec, names: Sequence[str], panel: Key, *, log: bool
-) -> list[Series]:
-    """Make the lines of a panel, of each of ``names`` that it has, for logarithmic or linear axes."""
-    beside = {key: _beside(frames, spec, key, panel) for key in BESIDE if key in spec}
-    parts = {name: rows_named(rows, spec["series"], name) for name in names}
+def all_series(excerpt: Excerpt, *, log: bool) -> list[Series]:
+    """Make the lines of a panel, of each of the names that it has, for logarithmic or linear axes."""
+    spec = excerpt.spec
+    beside = {key: _beside(excerpt, key) for key in BESIDE if key in spec}
+    parts = {name: rows_named(excerpt.rows, spec["series"], name) for name in excerpt.names}
     return [series_of(part, spec, name, beside, log=log) for name, part in parts.items() if len(part)]
 
 
-def _beside(frames: Frames, spec: Spec, key: str, panel: Key) -> DataFrame:
+def _beside(excerpt: Excerpt, key: str) -> DataFrame:
     """Rows of the table that ``key`` names that belong to a panel, each once."""
-    table, columns = _beside_columns(spec, key)
-    rows = frames[table][list(dict.fromkeys(columns))]
-    for column, value in zip(panel_columns(spec), panel, strict=True):
+    table, columns = _beside_columns(excerpt.spec, key)
+    rows = excerpt.frames[table][list(dict.fromkeys(columns))]
+    for column, value in zip(panel_columns(excerpt.spec), excerpt.key, strict=True):
         rows = rows[rows[column] == value]
     return rows.drop_duplicates()
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import itertools
 import sys
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
-from experiments.figures.contract import Frames, Key, Kind, Mask, Plan, Spec
+from experiments.figures.contract import Excerpt, Kind, Mask, Plan, Spec
 from experiments.figures.paper import GREY
 
 if TYPE_CHECKING:
@@ -86,9 +86,9 @@ class _Step:
         return self.pieces[-1].left + self.pieces[-1].width
 
 
-def _steps(rows: DataFrame, frames: Frames, spec: Spec, names: Sequence[str], panel: Key) -> list[_Step]:
-    del frames, names, panel  # all is in the rows
-    return [_step(part.sort_values("position")) for _, part in rows.groupby(spec["line"], sort=True)]
+def _steps(excerpt: Excerpt) -> list[_Step]:
+    lines = excerpt.rows.groupby(excerpt.spec["line"], sort=True)
+    return [_step(part.sort_values("position")) for _, part in lines]
 
 
 def _step(rows: DataFrame) -> _Step:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from experiments.figures.contract import Floats, Plan, Spec
+from experiments.figures.contract import Panel, Plan, Spec
+from experiments.figures.series import Series
 from experiments.words import listed
 
 TOLD = 3
@@ -37,21 +38,22 @@ class Lowest:
     between: bool
 
 
-def lowest(title: str, lines: Sequence[tuple[str, Floats, Floats]]) -> Lowest | None:
-    """Find the least y of some lines (name, x, y); among equals of a line the largest x. None if no y is finite."""
-    found = []
-    for name, x, y in lines:
-        there = np.flatnonzero(np.isfinite(y))
-        if there.size:
-            least = y[there].min()
-            at = there[np.flatnonzero(y[there] == least)[-1]]
-            between = bool(y[there[0]] > least and y[there[-1]] > least)
-            found.append(Lowest(title=title, name=name, x=float(x[at]), y=float(least), between=between))
-    return min(found, key=lambda one: one.y, default=None)
+def _lowest(panel: Panel) -> Lowest | None:
+    """Find the least y of the lines of a panel; among equals of a line the largest x. None if no y is finite."""
+    lows = []
+    for line in panel.content:
+        x, y = line.finite
+        if y.size:
+            least = y.min()
+            at = np.flatnonzero(y == least)[-1]
+            between = bool(y[0] > least and y[-1] > least)
+            lows.append(Lowest(title=panel.title, name=line.name, x=float(x[at]), y=float(least), between=between))
+    return min(lows, key=lambda one: one.y, default=None)
 
 
-def tell_lowest(found: Sequence[Lowest], plan: Plan, spec: Spec) -> list[str]:
-    """Say who has the least value in each panel and where; of many panels, in which it is the least of all."""
+def tell_lowest(plan: Plan, spec: Spec) -> list[str]:
+    """Say whose line has the least value in each panel and where; of many panels, in which it is the least of all."""
+    found = [one for panel in plan.panels if (one := _lowest(panel))]
     if not found:
         return []
     what, along = spec["ylabel"], spec["xlabel"]
@@ -83,28 +85,29 @@ def _value(one: Lowest) -> str:
     return "exactly 0" if one.y == 0 else number(one.y)
 
 
-def tell_worst(lines: Sequence[tuple[str, str, Floats]]) -> list[str]:
-    """Say which line (panel, name, y) stays the highest at its best, if there are several in a panel."""
-    best = [(float(y[np.isfinite(y)].min()), title, name) for title, name, y in lines if np.isfinite(y).any()]
+def tell_worst(plan: Plan) -> list[str]:
+    """Say which line stays the highest at its best, if there are several in a panel."""
+    lines = [(line.finite[1], panel.title, line.name) for panel in plan.panels for line in panel.content]
+    best = [(float(y.min()), title, name) for y, title, name in lines if y.size]
     if len({name for _, _, name in best}) < 2:
         return []
     least, title, name = max(best)
     return [f"{name} gets no lower than {number(least)}{inside(title)}."]
 
 
-def tell_range(title: str, lines: Sequence[tuple[str, Floats, Floats]], spec: Spec) -> str:
-    """Say between which values the lines (name, x, y) of a panel run."""
+def tell_range(panel: Panel, spec: Spec) -> str:
+    """Say between which values the lines of a panel run."""
+    lines: Sequence[Series] = panel.content
     several = len(lines) > 1
     ends = []
-    for name, x, y in lines:
-        there = np.flatnonzero(np.isfinite(y))
-        if there.size:
-            ends += [(float(y[k]), float(x[k]), name) for k in (there[np.argmin(y[there])], there[np.argmax(y[there])])]
+    for line in lines:
+        x, y = line.finite
+        ends += [(float(y[k]), float(x[k]), line.name) for k in (np.argmin(y), np.argmax(y))] if y.size else []
     if not ends:
         return ""
     told = [
         f"{number(y)} ({f'{name}, ' if several else ''}{spec['xlabel']} = {number(x)})" for y, x, name in
         (min(ends), max(ends))
     ]  # fmt: skip
-    start = f"{title}: " if title else ""
+    start = f"{panel.title}: " if panel.title else ""
     return f"{start}{spec['ylabel']} runs from {told[0]} to {told[1]}."

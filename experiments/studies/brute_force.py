@@ -52,7 +52,7 @@ SAMPLES_COMPARED = 32
 class Way(Rows, table=None):
     """How a gradient comes about."""
 
-    way: str = key("how: see WAYS; 'one forward pass' is the yardstick")
+    way: str = key("how: see WAYS; 'one forward pass' is the yardstick", axis="series")
 
 
 class OfFamily(Way, table=None):
@@ -84,16 +84,16 @@ class Table(Case):
 class Parameters(OfFamily):
     """Times against the number of parameters."""
 
-    parameters: int = column("weights and biases")
-    seconds: float = column("time of the whole gradient", measured=True)
-    passes: float = column("the time in forward passes of all samples", measured=True)
+    parameters: int = column("weights and biases", axis="x")
+    seconds: float = column("time of the whole gradient", measured=True, axis="y", label="seconds of a gradient")
+    passes: float = column("the time in forward passes of all samples", measured=True, label="time in forward passes")
 
 
 class Samples(OfFamily):
     """Times against the number of samples."""
 
-    samples: int = column("samples over which the loss is averaged")
-    seconds: float = column("time of the whole gradient", measured=True)
+    samples: int = column("samples over which the loss is averaged", axis="x")
+    seconds: float = column("time of the whole gradient", measured=True, axis="y", label="seconds of a gradient")
 
 
 class Coefficients(Way):
@@ -115,10 +115,11 @@ class Model(Case):
 class Unseen(Way):
     """How the models do on what they were not fitted to."""
 
-    samples: int = column("samples")
+    samples: int = column("samples", axis="x")
     factor: float = column(
-        "the largest factor between model and measurement over the sizes that it has not seen", measured=True
-    )
+        "the largest factor between model and measurement over the sizes that it has not seen",
+        measured=True, axis="y", label="largest factor, model and measured",
+    )  # fmt: skip
 
 
 class Literal(Case):

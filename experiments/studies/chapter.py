@@ -64,9 +64,11 @@ class Measured(columns.Figure):
 
     quantity: str = column("what was computed", axis="series")
     variable: str = column("on what it depends")
-    at: float = column("the value of that variable", axis="x")
+    at: float = column("the value of that variable", axis="x", label="delta")
     result: float = column("the result; none where it does not exist")
-    error: float = column("its distance from the exact value; none where there is no exact value", axis="y")
+    error: float = column(
+        "its distance from the exact value; none where there is no exact value", axis="y", label="absolute error"
+    )
 
 
 class Timing(columns.Figure):

@@ -41,7 +41,7 @@ ROUNDED: Mapping[str, float] = {"relative": 1e-9}
 """By how much rounding may move a column when a run is repeated: a sum of 1e5 terms errs by at most 1e5 units of 1e-16
 of the sum of their absolute values (Higham 2002, section 3.1). That this is at most a hundred times the sum itself, and
 that training does not amplify it, is a constant without a derivation."""
-PLACE = "share of the samples up to this one"
+PLACE, SHARE = "share of the samples up to this one", "share of samples"
 
 
 # Tables
@@ -90,7 +90,9 @@ class Agreement(Stage):
 class Followed(Stage, table=None):
     """Whose samples are looked at."""
 
-    weight: str = key("a weight and why it is followed: for its mean, or for what cancels in it, at first")
+    weight: str = key(
+        "a weight and why it is followed: for its mean, or for what cancels in it, at first", axis="series"
+    )
 
 
 class Weights(Followed):
@@ -117,34 +119,47 @@ class Contributions(Followed):
     label: int = column("its label")
     loss: float = column("its loss")
     gradient: float = column("the gradient of its loss in the weight")
-    pull: float = column("gradient / mean |gradient|, positive where it has the sign of the mean")
-    by_pull: float = column(f"{PLACE}, from the largest pull to the least")
-    by_strength: float = column(f"{PLACE}, from the largest |pull| to the least")
-    together: float = column("share of the sum of |gradient| that the samples up to this one make, by strength")
+    pull: float = column(
+        "gradient / mean |gradient|, positive where it has the sign of the mean", axis="y", label="pull / mean |pull|"
+    )
+    by_pull: float = column(f"{PLACE}, from the largest pull to the least", axis="x", label=SHARE)
+    by_strength: float = column(f"{PLACE}, from the largest |pull| to the least", label=SHARE)
+    together: float = column(
+        "share of the sum of |gradient| that the samples up to this one make, by strength", label="share of |pull|"
+    )
 
 
 class Norms(Origin):
     """Losses and norms."""
 
-    stage: str = key("the steps in words")
-    loss: float = column("of a sample, the penalty left out; for the least norm, losses in equal ratios")
-    norm: float = column("2-norm of its gradient, or the least that the loss allows")
+    stage: str = key("the steps in words", axis="series")
+    loss: float = column(
+        "of a sample, the penalty left out; for the least norm, losses in equal ratios",
+        axis="x", label="loss of a sample, without penalty",
+    )  # fmt: skip
+    norm: float = column(
+        "2-norm of its gradient, or the least that the loss allows", axis="y", label="norm of the gradient"
+    )
 
 
 class Cosines(Origin):
     """Cosines in order."""
 
-    stage: str = key("the steps in words")
-    place: float = column(f"{PLACE}, from the least cosine to the largest")
-    cosine: float = column("of the angle between the sample's gradient and the mean")
+    stage: str = key("the steps in words", axis="series")
+    place: float = column(f"{PLACE}, from the least cosine to the largest", axis="x", label=SHARE)
+    cosine: float = column(
+        "of the angle between the sample's gradient and the mean", axis="y", label="cosine to the mean"
+    )
 
 
 class Signal(Stage):
     """The parameters of a layer in the order of their signal."""
 
-    layer: str = key("layer of the network; or what samples would show whose expected gradient is 0")
-    place: float = column("share of the layer's parameters with no more signal")
-    signal: float = column("|mean| / standard deviation over the samples, of a parameter")
+    layer: str = key("layer of the network; or what samples would show whose expected gradient is 0", axis="series")
+    place: float = column("share of the layer's parameters with no more signal", axis="x", label="share of parameters")
+    signal: float = column(
+        "|mean| / standard deviation over the samples, of a parameter", axis="y", label="|mean| / standard deviation"
+    )
 
 
 class Layers(Stage):
@@ -160,14 +175,17 @@ class Layers(Stage):
 class Drawn(Stage, table=None):
     """How batches come about."""
 
-    drawing: str = key("how a batch is drawn")
+    drawing: str = key("how a batch is drawn", axis="series")
 
 
 class Noise(Drawn):
     """The errors of batches."""
 
-    batch: int = key("samples of a batch")
-    error: float = column("root mean square of |batch's gradient - gradient| / |gradient| over the batches drawn")
+    batch: int = key("samples of a batch", axis="x", label="samples in a batch")
+    error: float = column(
+        "root mean square of |batch's gradient - gradient| / |gradient| over the batches drawn",
+        axis="y", label="relative error of the gradient",
+    )  # fmt: skip
     predicted: float = column("the root of its expected square")
     prediction: str = column("what kind of prediction that is")
     deviation: float = column("(mean square - expected) / its standard error; none where the batches do not differ")

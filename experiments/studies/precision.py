@@ -86,8 +86,9 @@ class Map(Half):
     numbers: int = column("float16 numbers x of this size within the domain")
     count: int = column("those whose derivative float16 can hold, other than as 0: all else is about these")
     median: float = column(
-        "median relative error over these x, no estimate being worse than any; none if half have none", axis="value"
-    )
+        "median relative error over these x, no estimate being worse than any; none if half have none",
+        axis="value", label="median relative error",
+    )  # fmt: skip
     worst: float = column("the largest relative error among the estimates that there are")
     good: float = column("share of x with a relative error of at most GOOD")
     vanished: float = column("share of x at which two points of the formula coincide")

@@ -128,43 +128,50 @@ class Ended(Setting, OfWay):
 class Losses(Case):
     """The losses of some ways."""
 
-    way: str = column("backprop, and those whose loss is farthest from its loss")
-    step: int = column(STEP)
-    loss: float = column(LOSS)
+    way: str = column("backprop, and those whose loss is farthest from its loss", axis="series")
+    step: int = column(STEP, axis="x")
+    loss: float = column(LOSS, axis="y")
 
 
 class Growth(Case):
     """How the distance grows."""
 
     method: str = column(FORMULA)
-    way: str = column("its delta")
-    step: int = column(STEP)
-    distance: float = column(DISTANCE)
+    way: str = column("its delta", axis="series")
+    step: int = column(STEP, axis="x")
+    distance: float = column(DISTANCE, axis="y", label="distance from backprop's path")
 
 
 class Law(Case):
     """The distance beside two laws."""
 
     way: str = column("the formula of the highest order, with the delta nearest to a textbook's")
-    curve: str = column("measured, or one of the two laws")
-    step: int = column(STEP)
-    distance: float = column("from backprop's path, over the norm of backprop's parameters")
+    curve: str = column("measured, or one of the two laws", axis="series")
+    step: int = column(STEP, axis="x")
+    distance: float = column(
+        "from backprop's path, over the norm of backprop's parameters", axis="y", label="distance from backprop's path"
+    )
 
 
 class Ends(Case):
     """The distance over delta."""
 
-    way: str = column("difference formula and precision")
-    delta: float = column("the step")
-    distance: float = column("after the last step; no row where the path ended before it")
+    way: str = column("difference formula and precision", axis="series")
+    delta: float = column("the step", axis="x")
+    distance: float = column(
+        "after the last step; no row where the path ended before it", axis="y", label="distance at the end"
+    )
 
 
 class Price(Case):
     """The loss over the work."""
 
-    way: str = column("how the gradient comes about, and how its losses are computed")
-    passes: float = column("multiplications with additions until here, in forward passes of a batch")
-    loss: float = column(LOSS)
+    way: str = column("how the gradient comes about, and how its losses are computed", axis="series")
+    passes: float = column(
+        "multiplications with additions until here, in forward passes of a batch",
+        axis="x", label="work in forward passes of a batch",
+    )  # fmt: skip
+    loss: float = column(LOSS, axis="y")
 
 
 class Costs(Case):
