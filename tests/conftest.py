@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import quick
 from hypothesis import HealthCheck, settings
 
 from derivkit.numerical.formulas import ROWS
@@ -36,7 +37,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "formula" in metafunc.fixturenames:
         metafunc.parametrize("formula", ROWS, ids=lambda row: f"{row.name}-d{row.derivative}")
     if "problem_name" in metafunc.fixturenames:
-        metafunc.parametrize("problem_name", sorted(path.stem for path in (ROOT / "conf/function").glob("*.yaml")))
+        names = sorted(path.stem for path in (ROOT / "conf/function").glob("*.yaml"))
+        in_part = metafunc.definition.get_closest_marker("part")
+        metafunc.parametrize("problem_name", quick.part(names) if in_part else names)
 
 
 @pytest.fixture

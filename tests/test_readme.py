@@ -18,6 +18,7 @@ from pathlib import Path
 import cluster
 import numpy as np
 import pytest
+import quick
 
 import derivkit as dk
 from experiments import run
@@ -91,6 +92,7 @@ def test_there_are_ten_things_to_do_and_the_main_command() -> None:
     assert len(COMMANDS) == 11
 
 
+@pytest.mark.slow
 def test_the_commands_for_many_runs_follow_one_another(outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert len(ONE_BY_ONE) == 9
     shown: dict[str, str] = {}
@@ -216,10 +218,10 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("words", "figure"),
     [
         (("method=skew_3", "function=my_wave"), "error"),
-        (("experiment=halving",), "error"),
-        (("experiment=halving", "function=my_wave"), "error"),
         (("experiment=halving", "figures.draw.error.kind=stairs"), "error"),
-        (("experiment=network_gradient", "network=my_network"), "curves"),
+        quick.slow((("experiment=halving",), "error")),
+        quick.slow((("experiment=halving", "function=my_wave"), "error")),
+        quick.slow((("experiment=network_gradient", "network=my_network"), "curves")),
     ],
 )
 def test_what_is_added_as_written_runs(words: tuple[str, ...], figure: str, extended: Path, outputs: Path) -> None:

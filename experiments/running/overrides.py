@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,25 @@ class Settings:
         return itertools.product(*(setting.words for setting in self.every))
 
 
+@dataclass(frozen=True)
+class Groups(Mapping[str, Sequence[str]]):
+    """The options of each group, listed when they are needed: for each list Hydra reads its search path anew."""
+
+    names: Sequence[str]
+    options: Callable[[str], Sequence[str]]
+
+    def __getitem__(self, name: str) -> Sequence[str]:
+        if name not in self.names:
+            raise KeyError(name)
+        return self.options(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
 def parsed(word: str) -> Override:
     """Return one override as Hydra reads it."""
     return OverridesParser.create().parse_override(word)
@@ -114,10 +134,10 @@ def read(loader: ConfigLoader, name: str, words: Sequence[str]) -> Settings:
     """
     searched = [word for word in words if word.startswith("hydra.searchpath=")]
 
-    def entries(group: str, kind: ObjectType) -> list[str]:
+    def entries(group: str, kind: ObjectType = ObjectType.CONFIG) -> list[str]:
         return loader.get_group_options(group, kind, name, searched)
 
-    groups = {group: entries(group, ObjectType.CONFIG) for group in entries("", ObjectType.GROUP) if group != "hydra"}
+    groups = Groups([group for group in entries("", ObjectType.GROUP) if group != "hydra"], cache(entries))
     overrides = _parse(loader, words, groups)
     check.refuse_twice([override.get_key_element().lstrip("+~") for override in overrides])
     check.refuse_both([override.key_or_group for override in overrides])

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import quick
 from omegaconf import OmegaConf
 
 import derivkit as dk
@@ -59,6 +60,7 @@ def test_the_error_is_below_truncation_plus_rounding_where_that_is_proved(proble
             assert not np.any(error[k] > prediction.total), (formulas[k].name, derivative)
 
 
+@pytest.mark.part
 def test_the_error_at_the_predicted_best_delta_is_within_100_times_the_prediction(problem_name: str) -> None:
     problem = problem_of(problem_name)
     f = problem.function
@@ -97,7 +99,7 @@ CLOSED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", CLOSED)
+@pytest.mark.parametrize("text", quick.part(CLOSED))
 def test_a_closed_form_is_never_below_the_largest_derivative(text: str) -> None:
     generator = np.random.default_rng(3)
     lo = generator.uniform(-3, 3, 12)

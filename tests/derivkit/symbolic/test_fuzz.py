@@ -16,6 +16,7 @@ from pathlib import Path
 import fuzzed
 import numpy as np
 import pytest
+import quick
 
 import derivkit as dk
 from derivkit.operations import balls
@@ -24,7 +25,7 @@ TESTS = Path(__file__).resolve().parents[2]
 BY_HAND = "LAB_FORMULAS" in os.environ
 FORMULAS = int(os.environ.get("LAB_FORMULAS", "60"))
 FIRST = int(os.environ.get("LAB_FORMULAS_SEED", "0")) * 1_000_000
-BATCH = 250
+BATCH = 250 if BY_HAND else 15
 SLOWEST, REFUSED = (1.0, 0.2) if BY_HAND else (1e3, 1e3)
 """Seconds of the processor that a call, and a refusal, may take: held by hand only, as other work slows a test."""
 
@@ -49,14 +50,16 @@ def batch(first: int, count: int, script: Path = TESTS / "fuzzed.py") -> Batch:
     return Batch(problems, last, done.returncode)
 
 
-def test_no_formula_ends_the_process_warns_or_raises_what_is_not_said(capsys: pytest.CaptureFixture[str]) -> None:
-    for first in range(FIRST, FIRST + FORMULAS, BATCH):
-        found = batch(first, min(BATCH, FIRST + FORMULAS - first))
-        if BY_HAND:
-            with capsys.disabled():
-                sys.stdout.write("\n".join([f"{first}: {len(found.problems)}", *found.problems, ""]))
-        assert found.status == 0, f"the process ended at {found.last}"
-        assert BY_HAND or found.problems == ()
+@pytest.mark.parametrize("first", quick.part(range(FIRST, FIRST + FORMULAS, BATCH)))
+def test_no_formula_ends_the_process_warns_or_raises_what_is_not_said(
+    first: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = batch(first, min(BATCH, FIRST + FORMULAS - first))
+    if BY_HAND:
+        with capsys.disabled():
+            sys.stdout.write("\n".join([f"{first}: {len(found.problems)}", *found.problems, ""]))
+    assert found.status == 0, f"the process ended at {found.last}"
+    assert BY_HAND or found.problems == ()
 
 
 def test_a_formula_that_ends_the_process_is_found_out(tmp_path: Path) -> None:
@@ -145,6 +148,7 @@ def test_a_function_called_where_it_overflows_warns_of_nothing() -> None:
     assert np.isnan(f(np.array([1e3, 1.0]))).all()
 
 
+@pytest.mark.slow
 def test_a_text_that_is_too_long_is_begun() -> None:
     tree = dk.parse("x")
     root = tree.root

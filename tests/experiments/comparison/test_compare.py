@@ -115,7 +115,7 @@ def test_the_command_finds_a_planted_difference_and_names_it(first: Path):
     variant(first, planted("estimate", 5, lambda value: value * 1.5))
     words = [sys.executable, "-m", "experiments.compare", "10-00-00", "11-00-00", "--fail-on-change"]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(words, capture_output=True, text=True, env=env, check=False, timeout=120)
+    done = subprocess.run(words, capture_output=True, text=True, env=env, check=False, timeout=600)
     assert (done.returncode, done.stderr) == (1, "")
     (row,) = differences()
     table = tables.columns_of(first / "table.parquet")
@@ -626,7 +626,7 @@ def test_memory_stays_flat_however_many_rows_there_are(first: Path):
         variant(one, turned, f"b{copies}")
         words = [sys.executable, "-c", PEAK, f"a{copies}", f"b{copies}"]
         env = {**os.environ, "PYTHONPATH": str(ROOT)}
-        done = subprocess.run(words, capture_output=True, text=True, env=env, check=True, timeout=120)
+        done = subprocess.run(words, capture_output=True, text=True, env=env, check=True, timeout=600)
         peaks.append(int(done.stdout.split()[-1]) / 1024)
     # The second pair has 768 000 rows of fifteen words more in each table: 88 MB, and all of them are put aside.
     assert peaks[1] - peaks[0] < 88

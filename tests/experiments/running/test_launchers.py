@@ -221,7 +221,7 @@ def test_ctrl_c_stops_the_workers_too(launcher: str, place: Path):
     try:
         until(lambda: (place / "began").exists() and list(place.glob("outputs/*/*/*/jobs/0/job.json")))
         os.killpg(process.pid, signal.SIGINT)
-        _, said = process.communicate(timeout=120)
+        _, said = process.communicate(timeout=600)
     finally:
         process.kill()
     assert process.returncode == 130
@@ -252,7 +252,7 @@ def test_no_worker_outlives_a_parent_that_was_killed(launcher: str, place: Path)
     finally:
         process.kill()
     until(lambda: not [one for one in below if running(one)], seconds=60.0)
-    assert process.wait(timeout=60) == -signal.SIGKILL
+    assert process.wait(timeout=600) == -signal.SIGKILL
     assert run.main(["--resume", "here"]) == 0
     assert statuses(place / "here") == ["done", "done"]
 
@@ -294,7 +294,7 @@ def test_a_process_ends_when_the_one_it_follows_has(tmp_path: Path, *, descripto
             assert follower.poll() is None
             followed.kill()
             followed.wait()
-            assert follower.wait(timeout=60) == 1
+            assert follower.wait(timeout=600) == 1
 
 
 @pytest.mark.usefixtures("place")
@@ -317,7 +317,7 @@ def test_a_wait_for_a_worker_that_still_has_a_job_is_said(
     assert "job 0 is being computed by a worker of an earlier start; waiting until it ends" in capsys.readouterr().err
 
 
-def until(true: Any, seconds: float = 200.0) -> None:
+def until(true: Any, seconds: float = 600.0) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import quick
 
 from experiments import figures, rerun, run
 from experiments.figures.drawing import KINDS
@@ -97,7 +98,7 @@ def composed(*words: str) -> dict[str, Any]:
         return composition.first_of(command.compose(command.settings.first))
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", quick.part(PRESETS))
 def test_every_key_of_every_figure_of_a_preset_is_known_on_the_command_line(preset: str) -> None:
     plain = composed(f"experiment={preset}")
     known = with_keys(plain, plain["figures"])
@@ -112,7 +113,7 @@ def test_every_key_of_every_figure_of_a_preset_is_known_on_the_command_line(pres
 
 @pytest.mark.parametrize(
     ("words", "name", "changes"),
-    [
+    quick.part([
         (["figures.draw.error.x=x", "figures.draw.error.xlabel=point"], "error", {"x": "x", "xlabel": "point"}),
         (["figures.draw.error.where={method: central_2}"], "error", {"where": {"method": "central_2"}}),
         (["figures.draw.error.panels=2", "figures.draw.law=null"], "error", {"panels": 2}),
@@ -122,7 +123,7 @@ def test_every_key_of_every_figure_of_a_preset_is_known_on_the_command_line(pres
         (["experiment=where_it_breaks", "+figures.draw.kink.panels=2", "case=[jump]"], "kink", {"panels": 2}),
         (["experiment=where_it_breaks", "figures.draw.kink.where.case=jump"], "kink", {"where": {"case": "jump"}}),
         (["experiment=where_it_breaks", "figures.draw.kink={panels: 2}"], "kink", {"panels": 2}),
-    ],
+    ]),
 )  # fmt: skip
 def test_a_word_changes_a_key_that_the_preset_does_not_hold(words: list[str], name: str, changes: dict[str, Any]):
     preset = [word for word in words if word.startswith("experiment=")]

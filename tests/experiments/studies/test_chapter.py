@@ -198,6 +198,7 @@ def test_the_report_says_the_words_of_each_figure_before_it(done: tuple[Path, st
         assert words.count(told) == 2, "once among the findings, once beside its figure"
 
 
+@pytest.mark.slow
 def test_a_sweep_over_the_sizes_prints_once_and_draws_each_figure_once(tmp_path: Path) -> None:
     directory = tmp_path / "run"
     words = ["experiment=chapter", "samples=4,8", "features=2", "repeats=1", "figures.formats=[svg]"]

@@ -43,6 +43,7 @@ def test_the_preset_leaves_out_no_function_and_no_formula_of_the_project() -> No
     assert len(methods) == len(set(methods)) >= 20
 
 
+@pytest.mark.part
 def test_every_slope_of_every_function_is_explained(problem_name: str) -> None:
     from experiments.running.settings import build  # noqa: PLC0415 -- only this test reads configurations
 
