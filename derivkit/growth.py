@@ -28,6 +28,12 @@ class GrowthLaw:
         Of the polynomial in n that all greater counts obey exactly; None where there is none.
     text : str
         That polynomial, else the power or the exponential that the counts are near; empty where they are fewer than 3.
+
+    Examples
+    --------
+    >>> law = fit_growth_law([1, 2, 3, 4, 5, 6, 7, 8], [n * n for n in range(1, 9)])
+    >>> law.degree, law.text
+    (2, 'n^2')
     """
 
     exponent: float

@@ -42,6 +42,13 @@ class ErrorLaw:
         Errors that the fit used.
     note : str
         What the sweep does not show; empty if both branches were seen.
+
+    Examples
+    --------
+    >>> delta = 10.0 ** np.arange(-12.0, 0.1, 0.5)
+    >>> law = fit_error_law(delta, delta**2 + 1e-16 / delta)
+    >>> round(law.order, 1), round(law.growth, 1)
+    (2.0, 1.0)
     """
 
     order: float

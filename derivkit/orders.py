@@ -61,7 +61,9 @@ class OrderExplanation:
     Attributes
     ----------
     formula : str
+        Its name.
     x : float
+        The point.
     order : float
         The order that the formula claims.
     order_here : float
@@ -87,6 +89,13 @@ class OrderExplanation:
     delta, error, expected : ndarray, shape ``(n,)``
         All deltas, rising; |estimate - exact|; the truncation of Taylor's series, where this describes it, plus the
         predicted rounding.
+
+    Examples
+    --------
+    >>> delta = 2.0 ** np.arange(-20.0, 0.0)
+    >>> (found,) = explain_order(Function.from_expression("sin(x)"), 1.0, delta, formulas=["central_2"])
+    >>> found.order, round(found.order_observed, 2), found.verdict
+    (2.0, 2.0, 'as claimed')
     """
 
     formula: str

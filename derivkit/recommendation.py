@@ -94,6 +94,12 @@ class Recommendation:
         The parts of the error to be expected there, in the unit of the derivative.
     message : str
         Why this delta, or why none.
+
+    Examples
+    --------
+    >>> (best,) = recommend_delta(np.exp, 0.0, formulas=["forward_1"])
+    >>> best.delta, best.error < 1e-7
+    (1.5e-08, True)
     """
 
     formula: str
@@ -298,6 +304,18 @@ def classical_delta(formula: Stencil, x: float) -> float:
 
     There the truncation h^p and the rounding eps / h^d of a formula of order p for the d-th derivative are alike
     (Press, Teukolsky, Vetterling and Flannery, *Numerical Recipes*, 1992, section 5.7).
+
+    Parameters
+    ----------
+    formula : Stencil
+        Its order and the order of its derivative count.
+    x : float
+        The point.
+
+    Returns
+    -------
+    float
+        In the unit of x.
 
     Examples
     --------

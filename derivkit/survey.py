@@ -74,7 +74,13 @@ class WindowResult:
     largest : float
         The largest |f| in the window.
     coefficients : ndarray
-        Of the orthonormal polynomials of the window, by degree.
+        Of the orthonormal polynomials of the window, by degree; shape ``(degrees,)``.
+
+    Examples
+    --------
+    >>> (window,) = survey(np.exp, 0.0).windows((0,))
+    >>> window.exponent, round(window.value, 6), window.resolved
+    (0, 1.0, True)
     """
 
     exponent: int
@@ -95,9 +101,19 @@ class Survey:
     Attributes
     ----------
     f : Function
+        The function.
     x : float
+        The point.
     derivatives : Mapping of int to Derivative
         Orders 1 to 4; empty where x is no point of the domain.
+    budget : int or None
+        Most values that the derivatives were allowed to take.
+
+    Examples
+    --------
+    >>> found = survey(np.sin, 0.0)
+    >>> found.inside, round(found.first.value, 9)
+    (True, 1.0)
     """
 
     f: Function
@@ -215,7 +231,7 @@ class Survey:
         return np.where(np.abs(size) > bars, size, 0.0)
 
     def windows(self, exponents: Sequence[int]) -> Iterator[WindowResult]:
-        """Windows larger and smaller than the one that was used, by rungs of the ladder: what each would have told.
+        """Windows that are larger than the one that was used by `exponents` rungs of the ladder, or smaller.
 
         Those in which f is not finite or 0 everywhere are left out, and those too small for floats near x.
         """
@@ -257,6 +273,14 @@ def survey(f: Callable[..., Any], x: float, *, budget: int | None = None) -> Sur
     Returns
     -------
     Survey
+        Empty where x is no point of the domain.
+
+    Raises
+    ------
+    TypeError
+        If f cannot be called, or x is no number.
+    ValueError
+        If the budget is below 1.
 
     Examples
     --------

@@ -52,6 +52,16 @@ def first_reason(*reasons: Mask) -> Codes:
 def delta_ladder(largest: float) -> Array:
     """Eight deltas per decade from 1e-16 to 1, or to the decade of the largest delta where that is above 1.
 
+    Parameters
+    ----------
+    largest : float
+        A delta that the ladder has to reach, positive.
+
+    Returns
+    -------
+    ndarray
+        Shape ``(n,)``, rising.
+
     Examples
     --------
     >>> delta_ladder(1e-4).size, float(delta_ladder(20.0)[-1]) >= 20.0
@@ -64,6 +74,18 @@ def delta_ladder(largest: float) -> Array:
 def thinned(values: Array, count: int) -> Array:
     """At most so many of some values, spread evenly from the first to the last.
 
+    Parameters
+    ----------
+    values : ndarray
+        Shape ``(n,)``.
+    count : int
+        How many at most.
+
+    Returns
+    -------
+    ndarray
+        Shape ``(min(n, count),)``.
+
     Examples
     --------
     >>> thinned(np.arange(9), 3).tolist()
@@ -74,6 +96,18 @@ def thinned(values: Array, count: int) -> Array:
 
 def nearest(values: ArrayLike, goal: float) -> int:
     """The place of the positive value whose ratio to a goal is nearest to 1.
+
+    Parameters
+    ----------
+    values : array_like
+        Positive, shape ``(n,)``.
+    goal : float
+        Positive.
+
+    Returns
+    -------
+    int
+        From 0.
 
     Examples
     --------
@@ -122,7 +156,7 @@ class ErrorSweep:
         return self.formulas[0].derivative
 
     def part(self, points: slice, deltas: slice) -> Self:
-        """Some of the points and deltas."""
+        """The same of some of the points and deltas: the slices `points` and `deltas` of them."""
         return replace(self, x=self.x[points], delta=self.delta[deltas])
 
     @cached_property
@@ -240,6 +274,14 @@ class SlopeLines:
         The outermost points that the formula uses, and f there.
     through, height : ndarray
         A point of the line: the left one, of a formula of two points; else x.
+
+    Examples
+    --------
+    >>> from derivkit.numerical.formulas import formula
+    >>> square = Function.from_expression("x^2")
+    >>> lines = ErrorSweep(square, np.array([1.0]), np.array([0.5]), (formula("central_2"),)).lines
+    >>> float(lines.left[0, 0, 0]), float(lines.right_value[0, 0, 0])
+    (0.5, 2.25)
     """
 
     value: Array
@@ -252,6 +294,26 @@ class SlopeLines:
 
 
 def bounds_known(f: Function, found: Sequence[Prediction | Optimum]) -> Codes:
-    """How what is predicted for f is known, as places in BOUNDS: of a black box nothing is."""
+    """How what is predicted for f is known, as places in BOUNDS: of a black box nothing is.
+
+    Parameters
+    ----------
+    f : Function
+        What the predictions are for.
+    found : sequence of Prediction or Optimum
+        n of them.
+
+    Returns
+    -------
+    ndarray of int8
+        Shape ``(n,)``.
+
+    Examples
+    --------
+    >>> from derivkit.numerical.formulas import formula
+    >>> sine = Function.from_expression("sin(x)")
+    >>> bounds_known(sine, predict_optimum(sine, 1.0, formulas=[formula("central_2")])).tolist()
+    [0]
+    """
     codes = [2 if f.expression is None else 0 if one.proved else 1 for one in found]
     return np.array(codes, dtype=np.int8)

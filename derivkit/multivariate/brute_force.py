@@ -69,6 +69,12 @@ class BruteForce:
         Multiplications with additions in these, or in what was computed instead.
     message : str
         What went wrong, in sentences; empty where nothing did.
+
+    Examples
+    --------
+    >>> network, samples = Network((1, 1), (), "mean_squared_error"), Samples([[2.0]], [[3.0]])
+    >>> brute_force(network, np.ones(2), samples, delta=2.0**-10).gradient.tolist()
+    [0.0, 0.0]
     """
 
     gradient: Array
@@ -142,7 +148,7 @@ def brute_force(  # noqa: PLR0913 -- what, where, by which formula, how, and wha
     way : str
         ``naive``, ``batched`` or ``incremental``; the losses are the same but for their last digits.
     which : array_like of int, optional
-        The parameters to be moved, in rising order; all of them by default.
+        The parameters to be moved, shape ``(moved,)``, in rising order; all of them by default.
     per_sample : bool
         Whether the gradient of every sample is wanted as well, which costs memory and no forward pass.
     progress : callable, optional
@@ -281,6 +287,11 @@ def stack_size(count: int, moves: int) -> int:
         Parameters of the network.
     moves : int
         Moved losses of a parameter, 2 of the central difference.
+
+    Returns
+    -------
+    int
+        At least 1.
 
     Examples
     --------

@@ -122,13 +122,18 @@ class CostModel:
         See `count_work`.
     times : mapping of str to float
         Seconds of a piece of every kind of work; 0 where the fit has no use for it.
+
+    Examples
+    --------
+    >>> nominal_cost("naive").seconds((4, 16, 3), 8) > nominal_cost("incremental").seconds((4, 16, 3), 8)
+    True
     """
 
     way: str
     times: Mapping[str, float]
 
     def seconds(self, sizes: Sequence[int], samples: int) -> float:
-        """The time of a whole gradient."""
+        """The time of a whole gradient of layers of these `sizes`, from so many `samples`; both as of `count_work`."""
         return sum(self.times[kind] * pieces for kind, pieces in count_work(self.way, sizes, samples).items())
 
 
@@ -139,6 +144,11 @@ def nominal_cost(way: str) -> CostModel:
     ----------
     way : str
         See `count_work`.
+
+    Returns
+    -------
+    CostModel
+        Of times that were rounded up.
 
     Examples
     --------

@@ -82,6 +82,13 @@ class Course:
         The samples of every step, shape ``(steps, batch)``.
     rate : float
         A step goes by the rate times the gradient.
+
+    Examples
+    --------
+    >>> network, samples = Network((1, 1), (), "mean_squared_error"), Samples([[0.0]], [[3.0]])
+    >>> course = Course(network=network, start=np.ones(2), samples=samples, choices=np.zeros((1, 1), int), rate=0.5)
+    >>> course.steps, [parameters.tolist() for parameters in course.reference]
+    (1, [[1.0, 1.0], [1.0, 3.0]])
     """
 
     network: Network
@@ -96,7 +103,7 @@ class Course:
         return len(self.choices)
 
     def batch(self, step: int) -> Samples:
-        """The samples of a step; all of them in their own order where a batch holds all."""
+        """The samples of step number `step`, from 0; all of them in their own order where a batch holds all."""
         chosen = self.choices[step]
         return self.samples if len(chosen) == len(self.samples) else self.samples.take(chosen)
 
@@ -132,6 +139,13 @@ class Distances:
         The rate times the sum of the 2-norms of these errors.
     crossed : int
         Pairs of a unit with a kink and a sample that lie on other sides of the kink than on backprop's path.
+
+    Examples
+    --------
+    >>> network, samples = Network((1, 1), (), "mean_squared_error"), Samples([[0.0]], [[3.0]])
+    >>> course = Course(network=network, start=np.ones(2), samples=samples, choices=np.zeros((1, 1), int), rate=0.5)
+    >>> Walk(course).distances()
+    Distances(distance=0.0, predicted=0.0, accumulated=0.0, crossed=0)
     """
 
     distance: float
@@ -216,11 +230,11 @@ class Walk:
         return self._exact
 
     def error(self, gradient: Array) -> float:
-        """The error of a gradient where the walk stands, relative to `exact` in 2-norms."""
+        """The error of `gradient` where the walk stands, shape ``(count,)``, relative to `exact` in 2-norms."""
         return norm_ratio(gradient - self.exact, self.exact)
 
     def step(self, gradient: Array) -> None:
-        """Make a step by the rate times a gradient, in the type of the parameters; shape ``(count,)``."""
+        """Make a step by the rate times `gradient`, of shape ``(count,)``, in the type of the parameters."""
         course, at, exact = self.course, self.doubles, self.exact
         network, rate, batch = course.network, course.rate, course.batch(self.made)
         self.parameters = self.parameters - self.parameters.dtype.type(rate) * gradient
@@ -274,8 +288,13 @@ def sides_changed(network: Network, parameters: Array, others: Array, samples: S
     ----------
     network : Network
     parameters, others : ndarray
-        Shapes ``(count,)``.
+        Shape ``(count,)`` each.
     samples : Samples
+
+    Returns
+    -------
+    int
+        0 of a network without kinks.
 
     Examples
     --------

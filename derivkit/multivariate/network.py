@@ -45,7 +45,15 @@ context, and a buffer's size that is set inside ends with it too."""
 
 
 class NotFiniteError(ValueError):
-    """A loss that is no finite number; the message says where the first number that is none appeared."""
+    """A loss that is no finite number; the message says where the first number that is none appeared.
+
+    Examples
+    --------
+    >>> raise NotFiniteError("the loss of sample 0 is no finite number")
+    Traceback (most recent call last):
+    ...
+    derivkit.multivariate.network.NotFiniteError: the loss of sample 0 is no finite number
+    """
 
 
 class Layer(NamedTuple):
@@ -154,7 +162,7 @@ class Network:
         return self.count
 
     def name_of(self, index: int) -> str:
-        """The name of a parameter: ``W1[j,i]`` weighs input i in unit j of layer 1, and ``b1[j]`` is the bias there."""
+        """The name of parameter `index`: ``W1[j,i]`` weighs input i in unit j of layer 1, ``b1[j]`` is its bias."""
         if not 0 <= index < self.count:
             raise IndexError(f"there is no parameter {index}; there are {self.count}")
         layer = next(k for k, (_, end) in enumerate(self.spans) if index < end)
@@ -237,7 +245,10 @@ class Network:
         return samples if LOSSES[self.objective].labelled else samples.one_hot(self.sizes[-1])
 
     def initial(self, *, seed: int = 0, dtype: DTypeLike = np.float64) -> Array:
-        """Parameters to start from: normal weights of variance 2/inputs (relu and its kin) or 1/inputs, biases of 0."""
+        """Parameters to start from, drawn with `seed`, of type `dtype` and shape ``(count,)``.
+
+        Weights are normal, of variance 2/inputs (relu and its kin) or 1/inputs, biases 0.
+        """
         random = np.random.default_rng(seed)
         parameters = np.zeros(self.count)
         for matrix, name in zip(self.matrices(parameters), self.activations, strict=True):
@@ -246,7 +257,7 @@ class Network:
         return parameters.astype(dtype)
 
     def refuse(self, parameters: Array, samples: Samples) -> None:
-        """Refuse parameters and samples that do not fit the network, or one another.
+        """Refuse `parameters` and `samples` that do not fit the network, or one another.
 
         Raises
         ------
@@ -280,7 +291,7 @@ class Network:
             )
 
     def refuse_samples(self, samples: Samples) -> None:
-        """Refuse samples that the network cannot take; see `refuse`."""
+        """Refuse `samples` that the network cannot take; see `refuse`."""
         loss, outputs = LOSSES[self.objective], self.sizes[-1]
         if samples.inputs.shape[1] != self.sizes[0]:
             raise ValueError(
@@ -344,24 +355,26 @@ class Network:
         return np.asarray(found)
 
     def loss(self, parameters: Array, samples: Samples) -> Any:
-        """The mean of the losses; a float for one vector of parameters, shape ``(...)`` for a stack."""
+        """The mean loss of `samples`; a float for one vector of `parameters`, shape ``(...)`` for a stack."""
         mean = np.mean(self.losses(parameters, samples), axis=-1)
         return mean if mean.ndim else float(mean)
 
     def penalty(self, parameters: Array) -> Array:
-        """``l1 Σ|w| + l2 Σ w^2`` of the weights; shape ``(...)``."""
+        """``l1 Σ|w| + l2 Σ w^2`` of the weights among `parameters`, of shape ``(..., count)``; shape ``(...)``."""
         total = np.zeros(parameters.shape[:-1], dtype=parameters.dtype)
         for matrix in self.matrices(parameters):
             total += np.sum(self.penalties(matrix[..., :-1]), axis=(-2, -1))
         return total
 
     def penalties(self, weights: Array) -> Array:
-        """What every weight adds to the penalty, of the same shape."""
+        """What each of `weights` adds to the penalty, of the same shape."""
         return np.asarray(self.l1 * np.abs(weights) + self.l2 * np.square(weights), dtype=weights.dtype)
 
     @QUIET
     def forward(self, parameters: Array, samples: Samples) -> list[Layer]:
-        """What every layer was given, summed and handed on: arrays of shape ``(..., units, samples)``.
+        """What every layer was given, summed and handed on, from `parameters` of shape ``(..., count)`` and `samples`.
+
+        Arrays of shape ``(..., units, samples)``.
 
         The last hands on the outputs.
         """
@@ -418,7 +431,7 @@ class Network:
 
     @QUIET
     def per_sample_gradients(self, parameters: Array, samples: Samples) -> Array:
-        """The gradient of every sample's loss; their mean is the gradient of the loss.
+        """The gradient of the loss of each of `samples` in `parameters`; their mean is the gradient of the loss.
 
         Returns
         -------
@@ -439,7 +452,7 @@ class Network:
 
     @QUIET
     def squared_norms(self, parameters: Array, samples: Samples) -> Array:
-        """The squared norm of every sample's gradient, without building it; shape ``(samples,)``.
+        """The squared norm of the gradient of each of `samples` in `parameters`, shape ``(samples,)``; none is built.
 
         The squared norm of an outer product is the product of the squared norms. A penalty, whose gradient r is the
         same for all, adds 2 g·r + r·r.

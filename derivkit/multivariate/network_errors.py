@@ -32,10 +32,18 @@ def loss_rounding(network: Network, parameters: Array, samples: Samples, *, unit
 
     Parameters
     ----------
-    network, parameters, samples
-        The network, in float64.
-    unit
+    network : Network
+    parameters : ndarray
+        Shape ``(count,)``, of float64.
+    samples : Samples
+        Of float64.
+    unit : float
         Unit roundoff of the precision in question, half of its eps.
+
+    Returns
+    -------
+    float
+        A bound of first order, in the unit of the loss.
 
     Examples
     --------
@@ -95,17 +103,20 @@ def held_difference(network: Network, parameters: Array, samples: Samples, which
 
     Parameters
     ----------
-    network, parameters, samples
-        The network, in float64.
+    network : Network
+    parameters : ndarray
+        Shape ``(count,)``, of float64.
+    samples : Samples
+        Of float64.
     which : ndarray of int
-        The parameters that are moved, one at a time.
+        The parameters that are moved, one at a time, shape ``(moved,)``.
     delta : float
         The step.
 
     Returns
     -------
     ndarray
-        Shape ``(len(which),)``.
+        Shape ``(moved,)``.
 
     Examples
     --------

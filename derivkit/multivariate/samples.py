@@ -90,16 +90,18 @@ class Samples:
         return self.targets if self.labelled else np.argmax(self.targets, axis=1)
 
     def take(self, which: slice | ArrayLike) -> Samples:
-        """Some of the samples."""
+        """Those of the samples that `which` says: a slice, or their numbers, shape ``(n,)``."""
         chosen = which if isinstance(which, slice) else np.asarray(which)
         return Samples(self.inputs[chosen], self.targets[chosen])
 
     def astype(self, dtype: DTypeLike) -> Samples:
-        """The same samples, rounded to another type."""
+        """The same samples, rounded to `dtype`."""
         return Samples(self.inputs.astype(dtype), self.targets)
 
     def one_hot(self, classes: int) -> Samples:
-        """The labels as values: 1 in the column of the label, 0 elsewhere; for the mean squared error.
+        """The labels as values, in as many columns as `classes`: 1 in that of the label, 0 elsewhere.
+
+        So does the mean squared error take them.
 
         Raises
         ------
@@ -122,6 +124,11 @@ class Data:
         What it is called in tables.
     samples : Samples or None
         The labelled set; without it samples are generated to fit the network.
+
+    Examples
+    --------
+    >>> Data("two points", Samples([[0.0], [1.0]], [0, 1])).draw(1, inputs=1, classes=2, seed=1).inputs.tolist()
+    [[0.0]]
     """
 
     name: str = "generated"
@@ -129,6 +136,20 @@ class Data:
 
     def draw(self, count: int, *, inputs: int, classes: int, seed: int = 0) -> Samples:
         """So many samples, the same for the same seed, none of a set twice.
+
+        Parameters
+        ----------
+        count : int
+            Number of samples.
+        inputs, classes : int
+            Numbers of an input, and of labels, which the set has to fit.
+        seed : int
+            Of the random numbers.
+
+        Returns
+        -------
+        Samples
+            Labelled.
 
         Raises
         ------
@@ -180,6 +201,11 @@ def generated(
         Standard deviation of a cloud, in units of that of the centres.
     dtype : dtype_like
         The samples are drawn in float64 and rounded to it.
+
+    Returns
+    -------
+    Samples
+        Labelled; inputs of shape ``(count, inputs)``.
 
     Raises
     ------

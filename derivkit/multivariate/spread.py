@@ -39,12 +39,22 @@ class SampleGradients:
 
     Attributes
     ----------
-    network, parameters, samples
-        The network where it stands, and what it is shown.
+    network : Network
+    parameters : ndarray
+        Where the network stands, shape ``(count,)``.
+    samples : Samples
+        What it is shown.
     losses : ndarray
         Of the samples, shape ``(samples,)``.
     gradients : ndarray
         Of the samples, shape ``(samples, count)``.
+
+    Examples
+    --------
+    >>> network, samples = Network((1, 1), (), "mean_squared_error"), Samples([[1.0], [1.0]], [[1.0], [2.0]])
+    >>> spread = sample_gradients(network, np.zeros(2), samples)
+    >>> spread.mean.tolist(), spread.variance, spread.signal.tolist()
+    ([-3.0, -3.0], 2.0, [3.0, 3.0])
     """
 
     network: Network
@@ -108,7 +118,10 @@ class SampleGradients:
         return quotient(np.abs(self.mean), np.where(spreads, spread, 0.0))
 
     def pulls(self, parameter: int) -> Array:
-        """The samples' gradients in a parameter, in units of their mean size, positive where they go with the mean."""
+        """The samples' gradients in one `parameter`, shape ``(samples,)``, in units of their mean size.
+
+        They are positive where they go with the mean.
+        """
         gradient, mean = self.gradients[:, parameter], float(self.mean[parameter])
         total = float(np.sum(np.abs(gradient)))
         return np.asarray(gradient * (math.copysign(gradient.size, mean) / total if total else 0.0))
@@ -269,6 +282,11 @@ def quotient(above: Any, below: Any) -> Array:
     above, below : array_like
         Of shapes that are broadcast.
 
+    Returns
+    -------
+    ndarray
+        Of the broadcast shape.
+
     Examples
     --------
     >>> quotient([1.0, 1.0], [4.0, 0.0]).tolist()
@@ -287,6 +305,11 @@ def fewest_for_half(sizes: Array) -> int:
     sizes : ndarray
         Shape ``(n,)``.
 
+    Returns
+    -------
+    int
+        0 where the sum is 0.
+
     Examples
     --------
     >>> fewest_for_half(np.array([1.0, 5.0, 2.0, 1.0])), fewest_for_half(np.ones(4)), fewest_for_half(np.zeros(3))
@@ -304,7 +327,12 @@ def rank_correlation(x: Array, y: Array) -> float:
     Parameters
     ----------
     x, y : ndarray
-        Shapes ``(n,)``.
+        Shape ``(n,)`` each.
+
+    Returns
+    -------
+    float
+        From -1 to 1.
 
     Examples
     --------

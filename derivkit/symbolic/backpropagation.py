@@ -37,6 +37,11 @@ class GradientOperations:
         The same rules applied to the steps of the formula, from the last to the first; the formula included.
     function : int
         The formula alone.
+
+    Examples
+    --------
+    >>> gradient_operations("tanh(w*x + b)").function
+    3
     """
 
     written_out: int

@@ -237,6 +237,18 @@ class Derivation(CheckedSteps):
     def refusal(self, x: float | NamedValues = MappingProxyType({}), /, **named: float) -> str:
         """Say which condition does not hold at a point; empty if all do.
 
+        Parameters
+        ----------
+        x : float or mapping
+            The variable that it was differentiated by, or all variables by name.
+        **named : float
+            The other variables.
+
+        Returns
+        -------
+        str
+            One sentence.
+
         Examples
         --------
         >>> derive("log(x - 2)").refusal(1.0)
@@ -253,6 +265,18 @@ class Derivation(CheckedSteps):
 
     def accuracy(self, x: float | NamedValues = MappingProxyType({}), /, **named: float) -> Accuracy:
         """What fast float64 makes of the derivative at a point, beside the trusted value: the digits it loses.
+
+        Parameters
+        ----------
+        x : float or mapping
+            The variable that it was differentiated by, or all variables by name.
+        **named : float
+            The other variables.
+
+        Returns
+        -------
+        Accuracy
+            Without a trusted value where a condition does not hold.
 
         Examples
         --------

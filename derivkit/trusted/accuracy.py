@@ -41,6 +41,11 @@ class Accuracy:
         or outside of the enclosure.
     status : ExactStatus
         Of the trusted value.
+
+    Examples
+    --------
+    >>> print(accuracy("(exp(x) - 1)/x", 1e-12))
+    1.000088900582341 in float64, 1.0000000000005 in truth: 11.9 digits lost
     """
 
     value: float

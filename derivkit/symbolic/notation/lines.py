@@ -65,6 +65,11 @@ class Style:
         ``full``, ``normal`` or ``brief``.
     ones, zeros, zeroth : bool
         Whether 1·u, terms that are 0, and x^0 stay when exponents are computed.
+
+    Examples
+    --------
+    >>> Style(level="brief")
+    Style(level='brief', ones=True, zeros=True, zeroth=True)
     """
 
     level: str = "normal"
