@@ -288,6 +288,7 @@ def explain_order(
     f : Function
         Whose expression is known; without it the reason is ``no exact value``.
     x : float
+        The point.
     delta : array_like, shape ``(n,)``
         At least 4 different steps, in x's unit; best powers of two, with which x + delta is not rounded.
     formulas : sequence of str or Stencil

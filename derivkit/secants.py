@@ -37,10 +37,12 @@ class Line:
         Parameters
         ----------
         x : float
+            Where the line is read.
 
         Returns
         -------
         float
+            slope times x, plus intercept.
         """
         return self.slope * x + self.intercept
 

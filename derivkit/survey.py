@@ -267,6 +267,7 @@ def survey(f: Callable[..., Any], x: float, *, budget: int | None = None) -> Sur
     f : callable
         Of one number or of an array, or a :class:`Function`, whose domain is never left.
     x : float
+        The point.
     budget : int, optional
         Most values that the derivatives may take; of somebody's own code, which may take seconds, 200 is plenty.
 

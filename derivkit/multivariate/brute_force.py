@@ -138,9 +138,11 @@ def brute_force(  # noqa: PLR0913 -- what, where, by which formula, how, and wha
     Parameters
     ----------
     network : Network
+        Its layers, activations and loss.
     parameters : ndarray
         Shape ``(count,)``; they are not changed.
     samples : Samples
+        What the loss is the mean over.
     delta : float
         The step, positive.
     formula : str or Stencil

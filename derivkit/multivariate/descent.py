@@ -37,9 +37,11 @@ def descend(network: Network, parameters: Array, samples: Samples, *, rate: floa
     Parameters
     ----------
     network : Network
+        Its layers, activations and loss.
     parameters : ndarray
         Where to begin, shape ``(count,)``; they are not changed.
     samples : Samples
+        What the loss is the mean over.
     rate : float
         A step goes by the rate times the gradient.
     steps : int
@@ -74,6 +76,7 @@ class Course:
     Attributes
     ----------
     network : Network
+        Its layers, activations and loss.
     start : ndarray
         The parameters to begin with, shape ``(count,)``, of float64.
     samples : Samples
@@ -256,9 +259,11 @@ def hessian_product(network: Network, parameters: Array, samples: Samples, direc
     Parameters
     ----------
     network : Network
+        Its layers, activations and loss.
     parameters : ndarray
         Shape ``(count,)``.
     samples : Samples
+        What the loss is the mean over.
     direction : ndarray
         Shape ``(count,)``; of a direction without a finite length, or of length 0, the product is the direction.
 
@@ -287,9 +292,11 @@ def sides_changed(network: Network, parameters: Array, others: Array, samples: S
     Parameters
     ----------
     network : Network
+        Its layers, activations and loss.
     parameters, others : ndarray
         Shape ``(count,)`` each.
     samples : Samples
+        What the loss is the mean over.
 
     Returns
     -------

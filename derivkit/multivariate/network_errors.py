@@ -33,6 +33,7 @@ def loss_rounding(network: Network, parameters: Array, samples: Samples, *, unit
     Parameters
     ----------
     network : Network
+        Its layers, activations and loss.
     parameters : ndarray
         Shape ``(count,)``, of float64.
     samples : Samples
@@ -104,6 +105,7 @@ def held_difference(network: Network, parameters: Array, samples: Samples, which
     Parameters
     ----------
     network : Network
+        Its layers, activations and loss.
     parameters : ndarray
         Shape ``(count,)``, of float64.
     samples : Samples

@@ -40,6 +40,7 @@ class SampleGradients:
     Attributes
     ----------
     network : Network
+        Its layers, activations and loss.
     parameters : ndarray
         Where the network stands, shape ``(count,)``.
     samples : Samples
@@ -146,6 +147,7 @@ class SampleGradients:
         batch, draws : int
             Numbers of a batch, and of batches.
         random : numpy.random.Generator
+            Draws the batches.
         replace : bool
             Whether a sample may be drawn twice.
 
@@ -166,9 +168,11 @@ def sample_gradients(network: Network, parameters: Array, samples: Samples) -> S
     Parameters
     ----------
     network : Network
+        Its layers, activations and loss.
     parameters : ndarray
         Shape ``(count,)``.
     samples : Samples
+        What the loss is the mean over.
 
     Returns
     -------
@@ -221,6 +225,7 @@ def least_norms(network: Network, losses: Array) -> Array:
     Parameters
     ----------
     network : Network
+        Its layers, activations and loss.
     losses : ndarray
         Without the penalty, shape ``(n,)``.
 

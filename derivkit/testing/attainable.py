@@ -47,6 +47,7 @@ def attainable(f: Callable[..., Any], x: ArrayLike, truth: Truth, *, derivative:
     f : callable
         Of an array, or a Function.
     x : array_like, shape ``(n,)``
+        The point.
     truth : Truth
         The derivative at every x, shape ``(n,)``.
     derivative : int

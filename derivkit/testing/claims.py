@@ -100,8 +100,11 @@ def claims(method: Method, f: Function, x: Array, *, order: int = 1) -> Claims:
     Parameters
     ----------
     method : Method
+        One that puts a bar on its error.
     f : Function
+        The function.
     x : ndarray, shape ``(n,)``
+        The points.
     order : int
         Of the derivative, one of those that the method knows.
 

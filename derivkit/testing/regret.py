@@ -136,10 +136,13 @@ def regret(place: Precision, recommendation: Recommendation, formula: Stencil, s
     Parameters
     ----------
     place : Precision
+        The function around a point, as a floating-point type computes it.
     recommendation : Recommendation
         With a delta.
     formula : Stencil
+        The formula of the recommendation.
     swept : RoundedSweep
+        Its errors at many deltas.
 
     Returns
     -------

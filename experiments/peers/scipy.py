@@ -16,6 +16,7 @@ def derivative(f: Callable[[Any], Any], x: ArrayLike) -> Any:
     f : callable
         Of an array.
     x : array_like
+        The point.
 
     Returns
     -------

@@ -16,9 +16,11 @@ def gradient(network: dk.Network, parameters: NDArray[Any], samples: dk.Samples)
     Parameters
     ----------
     network : Network
+        Its layers, activations and loss.
     parameters : ndarray
         Shape ``(count,)``; float32 or float64, which the tensors have too.
     samples : Samples
+        What the loss is the mean over.
 
     Returns
     -------
