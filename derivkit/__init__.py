@@ -25,7 +25,7 @@ from derivkit.expressions.tree import Expression
 from derivkit.function import Function, Problem, constant
 from derivkit.grids import decade, geomspace, linspace, logspace, powers_of_two
 from derivkit.growth import GrowthLaw, fit_growth_law
-from derivkit.laws import ErrorLaw, fit_error_law, observed_order
+from derivkit.laws import ErrorLaw, fit_error_law, fitted_exponent, observed_order
 from derivkit.multivariate.brute_force import BruteForce, brute_force, stack_size
 from derivkit.multivariate.cost import CostModel, count_work, fit_cost, nominal_cost
 from derivkit.multivariate.descent import Course, Distances, Walk, descend, hessian_product, sides_changed
@@ -143,6 +143,7 @@ __all__ = [
     "fit_cost",
     "fit_error_law",
     "fit_growth_law",
+    "fitted_exponent",
     "formula",
     "formulas",
     "generated",

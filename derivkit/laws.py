@@ -90,6 +90,33 @@ def observed_order(delta: ArrayLike, error: ArrayLike) -> float:
     return float(np.median((y[j] - y[i]) / (x[j] - x[i])))
 
 
+def fitted_exponent(x: ArrayLike, y: ArrayLike) -> float:
+    """The exponent a in y = c x^a, by least squares of the logarithms.
+
+    Parameters
+    ----------
+    x, y : array_like, shape ``(n,)``
+        Pairs of which y is not positive and finite are left out.
+
+    Returns
+    -------
+    float
+        NaN if fewer than two different x are left.
+
+    Examples
+    --------
+    >>> round(fitted_exponent([1.0, 2.0, 4.0], [3.0, 12.0, 48.0]), 12)
+    2.0
+    """
+    xs, ys = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    known = np.isfinite(ys) & (ys > 0)
+    if np.unique(xs[known]).size < 2:
+        return math.nan
+    across, up = np.log(xs[known]), np.log(ys[known])
+    across -= across.mean()
+    return float(across @ (up - up.mean()) / (across @ across))
+
+
 FEWEST = 4
 """Points that a branch needs before its slope is believed; a constant without a derivation."""
 CLEAR = 10.0

@@ -151,6 +151,11 @@ class ErrorSweep:
     PARTS: ClassVar[tuple[str, ...]] = PARTS
 
     @property
+    def names(self) -> tuple[NDArray[np.int16], tuple[str, ...]]:
+        """The names of the formulas: their numbers, shape ``(formulas, 1)``, and the names by number."""
+        return np.arange(len(self.formulas), dtype=np.int16)[:, None], tuple(entry.name for entry in self.formulas)
+
+    @property
     def derivative(self) -> int:
         """The order of the derivative."""
         return self.formulas[0].derivative

@@ -312,15 +312,12 @@ def test_a_circle_is_caught_however_the_import_is_written(code: str, monkeypatch
 
 
 FACES = {"derivkit", "derivkit.testing"}
-PAST_THE_FACES = {"derivkit.expressions.evaluation", "derivkit.testing.float_types"}
-"""Modules that studies still import past the faces of derivkit: none is added, and those that go are struck out."""
 
 
-@pytest.mark.parametrize("study", STUDIES)
-def test_a_study_imports_the_faces_of_derivkit_and_hardly_anything_past_them(study: str) -> None:
-    source = (ROOT / f"experiments/studies/{study}.py").read_text()
-    inner = {module for module in imported(ast.parse(source)) if module.split(".")[0] == "derivkit"}
-    assert inner <= FACES | PAST_THE_FACES
+def test_experiments_import_the_faces_of_derivkit_and_nothing_past_them() -> None:
+    users = [path for path in SOURCES if path.relative_to(ROOT).parts[0] != "derivkit"]
+    modules = {module for path in users for module in imported(ast.parse(path.read_text()))}
+    assert {module for module in modules if module.split(".")[0] == "derivkit"} == FACES
 
 
 def test_importing_the_core_costs_none_of_the_heavy_libraries() -> None:

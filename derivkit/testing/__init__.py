@@ -8,6 +8,18 @@ from derivkit.testing.attainable import attainable, covered, formulas, least_smo
 from derivkit.testing.breaks import BREAKS, VERDICTS, Answer, Break, verdict
 from derivkit.testing.cases import NAMED_WITHIN, Cases, Measures, named_within, quantile, share, share_beyond
 from derivkit.testing.claims import Claims, claims, perturbation
+from derivkit.testing.float_types import (
+    FLOAT16_EXPONENTS,
+    FLOAT_TYPES,
+    GOOD,
+    STATES,
+    FloatType,
+    HalfBlock,
+    half_map,
+    in_type,
+    refuse_inexpressible,
+    theoretical_optimum,
+)
 from derivkit.testing.goals import GOALS, NEAR_BREAKS, Goal, Judgement
 from derivkit.testing.nested import NESTED, nested, nested_derivatives, network_loss
 from derivkit.testing.noise_law import SMOOTH, STEPS, Site, allowed, law, site_of
@@ -22,13 +34,17 @@ __all__ = [
     "BREAKS",
     "DIGITS",
     "DUAL",
+    "FLOAT16_EXPONENTS",
+    "FLOAT_TYPES",
     "GOALS",
+    "GOOD",
     "METHODS",
     "NAMED_WITHIN",
     "NEAR_BREAKS",
     "NESTED",
     "PRECISIONS",
     "SMOOTH",
+    "STATES",
     "STATUSES",
     "STEPS",
     "VALUED",
@@ -43,7 +59,9 @@ __all__ = [
     "Disturbance",
     "Draw",
     "Family",
+    "FloatType",
     "Goal",
+    "HalfBlock",
     "Judgement",
     "Measures",
     "Method",
@@ -62,7 +80,9 @@ __all__ = [
     "correct_digits",
     "covered",
     "formulas",
+    "half_map",
     "in_precision",
+    "in_type",
     "law",
     "least_smoothed",
     "loss",
@@ -74,6 +94,7 @@ __all__ = [
     "perturbation",
     "program",
     "quantile",
+    "refuse_inexpressible",
     "regret",
     "regular",
     "rounded_sweep",
@@ -82,6 +103,7 @@ __all__ = [
     "site_of",
     "statuses",
     "sweep_deltas",
+    "theoretical_optimum",
     "tightness",
     "verdict",
     "ways_of",

@@ -9,34 +9,34 @@ elementary functions (exp, sin, powers) are computed in float64 and rounded once
 
 from __future__ import annotations
 
-import functools
 import importlib
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, cast
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from derivkit.errors import predict_error
 from derivkit.expressions.evaluation import rounded_function, significand
 from derivkit.expressions.tree import Expression
 from derivkit.function import Function
 from derivkit.numerical.rounded import Rounded, extended, inside, rounded_difference
 from derivkit.numerical.stencil import Stencil
+from derivkit.sweeps import ErrorSweep, first_reason
 from derivkit.trusted.exact import exact, high_precision_series
 from derivkit.types import Array, Codes
 
-TYPES = ("float16", "bfloat16", "float32", "float64", "longdouble")
+FLOAT_TYPES = ("float16", "bfloat16", "float32", "float64", "longdouble")
 """Every type that there may be."""
 REGISTERED = {"bfloat16": "ml_dtypes"}
 """Types that NumPy learns from another package, which need not be installed."""
-ROUNDED_STATUSES = ("ok", "outside_domain", "step_vanished", "not_finite", "no_exact")
 STATES = ("ok", "the step vanishes", "not finite", "no derivative in its range")
 GOOD = 0.1
 """A derivative right to one digit: what an optimizer that only needs a direction can still use."""
 HALF = np.dtype(np.float16)
-LOWEST, HIGHEST = -24, 15
+FLOAT16_EXPONENTS = range(-24, 16)
 """Exponents of float16: 2^-24 is the least positive number, numbers of size 2^15 are the largest."""
 
 
@@ -55,7 +55,7 @@ class InType:
     rounding : ndarray, of the same shape
         How far rounding may take the estimate: that in float64, in units of the type.
     status : ndarray of int, of the same shape
-        Indices into ROUNDED_STATUSES.
+        Places in `ErrorSweep.STATUSES`.
     """
 
     x: Array
@@ -102,56 +102,110 @@ class HalfBlock:
     state: Codes
 
 
-def expression_of(f: Function) -> Expression:
-    """The expression that a function is, which alone can be computed in another precision."""
+def refuse_inexpressible(f: Function) -> None:
+    """Refuse a function that is no expression, which alone can be computed in another precision.
+
+    Raises
+    ------
+    ValueError
+        If it is a Python function or a black box.
+    """
     if f.expression is None or f.text != str(f.expression):
         raise ValueError(
             f"{f.name}: only an expression can be computed in another precision, "
             "not a Python function or a black box; write 'expression=sin(x)'"
         )
-    return f.expression
 
 
-@functools.cache
-def type_of(precision: str) -> np.dtype[Any] | None:
-    """The NumPy type of a precision; None where the package that brings it is not installed."""
-    if precision not in REGISTERED:
-        return np.dtype(precision)
-    try:
-        registered: type = getattr(importlib.import_module(REGISTERED[precision]), precision)
-    except ImportError:
-        return None
-    return np.dtype(registered)
+@dataclass(frozen=True)
+class FloatType:
+    """A floating-point type and how finely it tells numbers apart; its numbers are NaN where it is not installed."""
+
+    name: str
+
+    @cached_property
+    def dtype(self) -> np.dtype[Any] | None:
+        """The type as NumPy knows it; None where the package that brings it is not installed."""
+        if self.name not in REGISTERED:
+            return np.dtype(self.name)
+        try:
+            registered: type = getattr(importlib.import_module(REGISTERED[self.name]), self.name)
+        except ImportError:
+            return None
+        return np.dtype(registered)
+
+    @property
+    def installed(self) -> bool:
+        """Whether NumPy knows it."""
+        return self.dtype is not None
+
+    @property
+    def bits(self) -> float:
+        """Significant bits."""
+        return float(self._significand[0])
+
+    @property
+    def eps(self) -> float:
+        """The distance from 1 to the next number."""
+        return float(2.0 ** (1.0 - self.bits))
+
+    @property
+    def least(self) -> float:
+        """The least positive number; NaN where a double cannot hold it."""
+        exponent = self._significand[1]
+        return 2.0**exponent if math.isnan(exponent) or exponent >= significand(np.dtype(np.float64))[1] else math.nan
+
+    @property
+    def missing(self) -> str:
+        """Why it is left out; empty where it is not."""
+        package = REGISTERED.get(self.name)
+        return "" if self.installed else f"left out: the package {package}, which brings it, is not installed"
+
+    @property
+    def _significand(self) -> tuple[float, float]:
+        return (math.nan, math.nan) if self.dtype is None else significand(self.dtype)
 
 
-def types_in(precisions: Sequence[str]) -> dict[str, np.dtype[Any]]:
-    """The types that are there, by their precisions."""
-    return {name: dtype for name in precisions if (dtype := type_of(name)) is not None}
+def theoretical_optimum(order: ArrayLike, eps: ArrayLike) -> tuple[Array, Array]:
+    """The best delta, eps^(1 / (p + 1)), and its error, eps^(p / (p + 1)), of a formula of order p.
+
+    Of the first derivative of a function of order 1 whose values are right to eps: there truncation and rounding are
+    alike.
+
+    Examples
+    --------
+    >>> theoretical_optimum([1, 3], 2.0**-32)[0].tolist()
+    [1.52587890625e-05, 0.00390625]
+    """
+    p, unit = np.asarray(order, dtype=np.float64), np.asarray(eps, dtype=np.float64)
+    return np.asarray(unit ** (1 / (p + 1))), np.asarray(unit ** (p / (p + 1)))
 
 
-def in_type(f: Function, points: Array, dtype: np.dtype[Any], delta: Array, formulas: Sequence[Stencil]) -> InType:
-    """Compute the derivative at points by formulas and deltas, every operation in a type."""
-    expression = expression_of(f)
+def in_type(sweep: ErrorSweep, kind: FloatType) -> InType:
+    """A sweep with every operation in a floating-point type.
+
+    Raises
+    ------
+    ValueError
+        If the function is no expression.
+    """
+    refuse_inexpressible(sweep.f)
+    expression, dtype = cast("Expression", sweep.f.expression), cast("np.dtype[Any]", kind.dtype)
     with np.errstate(over="ignore"):
-        x, steps = points.astype(dtype), delta.astype(dtype)
+        x, steps = sweep.x.astype(dtype), sweep.delta.astype(dtype)
     call = rounded_function(expression, dtype)
-    rounded = [rounded_difference(call, x[:, None], steps, entry, f.domain) for entry in formulas]
+    rounded = [rounded_difference(call, x[:, None], steps, entry, sweep.f.domain) for entry in sweep.formulas]
     held = x.astype(np.float64)
     high, low = (part[:, None, None] for part in exact_of(expression, held))
     estimate = np.stack([extended(one.estimate) for one in rounded], axis=1)
-    missing = [
-        np.stack([one.outside for one in rounded], axis=1),
-        np.stack([one.vanished for one in rounded], axis=1),
-        ~np.isfinite(estimate),
-        np.isnan(high) & np.ones(estimate.shape, dtype=np.bool_),
-    ]
-    status = np.select(missing, [np.int8(k) for k in (1, 2, 3, 4)], default=np.int8(0))
+    outside, vanished = (np.stack([getattr(one, name) for one in rounded], axis=1) for name in ("outside", "vanished"))
+    unknown = np.broadcast_to(np.isnan(high), estimate.shape)
+    status = first_reason(outside, vanished, ~np.isfinite(estimate), unknown)
     estimate = np.where(np.isin(status, (0, 4)), estimate, np.nan)  # without an exact value it still stands
     with np.errstate(over="ignore", invalid="ignore"):
         error = np.abs((estimate - high) - low)
     with np.errstate(all="ignore"):
-        predicted = predict_error(f, held[:, None], delta, formulas=formulas)
-        rounding = np.stack([one.rounding for one in predicted], axis=1) * 2.0 ** (53.0 - significand(dtype)[0])
+        rounding = replace(sweep, x=held).rounding * 2.0 ** (53.0 - kind.bits)
     return InType(
         x=held, exact=high[:, 0, 0], estimate=estimate.astype(np.float64), error=error.astype(np.float64),
         rounding=rounding, status=status,
@@ -172,13 +226,14 @@ def exact_of(expression: Expression, x: Array) -> tuple[Array, Array]:
 
 def half_map(f: Function, formulas: Sequence[Stencil], exponents: range) -> Iterator[HalfBlock]:
     """Every x of these binary exponents, in blocks of one exponent, against every power of two; then 0 and -0."""
+    refuse_inexpressible(f)
     every = np.arange(2**16, dtype=np.uint16).view(HALF)
     magnitude = np.abs(every.astype(np.float64))
     # float16 has 63488 finite numbers: f of each of them is computed once, and then looked up by its bits.
     with np.errstate(all="ignore"):
-        values = rounded_function(expression_of(f), HALF)(every)
-    steps = np.ldexp(np.ones(1), np.arange(LOWEST, HIGHEST + 1)).astype(HALF)
-    sizes = [2.0**e for e in exponents] + [0.0] * (LOWEST in exponents)
+        values = rounded_function(cast("Expression", f.expression), HALF)(every)
+    steps = np.ldexp(np.ones(1), np.array(FLOAT16_EXPONENTS)).astype(HALF)
+    sizes = [2.0**e for e in exponents] + [0.0] * (FLOAT16_EXPONENTS[0] in exponents)
     for size in sizes:
         x = every[(magnitude >= size) & (magnitude < 2 * size)] if size else every[magnitude == 0]
         x = x[inside(x, f.domain)]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from derivkit import sweeps
 from derivkit.errors import BELOW, root_mean_square
 from derivkit.grids import geomspace
 from derivkit.numerical.adaptive import derivative
@@ -24,7 +25,7 @@ from derivkit.types import Array, Codes
 Point = tuple[float, float, float]
 """A point, the derivative to judge by there, and how far off that may be."""
 
-STATUSES = ("ok", "outside_domain", "step_vanished", "not_finite", "no_derivative", "below_bar")
+STATUSES = (*sweeps.STATUSES[:4], "no_derivative", "below_bar")
 """Why there is no error: a point of the formula lies outside the domain; two coincide; f or the quotient is not finite;
 no derivative is known; the distance from the trusted derivative is within the bar of that."""
 OK, OUTSIDE, VANISHED, NOT_FINITE, NO_DERIVATIVE, BELOW_BAR = range(6)
@@ -118,7 +119,7 @@ def rounded_sweep(place: Precision, formula: Stencil, delta: Array, at: Point | 
     with np.errstate(all="ignore"):
         error = np.abs(estimate - np.longdouble(trusted)).astype(np.float64)
     reasons = [found.outside, found.vanished, ~np.isfinite(estimate), np.isnan(error), (error <= bar) & (bar > 0.0)]
-    status = np.select(reasons, [np.int8(k) for k in range(OUTSIDE, BELOW_BAR + 1)], default=np.int8(OK))
+    status = sweeps.first_reason(*reasons)
     finite = ~np.isin(status, (OUTSIDE, VANISHED, NOT_FINITE))
     return RoundedSweep(
         delta=delta,

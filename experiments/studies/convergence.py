@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import derivkit as dk
 from experiments import columns
-from experiments.study import Frame, Rows, Tables, column, key
+from experiments.study import Frame, Rows, Tables, column, key, refuse_empty
 
 PICTURED = 3
 """Points per job whose errors are kept for the figure."""
@@ -110,8 +110,7 @@ class Config:
     derivative: int = 1
 
     def __post_init__(self) -> None:
-        if not (self.function and self.method):
-            raise ValueError("at least one function and one method are needed")
+        refuse_empty(self, "function", "method")
         if len(set(self.delta)) < MIN_DELTAS:
             raise ValueError(
                 f"a slope needs at least {MIN_DELTAS} different deltas; write delta=${{powers_of_two:-30,-1}}"

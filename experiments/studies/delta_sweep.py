@@ -15,7 +15,7 @@ import numpy as np
 import derivkit as dk
 from experiments import columns
 from experiments.shards import Call, Cut
-from experiments.study import Frame, Rows, Tables, column, key
+from experiments.study import Frame, Rows, Tables, column, key, refuse_empty
 from experiments.words import listed
 
 IN_WORDS = (
@@ -177,8 +177,7 @@ class Config:
     shard: int = 0
 
     def __post_init__(self) -> None:
-        if not (self.function and self.method and self.delta):
-            raise ValueError("at least one function, one method and one delta are needed")
+        refuse_empty(self, "function", "method", "delta")
         for name in self.method:
             dk.formula(name, self.derivative)
         _ = self.cut
@@ -224,18 +223,13 @@ def errors_of(part: dk.ErrorSweep, call: Call) -> Iterator[Rows]:
     """Rows of some points, in the order point, method, delta, and what f raised in a call that the shard begins."""
     measured = ("estimate", "exact", "error", "relative_error", "ulps", "truncation", "rounding")
     yield Table(
-        function=part.f.name, expression=part.f.text, x=part.x[:, None, None], method=names_of(part), delta=part.delta,
+        function=part.f.name, expression=part.f.text, x=part.x[:, None, None], method=part.names, delta=part.delta,
         **{name: getattr(part, name) for name in measured}, bound=(part.bound[:, None], part.BOUNDS),
         evaluations=part.evaluations[:, None], status=(part.status, part.STATUSES),
     ).excerpt(call.rows)  # fmt: skip
     if part.sweep.raised and call.begins:
         messages, where, times = zip(*((one.message, one.point, one.count) for one in part.sweep.raised), strict=True)
         yield Raised(function=part.f.name, message=messages, at=where, times=times)
-
-
-def names_of(part: dk.ErrorSweep) -> tuple[Any, tuple[str, ...]]:
-    """The formulas' names as coded text, one in a row."""
-    return np.arange(len(part.formulas), dtype=np.int16)[:, None], tuple(entry.name for entry in part.formulas)
 
 
 def optima(part: dk.ErrorSweep) -> Optimum:
@@ -259,7 +253,7 @@ def pictures(asked: dk.ErrorSweep) -> Iterator[Rows]:
     ladder = dk.delta_ladder(asked.delta.max())
     v = replace(asked, delta=ladder[ladder >= 4.0 * np.spacing(abs(x))])
     yield Prediction(
-        function=f.name, x=x, method=names_of(v), delta=v.delta, error=v.predicted[0],
+        function=f.name, x=x, method=v.names, delta=v.delta, error=v.predicted[0],
         bound=(v.bound[:, None], v.BOUNDS),
     )  # fmt: skip
     yield from curves(f, x, asked.delta)
@@ -271,7 +265,7 @@ def pictures(asked: dk.ErrorSweep) -> Iterator[Rows]:
 def secants(lines: dk.ErrorSweep) -> Secants:
     """The line with the estimated slope for every delta."""
     return Secants(
-        function=lines.f.name, x=lines.x[0], method=names_of(lines), delta=lines.delta, **vars(lines.lines),
+        function=lines.f.name, x=lines.x[0], method=lines.names, delta=lines.delta, **vars(lines.lines),
         estimate=lines.estimate, exact=lines.exact, error=lines.error, larger=(lines.larger, lines.PARTS),
         status=(lines.status, IN_WORDS),
     )  # fmt: skip

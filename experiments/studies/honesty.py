@@ -31,7 +31,7 @@ from derivkit.testing import (
     regular,
     share_beyond,
 )
-from experiments.study import Frame, Rows, Tables, column, key
+from experiments.study import Frame, Rows, Tables, column, key, refuse_below
 from experiments.words import first_of, percent_reached
 
 FACTORS = dk.logspace(-3, 1.5, 46)
@@ -254,8 +254,7 @@ class Config:
     def __post_init__(self) -> None:
         if 1 not in self.derivatives or not set(self.derivatives) <= {1, 2, 3, 4}:
             raise ValueError(f"derivatives={list(self.derivatives)}: 1, and as you like 2, 3 and 4 with it")
-        if self.points < 1:
-            raise ValueError(f"points={self.points}: at least 1 point of every function is needed")
+        refuse_below(1, self, "points")
 
     @property
     def rows(self) -> int:

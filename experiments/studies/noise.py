@@ -29,7 +29,7 @@ from derivkit.testing import (
     perturbation,
     site_of,
 )
-from experiments.study import Frame, Rows, Tables, column, frames, key
+from experiments.study import Frame, Rows, Tables, column, frames, key, refuse_below
 from experiments.words import percent_reached
 
 Array = NDArray[np.float64]
@@ -214,8 +214,7 @@ class Config:
         for level in self.levels:
             if not level > 0.0:
                 raise ValueError(f"levels={level:g}: a level of noise is above 0; write one such as 1e-8")
-        if self.points < 1:
-            raise ValueError(f"points={self.points}: at least 1 point of every function is needed")
+        refuse_below(1, self, "points")
 
     @property
     def rows(self) -> int:
@@ -365,14 +364,8 @@ def half_answered(levels: Frame) -> Frame:
 def exponents(levels: Frame) -> Row:
     """The powers of the level for one method and kind."""
     rows = half_answered(levels)
-    slopes = {name: slope(rows["level"].to_numpy(), rows[name].to_numpy()) for name in FITTED}
+    slopes = {name: dk.observed_order(rows["level"], rows[name]) for name in FITTED}
     return {"method": levels["method"].iloc[0], "kind": levels["kind"].iloc[0], "levels": len(rows), **slopes}
-
-
-def slope(level: Array, size: Array) -> float:
-    """The power of the level that a size follows."""
-    known = np.isfinite(size) & (size > 0.0)
-    return dk.observed_order(level[known], size[known]) if np.sum(known) > 1 else math.nan
 
 
 def tell(tables: Tables) -> Iterator[str]:

@@ -15,23 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 import derivkit as dk
-from derivkit.expressions.evaluation import significand
-from derivkit.testing.float_types import (
+from derivkit.testing import (
+    FLOAT16_EXPONENTS,
+    FLOAT_TYPES,
     GOOD,
-    HIGHEST,
-    LOWEST,
-    REGISTERED,
-    ROUNDED_STATUSES,
     STATES,
-    TYPES,
+    FloatType,
     HalfBlock,
-    expression_of,
     half_map,
     in_type,
-    types_in,
+    refuse_inexpressible,
+    theoretical_optimum,
 )
 from experiments import columns
-from experiments.study import Frame, Rows, Tables, column, key
+from experiments.study import Frame, Rows, Tables, column, key, refuse_empty, refuse_unknown
 from experiments.words import percent
 
 Array = NDArray[np.float64]
@@ -163,64 +160,58 @@ class Config:
     highest_exponent: int = 0
 
     def __post_init__(self) -> None:
-        if not (self.function and self.method and self.delta and self.precision):
-            raise ValueError("at least one function, one method, one delta and one precision are needed")
+        refuse_empty(self, "function", "method", "delta", "precision")
+        refuse_unknown(self, "precision", FLOAT_TYPES)
         for name in self.method:
             dk.formula(name)
-        for name in self.precision:
-            if name not in TYPES:
-                raise ValueError(f"precision={name}: not known; there are {', '.join(TYPES)}")
         low, high = self.lowest_exponent, self.highest_exponent
-        if not LOWEST <= low <= high <= HIGHEST:
+        least, largest = FLOAT16_EXPONENTS[0], FLOAT16_EXPONENTS[-1]
+        if not least <= low <= high <= largest:
             raise ValueError(
-                f"lowest_exponent={low}, highest_exponent={high}: those of float16 go from {LOWEST} to {HIGHEST}"
+                f"lowest_exponent={low}, highest_exponent={high}: those of float16 go from {least} to {largest}"
             )
         for problem in self.function:
-            expression_of(problem.function)
+            refuse_inexpressible(problem.function)
+
+    @property
+    def types(self) -> list[FloatType]:
+        """The types, whether they are installed or not."""
+        return [FloatType(name) for name in self.precision]
 
     @property
     def rows(self) -> int:
         """Rows of the main table."""
         points = sum(len(problem.points) for problem in self.function)
-        return points * len(self.method) * len(self.delta) * len(types_in(self.precision))
+        return points * len(self.method) * len(self.delta) * sum(one.installed for one in self.types)
 
 
 def measure(config: Config) -> Iterator[Rows]:
     """Yield the tables of one job, chunk by chunk."""
-    yield known(config.precision)
+    yield known(config.types)
     formulas = [dk.formula(name) for name in config.method]
     exponents = range(config.lowest_exponent, config.highest_exponent + 1)
     for problem in config.function:
-        f, points = problem.function, np.array(problem.points)
-        for name in types_in(config.precision):
-            yield swept(f, points, name, np.array(config.delta), formulas)
-        for block in half_map(f, formulas, exponents):
-            yield mapped(f, block)
+        sweep = dk.ErrorSweep(problem.function, np.array(problem.points), np.array(config.delta), formulas)
+        for one in config.types:
+            if one.installed:
+                yield swept(sweep, one)
+        for block in half_map(sweep.f, formulas, exponents):
+            yield mapped(sweep.f, block)
 
 
-def known(precisions: Sequence[str]) -> Types:
+def known(types: Sequence[FloatType]) -> Types:
     """What is known of the types."""
-    types = types_in(precisions)
-    numbers = [significand(types[name]) if name in types else (math.nan, math.nan) for name in precisions]
-    missing = "left out: the package {}, which brings it, is not installed"
-    return Types(
-        precision=precisions,
-        bits=[float(bits) for bits, _ in numbers],
-        eps=[2.0 ** (1 - bits) for bits, _ in numbers],
-        least=[2.0**e if math.isnan(e) or e >= -1074 else math.nan for _, e in numbers],
-        note=["" if name in types else missing.format(REGISTERED[name]) for name in precisions],
-    )
+    numbers = {name: [getattr(one, name) for one in types] for name in ("bits", "eps", "least")}
+    return Types(precision=[one.name for one in types], note=[one.missing for one in types], **numbers)
 
 
-def swept(f: dk.Function, points: Array, name: str, delta: Array, formulas: Sequence[dk.Stencil]) -> Table:
+def swept(sweep: dk.ErrorSweep, kind: FloatType) -> Table:
     """All rows of one function in one precision, in the order point, method, delta."""
-    found = in_type(f, points, types_in([name])[name], delta, formulas)
-    methods = np.arange(len(formulas), dtype=np.int16)[:, None]
+    found = in_type(sweep, kind)
     return Table(
-        function=f.name, expression=f.text, x=found.x[:, None, None], precision=name,
-        method=(methods, tuple(entry.name for entry in formulas)), delta=delta, estimate=found.estimate,
-        exact=found.exact[:, None, None], error=found.error, rounding=found.rounding,
-        status=(found.status, ROUNDED_STATUSES),
+        function=sweep.f.name, expression=sweep.f.text, x=found.x[:, None, None], precision=kind.name,
+        method=sweep.names, delta=sweep.delta, estimate=found.estimate, exact=found.exact[:, None, None],
+        error=found.error, rounding=found.rounding, status=(found.status, sweep.STATUSES),
     )  # fmt: skip
 
 
@@ -264,15 +255,12 @@ def typical_errors(table: Frame) -> Frame:
 def best_of(typical: Frame, eps: Mapping[str, float]) -> Frame:
     """For every precision the delta of the smallest error; among equals the largest, which needs the least luck."""
     keys = ["function", "method", "precision"]
-    first = typical.groupby(keys, sort=False)["median"].transform("min")
-    best = typical[typical["median"] == first].groupby(keys)["delta"].max()
-    optimum = typical[keys].drop_duplicates().join(best, on=keys)
-    least = typical.groupby(keys)["median"].min().rename("error")
-    order = optimum["method"].map(lambda name: float(dk.formula(name).order))
-    fine = optimum["precision"].map(eps)
-    return optimum.join(least, on=keys).assign(
-        eps=fine, theory_delta=fine ** (1 / (order + 1)), theory_error=fine ** (order / (order + 1))
-    )
+    curve = typical.groupby(keys, sort=False).ngroup()
+    best = typical.iloc[dk.least_errors(typical["delta"], typical["median"], curve=curve)]
+    optimum = typical[keys].drop_duplicates().join(best.set_index(keys)[["delta", "median"]], on=keys)
+    order, fine = optimum["method"].map(lambda name: dk.formula(name).order), optimum["precision"].map(eps)
+    delta, error = theoretical_optimum(order, fine)
+    return optimum.assign(error=optimum["median"], eps=fine, theory_delta=delta, theory_error=error)
 
 
 def exponents_of(optimum: Frame) -> dict[str, Any]:
@@ -283,21 +271,11 @@ def exponents_of(optimum: Frame) -> dict[str, Any]:
         "function": optimum["function"].iloc[0],
         "method": method,
         "precisions": np.unique(eps).size,
-        "delta_observed": slope(eps, optimum["delta"].to_numpy()),
+        "delta_observed": dk.fitted_exponent(eps, optimum["delta"]),
         "delta_theory": 1 / (order + 1),
-        "error_observed": slope(eps, optimum["error"].to_numpy()),
+        "error_observed": dk.fitted_exponent(eps, optimum["error"]),
         "error_theory": order / (order + 1),
     }
-
-
-def slope(eps: Array, values: Array) -> float:
-    """The exponent a in values = c eps^a by least squares of the logarithms; NaN with fewer than two points."""
-    there = np.isfinite(values) & (values > 0)
-    if np.unique(eps[there]).size < 2:
-        return math.nan
-    across, up = np.log(eps[there]), np.log(values[there])
-    across -= across.mean()
-    return float(across @ (up - up.mean()) / (across @ across))
 
 
 def map_of(tables: Tables) -> Frame:

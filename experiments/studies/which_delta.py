@@ -28,7 +28,7 @@ from derivkit.testing import (
     sweep_deltas,
 )
 from experiments import columns
-from experiments.study import Frame, Rows, Tables, column, key
+from experiments.study import Frame, Rows, Tables, column, key, refuse_empty, refuse_unknown
 
 MIN_DELTAS = 9
 """Least deltas of a sweep."""
@@ -215,13 +215,10 @@ class Config:
     calls: int = 400
 
     def __post_init__(self) -> None:
-        if not (self.function and self.method):
-            raise ValueError("at least one function and one method are needed")
+        refuse_empty(self, "function", "method")
+        refuse_unknown(self, "precision", PRECISIONS)
         for name in self.method:
             dk.formula(name)
-        for name in self.precision:
-            if name not in PRECISIONS:
-                raise ValueError(f"precision={name}: not known; there are {', '.join(PRECISIONS)}")
         if self.deltas < MIN_DELTAS:
             raise ValueError(f"deltas={self.deltas}: a sweep needs at least {MIN_DELTAS}; write deltas=129")
         for f in (problem.function for problem in self.function):

@@ -293,7 +293,7 @@ def test_the_scatter_has_the_line_where_bar_and_error_are_equal() -> None:
     [
         ({"derivatives": (2,)}, r"derivatives=\[2\]: 1, and as you like"),
         ({"derivatives": (1, 5)}, r"derivatives=\[1, 5\]"),
-        ({"points": 0}, "points=0: at least 1"),
+        ({"points": 0}, "points=0: must be at least 1"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(changes: dict[str, Any], message: str) -> None:

@@ -216,7 +216,7 @@ def test_a_method_that_names_no_noise_is_not_judged_by_it() -> None:
     ("rows", "changes", "message"),
     [
         (UNIFORM, {"levels": (1e-8, 0.0)}, "levels=0: a level of noise is above 0"),
-        (UNIFORM, {"points": 0}, "points=0: at least 1"),
+        (UNIFORM, {"points": 0}, "points=0: must be at least 1"),
         ({"exp": {"category": "entire", "expression": "exp(x)", "points": [1]}}, {}, "exp: this study is of noise"),
         (
             {"pure": {**row("0*x", absolute=1.0), "category": "no_derivative", "statuses": ["unresolved"]}},
