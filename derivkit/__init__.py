@@ -42,6 +42,7 @@ from derivkit.multivariate.spread import (
     rank_correlation,
     sample_gradients,
 )
+from derivkit.multivariate.training import LawCounts, StepGradient, TrainingPath, draw_course, step_gradient, train
 from derivkit.numerical.adaptive import Derivative, derivative, derivatives
 from derivkit.numerical.complex_step import complex_step
 from derivkit.numerical.difference import Sweep, difference, sweep
@@ -93,6 +94,7 @@ __all__ = [
     "GradientOperations",
     "GrowthLaw",
     "Judgement",
+    "LawCounts",
     "Ledger",
     "Line",
     "Network",
@@ -110,9 +112,11 @@ __all__ = [
     "Status",
     "Stencil",
     "Step",
+    "StepGradient",
     "Style",
     "Survey",
     "Sweep",
+    "TrainingPath",
     "Verdict",
     "Verification",
     "Walk",
@@ -136,6 +140,7 @@ __all__ = [
     "difference",
     "directional",
     "distinguishable",
+    "draw_course",
     "dual",
     "exact",
     "explain_order",
@@ -185,6 +190,7 @@ __all__ = [
     "slope",
     "stack_size",
     "stencil",
+    "step_gradient",
     "steps_vanish",
     "survey",
     "sweep",
@@ -192,6 +198,7 @@ __all__ = [
     "taylor",
     "thinned",
     "to_text",
+    "train",
     "truncation_terms",
     "typical_error",
     "ulp_error",

@@ -15,7 +15,7 @@ is there already by the curvature of the loss. The sum of the errors alone leave
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -26,6 +26,8 @@ from numpy.typing import DTypeLike, NDArray
 from derivkit.errors import norm_ratio
 from derivkit.multivariate.network import Network, NotFiniteError
 from derivkit.multivariate.samples import Array, Samples
+from derivkit.numerical.formulas import stencil_of
+from derivkit.numerical.nodes import steps_vanish
 
 PROBE = 1e-10
 """Length of the shift that the curvature is probed with, as a part of the parameters; see `hessian_product`."""
@@ -85,6 +87,8 @@ class Course:
         The samples of every step, shape ``(steps, batch)``.
     rate : float
         A step goes by the rate times the gradient.
+    held_out : Samples or None
+        What is not learned from, of float64: answers are counted on it.
 
     Examples
     --------
@@ -99,11 +103,30 @@ class Course:
     samples: Samples
     choices: NDArray[np.intp]
     rate: float
+    held_out: Samples | None = None
 
     @property
     def steps(self) -> int:
         """Number of steps."""
         return len(self.choices)
+
+    def refuse_vanishing(self, formula: str, delta: float, dtypes: Sequence[DTypeLike]) -> None:
+        """Refuse a delta that vanishes against a parameter of the start in all of some precisions.
+
+        Raises
+        ------
+        ValueError
+            With the parameter.
+        """
+        starts: list[Any] = [self.start.astype(dtype) for dtype in dtypes]
+        vanished = [steps_vanish(stencil_of(formula), at, np.asarray(delta, at.dtype)) for at in starts]
+        if all(np.any(one) for one in vanished):
+            place = int(np.argmax(vanished[0]))
+            raise ValueError(
+                f"delta={delta:g} vanishes against the parameter {self.network.name_of(place)} = {self.start[place]:g}"
+                f" of the network {self.network.name} in {' and in '.join(str(at.dtype) for at in starts)}; write a"
+                " larger one"
+            )
 
     def batch(self, step: int) -> Samples:
         """The samples of step number `step`, from 0; all of them in their own order where a batch holds all."""

@@ -358,6 +358,11 @@ class Network:
         mean = np.mean(self.losses(parameters, samples), axis=-1)
         return mean if mean.ndim else float(mean)
 
+    def accuracy(self, parameters: Array, samples: Samples) -> float:
+        """The share of the samples whose label has the largest output."""
+        outputs = self.forward(parameters, samples)[-1].a
+        return float(np.mean(np.argmax(outputs, axis=0) == samples.labels))
+
     def penalty(self, parameters: Array) -> Array:
         """``l1 Σ|w| + l2 Σ w^2`` of the weights among `parameters`, of shape ``(..., count)``; shape ``(...)``."""
         total = np.zeros(parameters.shape[:-1], dtype=parameters.dtype)

@@ -6,11 +6,10 @@ All start from the same parameters and see the same batches in the same order; o
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -21,12 +20,12 @@ import derivkit as dk
 from experiments import columns
 from experiments.study import (
     Frame,
-    Lesson,
     Rows,
     Tables,
     column,
     frames,
     key,
+    lessons,
     refuse_below,
     refuse_empty,
     refuse_repeated,
@@ -34,13 +33,10 @@ from experiments.study import (
 )
 from experiments.words import percent
 
-Floats = NDArray[np.float64]
 Array = NDArray[np.floating[Any]]
 
 PRECISIONS: Mapping[str, type[np.floating[Any]]] = {"float64": np.float64, "float32": np.float32}
 BACKPROP = "backprop"
-VANISHED, NOT_FINITE = "delta vanished", "loss not finite"
-"""Why a path ends before its time."""
 TEXTBOOK_DELTA = 1e-4
 """The step of a textbook's loop over weights."""
 LINES = 7
@@ -220,28 +216,22 @@ class Config:
     def __post_init__(self) -> None:
         refuse_empty(self, "network", "method", "delta", "precision", "rate")
         refuse_unknown(self, "precision", PRECISIONS)
-        refuse_repeated(self, "delta", shown=said)
+        refuse_repeated(self, "delta", shown=delta_text)
         refuse_repeated(self, "rate")
-        for rate in self.rate:
-            if not (math.isfinite(rate) and rate > 0.0):
-                raise ValueError(f"rate={rate:g}: a learning rate is greater than 0; write one such as rate=0.1")
-        self._refuse_counts()
-        for network in self.network:
-            refuse(self, network)
-
-    def _refuse_counts(self) -> None:
         refuse_below(1, self, "steps", "samples", "held_out", "batch")
         refuse_below(0, self, "seed")
-        if self.batch > self.samples:
-            raise ValueError(
-                f"batch={self.batch}: there are {self.samples} samples to take it from; write at most"
-                f" batch={self.samples}, or more samples"
-            )
+        for network, rate in itertools.product(self.network, self.rate):
+            refuse(self, network, rate)
 
     @property
     def rows(self) -> int:
         """Rows of the main table, if no path ends before its time."""
         return len(self.network) * len(self.rate) * len(ways(self)) * (self.steps + 1)
+
+
+def delta_text(delta: float) -> str:
+    """A delta as it is written in a configuration: 1e-5."""
+    return np.format_float_scientific(float(f"{delta:g}"), trim="-", exp_digits=1) if delta < 0.01 else f"{delta:g}"
 
 
 class Way(NamedTuple):
@@ -254,7 +244,7 @@ class Way(NamedTuple):
     @property
     def name(self) -> str:
         """What it is called in tables."""
-        return self.method if self.method == BACKPROP else f"{self.method}, delta {said(self.delta)}"
+        return self.method if self.method == BACKPROP else f"{self.method}, delta {delta_text(self.delta)}"
 
 
 def ways(config: Config) -> list[Way]:
@@ -269,499 +259,311 @@ def ways(config: Config) -> list[Way]:
 def measure(config: Config) -> Iterator[Rows]:
     """Yield the path of one way at a time, with its time and, where it ends before its time, the reason."""
     for network, rate in itertools.product(config.network, config.rate):
-        course, aside = course_of(config, network, rate)
+        course = course_of(config, network, rate)
         setting = {"network": network.name, "data": config.data.name, "rate": rate, "samples": config.samples}
         setting |= {"batch": config.batch, "seed": config.seed}
         for way in ways(config):
-            yield from walked(course, aside, way, {**setting, "precision": way.precision, "way": way.name})
+            yield from trained(course, way, {**setting, "precision": way.precision, "way": way.name})
 
 
-# Before the start
+def course_of(config: Config, network: dk.Network, rate: float) -> dk.Course:
+    """What all ways have in common."""
+    sizes = {name: getattr(config, name) for name in ("samples", "held_out", "batch", "steps", "seed")}
+    return dk.draw_course(network, config.data, rate=rate, **sizes)
 
 
-def refuse(config: Config, network: dk.Network) -> None:
+def refuse(config: Config, network: dk.Network, rate: float) -> None:
     """Refuse what cannot be trained, or a delta that vanishes in every precision."""
     network.refuse_kinked_penalty()
-    samples, _ = drawn(config, network)
-    start = start_of(config, network)
-    network.loss(start, samples)
+    course = course_of(config, network, rate)
+    network.loss(course.start, course.samples)
     for method, delta in itertools.product(config.method, config.delta):
-        vanished = [vanishes(start.astype(PRECISIONS[name]), method, delta) for name in config.precision]
-        if all(np.any(one) for one in vanished):
-            place = int(np.argmax(vanished[0]))
-            raise ValueError(
-                f"delta={said(delta)} vanishes against the parameter {network.name_of(place)} = {start[place]:g} of"
-                f" the network {network.name} in {' and in '.join(config.precision)}; write a larger one"
-            )
+        course.refuse_vanishing(method, delta, config.precision)
 
 
-def vanishes(parameters: Any, method: str, delta: float) -> NDArray[np.bool_]:
-    """Against which parameters a delta vanishes."""
-    return np.asarray(dk.steps_vanish(dk.formula(method), parameters, np.asarray(delta, parameters.dtype)))
-
-
-def start_of(config: Config, network: dk.Network) -> Array:
-    """The parameters of the start, which float32 holds too: ways of both precisions begin at the same numbers."""
-    return network.initial(seed=config.seed, dtype=np.float32).astype(np.float64)
-
-
-def drawn(config: Config, network: dk.Network) -> tuple[dk.Samples, dk.Samples]:
-    """The samples to learn from, and those held aside; float32 holds them too."""
-    samples = network.draw(config.data, config.samples + config.held_out, seed=config.seed)
-    samples = samples.astype(np.float32).astype(np.float64)
-    return samples.take(slice(config.samples)), samples.take(slice(config.samples, None))
-
-
-# A path
-
-
-def course_of(config: Config, network: dk.Network, rate: float) -> tuple[dk.Course, dk.Samples]:
-    """What all ways have in common, and the samples held aside."""
-    samples, aside = drawn(config, network)
-    random = np.random.default_rng(config.seed)
-    choices = np.array([random.permutation(config.samples)[: config.batch] for _ in range(config.steps)])
-    start = start_of(config, network)
-    return dk.Course(network=network, start=start, samples=samples, choices=choices, rate=rate), aside
-
-
-class Found(NamedTuple):
-    """A gradient, what it cost, and what went wrong with it, if anything did."""
-
-    gradient: Array
-    evaluations: int
-    multiply_adds: int
-    message: str = ""
-    cause: str = ""
-
-
-def gradient(way: Way, network: dk.Network, parameters: Array, batch: dk.Samples) -> Found:
+def gradient(way: Way, network: dk.Network, parameters: Array, batch: dk.Samples) -> dk.StepGradient:
     """The gradient of a batch's mean loss by one of the ways."""
-    if way.method == BACKPROP:
-        return Found(network.backprop(parameters, batch), 1, len(batch) * network.backprop_multiply_adds)
-    found = dk.brute_force(network, parameters, batch, delta=way.delta, formula=way.method)
-    cause = VANISHED if np.any(found.vanished) else NOT_FINITE
-    message = "" if np.all(np.isfinite(found.gradient)) else found.message
-    return Found(found.gradient, found.evaluations, found.multiply_adds, message, cause)
+    formula = None if way.method == BACKPROP else way.method
+    return dk.step_gradient(network, parameters, batch, formula=formula, delta=way.delta)
 
 
-class EndedError(Exception):
-    """A path that ends before its time: the cause in a few words, and the reason in a sentence."""
-
-    def __init__(self, cause: str, reason: str) -> None:
-        super().__init__(reason)
-        self.cause = cause
-
-
-def walked(course: dk.Course, aside: dk.Samples, way: Way, which: Mapping[str, Any]) -> Iterator[Rows]:
+def trained(course: dk.Course, way: Way, which: Mapping[str, Any]) -> Iterator[Rows]:
     """The path of a way."""
-    rows: list[dict[str, float]] = []
-    try:
-        with np.errstate(all="ignore"):
-            walk(course, aside, way, rows)
-    except (EndedError, dk.NotFiniteError) as error:
-        cause = error.cause if isinstance(error, EndedError) else NOT_FINITE
-        yield Ended(**which, step=len(rows) - 1, cause=cause, reason=str(error))
-    columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    seconds = columns.pop("seconds")
-    yield Table(**which, method=way.method, delta=way.delta, step=np.arange(len(rows)), **columns)
-    if np.any(np.isfinite(seconds)):
-        yield Times(**which, method=way.method, seconds=np.nanmedian(seconds))
+    seconds: list[float] = []
 
+    def timed(parameters: Array, batch: dk.Samples) -> dk.StepGradient:
+        start = time.perf_counter()
+        result = gradient(way, course.network, parameters, batch)
+        seconds.append(time.perf_counter() - start)
+        return result
 
-def walk(course: dk.Course, aside: dk.Samples, way: Way, rows: list[dict[str, float]]) -> None:
-    """Make all steps of a way, and append a row for the start and after every step."""
-    network, path = course.network, dk.Walk(course, PRECISIONS[way.precision])
-    evaluations, passes = 0, 0.0
-    while True:
-        row = state(path, aside) | {"error": math.nan, "evaluations": evaluations, "passes": passes}
-        rows.append(row | {"seconds": math.nan})
-        if path.made == course.steps:
-            return
-        batch = path.batch
-        begun = time.perf_counter()
-        found = gradient(way, network, path.parameters, batch)
-        rows[-1]["seconds"] = time.perf_counter() - begun
-        if found.message:
-            raise EndedError(found.cause, found.message)
-        rows[-1]["error"] = path.error(found.gradient)
-        path.step(found.gradient)
-        evaluations += found.evaluations
-        passes += found.multiply_adds / (len(batch) * network.multiply_adds)
-
-
-def state(path: dk.Walk, aside: dk.Samples) -> dict[str, float]:
-    """How good the parameters are, and how far from those of backprop after as many steps."""
-    network, at = path.course.network, path.doubles
-    loss = network.loss(at, path.course.samples)
-    right = np.argmax(network.forward(at, aside)[-1].a, axis=0) == aside.labels
-    return {"loss": loss, "accuracy": float(np.mean(right)), **dataclasses.asdict(path.distances())}
-
-
-def said(delta: float) -> str:
-    """A delta as it is written in a configuration: 1e-5."""
-    return np.format_float_scientific(float(f"{delta:g}"), trim="-", exp_digits=1) if delta < 0.01 else f"{delta:g}"
+    path = dk.train(course, timed, PRECISIONS[way.precision])
+    steps = np.arange(len(path.columns["loss"]))
+    if path.message:
+        yield Ended(**which, step=steps[-1], cause=path.cause, reason=path.message)
+    yield Table(**which, method=way.method, delta=way.delta, step=steps, **path.columns)
+    if seconds:
+        yield Times(**which, method=way.method, seconds=np.median(seconds))
 
 
 # What the whole run says
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Path:
-    """The path of a way as the tables have it."""
+class Paths(NamedTuple):
+    """The paths of a run, each of them once, those of a case together and the one of backprop in float64 first."""
 
-    case: str
-    network: str
-    precision: str
-    way: str
-    method: str
-    delta: float
-    columns: Mapping[str, NDArray[Any]]
-    seconds: float
-    ended: bool
-
-    @property
-    def named(self) -> str:
-        """The way with its precision."""
-        return f"{self.way}, {self.precision}"
-
-    def __getitem__(self, column: str) -> NDArray[Any]:
-        return self.columns[column]
+    steps: Frame
+    """The main table with the case, and the number of the path."""
+    ends: Frame
+    """What is known of every path as a whole, see `whole`, by its number."""
 
 
-def paths_of(tables: Tables) -> dict[str, list[Path]]:
-    """The paths of every case, the one of backprop in float64 first; a path that several jobs made is there once."""
-    keys, table = [*Setting.keys, *OfWay.keys], tables[Table]
-    seconds = tables[Times].drop_duplicates(keys).set_index(keys)["seconds"].to_dict()
-    ended = set(tables[Ended][keys].itertuples(index=False, name=None))
-    differ = [name for name in Setting.keys if name != "network" and table[name].nunique() > 1]
-    paths: dict[str, list[Path]] = {}
-    for which, rows in table.drop_duplicates([*keys, "step"]).groupby(keys, sort=False):
-        first = rows.iloc[0]
-        case = ", ".join([first["network"], *(setting_text(name, first[name]) for name in differ)])
-        path = Path(
-            case=case,
-            columns={name: rows.sort_values("step")[name].to_numpy() for name in Table.columns if name not in keys},
-            seconds=seconds.get(which, math.nan),
-            ended=which in ended,
-            **{name: first[name] for name in ("network", "precision", "way", "method", "delta")},
-        )
-        paths.setdefault(case, []).append(path)
-    return paths
+def paths_of(tables: Tables) -> Paths:
+    """The paths of a run; what several jobs made is there once."""
+    import pandas as pd  # noqa: PLC0415 - only a run that concludes pays for it
+
+    keys = [*Setting.keys, *OfWay.keys]
+    steps = tables[Table].drop_duplicates([*keys, "step"])
+    steps = steps.assign(case=cases_of(steps), path=steps.groupby(keys, sort=False).ngroup())
+    order = steps.groupby("case", sort=False).ngroup()
+    steps = steps.assign(order=order).sort_values(["order", "path", "step"], ignore_index=True)
+    ends = pd.DataFrame([whole(path) for _, path in steps.groupby("path", sort=False)])
+    ends = ends.merge(tables[Times][[*keys, "seconds"]].drop_duplicates(keys), how="left", on=keys)
+    ended = tables[Ended][keys].drop_duplicates().assign(ended=True)
+    cut_short = ends[keys].merge(ended, how="left", on=keys)["ended"].eq(other=True)
+    numerical = ends["method"] != BACKPROP
+    double = numerical & (ends["precision"] == "float64")
+    ends = ends.assign(
+        cut_short=cut_short,
+        numerical=numerical,
+        complete=numerical & ~cut_short & np.isfinite(ends["distance"]),
+        displayed=double | (numerical & ~double.groupby(ends["case"]).transform("any")),
+        named=ends["way"] + ", " + ends["precision"],
+    )
+    return Paths(steps, ends.set_index("path"))
 
 
-def setting_text(name: str, value: Any) -> str:
-    """A setting that differs."""
-    return f"{name} {value}" if isinstance(value, str) else f"{name} {value:g}"
+def cases_of(steps: Frame) -> Frame:
+    """The network, with those settings that differ within the run."""
+    case = steps["network"]
+    for name in Setting.keys[1:]:
+        if len(steps[name].unique()) > 1:
+            values = steps[name].map(lambda value: value if isinstance(value, str) else f"{value:g}")
+            case = case + f", {name} " + values
+    return case
+
+
+def whole(path: Frame) -> dict[str, Any]:
+    """What a path is as a whole: its last row, where it began, and what it was like on the way."""
+    trained = dk.TrainingPath(columns={name: values.to_numpy() for name, values in path.items()})
+    errors = trained.errors
+    return {
+        **path.iloc[-1],
+        **{f"first_{name}": path[name].iloc[0] for name in ("loss", "accuracy")},
+        **{name: getattr(trained, name) for name in ("settled", "gain", "stretch", "still_since")},
+        "error": np.median(errors) if errors.size else math.nan,
+        "worst": np.max(errors) if errors.size else math.nan,
+        **trained.judge_law(near=NEAR, apart=APART)._asdict(),
+    }
 
 
 def conclude(tables: Tables) -> Iterator[Rows]:
     """Yield what the figures show, what a step costs, the summary and the lesson."""
-    cases = paths_of(tables)
-    method, strays = highest(cases), straying(cases)
-    yield from losses(cases, strays)
-    yield from growth(cases, method)
-    yield from laws(cases, method)
-    for case in cases:
-        for path in complete(cases, case):
-            way = f"{path.method}, {path.precision}"
-            yield Ends(case=case, way=way, delta=path.delta, distance=path["distance"][-1])
-    yield from price(cases, method)
-    costs = list(costs_of(cases))
-    yield from costs
-    for case, paths in cases.items():
-        yield from (summary(case, path) for path in paths)
-    texts = {
-        "losses": ("The loss of every way", of_losses(cases, strays)),
-        "growth": ("How far the parameters stray from backprop's path", of_growth(cases, method)),
-        "law": ("The distance beside two laws", of_laws(cases, method)),
-        "ends": ("The distance at the end, over delta", of_ends(cases)),
-        "price": ("What the loss costs", of_price(frames(costs).get(Costs, tables[Costs]))),
-    }
-    for figure, (title, text) in texts.items():
-        yield Lesson(figure=figure, title=title, text=text)
+    paths = paths_of(tables)
+    steps, ends = paths
+    method, strays, complete = highest(ends), straying(paths), ends[ends["complete"]]
+    examples = examples_of(ends, method)
+    first = ~ends.duplicated("case")
+    yield Losses.of(steps_of(paths, first | (ends["displayed"] & ends["way"].isin(strays))))
+    grown = steps_of(paths, ends["displayed"] & (ends["method"] == method) & (ends["step"] > 0))
+    yield Growth.of(grown, way=("delta " + grown["delta"].map(delta_text)).to_numpy())
+    for number in examples:
+        path = steps[steps["path"] == number]
+        for curve, name in ((OBSERVED, "distance"), (LAW, "predicted"), (SUM, "accumulated")):
+            yield Law.of(path, curve=curve, distance=path[name].to_numpy())
+    yield Ends.of(complete, way=(complete["method"] + ", " + complete["precision"]).to_numpy())
+    for number in ends.index[first | ends.index.isin(examples)]:
+        yield from price(steps[steps["path"] == number])
+    costs = frames(costs_of(ends)).get(Costs, tables[Costs])
+    yield Costs.of(costs)
+    yield Summary.of(ends, steps=ends["step"].to_numpy())
+    yield from lessons(__file__, {
+        "losses": of_losses(ends, strays),
+        "growth": of_growth(ends, method),
+        "law": of_laws(ends, examples),
+        "ends": of_ends(complete),
+        "price": of_costs(costs),
+    })  # fmt: skip
 
 
 def tell(tables: Tables) -> Iterator[str]:
     """Yield how training goes, how near the paths stay, where the law holds, whether bad gradients train, and costs."""
-    cases = paths_of(tables)
-    yield from of_training(cases)
-    yield from of_nearest(cases)
-    yield from of_law(cases)
-    yield from of_bad(cases)
+    ends = paths_of(tables).ends
+    for tell_of in (of_training, of_nearest, of_law, of_bad):
+        for case, paths in ends.groupby("case", sort=False):
+            yield from (f"{case}: {sentence}" for sentence in tell_of(paths))
     yield from of_costs(tables[Costs])
     yield from of_ended(tables[Ended])
 
 
-Cases = Mapping[str, Sequence[Path]]
+def steps_of(paths: Paths, chosen: Frame) -> Frame:
+    """The steps of those paths that are chosen."""
+    return paths.steps[paths.steps["path"].isin(paths.ends.index[chosen])]
 
 
-def numerical(paths: Iterable[Path]) -> list[Path]:
-    """The paths of formulas."""
-    return [path for path in paths if path.method != BACKPROP]
-
-
-def complete(cases: Cases, case: str) -> list[Path]:
-    """The numerical paths of a case that have as many steps as backprop's, none cut short."""
-    return [path for path in numerical(cases[case]) if not path.ended and math.isfinite(path["distance"][-1])]
-
-
-def displayed(paths: Sequence[Path]) -> list[Path]:
-    """The numerical paths in float64, or else in the other precision."""
-    found = numerical(paths)
-    return [path for path in found if path.precision == "float64"] or found
-
-
-def highest(cases: Cases) -> str:
+def highest(ends: Frame) -> str:
     """The formula of the highest order."""
-    methods = dict.fromkeys(path.method for paths in cases.values() for path in numerical(paths))
-    return max(methods, key=lambda name: dk.formula(name).order)
+    return str(max(ends["method"][ends["numerical"]].unique(), key=lambda name: dk.formula(name).order))
 
 
-def settled(path: Path) -> float:
-    """The median loss of the last tenth of the steps: at a large rate the loss of the last one alone is chance."""
-    return float(np.median(path["loss"][-max(1, len(path["loss"]) // 10) :]))
+def examples_of(ends: Frame, method: str) -> list[int]:
+    """For each case the number of the path of a formula with the delta nearest to a textbook's."""
+    made = ends[ends["displayed"] & (ends["method"] == method) & (ends["step"] > 0)]
+    return list(np.abs(np.log(made["delta"] / TEXTBOOK_DELTA)).groupby(made["case"], sort=False).idxmin())
 
 
-def gain(paths: Sequence[Path]) -> float:
-    """By what backprop's loss falls from the start to its last steps."""
-    return float(paths[0]["loss"][0]) - settled(paths[0])
-
-
-def deviation(path: Path, reference: Path) -> float:
-    """The mean difference of the losses over the steps that both have."""
-    steps = min(len(path["loss"]), len(reference["loss"]))
-    return float(np.mean(np.abs(path["loss"][:steps] - reference["loss"][:steps])))
-
-
-def straying(cases: Cases) -> list[str]:
+def straying(paths: Paths) -> list[str]:
     """The ways whose losses are farthest from backprop's in some case, in the order of the configuration."""
-    worst: dict[str, float] = {}
-    for paths in cases.values():
-        for path in displayed(paths):
-            if len(path["loss"]) > 1:
-                stray = deviation(path, paths[0]) / (abs(gain(paths)) or 1.0)
-                worst[path.way] = max(worst.get(path.way, 0.0), stray)
-    chosen = sorted(worst, key=lambda way: -worst[way])[:LINES]
-    return [way for way in worst if way in chosen]
+    steps, ends = paths
+    first = ends[~ends.duplicated("case")]
+    reference = steps[steps["path"].isin(first.index)].set_index(["case", "step"])["loss"].rename("reference")
+    shown = steps_of(paths, ends["displayed"] & (ends["step"] > 0)).join(reference, on=["case", "step"])
+    apart = (shown["loss"] - shown["reference"]).abs().groupby([shown["case"], shown["way"]], sort=False).mean()
+    gain = first.set_index("case")["gain"].abs()
+    worst = apart.div(gain.where(gain > 0.0, 1.0), level="case").groupby("way", sort=False).max()
+    return [way for way in worst.index if way in worst.nlargest(LINES).index]
 
 
 # What the figures show
 
 
-def losses(cases: Cases, strays: Sequence[str]) -> Iterator[Losses]:
-    """The losses of backprop and of the ways that stray."""
-    for case, paths in cases.items():
-        for path in (paths[0], *(one for one in displayed(paths) if one.way in strays)):
-            yield Losses(case=case, way=path.way, step=path["step"], loss=path["loss"])
+def price(path: Frame) -> Iterator[Price]:
+    """The loss of a path over the work: as it was made, and by a textbook's loop."""
+    method = path["method"].iloc[0]
+    if method == BACKPROP:
+        yield Price.of(path, way=BACKPROP)
+        return
+    yield Price.of(path, way=f"{method}, incremental")
+    yield Price.of(path, way=f"{method}, a textbook's loop", passes=path["evaluations"].to_numpy())
 
 
-def growth(cases: Cases, method: str) -> Iterator[Growth]:
-    """The distances of a formula with every delta."""
-    for case, paths in cases.items():
-        for path in displayed(paths):
-            if path.method == method and len(path["step"]) > 1:
-                way = f"delta {said(path.delta)}"
-                yield Growth(case=case, method=method, way=way, step=path["step"], distance=path["distance"])
-
-
-def example(paths: Sequence[Path], method: str) -> Path | None:
-    """The path of a formula with the delta nearest to a textbook's."""
-    of_method = [path for path in displayed(paths) if path.method == method and len(path["step"]) > 1]
-    return min(of_method, key=lambda path: abs(math.log(path.delta / TEXTBOOK_DELTA)), default=None)
-
-
-def laws(cases: Cases, method: str) -> Iterator[Law]:
-    """The distance of an example beside two laws."""
-    for case, paths in cases.items():
-        path = example(paths, method)
-        if path is not None:
-            for curve, name in ((OBSERVED, "distance"), (LAW, "predicted"), (SUM, "accumulated")):
-                yield Law(case=case, way=path.way, curve=curve, step=path["step"], distance=path[name])
-
-
-def price(cases: Cases, method: str) -> Iterator[Price]:
-    """The losses over the work: of backprop, and of the formula's path with the delta nearest to a textbook's."""
-    for case, paths in cases.items():
-        priced = [(BACKPROP, paths[0], "passes")]
-        path = example(paths, method)
-        if path is not None:
-            priced += [
-                (f"{method}, incremental", path, "passes"),
-                (f"{method}, a textbook's loop", path, "evaluations"),
-            ]
-        for way, one, work in priced:
-            yield Price(case=case, way=way, passes=one[work], loss=one["loss"])
-
-
-def costs_of(cases: Cases) -> Iterator[Costs]:
+def costs_of(ends: Frame) -> Iterator[Costs]:
     """What a step costs by each method, of all its deltas."""
-    for case, paths in cases.items():
-        made = [path for path in paths if len(path["step"]) > 1]
-        basis = {path.precision: path for path in reversed(made) if path.method == BACKPROP}
-        for precision, method in dict.fromkeys((path.precision, path.method) for path in made):
-            if precision not in basis:
-                continue
-            alike, of_method = basis[precision], [p for p in made if (p.precision, p.method) == (precision, method)]
-            steps = sum(path["step"][-1] for path in of_method)
-            evaluations = sum(path["evaluations"][-1] for path in of_method) / steps
-            passes = sum(path["passes"][-1] for path in of_method) / steps
-            one = alike["passes"][-1] / alike["step"][-1]
-            seconds = float(np.median([path.seconds for path in of_method]))
-            yield Costs(
-                case=case, network=alike.network, precision=precision, method=method, evaluations=evaluations,
-                passes=passes, work_ratio=passes / one, textbook_ratio=evaluations / one, seconds=seconds,
-                time_ratio=seconds / alike.seconds,
-            )  # fmt: skip
+    made = ends[ends["step"] > 0]
+    basis = made[~made["numerical"]].drop_duplicates(["case", "precision"]).set_index(["case", "precision"])
+    for (case, precision, method), paths in made.groupby(["case", "precision", "method"], sort=False):
+        if (case, precision) not in basis.index:
+            continue
+        backprop = basis.loc[(case, precision)]
+        evaluations, passes = (sum(paths[name]) / sum(paths["step"]) for name in ("evaluations", "passes"))
+        once, seconds = backprop["passes"] / backprop["step"], paths["seconds"].median()
+        yield Costs(
+            case=case, network=backprop["network"], precision=precision, method=method, evaluations=evaluations,
+            passes=passes, work_ratio=passes / once, textbook_ratio=evaluations / once, seconds=seconds,
+            time_ratio=seconds / backprop["seconds"],
+        )  # fmt: skip
 
 
-def summary(case: str, path: Path) -> Summary:
-    """Where a path ends."""
-    error = path["error"][np.isfinite(path["error"])]
-    ends = {name: path[name][-1] for name in ("loss", "accuracy", "distance", "predicted", "accumulated")}
-    return Summary(
-        case=case, precision=path.precision, way=path.way, steps=path["step"][-1], **ends,
-        error=np.median(error) if error.size else math.nan, worst=np.max(error) if error.size else math.nan,
-    )  # fmt: skip
+# In words: of the paths as wholes, all of them or those of one case, backprop in float64 being the first of a case
 
 
-# In words
-
-
-def of_losses(cases: Cases, strays: Sequence[str]) -> str:
+def of_losses(ends: Frame, strays: Sequence[str]) -> Iterator[str]:
     """Which ways are farthest from the loss of backprop."""
-    others = {path.way for paths in cases.values() for path in displayed(paths)} - set(strays)
-    shown = f"Drawn are backprop and the {len(strays)} ways whose losses are farthest from its loss in some panel"
+    others = set(ends["way"][ends["displayed"]]) - set(strays)
     left = f"; the other {len(others)} lie closer to it." if others else ", which are all there are."
+    yield f"Drawn are backprop and the {len(strays)} ways whose losses are farthest from its loss in some panel{left}"
     worst = []
-    for case in cases:
-        whole = complete(cases, case)
-        if whole:
-            path = max(whole, key=lambda path: abs(path["loss"][-1] - cases[case][0]["loss"][-1]))
-            ends = f"{path['loss'][-1]:.4g} instead of {cases[case][0]['loss'][-1]:.4g}"
-            worst.append(f"{case}: {path.named} ends at {ends}")
-    return f"{shown}{left} Farthest at the end: {'; '.join(worst)}." if worst else f"{shown}{left}"
+    for case, paths in ends.groupby("case", sort=False):
+        backprop, complete = paths["loss"].iloc[0], paths[paths["complete"]]
+        if len(complete):
+            path = complete.loc[(complete["loss"] - backprop).abs().idxmax()]
+            worst.append(f"{case}: {path['named']} ends at {path['loss']:.4g} instead of {backprop:.4g}")
+    if worst:
+        yield f"Farthest at the end: {'; '.join(worst)}."
 
 
-def of_growth(cases: Cases, method: str) -> str:
+def of_growth(ends: Frame, method: str) -> Iterator[str]:
     """From where to where the distances end."""
-    told = []
-    for case, paths in cases.items():
-        own = [path for path in complete(cases, case) if path.method == method and path in displayed(paths)]
-        if own:
-            own.sort(key=lambda path: float(path["distance"][-1]))
-            near, far = own[0], own[-1]
-            told.append(
-                f"{case}: from {near['distance'][-1]:.1e} (delta {said(near.delta)}) to {far['distance'][-1]:.1e}"
-                f" (delta {said(far.delta)})"
-            )
-    ends = f" After the last step: {'; '.join(told)}." if told else ""
-    return f"{method}, in parts of the size of backprop's parameters.{ends}"
+    rows = ends[ends["complete"] & ends["displayed"] & (ends["method"] == method)]
+    ranges = []
+    for case, paths in rows.groupby("case", sort=False):
+        ordered = paths.sort_values("distance", kind="stable")
+        low, high = (
+            f"{path.distance:.1e} (delta {delta_text(path.delta)})" for path in ordered.iloc[[0, -1]].itertuples()
+        )
+        ranges.append(f"{case}: from {low} to {high}")
+    yield f"Drawn is {method}."
+    if ranges:
+        yield f"After the last step: {'; '.join(ranges)}."
 
 
-def of_laws(cases: Cases, method: str) -> str:
-    """What the two laws say, and by how much the distance grows beyond the sum."""
-    told = [f"{case}: {stretch_text(cases[case])}" for case in cases if stretch(cases[case])]
-    shown = next((path for path in (example(cases[case], method) for case in cases) if path), None)
-    name = f"{shown.way}. " if shown else ""
-    return (
-        f"{name}Every step adds the rate times the error of its gradient to what parts the paths, and stretches or"
-        " shrinks what is there already by the curvature of the loss: that is the law of first order. The sum of the"
-        " errors alone leaves the curvature out: it bounds the distance as long as steps bring neighbouring paths"
-        f" together. Where learning drives them apart, the distance grows beyond it. {'; '.join(told)}."
-    )
+def of_laws(ends: Frame, examples: Sequence[int]) -> Iterator[str]:
+    """By how much the distance grows beyond the sum of the errors."""
+    if examples:
+        yield f"Drawn is {ends.loc[examples[0], 'way']}."
+    stretched = ends[ends["displayed"] & np.isfinite(ends["stretch"])]
+    texts = []
+    for case, paths in stretched.groupby("case", sort=False):
+        path = paths.loc[paths["stretch"].idxmax()]
+        beyond = path["stretch"] > 1.0 + NEAR
+        texts.append(
+            f"{case}: the distance grows to {path['stretch']:.3g} times the sum ({path['way']})" if beyond
+            else f"{case}: the distance is at most {path['stretch']:.2f} times the sum in all ways"
+        )  # fmt: skip
+    if texts:
+        yield f"{'; '.join(texts)}."
 
 
-def stretch(paths: Sequence[Path]) -> tuple[float, Path] | None:
-    """The largest ratio of the distance to the sum of the errors, with its path."""
-    ratios = []
-    for path in displayed(paths):
-        there = (path["accumulated"] > 0.0) & np.isfinite(path["distance"])
-        if np.any(there):
-            ratios.append((float(np.max(path["distance"][there] / path["accumulated"][there])), path))
-    return max(ratios, key=lambda pair: pair[0], default=None)
-
-
-def stretch_text(paths: Sequence[Path]) -> str:
-    """The same in words."""
-    found = stretch(paths)
-    if found is None:
-        return "no step was made"
-    ratio, path = found
-    if ratio <= 1.0 + NEAR:
-        return f"the distance is at most {ratio:.2f} times the sum in all ways"
-    return f"the distance grows to {ratio:.3g} times the sum ({path.way})"
-
-
-def of_ends(cases: Cases) -> str:
+def of_ends(complete: Frame) -> Iterator[str]:
     """Which delta ends closest."""
-    told, alike = [], 0
-    for case in cases:
-        whole = complete(cases, case)
-        for precision in dict.fromkeys(path.precision for path in whole):
-            own = [path for path in whole if path.precision == precision]
-            near = min(own, key=lambda path: float(path["distance"][-1]))
-            exact = min(own, key=lambda path: median(path["error"]))
-            alike += near is exact
-            told.append(f"{case}, {precision}: {near.way}, {near['distance'][-1]:.1e}")
-    if not told:
-        return "No way made all steps."
-    return (
-        "A large delta errs by truncation, a small one by rounding. The way whose gradient errs least, at the median of"
-        f" its steps, is also the one that ends closest to backprop in {alike} of {len(told)} cases. The closest are:"
-        f" {'; '.join(told)}."
+    closest, alike = [], 0
+    for (case, precision), paths in complete.groupby(["case", "precision"], sort=False):
+        near = paths["distance"].idxmin()
+        alike += near == paths["error"].idxmin()
+        closest.append(f"{case}, {precision}: {paths['way'][near]}, {paths['distance'][near]:.1e}")
+    if not closest:
+        yield "No way made all steps."
+        return
+    yield (
+        "The way whose gradient errs least, at the median of its steps, is also the one that ends closest to backprop"
+        f" in {alike} of {len(closest)} cases. The closest are: {'; '.join(closest)}."
     )
 
 
-def of_price(costs: Frame) -> str:
-    """What a loss costs."""
-    return (
-        "A forward pass is the unit, in multiplications with additions. A textbook's loop makes one forward pass for"
-        " every moved parameter; the incremental way computes only what a moved parameter changes."
-        f" {' '.join(of_costs(costs))}"
-    )
-
-
-def of_training(cases: Cases) -> Iterator[str]:
+def of_training(paths: Frame) -> Iterator[str]:
     """How backprop trains."""
-    for case, paths in cases.items():
-        loss, accuracy, steps = (paths[0][name] for name in ("loss", "accuracy", "step"))
-        if paths[0].ended:
-            yield (
-                f"{case}: the path of backprop ends after step {steps[-1]}, as its next loss is no finite number; a"
-                f" smaller rate may help. Until there its loss goes from {loss[0]:.4g} to {loss[-1]:.4g}."
-            )
-            continue
-        verb = "brings" if loss[-1] < loss[0] else "does not train: it takes"
+    first = paths.iloc[0]
+    if first["cut_short"]:
         yield (
-            f"{case}: backprop {verb} the loss from {loss[0]:.4g} to {loss[-1]:.4g} in {steps[-1]} steps, and the"
-            f" share of right answers on the samples held aside from {percent(accuracy[0])} to"
-            f" {percent(accuracy[-1])}."
+            f"the path of backprop ends after step {first['step']}, as its next loss is no finite number; a smaller"
+            f" rate may help. Until there its loss goes from {first['first_loss']:.4g} to {first['loss']:.4g}."
         )
+        return
+    verb = "brings" if first["loss"] < first["first_loss"] else "does not train: it takes"
+    yield (
+        f"backprop {verb} the loss from {first['first_loss']:.4g} to {first['loss']:.4g} in {first['step']} steps, and"
+        f" the share of right answers on the samples held aside from {percent(first['first_accuracy'])} to"
+        f" {percent(first['accuracy'])}."
+    )
 
 
-def of_nearest(cases: Cases) -> Iterator[str]:
+def of_nearest(paths: Frame) -> Iterator[str]:
     """How near the closest path stays, and how many part."""
-    for case in cases:
-        whole = complete(cases, case)
-        if not whole:
-            continue
-        best = min(whole, key=lambda path: path["distance"][-1])
-        apart = [path for path in whole if path["distance"][-1] > APART]
-        exact = abs(best["loss"][-1] - cases[case][0]["loss"][-1])
+    complete = paths[paths["complete"]]
+    if len(complete):
+        best = complete.loc[complete["distance"].idxmin()]
         yield (
-            f"{case}: the closest to backprop's path is {best.named}: after {best['step'][-1]} steps the parameters"
-            f" differ by {best['distance'][-1]:.1e} of their size, the loss by {exact:.1e}. {len(apart)} of"
-            f" {len(whole)} paths end farther than {percent(APART)} from it."
+            f"the closest to backprop's path is {best['named']}: after {best['step']} steps the parameters differ by"
+            f" {best['distance']:.1e} of their size, the loss by {abs(best['loss'] - paths['loss'].iloc[0]):.1e}."
+            f" {(complete['distance'] > APART).sum()} of {len(complete)} paths end farther than {percent(APART)} from"
+            " it."
         )
 
 
-def of_law(cases: Cases) -> Iterator[str]:
+def of_law(paths: Frame) -> Iterator[str]:
     """Where the law of first order holds, and what is at hand where it does not."""
-    for case in cases:
-        counts = [law_counts(path) for path in numerical(cases[case])]
-        total, held, kinked, far = (sum(column) for column in zip(*counts, strict=True))
-        if not total:
-            continue
+    total, held, kinked, far = paths.loc[paths["numerical"], ["judged", "held", "kinked", "far"]].sum()
+    if total:
         reasons = (
             (kinked, "after some unit was open for a sample on one path and shut on the other"),
             (far, f"{'without that, ' if kinked else ''}where the paths are more than {percent(APART)} apart"),
@@ -769,57 +571,35 @@ def of_law(cases: Cases) -> Iterator[str]:
         )
         missed = "; ".join(f"{count} {where}" for count, where in reasons if count)
         yield (
-            f"{case}: the law of first order tells the distance to within {percent(NEAR)} at {held} of {total} steps"
-            f" of all ways{f', and misses it at {missed}' if missed else ''}."
+            f"the law of first order tells the distance to within {percent(NEAR)} at {held} of {total} steps of all"
+            f" ways{f', and misses it at {missed}' if missed else ''}."
         )
 
 
-def law_counts(path: Path) -> list[int]:
-    """Of the steps of a path: all, those where the law of first order holds, and those where it does not hold after a
-    crossing of a kink, and without one where the paths are far apart.
-    """
-    there = (path["step"] > 0) & np.isfinite(path["distance"])
-    held = there & (np.abs(path["predicted"] - path["distance"]) <= NEAR * path["distance"])
-    kinked = there & ~held & (np.maximum.accumulate(path["crossed"]) > 0)
-    far = there & ~held & ~kinked & (path["distance"] > APART)
-    return [int(np.count_nonzero(rows)) for rows in (there, held, kinked, far)]
-
-
-def of_bad(cases: Cases) -> Iterator[str]:
+def of_bad(paths: Frame) -> Iterator[str]:
     """Whether a bad gradient still trains."""
-    for case, paths in cases.items():
-        fall, end = gain(paths), settled(paths[0])
-        whole = complete(cases, case)
-        if fall <= 0.0 or not whole:
-            continue
-        good = [path for path in whole if settled(path) <= end + TRAINED * fall]
+    first, complete = paths.iloc[0], paths[paths["complete"]]
+    if first["gain"] <= 0.0 or complete.empty:
+        return
+    trains = complete["settled"] <= first["settled"] + TRAINED * first["gain"]
+    good, failed = complete[trains], complete[~trains]
+    yield (
+        f"{len(good)} of {len(complete)} paths that are not cut short train: in the last tenth of the steps their"
+        f" median loss is at most {percent(TRAINED)} of what backprop gained above its own, {first['settled']:.4g}."
+    )
+    if len(good):
+        bad = good.loc[good["error"].idxmax()]
         yield (
-            f"{case}: {len(good)} of {len(whole)} paths that are not cut short train: in the last tenth of the steps"
-            f" their median loss is at most {percent(TRAINED)} of what backprop gained above its own, {end:.4g}."
+            f"the worst gradient that trains is that of {bad['named']}: it errs by {percent(bad['error'])} at half of"
+            f" the steps or more, and gets to {bad['settled']:.4g}."
         )
-        if good:
-            bad = max(good, key=lambda path: median(path["error"]))
-            yield (
-                f"{case}: the worst gradient that trains is that of {bad.named}: it errs by"
-                f" {percent(median(bad['error']))} at half of the steps or more, and gets to {settled(bad):.4g}."
-            )
-        failed = [path for path in whole if path not in good]
-        if failed:
-            named = "; ".join(f"{path.named}: {settled(path):.3g}{still_text(path)}" for path in failed)
-            yield f"{case}: the others get to these losses: {named}."
-
-
-def still_text(path: Path) -> str:
-    """Since when the gradient of a path is 0, if it is so at its last two steps: its relative error is 1 to the bit."""
-    moving = np.flatnonzero(path["error"][:-1] != 1.0)
-    since = int(moving[-1]) + 1 if moving.size else 0
-    return f" (from step {since} on its gradient is 0)" if since < len(path["error"]) - 2 else ""
-
-
-def median(error: NDArray[Any]) -> float:
-    """The median of the errors that are known."""
-    seen = error[np.isfinite(error)]
-    return float(np.median(seen)) if seen.size else math.nan
+    if len(failed):
+        losses = [
+            f"{path.named}: {path.settled:.3g}"
+            f"{f' (from step {path.still_since} on its gradient is 0)' if path.still_since >= 0 else ''}"
+            for path in failed.itertuples()
+        ]
+        yield f"the others get to these losses: {'; '.join(losses)}."
 
 
 def of_costs(costs: Frame) -> Iterator[str]:
@@ -828,13 +608,13 @@ def of_costs(costs: Frame) -> Iterator[str]:
     for _, rows in formulas.groupby("network", sort=False):
         case, precision = rows[["case", "precision"]].iloc[0]
         alike = rows[(rows["case"] == case) & (rows["precision"] == precision)]
-        told = [
+        prices = [
             f"{cost.method} asks for {cost.evaluations:.4g} forward passes of a batch, {cost.textbook_ratio:.3g} times"
             f" the work of backprop; made incrementally it is {cost.work_ratio:.3g} times that work, and took"
             f" {cost.time_ratio:.2g} times as long"
             for cost in alike.itertuples()
         ]
-        yield f"{case}, {precision}: a step of {'. One of '.join(told)}."
+        yield f"{case}, {precision}: a step of {'. One of '.join(prices)}."
 
 
 def of_ended(ended: Frame) -> Iterator[str]:

@@ -74,3 +74,20 @@ def test_a_path_of_backprop_ends_where_its_loss_is_no_number_and_distances_are_u
 def test_backprop_costs_two_products_for_every_weight_but_those_of_the_first_layer() -> None:
     # z = M (a, 1) and the products of slopes and inputs, of 5 x 8 and 9 x 3; back through the 8 x 3 weights of layer 2
     assert TANH.backprop_multiply_adds == 2 * (40 + 27) + 24
+
+
+@pytest.mark.parametrize(
+    ("error", "since"), [([0.5, 1.0, 0.7, 1.0, 1.0], 3), ([1.0, 1.0], 0), ([1.0, 0.7], -1), ([0.7, 1.0], -1)]
+)
+def test_a_gradient_is_0_from_the_step_on_from_which_it_errs_by_all_of_itself(error: list[float], since: int) -> None:
+    assert dk.TrainingPath(columns={"error": np.array([*error, np.nan])}).still_since == since
+
+
+def test_the_steps_at_which_the_law_fails_are_counted_by_their_cause() -> None:
+    columns = {
+        "loss": np.ones(6),
+        "distance": np.array([0.0, 1e-3, 1e-3, 0.5, 1e-3, np.nan]),
+        "predicted": np.array([0.0, 1e-3, 2e-3, 0.1, 2e-3, np.nan]),
+        "crossed": np.array([0, 0, 0, 0, 1, 0]),
+    }
+    assert dk.TrainingPath(columns=columns).judge_law(near=0.1, apart=0.01) == (4, 1, 1, 1)
