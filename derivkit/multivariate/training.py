@@ -30,6 +30,7 @@ def draw_course(
     Parameters
     ----------
     network : Network
+        What is trained.
     data : Data
         Where samples come from.
     samples, held_out : int
@@ -114,9 +115,11 @@ def step_gradient(
     Parameters
     ----------
     network : Network
+        What is trained.
     parameters : ndarray
-        Shape ``(count,)``.
+        Where it stands, shape ``(count,)``.
     batch : Samples
+        The samples of the step.
     formula : str or Stencil, optional
         Of the first derivative; none for backprop.
     delta : float
