@@ -113,6 +113,15 @@ class Course:
     def refuse_vanishing(self, formula: str, delta: float, dtypes: Sequence[DTypeLike]) -> None:
         """Refuse a delta that vanishes against a parameter of the start in all of some precisions.
 
+        Parameters
+        ----------
+        formula : str
+            Name of the difference formula.
+        delta : float
+            Its step.
+        dtypes : sequence of dtype_like
+            The precisions.
+
         Raises
         ------
         ValueError

@@ -359,7 +359,15 @@ class Network:
         return mean if mean.ndim else float(mean)
 
     def accuracy(self, parameters: Array, samples: Samples) -> float:
-        """The share of the samples whose label has the largest output."""
+        """The share of the samples whose label has the largest output.
+
+        Parameters
+        ----------
+        parameters : ndarray
+            Shape ``(count,)``.
+        samples : Samples
+            Of which the share is taken.
+        """
         outputs = self.forward(parameters, samples)[-1].a
         return float(np.mean(np.argmax(outputs, axis=0) == samples.labels))
 

@@ -93,6 +93,13 @@ class StepGradient:
         ``delta vanished`` or ``loss not finite`` where it has an entry that is no finite number, else empty.
     message : str
         The same in a sentence.
+
+    Examples
+    --------
+    >>> network = Network((4, 3))
+    >>> step = step_gradient(network, network.initial(), network.draw(Data(), 6), formula="central_2", delta=1e-5)
+    >>> step.gradient.shape, step.evaluations
+    ((15,), 30)
     """
 
     gradient: Array
@@ -158,6 +165,13 @@ def step_gradient(
 class LawCounts(NamedTuple):
     """At how many steps there is a distance, the law of first order holds, and it does not: after a unit with a kink
     has been on another side of it for a sample than on backprop's path, or without that where paths are far apart.
+
+    Examples
+    --------
+    >>> course = draw_course(Network((4, 3)), Data(), samples=6, held_out=3, batch=6, steps=2, rate=0.1)
+    >>> path = train(course, lambda *where: step_gradient(course.network, *where, formula="forward_1", delta=1e-4))
+    >>> path.judge_law(near=0.1, apart=0.01)
+    LawCounts(judged=2, held=2, kinked=0, far=0)
     """
 
     judged: int
@@ -182,6 +196,13 @@ class TrainingPath:
         Why the path ended before its time: ``delta vanished`` or ``loss not finite``; empty where it did not.
     message : str
         The same in a sentence.
+
+    Examples
+    --------
+    >>> course = draw_course(Network((4, 3)), Data(), samples=6, held_out=3, batch=6, steps=20, rate=0.1)
+    >>> path = train(course, lambda *where: step_gradient(course.network, *where))
+    >>> path.columns["loss"].shape, path.gain > 0.0, path.message
+    ((21,), True, '')
     """
 
     columns: Mapping[str, NDArray[Any]]
@@ -249,7 +270,7 @@ def train(
     course : Course
         Where it goes, with samples held out.
     gradient : callable
-        The gradient of a batch's mean loss, from the parameters and the batch.
+        The gradient of a batch's mean loss, from the parameters, shape ``(count,)``, and the batch.
     dtype : dtype_like
         The type that parameters and samples are held in.
 
