@@ -278,19 +278,27 @@ class Command:
     """What a command line asks for: its overrides, and the loader that composes them.
 
     ``typed`` are the keys of the command line, None if the configuration may name code that is not the laboratory's;
-    ``composed`` holds what has been composed.
+    ``loaded`` holds what Hydra has composed of some words, ``composed`` the configurations of whole jobs.
     """
 
     loader: ConfigLoader
     name: str
     settings: Settings
     typed: Sequence[str] | None
+    loaded: dict[tuple[str, ...], DictConfig] = field(default_factory=dict)
     composed: dict[tuple[str, ...], DictConfig] = field(default_factory=dict)
 
     def compose(self, words: Sequence[str]) -> DictConfig:
         """Compose one job, of one word per override; plain values are merged, once their keys are known."""
+        if tuple(words) not in self.composed:
+            self.composed[tuple(words)] = self._composed(words)
+        config = self.composed[tuple(words)]
+        HydraConfig.instance().set_config(config)
+        return config
+
+    def _composed(self, words: Sequence[str]) -> DictConfig:
         pairs = list(zip(self.settings.every, words, strict=True))
-        config = copy.deepcopy(self._loaded(tuple(word for setting, word in pairs if not setting.merged)))
+        config = self._loaded(tuple(word for setting, word in pairs if not setting.merged))
         HydraConfig.instance().set_config(config)
         known = _unresolved(_study_of(config))
         merged = [(setting.key, word) for setting, word in pairs if setting.merged]
@@ -307,17 +315,21 @@ class Command:
             OmegaConf.update(config, key, parsed(word).value(), merge=True, force_add=True)
 
     def _loaded(self, words: tuple[str, ...]) -> DictConfig:
-        """Compose what has not been composed yet, and refuse what names code to be run."""
-        if words not in self.composed:
-            try:
-                config = self.loader.load_configuration(self.name, list(words), RunMode.RUN)
-            except (ValueError, AssertionError) as error:  # Hydra's own, as where a group is given a number
-                raise ConfigurationError(sentence(error)) from error
-            if self.typed is not None:
-                plain: Any = OmegaConf.to_container(config, resolve=False)
-                trust.refuse_targets(plain, typed=self.typed)
-            self.composed[words] = config
-        return self.composed[words]
+        """Compose what has not been composed yet, and refuse what names code to be run.
+
+        What was composed of these words has plain values merged into it, which are merged again.
+        """
+        if words in self.loaded:
+            return copy.deepcopy(self.loaded[words])
+        try:
+            config = self.loader.load_configuration(self.name, list(words), RunMode.RUN)
+        except (ValueError, AssertionError) as error:  # Hydra's own, as where a group is given a number
+            raise ConfigurationError(sentence(error)) from error
+        if self.typed is not None:
+            plain: Any = OmegaConf.to_container(config, resolve=False)
+            trust.refuse_targets(plain, typed=self.typed)
+        self.loaded[words] = config
+        return config
 
     def space(self, config: DictConfig) -> Space:
         """Return the configurations of all jobs; ``config`` is that of the first."""

@@ -15,6 +15,7 @@ from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, OverrideType, RangeSweep, ValueType
 from hydra.errors import HydraException, OverrideParseException
+from omegaconf import OmegaConf
 
 from experiments.messages import ConfigurationError, line_of, show
 from experiments.running import check
@@ -89,7 +90,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Groups(Mapping[str, Sequence[str]]):
-    """The options of each group, listed when they are needed: for each list Hydra reads its search path anew."""
+    """The options of each group, listed when they are needed."""
 
     names: Sequence[str]
     options: Callable[[str], Sequence[str]]
@@ -132,12 +133,7 @@ def read(loader: ConfigLoader, name: str, words: Sequence[str]) -> Settings:
     words
         The overrides as typed.
     """
-    searched = [word for word in words if word.startswith("hydra.searchpath=")]
-
-    def entries(group: str, kind: ObjectType = ObjectType.CONFIG) -> list[str]:
-        return loader.get_group_options(group, kind, name, searched)
-
-    groups = Groups([group for group in entries("", ObjectType.GROUP) if group != "hydra"], cache(entries))
+    groups = _groups(loader, name, [word for word in words if word.startswith("hydra.searchpath=")])
     overrides = _parse(loader, words, groups)
     check.refuse_twice([override.get_key_element().lstrip("+~") for override in overrides])
     check.refuse_both([override.key_or_group for override in overrides])
@@ -146,6 +142,26 @@ def read(loader: ConfigLoader, name: str, words: Sequence[str]) -> Settings:
     if preset is not None:
         check.refuse_header(preset)
     return Settings(groups=tuple(groups), every=settings)
+
+
+def _groups(loader: ConfigLoader, name: str, searched: Sequence[str]) -> Groups:
+    """Return the groups that there are.
+
+    Hydra would read the main configuration anew for each of them, to see whether that has a search path of its own.
+    """
+    repository: Any = loader.repository  # type: ignore[attr-defined]  # of Hydra's one loader
+    main = repository.load_config(name)
+    moved = searched or (main is not None and OmegaConf.select(main.config, "hydra.searchpath") is not None)
+
+    def entries(group: str, kind: ObjectType = ObjectType.CONFIG) -> list[str]:
+        options: list[str] = (
+            loader.get_group_options(group, kind, name, list(searched))
+            if moved
+            else repository.get_group_options(group, kind)
+        )
+        return options
+
+    return Groups([group for group in entries("", ObjectType.GROUP) if group != "hydra"], cache(entries))
 
 
 def _preset(loader: ConfigLoader, overrides: Sequence[Override]) -> Path | None:

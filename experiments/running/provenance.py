@@ -8,6 +8,7 @@ lists, texts, numbers.
 from __future__ import annotations
 
 import ctypes
+import functools
 import hashlib
 import importlib.metadata
 import os
@@ -53,6 +54,7 @@ def environment() -> dict[str, object]:
     }
 
 
+@functools.cache
 def _processor() -> str | None:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
@@ -68,6 +70,7 @@ def usable_processors() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
+@functools.cache
 def _enabled_features() -> list[str]:
     # NumPy keeps this table private, yet no other place says which loops run.
     from numpy._core import _multiarray_umath as core  # type: ignore[attr-defined]  # noqa: PLC0415 - private, late
@@ -94,6 +97,7 @@ def _blas_threads() -> int | None:
     return next((int(count()) for count in found if count), None)
 
 
+@functools.cache
 def _version(distribution: str) -> str | None:
     try:
         return importlib.metadata.version(distribution)

@@ -141,7 +141,8 @@ def _nothing(_: object) -> None:
 
 def _run(args: argparse.Namespace, plan: Plan, words: Sequence[str]) -> int:
     """Run what was planned in a directory of its own."""
-    from experiments.running import recording, results  # noqa: PLC0415 - heavy, and a run that is refused does not pay for it
+    with commands.uncollected():
+        from experiments.running import recording, results  # noqa: PLC0415 - heavy, and a refused run goes without
 
     started, place = datetime.now(UTC), plan.place
     results.refuse_figures(plan.study, plan.jobs[0]["figures"])

@@ -16,7 +16,7 @@ from pathlib import Path
 from experiments.files import PART, put_in_place, remove
 from experiments.tables import hashing
 from experiments.tables.hashing import KINDS, TableRecord
-from experiments.tables.parts import SUFFIX, Footer, chunks, footer_of, stated_hash
+from experiments.tables.parts import REMEMBERED, SUFFIX, Footer, chunks, footer_of, small_table, stated_hash
 from experiments.tables.words import hash_of
 from experiments.tables.writing import Stream
 
@@ -45,8 +45,17 @@ def gather(jobs: Sequence[Path], target: Path, held: Sequence[Collection[str]] |
     records = {}
     for name in sorted(set().union(*held), key=lambda name: (name != "table", name)):
         parts = [Path(job) / f"{name}{SUFFIX}" for job, names in zip(jobs, held, strict=True) if name in names]
-        records[name] = _joined([footer_of(part) for part in parts], Path(target) / f"{name}{SUFFIX}")
+        rewritten = 1 < len(parts) <= REMEMBERED
+        footers = [_footer(part, with_rows=rewritten) for part in parts]
+        records[name] = _joined(footers, Path(target) / f"{name}{SUFFIX}")
     return records
+
+
+def _footer(part: Path, *, with_rows: bool) -> Footer:
+    """Return the footer of a file; with it the rows of a small one are read, which will be written again."""
+    if with_rows:
+        small_table(part)
+    return footer_of(part)
 
 
 def _joined(footers: Sequence[Footer], path: Path) -> TableRecord:

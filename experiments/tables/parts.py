@@ -32,6 +32,10 @@ from experiments.tables.hashing import (
 SUFFIX = ".parquet"
 """What the names of tables, and of the parts of one in its folder, end with."""
 
+REMEMBERED = 256
+"""Files of which is remembered what was read."""
+SMALL_BYTES, SMALL_ROWS = 1 << 16, 1 << 10
+"""Most bytes and rows of a file whose rows are remembered: to open it takes longer than to read them."""
 # By default pyarrow holds a whole file in memory while it is read in batches: 750 MB instead of 40 MB for
 # ten million rows, and three times slower.
 READING: dict[str, Any] = {"pre_buffer": False, "page_checksum_verification": True}
@@ -71,6 +75,9 @@ def opened(path: Path) -> Iterator[pq.ParquetFile]:
 def batches(path: Path, columns: Sequence[str] | None = None, *, rows: int | None = None) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a table in order, at most `GROUP` or `rows` of them at once."""
     for part in parts_of(path):
+        if (small := small_table(part)) is not None:
+            yield from (small if columns is None else small.select(list(columns))).to_batches(rows or hashing.GROUP)
+            continue
         with opened(part) as file:
             several = (
                 file.metadata.num_rows > hashing.GROUP
@@ -137,18 +144,50 @@ class Footer:
         return blocks if len(blocks) == len(self.groups) == math.ceil(self.rows / hashing.GROUP) else []
 
 
+class _File:
+    """What has been read of a Parquet file: its footer, and the rows of a small one, for which it is opened once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @cached_property
+    def footer(self) -> Footer:
+        with opened(self._path) as file:
+            return _footer_in(self._path, file)
+
+    @cached_property
+    def rows(self) -> pa.Table | None:
+        with opened(self._path) as file:
+            self.__dict__.setdefault("footer", _footer_in(self._path, file))
+            return file.read(use_threads=False) if file.metadata.num_rows <= SMALL_ROWS else None
+
+
+def _footer_in(path: Path, file: pq.ParquetFile) -> Footer:
+    about = file.metadata
+    groups = tuple(about.row_group(k).num_rows for k in range(about.num_row_groups))
+    return Footer(path=path, schema=file.schema_arrow, groups=groups, notes=about.metadata or {})
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _file_of(path: Path, *_: int) -> _File:
+    return _File(path)
+
+
+def _known_of(path: Path) -> tuple[_File, int]:
+    """Return what is known of a file for as long as it is the same, and its size."""
+    about = path.stat()
+    return _file_of(path, about.st_ino, about.st_size, about.st_mtime_ns), about.st_size
+
+
 def footer_of(path: Path) -> Footer:
     """Return the footer of a Parquet file, which is read once for as long as the file is the same."""
-    about = path.stat()
-    return _footer_of(path, about.st_ino, about.st_size, about.st_mtime_ns)
+    return _known_of(path)[0].footer
 
 
-@lru_cache(maxsize=256)
-def _footer_of(path: Path, *_: int) -> Footer:
-    with opened(path) as file:
-        about = file.metadata
-        groups = tuple(about.row_group(k).num_rows for k in range(about.num_row_groups))
-        return Footer(path=path, schema=file.schema_arrow, groups=groups, notes=about.metadata or {})
+def small_table(path: Path) -> pa.Table | None:
+    """Return the rows of a small Parquet file, read once for as long as it is the same; None of a larger one."""
+    file, size = _known_of(path)
+    return file.rows if size <= SMALL_BYTES else None
 
 
 def footers_of(path: Path) -> list[Footer]:

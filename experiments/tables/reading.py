@@ -35,6 +35,7 @@ from experiments.tables.parts import (
     opened,
     parts_of,
     schema_of,
+    small_table,
 )
 
 if TYPE_CHECKING:
@@ -114,8 +115,12 @@ def read(path: Path, columns: Sequence[str] | None = None, where: Mapping[str, o
 def _read(
     part: Path, columns: Sequence[str] | None = None, filters: Sequence[tuple[str, str, object]] = ()
 ) -> pa.Table:
+    needed = [*(columns or ()), *(name for name, _, _ in filters)]
+    if not filters and (small := small_table(part)) is not None:
+        _refuse_unknown(part, small.schema, needed)
+        return small if columns is None else small.select(list(columns))
     with opened(part) as file:
-        _refuse_unknown(part, file.schema_arrow, [*(columns or ()), *(name for name, _, _ in filters)])
+        _refuse_unknown(part, file.schema_arrow, needed)
         if filters:  # one thread: more of them read far ahead of the rows that pass
             return pq.read_table(str(part), columns=columns, filters=filters, use_threads=False, **READING)
         return file.read(columns)
@@ -214,8 +219,11 @@ def spread(path: Path, n: int) -> pd.DataFrame:
 
     Of a table of many row groups these are rows of `SPREAD_GROUPS` of them, also taken evenly.
     """
+    small = None if path.is_dir() else small_table(path)
     footers = footers_of(path)
     groups = _groups(footers)
+    if small is not None and len(groups) <= SPREAD_GROUPS:
+        return _frame([small.take(_evenly(len(small), n))])
     if len(groups) > SPREAD_GROUPS:
         groups = [groups[place] for place in _evenly(len(groups), SPREAD_GROUPS)]
     starts = np.cumsum([0, *(size for _, _, size in groups)])
