@@ -22,8 +22,8 @@ from derivkit.testing.float_types import (
 )
 from derivkit.testing.goals import GOALS, NEAR_BREAKS, Goal, Judgement
 from derivkit.testing.nested import NESTED, nested, nested_derivatives, network_loss
-from derivkit.testing.noise_law import SMOOTH, STEPS, Site, allowed, law, site_of
-from derivkit.testing.population import Disturbance, Draw, Family
+from derivkit.testing.noise_law import STEPS, Site, allowed, law, site_of
+from derivkit.testing.population import DISTURBANCES, SMOOTH, Disturbance, Draw, Family
 from derivkit.testing.programs import program
 from derivkit.testing.regret import STATUSES, Regret, RoundedSweep, regret, rounded_sweep, sweep_deltas
 from derivkit.testing.ways import ANALYTICAL, DIGITS, DUAL, Ways, as_numpy, correct_digits, statuses, ways_of
@@ -33,6 +33,7 @@ __all__ = [
     "ANALYTICAL",
     "BREAKS",
     "DIGITS",
+    "DISTURBANCES",
     "DUAL",
     "FLOAT16_EXPONENTS",
     "FLOAT_TYPES",

@@ -129,9 +129,4 @@ class Assessment:
     @cached_property
     def noise(self) -> Perturbation:
         """The noise of the family on the windows that the method used; NaN without either."""
-        family, x, window = self.bench.family, self.bench.x, np.isfinite(self.claims.delta)
-        deviation, level = np.full((2, *x.shape), np.nan)
-        if family.noise is not None and family.differentiable and np.any(window):
-            found = perturbation(family, x[window], self.claims.delta[window])
-            deviation[window], level[window] = found.deviation, found.level
-        return Perturbation(deviation=deviation, level=level)
+        return perturbation(self.bench.family, self.bench.x, self.claims.delta)

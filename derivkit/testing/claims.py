@@ -170,6 +170,8 @@ class Perturbation:
 def perturbation(family: Family, x: ArrayLike, reach: ArrayLike) -> Perturbation:
     """What the noise of a family does to its values on the windows from x - reach to x + reach, within the domain.
 
+    NaN where there is no window, no noise, or no derivative.
+
     Examples
     --------
     >>> from derivkit.expressions.expression import parse
@@ -181,6 +183,15 @@ def perturbation(family: Family, x: ArrayLike, reach: ArrayLike) -> Perturbation
     True
     """
     points, width = np.asarray(x, dtype=np.float64), np.asarray(reach, dtype=np.float64)
+    deviation, level = np.full((2, *points.shape), np.nan)
+    window = np.isfinite(width)
+    if family.noise is not None and family.differentiable and np.any(window):
+        deviation[window], level[window] = _perturbation(family, points[window], width[window])
+    return Perturbation(deviation=deviation, level=level)
+
+
+def _perturbation(family: Family, points: Array, width: Array) -> tuple[Array, Array]:
+    """Deviation and level on windows of finite width."""
     places = 2.0 * (GOLDEN * np.arange(1, SAMPLES + 1) % 1.0) - 1.0
     at = points[:, None] + width[:, None] * places
     clean = replace(family, noise=None).function
@@ -190,4 +201,4 @@ def perturbation(family: Family, x: ArrayLike, reach: ArrayLike) -> Perturbation
     known = np.where(there, away, 0.0)
     mean = known.sum(axis=1) / count
     square = np.where(there, (away - mean[:, None]) ** 2, 0.0).sum(axis=1) / count
-    return Perturbation(deviation=np.sqrt(square), level=np.sqrt((known**2).sum(axis=1) / count))
+    return np.sqrt(square), np.sqrt((known**2).sum(axis=1) / count)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from derivkit.testing.cases import NAMED_WITHIN, Cases, named_within, quantile, share
-from derivkit.testing.noise_law import SMOOTH
+from derivkit.testing.population import SMOOTH
 from derivkit.types import Array
 
 NEAR_BREAKS: Mapping[str, str] = MappingProxyType(

@@ -16,12 +16,10 @@ import numpy as np
 from derivkit.numerical.difference import sweep
 from derivkit.testing.attainable import formulas, least_smoothed
 from derivkit.testing.claims import perturbation
-from derivkit.testing.population import Family
+from derivkit.testing.population import DISTURBANCES, Family
 from derivkit.trusted.truth import Truth
 from derivkit.types import Array
 
-SMOOTH = ("relaxation", "table")
-"""Disturbances that are smooth between their steps, so that no law of independent errors holds."""
 REACH = 0.01
 """Half the width of the window on which the noise for the law is measured, over max(|x|, 1). A choice: of noise of one
 level any window would do."""
@@ -65,7 +63,7 @@ def law(truncation: Array, deviation: Array) -> Array:
 
 def allowed(family: Family, site: Site) -> Array:
     """Return what theory allows at every point of a site; NaN where no law holds."""
-    if family.noise is None or family.noise.kind in SMOOTH:
+    if family.noise is None or DISTURBANCES[family.noise.kind].smooth:
         return np.full(site.x.shape, np.nan)
     reach = REACH * np.maximum(np.abs(site.x), 1.0)
     return law(site.truncation, perturbation(family, site.x, reach).deviation)

@@ -126,22 +126,60 @@ def _bell_noise(x: Array) -> Array:
     return 0.5 * (_noise(x) + _noise(1.0 - x) + _noise(3.0 * x) + _noise(0.5 - 7.0 * x))
 
 
-DISTURBANCES: Mapping[str, Callable[[Values, float], Values]] = MappingProxyType(
+@dataclass(frozen=True)
+class Kind:
+    """What is done to the values of f.
+
+    Attributes
+    ----------
+    words : str
+    of : callable or None
+        The disturbed function, of f and of how strongly; None where all of an expression is computed in another type.
+    smooth : bool
+        Whether it is smooth between its steps: then its level is no noise that could be named, and no law of
+        independent errors holds.
+    levelled : bool
+        Whether every level can be asked for.
+    """
+
+    words: str
+    of: Callable[[Values, float], Values] | None
+    smooth: bool = False
+    levelled: bool = True
+
+
+DISTURBANCES: Mapping[str, Kind] = MappingProxyType(
     {
-        "absolute": lambda f, level: lambda x: f(x) + level * _noise(x),
-        "relative": lambda f, level: lambda x: f(x) * (1.0 + level * _noise(x)),
-        "normal": lambda f, level: lambda x: f(x) + level * _bell_noise(x),
-        "one_sided": lambda f, level: lambda x: f(x) + level * (1.0 + _noise(x)),
-        "one_sided_relative": lambda f, level: lambda x: f(x) * (1.0 + level * (1.0 + _noise(x))),
-        "quantised": lambda f, level: lambda x: level * np.round(f(x) / level),
-        "rounded_argument": lambda f, level: lambda x: f(level * np.round(x / level)),
-        "single_argument": lambda f, level: lambda x: f(np.asarray(x, dtype=np.float32).astype(np.float64)),
-        "single_result": lambda f, level: lambda x: f(x).astype(np.float32).astype(np.float64),
-        "relaxation": _relaxation,
-        "table": _table,
+        "absolute": Kind("uniform noise", lambda f, level: lambda x: f(x) + level * _noise(x)),
+        "relative": Kind(
+            "uniform noise relative to the value", lambda f, level: lambda x: f(x) * (1.0 + level * _noise(x))
+        ),
+        "normal": Kind("nearly normal noise", lambda f, level: lambda x: f(x) + level * _bell_noise(x)),
+        "one_sided": Kind("noise with a mean", lambda f, level: lambda x: f(x) + level * (1.0 + _noise(x))),
+        "one_sided_relative": Kind(
+            "noise with a mean, relative to the value",
+            lambda f, level: lambda x: f(x) * (1.0 + level * (1.0 + _noise(x))),
+        ),
+        "quantised": Kind("quantised values", lambda f, level: lambda x: level * np.round(f(x) / level)),
+        "rounded_argument": Kind("a rounded argument", lambda f, level: lambda x: f(level * np.round(x / level))),
+        "single": Kind("float32 inside", None, levelled=False),
+        "single_argument": Kind(
+            "an argument in float32",
+            lambda f, level: lambda x: f(np.asarray(x, dtype=np.float32).astype(np.float64)),
+            levelled=False,
+        ),
+        "single_result": Kind(
+            "a result in float32",
+            lambda f, level: lambda x: f(x).astype(np.float32).astype(np.float64),
+            levelled=False,
+        ),
+        "relaxation": Kind("a solver that stops at a tolerance", _relaxation, smooth=True),
+        "table": Kind("a table with linear interpolation", _table, smooth=True, levelled=False),
     }
 )
-"""What is done to the values of f, and how strongly: noise in [-1, 1) times the level, a grid of that spacing, ..."""
+"""Every kind by its name; how strongly is noise in [-1, 1) times the level, a grid of that spacing, ..."""
+SMOOTH = tuple(name for name, kind in DISTURBANCES.items() if kind.smooth)
+"""Those that are smooth between their steps."""
 
 
 @dataclass(frozen=True)
@@ -158,15 +196,16 @@ class Disturbance:
     level: float
 
     def __post_init__(self) -> None:
-        if self.kind != "single" and self.kind not in DISTURBANCES:
-            raise ValueError(f"no noise of the kind {self.kind!r}; there are {', '.join((*DISTURBANCES, 'single'))}")
+        if self.kind not in DISTURBANCES:
+            raise ValueError(f"no noise of the kind {self.kind!r}; there are {', '.join(DISTURBANCES)}")
         if not 0.0 < self.level < math.inf:
             raise ValueError(f"noise {self.kind}: the level must be above 0, not {self.level!r}")
 
     def of(self, f: Values, expression: Expression | None) -> Values:
         """The disturbed function."""
-        if self.kind != "single":
-            return DISTURBANCES[self.kind](f, self.level)
+        disturbed = DISTURBANCES[self.kind].of
+        if disturbed is not None:
+            return disturbed(f, self.level)
         if expression is None:
             raise ValueError("noise single: only an expression can be computed in float32")
         narrow = rounded_function(expression, np.float32)
@@ -265,6 +304,24 @@ class Family:
             return clean
         text = f"{clean.text} with noise, {self.noise.kind} {self.noise.level:g}"
         return replace(clean, text=text, call=self.noise.of(clean.call, clean.expression))
+
+    @property
+    def disturbance(self) -> Disturbance:
+        """The noise of a family that has some.
+
+        Raises
+        ------
+        ValueError
+            If it has none.
+        """
+        if self.noise is None:
+            raise ValueError(f"{self.name} has no noise")
+        return self.noise
+
+    def at_level(self, level: float) -> Family:
+        """The family with its noise at another level; what no method can see grows with it."""
+        noise = self.disturbance
+        return replace(self, noise=replace(noise, level=level), slack=self.slack * level / noise.level)
 
     @property
     def differentiable(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,17 +16,19 @@ from numpy.typing import NDArray
 
 import derivkit as dk
 from derivkit.testing import (
+    DISTURBANCES,
     METHODS,
+    NAMED_WITHIN,
     SMOOTH,
-    Claims,
-    Disturbance,
     Family,
     Method,
     Site,
     allowed,
     claims,
     covered,
+    named_within,
     perturbation,
+    share,
     site_of,
 )
 from experiments.study import Frame, Rows, Tables, column, frames, key, refuse_below
@@ -35,33 +37,10 @@ from experiments.words import percent_reached
 Array = NDArray[np.float64]
 Row = dict[str, Any]
 
-LEVELLED = (
-    *("absolute", "relative", "normal", "one_sided", "one_sided_relative", "quantised", "rounded_argument"),
-    "relaxation",
-)
-"""Disturbances of which every level can be asked for."""
-NAMED = 2.0
-"""A level of noise is named if it is right within this factor."""
 LINES = {"true error": "true_error", "error bar": "error", "theory allows": "law", "nobody can see": "slack"}
 """The lines of a figure, with their columns in the table of levels."""
 FITTED = ("true_error", "error", "law")
 NAMES = {"as it is": "deviation", "as it is named": "noise"}
-IN_WORDS = {
-    "absolute": "uniform noise",
-    "relative": "uniform noise relative to the value",
-    "normal": "nearly normal noise",
-    "one_sided": "noise with a mean",
-    "one_sided_relative": "noise with a mean, relative to the value",
-    "quantised": "quantised values",
-    "rounded_argument": "a rounded argument",
-    "single": "float32 inside",
-    "single_argument": "an argument in float32",
-    "single_result": "a result in float32",
-    "relaxation": "a solver that stops at a tolerance",
-    "table": "a table with linear interpolation",
-}
-"""Every disturbance for the findings."""
-
 
 # Tables
 
@@ -229,52 +208,24 @@ def measure(config: Config) -> Iterator[Rows]:
         site = site_of(family, np.unique(family.drawn(config.points, seed=config.seed)))
         for method in config.estimator:
             yield cases(method, family, site)
-        kind = noise_of(family).kind
-        if kind in LEVELLED and kind not in first:
+        kind = family.disturbance.kind
+        if DISTURBANCES[kind].levelled and kind not in first:
             first.add(kind)
-            at = at_levels(family, config.levels)
-            yield Levels.of([level_of(cases(method, one, site)) for method in config.estimator for one in at])
-
-
-def noise_of(family: Family) -> Disturbance:
-    """The noise of a family of disturbed functions."""
-    if family.noise is None:
-        raise ValueError(f"{family.name} has no noise")
-    return family.noise
-
-
-def at_levels(family: Family, levels: Sequence[float]) -> list[Family]:
-    """The family with its noise at every level; what nobody can see grows with it."""
-    noise = noise_of(family)
-    return [
-        replace(family, noise=replace(noise, level=level), slack=family.slack * level / noise.level)
-        for level in sorted(levels)
-    ]
+            at = [family.at_level(level) for level in sorted(config.levels)]
+            rows = [cases(method, one, site) for method in config.estimator for one in at]
+            yield Levels.of([measures(frames([some])[Table]) for some in rows])
 
 
 def cases(method: Method, family: Family, site: Site) -> Table:
     """What a method says at the points of a function."""
-    noise, claimed = noise_of(family), claims(method, family.function, site.x)
+    noise, claimed = family.disturbance, claims(method, family.function, site.x)
     return Table(
         method=method.name, kind=noise.kind, function=family.name, level=noise.level, x=site.x, value=claimed.value,
         error=claimed.error, status=claimed.status, evaluations=claimed.evaluations, delta=claimed.delta,
-        noise=claimed.noise, deviation=deviation(family, site.x, claimed), truth=site.truth.high, slack=family.slack,
-        true_error=site.truth.distance(claimed.value),
+        noise=claimed.noise, deviation=perturbation(family, site.x, claimed.delta).deviation,
+        truth=site.truth.high, slack=family.slack, true_error=site.truth.distance(claimed.value),
         covered=covered(claimed.value, claimed.error + family.slack, site.truth), law=allowed(family, site),
     )  # fmt: skip
-
-
-def deviation(family: Family, x: Array, claimed: Claims) -> Array:
-    """The true deviation on the windows that a method used; NaN where it does not say."""
-    result, window = np.full(x.shape, np.nan), np.isfinite(claimed.delta)
-    if np.any(window):
-        result[window] = perturbation(family, x[window], claimed.delta[window]).deviation
-    return result
-
-
-def level_of(rows: Table) -> Row:
-    """The measures of the cases of one method and level."""
-    return measures(frames([rows])[Table])
 
 
 # Measures
@@ -303,11 +254,16 @@ def measures(rows: Frame) -> Row:
 
 
 def named(rows: Frame) -> float:
-    """Share of the points whose noise is named within NAMED; none of a method that never names any."""
+    """Share of the points whose noise is named right; none of a method that never names any."""
     rough = rows[~rows["kind"].isin(SMOOTH)]
     if not np.isfinite(rows["noise"]).any():
         return math.nan
-    return float((rough["noise"] / rough["deviation"]).between(1.0 / NAMED, NAMED).mean())
+    return share(named_within(rough["noise"].to_numpy(), rough["deviation"].to_numpy()))
+
+
+def words_of(rows: Frame) -> str:
+    """What is done to the values of f in some rows, in words."""
+    return DISTURBANCES[rows["kind"].iloc[0]].words
 
 
 def counts(statuses: Frame) -> str:
@@ -398,32 +354,35 @@ def of_method(method: str, whole: Row) -> str:
     if math.isnan(whole["named"]):
         return f"{says} It does not name the level of the noise."
     named = percent_reached(whole["named"])
-    return f"{says} The level of the noise is named within a factor of {NAMED:g} at {named} of points."
+    return f"{says} The level of the noise is named within a factor of {NAMED_WITHIN:g} at {named} of points."
 
 
 def of_kinds(summary: Frame) -> Iterator[str]:
     """The kinds of noise whose bars are not all true, and those whose level is least often named."""
     weak = summary[summary["covered"] < 1.0].sort_values("covered", kind="stable")
     if len(weak):
-        shares = (f"{IN_WORDS[row.kind]}: {percent_reached(row.covered)} of {row.answers}" for row in weak.itertuples())
+        shares = (
+            f"{DISTURBANCES[row.kind].words}: {percent_reached(row.covered)} of {row.answers}"
+            for row in weak.itertuples()
+        )
         yield f"Kinds of noise whose bars are not all true: {'; '.join(shares)}."
     unnamed = summary[summary["named"] < 0.9].sort_values("named", kind="stable")
     if len(unnamed):
-        shares = (f"{IN_WORDS[row.kind]}: {percent_reached(row.named)}" for row in unnamed.itertuples())
+        shares = (f"{DISTURBANCES[row.kind].words}: {percent_reached(row.named)}" for row in unnamed.itertuples())
         yield (
-            f"Kinds of noise whose level is named within a factor of {NAMED:g} at less than 90 % of points:"
+            f"Kinds of noise whose level is named within a factor of {NAMED_WITHIN:g} at less than 90 % of points:"
             f" {'; '.join(shares)}."
         )
     smooth = summary[summary["kind"].isin(SMOOTH) & (summary["answers"] > 0)]
     if len(smooth):
-        given = "; ".join(f"{IN_WORDS[row.kind]}: {row.statuses}" for row in smooth.itertuples())
+        given = "; ".join(f"{DISTURBANCES[row.kind].words}: {row.statuses}" for row in smooth.itertuples())
         yield f"Errors that are smooth where f is looked at cannot be seen from outside. Statuses given there: {given}."
 
 
 def of_slopes(powers: Frame) -> Iterator[str]:
     """The powers of the level that errors follow."""
     known = [
-        f"{IN_WORDS[row.kind]}: {row.true_error:.2f}, {row.error:.2f} and {row.law:.2f}"
+        f"{DISTURBANCES[row.kind].words}: {row.true_error:.2f}, {row.error:.2f} and {row.law:.2f}"
         for row in powers.dropna(subset=list(FITTED)).itertuples()
     ]
     if known:
@@ -435,7 +394,7 @@ def of_slopes(powers: Frame) -> Iterator[str]:
 
 def of_levels(groups: Sequence[Frame]) -> Iterator[str]:
     """From which level on noise is noticed, and where there is no answer."""
-    noticed = {IN_WORDS[rows["kind"].iloc[0]]: rows["level"][rows["noticed"] > 0.5] for rows in groups}
+    noticed = {words_of(rows): rows["level"][rows["noticed"] > 0.5] for rows in groups}
     unnoticed = [kind for kind, levels in noticed.items() if not len(levels)]
     if len(unnoticed) < len(noticed):
         least = "; ".join(f"{kind}: {levels.min():.0e}" for kind, levels in noticed.items() if len(levels))
@@ -445,7 +404,7 @@ def of_levels(groups: Sequence[Frame]) -> Iterator[str]:
     for rows in groups:
         silent = rows[rows["answers"] < 0.5 * rows["points"]]
         if len(silent):
-            kind, function = IN_WORDS[rows["kind"].iloc[0]], rows["function"].iloc[0]
+            kind, function = words_of(rows), rows["function"].iloc[0]
             yield (
                 f"Fewer than half of the points are answered for {kind} ({function}) at the levels"
                 f" {', '.join(f'{level:.0e}' for level in silent['level'])}."

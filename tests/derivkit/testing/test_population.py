@@ -303,7 +303,7 @@ def test_noise_is_what_it_says_and_does_not_vanish(family: Family) -> None:
 
 @pytest.mark.parametrize("kind", sorted(DISTURBANCES))
 def test_noise_is_a_function_of_x(kind: str) -> None:
-    f = Disturbance(kind, 0.125).of(np.sin, None)
+    f = Disturbance(kind, 0.125).of(np.sin, dk.parse("sin(x)"))
     x = np.linspace(0.3, 2.9, 40)
     assert np.array_equal(f(x), f(x[::-1])[::-1])
     assert float(f(x[7])) == f(x)[7]

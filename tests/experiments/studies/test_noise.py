@@ -15,8 +15,7 @@ from studies import Tables, gathered
 import derivkit as dk
 from derivkit.numerical.methods import Method
 from derivkit.testing.attainable import formulas, least_smoothed
-from derivkit.testing.noise_law import SMOOTH, STEPS, Site, law, site_of
-from derivkit.testing.population import DISTURBANCES
+from derivkit.testing.noise_law import STEPS, Site, law, site_of
 from derivkit.trusted.truth import Truth
 from experiments.studies import noise as study
 from experiments.studies.noise import Config
@@ -158,11 +157,6 @@ def test_what_nobody_can_see_grows_with_the_level() -> None:
     assert np.isnan(found["table"]["law"]).all()
     assert np.isnan(found["summary"]["named"]).all()
     assert any("smooth where f is looked at" in text for text in found["findings"]["finding"])
-
-
-def test_every_kind_of_noise_has_its_words() -> None:
-    assert set(study.IN_WORDS) == {*DISTURBANCES, "single"}
-    assert {*study.LEVELLED, *SMOOTH} <= set(study.IN_WORDS)
 
 
 def test_a_run_without_levels_that_can_be_asked_for_concludes_all_the_same() -> None:
