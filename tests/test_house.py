@@ -15,11 +15,13 @@ import sys
 import tomllib
 from collections.abc import Collection
 from dataclasses import fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+import quick
 from omegaconf import OmegaConf
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -200,7 +202,7 @@ def strangers(path: str, tree: ast.AST) -> list[str]:
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_every_room_imports_only_what_it_may(source: Path) -> None:
-    assert strangers(source.relative_to(ROOT).as_posix(), ast.parse(source.read_text())) == []
+    assert strangers(source.relative_to(ROOT).as_posix(), parsed(source.read_text())) == []
 
 
 @pytest.mark.parametrize(
@@ -250,10 +252,14 @@ LATE = {name: vars(module)["_name"] for name, module in vars(late).items() if is
 """Modules by the names under which `derivkit.late` imports them at their first use."""
 
 
+parsed = cache(ast.parse)
+"""The tree of a file's text: that of the whole house is walked several times."""
+
+
 def needed_by(code: str, known: Collection[str]) -> set[str]:
     """All known modules that a file names: at its top, in functions, for its types only, by import_module, or late."""
     modules = set()
-    for node in ast.walk(ast.parse(code)):
+    for node in ast.walk(parsed(code)):
         match node:
             case ast.Import(names=names):
                 modules |= {alias.name for alias in names}
@@ -294,14 +300,17 @@ def test_no_files_import_one_another_in_a_circle_but_those_listed_with_their_rea
 
 @pytest.mark.parametrize(
     "code",
-    [
-        "from derivkit.symbolic.derivation import Derivation",
-        "from derivkit.symbolic import derivation",
-        "def f():\n    import derivkit.symbolic.derivation",
-        "if TYPE_CHECKING:\n    from derivkit.symbolic.derivation import Derivation",
-        "importlib.import_module('derivkit.symbolic.derivation')",
-        "from derivkit.late import derivation",
-    ],
+    quick.part(
+        [
+            "from derivkit.symbolic.derivation import Derivation",
+            "from derivkit.symbolic import derivation",
+            "def f():\n    import derivkit.symbolic.derivation",
+            "if TYPE_CHECKING:\n    from derivkit.symbolic.derivation import Derivation",
+            "importlib.import_module('derivkit.symbolic.derivation')",
+            "from derivkit.late import derivation",
+        ],
+        every=5,
+    ),
 )
 def test_a_circle_is_caught_however_the_import_is_written(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(LATE, "derivation", "derivkit.symbolic.derivation")
@@ -401,10 +410,14 @@ def preset_of(path: Path) -> Any:
     return OmegaConf.merge(OmegaConf.load(path.with_name(f"{parent}.yaml")), preset)
 
 
+@cache
+def presets() -> list[Any]:
+    return [OmegaConf.load(path) for path in sorted((ROOT / "conf/experiment").glob("*.yaml"))]
+
+
 @pytest.mark.parametrize("study", STUDIES)
 def test_a_study_has_a_preset_whose_keys_are_its_fields(study: str) -> None:
-    presets = [OmegaConf.load(path) for path in sorted((ROOT / "conf/experiment").glob("*.yaml"))]
-    own = [preset for preset in presets if preset.get("runner") == study]
+    own = [preset for preset in presets() if preset.get("runner") == study]
     assert own, "every study has a preset"
     expected = {key for field in fields(study_named(study).Config) for key in keys_of(field.name)}
     for preset in own:

@@ -14,7 +14,7 @@ from pathlib import Path
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from derivkit import errors, grids, recommendation, sweeps
@@ -40,7 +40,6 @@ def power_of_ten(exponent: Fraction) -> float:
     return nearest(mp.power(10, mp.mpf(exponent.numerator) / exponent.denominator))
 
 
-@settings(deadline=None)
 @given(EXPONENTS, EXPONENTS, st.integers(1, 60))
 def test_a_logarithmic_grid_holds_the_doubles_nearest_to_its_powers_of_ten(start: float, stop: float, count: int):
     low, high = written(start), written(stop)
@@ -48,7 +47,6 @@ def test_a_logarithmic_grid_holds_the_doubles_nearest_to_its_powers_of_ten(start
     assert grids.logspace(start, stop, count).tolist() == exact
 
 
-@settings(deadline=None)
 @given(st.floats(5e-324, 1.7e308), st.floats(5e-324, 1.7e308), st.integers(1, 40))
 def test_a_geometric_grid_holds_the_doubles_nearest_to_its_ratios(start: float, stop: float, count: int):
     low, high = (mp.mpf(v.numerator) / v.denominator for v in (written(start), written(stop)))
@@ -88,7 +86,6 @@ def test_a_grid_of_a_million_is_that_of_its_parts():
     assert np.all(np.diff(whole) > 0.0)
 
 
-@settings(deadline=None)
 @given(st.floats(-700, 700))
 def test_exponentials_and_logarithms_are_correctly_rounded(x: float):
     assert grids.exp(x) == float(mp.exp(x))

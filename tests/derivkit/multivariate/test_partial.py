@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
@@ -585,7 +585,6 @@ def test_a_step_beyond_the_range_gives_no_number_and_is_not_asked() -> None:
 # Shapes
 
 
-@settings(deadline=None, max_examples=60)
 @given(
     arrays(np.float64, array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3), elements=st.floats(-4.0, 4.0)),
     array_shapes(min_dims=0, max_dims=2, min_side=0, max_side=3),

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import mpmath
 import numpy as np
 import pytest
+import quick
 from families import POPULATION
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -115,14 +116,14 @@ def test_bars_cover_on_the_tuning_half(honest: list[Judged]) -> None:
     assert np.mean(np.isin(np.concatenate([one.found.status for one in honest]), VALUED)) > 0.99
 
 
-@pytest.mark.parametrize("order", [2, 3, 4])
+@pytest.mark.parametrize("order", [2, quick.slow(3), 4])
 def test_bars_of_higher_orders_cover_too(order: int) -> None:
     answers = judged(TUNING if order == 2 else HALF, order)
     assert coverage(answers)[0] >= 0.99
     assert answered(answers) > 0.7
 
 
-@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("side", ["left", quick.slow("right")])
 def test_bars_of_one_side_cover_too(side: str) -> None:
     answers = judged(TUNING, side=side)
     valued = np.concatenate([one.found.status == "one_sided" for one in answers])
@@ -158,7 +159,7 @@ def without_safety(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ladder, "SAFETY_FEW", 0.3)
 
 
-@pytest.mark.parametrize("spoil", [without_floor, without_safety])
+@pytest.mark.parametrize("spoil", [without_floor, quick.slow(without_safety)])
 def test_bars_without_their_grounds_are_caught(monkeypatch: pytest.MonkeyPatch, spoil: Callable[..., None]) -> None:
     spoil(monkeypatch)
     answers = judged(HALF)
@@ -414,7 +415,7 @@ FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 SCALES = st.sampled_from([1.0, -1.0, 1e-300, 1e-10, 1e-3, 1e3, 1e10, 1e300])
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=3 * settings.default.max_examples)
 @given(
     names=st.tuples(st.sampled_from(sorted(INNER)), st.sampled_from(sorted(INNER))),
     scales=st.tuples(SCALES, SCALES),
@@ -432,7 +433,6 @@ def test_whatever_f_is_an_answer_agrees_with_itself(
     assert faults(dk.derivative(f, x)) == []
 
 
-@settings(deadline=None, max_examples=60)
 @given(
     st.sampled_from(["default", "high"]),
     st.sampled_from(["left", "right", None]),
@@ -643,7 +643,7 @@ HARD: dict[str, Values] = {
 POINTS = (0.0, 1.0, 0.7, 1e-8, 1e6, -2.5)
 
 
-@pytest.mark.parametrize("f", HARD.values(), ids=HARD)
+@pytest.mark.parametrize("f", quick.part(HARD.values()), ids=HARD)
 def test_every_evaluation_is_counted_and_none_is_done_twice(f: Values) -> None:
     for x in POINTS:
         counted = Counted(f)
@@ -711,7 +711,7 @@ DOMAINS: dict[str, Callable[[float], tuple[float, float]]] = {
 }
 
 
-@pytest.mark.parametrize("domain", DOMAINS.values(), ids=DOMAINS)
+@pytest.mark.parametrize("domain", quick.part(DOMAINS.values(), every=3), ids=DOMAINS)
 def test_a_domain_is_never_left(domain: Callable[[float], tuple[float, float]]) -> None:
     for name, f in HARD.items():
         for x in POINTS:
@@ -1059,7 +1059,7 @@ POLES: dict[str, tuple[Values, float, Callable[[Any], Any]]] = {
 }
 
 
-@pytest.mark.parametrize(("f", "pole", "slope"), POLES.values(), ids=POLES)
+@pytest.mark.parametrize(("f", "pole", "slope"), quick.part(POLES.values()), ids=POLES)
 def test_beside_a_pole_the_spacing_of_floats_is_in_the_bar(f: Values, pole: float, slope: Callable[[Any], Any]) -> None:
     answered = 0
     with mpmath.workdps(40):

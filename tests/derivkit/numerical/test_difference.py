@@ -9,7 +9,7 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes
 
@@ -151,7 +151,6 @@ def test_an_interrupt_passes_through(stop: type[BaseException]) -> None:
         dk.difference(f, 1.0, 0.5)
 
 
-@settings(deadline=None)
 @given(array_shapes(min_dims=0, max_dims=3, max_side=4), array_shapes(min_dims=0, max_dims=2, max_side=3))
 def test_shapes_are_those_of_x_and_delta(x_shape: tuple[int, ...], delta_shape: tuple[int, ...]) -> None:
     x, delta = np.full(x_shape, 0.7), np.full(delta_shape, 0.01)

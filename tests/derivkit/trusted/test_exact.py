@@ -13,7 +13,8 @@ from typing import Any
 import mpmath as mp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+import quick
+from hypothesis import given
 from hypothesis import strategies as st
 
 import derivkit as dk
@@ -242,7 +243,7 @@ SLOW = [
 ]
 
 
-@pytest.mark.parametrize(("text", "x", "order"), SLOW)
+@pytest.mark.parametrize(("text", "x", "order"), quick.part(SLOW, every=3))
 def test_the_work_is_bounded_on_anything(text: str, x: float, order: int) -> None:
     """A second of the processor is charged at most; here it is 60, as no machine is so much slower."""
     start = time.process_time()
@@ -371,7 +372,6 @@ def test_a_choice_in_doubt_holds_both() -> None:
     assert balls.where(SENSELESS, lifted(1), lifted(2)) is UNDEFINED
 
 
-@settings(deadline=None, max_examples=100)
 @given(
     st.lists(st.sampled_from("+-*/"), min_size=1, max_size=6),
     st.lists(st.fractions(max_denominator=50), min_size=7, max_size=7),

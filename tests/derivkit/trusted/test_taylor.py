@@ -139,7 +139,7 @@ trees = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=3 * settings.default.max_examples // 2)
 @given(trees, st.floats(-3, 3))
 def test_the_running_error_bounds_the_true_error_of_any_expression(text: str, x: float) -> None:
     try:

@@ -4,35 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import mpmath as mp
 import numpy as np
 import pytest
-from omegaconf import OmegaConf
+from families import POPULATION
 
 import derivkit as dk
 from derivkit.expressions.evaluation import interpret
 from derivkit.testing.population import Family
 from derivkit.testing.programs import PROGRAMS
 from derivkit.trusted.truth import Truth, as_computed, truth, truth_of_program
-from experiments.running.settings import CONVERTERS
 
-CONF = Path(__file__).resolve().parents[3] / "conf/population"
 FILES = ("tuning", "held_out", "edges", "noisy", "near_breaks", "near_breaks_held_out")
 WITNESS_DIGITS = 28
 """A truth has 34 digits, its pair of floats 31 at least; the difference quotients of mpmath more than that."""
 
 
-def families(name: str) -> tuple[Family, ...]:
-    plain = OmegaConf.to_container(OmegaConf.load(CONF / f"{name}.yaml"))
-    found = CONVERTERS["population"]({"population": plain})
-    assert isinstance(found, tuple)
-    return found
-
-
-ALL = [family for name in FILES for family in families(name)]
+ALL = [family for name in FILES for family in POPULATION[name]]
 SMOOTH = [family for family in ALL if family.derivative is None]
 
 

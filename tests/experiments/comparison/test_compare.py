@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import quick
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -150,7 +151,9 @@ def test_equal_tables_are_known_by_their_hash_and_not_read(
     assert sorted(path.name for path in compared().iterdir()) == ["report.html"]
 
 
-@pytest.mark.parametrize(("ulps", "apart", "status"), [(0, 1, 1), (1, 1, 0), (1, 2, 1), (2, 2, 0)], ids=str)
+@pytest.mark.parametrize(
+    ("ulps", "apart", "status"), [(0, 1, 1), (1, 1, 0), quick.slow((1, 2, 1)), quick.slow((2, 2, 0))], ids=str
+)
 def test_an_ulp_is_a_change_unless_it_is_tolerated(first: Path, ulps: int, apart: int, status: int):
     def moved(columns: Columns) -> Columns:
         for _ in range(apart):
@@ -466,6 +469,7 @@ def test_zeros_of_both_signs_and_missing_numbers_are_keys(tmp_path: Path, monkey
 # Names
 
 
+@pytest.mark.slow
 def test_a_run_is_named_by_its_path_or_its_last_parts(first: Path):
     variant(first, planted("estimate", 5, an_ulp))
     names = ("10-00-00", "2026-01-02/10", "delta_sweep/2026-01-02/10-00", DAY + "/10-00-00-000000-1", str(first),

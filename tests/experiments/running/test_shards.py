@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import quick
 
 import derivkit as dk
 from derivkit.grids import logspace
@@ -80,13 +81,13 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return found
 
 
-@pytest.mark.parametrize("shards", [2, 3, 7, 64, 211])
+@pytest.mark.parametrize("shards", quick.part([2, 3, 7, 64, 211], every=3))
 def test_the_union_of_shards_is_the_whole_to_the_byte(tmp_path: Path, whole: dict[str, bytes], shards: int) -> None:
     assert written(tmp_path, shards_of(shards, function=PROBLEMS, delta=GRID)) == whole
 
 
 @pytest.mark.parametrize("shards", [2, 11])
-@pytest.mark.parametrize("block", [64, 1000])
+@pytest.mark.parametrize("block", [64, quick.slow(1000)])
 def test_cuts_between_blocks_of_the_file_change_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shards: int, block: int
 ) -> None:

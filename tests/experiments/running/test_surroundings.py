@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import quick
 
 from experiments import messages, run, tables
 from experiments.running import integrity, surroundings
@@ -84,7 +85,7 @@ def f(x):
 """
 
 
-@pytest.mark.parametrize("when", ["WHEN_IMPORTED", "WHEN_CALLED"])
+@pytest.mark.parametrize("when", ["WHEN_IMPORTED", quick.slow("WHEN_CALLED")])
 def test_jobs_do_not_feel_what_the_function_changed(
     when: str, place: Path, module_path: Path, capsys: pytest.CaptureFixture[str]
 ):

@@ -133,6 +133,7 @@ def test_on_a_loss_of_second_degree_the_distance_is_the_closed_form() -> None:
         at = at - rate * LINEAR.backprop(at, samples)
 
 
+@pytest.mark.slow
 def test_the_law_tells_the_distance_in_a_smooth_network_and_in_one_with_kinks_until_one_is_crossed() -> None:
     deltas = (1e-9, 1e-6, 1e-4, 1e-2)
     config = {"network": (TANH, RELU), "delta": deltas, "samples": 48, "batch": 48, "steps": 60}

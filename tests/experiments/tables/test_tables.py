@@ -18,7 +18,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+import quick
+from hypothesis import given
 from hypothesis import strategies as st
 
 from derivkit.errors import best_delta
@@ -190,7 +191,6 @@ def test_a_slow_disk_does_not_mix_the_rows(tmp_path, monkeypatch):
 # the hash
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     texts=st.lists(st.sampled_from(["sin", "exp", "", "λ"]), min_size=1, max_size=40),
     cuts=st.lists(st.integers(0, 40), max_size=6),
@@ -387,7 +387,7 @@ def test_an_exception_leaves_the_file_of_an_earlier_run_alone(tmp_path):
     assert (tmp_path / "table.parquet").read_bytes() == before
 
 
-@pytest.mark.parametrize("room", [0, 100, 1000, 1_000_000], ids="{} bytes are free".format)
+@pytest.mark.parametrize("room", quick.part([0, 100, 1000, 1_000_000]), ids="{} bytes are free".format)
 def test_a_full_disk_is_told_hides_no_other_error_and_leaves_nothing_behind(tmp_path, room):
     pytest.importorskip("resource")
     script = """
@@ -781,7 +781,6 @@ def test_distinct_values_come_in_row_order_with_their_number(tmp_path, monkeypat
     assert tables.distinct(path, ["x", "proved"], 1) == ([(0.0, True)], 5)
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     x=st.lists(st.sampled_from([math.nan, 0.0, 1.0, 2.0, math.inf, -1.0]), min_size=1, max_size=20),
     names=st.data(),
