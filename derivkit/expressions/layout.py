@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import IntEnum, auto
 from fractions import Fraction
 from typing import Any, TypeVar
 
@@ -11,10 +12,17 @@ from derivkit.expressions.limits import MAX_DECIMAL_EXPONENT, MAX_DIGITS
 
 T = TypeVar("T")
 
-COMPARED, SUM, PRODUCT, SIGNED, POWER, ATOM = range(6)
-"""How strongly an operation binds, from the comparisons to what needs no brackets anywhere."""
-BRACKETED = COMPARED - 1
-"""Weaker than any place allows."""
+
+class Strength(IntEnum):
+    """How strongly an operation binds: from what needs brackets in any place to what needs them in none."""
+
+    BRACKETED = auto()
+    COMPARED = auto()
+    SUM = auto()
+    PRODUCT = auto()
+    SIGNED = auto()
+    POWER = auto()
+    ATOM = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +33,7 @@ class Part:
     ----------
     index : int
         Which argument; of an argument's argument the index follows in ``deeper``.
-    least : int
+    least : Strength
         How strongly it must bind to stand there without brackets.
     raised : bool
         Whether it is an exponent.
@@ -36,13 +44,13 @@ class Part:
     """
 
     index: int
-    least: int = COMPARED
+    least: Strength = Strength.COMPARED
     raised: bool = False
     followed: bool | None = False
     deeper: tuple[int, ...] = ()
 
 
-Layout = tuple[int, Sequence[T | Part]]
+Layout = tuple[Strength, Sequence[T | Part]]
 """How strongly a node binds, and what is written: tokens, and parts."""
 Place = tuple[Any, int] | None
 """Where a node stands: the place of the node around it, and which of the arguments it is there; None of the root."""
@@ -60,7 +68,7 @@ def laid_out(root: Any, layout: Callable[..., Layout[T]], opening: T, closing: T
     opening, closing : token
         The brackets.
     """
-    stack: list[tuple[Any, int | None, Place, bool, bool]] = [(root, COMPARED, None, False, False)]
+    stack: list[tuple[Any, Strength | None, Place, bool, bool]] = [(root, Strength.COMPARED, None, False, False)]
     while stack:
         top, least, place, raised, followed = stack.pop()
         if least is None:

@@ -10,19 +10,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from derivkit.expressions.layout import (
-    ATOM,
-    COMPARED,
-    POWER,
-    PRODUCT,
-    SIGNED,
-    SUM,
-    Layout,
-    Part,
-    decimal,
-    joined,
-    laid_out,
-)
+from derivkit.expressions.layout import Layout, Part, Strength, decimal, joined, laid_out
 from derivkit.expressions.limits import MAX_LENGTH
 from derivkit.operations.elementary import COMPARISONS, OPERATIONS
 
@@ -434,14 +422,14 @@ def _texts(node: Node) -> Iterator[str]:
 
 
 MAX_TEXT = 1_000_000
-_INFIX: Mapping[str, tuple[str, int, int, int]] = {
+_INFIX: Mapping[str, tuple[str, Strength, Strength, Strength]] = {
     # sign, its strength, the least of the left argument, the least of the right one
-    **{row.name: (f" {row.typed} ", COMPARED, SUM, SUM) for row in COMPARISONS},
-    "add": (" + ", SUM, SUM, PRODUCT),
-    "subtract": (" - ", SUM, SUM, PRODUCT),
-    "multiply": ("*", PRODUCT, PRODUCT, SIGNED),
-    "divide": ("/", PRODUCT, PRODUCT, SIGNED),
-    "power": ("**", POWER, ATOM, SIGNED),
+    **{row.name: (f" {row.typed} ", Strength.COMPARED, Strength.SUM, Strength.SUM) for row in COMPARISONS},
+    "add": (" + ", Strength.SUM, Strength.SUM, Strength.PRODUCT),
+    "subtract": (" - ", Strength.SUM, Strength.SUM, Strength.PRODUCT),
+    "multiply": ("*", Strength.PRODUCT, Strength.PRODUCT, Strength.SIGNED),
+    "divide": ("/", Strength.PRODUCT, Strength.PRODUCT, Strength.SIGNED),
+    "power": ("**", Strength.POWER, Strength.ATOM, Strength.SIGNED),
 }
 
 
@@ -449,27 +437,27 @@ def _layout(node: Node, **_: bool) -> Layout[str]:  # noqa: PLR0911 -- a table o
     """How strongly a node binds, and what is typed."""
     match node:
         case Number(value):
-            strength = SIGNED if value < 0 else PRODUCT
-            return (ATOM, (shown,)) if (shown := decimal(value)) else (strength, (text_of(as_typed(value)),))
+            strength = Strength.SIGNED if value < 0 else Strength.PRODUCT
+            return (Strength.ATOM, (shown,)) if (shown := decimal(value)) else (strength, (text_of(as_typed(value)),))
         case Constant(name) | Variable(name):
-            return ATOM, (name,)
+            return Strength.ATOM, (name,)
         case Unknown(name, order, _):
-            return ATOM, (f"{name}{order * PRIMES[0]}(", Part(0), ")")
+            return Strength.ATOM, (f"{name}{order * PRIMES[0]}(", Part(0), ")")
         case Unevaluated(_, variable):
-            return PRODUCT, (f"d/d{variable}(", Part(0), ")")
+            return Strength.PRODUCT, (f"d/d{variable}(", Part(0), ")")
         case Operation("negate", _):
-            return SIGNED, ("-", Part(0, SIGNED))
+            return Strength.SIGNED, ("-", Part(0, Strength.SIGNED))
         case Operation(name, (_, right)) if name in _INFIX:
             sign, strength, least_left, least_right = _INFIX[name]
             if name == "power" and isinstance(right, Operation) and right.name == "negate":
                 # e**(-x**2): without brackets it is read well by machines only
-                least_right = least_right if isinstance(right.arguments[0], Number) else ATOM
+                least_right = least_right if isinstance(right.arguments[0], Number) else Strength.ATOM
             return strength, (Part(0, least_left), sign, Part(1, least_right))
         case Operation("piecewise", arguments):
             last = len(arguments) - 1
             pairs = [("(", Part(k), ", ", Part(k + 1) if k < last else "True", ")") for k in range(0, last + 1, 2)]
-            return ATOM, ("piecewise(", *joined(pairs, ", "), ")")
-    return ATOM, (f"{node.name}(", *joined([(Part(k),) for k in range(len(node.arguments))], ", "), ")")
+            return Strength.ATOM, ("piecewise(", *joined(pairs, ", "), ")")
+    return Strength.ATOM, (f"{node.name}(", *joined([(Part(k),) for k in range(len(node.arguments))], ", "), ")")
 
 
 def as_typed(value: Fraction) -> Node:

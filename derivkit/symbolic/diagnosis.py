@@ -34,11 +34,11 @@ from derivkit.symbolic.comparison import Form, RaisedPoint, StepProgram, digits_
 from derivkit.symbolic.derivation import chosen_variable
 from derivkit.symbolic.differentiation import differentiate
 from derivkit.symbolic.mistakes import ROW, WHOLE
-from derivkit.symbolic.points import MARGIN, Point, floats_at, lattice_of, one_on_every_side, shown_point
-from derivkit.symbolic.rules import RELATIONS, Condition
+from derivkit.symbolic.points import Point, floats_at, lattice_of, located, one_on_every_side, shown_point
+from derivkit.symbolic.rules import Condition
 from derivkit.symbolic.steps import conditions_anywhere, steps_of
 from derivkit.symbolic.verification import WORK
-from derivkit.types import Array, Mask
+from derivkit.types import Array, Codes, Mask
 
 SIEVE = 1e-6
 """Relative difference that float64 lets pass at moderate points; a constant without a derivation."""
@@ -256,7 +256,7 @@ class _Screened:
     """Where the derivative is real, away from where a rule does not hold."""
     good: Mask
     """Where the answer is, too."""
-    sides: Array
+    sides: Codes
     """On which sides of the breakpoints, shape (k, n)."""
     size: Array
     """The largest number, or the inverse of the derivative if that is larger."""
@@ -298,13 +298,10 @@ class _Diagnosis:
 
     # Points
 
-    def _sides(
-        self, steps: StepProgram, values: Mapping[int, Any], count: int
-    ) -> Iterator[tuple[Condition, Array, Array]]:
-        """The breakpoints of derivative and answer, with the values of their sides."""
-        for k, one in enumerate(self._breakpoints):
-            a, b = (np.broadcast_to(values[steps.others[1 + 2 * k + i]], (count,)) for i in (0, 1))
-            yield one, a, b
+    def _sides(self, steps: StepProgram, values: Mapping[int, Any]) -> Iterator[tuple[Any, Any]]:
+        """The values of both sides of every breakpoint of derivative and answer."""
+        for k in range(1, 1 + 2 * len(self._breakpoints), 2):
+            yield values[steps.others[k]], values[steps.others[k + 1]]
 
     def _beside_breakpoints(self, steps: StepProgram, lattice: dict[str, Array]) -> dict[str, Array]:
         """The points, and two on the sides of every breakpoint of a straight line in the one variable."""
@@ -312,7 +309,8 @@ class _Diagnosis:
             return lattice
         (x,) = lattice.values()
         with np.errstate(all="ignore"):
-            gaps = [a - b for _, a, b in self._sides(steps, steps.values(floats_at(lattice).value), x.size)]
+            sides = self._sides(steps, steps.values(floats_at(lattice).value))
+            gaps = [np.broadcast_to(a - b, x.shape) for a, b in sides]
             roots = [np.median(x[:-1] - gap[:-1] * np.diff(x) / np.diff(gap)) for gap in gaps]
         known = [float(root) for root in roots if np.isfinite(root)][:MAX_BREAKPOINTS]
         beside = [root + side * max(1.0, abs(root)) / 8.0 for root in known for side in (-1.0, 1.0)]
@@ -335,16 +333,11 @@ class _Diagnosis:
         count = lattice[self._names[0]].size
         with np.errstate(all="ignore"):
             values = steps.values(floats_at(lattice).value)
-            inside = np.ones(count, dtype=np.bool_)
-            sides = [np.zeros(count)]
-            for k, (one, a, b) in enumerate(self._sides(steps, values, count)):
-                if k < len(self._conditions):
-                    inside &= RELATIONS[one.relation](a, b) > MARGIN
-                sides.append(np.sign(a - b))
+            at = located(self._breakpoints, ((a, b, 1.0) for a, b in self._sides(steps, values)), count)
             size = np.zeros(count)
             for place in (*steps.slopes, *steps.pieces):
                 size = np.maximum(size, np.abs(np.broadcast_to(values[place], (count,))))
-            inside &= np.isfinite(size)
+            inside = at.far[: len(self._conditions)].all(axis=0) & np.isfinite(size)
             answer = np.broadcast_to(values[steps.others[0]], (count,))
             right = np.broadcast_to(values[steps.slopes[-1]], (count,))
             good = inside & np.isfinite(answer)
@@ -353,7 +346,7 @@ class _Diagnosis:
             size = np.maximum.reduce([size, np.abs(answer), small, *map(np.abs, lattice.values())])
             apart = np.abs(answer - right) / np.maximum(np.abs(answer), np.abs(right))
             apart = np.where(good & (size < MODERATE), np.nan_to_num(apart), -1.0)
-        return _Screened(inside, good, np.nan_to_num(np.stack(sides)), size, apart)
+        return _Screened(inside, good, at.sides, size, apart)
 
     @staticmethod
     def _raised(steps: StepProgram, points: Mapping[str, Array]) -> Iterator[RaisedPoint]:

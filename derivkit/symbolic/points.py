@@ -1,11 +1,12 @@
-"""Points at which formulas are compared, and the arithmetics of values there: float64 and balls.
+"""Points at which formulas are compared, how they lie as to conditions, and the arithmetics of values there.
 
 An unknown function stands for an exponential e^(r u), whose rate r differs from name to name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -14,7 +15,8 @@ import numpy as np
 from derivkit.expressions.evaluation import Arithmetic, float_arithmetic
 from derivkit.late import balls
 from derivkit.operations.elementary import OPERATIONS
-from derivkit.types import Array, Codes, Indices
+from derivkit.symbolic.rules import Condition
+from derivkit.types import Array, Codes, Indices, Mask
 
 Point = Mapping[str, float]
 
@@ -36,9 +38,34 @@ def lattice_of(names: Sequence[str], count: int) -> dict[str, Array]:
     return {name: np.round((low + (high - low) * share) * 2.0**30) / 2.0**30 for name, share in shares.items()}
 
 
-def one_on_every_side(sides: Array | Codes) -> Indices:
-    """The first point on every side of the breakpoints, in order, from the signs at each, shape (k, n)."""
-    return np.sort(np.unique(sides, axis=1, return_index=True)[1])
+@dataclass(frozen=True)
+class Located:
+    """How n points lie as to k conditions, by float64; shape (k, n) each."""
+
+    far: Mask
+    """Where the condition holds, and is far from being broken."""
+    holds: Mask
+    """Where it does, or is of no account."""
+    sides: Codes
+    """On which side of its breakpoint a point lies: the sign of left - right."""
+
+
+def located(conditions: Sequence[Condition], values: Iterable[Sequence[Any]], count: int) -> Located:
+    """How points lie as to conditions, from the values of the nodes of each at so many points."""
+    far, holds = (np.empty((len(conditions), count), dtype=np.bool_) for _ in range(2))
+    sides = np.empty((len(conditions), count), dtype=np.int8)
+    with np.errstate(all="ignore"):
+        for k, (condition, (left, right, needed)) in enumerate(zip(conditions, values, strict=True)):
+            far[k] = condition.margin(left, right, np.ones(count)) > MARGIN
+            holds[k] = condition.margin(left, right, needed) > MARGIN
+            sides[k] = np.nan_to_num(np.sign(left - right))
+    return Located(far, holds, sides)
+
+
+def one_on_every_side(sides: Codes) -> Indices:
+    """The first point on every side of the breakpoints, in order, from the sides of each, shape (k, n)."""
+    padded = np.vstack([np.zeros_like(sides, shape=(1, sides.shape[1])), sides])  # for k = 0
+    return np.sort(np.unique(padded, axis=1, return_index=True)[1])
 
 
 def shown_point(point: Point) -> str:

@@ -20,7 +20,7 @@ import numpy as np
 from derivkit.expressions.evaluation import walk
 from derivkit.expressions.tree import Expression, Instruction, Variable, joint_program, variables_of
 from derivkit.late import balls, enclosures
-from derivkit.symbolic.points import MARGIN, Point, balls_of, floats_at, lattice_of, one_on_every_side, shown_point
+from derivkit.symbolic.points import Point, balls_of, floats_at, lattice_of, located, one_on_every_side, shown_point
 from derivkit.symbolic.rules import Condition
 from derivkit.symbolic.steps import Step, conditions_anywhere, conditions_of, steps_of
 from derivkit.types import Array, Codes, Indices, Mask
@@ -113,19 +113,7 @@ class Verification:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CheckedSteps:
-    """The steps that lead to the derivatives of a function, order by order, and the check of them.
-
-    Attributes
-    ----------
-    expression : Expression
-        The function.
-    variable : str
-        With respect to what it was differentiated.
-    roots : tuple of Step
-        The last step of the first derivative, of the second, and so on: each the root of a tree of steps.
-    verification : Verification
-        What the check of every step found.
-    """
+    """What a `Derivation` holds, whose docstring describes it: all that its lines are written from."""
 
     expression: Expression
     variable: str
@@ -228,8 +216,9 @@ class _Check:
         count = len(steps)
         self._pieces, self._inner, self._results = (places[k * count : (k + 1) * count] for k in range(3))
         ends = places[3 * count :]
-        self._conditions = list(zip(index, ends[0::3], ends[1::3], ends[2::3], strict=True))
-        self._needed = {index[one] for one in conditions}
+        self._conditions = tuple(index)
+        self._nodes = list(zip(ends[0::3], ends[1::3], ends[2::3], strict=True))
+        self._needed = sorted({index[one] for one in conditions})
         self._conditions_of = [[index[one] for one in some] for some in of_steps]
         defined = {id(root) for root in roots}
         self._defined = [k for k, step in enumerate(steps) if id(step) in defined]
@@ -263,19 +252,15 @@ class _Check:
             good = np.ones(size, dtype=np.bool_)
             for k in self._defined:
                 good &= sound[self._pieces[k]] & sound[self._results[k]]
-            signs, far = [np.zeros(size, dtype=np.int8)], []
-            for place, (condition, *nodes) in enumerate(self._conditions):
-                a, b, needed = (np.broadcast_to(values[k], (size,)) for k in nodes)
-                far.append(condition.margin(a, b, np.ones(size)) > MARGIN)
-                if place in self._needed:
-                    good &= condition.margin(a, b, needed) > MARGIN
-                    signs.append(np.sign(a - b).astype(np.int8))
+            nodes = ([values[k] for k in places] for places in self._nodes)
+            at = located(self._conditions, nodes, size)
+            good &= at.holds[self._needed].all(axis=0)
             reached = np.empty((len(self._steps), size), dtype=np.bool_)
             for k, conditions in enumerate(self._conditions_of):
                 reached[k] = sound[self._pieces[k]] & sound[self._inner[k]] & sound[self._results[k]]
                 for place in conditions:
-                    reached[k] &= far[place]
-        return good, np.stack(signs), reached
+                    reached[k] &= at.far[place]
+        return good, at.sides[self._needed], reached
 
     def at(self, point: Point, places: Sequence[int]) -> Verdict:
         """Check these steps at a point: verified, not real in truth, or not decided by the work allowed."""

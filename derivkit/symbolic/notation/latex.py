@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from functools import partial
 
-from derivkit.expressions.layout import ATOM, POWER, PRODUCT, Layout, Part, decimal, joined, laid_out
+from derivkit.expressions.layout import Layout, Part, Strength, decimal, joined, laid_out
 from derivkit.expressions.tree import Constant, Node, Number, Operation, Unevaluated, Unknown, Variable, as_typed
 from derivkit.operations.elementary import COMPARISONS, OPERATIONS
 from derivkit.symbolic.notation.writing import MAX_CHARACTERS, check_notation, infix, needs_no_brackets
@@ -61,27 +61,27 @@ def _layout(  # noqa: C901, PLR0911 -- a table of cases
         case Number(value):
             mantissa, _, exponent = decimal(value).partition("e")
             if exponent:
-                return PRODUCT, (rf"{mantissa} \cdot 10^{{{exponent}}}",)
-            return (ATOM, (mantissa,)) if mantissa else (PRODUCT, (latex(as_typed(value)),))
+                return Strength.PRODUCT, (rf"{mantissa} \cdot 10^{{{exponent}}}",)
+            return (Strength.ATOM, (mantissa,)) if mantissa else (Strength.PRODUCT, (latex(as_typed(value)),))
         case Constant(name) | Variable(name):
-            return ATOM, (latex_name(name),)
+            return Strength.ATOM, (latex_name(name),)
         case Unknown(name, order, _):
-            return ATOM, (rf"{latex_name(name)}{latex_primes(order)}\left(", Part(0), r"\right)")
+            return Strength.ATOM, (rf"{latex_name(name)}{latex_primes(order)}\left(", Part(0), r"\right)")
         case Unevaluated() if notation == "prime":
-            return ATOM, (r"\left(", Part(0), r"\right)'")
+            return Strength.ATOM, (r"\left(", Part(0), r"\right)'")
         case Unevaluated(piece, variable):
             bare = needs_no_brackets(piece) and not followed
             inner = (Part(0),) if bare else (r"\left[", Part(0), r"\right]")
-            return PRODUCT, (rf"\frac{{d}}{{d{latex_name(variable)}}} ", *inner)
+            return Strength.PRODUCT, (rf"\frac{{d}}{{d{latex_name(variable)}}} ", *inner)
         case Operation("power", (Operation(name, (_,)), Number(value))) if OPERATIONS[name].power_at_name and value > 1:
             power = (rf"{_template(name, 1)}^{{", Part(1), "}")
-            return ATOM, (*power, r"\left(", Part(0, deeper=(0,)), r"\right)")
+            return Strength.ATOM, (*power, r"\left(", Part(0, deeper=(0,)), r"\right)")
         case Operation("power", _):
-            return POWER, (Part(0, ATOM), "^{", Part(1), "}")
+            return Strength.POWER, (Part(0, Strength.ATOM), "^{", Part(1), "}")
         case Operation("divide", _):
-            return PRODUCT, (r"\frac{", Part(0), "}{", Part(1), "}")
+            return Strength.PRODUCT, (r"\frac{", Part(0), "}{", Part(1), "}")
         case Operation("piecewise", arguments):
-            return ATOM, _cases(len(arguments), mathtext=mathtext)
+            return Strength.ATOM, _cases(len(arguments), mathtext=mathtext)
     return infix(node, _RELATIONS, str, touching=" ", times=r" \cdot ") or _function_layout(node)
 
 
@@ -95,7 +95,7 @@ def _function_layout(node: Operation) -> Layout[str]:
         template += rf"\left({', '.join(f'#{k + 1}' for k in range(len(node.arguments)))}\right)"
     pieces = re.split(r"#([0-9]+)", template)
     items = [Part(int(piece) - 1) if k % 2 else piece for k, piece in enumerate(pieces) if piece]
-    return POWER if "^{#1}" in template else ATOM, items
+    return Strength.POWER if "^{#1}" in template else Strength.ATOM, items
 
 
 def _template(name: str, count: int) -> str:

@@ -13,21 +13,7 @@ from functools import partial
 from typing import Literal, TypeVar
 
 from derivkit.expressions.algebra import first_factor, is_negated
-from derivkit.expressions.layout import (
-    ATOM,
-    BRACKETED,
-    COMPARED,
-    POWER,
-    PRODUCT,
-    SIGNED,
-    SUM,
-    Layout,
-    Part,
-    decimal,
-    joined,
-    laid_out,
-    path_of,
-)
+from derivkit.expressions.layout import Layout, Part, Strength, decimal, joined, laid_out, path_of
 from derivkit.expressions.tree import (
     Constant,
     Node,
@@ -168,40 +154,42 @@ def _layout(  # noqa: PLR0911 -- a table of cases
         case Number(value):
             # Digits of a number beyond any that a person types are one piece, for a number has no parts.
             shown = decimal(value)
-            return (ATOM if shown else PRODUCT), (_Token(shown or written(as_typed(value)), sign=False),)
+            return (Strength.ATOM if shown else Strength.PRODUCT), (
+                _Token(shown or written(as_typed(value)), sign=False),
+            )
         case Constant(name) | Variable(name):
-            return ATOM, (_Token("π" if node == Constant("pi") else name, sign=False),)
+            return Strength.ATOM, (_Token("π" if node == Constant("pi") else name, sign=False),)
         case Unknown(name, order, _):
-            return ATOM, (_Token(f"{name}{order * chr(39)}("), Part(0), _Token(")"))
+            return Strength.ATOM, (_Token(f"{name}{order * chr(39)}("), Part(0), _Token(")"))
         case Unevaluated() if notation == "prime":
-            return ATOM, (_Token("("), Part(0), _Token(")'"))
+            return Strength.ATOM, (_Token("("), Part(0), _Token(")'"))
         case Unevaluated(piece, variable):
             inner = (Part(0),) if needs_no_brackets(piece) else (_Token("["), Part(0), _Token("]"))
-            return BRACKETED if followed else PRODUCT, (_Token("d", f"d{variable}"), *inner)
+            return Strength.BRACKETED if followed else Strength.PRODUCT, (_Token("d", f"d{variable}"), *inner)
         case Operation("power", _) if raising and not raised:
-            return POWER, (Part(0, ATOM), Part(1, raised=True))
+            return Strength.POWER, (Part(0, Strength.ATOM), Part(1, raised=True))
         case Operation("power", _):
-            return POWER, (Part(0, ATOM), _Token("^"), Part(1, ATOM))
+            return Strength.POWER, (Part(0, Strength.ATOM), _Token("^"), Part(1, Strength.ATOM))
         case Operation("divide", (left, _)):
-            first: list[_Token | Part] = [Part(0, PRODUCT, followed=True)]
+            first: list[_Token | Part] = [Part(0, Strength.PRODUCT, followed=True)]
             if _last_factor(left) == Variable("d"):  # d/dx is something else
                 first = [_Token("("), *first, _Token(")")]
-            return PRODUCT, (*first, _Token("/"), Part(1, POWER))
+            return Strength.PRODUCT, (*first, _Token("/"), Part(1, Strength.POWER))
     return infix(node, RELATIONS, _Token, touching="", times="·") or _function_layout(node)
 
 
 def _function_layout(node: Operation) -> Layout[_Token]:
     match node:
         case Operation("abs", _):
-            return ATOM, (_Token("|"), Part(0), _Token("|"))
+            return Strength.ATOM, (_Token("|"), Part(0), _Token("|"))
         case Operation(name, (Variable() | Constant() | Number(),)) if name in ROOTS:
-            return ATOM, (_Token(ROOTS[name]), Part(0, ATOM))
+            return Strength.ATOM, (_Token(ROOTS[name]), Part(0, Strength.ATOM))
         case Operation("piecewise", arguments):
             cases = [(Part(k), _Token(" if "), Part(k + 1)) for k in range(0, len(arguments) - 1, 2)]
             otherwise = [(Part(len(arguments) - 1), _Token(" otherwise"))] if len(arguments) % 2 else []
-            return ATOM, (_Token("{"), *joined([*cases, *otherwise], _Token("; ")), _Token("}"))
+            return Strength.ATOM, (_Token("{"), *joined([*cases, *otherwise], _Token("; ")), _Token("}"))
     parts = joined([(Part(k),) for k in range(len(node.arguments))], _Token(", "))
-    return ATOM, (_Token(f"{ROOTS.get(node.name, node.name)}("), *parts, _Token(")"))
+    return Strength.ATOM, (_Token(f"{ROOTS.get(node.name, node.name)}("), *parts, _Token(")"))
 
 
 def infix(
@@ -222,17 +210,17 @@ def infix(
     """
     match node:
         case Operation("negate", _):
-            return SIGNED, (token("-"), Part(0, SIGNED))
+            return Strength.SIGNED, (token("-"), Part(0, Strength.SIGNED))
         case Operation("add" | "subtract" as name, (_, right)):
-            least = ATOM if is_negated(first_factor(right)) else PRODUCT
-            return SUM, (Part(0, SUM), token(" + " if name == "add" else " - "), Part(1, least))
+            least = Strength.ATOM if is_negated(first_factor(right)) else Strength.PRODUCT
+            return Strength.SUM, (Part(0, Strength.SUM), token(" + " if name == "add" else " - "), Part(1, least))
         case Operation("multiply", (left, right)):
             sign = touching if _touches(left, right) else times
-            least = PRODUCT if isinstance(right, Unevaluated) else POWER
+            least = Strength.PRODUCT if isinstance(right, Unevaluated) else Strength.POWER
             signs = [token(sign)] if sign else []
-            return PRODUCT, (Part(0, PRODUCT, followed=True), *signs, Part(1, least, followed=None))
+            return Strength.PRODUCT, (Part(0, Strength.PRODUCT, followed=True), *signs, Part(1, least, followed=None))
         case Operation(name, _) if name in relations:
-            return COMPARED, (Part(0, SUM), token(f" {relations[name]} "), Part(1, SUM))
+            return Strength.COMPARED, (Part(0, Strength.SUM), token(f" {relations[name]} "), Part(1, Strength.SUM))
     return None
 
 
@@ -241,7 +229,7 @@ def needs_no_brackets(node: Node) -> bool:
     if isinstance(node, Operation) and node.name == "multiply":
         left, right = node.arguments
         return isinstance(left, Number) and _touches(left, right)
-    return not isinstance(node, Unevaluated) and _layout(node)[0] >= POWER
+    return not isinstance(node, Unevaluated) and _layout(node)[0] >= Strength.POWER
 
 
 def _touches(left: Node, right: Node) -> bool:
