@@ -303,6 +303,12 @@ class Findings(Rows):
     finding: str = column("what the tables say, in a sentence")
 
 
+class Printed(Rows):
+    """What a run prints."""
+
+    line: str = column("one line of what is printed")
+
+
 SENTENCES: Mapping[type[Rows], str] = {Lesson: "text", Findings: "finding"}
 """The tables that any study may have, and their column of sentences."""
 
@@ -313,8 +319,8 @@ def lessons(module: str, sentences: Mapping[str, Iterable[str]]) -> Iterator[Les
     Parameters
     ----------
     module
-        The file of the study. In the text beside it is a block for every figure: ``name: heading`` in the first line,
-        and below it what always holds.
+        The file of the study, or its folder. In the text beside it is a block for every figure: ``name: heading`` in
+        the first line, and below it what always holds.
     sentences
         For some of the figures what this run shows.
     """
@@ -440,7 +446,8 @@ class Study:
 def study_in(module: ModuleType) -> Study:
     """Return the study that a module holds."""
     rows = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Rows)]
-    declared = [one for home in (module.__name__, __name__) for one in rows if one.__module__ == home]
+    homes = (f"{module.__name__}.", f"{__name__}.")
+    declared = [one for home in homes for one in rows if f"{one.__module__}.".startswith(home)]
     tables = {str(one.table): one for one in declared if one.table is not None}
     if hasattr(module, "lessons"):
         tables.setdefault(str(Lesson.table), Lesson)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import importlib
 import itertools
+import pkgutil
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -52,7 +53,7 @@ def study_of(plain: Mapping[str, Any]) -> Study:
 
 @functools.cache
 def _studies() -> tuple[str, ...]:
-    return tuple(sorted(path.stem for path in STUDIES.glob("[a-z]*.py")))
+    return tuple(sorted(module.name for module in pkgutil.iter_modules([str(STUDIES)])))
 
 
 def study_part(plain: Mapping[str, Any]) -> Plain:

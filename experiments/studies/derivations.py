@@ -10,7 +10,7 @@ from typing import Any
 
 import derivkit as dk
 from experiments import columns
-from experiments.study import Frame, Lesson, Rows, Tables, column, key
+from experiments.study import Frame, Lesson, Printed, Rows, Tables, column, key
 
 FIGURES = tuple(f"derivation_{k}" for k in range(1, 9))
 """The figures of the preset; formulas beyond them are told in words only."""
@@ -87,12 +87,6 @@ class Summary(Rows):
     holds: str = column("where it holds; empty if everywhere where the formula has a value")
     steps: int = column("steps that lead to it")
     check: str = column("what the check of every step found")
-
-
-class Printed(Rows):
-    """What a run prints."""
-
-    line: str = column("one line of a derivation")
 
 
 # What is measured

@@ -18,10 +18,11 @@ from derivkit.symbolic.notation import read
 from experiments import run, tables
 from experiments.running.requested import figures_of
 from experiments.studies import chapter
-from experiments.study import Lesson, Tables, frames, lessons
+from experiments.studies.chapter import drawings, measurements, numbers
+from experiments.study import Frame, Lesson, Tables, frames, lessons
 
 ROOT = Path(__file__).resolve().parents[3]
-STYLES = chapter.styles(OmegaConf.load(ROOT / "conf/experiment/chapter.yaml").left_out)
+STYLES = drawings.styles(OmegaConf.load(ROOT / "conf/experiment/chapter.yaml").left_out)
 SMALL = ("experiment=chapter", "samples=8", "features=2", "repeats=1")
 PRINTED = """\
 (0, 0) (0.0001, 2e-08)
@@ -101,13 +102,18 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 def measured() -> dict[tuple[str, float], tuple[float, float]]:
     """Result and error by quantity and the value of the variable."""
-    (rows,) = frames([*chapter.too_small(), *chapter.central(), *chapter.corner_slopes()]).values()
+    (rows,) = frames([*measurements.too_small(), *measurements.central(), *measurements.corner_slopes()]).values()
     return {(row.quantity, row.at): (row.result, row.error) for row in rows.itertuples()}
+
+
+def lesson() -> Frame:
+    """The figures with their headings, and what is always said before them."""
+    return frames(lessons(chapter.__path__[0], {}))[Lesson]
 
 
 def compared() -> dict[str, Any]:
     """The columns of the main table."""
-    return chapter.compared(chapter.facts(STYLES)).chunk
+    return numbers.compare(STYLES).chunk
 
 
 # The numbers
@@ -115,7 +121,7 @@ def compared() -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", SAID)
 def test_a_number_comes_out_to_the_byte(name: str) -> None:
-    assert [computed for one, _, _, computed in chapter.facts(STYLES) if one == name] == SAID[name]
+    assert [computed for one, _, _, computed in numbers.facts(STYLES) if one == name] == SAID[name]
 
 
 def test_every_number_of_the_study_is_compared_with_the_chapter() -> None:
@@ -135,7 +141,7 @@ def test_every_number_of_the_study_is_compared_with_the_chapter() -> None:
     ],
 )
 def test_a_wrong_number_is_caught(monkeypatch: pytest.MonkeyPatch, name: str, wrong: object) -> None:
-    monkeypatch.setattr(chapter, name, wrong)
+    monkeypatch.setattr(numbers, name, wrong)
     assert not compared()["equal"].all()
 
 
@@ -144,12 +150,12 @@ def test_a_wrong_line_of_a_calculation_is_caught(monkeypatch: pytest.MonkeyPatch
 
     def wrong(derivation: dk.Derivation, level: dk.Style) -> tuple[Any, ...]:
         lines = [*right(derivation, level)]
-        if str(derivation.expression) == chapter.CALCULATIONS["figure_13"]:
+        if str(derivation.expression) == drawings.CALCULATIONS["figure_13"]:
             lines[3] = dataclasses.replace(lines[3], tree=read("3·2x^(2-2)"))
         return tuple(lines)
 
     monkeypatch.setattr(dk.Derivation, "lines", wrong)
-    unequal = [name for name, _, expected, computed in chapter.facts(STYLES) if expected != computed]
+    unequal = [name for name, _, expected, computed in numbers.facts(STYLES) if expected != computed]
     assert unequal == ["Fig 13"]
 
 
@@ -182,13 +188,15 @@ def test_sixteen_figures_and_five_of_what_was_measured_are_drawn_in_their_order(
     names = [f"figure_{number:02d}" for number in range(1, 22)]
     assert sorted(path.stem for path in (done[0] / "figures").glob("*.svg")) == names
     assert (
-        list(figures_of(PRESET["figures"])) == frames(lessons(chapter.__file__, {}))[Lesson]["figure"].tolist() == names
+        list(figures_of(PRESET["figures"]))
+        == frames(lessons(chapter.__path__[0], {}))[Lesson]["figure"].tolist()
+        == names
     )
 
 
 def test_the_report_says_the_words_of_each_figure_before_it(done: tuple[Path, str]) -> None:
     page = (done[0] / "report.html").read_text(encoding="utf-8")
-    places = [page.index(f"<h3>{title}</h3>") for title in frames(lessons(chapter.__file__, {}))[Lesson]["title"]]
+    places = [page.index(f"<h3>{title}</h3>") for title in lesson()["title"]]
     figures = [match.start() for match in re.finditer('<figure id="figure-', page)]
     assert len(figures) == 21
     assert [*itertools.chain(*zip(places, figures, strict=True))] == sorted([*places, *figures])
@@ -210,8 +218,8 @@ def test_a_sweep_over_the_sizes_prints_once_and_draws_each_figure_once(tmp_path:
 # The figures
 
 
-def elements(figure: str, kind: str) -> list[chapter.Element]:
-    return [one for one in chapter.SCENES[figure] if one.kind == kind]
+def elements(figure: str, kind: str) -> list[drawings.Element]:
+    return [one for one in drawings.SKETCHES[figure] if one.element == kind]
 
 
 def test_the_five_parallel_lines_and_the_five_tangents_have_the_colours_of_the_chapter() -> None:
@@ -250,11 +258,11 @@ def test_rise_and_run_are_drawn_as_a_corner_below_the_chord(figure: str, end: fl
     assert (corner.t, corner.y) == ((1, end, end), (1, 1, end**2))
 
 
-@pytest.mark.parametrize("figure", chapter.CALCULATIONS)
+@pytest.mark.parametrize("figure", drawings.CALCULATIONS)
 def test_each_line_but_the_last_shows_what_is_acted_on_and_each_arrow_leads_to_an_x(figure: str) -> None:
-    (found,) = frames(chapter.steps(figure, STYLES[figure])).values()
+    (found,) = frames(drawings.calculations({figure: STYLES[figure]})).values()
     rows = list(found[["line", "position", "text", "mark", "arrow", "raised"]].itertuples(index=False))
-    last = len(chapter.calculation(figure).lines(STYLES[figure])) - 1
+    last = len(drawings.calculation(figure).lines(STYLES[figure])) - 1
     marked = {int(line) for line, _, _, mark, _, _ in rows if mark}
     assert marked == set(range(1, last))
     at = {(int(line), int(position)): text for line, position, text, *_ in rows}
@@ -274,15 +282,15 @@ def test_each_line_but_the_last_shows_what_is_acted_on_and_each_arrow_leads_to_a
     [(1e-4, "2.0e-04"), (1e-8, "2.4e-08"), (1e-9, "3.3e-07"), (1e-12, "3.6e-04"), (1e-15, "4.4e-01")],
 )
 def test_divided_by_delta_the_error_grows_again(delta: float, error: str) -> None:
-    assert f"{measured()[chapter.BY_DELTA, delta][1]:.1e}" == error
+    assert f"{measured()[measurements.BY_DELTA, delta][1]:.1e}" == error
 
 
 def test_divided_by_the_step_taken_the_result_is_exact_until_the_step_vanishes() -> None:
     found = measured()
     for power in range(8, 16):
-        assert found[chapter.BY_STEP, float(f"1e-{power}")] == (4.0, 0.0)
-    assert found[chapter.BY_DELTA, 1e-16] == (0.0, 4.0)
-    assert math.isnan(found[chapter.BY_STEP, 1e-16][0])
+        assert found[measurements.BY_STEP, float(f"1e-{power}")] == (4.0, 0.0)
+    assert found[measurements.BY_DELTA, 1e-16] == (0.0, 4.0)
+    assert math.isnan(found[measurements.BY_STEP, 1e-16][0])
 
 
 def test_the_forward_error_is_twice_delta_and_the_central_error_nothing() -> None:
@@ -295,42 +303,42 @@ def test_the_forward_error_is_twice_delta_and_the_central_error_nothing() -> Non
 def test_a_chord_at_a_corner_has_the_slope_of_its_side() -> None:
     found = measured()
     for delta in (1.0, 1e-16):
-        slopes = [found[f"{name}: {way}", delta][0] for name in ("abs", "relu") for way, _ in chapter.SIDES]
+        slopes = [found[f"{name}: {way}", delta][0] for name in ("abs", "relu") for way, _ in drawings.SIDES]
         assert slopes == [-1, 1, 0, 0, 1, 0.5]
 
 
 def test_a_forward_pass_is_counted_for_each_parameter_and_sample(monkeypatch: pytest.MonkeyPatch) -> None:
-    layer = chapter.Layer(3, chapter.BATCH)
+    layer = measurements.Layer(3, measurements.BATCH)
     calls = []
     losses = dk.Network.losses
     monkeypatch.setattr(dk.Network, "losses", lambda *given, **more: calls.append(1) or losses(*given, **more))
     passes = {}
-    for way, gradient in chapter.GRADIENTS.items():
+    for way, gradient in measurements.GRADIENTS.items():
         calls.clear()
         _, passes[way] = gradient(layer)
-        assert len(calls) == (0 if way == chapter.ANALYTICAL else passes[way]), way
-    assert list(passes.values()) == [(layer.network.count + 1) * chapter.BATCH, layer.network.count + 1, 1]
+        assert len(calls) == (0 if way == measurements.ANALYTICAL else passes[way]), way
+    assert list(passes.values()) == [(layer.network.count + 1) * measurements.BATCH, layer.network.count + 1, 1]
 
 
 def test_all_ways_to_the_gradient_agree_and_leave_the_layer_as_it_was() -> None:
-    layer = chapter.Layer(3, chapter.BATCH)
+    layer = measurements.Layer(3, measurements.BATCH)
     before, x = layer.parameters.copy(), layer.samples.inputs
-    exact, _ = chapter.analytical(layer)
-    for way, gradient in chapter.GRADIENTS.items():
+    exact, _ = layer.analytical()
+    for way, gradient in measurements.GRADIENTS.items():
         # The loss is quadratic in each parameter: the forward error is delta times half its second derivative,
         # which is 2 mean(x^2) / OUTPUTS at most, and 2 / OUTPUTS for a bias; rounding is far below.
-        bound = chapter.DELTA * max(1.0, float((x**2).mean(axis=0).max())) / chapter.OUTPUTS
+        bound = drawings.DELTA * max(1.0, float((x**2).mean(axis=0).max())) / measurements.OUTPUTS
         assert np.max(np.abs(gradient(layer)[0] - exact)) < bound * (1 + 1e-6), way
     np.testing.assert_array_equal(layer.parameters, before)
 
 
 def test_a_wrong_gradient_is_told_by_its_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    def doubled(layer: chapter.Layer) -> tuple[np.ndarray, int]:
-        gradient, passes = chapter.whole_batch(layer)
+    def doubled(layer: measurements.Layer) -> tuple[np.ndarray, int]:
+        gradient, passes = layer.brute_force(layer.samples)
         return 2 * gradient, passes
 
-    monkeypatch.setattr(chapter, "GRADIENTS", {**chapter.GRADIENTS, "brute force, whole batch": doubled})
-    (rows,) = frames(chapter.agreement(chapter.Config())).values()
+    monkeypatch.setattr(measurements, "GRADIENTS", {**measurements.GRADIENTS, measurements.WHOLE_BATCH: doubled})
+    (rows,) = frames(measurements.agreement(features=4, samples=16)).values()
     errors = dict(zip(rows["quantity"], rows["error"], strict=True))
     assert errors["gradient, brute force, whole batch"] > 0.01 > errors["gradient, brute force, sample by sample"]
 
@@ -343,7 +351,7 @@ def test_a_size_below_one_is_refused(name: str) -> None:
 
 def test_what_a_figure_leaves_out_is_chosen_in_its_configuration() -> None:
     without, with_ones = (
-        chapter.calculation("figure_14").lines(chapter.styles(out)["figure_14"]) for out in (["figure_14 ones"], [])
+        drawings.calculation("figure_14").lines(drawings.styles(out)["figure_14"]) for out in (["figure_14 ones"], [])
     )
     assert [line.tree for line in without] != [line.tree for line in with_ones]
     assert chapter.Config().left_out == tuple(OmegaConf.load(ROOT / "conf/experiment/chapter.yaml").left_out)
