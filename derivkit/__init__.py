@@ -26,22 +26,17 @@ from derivkit.function import Function, Problem, constant
 from derivkit.grids import decade, geomspace, linspace, logspace, powers_of_two
 from derivkit.growth import GrowthLaw, fit_growth_law
 from derivkit.laws import ErrorLaw, fit_error_law, fitted_exponent, observed_order
+from derivkit.multivariate.batches import BatchNoise
 from derivkit.multivariate.brute_force import BruteForce, brute_force, stack_size
 from derivkit.multivariate.cost import CostModel, count_work, fit_cost, nominal_cost
 from derivkit.multivariate.descent import Course, Distances, Walk, descend, hessian_product, sides_changed
 from derivkit.multivariate.network import Network, NotFiniteError
 from derivkit.multivariate.network_errors import gradient_rounding, held_difference, loss_rounding
 from derivkit.multivariate.partial import Gradient, directional, gradient, hessian, jacobian, partial
+from derivkit.multivariate.pulls import Pulls
 from derivkit.multivariate.samples import Data, Samples, generated
-from derivkit.multivariate.spread import (
-    SampleGradients,
-    fewest_for_half,
-    least_norms,
-    log_slope,
-    quotient,
-    rank_correlation,
-    sample_gradients,
-)
+from derivkit.multivariate.spread import Agreement, SampleGradients, least_norms, sample_gradients, signal_by_chance
+from derivkit.multivariate.statistics import fewest_for_half, log_slope, quotient, rank_correlation
 from derivkit.multivariate.training import LawCounts, StepGradient, TrainingPath, draw_course, step_gradient, train
 from derivkit.numerical.adaptive import Derivative, derivative, derivatives
 from derivkit.numerical.complex_step import complex_step
@@ -73,6 +68,8 @@ __distribution__ = "derivative-lab"
 
 __all__ = [
     "Accuracy",
+    "Agreement",
+    "BatchNoise",
     "BruteForce",
     "CostModel",
     "Course",
@@ -104,6 +101,7 @@ __all__ = [
     "ParseError",
     "Prediction",
     "Problem",
+    "Pulls",
     "Recommendation",
     "RefutedError",
     "SampleGradients",
@@ -187,6 +185,7 @@ __all__ = [
     "sample_gradients",
     "secant",
     "sides_changed",
+    "signal_by_chance",
     "slope",
     "stack_size",
     "stencil",

@@ -164,6 +164,12 @@ class Rows:
             return cls(**{name: [row[name] for row in rows] for name in needed}, **more)
         return cls(**{name: rows[name].to_numpy() for name in needed if name in rows}, **more)
 
+    @classmethod
+    def of_result(cls, result: object, **more: object) -> Self:
+        """The columns of this table that a result has as attributes; `more` are the others, or replace some."""
+        needed = [name for name in cls.columns if name not in more]
+        return cls(**{name: getattr(result, name) for name in needed if hasattr(result, name)}, **more)
+
     def excerpt(self, rows: slice) -> Self:
         """Some of the rows, as they are counted when flattened."""
         return type(self)(**{name: _excerpt(value, rows) for name, value in self.chunk.items()})

@@ -21,16 +21,21 @@ squares to :math:`(1 - p)^2 / (K - 1)` at least. For the mean of the squares of 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from statistics import NormalDist
 
 import numpy as np
-from numpy.typing import NDArray
 
+from derivkit.errors import norm_ratio
+from derivkit.multivariate.batches import BatchNoise, batch_factor, drawn_shares
+from derivkit.multivariate.brute_force import brute_force
 from derivkit.multivariate.network import Network, NotFiniteError
+from derivkit.multivariate.pulls import Pulls
 from derivkit.multivariate.samples import Array, Samples
+from derivkit.multivariate.statistics import log_slope, quotient
+from derivkit.types import Indices
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -118,14 +123,63 @@ class SampleGradients:
         spreads = spread > len(self.losses) * np.finfo(np.float64).eps * np.abs(self.mean)
         return quotient(np.abs(self.mean), np.where(spreads, spread, 0.0))
 
-    def pulls(self, parameter: int) -> Array:
-        """The samples' gradients in one `parameter`, shape ``(samples,)``, in units of their mean size.
-
-        They are positive where they go with the mean.
-        """
+    def pulls(self, parameter: int) -> Pulls:
+        """What the samples do to the parameter number `parameter`."""
         gradient, mean = self.gradients[:, parameter], float(self.mean[parameter])
-        total = float(np.sum(np.abs(gradient)))
-        return np.asarray(gradient * (math.copysign(gradient.size, mean) / total if total else 0.0))
+        return Pulls(gradient=gradient, mean=mean, labels=self.samples.labels)
+
+    def driven_weights(self, count: int) -> tuple[Indices, Indices]:
+        """The weights whose mean gradient is largest in size, and of the others those in which most cancels.
+
+        What cancels in a weight is the mean of the sizes of the samples' gradients less the size of their mean.
+
+        Parameters
+        ----------
+        count : int
+            How many of each.
+
+        Returns
+        -------
+        tuple of ndarray
+            Numbers of parameters, shapes ``(count,)``.
+        """
+        weights = np.flatnonzero(self.network.weighs)
+        mean = np.abs(self.mean[weights])
+        cancelled = np.mean(np.abs(self.gradients), axis=0)[weights] - mean
+        largest = np.argsort(-mean, kind="stable")[:count]
+        order = np.argsort(-cancelled, kind="stable")
+        return weights[largest], weights[order[~np.isin(order, largest)][:count]]
+
+    def compared(self, which: Indices, delta: float) -> Agreement:
+        """The gradients beside those of backprop and of brute force.
+
+        Parameters
+        ----------
+        which : ndarray of int
+            The parameters that brute force moves, in rising order; shape ``(moved,)``.
+        delta : float
+            Its step.
+
+        Returns
+        -------
+        Agreement
+        """
+        network, at, samples = self.network, self.parameters, self.samples
+        moved, mean = (
+            brute_force(network, at, samples, delta=delta, way="naive", which=which, per_sample=wanted)
+            for wanted in (True, False)
+        )
+        crossed, built = np.asarray(moved.kinks_per_sample), self.gradients[:, which]
+        exact = network.backprop(at, samples)
+        return Agreement(
+            backprop=norm_ratio(self.mean - exact, exact),
+            unbuilt=float(quotient(np.max(np.abs(self.unbuilt_norms - self.norms)), np.max(self.norms))),
+            moved=which.size,
+            jacobian=norm_ratio((np.asarray(moved.per_sample) - built)[~crossed], built),
+            crossed=int(np.count_nonzero(crossed)),
+            passes=moved.forward_passes,
+            passes_of_mean=mean.forward_passes,
+        )
 
     def batch_factor(self, batch: int, *, replace: bool) -> float:
         """The expected squared error of the mean of a batch, over the variance.
@@ -160,6 +214,84 @@ class SampleGradients:
         # The shares add up to 1: those of the mean are taken off, which changes nothing but the last digits.
         apart = drawn_shares(count, batch, draws, random, replace=replace) - 1.0 / count
         return np.asarray(np.maximum(np.vecdot(apart @ self.products, apart), 0.0))
+
+    def batch_noise(
+        self, batches: Sequence[int], draws: int, random: np.random.Generator, *, replace: bool
+    ) -> BatchNoise:
+        """The errors of batches of several sizes, beside the law.
+
+        Parameters
+        ----------
+        batches : sequence of int
+            The sizes, in rising order.
+        draws : int
+            Batches of each size.
+        random : numpy.random.Generator
+            Draws them, those of one size after those of another.
+        replace : bool
+            Whether a sample may be drawn twice.
+
+        Returns
+        -------
+        BatchNoise
+            Arrays of shape ``(len(batches),)``.
+        """
+        size, sizes = float(np.linalg.norm(self.mean)), np.array(batches)
+        errors = [self.batch_errors(batch, draws, random, replace=replace) for batch in batches]
+        square = np.array([np.mean(one) for one in errors])
+        doubt = np.array([np.std(one, ddof=1) for one in errors]) / math.sqrt(draws)
+        factor = np.array([self.batch_factor(batch, replace=replace) for batch in batches])
+        expected = self.variance * factor
+        differ = doubt > len(self.losses) * np.finfo(np.float64).eps * expected
+        left = (square > 0.0) & (factor > 0.0)
+        x, y = sizes[left], square[left]
+        # the root halves the error of the logarithm
+        slope, uncertainty = log_slope(x, np.sqrt(y / (factor[left] * x)), doubt[left] / (2.0 * y))
+        return BatchNoise(
+            error=quotient(np.sqrt(square), size),
+            predicted=quotient(np.sqrt(expected), size),
+            deviation=quotient(square - expected, np.where(differ, doubt, 0.0)),
+            slope=slope,
+            uncertainty=uncertainty,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agreement:
+    r"""What backprop, norms that are not built and brute force say of the gradients of samples.
+
+    Attributes
+    ----------
+    backprop : float
+        \|mean of the samples' gradients - backprop\| / \|backprop\|, 2-norms.
+    unbuilt : float
+        Largest difference between norms built and not built, over the largest norm.
+    moved : int
+        Parameters that brute force moved.
+    jacobian : float
+        \|brute force - samples' gradients\| / \|samples' gradients\| over these, 2-norms.
+    crossed : int
+        Samples of a parameter at which a moved unit opens or shuts, left out of this.
+    passes, passes_of_mean : int
+        Forward passes of all samples that brute force made for the gradients of the samples, and for their mean alone.
+
+    Examples
+    --------
+    >>> from derivkit.multivariate.samples import Data
+    >>> network = Network((4, 3))
+    >>> spread = sample_gradients(network, network.initial(), network.draw(Data(), 9))
+    >>> agreement = spread.compared(np.arange(5), 1e-5)
+    >>> agreement.jacobian < 1e-8, agreement.passes
+    (True, 11)
+    """
+
+    backprop: float
+    unbuilt: float
+    moved: int
+    jacobian: float
+    crossed: int
+    passes: int
+    passes_of_mean: int
 
 
 def sample_gradients(network: Network, parameters: Array, samples: Samples) -> SampleGradients:
@@ -244,141 +376,27 @@ def least_norms(network: Network, losses: Array) -> Array:
     return LEAST_NORMS[network.objective](losses, network.sizes[-1])
 
 
-# Batches
+def signal_by_chance(shares: Array, count: int) -> Array:
+    """The signal that samples show of parameters whose expected gradient is 0.
 
-
-def batch_factor(count: int, batch: int, *, replace: bool) -> float:
-    """The expected squared error of the mean of a batch, over the variance.
-
-    Parameters
-    ----------
-    count, batch : int
-        Numbers of all, and of the batch.
-    replace : bool
-        Whether one may be drawn twice.
-
-    Examples
-    --------
-    >>> batch_factor(5, 4, replace=True), batch_factor(5, 4, replace=False)
-    (0.25, 0.0625)
-    """
-    return 1.0 / batch * (1.0 if replace else (count - batch) / (count - 1))
-
-
-def drawn_shares(count: int, batch: int, draws: int, random: np.random.Generator, *, replace: bool) -> Array:
-    """The share that every one has in the mean of a batch drawn at random; shape ``(draws, count)``."""
-    if replace:
-        which = random.integers(count, size=(draws, batch))
-    else:
-        which = random.permuted(np.tile(np.arange(count), (draws, 1)), axis=1)[:, :batch]
-    times = np.zeros((draws, count))
-    np.add.at(times, (np.arange(draws)[:, None], which), 1.0)
-    return times / batch
-
-
-# Of numbers in general
-
-
-def quotient(above: Any, below: Any) -> Array:
-    """The quotient of numbers or arrays, NaN where it would be 0/0 or infinite.
+    The size of the mean of numbers of expectation 0 and standard deviation 1, by the central limit theorem.
 
     Parameters
     ----------
-    above, below : array_like
-        Of shapes that are broadcast.
+    shares : ndarray
+        Of the parameters with no more signal, between 0 and 1; shape ``(n,)``.
+    count : int
+        Number of samples.
 
     Returns
     -------
     ndarray
-        Of the broadcast shape.
-
-    Examples
-    --------
-    >>> quotient([1.0, 1.0], [4.0, 0.0]).tolist()
-    [0.25, nan]
-    """
-    above, below = np.asarray(above, dtype=np.float64), np.asarray(below, dtype=np.float64)
-    nowhere = np.full(np.broadcast(above, below).shape, np.nan)
-    return np.asarray(np.divide(above, below, out=nowhere, where=below != 0.0))
-
-
-def fewest_for_half(sizes: Array) -> int:
-    """The fewest of the sizes, none of them negative, that make at least half of their sum.
-
-    Parameters
-    ----------
-    sizes : ndarray
         Shape ``(n,)``.
 
-    Returns
-    -------
-    int
-        0 where the sum is 0.
-
     Examples
     --------
-    >>> fewest_for_half(np.array([1.0, 5.0, 2.0, 1.0])), fewest_for_half(np.ones(4)), fewest_for_half(np.zeros(3))
-    (1, 2, 0)
+    >>> signal_by_chance(np.array([0.5, 0.9545]), 100).round(4).tolist()
+    [0.0674, 0.2]
     """
-    made = np.cumsum(np.sort(sizes)[::-1])
-    return int(np.searchsorted(made, made[-1] / 2.0)) + 1 if made[-1] else 0
-
-
-def rank_correlation(x: Array, y: Array) -> float:
-    """Spearman's correlation of two arrays; NaN where all of one are equal.
-
-    Spearman, *The proof and measurement of association between two things*, 1904.
-
-    Parameters
-    ----------
-    x, y : ndarray
-        Shape ``(n,)`` each.
-
-    Returns
-    -------
-    float
-        From -1 to 1.
-
-    Examples
-    --------
-    >>> x = np.array([1.0, 2.0, 3.0])
-    >>> round(rank_correlation(x, np.exp(x)), 12), round(rank_correlation(x, -x), 12)
-    (1.0, -1.0)
-    """
-    ranks = [_ranks(values) for values in (x, y)]
-    a, b = (rank - np.mean(rank) for rank in ranks)
-    return float(quotient(a @ b, math.sqrt((a @ a) * (b @ b))))
-
-
-def _ranks(values: Array) -> Array:
-    """Ranks from 1, equal values sharing the mean of theirs."""
-    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
-    return np.asarray((np.cumsum(count) - (count - 1) / 2.0)[place])
-
-
-def log_slope(x: NDArray[Any], y: Array, doubt: Array) -> tuple[float, float]:
-    """The slope of log y against log x by least squares, and its standard error.
-
-    Parameters
-    ----------
-    x, y : ndarray
-        Positive, shape ``(n,)``.
-    doubt : ndarray
-        Standard errors of log y, shape ``(n,)``.
-
-    Returns
-    -------
-    tuple of float
-        NaN with fewer than two points.
-
-    Examples
-    --------
-    >>> slope, error = log_slope(np.array([1.0, 2.0, 4.0]), np.array([1.0, 0.5, 0.25]), np.zeros(3))
-    >>> round(slope, 12), error
-    (-1.0, 0.0)
-    """
-    if x.size < 2:
-        return math.nan, math.nan
-    away = np.log(x) - np.mean(np.log(x))
-    weight = away / (away @ away)
-    return float(weight @ np.log(y)), float(np.linalg.norm(weight * doubt))
+    normal = np.array([NormalDist().inv_cdf((1.0 + share) / 2.0) for share in shares])
+    return np.asarray(normal / math.sqrt(count))

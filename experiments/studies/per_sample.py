@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -280,17 +279,10 @@ class Config:
 # Measuring
 
 
-class Weight(NamedTuple):
-    """A weight whose samples are looked at: its place among the parameters and what it is called."""
-
-    place: int
-    name: str
-
-
 def measure(config: Config) -> Iterator[Rows]:
     """Yield what the samples of one network show after one number of steps at a time."""
     for network in config.network:
-        weights: list[Weight] = []
+        weights: dict[int, str] = {}
         losses: list[Array] = []
         for steps, spread in stages(config, network):
             where = {"network": network.name, "data": config.data.name, "steps": steps}
@@ -323,7 +315,7 @@ def stages(config: Config, network: dk.Network) -> Iterator[tuple[int, dk.Sample
 
 
 def samples_of(
-    config: Config, spread: dk.SampleGradients, weights: Sequence[Weight], where: Mapping[str, Any]
+    config: Config, spread: dk.SampleGradients, weights: Mapping[int, str], where: Mapping[str, Any]
 ) -> Iterator[Rows]:
     """All that the samples of one stage show."""
     yield Table(
@@ -331,86 +323,32 @@ def samples_of(
         norm=spread.norms, unbuilt=spread.unbuilt_norms, cosine=spread.cosines,
         least=dk.least_norms(spread.network, spread.without_penalty),
     )  # fmt: skip
-    yield agreement(config, spread, weights, where)
-    for weight in weights:
-        yield from pulls(spread, weight, where)
+    order = np.random.default_rng(config.seed).permutation(spread.network.count)
+    which = np.union1d(order[: config.parameters], list(weights))
+    yield Agreement.of_result(spread.compared(which, DELTA), **where)
+    for place, name in weights.items():
+        yield from pulls(spread, place, {**where, "weight": name})
     yield from curves(spread, where)
     yield from signal(spread, where)
     yield from noise(config, spread, where)
     yield summary(spread, where)
 
 
-def agreement(
-    config: Config, spread: dk.SampleGradients, weights: Sequence[Weight], where: Mapping[str, Any]
-) -> Agreement:
-    """The gradients beside those of backprop and of brute force."""
-    network, parameters, samples = spread.network, spread.parameters, spread.samples
-    order = np.random.default_rng(config.seed).permutation(network.count)
-    which = np.union1d(order[: config.parameters], [weight.place for weight in weights])
-    moved, mean = (
-        dk.brute_force(network, parameters, samples, delta=DELTA, way="naive", which=which, per_sample=wanted)
-        for wanted in (True, False)
-    )
-    crossed, built = np.asarray(moved.kinks_per_sample), spread.gradients[:, which]
-    exact = network.backprop(parameters, samples)
-    unbuilt = np.max(np.abs(spread.unbuilt_norms - spread.norms))
-    return Agreement(
-        **where, backprop=dk.norm_ratio(spread.mean - exact, exact), moved=which.size,
-        unbuilt=dk.quotient(unbuilt, np.max(spread.norms)),
-        jacobian=dk.norm_ratio((np.asarray(moved.per_sample) - built)[~crossed], built),
-        crossed=np.count_nonzero(crossed), passes=moved.forward_passes, passes_of_mean=mean.forward_passes,
-    )  # fmt: skip
-
-
 # Which samples drive a weight
 
 
-def followed(spread: dk.SampleGradients, count: int) -> list[Weight]:
-    """The weights with the largest |mean gradient|, and of the others those in which most cancels.
-
-    What cancels in a weight is the mean of |gradient| less |mean gradient|.
-    """
-    weights = np.flatnonzero(spread.network.weighs)
-    mean = np.abs(spread.mean[weights])
-    cancelled = np.mean(np.abs(spread.gradients), axis=0)[weights] - mean
-    first = np.argsort(-mean, kind="stable")[:count]
-    order = np.argsort(-cancelled, kind="stable")
-    second = order[~np.isin(order, first)][:count]
-    return [
-        Weight(int(place), f"{spread.network.name_of(int(place))}, {why}")
-        for why, chosen in zip(CHOSEN, (first, second), strict=True)
-        for place in weights[chosen]
-    ]
+def followed(spread: dk.SampleGradients, count: int) -> dict[int, str]:
+    """The weights that are followed, with their names and why."""
+    chosen = zip(CHOSEN, spread.driven_weights(count), strict=True)
+    return {int(place): f"{spread.network.name_of(int(place))}, {why}" for why, places in chosen for place in places}
 
 
-def pulls(spread: dk.SampleGradients, weight: Weight, where: Mapping[str, Any]) -> Iterator[Rows]:
+def pulls(spread: dk.SampleGradients, place: int, where: Mapping[str, Any]) -> Iterator[Rows]:
     """What every sample does to a weight, and what they do together."""
-    gradient, pull, labels = spread.gradients[:, weight.place], spread.pulls(weight.place), spread.samples.labels
-    strength, count = np.abs(gradient), gradient.size
-    total = float(np.sum(strength))
-    order = np.argsort(-strength, kind="stable")
-    together = np.empty(count)
-    together[order] = np.cumsum(strength[order]) / (total or 1.0)
-    yield Contributions(
-        **where, weight=weight.name, sample=np.arange(count), label=labels, loss=spread.losses, gradient=gradient,
-        pull=pull, by_pull=places(np.argsort(-pull, kind="stable")), by_strength=places(order), together=together,
-    )  # fmt: skip
-    of_label = np.bincount(labels, weights=strength)
-    label, top = int(np.argmax(of_label)), int(order[0])
-    mean = float(spread.mean[weight.place])
-    yield Weights(
-        **where, weight=weight.name, mean=mean, size=total / count, half=dk.fewest_for_half(strength),
-        signal=dk.quotient(abs(mean), np.std(gradient)), against=np.mean(pull < 0.0), silent=np.mean(gradient == 0.0),
-        label=label, label_share=dk.quotient(of_label[label], total), sample=top, sample_label=labels[top],
-        sample_loss=spread.losses[top], sample_share=dk.quotient(strength[top], total),
-    )  # fmt: skip
-
-
-def places(order: NDArray[np.intp]) -> Array:
-    """For each of the numbers that an order sorts, the share of them up to it."""
-    share = np.empty(order.size)
-    share[order] = np.arange(1, order.size + 1) / order.size
-    return share
+    drawn, losses, labels = spread.pulls(place), spread.losses, spread.samples.labels
+    yield Contributions.of_result(drawn, **where, sample=np.arange(len(losses)), label=labels, loss=losses)
+    strongest = {"sample_label": labels[drawn.sample], "sample_loss": losses[drawn.sample]}
+    yield Weights.of_result(drawn, **where, **strongest)
 
 
 # The spread over samples and over parameters
@@ -452,9 +390,7 @@ def signal(spread: dk.SampleGradients, where: Mapping[str, Any]) -> Iterator[Row
             median=np.median(known) if known.size else math.nan,
             beyond=np.mean(known > 2.0 / math.sqrt(count)) if known.size else math.nan,
         )  # fmt: skip
-    # |mean| of N numbers of expectation 0 and standard deviation 1, by the central limit theorem
-    normal = np.array([NormalDist().inv_cdf((1.0 + place) / 2.0) for place in PLACES])
-    yield Signal(**where, layer=NO_SIGNAL, place=PLACES, signal=normal / math.sqrt(count))
+    yield Signal(**where, layer=NO_SIGNAL, place=PLACES, signal=dk.signal_by_chance(PLACES, count))
 
 
 def summary(spread: dk.SampleGradients, where: Mapping[str, Any]) -> Summary:
@@ -474,26 +410,11 @@ def summary(spread: dk.SampleGradients, where: Mapping[str, Any]) -> Summary:
 
 def noise(config: Config, spread: dk.SampleGradients, where: Mapping[str, Any]) -> Iterator[Rows]:
     """The errors of batches beside the law, and how they fall with the size of the batch."""
-    random, size = np.random.default_rng(config.seed), float(np.linalg.norm(spread.mean))
-    batches, count = np.array(config.batches), len(spread.losses)
+    random = np.random.default_rng(config.seed)
     for drawing in DRAWINGS:
-        replace = drawing == REPLACED
-        errors = [spread.batch_errors(batch, config.draws, random, replace=replace) for batch in config.batches]
-        square = np.array([np.mean(one) for one in errors])
-        doubt = np.array([np.std(one, ddof=1) for one in errors]) / math.sqrt(config.draws)
-        factor = np.array([spread.batch_factor(batch, replace=replace) for batch in config.batches])
-        expected = spread.variance * factor
-        differ = doubt > count * np.finfo(np.float64).eps * expected
-        yield Noise(
-            **where, drawing=drawing, batch=batches, error=dk.quotient(np.sqrt(square), size), prediction="expected",
-            predicted=dk.quotient(np.sqrt(expected), size),
-            deviation=dk.quotient(square - expected, np.where(differ, doubt, 0.0)),
-        )  # fmt: skip
-        left = (square > 0.0) & (factor > 0.0)
-        x, y = batches[left], square[left]
-        # the root halves the error of the logarithm
-        slope, uncertainty = dk.log_slope(x, np.sqrt(y / (factor[left] * x)), doubt[left] / (2.0 * y))
-        yield Slopes(**where, drawing=drawing, slope=slope, uncertainty=uncertainty)
+        drawn = spread.batch_noise(config.batches, config.draws, random, replace=drawing == REPLACED)
+        yield Noise.of_result(drawn, **where, drawing=drawing, batch=config.batches, prediction="expected")
+        yield Slopes.of_result(drawn, **where, drawing=drawing)
 
 
 # What the whole run says

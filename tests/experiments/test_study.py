@@ -151,6 +151,11 @@ def test_rows_take_the_columns_of_a_frame_that_they_have() -> None:
     assert plain(Place.of(frame, function="cos")) == {"function": ["cos", "cos"], "x": [1.0, 2.0]}
 
 
+def test_rows_take_the_columns_that_a_result_has_as_attributes() -> None:
+    result = SimpleNamespace(function="sin", x=[1.0, 2.0], other=3.0)
+    assert plain(Place.of_result(result, function="cos")) == {"function": ["cos", "cos"], "x": [1.0, 2.0]}
+
+
 def study(**names: Any) -> ModuleType:
     module = ModuleType("experiments.studies.mine")
     module.__doc__ = "What it\nsays.\n\nAnd more."

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import derivkit as dk
-from derivkit.multivariate.spread import drawn_shares
+from derivkit.multivariate.batches import drawn_shares
 
 RELU = dk.Network((4, 6, 3), name="relu")
 ROUNDING = 1e-13

@@ -136,7 +136,7 @@ def test_the_weights_followed_have_the_largest_mean_and_the_most_that_cancels() 
     rest = [k for k in weights if k not in largest]
     most = sorted(rest, key=lambda k: mean[k] - size[k])[:2]
     expected = [f"{names[k]}, {why}" for why, ks in (("largest mean", largest), ("most cancels", most)) for k in ks]
-    assert [name for _, name in followed(stage, 2)] == expected
+    assert list(followed(stage, 2).values()) == expected
 
 
 def test_what_is_told_of_a_weight_is_what_its_samples_do() -> None:
