@@ -124,7 +124,7 @@ def _refuse_other_studies(runs: Sequence[Stored]) -> None:
 def _shape(run: Stored) -> dict[str, type]:
     """Return the columns of a run's main table, which is the one that its record describes."""
     run.refuse_altered(run.table.stem)
-    return {name: kind for name, kind in tables.types_of(run.table).items() if name != "job"}
+    return {name: kind for name, kind in tables.footer(run.table).types.items() if name != "job"}
 
 
 def _type(shape: Mapping[str, type], column: str) -> str:
@@ -148,9 +148,9 @@ def _beside_the_first(runs: Sequence[Stored], shapes: Shapes, plan: Plan, direct
     with tables.Writer(directory, {DIFFERENCES: table_of(plan)}) as writer:
         for run, change in zip(runs[1:], changes, strict=True):
             if not change.identical:
-                words = tables.Words(plan.columns)
-                differences = Differences(plan, words, writer, ulps=ulps)
-                for rows in tables.join(words, runs[0].table, run.table, keys=plan.keys, scratch=directory):
+                encoding = tables.Encoding(plan.columns)
+                differences = Differences(plan, encoding, writer, ulps=ulps)
+                for rows in tables.join(encoding, runs[0].table, run.table, keys=plan.keys, scratch=directory):
                     differences.add(change, rows)
     return _written(
         Comparison(
@@ -221,7 +221,7 @@ def _changes_of_many(rows: Rows, names: Sequence[str], plan: Plan, directory: Pa
     changes = [Change(name=name, rows=size) for name, size in zip(names, sizes, strict=True)]
     odd = np.flatnonzero(rows.differing(plan.values))
     with tables.Writer(directory, {DIFFERENCES: table_of(plan)}) as writer:
-        differences = Differences(plan, rows.words, writer, ulps=ulps)
+        differences = Differences(plan, rows.encoding, writer, ulps=ulps)
         none = rows.all[:, :0]
         pairs = np.unique(np.stack([run[odd], run[rows.original[odd]]]), axis=1).T.tolist()
         for other, first in pairs:

@@ -125,16 +125,16 @@ class Change:
 class Differences:
     """Compares joined rows and stores those that differ in one table, for all runs."""
 
-    def __init__(self, plan: Plan, words: tables.Words, writer: tables.Writer, *, ulps: int) -> None:
-        self._plan, self._words, self._writer = plan, words, writer
+    def __init__(self, plan: Plan, encoding: tables.Encoding, writer: tables.Writer, *, ulps: int) -> None:
+        self._plan, self._encoding, self._writer = plan, encoding, writer
         self._rules = Rules(keys=plan.keys, errors=plan.errors, ulps=ulps, follows=False)
-        self._place = {name: k for k, name in enumerate(words.columns)}
-        for book in words.books.values():
+        self._place = {name: k for k, name in enumerate(encoding.columns)}
+        for book in encoding.books.values():
             book.code("")  # what stands where a row has no other
 
     def add(self, change: Change, rows: tables.Joined) -> None:
         """Count what differs and store it."""
-        differs = change.add(Pair(self._words, rows, self._rules))
+        differs = change.add(Pair(self._encoding, rows, self._rules))
         labels, codes = self._named(differs, rows.first.shape[1])
         there = np.flatnonzero(codes)
         change.differing += there.size
@@ -154,13 +154,13 @@ class Differences:
         return labels, place[1:].astype(np.int32)
 
     def _store(
-        self, change: Change, what: str, first: tables.WordArray | None, other: tables.WordArray | None, named: Any
+        self, change: Change, what: str, first: tables.Encoded | None, other: tables.Encoded | None, named: Any
     ) -> None:
         shown = first if first is not None else other
         if shown is None or not shown.shape[1]:
             return
         columns: dict[str, Any] = {RUN: change.name, FIRST: change.first, CHANGE: what, COLUMNS: named or ""}
-        columns |= {name: self._words.values(name, shown[self._place[name]]) for name in self._plan.keys}
+        columns |= {name: self._encoding.decode(name, shown[self._place[name]]) for name in self._plan.keys}
         a, b = ({n: self._value(n, rows, shown.shape[1]) for n in self._plan.values} for rows in (first, other))
         columns |= {DISTANCE: np.full(shown.shape[1], np.nan), RATIO: np.full(shown.shape[1], np.nan)}
         if first is not None and other is not None and self._plan.error and self._plan.estimate:
@@ -171,12 +171,12 @@ class Differences:
             columns |= {name: a[name], f"{name}{OTHER}": b[name]}
         self._writer.write(DIFFERENCES, columns)
 
-    def _value(self, name: str, rows: tables.WordArray | None, count: int) -> Any:
+    def _value(self, name: str, rows: tables.Encoded | None, count: int) -> Any:
         """Return a column of a run, empty where the run has none of the rows; whole numbers as floats, for that."""
         kind = self._plan.columns[name]
         if rows is None:
             return "" if kind in (str, bool) else np.full(count, np.nan)
-        values = self._words.values(name, rows[self._place[name]])
+        values = self._encoding.decode(name, rows[self._place[name]])
         if kind is bool:
             return values.astype(np.int8), ("false", "true")
         return values if kind is str else values.astype(np.float64, copy=False)
@@ -213,8 +213,8 @@ def judged(first: Path, other: Path, *, rules: Rules, columns: Mapping[str, type
     scratch
         A directory for rows that must be put aside; it is left empty.
     """
-    words = tables.Words(columns)
-    change = Change(name=first.stem, rows=tables.rows_of(first))
-    for rows in tables.join(words, first, other, keys=rules.keys, scratch=scratch):
-        change.add(Pair(words, rows, rules))
+    encoding = tables.Encoding(columns)
+    change = Change(name=first.stem, rows=tables.footer(first).rows)
+    for rows in tables.join(encoding, first, other, keys=rules.keys, scratch=scratch):
+        change.add(Pair(encoding, rows, rules))
     return change

@@ -127,16 +127,16 @@ def _name_apart(frame: Any, spec: dict[str, Any]) -> None:
 def _frame(comparison: Comparison, spec: Mapping[str, Any], shown: Sequence[tuple[Any, ...]]) -> Any:
     """Return the rows of the panels shown, of every run, with their ratio to those of the first."""
     plan, y = comparison.plan, spec["y"]
-    words = tables.Words({name: plan.columns[name] for name in (*plan.keys, y)})
+    encoding = tables.Encoding({name: plan.columns[name] for name in (*plan.keys, y)})
     panel = figures.panel_columns(spec)
-    picked = [_picked(words, run.table, panel, shown) for run in comparison.runs[: 1 + OTHERS_DRAWN]]
+    picked = [_picked(encoding, run.table, panel, shown) for run in comparison.runs[: 1 + OTHERS_DRAWN]]
     parts: dict[str, list[Any]] = {name: [] for name in (*plan.keys, y, spec["runs"], spec["ratio"])}
     for name, rows in zip(comparison.names, picked, strict=False):
         left, right = tables.match(picked[0], rows, range(len(plan.keys)))
         ratio = np.full(rows.shape[1], np.nan)
         with np.errstate(all="ignore"):
             ratio[right] = rows[-1, right].view(np.float64) / picked[0][-1, left].view(np.float64)
-        columns = {column: words.values(column, line) for column, line in zip(words.columns, rows, strict=True)}
+        columns = {column: encoding.decode(column, line) for column, line in zip(encoding.columns, rows, strict=True)}
         columns |= {spec["runs"]: (np.zeros(ratio.size, dtype=np.int8), (name,)), spec["ratio"]: ratio}
         for column, values in tables.frame_of(columns).items():
             parts[str(column)].append(values.to_numpy())
@@ -144,13 +144,13 @@ def _frame(comparison: Comparison, spec: Mapping[str, Any], shown: Sequence[tupl
 
 
 def _picked(
-    words: tables.Words, path: Path, panel: Sequence[str], shown: Sequence[tuple[Any, ...]]
-) -> tables.WordArray:
+    encoding: tables.Encoding, path: Path, panel: Sequence[str], shown: Sequence[tuple[Any, ...]]
+) -> tables.Encoded:
     """Return the rows that belong to a panel shown, the first MOST_DRAWN of them."""
-    places = [list(words.columns).index(name) for name in panel]
-    kept, rows = [np.empty((len(words.columns), 0), dtype=np.int64)], 0
-    for block in words.blocks(path):
-        wanted = [[_word(words, name, value) for name, value in zip(panel, key, strict=True)] for key in shown]
+    places = [list(encoding.columns).index(name) for name in panel]
+    kept, rows = [np.empty((len(encoding.columns), 0), dtype=np.int64)], 0
+    for block in encoding.blocks(path):
+        wanted = [[_word(encoding, name, value) for name, value in zip(panel, key, strict=True)] for key in shown]
         inside = np.zeros(block.shape[1], dtype=np.bool_)
         for key in wanted:
             inside |= np.all([block[k] == word for k, word in zip(places, key, strict=True)], axis=0)
@@ -161,10 +161,10 @@ def _picked(
     return np.concatenate(kept, axis=1)[:, :MOST_DRAWN]
 
 
-def _word(words: tables.Words, name: str, value: Any) -> int:
-    if name in words.books:
-        return words.books[name].code(str(value))
-    return int(np.array([value], dtype=np.float64).view(np.int64)[0]) if words.columns[name] is float else int(value)
+def _word(encoding: tables.Encoding, name: str, value: Any) -> int:
+    if name in encoding.books:
+        return encoding.books[name].code(str(value))
+    return int(np.array([value], dtype=np.float64).view(np.int64)[0]) if encoding.columns[name] is float else int(value)
 
 
 # Many runs: error curves

@@ -97,7 +97,7 @@ def _exact(value: object) -> str:
 
 def _notes(comparison: Comparison, drawings: Sequence[Drawing]) -> Iterator[str]:
     path = comparison.differences
-    stored = tables.rows_of(path) if path.is_file() else 0
+    stored = tables.footer(path).rows if path.is_file() else 0
     if stored > tables.CSV_ROWS:
         yield f"{stored:,} rows changed: {path.name} has them; above {tables.CSV_ROWS:,} no CSV is written."
     if stored and not drawings:
@@ -193,9 +193,9 @@ def _differences(comparison: Comparison) -> report.Table:
     frame = tables.head(path, MAX_DIFFERENCES)
     frame = frame.astype(object).mask(frame.isna() | (frame == ""), None).dropna(axis="columns", how="all")
     cells = [[_exact(value) for value in row] for row in frame.itertuples(index=False)]
-    shape = tables.shape_of(path)
+    shape = tables.footer(path).shape
     heads = {str(name): shape[str(name)][1] for name in frame}
-    return _table(DIFFERENCES, "The rows that differ, vanished or appeared.", heads, cells, tables.rows_of(path))
+    return _table(DIFFERENCES, "The rows that differ, vanished or appeared.", heads, cells, tables.footer(path).rows)
 
 
 # Many runs
@@ -222,11 +222,11 @@ def _tables_of_many(comparison: Comparison, ranking: Ranking) -> Iterator[report
         yield _table("environment", "What is not the same where the runs were made.", heads, rows)
     path = comparison.differences
     if path.is_file():
-        heads = {column: meaning for column, (_, meaning) in tables.shape_of(path).items()}
+        heads = {column: meaning for column, (_, meaning) in tables.footer(path).shape.items()}
         frame = tables.head(path, MAX_DIFFERENCES)
         rows = [[_cell(value, 4) for value in row] for row in frame.itertuples(index=False)]
         meaning = "Rows that are not as in the first run that has them."
-        yield _table(DIFFERENCES, meaning, heads, rows, tables.rows_of(path))
+        yield _table(DIFFERENCES, meaning, heads, rows, tables.footer(path).rows)
 
 
 def _different(comparison: Comparison) -> report.Table:

@@ -43,8 +43,8 @@ Floats = NDArray[np.float64]
 class Rows:
     """The rows of many runs, those of a run together and in its order."""
 
-    words: tables.Words
-    all: tables.WordArray
+    encoding: tables.Encoding
+    all: tables.Encoded
     """Shape ``(columns, n)``."""
     starts: Places
     """Where the rows of each run begin, and where the last end."""
@@ -56,9 +56,9 @@ class Rows:
         """The run of each row."""
         return np.repeat(np.arange(self.starts.size - 1), np.diff(self.starts))
 
-    def words_of(self, name: str) -> tables.WordArray:
+    def words_of(self, name: str) -> tables.Encoded:
         """Return a column as words."""
-        words: tables.WordArray = self.all[list(self.words.columns).index(name)]
+        words: tables.Encoded = self.all[list(self.encoding.columns).index(name)]
         return words
 
     def varies(self, name: str) -> bool:
@@ -73,7 +73,7 @@ class Rows:
 
     def column(self, name: str, places: Any = slice(None)) -> Any:
         """Return some rows of a column as a table takes them."""
-        return self.words.values(name, self.words_of(name)[places])
+        return self.encoding.decode(name, self.words_of(name)[places])
 
     def differing(self, columns: Sequence[str]) -> NDArray[np.bool_]:
         """Tell which rows have another value than their original in one of some columns. Shape ``(n,)``."""
@@ -102,28 +102,28 @@ def rows_of(runs: Sequence[Stored], plan: Plan, keys: Mapping[str, Sequence[Valu
             f" {BESIDE} runs of any size"
         )
     apart = [str([keys[key][place] for key in WHOLE_RUN if key in keys]) for place in range(len(runs))]
-    return joined(tables.Words(plan.columns), [run.table for run in runs], counts, plan.keys, apart)
+    return joined(tables.Encoding(plan.columns), [run.table for run in runs], counts, plan.keys, apart)
 
 
 def joined(
-    words: tables.Words, paths: Sequence[Path], counts: Sequence[int], keys: Sequence[str], apart: Sequence[str]
+    encoding: tables.Encoding, paths: Sequence[Path], counts: Sequence[int], keys: Sequence[str], apart: Sequence[str]
 ) -> Rows:
     """Read the tables of runs, of so many rows each, and join them on `keys`, by their place without any.
 
     Rows of runs with different words `apart` are never the same.
     """
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.intp)
-    rows = np.empty((len(words.columns), starts[-1]), dtype=np.int64)
+    rows = np.empty((len(encoding.columns), starts[-1]), dtype=np.int64)
     start = 0
-    for columns in tables.several(paths, list(words.columns)):
-        block = words.words(columns)
+    for columns in tables.several(paths, list(encoding.columns)):
+        block = encoding.encode(columns)
         rows[:, start : start + block.shape[1]] = block
         start += block.shape[1]
     run = np.repeat(np.arange(len(counts)), counts)
     word = np.unique(np.array(apart, dtype=np.str_), return_inverse=True)[1].astype(np.int64)
-    places = [list(words.columns).index(key) for key in keys]
+    places = [list(encoding.columns).index(key) for key in keys]
     original = tables.originals([word[run], *(tables.normal(rows[k]) for k in places)], run)
-    return Rows(words=words, all=rows, starts=starts, original=original)
+    return Rows(encoding=encoding, all=rows, starts=starts, original=original)
 
 
 def typical(rows: Rows, error: str, keys: Sequence[str], growths: Sequence[int]) -> Floats:
@@ -137,9 +137,9 @@ def typical(rows: Rows, error: str, keys: Sequence[str], growths: Sequence[int])
         Of each run, the order of the derivative.
     """
     values = rows.floats(error)
-    if tables.DELTA not in keys or rows.words.columns[tables.DELTA] is not float:
+    if tables.DELTA not in keys or rows.encoding.columns[tables.DELTA] is not float:
         return values
-    columns = list(rows.words.columns)
+    columns = list(rows.encoding.columns)
     delta, others = rows.floats(tables.DELTA), [columns.index(key) for key in keys if key != tables.DELTA]
     errors = values.copy()
     for start, end, growth in zip(rows.starts[:-1], rows.starts[1:], growths, strict=True):

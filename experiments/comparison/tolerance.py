@@ -108,10 +108,10 @@ def rules_of(table: type[Rows], columns: Mapping[str, type], *, arithmetic: bool
 class Pair:
     """Some joined rows of two tables, judged by rules."""
 
-    def __init__(self, words: tables.Words, rows: tables.Joined, rules: Rules) -> None:
-        self._words, self.rows, self._rules = words, rows, rules
-        self._place = {name: k for k, name in enumerate(words.columns)}
-        values = [name for name in words.columns if name not in rules.keys]
+    def __init__(self, encoding: tables.Encoding, rows: tables.Joined, rules: Rules) -> None:
+        self._encoding, self.rows, self._rules = encoding, rows, rules
+        self._place = {name: k for k, name in enumerate(encoding.columns)}
+        values = [name for name in encoding.columns if name not in rules.keys]
         self.moved = {name: rows.first[self._place[name]] != rows.other[self._place[name]] for name in values}
 
     def beyond(self, column: Column, places: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -127,7 +127,7 @@ class Pair:
 
     def _excused(self, column: Column, places: NDArray[np.intp]) -> Mask:
         """Tell which values are within the tolerance."""
-        name, number = column.name, self._words.columns[column.name] is float
+        name, number = column.name, self._encoding.columns[column.name] is float
         way, bound = _way(self._rules.tolerances[name]) if name in self._rules.tolerances else ("", ())
         x, y = (self._floats(name, run, places) for run in (0, 1)) if number else (np.empty(0), np.empty(0))
         apart = ulps_apart(x, y)
@@ -189,8 +189,8 @@ class Pair:
         return f"{before} and now {after}{f' at {where}' if where else ''}"
 
     def _value(self, name: str, words: NDArray[np.int64], place: int) -> object:
-        values = self._words.values(name, words[self._place[name], place : place + 1])
-        if self._words.columns[name] is str:
+        values = self._encoding.decode(name, words[self._place[name], place : place + 1])
+        if self._encoding.columns[name] is str:
             (code,), labels = values
             return labels[code]
         return values.item()

@@ -138,8 +138,8 @@ def _judged(first: Stored, other: Stored, name: str, rules: Rules) -> Change:
 
 
 def _columns(path: Path) -> dict[str, type]:
-    measured = tables.measured_in(path)
-    return {name: kind for name, (kind, _) in tables.shape_of(path).items() if name not in measured}
+    measured = tables.footer(path).measured
+    return {name: kind for name, (kind, _) in tables.footer(path).shape.items() if name not in measured}
 
 
 def _type(shape: Mapping[str, type], column: str) -> str:

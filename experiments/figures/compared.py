@@ -14,10 +14,10 @@ from matplotlib.figure import Figure
 
 from experiments.figures.axes import decades_around, log_axis, log_panel
 from experiments.figures.contract import Excerpt, Kind, Plan, Spec
+from experiments.figures.findings import inside, number
 from experiments.figures.paper import DASHES, GREY, entry, lay_out, look_of
 from experiments.figures.selection import has_log, rows_named
 from experiments.figures.series import FEW, THINNED, Series, line_columns, marked, series_of
-from experiments.figures.words import inside, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,10 +15,10 @@ from matplotlib.figure import Figure
 
 from experiments.figures.axes import linear_axis
 from experiments.figures.contract import Kind, Plan, Spec
+from experiments.figures.findings import TOLD, number, tell_range
 from experiments.figures.paper import DASHES, PALETTE, entry, lay_out
 from experiments.figures.selection import has_linear, panel_columns
 from experiments.figures.series import THINNED, Series, all_series, further_columns, line_columns
-from experiments.figures.words import TOLD, number, tell_range
 from experiments.words import listed
 
 if TYPE_CHECKING:

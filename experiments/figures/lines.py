@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 from experiments.figures.axes import ends_around, log_axis, log_panel, row_below
 from experiments.figures.contract import Floats, Kind, Mask, Plan, Spec
+from experiments.figures.findings import number, tell_lowest, tell_worst
 from experiments.figures.paper import GREY, Entry, dash_of, entry, lay_out, look_of
 from experiments.figures.selection import has_log
 from experiments.figures.series import (
@@ -30,7 +31,6 @@ from experiments.figures.series import (
     line_columns,
     marked,
 )
-from experiments.figures.words import number, tell_lowest, tell_worst
 from experiments.words import listed
 
 if TYPE_CHECKING:

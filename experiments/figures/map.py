@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from experiments.figures.axes import decades_around, place_ticks, power_text, ten_to
 from experiments.figures.contract import Excerpt, Floats, Kind, Mask, Plan, Spec, floats
+from experiments.figures.findings import number
 from experiments.figures.paper import GREY, STYLE, entry, lay_out, short, title_width
-from experiments.figures.words import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

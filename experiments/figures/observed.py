@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 
 from experiments.figures.axes import place_ticks, round_ticks, tick_text
 from experiments.figures.contract import Excerpt, Kind, Mask, Plan, Spec, floats
+from experiments.figures.findings import inside
 from experiments.figures.paper import GREY, LIGHT, entry, lay_out, look_of, panels_across, short
-from experiments.figures.words import inside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

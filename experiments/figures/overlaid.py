@@ -14,10 +14,10 @@ from matplotlib.figure import Figure
 
 from experiments.figures.axes import ends_around, log_axis, log_panel
 from experiments.figures.contract import Excerpt, Kind, Plan, Spec
+from experiments.figures.findings import tell_lowest
 from experiments.figures.paper import GREY, dash_of, entry, lay_out, look_of
 from experiments.figures.selection import has_log
 from experiments.figures.series import FEW, THINNED, Series, line_columns, series_of
-from experiments.figures.words import tell_lowest
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -18,8 +18,8 @@ from matplotlib.figure import Figure
 
 from experiments.figures.axes import decades, decades_around, power_text, round_ticks, tick_texts
 from experiments.figures.contract import Excerpt, Floats, Kind, Mask, Plan, Spec, floats
+from experiments.figures.findings import number
 from experiments.figures.paper import GREY, lay_out, short
-from experiments.figures.words import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

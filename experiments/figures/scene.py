@@ -16,9 +16,9 @@ from matplotlib.figure import Figure
 
 from experiments.figures.axes import linear_axis
 from experiments.figures.contract import Excerpt, Floats, Kind, Plan, Spec, floats
+from experiments.figures.findings import TOLD, number
 from experiments.figures.paper import entry, lay_out
 from experiments.figures.selection import has_linear
-from experiments.figures.words import TOLD, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -201,7 +201,7 @@ def _print(run: Run, records: Mapping[str, Any]) -> None:
 
 def _shown(name: str, path: Path, rows: int, jobs: int) -> html.Table:
     """Return rows of a table as text, taken evenly, without the number of the job where there is one job only."""
-    shape = {column: text for column, (_, text) in tables.shape_of(path).items() if column != "job" or jobs > 1}
+    shape = {column: text for column, (_, text) in tables.footer(path).shape.items() if column != "job" or jobs > 1}
     main = name == MAIN
     most = SHOWN if main or name in OFTEN_READ else OTHERS_SHOWN
     frame = tables.spread(path, most)[list(shape)]

@@ -56,7 +56,7 @@ class Stored:
             # The hash of format 1 is computed no more: the values are read, which shows damage, and the file believed.
             computed = tables.hash_of(path) if fault else content
             if fault is None or self.record.format == min(FORMATS):
-                computed = tables.stated_hash(tables.footers_of(path)) or computed
+                computed = tables.footer(path).content_hash or computed
         except (ValueError, OSError, MemoryError) as problem:
             raise ConfigurationError(f"{near(path)} is damaged: {line_of(problem)}; run its command again") from problem
         if computed != content:

@@ -210,7 +210,7 @@ def _summary(path: Path) -> dict[str, float]:
     from experiments import tables  # noqa: PLC0415 - only where there is a summary
 
     frame = tables.head(path, MOST_SUMMARISED)
-    shape = tables.shape_of(path)
+    shape = tables.footer(path).shape
     keys = [name for name, (kind, _) in shape.items() if (kind is str and name != "asked") or name == "x"]
     found: dict[str, float] = {}
     for row in frame.to_dict("records"):

@@ -1,10 +1,11 @@
 """Tables: written, hashed, gathered, read and joined. The only room that knows pyarrow."""
 
+from experiments.tables.encoding import Encoding, hash_of, recorded
 from experiments.tables.errors import DELTA, best, largest, typical_in
 from experiments.tables.gathering import gather
 from experiments.tables.hashing import GROUP, KINDS, TableRecord
-from experiments.tables.joining import Joined, WordArray, join, match, normal, originals
-from experiments.tables.parts import footers_of, measured_in, rows_of, shape_of, stated_hash, types_of
+from experiments.tables.joining import Encoded, Joined, join, match, normal, originals
+from experiments.tables.parquet import Footer, footer
 from experiments.tables.reading import (
     CSV_ROWS,
     columns_of,
@@ -17,7 +18,6 @@ from experiments.tables.reading import (
     spread,
     write_csv,
 )
-from experiments.tables.words import Words, hash_of, recorded
 from experiments.tables.writing import Writer, estimate_bytes, seconds_to_store
 
 __all__ = [
@@ -25,16 +25,17 @@ __all__ = [
     "DELTA",
     "GROUP",
     "KINDS",
+    "Encoded",
+    "Encoding",
+    "Footer",
     "Joined",
     "TableRecord",
-    "WordArray",
-    "Words",
     "Writer",
     "best",
     "columns_of",
     "distinct",
     "estimate_bytes",
-    "footers_of",
+    "footer",
     "frame_of",
     "gather",
     "hash_of",
@@ -42,19 +43,14 @@ __all__ = [
     "join",
     "largest",
     "match",
-    "measured_in",
     "normal",
     "originals",
     "read",
     "read_every",
     "recorded",
-    "rows_of",
     "seconds_to_store",
     "several",
-    "shape_of",
     "spread",
-    "stated_hash",
-    "types_of",
     "typical_in",
     "write_csv",
 ]

@@ -10,10 +10,10 @@ import numpy as np
 
 import derivkit as dk
 from experiments.tables import hashing
+from experiments.tables.encoding import Encoding
 from experiments.tables.hashing import Array
-from experiments.tables.parts import chunks, rows_of, types_of
+from experiments.tables.parquet import chunks, footer
 from experiments.tables.reading import row_at
-from experiments.tables.words import Words
 
 WHOLE = 4 * hashing.GROUP
 """Rows of a table in which sweeps are followed from end to end."""
@@ -47,7 +47,7 @@ def best(path: Path, column: str, keys: Sequence[str], *, growth: int = 1) -> tu
     growth
         The order of the derivative, by which rounding grows.
     """
-    if DELTA not in keys or types_of(path)[DELTA] is not float:
+    if DELTA not in keys or footer(path).types[DELTA] is not float:
         return least(path, column, keys)
     found, row, first, last = math.inf, -1, 0, -math.inf
     for values, delta in _typical(path, column, keys, growth):
@@ -64,10 +64,10 @@ def best(path: Path, column: str, keys: Sequence[str], *, growth: int = 1) -> tu
 
 def _typical(path: Path, column: str, keys: Sequence[str], growth: int) -> Iterator[tuple[Array, Array]]:
     """Yield the typical errors and the deltas of a table, block by block."""
-    types = types_of(path)
-    words = Words({name: types[name] for name in dict.fromkeys([column, DELTA, *keys])})
-    blocks: Iterable[Array] = words.blocks(path)
-    if 0 < rows_of(path) <= WHOLE:  # of many jobs each may hold one delta of every sweep
+    about = footer(path)
+    encoding = Encoding({name: about.types[name] for name in dict.fromkeys([column, DELTA, *keys])})
+    blocks: Iterable[Array] = encoding.blocks(path)
+    if 0 < about.rows <= WHOLE:  # of many jobs each may hold one delta of every sweep
         blocks = [np.concatenate(list(blocks), axis=1)]
     before: tuple[Array, Array] | None = None
     for block in blocks:

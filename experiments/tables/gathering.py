@@ -15,9 +15,9 @@ from pathlib import Path
 
 from experiments.files import PART, put_in_place, remove
 from experiments.tables import hashing
+from experiments.tables.encoding import recorded
 from experiments.tables.hashing import KINDS, TableRecord
-from experiments.tables.parts import REMEMBERED, SUFFIX, Footer, chunks, footer_of, small_table, stated_hash
-from experiments.tables.words import hash_of
+from experiments.tables.parquet import SUFFIX, Footer, chunks, footer
 from experiments.tables.writing import Stream
 
 ONE_FILE = 1 << 21
@@ -45,49 +45,39 @@ def gather(jobs: Sequence[Path], target: Path, held: Sequence[Collection[str]] |
     records = {}
     for name in sorted(set().union(*held), key=lambda name: (name != "table", name)):
         parts = [Path(job) / f"{name}{SUFFIX}" for job, names in zip(jobs, held, strict=True) if name in names]
-        rewritten = 1 < len(parts) <= REMEMBERED
-        footers = [_footer(part, with_rows=rewritten) for part in parts]
-        records[name] = _joined(footers, Path(target) / f"{name}{SUFFIX}")
+        records[name] = _joined([footer(part) for part in parts], Path(target) / f"{name}{SUFFIX}")
     return records
-
-
-def _footer(part: Path, *, with_rows: bool) -> Footer:
-    """Return the footer of a file; with it the rows of a small one are read, which will be written again."""
-    if with_rows:
-        small_table(part)
-    return footer_of(part)
 
 
 def _joined(footers: Sequence[Footer], path: Path) -> TableRecord:
     _refuse_other_columns(footers)
-    rows = sum(footer.rows for footer in footers)
-    if len(footers) == 1:
-        return _linked(footers[0], path)
+    whole = Footer(parts=[part for one in footers for part in one.parts])
+    if len(whole.parts) == 1:
+        return _linked(whole, path)
     # A folder of small files is read slowly: of these one is written, however large it becomes.
-    large = rows > ONE_FILE and rows >= len(footers) * hashing.GROUP
-    return _folder(footers, path) if large else _rewritten(footers, path)
+    large = whole.rows > ONE_FILE and whole.rows >= len(whole.parts) * hashing.GROUP
+    return _folder(whole, path) if large else _rewritten(whole, path)
 
 
-def _linked(footer: Footer, path: Path) -> TableRecord:
-    record = TableRecord(footer.rows, stated_hash([footer]) or hash_of(footer.path))
-    part = path.with_name(path.name + PART)
-    remove(part)
-    _link(footer.path, part)
-    put_in_place(part, path)
-    part.unlink(missing_ok=True)  # rename does nothing when both names are already one file
+def _linked(table: Footer, path: Path) -> TableRecord:
+    record = recorded(table.parts[0].path)
+    provisional = path.with_name(path.name + PART)
+    remove(provisional)
+    _link(table.parts[0].path, provisional)
+    put_in_place(provisional, path)
+    provisional.unlink(missing_ok=True)  # rename does nothing when both names are already one file
     return record
 
 
-def _folder(footers: Sequence[Footer], path: Path) -> TableRecord:
+def _folder(table: Footer, path: Path) -> TableRecord:
     folder = path.with_name(path.name + PART)
     remove(folder)
     folder.mkdir()
-    digits = len(str(len(footers)))
+    digits = len(str(len(table.parts)))
     try:
-        for number, footer in enumerate(footers):
-            _link(footer.path, folder / f"part-{number:0{digits}}{SUFFIX}")
-        rows = sum(footer.rows for footer in footers)
-        record = TableRecord(rows, stated_hash(footers) or hash_of(folder))
+        for number, part in enumerate(table.parts):
+            _link(part.path, folder / f"part-{number:0{digits}}{SUFFIX}")
+        record = recorded(folder)
         put_in_place(folder, path)
     finally:
         remove(folder)
@@ -101,11 +91,11 @@ def _link(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def _rewritten(footers: Sequence[Footer], path: Path) -> TableRecord:
-    stream = Stream(path, footers[0].shape, footers[0].measured)
+def _rewritten(table: Footer, path: Path) -> TableRecord:
+    stream = Stream(path, table.shape, table.measured)
     try:
-        for footer in footers:
-            for chunk in chunks(footer.path):
+        for part in table.parts:
+            for chunk in chunks(part.path):
                 stream.write(chunk)
         record = stream.finish()
         stream.publish()
@@ -117,12 +107,14 @@ def _rewritten(footers: Sequence[Footer], path: Path) -> TableRecord:
 
 def _refuse_other_columns(footers: Sequence[Footer]) -> None:
     first = _described(footers[0])
-    for footer in footers[1:]:
-        if (other := _described(footer)) != first:
+    for one in footers[1:]:
+        if (other := _described(one)) != first:
             odd = ", ".join(sorted(set(first) ^ set(other))) or "their order"
-            raise ValueError(f"{footers[0].path} and {footer.path} do not have the same columns: see {odd}")
+            raise ValueError(
+                f"{footers[0].parts[0].path} and {one.parts[0].path} do not have the same columns: see {odd}"
+            )
 
 
-def _described(footer: Footer) -> list[str]:
-    measured = footer.measured
-    return [f"{name} {KINDS[kind].name}{' (measured)' * (name in measured)}" for name, kind in footer.types.items()]
+def _described(table: Footer) -> list[str]:
+    measured = table.measured
+    return [f"{name} {KINDS[kind].name}{' (measured)' * (name in measured)}" for name, kind in table.types.items()]

@@ -24,10 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.messages import ConfigurationError, readable
-from experiments.tables.parts import rows_of
-from experiments.tables.words import Words
+from experiments.tables.encoding import Encoding
+from experiments.tables.parquet import footer
 
-WordArray = NDArray[np.int64]
+Encoded = NDArray[np.int64]
 """Rows as 64-bit words, shape ``(columns, n)``."""
 Places = NDArray[np.intp]
 
@@ -41,18 +41,18 @@ MOST_PARTS = 200
 class Joined:
     """Some rows of the join: pairs of rows of equal keys, and rows whose keys only one table has."""
 
-    first: WordArray
-    other: WordArray
-    vanished: WordArray
-    appeared: WordArray
+    first: Encoded
+    other: Encoded
+    vanished: Encoded
+    appeared: Encoded
 
 
-def join(words: Words, first: Path, other: Path, *, keys: Sequence[str], scratch: Path) -> Iterator[Joined]:
+def join(encoding: Encoding, first: Path, other: Path, *, keys: Sequence[str], scratch: Path) -> Iterator[Joined]:
     """Yield every row of two tables once, as part of a pair or alone.
 
     Parameters
     ----------
-    words
+    encoding
         How the columns of both are read.
     first, other
         The two tables.
@@ -66,43 +66,45 @@ def join(words: Words, first: Path, other: Path, *, keys: Sequence[str], scratch
     ConfigurationError
         If the disk has no room for what must be put aside; nothing has been put there then.
     """
-    places = [list(words.columns).index(key) for key in keys]
-    rows = [rows_of(path) for path in (first, other)]
-    none = np.empty((len(words.columns), 0), dtype=np.int64)
+    places = [list(encoding.columns).index(key) for key in keys]
+    rows = [footer(path).rows for path in (first, other)]
+    none = np.empty((len(encoding.columns), 0), dtype=np.int64)
     unread, room = sum(rows), False
     with TemporaryDirectory(dir=scratch) as directory, contextlib.ExitStack() as stack:
         parts = min(MOST_PARTS, -(-max(rows) // PART_ROWS))
         aside = [stack.enter_context(_Aside(Path(directory) / name, places, parts)) for name in ("first", "other")]
-        for a, b, beside in _lockstep(words, first, other, places):
+        for a, b, beside in _lockstep(encoding, first, other, places):
             if not room and 2 * beside.size < a.shape[1] + b.shape[1]:
-                _refuse_without_room(words, first, other, keys, scratch, unread)
+                _refuse_without_room(encoding, first, other, keys, scratch, unread)
                 room = True
             unread -= a.shape[1] + b.shape[1]
             yield Joined(first=_taken(a, beside), other=_taken(b, beside), vanished=none, appeared=none)
             for one, rest in zip(aside, (a, b), strict=True):
                 one.add(np.delete(rest, beside, axis=1) if beside.size else rest)
         for part in range(parts):
-            left, right = (one.read(part, len(words.columns)) for one in aside)
+            left, right = (one.read(part, len(encoding.columns)) for one in aside)
             yield _of_part(left, right, places)
 
 
 def _lockstep(
-    words: Words, first: Path, other: Path, places: Sequence[int]
-) -> Iterator[tuple[WordArray, WordArray, Places]]:
+    encoding: Encoding, first: Path, other: Path, places: Sequence[int]
+) -> Iterator[tuple[Encoded, Encoded, Places]]:
     """Yield the blocks of two tables side by side, with the places at which both have a row of the same keys."""
-    none = np.empty((len(words.columns), 0), dtype=np.int64)
-    for a, b in zip_longest(words.blocks(first), words.blocks(other), fillvalue=none):
+    none = np.empty((len(encoding.columns), 0), dtype=np.int64)
+    for a, b in zip_longest(encoding.blocks(first), encoding.blocks(other), fillvalue=none):
         common = min(a.shape[1], b.shape[1])
         same = np.all([normal(a[k, :common]) == normal(b[k, :common]) for k in places], axis=0) if places else True
         yield a, b, np.flatnonzero(np.broadcast_to(same, common))
 
 
-def _refuse_without_room(words: Words, first: Path, other: Path, keys: Sequence[str], scratch: Path, most: int) -> None:
+def _refuse_without_room(
+    encoding: Encoding, first: Path, other: Path, keys: Sequence[str], scratch: Path, most: int
+) -> None:
     """Refuse to put rows aside that the disk cannot hold. Only if `most` of them did not fit are they counted."""
-    free, size = shutil.disk_usage(scratch).free, 8 * len(words.columns)
+    free, size = shutil.disk_usage(scratch).free, 8 * len(encoding.columns)
     if size * most <= free:
         return
-    alone = Words({key: words.columns[key] for key in keys or list(words.columns)[:1]})
+    alone = Encoding({key: encoding.columns[key] for key in keys or list(encoding.columns)[:1]})
     blocks = _lockstep(alone, first, other, range(len(keys)))
     needed = size * sum(a.shape[1] + b.shape[1] - 2 * beside.size for a, b, beside in blocks)
     if needed > free:
@@ -112,16 +114,16 @@ def _refuse_without_room(words: Words, first: Path, other: Path, keys: Sequence[
         )
 
 
-def _taken(words: WordArray, places: Places) -> WordArray:
-    return words if places.size == words.shape[1] else words[:, places]
+def _taken(rows: Encoded, places: Places) -> Encoded:
+    return rows if places.size == rows.shape[1] else rows[:, places]
 
 
-def normal(words: WordArray) -> WordArray:
+def normal(words: Encoded) -> Encoded:
     """Return key words such that -0.0 is 0.0; no other word of a column of keys is the least int64."""
     return np.where(words == np.iinfo(np.int64).min, 0, words)
 
 
-def match(first: WordArray, other: WordArray, keys: Sequence[int]) -> tuple[Places, Places]:
+def match(first: Encoded, other: Encoded, keys: Sequence[int]) -> tuple[Places, Places]:
     """Return the places of the rows of `first` and of `other` that are pairs, in the order of `first`."""
     sizes = [first.shape[1], other.shape[1]]
     both = [np.concatenate([normal(first[k]), normal(other[k])]) for k in keys]
@@ -131,7 +133,7 @@ def match(first: WordArray, other: WordArray, keys: Sequence[int]) -> tuple[Plac
     return original[right][order], right[order]
 
 
-def originals(keys: Sequence[WordArray], table: Places) -> Places:
+def originals(keys: Sequence[Encoded], table: Places) -> Places:
     """Return for each row the first place of the same keys, and of the same occurrence within its table.
 
     Parameters
@@ -167,12 +169,12 @@ def _numbered(keys: Sequence[NDArray[Any]], total: int) -> NDArray[np.int64]:
     return np.cumsum(fresh)
 
 
-def _collide(keys: Sequence[WordArray], hashed: WordArray, order: Places) -> bool:
+def _collide(keys: Sequence[Encoded], hashed: Encoded, order: Places) -> bool:
     same = hashed[1:] == hashed[:-1]
     return any(bool((key[order][1:] != key[order][:-1])[same].any()) for key in keys)
 
 
-def mixed(keys: Sequence[WordArray]) -> WordArray:
+def mixed(keys: Sequence[Encoded]) -> Encoded:
     """Return one word per row of keys: a multiplicative hash, with the odd constant of Steele et al. (2014)."""
     mixed = np.zeros(keys[0].shape, dtype=np.uint64)
     for key in keys:
@@ -197,7 +199,7 @@ class _Aside:
     def __exit__(self, *_: object) -> None:
         self._files.close()
 
-    def add(self, rows: WordArray) -> None:
+    def add(self, rows: Encoded) -> None:
         """Deal rows, shape ``(columns, n)``."""
         if not rows.shape[1]:
             return
@@ -213,7 +215,7 @@ class _Aside:
         for file, start, end in zip(self._open, ends[:-1], ends[1:], strict=True):
             file.write(dealt[start:end].data)
 
-    def read(self, part: int, columns: int) -> WordArray:
+    def read(self, part: int, columns: int) -> Encoded:
         """Return the rows of a partition and forget them."""
         if not self._open:
             return np.empty((columns, 0), dtype=np.int64)
@@ -223,7 +225,7 @@ class _Aside:
         return np.ascontiguousarray(rows.T)
 
 
-def _of_part(first: WordArray, other: WordArray, keys: Sequence[int]) -> Joined:
+def _of_part(first: Encoded, other: Encoded, keys: Sequence[int]) -> Joined:
     """Join two partitions of equal hashes."""
     left, right = match(first, other, keys)
     return Joined(

@@ -25,18 +25,7 @@ from experiments import spreadsheet
 from experiments.files import replacing
 from experiments.tables import hashing
 from experiments.tables.hashing import Array, Columns, is_coded, plain
-from experiments.tables.parts import (
-    READING,
-    Footer,
-    batches,
-    chunks,
-    column_of,
-    footers_of,
-    opened,
-    parts_of,
-    schema_of,
-    small_table,
-)
+from experiments.tables.parquet import READING, batches, chunks, column_of, footer, opened, parts_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,14 +104,14 @@ def read(path: Path, columns: Sequence[str] | None = None, where: Mapping[str, o
 def _read(
     part: Path, columns: Sequence[str] | None = None, filters: Sequence[tuple[str, str, object]] = ()
 ) -> pa.Table:
-    needed = [*(columns or ()), *(name for name, _, _ in filters)]
-    if not filters and (small := small_table(part)) is not None:
-        _refuse_unknown(part, small.schema, needed)
-        return small if columns is None else small.select(list(columns))
     with opened(part) as file:
-        _refuse_unknown(part, file.schema_arrow, needed)
-        if filters:  # one thread: more of them read far ahead of the rows that pass
+        _refuse_unknown(part, file.schema_arrow, [*(columns or ()), *(name for name, _, _ in filters)])
+        if filters and file.metadata.num_rows > hashing.GROUP:
+            # One thread: more of them read far ahead of the rows that pass.
             return pq.read_table(str(part), columns=columns, filters=filters, use_threads=False, **READING)
+        if filters:
+            rows = file.read().filter(pq.filters_to_expression(list(filters)))
+            return rows.select(list(columns)) if columns else rows
         return file.read(columns)
 
 
@@ -133,7 +122,7 @@ def _frame(tables: Sequence[pa.Table]) -> pd.DataFrame:
 
 def read_every(path: Path, columns: Sequence[str], where: Mapping[str, Sequence[object]], step: int) -> pd.DataFrame:
     """Read one in `step` of the rows that have, in each column of `where`, one of its values; block by block."""
-    schema = schema_of(path)
+    schema = footer(path).schema
     _refuse_unknown(path, schema, [*columns, *where])
     wanted = [pc.field(name).isin(list(values)) for name, values in where.items()]
     row = 0
@@ -168,7 +157,7 @@ def distinct(path: Path, columns: Sequence[str], limit: int) -> tuple[list[tuple
     """
     import pandas as pd  # noqa: PLC0415 - a run that is refused does not pay for it
 
-    _refuse_unknown(path, schema_of(path), columns)
+    _refuse_unknown(path, footer(path).schema, columns)
     keys: dict[tuple[object, ...], None] = {}
     for chunk in chunks(path, columns):
         # Text is compared by code, which is one to one within a chunk.
@@ -205,7 +194,7 @@ def _listed(value: object, rows: Array | slice) -> list[object]:
 
 def head(path: Path, n: int) -> pd.DataFrame:
     """Read the first `n` rows as a frame."""
-    first, rows = [schema_of(path).empty_table()], 0
+    first, rows = [footer(path).schema.empty_table()], 0
     for batch in batches(path, rows=n) if n > 0 else ():
         first.append(pa.Table.from_batches([batch.slice(0, n - rows)]))
         rows += len(batch)
@@ -219,16 +208,13 @@ def spread(path: Path, n: int) -> pd.DataFrame:
 
     Of a table of many row groups these are rows of `SPREAD_GROUPS` of them, also taken evenly.
     """
-    small = None if path.is_dir() else small_table(path)
-    footers = footers_of(path)
-    groups = _groups(footers)
-    if small is not None and len(groups) <= SPREAD_GROUPS:
-        return _frame([small.take(_evenly(len(small), n))])
+    about = footer(path)
+    groups = about.groups
     if len(groups) > SPREAD_GROUPS:
         groups = [groups[place] for place in _evenly(len(groups), SPREAD_GROUPS)]
     starts = np.cumsum([0, *(size for _, _, size in groups)])
     wanted = _evenly(int(starts[-1]), n)
-    blocks = [footers[0].schema.empty_table()]
+    blocks = [about.schema.empty_table()]
     for (part, group, size), start in zip(groups, starts[:-1], strict=True):
         rows = wanted[(wanted >= start) & (wanted < start + size)] - start
         if rows.size:
@@ -241,7 +227,7 @@ def row_at(path: Path, row: int, columns: Sequence[str]) -> dict[str, object]:
     """Return some columns of one row; of the table only its row group is read."""
     if not columns:  # read without any, a table has no rows
         return {}
-    for part, group, size in _groups(footers_of(path)):
+    for part, group, size in footer(path).groups:
         if row < size:
             with opened(part) as file:
                 values: dict[str, object] = (
@@ -250,11 +236,6 @@ def row_at(path: Path, row: int, columns: Sequence[str]) -> dict[str, object]:
             return {name: values[name] for name in columns}
         row -= size
     raise IndexError(f"{path} has no such row")
-
-
-def _groups(footers: Sequence[Footer]) -> list[tuple[Path, int, int]]:
-    """Return the row groups of a table in order: in which file, their number there, and how many rows they have."""
-    return [(footer.path, group, size) for footer in footers for group, size in enumerate(footer.groups)]
 
 
 def _evenly(count: int, n: int) -> Array:
@@ -268,13 +249,13 @@ def write_csv(path: Path) -> Path | None:
     Floats are written by ``repr``, so that reading them gives the same bits; a missing number is an empty
     field. A text that a spreadsheet would take for a formula has an apostrophe before it.
     """
-    footers = footers_of(path)
-    if sum(footer.rows for footer in footers) > CSV_ROWS:
+    about = footer(path)
+    if about.rows > CSV_ROWS:
         return None
     target = path.with_suffix(".csv")
     with replacing(target) as file, io.TextIOWrapper(file, newline="", encoding="utf-8", write_through=True) as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(footers[0].types)
+        writer.writerow(about.types)
         for chunk in chunks(path):
             cells = (_listed(_safe(value), slice(None)) for value in chunk.values())
             writer.writerows(zip(*cells, strict=True))

@@ -36,7 +36,7 @@ from experiments.tables.hashing import (
     is_coded,
     length,
 )
-from experiments.tables.parts import batches, schema_of
+from experiments.tables.parquet import batches, footer
 from experiments.tables.reading import CSV_ROWS
 
 if TYPE_CHECKING:
@@ -347,7 +347,7 @@ def estimate_bytes(tables: Mapping[str, Shape], rows: int, *, jobs: int = 1) -> 
     Parameters
     ----------
     tables
-        The runner's TABLES; the first is the main one, and the others are small beside it.
+        The tables of the study; the first is the main one, and the others are small beside it.
     rows
         Rows of the main table, over all jobs.
     jobs
@@ -368,7 +368,7 @@ def seconds_to_store(path: Path | str) -> float:
     target = source.with_suffix(".again")
     spent = 0.0
     try:
-        with _parquet_writer(target, schema_of(source)) as writer:
+        with _parquet_writer(target, footer(source).schema) as writer:
             for batch in batches(source):
                 start = time.perf_counter()
                 writer.write_batch(batch)

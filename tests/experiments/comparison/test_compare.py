@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,7 @@ from hypothesis import strategies as st
 from experiments import compare, run, tables
 from experiments.comparison.values import ulps_apart
 from experiments.running.check import study_of
-from experiments.tables import hashing, joining
-from experiments.tables import words as words_room
+from experiments.tables import encoding, hashing, joining
 
 ROOT = Path(__file__).resolve().parents[3]
 DAY = "outputs/delta_sweep/2026-01-02"
@@ -72,7 +72,7 @@ def variant(first: Path, edit: Edit = lambda columns: columns, name: str = "11-0
     """A second run whose table is the first's after an edit."""
     place = first.with_name(name)
     shutil.copytree(first, place)
-    shape = tables.shape_of(place / "table.parquet")
+    shape = tables.footer(place / "table.parquet").shape
     columns = dict(edit(tables.columns_of(place / "table.parquet")))
     write(place, columns, {column: kind for column, kind in shape.items() if column in columns})
     return place
@@ -145,7 +145,7 @@ def test_equal_tables_are_known_by_their_hash_and_not_read(
     first: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     shutil.copytree(first, first.with_name("11-00-00-000000-2"))
-    monkeypatch.setattr(tables.Words, "blocks", lambda *_: pytest.fail("the tables were read"))
+    monkeypatch.setattr(tables.Encoding, "blocks", lambda *_: pytest.fail("the tables were read"))
     assert compare.main(["latest~1", "latest", "--fail-on-change"]) == 0
     assert "11-00-00 is 10-00-00 to the bit" in capsys.readouterr().out
     assert sorted(path.name for path in compared().iterdir()) == ["report.html"]
@@ -275,7 +275,7 @@ def test_what_a_record_does_not_tell_is_not_said(first: Path, capsys: pytest.Cap
 def test_columns_of_other_types_are_named_and_the_rest_compared(first: Path, capsys: pytest.CaptureFixture[str]):
     place = variant(first, planted("estimate", 5, an_ulp))
     columns = tables.columns_of(place / "table.parquet")
-    shape = tables.shape_of(place / "table.parquet")
+    shape = tables.footer(place / "table.parquet").shape
     columns["evaluations"] = columns["evaluations"].astype(np.float64)
     del columns["bound"], shape["bound"]
     write(place, columns, {**shape, "evaluations": (float, "")})
@@ -288,7 +288,7 @@ def test_columns_of_other_types_are_named_and_the_rest_compared(first: Path, cap
 
 def test_every_type_of_column_is_compared(first: Path):
     extra = {"n": (int, ""), "sure": (bool, ""), "note": (str, "")}
-    shape = {**tables.shape_of(first / "table.parquet"), **extra}
+    shape = {**tables.footer(first / "table.parquet").shape, **extra}
     columns = tables.columns_of(first / "table.parquet")
     values = {"n": np.arange(64), "sure": np.arange(64) % 2 == 0, "note": np.array(["a"] * 64, dtype=object)}
     write(first, {**columns, **values}, shape)
@@ -344,16 +344,16 @@ def joined(tmp_path: Path, a: Any, b: Any) -> tuple[set[tuple[float, float]], li
         stored(tmp_path / f"{name}.parquet", np.asarray(k, float), np.arange(float(len(k))))
         for name, k in (("a", a), ("b", b))
     ]
-    words = tables.Words({"key": float, "text": str, "value": float})
+    words = tables.Encoding({"key": float, "text": str, "value": float})
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     pairs, vanished, appeared = set(), [], []
     for rows in joining.join(words, *paths, keys=("key", "text"), scratch=scratch):
-        one, other = (words.values("value", part[2]).tolist() for part in (rows.first, rows.other))
+        one, other = (words.decode("value", part[2]).tolist() for part in (rows.first, rows.other))
         assert (joining.normal(rows.first[:2]) == joining.normal(rows.other[:2])).all()
         pairs |= set(zip(one, other, strict=True))
-        vanished += words.values("value", rows.vanished[2]).tolist()
-        appeared += words.values("value", rows.appeared[2]).tolist()
+        vanished += words.decode("value", rows.vanished[2]).tolist()
+        appeared += words.decode("value", rows.appeared[2]).tolist()
     assert not list(scratch.iterdir())
     return pairs, sorted(vanished), sorted(appeared)
 
@@ -390,7 +390,7 @@ def test_blocks_are_cut_alike_however_the_file_was_cut(tmp_path: Path, monkeypat
     monkeypatch.setattr(hashing, "GROUP", 70)
     path = stored(tmp_path / "a.parquet", np.arange(500.0), np.arange(500.0))
     monkeypatch.setattr(hashing, "GROUP", 64)
-    blocks = list(tables.Words({"value": float}).blocks(path))
+    blocks = list(tables.Encoding({"value": float}).blocks(path))
     assert [block.shape for block in blocks] == [(1, 64)] * 7 + [(1, 52)]
     assert np.concatenate(blocks, axis=1).view(np.float64)[0].tolist() == list(range(500))
 
@@ -407,9 +407,9 @@ def test_the_blocks_of_a_table_joined_are_the_table(data: st.DataObject, group: 
     ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hashing, "GROUP", group)
-        patch.setattr(words_room, "chunks", lambda *_: iter(chunks))
-        patch.setattr(words_room, "rows_of", lambda _: rows)
-        words = tables.Words({"value": float, "text": str})
+        patch.setattr(encoding, "chunks", lambda *_: iter(chunks))
+        patch.setattr(encoding, "footer", lambda _: SimpleNamespace(rows=rows))
+        words = tables.Encoding({"value": float, "text": str})
         blocks = [block.copy() for block in words.blocks(Path("table.parquet"))]
     assert [block.shape[1] for block in blocks] == [group] * (rows // group) + [rows % group] * (rows % group > 0)
     values, codes = np.concatenate([np.empty((2, 0), dtype=np.int64), *blocks], axis=1)
@@ -514,7 +514,7 @@ def another_hash(place: Path) -> None:
 
 
 def another_key(place: Path) -> None:
-    columns, shape = tables.columns_of(place / "table.parquet"), tables.shape_of(place / "table.parquet")
+    columns, shape = tables.columns_of(place / "table.parquet"), tables.footer(place / "table.parquet").shape
     columns["x"] = np.array([str(x) for x in columns["x"]], dtype=object)
     write(place, columns, {**shape, "x": (str, "")})
 

@@ -269,7 +269,7 @@ def test_the_best_of_a_run_is_its_smallest_positive_finite_error(tmp_path: Path)
         with tables.Writer(tmp_path, {f"t{k}": {"key": (float, ""), "error": (float, "")}}) as writer:
             writer.write(f"t{k}", {"key": np.arange(float(len(error))), "error": np.array(error, dtype=float)})
         paths.append(tmp_path / f"t{k}.parquet")
-    words = tables.Words({"key": float, "error": float})
+    words = tables.Encoding({"key": float, "error": float})
     found = ranking.joined(words, paths, [len(one) for one in values], ["key"], [""] * len(values))
     assert ranking.best(found, found.floats("error")).tolist() == [2, -1, -1, -1, 6]
 

@@ -182,7 +182,7 @@ def test_the_files_that_the_sql_of_the_readme_reads_have_what_it_names(whole: Pa
     in_outputs(whole)
     rows, records = (sorted(place.glob(pattern)) for pattern in re.findall(r"'(outputs/.*?)'", "".join(SQL)))
     assert [len(rows), len(records)] == [2, 1]
-    assert {"method", "function", "x", "delta", "error"} <= tables.shape_of(rows[0]).keys()
+    assert {"method", "function", "x", "delta", "error"} <= tables.footer(rows[0]).shape.keys()
     record = json.loads(records[0].read_text(encoding="utf-8"))
     assert {"commit", "numpy", "rows"} <= {
         *record["source"],

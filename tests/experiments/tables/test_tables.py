@@ -111,7 +111,7 @@ def test_nan_is_stored_as_null_and_infinity_is_not(tmp_path):
 
 def test_the_file_says_what_its_columns_mean_and_how_it_is_stored(tmp_path):
     path = write(tmp_path, columns())
-    assert tables.shape_of(path) == SHAPE
+    assert tables.footer(path).shape == SHAPE
     group = pq.ParquetFile(path).metadata.row_group(0)
     assert {group.column(k).compression for k in range(group.num_columns)} == {"ZSTD"}
     assert pq.read_schema(path).field("function").type == pa.dictionary(pa.int32(), pa.string())
@@ -308,7 +308,7 @@ def test_the_hash_ignores_what_a_clock_measured_and_nothing_else(tmp_path):
 def test_a_file_says_which_of_its_columns_were_measured(tmp_path):
     record = written(tmp_path, timed())
     path = tmp_path / "table.parquet"
-    assert tables.measured_in(path) == ("seconds", "told")
+    assert tables.footer(path).measured == ("seconds", "told")
     assert tables.hash_of(path) == record.hash == tables.recorded(path).hash
     pq.write_table(pq.read_table(path), path, compression="none")
     assert tables.hash_of(path) == record.hash
@@ -329,7 +329,7 @@ def test_gathered_tables_keep_what_was_measured_outside_of_the_hash(tmp_path):
         for job in range(2):
             written(place / str(job), timed(seconds=[seconds, seconds]), job=job)
         hashes.append(tables.gather([place / "0", place / "1"], place)["table"].hash)
-        assert tables.measured_in(place / "table.parquet") == ("seconds", "told")
+        assert tables.footer(place / "table.parquet").measured == ("seconds", "told")
         assert tables.hash_of(place / "table.parquet") == hashes[-1]
     assert hashes[0] == hashes[1]
     written(tmp_path / "1", timed(), measured=(), job=1)
@@ -523,7 +523,7 @@ def test_gathering_is_concatenating_in_the_order_given(tmp_path, monkeypatch):
             assert bits(values) == bits(expected) if name == "x" else values.tolist() == expected.tolist()
         assert records["table"] == tables.TableRecord(123, tables.hash_of(tmp_path / "table.parquet"))
         assert records["optimum"].rows == 2
-        assert tables.shape_of(tmp_path / "table.parquet") == tables.shape_of(jobs[0] / "table.parquet")
+        assert tables.footer(tmp_path / "table.parquet").shape == tables.footer(jobs[0] / "table.parquet").shape
     assert not list(tmp_path.glob("*.part"))
 
 
@@ -621,8 +621,8 @@ def test_a_table_of_many_rows_is_a_folder_of_the_files_of_the_jobs_that_reads_as
     assert [part.samefile(job / "table.parquet") for part, job in zip(sorted(path.iterdir()), jobs, strict=True)]
     assert record == tables.recorded(one) == tables.recorded(path)
     assert record.hash == tables.hash_of(path)
-    assert tables.rows_of(path) == rows
-    assert tables.shape_of(path) == tables.shape_of(one)
+    assert tables.footer(path).rows == rows
+    assert tables.footer(path).shape == tables.footer(one).shape
     for name, values in tables.columns_of(path).items():
         assert values.tolist() == tables.columns_of(one)[name].tolist() or bits(values) == bits(rows_[name])
     for reader in (
@@ -638,7 +638,7 @@ def test_a_table_of_many_rows_is_a_folder_of_the_files_of_the_jobs_that_reads_as
     keys = ["function", "evaluations"]
     assert tables.best(path, "x", keys) == tables.best(one, "x", keys)
     assert tables.largest(path, "evaluations") == rows - 1
-    words = [tables.Words({"x": float, "function": str}) for _ in range(2)]
+    words = [tables.Encoding({"x": float, "function": str}) for _ in range(2)]
     assert [block.tolist() for block in words[0].blocks(path)] == [block.tolist() for block in words[1].blocks(one)]
 
 
@@ -651,7 +651,7 @@ def test_a_folder_replaces_a_file_and_a_file_a_folder_and_nothing_else_stays(tmp
     place.mkdir()
     for jobs, count in ((few, 30), (many, 90), (many, 90), (many[:1], 30), (many, 90), (few, 30)):
         assert tables.gather(jobs, place)["table"].rows == count
-        assert tables.rows_of(place / "table.parquet") == count
+        assert tables.footer(place / "table.parquet").rows == count
         assert [path.name for path in place.iterdir()] == ["table.parquet"]
 
 
@@ -692,7 +692,7 @@ def test_a_folder_that_cannot_be_finished_leaves_nothing_behind(tmp_path, monkey
 
 def test_a_folder_without_parts_is_damaged(tmp_path):
     (tmp_path / "table.parquet").mkdir()
-    for reader in (tables.read, tables.hash_of, tables.columns_of, tables.rows_of):
+    for reader in (tables.read, tables.hash_of, tables.columns_of, tables.footer):
         with pytest.raises(
             ValueError, match=r"table\.parquet is damaged: a table that is a folder has its parts in it"
         ):

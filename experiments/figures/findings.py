@@ -1,4 +1,4 @@
-"""Words: what the figures' captions find, from the numbers that are drawn: least, greatest, where, how many."""
+"""What captions find in the numbers that are drawn: the least, the greatest, where, and how many."""
 
 from __future__ import annotations
 

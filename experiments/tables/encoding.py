@@ -21,10 +21,10 @@ from experiments.tables.hashing import (
     length,
     plain,
 )
-from experiments.tables.parts import chunks, footers_of, measured_in, rows_of, stated_hash, types_of
+from experiments.tables.parquet import chunks, footer
 
 
-class Words:
+class Encoding:
     """Tables as blocks of 64-bit words, one per value, so that equal values are equal words in every table.
 
     Parameters
@@ -34,7 +34,7 @@ class Words:
 
     Notes
     -----
-    Text becomes its code in a `CodeBook` that all tables read through one `Words` share, every NaN the same NaN.
+    Text becomes its code in a `CodeBook` that all tables read through one `Encoding` share, every NaN the same NaN.
     """
 
     def __init__(self, columns: Mapping[str, type]) -> None:
@@ -47,8 +47,8 @@ class Words:
         rows = 0
         coming = chunks(path, list(self.columns))
         # Of a table of one block nothing is read ahead, and a thread would take longer to start than to read it.
-        for chunk in coming if rows_of(path) <= hashing.GROUP else _ahead(coming):
-            unfinished.append(self.words(chunk))
+        for chunk in coming if footer(path).rows <= hashing.GROUP else _ahead(coming):
+            unfinished.append(self.encode(chunk))
             rows += unfinished[-1].shape[1]
             if rows >= hashing.GROUP:
                 whole = unfinished[0] if len(unfinished) == 1 else np.concatenate(unfinished, axis=1)
@@ -58,7 +58,7 @@ class Words:
         if rows:
             yield np.concatenate(unfinished, axis=1)
 
-    def words(self, chunk: Columns) -> Array:
+    def encode(self, chunk: Columns) -> Array:
         """Return rows as words, shape ``(columns, n)``."""
         rows = next(size for value in chunk.values() if (size := length(value)) is not None)
         words = np.empty((len(self.columns), rows), dtype=np.int64)
@@ -67,7 +67,7 @@ class Words:
             row[:] = value.view(np.int64) if kind is float else value
         return words
 
-    def values(self, name: str, words: Array) -> Any:
+    def decode(self, name: str, words: Array) -> Any:
         """Return the words of one column as a column that a `Writer` takes."""
         kind = self.columns[name]
         if kind is str:
@@ -86,14 +86,15 @@ def _ahead(coming: Iterator[dict[str, object]]) -> Iterator[dict[str, object]]:
 
 def hash_of(path: Path) -> str:
     """Recompute the content hash of a table from its rows."""
-    words = Words(types_of(path))
-    content = ContentHash(words.columns, measured_in(path))
-    for block in words.blocks(path):
-        content.update({name: words.values(name, row) for name, row in zip(words.columns, block, strict=True)})
+    about = footer(path)
+    encoding = Encoding(about.types)
+    content = ContentHash(about.types, about.measured)
+    for block in encoding.blocks(path):
+        content.update({name: encoding.decode(name, row) for name, row in zip(encoding.columns, block, strict=True)})
     return content.hexdigest()
 
 
 def recorded(path: Path) -> TableRecord:
     """Return rows and content hash as the files of a table state them; the hash is recomputed where they do not."""
-    footers = footers_of(path)
-    return TableRecord(sum(footer.rows for footer in footers), stated_hash(footers) or hash_of(path))
+    about = footer(path)
+    return TableRecord(about.rows, about.content_hash or hash_of(path))
