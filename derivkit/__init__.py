@@ -3,19 +3,13 @@
 from derivkit.automatic.dual import Dual, dual
 from derivkit.automatic.refusals import DualError
 from derivkit.errors import (
-    Optimum,
-    Prediction,
     absolute_error,
     best_delta,
     distinguishable,
     is_luck,
     least_errors,
-    leaves_domain,
     norm_ratio,
-    predict_error,
-    predict_optimum,
     relative_error,
-    truncation_terms,
     typical_error,
     ulp_error,
 )
@@ -49,6 +43,7 @@ from derivkit.numerical.nodes import steps_vanish
 from derivkit.numerical.status import Status
 from derivkit.numerical.stencil import Stencil, stencil
 from derivkit.orders import OrderExplanation, explain_order
+from derivkit.predictions import Optimum, Prediction, leaves_domain, predict_error, predict_optimum, truncation_terms
 from derivkit.recommendation import Recommendation, classical_delta, recommend_delta
 from derivkit.secants import Line, secant, slope, tangent
 from derivkit.survey import Survey, WindowResult, survey

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from derivkit.arguments import EVERYWHERE, NotRealError, as_array, as_float64, counted, interval, shown
-from derivkit.evidence import Failures, Mantissas, Raised, agree
+from derivkit.behaviour import Failures, Mantissas, Raised, agree
 from derivkit.types import Array, Domain, Ends, Indices, Mask, Numbers
 
 APART = 10.0

@@ -205,15 +205,37 @@ class Function(Described):
         return result if result.ndim else float(result)
 
     def exact_derivative(self, x: Array, *, order: int = 1) -> Array:
-        """The trusted derivative at every x, same shape; NaN where none is known or none exists."""
+        """The trusted derivative at every x.
+
+        Parameters
+        ----------
+        x : ndarray
+            Points, of any shape.
+        order : int
+            Of the derivative.
+
+        Returns
+        -------
+        ndarray
+            Of x's shape; NaN where none is known or none exists.
+        """
         if self.expression is None:
             return np.full(np.shape(x), np.nan)
-        found = np.array([exact(self.expression, float(v), order).value for v in np.ravel(x)]).reshape(np.shape(x))
-        return np.where(np.isfinite(found), found, np.nan)
+        values = np.array([exact(self.expression, float(v), order).value for v in np.ravel(x)]).reshape(np.shape(x))
+        return np.where(np.isfinite(values), values, np.nan)
 
     def predicted_value(self, x: Array) -> tuple[Array, Array]:
-        """f(x) by its expression, and a bound of |computed f - true f|, both of x's shape; NaN without an
-        expression.
+        """f(x) by its expression, and a bound of |computed f - true f|.
+
+        Parameters
+        ----------
+        x : ndarray
+            Points, of any shape.
+
+        Returns
+        -------
+        (ndarray, ndarray)
+            Both of x's shape; NaN without an expression.
         """
         if self.expression is None:
             return np.full(np.shape(x), np.nan), np.full(np.shape(x), np.nan)
@@ -221,12 +243,22 @@ class Function(Described):
         return value, error if self.value_error is None else error + self.value_error(x)
 
     def length_scale(self, x: float) -> float:
-        """The distance over which f changes its shape at x, from Taylor's coefficients a_1 to a_6.
+        """The length scale of f at x, from Taylor's coefficients a_1 to a_6.
 
         Each a_k is compared with every earlier a_j, (|a_j| / |a_k|)^(1/(k-j)) being a distance; the largest over j
         counts, so that a coefficient which happens to vanish there does not, and of these the least over k. 1 where
         nothing is known, or where f is a straight line. In the machine's longer double, whose exponents reach further
         into the tails.
+
+        Parameters
+        ----------
+        x : float
+            The point.
+
+        Returns
+        -------
+        float
+            In the unit of x.
         """
         if self.expression is None:
             return 1.0
@@ -240,7 +272,20 @@ class Function(Described):
     def largest_derivatives(
         self, orders: Sequence[int], *, centre: Array, lo: Array, hi: Array
     ) -> tuple[list[Array], bool]:
-        """The largest |f^(n)| on [lo, hi] for every order n, and whether they are proved; NaN without an expression."""
+        """The largest |f^(n)| on [lo, hi] for every order n, and whether they are proved.
+
+        Parameters
+        ----------
+        orders : sequence of int
+            The orders of the derivatives.
+        centre, lo, hi : ndarray
+            A point of every interval and its ends, of one shape.
+
+        Returns
+        -------
+        (list of ndarray, bool)
+            One array of that shape for each order, NaN without an expression; and whether all are proved.
+        """
         if self.expression is None:
             return [np.full(np.shape(lo), np.nan)] * len(orders), False
         return largest_derivatives(self.expression, orders, centre=centre, lo=lo, hi=hi)

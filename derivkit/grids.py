@@ -32,9 +32,24 @@ TINY = float(np.finfo(np.float64).tiny)
 
 
 def linspace(start: Number, stop: Number, count: int) -> Array:
-    """So many evenly spaced numbers from ``start`` to ``stop``, both included.
+    """Evenly spaced numbers from ``start`` to ``stop``, both included.
 
-    Ends are taken as they are written, 0.3 as 3/10 and not as the binary number nearest to it.
+    Parameters
+    ----------
+    start, stop : int or float
+        Finite; taken as they are written, 0.3 as 3/10 and not as the binary number nearest to it.
+    count : int
+        How many numbers, at least 1.
+
+    Returns
+    -------
+    ndarray, shape ``(count,)``
+        Each the double nearest to the true value.
+
+    Raises
+    ------
+    ValueError
+        If an end is not finite, or the count no whole number from 1.
 
     Examples
     --------
@@ -49,7 +64,24 @@ def linspace(start: Number, stop: Number, count: int) -> Array:
 
 
 def logspace(start: Number, stop: Number, count: int) -> Array:
-    """10 to the power of so many evenly spaced exponents from ``start`` to ``stop``, both included.
+    """10 to the power of evenly spaced exponents from ``start`` to ``stop``, both included.
+
+    Parameters
+    ----------
+    start, stop : int or float
+        The exponents of the ends, from -323 to 308, taken as they are written.
+    count : int
+        How many numbers, at least 1.
+
+    Returns
+    -------
+    ndarray, shape ``(count,)``
+        Each the double nearest to the true value.
+
+    Raises
+    ------
+    ValueError
+        If an exponent is out of range, or the count no whole number from 1.
 
     Examples
     --------
@@ -67,7 +99,24 @@ def logspace(start: Number, stop: Number, count: int) -> Array:
 
 
 def geomspace(start: Number, stop: Number, count: int) -> Array:
-    """So many numbers of constant ratio from ``start`` to ``stop``, both above 0 and included.
+    """Numbers of constant ratio from ``start`` to ``stop``, both included.
+
+    Parameters
+    ----------
+    start, stop : int or float
+        Greater than 0, taken as they are written.
+    count : int
+        How many numbers, at least 1.
+
+    Returns
+    -------
+    ndarray, shape ``(count,)``
+        Each the double nearest to the true value.
+
+    Raises
+    ------
+    ValueError
+        If an end is not greater than 0, or the count no whole number from 1.
 
     Examples
     --------
@@ -84,6 +133,20 @@ def geomspace(start: Number, stop: Number, count: int) -> Array:
 def powers_of_two(start: int, stop: int) -> Array:
     """2 to the power of every whole number from ``start`` to ``stop``, both included.
 
+    Parameters
+    ----------
+    start, stop : int
+        The exponents of the ends, from -1074 to 1023, in either order.
+
+    Returns
+    -------
+    ndarray, shape ``(|stop - start| + 1,)``
+
+    Raises
+    ------
+    ValueError
+        If an exponent is not whole or out of range.
+
     Examples
     --------
     >>> powers_of_two(1, -1).tolist()
@@ -98,6 +161,16 @@ def powers_of_two(start: int, stop: int) -> Array:
 
 def decade(value: ArrayLike) -> Array:
     """The power of ten nearest to every value by ratio; 0 and infinity stay what they are.
+
+    Parameters
+    ----------
+    value : array_like
+        Not negative, of any shape.
+
+    Returns
+    -------
+    ndarray
+        Of the same shape.
 
     Examples
     --------
@@ -119,8 +192,8 @@ def exp(x: ArrayLike) -> Array:
     [1.0, 2.718281828459045]
     """
     powers = np.asarray(x, dtype=np.float64)
-    found = [_decided(Decimal(value).exp) for value in powers.ravel().tolist()]
-    return np.array(found, dtype=np.float64).reshape(powers.shape)
+    values = [_nearest_double(Decimal(value).exp) for value in powers.ravel().tolist()]
+    return np.array(values, dtype=np.float64).reshape(powers.shape)
 
 
 def log(x: float) -> float:
@@ -131,7 +204,7 @@ def log(x: float) -> float:
     >>> log(10.0)
     2.302585092994046
     """
-    return _decided(Decimal(x).ln)
+    return _nearest_double(Decimal(x).ln)
 
 
 def _line(name: str, start: Number, stop: Number, count: int) -> tuple[Fraction, Fraction]:
@@ -165,14 +238,14 @@ def _powers(factor: Fraction, base: Fraction, start: Fraction, step: Fraction, c
         first = [_power(factor, base, start + k * step) for k in range(0, count, width)]
         then = [_power(Fraction(1), base, k * step) for k in range(width)]
     coarse, fine = _pairs(first), _pairs(then)
-    found = np.empty(count)
+    numbers = np.empty(count)
     for row, begin in enumerate(range(0, count, width)):
-        part = found[begin : begin + width]
-        value, sure = _product(*(one[row] for one in coarse), *(one[: part.size] for one in fine))
+        part = numbers[begin : begin + width]
+        value, sure = _product(*(column[row] for column in coarse), *(column[: part.size] for column in fine))
         part[:] = value
         for k in np.flatnonzero(~sure).tolist():
             part[k] = _nearest(factor, base, start + (begin + k) * step)
-    return found
+    return numbers
 
 
 def _pairs(values: Sequence[Decimal]) -> tuple[Array, Array, NDArray[np.int64]]:
@@ -195,9 +268,9 @@ def _product(a: Any, a_low: Any, a_scale: Any, b: Any, b_low: Any, b_scale: Any)
     value = product + low
     rest, room = low - (value - product), SLACK * value
     with np.errstate(all="ignore"):
-        found = np.ldexp(value, a_scale + b_scale)
+        scaled = np.ldexp(value, a_scale + b_scale)
     sure = (value + (rest + room) == value) & (value + (rest - room) == value)
-    return found, sure & (found >= TINY) & np.isfinite(found)
+    return scaled, sure & (scaled >= TINY) & np.isfinite(scaled)
 
 
 def _halves(value: Any) -> tuple[Any, Any]:
@@ -211,19 +284,19 @@ def _nearest(factor: Fraction, base: Fraction, exponent: Fraction) -> float:
     """The double nearest to factor base^exponent; halfway between two the even one."""
     exact = _rational(base, exponent)
     if exact is None:
-        return _decided(lambda context: _power(factor, base, exponent, context))
+        return _nearest_double(lambda context: _power(factor, base, exponent, context))
     try:
         return (factor * exact).numerator / (factor * exact).denominator
     except OverflowError:
         return math.inf
 
 
-def _decided(value: Callable[[Context], Decimal]) -> float:
+def _nearest_double(value: Callable[[Context], Decimal]) -> float:
     """The double nearest to an irrational number, or to one of few digits, with as many digits as that needs."""
     for digits in itertools.count(32, 20):
-        found = value(context := Context(prec=digits))
-        room = found.copy_abs().scaleb(8 - digits)
-        low, high = float(context.subtract(found, room)), float(context.add(found, room))
+        centre = value(context := Context(prec=digits))
+        room = centre.copy_abs().scaleb(8 - digits)
+        low, high = float(context.subtract(centre, room)), float(context.add(centre, room))
         if low == high:
             return low
     raise AssertionError  # the count has no end

@@ -17,12 +17,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from derivkit.arguments import number, positive
-from derivkit.errors import absolute_error, leaves_domain, predict_error, truncation_terms
+from derivkit.errors import absolute_error
 from derivkit.function import Function
 from derivkit.laws import observed_order
 from derivkit.numerical.difference import sweep
 from derivkit.numerical.formulas import stencils_of
 from derivkit.numerical.stencil import Stencil
+from derivkit.predictions import leaves_domain, predict_error, truncation_terms
 from derivkit.trusted.exact import taylor
 from derivkit.types import Array, Indices, Mask
 

@@ -11,20 +11,12 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from derivkit.errors import (
-    Optimum,
-    Prediction,
-    absolute_error,
-    leaves_domain,
-    predict_error,
-    predict_optimum,
-    relative_error,
-    ulp_error,
-)
+from derivkit.errors import absolute_error, relative_error, ulp_error
 from derivkit.function import Function
 from derivkit.grids import logspace
 from derivkit.numerical.difference import Sweep, sweep
 from derivkit.numerical.stencil import Stencil
+from derivkit.predictions import Optimum, Prediction, leaves_domain, predict_error, predict_optimum
 from derivkit.types import Array, Codes, Mask
 
 STATUSES = ("ok", "outside_domain", "step_vanished", "not_finite", "no_exact")

@@ -53,6 +53,11 @@ class Dual:
         x*abs(x) at 0 they do not). So do `exact`, `derive` and `derivative`.
     evaluations : int
         How often f was called: once, and twice more where a comparison met equal sides.
+
+    Examples
+    --------
+    >>> dual(abs, 0.0)
+    Dual(value=0.0, derivatives=(nan,), evaluations=3)
     """
 
     value: Any
@@ -119,38 +124,38 @@ def dual(f: Callable[[Any], Any], x: ArrayLike, order: int = 1) -> Dual:
     points = points_of(x)
     with np.errstate(all="ignore"):
         coefficients, evaluations = _expansion(f, points, order)
-        found = _until_infinite([c * float(math.factorial(k)) for k, c in enumerate(coefficients)][1:])
+        derivatives = _until_infinite([c * float(math.factorial(k)) for k, c in enumerate(coefficients)][1:])
         defined = np.isfinite(coefficients[0])
         if not np.all(defined):
-            found = [np.where(defined, c, np.nan) for c in found]
+            derivatives = [np.where(defined, c, np.nan) for c in derivatives]
     if points.ndim == 0:
-        return Dual(float(coefficients[0]), tuple(float(c) for c in found), evaluations)
-    return Dual(coefficients[0], np.stack(found), evaluations)
+        return Dual(float(coefficients[0]), tuple(float(c) for c in derivatives), evaluations)
+    return Dual(coefficients[0], np.stack(derivatives), evaluations)
 
 
 def _until_infinite(derivatives: list[Any]) -> list[Any]:
     """The derivatives up to the first that is infinite, NaN behind it."""
-    found, beyond = [], False
-    for one in derivatives:
-        found.append(np.where(beyond, np.nan, one))
-        beyond = beyond | np.isinf(one)
-    return found
+    cut, beyond = [], False
+    for value in derivatives:
+        cut.append(np.where(beyond, np.nan, value))
+        beyond = beyond | np.isinf(value)
+    return cut
 
 
 def _expansion(f: Callable[[Any], Any], x: Array, order: int) -> tuple[list[Any], int]:
     """Taylor's coefficients of f at every x, and the calls of f that they took."""
-    here = Trace(x, order, NUMPY)
-    coefficients = here.call(f)
-    if not np.any(here.tied):
+    trace = Trace(x, order, NUMPY)
+    coefficients = trace.call(f)
+    if not np.any(trace.tied):
         return coefficients, 1
     sides = [Trace(x, order + EXTRA_COEFFICIENTS, NUMPY, side) for side in (1, -1)]
-    right, left = (trace.call(f)[: order + 1] for trace in sides)
+    right, left = (side.call(f)[: order + 1] for side in sides)
     agreed = ~(sides[0].undecided | sides[1].undecided) & _close(coefficients[0], right[0])
     joined = [coefficients[0]]
     for k, (a, b) in enumerate(zip(right, left, strict=True)):
         agreed = agreed & _close(a, b)
         if k:
-            joined.append(np.where(here.tied, np.where(agreed, a, np.nan), coefficients[k]))
+            joined.append(np.where(trace.tied, np.where(agreed, a, np.nan), coefficients[k]))
     return joined, 3
 
 

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from derivkit.arguments import numbers, shown
-from derivkit.evidence import FLOAT32, Raised
+from derivkit.behaviour import FLOAT32, Raised
 from derivkit.multivariate.evaluation import OK, STATUSES, Differences
 from derivkit.numerical.difference import ALL_OK
 from derivkit.numerical.formulas import stencil_of

@@ -20,7 +20,7 @@ from derivkit.arguments import (
     spread,
 )
 from derivkit.asker import Asker, domain_of
-from derivkit.evidence import FLOAT32
+from derivkit.behaviour import FLOAT32
 from derivkit.numerical.ladder import HIGHEST
 from derivkit.numerical.ledger import Memory
 from derivkit.numerical.methods import method
@@ -159,9 +159,9 @@ def derivative(  # noqa: PLR0913 -- what is differentiated where, and all that s
     budget : int, optional
         Most evaluations at a point. Points that need more are reported as ``unresolved``.
     scale : array_like, optional
-        Length scale of f at x, if known, in the unit of x.
+        Length scale of f at x, if known, in the unit of x: one number, or one for each x.
     noise : array_like, optional
-        Standard deviation of the error of f's values, if known, in the unit of f.
+        Standard deviation of the error of f's values, if known, in the unit of f: one number, or one for each x.
     vectorized : bool, optional
         Whether f takes arrays, if known.
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from derivkit.arguments import check_function, check_vectorized, points_of, positive
 from derivkit.asker import Asker
-from derivkit.evidence import FLOAT32, Raised
+from derivkit.behaviour import FLOAT32, Raised
 from derivkit.numerical.formulas import stencil_of, stencils_of
 from derivkit.numerical.nodes import Nodes, steps_vanish
 from derivkit.numerical.stencil import Stencil
@@ -30,7 +30,7 @@ class Sweep:
     ----------
     formulas : tuple of Stencil
     x, delta : ndarray
-        The points and the deltas.
+        The points and the deltas, of the shapes that were passed.
     estimate : ndarray, shape ``(len(formulas), *x.shape, *delta.shape)``
         NaN where a step vanished or a value of f is not finite.
     vanished : ndarray of bool, same shape
@@ -89,7 +89,7 @@ def difference(
     f : callable
         Of one number or of an array; values that are not finite, and exceptions, give NaN there.
     x : array_like
-        Points; NaN where they are masked.
+        Points, of any shape; NaN where they are masked.
     delta : array_like
         Steps, in x's unit, positive and finite; broadcast against x.
     formula : str or Stencil
@@ -108,6 +108,10 @@ def difference(
     ------
     TypeError, ValueError
         If an argument is none of these, or if f gives no number anywhere and raises what no number could mend.
+
+    Notes
+    -----
+    Fornberg, *Mathematics of Computation* 51:699-706, 1988, prints the formulas.
 
     Examples
     --------
@@ -163,7 +167,7 @@ def sweep(
     f : callable
         Of one number or of an array.
     x, delta : array_like
-        Points and positive deltas; every combination is taken.
+        Points and positive deltas, each of any shape; every combination is taken.
     formulas : iterable of str or Stencil
         Names from the table, or stencils.
     derivative : int
@@ -182,8 +186,8 @@ def sweep(
 
     Examples
     --------
-    >>> found = sweep(lambda x: x**3, [1.0, 2.0], [0.5], formulas=["forward_1", "central_4"])
-    >>> found.estimate.shape, found.total
+    >>> result = sweep(lambda x: x**3, [1.0, 2.0], [0.5], formulas=["forward_1", "central_4"])
+    >>> result.estimate.shape, result.total
     ((2, 2, 1), 10)
     """
     points, steps = points_of(x), positive("delta", delta)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from derivkit.arguments import check_function, check_vectorized, points_of, positive, spread
 from derivkit.asker import SPOILT, Asker, domain_of
-from derivkit.evidence import FLOAT32
+from derivkit.behaviour import FLOAT32
 from derivkit.numerical.status import Status
 from derivkit.types import Array, Domain, Ends, Indices, Texts
 

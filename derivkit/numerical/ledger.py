@@ -10,7 +10,7 @@ import numpy as np
 
 from derivkit.arguments import EVERYWHERE, check_function, numbers
 from derivkit.asker import Asker, Calling, Described, calling_of
-from derivkit.evidence import Raised
+from derivkit.behaviour import Raised
 from derivkit.numerical.rounds import Request
 from derivkit.types import Array, Domain, Indices, Mask
 

@@ -15,7 +15,6 @@ import numpy as np
 
 from derivkit.automatic.dual import dual
 from derivkit.automatic.refusals import DualError
-from derivkit.errors import predict_error, predict_optimum
 from derivkit.expressions.evaluation import CONSTANTS, interpret, nearest_float
 from derivkit.expressions.tree import Expression
 from derivkit.function import Function
@@ -24,6 +23,7 @@ from derivkit.numerical.formulas import formula
 from derivkit.numerical.nodes import abscissa, combine
 from derivkit.numerical.stencil import Stencil
 from derivkit.operations.elementary import OPERATIONS
+from derivkit.predictions import predict_error, predict_optimum
 from derivkit.symbolic.derivation import Derivation, derive
 from derivkit.trusted.exact import exact
 from derivkit.types import Array, Texts

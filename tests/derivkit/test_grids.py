@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from derivkit import errors, grids, recommendation, sweeps
+from derivkit import errors, grids, predictions, recommendation, sweeps
 from derivkit.testing.population import Draw
 from experiments.studies import honesty
 
@@ -124,7 +124,7 @@ def everything() -> dict[str, str]:
         "logspace": grids.logspace(-16, 0, 129),
         "geomspace": grids.geomspace(1e-9, 3, 500),
         "linspace": grids.linspace(-0.3, 0.7, 500),
-        "errors": errors.LADDER,
+        "errors": predictions.LADDER,
         "decades": grids.decade(np.ldexp(1.0, np.arange(-1000, 1000))),
         "sweep": sweeps.delta_ladder(17.0),
         "factors": np.array(honesty.FACTORS),

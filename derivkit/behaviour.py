@@ -1,4 +1,6 @@
-"""What an f shows of itself when it is called: what it raises, and whether it computes in float32."""
+"""How somebody's f behaves when it is called: what it raises, whether it computes in float32, whether two of its values
+agree. The asker notes it, and results tell it in their messages.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +13,11 @@ from numpy.typing import ArrayLike
 from derivkit.arguments import described
 from derivkit.types import Array
 
-SINGLE_DIGITS = 20
+FRACTION_DIGITS = 20
 """So many of the 24 binary digits of a float32 number must be in use before it is taken for one."""
-POINTS_LOOKED_AT = 64
+POINTS_EXAMINED = 64
 """Of a call: an f that computes in float64 shows it at the first, and one that does not is known from a few."""
-SINGLE_VALUES = 4
+MIN_SHORT_VALUES = 4
 """So many such values tell a function that computes in float32 from one whose values are short by chance."""
 FLOAT32 = (
     "f computes in float32 or a shorter type, with 7 digits at most: let it compute in float64, as with "
@@ -102,18 +104,18 @@ class Mantissas:
     @property
     def float32(self) -> bool:
         """True if that can be told from chance."""
-        return self._short and self._used >= SINGLE_VALUES
+        return self._short and self._used >= MIN_SHORT_VALUES
 
     def examine(self, x: Array, values: Array) -> None:
         """Look at the first values of a call and the points they belong to, shape ``(k, ...)`` each."""
         if not self._short:
             return
         with np.errstate(all="ignore"):
-            rows = x[:POINTS_LOOKED_AT].reshape(min(len(x), POINTS_LOOKED_AT), -1)
+            rows = x[:POINTS_EXAMINED].reshape(min(len(x), POINTS_EXAMINED), -1)
             chosen = values[: len(rows)].reshape(len(rows), -1)[(rows != rows.astype(np.float32)).any(axis=1)]
             chosen = chosen[np.isfinite(chosen)]
             self._short = bool(np.all(chosen == chosen.astype(np.float32)))
-        digits = np.ldexp(np.frexp(chosen)[0], SINGLE_DIGITS - 1)
+        digits = np.ldexp(np.frexp(chosen)[0], FRACTION_DIGITS - 1)
         # whole numbers may be short of themselves
         self._used += int(np.count_nonzero((digits != np.rint(digits)) & (chosen != np.rint(chosen))))
 
