@@ -32,7 +32,7 @@ from derivkit.multivariate.samples import Data, Samples, generated
 from derivkit.multivariate.spread import Agreement, SampleGradients, least_norms, sample_gradients, signal_by_chance
 from derivkit.multivariate.statistics import fewest_for_half, log_slope, quotient, rank_correlation
 from derivkit.multivariate.training import LawCounts, StepGradient, TrainingPath, draw_course, step_gradient, train
-from derivkit.numerical.adaptive import Derivative, derivative, derivatives
+from derivkit.numerical.adaptive import derivative, derivatives
 from derivkit.numerical.complex_step import complex_step
 from derivkit.numerical.difference import Sweep, difference, sweep
 from derivkit.numerical.estimate import Estimate
@@ -40,6 +40,7 @@ from derivkit.numerical.extrapolation import gsl_central, richardson, ridders
 from derivkit.numerical.formulas import formula, formulas
 from derivkit.numerical.ledger import Ledger
 from derivkit.numerical.nodes import steps_vanish
+from derivkit.numerical.result import Derivative
 from derivkit.numerical.status import Status
 from derivkit.numerical.stencil import Stencil, stencil
 from derivkit.orders import OrderExplanation, explain_order

@@ -20,7 +20,7 @@ def absolute_error(estimate: ArrayLike, exact: ArrayLike) -> Array:
     Parameters
     ----------
     estimate, exact : array_like
-        Real numbers, broadcast against each other.
+        Real numbers, of shapes that are broadcast.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def relative_error(estimate: ArrayLike, exact: ArrayLike) -> Array:
     Parameters
     ----------
     estimate, exact : array_like
-        Real numbers, broadcast against each other.
+        Real numbers, of shapes that are broadcast.
 
     Returns
     -------
@@ -95,7 +95,7 @@ def ulp_error(estimate: ArrayLike, exact: ArrayLike) -> Array:
     Parameters
     ----------
     estimate, exact : array_like
-        Real numbers, broadcast against each other.
+        Real numbers, of shapes that are broadcast.
 
     Returns
     -------
@@ -173,7 +173,7 @@ def distinguishable(error: ArrayLike, exact: ArrayLike) -> Array:
     Parameters
     ----------
     error, exact : array_like
-        Real numbers, broadcast against each other.
+        Real numbers, of shapes that are broadcast.
 
     Returns
     -------
@@ -285,6 +285,7 @@ def least_errors(delta: ArrayLike, error: ArrayLike, *, curve: ArrayLike | None 
     Parameters
     ----------
     delta, error : array_like, shape ``(n,)``
+        In any order; an error that is NaN is left out.
     curve : array_like of int, optional, shape ``(n,)``
         Which sweep each belongs to, where there are several.
 

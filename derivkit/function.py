@@ -133,6 +133,7 @@ class Function(Described):
         call : callable
             Of one number or of an array.
         name : str
+            What tables and figures call it.
         expression : str or Expression, optional
             The mathematics that it computes, by which its exact derivatives are known.
         domain : (float, float), optional
@@ -411,6 +412,7 @@ def constant(text: str) -> float:
     Parameters
     ----------
     text : str
+        An expression without variables.
 
     Returns
     -------

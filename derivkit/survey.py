@@ -17,9 +17,10 @@ import numpy as np
 from derivkit.arguments import check_function, number, whole
 from derivkit.asker import Calling, Described
 from derivkit.function import Function
-from derivkit.numerical.adaptive import Derivative, derivatives
+from derivkit.numerical.adaptive import derivatives
 from derivkit.numerical.ladder import RATIO, analyse, window
 from derivkit.numerical.ledger import Ledger
+from derivkit.numerical.result import Derivative
 from derivkit.numerical.scales import FULL
 from derivkit.numerical.status import VALUELESS
 from derivkit.types import Array, Indices, Mask

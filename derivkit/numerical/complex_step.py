@@ -20,6 +20,7 @@ difference with the same d. What the two sides leave open, together with the rou
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ from derivkit.asker import Asker
 from derivkit.numerical.estimate import EPS, LEAST, Estimate, Outcome, Task
 from derivkit.numerical.methods import method
 from derivkit.numerical.status import Status
-from derivkit.types import Array, Ends, Indices
+from derivkit.types import Array, Ends, Indices, Mask
 
 RELATIVE_STEP = 1e-20
 """h over |x|: its square is far below eps, and f' h far above the least float wherever f is."""
@@ -90,9 +91,9 @@ def complex_step(
     f : callable
         Of one number or of an array, real and complex.
     x : array_like
-        Points.
+        Points, of any shape.
     delta : array_like, optional
-        The imaginary step h, in x's unit, one or one for each point; 1e-20 |x| if not given, and 1e-200 at 0.
+        The imaginary step h, in x's unit, one or of x's shape; 1e-20 |x| if not given, and 1e-200 at 0.
     domain : tuple of float, optional
         The closed interval in which f may be evaluated, never left; of complex points the real part counts. None for an
         open end.
@@ -104,8 +105,8 @@ def complex_step(
     Returns
     -------
     Estimate
-        Where f is analytic ``value`` is right to a few roundings of the code of f. ``error`` is what the probe can
-        confirm, and so much larger. Where the probe refutes the answer, or cannot be made, the status is
+        Of x's shape. Where f is analytic ``value`` is right to a few roundings of the code of f. ``error`` is what the
+        probe can confirm, and so much larger. Where the probe refutes the answer, or cannot be made, the status is
         ``unresolved``.
 
     Raises
@@ -199,6 +200,35 @@ class _ComplexTask(Task):
         return messages
 
 
+@dataclass(frozen=True)
+class _Trial:
+    """The comparison at one width: what the sides leave open, and what may explain it.
+
+    Attributes
+    ----------
+    width : ndarray, shape ``(n,)``
+    gap : ndarray
+        The real difference less the mean of the complex steps.
+    bend : ndarray
+        The truncation of Simpson's rule.
+    doubt : ndarray
+        That and rounding.
+    silent : ndarray of bool
+        Where all values vanish next to 0, from which nothing follows.
+    """
+
+    width: Array
+    gap: Array
+    bend: Array
+    doubt: Array
+    silent: Mask
+
+    @property
+    def error(self) -> Array:
+        """The bar that the comparison leaves."""
+        return np.maximum(np.abs(self.gap) + self.doubt, LEAST)
+
+
 class _Probe:
     """The comparison with real values so far: of every point the trial that decides.
 
@@ -227,8 +257,7 @@ class _Probe:
         refuted = self._refuted <= self._width
         unconfirmed = self.error > CONFIRMED * np.abs(self._slope)
         bends = (2.0 * self._bend > self._doubt) & (self._least_bend > 0.1 * self._first_bend)
-        found: Indices = np.select([~compared, refuted, unconfirmed & bends], [NO_PROBE, NOT_ANALYTIC, NOT_SMOOTH], OK)
-        return found
+        return np.select([~compared, refuted, unconfirmed & bends], [NO_PROBE, NOT_ANALYTIC, NOT_SMOOTH], OK)
 
     def try_width(self, active: Indices, share: float, *, wide: bool) -> Indices:
         """Compare the points at one width, and return those that are not confirmed by it.
@@ -236,38 +265,38 @@ class _Probe:
         The trial that decides is one that confirms, else the one with the least doubt: at a width that is too small
         anything agrees, and at one that is too large nothing.
         """
-        x = self._task.x[active]
+        trial = self._compare(active, share, wide=wide)
+        refutes = (np.abs(trial.gap) > trial.doubt) & (trial.width < self._refuted[active])
+        self._refuted[active[refutes]] = trial.width[refutes]
+        self.difference[active[refutes]] = (self._slope[active] + trial.gap)[refutes]
+        self._first_bend[active] = np.where(np.isnan(self._first_bend[active]), trial.bend, self._first_bend[active])
+        self._least_bend[active] = np.fmin(self._least_bend[active], trial.bend)
+        small = trial.error <= CONFIRMED * np.abs(self._slope[active])
+        confirmed = (trial.width < self._refuted[active]) & small
+        doubt = np.where(trial.silent, np.finfo(np.float64).max, trial.doubt)
+        decides = confirmed | (doubt < self._doubt[active])
+        chosen = active[decides]
+        self._doubt[chosen], self._width[chosen] = doubt[decides], trial.width[decides]
+        self._bend[chosen], self.error[chosen] = trial.bend[decides], trial.error[decides]
+        return np.asarray(active[~confirmed])
+
+    def _compare(self, active: Indices, share: float, *, wide: bool) -> _Trial:
+        x, h = self._task.x[active], self._task.h[active]
         scale = np.where(x == 0.0, 1.0, np.maximum(np.abs(x), 1.0) if wide else np.abs(x))
         left, centre, right = self._nodes(x, share * scale)
         slopes = self._task.slope(np.array([left, centre, right]), active)
         values = self._task.real.values_for(np.array([left, right]), active)
         width = right - left
         mean = (slopes[0] + 4.0 * slopes[1] + slopes[2]) / 6.0
-        gap = (values[1] - values[0]) / width - mean
         bend = self._truncation(slopes)
-        h = self._task.h[active]
-        doubt = self._rounding(x, values, slopes, width) + LOST / h + bend
         vanished = np.all(np.abs(values) < TINY, axis=0) & np.all(np.abs(slopes * h) < TINY, axis=0)
-        untold = vanished & (np.abs(x) < SMALL)
-        refutes = (np.abs(gap) > doubt) & (width < self._refuted[active])
-        self._refuted[active[refutes]] = width[refutes]
-        self.difference[active[refutes]] = (self._slope[active] + gap)[refutes]
-        self._first_bend[active] = np.where(np.isnan(self._first_bend[active]), bend, self._first_bend[active])
-        self._least_bend[active] = np.fmin(self._least_bend[active], bend)
-        error = np.maximum(np.abs(gap) + doubt, LEAST)
-        confirmed = (width < self._refuted[active]) & (error <= CONFIRMED * np.abs(self._slope[active]))
-        doubt = np.where(untold, np.finfo(np.float64).max, doubt)
-        decides = confirmed | (doubt < self._doubt[active])
-        chosen = active[decides]
-        for kept, new in (
-            (self._doubt, doubt),
-            (self._width, width),
-            (self._bend, bend),
-            (self.error, error),
-        ):
-            kept[chosen] = new[decides]
-        rest: Indices = active[~confirmed]
-        return rest
+        return _Trial(
+            width=width,
+            gap=(values[1] - values[0]) / width - mean,
+            bend=bend,
+            doubt=self._rounding(x, values, slopes, width) + LOST / h + bend,
+            silent=vanished & (np.abs(x) < SMALL),
+        )
 
     def _nodes(self, x: Array, d: Array) -> tuple[Array, Array, Array]:
         """Three points at equal distances as floats, x among them and in the middle if the domain lets it."""

@@ -91,7 +91,7 @@ def difference(
     x : array_like
         Points, of any shape; NaN where they are masked.
     delta : array_like
-        Steps, in x's unit, positive and finite; broadcast against x.
+        Steps, in x's unit, positive and finite, of a shape that is broadcast against x's.
     formula : str or Stencil
         A formula of the table by name, or any stencil.
     derivative : int

@@ -61,15 +61,18 @@ class Estimate:
 def first_steps(
     x: Array, delta: ArrayLike | None, *, share: float, domain: Domain, left: float = 1.0, right: float = 1.0
 ) -> Array:
-    """The first step at every point: the one given, else that share of |x|, or of 1 at 0, within the domain.
+    """The first step at every point: delta if there is one, else that share of |x|, or of 1 at 0, within the domain.
 
     Parameters
     ----------
     x : ndarray
+        Points, of any shape.
     delta : array_like or None
-        One, or one for each point; a step that is given is not shortened.
+        One, or of x's shape; such a step is not shortened.
     share : float
+        Of |x|, where there is no delta.
     domain : tuple of float
+        Where f may be evaluated.
     left, right : float
         How far the method reaches to either side, in steps.
 
@@ -158,6 +161,7 @@ class Task:
         Parameters
         ----------
         value, error : ndarray, shape ``(n,)``
+            Replaced where a point has no value.
         code : ndarray of int, shape ``(n,)``
             Which of the outcomes each point had.
         outcomes : sequence of (Status, str)

@@ -74,8 +74,8 @@ def exponents(formula: Stencil, count: int) -> tuple[int, ...]:
     ((4, 6, 8), (1, 2, 3))
     """
     powers = itertools.count(formula.order)
-    there = (p for p in powers if moment(formula.offsets, formula.weights, formula.derivative + p) != 0)
-    return tuple(itertools.islice(there, count))
+    occurring = (p for p in powers if moment(formula.offsets, formula.weights, formula.derivative + p) != 0)
+    return tuple(itertools.islice(occurring, count))
 
 
 def next_row(above: Sequence[Any], first: Any, ratio: Any, powers: Sequence[int]) -> list[Any]:
@@ -96,6 +96,7 @@ def extrapolated(formula: str | Stencil, *, levels: int, ratio: Rational = 2) ->
     levels : int
         Number of steps, each the one before over the ratio.
     ratio : int or Fraction
+        Of a step to the next, more than 1.
 
     Returns
     -------
@@ -110,27 +111,26 @@ def extrapolated(formula: str | Stencil, *, levels: int, ratio: Rational = 2) ->
 
     Examples
     --------
-    >>> found = extrapolated("central_2", levels=2)
-    >>> [str(s) for s in found.offsets], [str(w) for w in found.weights], found.order
+    >>> result = extrapolated("central_2", levels=2)
+    >>> [str(s) for s in result.offsets], [str(w) for w in result.weights], result.order
     (['-1', '-1/2', '1/2', '1'], ['1/6', '-4/3', '4/3', '-1/6'], 4)
     """
     base = stencil_of(formula)
     _tableau(levels, ratio, least=1)
     powers = exponents(base, levels)
-    offsets = sorted({Fraction(s) / Fraction(ratio) ** k for k in range(levels) for s in base.offsets})
-    columns = []
-    for offset in offsets:
+    shrinks = [Fraction(ratio) ** k for k in range(levels)]
+    weights: dict[Fraction, Fraction] = {}
+    for offset in sorted({Fraction(s) / shrink for shrink in shrinks for s in base.offsets}):
         row: list[Fraction] = []
-        for k in range(levels):
-            shrink = Fraction(ratio) ** k
-            known = dict(zip((Fraction(s) / shrink for s in base.offsets), base.weights, strict=True))
-            row = next_row(row, known.get(offset, Fraction(0)) * shrink**base.derivative, Fraction(ratio), powers)
-        columns.append(row[-1])
-    used = [(s, w) for s, w in zip(offsets, columns, strict=True) if w != 0]
+        for shrink in shrinks:
+            at_step = dict(zip((Fraction(s) / shrink for s in base.offsets), base.weights, strict=True))
+            row = next_row(row, at_step.get(offset, Fraction(0)) * shrink**base.derivative, Fraction(ratio), powers)
+        weights[offset] = row[-1]
+    used = {offset: weight for offset, weight in weights.items() if weight != 0}
     return Stencil(
         name=f"richardson({base.name}, levels={levels}, ratio={ratio})",
-        offsets=tuple(s for s, _ in used),
-        weights=tuple(w for _, w in used),
+        offsets=tuple(used),
+        weights=tuple(used.values()),
         derivative=base.derivative,
         order=powers[-1],
         source=f"Richardson 1911 on {base.source}",
@@ -156,12 +156,11 @@ def richardson(
     f : callable
         Of one number or of an array; values that are not finite, and exceptions, mean that it is not defined there.
     x : array_like
-        Points.
+        Points, of any shape.
     formula : str or Stencil
         For the first derivative if given by name.
     delta : array_like, optional
-        The largest step, in x's unit, one or one for each point; 0.1 |x| if not given, 0.1 at 0, or what the domain
-        leaves.
+        The largest step, in x's unit, one or of x's shape; 0.1 |x| if not given, 0.1 at 0, or what the domain leaves.
     levels : int
         Number of steps, at least 2.
     ratio : float
@@ -174,10 +173,10 @@ def richardson(
     Returns
     -------
     Estimate
-        ``value`` is the last entry of the tableau. ``error`` is the distance to its neighbour in the row, which is one
-        order less accurate: where truncation reigns the neighbour's error, and hence far too much; where rounding
-        reigns a difference of two numbers that are wrong together, and no bound at all. It is never less than eps
-        times the largest |f| over the largest step.
+        Of x's shape. ``value`` is the last entry of the tableau. ``error`` is the distance to its neighbour in the row,
+        which is one order less accurate: where truncation reigns the neighbour's error, and hence far too much; where
+        rounding reigns a difference of two numbers that are wrong together, and no bound at all. It is never less than
+        eps times the largest |f| over the largest step.
 
     Raises
     ------
@@ -191,8 +190,8 @@ def richardson(
     Examples
     --------
     >>> import numpy as np
-    >>> found = richardson(np.exp, 0.0)
-    >>> abs(found.value - 1.0) < 1e-12, found.evaluations
+    >>> result = richardson(np.exp, 0.0)
+    >>> abs(result.value - 1.0) < 1e-12, result.evaluations
     (True, 8)
     """
     base = stencil_of(formula)
@@ -226,27 +225,18 @@ def ridders(
 
     Parameters
     ----------
-    f : callable
-        Of one number or of an array; values that are not finite, and exceptions, mean that it is not defined there.
-    x : array_like
-        Points.
+    f, x, ratio, domain, vectorized
+        As in :func:`richardson`.
     delta : array_like, optional
-        The first and largest step, in x's unit, one or one for each point; 0.1 |x| if not given, 0.1 at 0, or what
-        the domain leaves. It should be one over which f changes visibly.
+        The first and largest step, as in :func:`richardson`; it should be one over which f changes visibly.
     levels : int
         Most steps, at least 2.
-    ratio : float
-        Of a step to the next, more than 1.
-    domain : tuple of float, optional
-        The closed interval in which f may be evaluated, never left; None for an open end.
-    vectorized : bool, optional
-        Whether f takes arrays, if known.
 
     Returns
     -------
     Estimate
-        ``value`` is the entry of the tableau whose larger distance from its two parents is least, ``error`` that
-        distance, and never less than eps times the largest |f| over the largest step.
+        Of x's shape. ``value`` is the entry of the tableau whose larger distance from its two parents is least,
+        ``error`` that distance, and never less than eps times the largest |f| over the largest step.
 
     Raises
     ------
@@ -258,20 +248,20 @@ def ridders(
     Ridders, *Advances in Engineering Software* 4(2):75-76, 1982. The method ends when a diagonal entry is farther from
     the diagonal entry before than twice the least distance. The error is the smallest of up to 45 differences of
     numbers that rounding has made nearly equal by chance: a winner's curse, which covers the true error in not much
-    more than half of the cases even where f is smooth. It is kept as published, to be compared with.
+    more than half of the cases even where f is smooth. It stays as published, to be compared with.
 
     Examples
     --------
     >>> import numpy as np
-    >>> found = ridders(np.sin, [0.0, 1.0])
-    >>> bool(np.all(np.abs(found.value - np.cos([0.0, 1.0])) < 1e-10)), found.status.tolist()
+    >>> result = ridders(np.sin, [0.0, 1.0])
+    >>> bool(np.all(np.abs(result.value - np.cos([0.0, 1.0])) < 1e-10)), result.status.tolist()
     (True, ['ok', 'ok'])
     """
     base = CENTRAL
     levels, ratio = _tableau(levels, ratio, least=2)
     task = _Steps(f, x, delta, domain, vectorized=vectorized, share=SHARE, reach=base, smallest=1.0)
     powers = exponents(base, levels - 1)
-    best, error = np.full(task.x.size, np.nan), np.full(task.x.size, np.inf)
+    best = _BestEntry(task.x.size)
     active, above = task.all, list[Array]()
     with np.errstate(all="ignore"):
         for k in range(levels):
@@ -279,17 +269,27 @@ def ridders(
             if k == 0:
                 floor = at_least_rounding(np.zeros_like(largest), largest, task.delta)
             row = next_row(above, first, ratio, powers)
-            for j in range(1, len(row)):
-                apart = np.maximum(np.abs(row[j] - row[j - 1]), np.abs(row[j] - above[j - 1]))
-                nearer = apart <= error[active]
-                best[active[nearer]], error[active[nearer]] = row[j][nearer], apart[nearer]
+            best.choose(active, row, above)
             stays = np.isfinite(first)
             if above:
-                stays &= np.abs(row[-1] - above[-1]) < 2.0 * error[active]
+                stays &= np.abs(row[-1] - above[-1]) < 2.0 * best.error[active]
             active, above = active[stays], [entry[stays] for entry in row]
-    return task.concluded(
-        best, np.maximum(error, floor), "the entry of the tableau that is nearest to those it was made from"
-    )
+    message = "the entry of the tableau that is nearest to those it was made from"
+    return task.concluded(best.value, np.maximum(best.error, floor), message)
+
+
+class _BestEntry:
+    """Of every point the entry of the tableau so far whose larger distance from its two parents is least."""
+
+    def __init__(self, points: int) -> None:
+        self.value, self.error = np.full(points, np.nan), np.full(points, np.inf)
+
+    def choose(self, owner: Indices, row: Sequence[Array], above: Sequence[Array]) -> None:
+        """Compare with the entries of the next row, of the points ``owner``."""
+        for entry, left, parent in zip(row[1:], row, above, strict=False):
+            distance = np.maximum(np.abs(entry - left), np.abs(entry - parent))
+            nearer = distance <= self.error[owner]
+            self.value[owner[nearer]], self.error[owner[nearer]] = entry[nearer], distance[nearer]
 
 
 @dataclass(frozen=True)
@@ -318,25 +318,18 @@ def gsl_central(
 
     Parameters
     ----------
-    f : callable
-        Of one number or of an array; values that are not finite, and exceptions, mean that it is not defined there.
-    x : array_like
-        Points.
+    f, x, domain, vectorized
+        As in :func:`richardson`.
     delta : array_like, optional
-        The first step, in x's unit, one or one for each point; 1e-3 |x| if not given, 1e-3 at 0, or what the domain
-        leaves.
-    domain : tuple of float, optional
-        The closed interval in which f may be evaluated, never left; None for an open end.
-    vectorized : bool, optional
-        Whether f takes arrays, if known.
+        The first step, in x's unit, one or of x's shape; 1e-3 |x| if not given, 1e-3 at 0, or what the domain leaves.
 
     Returns
     -------
     Estimate
-        ``error`` is truncation plus rounding: the distance of the rule with 5 points from the rule with 3, which is the
-        error of the latter; eps times the values used over the step; and eps |x| over the step times the slope, for
-        the rounding of the points. Where truncation is the larger, a second step is tried, at which the two would be in
-        balance, and kept if its error is less and its value within four errors of the first.
+        Of x's shape. ``error`` is truncation plus rounding: the distance of the rule with 5 points from the rule with
+        3, which is the error of the latter; eps times the values used over the step; and eps |x| over the step times
+        the slope, for the rounding of the points. Where truncation is the larger, a second step is tried, at which the
+        two would be in balance, and taken if its error is less and its value within four errors of the first.
 
     Raises
     ------
@@ -351,8 +344,8 @@ def gsl_central(
     Examples
     --------
     >>> import numpy as np
-    >>> found = gsl_central(np.exp, 1.0)
-    >>> abs(found.value - np.e) <= found.error <= 1e-9, found.evaluations
+    >>> result = gsl_central(np.exp, 1.0)
+    >>> abs(result.value - np.e) <= result.error <= 1e-9, result.evaluations
     (True, 8)
     """
     task = _Steps(f, x, delta, domain, vectorized=vectorized, share=GSL_SHARE, reach=CENTRAL, smallest=0.5)
@@ -441,7 +434,7 @@ class _Steps(Task):
 
 def _tableau(levels: int, ratio: Any, *, least: int) -> tuple[int, float]:
     """Levels and ratio, checked."""
-    many, each = whole("levels", levels, least, MAX_LEVELS), np.float64(number("ratio", ratio))
-    if not 1.0 < each < np.inf:
-        raise ValueError(f"ratio must be more than 1 and finite, not {each:g}: every step is the one before over it")
-    return many, each
+    count, factor = whole("levels", levels, least, MAX_LEVELS), np.float64(number("ratio", ratio))
+    if not 1.0 < factor < np.inf:
+        raise ValueError(f"ratio must be more than 1 and finite, not {factor:g}: every step is the one before over it")
+    return count, factor

@@ -233,6 +233,7 @@ def analyse(
     Parameters
     ----------
     win : Window
+        Where the values were taken.
     values : ndarray, shape ``(m, n)``
         f at the nodes, finite.
     centre, top : ndarray, shape ``(n,)``

@@ -123,6 +123,7 @@ def steps_vanish(formula: Stencil, x: Array, delta: Array) -> Mask:
     Parameters
     ----------
     formula : Stencil
+        Whose points these are.
     x, delta : ndarray
         Points and steps of one type, of shapes that are broadcast.
 

@@ -34,19 +34,19 @@ Way = Generator[list[Request], list[Array], None]
 
 def together(ways: Iterable[Way]) -> Way:
     """Advance several ways in step: what they ask for in a round is asked at once."""
-    live = [(way, requests) for way in ways for requests in _next(way, None)]
+    live = [(way, requests) for way in ways for requests in advanced(way, None)]
     while live:
         answers = yield [request for _, requests in live for request in requests]
         following, start = [], 0
         for way, requests in live:
             end = start + len(requests)
-            following += [(way, more) for more in _next(way, answers[start:end])]
+            following += [(way, more) for more in advanced(way, answers[start:end])]
             start = end
         live = following
 
 
-def _next(way: Way, answers: list[Array] | None) -> list[list[Request]]:
-    """What a way asks for next; nothing if it has ended."""
+def advanced(way: Way, answers: list[Array] | None) -> list[list[Request]]:
+    """What a way requests next, as the only entry of a list; an empty one if it has ended."""
     try:
         return [next(way) if answers is None else way.send(answers)]
     except StopIteration:

@@ -22,7 +22,7 @@ import derivkit as dk
 from derivkit import grids
 from derivkit.function import BLACK_BOXES, uniform_noise
 from derivkit.numerical import ladder
-from derivkit.numerical.adaptive import MESSAGES
+from derivkit.numerical.result import MESSAGES
 from derivkit.testing.attainable import attainable, covered, loss, tightness
 from derivkit.testing.population import VALUED, VALUELESS, Family
 from derivkit.trusted.truth import Truth
