@@ -56,7 +56,7 @@ class Dual:
 
     Examples
     --------
-    >>> dual(lambda x: x if x > 0 else -x, 0.0)
+    >>> dual(lambda x: x if x >= 0 else -x, 0.0)
     Dual(value=0.0, derivatives=(nan,), evaluations=3)
     """
 
