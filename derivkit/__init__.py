@@ -47,6 +47,7 @@ from derivkit.orders import OrderExplanation, explain_order
 from derivkit.predictions import Optimum, Prediction, leaves_domain, predict_error, predict_optimum, truncation_terms
 from derivkit.recommendation import Recommendation, classical_delta, recommend_delta
 from derivkit.secants import Line, secant, slope, tangent
+from derivkit.sides import Side, Sides, sides
 from derivkit.survey import Survey, WindowResult, survey
 from derivkit.sweeps import ErrorSweep, SlopeLines, bounds_known, delta_ladder, nearest, thinned
 from derivkit.symbolic.backpropagation import GradientOperations, gradient_operations
@@ -102,6 +103,8 @@ __all__ = [
     "RefutedError",
     "SampleGradients",
     "Samples",
+    "Side",
+    "Sides",
     "SlopeLines",
     "Status",
     "Stencil",
@@ -180,6 +183,7 @@ __all__ = [
     "ridders",
     "sample_gradients",
     "secant",
+    "sides",
     "sides_changed",
     "signal_by_chance",
     "slope",

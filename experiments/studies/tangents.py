@@ -20,8 +20,6 @@ Array = NDArray[np.float64]
 
 GOOD = float(np.sqrt(np.finfo(np.float64).eps))
 """The classical delta of a forward difference, in the scale of f: truncation and rounding are then alike."""
-NEAR = 2.0**-14
-"""Where f is looked at beside a point, in the scale of f: near enough for a limit, far above rounding."""
 REACH, MARGIN = 0.75, 0.4
 """Half the width of a picture of one point, in the scale of f; space beside several, in their distance."""
 SAMPLES = 401
@@ -143,20 +141,6 @@ class Config:
 
 
 @dataclass(frozen=True)
-class Side:
-    """What is seen of f on one side of a point, and its value at a distance."""
-
-    name: str
-    kind: str
-    slope: float
-    error: float
-    near: float
-    distance: float
-    exponent: float = math.nan
-    """Of the distance, that f follows where its tangent is vertical."""
-
-
-@dataclass(frozen=True)
 class Place:
     """A function at a point."""
 
@@ -164,63 +148,25 @@ class Place:
     x: float
 
     @cached_property
-    def ledger(self) -> dk.Ledger:
-        """What f gives at the point, and what it raises."""
-        return dk.Ledger(self.f)
+    def sides(self) -> dk.Sides:
+        """What is seen on either side."""
+        return dk.sides(self.f, self.x)
 
-    @cached_property
+    @property
     def y(self) -> float:
         """f there; NaN where it has no value."""
-        return float(self.ledger(self.x))
+        return self.sides.value
 
-    @cached_property
+    @property
     def scale(self) -> float:
-        """The distance over which f changes its slope; of a straight line, 1."""
-        return self.f.length_scale(self.x)
+        """The distance over which f changes its slope."""
+        return self.sides.scale
 
-    @cached_property
+    @property
     def exact(self) -> dk.Line:
         """The exact tangent, NaN where there is none."""
-        slope = float(self.f.exact_derivative(np.array(self.x)))
+        slope = self.sides.exact
         return dk.Line(slope, self.y - slope * self.x)
-
-    @property
-    def smooth(self) -> bool:
-        """Whether there is an exact tangent."""
-        return not math.isnan(self.exact.slope)
-
-    @cached_property
-    def measured(self) -> dk.Derivative | None:
-        """The derivative from both sides, if f has a value at the point."""
-        return dk.derivative(self.f, self.x) if math.isfinite(self.y) else None
-
-    @property
-    def agrees(self) -> bool:
-        """Whether both sides have one slope."""
-        return self.measured is not None and math.isfinite(self.measured.value)
-
-    @cached_property
-    def left(self) -> Side:
-        """What is seen to the left."""
-        return self._side("left", -1.0)
-
-    @cached_property
-    def right(self) -> Side:
-        """What is seen to the right."""
-        return self._side("right", 1.0)
-
-    def _side(self, name: str, sign: float) -> Side:
-        # The distance must be so long that x + distance is right to eight digits.
-        distance = NEAR * max(self.scale, np.spacing(abs(self.x)) / (GOOD * NEAR))
-        near = float(self.f(self.x + sign * distance))
-        if self.measured is None or not math.isfinite(near):
-            kind = "no value" if math.isfinite(near) else "nothing"
-            return Side(name, kind, math.nan, math.nan, near, distance)
-        found = dk.derivative(self.f, self.x, side=name)
-        if math.isfinite(found.value):
-            return Side(name, "slope", found.value, found.error, near, distance)
-        kind = "vertical" if found.status == dk.Status.VERTICAL else "jump"
-        return Side(name, kind, found.value, math.nan, near, distance, found.exponent)
 
     @property
     def window(self) -> tuple[float, float]:
@@ -233,7 +179,7 @@ class Place:
         with np.errstate(all="ignore"):
             y = self.f(end)
             slope = (y - self.y) / (end - self.x)
-        lost = [end == self.x, ~(np.isfinite(y) & math.isfinite(self.y)), np.full(end.shape, not self.smooth)]
+        lost = [end == self.x, ~(np.isfinite(y) & math.isfinite(self.y)), np.full(end.shape, not self.sides.smooth)]
         slope = np.where(lost[0] | lost[1], np.nan, slope)
         return slope, y - slope * end, np.select(lost, ["step_vanished", "not_finite", "no_exact"], "ok")
 
@@ -258,8 +204,8 @@ def measure(config: Config) -> Iterator[Rows]:
             yield sides(place)
         yield from together(places)
         for place in places:
-            yield from beside(place) if place.smooth else kinks(place)
-        smooth = next((place for place in places if place.smooth and place.exact.slope), None)
+            yield from beside(place) if place.sides.smooth else kinks(place)
+        smooth = next((place for place in places if place.sides.smooth and place.exact.slope), None)
         if smooth is not None and not pictured:
             pictured = True
             yield from approach(smooth, config.delta)
@@ -281,50 +227,12 @@ def lines(place: Place, delta: Array) -> Table:
 
 def sides(place: Place) -> Sides:
     """Both sides of a point."""
-    left, right = place.left, place.right
+    seen = place.sides
+    left, right = seen.left, seen.right
     return Sides(
         function=place.f.name, x=place.x, left=left.kind, left_slope=left.slope, left_error=left.error,
-        right=right.kind, right_slope=right.slope, right_error=right.error, smooth=place.smooth, seen=seen(place),
+        right=right.kind, right_slope=right.slope, right_error=right.error, smooth=seen.smooth, seen=seen.message,
     )  # fmt: skip
-
-
-def seen(place: Place) -> str:
-    """Both sides of a point in words."""
-    both = (place.left, place.right)
-    if place.measured is None:
-        raised = f" ({place.ledger.raised[0]})" if place.ledger.raised else ""
-        return f"f has no value at the point{raised}, and {', '.join(map(beside_nothing, both))}"
-    if any(side.kind != "slope" for side in both):
-        return "; ".join(of_side(side, place) for side in both)
-    if place.smooth:
-        return "smooth"
-    left, right = map(slope_text, both)
-    if not place.agrees:
-        return f"a kink, slope {left} from the left and {right} from the right"
-    known = "no exact derivative is known" if place.f.expression is None else "f is made of two pieces here"
-    return f"both sides agree on the slope {right}, but {known}"
-
-
-def beside_nothing(side: Side) -> str:
-    """One side of a point at which f has no value."""
-    if side.kind == "nothing":
-        return f"none to the {side.name}"
-    return f"{side.near:.4g} at a distance of {side.distance:.1e} to the {side.name}"
-
-
-def of_side(side: Side, place: Place) -> str:
-    """One side of a point at which f has a value, in words."""
-    return {
-        "slope": f"slope {slope_text(side)} from the {side.name}",
-        "vertical": f"from the {side.name} the slope grows like delta^{side.exponent - 1.0:.2f}, a vertical tangent",
-        "jump": f"f jumps by {side.near - place.y:.3g} to the {side.name}",
-        "nothing": f"f has no value to the {side.name}",
-    }[side.kind]
-
-
-def slope_text(side: Side) -> str:
-    """A slope in six digits; within its error of 0 it is 0."""
-    return f"{0.0 if abs(side.slope) <= side.error else side.slope:.6g}"
 
 
 # The pictures
@@ -351,7 +259,7 @@ def together(places: Sequence[Place]) -> Iterator[Rows]:
     yield Curves(function=f.name, **graph(f, low, high))
     for place in places:
         line, name = place.secant(GOOD * place.scale), f"tangent at x = {place.x:.6g}"
-        if (place.smooth or place.agrees) and math.isfinite(line.slope):
+        if (place.sides.smooth or place.sides.agree) and math.isfinite(line.slope):
             yield Curves(function=f.name, **segment(name, line, place.x - reach, place.x + reach))
             yield Dots(function=f.name, line=name, t=place.x, y=place.y)
 
@@ -373,7 +281,7 @@ def kinks(place: Place) -> Iterator[Rows]:
     """The curve, and from the point the half-lines that each side shows."""
     where = {"function": place.f.name, "x": place.x}
     yield Kinks(**where, **graph(place.f, *place.window))
-    for side, end in zip((place.left, place.right), place.window, strict=True):
+    for side, end in zip((place.sides.left, place.sides.right), place.window, strict=True):
         if side.kind == "slope":
             line = dk.Line(side.slope, place.y - side.slope * place.x)
             yield Kinks(**where, **segment(f"from the {side.name}", line, *sorted((place.x, end))))
