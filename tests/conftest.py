@@ -14,26 +14,27 @@ from hypothesis import HealthCheck, settings
 from derivkit.numerical.formulas import ROWS
 
 ROOT = Path(__file__).resolve().parents[1]
-QUICK = "not slow"
-"""The marks of the quick part."""
 
 # How long an example takes says something of the machine and what else it does, nothing of the code.
 settings.register_profile("whole", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("quick", settings.get_profile("whole"), max_examples=25)
+settings.load_profile("whole")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Leave out what is slow where neither paths nor marks are given."""
+    """Leave out what is slow where neither paths nor marks are given, and tell the parallel processes so."""
     if config.args_source is not pytest.Config.ArgsSource.ARGS and not config.option.markexpr:
-        config.option.markexpr = QUICK
-    settings.load_profile("quick" if config.option.markexpr == QUICK else "whole")
+        config.option.markexpr = "not slow"
+        config.option.hypothesis_profile = "quick"
+    if config.option.hypothesis_profile:
+        settings.load_profile(config.option.hypothesis_profile)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say so where tests are left out: parallel processes do not."""
     return (
         "what is slow is left out, and three of four examples of a property; python -m pytest tests runs all"
-        if config.option.markexpr == QUICK
+        if config.option.hypothesis_profile == "quick"
         else ""
     )
 

@@ -491,7 +491,7 @@ def test_the_suite_leaves_out_what_is_slow_where_neither_paths_nor_marks_are_giv
     words: tuple[str, ...], outcome: str, tmp_path: Path
 ) -> None:
     (tmp_path / "tests").mkdir()
-    for name in ("pyproject.toml", "tests/conftest.py"):
+    for name in ("pyproject.toml", "tests/conftest.py", "tests/quick.py"):
         shutil.copyfile(ROOT / name, tmp_path / name)
     lines = ("import pytest", "@pytest.mark.slow", "def test_slow(): pass", "def test_quick(): pass")
     (tmp_path / "tests/test_both.py").write_text("\n".join(lines))
