@@ -21,9 +21,10 @@ from derivkit.grids import decade, geomspace, linspace, logspace, powers_of_two
 from derivkit.growth import GrowthLaw, fit_growth_law
 from derivkit.laws import ErrorLaw, fit_error_law, fitted_exponent, observed_order
 from derivkit.multivariate.batches import BatchNoise
-from derivkit.multivariate.brute_force import BruteForce, brute_force, stack_size
+from derivkit.multivariate.brute_force import BruteForce, brute_force
 from derivkit.multivariate.cost import CostModel, count_work, fit_cost, nominal_cost
 from derivkit.multivariate.descent import Course, Distances, Walk, descend, hessian_product, sides_changed
+from derivkit.multivariate.moves import stack_size
 from derivkit.multivariate.network import Network, NotFiniteError
 from derivkit.multivariate.network_errors import gradient_rounding, held_difference, loss_rounding
 from derivkit.multivariate.partial import Gradient, directional, gradient, hessian, jacobian, partial

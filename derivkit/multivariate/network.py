@@ -19,10 +19,9 @@ norms (Goodfellow, *Efficient per-example gradient computations*, 2015): it need
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -32,6 +31,13 @@ from numpy.typing import DTypeLike, NDArray
 
 from derivkit.multivariate.activations import ACTIVATIONS, Activation
 from derivkit.multivariate.losses import LOSSES
+from derivkit.multivariate.network_checks import (
+    check_kinds,
+    check_known,
+    check_samples,
+    checked_activations,
+    checked_sizes,
+)
 from derivkit.multivariate.samples import Array, Data, Samples
 
 BUFFER = 128
@@ -102,30 +108,13 @@ class Network:
     name: str = ""
 
     def __post_init__(self) -> None:
-        sizes, names = tuple(self.sizes), tuple(self.activations)
-        if len(sizes) < 2:
-            raise ValueError(f"sizes={list(sizes)}: a network has at least two, its inputs and its outputs")
-        for place, size in enumerate(sizes):
-            if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
-                raise ValueError(
-                    f"sizes={list(sizes)}: {_layer_name(place, len(sizes))} has {size!r} units;"
-                    " take a whole number from 1"
-                )
-        if isinstance(self.activations, str):
-            raise TypeError(f"activations={self.activations!r}: write a tuple, ({self.activations!r},)")
-        for name in names:
-            _known("activation", name, ACTIVATIONS)
-        if not names or len(names) == 1 < len(sizes) - 1:
-            names = (*(names or ("relu",)) * (len(sizes) - 2), "identity")
-        if len(names) != len(sizes) - 1:
-            raise ValueError(
-                f"{len(names)} activations for {len(sizes) - 1} layers; name one for each, or one for all but the last"
-            )
-        _known("loss", self.objective, LOSSES)
+        sizes = checked_sizes(self.sizes)
+        names = checked_activations(self.activations, len(sizes) - 1)
+        check_known("loss", self.objective, LOSSES)
         for name, value in (("l1", self.l1), ("l2", self.l2)):
             if not (math.isfinite(value) and value >= 0.0):
                 raise ValueError(f"{name}={value}: the weight of a penalty is finite and not negative")
-        object.__setattr__(self, "sizes", tuple(int(size) for size in sizes))
+        object.__setattr__(self, "sizes", sizes)
         object.__setattr__(self, "activations", names)
         object.__setattr__(self, "name", self.name or "-".join(map(str, sizes)))
 
@@ -262,7 +251,7 @@ class Network:
         ValueError
             With the layer and the shapes.
         """
-        _refuse_kinds(parameters, samples)
+        check_kinds(parameters, samples)
         if parameters.shape[-1:] != (self.count,):
             raise ValueError(
                 f"the network {self.name} has {self.count} parameters, in a flat vector; those given have shape"
@@ -290,28 +279,7 @@ class Network:
 
     def refuse_samples(self, samples: Samples) -> None:
         """Refuse `samples` that the network cannot take; see `refuse`."""
-        loss, outputs = LOSSES[self.objective], self.sizes[-1]
-        if samples.inputs.shape[1] != self.sizes[0]:
-            raise ValueError(
-                f"layer 1 takes {self.sizes[0]} inputs (its matrix has shape ({self.sizes[1]}, {self.sizes[0]} + 1)),"
-                f" and the samples have {samples.inputs.shape[1]} (shape {samples.inputs.shape})"
-            )
-        if loss.labelled != samples.labelled:
-            need, way = (
-                ("labels, shape (n,)", "") if loss.labelled else ("values", f"; write samples.one_hot({outputs})")
-            )
-            raise ValueError(f"{loss.name} needs {need}, and the targets have shape {samples.targets.shape}{way}")
-        if not loss.labelled and samples.targets.shape[1] != outputs:
-            raise ValueError(
-                f"layer {self.depth} has {outputs} outputs, and the targets have shape {samples.targets.shape}"
-            )
-        if loss.labelled and (samples.label_range[0] < 0 or samples.label_range[1] >= outputs):
-            wrong = (samples.targets < 0) | (samples.targets >= outputs)
-            first = int(np.argmax(wrong))
-            raise ValueError(
-                f"layer {self.depth} has {outputs} outputs, so that labels go from 0 to {outputs - 1};"
-                f" sample {first} has the label {int(samples.targets[first])}"
-            )
+        check_samples(self.sizes, LOSSES[self.objective], samples)
 
     # Forward
 
@@ -518,7 +486,7 @@ class Network:
     # Refusals
 
     def _refuse_stack(self, parameters: Array, samples: Samples) -> None:
-        _refuse_kinds(parameters, samples)
+        check_kinds(parameters, samples)
         if parameters.ndim != 1:
             raise ValueError(
                 f"one vector of {self.count} parameters is needed, not an array of shape {parameters.shape}"
@@ -531,33 +499,15 @@ class Network:
         if math.isfinite(np.vdot(result, result)) or np.all(np.isfinite(result)):
             return
         for k, (matrix, layer) in enumerate(zip(matrices, layers, strict=True)):
-            for what, values in (("parameter", matrix), ("sum", layer.z)):
+            for values, name in ((matrix, self._parameter_at), (layer.z, self._sum_at)):
                 if not np.all(np.isfinite(values)):
-                    first = [int(place) for place in np.argwhere(~np.isfinite(values))[0]]
-                    where = (
-                        f"parameter {self.name_of(self.spans[k][0] + first[-2] * matrix.shape[-1] + first[-1])}"
-                        if what == "parameter"
-                        else f"the sum of unit {first[-2]} of layer {k + 1} for sample {first[-1]}"
-                    )
-                    raise NotFiniteError(
-                        f"the loss is no finite number: the first that is none is {where}, {values[tuple(first)]}"
-                    )
+                    place = tuple(int(index) for index in np.argwhere(~np.isfinite(values))[0])
+                    first = f"{name(k, *place[-2:])}, {values[place]}"
+                    raise NotFiniteError(f"the loss is no finite number: the first that is none is {first}")
         raise NotFiniteError(f"the loss is no finite number: its terms are too large for {result.dtype}")
 
+    def _parameter_at(self, layer: int, unit: int, column: int) -> str:
+        return f"parameter {self.name_of(self.spans[layer][0] + unit * (self.sizes[layer] + 1) + column)}"
 
-def _layer_name(place: int, count: int) -> str:
-    return "the input" if place == 0 else f"layer {place}{' (the last)' if place == count - 1 else ''}"
-
-
-def _refuse_kinds(parameters: object, samples: object) -> None:
-    if not isinstance(parameters, np.ndarray):
-        raise TypeError(f"parameters are an array, not a {type(parameters).__name__}; write np.array(parameters)")
-    if not isinstance(samples, Samples):
-        raise TypeError(f"samples are Samples(inputs, targets), not a {type(samples).__name__}")
-
-
-def _known(kind: str, name: str, table: Mapping[str, object]) -> None:
-    if name not in table:
-        close = difflib.get_close_matches(str(name).lower(), table, n=2)
-        hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(table)}"
-        raise ValueError(f"no {kind} named {name!r}; {hint}")
+    def _sum_at(self, layer: int, unit: int, sample: int) -> str:
+        return f"the sum of unit {unit} of layer {layer + 1} for sample {sample}"

@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 
 import derivkit as dk
-from derivkit.multivariate import brute_force as room
-from derivkit.multivariate import kinks
+from derivkit.multivariate import kinks, moves
 from derivkit.multivariate import network as networks
 from derivkit.multivariate.activations import ACTIVATIONS
-from derivkit.multivariate.brute_force import WAYS, BruteForce, moved_losses
 from derivkit.multivariate.losses import LOSSES
+from derivkit.multivariate.moves import WAYS, Cost, Job
 from derivkit.multivariate.network import Network
 from derivkit.multivariate.samples import Samples, generated
 
@@ -32,10 +31,26 @@ def prepared(
     return network, parameters, samples if LOSSES[network.objective].labelled else samples.one_hot(sizes[-1])
 
 
-def error(found: BruteForce, network: Network, parameters: np.ndarray, samples: Samples) -> float:
+def error(found: dk.BruteForce, network: Network, parameters: np.ndarray, samples: Samples) -> float:
     """Relative distance from backprop in the 2-norm, over the parameters that were moved."""
     expected = network.backprop(parameters, samples)[found.which]
     return float(np.linalg.norm(found.gradient - expected) / np.linalg.norm(expected))
+
+
+def moved_losses(
+    network: Network,
+    parameters: np.ndarray,
+    samples: Samples,
+    moved: np.ndarray,
+    *,
+    which: Any,
+    way: str = "incremental",
+) -> np.ndarray:
+    """The losses of the samples with one parameter moved at a time, shape ``(samples, moved)``."""
+    found = np.empty((len(samples), len(which)))
+    for block, losses in WAYS[way](Job.of(network, parameters, samples, np.array(which), moved[None]), Cost()):
+        found[:, block] = losses[:, 0]
+    return found
 
 
 def largest_difference(network: Network, parameters: np.ndarray, samples: Samples, way: str, delta: float) -> float:
@@ -382,7 +397,7 @@ def test_what_cannot_be_is_refused(changes: dict[str, Any], words: str) -> None:
 def test_the_samples_in_a_chunk_do_not_change_the_losses(monkeypatch: pytest.MonkeyPatch) -> None:
     network, parameters, samples = prepared()
     expected = dk.brute_force(network, parameters, samples, delta=DELTA)
-    monkeypatch.setattr(room, "RIPPLE", 1)
+    monkeypatch.setattr(moves, "RIPPLE", 1)
     found = dk.brute_force(network, parameters, samples, delta=DELTA)
     assert np.max(np.abs(found.gradient - expected.gradient)) <= 8 * EPS * expected.loss / DELTA
     assert found.multiply_adds == expected.multiply_adds
