@@ -19,13 +19,17 @@ import cluster
 import numpy as np
 import pytest
 import quick
+from families import POPULATION
+from omegaconf import OmegaConf
 
 import derivkit as dk
+from derivkit.numerical.formulas import ROWS
 from experiments import run
 from experiments.study import frames
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+HONESTY = OmegaConf.load(ROOT / "conf/experiment/honesty.yaml")
 MANY = README[README.index("## Many runs") : README.index("## How it is built")]
 ALONE = r"^python -m experiments\.run.*$|(?<=&& )python -m experiments\.run.*$"
 COMMANDS = re.findall(ALONE, README.replace(MANY, ""), re.MULTILINE)
@@ -86,6 +90,17 @@ def test_a_picture_whose_curves_have_moved_is_found_out() -> None:
     moved = re.sub(r"(?<=[ML] )[\d.]+", lambda found: str(float(found[0]) + 2.0), text)
     assert not alike(text, moved)
     assert alike(text, re.sub(r"(?<=[ML] )[\d.]+", lambda found: str(float(found[0]) + 1e-6), text))
+
+
+def test_the_readme_counts_what_there_is() -> None:
+    families = [family for families in POPULATION.values() for family in families]
+    near = sum(len(families) for name, families in POPULATION.items() if name.startswith("near_breaks"))
+    points = sum(np.unique(family.drawn(HONESTY.points, seed=HONESTY.seed)).size for family in families)
+    assert f"all {len(ROWS)} formulas over" in README
+    assert (
+        f"{round(points, -3):_} seeded points of {len(families)} functions, {near} of them near".replace("_", " ")
+        in README
+    )
 
 
 def test_there_are_ten_things_to_do_and_the_main_command() -> None:
