@@ -285,18 +285,18 @@ def _sum(terms: Iterable[tuple[int, Node]]) -> Node:
     """Add equal terms, where the first of them stood; numbers are terms like any other."""
     sums: dict[object, _Monomial] = {}
     for sign, term in ((s * t, part) for s, whole in terms for t, part in terms_of(whole)):
-        one = _monomial(term)
+        monomial = _monomial(term)
         # A term that divides by the number 0 is equal to none.
-        key = one.key if not any(value_of(part) == 0 for part in one.below) else len(sums)
+        key = monomial.key if not any(value_of(part) == 0 for part in monomial.below) else len(sums)
         before = sums[key].coefficient if key in sums else Fraction(0)
-        sums[key] = _Monomial(before + sign * one.coefficient, one.above, one.below)
+        sums[key] = _Monomial(before + sign * monomial.coefficient, monomial.above, monomial.below)
     result: Node | None = None
-    for one in (one for one in sums.values() if one.coefficient):
+    for monomial in (monomial for monomial in sums.values() if monomial.coefficient):
         if result is None:
-            result = one.node()
+            result = monomial.node()
         else:
-            size = _Monomial(abs(one.coefficient), one.above, one.below).node()
-            result = Operation("add" if one.coefficient > 0 else "subtract", (result, size))
+            size = _Monomial(abs(monomial.coefficient), monomial.above, monomial.below).node()
+            result = Operation("add" if monomial.coefficient > 0 else "subtract", (result, size))
     return ZERO if result is None else result
 
 

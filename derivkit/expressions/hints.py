@@ -240,7 +240,7 @@ def _names_in(group: str) -> Mapping[str, str]:
     w, y = [*(arguments if all(arguments) and not unknown else []), "x", "y"][:2] if len(arguments) != 1 else (
         arguments[0] if arguments[0] and not unknown else "x", "y")  # fmt: skip
     return {"w": w, "y": y} | {
-        key: one if re.fullmatch(r"\w+", one) else f"({one})" for key, one in (("u", w), ("v", y))
+        key: argument if re.fullmatch(r"\w+", argument) else f"({argument})" for key, argument in (("u", w), ("v", y))
     }
 
 

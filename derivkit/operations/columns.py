@@ -49,7 +49,7 @@ def _name(name: Any, _: Arities) -> str:
 
 def _arity(arity: Any, _: Arities) -> str:
     counts = arity if isinstance(arity, Sequence) and not isinstance(arity, str) else ()
-    whole = len(counts) > 0 and all(isinstance(one, int) and one >= 1 for one in counts[:2])
+    whole = len(counts) > 0 and all(isinstance(count, int) and count >= 1 for count in counts[:2])
     return "" if whole else f"{shown(arity)} is no sequence of numbers of arguments; write (1,) for one argument"
 
 
@@ -118,7 +118,7 @@ def _texts(texts: Any, _: Arities) -> str:
 
 
 def _ufuncs(ufuncs: Any, _: Arities) -> str:
-    listed = isinstance(ufuncs, tuple) and all(isinstance(one, np.ufunc) for one in ufuncs)
+    listed = isinstance(ufuncs, tuple) and all(isinstance(ufunc, np.ufunc) for ufunc in ufuncs)
     return "" if listed else f"{shown(ufuncs)} is no tuple of universal functions; write (np.fabs,) for one"
 
 

@@ -169,18 +169,18 @@ def _moved(arguments: Sequence[Bounded]) -> tuple[Any, Any]:
 
 def share_running(*arguments: Bounded) -> Bounded:
     """p = e^(u1 - m) / sum: an error d of every u changes p by at most p (e^(2 d) - 1)."""
-    error, own = _moved(arguments)
+    error, rounding_of_differences = _moved(arguments)
     value = share(*(a for a, _ in arguments))
-    moved = value * np.expm1(2.0 * (error + own))
+    moved = value * np.expm1(2.0 * (error + rounding_of_differences))
     return rounded(value, np.minimum(moved, 1.0), ulps=2.0 * ULPS + len(arguments), underflow=4.0 * SMALLEST)
 
 
 def logsumexp_running(*arguments: Bounded) -> Bounded:
     """The slopes, the shares, are positive and sum to 1; the logarithm of the sum is at most log n."""
-    error, own = _moved(arguments)
+    error, rounding_of_differences = _moved(arguments)
     value = logsumexp(*(a for a, _ in arguments))
     rounding = (4.0 * ULPS + 2.0 * len(arguments)) * UNIT * (1.0 + np.log(len(arguments)))
-    return rounded(value, error + own + rounding)
+    return rounded(value, error + rounding_of_differences + rounding)
 
 
 def leaky(a: Any, slope: Any = None) -> Array:

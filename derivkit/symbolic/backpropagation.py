@@ -84,11 +84,11 @@ def gradient_operations(expression: Expression | str, variables: Sequence[str] |
     whole = expression_of(expression)
     names = [Variable(name) for name in (whole.variables if variables is None else variables)]
     apart = [differentiate(whole.root, name).result for name in names]
-    gradients = ([one.root for one in apart], backpropagated(whole.root, names))
+    gradients = ([derivative.root for derivative in apart], backpropagated(whole.root, names))
     shared, backwards = (operations_of(joint_program([whole.root, *roots])[0]) for roots in gradients)
     return GradientOperations(
-        written_out=sum(one.tree_operations for one in apart),
-        one_by_one=sum(one.operations for one in apart),
+        written_out=sum(derivative.tree_operations for derivative in apart),
+        one_by_one=sum(derivative.operations for derivative in apart),
         shared=shared,
         backpropagation=backwards,
         function=whole.operations,

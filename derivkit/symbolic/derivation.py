@@ -204,7 +204,7 @@ class Derivation(CheckedSteps):
         arguments = self._point(x, named)
         shape = np.broadcast_shapes(*(value.shape for value in arguments.values()))
         values = self._values(arguments)
-        margins = (one.margin(*sides) for one, sides in self._sides(values))
+        margins = (condition.margin(*sides) for condition, sides in self._sides(values))
         holds = functools.reduce(np.logical_and, (margin > 0.0 for margin in margins), ~np.isnan(values[1]))
         result = np.broadcast_to(np.where(holds, np.asarray(values[0], dtype=np.float64), np.nan), shape)
         if self.order == 1 and np.any(np.isnan(result)):
@@ -228,8 +228,8 @@ class Derivation(CheckedSteps):
         # float64 has infinity for 1e-17 times infinity, too, where 0 times infinity was meant: it takes a proof
         places = {name: np.broadcast_to(value, result.shape)[steep] for name, value in arguments.items()}
         points, back = np.unique(np.stack(list(places.values())), axis=1, return_inverse=True)
-        proved = [exact(self.expression, dict(zip(places, one, strict=True)), variable=self.variable).value
-                  for one in points.T.tolist()]  # fmt: skip
+        proved = [exact(self.expression, dict(zip(places, point, strict=True)), variable=self.variable).value
+                  for point in points.T.tolist()]  # fmt: skip
         filled = np.array(result)
         filled[steep] = np.array(proved)[back.ravel()]
         return filled
@@ -306,7 +306,7 @@ class Derivation(CheckedSteps):
     @functools.cached_property
     def _fast(self) -> tuple[tuple[Instruction, ...], list[int]]:
         """The derivative, the function if the conditions do not say where it is defined, and their nodes."""
-        nodes = (node for one in self.conditions for node in one.nodes)
+        nodes = (node for condition in self.conditions for node in condition.nodes)
         function = self.expression.root if self._open else ONE
         return joint_program([self.result.root, function, *nodes])
 
@@ -315,17 +315,17 @@ class Derivation(CheckedSteps):
         """Whether the function may be undefined where every condition holds: in its constant parts, for instance."""
         program = self.expression.program
         fixed: list[bool] = []
-        for one in program:
-            fixed.append(one.value != self.variable and all(fixed[k] for k in one.arguments))
+        for step in program:
+            fixed.append(step.value != self.variable and all(fixed[k] for k in step.arguments))
         # A quotient by a constant has no condition of its own, whatever is divided.
-        fixed = [fixed[one.arguments[1]] if one.operation == "divide" else here
-                 for one, here in zip(program, fixed, strict=True)]  # fmt: skip
-        partial = [_is_partial(one) and not _of_numbers(one, program) for one in program]
+        fixed = [fixed[step.arguments[1]] if step.operation == "divide" else here
+                 for step, here in zip(program, fixed, strict=True)]  # fmt: skip
+        partial = [_is_partial(step) and not _of_numbers(step, program) for step in program]
         constant = any(step.result.root == ZERO and step.rule != "constant" for step in steps_of(self.roots[0]))
-        choosing = any(one.operation in {"max", "min"} for one in program)
+        choosing = any(step.operation in {"max", "min"} for step in program)
         if any(partial) and (constant or choosing):
             return True
-        without_rest = any(one.operation == "piecewise" and len(one.arguments) % 2 == 0 for one in program)
+        without_rest = any(step.operation == "piecewise" and len(step.arguments) % 2 == 0 for step in program)
         return without_rest or any(a and b for a, b in zip(fixed, partial, strict=True))
 
     def _point(self, x: ArrayLike | NamedValues, named: Mapping[str, ArrayLike]) -> dict[str, Array]:

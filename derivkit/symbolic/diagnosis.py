@@ -168,7 +168,7 @@ class Diagnosis:
     @property
     def rules(self) -> tuple[str, ...]:
         """The broken rules, the likeliest first, each once."""
-        return tuple(dict.fromkeys(one.rule for one in self.findings))
+        return tuple(dict.fromkeys(finding.rule for finding in self.findings))
 
     @property
     def place(self) -> Expression | None:
@@ -181,7 +181,7 @@ class Diagnosis:
         return self.findings[0].corrected if self.findings else ""
 
     def __str__(self) -> str:
-        named = [f"{one.rule}, {one.where}: {one.corrected}" for one in self.findings]
+        named = [f"{finding.rule}, {finding.where}: {finding.corrected}" for finding in self.findings]
         open_ = self.verdict is Judgement.NOT_PROVED
         verdict = f"equal to {self.digits} digits, not proved" if open_ else str(self.verdict)
         return "; or ".join(named) if named else verdict + (f" ({self.note})" if self.note else "")
@@ -224,12 +224,12 @@ def diagnose(expression: Expression | str, answer: Expression | str, variable: s
 
 
 def _refuse_strangers(tree: Expression, answer: Expression, name: str) -> None:
-    def names(one: Expression) -> list[str]:
-        unknown = (step.value for step in one.program if step.operation == "unknown")
-        return [*one.variables, *(f"{value[0]}(...)" for value in unknown if isinstance(value, tuple))]
+    def names(formula: Expression) -> list[str]:
+        unknown = (step.value for step in formula.program if step.operation == "unknown")
+        return [*formula.variables, *(f"{value[0]}(...)" for value in unknown if isinstance(value, tuple))]
 
     known = list(dict.fromkeys([name, *names(tree)]))
-    strangers = [one for one in dict.fromkeys(names(answer)) if one not in known]
+    strangers = [stranger for stranger in dict.fromkeys(names(answer)) if stranger not in known]
     if strangers:
         raise ValueError(
             f"the answer has {', '.join(strangers)}, the function only {', '.join(known)}; write it in these"
@@ -274,7 +274,10 @@ class _Diagnosis:
         self._steps = [step for step in steps_of(self._top) if step.inner == variable]
         self._conditions = conditions_anywhere(steps_of(self._top))
         self._breakpoints = (*self._conditions, *_breakpoints_of(answer, variable))
-        self._others = [answer, *(side for one in self._breakpoints for side in (one.left, one.right))]
+        self._others = [
+            answer,
+            *(side for condition in self._breakpoints for side in (condition.left, condition.right)),
+        ]
         self._names = list(dict.fromkeys([variable.name, *variables_of(joint_program([root, answer])[0])]))
 
     def run(self) -> Diagnosis:
@@ -285,7 +288,7 @@ class _Diagnosis:
             return Diagnosis(Judgement.OVER_THE_WORK_LIMIT, derivative)
         steps = StepProgram(self._steps, self._others)
         points, note = self._points(steps)
-        raised = tuple(one.point for one in self._raised(steps, points))
+        raised = tuple(place.point for place in self._raised(steps, points))
         if not raised:
             return Diagnosis(Judgement.NO_REAL_POINT, derivative, note=note)
         if equivalence.equivalent(derivative.root, self._answer):
@@ -364,18 +367,18 @@ class _Diagnosis:
     def _candidates(self) -> Iterator[Candidate]:
         """Of those that write the same line at the same place the first."""
         lines: set[tuple[int, Node]] = set()
-        for one in (*candidates_of(self._steps, self._variable), *self._of_the_whole()):
-            if (id(one.step), one.written) not in lines:
-                lines.add((id(one.step), one.written))
-                yield one
+        for candidate in (*candidates_of(self._steps, self._variable), *self._of_the_whole()):
+            if (id(candidate.step), candidate.written) not in lines:
+                lines.add((id(candidate.step), candidate.written))
+                yield candidate
 
     def _of_the_whole(self) -> Iterator[Candidate]:
         top, root = self._top, self._top.piece.root
         if root != self._variable and len(top.result.program) <= MAX_WHOLE:
             yield Candidate(WHOLE["nothing"], top, root)
             yield Candidate(WHOLE["twice"], top, differentiate(top.result.root, self._variable).result.root)
-            partial = [differentiate(root, Variable(one)).result.root for one in self._names[1:]]
-            yield from (Candidate(WHOLE["other"], top, one) for one in partial)
+            partial = [differentiate(root, Variable(name)).result.root for name in self._names[1:]]
+            yield from (Candidate(WHOLE["other"], top, derivative) for derivative in partial)
             if partial:
                 yield Candidate(WHOLE["all"], top, total([top.result.root, *partial]))
 
@@ -391,9 +394,11 @@ class _Diagnosis:
         )
         if not matching and self._is_integral(raised):
             matching = [Candidate(WHOLE["integral"], self._top, self._answer)]
-        matching = sorted(matching, key=lambda one: one.written != self._answer)[:MAX_FINDINGS]
+        matching = sorted(matching, key=lambda candidate: candidate.written != self._answer)[:MAX_FINDINGS]
         numbers = balls.Numbers(WORK)
-        pairs = [(one, finding) for one in matching if (finding := self._finding(one, raised, numbers))]
+        pairs = [
+            (candidate, finding) for candidate in matching if (finding := self._finding(candidate, raised, numbers))
+        ]
         pairs.sort(key=lambda pair: (-round(pair[1].likeness, 9), ROW.get(pair[0].mistake, len(ROW))))
         return [finding for _, finding in pairs]
 
@@ -402,10 +407,10 @@ class _Diagnosis:
         if len(self._top.result.program) > MAX_WHOLE:
             return
         groups: dict[tuple[str, str], dict[int, Candidate]] = {}
-        for one in candidates:
-            for key in ((one.mistake.name, one.mistake.formula), (one.mistake.name, "")):
-                if not one.mistake.each:
-                    groups.setdefault(key, {}).setdefault(id(one.step), one)
+        for candidate in candidates:
+            for key in ((candidate.mistake.name, candidate.mistake.formula), (candidate.mistake.name, "")):
+                if not candidate.mistake.each:
+                    groups.setdefault(key, {}).setdefault(id(candidate.step), candidate)
         for places in groups.values():
             if len(places) > 1:
                 together = tuple(places.values())
@@ -416,11 +421,11 @@ class _Diagnosis:
         self, candidates: Sequence[Candidate], points: Mapping[str, Array], raised: Sequence[Point]
     ) -> list[Candidate]:
         """The candidates that give the answer: floats at many points sieve them, balls at a few decide."""
-        steps = StepProgram(self._steps, [*self._others, *(one.written for one in candidates)])
+        steps = StepProgram(self._steps, [*self._others, *(candidate.written for candidate in candidates)])
         answer, written = steps.others[0], steps.others[len(self._others) :]
         step_of = {id(step): k for k, step in enumerate(self._steps)}
-        where = [(at, steps.pieces[k], steps.slopes[k])
-                 for at, k in zip(written, (step_of[id(one.step)] for one in candidates), strict=True)]  # fmt: skip
+        numbers = [step_of[id(candidate.step)] for candidate in candidates]
+        where = [(at, steps.pieces[k], steps.slopes[k]) for at, k in zip(written, numbers, strict=True)]
         passed = self._sieved(steps, points, where)
         if not any(passed):
             return []
@@ -487,7 +492,7 @@ class _Diagnosis:
 
     def _rebuilt(self, *candidates: Candidate) -> tuple[Node, Node]:
         """The derivative of the first piece and the whole derivative, these steps wrong."""
-        wrong_steps = {id(one.step): one.written for one in candidates}
+        wrong_steps = {id(candidate.step): candidate.written for candidate in candidates}
         derivatives: dict[Node, Node] = {}
         changed: set[Node] = set()
         known = {id(root): root for step in self._steps for root in (step.piece.root, step.result.root)}

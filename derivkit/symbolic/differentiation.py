@@ -154,17 +154,21 @@ class _Engine:
     def _conditions(self, rule: Rule, node: Branch) -> tuple[Condition, ...]:
         """Those conditions of a rule that may fail, each where it counts."""
         conditions = []
-        for one in rule.conditions(*node.arguments):
-            if one.relation in {">", "≠"} and one.right == ZERO and surely_positive(one.left, self._signs):
+        for condition in rule.conditions(*node.arguments):
+            if (
+                condition.relation in {">", "≠"}
+                and condition.right == ZERO
+                and surely_positive(condition.left, self._signs)
+            ):
                 continue
-            meeting = self._meeting(one, node, kink=rule.meeting == "kink") if rule.meeting else one
+            meeting = self._meeting(condition, node, kink=rule.meeting == "kink") if rule.meeting else condition
             if meeting:
                 conditions.append(meeting)
         return tuple(conditions)
 
-    def _meeting(self, one: Condition, node: Branch, *, kink: bool) -> Condition | None:
+    def _meeting(self, condition: Condition, node: Branch, *, kink: bool) -> Condition | None:
         """The condition that two branches do not meet; None if they never do, or always, or if others say it."""
-        left, right = one.left, one.right
+        left, right = condition.left, condition.right
         if left == right or not (self.varies(left) or self.varies(right)):
             return None
         if kink and not self.varies(left):
@@ -172,16 +176,16 @@ class _Engine:
                 return None
             left, right = right, left
         if not kink:
-            return replace(one, left=left, right=right)
+            return replace(condition, left=left, right=right)
         ends = [self._steps[side].result.root if side in self._steps else None for side in (left, right)]
         rates = [
             ZERO if end is None and not self.varies(side) else end
             for end, side in zip(ends, (left, right), strict=True)
         ]
         if rates[0] is None or rates[1] is None:
-            return replace(one, left=left, right=right)
+            return replace(condition, left=left, right=right)
         rate = folded(apply("subtract", rates[0], rates[1]), self._known, self._unique)
-        return replace(one, left=left, right=right, needed=ONE if value_of(rate) else rate)
+        return replace(condition, left=left, right=right, needed=ONE if value_of(rate) else rate)
 
     def _written(self, rule: Rule, node: Branch, derivative: Callable[[Node], Node]) -> Node:
         """What the rule says, each derivative of a part written as `derivative` has it."""

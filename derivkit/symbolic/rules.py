@@ -84,8 +84,8 @@ class Condition:
         return self.relation.startswith("is")
 
     def __str__(self) -> str:
-        said = f"{short_text(self.left)} {self.relation}{'' if self.alone else ' ' + short_text(self.right)}"
-        return f"{said} {self.place}" if self.place else said
+        relation = f"{short_text(self.left)} {self.relation}{'' if self.alone else ' ' + short_text(self.right)}"
+        return f"{relation} {self.place}" if self.place else relation
 
     def __repr__(self) -> str:
         return f"<Condition {self}>"
@@ -418,8 +418,8 @@ def _piecewise(node: Branch, varies: Varies, d: Derive) -> Node:
 
 
 def _borders(*arguments: Node) -> Sequence[Condition]:
-    comparisons = (one for one in arguments[1::2] if isinstance(one, Operation))
-    return tuple(Condition(one.arguments[0], "≠", one.arguments[1]) for one in comparisons)
+    comparisons = (comparison for comparison in arguments[1::2] if isinstance(comparison, Operation))
+    return tuple(Condition(comparison.arguments[0], "≠", comparison.arguments[1]) for comparison in comparisons)
 
 
 FUNCTIONS = (

@@ -92,12 +92,12 @@ MEETINGS = frozenset({"≠", "is not an integer"})
 
 def conditions_anywhere(steps: Iterable[Step]) -> tuple[Condition, ...]:
     """The conditions of some steps, each once, wherever they count."""
-    return tuple(dict.fromkeys(one for step in steps for one in step.conditions))
+    return tuple(dict.fromkeys(condition for step in steps for condition in step.conditions))
 
 
 def conditions_of(*roots: Step) -> tuple[Condition, ...]:
     """The conditions of all steps of some trees, each once; within a piece of a formula only where it counts."""
-    return tuple(dict.fromkeys(one for root in roots for one in _conditions_of(root)))
+    return tuple(dict.fromkeys(condition for root in roots for condition in _conditions_of(root)))
 
 
 def _conditions_of(root: Step) -> Iterator[Condition]:
@@ -111,13 +111,13 @@ def _conditions_of(root: Step) -> Iterator[Condition]:
         if not entered.isdisjoint({(id(step), within), (id(step), ())}):
             continue
         entered.add((id(step), within))
-        placed += filter(None, (_placed(one, within) for one in reversed(step.conditions)))
+        placed += filter(None, (_placed(condition, within) for condition in reversed(step.conditions)))
         pieces = _pieces(step)
         stack += [(child, (*within, *pieces.get(child.piece.root, ()))) for child in step.children]
-    everywhere = {one for one in placed if not one.place}
-    for one in reversed(placed):
-        if not one.place or replace(one, needed=ONE, place="") not in everywhere:
-            yield one
+    everywhere = {condition for condition in placed if not condition.place}
+    for condition in reversed(placed):
+        if not condition.place or replace(condition, needed=ONE, place="") not in everywhere:
+            yield condition
 
 
 def _pieces(step: Step) -> dict[Node, Within]:
@@ -133,20 +133,22 @@ def _pieces(step: Step) -> dict[Node, Within]:
     }
 
 
-def _placed(one: Condition, within: Within) -> Condition | None:
+def _placed(condition: Condition, within: Within) -> Condition | None:
     """A condition as it stands in a place; None if it always holds there."""
-    needed, words = one.needed, []
+    needed, words = condition.needed, []
     for conditions, k, alone in reversed(within):
-        if not alone and one.relation not in MEETINGS:
+        if not alone and condition.relation not in MEETINGS:
             continue
         facts = {fact for c in conditions[:k] for fact in _strict(c, holds=False)}
         facts |= {fact for c in conditions[k : k + 1] for fact in _strict(c, holds=True)}
-        if (one.left, one.right) in facts or (one.relation == "≠" and (one.right, one.left) in facts):
+        if (condition.left, condition.right) in facts or (
+            condition.relation == "≠" and (condition.right, condition.left) in facts
+        ):
             return None
         needed = apply("piecewise", *(part for c in conditions[:k] for part in (ZERO, c)), needed,
                        *((conditions[k], ZERO) if k < len(conditions) else ()))  # fmt: skip
         words.append(f"where {short_text(conditions[k])}" if k < len(conditions) else _unless(conditions))
-    return replace(one, needed=needed, place=", ".join(words)) if words else one
+    return replace(condition, needed=needed, place=", ".join(words)) if words else condition
 
 
 def _unless(conditions: Sequence[Node]) -> str:

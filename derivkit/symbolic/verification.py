@@ -9,6 +9,7 @@ in as many more bits. A step is refuted only where two h see the same derivative
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -203,14 +204,13 @@ class _Check:
     ) -> None:
         self._steps, self._variable = steps, variable
         of_steps = [(*step.conditions, *step.unsaid) for step in steps]
-        index = {
-            one: k for k, one in enumerate(dict.fromkeys([*conditions, *(one for some in of_steps for one in some)]))
-        }
+        every = dict.fromkeys([*conditions, *itertools.chain.from_iterable(of_steps)])
+        index = {condition: k for k, condition in enumerate(every)}
         nodes = [
             *(step.piece.root for step in steps),
             *(step.inner for step in steps),
             *(step.result.root for step in steps),
-            *(node for one in index for node in one.nodes),
+            *(node for condition in index for node in condition.nodes),
         ]
         self._program, places = joint_program(nodes)
         count = len(steps)
@@ -218,8 +218,8 @@ class _Check:
         ends = places[3 * count :]
         self._conditions = tuple(index)
         self._nodes = list(zip(ends[0::3], ends[1::3], ends[2::3], strict=True))
-        self._needed = sorted({index[one] for one in conditions})
-        self._conditions_of = [[index[one] for one in some] for some in of_steps]
+        self._needed = sorted({index[condition] for condition in conditions})
+        self._conditions_of = [[index[condition] for condition in some] for some in of_steps]
         defined = {id(root) for root in roots}
         self._defined = [k for k, step in enumerate(steps) if id(step) in defined]
         self._moving = max(self._pieces) + 1
@@ -277,12 +277,15 @@ class _Check:
                 return Verdict.OVER_THE_WORK_LIMIT
             if not suspects:
                 return Verdict.VERIFIED
-            for place, one in suspects.items() if exponent >= REFUTING else ():
-                if one.differ is True and place in before and _settled(before[place], one):
+            for place, suspect in suspects.items() if exponent >= REFUTING else ():
+                if suspect.differ is True and place in before and _settled(before[place], suspect):
                     raise _refuted(
-                        self._steps[place], point, enclosures.middle(one.claimed), enclosures.middle(one.measured)
+                        self._steps[place],
+                        point,
+                        enclosures.middle(suspect.claimed),
+                        enclosures.middle(suspect.measured),
                     )
-        undefined = suspects and all(one.differ is balls.SENSELESS for one in suspects.values())
+        undefined = suspects and all(suspect.differ is balls.SENSELESS for suspect in suspects.values())
         return Verdict.NO_REAL_POINT if undefined else Verdict.OVER_THE_WORK_LIMIT
 
     def _suspects(self, point: Point, steps: Iterable[int], numbers: Any, exponent: int) -> dict[int, _Suspect]:

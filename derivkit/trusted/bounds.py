@@ -102,18 +102,18 @@ def _in_closed_form(known: Decomposition, order: int, lo: Array, hi: Array, imag
 @functools.lru_cache(maxsize=256)
 def decompose(expression: Expression) -> Decomposition | None:
     """The expression as a polynomial plus terms, or None where the closed form does not know it."""
-    found: list[Decomposition | None] = []
+    results: list[Decomposition | None] = []
     for step in expression.program:
         if step.operation == "number":
-            found.append(_polynomial([Fraction(step.value)]))  # type: ignore[arg-type]  # a number's value is a Fraction
+            results.append(_polynomial([Fraction(step.value)]))  # type: ignore[arg-type]  # a number's value is a Fraction
         elif step.operation == "variable":
-            found.append(_polynomial([Fraction(0), Fraction(1)]))
+            results.append(_polynomial([Fraction(0), Fraction(1)]))
         else:
-            arguments = [found[k] for k in step.arguments]
+            arguments = [results[k] for k in step.arguments]
             rule = RULES.get(step.operation)
             complete = rule is not None and bool(arguments) and None not in arguments
-            found.append(rule(*arguments) if rule is not None and complete else None)
-    return found[-1]
+            results.append(rule(*arguments) if rule is not None and complete else None)
+    return results[-1]
 
 
 def _polynomial(coefficients: list[Fraction]) -> Decomposition | None:

@@ -97,7 +97,7 @@ def _apply(f: FunctionField, name: str, *arguments: RationalFunction) -> Rationa
         return f.number(0)
     if OPERATIONS[name].odd and arguments[0].above.leading_coefficient() < 0:
         return -f.opaque((name, (-arguments[0]).key))
-    return f.opaque((name, *(one.key for one in arguments)))
+    return f.opaque((name, *(argument.key for argument in arguments)))
 
 
 def _power(f: FunctionField, a: RationalFunction, b: RationalFunction) -> RationalFunction:
@@ -126,8 +126,8 @@ def _above(f: FunctionField, a: RationalFunction) -> RationalFunction:
 
 def _larger(f: FunctionField, sign: int, *arguments: RationalFunction) -> RationalFunction:
     best = arguments[0]
-    for one in arguments[1:]:
-        best = HALF * (best + one + sign * _size(f, best - one))
+    for argument in arguments[1:]:
+        best = HALF * (best + argument + sign * _size(f, best - argument))
     return best
 
 
@@ -188,8 +188,8 @@ def _note_positive(f: FunctionField, name: str, *arguments: RationalFunction) ->
     domain = OPERATIONS[name].defined if name in OPERATIONS else None
     if domain is None or domain.start is None:
         return
-    for one in arguments:
-        above = one - domain.start
+    for argument in arguments:
+        above = argument - domain.start
         if above or domain.relation == ">":
             f.is_positive(above)
 

@@ -139,10 +139,10 @@ def exact(expression: Expression | str, x: float | Point, order: int = 1, *, var
     """
     tree, order = expression_of(expression), whole("order", order, 0, MAX_ORDER)
     point, moving = point_of(tree, x, order, variable)
-    (found,) = _settle(
+    (result,) = _settle(
         tree, point, moving, range(order, order + 1), settle=_nearest, factor=math.factorial, unknown=_UNRESOLVED
     )
-    return _vertical(tree, point, moving) or found if order == 1 and found is _NO_DERIVATIVE and moving else found
+    return _vertical(tree, point, moving) or result if order == 1 and result is _NO_DERIVATIVE and moving else result
 
 
 def _vertical(tree: Expression, point: Point, moving: str) -> Exact | None:
@@ -191,8 +191,8 @@ def taylor(
     """
     tree, order = expression_of(expression), whole("order", order, 0, MAX_COEFFICIENTS)
     point, moving = point_of(tree, x, order, variable)
-    found = _settle(tree, point, moving, range(order + 1), settle=_nearest, factor=lambda k: 1, unknown=_UNRESOLVED)
-    values = [one.value for one in found]
+    results = _settle(tree, point, moving, range(order + 1), settle=_nearest, factor=lambda k: 1, unknown=_UNRESOLVED)
+    values = [result.value for result in results]
     known = next((k for k, value in enumerate(values) if math.isnan(value)), order + 1)
     return (*values[:known], *[math.nan] * (order + 1 - known))
 
@@ -268,7 +268,7 @@ def _settle(
     ``settle`` makes a result of the number (rational, ball or None), and says whether more precision has no use;
     ``limits`` are the precision to begin with and the work allowed.
     """
-    found = [unknown] * len(orders)
+    results = [unknown] * len(orders)
     left = dict(enumerate(orders))
     bits, work = limits
     numbers = balls.Numbers(work)
@@ -277,13 +277,13 @@ def _settle(
             with balls.precision(bits), contextlib.suppress(balls.UndecidedError):
                 series = _series(tree, point, moving, orders[-1], numbers.at(bits))
                 for k, order in list(left.items()):
-                    found[k], done = settle((series[order] * factor(order)).number)
+                    results[k], done = settle((series[order] * factor(order)).number)
                     if done:
                         del left[k]
             bits *= 2
     except balls.ExhaustedError:
         pass
-    return found
+    return results
 
 
 def _series(tree: Expression, point: Point, moving: str | None, order: int, numbers: Any) -> list[Any]:

@@ -88,10 +88,10 @@ def coefficient(program: Program, x: float, order: int, *, digits: int) -> arb:
     bits = 2 * needed
     while bits <= MAX_BITS:
         with precision(bits), _terms(order + 1):
-            found = arb_series(program(arb_series([arb(x), 1]), FUNCTIONS))[order]
-            known = found.is_finite() and found.rel_accuracy_bits() >= needed
-            if known or found.is_exact() or below(found, VANISHING):
-                return found
+            result = arb_series(program(arb_series([arb(x), 1]), FUNCTIONS))[order]
+            known = result.is_finite() and result.rel_accuracy_bits() >= needed
+            if known or result.is_exact() or below(result, VANISHING):
+                return result
         bits *= 2
     return NAN
 

@@ -335,43 +335,43 @@ class FunctionField:
         """A quotient as a sum of rational multiples of quotients with one term above."""
         terms = []
         for exponents, coefficient in a.above.terms():
-            one = CONTEXT.from_dict({tuple(exponents): fmpq(1)})
-            terms.append((_fraction(coefficient), self.quotient(one, a.below)))
+            term = CONTEXT.from_dict({tuple(exponents): fmpq(1)})
+            terms.append((_fraction(coefficient), self.quotient(term, a.below)))
         return terms
 
     def exp(self, a: RationalFunction) -> RationalFunction:
         """e^a."""
         result = self.number(1)
-        for rate, one in self._terms(a):
-            result = result * self._exponential(rate, one)
+        for rate, term in self._terms(a):
+            result = result * self._exponential(rate, term)
         return result
 
-    def _exponential(self, rate: Fraction, one: RationalFunction) -> RationalFunction:
+    def _exponential(self, rate: Fraction, term: RationalFunction) -> RationalFunction:
         """e^(rate * one)."""
         for place, p in self.logarithms.items():
-            if one == self.at(place):
+            if term == self.at(place):
                 return self._root(p, rate)
-        key = ("exp", one.key)
+        key = ("exp", term.key)
         times = self._fine(key, rate)
         place = self.generator(key, positive=True)
-        self.exponents[str(CONTEXT.gen(place))] = one * Fraction(1, self.finer.get(key, 1))
+        self.exponents[str(CONTEXT.gen(place))] = term * Fraction(1, self.finer.get(key, 1))
         return self.at(place) ** times
 
     def cosine_sine(self, a: RationalFunction) -> tuple[RationalFunction, RationalFunction]:
         """By the addition theorems."""
         c, s = self.number(1), self.number(0)
-        for rate, one in self._terms(a):
-            d, t = self._turned(rate, one)
+        for rate, term in self._terms(a):
+            d, t = self._turned(rate, term)
             c, s = c * d - s * t, s * d + c * t
         return c, s
 
-    def _turned(self, rate: Fraction, one: RationalFunction) -> tuple[RationalFunction, RationalFunction]:
+    def _turned(self, rate: Fraction, term: RationalFunction) -> tuple[RationalFunction, RationalFunction]:
         """Cosine and sine of rate * one."""
-        if one == self.at(self.generator("pi", positive=True)):
+        if term == self.at(self.generator("pi", positive=True)):
             cosine, sine = self._cosine_of_turn(rate), self._cosine_of_turn(rate - HALF)
             if cosine is not None and sine is not None:
                 return cosine, sine
-        key = ("angle", one.key)
+        key = ("angle", term.key)
         times = self._fine(key, abs(rate))
         c, s = self._circle(key)
         cosine, sine = self.number(1), self.number(0)

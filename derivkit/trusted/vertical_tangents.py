@@ -52,26 +52,26 @@ def vertical_slope(tree: Expression, point: Mapping[str, float], moving: str, nu
     def apply(name: str, *arguments: Slope) -> Slope:
         return _applied(name, arguments, arithmetic)
 
-    found: Slope = interpret(
+    result: Slope = interpret(
         tree,
         number=lambda value: Slope(numbers.lift(value)),
         constant=lambda name: Slope(numbers.lift(name)),
         variable=lambda name: Slope(lifted(point[name]), lifted(1) if name == moving else None),
         apply=apply,
     )
-    return found.infinite
+    return result.infinite
 
 
 def _applied(name: str, arguments: Sequence[Slope], arithmetic: Any) -> Slope:
     """The chain rule, infinite slopes and those that an operation makes infinite included."""
     series = OPERATIONS[name].series
     sign, sides = _end(name, arguments)
-    if any(one.infinite for one in arguments):
-        (value,) = cumulative(series(arithmetic, *(one.series(moving=False) for one in arguments)), 0)
+    if any(argument.infinite for argument in arguments):
+        (value,) = cumulative(series(arithmetic, *(argument.series(moving=False) for argument in arguments)), 0)
         infinite = _common(_terms(name, arguments, arithmetic))
         return Slope(value, UNDEFINED, infinite if sides else 0, sides)
-    value, slope = cumulative(series(arithmetic, *(one.series(moving=True) for one in arguments)), 1)
-    if all(one.finite is None for one in arguments):
+    value, slope = cumulative(series(arithmetic, *(argument.series(moving=True) for argument in arguments)), 1)
+    if all(argument.finite is None for argument in arguments):
         return Slope(value)
     steep = 0 if _known(slope) or not sides else sign * arguments[0].direction
     return Slope(value, slope, steep, sides)
@@ -79,18 +79,18 @@ def _applied(name: str, arguments: Sequence[Slope], arithmetic: Any) -> Slope:
 
 def _terms(name: str, arguments: Sequence[Slope], arithmetic: Any) -> list[int | None]:
     """What the slope of every argument adds: a sign where that is infinite, 0 where it is finite, None if not known."""
-    found: list[int | None] = []
-    for k, one in enumerate(arguments):
-        if one.finite is None:
+    terms: list[int | None] = []
+    for k, argument in enumerate(arguments):
+        if argument.finite is None:
             continue
         alone = [[other.value, lifted(1)] if j == k else [other.value] for j, other in enumerate(arguments)]
         partial = cumulative(OPERATIONS[name].series(arithmetic, *alone), 1)[1]
-        if one.infinite:
+        if argument.infinite:
             sign = _sign(partial) if _known(partial) else _end(name, arguments)[0] if k == 0 else 0
-            found.append(sign * one.infinite if sign else None)
+            terms.append(sign * argument.infinite if sign else None)
         else:
-            found.append(0 if _known(partial) and _known(one.finite) else None)
-    return found
+            terms.append(0 if _known(partial) and _known(argument.finite) else None)
+    return terms
 
 
 def _common(terms: Sequence[int | None]) -> int:
@@ -104,8 +104,8 @@ def _end(name: str, arguments: Sequence[Slope]) -> tuple[int, frozenset[int]]:
     and the sides of the point on which the operation has values.
     """
     first, *_ = arguments
-    sides = frozenset.intersection(*(one.sides for one in arguments))
-    for end, sign, inward in OPERATIONS[name].vertical(*(one.value for one in arguments)):
+    sides = frozenset.intersection(*(argument.sides for argument in arguments))
+    for end, sign, inward in OPERATIONS[name].vertical(*(argument.value for argument in arguments)):
         if (first.value == lifted(end)) is True:
             return sign, frozenset(side for side in sides if not inward or side * first.direction == inward)
     return 0, sides

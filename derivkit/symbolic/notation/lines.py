@@ -269,40 +269,40 @@ class _Writer:
             reason = f"{self._variable.name} is its own first power"
             line = Line(tree, self._order, first, (Mark((0,)),), ("identity",), reason)
             return line, self._raised(tree)
-        phases = {one: self._phase(one) for one in pending}
+        phases = {derivative: self._phase(derivative) for derivative in pending}
         now = min(phases.values()) if self._full else 0
-        chosen = [one for one in pending if not self._full or phases[one] == now]
-        new: dict[Node, Node] = {one: self._rewritten(one) for one in chosen}
+        chosen = [derivative for derivative in pending if not self._full or phases[derivative] == now]
+        new: dict[Node, Node] = {derivative: self._rewritten(derivative) for derivative in chosen}
         marks = tuple(
             mark
             for path, node in nodes_with_paths(tree)
             if isinstance(node, Unevaluated) and node in new
             for mark in self._marks(path, node)
         )
-        steps = [self._step(one) for one in chosen]
+        steps = [self._step(derivative) for derivative in chosen]
         names = tuple(dict.fromkeys(name for name, _ in steps))
-        reason = "; ".join(dict.fromkeys(said for _, said in steps))
+        reason = "; ".join(dict.fromkeys(words for _, words in steps))
         after = rewritten(tree, lambda node: new.get(node, node))
         return Line(tree, self._order, first, marks, names, reason), self._raised(after)
 
-    def _original(self, one: Unevaluated) -> Node:
-        return self._typed.get(one.piece, one.piece)
+    def _original(self, derivative: Unevaluated) -> Node:
+        return self._typed.get(derivative.piece, derivative.piece)
 
-    def _is_power(self, one: Unevaluated) -> bool:
+    def _is_power(self, derivative: Unevaluated) -> bool:
         """Whether it is the derivative of x, written as that of x^1."""
-        return one.piece != self._variable and self._original(one) == self._variable
+        return derivative.piece != self._variable and self._original(derivative) == self._variable
 
-    def _phase(self, one: Unevaluated) -> int:
-        rule = self._steps[self._original(one)].rule
+    def _phase(self, derivative: Unevaluated) -> int:
+        rule = self._steps[self._original(derivative)].rule
         if rule in {"sum", "constant multiple"}:
             return ("sum", "constant multiple").index(rule)
-        return 2 if any(_unevaluated(self._rewritten(one))) else 3
+        return 2 if any(_unevaluated(self._rewritten(derivative))) else 3
 
-    def _rewritten(self, one: Unevaluated) -> Node:
+    def _rewritten(self, derivative: Unevaluated) -> Node:
         """What stands for a derivative in the next line."""
-        if self._is_power(one):
+        if self._is_power(derivative):
             return product([ONE, apply("power", self._variable, apply("subtract", ONE, ONE))])
-        step = self._steps[self._original(one)]
+        step = self._steps[self._original(derivative)]
         if _still(step):
             return ZERO
         waits = any(_unevaluated(step.unfolded))
@@ -317,19 +317,19 @@ class _Writer:
             return tree
         power = apply("power", self._variable, ONE)
         new: dict[Node, Node] = {}
-        for one in _unevaluated(tree):
-            factors = factors_of(one.piece)
-            if self._variable in factors and one.piece in self._steps:
+        for derivative in _unevaluated(tree):
+            factors = factors_of(derivative.piece)
+            if self._variable in factors and derivative.piece in self._steps:
                 piece = product([power if factor == self._variable else factor for factor in factors])
-                self._typed[piece] = one.piece
-                new[one] = Unevaluated(piece, one.variable)
+                self._typed[piece] = derivative.piece
+                new[derivative] = Unevaluated(piece, derivative.variable)
         return rewritten(tree, lambda node: new.get(node, node))
 
-    def _step(self, one: Unevaluated) -> tuple[str, str]:
+    def _step(self, derivative: Unevaluated) -> tuple[str, str]:
         """The rule by which a derivative is found, and what it does in words."""
-        if self._is_power(one):
+        if self._is_power(derivative):
             return "power", REASONS["power"]
-        step = self._steps[self._original(one)]
+        step = self._steps[self._original(derivative)]
         node = step.piece.root
         name = step.rule
         if _still(step):
@@ -345,10 +345,10 @@ class _Writer:
             return name, REASONS[name]
         return name, next((f"{row.name}: {rule_text(row)}" for row in rows if row.name == name), name)
 
-    def _marks(self, path: Path, one: Unevaluated) -> list[Mark]:  # noqa: PLR0911 -- a table of cases
+    def _marks(self, path: Path, derivative: Unevaluated) -> list[Mark]:  # noqa: PLR0911 -- a table of cases
         inside = (*path, 0)
-        piece = one.piece
-        step = self._steps[self._original(one)]
+        piece = derivative.piece
+        step = self._steps[self._original(derivative)]
         if isinstance(piece, Operation):
             if step.rule == "sum":
                 return [Mark(place, sign=True) for place, _ in _spine(piece, inside, SUMS)]

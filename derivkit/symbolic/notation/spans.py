@@ -61,9 +61,9 @@ def _spans(number: int, line: Line, left: Sequence[str], notation: str) -> Itera
     pieces = [*before, *(piece for whole in pieces_of(line.tree, notation, raised=True) for piece in _apart(whole))]
     arrows = dict(_arrows(pieces, line.marks))
     for place, piece in enumerate(pieces):
-        mark = place >= len(before) and any(_meant(piece, one) for one in line.marks)
+        marked = place >= len(before) and any(_meant(piece, mark) for mark in line.marks)
         note = line.reason if place == 0 else ""
-        yield Span(number, place, piece.text, piece.below, piece.raised, mark, arrows.get(place, -1), note)
+        yield Span(number, place, piece.text, piece.below, piece.raised, marked, arrows.get(place, -1), note)
 
 
 def _apart(piece: Piece) -> list[Piece]:
