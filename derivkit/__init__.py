@@ -49,7 +49,7 @@ from derivkit.predictions import Optimum, Prediction, leaves_domain, predict_err
 from derivkit.recommendation import Recommendation, classical_delta, recommend_delta
 from derivkit.secants import Line, secant, slope, tangent
 from derivkit.sides import Side, Sides, sides
-from derivkit.survey import Survey, WindowResult, survey
+from derivkit.survey import Excerpt, MeasuredDerivatives, Survey, WindowResult, survey
 from derivkit.sweeps import ErrorSweep, SlopeLines, bounds_known, delta_ladder, nearest, thinned
 from derivkit.symbolic.backpropagation import GradientOperations, gradient_operations
 from derivkit.symbolic.derivation import Derivation, derive
@@ -82,6 +82,7 @@ __all__ = [
     "ErrorSweep",
     "Estimate",
     "Exact",
+    "Excerpt",
     "Expression",
     "Finding",
     "Function",
@@ -92,6 +93,7 @@ __all__ = [
     "LawCounts",
     "Ledger",
     "Line",
+    "MeasuredDerivatives",
     "Network",
     "NotFiniteError",
     "Optimum",

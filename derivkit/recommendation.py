@@ -10,7 +10,7 @@ coefficients with their bars, and how far f is smooth.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -46,6 +46,18 @@ PROBES = 8
 """Values of f that find out whether it takes arrays, and its value at x."""
 MIN_BUDGET = 2 * (PROBES + 2 * GROWTH.size + SAMPLES)
 """The derivatives may take half of a budget; the other half holds the probes, the reach and the noise."""
+
+NO_DELTA_HELPS: Mapping[str, str] = {
+    "kink": "A smaller delta does not mend that: a forward formula finds the slope of the right, a backward one that "
+    "of the left, a central one their mean, which is the slope of neither:",
+    "jump": "The smaller delta is, the steeper the line across the jump:",
+    "vertical": "The quotients grow without end as delta falls:",
+    "unresolved": "Without a scale on which f is smooth nothing tells a good delta from a bad one. Whether the "
+    "quotients settle is for the reader to judge:",
+    "not_finite": "There is no point of the graph to put a tangent to, whatever a central formula makes of its "
+    "neighbours:",
+}
+"""What follows for every delta from each status without a derivative; quotients follow as evidence."""
 
 
 def calls_of_recommendations(formulas: Sequence[Stencil], precisions: Sequence[str]) -> int:

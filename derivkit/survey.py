@@ -31,6 +31,8 @@ DEVIATIONS = 4.0
 """Standard deviations in the bar of a coefficient of that polynomial."""
 TARGET_DEGREE = 9.0
 """Degree at which a window should meet the noise; it tells how much larger the next had better be, not the answer."""
+HIDDEN = 1e-3
+"""Coefficients of a window below this part of the noise are shown at it; they hit 0 by luck."""
 WITHIN = 1.0 + 1e-5
 """Of two points that lie equally far from x on either side one may lie farther, by the twist of the ladder."""
 
@@ -93,6 +95,69 @@ class WindowResult:
     noise: float
     largest: float
     coefficients: Array
+
+    @property
+    def sizes(self) -> Array:
+        """log10 of |coefficient| / largest |f|, by degree; what hits 0 by luck stands a little below the noise."""
+        return np.asarray(np.log10(np.maximum(np.abs(self.coefficients), HIDDEN * self.noise) / self.largest))
+
+    @property
+    def noise_size(self) -> float:
+        """log10 of noise / largest |f|."""
+        return math.log10(self.noise / self.largest)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MeasuredDerivatives:
+    """Derivatives of several orders as the values of f tell them; arrays of shape ``(n,)``.
+
+    Attributes
+    ----------
+    order : ndarray of int
+        The orders that are known, from 1.
+    measured, bar : ndarray
+        The derivatives, and how far off they may be.
+    exact : ndarray
+        The same from the expression; NaN where none is known.
+
+    Examples
+    --------
+    >>> found = survey(np.exp, 0.0).scales
+    >>> found.order[:3].tolist(), bool(np.all(np.abs(found.measured[:3] - 1.0) <= found.bar[:3]))
+    ([1, 2, 3], True)
+    """
+
+    order: Indices
+    measured: Array
+    bar: Array
+    exact: Array
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Excerpt:
+    """The graph of f around x.
+
+    Attributes
+    ----------
+    t, y : ndarray
+        Abscissae, and f there.
+    sampled, sampled_y : ndarray
+        The samples among them, if finite.
+    ends, tangent : ndarray, shape ``(2,)``
+        The ends of the excerpt, and the tangent there; NaN where there is none.
+
+    Examples
+    --------
+    >>> survey(Function.from_expression("x^2"), 1.0).excerpt(1.0, 5).t.size
+    5
+    """
+
+    t: Array
+    y: Array
+    sampled: Array
+    sampled_y: Array
+    ends: Array
+    tangent: Array
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -224,6 +289,46 @@ class Survey:
             if math.isfinite(found.error):
                 size[order], bars[order] = (v / math.factorial(order) for v in (float(found.value), float(found.error)))
         return size, bars
+
+    @property
+    def scales(self) -> MeasuredDerivatives:
+        """The derivatives that the coefficients tell, as far as they are known."""
+        size, bars = self.coefficients
+        order = np.flatnonzero(np.isfinite(bars[1:])) + 1
+        factorials = np.array([math.factorial(n) for n in order], dtype=np.float64)
+        exact = [float(self.f.exact_derivative(np.array(self.x), order=int(n))) for n in order]
+        return MeasuredDerivatives(
+            order=order, measured=size[order] * factorials, bar=bars[order] * factorials, exact=np.array(exact)
+        )
+
+    def excerpt(self, margin: float, count: int) -> Excerpt:
+        """The graph around x, and what is known of it.
+
+        Parameters
+        ----------
+        margin : float
+            How far it goes to both sides, in units of the window that was used; without one, as far as x is large.
+        count : int
+            How many points it has; of costly code it has the samples.
+
+        Returns
+        -------
+        Excerpt
+        """
+        reach = float(self.first.delta)
+        half = margin * reach if math.isfinite(reach) else max(1.0, abs(self.x))
+        lo, hi = max(self.x - half, self.f.domain[0]), min(self.x + half, self.f.domain[1])
+        near = (np.abs(self.samples.distance) <= half) & np.isfinite(self.samples.value)
+        at, ends = self.x + self.samples.distance[near], np.array([lo, hi])
+        t = np.unique(np.append(at, self.x)) if self.f.costly else np.linspace(lo, hi, count)
+        return Excerpt(
+            t=t,
+            y=np.asarray(self.values(t)),
+            sampled=at,
+            sampled_y=self.samples.value[near],
+            ends=ends,
+            tangent=np.asarray(self.values(self.x) + float(self.first.value) * (ends - self.x)),
+        )
 
     @cached_property
     def significant(self) -> Array:

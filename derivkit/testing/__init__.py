@@ -2,7 +2,7 @@
 
 from derivkit.numerical.methods import METHODS, Method
 from derivkit.numerical.status import VALUED, VALUELESS
-from derivkit.recommendation import PRECISIONS, Precision, calls_of_recommendations, in_precision
+from derivkit.recommendation import NO_DELTA_HELPS, PRECISIONS, Precision, calls_of_recommendations, in_precision
 from derivkit.testing.assessment import Assessment, Bench, bench, regular
 from derivkit.testing.attainable import attainable, covered, formulas, least_smoothed, loss, miss_size, tightness
 from derivkit.testing.breaks import BREAKS, VERDICTS, Answer, Break, verdict
@@ -43,6 +43,7 @@ __all__ = [
     "NAMED_WITHIN",
     "NEAR_BREAKS",
     "NESTED",
+    "NO_DELTA_HELPS",
     "PRECISIONS",
     "SMOOTH",
     "STATES",

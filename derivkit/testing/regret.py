@@ -19,6 +19,7 @@ from derivkit.grids import geomspace
 from derivkit.numerical.adaptive import derivative
 from derivkit.numerical.rounded import extended
 from derivkit.numerical.stencil import Stencil
+from derivkit.predictions import predict_optimum
 from derivkit.recommendation import MAX_DECADES, SAMPLES, Precision, Recommendation
 from derivkit.types import Array, Codes
 
@@ -80,6 +81,8 @@ class Regret:
         typical / best, no error counted as less than the precision can tell; below 1 where x is lucky.
     below_bar : float
         The bar of the trusted derivative where the error is below it, else NaN.
+    theory_delta, theory : float
+        The best delta by what is known of the expression, and its error; NaN in any other type than float64.
     """
 
     measured: float
@@ -89,6 +92,8 @@ class Regret:
     luckiest: float
     ratio: float
     below_bar: float
+    theory_delta: float
+    theory: float
 
 
 def sweep_deltas(place: Precision, count: int) -> Array:
@@ -164,6 +169,7 @@ def regret(place: Precision, recommendation: Recommendation, formula: Stencil, s
     floor = max(0.5 * place.eps * abs(trusted), bar, float(np.finfo(place.dtype).smallest_subnormal))
     with np.errstate(over="ignore"):
         ratio = np.maximum(np.float64(typical), floor) / max(best, floor)
+    theory_delta, theory = _theory(place, formula)
     return Regret(
         measured=float(chosen.error[0]),
         typical=typical,
@@ -172,7 +178,17 @@ def regret(place: Precision, recommendation: Recommendation, formula: Stencil, s
         luckiest=float(np.nanmin(swept.error)) if np.any(~np.isnan(swept.error)) else math.nan,
         ratio=float(ratio),
         below_bar=bar if chosen.status[0] == BELOW_BAR else math.nan,
+        theory_delta=theory_delta,
+        theory=theory,
     )
+
+
+def _theory(place: Precision, formula: Stencil) -> tuple[float, float]:
+    """The best delta by what is known of the expression, and its error; NaN in any other type than float64."""
+    if place.dtype != np.float64:
+        return math.nan, math.nan
+    (known,) = predict_optimum(place.survey.f, place.survey.x, formulas=[formula])
+    return float(known.delta), float(known.error)
 
 
 def _nearby(place: Precision) -> list[Point]:

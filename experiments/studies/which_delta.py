@@ -16,6 +16,7 @@ import numpy as np
 
 import derivkit as dk
 from derivkit.testing import (
+    NO_DELTA_HELPS,
     PRECISIONS,
     STATUSES,
     VALUELESS,
@@ -32,8 +33,6 @@ from experiments.study import Frame, Rows, Tables, column, key, refuse_empty, re
 
 MIN_DELTAS = 9
 """Least deltas of a sweep."""
-HIDDEN = 1e-3
-"""Coefficients below this part of the noise are drawn at it; they hit 0 by luck."""
 MISSED = 10.0
 """What was expected is missed if the errors are larger by this factor."""
 BESIDE = range(-18, 15, 2)
@@ -296,29 +295,18 @@ def surveyed(found: dk.Survey, *, pictured: bool) -> Iterator[Rows]:
     yield from picture(found)
     if not found.resolved:
         return
-    size, bars = found.coefficients
-    known = np.flatnonzero(np.isfinite(bars[1:])) + 1
-    factorials = np.array([math.factorial(n) for n in known], dtype=np.float64)
-    exact = [float(found.f.exact_derivative(np.array(found.x), order=int(n))) for n in known]
-    yield Scales(**where, order=known, measured=size[known] * factorials, bar=bars[known] * factorials, exact=exact)
+    yield Scales(**where, **vars(found.scales))
     if not found.f.costly and str(answer.status) != "one_sided" and found.sides == (1, -1):
         yield from windows(found, pictured=pictured)
 
 
 def picture(found: dk.Survey) -> Iterator[Rows]:
     """The graph around x with the values that were taken in it, and the tangent."""
-    where, answer, samples = {"function": found.f.name, "x": found.x}, found.first, found.samples
-    half = MARGIN * float(answer.delta) if math.isfinite(answer.delta) else max(1.0, abs(found.x))
-    lo, hi = max(found.x - half, found.f.domain[0]), min(found.x + half, found.f.domain[1])
-    near = (np.abs(samples.distance) <= half) & np.isfinite(samples.value)
-    at = found.x + samples.distance[near]
-    t = np.unique(np.append(at, found.x)) if found.f.costly else np.linspace(lo, hi, GRAPH)
-    yield Curves(**where, line="f", t=t, y=found.values(t))
-    if math.isfinite(answer.value):
-        ends = np.array([lo, hi])
-        tangent = found.values(found.x) + answer.value * (ends - found.x)
-        yield Curves(**where, line="tangent by dk.derivative", t=ends, y=tangent)
-    yield Dots(**where, line="f", t=at, y=samples.value[near])
+    where, graph = {"function": found.f.name, "x": found.x}, found.excerpt(MARGIN, GRAPH)
+    yield Curves(**where, line="f", t=graph.t, y=graph.y)
+    if math.isfinite(found.first.value):
+        yield Curves(**where, line="tangent by dk.derivative", t=graph.ends, y=graph.tangent)
+    yield Dots(**where, line="f", t=graph.sampled, y=graph.sampled_y)
 
 
 def windows(found: dk.Survey, *, pictured: bool) -> Iterator[Rows]:
@@ -340,14 +328,14 @@ def windows(found: dk.Survey, *, pictured: bool) -> Iterator[Rows]:
 
 def plateau(window: dk.WindowResult) -> Iterator[tuple[str, Any, Any]]:
     """Coefficients by degree, those of f and those of noise as two lines; where no plateau was met, one."""
-    size = np.log10(np.maximum(np.abs(window.coefficients), HIDDEN * window.noise) / window.largest)
+    size = window.sizes
     degrees = np.arange(1, size.size)
     first = window.plateau if window.resolved else size.size
     signal, noise = degrees[degrees <= first], degrees[degrees >= first]
     yield "coefficients of f", signal, size[signal]
     yield "noise", noise, size[noise]
     if window.resolved:
-        yield "level of the noise", degrees[[0, -1]], math.log10(window.noise / window.largest)
+        yield "level of the noise", degrees[[0, -1]], window.noise_size
 
 
 # What follows from it
@@ -384,14 +372,10 @@ def advice(where: Mapping[str, Any], place: Precision, formula: dk.Stencil, swep
         numbers = [name for name, one in Advice.columns.items() if one.type is float and not one.key]
         return Advice(**where, **dict.fromkeys(numbers, math.nan), note=chosen.message)
     worth = regret(place, chosen, formula, swept)
-    theory = math.nan, math.nan
-    if place.dtype == np.float64:
-        (best,) = dk.predict_optimum(place.survey.f, place.survey.x, formulas=[formula])
-        theory = float(best.delta), float(best.error)
     return Advice(
         **where, delta=chosen.delta, truncation=chosen.truncation, rounding=chosen.rounding, expected=chosen.error,
         measured=worth.measured, typical=worth.typical, best_delta=worth.best_delta, best=worth.best,
-        luckiest=worth.luckiest, regret=worth.ratio, theory_delta=theory[0], theory=theory[1],
+        luckiest=worth.luckiest, regret=worth.ratio, theory_delta=worth.theory_delta, theory=worth.theory,
         note="" if math.isnan(worth.below_bar) else f"errors below {worth.below_bar:.0e} cannot be told",
     )  # fmt: skip
 
@@ -524,30 +508,17 @@ def why_none(answer: Any, quotients: Frame) -> str:
     seen = "; ".join(quoted(method, rows) for method, rows in quotients.groupby("method", sort=False))
     helpless = "can be recommended" if answer.status == "unresolved" else "helps"
     return (
-        f"{place_of(answer)}: no delta {helpless}, and dk.derivative says why: {answer.said} {REASONS[answer.status]} "
-        f"{seen}."
+        f"{place_of(answer)}: no delta {helpless}, and dk.derivative says why: {answer.said} "
+        f"{NO_DELTA_HELPS[answer.status]} {seen}."
     )
 
 
 def quoted(method: str, quotients: Frame) -> str:
     """Some quotients of a formula."""
     scale = quotients["delta"].max()
-    rows = quotients.loc[[np.log(quotients["delta"] / (scale * goal)).abs().idxmin() for goal in QUOTED]]
+    rows = quotients.iloc[[dk.nearest(quotients["delta"], scale * goal) for goal in QUOTED]]
     values = ", ".join(f"{size:.3g}" if math.isfinite(size) else "none" for size in rows["size"])
     return f"{method} gives |slope| {values} at delta = {', '.join(f'{delta:.0e}' for delta in rows['delta'])}"
-
-
-REASONS: Mapping[str, str] = {
-    "kink": "A smaller delta does not mend that: a forward formula finds the slope of the right, a backward one that "
-    "of the left, a central one their mean, which is the slope of neither:",
-    "jump": "The smaller delta is, the steeper the line across the jump:",
-    "vertical": "The quotients grow without end as delta falls:",
-    "unresolved": "Without a scale on which f is smooth nothing tells a good delta from a bad one. Whether the "
-    "quotients settle is for the reader to judge:",
-    "not_finite": "There is no point of the graph to put a tangent to, whatever a central formula makes of its "
-    "neighbours:",
-}
-"""What follows from each refusal for every delta."""
 
 
 def judged(advice: Frame) -> Iterator[str]:
