@@ -74,9 +74,9 @@ MAY_IMPORT = {
     "experiments/studies/chapter": CORE
     | {"experiments.columns", "experiments.studies.chapter", "experiments.study", "experiments.timing"},
     "experiments/peers": CORE,
-    "experiments/peers/jax.py": CORE | {"jax"},
+    "experiments/peers/jax.py": CORE | {"jax", "experiments.peers"},
     "experiments/peers/scipy.py": CORE | {"scipy"},
-    "experiments/peers/torch.py": CORE | {"torch"},
+    "experiments/peers/torch.py": CORE | {"torch", "experiments.peers"},
     "experiments/shards.py": set(),
     "experiments/messages.py": set(),
     "experiments/words.py": set(),

@@ -8,8 +8,8 @@ a network's loss in one thread, and returns a function without arguments that is
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,29 @@ NETWORKS = ("torch", "jax")
 def installed(tool: str) -> bool:
     """Whether a tool is there to be imported."""
     return importlib.util.find_spec(tool) is not None
+
+
+def activation(name: str, *rooms: object) -> Callable[[Any], Any]:
+    """What a tool has under the name of an activation of the lab, in the first of its rooms that has it.
+
+    Parameters
+    ----------
+    name
+        Of a row of `derivkit.multivariate.activations`; the identity needs no tool.
+    rooms
+        Modules of the tool, or any objects that have its functions as attributes.
+
+    Raises
+    ------
+    AttributeError
+        If no room has it.
+    """
+    if name == "identity":
+        return lambda z: z
+    for room in rooms:
+        if hasattr(room, name):
+            return cast("Callable[[Any], Any]", getattr(room, name))
+    raise AttributeError(f"the tool has no activation named {name}")
 
 
 def flat(layers: Sequence[tuple[Any, Any]]) -> NDArray[np.floating[Any]]:

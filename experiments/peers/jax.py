@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 from numpy.typing import NDArray
 
 import derivkit as dk
+from experiments.peers import activation
 
 
 def gradient(network: dk.Network, parameters: NDArray[Any], samples: dk.Samples) -> Callable[[], list[tuple[Any, Any]]]:
@@ -34,14 +37,8 @@ def gradient(network: dk.Network, parameters: NDArray[Any], samples: dk.Samples)
     import jax  # noqa: PLC0415 -- seconds, for those alone who compare
 
     jax.config.update("jax_enable_x64", True)  # noqa: FBT003 -- its own signature
-    active = {
-        "identity": lambda z: z,
-        "relu": jax.nn.relu,
-        "leaky_relu": jax.nn.leaky_relu,
-        "tanh": jax.numpy.tanh,
-        "sigmoid": jax.nn.sigmoid,
-        "gelu": lambda z: jax.nn.gelu(z, approximate=False),
-    }
+    exact = SimpleNamespace(gelu=functools.partial(jax.nn.gelu, approximate=False))
+    active = [activation(name, exact, jax.nn) for name in network.activations]
 
     def cross_entropy(outputs: Any, labels: Any) -> Any:
         chosen = outputs[jax.numpy.arange(len(labels)), labels]
@@ -54,8 +51,8 @@ def gradient(network: dk.Network, parameters: NDArray[Any], samples: dk.Samples)
 
     def loss(layers: Any, a: Any, targets: Any) -> Any:
         penalty = 0.0
-        for (weights, bias), name in zip(layers, network.activations, strict=True):
-            a = active[name](a @ weights.T + bias)
+        for (weights, bias), activate in zip(layers, active, strict=True):
+            a = activate(a @ weights.T + bias)
             if network.l1 or network.l2:
                 penalty += network.l1 * abs(weights).sum() + network.l2 * (weights**2).sum()
         return losses[network.objective](a, targets) + penalty

@@ -8,6 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 import derivkit as dk
+from experiments.peers import activation
 
 
 def gradient(network: dk.Network, parameters: NDArray[Any], samples: dk.Samples) -> Callable[[], list[tuple[Any, Any]]]:
@@ -31,14 +32,7 @@ def gradient(network: dk.Network, parameters: NDArray[Any], samples: dk.Samples)
 
     torch.set_num_threads(1)
     functional = torch.nn.functional
-    active = {
-        "identity": lambda z: z,
-        "relu": functional.relu,
-        "leaky_relu": functional.leaky_relu,
-        "tanh": torch.tanh,
-        "sigmoid": torch.sigmoid,
-        "gelu": functional.gelu,
-    }
+    active = [activation(name, torch, functional) for name in network.activations]
     losses = {"softmax_cross_entropy": functional.cross_entropy, "mean_squared_error": functional.mse_loss}
     layers = [
         (torch.tensor(matrix[:, :-1], requires_grad=True), torch.tensor(matrix[:, -1], requires_grad=True))
@@ -49,8 +43,8 @@ def gradient(network: dk.Network, parameters: NDArray[Any], samples: dk.Samples)
 
     def once() -> list[tuple[Any, Any]]:
         a = inputs
-        for (weights, bias), name in zip(layers, network.activations, strict=True):
-            a = active[name](functional.linear(a, weights, bias))
+        for (weights, bias), activate in zip(layers, active, strict=True):
+            a = activate(functional.linear(a, weights, bias))
         loss = losses[network.objective](a, targets)
         for weights, _ in layers if network.l1 or network.l2 else ():
             loss = loss + network.l1 * weights.abs().sum() + network.l2 * weights.square().sum()

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import importlib
+import math
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import derivkit as dk
-from derivkit.multivariate.activations import ACTIVATIONS
+from derivkit.multivariate import network as networks
+from derivkit.multivariate import network_checks
+from derivkit.multivariate.activations import ACTIVATIONS, of_operation
 from derivkit.multivariate.losses import LOSSES
 from experiments import peers
 
+ROOT = Path(__file__).resolve().parents[3]
 TOOLS = [
     pytest.param(tool, marks=pytest.mark.skipif(not peers.installed(tool), reason=f"{tool} is not installed"))
     for tool in peers.NETWORKS
@@ -56,6 +62,30 @@ def test_another_network_does_not_agree(tool: str) -> None:
     parameters, samples = prepared(network)
     other = peers.flat(module.gradient(replace(network, activations=("leaky_relu", "identity")), parameters, samples)())
     assert np.linalg.norm(other - network.backprop(parameters, samples)) > 1e-3 * np.linalg.norm(other)
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_a_new_activation_is_found_in_a_tool_by_its_name(tool: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    new = {**ACTIVATIONS, "softplus": of_operation("softplus")}
+    for module in (networks, network_checks):
+        monkeypatch.setattr(module, "ACTIVATIONS", new)
+    network = dk.Network((20, 16, 5), ("softplus",))
+    assert distance(tool, network, *prepared(network)) <= 1e-14
+
+
+def test_an_activation_is_that_of_the_first_room_that_has_it() -> None:
+    first, second = SimpleNamespace(gelu=abs), SimpleNamespace(gelu=round, softplus=math.exp)
+    assert peers.activation("gelu", first, second) is abs
+    assert peers.activation("softplus", first, second) is math.exp
+    assert peers.activation("identity", first)(3.0) == 3.0
+    with pytest.raises(AttributeError, match="the tool has no activation named swish"):
+        peers.activation("swish", first, second)
+
+
+@pytest.mark.parametrize("tool", peers.NETWORKS)
+def test_a_tool_names_no_activation_but_those_in_which_it_differs(tool: str) -> None:
+    source = (ROOT / f"experiments/peers/{tool}.py").read_text(encoding="utf-8")
+    assert {name for name in ACTIVATIONS if name in source} <= {"gelu"}
 
 
 def test_weights_and_biases_become_the_flat_vector() -> None:
