@@ -23,8 +23,8 @@ MAX_SHOWN = 80
 """Characters of a value that a message shows."""
 SHORTENED = reprlib.Repr()
 SHORTENED.maxother = 4 * MAX_SHOWN
-MAX_WORDS = 300
-"""Characters of an exception's words that are kept."""
+MAX_EXCEPTION = 300
+"""Characters of an exception's own message that are shown."""
 ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
 """Where an object lies in memory: another text in every run."""
 TWO_ENDS = "write its two ends, the lower one first, such as (0, 1), or (0, None) where there is no end above"
@@ -89,9 +89,9 @@ def described(error: Exception) -> str:
         words = str(error)
     except Exception:  # noqa: BLE001 -- an exception whose words cannot be had still has a type
         words = ""
-    line = " ".join("".join(c if c.isprintable() else " " for c in words[: 2 * MAX_WORDS]).split())
-    if len(line) > MAX_WORDS or len(words) > 2 * MAX_WORDS:
-        line = f"{line[:MAX_WORDS]}... ({len(words):,} characters)"
+    line = " ".join("".join(c if c.isprintable() else " " for c in words[: 2 * MAX_EXCEPTION]).split())
+    if len(line) > MAX_EXCEPTION or len(words) > 2 * MAX_EXCEPTION:
+        line = f"{line[:MAX_EXCEPTION]}... ({len(words):,} characters)"
     return f"{type(error).__name__}: {line}".rstrip(": ")
 
 
@@ -169,8 +169,8 @@ def numbers(name: str, value: object) -> Array:
         If it is beyond the range of float64.
     """
     try:
-        given = as_array(value)
-        found = as_float64(given)
+        array = as_array(value)
+        result = as_float64(array)
     except TooLargeError as error:
         raise ValueError(f"{name} is {error}: its largest number is 1.8e308") from None
     except NotRealError:
@@ -178,8 +178,8 @@ def numbers(name: str, value: object) -> Array:
     except Exception as error:  # noqa: BLE001 -- whatever the conversion of somebody's object raises
         reason = f" ({described(error)})"
     else:
-        if given.dtype.kind != "b":
-            return found
+        if array.dtype.kind != "b":
+            return result
         reason = ", not a truth value"
     raise TypeError(f"{name}={shown(value)}: give a real number, or an array of them{reason}")
 
@@ -192,10 +192,10 @@ def number(name: str, value: object) -> float:
     TypeError, ValueError
         As `numbers`, and if there are several.
     """
-    found = numbers(name, value)
-    if found.ndim:
-        raise ValueError(f"{name}={shown(value)}: give one number, not an array of shape {found.shape}")
-    return float(found)
+    result = numbers(name, value)
+    if result.ndim:
+        raise ValueError(f"{name}={shown(value)}: give one number, not an array of shape {result.shape}")
+    return float(result)
 
 
 def points_of(x: object) -> Array:
@@ -212,11 +212,11 @@ def positive(name: str, value: object) -> Array:
     Traceback (most recent call last):
     ValueError: delta must be a positive finite number, not -0.001
     """
-    found = numbers(name, value)
-    wrong = ~(np.isfinite(found) & (found > 0.0))
+    result = numbers(name, value)
+    wrong = ~(np.isfinite(result) & (result > 0.0))
     if np.any(wrong):
-        raise ValueError(f"{name} must be a positive finite number, not {float(found[wrong].flat[0])!r}")
-    return found
+        raise ValueError(f"{name} must be a positive finite number, not {float(result[wrong].flat[0])!r}")
+    return result
 
 
 def spread(name: str, value: Array, shape: tuple[int, ...]) -> Array:
@@ -236,11 +236,11 @@ def whole(name: str, value: object, least: int, most: int | None = None) -> int:
     Traceback (most recent call last):
     ValueError: order=1.0: write a whole number from 1 to 4
     """
-    given = -1 if isinstance(value, bool | np.bool_) or not isinstance(value, SupportsIndex) else operator.index(value)
-    if given < least or (most is not None and given > most):
+    index = -1 if isinstance(value, bool | np.bool_) or not isinstance(value, SupportsIndex) else operator.index(value)
+    if index < least or (most is not None and index > most):
         upto = "on" if most is None else f"to {most}"
         raise ValueError(f"{name}={shown(value)}: write a whole number from {least} {upto}")
-    return given
+    return index
 
 
 def check_function(f: object, example: str) -> None:
@@ -278,8 +278,8 @@ def ends(domain: object, shape: tuple[int, ...] = ()) -> tuple[Array, Array]:
     >>> [end.item() for end in ends((0, None))]
     [0.0, inf]
     """
-    given = (None, None) if domain is None else domain
-    pair = list(given) if isinstance(given, list | tuple) or (isinstance(given, np.ndarray) and given.ndim) else []
+    limits = (None, None) if domain is None else domain
+    pair = list(limits) if isinstance(limits, list | tuple) or (isinstance(limits, np.ndarray) and limits.ndim) else []
     if len(pair) != len(EVERYWHERE):
         raise ValueError(f"domain={shown(domain)}: {TWO_ENDS}")
     open_end = [np.asarray(end) for end in EVERYWHERE]
@@ -290,8 +290,8 @@ def ends(domain: object, shape: tuple[int, ...] = ()) -> tuple[Array, Array]:
     return lo, hi
 
 
-def interval(domain: object, own: Domain = EVERYWHERE) -> Domain:
-    """The closed interval in which f may be evaluated: the one given, within the function's own.
+def interval(domain: object, within: Domain = EVERYWHERE) -> Domain:
+    """The closed interval in which f may be evaluated: the requested one, within that of the function.
 
     Examples
     --------
@@ -299,6 +299,9 @@ def interval(domain: object, own: Domain = EVERYWHERE) -> Domain:
     (0.0, 4.0)
     """
     lo, hi = map(float, ends(domain))
-    if not max(lo, own[0]) < min(hi, own[1]):
-        raise ValueError(f"domain={shown(domain)}: the function's own is [{own[0]:g}, {own[1]:g}], which it must meet")
-    return max(lo, own[0]), min(hi, own[1])
+    low, high = max(lo, within[0]), min(hi, within[1])
+    if not low < high:
+        raise ValueError(
+            f"domain={shown(domain)}: the function's own is [{within[0]:g}, {within[1]:g}], which it must meet"
+        )
+    return low, high

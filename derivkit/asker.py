@@ -14,7 +14,7 @@ from derivkit.arguments import EVERYWHERE, NotRealError, as_array, as_float64, c
 from derivkit.behaviour import Failures, Mantissas, Raised, agree
 from derivkit.types import Array, Domain, Ends, Indices, Mask, Numbers
 
-APART = 10.0
+NOISE_DEVIATIONS = 10.0
 """Two answers of an f with noise lie no farther apart than so many times its standard deviation."""
 MIN_NUMBERS, MIN_POINTS = 2, 3
 """Fewest points of one variable, and of several, that are worth the calls by which an f is probed; a choice."""
@@ -60,7 +60,7 @@ def calling_of(f: Callable[..., Any]) -> Calling:
 
 
 def domain_of(f: Callable[..., Any], domain: Ends | None) -> Domain:
-    """Where f may be evaluated: the interval given, within the function's own.
+    """Where f may be evaluated: the requested interval, within that of the function.
 
     Raises
     ------
@@ -342,7 +342,7 @@ class Asker:
             raise ValueError(self._two_answers(points[k].real.tolist(), later, before))
 
     def _is_same_answer(self, once: Numbers, again: Numbers) -> bool:
-        near = (once == again) | (np.abs(once - again) <= APART * self._noise)
+        near = (once == again) | (np.abs(once - again) <= NOISE_DEVIATIONS * self._noise)
         return bool(np.all(near)) or (bool(self._shape) and agree(once, again))
 
     def _two_answers(self, point: float | list[float], once: Numbers, again: Numbers) -> str:
@@ -391,16 +391,16 @@ class Asker:
         errors: list[Exception] = []
         value: Any = self._nothing
         for argument in self._arguments(point):
-            found = self._result(argument, errors)
-            if found is None:
+            result = self._result(argument, errors)
+            if result is None:
                 continue
-            if isinstance(found, SCALARS):
-                value = found
+            if isinstance(result, SCALARS):
+                value = result
                 break
-            if found.size == 1 or (self._several and (found.size or self._empty)):
-                value = found.item() if found.size == 1 else found.reshape(-1)
+            if result.size == 1 or (self._several and (result.size or self._empty)):
+                value = result.item() if result.size == 1 else result.reshape(-1)
                 break
-            errors.append(TypeError(f"f gives {found.size or 'no'} numbers where one is wanted; {SEVERAL}"))
+            errors.append(TypeError(f"f gives {result.size or 'no'} numbers where one is wanted; {SEVERAL}"))
         # 1/x raises for the number 0, and gives infinity for an array of it.
         if errors and not probe and not np.all(np.isfinite(value)):
             self.failures.note(errors[0], point.copy() if self._shape else float(point.real))

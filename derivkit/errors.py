@@ -45,8 +45,8 @@ def relative_error(estimate: ArrayLike, exact: ArrayLike) -> Array:
 
     Parameters
     ----------
-    estimate, exact : array_like
-        Real numbers, of shapes that are broadcast.
+    estimate, exact
+        As in :func:`absolute_error`.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def relative_error(estimate: ArrayLike, exact: ArrayLike) -> Array:
     Raises
     ------
     TypeError
-        If one of them is no array of real numbers.
+        As :func:`absolute_error`.
 
     Examples
     --------
@@ -94,8 +94,8 @@ def ulp_error(estimate: ArrayLike, exact: ArrayLike) -> Array:
 
     Parameters
     ----------
-    estimate, exact : array_like
-        Real numbers, of shapes that are broadcast.
+    estimate, exact
+        As in :func:`absolute_error`.
 
     Returns
     -------
@@ -105,7 +105,7 @@ def ulp_error(estimate: ArrayLike, exact: ArrayLike) -> Array:
     Raises
     ------
     TypeError
-        If one of them is no array of real numbers.
+        As :func:`absolute_error`.
 
     Examples
     --------

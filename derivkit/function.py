@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -87,7 +87,7 @@ class Function(Described):
         name : str, optional
             The expression if not given.
         domain : (float, float), optional
-            Where f may be evaluated; None for an end that is not there.
+            As in :meth:`from_callable`.
 
         Returns
         -------
@@ -150,8 +150,14 @@ class Function(Described):
         >>> Function.from_callable(math.sin, name="sine", expression="sin(x)").exact_derivative(np.zeros(1)).tolist()
         [1.0]
         """
-        known = None if expression is None else expression_of(expression)
-        return cls(name=name, text=name, call=call, expression=known, domain=interval(domain), vectorized=vectorized)
+        return cls(
+            name=name,
+            text=name,
+            call=call,
+            expression=None if expression is None else expression_of(expression),
+            domain=interval(domain),
+            vectorized=vectorized,
+        )
 
     @classmethod
     def from_black_box(
@@ -170,10 +176,8 @@ class Function(Described):
             The name of the row.
         name : str, optional
             The name of the row if not given.
-        expression : str or Expression, optional
-            The mathematics that it computes.
-        domain : (float, float), optional
-            Where it may be evaluated; None for an end that is not there.
+        expression, domain
+            As in :meth:`from_callable`.
 
         Returns
         -------
@@ -186,17 +190,9 @@ class Function(Described):
         """
         if box not in BLACK_BOXES:
             raise ValueError(f"no black box named {box!r}; there are {', '.join(BLACK_BOXES)}")
-        known = None if expression is None else expression_of(expression)
         row = BLACK_BOXES[box]
-        return cls(
-            name=name or box,
-            text=row.text,
-            call=row.call,
-            expression=known,
-            domain=interval(domain),
-            value_error=row.value_error,
-            vectorized=True,
-        )
+        f = cls.from_callable(row.call, name=name or box, expression=expression, domain=domain, vectorized=True)
+        return replace(f, text=row.text, value_error=row.value_error)
 
     def __call__(self, x: ArrayLike) -> Any:
         """f(x): a float for one number, an array for an array; NaN outside the domain and where f fails."""

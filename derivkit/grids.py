@@ -71,12 +71,11 @@ def logspace(start: Number, stop: Number, count: int) -> Array:
     start, stop : int or float
         The exponents of the ends, from -323 to 308, taken as they are written.
     count : int
-        How many numbers, at least 1.
+        As in :func:`linspace`.
 
     Returns
     -------
     ndarray, shape ``(count,)``
-        Each the double nearest to the true value.
 
     Raises
     ------
@@ -106,12 +105,11 @@ def geomspace(start: Number, stop: Number, count: int) -> Array:
     start, stop : int or float
         Greater than 0, taken as they are written.
     count : int
-        How many numbers, at least 1.
+        As in :func:`linspace`.
 
     Returns
     -------
     ndarray, shape ``(count,)``
-        Each the double nearest to the true value.
 
     Raises
     ------

@@ -151,9 +151,9 @@ def predict_error(
     """
     _check_known(f)
     chosen = stencils_of(formulas)
-    given = points_of(x), positive("delta", delta)
-    shape = together(*given)[0].shape
-    points, steps = (np.array(v, ndmin=max(1, len(shape))) for v in given)
+    arguments = points_of(x), positive("delta", delta)
+    shape = together(*arguments)[0].shape
+    points, steps = (np.array(v, ndmin=max(1, len(shape))) for v in arguments)
     with np.errstate(all="ignore"):
         placed = Nodes.shared(chosen, points, steps)
         values = {offset: f.predicted_value(node) for offset, node in placed[0].at.items()} if placed else {}

@@ -27,7 +27,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from derivkit.arguments import positive, spread
-from derivkit.asker import Asker
 from derivkit.numerical.estimate import EPS, LEAST, Estimate, Outcome, Task
 from derivkit.numerical.methods import method
 from derivkit.numerical.status import Status
@@ -128,36 +127,21 @@ def complex_step(
     >>> complex_step(abs, 2.0).message
     'the complex step says 0 and a real difference 1: f is not analytic here, or loses digits inside'
     """
-    task = _ComplexTask(f, x, delta, domain, vectorized=vectorized)
+    task = Task(f, x, domain, vectorized=vectorized, example="dk.complex_step(np.sin, 1.0)")
+    steps = _ImaginarySteps(task, delta)
     with np.errstate(all="ignore"):
-        slope = task.slope(task.x[None], task.all)[0]
-        return task.probed(slope) if probe else task.unprobed(slope)
+        slope = steps.slope(task.x[None], task.all)[0]
+        return steps.probed(slope) if probe else steps.unprobed(slope)
 
 
-class _ComplexTask(Task):
-    """A task with the imaginary steps, and the values of f at complex points."""
+class _ImaginarySteps:
+    """The imaginary steps of a task, and the values of f at complex points."""
 
-    def __init__(
-        self,
-        f: Callable[..., Any],
-        x: ArrayLike,
-        delta: ArrayLike | None,
-        domain: Ends | None,
-        *,
-        vectorized: bool | None,
-    ) -> None:
-        super().__init__(f, x, domain, vectorized=vectorized, example="dk.complex_step(np.sin, 1.0)")
-        scale = np.where(self.points == 0.0, STEP_AT_ZERO / RELATIVE_STEP, np.abs(self.points))
+    def __init__(self, task: Task, delta: ArrayLike | None) -> None:
+        scale = np.where(task.points == 0.0, STEP_AT_ZERO / RELATIVE_STEP, np.abs(task.points))
         steps = RELATIVE_STEP * scale if delta is None else positive("delta", delta)
-        self.h = spread("delta", steps, self.points.shape).ravel()
-        self.imaginary = Asker(
-            f, kind=np.complex128, domain=self.domain, vectorized=vectorized, owners=self.points.size
-        )
-
-    @property
-    def askers(self) -> tuple[Asker, ...]:
-        """All that call f."""
-        return self.real, self.imaginary
+        self.task, self.h = task, spread("delta", steps, task.points.shape).ravel()
+        self.imaginary = task.asker(np.complex128)
 
     def slope(self, at: Array, owner: Indices) -> Array:
         """The complex step at real abscissae, shape ``(k, n)``, whose columns belong to the points ``owner``."""
@@ -167,34 +151,34 @@ class _ComplexTask(Task):
         """The answer as published."""
         code = np.where(np.isfinite(slope), OK, NO_COMPLEX)
         outcomes = ((Status.OK, UNPROBED), *OUTCOMES[1:])
-        return self.estimate(value=slope, error=np.full(slope.shape, np.nan), code=code, outcomes=outcomes)
+        return self.task.estimate(value=slope, error=np.full(slope.shape, np.nan), code=code, outcomes=outcomes)
 
     def probed(self, slope: Array) -> Estimate:
         """The answer where the real values confirm it."""
-        value = self.real.values_for(self.x[None], self.all)[0]
-        lifted = self.imaginary.values_for((self.x + 1j * self.h)[None], self.all)[0].real
-        other = np.abs(lifted - value) > SAME_VALUE * (np.abs(value) + np.abs(self.x * slope))
+        value = self.task.real.values_for(self.task.x[None], self.task.all)[0]
+        lifted = self.imaginary.values_for((self.task.x + 1j * self.h)[None], self.task.all)[0].real
+        other = np.abs(lifted - value) > SAME_VALUE * (np.abs(value) + np.abs(self.task.x * slope))
         code = np.select([~np.isfinite(value), ~np.isfinite(slope), other], [NO_VALUE, NO_COMPLEX, OTHER_VALUE], OK)
         probe = _Probe(self, slope)
-        active = self.all[code == OK]
+        active = self.task.all[code == OK]
         for share, wide in TRIALS:
             active = probe.try_width(active, share, wide=wide)
         code = np.where(code == OK, probe.code(), code)
         message = self._messages(code, slope, probe.difference)
         message[(code == OK) & (np.abs(slope * self.h) < TINY) & (probe.error >= np.abs(slope))] = VANISHED
-        return self.estimate(
+        return self.task.estimate(
             value=slope, error=probe.error, code=code, outcomes=OUTCOMES, message=message.astype(np.str_)
         )
 
     def _messages(self, code: Indices, slope: Array, difference: Array) -> NDArray[np.object_]:
         messages = np.array([text for _, text in OUTCOMES], dtype=object)[code]
-        for k in self.all[code == NOT_ANALYTIC]:
+        for k in self.task.all[code == NOT_ANALYTIC]:
             messages[k] = (
                 f"the complex step says {slope[k]:.4g} and a real difference {difference[k]:.4g}: "
                 "f is not analytic here, or loses digits inside"
             )
-        if self.raised:
-            messages[code == NO_PROBE] += f": {self.raised[0]}"
+        if self.task.raised:
+            messages[code == NO_PROBE] += f": {self.task.raised[0]}"
         if self.imaginary.raised:
             messages[code == NO_COMPLEX] = f"f takes no complex numbers: {self.imaginary.raised[0].message}"
         return messages
@@ -240,8 +224,8 @@ class _Probe:
         The real difference, cleared of truncation, of the narrowest trial that refutes; NaN where none does.
     """
 
-    def __init__(self, task: _ComplexTask, slope: Array) -> None:
-        self._task, self._slope = task, slope
+    def __init__(self, steps: _ImaginarySteps, slope: Array) -> None:
+        self._steps, self._task, self._slope = steps, steps.task, slope
         unknown = np.full(slope.shape, np.nan)
         self.error, self.difference = np.full(slope.shape, np.inf), unknown.copy()
         self._doubt, self._width, self._refuted = (np.full(slope.shape, np.inf) for _ in range(3))
@@ -281,10 +265,10 @@ class _Probe:
         return np.asarray(active[~confirmed])
 
     def _compare(self, active: Indices, share: float, *, wide: bool) -> _Trial:
-        x, h = self._task.x[active], self._task.h[active]
+        x, h = self._task.x[active], self._steps.h[active]
         scale = np.where(x == 0.0, 1.0, np.maximum(np.abs(x), 1.0) if wide else np.abs(x))
         left, centre, right = self._nodes(x, share * scale)
-        slopes = self._task.slope(np.array([left, centre, right]), active)
+        slopes = self._steps.slope(np.array([left, centre, right]), active)
         values = self._task.real.values_for(np.array([left, right]), active)
         width = right - left
         mean = (slopes[0] + 4.0 * slopes[1] + slopes[2]) / 6.0

@@ -1,4 +1,4 @@
-"""What a method that chooses its own steps is given and returns: points with the values of f, and an Estimate."""
+"""What a method that chooses its own steps starts from and returns: points with the values of f, and an Estimate."""
 
 from __future__ import annotations
 
@@ -130,6 +130,7 @@ class Task:
         The points by number.
     domain : tuple of float
     real : Asker
+        Which calls f for real numbers.
     """
 
     def __init__(
@@ -140,17 +141,19 @@ class Task:
         self.points = points_of(x)
         self.x, self.all = self.points.ravel(), np.arange(self.points.size)
         self.domain = domain_of(f, domain)
-        self.real = Asker(f, domain=self.domain, vectorized=vectorized, owners=self.points.size)
+        self._f, self._vectorized, self._askers = f, vectorized, list[Asker]()
+        self.real = self.asker()
 
-    @property
-    def askers(self) -> tuple[Asker, ...]:
-        """All that call f."""
-        return (self.real,)
+    def asker(self, kind: type[np.generic] = np.float64) -> Asker:
+        """What calls f for numbers of a kind; its points and exceptions are counted with those of the others."""
+        ask = Asker(self._f, kind=kind, domain=self.domain, vectorized=self._vectorized, owners=self.points.size)
+        self._askers.append(ask)
+        return ask
 
     @property
     def raised(self) -> tuple[str, ...]:
         """What f raised; first what came of a trial with an array that spoilt it."""
-        words = [str(entry) for ask in self.askers for entry in ask.raised]
+        words = [str(entry) for ask in self._askers for entry in ask.raised]
         return tuple(sorted(words, key=lambda text: SPOILT not in text))
 
     def estimate(
@@ -180,10 +183,10 @@ class Task:
             "value": np.where(ok, value, np.nan),
             "error": np.where(ok, error, np.inf),
             "status": np.array([str(status) for status, _ in outcomes])[code],
-            "evaluations": sum(ask.charged for ask in self.askers),
+            "evaluations": sum(ask.charged for ask in self._askers),
             "message": text.astype(np.str_),
         }
-        of_f: dict[str, Any] = {"total": sum(ask.total for ask in self.askers), "raised": raised}
+        of_f: dict[str, Any] = {"total": sum(ask.total for ask in self._askers), "raised": raised}
         shape = self.points.shape
         if shape:
             return Estimate(**{name: column.reshape(shape) for name, column in columns.items()}, **of_f)

@@ -196,18 +196,19 @@ def richardson(
     """
     base = stencil_of(formula)
     levels, ratio = _tableau(levels, ratio, least=2)
-    task = _Steps(f, x, delta, domain, vectorized=vectorized, share=SHARE, reach=base, smallest=ratio ** (1 - levels))
+    task = Task(f, x, domain, vectorized=vectorized, example="dk.richardson(math.sin, 1.0)")
+    first = _Steps(task, delta, share=SHARE, reach=base, smallest=ratio ** (1 - levels))
     powers = exponents(base, levels - 1)
     with np.errstate(all="ignore"):
-        placed = [Nodes.of(base, task.x, task.delta / ratio**k) for k in range(levels)]
+        placed = [Nodes.of(base, task.x, first.delta / ratio**k) for k in range(levels)]
         points = np.concatenate([nodes.points for nodes in placed])
         values = task.real.values_for(points, task.all)
         row: list[Array] = []
         for nodes, samples in zip(placed, np.split(values, levels), strict=True):
             row = next_row(row, nodes.estimate(list(samples)), ratio, powers)
         largest = np.max(np.abs(values), axis=0)
-        error = at_least_rounding(np.abs(row[-1] - row[-2]), largest, task.delta**base.derivative)
-    return task.concluded(row[-1], error, "the last two entries of the tableau are the error apart")
+        error = at_least_rounding(np.abs(row[-1] - row[-2]), largest, first.delta**base.derivative)
+    return first.concluded(row[-1], error, "the last two entries of the tableau are the error apart")
 
 
 @method("Ridders 1982")
@@ -259,15 +260,16 @@ def ridders(
     """
     base = CENTRAL
     levels, ratio = _tableau(levels, ratio, least=2)
-    task = _Steps(f, x, delta, domain, vectorized=vectorized, share=SHARE, reach=base, smallest=1.0)
+    task = Task(f, x, domain, vectorized=vectorized, example="dk.ridders(math.sin, 1.0)")
+    steps = _Steps(task, delta, share=SHARE, reach=base, smallest=1.0)
     powers = exponents(base, levels - 1)
     best = _BestEntry(task.x.size)
     active, above = task.all, list[Array]()
     with np.errstate(all="ignore"):
         for k in range(levels):
-            first, largest = task.central(active, task.delta[active] / ratio**k)
+            first, largest = steps.central(active, steps.delta[active] / ratio**k)
             if k == 0:
-                floor = at_least_rounding(np.zeros_like(largest), largest, task.delta)
+                floor = at_least_rounding(np.zeros_like(largest), largest, steps.delta)
             row = next_row(above, first, ratio, powers)
             best.choose(active, row, above)
             stays = np.isfinite(first)
@@ -275,7 +277,7 @@ def ridders(
                 stays &= np.abs(row[-1] - above[-1]) < 2.0 * best.error[active]
             active, above = active[stays], [entry[stays] for entry in row]
     message = "the entry of the tableau that is nearest to those it was made from"
-    return task.concluded(best.value, np.maximum(best.error, floor), message)
+    return steps.concluded(best.value, np.maximum(best.error, floor), message)
 
 
 class _BestEntry:
@@ -348,21 +350,22 @@ def gsl_central(
     >>> abs(result.value - np.e) <= result.error <= 1e-9, result.evaluations
     (True, 8)
     """
-    task = _Steps(f, x, delta, domain, vectorized=vectorized, share=GSL_SHARE, reach=CENTRAL, smallest=0.5)
+    task = Task(f, x, domain, vectorized=vectorized, example="dk.gsl_central(math.sin, 1.0)")
+    steps = _Steps(task, delta, share=GSL_SHARE, reach=CENTRAL, smallest=0.5)
     with np.errstate(all="ignore"):
-        first = _five_points(task, task.all, task.delta)
+        first = _five_points(task, task.all, steps.delta)
         value, error = first.value.copy(), first.error.copy()
         again = task.all[(first.rounding > 0.0) & (first.rounding < first.truncation)]
         if again.size:
             # Truncation grows with the square of the step, rounding falls with it: their sum is least here.
-            better = task.delta[again] * np.cbrt(first.rounding[again] / (2.0 * first.truncation[again]))
+            better = steps.delta[again] * np.cbrt(first.rounding[again] / (2.0 * first.truncation[again]))
             second = _five_points(task, again, better)
             keep = (second.error < error[again]) & (np.abs(second.value - value[again]) < 4.0 * error[again])
             value[again[keep]], error[again[keep]] = second.value[keep], second.error[keep]
-    return task.concluded(value, np.maximum(error, LEAST), "truncation plus rounding")
+    return steps.concluded(value, np.maximum(error, LEAST), "truncation plus rounding")
 
 
-def _five_points(task: _Steps, owner: Indices, step: Array) -> _FivePoints:
+def _five_points(task: Task, owner: Indices, step: Array) -> _FivePoints:
     """The rule on x +- h and x +- h/2: central differences at the two steps, one term extrapolated.
 
     Its weights are 8/6 for the inner points and 1/6 for the outer; the rule reckons with 2 and 1, rounded up.
@@ -385,11 +388,14 @@ def _five_points(task: _Steps, owner: Indices, step: Array) -> _FivePoints:
     )
 
 
-class _Steps(Task):
-    """A task with the first steps, NaN where there can be none.
+class _Steps:
+    """The first steps of a task, NaN where there can be none.
 
     Parameters
     ----------
+    task : Task
+    delta : array_like or None
+        The steps if given.
     share : float
         Of |x|, for a step where none is given.
     reach : Stencil
@@ -398,22 +404,11 @@ class _Steps(Task):
         The last step that is certain to be taken, over the first.
     """
 
-    def __init__(
-        self,
-        f: Callable[..., Any],
-        x: ArrayLike,
-        delta: ArrayLike | None,
-        domain: Ends | None,
-        *,
-        vectorized: bool | None,
-        share: float,
-        reach: Stencil,
-        smallest: float,
-    ) -> None:
-        super().__init__(f, x, domain, vectorized=vectorized, example="dk.ridders(math.sin, 1.0)")
-        (lo, hi), (first, last) = self.domain, (float(reach.offsets[k]) for k in (0, -1))
+    def __init__(self, task: Task, delta: ArrayLike | None, *, share: float, reach: Stencil, smallest: float) -> None:
+        self.task, self.x, self.all = task, task.x, task.all
+        (lo, hi), (first, last) = task.domain, (float(reach.offsets[k]) for k in (0, -1))
         left, right = max(0.0, -first), max(0.0, last)
-        steps = first_steps(self.points, delta, share=share, domain=self.domain, left=left, right=right).ravel()
+        steps = first_steps(task.points, delta, share=share, domain=task.domain, left=left, right=right).ravel()
         self._no_room = ~(np.isfinite(self.x) & (lo <= self.x) & (self.x <= hi) & (steps > 0.0))
         self._vanished = steps_vanish(reach, self.x, smallest * steps)
         self.delta = np.where(self._no_room | self._vanished, np.nan, steps)
@@ -421,7 +416,7 @@ class _Steps(Task):
     def central(self, owner: Indices, step: Array) -> tuple[Array, Array]:
         """The central difference of some points, divided by the step really taken, and the larger of the two |f|."""
         nodes = Nodes.of(CENTRAL, self.x[owner], step)
-        values = self.real.values_for(np.array(nodes.points), owner)
+        values = self.task.real.values_for(np.array(nodes.points), owner)
         return nodes.estimate(list(values)), np.max(np.abs(values), axis=0)
 
     def concluded(self, value: Array, error: Array, message: str) -> Estimate:
@@ -429,7 +424,7 @@ class _Steps(Task):
         finite = np.isfinite(value) & np.isfinite(error)
         code = np.select([self._no_room, self._vanished, ~finite], [3, 2, 1], 0)
         outcomes = ((Status.OK, message), NOT_FINITE, VANISHED, AT_END)
-        return self.estimate(value=value, error=error, code=code, outcomes=outcomes)
+        return self.task.estimate(value=value, error=error, code=code, outcomes=outcomes)
 
 
 def _tableau(levels: int, ratio: Any, *, least: int) -> tuple[int, float]:

@@ -55,62 +55,61 @@ class Memory:
         width = self._values.shape[2]
         if width == 1 and self._budget == math.inf and all(request.new for request in requests):
             return self._all_new(requests)
-        places = [np.divmod(request.points, width) for request in requests]
-        self._keep(np.concatenate([at for at, _ in places]))
-        slots = [self._slots(at, request.x) for request, (at, _) in zip(requests, places, strict=True)]
-        shaped = [
-            (np.broadcast_to(at, request.x.shape)[slot < 0], request.x[slot < 0])
-            for request, (at, _), slot in zip(requests, places, slots, strict=True)
+        points = [np.divmod(request.points, width) for request in requests]
+        self._enter(np.concatenate([at for at, _ in points]))
+        slots = [self._slots(at, request.x) for request, (at, _) in zip(requests, points, strict=True)]
+        missing = [
+            np.array([np.broadcast_to(at, slot.shape)[slot < 0], request.x[slot < 0]])
+            for request, (at, _), slot in zip(requests, points, slots, strict=True)
         ]
-        pairs = np.array([np.concatenate([at for at, _ in shaped]), np.concatenate([x for _, x in shaped])])
-        unique, which = np.unique(pairs, axis=1, return_inverse=True)
-        found = self._compute(unique[0].astype(np.intp), unique[1])[which.ravel()]
-        ends = np.cumsum([0, *(len(at) for at, _ in shaped)])
-        answers = []
-        for (at, component), slot, start, end in zip(places, slots, ends, ends[1:], strict=False):
-            values = self._values[slot, at]
-            values[slot < 0] = found[start:end]
-            answers.append(
-                np.take_along_axis(values, np.broadcast_to(component, slot.shape)[..., None], axis=2)[..., 0]
-            )
-        return answers
+        unique, which = np.unique(np.concatenate(missing, axis=1), axis=1, return_inverse=True)
+        computed = self._compute(unique[0].astype(np.intp), unique[1])[which.ravel()]
+        parts = np.split(computed, np.cumsum([pairs.shape[1] for pairs in missing])[:-1])
+        return [
+            self._recalled(at, component, slot, new)
+            for (at, component), slot, new in zip(points, slots, parts, strict=True)
+        ]
+
+    def _recalled(self, at: Indices, component: Indices, slot: Indices, new: Array) -> Array:
+        """One number of f at some places, of which those without a slot are new."""
+        values = self._values[slot, at]
+        values[slot < 0] = new
+        return np.take_along_axis(values, np.broadcast_to(component, slot.shape)[..., None], axis=2)[..., 0]
 
     def _all_new(self, requests: Sequence[Request]) -> list[Array]:
-        """Nothing is looked up, and what was asked is put down for later: few points come back."""
-        one = (
-            requests[0].x.ravel() if len(requests) == 1 else np.concatenate([request.x.ravel() for request in requests])
-        )
-        found = self._ask(one)
+        """Nothing is looked up, and what was requested is put down for later: few points come back."""
+        abscissae = [request.x.ravel() for request in requests]
+        computed = self._ask(abscissae[0] if len(abscissae) == 1 else np.concatenate(abscissae))
         answers, start = [], 0
         for request in requests:
-            values = found[start : start + request.x.size].reshape(request.x.shape)
+            values = computed[start : start + request.x.size].reshape(request.x.shape)
             start += request.x.size
             self._later.append((request.points, request.x, values))
             self.evaluations[request.points] += self._counted(request.x)
             answers.append(values)
         return answers
 
-    def _keep(self, points: Indices) -> None:
+    def _enter(self, points: Indices) -> None:
         """Put in place what was put down for these points."""
         back = np.zeros(self._used.size, dtype=bool)
         back[points] = True
         rest = []
         for at, x, values in self._later:
-            here = back[at]
-            if here.any():
-                chosen = at[here]
+            due = back[at]
+            if due.any():
+                chosen = at[due]
                 first = self._used[chosen]
                 self._reserve(int(first.max()) + len(x))
                 for row in range(len(x)):
-                    self._x[first + row, chosen] = x[row, here]
-                    self._values[first + row, chosen, 0] = values[row, here]
+                    self._x[first + row, chosen] = x[row, due]
+                    self._values[first + row, chosen, 0] = values[row, due]
                 self._used[chosen] += len(x)
-            if not here.all():
-                rest.append((at[~here], x[:, ~here], values[:, ~here]))
+            if not due.all():
+                rest.append((at[~due], x[:, ~due], values[:, ~due]))
         self._later = rest
 
     def _slots(self, at: Indices, x: Array) -> Indices:
-        """Where values are kept, -1 where they are not known."""
+        """Where values are stored, -1 where they are not known."""
         known = self._x[:, at]
         same = [known == wanted for wanted in x]
         return np.array([np.where(row.any(axis=0), np.argmax(row, axis=0), -1) for row in same])
@@ -125,10 +124,10 @@ class Memory:
         values = np.full((x.size, self._values.shape[2]), np.nan)
         if go.any():
             values[go] = self._ask(x[go]).reshape(np.count_nonzero(go), -1)
-        at, kept = at[go], values[go]
+        at, computed = at[go], values[go]
         slot = self._used[at] + np.arange(at.size) - np.searchsorted(at, at)
         self._reserve(int(slot.max(initial=0)) + 1)
-        self._x[slot, at], self._values[slot, at] = x[go], kept
+        self._x[slot, at], self._values[slot, at] = x[go], computed
         self._used += np.bincount(at, minlength=self._used.size)
         self.evaluations += np.where(denied, 0, cost)
         return values
@@ -199,12 +198,15 @@ class Ledger(Described):
         new = [point for point in dict.fromkeys(points.ravel().tolist()) if point not in self._known]
         if new:
             self._known.update(zip(new, self.asker(np.array(new)).tolist(), strict=True))
-        return self._recalled(self._known, points)
+        return _values_in(self._known, points)
 
     def replay(self) -> Callable[[Any], Any]:
         """The same function from memory alone.
 
-        It raises LookupError for a point that was never asked.
+        Returns
+        -------
+        callable
+            It raises LookupError for a point at which f was not evaluated.
         """
         known = dict(self._known)
 
@@ -212,13 +214,13 @@ class Ledger(Described):
             points = numbers("x", x)
             unknown = [point for point in points.ravel().tolist() if point not in known]
             if unknown:
-                raise LookupError(f"f was never asked at {unknown[0]!r}; a replay knows {len(known)} points")
-            return self._recalled(known, points)
+                raise LookupError(f"f was not evaluated at {unknown[0]!r}; a replay knows {len(known)} points")
+            return _values_in(known, points)
 
         return remembered
 
-    @staticmethod
-    def _recalled(known: Mapping[float, float], points: Array) -> Any:
-        """What is remembered of these points; of NaN, which is like nothing, NaN."""
-        values = np.array([known.get(point, math.nan) for point in points.ravel().tolist()]).reshape(points.shape)
-        return values if values.ndim else float(values)
+
+def _values_in(known: Mapping[float, float], points: Array) -> Any:
+    """What is remembered of these points; of NaN, which is like nothing, NaN."""
+    values = np.array([known.get(point, math.nan) for point in points.ravel().tolist()]).reshape(points.shape)
+    return values if values.ndim else float(values)

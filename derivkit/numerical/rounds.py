@@ -1,4 +1,4 @@
-"""Values of f at the steps of ladders, asked for in rounds.
+"""Values of f at the steps of ladders, requested in rounds.
 
 Points that need the same steps go on together; where they differ, a group is split, and its parts advance in step.
 Every part is a generator that yields what it wants to know of f and is sent the values, so that a round of all of them
@@ -20,7 +20,7 @@ from derivkit.types import Array, Indices, Mask
 class Request(NamedTuple):
     """Where f is wanted: abscissas of shape ``(k, n)``, whose columns belong to the points ``(n,)``, all different.
 
-    ``new`` says that none of them can have been asked before.
+    ``new`` says that none of them can have been requested before.
     """
 
     points: Indices
@@ -29,11 +29,11 @@ class Request(NamedTuple):
 
 
 Way = Generator[list[Request], list[Array], None]
-"""Asks for values until all of its points are done with."""
+"""Requests values until all of its points are done with."""
 
 
 def together(ways: Iterable[Way]) -> Way:
-    """Advance several ways in step: what they ask for in a round is asked at once."""
+    """Advance several ways in step: what they request in a round is computed by one call."""
     live = [(way, requests) for way in ways for requests in advanced(way, None)]
     while live:
         answers = yield [request for _, requests in live for request in requests]

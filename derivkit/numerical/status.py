@@ -10,7 +10,7 @@ import numpy as np
 class Status(StrEnum):
     """What became of a derivative: a text, equal to its value.
 
-    With a value: OK; ONE_SIDED, the domain ends there, or one side was asked for; NOISY, the noise of f is far above
+    With a value: OK; ONE_SIDED, the domain ends there, or one side was requested; NOISY, the noise of f is far above
     rounding; MULTISCALE, two scales of f disagree; BELOW_RESOLUTION, the bar is at least as large as the value, which
     thus is a bound. Without: KINK and JUMP, with the slopes of the sides where these exist; VERTICAL, the value is
     infinite; UNRESOLVED, no step tells a slope; NOT_FINITE, f has no finite value there. A formula with a fixed delta

@@ -76,9 +76,9 @@ class Stencil:
             raise ValueError(f"{self.name}: offsets must increase strictly, not {self.offsets}")
         if not self.source:
             raise ValueError(f"{self.name}: a formula needs its source")
-        found = accuracy_order(self.offsets, self.weights, derivative=self.derivative)
-        if found != self.order:
-            raise ValueError(f"{self.name}: {self.source} claims order {self.order}, its moments give {found}")
+        order = accuracy_order(self.offsets, self.weights, derivative=self.derivative)
+        if order != self.order:
+            raise ValueError(f"{self.name}: {self.source} claims order {self.order}, its moments give {order}")
 
     @property
     def evaluations(self) -> int:
@@ -166,11 +166,10 @@ def accuracy_order(offsets: Sequence[Rational], weights: Sequence[Fraction], *, 
     terms: list[Rational] = [w.numerator * (scale // w.denominator) for w in weights]
     for degree in range(derivative + 1):
         needed = math.factorial(derivative) * scale if degree == derivative else 0
-        found = sum(terms)
-        if found != needed:
+        if sum(terms) != needed:
             raise ValueError(
                 f"these weights do not give derivative {derivative}: "
-                f"moment {degree} is {Fraction(found) / scale}, it must be {Fraction(needed, scale)}"
+                f"moment {degree} is {Fraction(sum(terms)) / scale}, it must be {Fraction(needed, scale)}"
             )
         terms = [term * s for s, term in zip(offsets, terms, strict=True)]
     degree = derivative + 1
@@ -242,7 +241,7 @@ def lagrange_weights(
     product: list[Rational] = [1]
     for s in offsets:
         product = [a - s * b for a, b in zip([0, *product], [*product, 0], strict=True)]
-    kept = []
+    weights: dict[Rational, Fraction] = {}
     for s in offsets:
         quotient: list[Rational] = [0] * len(offsets)
         carry: Rational = 0
@@ -251,8 +250,8 @@ def lagrange_weights(
             quotient[k] = carry
         value = sum(c * s**k for k, c in enumerate(quotient))
         if quotient[derivative]:
-            kept.append((s, Fraction(math.factorial(derivative) * quotient[derivative]) / value))
-    return tuple(s for s, _ in kept), tuple(w for _, w in kept)
+            weights[s] = Fraction(math.factorial(derivative) * quotient[derivative]) / value
+    return tuple(weights), tuple(weights.values())
 
 
 def _rational(offset: Rational | float) -> Rational:

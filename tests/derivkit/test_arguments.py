@@ -14,7 +14,7 @@ import pytest
 
 import derivkit as dk
 from derivkit import arguments
-from derivkit.arguments import MAX_WORDS, described
+from derivkit.arguments import MAX_EXCEPTION, described
 
 HUGE = 10**400
 SINE = dk.Function.from_expression("sin(x)")
@@ -78,7 +78,7 @@ def answer(call: Callable[[], Any], *words: str) -> str:
         said = str(np.ravel(found.message)[0])
     assert said
     assert "\n" not in said
-    assert len(said) < 2 * MAX_WORDS
+    assert len(said) < 2 * MAX_EXCEPTION
     for word in words:
         assert word in said
     return said

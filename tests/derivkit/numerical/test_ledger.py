@@ -78,9 +78,9 @@ def test_a_point_that_was_never_asked_is_named() -> None:
     ledger([0.5, 0.75])
     replay = ledger.replay()
     assert replay(0.5) == np.sin(0.5)
-    with pytest.raises(LookupError, match=r"never asked at 0\.25; a replay knows 2 points"):
+    with pytest.raises(LookupError, match=r"not evaluated at 0\.25; a replay knows 2 points"):
         replay(0.25)
-    with pytest.raises(LookupError, match=r"never asked at 0\.25"):
+    with pytest.raises(LookupError, match=r"not evaluated at 0\.25"):
         replay(np.array([0.5, 0.25]))
 
 
