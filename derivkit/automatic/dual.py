@@ -31,7 +31,7 @@ from derivkit.types import Array
 MAX_ORDER = 170
 """The largest factorial in float64 is 170!."""
 EXTRA_COEFFICIENTS = 4
-"""Coefficients beyond the order asked for by which a comparison of equal numbers is decided: enough for x^4 > 0; a
+"""Coefficients beyond the requested order by which a comparison of equal numbers is decided: enough for x^4 > 0; a
 constant without a derivation."""
 AGREEMENT = 2.0**-44
 """Relative difference at which two sides count as one, for the rounding on the way: 512 units; a constant without a

@@ -99,23 +99,22 @@ class Trace:
             raise
         if self.refusal is not None:  # f caught it and went on, with whatever it put in its place
             raise self.refusal
-        series = self._result(result, axes)
-        return [np.array(np.broadcast_to(c, shape)) for c in series] + [np.zeros(shape)] * (
-            self.order + 1 - len(series)
-        )
+        series = [np.array(np.broadcast_to(c, shape)) for c in self._result(result, axes)]
+        return series + [np.zeros(shape)] * (self.order + 1 - len(series))
 
     def _result(self, result: Any, axes: Points) -> Series:
+        """The series of what f returns, each coefficient of x's shape or one for all points."""
         shape = self.x.shape
         series, points = self.lift(result, "the result of f")
-        found = np.shape(series[0])
+        returned = np.shape(series[0])
         if isinstance(result, DualNumber):
-            if points != axes or (found != shape and not np.size(series[0]) == self.x.size == 1):
-                raise DualError(SHAPE.format(found, shape))
+            if points != axes or (returned != shape and not np.size(series[0]) == self.x.size == 1):
+                raise DualError(SHAPE.format(returned, shape))
             return [np.reshape(c, shape) if np.ndim(c) else c for c in series]
         try:
             np.broadcast_to(series[0], shape)
         except ValueError:
-            raise DualError(SHAPE.format(found, shape)) from None
+            raise DualError(SHAPE.format(returned, shape)) from None
         return series
 
     def lift(self, value: Any, where: Any) -> tuple[Series, Points | None]:
@@ -131,17 +130,11 @@ class Trace:
             self.refuse(
                 f"{name_of(where)} meets a {type(value).__name__} of numbers", "use np.stack or one call for each"
             )
-        constant = np.asarray("nothing" if value is None else unmasked(value))
-        if constant.dtype == object:
-            try:
-                constant = constant.astype(np.float64)
-            except (TypeError, ValueError, OverflowError):
-                constant = np.asarray(None)
-        if constant.dtype.kind not in "fiub":
+        constant = constant_of(value)
+        if constant is None:
             self.refuse(
                 f"{name_of(where)} meets {shown(value)}", "only real numbers and arrays of them are differentiated"
             )
-        constant = constant.astype(np.float64, copy=False)
         return [constant if constant.ndim else np.float64(constant)], None
 
     def combine(self, name: Any, rule: Callable[..., Series], arguments: Sequence[Any]) -> DualNumber:
@@ -166,10 +159,10 @@ class Trace:
 
     def common(self, points: Sequence[Points | None], name: Any) -> Points:
         """The one place where all arguments have the points of x."""
-        found = {p for p in points if p is not None}
-        if len(found) > 1:
+        places = {p for p in points if p is not None}
+        if len(places) > 1:
             self.refuse(f"{name_of(name)} broadcasts the points of x against each other", PER_POINT)
-        return found.pop()
+        return places.pop()
 
     def compare(self, ufunc: np.ufunc, arguments: Sequence[Any]) -> Any:
         """The comparison at x or, where both sides are equal, just above or below it."""
@@ -186,22 +179,29 @@ class Trace:
         self.tied = self.tied | self._at_points(tie, points)
         if not self.side:
             return outcome
+        sign = self._sign_beside(u, v)
+        self.undecided = self.undecided | self._at_points(tie & (np.abs(sign) != 1), points)
+        return np.where(tie, ufunc(sign, 0.0), outcome)[()]
+
+    def _sign_beside(self, u: Series, v: Series) -> Any:
+        """The sign of u - v just beside x, by the first coefficient in which they differ; 0 if there is none."""
         sign: Any = 0.0
         for k, c in enumerate(self.taylor.add(u, self.taylor.negate(v))[1:], 1):
             sign = np.where(sign == 0, np.sign(c) * self.side**k, sign)
-        self.undecided = self.undecided | self._at_points(tie & (np.abs(sign) != 1), points)
-        return np.where(tie, ufunc(sign, 0.0), outcome)[()]
+        return sign
 
     def _at_points(self, mask: Any, points: Points) -> Any:
         """Where a mask holds for any number that belongs to a point; x's shape."""
         extra = tuple(k for k in range(-np.ndim(mask), 0) if k not in points)
-        kept = np.any(mask, axis=extra)
-        return np.transpose(kept, np.argsort(np.argsort(points))).reshape(self.x.shape) if points else np.all(kept)
+        any_entry = np.any(mask, axis=extra)
+        if not points:
+            return np.all(any_entry)
+        return np.transpose(any_entry, np.argsort(np.argsort(points))).reshape(self.x.shape)
 
     def refuse(self, what: str, instead: str) -> NoReturn:
-        """Raise the one error; kept, in case that f catches it."""
-        said = calling(inspect.currentframe())
-        error = DualError(f"dk.dual cannot differentiate this: {what}{f' in `{said}`' if said else ''}; {instead}")
+        """Raise the one error; stored, in case that f catches it."""
+        code = calling(inspect.currentframe())
+        error = DualError(f"dk.dual cannot differentiate this: {what}{f' in `{code}`' if code else ''}; {instead}")
         self.refusal = self.refusal or error
         raise error
 
@@ -225,7 +225,7 @@ class DualNumber(NDArrayOperatorsMixin):
         result.flat, result.jumps = self.flat, self.jumps
         return result
 
-    # What NumPy asks.
+    # NumPy's protocol
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *arguments: Any, **options: Any) -> Any:
         trace = self.run
@@ -272,7 +272,7 @@ class DualNumber(NDArrayOperatorsMixin):
     def __array__(self, *_: Any, **__: Any) -> NoReturn:
         self.run.refuse("a plain array is asked for", ARRAY)
 
-    # What Python asks.
+    # Python's protocol
 
     def __bool__(self) -> bool:
         return bool(self != 0.0)
@@ -319,21 +319,22 @@ class DualNumber(NDArrayOperatorsMixin):
             return self.arranged(lambda c: c[key], ())
         if any(not (k is None or k is Ellipsis or isinstance(k, (int, np.integer, slice))) for k in keys):
             self.run.refuse("a choice of some points of x", CHOICE)
-        taken = sum(k is not None and k is not Ellipsis for k in keys)
-        rest = (slice(None),) * (self.ndim - taken)
-        at = next((n for n, k in enumerate(keys) if k is Ellipsis), len(keys))
-        keys = (*keys[:at], *rest, *keys[at + 1 :])
+        keys = self._spelled_out(keys)
         axes, source = [], iter(range(-self.ndim, 0))
         for k in keys:
             axis = None if k is None else next(source)
-            whole = (
-                isinstance(k, slice) and axis is not None and k.indices(self.shape[axis]) == (0, self.shape[axis], 1)
-            )
-            if axis in self.points and not whole:
+            if axis is not None and axis in self.points and not _is_whole(k, self.shape[axis]):
                 self.run.refuse("a choice of some points of x", CHOICE)
             if k is None or isinstance(k, slice):
                 axes.append(axis)
         return self.arranged(lambda c: c[keys], tuple(axes.index(p) - len(axes) for p in self.points))
+
+    def _spelled_out(self, keys: tuple[Any, ...]) -> tuple[Any, ...]:
+        """An index with a key for every axis, the ellipsis written out."""
+        taken = sum(k is not None and k is not Ellipsis for k in keys)
+        rest = (slice(None),) * (self.ndim - taken)
+        at = next((n for n, k in enumerate(keys) if k is Ellipsis), len(keys))
+        return (*keys[:at], *rest, *keys[at + 1 :])
 
     def __getattr__(self, name: str) -> Any:
         if not name.startswith("__") and hasattr(np.ndarray, name):
@@ -352,7 +353,7 @@ class DualNumber(NDArrayOperatorsMixin):
     def __deepcopy__(self, memory: Any) -> DualNumber:
         return self.copy()
 
-    # What f may ask of an array.
+    # What f may use of an array
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -391,10 +392,10 @@ class DualNumber(NDArrayOperatorsMixin):
 
     def transpose(self, *axes: Any) -> DualNumber:
         """The axes in another order."""
-        given = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
-        wanted = [k % self.ndim for k in (given or reversed(range(self.ndim)))]
-        points = tuple(wanted.index(p + self.ndim) - self.ndim for p in self.points)
-        return self.arranged(lambda c: np.transpose(c, wanted), points)
+        order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
+        places = [k % self.ndim for k in (order or reversed(range(self.ndim)))]
+        points = tuple(places.index(p + self.ndim) - self.ndim for p in self.points)
+        return self.arranged(lambda c: np.transpose(c, places), points)
 
     def copy(self) -> DualNumber:
         """The same number, on its own."""
@@ -414,13 +415,13 @@ class DualNumber(NDArrayOperatorsMixin):
 
     def reshape(self, *shape: Any, order: str = "C") -> DualNumber:
         """Another shape of the same numbers, where no points of x lie in it."""
-        wanted = shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape
-        probe = np.broadcast_to(0.0, self.shape).reshape(wanted)
+        lengths = shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape
+        probe = np.broadcast_to(0.0, self.shape).reshape(lengths)
         if probe.shape == self.shape:
             return self
         if self.points:
             self.run.refuse("reshape", "it moves the points of x: use x[:, None] or np.expand_dims for a new axis")
-        return self.arranged(lambda c: np.reshape(c, wanted, order=order), ())  # type: ignore[call-overload]  # NumPy's own letters
+        return self.arranged(lambda c: np.reshape(c, lengths, order=order), ())  # type: ignore[call-overload]  # NumPy's own letters
 
     def ravel(self, order: str = "C") -> DualNumber:
         """The numbers in a row."""
@@ -458,7 +459,7 @@ class DualNumber(NDArrayOperatorsMixin):
         """The least over axes that hold no points of x."""
         return np.min(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]  # `Dispatch` has it
 
-    # The workshop.
+    # Entries rearranged and reduced
 
     def full(self) -> list[Any]:
         """All coefficients in the shape of the values."""
@@ -482,8 +483,8 @@ class DualNumber(NDArrayOperatorsMixin):
     def over(self, axis: Any, name: str) -> tuple[tuple[int, ...], Callable[[bool], Points]]:
         """The axes of a reduction, counted from the end, and where the points lie after it."""
         n = self.ndim
-        given = range(n) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-        axes = tuple(operator.index(k) - (n if k >= 0 else 0) for k in given)
+        summed = range(n) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+        axes = tuple(operator.index(k) - (n if k >= 0 else 0) for k in summed)
         if any(not -n <= k < 0 for k in axes):
             raise np.exceptions.AxisError(f"{name}: there is no axis {axis} in shape {self.shape}")
         if set(axes) & set(self.points):
@@ -512,9 +513,25 @@ class DualNumber(NDArrayOperatorsMixin):
         return self.like([value, *(np.reshape(c, value.shape) for c in result[1:])], after(keepdims))
 
 
+def constant_of(value: Any) -> Array | None:
+    """A real number or an array of them in float64, NaN where it is masked; None for anything else."""
+    constant = np.asarray("nothing" if value is None else unmasked(value))
+    if constant.dtype == object:
+        try:
+            return constant.astype(np.float64)
+        except (TypeError, ValueError, OverflowError):
+            return None
+    return constant.astype(np.float64, copy=False) if constant.dtype.kind in "fiub" else None
+
+
 @functools.cache
 def _signature(routine: Callable[..., Any]) -> inspect.Signature:
     return inspect.signature(routine)
+
+
+def _is_whole(key: Any, length: int) -> bool:
+    """Whether a key takes an axis of that length as it is."""
+    return isinstance(key, slice) and key.indices(length) == (0, length, 1)
 
 
 def jumps_of(values: Sequence[Any]) -> Any:

@@ -1,4 +1,4 @@
-"""What a dual number cannot go through, and how that is said: the routine, where it stands, and what to do instead."""
+"""What a dual number cannot go through, and its message: the routine, where it is called, and what to do instead."""
 
 from __future__ import annotations
 
@@ -59,8 +59,7 @@ def calling(frame: FrameType | None) -> str:
     if frame is None:
         return ""
     try:
-        found = next(islice(frame.f_code.co_positions(), frame.f_lasti // 2, None))
-        first, last, start, end = found
+        first, last, start, end = next(islice(frame.f_code.co_positions(), frame.f_lasti // 2, None))
         lines, at = inspect.findsource(frame.f_code)[0], first
         return lines[at - 1].encode()[start:end].decode() if at and first == last else ""
     except (OSError, IndexError, StopIteration, TypeError, UnicodeDecodeError):
