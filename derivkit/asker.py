@@ -46,8 +46,8 @@ class Calling(NamedTuple):
     inner: Asker | None = None
 
 
-class Described(ABC):
-    """A callable that says itself how it is called."""
+class SelfDescribing(ABC):
+    """A callable that states itself how it is called."""
 
     @abstractmethod
     def calling(self) -> Calling:
@@ -56,7 +56,7 @@ class Described(ABC):
 
 def calling_of(f: Callable[..., Any]) -> Calling:
     """How f is called."""
-    return f.calling() if isinstance(f, Described) else Calling(f)
+    return f.calling() if isinstance(f, SelfDescribing) else Calling(f)
 
 
 def domain_of(f: Callable[..., Any], domain: Ends | None) -> Domain:
@@ -96,7 +96,8 @@ class Asker:
     empty : bool
         Whether it may also give none.
     domain : tuple of float, optional
-        Where f may be evaluated, that of a :class:`Described` f by default; of complex points the real part counts.
+        Where f may be evaluated, that of a :class:`SelfDescribing` f by default; of complex points the real part
+        counts.
     vectorized : bool, optional
         Whether f takes arrays, where that is known.
     noise : float

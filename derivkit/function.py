@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from derivkit.arguments import EVERYWHERE, check_function, interval, numbers, shown
-from derivkit.asker import Asker, Calling, Described
+from derivkit.asker import Asker, Calling, SelfDescribing
 from derivkit.automatic.dual import carries_series, expression_at
 from derivkit.expressions.evaluation import float_function, refuse_many_variables, running_error, taylor_series
 from derivkit.expressions.expression import expression_of, parse
@@ -25,7 +25,7 @@ from derivkit.types import Array, Domain, Ends
 
 
 @dataclass(frozen=True, kw_only=True)
-class Function(Described):
+class Function(SelfDescribing):
     """A function of one variable, and what is known of it.
 
     Attributes

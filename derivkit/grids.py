@@ -17,7 +17,7 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from derivkit.types import Array, Mask
+from derivkit.types import LEAST_NORMAL, Array, Mask
 
 # OmegaConf 2.4 holds its arguments to the annotations, and takes 0 for an int.
 Number: TypeAlias = int | float
@@ -28,7 +28,6 @@ SLACK = 2.0**-95
 """A product of two pairs is off by less, relative to it: rounding adds 2^-106 ten times at most, and the pairs are as
 good as their second numbers, 2^-106."""
 SPLITTER = 2.0**27 + 1.0
-TINY = float(np.finfo(np.float64).tiny)
 
 
 def linspace(start: Number, stop: Number, count: int) -> Array:
@@ -268,7 +267,7 @@ def _product(a: Any, a_low: Any, a_scale: Any, b: Any, b_low: Any, b_scale: Any)
     with np.errstate(all="ignore"):
         scaled = np.ldexp(value, a_scale + b_scale)
     sure = (value + (rest + room) == value) & (value + (rest - room) == value)
-    return scaled, sure & (scaled >= TINY) & np.isfinite(scaled)
+    return scaled, sure & (scaled >= LEAST_NORMAL) & np.isfinite(scaled)
 
 
 def _halves(value: Any) -> tuple[Any, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from derivkit.arguments import check_function, number, whole
-from derivkit.asker import Calling, Described
+from derivkit.asker import Calling, SelfDescribing
 from derivkit.function import Function
 from derivkit.numerical.adaptive import derivatives
 from derivkit.numerical.ladder import RATIO, analyse, window
@@ -350,7 +350,7 @@ class Survey:
                 yield found
 
 
-class _Recorder(Described):
+class _Recorder(SelfDescribing):
     """A ledger that remembers which points every call had; what f raised is known of it too."""
 
     def __init__(self, ledger: Ledger, calls: list[Array]) -> None:

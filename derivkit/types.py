@@ -1,4 +1,4 @@
-"""Names of the types that many modules share."""
+"""Names of the types that many modules share, and the limits of float64."""
 
 from __future__ import annotations
 
@@ -28,3 +28,10 @@ Ends = tuple[float | None, float | None] | Array
 """A domain as it is written: None for an end that is not there."""
 Box = tuple[ArrayLike | None, ArrayLike | None]
 """A domain of many variables: two ends for all, or for each."""
+
+EPS = float(np.finfo(np.float64).eps)
+"""The distance from 1 to the next larger float."""
+LEAST_NORMAL = float(np.finfo(np.float64).tiny)
+"""Below this floats lose digits, and at last become 0."""
+LEAST_FLOAT = float(np.finfo(np.float64).smallest_subnormal)
+"""The least float greater than 0."""

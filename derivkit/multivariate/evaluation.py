@@ -15,14 +15,13 @@ from derivkit.numerical.formulas import stencil_of
 from derivkit.numerical.nodes import Nodes, combine, divisor, quotient, spared
 from derivkit.numerical.status import Status
 from derivkit.numerical.stencil import Stencil
-from derivkit.types import Array, Box, Codes, Indices, Mask, Rational
+from derivkit.types import EPS, Array, Box, Codes, Indices, Mask, Rational
 
 CALLED_WITH = {"partial": "f, x, 0", "directional": "f, x, direction"}
 """Where that is more than the function and the point."""
 STATUSES = (Status.OK, Status.OUTSIDE_DOMAIN, Status.STEP_VANISHED, Status.NOT_FINITE)
 """What may become of a difference: the first that applies."""
 OK, OUTSIDE, VANISHED, NOT_FINITE = range(4)
-EPS = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)

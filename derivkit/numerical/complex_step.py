@@ -27,33 +27,31 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from derivkit.arguments import positive, spread
-from derivkit.numerical.estimate import EPS, LEAST, Estimate, Outcome, Task
+from derivkit.numerical.estimate import Estimate, Outcome, Task
 from derivkit.numerical.methods import method
 from derivkit.numerical.status import Status
-from derivkit.types import Array, Ends, Indices, Mask
+from derivkit.types import EPS, LEAST_FLOAT, LEAST_NORMAL, Array, Ends, Indices, Mask
 
 RELATIVE_STEP = 1e-20
 """h over |x|: its square is far below eps, and f' h far above the least float wherever f is."""
 STEP_AT_ZERO = 1e-200
 """h at x = 0, where nothing is known of the scale of f."""
-WIDTH = 3e-4
+FIRST_WIDTH = 3e-4
 """d over the scale at the first trial. With f^(k) = k! f / L^k rounding leaves eps L / d, Simpson's rule (d / L)^4:
 they meet at d = eps^(1/5) L = 7e-4 L; half of that, since L is not known."""
-TRIALS = ((WIDTH, False), (WIDTH, True), (1e-3 * WIDTH, False), (1e-6 * WIDTH, False))
+TRIALS = ((FIRST_WIDTH, False), (FIRST_WIDTH, True), (1e-3 * FIRST_WIDTH, False), (1e-6 * FIRST_WIDTH, False))
 """The widths that are tried in turn until one confirms, over |x|, or where that is said over max(|x|, 1): f may change
 over a distance much less than |x|, or, where x is next to 0, much more. A choice."""
-CONFIRMED = 1e-8
+CONFIRMED_SHARE = 1e-8
 """A bar of this share of the answer ends the trials: half the digits. A choice."""
 SAME_VALUE = float(np.sqrt(EPS))
 """How far the real part of f(x + ih) may lie from f(x), relatively: complex functions are rounded in other ways than
 real ones, and what cancels inside f magnifies that. Half the digits; the integral judges more finely."""
 
-TINY = float(np.finfo(np.float64).tiny)
-"""Below this floats lose digits, and at last become 0; so does an imaginary part, h f'."""
-LOST = 4.0 * LEAST
+LOST_IN_PART = 4.0 * LEAST_FLOAT
 """Rounding of an imaginary part among the least floats: 1/2 of the least one for each of a few operations. Over h it is
 an error of the derivative, however small that is."""
-SMALL = 2.0**-128
+SMALL_POINT = 2.0**-128
 """Next to 0 nothing follows from values that are all 0: below this the eighth power of x underflows."""
 
 OUTCOMES: tuple[Outcome, ...] = (
@@ -165,7 +163,7 @@ class _ImaginarySteps:
             active = probe.try_width(active, share, wide=wide)
         code = np.where(code == OK, probe.code(), code)
         message = self._messages(code, slope, probe.difference)
-        message[(code == OK) & (np.abs(slope * self.h) < TINY) & (probe.error >= np.abs(slope))] = VANISHED
+        message[(code == OK) & (np.abs(slope * self.h) < LEAST_NORMAL) & (probe.error >= np.abs(slope))] = VANISHED
         return self.task.estimate(
             value=slope, error=probe.error, code=code, outcomes=OUTCOMES, message=message.astype(np.str_)
         )
@@ -210,7 +208,7 @@ class _Trial:
     @property
     def error(self) -> Array:
         """The bar that the comparison leaves."""
-        return np.maximum(np.abs(self.gap) + self.doubt, LEAST)
+        return np.maximum(np.abs(self.gap) + self.doubt, LEAST_FLOAT)
 
 
 class _Probe:
@@ -239,7 +237,7 @@ class _Probe:
         """
         compared = np.isfinite(self._doubt)
         refuted = self._refuted <= self._width
-        unconfirmed = self.error > CONFIRMED * np.abs(self._slope)
+        unconfirmed = self.error > CONFIRMED_SHARE * np.abs(self._slope)
         bends = (2.0 * self._bend > self._doubt) & (self._least_bend > 0.1 * self._first_bend)
         return np.select([~compared, refuted, unconfirmed & bends], [NO_PROBE, NOT_ANALYTIC, NOT_SMOOTH], OK)
 
@@ -255,7 +253,7 @@ class _Probe:
         self.difference[active[refutes]] = (self._slope[active] + trial.gap)[refutes]
         self._first_bend[active] = np.where(np.isnan(self._first_bend[active]), trial.bend, self._first_bend[active])
         self._least_bend[active] = np.fmin(self._least_bend[active], trial.bend)
-        small = trial.error <= CONFIRMED * np.abs(self._slope[active])
+        small = trial.error <= CONFIRMED_SHARE * np.abs(self._slope[active])
         confirmed = (trial.width < self._refuted[active]) & small
         doubt = np.where(trial.silent, np.finfo(np.float64).max, trial.doubt)
         decides = confirmed | (doubt < self._doubt[active])
@@ -273,13 +271,13 @@ class _Probe:
         width = right - left
         mean = (slopes[0] + 4.0 * slopes[1] + slopes[2]) / 6.0
         bend = self._truncation(slopes)
-        vanished = np.all(np.abs(values) < TINY, axis=0) & np.all(np.abs(slopes * h) < TINY, axis=0)
+        vanished = np.all(np.abs(values) < LEAST_NORMAL, axis=0) & np.all(np.abs(slopes * h) < LEAST_NORMAL, axis=0)
         return _Trial(
             width=width,
             gap=(values[1] - values[0]) / width - mean,
             bend=bend,
-            doubt=self._rounding(x, values, slopes, width) + LOST / h + bend,
-            silent=vanished & (np.abs(x) < SMALL),
+            doubt=self._rounding(x, values, slopes, width) + LOST_IN_PART / h + bend,
+            silent=vanished & (np.abs(x) < SMALL_POINT),
         )
 
     def _nodes(self, x: Array, d: Array) -> tuple[Array, Array, Array]:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from derivkit.numerical.ladder import EPS, RATIO, Analysis, Exponents
+from derivkit.numerical.ladder import RATIO, Analysis, Exponents
 from derivkit.numerical.rounds import Ladder, Request, Way, each, together
 from derivkit.numerical.scales import FINEST, LOOK, NATURAL, RESOLUTION, SAME_LEVEL, VERIFY, first_top, least_top
 from derivkit.numerical.state import Finding
 from derivkit.numerical.status import CODE, Status
-from derivkit.types import Array, Indices, Mask
+from derivkit.types import EPS, LEAST_FLOAT, Array, Indices, Mask
 
 if TYPE_CHECKING:
     from derivkit.numerical.search import Search
@@ -196,7 +196,7 @@ def _bounded(search: Search, ladder: Ladder, flat: Mask) -> None:
         return
     points, least = ladder.points[flat], ladder.least()
     slopes = np.abs(ladder.values[:, least] - ladder.centre) / ladder.size(ladder.exponents[least])
-    bound = np.maximum(2.0 * slopes.max(axis=0), np.finfo(np.float64).smallest_subnormal)[flat]
+    bound = np.maximum(2.0 * slopes.max(axis=0), LEAST_FLOAT)[flat]
     nothing = np.full(points.size, np.nan)
     value, error = np.full((2, len(search.orders), points.size), np.array([[[np.nan]], [[np.inf]]]))
     value[0], error[0] = 0.0, bound

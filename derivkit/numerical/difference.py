@@ -16,9 +16,9 @@ from derivkit.behaviour import FLOAT32, Raised
 from derivkit.numerical.formulas import stencil_of, stencils_of
 from derivkit.numerical.nodes import Nodes, steps_vanish
 from derivkit.numerical.stencil import Stencil
-from derivkit.types import Array, Mask
+from derivkit.types import EPS, Array, Mask
 
-BLOCK = 2**15
+BLOCK_DIFFERENCES = 2**15
 """Differences per block in a sweep: every array of a block stays in a core's cache; found by measurement."""
 
 
@@ -196,7 +196,7 @@ def sweep(
     shape = (len(chosen), points.size, steps.size)
     estimate, vanished = np.empty(shape), np.zeros(shape, dtype=bool)
     flat_steps = steps.ravel()
-    rows = max(1, BLOCK // max(1, steps.size))
+    rows = max(1, BLOCK_DIFFERENCES // max(1, steps.size))
     with np.errstate(all="ignore"):
         for start in range(0, points.size, rows):
             block = slice(start, start + rows)
@@ -229,4 +229,4 @@ def _columns_that_may_vanish(formula: Stencil, x: Array, delta: Array) -> NDArra
     offsets = sorted({*formula.offsets, 0})
     gap = min(float(b - a) for a, b in itertools.pairwise(offsets))
     largest = np.fmax.reduce(np.abs(x), axis=None, initial=0.0)
-    return np.nonzero(gap * delta <= 4.0 * np.finfo(np.float64).eps * largest)[0]
+    return np.nonzero(gap * delta <= 4.0 * EPS * largest)[0]

@@ -13,11 +13,9 @@ from derivkit.arguments import check_function, check_vectorized, points_of, posi
 from derivkit.asker import SPOILT, Asker, domain_of
 from derivkit.behaviour import FLOAT32
 from derivkit.numerical.status import Status
-from derivkit.types import Array, Domain, Ends, Indices, Texts
+from derivkit.types import EPS, LEAST_FLOAT, Array, Domain, Ends, Indices, Texts
 
 Outcome = tuple[Status, str]
-EPS = float(np.finfo(np.float64).eps)
-LEAST = float(np.finfo(np.float64).smallest_subnormal)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -105,7 +103,7 @@ def at_least_rounding(error: Array, largest: Array, distance: Array) -> Array:
 
     Shapes are those of the error; the distance is the step to the power of the derivative.
     """
-    return np.maximum(error, np.maximum(EPS * largest / distance, LEAST))
+    return np.maximum(error, np.maximum(EPS * largest / distance, LEAST_FLOAT))
 
 
 class Task:

@@ -24,8 +24,6 @@ from numpy.typing import ArrayLike
 
 from derivkit.arguments import number, whole
 from derivkit.numerical.estimate import (
-    EPS,
-    LEAST,
     Estimate,
     Outcome,
     Task,
@@ -38,12 +36,12 @@ from derivkit.numerical.methods import method
 from derivkit.numerical.nodes import Nodes, quotient, spared, steps_vanish
 from derivkit.numerical.status import Status
 from derivkit.numerical.stencil import Stencil, moment
-from derivkit.types import Array, Ends, Indices, Rational
+from derivkit.types import EPS, LEAST_FLOAT, Array, Ends, Indices, Rational
 
-SHARE = 0.1
+FIRST_STEP = 0.1
 """First step of Richardson's and Ridders' methods over |x|, or over 1 at 0. A choice: Ridders asks for a step over
 which f changes visibly, and nothing is known of f."""
-GSL_SHARE = 1e-3
+GSL_FIRST_STEP = 1e-3
 """First step of GSL's rule over |x|, or over 1 at 0. A choice: GSL leaves it to the caller."""
 RIDDERS_RATIO = 1.4
 """From one step to the next (Ridders 1982)."""
@@ -197,7 +195,7 @@ def richardson(
     base = stencil_of(formula)
     levels, ratio = _tableau(levels, ratio, least=2)
     task = Task(f, x, domain, vectorized=vectorized, example="dk.richardson(math.sin, 1.0)")
-    first = _Steps(task, delta, share=SHARE, reach=base, smallest=ratio ** (1 - levels))
+    first = _Steps(task, delta, share=FIRST_STEP, reach=base, smallest=ratio ** (1 - levels))
     powers = exponents(base, levels - 1)
     with np.errstate(all="ignore"):
         placed = [Nodes.of(base, task.x, first.delta / ratio**k) for k in range(levels)]
@@ -261,7 +259,7 @@ def ridders(
     base = CENTRAL
     levels, ratio = _tableau(levels, ratio, least=2)
     task = Task(f, x, domain, vectorized=vectorized, example="dk.ridders(math.sin, 1.0)")
-    steps = _Steps(task, delta, share=SHARE, reach=base, smallest=1.0)
+    steps = _Steps(task, delta, share=FIRST_STEP, reach=base, smallest=1.0)
     powers = exponents(base, levels - 1)
     best = _BestEntry(task.x.size)
     active, above = task.all, list[Array]()
@@ -351,7 +349,7 @@ def gsl_central(
     (True, 8)
     """
     task = Task(f, x, domain, vectorized=vectorized, example="dk.gsl_central(math.sin, 1.0)")
-    steps = _Steps(task, delta, share=GSL_SHARE, reach=CENTRAL, smallest=0.5)
+    steps = _Steps(task, delta, share=GSL_FIRST_STEP, reach=CENTRAL, smallest=0.5)
     with np.errstate(all="ignore"):
         first = _five_points(task, task.all, steps.delta)
         value, error = first.value.copy(), first.error.copy()
@@ -362,7 +360,7 @@ def gsl_central(
             second = _five_points(task, again, better)
             keep = (second.error < error[again]) & (np.abs(second.value - value[again]) < 4.0 * error[again])
             value[again[keep]], error[again[keep]] = second.value[keep], second.error[keep]
-    return steps.concluded(value, np.maximum(error, LEAST), "truncation plus rounding")
+    return steps.concluded(value, np.maximum(error, LEAST_FLOAT), "truncation plus rounding")
 
 
 def _five_points(task: Task, owner: Indices, step: Array) -> _FivePoints:

@@ -28,12 +28,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.types import Array, Indices, Mask
+from derivkit.types import EPS, LEAST_FLOAT, LEAST_NORMAL, Array, Indices, Mask
 
 Exponents = tuple[int, ...]
 
-EPS = float(np.finfo(np.float64).eps)
-LEAST = float(np.finfo(np.float64).smallest_subnormal)
 
 RATIO = math.sqrt(2.2)
 """Between neighbouring steps of the grid: t = top * RATIO^-k for whole numbers k, of which a ladder takes some."""
@@ -261,7 +259,7 @@ def analyse(
     estimates = [_summed(coefficients * win.at_zero[order][:, None]) for order in orders]
     coefficients[:2] += slope * win.line[:, None]
     power = coefficients * coefficients
-    floor = FLOOR * EPS * size + LEAST * unit
+    floor = FLOOR * EPS * size + LEAST_FLOAT * unit
     if hint is not None:
         floor = np.maximum(floor, hint * unit)
     first, rms = _plateau(power, floor)
@@ -277,7 +275,7 @@ def analyse(
         estimate, doubt = _derivative(win, estimates[place], first, bound, order, slope)
         for _ in range(order):  # one at a time, as a power of the step may overflow
             estimate, doubt = estimate / top, doubt / top
-        value[place], error[place] = estimate / unit, np.maximum(doubt / unit, LEAST)
+        value[place], error[place] = estimate / unit, np.maximum(doubt / unit, LEAST_FLOAT)
     chord = slope / top / unit
     scale, stall = _best_scale(power, first, noise=np.where(resolved, noise, floor), resolved=resolved, target=target)
     # a larger window has larger values, and with them more noise
@@ -373,7 +371,7 @@ def _best_scale(power: Array, first: Indices, *, noise: Array, resolved: Mask, t
     points = np.arange(first.size)
     end = np.where(resolved, first, len(power))
     last, before, third, fourth = (np.maximum(end - j, 1) for j in (1, 2, 4, 5))
-    least = np.maximum(noise * noise, np.finfo(np.float64).tiny)  # of f = 0 the square underflows
+    least = np.maximum(noise * noise, LEAST_NORMAL)  # of f = 0 the square underflows
     near = np.maximum(np.maximum(power[last, points], power[before, points]), least)
     far = np.maximum(np.maximum(power[third, points], power[fourth, points]), least)
     log_near, log_noise = np.log(near), np.log(least)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from derivkit.arguments import EVERYWHERE, check_function, numbers
-from derivkit.asker import Asker, Calling, Described, calling_of
+from derivkit.asker import Asker, Calling, SelfDescribing, calling_of
 from derivkit.behaviour import Raised
 from derivkit.numerical.rounds import Request
 from derivkit.types import Array, Domain, Indices, Mask
@@ -147,7 +147,7 @@ class Memory:
             self._values = np.concatenate([self._values, np.full(shape, np.nan)])
 
 
-class Ledger(Described):
+class Ledger(SelfDescribing):
     """A function that remembers: no value of f is computed twice, and all of them can be replayed without f.
 
     Parameters

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from derivkit.numerical import corners
-from derivkit.numerical.ladder import EPS, FLOOR, LEAST, RATIO, Analysis
+from derivkit.numerical.ladder import FLOOR, RATIO, Analysis
 from derivkit.numerical.rounds import Ladder, Request, Way, each, together
 from derivkit.numerical.scales import FINEST, FULL, LOOK, MOVES, NATURAL, PLAIN, SAME_LEVEL, VERIFY, least_top
 from derivkit.numerical.state import Finding
 from derivkit.numerical.status import Status
-from derivkit.types import Array, Indices, Mask
+from derivkit.types import EPS, LEAST_FLOAT, Array, Indices, Mask
 
 if TYPE_CHECKING:
     from derivkit.numerical.search import Search
@@ -345,7 +345,7 @@ def leaving(search: Search, ladder: Ladder) -> Generator[list[Request], list[Arr
         rise = np.abs(np.diff(rest, axis=0))
         steep = np.where(rise <= least[live], 0.0, rise / np.diff(t, axis=0))  # where f has no value, NaN
         flat = motionless(search, points[live])
-        enough = np.where(flat, LEAST, 0.5 * np.fmax.reduce(steep, axis=0))
+        enough = np.where(flat, LEAST_FLOAT, 0.5 * np.fmax.reduce(steep, axis=0))
         at = np.argmax(~(steep < enough), axis=0)[None]
         inner, outer = (np.take_along_axis(t, at + k, axis=0)[0] for k in (0, 1))
         now, stays = np.take_along_axis(rise, at, axis=0)[0], height[:, live]

@@ -12,9 +12,7 @@ import numpy as np
 
 from derivkit.behaviour import FLOAT32
 from derivkit.numerical.status import Status
-
-TINIEST = float(np.finfo(np.float64).tiny)
-"""Bars below the normal floats are those of values that do not change at all."""
+from derivkit.types import LEAST_NORMAL
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +131,7 @@ MESSAGES: Mapping[Status, Callable[[Callable[[str], Any]], str]] = MappingProxyT
         ),
         Status.BELOW_RESOLUTION: lambda at: (
             f"f does not change over a distance of {at('delta'):.2g}: the derivative is 0, as far as values can tell."
-            if at("value") == 0.0 and at("error") < TINIEST
+            if at("value") == 0.0 and at("error") < LEAST_NORMAL
             else f"the derivative is within {at('error'):.1e} of {at('value'):.1g}: too small to be told from 0."
         ),
         Status.KINK: lambda at: (

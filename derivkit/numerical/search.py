@@ -14,12 +14,12 @@ from functools import partial
 import numpy as np
 
 from derivkit.numerical import corners, noise
-from derivkit.numerical.ladder import EPS, RATIO, Analysis, Exponents
+from derivkit.numerical.ladder import RATIO, Analysis, Exponents
 from derivkit.numerical.rounds import Ladder, Way, each, empty, together
 from derivkit.numerical.scales import FULL, LOOK, MOVES, RESOLUTION, START, first_top, least_top, lower
 from derivkit.numerical.state import STALLS, Limits, State
 from derivkit.numerical.status import CODE, Status
-from derivkit.types import Array, Indices, Mask
+from derivkit.types import EPS, Array, Indices, Mask
 
 REFINE: dict[int, Exponents] = {
     -8: (-8, -5, -2), -6: (-6, -4, -2), -4: (-4, -2, 1), -2: (-2, -1, 1), 0: (1, 2, 4), 1: (1, 2, 4), 2: (2, 4, 5),

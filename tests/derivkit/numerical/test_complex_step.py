@@ -225,8 +225,8 @@ def test_digits_lost_on_the_way_are_refused_where_real_values_keep_them() -> Non
 
 
 def test_a_bar_that_forgets_the_underflow_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "LOST", 0.0)
-    monkeypatch.setattr(room, "SMALL", 0.0)
+    monkeypatch.setattr(room, "LOST_IN_PART", 0.0)
+    monkeypatch.setattr(room, "SMALL_POINT", 0.0)
     missed = []
     for name, (f, x, slope) in UNDERFLOWING.items():
         found = dk.complex_step(f, x)

@@ -11,9 +11,10 @@ import pytest
 from numpy.typing import NDArray
 
 from derivkit.numerical import ladder
-from derivkit.numerical.ladder import EPS, HIGHEST, RATIO, SMOOTH, Analysis, Window, analyse, window
+from derivkit.numerical.ladder import HIGHEST, RATIO, SMOOTH, Analysis, Window, analyse, window
 from derivkit.numerical.scales import FULL, LOOK, PLAIN
 from derivkit.numerical.search import TARGET
+from derivkit.types import EPS
 
 Array = NDArray[np.float64]
 
