@@ -50,7 +50,7 @@ from derivkit.recommendation import Recommendation, classical_delta, recommend_d
 from derivkit.secants import Line, secant, slope, tangent
 from derivkit.sides import Side, Sides, sides
 from derivkit.survey import Excerpt, MeasuredDerivatives, Survey, WindowResult, survey
-from derivkit.sweeps import ErrorSweep, SlopeLines, bounds_known, delta_ladder, nearest, thinned
+from derivkit.sweeps import ErrorSweep, SlopeLines, bounds_known, delta_ladder, deltas_to_draw, nearest, thinned
 from derivkit.symbolic.backpropagation import GradientOperations, gradient_operations
 from derivkit.symbolic.derivation import Derivation, derive
 from derivkit.symbolic.diagnosis import Diagnosis, Finding, Judgement, diagnose
@@ -132,6 +132,7 @@ __all__ = [
     "count_work",
     "decade",
     "delta_ladder",
+    "deltas_to_draw",
     "derivative",
     "derivatives",
     "derive",

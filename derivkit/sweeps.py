@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import ClassVar, Self
 
 import numpy as np
@@ -13,19 +14,29 @@ from numpy.typing import ArrayLike, NDArray
 
 from derivkit.errors import absolute_error, relative_error, ulp_error
 from derivkit.function import Function
-from derivkit.grids import logspace
+from derivkit.grids import decade, logspace
 from derivkit.numerical.difference import Sweep, sweep
 from derivkit.numerical.stencil import Stencil
 from derivkit.predictions import Optimum, Prediction, leaves_domain, predict_error, predict_optimum
 from derivkit.types import Array, Codes, Mask
 
-STATUSES = ("ok", "outside_domain", "step_vanished", "not_finite", "no_exact")
-"""Why there is no error: a point of the formula lies outside the domain of f; two points coincide in floating point; f
-or the quotient is not finite; no exact derivative exists or is known there (the estimate stands)."""
+REASONS = MappingProxyType(
+    {
+        "ok": "ok",
+        "outside_domain": "a point of the formula lies outside the domain of f",
+        "step_vanished": "delta is so small that two points of the formula are the same number",
+        "not_finite": "f is not finite at a point of the formula",
+        "no_exact": "no exact derivative is known or exists",
+    }
+)
+"""Why there is no error, by its status, in words; where none is known or exists, the estimate stands."""
+STATUSES = tuple(REASONS)
 BOUNDS = ("proved", "estimated", "unknown")
 """How the largest derivative in a predicted truncation is known: in closed form, from samples, or not at all."""
 PARTS = ("", "truncation", "rounding")
 """The larger part of a predicted error; none where nothing is predicted."""
+MANY = 4
+"""Of more deltas than these, some are drawn."""
 PER_DECADE = 8
 """Deltas per decade of a ladder."""
 
@@ -109,6 +120,32 @@ def nearest(values: ArrayLike, goal: float) -> int:
     return int(np.argmin(np.abs(np.log(np.asarray(values, dtype=np.float64) / goal))))
 
 
+def deltas_to_draw(delta: ArrayLike, scale: float) -> list[float]:
+    """Deltas that are worth a secant, the largest first: all where they are few, else those nearest to three sizes.
+
+    Parameters
+    ----------
+    delta : array_like, shape ``(n,)``
+        Step sizes.
+    scale : float
+        The decade of it, 0.3 and 0.1 of that are looked for.
+
+    Returns
+    -------
+    list of float
+
+    Examples
+    --------
+    >>> deltas_to_draw([0.1, 0.01], 1.0), deltas_to_draw([1.0, 0.5, 0.3, 0.2, 0.1, 0.05], 1.0)
+    ([0.1, 0.01], [1.0, 0.3, 0.1])
+    """
+    steps = np.unique(np.asarray(delta, dtype=np.float64))
+    if steps.size <= MANY:
+        return [float(step) for step in steps[::-1]]
+    goals = (factor * float(decade(scale)) for factor in (1.0, 0.3, 0.1))
+    return list(dict.fromkeys(float(steps[nearest(steps, goal)]) for goal in goals))
+
+
 @dataclass(frozen=True, eq=False)
 class ErrorSweep:
     """Formulas at points and deltas beside the truth; nothing is computed before it is read.
@@ -139,6 +176,7 @@ class ErrorSweep:
     formulas: Sequence[Stencil]
 
     STATUSES: ClassVar[tuple[str, ...]] = STATUSES
+    REASONS: ClassVar[tuple[str, ...]] = tuple(REASONS.values())
     BOUNDS: ClassVar[tuple[str, ...]] = BOUNDS
     PARTS: ClassVar[tuple[str, ...]] = PARTS
 

@@ -17,6 +17,28 @@ def percent(share: float) -> str:
     return f"{100 * share:.3g} %"
 
 
+def two_digits(error: float, zero: str = "0") -> str:
+    """Return an error with two digits, or what stands for none.
+
+    Examples
+    --------
+    >>> two_digits(0.00123), two_digits(0.0)
+    ('1.2e-03', '0')
+    """
+    return f"{error:.1e}" if error else zero
+
+
+def at_point(function: str, x: float, digits: int = 6) -> str:
+    """Return a function and a point of it.
+
+    Examples
+    --------
+    >>> at_point("sin", 0.5)
+    'sin at x = 0.5'
+    """
+    return f"{function} at x = {x:.{digits}g}"
+
+
 def percent_reached(share: float) -> str:
     """Return a share in percent that is never rounded up: nearly all is not all.
 

@@ -16,16 +16,8 @@ import derivkit as dk
 from experiments import columns
 from experiments.shards import Call, Cut
 from experiments.study import Frame, Rows, Tables, column, key, refuse_empty
-from experiments.words import listed
+from experiments.words import at_point, counted, listed, two_digits
 
-IN_WORDS = (
-    "ok",
-    "a point of the formula lies outside the domain of f",
-    "delta is so small that two points of the formula are the same number",
-    "f is not finite at a point of the formula",
-    "no exact derivative is known or exists",
-)
-"""The statuses beside a line with the estimated slope."""
 SWEEP = ["function", "x", "method"]
 """What tells sweeps apart."""
 
@@ -258,8 +250,8 @@ def pictures(asked: dk.ErrorSweep) -> Iterator[Rows]:
     )  # fmt: skip
     yield from curves(f, x, asked.delta)
     if asked.derivative == 1:
-        known = f.expression is not None
-        yield secants(replace(asked, delta=ladder if known else dk.thinned(np.unique(asked.delta), ladder.size)))
+        own = dk.thinned(np.unique(asked.delta), ladder.size)
+        yield secants(replace(asked, delta=own if f.expression is None else ladder))
 
 
 def secants(lines: dk.ErrorSweep) -> Secants:
@@ -267,7 +259,7 @@ def secants(lines: dk.ErrorSweep) -> Secants:
     return Secants(
         function=lines.f.name, x=lines.x[0], method=lines.names, delta=lines.delta, **vars(lines.lines),
         estimate=lines.estimate, exact=lines.exact, error=lines.error, larger=(lines.larger, lines.PARTS),
-        status=(lines.status, IN_WORDS),
+        status=(lines.status, lines.REASONS),
     )  # fmt: skip
 
 
@@ -277,19 +269,10 @@ def curves(f: dk.Function, x: float, delta: Any) -> Iterator[Curves]:
     ends = np.array([max(x - reach, f.domain[0]), min(x + reach, f.domain[1])])
     t = np.linspace(ends[0], ends[1], CURVE_SAMPLES)
     yield Curves(function=f.name, x=x, line="f", t=t, y=f(t))
-    for step in few(np.unique(delta[x + delta > x]), reach):
+    for step in dk.deltas_to_draw(delta[x + delta > x], reach):
         if np.isfinite(f(x)) and np.isfinite(f(x + step)):
             line = dk.secant(f, x, x + step)
-            heights = [line(float(end)) for end in ends]
-            yield Curves(function=f.name, x=x, line=f"secant, delta = {step:.3g}", t=ends, y=heights)
-
-
-def few(moving: Any, reach: float) -> list[float]:
-    """The deltas worth a secant: all where they are few, else those nearest to 1, 0.3 and 0.1 of its scale."""
-    if moving.size <= FEW:
-        return [float(step) for step in moving[::-1]]
-    scale = float(dk.decade(reach))
-    return list(dict.fromkeys(float(moving[dk.nearest(moving, goal * scale)]) for goal in (1.0, 0.3, 0.1)))
+            yield Curves(function=f.name, x=x, line=f"secant, delta = {step:.3g}", t=ends, y=[*map(line, ends)])
 
 
 # What the whole run says
@@ -323,13 +306,12 @@ def with_typical(table: Frame, *, growth: int) -> Frame:
     curve = table.groupby(SWEEP, sort=False).ngroup()
     truncation = table["truncation"].to_numpy() if "truncation" in table else None
     typical = dk.typical_error(table["delta"], table["error"], growth=growth, curve=curve, truncation=truncation)
-    return table.assign(typical=typical, counted=dk.distinguishable(typical, table["exact"].to_numpy()))
+    return table.assign(typical=typical, counted=dk.distinguishable(typical, table["exact"].to_numpy()), curve=curve)
 
 
 def best_of(table: Frame) -> Frame:
     """The row of the least typical error of every sweep; among equals that of the largest delta, needing least luck."""
-    curve = table.groupby(SWEEP, sort=False).ngroup()
-    return table.iloc[dk.least_errors(table["delta"], table["counted"], curve=curve)]
+    return table.iloc[dk.least_errors(table["delta"], table["counted"], curve=table["curve"])]
 
 
 def summary(table: Frame, optimum: Frame) -> Summary:
@@ -385,7 +367,7 @@ def turning(secants: Frame) -> Turning:
         middle, end = (least["delta"], least["typical"]), (last["delta"], last["error"])
         rounding = bool(end[1] > middle[1] and last["larger"] == "rounding")
         sentence = turned((first["delta"], first["error"]), middle, end, rounding=rounding)
-        rows.append((*where, *middle, *end, rounding, f"{place_of(*where[:2])}, {where[2]}: {sentence}"))
+        rows.append((*where, *middle, *end, rounding, f"{at_point(*where[:2])}, {where[2]}: {sentence}"))
     return Turning(**{name: [row[k] for row in rows] for k, name in enumerate(Turning.columns)})
 
 
@@ -406,13 +388,8 @@ def exceptions(raised: Frame) -> Iterator[Notes]:
     kinds = raised["message"].str.split(":").str[0]
     for (function, _), rows in raised.groupby(["function", kinds], sort=False):
         first, more = rows.iloc[0], int(rows["times"].sum()) - 1
-        again = f", and {more} more time{'s' if more > 1 else ''}" if more else ""
+        again = f", and {counted(more, 'more time')}" if more else ""
         yield Notes(note=f"{function} raised {first['message']} at x = {float(first['at'])!r}{again}")
-
-
-def place_of(function: str, x: float) -> str:
-    """A point in words."""
-    return f"{function} at x = {x:.6g}"
 
 
 def tell(tables: Tables) -> Iterator[str]:
@@ -430,7 +407,7 @@ def winners(table: Frame) -> Iterator[str]:
     rank = places.groupby("function", sort=False).cumcount()
     for place in places.loc[rank.sort_values(kind="stable").index[:CURVES]].itertuples():
         rows = table[(table["function"] == place.function) & (table["x"] == place.x)]
-        where, best = place_of(place.function, place.x), best_of(rows)
+        where, best = at_point(place.function, place.x), best_of(rows)
         if not len(best):
             yield f"{where}: no error can be stated, since {why_none(rows)}."
             continue
@@ -442,29 +419,23 @@ def came_closest(closest: Frame, rows: Frame) -> str:
     """Which methods have the least typical error, each with its delta; ties are told as such."""
     error = closest["typical"].max()
     ties = "equally close" if len(closest) > 1 else "closest"
-    came = f"{listed(list(closest['method']))} came {ties}, with an error of {size_of(error)}"
+    came = f"{listed(list(closest['method']))} came {ties}, with an error of {two_digits(error, zero='exactly 0')}"
     own = [rows.loc[rows["method"] == method, "error"] for method in closest["method"]]
     if all(len(errors) > 1 and (errors == error).all() for errors in own):
         return f"{came} at every delta"
     return f"{came} at delta = {listed(list(dict.fromkeys(f'{delta:.1e}' for delta in closest['delta'])))}"
 
 
-def size_of(error: float) -> str:
-    """An error in two digits."""
-    return f"{error:.1e}" if error else "exactly 0"
-
-
 def lucky(rows: Frame, least: float) -> str:
     """The least error of all, where it is far below that of the best and its delta is typically worse than that."""
-    # of equals the first, method by method
-    methods = rows["method"].drop_duplicates().tolist()
-    ordered = rows.sort_values("method", key=lambda names: names.map(methods.index), kind="stable")
-    row = ordered.loc[ordered["error"].idxmin()]
+    known = rows.dropna(subset="error")
+    row = known.loc[known.groupby("method", sort=False)["error"].idxmin()].nsmallest(1, "error").iloc[0]
     if not (dk.is_luck(row["error"], least) and least < row["typical"]):
         return ""
+    error = two_digits(row["error"], zero="exactly 0")
     return (
-        f" The error of {size_of(row['error'])} of {row['method']} at delta = {row['delta']:.1e} is luck: "
-        f"{row['typical']:.1e} is typical there."
+        f" The error of {error} of {row['method']} at delta = {row['delta']:.1e} is luck: {row['typical']:.1e} is "
+        "typical there."
     )
 
 
@@ -487,7 +458,7 @@ def reasons(table: Frame, optimum: Frame) -> Iterator[str]:
     for row in (rows if len(rows) <= FEW else rows.iloc[[0, -1]]).itertuples():
         larger = "truncation" if row.truncation > row.rounding else "rounding"
         yield (
-            f"{place_of(*where[:2])}, {where[2]} with delta = {row.delta:.3g}: the error is {row.error:.1e}; of what "
+            f"{at_point(*where[:2])}, {where[2]} with delta = {row.delta:.3g}: the error is {row.error:.1e}; of what "
             f"was predicted, truncation {row.truncation:.1e} and rounding {row.rounding:.1e}, {larger} is the larger "
             "part."
         )
@@ -532,15 +503,7 @@ def bounds_held(table: Frame) -> Iterator[str]:
 
 
 def advise(tables: Tables, job: int) -> Iterator[str]:
-    """Yield how the best job of a search stands beside what is predicted for the same functions and points.
-
-    Parameters
-    ----------
-    tables
-        The gathered tables of all its jobs, with the column ``job``.
-    job
-        The number of the best of them.
-    """
+    """Yield how the best job of a search stands beside what is predicted for the same functions and points."""
     table, optimum = tables[Table], optimum_of(tables)
     for where, own in itertools.islice(table[table["job"] == job].groupby(SWEEP, sort=False), CURVES):
         row = max(own.itertuples(), key=lambda one: float(one.error))
@@ -551,7 +514,7 @@ def advise(tables: Tables, job: int) -> Iterator[str]:
 def beside_prediction(row: Any, optimum: Frame) -> str:
     """Compare what was found at a point with the best that is predicted there, of all methods and of the same one."""
     found = (
-        f"{place_of(row.function, row.x)}: {row.method} with delta = {row.delta:.2g} has an error of {row.error:.2g}"
+        f"{at_point(row.function, row.x)}: {row.method} with delta = {row.delta:.2g} has an error of {row.error:.2g}"
     )
     here = optimum[optimum["error"] > 0].reset_index()
     here = here[(here["function"] == row.function) & (here["x"] == row.x)].set_index("method")

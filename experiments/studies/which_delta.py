@@ -30,6 +30,7 @@ from derivkit.testing import (
 )
 from experiments import columns
 from experiments.study import Frame, Rows, Tables, column, key, refuse_empty, refuse_unknown
+from experiments.words import at_point, two_digits
 
 MIN_DELTAS = 9
 """Least deltas of a sweep."""
@@ -431,8 +432,8 @@ def of_point(table: Frame, answer: Any) -> Frame:
 
 
 def place_of(row: Any) -> str:
-    """A point in words."""
-    return f"{row.function} at x = {row.x:.9g}"
+    """The point of a row, with the digits that tell it from its neighbours."""
+    return at_point(row.function, row.x, digits=9)
 
 
 def take(answer: Any, rows: Frame) -> str:
@@ -446,19 +447,15 @@ def take(answer: Any, rows: Frame) -> str:
     lost = best.expected >= 0.1 * abs(answer.value) and answer.status != "below_resolution"
     worth = f" The derivative is {answer.value:.3g}: not one digit of it can be had in this type." if lost else ""
     return (
-        f"{where}: take delta = {best.delta:.2g} with {best.method}. Expect an error of {size_of(best.expected)} "
-        f"(truncation {size_of(best.truncation)}, rounding {size_of(best.rounding)}); measured {made(best)}.{worth}"
+        f"{where}: take delta = {best.delta:.2g} with {best.method}. Expect an error of {two_digits(best.expected)} "
+        f"(truncation {two_digits(best.truncation)}, rounding {two_digits(best.rounding)}); measured {made(best)}."
+        f"{worth}"
         + "".join(
-            f" With {row.method} take {row.delta:.2g}: expect {size_of(row.expected)}, measured {made(row)}."
+            f" With {row.method} take {row.delta:.2g}: expect {two_digits(row.expected)}, measured {made(row)}."
             for row in others
         )
         + "".join(f" {row.method} cannot be used: {row.note}." for row in rows[rows["delta"].isna()].itertuples())
     )
-
-
-def size_of(error: float) -> str:
-    """An error in two digits."""
-    return f"{error:.1e}" if error else "0"
 
 
 def made(row: Any) -> str:
@@ -466,9 +463,9 @@ def made(row: Any) -> str:
     if math.isnan(row.measured):
         return f"no difference from dk.derivative above its own bar ({row.note})"
     if not math.isfinite(row.best):
-        return size_of(row.measured)
-    best = f"the best of all deltas, {row.best_delta:.2g}, gives {size_of(row.best)} or so"
-    return f"{size_of(row.measured)}; {best}"
+        return two_digits(row.measured)
+    best = f"the best of all deltas, {row.best_delta:.2g}, gives {two_digits(row.best)} or so"
+    return f"{two_digits(row.measured)}; {best}"
 
 
 def needs_none(answer: Any) -> str:
@@ -476,7 +473,7 @@ def needs_none(answer: Any) -> str:
     true = ""
     if math.isfinite(answer.error):
         held = "and is" if answer.error <= answer.bar else "but is in truth"
-        true = f" ({held} {size_of(answer.error)} off)"
+        true = f" ({held} {two_digits(answer.error)} off)"
     if math.isnan(answer.exact):
         true = ". As no exact derivative is known, the errors above are differences from this value"
     status = "" if answer.status == "ok" else f" Its status is {answer.status}: {answer.said}"
