@@ -15,6 +15,7 @@ import numpy as np
 
 from derivkit.automatic.dual import dual
 from derivkit.automatic.refusals import DualError
+from derivkit.errors import absolute_error, relative_error, ulp_error
 from derivkit.expressions.evaluation import CONSTANTS, interpret, nearest_float
 from derivkit.expressions.tree import Expression
 from derivkit.function import Function
@@ -36,6 +37,36 @@ DIGITS = 16.0
 
 
 @dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """The derivative by every way beside the trusted one: shape ``(ways, points)`` each, but `exact` ``(points,)``.
+
+    Attributes
+    ----------
+    delta : ndarray
+        The best delta of a formula; NaN where a way has none.
+    estimate, exact : ndarray
+    error, relative_error, ulps, digits : ndarray
+        NaN where the status is not ``ok``.
+    rounding : ndarray
+        How far rounding may take the estimate.
+    status : ndarray of str
+        ``ok``; ``no_derivative`` and ``answered``: there is none, and the way says so, or does not; ``refused``: there
+        is one, and the way gives none; ``unresolved``: the trusted value is not known; ``not_numpy``: dual numbers
+        go through NumPy's functions only.
+    """
+
+    delta: Array
+    estimate: Array
+    exact: Array
+    error: Array
+    relative_error: Array
+    ulps: Array
+    digits: Array
+    rounding: Array
+    status: Texts
+
+
+@dataclass(frozen=True, kw_only=True)
 class Ways:
     """A function at its points, and all ways to its derivative there."""
 
@@ -49,6 +80,27 @@ class Ways:
     def methods(self) -> list[str]:
         """The names of all ways."""
         return [ANALYTICAL, DUAL, *(entry.name for entry in self.formulas)]
+
+    def compare(self) -> Comparison:
+        """Every way beside the trusted derivative, at all points."""
+        exact, known = self.trusted
+        gap = np.full(self.x.shape, np.nan)
+        estimates = self.estimates()
+        status = [np.full(gap.shape, "not_numpy") if one is None else statuses(one, exact, known) for one in estimates]
+        estimate = np.array([gap if one is None else one for one in estimates])
+        valid = np.where(np.array(status) == "ok", estimate, np.nan)
+        relative = relative_error(valid, exact)
+        return Comparison(
+            delta=np.array([gap, gap, *self.delta]),
+            estimate=estimate,
+            exact=exact,
+            error=absolute_error(valid, exact),
+            relative_error=relative,
+            ulps=ulp_error(valid, exact),
+            digits=correct_digits(relative, valid, exact),
+            rounding=np.array(self.roundings()),
+            status=np.array(status),
+        )
 
     def estimates(self) -> list[Array | None]:
         """The derivative by every way, shape of x each; None where a way cannot be gone."""

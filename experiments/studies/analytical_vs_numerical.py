@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import derivkit as dk
-from derivkit.testing import ANALYTICAL, DIGITS, DUAL, Ways, correct_digits, statuses, ways_of
+from derivkit.testing import ANALYTICAL, DIGITS, DUAL, Ways, ways_of
 from experiments import columns
-from experiments.study import Frame, Rows, Tables, column, key, refuse_below
+from experiments.study import Frame, Rows, Tables, column, key, refuse_below, refuse_empty
 from experiments.timing import least_seconds
 
 Array = NDArray[np.float64]
@@ -158,8 +158,7 @@ class Config:
     repeats: int = 1
 
     def __post_init__(self) -> None:
-        if not (self.function and self.method):
-            raise ValueError("at least one function and one method are needed")
+        refuse_empty(self, "function", "method")
         for problem in self.function:
             if problem.function.expression is None:
                 raise ValueError(
@@ -201,20 +200,9 @@ def measure(config: Config) -> Iterator[Rows]:
 
 def errors(ways: Ways) -> Table:
     """One row per method and point."""
-    exact, known = ways.trusted
-    estimates = ways.estimates()
-    estimate = np.array([np.full(ways.x.shape, np.nan) if one is None else one for one in estimates])
-    status = np.array([np.full(ways.x.shape, "not_numpy", dtype="<U13") if one is None else statuses(one, exact, known)
-                       for one in estimates])  # fmt: skip
-    valid = np.where(status == "ok", estimate, np.nan)
-    relative = dk.relative_error(valid, exact)
-    gap = np.full(ways.x.shape, np.nan)
     return Table(
         function=ways.f.name, expression=str(ways.f.expression), x=ways.x,
-        method=np.array(ways.methods, dtype=object)[:, None], delta=np.array([gap, gap, *ways.delta]),
-        estimate=estimate, exact=exact, error=dk.absolute_error(valid, exact), relative_error=relative,
-        ulps=dk.ulp_error(valid, exact), digits=correct_digits(relative, valid, exact),
-        rounding=np.array(ways.roundings()), status=status,
+        method=np.array(ways.methods, dtype=object)[:, None], **vars(ways.compare()),
     )  # fmt: skip
 
 

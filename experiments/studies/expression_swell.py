@@ -11,7 +11,7 @@ import numpy as np
 
 import derivkit as dk
 from derivkit.testing import NESTED, nested_derivatives, network_loss
-from experiments.study import Frame, Rows, Tables, column, key
+from experiments.study import Frame, Rows, Tables, column, key, refuse_empty, refuse_unknown
 
 NAMES = ("formula", "derivative", "2nd derivative", "3rd derivative")
 AS_TREE, ONCE = "written out", "every part once"
@@ -100,14 +100,11 @@ class Config:
     derivative: int = 1
 
     def __post_init__(self) -> None:
-        for name in self.family:
-            if name not in NESTED:
-                raise ValueError(f"family={name}: there are {', '.join(NESTED)}")
+        refuse_empty(self, "family", "depth")
+        refuse_unknown(self, "family", NESTED)
         for depth in self.depth:
             if not 1 <= depth <= MAX_DEPTH:
                 raise ValueError(f"depth={depth}: must be from 1 to {MAX_DEPTH}")
-        if not (self.family and self.depth):
-            raise ValueError("at least one family and one depth are needed")
         if not 1 <= self.derivative <= MAX_ORDER:
             raise ValueError(f"derivative={self.derivative}: must be from 1 to {MAX_ORDER}")
 

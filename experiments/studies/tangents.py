@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import derivkit as dk
 from experiments import columns
-from experiments.study import Frame, Rows, Tables, column, key
+from experiments.study import Frame, Rows, Tables, column, key, refuse_empty
 
 Array = NDArray[np.float64]
 
@@ -131,8 +131,7 @@ class Config:
     delta: tuple[float, ...] = (0.5, 1e-4, 1e-8)
 
     def __post_init__(self) -> None:
-        if not (self.function and self.delta):
-            raise ValueError("at least one function and one delta are needed")
+        refuse_empty(self, "function", "delta")
 
     @property
     def rows(self) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 
 import derivkit as dk
 from derivkit.testing import BREAKS, METHODS, VERDICTS, Answer, Break, verdict
-from experiments.study import Frame, Lesson, Rows, Tables, column, key
+from experiments.study import Frame, Lesson, Rows, Tables, column, key, refuse_repeated, refuse_unknown
 
 OURS = "dk.derivative"
 TEXTBOOK = ("forward_1", "central_2", "central_4")
@@ -142,11 +142,8 @@ class Config:
     def __post_init__(self) -> None:
         if not self.case:
             raise ValueError(f"case=[]: no case is named; there are {', '.join(BREAKS)}")
-        for name in self.case:
-            if name not in BREAKS:
-                raise ValueError(f"case={name}: not known; there are {', '.join(BREAKS)}")
-        if len(set(self.case)) < len(self.case):
-            raise ValueError(f"case=[{','.join(self.case)}]: name each once")
+        refuse_unknown(self, "case", BREAKS)
+        refuse_repeated(self, "case")
 
     @property
     def rows(self) -> int:

@@ -144,8 +144,8 @@ def test_the_preset_has_every_function_of_the_project_with_an_expression() -> No
 @pytest.mark.parametrize(
     ("config", "says"),
     [
-        ({"function": ()}, "at least one function"),
-        ({"method": ()}, "at least one function"),
+        ({"function": ()}, r"function=\[\]: at least one"),
+        ({"method": ()}, r"method=\[\]: at least one"),
         ({"samples": 0}, "samples=0: must be at least 1"),
         ({"lowest_exponent": 0}, "the lower first"),
         ({"cancelling": ("2x",)}, "a multiplication sign is missing"),
