@@ -41,16 +41,18 @@ MAX_NAMED = 4
 """Most losses that the findings name."""
 
 
-METHOD = "analytical, dual numbers, or a difference formula at its predicted best delta"
-
-
 # Tables
 
 
-class Table(columns.Problem, columns.Point):
+class Way(Rows, table=None):
+    """A way to the derivative."""
+
+    method: str = key("analytical, dual numbers, or a difference formula at its predicted best delta", axis="series")
+
+
+class Table(columns.Problem, columns.Point, Way):
     """A row for every method at every point."""
 
-    method: str = key(METHOD)
     delta: float = column("the predicted best delta of a formula")
     estimate: float = column("the derivative by the method, in float64", moves={"column": "rounding"})
     exact: float = column("the trusted derivative")
@@ -69,10 +71,9 @@ class Table(columns.Problem, columns.Point):
     status: str = columns.STATUS
 
 
-class Cost(columns.Function):
+class Cost(columns.Function, Way):
     """A row for every method of every function."""
 
-    method: str = key(METHOD)
     evaluations: int = column("how often the method computes f at a point; 0 for the analytical derivative")
     ratio: float = column(
         "its time per point over that of one evaluation of f, vectorised, in one thread", measured=True
@@ -82,10 +83,9 @@ class Cost(columns.Function):
     )
 
 
-class Ranked(Rows):
+class Ranked(Way):
     """How many points have how many digits."""
 
-    method: str = key(METHOD, axis="series")
     share: float = column(
         "percent of the points with at least so many correct digits", axis="x", label="percent of the points"
     )
@@ -105,12 +105,16 @@ class Picture(columns.Element):
     )  # fmt: skip
 
 
-class Lost(Rows):
-    """The sweeps of formulas that cancel."""
+class Cancelling(Rows, table=None):
+    """A formula that cancels, at a point."""
 
     expression: str = key("a function whose formula cancels")
     x: float = key("the point", axis="x")
-    method: str = key(METHOD, axis="series")
+
+
+class Lost(Cancelling, Way):
+    """The sweeps of formulas that cancel."""
+
     relative_error: float = column("|estimate - exact| / |exact|", axis="y", label="relative error")
     status: str = columns.STATUS
 
@@ -127,10 +131,9 @@ class Losses(Rows):
     best_digits: float = column("the correct digits of that formula")
 
 
-class Summary(Rows):
+class Summary(Way):
     """One line for every method."""
 
-    method: str = key(METHOD)
     points: int = column("points with an error")
     median_digits: float = column("half of the points have at least so many correct digits")
     worst_digits: float = column("all points have at least so many correct digits")
@@ -380,15 +383,20 @@ def without(status: Frame) -> Iterator[str]:
     """Who answers where there is no derivative, and who does not where there is one."""
     none = status[ANALYTICAL].isin(("no_derivative", "answered"))
     if none.any():
-        answered = ", ".join(f"{name} at {count}" for name, count in (status == "answered").sum().items() if count)
+        answered = how_often(status == "answered")
         yield (
             f"At {none.sum()} points there is no derivative: "
             f"{f'a number is given all the same by {answered}' if answered else 'no method gives a number there'}."
         )
     for kind, words in (("refused", "gives none where there is one"), ("not_numpy", "goes through NumPy only")):
-        silent = ", ".join(f"{name} at {count}" for name, count in (status == kind).sum().items() if count)
+        silent = how_often(status == kind)
         if silent:
             yield f"No estimate, as the method {words}: {silent} points."
+
+
+def how_often(holds: Frame) -> str:
+    """At how many points something holds of each method, of those of which it does."""
+    return ", ".join(f"{name} at {count}" for name, count in holds.sum().items() if count)
 
 
 def where_it_cancels(text: str, rows: Frame) -> Iterator[str]:
