@@ -14,8 +14,19 @@ import numpy as np
 from experiments import tables
 from experiments.comparison import page
 from experiments.comparison.configured import Values, changed, shown
-from experiments.comparison.differences import DIFFERENCES, Change, Differences, Plan, plan_of, table_of
-from experiments.comparison.ranking import BESIDE, OWN, RUNS, WHERE, Ranking, Rows, ranking_of, rows_of
+from experiments.comparison.differences import (
+    DIFFERENCES,
+    Change,
+    Differences,
+    Plan,
+    Types,
+    lost,
+    plan_of,
+    shared,
+    table_of,
+    type_name,
+)
+from experiments.comparison.ranking import BESIDE, OWN, RUNS, WHERE, Ranking, RowPool, ranking_of, rows_of
 from experiments.comparison.result import Comparison
 from experiments.comparison.sentences import about_changes, about_least, about_many, about_request
 from experiments.messages import ConfigurationError, near, show
@@ -29,7 +40,7 @@ MAX_SHOWN = 10
 FACTS, MORE_FACTS = 4, 8
 """Facts of the environment that the terminal shows with their values, and that it names besides."""
 
-Shapes = Sequence[Mapping[str, type]]
+Shapes = Sequence[Types]
 """The columns of the main table of every run, without the number of the job."""
 
 
@@ -67,8 +78,7 @@ def compare(
     """
     _refuse_other_studies(runs)
     shapes = [_shape(run) for run in runs]
-    shared = {name: kind for name, kind in shapes[0].items() if all(one.get(name) is kind for one in shapes)}
-    plan = plan_of(runs[0].study, shared)
+    plan = plan_of(runs[0].study, shared(shapes))
     _refuse_lost_keys(plan, runs, shapes)
     with _new_directory(place) as (directory, final):
         compared = _ranked if len(runs) > BESIDE else _beside_the_first
@@ -127,14 +137,10 @@ def _shape(run: Stored) -> dict[str, type]:
     return {name: kind for name, kind in tables.footer(run.table).types.items() if name != "job"}
 
 
-def _type(shape: Mapping[str, type], column: str) -> str:
-    return tables.KINDS[shape[column]].name if column in shape else "none"
-
-
 def _refuse_lost_keys(plan: Plan, runs: Sequence[Stored], shapes: Shapes) -> None:
     for key in plan.keys:
         if key not in plan.columns:
-            kinds = [f"{near(run.directory)} {_type(shape, key)}" for run, shape in zip(runs, shapes, strict=True)]
+            kinds = [f"{near(run.directory)} {type_name(shape, key)}" for run, shape in zip(runs, shapes, strict=True)]
             raise ConfigurationError(f"rows cannot be joined: column {key} is not of one type: {', '.join(kinds)}")
 
 
@@ -180,15 +186,13 @@ def _change(names: Sequence[str], runs: Sequence[Stored], shapes: Shapes, place:
     """Return what the records tell of a run beside the first: whether its table is equal, and its columns."""
     first, other = _recorded(runs[0]), _recorded(runs[place])
     same = first == other
-    one, two = shapes[0], shapes[place]
-    odd = [column for column in {**one, **two} if one.get(column) is not two.get(column)]
     return Change(
         name=names[place],
         first=names[0],
         identical=same,
         rows=other.rows,
         joined=other.rows if same else 0,
-        lost=tuple(f"{column}: {_type(one, column)} and {_type(two, column)}" for column in odd),
+        lost=lost(shapes[0], shapes[place], between=" and "),
     )
 
 
@@ -213,10 +217,10 @@ def _ranked(runs: Sequence[Stored], _: Shapes, plan: Plan, directory: Path, *, u
     return _written(comparison)
 
 
-def _changes_of_many(rows: Rows, names: Sequence[str], plan: Plan, directory: Path, *, ulps: int) -> list[Change]:
+def _changes_of_many(rows: RowPool, names: Sequence[str], plan: Plan, directory: Path, *, ulps: int) -> list[Change]:
     run = rows.run
-    shared = rows.original != np.arange(rows.original.size)
-    joined = np.bincount(run[shared], minlength=len(names)).tolist()
+    again = rows.original != np.arange(rows.original.size)
+    joined = np.bincount(run[again], minlength=len(names)).tolist()
     sizes = np.diff(rows.starts).tolist()
     changes = [Change(name=name, rows=size) for name, size in zip(names, sizes, strict=True)]
     odd = np.flatnonzero(rows.differing(plan.values))
@@ -299,12 +303,12 @@ def _write_runs(comparison: Comparison, ranking: Ranking) -> None:
         if len({str(one.get(key)) for one in where}) > 1:
             texts = [_text(where[place].get(key)) for place in order]
             columns[f"{WHERE}{key}"] = (str, f"{key} of the row with the best error", texts)
-    rows, shared, differing = (
+    rows, again, differing = (
         np.array([getattr(changes[place], count) for place in order]) for count in ("rows", "joined", "differing")
     )
     columns |= {
         "rows": (int, "rows of its main table", rows),
-        "shared_rows": (int, "of these, rows that an earlier run has too", shared),
+        "shared_rows": (int, "of these, rows that an earlier run has too", again),
         "differing_rows": (int, "of these, rows with another value than in the first run that has them", differing),
         "changed_columns": (str, "in which columns", [", ".join(changes[place].beyond) for place in order]),
         "directory": (str, "where it lies", [near(comparison.runs[place].directory) for place in order]),

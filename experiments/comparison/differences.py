@@ -7,7 +7,7 @@ one on the errors that follow from it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from experiments import tables
 from experiments.comparison.tolerance import Pair, Rules
-from experiments.comparison.values import Column, ulps_apart
+from experiments.comparison.values import ColumnChange, ulps_apart
 from experiments.study import MAIN, Study
 
 Places = NDArray[np.intp]
@@ -28,6 +28,26 @@ RUN, FIRST, CHANGE, COLUMNS, DISTANCE, RATIO = OWN = (
 """Columns of the table of differences besides the study's own."""
 OTHER = "_other"
 DIFFERENCES = "differences"
+
+
+Types = Mapping[str, type]
+"""The types of the columns of a table."""
+
+
+def shared(shapes: Sequence[Types]) -> dict[str, type]:
+    """Return the columns that all tables have in one type."""
+    return {name: kind for name, kind in shapes[0].items() if all(one.get(name) is kind for one in shapes)}
+
+
+def type_name(types: Types, column: str) -> str:
+    """Return what a column of a table holds, in a word."""
+    return tables.KINDS[types[column]].name if column in types else "none"
+
+
+def lost(first: Types, other: Types, *, between: str) -> tuple[str, ...]:
+    """Return the columns that one of two tables lacks or has in another type, each with what it is in both."""
+    odd = [column for column in {**first, **other} if first.get(column) is not other.get(column)]
+    return tuple(f"{column}: {type_name(first, column)}{between}{type_name(other, column)}" for column in odd)
 
 
 # What a study says
@@ -91,7 +111,7 @@ class Change:
     vanished: int = 0
     lost: tuple[str, ...] = ()
     """Columns that one of the tables lacks or has in another type, each with what it is in both."""
-    columns: dict[str, Column] = field(default_factory=dict)
+    columns: dict[str, ColumnChange] = field(default_factory=dict)
 
     @property
     def any(self) -> bool:
@@ -118,7 +138,7 @@ class Change:
         for name, mask in pair.moved.items():
             places = np.flatnonzero(mask)
             if places.size:
-                beyond[name] = pair.beyond(self.columns.setdefault(name, Column(name=name)), places)
+                beyond[name] = pair.beyond(self.columns.setdefault(name, ColumnChange(name=name)), places)
         return beyond
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from experiments import tables
-from experiments.comparison.configured import shown
-from experiments.comparison.differences import DIFFERENCES
+from experiments.comparison.configured import Lines, shown
+from experiments.comparison.differences import Change
 from experiments.comparison.drawings import OTHERS_DRAWN, Drawing, drawn
-from experiments.comparison.ranking import RUNS, Ranking
+from experiments.comparison.ranking import RUNS, WHERE, Ranking
 from experiments.comparison.result import Comparison
-from experiments.comparison.sentences import findings, most_different, where_best
-from experiments.comparison.values import Column
+from experiments.comparison.sentences import findings, most_different
+from experiments.comparison.values import ColumnChange
 from experiments.messages import near, show
 from experiments.page import report
 
@@ -74,22 +75,41 @@ def _of_many(comparison: Comparison, ranking: Ranking) -> dict[str, Any]:
     }
 
 
+Columns = Mapping[str, tuple[str, Sequence[object]]]
+"""The columns of a table, each with its meaning and its values."""
+
+
 def _table(
-    name: str, meaning: str, heads: Mapping[str, str], rows: Sequence[Sequence[str]], total: int | None = None
+    name: str, meaning: str, columns: Columns, *, total: int | None = None, digits: int | None = 6
 ) -> report.Table:
-    """Return a table for the page; `heads` are its columns with their meanings, `total` the rows that there are."""
-    return report.Table(name, meaning, list(heads), list(heads.values()), rows, len(rows) if total is None else total)
+    """Return a table for the page without the columns that are empty; `total` are the rows that there are."""
+    cells = {head: [_cell(value, digits) for value in values] for head, (_, values) in columns.items()}
+    heads = [head for head in columns if any(cells[head])]
+    rows = list(zip(*(cells[head] for head in heads), strict=True))
+    return report.Table(
+        name, meaning, heads, [columns[head][0] for head in heads], rows, len(rows) if total is None else total
+    )
 
 
-def _cell(value: object, digits: int = 6) -> str:
+def _stored(
+    path: Path,
+    meaning: str,
+    *,
+    most: int = MAX_DIFFERENCES,
+    digits: int | None = None,
+    left_out: Collection[str] = (),
+) -> report.Table:
+    """Return the first rows of a table on disk for the page; its columns say what they mean."""
+    about, frame = tables.footer(path), tables.head(path, most).astype(object)
+    columns = {name: (said, frame[name].tolist()) for name, (_, said) in about.shape.items() if name not in left_out}
+    return _table(path.stem, meaning, columns, total=about.rows, digits=digits)
+
+
+def _cell(value: object, digits: int | None) -> str:
+    """Return a value as text; a number with so many digits, or with those that read back as the same value."""
     if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:.{digits}g}"
+        return "" if math.isnan(value) else f"{value:.{digits}g}" if digits else str(value).removesuffix(".0")
     return "" if value is None else str(value)
-
-
-def _exact(value: object) -> str:
-    """Return the shortest text that reads back as the same value."""
-    return "" if value is None else str(value).removesuffix(".0")
 
 
 # A few runs
@@ -118,28 +138,11 @@ def _other_tables(comparison: Comparison) -> list[str]:
 
 
 def _tables(comparison: Comparison) -> Iterator[report.Table]:
-    yield _overview(comparison)
-    columns = [
-        [
-            change.name,
-            one.name,
-            *map(_cell, (one.different, one.beyond, one.furthest, one.least, one.mean, one.greatest)),
-        ]
-        for change in comparison.changes
-        for one in change.columns.values()
-    ]
-    if columns:
-        heads = {
-            "run": "the run compared with the first",
-            "column": "the column",
-            "other bits": "values that are not the same bits",
-            "beyond the tolerance": "those that the tolerance does not excuse",
-            "ulps apart": "the largest distance, in doubles",
-            "least ratio": "the least ratio of the other to the first",
-            "mean ratio": "the geometric mean of the ratios",
-            "greatest ratio": "the greatest ratio",
-        }
-        yield _table("by column", "What changed in each column, over all joined rows.", heads, columns)
+    columns = {name.replace("_", " "): column for name, column in overview(comparison).items()}
+    yield _table("overview", "One row for every run compared with the first.", columns)
+    changed = [(change, one) for change in comparison.changes for one in change.columns.values()]
+    if changed:
+        yield _table("by column", "What changed in each column, over all joined rows.", _by_column(changed))
     keys = [(key, list(map(shown, values))) for key, values in comparison.keys.items()]
     others = [(key, texts) for key, texts in comparison.configuration if not _is_below(key, comparison.keys)]
     for name, lines in (("configuration", [*keys, *others]), ("environment", comparison.environment)):
@@ -149,14 +152,29 @@ def _tables(comparison: Comparison) -> Iterator[report.Table]:
             meanings = ["name", *(["as recorded"] * len(comparison.names))]
             yield report.Table(name, meaning, ["key", *comparison.names], meanings, cells, len(cells))
     if comparison.differences.is_file():
-        yield _differences(comparison)
+        yield _stored(comparison.differences, "The rows that differ, vanished or appeared.")
 
 
-def overview(comparison: Comparison) -> dict[str, tuple[str, list[object]]]:
+def _by_column(changed: Sequence[tuple[Change, ColumnChange]]) -> Columns:
+    columns = [column for _, column in changed]
+    return {
+        "run": ("the run compared with the first", [change.name for change, _ in changed]),
+        "column": ("the column", [one.name for one in columns]),
+        "other bits": ("values that are not the same bits", [one.different for one in columns]),
+        "beyond the tolerance": ("those that the tolerance does not excuse", [one.beyond for one in columns]),
+        "ulps apart": ("the largest distance, in doubles", [one.furthest for one in columns]),
+        "least ratio": ("the least ratio of the other to the first", [one.least for one in columns]),
+        "mean ratio": ("the geometric mean of the ratios", [one.mean for one in columns]),
+        "greatest ratio": ("the greatest ratio", [one.greatest for one in columns]),
+    }
+
+
+def overview(comparison: Comparison) -> Columns:
     """Return by column what it means and its values: for every other run how many rows changed and by how much."""
     changes, plan = comparison.changes, comparison.plan
     errors, estimates = (
-        [change.columns.get(name or "", Column(name="")) for change in changes] for name in (plan.error, plan.estimate)
+        [change.columns.get(name or "", ColumnChange(name="")) for change in changes]
+        for name in (plan.error, plan.estimate)
     )
     return {
         "compared": ("the run compared with the first", [one.name for one in changes]),
@@ -173,121 +191,49 @@ def overview(comparison: Comparison) -> dict[str, tuple[str, list[object]]]:
     }  # fmt: skip
 
 
-def _overview(comparison: Comparison) -> report.Table:
-    columns = {
-        name.replace("_", " "): (meaning, list(map(_cell, values)))
-        for name, (meaning, values) in overview(comparison).items()
-    }
-    columns = {name: column for name, column in columns.items() if any(column[1])}  # no row differs: no ratio
-    rows = list(zip(*(cells for _, cells in columns.values()), strict=True))
-    heads = {name: meaning for name, (meaning, _) in columns.items()}
-    return _table("overview", "One row for every run compared with the first.", heads, rows)
-
-
 def _is_below(key: str, keys: Mapping[str, object]) -> bool:
     return any(key == one or key.startswith(f"{one}.") for one in keys)
-
-
-def _differences(comparison: Comparison) -> report.Table:
-    path = comparison.differences
-    frame = tables.head(path, MAX_DIFFERENCES)
-    frame = frame.astype(object).mask(frame.isna() | (frame == ""), None).dropna(axis="columns", how="all")
-    cells = [[_exact(value) for value in row] for row in frame.itertuples(index=False)]
-    shape = tables.footer(path).shape
-    heads = {str(name): shape[str(name)][1] for name in frame}
-    return _table(DIFFERENCES, "The rows that differ, vanished or appeared.", heads, cells, tables.footer(path).rows)
 
 
 # Many runs
 
 
 def _tables_of_many(comparison: Comparison, ranking: Ranking) -> Iterator[report.Table]:
-    yield _ranked(comparison, ranking)
-    if most_different(comparison):
-        yield _different(comparison)
+    runs = "One row for every run, the smallest best error first, with the keys that are not the same in all of them."
+    known = [f"{WHERE}{key}" for key, values in ranking.keys.items() if all(len(one) == 1 for one in values)]
+    path = comparison.directory / f"{RUNS}.parquet"
+    yield _stored(path, runs, most=MAX_RUNS, digits=4, left_out=["directory", *known])
+    different = most_different(comparison)
+    if different:
+        meaning = "The runs by how many of their rows are not as in the first run that has them."
+        columns = _what_differs(different[:MAX_RUNS], ranking.error)
+        yield _table("what differs", meaning, columns, total=len(different), digits=4)
     if comparison.environment:
-        rows = [
-            [
-                name,
-                f"{len(set(texts))}",
-                "; ".join(f"{text} ({count})" for text, count in Counter(texts).most_common(MOST_FREQUENT)),
-            ]
-            for name, texts in comparison.environment
-        ]
-        heads = {
-            "key": "name",
-            "values": "how many different ones",
-            "the most frequent": "each with the number of its runs",
-        }
-        yield _table("environment", "What is not the same where the runs were made.", heads, rows)
-    path = comparison.differences
-    if path.is_file():
-        heads = {column: meaning for column, (_, meaning) in tables.footer(path).shape.items()}
-        frame = tables.head(path, MAX_DIFFERENCES)
-        rows = [[_cell(value, 4) for value in row] for row in frame.itertuples(index=False)]
-        meaning = "Rows that are not as in the first run that has them."
-        yield _table(DIFFERENCES, meaning, heads, rows, tables.footer(path).rows)
+        yield _table(
+            "environment", "What is not the same where the runs were made.", _frequencies(comparison.environment)
+        )
+    if comparison.differences.is_file():
+        yield _stored(comparison.differences, "Rows that are not as in the first run that has them.")
 
 
-def _different(comparison: Comparison) -> report.Table:
-    different, error = most_different(comparison), comparison.plan.error
-    heads = {
-        "run": "the run",
-        "compared with": "the first run that has the rows, of several the last",
-        "shared rows": "rows that an earlier run has too",
-        "differ": "of these, rows with another value",
-        "in columns": "how many values differ, by column",
-        "error ratio": f"the geometric mean of {error} over that of the other",
+def _what_differs(changes: Sequence[Change], error: str | None) -> Columns:
+    beyond = [", ".join(f"{name} {count}" for name, count in one.beyond.items()) for one in changes]
+    ratios = [one.columns[error].mean if error in one.columns else math.nan for one in changes]
+    return {
+        "run": ("the run", [one.name for one in changes]),
+        "compared with": ("the first run that has the rows, of several the last", [one.first for one in changes]),
+        "shared rows": ("rows that an earlier run has too", [one.joined for one in changes]),
+        "differ": ("of these, rows with another value", [one.differing for one in changes]),
+        "in columns": ("how many values differ, by column", beyond),
+        "error ratio": (f"the geometric mean of {error} over that of the other", ratios),
     }
-    rows = [
-        [
-            one.name,
-            one.first,
-            f"{one.joined}",
-            f"{one.differing}",
-            ", ".join(f"{name} {count}" for name, count in one.beyond.items()),
-            _cell(one.columns[error].mean, 4) if error in one.columns else "",
-        ]
-        for one in different[:MAX_RUNS]
-    ]
-    meaning = "The runs by how many of their rows are not as in the first run that has them."
-    return _table("what differs", meaning, heads, rows, len(different))
 
 
-def _ranked(comparison: Comparison, ranking: Ranking) -> report.Table:
-    constant, error = [key for key in comparison.plan.keys if not ranking.rows.varies(key)], ranking.error
-    heads = {
-        "rank": "by the best error, the smallest first",
-        "run": "the run",
-        f"best {error}": f"the smallest positive {error} of its rows, of sweeps the typical one: no luck",
-        **dict.fromkeys(ranking.keys, "as configured"),
-        "best at": "the keys of the row with the best error, where no column of this table tells them",
-        "rows": "rows of its main table",
-        "shared": "of these, rows that an earlier run has too",
-        "differ": "of these, rows with another value than in the first run that has them",
+def _frequencies(lines: Lines) -> Columns:
+    counts = [Counter(texts) for _, texts in lines]
+    frequent = ["; ".join(f"{text} ({n})" for text, n in count.most_common(MOST_FREQUENT)) for count in counts]
+    return {
+        "key": ("name", [name for name, _ in lines]),
+        "values": ("how many different ones", [len(count) for count in counts]),
+        "the most frequent": ("each with the number of its runs", frequent),
     }
-    rows = [
-        [
-            str(rank),
-            comparison.names[place],
-            _cell(float(ranking.best[place]), 4),
-            *(shown(values[place]) for values in ranking.keys.values()),
-            where_best(ranking, place, left_out=[*constant, *_in_columns(ranking, place)]),
-            *map(str, (change.rows, change.joined, change.differing)),
-        ]
-        for rank, place in enumerate(ranking.order[:MAX_RUNS], start=1)
-        for change in [comparison.changes[place]]
-    ]
-    if not any(row[-4] for row in rows):  # each run has one row, or one value of every key
-        del heads["best at"]
-        rows = [[*row[:-4], *row[-3:]] for row in rows]
-    meaning = (
-        "One row for every run, the smallest best error first, with the keys that are not the same in all of them."
-    )
-    return _table(RUNS, meaning, heads, rows, len(comparison.runs))
-
-
-def _in_columns(ranking: Ranking, place: int) -> list[str]:
-    """Return the changed keys that have only the value in a run that its best error has."""
-    where = ranking.where[place]
-    return [key for key, values in ranking.keys.items() if key in where and values[place] == (where[key],)]

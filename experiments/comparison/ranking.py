@@ -40,7 +40,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rows:
+class RowPool:
     """The rows of many runs, those of a run together and in its order."""
 
     encoding: tables.Encoding
@@ -84,7 +84,7 @@ class Rows:
         return differs
 
 
-def rows_of(runs: Sequence[Stored], plan: Plan, keys: Mapping[str, Sequence[Values]]) -> Rows:
+def rows_of(runs: Sequence[Stored], plan: Plan, keys: Mapping[str, Sequence[Values]]) -> RowPool:
     """Read the rows of many runs and find each one's original.
 
     Parameters
@@ -107,7 +107,7 @@ def rows_of(runs: Sequence[Stored], plan: Plan, keys: Mapping[str, Sequence[Valu
 
 def joined(
     encoding: tables.Encoding, paths: Sequence[Path], counts: Sequence[int], keys: Sequence[str], apart: Sequence[str]
-) -> Rows:
+) -> RowPool:
     """Read the tables of runs, of so many rows each, and join them on `keys`, by their place without any.
 
     Rows of runs with different words `apart` are never the same.
@@ -123,10 +123,10 @@ def joined(
     word = np.unique(np.array(apart, dtype=np.str_), return_inverse=True)[1].astype(np.int64)
     places = [list(encoding.columns).index(key) for key in keys]
     original = tables.originals([word[run], *(tables.normal(rows[k]) for k in places)], run)
-    return Rows(encoding=encoding, all=rows, starts=starts, original=original)
+    return RowPool(encoding=encoding, all=rows, starts=starts, original=original)
 
 
-def typical(rows: Rows, error: str, keys: Sequence[str], growths: Sequence[int]) -> Floats:
+def typical(rows: RowPool, error: str, keys: Sequence[str], growths: Sequence[int]) -> Floats:
     """Return the errors as they are typical of the sweeps over delta that the rows of each run belong to.
 
     Parameters
@@ -148,7 +148,7 @@ def typical(rows: Rows, error: str, keys: Sequence[str], growths: Sequence[int])
     return errors
 
 
-def best(rows: Rows, values: Floats) -> Places:
+def best(rows: RowPool, values: Floats) -> Places:
     """Return for each run the place of the smallest positive finite value of its rows, -1 where it has none."""
     usable = np.where(np.isfinite(values) & (values > 0), values, np.inf)
     places = []
@@ -165,7 +165,7 @@ def best(rows: Rows, values: Floats) -> Places:
 class Ranking:
     """The rows of many runs, the best error of each, and on what it depends."""
 
-    rows: Rows
+    rows: RowPool
     error: str | None
     """The column whose least value is a run's best."""
     best: Floats
@@ -200,7 +200,7 @@ class Ranking:
         return values[0] if len(values) == 1 else None
 
 
-def ranking_of(runs: Sequence[Stored], rows: Rows, plan: Plan, keys: Mapping[str, Sequence[Values]]) -> Ranking:
+def ranking_of(runs: Sequence[Stored], rows: RowPool, plan: Plan, keys: Mapping[str, Sequence[Values]]) -> Ranking:
     """Find the best error of each run."""
     floats = [name for name in plan.values if plan.columns[name] is float]
     error = next((name for name in ("error", *plan.errors) if name in floats), None)
@@ -214,7 +214,7 @@ def ranking_of(runs: Sequence[Stored], rows: Rows, plan: Plan, keys: Mapping[str
     return Ranking(rows=rows, error=error, best=values, where=_where(rows, plan, places), keys=keys)
 
 
-def _where(rows: Rows, plan: Plan, places: Places) -> list[dict[str, Any]]:
+def _where(rows: RowPool, plan: Plan, places: Places) -> list[dict[str, Any]]:
     """Return the keys of a row for each run, none for a place below 0."""
     if not rows.run.size or not plan.keys:
         return [{} for _ in places]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 
 from experiments.comparison.configured import Lines, shown
 from experiments.comparison.differences import Change
 from experiments.comparison.ranking import Ranking
 from experiments.comparison.result import Comparison
-from experiments.comparison.values import Column
+from experiments.comparison.values import ColumnChange
 from experiments.messages import show
 from experiments.words import first_of
 
@@ -51,7 +51,7 @@ def about_least(comparison: Comparison) -> str:
     if len(least) < len(comparison.runs) or len({one.column for one in least}) > 1:
         return ""
     smallest = f"The smallest {least[0].column} is"
-    where = [", ".join(f"{key} = {_plain(value)}" for key, value in one.where.items()) for one in least]
+    where = [_at(one.where) for one in least]
     values = [f"{one.value:.3g}" for one in least]
     if all(one == least[0] for one in least):
         return f"{smallest} {values[0]} in every run, at {where[0]}."
@@ -97,7 +97,7 @@ def _about_change(comparison: Comparison, change: Change) -> Iterator[str]:
         yield f"Columns of {first} and of {other} that could not be compared: {'; '.join(change.lost)}."
 
 
-def _how_far(comparison: Comparison, column: Column) -> str:
+def _how_far(comparison: Comparison, column: ColumnChange) -> str:
     if column.name == comparison.plan.error and column.ratios:
         several = f" to {column.greatest:.3g}, in the geometric mean {column.mean:.3g}"
         return f" (by a factor of {column.least:.3g}{several if column.greatest > column.least else ''})"
@@ -109,10 +109,14 @@ def _how_far(comparison: Comparison, column: Column) -> str:
 
 
 def about_environment(comparison: Comparison) -> str:
-    """Say what is not the same where the runs were made."""
-    if not comparison.environment:
-        return "The environment of the runs is the same."
-    return f"In the environment of the runs there differ: {_names(comparison.environment)}."
+    """Say what is not the same where the runs were made; of many runs, how many different values there are."""
+    lines = comparison.environment
+    names = [name for name, _ in lines]
+    if comparison.ranking is not None:
+        names = [f"{name} ({len(set(texts))} values)" for name, texts in lines if "untracked." not in name]
+    if names:
+        return f"In the environment of the runs there differ: {first_of(names, MAX_NAMES)}."
+    return "The environment of the runs is the same: commit, versions, processor and threads."
 
 
 def _names(lines: Lines) -> str:
@@ -131,16 +135,12 @@ def about_many(comparison: Comparison, ranking: Ranking) -> Iterator[str]:
         yield _about_best(comparison, ranking)
     yield from filter(None, [about_shares(ranking)])
     yield from _about_rows(comparison)
-    lines = [f"{name} ({len(set(texts))} values)" for name, texts in comparison.environment if "untracked." not in name]
-    if lines:
-        yield f"In the environment of the runs there differ: {first_of(lines, MAX_NAMES)}."
-    else:
-        yield "The environment of the runs is the same: commit, versions, processor and threads."
+    yield about_environment(comparison)
 
 
 def _about_best(comparison: Comparison, ranking: Ranking) -> str:
     first, last = ranking.known[0], ranking.known[-1]
-    name, at = comparison.names[first], where_best(ranking, first)
+    name, at = comparison.names[first], _at(ranking.where[first])
     least = f"The smallest {ranking.error}, {ranking.best[first]:.3g}, is that of {name} at {at}"
     if first == last:
         return f"{least}; no other run tells one."
@@ -149,9 +149,9 @@ def _about_best(comparison: Comparison, ranking: Ranking) -> str:
     return f"{least}; the largest best {ranking.error} is {ranking.best[last]:.3g}, of {comparison.names[last]}."
 
 
-def where_best(ranking: Ranking, place: int, *, left_out: Collection[str] = ()) -> str:
-    """Say at which keys a run has its best error."""
-    return ", ".join(f"{key} = {_plain(value)}" for key, value in ranking.where[place].items() if key not in left_out)
+def _at(where: Mapping[str, object]) -> str:
+    """Say at which keys an error is the best."""
+    return ", ".join(f"{key} = {_plain(value)}" for key, value in where.items())
 
 
 def about_shares(ranking: Ranking) -> str:

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments import tables
-from experiments.comparison.values import Column, Floats, ulps_apart
+from experiments.comparison.values import ColumnChange, Floats, ulps_apart
 from experiments.study import ABSOLUTE, COLUMN, FOLLOWS, RELATIVE, Rows, Rule
 
 Mask: TypeAlias = NDArray[np.bool_]
@@ -114,7 +114,7 @@ class Pair:
         values = [name for name in encoding.columns if name not in rules.keys]
         self.moved = {name: rows.first[self._place[name]] != rows.other[self._place[name]] for name in values}
 
-    def beyond(self, column: Column, places: NDArray[np.intp]) -> NDArray[np.intp]:
+    def beyond(self, column: ColumnChange, places: NDArray[np.intp]) -> NDArray[np.intp]:
         """Count what moved in a column, and return the places of the values that moved by more than is allowed."""
         name = column.name
         column.different += places.size
@@ -125,7 +125,7 @@ class Pair:
         column.beyond += late.size
         return late
 
-    def _excused(self, column: Column, places: NDArray[np.intp]) -> Mask:
+    def _excused(self, column: ColumnChange, places: NDArray[np.intp]) -> Mask:
         """Tell which values are within the tolerance."""
         name, number = column.name, self._encoding.columns[column.name] is float
         way, bound = _way(self._rules.tolerances[name]) if name in self._rules.tolerances else ("", ())

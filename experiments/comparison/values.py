@@ -32,7 +32,7 @@ def _rank(values: Floats) -> NDArray[np.int64]:
 
 
 @dataclass(kw_only=True)
-class Column:
+class ColumnChange:
     """What changed in one column, over all joined rows."""
 
     name: str

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 from experiments import tables
 from experiments.comparison.configured import Lines, environments
-from experiments.comparison.differences import Change, judged
+from experiments.comparison.differences import Change, judged, lost, shared
 from experiments.comparison.tolerance import JOB, ULPS, Rules, rules_of
-from experiments.comparison.values import Column
+from experiments.comparison.values import ColumnChange
 from experiments.messages import show
 from experiments.running.record import Table
 from experiments.running.runs import Stored
@@ -127,23 +127,17 @@ def _judged(first: Stored, other: Stored, name: str, rules: Rules) -> Change:
         return Change(name=name, rows=records[0].rows, lost=(f"{lacking} has no such table",))
     paths = [run.directory / f"{name}.parquet" for run in (first, other)]
     shapes = [_columns(path) for path in paths]
-    shared = {column: kind for column, kind in shapes[0].items() if shapes[1].get(column) is kind}
-    odd = [column for column in {**shapes[0], **shapes[1]} if column not in shared]
-    changed = tuple(f"{column}: {_type(shapes[0], column)}, now {_type(shapes[1], column)}" for column in odd)
-    if set(rules.keys) - shared.keys():
+    columns, changed = shared(shapes), lost(*shapes, between=", now ")
+    if set(rules.keys) - columns.keys():
         return Change(name=name, rows=records[0].rows, lost=changed)
-    found = judged(*paths, rules=rules, columns=shared, scratch=other.directory)
-    found.lost = changed
-    return found
+    change = judged(*paths, rules=rules, columns=columns, scratch=other.directory)
+    change.lost = changed
+    return change
 
 
 def _columns(path: Path) -> dict[str, type]:
-    measured = tables.footer(path).measured
-    return {name: kind for name, (kind, _) in tables.footer(path).shape.items() if name not in measured}
-
-
-def _type(shape: Mapping[str, type], column: str) -> str:
-    return tables.KINDS[shape[column]].name if column in shape else "none"
+    about = tables.footer(path)
+    return {name: kind for name, kind in about.types.items() if name not in about.measured}
 
 
 # What is said
@@ -198,7 +192,7 @@ def _unjudged(table: Change, found: Findings) -> str:
     return "; no bound is stated for it: told, not judged"
 
 
-def _of_column(column: Column, rules: Rules) -> str:
+def _of_column(column: ColumnChange, rules: Rules) -> str:
     far = f", by up to {column.furthest:.3g} ulps" if column.furthest > 0 else ""
     share = f", at most {column.share:.2g} of {rules.of(column.name)}" if column.share else ""
     more = f", {column.beyond} by more than {rules.of(column.name)}" if column.furthest > 0 else ""
