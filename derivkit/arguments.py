@@ -1,4 +1,4 @@
-"""What the entry points take: numbers, functions, steps and domains, checked in this one place and in the same words.
+"""Arguments of the public functions: numbers, callables, steps and domains, checked here and in the same words.
 
 A masked entry of an array counts as NaN: there is no number there.
 """
@@ -78,7 +78,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def described(error: Exception) -> str:
-    """The type and the words of an exception in one line, no more of them than a person reads.
+    """The type and the message of an exception in one line, cut where it is long.
 
     Examples
     --------
@@ -244,7 +244,7 @@ def whole(name: str, value: object, least: int, most: int | None = None) -> int:
 
 
 def check_function(f: object, example: str) -> None:
-    """Refuse what is no function; ``example`` is a call that works.
+    """Refuse what is not a function; ``example`` is a call that works.
 
     Raises
     ------
@@ -265,7 +265,7 @@ def check_function(f: object, example: str) -> None:
 
 
 def check_vectorized(vectorized: object) -> None:
-    """Refuse what does not say whether f takes arrays."""
+    """Refuse a value of ``vectorized`` that is neither True, False nor None."""
     if vectorized is not None and not isinstance(vectorized, bool | np.bool_):
         raise ValueError(f"vectorized={shown(vectorized)}: write True or False, or leave it out")
 

@@ -1,4 +1,4 @@
-"""The one way to call f: points are counted, values remembered, no functions refused, and exceptions recorded."""
+"""The one way to call f: it counts points, remembers values, refuses what is not a function, and records exceptions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from derivkit.behaviour import Failures, Mantissas, Raised, agree
 from derivkit.types import Array, Domain, Ends, Indices, Mask, Numbers
 
 NOISE_DEVIATIONS = 10.0
-"""Two answers of an f with noise lie no farther apart than so many times its standard deviation."""
+"""Two values of a noisy f at one point differ by at most so many times its standard deviation."""
 MIN_NUMBERS, MIN_POINTS = 2, 3
 """Fewest points of one variable, and of several, that are worth the calls by which an f is probed; a choice."""
 BATCH_BYTES = 2**20
@@ -25,7 +25,7 @@ SPOILT = (
     "write vectorized=False"
 )
 NO_NUMBER = "TypeError: f gives "
-"""How the words of a fault begin that nobody raised: f gives what is no number."""
+"""How the message of an error begins that f did not raise: its result is not a number."""
 SCALARS = (float, complex)
 SEVERAL = "dk.derivative and dk.jacobian differentiate functions of several values"
 REMEDIES = {
@@ -165,7 +165,7 @@ class Asker:
         return max(1, BATCH_BYTES // (8 * max(1, math.prod(self._shape), self.width or 0)))
 
     def refuse_no_function(self, values: Sequence[Array]) -> None:
-        """Raise TypeError if f gave no number at all, and raised what another number would not mend."""
+        """Raise TypeError if f gave no number at all, and raised more than what a value out of range explains."""
         grave = self.failures.grave or (self._inner is not None and self._inner.failures.grave)
         if (grave or self.failures.remark) and not any(np.isfinite(row).any() for row in values):
             first = str(self.raised[0])

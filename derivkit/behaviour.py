@@ -1,5 +1,6 @@
-"""How somebody's f behaves when it is called: what it raises, whether it computes in float32, whether two of its values
-agree. The asker notes it, and results tell it in their messages.
+"""How f behaves when it is called: what it raises, whether it computes in float32, whether two of its values agree.
+
+The asker records it while it calls f; results quote it in their messages.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Raised:
     Attributes
     ----------
     message : str
-        Its type and its words, in one line, as at the first point.
+        Its type and its message, in one line, as at the first point.
     point : float or ndarray
         The first point.
     count : int
@@ -53,9 +54,9 @@ class Failures:
     Attributes
     ----------
     remark : str
-        What is added to their words.
+        What is added to their messages.
     grave : bool
-        Whether there was one that does not mean that f is not defined there: arithmetic and wrong values mean that.
+        Whether one of them is more than an arithmetic error or a ValueError, which mean that f is undefined there.
 
     Examples
     --------
@@ -76,7 +77,7 @@ class Failures:
         return tuple(replace(entry, message=f"{entry.message}{self.remark}") for entry in self._raised.values())
 
     def note(self, error: Exception, point: float | Array) -> None:
-        """Count an exception; the words and the point of the first of its type are stored."""
+        """Count an exception; the message and the point of the first of its type are stored."""
         kind = type(error).__name__
         first = self._raised.get(kind)
         self.grave |= not isinstance(error, ArithmeticError | ValueError)

@@ -1,6 +1,4 @@
-"""Functions to differentiate: how they are called, what is known of them, and the black boxes that no expression can
-say.
-"""
+"""Functions to differentiate: how they are called, what is known of them, black boxes that no expression describes."""
 
 from __future__ import annotations
 
@@ -67,7 +65,7 @@ class Function(SelfDescribing):
 
     @property
     def costly(self) -> bool:
-        """Whether it is somebody's own code, of which one call may take seconds."""
+        """Whether f is a user's own code, of which one call may take seconds."""
         return self.vectorized is None
 
     def calling(self) -> Calling:
@@ -335,7 +333,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class BlackBox:
-    """A function that no expression can say, with a bound of its distance from the mathematics that it stands for."""
+    """A function that no expression describes, with a bound of its distance from the mathematics that it stands for."""
 
     text: str
     call: Callable[[Array], Array]

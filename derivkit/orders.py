@@ -129,8 +129,8 @@ class OrderExplanation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evidence:
-    """A formula at a point: the errors measured, and what theory knows of them."""
+class ErrorCurve:
+    """The errors of a formula at a point over delta, as measured, with the terms that theory predicts."""
 
     f: Function
     x: float
@@ -258,14 +258,14 @@ class Evidence:
         )
 
 
-def evidence(f: Function, x: float, delta: Array, formulas: Sequence[Stencil]) -> list[Evidence]:
+def error_curves(f: Function, x: float, delta: Array, formulas: Sequence[Stencil]) -> list[ErrorCurve]:
     """The errors of every formula at a point, and what theory knows of them."""
     exact = float(f.exact_derivative(np.array(x), order=formulas[0].derivative))
     estimates = sweep(f, [x], delta, formulas=formulas).estimate[:, 0]
     predictions = predict_error(f, x, delta, formulas=formulas)
     terms = truncation_terms(f, x, formulas=formulas, terms=TERMS)
     return [
-        Evidence(
+        ErrorCurve(
             f=f,
             x=x,
             formula=entry,
@@ -320,13 +320,13 @@ def explain_order(
     steps = np.unique(positive("delta", delta))
     if steps.size < WINDOW:
         raise ValueError(f"a slope needs at least {WINDOW} different deltas, not {steps.size}")
-    return tuple(one.explained for one in evidence(f, number("x", x), steps, stencils_of(formulas)))
+    return tuple(curve.explained for curve in error_curves(f, number("x", x), steps, stencils_of(formulas)))
 
 
 # Reasons: the first that holds
 
 
-def _reason(case: Evidence) -> tuple[str, str]:
+def _reason(case: ErrorCurve) -> tuple[str, str]:
     """(reason, the same with numbers) of a slope that is not as claimed or is not there."""
     for look in (_no_exact_value, _kink, _exact_formula, _vanishing):
         found = look(case)
@@ -335,13 +335,13 @@ def _reason(case: Evidence) -> tuple[str, str]:
     return _out_of_range(case)
 
 
-def _no_exact_value(case: Evidence) -> tuple[str, str] | None:
+def _no_exact_value(case: ErrorCurve) -> tuple[str, str] | None:
     if case.f.expression is not None:
         return None
     return "no exact value", "no expression is known for it, so that no error can be measured"
 
 
-def _kink(case: Evidence) -> tuple[str, str] | None:
+def _kink(case: ErrorCurve) -> tuple[str, str] | None:
     missing = np.flatnonzero(np.isnan(case.terms))
     if not missing.size:
         return None
@@ -350,7 +350,7 @@ def _kink(case: Evidence) -> tuple[str, str] | None:
     return "kink", f"f^({case.degree + int(missing[0])}), which the error needs, does not exist at x = {case.x:g}"
 
 
-def _exact_formula(case: Evidence) -> tuple[str, str] | None:
+def _exact_formula(case: ErrorCurve) -> tuple[str, str] | None:
     if case.leading is not None:
         return None
     why = (
@@ -363,7 +363,7 @@ def _exact_formula(case: Evidence) -> tuple[str, str] | None:
     return "exact formula", why
 
 
-def _vanishing(case: Evidence) -> tuple[str, str] | None:
+def _vanishing(case: ErrorCurve) -> tuple[str, str] | None:
     """The first term is 0, or so small that over the window another one is largest, and the slope is that one's."""
     if case.leading is None or math.isnan(case.slope):
         return None
@@ -382,7 +382,7 @@ def _vanishing(case: Evidence) -> tuple[str, str] | None:
     )
 
 
-def _zero(case: Evidence) -> tuple[str, str]:
+def _zero(case: ErrorCurve) -> tuple[str, str]:
     """How to call it that the first term is exactly 0: a symmetry, or that derivative alone."""
     power = f"the error falls like delta^{case.powers[case.leading or 0]:.0f}"
     if case.f.expression is not None:
@@ -395,7 +395,7 @@ def _zero(case: Evidence) -> tuple[str, str]:
     return "vanishing derivative", f"f^({case.degree}) = 0 at x = {case.x:g}: {power}"
 
 
-def _out_of_range(case: Evidence) -> tuple[str, str]:
+def _out_of_range(case: ErrorCurve) -> tuple[str, str]:
     """Why too few deltas lie where the first term reigns and rounding does not."""
     upper, lower, need = case.asymptotic_below, case.rounding_below, 2.0**WINDOW
     outside = case.delta[case.outside]

@@ -134,7 +134,7 @@ def predict_error(
     Raises
     ------
     TypeError
-        If f is no Function: nothing is known of an ordinary one.
+        If f is not a Function: nothing is known of an ordinary callable.
     ValueError
         If a step is not positive, or there is no formula of a name.
 
@@ -162,7 +162,7 @@ def predict_error(
 
 
 def _check_known(f: object) -> None:
-    """Refuse what is no Function: nothing is known of an ordinary one."""
+    """Refuse what is not a Function: nothing is known of an ordinary callable."""
     if not isinstance(f, Function):
         raise TypeError(f"f must be a dk.Function, not {shown(f)}; write dk.Function.from_expression('sin(x)')")
 
@@ -235,7 +235,7 @@ def predict_optimum(f: Function, x: ArrayLike, *, formulas: Sequence[str | Stenc
     Raises
     ------
     TypeError
-        If f is no Function.
+        If f is not a Function.
     ValueError
         If there is no formula of a name.
 

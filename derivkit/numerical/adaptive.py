@@ -72,7 +72,7 @@ def derivative(  # noqa: PLR0913 -- what is differentiated where, and all that s
     Raises
     ------
     TypeError, ValueError
-        If an argument is none of these, or f gives different numbers of values.
+        If an argument is invalid, or f gives more values at one point than at another.
 
     Notes
     -----
@@ -123,7 +123,7 @@ def derivatives(  # noqa: PLR0913 -- as derivative
     f, x, domain, side, accuracy, budget, scale, noise, vectorized
         As in :func:`derivative`.
     orders : iterable of int
-        Which; the first decides which steps are taken.
+        The orders of the derivatives; the first one decides which steps are taken.
 
     Returns
     -------
@@ -133,7 +133,7 @@ def derivatives(  # noqa: PLR0913 -- as derivative
     Raises
     ------
     TypeError, ValueError
-        As :func:`derivative`, and if an order is named twice, or none.
+        As :func:`derivative`, and if an order is repeated or none is named.
 
     Examples
     --------

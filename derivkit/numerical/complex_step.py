@@ -109,7 +109,7 @@ def complex_step(
     Raises
     ------
     ValueError
-        If delta or domain are no such things.
+        If a step is not positive and finite, or the domain is no interval.
 
     Notes
     -----

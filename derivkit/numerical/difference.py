@@ -107,7 +107,7 @@ def difference(
     Raises
     ------
     TypeError, ValueError
-        If an argument is none of these, or if f gives no number anywhere and raises what no number could mend.
+        If an argument is invalid, or f gives no number at any point and raises more than arithmetic errors.
 
     Notes
     -----
@@ -182,7 +182,7 @@ def sweep(
     Raises
     ------
     TypeError, ValueError
-        If an argument is none of these.
+        If an argument is invalid.
 
     Examples
     --------

@@ -105,7 +105,7 @@ def extrapolated(formula: str | Stencil, *, levels: int, ratio: Rational = 2) ->
     Raises
     ------
     ValueError
-        If there is no such formula, or levels or ratio are none.
+        If there is no such formula, or levels or ratio are out of range.
 
     Examples
     --------
@@ -179,7 +179,7 @@ def richardson(
     Raises
     ------
     ValueError
-        If there is no such formula, or if delta, levels, ratio or domain are no such things.
+        If there is no such formula, a step, level or ratio is out of range, or the domain is no interval.
 
     Notes
     -----
@@ -240,7 +240,7 @@ def ridders(
     Raises
     ------
     ValueError
-        If delta, levels, ratio or domain are no such things.
+        If a step, level or ratio is out of range, or the domain is no interval.
 
     Notes
     -----
@@ -334,7 +334,7 @@ def gsl_central(
     Raises
     ------
     ValueError
-        If delta or domain are no such things.
+        If a step is not positive and finite, or the domain is no interval.
 
     Notes
     -----

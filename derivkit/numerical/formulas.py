@@ -82,7 +82,7 @@ def stencil_of(entry: str | Stencil, derivative: int = 1) -> Stencil:
     TypeError
         If it is neither.
     ValueError
-        If there is none of that name.
+        If the table has no formula of that name.
     """
     if isinstance(entry, Stencil):
         return entry
@@ -122,7 +122,7 @@ def formula(name: str, derivative: int = 1) -> Stencil:
     Raises
     ------
     ValueError
-        If there is none; the message names the nearest.
+        If the table has no such formula; the message names the nearest.
 
     Notes
     -----

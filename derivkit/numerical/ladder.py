@@ -243,7 +243,7 @@ def analyse(
     target : float
         The degree at which the noise is to be met.
     hint : ndarray, optional, shape ``(n,)``
-        Standard deviation of the noise of f, by somebody who knows.
+        Standard deviation of the noise of f, if known.
     """
     count = len(values) + 1
     still = 2 * np.count_nonzero(values == centre, axis=0) >= len(values)
