@@ -73,6 +73,11 @@ MAY_IMPORT = {
     },
     "experiments/studies/chapter": CORE
     | {"experiments.columns", "experiments.studies.chapter", "experiments.study", "experiments.timing"},
+    **{
+        f"experiments/studies/{name}": CORE
+        | {"pandas", "experiments.columns", f"experiments.studies.{name}", "experiments.study", "experiments.words"}
+        for name in ("per_sample", "training")
+    },
     "experiments/peers": CORE,
     "experiments/peers/jax.py": CORE | {"jax", "experiments.peers"},
     "experiments/peers/scipy.py": CORE | {"scipy"},

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -18,6 +18,20 @@ from numpy.typing import NDArray
 
 import derivkit as dk
 from experiments import columns
+from experiments.studies.training.paths import BACKPROP, Paths, examples_of, highest, paths_of, steps_of, straying
+from experiments.studies.training.sentences import (
+    delta_text,
+    of_bad,
+    of_costs,
+    of_ended,
+    of_ends,
+    of_growth,
+    of_law,
+    of_laws,
+    of_losses,
+    of_nearest,
+    of_training,
+)
 from experiments.study import (
     Frame,
     Rows,
@@ -31,22 +45,10 @@ from experiments.study import (
     refuse_repeated,
     refuse_unknown,
 )
-from experiments.words import percent
 
 Array = NDArray[np.floating[Any]]
 
 PRECISIONS: Mapping[str, type[np.floating[Any]]] = {"float64": np.float64, "float32": np.float32}
-BACKPROP = "backprop"
-TEXTBOOK_DELTA = 1e-4
-"""The step of a textbook's loop over weights."""
-LINES = 7
-"""Ways besides backprop whose losses are drawn; a constant without a derivation, as the next three are."""
-NEAR = 0.1
-"""A law holds where it is off by at most this part."""
-APART = 0.01
-"""Paths have parted where they are farther from one another than this part of the parameters."""
-TRAINED = 0.1
-"""A way trains where its loss ends above backprop's by at most this part of what backprop's loss fell by."""
 OBSERVED, LAW, SUM = "measured", "law of first order", "rate × sum of errors"
 
 
@@ -229,11 +231,6 @@ class Config:
         return len(self.network) * len(self.rate) * len(ways(self)) * (self.steps + 1)
 
 
-def delta_text(delta: float) -> str:
-    """A delta as it is written in a configuration: 1e-5."""
-    return np.format_float_scientific(float(f"{delta:g}"), trim="-", exp_digits=1) if delta < 0.01 else f"{delta:g}"
-
-
 class Way(NamedTuple):
     """How a gradient comes about: by backprop, or by a formula with a delta; and in which precision."""
 
@@ -309,67 +306,14 @@ def trained(course: dk.Course, way: Way, which: Mapping[str, Any]) -> Iterator[R
 # What the whole run says
 
 
-class Paths(NamedTuple):
-    """The paths of a run, each of them once, those of a case together and the one of backprop in float64 first."""
-
-    steps: Frame
-    """The main table with the case, and the number of the path."""
-    ends: Frame
-    """What is known of every path as a whole, see `whole`, by its number."""
-
-
-def paths_of(tables: Tables) -> Paths:
-    """The paths of a run; what several jobs made is there once."""
-    import pandas as pd  # noqa: PLC0415 - only a run that concludes pays for it
-
-    keys = [*Setting.keys, *OfWay.keys]
-    steps = tables[Table].drop_duplicates([*keys, "step"])
-    steps = steps.assign(case=cases_of(steps), path=steps.groupby(keys, sort=False).ngroup())
-    order = steps.groupby("case", sort=False).ngroup()
-    steps = steps.assign(order=order).sort_values(["order", "path", "step"], ignore_index=True)
-    ends = pd.DataFrame([whole(path) for _, path in steps.groupby("path", sort=False)])
-    ends = ends.merge(tables[Times][[*keys, "seconds"]].drop_duplicates(keys), how="left", on=keys)
-    ended = tables[Ended][keys].drop_duplicates().assign(ended=True)
-    cut_short = ends[keys].merge(ended, how="left", on=keys)["ended"].eq(other=True)
-    numerical = ends["method"] != BACKPROP
-    double = numerical & (ends["precision"] == "float64")
-    ends = ends.assign(
-        cut_short=cut_short,
-        numerical=numerical,
-        complete=numerical & ~cut_short & np.isfinite(ends["distance"]),
-        displayed=double | (numerical & ~double.groupby(ends["case"]).transform("any")),
-        named=ends["way"] + ", " + ends["precision"],
-    )
-    return Paths(steps, ends.set_index("path"))
-
-
-def cases_of(steps: Frame) -> Frame:
-    """The network, with those settings that differ within the run."""
-    case = steps["network"]
-    for name in Setting.keys[1:]:
-        if len(steps[name].unique()) > 1:
-            values = steps[name].map(lambda value: value if isinstance(value, str) else f"{value:g}")
-            case = case + f", {name} " + values
-    return case
-
-
-def whole(path: Frame) -> dict[str, Any]:
-    """What a path is as a whole: its last row, where it began, and what it was like on the way."""
-    trained = dk.TrainingPath(columns={name: values.to_numpy() for name, values in path.items()})
-    errors = trained.errors
-    return {
-        **path.iloc[-1],
-        **{f"first_{name}": path[name].iloc[0] for name in ("loss", "accuracy")},
-        **{name: getattr(trained, name) for name in ("settled", "gain", "stretch", "still_since")},
-        "error": np.median(errors) if errors.size else math.nan,
-        "worst": np.max(errors) if errors.size else math.nan,
-        **trained.judge_law(near=NEAR, apart=APART)._asdict(),
-    }
+def paths_in(tables: Tables) -> Paths:
+    """The paths of a run."""
+    return paths_of(tables[Table], tables[Times], tables[Ended], setting=Setting.keys, way=OfWay.keys)
 
 
 def conclude(tables: Tables) -> Iterator[Rows]:
     """Yield what the figures show, what a step costs, the summary and the lesson."""
-    paths = paths_of(tables)
+    paths = paths_in(tables)
     steps, ends = paths
     method, strays, complete = highest(ends), straying(paths), ends[ends["complete"]]
     examples = examples_of(ends, method)
@@ -387,7 +331,7 @@ def conclude(tables: Tables) -> Iterator[Rows]:
     costs = frames(costs_of(ends)).get(Costs, tables[Costs])
     yield Costs.of(costs)
     yield Summary.of(ends, steps=ends["step"].to_numpy())
-    yield from lessons(__file__, {
+    yield from lessons(__path__[0], {
         "losses": of_losses(ends, strays),
         "growth": of_growth(ends, method),
         "law": of_laws(ends, examples),
@@ -398,40 +342,12 @@ def conclude(tables: Tables) -> Iterator[Rows]:
 
 def tell(tables: Tables) -> Iterator[str]:
     """Yield how training goes, how near the paths stay, where the law holds, whether bad gradients train, and costs."""
-    ends = paths_of(tables).ends
+    ends = paths_in(tables).ends
     for tell_of in (of_training, of_nearest, of_law, of_bad):
         for case, paths in ends.groupby("case", sort=False):
             yield from (f"{case}: {sentence}" for sentence in tell_of(paths))
     yield from of_costs(tables[Costs])
     yield from of_ended(tables[Ended])
-
-
-def steps_of(paths: Paths, chosen: Frame) -> Frame:
-    """The steps of those paths that are chosen."""
-    return paths.steps[paths.steps["path"].isin(paths.ends.index[chosen])]
-
-
-def highest(ends: Frame) -> str:
-    """The formula of the highest order."""
-    return str(max(ends["method"][ends["numerical"]].unique(), key=lambda name: dk.formula(name).order))
-
-
-def examples_of(ends: Frame, method: str) -> list[int]:
-    """For each case the number of the path of a formula with the delta nearest to a textbook's."""
-    made = ends[ends["displayed"] & (ends["method"] == method) & (ends["step"] > 0)]
-    return list(np.abs(np.log(made["delta"] / TEXTBOOK_DELTA)).groupby(made["case"], sort=False).idxmin())
-
-
-def straying(paths: Paths) -> list[str]:
-    """The ways whose losses are farthest from backprop's in some case, in the order of the configuration."""
-    steps, ends = paths
-    first = ends[~ends.duplicated("case")]
-    reference = steps[steps["path"].isin(first.index)].set_index(["case", "step"])["loss"].rename("reference")
-    shown = steps_of(paths, ends["displayed"] & (ends["step"] > 0)).join(reference, on=["case", "step"])
-    apart = (shown["loss"] - shown["reference"]).abs().groupby([shown["case"], shown["way"]], sort=False).mean()
-    gain = first.set_index("case")["gain"].abs()
-    worst = apart.div(gain.where(gain > 0.0, 1.0), level="case").groupby("way", sort=False).max()
-    return [way for way in worst.index if way in worst.nlargest(LINES).index]
 
 
 # What the figures show
@@ -462,167 +378,3 @@ def costs_of(ends: Frame) -> Iterator[Costs]:
             passes=passes, work_ratio=passes / once, textbook_ratio=evaluations / once, seconds=seconds,
             time_ratio=seconds / backprop["seconds"],
         )  # fmt: skip
-
-
-# In words: of the paths as wholes, all of them or those of one case, backprop in float64 being the first of a case
-
-
-def of_losses(ends: Frame, strays: Sequence[str]) -> Iterator[str]:
-    """Which ways are farthest from the loss of backprop."""
-    others = set(ends["way"][ends["displayed"]]) - set(strays)
-    left = f"; the other {len(others)} lie closer to it." if others else ", which are all there are."
-    yield f"Drawn are backprop and the {len(strays)} ways whose losses are farthest from its loss in some panel{left}"
-    worst = []
-    for case, paths in ends.groupby("case", sort=False):
-        backprop, complete = paths["loss"].iloc[0], paths[paths["complete"]]
-        if len(complete):
-            path = complete.loc[(complete["loss"] - backprop).abs().idxmax()]
-            worst.append(f"{case}: {path['named']} ends at {path['loss']:.4g} instead of {backprop:.4g}")
-    if worst:
-        yield f"Farthest at the end: {'; '.join(worst)}."
-
-
-def of_growth(ends: Frame, method: str) -> Iterator[str]:
-    """From where to where the distances end."""
-    rows = ends[ends["complete"] & ends["displayed"] & (ends["method"] == method)]
-    ranges = []
-    for case, paths in rows.groupby("case", sort=False):
-        ordered = paths.sort_values("distance", kind="stable")
-        low, high = (
-            f"{path.distance:.1e} (delta {delta_text(path.delta)})" for path in ordered.iloc[[0, -1]].itertuples()
-        )
-        ranges.append(f"{case}: from {low} to {high}")
-    yield f"Drawn is {method}."
-    if ranges:
-        yield f"After the last step: {'; '.join(ranges)}."
-
-
-def of_laws(ends: Frame, examples: Sequence[int]) -> Iterator[str]:
-    """By how much the distance grows beyond the sum of the errors."""
-    if examples:
-        yield f"Drawn is {ends.loc[examples[0], 'way']}."
-    stretched = ends[ends["displayed"] & np.isfinite(ends["stretch"])]
-    texts = []
-    for case, paths in stretched.groupby("case", sort=False):
-        path = paths.loc[paths["stretch"].idxmax()]
-        beyond = path["stretch"] > 1.0 + NEAR
-        texts.append(
-            f"{case}: the distance grows to {path['stretch']:.3g} times the sum ({path['way']})" if beyond
-            else f"{case}: the distance is at most {path['stretch']:.2f} times the sum in all ways"
-        )  # fmt: skip
-    if texts:
-        yield f"{'; '.join(texts)}."
-
-
-def of_ends(complete: Frame) -> Iterator[str]:
-    """Which delta ends closest."""
-    closest, alike = [], 0
-    for (case, precision), paths in complete.groupby(["case", "precision"], sort=False):
-        near = paths["distance"].idxmin()
-        alike += near == paths["error"].idxmin()
-        closest.append(f"{case}, {precision}: {paths['way'][near]}, {paths['distance'][near]:.1e}")
-    if not closest:
-        yield "No way made all steps."
-        return
-    yield (
-        "The way whose gradient errs least, at the median of its steps, is also the one that ends closest to backprop"
-        f" in {alike} of {len(closest)} cases. The closest are: {'; '.join(closest)}."
-    )
-
-
-def of_training(paths: Frame) -> Iterator[str]:
-    """How backprop trains."""
-    first = paths.iloc[0]
-    if first["cut_short"]:
-        yield (
-            f"the path of backprop ends after step {first['step']}, as its next loss is no finite number; a smaller"
-            f" rate may help. Until there its loss goes from {first['first_loss']:.4g} to {first['loss']:.4g}."
-        )
-        return
-    verb = "brings" if first["loss"] < first["first_loss"] else "does not train: it takes"
-    yield (
-        f"backprop {verb} the loss from {first['first_loss']:.4g} to {first['loss']:.4g} in {first['step']} steps, and"
-        f" the share of right answers on the samples held aside from {percent(first['first_accuracy'])} to"
-        f" {percent(first['accuracy'])}."
-    )
-
-
-def of_nearest(paths: Frame) -> Iterator[str]:
-    """How near the closest path stays, and how many part."""
-    complete = paths[paths["complete"]]
-    if len(complete):
-        best = complete.loc[complete["distance"].idxmin()]
-        yield (
-            f"the closest to backprop's path is {best['named']}: after {best['step']} steps the parameters differ by"
-            f" {best['distance']:.1e} of their size, the loss by {abs(best['loss'] - paths['loss'].iloc[0]):.1e}."
-            f" {(complete['distance'] > APART).sum()} of {len(complete)} paths end farther than {percent(APART)} from"
-            " it."
-        )
-
-
-def of_law(paths: Frame) -> Iterator[str]:
-    """Where the law of first order holds, and what is at hand where it does not."""
-    total, held, kinked, far = paths.loc[paths["numerical"], ["judged", "held", "kinked", "far"]].sum()
-    if total:
-        reasons = (
-            (kinked, "after some unit was open for a sample on one path and shut on the other"),
-            (far, f"{'without that, ' if kinked else ''}where the paths are more than {percent(APART)} apart"),
-            (total - held - kinked - far, "elsewhere"),
-        )
-        missed = "; ".join(f"{count} {where}" for count, where in reasons if count)
-        yield (
-            f"the law of first order tells the distance to within {percent(NEAR)} at {held} of {total} steps of all"
-            f" ways{f', and misses it at {missed}' if missed else ''}."
-        )
-
-
-def of_bad(paths: Frame) -> Iterator[str]:
-    """Whether a bad gradient still trains."""
-    first, complete = paths.iloc[0], paths[paths["complete"]]
-    if first["gain"] <= 0.0 or complete.empty:
-        return
-    trains = complete["settled"] <= first["settled"] + TRAINED * first["gain"]
-    good, failed = complete[trains], complete[~trains]
-    yield (
-        f"{len(good)} of {len(complete)} paths that are not cut short train: in the last tenth of the steps their"
-        f" median loss is at most {percent(TRAINED)} of what backprop gained above its own, {first['settled']:.4g}."
-    )
-    if len(good):
-        bad = good.loc[good["error"].idxmax()]
-        yield (
-            f"the worst gradient that trains is that of {bad['named']}: it errs by {percent(bad['error'])} at half of"
-            f" the steps or more, and gets to {bad['settled']:.4g}."
-        )
-    if len(failed):
-        losses = [
-            f"{path.named}: {path.settled:.3g}"
-            f"{f' (from step {path.still_since} on its gradient is 0)' if path.still_since >= 0 else ''}"
-            for path in failed.itertuples()
-        ]
-        yield f"the others get to these losses: {'; '.join(losses)}."
-
-
-def of_costs(costs: Frame) -> Iterator[str]:
-    """What a step costs by each formula, of one case of every network, in one precision."""
-    formulas = costs[costs["method"] != BACKPROP]
-    for _, rows in formulas.groupby("network", sort=False):
-        case, precision = rows[["case", "precision"]].iloc[0]
-        alike = rows[(rows["case"] == case) & (rows["precision"] == precision)]
-        prices = [
-            f"{cost.method} asks for {cost.evaluations:.4g} forward passes of a batch, {cost.textbook_ratio:.3g} times"
-            f" the work of backprop; made incrementally it is {cost.work_ratio:.3g} times that work, and took"
-            f" {cost.time_ratio:.2g} times as long"
-            for cost in alike.itertuples()
-        ]
-        yield f"{case}, {precision}: a step of {'. One of '.join(prices)}."
-
-
-def of_ended(ended: Frame) -> Iterator[str]:
-    """The paths that end before their time: of each cause and precision, with the first reason in full."""
-    for (cause, precision), rows in ended.groupby(["cause", "precision"], sort=False):
-        first = rows.iloc[0]
-        count = "1 path ends before its time" if len(rows) == 1 else f"{len(rows)} paths end before their time"
-        yield (
-            f"{precision}, {cause}: {count} ({'; '.join(rows['way'].unique())}). The first, {first['way']} of"
-            f" {first['network']}, at step {first['step']}: {first['reason']}."
-        )

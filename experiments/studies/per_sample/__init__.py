@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 import derivkit as dk
 from experiments import columns
-from experiments.study import Frame, Rows, Tables, column, key, lessons, refuse_below, refuse_empty
-from experiments.words import percent
+from experiments.studies.per_sample.sentences import SHOWN, Group, of_agreement, of_law, of_training, when
+from experiments.study import Rows, Tables, column, key, lessons, refuse_below, refuse_empty
 
 Array = NDArray[np.floating[Any]]
 
@@ -34,8 +34,6 @@ PLACES = (np.arange(100) + 0.5) / 100
 """Shares at which the signal of a layer's parameters is told."""
 GRID = 60
 """Points of a line of least norms."""
-FAR = 3.0
-"""Standard errors beyond which a measurement is said to be off the law: one in 370 is, by chance."""
 ROUNDED: Mapping[str, float] = {"relative": 1e-9}
 """By how much rounding may move a column when a run is repeated: a sum of 1e5 terms errs by at most 1e5 units of 1e-16
 of the sum of their absolute values (Higham 2002, section 3.1). That this is at most a hundred times the sum itself, and
@@ -354,11 +352,6 @@ def pulls(spread: dk.SampleGradients, place: int, where: Mapping[str, Any]) -> I
 # The spread over samples and over parameters
 
 
-def when(steps: int) -> str:
-    """A number of steps in words."""
-    return "at the start" if steps == 0 else f"after {steps} step{'s' if steps > 1 else ''}"
-
-
 def curves(spread: dk.SampleGradients, where: Mapping[str, Any]) -> Iterator[Rows]:
     """Norms over losses, and cosines in order."""
     stage = {"network": where["network"], "data": where["data"], "stage": when(where["steps"])}
@@ -424,7 +417,7 @@ def conclude(tables: Tables) -> Iterator[Rows]:
     """Yield what is said before every figure."""
     groups = list(groups_of(tables))
     shown = {figure: [text for group in groups for text in words(group)] for figure, words in SHOWN.items()}
-    yield from lessons(__file__, shown)
+    yield from lessons(__path__[0], shown)
 
 
 def tell(tables: Tables) -> Iterator[str]:
@@ -435,149 +428,12 @@ def tell(tables: Tables) -> Iterator[str]:
         yield from of_law(group)
 
 
-class Group(NamedTuple):
-    """The rows of the tables that belong to one network and one origin of its samples."""
-
-    who: str
-    tables: Mapping[type[Rows], Frame]
-
-
 def groups_of(tables: Tables) -> Iterator[Group]:
     """Every network with every origin of its samples."""
     read: tuple[type[Rows], ...] = (Table, Agreement, Weights, Layers, Noise, Slopes, Summary)
     for network, data in tables[Table][["network", "data"]].drop_duplicates().itertuples(index=False):
         own = {
-            rows: tables[rows][(tables[rows]["network"] == network) & (tables[rows]["data"] == data)] for rows in read
+            str(rows.table): tables[rows][(tables[rows]["network"] == network) & (tables[rows]["data"] == data)]
+            for rows in read
         }
         yield Group(f"{network}, {data}", own)
-
-
-def through(rows: Frame, name: str, show: Callable[[Any], str] = str) -> str:
-    """The values of a column at every stage: "a at the start, b after 10 steps"."""
-    return ", ".join(f"{show(value)} {when(steps)}" for value, steps in zip(rows[name], rows["steps"], strict=True))
-
-
-def of_pulls(group: Group) -> Iterator[str]:
-    """How many samples pull against the mean."""
-    for weight, rows in group.tables[Weights].groupby("weight", sort=False):
-        last = rows.iloc[-1]
-        silent = f"; {percent(last['silent'])} do not pull at all {when(last['steps'])}" if last["silent"] else ""
-        outvoted = (rows["against"] > 0.5).any()
-        yield (
-            f"{group.who}, {weight}: the share of samples that pull against the mean is"
-            f" {through(rows, 'against', percent)}{silent}."
-            f"{' Where it is more than half, the fewer win as they pull harder.' if outvoted else ''}"
-        )
-
-
-def of_strength(group: Group) -> Iterator[str]:
-    """How few samples do half of the pulling."""
-    count = group.tables[Summary]["samples"].iloc[0]
-    for weight, rows in group.tables[Weights].groupby("weight", sort=False):
-        yield (
-            f"{group.who}, {weight}: of {count} samples half of the pulling is done by {through(rows, 'half')}."
-            f"{of_strongest(rows.iloc[0])}"
-        )
-
-
-def of_strongest(row: Any) -> str:
-    """The label and the sample that pull most."""
-    if not row["size"]:
-        return ""
-    return (
-        f" {when(row['steps']).capitalize()} the samples of label {row['label']} do"
-        f" {percent(row['label_share'])} of it, and the strongest alone, sample {row['sample']} with label"
-        f" {row['sample_label']} and a loss of {row['sample_loss']:.2g}, {percent(row['sample_share'])}."
-    )
-
-
-def of_norms(group: Group) -> Iterator[str]:
-    """How norms go with losses."""
-    rows, table = group.tables[Summary], group.tables[Table]
-    yield (
-        f"{group.who}: the rank correlation of loss and norm is {through(rows, 'rank', '{:.2f}'.format)}. Of"
-        f" {rows['samples'].iloc[0]} samples half of the sum of the norms is made by {through(rows, 'half')}."
-    )
-    bounded = table[table["least"] > 0.0]
-    if len(bounded):
-        ratio = (bounded["norm"] / bounded["least"]).min()
-        yield f"The norms are at least {ratio:.3g} times the least that the loss allows."
-
-
-def of_cosines(group: Group) -> Iterator[str]:
-    """How far the samples agree."""
-    rows = group.tables[Summary]
-    yield (
-        f"{group.who}: the median cosine is {through(rows, 'cosine', '{:.2f}'.format)}; the share of samples at more"
-        f" than 90 degrees to the mean is {through(rows, 'away', percent)}."
-    )
-
-
-def of_signal(group: Group) -> Iterator[str]:
-    """In how many parameters they agree."""
-    stages = []
-    for steps, rows in group.tables[Layers].groupby("steps", sort=False):
-        shares = ", ".join(f"{percent(row.beyond)} in {row.layer}" for row in rows.itertuples())
-        stages.append(f"{shares} {when(int(steps))}")
-    yield f"{group.who}: the share of parameters beyond two standard errors is {'; '.join(stages)}."
-
-
-def of_noise(group: Group) -> Iterator[str]:
-    """How the errors of batches fall."""
-    for drawing, rows in group.tables[Slopes].groupby("drawing", sort=False):
-        known = rows[rows["slope"] < 0.0]
-        if len(known):
-            slopes = [f"{row.slope:.3f} ± {row.uncertainty:.3f}" for row in known.itertuples()]
-            yield f"{group.who}, {drawing}: the slope is {through(known.assign(slope=slopes), 'slope')}."
-
-
-SHOWN: Mapping[str, Callable[[Group], Iterator[str]]] = {
-    "pulls": of_pulls,
-    "together": of_strength,
-    "norms": of_norms,
-    "cosines": of_cosines,
-    "signal": of_signal,
-    "noise": of_noise,
-}
-"""What each figure shows of a network, in words."""
-
-
-def of_agreement(group: Group) -> Iterator[str]:
-    """How far the witnesses agree."""
-    rows = group.tables[Agreement]
-    worst, last, crossed = rows.max(numeric_only=True), rows.iloc[-1], rows["crossed"].sum()
-    apart = f", apart from {crossed} samples of a parameter at which a unit opens or shuts" if crossed else ""
-    yield (
-        f"{group.who}: the mean of the samples' gradients is backprop's to {worst['backprop']:.1e}, their norms are the"
-        f" same to {worst['unbuilt']:.1e} without building them, and brute force finds the gradients of all samples in"
-        f" {last['moved']} parameters to {worst['jacobian']:.1e}{apart}. It makes {last['passes']} forward passes for"
-        f" them, and {last['passes_of_mean']} for their mean alone."
-    )
-
-
-def of_training(group: Group) -> Iterator[str]:
-    """How training goes."""
-    rows = group.tables[Summary]
-    yield (
-        f"{group.who}: the loss is {through(rows, 'loss', number)}, and the norm of the gradient"
-        f" {through(rows, 'gradient', number)}. The noise scale, the batch whose error is as large as the gradient"
-        f" itself, is {through(rows, 'noise_scale', number)}."
-    )
-
-
-def of_law(group: Group) -> Iterator[str]:
-    """Whether batches keep the law."""
-    rows = group.tables[Noise].dropna(subset="deviation")
-    if len(rows):
-        away = rows["deviation"].abs()
-        far = rows.loc[away.idxmax()]
-        yield (
-            f"{group.who}: of {len(rows)} mean squared errors of batches {(away > FAR).sum()} are more than {FAR:g}"
-            f" standard errors off the law; the farthest, {away.max():.2g}, is that of batches of {far['batch']}"
-            f" {far['drawing']} {when(far['steps'])}."
-        )
-
-
-def number(value: float) -> str:
-    """A number in three digits, or whole."""
-    return f"{value:,.0f}" if 100.0 <= value < 1e6 else f"{value:.3g}"
