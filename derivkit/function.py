@@ -143,6 +143,13 @@ class Function(SelfDescribing):
         -------
         Function
 
+        Raises
+        ------
+        ParseError
+            If the expression is a text that is no formula.
+        ValueError
+            If the domain is no interval.
+
         Examples
         --------
         >>> Function.from_callable(math.sin, name="sine", expression="sin(x)").exact_derivative(np.zeros(1)).tolist()

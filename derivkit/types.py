@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -22,6 +23,8 @@ Texts = NDArray[np.str_]
 Rational = int | Fraction
 Point = tuple[float, float]
 """x and y."""
+NamedPoint = Mapping[str, float]
+"""The values of variables by their names."""
 Domain = tuple[float, float]
 """The closed interval in which f may be evaluated."""
 Ends = tuple[float | None, float | None] | Array

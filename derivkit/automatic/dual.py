@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike
 from derivkit.arguments import check_function, points_of, whole
 from derivkit.automatic.numbers import DualNumber, Trace
 from derivkit.automatic.routines import NUMPY
-from derivkit.expressions.evaluation import CONSTANTS, interpret
+from derivkit.expressions.evaluation import FLOAT_CONSTANTS, interpret
 from derivkit.expressions.tree import Expression
 from derivkit.operations.elementary import OPERATIONS
 from derivkit.types import Array
@@ -177,5 +177,5 @@ def expression_at(expression: Expression, x: Any) -> Any:
         return OPERATIONS[name].value(*arguments)
 
     return interpret(
-        expression, number=np.float64, constant=CONSTANTS.__getitem__, variable=lambda name: x, apply=apply
+        expression, number=np.float64, constant=FLOAT_CONSTANTS.__getitem__, variable=lambda name: x, apply=apply
     )

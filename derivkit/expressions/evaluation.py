@@ -20,7 +20,7 @@ from derivkit.operations.row import SMALLEST, UNIT, Bounded
 from derivkit.operations.taylor import Series, Taylor
 from derivkit.types import Array
 
-CONSTANTS: Mapping[str, np.float64] = {"pi": np.float64(np.pi), "e": np.float64(np.e)}
+FLOAT_CONSTANTS: Mapping[str, np.float64] = {"pi": np.float64(np.pi), "e": np.float64(np.e)}
 """As NumPy numbers, which divide by zero as IEEE 754 has it."""
 DECIMALS: Mapping[str, Fraction] = {
     "pi": Fraction("3.14159265358979323846264338327950288419716939937510582097494459"),
@@ -84,7 +84,7 @@ def float_arithmetic(
     """The arithmetic of float64, warnings left to the caller."""
     return Arithmetic(
         number=_nearest,
-        constant=CONSTANTS.__getitem__,
+        constant=FLOAT_CONSTANTS.__getitem__,
         variable=variables.__getitem__,
         apply=lambda name, *arguments: OPERATIONS[name].value(*arguments),
         unknown=unknown,
@@ -294,7 +294,7 @@ def running_error(expression: Expression, x: Array) -> Bounded:
         value, error = interpret(
             expression,
             number=number,
-            constant=lambda name: (CONSTANTS[name], UNIT * CONSTANTS[name]),
+            constant=lambda name: (FLOAT_CONSTANTS[name], UNIT * FLOAT_CONSTANTS[name]),
             variable=lambda name: (x, np.zeros_like(x)),
             apply=lambda name, *arguments: OPERATIONS[name].running(*arguments),
         )
@@ -330,7 +330,7 @@ def taylor_series(
     branches : list, optional
         Filled with the branch that every piecewise operation took.
     """
-    convert = lift or (lambda value: CONSTANTS[value] if isinstance(value, str) else _nearest(value))
+    convert = lift or (lambda value: FLOAT_CONSTANTS[value] if isinstance(value, str) else _nearest(value))
     arithmetic = Taylor(order, numbers, [] if branches is None else branches)
     series: Series = interpret(
         expression,

@@ -149,7 +149,13 @@ class Network:
         return self.count
 
     def name_of(self, index: int) -> str:
-        """The name of parameter `index`: ``W1[j,i]`` weighs input i in unit j of layer 1, ``b1[j]`` is its bias."""
+        """The name of parameter `index`: ``W1[j,i]`` weighs input i in unit j of layer 1, ``b1[j]`` is its bias.
+
+        Raises
+        ------
+        IndexError
+            If there is no such parameter.
+        """
         if not 0 <= index < self.count:
             raise IndexError(f"there is no parameter {index}; there are {self.count}")
         layer = next(k for k, (_, end) in enumerate(self.spans) if index < end)

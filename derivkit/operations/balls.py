@@ -364,7 +364,7 @@ BROKEN: dict[str, Callable[[arb, fmpq], bool]] = {
     "is not 0, -1, -2, ...": lambda a, _: _pole(a),
 }
 """When the relation of a region is certainly broken."""
-ARB = Meaning(
+IN_BALLS = Meaning(
     number=arb,
     pi=arb.pi,
     apply=lambda name, *numbers: abs(*numbers) if name == "abs" else getattr(arb, name)(*numbers),
@@ -374,7 +374,7 @@ ARB = Meaning(
 def _outside(defined: Region, a: arb) -> bool:
     """Whether a is certainly not in a region."""
     right = fmpq(defined.right.numerator, defined.right.denominator)
-    return bool(BROKEN[defined.relation](worked_out(defined.left, a, ARB), right))
+    return bool(BROKEN[defined.relation](worked_out(defined.left, a, IN_BALLS), right))
 
 
 GUARD = 64

@@ -14,7 +14,7 @@ import numpy as np
 
 from derivkit.arguments import shown
 from derivkit.operations.formulas import Meaning, region, worked_out
-from derivkit.operations.row import ARB, Elementary, Meeting, Sign, Steepest, by_definition, by_slope
+from derivkit.operations.row import ARB_FUNCTIONS, Elementary, Meeting, Sign, Steepest, by_definition, by_slope
 
 Arities = Mapping[str, Sequence[int]]
 """The numbers of arguments of every operation, by its name."""
@@ -37,7 +37,7 @@ def _faults(row: Elementary, arities: Arities) -> Iterator[tuple[str, str]]:
         yield "slope", "it is missing; write slope='...', a formula of u, or both running=... and series=..."
     if row.series is by_definition and not row.definition:
         yield "definition", "it is missing; write definition='...', a formula of u in other operations, or series=..."
-    if row.series is by_slope and row.name not in ARB:
+    if row.series is by_slope and row.name not in ARB_FUNCTIONS:
         formula = repr(row.definition) if row.definition else "'...' (a formula of u in other operations)"
         yield "series", f"Arb has no {row.name}; write definition={formula}, series=by_definition"
 

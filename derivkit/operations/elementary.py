@@ -24,7 +24,7 @@ from derivkit.operations.row import (
     UNIT,
     Bounded,
     Elementary,
-    Ends,
+    VerticalEnds,
     at,
     by_definition,
 )
@@ -102,7 +102,7 @@ def _reduced(ufunc: np.ufunc) -> Callable[..., Array]:
     return lambda *arguments: functools.reduce(ufunc, arguments)
 
 
-def _vertical_power(_: Any, exponent: Any) -> Ends:
+def _vertical_power(_: Any, exponent: Any) -> VerticalEnds:
     return ((0, 1, 1),) if (exponent > 0) is True and (exponent < 1) is True else ()
 
 

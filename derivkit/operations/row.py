@@ -36,10 +36,10 @@ sqrt rsqrt cbrt exp expm1 log log1p sin cos tan cot sec csc sin_pi cos_pi tan_pi
 sinh cosh tanh coth sech csch asinh acosh atanh erf erfc erfi erfinv erfcinv fresnel_c fresnel_s ei si ci shi chi li
 gamma rgamma lgamma digamma fac zeta lambertw airy_ai airy_bi
 """
-ARB = frozenset(_ARB.split())
+ARB_FUNCTIONS = frozenset(_ARB.split())
 """Functions of one number that ball arithmetic has by itself, so that a row of that name may leave its series out."""
 
-Ends = tuple[tuple[int, int, int], ...]
+VerticalEnds = tuple[tuple[int, int, int], ...]
 """Where a function of its first argument has a vertical tangent, the sign of its slope there, and on which side of that
 place it is defined: -1 below, 1 above, 0 on both."""
 POSITIVE, NOT_NEGATIVE, ANY = 2, 1, 0
@@ -62,7 +62,7 @@ def by_definition(*_: Any) -> NoReturn:
     raise TypeError("a row is used before it is completed by the series of its definition")
 
 
-def _nowhere(*_: Any) -> Ends:
+def _nowhere(*_: Any) -> VerticalEnds:
     return ()
 
 
@@ -142,7 +142,7 @@ class Elementary:
     pole: Callable[..., Any] | None = None
     smooth: str = ""
     meeting: Meeting = ""
-    vertical: Callable[..., Ends] = _nowhere
+    vertical: Callable[..., VerticalEnds] = _nowhere
     odd: bool = False
     sign: Sign | Callable[[Sequence[int]], int] = ""
     definition: str = ""
@@ -177,6 +177,6 @@ class Elementary:
         return max(follows, always)
 
 
-def at(*ends: tuple[int, int, int]) -> Callable[..., Ends]:
+def at(*ends: tuple[int, int, int]) -> Callable[..., VerticalEnds]:
     """Vertical tangents at fixed places."""
     return lambda *_: ends

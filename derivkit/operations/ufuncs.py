@@ -22,7 +22,7 @@ Rule = Callable[..., Series]
 
 LN2 = math.log(2.0)
 
-ROWS: dict[np.ufunc, Rule] = {
+UFUNCS_OF_ROWS: dict[np.ufunc, Rule] = {
     ufunc: row.series
     for row in OPERATIONS.values()
     for ufunc in (row.value, *row.ufuncs)
@@ -157,7 +157,7 @@ def _sinc_term(a: Number, m: int, k: int) -> Number:
 
 UFUNCS: MappingProxyType[np.ufunc, Rule] = MappingProxyType(
     {
-        **ROWS,
+        **UFUNCS_OF_ROWS,
         np.power: power,
         np.float_power: power,
         np.positive: lambda t, u: u,

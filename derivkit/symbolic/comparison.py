@@ -17,9 +17,10 @@ from derivkit.expressions.algebra import folded
 from derivkit.expressions.evaluation import walk
 from derivkit.expressions.tree import Instruction, Node, joint_program, program_of
 from derivkit.late import balls, enclosures
-from derivkit.symbolic.points import Point, balls_at
+from derivkit.symbolic.points import balls_at
 from derivkit.symbolic.steps import Step
 from derivkit.symbolic.verification import WORK
+from derivkit.types import NamedPoint
 
 Values = dict[int, Any]
 """Values of a program by place."""
@@ -112,7 +113,7 @@ def _weight(step: Instruction, i: int, values: Values, evaluate: Evaluate) -> An
 class RaisedPoint:
     """A point in raised precision: the values there, and what a wrong step makes of the whole."""
 
-    def __init__(self, steps: StepProgram, point: Point, places: Iterable[int] | None = None) -> None:
+    def __init__(self, steps: StepProgram, point: NamedPoint, places: Iterable[int] | None = None) -> None:
         self.point, self._steps = point, steps
         self._evaluate = balls_at(point, balls.Numbers(WORK).at(BITS)).value
         self.values: Values = {}
@@ -139,7 +140,7 @@ class RaisedPoint:
             return None
 
 
-def digits_in_common(a: Node, b: Node, points: Sequence[Point], numbers: Any) -> int | None:
+def digits_in_common(a: Node, b: Node, points: Sequence[NamedPoint], numbers: Any) -> int | None:
     """The decimal digits to which two formulas are seen to be equal at every point; None if they differ at one.
 
     By what is left of the work of ``numbers``.

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from derivkit.arguments import shown
 from derivkit.expressions.algebra import ONE, ZERO
 from derivkit.expressions.evaluation import (
-    CONSTANTS,
+    FLOAT_CONSTANTS,
     float_arithmetic,
     interpret,
     named_values,
@@ -219,7 +219,7 @@ class Derivation(CheckedSteps):
             series = interpret(
                 self.expression,
                 number=lambda value: [np.float64(float(value))],
-                constant=lambda name: [CONSTANTS[name]],
+                constant=lambda name: [FLOAT_CONSTANTS[name]],
                 variable=lambda name: [arguments[name], 1.0] if name == self.variable else [arguments[name]],
                 apply=lambda name, *arguments: rules[name](arithmetic, *arguments),
             )

@@ -33,12 +33,12 @@ from derivkit.symbolic.candidate_mistakes import Candidate, candidates_of
 from derivkit.symbolic.comparison import Form, RaisedPoint, StepProgram, digits_in_common
 from derivkit.symbolic.derivation import chosen_variable
 from derivkit.symbolic.differentiation import differentiate
-from derivkit.symbolic.mistakes import ROW, WHOLE
-from derivkit.symbolic.points import Point, floats_at, lattice_of, located, one_on_every_side, shown_point
+from derivkit.symbolic.mistakes import OF_THE_WHOLE, ROW
+from derivkit.symbolic.points import floats_at, lattice_of, located, one_on_every_side, shown_point
 from derivkit.symbolic.rules import Condition
 from derivkit.symbolic.steps import conditions_anywhere, steps_of
 from derivkit.symbolic.verification import WORK
-from derivkit.types import Array, Codes, Mask
+from derivkit.types import Array, Codes, Mask, NamedPoint
 
 SIEVE = 1e-6
 """Relative difference that float64 lets pass at moderate points; a constant without a derivation."""
@@ -375,25 +375,25 @@ class _Diagnosis:
     def _of_the_whole(self) -> Iterator[Candidate]:
         top, root = self._top, self._top.piece.root
         if root != self._variable and len(top.result.program) <= MAX_WHOLE:
-            yield Candidate(WHOLE["nothing"], top, root)
-            yield Candidate(WHOLE["twice"], top, differentiate(top.result.root, self._variable).result.root)
+            yield Candidate(OF_THE_WHOLE["nothing"], top, root)
+            yield Candidate(OF_THE_WHOLE["twice"], top, differentiate(top.result.root, self._variable).result.root)
             partial = [differentiate(root, Variable(name)).result.root for name in self._names[1:]]
-            yield from (Candidate(WHOLE["other"], top, derivative) for derivative in partial)
+            yield from (Candidate(OF_THE_WHOLE["other"], top, derivative) for derivative in partial)
             if partial:
-                yield Candidate(WHOLE["all"], top, total([top.result.root, *partial]))
+                yield Candidate(OF_THE_WHOLE["all"], top, total([top.result.root, *partial]))
 
-    def _findings(self, points: Mapping[str, Array], raised: Sequence[Point]) -> list[Finding]:
+    def _findings(self, points: Mapping[str, Array], raised: Sequence[NamedPoint]) -> list[Finding]:
         """The mistakes that give the answer, the one that looks most like it first."""
         candidates = list(self._candidates())
         matching = (
             self._matching(candidates, points, raised)
             or self._matching(list(self._repeated(candidates)), points, raised)
             or self._matching(
-                [Candidate(WHOLE["sign"], self._top, apply("negate", self._top.unfolded))], points, raised
+                [Candidate(OF_THE_WHOLE["sign"], self._top, apply("negate", self._top.unfolded))], points, raised
             )
         )
         if not matching and self._is_integral(raised):
-            matching = [Candidate(WHOLE["integral"], self._top, self._answer)]
+            matching = [Candidate(OF_THE_WHOLE["integral"], self._top, self._answer)]
         matching = sorted(matching, key=lambda candidate: candidate.written != self._answer)[:MAX_FINDINGS]
         numbers = balls.Numbers(WORK)
         pairs = [
@@ -418,7 +418,7 @@ class _Diagnosis:
                 yield Candidate(together[0].mistake, self._top, whole, places=len(places))
 
     def _matching(
-        self, candidates: Sequence[Candidate], points: Mapping[str, Array], raised: Sequence[Point]
+        self, candidates: Sequence[Candidate], points: Mapping[str, Array], raised: Sequence[NamedPoint]
     ) -> list[Candidate]:
         """The candidates that give the answer: floats at many points sieve them, balls at a few decide."""
         steps = StepProgram(self._steps, [*self._others, *(candidate.written for candidate in candidates)])
@@ -458,7 +458,7 @@ class _Diagnosis:
                 passed.append(bool(real.mean() >= MIN_SHARE and np.all(close)))
         return passed
 
-    def _is_integral(self, raised: Sequence[Point]) -> bool:
+    def _is_integral(self, raised: Sequence[NamedPoint]) -> bool:
         slope = differentiate(self._answer, self._variable)
         steps = [step for step in steps_of(slope) if step.inner == self._variable]
         program = StepProgram(steps, [self._top.piece.root])
@@ -468,7 +468,7 @@ class _Diagnosis:
             return False
         return all(here.same(here.right, here.values[program.others[0]]) for here in heres)
 
-    def _finding(self, candidate: Candidate, raised: Sequence[Point], numbers: Any) -> Finding | None:
+    def _finding(self, candidate: Candidate, raised: Sequence[NamedPoint], numbers: Any) -> Finding | None:
         """A mistake that gives the answer to the last digit that can be computed; None if it does not."""
         step, mistake = candidate.step, candidate.mistake
         written, whole = self._rebuilt(candidate)

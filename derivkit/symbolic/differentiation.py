@@ -43,7 +43,7 @@ def differentiate(root: Node, variable: Variable, *, most: int = MAX_FACTORS) ->
     return _Engine(tree_of(program_of(root)), variable, most).run()
 
 
-UNKNOWN = Rule(name="unknown function", operation="unknown", formula="f(u)' = f'(u) u'", slopes=lambda u: (u,))
+UNKNOWN_RULE = Rule(name="unknown function", operation="unknown", formula="f(u)' = f'(u) u'", slopes=lambda u: (u,))
 """The rule of an unknown function, whose slope is its own derivative."""
 
 
@@ -64,7 +64,7 @@ class Dependence:
 
 def rule_of(node: Branch, varies: Dependence) -> Rule:
     """The rule by which a node is differentiated."""
-    rows = RULES[node.name] if isinstance(node, Operation) else (UNKNOWN,)
+    rows = RULES[node.name] if isinstance(node, Operation) else (UNKNOWN_RULE,)
     return next(rule for rule in rows if rule.when(node, varies))
 
 

@@ -168,7 +168,7 @@ MISTAKES: tuple[Mistake, ...] = (
 """Rows in the order in which equal ones are named."""
 
 ROW = {row: k for k, row in reversed(list(enumerate(MISTAKES)))}
-WHOLE = {
+OF_THE_WHOLE = {
     "nothing": Mistake("not differentiated", ("whole",), "f instead of f'"),
     "twice": Mistake("differentiated twice", ("whole",), "f'' instead of f'"),
     "other": Mistake("differentiated with respect to another variable", ("whole",), "another variable"),

@@ -16,9 +16,7 @@ from derivkit.expressions.evaluation import Arithmetic, float_arithmetic
 from derivkit.late import balls
 from derivkit.operations.elementary import OPERATIONS
 from derivkit.symbolic.rules import Condition
-from derivkit.types import Array, Codes, Indices, Mask
-
-Point = Mapping[str, float]
+from derivkit.types import Array, Codes, Indices, Mask, NamedPoint
 
 MARGIN = 1e-3
 """How far points stay from where a rule does not hold; a constant without a derivation."""
@@ -68,7 +66,7 @@ def one_on_every_side(sides: Codes) -> Indices:
     return np.sort(np.unique(padded, axis=1, return_index=True)[1])
 
 
-def shown_point(point: Point) -> str:
+def shown_point(point: NamedPoint) -> str:
     """A point in words."""
     return ", ".join(f"{name} = {value:.6g}" for name, value in point.items())
 
@@ -90,7 +88,7 @@ def floats_at(points: Mapping[str, Array]) -> Arithmetic:
     return float_arithmetic(points, unknown=float_stand_in)
 
 
-def balls_at(point: Point, numbers: Any) -> Arithmetic:
+def balls_at(point: NamedPoint, numbers: Any) -> Arithmetic:
     """The arithmetic of balls at a point."""
     lifted = balls.lifted
     return balls_of(numbers, lambda name: lifted(point[name]))

@@ -41,7 +41,7 @@ def _to_negative(u: Array, n: Array) -> Array:
     return np.where(np.rint(n) == n, np.where(n < 0.0, np.abs(u), np.inf), u)
 
 
-WHOLE = "is positive or raised to a whole number"
+POSITIVE_OR_WHOLE = "is positive or raised to a whole number"
 RELATIONS: Mapping[str, Callable[[Array, Array], Array]] = MappingProxyType(
     {
         "≠": lambda a, b: np.abs(a - b),
@@ -49,7 +49,7 @@ RELATIONS: Mapping[str, Callable[[Array, Array], Array]] = MappingProxyType(
         "<": lambda a, b: b - a,
         "is not an integer": _to_whole,
         "is not 0, -1, -2, ...": _to_pole,
-        WHOLE: _to_negative,
+        POSITIVE_OR_WHOLE: _to_negative,
     }
 )
 """How far a relation of two numbers is from being broken: positive where it holds."""
@@ -292,7 +292,7 @@ def _of_power(base: Node, exponent: Node) -> Sequence[Condition]:
     n = value_of(exponent)
     if n is None:
         named = any(step.operation == "variable" for step in program_of(exponent))
-        return (Condition(base, WHOLE, exponent),) if named else positive(base)
+        return (Condition(base, POSITIVE_OR_WHOLE, exponent),) if named else positive(base)
     if n.denominator != 1:
         return positive(base)
     return nonzero(base) if n < 0 else ()
@@ -309,7 +309,7 @@ def _pattern(varying: str) -> Callable[[Branch, Varies], bool]:
     return lambda node, varies: "".join("v" if varies(part) else "c" for part in node.arguments) == varying
 
 
-STRUCTURE = (
+STRUCTURE_RULES = (
     *(
         Rule(
             name="sum", operation=name, formula="(u + v)' = u' + v'", build=_sum,
@@ -422,7 +422,7 @@ def _borders(*arguments: Node) -> Sequence[Condition]:
     return tuple(Condition(comparison.arguments[0], "≠", comparison.arguments[1]) for comparison in comparisons)
 
 
-FUNCTIONS = (
+FUNCTION_RULES = (
     *(of_row(row) for row in ELEMENTARY.values() if row.slope),
     Rule(
         name="logarithm", operation="log", formula="(log u)' = u'/u", slopes=_log_slopes, conditions=_log_conditions
@@ -470,5 +470,5 @@ def _by_operation(rows: Sequence[Rule]) -> Mapping[str, tuple[Rule, ...]]:
     return MappingProxyType({row.operation: tuple(r for r in rows if r.operation == row.operation) for row in rows})
 
 
-RULES = _by_operation((*STRUCTURE, *FUNCTIONS))
+RULES = _by_operation((*STRUCTURE_RULES, *FUNCTION_RULES))
 """The rules of every operation, in the order in which they are tried."""

@@ -21,10 +21,10 @@ import numpy as np
 from derivkit.expressions.evaluation import walk
 from derivkit.expressions.tree import Expression, Instruction, Variable, joint_program, variables_of
 from derivkit.late import balls, enclosures
-from derivkit.symbolic.points import Point, balls_of, floats_at, lattice_of, located, one_on_every_side, shown_point
+from derivkit.symbolic.points import balls_of, floats_at, lattice_of, located, one_on_every_side, shown_point
 from derivkit.symbolic.rules import Condition
 from derivkit.symbolic.steps import Step, conditions_anywhere, conditions_of, steps_of
-from derivkit.types import Array, Codes, Indices, Mask
+from derivkit.types import Array, Codes, Indices, Mask, NamedPoint
 
 PRECISIONS = ((640, 200), (1280, 400), (2560, 1100), (8192, 3000))
 """Precision in bits and h as the exponent of 1/2: the next where one does not decide."""
@@ -106,7 +106,7 @@ class Verification:
     """
 
     verdict: Verdict
-    points: tuple[Point, ...] = ()
+    points: tuple[NamedPoint, ...] = ()
 
     def __str__(self) -> str:
         return str(self.verdict)
@@ -262,7 +262,7 @@ class _Check:
                     reached[k] &= at.far[place]
         return good, at.sides[self._needed], reached
 
-    def at(self, point: Point, places: Sequence[int]) -> Verdict:
+    def at(self, point: NamedPoint, places: Sequence[int]) -> Verdict:
         """Check these steps at a point: verified, not real in truth, or not decided by the work allowed."""
         numbers = balls.Numbers(WORK)
         before: Mapping[int, _Suspect] = {}
@@ -288,7 +288,7 @@ class _Check:
         undefined = suspects and all(suspect.differ is balls.SENSELESS for suspect in suspects.values())
         return Verdict.NO_REAL_POINT if undefined else Verdict.OVER_THE_WORK_LIMIT
 
-    def _suspects(self, point: Point, steps: Iterable[int], numbers: Any, exponent: int) -> dict[int, _Suspect]:
+    def _suspects(self, point: NamedPoint, steps: Iterable[int], numbers: Any, exponent: int) -> dict[int, _Suspect]:
         """Those of the steps whose result may not be the slope that is measured with h = 2^-exponent."""
         lifted = balls.lifted
         h, width = (lifted(Fraction(k, 2**exponent)) for k in (1, 2))
@@ -309,7 +309,7 @@ class _Check:
                 suspects[place] = _Suspect(claimed, measured, differ, constant)
         return suspects
 
-    def _values(self, point: Point, shift: Any, numbers: Any) -> list[Any]:
+    def _values(self, point: NamedPoint, shift: Any, numbers: Any) -> list[Any]:
         """The values of the program; beside the point those of the pieces only."""
         lifted = balls.lifted
 

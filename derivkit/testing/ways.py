@@ -16,7 +16,7 @@ import numpy as np
 from derivkit.automatic.dual import dual
 from derivkit.automatic.refusals import DualError
 from derivkit.errors import absolute_error, relative_error, ulp_error
-from derivkit.expressions.evaluation import CONSTANTS, interpret, nearest_float
+from derivkit.expressions.evaluation import FLOAT_CONSTANTS, interpret, nearest_float
 from derivkit.expressions.tree import Expression
 from derivkit.function import Function
 from derivkit.numerical.difference import difference
@@ -176,7 +176,7 @@ def as_numpy(f: Function) -> Callable[[Any], Any]:
     return lambda x: interpret(
         expression,
         number=lambda value: np.float64(nearest_float(value)),
-        constant=CONSTANTS.__getitem__,
+        constant=FLOAT_CONSTANTS.__getitem__,
         variable=lambda name: x,
         apply=lambda name, *arguments: in_numpy(name)(*arguments),
     )

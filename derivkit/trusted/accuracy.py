@@ -11,9 +11,10 @@ from derivkit.expressions.evaluation import named_function
 from derivkit.expressions.expression import expression_of
 from derivkit.expressions.tree import Expression, Node
 from derivkit.operations.row import UNIT
-from derivkit.trusted.exact import ExactStatus, Point, exact, point_of
+from derivkit.trusted.exact import ExactStatus, exact, point_of
+from derivkit.types import NamedPoint
 
-MAX_DIGITS = 16.0
+MAX_LOST = 16.0
 """Decimal digits that a float64 holds, rounded up: more cannot be lost."""
 SUSPICIOUS = 1e-10
 """Relative error above which a value is flagged: about six of the sixteen digits; a constant without a derivation."""
@@ -63,7 +64,7 @@ class Accuracy:
         return f"{self.value!r} in float64, {self.trusted!r} in truth: {self.lost:g} digits lost"
 
 
-def accuracy(formula: Expression | Node | str, x: float | Point) -> Accuracy:
+def accuracy(formula: Expression | Node | str, x: float | NamedPoint) -> Accuracy:
     """Compare a formula in float64, such as that of a derivative, with its trusted value.
 
     Parameters
@@ -103,7 +104,7 @@ def accuracy(formula: Expression | Node | str, x: float | Point) -> Accuracy:
         flagged = not math.isnan(value)
     else:
         flagged = not trusted.lower <= value <= trusted.upper
-    lost = round(min(MAX_DIGITS, max(0.0, math.log10(error / UNIT))), 2) if error > 0.0 else error
+    lost = round(min(MAX_LOST, max(0.0, math.log10(error / UNIT))), 2) if error > 0.0 else error
     return Accuracy(value, trusted.value, trusted.lower, trusted.upper, error, lost, flagged, trusted.status)
 
 

@@ -20,6 +20,7 @@ from derivkit.expressions.expression import expression_of
 from derivkit.expressions.tree import Expression
 from derivkit.late import balls, enclosures, vertical_tangents
 from derivkit.operations.elementary import OPERATIONS
+from derivkit.types import NamedPoint
 
 MAX_ORDER = 10**15
 """Of a derivative: far beyond what the work that a call may take is enough for, and counted without overflow."""
@@ -36,7 +37,6 @@ VANISHING = -1200
 """A coefficient within 2 to this power of 0 is 0 in float64, times any factorial in use."""
 
 Settled = TypeVar("Settled")
-Point = Mapping[str, float]
 
 
 class ExactStatus(StrEnum):
@@ -96,7 +96,7 @@ _NO_DERIVATIVE = Exact(math.nan, math.inf, ExactStatus.NO_DERIVATIVE, math.nan, 
 _UNRESOLVED = Exact(math.nan, math.inf, ExactStatus.UNRESOLVED, -math.inf, math.inf)
 
 
-def exact(expression: Expression | str, x: float | Point, order: int = 1, *, variable: str | None = None) -> Exact:
+def exact(expression: Expression | str, x: float | NamedPoint, order: int = 1, *, variable: str | None = None) -> Exact:
     """The derivative of an expression at a point of float64 numbers, right to the last bit.
 
     Taylor series are computed in ball arithmetic (F. Johansson, "Arb: efficient arbitrary-precision midpoint-radius
@@ -145,7 +145,7 @@ def exact(expression: Expression | str, x: float | Point, order: int = 1, *, var
     return _vertical(tree, point, moving) or result if order == 1 and result is _NO_DERIVATIVE and moving else result
 
 
-def _vertical(tree: Expression, point: Point, moving: str) -> Exact | None:
+def _vertical(tree: Expression, point: NamedPoint, moving: str) -> Exact | None:
     """The infinite slope at a point where no derivative exists, if it is proved."""
     if not all(map(math.isfinite, point.values())):
         return None
@@ -157,7 +157,7 @@ def _vertical(tree: Expression, point: Point, moving: str) -> Exact | None:
 
 
 def taylor(
-    expression: Expression | str, x: float | Point, order: int, *, variable: str | None = None
+    expression: Expression | str, x: float | NamedPoint, order: int, *, variable: str | None = None
 ) -> tuple[float, ...]:
     """Taylor's coefficients f^(k)(x)/k! for k = 0..order, right to the last bit, from one series.
 
@@ -226,7 +226,9 @@ def high_precision_series(
     )
 
 
-def point_of(tree: Expression, x: float | Point, order: int, variable: str | None) -> tuple[Point, str | None]:
+def point_of(
+    tree: Expression, x: float | NamedPoint, order: int, variable: str | None
+) -> tuple[NamedPoint, str | None]:
     """The point by name, and the variable that moves."""
     if variable is not None and not isinstance(variable, str):
         raise TypeError(f"variable={shown(variable)}: write the name of a variable, such as 'x'")
@@ -244,7 +246,7 @@ def point_of(tree: Expression, x: float | Point, order: int, variable: str | Non
     return point, variable or (names[0] if names else None)
 
 
-def _checked(names: tuple[str, ...], x: Point) -> dict[str, float]:
+def _checked(names: tuple[str, ...], x: NamedPoint) -> dict[str, float]:
     missing = [name for name in names if name not in x]
     if missing:
         raise ValueError(f"no value is given for the variable {missing[0]}")
@@ -253,7 +255,7 @@ def _checked(names: tuple[str, ...], x: Point) -> dict[str, float]:
 
 def _settle(
     tree: Expression,
-    point: Point,
+    point: NamedPoint,
     moving: str | None,
     orders: range,
     *,
@@ -286,7 +288,7 @@ def _settle(
     return results
 
 
-def _series(tree: Expression, point: Point, moving: str | None, order: int, numbers: Any) -> list[Any]:
+def _series(tree: Expression, point: NamedPoint, moving: str | None, order: int, numbers: Any) -> list[Any]:
     """The coefficients for k = 0..order as balls of the precision in use."""
     if not all(map(math.isfinite, point.values())):
         return [balls.UNDEFINED] * (order + 1)

@@ -60,7 +60,7 @@ def _interp(s: arb_series, knots: Sequence[float], values: Sequence[float]) -> A
     return y0 + (s - x0) * ((y1 - y0) / (x1 - x0))
 
 
-FUNCTIONS = SimpleNamespace(
+NUMPY_FUNCTIONS = SimpleNamespace(
     sin=arb_series.sin,
     cos=arb_series.cos,
     exp=arb_series.exp,
@@ -88,7 +88,7 @@ def coefficient(program: Program, x: float, order: int, *, digits: int) -> arb:
     bits = 2 * needed
     while bits <= MAX_BITS:
         with precision(bits), _terms(order + 1):
-            result = arb_series(program(arb_series([arb(x), 1]), FUNCTIONS))[order]
+            result = arb_series(program(arb_series([arb(x), 1]), NUMPY_FUNCTIONS))[order]
             known = result.is_finite() and result.rel_accuracy_bits() >= needed
             if known or result.is_exact() or below(result, VANISHING):
                 return result

@@ -16,7 +16,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import ArrayLike
 
-from derivkit.expressions.evaluation import CONSTANTS, nearest_float
+from derivkit.expressions.evaluation import FLOAT_CONSTANTS, nearest_float
 from derivkit.expressions.tree import Expression, Instruction, tree_of
 from derivkit.late import enclosures, program_series
 from derivkit.trusted.exact import high_precision_series
@@ -66,7 +66,8 @@ def as_computed(expression: Expression) -> Expression:
 def _rounded(step: Instruction) -> Instruction:
     if step.operation not in ("number", "constant"):
         return step
-    near = nearest_float(step.value) if isinstance(step.value, Fraction) else float(CONSTANTS[cast("str", step.value)])
+    exact = step.value if isinstance(step.value, Fraction) else None
+    near = float(FLOAT_CONSTANTS[cast("str", step.value)]) if exact is None else nearest_float(exact)
     return replace(step, operation="number", value=Fraction(near)) if math.isfinite(near) else step
 
 

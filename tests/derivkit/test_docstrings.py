@@ -46,17 +46,24 @@ def entries_of(section: str) -> dict[str, str]:
 
 
 def names_called(function: FunctionType) -> set[str]:
-    calls = (node.func for node in ast.walk(body_of(function)) if isinstance(node, ast.Call))
+    calls = (node.func for node in body_of(function) if isinstance(node, ast.Call))
     return {call.id for call in calls if isinstance(call, ast.Name)}
 
 
 @functools.cache
-def body_of(function: FunctionType) -> ast.AST:
-    return ast.parse(textwrap.dedent(inspect.getsource(function)))
+def body_of(function: FunctionType) -> tuple[ast.AST, ...]:
+    """All nodes of a function but those of functions within it, which are called later."""
+    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
+    nodes, stack = [], list(ast.iter_child_nodes(definition))
+    while stack:
+        node = stack.pop()
+        nodes.append(node)
+        stack += [] if isinstance(node, ast.FunctionDef | ast.Lambda) else ast.iter_child_nodes(node)
+    return tuple(nodes)
 
 
 def raises_itself(function: FunctionType) -> bool:
-    return any(isinstance(node, ast.Raise) and node.exc is not None for node in ast.walk(body_of(function)))
+    return any(isinstance(node, ast.Raise) and node.exc is not None for node in body_of(function))
 
 
 CHECKS = {name for name, value in vars(arguments).items() if inspect.isfunction(value) and raises_itself(value)}
@@ -127,6 +134,8 @@ def faults_of_method(function: FunctionType) -> Iterator[str]:
     for name in list(inspect.signature(function).parameters)[1:]:
         if name not in described and f"`{name}`" not in text:
             yield f"no parameter {name}"
+    if raises(function) and "Raises" not in sections_of(text) and not text.startswith("Refuse "):
+        yield "no Raises"
 
 
 def faults_of(name: str) -> list[str]:

@@ -13,7 +13,7 @@ from derivkit.expressions.algebra import product
 from derivkit.expressions.tokens import UNKNOWN
 from derivkit.expressions.tree import CONSTANTS, Constant, Node, Number, Operation, Unevaluated, Unknown, Variable
 from derivkit.operations.elementary import ELEMENTARY
-from derivkit.symbolic.notation.writing import MAX_CHARACTERS, RELATIONS, ROOTS
+from derivkit.symbolic.notation.writing import MAX_CHARACTERS, RELATION_SIGNS, ROOTS
 
 MAX_BRACKETS = 100
 """Open brackets; a constant without a derivation."""
@@ -26,7 +26,7 @@ _TOKEN = re.compile(
     | (?P<sign>[-+·/^√∛|()\[\]{},;<>≤≥])""",
     re.VERBOSE,
 )
-_COMPARED, _ROOTS = ({sign: name for name, sign in signs.items()} for signs in (RELATIONS, ROOTS))
+_COMPARED, _ROOTS = ({sign: name for name, sign in signs.items()} for signs in (RELATION_SIGNS, ROOTS))
 _WORDS = frozenset({"if", "otherwise"})
 
 

@@ -37,7 +37,7 @@ MAX_CHARACTERS = 2000
 """Characters of a line, beyond which it is cut: as many as a formula that is typed may have."""
 CUT = "…"
 
-RELATIONS: Mapping[str, str] = {row.name: row.written for row in COMPARISONS}
+RELATION_SIGNS: Mapping[str, str] = {row.name: row.written for row in COMPARISONS}
 ROOTS: Mapping[str, str] = {row.name: row.written for row in ELEMENTARY.values() if row.written}
 """Functions of which the sign stands before their argument."""
 
@@ -175,7 +175,7 @@ def _layout(  # noqa: PLR0911 -- a table of cases
             if _last_factor(left) == Variable("d"):  # d/dx is something else
                 first = [_Token("("), *first, _Token(")")]
             return Strength.PRODUCT, (*first, _Token("/"), Part(1, Strength.POWER))
-    return infix(node, RELATIONS, _Token, touching="", times="·") or _function_layout(node)
+    return infix(node, RELATION_SIGNS, _Token, touching="", times="·") or _function_layout(node)
 
 
 def _function_layout(node: Operation) -> Layout[_Token]:
