@@ -28,7 +28,7 @@ from experiments import run
 from experiments.study import frames
 
 ROOT = Path(__file__).resolve().parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README, CHANGELOG = ((ROOT / f"{name}.md").read_text(encoding="utf-8") for name in ("README", "CHANGELOG"))
 HONESTY = OmegaConf.load(ROOT / "conf/experiment/honesty.yaml")
 MANY = README[README.index("## Many runs") : README.index("## How it is built")]
 ALONE = r"^python -m experiments\.run.*$|(?<=&& )python -m experiments\.run.*$"
@@ -92,11 +92,13 @@ def test_a_picture_whose_curves_have_moved_is_found_out() -> None:
     assert alike(text, re.sub(r"(?<=[ML] )[\d.]+", lambda found: str(float(found[0]) + 1e-6), text))
 
 
-def test_the_readme_counts_what_there_is() -> None:
+def test_the_readme_and_the_changelog_count_what_there_is() -> None:
     families = [family for families in POPULATION.values() for family in families]
     near = sum(len(families) for name, families in POPULATION.items() if name.startswith("near_breaks"))
     points = sum(np.unique(family.drawn(HONESTY.points, seed=HONESTY.seed)).size for family in families)
     assert f"all {len(ROWS)} formulas over" in README
+    assert f"* {len(ROWS)} difference formulas:" in CHANGELOG
+    assert f"* {len(list((ROOT / 'conf/function').glob('*.yaml')))} functions with the reason" in CHANGELOG
     assert (
         f"{round(points, -3):_} seeded points of {len(families)} functions, {near} of them near".replace("_", " ")
         in README
