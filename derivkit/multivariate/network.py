@@ -19,6 +19,7 @@ norms (Goodfellow, *Efficient per-example gradient computations*, 2015): it need
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -207,6 +208,17 @@ class Network:
         """
         back = sum(before * units for before, units in itertools.pairwise(self.sizes[1:]))
         return 2 * self.multiply_adds + back
+
+    def divided(self, divisor: int) -> Network:
+        """The network whose hidden layers have fewer units, at least 1, and which has no name of its own.
+
+        Parameters
+        ----------
+        divisor : int
+            By what their numbers of units are divided, rounded down.
+        """
+        hidden = (max(1, units // divisor) for units in self.sizes[1:-1])
+        return dataclasses.replace(self, sizes=(self.sizes[0], *hidden, self.sizes[-1]), name="")
 
     def draw(self, data: Data, count: int, *, seed: int = 0) -> Samples:
         """Samples that the network takes: with labels, or with these as values, as its loss needs them.

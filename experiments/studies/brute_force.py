@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import derivkit as dk
-from experiments.study import Frame, Lesson, Rows, Tables, column, key, refuse_below, refuse_empty, refuse_repeated
+from experiments.study import Frame, Rows, Tables, column, key, lessons, refuse_below, refuse_empty, refuse_repeated
 from experiments.timing import SECONDS_OF_REPEATS, Timing, settle_memory, with_repeats
 from experiments.words import duration
 
@@ -196,14 +196,9 @@ class Config:
     @cached_property
     def sizes(self) -> tuple[Size, ...]:
         """The networks that are measured, those of one family by their number of parameters."""
-        found: dict[tuple[str, tuple[int, ...]], Size] = {}
-        for network in self.network:
-            for divisor in sorted(self.divide, reverse=True):
-                hidden = (max(1, units // divisor) for units in network.sizes[1:-1])
-                sizes = (network.sizes[0], *hidden, network.sizes[-1])
-                smaller = dk.Network(sizes, network.activations, network.objective, network.l1, network.l2)
-                found[network.name, sizes] = Size(network.name, divisor, smaller)
-        return tuple(found.values())
+        divisors = sorted(self.divide, reverse=True)
+        sizes = [Size(one.name, by, one.divided(by)) for one, by in itertools.product(self.network, divisors)]
+        return tuple({(size.family, size.network.sizes): size for size in sizes}.values())
 
     @property
     def cases(self) -> tuple[tuple[Size, int], ...]:
@@ -324,11 +319,13 @@ def conclude(tables: Tables) -> Iterator[Rows]:
     yield Predicted.of(tables[Literal])
     yield from by_models(tables, models)
     yield from summary(tables[Table])
-    yield Lesson(figure="parameters", title="Time against the number of parameters", text=of_parameters(by_parameters))
-    yield Lesson(figure="passes", title="The same in forward passes", text=of_passes(by_parameters))
-    yield Lesson(figure="samples", title="Time against the number of samples", text=of_samples(by_samples))
-    if len(unseen):
-        yield Lesson(figure="model", title="The cost model on sizes it has not seen", text=of_model(judged))
+    shown = {
+        "parameters": of_parameters(by_parameters),
+        "passes": of_passes(by_parameters),
+        "samples": of_samples(by_samples),
+        "model": of_model(judged),
+    }
+    yield from lessons(__file__, shown)
 
 
 def middle(table: Frame) -> int:
@@ -414,30 +411,30 @@ def summary(table: Frame) -> Iterator[Summary]:
 def tell(tables: Tables) -> Iterator[str]:
     """Yield what incremental brute force saves, how the cost model does, and what the textbook's job would take."""
     yield from of_incremental(against_parameters(tables[Table]))
-    if len(tables[Unseen]):
-        yield of_model(tables[Model])
+    yield from of_model(tables[Model])
     yield from of_literal(tables[Predicted])
 
 
-def growth(rows: Frame, x: str, y: str) -> str:
+def growth(rows: Frame, x: str, y: str) -> Iterator[str]:
     """By how much each way grows from the smallest x to the largest, family by family."""
-    said = []
+    factors = []
     for family, own in rows.groupby("family", sort=False):
         low, high = own[x].min(), own[x].max()
         if low < high:
             ends = [(way, each.set_index(x)[y]) for way, each in own.groupby("way", sort=False)]
             grown = ", ".join(f"{way} {values[high] / values[low]:.3g}" for way, values in ends)
-            said.append(f"{family}, {high / low:.3g} times the {x}: {grown}")
-    return f" It grows by these factors: {'; '.join(said)}." if said else ""
+            factors.append(f"{family}, {high / low:.3g} times the {x}: {grown}")
+    if factors:
+        yield f"It grows by these factors: {'; '.join(factors)}."
 
 
-def of_parameters(rows: Frame) -> str:
+def of_parameters(rows: Frame) -> Iterator[str]:
     """The times of the largest networks."""
-    said = []
+    yield f"With {rows['samples'].iloc[0]} samples."
     for family, ways in largest_of(rows):
         times = "; ".join(f"{way} {duration(row.seconds)}{mark(row)}" for way, row in ways.items())
-        said.append(f"{family}, {ways[BACKPROP].parameters} parameters: {times}")
-    return f"With {rows['samples'].iloc[0]} samples. {'. '.join(said)}.{growth(rows, 'parameters', 'seconds')}"
+        yield f"{family}, {ways[BACKPROP].parameters} parameters: {times}."
+    yield from growth(rows, "parameters", "seconds")
 
 
 def labelled(row: Any) -> str:
@@ -450,19 +447,16 @@ def mark(row: Any) -> str:
     return "" if row.basis == WHOLE else f", predicted from {row.timed} parameters"
 
 
-def of_passes(rows: Frame) -> str:
+def of_passes(rows: Frame) -> Iterator[str]:
     """The times in forward passes."""
-    said = []
+    yield f"With {rows['samples'].iloc[0]} samples."
     for family, ways in largest_of(rows):
         passes = ", ".join(f"{way} {row.passes:.4g}" for way, row in ways.items())
-        said.append(f"{family}: naive makes {ways['naive'].forward_passes} forward passes; in time: {passes}")
-    return (
-        f"The time over that of one forward pass of the same {rows['samples'].iloc[0]} samples. {'. '.join(said)}."
-        f"{growth(rows, 'parameters', 'passes')}"
-    )
+        yield f"{family}: naive makes {ways['naive'].forward_passes} forward passes; in time: {passes}."
+    yield from growth(rows, "parameters", "passes")
 
 
-def of_samples(rows: Frame) -> str:
+def of_samples(rows: Frame) -> Iterator[str]:
     """With how many samples a stack takes longer than a loop."""
     seconds = rows.pivot_table(values="seconds", index=["family", "samples"], columns="way", sort=False)
     slow = seconds[seconds["batched"] > seconds["naive"]].sort_index(level="samples").reset_index()
@@ -471,8 +465,8 @@ def of_samples(rows: Frame) -> str:
         for family in rows["family"].unique()
         if family in slow["family"].to_numpy()
     ]
-    batched = f"Batched takes longer than naive on {'; '.join(slower)}." if slower else "Batched always beats naive."
-    return f"{batched}{growth(rows, 'samples', 'seconds')}"
+    yield f"Batched takes longer than naive on {'; '.join(slower)}." if slower else "Batched always beats naive."
+    yield from growth(rows, "samples", "seconds")
 
 
 def of_incremental(rows: Frame) -> Iterator[str]:
@@ -488,12 +482,14 @@ def of_incremental(rows: Frame) -> Iterator[str]:
         )
 
 
-def of_model(judged: Frame) -> str:
+def of_model(judged: Frame) -> Iterator[str]:
     """How the models do on what they were not fitted to."""
     unseen = judged[~judged["seen"]]
+    if unseen.empty:
+        return
     worst = unseen.loc[unseen["factor"].idxmax()]
     largest = unseen.groupby("way", sort=False)["factor"].max()
-    return (
+    yield (
         f"The cost model, fitted to {len(judged) - len(unseen)} of {len(judged)} times, keeps within a factor of"
         f" {GOAL:g} in {(unseen['factor'] <= GOAL).sum()} of the {len(unseen)} that it has not seen. Largest factors:"
         f" {', '.join(f'{way} {factor:.2f}' for way, factor in largest.items())}; the worst is {worst['way']} on"
