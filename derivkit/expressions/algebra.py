@@ -147,7 +147,7 @@ def _monomial(node: Node) -> _Monomial:
 
 
 def _gathered(node: Node, known: Mapping[int, Node]) -> _Monomial:
-    """Take a product apart, what is known being what stands for it."""
+    """Collect a product into one monomial; parts that are known are replaced by what they fold to."""
     coefficient = Fraction(1)
     sides: tuple[list[Node], list[Node]] = ([], [])
     stack = [(node, 0, bool(known))]
@@ -265,7 +265,7 @@ def _fold(name: str, arguments: tuple[Node, ...]) -> Node:
 
 
 def _parts_of_product(node: Node, known: Container[int]) -> Iterator[Node]:
-    """The parts of a product, those that are known not taken apart."""
+    """The parts of a product; those that are known are not taken apart."""
     stack = [node]
     while stack:
         part = stack.pop()

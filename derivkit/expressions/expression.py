@@ -210,7 +210,7 @@ def _arguments_of(node: ast.expr) -> list[ast.expr] | None:
 
 
 def _pieces_of(node: ast.expr) -> list[ast.expr] | None:
-    """Values and conditions of the pairs in piecewise, by turns, the value that holds otherwise last."""
+    """The values and conditions in piecewise, alternating, the value that holds otherwise last."""
     match node:
         case ast.Call(func=ast.Name(id="piecewise"), args=pairs, keywords=[]):
             parts: list[ast.expr] = []

@@ -207,7 +207,7 @@ def _check_name(source: Source, index: int) -> None:
 
 
 def _is_leibniz(source: Source, index: int) -> bool:
-    """Whether d/dx or dy/dx stands there, of which the first may as well be a quotient."""
+    """Whether d/dx or dy/dx stands there; d/dx before a bracket may be an ordinary quotient."""
     first, sign, second = (source.token(index + k).text for k in range(3))
     if sign != "/" or not re.fullmatch("d[a-zA-Z]", second):
         return False
@@ -223,7 +223,7 @@ def _word_of_python(source: Source, index: int) -> ParseError:
 
 
 def _check_primed(source: Source, index: int) -> None:
-    """A prime that stands for no derivative of an unknown function: a quote, or a mistake."""
+    """Refuse a prime that marks no derivative of an unknown function: a quotation mark, or a mistake."""
     token, after = source.token(index), source.token(index + 1)
     name = token.text.rstrip(PRIMES)
     if after.role != "open":

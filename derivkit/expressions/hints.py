@@ -26,7 +26,7 @@ COMPARISON = (
 )
 
 ALIASES: Mapping[str, str] = {other: row.name for row in ELEMENTARY.values() for other in row.aliases}
-FORMULA_ALONE = "write the formula alone: that it is differentiated is said apart"
+FORMULA_ALONE = "write the formula alone: its derivative is requested separately"
 ELSEWHERE: Mapping[str, str] = {
     **_each("pow power Pow float_power", "write {u}**{v}"),
     **_each("And Or Not Eq Ne Lt Le Gt Ge", ONE_CONDITION),
@@ -136,7 +136,7 @@ _NO_BITS = ("there are no operations on bits or truth values", "use + - * / ^ an
 NO_PLACE: Mapping[str, tuple[str, str]] = {
     "=": (
         "'=' has no place in a formula",
-        "write only what stands on the right of it; a point is given apart",
+        "write only the right-hand side; the point is passed separately",
     ),
     ":=": ("':=' has no place in a formula", "write only what stands on the right of it"),
     **dict.fromkeys(QUOTATION_MARKS, QUOTES),

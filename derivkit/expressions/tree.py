@@ -374,7 +374,7 @@ class Expression:
 
 
 def short_text(node: Node) -> str:
-    """The tree for one line of a terminal: no more than 200 characters of `text_of`, of which no more is written."""
+    """The tree for one line of a terminal: at most 200 characters of `text_of`, and no more than these are made."""
     text = ""
     for piece in _texts(node):
         text += piece

@@ -188,7 +188,7 @@ def lifted(value: Fraction | float) -> Ball:
 
 
 def cumulative(series: Series, order: int) -> list[Ball]:
-    """The coefficients 0..order as balls; behind one that is no number there is none, behind an open one nothing known.
+    """The coefficients 0..order as balls; after one that does not exist none does, after an open one none is known.
 
     The derivative of log at -1 is not -1: there is no log to be differentiated.
     """
@@ -496,7 +496,7 @@ class Charged(Taylor):
     """Taylor arithmetic that tells the cost of its recurrences, so that a tower of powers or of sines ends."""
 
     def charge(self, u: Series, times: int) -> None:
-        """Take the cost of so many sums over the coefficients of u for every coefficient of the result."""
+        """Charge for this many sums over the coefficients of u, for every coefficient of the result."""
         if len(u) > 1:
             self.numbers.spend(self.numbers.product * times * min(len(u), self.order + 1) * (self.order + 1))
 

@@ -184,7 +184,7 @@ def logsumexp_running(*arguments: Bounded) -> Bounded:
 
 
 def leaky(a: Any, slope: Any = None) -> Array:
-    """a on the right, its slope times it on the left: 1/100 if not said."""
+    """a on the right, slope times a on the left; the slope is 1/100 by default."""
     low = a / 100.0 if slope is None else slope * a
     return np.asarray(np.where(np.isnan(a) | (np.asarray(a) > 0.0), a, low))
 
@@ -199,7 +199,7 @@ def leaky_running(argument: Bounded, slope: Bounded | None = None) -> Bounded:
 
 
 def pieces(*arguments: Any) -> Array:
-    """Values and their conditions by turns, the value that holds otherwise last."""
+    """Values and conditions, alternating, the value that holds otherwise last."""
     pairs, otherwise = branches(arguments)
     result: Any = np.nan if otherwise is None else otherwise
     for value, condition in reversed(pairs):

@@ -108,7 +108,7 @@ def inverse_cotangent(t: Taylor, u: Series) -> Series:
 
 
 def polygamma(t: Taylor, n: Series, u: Series) -> Series:
-    """Taylor's series of the function itself, with u put in for its argument by Horner's rule."""
+    """Taylor's series of the function itself, into which u is substituted by Horner's rule."""
     order = int(n[0])
     count = t.order if len(u) > 1 else 0
     result, moved = [t.numbers.polygamma(order + count, u[0])], [0, *u[1:]]
@@ -160,13 +160,13 @@ def leaky(t: Taylor, u: Series, slope: Series | None = None) -> Series:
 
 
 def branches(arguments: Sequence[Any]) -> tuple[list[tuple[Any, Any]], Any]:
-    """Values with their conditions, and the value where none holds, None if there is none."""
+    """Values with their conditions, and the value that holds otherwise, or None."""
     pairs = list(zip(arguments[0::2], arguments[1::2], strict=False))
     return pairs, arguments[-1] if len(arguments) % 2 else None
 
 
 def pieces(t: Taylor, *arguments: Series) -> Series:
-    """Values and their conditions by turns, the value that holds otherwise last."""
+    """Values and conditions, alternating, the value that holds otherwise last."""
     pairs, otherwise = branches(arguments)
     where, nan = t.numbers.where, t.numbers.nan
     result: Series = [nan] if otherwise is None else otherwise

@@ -101,7 +101,7 @@ def trunc(t: Taylor, u: Series) -> Series:
 
 
 def rounded_to(t: Taylor, u: Series, decimals: int) -> Series:
-    """u rounded to so many decimals, a jump half-way between two of them."""
+    """u rounded to this many decimals; it jumps half-way between two of them."""
     shifted = u[0] * 10.0**decimals
     return t.step(np.round(u[0], decimals), u, tie=np.abs(shifted - np.rint(shifted)) == 0.5)
 

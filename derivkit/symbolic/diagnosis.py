@@ -523,7 +523,7 @@ def _deciding_first(screened: _Screened) -> list[int]:
 
 
 def _gives(heres: Sequence[RaisedPoint], answer: int, written: int, piece: int, slope: int) -> bool:
-    """Whether a mistake gives the answer, wherever it has a value, and that is at half of the points at least."""
+    """Whether a mistake gives the answer wherever it has a value, which must be at half of the points or more."""
     wholes = [(here, here.whole(written, piece, slope)) for here in heres]
     real = [here.same(whole, here.values[answer]) for here, whole in wholes if whole is not None]
     return all(real) and len(real) >= MIN_SHARE * len(heres)

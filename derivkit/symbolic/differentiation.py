@@ -147,7 +147,7 @@ class _Engine:
         return self._step(name, node, unfolded, raw, children=children, conditions=conditions)
 
     def _still(self, node: Branch, children: tuple[Step, ...]) -> bool:
-        """Whether all that depends on the variable in a node is constant all the same, such as x - x."""
+        """Whether everything in a node that depends on the variable is constant nevertheless, such as x - x."""
         moving = {part for part in node.arguments if self.varies(part)}
         return moving <= {child.piece.root for child in children if child.result.root == ZERO}
 

@@ -1,4 +1,4 @@
-"""Points at which formulas are compared, how they lie as to conditions, and the arithmetics of values there.
+"""Points at which formulas are compared, how they lie relative to conditions, and the arithmetics of values there.
 
 An unknown function stands for an exponential e^(r u), whose rate r differs from name to name.
 """
@@ -38,7 +38,7 @@ def lattice_of(names: Sequence[str], count: int) -> dict[str, Array]:
 
 @dataclass(frozen=True)
 class Located:
-    """How n points lie as to k conditions, by float64; shape (k, n) each."""
+    """How n points lie relative to k conditions, as float64 sees them; shape (k, n) each."""
 
     far: Mask
     """Where the condition holds, and is far from being broken."""
@@ -49,7 +49,7 @@ class Located:
 
 
 def located(conditions: Sequence[Condition], values: Iterable[Sequence[Any]], count: int) -> Located:
-    """How points lie as to conditions, from the values of the nodes of each at so many points."""
+    """How `count` points lie relative to conditions, from the values of the nodes of each condition at them."""
     far, holds = (np.empty((len(conditions), count), dtype=np.bool_) for _ in range(2))
     sides = np.empty((len(conditions), count), dtype=np.int8)
     with np.errstate(all="ignore"):
@@ -72,13 +72,13 @@ def shown_point(point: NamedPoint) -> str:
 
 
 def stand_in(function: tuple[str, int]) -> tuple[Fraction, int]:
-    """The rate of the exponential that stands for an unknown function, and the order of its derivative."""
+    """The rate of the exponential that represents an unknown function, and the order of its derivative."""
     name, order = function
     return Fraction(1 + sum(map(ord, name)) % 64, 128), order
 
 
 def float_stand_in(function: tuple[str, int], u: Array) -> Array:
-    """The values in float64 of what stands for an unknown function."""
+    """The values in float64 of the exponential that represents an unknown function."""
     rate, order = stand_in(function)
     return np.asarray(float(rate) ** order * np.exp(float(rate) * u))
 

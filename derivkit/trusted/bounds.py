@@ -204,7 +204,7 @@ def _shape(name: str, power: Fraction = Fraction(0)) -> Callable[[Decomposition]
 
 
 def _logarithm(argument: Decomposition, base: Decomposition | None = None) -> Decomposition | None:
-    """log(u, b) is log(u) / log(b), of which b is a number; that factor is right to an ulp, and ROOM covers it."""
+    """log(u, b) is log(u) / log(b) for a number b; the factor is right to an ulp, which ROOM covers."""
     natural = _shape("log")(argument)
     if base is None or natural is None:
         return natural
@@ -271,7 +271,7 @@ def _periodic(phase: float) -> Callable[[Term, int, Interval], Array]:
 
 
 def _hyperbolic(cosh: int) -> Callable[[Term, int, Interval], Array]:
-    """sinh or cosh of the end farthest from 0, by turns: cosh where order + ``cosh`` is odd."""
+    """sinh or cosh of the end farther from 0, alternating: cosh where order + ``cosh`` is odd."""
 
     def size(term: Term, order: int, image: Interval) -> Array:
         far = np.maximum(np.abs(image[0]), np.abs(image[1]))

@@ -27,7 +27,7 @@ MAX_OPERATIONS = 1500
 
 
 def is_zero(root: Node) -> bool:
-    """Whether a formula is proved to be 0 wherever it is defined, up to points that lie alone.
+    """Whether a formula is proved to be 0 wherever it is defined, isolated points excepted.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def is_zero(root: Node) -> bool:
         try:
             values = walk(program, _arithmetic(field))
             for step in (program[k] for k in _everywhere(program)):
-                _note_positive(field, step.operation, *(values[k] for k in step.arguments))
+                _assume_in_domain(field, step.operation, *(values[k] for k in step.arguments))
             return field.vanishes(values[-1])
         except FinerError:
             continue
@@ -54,7 +54,7 @@ def is_zero(root: Node) -> bool:
 
 
 def _everywhere(program: Sequence[Instruction]) -> set[int]:
-    """The steps that must have a value wherever the last one has: what stands in a piece need not."""
+    """The steps that must have a value wherever the last one has one; steps within a piece need not."""
     needed: set[int] = set()
     stack = [len(program) - 1]
     while stack:
@@ -77,7 +77,7 @@ def _arithmetic(f: FunctionField) -> Arithmetic:
 
 
 def _defined(f: FunctionField, definition: str, u: RationalFunction) -> RationalFunction:
-    """An operation by what it is in others."""
+    """An operation by its definition in other operations."""
     meaning = Meaning(
         number=f.number,
         pi=lambda: f.opaque("pi", positive=True),
@@ -177,13 +177,13 @@ _RULES: Mapping[str, Callable[..., RationalFunction]] = {
 """Operations in the generators; others are what their rows define them to be, or generators themselves."""
 
 
-def _note_positive(f: FunctionField, name: str, *arguments: RationalFunction) -> None:
-    """Note what an operation says of its arguments, wherever it has a value: that they are positive, or above 1."""
+def _assume_in_domain(f: FunctionField, name: str, *arguments: RationalFunction) -> None:
+    """Assume that arguments lie above the start of the domain, as they must wherever the operation has a value."""
     if name == "power":
         base, exponent = arguments
         n = exponent.constant
         if n is None or n.denominator != 1:
-            f.is_positive(base)
+            f.assume_positive(base)
         return
     domain = OPERATIONS[name].defined if name in OPERATIONS else None
     if domain is None or domain.start is None:
@@ -191,7 +191,7 @@ def _note_positive(f: FunctionField, name: str, *arguments: RationalFunction) ->
     for argument in arguments:
         above = argument - domain.start
         if above or domain.relation == ">":
-            f.is_positive(above)
+            f.assume_positive(above)
 
 
 def equivalent(a: Node, b: Node) -> bool:

@@ -200,7 +200,7 @@ def taylor(
 def high_precision_series(
     expression: Expression, x: float, order: int, *, digits: int = 50, work: float = WORK
 ) -> list[Any]:
-    """Coefficients f^(k)(x)/k! for k = 0..order as Arb numbers, each right to so many digits; NaN where there is none.
+    """Coefficients f^(k)(x)/k! for k = 0..order as Arb numbers, each right to `digits`; NaN where there is none.
 
     A coefficient that float64 cannot tell from 0 is as good as its enclosure. ``work`` is in estimated nanoseconds.
     """

@@ -77,7 +77,7 @@ NUMPY_FUNCTIONS = SimpleNamespace(
 
 
 def coefficient(program: Program, x: float, order: int, *, digits: int) -> arb:
-    """Taylor's coefficient f^(order)(x)/order! of a program, right to so many digits; NaN where that fails.
+    """Taylor's coefficient f^(order)(x)/order! of a program, right to this many digits; NaN where that fails.
 
     Examples
     --------
@@ -98,7 +98,7 @@ def coefficient(program: Program, x: float, order: int, *, digits: int) -> arb:
 
 @contextmanager
 def _terms(count: int) -> Iterator[None]:
-    """Series of so many terms inside a with statement."""
+    """Series of this many terms inside a with statement."""
     before, ctx.cap = ctx.cap, count
     try:
         yield

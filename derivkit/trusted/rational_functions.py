@@ -193,7 +193,7 @@ class FunctionField:
         return self.quotient(above, self.times(a.below, b.below))
 
     def vanishes(self, a: RationalFunction) -> bool:
-        """Whether it is 0, the signs that are known put in."""
+        """Whether it is 0 once the known signs are substituted."""
         above = self._reduced(a.above)
         known = {f"g{place}": sign for place, sign in self.facts.items()}
         return not above or (bool(known) and not self._reduced(above.subs(known)))
@@ -211,7 +211,7 @@ class FunctionField:
         return self.generators[key]
 
     def opaque(self, key: Any, *, positive: bool = False) -> RationalFunction:
-        """What is not taken apart."""
+        """The generator of an expression that is not decomposed further."""
         return self.at(self.generator(key, positive=positive))
 
     def at(self, place: int) -> RationalFunction:
@@ -320,8 +320,8 @@ class FunctionField:
         self.logarithms[place] = p
         return self.at(place)
 
-    def is_positive(self, a: RationalFunction) -> None:
-        """Note that a quotient is positive wherever the formula is defined."""
+    def assume_positive(self, a: RationalFunction) -> None:
+        """Assume that a quotient is positive wherever the formula is defined."""
         number, parts = self._factors(a)
         odd = [poly for poly, n in parts if n % 2]
         if len(odd) == 1:
@@ -387,7 +387,7 @@ class FunctionField:
         return self.at(cosine), self.at(sine)
 
     def _cosine_of_turn(self, rate: Fraction) -> RationalFunction | None:
-        """The cosine of so many half turns; None if it is not in the table."""
+        """The cosine of this many half turns; None if the table does not have it."""
         inside = min(rate % 2, 2 - rate % 2)
         if min(inside, 1 - inside) not in _TURNS:
             return None

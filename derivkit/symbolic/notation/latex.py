@@ -99,7 +99,7 @@ def _function_layout(node: Operation) -> Layout[str]:
 
 
 def _template(name: str, count: int) -> str:
-    """How an operation of so many arguments is set."""
+    """How an operation of this many arguments is set."""
     row = OPERATIONS[name]
     if row.latex:
         return row.latex[min(count, len(row.latex)) - 1]

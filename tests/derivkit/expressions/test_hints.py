@@ -85,7 +85,7 @@ def test_whatever_a_hint_says_to_write_is_read(count: int) -> None:
 
 
 WORDS = {
-    "a Python function", "the formula alone: that it is differentiated is said apart", "x*y for a product",
+    "a Python function", "the formula alone: its derivative is requested separately", "x*y for a product",
     "one comparison for each piece, as in piecewise((x, x<1), (2*x, True))",
 }  # fmt: skip
 OTHERWISE = {"sinc", "clip", "round", "rint", "remainder"}
