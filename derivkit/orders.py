@@ -17,13 +17,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from derivkit.arguments import number, positive
-from derivkit.errors import absolute_error
 from derivkit.function import Function
 from derivkit.laws import observed_order
-from derivkit.numerical.difference import sweep
 from derivkit.numerical.formulas import stencils_of
 from derivkit.numerical.stencil import Stencil
-from derivkit.predictions import leaves_domain, predict_error, truncation_terms
+from derivkit.predictions import truncation_terms
+from derivkit.sweeps import ErrorSweep
 from derivkit.trusted.exact import taylor
 from derivkit.types import Array, Indices, Mask
 
@@ -258,24 +257,22 @@ class ErrorCurve:
         )
 
 
-def error_curves(f: Function, x: float, delta: Array, formulas: Sequence[Stencil]) -> list[ErrorCurve]:
-    """The errors of every formula at a point, and what theory knows of them."""
-    exact = float(f.exact_derivative(np.array(x), order=formulas[0].derivative))
-    estimates = sweep(f, [x], delta, formulas=formulas).estimate[:, 0]
-    predictions = predict_error(f, x, delta, formulas=formulas)
-    terms = truncation_terms(f, x, formulas=formulas, terms=TERMS)
+def error_curves(sweep: ErrorSweep) -> list[ErrorCurve]:
+    """The errors of every formula at the one point of a sweep, and what theory knows of them."""
+    x = float(sweep.x[0])
+    terms = truncation_terms(sweep.f, x, formulas=sweep.formulas, terms=TERMS)
     return [
         ErrorCurve(
-            f=f,
+            f=sweep.f,
             x=x,
             formula=entry,
-            delta=delta,
-            error=absolute_error(estimates[k], exact),
-            rounding=predictions[k].rounding,
-            outside=leaves_domain(f, x, delta, entry),
+            delta=sweep.delta,
+            error=sweep.error[0, k],
+            rounding=sweep.rounding[0, k],
+            outside=sweep.outside[0, k],
             terms=terms[k],
         )
-        for k, entry in enumerate(formulas)
+        for k, entry in enumerate(sweep.formulas)
     ]
 
 
@@ -320,7 +317,8 @@ def explain_order(
     steps = np.unique(positive("delta", delta))
     if steps.size < WINDOW:
         raise ValueError(f"a slope needs at least {WINDOW} different deltas, not {steps.size}")
-    return tuple(curve.explained for curve in error_curves(f, number("x", x), steps, stencils_of(formulas)))
+    sweep = ErrorSweep(f, np.array([number("x", x)]), steps, stencils_of(formulas))
+    return tuple(curve.explained for curve in error_curves(sweep))
 
 
 # Reasons: the first that holds

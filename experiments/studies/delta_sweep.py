@@ -248,7 +248,7 @@ def pictures(asked: dk.ErrorSweep) -> Iterator[Rows]:
         function=f.name, x=x, method=v.names, delta=v.delta, error=v.predicted[0],
         bound=(v.bound[:, None], v.BOUNDS),
     )  # fmt: skip
-    yield from curves(f, x, asked.delta)
+    yield from curves(asked)
     if asked.derivative == 1:
         own = dk.thinned(np.unique(asked.delta), ladder.size)
         yield secants(replace(asked, delta=own if f.expression is None else ladder))
@@ -263,13 +263,14 @@ def secants(lines: dk.ErrorSweep) -> Secants:
     )  # fmt: skip
 
 
-def curves(f: dk.Function, x: float, delta: Any) -> Iterator[Curves]:
+def curves(asked: dk.ErrorSweep) -> Iterator[Curves]:
     """The graph of f around x, and the secants from x to x + delta for a few of the deltas."""
+    f, x = asked.f, float(asked.x[0])
     reach = 0.75 * f.length_scale(x)
     ends = np.array([max(x - reach, f.domain[0]), min(x + reach, f.domain[1])])
     t = np.linspace(ends[0], ends[1], CURVE_SAMPLES)
     yield Curves(function=f.name, x=x, line="f", t=t, y=f(t))
-    for step in dk.deltas_to_draw(delta[x + delta > x], reach):
+    for step in dk.deltas_to_draw(asked.delta[x + asked.delta > x], reach):
         if np.isfinite(f(x)) and np.isfinite(f(x + step)):
             line = dk.secant(f, x, x + step)
             yield Curves(function=f.name, x=x, line=f"secant, delta = {step:.3g}", t=ends, y=[*map(line, ends)])

@@ -44,6 +44,15 @@ NAMES = {"as it is": "deviation", "as it is named": "noise"}
 
 # Tables
 
+LEVEL = column(
+    "how strongly: half the width of uniform noise, the step of a grid, a tolerance",
+    axis="x", label="level of the noise",
+)  # fmt: skip
+ANSWERS = column("points with a finite value and a finite bar")
+COVERED = column("share of the answers that are covered")
+OUTCOME = {"follows": ()}
+"""The rule of what is the outcome of a search, or of f's rounding itself."""
+
 
 class Kind(Rows, table=None):
     """A method and a kind of noise."""
@@ -56,7 +65,7 @@ class Disturbed(Kind, table=None):
     """A function whose values are disturbed."""
 
     function: str = key("name of the function in the population")
-    level: float = column("how strongly: half the width of uniform noise, the step of a grid, a tolerance")
+    level: float = LEVEL
 
 
 class Table(Disturbed):
@@ -69,14 +78,12 @@ class Table(Disturbed):
 
     x: float = key("the point, drawn from the seed", moves={"relative": 2.0**-51})
     value: float = column("what the method says", moves={"column": "error"})
-    error: float = column("its bar; infinite where it refuses", moves={"follows": ()})
+    error: float = column("its bar; infinite where it refuses", moves=OUTCOME)
     status: str = column("its status", moves={"follows": ("error",)})
-    evaluations: int = column("values of f that it charges to the point", moves={"follows": ()})
-    delta: float = column("the largest step that it used; none where it does not say", moves={"follows": ()})
-    noise: float = column("standard deviation of f's error as it names it", moves={"follows": ()})
-    deviation: float = column(
-        "the true one, about its mean, on the window from x - delta to x + delta", moves={"follows": ()}
-    )
+    evaluations: int = column("values of f that it charges to the point", moves=OUTCOME)
+    delta: float = column("the largest step that it used; none where it does not say", moves=OUTCOME)
+    noise: float = column("standard deviation of f's error as it names it", moves=OUTCOME)
+    deviation: float = column("the true one, about its mean, on the window from x - delta to x + delta", moves=OUTCOME)
     truth: float = column("the derivative of the function without noise", moves={"follows": ("x",)})
     slack: float = column("what nobody can see from outside, in the unit of the derivative")
     true_error: float = column("|value - truth|", moves={"follows": ("value", "truth")}, between=("value", "truth"))
@@ -85,7 +92,7 @@ class Table(Disturbed):
     )
     law: float = column(
         "what theory allows at this noise; none where f's error is smooth, as of solvers and tables",
-        moves={"follows": ()},
+        moves=OUTCOME,
     )
 
 
@@ -93,8 +100,8 @@ class Functions(Disturbed):
     """A row for every function."""
 
     points: int = column("how many")
-    answers: int = column("points with a finite value and a finite bar")
-    covered: float = column("share of the answers that are covered")
+    answers: int = ANSWERS
+    covered: float = COVERED
     statuses: str = column("how often which status was given")
     deviation: float = column("median of the true standard deviation of f's error on the window")
     noise: float = column("median of the one that is named")
@@ -111,13 +118,10 @@ class Levels(Kind):
     """A row for every level of the noise of one function of each kind."""
 
     function: str = key("the function whose values are disturbed: the first of its kind in the population")
-    level: float = column(
-        "how strongly: half the width of uniform noise, the step of a grid, a tolerance",
-        axis="x", label="level of the noise",
-    )  # fmt: skip
-    answers: int = column("points with a finite value and a finite bar")
+    level: float = LEVEL
+    answers: int = ANSWERS
     points: int = column("how many")
-    covered: float = column("share of the answers that are covered")
+    covered: float = COVERED
     noticed: float = column("share of the answers with another status than ok")
     deviation: float = column("median of the true standard deviation of f's error on the window")
     noise: float = column("median of the one that is named")
@@ -133,10 +137,7 @@ class Curves(Kind):
     line: str = column(
         "true error, bar, what theory allows (medians over the points), or what nobody can see", axis="series"
     )
-    level: float = column(
-        "how strongly: half the width of uniform noise, the step of a grid, a tolerance",
-        axis="x", label="level of the noise",
-    )  # fmt: skip
+    level: float = LEVEL
     size: float = column("in the unit of the derivative", axis="y", label="in the unit of the derivative")
 
 
@@ -144,10 +145,7 @@ class Naming(Kind):
     """The noise over its level."""
 
     line: str = column("as it is, or as it is named; medians over the points", axis="series")
-    level: float = column(
-        "how strongly: half the width of uniform noise, the step of a grid, a tolerance",
-        axis="x", label="level of the noise",
-    )  # fmt: skip
+    level: float = LEVEL
     size: float = column("standard deviation of f's error", axis="y", label="standard deviation of f")
 
 
@@ -165,8 +163,8 @@ class Summary(Kind):
 
     functions: int = column("how many")
     points: int = column("how many")
-    answers: int = column("points with a finite value and a finite bar")
-    covered: float = column("share of the answers that are covered")
+    answers: int = ANSWERS
+    covered: float = COVERED
     named: float = column("share of the points at which its level is named within a factor of 2; none where smooth")
     error_to_law: float = column("median of bar / what theory allows")
     true_to_law: float = column("median of true error, slack apart / what theory allows")

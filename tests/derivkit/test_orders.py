@@ -139,7 +139,7 @@ def test_without_an_expression_there_is_no_order() -> None:
 def test_an_error_that_theory_does_not_know_of_is_unexplained() -> None:
     """A case whose errors follow another law than its terms: no excuse may be made."""
     f = dk.Function.from_expression("exp(x)")
-    (case,) = error_curves(f, 1.0, np.array(POWERS), [dk.formula("central_2")])
+    (case,) = error_curves(dk.ErrorSweep(f, np.ones(1), np.array(POWERS), [dk.formula("central_2")]))
     wrong = replace(case, error=case.delta)
     assert case.explained.verdict == "as claimed"
     found = wrong.explained
@@ -148,7 +148,7 @@ def test_an_error_that_theory_does_not_know_of_is_unexplained() -> None:
 
 def test_the_asymptotic_range_is_where_the_series_has_the_slope_of_its_first_term() -> None:
     f = dk.Function.from_expression("exp(x)")
-    (case,) = error_curves(f, 1.0, np.array(POWERS), [dk.formula("forward_2")])
+    (case,) = error_curves(dk.ErrorSweep(f, np.ones(1), np.array(POWERS), [dk.formula("forward_2")]))
     edge = case.asymptotic_below
     inside, outside = (np.array([share * edge, share * edge * 1.001]) for share in (0.5, 4.0))
     assert abs(dk.observed_order(inside, case.series(inside)) - 2.0) < orders.TOLERANCE
