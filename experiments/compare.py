@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shlex
 
-from experiments.running import choice
+from experiments.running import runs
 from experiments.terminal import commands, streams
 from experiments.terminal.exits import Exit
 
@@ -32,7 +32,7 @@ def main(words: list[str]) -> int:
     """
     args, outputs = _parser().parse_intermixed_args(words), commands.outputs()
     with commands.uncollected():
-        chosen, notes = choice.several(args.runs, outputs)
+        chosen, notes = runs.several(args.runs, outputs)
         from experiments.comparison.comparing import compare  # noqa: PLC0415 - heavy, and a refusal does not pay for it
 
     command = shlex.join(commands.line("compare", words))

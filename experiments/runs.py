@@ -15,7 +15,7 @@ from experiments.messages import ConfigurationError, line_of
 from experiments.running import inventory
 from experiments.running.filters import FIELDS, NothingFitsError, chosen
 from experiments.running.listing import Entry, entries
-from experiments.running.status import Status
+from experiments.running.record import Status
 from experiments.terminal import commands, streams
 from experiments.terminal.exits import Exit
 from experiments.terminal.progress import Terminal

@@ -90,14 +90,14 @@ MAY_IMPORT = {
     "experiments/terminal/exits.py": set(),
     "experiments/terminal/progress.py": {"rich", "experiments.messages"},
     "experiments/running/digits.py": CORE | {"sklearn"},
-    "experiments/running/status.py": set(),
     "experiments/running/serial.py": BASE,
-    "experiments/running/record.py": BASE | {"experiments.running.status", "experiments.terminal.exits"},
+    "experiments/running/record.py": BASE | {"experiments.terminal.exits"},
+    "experiments/running/integrity.py": BASE | {"experiments.running.record"},
     "experiments/running/listing.py": BASE
-    | {"experiments.running.record", "experiments.running.status", "experiments.terminal.exits"},
+    | {"experiments.running.integrity", "experiments.running.record", "experiments.terminal.exits"},
     "experiments/running/filters.py": {
         "experiments.running.listing",
-        "experiments.running.status",
+        "experiments.running.record",
         "experiments.messages",
     },
     "experiments/running/tracking.py": {"mlflow", "experiments.comparison.configured"} | RUN,

@@ -18,7 +18,7 @@ from typing import Any
 
 from experiments.messages import ConfigurationError, nearest
 from experiments.running.listing import Entry
-from experiments.running.status import RUN
+from experiments.running.record import OF_RUNS
 
 WORD = re.compile(r"(?P<key>[A-Za-z_][\w.]*)(?P<sign><=|>=|!=|=|<|>)(?P<value>.*)", re.DOTALL)
 SIGNS: Mapping[str, Callable[[Any, Any], bool]] = {
@@ -93,7 +93,7 @@ def _age(entry: Entry, now: datetime) -> float | None:
 
 FIELDS: Mapping[str, Field] = {
     "study": Field(get=lambda one, _: (one.study, _runner(one)), example="study=delta_sweep", meaning="what was run"),
-    "status": Field(get=lambda one, _: one.state, example="status=failed", meaning=", ".join(RUN)),
+    "status": Field(get=lambda one, _: one.state, example="status=failed", meaning=", ".join(OF_RUNS)),
     "best": Field(get=lambda one, _: one.best, read=_number, example="'best<1e-10'", meaning="the least error"),
     "since": Field(get=lambda one, _: one.started, read=_moment, example="since=2d",
                    meaning="began after: 30min, 2h, 2d, 1w ago, today, yesterday, or 2026-11-23"),

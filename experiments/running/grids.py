@@ -1,9 +1,13 @@
-"""The grids of a configuration: those of ``derivkit``, as lists where these are short and by their names else."""
+"""Numbers as a configuration writes them: digits, constants such as ``pi/2``, lists and grids of them.
+
+A grid is one of derivkit's, as a list where it is short and by its name else.
+"""
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, TypeAlias, overload
@@ -12,19 +16,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 import derivkit as dk
+from experiments.messages import ConfigurationError, line_of, located, show
 
 Array = NDArray[np.float64]
 # OmegaConf 2.4 holds the arguments of a resolver to the annotations, and takes 0 for an int.
 Number: TypeAlias = int | float
 
-MOST = 10_000_000
-LISTED = 100_000
+MAX_NUMBERS = 10_000_000
+MAX_LISTED = 100_000
 """Most numbers that a configuration lists, each some hundred bytes; a longer grid stays its own description."""
 NAMED: dict[str, Callable[[Number, Number, int], Array]] = {
     "logspace": dk.logspace,
     "linspace": dk.linspace,
     "geomspace": dk.geomspace,
 }
+EXAMPLES = {"delta": "1e-4", "x": "pi/2"}
 WRITTEN = re.compile(rf"\s*({'|'.join(NAMED)})\(([^(),]+),([^(),]+),\s*(\d+)\s*\)\s*")
 
 # A configuration is resolved several times on its way to a job. Typed: 9.0 is no number of points, though it equals 9.
@@ -85,6 +91,9 @@ def described(value: object) -> Grid | None:
     return Grid(match[1], start, stop, int(match[4]))
 
 
+# By their names they reach the workers of a launcher.
+
+
 @_cached
 def linspace(start: Number, stop: Number, count: int) -> list[float] | str:
     """Return ``count`` evenly spaced numbers from ``start`` to ``stop``, both included."""
@@ -121,12 +130,91 @@ GRIDS: dict[str, Callable[..., list[float] | str]] = {
 def _listed(grid: Grid) -> list[float] | str:
     """Return the numbers of a short grid, and the description of a long one, whose ends are looked at."""
     _refuse_long(grid.name, grid.size)
-    if grid.size <= LISTED:
+    if grid.size <= MAX_LISTED:
         return grid[:]
     NAMED[grid.name](grid.start, grid.stop, 2)
     return str(grid)
 
 
 def _refuse_long(name: str, count: int) -> None:
-    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MOST:
-        raise ValueError(f"{name} of {count} numbers: the third argument is a whole number from 1 to {MOST}")
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MAX_NUMBERS:
+        raise ValueError(f"{name} of {count} numbers: the third argument is a whole number from 1 to {MAX_NUMBERS}")
+
+
+# Numbers
+
+
+def number(where: str, value: object) -> float:
+    """Return a finite float from a number or from the text of a constant such as ``pi/2``."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise ConfigurationError(f"{where}={show(value)}: not a number; {_write(where)}")
+    result = _constant(where, value) if isinstance(value, str) else _float(value)
+    if not math.isfinite(result):
+        raise ConfigurationError(f"{where}={show(value)}: not a finite number; {_write(where)}")
+    return result
+
+
+def numbers(where: str, value: object) -> tuple[float, ...]:
+    """Return one or more finite floats from a number, a constant or a flat list of them."""
+    entries = value if isinstance(value, (list, tuple)) else [value]
+    if not entries:
+        raise ConfigurationError(f"{where}=[]: the list is empty; {_write(where)}")
+    if _grid(where, value) is not None:
+        raise ConfigurationError(f"{where}={value}: a grid of {where} has up to {MAX_LISTED} numbers; write fewer")
+    for entry in entries:
+        if isinstance(entry, (list, tuple)):
+            raise ConfigurationError(f"{where}={show(value)}: a list within a list; write one list, {where}=[0.1,0.2]")
+    return tuple(number(where, entry) for entry in entries)
+
+
+def _write(where: str) -> str:
+    return f"write a number or a constant, such as {where}={EXAMPLES.get(where, '1/3')}"
+
+
+def _float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def _constant(where: str, text: str) -> float:
+    if not text.strip():
+        raise ConfigurationError(f"{where}= has no value; {_write(where)}")
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    if _is_list(text):
+        raise ConfigurationError(
+            f"{where}={show(text)}: one text, not several numbers; leave out the inner quotes, {where}={show(text)}"
+        )
+    try:
+        return float(dk.constant(text))
+    except ValueError as error:
+        raise ConfigurationError(f"{where}={show(text)}: {line_of(error)}; {_write(where)}") from error
+
+
+def _is_list(text: str) -> bool:
+    """Whether a text holds several numbers between commas; two whole ones may be meant as a decimal comma."""
+    parts = [part.strip() for part in text.split(",")]
+    try:
+        values = [float(part) for part in parts]
+    except ValueError:
+        return False
+    return len(values) > 2 or (len(values) == 2 and not all(part.lstrip("+-").isdigit() for part in parts))
+
+
+def deltas(plain: Mapping[str, object]) -> Sequence[float]:
+    """Return the steps of a configuration: numbers greater than 0, or a grid of them."""
+    grid = _grid("delta", plain["delta"])
+    values = grid or numbers("delta", plain["delta"])
+    for value in values if grid is None else grid.ends:
+        if value <= 0:
+            raise ConfigurationError(f"delta={value:g}: a step is greater than 0; write one such as delta=1e-4")
+    return values
+
+
+def _grid(where: str, value: object) -> Grid | None:
+    with located(where):
+        return described(value)

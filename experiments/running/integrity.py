@@ -126,6 +126,20 @@ def held(directory: Path) -> Iterator[None]:
         yield
 
 
+def is_held(directory: Path) -> bool:
+    """Tell whether a process holds a run's directory; the kernel forgets its lock when it dies."""
+    if fcntl is None:
+        return False
+    try:
+        with files.opened(directory / LOCK) as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def taken(file: IO[str], *, wait: bool) -> bool:
     """Take the lock of an open file until it is closed; say whether this succeeded.
 

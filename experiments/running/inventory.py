@@ -12,7 +12,7 @@ from typing import Any
 from experiments import spreadsheet
 from experiments.messages import readable
 from experiments.running.listing import Entry, unfinished
-from experiments.running.status import Status
+from experiments.running.record import Status
 from experiments.terminal.progress import Terminal
 
 SPARE = ("size", "age", "study", "best error", "overrides")

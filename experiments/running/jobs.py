@@ -25,10 +25,9 @@ from experiments import files, tables
 from experiments.messages import named
 from experiments.running import check, integrity, provenance, record, serial, surroundings
 from experiments.running.check import Plain, study_of, study_part
-from experiments.running.record import JobRecord
+from experiments.running.record import JobRecord, Status
 from experiments.running.search import ERROR
 from experiments.running.settings import build
-from experiments.running.status import Status
 from experiments.study import MAIN, Chunk, Study
 from experiments.terminal.progress import Progress, Terminal
 

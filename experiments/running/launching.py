@@ -9,11 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
-from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.object_type import ObjectType
-from hydra.plugins.config_source import ConfigSource
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
@@ -50,7 +47,7 @@ class Task:
         return jobs.objective(job) if mine.runtime.choices["hydra/sweeper"] in search.EXTRAS else None
 
 
-class Checked(ConfigLoader):
+class Checked:
     """What was checked, in the place of what Hydra would compose anew: of the run, and of each of its jobs."""
 
     def __init__(self, loader: ConfigLoader, config: DictConfig) -> None:
@@ -67,31 +64,11 @@ class Checked(ConfigLoader):
         config.hydra.overrides.task = sweep_overrides
         return config
 
-    def get_search_path(self) -> ConfigSearchPath:
-        """Return where configurations lie."""
-        return self._loader.get_search_path()
-
-    def get_sources(self) -> list[ConfigSource]:
-        """Return what configurations are read from."""
-        return self._loader.get_sources()
-
-    def list_groups(self, parent_name: str) -> list[str]:
-        """Return the groups below another one."""
-        return self._loader.list_groups(parent_name)
-
-    def get_group_options(
-        self,
-        group_name: str,
-        results_filter: ObjectType | None = ObjectType.CONFIG,
-        config_name: str | None = None,
-        overrides: list[str] | None = None,
-    ) -> list[str]:
-        """Return the names in a group."""
-        return self._loader.get_group_options(group_name, results_filter, config_name, overrides)
-
-    def compute_defaults_list(self, config_name: str | None, overrides: list[str], run_mode: RunMode) -> Any:
-        """Return what a configuration is composed of."""
-        return self._loader.compute_defaults_list(config_name, overrides, run_mode)
+    def __getattr__(self, name: str) -> Any:
+        """Leave all other questions to Hydra's own loader."""
+        if name.startswith("_"):  # as while it is unpickled
+            raise AttributeError(name)
+        return getattr(self._loader, name)
 
 
 def launch(plan: Plan, run: Run) -> None:

@@ -14,19 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from experiments.files import opened
 from experiments.messages import ConfigurationError, line_of
-from experiments.running.record import PLAN, RECORD, DamagedError, JobRecord, Record, read
-from experiments.running.status import Status
+from experiments.running.integrity import is_held
+from experiments.running.record import NEVER, PLAN, RECORD, DamagedError, JobRecord, Record, Status, read
 from experiments.terminal.exits import Exit
 from experiments.words import first_of
 
-try:
-    import fcntl
-except ImportError:  # not a Unix: nothing is locked there
-    fcntl = None  # type: ignore[assignment]
-
-JOBS, LOCK = "jobs", ".lock"
+JOBS = "jobs"
 DEPTH = 3
 """Directories from that of all results down to a run: study, day and run."""
 NEEDED = ("experiment", "overrides", "started", "status", "jobs", "tables")
@@ -136,12 +130,15 @@ def entries(root: Path, outputs: Path) -> tuple[list[Entry], list[str]]:
 
 
 def _begun(entry: Entry) -> tuple[datetime, str]:
-    # A damaged record does not say when it began, but its directory does, up to the time zone.
+    return entry.started or named_moment(entry.directory), entry.place
+
+
+def named_moment(directory: Path) -> datetime:
+    """Return when a run began as its directory is named: up to the time zone, in which a clock on the wall hung."""
     try:
-        guessed = datetime.strptime("/".join(entry.directory.parts[-2:])[:19], "%Y-%m-%d/%H-%M-%S").replace(tzinfo=UTC)
+        return datetime.strptime("/".join(directory.parts[-2:])[:19], "%Y-%m-%d/%H-%M-%S").replace(tzinfo=UTC)
     except ValueError:
-        guessed = datetime.min.replace(tzinfo=UTC)
-    return entry.started or guessed, entry.place
+        return NEVER
 
 
 def unfinished(listed: Sequence[Entry]) -> str:
@@ -243,18 +240,4 @@ def _state(directory: Path, record: Record | None) -> tuple[Status, int]:
         return Status.FAILED, done
     if waiting == len(record.jobs):  # nobody came to write down what has been done
         done = sum(1 for _ in directory.glob(f"{JOBS}/*/job.json"))
-    return (Status.RUNNING if _held(directory) else Status.INTERRUPTED), done
-
-
-def _held(directory: Path) -> bool:
-    """Tell whether a process holds the run's lock, which the kernel forgets when it dies."""
-    if fcntl is None:
-        return False
-    try:
-        with opened(directory / LOCK) as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
+    return (Status.RUNNING if is_held(directory) else Status.INTERRUPTED), done

@@ -7,17 +7,18 @@ Only the standard library is needed: a thousand runs are listed in less time tha
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypedDict
 
 from experiments.files import fault_of_name, is_inside, text_of
 from experiments.messages import ConfigurationError, line_of, show
-from experiments.running.status import JOB, Status
 from experiments.terminal.exits import Exit
 
 RECORD, PLAN = "run.json", "plan.json"
@@ -27,8 +28,30 @@ FORMAT = 2
 FORMATS = (1, FORMAT)
 """Versions of the record that are read; the first has no checksums, no sizes and no best error."""
 NEVER = datetime.min.replace(tzinfo=UTC)
-MOST_SECONDS = 1e10
+MAX_SECONDS = 1e10
 """Seconds that no run takes: three hundred years."""
+
+
+class Status(StrEnum):
+    """How a job or a run stands.
+
+    A job waits, is done or failed when it has run, and is damaged when its files are not those that it wrote; what is
+    not done is computed when the run is resumed, and waits until then. A run is running or was interrupted while some
+    of its jobs wait, is done or failed when it has ended, and is damaged when its record cannot be read.
+    """
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    DAMAGED = "damaged"
+
+
+OF_JOBS = (Status.DONE, Status.FAILED, Status.WAITING, Status.DAMAGED)
+"""How a job stands."""
+OF_RUNS = (Status.DONE, Status.FAILED, Status.INTERRUPTED, Status.RUNNING, Status.DAMAGED)
+"""How a run stands."""
 
 
 class DamagedError(ConfigurationError):
@@ -42,97 +65,6 @@ class Digest(TypedDict):
     sha256: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Table:
-    """What a record says of a table: the number of its rows, and the hash of its content."""
-
-    rows: int = 0
-    hash: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Best:
-    """The least error of a run: its column, its value, and the keys of its row."""
-
-    column: str = "error"
-    value: float | None = None
-    where: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class JobRecord:
-    """What a record says of a job, in the order in which it is written; what it does not tell is empty or None.
-
-    ``overrides`` distinguish the job, ``configuration`` is resolved and enough to compute it again, ``error`` is one
-    line, ``files`` are those that hold the result. ``environment`` is that of the process which computed it, None in a
-    run's record where that is as the run's.
-    """
-
-    number: int
-    overrides: tuple[str, ...] = ()
-    configuration: Mapping[str, Any]
-    hash: str = ""
-    status: Status
-    seconds: float = 0.0
-    error: str | None = None
-    tables: Mapping[str, Table] = field(default_factory=dict)
-    files: Mapping[str, Digest] = field(default_factory=dict)
-    environment: Mapping[str, Any] | None = None
-
-    @property
-    def content(self) -> dict[str, object]:
-        """What ``job.json`` holds."""
-        return {one.name: getattr(self, one.name) for one in fields(self)}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Record:
-    """What the record of a run says, in the order in which it is written; what it does not tell is empty or None.
-
-    ``command`` is the command line as typed and ``arguments`` its words, ``cwd`` the directory in which it was typed,
-    ``host`` the machine. ``seconds`` are those since the run began or was resumed, ``status`` is an exit status.
-    ``resumed`` says when it was taken up again, each time with the source and the environment of then; ``repeats`` of
-    which run it is a repetition; ``search`` is as `experiments.running.search.Search` is made. ``writing`` names the
-    files that were being written when the record was: what is there of them is the run's own, whole or half. ``keys``
-    are those that the file has.
-    """
-
-    format: int = FORMAT
-    experiment: str = ""
-    command: str = ""
-    arguments: tuple[str, ...] = ()
-    overrides: tuple[str, ...] = ()
-    started: datetime = NEVER
-    seconds: float | None = None
-    status: int = Exit.DONE
-    seed: Any = None
-    tables: Mapping[str, Table] = field(default_factory=dict)
-    best: Best | None = None
-    jobs: tuple[JobRecord, ...] = ()
-    cwd: str = ""
-    host: str = ""
-    source: Mapping[str, Any] = field(default_factory=dict)
-    environment: Mapping[str, Any] = field(default_factory=dict)
-    resumed: tuple[Mapping[str, Any], ...] = ()
-    repeats: Mapping[str, Any] | None = None
-    files: Mapping[str, Digest] = field(default_factory=dict)
-    search: Any = None
-    writing: tuple[str, ...] = ()
-    crate: Digest | None = None
-    keys: frozenset[str] = frozenset()
-
-    @property
-    def content(self) -> dict[str, object]:
-        """What ``run.json`` holds; files of jobs are listed with the run's."""
-        content = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "keys"}
-        content["jobs"] = [{key: one for key, one in job.content.items() if key != "files"} for job in self.jobs]
-        return {key: value for key, value in content.items() if key not in OMITTED or value}
-
-
-OMITTED = ("search", "writing", "crate")
-"""What is left out of a file where there is nothing of it."""
-
-
 # Values
 
 
@@ -140,13 +72,13 @@ class _Fault(Exception):  # noqa: N818 - it never leaves this room
     """What is wrong with a value, as the end of a sentence that begins with its name."""
 
 
-MISSING = "is missing or of another type"
+ABSENT = "is missing or of another type"
 
 
 def _of(kind: type | tuple[type, ...], what: str) -> Callable[[Any], Any]:
     def check(value: Any) -> Any:
         if value is None:
-            raise _Fault(MISSING)
+            raise _Fault(ABSENT)
         if not isinstance(value, kind) or isinstance(value, bool):
             raise _Fault(f"is of another type: {show(value)}, not {what}")
         return value
@@ -179,7 +111,7 @@ def _number(value: Any) -> float:
 
 def _seconds(value: Any) -> float:
     result = _number(value)
-    if abs(result) > MOST_SECONDS:
+    if abs(result) > MAX_SECONDS:
         raise _Fault(f"is {show(value)}, longer than any run takes")
     return result
 
@@ -218,8 +150,8 @@ def _directory(value: Any) -> str:
 
 
 def _status(value: Any) -> Status:
-    if value not in JOB:
-        raise _Fault(f"is {show(value)}, not one of {', '.join(JOB)}")
+    if value not in OF_JOBS:
+        raise _Fault(f"is {show(value)}, not one of {', '.join(OF_JOBS)}")
     return Status(value)
 
 
@@ -242,7 +174,7 @@ def _tables(value: Any) -> dict[str, Table]:
 
 
 def _table(value: Any) -> Table:
-    return Table(**_fields(value, {"rows": _count, "hash": _text}, none=("hash",)))
+    return Table(**_of_class(Table, value))
 
 
 def _digests(value: Any) -> dict[str, Digest]:
@@ -261,7 +193,7 @@ def _digest(value: Any) -> Digest:
 
 
 def _best(value: Any) -> Best:
-    return Best(**_fields(value, {"column": _text, "value": _number, "where": _mapping}, none=("value", "where")))
+    return Best(**_of_class(Best, value))
 
 
 def _environment(value: Any) -> dict[str, Any]:
@@ -303,41 +235,122 @@ SEARCH: Mapping[str, Callable[[Any], Any]] = {
     "sweeper": _mapping,
     "versions": _mapping,
 }
-OF_A_JOB: Mapping[str, Callable[[Any], Any]] = {
-    "number": _count,
-    "overrides": _texts,
-    "configuration": _mapping,
-    "hash": _text,
-    "status": _status,
-    "seconds": _seconds,
-    "error": _text,
-    "tables": _tables,
-    "files": _digests,
-    "environment": _environment,
-}
-OF_A_RUN: Mapping[str, Callable[[Any], Any]] = {
-    "experiment": _experiment,
-    "command": _text,
-    "arguments": _texts,
-    "overrides": _texts,
-    "started": _moment,
-    "seconds": _seconds,
-    "status": _whole,
-    "tables": _tables,
-    "best": _best,
-    "cwd": _directory,
-    "host": _text,
-    "source": _mapping,
-    "environment": _environment,
-    "resumed": _mappings,
-    "repeats": _mapping,
-    "files": _digests,
-    "crate": _digest,
-    "search": _search,
-    "writing": _texts,
-}
-NULL = ("seconds", "error", "best", "source", "repeats", "files", "environment", "search", "crate", "host", "cwd")
-"""What may be null instead of missing."""
+
+
+# Entries
+
+
+def _entry(read: Callable[[Any], Any], default: Any = MISSING, *, null: bool = False) -> Any:
+    """Declare an entry: how it is read, what it is where there is none, and whether null says so too."""
+    metadata = {"read": read, "null": null}
+    if default == {}:
+        return field(default_factory=dict, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@functools.cache
+def _readers(kind: type) -> dict[str, Callable[[Any], Any]]:
+    return {entry.name: entry.metadata["read"] for entry in fields(kind) if "read" in entry.metadata}
+
+
+@functools.cache
+def _nullable(kind: type) -> frozenset[str]:
+    return frozenset(entry.name for entry in fields(kind) if entry.metadata.get("null"))
+
+
+def _of_class(kind: type, value: Any, needed: Collection[str] = ()) -> dict[str, Any]:
+    return _fields(value, _readers(kind), needed, _nullable(kind))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """What a record says of a table: the number of its rows, and the hash of its content."""
+
+    rows: int = _entry(_count, 0)
+    hash: str | None = _entry(_text, None, null=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Best:
+    """The least error of a run: its column, its value, and the keys of its row."""
+
+    column: str = _entry(_text, "error")
+    value: float | None = _entry(_number, None, null=True)
+    where: Mapping[str, Any] = _entry(_mapping, {}, null=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRecord:
+    """What a record says of a job, in the order in which it is written; what it does not tell is empty or None.
+
+    ``overrides`` distinguish the job, ``configuration`` is resolved and enough to compute it again, ``error`` is one
+    line, ``files`` are those that hold the result. ``environment`` is that of the process which computed it, None in a
+    run's record where that is as the run's.
+    """
+
+    number: int = _entry(_count)
+    overrides: tuple[str, ...] = _entry(_texts, ())
+    configuration: Mapping[str, Any] = _entry(_mapping)
+    hash: str = _entry(_text, "")
+    status: Status = _entry(_status)
+    seconds: float = _entry(_seconds, 0.0, null=True)
+    error: str | None = _entry(_text, None, null=True)
+    tables: Mapping[str, Table] = _entry(_tables, {})
+    files: Mapping[str, Digest] = _entry(_digests, {}, null=True)
+    environment: Mapping[str, Any] | None = _entry(_environment, None, null=True)
+
+    @property
+    def content(self) -> dict[str, object]:
+        """What ``job.json`` holds."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """What the record of a run says, in the order in which it is written; what it does not tell is empty or None.
+
+    ``command`` is the command line as typed and ``arguments`` its words, ``cwd`` the directory in which it was typed,
+    ``host`` the machine. ``seconds`` are those since the run began or was resumed, ``status`` is an exit status.
+    ``resumed`` says when it was taken up again, each time with the source and the environment of then; ``repeats`` of
+    which run it is a repetition; ``search`` is as `experiments.running.search.Search` is made. ``writing`` names the
+    files that were being written when the record was: what is there of them is the run's own, whole or half. ``keys``
+    are those that the file has.
+    """
+
+    format: int = FORMAT
+    experiment: str = _entry(_experiment, "")
+    command: str = _entry(_text, "")
+    arguments: tuple[str, ...] = _entry(_texts, ())
+    overrides: tuple[str, ...] = _entry(_texts, ())
+    started: datetime = _entry(_moment, NEVER)
+    seconds: float | None = _entry(_seconds, None, null=True)
+    status: int = _entry(_whole, Exit.DONE)
+    seed: Any = None
+    tables: Mapping[str, Table] = _entry(_tables, {})
+    best: Best | None = _entry(_best, None, null=True)
+    jobs: tuple[JobRecord, ...] = ()
+    cwd: str = _entry(_directory, "", null=True)
+    host: str = _entry(_text, "", null=True)
+    source: Mapping[str, Any] = _entry(_mapping, {}, null=True)
+    environment: Mapping[str, Any] = _entry(_environment, {}, null=True)
+    resumed: tuple[Mapping[str, Any], ...] = _entry(_mappings, ())
+    repeats: Mapping[str, Any] | None = _entry(_mapping, None, null=True)
+    files: Mapping[str, Digest] = _entry(_digests, {}, null=True)
+    search: Any = _entry(_search, None, null=True)
+    writing: tuple[str, ...] = _entry(_texts, ())
+    crate: Digest | None = _entry(_digest, None, null=True)
+    keys: frozenset[str] = frozenset()
+
+    @property
+    def content(self) -> dict[str, object]:
+        """What ``run.json`` holds; files of jobs are listed with the run's."""
+        content = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "keys"}
+        content["jobs"] = [{key: one for key, one in job.content.items() if key != "files"} for job in self.jobs]
+        return {key: value for key, value in content.items() if key not in OMITTED or value}
+
+
+OMITTED = ("search", "writing", "crate")
+"""What is left out of a file where there is nothing of it."""
 
 
 # Files
@@ -368,7 +381,7 @@ def run_of(content: Any, path: Path, *, needed: Collection[str] = ()) -> Record:
         raise ConfigurationError(f"{path} has format {show(version)}; this version reads format {formats}")
     try:
         _refuse_missing(content, needed)
-        values = {key: _read(key, content[key], OF_A_RUN[key]) for key in OF_A_RUN if _holds(content, key)}
+        values = {key: _read(key, content[key], read) for key, read in _readers(Record).items() if _holds(content, key)}
         jobs = tuple(_job(one, place) for place, one in enumerate(_read("jobs", content.get("jobs", []), _list)))
     except _Fault as fault:
         raise DamagedError(f"{path} is damaged: {fault}") from fault
@@ -386,11 +399,11 @@ def refuse_lacking(record: Record, path: Path, needed: Collection[str]) -> None:
 def _refuse_missing(content: Mapping[str, Any], needed: Collection[str]) -> None:
     for key in needed:
         if key not in content:
-            raise _Fault(f"{key} {MISSING}")
+            raise _Fault(f"{key} {ABSENT}")
 
 
 def _holds(content: Mapping[str, Any], key: str) -> bool:
-    return key in content and not (content[key] is None and key in NULL)
+    return key in content and not (content[key] is None and key in _nullable(Record))
 
 
 def _read(name: str, value: Any, check: Callable[[Any], Any]) -> Any:
@@ -402,7 +415,7 @@ def _read(name: str, value: Any, check: Callable[[Any], Any]) -> Any:
 
 def _job(content: Any, place: int) -> JobRecord:
     try:
-        result = _fields(content, OF_A_JOB, needed=("configuration", "status"), none=NULL)
+        result = _of_class(JobRecord, content, needed=("configuration", "status"))
     except _Fault as fault:
         raise _Fault(f"a job {fault} (job {place})") from fault
     return JobRecord(**{"number": place, **result})
@@ -410,9 +423,9 @@ def _job(content: Any, place: int) -> JobRecord:
 
 def job_of(content: Any, number: int) -> JobRecord:
     """Return what the content of a ``job.json`` says of the job of that number."""
-    needed = [key for key in OF_A_JOB if key != "seconds"]
+    needed = [key for key in _readers(JobRecord) if key != "seconds"]
     try:
-        result = _fields(content, OF_A_JOB, needed=needed, none=NULL)
+        result = _of_class(JobRecord, content, needed)
     except _Fault as fault:
         raise DamagedError(f"job.json of job {number} {fault}") from fault
     return JobRecord(**{**result, "number": number})

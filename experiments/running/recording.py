@@ -24,9 +24,8 @@ from experiments.running import check, crate, integrity, ownership, provenance, 
 from experiments.running.check import study_of
 from experiments.running.execution import Run
 from experiments.running.jobs import as_typed, read
-from experiments.running.record import PLAN, RECORD, Digest, JobRecord, Record
+from experiments.running.record import PLAN, RECORD, Digest, JobRecord, Record, Status
 from experiments.running.search import ERROR, Search
-from experiments.running.status import Status
 from experiments.study import MAIN, Study
 from experiments.terminal.exits import Exit
 from experiments.terminal.progress import Terminal

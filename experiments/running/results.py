@@ -21,9 +21,8 @@ from experiments.page import report as html
 from experiments.page import slider
 from experiments.running import check, ownership, recording, searched, surroundings
 from experiments.running.execution import Run
-from experiments.running.record import JobRecord
+from experiments.running.record import JobRecord, Status
 from experiments.running.requested import figures_of
-from experiments.running.status import Status
 from experiments.study import MAIN, Study
 from experiments.terminal.exits import Exit
 from experiments.terminal.progress import Terminal

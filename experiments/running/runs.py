@@ -1,12 +1,13 @@
-"""Runs on disk: found by their names, read from their records, and refused in one line when they are no whole run."""
+"""Runs on disk: found by their names or by filters, read from their records, and refused when they are no whole run."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -14,9 +15,9 @@ from experiments.files import opened
 from experiments.messages import ConfigurationError, line_of, near
 from experiments.running import integrity
 from experiments.running.check import study_of
-from experiments.running.listing import way_out
-from experiments.running.record import FORMATS, NEVER, PLAN, RECORD, DamagedError, Record, read, refuse_lacking
-from experiments.running.status import Status
+from experiments.running.filters import chosen, is_filter
+from experiments.running.listing import entries, named_moment, unfinished, way_out
+from experiments.running.record import FORMATS, PLAN, RECORD, DamagedError, Record, Status, read, refuse_lacking
 from experiments.study import MAIN, Study
 from experiments.words import first_of
 
@@ -27,6 +28,7 @@ HEAD = 1 << 16
 """Bytes of a record in which that line is looked for."""
 SHOWN = 4
 """Most candidates that one line lists."""
+EXAMPLE = "python -m experiments.compare latest~1 latest"
 NEEDED = ("experiment", "tables", "jobs", "environment", "source", "status")
 """What a record must hold to be that of a whole run."""
 
@@ -111,15 +113,12 @@ def _latest(name: str, known: Sequence[Path], experiment: str | None, back: int,
 
 
 def _began(directory: Path) -> tuple[datetime, tuple[str, ...]]:
-    """Return when a run began. Its name tells the time of a clock on the wall, which may hang elsewhere now.
+    """Return when a run began.
 
     The line of the record is near its beginning: the rest may be as large as the run, and is not read. Where it cannot
     be had, the name is taken as it is.
     """
-    moment = NEVER
-    with suppress(ValueError):
-        name = "/".join(directory.parts[-2:])[:19]
-        moment = datetime.strptime(name, "%Y-%m-%d/%H-%M-%S").replace(tzinfo=UTC)
+    moment = named_moment(directory)
     with suppress(OSError, ValueError), opened(directory / RECORD) as file:
         found = STARTED.search(file.read(HEAD))
         told = datetime.fromisoformat(found[1].decode()) if found else moment
@@ -139,6 +138,61 @@ def _matching(name: str, known: Sequence[Path], outputs: Path) -> list[Path]:
 
 def _listed(paths: Sequence[Path], outputs: Path) -> str:
     return first_of([path.relative_to(outputs).as_posix() for path in paths], SHOWN)
+
+
+# By several words
+
+
+def several(words: Sequence[str], outputs: Path) -> tuple[list[Stored], list[str]]:
+    """Return at least two runs, those that are named before those that fit, and which of these were left out.
+
+    Raises
+    ------
+    ConfigurationError
+        If there are fewer, if a name means none, or if those that fit are of several studies.
+    """
+    filters = [word for word in words if is_filter(word) and not Path(word).exists()]
+    named = [load(_directory(word, outputs)) for word in words if word not in filters]
+    if filters:
+        return _with_fitting(named, filters, outputs)
+    if len(named) < 2:
+        count = f"one run only, {words[0]}" if named else "no run"
+        raise ConfigurationError(f"{count}; name at least two, such as: {EXAMPLE}")
+    return named, []
+
+
+def _with_fitting(named: Sequence[Stored], filters: Sequence[str], outputs: Path) -> tuple[list[Stored], list[str]]:
+    listed, _ = entries(outputs, outputs)
+    if not listed:
+        raise ConfigurationError(f"there are no runs below {outputs}")
+    known = {run.directory for run in named}
+    fitting = [entry for entry in chosen(listed, filters) if entry.directory not in known][::-1]
+    finished = [entry for entry in fitting if entry.state == Status.DONE]
+    _refuse_studies(Counter(entry.study for entry in finished))
+    every = [*named, *(stored(entry.directory, entry.record) for entry in finished if entry.record)]
+    left_out = unfinished(fitting)
+    if len(every) < 2:
+        raise ConfigurationError(
+            f"{' '.join(filters)}: {len(every) or 'no'} finished run fits, two are needed{left_out and f'; {left_out}'}"
+        )
+    return every, [f"{left_out[0].upper()}{left_out[1:]}."] if left_out else []
+
+
+def _directory(name: str, outputs: Path) -> Path:
+    try:
+        return find(name, outputs)
+    except ConfigurationError as error:
+        if name and (outputs / name).is_dir():
+            raise ConfigurationError(f"{name} is no run; study={name} chooses all finished runs of it") from error
+        raise
+
+
+def _refuse_studies(counts: Mapping[str, int]) -> None:
+    if len(counts) > 1:
+        several_studies = ", ".join(f"{count} of {study}" for study, count in counts.items())
+        raise ConfigurationError(
+            f"{several_studies} fit; runs of one study are compared: add study={next(iter(counts))}"
+        )
 
 
 # From its record

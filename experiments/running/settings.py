@@ -23,7 +23,7 @@ from derivkit.testing import METHODS, VALUED, Disturbance, Draw, Family, Method,
 from experiments.files import fault_of_name
 from experiments.messages import ConfigurationError, line_of, located, named, nearest, show
 from experiments.running import digits, grids, surroundings
-from experiments.running.quantities import deltas, number, numbers
+from experiments.running.grids import deltas, number, numbers
 from experiments.study import Study
 
 FIELD_KEYS = {"function": ("function", "expression", "python", "x")}
@@ -84,7 +84,7 @@ def _convert(field: Field[Any], hint: object, plain: Mapping[str, object]) -> ob
         value = CONVERTERS[field.name](plain)
         if isinstance(value, grids.Grid) and hint == tuple[float, ...]:
             raise ConfigurationError(
-                f"{field.name}={value}: this study takes up to {grids.LISTED:,} of them; write fewer"
+                f"{field.name}={value}: this study takes up to {grids.MAX_LISTED:,} of them; write fewer"
             )
         return value
     return BY_TYPE[hint](field.name, plain[field.name])

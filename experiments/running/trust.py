@@ -135,22 +135,21 @@ def modules_in(node: Any) -> list[str]:
 
 def tell_modules(directory: Path, host: str, configurations: Sequence[Mapping[str, Any]]) -> None:
     """Say which modules a record of somebody else has imported, before they are."""
-    names = list(dict.fromkeys(name for one in configurations for name in modules_in(one)))
-    if names and is_foreign(directory, host):
+    if is_foreign(directory, host):
         where = f"on {show(host)}" if host else "nobody says where"
-        Terminal().note(
-            f"{near(directory)} was made {where}, and its record has code imported from {Path.cwd()} or the"
-            f" environment: {', '.join(map(show, names))}"
-        )
+        _tell(f"{near(directory)} was made {where}, and its record has", configurations)
 
 
 def tell_preset(configuration: Mapping[str, Any], typed: Collection[str]) -> None:
     """Say which modules a preset has imported that nobody typed, before they are."""
-    names = [] if "python" in typed else list(dict.fromkeys(modules_in(configuration)))
+    if "python" not in typed:
+        _tell("a preset has", [configuration])
+
+
+def _tell(whose: str, configurations: Sequence[Mapping[str, Any]]) -> None:
+    names = dict.fromkeys(name for configuration in configurations for name in modules_in(configuration))
     if names:
-        Terminal().note(
-            f"a preset has code imported from {Path.cwd()} or the environment: {', '.join(map(show, names))}"
-        )
+        Terminal().note(f"{whose} code imported from {Path.cwd()} or the environment: {', '.join(map(show, names))}")
 
 
 def is_foreign(directory: Path, host: str) -> bool:

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from experiments import THREADS
 from experiments.running import provenance, record, serial
-from experiments.running.status import Status
+from experiments.running.record import Status
 from experiments.terminal.exits import Exit
 
 ROOT = Path(__file__).resolve().parents[3]

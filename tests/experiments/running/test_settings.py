@@ -420,7 +420,7 @@ def test_an_even_grid_is_the_rounded_rational(stop: Fraction, count: int):
 
 
 def test_a_long_grid_stays_its_description_and_is_read_again(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(grids, "LISTED", 10)
+    monkeypatch.setattr(grids, "MAX_LISTED", 10)
     text = grids.logspace(-7, -1.5, 23)
     assert text == "logspace(-7,-1.5,23)"
     found = grids.described(text)
@@ -460,7 +460,7 @@ def test_a_study_that_holds_its_deltas_in_memory_takes_no_long_grid():
         lambda: grids.logspace(0, 1, 2.5),  # type: ignore[arg-type]
         lambda: grids.linspace(0, math.inf, 3),
         lambda: grids.linspace(0, "a", 3),  # type: ignore[arg-type]
-        lambda: grids.linspace(0, 1, grids.MOST + 1),
+        lambda: grids.linspace(0, 1, grids.MAX_NUMBERS + 1),
         lambda: grids.geomspace(0, 1, 3),
         lambda: grids.powers_of_two(0, 5000),
         lambda: grids.powers_of_two(0.5, 1),  # type: ignore[arg-type]
