@@ -30,7 +30,7 @@ import experiments.studies
 from derivkit import late
 from experiments.comparison import differences
 from experiments.running import composition
-from experiments.running.requested import figures_of
+from experiments.running.run_figures import figures_of
 from experiments.running.settings import keys_of
 from experiments.study import Rows, Study, column, study_in
 

@@ -20,7 +20,7 @@ from experiments.comparison.ranking import Ranking
 from experiments.comparison.result import Comparison
 from experiments.comparison.sentences import about_shares
 from experiments.messages import ConfigurationError
-from experiments.running.requested import figures_of
+from experiments.running.run_figures import figures_of
 from experiments.running.runs import Stored
 from experiments.running.settings import FIELD_KEYS
 

@@ -44,7 +44,7 @@ from experiments.running.check import Plain
 from experiments.running.grids import GRIDS
 from experiments.running.hydra_errors import sentence
 from experiments.running.overrides import FIGURE, Setting, Settings, parsed, read
-from experiments.running.requested import with_keys
+from experiments.running.run_figures import with_keys
 
 _HERE = Path(__file__).resolve().parents[1]
 # Beside the packages in a checkout and an editable install, inside this package in a wheel.

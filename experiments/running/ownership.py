@@ -15,7 +15,7 @@ from experiments.messages import ConfigurationError, near
 from experiments.running import crate, integrity
 from experiments.running.execution import Run
 from experiments.running.record import PLAN
-from experiments.running.requested import figures_of
+from experiments.running.run_figures import figures_of
 from experiments.terminal.progress import Terminal
 
 SWEEP, LOG = "multirun.yaml", "run.log"

@@ -19,10 +19,9 @@ from experiments.formats import check_formats
 from experiments.messages import ConfigurationError, line_of, named, near
 from experiments.page import report as html
 from experiments.page import slider
-from experiments.running import check, ownership, recording, searched, surroundings
+from experiments.running import check, ownership, recording, run_figures, searched, surroundings
 from experiments.running.execution import Run
 from experiments.running.record import JobRecord, Status
-from experiments.running.requested import figures_of
 from experiments.study import MAIN, Study
 from experiments.terminal.exits import Exit
 from experiments.terminal.progress import Terminal
@@ -47,13 +46,11 @@ TOLD = ("findings", "notes", "lesson", "printed", "turning")
 
 def refuse_figures(study: Study, chosen: Mapping[str, Any]) -> None:
     """Refuse a format or a figure that cannot be drawn from the study's tables."""
-    requested = figures_of(chosen)
+    requested = run_figures.figures_of(chosen)
     try:
         check_formats(chosen.get("formats"))
         if requested:
-            from experiments.running import drawing  # noqa: PLC0415 - matplotlib, and only who draws pays for it
-
-            drawing.refuse(study, requested)
+            run_figures.refuse(study, requested)
     except ValueError as error:
         raise ConfigurationError(line_of(error)) from error
 
@@ -108,12 +105,8 @@ def _searched(run: Run, jobs: Sequence[JobRecord], records: Mapping[str, Any]) -
 
 def _drawings(run: Run, records: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Draw the figures that are requested; return name, SVG and caption of each."""
-    requested = figures_of(run.figures)
-    if not requested:
-        return []
-    from experiments.running import drawing  # noqa: PLC0415 - as above
-
-    return drawing.draw(run, requested, records)
+    requested = run_figures.figures_of(run.figures)
+    return run_figures.draw(run, requested, records) if requested else []
 
 
 def report(

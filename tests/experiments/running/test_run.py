@@ -23,7 +23,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.hydra import Hydra
 
 from experiments import collect, rerun, run, tables
-from experiments.running import composition, drawing, grids, jobs, overrides, planning, results, starting
+from experiments.running import composition, grids, jobs, overrides, planning, results, run_figures, starting
 from experiments.studies import delta_sweep
 from experiments.study import Rows
 
@@ -176,7 +176,7 @@ def test_the_record_keeps_the_command_as_typed_and_the_configuration_in_full():
 def test_a_long_grid_is_recorded_as_its_description_drawn_resumed_and_repeated(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(grids, "MAX_LISTED", 50)
     monkeypatch.setattr(results, "MOST_CONCLUDED", 100)
-    monkeypatch.setattr(drawing, "MOST_READ", 60)
+    monkeypatch.setattr(run_figures, "MAX_ROWS_READ", 60)
     assert run.main(["delta=${logspace:-9,-1,201}", "function=sin", "x=1", "method=central_2", SVG]) == 0
     directory = only_run()
     assert record_of(directory)["jobs"][0]["configuration"]["delta"] == "logspace(-9,-1,201)"

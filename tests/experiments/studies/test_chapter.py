@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 import derivkit as dk
 from derivkit.symbolic.notation import read
 from experiments import run, tables
-from experiments.running.requested import figures_of
+from experiments.running.run_figures import figures_of
 from experiments.studies import chapter
 from experiments.studies.chapter import drawings, measurements, numbers
 from experiments.study import Frame, Lesson, Tables, frames, lessons

@@ -14,7 +14,7 @@ from derivkit.symbolic.notation import read
 from derivkit.symbolic.verification import RefutedError
 from experiments import run
 from experiments import tables as files
-from experiments.running.requested import figures_of
+from experiments.running.run_figures import figures_of
 from experiments.studies import derivations
 from experiments.studies.derivations import Config
 from experiments.study import Frame, Tables, frames

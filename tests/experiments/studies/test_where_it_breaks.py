@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from derivkit.testing import BREAKS, VERDICTS, Answer
 from experiments import figures
-from experiments.running.requested import figures_of
+from experiments.running.run_figures import figures_of
 from experiments.studies import where_it_breaks as study
 from experiments.studies.where_it_breaks import NAMES, Config
 from experiments.study import Tables, frames

@@ -12,7 +12,7 @@ from experiments import figures, rerun, run
 from experiments.figures.drawing import KINDS
 from experiments.messages import ConfigurationError
 from experiments.running import check, composition, starting
-from experiments.running.requested import figures_of, with_keys
+from experiments.running.run_figures import figures_of, with_keys
 from experiments.study import Rows, column, key
 
 PRESETS = sorted(path.stem for path in (composition.CONF / "experiment").glob("*.yaml"))
@@ -116,6 +116,7 @@ def test_every_key_of_every_figure_of_a_preset_is_known_on_the_command_line(pres
     quick.part([
         (["figures.draw.error.x=x", "figures.draw.error.xlabel=point"], "error", {"x": "x", "xlabel": "point"}),
         (["figures.draw.error.where={method: central_2}"], "error", {"where": {"method": "central_2"}}),
+        (["figures.draw.error.where.method=central_2"], "error", {"where": {"method": "central_2"}}),
         (["figures.draw.error.panels=2", "figures.draw.law=null"], "error", {"panels": 2}),
         (["+figures.draw.error.panels=2"], "error", {"panels": 2}),
         (["figures.draw.error.kind=map", "figures.draw.error.value=ulps"], "error", {"kind": "map", "value": "ulps"}),
@@ -149,6 +150,7 @@ def test_cases_that_are_left_out_of_a_run_keep_their_figures_for_another_job_of_
     [
         (["figures.draw.error.xlabl=a"], "no key 'figures.draw.error.xlabl'; did you mean figures.draw.error.xlabel"),
         (["experiment=where_it_breaks", "figures.draw.kin=null"], "did you mean figures.draw.kink or"),
+        (["figures.draw.error.where.methd=central_2"], "did you mean figures.draw.error.where.method"),
         (["experiment=where_it_breaks", "figures.draw.kink.panls=1"], "did you mean figures.draw.kink.panels or"),
         (["figures.draw=null", "figures.draw.error.x=a"], "no key 'figures.draw.error.x'"),
     ],

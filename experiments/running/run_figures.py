@@ -1,0 +1,185 @@
+"""The figures of a run: which ones a configuration requests, and how they are drawn from the tables on disk.
+
+One block of a configuration draws one figure, or with ``each`` one for every case.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from experiments.files import fault_of_name
+from experiments.messages import ConfigurationError, show
+from experiments.running.check import study_of
+from experiments.running.execution import Run
+from experiments.study import Study
+
+Spec = Mapping[str, Any]
+MAX_ROWS_READ = 500_000
+"""Most rows of a table that a figure reads whole."""
+
+
+def figures_of(chosen: object) -> dict[str, Spec]:
+    """Return what to draw for every figure, from the part ``figures`` of a configuration.
+
+    ``each: {case: [kink, jump]}`` stands for the figures `kink` and `jump`, of the rows that have these in column
+    `case`; a block of the name of a case, `kink: {panels: 2}`, changes that one. A figure that is null is left out.
+
+    Raises
+    ------
+    ConfigurationError
+        With one line, if there is something else than figures, or a name that no file can have.
+    """
+    if not isinstance(chosen, Mapping):
+        raise ConfigurationError(
+            f"figures={show(chosen)}: no settings; write figures.formats=[svg] or figures.draw=null"
+        )
+    draw = chosen.get("draw") or {}
+    if not isinstance(draw, Mapping):
+        raise ConfigurationError(f"figures.draw={show(draw)}: no figures; write figures.draw=null for none")
+    requested: dict[str, Spec] = {}
+    blocks: dict[str, str] = {}
+    for name, spec in draw.items():
+        if not isinstance(spec, Mapping | None):
+            raise ConfigurationError(
+                f"figures.draw.{name}={show(spec)}: no figure; write figures.draw.{name}=null to leave it out"
+            )
+        for case, written in _cases(str(name), spec or {}):
+            fault = fault_of_name(case)
+            if fault:
+                raise ConfigurationError(f"figures.draw.{show(case)}: a figure's file is named so, and this {fault}")
+            if case != name and blocks.setdefault(case, name) != name:
+                raise ConfigurationError(
+                    f"figures.draw.{name}.each: {blocks[case]} draws a figure {show(case)} too; two have one name"
+                )
+            requested[case] = _changed(requested.get(case, {}), written)
+    return {name: spec for name, spec in requested.items() if spec and draw.get(name, spec) is not None}
+
+
+def with_keys(configuration: Mapping[str, Any], chosen: object) -> Mapping[str, Any]:
+    """Return a configuration with every key of its figures that a command line may change.
+
+    These are all that a kind of figure knows, and every column by which it may choose rows: a preset need not hold what
+    the columns of a table say, and of a figure that is a case of ``each`` it holds no block.
+
+    Parameters
+    ----------
+    configuration
+        What was composed.
+    chosen
+        Its part ``figures``, resolved.
+
+    Raises
+    ------
+    ConfigurationError
+        As of ``figures_of``.
+    """
+    from experiments import figures  # noqa: PLC0415 - matplotlib, and only who changes a figure pays for it
+
+    requested = figures_of(chosen)
+    part = chosen if isinstance(chosen, Mapping) else {}
+    draw = {**(part.get("draw") or {}), **requested}
+    keys = dict.fromkeys((*figures.KEYS, "each"))
+    columns = {column: None for shape in study_of(configuration).shapes.values() for column in shape}
+    known = {
+        name: {**keys, **spec, "where": {**columns, **(spec.get("where") or {})}} if isinstance(spec, Mapping) else spec
+        for name, spec in draw.items()
+    }
+    return {**configuration, "figures": {**part, "draw": known}}
+
+
+def _changed(spec: Spec, changes: Spec) -> Spec:
+    """Return a mapping with others of its values, those of mappings within it too."""
+    changed = dict(spec)
+    for key, value in changes.items():
+        before = spec.get(key)
+        if isinstance(before, Mapping) and isinstance(value, Mapping):
+            changed[key] = _changed(before, value)
+        else:
+            changed[key] = value
+    return changed
+
+
+def _cases(name: str, spec: Spec) -> Iterator[tuple[str, Spec]]:
+    """The figures that a block stands for."""
+    each = spec.get("each")
+    if each is None:
+        yield name, spec
+        return
+    values = list(each.values()) if isinstance(each, Mapping) else []
+    if len(values) != 1 or not isinstance(values[0], list) or not values[0]:
+        raise ConfigurationError(
+            f"figures.draw.{name}.each={show(each)}: no cases; write a column and its values, each: {{case: [a, b]}}"
+        )
+    ((column, values),) = each.items()
+    rest = {key: value for key, value in spec.items() if key != "each"}
+    for value in values:
+        yield str(value), {**rest, "where": {**(spec.get("where") or {}), column: value}}
+
+
+# Drawn
+
+
+def refuse(study: Study, requested: Mapping[str, Spec]) -> None:
+    """Raise ValueError, in one line, for a figure that cannot be drawn from the study's tables."""
+    from experiments import figures  # noqa: PLC0415 - matplotlib, and only who draws pays for it
+
+    shapes = {name: (*columns, "job") for name, columns in study.shapes.items()}
+    for spec in requested.values():
+        figures.check(figures.completed(spec, study.tables), shapes)
+
+
+def draw(run: Run, requested: Mapping[str, Spec], records: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Draw the figures whose tables have values, from the files; return name, SVG and caption of each."""
+    from experiments import figures  # noqa: PLC0415 - as above
+
+    drawn = []
+    for name, brief in requested.items():
+        spec = figures.completed(brief, run.study.tables)
+        if figures.columns_needed(spec).keys() <= records.keys():
+            frames, panels = _frames(run, spec, records)
+            if not figures.empty(frames, spec):
+                drawn.append((name, _draw(run, name, frames, spec), figures.caption(frames, spec, panels)))
+    return drawn
+
+
+def _frames(run: Run, spec: Mapping[str, Any], records: Mapping[str, Any]) -> tuple[dict[str, Any], int | None]:
+    """Read what a figure shows; of a table above MAX_ROWS_READ rows the panels shown only, with how many there are.
+
+    Where these have more rows than that, one in so many is read.
+    """
+    from experiments import figures, tables  # noqa: PLC0415 - as above
+
+    paths = {name: run.directory / f"{name}.parquet" for name in records}
+    where: dict[str, list[object]] = {}
+    panels, shown = None, 1
+    columns = figures.panel_columns(spec)
+    if records[spec["table"]].rows > MAX_ROWS_READ and columns and not spec.get("where"):
+        keys, panels = tables.distinct(paths[spec["table"]], columns, sys.maxsize)
+        chosen = [keys[place] for place in figures.choose(keys, spec)]
+        shown = len(chosen)
+        where = {column: list(values) for column, values in zip(columns, zip(*chosen, strict=True), strict=True)}
+    step = max(1, -(-records[spec["table"]].rows * shown // ((panels or 1) * MAX_ROWS_READ)))
+    needed = figures.columns_needed(spec)
+    frames = {name: tables.read(paths[name], wanted, where) for name, wanted in needed.items() if name != spec["table"]}
+    main, wanted = paths[spec["table"]], needed[spec["table"]]
+    frames[spec["table"]] = (
+        tables.read(main, wanted, where) if step == 1 else tables.read_every(main, wanted, where, step)
+    )
+    return frames, panels
+
+
+def _draw(run: Run, name: str, frames: Mapping[str, Any], spec: Mapping[str, Any]) -> str:
+    """Save a figure in the formats of the run and return it as SVG."""
+    from experiments import figures  # noqa: PLC0415 - as above
+
+    figure, formats = figures.draw(frames, spec), run.figures["formats"]
+    figures.save(figure, run.directory / "figures", name, formats)
+    if "svg" in formats:
+        return (run.directory / "figures" / f"{name}.svg").read_text(encoding="utf-8")
+    with TemporaryDirectory() as elsewhere:
+        (path,) = figures.save(figure, Path(elsewhere), name, ["svg"])
+        return path.read_text(encoding="utf-8")
