@@ -14,12 +14,12 @@ from contextlib import contextmanager, suppress
 from io import BufferedReader, BufferedWriter
 from pathlib import Path, PurePosixPath
 
-NO_WAITING = getattr(os, "O_NONBLOCK", 0)
+NONBLOCKING = getattr(os, "O_NONBLOCK", 0)
 """A pipe that nobody writes to is opened at once instead of never."""
-NO_LINK = getattr(os, "O_NOFOLLOW", 0)
-MOST_TEXT = 1 << 30
+NO_FOLLOWING = getattr(os, "O_NOFOLLOW", 0)
+MAX_TEXT_BYTES = 1 << 30
 """Most bytes of a file that is read whole: a record of a million jobs has about as many."""
-LONGEST_NAME = 200
+MAX_NAME_BYTES = 200
 """Most bytes of a name: file systems take 255, and ends such as ``.parquet.part`` are added."""
 PART = ".part"
 """What the name of a file ends with until it is whole."""
@@ -28,7 +28,7 @@ PART = ".part"
 @contextmanager
 def opened(path: Path) -> Iterator[BufferedReader]:
     """Open a file for reading; a pipe, a device or a directory of its name is an OSError, and nothing is waited for."""
-    descriptor = os.open(path, os.O_RDONLY | NO_WAITING | getattr(os, "O_BINARY", 0))
+    descriptor = os.open(path, os.O_RDONLY | NONBLOCKING | getattr(os, "O_BINARY", 0))
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "it is no file", str(path))
@@ -38,9 +38,9 @@ def opened(path: Path) -> Iterator[BufferedReader]:
 def text_of(path: Path) -> str:
     """Return the text of a file, which must be one, in UTF-8 and of a size that can be read whole."""
     with opened(path) as file:
-        content = file.read(MOST_TEXT + 1)
-    if len(content) > MOST_TEXT:
-        raise OSError(errno.EFBIG, f"it has more than {MOST_TEXT >> 20} MB", str(path))
+        content = file.read(MAX_TEXT_BYTES + 1)
+    if len(content) > MAX_TEXT_BYTES:
+        raise OSError(errno.EFBIG, f"it has more than {MAX_TEXT_BYTES >> 20} MB", str(path))
     return content.decode("utf-8")
 
 
@@ -121,4 +121,4 @@ def fault_of_name(name: str) -> str | None:
     if any(letter in "/\\<>" or not letter.isprintable() for letter in name):
         return "holds a slash, an angle bracket or a character that cannot be printed"
     size = len(name.encode("utf-8", errors="surrogateescape"))
-    return f"has {size} bytes, and a file's name at most {LONGEST_NAME}" if size > LONGEST_NAME else None
+    return f"has {size} bytes, and a file's name at most {MAX_NAME_BYTES}" if size > MAX_NAME_BYTES else None

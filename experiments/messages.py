@@ -12,12 +12,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-UNSEEN = re.compile(
+INVISIBLE = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
 )
 """Control characters but for the ends of lines and tabs, marks that turn the direction of what follows, and what is no
 character."""
-LONGEST = 1000
+MAX_LETTERS = 1000
 """Most characters of what an exception says that a message, a record or a page holds."""
 
 
@@ -53,8 +53,8 @@ def line_of(error: BaseException) -> str:
         text = line if isinstance(line, str) else str(error)
     except Exception as unsaid:  # noqa: BLE001 - somebody's own exception may fail at saying what it is
         text = f"its message cannot be read, as that raises {type(unsaid).__name__}"
-    line = " ".join(text[: 2 * LONGEST].split())
-    return line if len(text) <= LONGEST else f"{line[:LONGEST]}... ({len(text):,} characters)"
+    line = " ".join(text[: 2 * MAX_LETTERS].split())
+    return line if len(text) <= MAX_LETTERS else f"{line[:MAX_LETTERS]}... ({len(text):,} characters)"
 
 
 def named(error: BaseException) -> str:
@@ -65,7 +65,7 @@ def named(error: BaseException) -> str:
 
 def printable(text: str) -> str:
     """Return a text with a question mark for whatever a terminal or a page obeys instead of showing it."""
-    return UNSEEN.sub("?", text)
+    return INVISIBLE.sub("?", text)
 
 
 def show(value: object, width: int = 60) -> str:

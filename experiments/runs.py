@@ -20,7 +20,7 @@ from experiments.terminal import commands, streams
 from experiments.terminal.exits import Exit
 from experiments.terminal.progress import Terminal
 
-COMPLAINTS = 3
+MAX_COMPLAINTS = 3
 """Damaged records that are told one by one."""
 SORTED: Mapping[str, Callable[[Entry], Any]] = {
     "age": lambda entry: 0,  # they come with the newest first
@@ -131,8 +131,8 @@ def _refuse_nonsense(listed: Sequence[Entry], refused: Sequence[str], root: Path
 
 def _complaints(shown: Sequence[Entry]) -> list[str]:
     problems = [entry.problem for entry in shown if entry.problem]
-    more = [f"and {len(problems) - COMPLAINTS} more damaged records"] if len(problems) > COMPLAINTS else []
-    return [*problems[:COMPLAINTS], *more]
+    more = [f"and {len(problems) - MAX_COMPLAINTS} more damaged records"] if len(problems) > MAX_COMPLAINTS else []
+    return [*problems[:MAX_COMPLAINTS], *more]
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ LOCAL = ("python=", "--config-dir", "-cd", "--config-path", "-cp", "hydra.search
 
 REFERENCE = re.compile(r"\$\{\s*(\.*[\w.]+)\s*\}")
 """An interpolation of another value."""
-MOST_RESOLVED = 20_000_000
+MAX_RESOLVED = 20_000_000
 """Most characters and values of a configuration whose interpolations are written out."""
 
 STUDIES = Path(__file__).resolve().parents[1] / "studies"
@@ -220,9 +220,9 @@ def refuse_multiplied(plain: Mapping[str, Any]) -> None:
             sizes[path] = size(_at(plain, path), path)
         return sizes[path]
 
-    if size(plain, ()) > MOST_RESOLVED:
+    if size(plain, ()) > MAX_RESOLVED:
         raise ConfigurationError(
-            f"the interpolations ${{...}} of this configuration stand for more than {MOST_RESOLVED:,} characters;"
+            f"the interpolations ${{...}} of this configuration stand for more than {MAX_RESOLVED:,} characters;"
             " write less of them within each other"
         )
 

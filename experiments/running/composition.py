@@ -358,19 +358,19 @@ def command(loader: ConfigLoader, args: argparse.Namespace) -> Command:
     """Read the overrides and, where a preset sweeps by itself, those of the preset before them; add the shards."""
     name = args.config_name or "config"
     settings = read(loader, name, args.overrides)
-    one = Command(loader=loader, name=name, settings=settings, typed=None if args.allow_targets else settings.keys)
-    config = one.compose(settings.first)
+    result = Command(loader=loader, name=name, settings=settings, typed=None if args.allow_targets else settings.keys)
+    config = result.compose(settings.first)
     params = config.hydra.sweeper.get("params") or {}
     words = [f"{key}={value}" for key, value in params.items() if key not in settings.keys]
     if words:
-        one = replace(one, settings=read(loader, name, [*words, *args.overrides]))
-        config = one.compose(one.settings.first)
-    check.refuse_shard(one.settings.keys)
+        result = replace(result, settings=read(loader, name, [*words, *args.overrides]))
+        config = result.compose(result.settings.first)
+    check.refuse_shard(result.settings.keys)
     if args.cfg:  # which shows one job
-        return one
+        return result
     shards = _shards(first_of(config))
     every = [*words, *args.overrides, *shards]
-    return replace(one, settings=read(loader, name, every)) if shards else one
+    return replace(result, settings=read(loader, name, every)) if shards else result
 
 
 def _shards(first: Plain) -> tuple[str, ...]:

@@ -125,7 +125,9 @@ def files_in(path: Path) -> dict[str, Digest]:
     """Return the files of a run that its crate tells of, none where there is no crate that can be read."""
     try:
         content = content_of(path)
-        told = [one for one in content["@graph"] if one["@type"] == "File"]
-        return {unquote(one["@id"]): {"bytes": int(one["contentSize"]), "sha256": str(one["sha256"])} for one in told}
+        described = [one for one in content["@graph"] if one["@type"] == "File"]
+        return {
+            unquote(one["@id"]): {"bytes": int(one["contentSize"]), "sha256": str(one["sha256"])} for one in described
+        }
     except (ConfigurationError, LookupError, TypeError, ValueError):
         return {}

@@ -92,18 +92,19 @@ def _age(entry: Entry, now: datetime) -> float | None:
 
 
 FIELDS: Mapping[str, Field] = {
-    "study": Field(get=lambda one, _: (one.study, _runner(one)), example="study=delta_sweep", meaning="what was run"),
-    "status": Field(get=lambda one, _: one.state, example="status=failed", meaning=", ".join(OF_RUNS)),
-    "best": Field(get=lambda one, _: one.best, read=_number, example="'best<1e-10'", meaning="the least error"),
-    "since": Field(get=lambda one, _: one.started, read=_moment, example="since=2d",
+    "study": Field(get=lambda entry, _: (entry.study, _runner(entry)), example="study=delta_sweep",
+                   meaning="what was run"),
+    "status": Field(get=lambda entry, _: entry.state, example="status=failed", meaning=", ".join(OF_RUNS)),
+    "best": Field(get=lambda entry, _: entry.best, read=_number, example="'best<1e-10'", meaning="the least error"),
+    "since": Field(get=lambda entry, _: entry.started, read=_moment, example="since=2d",
                    meaning="began after: 30min, 2h, 2d, 1w ago, today, yesterday, or 2026-11-23"),
-    "before": Field(get=lambda one, _: one.started, read=_moment, example="before=1w", meaning="began before that"),
+    "before": Field(get=lambda entry, _: entry.started, read=_moment, example="before=1w", meaning="began before that"),
     "age": Field(get=_age, read=_span, example="'age<2h'", meaning="how long ago it began"),
-    "size": Field(get=lambda one, _: one.size, read=_bytes, example="'size>10MB'", meaning="of all its files"),
-    "seconds": Field(get=lambda one, _: one.seconds, read=_number, example="'seconds>60'", meaning="it took"),
-    "jobs": Field(get=lambda one, _: len(one.jobs), read=_number, example="'jobs>=10'", meaning="how many it has"),
-    "commit": Field(get=lambda one, _: one.commit, example="commit=92d2b23*", meaning="of the code"),
-    "host": Field(get=lambda one, _: one.host, example="host=node7", meaning="the machine"),
+    "size": Field(get=lambda entry, _: entry.size, read=_bytes, example="'size>10MB'", meaning="of all its files"),
+    "seconds": Field(get=lambda entry, _: entry.seconds, read=_number, example="'seconds>60'", meaning="it took"),
+    "jobs": Field(get=lambda entry, _: len(entry.jobs), read=_number, example="'jobs>=10'", meaning="how many it has"),
+    "commit": Field(get=lambda entry, _: entry.commit, example="commit=92d2b23*", meaning="of the code"),
+    "host": Field(get=lambda entry, _: entry.host, example="host=node7", meaning="the machine"),
 }  # fmt: skip
 """What can be asked of a run besides its configuration."""
 
@@ -163,7 +164,7 @@ def _condition(word: str, now: datetime) -> Condition:
             what = f"write for example {FIELDS[key].example}" if key in FIELDS else f"after {sign} write a number"
             raise ConfigurationError(f"{word}: {value!r} is no value for {key}; {what}") from error
     else:
-        test = _alike([_plain(one) for one in value.strip("[]").split(",")])
+        test = _alike([_plain(text) for text in value.strip("[]").split(",")])
     return Condition(word=word, key=key, sign=sign, value=value, test=test, against=sign == "!=")
 
 
@@ -176,13 +177,13 @@ def _compared(sign: str, wanted: Any) -> Callable[[Any], bool]:
 
 def _alike(alternatives: Sequence[object]) -> Callable[[Any], bool]:
     """Return the test that a value is one of several: a number of the same size, or a text, where ``*`` is anything."""
-    numbers = {one for one in alternatives if isinstance(one, float)}
-    texts = [one for one in alternatives if isinstance(one, str)]
+    numbers = {value for value in alternatives if isinstance(value, float)}
+    texts = [value for value in alternatives if isinstance(value, str)]
 
     def test(value: object) -> bool:
         plain = _plain(_shown(value)) if isinstance(value, str | bool | None) else value
         return (
-            plain in numbers if isinstance(plain, int | float) else any(fnmatchcase(str(plain), one) for one in texts)
+            plain in numbers if isinstance(plain, int | float) else any(fnmatchcase(str(plain), text) for text in texts)
         )
 
     return test
@@ -243,42 +244,43 @@ def chosen(listed: Sequence[Entry], words: Sequence[str], now: datetime | None =
     """
     now = now or datetime.now(UTC)
     wanted = conditions(words, now)
-    for one in wanted:
-        _refuse_unknown(one, listed, now)
-    fits = {one.word: [one.fits(entry, now) for entry in listed] for one in wanted}
+    for condition in wanted:
+        _refuse_unknown(condition, listed, now)
+    fits = {condition.word: [condition.fits(entry, now) for entry in listed] for condition in wanted}
     fitting = [entry for place, entry in enumerate(listed) if all(fit[place] for fit in fits.values())]
     if listed and not fitting:
         raise NothingFitsError(_why_none(wanted, {word: sum(fit) for word, fit in fits.items()}, listed, now))
     return fitting
 
 
-def _refuse_unknown(one: Condition, listed: Sequence[Entry], now: datetime) -> None:
-    if one.key and one.key not in FIELDS and not any(values_of(entry, one.key, now) for entry in listed):
+def _refuse_unknown(condition: Condition, listed: Sequence[Entry], now: datetime) -> None:
+    key = condition.key
+    if key and key not in FIELDS and not any(values_of(entry, key, now) for entry in listed):
         keys = itertools.chain.from_iterable(job.configuration for entry in listed for job in entry.jobs[:1])
-        raise ConfigurationError(
-            f"{one.word}: no run here has the key {one.key!r}; {nearest(one.key, {*FIELDS, *keys})}"
-        )
+        raise ConfigurationError(f"{condition.word}: no run here has the key {key!r}; {nearest(key, {*FIELDS, *keys})}")
 
 
 def _why_none(wanted: Sequence[Condition], alone: Mapping[str, int], listed: Sequence[Entry], now: datetime) -> str:
-    for one in wanted:
-        if not alone[one.word]:
-            return f"no run fits {one.word}; {_instead(one, listed, now)}"
+    for condition in wanted:
+        if not alone[condition.word]:
+            return f"no run fits {condition.word}; {_instead(condition, listed, now)}"
     return f"no run fits all of this at once: {', '.join(f'{word} fits {count}' for word, count in alone.items())}"
 
 
-def _instead(one: Condition, listed: Sequence[Entry], now: datetime) -> str:
+def _instead(condition: Condition, listed: Sequence[Entry], now: datetime) -> str:
     """Say what could be asked for: the nearest word, or between what the numbers lie."""
-    if not one.key:
-        return nearest(one.value, _vocabulary(listed))
-    values = [value for entry in listed for value in values_of(entry, one.key, now)]
+    key, sought = condition.key, condition.value
+    if not key:
+        return nearest(sought, _vocabulary(listed))
+    values = [value for entry in listed for value in values_of(entry, key, now)]
     if not values:
-        return f"no run here tells its {one.key}"
-    if one.sign in SIGNS or (one.key in FIELDS and FIELDS[one.key].read):
+        return f"no run here tells its {key}"
+    if condition.sign in SIGNS or (key in FIELDS and FIELDS[key].read):
         numbers = sorted(value for value in values if isinstance(value, int | float | datetime))
         ends = [f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else f"{value:.3g}" for value in numbers]
-        return f"{one.key} goes from {ends[0]} to {ends[-1]}" if ends else nearest(one.value, map(_shown, values))
-    return nearest(one.value, map(_shown, values))
+        if ends:
+            return f"{key} goes from {ends[0]} to {ends[-1]}"
+    return nearest(sought, map(_shown, values))
 
 
 def _vocabulary(listed: Sequence[Entry]) -> Iterator[str]:

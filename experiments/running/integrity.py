@@ -29,7 +29,7 @@ LOCK = ".lock"
 """The file by which a directory is held; it stays, and says who held it last."""
 
 
-LOOKS, PAUSE = 20, 0.05
+ATTEMPTS, SECONDS_BETWEEN_ATTEMPTS = 20, 0.05
 """How often a lock is tried before it counts as held, and the seconds between: `runs` shares it for a moment."""
 
 _LOCKED: WeakSet[IO[str]] = WeakSet()
@@ -158,10 +158,10 @@ def taken(file: IO[str], *, wait: bool) -> bool:
 
 
 def _taken_soon(file: IO[str]) -> bool:
-    for _ in range(LOOKS):
+    for _ in range(ATTEMPTS):
         if taken(file, wait=False):
             return True
-        time.sleep(PAUSE)
+        time.sleep(SECONDS_BETWEEN_ATTEMPTS)
     return False
 
 

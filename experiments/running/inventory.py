@@ -15,7 +15,7 @@ from experiments.running.listing import Entry, unfinished
 from experiments.running.record import Status
 from experiments.terminal.progress import Terminal
 
-SPARE = ("size", "age", "study", "best error", "overrides")
+OPTIONAL = ("size", "age", "study", "best error", "overrides")
 """Columns that a narrow terminal goes without, the first of them first."""
 SPANS = ((60, "s"), (60, "min"), (24, "h"), (7, "d"), (52, "w"))
 """Units of an age, each with how many of it are one of the next."""
@@ -33,7 +33,7 @@ def write_table(shown: Sequence[Entry], available: int, terminal: Terminal) -> N
         "size": ["" if entry.size is None else readable(entry.size) for entry in shown],
         "age": [_age(entry, now) for entry in shown],
     }
-    terminal.listing(columns, numbers=("best error", "size", "age"), spare=SPARE)
+    terminal.listing(columns, numbers=("best error", "size", "age"), spare=OPTIONAL)
     if len(shown) < available:
         terminal.note(f"{len(shown)} of {available} runs")
 

@@ -35,7 +35,7 @@ HINTS: Mapping[type[BaseException], str] = {
     SystemExit: " (the function called sys.exit; where it has no value, it should return nan or raise ValueError)",
 }
 """What is added to what a function raised."""
-LONGEST_TRACEBACK = 100_000
+MAX_TRACEBACK = 100_000
 """Most characters of a traceback that the log holds."""
 TRUTHS = ("y", "yes", "n", "no", "true", "false", "on", "off")
 """Words that YAML takes for truth values."""
@@ -120,7 +120,7 @@ def _result(job: Job, log: logging.Logger) -> JobRecord:
     except BaseException as problem:  # noqa: BLE001 - whatever a study raises is the result of its job
         error = f"{named(problem)}{HINTS.get(type(problem), '')}"
         log.error("failed\n%s", _cut(traceback.format_exc()))  # noqa: TRY400 - on lines of its own
-    kept = [path for name in ("config.yaml", *map(_file_of, records)) if (path := job.directory / name).is_file()]
+    written = [path for name in ("config.yaml", *map(_file_of, records)) if (path := job.directory / name).is_file()]
     return JobRecord(
         number=job.number,
         overrides=job.overrides,
@@ -130,7 +130,7 @@ def _result(job: Job, log: logging.Logger) -> JobRecord:
         seconds=time.perf_counter() - started,
         error=error,
         tables=records,
-        files=integrity.digests(job.directory, kept),
+        files=integrity.digests(job.directory, written),
         environment=provenance.environment(),
     )
 
@@ -157,8 +157,8 @@ def _yaml(configuration: Mapping[str, Any]) -> str:
 
 
 def _cut(text: str) -> str:
-    half = LONGEST_TRACEBACK // 2
-    return text if len(text) <= LONGEST_TRACEBACK else f"{text[:half]}\n[...]\n{text[-half:]}"
+    half = MAX_TRACEBACK // 2
+    return text if len(text) <= MAX_TRACEBACK else f"{text[:half]}\n[...]\n{text[-half:]}"
 
 
 def _file_of(table: str) -> str:

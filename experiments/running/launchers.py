@@ -21,7 +21,7 @@ from typing import Protocol
 
 from experiments.messages import ConfigurationError
 
-EVERY = 0.5
+SECONDS_BETWEEN_LOOKS = 0.5
 """Seconds between two looks at the jobs."""
 PARENT = "LAB_PARENT"
 """The variable by which a worker knows the process of its run."""
@@ -151,7 +151,7 @@ def watched(directory: Path, tell: Callable[[int], None]) -> Iterator[None]:
 
     def look() -> None:
         tell(watch.done())
-        while not over.wait(EVERY):
+        while not over.wait(SECONDS_BETWEEN_LOOKS):
             tell(watch.done())
         tell(watch.done())
 
@@ -197,7 +197,7 @@ def _leave_after(process: int, above: int) -> None:
         pass
     except (AttributeError, OSError):  # a kernel that knows no such descriptors
         while _lives(process) and (above != process or os.getppid() == above):
-            time.sleep(EVERY)
+            time.sleep(SECONDS_BETWEEN_LOOKS)
     else:
         select.select([descriptor], [], [])
     os._exit(1)

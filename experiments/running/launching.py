@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import traceback
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from experiments import files
 from experiments.messages import show
 from experiments.running import jobs, launchers, provenance, recording, search
 from experiments.running.composition import Space, prepare
@@ -91,7 +89,8 @@ def launch(plan: Plan, run: Run) -> None:
         except BaseException as error:  # whatever it was, the results that exist are gathered
             if isinstance(error, REFUSALS) and recording.discarded(run):
                 raise
-            terminal.note(_gave_up(run, error))
+            reason = f"{type(error).__name__}: {show(sentence(error), 160)}"
+            terminal.note(f"the launcher gave up: {reason}{recording.log_error(run, error)}")
 
 
 def _start(plan: Plan, directory: Path) -> None:
@@ -114,17 +113,6 @@ def _master(plan: Plan, directory: Path) -> DictConfig:
         if launchers.named(plan.launcher).together and plan.search is None and not limited:
             hydra.sweeper.max_batch_size = provenance.usable_processors()
     return plan.config
-
-
-def _gave_up(run: Run, error: BaseException) -> str:
-    """Return the line that says why the launcher ended before its jobs did, and write down where it happened."""
-    log = run.directory / "run.log"
-    where = ""
-    with suppress(OSError):
-        with files.replacing(log) as file:
-            file.write("".join(traceback.format_exception(error)).encode(errors="backslashreplace"))
-        where = f"; see {log}"
-    return f"the launcher gave up: {type(error).__name__}: {show(sentence(error), 160)}{where}"
 
 
 # A worker imports this module for `Task`.

@@ -60,8 +60,8 @@ class Entry:
     @property
     def overrides(self) -> list[str]:
         """What was overridden, the study's own keys first, without the name of the study."""
-        own = [word for word in (self.record.overrides if self.record else ()) if not word.startswith("experiment=")]
-        return sorted(own, key=lambda word: word.startswith(("figures.", "hydra.")))
+        words = [word for word in (self.record.overrides if self.record else ()) if not word.startswith("experiment=")]
+        return sorted(words, key=lambda word: word.startswith(("figures.", "hydra.")))
 
     @property
     def status(self) -> str:
@@ -89,7 +89,7 @@ class Entry:
     def size(self) -> int | None:
         """Bytes of its files; two names of one content are one file."""
         files = self.record.files if self.record else {}
-        return sum({one["sha256"]: one["bytes"] for one in files.values()}.values()) if files else None
+        return sum({digest["sha256"]: digest["bytes"] for digest in files.values()}.values()) if files else None
 
     @property
     def started(self) -> datetime | None:
@@ -150,30 +150,30 @@ def unfinished(listed: Sequence[Entry]) -> str:
 # On disk
 
 
-def _below(directory: Path, depth: int, seen: set[tuple[int, int]], refused: list[str]) -> Iterator[Path]:
+def _below(directory: Path, depth: int, visited: set[tuple[int, int]], refused: list[str]) -> Iterator[Path]:
     """Yield the runs in a directory and `depth` levels below it; what lies in a run is no run."""
     try:
-        found = directory.stat()
-        if (found.st_dev, found.st_ino) in seen:  # a link to where we have been
+        about = directory.stat()
+        if (about.st_dev, about.st_ino) in visited:  # a link to where we have been
             return
-        seen.add((found.st_dev, found.st_ino))
+        visited.add((about.st_dev, about.st_ino))
         with os.scandir(directory) as scan:
-            inside = sorted(scan, key=lambda one: one.name)
+            inside = sorted(scan, key=lambda inner: inner.name)
     except OSError as problem:
         refused.append(f"{directory} cannot be read: {problem.strerror}")
         return
-    names = {one.name for one in inside}
+    names = {inner.name for inner in inside}
     if RECORD in names or (JOBS in names and not depth):
         yield directory
     elif depth:
-        for one in inside:
-            if not one.name.startswith(".") and _is_directory(one):
-                yield from _below(Path(one.path), depth - 1, seen, refused)
+        for inner in inside:
+            if not inner.name.startswith(".") and _is_directory(inner):
+                yield from _below(Path(inner.path), depth - 1, visited, refused)
 
 
-def _is_directory(one: os.DirEntry[str]) -> bool:
+def _is_directory(inner: os.DirEntry[str]) -> bool:
     try:
-        return one.is_dir()
+        return inner.is_dir()
     except OSError:  # a link that leads to itself
         return False
 

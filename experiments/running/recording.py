@@ -9,6 +9,7 @@ from __future__ import annotations
 import platform
 import shlex
 import time
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
@@ -18,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from experiments import tables
+from experiments import files, tables
 from experiments.messages import ConfigurationError, line_of, near, show
 from experiments.running import check, crate, integrity, ownership, provenance, record, serial
 from experiments.running.check import study_of
@@ -60,10 +61,10 @@ def new(
     record
         What else its record says: the experiment, all overrides, the directory in which the command was typed.
     """
-    hashes = {id(one): serial.configuration_hash(one) for one in planned}
+    hashes = {id(plain): serial.configuration_hash(plain) for plain in planned}
     jobs = (
-        _waiting(JobRecord(number=number, configuration=one, hash=hashes[id(one)], status=Status.WAITING), words)
-        for number, (one, words) in enumerate(zip(planned, named, strict=True))
+        _waiting(number, words, plain, hashes[id(plain)])
+        for number, (words, plain) in enumerate(zip(named, planned, strict=True))
     )
     begun = Record(
         command=shlex.join(command),
@@ -84,13 +85,15 @@ def resumed(run: Run) -> Run:
     return run.with_record(resumed=(*run.record.resumed, now))
 
 
-def _waiting(job: JobRecord, overrides: Sequence[str]) -> JobRecord:
+def _waiting(
+    number: int, overrides: Sequence[str], configuration: Mapping[str, Any], configuration_hash: str
+) -> JobRecord:
     """Return a job as it stands before it has run."""
     return JobRecord(
-        number=job.number,
+        number=number,
         overrides=tuple(overrides),
-        configuration=job.configuration,
-        hash=job.hash,
+        configuration=configuration,
+        hash=configuration_hash,
         status=Status.WAITING,
         error="it left no result",
     )
@@ -105,8 +108,8 @@ def reopened(directory: Path) -> Run:
             raise
         run = recorded(directory, record.read(directory / PLAN))
         Terminal().note(f"{line_of(fault)}; what was planned is taken from {PLAN}, and what was done from the jobs")
-        files = crate.files_in(directory / crate.NAME)
-        return replace(run.with_record(files=files, writing=ownership.BEFORE), damaged=True)
+        digests = crate.files_in(directory / crate.NAME)
+        return replace(run.with_record(files=digests, writing=ownership.BEFORE), damaged=True)
 
 
 def recorded(directory: Path, content: Record) -> Run:
@@ -119,13 +122,13 @@ def recorded(directory: Path, content: Record) -> Run:
     record.refuse_lacking(content, directory / RECORD, PLANNED)
     _refuse_altered(content.jobs, directory)
     search = None if content.search is None else Search(**content.search)
-    jobs = [_waiting(job, job.overrides) for job in content.jobs]
+    jobs = [_waiting(job.number, job.overrides, job.configuration, job.hash) for job in content.jobs]
     if search is not None:
         template, named = search.template, tuple(search.words)
         hashed = serial.configuration_hash(template)
         jobs = [replace(job, configuration=template, overrides=named, hash=hashed) for job in jobs]
-    files = {**content.files, **({crate.NAME: content.crate} if content.crate else {})}
-    planned = replace(content, jobs=tuple(jobs), search=search, files=files, crate=None)
+    digests = {**content.files, **({crate.NAME: content.crate} if content.crate else {})}
+    planned = replace(content, jobs=tuple(jobs), search=search, files=digests, crate=None)
     return Run(directory=directory, study=study_of(content.jobs[0].configuration), record=planned)
 
 
@@ -278,6 +281,16 @@ def tell_changes(run: Run) -> None:
 # What is written down
 
 
+def log_error(run: Run, error: BaseException) -> str:
+    """Write down where an error happened, if the disk takes it, and return the clause that names the file."""
+    log = run.directory / ownership.LOG
+    with suppress(OSError):
+        with files.replacing(log) as file:
+            file.write("".join(traceback.format_exception(error)).encode(errors="backslashreplace"))
+        return f"; see {near(log)}"
+    return ""
+
+
 def write(run: Run, *, status: int, gathered: Mapping[str, Any] | None = None, jobs: Sequence[JobRecord] = ()) -> None:
     """Write ``run.json`` and, once the run has ended, the RO-Crate beside it.
 
@@ -304,8 +317,8 @@ def _content(run: Run, jobs: Sequence[JobRecord], *, status: int, gathered: Mapp
     stands = replace(run.record, jobs=entries, status=int(status), seconds=time.monotonic() - run.since)
     if gathered is None:
         writing = (*ownership.BEFORE, *run.record.writing)
-        files = {name: one for name, one in run.record.files.items() if name != crate.NAME}
-        return replace(stands, tables={}, best=None, writing=writing, files=files)
+        digests = {name: digest for name, digest in run.record.files.items() if name != crate.NAME}
+        return replace(stands, tables={}, best=None, writing=writing, files=digests)
     return replace(stands, tables=gathered, best=_best(run, gathered), writing=(), files=_files(run, jobs))
 
 
@@ -319,7 +332,7 @@ def _entry(job: JobRecord, run: Run) -> JobRecord:
 
 def _files(run: Run, jobs: Sequence[JobRecord]) -> dict[str, Digest]:
     """Return the digest of every file of ours, taken over from the jobs' own records where these were looked at."""
-    known = {f"jobs/{job.number}/{name}": one for job in jobs for name, one in job.files.items()}
+    known = {f"jobs/{job.number}/{name}": digest for job in jobs for name, digest in job.files.items()}
     names = ownership.files_of(run, ((job.number, job.files) for job in jobs))
     return {name: known.get(name) or integrity.digest(run.directory / name) for name in sorted(names)}
 

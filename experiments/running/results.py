@@ -7,7 +7,6 @@ what it wrote is never gathered.
 from __future__ import annotations
 
 import math
-import traceback
 import webbrowser
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -26,18 +25,18 @@ from experiments.study import MAIN, Study
 from experiments.terminal.exits import Exit
 from experiments.terminal.progress import Terminal
 
-MOST_CONCLUDED = 500_000
+MAX_ROWS_CONCLUDED = 500_000
 """Most rows of the main table for which a study's ``conclude`` is called: it holds them in memory."""
 
-NAMED = 10
+MAX_JOBS_NAMED = 10
 """Most jobs that are named one by one when they have no result."""
-SHOWN, OTHERS_SHOWN = 500, 60
-"""Most rows that the report holds of a table: of the main one and of those in `OFTEN_READ`, and of the others."""
-OFTEN_READ = ("summary", "goals")
-REPORTED_JOBS = 20
+MAX_ROWS_SHOWN, MAX_ROWS_OF_OTHERS = 500, 60
+"""Most rows that the report holds of a table: of the main one and of those in `SHOWN_AT_LENGTH`, and of the others."""
+SHOWN_AT_LENGTH = ("summary", "goals")
+MAX_JOBS_REPORTED = 20
 """Jobs whose configuration the report shows."""
 LINKED = (".parquet", ".csv", ".txt")
-TOLD = ("findings", "notes", "lesson", "printed", "turning")
+TABLES_OF_WORDS = ("findings", "notes", "lesson", "printed", "turning")
 """Tables of words, which the report tells elsewhere."""
 
 
@@ -78,9 +77,9 @@ def gather(run: Run, jobs: Sequence[JobRecord]) -> dict[str, object]:
 def _left_out(records: Mapping[str, Any]) -> list[str]:
     """Return what to say of a table that is too large to conclude from, or nothing."""
     rows = _rows_of(records)
-    if rows <= MOST_CONCLUDED:
+    if rows <= MAX_ROWS_CONCLUDED:
         return []
-    return [f"above {MOST_CONCLUDED:,} rows there is no summary and no finding; this table has {rows:,}"]
+    return [f"above {MAX_ROWS_CONCLUDED:,} rows there is no summary and no finding; this table has {rows:,}"]
 
 
 def _rows_of(records: Mapping[str, Any]) -> int:
@@ -91,8 +90,8 @@ def _rows_of(records: Mapping[str, Any]) -> int:
 
 def _notes(run: Run, records: Mapping[str, Any]) -> list[str]:
     """Return what to say beside the results: the study's table `notes`, if it has one, and what is left out."""
-    told = list(tables.columns_of(run.directory / "notes.parquet")["note"]) if "notes" in records else []
-    return [*map(str, told), *_left_out(records)]
+    words = list(tables.columns_of(run.directory / "notes.parquet")["note"]) if "notes" in records else []
+    return [*map(str, words), *_left_out(records)]
 
 
 def _searched(run: Run, jobs: Sequence[JobRecord], records: Mapping[str, Any]) -> list[str]:
@@ -116,7 +115,7 @@ def report(
     paths = {name: run.directory / f"{name}.parquet" for name in records}
     findings = tables.read(paths["findings"])["finding"].astype(str).tolist() if "findings" in paths else []
     findings = [*_searched(run, jobs, records), *findings]
-    shown = [name for name in ("summary", *run.study.tables) if name in paths and name not in TOLD]
+    shown = [name for name in ("summary", *run.study.tables) if name in paths and name not in TABLES_OF_WORDS]
     uncut = len(jobs) // check.shards_of(run.planned[0])
     content = html.Content(
         title=run.record.experiment,
@@ -179,8 +178,8 @@ def _lesson(paths: Mapping[str, Path]) -> dict[str, tuple[str, str]]:
     if "lesson" not in paths:
         return {}
     columns = tables.columns_of(paths["lesson"])
-    told = zip(columns["figure"], columns["title"], columns["text"], strict=True)
-    return {str(figure): (str(title), str(text)) for figure, title, text in told}
+    words = zip(columns["figure"], columns["title"], columns["text"], strict=True)
+    return {str(figure): (str(title), str(text)) for figure, title, text in words}
 
 
 def _print(run: Run, records: Mapping[str, Any]) -> None:
@@ -195,7 +194,7 @@ def _shown(name: str, path: Path, rows: int, jobs: int) -> html.Table:
     """Return rows of a table as text, taken evenly, without the number of the job where there is one job only."""
     shape = {column: text for column, (_, text) in tables.footer(path).shape.items() if column != "job" or jobs > 1}
     main = name == MAIN
-    most = SHOWN if main or name in OFTEN_READ else OTHERS_SHOWN
+    most = MAX_ROWS_SHOWN if main or name in SHOWN_AT_LENGTH else MAX_ROWS_OF_OTHERS
     frame = tables.spread(path, most)[list(shape)]
     cells = [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
     meaning = "The main table." if main else ""
@@ -209,7 +208,7 @@ def _cell(value: object) -> str:
 
 
 def _configuration(run: Run, jobs: Sequence[JobRecord]) -> dict[str, str]:
-    numbers = [str(job.number) for job in jobs[:REPORTED_JOBS] if job.status != Status.DAMAGED]
+    numbers = [str(job.number) for job in jobs[:MAX_JOBS_REPORTED] if job.status != Status.DAMAGED]
     texts = {f"job {number}": _text(run.directory / "jobs" / number / "config.yaml") for number in numbers}
     return {name: text for name, text in texts.items() if text is not None}
 
@@ -245,7 +244,7 @@ def finish(run: Run, *, open_report: bool) -> Exit:
     try:
         run = _entitled(run, jobs)
         records = gather(run, jobs)
-        if (rows := _rows_of(records)) > MOST_CONCLUDED:
+        if (rows := _rows_of(records)) > MAX_ROWS_CONCLUDED:
             terminal.note(f"now the figures and the record of {rows:,} rows, which may take minutes")
         ownership.forget_tables(run, records)
         _print(run, records)
@@ -274,14 +273,8 @@ def _entitled(run: Run, jobs: Sequence[JobRecord]) -> Run:
 
 
 def _ungathered(run: Run, error: Exception) -> None:
-    """Say why the results could not be gathered, and write where it happened if the disk takes it."""
-    log = run.directory / "run.log"
-    where = ""
-    with suppress(OSError):
-        with files.replacing(log) as file:
-            file.write(traceback.format_exc().encode(errors="backslashreplace"))
-        where = f"; see {near(log)}"
-    Terminal().error(f"the results could not be gathered: {named(error)}{where}")
+    """Say why the results could not be gathered."""
+    Terminal().error(f"the results could not be gathered: {named(error)}{recording.log_error(run, error)}")
     with suppress(OSError):
         recording.write(run, status=Exit.UNGATHERED)
 
@@ -289,9 +282,9 @@ def _ungathered(run: Run, error: Exception) -> None:
 def _complaints(jobs: Sequence[JobRecord]) -> list[str]:
     """Return a line for each job without a result, of many only the first."""
     without = [job for job in jobs if job.status != Status.DONE]
-    more = len(without) - NAMED
+    more = len(without) - MAX_JOBS_NAMED
     rest = [f"{more} more jobs have no result; run.json has them all"] if more > 0 else []
-    return [*(recording.complaint(job) for job in without[:NAMED]), *rest]
+    return [*(recording.complaint(job) for job in without[:MAX_JOBS_NAMED]), *rest]
 
 
 def interrupt(run: Run) -> Exit:

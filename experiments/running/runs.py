@@ -26,7 +26,7 @@ STARTED = re.compile(rb'"started":\s*"([^"]+)"')
 """The line of a record that says when the run began: within a text of JSON no line begins."""
 HEAD = 1 << 16
 """Bytes of a record in which that line is looked for."""
-SHOWN = 4
+MAX_LISTED = 4
 """Most candidates that one line lists."""
 EXAMPLE = "python -m experiments.compare latest~1 latest"
 NEEDED = ("experiment", "tables", "jobs", "environment", "source", "status")
@@ -87,21 +87,21 @@ def find(name: str, outputs: Path) -> Path:
     latest = LATEST.fullmatch(name)
     if latest:
         return _latest(name, known, latest["experiment"], int(latest["back"] or 0), outputs)
-    found = _matching(name, known, outputs)
-    if len(found) > 1:
+    fitting = _matching(name, known, outputs)
+    if len(fitting) > 1:
         raise ConfigurationError(
-            f"{name} may mean {len(found)} runs: {_listed(found, outputs)}; write more of the name"
+            f"{name} may mean {len(fitting)} runs: {_listed(fitting, outputs)}; write more of the name"
         )
-    if not found:
-        there = f"the latest are {_listed(known[::-1], outputs)}" if known else "there are no runs"
-        raise ConfigurationError(f"no run named {name!r} below {outputs}; {there}")
-    return found[0]
+    if not fitting:
+        latest_names = f"the latest are {_listed(known[::-1], outputs)}" if known else "there are no runs"
+        raise ConfigurationError(f"no run named {name!r} below {outputs}; {latest_names}")
+    return fitting[0]
 
 
 def _known(outputs: Path) -> list[Path]:
     """Return the directories of all runs, the oldest first; their names tell when they began."""
-    found = (path.parent for path in outputs.glob("*/*/*/run.json"))
-    return sorted(found, key=lambda path: (path.parts[-2:], path.parts))
+    directories = (path.parent for path in outputs.glob("*/*/*/run.json"))
+    return sorted(directories, key=lambda path: (path.parts[-2:], path.parts))
 
 
 def _latest(name: str, known: Sequence[Path], experiment: str | None, back: int, outputs: Path) -> Path:
@@ -120,9 +120,9 @@ def _began(directory: Path) -> tuple[datetime, tuple[str, ...]]:
     """
     moment = named_moment(directory)
     with suppress(OSError, ValueError), opened(directory / RECORD) as file:
-        found = STARTED.search(file.read(HEAD))
-        told = datetime.fromisoformat(found[1].decode()) if found else moment
-        moment = told if told.tzinfo else moment
+        match = STARTED.search(file.read(HEAD))
+        recorded = datetime.fromisoformat(match[1].decode()) if match else moment
+        moment = recorded if recorded.tzinfo else moment
     return moment, directory.parts
 
 
@@ -130,14 +130,14 @@ def _matching(name: str, known: Sequence[Path], outputs: Path) -> list[Path]:
     parts = tuple(part for part in name.split("/") if part)
     if not parts:
         return []
-    own = {path: path.relative_to(outputs).parts[-len(parts) :] for path in known}
-    exact = [path for path, tail in own.items() if tail == parts]
-    begun = [path for path, tail in own.items() if tail[:-1] == parts[:-1] and tail[-1].startswith(parts[-1])]
+    tails = {path: path.relative_to(outputs).parts[-len(parts) :] for path in known}
+    exact = [path for path, tail in tails.items() if tail == parts]
+    begun = [path for path, tail in tails.items() if tail[:-1] == parts[:-1] and tail[-1].startswith(parts[-1])]
     return exact or begun
 
 
 def _listed(paths: Sequence[Path], outputs: Path) -> str:
-    return first_of([path.relative_to(outputs).as_posix() for path in paths], SHOWN)
+    return first_of([path.relative_to(outputs).as_posix() for path in paths], MAX_LISTED)
 
 
 # By several words

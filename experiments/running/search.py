@@ -38,7 +38,7 @@ FIXED = {
 DECADES = 2
 """Decades between the ends of an interval above which it is said that most of what is drawn lies near the larger: a
 constant without a derivation."""
-MOST_TRIALS = 10_000
+MAX_TRIALS = 10_000
 EXAMPLE = "'delta=tag(log,interval(1e-14,1e-1))'"
 
 
@@ -77,8 +77,8 @@ class Search:
 
     def has(self, configuration: Mapping[str, Any]) -> bool:
         """Whether a job's configuration may have been drawn: it differs from the template in what is drawn only."""
-        told = {**configuration, **{key: self.template[key] for key in self.drawn}}
-        return serial.configuration_hash(told) == serial.configuration_hash(self.template)
+        fixed = {**configuration, **{key: self.template[key] for key in self.drawn}}
+        return serial.configuration_hash(fixed) == serial.configuration_hash(self.template)
 
 
 def of(
@@ -121,16 +121,16 @@ def of(
     for drawn in space:
         _refuse_drawn(drawn)
     _refuse_together(settings["n_jobs"], launcher)
-    told: dict[str, Any] = {}
+    fixed: dict[str, Any] = {}
     for drawn, patches in zip(space, alternatives, strict=True):
-        told |= dict.fromkeys({drawn.key.split(".")[0], *(key for patch in patches for key in patch)}, drawn.line)
+        fixed |= dict.fromkeys({drawn.key.split(".")[0], *(key for patch in patches for key in patch)}, drawn.line)
     return Search(
         trials=settings["n_trials"],
         words=tuple(words),
         space=tuple(drawn.line for drawn in space),
         advice=tuple(_advice(space)),
-        template={**first, **told},
-        drawn=tuple(sorted(told)),
+        template={**first, **fixed},
+        drawn=tuple(sorted(fixed)),
         sweeper=settings,
         versions=versions(),
     )
@@ -177,9 +177,9 @@ def _refuse_settings(settings: Mapping[str, Any]) -> None:
             )
     for key in ("n_trials", "n_jobs"):
         value = settings[key]
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_TRIALS:
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_TRIALS:
             raise ConfigurationError(
-                f"hydra.sweeper.{key}={show(value)}: a whole number from 1 to {MOST_TRIALS}; write one such as"
+                f"hydra.sweeper.{key}={show(value)}: a whole number from 1 to {MAX_TRIALS}; write one such as"
                 f" hydra.sweeper.{key}=8"
             )
     if "seed" not in settings["sampler"]:

@@ -27,13 +27,13 @@ from experiments.running.record import RECORD, configurations
 SCHEMES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql")
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
 """Set unless the user has: nothing is told to others, and a server that is not there is given up in seconds."""
-MADE, WHOLE = "lab.made", "lab.record"
+MADE_TAG, RECORD_TAG = "lab.made", "lab.record"
 """The two tags by which an exported run is known."""
-LONGEST_NAME, LONGEST_VALUE = 250, 500
+MAX_NAME, MAX_VALUE = 250, 500
 """Letters that every version of MLflow keeps of a name and of a value."""
 BATCH = 100
 """Parameters, metrics or tags that MLflow takes at once."""
-MOST_SUMMARISED = 64
+MAX_ROWS_OF_SUMMARY = 64
 """Rows of a summary whose numbers become metrics."""
 FILES = ("report.html", "table.parquet", "run.json")
 """What is uploaded if files are wanted, besides the figures."""
@@ -67,28 +67,28 @@ def export(runs: Sequence[Entry], uri: str, *, files: bool = False) -> Exported:
     with _mlflow() as client_of:
         client = client_of(store)
         fresh = 0
-        for study in dict.fromkeys(one.study for one in runs):
+        for study in dict.fromkeys(entry.study for entry in runs):
             experiment = _experiment(client, study, store)
             known = _known(client, experiment)
-            for one in (one for one in runs if one.study == study):
-                record = hashlib.sha256((one.directory / RECORD).read_bytes()).hexdigest()
-                old, whole = known.get(_made(one), (None, None))
+            for entry in (entry for entry in runs if entry.study == study):
+                record = hashlib.sha256((entry.directory / RECORD).read_bytes()).hexdigest()
+                old, whole = known.get(_made(entry), (None, None))
                 if whole != record:
-                    _refuse_altered(one)
+                    _refuse_altered(entry)
                     if old is not None:
                         client.delete_run(old)
-                    _export(client, experiment, one, record, files=files)
+                    _export(client, experiment, entry, record, files=files)
                     fresh += 1
     return Exported(fresh=fresh, known=len(runs) - fresh)
 
 
-def _refuse_altered(one: Entry) -> None:
+def _refuse_altered(entry: Entry) -> None:
     """Refuse a run of which something that is exported is not as it was recorded."""
-    files = one.record.files if one.record else {}
-    told = [digests for name in ("summary.parquet", *FILES) if (digests := integrity.below(name, files))]
-    fault = next(filter(None, (integrity.damage(one.directory, digests) for digests in told)), None)
+    files = entry.record.files if entry.record else {}
+    recorded = [digests for name in ("summary.parquet", *FILES) if (digests := integrity.below(name, files))]
+    fault = next(filter(None, (integrity.damage(entry.directory, digests) for digests in recorded)), None)
     if fault:
-        raise ConfigurationError(f"{one.name}: {fault}; leave it out, or run its command again")
+        raise ConfigurationError(f"{entry.name}: {fault}; leave it out, or run its command again")
 
 
 def _store(uri: str) -> str:
@@ -132,73 +132,72 @@ def _experiment(client: Any, study: str, store: str) -> str:
 
 
 def _known(client: Any, experiment: str) -> dict[str, tuple[str, str | None]]:
-    """Return the runs of ours that MLflow has, by when and where they were made: its name for one, and the record."""
-    found: dict[str, tuple[str, str | None]] = {}
+    """Return the runs of ours that MLflow has, by when and where they were made: its name for it, and the record."""
+    known: dict[str, tuple[str, str | None]] = {}
     page = None
     while True:
         runs = client.search_runs([experiment], max_results=1000, page_token=page)
-        found |= {
-            run.data.tags[MADE]: (run.info.run_id, run.data.tags.get(WHOLE)) for run in runs if MADE in run.data.tags
-        }
+        tagged = ((run.info.run_id, run.data.tags) for run in runs)
+        known |= {tags[MADE_TAG]: (name, tags.get(RECORD_TAG)) for name, tags in tagged if MADE_TAG in tags}
         page = runs.token
         if not page:
-            return found
+            return known
 
 
-def _made(one: Entry) -> str:
-    return f"{one.started.isoformat() if one.started else ''} {one.host}".strip()
+def _made(entry: Entry) -> str:
+    return f"{entry.started.isoformat() if entry.started else ''} {entry.host}".strip()
 
 
-def _export(client: Any, experiment: str, one: Entry, record: str, *, files: bool) -> None:
+def _export(client: Any, experiment: str, entry: Entry, record: str, *, files: bool) -> None:
     from mlflow.entities import Metric, Param, RunTag  # noqa: PLC0415 - as above
 
-    started = one.started
+    started = entry.started
     begun = int(started.timestamp() * 1000) if started else 0
-    ended = begun + int(1000 * (one.seconds or 0.0))
-    made = {MADE: _made(one)}
-    run = client.create_run(experiment, start_time=begun, run_name=one.directory.name, tags=made).info.run_id
-    values = [Param(_name(key), text[:LONGEST_VALUE]) for key, text in parameters(one).items()]
-    numbers = [Metric(_name(key), value, ended, 0) for key, value in metrics(one).items()]
+    ended = begun + int(1000 * (entry.seconds or 0.0))
+    made = {MADE_TAG: _made(entry)}
+    run = client.create_run(experiment, start_time=begun, run_name=entry.directory.name, tags=made).info.run_id
+    values = [Param(_name(key), text[:MAX_VALUE]) for key, text in parameters(entry).items()]
+    numbers = [Metric(_name(key), value, ended, 0) for key, value in metrics(entry).items()]
     for start in range(0, max(len(values), len(numbers)), BATCH):
         part = slice(start, start + BATCH)
         client.log_batch(run, metrics=numbers[part], params=values[part])
-    client.log_batch(run, tags=[RunTag(_name(key), text[:LONGEST_VALUE]) for key, text in tags(one).items()])
+    client.log_batch(run, tags=[RunTag(_name(key), text[:MAX_VALUE]) for key, text in tags(entry).items()])
     if files:
         for name in FILES:
-            if (one.directory / name).exists():  # a folder too, which goes up by its name
-                client.log_artifact(run, str(one.directory / name))
-        if (one.directory / "figures").is_dir():
-            client.log_artifacts(run, str(one.directory / "figures"), "figures")
+            if (entry.directory / name).exists():  # a folder too, which goes up by its name
+                client.log_artifact(run, str(entry.directory / name))
+        if (entry.directory / "figures").is_dir():
+            client.log_artifacts(run, str(entry.directory / "figures"), "figures")
     client.set_terminated(run, end_time=ended)
-    client.set_tag(run, WHOLE, record)
+    client.set_tag(run, RECORD_TAG, record)
 
 
 def _name(text: str) -> str:
     """Return a name with the letters that MLflow allows."""
-    return re.sub(r"[^\w\-. :/]", "_", text)[:LONGEST_NAME]
+    return re.sub(r"[^\w\-. :/]", "_", text)[:MAX_NAME]
 
 
 # What is told of a run
 
 
-def parameters(one: Entry) -> dict[str, str]:
+def parameters(entry: Entry) -> dict[str, str]:
     """Return what was asked: the overrides as typed, and every key of the configuration with its values."""
     return {
-        "overrides": " ".join(one.overrides),
-        **{key: shown(values) for key, values in facts(configurations(one.jobs)).items()},
+        "overrides": " ".join(entry.overrides),
+        **{key: shown(values) for key, values in facts(configurations(entry.jobs)).items()},
     }
 
 
-def metrics(one: Entry) -> dict[str, float]:
+def metrics(entry: Entry) -> dict[str, float]:
     """Return the best error, the time and the sizes of a run, and the numbers of its summary."""
-    main = next(iter(one.record.tables.values()), None) if one.record else None
+    main = next(iter(entry.record.tables.values()), None) if entry.record else None
     numbers: dict[str, float | None] = {
-        "best_error": one.best,
-        "seconds": one.seconds,
-        "jobs": float(len(one.jobs)),
+        "best_error": entry.best,
+        "seconds": entry.seconds,
+        "jobs": float(len(entry.jobs)),
         "rows": main.rows if main else None,
-        "bytes": one.size,
-        **_summary(one.directory / "summary.parquet"),
+        "bytes": entry.size,
+        **_summary(entry.directory / "summary.parquet"),
     }
     return {key: float(value) for key, value in numbers.items() if value is not None and math.isfinite(value)}
 
@@ -209,7 +208,7 @@ def _summary(path: Path) -> dict[str, float]:
         return {}
     from experiments import tables  # noqa: PLC0415 - only where there is a summary
 
-    frame = tables.head(path, MOST_SUMMARISED)
+    frame = tables.head(path, MAX_ROWS_OF_SUMMARY)
     shape = tables.footer(path).shape
     keys = [name for name, (kind, _) in shape.items() if (kind is str and name != "asked") or name == "x"]
     found: dict[str, float] = {}
@@ -223,15 +222,16 @@ def _summary(path: Path) -> dict[str, float]:
     return found
 
 
-def tags(one: Entry) -> dict[str, str]:
+def tags(entry: Entry) -> dict[str, str]:
     """Return where a run comes from: study, commit, command, machine, directory, and the hashes of its tables."""
-    told = {
-        "lab.study": one.study,
-        "lab.command": one.record.command if one.record else "",
-        "lab.directory": str(one.directory),
-        "lab.best_at": " ".join(f"{key}={value}" for key, value in one.where.items()),
-        "lab.host": one.host,
-        "mlflow.source.git.commit": one.commit,
-        **{f"lab.hash.{name}": str(table.hash) for name, table in (one.record.tables if one.record else {}).items()},
+    tables = entry.record.tables if entry.record else {}
+    recorded = {
+        "lab.study": entry.study,
+        "lab.command": entry.record.command if entry.record else "",
+        "lab.directory": str(entry.directory),
+        "lab.best_at": " ".join(f"{key}={value}" for key, value in entry.where.items()),
+        "lab.host": entry.host,
+        "mlflow.source.git.commit": entry.commit,
+        **{f"lab.hash.{name}": str(table.hash) for name, table in tables.items()},
     }
-    return {key: text for key, text in told.items() if text}
+    return {key: text for key, text in recorded.items() if text}

@@ -29,25 +29,25 @@ if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
 
-ROWS = 30
+MAX_ROWS = 30
 """Most rows of a printed table."""
 
-CELL = 60
+MAX_CELL = 60
 """Most letters of a printed cell; the table on disk has the rest."""
 
-LEAST = 16
+MIN_CELL = 16
 """Letters to which a cell is cut, before its column is left out of a narrow line."""
 
-SPARE = frozenset({"predicted_delta", "predicted_error"})
+OPTIONAL = frozenset({"predicted_delta", "predicted_error"})
 """Columns that a narrow terminal goes without."""
 
-PATIENCE, EVERY = 2.0, 10.0
+SECONDS_BEFORE_LINES, SECONDS_BETWEEN_LINES = 2.0, 10.0
 """Seconds before the first plain line of progress, and between two of them."""
 
 QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
 """Whether only errors, warnings and paths are printed: no progress, no table, nothing that a study says."""
 
-BAR = 0.5
+SECONDS_BEFORE_BAR = 0.5
 """Seconds before a bar appears on a terminal."""
 
 
@@ -84,7 +84,7 @@ class Terminal:
             _print(self.out, line)
 
     def summary(self, columns: Mapping[str, Sequence[object]], *, table: str = "table.parquet") -> None:
-        """Print a short table: three digits, at most ROWS rows; ``table`` names the file that has all."""
+        """Print a short table: three digits, at most MAX_ROWS rows; ``table`` names the file that has all."""
         shown = _laid_out(_shown(columns), _width(self.out))
         if not shown or self.quiet:
             return
@@ -93,7 +93,7 @@ class Terminal:
         else:
             for line in _plain_table(shown):
                 _print(self.out, line)
-        more = len(next(iter(columns.values()))) - ROWS
+        more = len(next(iter(columns.values()))) - MAX_ROWS
         if more > 0:
             _print(self.out, f"... and {more} more rows in {table}")
 
@@ -223,7 +223,7 @@ class _Lines(Progress):
 
     def _show(self) -> None:
         now = self._seconds
-        if now < PATIENCE or (self._last is not None and now - self._last < EVERY):
+        if now < SECONDS_BEFORE_LINES or (self._last is not None and now - self._last < SECONDS_BETWEEN_LINES):
             return
         self._last = now
         done, total = self._place
@@ -253,7 +253,7 @@ class _Bar(Progress):
     _task: TaskID | None = None
 
     def _show(self) -> None:
-        if self._bar is None and self._seconds >= BAR:
+        if self._bar is None and self._seconds >= SECONDS_BEFORE_BAR:
             self._open()
         if self._bar is not None and self._task is not None:
             text = _fit(self._text(), self._terminal.err)
@@ -294,12 +294,12 @@ def _shown(columns: Mapping[str, Sequence[object]]) -> list[_Column]:
     """The first rows as short text; a column that has nothing to say in them is left out."""
     shown = []
     for name, values in columns.items():
-        first = list(values[:ROWS])
+        first = list(values[:MAX_ROWS])
         cells = [_cell(value, 6 if name == "x" else 3) for value in first]
         number = all(isinstance(value, Real) or cell == "-" for value, cell in zip(first, cells, strict=True))
         if any(cell != "-" for cell in cells):
             heading = name.replace("_", "\n", 1).replace("_", " ")
-            shown.append(_Column(heading=heading, cells=cells, number=number, spare=name in SPARE))
+            shown.append(_Column(heading=heading, cells=cells, number=number, spare=name in OPTIONAL))
     return shown
 
 
@@ -319,7 +319,7 @@ def _span(seconds: float) -> str:
 
 
 def _short(text: str) -> str:
-    return _cut(text, CELL)
+    return _cut(text, MAX_CELL)
 
 
 def _cut(text: str, most: int) -> str:
@@ -343,7 +343,7 @@ def _narrowed(cells: Mapping[str, Sequence[str]], width: int | None, spare: Sequ
         room = max(map(len, last), default=0) - excess
         if excess <= 0:
             break
-        if room >= LEAST:
+        if room >= MIN_CELL:
             shown[spare[-1]] = [_cut(text, room) for text in last]
             break
         shown.pop(name, None)

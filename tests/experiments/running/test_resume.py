@@ -135,7 +135,7 @@ def test_of_many_jobs_without_a_result_the_first_are_named(monkeypatch: pytest.M
     many = ",".join(map(str, range(1, 31)))
     assert run.main(["function=sin", "method=central_2", "delta=1e-4", f"x={many}", "figures.draw=null"]) == 1
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error")]
-    assert len(lines) == results.NAMED + 1
+    assert len(lines) == results.MAX_JOBS_NAMED + 1
     assert lines[-1] == "error: 20 more jobs have no result; run.json has them all"
 
 

@@ -175,7 +175,7 @@ def test_the_record_keeps_the_command_as_typed_and_the_configuration_in_full():
 
 def test_a_long_grid_is_recorded_as_its_description_drawn_resumed_and_repeated(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(grids, "MAX_LISTED", 50)
-    monkeypatch.setattr(results, "MOST_CONCLUDED", 100)
+    monkeypatch.setattr(results, "MAX_ROWS_CONCLUDED", 100)
     monkeypatch.setattr(run_figures, "MAX_ROWS_READ", 60)
     assert run.main(["delta=${logspace:-9,-1,201}", "function=sin", "x=1", "method=central_2", SVG]) == 0
     directory = only_run()
