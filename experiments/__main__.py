@@ -21,11 +21,6 @@ COMMANDS = ("run", "runs", "compare", "rerun", "collect")
 def main(words: list[str]) -> int:
     """Print every command with what it does, in a line each, and return the exit status.
 
-    Parameters
-    ----------
-    words
-        The words after the program's name; those of the process when None.
-
     Returns
     -------
     int

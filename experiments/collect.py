@@ -14,11 +14,6 @@ from experiments.terminal import commands, streams
 def main(words: list[str]) -> int:
     """Gather the run that the command line names and return the exit status.
 
-    Parameters
-    ----------
-    words
-        The words after the program's name; those of the process when None.
-
     Returns
     -------
     int

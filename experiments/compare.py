@@ -19,11 +19,6 @@ from experiments.terminal.exits import Exit
 def main(words: list[str]) -> int:
     """Compare the runs that the command line names and return the exit status.
 
-    Parameters
-    ----------
-    words
-        The words after the program's name; those of the process when None.
-
     Returns
     -------
     int

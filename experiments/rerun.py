@@ -18,11 +18,6 @@ ULPS = 4
 def main(words: list[str]) -> int:
     """Repeat the run that the command line names and return the exit status.
 
-    Parameters
-    ----------
-    words
-        The words after the program's name; those of the process when None.
-
     Returns
     -------
     int

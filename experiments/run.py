@@ -13,11 +13,6 @@ from experiments.terminal import commands, streams
 def main(words: list[str]) -> int:
     """Run the command line and return the exit status.
 
-    Parameters
-    ----------
-    words
-        The words after the program's name; those of the process when None.
-
     Returns
     -------
     int

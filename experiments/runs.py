@@ -46,11 +46,6 @@ words:
 def main(words: list[str]) -> int:
     """List the runs that the command line describes and return the exit status.
 
-    Parameters
-    ----------
-    words
-        The words after the program's name; those of the process when None.
-
     Returns
     -------
     int

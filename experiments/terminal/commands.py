@@ -36,7 +36,6 @@ def command(
         What Ctrl-C leaves, in a sentence; an interrupt that says so itself is believed.
     refused
         Errors that are said in one line. Any other is a fault of ours, and keeps its traceback.
-
     """
 
     def decorated(work: Callable[[list[str]], int]) -> Main:
