@@ -16,7 +16,7 @@ from dataclasses import MISSING, Field, fields
 from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 import derivkit as dk
 from derivkit.testing import METHODS, VALUED, Disturbance, Draw, Family, Method, program
@@ -24,12 +24,12 @@ from experiments.files import fault_of_name
 from experiments.messages import ConfigurationError, line_of, located, named, nearest, show
 from experiments.running import digits, grids, surroundings
 from experiments.running.grids import deltas, number, numbers
+from experiments.running.spelling import elements
 from experiments.study import Study
 
+T = TypeVar("T")
 FIELD_KEYS = {"function": ("function", "expression", "python", "x")}
 FUNCTION_KEYS = ("expression", "black_box", "python", "points", "domain", "reason", "source")
-METHOD_KEYS = ("formula",)
-ESTIMATOR_KEYS = ("estimator",)
 NETWORK_KEYS = ("sizes", "activation", "activations", "loss", "l1", "l2", "reason")
 FAMILY_KEYS = (
     *("category", "expression", "program", "points", "draws", "domain", "statuses", "noise", "derivative", "slack"),
@@ -97,43 +97,36 @@ def _derivative(plain: Mapping[str, object]) -> int:
     return value
 
 
-# Methods
+# Formulas and methods with error bars
 
 
 def _methods(plain: Mapping[str, object]) -> tuple[str, ...]:
     derivative = _derivative(plain)
-    entries = _entries("method", plain.get("method"), "method=[forward_1,central_2]")
-    return tuple(_formula(name, spec, derivative) for name, spec in entries)
 
+    def formula(name: str, spec: Mapping[str, object]) -> str:
+        entry = _table_entry(f"method {name!r}", spec, "formula", "central_2")
+        with located(f"method {name!r}"):
+            dk.formula(entry, derivative=derivative)
+        return entry
 
-def _formula(name: str, spec: Mapping[str, object], derivative: int) -> str:
-    _refuse_keys(f"method {name!r}", spec, METHOD_KEYS)
-    formula = spec.get("formula")
-    if not isinstance(formula, str):
-        raise ConfigurationError(f"method {name!r}: its description needs formula: NAME, such as formula: central_2")
-    with located(f"method {name!r}"):
-        dk.formula(formula, derivative=derivative)
-    return formula
-
-
-# Estimators
-
-
-def _estimators(plain: Mapping[str, object]) -> tuple[Method, ...]:
-    """Return the methods of ``METHODS`` that the selected entries name."""
-    entries = _entries("estimator", plain.get("estimator"), "estimator=[ridders,gsl_central]")
-    return tuple(_estimator(name, spec) for name, spec in entries)
+    return _selection("method", "method=[forward_1,central_2]", formula)(plain)
 
 
 def _estimator(name: str, spec: Mapping[str, object]) -> Method:
     where = f"estimator {name!r}"
-    _refuse_keys(where, spec, ESTIMATOR_KEYS)
-    method = spec.get("estimator")
-    if not isinstance(method, str):
-        raise ConfigurationError(f"{where}: its description needs estimator: NAME, such as estimator: ridders")
+    method = _table_entry(where, spec, "estimator", "ridders")
     if method not in METHODS:
         raise ConfigurationError(f"{where}: no estimator named {show(method)!r}; {nearest(method, METHODS)}")
     return METHODS[method]
+
+
+def _table_entry(where: str, spec: Mapping[str, object], key: str, example: str) -> str:
+    """Return the name in a table of derivkit that a description consists of."""
+    _refuse_keys(where, spec, (key,))
+    name = spec.get(key)
+    if not isinstance(name, str):
+        raise ConfigurationError(f"{where}: its description needs {key}: NAME, such as {key}: {example}")
+    return name
 
 
 # Functions
@@ -178,17 +171,8 @@ def _expression(text: str) -> dk.Function:
     try:
         return dk.Function.from_expression(text)
     except ValueError as error:
-        hint = "; write a list as \"expression=['sin(x)','cos(x)']\"" if _top_level_comma(text) else ""
+        hint = "; write a list as \"expression=['sin(x)','cos(x)']\"" if len(elements(text)) > 1 else ""
         raise ConfigurationError(f"expression={show(text)}: {line_of(error)}{hint}") from error
-
-
-def _top_level_comma(text: str) -> bool:
-    depth = 0
-    for character in text:
-        depth += (character in "([") - (character in ")]")
-        if character == "," and depth == 0:
-            return True
-    return False
 
 
 def _callable(where: str, name: str, expression: str | None, domain: tuple[float, float] | None = None) -> dk.Function:
@@ -298,11 +282,6 @@ def _problem(function: dk.Function, points: tuple[float, ...], reason: str, sour
 # Populations
 
 
-def _families(plain: Mapping[str, object]) -> tuple[Family, ...]:
-    entries = _entries("population", plain.get("population"), "population=tuning")
-    return tuple(_family(name, spec) for name, spec in entries)
-
-
 def _family(name: str, spec: Mapping[str, object]) -> Family:
     """Return the family that an entry of ``conf/population`` describes."""
     where = f"population {name!r}"
@@ -359,11 +338,6 @@ def _noise(where: str, value: object) -> Disturbance:
 # Networks
 
 
-def _networks(plain: Mapping[str, object]) -> tuple[dk.Network, ...]:
-    entries = _entries("network", plain.get("network"), "network=tiny")
-    return tuple(_network(name, spec) for name, spec in entries)
-
-
 def _network(name: str, spec: Mapping[str, object]) -> dk.Network:
     """Return the network that an entry of ``conf/network`` describes."""
     where = f"network {name!r}"
@@ -405,6 +379,13 @@ def _digits() -> dk.Data:
 
 
 # Descriptions
+
+
+def _selection(
+    group: str, example: str, read: Callable[[str, Mapping[str, object]], T]
+) -> Callable[[Mapping[str, object]], tuple[T, ...]]:
+    """Return what reads all entries of a group that are selected, each by its name and its description."""
+    return lambda plain: tuple(read(name, spec) for name, spec in _entries(group, plain.get(group), example))
 
 
 def _entries(where: str, value: object, example: str) -> list[tuple[str, Mapping[str, object]]]:
@@ -451,11 +432,11 @@ DATA: dict[str, Callable[[], dk.Data]] = {"generated": dk.Data, "digits": _digit
 CONVERTERS: dict[str, Callable[[Mapping[str, object]], object]] = {
     "function": _problems,
     "method": _methods,
-    "estimator": _estimators,
+    "estimator": _selection("estimator", "estimator=[ridders,gsl_central]", _estimator),
     "delta": deltas,
     "derivative": _derivative,
-    "network": _networks,
-    "population": _families,
+    "network": _selection("network", "network=tiny", _network),
+    "population": _selection("population", "population=tuning", _family),
     "data": _data,
 }
 BY_TYPE: dict[object, Callable[[str, object], object]] = {

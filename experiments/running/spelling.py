@@ -89,11 +89,14 @@ def _quote_elements(value: str) -> str:
     """Quote each element of a list, or of a comma list, that is not a plain word."""
     if value.startswith("[") and value.endswith("]"):
         return f"[{_quote_elements(value[1:-1])}]"
-    elements = _split(value)
-    return ",".join(element if element.startswith(("'", '"')) else quote(element.strip()) for element in elements)
+    quoted_elements = (
+        element if element.startswith(("'", '"')) else quote(element.strip()) for element in elements(value)
+    )
+    return ",".join(quoted_elements)
 
 
-def _split(text: str) -> list[str]:
+def elements(text: str) -> list[str]:
+    """Return what stands between the commas of a text that are outside brackets."""
     depth, parts = 0, [""]
     for character in text:
         depth += (character in "([") - (character in ")]")
