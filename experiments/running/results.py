@@ -90,8 +90,14 @@ def _rows_of(records: Mapping[str, Any]) -> int:
 
 def _notes(run: Run, records: Mapping[str, Any]) -> list[str]:
     """Return what to say beside the results: the study's table `notes`, if it has one, and what is left out."""
-    words = list(tables.columns_of(run.directory / "notes.parquet")["note"]) if "notes" in records else []
-    return [*map(str, words), *_left_out(records)]
+    return [*_texts(run, records, "notes", "note"), *_left_out(records)]
+
+
+def _texts(run: Run, records: Mapping[str, Any], table: str, column: str) -> list[str]:
+    """Return a column of text, nothing where the study has no such table."""
+    if table not in records:
+        return []
+    return [str(text) for text in tables.columns_of(run.directory / f"{table}.parquet")[column]]
 
 
 def _searched(run: Run, jobs: Sequence[JobRecord], records: Mapping[str, Any]) -> list[str]:
@@ -113,8 +119,6 @@ def report(
 ) -> Path:
     """Write ``report.html`` and return its path."""
     paths = {name: run.directory / f"{name}.parquet" for name in records}
-    findings = tables.read(paths["findings"])["finding"].astype(str).tolist() if "findings" in paths else []
-    findings = [*_searched(run, jobs, records), *findings]
     shown = [name for name in ("summary", *run.study.tables) if name in paths and name not in TABLES_OF_WORDS]
     uncut = len(jobs) // check.shards_of(run.planned[0])
     content = html.Content(
@@ -122,7 +126,7 @@ def report(
         command=run.record.command,
         study=run.record.experiment,
         question=run.study.question,
-        findings=findings,
+        findings=[*_searched(run, jobs, records), *_texts(run, records, "findings", "finding")],
         figures=drawings,
         lesson=_lesson(paths),
         printed=printed(run, records),
@@ -168,9 +172,7 @@ def _facts(run: Run, records: Mapping[str, Any], jobs: Sequence[JobRecord]) -> l
 
 def printed(run: Run, records: Mapping[str, Any]) -> list[str]:
     """Return the lines that a study prints: the column `line` of its table `printed`, if it has one."""
-    if "printed" not in records:
-        return []
-    return [str(line) for line in tables.columns_of(run.directory / "printed.parquet")["line"]]
+    return _texts(run, records, "printed", "line")
 
 
 def _lesson(paths: Mapping[str, Path]) -> dict[str, tuple[str, str]]:
