@@ -138,7 +138,7 @@ NO_PLACE: Mapping[str, tuple[str, str]] = {
         "'=' has no place in a formula",
         "write only the right-hand side; the point is passed separately",
     ),
-    ":=": ("':=' has no place in a formula", "write only what stands on the right of it"),
+    ":=": ("':=' has no place in a formula", "write only the right-hand side"),
     **dict.fromkeys(QUOTATION_MARKS, QUOTES),
     **dict.fromkeys("[]{}", _BRACKETS),
     **dict.fromkeys(("&", "&&", "~"), _NO_BITS),
