@@ -24,13 +24,13 @@ from derivkit.multivariate.batches import BatchNoise
 from derivkit.multivariate.brute_force import BruteForce, brute_force
 from derivkit.multivariate.cost import CostModel, count_work, fit_cost, nominal_cost
 from derivkit.multivariate.descent import Course, Distances, Walk, descend, hessian_product, sides_changed
-from derivkit.multivariate.moves import stack_size
 from derivkit.multivariate.network import Network, NotFiniteError
 from derivkit.multivariate.network_errors import gradient_rounding, held_difference, loss_rounding
 from derivkit.multivariate.partial import Gradient, directional, gradient, hessian, jacobian, partial
 from derivkit.multivariate.pulls import Pulls
 from derivkit.multivariate.samples import Data, Samples, generated
 from derivkit.multivariate.spread import Agreement, SampleGradients, least_norms, sample_gradients, signal_by_chance
+from derivkit.multivariate.stacks import stack_size
 from derivkit.multivariate.statistics import fewest_for_half, log_slope, quotient, rank_correlation
 from derivkit.multivariate.training import LawCounts, StepGradient, TrainingPath, draw_course, step_gradient, train
 from derivkit.numerical.adaptive import derivative, derivatives

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from derivkit.multivariate.moves import RIPPLE, WAYS, stack_size
+from derivkit.multivariate.moves import RIPPLE, WAYS
+from derivkit.multivariate.stacks import stack_size
 from derivkit.types import Array
 
 FORWARD, BACKPROP = "one forward pass", "backprop"

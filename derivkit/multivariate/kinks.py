@@ -13,10 +13,8 @@ import numpy as np
 from derivkit.multivariate.activations import STEEPEST
 from derivkit.multivariate.network import Layer, Network
 from derivkit.multivariate.samples import Array, Samples
+from derivkit.multivariate.stacks import stacks
 from derivkit.types import Indices, Mask
-
-STACK = 2**18
-"""Numbers in a stack of parameter vectors."""
 
 
 def crossings(
@@ -102,13 +100,9 @@ def _recomputed(
 ) -> Iterator[tuple[Indices, Mask]]:
     """What a parameter moves in the layers after its own is computed anew, for samples with a unit near its kink."""
     layers = network.forward(parameters, samples)
-    together = max(1, STACK // (len(moved) * network.count))
-    for start in range(0, which.size, together):
-        place = np.arange(start, min(start + together, which.size))
-        stack = np.tile(parameters, (len(moved), place.size, 1))
-        stack[:, np.arange(place.size), which[place]] = moved[:, place]
-        crossed = np.zeros((place.size, len(samples)), dtype=bool)
+    for block, stack in stacks(parameters, which, moved):
+        crossed = np.zeros((stack.shape[1], len(samples)), dtype=bool)
         for row, layer, base in zip(network.rows, network.forward(stack, samples), layers, strict=True):
             if row.kinked:
                 crossed |= np.any((layer.z > 0.0) != (base.z > 0.0), axis=(0, 2))
-        yield place, crossed.T
+        yield np.arange(block.start, block.stop), crossed.T

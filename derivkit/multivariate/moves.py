@@ -14,12 +14,11 @@ import numpy as np
 from derivkit.multivariate.losses import LOSSES
 from derivkit.multivariate.network import Layer, Network
 from derivkit.multivariate.samples import Array, Samples
+from derivkit.multivariate.stacks import stacks
 from derivkit.types import Indices
 
-STACK = 2**18
-"""Numbers in a stack of parameter vectors, about what a processor's cache holds; found by measuring."""
 RIPPLE = 2**16
-"""Numbers of the widest layer that are computed at once, likewise."""
+"""Numbers of the widest layer that are computed at once: as `STACK` of derivkit.multivariate.stacks, by measuring."""
 BLOCK = 256
 """Parameters of the naive loop between two reports of progress."""
 
@@ -82,41 +81,13 @@ def _naive(job: Job, cost: Cost) -> Blocks:
         yield block, losses
 
 
-def stack_size(count: int, moves: int) -> int:
-    """How many of a network's parameters are moved in one stack of the batched way.
-
-    Parameters
-    ----------
-    count : int
-        Parameters of the network.
-    moves : int
-        Moved losses of a parameter, 2 of the central difference.
-
-    Returns
-    -------
-    int
-        At least 1.
-
-    Examples
-    --------
-    >>> stack_size(101_770, 2)
-    1
-    """
-    return max(1, STACK // (moves * count))
-
-
 def _batched(job: Job, cost: Cost) -> Blocks:
     """A stack of parameter vectors, in each of which one parameter is moved, passes the network at once."""
-    moves, count = len(job.moved), job.network.count
-    together = stack_size(count, moves)
-    for start in range(0, job.which.size, together):
-        block = slice(start, min(start + together, job.which.size))
-        here = block.stop - start
-        stack = np.tile(job.parameters, (moves, here, 1))
-        stack[:, np.arange(here), job.which[block]] = job.moved[:, block]
-        losses = job.network.losses(stack.reshape(moves * here, count), job.samples, finite=False)
-        cost.passes(job, moves * here)
-        yield block, losses.T.reshape(len(job.samples), moves, here)
+    for block, stack in stacks(job.parameters, job.which, job.moved):
+        vectors = stack.reshape(-1, job.network.count)
+        losses = job.network.losses(vectors, job.samples, finite=False)
+        cost.passes(job, len(vectors))
+        yield block, losses.T.reshape(len(job.samples), *stack.shape[:2])
 
 
 def _incremental(job: Job, cost: Cost) -> Blocks:

@@ -12,6 +12,7 @@ from derivkit.multivariate.activations import STEEPEST
 from derivkit.multivariate.losses import LOSSES
 from derivkit.multivariate.network import Network
 from derivkit.multivariate.samples import Samples
+from derivkit.multivariate.stacks import stacks
 from derivkit.numerical.stencil import Stencil
 from derivkit.types import Indices
 
@@ -19,8 +20,6 @@ Array = NDArray[np.floating[Any]]
 
 ELEMENTARY = 4.0
 """Units of rounding by which an activation errs: 2 ulp, as derivkit.operations.elementary assumes of its functions."""
-STACK = 2**18
-"""Numbers in a stack of parameter vectors, about what a processor's cache holds."""
 
 
 def loss_rounding(network: Network, parameters: Array, samples: Samples, *, unit: float) -> float:
@@ -130,22 +129,15 @@ def held_difference(network: Network, parameters: Array, samples: Samples, which
     layers = network.forward(parameters, samples)
     slopes = [row.slope(layer.z, layer.a) for row, layer in zip(network.rows, layers, strict=True)]
     held = np.empty(which.size)
-    together = max(1, STACK // network.count)
-    for start in range(0, which.size, together):
-        chunk = slice(start, start + together)
-        index = which[chunk]
-        ends, losses = [], []
-        for step in (delta, -delta):
-            stack = np.tile(parameters, (index.size, 1))
-            stack[np.arange(index.size), index] += step
-            ends.append(stack[np.arange(index.size), index])
-            given: Array = samples.with_one.T
-            for matrix, row, slope in zip(network.matrices(stack), network.rows, slopes, strict=True):
-                z = matrix @ given
-                a = slope * z if row.kinked else row.value(z, np.empty_like(z))
-                given = np.concatenate([a, np.ones_like(a[:, :1])], axis=1)
-            outputs = np.moveaxis(a, (-2, -1), (0, 1))
-            value = LOSSES[network.objective].value(outputs, samples.targets)
-            losses.append(np.mean(value, axis=0) + network.penalty(stack))
-        held[chunk] = (losses[0] - losses[1]) / (ends[0] - ends[1])
+    ends = parameters[which] + np.array([[delta], [-delta]])
+    for block, stack in stacks(parameters, which, ends):
+        given: Array = samples.with_one.T
+        for matrix, row, slope in zip(network.matrices(stack), network.rows, slopes, strict=True):
+            z = matrix @ given
+            a = slope * z if row.kinked else row.value(z, np.empty_like(z))
+            given = np.concatenate([a, np.ones_like(a[..., :1, :])], axis=-2)
+        outputs = np.moveaxis(a, (-2, -1), (0, 1))
+        value = LOSSES[network.objective].value(outputs, samples.targets)
+        losses = np.mean(value, axis=0) + network.penalty(stack)
+        held[block] = (losses[0] - losses[1]) / (ends[0, block] - ends[1, block])
     return held
