@@ -230,7 +230,7 @@ class ErrorCurve:
             return float(self.delta[nearest] * lead[nearest] ** (-1.0 / (self.formula.derivative + power)))
 
     @property
-    def explained(self) -> OrderExplanation:
+    def explanation(self) -> OrderExplanation:
         """The order as claimed, observed and explained."""
         observed, window = self.slope, self.window
         missing = math.isnan(observed)
@@ -318,7 +318,7 @@ def explain_order(
     if steps.size < WINDOW:
         raise ValueError(f"a slope needs at least {WINDOW} different deltas, not {steps.size}")
     sweep = ErrorSweep(f, np.array([number("x", x)]), steps, stencils_of(formulas))
-    return tuple(curve.explained for curve in error_curves(sweep))
+    return tuple(curve.explanation for curve in error_curves(sweep))
 
 
 # Reasons: the first that holds
@@ -327,9 +327,9 @@ def explain_order(
 def _reason(case: ErrorCurve) -> tuple[str, str]:
     """(reason, the same with numbers) of a slope that is not as claimed or is not there."""
     for look in (_no_exact_value, _kink, _exact_formula, _vanishing):
-        found = look(case)
-        if found:
-            return found
+        reason = look(case)
+        if reason:
+            return reason
     return _out_of_range(case)
 
 
@@ -400,15 +400,15 @@ def _out_of_range(case: ErrorCurve) -> tuple[str, str]:
     edge = float(outside[0]) if outside.size else math.inf
     first = case.powers[case.leading or 0]
     zero = _zero(case)[1] + "; " if case.terms[0] == 0.0 else ""
-    says = f"{zero}the term of delta^{first:.0f} reigns below {upper:.1e}, rounding below {lower:.1e}"
+    ranges = f"{zero}the term of delta^{first:.0f} reigns below {upper:.1e}, rounding below {lower:.1e}"
     if abs(case.predicted_slope - case.slope) <= TOLERANCE:
-        says += f"; over these deltas Taylor's series itself has the slope {case.predicted_slope:.2f}"
+        ranges += f"; over these deltas Taylor's series itself has the slope {case.predicted_slope:.2f}"
     if not lower * need <= upper:
-        return "rounding reached", says
+        return "rounding reached", ranges
     if edge <= lower * need:
-        return "domain left", f"{says}, and the stencil leaves the domain at delta = {edge:.1e}"
+        return "domain left", f"{ranges}, and the stencil leaves the domain at delta = {edge:.1e}"
     if case.delta[-1] < lower * need:
-        return "deltas too small", f"{says}; the largest delta asked for is {case.delta[-1]:.1e}"
+        return "deltas too small", f"{ranges}; the largest delta asked for is {case.delta[-1]:.1e}"
     if case.delta[0] > upper / need:
-        return "not asymptotic", f"{says}; the smallest delta asked for is {case.delta[0]:.1e}"
-    return "unexplained", says
+        return "not asymptotic", f"{ranges}; the smallest delta asked for is {case.delta[0]:.1e}"
+    return "unexplained", ranges

@@ -40,10 +40,10 @@ def nested_derivatives(family: str, depth: int, order: int) -> list[Expression]:
     >>> nested_derivatives("product", 2, 1)
     [<Expression (x + 1)*(x + 2)>, <Expression 2*x + 3>]
     """
-    found = [nested(family, depth)]
+    formulas = [nested(family, depth)]
     for _ in range(order):
-        found.append(differentiate(found[-1].root, X).result)
-    return found
+        formulas.append(differentiate(formulas[-1].root, X).result)
+    return formulas
 
 
 def network_loss(depth: int) -> tuple[Expression, tuple[str, ...]]:

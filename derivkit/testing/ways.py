@@ -116,8 +116,8 @@ class Ways:
 
         Dual numbers multiply the same slopes as the rules, in another order, and are given the bound of the rules.
         """
-        _, own = Function.from_expression(self.derivation.result).predicted_value(self.x)
-        results = [own, own]
+        _, rules = Function.from_expression(self.derivation.result).predicted_value(self.x)
+        results = [rules, rules]
         for entry, delta in zip(self.formulas, self.delta, strict=True):
             usable = np.isfinite(delta)
             (predicted,) = predict_error(self.f, self.x, np.where(usable, delta, 1.0), formulas=[entry])
@@ -197,9 +197,11 @@ NUMPY: Mapping[str, Callable[..., Any]] = {
 
 def statuses(estimate: Array, truth: Array, known: Texts) -> Texts:
     """Why there is an error or none."""
-    given, there = np.isfinite(estimate), np.isfinite(truth)
-    absent = np.where(given, "answered", "no_derivative")
-    return np.where(there, np.where(given, "ok", "refused"), np.where(known == "no_derivative", absent, "unresolved"))
+    answers, exists = np.isfinite(estimate), np.isfinite(truth)
+    absent = np.where(answers, "answered", "no_derivative")
+    return np.where(
+        exists, np.where(answers, "ok", "refused"), np.where(known == "no_derivative", absent, "unresolved")
+    )
 
 
 def correct_digits(relative: Array, estimate: Array, truth: Array) -> Array:

@@ -239,9 +239,9 @@ def conclude(tables: Tables) -> Iterator[Rows]:
     table = tables[Table]
     known = table[np.isfinite(table["digits"])]
     digits = {str(name): rows["digits"].to_numpy() for name, rows in known.groupby("method", sort=False)}
-    for name, found in digits.items():
+    for name, correct in digits.items():
         # At least so many digits have 100 - p percent of the points, where p is the percentile.
-        ranked = np.percentile(found, 100.0 - SHARES, method="inverted_cdf")
+        ranked = np.percentile(correct, 100.0 - SHARES, method="inverted_cdf")
         yield Ranked(method=name, share=SHARES, digits=ranked)
     costs = dict(list(tables[Cost].groupby("method")))
     summary = [summed_up(name, rows, costs[name]) for name, rows in known.groupby("method", sort=False)]
@@ -269,9 +269,9 @@ def picture(digits: Mapping[str, Array], ratios: Mapping[str, float]) -> Iterato
     """Digits against cost: the median of each method, and the middle 80 % of its points."""
     corners = {"t": [0.0, 1.15 * max(ratios.values())], "y": [0.0, DIGITS + 1.0]}
     yield Picture(order=0, element="axes", color="white", label="", **corners)
-    for k, (name, found) in enumerate(digits.items()):
+    for k, (name, correct) in enumerate(digits.items()):
         color = COLORS[k % len(COLORS)]
-        low, median, high = np.percentile(found, (10, 50, 90)).tolist()
+        low, median, high = np.percentile(correct, (10, 50, 90)).tolist()
         yield Picture(order=2 * k + 1, element="line", color=color, label="", t=ratios[name], y=[low, high])
         yield Picture(order=2 * k + 2, element="points", color=color, label=name, t=ratios[name], y=median)
 
@@ -284,8 +284,8 @@ def beside(rows: Frame, name: str) -> Frame:
 
 def losses(table: Frame) -> Losses:
     """Where the analytical derivative has a relative error above SUSPICIOUS, the worst first."""
-    own = table[table["method"] == ANALYTICAL].reset_index(drop=True)
-    lost = own[own["digits"] < -math.log10(SUSPICIOUS)].sort_values("digits", kind="stable")
+    analytical = table[table["method"] == ANALYTICAL].reset_index(drop=True)
+    lost = analytical[analytical["digits"] < -math.log10(SUSPICIOUS)].sort_values("digits", kind="stable")
     rivals = beside(table, "digits").drop(columns=list(RULES)).loc[lost.index]
     names = rivals.fillna(-1.0).idxmax(axis=1) if len(rivals) else rivals.index.astype(str)
     return Losses.of(
@@ -319,9 +319,9 @@ def tell(tables: Tables) -> Iterator[str]:
     yield from without(beside(table, "status"))
 
 
-def is_it_exact(own: Mapping[str, Any], losses: Frame) -> Iterator[str]:
+def is_it_exact(analytical: Mapping[str, Any], losses: Frame) -> Iterator[str]:
     """How often the analytical derivative is right, and where it is not."""
-    points, good, bad = own["points"], own["within_2_ulp"], own["above_1e-10"]
+    points, good, bad = analytical["points"], analytical["within_2_ulp"], analytical["above_1e-10"]
     verdict = "Exact as mathematics, not always in float64" if bad else "Exact, within rounding"
     yield (
         f"Is the analytical derivative exact? {verdict}: at {good} of {points} points it is right to 2 ulp, at "
@@ -340,22 +340,22 @@ def is_it_exact(own: Mapping[str, Any], losses: Frame) -> Iterator[str]:
 
 def is_it_quicker(row: Mapping[str, Mapping[str, Any]], formulas: Sequence[str], ratio: Frame) -> str:
     """How its time compares with that of every formula."""
-    own = row[ANALYTICAL]["ratio"]
+    cost = row[ANALYTICAL]["ratio"]
     others = ", ".join(f"{name} {row[name]['ratio']:.2f}" for name in formulas)
     shares = [f"{name} at {(ratio[ANALYTICAL] < ratio[name]).sum()}" for name in formulas]
     quickest = min(formulas, key=lambda name: row[name]["ratio"])
     nearest = max(formulas, key=lambda name: row[name]["median_digits"])
-    verdict = " and ".join(times(own, name, row[name]) for name in dict.fromkeys((quickest, nearest)))
+    verdict = " and ".join(times(cost, name, row[name]) for name in dict.fromkeys((quickest, nearest)))
     return (
-        f"Is it much quicker? A point costs {own:.2f} evaluations of f (median over {len(ratio)} "
+        f"Is it much quicker? A point costs {cost:.2f} evaluations of f (median over {len(ratio)} "
         f"functions), by differences {others}: {verdict}. It is the quicker one against {', '.join(shares)} functions. "
         f"Deriving and checking it takes {row[ANALYTICAL]['setup_milliseconds']:.2g} ms beforehand."
     )
 
 
-def times(own: float, name: str, other: Mapping[str, Any]) -> str:
+def times(cost: float, name: str, other: Mapping[str, Any]) -> str:
     """How much quicker or slower it is than a formula."""
-    factor = other["ratio"] / own
+    factor = other["ratio"] / cost
     compared = f"{factor:.1f} times quicker than" if factor > 1 else f"{1 / factor:.1f} times slower than"
     return f"{compared} {name} with its {other['median_digits']:.1f} digits"
 
@@ -372,10 +372,10 @@ def how_near(row: Mapping[str, Mapping[str, Any]], formulas: Sequence[str]) -> s
 def who_wins(digits: Frame, formulas: Sequence[str]) -> str:
     """How often the best formula of a point has more digits."""
     both = np.isfinite(digits[ANALYTICAL]) & np.isfinite(digits[list(formulas)].max(axis=1))
-    own, best = digits[ANALYTICAL][both], digits[list(formulas)].max(axis=1)[both]
+    rules, best = digits[ANALYTICAL][both], digits[list(formulas)].max(axis=1)[both]
     return (
         f"The best difference formula of each point has more correct digits than the analytical derivative at "
-        f"{(best > own).sum()} of {both.sum()} points, as many at {(best == own).sum()}."
+        f"{(best > rules).sum()} of {both.sum()} points, as many at {(best == rules).sum()}."
     )
 
 
@@ -401,12 +401,12 @@ def how_often(holds: Frame) -> str:
 
 def where_it_cancels(text: str, rows: Frame) -> Iterator[str]:
     """From where to where the analytical derivative of a swept formula loses digits, and who does better there."""
-    own = rows[rows["method"] == ANALYTICAL].reset_index(drop=True)
-    error, none = own["relative_error"], own["status"] == "refused"
+    analytical = rows[rows["method"] == ANALYTICAL].reset_index(drop=True)
+    error, none = analytical["relative_error"], analytical["status"] == "refused"
     bad = none | (error > SUSPICIOUS)
     if not bad.any():
         return
-    x = own["x"]
+    x = analytical["x"]
     rivals = beside(rows, "relative_error").drop(columns=list(RULES)).min(axis=1)
     better = bad & (rivals < error.clip(upper=0.1).where(~none, 0.1).fillna(0.1))
     nowhere = f", and no finite value at {none.sum()}" if none.any() else ""

@@ -189,16 +189,16 @@ def check(derivation: dk.Derivation, formulas: Sequence[str]) -> dict[str, objec
 def conclude(tables: Tables) -> Iterator[Rows]:
     """Yield the figures' steps, the lesson, what is printed and the summary."""
     checks = tables[Checks]
-    shown = list(zip(FIGURES, drawn(checks).itertuples(), strict=False))
-    for figure, one in shown:
-        yield Steps.of(rows_of(tables[Pieces], one), figure=figure)
+    shown = list(zip(FIGURES, drawable(checks).itertuples(), strict=False))
+    for figure, row in shown:
+        yield Steps.of(rows_of(tables[Pieces], row), figure=figure)
     if shown:
         yield Lesson(
             figure=[figure for figure, _ in shown],
-            title=[f"The derivative of {heading(one)}" for _, one in shown],
-            text=[introduction(one) for _, one in shown],
+            title=[f"The derivative of {heading(row)}" for _, row in shown],
+            text=[introduction(row) for _, row in shown],
         )
-    texts = [list(rows_of(tables[Text], one)["line"]) for one in checks.itertuples()]
+    texts = [list(rows_of(tables[Text], row)["line"]) for row in checks.itertuples()]
     yield Printed(line=[line for place, text in enumerate(texts) for line in ([""] if place else []) + text])
     yield Summary(
         expression=checks["expression"], derivative=checks["result"], holds=checks["conditions"],
@@ -206,32 +206,32 @@ def conclude(tables: Tables) -> Iterator[Rows]:
     )  # fmt: skip
 
 
-def drawn(checks: Frame) -> Frame:
+def drawable(checks: Frame) -> Frame:
     """Those that a figure can hold, as many as there are figures."""
     short = (checks["lines"] <= MAX_LINES) & (checks["widest"] <= MAX_LETTERS)
     return checks[short].head(len(FIGURES))
 
 
-def rows_of(table: Frame, one: Any) -> Frame:
+def rows_of(table: Frame, row: Any) -> Frame:
     """The rows that belong to a derivation: of its formula and variable, and of its job where there are several."""
     keys = [name for name in (*Which.columns, "job") if name in table]
-    return table[(table[keys] == [getattr(one, name) for name in keys]).all(axis=1)]
+    return table[(table[keys] == [getattr(row, name) for name in keys]).all(axis=1)]
 
 
-def heading(one: Any) -> str:
+def heading(row: Any) -> str:
     """What is differentiated, in words."""
-    times = {1: "", 2: ", twice", 3: ", three times"}.get(one.derivative, f", {one.derivative} times")
-    return f"{one.expression} with respect to {one.variable}{times}"
+    times = {1: "", 2: ", twice", 3: ", three times"}.get(row.derivative, f", {row.derivative} times")
+    return f"{row.expression} with respect to {row.variable}{times}"
 
 
-def introduction(one: Any) -> str:
+def introduction(row: Any) -> str:
     """What stands above a figure: where the derivative holds, and how it was checked."""
-    holds = f"It holds where {one.conditions}. " if one.conditions else ""
-    if one.verification != dk.Verdict.VERIFIED:
-        return f"{holds}It could not be checked: {one.verification}."
+    holds = f"It holds where {row.conditions}. " if row.conditions else ""
+    if row.verification != dk.Verdict.VERIFIED:
+        return f"{holds}It could not be checked: {row.verification}."
     return (
-        f"{holds}Each of its {one.steps} steps was checked against a numerical derivative in raised precision, "
-        f"at {one.at}."
+        f"{holds}Each of its {row.steps} steps was checked against a numerical derivative in raised precision, "
+        f"at {row.at}."
     )
 
 
@@ -246,19 +246,19 @@ def tell(tables: Tables) -> Iterator[str]:
             f"with a numerical derivative in raised precision at {f'{fewest} to {most}' if fewest < most else most}"
             " points."
         )
-    for one in checks.drop(good.index).itertuples():
-        yield f"{one.expression}: not verified, {one.verification}."
+    for row in checks.drop(good.index).itertuples():
+        yield f"{row.expression}: not verified, {row.verification}."
     rules = Counter(tables[Table]["rule"])
     yield f"Rules used: {', '.join(f'{rule} {count}' for rule, count in rules.most_common())}."
-    for one in checks[(checks["result"] == "0") & (checks["steps"] == 1)].itertuples():
-        yield f"{one.variable} does not occur in {one.expression}: the derivative is 0."
+    for row in checks[(checks["result"] == "0") & (checks["steps"] == 1)].itertuples():
+        yield f"{row.variable} does not occur in {row.expression}: the derivative is 0."
     held = checks[checks["conditions"] != ""]
     if len(held):
         where = "; ".join(
-            f"that of {one.expression} where {one.conditions}" for one in held.head(MAX_CONDITIONS).itertuples()
+            f"that of {row.expression} where {row.conditions}" for row in held.head(MAX_CONDITIONS).itertuples()
         )
         more = f"; the table checks has {len(held) - MAX_CONDITIONS} more" if len(held) > MAX_CONDITIONS else ""
         yield f"Not everywhere do they hold: {where}{more}."
-    shown = len(drawn(checks))
+    shown = len(drawable(checks))
     if shown < len(checks):
         yield f"{shown} of {len(checks)} derivations are drawn; the others are too long, or more than {len(FIGURES)}."

@@ -171,8 +171,10 @@ def laws_in(tables: Tables) -> Laws:
     """The law of every count, by family and by what was counted."""
     counts = dict(list(tables[Counted].groupby(["family", "count"], sort=False)))
     counts |= {("gradient", way): rows for way, rows in tables[Gradient].groupby("way", sort=False)}
-    once = {one: rows.drop_duplicates("depth", keep="last") for one, rows in counts.items()}
-    return {one: dk.fit_growth_law(rows["depth"].tolist(), rows["operations"].tolist()) for one, rows in once.items()}
+    latest = {count: rows.drop_duplicates("depth", keep="last") for count, rows in counts.items()}
+    return {
+        count: dk.fit_growth_law(rows["depth"].tolist(), rows["operations"].tolist()) for count, rows in latest.items()
+    }
 
 
 def tell(tables: Tables) -> Iterator[str]:

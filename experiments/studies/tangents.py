@@ -25,8 +25,8 @@ REACH, MARGIN = 0.75, 0.4
 SAMPLES = 401
 PANELS = 6
 """Most deltas that are pictured."""
-MAX_POINTS_TOLD = 12
-"""Most points without a tangent that the findings tell of."""
+MAX_POINTS_LISTED = 12
+"""Most points without a tangent that the findings list."""
 
 
 # Tables
@@ -335,7 +335,7 @@ def nearest_to_good(table: Frame) -> Frame:
 def tell(tables: Tables) -> Iterator[str]:
     """Yield how near the slopes come, of one point how they do, and what is seen where there is no tangent."""
     points = points_in(tables)
-    yield f"{points['smooth'].sum()} of {len(points)} points have an exact tangent; the others are told of below."
+    yield f"{points['smooth'].sum()} of {len(points)} points have an exact tangent; the others are described below."
     known = nearest_to_good(tables[Table]).dropna(subset="slope_error")
     if len(known):
         worst = known.loc[known["slope_error"].idxmax()]
@@ -346,11 +346,11 @@ def tell(tables: Tables) -> Iterator[str]:
         )
     yield from of_the_first(tables[Table])
     without = points[~points["smooth"]]
-    for row in without.head(MAX_POINTS_TOLD).itertuples():
+    for row in without.head(MAX_POINTS_LISTED).itertuples():
         yield f"{row.function} at x = {row.x:.6g}: {row.seen}."
-    if len(without) > MAX_POINTS_TOLD:
-        more = len(without) - MAX_POINTS_TOLD
-        yield f"The table sides tells of {more} more points without an exact tangent."
+    if len(without) > MAX_POINTS_LISTED:
+        more = len(without) - MAX_POINTS_LISTED
+        yield f"The table sides has {more} more points without an exact tangent."
 
 
 def of_the_first(table: Frame) -> Iterator[str]:

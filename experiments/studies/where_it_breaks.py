@@ -29,17 +29,12 @@ INVISIBLE = ("ripple", "spike")
 # Who answers
 
 
-def ours(f: dk.Function, x: float) -> Answer:
-    """What dk.derivative says."""
-    return answer_of(dk.derivative(f, x))
-
-
-def answer_of(found: dk.Derivative | dk.Estimate) -> Answer:
+def answer_of(result: dk.Derivative | dk.Estimate) -> Answer:
     """A result as an answer."""
-    return Answer(value=float(found.value), bar=float(found.error), status=str(found.status))
+    return Answer(value=float(result.value), bar=float(result.error), status=str(result.status))
 
 
-def fixed(name: str) -> Callable[[dk.Function, float], Answer]:
+def textbook(name: str) -> Callable[[dk.Function, float], Answer]:
     """A formula with the delta of the textbooks."""
 
     def answer(f: dk.Function, x: float) -> Answer:
@@ -55,8 +50,8 @@ def classical(name: str, **keywords: Any) -> Callable[[dk.Function, float], Answ
 
 
 ANSWERS: Mapping[str, Callable[[dk.Function, float], Answer]] = {
-    OURS: ours,
-    **{name: fixed(name) for name in TEXTBOOK},
+    OURS: lambda f, x: answer_of(dk.derivative(f, x)),
+    **{name: textbook(name) for name in TEXTBOOK},
     **{name: classical(name) for name in ("richardson", "ridders", "gsl_central", "complex_step")},
     ALONE: classical("complex_step", probe=False),
 }
@@ -155,11 +150,11 @@ def measure(config: Config) -> Iterator[Rows]:
     """Yield what everybody says, case by case, and the pictures."""
     for name in config.case:
         case = BREAKS[name]
-        f, truth, found = case.function, case.truth, dk.derivative(case.function, case.x)
+        f, truth, derivative = case.function, case.truth, dk.derivative(case.function, case.x)
         yield answers_to(name, case)
-        yield Cases(case=name, expression=f.text, x=case.x, truth=truth, said=str(found.message), why=case.why)
+        yield Cases(case=name, expression=f.text, x=case.x, truth=truth, said=str(derivative.message), why=case.why)
         for half, straightened in case.views:
-            yield from picture(name, case, found, half, straightened=straightened)
+            yield from picture(name, case, derivative, half, straightened=straightened)
 
 
 def answers_to(name: str, case: Break) -> Table:
@@ -175,7 +170,7 @@ def answers_to(name: str, case: Break) -> Table:
     )  # fmt: skip
 
 
-def picture(name: str, case: Break, found: dk.Derivative, half: float, *, straightened: bool) -> Iterator[Rows]:
+def picture(name: str, case: Break, derivative: dk.Derivative, half: float, *, straightened: bool) -> Iterator[Rows]:
     """The graph around x, and the slopes that dk.derivative and two others claim; distances from (x, f(x))."""
     f, x = case.function, case.x
     lo, hi = max(x - half, case.domain[0]) - x, min(x + half, case.domain[1]) - x
@@ -187,11 +182,12 @@ def picture(name: str, case: Break, found: dk.Derivative, half: float, *, straig
     knees = np.array([lo, 0.0, hi])
     where = {"case": name, "view": f"{half:g} to both sides{', less a line' if straightened else ''}"}
     yield Pictures(**where, line="f", t=at - x, y=graph)
-    if math.isinf(found.value):
+    if math.isinf(derivative.value):
         yield Pictures(**where, line=OURS, t=0.0, y=[np.nanmin(graph), np.nanmax(graph)])
-    elif str(found.status) == "kink":
-        yield Pictures(**where, line=OURS, t=knees, y=(np.array([found.left, 0.0, found.right]) - slope) * knees)
-    claims = {OURS: found.value, **{other: ANSWERS[other](f, x).value for other in DRAWN}}
+    elif str(derivative.status) == "kink":
+        sides = np.array([derivative.left, 0.0, derivative.right])
+        yield Pictures(**where, line=OURS, t=knees, y=(sides - slope) * knees)
+    claims = {OURS: derivative.value, **{other: ANSWERS[other](f, x).value for other in DRAWN}}
     for line, value in claims.items():
         if math.isfinite(value) and math.isfinite(centre):
             yield Pictures(**where, line=line, t=knees, y=(value - slope) * knees)
@@ -202,7 +198,7 @@ def picture(name: str, case: Break, found: dk.Derivative, half: float, *, straig
 
 def conclude(tables: Tables) -> Iterator[Rows]:
     """Yield the verdicts by case and by method, and a lesson for every case."""
-    table, cases = once(tables)
+    table, cases = distinct(tables)
     verdicts = table.pivot_table("verdict", "case", "method", aggfunc="first").loc[cases["case"], list(NAMES)]
     yield Matrix(case=cases["case"].to_numpy(), **{name: verdicts[name].to_numpy() for name in NAMES})
     yield Summary(method=list(NAMES), **{kind: [(verdicts[name] == kind).sum() for name in NAMES] for kind in VERDICTS})
@@ -213,7 +209,7 @@ def conclude(tables: Tables) -> Iterator[Rows]:
         )  # fmt: skip
 
 
-def once(tables: Tables) -> tuple[Frame, Frame]:
+def distinct(tables: Tables) -> tuple[Frame, Frame]:
     """Answers and cases, each once: jobs may share cases."""
     return tables[Table].drop_duplicates(["case", "method"]), tables[Cases].drop_duplicates("case")
 
@@ -221,13 +217,13 @@ def once(tables: Tables) -> tuple[Frame, Frame]:
 def lesson(case: Any, answers: Frame) -> str:
     """Why the case is there, the truth, what dk.derivative says, and the others by verdict."""
     truth = f"The truth: {case.truth:.9g}." if math.isfinite(case.truth) else "The truth: no derivative."
-    own = answers.loc[answers["method"] == OURS, "verdict"].iloc[0]
+    verdict_on_ours = answers.loc[answers["method"] == OURS, "verdict"].iloc[0]
     others = answers[answers["method"] != OURS]
     groups = [(kind, others[others["verdict"] == kind]) for kind in reversed(VERDICTS)]
     rest = " ".join(
         f"{kind.capitalize()}: {'; '.join(map(quoted, group.itertuples()))}." for kind, group in groups if len(group)
     )
-    return f"{case.why} {truth} {OURS} ({own}) says: {case.said} {rest}"
+    return f"{case.why} {truth} {OURS} ({verdict_on_ours}) says: {case.said} {rest}"
 
 
 def quoted(row: Any) -> str:
@@ -249,9 +245,9 @@ PHRASES: Mapping[str, str] = {
 
 def tell(tables: Tables) -> Iterator[str]:
     """Yield who is silently wrong, what is wrong with our own answer, and whose bars hold."""
-    table, cases = once(tables)
+    table, cases = distinct(tables)
     many = f"{len(cases)} cases" if len(cases) > 1 else "one case"
-    silent = ", ".join(f"{name} {n}" for name, n in numbers(table, table["verdict"] == "silently wrong").items())
+    silent = ", ".join(f"{name} {n}" for name, n in counts(table, table["verdict"] == "silently wrong").items())
     yield (
         f"Silently wrong among {many}: {silent}. That is the count to look at: a wrong number that nothing warns of."
     )
@@ -262,28 +258,28 @@ def tell(tables: Tables) -> Iterator[str]:
             yield f"{OURS} {phrase} in {', '.join(map(where, rows.itertuples()))}."
     for case, rows in table[table["case"].isin(INVISIBLE)].groupby("case", sort=False):
         wise = rows.loc[rows["verdict"] == "right", "method"]
-        seen = f"right: {', '.join(wise)}, which evaluates the code at x itself" if len(wise) else "nobody is right"
+        answer = f"right: {', '.join(wise)}, which evaluates the code at x itself" if len(wise) else "nobody is right"
         yield (
-            f"{BREAKS[case].heading} ({case}): {seen}. Values of f at the steps do not hold what would be needed; no "
+            f"{BREAKS[case].heading} ({case}): {answer}. Values of f at the steps do not hold what would be needed; no "
             "method that asks for values alone can see it, and this is why none may be trusted blindly."
         )
     none = table["truth"].isna()
     if none.any():
-        values = numbers(table, none & np.isfinite(table["value"]))
-        given = ", ".join(f"{name} {n} times" for name, n in values.items() if n)
+        values = counts(table, none & np.isfinite(table["value"]))
+        from_methods = ", ".join(f"{name} {n} times" for name, n in values.items() if n)
         yield (
             f"Where there is no derivative ({table.loc[none, 'case'].nunique()} of {many}) a number comes all the same "
-            f"from {given or 'nobody'}."
+            f"from {from_methods or 'nobody'}."
         )
     barred = np.isfinite(table["bar"]) & np.isfinite(table["value"]) & (table["method"] != ALONE)
-    held, bars = numbers(table, barred & (table["error"] <= table["bar"])), numbers(table, barred)
+    held, bars = counts(table, barred & (table["error"] <= table["bar"])), counts(table, barred)
     yield (
         "A bar holds if the truth is within it; where there is no derivative none does. Bars held: "
         f"{', '.join(f'{name} {held[name]} of {n}' for name, n in bars.items() if n)}."
     )
 
 
-def numbers(table: Frame, mask: Frame) -> dict[str, int]:
+def counts(table: Frame, mask: Frame) -> dict[str, int]:
     """How many rows of every method a mask has."""
     return {name: int((mask & (table["method"] == name)).sum()) for name in NAMES}
 

@@ -141,8 +141,8 @@ def test_an_error_that_theory_does_not_know_of_is_unexplained() -> None:
     f = dk.Function.from_expression("exp(x)")
     (case,) = error_curves(dk.ErrorSweep(f, np.ones(1), np.array(POWERS), [dk.formula("central_2")]))
     wrong = replace(case, error=case.delta)
-    assert case.explained.verdict == "as claimed"
-    found = wrong.explained
+    assert case.explanation.verdict == "as claimed"
+    found = wrong.explanation
     assert (found.verdict, found.reason) == ("off", "unexplained")
 
 

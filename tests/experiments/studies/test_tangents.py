@@ -159,9 +159,9 @@ def test_the_findings_tell_where_the_secant_is_nearest_and_name_every_kink() -> 
 
 
 def test_of_very_many_kinks_the_findings_tell_how_many_are_left_out() -> None:
-    points = np.arange(float(tangents.MAX_POINTS_TOLD + 3))
+    points = np.arange(float(tangents.MAX_POINTS_LISTED + 3))
     _, sentences = concluded(problem("floor(x)", *points))
-    assert sentences[-1] == "The table sides tells of 3 more points without an exact tangent."
+    assert sentences[-1] == "The table sides has 3 more points without an exact tangent."
 
 
 @pytest.mark.parametrize("config", [{"delta": ()}, {"function": ()}])
