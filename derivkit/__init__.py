@@ -37,7 +37,7 @@ from derivkit.numerical.adaptive import derivative, derivatives
 from derivkit.numerical.complex_step import complex_step
 from derivkit.numerical.difference import Sweep, difference, sweep
 from derivkit.numerical.estimate import Estimate
-from derivkit.numerical.extrapolation import gsl_central, richardson, ridders
+from derivkit.numerical.extrapolation import extrapolate, gsl_central, richardson, ridders
 from derivkit.numerical.formulas import formula, formulas
 from derivkit.numerical.ledger import Ledger
 from derivkit.numerical.nodes import steps_vanish
@@ -145,6 +145,7 @@ __all__ = [
     "dual",
     "exact",
     "explain_order",
+    "extrapolate",
     "fewest_for_half",
     "fit_cost",
     "fit_error_law",

@@ -10,12 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
-Complex = NDArray[np.complex128]
 Numbers = NDArray[Any]
 """An array of whichever type is looked at."""
 Mask = NDArray[np.bool_]
 Indices = NDArray[np.intp]
-Counts = NDArray[np.int64]
 Codes = NDArray[np.int8]
 """Statuses as numbers."""
 Texts = NDArray[np.str_]

@@ -84,8 +84,10 @@ def next_row(above: Sequence[Any], first: Any, ratio: Any, powers: Sequence[int]
     return row
 
 
-def extrapolated(formula: str | Stencil, *, levels: int, ratio: Rational = 2) -> Stencil:
+def extrapolate(formula: str | Stencil, *, levels: int, ratio: Rational = 2) -> Stencil:
     """Richardson's extrapolation of a formula as one formula, whose step is the largest of the tableau.
+
+    Like any other it can be swept, compared and predicted.
 
     Parameters
     ----------
@@ -107,9 +109,13 @@ def extrapolated(formula: str | Stencil, *, levels: int, ratio: Rational = 2) ->
     ValueError
         If there is no such formula, or levels or ratio are out of range.
 
+    Notes
+    -----
+    Richardson, *Phil. Trans. A* 210:307-357, 1911.
+
     Examples
     --------
-    >>> result = extrapolated("central_2", levels=2)
+    >>> result = extrapolate("central_2", levels=2)
     >>> [str(s) for s in result.offsets], [str(w) for w in result.weights], result.order
     (['-1', '-1/2', '1/2', '1'], ['1/6', '-4/3', '4/3', '-1/6'], 4)
     """

@@ -21,7 +21,7 @@ import derivkit as dk
 from derivkit import arguments
 from derivkit.testing import METHODS
 
-ARRAY = re.compile(r"\b(ArrayLike|Array|NDArray|Mask|Counts|Codes|Texts|Indices|Complex)\b")
+ARRAY = re.compile(r"\b(ArrayLike|Array|NDArray|Mask|Codes|Texts|Indices)\b")
 """Annotations of arrays, whose shape is said."""
 SHAPED = re.compile(r"\b(shapes?|scalar|as (of|in) :func:)", re.IGNORECASE)
 SECTION = re.compile(r"^([A-Z][a-z ]+)\n-{3,}$", re.MULTILINE)

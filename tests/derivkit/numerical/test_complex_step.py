@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import mpmath
 import numpy as np
 import pytest
+from counted import Counted
 from omegaconf import OmegaConf
 
 import derivkit as dk
@@ -125,22 +125,10 @@ def test_without_the_probe_the_functions_of_the_laboratory_are_wrong_in_silence_
     assert answered >= 100
 
 
-class Counted:
-    """Counts from outside how often every point is asked for, complex ones apart."""
-
-    def __init__(self, f: Any) -> None:
-        self.f = f
-        self.asked: Counter[complex] = Counter()
-
-    def __call__(self, x: Any) -> Any:
-        self.asked.update(np.ravel(x).tolist())
-        return self.f(x)
-
-
 def test_a_point_costs_three_real_and_three_complex_values() -> None:
     asked = Counted(np.exp)
     found = dk.complex_step(asked, 1.0)
-    real, imaginary = ([p for p in asked.asked if isinstance(p, kind)] for kind in (float, complex))
+    real, imaginary = ([p for p in asked.counts if isinstance(p, kind)] for kind in (float, complex))
     assert (len(real), len(imaginary), found.total) == (3, 3, 6)
     assert dk.complex_step(np.exp, 1.0, probe=False).total == 1
 
@@ -149,21 +137,21 @@ def test_no_point_is_asked_twice_and_every_point_is_counted() -> None:
     asked = Counted(np.exp)
     found = dk.complex_step(asked, [0.0, 1e-9, 1.0, 1.0, 700.0])
     probes = 4
-    assert found.total == len(asked.asked) == sum(asked.asked.values()) - probes == int(np.sum(found.evaluations))
+    assert found.total == len(asked.counts) == sum(asked.counts.values()) - probes == int(np.sum(found.evaluations))
 
 
 @pytest.mark.parametrize("x", [1.0, 1.00001, 1.5, 1.99999, 2.0])
 def test_the_domain_is_never_left_and_its_ends_are_answered(x: float) -> None:
     asked = Counted(np.exp)
     found = dk.complex_step(asked, x, domain=(1.0, 2.0))
-    assert all(1.0 <= complex(point).real <= 2.0 for point in asked.asked)
+    assert all(1.0 <= complex(point).real <= 2.0 for point in asked.counts)
     assert (found.status, found.value) == ("ok", pytest.approx(math.exp(x), rel=1e-15))
 
 
 def test_outside_the_domain_f_is_not_asked() -> None:
     asked = Counted(np.exp)
     assert dk.complex_step(asked, 3.0, domain=(1.0, 2.0)).status == "not_finite"
-    assert not asked.asked
+    assert not asked.counts
 
 
 def test_a_function_that_mixes_its_entries_is_called_point_by_point() -> None:

@@ -13,6 +13,7 @@ import mpmath
 import numpy as np
 import pytest
 import quick
+from counted import Counted
 from families import POPULATION
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -614,18 +615,6 @@ def test_statuses_of_an_array_are_text() -> None:
 # Counting
 
 
-class Counted:
-    """A function that remembers where it was asked."""
-
-    def __init__(self, f: Values) -> None:
-        self.f = f
-        self.asked: list[float] = []
-
-    def __call__(self, x: Any) -> Any:
-        self.asked += np.ravel(x).tolist()
-        return self.f(x)
-
-
 HARD: dict[str, Values] = {
     "sin": np.sin,
     "kink": np.abs,
@@ -648,10 +637,10 @@ def test_every_evaluation_is_counted_and_none_is_done_twice(f: Values) -> None:
     for x in POINTS:
         counted = Counted(f)
         found = dk.derivative(counted, x, vectorized=True)
-        assert len(counted.asked) == len(set(counted.asked)) == found.total == found.evaluations
+        assert len(counted.points) == len(set(counted.points)) == found.total == found.evaluations
         together = Counted(f)
         found = dk.derivatives(together, x, (1, 2, 3, 4), vectorized=True)[1]
-        assert len(together.asked) == len(set(together.asked)) == found.total
+        assert len(together.points) == len(set(together.points)) == found.total
 
 
 @pytest.mark.parametrize("f", HARD.values(), ids=HARD)
@@ -659,25 +648,25 @@ def test_for_many_points_evaluations_add_up(f: Values) -> None:
     x = np.array(POINTS)
     counted = Counted(f)
     found = dk.derivative(counted, x, vectorized=True)
-    assert len(counted.asked) == found.total == found.evaluations.sum()
+    assert len(counted.points) == found.total == found.evaluations.sum()
 
 
 def test_f_is_never_asked_at_what_is_no_number() -> None:
     for f in (*HARD.values(), lambda x: 0.0 * x):
         counted = Counted(f)
         dk.derivative(counted, POINTS)
-        assert np.all(np.isfinite(counted.asked))
+        assert np.all(np.isfinite(counted.points))
 
 
 def test_the_probe_costs_two_points_of_an_array_and_one_of_a_number() -> None:
     vectorised = Counted(np.sin)
     found = dk.derivative(vectorised, 1.0)
-    assert len(vectorised.asked) == found.total + 2
-    assert len(set(vectorised.asked)) == found.total
+    assert len(vectorised.points) == found.total + 2
+    assert len(set(vectorised.points)) == found.total
     plain = Counted(math.sin)
     found = dk.derivative(plain, 1.0)
     # asked for an array first, which it refuses
-    numbers = plain.asked[7:]
+    numbers = plain.points[7:]
     assert len(numbers) == found.total + 1
     assert len(set(numbers)) == found.total
 
@@ -685,7 +674,7 @@ def test_the_probe_costs_two_points_of_an_array_and_one_of_a_number() -> None:
 def test_a_point_that_is_there_twice_is_evaluated_once() -> None:
     counted = Counted(np.sin)
     found = dk.derivative(counted, [1.0, 0.5, 1.0, 1.0], vectorized=True)
-    assert len(counted.asked) == len(set(counted.asked)) == found.total == found.evaluations[:2].sum()
+    assert len(counted.points) == len(set(counted.points)) == found.total == found.evaluations[:2].sum()
     assert found.value[0] == found.value[2] == found.value[3]
     np.testing.assert_allclose(found.value, np.cos([1.0, 0.5, 1.0, 1.0]), rtol=1e-12)
     hinted = dk.derivative(np.sin, [1.0, 1.0], noise=[1e-8, 1e-4])
@@ -695,7 +684,7 @@ def test_a_point_that_is_there_twice_is_evaluated_once() -> None:
 def test_a_counter_that_misses_a_call_is_caught() -> None:
     counted = Counted(np.sin)
     found = dk.derivative(counted, 1.0, vectorized=True)
-    assert len(counted.asked[1:]) != found.total
+    assert len(counted.points[1:]) != found.total
 
 
 DOMAINS: dict[str, Callable[[float], tuple[float, float]]] = {
@@ -718,9 +707,9 @@ def test_a_domain_is_never_left(domain: Callable[[float], tuple[float, float]]) 
             lo, hi = domain(x)
             counted = Counted(f)
             found = dk.derivative(counted, x, domain=(lo, hi), vectorized=True)
-            assert lo <= min(counted.asked), name
-            assert max(counted.asked) <= hi, name
-            assert len(counted.asked) == len(set(counted.asked)) == found.total == found.evaluations, name
+            assert lo <= min(counted.points), name
+            assert max(counted.points) <= hi, name
+            assert len(counted.points) == len(set(counted.points)) == found.total == found.evaluations, name
             assert faults(found) == [], name
 
 
@@ -730,13 +719,13 @@ def test_one_side_is_never_left(side: str) -> None:
         for x in POINTS:
             counted = Counted(f)
             dk.derivative(counted, x, side=side, vectorized=True)
-            assert max(counted.asked) <= x if side == "left" else min(counted.asked) >= x
+            assert max(counted.points) <= x if side == "left" else min(counted.points) >= x
 
 
 def test_a_domain_that_is_left_is_caught() -> None:
     counted = Counted(np.sin)
     dk.derivative(counted, 1.0, domain=(0.99, 1.01), vectorized=True)
-    assert not all(0.999 <= asked <= 1.001 for asked in counted.asked)
+    assert not all(0.999 <= asked <= 1.001 for asked in counted.points)
 
 
 @pytest.mark.parametrize("budget", [1, 7, 9, 13, 20, 30, 60])
@@ -745,7 +734,7 @@ def test_a_budget_is_kept_at_every_point(budget: int) -> None:
         counted = Counted(f)
         found = dk.derivative(counted, POINTS, budget=budget, vectorized=True)
         assert np.all(found.evaluations <= budget)
-        assert len(counted.asked) == found.total == found.evaluations.sum()
+        assert len(counted.points) == found.total == found.evaluations.sum()
         assert faults(found) == []
 
 
@@ -780,7 +769,7 @@ def test_all_orders_are_within_their_bars_and_share_evaluations(name: str) -> No
         # the truth itself is rounded: the argument of a wave by 8 eps times its slope
         rounding = 8.0 * np.finfo(float).eps * (np.abs(truth) + np.abs(SPREAD * exact(SPREAD, k + 1)))
         assert np.all(np.abs(answer.value - truth) <= answer.error + rounding), k
-        assert answer.total == len(counted.asked)
+        assert answer.total == len(counted.points)
         np.testing.assert_array_equal(answer.evaluations, found[1].evaluations)
 
 
@@ -987,9 +976,9 @@ def test_many_points_may_come_in_any_order_and_several_times() -> None:
     mixed = np.concatenate([x, x[::-1], [math.nan]]).reshape(1, -1)
     counted = Counted(np.log)
     found = dk.derivative(counted, mixed, vectorized=True)
-    numbers = [point for point in counted.asked if not math.isnan(point)]
+    numbers = [point for point in counted.points if not math.isnan(point)]
     assert len(numbers) == len(set(numbers))
-    assert found.total == len(counted.asked) == found.evaluations[0, :300].sum() + found.evaluations[0, -1]
+    assert found.total == len(counted.points) == found.evaluations[0, :300].sum() + found.evaluations[0, -1]
     assert found.status[0, -1] == "not_finite"
     np.testing.assert_array_equal(found.value[0, :300], found.value[0, 599:299:-1])
     assert np.mean(np.abs(found.value[0, :300] - 1.0 / x) <= found.error[0, :300]) > 0.99
@@ -1000,8 +989,8 @@ def test_many_points_with_kinks_and_ends_among_them() -> None:
     x = np.linspace(0.0, 2.0, 201)
     counted = Counted(lambda v: np.sqrt(v) + np.abs(v - 1.0))
     found = dk.derivative(counted, x, domain=(0.0, 2.0), vectorized=True)
-    assert min(counted.asked) >= 0.0
-    assert max(counted.asked) <= 2.0
+    assert min(counted.points) >= 0.0
+    assert max(counted.points) <= 2.0
     assert (found.status[0], found.status[100], found.status[-1]) == ("vertical", "kink", "one_sided")
     inside = np.setdiff1d(np.arange(1, 200), 100)
     truth = 0.5 / np.sqrt(x[inside]) + np.sign(x[inside] - 1.0)

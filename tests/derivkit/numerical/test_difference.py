@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from typing import Any
 
 import mpmath
 import numpy as np
 import pytest
+from counted import Counted
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes
@@ -18,18 +18,6 @@ from derivkit.grids import geomspace, logspace
 from derivkit.numerical.formulas import ROWS
 from derivkit.numerical.nodes import combine
 from derivkit.numerical.stencil import Stencil
-
-
-class Counted:
-    """Counts from outside how often every point is asked for."""
-
-    def __init__(self, f: Any) -> None:
-        self.f = f
-        self.asked: Counter[float] = Counter()
-
-    def __call__(self, x: Any) -> Any:
-        self.asked.update(np.ravel(x).tolist())
-        return self.f(x)
 
 
 def test_the_chapters_number_comes_out_to_the_bit() -> None:
@@ -87,8 +75,8 @@ def test_every_value_of_f_is_computed_once_and_counted() -> None:
     asked = Counted(np.exp)
     total = dk.sweep(asked, x, delta, formulas=["forward_1", "central_4", "backward_2"]).total
     probes = 2
-    assert total == x.size * (1 + 4 * delta.size) == sum(asked.asked.values()) - probes
-    assert len(asked.asked) == total
+    assert total == x.size * (1 + 4 * delta.size) == sum(asked.counts.values()) - probes
+    assert len(asked.counts) == total
 
 
 def test_a_plain_python_function_gives_what_the_vectorised_one_gives() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -11,11 +10,12 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
+from counted import Counted
 from hypothesis import given
 from hypothesis import strategies as st
 
 import derivkit as dk
-from derivkit.numerical.extrapolation import RIDDERS_LEVELS, RIDDERS_RATIO, exponents, extrapolated, next_row
+from derivkit.numerical.extrapolation import RIDDERS_LEVELS, RIDDERS_RATIO, exponents, extrapolate, next_row
 from derivkit.numerical.methods import METHODS, Method
 from derivkit.numerical.nodes import combine
 from derivkit.numerical.stencil import Stencil
@@ -30,18 +30,6 @@ SMOOTH: tuple[tuple[Callable[..., Any], Callable[..., Any]], ...] = (
     (lambda x: x * np.exp(-x), lambda x: (1 - x) * np.exp(-x)),
 )
 POINTS = np.random.default_rng(20).uniform(0.5, 5.0, 200)
-
-
-class Counted:
-    """Counts from outside how often every point is asked for."""
-
-    def __init__(self, f: Any) -> None:
-        self.f = f
-        self.asked: Counter[float] = Counter()
-
-    def __call__(self, x: Any) -> Any:
-        self.asked.update(np.ravel(x).tolist())
-        return self.f(x)
 
 
 def covered(name: str) -> float:
@@ -65,14 +53,14 @@ def tableau(formula: Stencil, x: Fraction, h: Fraction, levels: int, f: Callable
 
 def test_the_tableau_and_the_one_formula_that_it_amounts_to_are_equal_in_rationals(formula: Stencil) -> None:
     x, h = Fraction(9), Fraction(1, 7)
-    one = extrapolated(formula, levels=3)
+    one = extrapolate(formula, levels=3)
     whole = combine(one.weights, [1 / (x + s * h) for s in one.offsets], h**formula.derivative)
     assert whole == tableau(formula, x, h, 3, lambda t: 1 / t)
 
 
 def test_every_level_removes_one_power_of_the_step(formula: Stencil) -> None:
     gain = 2 if formula.name.startswith("central") else 1
-    assert [extrapolated(formula, levels=k).order for k in (1, 2, 3)] == [formula.order + gain * k for k in range(3)]
+    assert [extrapolate(formula, levels=k).order for k in (1, 2, 3)] == [formula.order + gain * k for k in range(3)]
 
 
 def observed(powers: tuple[int, ...]) -> float:
@@ -101,7 +89,7 @@ def test_a_tableau_that_removes_the_wrong_powers_is_seen_as_a_wrong_order() -> N
 def test_richardson_is_its_rational_tableau_up_to_rounding(name: str) -> None:
     """The bound: one rounding of each value of f, and four for the sums, by the weights over the step."""
     found = dk.richardson(lambda x: 1 / x, 2.0, formula=name, delta=0.25, levels=3)
-    one = extrapolated(name, levels=3)
+    one = extrapolate(name, levels=3)
     exact = tableau(dk.formula(name), Fraction(2), Fraction(1, 4), 3, lambda t: 1 / t)
     size = sum(abs(float(w)) / (2.0 + float(s) / 4) for s, w in zip(one.offsets, one.weights, strict=True)) / 0.25
     assert abs(Fraction(found.value) - exact) <= 5 * 2.0**-53 * size
@@ -169,13 +157,13 @@ def test_no_point_is_asked_twice_and_every_point_is_counted(name: str) -> None:
     asked = Counted(np.exp)
     found = METHODS[name](asked, [0.3, 1.1, 1.1])
     probes = 2
-    assert found.total == len(asked.asked) == sum(asked.asked.values()) - probes == int(np.sum(found.evaluations))
+    assert found.total == len(asked.counts) == sum(asked.counts.values()) - probes == int(np.sum(found.evaluations))
     assert found.evaluations[2] == 0, "what two points share is charged to the first"
 
 
 def test_steps_that_share_points_share_their_values() -> None:
     asked = Counted(np.exp)
-    assert dk.richardson(asked, 1.0, formula="central_4", delta=0.5).evaluations == 10 == len(asked.asked)
+    assert dk.richardson(asked, 1.0, formula="central_4", delta=0.5).evaluations == 10 == len(asked.counts)
 
 
 @pytest.mark.parametrize("name", REAL)
@@ -183,12 +171,12 @@ def test_steps_that_share_points_share_their_values() -> None:
 def test_the_domain_is_never_left(name: str, x: float, end: float) -> None:
     asked = Counted(lambda t: np.sqrt(t) + np.sqrt(end - t))
     found = METHODS[name](asked, x, domain=(0.0, end))
-    assert all(0.0 <= point <= end for point in asked.asked)
+    assert all(0.0 <= point <= end for point in asked.counts)
     if x in (0.0, end):
         assert (found.status, found.total) == ("not_finite", 0)
     own = dk.Function.from_callable(asked, name="f", domain=(0.0, end))
     np.testing.assert_equal(METHODS[name](own, x).value, found.value)
-    assert all(0.0 <= point <= end for point in asked.asked)
+    assert all(0.0 <= point <= end for point in asked.counts)
 
 
 def test_at_the_end_of_a_domain_a_one_sided_formula_is_extrapolated() -> None:
@@ -196,7 +184,7 @@ def test_at_the_end_of_a_domain_a_one_sided_formula_is_extrapolated() -> None:
     found = dk.richardson(asked, [0.0, 1.0], formula="forward_2", domain=(0.0, 1.0))
     assert found.status.tolist() == ["ok", "not_finite"]
     assert abs(found.value[0] - 1.0) <= found.error[0] < 1e-3
-    assert all(0.0 <= point <= 1.0 for point in asked.asked)
+    assert all(0.0 <= point <= 1.0 for point in asked.counts)
 
 
 @pytest.mark.parametrize("name", REAL)
@@ -215,7 +203,7 @@ def test_a_step_that_vanishes_is_no_answer_and_costs_nothing(name: str) -> None:
     found = METHODS[name](asked, 1.0, delta=1e-17)
     assert (found.status, found.total, found.evaluations) == ("unresolved", 0, 0)
     assert "give a larger delta" in found.message
-    assert not asked.asked
+    assert not asked.counts
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -282,3 +270,14 @@ def test_what_cannot_be_is_refused_with_the_rule(call: Callable[[], object], wor
 def test_every_method_of_the_table_is_public_under_its_name() -> None:
     assert {"derivative", "ridders"} <= set(METHODS)
     assert all(name == row.name and getattr(dk, name) is row.call for name, row in METHODS.items())
+
+
+@pytest.mark.parametrize("levels", [1, 2, 3])
+def test_an_extrapolated_formula_is_swept_and_predicted_like_any_other(levels: int) -> None:
+    f = dk.Function.from_expression("exp(x)")
+    formula = dk.extrapolate("central_2", levels=levels)
+    delta = 2.0 ** -np.arange(1, 20)
+    error = np.abs(dk.sweep(f, 1.0, delta, formulas=[formula]).estimate[0] - np.e)
+    (prediction,) = dk.predict_error(f, 1.0, delta, formulas=[formula])
+    assert prediction.proved
+    assert np.all(error <= prediction.total)

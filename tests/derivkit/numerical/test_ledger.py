@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from counted import Counted
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,18 +26,6 @@ def same(first: dk.Derivative, second: dk.Derivative) -> bool:
     )
 
 
-class Counted:
-    """A function that remembers where it was asked."""
-
-    def __init__(self, f: Any) -> None:
-        self.f = f
-        self.asked: list[float] = []
-
-    def __call__(self, x: Any) -> Any:
-        self.asked += np.ravel(x).tolist()
-        return self.f(x)
-
-
 FUNCTIONS = {
     "smooth": np.sin,
     "plain": math.sin,
@@ -52,12 +41,12 @@ def test_a_replay_gives_the_same_to_the_bit_without_f(f: Any, x: Any) -> None:
     counted = Counted(f)
     ledger = dk.Ledger(counted)
     first = derivative(ledger, x)
-    asked = len(counted.asked)
+    asked = len(counted.points)
     again = derivative(ledger.replay(), x)
     assert same(first, again)
-    assert len(counted.asked) == asked
+    assert len(counted.points) == asked
     assert same(first, derivative(ledger, x))
-    assert len(counted.asked) == asked, "nor is f asked by the ledger itself"
+    assert len(counted.points) == asked, "nor is f asked by the ledger itself"
     assert ledger.total == first.total
 
 
@@ -101,7 +90,7 @@ def test_runs_with_other_settings_share_what_they_have_in_common() -> None:
     for accuracy in ("default", "high"):
         derivative(ledger, 1.0, accuracy=accuracy)
     assert max(alone) <= ledger.total < sum(alone)
-    assert len(set(counted.asked)) == ledger.total
+    assert len(set(counted.points)) == ledger.total
 
 
 def test_a_ledger_keeps_the_domain_of_its_function() -> None:
