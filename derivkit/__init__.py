@@ -25,7 +25,13 @@ from derivkit.multivariate.brute_force import BruteForce, brute_force
 from derivkit.multivariate.cost import CostModel, count_work, fit_cost, nominal_cost
 from derivkit.multivariate.descent import Course, Distances, Walk, descend, hessian_product, sides_changed
 from derivkit.multivariate.network import Network, NotFiniteError
-from derivkit.multivariate.network_errors import gradient_rounding, held_difference, loss_rounding
+from derivkit.multivariate.network_errors import (
+    KinkEffect,
+    gradient_rounding,
+    held_difference,
+    kink_effect,
+    loss_rounding,
+)
 from derivkit.multivariate.partial import Gradient, directional, gradient, hessian, jacobian, partial
 from derivkit.multivariate.pulls import Pulls
 from derivkit.multivariate.samples import Data, Samples, generated
@@ -90,6 +96,7 @@ __all__ = [
     "GradientOperations",
     "GrowthLaw",
     "Judgement",
+    "KinkEffect",
     "LawCounts",
     "Ledger",
     "Line",
@@ -164,6 +171,7 @@ __all__ = [
     "hessian_product",
     "is_luck",
     "jacobian",
+    "kink_effect",
     "least_errors",
     "least_norms",
     "leaves_domain",

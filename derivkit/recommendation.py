@@ -311,7 +311,7 @@ def in_precision(found: Survey, dtype: DTypeLike) -> Precision:
     return Precision(here, np.dtype(dtype))
 
 
-def classical_delta(formula: Stencil, x: float) -> float:
+def classical_delta(formula: Stencil, x: float, dtype: DTypeLike = np.float64) -> float:
     """The delta eps^(1 / (p + d)) max(1, |x|), the choice where nothing is known of f but that it is of order 1.
 
     There the truncation h^p and the rounding eps / h^d of a formula of order p for the d-th derivative are alike
@@ -323,6 +323,8 @@ def classical_delta(formula: Stencil, x: float) -> float:
         Its order and the order of its derivative count.
     x : float
         The point.
+    dtype : dtype_like
+        The type that f is computed in, whose eps counts.
 
     Returns
     -------
@@ -335,7 +337,7 @@ def classical_delta(formula: Stencil, x: float) -> float:
     >>> classical_delta(formula("forward_1"), 0.5)
     1.4901161193847656e-08
     """
-    return float(np.finfo(np.float64).eps ** (1.0 / (formula.order + formula.derivative)) * max(1.0, abs(x)))
+    return float(float(np.finfo(dtype).eps) ** (1.0 / (formula.order + formula.derivative)) * max(1.0, abs(x)))
 
 
 def recommend_delta(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from derivkit.errors import norm_ratio
 from derivkit.multivariate.activations import STEEPEST
+from derivkit.multivariate.brute_force import brute_force
 from derivkit.multivariate.losses import LOSSES
 from derivkit.multivariate.network import Network
 from derivkit.multivariate.samples import Samples
@@ -141,3 +144,96 @@ def held_difference(network: Network, parameters: Array, samples: Samples, which
         losses = np.mean(value, axis=0) + network.penalty(stack)
         held[block] = (losses[0] - losses[1]) / (ends[0, block] - ends[1, block])
     return held
+
+
+@dataclass(frozen=True, kw_only=True)
+class KinkEffect:
+    """What the kinks of activations do to the central differences of a network with one delta.
+
+    Attributes
+    ----------
+    delta : float
+        The step.
+    crossed : float
+        Share of the parameters at which a unit is open at -delta or +delta and shut at 0, or back.
+    error, held : float
+        |numerical - backprop| / |backprop|, 2-norms, and the same with every unit held open or shut as it is at 0:
+        truncation and rounding alone.
+    large, large_crossed, by_kink : int
+        Parameters whose relative error is large; of these, those that crossed a kink; of these in turn, those whose
+        error is not large as soon as the units are held.
+    explained : float
+        large_crossed / large; NaN where large is 0.
+
+    Examples
+    --------
+    >>> network, at = Network((1, 1, 1), (), "mean_squared_error"), np.array([1.0, 0.0, 1.0, 0.0])
+    >>> effect = kink_effect(network, at, Samples([[1e-3]], [[1.0]]), np.array([1]), 1e-2, large=1e-4)
+    >>> effect.crossed, effect.by_kink, effect.held < 1e-9 < effect.error
+    (1.0, 1, True)
+    """
+
+    delta: float
+    crossed: float
+    error: float
+    held: float
+    large: int
+    large_crossed: int
+    by_kink: int
+    explained: float
+
+
+def kink_effect(
+    network: Network, parameters: NDArray[Any], samples: Samples, which: Indices, delta: float, *, large: float
+) -> KinkEffect:
+    """What kinks do to the central differences of a network with one delta.
+
+    Parameters
+    ----------
+    network : Network
+        Its layers, activations and loss.
+    parameters : ndarray
+        Shape ``(count,)``, of float64.
+    samples : Samples
+        Of float64.
+    which : ndarray of int
+        The parameters that are moved, in rising order; shape ``(moved,)``.
+    delta : float
+        The step.
+    large : float
+        A relative error of a parameter above this is large.
+
+    Returns
+    -------
+    KinkEffect
+
+    Examples
+    --------
+    >>> from derivkit.multivariate.samples import generated
+    >>> smooth = Network((4, 16, 3), ("tanh",))
+    >>> samples = generated(8, inputs=4, classes=3)
+    >>> kink_effect(smooth, smooth.initial(), samples, np.arange(9), 1e-4, large=1e-4).crossed
+    0.0
+    """
+    exact = network.backprop(parameters, samples)[which]
+    moved = brute_force(network, parameters, samples, delta=delta, which=which)
+    held = held_difference(network, parameters, samples, which, delta)
+    wrong = _relative(moved.gradient, exact) > large
+    total, among = int(np.count_nonzero(wrong)), int(np.count_nonzero(wrong & moved.kinks))
+    return KinkEffect(
+        delta=delta,
+        crossed=float(np.mean(moved.kinks)),
+        error=norm_ratio(moved.gradient - exact, exact),
+        held=norm_ratio(held - exact, exact),
+        large=total,
+        large_crossed=among,
+        by_kink=int(np.count_nonzero(wrong & moved.kinks & (_relative(held, exact) <= large))),
+        explained=among / total if total else math.nan,
+    )
+
+
+def _relative(estimate: NDArray[Any], exact: NDArray[Any]) -> NDArray[Any]:
+    """Errors of every parameter; 0 where the estimate is exact, infinite for anything else beside a slope of 0."""
+    error = np.abs(estimate - exact)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.where(error == 0.0, 0.0, error / np.abs(exact)))

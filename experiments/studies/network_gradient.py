@@ -5,8 +5,8 @@ float32, and what the kinks of the activations do to it: which parameters meet o
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from experiments.words import counted, percent
 Array = NDArray[np.floating[Any]]
 Indices = NDArray[np.intp]
 
-PRECISIONS: Mapping[str, type[np.floating[Any]]] = {"float64": np.float64, "float32": np.float32}
+PRECISIONS = ("float64", "float32")
 TEXTBOOK_DELTA = 1e-4
 """The step of a textbook's loop over weights; kinks are asked after from there on."""
 LARGE = 1e-4
@@ -181,7 +181,7 @@ def chosen(config: Config, network: dk.Network) -> Indices:
 
 def errors(config: Config, network: dk.Network, precision: str) -> Iterator[Rows]:
     """The V curves of a network in a precision, and the error of backprop."""
-    kind, which, delta = PRECISIONS[precision], chosen(config, network), np.array(config.delta)
+    kind, which, delta = np.dtype(precision), chosen(config, network), np.array(config.delta)
     parameters = network.initial(seed=config.seed, dtype=kind)
     samples = batch_of(config, network, config.samples).astype(kind)
     doubles = parameters.astype(np.float64), samples.astype(np.float64)
@@ -206,42 +206,13 @@ def kinks(config: Config, network: dk.Network, count: int) -> Iterator[Rows]:
     """What kinks do to the central differences of a batch."""
     parameters, samples = network.initial(seed=config.seed), batch_of(config, network, count)
     which = chosen(config, network)
-    exact = network.backprop(parameters, samples)[which]
     deltas = [delta for delta in config.delta if delta >= config.kinks_from]
-    rows = [kinks_at(network, parameters, samples, which, exact, delta) for delta in deltas]
+    rows = [asdict(dk.kink_effect(network, parameters, samples, which, delta, large=LARGE)) for delta in deltas]
     yield Kinks.of(rows, network=network.name, samples=count)
     batch = {"network": network.name, "batch": counted(count, "sample")}
     yield Crossings.of(rows, **batch)
     yield Parts.of(rows, **batch, part=AS_IS)
     yield Parts.of(rows, **batch, part=HELD, error=[row["held"] for row in rows])
-
-
-def kinks_at(
-    network: dk.Network, parameters: Array, samples: dk.Samples, which: Indices, exact: Array, delta: float
-) -> dict[str, Any]:
-    """What kinks do to the central difference with one delta."""
-    moved = dk.brute_force(network, parameters, samples, delta=delta, which=which)
-    held = dk.held_difference(network, parameters, samples, which, delta)
-    large = relative(moved.gradient, exact) > LARGE
-    small_if_held = relative(held, exact) <= LARGE
-    total, among = np.count_nonzero(large), np.count_nonzero(large & moved.kinks)
-    return {
-        "delta": delta,
-        "crossed": float(np.mean(moved.kinks)),
-        "error": dk.norm_ratio(moved.gradient - exact, exact),
-        "held": dk.norm_ratio(held - exact, exact),
-        "large": total,
-        "large_crossed": among,
-        "by_kink": np.count_nonzero(large & moved.kinks & small_if_held),
-        "explained": among / total if total else math.nan,
-    }
-
-
-def relative(estimate: Array, exact: Array) -> Array:
-    """Errors of every parameter; 0 where the estimate is exact, infinite for anything else beside a slope of 0."""
-    error = np.abs(estimate - exact)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(np.where(error == 0.0, 0.0, error / np.abs(exact)))
 
 
 # What the whole run says
@@ -253,10 +224,9 @@ def conclude(tables: Tables) -> Iterator[Rows]:
     for (network, precision, method), rows in tables[Table].groupby(["network", "precision", "method"], sort=False):
         reached = dk.best_delta(rows["delta"].to_numpy(), rows["error"].to_numpy())
         textbook = rows["error"][np.isclose(rows["delta"], TEXTBOOK_DELTA, rtol=1e-9, atol=0.0)]
-        eps, order = float(np.finfo(PRECISIONS[precision]).eps), dk.formula(method).order
         yield Summary(
             network=network, precision=precision, method=method, best_delta=reached[0],
-            theory_delta=eps ** (1.0 / (order + 1)), error=reached[1],
+            theory_delta=dk.classical_delta(dk.formula(method), 1.0, precision), error=reached[1],
             textbook_error=textbook.iloc[0] if len(textbook) else math.nan,
             backprop_error=backprop[network, precision],
         )  # fmt: skip

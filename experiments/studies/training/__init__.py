@@ -48,7 +48,7 @@ from experiments.study import (
 
 Array = NDArray[np.floating[Any]]
 
-PRECISIONS: Mapping[str, type[np.floating[Any]]] = {"float64": np.float64, "float32": np.float32}
+PRECISIONS = ("float64", "float32")
 OBSERVED, LAW, SUM = "measured", "law of first order", "rate × sum of errors"
 
 
@@ -294,7 +294,7 @@ def trained(course: dk.Course, way: Way, which: Mapping[str, Any]) -> Iterator[R
         seconds.append(time.perf_counter() - start)
         return result
 
-    path = dk.train(course, timed, PRECISIONS[way.precision])
+    path = dk.train(course, timed, way.precision)
     steps = np.arange(len(path.columns["loss"]))
     if path.message:
         yield Ended(**which, step=steps[-1], cause=path.cause, reason=path.message)

@@ -65,7 +65,12 @@ def test_without_kinks_the_best_delta_and_its_error_go_as_theory_has_it() -> Non
 def test_a_float32_curve_computed_in_float64_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     config = {"network": (TANH,), "delta": (1e-5,), "precision": ("float32",), "method": ("central_2",)}
     assert tables(**config)["table"]["error"][0] > 1e-3
-    monkeypatch.setattr(study, "PRECISIONS", {"float32": np.float64})
+    right = dk.brute_force
+
+    def in_float64(network: dk.Network, parameters: np.ndarray, samples: dk.Samples, **more: Any) -> dk.BruteForce:
+        return right(network, parameters.astype(np.float64), samples.astype(np.float64), **more)
+
+    monkeypatch.setattr(dk, "brute_force", in_float64)
     assert tables(**config)["table"]["error"][0] < 1e-6
 
 
