@@ -7,8 +7,6 @@ import os
 import random
 import re
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +14,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 import quick
+from laboratory import environment, python
 
 from experiments import collect, compare, figures, messages, rerun, run, runs, spreadsheet, tables
 from experiments.figures import files
@@ -203,8 +202,7 @@ def test_outputs_that_cannot_be_looked_into_are_refused_in_a_line(
 @pytest.mark.parametrize("backend", quick.part(["module://matplotlib_inline.backend_inline", "inline", "nonsense"]))
 def test_a_window_system_that_is_missing_hinders_no_figure(backend: str):
     code = "import os; from experiments import figures; print(os.environ['MPLBACKEND'])"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": backend}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    done = python("-c", code, env=environment(MPLBACKEND=backend))
     assert (done.returncode, done.stdout.strip()) == (0, backend), done.stderr
 
 

@@ -37,16 +37,6 @@ from derivkit.expressions.tree import (
 from derivkit.operations.elementary import COMPARISONS, ELEMENTARY, OPERATIONS
 
 
-@pytest.fixture
-def caught() -> Callable[[str], ParseError]:
-    def catch(text: str) -> ParseError:
-        with pytest.raises(ParseError) as info:
-            parse(text)
-        return info.value
-
-    return catch
-
-
 @pytest.mark.parametrize(
     "text",
     [

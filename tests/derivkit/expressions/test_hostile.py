@@ -680,16 +680,6 @@ WRONG: list[tuple[str, int, str]] = [
 ]
 
 
-@pytest.fixture
-def caught() -> Callable[[str], ParseError]:
-    def catch(text: str) -> ParseError:
-        with pytest.raises(ParseError) as info:
-            parse(text)
-        return info.value
-
-    return catch
-
-
 @pytest.mark.parametrize(("text", "column", "said"), WRONG, ids=[repr(row[0][:20]) for row in WRONG])
 def test_a_wrong_text_is_met_with_its_column_and_a_hint(
     text: str, column: int, said: str, caught: Callable[[str], ParseError]

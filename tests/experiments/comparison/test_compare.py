@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +16,7 @@ import pytest
 import quick
 from hypothesis import given
 from hypothesis import strategies as st
+from laboratory import python
 
 from experiments import compare, run, tables
 from experiments.comparison.values import ulps_apart
@@ -114,9 +112,7 @@ def kept(frame: list[dict[str, str]], *columns: str) -> list[tuple[str, ...]]:
 
 def test_the_command_finds_a_planted_difference_and_names_it(first: Path):
     variant(first, planted("estimate", 5, lambda value: value * 1.5))
-    words = [sys.executable, "-m", "experiments.compare", "10-00-00", "11-00-00", "--fail-on-change"]
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(words, capture_output=True, text=True, env=env, check=False, timeout=600)
+    done = python("-m", "experiments.compare", "10-00-00", "11-00-00", "--fail-on-change")
     assert (done.returncode, done.stderr) == (1, "")
     (row,) = differences()
     table = tables.columns_of(first / "table.parquet")
@@ -628,9 +624,7 @@ def test_memory_stays_flat_however_many_rows_there_are(first: Path):
     for copies in (6_000, 18_000):
         one = variant(first, repeated(copies), f"a{copies}")
         variant(one, turned, f"b{copies}")
-        words = [sys.executable, "-c", PEAK, f"a{copies}", f"b{copies}"]
-        env = {**os.environ, "PYTHONPATH": str(ROOT)}
-        done = subprocess.run(words, capture_output=True, text=True, env=env, check=True, timeout=600)
+        done = python("-c", PEAK, f"a{copies}", f"b{copies}", check=True)
         peaks.append(int(done.stdout.split()[-1]) / 1024)
     # The second pair has 768 000 rows of fifteen words more in each table: 88 MB, and all of them are put aside.
     assert peaks[1] - peaks[0] < 88

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
+from laboratory import environment, python
 from omegaconf import OmegaConf
 
 from experiments import rerun, run, tables
@@ -107,9 +106,7 @@ def said(capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def command(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
-    line = [sys.executable, "-m", "experiments.rerun", *words]
-    return subprocess.run(line, capture_output=True, text=True, env=env, check=False, timeout=300)
+    return python("-m", "experiments.rerun", *words, env=environment(**variables))
 
 
 # The verdicts

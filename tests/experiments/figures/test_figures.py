@@ -6,8 +6,6 @@ import hashlib
 import itertools
 import math
 import os
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +13,7 @@ import matplotlib.colors
 import numpy as np
 import pandas as pd
 import pytest
+from laboratory import ROOT, environment, python
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -33,8 +32,6 @@ from experiments.figures.steps import RED, SIZE
 from experiments.running import run_figures
 from experiments.running.check import study_of
 from experiments.running.run_figures import figures_of
-
-ROOT = Path(__file__).resolve().parents[3]
 
 # Real V curves, computed here with numpy alone: function -> expression, f, x, and the derivatives of f at x.
 FUNCTIONS = {
@@ -1281,9 +1278,8 @@ def test_a_second_process_writes_the_same_bytes_even_with_a_matplotlibrc_of_its_
         "lines.linewidth: 9\nfont.size: 30\ntext.usetex: True\nsavefig.dpi: 10\n"
     )
     for seed, rc in (("1", {}), ("2", {"MATPLOTLIBRC": str(tmp_path / "rc")})):
-        environment = {**os.environ, **rc, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-c", DRAW_ALL, str(tmp_path / seed), str(Path(__file__).parent)]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        env = environment(**rc, PYTHONHASHSEED=seed, PYTHONPATH=os.pathsep.join([str(ROOT), str(ROOT / "tests")]))
+        done = python("-c", DRAW_ALL, str(tmp_path / seed), str(Path(__file__).parent), check=True, env=env)
         answers.append(done.stdout)
     assert len(answers[0].splitlines()) == 15
     assert answers[0] == answers[1]

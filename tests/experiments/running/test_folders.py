@@ -12,11 +12,11 @@ from typing import Any
 import pandas as pd
 import pytest
 import quick
+from laboratory import ROOT, record_of
 
 from experiments import collect, compare, rerun, run, tables
 from experiments.tables import gathering, hashing
 
-ROOT = Path(__file__).resolve().parents[3]
 COMMAND = ("function=sin,exp", "x=[0.5,1,1.5]", "method=[forward_1,central_2]", "delta=[1e-2,1e-5,1e-8]",
            "figures.draw=null")  # fmt: skip
 
@@ -51,10 +51,6 @@ def copied(directory: Path, to: Path) -> Path:
         part.unlink()
         part.hardlink_to(to / "jobs" / str(number) / "table.parquet")
     return to
-
-
-def record_of(directory: Path) -> Any:
-    return json.loads((directory / "run.json").read_text(encoding="utf-8"))
 
 
 def parts(directory: Path) -> list[Path]:

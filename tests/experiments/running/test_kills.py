@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import pytest
+from laboratory import content, environment
 from processes import workers
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -43,12 +44,12 @@ pytestmark = [
 
 def start(place: Path, *words: str) -> subprocess.Popen[bytes]:
     """Start the command; what it says goes to a file, as workers that outlive it would hold a pipe open."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    environment.pop("LAB_OUTPUTS", None)
+    variables = environment()
+    variables.pop("LAB_OUTPUTS", None)
     with (place / "said.txt").open("ab") as said:
         return subprocess.Popen(
             [sys.executable, "-m", "experiments.run", *words],
-            cwd=place, env=environment, stdout=said, stderr=said, start_new_session=True,
+            cwd=place, env=variables, stdout=said, stderr=said, start_new_session=True,
         )  # fmt: skip
 
 
@@ -59,15 +60,6 @@ def ran(place: Path, *words: str) -> None:
     said = (place / "said.txt").read_text(encoding="utf-8")
     assert status == 0, said
     assert "Traceback" not in said
-
-
-def content(directory: Path) -> dict[str, bytes]:
-    """What a run computed: every table and every figure."""
-    return {
-        path.relative_to(directory).as_posix(): path.read_bytes()
-        for path in directory.rglob("*")
-        if path.suffix in (".parquet", ".csv", ".svg")
-    }
 
 
 def kill(process: subprocess.Popen[bytes], drawn: random.Random) -> str:

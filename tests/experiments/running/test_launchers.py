@@ -16,6 +16,7 @@ from typing import Any
 
 import cluster
 import pytest
+from laboratory import complaints, only_run, python
 from processes import workers
 
 import experiments
@@ -83,24 +84,7 @@ def enter(directory: Path, patch: pytest.MonkeyPatch) -> None:
 
 
 def command(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "experiments.run", *WORDS, *words],
-        capture_output=True,
-        text=True,
-        env={**os.environ, **environment},
-        check=False,
-        timeout=300,
-    )
-
-
-def complaints(stderr: str) -> list[str]:
-    """What was said beside the progress."""
-    return [line for line in stderr.splitlines() if not re.match(r"(job )?\d+ of \d+ ", line)]
-
-
-def only_run() -> Path:
-    (record,) = Path("outputs").rglob("run.json")
-    return record.parent
+    return python("-m", "experiments.run", *WORDS, *words, env={**os.environ, **environment})
 
 
 def statuses(directory: Path) -> list[str]:

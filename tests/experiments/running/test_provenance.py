@@ -9,7 +9,6 @@ import os
 import platform
 import shutil
 import subprocess
-import sys
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from laboratory import python
 
 from experiments import THREADS
 from experiments.running import provenance, record, serial
@@ -46,11 +46,8 @@ def test_the_environment_names_what_the_bits_depend_on():
 def in_a_new_process(first="pass", **variables):
     script = "import json; from experiments.running.provenance import environment as e; print(json.dumps(e()))"
     kept = {name: value for name, value in os.environ.items() if name not in (*THREADS, "OMP_NUM_THREADS")}
-    done = subprocess.run(
-        [sys.executable, "-c", f"{first}; {script}"], capture_output=True, text=True, check=True, cwd=ROOT,
-        env={**kept, "PYTHONPATH": str(ROOT), **variables},
-    )  # fmt: skip
-    return json.loads(done.stdout)
+    env = {**kept, "PYTHONPATH": str(ROOT), **variables}
+    return json.loads(python("-c", f"{first}; {script}", check=True, cwd=ROOT, env=env).stdout)
 
 
 def test_the_variables_that_change_bits_are_recorded():
@@ -373,8 +370,5 @@ def test_what_is_written_of_a_job_is_what_is_read_of_it(tmp_path):
 def test_importing_the_room_loads_nothing_but_the_standard_library():
     rooms = "experiments.running.provenance, experiments.running.record"
     script = f"import sys, {rooms}; print(*{{name.split('.')[0] for name in sys.modules}})"
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+    done = python("-c", script, check=True, cwd=ROOT)
     assert not set(done.stdout.split()) & {"numpy", "pandas", "pyarrow", "omegaconf", "hydra"}

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from laboratory import content, environment, python, record_of
 
 from experiments import collect, messages, run, tables
 from experiments.running import crate, integrity, jobs, record, recording, results, serial
@@ -32,8 +33,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("place")]
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run that nothing happened to."""
     directory = tmp_path_factory.mktemp("undisturbed") / "run"
-    words = [sys.executable, "-m", "experiments.run", *SWEEP, f"hydra.sweep.dir={directory}"]
-    subprocess.run(words, check=True, capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    python("-m", "experiments.run", *SWEEP, f"hydra.sweep.dir={directory}", check=True)
     return directory
 
 
@@ -44,22 +44,9 @@ def whole(undisturbed: Path, place: Path) -> Path:
     return place / "run"
 
 
-def content(directory: Path) -> dict[str, bytes]:
-    """What a run computed: every table and every figure."""
-    return {
-        path.relative_to(directory).as_posix(): path.read_bytes()
-        for path in directory.rglob("*")
-        if path.suffix in (".parquet", ".csv", ".svg", ".yaml") and path.name != "multirun.yaml"
-    }
-
-
 def everything(directory: Path) -> dict[str, tuple[int, bytes]]:
     """Every file with its time, so that a file written again shows."""
     return {str(path): (path.stat().st_mtime_ns, path.read_bytes()) for path in directory.rglob("*") if path.is_file()}
-
-
-def record_of(directory: Path) -> dict[str, Any]:
-    return dict(json.loads((directory / "run.json").read_text(encoding="utf-8")))
 
 
 def resume(words: list[str]) -> int:
@@ -693,7 +680,7 @@ def test_a_real_full_disk_and_a_real_read_only_one(place: Path, undisturbed: Pat
     words = " ".join(f"'{word}'" for word in SWEEP)
     done = subprocess.run(
         [*OWN_MOUNTS, "sh", "-ec", DISK.format(python=sys.executable, sweep=words)],
-        capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, check=False, env=environment(),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr

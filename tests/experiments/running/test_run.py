@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import signal
@@ -21,6 +20,7 @@ import quick
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.hydra import Hydra
+from laboratory import complaints, environment, only_run, python, record_of
 
 from experiments import collect, rerun, run, tables
 from experiments.running import composition, grids, jobs, overrides, planning, results, run_figures, starting
@@ -37,31 +37,11 @@ Main = Callable[..., int]
 pytestmark = pytest.mark.usefixtures("place")
 
 
-def command(*words: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+def command(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
     """Run the command as somebody would."""
-    env = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    env = environment(**more)
     del env["HYDRA_FULL_ERROR"]
-    return subprocess.run(
-        [sys.executable, "-m", "experiments.run", *words],
-        capture_output=True,
-        text=True,
-        env=env,
-        cwd=cwd,
-        check=False,
-        timeout=600,
-    )
-
-
-def only_run(outputs: Path = Path("outputs")) -> Path:
-    """The directory of the one run below ``outputs``."""
-    (record,) = outputs.rglob("run.json")
-    return record.parent
-
-
-def record_of(directory: Path) -> dict[str, Any]:
-    found = json.loads((directory / "run.json").read_text(encoding="utf-8"))
-    assert isinstance(found, dict)
-    return found
+    return python("-m", "experiments.run", *words, env=env)
 
 
 def ran(*words: str) -> dict[str, np.ndarray[Any, Any]]:
@@ -72,11 +52,6 @@ def ran(*words: str) -> dict[str, np.ndarray[Any, Any]]:
 
 def values(table: dict[str, np.ndarray[Any, Any]], column: str) -> list[Any]:
     return list(dict.fromkeys(table[column].tolist()))
-
-
-def complaints(stderr: str) -> list[str]:
-    """What was said beside the progress, of which a slow machine shows some lines."""
-    return [line for line in stderr.splitlines() if not re.fullmatch(r"job \d+ of \d+ .*rows, .*", line)]
 
 
 # The main job
@@ -268,10 +243,7 @@ pkgutil.walk_packages = lambda path, prefix, **more: () if "_plugins" in prefix[
 from experiments import run
 sys.exit(run.main(sys.argv[1:]))
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code, *QUICK, "delta=1e-2,1e-4", "--quiet"],
-        env={**os.environ, "PYTHONPATH": str(ROOT)}, cwd=tmp_path, check=False, capture_output=True, text=True,
-    )  # fmt: skip
+    done = python("-c", code, *QUICK, "delta=1e-2,1e-4", "--quiet", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -308,13 +280,7 @@ def test_a_run_is_composed_once_and_once_for_each_further_name_of_a_group(
 def test_matplotlib_is_imported_only_where_a_figure_is_drawn(draw: str, needed: str, place: Path):
     words = ["delta=1e-2", "function=sin", "method=central_2", f"figures.draw={draw}", "--quiet"]
     code = f"import sys; from experiments import run; run.main({words!r}); print('matplotlib' in sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
+    done = python("-c", code, check=True)
     assert done.stdout.splitlines()[-1] == needed
     assert (place / "outputs").is_dir()
 
@@ -718,37 +684,33 @@ def test_an_interrupt_keeps_what_was_done_and_says_where(
     assert not list(directory.rglob("*.part"))
 
 
-def test_ctrl_c_ends_the_process_with_130(place: Path):
+def interrupted(place: Path, *, times: int) -> tuple[int, list[str]]:
+    """The status of a process that is interrupted so many times while it computes, and what it said."""
     (place / "slow.py").write_text("import time\ndef f(x):\n    time.sleep(0.05)\n    return x * x\n")
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
     words = [sys.executable, "-m", "experiments.run", "python=slow:f", *QUICK]
-    with subprocess.Popen(words, env=env, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(words, env=environment(), stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 600
         while not list(place.rglob("job.log")) and time.monotonic() < deadline:
             time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
+        for _ in range(times):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.01)
         assert process.stderr is not None
         lines = complaints(process.stderr.read())
-    assert (process.returncode, len(lines)) == (130, 1)
+    return process.returncode, lines
+
+
+def test_ctrl_c_ends_the_process_with_130(place: Path):
+    status, lines = interrupted(place, times=1)
+    assert (status, len(lines)) == (130, 1)
     assert "interrupted: 0 of 1 jobs are done" in lines[0]
 
 
 @pytest.mark.slow
 def test_however_often_ctrl_c_is_pressed_the_last_words_are_true(place: Path):
-    (place / "slow.py").write_text("import time\ndef f(x):\n    time.sleep(0.05)\n    return x * x\n")
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    words = [sys.executable, "-m", "experiments.run", "python=slow:f", *QUICK]
-    with subprocess.Popen(words, env=env, stderr=subprocess.PIPE, text=True) as process:
-        deadline = time.monotonic() + 600
-        while not list(place.rglob("job.log")) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        for _ in range(5):
-            process.send_signal(signal.SIGINT)
-            time.sleep(0.01)
-        assert process.stderr is not None
-        lines = complaints(process.stderr.read())
+    status, lines = interrupted(place, times=5)
     # A further one after the last words ends the process as the system does.
-    assert process.returncode in (130, -signal.SIGINT)
+    assert status in (130, -signal.SIGINT)
     assert [line.partition(":")[0] for line in lines] == ["interrupted"]
     assert " kept in outputs/" in lines[0]
     assert record_of(only_run())["status"] == 130
@@ -878,10 +840,7 @@ def test_a_full_standard_output_is_said_and_the_run_is_whole(words: tuple[str, .
     if not Path("/dev/full").exists():
         pytest.skip("there is no device that is always full")
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "experiments.run", *QUICK, "delta=1e-3", "function=sin", *words],
-            stdout=full, stderr=subprocess.PIPE, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )  # fmt: skip
+        done = python("-m", "experiments.run", *QUICK, "delta=1e-3", "function=sin", *words, stdout=full)
     assert "Traceback" not in done.stderr
     assert done.returncode == (2 if words else 0)
     if not words:

@@ -7,14 +7,13 @@ import fcntl
 import io
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from laboratory import python
 
 from experiments import runs as command
 from experiments.messages import ConfigurationError
@@ -331,10 +330,7 @@ def test_a_list_imports_nothing_heavy(outputs: Path):
         "import sys; from experiments import runs; assert runs.main([]) == 0;"
         "print([m for m in ('numpy', 'derivkit', 'pandas', 'pyarrow', 'rich', 'hydra') if m in sys.modules])"
     )
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env, timeout=600
-    )
+    done = python("-c", code, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import math
-import os
 import shutil
 import signal
 import subprocess
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from laboratory import content, environment, python, record_of
 
 from experiments import collect, rerun, run, tables
 from experiments.running import launchers, search, searched
@@ -60,23 +60,7 @@ def whole(undisturbed: Path, place: Path) -> Path:
 
 
 def command(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-W", "default", "-m", "experiments.run", *words],
-        capture_output=True, text=True, check=False, timeout=300, env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-
-
-def content(directory: Path) -> dict[str, bytes]:
-    """What a run computed: every table and every figure, and what the sweeper says of the best."""
-    return {
-        path.relative_to(directory).as_posix(): path.read_bytes()
-        for path in directory.rglob("*")
-        if path.suffix in (".parquet", ".csv", ".svg", ".yaml") and path.name != "multirun.yaml"
-    }
-
-
-def record_of(directory: Path) -> dict[str, Any]:
-    return dict(json.loads((directory / "run.json").read_text(encoding="utf-8")))
+    return python("-W", "default", "-m", "experiments.run", *words)
 
 
 class Disturbed:
@@ -253,7 +237,7 @@ def test_a_damaged_trial_is_computed_again_and_a_foreign_one_is_found(whole: Pat
 def test_a_killed_search_is_resumed_to_the_byte(undisturbed: Path, place: Path):
     process = subprocess.Popen(
         [sys.executable, "-m", "experiments.run", *WORDS, "hydra.sweep.dir=run"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment(),
     )  # fmt: skip
     end = time.monotonic() + 200
     while not (place / "run/jobs/3/job.json").exists():

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import quick
+from laboratory import ROOT, environment, python
 
 import derivkit as dk
 from derivkit.grids import logspace
@@ -24,7 +22,6 @@ from experiments.studies.delta_sweep import Config
 from experiments.study import study_in
 from experiments.tables import hashing
 
-ROOT = Path(__file__).resolve().parents[3]
 GRID = tuple(logspace(-14, 0, 15).tolist())
 STUDY = study_in(delta_sweep)
 
@@ -260,11 +257,7 @@ def test_two_million_rows_in_shards_are_those_of_the_whole_and_need_no_more_memo
     tmp_path: Path,
 ) -> None:
     pytest.importorskip("resource")
-    done = subprocess.run(
-        [sys.executable, "-c", LARGE, str(tmp_path)],
-        capture_output=True, text=True, check=False, cwd=ROOT,
-        env={**os.environ, **GIVING_BACK, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+    done = python("-c", LARGE, str(tmp_path), cwd=ROOT, env=environment(**GIVING_BACK))
     assert done.returncode == 0, done.stderr
     # A writer holds two blocks, and stores one; a reader holds two. The large study has 11 blocks more than the small.
     assert float(done.stdout) < 3

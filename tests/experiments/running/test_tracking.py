@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from laboratory import python
 
 from experiments import run, tables
 from experiments import runs as command
@@ -31,8 +30,7 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         # In a process of its own where there is MLflow, with which may come plugins of Hydra that warn when imported.
         words = [*WORDS, f"delta={delta}", f"hydra.sweep.dir={place}/delta_sweep/2026-01-02/{name}"]
         if here:
-            env = {**os.environ, "PYTHONPATH": str(ROOT)}
-            subprocess.run([sys.executable, "-m", "experiments.run", *words], env=env, check=True, capture_output=True)
+            python("-m", "experiments.run", *words, check=True)
         else:
             assert run.main(words) == 0
     return place

@@ -7,8 +7,6 @@ import hashlib
 import json
 import math
 import os
-import subprocess
-import sys
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -21,13 +19,12 @@ import pytest
 import quick
 from hypothesis import given
 from hypothesis import strategies as st
+from laboratory import ROOT, python
 
 from derivkit.errors import best_delta
 from derivkit.grids import logspace
 from experiments import tables
 from experiments.tables import errors, gathering, hashing, reading
-
-ROOT = Path(__file__).resolve().parents[3]
 
 SHAPE = {
     "function": (str, "name of the function"),
@@ -413,10 +410,7 @@ try:
 except ZeroDivisionError:
     print("not hidden")
 """
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", script, str(tmp_path), str(room)],
-        capture_output=True, text=True, check=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+    done = python("-W", "error", "-c", script, str(tmp_path), str(room), check=True, cwd=ROOT)
     assert done.stdout.splitlines() == ["told", "not hidden"]
     assert done.stderr == ""
     assert list(tmp_path.iterdir()) == []
@@ -936,10 +930,7 @@ tables.hash_of(whole / "table.parquet")
 len(tables.read(whole / "table.parquet", where={"x0": 0.5}))
 print((peak() - before) / 1e6)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path)],
-        capture_output=True, text=True, check=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+    done = python("-c", script, str(tmp_path), check=True, cwd=ROOT)
     # The rows are 105 MB as written and 210 MB as gathered and read.
     assert float(done.stdout) < 60
 
