@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from derivkit.arguments import points_of, positive, shown, whole
 from derivkit.function import Function
 from derivkit.grids import decade, logspace
-from derivkit.numerical.difference import together
+from derivkit.numerical.difference import broadcast_steps
 from derivkit.numerical.formulas import stencils_of
 from derivkit.numerical.nodes import Nodes
 from derivkit.numerical.stencil import Stencil, moment
@@ -152,7 +152,7 @@ def predict_error(
     _check_known(f)
     chosen = stencils_of(formulas)
     arguments = points_of(x), positive("delta", delta)
-    shape = together(*arguments)[0].shape
+    shape = broadcast_steps(*arguments)[0].shape
     points, steps = (np.array(v, ndmin=max(1, len(shape))) for v in arguments)
     with np.errstate(all="ignore"):
         placed = Nodes.shared(chosen, points, steps)

@@ -37,7 +37,7 @@ HUGE, ROOM = 2.0**900, 2.0**-100
 difference of values overflows."""
 
 
-class Part(NamedTuple):
+class ChunkResult(NamedTuple):
     """What a search at a chunk of points ended with."""
 
     value: Array
@@ -63,7 +63,7 @@ class Searches:
     limits: Limits
     budget: float
 
-    def by_neighbours(self, points: Array) -> tuple[list[Part], Indices]:
+    def by_neighbours(self, points: Array) -> tuple[list[ChunkResult], Indices]:
         """Search at points that rise, with rows for x, scale and noise, and the order in which that was done.
 
         Of many points some go first. Where two of these agree on the size of their windows, those between them begin
@@ -82,13 +82,13 @@ class Searches:
             parts += self._chunks(points[:, rest[which]], top[which])
         return parts, np.concatenate([pilots, rest[known], rest[~known]])
 
-    def _chunks(self, points: Array, top: Array | None = None) -> list[Part]:
+    def _chunks(self, points: Array, top: Array | None = None) -> list[ChunkResult]:
         """Search chunk by chunk; the largest step, of every point or of none, is NaN where it is unknown."""
         count = points.shape[1]
         rows = np.concatenate([points, np.full((1, count), np.nan) if top is None else top[None]])
         return [self._chunk(rows[:, start : start + CHUNK_POINTS]) for start in range(0, count, CHUNK_POINTS)]
 
-    def _chunk(self, points: Array) -> Part:
+    def _chunk(self, points: Array) -> ChunkResult:
         """Search at some points with rows for x, scale, noise and the largest step."""
         x, scale, noise, known_top = points
         with np.errstate(all="ignore"):
@@ -111,7 +111,7 @@ class Searches:
                 ]
             copied: dict[str, Any] = {name: getattr(search, name) for name in COPIED}
             copied |= {name: copied[name] / unit for name in IN_UNITS_OF_F}
-        return Part(**copied, evaluations=memory.evaluations, denied=memory.denied, width=width)
+        return ChunkResult(**copied, evaluations=memory.evaluations, denied=memory.denied, width=width)
 
     def _first_look(self, x: Array) -> tuple[Memory, Array]:
         """The values at abscissae, shape ``(k, n)``, with a further axis where f gives several numbers; NaN if the
@@ -127,7 +127,7 @@ class Searches:
         return memory, values
 
 
-def _sizes_between(parts: Sequence[Part], pilots: Indices, rest: Indices) -> Array:
+def _sizes_between(parts: Sequence[ChunkResult], pilots: Indices, rest: Indices) -> Array:
     """The size of the windows of points between pilots that agree on it; NaN elsewhere."""
     steps = np.concatenate([part.step.reshape(-1, max(part.width, 1)).min(axis=1) for part in parts])
     fine = [(part.status == CODE[Status.OK]).reshape(-1, max(part.width, 1)).all(axis=1) for part in parts]
@@ -146,7 +146,7 @@ class Collected:
     ----------
     searches : Searches
         Whose results these are.
-    parts : sequence of Part
+    parts : sequence of ChunkResult
         In the order of the searches.
     place : ndarray of int, shape ``(x.size,)``
         Where among them each of x is.
@@ -154,7 +154,7 @@ class Collected:
         The points, of any shape.
     """
 
-    def __init__(self, searches: Searches, parts: Sequence[Part], place: Indices, x: Array) -> None:
+    def __init__(self, searches: Searches, parts: Sequence[ChunkResult], place: Indices, x: Array) -> None:
         self._ask, self._orders = searches.ask, searches.orders
         self._parts, self._place = parts, place
         self._width = max(part.width for part in parts)

@@ -118,7 +118,7 @@ def difference(
     >>> difference(lambda x: 2 * x**2, 1.0, 1e-4, formula="forward_1")
     4.0001999999987845
     """
-    points, steps = together(points_of(x), positive("delta", delta))
+    points, steps = broadcast_steps(points_of(x), positive("delta", delta))
     chosen = stencil_of(formula, derivative)
     ask = _asker(f, vectorized, "dk.difference(math.sin, 1.0, 1e-4)")
     with np.errstate(all="ignore"):
@@ -131,7 +131,7 @@ def difference(
     return result if result.ndim else float(result)
 
 
-def together(points: Array, steps: Array) -> Sequence[Array]:
+def broadcast_steps(points: Array, steps: Array) -> Sequence[Array]:
     """Points and steps in their common shape."""
     try:
         return np.broadcast_arrays(points, steps)

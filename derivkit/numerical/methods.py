@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from numpy.typing import ArrayLike
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+Callee = TypeVar("Callee", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ _ROWS: dict[str, Method] = {}
 METHODS: Mapping[str, Method] = MappingProxyType(_ROWS)
 
 
-def method(source: str, orders: tuple[int, ...] = (1,)) -> Callable[[Function], Function]:
+def method(source: str, orders: tuple[int, ...] = (1,)) -> Callable[[Callee], Callee]:
     """Enter a function into the table by its own name.
 
     Parameters
@@ -62,7 +62,7 @@ def method(source: str, orders: tuple[int, ...] = (1,)) -> Callable[[Function], 
         A decorator, which leaves the function as it is.
     """
 
-    def enter(call: Function) -> Function:
+    def enter(call: Callee) -> Callee:
         _ROWS[call.__name__] = Method(call.__name__, call, source, orders)
         return call
 
