@@ -136,8 +136,10 @@ def refuse_unknown_key(key: str, composed: Mapping[str, Any], groups: Sequence[s
         raise ConfigurationError("an = without a key before it; write key=value, such as delta=1e-4")
     if not _holds(composed, key.split(".")):
         depth = key.count(".")
-        own = [name for name in paths_of(composed) if name.count(".") == depth and name.partition(".")[0] not in groups]
-        choices = own if depth else [name for name in {*own, *groups} if name != "runner"]
+        names = [
+            name for name in paths_of(composed) if name.count(".") == depth and name.partition(".")[0] not in groups
+        ]
+        choices = names if depth else [name for name in {*names, *groups} if name != "runner"]
         raise ConfigurationError(f"the study {study!r} has no key {key!r}; {nearest(key, choices)}")
 
 

@@ -94,14 +94,14 @@ def _action(record: Record, files: list[Entity], ended: datetime) -> Entity:
 
 
 def _files(digests: Mapping[str, Mapping[str, Any]]) -> Iterator[Entity]:
-    for path, found in digests.items():
+    for path, digest in digests.items():
         name = PurePosixPath(path)
         entity = {
             "@id": quote(path),
             "@type": "File",
             "name": name.name,
-            "contentSize": str(found["bytes"]),
-            "sha256": found["sha256"],
+            "contentSize": str(digest["bytes"]),
+            "sha256": digest["sha256"],
         }
         yield {**entity, "encodingFormat": FORMATS[name.suffix]} if name.suffix in FORMATS else entity
 

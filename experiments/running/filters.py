@@ -69,10 +69,10 @@ def _span(text: str, now: datetime) -> float:
 
 
 def _measured(text: str, units: Mapping[str, int]) -> tuple[float, int]:
-    found = re.fullmatch(r"([\d.eE+-]*\d)\s*([A-Za-z]*)", text.strip())
-    if not found or found[2].lower() not in units:
+    match = re.fullmatch(r"([\d.eE+-]*\d)\s*([A-Za-z]*)", text.strip())
+    if not match or match[2].lower() not in units:
         raise ValueError(text)
-    return float(found[1]), units[found[2].lower()]
+    return float(match[1]), units[match[2].lower()]
 
 
 def _moment(text: str, now: datetime) -> datetime:
@@ -211,14 +211,14 @@ def values_of(entry: Entry, key: str, now: datetime) -> list[Any]:
     if key in FIELDS:
         got = FIELDS[key].get(entry, now)
         return [value for value in (got if isinstance(got, tuple) else (got,)) if value is not None]
-    found: list[Any] = []
+    values: list[Any] = []
     for job in entry.jobs:
         value: Any = job.configuration
         for part in key.split("."):
             value = value.get(part, _NONE) if isinstance(value, dict) else _NONE
         if value is not _NONE:
-            found.extend(value if isinstance(value, list | dict) else [value])
-    return found
+            values.extend(value if isinstance(value, list | dict) else [value])
+    return values
 
 
 _NONE = object()

@@ -63,9 +63,9 @@ def damage(directory: Path, recorded: Mapping[str, Digest]) -> str | None:
         if not files.is_inside(name):
             return f"{name} is not in the directory of what was written"
         try:
-            found = path.stat().st_size
-            if found != wanted["bytes"]:
-                return f"{name} has {found} bytes, not the {wanted['bytes']} that were written"
+            size = path.stat().st_size
+            if size != wanted["bytes"]:
+                return f"{name} has {size} bytes, not the {wanted['bytes']} that were written"
             if digest(path) != wanted:
                 return f"{name} does not have the checksum of what was written"
         except OSError as problem:

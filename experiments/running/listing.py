@@ -183,8 +183,8 @@ def _names(paths: Sequence[Path], outputs: Path) -> list[str]:
     tails = [_tail(path, outputs) for path in paths]
     choices = [_choices(tail) for tail in tails if tail]
     counts = Counter(name for names in choices for name in set(names))
-    found = iter([next((name for name in names if counts[name] == 1), names[-1]) for names in choices])
-    return [next(found) if tail else os.path.relpath(path) for tail, path in zip(tails, paths, strict=True)]
+    unique = iter([next((name for name in names if counts[name] == 1), names[-1]) for names in choices])
+    return [next(unique) if tail else os.path.relpath(path) for tail, path in zip(tails, paths, strict=True)]
 
 
 def _tail(path: Path, outputs: Path) -> tuple[str, ...]:

@@ -93,8 +93,8 @@ def _blas_threads() -> int | None:
     from numpy.linalg import _umath_linalg  # noqa: PLC0415 - as above
 
     library = ctypes.CDLL(_umath_linalg.__file__)
-    found = (getattr(library, name, None) for name in THREAD_COUNTERS)
-    return next((int(count()) for count in found if count), None)
+    counters = (getattr(library, name, None) for name in THREAD_COUNTERS)
+    return next((int(count()) for count in counters if count), None)
 
 
 @functools.cache

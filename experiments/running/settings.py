@@ -189,18 +189,18 @@ def load(name: str) -> Callable[..., object]:
         raise ConfigurationError(f"python={show(name)}: not module:attribute; write python={_meant(name)}")
     module = _import(name, module_name)
     try:
-        found = attrgetter(attribute)(module)
+        function = attrgetter(attribute)(module)
     except AttributeError:
         raise ConfigurationError(
             f"python={show(name)}: module {module_name!r} has no {attribute!r}; {_functions_of(module, attribute)}"
         ) from None
-    if not callable(found):
-        kind = type(found).__name__
+    if not callable(function):
+        kind = type(function).__name__
         raise ConfigurationError(
             f"python={show(name)}: {attribute!r} is no function but {'an' if kind[:1] in 'aeiou' else 'a'} {kind};"
             f" {_functions_of(module, attribute)}"
         )
-    return found  # type: ignore[no-any-return]  # attrgetter is untyped; callable() was asked just above
+    return function  # type: ignore[no-any-return]  # attrgetter is untyped; callable() was asked just above
 
 
 def _functions_of(module: ModuleType, attribute: str) -> str:

@@ -74,8 +74,8 @@ HANDLED = tuple(
 STATES = {
     "current directory": State(read=_directory, restore=_set_directory),
     "standard streams": State(read=_streams, restore=_set_streams),
-    "floating-point errors": State(read=np.geterr, restore=lambda found: np.seterr(**found)),
-    "printed arrays": State(read=np.get_printoptions, restore=lambda found: np.set_printoptions(**found)),
+    "floating-point errors": State(read=np.geterr, restore=lambda state: np.seterr(**state)),
+    "printed arrays": State(read=np.get_printoptions, restore=lambda state: np.set_printoptions(**state)),
     "decimal arithmetic": State(read=lambda: decimal.getcontext().copy(), restore=decimal.setcontext),
     "locale": State(read=lambda: locale.setlocale(locale.LC_ALL), restore=_set_locale),
     "depth of recursion": State(read=sys.getrecursionlimit, restore=sys.setrecursionlimit),
@@ -88,12 +88,12 @@ STATES = {
 @contextmanager
 def restored() -> Iterator[None]:
     """Put the surroundings back as they were, whatever is called meanwhile; filters of warnings too."""
-    found = [(state, state.read()) for state in STATES.values()]
+    before = [(state, state.read()) for state in STATES.values()]
     with warnings.catch_warnings():
         try:
             yield
         finally:
-            for state, value in found:
+            for state, value in before:
                 state.restore(value)
 
 

@@ -92,10 +92,10 @@ def _refuse_altered(entry: Entry) -> None:
 
 
 def _store(uri: str) -> str:
-    scheme, there, _ = uri.partition("://")
-    if there and scheme.partition("+")[0] in SCHEMES:
+    scheme, separator, _ = uri.partition("://")
+    if separator and scheme.partition("+")[0] in SCHEMES:
         return uri
-    if uri.endswith(".db") and not there:
+    if uri.endswith(".db") and not separator:
         return f"sqlite:///{Path(uri).absolute()}"
     raise ConfigurationError(f"--mlflow {uri}: write a file such as runs.db, sqlite:///runs.db, or a server's address")
 
@@ -122,9 +122,9 @@ def _mlflow() -> Iterator[Any]:
 
 
 def _experiment(client: Any, study: str, store: str) -> str:
-    found = client.get_experiment_by_name(study)
-    if found is not None:
-        return str(found.experiment_id)
+    experiment = client.get_experiment_by_name(study)
+    if experiment is not None:
+        return str(experiment.experiment_id)
     # Without a server MLflow would put files where the command happens to be typed.
     file = store.removeprefix("sqlite:///")
     place = None if file == store else (Path(file).absolute().parent / "mlflow-files" / study).as_uri()

@@ -129,8 +129,8 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 def modules_in(node: Any) -> list[str]:
     """Return what a configuration names under the key ``python``, at any depth."""
-    found = [str(value) for key, value, _ in _entries(node, "") if key == "python" and value is not None]
-    return [*found, *(name for _, value, _ in _entries(node, "") for name in modules_in(value))]
+    direct = [str(value) for key, value, _ in _entries(node, "") if key == "python" and value is not None]
+    return [*direct, *(name for _, value, _ in _entries(node, "") for name in modules_in(value))]
 
 
 def tell_modules(directory: Path, host: str, configurations: Sequence[Mapping[str, Any]]) -> None:
