@@ -69,9 +69,9 @@ def calls_of_recommendations(formulas: Sequence[Stencil], precisions: Sequence[s
     >>> calls_of_recommendations([formula("central_2")], ["float64"])
     50
     """
-    own = sum(1 for formula in formulas for offset in formula.offsets if offset)
+    of_formulas = sum(1 for formula in formulas for offset in formula.offsets if offset)
     samples = SAMPLES if set(precisions) != {"float64"} else 0
-    return PROBES + 2 * GROWTH.size + samples + own
+    return PROBES + 2 * GROWTH.size + samples + of_formulas
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,11 +158,11 @@ class Precision:
     @cached_property
     def reach(self) -> float:
         """How far f follows the polynomial of the survey, as far as this type can tell."""
-        found = self.survey
-        window = reach = float(found.first.delta)
+        around = self.survey
+        window = reach = float(around.first.delta)
         for factor in GROWTH:
-            t = factor * window * np.array(found.sides)
-            off = found.values(found.x + t) - np.polynomial.polynomial.polyval(t, found.significant)
+            t = factor * window * np.array(around.sides)
+            off = around.values(around.x + t) - np.polynomial.polynomial.polyval(t, around.significant)
             if not np.all(np.abs(off) <= DEVIATIONS * self.noise):
                 break
             reach = float(np.abs(t).max())
@@ -171,31 +171,31 @@ class Precision:
     @cached_property
     def noise(self) -> float:
         """Standard deviation of the values of f: their own, and what this type adds, measured near x."""
-        found, own = self.survey, float(self.survey.first.noise)
+        around, of_values = self.survey, float(self.survey.first.noise)
         if self.dtype == np.float64:
-            return own
-        half = max(float(found.first.delta), SAMPLES * self.spacing)
-        lo, hi = max(found.x - half, found.f.domain[0]), min(found.x + half, found.f.domain[1])
+            return of_values
+        half = max(float(around.first.delta), SAMPLES * self.spacing)
+        lo, hi = max(around.x - half, around.f.domain[0]), min(around.x + half, around.f.domain[1])
         with np.errstate(all="ignore"):
             at = np.unique(np.linspace(lo, hi, SAMPLES).astype(self.dtype))
-            off = self.call(at).astype(np.float64) - found.values(at.astype(np.float64))
+            off = self.call(at).astype(np.float64) - around.values(at.astype(np.float64))
         off = off[np.isfinite(off)]
         added = math.hypot(*off) / math.sqrt(off.size) if off.size else math.inf
-        return math.hypot(own, added, HALF_ULP * self.eps * abs(found.coefficients[0][0]))
+        return math.hypot(of_values, added, HALF_ULP * self.eps * abs(around.coefficients[0][0]))
 
     @cached_property
     def hindrance(self) -> str:
         """Why nothing can be recommended for any formula; empty if something can."""
-        found = self.survey
-        if not found.inside:
+        around = self.survey
+        if not around.inside:
             return "this precision does not hold the point"
-        if str(found.derivatives[1].status) == "unresolved":
+        if str(around.derivatives[1].status) == "unresolved":
             return "no scale was found"
-        if found.refused:
-            return ": ".join(["no delta helps", str(found.first.status), *found.first.raised[:1]])
-        if not found.resolved:
+        if around.refused:
+            return ": ".join(["no delta helps", str(around.first.status), *around.first.raised[:1]])
+        if not around.resolved:
             return "dk.derivative found a bound of the derivative, but no window in which f is smooth"
-        if not np.all(np.isfinite(self.call(np.array([found.x]).astype(self.dtype)))):
+        if not np.all(np.isfinite(self.call(np.array([around.x]).astype(self.dtype)))):
             return "this precision does not hold the value of f, or what is computed on the way to it"
         return ""
 
@@ -206,8 +206,8 @@ class Precision:
         """
         with np.errstate(all="ignore"):
             at, steps = np.array([self.survey.x if x is None else x]).astype(self.dtype), delta.astype(self.dtype)
-            found = rounded_difference(self.call, at, steps, formula, self.survey.f.domain)
-        return Rounded(estimate=found.estimate, vanished=found.vanished | (steps == 0), outside=found.outside)
+            rounded = rounded_difference(self.call, at, steps, formula, self.survey.f.domain)
+        return Rounded(estimate=rounded.estimate, vanished=rounded.vanished | (steps == 0), outside=rounded.outside)
 
     def expected_error(self, formula: Stencil, delta: Array) -> ExpectedError:
         """Truncation |c_p| h^p + |c_(p+1)| h^(p+1) + ... and rounding S e_f / h, from the measured scales.
@@ -228,11 +228,11 @@ class Precision:
         return ExpectedError(delta=delta, truncation=truncation, rounding=self._rounding(formula, delta, size))
 
     def _rounding(self, formula: Stencil, delta: Array, size: Array) -> Array:
-        found, unit, weights = self.survey, HALF_ULP * self.eps, np.array([float(w) for w in formula.weights])
+        around, unit, weights = self.survey, HALF_ULP * self.eps, np.array([float(w) for w in formula.weights])
         values = np.sum([size[n] * delta**n for n in range(MAX_DEGREE + 1)], axis=0)
-        growth = np.maximum(1.0, values / found.largest) if found.largest > 0.0 else 1.0
+        growth = np.maximum(1.0, values / around.largest) if around.largest > 0.0 else 1.0
         sums = np.cumsum(weights)[1:-1]
-        points = (weights.size > 2) * unit * (abs(found.x) + delta) * size[1]
+        points = (weights.size > 2) * unit * (abs(around.x) + delta) * size[1]
         parts = (
             np.linalg.norm(weights) * self.noise * growth,
             np.linalg.norm(sums) * unit * values,
@@ -304,10 +304,10 @@ def rounded_point(x: float, dtype: DTypeLike) -> float:
         return float(np.array(x).astype(dtype))
 
 
-def in_precision(found: Survey, dtype: DTypeLike) -> Precision:
+def in_precision(around: Survey, dtype: DTypeLike) -> Precision:
     """A survey in a floating-point type; anew where this holds another point for x."""
-    x = rounded_point(found.x, dtype)
-    here = found if x == found.x else survey(found.f, x, budget=found.budget)
+    x = rounded_point(around.x, dtype)
+    here = around if x == around.x else survey(around.f, x, budget=around.budget)
     return Precision(here, np.dtype(dtype))
 
 
@@ -408,5 +408,5 @@ def recommend_delta(
     if not (lo <= point <= hi and math.isfinite(point)):
         raise ValueError(f"x = {point:g}: no point of the domain [{lo:g}, {hi:g}]; write one that is")
     costly = f.costly if isinstance(f, Function) else True
-    found = survey(f, rounded_point(point, precision), budget=most // 2 if costly else None)
-    return tuple(Precision(found, precision).recommend(formula) for formula in chosen)
+    around = survey(f, rounded_point(point, precision), budget=most // 2 if costly else None)
+    return tuple(Precision(around, precision).recommend(formula) for formula in chosen)

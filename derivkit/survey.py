@@ -285,9 +285,11 @@ class Survey:
             size[1 : powers + 1] = fitted * powers_of_reach[1 : powers + 1]
             bars[1 : powers + 1] *= spread
             bars[1 : powers + 1] += np.abs(fitted - shorter) * powers_of_reach[1 : powers + 1]
-        for order, found in self.derivatives.items():
-            if math.isfinite(found.error):
-                size[order], bars[order] = (v / math.factorial(order) for v in (float(found.value), float(found.error)))
+        for order, derivative in self.derivatives.items():
+            if math.isfinite(derivative.error):
+                size[order], bars[order] = (
+                    v / math.factorial(order) for v in (float(derivative.value), float(derivative.error))
+                )
         return size, bars
 
     @property
@@ -345,9 +347,9 @@ class Survey:
         least = max(1e-300, float(np.spacing(abs(self.x)))) * RATIO ** max(FULL)
         for exponent in exponents:
             reach = chosen * RATIO**exponent
-            found = _window(self.f, self.x, reach, exponent) if reach > least else None
-            if found is not None and found.largest != 0.0:
-                yield found
+            result = _window(self.f, self.x, reach, exponent) if reach > least else None
+            if result is not None and result.largest != 0.0:
+                yield result
 
 
 class _Recorder(SelfDescribing):
@@ -416,7 +418,7 @@ def _window(f: Callable[[Array], Array], x: float, reach: float, exponent: int) 
     if not np.all(np.isfinite(values)):
         return None
     with np.errstate(all="ignore"):
-        found = analyse(win, values, centre, top, moved=(at - x) - wanted, orders=(1,), target=TARGET_DEGREE)
+        analysis = analyse(win, values, centre, top, moved=(at - x) - wanted, orders=(1,), target=TARGET_DEGREE)
     rise = (values - centre)[:, 0]
     i, j = win.chord
     slope = (rise[j] - rise[i]) / (win.nodes[j] - win.nodes[i])
@@ -425,11 +427,11 @@ def _window(f: Callable[[Array], Array], x: float, reach: float, exponent: int) 
     return WindowResult(
         exponent=exponent,
         reach=reach,
-        value=float(found.value[0, 0]),
-        error=float(found.error[0, 0]),
-        resolved=bool(found.resolved[0]),
-        plateau=int(found.first[0]),
-        noise=float(found.noise[0]),
+        value=float(analysis.value[0, 0]),
+        error=float(analysis.error[0, 0]),
+        resolved=bool(analysis.resolved[0]),
+        plateau=int(analysis.first[0]),
+        noise=float(analysis.noise[0]),
         largest=float(np.max(np.abs([*values[:, 0], centre[0]]))),
         coefficients=coefficients,
     )

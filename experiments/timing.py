@@ -61,6 +61,21 @@ def least_seconds(repeats: int, action: Callable[[], Any]) -> float:
     return timing.least
 
 
+def least_in_turns(repeats: int, action: Callable[[], Any], reference: Callable[[], Any]) -> tuple[float, float]:
+    """Return the least times of two actions that are done in turns, so that a noisy moment hits both.
+
+    No result is held, as the next one then could not have its memory.
+    """
+    least = math.inf, math.inf
+    for _ in range(repeats):
+        start = time.perf_counter()
+        action()
+        middle = time.perf_counter()
+        reference()
+        least = min(least[0], middle - start), min(least[1], time.perf_counter() - middle)
+    return least
+
+
 def with_repeats(seconds: float, repeats: int) -> float:
     """Return about how long all repeats of an action take that takes so many seconds."""
     return max(seconds, min(repeats * max(seconds, SECONDS_OF_ONE), SECONDS_OF_REPEATS + seconds))

@@ -77,8 +77,8 @@ def attainable(f: Callable[..., Any], x: ArrayLike, truth: Truth, *, derivative:
         delta = np.ldexp(1.0, np.arange(int(ladder) * GROUP, min(last, 1000) + 1))
         rows = max(1, BLOCK // delta.size)
         for block in (where[start : start + rows] for start in range(0, where.size, rows)):
-            found = sweep(f, points[block], delta, formulas=formulas(derivative))
-            error = Truth(truth.high[block, None], truth.low[block, None]).distance(found.estimate)
+            swept = sweep(f, points[block], delta, formulas=formulas(derivative))
+            error = Truth(truth.high[block, None], truth.low[block, None]).distance(swept.estimate)
             best[block] = least_smoothed(error)
     return np.where(np.isfinite(truth.high), best, np.nan)
 

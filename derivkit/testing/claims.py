@@ -120,17 +120,17 @@ def claims(method: Method, f: Function, x: Array, *, order: int = 1) -> Claims:
     ([True, True], True)
     """
     counter = Counter(f.call)
-    asked = replace(f, call=counter)
-    found = method(asked, x) if order == 1 else method(asked, x, order=order)
+    counted = replace(f, call=counter)
+    result = method(counted, x) if order == 1 else method(counted, x, order=order)
     nothing = np.full(x.shape, np.nan)
     return Claims(
-        value=np.asarray(found.value, dtype=np.float64),
-        error=np.asarray(found.error, dtype=np.float64),
-        status=np.asarray(found.status, dtype=np.str_),
-        evaluations=np.asarray(found.evaluations, dtype=np.int64),
-        noise=np.asarray(getattr(found, "noise", nothing), dtype=np.float64),
-        delta=np.asarray(getattr(found, "delta", nothing), dtype=np.float64),
-        total=found.total,
+        value=np.asarray(result.value, dtype=np.float64),
+        error=np.asarray(result.error, dtype=np.float64),
+        status=np.asarray(result.status, dtype=np.str_),
+        evaluations=np.asarray(result.evaluations, dtype=np.int64),
+        noise=np.asarray(getattr(result, "noise", nothing), dtype=np.float64),
+        delta=np.asarray(getattr(result, "delta", nothing), dtype=np.float64),
+        total=result.total,
         counted=counter.counted,
         distinct=counter.distinct,
     )
@@ -196,9 +196,9 @@ def _perturbation(family: Family, points: Array, width: Array) -> tuple[Array, A
     at = points[:, None] + width[:, None] * places
     clean = replace(family, noise=None).function
     away = family.function(at) - clean(at)
-    there = np.isfinite(away)
-    count = np.where(there.any(axis=1), there.sum(axis=1), np.nan)
-    known = np.where(there, away, 0.0)
-    mean = known.sum(axis=1) / count
-    square = np.where(there, (away - mean[:, None]) ** 2, 0.0).sum(axis=1) / count
-    return np.sqrt(square), np.sqrt((known**2).sum(axis=1) / count)
+    finite = np.isfinite(away)
+    count = np.where(finite.any(axis=1), finite.sum(axis=1), np.nan)
+    off = np.where(finite, away, 0.0)
+    mean = off.sum(axis=1) / count
+    square = np.where(finite, (away - mean[:, None]) ** 2, 0.0).sum(axis=1) / count
+    return np.sqrt(square), np.sqrt((off**2).sum(axis=1) / count)

@@ -347,8 +347,8 @@ class Family:
             return drawn
         breaks = np.resize(self.around, drawn.shape)
         low, high = self.domain
-        there = (breaks + drawn >= low) & (breaks + drawn <= high)
-        return np.asarray(breaks + np.where(there, drawn, -drawn))
+        inside = (breaks + drawn >= low) & (breaks + drawn <= high)
+        return np.asarray(breaks + np.where(inside, drawn, -drawn))
 
     def right(self, status: ArrayLike, truth: Truth) -> NDArray[np.bool_]:
         """Whether each status is one of those that are right there: where a derivative exists, and where none does."""

@@ -98,10 +98,10 @@ class Regret:
 
 def sweep_deltas(place: Precision, count: int) -> Array:
     """So many deltas, from the spacing of floats at x to beyond the reach."""
-    found = place.survey
-    if not found.inside:
+    around = place.survey
+    if not around.inside:
         return geomspace(place.eps, 1.0, count)
-    top = BEYOND * place.reach if found.resolved else max(1.0, abs(found.x))
+    top = BEYOND * place.reach if around.resolved else max(1.0, abs(around.x))
     return geomspace(max(place.spacing, top / 10**MAX_DECADES), top, count)
 
 
@@ -119,11 +119,17 @@ def rounded_sweep(place: Precision, formula: Stencil, delta: Array, at: Point | 
     ['0.005', '5e-05']
     """
     x, trusted, bar = at or (place.survey.x, *place.survey.trusted)
-    found = place.difference(formula, delta, x)
-    estimate = extended(found.estimate)
+    quotients = place.difference(formula, delta, x)
+    estimate = extended(quotients.estimate)
     with np.errstate(all="ignore"):
         error = np.abs(estimate - np.longdouble(trusted)).astype(np.float64)
-    reasons = [found.outside, found.vanished, ~np.isfinite(estimate), np.isnan(error), (error <= bar) & (bar > 0.0)]
+    reasons = [
+        quotients.outside,
+        quotients.vanished,
+        ~np.isfinite(estimate),
+        np.isnan(error),
+        (error <= bar) & (bar > 0.0),
+    ]
     status = sweeps.first_reason(*reasons)
     finite = ~np.isin(status, (OUTSIDE, VANISHED, NOT_FINITE))
     return RoundedSweep(
@@ -193,19 +199,19 @@ def _theory(place: Precision, formula: Stencil) -> tuple[float, float]:
 
 def _nearby(place: Precision) -> list[Point]:
     """Points around x that the precision holds, with the trusted derivative and its bar; x alone beside an end."""
-    found = place.survey
-    wide = max(float(found.first.delta), 2.0 * SAMPLES * place.spacing)
-    if found.sides != (1, -1) or place.reach < wide:
-        return [(found.x, *found.trusted)]
+    around = place.survey
+    wide = max(float(around.first.delta), 2.0 * SAMPLES * place.spacing)
+    if around.sides != (1, -1) or place.reach < wide:
+        return [(around.x, *around.trusted)]
     with np.errstate(all="ignore"):
-        x = np.unique((found.x + wide * np.array(NEARBY)).astype(place.dtype)).astype(np.float64)
-    x = x[(x >= found.f.domain[0]) & (x <= found.f.domain[1])]
-    if found.f.expression is not None:
-        value, bar = found.f.exact_derivative(x), np.zeros(x.shape)
+        x = np.unique((around.x + wide * np.array(NEARBY)).astype(place.dtype)).astype(np.float64)
+    x = x[(x >= around.f.domain[0]) & (x <= around.f.domain[1])]
+    if around.f.expression is not None:
+        value, bar = around.f.exact_derivative(x), np.zeros(x.shape)
     else:
-        measured = derivative(found.values, x, domain=found.f.domain)
+        measured = derivative(around.values, x, domain=around.f.domain)
         value, bar = measured.value, measured.error
-    known = np.isfinite(value) & (bar <= MAX_DOUBT * found.trusted[1])
+    known = np.isfinite(value) & (bar <= MAX_DOUBT * around.trusted[1])
     return [(float(p), float(v), float(b)) for p, v, b in zip(x[known], value[known], bar[known], strict=True)]
 
 
@@ -217,9 +223,9 @@ def _typical(place: Precision, formula: Stencil, delta: Array, points: Sequence[
     wanted = (delta[:, None] * BELOW).ravel()
     parts = []
     for at in points:
-        found = rounded_sweep(place, formula, wanted, at)
-        errors = np.where(found.status == BELOW_BAR, at[2], found.counted)
-        parts.append(np.where(found.status == OUTSIDE, np.nan, errors).reshape(delta.size, BELOW.size))
+        swept = rounded_sweep(place, formula, wanted, at)
+        errors = np.where(swept.status == BELOW_BAR, at[2], swept.counted)
+        parts.append(np.where(swept.status == OUTSIDE, np.nan, errors).reshape(delta.size, BELOW.size))
     errors = np.concatenate(parts, axis=1)
     usable = ~np.isnan(errors)
     return np.where(2 * usable.sum(axis=1) >= errors.shape[1], root_mean_square(errors), np.inf)

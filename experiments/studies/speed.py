@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 import derivkit as dk
 from experiments import peers
 from experiments.study import Rows, Tables, column, key, refuse_below
+from experiments.timing import least_in_turns
 
 Array = NDArray[np.floating[Any]]
 Action = Callable[[], object]
@@ -165,7 +166,7 @@ def _sweep_against_f(config: Config) -> Table:
             at = start % max(1, values.size - BLOCK)
             _exp_sin(values[at : at + min(BLOCK, total - start)])
 
-    ours, theirs = _least(config.repeats, lambda: dk.sweep(_exp_sin, x, delta, formulas=FORMULAS), alone)
+    ours, theirs = least_in_turns(config.repeats, lambda: dk.sweep(_exp_sin, x, delta, formulas=FORMULAS), alone)
     name = f"sweep of {len(FORMULAS)} formulas x {config.points} points x {config.deltas} deltas"
     return _row(name, ours, theirs, "the same evaluations of f alone", goal=2.0)
 
@@ -173,7 +174,7 @@ def _sweep_against_f(config: Config) -> Table:
 def _dual_against_f(config: Config) -> Table:
     """Value and derivative by dual numbers over the value alone."""
     x = np.linspace(0.0, 3.0, config.points)
-    ours, theirs = _least(config.repeats, lambda: dk.dual(_exp_sin, x), lambda: _exp_sin(x))
+    ours, theirs = least_in_turns(config.repeats, lambda: dk.dual(_exp_sin, x), lambda: _exp_sin(x))
     return _row(f"value and derivative of exp(sin(x)) by dk.dual at {config.points} points", ours, theirs, "f alone")
 
 
@@ -190,7 +191,7 @@ def _derivative_of_many(config: Config) -> Table:
     more = {"beyond_megabytes": (peak - held) / 1e6}
     repeats = config.quick_repeats
     if not peers.installed("scipy"):
-        return _row(name, *_least(repeats, ours, own), "the same evaluations of f alone", **more)
+        return _row(name, *least_in_turns(repeats, ours, own), "the same evaluations of f alone", **more)
     counted: list[int] = []
 
     def counting(values: Any) -> Any:
@@ -200,8 +201,8 @@ def _derivative_of_many(config: Config) -> Table:
     theirs = importlib.import_module("experiments.peers.scipy").derivative
     theirs(counting, x)
     their_own = functools.partial(_exp_sin, np.linspace(0.0, 10.0, sum(counted)))
-    times = _least(repeats, ours, functools.partial(theirs, _exp_sin, x))
-    values = _least(repeats, own, their_own)
+    times = least_in_turns(repeats, ours, functools.partial(theirs, _exp_sin, x))
+    values = least_in_turns(repeats, own, their_own)
     seconds, reference = (max(whole - alone, np.finfo(float).tiny) for whole, alone in zip(times, values, strict=True))
     return _row(f"{name}, without f", seconds, reference, "scipy.differentiate without f", goal=0.75, **more)
 
@@ -212,9 +213,11 @@ def _derivative_of_one(config: Config) -> Table:
     name, repeats = "the derivative of math.sin at 1 with its error bar", 10 * config.quick_repeats
     if not peers.installed("scipy"):
         points = [1.0] * ours().total
-        return _row(name, *_least(repeats, ours, lambda: [math.sin(x) for x in points]), "the same evaluations alone")
+        return _row(
+            name, *least_in_turns(repeats, ours, lambda: [math.sin(x) for x in points]), "the same evaluations alone"
+        )
     theirs = importlib.import_module("experiments.peers.scipy").derivative
-    times = _least(repeats, ours, functools.partial(theirs, np.sin, 1.0))
+    times = least_in_turns(repeats, ours, functools.partial(theirs, np.sin, 1.0))
     return _row(name, *times, "scipy.differentiate", goal=0.35)
 
 
@@ -236,7 +239,7 @@ def _gradients(config: Config, network: dk.Network, count: int) -> Iterator[Tabl
     for _ in range(config.repeats):
         for place, one in enumerate(compared):
             repeats = config.quick_repeats if one.in_a_row == 1 else 1
-            least[place] = np.minimum(least[place], _least(repeats, one.ours, one.theirs))
+            least[place] = np.minimum(least[place], least_in_turns(repeats, one.ours, one.theirs))
     for one, (seconds, reference_seconds) in zip(compared, least.tolist(), strict=True):
         goal = GOALS.get((one.what, count), np.nan) if network.sizes == AIMED else np.nan
         name = f"{one.what}, {'-'.join(map(str, network.sizes))}, {count} samples"
@@ -325,21 +328,9 @@ def _command_against_imports(config: Config, formats: str, goal: float) -> Table
         def command() -> None:
             peaks.append(_timed("-m", "experiments.run", *MAIN, f"figures.formats={formats}", outputs=directory)[1])
 
-        ours, theirs = _least(config.repeats, command, lambda: _timed("-c", IMPORTS))
+        ours, theirs = least_in_turns(config.repeats, command, lambda: _timed("-c", IMPORTS))
     name = f"{formats}: python -m experiments.run {' '.join(MAIN)}"
     return _row(name, ours, theirs, "importing its libraries", goal=goal, peak_megabytes=max(peaks))
-
-
-def _least(repeats: int, ours: Action, theirs: Action) -> tuple[float, float]:
-    """Least wall times of both, in turns, so that a noisy moment hits both."""
-    times: list[Sequence[float]] = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        ours()
-        middle = time.perf_counter()
-        theirs()
-        times.append((middle - start, time.perf_counter() - middle))
-    return min(t[0] for t in times), min(t[1] for t in times)
 
 
 def _timed(*arguments: str, outputs: str = "") -> tuple[float, float]:
