@@ -196,14 +196,14 @@ def _chosen(network: Network, which: ArrayLike | None) -> Indices:
 def _kinks(job: Job, *, per_sample: bool) -> tuple[NDArray[np.bool_], NDArray[np.bool_] | None]:
     """Which of the parameters cross a kink, and, if that is wanted, for which samples."""
     penalty = weights_across_zero(job.network, job.parameters[job.which], job.which, job.moved)
-    found, each = penalty.copy(), None
+    crossed, each = penalty.copy(), None
     if per_sample:
         each = np.repeat(penalty[None], len(job.samples), axis=0)
-    for at, place, crossed in crossings(job.network, job.parameters, job.samples, job.layers, job.which, job.moved):
-        found[place] |= crossed.any(axis=0)
+    for at, place, across in crossings(job.network, job.parameters, job.samples, job.layers, job.which, job.moved):
+        crossed[place] |= across.any(axis=0)
         if each is not None:
-            each[np.ix_(at, place)] |= crossed
-    return found, each
+            each[np.ix_(at, place)] |= across
+    return crossed, each
 
 
 def _reported(blocks: Blocks, progress: Progress | None, count: int) -> Blocks:

@@ -47,7 +47,7 @@ class Differences:
         domain: Box | None,
         *,
         vectorized: bool | None,
-        one: bool,
+        scalar: bool,
     ) -> None:
         check_function(f, f"dk.{what}({CALLED_WITH.get(what, 'f, x')}, formula='central_2', delta=1e-5)")
         check_vectorized(vectorized)
@@ -56,7 +56,7 @@ class Differences:
         self.delta = spread("delta", positive("delta", 1.0 if delta is None else delta), self.shape).ravel()
         least, greatest = calling_of(f).domain
         lo, hi = (end.ravel() for end in ends(domain, self.shape))
-        self._box, self._one = (np.maximum(lo, least), np.minimum(hi, greatest)), one
+        self._box, self._scalar = (np.maximum(lo, least), np.minimum(hi, greatest)), scalar
         self.ask = Asker(
             f,
             shape=self.shape,
@@ -93,15 +93,15 @@ class Differences:
         for block in _blocks(going, self.ask, len(axes.at)):
             values = self._on_axes(axes.at, chosen[block], centre)
             with np.errstate(all="ignore"):
-                found = quotient(axes.formula, values, axes.scale[chosen[block], None])
-            if found.shape[1] != len(value):  # so far f had no value anywhere
-                value = np.full((found.shape[1], chosen.size), np.nan)
-            value[:, block] = found.T
+                estimates = quotient(axes.formula, values, axes.scale[chosen[block], None])
+            if estimates.shape[1] != len(value):  # so far f had no value anywhere
+                value = np.full((estimates.shape[1], chosen.size), np.nan)
+            value[:, block] = estimates.T
         return _judged(value, np.broadcast_to(code, value.shape))
 
     def _meet(self, at: Mapping[Rational, Array], going: Indices) -> None:
         first = next(offset for offset in at if offset)
-        if going.size and not self._one:
+        if going.size and not self._scalar:
             self.ask.meet(self._points(going[:1, None], at[first][going[:1], None])[0])
 
     def _at_x(self) -> Array:
@@ -115,7 +115,7 @@ class Differences:
             block = slice(start, start + self.ask.room)
             rows.append(self.ask(self._points(index[block], entry[block])))
             start += len(rows[-1])
-        if self._one and self.ask.width not in (None, 1):
+        if self._scalar and self.ask.width not in (None, 1):
             raise ValueError(
                 f"f gives {self.ask.width} values where one is needed; dk.jacobian takes functions of several values"
             )
@@ -135,8 +135,8 @@ class Differences:
         entry = np.stack([at[offset][block] for offset in moves], axis=1)
         index = np.repeat(block, len(moves))
         values = self._values(index[:, None], entry.reshape(-1, 1)).reshape(block.size, len(moves), -1)
-        found = {offset: values[:, k] for k, offset in enumerate(moves)}
-        return [found[offset] if offset else centre for offset in at]
+        at_offsets = {offset: values[:, k] for k, offset in enumerate(moves)}
+        return [at_offsets[offset] if offset else centre for offset in at]
 
     def along(self, direction: Array) -> tuple[Array, Codes]:
         """The estimate along a direction d, and its code; both of shape ``()``.
@@ -251,10 +251,10 @@ def _container(x: Any, point: Array) -> Callable[[Array], Any] | None:
 
     try:
         trial = np.nextafter(point, np.inf)
-        kept = np.array_equal(np.asarray(again(trial)), trial)
+        exact = np.array_equal(np.asarray(again(trial)), trial)
     except Exception:  # noqa: BLE001 -- a container that cannot be added to is given to f as an array
         return None
-    return again if kept else None
+    return again if exact else None
 
 
 def _blocks(going: Indices, ask: Asker, each: int) -> Iterator[Indices]:

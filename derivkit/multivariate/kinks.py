@@ -71,16 +71,16 @@ def weights_across_zero(network: Network, at: Array, which: Indices, moved: Arra
 
 def _near(network: Network, parameters: Array, layers: Sequence[Layer], step: float) -> list[Mask]:
     """Which sums one parameter that moves by the step could take across a kink; shapes ``(units, samples)``."""
-    found, largest = [], np.zeros(layers[0].z.shape[1])
+    near, largest = [], np.zeros(layers[0].z.shape[1])
     for row, matrix, layer in zip(network.rows, network.matrices(parameters), layers, strict=True):
-        own = step * np.max(np.abs(layer.given), axis=0)
+        directly = step * np.max(np.abs(layer.given), axis=0)
         passed_on = STEEPEST * np.sum(np.abs(matrix[:, :-1]), axis=1)[:, None] * largest
-        reach = np.maximum(own, passed_on)
+        reach = np.maximum(directly, passed_on)
         # the sums are rounded, too
         slack = 4.0 * float(np.finfo(matrix.dtype).eps) * np.abs(layer.z)
-        found.append(np.abs(layer.z) <= reach + slack if row.kinked else np.zeros(layer.z.shape, dtype=bool))
+        near.append(np.abs(layer.z) <= reach + slack if row.kinked else np.zeros(layer.z.shape, dtype=bool))
         largest = np.max(reach, axis=0)
-    return found
+    return near
 
 
 def _of_unit(

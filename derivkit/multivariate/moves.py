@@ -72,11 +72,11 @@ def _naive(job: Job, cost: Cost) -> Blocks:
         block = slice(start, min(start + BLOCK, job.which.size))
         losses = np.empty((len(job.samples), len(job.moved), block.stop - start), work.dtype)
         for n, k in enumerate(job.which[block]):
-            kept = work[k]
+            before = work[k]
             for m, value in enumerate(job.moved[:, start + n]):
                 work[k] = value
                 losses[:, m, n] = job.network.losses(work, job.samples, finite=False)
-            work[k] = kept
+            work[k] = before
         cost.passes(job, losses[0].size)
         yield block, losses
 

@@ -189,10 +189,10 @@ class Network:
     @cached_property
     def weighs(self) -> NDArray[np.bool_]:
         """Which parameters are weights, the others being biases; shape ``(count,)``."""
-        found = np.ones(self.count, dtype=bool)
-        for matrix in self.matrices(found):
+        weighs = np.ones(self.count, dtype=bool)
+        for matrix in self.matrices(weighs):
             matrix[:, -1] = False
-        return found
+        return weighs
 
     @property
     def kinked(self) -> bool:
@@ -331,13 +331,13 @@ class Network:
         layers = self._forward(matrices, samples)
         lead = range(parameters.ndim - 1)
         outputs = layers[-1].a.transpose(len(lead), len(lead) + 1, *lead)
-        found = LOSSES[self.objective].value(outputs, samples.targets)
-        found = found.transpose(*(place + 1 for place in lead), 0)
+        losses = LOSSES[self.objective].value(outputs, samples.targets)
+        losses = losses.transpose(*(place + 1 for place in lead), 0)
         if self.l1 or self.l2:
-            found = found + self.penalty(parameters)[..., None]
+            losses = losses + self.penalty(parameters)[..., None]
         if finite:
-            self._refuse_not_finite(found, matrices, layers)
-        return np.asarray(found)
+            self._refuse_not_finite(losses, matrices, layers)
+        return np.asarray(losses)
 
     def loss(self, parameters: Array, samples: Samples) -> Any:
         """The mean loss of `samples`; a float for one vector of `parameters`, shape ``(...)`` for a stack."""
@@ -457,17 +457,17 @@ class Network:
         same for all, adds 2 g·r + r·r.
         """
         self._refuse_stack(parameters, samples)
-        found = np.zeros(len(samples), dtype=parameters.dtype)
+        squares = np.zeros(len(samples), dtype=parameters.dtype)
         matrices = self.matrices(parameters)
         layers = self._forward(matrices, samples)
         penalties = self._penalty_slopes(parameters)
         for k, slope in self._backward(matrices, samples, layers):
             slopes, given = slope.T, layers[k].given.T
-            found += np.vecdot(slopes, slopes) * np.vecdot(given, given)
+            squares += np.vecdot(slopes, slopes) * np.vecdot(given, given)
             if penalties:
                 crossed = np.vecdot(slopes, given[:, :-1] @ penalties[k].T)
-                found += 2.0 * crossed + np.sum(np.square(penalties[k]))
-        return found
+                squares += 2.0 * crossed + np.sum(np.square(penalties[k]))
+        return squares
 
     def _backward(
         self, matrices: Sequence[Array], samples: Samples, layers: Sequence[Layer], share: float = 1.0

@@ -65,8 +65,8 @@ def loss_rounding(network: Network, parameters: Array, samples: Samples, *, unit
     loss = LOSSES[network.objective]
     value, slope = loss.value(outputs, samples.targets), loss.slope(outputs, samples.targets, 1.0)
     # The outputs are subtracted from the largest, raised, summed and taken the logarithm of, or subtracted and squared.
-    own = (len(outputs) + 3.0 * ELEMENTARY) * unit * (np.abs(value) + 2.0 * np.max(np.abs(outputs), axis=0) + 1.0)
-    mean = float(np.mean(np.sum(np.abs(slope) * handed, axis=0) + own + value.size * unit * np.abs(value)))
+    in_loss = (len(outputs) + 3.0 * ELEMENTARY) * unit * (np.abs(value) + 2.0 * np.max(np.abs(outputs), axis=0) + 1.0)
+    mean = float(np.mean(np.sum(np.abs(slope) * handed, axis=0) + in_loss + value.size * unit * np.abs(value)))
     return mean + network.count * unit * float(network.penalty(parameters))
 
 

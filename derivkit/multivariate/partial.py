@@ -129,7 +129,7 @@ def gradient(
     >>> gradient(lambda x: x[0] ** 2 * x[1], [3.0, 5.0], formula="central_2", delta=0.125).value.tolist()
     [30.0, 9.0]
     """
-    differences = Differences(f, x, "gradient", formula, delta, domain, vectorized=vectorized, one=True)
+    differences = Differences(f, x, "gradient", formula, delta, domain, vectorized=vectorized, scalar=True)
     value, code = differences.first(np.arange(differences.x.size))
     return _result(differences, value[0], code[0], differences.shape)
 
@@ -170,7 +170,7 @@ def partial(
     >>> partial(lambda x: x[0] ** 2 * x[1], [3.0, 5.0], 1, formula="central_2", delta=0.125).value
     9.0
     """
-    differences = Differences(f, x, "partial", formula, delta, domain, vectorized=vectorized, one=True)
+    differences = Differences(f, x, "partial", formula, delta, domain, vectorized=vectorized, scalar=True)
     chosen = np.array([_place(index, differences.shape)])
     value, code = differences.first(chosen)
     return _result(differences, value[0], code[0], ())
@@ -210,7 +210,7 @@ def jacobian(
     >>> jacobian(lambda x: [x[0] * x[1], x[0]], [3.0, 5.0], formula="central_2", delta=0.125).value.tolist()
     [[5.0, 3.0], [1.0, 0.0]]
     """
-    differences = Differences(f, x, "jacobian", formula, delta, domain, vectorized=vectorized, one=False)
+    differences = Differences(f, x, "jacobian", formula, delta, domain, vectorized=vectorized, scalar=False)
     value, code = differences.first(np.arange(differences.x.size))
     return _result(differences, value, code, value.shape)
 
@@ -255,7 +255,7 @@ def directional(
     """
     if delta is not None and np.ndim(delta):
         raise ValueError(f"the delta of a direction is one number, not an array of shape {np.shape(delta)}")
-    differences = Differences(f, x, "directional", formula, delta, domain, vectorized=vectorized, one=True)
+    differences = Differences(f, x, "directional", formula, delta, domain, vectorized=vectorized, scalar=True)
     towards = _direction(direction, differences.shape)
     value, code = differences.along(towards)
     return _result(differences, value, code, ())
@@ -300,7 +300,7 @@ def hessian(
     >>> hessian(lambda x: x[0] ** 2 * x[1], [3.0, 5.0], formula="central_2", delta=0.125).value.tolist()
     [[10.0, 6.0], [6.0, 0.0]]
     """
-    differences = Differences(f, x, "hessian", formula, delta, domain, vectorized=vectorized, one=True)
+    differences = Differences(f, x, "hessian", formula, delta, domain, vectorized=vectorized, scalar=True)
     if isinstance(formula, Stencil):
         raise TypeError(
             "hessian needs the name of a formula, such as 'central_2', not a stencil: it takes the formulas of that "

@@ -158,9 +158,9 @@ class Data:
         """
         if self.samples is None:
             return generated(count, inputs=inputs, classes=classes, seed=seed)
-        total, own = self.samples.inputs.shape
-        if own != inputs:
-            raise ValueError(f"the data {self.name} have {own} inputs, and layer 1 of the network takes {inputs}")
+        total, width = self.samples.inputs.shape
+        if width != inputs:
+            raise ValueError(f"the data {self.name} have {width} inputs, and layer 1 of the network takes {inputs}")
         if self.samples.label_range[1] >= classes:
             most = self.samples.label_range[1]
             raise ValueError(

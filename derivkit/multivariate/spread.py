@@ -238,8 +238,8 @@ class SampleGradients:
         """
         size, sizes = float(np.linalg.norm(self.mean)), np.array(batches)
         errors = [self.batch_errors(batch, draws, random, replace=replace) for batch in batches]
-        square = np.array([np.mean(one) for one in errors])
-        doubt = np.array([np.std(one, ddof=1) for one in errors]) / math.sqrt(draws)
+        square = np.array([np.mean(of_size) for of_size in errors])
+        doubt = np.array([np.std(of_size, ddof=1) for of_size in errors]) / math.sqrt(draws)
         factor = np.array([self.batch_factor(batch, replace=replace) for batch in batches])
         expected = self.variance * factor
         differ = doubt > len(self.losses) * np.finfo(np.float64).eps * expected

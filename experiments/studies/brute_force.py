@@ -347,8 +347,8 @@ def against_samples(table: Frame) -> Frame:
 
 def largest_of(rows: Frame) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The family, and the row of every way, of the largest network of each family."""
-    for family, own in rows.groupby("family", sort=False):
-        last = own[own["parameters"] == own["parameters"].max()]
+    for family, networks in rows.groupby("family", sort=False):
+        last = networks[networks["parameters"] == networks["parameters"].max()]
         yield str(family), {row.way: row for row in last.itertuples()}
 
 
@@ -360,8 +360,8 @@ def layers_of(network: str) -> tuple[int, ...]:
 def fitted(table: Frame) -> dict[str, dk.CostModel]:
     """The cost model of every way, fitted to every other size and every other number of samples."""
     models = {}
-    for way, own in table[fitted_to(table)].groupby("way", sort=False):
-        models[str(way)] = dk.fit_cost(str(way), map(layers_of, own["network"]), own["samples"], own["seconds"])
+    for way, cases in table[fitted_to(table)].groupby("way", sort=False):
+        models[str(way)] = dk.fit_cost(str(way), map(layers_of, cases["network"]), cases["samples"], cases["seconds"])
     return models
 
 
@@ -418,10 +418,10 @@ def tell(tables: Tables) -> Iterator[str]:
 def growth(rows: Frame, x: str, y: str) -> Iterator[str]:
     """By how much each way grows from the smallest x to the largest, family by family."""
     factors = []
-    for family, own in rows.groupby("family", sort=False):
-        low, high = own[x].min(), own[x].max()
+    for family, cases in rows.groupby("family", sort=False):
+        low, high = cases[x].min(), cases[x].max()
         if low < high:
-            ends = [(way, each.set_index(x)[y]) for way, each in own.groupby("way", sort=False)]
+            ends = [(way, times.set_index(x)[y]) for way, times in cases.groupby("way", sort=False)]
             grown = ", ".join(f"{way} {values[high] / values[low]:.3g}" for way, values in ends)
             factors.append(f"{family}, {high / low:.3g} times the {x}: {grown}")
     if factors:
@@ -499,8 +499,8 @@ def of_model(judged: Frame) -> Iterator[str]:
 
 def of_literal(rows: Frame) -> Iterator[str]:
     """What the textbook's job would take."""
-    for family, own in rows.groupby("family", sort=False):
-        first, others = own.iloc[0], own.iloc[1:]
+    for family, ways in rows.groupby("family", sort=False):
+        first, others = ways.iloc[0], ways.iloc[1:]
         known = np.isfinite(others["seconds"])
         times = ", ".join(f"{row.way} {duration(row.seconds)}" for row in others[known].itertuples())
         untold = ", ".join(others["way"][~known])

@@ -432,8 +432,8 @@ def groups_of(tables: Tables) -> Iterator[Group]:
     """Every network with every origin of its samples."""
     read: tuple[type[Rows], ...] = (Table, Agreement, Weights, Layers, Noise, Slopes, Summary)
     for network, data in tables[Table][["network", "data"]].drop_duplicates().itertuples(index=False):
-        own = {
+        group = {
             str(rows.table): tables[rows][(tables[rows]["network"] == network) & (tables[rows]["data"] == data)]
             for rows in read
         }
-        yield Group(f"{network}, {data}", own)
+        yield Group(f"{network}, {data}", group)

@@ -246,11 +246,11 @@ class Way(NamedTuple):
 
 def ways(config: Config) -> list[Way]:
     """The ways of a run: backprop in float64, with which all are compared, then those of each precision."""
-    found = [Way("float64", BACKPROP)]
+    every = [Way("float64", BACKPROP)]
     for precision in config.precision:
-        found.append(Way(precision, BACKPROP))
-        found += [Way(precision, *pair) for pair in itertools.product(config.method, config.delta)]
-    return list(dict.fromkeys(found))
+        every.append(Way(precision, BACKPROP))
+        every += [Way(precision, *pair) for pair in itertools.product(config.method, config.delta)]
+    return list(dict.fromkeys(every))
 
 
 def measure(config: Config) -> Iterator[Rows]:
