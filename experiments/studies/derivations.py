@@ -17,7 +17,7 @@ FIGURES = tuple(f"derivation_{k}" for k in range(1, 9))
 MAX_LINES, MAX_LETTERS = 40, 160
 """Longest derivation and longest line that are drawn: beyond, a figure could not be read; by eye."""
 MAX_CONDITIONS = 5
-"""Most conditions that the findings tell of."""
+"""Most conditions that the findings name."""
 
 
 # Tables
@@ -238,6 +238,19 @@ def introduction(row: Any) -> str:
 def tell(tables: Tables) -> Iterator[str]:
     """Yield what was verified, which rules were used, and what does not hold everywhere."""
     checks = tables[Checks]
+    yield from verified(checks)
+    rules = Counter(tables[Table]["rule"])
+    yield f"Rules used: {', '.join(f'{rule} {count}' for rule, count in rules.most_common())}."
+    for row in checks[(checks["result"] == "0") & (checks["steps"] == 1)].itertuples():
+        yield f"{row.variable} does not occur in {row.expression}: the derivative is 0."
+    yield from conditions_of(checks[checks["conditions"] != ""])
+    shown = len(drawable(checks))
+    if shown < len(checks):
+        yield f"{shown} of {len(checks)} derivations are drawn; the others are too long, or more than {len(FIGURES)}."
+
+
+def verified(checks: Frame) -> Iterator[str]:
+    """How many derivations are verified, and which are not."""
     good = checks[checks["verification"] == dk.Verdict.VERIFIED]
     if len(good):
         fewest, most = good["points"].min(), good["points"].max()
@@ -248,17 +261,12 @@ def tell(tables: Tables) -> Iterator[str]:
         )
     for row in checks.drop(good.index).itertuples():
         yield f"{row.expression}: not verified, {row.verification}."
-    rules = Counter(tables[Table]["rule"])
-    yield f"Rules used: {', '.join(f'{rule} {count}' for rule, count in rules.most_common())}."
-    for row in checks[(checks["result"] == "0") & (checks["steps"] == 1)].itertuples():
-        yield f"{row.variable} does not occur in {row.expression}: the derivative is 0."
-    held = checks[checks["conditions"] != ""]
-    if len(held):
-        where = "; ".join(
-            f"that of {row.expression} where {row.conditions}" for row in held.head(MAX_CONDITIONS).itertuples()
-        )
-        more = f"; the table checks has {len(held) - MAX_CONDITIONS} more" if len(held) > MAX_CONDITIONS else ""
+
+
+def conditions_of(checks: Frame) -> Iterator[str]:
+    """Where derivatives hold that do not hold everywhere."""
+    if len(checks):
+        first = checks.head(MAX_CONDITIONS).itertuples()
+        where = "; ".join(f"that of {row.expression} where {row.conditions}" for row in first)
+        more = f"; the table checks has {len(checks) - MAX_CONDITIONS} more" if len(checks) > MAX_CONDITIONS else ""
         yield f"Not everywhere do they hold: {where}{more}."
-    shown = len(drawable(checks))
-    if shown < len(checks):
-        yield f"{shown} of {len(checks)} derivations are drawn; the others are too long, or more than {len(FIGURES)}."

@@ -14,6 +14,7 @@ import numpy as np
 import derivkit as dk
 from derivkit.testing import BREAKS, METHODS, VERDICTS, Answer, Break, verdict
 from experiments.study import Frame, Lesson, Rows, Tables, column, key, refuse_repeated, refuse_unknown
+from experiments.words import counted
 
 OURS = "dk.derivative"
 TEXTBOOK = ("forward_1", "central_2", "central_4")
@@ -246,16 +247,34 @@ PHRASES: Mapping[str, str] = {
 def tell(tables: Tables) -> Iterator[str]:
     """Yield who is silently wrong, what is wrong with our own answer, and whose bars hold."""
     table, cases = distinct(tables)
-    many = f"{len(cases)} cases" if len(cases) > 1 else "one case"
     silent = ", ".join(f"{name} {n}" for name, n in counts(table, table["verdict"] == "silently wrong").items())
     yield (
-        f"Silently wrong among {many}: {silent}. That is the count to look at: a wrong number that nothing warns of."
+        f"Silently wrong among {counted(len(cases), 'case')}: {silent}. That is the count to look at: a wrong number "
+        "that nothing warns of."
     )
-    ours_alone = table[table["method"] == OURS]
+    yield from wrong_answers_of_ours(table[table["method"] == OURS])
+    yield from invisible(table)
+    none = table["truth"].isna()
+    if none.any():
+        values = counts(table, none & np.isfinite(table["value"]))
+        from_methods = ", ".join(f"{name} {n} times" for name, n in values.items() if n)
+        yield (
+            f"Where there is no derivative ({table.loc[none, 'case'].nunique()} of {counted(len(cases), 'case')}) a "
+            f"number comes all the same from {from_methods or 'nobody'}."
+        )
+    yield bars_held(table)
+
+
+def wrong_answers_of_ours(answers: Frame) -> Iterator[str]:
+    """In which cases our own answer is not as it should be, verdict by verdict."""
     for kind, phrase in PHRASES.items():
-        rows = ours_alone[ours_alone["verdict"] == kind]
+        rows = answers[answers["verdict"] == kind]
         if len(rows):
             yield f"{OURS} {phrase} in {', '.join(map(where, rows.itertuples()))}."
+
+
+def invisible(table: Frame) -> Iterator[str]:
+    """Who is right in the cases of which values cannot tell."""
     for case, rows in table[table["case"].isin(INVISIBLE)].groupby("case", sort=False):
         wise = rows.loc[rows["verdict"] == "right", "method"]
         answer = f"right: {', '.join(wise)}, which evaluates the code at x itself" if len(wise) else "nobody is right"
@@ -263,17 +282,13 @@ def tell(tables: Tables) -> Iterator[str]:
             f"{BREAKS[case].heading} ({case}): {answer}. Values of f at the steps do not hold what would be needed; no "
             "method that asks for values alone can see it, and this is why none may be trusted blindly."
         )
-    none = table["truth"].isna()
-    if none.any():
-        values = counts(table, none & np.isfinite(table["value"]))
-        from_methods = ", ".join(f"{name} {n} times" for name, n in values.items() if n)
-        yield (
-            f"Where there is no derivative ({table.loc[none, 'case'].nunique()} of {many}) a number comes all the same "
-            f"from {from_methods or 'nobody'}."
-        )
+
+
+def bars_held(table: Frame) -> str:
+    """Of how many answers with a bar the truth is within it."""
     barred = np.isfinite(table["bar"]) & np.isfinite(table["value"]) & (table["method"] != ALONE)
     held, bars = counts(table, barred & (table["error"] <= table["bar"])), counts(table, barred)
-    yield (
+    return (
         "A bar holds if the truth is within it; where there is no derivative none does. Bars held: "
         f"{', '.join(f'{name} {held[name]} of {n}' for name, n in bars.items() if n)}."
     )
