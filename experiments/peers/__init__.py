@@ -1,8 +1,9 @@
 """Other tools as themselves: each module adapts the one tool that it is named after, and imports it only when called.
 
 Those of networks have ``gradient(network, parameters, samples)``, which prepares the tool's own way to the gradient of
-a network's loss in one thread, and returns a function without arguments that is to be timed, and whose result is what
-`flat` takes.
+a network's loss in one thread. The parameters have shape ``(count,)``, float32 or float64, which the tool's arrays have
+too. What is returned is to be timed: a function without arguments that gives the gradient of the loss in the weights
+and the biases of every layer, which `flat` takes.
 """
 
 from __future__ import annotations

@@ -15,22 +15,7 @@ from experiments.peers import activation
 
 
 def gradient(network: dk.Network, parameters: NDArray[Any], samples: dk.Samples) -> Callable[[], list[tuple[Any, Any]]]:
-    """Compile the gradient, which takes some tenths of a second.
-
-    Parameters
-    ----------
-    network : Network
-        Its layers, activations and loss.
-    parameters : ndarray
-        Shape ``(count,)``; float32 or float64, which the arrays have too.
-    samples : Samples
-        What the loss is the mean over.
-
-    Returns
-    -------
-    callable
-        Without arguments: the gradient of the loss in the weights and the biases of every layer.
-    """
+    """Compile the gradient, which takes some tenths of a second; see `experiments.peers`."""
     # XLA makes as many threads as it is told that there are processors; it reads this once, when it is first used. Its
     # flags that name threads have no effect on them: two processors were busy all the same.
     os.environ.setdefault("NPROC", "1")

@@ -12,22 +12,7 @@ from experiments.peers import activation
 
 
 def gradient(network: dk.Network, parameters: NDArray[Any], samples: dk.Samples) -> Callable[[], list[tuple[Any, Any]]]:
-    """Prepare tensors of the parameters and the samples.
-
-    Parameters
-    ----------
-    network : Network
-        Its layers, activations and loss.
-    parameters : ndarray
-        Shape ``(count,)``; float32 or float64, which the tensors have too.
-    samples : Samples
-        What the loss is the mean over.
-
-    Returns
-    -------
-    callable
-        Without arguments: the gradient of the loss in the weights and the biases of every layer.
-    """
+    """Prepare tensors of the parameters and the samples; see `experiments.peers`."""
     import torch  # noqa: PLC0415 -- seconds, for those alone who compare
 
     torch.set_num_threads(1)
