@@ -45,6 +45,7 @@ def measured(problem: dk.Problem, formulas: list[dk.Stencil], delta: np.ndarray)
     return dk.absolute_error(dk.sweep(problem.function, x, delta, formulas=formulas).estimate, exact[:, None])
 
 
+@pytest.mark.part
 def test_the_error_is_below_truncation_plus_rounding_where_that_is_proved(problem_name: str) -> None:
     """All 80 formulas over 16 decades of delta."""
     problem = problem_of(problem_name)

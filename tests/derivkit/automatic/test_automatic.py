@@ -60,6 +60,7 @@ def relative(found: float, exact: float) -> float:
     return abs(found - exact) / abs(exact) if exact else abs(found)
 
 
+@pytest.mark.part
 @pytest.mark.parametrize("order", [1, 2])
 def test_the_derivative_is_the_trusted_one_on_every_function(problem_name: str, order: int) -> None:
     entry = OmegaConf.to_container(OmegaConf.load(ROOT / f"conf/function/{problem_name}.yaml"))[problem_name]

@@ -5,6 +5,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
+import quick
 from formulas import CORPUS, random_tree
 from matplotlib.mathtext import MathTextParser
 
@@ -101,7 +102,7 @@ def unequal(derivation, lines):
 
 
 @pytest.mark.parametrize("level", LEVELS)
-@pytest.mark.parametrize("text", CORPUS)
+@pytest.mark.parametrize("text", quick.part(CORPUS))
 def test_every_line_equals_the_line_before_at_three_points(text, level):
     found = derive(text)
     assert len(points_of(found)) == 3
@@ -115,7 +116,7 @@ def test_of_a_function_of_what_is_constant_no_infinite_slope_is_written():
     assert "its argument is constant" in found.text("full")
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", quick.part(range(60)))
 def test_every_line_of_a_random_derivation_equals_the_line_before(seed):
     found = derive(Expression(random_tree(seed, depth=4)), "x")
     if found.verification.points:
@@ -123,7 +124,7 @@ def test_every_line_of_a_random_derivation_equals_the_line_before(seed):
 
 
 @pytest.mark.parametrize("style", [{"ones": False}, {"zeros": False}, {"zeroth": False}])
-@pytest.mark.parametrize("text", CORPUS)
+@pytest.mark.parametrize("text", quick.part(CORPUS))
 def test_a_matter_of_style_changes_no_value(text, style):
     found = derive(text)
     assert unequal(found, lines_of(found, Style(level="full", **style))) == []
@@ -157,13 +158,13 @@ def read_back(derivation, style, notation):
 
 
 @pytest.mark.parametrize("notation", NOTATIONS)
-@pytest.mark.parametrize("text", CORPUS)
+@pytest.mark.parametrize("text", quick.part(CORPUS))
 def test_every_line_is_read_back_as_the_tree_that_it_is(text, notation):
     for level in LEVELS:
         read_back(derive(text), Style(level=level), notation)
 
 
-@pytest.mark.parametrize("seed", range(100))
+@pytest.mark.parametrize("seed", quick.part(range(100)))
 def test_every_line_of_a_random_derivation_is_read_back(seed):
     found = derive(Expression(random_tree(seed, depth=4)), "x")
     for notation in NOTATIONS:
@@ -273,7 +274,7 @@ def test_the_chapter_takes_the_rules_one_kind_after_another():
 # Marks and pieces
 
 
-@pytest.mark.parametrize("text", CORPUS)
+@pytest.mark.parametrize("text", quick.part(CORPUS))
 def test_marks_are_places_of_the_tree_and_all_but_the_last_line_of_a_derivative_have_a_reason(text):
     lines = lines_of(derive(text), Style(level="full"))
     for line in lines:
@@ -362,7 +363,7 @@ def test_formulas_are_written_in_latex_as_readers_expect(text, said):
     assert latex(parse(text).root) == said
 
 
-@pytest.mark.parametrize("text", CORPUS)
+@pytest.mark.parametrize("text", quick.part(CORPUS))
 def test_brackets_of_latex_and_of_markdown_are_closed(text):
     for said in (derive(text).latex("full"), derive(text).markdown("full")):
         assert said.count("{") - said.count(r"\{") == said.count("}") - said.count(r"\}")

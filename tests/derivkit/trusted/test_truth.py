@@ -9,6 +9,7 @@ from typing import Any
 import mpmath as mp
 import numpy as np
 import pytest
+import quick
 from families import POPULATION
 
 import derivkit as dk
@@ -116,7 +117,7 @@ def far_from(found: Truth, f: Callable[[Any], Any], x: float, order: int) -> flo
         return float(apart / abs(witness)) if witness else float(apart)
 
 
-@pytest.mark.parametrize("family", ALL, ids=lambda family: family.name)
+@pytest.mark.parametrize("family", quick.part(ALL), ids=lambda family: family.name)
 def test_a_truth_is_that_of_mpmath(family: Family) -> None:
     f, done = function_of(family)
     for x in family.drawn(len(family.points) + 2, seed=5)[-2:]:

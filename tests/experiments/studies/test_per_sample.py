@@ -335,6 +335,7 @@ def test_steps_that_lead_nowhere_are_refused_with_their_rate(rate: float, steps:
         list(stages(Config(network=(VALUES,), rate=rate, steps=(0, steps)), VALUES))
 
 
+@pytest.mark.slow
 def test_a_run_draws_its_figures_and_a_wrong_key_costs_one_line(
     capsys: pytest.CaptureFixture[str], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
