@@ -224,16 +224,17 @@ def _changes_of_many(rows: RowPool, names: Sequence[str], plan: Plan, directory:
     sizes = np.diff(rows.starts).tolist()
     changes = [Change(name=name, rows=size) for name, size in zip(names, sizes, strict=True)]
     odd = np.flatnonzero(rows.differing(plan.values))
+    odd = odd[np.lexsort((run[rows.original[odd]], run[odd]))]
+    none = rows.all[:, :0]
     with tables.Writer(directory, {DIFFERENCES: table_of(plan)}) as writer:
         differences = Differences(plan, rows.encoding, writer, ulps=ulps)
-        none = rows.all[:, :0]
-        pairs = np.unique(np.stack([run[odd], run[rows.original[odd]]]), axis=1).T.tolist()
-        for other, first in pairs:
-            mine = odd[(run[odd] == other) & (run[rows.original[odd]] == first)]
-            changes[other].first = names[first]
-            theirs = rows.all[:, rows.original[mine]]
-            pair = tables.Joined(first=theirs, other=rows.all[:, mine], vanished=none, appeared=none)
-            differences.add(changes[other], pair)
+        for start in range(0, odd.size, tables.GROUP):
+            others = odd[start : start + tables.GROUP]
+            firsts = rows.original[others]
+            pair = tables.Joined(first=rows.all[:, firsts], other=rows.all[:, others], vanished=none, appeared=none)
+            differences.add_pairs(changes, run[others], pair, firsts=(run[firsts], names))
+    for other, first in np.unique(np.stack([run[odd], run[rows.original[odd]]]), axis=1).T.tolist():
+        changes[other].first = names[first]
     for change, count in zip(changes, joined, strict=True):
         change.joined = count  # rows that are equal were not looked at one by one
     return changes

@@ -128,18 +128,44 @@ class Change:
         """By column, how many joined values differ by more than the tolerance."""
         return {name: column.beyond for name, column in self.columns.items() if column.beyond}
 
-    def add(self, pair: Pair) -> dict[str, Places]:
-        """Count what became of some rows; return for each column the places of the values beyond the tolerance."""
-        self.joined += pair.rows.first.shape[1]
-        self.appeared += pair.rows.appeared.shape[1]
-        self.vanished += pair.rows.vanished.shape[1]
-        self.moved += int(np.count_nonzero(np.any(list(pair.moved.values()), axis=0))) if pair.moved else 0
-        beyond = {}
-        for name, mask in pair.moved.items():
-            places = np.flatnonzero(mask)
-            if places.size:
-                beyond[name] = pair.beyond(self.columns.setdefault(name, ColumnChange(name=name)), places)
-        return beyond
+
+def tally(changes: Sequence[Change], whose: Places, pair: Pair) -> dict[str, Places]:
+    """Count what became of pairs of rows.
+
+    Parameters
+    ----------
+    changes
+        What became of the rows of each run.
+    whose
+        For each pair the place of its run among them, rising.
+    pair
+        The rows.
+
+    Returns
+    -------
+    dict
+        For each column the places of the values beyond the tolerance.
+    """
+    moved = np.any(list(pair.moved.values()), axis=0) if pair.moved else np.zeros(whose.size, dtype=np.bool_)
+    for change, joined, count in zip(changes, *_counts(len(changes), whose, whose[moved]), strict=True):
+        change.joined += joined
+        change.moved += count
+    beyond = {}
+    for name, mask in pair.moved.items():
+        places = np.flatnonzero(mask)
+        moves = pair.judged(name, places)
+        beyond[name] = places[~moves.excused]
+        ends = np.searchsorted(whose[places], np.arange(len(changes) + 1)).tolist()
+        for change, start, end in zip(changes, ends[:-1], ends[1:], strict=True):
+            if end > start:
+                column = change.columns.setdefault(name, ColumnChange(name=name))
+                column.count(moves.part(slice(start, end)))
+    return {name: places for name, places in beyond.items() if places.size}
+
+
+def _counts(most: int, *whose: Places) -> list[list[int]]:
+    """Return how often each of `most` numbers is among some."""
+    return [np.bincount(one, minlength=most).tolist() for one in whose]
 
 
 class Differences:
@@ -153,14 +179,35 @@ class Differences:
             book.code("")  # what stands where a row has no other
 
     def add(self, change: Change, rows: tables.Joined) -> None:
-        """Count what differs and store it."""
-        differs = change.add(Pair(self._encoding, rows, self._rules))
-        labels, codes = self._named(differs, rows.first.shape[1])
-        there = np.flatnonzero(codes)
-        change.differing += there.size
-        self._store(change, "differs", rows.first[:, there], rows.other[:, there], (codes[there], labels))
-        self._store(change, "vanished", rows.vanished, None, None)
-        self._store(change, "appeared", None, rows.appeared, None)
+        """Count what differs from a run's first, and which rows one of them has alone, and store it."""
+        none = np.zeros(rows.first.shape[1], dtype=np.intp)
+        self.add_pairs([change], none, rows, firsts=(none, [change.first]))
+        for what, alone in (("vanished", rows.vanished), ("appeared", rows.appeared)):
+            setattr(change, what, getattr(change, what) + alone.shape[1])
+        self._store("vanished", rows.vanished, None, run=change.name, first_run=change.first)
+        self._store("appeared", None, rows.appeared, run=change.name, first_run=change.first)
+
+    def add_pairs(
+        self, changes: Sequence[Change], whose: Places, rows: tables.Joined, *, firsts: tuple[Places, Sequence[str]]
+    ) -> None:
+        """Count what differs in pairs of rows, of the runs that `whose` says, and store it.
+
+        Parameters
+        ----------
+        changes, whose, rows
+            As of `tally`.
+        firsts
+            The run that each pair's first row is of, as codes and names.
+        """
+        beyond = tally(changes, whose, Pair(self._encoding, rows, self._rules))
+        labels, codes = self._named(beyond, whose.size)
+        places = np.flatnonzero(codes)
+        for change, (count,) in zip(changes, zip(*_counts(len(changes), whose[places]), strict=True), strict=True):
+            change.differing += count
+        self._store(
+            "differs", rows.first[:, places], rows.other[:, places], (codes[places], labels),
+            run=(whose[places], [change.name for change in changes]), first_run=(firsts[0][places], firsts[1]),
+        )  # fmt: skip
 
     @staticmethod
     def _named(differs: Mapping[str, Places], rows: int) -> tuple[list[str], NDArray[np.int32]]:
@@ -174,12 +221,19 @@ class Differences:
         return labels, place[1:].astype(np.int32)
 
     def _store(
-        self, change: Change, what: str, first: tables.Encoded | None, other: tables.Encoded | None, named: Any
+        self,
+        what: str,
+        first: tables.Encoded | None,
+        other: tables.Encoded | None,
+        columns_changed: Any = "",
+        *,
+        run: Any,
+        first_run: Any,
     ) -> None:
         shown = first if first is not None else other
         if shown is None or not shown.shape[1]:
             return
-        columns: dict[str, Any] = {RUN: change.name, FIRST: change.first, CHANGE: what, COLUMNS: named or ""}
+        columns: dict[str, Any] = {RUN: run, FIRST: first_run, CHANGE: what, COLUMNS: columns_changed}
         columns |= {name: self._encoding.decode(name, shown[self._place[name]]) for name in self._plan.keys}
         a, b = ({n: self._value(n, rows, shown.shape[1]) for n in self._plan.values} for rows in (first, other))
         columns |= {DISTANCE: np.full(shown.shape[1], np.nan), RATIO: np.full(shown.shape[1], np.nan)}
@@ -236,5 +290,10 @@ def judged(first: Path, other: Path, *, rules: Rules, columns: Mapping[str, type
     encoding = tables.Encoding(columns)
     change = Change(name=first.stem, rows=tables.footer(first).rows)
     for rows in tables.join(encoding, first, other, keys=rules.keys, scratch=scratch):
-        change.add(Pair(encoding, rows, rules))
+        pair, whose = Pair(encoding, rows, rules), np.zeros(rows.first.shape[1], dtype=np.intp)
+        for name, places in tally([change], whose, pair).items():
+            column = change.columns[name]
+            column.first = column.first or pair.described(name, int(places[0]))
+        change.appeared += rows.appeared.shape[1]
+        change.vanished += rows.vanished.shape[1]
     return change

@@ -61,11 +61,6 @@ class RowPool:
         words: tables.Encoded = self.all[list(self.encoding.columns).index(name)]
         return words
 
-    def varies(self, name: str) -> bool:
-        """Tell whether a column has several values."""
-        values = self.words_of(name)
-        return bool((values != values[:1]).any())
-
     def floats(self, name: str) -> Floats:
         """Return a column of floats."""
         values: Floats = self.words_of(name).view(np.float64)

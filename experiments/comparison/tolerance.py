@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments import tables
-from experiments.comparison.values import ColumnChange, Floats, ulps_apart
+from experiments.comparison.values import Floats, Moves, ulps_apart
 from experiments.study import ABSOLUTE, COLUMN, FOLLOWS, RELATIVE, Rows, Rule
 
 Mask: TypeAlias = NDArray[np.bool_]
@@ -114,39 +114,24 @@ class Pair:
         values = [name for name in encoding.columns if name not in rules.keys]
         self.moved = {name: rows.first[self._place[name]] != rows.other[self._place[name]] for name in values}
 
-    def beyond(self, column: ColumnChange, places: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Count what moved in a column, and return the places of the values that moved by more than is allowed."""
-        name = column.name
-        column.different += places.size
-        allowed = self._excused(column, places)
-        late = places[~allowed]
-        if late.size and not column.beyond:
-            column.first = self._described(name, int(late[0]))
-        column.beyond += late.size
-        return late
-
-    def _excused(self, column: ColumnChange, places: NDArray[np.intp]) -> Mask:
-        """Tell which values are within the tolerance."""
-        name, number = column.name, self._encoding.columns[column.name] is float
+    def judged(self, name: str, places: NDArray[np.intp]) -> Moves:
+        """Judge the values of a column that moved, by their places."""
         way, bound = _way(self._rules.tolerances[name]) if name in self._rules.tolerances else ("", ())
-        x, y = (self._floats(name, run, places) for run in (0, 1)) if number else (np.empty(0), np.empty(0))
+        causes = [self.moved[cause][places] for cause in bound] if way == FOLLOWS else []
+        followed = np.any(causes, axis=0) if causes else np.full(places.size, way == FOLLOWS)
+        if self._encoding.columns[name] is not float:
+            return Moves(excused=followed)
+        x, y = (self._floats(name, run, places) for run in (0, 1))
         apart = ulps_apart(x, y)
         with np.errstate(all="ignore"):
-            if number:
-                column.add(apart, y / x)
+            ratio = y / x
             if way == FOLLOWS:
-                causes = [self.moved[cause][places] for cause in bound] or [np.ones(places.size, dtype=np.bool_)]
-                followed: Mask = np.any(causes, axis=0)
-                return followed
-            if not number:
-                return np.zeros(places.size, dtype=np.bool_)
+                return Moves(excused=followed, apart=apart, ratio=ratio)
             near = apart <= self._rules.ulps
             allowed = self._allowed(name, way, bound, places)
             inside = np.isfinite(allowed) & (np.abs(x - y) <= allowed)
-            share = (np.abs(x - y) / allowed)[inside & ~near]
-        column.share = max(column.share, float(np.max(share, initial=0.0)))
-        excused: Mask = near | inside
-        return excused
+            share = np.where(inside & ~near, np.abs(x - y) / allowed, 0.0)
+        return Moves(excused=near | inside, apart=apart, ratio=ratio, share=share)
 
     def _allowed(self, name: str, way: str, bound: Any, places: NDArray[np.intp]) -> Floats:
         """Return by how much each value may move; NaN where nothing but ulps is allowed."""
@@ -181,7 +166,7 @@ class Pair:
         words = (self.rows.first, self.rows.other)[run]
         return np.ascontiguousarray(words[self._place[name], places]).view(np.float64)
 
-    def _described(self, name: str, place: int) -> str:
+    def described(self, name: str, place: int) -> str:
         """Say where a value stands, and what it is in both runs."""
         before, after = (self._value(name, rows, place) for rows in (self.rows.first, self.rows.other))
         named = (key for key in self._rules.keys if key != JOB)

@@ -31,6 +31,24 @@ def _rank(values: Floats) -> NDArray[np.int64]:
     return np.where(bits < 0, np.iinfo(np.int64).min - bits, bits)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Moves:
+    """Values of a column that are not the same bits, each beside the other; all arrays of shape ``(n,)``."""
+
+    excused: NDArray[np.bool_]
+    """Whether the tolerance allows it."""
+    apart: Floats | None = None
+    """How many ulps lie between the two; None of what is no number, as below."""
+    ratio: Floats | None = None
+    share: Floats | None = None
+    """The part of what was allowed beyond ulps that was used."""
+
+    def part(self, values: slice) -> Moves:
+        """Return some of them."""
+        apart, ratio, share = (None if one is None else one[values] for one in (self.apart, self.ratio, self.share))
+        return Moves(excused=self.excused[values], apart=apart, ratio=ratio, share=share)
+
+
 @dataclass(kw_only=True)
 class ColumnChange:
     """What changed in one column, over all joined rows."""
@@ -51,8 +69,16 @@ class ColumnChange:
     logs: float = 0.0
     ratios: int = 0
 
-    def add(self, apart: Floats, ratio: Floats) -> None:
-        """Count the distances and the ratios of values that are different."""
+    def count(self, moves: Moves) -> None:
+        """Count values that are different."""
+        self.different += moves.excused.size
+        self.beyond += int(np.count_nonzero(~moves.excused))
+        if moves.share is not None:
+            self.share = max(self.share, float(moves.share.max(initial=0.0)))
+        if moves.apart is not None and moves.ratio is not None:
+            self._measure(moves.apart, moves.ratio)
+
+    def _measure(self, apart: Floats, ratio: Floats) -> None:
         finite = ratio[np.isfinite(ratio) & (ratio > 0)]
         self.furthest = float(np.fmax(self.furthest, apart.max(initial=0.0)))
         if finite.size:
