@@ -235,23 +235,23 @@ def optima(part: dk.ErrorSweep) -> Optimum:
     )  # fmt: skip
 
 
-def pictures(asked: dk.ErrorSweep) -> Iterator[Rows]:
+def pictures(requested: dk.ErrorSweep) -> Iterator[Rows]:
     """Of a point the V that theory predicts, the graph with some secants, and the lines with the estimated slopes.
 
     The V and the lines run over a ladder of deltas, however few are asked for. Jobs that differ in delta alone share
     its rungs, so that their rows coincide. A black box may be slow: of that, only the deltas asked for.
     """
-    f, x = asked.f, float(asked.x[0])
-    ladder = dk.delta_ladder(asked.delta.max())
-    v = replace(asked, delta=ladder[ladder >= 4.0 * np.spacing(abs(x))])
+    f, x = requested.f, float(requested.x[0])
+    ladder = dk.delta_ladder(requested.delta.max())
+    v = replace(requested, delta=ladder[ladder >= 4.0 * np.spacing(abs(x))])
     yield Prediction(
         function=f.name, x=x, method=v.names, delta=v.delta, error=v.predicted[0],
         bound=(v.bound[:, None], v.BOUNDS),
     )  # fmt: skip
-    yield from curves(asked)
-    if asked.derivative == 1:
-        own = dk.thinned(np.unique(asked.delta), ladder.size)
-        yield secants(replace(asked, delta=own if f.expression is None else ladder))
+    yield from curves(requested)
+    if requested.derivative == 1:
+        few = dk.thinned(np.unique(requested.delta), ladder.size)
+        yield secants(replace(requested, delta=few if f.expression is None else ladder))
 
 
 def secants(lines: dk.ErrorSweep) -> Secants:
@@ -263,14 +263,14 @@ def secants(lines: dk.ErrorSweep) -> Secants:
     )  # fmt: skip
 
 
-def curves(asked: dk.ErrorSweep) -> Iterator[Curves]:
+def curves(requested: dk.ErrorSweep) -> Iterator[Curves]:
     """The graph of f around x, and the secants from x to x + delta for a few of the deltas."""
-    f, x = asked.f, float(asked.x[0])
+    f, x = requested.f, float(requested.x[0])
     reach = 0.75 * f.length_scale(x)
     ends = np.array([max(x - reach, f.domain[0]), min(x + reach, f.domain[1])])
     t = np.linspace(ends[0], ends[1], CURVE_SAMPLES)
     yield Curves(function=f.name, x=x, line="f", t=t, y=f(t))
-    for step in dk.deltas_to_draw(asked.delta[x + asked.delta > x], reach):
+    for step in dk.deltas_to_draw(requested.delta[x + requested.delta > x], reach):
         if np.isfinite(f(x)) and np.isfinite(f(x + step)):
             line = dk.secant(f, x, x + step)
             yield Curves(function=f.name, x=x, line=f"secant, delta = {step:.3g}", t=ends, y=[*map(line, ends)])
@@ -363,8 +363,8 @@ def laws(table: Frame, optimum: Frame) -> Iterator[Law]:
 def turning(secants: Frame) -> Turning:
     """For every line that the slider moves, where its error is least and what becomes of it below."""
     best, rows = best_of(secants).set_index(SWEEP), []
-    for where, own in secants.dropna(subset="error").groupby(SWEEP, sort=False):
-        least, last, first = best.loc[where], own.loc[own["delta"].idxmin()], own.loc[own["delta"].idxmax()]
+    for where, line in secants.dropna(subset="error").groupby(SWEEP, sort=False):
+        least, last, first = best.loc[where], line.loc[line["delta"].idxmin()], line.loc[line["delta"].idxmax()]
         middle, end = (least["delta"], least["typical"]), (last["delta"], last["error"])
         rounding = bool(end[1] > middle[1] and last["larger"] == "rounding")
         sentence = turned((first["delta"], first["error"]), middle, end, rounding=rounding)
@@ -421,8 +421,8 @@ def came_closest(closest: Frame, rows: Frame) -> str:
     error = closest["typical"].max()
     ties = "equally close" if len(closest) > 1 else "closest"
     came = f"{listed(list(closest['method']))} came {ties}, with an error of {two_digits(error, zero='exactly 0')}"
-    own = [rows.loc[rows["method"] == method, "error"] for method in closest["method"]]
-    if all(len(errors) > 1 and (errors == error).all() for errors in own):
+    errors_of_each = [rows.loc[rows["method"] == method, "error"] for method in closest["method"]]
+    if all(len(errors) > 1 and (errors == error).all() for errors in errors_of_each):
         return f"{came} at every delta"
     return f"{came} at delta = {listed(list(dict.fromkeys(f'{delta:.1e}' for delta in closest['delta'])))}"
 
@@ -506,32 +506,32 @@ def bounds_held(table: Frame) -> Iterator[str]:
 def advise(tables: Tables, job: int) -> Iterator[str]:
     """Yield how the best job of a search stands beside what is predicted for the same functions and points."""
     table, optimum = tables[Table], optimum_of(tables)
-    for where, own in itertools.islice(table[table["job"] == job].groupby(SWEEP, sort=False), CURVES):
-        row = max(own.itertuples(), key=lambda one: float(one.error))
+    for where, trials in itertools.islice(table[table["job"] == job].groupby(SWEEP, sort=False), CURVES):
+        row = max(trials.itertuples(), key=lambda one: float(one.error))
         others = table[(table[SWEEP] == list(where)).all(axis=1)].drop(index=row.Index)
         yield beside_prediction(row, optimum) + luck(row, others)
 
 
 def beside_prediction(row: Any, optimum: Frame) -> str:
     """Compare what was found at a point with the best that is predicted there, of all methods and of the same one."""
-    found = (
+    result = (
         f"{at_point(row.function, row.x)}: {row.method} with delta = {row.delta:.2g} has an error of {row.error:.2g}"
     )
     here = optimum[optimum["error"] > 0].reset_index()
     here = here[(here["function"] == row.function) & (here["x"] == row.x)].set_index("method")
     if row.method not in here.index:
-        return f"{found}; nothing is predicted there."
-    method, own = here["error"].idxmin(), here.loc[row.method]
+        return f"{result}; nothing is predicted there."
+    method, same = here["error"].idxmin(), here.loc[row.method]
     best = here.loc[method]
     words = (
-        f"{found}, {row.error / best['error']:.2g} times the least that is predicted for the methods drawn: at most"
+        f"{result}, {row.error / best['error']:.2g} times the least that is predicted for the methods drawn: at most"
         f" {best['error']:.2g}, for {method} with delta = {best['delta']:.2g}"
     )
-    ratio = f"the delta found is {row.delta / own['delta']:.2g} times that."
+    ratio = f"the delta found is {row.delta / same['delta']:.2g} times that."
     if method == row.method:
         return f"{words}; {ratio}"
-    predicted = f"{row.method} itself is predicted to be best with delta = {own['delta']:.2g}, at most"
-    return f"{words}. {predicted} {own['error']:.2g}; {ratio}"
+    predicted = f"{row.method} itself is predicted to be best with delta = {same['delta']:.2g}, at most"
+    return f"{words}. {predicted} {same['error']:.2g}; {ratio}"
 
 
 def luck(row: Any, others: Frame) -> str:

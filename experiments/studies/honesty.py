@@ -284,21 +284,22 @@ def measure(config: Config) -> Iterator[Rows]:
                     yield from assessed(known.assess(claims(method, family.function, x, order=order)), where)
 
 
-def assessed(found: Assessment, where: Mapping[str, Any]) -> Iterator[Rows]:
-    """What a method says at the points of a function, beside what is known, and how often it asked."""
-    said, known = found.claims, found.bench
-    own = {**where, "regular": regular(known.family)}
+def assessed(assessment: Assessment, where: Mapping[str, Any]) -> Iterator[Rows]:
+    """What a method says at the points of a function, beside what is known, and how often it evaluated f."""
+    answers, known = assessment.claims, assessment.bench
+    labels = {**where, "regular": regular(known.family)}
     worth = ("true_error", "covered", "miss", "tightness", "loss", "counts", "settled", "right")
     yield Table(
-        **own, category=known.family.category, x=known.x, value=said.value, error=said.error, status=said.status,
-        evaluations=said.evaluations, truth=known.truth.high, truth_low=known.truth.low, attainable=known.best,
-        slack=known.family.slack, **{name: getattr(found, name) for name in worth}, delta=said.delta, noise=said.noise,
-        deviation=found.noise.deviation, level=found.noise.level,
+        **labels, category=known.family.category, x=known.x, value=answers.value, error=answers.error,
+        status=answers.status, evaluations=answers.evaluations, truth=known.truth.high, truth_low=known.truth.low,
+        attainable=known.best, slack=known.family.slack, **{name: getattr(assessment, name) for name in worth},
+        delta=answers.delta, noise=answers.noise, deviation=assessment.noise.deviation, level=assessment.noise.level,
     )  # fmt: skip
-    agree = YES if said.counted == said.total else REPEATS if said.distinct == said.total else NO
+    agree = YES if answers.counted == answers.total else REPEATS if answers.distinct == answers.total else NO
     yield Evaluations(
-        **own, points=known.x.size, counted=said.counted, distinct=said.distinct, claimed=said.total, agree=agree
-    )
+        **labels, points=known.x.size, counted=answers.counted, distinct=answers.distinct, claimed=answers.total,
+        agree=agree,
+    )  # fmt: skip
 
 
 def described(family: Family, points: int) -> Population:
@@ -332,7 +333,7 @@ def grouped(rows: Frame, *names: str) -> Frame:
     import pandas as pd  # noqa: PLC0415 - only a run that concludes pays for it
 
     groups = rows.groupby([*names], sort=False)
-    measured = [{**dict(zip(names, keys, strict=True)), **asdict(cases_in(own).measures)} for keys, own in groups]
+    measured = [{**dict(zip(names, keys, strict=True)), **asdict(cases_in(group).measures)} for keys, group in groups]
     return pd.DataFrame(measured, columns=[*names, *Measures.columns])
 
 
@@ -396,18 +397,18 @@ def tell(tables: Tables) -> Iterator[str]:
     """Yield what is seen: at length for the first method, two sentences for each other."""
     rows, goals, functions = joined(tables), tables[Goals], tables[Functions]
     for place, row in enumerate(tables[Summary].query("derivative == 1").itertuples()):
-        own = rows[(rows["method"] == row.method) & (rows["derivative"] == 1)]
+        cases = rows[(rows["method"] == row.method) & (rows["derivative"] == 1)]
         if not place:
             yield (
-                f"Every method is asked at {len(own):,} points of {own['function'].nunique()} functions, at "
-                f"{cases_in(own).exists.sum():,} of which a derivative exists."
+                f"Every method is asked at {len(cases):,} points of {cases['function'].nunique()} functions, at "
+                f"{cases_in(cases).exists.sum():,} of which a derivative exists."
             )
         yield of_method(row)
         yield of_goals(goals[goals["method"] == row.method], whole=not place)
         if not place:
             yield from weakest(functions[(functions["method"] == row.method) & (functions["derivative"] == 1)])
-            yield from worst(row.method, own)
-            yield from silence(row.method, own)
+            yield from worst(row.method, cases)
+            yield from silence(row.method, cases)
     yield from agreement(tables[Evaluations])
 
 
@@ -419,11 +420,11 @@ def agreement(evaluations: Frame) -> Iterator[str]:
         f"{(agree == YES).sum()} of these the method says exactly as many."
     )
     for verdict, says in ((REPEATS, "as many different points, and asked some again"), (NO, "another number")):
-        own = evaluations[agree == verdict]
-        if len(own):
+        calls = evaluations[agree == verdict]
+        if len(calls):
             yield (
-                f"{names(own['method'])}: in {len(own)} calls the method says {says}, "
-                f"for instance for {own['function'].iloc[0]}."
+                f"{names(calls['method'])}: in {len(calls)} calls the method says {says}, "
+                f"for instance for {calls['function'].iloc[0]}."
             )
 
 
@@ -464,10 +465,10 @@ def weakest(functions: Frame) -> Iterator[str]:
         )
 
 
-def worst(method: str, own: Frame) -> Iterator[str]:
+def worst(method: str, rows: Frame) -> Iterator[str]:
     """The functions with the shortest bars for their error, among the answers with the status ok."""
-    cases = cases_in(own)
-    short = own[cases.exists & cases.answered & cases.said_ok & (cases.miss > 1.0)]
+    measured = cases_in(rows)
+    short = rows[measured.exists & measured.answered & measured.said_ok & (measured.miss > 1.0)]
     if not len(short):
         return
     first = short.sort_values("miss", ascending=False, kind="stable").drop_duplicates("function").head()
@@ -482,20 +483,21 @@ def worst(method: str, own: Frame) -> Iterator[str]:
     )
 
 
-def silence(method: str, own: Frame) -> Iterator[str]:
+def silence(method: str, rows: Frame) -> Iterator[str]:
     """Values where no derivative exists, and refusals where one does."""
-    cases = cases_in(own)
-    if not cases.exists.all():
-        said_ok = own[~cases.exists & cases.said_ok]
-        odd = own[~cases.exists & cases.answered & ~cases.said_ok]
+    measured = cases_in(rows)
+    if not measured.exists.all():
+        said_ok = rows[~measured.exists & measured.said_ok]
+        odd = rows[~measured.exists & measured.answered & ~measured.said_ok]
         yield (
-            f"{method}: at {(~cases.exists).sum():,} points without a derivative it is silent, with a value that says "
-            f"ok, at {len(said_ok)}{where(said_ok)}, and gives a value with another status at {len(odd)}{where(odd)}."
+            f"{method}: at {(~measured.exists).sum():,} points without a derivative it is silent, with a value that "
+            f"says ok, at {len(said_ok)}{where(said_ok)}, and gives a value with another status at {len(odd)}"
+            f"{where(odd)}."
         )
-    if cases.counts.any():
-        refused = own[cases.counts & ~cases.answered]
+    if measured.counts.any():
+        refused = rows[measured.counts & ~measured.answered]
         yield (
-            f"{method}: of {cases.counts.sum():,} points at which it could answer it gives no answer at "
+            f"{method}: of {measured.counts.sum():,} points at which it could answer it gives no answer at "
             f"{len(refused)}{where(refused)}; at {refused['right'].sum()} of these the population allows that."
         )
 

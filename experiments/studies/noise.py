@@ -373,8 +373,11 @@ def of_kinds(summary: Frame) -> Iterator[str]:
         )
     smooth = summary[summary["kind"].isin(SMOOTH) & (summary["answers"] > 0)]
     if len(smooth):
-        given = "; ".join(f"{DISTURBANCES[row.kind].words}: {row.statuses}" for row in smooth.itertuples())
-        yield f"Errors that are smooth where f is looked at cannot be seen from outside. Statuses given there: {given}."
+        statuses = "; ".join(f"{DISTURBANCES[row.kind].words}: {row.statuses}" for row in smooth.itertuples())
+        yield (
+            "Errors that are smooth where f is looked at cannot be seen from outside. Statuses given there: "
+            f"{statuses}."
+        )
 
 
 def of_slopes(powers: Frame) -> Iterator[str]:

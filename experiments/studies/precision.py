@@ -207,11 +207,11 @@ def known(types: Sequence[FloatType]) -> Types:
 
 def swept(sweep: dk.ErrorSweep, kind: FloatType) -> Table:
     """All rows of one function in one precision, in the order point, method, delta."""
-    found = in_type(sweep, kind)
+    rounded = in_type(sweep, kind)
     return Table(
-        function=sweep.f.name, expression=sweep.f.text, x=found.x[:, None, None], precision=kind.name,
-        method=sweep.names, delta=sweep.delta, estimate=found.estimate, exact=found.exact[:, None, None],
-        error=found.error, rounding=found.rounding, status=(found.status, sweep.STATUSES),
+        function=sweep.f.name, expression=sweep.f.text, x=rounded.x[:, None, None], precision=kind.name,
+        method=sweep.names, delta=sweep.delta, estimate=rounded.estimate, exact=rounded.exact[:, None, None],
+        error=rounded.error, rounding=rounded.rounding, status=(rounded.status, sweep.STATUSES),
     )  # fmt: skip
 
 

@@ -271,50 +271,50 @@ def measure(config: Config) -> Iterator[Rows]:
     for problem in config.function:
         f, deltas = problem.function, config.deltas_of(problem.function)
         for x in problem.points:
-            found = dk.survey(f, x, budget=config.calls // 2 if f.costly else None)
-            yield from surveyed(found, pictured=first and not found.refused)
-            first &= found.refused
-            if found.refused:
-                yield quotients(found, formulas, deltas)
+            survey = dk.survey(f, x, budget=config.calls // 2 if f.costly else None)
+            yield from surveyed(survey, pictured=first and not survey.refused)
+            first &= survey.refused
+            if survey.refused:
+                yield quotients(survey, formulas, deltas)
             for name in config.precisions_of(f):
-                yield from advised(in_precision(found, name), formulas, deltas)
+                yield from advised(in_precision(survey, name), formulas, deltas)
 
 
-def surveyed(found: dk.Survey, *, pictured: bool) -> Iterator[Rows]:
+def surveyed(survey: dk.Survey, *, pictured: bool) -> Iterator[Rows]:
     """What dk.derivative answers, where it took values of f, and what its window tells."""
-    answer, samples, where = found.first, found.samples, {"function": found.f.name, "x": found.x}
+    answer, samples, where = survey.first, survey.samples, {"function": survey.f.name, "x": survey.x}
     yield Answers(
-        **where, expression=found.f.text, status=str(answer.status), value=answer.value, bar=answer.error,
-        exact=found.exact, error=abs(answer.value - found.exact) if math.isfinite(answer.value) else math.nan,
+        **where, expression=survey.f.text, status=str(answer.status), value=answer.value, bar=answer.error,
+        exact=survey.exact, error=abs(answer.value - survey.exact) if math.isfinite(answer.value) else math.nan,
         noise=answer.noise, reach=answer.delta, left=answer.left, right=answer.right, exponent=answer.exponent,
         evaluations=answer.evaluations, said=answer.message,
     )  # fmt: skip
     yield Steps(
-        **where, turn=samples.call + 1, t=found.x + samples.distance, distance=samples.distance, y=samples.value,
-        used=found.used,
+        **where, turn=samples.call + 1, t=survey.x + samples.distance, distance=samples.distance, y=samples.value,
+        used=survey.used,
     )  # fmt: skip
-    yield from picture(found)
-    if not found.resolved:
+    yield from picture(survey)
+    if not survey.resolved:
         return
-    yield Scales(**where, **vars(found.scales))
-    if not found.f.costly and str(answer.status) != "one_sided" and found.sides == (1, -1):
-        yield from windows(found, pictured=pictured)
+    yield Scales(**where, **vars(survey.scales))
+    if not survey.f.costly and str(answer.status) != "one_sided" and survey.sides == (1, -1):
+        yield from windows(survey, pictured=pictured)
 
 
-def picture(found: dk.Survey) -> Iterator[Rows]:
+def picture(survey: dk.Survey) -> Iterator[Rows]:
     """The graph around x with the values that were taken in it, and the tangent."""
-    where, graph = {"function": found.f.name, "x": found.x}, found.excerpt(MARGIN, GRAPH)
+    where, graph = {"function": survey.f.name, "x": survey.x}, survey.excerpt(MARGIN, GRAPH)
     yield Curves(**where, line="f", t=graph.t, y=graph.y)
-    if math.isfinite(found.first.value):
+    if math.isfinite(survey.first.value):
         yield Curves(**where, line="tangent by dk.derivative", t=graph.ends, y=graph.tangent)
     yield Dots(**where, line="f", t=graph.sampled, y=graph.sampled_y)
 
 
-def windows(found: dk.Survey, *, pictured: bool) -> Iterator[Rows]:
+def windows(survey: dk.Survey, *, pictured: bool) -> Iterator[Rows]:
     """Windows smaller and larger than the chosen one: what each would have answered, and three of them in full."""
-    where = {"function": found.f.name, "x": found.x}
-    trusted, bar = found.trusted
-    for window in found.windows(sorted({*BESIDE, *COMPARED})):
+    where = {"function": survey.f.name, "x": survey.x}
+    trusted, bar = survey.trusted
+    for window in survey.windows(sorted({*BESIDE, *COMPARED})):
         quantity = "error bar" if window.resolved else "bar, no plateau met"
         yield Windows(**where, reach=window.reach, quantity=quantity, error=window.error)
         if abs(window.value - trusted) > bar:
@@ -323,7 +323,7 @@ def windows(found: dk.Survey, *, pictured: bool) -> Iterator[Rows]:
             name = f"{COMPARED[window.exponent]}, {window.reach:.2g}"
             for line, degrees, sizes in plateau(window):
                 yield Plateau(**where, window=name, line=line, degree=degrees, size=sizes, pictured=pictured)
-    last = {"reach": float(found.first.delta), "error": float(found.first.error)}
+    last = {"reach": float(survey.first.delta), "error": float(survey.first.error)}
     yield Windows(**where, quantity="bar of the window used", **last)
 
 
@@ -344,24 +344,24 @@ def plateau(window: dk.WindowResult) -> Iterator[tuple[str, Any, Any]]:
 
 def advised(place: Precision, formulas: Sequence[dk.Stencil], deltas: int) -> Iterator[Rows]:
     """The sweep, the recommendation, what was expected and the law of the errors, for every formula."""
-    found = place.survey
-    where = {"function": found.f.name, "x": found.x, "precision": place.dtype.name}
+    survey = place.survey
+    where = {"function": survey.f.name, "x": survey.x, "precision": place.dtype.name}
     delta = sweep_deltas(place, deltas)
     for formula in formulas:
-        own = {**where, "method": formula.name}
+        labels = {**where, "method": formula.name}
         swept = rounded_sweep(place, formula, delta)
         yield Table(
-            **own, delta=delta, estimate=swept.estimate, trusted=found.trusted[0], error=swept.error,
+            **labels, delta=delta, estimate=swept.estimate, trusted=survey.trusted[0], error=swept.error,
             status=(swept.status, STATUSES),
         )  # fmt: skip
-        yield advice(own, place, formula, swept)
+        yield advice(labels, place, formula, swept)
         if place.hindrance:
             continue
         wanted = place.expected_error(formula, delta[delta >= 4.0 * place.spacing])
-        yield Expected(**own, delta=wanted.delta, error=wanted.total, bound="estimated")
+        yield Expected(**labels, delta=wanted.delta, error=wanted.total, bound="estimated")
         law = dk.fit_error_law(swept.delta, swept.error)
         yield Law(
-            **own, order=float(formula.order), order_observed=law.order, growth=float(formula.derivative),
+            **labels, order=float(formula.order), order_observed=law.order, growth=float(formula.derivative),
             growth_observed=law.growth, delta=law.delta, points=law.points, note=law.note,
         )  # fmt: skip
 
@@ -381,13 +381,13 @@ def advice(where: Mapping[str, Any], place: Precision, formula: dk.Stencil, swep
     )  # fmt: skip
 
 
-def quotients(found: dk.Survey, formulas: Sequence[dk.Stencil], deltas: int) -> Quotients:
+def quotients(survey: dk.Survey, formulas: Sequence[dk.Stencil], deltas: int) -> Quotients:
     """Where no delta helps: what the formulas say at every delta, in float64; of costly code at those of the sweep."""
-    fine = max(1.0, abs(found.x)) * dk.logspace(-12, 0, 12 * GRID + 1)
-    delta = sweep_deltas(in_precision(found, np.float64), deltas) if found.f.costly else fine
+    fine = max(1.0, abs(survey.x)) * dk.logspace(-12, 0, 12 * GRID + 1)
+    delta = sweep_deltas(in_precision(survey, np.float64), deltas) if survey.f.costly else fine
     return Quotients(
-        function=found.f.name, x=found.x, method=[[formula.name] for formula in formulas], delta=delta,
-        size=np.abs(dk.sweep(found.values, found.x, delta, formulas=formulas).estimate),
+        function=survey.f.name, x=survey.x, method=[[formula.name] for formula in formulas], delta=delta,
+        size=np.abs(dk.sweep(survey.values, survey.x, delta, formulas=formulas).estimate),
     )  # fmt: skip
 
 
@@ -411,9 +411,9 @@ def tell(tables: Tables) -> Iterator[str]:
         if answer.status in VALUELESS:
             yield why_none(answer, of_point(tables[Quotients], answer))
             continue
-        own = advice[(advice["function"] == answer.function) & near(advice["x"], answer.x)]
-        for name in sorted(own["precision"].unique(), key=lambda name: float(np.finfo(name).eps)):
-            yield take(answer, own[own["precision"] == name])
+        of_answer = advice[(advice["function"] == answer.function) & near(advice["x"], answer.x)]
+        for name in sorted(of_answer["precision"].unique(), key=lambda name: float(np.finfo(name).eps)):
+            yield take(answer, of_answer[of_answer["precision"] == name])
         yield needs_none(answer)
         yield from window_chosen(answer, of_point(tables[Windows], answer), of_point(tables[Plateau], answer))
     if len(answers) > MAX_POINTS_IN_WORDS:
