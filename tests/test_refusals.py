@@ -286,6 +286,7 @@ def test_the_csv_of_a_table_and_of_a_list_of_runs_hold_no_formula(capsys: pytest
     ]
 
 
+@pytest.mark.slow
 def test_the_latest_run_is_the_last_in_time_whatever_the_clock_on_the_wall_says(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

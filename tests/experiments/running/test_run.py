@@ -148,6 +148,7 @@ def test_the_record_keeps_the_command_as_typed_and_the_configuration_in_full():
     assert record["jobs"][0]["configuration"]["expression"] == "sin(x)"
 
 
+@pytest.mark.slow
 def test_a_long_grid_is_recorded_as_its_description_drawn_resumed_and_repeated(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(grids, "MAX_LISTED", 50)
     monkeypatch.setattr(results, "MAX_ROWS_CONCLUDED", 100)
@@ -161,6 +162,7 @@ def test_a_long_grid_is_recorded_as_its_description_drawn_resumed_and_repeated(m
     assert rerun.main([str(directory)]) == 0
 
 
+@pytest.mark.slow
 def test_a_second_run_has_the_same_tables_in_a_directory_of_its_own():
     assert [run.main([*QUICK, "delta=1e-4,1e-8"]) for _ in range(2)] == [0, 0]
     first, second = (json.loads(path.read_text())["tables"] for path in Path("outputs").rglob("run.json"))
@@ -224,6 +226,7 @@ def test_a_shuffle_is_one_and_the_same_words_draw_the_same():
     assert [word for word in other.words if word != "x=50"] != list(first.words)
 
 
+@pytest.mark.slow
 def test_what_is_typed_in_place_of_a_preset_s_sweep_runs_where_it_was_planned(place: Path):
     (place / "mine" / "experiment").mkdir(parents=True)
     params = "{delta: '1e-2,1e-3', x: 'shuffle(1,2,3)'}"

@@ -167,6 +167,7 @@ def test_what_hydra_prints_holds_a_key_that_the_preset_does_not(capsys: pytest.C
     assert "xlabel: step" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_changed_figure_is_recorded_resumed_and_repeated(place: Path) -> None:
     words = ["function=sin", "method=central_2", "delta=1e-3", "figures.formats=[svg]", "hydra.sweep.dir=run"]
     assert run.main([*words, "figures.draw.error.xlabel=step", "figures.draw.law=null"]) == 0
