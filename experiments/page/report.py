@@ -278,7 +278,7 @@ def _is_number(text: str) -> bool:
 
 
 def _grouped(configuration: Mapping[str, str]) -> list[tuple[str, str]]:
-    """The jobs' YAML texts, those that are equal told once."""
+    """The jobs' YAML texts, equal ones once."""
     jobs: dict[str, list[str]] = {}
     for job, text in configuration.items():
         jobs.setdefault(text, []).append(job)

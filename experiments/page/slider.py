@@ -1,6 +1,6 @@
 """The data of the slider over delta, from the tables `secants`, `curves` and `turning` of a study that has them.
 
-Numbers are only selected and written short: what they mean was computed by the runner.
+Numbers are only selected and written short: what they mean was computed by the study.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Studies: each module holds Config, TABLES and run, and may hold conclude."""
+"""Studies: each module holds Config, its tables and measure, and may hold conclude, tell and advise."""

@@ -7,8 +7,8 @@ The content hash of a table is the SHA-256 of its column names and types and of 
 digest is that of its columns' digests, over the little-endian bytes of the values in row order; text enters as int32
 codes numbered by first appearance in the block, and the labels follow. A missing number is the one canonical NaN. A
 file holds the digests of its blocks, so that tables of whole blocks, as shards are, are hashed together without being
-read again. Times, paths, compression and the version of pyarrow never enter: a study's ``MEASURED`` names for a table
-the columns that a clock or a memory meter measured, or whose words tell such numbers. Of these only names and types are
+read again. Times, paths, compression and the version of pyarrow never enter: a study declares which columns a clock or
+a memory meter measured, or whose words tell such numbers. Of these only names and types are
 hashed, and of a table that has no others not even how many rows it has. The file itself says which they are.
 """
 

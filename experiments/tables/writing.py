@@ -47,7 +47,7 @@ class Stream:
     """One table on its way into one Parquet file: `write` it, `finish` it and `publish` it, or `discard` it.
 
     Two blocks take turns: while one is being filled, two threads hash and store the other (both release the
-    interpreter's lock), so that a runner computes while its last rows are written.
+    interpreter's lock), so that a study computes while its last rows are written.
     """
 
     def __init__(self, path: Path, columns: Shape, measured: Collection[str] = ()) -> None:
