@@ -16,7 +16,6 @@ from pathlib import Path, PurePosixPath
 
 NONBLOCKING = getattr(os, "O_NONBLOCK", 0)
 """A pipe that nobody writes to is opened at once instead of never."""
-NO_FOLLOWING = getattr(os, "O_NOFOLLOW", 0)
 MAX_TEXT_BYTES = 1 << 30
 """Most bytes of a file that is read whole: a record of a million jobs has about as many."""
 MAX_NAME_BYTES = 200
