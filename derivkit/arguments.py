@@ -5,10 +5,12 @@ A masked entry of an array counts as NaN: there is no number there.
 
 from __future__ import annotations
 
+import difflib
 import math
 import operator
 import re
 import reprlib
+from collections.abc import Iterable
 from typing import Any, SupportsIndex
 
 import numpy as np
@@ -75,6 +77,27 @@ def counted(number: int, noun: str) -> str:
     ('1 value', '3 values')
     """
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def near(name: object, names: Iterable[str], *, cutoff: float = 0.6) -> list[str]:
+    """At most three of `names` that are spelt like `name`, the nearest first.
+
+    The time of difflib grows with the length of the name. `cutoff` is the least share of common letters.
+    """
+    return difflib.get_close_matches(str(name)[:MAX_SHOWN].lower(), names, cutoff=cutoff)
+
+
+def nearest(name: object, names: Iterable[str], *, otherwise: str = "") -> str:
+    """What to write instead of a name that is not among `names`; `otherwise`, or all of them, where none is near.
+
+    Examples
+    --------
+    >>> nearest("rleu", ["relu", "tanh"]), nearest("foo", ["relu", "tanh"])
+    ('did you mean relu?', 'there are relu, tanh')
+    """
+    choices = list(names)
+    close = near(name, choices)
+    return f"did you mean {' or '.join(close)}?" if close else otherwise or f"there are {', '.join(choices)}"
 
 
 def described(error: Exception) -> str:

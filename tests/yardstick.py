@@ -377,11 +377,11 @@ def _kept(digest: str, bits: bool) -> str:  # noqa: FBT001 - of one caller
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the cases, compare or store what comes out, and return 0 if all is equal, else 1."""
-    args = _arguments(argv)
     missing = {path.stem for path in (ROOT / "conf/experiment").glob("*.yaml")} - SIZES.keys()
     if missing:
         print(f"no size is given for {', '.join(sorted(missing))}: add a row to SIZES")  # noqa: T201
         return 1
+    args = _arguments(argv)
     content = json.loads(STORED.read_text(encoding="utf-8")) if STORED.exists() else {"cases": {}}
     if args.write and args.only != list(CASES) and content.get("environment") != environment():
         print("the environment is not the one that is stored: write all cases, without --only")  # noqa: T201

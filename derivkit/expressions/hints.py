@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 
+from derivkit.arguments import near
 from derivkit.expressions.limits import WINDOW
 from derivkit.expressions.tokens import ROLES, canonical
 from derivkit.expressions.tree import arities
@@ -201,10 +201,9 @@ def function_hint(name: str, group: str, *, is_factor: bool) -> str:
     if name[1:] in ROLES and (is_factor or name[0] in _SCALED):
         return f"write {name[0]}*{name[1:]}{group}"
     # 0.8 is a heuristic: it takes one letter too many or too few in three, and does not take foo for floor.
-    # The time of difflib grows with the length of the name.
-    near = difflib.get_close_matches(name[:WINDOW], [*ROLES, *ALIASES], n=1, cutoff=0.8)
-    if near:
-        return f"did you mean {ALIASES.get(near[0], canonical(near[0]))}?"
+    close = near(name, [*ROLES, *ALIASES], cutoff=0.8)
+    if close:
+        return f"did you mean {ALIASES.get(close[0], canonical(close[0]))}?"
     return f"there are {', '.join(sorted(ELEMENTARY))}"
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from derivkit.arguments import positive
-from derivkit.multivariate.kinks import crossings, weights_across_zero
+from derivkit.multivariate.crossings import crossings, weights_across_zero
 from derivkit.multivariate.moves import WAYS, Blocks, Cost, Job
 from derivkit.multivariate.network import BUFFER, Network
 from derivkit.multivariate.samples import Array, Samples

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from derivkit.arguments import nearest
 from derivkit.multivariate.activations import ACTIVATIONS
 from derivkit.multivariate.losses import Loss
 from derivkit.multivariate.samples import Samples
@@ -77,6 +77,4 @@ def check_kinds(parameters: object, samples: object) -> None:
 def check_known(kind: str, name: str, table: Mapping[str, object]) -> None:
     """Refuse a name that a table does not have."""
     if name not in table:
-        close = difflib.get_close_matches(str(name).lower(), table, n=2)
-        hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(table)}"
-        raise ValueError(f"no {kind} named {name!r}; {hint}")
+        raise ValueError(f"no {kind} named {name!r}; {nearest(name, table)}")

@@ -9,11 +9,10 @@ checked when it is built.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from types import MappingProxyType
 
-from derivkit.arguments import shown, whole
+from derivkit.arguments import nearest, shown, whole
 from derivkit.numerical.stencil import Stencil, lagrange_weights
 
 DERIVATIVES = range(1, 5)
@@ -134,8 +133,7 @@ def formula(name: str, derivative: int = 1) -> Stencil:
     ['1/12', '-2/3', '2/3', '-1/12']
     """
     if name not in NAMES:
-        near = difflib.get_close_matches(str(name), NAMES, n=3) or ["forward_1", "central_2", "central_4"]
-        raise ValueError(f"no formula named {shown(name)}; near it are {', '.join(near)}")
+        raise ValueError(f"no formula named {shown(name)}; {nearest(name, NAMES)}")
     orders = [d for n, d in FORMULAS if n == name]
     if derivative not in orders:
         raise ValueError(

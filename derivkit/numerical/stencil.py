@@ -78,7 +78,9 @@ class Stencil:
             raise ValueError(f"{self.name}: a formula needs its source")
         order = accuracy_order(self.offsets, self.weights, derivative=self.derivative)
         if order != self.order:
-            raise ValueError(f"{self.name}: {self.source} claims order {self.order}, its moments give {order}")
+            raise ValueError(
+                f"{self.name}: {self.source} claims order {self.order}, its moments give {order}; write order={order}"
+            )
 
     @property
     def evaluations(self) -> int:

@@ -5,14 +5,13 @@ Whether a column is true, as a slope is that of the value, is for `tests/derivki
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, get_args
 
 import numpy as np
 
-from derivkit.arguments import shown
+from derivkit.arguments import nearest, shown
 from derivkit.operations.formulas import Meaning, region, worked_out
 from derivkit.operations.row import ARB_FUNCTIONS, Elementary, Meeting, Sign, Steepest, by_definition, by_slope
 
@@ -20,6 +19,8 @@ Arities = Mapping[str, Sequence[int]]
 """The numbers of arguments of every operation, by its name."""
 NAMES_IN_MISTAKES = re.compile(r"\b(y|slope|slope_e|slope_of_minus_u)\b")
 """What a mistake of a function may name beside u; `derivkit.symbolic.candidate_mistakes` gives them their values."""
+
+STEEPEST = "callable that bounds the slope, such as `lambda a, e: np.exp(a + e)` where a has the error e"
 
 
 def refuse_malformed(row: Elementary, arities: Arities) -> None:
@@ -88,8 +89,7 @@ def _formula(formula: Any, arities: Arities) -> str:
 
     def check(name: str, *arguments: None) -> None:
         if name not in arities:
-            (near,) = difflib.get_close_matches(name, arities, n=1) or [""]
-            hint = f"did you mean {near}?" if near else "write it in operations of the table"
+            hint = nearest(name, arities, otherwise="write it in operations of the table")
             raise ValueError(f"{formula!r} has no known operation {name!r}; {hint}")
         # An arity that is malformed is the fault of its own row.
         if not _arity(arities[name], arities) and len(arguments) not in arities[name]:
@@ -139,7 +139,7 @@ CHECKS: Mapping[str, Callable[[Any, Arities], str]] = {
     **dict.fromkeys(("title", "typed", "written"), _text),
     **dict.fromkeys(("slope", "definition"), _formula),
     **dict.fromkeys(("domain", "smooth"), _region),
-    "steepest": _one_of(get_args(Steepest), "callable that bounds the slope"),
+    "steepest": _one_of(get_args(Steepest), STEEPEST),
     "pole": lambda pole, arities: "" if pole is None else _callable(pole, arities),
     "meeting": _one_of(get_args(Meeting)),
     "sign": _one_of(get_args(Sign), "callable from the signs of the arguments"),

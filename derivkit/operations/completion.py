@@ -101,8 +101,8 @@ def in_floats(table: Mapping[str, Elementary]) -> Meaning:
     return Meaning(number=float, pi=lambda: np.pi, apply=lambda name, *arguments: table[name].value(*arguments))
 
 
-ENDS_OF = {("u", ">"), ("abs(u)", "<")}
-"""Domains that end on the left, or on both sides alike."""
+ENDS_OF = {("u", ">"), ("u", "<"), ("abs(u)", "<")}
+"""Domains that end on the left, on the right, or on both sides alike."""
 
 
 def _slope_bound(row: Elementary, table: Mapping[str, Elementary]) -> SlopeBound:

@@ -380,7 +380,7 @@ def test_what_is_no_formula_is_refused(entry: str, wrong: Any) -> None:
 
 @pytest.mark.parametrize("entry", TAKE_FORMULA)
 def test_a_formula_that_the_table_does_not_have_names_its_neighbours(entry: str) -> None:
-    answer(lambda: NUMERICAL[entry](formula="centrl_2"), "no formula named 'centrl_2'; near it are central_2")
+    answer(lambda: NUMERICAL[entry](formula="centrl_2"), "no formula named 'centrl_2'; did you mean central_2")
 
 
 @pytest.mark.parametrize("entry", ["sweep", "predict_error", "predict_optimum", "truncation_terms"])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import derivkit as dk
-from derivkit.multivariate import kinks, moves
+from derivkit.multivariate import crossings, moves
 from derivkit.multivariate import network as networks
 from derivkit.multivariate.activations import ACTIVATIONS
 from derivkit.multivariate.losses import LOSSES
@@ -350,7 +350,7 @@ def test_a_kink_that_the_bound_of_what_moves_leaves_out_is_missed(monkeypatch: p
     network, samples = Network((1, 1, 1, 2)), Samples([[1.0]], [0])
     parameters = np.array([1.0, 1.0, 100.0, -195.0, 1.0, 0.0, -1.0, 0.0])  # 0.1 moves the second sum, 5, by 10
     assert np.flatnonzero(dk.brute_force(network, parameters, samples, delta=0.1).kinks).tolist() == [0, 1]
-    monkeypatch.setattr(kinks, "STEEPEST", 0.0)
+    monkeypatch.setattr(crossings, "STEEPEST", 0.0)
     assert not dk.brute_force(network, parameters, samples, delta=0.1).kinks.any()
 
 

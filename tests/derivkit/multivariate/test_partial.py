@@ -636,7 +636,7 @@ ASK = {"formula": "central_2", "delta": 1e-3}
         (lambda f: dk.gradient(f, [1.0]), r"gradient needs a formula and a delta; write formula='central_2', delta="),
         (lambda f: dk.hessian(f, [1.0], delta=1.0), "hessian needs a formula; write formula='central_2'"),
         (lambda f: dk.jacobian(f, [1.0], formula="central_2"), "jacobian needs a delta; write"),
-        (lambda f: dk.gradient(f, [1.0], formula="central_5", delta=1.0), "no formula named 'central_5'; near it are"),
+        (lambda f: dk.gradient(f, [1.0], formula="central_5", delta=1.0), "no formula named 'central_5'; did you mean"),
         (lambda f: dk.gradient(f, [1.0], formula=5, delta=1.0), "formula=5: write the name of a formula"),
         (lambda f: dk.gradient(f, [1.0], formula="central_2", delta=0.0), "delta must be a positive finite number"),
         (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -25,12 +26,18 @@ MORE = ("x + 2", "x^2", "3*x + 1", "5")
 SHOWN = 3
 """Counts tried of an operation that takes any number of arguments."""
 POINT = 1.25
+TRIED = (("x", POINT), ("x/3", POINT / 3), ("-x", -POINT), ("x + 1", POINT + 1))
+"""Arguments with their values at `POINT`."""
 
 
 def first(name: str) -> str:
     """The first argument: what the domain holds at `POINT`."""
-    fitting = (text for text, u in (("x", POINT), ("x/3", POINT / 3)) if inside(OPERATIONS[name].differentiable, u))
-    return FIRST.get(name) or next(fitting)
+    if name in FIRST:
+        return FIRST[name]
+    for text, u in TRIED:
+        if inside(OPERATIONS[name].differentiable, u):
+            return text
+    raise ValueError(f"{name}: its domain holds no argument tried; add a line to FIRST in {Path(__file__).name}")
 
 
 def formula(name: str, count: int) -> str:
