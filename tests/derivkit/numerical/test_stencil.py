@@ -151,7 +151,7 @@ def test_offsets_that_make_no_formula_are_refused(points: list[float], derivativ
     [
         ("central_5", 1, "no formula named 'central_5'; did you mean central_"),
         ("central_4", 5, "has no row for derivative 5; it has 1, 2, 3, 4"),
-        ("zzz", 1, "there are forward_1, "),
+        ("zzz", 1, "; there are "),
     ],
 )
 def test_an_unknown_formula_names_the_nearest(name: str, derivative: int, says: str) -> None:
