@@ -26,6 +26,8 @@ from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 
+from experiments.messages import nearest
+
 TYPES = (str, float, int, bool)
 """What a column may hold."""
 MAIN, FINDINGS = "table", "findings"
@@ -151,9 +153,12 @@ class Rows:
         cls.shape = {name: (one.type, one.meaning) for name, one in columns.items()}
 
     def __init__(self, **values: object) -> None:
-        odd = values.keys() ^ self.columns.keys()
-        if odd:
-            raise TypeError(f"{type(self).__name__} has the columns {', '.join(self.columns)}; see {sorted(odd)}")
+        lacking = [name for name in self.columns if name not in values]
+        unknown = [name for name in values if name not in self.columns]
+        if lacking or unknown:
+            faults = [f"lacks {', '.join(lacking)}"] if lacking else []
+            faults += [f"has no column {name}, {nearest(name, self.columns)}" for name in unknown]
+            raise TypeError(f"{type(self).__name__} {' and '.join(faults)}")
         self.values = values
 
     @classmethod

@@ -58,7 +58,7 @@ MAY_IMPORT = {
     "derivkit/grids.py": LEAST,
     "derivkit/numerical": LEAST | {"derivkit.asker", "derivkit.behaviour", "derivkit.grids", "derivkit.numerical"},
     "derivkit": CORE,
-    "experiments/study.py": {"numpy", "pandas"},
+    "experiments/study.py": {"numpy", "pandas", "experiments.messages"},
     "experiments/columns.py": STUDY,
     "experiments/timing.py": {"numpy"},
     "experiments/studies": CORE

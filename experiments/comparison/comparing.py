@@ -77,6 +77,7 @@ def compare(
         If the runs cannot be compared; nothing is written then, and nothing stays after any other error.
     """
     _refuse_other_studies(runs)
+    notes = [*notes, *filter(None, (run.verify(run.table.stem) for run in runs))]
     shapes = [_shape(run) for run in runs]
     plan = plan_of(runs[0].study, shared(shapes))
     _refuse_lost_keys(plan, runs, shapes)
@@ -132,8 +133,7 @@ def _refuse_other_studies(runs: Sequence[Stored]) -> None:
 
 
 def _shape(run: Stored) -> dict[str, type]:
-    """Return the columns of a run's main table, which is the one that its record describes."""
-    run.refuse_altered(run.table.stem)
+    """Return the columns of a run's main table, without the number of the job."""
     return {name: kind for name, kind in tables.footer(run.table).types.items() if name != "job"}
 
 

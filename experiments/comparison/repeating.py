@@ -6,6 +6,7 @@ meanwhile changes nothing here. The original is only read.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -43,7 +44,8 @@ def repeat(original: Stored, outputs: Path, *, ulps: int, command: tuple[str, ..
     ConfigurationError
         If the run cannot be executed again; nothing is written then.
     """
-    _refuse_damaged(original)
+    for note in _verified(original):
+        Terminal().note(note)
     run, rows = _planned(original, outputs, command)
     results.refuse_figures(run.study, run.figures)
     with recording.begun(run, rows=rows):
@@ -60,8 +62,14 @@ def repeat(original: Stored, outputs: Path, *, ulps: int, command: tuple[str, ..
         return Exit.FAILED
 
 
-def _refuse_damaged(original: Stored) -> None:
-    """Refuse a run whose tables are not those that its record tells of: nothing could be said of their repetition."""
+def _verified(original: Stored) -> Iterator[str]:
+    """Refuse a run with other tables than its record tells of: nothing could be said of their repetition.
+
+    Yields
+    ------
+    str
+        What is wrong with the file of a table whose values are the recorded ones.
+    """
     if original.record.format != record.FORMAT:
         raise ConfigurationError(
             f"{near(original.directory)} has format {original.record.format}, whose hashes are of another kind;"
@@ -71,7 +79,9 @@ def _refuse_damaged(original: Stored) -> None:
         path = original.directory / f"{name}.parquet"
         if not path.exists():
             raise ConfigurationError(f"{near(path)} is missing; run its command again: {original.record.command}")
-        original.refuse_altered(name)
+        note = original.verify(name)
+        if note:
+            yield note
 
 
 def _planned(original: Stored, outputs: Path, command: tuple[str, ...]) -> tuple[Run, int]:

@@ -72,7 +72,8 @@ def about_changes(comparison: Comparison) -> Iterator[str]:
 def _about_change(comparison: Comparison, change: Change) -> Iterator[str]:
     first, other, ulps = change.first, change.name, comparison.ulps
     if change.identical:
-        yield f"{other} is {first} to the bit: the {change.rows:,} rows of their tables have one content hash."
+        rows = f"the {change.rows:,} rows of their tables have one content hash"
+        yield f"{other} computed what {first} did, to the bit: {rows}."
         return
     excused = f" within {ulps} {'ulp' if ulps == 1 else 'ulps'}" if ulps else ""
     if not change.any:

@@ -46,8 +46,15 @@ class Stored:
         """The main table."""
         return self.directory / f"{MAIN}.parquet"
 
-    def refuse_altered(self, name: str) -> None:
-        """Refuse the run if one of its tables is not the one that its record tells of."""
+    def verify(self, name: str) -> str | None:
+        """Refuse the run if a table has other values than its record tells of.
+
+        Returns
+        -------
+        str
+            A sentence on a file that has the recorded values and is yet not the one that was written: a byte that
+            holds no value was changed, or the table was written again. None where nothing is known to be wrong.
+        """
         from experiments import tables  # noqa: PLC0415 - heavy, and a refusal does not pay for it
 
         path = self.directory / f"{name}.parquet"
@@ -63,6 +70,9 @@ class Stored:
             raise ConfigurationError(f"{near(path)} is damaged: {line_of(problem)}; run its command again") from problem
         if computed != content:
             raise ConfigurationError(f"{near(path)} is not the table that run.json records; run its command again")
+        if fault is None or not integrity.below(path.name, self.record.files):
+            return None
+        return f"{near(path)} is not as it was written, though its values are: {fault}."
 
 
 # By name

@@ -96,9 +96,18 @@ def chunks(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict[st
 
 
 def column_of(array: pa.Array) -> object:
-    """Return a column as NumPy has it; text is coded."""
+    """Return a column as NumPy has it; text is coded.
+
+    Raises
+    ------
+    ValueError
+        If a text is none of those that the column lists, as in a damaged file, of which pyarrow takes it.
+    """
     if isinstance(array, pa.DictionaryArray):
-        return array.indices.to_numpy(zero_copy_only=False), tuple(array.dictionary.to_pylist())
+        codes, texts = array.indices.to_numpy(zero_copy_only=False), tuple(array.dictionary.to_pylist())
+        if codes.size and codes.max() >= len(texts):
+            raise ValueError(f"a column of text refers to text number {codes.max()} of {len(texts)}")
+        return codes, texts
     return array.to_numpy(zero_copy_only=False)
 
 
@@ -184,8 +193,18 @@ class Footer:
 
 
 def footer(path: Path) -> Footer:
-    """Return what the files of a table say of it; the footer of a file is read once for as long as it is the same."""
-    return Footer(parts=[_part(file) for file in parts_of(path)])
+    """Return what the files of a table say of it; the footer of a file is read once for as long as it is the same.
+
+    Raises
+    ------
+    ValueError
+        If one is damaged, or has other columns than the first.
+    """
+    parts = [_part(file) for file in parts_of(path)]
+    for part in parts[1:]:
+        if not part.schema.equals(parts[0].schema):
+            raise ValueError(f"{part.path} is damaged: its columns are not those of {parts[0].path.name}")
+    return Footer(parts=parts)
 
 
 def _part(path: Path) -> Part:

@@ -110,9 +110,17 @@ def test_a_column_may_have_a_name_that_is_none_of_pythons() -> None:
     assert list(odd.columns) == ["above_1e-10"]
 
 
-def test_rows_that_lack_a_column_or_have_another_are_refused_at_once() -> None:
-    with pytest.raises(TypeError, match=r"Place has the columns function, x; see \['x', 'y'\]"):
-        Place(function="sin", y=1.0)
+@pytest.mark.parametrize(
+    ("values", "fault"),
+    [
+        ({"function": "sin"}, r"Place lacks x$"),
+        ({"functoin": "sin", "x": 1.0}, r"Place lacks function and has no column functoin, did you mean function\?$"),
+        ({"function": "sin", "x": 1.0, "y": 1.0}, r"Place has no column y, there are function, x$"),
+    ],
+)
+def test_rows_that_lack_a_column_or_have_another_are_refused_at_once(values: dict[str, Any], fault: str) -> None:
+    with pytest.raises(TypeError, match=fault):
+        Place(**values)
 
 
 def plain(rows: Rows) -> dict[str, list[Any]]:

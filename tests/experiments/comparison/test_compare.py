@@ -20,6 +20,7 @@ from laboratory import python
 
 from experiments import compare, run, tables
 from experiments.comparison.values import ulps_apart
+from experiments.running import integrity
 from experiments.running.check import study_of
 from experiments.tables import encoding, hashing, joining
 
@@ -53,11 +54,13 @@ def first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: Path) -> Iterat
 
 
 def write(place: Path, columns: Mapping[str, Any], shape: Mapping[str, tuple[type, str]]) -> None:
-    """Give a run another main table, and its record the hash of it."""
+    """Give a run another main table, and its record the hash and the checksum of it."""
     (place / "table.parquet").unlink()
     with tables.Writer(place, {"table": shape}) as writer:
         writer.write("table", {name: v.tolist() if v.dtype == object else v for name, v in columns.items()})
     edit_record(place, lambda record: record["tables"]["table"].update(hash=writer.hashes["table"]))
+    written = integrity.digests(place, [place / "table.parquet"])
+    edit_record(place, lambda record: record["files"].update(written))
 
 
 def edit_record(place: Path, edit: Callable[[dict[str, Any]], object]) -> None:
@@ -143,7 +146,7 @@ def test_equal_tables_are_known_by_their_hash_and_not_read(
     shutil.copytree(first, first.with_name("11-00-00-000000-2"))
     monkeypatch.setattr(tables.Encoding, "blocks", lambda *_: pytest.fail("the tables were read"))
     assert compare.main(["latest~1", "latest", "--fail-on-change"]) == 0
-    assert "11-00-00 is 10-00-00 to the bit" in capsys.readouterr().out
+    assert "11-00-00 computed what 10-00-00 did, to the bit" in capsys.readouterr().out
     assert sorted(path.name for path in compared().iterdir()) == ["report.html"]
 
 
@@ -666,7 +669,10 @@ def test_a_table_that_was_written_again_with_the_same_values_is_the_recorded_one
     other = variant(first)  # whose bytes are not those that its record has the checksum of
     edit_record(other, lambda record: record["files"]["table.parquet"].update(sha256="0" * 64))
     assert compare.main([str(first), str(other), "--fail-on-change"]) == 0
-    assert "to the bit" in capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert "to the bit" in out
+    assert "table.parquet is not as it was written, though its values are: table.parquet does not have" in err
+    assert "is not as it was written, though its values are" in (compared() / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_footer_that_tells_the_recorded_hash_of_other_values_is_found_out(first: Path, capsys: Any):

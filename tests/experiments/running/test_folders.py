@@ -112,6 +112,43 @@ def damage_a_byte(directory: Path) -> None:
     part.write_bytes(content)
 
 
+@pytest.mark.parametrize("table", ["a folder", "one file"])
+@pytest.mark.parametrize("fortieth", quick.part(range(40), every=8))
+def test_a_flipped_byte_is_refused_or_named_and_never_passes_for_the_file_that_was_written(
+    fortieth: int, table: str, whole: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A byte that holds no value, as one of the statistics, may be harmless; the values are hashed to know."""
+    monkeypatch.setattr(gathering, "ONE_FILE", {"a folder": 20, "one file": 1000}[table])
+    assert collect.main([str(whole)]) == 0
+    second = whole.parent / "second"
+    shutil.copytree(whole, second)
+    part = (parts(second) if table == "a folder" else [second / "table.parquet"])[-1]
+    content = bytearray(part.read_bytes())
+    content[fortieth * (len(content) - 1) // 39] ^= 1
+    part.unlink()
+    part.write_bytes(content)
+    capsys.readouterr()
+    status = compare.main([str(whole), str(second)])
+    assert ("is not as it was written, though its values are" in capsys.readouterr().err) == (status == 0)
+    assert status in (0, 2)
+    if status == 0:
+        frames = [pd.read_parquet(directory / "table.parquet") for directory in (whole, second)]
+        pd.testing.assert_frame_equal(*frames)
+
+
+def test_a_run_with_another_byte_that_holds_no_value_is_repeated_and_its_file_named(
+    whole: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    part = parts(whole)[1]
+    content = part.read_bytes()
+    part.unlink()
+    part.write_bytes(b"X" + content[1:])  # of the magic number only that at the end is read
+    assert rerun.main([str(whole)]) == 0
+    out, err = capsys.readouterr()
+    assert "identical" in out
+    assert "table.parquet is not as it was written, though its values are: table.parquet/part-1.parquet does" in err
+
+
 DAMAGES = {
     "the last byte of a part": damage_a_byte,
     "a part is missing": lambda directory: parts(directory)[0].unlink(),
