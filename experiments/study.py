@@ -466,6 +466,10 @@ def study_in(module: ModuleType) -> Study:
         tables.setdefault(FINDINGS, Findings)
     if MAIN not in tables:
         raise TypeError(f"{module.__name__} has no main table; write class Table(Rows)")
+    if not hasattr(module.Config, "rows") and "rows" not in getattr(module.Config, "__dataclass_fields__", ()):
+        raise TypeError(
+            f"{module.__name__}: Config has no rows; write a property `rows`, the number of rows of the main table"
+        )
     return Study(
         name=module.__name__.rpartition(".")[2],
         question=" ".join((module.__doc__ or "").split("\n\n")[0].split()),

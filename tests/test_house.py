@@ -118,7 +118,8 @@ MAY_IMPORT = {
     "experiments/tables": CORE | BASE | STUDY | {"pandas", "pyarrow", "experiments.tables"},
     "experiments/figures": CORE
     | STUDY
-    | {"matplotlib", "experiments.figures", "experiments.files", "experiments.formats", "experiments.words"},
+    | {"matplotlib", "experiments.figures", "experiments.files", "experiments.formats", "experiments.messages"}
+    | {"experiments.words"},
     "experiments/page": BASE | {"numpy", "experiments.page", "experiments.tables"},
     "experiments/page/report.py": {"jinja2", "markupsafe"} | BASE,
     "experiments/comparison/values.py": {"numpy"},

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from experiments.figures.contract import Frames, Kind, Spec
 from experiments.figures.paper import PANELS, inked
 from experiments.figures.selection import columns_read, plan_of, rows_of, say_left_out
+from experiments.messages import nearest
 from experiments.study import Rows
 
 
@@ -104,12 +105,18 @@ def columns_needed(spec: Spec) -> dict[str, list[str]]:
 def check(spec: Spec, tables: Mapping[str, Collection[str]]) -> None:
     """Raise ValueError, in one line, unless ``spec`` names a kind, its keys and columns of ``tables``."""
     _refuse_types(_labelled(spec))
+    _kind(spec)
+    _refuse_table(spec.get("table"), tables)  # first, as what it leaves to its table is lacking without it
     for table, columns in columns_needed(spec).items():
-        if table not in tables:
-            raise ValueError(f"a figure draws from table {table!r}; there are {', '.join(tables)}")
+        _refuse_table(table, tables)
         for column in columns:
             if column not in tables[table]:
                 raise ValueError(f"a figure draws column {column!r}; {table} has {', '.join(tables[table])}")
+
+
+def _refuse_table(table: str | None, tables: Collection[str]) -> None:
+    if table is not None and table not in tables:
+        raise ValueError(f"no table {table!r}; {nearest(table, tables)}")
 
 
 LABELS: Mapping[str, str] = {"x": "xlabel", "y": "ylabel", "value": "label"}
@@ -177,5 +184,5 @@ def _labelled(spec: Spec) -> Spec:
 def _kind(spec: Spec) -> Kind:
     name = str(spec.get("kind"))
     if name not in KINDS:
-        raise ValueError(f"a figure of kind {name!r} is not known; there are {', '.join(KINDS)}")
+        raise ValueError(f"a figure of kind {name!r} is not known; {nearest(name, KINDS)}")
     return KINDS[name]

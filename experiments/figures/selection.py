@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from experiments.figures.contract import Excerpt, Frames, Key, Kind, Mask, Panel, Plan, Spec, floats
 from experiments.figures.paper import PANELS, panel_size, short, title_width
+from experiments.messages import nearest
 from experiments.words import first_of
 
 if TYPE_CHECKING:
@@ -37,12 +37,10 @@ def choose(keys: Sequence[Key], spec: Spec) -> list[int]:
 
 def columns_read(kind: Kind, spec: Spec) -> dict[str, list[str]]:
     """Each table that a figure of ``kind`` draws from, with the columns that it reads; refuse keys that it has not."""
+    for key in (key for key in spec if key not in kind.keys):
+        raise ValueError(f"a figure of kind {spec['kind']!r} has no key {key!r}; {nearest(key, kind.keys)}")
     for key in (key for key in kind.required if key not in spec):
         raise ValueError(f"a figure of kind {spec['kind']!r} needs the key {key!r}")
-    for key in (key for key in spec if key not in kind.keys):
-        near = difflib.get_close_matches(key, kind.keys, n=1)
-        says = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(kind.keys)}"
-        raise ValueError(f"a figure of kind {spec['kind']!r} has no key {key!r}; {says}")
     needed = {spec["table"]: [*panel_columns(spec), *kind.columns(spec), *_where(spec)]}
     for table, columns in kind.further(spec):
         needed[table] = [*needed.get(table, ()), *columns]

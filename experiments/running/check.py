@@ -19,7 +19,7 @@ from typing import Any
 
 from experiments.messages import ConfigurationError, near, nearest, readable, show
 from experiments.running.serial import configuration_hash
-from experiments.running.settings import DERIVATIVES, build
+from experiments.running.settings import DERIVATIVES, build, lacks
 from experiments.study import Study, study_in
 
 PIPELINE_KEYS = ("runner", "figures")
@@ -140,7 +140,7 @@ def refuse_unknown_key(key: str, composed: Mapping[str, Any], groups: Sequence[s
             name for name in paths_of(composed) if name.count(".") == depth and name.partition(".")[0] not in groups
         ]
         choices = names if depth else [name for name in {*names, *groups} if name != "runner"]
-        raise ConfigurationError(f"the study {study!r} has no key {key!r}; {nearest(key, choices)}")
+        raise ConfigurationError(f"the study {study!r} {lacks(key, choices)}")
 
 
 def paths_of(composed: Mapping[str, Any], prefix: str = "") -> list[str]:

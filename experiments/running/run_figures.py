@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from experiments.files import fault_of_name
-from experiments.messages import ConfigurationError, show
+from experiments.messages import ConfigurationError, located, show
 from experiments.running.check import study_of
 from experiments.running.execution import Run
 from experiments.study import Study
@@ -128,8 +128,9 @@ def refuse(study: Study, requested: Mapping[str, Spec]) -> None:
     from experiments import figures  # noqa: PLC0415 - matplotlib, and only who draws pays for it
 
     shapes = {name: (*columns, "job") for name, columns in study.shapes.items()}
-    for spec in requested.values():
-        figures.check(figures.completed(spec, study.tables), shapes)
+    for name, spec in requested.items():
+        with located(f"figures.draw.{name}"):
+            figures.check(figures.completed(spec, study.tables), shapes)
 
 
 def draw(run: Run, requested: Mapping[str, Spec], records: Mapping[str, Any]) -> list[tuple[str, str, str]]:

@@ -164,10 +164,14 @@ def test_rows_take_the_columns_that_a_result_has_as_attributes() -> None:
     assert plain(Place.of_result(result, function="cos")) == {"function": ["cos", "cos"], "x": [1.0, 2.0]}
 
 
+class Count(int):
+    rows = 1
+
+
 def study(**names: Any) -> ModuleType:
     module = ModuleType("experiments.studies.mine")
     module.__doc__ = "What it\nsays.\n\nAnd more."
-    vars(module).update({"Config": int, "measure": lambda count: (Place(function="sin", x=x) for x in range(count))})
+    vars(module).update({"Config": Count, "measure": lambda count: (Place(function="sin", x=x) for x in range(count))})
     for value in names.values():
         if isinstance(value, type) and value.__module__ != Rows.__module__:
             value.__module__ = module.__name__
@@ -189,6 +193,8 @@ def test_a_study_is_read_off_its_module() -> None:
     assert list(found.tables) == ["table", "sums", "findings"]
     with pytest.raises(TypeError, match=r"mine has no main table; write class Table\(Rows\)"):
         study_in(study(Sums=Sums))
+    with pytest.raises(TypeError, match="mine: Config has no rows; write a property `rows`, the number of rows"):
+        study_in(study(Main=Main, Config=SimpleNamespace()))
 
 
 def test_sentences_of_a_study_that_reads_a_clock_count_as_measured() -> None:

@@ -1144,8 +1144,9 @@ def test_a_spec_whose_columns_exist_is_accepted_and_each_column_missing_is_named
     ("change", "says"),
     [
         ({"kind": "pie"}, "'pie' is not known; there are "),
-        ({"serie": "method"}, "no key 'serie'; did you mean 'series'"),
-        ({"table": "tables"}, "draws from table 'tables'; there are table"),
+        ({"kind": "line"}, "'line' is not known; did you mean lines"),
+        ({"serie": "method"}, "no key 'serie'; did you mean series"),
+        ({"table": "tabel"}, "no table 'tabel'; did you mean table?"),
         ({"bound": ["truncation", "rounding"]}, "bound is ['truncation', 'rounding']; write a mapping of table, x, y"),
         ({"marks": {"table": "optimum", "x": "delta"}}, "write a mapping of table, x, y"),
         ({"panels": "all"}, "panels is 'all'; write how many"),
