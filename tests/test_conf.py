@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import hydra
 import pytest
 import yaml
 from hydra import compose, initialize_config_dir
@@ -208,7 +207,7 @@ def test_the_sixteen_problems_of_baudin_are_there() -> None:
 def selected(group: str, names: Sequence[str]) -> Mapping[str, Any]:
     """What the command line's ``group=[name, ...]`` composes."""
     composition.prepare()
-    with initialize_config_dir(str(CONF), version_base="1.3" if hydra.__version__ < "1.4" else None):
+    with initialize_config_dir(str(CONF), **composition.VERSION_BASE):
         composed = compose(overrides=[f"+{group}=[{','.join(names)}]"])
     plain = OmegaConf.to_container(composed)
     assert isinstance(plain, dict)

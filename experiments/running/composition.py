@@ -80,6 +80,8 @@ def _version(module: ModuleType) -> tuple[int, ...]:
 
 VERSION_BASE: dict[str, Any] = {"version_base": "1.3"} if _version(hydra) < (1, 4) else {}
 """What Hydra 1.3 wants to be told, and 1.4 warns of."""
+REPLACING: dict[str, Any] = {} if VERSION_BASE else {"replace": True}
+"""Hydra 1.3 replaces what an earlier command of the process registered; 1.4 wants to be told so."""
 
 
 def prepare() -> None:
@@ -110,7 +112,7 @@ def _register_tables() -> None:
     tables = {"method": ("formula", [entry.name for entry in dk.formulas()]), "estimator": ("estimator", METHODS)}
     for group, (key, names) in tables.items():
         for name in dict.fromkeys(names):
-            ConfigStore.instance().store(group=group, name=name, node={name: {key: name}})
+            ConfigStore.instance().store(group=group, name=name, node={name: {key: name}}, **REPLACING)
 
 
 def _register_sweeper(plugins: Plugins) -> None:

@@ -369,7 +369,7 @@ def test_jobs_are_executed_one_by_one_as_they_were(capsys: pytest.CaptureFixture
 @pytest.mark.parametrize("preset", sorted(path.stem for path in (ROOT / "conf/experiment").glob("*.yaml")))
 def test_a_recorded_configuration_means_what_was_resolved(preset: str):
     composition.prepare()
-    with initialize_config_dir(config_dir=str(ROOT / "conf"), version_base="1.3"):
+    with initialize_config_dir(config_dir=str(ROOT / "conf"), **composition.VERSION_BASE):
         composed = compose("config", overrides=[f"experiment={preset}"])
     resolved = OmegaConf.to_container(composed, resolve=True)
     recorded = json.loads(json.dumps(serial.plain(resolved)))
