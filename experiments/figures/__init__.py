@@ -8,7 +8,7 @@ its row ``KIND``, and the kind is called as the module is. A further kind is one
 """
 
 import experiments.figures.backend  # noqa: F401 - before anything else imports matplotlib
-from experiments.figures.drawing import KEYS, caption, check, columns_needed, completed, draw, empty
+from experiments.figures.drawing import KEYS, caption, check, columns_needed, completed, draw, empty, undrawn
 from experiments.figures.files import save
 from experiments.figures.selection import choose, panel_columns
 
@@ -23,4 +23,5 @@ __all__ = [
     "empty",
     "panel_columns",
     "save",
+    "undrawn",
 ]

@@ -10,9 +10,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from experiments.figures.contract import Frames, Kind, Spec
+from experiments.figures.contract import Frames, Kind, Spec, floats
 from experiments.figures.paper import PANELS, inked
-from experiments.figures.selection import columns_read, plan_of, rows_of, say_left_out
+from experiments.figures.selection import columns_read, has_linear, has_log, plan_of, rows_of, say_left_out
 from experiments.messages import nearest
 from experiments.study import Rows
 
@@ -94,6 +94,16 @@ def empty(frames: Frames, spec: Spec) -> bool:
     """Tell whether every value is missing, so that there is nothing to draw."""
     spec = _labelled(spec)
     return not _kind(spec).has(rows_of(frames, spec), spec).any()
+
+
+def undrawn(frames: Frames, spec: Spec) -> str | None:
+    """Say why a figure is empty though its rows have values: its axes are logarithmic; None where they have none."""
+    spec = _labelled(spec)
+    rows = rows_of(frames, spec)
+    if _kind(spec).has is not has_log or not has_linear(rows, spec).any():
+        return None
+    column = spec["y"] if (floats(rows, spec["x"]) > 0).any() else spec["x"]
+    return f"{column} has no positive value where both axes are logarithmic; kind=curves has linear axes"
 
 
 def columns_needed(spec: Spec) -> dict[str, list[str]]:

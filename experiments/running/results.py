@@ -108,14 +108,18 @@ def _searched(run: Run, jobs: Sequence[JobRecord], records: Mapping[str, Any]) -
     return searched.sentences(run.search, run.study, gathered, {job.number: job.overrides for job in jobs})
 
 
-def _drawings(run: Run, records: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Draw the figures that are requested; return name, SVG and caption of each."""
+def _drawings(run: Run, records: Mapping[str, Any]) -> tuple[list[run_figures.Drawing], list[str]]:
+    """Draw the figures that are requested, and say which are not drawn although they have values."""
     requested = run_figures.figures_of(run.figures)
-    return run_figures.draw(run, requested, records) if requested else []
+    return run_figures.draw(run, requested, records) if requested else ([], [])
 
 
 def report(
-    run: Run, jobs: Sequence[JobRecord], records: Mapping[str, Any], drawings: Sequence[tuple[str, str, str]]
+    run: Run,
+    jobs: Sequence[JobRecord],
+    records: Mapping[str, Any],
+    drawings: Sequence[run_figures.Drawing],
+    undrawn: Sequence[str],
 ) -> Path:
     """Write ``report.html`` and return its path."""
     paths = {name: run.directory / f"{name}.parquet" for name in records}
@@ -137,7 +141,7 @@ def report(
             **run.record.source,
             **run.record.environment,
         },
-        notes=[*_complaints(jobs), *_notes(run, records)],
+        notes=[*_complaints(jobs), *_notes(run, records), *undrawn],
         files=[(name, name) for name in _linked(run)],
         outcome=_outcome(jobs),
         well=all(job.status == Status.DONE for job in jobs),
@@ -250,7 +254,10 @@ def finish(run: Run, *, open_report: bool) -> Exit:
             terminal.note(f"now the figures and the record of {rows:,} rows, which may take minutes")
         ownership.forget_tables(run, records)
         _print(run, records)
-        page = report(run, jobs, records, _drawings(run, records))
+        drawings, undrawn = _drawings(run, records)
+        for text in undrawn:
+            terminal.note(text)
+        page = report(run, jobs, records, drawings, undrawn)
         recording.write(run, gathered=records, jobs=jobs, status=status)
     except KeyboardInterrupt:
         return interrupt(run)

@@ -18,6 +18,8 @@ from experiments.running.execution import Run
 from experiments.study import Study
 
 Spec = Mapping[str, Any]
+Drawing = tuple[str, str, str]
+"""Name, SVG and caption of a figure."""
 MAX_ROWS_READ = 500_000
 """Most rows of a table that a figure reads whole."""
 
@@ -133,18 +135,27 @@ def refuse(study: Study, requested: Mapping[str, Spec]) -> None:
             figures.check(figures.completed(spec, study.tables), shapes)
 
 
-def draw(run: Run, requested: Mapping[str, Spec], records: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Draw the figures whose tables have values, from the files; return name, SVG and caption of each."""
+def draw(run: Run, requested: Mapping[str, Spec], records: Mapping[str, Any]) -> tuple[list[Drawing], list[str]]:
+    """Draw the figures whose tables have values, from the files.
+
+    Returns
+    -------
+    list, list
+        Name, SVG and caption of each figure; a sentence on each that has values and is not drawn.
+    """
     from experiments import figures  # noqa: PLC0415 - as above
 
-    drawn = []
+    drawn: list[Drawing] = []
+    undrawn: list[str] = []
     for name, brief in requested.items():
         spec = figures.completed(brief, run.study.tables)
         if figures.columns_needed(spec).keys() <= records.keys():
             frames, panels = _frames(run, spec, records)
             if not figures.empty(frames, spec):
                 drawn.append((name, _draw(run, name, frames, spec), figures.caption(frames, spec, panels)))
-    return drawn
+            elif why := figures.undrawn(frames, spec):
+                undrawn.append(f"figure {name} is not drawn: {why}")
+    return drawn, undrawn
 
 
 def _frames(run: Run, spec: Mapping[str, Any], records: Mapping[str, Any]) -> tuple[dict[str, Any], int | None]:

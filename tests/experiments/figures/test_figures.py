@@ -1213,20 +1213,20 @@ def test_jobs_that_differ_in_delta_alone_predict_the_same_rows(tmp_path):
 
 def test_a_figure_without_values_is_not_drawn_and_leaves_no_file(tmp_path):
     run, records = studied(tmp_path, {"abs(x)": (0.0,)}, delta=(1e-2,))
-    assert [name for name, _, _ in run_figures.draw(run, figures_of(run.figures), records)] == ["secants"]
+    assert [name for name, _, _ in run_figures.draw(run, figures_of(run.figures), records)[0]] == ["secants"]
     assert [path.name for path in (tmp_path / "figures").iterdir()] == ["secants.svg"]
 
 
 def test_a_large_table_gives_the_same_figures_from_the_panels_shown_alone(tmp_path, monkeypatch):
     points = tuple(np.linspace(1.0, 2.0, 60))
     run, records = studied(tmp_path, {"exp(x)": points, "sin(x)": points}, delta=(1e-2, 1e-4, 1e-8))
-    whole = run_figures.draw(run, figures_of(run.figures), records)
+    whole, _ = run_figures.draw(run, figures_of(run.figures), records)
     # the table has more rows than this, the panels of any table that are shown have fewer
     monkeypatch.setattr(run_figures, "MAX_ROWS_READ", 650)
     assert records["curves"].rows < 650 < records["table"].rows
     read, rows = tables.read, {}
     monkeypatch.setattr(tables, "read", lambda *told: rows.setdefault((told[0].stem, *told[1]), read(*told)))
-    part = run_figures.draw(run, figures_of(run.figures), records)
+    part, _ = run_figures.draw(run, figures_of(run.figures), records)
     assert [(name, svg) for name, svg, _ in part] == [(name, svg) for name, svg, _ in whole]
     assert {text for name, _, text in part if name != "secants"} == {
         text for name, _, text in whole if name != "secants"

@@ -89,6 +89,17 @@ def test_a_figure_of_no_kind_is_completed_by_nothing_and_refused_by_the_check() 
         figures.check(spec, {"pictures": list(Pictures.columns)})
 
 
+def test_a_figure_of_negative_values_on_logarithmic_axes_is_named_in_the_terminal_and_on_the_page(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["function=cos", "x=1", "method=central_2", "delta=1e-2,1e-3", "figures.formats=[svg]"]
+    assert run.main([*words, "figures.draw.error.y=estimate", f"hydra.sweep.dir={place}/signed"]) == 0
+    note = "figure error is not drawn: estimate has no positive value where both axes are logarithmic"
+    assert f"{note}; kind=curves has linear axes\n" in capsys.readouterr().err
+    assert note in (place / "signed" / "report.html").read_text(encoding="utf-8")
+    assert not (place / "signed" / "figures" / "error.svg").exists()
+
+
 def composed(*words: str) -> dict[str, Any]:
     """The configuration of the first job of a command line."""
     composition.prepare()
