@@ -317,21 +317,17 @@ class Command:
             OmegaConf.update(config, key, parsed(word).value(), merge=True, force_add=True)
 
     def _loaded(self, words: tuple[str, ...]) -> DictConfig:
-        """Compose what has not been composed yet, and refuse what names code to be run.
-
-        What was composed of these words has plain values merged into it, which are merged again.
-        """
-        if words in self.loaded:
-            return copy.deepcopy(self.loaded[words])
-        try:
-            config = self.loader.load_configuration(self.name, list(words), RunMode.RUN)
-        except (ValueError, AssertionError) as error:  # Hydra's own, as where a group is given a number
-            raise ConfigurationError(sentence(error)) from error
-        if self.typed is not None:
-            plain: Any = OmegaConf.to_container(config, resolve=False)
-            trust.refuse_targets(plain, typed=self.typed)
-        self.loaded[words] = config
-        return config
+        """Compose what has not been composed yet, refuse what names code to be run, and give a copy to merge into."""
+        if words not in self.loaded:
+            try:
+                config = self.loader.load_configuration(self.name, list(words), RunMode.RUN)
+            except (ValueError, AssertionError) as error:  # Hydra's own, as where a group is given a number
+                raise ConfigurationError(sentence(error)) from error
+            if self.typed is not None:
+                plain: Any = OmegaConf.to_container(config, resolve=False)
+                trust.refuse_targets(plain, typed=self.typed)
+            self.loaded[words] = config
+        return copy.deepcopy(self.loaded[words])
 
     def space(self, config: DictConfig) -> Space:
         """Return the configurations of all jobs; ``config`` is that of the first."""
