@@ -118,24 +118,14 @@ def described(error: Exception) -> str:
     return f"{type(error).__name__}: {line}".rstrip(": ")
 
 
-def reals(value: Any) -> Array:
-    """The value as an array of float64, NaN where it is masked.
-
-    Raises
-    ------
-    NotRealError
-        If it is neither a real number nor an array of them; a text that looks like a number is a text.
+def as_array(value: Any) -> NDArray[Any]:
+    """The value as an array of whatever it is made of, NaN where it is masked.
 
     Examples
     --------
-    >>> reals(np.ma.array([1.0, 2.0], mask=[False, True])).tolist()
+    >>> as_array(np.ma.array([1.0, 2.0], mask=[False, True])).tolist()
     [1.0, nan]
     """
-    return as_float64(as_array(value))
-
-
-def as_array(value: Any) -> NDArray[Any]:
-    """The value as an array of whatever it is made of, NaN where it is masked."""
     if isinstance(value, bytearray):  # which NumPy takes for numbers
         raise NotRealError(f"the text {shown(value)}")
     try:

@@ -340,9 +340,7 @@ def line_of_words(drawn: random.Random) -> tuple[str, list[str]]:
         value = drawn.choice(VALUES)
         if drawn.random() < 0.2:  # a letter is lost, doubled or replaced
             place = drawn.randrange(len(value) + 1)
-            value = (
-                value[:place] + drawn.choice(("", "=", "[", ",", "'", " ", "\t", "<", value[:1])) + value[place + 1 :]
-            )
+            value = value[:place] + drawn.choice((*LETTERS, value[:1])) + value[place + 1 :]
         words.append(f"{drawn.choice(KEYS)}={value}" if form < 0.75 else value if form < 0.9 else drawn.choice(FLAGS))
     return command, words
 

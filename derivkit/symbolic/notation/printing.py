@@ -14,7 +14,6 @@ from derivkit.symbolic.verification import CheckedSteps
 
 MAX_LINES = 200
 """Lines, beyond which the middle of a derivation is left out; a constant without a derivation."""
-LEFT_OUT = f"{CUT} lines are cut after {MAX_CHARACTERS} characters"
 
 
 def as_text(derivation: CheckedSteps, level: str | Style, notation: str) -> str:

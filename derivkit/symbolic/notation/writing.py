@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from derivkit.expressions.algebra import first_factor, is_negated
 from derivkit.expressions.layout import Layout, Part, Strength, decimal, joined, laid_out, path_of
@@ -31,7 +31,6 @@ T = TypeVar("T")
 
 Path = tuple[int, ...]
 """A place in a tree: which argument to take, from the root down."""
-Notation = Literal["prime", "leibniz"]
 NOTATIONS = ("prime", "leibniz")
 MAX_CHARACTERS = 2000
 """Characters of a line, beyond which it is cut: as many as a formula that is typed may have."""
