@@ -23,6 +23,17 @@ from derivkit.testing.float_types import (
 from derivkit.testing.goals import GOALS, NEAR_BREAKS, Goal, Judgement
 from derivkit.testing.nested import NESTED, nested, nested_derivatives, network_loss
 from derivkit.testing.noise_law import STEPS, Site, allowed, law, site_of
+from derivkit.testing.plants import (
+    LARGE_NETWORK,
+    PLANTS,
+    SMALL_NETWORK,
+    NetworkProblem,
+    Plant,
+    correct_gradient,
+    network_problem,
+    plant,
+    random_error,
+)
 from derivkit.testing.population import DISTURBANCES, SMOOTH, Disturbance, Draw, Family
 from derivkit.testing.programs import program
 from derivkit.testing.regret import STATUSES, Regret, RoundedSweep, regret, rounded_sweep, sweep_deltas
@@ -39,12 +50,15 @@ __all__ = [
     "FLOAT_TYPES",
     "GOALS",
     "GOOD",
+    "LARGE_NETWORK",
     "METHODS",
     "NAMED_WITHIN",
     "NEAR_BREAKS",
     "NESTED",
     "NO_DELTA_HELPS",
+    "PLANTS",
     "PRECISIONS",
+    "SMALL_NETWORK",
     "SMOOTH",
     "STATES",
     "STATUSES",
@@ -67,6 +81,8 @@ __all__ = [
     "Judgement",
     "Measures",
     "Method",
+    "NetworkProblem",
+    "Plant",
     "Precision",
     "Regret",
     "RoundedSweep",
@@ -80,6 +96,7 @@ __all__ = [
     "calls_of_recommendations",
     "claims",
     "correct_digits",
+    "correct_gradient",
     "covered",
     "formulas",
     "half_map",
@@ -93,9 +110,12 @@ __all__ = [
     "nested",
     "nested_derivatives",
     "network_loss",
+    "network_problem",
     "perturbation",
+    "plant",
     "program",
     "quantile",
+    "random_error",
     "refuse_inexpressible",
     "regret",
     "regular",
