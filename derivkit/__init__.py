@@ -22,6 +22,8 @@ from derivkit.growth import GrowthLaw, fit_growth_law
 from derivkit.laws import ErrorLaw, fit_error_law, fitted_exponent, observed_order
 from derivkit.multivariate.batches import BatchNoise
 from derivkit.multivariate.brute_force import BruteForce, brute_force
+from derivkit.multivariate.checking.check import assert_gradient, check_gradient, check_jacobian
+from derivkit.multivariate.checking.result import GradientCheck, Suspect
 from derivkit.multivariate.cost import CostModel, count_work, fit_cost, nominal_cost
 from derivkit.multivariate.descent import Course, Distances, Walk, descend, hessian_product, sides_changed
 from derivkit.multivariate.network import Network, NotFiniteError
@@ -93,6 +95,7 @@ __all__ = [
     "Finding",
     "Function",
     "Gradient",
+    "GradientCheck",
     "GradientOperations",
     "GrowthLaw",
     "Judgement",
@@ -122,6 +125,7 @@ __all__ = [
     "StepGradient",
     "Style",
     "Survey",
+    "Suspect",
     "Sweep",
     "TrainingPath",
     "Verdict",
@@ -130,9 +134,12 @@ __all__ = [
     "WindowResult",
     "absolute_error",
     "accuracy",
+    "assert_gradient",
     "best_delta",
     "bounds_known",
     "brute_force",
+    "check_gradient",
+    "check_jacobian",
     "classical_delta",
     "complex_step",
     "constant",

@@ -1,0 +1,308 @@
+"""Whether a gradient, a Jacobian or a Hessian is that of its function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import numpy as np
+
+from derivkit.arguments import check_function, whole
+from derivkit.multivariate.checking.directions import Directions
+from derivkit.multivariate.checking.evidence import Evidence, Witness, spread_by_kinks
+from derivkit.multivariate.checking.finding import Finding, detectable_of, message_of
+from derivkit.multivariate.checking.location import MOST_SUSPECTS, entry, locate, single
+from derivkit.multivariate.checking.parameters import Parameters
+from derivkit.multivariate.checking.result import AGREE, DISAGREE, UNRESOLVED, GradientCheck, Suspect
+from derivkit.multivariate.checking.slopes import Calls, refuse_two_answers, value_at
+from derivkit.types import Array
+
+BESIDE = 2.0**-7
+"""How far beside a point of kinks a gradient that is a function is checked, as a part of the size of x: far enough for
+windows of many steps, near enough that it is the same region; a choice."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Claim:
+    """Derivatives that somebody gives for f at a point.
+
+    Attributes
+    ----------
+    at : callable
+        Of a flat x, giving an array of shape ``(m, n)``; None where they are known at x alone.
+    values : ndarray, shape ``(m, n)``
+        At x.
+    """
+
+    at: Callable[[Array], Array] | None
+    values: Array
+
+
+def check_gradient(
+    f: Callable[..., Any],
+    gradient: Any,
+    x: Any,
+    *,
+    directions: int = 8,
+    seed: int = 0,
+    locate: bool = True,
+) -> GradientCheck:
+    """Whether a gradient is that of f at x; how wrong it is, where, and which error would have been noticed.
+
+    Its products with random directions are compared with slopes of f, which are measured with error bars: about 100
+    calls of f, however many variables there are.
+
+    Parameters
+    ----------
+    f : callable
+        The loss: of parameters such as x, giving one number.
+    gradient : callable or array_like
+        The gradient in the structure of x, or what computes it from x.
+    x : array_like, or list, tuple or dict of arrays
+        The parameters, also nested.
+    directions : int
+        Random directions. At most 4 times as many variables are checked one by one instead.
+    seed : int
+        Of the directions.
+    locate : bool
+        Whether wrong entries are looked for.
+
+    Returns
+    -------
+    GradientCheck
+        ``agree``, ``disagree`` or ``unresolved``, with a message that says what to do.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the gradient has another structure than x, f gives no finite number at x or two different ones, or an
+        argument is invalid.
+
+    Notes
+    -----
+    A direction has independent normal entries, so that no two wrong entries cancel in all of them, and the size of the
+    error follows with an exact interval. Kinks of f at x, as relu has at 0, are no disagreement: along an axis a claim
+    between the slopes of the two sides agrees. Many variables are checked at a point beside x then, if the gradient is
+    a function.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.linspace(-1.0, 1.0, 1000)
+    >>> f = lambda x: np.sum(np.sin(x))
+    >>> check_gradient(f, np.cos, x).verdict
+    'agree'
+    >>> wrong = np.cos(x)
+    >>> wrong[17] += 1e-5
+    >>> check = check_gradient(f, wrong, x)
+    >>> check.verdict, check.suspects[0].name, f"{check.error:.3g}"
+    ('disagree', 'x[17]', '1e-05')
+    """
+    problem = _problem(f, gradient, x, "gradient", directions, seed, scalar=True)
+    return _checked(problem, seed, find=locate)
+
+
+def check_jacobian(
+    f: Callable[..., Any],
+    jacobian: Any,
+    x: Any,
+    *,
+    directions: int = 8,
+    seed: int = 0,
+    locate: bool = True,
+) -> GradientCheck:
+    """Whether a Jacobian is that of f, which gives several numbers, at x.
+
+    Parameters
+    ----------
+    f : callable
+        Of parameters such as x, giving m numbers of any shape.
+    jacobian : callable or array_like
+        Shape ``(m, n)`` for n numbers in x, both in the order of ``ravel()``, or what computes it from x.
+    x, directions, seed, locate
+        As in :func:`check_gradient`.
+
+    Returns
+    -------
+    GradientCheck
+        As of :func:`check_gradient`; the index of a suspect counts through ``ravel()`` of the matrix.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`check_gradient`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> f = lambda x: np.array([x[0] * x[1], np.sin(x[0])])
+    >>> check_jacobian(f, [[5.0, 3.0], [np.cos(3.0), 0.1]], [3.0, 5.0]).suspects[0].name
+    'f[1] by x[1]'
+    """
+    problem = _problem(f, jacobian, x, "jacobian", directions, seed, scalar=False)
+    return _checked(problem, seed, find=locate)
+
+
+def assert_gradient(
+    f: Callable[..., Any],
+    gradient: Any,
+    x: Any,
+    *,
+    directions: int = 8,
+    seed: int = 0,
+) -> None:
+    """For tests: raise AssertionError with the message of the check unless the gradient is that of f at x.
+
+    Parameters
+    ----------
+    f, gradient, x, directions, seed
+        As in :func:`check_gradient`.
+
+    Raises
+    ------
+    AssertionError
+        If it disagrees, or its values tell nothing.
+
+    Examples
+    --------
+    >>> assert_gradient(lambda x: x[0] ** 2 * x[1], [30.0, 9.0], [3.0, 5.0])
+    >>> assert_gradient(lambda x: x[0] ** 2 * x[1], [30.0, 9.5], [3.0, 5.0])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    AssertionError: disagree: x[1] claims 9.5, measured 9 ± ...; all others agree: look at how this entry is computed.
+    """
+    check = check_gradient(f, gradient, x, directions=directions, seed=seed)
+    if check.verdict != AGREE:
+        raise AssertionError(check.message)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Problem:
+    """A claim, what measures f, and where."""
+
+    claim: Claim
+    witness: Witness
+
+
+def _problem(
+    f: Callable[..., Any], claim: Any, x: Any, what: str, directions: int, seed: int, *, scalar: bool
+) -> Problem:
+    check_function(f, f"dk.check_{what}(f, {what}, x)")
+    whole("directions", directions, 1)
+    whole("seed", seed, 0)
+    structure = Parameters(x)
+    flat = structure.flat
+    if not flat.size:
+        raise ValueError("x has no entries, and nothing to check: give the parameters of f")
+    wrong = np.flatnonzero(~np.isfinite(flat))
+    if wrong.size:
+        raise ValueError(f"{structure.name(int(wrong[0]))} is {flat[wrong[0]]}; the entries of x must be finite")
+    calls = Calls(f, structure)
+    value = value_at(calls, flat, scalar=scalar)
+
+    def matrix(derivatives: Any) -> Array:
+        return structure.like(derivatives, what)[None] if scalar else _matrix(derivatives, (value.size, flat.size))
+
+    def at(point: Array) -> Array:
+        return matrix(claim(structure.restore(point)))
+
+    values = at(flat) if callable(claim) else matrix(claim)
+    witness = Witness(calls, flat, value, values, Directions.of(directions, flat.size, seed))
+    return Problem(claim=Claim(at=at if callable(claim) else None, values=values), witness=witness)
+
+
+def _matrix(jacobian: Any, shape: tuple[int, int]) -> Array:
+    """A Jacobian of that shape, refused if it has another."""
+    array = np.array(jacobian, dtype=np.float64)
+    if array.shape != shape:
+        transposed = "; it is transposed" if array.shape == shape[::-1] else ""
+        raise ValueError(f"the jacobian has shape {array.shape}, and f by x has {shape}{transposed}")
+    return array
+
+
+def _checked(problem: Problem, seed: int, *, find: bool) -> GradientCheck:
+    witness = problem.witness
+    lost = _not_finite(witness)
+    if lost:
+        return _result(Finding(witness=witness, verdict=DISAGREE, seed=seed, suspects=lost))
+    witness, evidence = _evidence(problem)
+    refuse_two_answers(witness.calls, witness.x, witness.value)
+    verdict = _verdict(witness, evidence)
+    finding = Finding(
+        witness=witness, verdict=verdict, seed=seed, evidence=evidence, beside=witness is not problem.witness
+    )
+    return _result(_explained(finding) if find and verdict == DISAGREE else finding)
+
+
+def _evidence(problem: Problem) -> tuple[Witness, Evidence]:
+    """What is measured at x, or beside it where x lies on kinks and the claim is known there too."""
+    witness = problem.witness
+    if witness.directions.singly:
+        return witness, witness.confirmed(witness.between(witness.evidence()))
+    evidence = witness.evidence(past_kinks=problem.claim.at is None)
+    if evidence.kinked.any() and (moved := _beside(problem)):
+        witness, evidence = moved, moved.evidence()
+    if evidence.kinked.any():
+        evidence = spread_by_kinks(evidence)
+    return witness, witness.confirmed(evidence)
+
+
+def _beside(problem: Problem) -> Witness | None:
+    """The same question at a point beside x; None where the claim or f has no value there."""
+    old = problem.witness
+    if problem.claim.at is None:
+        return None
+    scale = BESIDE * (float(np.sqrt(np.mean(old.x**2))) or 1.0)
+    x = old.x + scale * np.random.default_rng([old.directions.seed, old.directions.count]).standard_normal(old.x.size)
+    value, claimed = old.calls(x), problem.claim.at(x)
+    finite = value.shape == old.value.shape and np.isfinite(value).all() and np.isfinite(claimed).all()
+    return Witness(old.calls, x, value, claimed, old.directions) if finite else None
+
+
+def _not_finite(witness: Witness) -> tuple[Suspect, ...]:
+    """Entries of the claim that are no numbers, with their partial derivatives; at most 8."""
+    places = np.argwhere(~np.isfinite(witness.claimed))[:MOST_SUSPECTS].tolist()
+    return tuple(entry(witness, row, column) for row, column in places)
+
+
+def _verdict(witness: Witness, evidence: Evidence) -> str:
+    """Disagreement is what is beyond its bar; agreement needs values that would have shown a wrong gradient."""
+    valued = evidence.valued
+    if evidence.beyond[valued].any():
+        return DISAGREE
+    if not valued.any() or (witness.directions.singly and not valued.all()):
+        return UNRESOLVED
+    vague = detectable_of(witness, evidence) > np.linalg.norm(witness.claimed)
+    return UNRESOLVED if vague and witness.noisy(evidence) else AGREE
+
+
+def _explained(finding: Finding) -> Finding:
+    """With the wrong entries."""
+    evidence = cast("Evidence", finding.evidence)
+    where = single if finding.witness.directions.singly else locate
+    location = where(finding.witness, evidence)
+    return replace(finding, suspects=location.suspects, complete=location.complete)
+
+
+def _result(finding: Finding) -> GradientCheck:
+    """The answer for the user."""
+    witness, evidence = finding.witness, finding.evidence or Evidence.nothing(len(finding.witness.value))
+    error, interval = finding.size()
+    return GradientCheck(
+        verdict=finding.verdict,
+        error=error,
+        interval=interval,
+        detectable=detectable_of(witness, evidence),
+        norm=finding.norm,
+        kind=finding.kind,
+        factor=finding.factor,
+        place=finding.place,
+        suspects=finding.suspects,
+        evaluations=witness.calls.total,
+        seed=finding.seed,
+        message=message_of(finding),
+        claimed=evidence.claimed,
+        measured=evidence.measured,
+        bars=evidence.bars,
+        statuses=evidence.statuses,
+    )

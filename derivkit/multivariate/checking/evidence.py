@@ -1,0 +1,225 @@
+"""What a gradient claims along directions beside what is measured there, and what that proves."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from derivkit.behaviour import FRACTION_DIGITS, MIN_SHORT_VALUES
+from derivkit.multivariate.checking.directions import Directions
+from derivkit.multivariate.checking.slopes import KINKED, Calls, Slope, slope_along
+from derivkit.types import EPS, Array, Mask, Texts
+
+EPS32 = float(np.finfo(np.float32).eps)
+GRADIENT_ROUNDINGS = 16.0
+"""A correct gradient is away from the derivative by at most so many roundings of its own norm: a choice; those of
+backprop in networks are 1 to 2."""
+CLEAR_SHARE, CLEAR_FACTOR = 0.5, 3.0
+"""An error is beyond doubt where half of the directions show it, by so many bars; else it is measured once more. A bar
+fails in 2 of 1000 cases, each for reasons of its own."""
+AGAIN, COMPARABLE = 0.7, 1.5
+"""Part of the window at which it is measured once more, and how much larger the bar there may be to acquit a claim."""
+FINER = 2.0**-4
+"""Part of the window at which a line of two scales is measured once more."""
+KINK_SPREAD = 10.0
+"""Where x lies on kinks, a claim is away from the mean of the two slopes by at most so many times half their
+difference, as root mean squares over the directions. Units with kinks at x add c v to the first and c|v| to the second,
+v normal; c|v| has at least 1 - 2/pi = 0.36 of the variance of c v, and a quotient of mean squares with 8 degrees each
+is beyond 0.36 * 10^2 in 1 of 10^5 cases."""
+
+NOISY = 1e4
+"""Noise so many times above rounding is no longer that of float64."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Evidence:
+    """Products of the claim with k directions, the slopes of the m values of f along them, and their bars.
+
+    Attributes
+    ----------
+    claimed, measured, bars, left, right, noise, delta : ndarray, shape ``(k, m)``
+    statuses : ndarray of str, shape ``(k, m)``
+    """
+
+    claimed: Array
+    measured: Array
+    bars: Array
+    left: Array
+    right: Array
+    noise: Array
+    delta: Array
+    statuses: Texts
+
+    @classmethod
+    def nothing(cls, m: int) -> Evidence:
+        """Of no directions."""
+        empty = np.empty((0, m))
+        return cls(
+            **dict.fromkeys(("claimed", "measured", "bars", "left", "right", "noise", "delta"), empty),
+            statuses=empty.astype(str),
+        )
+
+    @property
+    def residuals(self) -> Array:
+        """Claimed less measured."""
+        return np.asarray(self.claimed - self.measured)
+
+    @property
+    def valued(self) -> Mask:
+        """Directions along which every slope was measured, shape ``(k,)``."""
+        return np.asarray((np.isfinite(self.measured) & np.isfinite(self.bars)).all(axis=1))
+
+    @property
+    def kinked(self) -> Mask:
+        """Directions along which a kink at x itself was found, shape ``(k,)``."""
+        return np.asarray((np.isin(self.statuses, KINKED) & np.isfinite(self.left + self.right)).any(axis=1))
+
+    @property
+    def beyond(self) -> Mask:
+        """Where claim and measurement differ by more than the bar, shape ``(k, m)``."""
+        with np.errstate(invalid="ignore"):
+            return np.asarray(np.abs(self.residuals) > self.bars)
+
+    @property
+    def clear(self) -> bool:
+        """Whether so many directions disagree by so much that none needs to be measured again."""
+        strong = (self.beyond & (np.abs(self.residuals) > CLEAR_FACTOR * self.bars)).any(axis=1)
+        return bool(np.count_nonzero(strong) >= max(2.0, CLEAR_SHARE * np.count_nonzero(self.valued)))
+
+    def amended(self, j: int, **fields: Array) -> Evidence:
+        """With other rows for a direction."""
+        arrays = {name: np.array(getattr(self, name)) for name in fields}
+        for name, row in fields.items():
+            arrays[name][j] = row
+        return replace(self, **arrays)
+
+
+def precision_of(claimed: Array) -> float:
+    """The eps of the type in which a gradient was computed, float32 where all of its digits fit there.
+
+    Examples
+    --------
+    >>> values = np.sin(np.arange(9.0))
+    >>> precision_of(values) == EPS, precision_of(values.astype(np.float32).astype(float)) == EPS32
+    (True, True)
+    """
+    with np.errstate(all="ignore"):
+        if not np.array_equal(claimed, claimed.astype(np.float32), equal_nan=True):
+            return EPS
+    digits = np.ldexp(np.frexp(claimed[np.isfinite(claimed)])[0], FRACTION_DIGITS - 1)
+    return EPS32 if np.count_nonzero(digits != np.rint(digits)) >= MIN_SHORT_VALUES else EPS
+
+
+def rounding_of(claimed: Array, direction: Array) -> Array:
+    """How far rounding may move the products of a claim of shape ``(m, n)`` with a direction.
+
+    NumPy sums blocks of 128 numbers in 8 columns, 16 + 3 additions one after the other, and the blocks in pairs; with
+    the rounding of the product each term meets 20 + log2(n/128) roundings of eps/2. The gradient has its own.
+    """
+    additions = 20.0 + math.log2(max(1.0, claimed.shape[1] / 128.0))
+    terms = np.abs(claimed * direction)
+    own = GRADIENT_ROUNDINGS * precision_of(claimed) * np.sqrt(np.sum(terms**2, axis=1))
+    return np.asarray(0.5 * additions * EPS * terms.sum(axis=1) + own)
+
+
+class Witness:
+    """Measures f at a point and compares: what a claim needs to be judged.
+
+    Parameters
+    ----------
+    calls : Calls
+    x, value : ndarray
+        The point, shape ``(n,)``, and f there, shape ``(m,)``.
+    claimed : ndarray, shape ``(m, n)``
+        The derivatives in question.
+    directions : Directions
+    """
+
+    def __init__(self, calls: Calls, x: Array, value: Array, claimed: Array, directions: Directions) -> None:
+        self.calls, self.x, self.value, self.claimed, self.directions = calls, x, value, claimed, directions
+
+    def slope(self, vector: Array, *, top: float | None = None, side: str | None = None) -> Slope:
+        """Along a vector, of any length, in its unit; ``top`` is in that of typical directions."""
+        return slope_along(self.calls, self.x, self.value, vector / self.directions.length, top=top, side=side)
+
+    def row(self, vector: Array, *, top: float | None = None) -> dict[str, Array]:
+        """The fields of `Evidence` along a direction."""
+        slope, length = self.slope(vector, top=top), self.directions.length
+        return {
+            "claimed": np.sum(self.claimed * vector, axis=1),
+            "measured": length * slope.value,
+            "bars": length * slope.error + rounding_of(self.claimed, vector),
+            "left": length * slope.left,
+            "right": length * slope.right,
+            "noise": slope.noise,
+            "delta": slope.delta,
+            "statuses": slope.status,
+        }
+
+    def noisy(self, evidence: Evidence) -> bool:
+        """Whether the values of f are far above the rounding of float64, beside f and its change over a window."""
+        change = np.abs(evidence.measured) * evidence.delta / self.directions.length
+        return bool(np.any(evidence.noise > NOISY * EPS * (np.abs(self.value) + change)))
+
+    def evidence(self, *, past_kinks: bool = True) -> Evidence:
+        """Along all directions, or up to the first with a kink."""
+        rows: list[dict[str, Array]] = []
+        for vector in self.directions:
+            rows.append(self.row(vector))
+            if not past_kinks and np.isin(rows[-1]["statuses"], KINKED).any():
+                break
+        return Evidence(**{name: np.array([row[name] for row in rows]) for name in rows[0]})
+
+    def confirmed(self, evidence: Evidence) -> Evidence:
+        """Doubtful disagreement measured once more: acquitted where the second answer holds the claim or contradicts
+        the first.
+        """
+        if evidence.clear:
+            return evidence
+        for j in np.flatnonzero(evidence.beyond.any(axis=1) & ~evidence.kinked):  # kinks were measured by sides
+            evidence = self._again(evidence, int(j))
+        return evidence
+
+    def _again(self, evidence: Evidence, j: int) -> Evidence:
+        vector, (first, bar) = self.directions.vector(j), (evidence.measured[j], evidence.bars[j])
+        where = evidence.beyond[j]
+        for part in (AGAIN, FINER) if "multiscale" in evidence.statuses[j][where] else (AGAIN,):
+            row = self.row(vector, top=part * float(evidence.delta[j][where].min()))
+            second, wide = row["measured"], row["bars"]
+            holds = (np.abs(row["claimed"] - second) <= wide) & (wide <= COMPARABLE * bar)
+            if np.all(holds[where]):
+                return evidence.amended(j, measured=np.where(where, second, first), bars=np.where(where, wide, bar))
+            if np.any((np.abs(second - first) > bar + wide)[where]):
+                return evidence.amended(j, bars=np.where(where, np.inf, bar))
+        return evidence
+
+    def between(self, evidence: Evidence) -> Evidence:
+        """Kinks along axes: a claim between the slopes of the two sides is right, and is compared with the nearer one
+        otherwise.
+        """
+        for j in np.flatnonzero(evidence.kinked):
+            vector = self.directions.vector(int(j))
+            left, right = (self.slope(vector, side=side) for side in ("left", "right"))
+            low, high = np.minimum(left.value, right.value), np.maximum(left.value, right.value)
+            bar = np.maximum(left.error, right.error) + rounding_of(self.claimed, vector)
+            lost = ~np.isfinite(evidence.measured[j])
+            measured = np.where(lost, np.clip(evidence.claimed[j], low, high), evidence.measured[j])
+            evidence = evidence.amended(int(j), measured=measured, bars=np.where(lost, bar, evidence.bars[j]))
+        return evidence
+
+
+def spread_by_kinks(evidence: Evidence) -> Evidence:
+    """Kinks at x along random directions: the mean of the slopes of the sides, with a bar from their difference, which
+    holds for all directions.
+    """
+    kinked = evidence.kinked
+    middle, half = 0.5 * (evidence.left + evidence.right), 0.5 * np.abs(evidence.right - evidence.left)
+    bars = KINK_SPREAD * np.sqrt(np.mean(half[kinked] ** 2, axis=0))
+    where = kinked[:, None] & ~np.isfinite(evidence.measured)
+    return replace(
+        evidence,
+        measured=np.where(where, middle, evidence.measured),
+        bars=np.maximum(np.where(where, 0.0, evidence.bars), bars),
+    )

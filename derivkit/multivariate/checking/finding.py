@@ -1,0 +1,182 @@
+"""What a check has found, and the sentences that say it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from derivkit.arguments import counted
+from derivkit.multivariate.checking.evidence import EPS32, Evidence, Witness, precision_of
+from derivkit.multivariate.checking.result import AGREE, DISAGREE, Suspect
+from derivkit.multivariate.checking.sizes import MARGIN, detectable_size, size_of
+from derivkit.types import Array
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Finding:
+    """What is known of a claim.
+
+    Attributes
+    ----------
+    witness : Witness
+    verdict : str
+    seed : int
+    evidence : Evidence or None
+        None where the claim has entries that are no numbers.
+    suspects : tuple of Suspect
+    complete : bool
+        Whether the suspects explain all of the disagreement.
+    beside : bool
+        Whether the point of the check lies beside x, since x is on kinks.
+    kind, place, sentence : str
+        Of the mistake.
+    factor : float or None
+    """
+
+    witness: Witness
+    verdict: str
+    seed: int
+    evidence: Evidence | None = None
+    suspects: tuple[Suspect, ...] = ()
+    complete: bool = False
+    beside: bool = False
+    kind: str = ""
+    place: str = ""
+    sentence: str = ""
+    factor: float | None = None
+
+    @property
+    def norm(self) -> float:
+        """Size of the claim."""
+        return float(np.linalg.norm(self.witness.claimed))
+
+    def size(self) -> tuple[float, tuple[float, float]]:
+        """Of the error, with its interval: of the wrong entries where these are all, else from the directions."""
+        if self.evidence is None:
+            return math.nan, (math.nan, math.nan)
+        valued = self.evidence.valued
+        if not valued.any():
+            return math.nan, (0.0, math.inf)
+        residuals, bars = self.evidence.residuals[valued], self.evidence.bars[valued]
+        if self.witness.directions.singly:
+            return _summed(np.abs(residuals), bars)
+        if self.complete and self.suspects:
+            errors = np.array([abs(suspect.claimed - suspect.numeric) for suspect in self.suspects])
+            return _summed(errors, np.array([suspect.error for suspect in self.suspects]))
+        return size_of(residuals, bars)
+
+
+def _summed(errors: Array, bars: Array) -> tuple[float, tuple[float, float]]:
+    """The size of an error whose entries are known."""
+    least, most = np.maximum(errors - bars, 0.0), errors + bars
+    return float(np.linalg.norm(errors)), (float(np.linalg.norm(least)), float(np.linalg.norm(most)))
+
+
+def detectable_of(witness: Witness, evidence: Evidence) -> float:
+    """The least size of an error that would be noticed: one by one surely, along random directions with 99 %."""
+    bars = evidence.bars[evidence.valued]
+    if not bars.size:
+        return math.inf
+    return MARGIN * float(np.linalg.norm(bars)) if witness.directions.singly else detectable_size(bars)
+
+
+# Sentences
+
+
+def message_of(finding: Finding) -> str:
+    """The verdict, what it rests on, and what to do."""
+    return " ".join([f"{finding.verdict}: {'; '.join(_statements(finding))}.", *_remarks(finding)])
+
+
+def _statements(finding: Finding) -> Iterator[str]:
+    if finding.verdict == DISAGREE:
+        yield from _disagreement(finding)
+    elif finding.verdict == AGREE:
+        yield f"{_measured(finding)} and the gradient are the same within their error bars"
+        yield _power(finding)
+    else:
+        yield from _doubt(finding)
+
+
+def _disagreement(finding: Finding) -> Iterator[str]:
+    if finding.evidence is None:
+        first = finding.suspects[0]
+        yield f"the gradient is {first.claimed} at {first.name}, measured {first.numeric:.10g} ± {first.error:.1g}"
+        yield "look at how this entry is computed (0/0, log 0, overflow)"
+        return
+    if finding.sentence:
+        yield finding.sentence
+    elif finding.suspects:
+        yield ", ".join(map(str, finding.suspects[:3]))
+    yield from _extent(finding)
+
+
+def _extent(finding: Finding) -> Iterator[str]:
+    """How much of the gradient is wrong."""
+    error, (low, high) = finding.size()
+    found = len(finding.suspects)
+    if finding.complete and found:
+        more = found - 3
+        yield (
+            (f"{more} more and " if more > 0 else "")
+            + "all others agree: look at how "
+            + ("this entry is computed" if found == 1 else "these entries are computed")
+        )
+    else:
+        relative = error / finding.norm if finding.norm else math.inf
+        yield f"the error has the size {error:.2g} (95 %: {low:.2g} to {high:.2g}), {_part(relative)} of the gradient's"
+
+
+def _doubt(finding: Finding) -> Iterator[str]:
+    evidence = finding.evidence
+    if evidence is None or not evidence.valued.any():
+        statuses = sorted(set(evidence.statuses.ravel().tolist())) if evidence else []
+        yield f"no slope of f could be measured ({', '.join(statuses)})"
+        yield "let f compute in float64 and without noise, or check at another x, where f is smooth"
+        return
+    yield _power(finding)
+    noise = np.nanmax(evidence.noise)
+    yield f"the values of f have noise of {noise:.1e}: let f compute in float64, and fix its seed"
+
+
+def _measured(finding: Finding) -> str:
+    directions = finding.witness.directions
+    if directions.singly:
+        return counted(directions.size, "partial derivative")
+    return "the slopes of f in " + counted(directions.count, "random direction")
+
+
+def _power(finding: Finding) -> str:
+    evidence = finding.evidence
+    size = math.inf if evidence is None else detectable_of(finding.witness, evidence)
+    part = f" ({_part(size / finding.norm)} of its norm)" if finding.norm else ""
+    return f"an error of {size:.1e}{part} or more would have been noticed"
+
+
+def _part(share: float) -> str:
+    return f"{share:.1e}" if share < 0.001 else f"{share:.2g}"
+
+
+def _remarks(finding: Finding) -> Iterator[str]:
+    """What limits the answer."""
+    evidence, witness = finding.evidence, finding.witness
+    if finding.beside:
+        yield "x lies on kinks of f, so a point beside it was checked."
+    if evidence is None:
+        return
+    if not finding.beside and not witness.directions.singly and evidence.kinked.any():
+        yield (
+            "x lies on kinks of f, whose sides differ by as much: the gradient as a function is checked beside them, "
+            "and sharply."
+        )
+    lost = int(np.count_nonzero(~evidence.valued))
+    if lost and evidence.valued.any():
+        noun = "variable" if witness.directions.singly else "direction"
+        yield f"{counted(lost, noun)} without a measured slope left out."
+    if precision_of(witness.claimed) == EPS32:
+        yield "The gradient has float32 digits: what is wrong by less than they are is not seen."
+    elif finding.verdict == AGREE and witness.noisy(evidence):
+        yield "The values of f have noise far above float64 rounding (float32?), which limits what is noticed."

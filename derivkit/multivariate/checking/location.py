@@ -1,0 +1,136 @@
+r"""Which entry of a gradient is wrong, from its products with random directions alone.
+
+If only entry k is wrong, by e, the residuals are :math:`d_j = e V_{jk}`: proportional to column k of the directions.
+Of n columns of 8 entries a false one is as near as the angle :math:`\delta` by chance with a probability of about
+:math:`n \delta^7 / 7`, so that 8 residuals with few per cent of noise single out one column of 100 000. The candidates
+are verified by their partial derivatives.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from derivkit.multivariate.checking.evidence import Evidence, Witness, rounding_of
+from derivkit.multivariate.checking.result import Suspect
+from derivkit.types import Array, Indices, Mask
+
+CANDIDATES = 3
+"""Columns that are verified before the residuals are taken for those of several wrong entries."""
+MOST_SUSPECTS = 8
+LONE = 0.3
+"""Part of the squared residuals that a column may leave: entries of like size are not told apart by this means."""
+LEVEL = 0.01
+"""Bars below this part of the residuals say no more of the place: rounding of the claims' products is as large."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Location:
+    """Entries that were measured, and what they leave unexplained.
+
+    Attributes
+    ----------
+    suspects : tuple of Suspect
+        Wrong ones, the largest error first.
+    rest : ndarray, shape ``(k, m)``
+        Residuals of all other entries.
+    complete : bool
+        Whether these are within their bars: nothing else is wrong.
+    """
+
+    suspects: tuple[Suspect, ...]
+    rest: Array
+    complete: bool
+
+
+def locate(witness: Witness, evidence: Evidence) -> Location:
+    """Wrong entries one by one, the largest first, as long as each is confirmed by its partial derivative."""
+    used = evidence.valued
+    rest, bars = evidence.residuals[used], evidence.bars[used]
+    places = np.flatnonzero(used)
+    suspects: list[Suspect] = []
+    while len(suspects) < MOST_SUSPECTS and beyond(rest, bars).any():
+        row = int(np.argmax(np.linalg.norm(rest / bars, axis=0)))
+        known = {suspect.index for suspect in suspects}
+        for column in candidates(witness, places, rest[:, row], bars[:, row]):
+            suspect = measured_entry(witness, row, column)
+            if suspect is not None and suspect.index not in known:
+                break
+        else:
+            break
+        suspects.append(suspect)
+        rest = rest.copy()
+        entry = np.array([witness.directions.vector(int(j))[column] for j in places])
+        rest[:, row] -= (suspect.claimed - suspect.numeric) * entry
+        bars = bars.copy()
+        bars[:, row] += suspect.error * np.abs(entry)
+    return Location(suspects=ranked(suspects), rest=rest, complete=not beyond(rest, bars).any())
+
+
+def beyond(rest: Array, bars: Array) -> Mask:
+    """Where residuals are beyond their bars."""
+    return np.asarray(np.abs(rest) > bars)
+
+
+def candidates(witness: Witness, places: Indices, residuals: Array, bars: Array) -> list[int]:
+    """Columns of the directions that the residuals resemble most, the best first."""
+    weights = 1.0 / (bars**2 + np.mean((LEVEL * residuals) ** 2))
+    products, squares = np.zeros(witness.x.size), np.zeros(witness.x.size)
+    for j, residual, weight in zip(places, residuals, weights, strict=True):
+        vector = witness.directions.vector(int(j))
+        products += weight * residual * vector
+        squares += weight * vector**2
+    likeness = products**2 / squares / np.sum(weights * residuals**2)
+    best = np.argpartition(-likeness, min(CANDIDATES, likeness.size - 1))[:CANDIDATES]
+    return [int(column) for column in best[np.argsort(-likeness[best])] if likeness[column] > 1.0 - LONE]
+
+
+def measured_entry(witness: Witness, row: int, column: int) -> Suspect | None:
+    """An entry whose partial derivative is measured; None where it is right, or has none."""
+    suspect = entry(witness, row, column)
+    return suspect if abs(suspect.claimed - suspect.numeric) > suspect.error else None
+
+
+def entry(witness: Witness, row: int, column: int) -> Suspect:
+    """An entry beside its partial derivative; at a kink beside the nearest value between the slopes of its sides."""
+    axis = np.eye(1, witness.x.size, column)[0]
+    slope = witness.slope(axis * witness.directions.length)
+    claimed, value, error = float(witness.claimed[row, column]), float(slope.value[row]), float(slope.error[row])
+    low, high = sorted((float(slope.left[row]), float(slope.right[row])))
+    if np.isfinite(low + high) and not np.isfinite(value):
+        value, error = float(np.clip(claimed, low, high)), 0.01 * (high - low)
+    return Suspect(
+        index=row * witness.x.size + column,
+        name=name_of(witness, row, column),
+        claimed=claimed,
+        numeric=value,
+        error=error + float(np.nan_to_num(rounding_of(witness.claimed[row : row + 1], axis)[0])),
+    )
+
+
+def name_of(witness: Witness, row: int, column: int) -> str:
+    """What an entry is called: that of x, and of f where it gives several values."""
+    name = witness.calls.structure.name(column)
+    return name if len(witness.value) == 1 else f"f[{row}] by {name}"
+
+
+def single(witness: Witness, evidence: Evidence) -> Location:
+    """The wrong entries where the directions are the axes."""
+    where = evidence.beyond & evidence.valued[:, None]
+    suspects = [
+        Suspect(
+            index=int(row) * witness.x.size + int(column),
+            name=name_of(witness, int(row), int(column)),
+            claimed=float(evidence.claimed[column, row]),
+            numeric=float(evidence.measured[column, row]),
+            error=float(evidence.bars[column, row]),
+        )
+        for column, row in np.argwhere(where)
+    ]
+    return Location(suspects=ranked(suspects), rest=np.where(where, 0.0, evidence.residuals), complete=True)
+
+
+def ranked(suspects: list[Suspect]) -> tuple[Suspect, ...]:
+    """The largest error first, at most 8."""
+    return tuple(sorted(suspects, key=lambda s: -abs(s.claimed - s.numeric)))[:MOST_SUSPECTS]
