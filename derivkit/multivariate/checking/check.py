@@ -12,7 +12,8 @@ from derivkit.arguments import check_function, whole
 from derivkit.multivariate.checking.directions import Directions
 from derivkit.multivariate.checking.evidence import Evidence, Witness, spread_by_kinks
 from derivkit.multivariate.checking.finding import Finding, detectable_of, message_of
-from derivkit.multivariate.checking.location import MOST_SUSPECTS, entry, locate, single
+from derivkit.multivariate.checking.location import MOST_SUSPECTS, entry, locate, named_by, single
+from derivkit.multivariate.checking.mistakes import Mistake
 from derivkit.multivariate.checking.parameters import Parameters
 from derivkit.multivariate.checking.result import AGREE, DISAGREE, UNRESOLVED, GradientCheck, Suspect
 from derivkit.multivariate.checking.slopes import Calls, refuse_two_answers, value_at
@@ -277,11 +278,32 @@ def _verdict(witness: Witness, evidence: Evidence) -> str:
 
 
 def _explained(finding: Finding) -> Finding:
-    """With the wrong entries."""
-    evidence = cast("Evidence", finding.evidence)
-    where = single if finding.witness.directions.singly else locate
-    location = where(finding.witness, evidence)
-    return replace(finding, suspects=location.suspects, complete=location.complete)
+    """With the kind of mistake and the wrong entries.
+
+    The table of kinds costs no calls of f; entries are looked for where it knows no kind or one entry, and the part of
+    the gradient that is wrong only where no entries explain the error.
+    """
+    witness, evidence = finding.witness, cast("Evidence", finding.evidence)
+    if witness.directions.singly:
+        location, named = single(witness, evidence), named_by(witness, evidence)
+        return _named(replace(finding, suspects=location.suspects, complete=location.complete), named)
+    named = named_by(witness, evidence)
+    if named is None or named.entries:
+        location = locate(witness, evidence)
+        finding = replace(finding, suspects=location.suspects, complete=location.complete)
+    if named is None and not finding.complete:
+        named = named_by(witness, evidence, search=True)
+    return _named(finding, named)
+
+
+def _named(finding: Finding, mistake: Mistake | None) -> Finding:
+    """With the kind of mistake; the sentence of one entry is that of the suspect."""
+    if mistake is None:
+        return finding
+    if mistake.entries and not finding.suspects:
+        return finding
+    sentence = "" if finding.suspects and mistake.entries else mistake.sentence
+    return replace(finding, kind=mistake.kind, place=mistake.place, factor=mistake.factor, sentence=sentence)
 
 
 def _result(finding: Finding) -> GradientCheck:

@@ -159,9 +159,10 @@ class Witness:
         }
 
     def noisy(self, evidence: Evidence) -> bool:
-        """Whether the values of f are far above the rounding of float64, beside f and its change over a window."""
+        """Whether the values of f have noise far above the rounding of float64: of f, of x, and of its steps."""
         change = np.abs(evidence.measured) * evidence.delta / self.directions.length
-        return bool(np.any(evidence.noise > NOISY * EPS * (np.abs(self.value) + change)))
+        arguments = np.linalg.norm(self.claimed, axis=1) * np.linalg.norm(self.x)
+        return bool(np.any(evidence.noise > NOISY * EPS * (np.abs(self.value) + arguments + change)))
 
     def evidence(self, *, past_kinks: bool = True) -> Evidence:
         """Along all directions, or up to the first with a kink."""

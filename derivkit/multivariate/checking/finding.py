@@ -14,6 +14,9 @@ from derivkit.multivariate.checking.result import AGREE, DISAGREE, Suspect
 from derivkit.multivariate.checking.sizes import MARGIN, detectable_size, size_of
 from derivkit.types import Array
 
+SHOWN = 3
+"""Wrong entries that a message shows; all are in the result, up to 8."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Finding:
@@ -110,24 +113,31 @@ def _disagreement(finding: Finding) -> Iterator[str]:
     if finding.sentence:
         yield finding.sentence
     elif finding.suspects:
-        yield ", ".join(map(str, finding.suspects[:3]))
+        yield ", ".join(map(str, finding.suspects[:SHOWN]))
     yield from _extent(finding)
 
 
 def _extent(finding: Finding) -> Iterator[str]:
     """How much of the gradient is wrong."""
     error, (low, high) = finding.size()
-    found = len(finding.suspects)
-    if finding.complete and found:
-        more = found - 3
-        yield (
-            (f"{more} more and " if more > 0 else "")
-            + "all others agree: look at how "
-            + ("this entry is computed" if found == 1 else "these entries are computed")
-        )
+    wrong = _wrong_entries(finding)
+    if wrong and finding.sentence:
+        yield f"{wrong} of {counted(finding.witness.claimed.size, 'partial derivative')} wrong"
+    elif wrong:
+        more = f"{wrong - SHOWN} more and " if wrong > SHOWN else ""
+        rest = "all others agree" if wrong < finding.witness.claimed.size else "none agrees"
+        entries = "this entry is computed" if wrong == 1 else "these entries are computed"
+        yield f"{more}{rest}: look at how {entries}"
     else:
         relative = error / finding.norm if finding.norm else math.inf
         yield f"the error has the size {error:.2g} (95 %: {low:.2g} to {high:.2g}), {_part(relative)} of the gradient's"
+
+
+def _wrong_entries(finding: Finding) -> int:
+    """How many, 0 where it is not known."""
+    if finding.witness.directions.singly and finding.evidence is not None:
+        return int(np.count_nonzero(finding.evidence.beyond[finding.evidence.valued]))
+    return len(finding.suspects) if finding.complete else 0
 
 
 def _doubt(finding: Finding) -> Iterator[str]:

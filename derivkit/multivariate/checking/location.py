@@ -13,12 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from derivkit.multivariate.checking.evidence import Evidence, Witness, rounding_of
+from derivkit.multivariate.checking.mistakes import Mistake, mistake
 from derivkit.multivariate.checking.result import Suspect
 from derivkit.types import Array, Indices, Mask
 
 CANDIDATES = 3
 """Columns that are verified before the residuals are taken for those of several wrong entries."""
 MOST_SUSPECTS = 8
+MOST_NUMBERS = 2**25
+"""Of all directions together, up to which they are held at once to name the kind of a mistake: 256 MB; a choice."""
+CALLS_TO_SEARCH = 500
+"""Calls of f after which no further part of a gradient is looked at; a choice."""
 LONE = 0.3
 """Part of the squared residuals that a column may leave: entries of like size are not told apart by this means."""
 LEVEL = 0.01
@@ -113,6 +118,32 @@ def name_of(witness: Witness, row: int, column: int) -> str:
     """What an entry is called: that of x, and of f where it gives several values."""
     name = witness.calls.structure.name(column)
     return name if len(witness.value) == 1 else f"f[{row}] by {name}"
+
+
+def named_by(witness: Witness, evidence: Evidence, *, search: bool = False) -> Mistake | None:
+    """The kind of mistake; with further measurements, if they are wanted. Of a Jacobian it is not known."""
+    directions = witness.directions
+    if len(witness.value) > 1 or directions.count * directions.size > MOST_NUMBERS:
+        return None
+
+    last = witness.calls.total + CALLS_TO_SEARCH
+
+    def measure(vectors: Array) -> tuple[Array, Array]:
+        if witness.calls.total > last:
+            return np.full(len(vectors), np.nan), np.full(len(vectors), np.inf)
+        rows = [witness.row(vector) for vector in vectors]
+        residuals = [row["claimed"][0] - row["measured"][0] for row in rows]
+        return np.array(residuals), np.array([row["bars"][0] for row in rows])
+
+    return mistake(
+        witness.claimed[0],
+        witness.x,
+        witness.calls.structure.blocks,
+        directions=np.array(list(directions)),
+        residuals=evidence.residuals[:, 0],
+        bars=evidence.bars[:, 0],
+        measure=measure if search else None,
+    )
 
 
 def single(witness: Witness, evidence: Evidence) -> Location:

@@ -72,6 +72,7 @@ def test_one_wrong_entry_is_seen_and_located_with_its_size(name: str, size: floa
         counted = Counted(f)
         check = dk.check_gradient(counted, planted(g, place, size), x, seed=seed)
         assert check.verdict == "disagree"
+        assert check.kind == "entry"
         assert [suspect.index for suspect in check.suspects] == [place]
         assert check.suspects[0].name == f"x[{place}]"
         assert check.error == pytest.approx(size * np.linalg.norm(g), rel=1e-3)
@@ -81,14 +82,24 @@ def test_one_wrong_entry_is_seen_and_located_with_its_size(name: str, size: floa
 
 
 @pytest.mark.parametrize(
-    "mistake",
-    [lambda g: 2.0 * g, lambda g: -g, lambda g: 1.001 * g, lambda g: g[::-1].copy(), lambda g: np.where(g > 0, g, 0)],
+    ("mistake", "kind", "factor"),
+    [
+        (lambda g: 2.0 * g, "factor", 2.0),
+        (lambda g: -g, "sign", -1.0),
+        (lambda g: 1.001 * g, "factor", pytest.approx(1.001)),
+        (lambda g: g[::-1].copy(), "order", None),
+        (lambda g: np.where(g > 0, g, 0), "", None),
+    ],
     ids=["factor", "sign", "slight", "order", "mask"],
 )
-def test_mistakes_of_many_entries_disagree_with_an_interval_of_their_size(mistake: Callable[[Array], Array]) -> None:
+def test_mistakes_of_many_entries_disagree_with_an_interval_of_their_size(
+    mistake: Callable[[Array], Array], kind: str, factor: float | None
+) -> None:
     f, gradient, x = task("tanh", 1)
     check = dk.check_gradient(f, lambda p: mistake(gradient(p)), x)
     assert check.verdict == "disagree"
+    assert (check.kind, check.factor) == (kind, factor)
+    assert check.evaluations < 1000
     low, high = check.interval
     assert low <= np.linalg.norm(mistake(gradient(x)) - gradient(x)) <= high
 
