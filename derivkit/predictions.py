@@ -8,7 +8,6 @@ from values of f that are wrong by :math:`e_i` and abscissae that are off by :ma
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,9 +19,8 @@ from derivkit.function import Function
 from derivkit.grids import decade, logspace
 from derivkit.numerical.difference import broadcast_steps
 from derivkit.numerical.formulas import stencils_of
-from derivkit.numerical.nodes import Nodes
+from derivkit.numerical.nodes import Nodes, rounding_of_abscissae, rounding_of_sum
 from derivkit.numerical.stencil import Stencil, moment
-from derivkit.operations.row import UNIT
 from derivkit.trusted.exact import taylor
 from derivkit.types import Array, Mask
 
@@ -176,40 +174,12 @@ def _predict(f: Function, nodes: Nodes, values: Sequence[tuple[Array, Array]]) -
     (largest, steepest), proved = f.largest_derivatives((d + p, 1), centre=nodes.x, lo=lo, hi=hi)
     truncation = float(formula.bound_constant) * step**p * largest
     scale = float(formula.coefficients[1]) * step**d
-    rounding = _rounding_of_sum(formula, values, scale) + _rounding_of_abscissae(nodes) * steepest / scale
+    estimates, errors = zip(*values, strict=True)
+    rounding = rounding_of_sum(formula, estimates, errors, scale) + rounding_of_abscissae(nodes) * steepest / scale
     lost = nodes.vanished
     return Prediction(
         truncation=np.where(lost, np.nan, truncation), rounding=np.where(lost, np.nan, rounding), proved=proved
     )
-
-
-def _rounding_of_sum(formula: Stencil, values: Sequence[tuple[Array, Array]], scale: Array) -> Array:
-    """Errors of the values, and of the sum: u times every partial sum and every product that is not exact.
-
-    The scale takes d + 1 roundings, the quotient one, the comparison with the exact value (itself rounded) two more.
-    """
-    error: Array = np.zeros_like(scale)
-    partial: Array = np.zeros_like(scale)
-    coefficients, denominator = formula.coefficients
-    for k, (weight, (value, value_error)) in enumerate(zip(coefficients, values, strict=True)):
-        product = weight * value
-        partial = partial + product
-        error = error + abs(weight) * value_error
-        if k:
-            error = error + UNIT * np.abs(partial)
-        if abs(math.frexp(weight)[0]) != 0.5:  # no power of two; where the weights are rounded themselves, twice
-            error = error + (1.0 if denominator == formula.denominator else 2.0) * UNIT * np.abs(product)
-    return (error + (formula.derivative + 4) * UNIT * np.abs(partial)) / np.abs(scale)
-
-
-def _rounding_of_abscissae(nodes: Nodes) -> Array:
-    """Sum of |w| times the distance of every node from where a formula with the step really taken has it."""
-    step = nodes.step
-    total: Array = np.zeros_like(step)
-    for offset, weight, node in zip(nodes.formula.offsets, nodes.formula.coefficients[0], nodes.points, strict=True):
-        away = float(offset) * step
-        total = total + abs(weight) * (np.abs((node - nodes.x) - away) + 3.0 * UNIT * np.abs(away))
-    return total
 
 
 def predict_optimum(f: Function, x: ArrayLike, *, formulas: Sequence[str | Stencil]) -> list[Optimum]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from derivkit.arguments import EVERYWHERE, check_function, check_vectorized, ends, numbers, positive, spread
 from derivkit.asker import Asker, calling_of, rows_of
+from derivkit.numerical.bars import Bar, bar_of, bar_of_products, halved, offsets_of_bar
 from derivkit.numerical.formulas import stencil_of
 from derivkit.numerical.nodes import Nodes, combine, divisor, quotient, spared
 from derivkit.numerical.status import Status
@@ -19,19 +20,56 @@ from derivkit.types import EPS, Array, Box, Codes, Indices, Mask, Rational
 
 CALLED_WITH = {"partial": "f, x, 0", "directional": "f, x, direction"}
 """Where that is more than the function and the point."""
-STATUSES = (Status.OK, Status.OUTSIDE_DOMAIN, Status.STEP_VANISHED, Status.NOT_FINITE)
+STATUSES = (
+    Status.OK, Status.OUTSIDE_DOMAIN, Status.STEP_VANISHED, Status.NOT_FINITE,
+    Status.KINK, Status.UNRESOLVED, Status.BELOW_RESOLUTION,
+)  # fmt: skip
 """What may become of a difference: the first that applies."""
-OK, OUTSIDE, VANISHED, NOT_FINITE = range(4)
+OK, OUTSIDE, VANISHED, NOT_FINITE, KINK, UNRESOLVED, BELOW_RESOLUTION = range(7)
+SINGLE_UNIT = 2.0**-24
+"""Half the spacing at 1 of the numbers of an f that computes in float32."""
 
 
 @dataclass(frozen=True)
 class Axes:
-    """A formula along every axis: the entries that it puts in, what its sums are divided by, and what forbids it."""
+    """A formula along every axis: its nodes and those of its bar, and what forbids it."""
 
-    formula: Stencil
-    at: Mapping[Rational, Array]
-    scale: Array
+    nodes: Nodes
     code: Codes
+
+    @property
+    def formula(self) -> Stencil:
+        """Which it is."""
+        return self.nodes.formula
+
+
+class Estimates:
+    """Estimates with their bars and codes, and the slopes of the sides at kinks; arrays of one shape."""
+
+    def __init__(self, shape: tuple[int, ...], code: Codes) -> None:
+        self.value, self.error = np.full(shape, np.nan), np.full(shape, np.inf)
+        self.left = self.right = np.broadcast_to(np.nan, shape)
+        self.code = np.array(np.broadcast_to(code, shape))
+
+    def enter(self, place: Any, value: Array, bar: Bar) -> None:
+        """Estimates where nothing forbids them.
+
+        Those that are not finite become NaN, those without a bar have an infinite one, and their codes say so.
+        """
+        lost, unknown, bound = ~np.isfinite(value), ~np.isfinite(bar.error), bar.error >= np.abs(value)
+        reasons = [lost, bar.kink, unknown, bound]
+        self.code[place] = np.select(reasons, [NOT_FINITE, KINK, UNRESOLVED, BELOW_RESOLUTION], OK)
+        self.value[place] = np.where(lost, np.nan, value)
+        self.error[place] = np.where(lost | bar.kink | unknown, np.inf, bar.error)
+        if bar.kink.any():
+            self.left, self.right = np.array(self.left), np.array(self.right)
+            self.left[place], self.right[place] = bar.left, bar.right
+
+    def spread_kinks(self) -> None:
+        """Of second derivatives: where f has a kink along an axis, none of this axis is known."""
+        broken = self.code.diagonal() == KINK
+        pairs = np.logical_or.outer(broken, broken) & np.isfinite(self.value)
+        self.error[pairs], self.code[pairs] = np.inf, KINK
 
 
 class Differences:
@@ -72,32 +110,43 @@ class Differences:
     def axes(self, formula: Stencil) -> Axes:
         """The formula along every axis."""
         with np.errstate(all="ignore"):
-            nodes = Nodes.of(formula, self.x, self.delta)
+            nodes = Nodes.at_offsets(formula, offsets_of_bar(formula), self.x, self.delta)
             first, *_, last = nodes.points
             outside = self._outside(self.x).any() | self._outside(first) | self._outside(last)
             beyond = ~np.isfinite([first, last, nodes.scale]).all(axis=0)
-            return Axes(formula, nodes.at, nodes.scale, _code(outside, nodes.vanished, beyond))
+            return Axes(nodes, _code(outside, nodes.vanished, beyond))
 
     def _outside(self, entry: Array) -> Mask:
         lo, hi = self._box
         return (entry < lo) | (entry > hi)
 
-    def first(self, chosen: Indices) -> tuple[Array, Codes]:
-        """Estimates along the chosen axes, and their codes; shape ``(width, len(chosen))``."""
+    def first(self, chosen: Indices) -> Estimates:
+        """Estimates along the chosen axes; shape ``(width, len(chosen))``."""
         axes = self.axes(self.formula)
-        code = axes.code[chosen]
+        at, code = axes.nodes.at, axes.code[chosen]
         going = np.flatnonzero(code == OK)
-        centre = self._at_x() if going.size and 0 in axes.at else None
-        self._meet(axes.at, chosen[going])
-        value = np.full((self.ask.width or 1, chosen.size), np.nan)
-        for block in _blocks(going, self.ask, len(axes.at)):
-            values = self._on_axes(axes.at, chosen[block], centre)
+        centre = self._at_x() if going.size and 0 in at else None
+        self._meet(at, chosen[going])
+        result = Estimates((self.ask.width or 1, chosen.size), code)
+        for block in _blocks(going, self.ask, len(at)):
+            values = self._on_axes(at, chosen[block], centre)
+            nodes = axes.nodes.column(chosen[block])
             with np.errstate(all="ignore"):
-                estimates = quotient(axes.formula, values, axes.scale[chosen[block], None])
-            if estimates.shape[1] != len(value):  # so far f had no value anywhere
-                value = np.full((estimates.shape[1], chosen.size), np.nan)
-            value[:, block] = estimates.T
-        return _judged(value, np.broadcast_to(code, value.shape))
+                estimates = quotient(axes.formula, [values[s] for s in axes.formula.offsets], nodes.scale)
+                bar = bar_of(nodes, values, unit=self.unit, off=self._off(nodes.x))
+            if estimates.shape[1] != len(result.value):  # so far f had no value anywhere
+                result = Estimates((estimates.shape[1], chosen.size), result.code[0])
+            result.enter((slice(None), block), estimates.T, bar.transposed)
+        return result
+
+    @property
+    def unit(self) -> float:
+        """The largest relative error of one rounding in the type in which f computes."""
+        return SINGLE_UNIT if self.ask.float32 else EPS / 2.0
+
+    def _off(self, size: Array) -> Array | float:
+        """By how much f rounds an argument of that size."""
+        return SINGLE_UNIT * np.abs(size) if self.ask.float32 else 0.0
 
     def _meet(self, at: Mapping[Rational, Array], going: Indices) -> None:
         first = next(offset for offset in at if offset)
@@ -129,66 +178,73 @@ class Differences:
         np.put_along_axis(points, index, entry, axis=1)
         return points.reshape(-1, *self.shape)
 
-    def _on_axes(self, at: Mapping[Rational, Array], block: Indices, centre: Array | None) -> list[Any]:
-        """Values at the points of a formula along some axes, each of shape ``(len(block), width)``."""
+    def _on_axes(self, at: Mapping[Rational, Array], block: Indices, centre: Array | None) -> dict[Rational, Any]:
+        """Values at the offsets along some axes, each of shape ``(len(block), width)``."""
         moves = [offset for offset in at if offset]
         entry = np.stack([at[offset][block] for offset in moves], axis=1)
         index = np.repeat(block, len(moves))
         values = self._values(index[:, None], entry.reshape(-1, 1)).reshape(block.size, len(moves), -1)
         at_offsets = {offset: values[:, k] for k, offset in enumerate(moves)}
-        return [at_offsets[offset] if offset else centre for offset in at]
+        return at_offsets if centre is None else {**at_offsets, 0: np.broadcast_to(centre, values[:, 0].shape)}
 
-    def along(self, direction: Array) -> tuple[Array, Codes]:
-        """The estimate along a direction d, and its code; both of shape ``()``.
+    def along(self, direction: Array) -> Estimates:
+        """The estimate along a direction d; shape ``()``.
 
         The step really taken is (last - first) . d / (d . d), which along an axis is the distance itself; d is divided
         by a power of two near its largest entry, so that its square neither overflows nor vanishes.
         """
-        formula = self.formula
+        formula, offsets = self.formula, offsets_of_bar(self.formula)
         moving, counts = direction != 0.0, np.abs(direction) > EPS * np.max(np.abs(direction))
         with np.errstate(all="ignore"):
-            steps = self.delta * direction
-            nodes = Nodes.of(formula, self.x, steps)
-            points = np.where(moving, nodes.points, self.x)
+            nodes = Nodes.at_offsets(formula, offsets, self.x, self.delta * direction)
+            points = np.where(moving, [nodes.at[s] for s in offsets], self.x)
             size = np.ldexp(1.0, np.frexp(np.max(np.abs(direction)))[1] - 1)
             unit = direction / size
-            distance = np.sum((points[-1] - points[0]) * unit) / np.sum(unit * unit) / size
-            scale = divisor(formula, distance)
+            square = np.sum(unit * unit)
+            first, last = (points[offsets.index(formula.offsets[k])] for k in (0, -1))
+            scale = divisor(formula, np.sum((last - first) * unit) / square / size)
             vanished = np.any(nodes.vanished & counts)
-        outside = self._outside(np.vstack([self.x, points])).any()
-        beyond = not (np.isfinite(points).all() and np.isfinite(scale))
-        code = _code(outside, vanished, beyond)
-        value = np.full((), np.nan)
-        if code == OK:
-            values = self._values(np.broadcast_to(np.arange(self.x.size), points.shape), points)[:, 0]
+        outside = self._outside(np.vstack([self.x, first, last])).any()
+        beyond = not (np.isfinite([first, last]).all() and np.isfinite(scale))
+        result = Estimates((), _code(outside, vanished, beyond))
+        if result.code == OK:
+            column = self._values(np.broadcast_to(np.arange(self.x.size), points.shape), points)[:, 0]
+            values = dict(zip(offsets, column, strict=True))
             with np.errstate(all="ignore"):
-                value = quotient(formula, list(values), scale)
-        return _judged(value, code)
+                distances = np.sum((points - self.x) * unit, axis=1) / square / size
+                line = Nodes(formula, np.zeros(()), self.delta[:1], dict(zip(offsets, distances, strict=True)))
+                value = quotient(formula, [values[s] for s in formula.offsets], scale)
+                off = float(np.linalg.norm(self._off(self.x[moving])) / np.linalg.norm(direction))
+                result.enter((), value, bar_of(line, values, unit=self.unit, off=off))
+        return result
 
-    def second(self, formula: Stencil) -> tuple[Array, Codes]:
-        """Second derivatives in all pairs, those on the diagonal by another formula, and codes; shape ``(n, n)``."""
+    def second(self, formula: Stencil) -> Estimates:
+        """Second derivatives in all pairs, those on the diagonal by another formula; shape ``(n, n)``."""
         n, mixed, straight = self.x.size, self.axes(self.formula), self.axes(formula)
         code = _of_pairs(mixed.code)
         np.fill_diagonal(code, straight.code)
         axis = self._axis_values(mixed, straight)
-        with np.errstate(all="ignore"):
-            diagonal = quotient(straight.formula, [axis[s] for s in straight.at], straight.scale)
-        value = np.full((n, n), np.nan)
-        np.fill_diagonal(value, np.where(straight.code == OK, diagonal, np.nan))
+        result = Estimates((n, n), code)
+        self._straight(straight, axis, result)
         rows, columns = np.triu_indices(n, 1)
         going = np.flatnonzero(code[rows, columns] == OK)
-        for block in _blocks(going, self.ask, len(mixed.at) ** 2):
+        for block in _blocks(going, self.ask, 2 * len(mixed.formula.offsets) ** 2):
             i, j = rows[block], columns[block]
-            value[i, j] = value[j, i] = self._mixed(mixed, axis, i, j)
-        return _judged(value, code)
+            value, bar = self._mixed(mixed, axis, i, j)
+            result.enter((i, j), value, bar)
+            result.enter((j, i), value, bar)
+        result.spread_kinks()
+        return result
 
     def _axis_values(self, mixed: Axes, straight: Axes) -> dict[Rational, Array]:
         """Values at every point with one entry moved that some second derivative needs; NaN at the others."""
         has_partner = np.count_nonzero(mixed.code == OK) > 1
-        paired = (mixed.code == OK) & has_partner & (0 in mixed.at)
-        at = {**straight.at, **mixed.at}
+        factors = {*mixed.formula.offsets, *halved(mixed.formula).offsets}
+        paired = (mixed.code == OK) & has_partner & (0 in factors)
+        at = {**straight.nodes.at, **{s: mixed.nodes.at[s] for s in factors}}
         moves = [s for s in at if s]
-        needed = np.array([((straight.code == OK) & (s in straight.at)) | (paired & (s in mixed.at)) for s in moves])
+        along = straight.nodes.at
+        needed = np.array([((straight.code == OK) & (s in along)) | (paired & (s in factors)) for s in moves])
         axes, which = np.nonzero(needed.T)
         axis = {s: np.full(self.x.size, np.nan) for s in at}
         if axes.size and 0 in at:
@@ -199,22 +255,49 @@ class Differences:
             axis[s][axes[which == k]] = values[which == k]
         return axis
 
-    def _mixed(self, axes: Axes, axis: Mapping[Rational, Array], i: Indices, j: Indices) -> Array:
-        """The product of the formula along i with that along j."""
-        corners = [(a, b) for a in axes.at for b in axes.at if a and b]
-        index = np.stack([i, j], axis=1).repeat(len(corners), axis=0)
-        entry = np.stack([np.stack([axes.at[a][i], axes.at[b][j]], axis=1) for a, b in corners], axis=1)
-        values = self._values(index, entry.reshape(-1, 2)).reshape(i.size, len(corners))
-        at = {(a, b): axis[b][j] if a == 0 else axis[a][i] for a in axes.at for b in axes.at}
-        at.update({corner: values[:, k] for k, corner in enumerate(corners)})
-        weights, scale = axes.formula.coefficients[0], axes.scale[i] * axes.scale[j]
-
-        def product(values: Sequence[Any]) -> Any:
-            rows = [values[start : start + len(weights)] for start in range(0, len(values), len(weights))]
-            return combine(weights, [combine(weights, row, 1.0) for row in rows], scale)
-
+    def _straight(self, axes: Axes, axis: Mapping[Rational, Array], result: Estimates) -> None:
+        """The diagonal."""
+        which = np.flatnonzero(axes.code == OK)
+        nodes = axes.nodes.column(which)
+        values = {s: axis[s][which, None] for s in nodes.at}
         with np.errstate(all="ignore"):
-            return spared(product, [at[a, b] for a in axes.at for b in axes.at], scale)
+            estimates = quotient(axes.formula, [values[s] for s in axes.formula.offsets], nodes.scale)
+            bar = bar_of(nodes, values, unit=self.unit, off=self._off(nodes.x))
+        result.enter(
+            (which, which), estimates[:, 0], Bar(bar.error[:, 0], bar.kink[:, 0], bar.left[:, 0], bar.right[:, 0])
+        )
+
+    def _mixed(self, axes: Axes, axis: Mapping[Rational, Array], i: Indices, j: Indices) -> tuple[Array, Bar]:
+        """The product of the formula along i with that along j, and its bar."""
+        at, factors = axes.nodes.at, (axes.formula, halved(axes.formula))
+        pairs = [[(a, b) for a in factor.offsets for b in factor.offsets] for factor in factors]
+        corners = [(a, b) for a, b in dict.fromkeys(pairs[0] + pairs[1]) if a and b]
+        index = np.stack([i, j], axis=1).repeat(len(corners), axis=0)
+        entry = np.stack([np.stack([at[a][i], at[b][j]], axis=1) for a, b in corners], axis=1)
+        values = self._values(index, entry.reshape(-1, 2)).reshape(i.size, len(corners))
+        known = {(a, b): axis[b][j] if a == 0 else axis[a][i] for a, b in pairs[0] + pairs[1] if not (a and b)}
+        known |= {corner: values[:, k] for k, corner in enumerate(corners)}
+        scales = [replace(axes.nodes, formula=factor).scale for factor in factors]
+        with np.errstate(all="ignore"):
+            whole, half = (
+                _product(factor, [known[pair] for pair in chosen], scale[i] * scale[j])
+                for factor, chosen, scale in zip(factors, pairs, scales, strict=True)
+            )
+            weights = np.outer(axes.formula.coefficients[0], axes.formula.coefficients[0]).ravel()
+            terms = list(zip(weights, (known[pair] for pair in pairs[0]), strict=True))
+            error = bar_of_products(axes.formula, terms, scales[0][i] * scales[0][j], whole - half, unit=self.unit)
+        return whole, Bar.smooth(error)
+
+
+def _product(formula: Stencil, values: Sequence[Any], scale: Array) -> Array:
+    """The product of a formula with itself."""
+    weights = formula.coefficients[0]
+
+    def product(values: Sequence[Any]) -> Any:
+        rows = [values[start : start + len(weights)] for start in range(0, len(values), len(weights))]
+        return combine(weights, [combine(weights, row, 1.0) for row in rows], scale)
+
+    return spared(product, values, scale)
 
 
 def _formula(what: str, formula: str | Stencil | None, *, has_delta: bool) -> Stencil:
@@ -276,9 +359,3 @@ def _of_pairs(code: Codes) -> Codes:
     rank = np.where(code == OK, len(STATUSES), code)
     pairs = np.minimum.outer(rank, rank)
     return np.where(pairs == len(STATUSES), OK, pairs).astype(np.int8)
-
-
-def _judged(value: Array, code: Codes) -> tuple[Array, Codes]:
-    """Estimates that are not finite become NaN, and their code says so."""
-    lost = ~np.isfinite(value)
-    return np.where(lost, np.nan, value), np.where(lost & (code == OK), np.int8(NOT_FINITE), code)

@@ -25,8 +25,7 @@ from numpy.typing import ArrayLike
 
 from derivkit.arguments import numbers, shown
 from derivkit.behaviour import FLOAT32, Raised
-from derivkit.multivariate.evaluation import OK, STATUSES, Differences
-from derivkit.numerical.difference import ALL_OK
+from derivkit.multivariate.evaluation import OK, STATUSES, Differences, Estimates
 from derivkit.numerical.formulas import stencil_of
 from derivkit.numerical.status import Status
 from derivkit.numerical.stencil import Stencil
@@ -40,11 +39,15 @@ class Gradient:
     Attributes
     ----------
     value : float or ndarray
-        The estimates; NaN where there is none.
+        The estimates; NaN where there is none. Where f has a kink it is still what the formula gives.
     error : float or ndarray
-        Bars of the errors; NaN, since a formula with a fixed delta has none.
+        Bars of the errors, of which at least 99 of 100 hold; infinite where there is none. See the notes.
     status : Status or ndarray of str
-        ``ok``, or why there is no value: ``outside_domain``, ``step_vanished``, ``not_finite``.
+        ``ok``; ``below_resolution``, the bar is at least as large as the value; why there is no bar: ``kink``,
+        ``unresolved``, the points of half the delta give no number; or why there is no value: ``outside_domain``,
+        ``step_vanished``, ``not_finite``.
+    left, right : float or ndarray
+        The slopes of the sides at a kink; NaN elsewhere.
     evaluations : int
         Points at which f was evaluated, each once; if f takes batches, two of them were asked singly too.
     raised : tuple of Raised
@@ -52,15 +55,26 @@ class Gradient:
     float32 : bool
         Whether f computes in float32 or in less, as its values show.
 
+    Notes
+    -----
+    A bar has two parts. The rounding is predicted from the values of f, four roundings for each, in float32 where f
+    computes in that. The truncation is measured by half the delta (Richardson 1911), which costs the further points of
+    the half formula, and for a central one f(x), where the slopes of the sides show a kink: 4 n + 1 points for
+    ``central_2``, 2 n + 1 for ``forward_1``. A formula of one side sees no kink at x, and one of a f whose features
+    are smaller than half the delta is believed like any other.
+
     Examples
     --------
-    >>> gradient(lambda x: 1 / x[0] + x[1], [0.5, 1.0], formula="central_2", delta=0.5).status.tolist()
-    ['not_finite', 'ok']
+    >>> result = gradient(lambda x: abs(x[0]) + x[1] ** 2, [0.0, 1.0], formula="central_2", delta=2.0**-13)
+    >>> result.status.tolist(), result.left[0].item(), result.right[0].item(), bool(result.error[1] < 1e-10)
+    (['kink', 'ok'], -1.0, 1.0, True)
     """
 
     value: Any
     error: Any
     status: Any
+    left: Any
+    right: Any
     evaluations: int
     raised: tuple[Raised, ...] = ()
     float32: bool = False
@@ -69,18 +83,24 @@ class Gradient:
     def message(self) -> str:
         """What became of the estimates, in a sentence."""
         statuses = np.ravel(self.status).tolist()
-        reasons = [text for status, text in REASONS.items() if status in statuses]
-        if Status.NOT_FINITE in statuses and self.raised:
-            reasons[-1] += f": {self.raised[0]}"
-        lost = len(statuses) - statuses.count(Status.OK)
-        known = f"{lost} of {len(statuses)} without a value: {'; '.join(reasons)}." if lost else ALL_OK
+        counts = {status: statuses.count(status) for status in REASONS}
+        reasons = [
+            f"{count} of {len(statuses)} {status}, as {REASONS[status]}" for status, count in counts.items() if count
+        ]
+        if counts[Status.NOT_FINITE] and self.raised:
+            reasons.append(f"f raised {self.raised[0]}")
+        known = f"{'; '.join(reasons)}." if reasons else ALL_OK
         return f"{known} {FLOAT32}" if self.float32 else known
 
 
+ALL_OK = "every derivative has a value and a bar."
 REASONS = {
     Status.OUTSIDE_DOMAIN: "x or a point of the formula lies outside the domain",
     Status.STEP_VANISHED: "the step vanishes beside x",
     Status.NOT_FINITE: "f has no finite value at a point of the formula",
+    Status.KINK: "the slopes of its sides differ, and do so at half the delta",
+    Status.UNRESOLVED: "the points of half the delta, which tell the bar, give no number",
+    Status.BELOW_RESOLUTION: "the bar reaches the value, which thus is a bound",
 }
 
 
@@ -130,8 +150,7 @@ def gradient(
     [30.0, 9.0]
     """
     differences = Differences(f, x, "gradient", formula, delta, domain, vectorized=vectorized, scalar=True)
-    value, code = differences.first(np.arange(differences.x.size))
-    return _result(differences, value[0], code[0], differences.shape)
+    return _result(differences, differences.first(np.arange(differences.x.size)), differences.shape)
 
 
 def partial(
@@ -172,8 +191,7 @@ def partial(
     """
     differences = Differences(f, x, "partial", formula, delta, domain, vectorized=vectorized, scalar=True)
     chosen = np.array([_place(index, differences.shape)])
-    value, code = differences.first(chosen)
-    return _result(differences, value[0], code[0], ())
+    return _result(differences, differences.first(chosen), ())
 
 
 def jacobian(
@@ -211,8 +229,7 @@ def jacobian(
     [[5.0, 3.0], [1.0, 0.0]]
     """
     differences = Differences(f, x, "jacobian", formula, delta, domain, vectorized=vectorized, scalar=False)
-    value, code = differences.first(np.arange(differences.x.size))
-    return _result(differences, value, code, value.shape)
+    return _result(differences, differences.first(np.arange(differences.x.size)))
 
 
 def directional(
@@ -257,8 +274,7 @@ def directional(
         raise ValueError(f"the delta of a direction is one number, not an array of shape {np.shape(delta)}")
     differences = Differences(f, x, "directional", formula, delta, domain, vectorized=vectorized, scalar=True)
     towards = _direction(direction, differences.shape)
-    value, code = differences.along(towards)
-    return _result(differences, value, code, ())
+    return _result(differences, differences.along(towards), ())
 
 
 def hessian(
@@ -306,17 +322,18 @@ def hessian(
             "hessian needs the name of a formula, such as 'central_2', not a stencil: it takes the formulas of that "
             "name for derivatives 1 and 2"
         )
-    value, code = differences.second(stencil_of(str(formula), 2))
-    return _result(differences, value, code, value.shape)
+    return _result(differences, differences.second(stencil_of(str(formula), 2)))
 
 
-def _result(differences: Differences, value: Array, code: Codes, shape: tuple[int, ...]) -> Gradient:
-    """The result in a shape, Python's own numbers for ``()``."""
+def _result(differences: Differences, estimates: Estimates, shape: tuple[int, ...] | None = None) -> Gradient:
+    """The result in a shape, that of the estimates by default; Python's own numbers for ``()``."""
     ask = differences.ask
+    shape = estimates.value.shape if shape is None else shape
+    columns = {name: getattr(estimates, name).reshape(shape) for name in ("value", "error", "left", "right")}
+    code = estimates.code.reshape(shape)
     return Gradient(
-        value=value.reshape(shape) if shape else value.item(),
-        error=np.broadcast_to(np.nan, shape) if shape else math.nan,
-        status=_texts(code.reshape(shape)) if shape else STATUSES[code.item()],
+        **(columns if shape else {name: column.item() for name, column in columns.items()}),
+        status=_texts(code) if shape else STATUSES[code.item()],
         evaluations=ask.total,
         raised=ask.raised,
         float32=ask.float32,

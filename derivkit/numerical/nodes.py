@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,8 +14,10 @@ from typing import Any, cast
 import numpy as np
 
 from derivkit.numerical.stencil import Stencil
-from derivkit.types import Array, Domain, Mask, Numbers, Rational
+from derivkit.types import EPS, Array, Domain, Indices, Mask, Numbers, Rational
 
+UNIT = EPS / 2.0
+"""The largest relative error of one rounding."""
 SMALLER = 2.0**-64
 """Of the largest floats this share may be multiplied with any weight of a formula, and added up."""
 
@@ -50,11 +53,21 @@ class Nodes:
         return cls.shared([formula], x, delta)[0]
 
     @classmethod
+    def at_offsets(cls, formula: Stencil, offsets: Iterable[Rational], x: Numbers, delta: Numbers) -> Nodes:
+        """The nodes of one formula and further ones."""
+        return cls(formula, x, delta, {offset: np.asarray(abscissa(x, offset, delta)) for offset in offsets})
+
+    @classmethod
     def shared(cls, formulas: Sequence[Stencil], x: Numbers, delta: Numbers) -> list[Nodes]:
         """The nodes of several formulas, which share those that they have in common."""
         offsets = sorted({offset for entry in formulas for offset in entry.offsets})
         at = {offset: np.asarray(abscissa(x, offset, delta)) for offset in offsets}
         return [cls(entry, x, delta, at) for entry in formulas]
+
+    def column(self, which: Indices) -> Nodes:
+        """Of some points, in a column."""
+        at = {offset: node[which, None] for offset, node in self.at.items()}
+        return Nodes(self.formula, self.x[which, None], self.delta[which, None], at)
 
     @property
     def points(self) -> list[Numbers]:
@@ -171,3 +184,35 @@ def spared(sum_of: Callable[[Sequence[Any]], Any], values: Sequence[Any], scale:
     if not lost.any():
         return result
     return np.where(lost, sum_of([SMALLER * np.asarray(row) for row in values]) / SMALLER, result)
+
+
+# Its rounding
+
+
+def rounding_of_sum(formula: Stencil, values: Sequence[Array], errors: Sequence[Array], scale: Array) -> Array:
+    """Errors of the values, and of the sum: u times every partial sum and every product that is not exact.
+
+    The scale takes d + 1 roundings, the quotient one, the comparison with the exact value (itself rounded) two more.
+    """
+    error: Array = np.zeros_like(scale)
+    partial: Array = np.zeros_like(scale)
+    coefficients, denominator = formula.coefficients
+    for k, (weight, value, value_error) in enumerate(zip(coefficients, values, errors, strict=True)):
+        product = weight * value
+        partial = partial + product
+        error = error + abs(weight) * value_error
+        if k:
+            error = error + UNIT * np.abs(partial)
+        if abs(math.frexp(weight)[0]) != 0.5:  # no power of two; where the weights are rounded themselves, twice
+            error = error + (1.0 if denominator == formula.denominator else 2.0) * UNIT * np.abs(product)
+    return (error + (formula.derivative + 4) * UNIT * np.abs(partial)) / np.abs(scale)
+
+
+def rounding_of_abscissae(nodes: Nodes) -> Array:
+    """Sum of |w| times the distance of every node from where a formula with the step really taken has it."""
+    step = nodes.step
+    total: Array = np.zeros_like(step)
+    for offset, weight, node in zip(nodes.formula.offsets, nodes.formula.coefficients[0], nodes.points, strict=True):
+        away = float(offset) * step
+        total = total + abs(weight) * (np.abs((node - nodes.x) - away) + 3.0 * UNIT * np.abs(away))
+    return total
