@@ -19,7 +19,7 @@ from derivkit.multivariate.checking.result import AGREE, DISAGREE, UNRESOLVED, G
 from derivkit.multivariate.checking.slopes import Calls, refuse_two_answers, value_at
 from derivkit.types import Array
 
-BESIDE = 2.0**-7
+BESIDE = 2.0**-5
 """How far beside a point of kinks a gradient that is a function is checked, as a part of the size of x: far enough for
 windows of many steps, near enough that it is the same region; a choice."""
 
@@ -241,6 +241,8 @@ def _evidence(problem: Problem) -> tuple[Witness, Evidence]:
     if witness.directions.singly:
         return witness, witness.confirmed(witness.between(witness.evidence()))
     evidence = witness.evidence(past_kinks=problem.claim.at is None)
+    if not evidence.kinked.any():
+        evidence = witness.searched(evidence)
     if evidence.kinked.any() and (moved := _beside(problem)):
         witness, evidence = moved, moved.evidence()
     if evidence.kinked.any():

@@ -9,7 +9,8 @@ import numpy as np
 
 from derivkit.behaviour import FRACTION_DIGITS, MIN_SHORT_VALUES
 from derivkit.multivariate.checking.directions import Directions
-from derivkit.multivariate.checking.slopes import KINKED, Calls, Slope, slope_along
+from derivkit.multivariate.checking.slopes import KINKED, Calls, Slope, Window, slope_along, slope_in, window_of
+from derivkit.numerical.status import Status
 from derivkit.types import EPS, Array, Mask, Texts
 
 EPS32 = float(np.finfo(np.float32).eps)
@@ -25,9 +26,9 @@ FINER = 2.0**-4
 """Part of the window at which a line of two scales is measured once more."""
 KINK_SPREAD = 10.0
 """Where x lies on kinks, a claim is away from the mean of the two slopes by at most so many times half their
-difference, as root mean squares over the directions. Units with kinks at x add c v to the first and c|v| to the second,
-v normal; c|v| has at least 1 - 2/pi = 0.36 of the variance of c v, and a quotient of mean squares with 8 degrees each
-is beyond 0.36 * 10^2 in 1 of 10^5 cases."""
+difference, the largest of all directions. Units with kinks at x add c v to the first and c|v| to the second, v normal;
+c|v| has at least 1 - 2/pi = 0.36 of the variance of c v, and a quotient of mean squares with 8 degrees each is beyond
+0.36 * 10^2 in 1 of 10^5 cases."""
 
 NOISY = 1e4
 """Noise so many times above rounding is no longer that of float64."""
@@ -65,6 +66,14 @@ class Evidence:
     def residuals(self) -> Array:
         """Claimed less measured."""
         return np.asarray(self.claimed - self.measured)
+
+    @property
+    def window(self) -> Window | None:
+        """What the first smooth line tells of others."""
+        rows = (
+            {name: getattr(self, name)[j] for name in ("statuses", "delta", "noise")} for j in range(len(self.bars))
+        )
+        return next((window for row in rows if (window := window_of(row))), None)
 
     @property
     def valued(self) -> Mask:
@@ -144,9 +153,16 @@ class Witness:
         """Along a vector, of any length, in its unit; ``top`` is in that of typical directions."""
         return slope_along(self.calls, self.x, self.value, vector / self.directions.length, top=top, side=side)
 
-    def row(self, vector: Array, *, top: float | None = None) -> dict[str, Array]:
-        """The fields of `Evidence` along a direction."""
-        slope, length = self.slope(vector, top=top), self.directions.length
+    def row(self, vector: Array, *, top: float | None = None, window: Window | None = None) -> dict[str, Array]:
+        """The fields of `Evidence` along a direction, in a window that is known or by a search."""
+        slope = self._in(window, vector) if window else None
+        return self._fields(vector, slope or self.slope(vector, top=top))
+
+    def _in(self, window: Window, vector: Array) -> Slope | None:
+        return slope_in(window, self.calls, self.x, self.value, vector / self.directions.length)
+
+    def _fields(self, vector: Array, slope: Slope) -> dict[str, Array]:
+        length = self.directions.length
         return {
             "claimed": np.sum(self.claimed * vector, axis=1),
             "measured": length * slope.value,
@@ -165,13 +181,41 @@ class Witness:
         return bool(np.any(evidence.noise > NOISY * EPS * (np.abs(self.value) + arguments + change)))
 
     def evidence(self, *, past_kinks: bool = True) -> Evidence:
-        """Along all directions, or up to the first with a kink."""
+        """Along all directions, or up to the first with a kink.
+
+        The first line that is smooth gives the window of the others.
+        """
         rows: list[dict[str, Array]] = []
+        window: Window | None = None
         for vector in self.directions:
-            rows.append(self.row(vector))
+            rows.append(self.row(vector, window=window))
             if not past_kinks and np.isin(rows[-1]["statuses"], KINKED).any():
                 break
-        return Evidence(**{name: np.array([row[name] for row in rows]) for name in rows[0]})
+            if window is None and not self.directions.singly:
+                window = window_of(rows[-1])
+        evidence = Evidence(**{name: np.array([row[name] for row in rows]) for name in rows[0]})
+        return evidence if window is None else self._in_window(evidence, window)
+
+    def _in_window(self, evidence: Evidence, window: Window) -> Evidence:
+        """With lines of two scales, which were met before the window was known, measured there."""
+        for j in np.flatnonzero((evidence.statuses == Status.MULTISCALE).any(axis=1)).tolist():
+            vector = self.directions.vector(j)
+            if slope := self._in(window, vector):
+                evidence = evidence.amended(j, **self._fields(vector, slope))
+        return evidence
+
+    def searched(self, evidence: Evidence) -> Evidence:
+        """With disagreement that rests on a window searched for kinks: all of it, or where it is clear the largest."""
+        beyond = np.abs(evidence.residuals) > evidence.bars
+        where = np.flatnonzero(beyond.any(axis=1))
+        if evidence.clear:
+            where = np.array([np.argmax(np.where(beyond, np.abs(evidence.residuals), 0.0).max(axis=1))])
+        for j in where.tolist():
+            vector = self.directions.vector(j)
+            row = self.row(vector)
+            if np.isin(row["statuses"], KINKED).any() or not evidence.clear:
+                evidence = evidence.amended(j, **row)
+        return evidence
 
     def confirmed(self, evidence: Evidence) -> Evidence:
         """Doubtful disagreement measured once more: acquitted where the second answer holds the claim or contradicts
@@ -212,12 +256,12 @@ class Witness:
 
 
 def spread_by_kinks(evidence: Evidence) -> Evidence:
-    """Kinks at x along random directions: the mean of the slopes of the sides, with a bar from their difference, which
-    holds for all directions.
+    """Kinks at x along random directions: the mean of the slopes of the sides, with a bar from the largest difference,
+    which holds for all directions.
     """
     kinked = evidence.kinked
     middle, half = 0.5 * (evidence.left + evidence.right), 0.5 * np.abs(evidence.right - evidence.left)
-    bars = KINK_SPREAD * np.sqrt(np.mean(half[kinked] ** 2, axis=0))
+    bars = KINK_SPREAD * math.sqrt(len(kinked) / np.count_nonzero(kinked)) * half[kinked].max(axis=0)
     where = kinked[:, None] & ~np.isfinite(evidence.measured)
     return replace(
         evidence,

@@ -126,14 +126,15 @@ def named_by(witness: Witness, evidence: Evidence, *, search: bool = False) -> M
     if len(witness.value) > 1 or directions.count * directions.size > MOST_NUMBERS:
         return None
 
-    last = witness.calls.total + CALLS_TO_SEARCH
+    window, last = evidence.window, witness.calls.total + CALLS_TO_SEARCH
 
     def measure(vectors: Array) -> tuple[Array, Array]:
-        if witness.calls.total > last:
-            return np.full(len(vectors), np.nan), np.full(len(vectors), np.inf)
-        rows = [witness.row(vector) for vector in vectors]
-        residuals = [row["claimed"][0] - row["measured"][0] for row in rows]
-        return np.array(residuals), np.array([row["bars"][0] for row in rows])
+        residuals, bars = np.full((2, len(vectors)), np.nan)
+        for j, vector in enumerate(vectors):
+            if witness.calls.total < last:
+                row = witness.row(vector, window=window)
+                residuals[j], bars[j] = row["claimed"][0] - row["measured"][0], row["bars"][0]
+        return residuals, bars
 
     return mistake(
         witness.claimed[0],
