@@ -21,6 +21,7 @@ from derivkit.testing.float_types import (
     theoretical_optimum,
 )
 from derivkit.testing.goals import GOALS, NEAR_BREAKS, Goal, Judgement
+from derivkit.testing.gradients import LANDSCAPES, Landscape, Partials
 from derivkit.testing.nested import NESTED, nested, nested_derivatives, network_loss
 from derivkit.testing.noise_law import STEPS, Site, allowed, law, site_of
 from derivkit.testing.plants import (
@@ -50,6 +51,7 @@ __all__ = [
     "FLOAT_TYPES",
     "GOALS",
     "GOOD",
+    "LANDSCAPES",
     "LARGE_NETWORK",
     "METHODS",
     "NAMED_WITHIN",
@@ -79,9 +81,11 @@ __all__ = [
     "Goal",
     "HalfBlock",
     "Judgement",
+    "Landscape",
     "Measures",
     "Method",
     "NetworkProblem",
+    "Partials",
     "Plant",
     "Precision",
     "Regret",
