@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from derivkit.arguments import EVERYWHERE, check_function, check_vectorized, ends, numbers, positive, spread
 from derivkit.asker import Asker, calling_of, rows_of
+from derivkit.multivariate.colouring import colours
 from derivkit.numerical.bars import Bar, bar_of, bar_of_products, halved, offsets_of_bar
 from derivkit.numerical.formulas import stencil_of
 from derivkit.numerical.nodes import Nodes, combine, divisor, quotient, spared
@@ -26,6 +27,8 @@ STATUSES = (
 )  # fmt: skip
 """What may become of a difference: the first that applies."""
 OK, OUTSIDE, VANISHED, NOT_FINITE, KINK, UNRESOLVED, BELOW_RESOLUTION = range(7)
+CONTRADICTS = 4.0
+"""Beyond so many bars a direction contradicts the entries: one of 100 bars fails, and f is moved farther there."""
 SINGLE_UNIT = 2.0**-24
 """Half the spacing at 1 of the numbers of an f that computes in float32."""
 
@@ -138,6 +141,74 @@ class Differences:
                 result = Estimates((estimates.shape[1], chosen.size), result.code[0])
             result.enter((slice(None), block), estimates.T, bar.transposed)
         return result
+
+    def sparse(self, pattern: Mask) -> Estimates:
+        """Estimates along all axes, of which those that share no row of the pattern are moved together.
+
+        Outside the pattern the derivative is taken to be 0; one more direction, along which all move, is the check.
+        """
+        axes = self.axes(self.formula)
+        at, going = axes.nodes.at, np.flatnonzero(axes.code == OK)
+        result = Estimates(pattern.shape, axes.code)
+        if going.size:
+            group = colours(pattern[:, going])
+            shares = np.vstack([group == k for k in range(group.max() + 1)] + [self._weights(going.size)]).astype(float)
+            table = self._together(at, going, shares, rows=len(pattern))
+            nodes = axes.nodes.column(going)
+            values = {s: rows[group] for s, rows in table.items()}
+            with np.errstate(all="ignore"):
+                estimates = quotient(axes.formula, [values[s] for s in axes.formula.offsets], nodes.scale)
+                bar = bar_of(nodes, values, unit=self.unit, off=self._off(nodes.x))
+                result.enter((slice(None), going), estimates.T, bar.transposed)
+        result.value[~pattern], result.error[~pattern], result.code[~pattern] = 0.0, 0.0, OK
+        if going.size:
+            self._refuse_contradiction(
+                result, going, shares[-1] * self.delta[going], {s: v[-1] for s, v in table.items()}
+            )
+        return result
+
+    def _weights(self, count: int) -> Array:
+        """How far every entry moves in the check, in its delta."""
+        return np.random.default_rng(0).uniform(0.5, 1.0, count)
+
+    def _together(
+        self, at: Mapping[Rational, Array], going: Indices, shares: Array, *, rows: int
+    ) -> dict[Rational, Array]:
+        """Values at the offsets, shape ``(moves, rows)``, with every entry moved by its share of its step."""
+        points = np.repeat(self.x[None], len(at) * len(shares), axis=0).reshape(len(at), len(shares), -1)
+        for k, entry in enumerate(at.values()):
+            whole, x = entry[going], self.x[going]
+            points[k][:, going] = np.where(shares == 1.0, whole, x + shares * (whole - x))
+        moves = [k for k, s in enumerate(at) if s]
+        flat = points[moves].reshape(-1, self.x.size)
+        values = self._values(np.broadcast_to(np.arange(self.x.size), flat.shape), flat)
+        if values.shape[1] != rows and self.ask.width is not None:
+            raise ValueError(f"f gives {values.shape[1]} values, and sparsity has {rows} rows; give one for each value")
+        values = np.broadcast_to(values, (len(flat), rows)).reshape(len(moves), len(shares), rows)
+        table = dict(zip([s for s in at if s], values, strict=True))
+        if 0 in at:
+            table[0] = np.broadcast_to(self._at_x(), values.shape[1:])
+        return table
+
+    def _refuse_contradiction(
+        self, result: Estimates, going: Indices, towards: Array, values: Mapping[Rational, Array]
+    ) -> None:
+        """Compare the derivatives along a direction with those that the entries give."""
+        line = Nodes.at_offsets(self.formula, values, np.zeros(()), np.ones(()))
+        with np.errstate(all="ignore"):
+            measured = quotient(self.formula, [values[s] for s in self.formula.offsets], line.scale)
+            slopes = result.value[:, going]
+            # the entries of a point are rounded, each by itself
+            off = np.abs(slopes) @ np.abs(EPS * self.x[going]) * sum(map(abs, self.formula.coefficients[0]))
+            bar = bar_of(line, values, unit=self.unit).error + result.error[:, going] @ towards + off
+            away = np.abs(measured - slopes @ towards)
+        wrong = np.flatnonzero(away > CONTRADICTS * bar)
+        if wrong.size:
+            raise ValueError(
+                f"sparsity is wrong in row {wrong[0]}: along a direction its derivatives make "
+                f"{slopes[wrong[0]] @ towards:.6g}, and f changes by {measured[wrong[0]]:.6g}; "
+                "mark every entry that may differ from 0"
+            )
 
     @property
     def unit(self) -> float:

@@ -1,0 +1,50 @@
+"""Columns of a sparse Jacobian that share no row are moved together, and share their evaluations.
+
+Curtis, Powell and Reid, *On the estimation of sparse Jacobian matrices*, 1974. Which columns go together is a colouring
+of the graph in which those that share a row are neighbours (Coleman and Moré, *Estimation of sparse Jacobian matrices
+and graph coloring problems*, 1983).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from derivkit.arguments import shown
+from derivkit.types import Indices, Mask
+
+
+def pattern_of(sparsity: ArrayLike, entries: int) -> Mask:
+    """Where a Jacobian may differ from 0, shape ``(m, n)``.
+
+    Raises
+    ------
+    ValueError
+        If it is no such table.
+    """
+    pattern = np.asarray(sparsity)
+    if pattern.dtype != np.bool_:
+        raise ValueError(f"sparsity={shown(sparsity)}: write a boolean array, as J != 0 is")
+    if pattern.ndim != 2 or pattern.shape[1] != entries:
+        raise ValueError(f"sparsity has shape {pattern.shape}; write one row for each value of f and {entries} columns")
+    return pattern
+
+
+def colours(pattern: Mask) -> Indices:
+    """For every column the number of its group, in which no two share a row; shape ``(n,)``.
+
+    The column with most rows goes first, each to the first group that is free of its rows.
+
+    Examples
+    --------
+    >>> colours(np.abs(np.subtract.outer(np.arange(6), np.arange(6))) <= 1).tolist()
+    [2, 0, 1, 2, 0, 1]
+    """
+    count = pattern.sum(axis=0)
+    taken = np.zeros((len(pattern), pattern.shape[1]), dtype=bool)
+    group = np.zeros(pattern.shape[1], dtype=np.intp)
+    for column in np.argsort(-count, kind="stable").tolist():
+        rows = np.flatnonzero(pattern[:, column])
+        group[column] = np.argmin(taken[rows].any(axis=0))
+        taken[rows, group[column]] = True
+    return group
