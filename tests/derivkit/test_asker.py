@@ -202,7 +202,7 @@ def test_sums_that_are_rounded_in_another_order_are_one_answer() -> None:
         return math.nextafter(3.0, 4.0) if calls % 2 else 3.0
 
     found = dk.gradient(f, [1.0, 2.0], formula="central_2", delta=0.25)
-    assert found.status.tolist() == ["ok", "ok"]
+    assert found.status.tolist() == ["below_resolution", "below_resolution"]  # a last digit tells no slope
 
 
 # Complex points

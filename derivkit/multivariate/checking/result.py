@@ -23,6 +23,11 @@ class Suspect:
         What the gradient says, and what was measured.
     error : float
         The error bar of the latter.
+
+    Examples
+    --------
+    >>> print(Suspect(index=1, name="x[1]", claimed=8.0, numeric=2.0, error=1e-13))
+    x[1] claims 8, measured 2 ± 1e-13
     """
 
     index: int
@@ -70,6 +75,13 @@ class GradientCheck:
         Products of the claimed derivatives of the m values of f with k directions, those measured, and their bars.
     statuses : ndarray of str, shape ``(k, m)``
         What became of these measurements.
+
+    Examples
+    --------
+    >>> import derivkit as dk
+    >>> check = dk.check_gradient(lambda x: x[0] ** 2 + 3 * x[1], [2.0, 4.0], [1.0, 2.0])
+    >>> check.verdict, check.suspects[0].name, check.suspects[0].claimed
+    ('disagree', 'x[1]', 4.0)
     """
 
     verdict: str
