@@ -22,7 +22,7 @@ from derivkit.growth import GrowthLaw, fit_growth_law
 from derivkit.laws import ErrorLaw, fit_error_law, fitted_exponent, observed_order
 from derivkit.multivariate.batches import BatchNoise
 from derivkit.multivariate.brute_force import BruteForce, brute_force
-from derivkit.multivariate.checking.check import assert_gradient, check_gradient, check_jacobian
+from derivkit.multivariate.checking.check import assert_gradient, check_gradient, check_hessian, check_jacobian
 from derivkit.multivariate.checking.result import GradientCheck, Suspect
 from derivkit.multivariate.cost import CostModel, count_work, fit_cost, nominal_cost
 from derivkit.multivariate.descent import Course, Distances, Walk, descend, hessian_product, sides_changed
@@ -139,6 +139,7 @@ __all__ = [
     "bounds_known",
     "brute_force",
     "check_gradient",
+    "check_hessian",
     "check_jacobian",
     "classical_delta",
     "complex_step",

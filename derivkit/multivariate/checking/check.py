@@ -8,11 +8,20 @@ from typing import Any, cast
 
 import numpy as np
 
-from derivkit.arguments import check_function, whole
-from derivkit.multivariate.checking.directions import Directions
+from derivkit.arguments import check_function, numbers, whole
+from derivkit.multivariate.checking.directions import STREAM, Directions
 from derivkit.multivariate.checking.evidence import Evidence, Witness, spread_by_kinks
 from derivkit.multivariate.checking.finding import Finding, detectable_of, message_of
-from derivkit.multivariate.checking.location import MOST_SUSPECTS, entry, locate, named_by, single
+from derivkit.multivariate.checking.hessians import HessianWitness, Pairs
+from derivkit.multivariate.checking.location import (
+    MOST_SUSPECTS,
+    entry,
+    locate,
+    measured_entry,
+    named_by,
+    ranked,
+    single,
+)
 from derivkit.multivariate.checking.mistakes import Mistake
 from derivkit.multivariate.checking.parameters import Parameters
 from derivkit.multivariate.checking.result import AGREE, DISAGREE, UNRESOLVED, GradientCheck, Suspect
@@ -100,7 +109,7 @@ def check_gradient(
     >>> check.verdict, check.suspects[0].name, f"{check.error:.3g}"
     ('disagree', 'x[17]', '1e-05')
     """
-    problem = _problem(f, gradient, x, "gradient", directions, seed, scalar=True)
+    problem = _problem(f, gradient, x, "gradient", directions, seed)
     return _checked(problem, seed, find=locate)
 
 
@@ -141,7 +150,50 @@ def check_jacobian(
     >>> check_jacobian(f, [[5.0, 3.0], [np.cos(3.0), 0.1]], [3.0, 5.0]).suspects[0].name
     'f[1] by x[1]'
     """
-    problem = _problem(f, jacobian, x, "jacobian", directions, seed, scalar=False)
+    problem = _problem(f, jacobian, x, "jacobian", directions, seed)
+    return _checked(problem, seed, find=locate)
+
+
+def check_hessian(
+    f: Callable[..., Any],
+    hessian: Any,
+    x: Any,
+    *,
+    directions: int = 8,
+    seed: int = 0,
+    locate: bool = True,
+) -> GradientCheck:
+    """Whether a Hessian is that of f at x, from values of f alone: about 30 for each direction.
+
+    Parameters
+    ----------
+    f : callable
+        As in :func:`check_gradient`.
+    hessian : callable or array_like
+        Shape ``(n, n)`` for n numbers in x, in the order of ``ravel()``, or what computes it from x.
+    x, seed, locate
+        As in :func:`check_gradient`.
+    directions : int
+        Pairs of random directions v, w, whose v^T H w are measured; at most 4 times as many entries one by one.
+
+    Returns
+    -------
+    GradientCheck
+        As of :func:`check_gradient`; the index of a suspect counts through ``ravel()`` of the matrix. The interval of
+        the size holds for errors of every rank.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`check_gradient`.
+
+    Examples
+    --------
+    >>> check = check_hessian(lambda x: x[0] ** 2 * x[1], [[10.0, 6.0], [6.5, 0.0]], [3.0, 5.0])
+    >>> check.verdict, check.suspects[0].name
+    ('disagree', 'x[1], x[0]')
+    """
+    problem = _problem(f, hessian, x, "hessian", directions, seed)
     return _checked(problem, seed, find=locate)
 
 
@@ -185,9 +237,7 @@ class Problem:
     witness: Witness
 
 
-def _problem(
-    f: Callable[..., Any], claim: Any, x: Any, what: str, directions: int, seed: int, *, scalar: bool
-) -> Problem:
+def _problem(f: Callable[..., Any], claim: Any, x: Any, what: str, directions: int, seed: int) -> Problem:
     check_function(f, f"dk.check_{what}(f, {what}, x)")
     whole("directions", directions, 1)
     whole("seed", seed, 0)
@@ -199,25 +249,29 @@ def _problem(
     if wrong.size:
         raise ValueError(f"{structure.name(int(wrong[0]))} is {flat[wrong[0]]}; the entries of x must be finite")
     calls = Calls(f, structure)
-    value = value_at(calls, flat, scalar=scalar)
+    value = value_at(calls, flat, scalar=what != "jacobian")
+    shapes = {"jacobian": (value.size, flat.size), "hessian": (flat.size, flat.size)}
 
     def matrix(derivatives: Any) -> Array:
-        return structure.like(derivatives, what)[None] if scalar else _matrix(derivatives, (value.size, flat.size))
+        if what == "gradient":
+            return structure.like(derivatives, what)[None]
+        return _matrix(what, derivatives, shapes[what]).reshape(value.size, -1)
 
     def at(point: Array) -> Array:
         return matrix(claim(structure.restore(point)))
 
     values = at(flat) if callable(claim) else matrix(claim)
-    witness = Witness(calls, flat, value, values, Directions.of(directions, flat.size, seed))
+    made_of = (HessianWitness, Pairs) if what == "hessian" else (Witness, Directions)
+    witness = made_of[0](calls, flat, value, values, made_of[1].of(directions, values.shape[1], seed))
     return Problem(claim=Claim(at=at if callable(claim) else None, values=values), witness=witness)
 
 
-def _matrix(jacobian: Any, shape: tuple[int, int]) -> Array:
-    """A Jacobian of that shape, refused if it has another."""
-    array = np.array(jacobian, dtype=np.float64)
+def _matrix(what: str, derivatives: Any, shape: tuple[int, int]) -> Array:
+    """A matrix of that shape, refused if it has another."""
+    array = numbers(what, derivatives)
     if array.shape != shape:
         transposed = "; it is transposed" if array.shape == shape[::-1] else ""
-        raise ValueError(f"the jacobian has shape {array.shape}, and f by x has {shape}{transposed}")
+        raise ValueError(f"the {what} has shape {array.shape}, and that of f at x has {shape}{transposed}")
     return array
 
 
@@ -226,6 +280,10 @@ def _checked(problem: Problem, seed: int, *, find: bool) -> GradientCheck:
     lost = _not_finite(witness)
     if lost:
         return _result(Finding(witness=witness, verdict=DISAGREE, seed=seed, suspects=lost))
+    if mirrored := _unlike(witness):
+        return _result(
+            Finding(witness=witness, verdict=DISAGREE, seed=seed, evidence=witness.evidence(), suspects=mirrored)
+        )
     witness, evidence = _evidence(problem)
     refuse_two_answers(witness.calls, witness.x, witness.value)
     verdict = _verdict(witness, evidence)
@@ -256,16 +314,26 @@ def _beside(problem: Problem) -> Witness | None:
     if problem.claim.at is None:
         return None
     scale = BESIDE * (float(np.sqrt(np.mean(old.x**2))) or 1.0)
-    x = old.x + scale * np.random.default_rng([old.directions.seed, old.directions.count]).standard_normal(old.x.size)
+    random = np.random.default_rng([old.directions.seed, old.directions.count, STREAM])
+    x = old.x + scale * random.standard_normal(old.x.size)
     value, claimed = old.calls(x), problem.claim.at(x)
     finite = value.shape == old.value.shape and np.isfinite(value).all() and np.isfinite(claimed).all()
-    return Witness(old.calls, x, value, claimed, old.directions) if finite else None
+    return type(old)(old.calls, x, value, claimed, old.directions) if finite else None
 
 
 def _not_finite(witness: Witness) -> tuple[Suspect, ...]:
-    """Entries of the claim that are no numbers, with their partial derivatives; at most 8."""
+    """Entries of the claim that are no numbers, with their derivatives; at most 8."""
     places = np.argwhere(~np.isfinite(witness.claimed))[:MOST_SUSPECTS].tolist()
     return tuple(entry(witness, row, column) for row, column in places)
+
+
+def _unlike(witness: Witness) -> tuple[Suspect, ...]:
+    """Of a Hessian that is not symmetric, those of unlike pairs that are wrong; at most 8 pairs."""
+    if not isinstance(witness, HessianWitness) or witness.directions.singly:
+        return ()
+    pairs = [divmod(int(k), witness.x.size) for k in witness.unlike()[:MOST_SUSPECTS]]
+    columns = [i * witness.x.size + j for pair in pairs for i, j in (pair, pair[::-1])]
+    return ranked([suspect for column in columns if (suspect := measured_entry(witness, 0, column))])
 
 
 def _verdict(witness: Witness, evidence: Evidence) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from derivkit.multivariate.checking.sizes import NORMAL, Law
 from derivkit.types import Array
 
 SINGLY = 4
@@ -44,6 +45,11 @@ class Directions:
         """So many random directions, or all axes where these are few."""
         singly = size <= SINGLY * count
         return cls(size if singly else count, size, seed, singly)
+
+    @property
+    def law(self) -> Law:
+        """Of the products with an error of one size."""
+        return NORMAL
 
     @property
     def length(self) -> float:

@@ -149,6 +149,21 @@ class Witness:
     def __init__(self, calls: Calls, x: Array, value: Array, claimed: Array, directions: Directions) -> None:
         self.calls, self.x, self.value, self.claimed, self.directions = calls, x, value, claimed, directions
 
+    @property
+    def size(self) -> int:
+        """Derivatives in a row of the claim."""
+        return int(self.claimed.shape[1])
+
+    @property
+    def noun(self) -> str:
+        """What the claim is."""
+        return "gradient" if len(self.value) == 1 else "Jacobian"
+
+    def name(self, row: int, column: int) -> str:
+        """What an entry is called: that of x, and of f where it gives several values."""
+        name = self.calls.structure.name(column)
+        return name if len(self.value) == 1 else f"f[{row}] by {name}"
+
     def slope(self, vector: Array, *, top: float | None = None, side: str | None = None) -> Slope:
         """Along a vector, of any length, in its unit; ``top`` is in that of typical directions."""
         return slope_along(self.calls, self.x, self.value, vector / self.directions.length, top=top, side=side)

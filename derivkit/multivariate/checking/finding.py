@@ -69,7 +69,7 @@ class Finding:
         if self.complete and self.suspects:
             errors = np.array([abs(suspect.claimed - suspect.numeric) for suspect in self.suspects])
             return _summed(errors, np.array([suspect.error for suspect in self.suspects]))
-        return size_of(residuals, bars)
+        return size_of(residuals, bars, self.witness.directions.law)
 
 
 def _summed(errors: Array, bars: Array) -> tuple[float, tuple[float, float]]:
@@ -83,7 +83,8 @@ def detectable_of(witness: Witness, evidence: Evidence) -> float:
     bars = evidence.bars[evidence.valued]
     if not bars.size:
         return math.inf
-    return MARGIN * float(np.linalg.norm(bars)) if witness.directions.singly else detectable_size(bars)
+    directions = witness.directions
+    return MARGIN * float(np.linalg.norm(bars)) if directions.singly else detectable_size(bars, directions.law)
 
 
 # Sentences
@@ -98,7 +99,7 @@ def _statements(finding: Finding) -> Iterator[str]:
     if finding.verdict == DISAGREE:
         yield from _disagreement(finding)
     elif finding.verdict == AGREE:
-        yield f"{_measured(finding)} and the gradient are the same within their error bars"
+        yield f"{_measured(finding)} and the {finding.witness.noun} are the same within their error bars"
         yield _power(finding)
     else:
         yield from _doubt(finding)
@@ -107,7 +108,8 @@ def _statements(finding: Finding) -> Iterator[str]:
 def _disagreement(finding: Finding) -> Iterator[str]:
     if finding.evidence is None:
         first = finding.suspects[0]
-        yield f"the gradient is {first.claimed} at {first.name}, measured {first.numeric:.10g} ± {first.error:.1g}"
+        measured = f"measured {first.numeric:.10g} ± {first.error:.1g}"
+        yield f"the {finding.witness.noun} is {first.claimed} at {first.name}, {measured}"
         yield "look at how this entry is computed (0/0, log 0, overflow)"
         return
     if finding.sentence:
@@ -130,7 +132,8 @@ def _extent(finding: Finding) -> Iterator[str]:
         yield f"{more}{rest}: look at how {entries}"
     else:
         relative = error / finding.norm if finding.norm else math.inf
-        yield f"the error has the size {error:.2g} (95 %: {low:.2g} to {high:.2g}), {_part(relative)} of the gradient's"
+        part = f"{_part(relative)} of the {finding.witness.noun}'s"
+        yield f"the error has the size {error:.2g} (95 %: {low:.2g} to {high:.2g}), {part}"
 
 
 def _wrong_entries(finding: Finding) -> int:
@@ -156,7 +159,8 @@ def _measured(finding: Finding) -> str:
     directions = finding.witness.directions
     if directions.singly:
         return counted(directions.size, "partial derivative")
-    return "the slopes of f in " + counted(directions.count, "random direction")
+    measured = "products of second derivatives" if finding.witness.noun == "Hessian" else "slopes"
+    return f"the {measured} of f in {counted(directions.count, 'random direction')}"
 
 
 def _power(finding: Finding) -> str:

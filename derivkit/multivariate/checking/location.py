@@ -81,7 +81,7 @@ def beyond(rest: Array, bars: Array) -> Mask:
 def candidates(witness: Witness, places: Indices, residuals: Array, bars: Array) -> list[int]:
     """Columns of the directions that the residuals resemble most, the best first."""
     weights = 1.0 / (bars**2 + np.mean((LEVEL * residuals) ** 2))
-    products, squares = np.zeros(witness.x.size), np.zeros(witness.x.size)
+    products, squares = np.zeros(witness.size), np.zeros(witness.size)
     for j, residual, weight in zip(places, residuals, weights, strict=True):
         vector = witness.directions.vector(int(j))
         products += weight * residual * vector
@@ -99,31 +99,25 @@ def measured_entry(witness: Witness, row: int, column: int) -> Suspect | None:
 
 def entry(witness: Witness, row: int, column: int) -> Suspect:
     """An entry beside its partial derivative; at a kink beside the nearest value between the slopes of its sides."""
-    axis = np.eye(1, witness.x.size, column)[0]
+    axis = np.eye(1, witness.size, column)[0]
     slope = witness.slope(axis * witness.directions.length)
     claimed, value, error = float(witness.claimed[row, column]), float(slope.value[row]), float(slope.error[row])
     low, high = sorted((float(slope.left[row]), float(slope.right[row])))
     if np.isfinite(low + high) and not np.isfinite(value):
         value, error = float(np.clip(claimed, low, high)), 0.01 * (high - low)
     return Suspect(
-        index=row * witness.x.size + column,
-        name=name_of(witness, row, column),
+        index=row * witness.size + column,
+        name=witness.name(row, column),
         claimed=claimed,
         numeric=value,
         error=error + float(np.nan_to_num(rounding_of(witness.claimed[row : row + 1], axis)[0])),
     )
 
 
-def name_of(witness: Witness, row: int, column: int) -> str:
-    """What an entry is called: that of x, and of f where it gives several values."""
-    name = witness.calls.structure.name(column)
-    return name if len(witness.value) == 1 else f"f[{row}] by {name}"
-
-
 def named_by(witness: Witness, evidence: Evidence, *, search: bool = False) -> Mistake | None:
-    """The kind of mistake; with further measurements, if they are wanted. Of a Jacobian it is not known."""
+    """The kind of mistake; with further measurements, if they are wanted. Of a matrix it is not known."""
     directions = witness.directions
-    if len(witness.value) > 1 or directions.count * directions.size > MOST_NUMBERS:
+    if witness.claimed.size != witness.x.size or directions.count * directions.size > MOST_NUMBERS:
         return None
 
     window, last = evidence.window, witness.calls.total + CALLS_TO_SEARCH
@@ -152,8 +146,8 @@ def single(witness: Witness, evidence: Evidence) -> Location:
     where = evidence.beyond & evidence.valued[:, None]
     suspects = [
         Suspect(
-            index=int(row) * witness.x.size + int(column),
-            name=name_of(witness, int(row), int(column)),
+            index=int(row) * witness.size + int(column),
+            name=witness.name(int(row), int(column)),
             claimed=float(evidence.claimed[column, row]),
             numeric=float(evidence.measured[column, row]),
             error=float(evidence.bars[column, row]),

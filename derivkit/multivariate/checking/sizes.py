@@ -11,6 +11,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
+from statistics import NormalDist
+from typing import NamedTuple
 
 import numpy as np
 
@@ -67,13 +70,54 @@ def _root(above: Callable[[float], bool], start: float) -> float:
     return high
 
 
-def size_of(residuals: Array, bars: Array) -> tuple[float, tuple[float, float]]:
+class Law(NamedTuple):
+    """How the products of an error of size 1 with random directions are distributed.
+
+    Attributes
+    ----------
+    below : callable
+        The probability that the size of one is at most c.
+    quantile : callable
+        Of the sum of k squares: of a probability and k.
+    """
+
+    below: Callable[[float], float]
+    quantile: Callable[[float, int], float]
+
+
+def _product_below(c: float) -> float:
+    """Of the product of two normal numbers: the mean over the quantiles of one of them."""
+    return float(np.mean([math.erf(c / (math.sqrt(2.0) * size)) for size in _half_normal()]))
+
+
+@cache
+def _half_normal() -> tuple[float, ...]:
+    parts = (np.arange(500) + 0.5) / 500
+    return tuple(NormalDist().inv_cdf(0.5 + 0.5 * part) for part in parts.tolist())
+
+
+@cache
+def _products(k: int) -> Array:
+    """Sums of k squares of products of two normal numbers, drawn often."""
+    draws = np.random.default_rng(0).standard_normal((2, 20_000, k))
+    return np.asarray(np.sum((draws[0] * draws[1]) ** 2, axis=1))
+
+
+NORMAL = Law(lambda c: math.erf(c / math.sqrt(2.0)), chi_square_quantile)
+"""Of a vector with directions of independent normal entries."""
+PRODUCTS = Law(_product_below, lambda part, k: float(np.quantile(_products(k), part)))
+"""Of a matrix E of rank 1 between two such directions, which of all E of one size spreads most."""
+
+
+def size_of(residuals: Array, bars: Array, law: Law = NORMAL) -> tuple[float, tuple[float, float]]:
     """The size of an error and its interval, from its products with k directions.
 
     Parameters
     ----------
     residuals, bars : ndarray, shape ``(k, m)``
         The products of m rows, and how wrong they may be.
+    law : Law
+        Of the products.
 
     Returns
     -------
@@ -85,11 +129,11 @@ def size_of(residuals: Array, bars: Array) -> tuple[float, tuple[float, float]]:
     k = len(residuals)
     size = np.abs(residuals)
     least, most = _norm(np.maximum(size - bars, 0.0)), _norm(size + bars)
-    high, low = (chi_square_quantile(0.5 * (1.0 + sign * CONFIDENCE), k) for sign in (1, -1))
+    high, low = (law.quantile(0.5 * (1.0 + sign * CONFIDENCE), k) for sign in (1, -1))
     return _norm(size) / math.sqrt(k), (least / math.sqrt(high), most / math.sqrt(low))
 
 
-def detectable_size(bars: Array) -> float:
+def detectable_size(bars: Array, law: Law = NORMAL) -> float:
     """The least size of an error that k directions of independent normal entries show with a probability of 99 %.
 
     It is overlooked only if every product is within `MARGIN` bars; those of several rows, shape ``(k, m)``, stand
@@ -101,7 +145,7 @@ def detectable_size(bars: Array) -> float:
         return math.inf
 
     def shows(size: float) -> bool:
-        chance = np.prod([math.erf(MARGIN * bar / (math.sqrt(2.0) * scale * size)) for bar in together.tolist()])
+        chance = np.prod([law.below(MARGIN * bar / (scale * size)) for bar in together.tolist()])
         return bool(chance <= 1.0 - POWER)
 
     return scale * _root(shows, 1.0)

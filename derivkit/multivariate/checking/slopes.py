@@ -129,9 +129,16 @@ def slope_in(window: Window, calls: Calls, x: Array, value: Array, direction: Ar
 
 
 def slope_along(
-    calls: Calls, x: Array, value: Array, direction: Array, *, top: float | None = None, side: str | None = None
+    calls: Calls,
+    x: Array,
+    value: Array,
+    direction: Array,
+    *,
+    top: float | None = None,
+    side: str | None = None,
+    order: int = 1,
 ) -> Slope:
-    """The derivative of t -> f(x + t direction) at 0.
+    """The derivative of t -> f(x + t direction) at 0, of an order.
 
     Parameters
     ----------
@@ -143,12 +150,14 @@ def slope_along(
         Largest step of the first look, in t.
     side : str, optional
         ``left`` or ``right`` for the derivative of that side alone.
+    order : int
+        Of the derivative.
     """
 
     def line(t: float) -> Array:
         return value if t == 0.0 else calls(x + t * direction)
 
     scale = None if top is None else top / START
-    result = derivative(line, np.zeros(1), vectorized=False, scale=scale, side=side)
+    result = derivative(line, np.zeros(1), order, vectorized=False, scale=scale, side=side)
     fields = ("value", "error", "status", "left", "right", "noise", "delta")
     return Slope(**{name: np.broadcast_to(getattr(result, name).reshape(-1), value.shape) for name in fields})

@@ -219,8 +219,39 @@ def test_the_jacobian_of_several_values_is_checked_by_the_same_calls() -> None:
 
 
 def test_a_jacobian_of_another_shape_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"shape \(3, 2\), and f by x has \(2, 3\); it is transposed"):
+    with pytest.raises(ValueError, match=r"shape \(3, 2\), and that of f at x has \(2, 3\); it is transposed"):
         dk.check_jacobian(lambda p: p[:2], np.zeros((3, 2)), np.ones(3))
+
+
+# Hessians
+
+
+def curved(n: int) -> tuple[Callable[[Array], float], Array, Array]:
+    """A function, its Hessian and a point."""
+    a = np.random.default_rng(0).standard_normal((n, n)) / n**0.5
+    x = np.linspace(-1.0, 1.0, n)
+    return (lambda p: float(p @ a @ p + np.sum(np.sin(p)))), a + a.T - np.diag(np.sin(x)), x
+
+
+@pytest.mark.parametrize("n", [3, 40])
+def test_a_hessian_agrees_and_a_wrong_pair_of_entries_is_found(n: int) -> None:
+    f, hessian, x = curved(n)
+    counted = Counted(f)
+    check = dk.check_hessian(counted, hessian, x)
+    assert check.verdict == "agree"
+    assert check.evaluations == counted.calls
+    hessian[1, 2] += 1e-3
+    hessian[2, 1] += 1e-3
+    check = dk.check_hessian(f, hessian, x)
+    assert check.verdict == "disagree"
+    assert {suspect.index for suspect in check.suspects} <= {n + 2, 2 * n + 1}
+    assert check.suspects
+
+
+def test_a_hessian_that_is_not_symmetric_names_the_half_that_is_wrong() -> None:
+    f, hessian, x = curved(40)
+    hessian[7, 3] += 0.1
+    assert [suspect.name for suspect in dk.check_hessian(f, hessian, x).suspects] == ["x[7], x[3]"]
 
 
 # What cannot be judged

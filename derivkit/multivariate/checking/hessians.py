@@ -1,0 +1,94 @@
+r"""Hessians beside second derivatives of f along lines.
+
+With independent normal directions v and w, :math:`v^T H w` is the product of H, as n^2 numbers, with the symmetric
+matrix :math:`M = (v w^T + w v^T) / 2`. That has rank 2: :math:`\langle M, H\rangle = \sum_i \lambda_i u_i^T H u_i` with
+its eigenvalues and eigenvectors, two second derivatives along lines.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from derivkit.multivariate.checking.directions import STREAM, Directions
+from derivkit.multivariate.checking.evidence import Evidence, Witness
+from derivkit.multivariate.checking.sizes import PRODUCTS, Law
+from derivkit.multivariate.checking.slopes import Slope, Window, slope_along
+from derivkit.types import Array, Indices
+
+NEGLIGIBLE = 1e-12
+"""Eigenvalues below this part of the largest are 0 but for rounding."""
+ASYMMETRY = 1e-9
+"""Entries that differ from their mirror images by more than this part of the largest are wrong: one of the two is. A
+choice, since a Hessian that is computed row by row is rounded in each."""
+
+
+@dataclass(frozen=True)
+class Pairs(Directions):
+    """Symmetric products of two random directions, as n^2 numbers, or all single entries."""
+
+    @property
+    def law(self) -> Law:
+        """Of the products with an error of one size."""
+        return PRODUCTS
+
+    @property
+    def length(self) -> float:
+        """Lines have their unit in `HessianWitness`."""
+        return 1.0
+
+    def vector(self, j: int) -> Array:
+        """One of them, shape ``(n * n,)``."""
+        if self.singly:
+            return super().vector(j)
+        n = round(self.size**0.5)
+        v, w = np.random.default_rng([self.seed, j, STREAM]).standard_normal((2, n))
+        return np.asarray(0.5 * (np.outer(v, w) + np.outer(w, v)).ravel())
+
+
+class HessianWitness(Witness):
+    """Measures products of the Hessian of f with symmetric matrices."""
+
+    @property
+    def noun(self) -> str:
+        """What the claim is."""
+        return "Hessian"
+
+    def slope(self, vector: Array, *, top: float | None = None, side: str | None = None) -> Slope:
+        """The product with a matrix, of which the symmetric part counts; all but few eigenvalues are 0."""
+        matrix = vector.reshape(self.x.size, self.x.size)
+        weights, axes = np.linalg.eigh(0.5 * (matrix + matrix.T))
+        used = np.flatnonzero(np.abs(weights) > NEGLIGIBLE * np.abs(weights).max())
+        bends = [slope_along(self.calls, self.x, self.value, axes[:, k], top=top, side=side, order=2) for k in used]
+        worst = next((bend for bend in bends if not np.isfinite(bend.value).all()), bends[0])
+        none = np.full(self.value.shape, np.nan)
+        return Slope(
+            value=np.sum([weights[k] * bend.value for k, bend in zip(used, bends, strict=True)], axis=0),
+            error=np.sum([abs(weights[k]) * bend.error for k, bend in zip(used, bends, strict=True)], axis=0),
+            status=worst.status,
+            left=none,
+            right=none,
+            noise=np.max([bend.noise for bend in bends], axis=0),
+            delta=np.min([bend.delta for bend in bends], axis=0),
+        )
+
+    def _in(self, window: Window, vector: Array) -> None:
+        """A window for slopes is none for second derivatives."""
+
+    def searched(self, evidence: Evidence) -> Evidence:
+        """Nothing rests on a window."""
+        return evidence
+
+    def name(self, row: int, column: int) -> str:  # noqa: ARG002 -- f gives one value
+        """The two entries of x."""
+        first, second = divmod(column, self.x.size)
+        return f"{self.calls.structure.name(first)}, {self.calls.structure.name(second)}"
+
+    def unlike(self) -> Indices:
+        """Entries above the diagonal that differ from their mirror images, the largest difference first."""
+        matrix = self.claimed.reshape(self.x.size, self.x.size)
+        difference = np.abs(np.triu(matrix - matrix.T)).ravel()
+        order = np.argsort(-difference, kind="stable")
+        chosen: Indices = order[difference[order] > ASYMMETRY * np.abs(matrix).max()]
+        return chosen
