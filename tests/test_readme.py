@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
+import io
 import math
 import os
 import re
@@ -14,6 +16,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cluster
 import numpy as np
@@ -180,6 +183,23 @@ def test_the_lines_of_the_core_give_what_their_comments_say() -> None:
     found = names["found"]
     assert (found.evaluations, found.gradient.size) == (262, 131)
     assert np.max(np.abs(found.gradient - names["gradient"])) < 1e-10
+
+
+def test_the_check_of_a_gradient_says_what_is_printed_below_it() -> None:
+    at, code = next(
+        (k, text) for k, (kind, text) in enumerate(BLOCKS) if kind == "python" and "dk.check_gradient" in text
+    )
+    names: dict[str, Any] = {}
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        exec(code, names)  # the README's own lines
+    assert printed.getvalue() == BLOCKS[at + 1][1]
+    (about,) = re.findall(r"That took about (\d+) values of the loss", README)
+    assert abs(names["check"].evaluations - int(about)) <= 10  # the windows that are searched depend on the last bits
+    wrong = names["gradient"](names["w"]) / 8
+    wrong[2, 3] += 1e-6
+    (entry,) = re.findall(r"`(x\[2, 3\] claims .*) ± .*`", README)
+    assert f"disagree: {entry} ±" in dk.check_gradient(names["loss"], wrong, names["w"]).message
+    dk.assert_gradient(names["loss"], lambda w: names["gradient"](w) / 8, names["w"])
 
 
 def copied(to: Path) -> Path:
