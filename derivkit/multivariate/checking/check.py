@@ -10,7 +10,7 @@ import numpy as np
 
 from derivkit.arguments import check_function, numbers, whole
 from derivkit.multivariate.checking.directions import STREAM, Directions
-from derivkit.multivariate.checking.evidence import Evidence, Witness, spread_by_kinks
+from derivkit.multivariate.checking.evidence import Evidence, Witness, spread_by_kinks, without_outlier
 from derivkit.multivariate.checking.finding import Finding, detectable_of, message_of
 from derivkit.multivariate.checking.hessians import HessianWitness, Pairs
 from derivkit.multivariate.checking.location import (
@@ -305,7 +305,7 @@ def _evidence(problem: Problem) -> tuple[Witness, Evidence]:
         witness, evidence = moved, moved.evidence()
     if evidence.kinked.any():
         evidence = spread_by_kinks(evidence)
-    return witness, witness.confirmed(evidence)
+    return witness, without_outlier(witness.confirmed(evidence), witness.directions.law)
 
 
 def _beside(problem: Problem) -> Witness | None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from derivkit.behaviour import FRACTION_DIGITS, MIN_SHORT_VALUES
 from derivkit.multivariate.checking.directions import Directions
+from derivkit.multivariate.checking.sizes import MARGIN, Law, chance_alone
 from derivkit.multivariate.checking.slopes import KINKED, Calls, Slope, Window, slope_along, slope_in, window_of
 from derivkit.numerical.status import Status
 from derivkit.types import EPS, Array, Mask, Texts
@@ -29,6 +30,10 @@ KINK_SPREAD = 10.0
 difference, the largest of all directions. Units with kinks at x add c v to the first and c|v| to the second, v normal;
 c|v| has at least 1 - 2/pi = 0.36 of the variance of c v, and a quotient of mean squares with 8 degrees each is beyond
 0.36 * 10^2 in 1 of 10^5 cases."""
+OTHERS = 3
+"""Directions that agree, from which on one alone that disagrees is doubted: a choice."""
+IMPLAUSIBLE = 1e-3
+"""Probability below which no error of the gradient is believed to show in one direction alone; a bar fails as often."""
 
 NOISY = 1e4
 """Noise so many times above rounding is no longer that of float64."""
@@ -268,6 +273,27 @@ class Witness:
             measured = np.where(lost, np.clip(evidence.claimed[j], low, high), evidence.measured[j])
             evidence = evidence.amended(int(j), measured=measured, bars=np.where(lost, bar, evidence.bars[j]))
         return evidence
+
+
+def without_outlier(evidence: Evidence, law: Law) -> Evidence:
+    """Without a direction that disagrees alone where its bar is more likely to be wrong than the claim.
+
+    An error of a gradient shows in most directions. One that shows in one of them alone is smaller than `MARGIN` bars,
+    which is not said to be noticed, or the others would have shown it, too. A line on which f has two scales proves
+    nothing by itself.
+    """
+    alone = evidence.beyond.any(axis=1)
+    others = evidence.valued & ~alone
+    if np.count_nonzero(alone) != 1 or np.count_nonzero(others) < OTHERS:
+        return evidence
+    j = int(np.argmax(alone))
+    residuals, bars = np.abs(evidence.residuals), evidence.bars
+    weak = bool(np.all(residuals[j] <= MARGIN * bars[j])) or Status.MULTISCALE in evidence.statuses[j]
+    least = float(np.linalg.norm(np.maximum(residuals[j] - bars[j], 0.0)))
+    most = np.linalg.norm(residuals[others] + bars[others], axis=1)
+    if weak or chance_alone(least, most, law) < IMPLAUSIBLE:
+        return evidence.amended(j, bars=np.full(bars.shape[1], np.inf))
+    return evidence
 
 
 def spread_by_kinks(evidence: Evidence) -> Evidence:

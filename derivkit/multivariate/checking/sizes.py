@@ -151,5 +151,27 @@ def detectable_size(bars: Array, law: Law = NORMAL) -> float:
     return scale * _root(shows, 1.0)
 
 
+def chance_alone(least: float, most: Array, law: Law = NORMAL) -> float:
+    """The largest probability, over all sizes of an error, that one direction shows so much and the others so little.
+
+    Parameters
+    ----------
+    least : float
+        What one direction shows at least.
+    most : ndarray, shape ``(k,)``
+        What the others show at most.
+    law : Law
+        Of the products.
+
+    Examples
+    --------
+    >>> chance_alone(1.0, np.full(7, 0.5)) > 0.001 > chance_alone(100.0, np.full(7, 0.5))
+    True
+    """
+    sizes = least * np.geomspace(0.25, 8.0, 41)
+    chances = [(1.0 - law.below(least / size)) * math.prod(map(law.below, most / size)) for size in sizes.tolist()]
+    return float(max(chances))
+
+
 def _norm(array: Array) -> float:
     return float(np.linalg.norm(array))
