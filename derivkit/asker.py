@@ -111,6 +111,8 @@ class Asker:
     ----------
     total : int
         Points at which f was evaluated, those of the probe apart: two of an f that takes arrays, else one.
+    trials : int
+        Calls beside these by which it was found out whether f takes arrays; an array that f does not take is one.
     charged : ndarray of int, shape ``(owners,)``
         Values of f charged to each point.
     width : int or None
@@ -143,6 +145,7 @@ class Asker:
         self._nothing = complex(math.nan, math.nan) if self._complex else math.nan
         self.failures, self._mantissas, self._narrow = Failures(), Mantissas(), False
         self._first: Any = None
+        self.trials = 0
         self._points = self._values = np.empty(0, dtype=kind)
         self.total, self.charged = 0, np.zeros(owners, dtype=np.int64)
         self.width: int | None = None
@@ -207,6 +210,10 @@ class Asker:
         if self._shape:
             return rows_of(values)
         return values if x.ndim == 1 else values.reshape(x.shape + values.shape[1:])
+
+    def at(self, places: Indices, x: Numbers) -> Numbers:  # noqa: ARG002 -- f of one number is the same everywhere
+        """The values at abscissae, wherever they are wanted: f of one number is the same for all places."""
+        return self(x)
 
     def _inside_alone(self, x: Numbers, inside: Mask) -> Numbers:
         """The values where f may be evaluated, NaN elsewhere."""
@@ -292,6 +299,7 @@ class Asker:
         """The values at points by which it shows whether f takes arrays."""
         before = self._single(self._point(points, 0), probe=True) if first is None else first
         values = self._batch(points)
+        self.trials += values is None
         if values is not None and self._proves(points, values, before):
             return values if self.width is not None else values.reshape(len(points), -1)[:, 0]
         self._vectorized = False
@@ -391,6 +399,7 @@ class Asker:
         """f of one point, which for a number may have to be an array of one; a probe counts no exceptions."""
         errors: list[Exception] = []
         value: Any = self._nothing
+        self.trials += probe
         for argument in self._arguments(point):
             result = self._result(argument, errors)
             if result is None:

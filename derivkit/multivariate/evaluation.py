@@ -92,12 +92,10 @@ class Differences:
     ) -> None:
         check_function(f, f"dk.{what}({CALLED_WITH.get(what, 'f, x')}, formula='central_2', delta=1e-5)")
         check_vectorized(vectorized)
-        point = _point(x)
+        point = point_of(x)
         self.shape, self.x = point.shape, point.ravel()
         self.delta = spread("delta", positive("delta", 1.0 if delta is None else delta), self.shape).ravel()
-        least, greatest = calling_of(f).domain
-        lo, hi = (end.ravel() for end in ends(domain, self.shape))
-        self._box, self._scalar = (np.maximum(lo, least), np.minimum(hi, greatest)), scalar
+        self._box, self._scalar = box_of(f, domain, self.shape), scalar
         self.ask = Asker(
             f,
             shape=self.shape,
@@ -105,7 +103,7 @@ class Differences:
             empty=True,
             domain=EVERYWHERE,  # points outside the box are never requested
             vectorized=vectorized,
-            container=_container(x, point),
+            container=container_of(x, point),
         )
 
         self.formula = _formula(what, formula, has_delta=delta is not None)
@@ -235,10 +233,8 @@ class Differences:
             block = slice(start, start + self.ask.room)
             rows.append(self.ask(self._points(index[block], entry[block])))
             start += len(rows[-1])
-        if self._scalar and self.ask.width not in (None, 1):
-            raise ValueError(
-                f"f gives {self.ask.width} values where one is needed; dk.jacobian takes functions of several values"
-            )
+        if self._scalar:
+            refuse_several(self.ask)
         width = 1 if self.ask.width is None else self.ask.width
         full = [np.broadcast_to(rows_of(values), (len(values), width)) for values in rows]
         return full[0] if len(full) == 1 else np.concatenate([np.empty((0, width)), *full])
@@ -382,7 +378,23 @@ def _formula(what: str, formula: str | Stencil | None, *, has_delta: bool) -> St
     return chosen
 
 
-def _point(x: ArrayLike) -> Array:
+def refuse_several(ask: Asker) -> None:
+    """Refuse an f that gives more than one number."""
+    if ask.width not in (None, 1):
+        raise ValueError(
+            f"f gives {ask.width} values where one is needed; dk.jacobian takes functions of several values"
+        )
+
+
+def box_of(f: Callable[..., Any], domain: Box | None, shape: tuple[int, ...]) -> tuple[Array, Array]:
+    """The ends for the entries of x in a row: those of the domain, within that of the function."""
+    least, greatest = calling_of(f).domain
+    lo, hi = (end.ravel() for end in ends(domain, shape))
+    return np.maximum(lo, least), np.minimum(hi, greatest)
+
+
+def point_of(x: ArrayLike) -> Array:
+    """The point of many variables, in an array of its own; refused if an entry is no finite number."""
     point = np.array(numbers("x", x))
     wrong = np.argwhere(~np.isfinite(point)).tolist()
     if wrong:
@@ -391,7 +403,7 @@ def _point(x: ArrayLike) -> Array:
     return point
 
 
-def _container(x: Any, point: Array) -> Callable[[Array], Any] | None:
+def container_of(x: Any, point: Array) -> Callable[[Array], Any] | None:
     """What makes of an array such a container as x is, with its labels (a series, a frame).
 
     It adds the array to zeros that the container makes itself: -0.0, which changes no number, nor the sign of 0. None

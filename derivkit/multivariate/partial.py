@@ -1,7 +1,7 @@
-r"""Derivatives of a function of many variables by one formula with a fixed delta.
+r"""Derivatives of a function of many variables: by the search of `derivative`, or by a formula with a fixed delta.
 
-A partial derivative is a derivative along one axis: the formula moves one entry of x and leaves the others as they
-are. For the Hessian the moves are made along two axes at once,
+A partial derivative is a derivative along one axis: one entry of x moves and the others stay as they are. For
+the Hessian the moves are made along two axes at once,
 
 .. math:: \frac{\partial^2 f}{\partial x_i \partial x_j} \approx
     \frac{1}{h_i h_j} \sum_a \sum_b w_a w_b f(x + s_a h_i e_i + s_b h_j e_j) \qquad (i \ne j),
@@ -27,10 +27,12 @@ from derivkit.arguments import numbers, shown
 from derivkit.behaviour import FLOAT32, Raised
 from derivkit.multivariate.colouring import pattern_of
 from derivkit.multivariate.evaluation import OK, STATUSES, Differences, Estimates
+from derivkit.multivariate.ladders import Ladders
 from derivkit.numerical.formulas import stencil_of
+from derivkit.numerical.result import Derivative, sentence
 from derivkit.numerical.status import Status
 from derivkit.numerical.stencil import Stencil
-from derivkit.types import Array, Box, Codes, Texts
+from derivkit.types import Array, Box, Codes, Indices, Texts
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,30 +44,38 @@ class Gradient:
     value : float or ndarray
         The estimates; NaN where there is none. Where f has a kink it is still what the formula gives.
     error : float or ndarray
-        Bars of the errors, of which at least 99 of 100 hold; infinite where there is none. See the notes.
+        Bars of the errors, infinite where there is none. Of those of a formula with a fixed delta at least 99 of 100
+        hold, see the notes.
     status : Status or ndarray of str
-        ``ok``; ``below_resolution``, the bar is at least as large as the value; why there is no bar: ``kink``,
-        ``unresolved``, the points of half the delta give no number; or why there is no value: ``outside_domain``,
-        ``step_vanished``, ``not_finite``.
+        As of a `Derivative`. Of a formula with a fixed delta also ``outside_domain`` and ``step_vanished`` where there
+        is no value, and ``unresolved`` where the points of half the delta give no number.
     left, right : float or ndarray
-        The slopes of the sides at a kink; NaN elsewhere.
+        The slopes of the sides at a kink or a jump, where they exist; NaN elsewhere.
     evaluations : int
-        Points at which f was evaluated, each once; if f takes batches, two of them were asked singly too.
+        Points at which f was evaluated, each once, and where there is no fixed delta the two calls by which it was
+        found out whether f takes batches: as many as f was called.
     raised : tuple of Raised
         The exceptions of f at single points, one entry for each type.
     float32 : bool
         Whether f computes in float32 or in less, as its values show.
+    detail : Derivative, optional
+        What the search found along every entry: window, noise, digits, evaluations; None of a formula with a delta.
 
     Notes
     -----
-    A bar has two parts. The rounding is predicted from the values of f, four roundings for each, in float32 where f
-    computes in that. The truncation is measured by half the delta (Richardson 1911), which costs the further points of
-    the half formula, and for a central one f(x), where the slopes of the sides show a kink: 4 n + 1 points for
-    ``central_2``, 2 n + 1 for ``forward_1``. A formula of one side sees no kink at x, and one of a f whose features
-    are smaller than half the delta is believed like any other.
+    A bar of a formula with a fixed delta has two parts. The rounding is predicted from the values of f, four roundings
+    for each, in float32 where f computes in that. The truncation is measured by half the delta (Richardson 1911), which
+    costs the further points of the half formula, and for a central one f(x), where the slopes of the sides show a kink:
+    4 n + 1 points for ``central_2``, 2 n + 1 for ``forward_1``. A formula of one side sees no kink at x, and one of a f
+    whose features are smaller than half the delta is believed like any other.
 
     Examples
     --------
+    >>> result = gradient(lambda p: abs(p[0]) + abs(p[1]), [0.0, 1.0])
+    >>> result.status.tolist(), round(result.left[0].item(), 6), round(result.right[0].item(), 6)
+    (['kink', 'ok'], -1.0, 1.0)
+    >>> print(result.message)
+    1 of 2 kink, the first x[0]: f has a kink: its slope is -1 on the left and 1 on the right.
     >>> result = gradient(lambda x: abs(x[0]) + x[1] ** 2, [0.0, 1.0], formula="central_2", delta=2.0**-13)
     >>> result.status.tolist(), result.left[0].item(), result.right[0].item(), bool(result.error[1] < 1e-10)
     (['kink', 'ok'], -1.0, 1.0, True)
@@ -79,10 +89,15 @@ class Gradient:
     evaluations: int
     raised: tuple[Raised, ...] = ()
     float32: bool = False
+    detail: Derivative | None = None
 
     @property
     def message(self) -> str:
-        """What became of the estimates, in a sentence."""
+        """What became of the estimates, in a sentence for each status."""
+        return self._of_delta() if self.detail is None else " ".join(_of_search(self, self.detail))
+
+    def _of_delta(self) -> str:
+        """Of a formula with a fixed delta."""
         statuses = np.ravel(self.status).tolist()
         counts = {status: statuses.count(status) for status in REASONS}
         reasons = [
@@ -95,6 +110,30 @@ class Gradient:
 
 
 ALL_OK = "every derivative has a value and a bar."
+
+
+def _of_search(result: Gradient, detail: Derivative) -> list[str]:
+    """The sentences of the statuses but ``ok``, each with the first entry that has it, or the one of a single entry."""
+    statuses = np.asarray(detail.status)
+    if not np.shape(result.status):
+        return [sentence(detail, (0,) * statuses.ndim)]
+    groups = [(status, np.argwhere(statuses == status)) for status in dict.fromkeys(statuses.ravel().tolist())]
+    sentences = [
+        f"{len(places)} of {statuses.size} {status}, the first {_entry(result, places[0])}: "
+        f"{sentence(detail, tuple(places[0]))}"
+        for status, places in groups
+        if status != Status.OK
+    ]
+    return sentences or [f"{ALL_OK} {FLOAT32}" if result.float32 else ALL_OK]
+
+
+def _entry(result: Gradient, place: Indices) -> str:
+    """The name of an entry that is so far along the lines; of a Jacobian the value comes second there."""
+    if len(place) > 1:
+        return f"value {place[1]} by x.ravel()[{place[0]}]"
+    return f"x[{', '.join(str(k) for k in np.unravel_index(place[0], np.shape(result.status)))}]"
+
+
 REASONS = {
     Status.OUTSIDE_DOMAIN: "x or a point of the formula lies outside the domain",
     Status.STEP_VANISHED: "the step vanishes beside x",
@@ -105,16 +144,19 @@ REASONS = {
 }
 
 
-def gradient(
+def gradient(  # noqa: PLR0913 -- what is differentiated where, and all that may be known beforehand
     f: Callable[..., Any],
     x: ArrayLike,
     *,
     formula: str | Stencil | None = None,
     delta: ArrayLike | None = None,
     domain: Box | None = None,
+    scale: ArrayLike | None = None,
+    noise: float | None = None,
+    budget: int | None = None,
     vectorized: bool | None = None,
 ) -> Gradient:
-    """The derivatives of f, which gives one number, in all entries of x.
+    """The derivatives of f, which gives one number, in all entries of x, with their bars.
 
     Parameters
     ----------
@@ -124,37 +166,50 @@ def gradient(
         there; a mask that f leaves out itself, as the sum of a masked array does, cannot be seen.
     x : array_like
         The point, of any shape; f is given float64. A series or a frame is given to f as one, with its labels.
-    formula : str or Stencil
-        A formula for the first derivative: of the table by name, or any stencil.
-    delta : array_like
-        The step, in x's unit, positive and finite; one for all, or one for each entry (broadcast to x's shape).
+    formula : str or Stencil, optional
+        A formula for the first derivative, of the table by name, or any stencil, instead of the search for a window.
+    delta : array_like, optional
+        Its step, in x's unit, positive and finite; one for all, or one for each entry (broadcast to x's shape).
     domain : (array_like, array_like), optional
         The closed interval of the entries, one for all or one for each, never left; None for an end that is not there.
+    scale : array_like, optional
+        Length scale of f along the entries, if known, in their unit: one for all, or of x's shape.
+    noise : float, optional
+        Standard deviation of the error of f's values, if known, in the unit of f.
+    budget : int, optional
+        Most evaluations for an entry, f(x) among them. Entries that need more are reported as ``unresolved``.
     vectorized : bool, optional
         Whether f takes batches, if known.
 
     Returns
     -------
     Gradient
-        ``value``, ``error`` and ``status`` of x's shape. Each estimate is divided by the step really taken. No point is
-        evaluated twice, f(x) once for all entries.
+        ``value``, ``error`` and ``status`` of x's shape. No point is evaluated twice, f(x) once for all entries.
 
     Raises
     ------
     ValueError
-        If there is no formula or no delta, if they or x or the domain are no such things, or if f gives more than one
-        number.
+        If there is a formula without a delta or a delta without a formula, if an argument is no such thing, if x lies
+        outside the domain, or if f gives more than one number.
 
     Examples
     --------
+    >>> result = gradient(lambda x: x[0] ** 2 * x[1], [3.0, 5.0])
+    >>> bool(np.all(abs(result.value - [30.0, 9.0]) <= result.error)), bool(np.all(result.error < 1e-10))
+    (True, True)
     >>> gradient(lambda x: x[0] ** 2 * x[1], [3.0, 5.0], formula="central_2", delta=0.125).value.tolist()
     [30.0, 9.0]
     """
+    hints = {"scale": scale, "noise": noise, "budget": budget}
+    if formula is None and delta is None:
+        ladders = Ladders(f, x, "gradient", domain, vectorized=vectorized, scalar=True, **hints)
+        return _with_bars(ladders, ladders.axes(np.arange(ladders.x.size)), ladders.x.shape)
+    _refuse_hints(**hints)
     differences = Differences(f, x, "gradient", formula, delta, domain, vectorized=vectorized, scalar=True)
     return _result(differences, differences.first(np.arange(differences.x.size)), differences.shape)
 
 
-def partial(
+def partial(  # noqa: PLR0913 -- what is differentiated where, and all that may be known beforehand
     f: Callable[..., Any],
     x: ArrayLike,
     index: int | tuple[int, ...],
@@ -162,13 +217,16 @@ def partial(
     formula: str | Stencil | None = None,
     delta: ArrayLike | None = None,
     domain: Box | None = None,
+    scale: ArrayLike | None = None,
+    noise: float | None = None,
+    budget: int | None = None,
     vectorized: bool | None = None,
 ) -> Gradient:
     """The derivative of f, which gives one number, in one entry of x.
 
     Parameters
     ----------
-    f, x, formula, delta, domain, vectorized
+    f, x, formula, delta, domain, scale, noise, budget, vectorized
         As in :func:`gradient`.
     index : int or tuple of int
         Which entry: its place in ``x.ravel()``, or one index for each dimension of x; negative ones count from the end.
@@ -176,7 +234,8 @@ def partial(
     Returns
     -------
     Gradient
-        Of one number: the entry of the gradient, to the bit.
+        Of one number: the entry of the gradient, with a fixed delta to the bit. Without one the gradient begins with
+        what its first entry showed, and has fewer evaluations.
 
     Raises
     ------
@@ -190,18 +249,26 @@ def partial(
     >>> partial(lambda x: x[0] ** 2 * x[1], [3.0, 5.0], 1, formula="central_2", delta=0.125).value
     9.0
     """
+    hints = {"scale": scale, "noise": noise, "budget": budget}
+    if formula is None and delta is None:
+        ladders = Ladders(f, x, "partial", domain, vectorized=vectorized, scalar=True, **hints)
+        return _with_bars(ladders, ladders.axes(np.array([_place(index, ladders.x.shape)])), ())
+    _refuse_hints(**hints)
     differences = Differences(f, x, "partial", formula, delta, domain, vectorized=vectorized, scalar=True)
     chosen = np.array([_place(index, differences.shape)])
     return _result(differences, differences.first(chosen), ())
 
 
-def jacobian(
+def jacobian(  # noqa: PLR0913 -- what is differentiated where, and all that may be known beforehand
     f: Callable[..., Any],
     x: ArrayLike,
     *,
     formula: str | Stencil | None = None,
     delta: ArrayLike | None = None,
     domain: Box | None = None,
+    scale: ArrayLike | None = None,
+    noise: float | None = None,
+    budget: int | None = None,
     vectorized: bool | None = None,
     sparsity: ArrayLike | None = None,
 ) -> Gradient:
@@ -211,8 +278,10 @@ def jacobian(
     ----------
     f : callable
         As in :func:`gradient`, giving m numbers of any shape, or k times as many for a batch of k.
-    x, formula, delta, domain, vectorized
+    x, formula, delta, domain, scale, budget, vectorized
         As in :func:`gradient`.
+    noise : float, optional
+        As there, the same for all values of f.
     sparsity : array_like of bool, shape ``(m, n)``, optional
         Where the Jacobian may differ from 0. Entries that share no row are then moved together (Curtis, Powell and Reid
         1974), so that a band costs what its width is, however many entries x has. Outside the pattern value and error
@@ -223,7 +292,8 @@ def jacobian(
     -------
     Gradient
         ``value``, ``error`` and ``status`` of shape ``(m, n)`` for n entries of x, also where m or n is 1, in the order
-        of ``ravel()``. If f has no value anywhere, m is not known and taken to be 1.
+        of ``ravel()``. Every value of f has a window of its own, out of the same evaluations. If f has no value
+        anywhere, m is not known and taken to be 1.
 
     Raises
     ------
@@ -235,13 +305,18 @@ def jacobian(
     >>> jacobian(lambda x: [x[0] * x[1], x[0]], [3.0, 5.0], formula="central_2", delta=0.125).value.tolist()
     [[5.0, 3.0], [1.0, 0.0]]
     """
+    hints = {"scale": scale, "noise": noise, "budget": budget}
+    if formula is None and delta is None and sparsity is None:
+        ladders = Ladders(f, x, "jacobian", domain, vectorized=vectorized, scalar=False, **hints)
+        return _with_bars(ladders, ladders.axes(np.arange(ladders.x.size)))
+    _refuse_hints(**hints)
     differences = Differences(f, x, "jacobian", formula, delta, domain, vectorized=vectorized, scalar=False)
     if sparsity is not None:
         return _result(differences, differences.sparse(pattern_of(sparsity, differences.x.size)))
     return _result(differences, differences.first(np.arange(differences.x.size)))
 
 
-def directional(
+def directional(  # noqa: PLR0913 -- what is differentiated where, and all that may be known beforehand
     f: Callable[..., Any],
     x: ArrayLike,
     direction: ArrayLike,
@@ -249,18 +324,23 @@ def directional(
     formula: str | Stencil | None = None,
     delta: float | None = None,
     domain: Box | None = None,
+    scale: float | None = None,
+    noise: float | None = None,
+    budget: int | None = None,
     vectorized: bool | None = None,
 ) -> Gradient:
     """The derivative of f(x + t direction) in t at 0, for an f that gives one number.
 
     Parameters
     ----------
-    f, x, formula, domain, vectorized
+    f, x, formula, domain, noise, budget, vectorized
         As in :func:`gradient`.
     direction : array_like
         Of x's shape, of any length other than 0: twice the direction gives twice the derivative.
-    delta : float
-        The step in t, positive and finite.
+    delta : float, optional
+        The step in t of the formula, positive and finite.
+    scale : float, optional
+        Length scale of f in t, if known.
 
     Returns
     -------
@@ -276,11 +356,19 @@ def directional(
 
     Examples
     --------
+    >>> result = directional(lambda x: x[0] ** 2 * x[1], [3.0, 5.0], [1.0, 2.0])
+    >>> abs(result.value - 48.0) <= result.error < 1e-10, result.status
+    (True, <Status.OK: 'ok'>)
     >>> directional(lambda x: x[0] ** 2 * x[1], [3.0, 5.0], [1.0, 2.0], formula="central_2", delta=0.125).value
     48.03125
     """
     if delta is not None and np.ndim(delta):
         raise ValueError(f"the delta of a direction is one number, not an array of shape {np.shape(delta)}")
+    hints = {"scale": scale, "noise": noise, "budget": budget}
+    if formula is None and delta is None:
+        ladders = Ladders(f, x, "directional", domain, vectorized=vectorized, scalar=True, **hints)
+        return _with_bars(ladders, ladders.direction(_direction(direction, ladders.x.shape)), ())
+    _refuse_hints(**hints)
     differences = Differences(f, x, "directional", formula, delta, domain, vectorized=vectorized, scalar=True)
     towards = _direction(direction, differences.shape)
     return _result(differences, differences.along(towards), ())
@@ -332,6 +420,31 @@ def hessian(
             "name for derivatives 1 and 2"
         )
     return _result(differences, differences.second(stencil_of(str(formula), 2)))
+
+
+def _refuse_hints(**hints: object) -> None:
+    """Refuse what only the search takes beside a formula and a delta."""
+    for name, hint in hints.items():
+        if hint is not None:
+            raise ValueError(
+                f"{name}={shown(hint)} is for the search of a window; leave out formula and delta, or this"
+            )
+
+
+def _with_bars(ladders: Ladders, found: Derivative, shape: tuple[int, ...] | None = None) -> Gradient:
+    """The result in a shape, by default a row for each value of f; Python's own numbers for ``()``."""
+    shape = np.shape(found.value.T) if shape is None else shape
+    columns = {name: getattr(found, name).T.reshape(shape) for name in ("value", "error", "status", "left", "right")}
+    if not shape:
+        columns = {name: column.item() for name, column in columns.items()}
+        columns["status"] = Status(columns["status"])
+    return Gradient(
+        **columns,
+        evaluations=found.total,
+        raised=ladders.raised,
+        float32=ladders.float32,
+        detail=found,
+    )
 
 
 def _result(differences: Differences, estimates: Estimates, shape: tuple[int, ...] | None = None) -> Gradient:

@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.asker import Asker
-from derivkit.numerical.ledger import Memory
+from derivkit.numerical.ledger import Caller, Memory
 from derivkit.numerical.result import Derivative
 from derivkit.numerical.rounds import advanced, empty
 from derivkit.numerical.search import Search, first_ladder
@@ -58,7 +57,7 @@ class ChunkResult(NamedTuple):
 class Searches:
     """Derivatives of one f that are searched for, within limits and a budget of evaluations for each point."""
 
-    ask: Asker
+    ask: Caller
     orders: tuple[int, ...]
     limits: Limits
     budget: float
@@ -71,37 +70,53 @@ class Searches:
         """
         every = np.arange(points.shape[1])
         if self.limits.side or every.size < POINTS_FOR_PILOTS:
-            return self._chunks(points), every
+            return self.at_places(points, every), every
         first = np.zeros(every.size, dtype=bool)
         first[::PILOT_STRIDE] = first[-1] = True
         pilots, rest = every[first], every[~first]
-        parts = self._chunks(points[:, pilots])
+        parts = self.at_places(points[:, pilots], pilots)
         top = _sizes_between(parts, pilots, rest)
         known = np.isfinite(top)
         for which in (known, ~known):
-            parts += self._chunks(points[:, rest[which]], top[which])
+            parts += self.at_places(points[:, rest[which]], rest[which], top[which])
         return parts, np.concatenate([pilots, rest[known], rest[~known]])
 
-    def _chunks(self, points: Array, top: Array | None = None) -> list[ChunkResult]:
-        """Search chunk by chunk; the largest step, of every point or of none, is NaN where it is unknown."""
+    def at_places(self, points: Array, places: Indices, top: Array | None = None) -> list[ChunkResult]:
+        """Search chunk by chunk at points that lie at places.
+
+        Parameters
+        ----------
+        points : ndarray, shape ``(3, n)``
+            Rows for x, scale and noise.
+        places : ndarray of int, shape ``(n,)``
+            By which f is called, and the limits of a point are found.
+        top : ndarray, shape ``(n,)``, optional
+            The largest steps of the windows to begin with, of every point or of none: NaN.
+
+        Returns
+        -------
+        list of ChunkResult
+        """
         count = points.shape[1]
         rows = np.concatenate([points, np.full((1, count), np.nan) if top is None else top[None]])
-        return [self._chunk(rows[:, start : start + CHUNK_POINTS]) for start in range(0, count, CHUNK_POINTS)]
+        chunks = [slice(start, start + CHUNK_POINTS) for start in range(0, count, CHUNK_POINTS)]
+        return [self._chunk(rows[:, chunk], places[chunk]) for chunk in chunks]
 
-    def _chunk(self, points: Array) -> ChunkResult:
+    def _chunk(self, points: Array, places: Indices) -> ChunkResult:
         """Search at some points with rows for x, scale, noise and the largest step."""
         x, scale, noise, known_top = points
+        limits = self.limits.take(places)
         with np.errstate(all="ignore"):
-            ladder, steps = first_ladder(x, self.limits, scale, known_top)
+            ladder, steps = first_ladder(x, limits, scale, known_top)
             around, moved = ladder.abscissas(steps)
-            memory, values = self._first_look(np.concatenate([x[None], around]))
+            memory, values = self._first_look(places, np.concatenate([x[None], around]), limits)
             width, top = values.shape[2] if values.ndim == 3 else 0, ladder.top
             if width:
                 x, noise, moved, top = (np.repeat(array, width, axis=-1) for array in (x, noise, moved, top))
             flat = values.reshape(len(values), -1)
             unit = np.where(np.abs(np.where(np.isfinite(flat), flat, 0.0)).max(axis=0) > HUGE, ROOM, 1.0)
             flat = flat * unit
-            search = Search(x, self.orders, self.limits, hint=noise * unit if np.any(noise > 0.0) else None)
+            search = Search(x, self.orders, limits, hint=noise * unit if np.any(noise > 0.0) else None)
             begun = empty(np.arange(x.size), x, flat[0], top, ladder.sides, first=True).joined(steps, flat[1:], moved)
             way, answers = search.begin(begun), None
             while requests := advanced(way, answers):
@@ -113,15 +128,15 @@ class Searches:
             copied |= {name: copied[name] / unit for name in IN_UNITS_OF_F}
         return ChunkResult(**copied, evaluations=memory.evaluations, denied=memory.denied, width=width)
 
-    def _first_look(self, x: Array) -> tuple[Memory, Array]:
+    def _first_look(self, places: Indices, x: Array, limits: Limits) -> tuple[Memory, Array]:
         """The values at abscissae, shape ``(k, n)``, with a further axis where f gives several numbers; NaN if the
         budget does not allow them.
         """
         affordable = len(x) <= self.budget
-        values = self.ask(x.ravel()) if affordable else np.full(x.size, np.nan)
+        values = self.ask.at(np.tile(places, len(x)), x.ravel()) if affordable else np.full(x.size, np.nan)
         values = values.reshape(*x.shape, *values.shape[1:])
         table = values if values.ndim == 3 else values[..., None]
-        memory = Memory(self.ask, x, table, domain=(self.limits.lo, self.limits.hi), budget=self.budget)
+        memory = Memory(self.ask, places, x, table, limits=limits, budget=self.budget)
         if not affordable:
             memory.evaluations[:], memory.denied[:] = 0, True
         return memory, values

@@ -4,15 +4,35 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from derivkit.arguments import EVERYWHERE, check_function, numbers
+from derivkit.arguments import check_function, numbers
 from derivkit.asker import Asker, Calling, SelfDescribing, calling_of
 from derivkit.behaviour import Raised
 from derivkit.numerical.rounds import Request
-from derivkit.types import Array, Domain, Indices, Mask
+from derivkit.numerical.state import Limits
+from derivkit.types import Array, Indices, Mask
+
+
+class Caller(Protocol):
+    """Calls f at an abscissa of a place: the point itself of a function of one number, a line of many variables."""
+
+    @property
+    def float32(self) -> bool:
+        """Whether f computes in float32, or in less."""
+
+    @property
+    def raised(self) -> tuple[Raised, ...]:
+        """What f raised, one entry for each type."""
+
+    @property
+    def total(self) -> int:
+        """Points at which f was evaluated."""
+
+    def at(self, places: Indices, x: Array) -> Array:
+        """The values at abscissae, shape ``(k,)`` both, with a further axis where f gives several numbers."""
 
 
 class Memory:
@@ -20,13 +40,15 @@ class Memory:
 
     Parameters
     ----------
-    ask : Asker
+    ask : Caller
+    places : ndarray of int, shape ``(n,)``
+        The places of the points, by which f is called.
     x : ndarray, shape ``(k, n)``
         Abscissae at which f was evaluated so far, of which every column belongs to a point.
     values : ndarray, shape ``(k, n, width)``
         All the numbers that f gave there.
-    domain : tuple of float
-        Where f is evaluated; it has no value elsewhere.
+    limits : Limits
+        Of the points: where f is evaluated; it has no value elsewhere.
     budget : float
         Most values for a point.
 
@@ -38,13 +60,13 @@ class Memory:
         Where a value was requested beyond the budget.
     """
 
-    def __init__(self, ask: Asker, x: Array, values: Array, *, domain: Domain, budget: float) -> None:
-        self._ask, self._domain, self._budget = ask, domain, budget
-        self._bounded = domain != EVERYWHERE
+    def __init__(self, ask: Caller, places: Indices, x: Array, values: Array, *, limits: Limits, budget: float) -> None:
+        self._ask, self._places, self._limits, self._budget = ask, places, limits, budget
+        self._bounded = limits.bounded
         self._x, self._values = x, values
         self._used = np.full(x.shape[1], len(x))
         self._later: list[tuple[Indices, Array, Array]] = []
-        self.evaluations = self._counted(x)
+        self.evaluations = self._counted(x, np.arange(x.shape[1]))
         self.denied = np.zeros(x.shape[1], dtype=bool)
 
     def __call__(self, requests: Sequence[Request]) -> list[Array]:
@@ -79,13 +101,14 @@ class Memory:
     def _all_new(self, requests: Sequence[Request]) -> list[Array]:
         """Nothing is looked up, and what was requested is put down for later: few points come back."""
         abscissae = [request.x.ravel() for request in requests]
-        computed = self._ask(abscissae[0] if len(abscissae) == 1 else np.concatenate(abscissae))
+        places = [np.tile(self._places[request.points], len(request.x)) for request in requests]
+        computed = self._ask.at(_joined(places), _joined(abscissae))
         answers, start = [], 0
         for request in requests:
             values = computed[start : start + request.x.size].reshape(request.x.shape)
             start += request.x.size
             self._later.append((request.points, request.x, values))
-            self.evaluations[request.points] += self._counted(request.x)
+            self.evaluations[request.points] += self._counted(request.x, request.points)
             answers.append(values)
         return answers
 
@@ -116,14 +139,14 @@ class Memory:
 
     def _compute(self, at: Indices, x: Array) -> Array:
         """All numbers at some places, those of a point together, shape ``(k, width)``."""
-        inside = self._inside(x)
+        inside = self._inside(x, at)
         cost = np.bincount(at[inside], minlength=len(self.evaluations))
         denied = (self.evaluations + cost > self._budget) & (cost > 0)
         self.denied |= denied
         go = ~denied[at]
         values = np.full((x.size, self._values.shape[2]), np.nan)
         if go.any():
-            values[go] = self._ask(x[go]).reshape(np.count_nonzero(go), -1)
+            values[go] = self._ask.at(self._places[at[go]], x[go]).reshape(np.count_nonzero(go), -1)
         at, computed = at[go], values[go]
         slot = self._used[at] + np.arange(at.size) - np.searchsorted(at, at)
         self._reserve(int(slot.max(initial=0)) + 1)
@@ -132,12 +155,13 @@ class Memory:
         self.evaluations += np.where(denied, 0, cost)
         return values
 
-    def _counted(self, x: Array) -> Any:
+    def _counted(self, x: Array, points: Indices) -> Any:
         """Of the rows of x those within the domain, for every column."""
-        return self._inside(x).sum(axis=0) if self._bounded else np.full(x.shape[1], len(x))
+        return self._inside(x, points).sum(axis=0) if self._bounded else np.full(x.shape[1], len(x))
 
-    def _inside(self, x: Array) -> Mask:
-        return np.asarray((x >= self._domain[0]) & (x <= self._domain[1]))
+    def _inside(self, x: Array, points: Indices) -> Mask:
+        limits = self._limits.take(points)
+        return np.asarray((x >= limits.lo) & (x <= limits.hi))
 
     def _reserve(self, slots: int) -> None:
         more = slots - len(self._x)
@@ -145,6 +169,11 @@ class Memory:
             shape = (max(more, len(self._x)), *self._values.shape[1:])
             self._x = np.concatenate([self._x, np.full(shape[:2], np.nan)])
             self._values = np.concatenate([self._values, np.full(shape, np.nan)])
+
+
+def _joined(arrays: list[Any]) -> Any:
+    """In one row; of a single array no copy is made."""
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
 
 
 class Ledger(SelfDescribing):

@@ -86,14 +86,14 @@ class Derivative:
         """The reason of the status, in a sentence; an array of them for an array."""
         shape = np.shape(self.value)
         if not shape:
-            return _sentence(self, ())
+            return sentence(self, ())
         sentences = np.empty(shape, dtype=object)
         for place in np.ndindex(shape):
-            sentences[place] = _sentence(self, place)
+            sentences[place] = sentence(self, place)
         return sentences
 
 
-def _sentence(result: Derivative, place: tuple[int, ...]) -> str:
+def sentence(result: Derivative, place: tuple[int, ...]) -> str:
     """The reason of the status at one of the points."""
 
     def at(name: str) -> Any:
@@ -101,10 +101,10 @@ def _sentence(result: Derivative, place: tuple[int, ...]) -> str:
         return entry[place] if np.shape(entry) else entry
 
     status = Status(str(at("status")))
-    sentence = MESSAGES[status](at)
+    text = MESSAGES[status](at)
     if result.raised and status in UNEXPLAINED:
-        sentence = f"{sentence.rstrip('.')}: {result.raised[0]}."
-    return f"{sentence} {FLOAT32}" if at("float32") else sentence
+        text = f"{text.rstrip('.')}: {result.raised[0]}."
+    return f"{text} {FLOAT32}" if at("float32") else text
 
 
 def _bar(at: Callable[[str], Any]) -> str:

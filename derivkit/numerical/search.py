@@ -17,7 +17,7 @@ from derivkit.numerical import corners, noise
 from derivkit.numerical.ladder import RATIO, Analysis, Exponents
 from derivkit.numerical.rounds import Ladder, Way, each, empty, together
 from derivkit.numerical.scales import FULL, LOOK, MOVES, RESOLUTION, START, first_top, least_top, lower
-from derivkit.numerical.state import STALLS, Limits, State
+from derivkit.numerical.state import STALLS, Limits, Start, State
 from derivkit.numerical.status import CODE, Status
 from derivkit.types import EPS, Array, Indices, Mask
 
@@ -60,10 +60,21 @@ class Search(State):
         return ladder.analysis(
             exponents,
             orders=orders or self.orders,
-            target=TARGET_EDGE if len(sides) == 1 else TARGET if self.orders[0] == 1 else TARGET_HIGHER,
+            target=self._target(ladder, exponents, len(sides)),
             hint=self.hint,
             sides=sides,
         )
+
+    def _started(self, ladder: Ladder, exponents: Exponents) -> Start | None:
+        """The measures of the window to begin with, if this is it."""
+        start = self.limits.start
+        return start if start is not None and ladder.first and start.window == exponents == ladder.exponents else None
+
+    def _target(self, ladder: Ladder, exponents: Exponents, sides: int) -> float:
+        """Degree at which a window with so many sides is to meet the noise."""
+        start = self._started(ladder, exponents)
+        usual = TARGET_EDGE if sides == 1 else TARGET if self.orders[0] == 1 else TARGET_HIGHER
+        return usual if start is None else start.target
 
     def suspicious(self, ladder: Ladder, seen: Analysis) -> Mask:
         """Where noise is far above rounding, of the values and of the argument."""
@@ -204,7 +215,7 @@ class Search(State):
         self.record(ladder, seen, clean, size)
         noise.note(self, ladder, seen, size)
         self.too_large(ladder, size, lost)
-        sacrifice = self.limits.sacrifice
+        sacrifice = (self._started(ladder, exponents) or self.limits).sacrifice
         settled = seen.error[0] <= 8.0 * EPS * np.abs(seen.value[0])
         settled |= np.isfinite(before) & (seen.error[0] > 0.25 * before)
         wanting = (seen.gain > sacrifice) & (size * sacrifice < 0.5 * self.ceiling[points])
@@ -270,15 +281,20 @@ def first_ladder(x: Array, limits: Limits, scale: Array, known: Array) -> tuple[
     Near an end of the domain the steps end there, but for a point so near that it has one side only.
     """
     points = np.arange(x.size)
-    top = np.where(np.isnan(scale), first_top(x), START * scale)
+    top = usual_top(x, scale)
     if limits.side:
         return empty(points, x, x, top, (limits.side,), first=True), corners.EDGE
     steps = LOOK
     if np.all(np.isfinite(known)):
-        top, steps = known, FULL
+        top, steps = known, limits.start.window if limits.start else FULL
     room = np.minimum(x - limits.lo, limits.hi - x)
     near = room > 16.0 * RESOLUTION * np.spacing(np.abs(x))
     return empty(points, x, x, np.where(near, np.minimum(top, 0.9 * room), top), first=True), steps
+
+
+def usual_top(x: Array, scale: Array) -> Array:
+    """The largest step of the first look at points, some of which have a scale of f that is known."""
+    return np.where(np.isnan(scale), first_top(x), START * scale)
 
 
 def _shift(scale: Array, least: int, most: int) -> Indices:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from derivkit.numerical.ladder import Analysis
+from derivkit.numerical.ladder import Analysis, Exponents
 from derivkit.numerical.rounds import Ladder
 from derivkit.numerical.status import CODE, Status
 from derivkit.types import Array, Indices, Mask
@@ -25,23 +25,53 @@ SYSTEMATIC = 4.0
 """Such a kink at the level of noise is no random error, for which bars are made, but the same at every degree."""
 
 
+class Start(NamedTuple):
+    """A small window that another point vouches for.
+
+    Attributes
+    ----------
+    window : tuple of int
+        Its exponents.
+    target : float
+        Degree at which it is to meet the noise.
+    sacrifice : float
+        By what factor its error may be above that of the best window.
+    """
+
+    window: Exponents
+    target: float
+    sacrifice: float
+
+
 class Limits(NamedTuple):
     """What a search may do.
 
     Attributes
     ----------
-    lo, hi : float
-        Where f may be asked.
+    lo, hi : float, or ndarray of shape ``(n,)``
+        Where f may be asked, for all points or for each.
     side : int
         1 or -1 for the derivative of one side, 0 for that of both.
     sacrifice : float
         By what factor the error may be above that of the best window.
+    start : Start, optional
+        A window to begin with that is judged by measures of its own.
     """
 
-    lo: float = -math.inf
-    hi: float = math.inf
+    lo: Any = -math.inf
+    hi: Any = math.inf
     side: int = 0
     sacrifice: float = 8.0
+    start: Start | None = None
+
+    def take(self, places: Indices) -> Limits:
+        """Those of some places."""
+        return self._replace(**{name: end[places] for name in ("lo", "hi") if np.ndim(end := getattr(self, name))})
+
+    @property
+    def bounded(self) -> bool:
+        """Whether there is an end anywhere."""
+        return bool(np.any(np.isfinite(self.lo)) or np.any(np.isfinite(self.hi)))
 
 
 class Finding(NamedTuple):

@@ -749,7 +749,7 @@ ASK = {"formula": "central_2", "delta": 1e-3}
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda f: dk.gradient(f, [1.0]), r"gradient needs a formula and a delta; write formula='central_2', delta="),
+        (lambda f: dk.gradient(f, [1.0], delta=1.0), r"gradient needs a formula; write formula='central_2', delta="),
         (lambda f: dk.hessian(f, [1.0], delta=1.0), "hessian needs a formula; write formula='central_2'"),
         (lambda f: dk.jacobian(f, [1.0], formula="central_2"), "jacobian needs a delta; write"),
         (lambda f: dk.gradient(f, [1.0], formula="central_5", delta=1.0), "no formula named 'central_5'; did you mean"),

@@ -1,0 +1,215 @@
+"""The values of a function of many variables on lines through a point: one for each axis, or in any direction.
+
+A place is a line, and an abscissa says where on it. On an axis it is the entry itself, and all others are the same to
+the bit. In a direction v it is s, at the point x + (s - 1) u with u that multiple of v, by a power of two, which moves
+no entry by more than about its own scale. It begins at 1 and not at 0: the points are rounded as numbers near 1 are,
+and the search takes the spacing of the floats there for the least step.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from derivkit.arguments import EVERYWHERE
+from derivkit.asker import Asker, calling_of, rows_of
+from derivkit.behaviour import Raised
+from derivkit.multivariate.evaluation import refuse_several
+from derivkit.numerical.result import Derivative
+from derivkit.numerical.scales import START, first_top
+from derivkit.types import EPS, Array, Indices
+
+WORTH_A_TRIAL = 8
+"""From so many lines on it is tried whether f takes arrays of points, which costs two further calls; a choice."""
+ORIGIN = 1.0
+"""The abscissa of x on the line of a direction."""
+
+
+class Surroundings(NamedTuple):
+    """A function of many variables at a point, and the box around it.
+
+    Attributes
+    ----------
+    f : callable
+        Of an array of x's shape, or of what the container makes of one.
+    x : ndarray
+        The point.
+    lo, hi : ndarray, shape ``(x.size,)``
+        The box that is never left.
+    scalar : bool
+        Whether f must give one number.
+    vectorized : bool, optional
+        Whether f takes batches, if known.
+    noise : float
+        Standard deviation of the values of f, 0 if unknown.
+    container : callable, optional
+        Makes of a point what f is given instead.
+    """
+
+    f: Callable[..., Any]
+    x: Array
+    lo: Array
+    hi: Array
+    scalar: bool = True
+    vectorized: bool | None = None
+    noise: float = 0.0
+    container: Callable[[Array], Any] | None = None
+
+    def asker(self, lines: int) -> Asker:
+        """What calls f for the points of so many lines."""
+        untried = self.vectorized is None and lines < WORTH_A_TRIAL
+        return Asker(
+            self.f,
+            shape=self.x.shape,
+            several=True,
+            empty=True,
+            domain=EVERYWHERE,  # points outside the box are never requested
+            vectorized=calling_of(self.f).vectorized or False if untried else self.vectorized,
+            noise=self.noise,
+            container=self.container,
+        )
+
+
+class Lines(ABC):
+    """Values of f at pairs of a place and an abscissa; that of x itself is computed once for all places.
+
+    Parameters
+    ----------
+    around : Surroundings
+    origin : ndarray, shape ``(n,)``
+        The abscissae of x.
+    lo, hi : ndarray, shape ``(n,)``
+        The abscissae between which the lines are within the box.
+    """
+
+    def __init__(self, around: Surroundings, origin: Array, lo: Array, hi: Array) -> None:
+        self.origin, self.lo, self.hi = origin, lo, hi
+        self._around, self._x, self._ask = around, around.x.ravel(), around.asker(origin.size)
+        self._bounded = bool(np.isfinite(around.lo).any() or np.isfinite(around.hi).any())
+        self._centre: Array | None = None
+
+    @property
+    def float32(self) -> bool:
+        """Whether f computes in float32, or in less."""
+        return self._ask.float32
+
+    @property
+    def raised(self) -> tuple[Raised, ...]:
+        """What f raised, one entry for each type."""
+        return self._ask.raised
+
+    @property
+    def total(self) -> int:
+        """Calls of f: the points at which it was evaluated, and its trials with an array of points."""
+        return self._ask.total + self._ask.trials
+
+    @abstractmethod
+    def points(self, places: Indices, x: Array) -> Array:
+        """The points of abscissae, shape ``(k, x.size)``."""
+
+    @property
+    def centre(self) -> Array:
+        """f(x), shape ``(width,)``."""
+        if self._centre is None:
+            self._centre = self._values(self._x[None])[0]
+        return self._centre
+
+    def at(self, places: Indices, x: Array) -> Array:
+        """The values of f, shape ``(k,)``, or ``(k, width)`` where it may give several numbers.
+
+        Parameters
+        ----------
+        places : ndarray of int, shape ``(k,)``
+            The lines.
+        x : ndarray, shape ``(k,)``
+            The abscissae; those whose points lie outside the box have no value, nor has any where f(x) has none.
+        """
+        values = np.full((x.size, self.centre.size), np.nan)
+        away = x != self.origin[places]
+        values[~away] = self.centre
+        going = np.flatnonzero(away) if np.isfinite(self.centre).any() else np.empty(0, dtype=np.intp)
+        for start in range(0, going.size, self._ask.room):
+            block = going[start : start + self._ask.room]
+            points = self.points(places[block], x[block])
+            inside = self._inside(points)
+            if inside.any():
+                values[block[inside]] = self._values(points[inside])
+        return values[:, 0] if self._around.scalar else values
+
+    def _inside(self, points: Array) -> Any:
+        """Which points lie in the box."""
+        if not self._bounded:
+            return np.ones(len(points), dtype=bool)
+        return ((points >= self._around.lo) & (points <= self._around.hi)).all(axis=1)
+
+    def _values(self, points: Array) -> Array:
+        """f at points, shape ``(k, width)``."""
+        values = rows_of(self._ask(points.reshape(-1, *self._around.x.shape)))
+        if self._around.scalar:
+            refuse_several(self._ask)
+        return np.broadcast_to(values, (len(points), self._ask.width or 1))
+
+
+class Axes(Lines):
+    """The lines of entries of x.
+
+    Parameters
+    ----------
+    around : Surroundings
+    chosen : ndarray of int, shape ``(n,)``
+        The entries.
+    """
+
+    def __init__(self, around: Surroundings, chosen: Indices) -> None:
+        super().__init__(around, around.x.ravel()[chosen], around.lo[chosen], around.hi[chosen])
+        self._chosen = chosen
+
+    def points(self, places: Indices, x: Array) -> Array:
+        """The points of abscissae: x with one entry replaced, shape ``(k, x.size)``."""
+        points = np.repeat(self._x[None], x.size, axis=0)
+        points[np.arange(x.size), self._chosen[places]] = x
+        return points
+
+
+class Directions(Lines):
+    """The lines through x in directions.
+
+    Parameters
+    ----------
+    around : Surroundings
+    directions : ndarray, shape ``(n, x.size)``
+        Of any lengths other than 0.
+
+    Attributes
+    ----------
+    unit : ndarray, shape ``(n,)``
+        What 1 of an abscissa is in directions: a power of two.
+    """
+
+    def __init__(self, around: Surroundings, directions: Array) -> None:
+        x = around.x.ravel()
+        with np.errstate(all="ignore"):
+            size = np.abs(directions)
+            counts = size > EPS * size.max(axis=1, keepdims=True)
+            scale = np.where(counts, first_top(x) / size, np.inf).min(axis=1) / START
+            self.unit = np.ldexp(1.0, np.frexp(scale)[1] - 1)
+            self._moves = directions * self.unit[:, None]
+            ends = (np.array([around.lo, around.hi])[:, None] - x) / self._moves
+            ends = np.where(self._moves == 0.0, np.array([-np.inf, np.inf])[:, None, None], np.sort(ends, axis=0))
+        lo, hi = ORIGIN + ends[0].max(axis=1), ORIGIN + ends[1].min(axis=1)
+        super().__init__(around, np.full(len(directions), ORIGIN), lo, hi)
+
+    def points(self, places: Indices, x: Array) -> Array:
+        """The points of abscissae, shape ``(k, x.size)``; an entry that the direction leaves is the same to the bit."""
+        moves = self._moves[places]
+        return np.where(moves == 0.0, self._x, self._x + (x - ORIGIN)[:, None] * moves)
+
+    def in_directions(self, found: Derivative) -> Derivative:
+        """What was found along the abscissae, in the lengths of the directions."""
+        slopes = {name: getattr(found, name) / self.unit for name in ("value", "error", "left", "right")}
+        lengths = {name: getattr(found, name) * self.unit for name in ("delta", "spacing")}
+        return replace(found, **slopes, **lengths)

@@ -1,0 +1,238 @@
+"""Derivatives of many variables without a delta: bars that hold, kinks, boxes, hints, sizes, and counts."""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import derivkit as dk
+
+INF = float("inf")
+ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
+"""Of a truth that is itself computed by a complex step."""
+
+
+def rosenbrock(x: Any) -> Any:
+    return np.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2)
+
+
+def mixed(x: Any) -> Any:
+    return np.sin(x[0]) * np.exp(x[1]) + np.sum(np.cos(x[1:] * x[:-1])) + np.sum(x**3)
+
+
+FUNCTIONS: dict[str, Callable[[Any], Any]] = {
+    "rosenbrock": rosenbrock,
+    "mixed": mixed,
+    "logsumexp": lambda x: np.log(np.sum(np.exp(x))),
+    "trigonometric": lambda x: np.sum(np.sin(3.0 * x) * np.cos(x[::-1])),
+    "fast": lambda x: np.sum(np.sin(50.0 * x)),
+    "offset": lambda x: 1e6 + np.sum(np.exp(0.3 * x)),
+    "rational": lambda x: np.sum(1.0 / (1.0 + x * x)),
+    "unequal": lambda x: np.sin(1e4 * x[0]) + x[1] * 1e-3 + np.sum(np.exp(x[2:])),
+}
+
+
+class Calls:
+    """Counts from outside how often f is called, and at which points."""
+
+    def __init__(self, f: Callable[[Any], Any]) -> None:
+        self.f, self.number = f, 0
+        self.points: Counter[bytes] = Counter()
+
+    def __call__(self, x: Any) -> Any:
+        if np.ndim(x) > 1:
+            self.number += 1
+            raise TypeError("one point, please")
+        self.number += 1
+        self.points[np.asarray(x).tobytes()] += 1
+        return self.f(x)
+
+
+def slopes(f: Callable[[Any], Any], x: Any) -> Any:
+    """The gradient by the complex step, which has no truncation here."""
+    return np.array([f(x + 1e-40j * unit).imag / 1e-40 for unit in np.eye(x.size)])
+
+
+def size(f: Callable[[Any], Any], x: Any) -> Any:
+    return ROUNDING * np.max(np.abs(slopes(f, x)))
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("n", [2, 5, 12])
+def test_the_bars_of_gradients_and_of_directions_hold(name: str, n: int) -> None:
+    rng = np.random.default_rng([n, len(name)])
+    f, x, towards = FUNCTIONS[name], rng.normal(size=n), rng.normal(size=n)
+    truth = slopes(f, x)
+    found = dk.gradient(f, x)
+    assert set(found.status.tolist()) <= {"ok", "below_resolution"}
+    assert np.all(np.abs(found.value - truth) <= found.error + size(f, x))
+    along = dk.directional(f, x, towards)
+    assert abs(along.value - truth @ towards) <= along.error + size(f, x) * np.abs(towards).sum()
+    assert along.error < 1e-7 * np.abs(truth).max()
+
+
+@pytest.mark.parametrize("n", [1, 3, 7, 8, 20])
+def test_f_is_called_as_often_as_is_said_and_no_point_twice_but_that_of_the_trial(n: int) -> None:
+    f = Calls(lambda x: np.sum(np.sin(x)))
+    found = dk.gradient(f, np.linspace(0.3, 2.0, n))
+    assert f.number == found.evaluations
+    repeated = [count for count in f.points.values() if count > 1]
+    assert repeated == ([2] if n >= 8 else [])
+
+
+def test_a_batch_is_counted_by_its_points_and_two_single_calls() -> None:
+    asked = []
+
+    def f(x: Any) -> Any:
+        asked.append(1 if np.ndim(x) == 1 else len(x))
+        return np.sum(np.sin(x), axis=-1)
+
+    found = dk.gradient(f, np.linspace(0.3, 2.0, 20))
+    assert sum(asked) == found.evaluations
+    assert len(asked) < 30
+
+
+def test_the_window_of_one_entry_serves_the_others_of_rosenbrock() -> None:
+    found = dk.gradient(rosenbrock, np.linspace(0.5, 1.5, 10))
+    assert found.evaluations <= 110
+    assert np.median(found.error) < 1e-11 * np.abs(found.value).max()
+
+
+def test_a_kink_has_both_slopes_and_the_other_entry_its_value() -> None:
+    found = dk.gradient(lambda p: abs(p[0]) + abs(p[1]), [0.0, 1.0])
+    assert found.status.tolist() == ["kink", "ok"]
+    np.testing.assert_allclose([found.left[0], found.right[0]], [-1.0, 1.0], atol=1e-6)
+    assert abs(found.value[1] - 1.0) <= found.error[1]
+    assert found.error[0] == INF
+    assert "x[0]" in found.message
+    assert "-1 on the left and 1 on the right" in found.message
+    along = dk.directional(lambda p: abs(p[0]) + abs(p[1]), [0.0, 1.0], [2.0, 0.0])
+    assert along.status == "kink"
+    np.testing.assert_allclose([along.left, along.right], [-2.0, 2.0], atol=1e-6)
+
+
+def test_entries_of_very_different_size_are_right_to_their_bars() -> None:
+    x = np.array([1.0, 1e-6, 1e6])
+    found = dk.gradient(lambda p: np.sin(p[0]) + np.log(p[1]) + p[2] ** 2, x)
+    truth = np.array([np.cos(1.0), 1e6, 2e6])
+    assert np.all(np.abs(found.value - truth) <= found.error)
+    assert found.status[1:].tolist() == ["ok", "ok"]
+
+
+def test_noise_is_named_and_never_ok() -> None:
+    def f(x: Any) -> float:
+        return float(np.sum(np.sin(x))) + 1e-8 * (zlib.crc32(x.tobytes()) / 2**31 - 1.0)
+
+    x = np.linspace(0.3, 2.0, 4)
+    found = dk.gradient(f, x)
+    assert set(found.status.tolist()) == {"noisy"}
+    assert np.all(np.abs(found.value - np.cos(x)) <= found.error)
+
+
+def test_an_f_in_float32_says_so_and_its_bars_hold() -> None:
+    x = np.linspace(0.1, 1.0, 10)
+    found = dk.gradient(lambda p: np.sum(np.sin(p.astype(np.float32))), x)
+    assert np.all(np.abs(found.value - np.cos(x)) <= found.error)
+    assert found.float32
+    assert "ok" not in found.status.tolist()
+
+
+def test_every_value_of_a_jacobian_has_a_scale_of_its_own() -> None:
+    found = dk.jacobian(lambda p: [np.sin(p[0]), 1e-12 * np.exp(p[1]), 1e12 * p[0] * p[1]], [1.0, 2.0])
+    truth = np.array([[np.cos(1.0), 0.0], [0.0, 1e-12 * np.exp(2.0)], [2e12, 1e12]])
+    assert found.value.shape == (3, 2)
+    assert np.all(np.abs(found.value - truth) <= found.error)
+    assert np.all(found.error < 1e-10 * np.abs(truth).max(axis=1, keepdims=True))
+
+
+def test_relu_weights_have_bars_or_kinks() -> None:
+    rng = np.random.default_rng(3)
+    inputs, weights = rng.normal(size=(16, 4)), rng.normal(size=36)
+
+    def loss(w: Any) -> Any:
+        hidden = np.maximum(inputs @ w[:24].reshape(4, 6), 0.0)
+        return np.mean(np.logaddexp(0.0, hidden @ w[24:].reshape(6, 2)))
+
+    def backward(w: Any) -> Any:
+        first, last = w[:24].reshape(4, 6), w[24:].reshape(6, 2)
+        before = inputs @ first
+        out = np.maximum(before, 0.0) @ last
+        slope = 1.0 / (1.0 + np.exp(-out)) / out.size
+        return np.concatenate(
+            [(inputs.T @ (slope @ last.T * (before > 0.0))).ravel(), (np.maximum(before, 0.0).T @ slope).ravel()]
+        )
+
+    found = dk.gradient(loss, weights)
+    truth = backward(weights)
+    assert np.all(np.abs(found.value - truth) <= found.error + ROUNDING * np.abs(truth).max())
+    assert np.median(found.error) < 1e-11
+
+
+def test_the_box_is_never_left() -> None:
+    lo, hi = np.array([0.0, 1.0, -INF]), np.array([1.0, INF, 0.5])
+
+    def f(x: Any) -> Any:
+        assert np.all((x >= lo) & (x <= hi))
+        return np.sum(np.exp(x))
+
+    x = np.array([1e-3, 1.0, 0.5])
+    found = dk.gradient(f, x, domain=(lo, hi), vectorized=False)
+    assert found.raised == ()
+    assert found.status.tolist() == ["ok", "one_sided", "one_sided"]
+    assert np.all(np.abs(found.value - np.exp(x)) <= found.error)
+    along = dk.directional(f, [0.5, 1.5, 0.25], [1.0, -1.0, 2.0], domain=(lo, hi), vectorized=False)
+    assert along.raised == ()
+    assert along.status == "ok"
+
+
+def test_a_point_outside_the_box_is_refused_by_its_entry() -> None:
+    with pytest.raises(ValueError, match=r"x\[1\] = -1.0 lies outside the domain \[0, 1\]"):
+        dk.gradient(np.sum, [0.5, -1.0], domain=(0.0, 1.0))
+
+
+def test_a_budget_is_kept_and_a_scale_is_used() -> None:
+    x = np.full(4, 1e-5)
+    short = dk.gradient(lambda p: np.sum(np.sin(p)), x, budget=5)
+    assert set(short.status.tolist()) == {"unresolved"}
+    assert short.evaluations <= 20
+    assert "budget" in short.message
+    known = dk.gradient(lambda p: np.sum(np.sin(1e5 * p)), x, scale=1e-5)
+    assert set(known.status.tolist()) == {"ok"}
+    assert known.evaluations <= 60
+
+
+def test_what_only_a_search_takes_is_refused_beside_a_formula() -> None:
+    with pytest.raises(ValueError, match="budget=5 is for the search"):
+        dk.gradient(np.sum, [1.0], formula="central_2", delta=0.1, budget=5)
+    with pytest.raises(ValueError, match="needs a delta"):
+        dk.gradient(np.sum, [1.0], formula="central_2")
+
+
+def test_a_function_without_a_value_at_x_is_called_once() -> None:
+    f = Calls(lambda x: np.nan)
+    found = dk.gradient(f, [1.0, 2.0])
+    assert f.number == found.evaluations == 1
+    assert set(found.status.tolist()) == {"not_finite"}
+
+
+def test_the_same_call_gives_the_same_bits_in_any_shape() -> None:
+    x = np.random.default_rng(1).normal(size=(3, 4))
+    one, again = (dk.gradient(lambda p: np.sum(np.sin(p) * np.exp(p[::-1])), x) for _ in range(2))
+    assert one.value.tobytes() == again.value.tobytes()
+    assert one.error.tobytes() == again.error.tobytes()
+    assert one.value.shape == one.status.shape == one.left.shape == (3, 4)
+
+
+def test_twice_the_direction_is_twice_the_derivative_and_a_part_is_an_entry() -> None:
+    x, v = np.array([0.3, 1.5, -2.0]), np.array([1.0, -0.5, 2.0])
+    once, twice = dk.directional(mixed, x, v), dk.directional(mixed, x, 2.0 * v)
+    assert twice.value == 2.0 * once.value
+    assert twice.error == 2.0 * once.error
+    part = dk.partial(mixed, x, 1)
+    assert abs(part.value - slopes(mixed, x)[1]) <= part.error
+    assert "smooth" in part.message
