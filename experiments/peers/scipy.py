@@ -26,3 +26,22 @@ def derivative(f: Callable[[Any], Any], x: ArrayLike) -> Any:
     import scipy.differentiate  # noqa: PLC0415 -- tenths of a second, for those alone who compare
 
     return scipy.differentiate.derivative(f, x).df
+
+
+def gradient_error(f: Callable[[Any], Any], claim: Any, x: Any) -> float:
+    """The number of ``scipy.optimize.check_grad``: the distance of a gradient from forward differences.
+
+    Parameters
+    ----------
+    f : callable
+        Of an array of shape ``(n,)``, giving one number.
+    claim, x : ndarray, shape ``(n,)``
+        The gradient, and where.
+
+    Returns
+    -------
+    float
+    """
+    import scipy.optimize  # noqa: PLC0415 -- as above
+
+    return float(scipy.optimize.check_grad(f, lambda _: claim, x))

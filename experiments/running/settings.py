@@ -18,6 +18,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar, get_type_hints
 
+import numpy as np
+
 import derivkit as dk
 from derivkit.testing import METHODS, VALUED, Disturbance, Draw, Family, Method, program
 from experiments.files import fault_of_name
@@ -189,17 +191,7 @@ def _callable(where: str, name: str, expression: str | None, domain: tuple[float
 
 def load(name: str) -> Callable[..., object]:
     """Return the callable that ``module:attribute`` names; the current directory is looked in first."""
-    module_name, _, attribute = name.partition(":")
-    written = all(part.isidentifier() for part in [*module_name.split("."), *attribute.split(".")])
-    if not written or module_name.endswith(".py"):
-        raise ConfigurationError(f"python={show(name)}: not module:attribute; write python={_meant(name)}")
-    module = _import(name, module_name)
-    try:
-        function = attrgetter(attribute)(module)
-    except AttributeError:
-        raise ConfigurationError(
-            f"python={show(name)}: module {module_name!r} has no {attribute!r}; {_functions_of(module, attribute)}"
-        ) from None
+    function, module, attribute = _attribute("python", name)
     if not callable(function):
         kind = type(function).__name__
         raise ConfigurationError(
@@ -207,6 +199,58 @@ def load(name: str) -> Callable[..., object]:
             f" {_functions_of(module, attribute)}"
         )
     return function  # type: ignore[no-any-return]  # attrgetter is untyped; callable() was asked just above
+
+
+def _attribute(key: str, name: str) -> tuple[Any, ModuleType, str]:
+    """What ``module:attribute`` names, its module and the name of the attribute."""
+    module_name, _, attribute = name.partition(":")
+    written = all(part.isidentifier() for part in [*module_name.split("."), *attribute.split(".")])
+    if not written or module_name.endswith(".py"):
+        raise ConfigurationError(f"{key}={show(name)}: not module:attribute; write {key}={_meant(name)}")
+    module = _import(key, name, module_name)
+    try:
+        return attrgetter(attribute)(module), module, attribute
+    except AttributeError:
+        raise ConfigurationError(
+            f"{key}={show(name)}: module {module_name!r} has no {attribute!r}; {_functions_of(module, attribute)}"
+        ) from None
+
+
+def _loss(plain: Mapping[str, object]) -> Callable[..., object] | None:
+    """The function of a key ``python`` that stands alone."""
+    name = plain["python"]
+    return None if name is None else load(_text("python", name))
+
+
+def _gradient(plain: Mapping[str, object]) -> object:
+    """A function, an array, or arrays in a structure, which somebody's module has."""
+    name = plain["gradient"]
+    if name is None:
+        return None
+    value, *_ = _attribute("gradient", _text("gradient", name))
+    if value is None or isinstance(value, (str, bool, ModuleType, type)):
+        raise ConfigurationError(
+            f"gradient={show(name)}: neither a function nor an array but of type {type(value).__name__};"
+            " write gradient=mymodule:grad"
+        )
+    return value
+
+
+def _parameters(plain: Mapping[str, object]) -> object:
+    """Numbers, or what somebody's module has or gives: an array, or arrays in a structure."""
+    x = plain["x"]
+    if not isinstance(x, str) or ":" not in x:
+        return None if x is None else np.array(numbers("x", x))
+    value, *_ = _attribute("x", x)
+    if not callable(value):
+        return value
+    try:
+        return value()
+    except Exception as error:  # somebody's function may fail in any way
+        raise ConfigurationError(
+            f"x={show(x)}: calling it without arguments failed: {named(error)};"
+            " write a function that gives the parameters"
+        ) from error
 
 
 def _functions_of(module: ModuleType, attribute: str) -> str:
@@ -223,7 +267,7 @@ def _meant(name: str) -> str:
     return f"{module}:{attribute if attribute.isidentifier() else 'f'}"
 
 
-def _import(name: str, module_name: str) -> ModuleType:
+def _import(key: str, name: str, module_name: str) -> ModuleType:
     here = str(Path.cwd())
     sys.path.insert(0, here)
     try:
@@ -233,7 +277,7 @@ def _import(name: str, module_name: str) -> ModuleType:
         raise
     except BaseException as error:  # somebody's module may fail in any way while it is imported
         raise ConfigurationError(
-            f"python={show(name)}: importing {module_name!r} failed: {named(error)};"
+            f"{key}={show(name)}: importing {module_name!r} failed: {named(error)};"
             f" it is looked for in {here} and among the installed packages"
         ) from error
     finally:
@@ -444,6 +488,9 @@ CONVERTERS: dict[str, Callable[[Mapping[str, object]], object]] = {
     "network": _selection("network", "network=tiny", _network),
     "population": _selection("population", "population=tuning", _family),
     "data": _data,
+    "python": _loss,
+    "gradient": _gradient,
+    "x": _parameters,
 }
 BY_TYPE: dict[object, Callable[[str, object], object]] = {
     int: _integer,
