@@ -323,8 +323,8 @@ def of_planted(checks: Frame) -> Iterator[str]:
     wrong = (seen["kind"] != "") & ~seen["named"]
     yield (
         f"Of these the kind is named rightly at {percent(seen['named'].mean())}, wrongly at {percent(wrong.mean())}; "
-        f"the 95 % interval holds the size at {percent(seen['covered'].mean())}. The parameters are one vector here, in "
-        "which no kind of mistake that belongs to an array (layer, transposed, missing ...) can be named."
+        f"the 95 % interval holds the size at {percent(seen['covered'].mean())}. The parameters are one vector here, "
+        "in which no kind of mistake that belongs to an array (layer, transposed, missing ...) can be named."
     )
     single = seen[seen["planted"] == "entry"]
     if len(single):
