@@ -20,6 +20,7 @@ from derivkit.function import Function, Problem, constant
 from derivkit.grids import decade, geomspace, linspace, logspace, powers_of_two
 from derivkit.growth import GrowthLaw, fit_growth_law
 from derivkit.laws import ErrorLaw, fit_error_law, fitted_exponent, observed_order
+from derivkit.multivariate.adapters import AdaptedFunction, jax_function, torch_function
 from derivkit.multivariate.batches import BatchNoise
 from derivkit.multivariate.brute_force import BruteForce, brute_force
 from derivkit.multivariate.checking.check import assert_gradient, check_gradient, check_hessian, check_jacobian
@@ -74,6 +75,7 @@ __distribution__ = "derivative-lab"
 
 __all__ = [
     "Accuracy",
+    "AdaptedFunction",
     "Agreement",
     "BatchNoise",
     "BruteForce",
@@ -179,6 +181,7 @@ __all__ = [
     "hessian_product",
     "is_luck",
     "jacobian",
+    "jax_function",
     "kink_effect",
     "least_errors",
     "least_norms",
@@ -218,6 +221,7 @@ __all__ = [
     "taylor",
     "thinned",
     "to_text",
+    "torch_function",
     "train",
     "truncation_terms",
     "typical_error",

@@ -50,6 +50,10 @@ class TooLargeError(NotRealError):
     """A whole number or a fraction is beyond the range of float64."""
 
 
+class RequiresGradError(NotRealError):
+    """A torch tensor records what is done with it, and gives its numbers to nobody else."""
+
+
 def shown(value: object) -> str:
     """A value as messages show it: in one line, cut where it is long, the same in every run.
 
@@ -128,6 +132,8 @@ def as_array(value: Any) -> NDArray[Any]:
     """
     if isinstance(value, bytearray):  # which NumPy takes for numbers
         raise NotRealError(f"the text {shown(value)}")
+    if not isinstance(value, np.ndarray) and getattr(value, "requires_grad", False) is True:
+        raise RequiresGradError("a torch tensor that requires grad")
     try:
         return np.asarray(unmasked(value))
     except ValueError:
@@ -186,6 +192,9 @@ def numbers(name: str, value: object) -> Array:
         result = as_float64(array)
     except TooLargeError as error:
         raise ValueError(f"{name} is {error}: its largest number is 1.8e308") from None
+    except RequiresGradError as error:
+        remedy = f"write {name}.detach().numpy(), or dk.torch_function(loss, parameters)"
+        raise TypeError(f"{name} is {error}; {remedy}") from None
     except NotRealError:
         reason = ""
     except Exception as error:  # noqa: BLE001 -- whatever the conversion of somebody's object raises

@@ -32,6 +32,7 @@ REMEDIES = {
     "None": "; is a return missing?",
     "complex": "; differentiate its parts, lambda x: f(x).real and lambda x: f(x).imag",
     "the text": "; float(...) makes a number of it",
+    "a torch tensor": "; write loss.item() or loss.detach().numpy(), or take dk.torch_function(loss, parameters)",
     "": ", where a number is wanted",
 }
 """What to write instead of what f gives."""

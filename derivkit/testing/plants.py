@@ -17,11 +17,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from derivkit.multivariate.checking.corrections import Block
 from derivkit.multivariate.losses import LOSSES
 from derivkit.multivariate.network import Network
 from derivkit.multivariate.samples import Array as Floats
 from derivkit.multivariate.samples import Samples, generated
+from derivkit.multivariate.structure import Block
 from derivkit.types import Array, Indices
 
 Tree = dict[str, Array]

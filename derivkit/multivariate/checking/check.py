@@ -23,9 +23,9 @@ from derivkit.multivariate.checking.location import (
     single,
 )
 from derivkit.multivariate.checking.mistakes import Mistake
-from derivkit.multivariate.checking.parameters import Parameters
 from derivkit.multivariate.checking.result import AGREE, DISAGREE, UNRESOLVED, GradientCheck, Suspect
 from derivkit.multivariate.checking.slopes import Calls, refuse_two_answers, value_at
+from derivkit.multivariate.structure import Structure
 from derivkit.types import Array
 
 BESIDE = 2.0**-5
@@ -241,13 +241,8 @@ def _problem(f: Callable[..., Any], claim: Any, x: Any, what: str, directions: i
     check_function(f, f"dk.check_{what}(f, {what}, x)")
     whole("directions", directions, 1)
     whole("seed", seed, 0)
-    structure = Parameters(x)
+    structure = Structure.of(x)
     flat = structure.flat
-    if not flat.size:
-        raise ValueError("x has no entries, and nothing to check: give the parameters of f")
-    wrong = np.flatnonzero(~np.isfinite(flat))
-    if wrong.size:
-        raise ValueError(f"{structure.name(int(wrong[0]))} is {flat[wrong[0]]}; the entries of x must be finite")
     calls = Calls(f, structure)
     value = value_at(calls, flat, scalar=what != "jacobian")
     shapes = {"jacobian": (value.size, flat.size), "hessian": (flat.size, flat.size)}

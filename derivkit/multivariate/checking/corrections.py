@@ -17,10 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from derivkit.multivariate.structure import Block
 from derivkit.types import Array
-
-Block = tuple[str, slice, tuple[int, ...]]
-"""An array among the parameters: its name, its place in the flat vector, its shape."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -177,6 +177,8 @@ def _part(share: float) -> str:
 def _remarks(finding: Finding) -> Iterator[str]:
     """What limits the answer."""
     evidence, witness = finding.evidence, finding.witness
+    if witness.calls.structure.remark:
+        yield witness.calls.structure.remark
     if finding.beside:
         yield "x lies on kinks of f, so a point beside it was checked."
     if evidence is None:

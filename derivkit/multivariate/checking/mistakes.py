@@ -26,7 +26,6 @@ from typing import NamedTuple
 import numpy as np
 
 from derivkit.multivariate.checking.corrections import (
-    Block,
     Candidates,
     ProjectedClaim,
     arrays,
@@ -38,6 +37,7 @@ from derivkit.multivariate.checking.corrections import (
     transposed,
 )
 from derivkit.multivariate.checking.regions import Measure, Region, wrong_region
+from derivkit.multivariate.structure import Block
 from derivkit.types import Array
 
 LUCK = 1e-5

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from derivkit.multivariate.checking.corrections import Block, ProjectedClaim, listed, partners, run_name, slices_name
+from derivkit.multivariate.checking.corrections import ProjectedClaim, listed, partners, run_name, slices_name
+from derivkit.multivariate.structure import Block
 from derivkit.types import Array, Indices
 
 Measure = Callable[[Array], tuple[Array, Array]]

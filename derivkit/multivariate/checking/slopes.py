@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from derivkit.arguments import NotRealError, as_array, as_float64, shown
-from derivkit.multivariate.checking.parameters import Parameters
+from derivkit.multivariate.structure import Structure
 from derivkit.numerical.adaptive import derivative
 from derivkit.numerical.rounds import empty
 from derivkit.numerical.scales import START
@@ -40,7 +40,7 @@ class Calls:
         Calls of f.
     """
 
-    def __init__(self, f: Callable[..., Any], structure: Parameters) -> None:
+    def __init__(self, f: Callable[..., Any], structure: Structure) -> None:
         self._f, self.structure, self.total = f, structure, 0
 
     def __call__(self, flat: Array) -> Array:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from derivkit.multivariate.checking.corrections import Block
 from derivkit.multivariate.checking.mistakes import KINDS, LUCK, Mistake, luck, mistake
+from derivkit.multivariate.structure import Block
 from derivkit.testing.plants import (
     PLANTS,
     NetworkProblem,
