@@ -241,6 +241,17 @@ def positive(name: str, value: object) -> Array:
     return result
 
 
+def entry_of(k: int, shape: tuple[int, ...]) -> str:
+    """How the entry at place k of ``ravel()`` is written behind the name of an array; nothing for a number.
+
+    Examples
+    --------
+    >>> entry_of(5, (2, 3)), entry_of(0, ())
+    ('[1, 2]', '')
+    """
+    return f"[{', '.join(str(int(i)) for i in np.unravel_index(k, shape))}]" if shape else ""
+
+
 def spread(name: str, value: Array, shape: tuple[int, ...]) -> Array:
     """One number, or one for each x, in x's shape."""
     try:

@@ -32,6 +32,8 @@ Box = tuple[ArrayLike | None, ArrayLike | None]
 
 EPS = float(np.finfo(np.float64).eps)
 """The distance from 1 to the next larger float."""
+EPS32 = float(np.finfo(np.float32).eps)
+"""That in float32."""
 LEAST_NORMAL = float(np.finfo(np.float64).tiny)
 """Below this floats lose digits, and at last become 0."""
 LEAST_FLOAT = float(np.finfo(np.float64).smallest_subnormal)

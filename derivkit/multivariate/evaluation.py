@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from derivkit.arguments import EVERYWHERE, check_function, check_vectorized, ends, numbers, positive, spread
+from derivkit.arguments import EVERYWHERE, check_function, check_vectorized, ends, entry_of, numbers, positive, spread
 from derivkit.asker import Asker, calling_of, rows_of
 from derivkit.multivariate.colouring import colours
+from derivkit.multivariate.structure import container_of
 from derivkit.numerical.bars import Bar, bar_of, bar_of_products, halved, offsets_of_bar
 from derivkit.numerical.formulas import stencil_of
 from derivkit.numerical.nodes import Nodes, combine, divisor, quotient, spared
 from derivkit.numerical.status import Status
 from derivkit.numerical.stencil import Stencil
-from derivkit.types import EPS, Array, Box, Codes, Indices, Mask, Rational
+from derivkit.types import EPS, EPS32, Array, Box, Codes, Indices, Mask, Rational
 
 CALLED_WITH = {"partial": "f, x, 0", "directional": "f, x, direction"}
 """Where that is more than the function and the point."""
@@ -29,8 +30,6 @@ STATUSES = (
 OK, OUTSIDE, VANISHED, NOT_FINITE, KINK, UNRESOLVED, BELOW_RESOLUTION = range(7)
 CONTRADICTS = 4.0
 """Beyond so many bars a direction contradicts the entries: one of 100 bars fails, and f is moved farther there."""
-SINGLE_UNIT = 2.0**-24
-"""Half the spacing at 1 of the numbers of an f that computes in float32."""
 
 
 @dataclass(frozen=True)
@@ -132,9 +131,7 @@ class Differences:
         for block in _blocks(going, self.ask, len(at)):
             values = self._on_axes(at, chosen[block], centre)
             nodes = axes.nodes.column(chosen[block])
-            with np.errstate(all="ignore"):
-                estimates = quotient(axes.formula, [values[s] for s in axes.formula.offsets], nodes.scale)
-                bar = bar_of(nodes, values, unit=self.unit, off=self._off(nodes.x))
+            estimates, bar = self._estimated(nodes, values)
             if estimates.shape[1] != len(result.value):  # so far f had no value anywhere
                 result = Estimates((estimates.shape[1], chosen.size), result.code[0])
             result.enter((slice(None), block), estimates.T, bar.transposed)
@@ -154,10 +151,8 @@ class Differences:
             table = self._together(at, going, shares, rows=len(pattern))
             nodes = axes.nodes.column(going)
             values = {s: rows[group] for s, rows in table.items()}
-            with np.errstate(all="ignore"):
-                estimates = quotient(axes.formula, [values[s] for s in axes.formula.offsets], nodes.scale)
-                bar = bar_of(nodes, values, unit=self.unit, off=self._off(nodes.x))
-                result.enter((slice(None), going), estimates.T, bar.transposed)
+            estimates, bar = self._estimated(nodes, values)
+            result.enter((slice(None), going), estimates.T, bar.transposed)
         result.value[~pattern], result.error[~pattern], result.code[~pattern] = 0.0, 0.0, OK
         if going.size:
             self._refuse_contradiction(
@@ -208,14 +203,21 @@ class Differences:
                 "mark every entry that may differ from 0"
             )
 
+    def _estimated(self, nodes: Nodes, values: Mapping[Rational, Array]) -> tuple[Array, Bar]:
+        """The estimates along axes from values at their nodes, and their bars."""
+        formula = nodes.formula
+        with np.errstate(all="ignore"):
+            estimates = quotient(formula, [values[s] for s in formula.offsets], nodes.scale)
+            return estimates, bar_of(nodes, values, unit=self.unit, off=self._off(nodes.x))
+
     @property
     def unit(self) -> float:
         """The largest relative error of one rounding in the type in which f computes."""
-        return SINGLE_UNIT if self.ask.float32 else EPS / 2.0
+        return 0.5 * (EPS32 if self.ask.float32 else EPS)
 
     def _off(self, size: Array) -> Array | float:
         """By how much f rounds an argument of that size."""
-        return SINGLE_UNIT * np.abs(size) if self.ask.float32 else 0.0
+        return 0.5 * EPS32 * np.abs(size) if self.ask.float32 else 0.0
 
     def _meet(self, at: Mapping[Rational, Array], going: Indices) -> None:
         first = next(offset for offset in at if offset)
@@ -327,9 +329,7 @@ class Differences:
         which = np.flatnonzero(axes.code == OK)
         nodes = axes.nodes.column(which)
         values = {s: axis[s][which, None] for s in nodes.at}
-        with np.errstate(all="ignore"):
-            estimates = quotient(axes.formula, [values[s] for s in axes.formula.offsets], nodes.scale)
-            bar = bar_of(nodes, values, unit=self.unit, off=self._off(nodes.x))
+        estimates, bar = self._estimated(nodes, values)
         result.enter(
             (which, which), estimates[:, 0], Bar(bar.error[:, 0], bar.kink[:, 0], bar.left[:, 0], bar.right[:, 0])
         )
@@ -396,31 +396,11 @@ def box_of(f: Callable[..., Any], domain: Box | None, shape: tuple[int, ...]) ->
 def point_of(x: ArrayLike) -> Array:
     """The point of many variables, in an array of its own; refused if an entry is no finite number."""
     point = np.array(numbers("x", x))
-    wrong = np.argwhere(~np.isfinite(point)).tolist()
-    if wrong:
-        where = f"x[{', '.join(map(str, wrong[0]))}]" if point.ndim else "x"
-        raise ValueError(f"{where} is {point[tuple(wrong[0])]}; the entries of x must be finite numbers")
+    wrong = np.flatnonzero(~np.isfinite(point))
+    if wrong.size:
+        name = f"x{entry_of(int(wrong[0]), point.shape)}"
+        raise ValueError(f"{name} is {point.flat[wrong[0]]}; the entries of x must be finite numbers")
     return point
-
-
-def container_of(x: Any, point: Array) -> Callable[[Array], Any] | None:
-    """What makes of an array such a container as x is, with its labels (a series, a frame).
-
-    It adds the array to zeros that the container makes itself: -0.0, which changes no number, nor the sign of 0. None
-    for arrays and lists, and for what does not keep every digit.
-    """
-    if isinstance(x, np.ndarray | np.generic) or not hasattr(x, "__array__"):
-        return None
-
-    def again(values: Array) -> Any:
-        return (x - x) * -0.0 + values
-
-    try:
-        trial = np.nextafter(point, np.inf)
-        exact = np.array_equal(np.asarray(again(trial)), trial)
-    except Exception:  # noqa: BLE001 -- a container that cannot be added to is given to f as an array
-        return None
-    return again if exact else None
 
 
 def _blocks(going: Indices, ask: Asker, each: int) -> Iterator[Indices]:

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from derivkit.arguments import check_function, check_vectorized, number, positive, shown, spread, whole
+from derivkit.arguments import check_function, check_vectorized, entry_of, number, positive, shown, spread, whole
 from derivkit.behaviour import Raised
-from derivkit.multivariate.evaluation import CALLED_WITH, box_of, container_of, point_of
+from derivkit.multivariate.evaluation import CALLED_WITH, box_of, point_of
 from derivkit.multivariate.lines import Axes, Directions, Lines, Surroundings
+from derivkit.multivariate.structure import container_of
 from derivkit.numerical.chunks import ChunkResult, Collected, Searches
 from derivkit.numerical.result import Derivative
 from derivkit.numerical.search import usual_top
@@ -112,8 +113,7 @@ def _refuse_outside(x: Array, lo: Array, hi: Array) -> None:
     outside = np.flatnonzero((x.ravel() < lo) | (x.ravel() > hi))
     if outside.size:
         k = int(outside[0])
-        entry = ", ".join(str(index) for index in np.unravel_index(k, x.shape))
-        name = f"x[{entry}]" if x.ndim else "x"
+        name = f"x{entry_of(k, x.shape)}"
         raise ValueError(f"{name} = {shown(x.flat[k].item())} lies outside the domain [{lo[k]:g}, {hi[k]:g}]")
 
 

@@ -119,15 +119,16 @@ class Lines(ABC):
         return self._centre
 
     def at(self, places: Indices, x: Array) -> Array:
-        """The values of f, shape ``(k,)``, or ``(k, width)`` where it may give several numbers.
+        """The values of f in the shape of x, with a further axis where it may give several numbers.
 
         Parameters
         ----------
-        places : ndarray of int, shape ``(k,)``
-            The lines.
-        x : ndarray, shape ``(k,)``
+        places : ndarray of int
+            The lines, broadcast to the shape of x.
+        x : ndarray
             The abscissae; those whose points lie outside the box have no value, nor has any where f(x) has none.
         """
+        shape, places, x = x.shape, np.broadcast_to(places, x.shape).ravel(), x.ravel()
         values = np.full((x.size, self.centre.size), np.nan)
         away = x != self.origin[places]
         values[~away] = self.centre
@@ -138,7 +139,7 @@ class Lines(ABC):
             inside = self._inside(points)
             if inside.any():
                 values[block[inside]] = self._values(points[inside])
-        return values[:, 0] if self._around.scalar else values
+        return values.reshape(shape if self._around.scalar else (*shape, -1))
 
     def _inside(self, points: Array) -> Any:
         """Which points lie in the box."""

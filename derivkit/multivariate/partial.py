@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from derivkit.arguments import numbers, shown
+from derivkit.arguments import entry_of, numbers, shown
 from derivkit.behaviour import FLOAT32, Raised
 from derivkit.multivariate.colouring import pattern_of
 from derivkit.multivariate.evaluation import OK, STATUSES, Differences, Estimates
@@ -131,7 +131,7 @@ def _entry(result: Gradient, place: Indices) -> str:
     """The name of an entry that is so far along the lines; of a Jacobian the value comes second there."""
     if len(place) > 1:
         return f"value {place[1]} by x.ravel()[{place[0]}]"
-    return f"x[{', '.join(str(k) for k in np.unravel_index(place[0], np.shape(result.status)))}]"
+    return f"x{entry_of(int(place[0]), np.shape(result.status))}"
 
 
 REASONS = {

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from derivkit.arguments import as_array, counted, numbers, shown, spread
+from derivkit.arguments import as_array, counted, entry_of, numbers, shown, spread
 from derivkit.types import Array, Mask, Numbers
 
 FLOAT32 = np.dtype(np.float32)
@@ -88,11 +88,11 @@ class Leaf:
         shape, labels = self.array.shape, labels_of(self.source)
         if not shape:
             return self.path
-        index = [int(i) for i in np.unravel_index(k, shape)]
         if labels is None:
-            return f"{self.path}[{', '.join(map(str, index))}]"
+            return f"{self.path}{entry_of(k, shape)}"
         if any(len(set(axis)) < len(axis) for axis in labels):
-            return f"{self.path}.iloc[{', '.join(map(str, index))}]"
+            return f"{self.path}.iloc{entry_of(k, shape)}"
+        index = np.unravel_index(k, shape)
         keys = ", ".join(repr(axis[i]) for axis, i in zip(labels, index, strict=True))
         return f"{self.path}{'.loc' if len(shape) > 1 else ''}[{keys}]"
 
@@ -385,8 +385,13 @@ def _leaf(x: Any, path: str) -> Leaf:
         source=x,
         dtype=dtype,
         converted="" if source_type in GIVEN_TYPES or source_type.kind == "O" else source_type.name,
-        container=_container(x, array.astype(dtype)),
+        container=container_of(x, array.astype(dtype))
+        or (_itself if np.ndim(array) or isinstance(x, np.ndarray) else _number),
     )
+
+
+def _is_number(x: Any) -> bool:
+    return not np.ndim(x) and (isinstance(x, np.generic) or not hasattr(x, "__array__"))
 
 
 def _itself(values: Numbers) -> Numbers:
@@ -397,14 +402,14 @@ def _number(values: Numbers) -> Any:
     return values.item() if values.dtype == FLOAT64 else values[()]
 
 
-def _container(x: Any, array: Numbers) -> Callable[[Numbers], Any]:
+def container_of(x: Any, array: Numbers) -> Callable[[Numbers], Any] | None:
     """What makes of an array such a container as x is, with its labels (a series, a frame, a tensor).
 
-    It adds the array to zeros that the container makes itself: -0.0, which changes no number, nor the sign of 0. An
-    array stays one where that does not keep every digit and the type.
+    It adds the array to zeros that the container makes itself: -0.0, which changes no number, nor the sign of 0. None
+    for arrays, lists and numbers, and for what does not keep every digit and the type.
     """
     if isinstance(x, np.ndarray | np.generic) or not hasattr(x, "__array__"):
-        return _itself if array.ndim or isinstance(x, np.ndarray) else _number
+        return None
 
     def again(values: Numbers) -> Any:
         return (x - x) * -0.0 + values
@@ -414,8 +419,8 @@ def _container(x: Any, array: Numbers) -> Callable[[Numbers], Any]:
         result = np.asarray(again(trial))
         exact = np.array_equal(result, trial) and result.dtype == array.dtype
     except Exception:  # noqa: BLE001 -- a container that cannot be added to is given to f as an array
-        return _itself
-    return again if exact else _itself
+        return None
+    return again if exact else None
 
 
 def labels_of(x: Any) -> tuple[list[Any], ...] | None:

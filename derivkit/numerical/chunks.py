@@ -133,8 +133,7 @@ class Searches:
         budget does not allow them.
         """
         affordable = len(x) <= self.budget
-        values = self.ask.at(np.tile(places, len(x)), x.ravel()) if affordable else np.full(x.size, np.nan)
-        values = values.reshape(*x.shape, *values.shape[1:])
+        values = self.ask.at(places, x) if affordable else np.full(x.shape, np.nan)
         table = values if values.ndim == 3 else values[..., None]
         memory = Memory(self.ask, places, x, table, limits=limits, budget=self.budget)
         if not affordable:

@@ -32,7 +32,7 @@ class Caller(Protocol):
         """Points at which f was evaluated."""
 
     def at(self, places: Indices, x: Array) -> Array:
-        """The values at abscissae, shape ``(k,)`` both, with a further axis where f gives several numbers."""
+        """The values at abscissae, to whose shape the places are broadcast; a further axis where f gives several."""
 
 
 class Memory:
@@ -100,9 +100,7 @@ class Memory:
 
     def _all_new(self, requests: Sequence[Request]) -> list[Array]:
         """Nothing is looked up, and what was requested is put down for later: few points come back."""
-        abscissae = [request.x.ravel() for request in requests]
-        places = [np.tile(self._places[request.points], len(request.x)) for request in requests]
-        computed = self._ask.at(_joined(places), _joined(abscissae))
+        computed = self._ask.at(*self._together(requests)).ravel()
         answers, start = [], 0
         for request in requests:
             values = computed[start : start + request.x.size].reshape(request.x.shape)
@@ -111,6 +109,13 @@ class Memory:
             self.evaluations[request.points] += self._counted(request.x, request.points)
             answers.append(values)
         return answers
+
+    def _together(self, requests: Sequence[Request]) -> tuple[Indices, Array]:
+        """Places and abscissae of some requests."""
+        if len(requests) == 1:
+            return self._places[requests[0].points], requests[0].x
+        places = [np.tile(self._places[request.points], len(request.x)) for request in requests]
+        return np.concatenate(places), np.concatenate([request.x.ravel() for request in requests])
 
     def _enter(self, points: Indices) -> None:
         """Put in place what was put down for these points."""
@@ -169,11 +174,6 @@ class Memory:
             shape = (max(more, len(self._x)), *self._values.shape[1:])
             self._x = np.concatenate([self._x, np.full(shape[:2], np.nan)])
             self._values = np.concatenate([self._values, np.full(shape, np.nan)])
-
-
-def _joined(arrays: list[Any]) -> Any:
-    """In one row; of a single array no copy is made."""
-    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
 
 
 class Ledger(SelfDescribing):

@@ -48,7 +48,7 @@ class Limits(NamedTuple):
 
     Attributes
     ----------
-    lo, hi : float, or ndarray of shape ``(n,)``
+    lo, hi : float, or both ndarray of shape ``(n,)``
         Where f may be asked, for all points or for each.
     side : int
         1 or -1 for the derivative of one side, 0 for that of both.
@@ -66,12 +66,12 @@ class Limits(NamedTuple):
 
     def take(self, places: Indices) -> Limits:
         """Those of some places."""
-        return self._replace(**{name: end[places] for name in ("lo", "hi") if np.ndim(end := getattr(self, name))})
+        return self._replace(lo=self.lo[places], hi=self.hi[places]) if np.ndim(self.lo) else self
 
     @property
     def bounded(self) -> bool:
         """Whether there is an end anywhere."""
-        return bool(np.any(np.isfinite(self.lo)) or np.any(np.isfinite(self.hi)))
+        return bool(np.isfinite(self.lo).any() or np.isfinite(self.hi).any())
 
 
 class Finding(NamedTuple):

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from derivkit.arguments import entry_of
 from derivkit.multivariate.structure import Block
 from derivkit.types import Array
 
@@ -78,8 +79,7 @@ def entry_name(blocks: Sequence[Block], index: int) -> str:
     'W[1, 2]'
     """
     name, place, shape = next(block for block in blocks if index < block[1].stop)
-    where = np.unravel_index(index - place.start, shape)
-    return f"{name}[{', '.join(str(int(k)) for k in where)}]" if shape else name
+    return f"{name}{entry_of(index - place.start, shape)}"
 
 
 def run_name(blocks: Sequence[Block]) -> str:

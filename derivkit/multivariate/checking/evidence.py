@@ -12,9 +12,8 @@ from derivkit.multivariate.checking.directions import Directions
 from derivkit.multivariate.checking.sizes import MARGIN, Law, chance_alone
 from derivkit.multivariate.checking.slopes import KINKED, Calls, Slope, Window, slope_along, slope_in, window_of
 from derivkit.numerical.status import Status
-from derivkit.types import EPS, Array, Mask, Texts
+from derivkit.types import EPS, EPS32, Array, Mask, Texts
 
-EPS32 = float(np.finfo(np.float32).eps)
 GRADIENT_ROUNDINGS = 16.0
 """A correct gradient is away from the derivative by at most so many roundings of its own norm: a choice; those of
 backprop in networks are 1 to 2."""

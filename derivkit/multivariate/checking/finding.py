@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from derivkit.arguments import counted
-from derivkit.multivariate.checking.evidence import EPS32, Evidence, Witness, precision_of
+from derivkit.multivariate.checking.evidence import Evidence, Witness, precision_of
 from derivkit.multivariate.checking.result import AGREE, DISAGREE, Suspect
 from derivkit.multivariate.checking.sizes import MARGIN, detectable_size, size_of
-from derivkit.types import Array
+from derivkit.types import EPS32, Array
 
 SHOWN = 3
 """Wrong entries that a message shows; all are in the result, up to 8."""

@@ -9,23 +9,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from derivkit.arguments import NotRealError, as_array, as_float64, shown
+from derivkit.multivariate.ladders import START, TIGHTER
 from derivkit.multivariate.structure import Structure
+from derivkit.numerical import scales
 from derivkit.numerical.adaptive import derivative
 from derivkit.numerical.rounds import empty
-from derivkit.numerical.scales import START
 from derivkit.numerical.search import SUSPECT
 from derivkit.numerical.status import Status
 from derivkit.types import Array, Texts
 
 KINKED = ("kink", "jump")
 SMOOTH = ("ok", "multiscale")
-STEPS = (0, 1, 2, 4)
-"""Exponents of the steps of a window that is known to be smooth: 8 values."""
-TARGET = 6.0
-"""Degree at which they are to meet the noise."""
-PART = 0.05
-"""Of a full window this part serves: with fewer steps the truncation is larger, and kinks nearby are farther. Of 420
-lines of relu networks 99.5 % were resolved, with none outside of its bar and bars 10 to 20 times as wide."""
 SAME_ANSWER = 2.0**-17
 """Two values of f at one point differ by at most this part where only the order of a float32 sum changes between calls,
 64 times its eps: a choice. Dropout changes far more."""
@@ -101,7 +95,7 @@ def window_of(row: dict[str, Any]) -> Window | None:
     """The window for other lines, none where the line of these results is not one of a smooth function."""
     if not np.all(np.isin(row["statuses"], SMOOTH)):
         return None
-    return Window(PART * float(row["delta"].min()), np.where(row["noise"] > 0.0, row["noise"], np.nan))
+    return Window(TIGHTER * float(row["delta"].min()), np.where(row["noise"] > 0.0, row["noise"], np.nan))
 
 
 def slope_in(window: Window, calls: Calls, x: Array, value: Array, direction: Array) -> Slope | None:
@@ -109,11 +103,12 @@ def slope_in(window: Window, calls: Calls, x: Array, value: Array, direction: Ar
     m = value.size
     with np.errstate(all="ignore"):
         ladder = empty(np.arange(m), np.zeros(m), value, np.full(m, window.top))
-        t, moved = ladder.abscissas(STEPS)
+        steps = START.window
+        t, moved = ladder.abscissas(steps)
         values = np.array([calls(x + step * direction) for step in t[:, 0].tolist()])
         if values.shape != (len(t), m) or not np.isfinite(values).all():
             return None
-        seen = ladder.joined(STEPS, values, moved).analysis(STEPS, orders=(1,), target=TARGET, hint=window.noise)
+        seen = ladder.joined(steps, values, moved).analysis(steps, orders=(1,), target=START.target, hint=window.noise)
         if not np.all(seen.resolved & (seen.noise <= SUSPECT * seen.floor)):
             return None
     none = np.full(m, np.nan)
@@ -157,7 +152,7 @@ def slope_along(
     def line(t: float) -> Array:
         return value if t == 0.0 else calls(x + t * direction)
 
-    scale = None if top is None else top / START
+    scale = None if top is None else top / scales.START
     result = derivative(line, np.zeros(1), order, vectorized=False, scale=scale, side=side)
     fields = ("value", "error", "status", "left", "right", "noise", "delta")
     return Slope(**{name: np.broadcast_to(getattr(result, name).reshape(-1), value.shape) for name in fields})
