@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -35,6 +35,25 @@ TIGHTER = 0.05
 """Their largest step as a part of the pilot's: with fewer values a window meets the noise at a lower degree."""
 
 
+class Pace(NamedTuple):
+    """How the lines after the pilot begin.
+
+    Attributes
+    ----------
+    start : Start
+        The window.
+    tighter : float
+        Its largest step as a part of the pilot's.
+    """
+
+    start: Start
+    tighter: float
+
+
+SLOPES = Pace(START, TIGHTER)
+"""Of first derivatives."""
+
+
 class Ladders:
     """The search for derivatives of f around a point, with the box that is never left and what somebody may know.
 
@@ -51,6 +70,10 @@ class Ladders:
     ----------
     x : ndarray
         The point.
+    lines : Lines
+        Those that were searched, whose asker counts every point.
+    budget : float
+        Most values for a line.
     """
 
     def __init__(  # noqa: PLR0913 -- f, and all that may be known of it
@@ -75,38 +98,38 @@ class Ladders:
         _refuse_outside(self.x, lo, hi)
         self._scale = math.nan if scale is None else positive("scale", scale)
         self._noise = math.nan if noise is None else number("noise", positive("noise", noise))
-        self._budget = math.inf if budget is None else whole("budget", budget, 1)
+        self.budget = math.inf if budget is None else whole("budget", budget, 1)
         self._around = Surroundings(
             f, self.x, lo, hi, scalar, vectorized, float(np.nan_to_num(self._noise)), container_of(x, self.x)
         )
-        self._lines: Lines
+        self.lines: Lines
 
     @property
     def raised(self) -> tuple[Raised, ...]:
         """What f raised, one entry for each type."""
-        return self._lines.raised
+        return self.lines.raised
 
     @property
     def float32(self) -> bool:
         """Whether f computes in float32, or in less."""
-        return self._lines.float32
+        return self.lines.float32
 
-    def axes(self, chosen: Indices) -> Derivative:
+    def axes(self, chosen: Indices, *, order: int = 1, pace: Pace = SLOPES) -> Derivative:
         """Along the axes of some entries; shape ``(n,)``, with a further axis where f may give several numbers."""
         scale = spread("scale", np.asarray(self._scale), self.x.shape).ravel()
-        return self._searched(Axes(self._around, chosen), scale[chosen])
+        return self._searched(Axes(self._around, chosen), scale[chosen], order, pace)
 
     def direction(self, towards: Array) -> Derivative:
         """Along one direction, in its own length; shape ``(1,)``."""
         lines = Directions(self._around, towards[None])
-        return lines.in_directions(self._searched(lines, number("scale", self._scale) / lines.unit))
+        return lines.in_directions(self._searched(lines, number("scale", self._scale) / lines.unit, 1, SLOPES))
 
-    def _searched(self, lines: Lines, scale: Array) -> Derivative:
-        self._lines = lines
+    def _searched(self, lines: Lines, scale: Array, order: int, pace: Pace) -> Derivative:
+        self.lines = lines
         noise = np.full(lines.origin.size, self._noise)
-        searches = Searches(lines, (1,), Limits(lines.lo, lines.hi), self._budget)
-        parts, order = by_pilots(searches, np.array([lines.origin, scale, noise]))
-        return Collected(searches, parts, np.argsort(order), lines.origin).derivative(1)
+        searches = Searches(lines, (order,), Limits(lines.lo, lines.hi), self.budget)
+        parts, turns = by_pilots(searches, np.array([lines.origin, scale, noise]), pace)
+        return Collected(searches, parts, np.argsort(turns), lines.origin).derivative(order)
 
 
 def _refuse_outside(x: Array, lo: Array, hi: Array) -> None:
@@ -117,7 +140,7 @@ def _refuse_outside(x: Array, lo: Array, hi: Array) -> None:
         raise ValueError(f"{name} = {shown(x.flat[k].item())} lies outside the domain [{lo[k]:g}, {hi[k]:g}]")
 
 
-def by_pilots(searches: Searches, rows: Array) -> tuple[list[ChunkResult], Indices]:
+def by_pilots(searches: Searches, rows: Array, pace: Pace) -> tuple[list[ChunkResult], Indices]:
     """Search at points with rows for x, scale and noise, and the order in which that was done."""
     every = np.arange(rows.shape[1])
     tops = usual_top(rows[0], rows[1])
@@ -132,10 +155,10 @@ def by_pilots(searches: Searches, rows: Array) -> tuple[list[ChunkResult], Indic
             break
     rest = np.setdiff1d(every, pilots)
     if math.isfinite(share):
-        limits = searches.limits._replace(start=START)
+        limits = searches.limits._replace(start=pace.start)
         known = rows[:, rest]
         known[2] = np.where(np.isnan(known[2]), _noise_of(parts[-1]), known[2])
-        parts += replace(searches, limits=limits).at_places(known, rest, TIGHTER * share * tops[rest])
+        parts += replace(searches, limits=limits).at_places(known, rest, pace.tighter * share * tops[rest])
     else:
         parts += searches.at_places(rows[:, rest], rest)
     return parts, np.concatenate([np.array(pilots, dtype=np.intp), rest])

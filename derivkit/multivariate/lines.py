@@ -133,8 +133,9 @@ class Lines(ABC):
         away = x != self.origin[places]
         values[~away] = self.centre
         going = np.flatnonzero(away) if np.isfinite(self.centre).any() else np.empty(0, dtype=np.intp)
-        for start in range(0, going.size, self._ask.room):
-            block = going[start : start + self._ask.room]
+        room = self._ask.room
+        for start in range(0, going.size, room):
+            block = going[start : start + room]
             points = self.points(places[block], x[block])
             inside = self._inside(points)
             if inside.any():
@@ -204,6 +205,13 @@ class Directions(Lines):
         lo, hi = ORIGIN + ends[0].max(axis=1), ORIGIN + ends[1].min(axis=1)
         super().__init__(around, np.full(len(directions), ORIGIN), lo, hi)
 
+    @classmethod
+    def sharing(cls, lines: Lines, directions: Array) -> Directions:
+        """Lines in directions through the point of others, with which they share f(x) and all counts."""
+        further = cls(lines._around, directions)  # noqa: SLF001 -- of the same family
+        further._ask, further._centre = lines._ask, lines.centre  # noqa: SLF001
+        return further
+
     def points(self, places: Indices, x: Array) -> Array:
         """The points of abscissae, shape ``(k, x.size)``; an entry that the direction leaves is the same to the bit."""
         moves = self._moves[places]
@@ -211,6 +219,7 @@ class Directions(Lines):
 
     def in_directions(self, found: Derivative) -> Derivative:
         """What was found along the abscissae, in the lengths of the directions."""
-        slopes = {name: getattr(found, name) / self.unit for name in ("value", "error", "left", "right")}
+        power = self.unit**found.order
+        slopes = {name: getattr(found, name) / power for name in ("value", "error", "left", "right")}
         lengths = {name: getattr(found, name) * self.unit for name in ("delta", "spacing")}
         return replace(found, **slopes, **lengths)

@@ -26,6 +26,7 @@ from numpy.typing import ArrayLike
 from derivkit.arguments import entry_of, numbers, shown
 from derivkit.behaviour import FLOAT32, Raised
 from derivkit.multivariate.colouring import pattern_of
+from derivkit.multivariate.curvatures import curvatures
 from derivkit.multivariate.evaluation import OK, STATUSES, Differences, Estimates
 from derivkit.multivariate.ladders import Ladders
 from derivkit.numerical.formulas import stencil_of
@@ -129,6 +130,8 @@ def _of_search(result: Gradient, detail: Derivative) -> list[str]:
 
 def _entry(result: Gradient, place: Indices) -> str:
     """The name of an entry that is so far along the lines; of a Jacobian the value comes second there."""
+    if result.detail is not None and result.detail.order > 1:
+        return " and ".join(f"x.ravel()[{k}]" for k in place)
     if len(place) > 1:
         return f"value {place[1]} by x.ravel()[{place[0]}]"
     return f"x{entry_of(int(place[0]), np.shape(result.status))}"
@@ -374,32 +377,40 @@ def directional(  # noqa: PLR0913 -- what is differentiated where, and all that 
     return _result(differences, differences.along(towards), ())
 
 
-def hessian(
+def hessian(  # noqa: PLR0913 -- what is differentiated where, and all that may be known beforehand
     f: Callable[..., Any],
     x: ArrayLike,
     *,
     formula: str | None = None,
     delta: ArrayLike | None = None,
     domain: Box | None = None,
+    scale: ArrayLike | None = None,
+    noise: float | None = None,
+    budget: int | None = None,
     vectorized: bool | None = None,
 ) -> Gradient:
-    """The second derivatives of f, which gives one number, in all pairs of entries of x.
+    """The second derivatives of f, which gives one number, in all pairs of entries of x, with their bars.
 
-    Beside the diagonal the product of the formula for the first derivative with itself, on the diagonal the formula of
-    the same name for the second derivative.
+    Without a formula, second derivatives are searched for along every axis, and along one diagonal of every pair, which
+    gives the mixed one by polarization. With one, beside the diagonal the product of the formula for the first
+    derivative with itself is taken, on the diagonal the formula of the same name for the second derivative.
 
     Parameters
     ----------
-    f, x, delta, domain, vectorized
+    f, x, delta, domain, scale, noise, vectorized
         As in :func:`gradient`.
-    formula : str
+    formula : str, optional
         The name of a formula of the table.
+    budget : int, optional
+        Most evaluations for an entry on or above the diagonal, f(x) among them.
 
     Returns
     -------
     Gradient
         ``value``, ``error`` and ``status`` of shape ``(n, n)`` for n entries of x, also where n is 1, in the order of
-        ``ravel()``; symmetric to the bit. No point is evaluated twice, those on the axes once for all pairs.
+        ``ravel()``; symmetric to the bit. No point is evaluated twice, f(x) once for all entries, and of a formula the
+        points on the axes once for all pairs. An entry is as good as the worst of the lines that it comes from, those
+        of its two axes and its own: where f has a kink along an axis, none of the axis is known.
 
     Raises
     ------
@@ -408,11 +419,24 @@ def hessian(
     TypeError
         If the formula is not given by its name.
 
+    Notes
+    -----
+    A kink that passes through x between the axes and the diagonals that are searched, as that of ``max(x[0]*x[1], 0)``
+    at 0 does, is not seen.
+
     Examples
     --------
+    >>> result = hessian(lambda x: x[0] ** 2 * x[1], [3.0, 5.0])
+    >>> bool(np.all(abs(result.value - [[10.0, 6.0], [6.0, 0.0]]) <= result.error)), bool(np.all(result.error < 1e-10))
+    (True, True)
     >>> hessian(lambda x: x[0] ** 2 * x[1], [3.0, 5.0], formula="central_2", delta=0.125).value.tolist()
     [[10.0, 6.0], [6.0, 0.0]]
     """
+    hints = {"scale": scale, "noise": noise, "budget": budget}
+    if formula is None and delta is None:
+        ladders = Ladders(f, x, "hessian", domain, vectorized=vectorized, scalar=True, **hints)
+        return _with_bars(ladders, curvatures(ladders))
+    _refuse_hints(**hints)
     differences = Differences(f, x, "hessian", formula, delta, domain, vectorized=vectorized, scalar=True)
     if isinstance(formula, Stencil):
         raise TypeError(

@@ -180,12 +180,10 @@ class Collected:
         """The result of one order."""
         value, error, codes = self._of_order(order)
         broken = np.isin(codes, [CODE[Status.KINK], CODE[Status.JUMP]]) & (order == self._orders[0])
-        with np.errstate(all="ignore"):
-            digits = np.where(np.isfinite(error), np.maximum(0.0, -np.log10(error / np.abs(value))), 0.0)
         arrays = {
             "value": value,
             "error": error,
-            "digits": digits,
+            "digits": digits_of(value, error),
             "delta": self._array("step"),
             "noise": self._array("noise"),
             "left": np.where(broken, self._array("left"), np.nan),
@@ -211,7 +209,7 @@ class Collected:
             value = np.where(codes == CODE[Status.VERTICAL], np.nan, value)
         if order < self._orders[0]:  # a kink in a higher derivative says nothing of a lower one
             codes = np.where(codes == CODE[Status.KINK], CODE[Status.UNRESOLVED], codes)
-        return _resolved(value, error, codes, self._array("denied"))
+        return resolved(value, error, codes, self._array("denied"))
 
     def _array(self, name: str, row: int | None = None) -> Any:
         """A field of all parts, or a row of it, in the shape of the result."""
@@ -224,7 +222,13 @@ class Collected:
         return np.broadcast_to(table, (len(table), self._width))[self._place].reshape(self._shape)
 
 
-def _resolved(value: Array, error: Array, codes: Codes, denied: Mask) -> tuple[Array, Array, Codes]:
+def digits_of(value: Array, error: Array) -> Array:
+    """Decimal digits of values that their bars vouch for."""
+    with np.errstate(all="ignore"):
+        return np.where(np.isfinite(error), np.maximum(0.0, -np.log10(error / np.abs(value))), 0.0)
+
+
+def resolved(value: Array, error: Array, codes: Codes, denied: Mask) -> tuple[Array, Array, Codes]:
     """Values, bars and statuses: unresolved where one of them is missing, a bound where the bar reaches the value."""
     codes = np.where(denied & np.isnan(value), CODE[Status.UNRESOLVED], codes)
     lost = ~(np.isfinite(value) & np.isfinite(error)) & (codes <= CODE[LAST_VALUED])
