@@ -30,6 +30,11 @@ from derivkit.types import EPS, Array, Indices
 CURVATURES = Pace(Start(window=(0, 1, 2, 4), target=7.5, sacrifice=300.0), tighter=0.1)
 """Of second derivatives: a higher degree than for slopes, as they lose more to rounding. This and the next were found
 by measurement over 14 functions."""
+FEW_VALUES = 1 + 2 * len(CURVATURES.start.window)
+"""Values of such a window."""
+FULL_TO_FEW = 0.3
+"""Its size as a part of that of a window of thirteen, as the pilot has, which meets the noise some two degrees later:
+about 1e-16 to the power of 1/7.5 - 1/10. If one axis had a much larger one, its pairs would cost more."""
 PAIRED = 0.7
 """The largest step of a pair as a part of those of its axes, as both entries move at once."""
 GRAVEST = (
@@ -86,7 +91,8 @@ def _pairs(ladders: Ladders, straight: Derivative) -> Pairs:
     """The pairs of axes along which there is a second derivative."""
     known = np.flatnonzero(np.isfinite(straight.value) & np.isfinite(straight.error))
     x = ladders.x.ravel()
-    size = np.where(straight.delta > 0.0, straight.delta, first_top(x))
+    window = np.where(straight.delta > 0.0, straight.delta, first_top(x))
+    size = np.where(straight.evaluations > FEW_VALUES, FULL_TO_FEW * window, window)
     i, j = known[np.array(np.triu_indices(known.size, 1))]
     up, down = (np.minimum(np.abs(end - x) / size, 1.0) for end in (ladders.lines.hi, ladders.lines.lo))
 
