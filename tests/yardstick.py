@@ -56,7 +56,7 @@ SIZES: dict[str, tuple[str, ...]] = {
     "expression_swell": ("depth=[3,4,6]",),
     "float32_or_float64": ("x=[0.5,1]", "lowest_exponent=-2", "highest_exponent=0"),
     "gradient_check": ("kinds=[factor,entry]", "sizes=[1e-2,1e-6]", "plants=1", "correct=2"),
-    "honesty": ("points=4",),
+    "honesty": ("points=4", "landscapes=1"),
     "network_gradient": ("network=[tiny,tiny_tanh]", "batches=[1,8]", "parameters=20", "delta=${logspace:-8,0,9}"),
     "noise": ("points=1", "levels=[1e-10,1e-6]"),
     "per_sample": ("network=[tiny,regression]", "samples=16", "steps=[0,4]", "draws=20", "batches=[1,4,16]"),

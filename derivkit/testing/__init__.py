@@ -6,8 +6,18 @@ from derivkit.recommendation import NO_DELTA_HELPS, PRECISIONS, Precision, calls
 from derivkit.testing.assessment import Assessment, Bench, bench, regular
 from derivkit.testing.attainable import attainable, covered, formulas, least_smoothed, loss, miss_size, tightness
 from derivkit.testing.breaks import BREAKS, VERDICTS, Answer, Break, verdict
-from derivkit.testing.cases import NAMED_WITHIN, Cases, Measures, named_within, quantile, share, share_beyond
+from derivkit.testing.cases import (
+    NAMED_WITHIN,
+    Cases,
+    Comparisons,
+    Measures,
+    named_within,
+    quantile,
+    share,
+    share_beyond,
+)
 from derivkit.testing.claims import Claims, claims, perturbation
+from derivkit.testing.entries import ENTRY_METHODS, Account, EntryCases, EntryMethod, entry_cases
 from derivkit.testing.float_types import (
     FLOAT16_EXPONENTS,
     FLOAT_TYPES,
@@ -20,7 +30,7 @@ from derivkit.testing.float_types import (
     refuse_inexpressible,
     theoretical_optimum,
 )
-from derivkit.testing.goals import GOALS, NEAR_BREAKS, Goal, Judgement
+from derivkit.testing.goals import ENTRY_GOALS, GOALS, NEAR_BREAKS, Goal, Judgement
 from derivkit.testing.gradients import LANDSCAPES, Landscape, Partials
 from derivkit.testing.nested import NESTED, nested, nested_derivatives, network_loss
 from derivkit.testing.noise_law import STEPS, Site, allowed, law, site_of
@@ -47,6 +57,8 @@ __all__ = [
     "DIGITS",
     "DISTURBANCES",
     "DUAL",
+    "ENTRY_GOALS",
+    "ENTRY_METHODS",
     "FLOAT16_EXPONENTS",
     "FLOAT_TYPES",
     "GOALS",
@@ -68,14 +80,18 @@ __all__ = [
     "VALUED",
     "VALUELESS",
     "VERDICTS",
+    "Account",
     "Answer",
     "Assessment",
     "Bench",
     "Break",
     "Cases",
     "Claims",
+    "Comparisons",
     "Disturbance",
     "Draw",
+    "EntryCases",
+    "EntryMethod",
     "Family",
     "FloatType",
     "Goal",
@@ -102,6 +118,7 @@ __all__ = [
     "correct_digits",
     "correct_gradient",
     "covered",
+    "entry_cases",
     "formulas",
     "half_map",
     "in_precision",

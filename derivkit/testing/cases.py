@@ -17,58 +17,32 @@ NAMED_WITHIN = 2.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Cases:
-    """Claims of a method at points of functions, beside the truth; arrays of shape ``(n,)``.
+class Comparisons:
+    """Claims of a method beside the truth; arrays of shape ``(n,)``.
 
     Attributes
     ----------
-    function, category : ndarray of str
-        Of the family that the function belongs to.
-    derivative : ndarray of int
-        The order of the derivative.
-    regular : ndarray of bool
-        Whether the function is smooth at the scale of x and its values are undisturbed.
-    disturbance : ndarray of str
-        What is done to its values; empty for nothing.
-    noise_level : ndarray
-        How strongly; NaN for nothing.
+    function : ndarray of str
+        The name of what is differentiated.
     value, error : ndarray
         The claim and its bar.
     status : ndarray of str
     evaluations : ndarray of int
-    noise : ndarray
-        Standard deviation of f's error as the method names it.
-    deviation, level : ndarray
-        The true one about its mean, and the root mean square with it.
-    truth, slack, true_error : ndarray
-        The float nearest to the derivative, NaN where none exists; what nobody can see; |value - derivative|.
-    covered, miss, tightness, loss, counts, settled, right : ndarray
-        As :class:`derivkit.testing.Assessment` explains them.
+        Of f, for the claim or for all with which it was made.
+    truth, true_error : ndarray
+        The float nearest to the derivative, NaN where none exists; |value - derivative|.
+    covered : ndarray of bool
+        Whether the bar covers the true error.
     """
 
     function: NDArray[Any]
-    category: NDArray[Any]
-    derivative: NDArray[Any]
-    regular: Mask
-    disturbance: NDArray[Any]
-    noise_level: Array
     value: Array
     error: Array
     status: NDArray[Any]
     evaluations: NDArray[Any]
-    noise: Array
-    deviation: Array
-    level: Array
     truth: Array
-    slack: Array
     true_error: Array
     covered: Mask
-    miss: Array
-    tightness: Array
-    loss: Array
-    counts: Mask
-    settled: Mask
-    right: Mask
 
     def __len__(self) -> int:
         return int(self.value.size)
@@ -119,17 +93,70 @@ class Cases:
         return int(np.sum(~self.exists & self.said_ok))
 
     @property
-    def mean_evaluations(self) -> float:
-        """Mean evaluations of f for a point; NaN of nothing."""
-        return float(np.mean(self.evaluations)) if len(self) else math.nan
+    def excess(self) -> Array:
+        """The true error, less what nobody can see."""
+        return self.true_error
 
     @property
     def relative(self) -> tuple[Array, Array]:
         """True error, slack apart and at least half an ulp, and bar, both over |derivative|."""
         size = np.abs(self.truth)
         with np.errstate(all="ignore"):
-            true = np.maximum(self.true_error - self.slack, 0.5 * np.spacing(size))
+            true = np.maximum(self.excess, 0.5 * np.spacing(size))
             return true / size, self.error / size
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Cases(Comparisons):
+    """Claims of a method at points of functions of one variable.
+
+    Attributes
+    ----------
+    category : ndarray of str
+        Of the family that the function belongs to.
+    derivative : ndarray of int
+        The order of the derivative.
+    regular : ndarray of bool
+        Whether the function is smooth at the scale of x and its values are undisturbed.
+    disturbance : ndarray of str
+        What is done to its values; empty for nothing.
+    noise_level : ndarray
+        How strongly; NaN for nothing.
+    noise : ndarray
+        Standard deviation of f's error as the method names it.
+    deviation, level : ndarray
+        The true one about its mean, and the root mean square with it.
+    slack : ndarray
+        What nobody can see.
+    miss, tightness, loss, counts, settled, right : ndarray
+        As :class:`derivkit.testing.Assessment` explains them.
+    """
+
+    category: NDArray[Any]
+    derivative: NDArray[Any]
+    regular: Mask
+    disturbance: NDArray[Any]
+    noise_level: Array
+    noise: Array
+    deviation: Array
+    level: Array
+    slack: Array
+    miss: Array
+    tightness: Array
+    loss: Array
+    counts: Mask
+    settled: Mask
+    right: Mask
+
+    @property
+    def excess(self) -> Array:
+        """The true error, less what nobody can see."""
+        return self.true_error - self.slack
+
+    @property
+    def mean_evaluations(self) -> float:
+        """Mean evaluations of f for a point; NaN of nothing."""
+        return float(np.mean(self.evaluations)) if len(self) else math.nan
 
     @property
     def measures(self) -> Measures:

@@ -65,13 +65,15 @@ class Claims:
 class Counter:
     """A function that remembers where it is asked; a point counts as often as it is asked, also where f raises.
 
+    Of a function of several variables the calls count, each with a point as its argument.
+
     Examples
     --------
     >>> f = Counter(np.sin)
     >>> f(np.array([0.0, 1.0])), f(1.0)
     (array([0.        , 0.84147098]), np.float64(0.8414709848078965))
-    >>> f.counted, f.distinct
-    (3, 2)
+    >>> f.counted, f.distinct, f.calls, f.arguments
+    (3, 2, 2, 2)
     """
 
     def __init__(self, call: Callable[..., Any]) -> None:
@@ -92,6 +94,16 @@ class Counter:
     def distinct(self) -> int:
         """How many of these are different."""
         return int(np.unique(np.concatenate(self._asked)).size) if self._asked else 0
+
+    @property
+    def calls(self) -> int:
+        """How often it was called."""
+        return len(self._asked)
+
+    @property
+    def arguments(self) -> int:
+        """With how many different arguments."""
+        return len({points.tobytes() for points in self._asked})
 
 
 def claims(method: Method, f: Function, x: Array, *, order: int = 1) -> Claims:

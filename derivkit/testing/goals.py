@@ -6,11 +6,13 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from derivkit.testing.cases import NAMED_WITHIN, Cases, named_within, quantile, share
+from derivkit.testing.cases import NAMED_WITHIN, Cases, Comparisons, named_within, quantile, share
+from derivkit.testing.entries import EntryCases
 from derivkit.testing.population import SMOOTH
 from derivkit.types import Array
 
@@ -25,6 +27,7 @@ QUIET, LOUD = 1e-13, 1e-2
 
 Measured = tuple[float, int]
 """What was measured, and over how many cases."""
+C = TypeVar("C", bound=Comparisons)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +40,7 @@ class Judgement:
 
 
 @dataclass(frozen=True)
-class Goal:
+class Goal(Generic[C]):
     """A measure of the cases of a method, and what it is to be.
 
     Attributes
@@ -57,10 +60,10 @@ class Goal:
     unit: str
     bound: str
     goal: float
-    cases: Callable[[Cases], Cases]
-    of: Callable[[Cases], Measured]
+    cases: Callable[[C], C]
+    of: Callable[[C], Measured]
 
-    def judge(self, cases: Cases) -> Judgement:
+    def judge(self, cases: C) -> Judgement:
         """What the cases of a method say of this goal."""
         value, count = self.of(self.cases(cases))
         met = value <= self.goal if self.bound == "most" else value >= self.goal
@@ -107,6 +110,16 @@ def noisy(cases: Cases) -> Cases:
     return some.where((some.noise_level >= QUIET) & (some.noise_level <= LOUD))
 
 
+def every(cases: C) -> C:
+    """All cases."""
+    return cases
+
+
+def rosenbrock(cases: EntryCases) -> EntryCases:
+    """Those of Rosenbrock's function of ten variables."""
+    return cases.where(cases.function == "rosenbrock_10")
+
+
 # What is measured of them
 
 
@@ -115,10 +128,10 @@ def percent_of(mask: ArrayLike) -> Measured:
     return 100.0 * share(mask), np.size(mask)
 
 
-def quantile_of(part: float, values: Callable[[Cases], Array]) -> Callable[[Cases], Measured]:
+def quantile_of(part: float, values: Callable[[C], Array]) -> Callable[[C], Measured]:
     """A quantile of the values that are numbers."""
 
-    def of(cases: Cases) -> Measured:
+    def of(cases: C) -> Measured:
         numbers = values(cases)
         return quantile(numbers, part), int(np.sum(~np.isnan(numbers)))
 
@@ -135,7 +148,7 @@ def missed(cases: Cases) -> Measured:
     return percent_of(~cases.answers.covered)
 
 
-def covered(cases: Cases) -> Measured:
+def covered(cases: Comparisons) -> Measured:
     """Answers whose bar is true."""
     return percent_of(cases.answers.covered)
 
@@ -199,6 +212,17 @@ def named(true: Callable[[Cases], Array]) -> Callable[[Cases], Measured]:
     return of
 
 
+def evaluations_by_function(cases: EntryCases) -> Measured:
+    """Mean evaluations of f for each of its variables, every function weighing the same."""
+    means = [float(np.mean(some.evaluations / some.variables)) for some in cases.by_function()]
+    return (float(np.mean(means)) if means else math.nan), len(means)
+
+
+def refused(cases: EntryCases) -> Measured:
+    """Entries without a value and a bar."""
+    return percent_of(~cases.answered)
+
+
 def _tightness(cases: Cases) -> Array:
     return cases.ok.tightness
 
@@ -216,7 +240,7 @@ def _relative_error(cases: Cases) -> Array:
 # The goals
 
 
-def _near_breaks(name: str, words: str) -> tuple[Goal, ...]:
+def _near_breaks(name: str, words: str) -> tuple[Goal[Cases], ...]:
     """The goals of one half of the points near breaks."""
     half = category(name)
     return (
@@ -228,7 +252,7 @@ def _near_breaks(name: str, words: str) -> tuple[Goal, ...]:
 
 
 _NOISE, _NAMED = f"noise {QUIET:g} to {LOUD:g}", f"named within {NAMED_WITHIN:g}x"
-GOALS: tuple[Goal, ...] = (
+GOALS: tuple[Goal[Cases], ...] = (
     Goal("misses among answers with the status ok", "%", "most", 0.15, first, missed_ok),
     Goal("misses among all answers", "%", "most", 0.2, first, missed),
     Goal(f"coverage of the weakest function with at least {MIN_POINTS} points", "%", "least", 98.0, first,
@@ -257,3 +281,15 @@ GOALS: tuple[Goal, ...] = (
     *(goal for name, words in NEAR_BREAKS.items() for goal in _near_breaks(name, words)),
 )  # fmt: skip
 """What a method that promises true bars is to reach."""
+ENTRY_GOALS: Mapping[str, tuple[Goal[EntryCases], ...]] = MappingProxyType({
+    "gradient": (
+        Goal("evaluations for each variable, Rosenbrock's function of 10", "", "most", 9.0, rosenbrock,
+             evaluations_by_function),
+        Goal("evaluations for each variable, every function weighing the same", "", "most", 12.5, every,
+             evaluations_by_function),
+        Goal("coverage", "%", "least", 99.5, every, covered),
+        Goal("no answer where there could be one", "%", "most", 0.05, every, refused),
+        Goal("bar over |derivative|, median", "", "most", 1e-11, every, quantile_of(0.5, lambda c: c.relative_error)),
+    ),
+})  # fmt: skip
+"""What a gradient is to reach, by the name of what gives it."""

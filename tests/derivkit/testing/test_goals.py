@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from derivkit.testing import GOALS, Cases, Goal
+from derivkit.testing import ENTRY_GOALS, GOALS, Cases, EntryCases, Goal
 
 GOAL_OF = {one.measure: one for one in GOALS}
 
@@ -66,3 +66,38 @@ def test_perfect_answers_reach_every_goal_that_can_be_measured() -> None:
     assert reached == {"yes", "not measured"}
     assert cases(3).measures.ok_covered == 1.0
     assert math.isnan(cases(0).measures.covered)
+
+
+def entry_cases(count: int, **changes: Any) -> EntryCases:
+    """Perfect entries of Rosenbrock's gradient of ten variables, but for what is said otherwise."""
+    perfect = {
+        "function": "rosenbrock_10", "variables": 10, "value": 1.0, "error": 1e-15, "status": "ok", "evaluations": 80,
+        "truth": 1.0, "true_error": 0.0, "covered": True, "largest": 1.0,
+    }  # fmt: skip
+    return EntryCases(**{name: np.broadcast_to(np.array(value), count) for name, value in (perfect | changes).items()})
+
+
+@pytest.mark.parametrize(
+    ("method", "words", "changes", "measured"),
+    [
+        ("gradient", "evaluations for each variable, every function weighing the same",
+         {"function": ["f", "f", "f", "g"], "variables": [2, 2, 2, 4], "evaluations": [20, 22, 24, 80]}, 15.5),
+        ("gradient", "evaluations for each variable, Rosenbrock's function of 10",
+         {"function": ["rosenbrock_10", "f", "f", "f"], "evaluations": [91, 1, 1, 1]}, 9.1),
+        ("gradient", "coverage", {"covered": [True, False, False, True], "value": [1.0, 1.0, math.nan, 1.0]},
+         200.0 / 3.0),
+        ("gradient", "no answer where there could be one", {"error": [1.0, math.inf, 1.0, 1.0]}, 25.0),
+        ("gradient", "bar over |derivative|, median", {"error": [1.0, 2.0, 3.0, 4.0], "truth": [2.0, 2.0, -2.0, 0.0]},
+         1.0),
+    ],
+)  # fmt: skip
+def test_what_a_goal_of_many_variables_measures_is_what_it_says(
+    method: str, words: str, changes: dict[str, Any], measured: float
+) -> None:
+    goal = {one.measure: one for one in ENTRY_GOALS[method]}[words]
+    assert goal.judge(entry_cases(4, **changes)).measured == pytest.approx(measured)
+
+
+@pytest.mark.parametrize("method", ENTRY_GOALS)
+def test_perfect_entries_reach_every_goal_of_many_variables(method: str) -> None:
+    assert {one.judge(entry_cases(4)).reached for one in ENTRY_GOALS[method]} == {"yes"}

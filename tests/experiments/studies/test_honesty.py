@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from families import built
-from studies import Tables, gathered
+from studies import Tables, gathered, rows
 
 import derivkit as dk
-from derivkit.testing import GOALS, Method
+from derivkit.testing import ENTRY_GOALS, ENTRY_METHODS, GOALS, LANDSCAPES, EntryMethod, Method
 from derivkit.testing.goals import MIN_POINTS
 from experiments.studies import honesty as study
 from experiments.studies.honesty import Config
@@ -36,8 +37,8 @@ NOISE = {
 }
 
 
-def tables(rows: dict[str, Any], **config: Any) -> Tables:
-    return gathered(study, Config(population=built(rows), **config))
+def tables(population: dict[str, Any], **config: Any) -> Tables:
+    return gathered(study, Config(population=built(population), **config))
 
 
 def goal(found: Tables, words: str) -> dict[str, Any]:
@@ -268,6 +269,56 @@ def test_the_weakest_function_is_found_among_those_with_many_points() -> None:
     assert goal(tables(SMOOTH, points=20), "coverage of the weakest function")["reached"] == "not measured"
 
 
+# Many variables
+
+
+def entry_tables(monkeypatch: pytest.MonkeyPatch, *methods: EntryMethod) -> Tables:
+    """Of three small functions, Rosenbrock's among them."""
+    monkeypatch.setattr(study, "LANDSCAPES", LANDSCAPES[:2] + LANDSCAPES[5:6])
+    monkeypatch.setattr(study, "ENTRY_METHODS", {method.name: method for method in methods})
+    return tables(SMOOTH, points=3, landscapes=2)
+
+
+def entry_goal(found: Tables, method: str, words: str) -> dict[str, Any]:
+    goals = rows(found["goals"], method=method)
+    (place,) = [k for k, text in enumerate(goals["measure"]) if words in text]
+    return {name: values[place] for name, values in goals.items()}
+
+
+@pytest.mark.parametrize("method", ENTRY_METHODS.values(), ids=list(ENTRY_METHODS))
+def test_entries_of_many_variables_have_rows_and_goals_beside_those_of_one(
+    monkeypatch: pytest.MonkeyPatch, method: EntryMethod
+) -> None:
+    found = entry_tables(monkeypatch, method)
+    entries = found["entries"]
+    assert len(entries["entry"]) == 2 * sum(len(method.entries(size)) for size in (2, 10, 2))
+    error = np.abs(entries["value"] - entries["truth"])
+    half_ulp = 0.5 * np.spacing(np.abs(entries["truth"]))
+    assert np.array_equal(entries["covered"], error <= entries["error"] + half_ulp)
+    goals = rows(found["goals"], method=method.name)
+    assert goals["measure"].tolist() == [one.measure for one in ENTRY_GOALS[method.name]]
+    assert entry_goal(found, method.name, "coverage")["reached"] == "yes"
+    assert len(rows(found["goals"], method="derivative")["measure"]) == len(GOALS)
+    assert set(found["evaluations"]["agree"]) == {"yes"}
+    assert any(text.startswith(f"{method.name}, 3 functions of 2 to 10") for text in found["findings"]["finding"])
+    assert set(found["scatter"]["method"]) == {"derivative", method.name}
+
+
+def test_gradients_that_lie_cost_too_much_or_refuse_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    def bold(f: Any, x: np.ndarray) -> Any:
+        for _ in range(99):
+            f(x)
+        result = dk.gradient(f, x)
+        return replace(result, error=1e-3 * np.abs(result.error), value=np.append(np.nan, result.value[1:]))
+
+    found = entry_tables(monkeypatch, EntryMethod("gradient", 1, bold, ENTRY_METHODS["gradient"].truth))
+    for words in ("coverage", "Rosenbrock", "weighing the same", "no answer"):
+        assert entry_goal(found, "gradient", words)["reached"] == "no", words
+    called = found["evaluations"]["counted"][found["evaluations"]["method"] == "gradient"]
+    assert entry_goal(found, "gradient", "Rosenbrock")["measured"] == pytest.approx(called[1] / 20)
+    assert "yes" not in rows(found["evaluations"], method="gradient")["agree"]
+
+
 # What is drawn
 
 
@@ -294,6 +345,7 @@ def test_the_scatter_has_the_line_where_bar_and_error_are_equal() -> None:
         ({"derivatives": (2,)}, r"derivatives=\[2\]: 1, and as you like"),
         ({"derivatives": (1, 5)}, r"derivatives=\[1, 5\]"),
         ({"points": 0}, "points=0: must be at least 1"),
+        ({"landscapes": -1}, "landscapes=-1: must be at least 0"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(changes: dict[str, Any], message: str) -> None:

@@ -10,29 +10,50 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import derivkit as dk
 from derivkit.testing import (
+    ENTRY_GOALS,
+    ENTRY_METHODS,
     GOALS,
+    LANDSCAPES,
     METHODS,
     NEAR_BREAKS,
     Assessment,
     Cases,
+    Comparisons,
+    EntryCases,
+    EntryMethod,
     Family,
     Goal,
+    Judgement,
+    Landscape,
     Method,
     bench,
     claims,
-    quantile,
+    entry_cases,
     regular,
     share_beyond,
 )
+from experiments.studies.honesty.sentences import (
+    NO,
+    REPEATS,
+    YES,
+    agreement,
+    cases_in,
+    of_entries,
+    of_goals,
+    of_method,
+    silence,
+    weakest,
+    worst,
+)
 from experiments.study import Frame, Rows, Tables, column, key, refuse_below
-from experiments.words import first_of, percent_reached
 
 FACTORS = dk.logspace(-3, 1.5, 46)
 """Factors of the bar in the table of reliability."""
@@ -40,7 +61,6 @@ DRAWN = 1200
 """Answers of a method in the scatter."""
 LARGEST_DRAWN = 1e3
 """Answers that are farther off than so many times the truth are not drawn."""
-YES, REPEATS, NO = "yes", "but for repeats", "no"
 EQUAL = "bar = true error"
 
 # Tables. Points are drawn by an exp, which is right to 2 ulp. Two answers lie apart by no more than both their bars,
@@ -166,6 +186,27 @@ class Evaluations(Claimed, Regular):
     agree: str = column("yes; but for repeats, if it says the number of different points; or no")
 
 
+class Entries(Rows):
+    """Every entry of gradients of functions of many variables beside the truth."""
+
+    method: str = key("the function of derivkit")
+    function: str = key("name of the function")
+    point: int = key("which of the points drawn from the seed, from 0")
+    entry: str = key("the entry, by its indices from 0")
+    category: str = column("what kind of function it is")
+    variables: int = column("of the function")
+    value: float = column("what the method says", moves={"column": "error"})
+    error: float = column("its bar; infinite where it refuses", moves=SEARCH)
+    status: str = column("its status", moves={"follows": ("error",)})
+    truth: float = column("the float nearest to the derivative", moves={"relative": 2.0**-50})
+    true_error: float = column("|value - truth|", between=("value", "truth"), moves={"follows": ("value", "truth")})
+    covered: bool = column(
+        "whether true_error <= error + half an ulp of the truth", moves={"follows": ("true_error", "error")}
+    )
+    largest: float = column("the largest |truth| of all entries", moves={"relative": 2.0**-50})
+    evaluations: int = column("calls of f for all entries, counted from outside", moves=SEARCH)
+
+
 class Functions(Claimed, Category, Measures):
     """The measures by function."""
 
@@ -249,12 +290,14 @@ class Config:
     estimator: tuple[Method, ...] = (METHODS["derivative"],)
     derivatives: tuple[int, ...] = (1,)
     points: int = 6
+    landscapes: int = 0
     seed: int = 0
 
     def __post_init__(self) -> None:
         if 1 not in self.derivatives or not set(self.derivatives) <= {1, 2, 3, 4}:
             raise ValueError(f"derivatives={list(self.derivatives)}: 1, and as you like 2, 3 and 4 with it")
         refuse_below(1, self, "points")
+        refuse_below(0, self, "landscapes")
 
     @property
     def rows(self) -> int:
@@ -273,6 +316,15 @@ def orders_of(family: Family, derivatives: Sequence[int]) -> tuple[int, ...]:
 
 def measure(config: Config) -> Iterator[Rows]:
     """Yield the cases of one function at a time."""
+    yield from points_of(config)
+    for landscape in LANDSCAPES if config.landscapes else ():
+        x = landscape.drawn(config.landscapes, seed=config.seed)
+        for method in ENTRY_METHODS.values():
+            yield from entries(method, landscape, x)
+
+
+def points_of(config: Config) -> Iterator[Rows]:
+    """Yield the cases of functions of one variable."""
     for family in config.population:
         x = np.unique(family.drawn(config.points, seed=config.seed))
         yield described(family, x.size)
@@ -295,10 +347,32 @@ def assessed(assessment: Assessment, where: Mapping[str, Any]) -> Iterator[Rows]
         attainable=known.best, slack=known.family.slack, **{name: getattr(assessment, name) for name in worth},
         delta=answers.delta, noise=answers.noise, deviation=assessment.noise.deviation, level=assessment.noise.level,
     )  # fmt: skip
-    agree = YES if answers.counted == answers.total else REPEATS if answers.distinct == answers.total else NO
     yield Evaluations(
         **labels, points=known.x.size, counted=answers.counted, distinct=answers.distinct, claimed=answers.total,
-        agree=agree,
+        agree=agreed(answers.counted, answers.distinct, answers.total),
+    )  # fmt: skip
+
+
+def agreed(counted: int, distinct: int, claimed: int) -> str:
+    """Whether a method says truly how often it evaluated f."""
+    return YES if counted == claimed else REPEATS if distinct == claimed else NO
+
+
+def entries(method: EntryMethod, landscape: Landscape, x: NDArray[np.floating[Any]]) -> Iterator[Rows]:
+    """What a method says at points of a function of many variables, beside the truth, and how often f was called."""
+    where = {"method": method.name, "function": landscape.name}
+    accounts = []
+    for point, place in enumerate(x):
+        cases, account = entry_cases(method, landscape, place)
+        accounts.append(astuple(account))
+        yield Entries(
+            **where, point=point, entry=method.entries(landscape.size), category=landscape.category,
+            **{one.name: getattr(cases, one.name) for one in fields(cases) if one.name not in where},
+        )  # fmt: skip
+    counted, distinct, claimed = np.sum(accounts, axis=0).tolist()
+    yield Evaluations(
+        **where, derivative=method.order, regular=True, points=len(x), counted=counted, distinct=distinct,
+        claimed=claimed, agree=agreed(counted, distinct, claimed),
     )  # fmt: skip
 
 
@@ -323,17 +397,14 @@ def joined(tables: Tables) -> Frame:
     return tables[Table].join(population, on="function")
 
 
-def cases_in(rows: Frame) -> Cases:
-    """Rows of the main table with the noise of the function, ready to be measured."""
-    return Cases(**{one.name: rows[one.name].to_numpy() for one in fields(Cases)})
-
-
 def grouped(rows: Frame, *names: str) -> Frame:
     """The measures of the cases of each combination of values of some columns."""
     import pandas as pd  # noqa: PLC0415 - only a run that concludes pays for it
 
     groups = rows.groupby([*names], sort=False)
-    measured = [{**dict(zip(names, keys, strict=True)), **asdict(cases_in(group).measures)} for keys, group in groups]
+    measured = [
+        {**dict(zip(names, keys, strict=True)), **asdict(cases_in(group, Cases).measures)} for keys, group in groups
+    ]
     return pd.DataFrame(measured, columns=[*names, *Measures.columns])
 
 
@@ -348,7 +419,7 @@ def conclude(tables: Tables) -> Iterator[Rows]:
         yield from map(missed, grouped(some, "method", "category").query("answers > 0").itertuples())
     names = ["method", "function", "category", "allowed", "status", "right"]
     yield Statuses.of(rows[rows["derivative"] == 1].groupby(names, sort=False).size().reset_index(name="points"))
-    of_methods = {str(method): cases_in(some) for method, some in first.groupby("method", sort=False)}
+    of_methods = {str(method): cases_in(some, Cases) for method, some in first.groupby("method", sort=False)}
     for method, cases in of_methods.items():
         for name, some in (("ok", cases.ok), ("any other status", cases.flagged)):
             if len(some):
@@ -356,17 +427,20 @@ def conclude(tables: Tables) -> Iterator[Rows]:
     for method, cases in of_methods.items():
         yield from scatter(method, cases.answers)
     for method, some in rows.groupby("method", sort=False):
-        cases = cases_in(some)
-        yield from (judged(method, goal, cases) for goal in GOALS)
+        cases = cases_in(some, Cases)
+        yield from (judged(method, goal, goal.judge(cases)) for goal in GOALS)
+    for method, some in tables[Entries].groupby("method", sort=False):
+        found = cases_in(some, EntryCases)
+        yield from scatter(method, found.answers)
+        yield from (judged(method, goal, goal.judge(found)) for goal in ENTRY_GOALS[method])
     yield Summary.of(grouped(rows, "method", "derivative"))
 
 
-def judged(method: str, goal: Goal, cases: Cases) -> Goals:
+def judged(method: str, goal: Goal[Any], judgement: Judgement) -> Goals:
     """The row of a goal."""
     return Goals(
-        method=method, measure=goal.measure, unit=goal.unit, bound=goal.bound, goal=goal.goal,
-        **asdict(goal.judge(cases)),
-    )  # fmt: skip
+        method=method, measure=goal.measure, unit=goal.unit, bound=goal.bound, goal=goal.goal, **asdict(judgement)
+    )
 
 
 def missed(row: Any) -> Misses:
@@ -380,7 +454,7 @@ def missed(row: Any) -> Misses:
     )  # fmt: skip
 
 
-def scatter(method: str, answers: Cases) -> Iterator[Rows]:
+def scatter(method: str, answers: Comparisons) -> Iterator[Rows]:
     """Some answers of a method, evenly chosen, and the line where bar and true error are equal."""
     true, bar = answers.relative
     drawn = np.flatnonzero((np.maximum(true, bar) <= LARGEST_DRAWN) & (np.minimum(true, bar) > 0.0))
@@ -401,7 +475,7 @@ def tell(tables: Tables) -> Iterator[str]:
         if not place:
             yield (
                 f"Every method is asked at {len(cases):,} points of {cases['function'].nunique()} functions, at "
-                f"{cases_in(cases).exists.sum():,} of which a derivative exists."
+                f"{cases_in(cases, Cases).exists.sum():,} of which a derivative exists."
             )
         yield of_method(row)
         yield of_goals(goals[goals["method"] == row.method], whole=not place)
@@ -409,105 +483,7 @@ def tell(tables: Tables) -> Iterator[str]:
             yield from weakest(functions[(functions["method"] == row.method) & (functions["derivative"] == 1)])
             yield from worst(row.method, cases)
             yield from silence(row.method, cases)
+    for method, some in tables[Entries].groupby("method", sort=False):
+        yield of_entries(str(method), some)
+        yield of_goals(goals[goals["method"] == method], whole=True)
     yield from agreement(tables[Evaluations])
-
-
-def agreement(evaluations: Frame) -> Iterator[str]:
-    """Whether the methods say truly how often they evaluated f."""
-    agree = evaluations["agree"]
-    yield (
-        f"{evaluations['counted'].sum():,} values of f were counted from outside, in {len(agree)} calls; in "
-        f"{(agree == YES).sum()} of these the method says exactly as many."
-    )
-    for verdict, says in ((REPEATS, "as many different points, and asked some again"), (NO, "another number")):
-        calls = evaluations[agree == verdict]
-        if len(calls):
-            yield (
-                f"{names(calls['method'])}: in {len(calls)} calls the method says {says}, "
-                f"for instance for {calls['function'].iloc[0]}."
-            )
-
-
-def of_method(row: Any) -> str:
-    """How often a method answers, and is right."""
-    nowhere = f"Where no derivative exists it says ok {row.silent} times."
-    if not row.answers:
-        return f"{row.method}: it gives no value with a bar. {nowhere}"
-    of_ok = f"{row.ok:,} of them say ok, and of those {percent_reached(row.ok_covered)}" if row.ok else "none says ok"
-    return (
-        f"{row.method}: it gives {row.answers:,} values with a bar, and {percent_reached(row.covered)} of the bars are "
-        f"true; {of_ok}. {nowhere}"
-    )
-
-
-def of_goals(goals: Frame, *, whole: bool) -> str:
-    """Which goals a method reaches, and, if it is told as a whole, how it misses the others."""
-    known, failed = goals[goals["reached"] != "not measured"], goals[goals["reached"] == "no"]
-    reached = f"{len(known) - len(failed)} of the {len(known)} goals that could be measured are reached."
-    listed = f" Missed: {'; '.join(map(missed_goal, failed.itertuples()))}." if len(failed) and whole else ""
-    return f"{goals['method'].iloc[0]}: {reached}{listed}"
-
-
-def missed_goal(goal: Any) -> str:
-    """A goal that was not reached."""
-    unit = {"%": " %", "x": "x", "": ""}[goal.unit]
-    return f"{goal.measure} {goal.measured:.3g}{unit}, at {goal.bound} {goal.goal:g}{unit}"
-
-
-def weakest(functions: Frame) -> Iterator[str]:
-    """The functions whose bars are least often true."""
-    weak = functions[functions["covered"] < 1.0].sort_values("covered", kind="stable")
-    if len(weak):
-        five = [f"{row.function} ({percent_reached(row.covered)} of {row.answers})" for row in weak.head().itertuples()]
-        yield (
-            f"{weak['method'].iloc[0]}: the bars are all true for {(functions['covered'] == 1.0).sum()} functions, and "
-            f"not for {len(weak)}; the weakest: {', '.join(five)}."
-        )
-
-
-def worst(method: str, rows: Frame) -> Iterator[str]:
-    """The functions with the shortest bars for their error, among the answers with the status ok."""
-    measured = cases_in(rows)
-    short = rows[measured.exists & measured.answered & measured.said_ok & (measured.miss > 1.0)]
-    if not len(short):
-        return
-    first = short.sort_values("miss", ascending=False, kind="stable").drop_duplicates("function").head()
-    five = [
-        f"{row.function} at x = {row.x:.10g} (true error {row.true_error:.1e}, bar {row.error:.1e}, A "
-        f"{row.attainable:.1e}{', and no formula comes nearer than A' if row.attainable > row.error else ''})"
-        for row in first.itertuples()
-    ]
-    yield (
-        f"{method}: {len(short)} bars with the status ok are too short, half of them by a factor of "
-        f"{quantile(short['miss'], 0.5):.2g} at most; the worst: {'; '.join(five)}."
-    )
-
-
-def silence(method: str, rows: Frame) -> Iterator[str]:
-    """Values where no derivative exists, and refusals where one does."""
-    measured = cases_in(rows)
-    if not measured.exists.all():
-        said_ok = rows[~measured.exists & measured.said_ok]
-        odd = rows[~measured.exists & measured.answered & ~measured.said_ok]
-        yield (
-            f"{method}: at {(~measured.exists).sum():,} points without a derivative it is silent, with a value that "
-            f"says ok, at {len(said_ok)}{where(said_ok)}, and gives a value with another status at {len(odd)}"
-            f"{where(odd)}."
-        )
-    if measured.counts.any():
-        refused = rows[measured.counts & ~measured.answered]
-        yield (
-            f"{method}: of {measured.counts.sum():,} points at which it could answer it gives no answer at "
-            f"{len(refused)}{where(refused)}; at {refused['right'].sum()} of these the population allows that."
-        )
-
-
-def where(cases: Frame) -> str:
-    """The functions of some cases."""
-    return f" ({names(cases['function'])})" if len(cases) else ""
-
-
-def names(values: Frame) -> str:
-    """The most frequent of some names, as a text."""
-    unique, counts = np.unique(values.to_numpy().astype(str), return_counts=True)
-    return first_of(unique[np.argsort(-counts, kind="stable")].tolist(), 5)

@@ -1,0 +1,133 @@
+"""What the study of honesty tells, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any, TypeVar
+
+import numpy as np
+
+from derivkit.testing import Cases, Comparisons, EntryCases, quantile
+from experiments.study import Frame
+from experiments.words import first_of, percent_reached
+
+YES, REPEATS, NO = "yes", "but for repeats", "no"
+C = TypeVar("C", bound=Comparisons)
+
+
+def cases_in(rows: Frame, kind: type[C]) -> C:
+    """Rows of a table, ready to be measured."""
+    return kind(**{one.name: rows[one.name].to_numpy() for one in fields(kind)})
+
+
+def agreement(evaluations: Frame) -> Iterator[str]:
+    """Whether the methods say truly how often they evaluated f."""
+    agree = evaluations["agree"]
+    yield (
+        f"{evaluations['counted'].sum():,} values of f were counted from outside, in {len(agree)} calls; in "
+        f"{(agree == YES).sum()} of these the method says exactly as many."
+    )
+    for verdict, says in ((REPEATS, "as many different points, and asked some again"), (NO, "another number")):
+        calls = evaluations[agree == verdict]
+        if len(calls):
+            yield (
+                f"{names(calls['method'])}: in {len(calls)} calls the method says {says}, "
+                f"for instance for {calls['function'].iloc[0]}."
+            )
+
+
+def of_method(row: Any) -> str:
+    """How often a method answers, and is right."""
+    nowhere = f"Where no derivative exists it says ok {row.silent} times."
+    if not row.answers:
+        return f"{row.method}: it gives no value with a bar. {nowhere}"
+    of_ok = f"{row.ok:,} of them say ok, and of those {percent_reached(row.ok_covered)}" if row.ok else "none says ok"
+    return (
+        f"{row.method}: it gives {row.answers:,} values with a bar, and {percent_reached(row.covered)} of the bars are "
+        f"true; {of_ok}. {nowhere}"
+    )
+
+
+def of_entries(method: str, rows: Frame) -> str:
+    """How often the bars of gradients or Hessians are true."""
+    cases = cases_in(rows, EntryCases)
+    share = percent_reached(float(cases.answers.covered.mean()))
+    return (
+        f"{method}, {rows['function'].nunique()} functions of {cases.variables.min()} to {cases.variables.max()} "
+        f"variables: of {len(cases):,} entries {len(cases.answers):,} have a value with a bar, and {share} of the "
+        f"bars are true."
+    )
+
+
+def of_goals(goals: Frame, *, whole: bool) -> str:
+    """Which goals a method reaches, and, if it is told as a whole, how it misses the others."""
+    known, failed = goals[goals["reached"] != "not measured"], goals[goals["reached"] == "no"]
+    reached = f"{len(known) - len(failed)} of the {len(known)} goals that could be measured are reached."
+    listed = f" Missed: {'; '.join(map(missed_goal, failed.itertuples()))}." if len(failed) and whole else ""
+    return f"{goals['method'].iloc[0]}: {reached}{listed}"
+
+
+def missed_goal(goal: Any) -> str:
+    """A goal that was not reached."""
+    unit = {"%": " %", "x": "x", "": ""}[goal.unit]
+    return f"{goal.measure} {goal.measured:.3g}{unit}, at {goal.bound} {goal.goal:g}{unit}"
+
+
+def weakest(functions: Frame) -> Iterator[str]:
+    """The functions whose bars are least often true."""
+    weak = functions[functions["covered"] < 1.0].sort_values("covered", kind="stable")
+    if len(weak):
+        five = [f"{row.function} ({percent_reached(row.covered)} of {row.answers})" for row in weak.head().itertuples()]
+        yield (
+            f"{weak['method'].iloc[0]}: the bars are all true for {(functions['covered'] == 1.0).sum()} functions, and "
+            f"not for {len(weak)}; the weakest: {', '.join(five)}."
+        )
+
+
+def worst(method: str, rows: Frame) -> Iterator[str]:
+    """The functions with the shortest bars for their error, among the answers with the status ok."""
+    measured = cases_in(rows, Cases)
+    short = rows[measured.exists & measured.answered & measured.said_ok & (measured.miss > 1.0)]
+    if not len(short):
+        return
+    first = short.sort_values("miss", ascending=False, kind="stable").drop_duplicates("function").head()
+    five = [
+        f"{row.function} at x = {row.x:.10g} (true error {row.true_error:.1e}, bar {row.error:.1e}, A "
+        f"{row.attainable:.1e}{', and no formula comes nearer than A' if row.attainable > row.error else ''})"
+        for row in first.itertuples()
+    ]
+    yield (
+        f"{method}: {len(short)} bars with the status ok are too short, half of them by a factor of "
+        f"{quantile(short['miss'], 0.5):.2g} at most; the worst: {'; '.join(five)}."
+    )
+
+
+def silence(method: str, rows: Frame) -> Iterator[str]:
+    """Values where no derivative exists, and refusals where one does."""
+    measured = cases_in(rows, Cases)
+    if not measured.exists.all():
+        said_ok = rows[~measured.exists & measured.said_ok]
+        odd = rows[~measured.exists & measured.answered & ~measured.said_ok]
+        yield (
+            f"{method}: at {(~measured.exists).sum():,} points without a derivative it is silent, with a value that "
+            f"says ok, at {len(said_ok)}{where(said_ok)}, and gives a value with another status at {len(odd)}"
+            f"{where(odd)}."
+        )
+    if measured.counts.any():
+        refused = rows[measured.counts & ~measured.answered]
+        yield (
+            f"{method}: of {measured.counts.sum():,} points at which it could answer it gives no answer at "
+            f"{len(refused)}{where(refused)}; at {refused['right'].sum()} of these the population allows that."
+        )
+
+
+def where(cases: Frame) -> str:
+    """The functions of some cases."""
+    return f" ({names(cases['function'])})" if len(cases) else ""
+
+
+def names(values: Frame) -> str:
+    """The most frequent of some names, as a text."""
+    unique, counts = np.unique(values.to_numpy().astype(str), return_counts=True)
+    return first_of(unique[np.argsort(-counts, kind="stable")].tolist(), 5)
