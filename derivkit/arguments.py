@@ -10,7 +10,7 @@ import math
 import operator
 import re
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, SupportsIndex
 
 import numpy as np
@@ -303,8 +303,19 @@ def check_vectorized(vectorized: object) -> None:
         raise ValueError(f"vectorized={shown(vectorized)}: write True or False, or leave it out")
 
 
-def ends(domain: object, shape: tuple[int, ...] = ()) -> tuple[Array, Array]:
-    """The two ends of a domain, for every x; None stands for no end on that side, or for no domain at all.
+def _alone(end: object, name: str) -> Array:
+    return spread(name, numbers("domain", end), ())
+
+
+def ends(domain: object, each: Callable[[Any, str], Array] = _alone) -> tuple[Array, Array]:
+    """The two ends of a domain, by default for one x; None stands for no end on that side, or for no domain at all.
+
+    Parameters
+    ----------
+    domain : object
+        What somebody calls one.
+    each : callable
+        From an end and its name in messages to its numbers, for every x.
 
     Examples
     --------
@@ -315,9 +326,8 @@ def ends(domain: object, shape: tuple[int, ...] = ()) -> tuple[Array, Array]:
     pair = list(limits) if isinstance(limits, list | tuple) or (isinstance(limits, np.ndarray) and limits.ndim) else []
     if len(pair) != len(EVERYWHERE):
         raise ValueError(f"domain={shown(domain)}: {TWO_ENDS}")
-    open_end = [np.asarray(end) for end in EVERYWHERE]
-    pair = [none if end is None else numbers("domain", end) for end, none in zip(pair, open_end, strict=True)]
-    lo, hi = (spread("an end of the domain", end, shape) for end in pair)
+    pair = [none if end is None else end for end, none in zip(pair, EVERYWHERE, strict=True)]
+    lo, hi = (each(end, "an end of the domain") for end in pair)
     if not np.all(lo < hi):
         raise ValueError(f"domain={shown(domain)}: {TWO_ENDS}")
     return lo, hi

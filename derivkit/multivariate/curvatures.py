@@ -76,7 +76,7 @@ def curvatures(ladders: Ladders) -> Derivative:
     Values, bars and statuses are symmetric to the bit. Evaluations are those of the pair's own line, and delta is by
     how much the first of the two variables moves there. Where an axis has no second derivative, none of its pairs has.
     """
-    straight = ladders.axes(np.arange(ladders.x.size), order=2, pace=CURVATURES)
+    straight = ladders.axes(np.arange(ladders.structure.size), order=2, pace=CURVATURES)
     fields = _diagonal(straight)
     with np.errstate(all="ignore"):
         for pairs in _blocks(_pairs(ladders, straight)):
@@ -90,7 +90,7 @@ def curvatures(ladders: Ladders) -> Derivative:
 def _pairs(ladders: Ladders, straight: Derivative) -> Pairs:
     """The pairs of axes along which there is a second derivative."""
     known = np.flatnonzero(np.isfinite(straight.value) & np.isfinite(straight.error))
-    x = ladders.x.ravel()
+    x = ladders.structure.flat
     window = np.where(straight.delta > 0.0, straight.delta, first_top(x))
     size = np.where(straight.evaluations > FEW_VALUES, FULL_TO_FEW * window, window)
     i, j = known[np.array(np.triu_indices(known.size, 1))]

@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from derivkit.arguments import EVERYWHERE, check_function, check_vectorized, ends, entry_of, numbers, positive, spread
+from derivkit.arguments import EVERYWHERE, check_function, check_vectorized, ends, positive
 from derivkit.asker import Asker, calling_of, rows_of
 from derivkit.multivariate.colouring import colours
-from derivkit.multivariate.structure import container_of
+from derivkit.multivariate.structure import Structure
 from derivkit.numerical.bars import Bar, bar_of, bar_of_products, halved, offsets_of_bar
 from derivkit.numerical.formulas import stencil_of
 from derivkit.numerical.nodes import Nodes, combine, divisor, quotient, spared
@@ -80,10 +79,10 @@ class Differences:
     def __init__(
         self,
         f: Callable[..., Any],
-        x: ArrayLike,
+        x: Any,
         what: str,
         formula: str | Stencil | None,
-        delta: ArrayLike | None,
+        delta: Any,
         domain: Box | None,
         *,
         vectorized: bool | None,
@@ -91,18 +90,18 @@ class Differences:
     ) -> None:
         check_function(f, f"dk.{what}({CALLED_WITH.get(what, 'f, x')}, formula='central_2', delta=1e-5)")
         check_vectorized(vectorized)
-        point = point_of(x)
-        self.shape, self.x = point.shape, point.ravel()
-        self.delta = spread("delta", positive("delta", 1.0 if delta is None else delta), self.shape).ravel()
-        self._box, self._scalar = box_of(f, domain, self.shape), scalar
+        self.structure = Structure.of(x)
+        self.x = self.structure.flat
+        self.delta = positive("delta", self.structure.each(1.0 if delta is None else delta, "delta"))
+        self._box, self._scalar = box_of(f, domain, self.structure), scalar
         self.ask = Asker(
             f,
-            shape=self.shape,
+            shape=self.structure.shape,
             several=True,
             empty=True,
             domain=EVERYWHERE,  # points outside the box are never requested
             vectorized=vectorized,
-            container=container_of(x, point),
+            container=self.structure.container,
         )
 
         self.formula = _formula(what, formula, has_delta=delta is not None)
@@ -110,11 +109,16 @@ class Differences:
     def axes(self, formula: Stencil) -> Axes:
         """The formula along every axis."""
         with np.errstate(all="ignore"):
-            nodes = Nodes.at_offsets(formula, offsets_of_bar(formula), self.x, self.delta)
+            nodes = self._nodes(formula, self.delta)
             first, *_, last = nodes.points
             outside = self._outside(self.x).any() | self._outside(first) | self._outside(last)
             beyond = ~np.isfinite([first, last, nodes.scale]).all(axis=0)
             return Axes(nodes, _code(outside, nodes.vanished, beyond))
+
+    def _nodes(self, formula: Stencil, delta: Array) -> Nodes:
+        """Those of a formula and of its bar, as f is given them."""
+        nodes = Nodes.at_offsets(formula, offsets_of_bar(formula), self.x, delta)
+        return replace(nodes, at={offset: self.structure.representable(node) for offset, node in nodes.at.items()})
 
     def _outside(self, entry: Array) -> Mask:
         lo, hi = self._box
@@ -172,6 +176,7 @@ class Differences:
         for k, entry in enumerate(at.values()):
             whole, x = entry[going], self.x[going]
             points[k][:, going] = np.where(shares == 1.0, whole, x + shares * (whole - x))
+        points = self.structure.representable(points)
         moves = [k for k, s in enumerate(at) if s]
         flat = points[moves].reshape(-1, self.x.size)
         values = self._values(np.broadcast_to(np.arange(self.x.size), flat.shape), flat)
@@ -192,7 +197,11 @@ class Differences:
             measured = quotient(self.formula, [values[s] for s in self.formula.offsets], line.scale)
             slopes = result.value[:, going]
             # the entries of a point are rounded, each by itself
-            off = np.abs(slopes) @ np.abs(EPS * self.x[going]) * sum(map(abs, self.formula.coefficients[0]))
+            off = (
+                np.abs(slopes)
+                @ np.abs(self.structure.eps[going] * self.x[going])
+                * sum(map(abs, self.formula.coefficients[0]))
+            )
             bar = bar_of(line, values, unit=self.unit).error + result.error[:, going] @ towards + off
             away = np.abs(measured - slopes @ towards)
         wrong = np.flatnonzero(away > CONTRADICTS * bar)
@@ -245,7 +254,7 @@ class Differences:
         """Points with some entries replaced, all others the same to the bit."""
         points = np.repeat(self.x.reshape(1, -1), len(index), axis=0)
         np.put_along_axis(points, index, entry, axis=1)
-        return points.reshape(-1, *self.shape)
+        return points.reshape(-1, *self.structure.shape)
 
     def _on_axes(self, at: Mapping[Rational, Array], block: Indices, centre: Array | None) -> dict[Rational, Any]:
         """Values at the offsets along some axes, each of shape ``(len(block), width)``."""
@@ -265,7 +274,7 @@ class Differences:
         formula, offsets = self.formula, offsets_of_bar(self.formula)
         moving, counts = direction != 0.0, np.abs(direction) > EPS * np.max(np.abs(direction))
         with np.errstate(all="ignore"):
-            nodes = Nodes.at_offsets(formula, offsets, self.x, self.delta * direction)
+            nodes = self._nodes(formula, self.delta * direction)
             points = np.where(moving, [nodes.at[s] for s in offsets], self.x)
             size = np.ldexp(1.0, np.frexp(np.max(np.abs(direction)))[1] - 1)
             unit = direction / size
@@ -386,21 +395,11 @@ def refuse_several(ask: Asker) -> None:
         )
 
 
-def box_of(f: Callable[..., Any], domain: Box | None, shape: tuple[int, ...]) -> tuple[Array, Array]:
+def box_of(f: Callable[..., Any], domain: Box | None, structure: Structure) -> tuple[Array, Array]:
     """The ends for the entries of x in a row: those of the domain, within that of the function."""
     least, greatest = calling_of(f).domain
-    lo, hi = (end.ravel() for end in ends(domain, shape))
+    lo, hi = ends(domain, structure.each)
     return np.maximum(lo, least), np.minimum(hi, greatest)
-
-
-def point_of(x: ArrayLike) -> Array:
-    """The point of many variables, in an array of its own; refused if an entry is no finite number."""
-    point = np.array(numbers("x", x))
-    wrong = np.flatnonzero(~np.isfinite(point))
-    if wrong.size:
-        name = f"x{entry_of(int(wrong[0]), point.shape)}"
-        raise ValueError(f"{name} is {point.flat[wrong[0]]}; the entries of x must be finite numbers")
-    return point
 
 
 def _blocks(going: Indices, ask: Asker, each: int) -> Iterator[Indices]:

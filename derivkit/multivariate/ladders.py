@@ -12,13 +12,12 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from derivkit.arguments import check_function, check_vectorized, entry_of, number, positive, shown, spread, whole
+from derivkit.arguments import check_function, check_vectorized, number, positive, whole
 from derivkit.behaviour import Raised
-from derivkit.multivariate.evaluation import CALLED_WITH, box_of, point_of
+from derivkit.multivariate.evaluation import CALLED_WITH, box_of
 from derivkit.multivariate.lines import Axes, Directions, Lines, Surroundings
-from derivkit.multivariate.structure import container_of
+from derivkit.multivariate.structure import Structure
 from derivkit.numerical.chunks import ChunkResult, Collected, Searches
 from derivkit.numerical.result import Derivative
 from derivkit.numerical.search import usual_top
@@ -68,8 +67,8 @@ class Ladders:
 
     Attributes
     ----------
-    x : ndarray
-        The point.
+    structure : Structure
+        Of x.
     lines : Lines
         Those that were searched, whose asker counts every point.
     budget : float
@@ -79,7 +78,7 @@ class Ladders:
     def __init__(  # noqa: PLR0913 -- f, and all that may be known of it
         self,
         f: Callable[..., Any],
-        x: ArrayLike,
+        x: Any,
         what: str,
         domain: Box | None,
         *,
@@ -91,17 +90,13 @@ class Ladders:
     ) -> None:
         check_function(f, f"dk.{what}({CALLED_WITH.get(what, 'f, x')})")
         check_vectorized(vectorized)
-        self.x = point_of(x)
-        if self.x.size == 0:
-            raise ValueError(f"x is empty (shape {self.x.shape}); give at least one entry")
-        lo, hi = box_of(f, domain, self.x.shape)
-        _refuse_outside(self.x, lo, hi)
-        self._scale = math.nan if scale is None else positive("scale", scale)
+        self.structure = Structure.of(x)
+        lo, hi = box_of(f, domain, self.structure)
+        _refuse_outside(self.structure, lo, hi)
+        self._scale = scale
         self._noise = math.nan if noise is None else number("noise", positive("noise", noise))
         self.budget = math.inf if budget is None else whole("budget", budget, 1)
-        self._around = Surroundings(
-            f, self.x, lo, hi, scalar, vectorized, float(np.nan_to_num(self._noise)), container_of(x, self.x)
-        )
+        self._around = Surroundings(f, self.structure, lo, hi, scalar, vectorized, float(np.nan_to_num(self._noise)))
         self.lines: Lines
 
     @property
@@ -116,13 +111,16 @@ class Ladders:
 
     def axes(self, chosen: Indices, *, order: int = 1, pace: Pace = SLOPES) -> Derivative:
         """Along the axes of some entries; shape ``(n,)``, with a further axis where f may give several numbers."""
-        scale = spread("scale", np.asarray(self._scale), self.x.shape).ravel()
+        scale = np.full(self.structure.size, np.nan)
+        if self._scale is not None:
+            scale = positive("scale", self.structure.each(self._scale, "scale"))
         return self._searched(Axes(self._around, chosen), scale[chosen], order, pace)
 
     def direction(self, towards: Array) -> Derivative:
         """Along one direction, in its own length; shape ``(1,)``."""
         lines = Directions(self._around, towards[None])
-        return lines.in_directions(self._searched(lines, number("scale", self._scale) / lines.unit, 1, SLOPES))
+        scale = math.nan if self._scale is None else number("scale", positive("scale", self._scale))
+        return lines.in_directions(self._searched(lines, scale / lines.unit, 1, SLOPES))
 
     def _searched(self, lines: Lines, scale: Array, order: int, pace: Pace) -> Derivative:
         self.lines = lines
@@ -132,12 +130,12 @@ class Ladders:
         return Collected(searches, parts, np.argsort(turns), lines.origin).derivative(order)
 
 
-def _refuse_outside(x: Array, lo: Array, hi: Array) -> None:
-    outside = np.flatnonzero((x.ravel() < lo) | (x.ravel() > hi))
+def _refuse_outside(structure: Structure, lo: Array, hi: Array) -> None:
+    x = structure.flat
+    outside = np.flatnonzero((x < lo) | (x > hi))
     if outside.size:
         k = int(outside[0])
-        name = f"x{entry_of(k, x.shape)}"
-        raise ValueError(f"{name} = {shown(x.flat[k].item())} lies outside the domain [{lo[k]:g}, {hi[k]:g}]")
+        raise ValueError(f"{structure.name(k)} = {x[k].item()!r} lies outside the domain [{lo[k]:g}, {hi[k]:g}]")
 
 
 def by_pilots(searches: Searches, rows: Array, pace: Pace) -> tuple[list[ChunkResult], Indices]:

@@ -19,6 +19,7 @@ from derivkit.arguments import EVERYWHERE
 from derivkit.asker import Asker, calling_of, rows_of
 from derivkit.behaviour import Raised
 from derivkit.multivariate.evaluation import refuse_several
+from derivkit.multivariate.structure import Structure
 from derivkit.numerical.result import Derivative
 from derivkit.numerical.scales import START, first_top
 from derivkit.types import EPS, Array, Indices
@@ -35,9 +36,9 @@ class Surroundings(NamedTuple):
     Attributes
     ----------
     f : callable
-        Of an array of x's shape, or of what the container makes of one.
-    x : ndarray
-        The point.
+        Of what has the structure of the point.
+    structure : Structure
+        Of the point.
     lo, hi : ndarray, shape ``(x.size,)``
         The box that is never left.
     scalar : bool
@@ -46,31 +47,33 @@ class Surroundings(NamedTuple):
         Whether f takes batches, if known.
     noise : float
         Standard deviation of the values of f, 0 if unknown.
-    container : callable, optional
-        Makes of a point what f is given instead.
     """
 
     f: Callable[..., Any]
-    x: Array
+    structure: Structure
     lo: Array
     hi: Array
     scalar: bool = True
     vectorized: bool | None = None
     noise: float = 0.0
-    container: Callable[[Array], Any] | None = None
+
+    @property
+    def x(self) -> Array:
+        """The point, shape ``(n,)``."""
+        return self.structure.flat
 
     def asker(self, lines: int) -> Asker:
         """What calls f for the points of so many lines."""
         untried = self.vectorized is None and lines < WORTH_A_TRIAL
         return Asker(
             self.f,
-            shape=self.x.shape,
+            shape=self.structure.shape,
             several=True,
             empty=True,
             domain=EVERYWHERE,  # points outside the box are never requested
             vectorized=calling_of(self.f).vectorized or False if untried else self.vectorized,
             noise=self.noise,
-            container=self.container,
+            container=self.structure.container,
         )
 
 
@@ -88,7 +91,7 @@ class Lines(ABC):
 
     def __init__(self, around: Surroundings, origin: Array, lo: Array, hi: Array) -> None:
         self.origin, self.lo, self.hi = origin, lo, hi
-        self._around, self._x, self._ask = around, around.x.ravel(), around.asker(origin.size)
+        self._around, self._x, self._ask = around, around.x, around.asker(origin.size)
         self._bounded = bool(np.isfinite(around.lo).any() or np.isfinite(around.hi).any())
         self._centre: Array | None = None
 
@@ -150,7 +153,7 @@ class Lines(ABC):
 
     def _values(self, points: Array) -> Array:
         """f at points, shape ``(k, width)``."""
-        values = rows_of(self._ask(points.reshape(-1, *self._around.x.shape)))
+        values = rows_of(self._ask(points.reshape(-1, *self._around.structure.shape)))
         if self._around.scalar:
             refuse_several(self._ask)
         return np.broadcast_to(values, (len(points), self._ask.width or 1))
@@ -167,7 +170,7 @@ class Axes(Lines):
     """
 
     def __init__(self, around: Surroundings, chosen: Indices) -> None:
-        super().__init__(around, around.x.ravel()[chosen], around.lo[chosen], around.hi[chosen])
+        super().__init__(around, around.x[chosen], around.lo[chosen], around.hi[chosen])
         self._chosen = chosen
 
     def points(self, places: Indices, x: Array) -> Array:
@@ -193,7 +196,7 @@ class Directions(Lines):
     """
 
     def __init__(self, around: Surroundings, directions: Array) -> None:
-        x = around.x.ravel()
+        x = around.x
         with np.errstate(all="ignore"):
             size = np.abs(directions)
             counts = size > EPS * size.max(axis=1, keepdims=True)

@@ -14,26 +14,29 @@ far out; there the table has formulas of their own for the second derivative (Fo
 
 from __future__ import annotations
 
-import math
-import operator
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from derivkit.arguments import entry_of, numbers, shown
+from derivkit.arguments import shown
 from derivkit.behaviour import FLOAT32, Raised
 from derivkit.multivariate.colouring import pattern_of
 from derivkit.multivariate.curvatures import curvatures
 from derivkit.multivariate.evaluation import OK, STATUSES, Differences, Estimates
 from derivkit.multivariate.ladders import Ladders
+from derivkit.multivariate.structure import Structure, flattened
 from derivkit.numerical.formulas import stencil_of
 from derivkit.numerical.result import Derivative, sentence
 from derivkit.numerical.status import Status
 from derivkit.numerical.stencil import Stencil
-from derivkit.types import Array, Box, Codes, Indices, Texts
+from derivkit.types import Array, Box, Codes, Indices, Numbers, Texts
+
+Form = Callable[[Numbers], Any]
+"""From the derivatives, with one column for each entry, to what the user has of them."""
+COLUMNS = ("value", "error", "status", "left", "right")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,15 +45,16 @@ class Gradient:
 
     Attributes
     ----------
-    value : float or ndarray
-        The estimates; NaN where there is none. Where f has a kink it is still what the formula gives.
-    error : float or ndarray
+    value : float, ndarray, or the structure of x
+        The estimates; NaN where there is none. Where f has a kink it is still what the formula gives. Of a gradient in
+        the structure of x, labelled as x is.
+    error : float, ndarray, or the structure of x
         Bars of the errors, infinite where there is none. Of those of a formula with a fixed delta at least 99 of 100
         hold, see the notes.
-    status : Status or ndarray of str
+    status : Status, ndarray of str, or the structure of x
         As of a `Derivative`. Of a formula with a fixed delta also ``outside_domain`` and ``step_vanished`` where there
         is no value, and ``unresolved`` where the points of half the delta give no number.
-    left, right : float or ndarray
+    left, right : float, ndarray, or the structure of x
         The slopes of the sides at a kink or a jump, where they exist; NaN elsewhere.
     evaluations : int
         Points at which f was evaluated, each once, and where there is no fixed delta the two calls by which it was
@@ -59,6 +63,9 @@ class Gradient:
         The exceptions of f at single points, one entry for each type.
     float32 : bool
         Whether f computes in float32 or in less, as its values show.
+    structure : Structure
+        Of x: ``structure.name(k)`` is how the entry of column k is written, ``structure.place(path)`` which column an
+        entry has, and ``structure.shaped(row)`` makes of a row of a Jacobian what x is.
     detail : Derivative, optional
         What the search found along every entry: window, noise, digits, evaluations; None of a formula with a delta.
 
@@ -90,16 +97,23 @@ class Gradient:
     evaluations: int
     raised: tuple[Raised, ...] = ()
     float32: bool = False
+    structure: Structure = field(repr=False)
     detail: Derivative | None = None
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """How the n entries of x are written, in the order of the columns of a Jacobian, such as ``x['W1'][3, 0]``."""
+        return tuple(map(self.structure.name, range(self.structure.size)))
+
+    @property
     def message(self) -> str:
-        """What became of the estimates, in a sentence for each status."""
-        return self._of_delta() if self.detail is None else " ".join(_of_search(self, self.detail))
+        """What became of the estimates, in a sentence for each status, and which types of x were converted."""
+        sentences = [self._of_delta()] if self.detail is None else _of_search(self, self.detail)
+        return " ".join([*sentences, self.structure.remark]).rstrip()
 
     def _of_delta(self) -> str:
         """Of a formula with a fixed delta."""
-        statuses = np.ravel(self.status).tolist()
+        statuses = flattened(self.status).tolist()
         counts = {status: statuses.count(status) for status in REASONS}
         reasons = [
             f"{count} of {len(statuses)} {status}, as {REASONS[status]}" for status, count in counts.items() if count
@@ -116,11 +130,11 @@ ALL_OK = "every derivative has a value and a bar."
 def _of_search(result: Gradient, detail: Derivative) -> list[str]:
     """The sentences of the statuses but ``ok``, each with the first entry that has it, or the one of a single entry."""
     statuses = np.asarray(detail.status)
-    if not np.shape(result.status):
+    if isinstance(result.status, Status):
         return [sentence(detail, (0,) * statuses.ndim)]
     groups = [(status, np.argwhere(statuses == status)) for status in dict.fromkeys(statuses.ravel().tolist())]
     sentences = [
-        f"{len(places)} of {statuses.size} {status}, the first {_entry(result, places[0])}: "
+        f"{len(places)} of {statuses.size} {status}, the first {_entry(result.structure, detail, places[0])}: "
         f"{sentence(detail, tuple(places[0]))}"
         for status, places in groups
         if status != Status.OK
@@ -128,13 +142,12 @@ def _of_search(result: Gradient, detail: Derivative) -> list[str]:
     return sentences or [f"{ALL_OK} {FLOAT32}" if result.float32 else ALL_OK]
 
 
-def _entry(result: Gradient, place: Indices) -> str:
-    """The name of an entry that is so far along the lines; of a Jacobian the value comes second there."""
-    if result.detail is not None and result.detail.order > 1:
-        return " and ".join(f"x.ravel()[{k}]" for k in place)
-    if len(place) > 1:
-        return f"value {place[1]} by x.ravel()[{place[0]}]"
-    return f"x{entry_of(int(place[0]), np.shape(result.status))}"
+def _entry(structure: Structure, detail: Derivative, place: Indices) -> str:
+    """The name of an entry that is so far along the lines: of a Hessian both, of a Jacobian the value comes second."""
+    if detail.order > 1:
+        return " and ".join(map(structure.name, place))
+    name = structure.name(int(place[0]))
+    return f"value {place[1]} by {name}" if len(place) > 1 else name
 
 
 REASONS = {
@@ -149,12 +162,12 @@ REASONS = {
 
 def gradient(  # noqa: PLR0913 -- what is differentiated where, and all that may be known beforehand
     f: Callable[..., Any],
-    x: ArrayLike,
+    x: Any,
     *,
     formula: str | Stencil | None = None,
-    delta: ArrayLike | None = None,
+    delta: Any = None,
     domain: Box | None = None,
-    scale: ArrayLike | None = None,
+    scale: Any = None,
     noise: float | None = None,
     budget: int | None = None,
     vectorized: bool | None = None,
@@ -164,19 +177,21 @@ def gradient(  # noqa: PLR0913 -- what is differentiated where, and all that may
     Parameters
     ----------
     f : callable
-        Of an array of x's shape, or of a number if x is one. It may take batches, shape ``(k, *x.shape)``, and give k
-        values; whether it does is found out. An exception, NaN, infinity or a mask means that it has no value
-        there; a mask that f leaves out itself, as the sum of a masked array does, cannot be seen.
-    x : array_like
-        The point, of any shape; f is given float64. A series or a frame is given to f as one, with its labels.
+        Of what x is. Of an array of float64 it may take batches, shape ``(k, *x.shape)``, and give k values; whether it
+        does is found out. An exception, NaN, infinity or a mask means that it has no value there; a mask that f leaves
+        out itself, as the sum of a masked array does, cannot be seen.
+    x : array_like, series, or list, tuple or dict of these, nested
+        The point. f is given the same nesting, series and frames with their labels, and arrays of float32 as such, so
+        that it has no more digits; other numbers in float64. A list of numbers is a vector, and given as an array.
     formula : str or Stencil, optional
         A formula for the first derivative, of the table by name, or any stencil, instead of the search for a window.
-    delta : array_like, optional
-        Its step, in x's unit, positive and finite; one for all, or one for each entry (broadcast to x's shape).
-    domain : (array_like, array_like), optional
-        The closed interval of the entries, one for all or one for each, never left; None for an end that is not there.
-    scale : array_like, optional
-        Length scale of f along the entries, if known, in their unit: one for all, or of x's shape.
+    delta : float, or the structure of x, optional
+        Its step, in x's unit, positive and finite; one for all, for each array or for each entry (broadcast to its
+        shape).
+    domain : (lower, upper), optional
+        The closed interval of the entries, never left: two ends, each like delta, or None for one that is not there.
+    scale : float, or the structure of x, optional
+        Length scale of f along the entries, if known, in their unit; like delta.
     noise : float, optional
         Standard deviation of the error of f's values, if known, in the unit of f.
     budget : int, optional
@@ -187,7 +202,8 @@ def gradient(  # noqa: PLR0913 -- what is differentiated where, and all that may
     Returns
     -------
     Gradient
-        ``value``, ``error`` and ``status`` of x's shape. No point is evaluated twice, f(x) once for all entries.
+        ``value``, ``error``, ``status``, ``left`` and ``right`` in the structure of x. No point is evaluated twice,
+        f(x) once for all entries.
 
     Raises
     ------
@@ -202,25 +218,28 @@ def gradient(  # noqa: PLR0913 -- what is differentiated where, and all that may
     (True, True)
     >>> gradient(lambda x: x[0] ** 2 * x[1], [3.0, 5.0], formula="central_2", delta=0.125).value.tolist()
     [30.0, 9.0]
+    >>> result = gradient(lambda p: p["mass"] * np.sum(p["v"] ** 2), {"mass": 2.0, "v": np.array([3.0, 4.0])})
+    >>> result.value["v"].round(9).tolist(), result.status["mass"], result.names
+    ([12.0, 16.0], 'ok', ("x['mass']", "x['v'][0]", "x['v'][1]"))
     """
     hints = {"scale": scale, "noise": noise, "budget": budget}
     if formula is None and delta is None:
         ladders = Ladders(f, x, "gradient", domain, vectorized=vectorized, scalar=True, **hints)
-        return _with_bars(ladders, ladders.axes(np.arange(ladders.x.size)), ladders.x.shape)
+        return _with_bars(ladders, ladders.axes(np.arange(ladders.structure.size)), _like_x(ladders.structure))
     _refuse_hints(**hints)
     differences = Differences(f, x, "gradient", formula, delta, domain, vectorized=vectorized, scalar=True)
-    return _result(differences, differences.first(np.arange(differences.x.size)), differences.shape)
+    return _result(differences, differences.first(np.arange(differences.x.size)), _like_x(differences.structure))
 
 
 def partial(  # noqa: PLR0913 -- what is differentiated where, and all that may be known beforehand
     f: Callable[..., Any],
-    x: ArrayLike,
-    index: int | tuple[int, ...],
+    x: Any,
+    index: Any,
     *,
     formula: str | Stencil | None = None,
-    delta: ArrayLike | None = None,
+    delta: Any = None,
     domain: Box | None = None,
-    scale: ArrayLike | None = None,
+    scale: Any = None,
     noise: float | None = None,
     budget: int | None = None,
     vectorized: bool | None = None,
@@ -231,8 +250,9 @@ def partial(  # noqa: PLR0913 -- what is differentiated where, and all that may 
     ----------
     f, x, formula, delta, domain, scale, noise, budget, vectorized
         As in :func:`gradient`.
-    index : int or tuple of int
-        Which entry: its place in ``x.ravel()``, or one index for each dimension of x; negative ones count from the end.
+    index : int, tuple or label
+        Which entry: its place, from the end where negative; or one index for each dimension of x; or its label or path,
+        such as ``("W1", 3, 0)`` for ``x["W1"][3, 0]``.
 
     Returns
     -------
@@ -255,21 +275,21 @@ def partial(  # noqa: PLR0913 -- what is differentiated where, and all that may 
     hints = {"scale": scale, "noise": noise, "budget": budget}
     if formula is None and delta is None:
         ladders = Ladders(f, x, "partial", domain, vectorized=vectorized, scalar=True, **hints)
-        return _with_bars(ladders, ladders.axes(np.array([_place(index, ladders.x.shape)])), ())
+        return _with_bars(ladders, ladders.axes(np.array([ladders.structure.place(index)])), _alone)
     _refuse_hints(**hints)
     differences = Differences(f, x, "partial", formula, delta, domain, vectorized=vectorized, scalar=True)
-    chosen = np.array([_place(index, differences.shape)])
-    return _result(differences, differences.first(chosen), ())
+    chosen = np.array([differences.structure.place(index)])
+    return _result(differences, differences.first(chosen), _alone)
 
 
 def jacobian(  # noqa: PLR0913 -- what is differentiated where, and all that may be known beforehand
     f: Callable[..., Any],
-    x: ArrayLike,
+    x: Any,
     *,
     formula: str | Stencil | None = None,
-    delta: ArrayLike | None = None,
+    delta: Any = None,
     domain: Box | None = None,
-    scale: ArrayLike | None = None,
+    scale: Any = None,
     noise: float | None = None,
     budget: int | None = None,
     vectorized: bool | None = None,
@@ -295,7 +315,7 @@ def jacobian(  # noqa: PLR0913 -- what is differentiated where, and all that may
     -------
     Gradient
         ``value``, ``error`` and ``status`` of shape ``(m, n)`` for n entries of x, also where m or n is 1, in the order
-        of ``ravel()``. Every value of f has a window of its own, out of the same evaluations. If f has no value
+        of ``names``. Every value of f has a window of its own, out of the same evaluations. If f has no value
         anywhere, m is not known and taken to be 1.
 
     Raises
@@ -311,18 +331,18 @@ def jacobian(  # noqa: PLR0913 -- what is differentiated where, and all that may
     hints = {"scale": scale, "noise": noise, "budget": budget}
     if formula is None and delta is None and sparsity is None:
         ladders = Ladders(f, x, "jacobian", domain, vectorized=vectorized, scalar=False, **hints)
-        return _with_bars(ladders, ladders.axes(np.arange(ladders.x.size)))
+        return _with_bars(ladders, ladders.axes(np.arange(ladders.structure.size)), _matrix)
     _refuse_hints(**hints)
     differences = Differences(f, x, "jacobian", formula, delta, domain, vectorized=vectorized, scalar=False)
     if sparsity is not None:
-        return _result(differences, differences.sparse(pattern_of(sparsity, differences.x.size)))
-    return _result(differences, differences.first(np.arange(differences.x.size)))
+        return _result(differences, differences.sparse(pattern_of(sparsity, differences.x.size)), _matrix)
+    return _result(differences, differences.first(np.arange(differences.x.size)), _matrix)
 
 
 def directional(  # noqa: PLR0913 -- what is differentiated where, and all that may be known beforehand
     f: Callable[..., Any],
-    x: ArrayLike,
-    direction: ArrayLike,
+    x: Any,
+    direction: Any,
     *,
     formula: str | Stencil | None = None,
     delta: float | None = None,
@@ -338,8 +358,8 @@ def directional(  # noqa: PLR0913 -- what is differentiated where, and all that 
     ----------
     f, x, formula, domain, noise, budget, vectorized
         As in :func:`gradient`.
-    direction : array_like
-        Of x's shape, of any length other than 0: twice the direction gives twice the derivative.
+    direction : array_like, or the structure of x
+        Of any length other than 0: twice the direction gives twice the derivative.
     delta : float, optional
         The step in t of the formula, positive and finite.
     scale : float, optional
@@ -370,21 +390,21 @@ def directional(  # noqa: PLR0913 -- what is differentiated where, and all that 
     hints = {"scale": scale, "noise": noise, "budget": budget}
     if formula is None and delta is None:
         ladders = Ladders(f, x, "directional", domain, vectorized=vectorized, scalar=True, **hints)
-        return _with_bars(ladders, ladders.direction(_direction(direction, ladders.x.shape)), ())
+        return _with_bars(ladders, ladders.direction(_direction(direction, ladders.structure)), _alone)
     _refuse_hints(**hints)
     differences = Differences(f, x, "directional", formula, delta, domain, vectorized=vectorized, scalar=True)
-    towards = _direction(direction, differences.shape)
-    return _result(differences, differences.along(towards), ())
+    towards = _direction(direction, differences.structure)
+    return _result(differences, differences.along(towards), _alone)
 
 
 def hessian(  # noqa: PLR0913 -- what is differentiated where, and all that may be known beforehand
     f: Callable[..., Any],
-    x: ArrayLike,
+    x: Any,
     *,
     formula: str | None = None,
-    delta: ArrayLike | None = None,
+    delta: Any = None,
     domain: Box | None = None,
-    scale: ArrayLike | None = None,
+    scale: Any = None,
     noise: float | None = None,
     budget: int | None = None,
     vectorized: bool | None = None,
@@ -408,7 +428,7 @@ def hessian(  # noqa: PLR0913 -- what is differentiated where, and all that may 
     -------
     Gradient
         ``value``, ``error`` and ``status`` of shape ``(n, n)`` for n entries of x, also where n is 1, in the order of
-        ``ravel()``; symmetric to the bit. No point is evaluated twice, f(x) once for all entries, and of a formula the
+        ``names``; symmetric to the bit. No point is evaluated twice, f(x) once for all entries, and of a formula the
         points on the axes once for all pairs. An entry is as good as the worst of the lines that it comes from, those
         of its two axes and its own: where f has a kink along an axis, none of the axis is known.
 
@@ -435,7 +455,7 @@ def hessian(  # noqa: PLR0913 -- what is differentiated where, and all that may 
     hints = {"scale": scale, "noise": noise, "budget": budget}
     if formula is None and delta is None:
         ladders = Ladders(f, x, "hessian", domain, vectorized=vectorized, scalar=True, **hints)
-        return _with_bars(ladders, curvatures(ladders))
+        return _with_bars(ladders, curvatures(ladders), _matrix)
     _refuse_hints(**hints)
     differences = Differences(f, x, "hessian", formula, delta, domain, vectorized=vectorized, scalar=True)
     if isinstance(formula, Stencil):
@@ -443,7 +463,7 @@ def hessian(  # noqa: PLR0913 -- what is differentiated where, and all that may 
             "hessian needs the name of a formula, such as 'central_2', not a stencil: it takes the formulas of that "
             "name for derivatives 1 and 2"
         )
-    return _result(differences, differences.second(stencil_of(str(formula), 2)))
+    return _result(differences, differences.second(stencil_of(str(formula), 2)), _matrix)
 
 
 def _refuse_hints(**hints: object) -> None:
@@ -455,35 +475,51 @@ def _refuse_hints(**hints: object) -> None:
             )
 
 
-def _with_bars(ladders: Ladders, found: Derivative, shape: tuple[int, ...] | None = None) -> Gradient:
-    """The result in a shape, by default a row for each value of f; Python's own numbers for ``()``."""
-    shape = np.shape(found.value.T) if shape is None else shape
-    columns = {name: getattr(found, name).T.reshape(shape) for name in ("value", "error", "status", "left", "right")}
-    if not shape:
-        columns = {name: column.item() for name, column in columns.items()}
-        columns["status"] = Status(columns["status"])
+def _with_bars(ladders: Ladders, found: Derivative, form: Form) -> Gradient:
+    """The result of a search, whose derivatives have one column for each entry."""
+    columns = {name: getattr(found, name).T for name in COLUMNS}
     return Gradient(
-        **columns,
+        **_formed(columns, form),
         evaluations=found.total,
         raised=ladders.raised,
         float32=ladders.float32,
         detail=found,
+        structure=ladders.structure,
     )
 
 
-def _result(differences: Differences, estimates: Estimates, shape: tuple[int, ...] | None = None) -> Gradient:
-    """The result in a shape, that of the estimates by default; Python's own numbers for ``()``."""
+def _result(differences: Differences, estimates: Estimates, form: Form) -> Gradient:
+    """The result of a formula with a fixed delta."""
     ask = differences.ask
-    shape = estimates.value.shape if shape is None else shape
-    columns = {name: getattr(estimates, name).reshape(shape) for name in ("value", "error", "left", "right")}
-    code = estimates.code.reshape(shape)
+    columns = {name: getattr(estimates, name) for name in COLUMNS if name != "status"}
     return Gradient(
-        **(columns if shape else {name: column.item() for name, column in columns.items()}),
-        status=_texts(code) if shape else STATUSES[code.item()],
+        **_formed({**columns, "status": _texts(estimates.code)}, form),
         evaluations=ask.total,
         raised=ask.raised,
         float32=ask.float32,
+        structure=differences.structure,
     )
+
+
+def _formed(columns: Mapping[str, Numbers], form: Form) -> dict[str, Any]:
+    """Columns in their form; the status of one number is no mere text."""
+    formed = {name: form(column) for name, column in columns.items()}
+    return {**formed, "status": Status(formed["status"])} if isinstance(formed["status"], str) else formed
+
+
+def _like_x(structure: Structure) -> Form:
+    """In the structure of x."""
+    return lambda column: structure.shaped(column.ravel())
+
+
+def _alone(column: Numbers) -> Any:
+    """One number."""
+    return column.item()
+
+
+def _matrix(column: Numbers) -> Numbers:
+    """A row for each value of f."""
+    return column
 
 
 def _texts(code: Codes) -> Texts:
@@ -492,26 +528,8 @@ def _texts(code: Codes) -> Texts:
     return texts[code] if code.any() else np.broadcast_to(texts[OK], code.shape)
 
 
-def _direction(direction: ArrayLike, shape: tuple[int, ...]) -> Array:
-    towards = numbers("direction", direction)
-    if towards.shape != shape:
-        raise ValueError(f"the direction has shape {towards.shape} and x has {shape}; they must be the same")
+def _direction(direction: Any, structure: Structure) -> Array:
+    towards = structure.like(direction, "direction")
     if not (np.isfinite(towards).all() and towards.any()):
         raise ValueError("a direction has finite entries, not all of them 0")
-    return towards.ravel()
-
-
-def _place(index: int | tuple[int, ...], shape: tuple[int, ...]) -> int:
-    """The place in ``ravel()``; refused if there is no such entry."""
-    lengths = shape if isinstance(index, tuple) else (math.prod(shape),)
-    given = index if isinstance(index, tuple) else (index,)
-    try:
-        places = [operator.index(k) for k in given]
-    except TypeError:
-        raise TypeError(f"an index is an int or a tuple of ints, not {shown(index)}") from None
-    if len(places) != len(lengths) or not all(-n <= k < n for k, n in zip(places, lengths, strict=True)):
-        raise ValueError(f"x of shape {shape} has no entry {shown(index)}")
-    place = 0
-    for k, n in zip(places, lengths, strict=True):
-        place = place * n + k % n
-    return place
+    return towards

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from derivkit.arguments import as_array, counted, entry_of, numbers, shown, spread
-from derivkit.types import Array, Mask, Numbers
+from derivkit.arguments import as_array, counted, entry_of, number, numbers, shown, spread
+from derivkit.types import EPS, EPS32, Array, Mask, Numbers
 
 FLOAT32 = np.dtype(np.float32)
 FLOAT64 = np.dtype(np.float64)
@@ -65,8 +65,12 @@ class Leaf:
         """What stands in its place."""
         return next(leaves)
 
-    def matched(self, other: Any, name: str) -> Iterator[Array]:
-        """The numbers of another array of this shape and with these labels."""
+    def paired(self, other: Any, name: str) -> Iterator[tuple[Leaf, Any]]:  # noqa: ARG002 -- as of a branch
+        """Itself and what another tree has in its place."""
+        yield self, other
+
+    def matched(self, other: Any, name: str) -> Array:
+        """The numbers of another array of this shape and with these labels, in a row."""
         array = numbers(f"{name}{self.path}", other)
         if array.shape != self.array.shape:
             hint = " (is it transposed?)" if array.shape == self.array.shape[::-1] else ""
@@ -81,7 +85,14 @@ class Leaf:
                         f"{name}{self.path} has the labels {_listed(theirs)} and x{self.path} has {_listed(ours)}; "
                         f"they must be the same, as those of {name}.reindex_like(x) are"
                     )
-        yield array.ravel()
+        return array.ravel()
+
+    def each(self, value: Any, name: str) -> Array:
+        """One number for all entries, or one for each, in a row."""
+        if labels_of(value) is not None:
+            return self.matched(value, name)
+        name = f"{name}{self.path}"
+        return spread(name, numbers(name, value), self.array.shape).ravel()
 
     def entry(self, k: int) -> str:
         """How the entry at place k of ``ravel()`` is written."""
@@ -131,13 +142,13 @@ class Branch:
         """The same nesting with other leaves."""
         return self.make([child.build(leaves) for child in self.children.values()])
 
-    def matched(self, other: Any, name: str) -> Iterator[Array]:
-        """The numbers of the leaves of another tree, which must have the same nesting."""
+    def paired(self, other: Any, name: str) -> Iterator[tuple[Leaf, Any]]:
+        """The leaves and what another tree, which must have the same nesting, has in their places."""
         contents = self._contents(other, name)
         for key, child in self.children.items():
             if key not in contents:
                 raise ValueError(f"{name}{child.path} is missing; x{child.path} is {_kind(child)}")
-            yield from child.matched(contents[key], name)
+            yield from child.paired(contents[key], name)
 
     def _contents(self, other: Any, name: str) -> Mapping[Any, Any]:
         """What the other has under its keys; refused if these are others."""
@@ -240,6 +251,16 @@ class Structure:
         sizes = [leaf.array.size for leaf in self._leaves]
         return np.repeat([leaf.dtype == FLOAT32 for leaf in self._leaves], sizes)
 
+    @property
+    def eps(self) -> Array:
+        """Of the type in which f is given an entry, shape ``(n,)``."""
+        return np.where(self.float32, EPS32, EPS)
+
+    @property
+    def container(self) -> Callable[[Array], Any] | None:
+        """From a point of shape `shape` to what f is given; None where f is given the point as it is."""
+        return None if self.plain else lambda point: self.restore(point.ravel())
+
     def representable(self, flat: Array) -> Array:
         """The numbers that f is given: those of float32 arrays rounded, shape ``(..., n)``."""
         narrow = self.float32
@@ -290,13 +311,13 @@ class Structure:
         TypeError, ValueError
             If it has another structure, with the name of the first entry that differs.
         """
-        return np.concatenate(list(self._root.matched(other, name)))
+        return np.concatenate([leaf.matched(part, name) for leaf, part in self._root.paired(other, name)])
 
     def each(self, value: Any, name: str) -> Array:
-        """One number for all entries, or one for each in the structure of x; shape ``(n,)``."""
-        if isinstance(self._root, Branch) and (isinstance(value, list | tuple | Mapping) or np.ndim(value)):
-            return self.like(value, name)
-        return spread(name, numbers(name, value), self.shape).ravel()
+        """One number for all entries, or in the structure of x one for each array or each entry; shape ``(n,)``."""
+        if isinstance(self._root, Branch) and not (isinstance(value, list | tuple | Mapping) or np.ndim(value)):
+            return np.full(self.size, number(name, value))
+        return np.concatenate([leaf.each(part, name) for leaf, part in self._root.paired(value, name)])
 
     def name(self, k: int) -> str:
         """How the entry at place k of the flat vector is written, such as ``x['W1'][3, 0]``."""
@@ -336,6 +357,13 @@ class Structure:
         if not -self.size <= k < self.size:
             raise ValueError(f"x of shape {self.shape} has no entry {shown(index)}")
         return k % self.size
+
+
+def flattened(tree: Any) -> Numbers:
+    """What `Structure.shaped` made of a vector, as a vector again."""
+    if not isinstance(tree, list | tuple | Mapping):
+        return np.ravel(tree)
+    return np.concatenate([flattened(part) for part in (tree.values() if isinstance(tree, Mapping) else tree)])
 
 
 # The nesting

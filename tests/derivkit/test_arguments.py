@@ -215,6 +215,8 @@ def test_a_truth_value_that_f_gives_is_0_or_1() -> None:
 # Points
 
 
+MANY = ("gradient", "hessian", "jacobian", "partial", "directional")
+"""Of many variables, which may be nested; at least one."""
 WRONG_POINTS = {
     "nothing": None,
     "text": "1.0",
@@ -234,7 +236,7 @@ WRONG_POINTS = {
 @pytest.mark.parametrize("entry", NUMERICAL | OTHERS | KNOWN)
 @pytest.mark.parametrize("x", WRONG_POINTS.values(), ids=WRONG_POINTS)
 def test_a_point_is_a_real_number(entry: str, x: Any) -> None:
-    if not (isinstance(x, dict) and entry in KNOWN):  # a mapping is a point by name
+    if not (isinstance(x, dict) and entry in (*KNOWN, *MANY)):  # a mapping is a point by name, or holds the entries
         answer(lambda: (NUMERICAL | OTHERS | KNOWN)[entry](x=x), f"={arguments.shown(x)}: give a real number")
 
 
@@ -251,12 +253,16 @@ def test_large_whole_numbers_within_the_range_are_points() -> None:
     assert dk.exact("x", 10**308).value == 1.0
 
 
-@pytest.mark.parametrize(
-    "entry", sorted(set(NUMERICAL) - {"derivative", "derivatives", "Ledger", "partial", "directional"})
-)
+@pytest.mark.parametrize("entry", sorted(set(NUMERICAL) - {"derivative", "derivatives", "Ledger", *MANY}))
 def test_of_no_points_there_are_no_derivatives(entry: str) -> None:
     found = NUMERICAL[entry](x=[])
     assert np.size(getattr(found, "value", getattr(found, "estimate", found))) == 0
+
+
+@pytest.mark.parametrize("entry", sorted(MANY))
+@pytest.mark.parametrize("x", [[], {}, (), np.empty((0, 3)), {"a": []}], ids=str)
+def test_of_no_variables_there_is_nothing_to_differentiate_by(entry: str, x: Any) -> None:
+    answer(lambda: NUMERICAL[entry](x=x), "x has no entries, so there is nothing to differentiate by; give at least")
 
 
 def test_a_function_of_no_points_has_no_values() -> None:
@@ -737,11 +743,10 @@ def test_a_function_of_a_series_is_given_one_with_its_labels(kind: Any) -> None:
     for name in ("central_2", "forward_2"):
         at = {"formula": name, "delta": 0.125}
         found = dk.gradient(lambda s: s["a"] ** 2 * s["b"], x, **at)
-        assert isinstance(found.value, np.ndarray)
-        np.testing.assert_allclose(found.value, [30.0, 9.0], rtol=1e-12)
+        pd.testing.assert_series_equal(found.value, pd.Series([30.0, 9.0], index=["a", "b"]), rtol=1e-12)
         assert dk.partial(lambda s: s.a**2 * s.b, x, 1, **at).value == pytest.approx(9.0)
         assert dk.directional(lambda s: s.a**2 * s.b, x, [1.0, 2.0], **at).value == pytest.approx(48.0, abs=0.1)
-    np.testing.assert_allclose(dk.jacobian(lambda s: s * s["a"], x, **FIXED).value, [[6.0, 0.0], [5.0, 3.0]], rtol=1e-9)
+    np.testing.assert_allclose(dk.jacobian(lambda s: s * s["a"], x, **at).value, [[6.0, 0.0], [5.0, 3.0]], rtol=1e-9)
     np.testing.assert_allclose(
         dk.hessian(lambda s: s["a"] ** 2 * s["b"], x, formula="central_2", delta=0.125).value, [[10.0, 6.0], [6.0, 0.0]]
     )
@@ -750,7 +755,7 @@ def test_a_function_of_a_series_is_given_one_with_its_labels(kind: Any) -> None:
 def test_a_function_of_a_frame_is_given_one() -> None:
     frame = pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]})
     found = dk.gradient(lambda d: (d["a"] * d["b"]).sum(), frame, formula="central_2", delta=0.125)
-    assert found.value.tolist() == [[3.0, 1.0], [4.0, 2.0]]
+    pd.testing.assert_frame_equal(found.value, pd.DataFrame({"a": [3.0, 4.0], "b": [1.0, 2.0]}))
 
 
 def test_the_entries_of_a_container_are_those_asked_for_to_the_bit() -> None:
@@ -766,13 +771,13 @@ def test_the_entries_of_a_container_are_those_asked_for_to_the_bit() -> None:
 
 def test_a_container_that_would_round_the_points_is_not_used() -> None:
     class Narrow:
-        """Of float32, as the arrays of some libraries are."""
+        """Computes in float32, whatever it is read as."""
 
         def __init__(self, values: Any) -> None:
             self.values = np.asarray(values, dtype=np.float32)
 
         def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
-            return self.values.astype(dtype or np.float32)
+            return self.values.astype(dtype or np.float64)
 
         def __sub__(self, other: Any) -> Any:
             return Narrow(self.values - np.asarray(other))

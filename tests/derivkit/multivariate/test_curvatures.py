@@ -117,7 +117,7 @@ def test_where_f_has_a_kink_along_an_axis_nothing_of_the_axis_is_known() -> None
     assert np.isnan(found.value[0]).all()
     truth = np.array([[4.0, 2.0], [2.0, 0.0]])
     assert np.all(np.abs(found.value[1:, 1:] - truth) <= found.error[1:, 1:])
-    assert "5 of 9 kink, the first x.ravel()[0] and x.ravel()[0]: f has a kink" in found.message
+    assert "5 of 9 kink, the first x[0] and x[0]: f has a kink" in found.message
     assert sum(f.points.values()) == found.evaluations
     bent = dk.hessian(lambda p: p[0] * abs(p[0]) + p[1], [0.0, 1.0])
     np.testing.assert_allclose([bent.left[0, 0], bent.right[0, 0]], [-2.0, 2.0], atol=1e-6)
@@ -183,8 +183,8 @@ def test_a_function_without_a_value_at_x_is_called_once() -> None:
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda f: dk.hessian(f, []), r"x is empty \(shape \(0,\)\); give at least one entry"),
-        (lambda f: dk.hessian(f, [[], []]), r"x is empty \(shape \(2, 0\)\)"),
+        (lambda f: dk.hessian(f, []), r"x has no entries, so there is nothing to differentiate by"),
+        (lambda f: dk.hessian(f, [[], []]), r"x has no entries"),
         (lambda f: dk.hessian(lambda v: v, [1.0, 2.0]), r"f gives 2 values where one is needed; dk\.jacobian"),
         (lambda f: dk.hessian(f, [1.0], formula="central_2", delta=0.1, scale=2.0), "scale=2.0 is for the search"),
         (lambda f: dk.hessian(f, [1.0, 2.0], scale=[1.0, 0.0]), "scale must be a positive finite number"),

@@ -702,7 +702,7 @@ def test_a_value_whose_half_delta_gives_no_number_has_no_bar_and_says_so() -> No
 
 
 @given(
-    arrays(np.float64, array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3), elements=st.floats(-4.0, 4.0)),
+    arrays(np.float64, array_shapes(min_dims=0, max_dims=3, max_side=3), elements=st.floats(-4.0, 4.0)),
     array_shapes(min_dims=0, max_dims=2, min_side=0, max_side=3),
     st.booleans(),
 )
@@ -723,7 +723,7 @@ def test_results_have_the_shapes_that_are_promised(x: Any, values: tuple[int, ..
     assert (np.asarray(first.error) >= np.abs(np.asarray(first.value) - np.cos(x))).all()
     wide = dk.jacobian(g, x, formula="central_2", delta=0.25)
     assert wide.value.shape == wide.error.shape == wide.status.shape
-    assert wide.value.shape == (math.prod(values) if x.size else 1, x.size)
+    assert wide.value.shape == (math.prod(values), x.size)
     second = dk.hessian(f, x, formula="central_2", delta=0.25)
     assert second.value.shape == second.error.shape == second.status.shape == (x.size, x.size)
     np.testing.assert_array_equal(wide.value, np.broadcast_to(np.ravel(first.value), wide.value.shape))
@@ -779,7 +779,7 @@ ASK = {"formula": "central_2", "delta": 1e-3}
         (lambda f: dk.partial(f, [1.0, 2.0], 2, **ASK), r"x of shape \(2,\) has no entry 2"),
         (lambda f: dk.partial(f, [1.0, 2.0], (0, 0), **ASK), r"x of shape \(2,\) has no entry \(0, 0\)"),
         (lambda f: dk.partial(f, [1.0, 2.0], 0.5, **ASK), "an index is an int or a tuple of ints, not 0.5"),
-        (lambda f: dk.directional(f, [1.0], [1.0, 0.0], **ASK), r"the direction has shape \(2,\) and x has \(1,\)"),
+        (lambda f: dk.directional(f, [1.0], [1.0, 0.0], **ASK), r"direction has shape \(2,\) and x has \(1,\)"),
         (lambda f: dk.directional(f, [1.0], [0.0], **ASK), "finite entries, not all of them 0"),
         (lambda f: dk.directional(f, [1.0], [1.0], formula="central_2", delta=[1.0]), "one number, not an array"),
         (lambda f: dk.hessian(f, [1.0], formula=dk.stencil([-1, 1]), delta=1.0), "hessian needs the name of a formula"),
