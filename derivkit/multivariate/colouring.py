@@ -11,7 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from derivkit.arguments import shown
-from derivkit.types import Indices, Mask
+from derivkit.types import Array, Indices, Mask
+
+CONTRADICTS = 4.0
+"""Beyond so many bars a direction contradicts the entries: one of 100 bars fails, and f is moved farther there."""
 
 
 def pattern_of(sparsity: ArrayLike, entries: int) -> Mask:
@@ -28,6 +31,40 @@ def pattern_of(sparsity: ArrayLike, entries: int) -> Mask:
     if pattern.ndim != 2 or pattern.shape[1] != entries:
         raise ValueError(f"sparsity has shape {pattern.shape}; write one row for each value of f and {entries} columns")
     return pattern
+
+
+def weights(count: int) -> Array:
+    """By what part of its step every column moves in the direction that checks a pattern."""
+    return np.random.default_rng(0).uniform(0.5, 1.0, count)
+
+
+def refuse_other_rows(width: int | None, rows: int) -> None:
+    """Refuse a pattern that has not one row for each value of f, where their number is known.
+
+    Raises
+    ------
+    ValueError
+        If it is another number.
+    """
+    if width not in (None, rows):
+        raise ValueError(f"f gives {width} values, and sparsity has {rows} rows; give one for each value")
+
+
+def refuse_contradiction(measured: Array, predicted: Array, bar: Array) -> None:
+    """Compare derivatives along a direction with those that the entries of a pattern give, shape ``(m,)``.
+
+    Raises
+    ------
+    ValueError
+        If they differ by far more than their bars.
+    """
+    wrong = np.flatnonzero(np.abs(measured - predicted) > CONTRADICTS * bar)
+    if wrong.size:
+        raise ValueError(
+            f"sparsity is wrong in row {wrong[0]}: along a direction its derivatives make "
+            f"{predicted[wrong[0]]:.6g}, and f changes by {measured[wrong[0]]:.6g}; "
+            "mark every entry that may differ from 0"
+        )
 
 
 def colours(pattern: Mask) -> Indices:

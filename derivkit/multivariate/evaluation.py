@@ -10,7 +10,7 @@ import numpy as np
 
 from derivkit.arguments import EVERYWHERE, check_function, check_vectorized, ends, positive
 from derivkit.asker import Asker, calling_of, rows_of
-from derivkit.multivariate.colouring import colours
+from derivkit.multivariate.colouring import colours, refuse_contradiction, refuse_other_rows, weights
 from derivkit.multivariate.structure import Structure
 from derivkit.numerical.bars import Bar, bar_of, bar_of_products, halved, offsets_of_bar
 from derivkit.numerical.formulas import stencil_of
@@ -27,8 +27,6 @@ STATUSES = (
 )  # fmt: skip
 """What may become of a difference: the first that applies."""
 OK, OUTSIDE, VANISHED, NOT_FINITE, KINK, UNRESOLVED, BELOW_RESOLUTION = range(7)
-CONTRADICTS = 4.0
-"""Beyond so many bars a direction contradicts the entries: one of 100 bars fails, and f is moved farther there."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +149,7 @@ class Differences:
         result = Estimates(pattern.shape, axes.code)
         if going.size:
             group = colours(pattern[:, going])
-            shares = np.vstack([group == k for k in range(group.max() + 1)] + [self._weights(going.size)]).astype(float)
+            shares = np.vstack([group == k for k in range(group.max() + 1)] + [weights(going.size)]).astype(float)
             table = self._together(at, going, shares, rows=len(pattern))
             nodes = axes.nodes.column(going)
             values = {s: rows[group] for s, rows in table.items()}
@@ -163,10 +161,6 @@ class Differences:
                 result, going, shares[-1] * self.delta[going], {s: v[-1] for s, v in table.items()}
             )
         return result
-
-    def _weights(self, count: int) -> Array:
-        """How far every entry moves in the check, in its delta."""
-        return np.random.default_rng(0).uniform(0.5, 1.0, count)
 
     def _together(
         self, at: Mapping[Rational, Array], going: Indices, shares: Array, *, rows: int
@@ -180,8 +174,7 @@ class Differences:
         moves = [k for k, s in enumerate(at) if s]
         flat = points[moves].reshape(-1, self.x.size)
         values = self._values(np.broadcast_to(np.arange(self.x.size), flat.shape), flat)
-        if values.shape[1] != rows and self.ask.width is not None:
-            raise ValueError(f"f gives {values.shape[1]} values, and sparsity has {rows} rows; give one for each value")
+        refuse_other_rows(self.ask.width, rows)
         values = np.broadcast_to(values, (len(flat), rows)).reshape(len(moves), len(shares), rows)
         table = dict(zip([s for s in at if s], values, strict=True))
         if 0 in at:
@@ -203,14 +196,7 @@ class Differences:
                 * sum(map(abs, self.formula.coefficients[0]))
             )
             bar = bar_of(line, values, unit=self.unit).error + result.error[:, going] @ towards + off
-            away = np.abs(measured - slopes @ towards)
-        wrong = np.flatnonzero(away > CONTRADICTS * bar)
-        if wrong.size:
-            raise ValueError(
-                f"sparsity is wrong in row {wrong[0]}: along a direction its derivatives make "
-                f"{slopes[wrong[0]] @ towards:.6g}, and f changes by {measured[wrong[0]]:.6g}; "
-                "mark every entry that may differ from 0"
-            )
+        refuse_contradiction(measured, slopes @ towards, bar)
 
     def _estimated(self, nodes: Nodes, values: Mapping[Rational, Array]) -> tuple[Array, Bar]:
         """The estimates along axes from values at their nodes, and their bars."""

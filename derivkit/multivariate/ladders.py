@@ -69,6 +69,8 @@ class Ladders:
     ----------
     structure : Structure
         Of x.
+    around : Surroundings
+        f around it, within the box.
     lines : Lines
         Those that were searched, whose asker counts every point.
     budget : float
@@ -96,8 +98,15 @@ class Ladders:
         self._scale = scale
         self._noise = math.nan if noise is None else number("noise", positive("noise", noise))
         self.budget = math.inf if budget is None else whole("budget", budget, 1)
-        self._around = Surroundings(f, self.structure, lo, hi, scalar, vectorized, float(np.nan_to_num(self._noise)))
+        self.around = Surroundings(f, self.structure, lo, hi, scalar, vectorized, float(np.nan_to_num(self._noise)))
         self.lines: Lines
+
+    @property
+    def scale(self) -> Array:
+        """Length scales of f along the entries, shape ``(x.size,)``; NaN where unknown."""
+        if self._scale is None:
+            return np.full(self.structure.size, np.nan)
+        return positive("scale", self.structure.each(self._scale, "scale"))
 
     @property
     def raised(self) -> tuple[Raised, ...]:
@@ -111,21 +120,19 @@ class Ladders:
 
     def axes(self, chosen: Indices, *, order: int = 1, pace: Pace = SLOPES) -> Derivative:
         """Along the axes of some entries; shape ``(n,)``, with a further axis where f may give several numbers."""
-        scale = np.full(self.structure.size, np.nan)
-        if self._scale is not None:
-            scale = positive("scale", self.structure.each(self._scale, "scale"))
-        return self._searched(Axes(self._around, chosen), scale[chosen], order, pace)
+        return self.searched(Axes(self.around, chosen), self.scale[chosen], order=order, pace=pace)
 
     def direction(self, towards: Array) -> Derivative:
         """Along one direction, in its own length; shape ``(1,)``."""
-        lines = Directions(self._around, towards[None])
+        lines = Directions(self.around, towards[None])
         scale = math.nan if self._scale is None else number("scale", positive("scale", self._scale))
-        return lines.in_directions(self._searched(lines, scale / lines.unit, 1, SLOPES))
+        return lines.in_directions(self.searched(lines, scale / lines.unit))
 
-    def _searched(self, lines: Lines, scale: Array, order: int, pace: Pace) -> Derivative:
+    def searched(self, lines: Lines, scale: Array, *, order: int = 1, pace: Pace = SLOPES) -> Derivative:
+        """Along lines, in units of their abscissae, of which the scale of f may be known; one of them goes first."""
         self.lines = lines
         noise = np.full(lines.origin.size, self._noise)
-        searches = Searches(lines, (order,), Limits(lines.lo, lines.hi), self.budget)
+        searches = Searches(lines, (order,), Limits(lines.lo, lines.hi, common=not self.around.scalar), self.budget)
         parts, turns = by_pilots(searches, np.array([lines.origin, scale, noise]), pace)
         return Collected(searches, parts, np.argsort(turns), lines.origin).derivative(order)
 

@@ -222,7 +222,7 @@ class Directions(Lines):
 
     def in_directions(self, found: Derivative) -> Derivative:
         """What was found along the abscissae, in the lengths of the directions."""
-        power = self.unit**found.order
-        slopes = {name: getattr(found, name) / power for name in ("value", "error", "left", "right")}
-        lengths = {name: getattr(found, name) * self.unit for name in ("delta", "spacing")}
+        unit = self.unit.reshape(-1, *(1,) * (np.ndim(found.value) - 1))
+        slopes = {name: getattr(found, name) / unit**found.order for name in ("value", "error", "left", "right")}
+        lengths = {name: getattr(found, name) * unit for name in ("delta", "spacing")}
         return replace(found, **slopes, **lengths)

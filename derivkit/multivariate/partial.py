@@ -27,6 +27,7 @@ from derivkit.multivariate.colouring import pattern_of
 from derivkit.multivariate.curvatures import curvatures
 from derivkit.multivariate.evaluation import OK, STATUSES, Differences, Estimates
 from derivkit.multivariate.ladders import Ladders
+from derivkit.multivariate.sparse import of_pattern
 from derivkit.multivariate.structure import Structure, flattened
 from derivkit.numerical.formulas import stencil_of
 from derivkit.numerical.result import Derivative, sentence
@@ -307,9 +308,9 @@ def jacobian(  # noqa: PLR0913 -- what is differentiated where, and all that may
         As there, the same for all values of f.
     sparsity : array_like of bool, shape ``(m, n)``, optional
         Where the Jacobian may differ from 0. Entries that share no row are then moved together (Curtis, Powell and Reid
-        1974), so that a band costs what its width is, however many entries x has. Outside the pattern value and error
-        are 0, as it is believed; one more direction checks it, in which no single wrong entry goes unnoticed unless its
-        effect is within four bars.
+        1974), so that a band costs what its width is, however many entries x has; where f has no value at such a point,
+        it is missing for all of them. Outside the pattern value and error are 0, as it is believed; one more direction
+        checks it, in which no single wrong entry goes unnoticed unless its effect is within four bars.
 
     Returns
     -------
@@ -329,8 +330,10 @@ def jacobian(  # noqa: PLR0913 -- what is differentiated where, and all that may
     [[5.0, 3.0], [1.0, 0.0]]
     """
     hints = {"scale": scale, "noise": noise, "budget": budget}
-    if formula is None and delta is None and sparsity is None:
+    if formula is None and delta is None:
         ladders = Ladders(f, x, "jacobian", domain, vectorized=vectorized, scalar=False, **hints)
+        if sparsity is not None:
+            return _with_bars(ladders, of_pattern(ladders, pattern_of(sparsity, ladders.structure.size)), _matrix)
         return _with_bars(ladders, ladders.axes(np.arange(ladders.structure.size)), _matrix)
     _refuse_hints(**hints)
     differences = Differences(f, x, "jacobian", formula, delta, domain, vectorized=vectorized, scalar=False)

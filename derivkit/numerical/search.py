@@ -132,7 +132,10 @@ class Search(State):
         go = np.flatnonzero(self.moves[ladder.points] <= MOVES)
         ladder, top = ladder.take(go), top[go]
         if ladder.points.size:
-            fresh = yield from ladder.anew(np.maximum(top, least_top(ladder.x, LOOK))).extended(LOOK)
+            top = np.maximum(top, least_top(ladder.x, LOOK))
+            if self.limits.common:
+                top = ladder.top * RATIO ** np.floor(np.log(top / ladder.top) / math.log(RATIO))
+            fresh = yield from ladder.anew(top).extended(LOOK)
             yield from self.looked(fresh)
 
     def looked(self, ladder: Ladder) -> Way:
@@ -287,9 +290,14 @@ def first_ladder(x: Array, limits: Limits, scale: Array, known: Array) -> tuple[
     steps = LOOK
     if np.all(np.isfinite(known)):
         top, steps = known, limits.start.window if limits.start else FULL
+    return empty(points, x, x, top_within(x, limits, top), first=True), steps
+
+
+def top_within(x: Array, limits: Limits, top: Array) -> Array:
+    """A largest step no larger than the domain allows, but of points so near its end that they have one side only."""
     room = np.minimum(x - limits.lo, limits.hi - x)
-    near = room > 16.0 * RESOLUTION * np.spacing(np.abs(x))
-    return empty(points, x, x, np.where(near, np.minimum(top, 0.9 * room), top), first=True), steps
+    two_sided = room > 16.0 * RESOLUTION * np.spacing(np.abs(x))
+    return np.where(two_sided, np.minimum(top, 0.9 * room), top)
 
 
 def usual_top(x: Array, scale: Array) -> Array:

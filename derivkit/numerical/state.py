@@ -56,6 +56,9 @@ class Limits(NamedTuple):
         By what factor the error may be above that of the best window.
     start : Start, optional
         A window to begin with that is judged by measures of its own.
+    common : bool
+        Whether f gives so many numbers at a point that their ladders are to have steps in common: the tops of later
+        ones are then powers of the ratio apart.
     """
 
     lo: Any = -math.inf
@@ -63,6 +66,7 @@ class Limits(NamedTuple):
     side: int = 0
     sacrifice: float = 8.0
     start: Start | None = None
+    common: bool = False
 
     def take(self, places: Indices) -> Limits:
         """Those of some places."""
