@@ -21,6 +21,7 @@ from derivkit.multivariate.checking.location import (
     named_by,
     ranked,
     single,
+    whole_array,
 )
 from derivkit.multivariate.checking.mistakes import Mistake
 from derivkit.multivariate.checking.result import AGREE, DISAGREE, UNRESOLVED, GradientCheck, Suspect
@@ -349,25 +350,21 @@ def _explained(finding: Finding) -> Finding:
     the gradient that is wrong only where no entries explain the error.
     """
     witness, evidence = finding.witness, cast("Evidence", finding.evidence)
-    if witness.directions.singly:
-        location, named = single(witness, evidence), named_by(witness, evidence)
-        return _named(replace(finding, suspects=location.suspects, complete=location.complete), named)
-    named = named_by(witness, evidence)
-    if named is None or named.entries:
-        location = locate(witness, evidence)
+    singly, named = witness.directions.singly, named_by(witness, evidence)
+    if singly or named is None or named.entries:
+        location = (single if singly else locate)(witness, evidence)
         finding = replace(finding, suspects=location.suspects, complete=location.complete)
-    if named is None and not finding.complete:
-        named = named_by(witness, evidence, search=True)
+    if named is None and not singly:
+        complete = finding.complete
+        named = whole_array(witness, finding.suspects) if complete else named_by(witness, evidence, search=True)
     return _named(finding, named)
 
 
 def _named(finding: Finding, mistake: Mistake | None) -> Finding:
     """With the kind of mistake; the sentence of one entry is that of the suspect."""
-    if mistake is None:
+    if mistake is None or (mistake.entries and not finding.suspects):
         return finding
-    if mistake.entries and not finding.suspects:
-        return finding
-    sentence = "" if finding.suspects and mistake.entries else mistake.sentence
+    sentence = "" if mistake.entries else mistake.sentence
     return replace(finding, kind=mistake.kind, place=mistake.place, factor=mistake.factor, sentence=sentence)
 
 

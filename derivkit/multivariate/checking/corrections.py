@@ -211,24 +211,28 @@ def terms(claim: ProjectedClaim) -> Candidates:
 
 
 def transposed(claim: ProjectedClaim) -> Candidates:
-    """Matrices whose entries are those of the transposed one: each of them, and all."""
+    """Matrices whose entries are those of the transposed one, each of them and all; arrays with two axes swapped."""
     matrices = [block for block in claim.blocks if len(block[2]) == 2 and min(block[2]) > 1]
     profiles = [_profile(claim, block, _transposed(claim, block)) for block in matrices]
     places = [name for name, _, _ in matrices]
     if len(matrices) > 1:
         profiles, places = [*profiles, np.sum(profiles, axis=0)], [*places, "every matrix"]
+    for block in (block for block in claim.blocks if len(block[2]) > 2):
+        values = claim.gradient[block[1]].reshape(block[2])
+        for i, j in itertools.combinations(range(values.ndim), 2):
+            if block[2][i] == block[2][j] > 1:
+                profiles.append(_profile(claim, block, np.swapaxes(values, i, j).ravel()))
+                places.append(f"{block[0]} (axes {i} and {j})")
     return Candidates(_columns(profiles, claim), places)
 
 
 def reordered(claim: ProjectedClaim) -> Candidates:
-    """Arrays that are shifted by one or reversed along an axis, and two of one shape that are swapped."""
+    """Arrays shifted by one or reversed along an axis, kernels that are not flipped, and arrays that are swapped."""
     profiles, places = [], []
     for block in claim.blocks:
-        values = claim.gradient[block[1]].reshape(block[2])
-        for axis in (axis for axis, size in enumerate(block[2]) if size > 1):
-            for words, other in _orders(values, axis):
-                profiles.append(_profile(claim, block, other.ravel()))
-                places.append(f"{block[0]} ({words} along axis {axis})")
+        for words, other in _orders(claim.gradient[block[1]].reshape(block[2])):
+            profiles.append(_profile(claim, block, other.ravel()))
+            places.append(f"{block[0]} ({words})")
     for first, second in itertools.combinations(claim.blocks, 2):
         if first[2] == second[2]:
             swapped = ((first, second), (second, first))
@@ -237,11 +241,14 @@ def reordered(claim: ProjectedClaim) -> Candidates:
     return Candidates(_columns(profiles, claim), places)
 
 
-def _orders(values: Array, axis: int) -> Iterator[tuple[str, Array]]:
+def _orders(values: Array) -> Iterator[tuple[str, Array]]:
     """The array as it should be, where it is in another order now."""
-    yield "shifted by 1", np.roll(values, -1, axis)
-    yield "shifted by -1", np.roll(values, 1, axis)
-    yield "reversed", np.flip(values, axis)
+    for axis in (axis for axis, size in enumerate(values.shape) if size > 1):
+        yield f"shifted by 1 along axis {axis}", np.roll(values, -1, axis)
+        yield f"shifted by -1 along axis {axis}", np.roll(values, 1, axis)
+        yield f"reversed along axis {axis}", np.flip(values, axis)
+    if values.ndim > 1 and min(values.shape[-2:]) > 1:
+        yield f"reversed along axes {values.ndim - 2} and {values.ndim - 1}", np.flip(values, (-2, -1))
 
 
 def _transposed(claim: ProjectedClaim, block: Block) -> Array:

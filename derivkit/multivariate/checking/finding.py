@@ -16,6 +16,10 @@ from derivkit.types import EPS32, Array
 
 SHOWN = 3
 """Wrong entries that a message shows; all are in the result, up to 8."""
+MIN_CLIPPED = 3
+"""So many entries of the same size, the largest, are no chance."""
+SLIGHT = 0.01
+"""An error below this part of the gradient, in no one place, hardly is a mistake in a formula; a choice."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -114,9 +118,26 @@ def _disagreement(finding: Finding) -> Iterator[str]:
         return
     if finding.sentence:
         yield finding.sentence
-    elif finding.suspects:
+    if finding.suspects and not (finding.sentence and finding.kind):
         yield ", ".join(map(str, finding.suspects[:SHOWN]))
     yield from _extent(finding)
+    if not (finding.kind or finding.complete):
+        yield _advice(finding.witness.claimed, finding.size()[0])
+
+
+def _advice(claimed: Array, error: float) -> str:
+    """What an error of no known kind may come from."""
+    size = np.abs(claimed)
+    largest = float(size.max(initial=0.0))
+    clipped = int(np.count_nonzero(size == largest))
+    if largest and clipped >= MIN_CLIPPED:
+        return f"{clipped} entries claim {largest:.6g} or its negative, and none more: look for clipping"
+    with np.errstate(all="ignore"):
+        if np.array_equal(claimed, claimed.astype(np.float16), equal_nan=True):
+            return "the claim has no more digits than float16: compute it in float64"
+    if error < SLIGHT * np.linalg.norm(claimed):
+        return "an error so slight may be that of an approximation, such as an eps or a solver that stops early"
+    return "look at what all entries need, such as the slope of the loss"
 
 
 def _extent(finding: Finding) -> Iterator[str]:
@@ -131,9 +152,8 @@ def _extent(finding: Finding) -> Iterator[str]:
         entries = "this entry is computed" if wrong == 1 else "these entries are computed"
         yield f"{more}{rest}: look at how {entries}"
     else:
-        relative = error / finding.norm if finding.norm else math.inf
-        part = f"{_part(relative)} of the {finding.witness.noun}'s"
-        yield f"the error has the size {error:.2g} (95 %: {low:.2g} to {high:.2g}), {part}"
+        part = f", {_part(error / finding.norm)} of the {finding.witness.noun}'s" if finding.norm else ""
+        yield f"the error has the size {error:.2g} (95 %: {low:.2g} to {high:.2g}){part}"
 
 
 def _wrong_entries(finding: Finding) -> int:
@@ -151,6 +171,8 @@ def _doubt(finding: Finding) -> Iterator[str]:
         yield "let f compute in float64 and without noise, or check at another x, where f is smooth"
         return
     yield _power(finding)
+    if evidence.kinked.any():
+        return
     noise = np.nanmax(evidence.noise)
     yield f"the values of f have noise of {noise:.1e}: let f compute in float64, and fix its seed"
 
@@ -180,13 +202,13 @@ def _remarks(finding: Finding) -> Iterator[str]:
     if witness.calls.structure.remark:
         yield witness.calls.structure.remark
     if finding.beside:
-        yield "x lies on kinks of f, so a point beside it was checked."
+        yield "x lies on kinks of f, as relu has at 0, so a point beside it was checked."
     if evidence is None:
         return
     if not finding.beside and not witness.directions.singly and evidence.kinked.any():
         yield (
-            "x lies on kinks of f, whose sides differ by as much: the gradient as a function is checked beside them, "
-            "and sharply."
+            "x lies on kinks of f, as relu has at 0, and a gradient may be any between the slopes of their sides: give "
+            "it as a function, which is checked sharply beside x."
         )
     lost = int(np.count_nonzero(~evidence.valued))
     if lost and evidence.valued.any():

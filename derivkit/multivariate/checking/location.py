@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from derivkit.multivariate.checking.evidence import Evidence, Witness, rounding_of
-from derivkit.multivariate.checking.mistakes import Mistake, mistake
+from derivkit.multivariate.checking.mistakes import Mistake, mistake, of_region
+from derivkit.multivariate.checking.regions import Measure, Region
 from derivkit.multivariate.checking.result import Suspect
 from derivkit.types import Array, Indices, Mask
 
@@ -114,12 +115,26 @@ def entry(witness: Witness, row: int, column: int) -> Suspect:
     )
 
 
+def whole_array(witness: Witness, suspects: tuple[Suspect, ...]) -> Mistake | None:
+    """The kind of mistake where the wrong entries are all of an array, and no others."""
+    wrong, is_gradient = {suspect.index for suspect in suspects}, witness.claimed.size == witness.x.size
+    for name, place, _ in witness.calls.structure.blocks if is_gradient and len(suspects) > 1 else ():
+        if wrong == set(range(place.start, place.stop)):
+            is_zero = not np.any(witness.claimed[0, place])
+            return of_region(Region(kind="missing" if is_zero else "layer", place=name, claims_zero=is_zero))
+    return None
+
+
 def named_by(witness: Witness, evidence: Evidence, *, search: bool = False) -> Mistake | None:
-    """The kind of mistake; with further measurements, if they are wanted. Of a matrix it is not known."""
+    """The kind of mistake; with further measurements, if they are wanted. Of a matrix it is not known.
+
+    Where all entries were measured one by one, every further measurement is known from them.
+    """
     directions = witness.directions
     if witness.claimed.size != witness.x.size or directions.count * directions.size > MOST_NUMBERS:
         return None
 
+    singly = directions.singly and evidence.valued.all()
     window, last = evidence.window, witness.calls.total + CALLS_TO_SEARCH
 
     def measure(vectors: Array) -> tuple[Array, Array]:
@@ -137,8 +152,14 @@ def named_by(witness: Witness, evidence: Evidence, *, search: bool = False) -> M
         directions=np.array(list(directions)),
         residuals=evidence.residuals[:, 0],
         bars=evidence.bars[:, 0],
-        measure=measure if search else None,
+        measure=_summed(evidence) if singly else measure if search else None,
     )
+
+
+def _summed(evidence: Evidence) -> Measure:
+    """Residuals and bars of any direction, from those of all axes."""
+    errors, bars = evidence.residuals[:, 0], evidence.bars[:, 0]
+    return lambda vectors: (vectors @ errors, np.abs(vectors) @ bars)
 
 
 def single(witness: Witness, evidence: Evidence) -> Location:

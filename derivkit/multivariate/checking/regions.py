@@ -40,20 +40,26 @@ class Region:
     Attributes
     ----------
     kind : str
-        ``missing``, ``mask`` or ``layer``.
+        ``missing``, ``mask`` or ``layer``; empty where it is everything, though array by array.
     place : str
         Which it is.
     claims_zero : bool
         Whether the claim is 0 all over.
+    is_shared, is_everything : bool
+        Whether it is of several arrays, or of all.
+    is_shared : bool
+        Whether it is of several arrays.
     """
 
     kind: str
     place: str
     claims_zero: bool = False
+    is_shared: bool = False
+    is_everything: bool = False
 
 
 def wrong_region(claim: ProjectedClaim, measure: Measure, *, size: float) -> Region | None:
-    """The part of a claim outside of which all is right; None if that is everything, or could not be measured.
+    """The part of a claim outside of which all is right; None if it is not known.
 
     Parameters
     ----------
@@ -65,7 +71,7 @@ def wrong_region(claim: ProjectedClaim, measure: Measure, *, size: float) -> Reg
         Of the residuals of the whole claim, root mean square.
     """
     if not np.any(claim.gradient):
-        return Region(kind="missing", place="the whole gradient", claims_zero=True)
+        return Region(kind="missing", place="the whole gradient", claims_zero=True, is_everything=True)
     try:
         return _Search(claim, measure, SHARP * size).region()
     except UnresolvedError:
@@ -83,14 +89,15 @@ class _Search:
         """Arrays that are wrong, or slices of them."""
         blocks = self._claim.blocks
         wrong = self._wrong_arrays()
-        if not wrong or len(wrong) == len(blocks) > 2:
+        if not wrong:
             return None
         if all(self._is_zero(_range(block)) for block in wrong):
             return Region(kind="missing", place=listed([name for name, _, _ in wrong]), claims_zero=True)
         sliced = self._wrong_slices(wrong)
-        if sliced is None and len(wrong) < len(blocks):
-            return Region(kind="layer", place=_arrays_name(blocks, wrong))
-        return sliced
+        if sliced is not None or len(blocks) == 1:
+            return sliced
+        kind, place = ("layer", _arrays_name(blocks, wrong)) if len(wrong) < len(blocks) else ("", "every array")
+        return Region(kind=kind, place=place, is_shared=len(wrong) > 1)
 
     def _wrong_arrays(self) -> list[Block]:
         blocks = self._claim.blocks

@@ -109,7 +109,8 @@ def test_a_random_error_is_not_named(activation: str, *, more: bool) -> None:
         on = small(activation, seed % 10)
         planted = random_error(on, seed=seed, size=0.05 + 0.01 * seed)
         bench = Bench(planted.true, planted.claimed, seed=seed)
-        assert bench.mistake(on.blocks, on.flat(on.x), more=more) is None
+        result = bench.mistake(on.blocks, on.flat(on.x), more=more)
+        assert result is None or not result.kind
 
 
 def test_a_correct_gradient_has_no_mistake_and_needs_no_more_directions() -> None:
@@ -269,7 +270,27 @@ def test_a_kind_beside_one_wrong_entry_is_not_named_as_either(kind: str) -> None
     both = planted.claimed + (second.claimed - second.true)
     on = planted.problem
     result = Bench(planted.true, both).mistake(on.blocks, on.flat(on.x))
-    assert result is None or (result.kind in {"layer", "mask"} and result.factor is None)
+    assert result is None or (result.kind in {"", "layer", "mask"} and result.factor is None)
+
+
+KERNEL = np.random.default_rng(0).standard_normal((2, 3, 3, 3))
+
+
+@pytest.mark.parametrize(
+    ("claimed", "kind", "place"),
+    [
+        (KERNEL[..., ::-1, ::-1], "order", "K (reversed along axes 2 and 3)"),
+        (KERNEL.swapaxes(2, 3), "transposed", "K (axes 2 and 3)"),
+        (KERNEL.swapaxes(1, 3), "transposed", "K (axes 1 and 3)"),
+        (0.1 * KERNEL / np.linalg.norm(KERNEL), "factor", ""),
+    ],
+    ids=["flipped", "last axes", "other axes", "clipped"],
+)
+def test_what_is_done_to_kernels_is_named(claimed: Array, kind: str, place: str) -> None:
+    result = Bench(KERNEL.ravel(), claimed.ravel()).mistake((("K", slice(0, 54), KERNEL.shape),), np.ones(54))
+    assert result is not None
+    assert (result.kind, result.place) == (kind, place)
+    assert ("clipping" in result.sentence) == (kind == "factor")
 
 
 def test_axes_as_directions_serve_as_well() -> None:

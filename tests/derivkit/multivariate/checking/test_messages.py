@@ -1,0 +1,89 @@
+"""The message of a check says what is wrong, where, and what to look for, and blames nothing that it does not know."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import derivkit as dk
+
+Array = np.ndarray
+Tree = dict[str, Array]
+
+
+def classifier() -> tuple[Callable[[Tree], float], Tree, Tree]:
+    """The loss of a softmax of one hidden layer, its gradient, and where."""
+    random = np.random.default_rng(0)
+    inputs, labels = random.standard_normal((12, 5)), random.integers(0, 3, 12)
+    x = {"W": random.standard_normal((5, 8)), "b": random.standard_normal(8), "V": random.standard_normal((8, 3))}
+
+    def loss(p: Tree) -> float:
+        z = np.tanh(inputs @ p["W"] + p["b"]) @ p["V"]
+        return float(np.mean(np.log(np.exp(z).sum(axis=1)) - z[np.arange(12), labels]))
+
+    h = np.tanh(inputs @ x["W"] + x["b"])
+    z = h @ x["V"]
+    slope = (np.exp(z) / np.exp(z).sum(axis=1, keepdims=True) - np.eye(3)[labels]) / 12
+    hidden = slope @ x["V"].T * (1.0 - h**2)
+    return loss, {"W": inputs.T @ hidden, "b": hidden.sum(axis=0), "V": h.T @ slope}, x
+
+
+LOSS, GRADIENT, X = classifier()
+
+
+def message(change: Callable[[str, Array], Array]) -> str:
+    """The message about the gradient after a change of its arrays."""
+    check = dk.check_gradient(LOSS, {name: change(name, array) for name, array in GRADIENT.items()}, X)
+    assert check.verdict == "disagree"
+    return check.message
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda _, g: np.clip(g, -0.02, 0.02),
+            r"claim 0\.02 or its negative, and none more: look for clipping",
+        ),
+        (lambda _, g: g.astype(np.float16), r"no more digits than float16"),
+        (lambda name, g: g + 1e-4 * np.cos(g) if name != "b" else g + 1e-4, r"an error so slight may be .* an eps"),
+        (lambda _, g: np.abs(g) + 1.0, r"every array.*look at what all entries need, such as the slope of the loss"),
+        (
+            lambda _, g: 0.0 * g,
+            r"^disagree: the claim is 0 in the whole gradient, but f changes there: .* 1\.\d\)\.$",
+        ),
+        (lambda name, g: 0.0 * g if name == "W" else g, r"the claim is 0 in x\['W'\], but f changes there; the"),
+        (lambda name, g: np.sin(g) + 1.0 if name == "V" else g, r"error is in x\['V'\] alone.*the product or the sum"),
+    ],
+    ids=["clipped", "float16", "slight", "everywhere", "zero", "missing", "alone"],
+)
+def test_an_error_of_many_entries_says_what_to_look_for(change: Callable[[str, Array], Array], words: str) -> None:
+    assert re.search(words, message(change)), message(change)
+
+
+@pytest.mark.parametrize(("claimed", "kind"), [([0.0, 0.0, 0.0], "missing"), ([2.0, 0.13, 0.002], "layer")])
+def test_all_entries_of_a_small_array_are_named_as_that_array(claimed: list[float], kind: str) -> None:
+    true = np.array([1.0, 0.03, 0.001])
+    x = {"W": np.linspace(0.1, 0.9, 60).reshape(3, 20), "b": np.array([0.3, -0.2, 0.7])}
+    gradient = {"W": np.cos(x["W"]), "b": np.array(claimed)}
+    check = dk.check_gradient(lambda p: np.sum(np.sin(p["W"])) + true @ p["b"], gradient, x)
+    assert (check.kind, check.place) == (kind, "x['b']")
+    assert sorted(suspect.index for suspect in check.suspects) == [60, 61, 62]
+    assert "3 of 63 partial derivatives wrong" in check.message
+
+
+def test_an_f_that_does_not_use_its_argument_is_told_so() -> None:
+    x = np.linspace(0.1, 0.9, 50)
+    assert "f does not change around x: look if it uses its argument" in (
+        dk.check_gradient(lambda _: float(np.sum(np.sin(x))), np.cos, x).message
+    )
+
+
+def test_an_array_at_kinks_is_asked_for_as_a_function_and_noise_is_not_blamed() -> None:
+    x = np.where(np.arange(100) < 50, 0.0, 1.0)
+    check = dk.check_gradient(lambda p: float(np.abs(p).sum()), np.ones(100), x)
+    assert "give it as a function" in check.message
+    assert "noise" not in check.message
