@@ -41,7 +41,8 @@ def of_pattern(ladders: Ladders, pattern: Mask) -> Derivative:
     check = weights(moves.size) * moves
     shares = np.arange(group.max() + 1)[:, None] == group
     lines = Directions(ladders.around, np.vstack([check, shares * moves]))
-    refuse_other_rows(lines.centre.size if np.isfinite(lines.centre).any() else None, len(pattern))
+    unknown = lines.centre.size == 1 and np.isnan(lines.centre[0])
+    refuse_other_rows(None if unknown else lines.centre.size, len(pattern))
     along = lines.in_directions(ladders.searched(lines, 1.0 / (START * lines.unit)))
     along = replace(along, **{name: _of_rows(getattr(along, name), len(lines.origin), pattern) for name in FIELDS})
     result = _columns(along, 1 + group, moves, pattern.T, ladders.structure.flat)

@@ -170,3 +170,5 @@ def test_noise_is_named_in_a_sparse_jacobian_too_and_no_value_is_no_row() -> Non
     none = dk.jacobian(lambda v: np.full(6, np.nan), x, sparsity=band(6))
     assert {*none.status[band(6)].tolist()} == {"not_finite"}
     assert none.evaluations == 1
+    with pytest.raises(ValueError, match="f gives 6 values, and sparsity has 3 rows"):
+        dk.jacobian(lambda v: np.full(6, np.nan), x, sparsity=band(6)[:3])
