@@ -35,8 +35,9 @@ from derivkit.multivariate.network_errors import (
     kink_effect,
     loss_rounding,
 )
-from derivkit.multivariate.partial import Gradient, directional, gradient, hessian, jacobian, partial
+from derivkit.multivariate.partial import directional, gradient, hessian, jacobian, partial
 from derivkit.multivariate.pulls import Pulls
+from derivkit.multivariate.result import Gradient
 from derivkit.multivariate.samples import Data, Samples, generated
 from derivkit.multivariate.spread import Agreement, SampleGradients, least_norms, sample_gradients, signal_by_chance
 from derivkit.multivariate.stacks import stack_size

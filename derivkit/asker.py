@@ -12,6 +12,7 @@ import numpy as np
 
 from derivkit.arguments import EVERYWHERE, NotRealError, as_array, as_float64, counted, interval, shown
 from derivkit.behaviour import Failures, Mantissas, Raised, agree
+from derivkit.executor import AT_LEAST, check_executor, outcomes
 from derivkit.types import Array, Domain, Ends, Indices, Mask, Numbers
 
 NOISE_DEVIATIONS = 10.0
@@ -107,6 +108,8 @@ class Asker:
         Number of points to which requested values are charged.
     container : callable, optional
         Makes of a point what f is given instead, such as a series with its labels.
+    executor : object, optional
+        Whose ``map`` evaluates single points of a round, but for those by which f is probed.
 
     Attributes
     ----------
@@ -133,7 +136,9 @@ class Asker:
         noise: float = 0.0,
         owners: int = 0,
         container: Callable[[Array], Any] | None = None,
+        executor: Any = None,
     ) -> None:
+        check_executor(executor)
         calling = calling_of(f)
         self._call, self._inner = calling.call, calling.inner
         self._domain = calling.domain if domain is None else domain
@@ -142,6 +147,7 @@ class Asker:
             self._vectorized = False
         self._shape, self._noise, self._container = shape, noise, container
         self._several, self._empty = several, empty
+        self._executor = None if self._inner else executor  # which counts itself, and must do so here
         self._complex = kind is np.complex128
         self._nothing = complex(math.nan, math.nan) if self._complex else math.nan
         self.failures, self._mantissas, self._narrow = Failures(), Mantissas(), False
@@ -166,7 +172,8 @@ class Asker:
         """Points that are requested together: as many as `BATCH_BYTES` hold; 1 until the size of values is known."""
         if self.width is None and self._vectorized is False:
             return 1
-        return max(1, BATCH_BYTES // (8 * max(1, math.prod(self._shape), self.width or 0)))
+        least = 1 if self._executor is None else AT_LEAST
+        return max(least, BATCH_BYTES // (8 * max(1, math.prod(self._shape), self.width or 0)))
 
     def refuse_no_function(self, values: Sequence[Array]) -> None:
         """Raise TypeError if f gave no number at all, and raised more than what a value out of range explains."""
@@ -373,7 +380,7 @@ class Asker:
     def _one_by_one(self, points: Numbers, first: Any = None) -> Numbers:
         known = [] if first is None else [first]
         rest = points[len(known) :]
-        singles = known + [self._single(point) for point in (rest if self._shape else rest.tolist())]
+        singles = known + self._singles(rest if self._shape else rest.tolist())
         if self.width in (None, 1) and all(isinstance(single, SCALARS) for single in singles):
             values = np.array(singles)
             finite = np.isfinite(values)
@@ -382,6 +389,13 @@ class Asker:
             values = self._rows(points, singles)
             finite = np.isfinite(values)
         return values if finite.all() else np.where(finite, values, self._nothing)
+
+    def _singles(self, points: Numbers | list[Any]) -> list[Any]:
+        if self._executor is None:
+            return [self._single(point) for point in points]
+        arguments = [next(self._arguments(point)) for point in points]
+        calls = outcomes(self._executor, self._call, arguments)
+        return [self._single(point, call) for point, call in zip(points, calls, strict=True)]
 
     def _rows(self, points: Numbers, singles: Sequence[Any]) -> Numbers:
         """Values of several numbers each, shape ``(k, width)``; where f has no value, it has none of its numbers."""
@@ -396,13 +410,17 @@ class Asker:
                 raise ValueError(f"{here}, and {self.width} elsewhere; give as many")
         return values
 
-    def _single(self, point: Any, *, probe: bool = False) -> Any:
-        """f of one point, which for a number may have to be an array of one; a probe counts no exceptions."""
+    def _single(self, point: Any, call: Callable[[Any], Any] | None = None, *, probe: bool = False) -> Any:
+        """f of one point, which for a number may have to be an array of one; a probe counts no exceptions.
+
+        The call is what f did there already, if it did.
+        """
         errors: list[Exception] = []
         value: Any = self._nothing
         self.trials += probe
         for argument in self._arguments(point):
-            result = self._result(argument, errors)
+            result = self._result(argument, errors, call)
+            call = None
             if result is None:
                 continue
             if isinstance(result, SCALARS):
@@ -427,11 +445,11 @@ class Asker:
             yield point
             yield np.array([point])
 
-    def _result(self, argument: Any, errors: list[Exception]) -> Any:
+    def _result(self, argument: Any, errors: list[Exception], call: Callable[[Any], Any] | None = None) -> Any:
         """f of the argument: a float, a complex number or an array, or None where it fails."""
         fault: Exception
         try:
-            result = self._call(argument)
+            result = (call or self._call)(argument)
             if isinstance(result, float) or (self._complex and isinstance(result, complex)):
                 return result
             return self._as_numbers(as_array(result))

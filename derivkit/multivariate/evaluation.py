@@ -74,7 +74,7 @@ class Estimates:
 class Differences:
     """The differences of f around a point, with the steps, the box that is never left, and the values of f."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- f, and all that may be known of it
         self,
         f: Callable[..., Any],
         x: Any,
@@ -84,6 +84,7 @@ class Differences:
         domain: Box | None,
         *,
         vectorized: bool | None,
+        executor: Any,
         scalar: bool,
     ) -> None:
         check_function(f, f"dk.{what}({CALLED_WITH.get(what, 'f, x')}, formula='central_2', delta=1e-5)")
@@ -100,6 +101,7 @@ class Differences:
             domain=EVERYWHERE,  # points outside the box are never requested
             vectorized=vectorized,
             container=self.structure.container,
+            executor=executor,
         )
 
         self.formula = _formula(what, formula, has_delta=delta is not None)

@@ -58,7 +58,7 @@ class Ladders:
 
     Parameters
     ----------
-    f, x, domain, vectorized, scale, noise, budget
+    f, x, domain, vectorized, executor, scale, noise, budget
         As in `gradient`.
     what : str
         The public function, for messages.
@@ -85,6 +85,7 @@ class Ladders:
         domain: Box | None,
         *,
         vectorized: bool | None,
+        executor: Any,
         scalar: bool,
         scale: Any,
         noise: Any,
@@ -98,7 +99,9 @@ class Ladders:
         self._scale = scale
         self._noise = math.nan if noise is None else number("noise", positive("noise", noise))
         self.budget = math.inf if budget is None else whole("budget", budget, 1)
-        self.around = Surroundings(f, self.structure, lo, hi, scalar, vectorized, float(np.nan_to_num(self._noise)))
+        self.around = Surroundings(
+            f, self.structure, lo, hi, scalar, vectorized, float(np.nan_to_num(self._noise)), executor
+        )
         self.lines: Lines
 
     @property

@@ -47,6 +47,8 @@ class Surroundings(NamedTuple):
         Whether f takes batches, if known.
     noise : float
         Standard deviation of the values of f, 0 if unknown.
+    executor : object, optional
+        Whose map evaluates single points.
     """
 
     f: Callable[..., Any]
@@ -56,6 +58,7 @@ class Surroundings(NamedTuple):
     scalar: bool = True
     vectorized: bool | None = None
     noise: float = 0.0
+    executor: Any = None
 
     @property
     def x(self) -> Array:
@@ -74,6 +77,7 @@ class Surroundings(NamedTuple):
             vectorized=calling_of(self.f).vectorized or False if untried else self.vectorized,
             noise=self.noise,
             container=self.structure.container,
+            executor=self.executor,
         )
 
 

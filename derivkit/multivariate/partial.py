@@ -15,150 +15,28 @@ far out; there the table has formulas of their own for the second derivative (Fo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from derivkit.arguments import shown
-from derivkit.behaviour import FLOAT32, Raised
 from derivkit.multivariate.colouring import pattern_of
 from derivkit.multivariate.curvatures import curvatures
 from derivkit.multivariate.evaluation import OK, STATUSES, Differences, Estimates
 from derivkit.multivariate.ladders import Ladders
+from derivkit.multivariate.result import Gradient
 from derivkit.multivariate.sparse import of_pattern
-from derivkit.multivariate.structure import Structure, flattened
+from derivkit.multivariate.structure import Structure
 from derivkit.numerical.formulas import stencil_of
-from derivkit.numerical.result import Derivative, sentence
+from derivkit.numerical.result import Derivative
 from derivkit.numerical.status import Status
 from derivkit.numerical.stencil import Stencil
-from derivkit.types import Array, Box, Codes, Indices, Numbers, Texts
+from derivkit.types import Array, Box, Codes, Numbers, Texts
 
 Form = Callable[[Numbers], Any]
 """From the derivatives, with one column for each entry, to what the user has of them."""
 COLUMNS = ("value", "error", "status", "left", "right")
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Gradient:
-    """Derivatives of a function of many variables.
-
-    Attributes
-    ----------
-    value : float, ndarray, or the structure of x
-        The estimates; NaN where there is none. Where f has a kink it is still what the formula gives. Of a gradient in
-        the structure of x, labelled as x is.
-    error : float, ndarray, or the structure of x
-        Bars of the errors, infinite where there is none. Of those of a formula with a fixed delta at least 99 of 100
-        hold, see the notes.
-    status : Status, ndarray of str, or the structure of x
-        As of a `Derivative`. Of a formula with a fixed delta also ``outside_domain`` and ``step_vanished`` where there
-        is no value, and ``unresolved`` where the points of half the delta give no number.
-    left, right : float, ndarray, or the structure of x
-        The slopes of the sides at a kink or a jump, where they exist; NaN elsewhere.
-    evaluations : int
-        Points at which f was evaluated, each once, and where there is no fixed delta the two calls by which it was
-        found out whether f takes batches: as many as f was called.
-    raised : tuple of Raised
-        The exceptions of f at single points, one entry for each type.
-    float32 : bool
-        Whether f computes in float32 or in less, as its values show.
-    structure : Structure
-        Of x: ``structure.name(k)`` is how the entry of column k is written, ``structure.place(path)`` which column an
-        entry has, and ``structure.shaped(row)`` makes of a row of a Jacobian what x is.
-    detail : Derivative, optional
-        What the search found along every entry: window, noise, digits, evaluations; None of a formula with a delta.
-
-    Notes
-    -----
-    A bar of a formula with a fixed delta has two parts. The rounding is predicted from the values of f, four roundings
-    for each, in float32 where f computes in that. The truncation is measured by half the delta (Richardson 1911), which
-    costs the further points of the half formula, and for a central one f(x), where the slopes of the sides show a kink:
-    4 n + 1 points for ``central_2``, 2 n + 1 for ``forward_1``. A formula of one side sees no kink at x, and one of a f
-    whose features are smaller than half the delta is believed like any other.
-
-    Examples
-    --------
-    >>> result = gradient(lambda p: abs(p[0]) + abs(p[1]), [0.0, 1.0])
-    >>> result.status.tolist(), round(result.left[0].item(), 6), round(result.right[0].item(), 6)
-    (['kink', 'ok'], -1.0, 1.0)
-    >>> print(result.message)
-    1 of 2 kink, the first x[0]: f has a kink: its slope is -1 on the left and 1 on the right.
-    >>> result = gradient(lambda x: abs(x[0]) + x[1] ** 2, [0.0, 1.0], formula="central_2", delta=2.0**-13)
-    >>> result.status.tolist(), result.left[0].item(), result.right[0].item(), bool(result.error[1] < 1e-10)
-    (['kink', 'ok'], -1.0, 1.0, True)
-    """
-
-    value: Any
-    error: Any
-    status: Any
-    left: Any
-    right: Any
-    evaluations: int
-    raised: tuple[Raised, ...] = ()
-    float32: bool = False
-    structure: Structure = field(repr=False)
-    detail: Derivative | None = None
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """How the n entries of x are written, in the order of the columns of a Jacobian, such as ``x['W1'][3, 0]``."""
-        return tuple(map(self.structure.name, range(self.structure.size)))
-
-    @property
-    def message(self) -> str:
-        """What became of the estimates, in a sentence for each status, and which types of x were converted."""
-        sentences = [self._of_delta()] if self.detail is None else _of_search(self, self.detail)
-        return " ".join([*sentences, self.structure.remark]).rstrip()
-
-    def _of_delta(self) -> str:
-        """Of a formula with a fixed delta."""
-        statuses = flattened(self.status).tolist()
-        counts = {status: statuses.count(status) for status in REASONS}
-        reasons = [
-            f"{count} of {len(statuses)} {status}, as {REASONS[status]}" for status, count in counts.items() if count
-        ]
-        if counts[Status.NOT_FINITE] and self.raised:
-            reasons.append(f"f raised {self.raised[0]}")
-        known = f"{'; '.join(reasons)}." if reasons else ALL_OK
-        return f"{known} {FLOAT32}" if self.float32 else known
-
-
-ALL_OK = "every derivative has a value and a bar."
-
-
-def _of_search(result: Gradient, detail: Derivative) -> list[str]:
-    """The sentences of the statuses but ``ok``, each with the first entry that has it, or the one of a single entry."""
-    statuses = np.asarray(detail.status)
-    if isinstance(result.status, Status):
-        return [sentence(detail, (0,) * statuses.ndim)]
-    groups = [(status, np.argwhere(statuses == status)) for status in dict.fromkeys(statuses.ravel().tolist())]
-    sentences = [
-        f"{len(places)} of {statuses.size} {status}, the first {_entry(result.structure, detail, places[0])}: "
-        f"{sentence(detail, tuple(places[0]))}"
-        for status, places in groups
-        if status != Status.OK
-    ]
-    return sentences or [f"{ALL_OK} {FLOAT32}" if result.float32 else ALL_OK]
-
-
-def _entry(structure: Structure, detail: Derivative, place: Indices) -> str:
-    """The name of an entry that is so far along the lines: of a Hessian both, of a Jacobian the value comes second."""
-    if detail.order > 1:
-        return " and ".join(map(structure.name, place))
-    name = structure.name(int(place[0]))
-    return f"value {place[1]} by {name}" if len(place) > 1 else name
-
-
-REASONS = {
-    Status.OUTSIDE_DOMAIN: "x or a point of the formula lies outside the domain",
-    Status.STEP_VANISHED: "the step vanishes beside x",
-    Status.NOT_FINITE: "f has no finite value at a point of the formula",
-    Status.KINK: "the slopes of its sides differ, and do so at half the delta",
-    Status.UNRESOLVED: "the points of half the delta, which tell the bar, give no number",
-    Status.BELOW_RESOLUTION: "the bar reaches the value, which thus is a bound",
-}
 
 
 def gradient(  # noqa: PLR0913 -- what is differentiated where, and all that may be known beforehand
@@ -172,6 +50,7 @@ def gradient(  # noqa: PLR0913 -- what is differentiated where, and all that may
     noise: float | None = None,
     budget: int | None = None,
     vectorized: bool | None = None,
+    executor: Any = None,
 ) -> Gradient:
     """The derivatives of f, which gives one number, in all entries of x, with their bars.
 
@@ -199,6 +78,9 @@ def gradient(  # noqa: PLR0913 -- what is differentiated where, and all that may
         Most evaluations for an entry, f(x) among them. Entries that need more are reported as ``unresolved``.
     vectorized : bool, optional
         Whether f takes batches, if known.
+    executor : object with map, optional
+        Evaluates the points of a round at once, as ``concurrent.futures.ThreadPoolExecutor()`` does; the result is the
+        same to the bit. Processes take functions of modules only. An f that takes batches is given one instead.
 
     Returns
     -------
@@ -223,12 +105,13 @@ def gradient(  # noqa: PLR0913 -- what is differentiated where, and all that may
     >>> result.value["v"].round(9).tolist(), result.status["mass"], result.names
     ([12.0, 16.0], 'ok', ("x['mass']", "x['v'][0]", "x['v'][1]"))
     """
-    hints = {"scale": scale, "noise": noise, "budget": budget}
+    hints: dict[str, Any] = {"scale": scale, "noise": noise, "budget": budget}
+    calling = {"vectorized": vectorized, "executor": executor, "scalar": True}
     if formula is None and delta is None:
-        ladders = Ladders(f, x, "gradient", domain, vectorized=vectorized, scalar=True, **hints)
+        ladders = Ladders(f, x, "gradient", domain, **calling, **hints)
         return _with_bars(ladders, ladders.axes(np.arange(ladders.structure.size)), _like_x(ladders.structure))
     _refuse_hints(**hints)
-    differences = Differences(f, x, "gradient", formula, delta, domain, vectorized=vectorized, scalar=True)
+    differences = Differences(f, x, "gradient", formula, delta, domain, **calling)
     return _result(differences, differences.first(np.arange(differences.x.size)), _like_x(differences.structure))
 
 
@@ -244,12 +127,13 @@ def partial(  # noqa: PLR0913 -- what is differentiated where, and all that may 
     noise: float | None = None,
     budget: int | None = None,
     vectorized: bool | None = None,
+    executor: Any = None,
 ) -> Gradient:
     """The derivative of f, which gives one number, in one entry of x.
 
     Parameters
     ----------
-    f, x, formula, delta, domain, scale, noise, budget, vectorized
+    f, x, formula, delta, domain, scale, noise, budget, vectorized, executor
         As in :func:`gradient`.
     index : int, tuple or label
         Which entry: its place, from the end where negative; or one index for each dimension of x; or its label or path,
@@ -273,12 +157,13 @@ def partial(  # noqa: PLR0913 -- what is differentiated where, and all that may 
     >>> partial(lambda x: x[0] ** 2 * x[1], [3.0, 5.0], 1, formula="central_2", delta=0.125).value
     9.0
     """
-    hints = {"scale": scale, "noise": noise, "budget": budget}
+    hints: dict[str, Any] = {"scale": scale, "noise": noise, "budget": budget}
+    calling = {"vectorized": vectorized, "executor": executor, "scalar": True}
     if formula is None and delta is None:
-        ladders = Ladders(f, x, "partial", domain, vectorized=vectorized, scalar=True, **hints)
+        ladders = Ladders(f, x, "partial", domain, **calling, **hints)
         return _with_bars(ladders, ladders.axes(np.array([ladders.structure.place(index)])), _alone)
     _refuse_hints(**hints)
-    differences = Differences(f, x, "partial", formula, delta, domain, vectorized=vectorized, scalar=True)
+    differences = Differences(f, x, "partial", formula, delta, domain, **calling)
     chosen = np.array([differences.structure.place(index)])
     return _result(differences, differences.first(chosen), _alone)
 
@@ -294,6 +179,7 @@ def jacobian(  # noqa: PLR0913 -- what is differentiated where, and all that may
     noise: float | None = None,
     budget: int | None = None,
     vectorized: bool | None = None,
+    executor: Any = None,
     sparsity: ArrayLike | None = None,
 ) -> Gradient:
     """The derivatives of all values of f in all entries of x.
@@ -302,7 +188,7 @@ def jacobian(  # noqa: PLR0913 -- what is differentiated where, and all that may
     ----------
     f : callable
         As in :func:`gradient`, giving m numbers of any shape, or k times as many for a batch of k.
-    x, formula, delta, domain, scale, budget, vectorized
+    x, formula, delta, domain, scale, budget, vectorized, executor
         As in :func:`gradient`.
     noise : float, optional
         As there, the same for all values of f.
@@ -329,14 +215,15 @@ def jacobian(  # noqa: PLR0913 -- what is differentiated where, and all that may
     >>> jacobian(lambda x: [x[0] * x[1], x[0]], [3.0, 5.0], formula="central_2", delta=0.125).value.tolist()
     [[5.0, 3.0], [1.0, 0.0]]
     """
-    hints = {"scale": scale, "noise": noise, "budget": budget}
+    hints: dict[str, Any] = {"scale": scale, "noise": noise, "budget": budget}
+    calling = {"vectorized": vectorized, "executor": executor, "scalar": False}
     if formula is None and delta is None:
-        ladders = Ladders(f, x, "jacobian", domain, vectorized=vectorized, scalar=False, **hints)
+        ladders = Ladders(f, x, "jacobian", domain, **calling, **hints)
         if sparsity is not None:
             return _with_bars(ladders, of_pattern(ladders, pattern_of(sparsity, ladders.structure.size)), _matrix)
         return _with_bars(ladders, ladders.axes(np.arange(ladders.structure.size)), _matrix)
     _refuse_hints(**hints)
-    differences = Differences(f, x, "jacobian", formula, delta, domain, vectorized=vectorized, scalar=False)
+    differences = Differences(f, x, "jacobian", formula, delta, domain, **calling)
     if sparsity is not None:
         return _result(differences, differences.sparse(pattern_of(sparsity, differences.x.size)), _matrix)
     return _result(differences, differences.first(np.arange(differences.x.size)), _matrix)
@@ -354,12 +241,13 @@ def directional(  # noqa: PLR0913 -- what is differentiated where, and all that 
     noise: float | None = None,
     budget: int | None = None,
     vectorized: bool | None = None,
+    executor: Any = None,
 ) -> Gradient:
     """The derivative of f(x + t direction) in t at 0, for an f that gives one number.
 
     Parameters
     ----------
-    f, x, formula, domain, noise, budget, vectorized
+    f, x, formula, domain, noise, budget, vectorized, executor
         As in :func:`gradient`.
     direction : array_like, or the structure of x
         Of any length other than 0: twice the direction gives twice the derivative.
@@ -390,12 +278,13 @@ def directional(  # noqa: PLR0913 -- what is differentiated where, and all that 
     """
     if delta is not None and np.ndim(delta):
         raise ValueError(f"the delta of a direction is one number, not an array of shape {np.shape(delta)}")
-    hints = {"scale": scale, "noise": noise, "budget": budget}
+    hints: dict[str, Any] = {"scale": scale, "noise": noise, "budget": budget}
+    calling = {"vectorized": vectorized, "executor": executor, "scalar": True}
     if formula is None and delta is None:
-        ladders = Ladders(f, x, "directional", domain, vectorized=vectorized, scalar=True, **hints)
+        ladders = Ladders(f, x, "directional", domain, **calling, **hints)
         return _with_bars(ladders, ladders.direction(_direction(direction, ladders.structure)), _alone)
     _refuse_hints(**hints)
-    differences = Differences(f, x, "directional", formula, delta, domain, vectorized=vectorized, scalar=True)
+    differences = Differences(f, x, "directional", formula, delta, domain, **calling)
     towards = _direction(direction, differences.structure)
     return _result(differences, differences.along(towards), _alone)
 
@@ -411,6 +300,7 @@ def hessian(  # noqa: PLR0913 -- what is differentiated where, and all that may 
     noise: float | None = None,
     budget: int | None = None,
     vectorized: bool | None = None,
+    executor: Any = None,
 ) -> Gradient:
     """The second derivatives of f, which gives one number, in all pairs of entries of x, with their bars.
 
@@ -420,7 +310,7 @@ def hessian(  # noqa: PLR0913 -- what is differentiated where, and all that may 
 
     Parameters
     ----------
-    f, x, delta, domain, scale, noise, vectorized
+    f, x, delta, domain, scale, noise, vectorized, executor
         As in :func:`gradient`.
     formula : str, optional
         The name of a formula of the table.
@@ -455,12 +345,13 @@ def hessian(  # noqa: PLR0913 -- what is differentiated where, and all that may 
     >>> hessian(lambda x: x[0] ** 2 * x[1], [3.0, 5.0], formula="central_2", delta=0.125).value.tolist()
     [[10.0, 6.0], [6.0, 0.0]]
     """
-    hints = {"scale": scale, "noise": noise, "budget": budget}
+    hints: dict[str, Any] = {"scale": scale, "noise": noise, "budget": budget}
+    calling = {"vectorized": vectorized, "executor": executor, "scalar": True}
     if formula is None and delta is None:
-        ladders = Ladders(f, x, "hessian", domain, vectorized=vectorized, scalar=True, **hints)
+        ladders = Ladders(f, x, "hessian", domain, **calling, **hints)
         return _with_bars(ladders, curvatures(ladders), _matrix)
     _refuse_hints(**hints)
-    differences = Differences(f, x, "hessian", formula, delta, domain, vectorized=vectorized, scalar=True)
+    differences = Differences(f, x, "hessian", formula, delta, domain, **calling)
     if isinstance(formula, Stencil):
         raise TypeError(
             "hessian needs the name of a formula, such as 'central_2', not a stencil: it takes the formulas of that "

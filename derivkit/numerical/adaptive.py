@@ -36,6 +36,7 @@ def derivative(  # noqa: PLR0913 -- what is differentiated where, and all that s
     scale: ArrayLike | None = None,
     noise: ArrayLike | None = None,
     vectorized: bool | None = None,
+    executor: Any = None,
 ) -> Derivative:
     """The derivative of f at x, with an error bar that is true, or an honest refusal.
 
@@ -63,6 +64,9 @@ def derivative(  # noqa: PLR0913 -- what is differentiated where, and all that s
         shape.
     vectorized : bool, optional
         Whether f takes arrays, if known.
+    executor : object with map, optional
+        Evaluates the points of a round at once, as ``concurrent.futures.ThreadPoolExecutor()`` does; the result is the
+        same to the bit. Processes take functions of modules only. An f that takes arrays is given one instead.
 
     Returns
     -------
@@ -100,6 +104,7 @@ def derivative(  # noqa: PLR0913 -- what is differentiated where, and all that s
         scale=scale,
         noise=noise,
         vectorized=vectorized,
+        executor=executor,
     )[order]
 
 
@@ -115,12 +120,13 @@ def derivatives(  # noqa: PLR0913 -- as derivative
     scale: ArrayLike | None = None,
     noise: ArrayLike | None = None,
     vectorized: bool | None = None,
+    executor: Any = None,
 ) -> dict[int, Derivative]:
     """Several derivatives from one shared set of evaluations, each with its own bar.
 
     Parameters
     ----------
-    f, x, domain, side, accuracy, budget, scale, noise, vectorized
+    f, x, domain, side, accuracy, budget, scale, noise, vectorized, executor
         As in :func:`derivative`.
     orders : iterable of int
         The orders of the derivatives; the first one decides which steps are taken.
@@ -150,7 +156,14 @@ def derivatives(  # noqa: PLR0913 -- as derivative
     check_vectorized(vectorized)
     lo, hi = _domain(f, points, domain)
     hints = [_hint(name, value, points).ravel() for name, value in (("scale", scale), ("noise", noise))]
-    ask = Asker(f, several=True, domain=(lo, hi), vectorized=vectorized, noise=float(np.nan_to_num(hints[1]).max()))
+    ask = Asker(
+        f,
+        several=True,
+        domain=(lo, hi),
+        vectorized=vectorized,
+        noise=float(np.nan_to_num(hints[1]).max()),
+        executor=executor,
+    )
     limits = Limits(lo, hi, side=SIDES[side], sacrifice=ACCURACIES[accuracy])
     searches = Searches(ask, wanted, limits, math.inf if budget is None else budget)
     distinct, place = _distinct(np.array([points.ravel(), *hints]))

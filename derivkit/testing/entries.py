@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.multivariate.partial import Gradient, gradient
+from derivkit.multivariate.partial import gradient
+from derivkit.multivariate.result import Gradient
 from derivkit.testing.attainable import covered
 from derivkit.testing.cases import Comparisons
 from derivkit.testing.claims import Counter

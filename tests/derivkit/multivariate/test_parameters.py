@@ -130,6 +130,14 @@ def test_a_nesting_changes_no_bit_and_no_count(how: Any, values: list[Any]) -> N
     assert nested.evaluations == vector.evaluations
 
 
+@SEARCH_OR_FORMULA
+def test_a_sparse_jacobian_has_a_column_for_each_entry(how: Any) -> None:
+    x = {"a": BIAS, "b": [0.5, 0.75]}
+    found = dk.jacobian(lambda p: np.sin(flat(p)), x, sparsity=np.eye(4, dtype=bool), **how)
+    assert np.all(np.abs(found.value - np.diag(np.cos(flat(x)))) <= found.error)
+    assert found.names == ("x['a'][0]", "x['a'][1]", "x['b'][0]", "x['b'][1]")
+
+
 X = {"W": WEIGHTS, "b": BIAS, "scale": 0.5}
 PATHS: dict[str, tuple[Any, Any, float]] = {
     "path": (X, ("W", 1, 2), -0.5),
