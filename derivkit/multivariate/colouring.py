@@ -58,12 +58,13 @@ def refuse_contradiction(measured: Array, predicted: Array, bar: Array) -> None:
     ValueError
         If they differ by far more than their bars.
     """
-    wrong = np.flatnonzero(np.abs(measured - predicted) > CONTRADICTS * bar)
+    beyond = measured - predicted
+    wrong = np.flatnonzero(np.abs(beyond) > CONTRADICTS * bar)
     if wrong.size:
+        k = int(wrong[0])
         raise ValueError(
-            f"sparsity is wrong in row {wrong[0]}: along a direction its derivatives make "
-            f"{predicted[wrong[0]]:.6g}, and f changes by {measured[wrong[0]]:.6g}; "
-            "mark every entry that may differ from 0"
+            f"sparsity is wrong in row {k}: along a direction its derivatives make {predicted[k]:.6g}, and f changes "
+            f"by {beyond[k]:.2g} beside that, known to {bar[k]:.1g}; mark every entry that may differ from 0"
         )
 
 

@@ -7,7 +7,9 @@ of the box have groups of their own, as a line ends where its first column meets
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -23,8 +25,13 @@ from derivkit.numerical.state import Limits
 from derivkit.numerical.status import Status
 from derivkit.types import Array, Indices, Mask
 
-FIELDS = ("value", "error", "status", "delta", "noise", "left", "right", "exponent", "evaluations", "denied", "float32")
-"""What a column has from the line of its group."""
+OUTSIDE: Mapping[str, Any] = MappingProxyType({
+    "value": 0.0, "error": 0.0, "status": Status.OK, "digits": 0.0, "delta": np.nan, "noise": np.nan, "left": np.nan,
+    "right": np.nan, "exponent": np.nan, "evaluations": 0, "denied": False, "spacing": np.nan,
+})  # fmt: skip
+"""What an entry outside the pattern has: the derivative is taken to be 0, and nothing was measured."""
+OF_LINES = ("value", "error", "status", "delta", "noise", "left", "right", "exponent", "evaluations", "denied")
+"""What an entry of the pattern has from the line of its group."""
 
 
 def of_pattern(ladders: Ladders, pattern: Mask) -> Derivative:
@@ -44,8 +51,16 @@ def of_pattern(ladders: Ladders, pattern: Mask) -> Derivative:
     unknown = lines.centre.size == 1 and np.isnan(lines.centre[0])
     refuse_other_rows(None if unknown else lines.centre.size, len(pattern))
     along = lines.in_directions(ladders.searched(lines, 1.0 / (START * lines.unit)))
-    along = replace(along, **{name: _of_rows(getattr(along, name), len(lines.origin), pattern) for name in FIELDS})
-    result = _columns(along, 1 + group, moves, pattern.T, ladders.structure.flat)
+    shape = len(lines.origin), len(pattern)  # where f has no value there is one column for all rows
+    rows: dict[str, Any] = {name: np.broadcast_to(getattr(along, name), shape) for name in OF_LINES}
+    along = replace(along, **rows)
+    column, row = np.nonzero(pattern.T)
+    entries = _entries(along, (1 + group[column], row), moves[column], ladders.structure.flat[column])
+    tables: dict[str, Any] = {"float32": np.broadcast_to(ladders.float32, pattern.T.shape)}
+    for name, fill in OUTSIDE.items():
+        tables[name] = np.full(pattern.T.shape, fill, getattr(along, name).dtype)
+        tables[name][column, row] = entries[name]
+    result = replace(along, **tables)
     with np.errstate(all="ignore"):
         bar = along.error[0] + np.abs(check) @ result.error
         refuse_contradiction(along.value[0], check @ result.value, bar)
@@ -68,27 +83,18 @@ def _groups(ladders: Ladders, pattern: Mask) -> tuple[Array, Indices]:
     return np.where(at_end & (hi - x < x - lo), -moves, moves), group
 
 
-def _of_rows(field: Any, lines: int, pattern: Mask) -> Any:
-    """A field of all lines, with one value for each row also where f has none."""
-    return np.broadcast_to(field, (lines, len(pattern)))
-
-
-def _columns(along: Derivative, line: Indices, moves: Array, pattern: Mask, x: Array) -> Derivative:
-    """The derivatives along axes from those along lines, in which they have moved."""
-    by = moves[:, None]
-    fields = {name: getattr(along, name)[line] for name in FIELDS}
+def _entries(along: Derivative, place: tuple[Indices, Indices], by: Array, x: Array) -> dict[str, Any]:
+    """The derivatives along axes from those at places among the lines, in which they have moved; shape ``(k,)``."""
+    fields = {name: getattr(along, name)[place] for name in OF_LINES}
+    left, right = np.where(by > 0.0, [fields["left"], fields["right"]], [fields["right"], fields["left"]]) / by
     with np.errstate(all="ignore"):
-        sides = np.where(by > 0.0, [fields["left"], fields["right"]], [fields["right"], fields["left"]]) / by
-        value = np.where(pattern, fields["value"] / by, 0.0)
-        error = np.where(pattern, fields["error"] / np.abs(by), 0.0)
-    fields |= {
+        value, error = fields["value"] / by, fields["error"] / np.abs(by)
+    return fields | {
         "value": value,
         "error": error,
         "digits": digits_of(value, error),
-        "status": np.where(pattern, fields["status"], Status.OK),
         "delta": fields["delta"] * np.abs(by),
-        "left": np.where(pattern, sides[0], np.nan),
-        "right": np.where(pattern, sides[1], np.nan),
-        "spacing": np.broadcast_to(np.spacing(np.abs(x))[:, None], pattern.shape),
+        "left": left,
+        "right": right,
+        "spacing": np.spacing(np.abs(x)),
     }
-    return replace(along, **fields)
