@@ -42,6 +42,7 @@ from derivkit.multivariate.samples import Data, Samples, generated
 from derivkit.multivariate.spread import Agreement, SampleGradients, least_norms, sample_gradients, signal_by_chance
 from derivkit.multivariate.stacks import stack_size
 from derivkit.multivariate.statistics import fewest_for_half, log_slope, quotient, rank_correlation
+from derivkit.multivariate.structure import Structure
 from derivkit.multivariate.training import LawCounts, StepGradient, TrainingPath, draw_course, step_gradient, train
 from derivkit.numerical.adaptive import derivative, derivatives
 from derivkit.numerical.complex_step import complex_step
@@ -126,6 +127,7 @@ __all__ = [
     "Stencil",
     "Step",
     "StepGradient",
+    "Structure",
     "Style",
     "Survey",
     "Suspect",

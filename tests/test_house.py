@@ -80,6 +80,7 @@ MAY_IMPORT = {
         for name in ("per_sample", "training")
     },
     "experiments/peers": CORE,
+    "experiments/peers/autograd.py": CORE | {"autograd"},
     "experiments/peers/jax.py": CORE | {"jax", "experiments.peers"},
     "experiments/peers/scipy.py": CORE | {"scipy"},
     "experiments/peers/torch.py": CORE | {"torch", "experiments.peers"},

@@ -180,6 +180,11 @@ class Branch:
 class Structure:
     """A nesting of arrays beside the vector of its numbers.
 
+    Parameters
+    ----------
+    root : Leaf or Branch
+        The nesting; :meth:`of` makes it from parameters.
+
     Attributes
     ----------
     flat : ndarray
@@ -262,7 +267,7 @@ class Structure:
         return None if self.plain else lambda point: self.restore(point.ravel())
 
     def representable(self, flat: Array) -> Array:
-        """The numbers that f is given: those of float32 arrays rounded, shape ``(..., n)``."""
+        """The numbers `flat` of shape ``(..., n)`` as f is given them: those of float32 arrays rounded."""
         narrow = self.float32
         if not narrow.any():
             return flat
@@ -314,13 +319,26 @@ class Structure:
         return np.concatenate([leaf.matched(part, name) for leaf, part in self._root.paired(other, name)])
 
     def each(self, value: Any, name: str) -> Array:
-        """One number for all entries, or in the structure of x one for each array or each entry; shape ``(n,)``."""
+        """One number for all entries, or in the structure of x one for each array or each entry; shape ``(n,)``.
+
+        Parameters
+        ----------
+        value : object
+            These numbers.
+        name : str
+            What messages call them.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If they are no numbers, or in another structure.
+        """
         if isinstance(self._root, Branch) and not (isinstance(value, list | tuple | Mapping) or np.ndim(value)):
             return np.full(self.size, number(name, value))
         return np.concatenate([leaf.each(part, name) for leaf, part in self._root.paired(value, name)])
 
     def name(self, k: int) -> str:
-        """How the entry at place k of the flat vector is written, such as ``x['W1'][3, 0]``."""
+        """How the entry at place `k` of the flat vector is written, such as ``x['W1'][3, 0]``."""
         pairs = zip(self._leaves, self.blocks, strict=True)
         leaf, place = next((leaf, place) for leaf, (_, place, _) in pairs if place.start <= k < place.stop)
         return f"x{leaf.entry(k - place.start)}"

@@ -4,6 +4,9 @@ Those of networks have ``gradient(network, parameters, samples)``, which prepare
 a network's loss in one thread. The parameters have shape ``(count,)``, float32 or float64, which the tool's arrays have
 too. What is returned is to be timed: a function without arguments that gives the gradient of the loss in the weights
 and the biases of every layer, which `flat` takes.
+
+Those that check gradients have ``accepts(f, claim, x)``: whether the tool takes an array of shape ``(n,)`` for the
+gradient of f at x, by its own rule and with its own tolerances; f gives one number.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ from numpy.typing import NDArray
 
 NETWORKS = ("torch", "jax")
 """The tools that differentiate networks."""
+CHECKS = {"torch": "torch gradcheck (fast)", "jax": "jax check_grads", "autograd": "autograd check_grads"}
+"""The tools that give a verdict on a gradient, and the names of their checks."""
 
 
 def installed(tool: str) -> bool:

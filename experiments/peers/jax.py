@@ -1,4 +1,4 @@
-"""The gradient of a network by JAX: compiled, a weight matrix and a bias for every layer."""
+"""The gradient of a network by JAX, compiled, a weight matrix and a bias for every layer; its check of a gradient."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 import derivkit as dk
@@ -16,12 +17,7 @@ from experiments.peers import activation
 
 def gradient(network: dk.Network, parameters: NDArray[Any], samples: dk.Samples) -> Callable[[], list[tuple[Any, Any]]]:
     """Compile the gradient, which takes some tenths of a second; see `experiments.peers`."""
-    # XLA makes as many threads as it is told that there are processors; it reads this once, when it is first used. Its
-    # flags that name threads have no effect on them: two processors were busy all the same.
-    os.environ.setdefault("NPROC", "1")
-    import jax  # noqa: PLC0415 -- seconds, for those alone who compare
-
-    jax.config.update("jax_enable_x64", True)  # noqa: FBT003 -- its own signature
+    jax = _in_float64()
     exact = SimpleNamespace(gelu=functools.partial(jax.nn.gelu, approximate=False))
     active = [activation(name, exact, jax.nn) for name in network.activations]
 
@@ -49,3 +45,28 @@ def gradient(network: dk.Network, parameters: NDArray[Any], samples: dk.Samples)
     compiled = jax.jit(jax.grad(loss))
     jax.block_until_ready(compiled(*given))
     return lambda: jax.block_until_ready(compiled(*given))
+
+
+def accepts(f: Callable[[Any], float], claim: NDArray[Any], x: NDArray[Any]) -> bool:
+    """The verdict of ``jax.test_util.check_grads`` with its default tolerances; see `experiments.peers`."""
+    jax = _in_float64()
+    from jax.test_util import check_grads  # noqa: PLC0415 -- as below
+
+    loss = jax.custom_vjp(lambda v: jax.numpy.asarray(f(np.asarray(v))))
+    loss.defvjp(lambda v: (loss(v), None), lambda _, g: (g * claim,))
+    try:
+        check_grads(loss, (x,), order=1, modes=["rev"])
+    except AssertionError:
+        return False
+    return True
+
+
+def _in_float64() -> Any:
+    """JAX in one thread and with 64 bits."""
+    # XLA makes as many threads as it is told that there are processors; it reads this once, when it is first used. Its
+    # flags that name threads have no effect on them: two processors were busy all the same.
+    os.environ.setdefault("NPROC", "1")
+    import jax  # noqa: PLC0415 -- seconds, for those alone who compare
+
+    jax.config.update("jax_enable_x64", True)  # noqa: FBT003 -- its own signature
+    return jax

@@ -1,4 +1,6 @@
-"""A derivative of a function of one variable by SciPy: ``scipy.differentiate``, there since SciPy 1.15."""
+"""A derivative of a function of one variable by SciPy: ``scipy.differentiate``, there since SciPy 1.15; the number by
+which it judges a gradient, without a verdict.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The gradient of a network by PyTorch: eager, a weight matrix and a bias for every layer, as its own layers have."""
+"""The gradient of a network by PyTorch, eager, a weight matrix and a bias for every layer, as its own layers have; its
+check of a gradient.
+"""
 
 from __future__ import annotations
 
@@ -37,3 +39,23 @@ def gradient(network: dk.Network, parameters: NDArray[Any], samples: dk.Samples)
         return list(zip(found[::2], found[1::2], strict=True))
 
     return once
+
+
+def accepts(f: Callable[[Any], float], claim: NDArray[Any], x: NDArray[Any]) -> bool:
+    """The verdict of ``torch.autograd.gradcheck`` in fast mode with its default tolerances; see `experiments.peers`.
+
+    Where it rejects a gradient it computes the whole Jacobian for its message.
+    """
+    import torch  # noqa: PLC0415 -- as above
+
+    class Loss(torch.autograd.Function):  # type: ignore[misc]  # whose types are not read
+        @staticmethod
+        def forward(_: Any, v: Any) -> Any:
+            return torch.tensor(f(v.detach().numpy()), dtype=torch.float64)
+
+        @staticmethod
+        def backward(_: Any, g: Any) -> Any:
+            return g * torch.from_numpy(claim)
+
+    leaf = torch.tensor(x, requires_grad=True)
+    return bool(torch.autograd.gradcheck(Loss.apply, leaf, fast_mode=True, raise_exception=False))

@@ -219,7 +219,7 @@ def _attribute(key: str, name: str) -> tuple[Any, ModuleType, str]:
 def _loss(plain: Mapping[str, object]) -> Callable[..., object] | None:
     """The function of a key ``python`` that stands alone."""
     name = plain["python"]
-    return None if name is None else load(_text("python", name))
+    return None if name is None else load(_text("python", name, "mymodule:loss"))
 
 
 def _gradient(plain: Mapping[str, object]) -> object:
@@ -227,7 +227,7 @@ def _gradient(plain: Mapping[str, object]) -> object:
     name = plain["gradient"]
     if name is None:
         return None
-    value, *_ = _attribute("gradient", _text("gradient", name))
+    value, *_ = _attribute("gradient", _text("gradient", name, "mymodule:grad"))
     if value is None or isinstance(value, (str, bool, ModuleType, type)):
         raise ConfigurationError(
             f"gradient={show(name)}: neither a function nor an array but of type {type(value).__name__};"
@@ -239,8 +239,25 @@ def _gradient(plain: Mapping[str, object]) -> object:
 def _parameters(plain: Mapping[str, object]) -> object:
     """Numbers, or what somebody's module has or gives: an array, or arrays in a structure."""
     x = plain["x"]
-    if not isinstance(x, str) or ":" not in x:
-        return None if x is None else np.array(numbers("x", x))
+    if x is None:
+        return None
+    value = _of_module(x) if isinstance(x, str) and ":" in x else _typed_numbers(x)
+    try:
+        dk.Structure.of(value)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"x={show(x)}: {line_of(error)}") from error
+    return value
+
+
+def _typed_numbers(x: object) -> object:
+    try:
+        return np.array(numbers("x", x))
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{error}, or x=mymodule:start") from error
+
+
+def _of_module(x: str) -> object:
+    """What a module has under a name, or what its function gives."""
     value, *_ = _attribute("x", x)
     if not callable(value):
         return value
@@ -468,9 +485,9 @@ def _flag(where: str, value: object) -> bool:
     return value
 
 
-def _text(where: str, value: object) -> str:
+def _text(where: str, value: object, example: str = "name") -> str:
     if not isinstance(value, str):
-        raise ConfigurationError(f"{where}={show(value)}: not a text; write one such as {where}=name")
+        raise ConfigurationError(f"{where}={show(value)}: not a text; write one such as {where}={example}")
     return value
 
 

@@ -4,6 +4,9 @@ with planted errors: which are noticed, located and named, and whether correct g
 
 from __future__ import annotations
 
+import functools
+import importlib
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,20 +17,29 @@ import derivkit as dk
 from derivkit.testing import PLANTS, NetworkProblem, Plant, correct_gradient, network_problem, plant
 from experiments import peers
 from experiments.peers import scipy
-from experiments.study import Frame, Rows, Tables, column, key, refuse_below, refuse_empty, refuse_unknown
-from experiments.words import counted, listed, percent
+from experiments.study import Frame, Printed, Rows, Tables, column, key, refuse_below, refuse_empty, refuse_unknown
+from experiments.words import listed, percent, percent_reached
 
 ACTIVATIONS = ("tanh", "relu")
-PEERS = ("scipy", "torch", "jax", "autograd")
-"""Tools that check gradients; of those that are installed, SciPy's stands beside ours."""
-OURS, SCIPY = "check_gradient", "scipy check_grad"
+KINKED = {"relu at kinks": "relu"}
+"""Cases of correct gradients where all biases and one sample are 0, so that the activation stands on its kinks."""
+OURS, SCIPY = "dk.check_gradient", "scipy check_grad"
 CLAIM, CORRECT = "somebody's", "none"
 """What stands for the kind of a planted mistake where nothing was planted."""
 DISAGREE = "disagree"
 """The verdict on a wrong gradient."""
-AGREES, WRONG, BAR = "agrees", "wrong", "error bar"
-ALSO = {"sign": ("factor",)}
-"""Kinds by which a mistake is rightly named when it is made smaller: part of a wrong sign is a factor."""
+AGREES, DISAGREES, UNMEASURED = "agrees", "disagrees", "not measured"
+DIRECTION = "direction"
+"""What the rows of random directions are called."""
+PARTS = {
+    "factor": ("missing",),
+    "sign": ("factor", "missing"),
+    "missing": ("layer",),
+    "transposed": ("layer",),
+    "order": ("layer",),
+}
+"""Kinds by which a mistake is rightly named, too, when it is made smaller: half of a wrong sign is a gradient of 0,
+part of an array that is missing a factor of this array, and part of one that is transposed an array that is wrong."""
 MISSED = 2.0
 """SciPy's check gives a number and no verdict. A mistake counts as noticed where the number is so many times that of
 the correct gradient, which nobody has who needs a check: more than a user can get out of it."""
@@ -42,6 +54,7 @@ class Table(Rows):
     case: str = key("the loss, or the activation of the network")
     planted: str = key("kind of the planted mistake; none: the gradient is correct")
     size: float = key("size of the planted error over that of the gradient; 0 where nothing was planted")
+    natural: bool = key("whether the mistake has its own size, and was not made smaller or larger")
     seed: int = key("of the network and the mistake")
     verdict: str = column("agree, disagree or unresolved")
     error: float = column("size of the error of the gradient, as estimated")
@@ -58,29 +71,6 @@ class Table(Rows):
     message: str = column("what was found, and what to do")
 
 
-class Entries(Rows):
-    """What was compared: every entry, or products of the gradient with random directions."""
-
-    case: str = key("the loss")
-    place: str = key("the entry, or the direction")
-    state: str = column("agrees or wrong", axis="series")
-    measured: float = column("slope of the loss")
-    bar: float = column("its error bar")
-    claimed: float = column("what the gradient says")
-    measured_size: float = column("|measured|", axis="x", label="|measured|")
-    claimed_size: float = column("|claimed|", axis="y", label="|claimed|")
-
-
-class Differences(Rows):
-    """The distance between claim and measurement, and the error bars beside it."""
-
-    case: str = key("the loss")
-    place: str = key("the entry, or the direction")
-    what: str = key("a difference that agrees, one that is wrong, or an error bar", axis="series")
-    measured: float = column("|measured|", axis="x", label="|measured|")
-    difference: float = column("|claimed - measured|, or the bar", axis="y", label="|claimed - measured|")
-
-
 class Suspects(Rows):
     """Entries that are wrong."""
 
@@ -90,39 +80,71 @@ class Suspects(Rows):
     claimed: float = column("what the gradient says")
     measured: float = column("slope of the loss")
     bar: float = column("its error bar")
+    excess: float = column("claimed - measured")
 
 
-class Numbers(Rows):
-    """What another tool says of the gradients of the networks."""
+class Entries(Rows):
+    """What was compared: entries, or products of the gradient with random directions; wrong entries come first."""
+
+    case: str = key("the loss")
+    place: str = key("the entry, or the direction", axis="label")
+    state: str = column("agrees, disagrees or not measured", axis="state")
+    status: str = column("what became of the measurement: ok, kink, noisy ...", axis="status")
+    measured: float = column("slope of the loss", axis="measured", label="slope")
+    bar: float = column("its error bar", axis="bar")
+    claimed: float = column("what the gradient says", axis="claimed")
+
+
+class Peers(Rows):
+    """What other tools say of the gradients of the networks."""
 
     case: str = key("the activation of the network")
-    planted: str = key("kind of the planted mistake")
+    planted: str = key("kind of the planted mistake; none: the gradient is correct")
     size: float = key("size of the planted error over that of the gradient")
     seed: int = key("of the network and the mistake")
     tool: str = key("the tool")
-    noticed: bool = column("whether the mistake is noticed")
+    noticed: bool = column("whether it rejects the gradient")
     evaluations: int = column("calls of the loss")
 
 
+class Summary(Rows):
+    """Every tool in a line; shares are of the planted mistakes, all sizes together."""
+
+    case: str = key("the activation of the network")
+    tool: str = key("the tool")
+    correct: int = column("correct gradients")
+    false_alarms: int = column("of these, those that it rejects")
+    plants: int = column("planted mistakes")
+    noticed: float = column("share that it rejects, in percent")
+    all_from: float = column("the least size from which on it rejects all; none where it misses some of every size")
+    evaluations: float = column("calls of the loss, the median")
+
+
 class Detection(Rows):
-    """Which share of the planted errors is noticed."""
+    """What becomes of planted errors by their size."""
 
     case: str = key("the activation of the network")
     tool: str = key("the tool", axis="series")
-    size: float = key("size of the planted error", axis="x", label="size of the error / size of the gradient")
+    size: float = key("size of the planted error over that of the gradient")
+    power: float = column("its power of ten", axis="x", label="power of ten of the size of the error / of the gradient")
     plants: int = column("planted errors")
     noticed: float = column("share that is noticed, in percent", axis="y", label="noticed, in percent")
+    named: float = column("share of these whose kind is named rightly, in percent")
+    misnamed: float = column("share of these that are called another kind")
+    located: float = column("share of these with one wrong entry in which it is located")
+    covered: float = column("share of these whose size lies in the 95 % interval")
 
 
 class Kinds(Rows):
-    """What becomes of each kind of mistake."""
+    """What becomes of each kind of mistake of its own size."""
 
     planted: str = key("kind of the planted mistake")
     plants: int = column("planted errors of this kind")
-    noticed: float = column("share that is noticed")
-    covered: float = column("share of these whose size lies in the 95 % interval")
+    noticed: float = column("share that is noticed, in percent")
     named: float = column("share of these whose kind is named rightly")
     misnamed: float = column("share of these that are called another kind")
+    located: float = column("share of these with one wrong entry in which it is located")
+    covered: float = column("share of these whose size lies in the 95 % interval")
     evaluations: float = column("calls of the loss, the median")
 
 
@@ -151,6 +173,8 @@ class Config:
             raise ValueError(
                 f"{listed(missing)}: missing for the check of a gradient; add {' '.join(examples[m] for m in missing)}"
             )
+        if self.python:
+            refuse_structure(self.gradient, self.x)
         refuse_empty(self, "activations", "kinds", "sizes")
         refuse_unknown(self, "activations", ACTIVATIONS)
         refuse_unknown(self, "kinds", PLANTS)
@@ -163,8 +187,31 @@ class Config:
     @property
     def rows(self) -> int:
         """Rows of the main table."""
-        planted = len(self.kinds) * len(self.sizes) * self.plants
-        return 1 if self.python else len(self.activations) * (planted + self.correct)
+        planted = len(self.kinds) * (1 + len(self.sizes)) * self.plants
+        correct = self.correct * len(self.cases)
+        return 1 if self.python else len(self.activations) * planted + correct
+
+    @property
+    def cases(self) -> tuple[str, ...]:
+        """The cases of correct gradients."""
+        return (*self.activations, *(case for case, activation in KINKED.items() if activation in self.activations))
+
+
+def refuse_structure(gradient: Any, x: Any) -> None:
+    """Refuse a gradient that fails at x or is not in its structure, before a job begins."""
+    structure = dk.Structure.of(x)
+    claim = gradient
+    if callable(gradient):
+        try:
+            claim = gradient(structure.restore(structure.flat))
+        except Exception as error:  # somebody's function may fail in any way
+            raise ValueError(
+                f"gradient: calling it at x failed: {type(error).__name__}: {error}; write a function of the parameters"
+            ) from error
+    try:
+        structure.like(claim, "gradient")
+    except TypeError as error:
+        raise ValueError(str(error)) from error
 
 
 def measure(config: Config) -> Iterator[Rows]:
@@ -172,45 +219,62 @@ def measure(config: Config) -> Iterator[Rows]:
     if config.python:
         yield from of_claim(config, config.python)
         return
-    for activation in config.activations:
+    for case in config.cases:
         for seed in range(config.seed, config.seed + config.correct):
-            yield of_plant(config, correct_gradient(network_problem(activation, seed=seed)), seed, 0.0)
+            yield from of_plant(config, correct_gradient(problem_of(case, seed)), case, seed)
+    for case in config.activations:
         for seed in range(config.seed, config.seed + config.plants):
-            yield from of_mistakes(config, network_problem(activation, seed=seed), seed)
+            problem = problem_of(case, seed)
+            for kind in config.kinds:
+                for size in (None, *config.sizes):
+                    yield from of_plant(config, plant(kind, problem, seed=seed, size=size), case, seed, size)
+
+
+def problem_of(case: str, seed: int) -> NetworkProblem:
+    """The network of a case."""
+    return network_problem(KINKED.get(case, case), seed=seed, has_kinks=case in KINKED)
 
 
 def of_claim(config: Config, loss: Callable[..., Any]) -> Iterator[Rows]:
     """What is found of a gradient, as rows of every table."""
     check = dk.check_gradient(loss, config.gradient, config.x, directions=config.directions, seed=config.seed)
-    case = getattr(loss, "__name__", type(loss).__name__)
-    yield row_of(check, case=case, planted=CLAIM, size=0.0, seed=config.seed, covered=False, named=False, located=False)
-    yield from compared(check, case)
+    case = getattr(loss, "__name__", "loss")
+    nothing = dict.fromkeys(("natural", "covered", "named", "located"), False)
+    yield row_of(check, case=case, planted=CLAIM, size=0.0, seed=config.seed, **nothing)
     if check.suspects:
-        yield Suspects(
-            case=case, rank=np.arange(1, len(check.suspects) + 1),
-            entry=[one.name for one in check.suspects], claimed=[one.claimed for one in check.suspects],
-            measured=[one.numeric for one in check.suspects], bar=[one.error for one in check.suspects],
-        )  # fmt: skip
+        yield suspects_of(check, case)
+    yield from compared(check, case, dk.Structure.of(config.x))
+    yield Printed(line=[check.message, *(f"  {one}" for one in check.suspects[1:] and check.suspects)])
 
 
-def compared(check: dk.GradientCheck, case: str) -> Iterator[Rows]:
-    """What was compared, and how far it is apart."""
-    claimed, measured, bars = (array.ravel() for array in (check.claimed, check.measured, check.bars))
-    if not claimed.size:
-        return
-    apart = np.abs(claimed - measured)
-    states = np.where(apart > bars + ROUNDING * np.abs(claimed), WRONG, AGREES)
-    place = [f"{k}" for k in range(1, claimed.size + 1)]
-    yield Entries(
-        case=case, place=place, state=states, measured=measured, bar=bars, claimed=claimed,
-        measured_size=np.abs(measured), claimed_size=np.abs(claimed),
+def suspects_of(check: dk.GradientCheck, case: str) -> Suspects:
+    """The entries that are wrong."""
+    claimed, measured, bar = (
+        np.array([getattr(one, name) for one in check.suspects]) for name in ("claimed", "numeric", "error")
+    )
+    return Suspects(
+        case=case, rank=np.arange(1, len(check.suspects) + 1), entry=[one.name for one in check.suspects],
+        claimed=claimed, measured=measured, bar=bar, excess=claimed - measured,
     )  # fmt: skip
-    for what, values in ((states, apart), (BAR, bars)):
-        yield Differences(case=case, place=place, what=what, measured=np.abs(measured), difference=values)
 
 
-ROUNDING = 16.0 * float(np.finfo(np.float64).eps)
-"""Of a product of a gradient with a direction; a choice."""
+def compared(check: dk.GradientCheck, case: str, structure: dk.Structure) -> Iterator[Entries]:
+    """What was compared; along directions, the suspects before them."""
+    claimed, measured, bars = (array.ravel() for array in (check.claimed, check.measured, check.bars))
+    singly = claimed.size == structure.size
+    if check.suspects and not singly:
+        yield Entries(
+            case=case, place=[one.name for one in check.suspects], state=DISAGREES, status="ok",
+            measured=[one.numeric for one in check.suspects], bar=[one.error for one in check.suspects],
+            claimed=[one.claimed for one in check.suspects],
+        )  # fmt: skip
+    if claimed.size:
+        known = np.isfinite(measured) & np.isfinite(bars)
+        state = np.where(~known, UNMEASURED, np.where(np.abs(claimed - measured) > bars, DISAGREES, AGREES))
+        yield Entries(
+            case=case, place=[structure.name(k) if singly else f"{DIRECTION} {k + 1}" for k in range(claimed.size)],
+            state=state, status=check.statuses.ravel(), measured=measured, bar=bars, claimed=claimed,
+        )  # fmt: skip
 
 
 def row_of(check: dk.GradientCheck, **more: object) -> Table:
@@ -219,65 +283,112 @@ def row_of(check: dk.GradientCheck, **more: object) -> Table:
     return Table.of_result(check, low=low, high=high, suspects=", ".join(one.name for one in check.suspects), **more)
 
 
-def of_mistakes(config: Config, problem: NetworkProblem, seed: int) -> Iterator[Rows]:
-    """The checks of all mistakes that are planted on a network, and what SciPy says of them."""
-    case = problem.network.activations[0]
-    for kind in config.kinds:
-        for size in config.sizes:
-            mistake = plant(kind, problem, seed=seed, size=size)
-            yield of_plant(config, mistake, seed, size)
-            if peers.installed("scipy"):
-                noticed = number_of(mistake, mistake.claimed) > MISSED * number_of(mistake, mistake.true)
-                yield Numbers(
-                    case=case, planted=kind, size=size, seed=seed, tool=SCIPY, noticed=noticed,
-                    evaluations=mistake.true.size + 1,
-                )  # fmt: skip
-
-
-def number_of(mistake: Plant, claim: Any) -> float:
-    """What SciPy's check says of a claim."""
-    problem = mistake.problem
-    return scipy.gradient_error(flat_loss(problem), claim, problem.flat(problem.x))
-
-
-def flat_loss(problem: NetworkProblem) -> Callable[[Any], float]:
-    """The loss of a network in one vector of parameters."""
-    return lambda x: problem.loss(problem.unflat(x))
-
-
-def of_plant(config: Config, mistake: Plant, seed: int, size: float) -> Table:
-    """The check of one gradient, and whether it found what was planted."""
+def of_plant(config: Config, mistake: Plant, case: str, seed: int, size: float | None = 0.0) -> Iterator[Rows]:
+    """The check of one gradient, and whether it found what was planted; where a size was chosen, what others say."""
     problem = mistake.problem
     check = dk.check_gradient(
-        flat_loss(problem), mistake.claimed, problem.flat(problem.x), directions=config.directions, seed=seed
+        problem.loss, problem.unflat(mistake.claimed), problem.x, directions=config.directions, seed=seed
     )
     error = float(np.linalg.norm(mistake.claimed - mistake.true))
-    return row_of(
-        check, case=problem.network.activations[0], planted=CORRECT if mistake.kind == "correct" else mistake.kind,
-        size=size, seed=seed, covered=check.interval[0] <= error <= check.interval[1],
-        named=bool(check.kind) and check.kind in (*mistake.names, *ALSO.get(mistake.kind, ())),
+    names = mistake.names if size is None else (*mistake.names, *PARTS.get(mistake.kind, ()))
+    planted = CORRECT if size == 0.0 else mistake.kind
+    keys = {"case": case, "planted": planted, "size": mistake.size if size is None else size, "seed": seed}
+    yield row_of(
+        check, **keys, natural=size is None, covered=check.interval[0] <= error <= check.interval[1],
+        named=bool(check.kind) and check.kind in names,
         located={one.index for one in check.suspects} == set(mistake.wrong.tolist()),
     )  # fmt: skip
+    for tool, noticed, evaluations in () if size is None else of_peers(mistake):
+        yield Peers(**keys, tool=tool, noticed=noticed, evaluations=evaluations)
+
+
+def of_peers(mistake: Plant) -> Iterator[tuple[str, bool, int]]:
+    """Every tool that is installed, whether it rejects a gradient, and how often it calls the loss for that."""
+    problem, evaluations = mistake.problem, 0
+
+    def loss(x: Any) -> float:
+        nonlocal evaluations
+        evaluations += 1
+        return problem.loss(problem.unflat(np.asarray(x)))
+
+    x = problem.flat(problem.x)
+    for name, tool in peers.CHECKS.items():
+        if peers.installed(name):
+            evaluations = 0
+            accepted = importlib.import_module(f"experiments.peers.{name}").accepts(loss, mistake.claimed, x)
+            yield tool, not accepted, evaluations
+    if peers.installed("scipy"):
+        evaluations = 0
+        number = scipy.gradient_error(loss, mistake.claimed, x)
+        yield SCIPY, number > MISSED * number_of_correct(problem), evaluations
+
+
+@functools.lru_cache(maxsize=1)
+def number_of_correct(problem: NetworkProblem) -> float:
+    """What SciPy says of the correct gradient of a network."""
+    true = problem.flat(problem.gradient(problem.x))
+    return scipy.gradient_error(lambda x: problem.loss(problem.unflat(x)), true, problem.flat(problem.x))
 
 
 # What the whole run says
 
 
 def conclude(tables: Tables) -> Iterator[Rows]:
-    """Yield the shares that are noticed by size, and what becomes of each kind."""
-    checks = planted_of(tables[Table])
-    ours = checks.assign(tool=OURS, noticed=checks["verdict"] == DISAGREE)
-    for some in (ours, tables[Numbers]):
-        for (case, tool, size), rows in some.groupby(["case", "tool", "size"], sort=False):
-            share = 100.0 * float(rows["noticed"].mean())
-            yield Detection(case=case, tool=tool, size=size, plants=len(rows), noticed=share)
-    for kind, rows in ours.groupby("planted", sort=False):
-        seen = rows[rows["noticed"]]
+    """Yield every tool in a line, what becomes of mistakes by size, and what becomes of each kind."""
+    checks = tables[Table]
+    judged = checks[checks["planted"] != CLAIM].assign(tool=OURS, noticed=checks["verdict"] == DISAGREE)
+    natural = judged["natural"].astype(bool)
+    ours, natural_ones = judged[~natural], judged[natural]
+    for case in ours["case"].unique():
+        for verdicts in (ours, tables[Peers]):
+            yield from summary(verdicts[verdicts["case"] == case])
+    for verdicts in (ours, tables[Peers]):
+        for (case, tool, size), rows in planted_of(verdicts).groupby(["case", "tool", "size"], sort=False):
+            shares = shares_of(rows) if tool == OURS else dict.fromkeys(SHARES, math.nan)
+            yield Detection(
+                case=case,
+                tool=tool,
+                size=size,
+                power=math.log10(size),
+                plants=len(rows),
+                noticed=100.0 * rows["noticed"].mean(),
+                **shares,
+            )
+    for kind, rows in natural_ones.groupby("planted", sort=False):
         yield Kinds(
-            planted=kind, plants=len(rows), noticed=rows["noticed"].mean(), covered=seen["covered"].mean(),
-            named=seen["named"].mean(), misnamed=((seen["kind"] != "") & ~seen["named"]).mean(),
+            planted=kind, plants=len(rows), noticed=100.0 * rows["noticed"].mean(), **shares_of(rows),
             evaluations=rows["evaluations"].median(),
         )  # fmt: skip
+
+
+def summary(verdicts: Frame) -> Iterator[Summary]:
+    """Every case and tool in a line."""
+    for (case, tool), rows in verdicts.groupby(["case", "tool"], sort=False):
+        correct, planted = rows[rows["planted"] == CORRECT], planted_of(rows)
+        yield Summary(
+            case=case, tool=tool, correct=len(correct), false_alarms=int(correct["noticed"].sum()),
+            plants=len(planted), noticed=100.0 * planted["noticed"].mean(), all_from=all_from(planted),
+            evaluations=rows["evaluations"].median(),
+        )  # fmt: skip
+
+
+def all_from(planted: Frame) -> float:
+    """The least size from which on all planted errors are noticed."""
+    missed = planted["size"][~planted["noticed"].astype(bool)].max()
+    sizes = planted["size"] if math.isnan(missed) else planted["size"][planted["size"] > missed]
+    return float(sizes.min()) if len(sizes) else math.nan
+
+
+SHARES = ("named", "misnamed", "located", "covered")
+"""What is asked of mistakes that are noticed."""
+
+
+def shares_of(rows: Frame) -> dict[str, float]:
+    """In percent of the mistakes that are noticed; one wrong entry alone can be located."""
+    seen = rows[rows["noticed"].astype(bool)]
+    values = seen["named"], (seen["kind"] != "") & ~seen["named"], seen["located"][seen["planted"] == "entry"]
+    means = [100.0 * float(part.mean()) if len(part) else math.nan for part in (*values, seen["covered"])]
+    return dict(zip(SHARES, means, strict=True))
 
 
 def planted_of(checks: Frame) -> Frame:
@@ -288,44 +399,63 @@ def planted_of(checks: Frame) -> Frame:
 def tell(tables: Tables) -> Iterator[str]:
     """Yield the verdict; of planted mistakes, how many are noticed, named and located, and the false alarms."""
     checks = tables[Table]
-    for row in checks[checks["planted"] == CLAIM].itertuples():
+    claims = checks[checks["planted"] == CLAIM]
+    for row in claims.itertuples():
         yield row.message
         yield (
-            f"For tests and CI: dk.assert_gradient({row.case}, gradient, x) fails where the gradient disagrees or "
-            "cannot be judged; this command ends with status 0 whatever the verdict."
+            "In a test, write dk.assert_gradient(loss, gradient, x): it fails where the gradient disagrees or cannot "
+            "be judged. This command ends with status 0 whatever the verdict."
         )
-    if (checks["planted"] == CLAIM).any():
-        return
-    yield from of_planted(checks)
-    for tool, rows in tables[Numbers].groupby("tool"):
+    if tables[Entries]["place"].str.startswith(DIRECTION).any():
         yield (
-            f"{tool}, whose number counts as a verdict where it is {MISSED:g} times that of the correct gradient: "
-            f"{percent(rows['noticed'].mean())} noticed in {rows['evaluations'].median():,.0f} calls of the loss."
+            f"x has many entries, so the gradient was compared along random directions v: in a row `{DIRECTION} 1` the "
+            "claim is the product of the gradient with v, and what is measured the slope of the loss along v, in which "
+            "every wrong entry shows. Entries that are wrong have rows of their own."
         )
-    absent = [name for name in PEERS if not peers.installed(name)]
+    if claims.empty:
+        yield from of_planted(tables)
+
+
+def of_planted(tables: Tables) -> Iterator[str]:
+    """What every tool makes of planted mistakes and of correct gradients."""
+    for tool, rows in tables[Summary].groupby("tool", sort=False):
+        yield f"{tool}: {of_tool(rows)}."
+    planted = planted_of(tables[Table])
+    yield from of_ours(planted[planted["verdict"] == DISAGREE])
+    if SCIPY in set(tables[Peers]["tool"]):
+        yield (
+            f"{SCIPY} gives a number and no verdict: a mistake counts as noticed where the number is {MISSED:g} times "
+            "that of the correct gradient, which nobody has who needs a check; so it has no false alarms by definition."
+        )
+    absent = [name for name in (*peers.CHECKS, "scipy") if not peers.installed(name)]
     if absent:
-        yield f"Not installed here: {listed(absent)}."
+        yield f"Not installed here, so that nothing is said of their checks: {listed(absent)}."
 
 
-def of_planted(checks: Frame) -> Iterator[str]:
-    """What the check of this package makes of planted mistakes and of correct gradients."""
-    correct, planted = checks[checks["planted"] == CORRECT], planted_of(checks)
-    if len(correct):
-        alarms = int((correct["verdict"] == DISAGREE).sum())
-        yield f"{counted(alarms, 'false alarm')} at {counted(len(correct), 'correct gradient')}."
-    seen = planted[planted["verdict"] == DISAGREE]
-    yield (
-        f"{counted(len(planted), 'planted mistake')}: {percent(len(seen) / len(planted))} are noticed, in "
-        f"{planted['evaluations'].median():,.0f} calls of the loss (median)."
-    )
-    if not len(seen):
-        return
-    wrong = (seen["kind"] != "") & ~seen["named"]
-    yield (
-        f"Of these the kind is named rightly at {percent(seen['named'].mean())}, wrongly at {percent(wrong.mean())}; "
-        f"the 95 % interval holds the size at {percent(seen['covered'].mean())}. The parameters are one vector here, "
-        "in which no kind of mistake that belongs to an array (layer, transposed, missing ...) can be named."
-    )
+def of_tool(rows: Frame) -> str:
+    """The false alarms of a tool, and what it misses."""
+    alarms = [f"{row.case} {row.false_alarms} of {row.correct}" for row in rows[rows["correct"] > 0].itertuples()]
+    noticed = [
+        f"{row.case} {percent_reached(row.noticed / 100.0)}, "
+        + ("some of every size missed" if math.isnan(row.all_from) else f"all from the size {row.all_from:g} on")
+        for row in rows[rows["plants"] > 0].itertuples()
+    ]
+    calls = f"{rows['evaluations'].median():,.0f} calls of the loss (median)"
+    rejected = [f"correct gradients rejected: {listed(alarms)}"] if alarms else []
+    return "; ".join([*rejected, f"planted mistakes noticed: {'; '.join(noticed)}", calls])
+
+
+def of_ours(seen: Frame) -> Iterator[str]:
+    """What the check of this package says of the mistakes that it notices."""
+    for natural, size in ((True, "of their own size"), (False, "made smaller or larger")):
+        rows = seen[seen["natural"] == natural]
+        if len(rows):
+            wrong = (rows["kind"] != "") & ~rows["named"]
+            yield (
+                f"{OURS} names the kind of {len(rows):,} mistakes {size}: {percent_reached(rows['named'].mean())} "
+                f"rightly, {percent(wrong.mean())} wrongly, the others not; its 95 % interval holds the size of the "
+                f"error at {percent(rows['covered'].mean())}."
+            )
     single = seen[seen["planted"] == "entry"]
     if len(single):
-        yield f"One wrong entry is located at {percent(single['located'].mean())} of {len(single):,}."
+        yield f"One wrong entry is located at {percent_reached(single['located'].mean())} of {len(single):,}."

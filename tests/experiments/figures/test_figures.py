@@ -182,6 +182,16 @@ MAP = {
     "limits": [1e-4, 1],
     "label": "median error",
 }
+FOREST = {
+    "kind": "forest",
+    "table": "entries",
+    "label": "place",
+    "measured": "measured",
+    "bar": "bar",
+    "claimed": "claimed",
+    "state": "state",
+    "status": "status",
+}
 MANY = {f"f{k}": (f"exp({k})*exp(x)/x^{k}", np.exp, 1.0, [math.e] * 5) for k in range(1, 13)}
 CROWD = {f"method_{k}": METHODS["forward_1"] for k in range(20)}
 
@@ -194,6 +204,23 @@ def black_box():
 
 
 FEW_DELTAS = [1e-4, 1e-8]
+
+
+def entries(*claims):
+    """Rows of a claim, a measured value and its bar, and what was met."""
+    rows = [(f"x[{k}]", *claim) for k, claim in enumerate(claims)]
+    frame = pd.DataFrame(rows, columns=["place", "claimed", "measured", "bar", "status"])
+    away = (frame["claimed"] - frame["measured"]).abs()
+    states = np.where(frame["measured"].isna(), "not measured", np.where(away > frame["bar"], "disagrees", "agrees"))
+    return frame.assign(state=states)
+
+
+CLAIMS = [
+    (1.0, 1.0, 1e-12, "ok"),
+    (-0.5, 0.5, 1e-12, "ok"),
+    (0.3, 0.31, 0.1, "kink"),
+    (2.0, math.nan, math.inf, "noisy"),
+]
 
 
 def scene():
@@ -292,6 +319,11 @@ SAMPLES = {
     "five runs": lambda: ({"table": many_runs()}, OVERLAID),
     "five runs of few deltas": lambda: ({"table": many_runs(deltas=[1e-2, 1e-4])}, OVERLAID),
     "runs in parallel": lambda: ({"runs": ranked_runs()}, PARALLEL),
+    "forest": lambda: ({"entries": entries(*CLAIMS)}, FOREST),
+    "forest of many sizes": lambda: (
+        {"entries": entries(*CLAIMS, (1e-9, 1e-9, 1e-15, "ok"), (-4e4, -4e4, 1e-5, "ok"))},
+        FOREST,
+    ),
     "map of texts": lambda: ({"map": named_cells()}, {**MAP, "y": "name", "panel": None}),
 }
 
@@ -611,6 +643,26 @@ def test_an_absurd_observed_value_keeps_its_number_and_does_not_squeeze_the_othe
     (ax,) = figures.draw({"law": rows}, LAW).axes
     assert ax.get_xlim()[1] < 15
     assert "1234.00" in {text.get_text() for text in ax.texts}
+
+
+def test_a_forest_has_signed_values_at_the_left_and_distances_in_bars_at_the_right():
+    left, right = figures.draw({"entries": entries(*CLAIMS)}, FOREST).axes
+    for ax, places in ((left, {"X": [-0.5], "o": [0.3, 1.0, 2.0]}), (right, {"X": [1e12], "o": [0.1]})):
+        for marker, expected in places.items():
+            marks = [float(one.get_xdata()[0]) for one in ax.lines if one.get_marker() == marker]
+            assert sorted(marks)[-len(expected) :] == pytest.approx(expected)
+    strokes = [float(one.get_xdata()[0]) for one in left.lines if one.get_marker() == "|"]
+    assert strokes == pytest.approx([1.0, 0.5, 0.31, math.nan], nan_ok=True)
+    assert [label.get_text() for label in left.get_yticklabels()] == ["x[0]", "x[1]", "x[2]", "x[3]"]
+    assert [text.get_text() for text in right.texts] == ["kink", "noisy"]
+
+
+def test_the_caption_of_a_forest_names_the_rows_that_disagree():
+    assert found({"entries": entries(*CLAIMS)}, FOREST).startswith("1 of 4 rows disagrees: x[1] by -1 (1.0e+12 bars).")
+    assert found({"entries": entries(CLAIMS[0])}, FOREST).startswith("No row disagrees.")
+    assert "A word in a row says what was met there: kink, noisy." in figures.caption(
+        {"entries": entries(*CLAIMS)}, FOREST
+    )
 
 
 # What is left out, and that it is said
@@ -1115,7 +1167,7 @@ def test_every_kind_of_the_project_is_drawn_by_some_sample():
     """Somebody's own is added without one: so the project's are counted."""
     sampled = {spec["kind"] for _, spec in (make() for make in SAMPLES.values())}
     assert sampled <= set(KINDS)
-    assert len(sampled) >= 9
+    assert len(sampled) >= 10
 
 
 TABLES = {

@@ -99,3 +99,17 @@ def test_weights_and_biases_become_the_flat_vector() -> None:
 def test_a_tool_that_is_not_there_is_not_installed() -> None:
     assert peers.installed("numpy")
     assert not peers.installed("no_such_tool")
+
+
+@pytest.mark.parametrize(
+    "tool",
+    [
+        pytest.param(tool, marks=pytest.mark.skipif(not peers.installed(tool), reason=f"{tool} is not installed"))
+        for tool in peers.CHECKS
+    ],
+)
+def test_a_check_takes_a_right_gradient_and_rejects_a_wrong_one(tool: str) -> None:
+    accepts = importlib.import_module(f"experiments.peers.{tool}").accepts
+    x = np.linspace(-1.0, 1.0, 20)
+    assert accepts(lambda v: float(np.sum(np.sin(v))), np.cos(x), x)
+    assert not accepts(lambda v: float(np.sum(np.sin(v))), 1.5 * np.cos(x), x)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from laboratory import python
-from studies import gathered
+from studies import gathered, rows
 
 from experiments.messages import ConfigurationError
 from experiments.running.settings import build
@@ -25,6 +27,8 @@ loss = lambda x: float(np.sum(np.sin(x)))
 gradient = lambda x: np.cos(x) + 1e-6 * (np.arange(x.size) == 3)
 start = lambda: np.linspace(-1.0, 1.0, 40)
 failing = lambda: 1 / 0
+short = np.ones(3)
+nested = {"w": short}
 """
 NAMES = {"python": "layers:loss", "gradient": "layers:gradient", "x": "layers:start"}
 
@@ -40,15 +44,59 @@ def test_a_correct_gradient_agrees_and_a_wrong_entry_is_a_suspect() -> None:
     found = gathered(study, Config(python=loss, gradient=wrong, x=X))
     assert right["table"]["verdict"] == ["agree"]
     assert set(right["entries"]["state"]) == {"agrees"}
+    assert list(found["entries"]["place"][:2]) == ["x[3]", "direction 1"]
+    assert list(found["entries"]["state"]) == ["disagrees"] * 9
+    assert "random directions" in str(found["findings"]["finding"][2])
     assert list(found["suspects"]["entry"]) == ["x[3]"]
     assert str(found["findings"]["finding"][0]).startswith("disagree: x[3]")
 
 
+def test_few_entries_are_compared_one_by_one_under_their_names_and_a_kink_is_no_disagreement() -> None:
+    x = {"w": np.array([0.7, 1.2]), "c": 0.0}
+    claim = {"w": np.array([1.4, -np.cos(1.2)]), "c": 0.3}
+    found = gathered(
+        study, Config(python=lambda x: x["w"][0] ** 2 + np.sin(x["w"][1]) + abs(x["c"]), gradient=claim, x=x)
+    )
+    assert list(found["entries"]["place"]) == ["x['w'][0]", "x['w'][1]", "x['c']"]
+    assert list(found["entries"]["state"]) == ["agrees", "disagrees", "agrees"]
+    assert list(found["entries"]["status"]) == ["ok", "ok", "kink"]
+    assert found["entries"]["claimed"][1] < 0.0 < found["entries"]["measured"][1]
+    assert list(found["printed"]["line"]) == [found["table"]["message"][0]]
+
+
 def test_planted_mistakes_are_noticed_and_correct_gradients_agree() -> None:
     found = gathered(study, Config())
-    verdicts = found["table"]["verdict"]
-    assert np.array_equal(verdicts == "disagree", found["table"]["planted"] != "none")
-    assert np.all(found["table"]["named"] == (found["table"]["planted"] != "none"))
+    planted = found["table"]["planted"] != "none"
+    assert np.array_equal(found["table"]["verdict"] == "disagree", planted)
+    assert np.array_equal(found["table"]["named"], planted)
+    assert list(found["kinds"]["planted"]) == ["factor", "entry"]
+    ours = found["summary"]["tool"] == study.OURS
+    assert list(found["summary"]["case"][ours]) == ["tanh", "relu", "relu at kinks"]
+    assert not found["summary"]["false_alarms"][ours].any()
+    assert list(found["summary"]["all_from"][ours][:2]) == [1e-2, 1e-2]
+
+
+@pytest.mark.parametrize("kind", ["transposed", "layer", "missing"])
+def test_a_mistake_of_an_array_is_named_as_the_parameters_keep_their_arrays(kind: str) -> None:
+    found = gathered(study, Config(activations=("tanh",), kinds=(kind,), sizes=(1e-4,), correct=0))
+    assert found["table"]["named"].all()
+
+
+def test_the_verdicts_of_other_tools_stand_beside_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    def accepts(f: Any, claim: Any, x: Any) -> bool:
+        return bool(np.isfinite(f(x) + f(x)) and np.linalg.norm(claim) < 1.0)
+
+    monkeypatch.setattr(study.peers, "CHECKS", {"short": "takes what is short"})
+    monkeypatch.setattr(study.peers, "installed", lambda name: name == "short")
+    monkeypatch.setitem(sys.modules, "experiments.peers.short", SimpleNamespace(accepts=accepts))
+    found = gathered(study, Config(activations=("tanh",), kinds=("factor",), sizes=(1e-2, 9.0)))
+    assert set(found["peers"]["evaluations"]) == {2}
+    theirs = rows(found["summary"], tool="takes what is short")
+    assert [float(theirs[name][0]) for name in ("correct", "false_alarms", "noticed", "all_from")] == [2, 0, 50, 9.0]
+    assert "takes what is short: correct gradients rejected: tanh 0 of 2; planted mistakes noticed: tanh 50 %" in str(
+        found["findings"]["finding"][1]
+    )
+    assert str(found["findings"]["finding"][-1]).endswith("of their checks: scipy.")
 
 
 @pytest.mark.parametrize(
@@ -59,6 +107,13 @@ def test_planted_mistakes_are_noticed_and_correct_gradients_agree() -> None:
         ({"gradient": "layers:gradeint"}, "gradient=layers:gradeint: module 'layers' has no 'gradeint'; did you mean"),
         ({"gradient": "layers:word"}, "gradient=layers:word: neither a function nor an array but of type str"),
         ({"gradient": "layers"}, "gradient=layers: not module:attribute; write gradient=layers:f"),
+        ({"gradient": 3}, "gradient=3: not a text; write one such as gradient=mymodule:grad"),
+        ({"gradient": "layers:short"}, "gradient has shape (3,) and x has (40,); they must be the same"),
+        ({"gradient": "layers:failing"}, "gradient: calling it at x failed: TypeError"),
+        ({"gradient": "layers:nested"}, "gradient={'w': array"),
+        ({"x": "layers:word"}, "x=layers:word: x='text': give a real number, or an array of them"),
+        ({"x": "layers"}, "write a number or a constant, such as x=pi/2, or x=mymodule:start"),
+        ({"python": 3}, "python=3: not a text; write one such as python=mymodule:loss"),
         ({"x": "layers:failing"}, "x=layers:failing: calling it without arguments failed: ZeroDivisionError"),
     ],
 )
@@ -76,4 +131,5 @@ def test_the_command_answers_for_a_module_of_the_current_directory(tmp_path: Pat
     words = [f"{key}={value}" for key, value in NAMES.items()]
     run = python("-m", "experiments.run", "experiment=gradient_check", *words, "hydra.sweep.dir=run", cwd=tmp_path)
     assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith("disagree: x[3]")
     assert "disagree: x[3]" in (tmp_path / "run/report.html").read_text(encoding="utf-8")

@@ -1,0 +1,29 @@
+"""The check of a gradient by autograd, of all its arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def accepts(f: Callable[[Any], float], claim: NDArray[Any], x: NDArray[Any]) -> bool:
+    """The verdict of ``autograd.test_util.check_grads`` with its default tolerance; see `experiments.peers`.
+
+    Its direction comes from NumPy's global random state, which begins at 0 here and is put back.
+    """
+    from autograd.extend import defvjp, primitive  # noqa: PLC0415 -- for those alone who compare
+    from autograd.test_util import check_grads  # noqa: PLC0415 -- as above
+
+    loss, state = primitive(f), np.random.get_state()  # noqa: NPY002 -- what the tool draws from
+    defvjp(loss, lambda _, __: lambda g: g * claim)
+    np.random.seed(0)  # noqa: NPY002 -- as above
+    try:
+        check_grads(loss, modes=["rev"], order=1)(x)
+    except AssertionError:
+        return False
+    finally:
+        np.random.set_state(state)  # noqa: NPY002 -- as above
+    return True
