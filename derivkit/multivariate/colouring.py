@@ -7,8 +7,9 @@ and graph coloring problems*, 1983).
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from numpy.typing import ArrayLike
 
 from derivkit.arguments import shown
 from derivkit.types import Array, Indices, Mask
@@ -17,15 +18,15 @@ CONTRADICTS = 4.0
 """Beyond so many bars a direction contradicts the entries: one of 100 bars fails, and f is moved farther there."""
 
 
-def pattern_of(sparsity: ArrayLike, entries: int) -> Mask:
-    """Where a Jacobian may differ from 0, shape ``(m, n)``.
+def pattern_of(sparsity: Any, entries: int) -> Mask:
+    """Where a Jacobian may differ from 0, shape ``(m, n)``; from an array or a sparse matrix of SciPy's.
 
     Raises
     ------
     ValueError
         If it is no such table.
     """
-    pattern = np.asarray(sparsity)
+    pattern = np.asarray(sparsity.toarray() if hasattr(sparsity, "toarray") else sparsity)
     if pattern.dtype != np.bool_:
         raise ValueError(f"sparsity={shown(sparsity)}: write a boolean array, as J != 0 is")
     if pattern.ndim != 2 or pattern.shape[1] != entries:

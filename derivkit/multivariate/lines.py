@@ -160,6 +160,8 @@ class Lines(ABC):
         values = rows_of(self._ask(points.reshape(-1, *self._around.structure.shape)))
         if self._around.scalar:
             refuse_several(self._ask)
+        elif self._ask.width == 0:
+            raise ValueError("f gives no number; a search needs one at least, a formula with a delta none")
         return np.broadcast_to(values, (len(points), self._ask.width or 1))
 
 

@@ -192,7 +192,7 @@ def jacobian(  # noqa: PLR0913 -- what is differentiated where, and all that may
         As in :func:`gradient`.
     noise : float, optional
         As there, the same for all values of f.
-    sparsity : array_like of bool, shape ``(m, n)``, optional
+    sparsity : array_like or sparse matrix of bool, shape ``(m, n)``, optional
         Where the Jacobian may differ from 0. Entries that share no row are then moved together (Curtis, Powell and Reid
         1974), so that a band costs what its width is, however many entries x has; where f has no value at such a point,
         it is missing for all of them. Outside the pattern value and error are 0, as it is believed; one more direction

@@ -121,6 +121,21 @@ def test_the_search_along_groups_covers_its_errors_at_the_cost_of_some_lines(n: 
     assert not found.error[~pattern].any()
 
 
+def test_a_pattern_may_be_a_sparse_matrix_and_f_must_give_a_number() -> None:
+    class Matrix:
+        """As those of SciPy."""
+
+        def toarray(self) -> Any:
+            return band(5)
+
+    x = np.linspace(0.3, 2.0, 5)
+    found, same = (dk.jacobian(waves, x, sparsity=pattern) for pattern in (Matrix(), band(5)))
+    np.testing.assert_array_equal(found.value, same.value)
+    with pytest.raises(ValueError, match="f gives no number; a search needs one at least"):
+        dk.jacobian(lambda v: v[:0], x)
+    assert dk.jacobian(lambda v: v[:0], x, **HOW).value.shape == (0, 5)
+
+
 def test_entries_of_all_sizes_share_a_line_and_each_keeps_its_scale() -> None:
     x = np.array([1.0, 1e-6, 1e6, 0.0, -3.0])
     scale = np.array([1.0, 1e-6, 1e6, 1.0, 1.0])
