@@ -195,8 +195,8 @@ def numbers(name: str, value: object) -> Array:
     except RequiresGradError as error:
         remedy = f"write {name}.detach().numpy(), or dk.torch_function(loss, parameters)"
         raise TypeError(f"{name} is {error}; {remedy}") from None
-    except NotRealError:
-        reason = ""
+    except NotRealError as error:
+        reason = "; its rows have different lengths" if str(error).endswith("rows of different lengths") else ""
     except Exception as error:  # noqa: BLE001 -- whatever the conversion of somebody's object raises
         reason = f" ({described(error)})"
     else:

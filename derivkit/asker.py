@@ -438,7 +438,7 @@ class Asker:
     def _arguments(self, point: Any) -> Iterator[Any]:
         """What f is given for one point, the next where it fails."""
         if self._container is not None:
-            yield self._container(point.copy())
+            yield self._container(np.array(point))
         elif self._shape:
             yield point.copy()
         else:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import copy
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, MappingView, Sequence
+from dataclasses import dataclass, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,12 @@ GIVEN_TYPES = (FLOAT64, FLOAT32)
 """Types that f is given as x has them: float16 has too few digits for a difference, longdouble more than results."""
 MAX_KEYS = 6
 """Keys that a message shows."""
+NO_ARRAYS: tuple[tuple[Callable[[Any], Any], str], ...] = (
+    (lambda x: isinstance(x, Iterator | MappingView), "list({}), or dict({}) of pairs of a name and an array"),
+    (lambda x: hasattr(x, "named_parameters"), "dk.torch_function(loss, {}.named_parameters())"),
+    (lambda x: is_dataclass(x) and not isinstance(x, type), "dataclasses.asdict({}), a dict of its fields"),
+)
+"""What holds numbers and is none of the structures, and what to write instead."""
 
 
 Block = tuple[str, slice, tuple[int, ...]]
@@ -422,8 +428,8 @@ def _maker(x: Mapping[Any, Any]) -> Callable[[list[Any]], Any]:
 
 
 def _leaf(x: Any, path: str) -> Leaf:
-    array = np.array(numbers(f"x{path}", x))
-    source_type = FLOAT64 if isinstance(x, list | tuple | float | int) else as_array(x).dtype
+    array = np.array(_numbers(x, f"x{path}"))
+    source_type = FLOAT64 if isinstance(x, list | tuple | float | int) else as_array(x).dtype.newbyteorder("=")
     dtype = source_type if source_type in GIVEN_TYPES else FLOAT64
     return Leaf(
         path=path,
@@ -436,8 +442,15 @@ def _leaf(x: Any, path: str) -> Leaf:
     )
 
 
-def _is_number(x: Any) -> bool:
-    return not np.ndim(x) and (isinstance(x, np.generic) or not hasattr(x, "__array__"))
+def _numbers(x: Any, name: str) -> Array:
+    """What `numbers` reads, with what to write instead of some that it does not read."""
+    try:
+        return numbers(name, x)
+    except TypeError:
+        remedy = next((text for is_one, text in NO_ARRAYS if is_one(x)), "")
+        if not remedy:
+            raise
+    raise TypeError(f"{name} is a {type(x).__name__}; write {remedy.replace('{}', name)}")
 
 
 def _itself(values: Numbers) -> Numbers:

@@ -30,6 +30,8 @@ KINDS: dict[str, Any] = {
     "frame": pd.DataFrame({"u": [0.5, 1.0], "v": [0.25, -1.0]}),
     "dict of a series": {"p": pd.Series([0.5, -0.25], index=["mass", "k"]), "scale": 2.0},
     "number": 0.5,
+    "array without axes": np.array(0.5),
+    "dict of numbers": {"a": 0.5, "b": -0.25},
 }
 SEARCH_OR_FORMULA = pytest.mark.parametrize("how", [{}, FIXED], ids=["search", "formula"])
 EVERY_KIND = pytest.mark.parametrize("x", KINDS.values(), ids=KINDS)
@@ -224,6 +226,18 @@ def test_float32_parameters_are_given_to_f_as_such_and_the_bars_hold(how: Any) -
     truth = np.append(np.cos(x["w"].astype(float)), 0.6)
     assert np.all(np.abs(flat(found.value) - truth) <= flat(found.error))
     assert np.all(flat(found.error) < 0.02)
+
+
+@SEARCH_OR_FORMULA
+@pytest.mark.parametrize("x", [np.float32(0.5), np.array(0.5, dtype=np.float32)], ids=["number", "array without axes"])
+def test_a_number_of_float32_is_given_to_f_as_such(x: Any, how: Any) -> None:
+    def narrow(v: Any) -> Any:
+        assert v.dtype == np.float32
+        return np.sin(v)
+
+    found = dk.gradient(narrow, x, **how)
+    assert type(found.value) is float
+    assert abs(found.value - np.cos(0.5)) <= found.error < 1e-3
 
 
 def test_the_step_that_float32_takes_is_the_one_that_is_divided_by() -> None:

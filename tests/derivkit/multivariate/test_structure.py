@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import OrderedDict, namedtuple
+from dataclasses import dataclass
 from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
@@ -37,6 +38,13 @@ TREES = st.recursive(
     ),
     max_leaves=6,
 )
+
+
+@dataclass
+class Fields:
+    a: float
+
+
 LAYERS = {"W1": np.arange(6.0).reshape(2, 3), "b1": np.ones(3), "scale": 2.0, "parts": [np.zeros(2), (np.ones(1),)]}
 
 
@@ -164,6 +172,20 @@ WRONG: dict[str, tuple[Any, str]] = {
     "infinite": (np.array([1.0, np.inf]), "x[1] is inf; the entries of x must be finite numbers"),
     "no entries": ([], "x has no entries, so there is nothing to differentiate by; give at least one number"),
     "no arrays": ({}, "x has no entries, so there is nothing to differentiate by; give at least one number"),
+    "rows": (
+        [[1.0, 2.0], [3.0]],
+        "x=[[1.0, 2.0], [3.0]]: give a real number, or an array of them; its rows have different lengths",
+    ),
+    "a generator": (
+        {"a": iter([1.0])},
+        "x['a'] is a list_iterator; write list(x['a']), or dict(x['a']) of pairs of a name and an array",
+    ),
+    "a view": ({"a": 1.0}.values(), "x is a dict_values; write list(x), or dict(x) of pairs of a name and an array"),
+    "a dataclass": (Fields(1.0), "x is a Fields; write dataclasses.asdict(x), a dict of its fields"),
+    "a module": (
+        SimpleNamespace(named_parameters=None),
+        "x is a SimpleNamespace; write dk.torch_function(loss, x.named_parameters())",
+    ),
     "a tensor that requires grad": (
         {"W": SimpleNamespace(requires_grad=True)},
         (
@@ -219,3 +241,10 @@ def test_results_have_the_structure_and_the_labels() -> None:
 @pytest.mark.parametrize(("value", "each"), [(2.0, [2.0] * 3), ([[1.0], 5.0, 6.0], [1.0, 5.0, 6.0])])
 def test_one_number_stands_for_all_entries(value: Any, each: list[float]) -> None:
     assert Structure.of([np.ones(1), 1.0, 1.0]).each(value, "scale").tolist() == each
+
+
+@pytest.mark.parametrize(("code", "native"), [(">f8", "float64"), ("<f8", "float64"), (">f4", "float32")])
+def test_the_order_of_bytes_is_no_type(code: str, native: str) -> None:
+    structure = Structure.of(np.array([1.0, 2.0], dtype=code))
+    assert structure.restore(structure.flat).dtype == native
+    assert structure.remark == ""
