@@ -26,7 +26,7 @@ from derivkit.multivariate.samples import Array, Samples
 from derivkit.numerical.formulas import stencil_of
 from derivkit.numerical.nodes import Nodes, combine
 from derivkit.numerical.stencil import Stencil
-from derivkit.types import Indices
+from derivkit.types import Indices, Mask
 
 Progress = Callable[[int, int], object]
 
@@ -51,6 +51,9 @@ class BruteForce:
     kinks : ndarray of bool
         Where moving the parameter takes a unit across the kink of its activation, or a weight across 0 if there is a
         penalty l1; shape ``(moved,)``. The quotient there is a mean of two slopes, of which backprop gives one.
+    at_kinks : ndarray of bool
+        Where, of these, the unit stands exactly on its kink, or the weight is 0: there the loss has two slopes, and no
+        delta is small enough.
     kinks_per_sample : ndarray of bool or None
         The same of every sample, shape ``(samples, moved)``, where ``per_sample`` was asked for.
     evaluations : int
@@ -75,6 +78,7 @@ class BruteForce:
     loss: float
     vanished: NDArray[np.bool_]
     kinks: NDArray[np.bool_]
+    at_kinks: NDArray[np.bool_]
     kinks_per_sample: NDArray[np.bool_] | None
     evaluations: int
     forward_passes: int
@@ -149,13 +153,17 @@ def brute_force(  # noqa: PLR0913 -- what, where, by which formula, how, and wha
         moved = [point for offset, point in zip(stencil.offsets, nodes.points, strict=True) if offset != 0]
         job, cost = Job.of(network, parameters, samples, index, np.array(moved)), Cost()
         cost.passes(job, 1)
-        kinks, each = _kinks(job, per_sample=per_sample)
+        kinks, at_kinks, each = _kinks(job, per_sample=per_sample)
         losses = _reported(WAYS[way](job, cost), progress, index.size)
         gradient, jacobian = _quotients(nodes, losses, base, per_sample=per_sample)
     vanished = nodes.vanished
     lost = vanished | ~np.isfinite(gradient)
     gradient[lost] = np.nan
-    messages = _message(network, at, index, vanished, lost, step), _across(network, index, kinks, step)
+    messages = (
+        _message(network, at, index, vanished, lost, step),
+        _standing(network, index, at_kinks, stencil),
+        _across(network, index, kinks & ~at_kinks, step),
+    )
     return BruteForce(
         gradient=gradient,
         per_sample=jacobian,
@@ -163,6 +171,7 @@ def brute_force(  # noqa: PLR0913 -- what, where, by which formula, how, and wha
         loss=float(np.mean(base)),
         vanished=vanished,
         kinks=kinks,
+        at_kinks=at_kinks,
         kinks_per_sample=each,
         evaluations=len(moved) * index.size + (len(moved) < len(stencil.offsets)),
         forward_passes=cost.forward_passes,
@@ -193,17 +202,19 @@ def _chosen(network: Network, which: ArrayLike | None) -> Indices:
     return index
 
 
-def _kinks(job: Job, *, per_sample: bool) -> tuple[NDArray[np.bool_], NDArray[np.bool_] | None]:
-    """Which of the parameters cross a kink, and, if that is wanted, for which samples."""
-    penalty = weights_across_zero(job.network, job.parameters[job.which], job.which, job.moved)
-    crossed, each = penalty.copy(), None
+def _kinks(job: Job, *, per_sample: bool) -> tuple[Mask, Mask, Mask | None]:
+    """Which of the parameters cross a kink, which of these leave it, and, if that is wanted, for which samples."""
+    at = job.parameters[job.which]
+    penalty = weights_across_zero(job.network, at, job.which, job.moved)
+    crossed, at_kinks, each = penalty.copy(), penalty & (at == 0.0), None
     if per_sample:
         each = np.repeat(penalty[None], len(job.samples), axis=0)
-    for at, place, across in crossings(job.network, job.parameters, job.samples, job.layers, job.which, job.moved):
-        crossed[place] |= across.any(axis=0)
+    for one in crossings(job.network, job.parameters, job.samples, job.layers, job.which, job.moved):
+        crossed[one.places] |= one.crossed.any(axis=0)
+        at_kinks[one.places] |= one.at_kink.any(axis=0)
         if each is not None:
-            each[np.ix_(at, place)] |= across
-    return crossed, each
+            each[np.ix_(one.samples, one.places)] |= one.crossed
+    return crossed, at_kinks, each
 
 
 def _reported(blocks: Blocks, progress: Progress | None, count: int) -> Blocks:
@@ -247,13 +258,28 @@ def _mean(losses: Array) -> Array:
     return np.asarray(total[0] / count)
 
 
+def _standing(network: Network, which: Indices, at_kinks: Mask, stencil: Stencil) -> str:
+    if not np.any(at_kinks):
+        return ""
+    first = network.name_of(int(which[int(np.argmax(at_kinks))]))
+    quotient = (
+        "the quotient is a mean of them with every delta, and backprop gives one"
+        if min(stencil.offsets) < 0 < max(stencil.offsets)
+        else "the quotient is one of them, and backprop may give the other"
+    )
+    return (
+        f"the network stands exactly on a kink, which {np.count_nonzero(at_kinks)} of {which.size} parameters move it"
+        f" off, the first {first}: the loss has two slopes there, {quotient}; neither is wrong"
+    )
+
+
 def _across(network: Network, which: Indices, kinks: NDArray[np.bool_], delta: float) -> str:
     if not np.any(kinks):
         return ""
     first = network.name_of(int(which[int(np.argmax(kinks))]))
     return (
         f"delta={delta:g} crosses a kink with {np.count_nonzero(kinks)} of {which.size} parameters, the first {first}:"
-        " the quotient is a mean of the slopes of both sides there, of which backprop gives one"
+        " the quotient is a mean of the slopes of both sides there, of which backprop gives one; take a smaller delta"
     )
 
 

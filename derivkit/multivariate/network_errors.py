@@ -156,6 +156,8 @@ class KinkEffect:
         The step.
     crossed : float
         Share of the parameters at which a unit is open at -delta or +delta and shut at 0, or back.
+    at_kinks : float
+        Share of those at which the unit stands exactly on its kink, so that no delta is small enough.
     error, held : float
         |numerical - backprop| / |backprop|, 2-norms, and the same with every unit held open or shut as it is at 0:
         truncation and rounding alone.
@@ -175,6 +177,7 @@ class KinkEffect:
 
     delta: float
     crossed: float
+    at_kinks: float
     error: float
     held: float
     large: int
@@ -223,6 +226,7 @@ def kink_effect(
     return KinkEffect(
         delta=delta,
         crossed=float(np.mean(moved.kinks)),
+        at_kinks=float(np.mean(moved.at_kinks)),
         error=norm_ratio(moved.gradient - exact, exact),
         held=norm_ratio(held - exact, exact),
         large=total,

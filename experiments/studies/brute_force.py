@@ -19,13 +19,13 @@ import numpy as np
 import derivkit as dk
 from experiments.study import Frame, Rows, Tables, column, key, lessons, refuse_below, refuse_empty, refuse_repeated
 from experiments.timing import SECONDS_OF_REPEATS, Timing, settle_memory, with_repeats
-from experiments.words import duration
+from experiments.words import counted, duration
 
-FORWARD, BACKPROP = "one forward pass", "backprop"
+FORWARD, INCREMENTAL, BACKPROP = "one forward pass", "incremental", "backprop"
 WAYS = {
     "naive": "every parameter is moved by itself, and all samples pass the whole network",
     "batched": "many moved copies of the parameters pass the network at once",
-    "incremental": "only what a moved parameter can change is computed again",
+    INCREMENTAL: "only what a moved parameter can change is computed again",
     BACKPROP: "no parameter is moved",
 }
 """Ways with their meaning."""
@@ -140,6 +140,12 @@ class Predicted(Case):
     basis: str = column("from what it is predicted")
 
 
+class Notes(Rows):
+    """What was met where a gradient was computed."""
+
+    note: str = key("a sentence")
+
+
 class Summary(Rows):
     """The largest network of every family."""
 
@@ -241,6 +247,9 @@ def measure(config: Config) -> Iterator[Rows]:
             timing.finish(config.repeats)
         for way in timings:
             yield row_of(size, count, way, timings, config.part)
+        result = timings[INCREMENTAL].result
+        if result.at_kinks.any():
+            yield Notes(note=f"{size.network.name}, {counted(count, 'sample')}: {result.message}")
     for family in dict.fromkeys(size.family for size in config.sizes):
         yield literal(config, max((s for s in config.sizes if s.family == family), key=lambda size: size.network.count))
 
@@ -398,7 +407,7 @@ def summary(table: Frame) -> Iterator[Summary]:
     """The times of every way, family by family, on the largest network."""
     for family, ways in largest_of(against_parameters(table)):
         seconds = {way: ways[way].seconds for way in WAYS}
-        over = seconds["naive"] / seconds["incremental"], seconds["incremental"] / seconds[BACKPROP]
+        over = seconds["naive"] / seconds[INCREMENTAL], seconds[INCREMENTAL] / seconds[BACKPROP]
         yield Summary(
             family=family, parameters=ways[BACKPROP].parameters, samples=ways[BACKPROP].samples, **seconds,
             over_naive=over[0], over_incremental=over[1],
@@ -472,7 +481,7 @@ def of_samples(rows: Frame) -> Iterator[str]:
 def of_incremental(rows: Frame) -> Iterator[str]:
     """What the incremental way saves, and backprop beyond it."""
     for family, ways in largest_of(rows):
-        naive, quick, back = (ways[way] for way in ("naive", "incremental", BACKPROP))
+        naive, quick, back = (ways[way] for way in ("naive", INCREMENTAL, BACKPROP))
         yield (
             f"{family}, {back.parameters} parameters, {back.samples} samples: incremental brute force takes"
             f" {duration(quick.seconds)}, the time of {quick.passes:.0f} forward passes, where naive makes"

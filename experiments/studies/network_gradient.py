@@ -78,6 +78,7 @@ class Kinks(columns.Network):
     crossed: float = column(
         "share of the parameters at which a unit is open at -delta or +delta and shut at 0, or back"
     )
+    at_kinks: float = column("share of the parameters at which the unit stands exactly on its kink at 0")
     error: float = column("of central_2 in float64, as in the table")
     held: float = column("the same with every unit held open or shut as it is at 0: truncation and rounding alone")
     large: int = column("parameters with a relative error above 1e-4")
@@ -273,6 +274,12 @@ def of_kinks(place: str, rows: Frame, *, many: bool) -> Iterator[str]:
         f"{place}: the smallest delta at which a parameter crosses a kink is {first.delta:.1e} "
         f"({percent(first.crossed)} of them do); at {most.delta:.1e} {percent(most.crossed)} do."
     )
+    if rows["at_kinks"].max() > 0:
+        yield (
+            f"{place}: the network stands exactly on kinks, off which {percent(rows['at_kinks'].max())} of the "
+            "parameters move it. The loss has two slopes there: the central difference is their mean with every delta, "
+            "and backprop gives one of them, so that they differ and neither is wrong."
+        )
     yield from damage(place, rows)
     if many:
         yield from explained(place, rows)

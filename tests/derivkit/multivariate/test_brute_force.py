@@ -290,7 +290,33 @@ def test_a_sample_of_zeros_lies_on_the_kink_of_every_unit_and_that_is_said(
     assert np.array_equal(found.kinks_per_sample, [found.kinks, np.zeros(17, dtype=bool)])
     assert np.max(off) > 0.05
     assert np.max(off[~found.kinks]) < (1e-6 if dtype is np.float64 else 1e-3)
-    assert found.message.startswith("delta=0.001 crosses a kink with 3 of 17 parameters, the first b1[0]: ")
+    assert found.message.startswith(
+        "the network stands exactly on a kink, which 3 of 17 parameters move it off, the first b1[0]: the loss has two "
+        "slopes there, the quotient is a mean of them with every delta, and backprop gives one"
+    )
+    assert np.array_equal(found.at_kinks, found.kinks)
+    sides = [
+        dk.brute_force(network, parameters, samples, delta=1e-3, way=way, formula=name).gradient
+        for name in ("backward_1", "forward_1")
+    ]
+    np.testing.assert_allclose(found.gradient, np.mean(sides, axis=0), rtol=0, atol=64 * np.finfo(dtype).eps / 1e-3)
+
+
+def test_a_kink_that_a_step_crosses_is_told_from_one_on_which_a_unit_stands() -> None:
+    """The first unit is given 0, the second 0.001, which a delta of 0.01 takes to the other side."""
+    network, samples = Network((1, 2, 2)), Samples([[1.0]], [0])
+    parameters = np.array([1.0, -1.0, 1.0, -0.999, 0.5, 0.3, 0.1, -0.2, 0.7, 0.0])
+    found = dk.brute_force(network, parameters, samples, delta=0.01)
+    assert np.flatnonzero(found.kinks).tolist() == [0, 1, 2, 3]
+    assert np.flatnonzero(found.at_kinks).tolist() == [0, 1]
+    assert [part.split(",")[0] for part in found.message.split("; ")] == [
+        "the network stands exactly on a kink",
+        "neither is wrong",
+        "delta=0.01 crosses a kink with 2 of 10 parameters",
+        "take a smaller delta",
+    ]
+    finer = dk.brute_force(network, parameters, samples, delta=1e-4)
+    assert np.array_equal(finer.kinks, found.at_kinks)
 
 
 def test_a_unit_exactly_on_its_kink_is_said_with_every_formula_that_leaves_its_side() -> None:
@@ -342,6 +368,7 @@ def test_a_weight_at_0_lies_on_the_kink_of_the_penalty() -> None:
     )
     assert not plain.kinks.any()
     assert np.flatnonzero(kinked.kinks).tolist() == [0, 4]  # of the bias, 5, there is no penalty
+    assert np.array_equal(kinked.at_kinks, kinked.kinks)
     assert np.all(kinked.kinks_per_sample[:, 0])
 
 

@@ -36,6 +36,13 @@ def test_the_number_of_rows_is_the_number_promised(tables: Any) -> None:
     assert sorted(set(tables["table"]["network"])) == ["4-16-3", "4-4-3", "4-8-3"]
 
 
+def test_a_network_that_stands_on_a_kink_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dk.Network, "draw", lambda *_: dk.Samples(np.zeros((1, 4)), [0]))
+    found = gathered(study, Config(network=(TINY,), divide=(1,), samples=(1,)))
+    (note,) = found["notes"]["note"]
+    assert str(note).startswith("4-16-3, 1 sample: the network stands exactly on a kink, which 16 of 131 parameters")
+
+
 def test_naive_makes_two_forward_passes_per_parameter_and_one(tables: Any) -> None:
     for way in ("naive", "batched"):
         rows = of(tables["table"], way=way)

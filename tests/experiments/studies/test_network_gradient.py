@@ -46,6 +46,20 @@ def test_the_error_is_that_of_a_plain_loop_over_the_chosen_parameters() -> None:
         assert error == pytest.approx(expected, abs=1e-12 * math.sqrt(RELU.count) / float(np.linalg.norm(exact)))
 
 
+def with_zeros(network: dk.Network, _: dk.Data, count: int, seed: int = 0) -> dk.Samples:
+    """Samples of which one is 0, so that the sums of all layers are 0 where the biases are."""
+    samples = dk.generated(count, inputs=network.sizes[0], classes=network.sizes[-1], seed=seed)
+    return dk.Samples(samples.inputs * (np.arange(count) > 0)[:, None], samples.targets)
+
+
+def test_a_network_that_stands_on_a_kink_is_told_from_one_whose_steps_cross_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dk.Network, "draw", with_zeros)
+    found = tables(network=(RELU,), delta=(1e-7, 1e-4), kinks_from=0.0, parameters=RELU.count, samples=5, batches=(5,))
+    assert found["kinks"]["at_kinks"] == pytest.approx([20 / RELU.count] * 2)  # the biases of both hidden layers
+    assert np.all(found["kinks"]["error"] > 1e-3)
+    assert any("stands exactly on kinks" in str(text) for text in found["findings"]["finding"])
+
+
 def test_without_kinks_the_best_delta_and_its_error_go_as_theory_has_it() -> None:
     summary = tables(network=(TANH,), delta=DELTAS, parameters=200)["summary"]
     eps = {"float64": 2.0**-52, "float32": 2.0**-23}
