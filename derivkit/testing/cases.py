@@ -93,6 +93,11 @@ class Comparisons:
         return int(np.sum(~self.exists & self.said_ok))
 
     @property
+    def mean_evaluations(self) -> float:
+        """Mean evaluations of f for a point; NaN of nothing."""
+        return float(np.mean(self.evaluations)) if len(self) else math.nan
+
+    @property
     def excess(self) -> Array:
         """The true error, less what nobody can see."""
         return self.true_error
@@ -152,11 +157,6 @@ class Cases(Comparisons):
     def excess(self) -> Array:
         """The true error, less what nobody can see."""
         return self.true_error - self.slack
-
-    @property
-    def mean_evaluations(self) -> float:
-        """Mean evaluations of f for a point; NaN of nothing."""
-        return float(np.mean(self.evaluations)) if len(self) else math.nan
 
     @property
     def measures(self) -> Measures:

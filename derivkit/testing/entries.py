@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.multivariate.partial import gradient
+from derivkit.multivariate.partial import gradient, hessian
 from derivkit.multivariate.result import Gradient
 from derivkit.testing.attainable import covered
 from derivkit.testing.cases import Comparisons
@@ -36,10 +36,16 @@ class EntryCases(Comparisons):
     largest: Array
 
     @property
-    def relative_error(self) -> Array:
+    def relative_bar(self) -> Array:
         """The bar over |derivative|."""
         with np.errstate(all="ignore"):
             return np.asarray(self.error / np.abs(self.truth))
+
+    @property
+    def error_in_all(self) -> Array:
+        """The true error over the largest entry."""
+        with np.errstate(all="ignore"):
+            return np.asarray(self.true_error / self.largest)
 
 
 @dataclass(frozen=True)
@@ -133,6 +139,7 @@ def entry_cases(method: EntryMethod, landscape: Landscape, x: Array) -> tuple[En
 
 
 ENTRY_METHODS: Mapping[str, EntryMethod] = MappingProxyType({
-    method.name: method for method in (EntryMethod("gradient", 1, gradient, Landscape.gradient),)
+    "gradient": EntryMethod("gradient", 1, gradient, Landscape.gradient),
+    "hessian": EntryMethod("hessian", 2, hessian, Landscape.hessian),
 })  # fmt: skip
 """What is judged, by name."""

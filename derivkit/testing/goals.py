@@ -192,7 +192,7 @@ def unanswered(cases: Cases) -> Measured:
     return percent_of(~cases.answered[cases.counts])
 
 
-def evaluations(cases: Cases) -> Measured:
+def evaluations(cases: Comparisons) -> Measured:
     """Mean evaluations of f."""
     return cases.mean_evaluations, len(cases)
 
@@ -289,7 +289,14 @@ ENTRY_GOALS: Mapping[str, tuple[Goal[EntryCases], ...]] = MappingProxyType({
              evaluations_by_function),
         Goal("coverage", "%", "least", 99.5, every, covered),
         Goal("no answer where there could be one", "%", "most", 0.05, every, refused),
-        Goal("bar over |derivative|, median", "", "most", 1e-11, every, quantile_of(0.5, lambda c: c.relative_error)),
+        Goal("bar over |derivative|, median", "", "most", 1e-11, every, quantile_of(0.5, lambda c: c.relative_bar)),
+    ),
+    "hessian": (
+        Goal("evaluations, Rosenbrock's function of 10", "", "most", 600.0, rosenbrock, evaluations),
+        Goal("error over the largest entry, Rosenbrock's function of 10", "", "most", 1e-10, rosenbrock,
+             quantile_of(1.0, lambda c: c.error_in_all)),
+        Goal("coverage", "%", "least", 99.0, every, covered),
+        Goal("no answer where there could be one", "%", "most", 0.05, every, refused),
     ),
 })  # fmt: skip
-"""What a gradient is to reach, by the name of what gives it."""
+"""What gradients and Hessians are to reach, by the name of the function that gives them."""

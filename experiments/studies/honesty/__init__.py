@@ -187,7 +187,7 @@ class Evaluations(Claimed, Regular):
 
 
 class Entries(Rows):
-    """Every entry of gradients of functions of many variables beside the truth."""
+    """Every entry of gradients and Hessians of functions of many variables beside the truth."""
 
     method: str = key("the function of derivkit")
     function: str = key("name of the function")

@@ -89,6 +89,9 @@ def entry_cases(count: int, **changes: Any) -> EntryCases:
         ("gradient", "no answer where there could be one", {"error": [1.0, math.inf, 1.0, 1.0]}, 25.0),
         ("gradient", "bar over |derivative|, median", {"error": [1.0, 2.0, 3.0, 4.0], "truth": [2.0, 2.0, -2.0, 0.0]},
          1.0),
+        ("hessian", "error over the largest entry, Rosenbrock's function of 10",
+         {"true_error": [1.0, 3.0, 2.0, 9.0], "largest": 2.0, "function": ["rosenbrock_10"] * 3 + ["f"]}, 1.5),
+        ("hessian", "evaluations, Rosenbrock's function of 10", {"evaluations": [500, 501, 502, 503]}, 501.5),
     ],
 )  # fmt: skip
 def test_what_a_goal_of_many_variables_measures_is_what_it_says(
