@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from derivkit.multivariate.ladders import Ladders, Pace
-from derivkit.multivariate.lines import Directions
+from derivkit.multivariate.lines import Directions, short
 from derivkit.numerical.chunks import CHUNK_POINTS, STATUS_TEXTS, Collected, Searches, digits_of, resolved
 from derivkit.numerical.result import Derivative
 from derivkit.numerical.scales import first_top
@@ -92,7 +92,7 @@ def _pairs(ladders: Ladders, straight: Derivative) -> Pairs:
     known = np.flatnonzero(np.isfinite(straight.value) & np.isfinite(straight.error))
     x = ladders.structure.flat
     window = np.where(straight.delta > 0.0, straight.delta, first_top(x))
-    size = np.where(straight.evaluations > FEW_VALUES, FULL_TO_FEW * window, window)
+    size = short(np.where(straight.evaluations > FEW_VALUES, FULL_TO_FEW * window, window))
     i, j = known[np.array(np.triu_indices(known.size, 1))]
     up, down = (np.minimum(np.abs(end - x) / size, 1.0) for end in (ladders.lines.hi, ladders.lines.lo))
 

@@ -1,9 +1,10 @@
 """The values of a function of many variables on lines through a point: one for each axis, or in any direction.
 
 A place is a line, and an abscissa says where on it. On an axis it is the entry itself, and all others are the same to
-the bit. In a direction v it is s, at the point x + (s - 1) u with u that multiple of v, by a power of two, which moves
-no entry by more than about its own scale. It begins at 1 and not at 0: the points are rounded as numbers near 1 are,
-and the search takes the spacing of the floats there for the least step.
+the bit. In a direction v it is s, at the point x + (s - s0) u with u that multiple of v, by a power of two, which moves
+no entry by more than about its own scale. It begins at s0 and not at 0: the points are rounded as numbers near s0 are,
+and the search takes the spacing of the floats there for the least step. Where v has short entries, as all have that are
+chosen here, s0 is so large that points are not rounded at all: their abscissae are, which the search knows of.
 """
 
 from __future__ import annotations
@@ -27,7 +28,21 @@ from derivkit.types import EPS, Array, Indices
 WORTH_A_TRIAL = 8
 """From so many lines on it is tried whether f takes arrays of points, which costs two further calls; a choice."""
 ORIGIN = 1.0
-"""The abscissa of x on the line of a direction."""
+"""The abscissa of x on the line of a direction whose entries are not short."""
+SHORT = 4
+"""Binary digits of a short entry; a choice: moves are then as wanted to a sixteenth."""
+
+
+def short(size: Array) -> Array:
+    """Numbers rounded to some binary digits, so that multiples of them are exact.
+
+    Examples
+    --------
+    >>> short(np.array([1.0, 0.3, -1e6])).tolist()
+    [1.0, 0.3125, -983040.0]
+    """
+    mantissa, exponent = np.frexp(size)
+    return np.asarray(np.ldexp(np.rint(np.ldexp(mantissa, SHORT)), exponent - SHORT))
 
 
 class Surroundings(NamedTuple):
@@ -210,9 +225,9 @@ class Directions(Lines):
             self.unit = np.ldexp(1.0, np.frexp(scale)[1] - 1)
             self._moves = directions * self.unit[:, None]
             ends = (np.array([around.lo, around.hi])[:, None] - x) / self._moves
+            origin = _exact_origin(x, self._moves)
             ends = np.where(self._moves == 0.0, np.array([-np.inf, np.inf])[:, None, None], np.sort(ends, axis=0))
-        lo, hi = ORIGIN + ends[0].max(axis=1), ORIGIN + ends[1].min(axis=1)
-        super().__init__(around, np.full(len(directions), ORIGIN), lo, hi)
+        super().__init__(around, origin, origin + ends[0].max(axis=1), origin + ends[1].min(axis=1))
 
     @classmethod
     def sharing(cls, lines: Lines, directions: Array) -> Directions:
@@ -224,7 +239,7 @@ class Directions(Lines):
     def points(self, places: Indices, x: Array) -> Array:
         """The points of abscissae, shape ``(k, x.size)``; an entry that the direction leaves is the same to the bit."""
         moves = self._moves[places]
-        return np.where(moves == 0.0, self._x, self._x + (x - ORIGIN)[:, None] * moves)
+        return np.where(moves == 0.0, self._x, self._x + (x - self.origin[places])[:, None] * moves)
 
     def in_directions(self, found: Derivative) -> Derivative:
         """What was found along the abscissae, in the lengths of the directions."""
@@ -232,3 +247,15 @@ class Directions(Lines):
         slopes = {name: getattr(found, name) / unit**found.order for name in ("value", "error", "left", "right")}
         lengths = {name: getattr(found, name) * unit for name in ("delta", "spacing")}
         return replace(found, **slopes, **lengths)
+
+
+def _exact_origin(x: Array, moves: Array) -> Array:
+    """The abscissae of x on lines, from which multiples of the moves are added without rounding where they are short.
+
+    With spacing q of the abscissae, q times the last digit of a move is then at least the spacing of the entry.
+    """
+    last = np.ldexp(1.0, np.frexp(moves)[1] - SHORT)
+    ratio = np.where(moves == 0.0, 0.0, np.abs(x) / last).max(axis=1)
+    exact = (short(moves) == moves).all(axis=1) & (ratio < 1.0 / EPS)
+    # halfway between two powers of two the floats are as dense on both sides
+    return np.where(exact, np.ldexp(1.5, np.frexp(np.where(exact, np.maximum(ratio, 0.5), 0.5))[1]), ORIGIN)

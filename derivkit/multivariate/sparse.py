@@ -16,7 +16,7 @@ import numpy as np
 
 from derivkit.multivariate.colouring import colours, refuse_contradiction, refuse_other_rows, weights
 from derivkit.multivariate.ladders import Ladders
-from derivkit.multivariate.lines import Directions
+from derivkit.multivariate.lines import Directions, short
 from derivkit.numerical.chunks import digits_of
 from derivkit.numerical.result import Derivative
 from derivkit.numerical.scales import START
@@ -71,9 +71,9 @@ def _groups(ladders: Ladders, pattern: Mask) -> tuple[Array, Indices]:
     """By how much every column moves, away from an end of the box where x is there, and the number of its group."""
     x, lo, hi = ladders.structure.flat, ladders.around.lo, ladders.around.hi
     top = usual_top(x, ladders.scale)
-    moves = top_within(x, Limits(lo, hi), top)
+    moves = short(top_within(x, Limits(lo, hi), top))
     at_end = np.minimum(x - lo, hi - x) < moves
-    kinds = np.where(at_end, 2, np.where(moves < top, 1, 0))
+    kinds = np.where(at_end, 2, np.where(moves < 0.9 * top, 1, 0))
     group = np.zeros(x.size, dtype=np.intp)
     count = 0
     for kind in np.unique(kinds):

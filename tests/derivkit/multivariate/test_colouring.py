@@ -147,6 +147,14 @@ def test_entries_of_all_sizes_share_a_line_and_each_keeps_its_scale() -> None:
         assert {*np.diag(found.status).tolist()} == {"ok"}
 
 
+@pytest.mark.parametrize("offset", [1e2, 1e4, 1e9])
+def test_far_from_0_a_group_is_as_exact_as_its_columns_alone(offset: float) -> None:
+    x = np.array([0.3, 0.7, 1.2]) + offset
+    found = dk.jacobian(lambda v: np.sin(v - offset), x, sparsity=np.eye(3, dtype=bool))
+    assert np.all(np.abs(np.diag(found.value) - np.cos(x - offset)) <= np.diag(found.error))
+    assert np.all(np.diag(found.error) <= 1e-12)
+
+
 def test_a_column_at_a_kink_or_at_an_end_of_the_box_spoils_no_other_of_its_group() -> None:
     kinked = dk.jacobian(lambda v: np.abs(v) + v, [0.0, 1.0, 2.0], sparsity=np.eye(3, dtype=bool))
     assert np.diag(kinked.status).tolist() == ["kink", "ok", "ok"]

@@ -166,6 +166,22 @@ def test_variables_of_very_different_scale_have_their_entries() -> None:
         assert np.all(found.error < 1e-5 * np.abs(truth))
 
 
+@pytest.mark.parametrize("offset", [1e2, 1e4, 1e6, 1e9])
+def test_far_from_0_points_on_diagonals_are_not_rounded(offset: float) -> None:
+    near = np.array([0.25, 0.75])
+    slopes, bends = near + 1.0, np.eye(2)
+    truth = np.exp(near @ near / 2.0 + near.sum()) * (np.outer(slopes, slopes) + bends)
+
+    def f(p: Any) -> Any:
+        z = p - offset
+        return np.exp(z @ z / 2.0 + z.sum())
+
+    found = dk.hessian(f, near + offset)
+    assert set(found.status.ravel().tolist()) == {"ok"}
+    assert np.all(np.abs(found.value - truth) <= found.error)
+    assert np.all(found.error <= 1e-8 * truth)
+
+
 def test_a_budget_is_kept_on_every_line() -> None:
     short = dk.hessian(lambda p: np.sin(p[0]) * p[1], [0.5, 0.5], budget=5)
     assert set(short.status.ravel().tolist()) == {"unresolved"}

@@ -228,6 +228,15 @@ def test_the_same_call_gives_the_same_bits_in_any_shape() -> None:
     assert one.value.shape == one.status.shape == one.left.shape == (3, 4)
 
 
+@pytest.mark.parametrize("towards", [(1.0, 0.0), (1.0, -1.0), (3.0, 0.5)])
+def test_far_from_0_a_direction_of_few_digits_is_as_exact_as_an_axis(towards: tuple[float, float]) -> None:
+    x = np.array([0.3, 1.5]) + 1e6
+    found = dk.directional(lambda p: np.sin(p[0] - 1e6) * np.exp(p[1] - 1e6), x, towards)
+    a, b = x - 1e6
+    truth = np.exp(b) * (np.cos(a) * towards[0] + np.sin(a) * towards[1])
+    assert abs(found.value - truth) <= found.error <= 1e-11
+
+
 def test_twice_the_direction_is_twice_the_derivative_and_a_part_is_an_entry() -> None:
     x, v = np.array([0.3, 1.5, -2.0]), np.array([1.0, -0.5, 2.0])
     once, twice = dk.directional(mixed, x, v), dk.directional(mixed, x, 2.0 * v)
