@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import multiprocessing
 import pickle
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing.pool import ThreadPool
@@ -192,6 +193,51 @@ WRONG: dict[str, tuple[Any, str]] = {
     "futures": (Futures(), "pending>' for a result; map(function, items) must give what function returns for every"),
     "short": (Short(), "; map(function, items) must give what function returns for every item, in their order"),
 }  # fmt: skip
+
+
+def loss(p: Any) -> float:
+    return float(np.sum(np.maximum(p["W"] @ p["v"], 0.0) ** 2 + np.sin(p["v"])) + np.sum(p["W"] ** 3))
+
+
+def slopes(p: Any) -> Any:
+    active = 2.0 * np.maximum(p["W"] @ p["v"], 0.0)
+    return {"W": np.outer(active, p["v"]) + 3.0 * p["W"] ** 2, "v": active @ p["W"] + np.cos(p["v"])}
+
+
+def wrong(p: Any) -> Any:
+    found = slopes(p)
+    found["W"][1, 2] *= 1.01
+    return found
+
+
+def parameters(size: int) -> Any:
+    random = np.random.default_rng(0)
+    return {"W": random.standard_normal((size, size)), "v": random.standard_normal(size)}
+
+
+CHECKS: dict[str, Call] = {
+    "gradient": lambda f, **how: dk.check_gradient(f, slopes, parameters(9), **how),
+    "wrong gradient": lambda f, **how: dk.check_gradient(f, wrong, parameters(9), **how),
+    "few variables": lambda f, **how: dk.check_gradient(f, wrong, parameters(3), **how),
+    "jacobian": lambda f, **how: dk.check_jacobian(lambda x: f({"W": x, "v": x[0]}), np.ones((1, 9)), np.eye(3), **how),
+    "hessian": lambda f, **how: dk.check_hessian(f, np.eye(12), parameters(3), **how),
+}
+
+
+@pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
+def test_a_check_says_the_same_to_the_bit_and_calls_f_as_often(check: Call, threads: ThreadPoolExecutor) -> None:
+    alone = check(loss)
+    for executor in (threads, InTurn(), Backwards()):
+        calls: list[None] = []
+        found = check(lambda p, calls=calls: (calls.append(None), loss(p))[1], executor=executor)
+        assert repr(found) == repr(alone)
+        assert found.evaluations == len(calls)
+    executor = InTurn()
+    check(loss, executor=executor)
+    assert sum(executor.sizes) > 0.5 * alone.evaluations
+    for executor, words in WRONG.values():
+        with pytest.raises((TypeError, ValueError), match=re.escape(words)):
+            check(loss, executor=executor)
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)

@@ -58,6 +58,7 @@ def check_gradient(
     directions: int = 8,
     seed: int = 0,
     locate: bool = True,
+    executor: Any = None,
 ) -> GradientCheck:
     """Whether a gradient is that of f at x; how wrong it is, where, and which error would have been noticed.
 
@@ -78,6 +79,9 @@ def check_gradient(
         Of the directions.
     locate : bool
         Whether wrong entries are looked for.
+    executor : object with map, optional
+        Calls f at the points of a round at once, as ``concurrent.futures.ThreadPoolExecutor()`` does; the answer is the
+        same to the bit. Processes take functions of modules only.
 
     Returns
     -------
@@ -110,7 +114,7 @@ def check_gradient(
     >>> check.verdict, check.suspects[0].name, f"{check.error:.3g}"
     ('disagree', 'x[17]', '1e-05')
     """
-    problem = _problem(f, gradient, x, "gradient", directions, seed)
+    problem = _problem(f, gradient, x, "gradient", directions, seed, executor=executor)
     return _checked(problem, seed, find=locate)
 
 
@@ -122,6 +126,7 @@ def check_jacobian(
     directions: int = 8,
     seed: int = 0,
     locate: bool = True,
+    executor: Any = None,
 ) -> GradientCheck:
     """Whether a Jacobian is that of f, which gives several numbers, at x.
 
@@ -131,7 +136,7 @@ def check_jacobian(
         Of parameters such as x, giving m numbers of any shape.
     jacobian : callable or array_like
         Shape ``(m, n)`` for n numbers in x, both in the order of ``ravel()``, or what computes it from x.
-    x, directions, seed, locate
+    x, directions, seed, locate, executor
         As in :func:`check_gradient`.
 
     Returns
@@ -151,7 +156,7 @@ def check_jacobian(
     >>> check_jacobian(f, [[5.0, 3.0], [np.cos(3.0), 0.1]], [3.0, 5.0]).suspects[0].name
     'f[1] by x[1]'
     """
-    problem = _problem(f, jacobian, x, "jacobian", directions, seed)
+    problem = _problem(f, jacobian, x, "jacobian", directions, seed, executor=executor)
     return _checked(problem, seed, find=locate)
 
 
@@ -163,6 +168,7 @@ def check_hessian(
     directions: int = 8,
     seed: int = 0,
     locate: bool = True,
+    executor: Any = None,
 ) -> GradientCheck:
     """Whether a Hessian is that of f at x, from values of f alone: about 30 for each direction.
 
@@ -172,7 +178,7 @@ def check_hessian(
         As in :func:`check_gradient`.
     hessian : callable or array_like
         Shape ``(n, n)`` for n numbers in x, in the order of ``ravel()``, or what computes it from x.
-    x, seed, locate
+    x, seed, locate, executor
         As in :func:`check_gradient`.
     directions : int
         Pairs of random directions v, w, whose v^T H w are measured; at most 4 times as many entries one by one.
@@ -194,7 +200,7 @@ def check_hessian(
     >>> check.verdict, check.suspects[0].name
     ('disagree', 'x[1], x[0]')
     """
-    problem = _problem(f, hessian, x, "hessian", directions, seed)
+    problem = _problem(f, hessian, x, "hessian", directions, seed, executor=executor)
     return _checked(problem, seed, find=locate)
 
 
@@ -238,13 +244,15 @@ class Problem:
     witness: Witness
 
 
-def _problem(f: Callable[..., Any], claim: Any, x: Any, what: str, directions: int, seed: int) -> Problem:
+def _problem(
+    f: Callable[..., Any], claim: Any, x: Any, what: str, directions: int, seed: int, *, executor: Any
+) -> Problem:
     check_function(f, f"dk.check_{what}(f, {what}, x)")
     whole("directions", directions, 1)
     whole("seed", seed, 0)
     structure = Structure.of(x)
     flat = structure.flat
-    calls = Calls(f, structure)
+    calls = Calls(f, structure, executor)
     value = value_at(calls, flat, scalar=what != "jacobian")
     shapes = {"jacobian": (value.size, flat.size), "hessian": (flat.size, flat.size)}
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from derivkit.arguments import NotRealError, as_array, as_float64, shown
+from derivkit.executor import Outcome, check_executor, outcomes
 from derivkit.multivariate.ladders import START, TIGHTER
 from derivkit.multivariate.structure import Structure
 from derivkit.numerical import scales
@@ -32,15 +33,27 @@ class Calls:
     ----------
     total : int
         Calls of f.
+    executor : object, optional
+        Whose map calls f at the points of a round.
     """
 
-    def __init__(self, f: Callable[..., Any], structure: Structure) -> None:
+    def __init__(self, f: Callable[..., Any], structure: Structure, executor: Any = None) -> None:
+        check_executor(executor)
         self._f, self.structure, self.total = f, structure, 0
+        self.executor, self._known = executor, dict[bytes, Outcome]()
 
     def __call__(self, flat: Array) -> Array:
         """All numbers of f there, shape ``(m,)``."""
         self.total += 1
-        return as_float64(as_array(self._f(self.structure.restore(flat)))).ravel()
+        call = self._known.pop(flat.tobytes(), self._f) if self._known else self._f
+        return as_float64(as_array(call(self.structure.restore(flat)))).ravel()
+
+    def ahead(self, points: Array) -> None:
+        """Let the executor, where there is one, call f at once at points, shape ``(k, n)``, that are wanted next."""
+        if self.executor is not None:
+            distinct = {point.tobytes(): point for point in points}
+            arguments = [self.structure.restore(point) for point in distinct.values()]
+            self._known = dict(zip(distinct, outcomes(self.executor, self._f, arguments), strict=True))
 
 
 def value_at(calls: Calls, x: Array, *, scalar: bool) -> Array:
@@ -105,7 +118,9 @@ def slope_in(window: Window, calls: Calls, x: Array, value: Array, direction: Ar
         ladder = empty(np.arange(m), np.zeros(m), value, np.full(m, window.top))
         steps = START.window
         t, moved = ladder.abscissas(steps)
-        values = np.array([calls(x + step * direction) for step in t[:, 0].tolist()])
+        points = x + t[:, :1] * direction
+        calls.ahead(points)
+        values = np.array([calls(point) for point in points])
         if values.shape != (len(t), m) or not np.isfinite(values).all():
             return None
         seen = ladder.joined(steps, values, moved).analysis(steps, orders=(1,), target=START.target, hint=window.noise)
@@ -121,6 +136,20 @@ def slope_in(window: Window, calls: Calls, x: Array, value: Array, direction: Ar
         noise=seen.noise,
         delta=np.full(m, window.top),
     )
+
+
+class Rounds(NamedTuple):
+    """An executor for points of a line: f is called ahead at all points of a round, and then they are read in turn."""
+
+    calls: Calls
+    x: Array
+    direction: Array
+
+    def map(self, line: Callable[[float], Any], steps: Sequence[float]) -> Iterator[Any]:
+        """What the line gives for every step."""
+        moving = np.array([step for step in steps if step])
+        self.calls.ahead(self.x + moving[:, None] * self.direction)
+        return map(line, steps)
 
 
 def slope_along(
@@ -153,6 +182,7 @@ def slope_along(
         return value if t == 0.0 else calls(x + t * direction)
 
     scale = None if top is None else top / scales.START
-    result = derivative(line, np.zeros(1), order, vectorized=False, scale=scale, side=side)
+    executor = None if calls.executor is None else Rounds(calls, x, direction)
+    result = derivative(line, np.zeros(1), order, vectorized=False, scale=scale, side=side, executor=executor)
     fields = ("value", "error", "status", "left", "right", "noise", "delta")
     return Slope(**{name: np.broadcast_to(getattr(result, name).reshape(-1), value.shape) for name in fields})
