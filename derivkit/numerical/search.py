@@ -46,6 +46,10 @@ VAGUE = 0.01
 """A window in which f is smooth knows higher derivatives better than to this part, unless a kink of one of them that
 hides in rounding keeps it small. A choice: derivatives near 0 are looked at for nothing."""
 
+SMALL = 100.0
+"""A window that another point vouches for is small where a first look would be more than so many times as large. A
+choice."""
+
 
 class Search(State):
     """The ways on from what is known at every point."""
@@ -213,7 +217,8 @@ class Search(State):
         if len(exponents) >= FEWEST_PAIRS and not seen.resolved.all():
             size = self._without_largest(ladder, exponents[1:], seen, size)
         suspicious = seen.resolved & self.suspicious(ladder, seen)
-        clean, lost = seen.resolved & ~suspicious, ~seen.resolved
+        small = self._small(ladder, exponents, seen, size) & ~suspicious
+        clean, lost = seen.resolved & ~suspicious & ~small, ~seen.resolved
         before = self.error[0, points]
         self.record(ladder, seen, clean, size)
         noise.note(self, ladder, seen, size)
@@ -225,10 +230,18 @@ class Search(State):
         wanting |= seen.gain < 1.0 / sacrifice
         on = clean & ~settled & wanting & (self.moves[points] < MOVES)
         return [
+            *each(ladder, small, lambda part, _: self.look(part, first_top(part.x))),
             *each(ladder, on, lambda part, which: self._move(part, seen.scale[which], top)),
             *each(ladder, suspicious, lambda part, which: noise.verify(self, part, seen.take(which), top)),
             *each(ladder, lost, lambda part, which: self.shrink(part, seen.scale[which], top)),
         ]
+
+    def _small(self, ladder: Ladder, exponents: Exponents, seen: Analysis, size: Array) -> Mask:
+        """Where the window to begin with tells next to nothing of f and is far smaller than a first look."""
+        if self._started(ladder, exponents) is None:
+            return np.zeros(size.shape, dtype=bool)
+        vague = seen.error[0] > VAGUE * np.abs(seen.value[0])
+        return np.asarray(seen.resolved & vague & (SMALL * size < first_top(ladder.x)))
 
     def _without_largest(self, ladder: Ladder, exponents: Exponents, seen: Analysis, size: Array) -> Array:
         """Where a window is not resolved, it may be without its largest steps; changes ``seen``, gives the size."""

@@ -121,7 +121,9 @@ def test_entries_of_very_different_size_are_right_to_their_bars() -> None:
     found = dk.gradient(lambda p: np.sin(p[0]) + np.log(p[1]) + p[2] ** 2, x)
     truth = np.array([np.cos(1.0), 1e6, 2e6])
     assert np.all(np.abs(found.value - truth) <= found.error)
-    assert found.status[1:].tolist() == ["ok", "ok"]
+    assert found.status.tolist() == ["ok", "ok", "ok"]
+    # rounding of p[2] ** 2 is 1e-4, and sin has a scale of 1
+    assert found.error[0] < 0.01
 
 
 def test_noise_is_named_and_never_ok() -> None:
