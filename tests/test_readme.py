@@ -202,6 +202,14 @@ def test_the_check_of_a_gradient_says_what_is_printed_below_it() -> None:
     dk.assert_gradient(names["loss"], lambda w: names["gradient"](w) / 8, names["w"])
 
 
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed")
+def test_the_check_of_a_torch_module_says_what_is_printed_below_it() -> None:
+    at, code = next((k, text) for k, (kind, text) in enumerate(BLOCKS) if kind == "python" and "import torch" in text)
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        exec(code, {})  # the README's own lines
+    assert printed.getvalue() == BLOCKS[at + 1][1]
+
+
 def copied(to: Path) -> Path:
     """The project as a clone has it: without results, environments and what tools left."""
     left_out = (
