@@ -115,10 +115,33 @@ class Mantissas:
             rows = x[:POINTS_EXAMINED].reshape(min(len(x), POINTS_EXAMINED), -1)
             chosen = values[: len(rows)].reshape(len(rows), -1)[(rows != rows.astype(np.float32)).any(axis=1)]
             chosen = chosen[np.isfinite(chosen)]
-            self._short = bool(np.all(chosen == chosen.astype(np.float32)))
-        digits = np.ldexp(np.frexp(chosen)[0], FRACTION_DIGITS - 1)
+            self._short = fits_float32(chosen)
         # whole numbers may be short of themselves
-        self._used += int(np.count_nonzero((digits != np.rint(digits)) & (chosen != np.rint(chosen))))
+        self._used += long_values(chosen[chosen != np.rint(chosen)])
+
+
+def fits_float32(values: Array) -> bool:
+    """Whether no value has more digits than float32.
+
+    Examples
+    --------
+    >>> fits_float32(np.array([0.5, np.nan])), fits_float32(np.array([0.1]))
+    (True, False)
+    """
+    with np.errstate(all="ignore"):
+        return np.array_equal(values, values.astype(np.float32), equal_nan=True)
+
+
+def long_values(values: Array) -> int:
+    """How many finite values use nearly all of the digits that float32 has, or more.
+
+    Examples
+    --------
+    >>> long_values(np.array([0.5, 3.0, np.float32(0.1)]))
+    1
+    """
+    digits = np.ldexp(np.frexp(values[np.isfinite(values)])[0], FRACTION_DIGITS - 1)
+    return int(np.count_nonzero(digits != np.rint(digits)))
 
 
 def agree(a: ArrayLike, b: ArrayLike) -> bool:

@@ -265,7 +265,7 @@ def analyse(
     first, rms = _plateau(power, floor)
     plateau = count - first
     noise = np.maximum(rms, floor)
-    bound = _noise_bound(rms, plateau, (LEVEL / FLOOR) * floor)
+    bound = noise_bound(rms, plateau, (LEVEL / FLOOR) * floor)
     strongest = np.sqrt(power[1:].max(axis=0))
     falls = np.maximum(power[-1], power[-2]) < (DECAYS * rms) ** 2
     resolved = ~(((first >= count - SPARE) | (strongest < 30.0 * noise) | falls) & (rms > 8.0 * floor))
@@ -353,7 +353,7 @@ def _plateau(power: Array, floor: Array) -> tuple[Indices, Array]:
     return first, np.sqrt(tail[first, points] / (count - first))
 
 
-def _noise_bound(rms: Array, count: Indices, level: Array) -> Array:
+def noise_bound(rms: Array, count: Indices, level: Array) -> Array:
     """What the noise is hardly above: SAFETY times the plateau pooled with the level believed beforehand."""
     safety = np.where(count == SPARE, SAFETY_FEW, SAFETY)
     pooled = safety * np.sqrt((LEVEL_WEIGHT * level * level + count * rms * rms) / (LEVEL_WEIGHT + count))

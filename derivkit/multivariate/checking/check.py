@@ -10,7 +10,13 @@ import numpy as np
 
 from derivkit.arguments import check_function, numbers, whole
 from derivkit.multivariate.checking.directions import STREAM, Directions
-from derivkit.multivariate.checking.evidence import Evidence, Witness, spread_by_kinks, without_outlier
+from derivkit.multivariate.checking.evidence import (
+    Evidence,
+    Witness,
+    spread_by_kinks,
+    with_hidden_kinks,
+    without_outlier,
+)
 from derivkit.multivariate.checking.finding import Finding, detectable_of, message_of
 from derivkit.multivariate.checking.hessians import HessianWitness, Pairs
 from derivkit.multivariate.checking.location import (
@@ -32,6 +38,13 @@ from derivkit.types import Array
 BESIDE = 2.0**-5
 """How far beside a point of kinks a gradient that is a function is checked, as a part of the size of x: far enough for
 windows of many steps, near enough that it is the same region; a choice."""
+BESIDE_FLOAT32 = 2.0**-3
+"""The same in float32, whose windows are larger."""
+JUMP = 2.0**-18
+"""How far beside x a gradient in float32 is compared with itself, as a part of the entries of x: some 30 of their
+spacings, far below the steps of windows."""
+NORMAL_MOST = 3.0
+"""A product with a normal direction is hardly larger than so many times what it is in the mean."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -305,11 +318,37 @@ def _evidence(problem: Problem) -> tuple[Witness, Evidence]:
     evidence = witness.evidence(past_kinks=problem.claim.at is None)
     if not evidence.kinked.any():
         evidence = witness.searched(evidence)
-    if evidence.kinked.any() and (moved := _beside(problem)):
+    if (evidence.kinked.any() or _jumps(problem, evidence)) and (moved := _beside(problem)):
         witness, evidence = moved, moved.evidence()
-    if evidence.kinked.any():
+    if evidence.kinked.any() and not (witness.float32 and witness is not problem.witness):
         evidence = spread_by_kinks(evidence)
-    return witness, without_outlier(witness.confirmed(evidence), witness.directions.law)
+    evidence = witness.confirmed(evidence)
+    if witness.float32 and problem.claim.at is None and not evidence.kinked.any():
+        evidence = with_hidden_kinks(evidence)
+    return witness, without_outlier(evidence, witness.directions.law)
+
+
+def _jumps(problem: Problem, evidence: Evidence) -> bool:
+    """Whether the claim differs between two points closely beside x by more than bars, as it does where x lies on kinks
+    that values in float32 do not show.
+    """
+    witness, at = problem.witness, problem.claim.at
+    if not witness.float32 or at is None or not evidence.bars.size:
+        return False
+    x = witness.x
+    steps = JUMP * np.where(x == 0.0, _size(x), np.abs(x)) * _random(witness).standard_normal(x.size)
+    jumps = 0.5 * np.linalg.norm(at(x + steps) - at(x - steps), axis=1)
+    return bool(np.any(NORMAL_MOST * jumps > evidence.bars.min(axis=0)))
+
+
+def _size(x: Array) -> float:
+    """Of the entries of x, 1 where all are 0."""
+    return float(np.sqrt(np.mean(x**2))) or 1.0
+
+
+def _random(witness: Witness) -> np.random.Generator:
+    directions = witness.directions
+    return np.random.default_rng([directions.seed, directions.count, STREAM])
 
 
 def _beside(problem: Problem) -> Witness | None:
@@ -317,9 +356,7 @@ def _beside(problem: Problem) -> Witness | None:
     old = problem.witness
     if problem.claim.at is None:
         return None
-    scale = BESIDE * (float(np.sqrt(np.mean(old.x**2))) or 1.0)
-    random = np.random.default_rng([old.directions.seed, old.directions.count, STREAM])
-    x = old.x + scale * random.standard_normal(old.x.size)
+    x = old.x + (BESIDE_FLOAT32 if old.float32 else BESIDE) * _size(old.x) * _random(old).standard_normal(old.x.size)
     value, claimed = old.calls(x), problem.claim.at(x)
     finite = value.shape == old.value.shape and np.isfinite(value).all() and np.isfinite(claimed).all()
     return type(old)(old.calls, x, value, claimed, old.directions) if finite else None

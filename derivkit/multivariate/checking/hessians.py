@@ -55,6 +55,11 @@ class HessianWitness(Witness):
         """What the claim is."""
         return "Hessian"
 
+    @property
+    def float32(self) -> bool:
+        """Nothing is measured by slopes."""
+        return False
+
     def slope(self, vector: Array, *, top: float | None = None, side: str | None = None) -> Slope:
         """The product with a matrix, of which the symmetric part counts; all but few eigenvalues are 0."""
         matrix = vector.reshape(self.x.size, self.x.size)

@@ -9,18 +9,24 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from derivkit.arguments import NotRealError, as_array, as_float64, shown
+from derivkit.behaviour import MIN_SHORT_VALUES, Mantissas, fits_float32
 from derivkit.executor import Outcome, check_executor, outcomes
 from derivkit.multivariate.ladders import START, TIGHTER
 from derivkit.multivariate.structure import Structure
 from derivkit.numerical import scales
 from derivkit.numerical.adaptive import derivative
+from derivkit.numerical.ladder import FLOOR
 from derivkit.numerical.rounds import empty
 from derivkit.numerical.search import SUSPECT
 from derivkit.numerical.status import Status
-from derivkit.types import Array, Texts
+from derivkit.types import EPS, EPS32, LEAST_NORMAL, Array, Texts
 
 KINKED = ("kink", "jump")
 SMOOTH = ("ok", "multiscale")
+PROBE = 2.0**-9 / 3.0
+"""Part of x by which further points lie beside it: no float32 numbers, and near; a choice."""
+VALUES_EXAMINED = 2 * MIN_SHORT_VALUES
+"""At most: one of 16 values of float32 has so few digits that it does not count."""
 SAME_ANSWER = 2.0**-17
 """Two values of f at one point differ by at most this part where only the order of a float32 sum changes between calls,
 64 times its eps: a choice. Dropout changes far more."""
@@ -41,12 +47,18 @@ class Calls:
         check_executor(executor)
         self._f, self.structure, self.total = f, structure, 0
         self.executor, self._known = executor, dict[bytes, Outcome]()
+        self._eps, self._digits = EPS, Mantissas()
 
     def __call__(self, flat: Array) -> Array:
         """All numbers of f there, shape ``(m,)``."""
         self.total += 1
         call = self._known.pop(flat.tobytes(), self._f) if self._known else self._f
-        return as_float64(as_array(call(self.structure.restore(flat)))).ravel()
+        result = as_array(call(self.structure.restore(flat)))
+        if result.dtype.kind == "f":
+            self._eps = max(self._eps, float(np.finfo(result.dtype).eps))
+        values = as_float64(result).ravel()
+        self._digits.examine(flat[None], values[None])
+        return values
 
     def ahead(self, points: Array) -> None:
         """Let the executor, where there is one, call f at once at points, shape ``(k, n)``, that are wanted next."""
@@ -54,6 +66,20 @@ class Calls:
             distinct = {point.tobytes(): point for point in points}
             arguments = [self.structure.restore(point) for point in distinct.values()]
             self._known = dict(zip(distinct, outcomes(self.executor, self._f, arguments), strict=True))
+
+    @property
+    def eps(self) -> float:
+        """That of the type in which f computes, as its values show."""
+        return max(self._eps, EPS32 if self._digits.float32 else EPS)
+
+    @property
+    def float32(self) -> bool:
+        """Whether f computes in float32, or in less."""
+        return self.eps > EPS
+
+    def rounding(self, value: Array) -> Array:
+        """Standard deviation of what the type of f rounds of its values, at least."""
+        return np.asarray(FLOOR * self.eps * np.abs(value) + LEAST_NORMAL)
 
 
 def value_at(calls: Calls, x: Array, *, scalar: bool) -> Array:
@@ -84,6 +110,14 @@ def refuse_two_answers(calls: Calls, x: Array, value: Array) -> None:
     )
 
 
+def examine_type(calls: Calls, x: Array, value: Array) -> None:
+    """Where f(x) fits in float32, though that is not its type, look at values beside x: f may compute in that."""
+    k = 0
+    while not calls.float32 and fits_float32(value) and np.any(value != np.rint(value)) and k < VALUES_EXAMINED:
+        k += 1
+        value = calls(x + PROBE * k * np.where(x == 0.0, 1.0, x))
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Slope:
     """Derivatives of the m values of f along a line, as of :class:`Derivative`; shape ``(m,)`` each."""
@@ -98,7 +132,10 @@ class Slope:
 
 
 class Window(NamedTuple):
-    """What a search along one line knows for others of its kind: its largest step, and the noise of the m values."""
+    """What a search along one line knows for others of its kind: its largest step, and the noise of the m values.
+
+    In float32 the step is the exponent of a :class:`~derivkit.multivariate.checking.float32_slopes.Line`.
+    """
 
     top: float
     noise: Array
@@ -182,7 +219,10 @@ def slope_along(
         return value if t == 0.0 else calls(x + t * direction)
 
     scale = None if top is None else top / scales.START
+    noise = calls.rounding(value).min() if calls.float32 else None
     executor = None if calls.executor is None else Rounds(calls, x, direction)
-    result = derivative(line, np.zeros(1), order, vectorized=False, scale=scale, side=side, executor=executor)
+    result = derivative(
+        line, np.zeros(1), order, vectorized=False, scale=scale, noise=noise, side=side, executor=executor
+    )
     fields = ("value", "error", "status", "left", "right", "noise", "delta")
     return Slope(**{name: np.broadcast_to(getattr(result, name).reshape(-1), value.shape) for name in fields})
