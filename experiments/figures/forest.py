@@ -62,6 +62,13 @@ class _Row:
         return self.state == DISAGREES
 
     @property
+    def word(self) -> str:
+        """What was met, or that nothing was measured; empty where all went well."""
+        if self.status != OK:
+            return self.status
+        return self.state if np.isnan(self.distance) else ""
+
+    @property
     def distance(self) -> float:
         """In error bars; NaN where nothing was measured."""
         away = abs(self.claimed - self.measured)
@@ -93,8 +100,16 @@ def _draw(plan: Plan, spec: Spec) -> Figure:
     names = [short(row.name, NAME) for row in plan.contents]
     explained = [entry("measured, with its error bar", **MEASURED)]
     series = [entry(f"claimed, {state}", **CLAIMED[state == DISAGREES]) for state in _states(plan.contents)]
+    beside = 0.07 * max(len(row.word) for row in plan.contents)
     figure, axes = lay_out(
-        plan, spec, series, explained, height=max(1.1, 0.3 + 0.24 * most), left=0.3 + 0.075 * max(map(len, names))
+        plan,
+        spec,
+        series,
+        explained,
+        height=max(1.1, 0.3 + 0.24 * most),
+        left=0.3 + 0.075 * max(map(len, names)),
+        right=0.2 + beside,
+        gap=0.55 + beside,
     )
     for place, (panel, left) in enumerate(zip(plan.panels, axes, strict=True)):
         right = _split(figure, left)
@@ -176,10 +191,8 @@ def _draw_distances(ax: Axes, rows: Sequence[_Row]) -> None:
     for height, row in enumerate(rows):
         if np.isfinite(row.distance):
             ax.plot([row.distance or none], [height], zorder=4, **CLAIMED[row.wrong])
-        if row.status != OK or np.isnan(row.distance):
-            words = row.status if row.status != OK else row.state
-            ax.text(0.98, height, words, transform=ax.get_yaxis_transform(), ha="right", va="center",
-                    fontsize=8, color=GREY, parse_math=False)  # fmt: skip
+        ax.text(1.02, height, row.word, transform=ax.get_yaxis_transform(), va="center", fontsize=8, color=GREY,
+                parse_math=False)  # fmt: skip
 
 
 def _finding(plan: Plan, spec: Spec) -> list[str]:
@@ -205,9 +218,9 @@ def _caption(plan: Plan, spec: Spec) -> list[str]:
             "apart, in error bars of the measurement: left of the line at 1 they agree, right of it they disagree."
         )
     ]
-    words = sorted({row.status for row in plan.contents} - {OK})
+    words = sorted({row.word for row in plan.contents} - {""})
     if words:
-        says.append(f"A word in a row says what was met there: {', '.join(words)}.")
+        says.append(f"A word behind a row says what was met there: {', '.join(words)}.")
     return says
 
 

@@ -126,9 +126,9 @@ class Detection(Rows):
     case: str = key("the activation of the network")
     tool: str = key("the tool", axis="series")
     size: float = key("size of the planted error over that of the gradient")
-    power: float = column("its power of ten", axis="x", label="power of ten of the size of the error / of the gradient")
+    exponent: float = column("its decimal logarithm", axis="x", label="log10 of the relative error")
     plants: int = column("planted errors")
-    noticed: float = column("share that is noticed, in percent", axis="y", label="noticed, in percent")
+    noticed: float = column("share that is noticed, in percent", axis="y", label="percent noticed")
     named: float = column("share of these whose kind is named rightly, in percent")
     misnamed: float = column("share of these that are called another kind")
     located: float = column("share of these with one wrong entry in which it is located")
@@ -349,7 +349,7 @@ def conclude(tables: Tables) -> Iterator[Rows]:
                 case=case,
                 tool=tool,
                 size=size,
-                power=math.log10(size),
+                exponent=math.log10(size),
                 plants=len(rows),
                 noticed=100.0 * rows["noticed"].mean(),
                 **shares,

@@ -654,13 +654,13 @@ def test_a_forest_has_signed_values_at_the_left_and_distances_in_bars_at_the_rig
     strokes = [float(one.get_xdata()[0]) for one in left.lines if one.get_marker() == "|"]
     assert strokes == pytest.approx([1.0, 0.5, 0.31, math.nan], nan_ok=True)
     assert [label.get_text() for label in left.get_yticklabels()] == ["x[0]", "x[1]", "x[2]", "x[3]"]
-    assert [text.get_text() for text in right.texts] == ["kink", "noisy"]
+    assert [text.get_text() for text in right.texts] == ["", "", "kink", "noisy"]
 
 
 def test_the_caption_of_a_forest_names_the_rows_that_disagree():
     assert found({"entries": entries(*CLAIMS)}, FOREST).startswith("1 of 4 rows disagrees: x[1] by -1 (1.0e+12 bars).")
     assert found({"entries": entries(CLAIMS[0])}, FOREST).startswith("No row disagrees.")
-    assert "A word in a row says what was met there: kink, noisy." in figures.caption(
+    assert "A word behind a row says what was met there: kink, noisy." in figures.caption(
         {"entries": entries(*CLAIMS)}, FOREST
     )
 
