@@ -83,9 +83,9 @@ class Gradient:
 
     @property
     def message(self) -> str:
-        """What became of the estimates, in a sentence for each status, and which types of x were converted."""
+        """What became of the estimates, in a sentence for each status, and in which types f was given x."""
         sentences = [self._of_delta()] if self.detail is None else _of_search(self, self.detail)
-        return " ".join([*sentences, self.structure.remark]).rstrip()
+        return " ".join(filter(None, [*sentences, self.structure.remark, self.structure.precision]))
 
     def _of_delta(self) -> str:
         """Of a formula with a fixed delta."""

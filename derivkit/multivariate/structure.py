@@ -263,6 +263,12 @@ class Structure:
         return np.repeat([leaf.dtype == FLOAT32 for leaf in self._leaves], sizes)
 
     @property
+    def precision(self) -> str:
+        """Which arrays f is given in float32, and what that means, in a sentence; empty where there are none."""
+        narrow = [leaf for leaf in self._leaves if leaf.dtype == FLOAT32]
+        return f"{_given(narrow)} in float32: derivatives have more digits where it is float64." if narrow else ""
+
+    @property
     def eps(self) -> Array:
         """Of the type in which f is given an entry, shape ``(n,)``."""
         return np.where(self.float32, EPS32, EPS)
@@ -274,11 +280,10 @@ class Structure:
 
     def representable(self, flat: Array) -> Array:
         """The numbers `flat` of shape ``(..., n)`` as f is given them: those of float32 arrays rounded."""
-        narrow = self.float32
-        if not narrow.any():
+        if all(leaf.dtype == FLOAT64 for leaf in self._leaves):
             return flat
         with np.errstate(over="ignore"):
-            return np.where(narrow, flat.astype(np.float32), flat)
+            return np.where(self.float32, flat.astype(np.float32), flat)
 
     def restore(self, flat: Array) -> Any:
         """Other numbers in the structure of x, with its types, containers and labels.
@@ -437,7 +442,7 @@ def _leaf(x: Any, path: str) -> Leaf:
         source=x,
         dtype=dtype,
         converted="" if source_type in GIVEN_TYPES or source_type.kind == "O" else source_type.name,
-        container=container_of(x, array.astype(dtype))
+        container=container_of(x, array.astype(dtype, copy=False))
         or (_itself if np.ndim(array) or isinstance(x, np.ndarray) else _number),
     )
 
@@ -503,13 +508,17 @@ def _labelled(x: Any, values: Numbers) -> Any:
 
 
 def _remark(leaves: Sequence[Leaf]) -> str:
-    names = [f"x{leaf.path}" for leaf in leaves if leaf.converted]
-    if not names:
+    converted = [leaf for leaf in leaves if leaf.converted]
+    if not converted:
         return ""
-    types = sorted({leaf.converted for leaf in leaves if leaf.converted})
+    types = sorted({leaf.converted for leaf in converted})
+    return f"{_given(converted)} in float64, not in {' or '.join(types)}."
+
+
+def _given(leaves: Sequence[Leaf]) -> str:
+    names = [f"x{leaf.path}" for leaf in leaves]
     shortened = names if len(names) <= MAX_KEYS else [*names[: MAX_KEYS - 1], f"{len(names) - MAX_KEYS + 1} more"]
-    plural = "is" if len(names) == 1 else "are"
-    return f"{', '.join(shortened)} {plural} given to f in float64, not in {' or '.join(types)}."
+    return f"{', '.join(shortened)} {'is' if len(names) == 1 else 'are'} given to f"
 
 
 def _entries(number: int) -> str:

@@ -226,6 +226,7 @@ def test_float32_parameters_are_given_to_f_as_such_and_the_bars_hold(how: Any) -
     truth = np.append(np.cos(x["w"].astype(float)), 0.6)
     assert np.all(np.abs(flat(found.value) - truth) <= flat(found.error))
     assert np.all(flat(found.error) < 0.02)
+    assert found.message.endswith("x['w'] is given to f in float32: derivatives have more digits where it is float64.")
 
 
 @SEARCH_OR_FORMULA
