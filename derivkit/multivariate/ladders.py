@@ -139,7 +139,9 @@ class Ladders:
         """Along lines, in units of their abscissae, of which the scale of f may be known; one of them goes first."""
         self.lines = lines
         noise = np.full(lines.origin.size, self._noise)
-        searches = Searches(lines, (order,), Limits(lines.lo, lines.hi, common=not self.around.scalar), self.budget)
+        searches = Searches(
+            lines, (order,), Limits(lines.lo, lines.hi, common=not self.around.scalar, narrow=lines.narrow), self.budget
+        )
         parts, turns = by_pilots(searches, np.array([lines.origin, scale, noise]), pace)
         return Collected(searches, parts, np.argsort(turns), lines.origin).derivative(order)
 

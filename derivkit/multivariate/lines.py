@@ -23,7 +23,7 @@ from derivkit.multivariate.evaluation import refuse_several
 from derivkit.multivariate.structure import Structure
 from derivkit.numerical.result import Derivative
 from derivkit.numerical.scales import START, first_top
-from derivkit.types import EPS, Array, Indices
+from derivkit.types import EPS, Array, Indices, Mask
 
 WORTH_A_TRIAL = 8
 """From so many lines on it is tried whether f takes arrays of points, which costs two further calls; a choice."""
@@ -106,7 +106,14 @@ class Lines(ABC):
         The abscissae of x.
     lo, hi : ndarray, shape ``(n,)``
         The abscissae between which the lines are within the box.
+
+    Attributes
+    ----------
+    narrow : ndarray of bool, shape ``(n,)``, optional
+        Whose abscissae f is given in float32, if any.
     """
+
+    narrow: Mask | None = None
 
     def __init__(self, around: Surroundings, origin: Array, lo: Array, hi: Array) -> None:
         self.origin, self.lo, self.hi = origin, lo, hi
@@ -193,6 +200,8 @@ class Axes(Lines):
     def __init__(self, around: Surroundings, chosen: Indices) -> None:
         super().__init__(around, around.x[chosen], around.lo[chosen], around.hi[chosen])
         self._chosen = chosen
+        if not around.structure.is_float64:
+            self.narrow = around.structure.float32[chosen]
 
     def points(self, places: Indices, x: Array) -> Array:
         """The points of abscissae: x with one entry replaced, shape ``(k, x.size)``."""

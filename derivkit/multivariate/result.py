@@ -85,7 +85,8 @@ class Gradient:
     def message(self) -> str:
         """What became of the estimates, in a sentence for each status, and in which types f was given x."""
         sentences = [self._of_delta()] if self.detail is None else _of_search(self, self.detail)
-        return " ".join(filter(None, [*sentences, self.structure.remark, self.structure.precision]))
+        precision = self.structure.precision if self.float32 else ""
+        return " ".join(filter(None, [*sentences, self.structure.remark, precision]))
 
     def _of_delta(self) -> str:
         """Of a formula with a fixed delta."""

@@ -257,6 +257,11 @@ class Structure:
         return self.flat.size
 
     @property
+    def is_float64(self) -> bool:
+        """Whether f is given all numbers in float64."""
+        return all(leaf.dtype == FLOAT64 for leaf in self._leaves)
+
+    @property
     def float32(self) -> Mask:
         """Where f is given float32, shape ``(n,)``."""
         sizes = [leaf.array.size for leaf in self._leaves]
@@ -280,7 +285,7 @@ class Structure:
 
     def representable(self, flat: Array) -> Array:
         """The numbers `flat` of shape ``(..., n)`` as f is given them: those of float32 arrays rounded."""
-        if all(leaf.dtype == FLOAT64 for leaf in self._leaves):
+        if self.is_float64:
             return flat
         with np.errstate(over="ignore"):
             return np.where(self.float32, flat.astype(np.float32), flat)

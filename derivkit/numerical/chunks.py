@@ -110,15 +110,16 @@ class Searches:
             ladder, steps = first_ladder(x, limits, scale, known_top)
             around, moved = ladder.abscissas(steps)
             memory, values = self._first_look(places, np.concatenate([x[None], around]), limits)
-            width, top = values.shape[2] if values.ndim == 3 else 0, ladder.top
+            width, top, narrow = values.shape[2] if values.ndim == 3 else 0, ladder.top, ladder.narrow
             if width:
+                narrow = None if narrow is None else np.repeat(narrow, width)
                 x, noise, moved, top = (np.repeat(array, width, axis=-1) for array in (x, noise, moved, top))
             flat = values.reshape(len(values), -1)
             unit = np.where(np.abs(np.where(np.isfinite(flat), flat, 0.0)).max(axis=0) > HUGE, ROOM, 1.0)
             flat = flat * unit
             search = Search(x, self.orders, limits, hint=noise * unit if np.any(noise > 0.0) else None)
-            begun = empty(np.arange(x.size), x, flat[0], top, ladder.sides, first=True).joined(steps, flat[1:], moved)
-            way, answers = search.begin(begun), None
+            begun = empty(np.arange(x.size), x, flat[0], top, ladder.sides, first=True, narrow=narrow)
+            way, answers = search.begin(begun.joined(steps, flat[1:], moved)), None
             while requests := advanced(way, answers):
                 answers = [
                     values * unit[request.points]

@@ -70,6 +70,8 @@ class Ladder:
         f at the steps, and by how much rounding moved these.
     first : bool
         Whether no other ladder of these points was before it.
+    narrow : ndarray of bool, shape ``(n,)``, optional
+        Where abscissas are rounded to float32, as f is given no others.
     """
 
     points: Indices
@@ -81,6 +83,7 @@ class Ladder:
     values: Array
     moved: Array
     first: bool = False
+    narrow: Mask | None = None
 
     def take(self, which: Indices) -> Ladder:
         """Some of its points, in rising order."""
@@ -94,11 +97,12 @@ class Ladder:
             top=self.top[which],
             values=self.values[..., which],
             moved=self.moved[..., which],
+            narrow=None if self.narrow is None else self.narrow[which],
         )
 
     def anew(self, top: Array, sides: tuple[int, ...] | None = None) -> Ladder:
         """A ladder without steps at the same points."""
-        return empty(self.points, self.x, self.centre, top, sides or self.sides)
+        return empty(self.points, self.x, self.centre, top, sides or self.sides, narrow=self.narrow)
 
     def one_side(self, side: int) -> Ladder:
         """The steps of one side alone."""
@@ -110,6 +114,8 @@ class Ladder:
         factors = [side * RATIO**-k if side > 0 else side * RATIO**-k * TWIST for side in self.sides for k in exponents]
         signed = np.array(factors)[:, None] * self.top
         x = self.x + signed
+        if self.narrow is not None:
+            x = np.where(self.narrow, x.astype(np.float32), x)
         return x, (x - self.x) - signed
 
     def joined(self, exponents: Exponents, values: Array, moved: Array) -> Ladder:
@@ -181,10 +187,11 @@ def empty(
     sides: tuple[int, ...] = (1, -1),
     *,
     first: bool = False,
+    narrow: Mask | None = None,
 ) -> Ladder:
     """A ladder without steps."""
     nothing = np.empty((len(sides), 0, x.size))
-    return Ladder(points, x, centre, top, sides, (), nothing, nothing, first)
+    return Ladder(points, x, centre, top, sides, (), nothing, nothing, first, narrow)
 
 
 def each(ladder: Ladder, mask: Mask, way: Callable[[Ladder, Indices], Way]) -> list[Way]:

@@ -299,11 +299,11 @@ def first_ladder(x: Array, limits: Limits, scale: Array, known: Array) -> tuple[
     points = np.arange(x.size)
     top = usual_top(x, scale)
     if limits.side:
-        return empty(points, x, x, top, (limits.side,), first=True), corners.EDGE
+        return empty(points, x, x, top, (limits.side,), first=True, narrow=limits.narrow), corners.EDGE
     steps = LOOK
     if np.all(np.isfinite(known)):
         top, steps = known, limits.start.window if limits.start else FULL
-    return empty(points, x, x, top_within(x, limits, top), first=True), steps
+    return empty(points, x, x, top_within(x, limits, top), first=True, narrow=limits.narrow), steps
 
 
 def top_within(x: Array, limits: Limits, top: Array) -> Array:

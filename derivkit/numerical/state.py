@@ -59,6 +59,8 @@ class Limits(NamedTuple):
     common : bool
         Whether f gives so many numbers at a point that their ladders are to have steps in common: the tops of later
         ones are then powers of the ratio apart.
+    narrow : ndarray of bool, shape ``(n,)``, optional
+        Which points f is given in float32, if any.
     """
 
     lo: Any = -math.inf
@@ -67,10 +69,14 @@ class Limits(NamedTuple):
     sacrifice: float = 8.0
     start: Start | None = None
     common: bool = False
+    narrow: Mask | None = None
 
     def take(self, places: Indices) -> Limits:
         """Those of some places."""
-        return self._replace(lo=self.lo[places], hi=self.hi[places]) if np.ndim(self.lo) else self
+        if not np.ndim(self.lo):
+            return self
+        narrow = None if self.narrow is None else self.narrow[places]
+        return self._replace(lo=self.lo[places], hi=self.hi[places], narrow=narrow)
 
     @property
     def bounded(self) -> bool:

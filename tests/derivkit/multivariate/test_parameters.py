@@ -229,6 +229,20 @@ def test_float32_parameters_are_given_to_f_as_such_and_the_bars_hold(how: Any) -
     assert found.message.endswith("x['w'] is given to f in float32: derivatives have more digits where it is float64.")
 
 
+def test_of_float32_parameters_an_f_that_computes_in_float64_has_the_bars_of_float64() -> None:
+    x = {"w": np.linspace(0.2, 1.3, 7, dtype=np.float32), "b": np.array([0.1, -0.7])}
+    for found, truth in (
+        (dk.gradient(lambda p: energy({k: v.astype(float) for k, v in p.items()}), x), np.cos(flat(x).astype(float))),
+        (
+            dk.jacobian(lambda p: np.exp(flat(p)[:2].astype(float)), x),
+            np.eye(2, 9) * np.exp(flat(x)[:2, None].astype(float)),
+        ),
+    ):
+        assert np.all(np.abs(flat(found.value) - flat(truth)) <= flat(found.error))
+        assert np.all(flat(found.error) < 1e-9)
+        assert not found.float32
+
+
 @SEARCH_OR_FORMULA
 @pytest.mark.parametrize("x", [np.float32(0.5), np.array(0.5, dtype=np.float32)], ids=["number", "array without axes"])
 def test_a_number_of_float32_is_given_to_f_as_such(x: Any, how: Any) -> None:
