@@ -37,9 +37,8 @@ def checked(problem: NetworkProblem, gradient: Tree) -> dk.GradientCheck:
 
 
 @pytest.mark.parametrize("has_kinks", [False, True], ids=["smooth", "at kinks"])
-@pytest.mark.parametrize("seed", range(2))
-def test_a_right_gradient_of_a_relu_network_agrees_along_every_axis(seed: int, has_kinks: bool) -> None:  # noqa: FBT001
-    problem = network_problem("relu", seed=seed, sizes=SIZES, has_kinks=has_kinks)
+def test_a_right_gradient_of_a_relu_network_agrees_along_every_axis(has_kinks: bool) -> None:  # noqa: FBT001
+    problem = network_problem("relu", seed=0, sizes=SIZES, has_kinks=has_kinks)
     check = checked(problem, problem.gradient(problem.x))
     assert check.claimed.shape == (75, 1)
     assert check.verdict == "agree"
