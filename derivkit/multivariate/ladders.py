@@ -20,10 +20,10 @@ from derivkit.multivariate.lines import Axes, Directions, Lines, Surroundings
 from derivkit.multivariate.structure import Structure
 from derivkit.numerical.chunks import ChunkResult, Collected, Searches
 from derivkit.numerical.result import Derivative
-from derivkit.numerical.search import usual_top
+from derivkit.numerical.search import SMALL, VAGUE, usual_top
 from derivkit.numerical.state import Limits, Start
 from derivkit.numerical.status import CODE, Status
-from derivkit.types import Array, Box, Indices
+from derivkit.types import Array, Box, Indices, Mask
 
 PILOTS = 3
 """Lines that are tried for one that is resolved; after so many the others are searched like these."""
@@ -139,11 +139,12 @@ class Ladders:
         """Along lines, in units of their abscissae, of which the scale of f may be known; one of them goes first."""
         self.lines = lines
         noise = np.full(lines.origin.size, self._noise)
-        searches = Searches(
-            lines, (order,), Limits(lines.lo, lines.hi, common=not self.around.scalar, narrow=lines.narrow), self.budget
-        )
-        parts, turns = by_pilots(searches, np.array([lines.origin, scale, noise]), pace)
-        return Collected(searches, parts, np.argsort(turns), lines.origin).derivative(order)
+        limits = Limits(lines.lo, lines.hi, common=not self.around.scalar, narrow=lines.narrow)
+        searches = Searches(lines, (order,), limits, self.budget)
+        rows = np.array([lines.origin, scale, noise])
+        parts, turns = by_pilots(searches, rows, pace)
+        result = Collected(searches, parts, np.argsort(turns), lines.origin).derivative(order)
+        return result if order > 1 else with_kinks(result, searches, rows)
 
 
 def _refuse_outside(structure: Structure, lo: Array, hi: Array) -> None:
@@ -166,7 +167,7 @@ def by_pilots(searches: Searches, rows: Array, pace: Pace) -> tuple[list[ChunkRe
     for pilot in _candidates(every.size):
         pilots.append(pilot)
         parts += first.at_places(rows[:, [pilot]], every[[pilot]])
-        share = _window_of(parts[-1]) / float(tops[pilot])
+        share = _window_of(parts[-1], float(tops[pilot])) / float(tops[pilot])
         if math.isfinite(share):
             break
     rest = np.setdiff1d(every, pilots)
@@ -185,12 +186,55 @@ def _candidates(lines: int) -> list[int]:
     return list(dict.fromkeys([lines // 2, lines // 4, 3 * lines // 4]))[:PILOTS]
 
 
-def _window_of(part: ChunkResult) -> float:
+def _window_of(part: ChunkResult, top: float) -> float:
     """The largest step of the pilot's window, of the least one where f gives several numbers; NaN if none is ok."""
-    steps = part.step[part.status == CODE[Status.OK]]
-    return float(steps.min()) if steps.size else math.nan
+    known = (part.status == CODE[Status.OK]) & ~_hides_kink(part.value[0], part.error[0], part.step, top)
+    return float(part.step[known].min()) if known.any() else math.nan
 
 
 def _noise_of(part: ChunkResult) -> float:
     """The noise of f on it; NaN where f gives several numbers, each with a noise of its own."""
     return math.nan if part.width else float(part.noise[0])
+
+
+def _hides_kink(value: Array, error: Array, step: Array, top: Any) -> Mask:
+    """Whether next to nothing is known, out of a window far below a first look: a kink in noise looks like that."""
+    return np.asarray((error > VAGUE * np.abs(value)) & (SMALL * step < top))
+
+
+def with_kinks(result: Derivative, searches: Searches, rows: Array) -> Derivative:
+    """First derivatives along lines, those refused that hide a kink: where each side has a slope of its own.
+
+    Near a kink at which f is about as small as the rounding within it, windows shrink until the slope is that of noise.
+
+    Parameters
+    ----------
+    result : Derivative
+        Of every line.
+    searches : Searches
+        By which it was found.
+    rows : ndarray, shape ``(3, n)``
+        Origins, scales and noise of the lines.
+    """
+    top = usual_top(rows[0], rows[1]).reshape(-1, *[1] * (result.value.ndim - 1))
+    doubtful = (result.status == Status.OK) & _hides_kink(result.value, result.error, result.delta, top)
+    which = np.flatnonzero(doubtful.reshape(len(doubtful), -1).any(axis=1))
+    if not which.size:
+        return result
+    left, right = (_side_of(result, searches, rows, which, side) for side in (-1, 1))
+    kink = doubtful[which] & (np.abs(right.value - left.value) > left.error + right.error)
+    fields = {name: getattr(result, name).copy() for name in ("value", "error", "digits", "left", "right", "status")}
+    changes = {"value": math.nan, "error": math.inf, "digits": 0.0, "left": left.value, "right": right.value}
+    for name, change in {**changes, "status": str(Status.KINK)}.items():
+        fields[name][which] = np.where(kink, change, fields[name][which])
+    evaluations = result.evaluations.copy()
+    evaluations[which] += left.evaluations + right.evaluations
+    return replace(result, **fields, evaluations=evaluations, total=searches.ask.total)
+
+
+def _side_of(result: Derivative, searches: Searches, rows: Array, which: Indices, side: int) -> Derivative:
+    """The derivatives of one side along some lines, from half of what is left of the budget."""
+    budget = 0.5 * (searches.budget - float(result.evaluations[which].max()))
+    one_side = replace(searches, limits=searches.limits._replace(side=side), budget=budget)
+    parts = one_side.at_places(rows[:, which], which)
+    return Collected(one_side, parts, np.arange(which.size), rows[0, which]).derivative(1)

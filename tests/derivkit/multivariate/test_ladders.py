@@ -116,6 +116,23 @@ def test_a_kink_has_both_slopes_and_the_other_entry_its_value() -> None:
     np.testing.assert_allclose([along.left, along.right], [-2.0, 2.0], atol=1e-6)
 
 
+@pytest.mark.parametrize("seed", [0, 107, 151, 156, 195, 206, 256, 294])
+def test_a_kink_where_f_is_as_small_as_its_rounding_is_none_the_less_a_kink(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(2, 16))
+    x, k = rng.normal(size=n), int(rng.integers(n))
+    x[k] = 0.0
+    f = Calls(lambda p: np.sum(np.sin(p)) + abs(p[k]))
+    for found, total in ((dk.gradient(f, x), n), (dk.jacobian(lambda p: [f.f(p), p[0]], x), 2 * n)):
+        status = found.status.ravel()[:n]
+        assert status[k] == "kink"
+        assert "kink" not in np.delete(status, k).tolist()
+        assert found.status.size == total
+        np.testing.assert_allclose([found.left.flat[k], found.right.flat[k]], [0.0, 2.0], atol=1e-6)
+        assert found.error.flat[k] == INF
+    assert f.number == dk.gradient(f.f, x).evaluations
+
+
 def test_entries_of_very_different_size_are_right_to_their_bars() -> None:
     x = np.array([1.0, 1e-6, 1e6])
     found = dk.gradient(lambda p: np.sin(p[0]) + np.log(p[1]) + p[2] ** 2, x)
