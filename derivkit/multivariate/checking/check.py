@@ -8,8 +8,9 @@ from typing import Any, cast
 
 import numpy as np
 
-from derivkit.arguments import check_function, numbers, whole
+from derivkit.arguments import check_function, described, numbers, whole
 from derivkit.multivariate.checking.directions import STREAM, Directions
+from derivkit.multivariate.checking.entries import of_all_entries
 from derivkit.multivariate.checking.evidence import (
     Evidence,
     Witness,
@@ -45,6 +46,10 @@ JUMP = 2.0**-18
 spacings, far below the steps of windows."""
 NORMAL_MOST = 3.0
 """A product with a normal direction is hardly larger than so many times what it is in the mean."""
+
+
+REPETITIONS = 8
+"""Calls of f(x) that show that noise is drawn; a choice."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -275,12 +280,22 @@ def _problem(
         return _matrix(what, derivatives, shapes[what]).reshape(value.size, -1)
 
     def at(point: Array) -> Array:
-        return matrix(claim(structure.restore(point)))
+        return matrix(_called(claim, structure.restore(point), what))
 
     values = at(flat) if callable(claim) else matrix(claim)
     made_of = (HessianWitness, Pairs) if what == "hessian" else (Witness, Directions)
     witness = made_of[0](calls, flat, value, values, made_of[1].of(directions, values.shape[1], seed))
     return Problem(claim=Claim(at=at if callable(claim) else None, values=values), witness=witness)
+
+
+def _called(claim: Callable[..., Any], x: Any, what: str) -> Any:
+    """What a function gives for derivatives; what it raises is said in its words."""
+    try:
+        return claim(x)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise ValueError(f"the {what} raises {described(error)}; it is called with x alone, as {what}(x)") from error
 
 
 def _matrix(what: str, derivatives: Any, shape: tuple[int, int]) -> Array:
@@ -302,19 +317,31 @@ def _checked(problem: Problem, seed: int, *, find: bool) -> GradientCheck:
             Finding(witness=witness, verdict=DISAGREE, seed=seed, evidence=witness.evidence(), suspects=mirrored)
         )
     witness, evidence = _evidence(problem)
-    refuse_two_answers(witness.calls, witness.x, witness.value)
+    _refuse_chance(witness, evidence)
     verdict = _verdict(witness, evidence)
     finding = Finding(
-        witness=witness, verdict=verdict, seed=seed, evidence=evidence, beside=witness is not problem.witness
+        witness=witness,
+        verdict=verdict,
+        seed=seed,
+        evidence=evidence,
+        beside=witness is not problem.witness,
+        undefined="" if evidence.valued.any() else witness.undefined(),
     )
     return _result(_explained(finding) if find and verdict == DISAGREE else finding)
+
+
+def _refuse_chance(witness: Witness, evidence: Evidence) -> None:
+    """Call f(x) again: often where f is noisy, since dropout may give the same answer twice."""
+    for _ in range(REPETITIONS if witness.noisy(evidence) else 1):
+        refuse_two_answers(witness.value, witness.calls(witness.x))
 
 
 def _evidence(problem: Problem) -> tuple[Witness, Evidence]:
     """What is measured at x, or beside it where x lies on kinks and the claim is known there too."""
     witness = problem.witness
     if witness.directions.singly:
-        return witness, witness.confirmed(witness.between(witness.evidence()))
+        evidence = witness.evidence() if witness.float32 else of_all_entries(witness)
+        return witness, witness.confirmed(witness.between(evidence))
     evidence = witness.evidence(past_kinks=problem.claim.at is None)
     if not evidence.kinked.any():
         evidence = witness.searched(evidence)

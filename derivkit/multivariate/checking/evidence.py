@@ -50,6 +50,8 @@ OTHERS = 3
 IMPLAUSIBLE = 1e-3
 """Probability below which no error of the gradient is believed to show in one direction alone; a bar fails as often."""
 
+NEAR = 2.0**-20
+"""Part of x by which a point lies beside it where it is looked whether f has a value at all; a choice."""
 NOISY = 1e4
 """Noise so many times above rounding is no longer that of float64."""
 
@@ -229,6 +231,15 @@ class Witness:
             "delta": slope.delta,
             "statuses": slope.status,
         }
+
+    def undefined(self) -> str:
+        """What f is or raises beside x where it has no value there, in words; empty where it has one."""
+        size = np.where(self.x == 0.0, np.sqrt(np.mean(self.x**2)) or 1.0, np.abs(self.x))
+        value = self.calls(self.x + NEAR * size)
+        if np.isfinite(value).all():
+            return ""
+        raised = self.calls.failures.raised
+        return f"f raises {raised[-1].message}" if raised else f"f is {value[~np.isfinite(value)][0]}"
 
     def noisy(self, evidence: Evidence) -> bool:
         """Whether the values of f have noise far above the rounding of float64: of f, of x, and of its steps."""

@@ -38,6 +38,8 @@ class Finding:
         Whether the suspects explain all of the disagreement.
     beside : bool
         Whether the point of the check lies beside x, since x is on kinks.
+    undefined : str
+        What f is or raises beside x, where it has no value there.
     kind, place, sentence : str
         Of the mistake.
     factor : float or None
@@ -50,6 +52,7 @@ class Finding:
     suspects: tuple[Suspect, ...] = ()
     complete: bool = False
     beside: bool = False
+    undefined: str = ""
     kind: str = ""
     place: str = ""
     sentence: str = ""
@@ -165,6 +168,10 @@ def _wrong_entries(finding: Finding) -> int:
 
 def _doubt(finding: Finding) -> Iterator[str]:
     evidence = finding.evidence
+    if finding.undefined:
+        yield f"{finding.undefined} beside x, so that no slope could be measured"
+        yield "check at another x, around which f has values"
+        return
     if evidence is None or not evidence.valued.any():
         statuses = sorted(set(evidence.statuses.ravel().tolist())) if evidence else []
         yield f"no slope of f could be measured ({', '.join(statuses)})"

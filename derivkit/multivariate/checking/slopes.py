@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from derivkit.arguments import NotRealError, as_array, as_float64, shown
-from derivkit.behaviour import MIN_SHORT_VALUES, Mantissas, fits_float32
+from derivkit.arguments import NotRealError, as_array, as_float64, described, shown
+from derivkit.behaviour import MIN_SHORT_VALUES, Failures, Mantissas, fits_float32
 from derivkit.executor import Outcome, check_executor, outcomes
 from derivkit.multivariate.ladders import START, TIGHTER
 from derivkit.multivariate.structure import Structure
@@ -41,22 +41,36 @@ class Calls:
         Calls of f.
     executor : object, optional
         Whose map calls f at the points of a round.
+    failures : Failures
+        What it raised beside x.
     """
 
     def __init__(self, f: Callable[..., Any], structure: Structure, executor: Any = None) -> None:
         check_executor(executor)
-        self._f, self.structure, self.total = f, structure, 0
+        self.f, self.structure, self.total = f, structure, 0
         self.executor, self._known = executor, dict[bytes, Outcome]()
         self._eps, self._digits = EPS, Mantissas()
+        self.failures, self._width = Failures(), 0
 
     def __call__(self, flat: Array) -> Array:
-        """All numbers of f there, shape ``(m,)``."""
+        """All numbers of f there, shape ``(m,)``; NaN where it raises, but for the first point, where it may not."""
         self.total += 1
-        call = self._known.pop(flat.tobytes(), self._f) if self._known else self._f
-        result = as_array(call(self.structure.restore(flat)))
+        call = self._known.pop(flat.tobytes(), self.f) if self._known else self.f
+        try:
+            result = as_array(call(self.structure.restore(flat)))
+            values = as_float64(result).ravel()
+        except MemoryError:
+            raise
+        except Exception as error:
+            if not self._width:
+                raise
+            self.failures.note(error, flat)
+            return np.full(self._width, np.nan)
+        if self._width not in (0, values.size):
+            raise ValueError(f"f gives {values.size} values beside x, and {self._width} at x; give as many")
+        self._width = values.size
         if result.dtype.kind == "f":
             self._eps = max(self._eps, float(np.finfo(result.dtype).eps))
-        values = as_float64(result).ravel()
         self._digits.examine(flat[None], values[None])
         return values
 
@@ -65,7 +79,7 @@ class Calls:
         if self.executor is not None:
             distinct = {point.tobytes(): point for point in points}
             arguments = [self.structure.restore(point) for point in distinct.values()]
-            self._known = dict(zip(distinct, outcomes(self.executor, self._f, arguments), strict=True))
+            self._known = dict(zip(distinct, outcomes(self.executor, self.f, arguments), strict=True))
 
     @property
     def eps(self) -> float:
@@ -89,6 +103,8 @@ def value_at(calls: Calls, x: Array, *, scalar: bool) -> Array:
         value = calls(x)
     except NotRealError as error:
         raise TypeError(f"f gives {error}; {example}") from None
+    except Exception as error:
+        raise ValueError(f"f raises {described(error)}; it is called with x alone, as f(x)") from error
     if scalar and value.size != 1:
         door = "sum or average it, or write dk.check_jacobian"
         raise ValueError(f"f gives {value.size} values where a loss is one number; {door}")
@@ -98,12 +114,11 @@ def value_at(calls: Calls, x: Array, *, scalar: bool) -> Array:
     return value
 
 
-def refuse_two_answers(calls: Calls, x: Array, value: Array) -> None:
-    """Call f(x) again: a value that differs by more than rounding says that f depends on more than x."""
-    again = calls(x)
+def refuse_two_answers(value: Array, again: Array) -> None:
+    """Compare f(x) with what f gave there again: a difference above rounding says that f depends on more than x."""
     if again.shape == value.shape and np.all(np.abs(again - value) <= SAME_ANSWER * np.abs(value)):
         return
-    both = f"{shown(value.tolist() if value.size > 1 else value.item())} and {shown(again.tolist())}"
+    both = " and ".join(shown(answer.tolist() if answer.size > 1 else answer.item()) for answer in (value, again))
     raise ValueError(
         f"f gives two answers at x, {both}: switch off what draws random numbers, such as dropout, or what is changed "
         "by a call (model.eval() in torch), or fix the seed inside f"
@@ -184,8 +199,8 @@ class Rounds(NamedTuple):
 
     def map(self, line: Callable[[float], Any], steps: Sequence[float]) -> Iterator[Any]:
         """What the line gives for every step."""
-        moving = np.array([step for step in steps if step])
-        self.calls.ahead(self.x + moving[:, None] * self.direction)
+        points = self.x + np.array(steps)[:, None] * self.direction
+        self.calls.ahead(points[(points != self.x).any(axis=1)])
         return map(line, steps)
 
 
@@ -216,7 +231,10 @@ def slope_along(
     """
 
     def line(t: float) -> Array:
-        return value if t == 0.0 else calls(x + t * direction)
+        point = x + t * direction
+        if t != 0.0 and np.array_equal(point, x):  # a step that vanishes tells nothing
+            return np.full(value.shape, np.nan)
+        return calls(point) if t else value
 
     scale = None if top is None else top / scales.START
     noise = calls.rounding(value).min() if calls.float32 else None

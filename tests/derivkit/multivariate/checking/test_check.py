@@ -268,11 +268,19 @@ def dropout() -> Callable[[Array], float]:
         (np.sum, np.ones(3), np.ones(4), r"shape"),
         (np.sin, np.ones(3), np.ones(3), r"f gives 3 values where a loss is one number"),
         (lambda p: math.nan, np.ones(3), np.ones(3), r"f is nan at x"),
+        (lambda p: 1 / 0, np.ones(3), np.ones(3), r"f raises ZeroDivisionError: division by zero; .* as f\(x\)"),
+        (np.sum, lambda p: {}["W3"], np.ones(3), r"the gradient raises KeyError: 'W3'; .* as gradient\(x\)"),
+        (
+            lambda p: np.sum(p) if p[0] == 1.0 else p,
+            np.ones(40),
+            np.ones(40),
+            r"f gives 40 values beside x, and 1 at x",
+        ),
         (dropout(), np.ones(99), np.ones(99), r"two answers at x.*model\.eval\(\)"),
         (np.sum, np.ones(0), np.ones(0), r"x has no entries"),
         (np.sum, np.ones(2), [1.0, math.nan], r"x\[1\] is nan"),
     ],
-    ids=["shape", "vector", "nan", "dropout", "empty", "x"],
+    ids=["shape", "vector", "nan", "raises", "gradient", "width", "dropout", "empty", "x"],
 )
 def test_bad_input_is_refused_in_one_clear_line(f: Any, gradient: Any, x: Any, fault: str) -> None:
     with pytest.raises(ValueError, match=fault) as caught:
@@ -287,6 +295,25 @@ def test_bad_input_is_refused_in_one_clear_line(f: Any, gradient: Any, x: Any, f
 def test_what_is_no_function_or_no_number_is_refused(f: Any, x: Any, fault: str) -> None:
     with pytest.raises(TypeError, match=fault):
         dk.check_gradient(f, [1.0], x)
+
+
+@pytest.mark.parametrize(("beside", "words"), [(lambda: math.nan, "f is nan"), (lambda: 1 / 0, "f raises ZeroDiv")])
+@pytest.mark.parametrize("n", [3, 200])
+def test_an_f_without_values_beside_x_is_unresolved_and_no_mistake(
+    n: int, beside: Callable[[], float], words: str
+) -> None:
+    x = np.linspace(0.5, 1.5, n)
+    check = dk.check_gradient(lambda p: np.sum(np.sin(p)) if np.array_equal(p, x) else beside(), np.cos, x)
+    assert check.verdict == "unresolved"
+    assert f"{words}" in check.message
+    assert "beside x, so that no slope could be measured" in check.message
+
+
+def test_few_variables_cost_what_their_gradient_costs() -> None:
+    f, x = Counted(lambda p: np.sum(np.sin(p)) ** 2), np.linspace(0.5, 1.5, 24)
+    check = dk.check_gradient(f, 2.0 * np.sum(np.sin(x)) * np.cos(x), x)
+    assert check.verdict == "agree"
+    assert check.evaluations == f.calls <= dk.gradient(f.f, x).evaluations + 2  # f(x) before it and after it
 
 
 @pytest.mark.parametrize("directions", [0, -1, 2.5, True])
