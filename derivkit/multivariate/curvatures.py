@@ -116,7 +116,9 @@ def _together(ladders: Ladders, straight: Derivative, pairs: Pairs) -> Derivativ
     directions = np.zeros((each.size, straight.value.size))
     directions[each, pairs.i], directions[each, pairs.j] = pairs.first, pairs.second
     lines = Directions.sharing(ladders.lines, directions)
-    searches = Searches(lines, (2,), Limits(lines.lo, lines.hi, start=CURVATURES.start), ladders.budget)
+    searches = Searches(
+        lines, (2,), Limits(lines.lo, lines.hi, start=CURVATURES.start, narrow=lines.narrow), ladders.budget
+    )
     noise = np.fmax(straight.noise[pairs.i], straight.noise[pairs.j])
     rows = np.array([lines.origin, np.full(each.size, np.nan), noise])
     parts = searches.at_places(rows, each, PAIRED / lines.unit)

@@ -131,9 +131,8 @@ class Ladders:
     def direction(self, towards: Array) -> Derivative:
         """Along one direction, in its own length; shape ``(1,)``."""
         lines = Directions(self.around, towards[None])
-        if self._scale is None:
-            return lines.in_directions(self.searched(lines, np.ones(1)))
-        return lines.in_directions(self.searched(lines, number("scale", positive("scale", self._scale)) / lines.unit))
+        scale = math.nan if self._scale is None else number("scale", positive("scale", self._scale))
+        return lines.in_directions(self.searched(lines, scale / lines.unit))
 
     def searched(self, lines: Lines, scale: Array, *, order: int = 1, pace: Pace = SLOPES) -> Derivative:
         """Along lines, in units of their abscissae, of which the scale of f may be known; one of them goes first."""

@@ -22,15 +22,15 @@ from derivkit.behaviour import Raised
 from derivkit.multivariate.evaluation import refuse_several
 from derivkit.multivariate.structure import Structure
 from derivkit.numerical.result import Derivative
-from derivkit.numerical.scales import START, first_top
+from derivkit.numerical.scales import FAR, START, first_top
 from derivkit.types import EPS, Array, Indices, Mask
 
 WORTH_A_TRIAL = 8
 """From so many lines on it is tried whether f takes arrays of points, which costs two further calls; a choice."""
 ORIGIN = 1.0
 """The abscissa of x on the line of a direction whose entries are not short."""
-SHORT = 4
-"""Binary digits of a short entry; a choice: moves are then as wanted to a sixteenth."""
+SHORT = 2
+"""Binary digits of a short entry; a choice: moves are then as wanted to a fifth, and abscissae lose few digits."""
 
 
 def short(size: Array) -> Array:
@@ -39,7 +39,7 @@ def short(size: Array) -> Array:
     Examples
     --------
     >>> short(np.array([1.0, 0.3, -1e6])).tolist()
-    [1.0, 0.3125, -983040.0]
+    [1.0, 0.25, -1048576.0]
     """
     mantissa, exponent = np.frexp(size)
     return np.asarray(np.ldexp(np.rint(np.ldexp(mantissa, SHORT)), exponent - SHORT))
@@ -232,11 +232,16 @@ class Directions(Lines):
             counts = size > EPS * size.max(axis=1, keepdims=True)
             scale = np.where(counts, first_top(x) / size, np.inf).min(axis=1) / START
             self.unit = np.ldexp(1.0, np.frexp(scale)[1] - 1)
-            self._moves = directions * self.unit[:, None]
+            moves = directions * self.unit[:, None]
+            origin = _origins(x, moves)
+            # to the search, which only knows x by its abscissa, the first look is to be what it is for the entries
+            finer = np.exp2(np.maximum(np.floor(np.log2(np.minimum(origin, FAR / origin))), 0.0))
+            self.unit, self._moves, origin = self.unit / finer, moves / finer[:, None], origin * finer
             ends = (np.array([around.lo, around.hi])[:, None] - x) / self._moves
-            origin = _exact_origin(x, self._moves)
             ends = np.where(self._moves == 0.0, np.array([-np.inf, np.inf])[:, None, None], np.sort(ends, axis=0))
         super().__init__(around, origin, origin + ends[0].max(axis=1), origin + ends[1].min(axis=1))
+        if not around.structure.is_float64:
+            self.narrow = (origin != ORIGIN) & ((moves != 0.0) & around.structure.float32).any(axis=1)
 
     @classmethod
     def sharing(cls, lines: Lines, directions: Array) -> Directions:
@@ -258,13 +263,13 @@ class Directions(Lines):
         return replace(found, **slopes, **lengths)
 
 
-def _exact_origin(x: Array, moves: Array) -> Array:
-    """The abscissae of x on lines, from which multiples of the moves are added without rounding where they are short.
+def _origins(x: Array, moves: Array) -> Array:
+    """The abscissae of x on lines; where moves are short, such that multiples of them are added without rounding.
 
-    With spacing q of the abscissae, q times the last digit of a move is then at least the spacing of the entry.
+    The spacing of the abscissae, times the last digit of any move, is then at least the spacing of its entry.
     """
     last = np.ldexp(1.0, np.frexp(moves)[1] - SHORT)
-    ratio = np.where(moves == 0.0, 0.0, np.abs(x) / last).max(axis=1)
+    ratio = np.where(moves == 0.0, 0.5, np.maximum(np.abs(x) / last, 0.5)).max(axis=1)
     exact = (short(moves) == moves).all(axis=1) & (ratio < 1.0 / EPS)
     # halfway between two powers of two the floats are as dense on both sides
-    return np.where(exact, np.ldexp(1.5, np.frexp(np.where(exact, np.maximum(ratio, 0.5), 0.5))[1]), ORIGIN)
+    return np.where(exact, np.ldexp(1.5, np.frexp(np.where(exact, ratio, 0.5))[1]), ORIGIN)

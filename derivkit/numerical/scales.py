@@ -9,6 +9,8 @@ from derivkit.types import Array
 
 START = 0.05
 """Largest step of the first look, where |x| <= 1; most functions are best served by 1 to 20 times as much."""
+FAR = 1e4
+"""Where |x| is larger, the first look is a part of it; below, of its root."""
 NATURAL = 0.11
 """Largest step of a ladder at the scale of |x|."""
 RESOLUTION = 2.0**10
@@ -32,7 +34,7 @@ SAME_LEVEL = 0.05
 def first_top(x: Array) -> Array:
     """The largest step of the first look: between a fixed scale and that of x, never reaching 0 unless |x| is tiny."""
     size = np.abs(x)
-    top = START * np.where(size >= 1e4, size, np.sqrt(size))
+    top = START * np.where(size >= FAR, size, np.sqrt(size))
     return np.where(size > 1e-3, np.minimum(top, 0.7 * size), START)
 
 

@@ -182,6 +182,22 @@ def test_far_from_0_points_on_diagonals_are_not_rounded(offset: float) -> None:
     assert np.all(found.error <= 1e-8 * truth)
 
 
+def test_entries_of_float32_move_together_by_steps_that_float32_has() -> None:
+    x = np.array([0.3, 0.7, 1.2], dtype=np.float32)
+    a, b, c = x.astype(np.float64)
+    truth = np.array(
+        [
+            [-np.sin(a) * np.exp(b), np.cos(a) * np.exp(b), 2.0 * c],
+            [np.cos(a) * np.exp(b), np.sin(a) * np.exp(b), 0.0],
+            [2.0 * c, 0.0, 2.0 * a],
+        ]
+    )
+    found = dk.hessian(lambda p: np.sin(float(p[0])) * np.exp(float(p[1])) + float(p[2]) ** 2 * float(p[0]), x)
+    assert set(found.status.ravel().tolist()) <= {"ok", "below_resolution"}
+    assert np.all(np.abs(found.value - truth) <= found.error)
+    assert np.all(found.error <= 1e-9)
+
+
 def test_a_budget_is_kept_on_every_line() -> None:
     short = dk.hessian(lambda p: np.sin(p[0]) * p[1], [0.5, 0.5], budget=5)
     assert set(short.status.ravel().tolist()) == {"unresolved"}
