@@ -15,6 +15,10 @@ AT_LEAST = 64
 """Points that are requested together, however large they are, so that all workers have something to do; a choice."""
 
 
+class ExecutorError(ValueError):
+    """An executor gave no results; the message says which and why."""
+
+
 @dataclass(frozen=True, eq=False)
 class Outcome:
     """What f gave or raised; called in the place of f it does the same.
@@ -80,20 +84,20 @@ def outcomes(executor: Any, f: Callable[[Any], Any], arguments: Sequence[Any]) -
 
     Raises
     ------
-    ValueError
+    ExecutorError
         If the executor fails itself.
     """
     try:
         results = list(executor.map(Evaluation(f), arguments))
-    except MemoryError:
+    except (MemoryError, ExecutorError):
         raise
     except Exception as error:
         remedy = "; processes take functions of modules alone, threads take any" if "pickle" in str(error) else ""
-        raise ValueError(f"executor={shown(executor)} failed: {described(error)}{remedy}") from error
+        raise ExecutorError(f"executor={shown(executor)} failed: {described(error)}{remedy}") from error
     wrong = next((result for result in results if not isinstance(result, Outcome)), None)
     if wrong is not None or len(results) != len(arguments):
         given = f"{shown(wrong)} for a result" if wrong is not None else f"{len(results)} results for {len(arguments)}"
-        raise ValueError(
+        raise ExecutorError(
             f"executor={shown(executor)}: its map gives {given}; map(function, items) must give what function returns "
             "for every item, in their order, as that of concurrent.futures does"
         )

@@ -218,6 +218,9 @@ def parameters(size: int) -> Any:
 CHECKS: dict[str, Call] = {
     "gradient": lambda f, **how: dk.check_gradient(f, slopes, parameters(9), **how),
     "wrong gradient": lambda f, **how: dk.check_gradient(f, wrong, parameters(9), **how),
+    "gradient in float32": lambda f, **how: dk.check_gradient(
+        f, slopes, {name: array.astype(np.float32) for name, array in parameters(9).items()}, **how
+    ),
     "few variables": lambda f, **how: dk.check_gradient(f, wrong, parameters(3), **how),
     "jacobian": lambda f, **how: dk.check_jacobian(lambda x: f({"W": x, "v": x[0]}), np.ones((1, 9)), np.eye(3), **how),
     "hessian": lambda f, **how: dk.check_hessian(f, np.eye(12), parameters(3), **how),
@@ -236,8 +239,9 @@ def test_a_check_says_the_same_to_the_bit_and_calls_f_as_often(check: Call, thre
     check(loss, executor=executor)
     assert sum(executor.sizes) > 0.5 * alone.evaluations
     for executor, words in WRONG.values():
-        with pytest.raises((TypeError, ValueError), match=re.escape(words)):
+        with pytest.raises((TypeError, ValueError), match=re.escape(words)) as refusal:
             check(loss, executor=executor)
+        assert str(refusal.value).count("executor=") == 1
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
