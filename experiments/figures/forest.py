@@ -48,9 +48,12 @@ CLAIMED: Mapping[bool, Mapping[str, Any]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class _Row:
-    """A row: its name, what is measured and claimed, and in words how they compare and how it was measured."""
+    """A row: its name and its place, counted from the top and the same in all panels, what is measured and claimed, and
+    in words how they compare and how it was measured.
+    """
 
     name: str
+    place: int
     measured: float
     bar: float
     claimed: float
@@ -87,17 +90,23 @@ def _rows(excerpt: Excerpt) -> list[_Row]:
     rows, spec = excerpt.rows, excerpt.spec
     numbers = {name: floats(rows, spec[name]) for name in ("measured", "bar", "claimed")}
     texts = {name: list(map(str, rows[spec[name]])) for name in ("label", "state", "status")}
+    places = {name: place for place, name in enumerate(excerpt.names)}
     rows_of_texts = zip(texts["label"], texts["state"], texts["status"], strict=True)
     return [
-        _Row(name=name, state=state, status=status, **{column: float(values[k]) for column, values in numbers.items()})
+        _Row(
+            name=name,
+            place=places[name],
+            state=state,
+            status=status,
+            **{column: float(values[k]) for column, values in numbers.items()},
+        )
         for k, (name, state, status) in enumerate(rows_of_texts)
-        if name in excerpt.names
+        if name in places
     ]
 
 
 def _draw(plan: Plan, spec: Spec) -> Figure:
-    most = max(len(panel.content) for panel in plan.panels)
-    names = [short(row.name, NAME) for row in plan.contents]
+    names = [short(name, NAME) for name in plan.names]
     explained = [entry("measured, with its error bar", **MEASURED)]
     series = [entry(f"claimed, {state}", **CLAIMED[state == DISAGREES]) for state in _states(plan.contents)]
     beside = 0.07 * max(len(row.word) for row in plan.contents)
@@ -106,7 +115,7 @@ def _draw(plan: Plan, spec: Spec) -> Figure:
         spec,
         series,
         explained,
-        height=max(1.1, 0.3 + 0.24 * most),
+        height=max(1.1, 0.3 + 0.24 * len(names)),
         left=0.3 + 0.075 * max(map(len, names)),
         right=0.2 + beside,
         gap=0.55 + beside,
@@ -114,12 +123,11 @@ def _draw(plan: Plan, spec: Spec) -> Figure:
     for place, (panel, left) in enumerate(zip(plan.panels, axes, strict=True)):
         right = _split(figure, left)
         for ax in (left, right):
-            _lines(ax, len(panel.content))
+            _lines(ax, len(names))
         _draw_values(left, panel.content)
         _draw_distances(right, panel.content)
-        labels = [short(row.name, NAME) for row in panel.content]
         first = place % panels_across(len(axes)) == 0
-        place_ticks(left, "y", range(len(labels)), labels if first else [""] * len(labels))
+        place_ticks(left, "y", range(len(names)), names if first else [""] * len(names))
         left.set_xlabel(f"{spec.get('xlabel', 'value')}, claimed and measured", parse_math=False)
         right.set_xlabel("distance in error bars", parse_math=False)
     return figure
@@ -154,12 +162,12 @@ def _lines(ax: Axes, count: int) -> None:
 def _draw_values(ax: Axes, rows: Sequence[_Row]) -> None:
     values = np.array([[row.measured, row.claimed] for row in rows])
     _value_axis(ax, values[np.isfinite(values)])
-    for height, row in enumerate(rows):
+    for row in rows:
         if np.isfinite(row.bar):
             ends = [row.measured - row.bar, row.measured + row.bar]
-            ax.plot(ends, [height, height], color=GREY, linewidth=1.6)
-        ax.plot([row.measured], [height], **MEASURED)
-        ax.plot([row.claimed], [height], zorder=4, **CLAIMED[row.wrong])
+            ax.plot(ends, [row.place, row.place], color=GREY, linewidth=1.6)
+        ax.plot([row.measured], [row.place], **MEASURED)
+        ax.plot([row.claimed], [row.place], zorder=4, **CLAIMED[row.wrong])
 
 
 def _value_axis(ax: Axes, values: Floats) -> None:
@@ -188,10 +196,10 @@ def _draw_distances(ax: Axes, rows: Sequence[_Row]) -> None:
     log_axis(ax, "x", low, high, zero=bool((distances == 0.0).any()))
     ax.axvline(1.0, color=GREY, linewidth=1.2)
     none = row_below(low, high, 0.085)
-    for height, row in enumerate(rows):
+    for row in rows:
         if np.isfinite(row.distance):
-            ax.plot([row.distance or none], [height], zorder=4, **CLAIMED[row.wrong])
-        ax.text(1.02, height, row.word, transform=ax.get_yaxis_transform(), va="center", fontsize=8, color=GREY,
+            ax.plot([row.distance or none], [row.place], zorder=4, **CLAIMED[row.wrong])
+        ax.text(1.02, row.place, row.word, transform=ax.get_yaxis_transform(), va="center", fontsize=8, color=GREY,
                 parse_math=False)  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import functools
 import importlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,7 +51,7 @@ the correct gradient, which nobody has who needs a check: more than a user can g
 class Table(Rows):
     """A row for every check."""
 
-    case: str = key("the loss, or the activation of the network")
+    case: str = key("the gradient and the loss, or the activation of the network")
     planted: str = key("kind of the planted mistake; none: the gradient is correct")
     size: float = key("size of the planted error over that of the gradient; 0 where nothing was planted")
     natural: bool = key("whether the mistake has its own size, and was not made smaller or larger")
@@ -74,7 +74,8 @@ class Table(Rows):
 class Suspects(Rows):
     """Entries that are wrong."""
 
-    case: str = key("the loss")
+    case: str = key("the gradient and the loss")
+    seed: int = key("of the directions")
     rank: int = key("1 for the largest error")
     entry: str = column("its name")
     claimed: float = column("what the gradient says")
@@ -86,7 +87,8 @@ class Suspects(Rows):
 class Entries(Rows):
     """What was compared: entries, or products of the gradient with random directions; wrong entries come first."""
 
-    case: str = key("the loss")
+    case: str = key("the gradient and the loss")
+    seed: int = key("of the directions")
     place: str = key("the entry, or the direction", axis="label")
     state: str = column("agrees, disagrees or not measured", axis="state")
     status: str = column("what became of the measurement: ok, kink, noisy ...", axis="status")
@@ -238,33 +240,39 @@ def problem_of(case: str, seed: int) -> NetworkProblem:
 def of_claim(config: Config, loss: Callable[..., Any]) -> Iterator[Rows]:
     """What is found of a gradient, as rows of every table."""
     check = dk.check_gradient(loss, config.gradient, config.x, directions=config.directions, seed=config.seed)
-    case = getattr(loss, "__name__", "loss")
+    keys = {"case": f"{name_of(config.gradient, 'gradient')} of {name_of(loss, 'loss')}", "seed": config.seed}
     nothing = dict.fromkeys(("natural", "covered", "named", "located"), False)
-    yield row_of(check, case=case, planted=CLAIM, size=0.0, seed=config.seed, **nothing)
+    yield row_of(check, **keys, planted=CLAIM, size=0.0, **nothing)
     if check.suspects:
-        yield suspects_of(check, case)
-    yield from compared(check, case, dk.Structure.of(config.x))
+        yield suspects_of(check, keys)
+    yield from compared(check, keys, dk.Structure.of(config.x))
     yield Printed(line=[check.message, *(f"  {one}" for one in check.suspects[1:] and check.suspects)])
 
 
-def suspects_of(check: dk.GradientCheck, case: str) -> Suspects:
+def name_of(function: Any, noun: str) -> str:
+    """What somebody calls a function, or a noun where it has no name."""
+    name = str(getattr(function, "__name__", ""))
+    return name if name.isidentifier() else noun
+
+
+def suspects_of(check: dk.GradientCheck, keys: Mapping[str, Any]) -> Suspects:
     """The entries that are wrong."""
     claimed, measured, bar = (
         np.array([getattr(one, name) for one in check.suspects]) for name in ("claimed", "numeric", "error")
     )
     return Suspects(
-        case=case, rank=np.arange(1, len(check.suspects) + 1), entry=[one.name for one in check.suspects],
+        **keys, rank=np.arange(1, len(check.suspects) + 1), entry=[one.name for one in check.suspects],
         claimed=claimed, measured=measured, bar=bar, excess=claimed - measured,
     )  # fmt: skip
 
 
-def compared(check: dk.GradientCheck, case: str, structure: dk.Structure) -> Iterator[Entries]:
+def compared(check: dk.GradientCheck, keys: Mapping[str, Any], structure: dk.Structure) -> Iterator[Entries]:
     """What was compared; along directions, the suspects before them."""
     claimed, measured, bars = (array.ravel() for array in (check.claimed, check.measured, check.bars))
     singly = claimed.size == structure.size
     if check.suspects and not singly:
         yield Entries(
-            case=case, place=[one.name for one in check.suspects], state=DISAGREES, status="ok",
+            **keys, place=[one.name for one in check.suspects], state=DISAGREES, status="ok",
             measured=[one.numeric for one in check.suspects], bar=[one.error for one in check.suspects],
             claimed=[one.claimed for one in check.suspects],
         )  # fmt: skip
@@ -272,7 +280,7 @@ def compared(check: dk.GradientCheck, case: str, structure: dk.Structure) -> Ite
         known = np.isfinite(measured) & np.isfinite(bars)
         state = np.where(~known, UNMEASURED, np.where(np.abs(claimed - measured) > bars, DISAGREES, AGREES))
         yield Entries(
-            case=case, place=[structure.name(k) if singly else f"{DIRECTION} {k + 1}" for k in range(claimed.size)],
+            **keys, place=[structure.name(k) if singly else f"{DIRECTION} {k + 1}" for k in range(claimed.size)],
             state=state, status=check.statuses.ravel(), measured=measured, bar=bars, claimed=claimed,
         )  # fmt: skip
 
@@ -400,8 +408,8 @@ def tell(tables: Tables) -> Iterator[str]:
     """Yield the verdict; of planted mistakes, how many are noticed, named and located, and the false alarms."""
     checks = tables[Table]
     claims = checks[checks["planted"] == CLAIM]
-    for row in claims.itertuples():
-        yield row.message
+    yield from claims["message"]
+    if len(claims):
         yield (
             "In a test, write dk.assert_gradient(loss, gradient, x): it fails where the gradient disagrees or cannot "
             "be judged. This command ends with status 0 whatever the verdict."

@@ -657,6 +657,13 @@ def test_a_forest_has_signed_values_at_the_left_and_distances_in_bars_at_the_rig
     assert [text.get_text() for text in right.texts] == ["", "", "kink", "noisy"]
 
 
+def test_the_rows_of_a_forest_stand_at_one_height_in_all_panels():
+    frames = [entries(*CLAIMS).assign(case="one"), entries(*CLAIMS[1:]).assign(case="two", place=["x[3]", "v", "x[0]"])]
+    axes = figures.draw({"entries": pd.concat(frames)}, {**FOREST, "panel": "case"}).axes
+    assert [label.get_text() for label in axes[0].get_yticklabels()] == ["x[0]", "x[1]", "x[2]", "x[3]", "v"]
+    assert [float(one.get_ydata()[0]) for one in axes[1].lines if one.get_marker() == "|"] == [3.0, 4.0, 0.0]
+
+
 def test_the_caption_of_a_forest_names_the_rows_that_disagree():
     assert found({"entries": entries(*CLAIMS)}, FOREST).startswith("1 of 4 rows disagrees: x[1] by -1 (1.0e+12 bars).")
     assert found({"entries": entries(CLAIMS[0])}, FOREST).startswith("No row disagrees.")
