@@ -18,7 +18,7 @@ import numpy as np
 
 from derivkit.arguments import EVERYWHERE
 from derivkit.asker import Asker, calling_of, rows_of
-from derivkit.behaviour import Raised
+from derivkit.behaviour import Raised, fits_float32
 from derivkit.multivariate.evaluation import refuse_several
 from derivkit.multivariate.structure import Structure
 from derivkit.numerical.result import Derivative
@@ -107,19 +107,23 @@ class Lines(ABC):
     lo, hi : ndarray, shape ``(n,)``
         The abscissae between which the lines are within the box.
 
-    Attributes
-    ----------
-    narrow : ndarray of bool, shape ``(n,)``, optional
-        Whose abscissae f is given in float32, if any.
     """
 
-    narrow: Mask | None = None
+    _narrow: Mask | None = None
 
     def __init__(self, around: Surroundings, origin: Array, lo: Array, hi: Array) -> None:
         self.origin, self.lo, self.hi = origin, lo, hi
         self._around, self._x, self._ask = around, around.x, around.asker(origin.size)
         self._bounded = bool(np.isfinite(around.lo).any() or np.isfinite(around.hi).any())
         self._centre: Array | None = None
+
+    @property
+    def narrow(self) -> Mask | None:
+        """Whose abscissae are to be numbers of float32, as f is given them so, shape ``(n,)``; None if no one's.
+
+        Not where f(x) is such a number, too: on a grid as coarse as that of its values the rounding of f is no noise.
+        """
+        return None if self._narrow is None or fits_float32(self.centre) else self._narrow
 
     @property
     def float32(self) -> bool:
@@ -201,7 +205,7 @@ class Axes(Lines):
         super().__init__(around, around.x[chosen], around.lo[chosen], around.hi[chosen])
         self._chosen = chosen
         if not around.structure.is_float64:
-            self.narrow = around.structure.float32[chosen]
+            self._narrow = around.structure.float32[chosen]
 
     def points(self, places: Indices, x: Array) -> Array:
         """The points of abscissae: x with one entry replaced, shape ``(k, x.size)``."""
@@ -241,7 +245,7 @@ class Directions(Lines):
             ends = np.where(self._moves == 0.0, np.array([-np.inf, np.inf])[:, None, None], np.sort(ends, axis=0))
         super().__init__(around, origin, origin + ends[0].max(axis=1), origin + ends[1].min(axis=1))
         if not around.structure.is_float64:
-            self.narrow = (origin != ORIGIN) & ((moves != 0.0) & around.structure.float32).any(axis=1)
+            self._narrow = (origin != ORIGIN) & ((moves != 0.0) & around.structure.float32).any(axis=1)
 
     @classmethod
     def sharing(cls, lines: Lines, directions: Array) -> Directions:

@@ -481,10 +481,10 @@ def container_of(x: Any, array: Numbers) -> Callable[[Numbers], Any] | None:
         return None
 
     def again(values: Numbers) -> Any:
-        return (x - x) * -0.0 + values
+        return (x - x) * -0.0 + (values if values.ndim else values.item())
 
     try:
-        trial = np.nextafter(array, array.dtype.type(np.inf))
+        trial = np.asarray(np.nextafter(array, array.dtype.type(np.inf)))
         result = np.asarray(again(trial))
         exact = np.array_equal(result, trial) and result.dtype == array.dtype
     except Exception:  # noqa: BLE001 -- a container that cannot be added to is given to f as an array

@@ -243,6 +243,13 @@ def test_of_float32_parameters_an_f_that_computes_in_float64_has_the_bars_of_flo
         assert not found.float32
 
 
+@pytest.mark.parametrize("a", [1.0, 2.0, 1.9])
+def test_no_curvature_is_lost_between_the_numbers_of_float32(a: float) -> None:
+    found = dk.hessian(lambda p: p["a"] ** 2 + np.sum(p["b"] ** 2), {"a": np.float32(a), "b": np.ones(2, np.float32)})
+    assert np.all(np.abs(found.value - 2.0 * np.eye(3)) <= found.error)
+    assert np.all(found.error < 0.1)
+
+
 @SEARCH_OR_FORMULA
 @pytest.mark.parametrize("x", [np.float32(0.5), np.array(0.5, dtype=np.float32)], ids=["number", "array without axes"])
 def test_a_number_of_float32_is_given_to_f_as_such(x: Any, how: Any) -> None:
