@@ -216,7 +216,8 @@ def with_kinks(result: Derivative, searches: Searches, rows: Array) -> Derivativ
         Origins, scales and noise of the lines.
     """
     top = usual_top(rows[0], rows[1]).reshape(-1, *[1] * (result.value.ndim - 1))
-    doubtful = (result.status == Status.OK) & _hides_kink(result.value, result.error, result.delta, top)
+    valued = np.isin(result.status, [str(Status.OK), str(Status.BELOW_RESOLUTION)])
+    doubtful = valued & _hides_kink(result.value, result.error, result.delta, top)
     which = np.flatnonzero(doubtful.reshape(len(doubtful), -1).any(axis=1))
     if not which.size:
         return result

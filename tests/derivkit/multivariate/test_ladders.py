@@ -133,6 +133,21 @@ def test_a_kink_where_f_is_as_small_as_its_rounding_is_none_the_less_a_kink(seed
     assert f.number == dk.gradient(f.f, x).evaluations
 
 
+@pytest.mark.parametrize("seed", [21, 30, 132])
+def test_a_kink_of_one_value_is_none_the_less_a_kink_where_its_bar_reaches_the_slope(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(2, 9))
+    x, k = rng.normal(size=n), int(rng.integers(n))
+    w, a = 10.0 ** rng.uniform(-2.0, 3.0), 10.0 ** rng.uniform(-8.0, 8.0)
+    x[k] = 0.0
+
+    def f(p: Any) -> Any:
+        values = [np.sum(np.sin(p)), a * np.sum(np.exp(p)), np.sum(np.sin(w * p)), np.sum(np.sin(p)) + abs(p[k])]
+        return np.array([*values, p[0] * p[1], np.sum(np.cos(p)) + (p[1] > x[1] + 1e-3) * 1e-3])
+
+    assert dk.jacobian(f, x).status[3, k] == "kink"
+
+
 def test_entries_of_very_different_size_are_right_to_their_bars() -> None:
     x = np.array([1.0, 1e-6, 1e6])
     found = dk.gradient(lambda p: np.sin(p[0]) + np.log(p[1]) + p[2] ** 2, x)
