@@ -13,7 +13,7 @@ import numpy as np
 from derivkit.arguments import EVERYWHERE, NotRealError, as_array, as_float64, counted, interval, shown
 from derivkit.behaviour import Failures, Mantissas, Raised, agree
 from derivkit.executor import AT_LEAST, check_executor, outcomes
-from derivkit.types import Array, Domain, Ends, Indices, Mask, Numbers
+from derivkit.types import EPS, Array, Domain, Ends, Indices, Mask, Numbers
 
 NOISE_DEVIATIONS = 10.0
 """Two values of a noisy f at one point differ by at most so many times its standard deviation."""
@@ -161,6 +161,9 @@ class Asker:
     def float32(self) -> bool:
         """Whether f computes in float32, or in less, as its values show."""
         return self._narrow or self._mantissas.float32 or (self._inner is not None and self._inner.float32)
+
+    precision = EPS
+    """What a search in one variable relies on: what is above it is measured as noise."""
 
     @property
     def raised(self) -> tuple[Raised, ...]:

@@ -20,11 +20,14 @@ from derivkit.multivariate.lines import Axes, Directions, Lines, Surroundings
 from derivkit.multivariate.structure import Structure
 from derivkit.numerical.chunks import ChunkResult, Collected, Searches
 from derivkit.numerical.result import Derivative
-from derivkit.numerical.search import SMALL, VAGUE, usual_top
+from derivkit.numerical.scales import LOOK
+from derivkit.numerical.search import SMALL, TARGET, VAGUE, usual_top
 from derivkit.numerical.state import Limits, Start
 from derivkit.numerical.status import CODE, Status
-from derivkit.types import Array, Box, Indices, Mask
+from derivkit.types import EPS, Array, Box, Indices, Mask
 
+FIRST_VALUES = 1 + 2 * len(LOOK)
+"""Without which no line is begun."""
 PILOTS = 3
 """Lines that are tried for one that is resolved; after so many the others are searched like these."""
 START = Start(window=(0, 1, 2, 4), target=6.0, sacrifice=1000.0)
@@ -50,6 +53,12 @@ class Pace(NamedTuple):
 
     start: Start
     tighter: float
+
+    def tighter_at(self, precision: float) -> float:
+        """The same where f computes in another type: a step meets noise at a degree where it is its root, 0.4 here."""
+        if precision == EPS:
+            return self.tighter
+        return float(precision ** (1.0 / self.start.target - 1.0 / TARGET))
 
 
 SLOPES = Pace(START, TIGHTER)
@@ -137,6 +146,8 @@ class Ladders:
     def searched(self, lines: Lines, scale: Array, *, order: int = 1, pace: Pace = SLOPES) -> Derivative:
         """Along lines, in units of their abscissae, of which the scale of f may be known; one of them goes first."""
         self.lines = lines
+        if self.budget >= FIRST_VALUES:
+            _ = lines.centre  # whose type tells the noise
         noise = np.full(lines.origin.size, self._noise)
         limits = Limits(lines.lo, lines.hi, common=not self.around.scalar, narrow=lines.narrow)
         searches = Searches(lines, (order,), limits, self.budget)
@@ -174,7 +185,9 @@ def by_pilots(searches: Searches, rows: Array, pace: Pace) -> tuple[list[ChunkRe
         limits = searches.limits._replace(start=pace.start)
         known = rows[:, rest]
         known[2] = np.where(np.isnan(known[2]), _noise_of(parts[-1]), known[2])
-        parts += replace(searches, limits=limits).at_places(known, rest, pace.tighter * share * tops[rest])
+        parts += replace(searches, limits=limits).at_places(
+            known, rest, pace.tighter_at(searches.ask.precision) * share * tops[rest]
+        )
     else:
         parts += searches.at_places(rows[:, rest], rest)
     return parts, np.concatenate([np.array(pilots, dtype=np.intp), rest])

@@ -23,7 +23,7 @@ from derivkit.multivariate.evaluation import refuse_several
 from derivkit.multivariate.structure import Structure
 from derivkit.numerical.result import Derivative
 from derivkit.numerical.scales import FAR, START, first_top
-from derivkit.types import EPS, Array, Indices, Mask
+from derivkit.types import EPS, EPS32, Array, Indices, Mask
 
 WORTH_A_TRIAL = 8
 """From so many lines on it is tried whether f takes arrays of points, which costs two further calls; a choice."""
@@ -129,6 +129,11 @@ class Lines(ABC):
     def float32(self) -> bool:
         """Whether f computes in float32, or in less."""
         return self._ask.float32
+
+    @property
+    def precision(self) -> float:
+        """The eps of the type in which f computes."""
+        return EPS32 if self.float32 else EPS
 
     @property
     def raised(self) -> tuple[Raised, ...]:

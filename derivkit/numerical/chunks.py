@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from derivkit.numerical.ladder import FLOOR
 from derivkit.numerical.ledger import Caller, Memory
 from derivkit.numerical.result import Derivative
 from derivkit.numerical.rounds import advanced, empty
 from derivkit.numerical.search import Search, first_ladder
 from derivkit.numerical.state import Limits
 from derivkit.numerical.status import CODE, STATUSES, Status
-from derivkit.types import Array, Codes, Indices, Mask
+from derivkit.types import EPS, Array, Codes, Indices, Mask
 
 CHUNK_POINTS = 4096
 """Points that are searched together; found by measurement."""
@@ -116,8 +117,9 @@ class Searches:
                 x, noise, moved, top = (np.repeat(array, width, axis=-1) for array in (x, noise, moved, top))
             flat = values.reshape(len(values), -1)
             unit = np.where(np.abs(np.where(np.isfinite(flat), flat, 0.0)).max(axis=0) > HUGE, ROOM, 1.0)
-            flat = flat * unit
-            search = Search(x, self.orders, limits, hint=noise * unit if np.any(noise > 0.0) else None)
+            flat, noise = flat * unit, self._noise(noise, flat) * unit
+            limits = limits._replace(float32=self.ask.precision > EPS)
+            search = Search(x, self.orders, limits, hint=noise if np.any(noise > 0.0) else None)
             begun = empty(np.arange(x.size), x, flat[0], top, ladder.sides, first=True, narrow=narrow)
             way, answers = search.begin(begun.joined(steps, flat[1:], moved)), None
             while requests := advanced(way, answers):
@@ -128,6 +130,13 @@ class Searches:
             copied: dict[str, Any] = {name: getattr(search, name) for name in COPIED}
             copied |= {name: copied[name] / unit for name in IN_UNITS_OF_F}
         return ChunkResult(**copied, evaluations=memory.evaluations, denied=memory.denied, width=width)
+
+    def _noise(self, noise: Array, values: Array) -> Array:
+        """The noise that is known, which in another type than float64 is its rounding at least."""
+        if self.ask.precision == EPS:
+            return noise
+        size = np.abs(np.where(np.isfinite(values), values, 0.0)).max(axis=0)
+        return np.asarray(np.fmax(noise, FLOOR * self.ask.precision * size))
 
     def _first_look(self, places: Indices, x: Array, limits: Limits) -> tuple[Memory, Array]:
         """The values at abscissae, shape ``(k, n)``, with a further axis where f gives several numbers; NaN if the

@@ -31,6 +31,8 @@ BLIND = 4.0
 """Sides that are known no better than so many bars of the answer tell nothing about it."""
 BENDS = (8.0, 2.0, 0.5)
 """Sizes at which they are compared where a kink of a higher derivative may hide in rounding, in units of the window."""
+HIDDEN = (2.0, 0.25)
+"""The same where a kink may hide in the rounding of float32, which leaves no room for more."""
 TRIES = 3
 """Sizes at which the sides are looked at, each a thousandth of the one before."""
 MEET = 1e-2
@@ -264,7 +266,9 @@ def bends(
     blind |= (gap <= bar) & (bar > BLIND * search.error[place, points])
     last = len(sizes) == 1
     value, error = search.value[place, points], search.error[place, points]
-    beside = np.maximum(*(np.abs(side.value[place] - value) for side in (left, right))) > error
+    # the bar of a slope may have a kink in it already
+    slope = search.orders[place] == 1
+    beside = slope | (np.maximum(*(np.abs(side.value[place] - value) for side in (left, right))) > error)
     apart = ~blind & (gap > bar) & beside
     kink = (apart & (last | (np.isfinite(before) & (gap > 0.5 * before)))) | (blind & last & np.isfinite(before))
     if place:

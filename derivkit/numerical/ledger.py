@@ -24,6 +24,10 @@ class Caller(Protocol):
         """Whether f computes in float32, or in less."""
 
     @property
+    def precision(self) -> float:
+        """The eps of the values of f, as far as a search may rely on it."""
+
+    @property
     def raised(self) -> tuple[Raised, ...]:
         """What f raised, one entry for each type."""
 

@@ -116,6 +116,10 @@ class Search(State):
         within |= smooth & (noise.dubious(self, ladder) | noise.frozen(self, ladder))
         yield from together(each(ladder, within, lambda part, _: noise.stairs(self, part)))
         smooth &= self.answered(points)
+        if self.limits.float32 and self.orders[0] == 1:
+            vague = self.error[0, points] > VAGUE * np.abs(self.value[0, points])
+            vague &= smooth & np.isfinite(self.ceiling[points])
+            yield from together(each(ladder, vague, partial(corners.bends, self, 0, sizes=corners.HIDDEN)))
         for place in [place for place, order in enumerate(self.orders) if order > 1]:
             vague = self.error[place, points] > VAGUE * np.abs(self.value[place, points])
             limited = smooth & (vague | (self.stall[points] < STALLS))

@@ -61,6 +61,9 @@ class Limits(NamedTuple):
         ones are then powers of the ratio apart.
     narrow : ndarray of bool, shape ``(n,)``, optional
         Which points f is given in float32, if any.
+    float32 : bool
+        Whether the values of f are known to have no more digits than float32: windows in which these hide a kink are
+        wide.
     """
 
     lo: Any = -math.inf
@@ -70,6 +73,7 @@ class Limits(NamedTuple):
     start: Start | None = None
     common: bool = False
     narrow: Mask | None = None
+    float32: bool = False
 
     def take(self, places: Indices) -> Limits:
         """Those of some places."""
