@@ -60,7 +60,14 @@ class HessianWitness(Witness):
         """Nothing is measured by slopes."""
         return False
 
-    def slope(self, vector: Array, *, top: float | None = None, side: str | None = None) -> Slope:
+    def slope(
+        self,
+        vector: Array,
+        *,
+        top: float | None = None,
+        side: str | None = None,
+        window: Window | None = None,  # noqa: ARG002 -- a window for slopes is none for second derivatives
+    ) -> Slope:
         """The product with a matrix, of which the symmetric part counts; all but few eigenvalues are 0."""
         matrix = vector.reshape(self.x.size, self.x.size)
         weights, axes = np.linalg.eigh(0.5 * (matrix + matrix.T))
@@ -78,8 +85,12 @@ class HessianWitness(Witness):
             delta=np.min([bend.delta for bend in bends], axis=0),
         )
 
+    def nearby(self, vector: Array, *, window: Window | None = None) -> dict[str, Array]:  # noqa: ARG002 -- as above
+        """By a search as everywhere."""
+        return self.row(vector)
+
     def _in(self, window: Window, vector: Array) -> None:
-        """A window for slopes is none for second derivatives."""
+        """None: see `slope`."""
 
     def searched(self, evidence: Evidence) -> Evidence:
         """Nothing rests on a window."""

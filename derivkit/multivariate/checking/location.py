@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from derivkit.multivariate.checking.evidence import Evidence, Witness, rounding_of
+from derivkit.multivariate.checking.evidence import CLEAR_FACTOR, Evidence, Witness, rounding_of
 from derivkit.multivariate.checking.mistakes import Mistake, mistake, of_region
 from derivkit.multivariate.checking.regions import Measure, Region
 from derivkit.multivariate.checking.result import Suspect
+from derivkit.multivariate.checking.slopes import Window
 from derivkit.types import Array, Indices, Mask
 
 CANDIDATES = 3
@@ -55,12 +56,13 @@ def locate(witness: Witness, evidence: Evidence) -> Location:
     used = evidence.valued
     rest, bars = evidence.residuals[used], evidence.bars[used]
     places = np.flatnonzero(used)
+    window = None if witness.float32 else evidence.window
     suspects: list[Suspect] = []
     while len(suspects) < MOST_SUSPECTS and beyond(rest, bars).any():
         row = int(np.argmax(np.linalg.norm(rest / bars, axis=0)))
         known = {suspect.index for suspect in suspects}
         for column in candidates(witness, places, rest[:, row], bars[:, row]):
-            suspect = measured_entry(witness, row, column)
+            suspect = measured_entry(witness, row, column, window)
             if suspect is not None and suspect.index not in known:
                 break
         else:
@@ -92,16 +94,25 @@ def candidates(witness: Witness, places: Indices, residuals: Array, bars: Array)
     return [int(column) for column in best[np.argsort(-likeness[best])] if likeness[column] > 1.0 - LONE]
 
 
-def measured_entry(witness: Witness, row: int, column: int) -> Suspect | None:
-    """An entry whose partial derivative is measured; None where it is right, or has none."""
+def measured_entry(witness: Witness, row: int, column: int, window: Window | None = None) -> Suspect | None:
+    """An entry whose partial derivative is measured; None where it is right, or has none.
+
+    A window that is known serves where it shows an error of several bars, as it does where a direction showed it.
+    """
+    if window and _bars_off(suspect := entry(witness, row, column, window)) > CLEAR_FACTOR:
+        return suspect
     suspect = entry(witness, row, column)
-    return suspect if abs(suspect.claimed - suspect.numeric) > suspect.error else None
+    return suspect if _bars_off(suspect) > 1.0 else None
 
 
-def entry(witness: Witness, row: int, column: int) -> Suspect:
+def _bars_off(suspect: Suspect) -> float:
+    return abs(suspect.claimed - suspect.numeric) / suspect.error
+
+
+def entry(witness: Witness, row: int, column: int, window: Window | None = None) -> Suspect:
     """An entry beside its partial derivative; at a kink beside the nearest value between the slopes of its sides."""
     axis = np.eye(1, witness.size, column)[0]
-    slope = witness.slope(axis * witness.directions.length)
+    slope = witness.slope(axis * witness.directions.length, window=window)
     claimed, value, error = float(witness.claimed[row, column]), float(slope.value[row]), float(slope.error[row])
     low, high = sorted((float(slope.left[row]), float(slope.right[row])))
     if np.isfinite(low + high) and not np.isfinite(value):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import derivkit as dk
+from derivkit.testing.plants import LARGE_NETWORK, network_problem
 
 Array = np.ndarray
 NETWORKS = {name: dk.Network((6, 20, 10, 3), (name,)) for name in ("tanh", "relu")}
@@ -51,6 +52,26 @@ def test_the_backprop_of_networks_agrees_also_at_kinks(name: str, *, at_kinks: b
         assert check.verdict == "agree", check.message
         assert check.detectable < 1e-6 * check.norm
         assert check.interval[0] == 0.0
+
+
+@pytest.mark.parametrize("size", [1e-10, 1e-8, 1e-6, 1e-4])
+def test_one_small_kink_at_x_is_no_mistake_of_the_gradient(size: float) -> None:
+    for seed in range(3):
+        random = np.random.default_rng(seed)
+        weights, x = random.standard_normal((20, 300)) / 300**0.5, random.standard_normal(300)
+        x[0] = 0.0
+        claim = 2.0 * weights.T @ (np.tanh(weights @ x) / np.cosh(weights @ x) ** 2) + size * np.eye(300)[0]
+        f = lambda p, w=weights: float(np.sum(np.tanh(w @ p) ** 2) + size * abs(p[0]))  # noqa: E731 -- of this seed
+        assert dk.check_gradient(f, claim, x, seed=seed).verdict == "agree"
+
+
+@pytest.mark.parametrize(("activation", "most"), [("tanh", 90), ("relu", 150)])
+def test_a_wrong_entry_of_a_large_network_is_located_with_few_calls(activation: str, most: int) -> None:
+    problem = network_problem(activation, sizes=LARGE_NETWORK)
+    x, g = problem.flat(problem.x), problem.flat(problem.gradient(problem.x))
+    check = dk.check_gradient(lambda p: problem.loss(problem.unflat(p)), planted(g, 54_321, 1e-3), x)
+    assert [suspect.index for suspect in check.suspects] == [54_321]
+    assert check.evaluations <= most
 
 
 @pytest.mark.parametrize("seed", range(5))

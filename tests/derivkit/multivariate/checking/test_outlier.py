@@ -22,7 +22,7 @@ def evidence(residuals: Array, bars: Array, status: str = "ok") -> Evidence:
     )
 
 
-@pytest.mark.parametrize("ratio", [1.3, 3.0, 1e2, 1e8])
+@pytest.mark.parametrize("ratio", [2.5, 3.0, 1e2, 1e8])
 def test_a_direction_that_disagrees_alone_is_left_out_where_the_others_would_have_shown_as_much(ratio: float) -> None:
     residuals = np.full(8, 0.1)
     residuals[3] = ratio
@@ -38,8 +38,14 @@ def test_it_stands_where_the_others_have_bars_too_wide_to_show_as_much() -> None
     assert not without_outlier(evidence(residuals, bars, "multiscale"), NORMAL).beyond.any()
 
 
+def test_disagreement_that_is_faint_everywhere_is_none_and_widens_its_bars() -> None:
+    judged = without_outlier(evidence(np.array([1.7, -1.7, 1.0, 0.5]), np.ones(4)), NORMAL)
+    assert not judged.beyond.any()
+    assert judged.bars[:, 0].tolist() == [2.0, 2.0, 1.0, 1.0]
+
+
 def test_two_that_disagree_and_one_of_a_few_stand() -> None:
-    residuals = np.array([2.0, 2.0, 0, 0, 0, 0, 0, 0])
+    residuals = np.array([2.5, 2.5, 0, 0, 0, 0, 0, 0])
     assert np.count_nonzero(without_outlier(evidence(residuals, np.ones(8)), NORMAL).beyond) == 2
     assert without_outlier(evidence(residuals[1:4], np.ones(3)), NORMAL).beyond.any()
 
