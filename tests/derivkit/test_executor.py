@@ -223,7 +223,7 @@ CHECKS: dict[str, Call] = {
     ),
     "few variables": lambda f, **how: dk.check_gradient(f, wrong, parameters(3), **how),
     "jacobian": lambda f, **how: dk.check_jacobian(lambda x: f({"W": x, "v": x[0]}), np.ones((1, 9)), np.eye(3), **how),
-    "hessian": lambda f, **how: dk.check_hessian(f, np.eye(12), parameters(3), **how),
+    "hessian": lambda f, **how: dk.check_hessian(f, np.eye(6), parameters(2), **how),
 }
 
 

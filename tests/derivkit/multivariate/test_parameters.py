@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -118,6 +118,7 @@ def test_f_is_given_what_x_is(x: Any, how: Any) -> None:
 
 
 @SEARCH_OR_FORMULA
+@settings(max_examples=30)
 @given(
     values=st.lists(hnp.arrays(np.float64, hnp.array_shapes(max_dims=2, max_side=2), elements=st.floats(-2.0, 2.0)),
     min_size=1, max_size=3),
