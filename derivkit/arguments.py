@@ -10,7 +10,7 @@ import math
 import operator
 import re
 import reprlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, SupportsIndex
 
 import numpy as np
@@ -326,11 +326,20 @@ def ends(domain: object, each: Callable[[Any, str], Array] = _alone) -> tuple[Ar
     pair = list(limits) if isinstance(limits, list | tuple) or (isinstance(limits, np.ndarray) and limits.ndim) else []
     if len(pair) != len(EVERYWHERE):
         raise ValueError(f"domain={shown(domain)}: {TWO_ENDS}")
-    pair = [none if end is None else end for end, none in zip(pair, EVERYWHERE, strict=True)]
+    pair = [_with_ends(end, none) for end, none in zip(pair, EVERYWHERE, strict=True)]
     lo, hi = (each(end, "an end of the domain") for end in pair)
     if not np.all(lo < hi):
         raise ValueError(f"domain={shown(domain)}: {TWO_ENDS}")
     return lo, hi
+
+
+def _with_ends(end: Any, none: float) -> Any:
+    """An end of a domain, nested or not, with an infinite number where there is no end."""
+    if isinstance(end, Mapping):
+        return {key: _with_ends(part, none) for key, part in end.items()}
+    if isinstance(end, list | tuple):
+        return [_with_ends(part, none) for part in end]
+    return none if end is None else end
 
 
 def interval(domain: object, within: Domain = EVERYWHERE) -> Domain:

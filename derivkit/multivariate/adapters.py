@@ -56,8 +56,8 @@ def torch_function(module_loss: Callable[[], Any], parameters: Any) -> AdaptedFu
     Parameters
     ----------
     module_loss : callable
-        Without arguments: the loss of the module as it stands, a tensor of one number. Switch dropout off with
-        ``model.eval()``.
+        Without arguments: the loss of the module as it stands, a tensor of one number. It is called with gradients
+        enabled, so that it may hold hooks and ``torch.autograd.grad``. Switch dropout off with ``model.eval()``.
     parameters : dict, iterable or tensor
         Tensors in float32 or float64 that require grad, such as ``dict(model.named_parameters())``,
         ``model.named_parameters()`` or ``model.parameters()``. They have other values during a call, and the old
@@ -109,12 +109,13 @@ def torch_function(module_loss: Callable[[], Any], parameters: Any) -> AdaptedFu
                 write(old)
 
     def loss(x: Any) -> float:
-        with moved(x), torch.no_grad():
-            return float(_one_number(module_loss()))
+        with moved(x), torch.enable_grad():
+            result = _one_number(module_loss())
+            return float(result.detach() if isinstance(result, torch.Tensor) else result)
 
     def gradient(x: Any) -> Any:
         with moved(x), torch.enable_grad():
-            found = torch.autograd.grad(_one_number(module_loss()), contents, allow_unused=True)
+            found = torch.autograd.grad(_recorded(torch, module_loss()), contents, allow_unused=True)
             parts = [
                 np.zeros(old.size) if new is None else new.cpu().numpy().ravel()
                 for old, new in zip(arrays, found, strict=True)
@@ -191,6 +192,18 @@ def _one_number(result: Any) -> Any:
     if any(length != 1 for length in shape):
         raise ValueError(f"the loss has shape {shape} where one number is needed; write .mean() or .sum() after it")
     return result.reshape(()) if shape else result
+
+
+def _recorded(torch: Any, result: Any) -> Any:
+    """The loss without its axes, refused if torch did not record how it came about."""
+    if not isinstance(result, torch.Tensor):
+        raise TypeError(f"the loss is {shown(result)}, no tensor; return a tensor, without .item(), float() or NumPy")
+    if not result.requires_grad:
+        raise ValueError(
+            "torch did not record how the loss follows from the parameters; compute it from these tensors themselves, "
+            "without .detach(), .data or torch.no_grad()"
+        )
+    return _one_number(result)
 
 
 def _tensors(torch: Any, parameters: Any) -> dict[Any, Any] | list[Any]:

@@ -27,11 +27,11 @@ def pattern_of(sparsity: Any, entries: int) -> Mask:
         If it is no such table.
     """
     pattern = np.asarray(sparsity.toarray() if hasattr(sparsity, "toarray") else sparsity)
-    if pattern.dtype != np.bool_:
-        raise ValueError(f"sparsity={shown(sparsity)}: write a boolean array, as J != 0 is")
+    if pattern.dtype.kind not in "biuf" or not np.isin(pattern, (0, 1)).all():
+        raise ValueError(f"sparsity={shown(sparsity)}: write an array of True and False, as J != 0 is, or of 1 and 0")
     if pattern.ndim != 2 or pattern.shape[1] != entries:
         raise ValueError(f"sparsity has shape {pattern.shape}; write one row for each value of f and {entries} columns")
-    return pattern
+    return pattern.astype(np.bool_)
 
 
 def weights(count: int) -> Array:

@@ -69,7 +69,7 @@ def gradient(  # noqa: PLR0913 -- what is differentiated where, and all that may
         Its step, in x's unit, positive and finite; one for all, for each array or for each entry (broadcast to its
         shape).
     domain : (lower, upper), optional
-        The closed interval of the entries, never left: two ends, each like delta, or None for one that is not there.
+        The closed interval of the entries, never left: two ends, each like delta, None where there is none.
     scale : float, or the structure of x, optional
         Length scale of f along the entries, if known, in their unit; like delta.
     noise : float, optional
@@ -192,7 +192,7 @@ def jacobian(  # noqa: PLR0913 -- what is differentiated where, and all that may
         As in :func:`gradient`.
     noise : float, optional
         As there, the same for all values of f.
-    sparsity : array_like or sparse matrix of bool, shape ``(m, n)``, optional
+    sparsity : array_like or sparse matrix of bool or of 0 and 1, shape ``(m, n)``, optional
         Where the Jacobian may differ from 0. Entries that share no row are then moved together (Curtis, Powell and Reid
         1974), so that a band costs what its width is, however many entries x has; where f has no value at such a point,
         it is missing for all of them. Outside the pattern value and error are 0, as it is believed; one more direction

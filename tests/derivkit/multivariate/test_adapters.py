@@ -106,3 +106,36 @@ def test_a_jax_loss_agrees_with_its_own_gradient() -> None:
     several = dk.jax_function(lambda p: p["w"], x)
     with pytest.raises(ValueError, match=r"shape \(4, 3\) where one number is needed"):
         several(several.start)
+
+
+def test_a_loss_may_hold_derivatives_and_hooks_of_its_own() -> None:
+    torch, model, _ = _linear()
+    u = torch.linspace(-1.0, 1.0, 12).double().reshape(4, 3).requires_grad_()
+    sizes = []
+
+    def loss() -> Any:
+        out = model(u)
+        out.register_hook(lambda slope: sizes.append(slope.shape))
+        (slope,) = torch.autograd.grad(out.sum(), u, create_graph=True)
+        return (slope**2).mean() + out.mean()
+
+    f = dk.torch_function(loss, model.named_parameters())
+    assert dk.check_gradient(f, f.gradient, f.start).verdict == "agree"
+    assert sizes
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (lambda loss: loss().item(), "no tensor; return a tensor, without .item(), float() or NumPy"),
+        (lambda loss: loss().detach(), "compute it from these tensors themselves, without .detach()"),
+    ],
+    ids=["item", "detach"],
+)
+def test_a_loss_without_a_record_is_told_what_to_return(change: Any, line: str) -> None:
+    _, model, loss = _linear()
+    f = dk.torch_function(lambda: change(loss), model.named_parameters())
+    assert f(f.start) == loss().item()
+    with pytest.raises(ValueError, match="tensor") as refusal:
+        dk.check_gradient(f, f.gradient, f.start)
+    assert line in str(refusal.value)

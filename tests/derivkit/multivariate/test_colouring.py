@@ -70,7 +70,7 @@ def test_a_pattern_that_leaves_an_entry_out_is_refused_with_its_row(how: dict[st
 @pytest.mark.parametrize(
     ("pattern", "words"),
     [
-        (np.ones((6, 6)), "write a boolean array"),
+        (np.full((6, 6), 2), "write an array of True and False, as J != 0 is, or of 1 and 0"),
         (np.ones((6, 5), dtype=bool), r"shape \(6, 5\); write one row for each value of f and 6 columns"),
         (np.ones((5, 6), dtype=bool), "f gives 6 values, and sparsity has 5 rows"),
     ],
@@ -195,3 +195,11 @@ def test_noise_is_named_in_a_sparse_jacobian_too_and_no_value_is_no_row() -> Non
     assert none.evaluations == 1
     with pytest.raises(ValueError, match="f gives 6 values, and sparsity has 3 rows"):
         dk.jacobian(lambda v: np.full(6, np.nan), x, sparsity=band(6)[:3])
+
+
+@pytest.mark.parametrize("pattern", [np.eye(3), [[1, 0, 0], [0, 1, 0], [0, 0, 1]]], ids=["floats", "list"])
+def test_a_pattern_may_be_of_ones_and_zeros(pattern: Any) -> None:
+    x = [0.3, 0.7, 1.2]
+    found, same = (dk.jacobian(np.sin, x, sparsity=one) for one in (pattern, np.eye(3, dtype=bool)))
+    assert np.array_equal(found.value, same.value)
+    assert found.evaluations == same.evaluations

@@ -296,3 +296,13 @@ def test_what_does_not_fit_is_refused_in_one_line(call: Any, line: str) -> None:
         call()
     assert str(refusal.value).startswith(line)
     assert "\n" not in str(refusal.value)
+
+
+def test_an_end_of_the_domain_may_be_missing_for_one_entry() -> None:
+    x = {"a": np.array([0.5, 0.0]), "b": -1.0}
+    found = dk.gradient(
+        lambda p: np.sum(np.sqrt(p["a"]) * [1.0, 0.0] + p["a"]) + p["b"],
+        x,
+        domain=({"a": [0.0, None], "b": None}, {"a": None, "b": 3.0}),
+    )
+    assert [*found.status["a"], found.status["b"]] == ["ok", "one_sided", "ok"]
