@@ -23,11 +23,12 @@ from derivkit.multivariate.lines import Directions, short
 from derivkit.numerical.chunks import CHUNK_POINTS, STATUS_TEXTS, Collected, Searches, digits_of, resolved
 from derivkit.numerical.result import Derivative
 from derivkit.numerical.scales import first_top
+from derivkit.numerical.search import TARGET_HIGHER
 from derivkit.numerical.state import Limits, Start
 from derivkit.numerical.status import CODE, STATUSES, Status
 from derivkit.types import EPS, Array, Indices
 
-CURVATURES = Pace(Start(window=(0, 1, 2, 4), target=7.5, sacrifice=300.0), tighter=0.1)
+CURVATURES = Pace(Start(window=(0, 1, 2, 4), target=7.5, sacrifice=300.0), tighter=0.1, usual=TARGET_HIGHER)
 """Of second derivatives: a higher degree than for slopes, as they lose more to rounding. This and the next were found
 by measurement over 14 functions."""
 FEW_VALUES = 1 + 2 * len(CURVATURES.start.window)

@@ -21,7 +21,7 @@ from derivkit.multivariate.structure import Structure
 from derivkit.numerical.chunks import ChunkResult, Collected, Searches
 from derivkit.numerical.result import Derivative
 from derivkit.numerical.scales import LOOK
-from derivkit.numerical.search import SMALL, TARGET, VAGUE, usual_top
+from derivkit.numerical.search import SMALL, SUSPECT, TARGET, VAGUE, usual_top
 from derivkit.numerical.state import Limits, Start
 from derivkit.numerical.status import CODE, Status
 from derivkit.types import EPS, Array, Box, Indices, Mask
@@ -49,19 +49,25 @@ class Pace(NamedTuple):
         The window.
     tighter : float
         Its largest step as a part of the pilot's.
+    usual : float
+        Degree at which the pilot's meets the noise.
     """
 
     start: Start
     tighter: float
+    usual: float
 
-    def tighter_at(self, precision: float) -> float:
-        """The same where f computes in another type: a step meets noise at a degree where it is its root, 0.4 here."""
-        if precision == EPS:
+    def tighter_at(self, noise: float) -> float:
+        """The same where f has noise, as a part of how it varies, far above rounding: in float32, or beside an offset.
+
+        A step meets noise at a degree where it is its root. The measured part is for noise that is next to nothing.
+        """
+        if noise < SUSPECT * EPS:
             return self.tighter
-        return float(precision ** (1.0 / self.start.target - 1.0 / TARGET))
+        return float(min(noise, 1.0) ** (1.0 / self.start.target - 1.0 / self.usual))
 
 
-SLOPES = Pace(START, TIGHTER)
+SLOPES = Pace(START, TIGHTER, TARGET)
 """Of first derivatives."""
 
 
@@ -152,7 +158,7 @@ class Ladders:
         limits = Limits(lines.lo, lines.hi, common=not self.around.scalar, narrow=lines.narrow)
         searches = Searches(lines, (order,), limits, self.budget)
         rows = np.array([lines.origin, scale, noise])
-        parts, turns = by_pilots(searches, rows, pace)
+        parts, turns = by_pilots(searches, lines, rows, pace)
         result = Collected(searches, parts, np.argsort(turns), lines.origin).derivative(order)
         return result if order > 1 else with_kinks(result, searches, rows)
 
@@ -165,8 +171,8 @@ def _refuse_outside(structure: Structure, lo: Array, hi: Array) -> None:
         raise ValueError(f"{structure.name(k)} = {x[k].item()!r} lies outside the domain [{lo[k]:g}, {hi[k]:g}]")
 
 
-def by_pilots(searches: Searches, rows: Array, pace: Pace) -> tuple[list[ChunkResult], Indices]:
-    """Search at points with rows for x, scale and noise, and the order in which that was done."""
+def by_pilots(searches: Searches, lines: Lines, rows: Array, pace: Pace) -> tuple[list[ChunkResult], Indices]:
+    """Search along lines with rows for x, scale and noise, and the order in which that was done."""
     every = np.arange(rows.shape[1])
     tops = usual_top(rows[0], rows[1])
     parts: list[ChunkResult] = []
@@ -185,9 +191,8 @@ def by_pilots(searches: Searches, rows: Array, pace: Pace) -> tuple[list[ChunkRe
         limits = searches.limits._replace(start=pace.start)
         known = rows[:, rest]
         known[2] = np.where(np.isnan(known[2]), _noise_of(parts[-1]), known[2])
-        parts += replace(searches, limits=limits).at_places(
-            known, rest, pace.tighter_at(searches.ask.precision) * share * tops[rest]
-        )
+        tighter = pace.tighter_at(max(lines.precision, _relative_noise(parts[-1], searches.orders[0], lines.centre)))
+        parts += replace(searches, limits=limits).at_places(known, rest, tighter * share * tops[rest])
     else:
         parts += searches.at_places(rows[:, rest], rest)
     return parts, np.concatenate([np.array(pilots, dtype=np.intp), rest])
@@ -207,6 +212,19 @@ def _window_of(part: ChunkResult, top: float) -> float:
 def _noise_of(part: ChunkResult) -> float:
     """The noise of f on it; NaN where f gives several numbers, each with a noise of its own."""
     return math.nan if part.width else float(part.noise[0])
+
+
+def _relative_noise(part: ChunkResult, order: int, centre: Array) -> float:
+    """The noise of f as a part of what its derivative adds to it over the pilot's window; the least of several.
+
+    Where next to nothing is known of the derivative it is a part of f(x).
+    """
+    known = part.status == CODE[Status.OK]
+    value, error, noise = np.abs(part.value[0, known]), part.error[0, known], part.noise[known]
+    with np.errstate(all="ignore"):
+        variation = np.where(error < VAGUE * value, value * part.step[known] ** order, np.abs(centre[known]))
+        relative = np.where(variation > 0.0, noise / variation, 0.0)
+    return float(relative.min())
 
 
 def _hides_kink(value: Array, error: Array, step: Array, top: Any) -> Mask:

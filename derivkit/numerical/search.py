@@ -46,9 +46,9 @@ VAGUE = 0.01
 """A window in which f is smooth knows higher derivatives better than to this part, unless a kink of one of them that
 hides in rounding keeps it small. A choice: derivatives near 0 are looked at for nothing."""
 
-SMALL = 100.0
-"""A window that another point vouches for is small where a first look would be more than so many times as large. A
-choice."""
+SMALL, SMALL_IN_NOISE = 100.0, 4.0
+"""A window that another point vouches for is small where a first look would be more than so many times as large, the
+second where it shows nothing but rounding, as beside an entry of far larger values. Choices."""
 
 
 class Search(State):
@@ -245,7 +245,8 @@ class Search(State):
         if self._started(ladder, exponents) is None:
             return np.zeros(size.shape, dtype=bool)
         vague = seen.error[0] > VAGUE * np.abs(seen.value[0])
-        return np.asarray(seen.resolved & vague & (SMALL * size < first_top(ladder.x)))
+        ahead = np.where((seen.first == 1) & ~seen.flat, SMALL_IN_NOISE, SMALL)
+        return np.asarray(seen.resolved & vague & (ahead * size < first_top(ladder.x)))
 
     def _without_largest(self, ladder: Ladder, exponents: Exponents, seen: Analysis, size: Array) -> Array:
         """Where a window is not resolved, it may be without its largest steps; changes ``seen``, gives the size."""

@@ -280,3 +280,45 @@ def test_twice_the_direction_is_twice_the_derivative_and_a_part_is_an_entry() ->
     part = dk.partial(mixed, x, 1)
     assert abs(part.value - slopes(mixed, x)[1]) <= part.error
     assert "smooth" in part.message
+
+
+def in_noise(level: float) -> Callable[[Any], Any]:
+    rng = np.random.default_rng(3)
+    return lambda x: np.sum(np.sin(x)) + level * rng.normal()
+
+
+FAR_ABOVE_ROUNDING: dict[str, tuple[Callable[[], Callable[[Any], Any]], float | None]] = {
+    "noise of 1e-2": (lambda: in_noise(1e-2), 1e-2),
+    "noise of 1e-4": (lambda: in_noise(1e-4), 1e-4),
+    "noise of 1e-7": (lambda: in_noise(1e-7), 1e-7),
+    "noise of 1e-10": (lambda: in_noise(1e-10), 1e-10),
+    "an offset": (lambda: lambda x: 1e10 + np.sum(np.sin(x)), None),
+}
+
+
+@pytest.mark.parametrize("case", FAR_ABOVE_ROUNDING)
+def test_in_noise_that_is_known_and_beside_an_offset_entries_are_known_as_well_as_alone(case: str) -> None:
+    make, noise = FAR_ABOVE_ROUNDING[case]
+    x = np.linspace(0.1, 2.0, 6)
+    found = dk.gradient(make(), x, noise=noise)
+    alone = [dk.partial(make(), x, k, noise=noise) for k in range(x.size)]
+    assert np.all(np.abs(found.value - np.cos(x)) <= found.error)
+    assert np.median(found.error / [one.error for one in alone]) < 4.0
+    assert found.evaluations <= sum(one.evaluations for one in alone)
+
+
+def test_an_entry_beside_one_far_larger_is_known_as_well_as_alone() -> None:
+    x = np.array([1e8, 1e-8, 1.0])
+    found = dk.gradient(lambda p: np.sum(p**2), x)
+    assert np.all(np.abs(found.value - 2.0 * x) <= found.error)
+    assert found.error[2] < 3.0 * dk.partial(lambda p: np.sum(p**2), x, 2).error
+
+
+def test_jacobians_and_hessians_in_known_noise_begin_with_steps_that_suit_it() -> None:
+    x, rng = np.linspace(0.1, 2.0, 6), np.random.default_rng(0)
+    slopes = dk.jacobian(lambda p: np.sin(p) + 1e-3 * rng.normal(size=p.size), x, noise=1e-3)
+    assert np.all(np.abs(slopes.value - np.diag(np.cos(x))) <= slopes.error)
+    assert np.max(slopes.error) < 1.0
+    bends = dk.hessian(in_noise(1e-6), x, noise=1e-6)
+    assert np.all(np.abs(bends.value + np.diag(np.sin(x))) <= bends.error)
+    assert np.max(bends.error) < 0.2
