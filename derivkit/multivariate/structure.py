@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import operator
 from collections.abc import Callable, Iterator, Mapping, MappingView, Sequence
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass, is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -272,6 +272,14 @@ class Structure:
         """Which arrays f is given in float32, and what that means, in a sentence; empty where there are none."""
         narrow = [leaf for leaf in self._leaves if leaf.dtype == FLOAT32]
         return f"{_given(narrow)} in float32: derivatives have more digits where it is float64." if narrow else ""
+
+    def widened(self) -> Structure:
+        """The same of which f is given all arrays in float64, which `remark` says of those that are not."""
+        wide = copy.copy(self)
+        wide._leaves = tuple(replace(leaf, dtype=FLOAT64) for leaf in self._leaves)  # noqa: SLF001 -- its own class
+        narrow = [leaf for leaf in self._leaves if leaf.dtype == FLOAT32]
+        wide.remark = " ".join(filter(None, [self.remark, f"{_given(narrow)} in float64, as f computes in that."]))
+        return wide
 
     @property
     def eps(self) -> Array:

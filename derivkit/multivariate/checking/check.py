@@ -32,7 +32,7 @@ from derivkit.multivariate.checking.location import (
 )
 from derivkit.multivariate.checking.mistakes import Mistake
 from derivkit.multivariate.checking.result import AGREE, DISAGREE, UNRESOLVED, GradientCheck, Suspect
-from derivkit.multivariate.checking.slopes import Calls, refuse_two_answers, value_at
+from derivkit.multivariate.checking.slopes import Calls, refuse_two_answers, value_at, widen
 from derivkit.multivariate.structure import Structure
 from derivkit.types import Array
 
@@ -62,10 +62,13 @@ class Claim:
         Of a flat x, giving an array of shape ``(m, n)``; None where they are known at x alone.
     values : ndarray, shape ``(m, n)``
         At x.
+    structure : Structure
+        In which x is given to it.
     """
 
     at: Callable[[Array], Array] | None
     values: Array
+    structure: Structure
 
 
 def check_gradient(
@@ -271,7 +274,7 @@ def _problem(
     structure = Structure.of(x)
     flat = structure.flat
     calls = Calls(f, structure, executor)
-    value = value_at(calls, flat, scalar=what != "jacobian")
+    value = widen(calls, flat, value_at(calls, flat, scalar=what != "jacobian"))
     shapes = {"jacobian": (value.size, flat.size), "hessian": (flat.size, flat.size)}
 
     def matrix(derivatives: Any) -> Array:
@@ -285,7 +288,7 @@ def _problem(
     values = at(flat) if callable(claim) else matrix(claim)
     made_of = (HessianWitness, Pairs) if what == "hessian" else (Witness, Directions)
     witness = made_of[0](calls, flat, value, values, made_of[1].of(directions, values.shape[1], seed))
-    return Problem(claim=Claim(at=at if callable(claim) else None, values=values), witness=witness)
+    return Problem(claim=Claim(at=at if callable(claim) else None, values=values, structure=structure), witness=witness)
 
 
 def _called(claim: Callable[..., Any], x: Any, what: str) -> Any:
@@ -383,7 +386,8 @@ def _beside(problem: Problem) -> Witness | None:
     old = problem.witness
     if problem.claim.at is None:
         return None
-    x = old.x + (BESIDE_FLOAT32 if old.float32 else BESIDE) * _size(old.x) * _random(old).standard_normal(old.x.size)
+    part = BESIDE_FLOAT32 if old.float32 else BESIDE
+    x = problem.claim.structure.representable(old.x + part * _size(old.x) * _random(old).standard_normal(old.x.size))
     value, claimed = old.calls(x), problem.claim.at(x)
     finite = value.shape == old.value.shape and np.isfinite(value).all() and np.isfinite(claimed).all()
     return type(old)(old.calls, x, value, claimed, old.directions) if finite else None

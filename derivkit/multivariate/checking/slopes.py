@@ -30,6 +30,9 @@ VALUES_EXAMINED = 2 * MIN_SHORT_VALUES
 SAME_ANSWER = 2.0**-17
 """Two values of f at one point differ by at most this part where only the order of a float32 sum changes between calls,
 64 times its eps: a choice. Dropout changes far more."""
+SAME_DOUBLE = 2.0**-40
+"""By at most this part where f computes in float64 of arrays of both types: far below what float32 rounds, far above
+what float64 does; a choice."""
 
 
 class Calls:
@@ -70,7 +73,7 @@ class Calls:
             raise ValueError(f"f gives {values.size} values beside x, and {self._width} at x; give as many")
         self._width = values.size
         if result.dtype.kind == "f":
-            self._eps = max(self._eps, float(np.finfo(result.dtype).eps))
+            self.type_of_values(float(np.finfo(result.dtype).eps))
         self._digits.examine(flat[None], values[None])
         return values
 
@@ -80,6 +83,10 @@ class Calls:
             distinct = {point.tobytes(): point for point in points}
             arguments = [self.structure.restore(point) for point in distinct.values()]
             self._known = dict(zip(distinct, outcomes(self.executor, self.f, arguments), strict=True))
+
+    def type_of_values(self, eps: float) -> None:
+        """f computes in a type of this eps at best."""
+        self._eps = max(self._eps, eps)
 
     @property
     def eps(self) -> float:
@@ -114,9 +121,32 @@ def value_at(calls: Calls, x: Array, *, scalar: bool) -> Array:
     return value
 
 
+def widen(calls: Calls, x: Array, value: Array) -> Array:
+    """f(x); where f computes in float64 of float32 arrays it is given these in float64 from now on, if it takes them.
+
+    Points along a line would be rounded to float32 otherwise, which is noise of f and hides kinks. Where f does not
+    take them, or its values there differ, as the last of its operations alone is in float64, it computes in float32.
+    """
+    narrow = calls.structure
+    if narrow.is_float64 or fits_float32(value):
+        return value
+    calls.structure = narrow.widened()
+    again = calls(x)
+    if same_answer(value, again, SAME_DOUBLE):
+        return again
+    calls.structure = narrow
+    calls.type_of_values(EPS32)
+    return value
+
+
+def same_answer(value: Array, again: Array, part: float) -> bool:
+    """Whether two values of f at one point differ by no more than a part of them."""
+    return again.shape == value.shape and bool(np.all(np.abs(again - value) <= part * np.abs(value)))
+
+
 def refuse_two_answers(value: Array, again: Array) -> None:
     """Compare f(x) with what f gave there again: a difference above rounding says that f depends on more than x."""
-    if again.shape == value.shape and np.all(np.abs(again - value) <= SAME_ANSWER * np.abs(value)):
+    if same_answer(value, again, SAME_ANSWER):
         return
     both = " and ".join(shown(answer.tolist() if answer.size > 1 else answer.item()) for answer in (value, again))
     raise ValueError(

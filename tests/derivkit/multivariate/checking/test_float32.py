@@ -156,3 +156,48 @@ def test_no_value_of_a_line_is_computed_twice() -> None:
     line = Line(calls, x, calls(x), np.ones(50) / 7.0)
     assert line.slope(line.window()) is not None
     assert len(points) == len(set(points)) == calls.total
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_float32_parameters_of_an_f_that_computes_in_float64_are_given_to_it_in_float64(name: str) -> None:
+    for seed in range(2):
+        f, gradient, x = task(name, seed)
+        given: list[np.dtype[Any]] = []
+
+        def of_wide_data(p: Tree, f: Any = f, given: Any = given) -> float:
+            given.append(p["W1"].dtype)
+            return float(f(wide(p)))
+
+        def wrong(p: Tree, gradient: Any = gradient) -> Tree:
+            return {**gradient(wide(p)), "b2": 1.0001 * gradient(wide(p))["b2"]}
+
+        check = dk.check_gradient(of_wide_data, lambda p, gradient=gradient: gradient(wide(p)), x, seed=seed)
+        assert (check.verdict, given[0], given[-1]) == ("agree", np.float32, np.float64)
+        assert check.detectable < 1e-6 * check.norm
+        assert "in float64, as f computes in that" in check.message
+        assert dk.check_gradient(of_wide_data, wrong, x, seed=seed).verdict == "disagree"
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_last_operation_in_float64_does_not_make_float32_a_float64(name: str) -> None:
+    f, gradient, x = task(name, 1)
+
+    def tripled(p: Tree) -> Tree:
+        return {key: 3.3 * array.astype(float) for key, array in gradient(p).items()}
+
+    check = dk.check_gradient(lambda p: 3.3 * float(f(p)), tripled, x)
+    assert check.verdict == "agree", check.message
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_parameters_that_f_takes_in_float32_only_are_its_rounding(name: str) -> None:
+    for seed in range(3):
+        f, gradient, x = task(name, seed)
+
+        def of_float32(p: Tree, f: Any = f) -> float:
+            if p["W1"].dtype != np.float32:
+                raise TypeError("expected float32")
+            return float(f(wide(p)))
+
+        check = dk.check_gradient(of_float32, lambda p, gradient=gradient: gradient(wide(p)), x, seed=seed)
+        assert check.verdict == "agree", check.message
