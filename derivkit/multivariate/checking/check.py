@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 
 from derivkit.arguments import check_function, described, numbers, whole
-from derivkit.multivariate.checking.directions import STREAM, Directions
+from derivkit.multivariate.checking.directions import SINGLY_AT_KINKS, STREAM, Directions, Joined, scales_of
 from derivkit.multivariate.checking.entries import of_all_entries
 from derivkit.multivariate.checking.evidence import (
     Evidence,
@@ -18,7 +18,7 @@ from derivkit.multivariate.checking.evidence import (
     with_hidden_kinks,
     without_outlier,
 )
-from derivkit.multivariate.checking.finding import Finding, detectable_of, message_of
+from derivkit.multivariate.checking.finding import Finding, message_of
 from derivkit.multivariate.checking.hessians import HessianWitness, Pairs
 from derivkit.multivariate.checking.location import (
     MOST_SUSPECTS,
@@ -31,8 +31,9 @@ from derivkit.multivariate.checking.location import (
     whole_array,
 )
 from derivkit.multivariate.checking.mistakes import Mistake
+from derivkit.multivariate.checking.power import blind, detectable_of
 from derivkit.multivariate.checking.result import AGREE, DISAGREE, UNRESOLVED, GradientCheck, Suspect
-from derivkit.multivariate.checking.slopes import Calls, refuse_two_answers, value_at, widen
+from derivkit.multivariate.checking.slopes import Calls, refuse_two_answers, refuse_two_claims, value_at, widen
 from derivkit.multivariate.structure import Structure
 from derivkit.types import Array
 
@@ -279,15 +280,16 @@ def _problem(
 
     def matrix(derivatives: Any) -> Array:
         if what == "gradient":
-            return structure.like(derivatives, what)[None]
-        return _matrix(what, derivatives, shapes[what]).reshape(value.size, -1)
+            return structure.like(derivatives, what)[None].copy()
+        return _matrix(what, derivatives, shapes[what]).reshape(value.size, -1).copy()
 
     def at(point: Array) -> Array:
         return matrix(_called(claim, structure.restore(point), what))
 
     values = at(flat) if callable(claim) else matrix(claim)
     made_of = (HessianWitness, Pairs) if what == "hessian" else (Witness, Directions)
-    witness = made_of[0](calls, flat, value, values, made_of[1].of(directions, values.shape[1], seed))
+    chosen = made_of[1].of(directions, values.shape[1], seed, scales_of(flat, structure.blocks))
+    witness = made_of[0](calls, flat, value, values, chosen)
     return Problem(claim=Claim(at=at if callable(claim) else None, values=values, structure=structure), witness=witness)
 
 
@@ -321,13 +323,15 @@ def _checked(problem: Problem, seed: int, *, find: bool) -> GradientCheck:
         )
     witness, evidence = _evidence(problem)
     _refuse_chance(witness, evidence)
+    if problem.claim.at:
+        refuse_two_claims(witness.noun, problem.claim.values, problem.claim.at(problem.witness.x))
     verdict = _verdict(witness, evidence)
     finding = Finding(
         witness=witness,
         verdict=verdict,
         seed=seed,
         evidence=evidence,
-        beside=witness is not problem.witness,
+        beside=witness.x is not problem.witness.x,
         undefined="" if evidence.valued.any() else witness.undefined(),
     )
     return _result(_explained(finding) if find and verdict == DISAGREE else finding)
@@ -343,19 +347,52 @@ def _evidence(problem: Problem) -> tuple[Witness, Evidence]:
     """What is measured at x, or beside it where x lies on kinks and the claim is known there too."""
     witness = problem.witness
     if witness.directions.singly:
-        evidence = witness.evidence() if witness.float32 else of_all_entries(witness)
-        return witness, witness.confirmed(witness.between(evidence))
-    evidence = witness.evidence(past_kinks=problem.claim.at is None)
+        return witness, _one_by_one(witness)
+    evidence = witness.evidence(past_kinks=False)
     if not evidence.kinked.any():
         evidence = witness.searched(evidence)
     if (evidence.kinked.any() or _jumps(problem, evidence)) and (moved := _beside(problem)):
-        witness, evidence = moved, moved.evidence()
-    if evidence.kinked.any() and not (witness.float32 and witness is not problem.witness):
-        evidence = spread_by_kinks(evidence)
-    evidence = witness.confirmed(evidence)
-    if witness.float32 and problem.claim.at is None and not evidence.kinked.any():
-        evidence = with_hidden_kinks(evidence)
-    return witness, without_outlier(evidence, witness.directions.law)
+        evidence = moved.evidence()
+        return moved, _settled(moved, evidence if moved.float32 else spread_by_kinks(evidence))
+    if evidence.kinked.any():
+        return _kinks_apart(witness) or (witness, _at_x(witness, witness.evidence()))
+    return witness, _settled(witness, evidence) if problem.claim.at else _at_x(witness, evidence)
+
+
+def _one_by_one(witness: Witness) -> Evidence:
+    """Along axes, with any claim between the slopes of the sides where these have kinks."""
+    evidence = witness.evidence() if witness.float32 else of_all_entries(witness)
+    return witness.confirmed(witness.between(evidence))
+
+
+def _settled(witness: Witness, evidence: Evidence) -> Evidence:
+    """Without disagreement that is none."""
+    return without_outlier(witness.confirmed(evidence), witness.directions.law)
+
+
+def _at_x(witness: Witness, evidence: Evidence) -> Evidence:
+    """The same with bars for kinks at x, which float32 may hide."""
+    if witness.float32 and not evidence.kinked.any():
+        return without_outlier(with_hidden_kinks(witness.confirmed(evidence)), witness.directions.law)
+    return _settled(witness, spread_by_kinks(evidence))
+
+
+def _kinks_apart(witness: Witness) -> tuple[Witness, Evidence] | None:
+    """Entries of x that are 0, where nearly all kinks lie, and all others, each by themselves."""
+    at_zero = witness.x == 0.0
+    if witness.float32 or at_zero.all() or not at_zero.any():
+        return None
+    directions = witness.directions
+    parts = [
+        directions.within(np.flatnonzero(~at_zero)),
+        directions.within(np.flatnonzero(at_zero), SINGLY_AT_KINKS),
+    ]
+    first, second = (_of_part(witness.along(part)) for part in parts)
+    return witness.along(Joined.after(*parts)), first.followed(second)
+
+
+def _of_part(witness: Witness) -> Evidence:
+    return _one_by_one(witness) if witness.directions.singly else _at_x(witness, witness.evidence())
 
 
 def _jumps(problem: Problem, evidence: Evidence) -> bool:
@@ -386,8 +423,9 @@ def _beside(problem: Problem) -> Witness | None:
     old = problem.witness
     if problem.claim.at is None:
         return None
-    part = BESIDE_FLOAT32 if old.float32 else BESIDE
-    x = problem.claim.structure.representable(old.x + part * _size(old.x) * _random(old).standard_normal(old.x.size))
+    scales = 1.0 if old.directions.scales is None else old.directions.scales
+    part = (BESIDE_FLOAT32 if old.float32 else BESIDE) * _size(old.x / scales)
+    x = problem.claim.structure.representable(old.x + part * scales * _random(old).standard_normal(old.x.size))
     value, claimed = old.calls(x), problem.claim.at(x)
     finite = value.shape == old.value.shape and np.isfinite(value).all() and np.isfinite(claimed).all()
     return type(old)(old.calls, x, value, claimed, old.directions) if finite else None
@@ -415,8 +453,7 @@ def _verdict(witness: Witness, evidence: Evidence) -> str:
         return DISAGREE
     if not valued.any() or (witness.directions.singly and not valued.all()):
         return UNRESOLVED
-    vague = detectable_of(witness, evidence) > np.linalg.norm(witness.claimed)
-    return UNRESOLVED if vague and witness.noisy(evidence) else AGREE
+    return UNRESOLVED if blind(witness, evidence) else AGREE
 
 
 def _explained(finding: Finding) -> Finding:

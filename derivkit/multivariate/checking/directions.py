@@ -4,21 +4,43 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from derivkit.multivariate.checking.sizes import NORMAL, Law
-from derivkit.types import Array
+from derivkit.multivariate.structure import Block
+from derivkit.types import Array, Indices
 
 SINGLY = 4
 """Variables for each direction up to which every partial derivative is measured by itself."""
+SINGLY_AT_KINKS = 8
+"""The same for the variables along which kinks lie, which directions measure poorly; a choice."""
+UNLIKE = 2.0**10
+"""Arrays that differ in size by this factor have steps of their own: with those of the larger ones, the values of f
+would tell nothing of the smaller ones; a choice."""
 
 STREAM = 0x76
 """Part of every seed: default_rng([0, 0]) would draw what default_rng(0) does, with which many an x is drawn."""
 
 
-@dataclass(frozen=True)
+def scales_of(x: Array, blocks: tuple[Block, ...]) -> Array | None:
+    """The size of the array of each entry, None where these are alike, shape ``(n,)``.
+
+    Examples
+    --------
+    >>> blocks = (("a", slice(0, 2), (2,)), ("b", slice(2, 3), ()))
+    >>> scales_of(np.array([3e6, -3e6, 2.0]), blocks).tolist(), scales_of(np.ones(3), blocks)
+    ([3000000.0, 3000000.0, 2.0], None)
+    """
+    sizes = [float(np.sqrt(np.mean(part[part != 0.0] ** 2))) if (part := x[b[1]]).any() else 0.0 for b in blocks]
+    used = [size for size in sizes if size]
+    if not used or max(used) <= UNLIKE * min(used):
+        return None
+    return np.concatenate([np.full(b[1].stop - b[1].start, size or 1.0) for b, size in zip(blocks, sizes, strict=True)])
+
+
+@dataclass(frozen=True, eq=False)
 class Directions:
     """Directions of n variables, each made when it is needed, so that memory holds one at a time.
 
@@ -28,6 +50,10 @@ class Directions:
         How many there are, of how many variables, drawn from which seed.
     singly : bool
         Whether they are the axes, all of them, instead.
+    scales : ndarray, shape ``(n,)``, optional
+        Factors of the entries of directions; sizes of errors are in their unit.
+    entries : ndarray of int, optional
+        The only entries that are not 0.
 
     Examples
     --------
@@ -39,12 +65,20 @@ class Directions:
     size: int
     seed: int = 0
     singly: bool = False
+    scales: Array | None = None
+    entries: Indices | None = None
 
     @classmethod
-    def of(cls, count: int, size: int, seed: int = 0) -> Directions:
+    def of(cls, count: int, size: int, seed: int = 0, scales: Array | None = None) -> Directions:
         """So many random directions, or all axes where these are few."""
         singly = size <= SINGLY * count
-        return cls(size if singly else count, size, seed, singly)
+        return cls(size if singly else count, size, seed, singly, None if singly else scales)
+
+    def within(self, entries: Indices, singly: int = SINGLY) -> Directions:
+        """The same of some entries alone, or their axes where these are few."""
+        if len(entries) <= singly * self.count:
+            return replace(self, count=len(entries), singly=True, entries=entries)
+        return replace(self, entries=entries)
 
     @property
     def law(self) -> Law:
@@ -56,11 +90,50 @@ class Directions:
         """Of a typical direction: steps are in its unit."""
         return 1.0 if self.singly else math.sqrt(self.size)
 
+    @property
+    def unit(self) -> Array | float:
+        """Of the entries of an error, in which its size is told."""
+        return 1.0 if self.scales is None else self.scales
+
+    @property
+    def parts(self) -> tuple[tuple[slice, Directions], ...]:
+        """Directions of one kind, and their places among all."""
+        return ((slice(0, self.count), self),)
+
     def vector(self, j: int) -> Array:
         """One of them: independent standard normal entries, shape ``(n,)``, or an axis."""
         if self.singly:
-            return np.asarray(np.eye(1, self.size, j)[0])
-        return np.random.default_rng([self.seed, j, STREAM]).standard_normal(self.size)
+            return np.asarray(np.eye(1, self.size, j if self.entries is None else int(self.entries[j]))[0] * self.unit)
+        normal = np.random.default_rng([self.seed, j, STREAM]).standard_normal(self.size) * self.unit
+        if self.entries is None:
+            return np.asarray(normal)
+        vector = np.zeros(self.size)
+        vector[self.entries] = normal[self.entries]
+        return vector
 
     def __iter__(self) -> Iterator[Array]:
         return map(self.vector, range(self.count))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Joined(Directions):
+    """Directions of some entries, and after them those of the others."""
+
+    both: tuple[Directions, Directions]
+
+    @classmethod
+    def after(cls, first: Directions, second: Directions) -> Joined:
+        """One after the other."""
+        count = first.count + second.count
+        return cls(count, first.size, first.seed, scales=first.scales, both=(first, second))
+
+    @property
+    def parts(self) -> tuple[tuple[slice, Directions], ...]:
+        """Both, and their places."""
+        first, second = self.both
+        return ((slice(0, first.count), first), (slice(first.count, self.count), second))
+
+    def vector(self, j: int) -> Array:
+        """One of the first, or of the second."""
+        first, second = self.both
+        return first.vector(j) if j < first.count else second.vector(j - first.count)

@@ -11,26 +11,29 @@ from derivkit.multivariate.checking.hessians import HessianWitness
 from derivkit.multivariate.curvatures import curvatures
 from derivkit.multivariate.ladders import Ladders
 
-FIELDS = {"measured": "value", "left": "left", "right": "right", "noise": "noise", "delta": "delta"}
-"""What stands in an `Evidence` under another name than in a `Derivative`."""
+FIELDS = {"measured": "value", "left": "left", "right": "right"}
+"""Slopes of an `Evidence`, and their names in a `Derivative`."""
 
 
 def of_all_entries(witness: Witness) -> Evidence:
-    """All entries of the claim, in the order of its columns."""
-    ladders = _ladders(witness)
-    is_hessian = isinstance(witness, HessianWitness)
-    found = curvatures(ladders) if is_hessian else ladders.axes(np.arange(witness.x.size))
+    """The entries of the claim that are checked one by one, in the order of its columns."""
+    ladders, directions = _ladders(witness), witness.directions
+    entries = np.arange(witness.size) if directions.entries is None else directions.entries
+    found = curvatures(ladders) if isinstance(witness, HessianWitness) else ladders.axes(entries)
     witness.calls.total += ladders.lines.total
+    unit = np.broadcast_to(directions.unit, witness.size)[entries, None]
 
     def table(field: Any) -> Any:
-        return np.reshape(field, (witness.size, len(witness.value)))
+        return np.reshape(field, (len(entries), len(witness.value)))
 
-    rounding = np.array([rounding_of(witness.claimed, vector) for vector in witness.directions])
+    rounding = np.array([rounding_of(witness.claimed, vector) for vector in directions])
     return Evidence(
-        claimed=witness.claimed.T,
-        bars=table(found.error) + rounding,
+        claimed=witness.claimed.T[entries] * unit,
+        bars=table(found.error) * unit + rounding,
         statuses=table(found.status),
-        **{ours: table(getattr(found, theirs)) for ours, theirs in FIELDS.items()},
+        noise=table(found.noise),
+        delta=table(found.delta) / unit,
+        **{ours: table(getattr(found, theirs)) * unit for ours, theirs in FIELDS.items()},
     )
 
 

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from copy import copy
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
 from derivkit.behaviour import MIN_SHORT_VALUES, fits_float32, long_values
-from derivkit.multivariate.checking.directions import Directions
+from derivkit.multivariate.checking.directions import Directions, scales_of
 from derivkit.multivariate.checking.float32_slopes import CORNER_SHARE, Line
 from derivkit.multivariate.checking.sizes import MARGIN, Law, chance_alone
 from derivkit.multivariate.checking.slopes import (
     KINKED,
+    SMOOTH,
     Calls,
     Slope,
     Window,
     examine_type,
     slope_along,
     slope_in,
+    slope_shared,
     window_of,
 )
 from derivkit.numerical.status import Status
-from derivkit.types import EPS, EPS32, Array, Mask, Texts
+from derivkit.types import EPS, EPS32, Array, Indices, Mask, Texts
 
 GRADIENT_ROUNDINGS = 16.0
 """A correct gradient is away from the derivative by at most so many roundings of its own norm: a choice; those of
@@ -134,6 +137,22 @@ class Evidence:
         strong = (self.beyond & (np.abs(self.residuals) > CLEAR_FACTOR * self.bars)).any(axis=1)
         return bool(np.count_nonzero(strong) >= max(2.0, CLEAR_SHARE * np.count_nonzero(self.valued)))
 
+    def rows(self, place: slice) -> Evidence:
+        """Of some directions."""
+        arrays: dict[str, Any] = {name: getattr(self, name)[place] for name in self._arrays()}
+        return replace(self, **arrays)
+
+    def followed(self, other: Evidence) -> Evidence:
+        """With that of further directions."""
+        arrays: dict[str, Any] = {
+            name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in self._arrays()
+        }
+        return replace(self, **arrays)
+
+    @classmethod
+    def _arrays(cls) -> list[str]:
+        return [field.name for field in fields(cls) if field.name != "known"]
+
     def amended(self, j: int, **fields: Array) -> Evidence:
         """With other rows for a direction."""
         arrays: dict[str, Any] = {name: np.array(getattr(self, name)) for name in fields}
@@ -193,6 +212,34 @@ class Witness:
         """Whether slopes are those of a function that computes in float32."""
         return self.calls.float32
 
+    def along(self, directions: Directions) -> Witness:
+        """The same with other directions."""
+        other = copy(self)
+        other.directions = directions
+        return other
+
+    @property
+    def norm(self) -> float:
+        """Size of the claim, in the unit of the directions."""
+        return float(np.linalg.norm(self.claimed * self.directions.unit))
+
+    @property
+    def relative_unit(self) -> Array | float:
+        """That of directions in which every array counts."""
+        scales = scales_of(self.x, self.calls.structure.blocks)
+        return 1.0 if scales is None else scales
+
+    def hides(self, evidence: Evidence) -> bool:
+        """Whether noise or kinks at x may hide a slope."""
+        return self.noisy(evidence) or any(
+            not directions.singly and evidence.rows(place).kinked.any() for place, directions in self.directions.parts
+        )
+
+    @property
+    def blocks(self) -> list[tuple[str, Indices]]:
+        """The columns of the claim by the arrays of x."""
+        return [(name, np.arange(place.start, place.stop)) for name, place, _ in self.calls.structure.blocks]
+
     @property
     def noun(self) -> str:
         """What the claim is."""
@@ -204,11 +251,18 @@ class Witness:
         return name if len(self.value) == 1 else f"f[{row}] by {name}"
 
     def slope(
-        self, vector: Array, *, top: float | None = None, side: str | None = None, window: Window | None = None
+        self,
+        vector: Array,
+        *,
+        top: float | None = None,
+        side: str | None = None,
+        window: Window | None = None,
+        past_kinks: bool = True,
     ) -> Slope:
         """Along a vector, of any length, in its unit, in a window that is known or by a search.
 
-        ``top`` is the largest step with which this begins, in the unit of typical directions.
+        ``top`` is the largest step with which this begins, in the unit of typical directions. Where kinks are no
+        matter but that there are some, several values of f have no slopes there.
         """
         if window and (slope := self._in(window, vector)):
             return slope
@@ -218,7 +272,12 @@ class Witness:
                 window = window._replace(top=min(window.top, line.exponent(top)))
             if slope := line.slope(window):
                 return slope
-        return slope_along(self.calls, self.x, self.value, vector / self.directions.length, top=top, side=side)
+        direction = vector / self.directions.length
+        if side is None and len(self.value) > 1 and not self.float32:
+            shared = slope_shared(self.calls, self.x, self.value, direction, top=top)
+            if shared and (not past_kinks or np.isfinite(shared.value).all()):
+                return shared
+        return slope_along(self.calls, self.x, self.value, direction, top=top, side=side)
 
     def _line(self, vector: Array) -> Line | None:
         """A line of a function that computes in float32, else None."""
@@ -230,14 +289,19 @@ class Witness:
         """The fields of `Evidence` along a direction, in a window that is known or by a search."""
         return self._fields(vector, self.slope(vector, top=top, window=window))
 
-    def nearby(self, vector: Array, *, window: Window | None = None) -> dict[str, Array]:
+    def nearby(self, vector: Array, *, window: Window | None = None, past_kinks: bool = True) -> dict[str, Array]:
         """The same with a search that begins near x, where relu networks have fewer kinks.
 
         What looks like noise there may be a kink at x, which larger windows tell from it.
         """
         if self.float32:
             return self.row(vector, window=window)
-        slope = self.slope(vector, top=NEARBY * float(np.linalg.norm(self.x)) or None, window=window)
+        slope = self.slope(
+            vector,
+            top=NEARBY * float(np.linalg.norm(self.x / self._scales)) or None,
+            window=window,
+            past_kinks=past_kinks,
+        )
         with np.errstate(invalid="ignore"):
             rounding = EPS * (np.abs(self.value) + np.abs(slope.value) * slope.delta)
             quiet = np.isfinite(slope.value) & (slope.noise <= QUIET * rounding)
@@ -246,10 +310,15 @@ class Witness:
             return row
         return self.row(vector)
 
+    @property
+    def _scales(self) -> Array | float:
+        """Of the entries of x."""
+        return 1.0 if self.directions.scales is None else self.directions.scales
+
     def _is_sharp(self, row: dict[str, Array]) -> bool:
         """Whether the slopes along a direction are known well."""
-        known = np.maximum(np.abs(row["measured"]), np.linalg.norm(self.claimed, axis=1))
-        return bool(np.all(row["bars"] <= SHARP * known))
+        known = max(float(np.linalg.norm(row["measured"])), self.norm)
+        return bool(np.linalg.norm(row["bars"]) <= SHARP * known)
 
     def _in(self, window: Window, vector: Array) -> Slope | None:
         if line := self._line(vector):
@@ -272,7 +341,7 @@ class Witness:
 
     def undefined(self) -> str:
         """What f is or raises beside x where it has no value there, in words; empty where it has one."""
-        size = np.where(self.x == 0.0, np.sqrt(np.mean(self.x**2)) or 1.0, np.abs(self.x))
+        size = np.where(self.x == 0.0, np.sqrt(np.mean((self.x / self._scales) ** 2)) or 1.0, np.abs(self.x))
         value = self.calls(self.x + NEAR * size)
         if np.isfinite(value).all():
             return ""
@@ -282,8 +351,9 @@ class Witness:
     def noisy(self, evidence: Evidence) -> bool:
         """Whether the values of f have noise far above the rounding of float64: of f, of x, and of its steps."""
         change = np.abs(evidence.measured) * evidence.delta / self.directions.length
-        arguments = np.linalg.norm(self.claimed, axis=1) * np.linalg.norm(self.x)
-        return bool(np.any(evidence.noise > NOISY * EPS * (np.abs(self.value) + arguments + change)))
+        arguments = np.linalg.norm(self.claimed * self.directions.unit, axis=1) * np.linalg.norm(self.x / self._scales)
+        largest = np.max(np.abs(self.value) + arguments + change, axis=-1, keepdims=True)  # one of f's values may be 0
+        return bool(np.any((evidence.noise > NOISY * EPS * largest) & np.isin(evidence.statuses, SMOOTH)))
 
     def evidence(self, *, past_kinks: bool = True) -> Evidence:
         """Along all directions, or up to the first with a kink.
@@ -291,10 +361,13 @@ class Witness:
         The first line that is smooth gives the window of the others.
         """
         rows: list[dict[str, Array]] = []
-        line = self._line(self.directions.vector(int(np.argmax(np.abs(self.x))) if self.directions.singly else 0))
+        entries = slice(None) if self.directions.entries is None else self.directions.entries
+        line = self._line(
+            self.directions.vector(int(np.argmax(np.abs(self.x[entries]))) if self.directions.singly else 0)
+        )
         window = known = line.window() if line else None
         for vector in self.directions:
-            rows.append(self.nearby(vector, window=window))
+            rows.append(self.nearby(vector, window=window, past_kinks=past_kinks))
             if not past_kinks and np.isin(rows[-1]["statuses"], KINKED).any():
                 break
             if window is None and not self.directions.singly:
@@ -346,14 +419,15 @@ class Witness:
 
     def between(self, evidence: Evidence) -> Evidence:
         """Kinks along axes: a claim between the slopes of the two sides is right, and is compared with the nearer one
-        otherwise.
+        otherwise. Where there are kinks along some, one may hide behind a second scale along others.
         """
-        for j in np.flatnonzero(evidence.kinked & ~evidence.valued):
+        uncertain = (evidence.statuses == Status.MULTISCALE).any(axis=1) & evidence.beyond.any(axis=1)
+        for j in np.flatnonzero((evidence.kinked & ~evidence.valued) | (uncertain & evidence.kinked.any())):
             vector = self.directions.vector(int(j))
             left, right = (self.slope(vector, side=side) for side in ("left", "right"))
             low, high = np.minimum(left.value, right.value), np.maximum(left.value, right.value)
             bar = np.maximum(left.error, right.error) + rounding_of(self.claimed, vector)
-            lost = ~np.isfinite(evidence.measured[j])
+            lost = ~np.isfinite(evidence.measured[j]) | (uncertain[j] & np.isfinite(low + high))
             measured = np.where(lost, np.clip(evidence.claimed[j], low, high), evidence.measured[j])
             evidence = evidence.amended(int(j), measured=measured, bars=np.where(lost, bar, evidence.bars[j]))
         return evidence
@@ -396,6 +470,8 @@ def spread_by_kinks(evidence: Evidence) -> Evidence:
     which holds for all directions.
     """
     kinked = evidence.kinked
+    if not kinked.any():
+        return evidence
     middle, half = 0.5 * (evidence.left + evidence.right), 0.5 * np.abs(evidence.right - evidence.left)
     bars = KINK_SPREAD * math.sqrt(len(kinked) / np.count_nonzero(kinked)) * half[kinked].max(axis=0)
     where = kinked[:, None] & ~np.isfinite(evidence.measured)

@@ -10,14 +10,16 @@ import numpy as np
 
 from derivkit.arguments import counted
 from derivkit.multivariate.checking.evidence import Evidence, Witness, precision_of
+from derivkit.multivariate.checking.power import Power, blind, detectable_of, error_of, powers, summed
 from derivkit.multivariate.checking.result import AGREE, DISAGREE, Suspect
-from derivkit.multivariate.checking.sizes import MARGIN, detectable_size, size_of
 from derivkit.types import EPS32, Array
 
 SHOWN = 3
 """Wrong entries that a message shows; all are in the result, up to 8."""
 MIN_CLIPPED = 3
 """So many entries of the same size, the largest, are no chance."""
+WEAK = 0.01
+"""An array in which only more than this part of its norm would be noticed is named; a choice."""
 SLIGHT = 0.01
 """An error below this part of the gradient, in no one place, hardly is a mistake in a formula; a choice."""
 
@@ -61,37 +63,20 @@ class Finding:
     @property
     def norm(self) -> float:
         """Size of the claim."""
-        return float(np.linalg.norm(self.witness.claimed))
+        return self.witness.norm
 
     def size(self) -> tuple[float, tuple[float, float]]:
         """Of the error, with its interval: of the wrong entries where these are all, else from the directions."""
         if self.evidence is None:
             return math.nan, (math.nan, math.nan)
-        valued = self.evidence.valued
-        if not valued.any():
+        if not self.evidence.valued.any():
             return math.nan, (0.0, math.inf)
-        residuals, bars = self.evidence.residuals[valued], self.evidence.bars[valued]
-        if self.witness.directions.singly:
-            return _summed(np.abs(residuals), bars)
-        if self.complete and self.suspects:
+        if self.complete and self.suspects and not self.witness.directions.singly:
+            size = self.witness.size
+            units = np.broadcast_to(self.witness.directions.unit, size)[[s.index % size for s in self.suspects]]
             errors = np.array([abs(suspect.claimed - suspect.numeric) for suspect in self.suspects])
-            return _summed(errors, np.array([suspect.error for suspect in self.suspects]))
-        return size_of(residuals, bars, self.witness.directions.law)
-
-
-def _summed(errors: Array, bars: Array) -> tuple[float, tuple[float, float]]:
-    """The size of an error whose entries are known."""
-    least, most = np.maximum(errors - bars, 0.0), errors + bars
-    return float(np.linalg.norm(errors)), (float(np.linalg.norm(least)), float(np.linalg.norm(most)))
-
-
-def detectable_of(witness: Witness, evidence: Evidence) -> float:
-    """The least size of an error that would be noticed: one by one surely, along random directions with 99 %."""
-    bars = evidence.bars[evidence.valued]
-    if not bars.size:
-        return math.inf
-    directions = witness.directions
-    return MARGIN * float(np.linalg.norm(bars)) if directions.singly else detectable_size(bars, directions.law)
+            return summed(units * errors, units * [suspect.error for suspect in self.suspects])
+        return error_of(self.witness, self.evidence)
 
 
 # Sentences
@@ -151,7 +136,9 @@ def _extent(finding: Finding) -> Iterator[str]:
         yield f"{wrong} of {counted(finding.witness.claimed.size, 'partial derivative')} wrong"
     elif wrong:
         more = f"{wrong - SHOWN} more and " if wrong > SHOWN else ""
-        rest = "all others agree" if wrong < finding.witness.claimed.size else "none agrees"
+        lost = _lost(finding)
+        others = f"no slope was measured {lost}, all others agree" if lost else "all others agree"
+        rest = others if wrong < finding.witness.claimed.size else "none agrees"
         entries = "this entry is computed" if wrong == 1 else "these entries are computed"
         yield f"{more}{rest}: look at how {entries}"
     else:
@@ -177,26 +164,60 @@ def _doubt(finding: Finding) -> Iterator[str]:
         yield f"no slope of f could be measured ({', '.join(statuses)})"
         yield "let f compute in float64 and without noise, or check at another x, where f is smooth"
         return
-    yield _power(finding)
-    if evidence.kinked.any():
+    witness = finding.witness
+    if lost := _lost(finding):
+        yield f"no slope was measured {lost}, and what was measured agrees"
+        yield "check at another x, or there with a step to the side where f is smooth"
         return
-    noise = np.nanmax(evidence.noise)
-    yield f"the values of f have noise of {noise:.1e}: let f compute in float64, and fix its seed"
+    yield " and ".join(map(_blindness, blind(witness, evidence)[:SHOWN]))
+    if witness.noisy(evidence):
+        noise = np.nanmax(evidence.noise)
+        yield f"the values of f have noise of {noise:.1e}: let f compute in float64, and fix its seed"
+
+
+def _blindness(power: Power) -> str:
+    """What could not be judged."""
+    claim = f"the claim in {power.place}" if power.place else "the claim"
+    noticed = f"only an error of {power.detectable:.1e} or more would have been noticed"
+    return f"{claim} has the size {power.norm:.1e}, where {noticed}"
+
+
+def _lost(finding: Finding) -> str:
+    """Entries whose slopes have no value, with what they are; empty where there are none or other directions tell."""
+    witness, evidence = finding.witness, finding.evidence
+    if evidence is None or not witness.directions.singly or evidence.valued.all():
+        return ""
+    known = np.isfinite(evidence.measured) & np.isfinite(evidence.bars)
+    places = np.argwhere(~known).tolist()
+    names = [f"{witness.name(row, column)} ({evidence.statuses[column, row]})" for column, row in places[:SHOWN]]
+    more = f" and {len(places) - SHOWN} more" if len(places) > SHOWN else ""
+    return f"at {', '.join(names)}{more}"
 
 
 def _measured(finding: Finding) -> str:
-    directions = finding.witness.directions
-    if directions.singly:
-        return counted(directions.size, "partial derivative")
     measured = "products of second derivatives" if finding.witness.noun == "Hessian" else "slopes"
-    return f"the {measured} of f in {counted(directions.count, 'random direction')}"
+    parts = [directions for _, directions in finding.witness.directions.parts]
+    single = sum(part.count for part in parts if part.singly)
+    random = max((part.count for part in parts if not part.singly), default=0)
+    words = [f"the {measured} of f in {counted(random, 'random direction')}"] * bool(random)
+    return ", ".join([*words, *[counted(single, "partial derivative")] * bool(single)])
 
 
 def _power(finding: Finding) -> str:
     evidence = finding.evidence
     size = math.inf if evidence is None else detectable_of(finding.witness, evidence)
     part = f" ({_part(size / finding.norm)} of its norm)" if finding.norm else ""
-    return f"an error of {size:.1e}{part} or more would have been noticed"
+    return f"an error of {size:.1e}{part} or more would have been noticed{_weakest(finding)}"
+
+
+def _weakest(finding: Finding) -> str:
+    """The array in which least would be noticed, where that is much less than in all."""
+    if finding.evidence is None:
+        return ""
+    whole, *parts = powers(finding.witness, finding.evidence)
+    worst = max(parts, key=lambda part: part.detectable / part.norm, default=whole)
+    share = worst.detectable / worst.norm if worst.norm else 0.0
+    return f", in {worst.place} {_part(share)} of its norm" if worst.place and share > WEAK else ""
 
 
 def _part(share: float) -> str:
@@ -218,9 +239,10 @@ def _remarks(finding: Finding) -> Iterator[str]:
             "it as a function, which is checked sharply beside x."
         )
     lost = int(np.count_nonzero(~evidence.valued))
-    if lost and evidence.valued.any():
-        noun = "variable" if witness.directions.singly else "direction"
-        yield f"{counted(lost, noun)} without a measured slope left out."
+    if lost and evidence.valued.any() and not witness.directions.singly:
+        yield f"{counted(lost, 'direction')} without a measured slope left out."
+    if witness.directions.scales is not None:
+        yield "The arrays of x differ in size, and errors are told in units of these sizes."
     if precision_of(witness.claimed) == EPS32:
         yield "The gradient has float32 digits: what is wrong by less than they are is not seen."
     elif finding.verdict == AGREE and witness.noisy(evidence):

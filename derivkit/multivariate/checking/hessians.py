@@ -24,7 +24,7 @@ ASYMMETRY = 1e-9
 choice, since a Hessian that is computed row by row is rounded in each."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pairs(Directions):
     """Symmetric products of two random directions, as n^2 numbers, or all single entries."""
 
@@ -38,12 +38,19 @@ class Pairs(Directions):
         """Lines have their unit in `HessianWitness`."""
         return 1.0
 
+    @property
+    def unit(self) -> Array | float:
+        """That of both variables of a second derivative."""
+        return 1.0 if self.scales is None else np.outer(self.scales, self.scales).ravel()
+
     def vector(self, j: int) -> Array:
         """One of them, shape ``(n * n,)``."""
         if self.singly:
             return super().vector(j)
         n = round(self.size**0.5)
-        v, w = np.random.default_rng([self.seed, j, STREAM]).standard_normal((2, n))
+        v, w = np.random.default_rng([self.seed, j, STREAM]).standard_normal((2, n)) * (
+            1.0 if self.scales is None else self.scales
+        )
         return np.asarray(0.5 * (np.outer(v, w) + np.outer(w, v)).ravel())
 
 
@@ -67,12 +74,15 @@ class HessianWitness(Witness):
         top: float | None = None,
         side: str | None = None,
         window: Window | None = None,  # noqa: ARG002 -- a window for slopes is none for second derivatives
+        past_kinks: bool = True,  # noqa: ARG002 -- they have no second derivatives
     ) -> Slope:
         """The product with a matrix, of which the symmetric part counts; all but few eigenvalues are 0."""
-        matrix = vector.reshape(self.x.size, self.x.size)
+        scales = np.ones(self.x.size) if self.directions.scales is None else self.directions.scales
+        matrix = (vector / self.directions.unit).reshape(self.x.size, self.x.size)
         weights, axes = np.linalg.eigh(0.5 * (matrix + matrix.T))
         used = np.flatnonzero(np.abs(weights) > NEGLIGIBLE * np.abs(weights).max())
-        bends = [slope_along(self.calls, self.x, self.value, axes[:, k], top=top, side=side, order=2) for k in used]
+        lines = (scales * axes[:, k] for k in used)
+        bends = [slope_along(self.calls, self.x, self.value, line, top=top, side=side, order=2) for line in lines]
         worst = next((bend for bend in bends if not np.isfinite(bend.value).all()), bends[0])
         none = np.full(self.value.shape, np.nan)
         return Slope(
@@ -85,7 +95,13 @@ class HessianWitness(Witness):
             delta=np.min([bend.delta for bend in bends], axis=0),
         )
 
-    def nearby(self, vector: Array, *, window: Window | None = None) -> dict[str, Array]:  # noqa: ARG002 -- as above
+    def nearby(
+        self,
+        vector: Array,
+        *,
+        window: Window | None = None,  # noqa: ARG002 -- as above
+        past_kinks: bool = True,  # noqa: ARG002 -- as above
+    ) -> dict[str, Array]:
         """By a search as everywhere."""
         return self.row(vector)
 
@@ -100,6 +116,18 @@ class HessianWitness(Witness):
         """The two entries of x."""
         first, second = divmod(column, self.x.size)
         return f"{self.calls.structure.name(first)}, {self.calls.structure.name(second)}"
+
+    @property
+    def relative_unit(self) -> Array | float:
+        """That of both variables."""
+        scales = np.broadcast_to(super().relative_unit, self.x.size)
+        return np.outer(scales, scales).ravel()
+
+    @property
+    def blocks(self) -> list[tuple[str, Indices]]:
+        """Second derivatives by an array of x and by any."""
+        places = np.arange(self.size).reshape(self.x.size, self.x.size)
+        return [(name, places[:, place].ravel()) for name, place, _ in self.calls.structure.blocks]
 
     def unlike(self) -> Indices:
         """Entries above the diagonal that differ from their mirror images, the largest difference first."""

@@ -112,9 +112,10 @@ def _bars_off(suspect: Suspect) -> float:
 def entry(witness: Witness, row: int, column: int, window: Window | None = None) -> Suspect:
     """An entry beside its partial derivative; at a kink beside the nearest value between the slopes of its sides."""
     axis = np.eye(1, witness.size, column)[0]
-    slope = witness.slope(axis * witness.directions.length, window=window)
-    claimed, value, error = float(witness.claimed[row, column]), float(slope.value[row]), float(slope.error[row])
-    low, high = sorted((float(slope.left[row]), float(slope.right[row])))
+    unit = float(np.broadcast_to(witness.directions.unit, witness.size)[column])
+    slope = witness.slope(unit * axis * witness.directions.length, window=window)
+    claimed, value, error = float(witness.claimed[row, column]), slope.value[row] / unit, slope.error[row] / unit
+    low, high = sorted((slope.left[row] / unit, slope.right[row] / unit))
     if np.isfinite(low + high) and not np.isfinite(value):
         value, error = float(np.clip(claimed, low, high)), 0.01 * (high - low)
     return Suspect(

@@ -42,7 +42,7 @@ class Suspect:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class GradientCheck:
-    """Whether a gradient is that of its function.
+    """Whether a gradient is that of its function; true where the verdict is ``agree``, and there alone.
 
     Attributes
     ----------
@@ -82,6 +82,8 @@ class GradientCheck:
     >>> check = dk.check_gradient(lambda x: x[0] ** 2 + 3 * x[1], [2.0, 4.0], [1.0, 2.0])
     >>> check.verdict, check.suspects[0].name, check.suspects[0].claimed
     ('disagree', 'x[1]', 4.0)
+    >>> bool(check)
+    False
     """
 
     verdict: str
@@ -103,3 +105,7 @@ class GradientCheck:
 
     def __str__(self) -> str:
         return self.message
+
+    def __bool__(self) -> bool:
+        """Whether the verdict is ``agree``."""
+        return self.verdict == AGREE

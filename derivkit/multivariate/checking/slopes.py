@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -155,12 +155,43 @@ def refuse_two_answers(value: Array, again: Array) -> None:
     )
 
 
+def refuse_two_claims(what: str, claimed: Array, again: Array) -> None:
+    """Compare derivatives with those given for the same x afterwards: sums in another order differ by rounding only."""
+    if np.linalg.norm(again - claimed) <= SAME_ANSWER * np.linalg.norm(claimed):
+        return
+    k = np.unravel_index(int(np.argmax(np.abs(again - claimed))), claimed.shape)
+    raise ValueError(
+        f"the {what} gives two answers at x, {shown(claimed[k].item())} and {shown(again[k].item())} in one entry: "
+        "look if it adds to an array of an earlier call (zero_grad() in torch), or draws random numbers or samples"
+    )
+
+
 def examine_type(calls: Calls, x: Array, value: Array) -> None:
     """Where f(x) fits in float32, though that is not its type, look at values beside x: f may compute in that."""
     k = 0
     while not calls.float32 and fits_float32(value) and np.any(value != np.rint(value)) and k < VALUES_EXAMINED:
         k += 1
         value = calls(x + PROBE * k * np.where(x == 0.0, 1.0, x))
+
+
+class Blend:
+    """One number made of the values of a function that gives several, for searches that need one."""
+
+    def __init__(self, calls: Calls, weights: Array) -> None:
+        self._calls, self._weights = calls, weights
+        self.executor, self.float32 = calls.executor, calls.float32
+
+    def __call__(self, flat: Array) -> Array:
+        """Their sum with weights, shape ``(1,)``."""
+        return np.atleast_1d(self._weights @ self._calls(flat))
+
+    def ahead(self, points: Array) -> None:
+        """As that of `Calls`."""
+        self._calls.ahead(points)
+
+    def rounding(self, value: Array) -> Array:
+        """As that of `Calls`."""
+        return self._calls.rounding(value)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -223,7 +254,7 @@ def slope_in(window: Window, calls: Calls, x: Array, value: Array, direction: Ar
 class Rounds(NamedTuple):
     """An executor for points of a line: f is called ahead at all points of a round, and then they are read in turn."""
 
-    calls: Calls
+    calls: Calls | Blend
     x: Array
     direction: Array
 
@@ -234,8 +265,25 @@ class Rounds(NamedTuple):
         return map(line, steps)
 
 
+def slope_shared(calls: Calls, x: Array, value: Array, direction: Array, *, top: float | None) -> Slope | None:
+    """The slopes of several values from 8 points in the window of one of their sums, whose search costs as for one.
+
+    None where these do not tell them; with no values where the sum has a kink.
+    """
+    weights = np.random.default_rng(0).standard_normal(value.size)
+    blended = slope_along(Blend(calls, weights), x, np.atleast_1d(weights @ value), direction, top=top)
+    none = np.full(value.shape, np.nan)
+    if np.isin(blended.status, KINKED).any() and np.isfinite(blended.left + blended.right).all():
+        status, zero = np.full(value.shape, blended.status[0]), np.zeros(value.shape)
+        return Slope(value=none, error=none, status=status, left=zero, right=zero, noise=none, delta=none)
+    window = window_of({"statuses": blended.status, "delta": blended.delta, "noise": blended.noise})
+    noise = np.maximum(calls.rounding(value), blended.noise / np.sqrt(value.size))
+    slope = slope_in(window._replace(noise=noise), calls, x, value, direction) if window else None
+    return replace(slope, delta=np.full(value.shape, blended.delta[0])) if slope else None
+
+
 def slope_along(
-    calls: Calls,
+    calls: Calls | Blend,
     x: Array,
     value: Array,
     direction: Array,
