@@ -288,7 +288,7 @@ def _problem(
 
     values = at(flat) if callable(claim) else matrix(claim)
     made_of = (HessianWitness, Pairs) if what == "hessian" else (Witness, Directions)
-    chosen = made_of[1].of(directions, values.shape[1], seed, scales_of(flat, structure.blocks))
+    chosen = made_of[1].of(directions, values.shape[1], seed, scales_of(flat, structure.blocks, values))
     witness = made_of[0](calls, flat, value, values, chosen)
     return Problem(claim=Claim(at=at if callable(claim) else None, values=values, structure=structure), witness=witness)
 

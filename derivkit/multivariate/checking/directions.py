@@ -17,27 +17,50 @@ SINGLY = 4
 SINGLY_AT_KINKS = 8
 """The same for the variables along which kinks lie, which directions measure poorly; a choice."""
 UNLIKE = 2.0**10
-"""Arrays that differ in size by this factor have steps of their own: with those of the larger ones, the values of f
+"""Arrays that differ in size by this factor may have steps of their own: with those of the larger ones, the values of f
 would tell nothing of the smaller ones; a choice."""
+
+VERY_UNLIKE = 2.0**30
+"""The same for arrays whose derivatives are claimed to be 0; a choice."""
 
 STREAM = 0x76
 """Part of every seed: default_rng([0, 0]) would draw what default_rng(0) does, with which many an x is drawn."""
 
 
-def scales_of(x: Array, blocks: tuple[Block, ...]) -> Array | None:
-    """The size of the array of each entry, None where these are alike, shape ``(n,)``.
+def scales_of(x: Array, blocks: tuple[Block, ...], claimed: Array) -> Array | None:
+    """The size of the array of each entry, None where all arrays count without, shape ``(n,)``.
+
+    With these sizes for steps the claimed products of the arrays must be more alike than with 1 for all: biases that
+    are small by chance count as they are. What is claimed to be 0 tells nothing of that.
 
     Examples
     --------
-    >>> blocks = (("a", slice(0, 2), (2,)), ("b", slice(2, 3), ()))
-    >>> scales_of(np.array([3e6, -3e6, 2.0]), blocks).tolist(), scales_of(np.ones(3), blocks)
-    ([3000000.0, 3000000.0, 2.0], None)
+    >>> x, blocks = np.array([3e6, -3e6, 2e-3]), (("a", slice(0, 2), (2,)), ("b", slice(2, 3), ()))
+    >>> scales_of(x, blocks, np.array([[1e-6, 1e-6, 1e3]])).tolist(), scales_of(x, blocks, np.ones((1, 3)))
+    ([3000000.0, 3000000.0, 0.002], None)
     """
-    sizes = [float(np.sqrt(np.mean(part[part != 0.0] ** 2))) if (part := x[b[1]]).any() else 0.0 for b in blocks]
-    used = [size for size in sizes if size]
-    if not used or max(used) <= UNLIKE * min(used):
+    parts = [x[place] for _, place, _ in blocks]
+    sizes = np.array([np.sqrt(np.mean(part[part != 0.0] ** 2)) if part.any() else 1.0 for part in parts])
+    norms = _norms(claimed, blocks, x.size)
+    if _spread(sizes) <= UNLIKE or (_spread(norms * sizes) >= _spread(norms) and norms.all()):
         return None
-    return np.concatenate([np.full(b[1].stop - b[1].start, size or 1.0) for b, size in zip(blocks, sizes, strict=True)])
+    if not norms.all() and _spread(sizes) <= VERY_UNLIKE:
+        return None
+    return np.repeat(sizes, [part.size for part in parts])
+
+
+def _norms(claimed: Array, blocks: tuple[Block, ...], n: int) -> Array:
+    """Sizes of derivatives by every array; of a Hessian the roots of those by it and itself."""
+    if claimed.shape[1] == n:
+        return np.array([np.linalg.norm(claimed[:, place]) for _, place, _ in blocks])
+    hessian = claimed.reshape(n, n)
+    return np.sqrt([np.linalg.norm(hessian[place, place]) for _, place, _ in blocks])
+
+
+def _spread(sizes: Array) -> float:
+    """The largest over the least that is not 0."""
+    used = sizes[sizes > 0.0]
+    return float(used.max() / used.min()) if used.size else 1.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -226,7 +226,7 @@ class Witness:
     @property
     def relative_unit(self) -> Array | float:
         """That of directions in which every array counts."""
-        scales = scales_of(self.x, self.calls.structure.blocks)
+        scales = scales_of(self.x, self.calls.structure.blocks, self.claimed)
         return 1.0 if scales is None else scales
 
     def hides(self, evidence: Evidence) -> bool:

@@ -110,10 +110,10 @@ def _disagreement(finding: Finding) -> Iterator[str]:
         yield ", ".join(map(str, finding.suspects[:SHOWN]))
     yield from _extent(finding)
     if not (finding.kind or finding.complete):
-        yield _advice(finding.witness.claimed, finding.size()[0])
+        yield _advice(finding.witness.claimed, finding.size()[0], finding.norm)
 
 
-def _advice(claimed: Array, error: float) -> str:
+def _advice(claimed: Array, error: float, norm: float) -> str:
     """What an error of no known kind may come from."""
     size = np.abs(claimed)
     largest = float(size.max(initial=0.0))
@@ -123,7 +123,7 @@ def _advice(claimed: Array, error: float) -> str:
     with np.errstate(all="ignore"):
         if np.array_equal(claimed, claimed.astype(np.float16), equal_nan=True):
             return "the claim has no more digits than float16: compute it in float64"
-    if error < SLIGHT * np.linalg.norm(claimed):
+    if error < SLIGHT * norm:
         return "an error so slight may be that of an approximation, such as an eps or a solver that stops early"
     return "look at what all entries need, such as the slope of the loss"
 

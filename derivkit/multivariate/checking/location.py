@@ -151,7 +151,7 @@ def named_by(witness: Witness, evidence: Evidence, *, search: bool = False) -> M
 
     def measure(vectors: Array) -> tuple[Array, Array]:
         residuals, bars = np.full((2, len(vectors)), np.nan)
-        for j, vector in enumerate(vectors):
+        for j, vector in enumerate(vectors * directions.unit):
             if witness.calls.total < last:
                 row = witness.row(vector, window=window)
                 residuals[j], bars[j] = row["claimed"][0] - row["measured"][0], row["bars"][0]

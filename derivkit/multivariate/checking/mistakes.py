@@ -375,8 +375,8 @@ def of_region(region: Region) -> Mistake:
 
 TABLE = (
     Row("factor", everything, _whole),
-    Row("term", terms, _term),
     Row("layer", arrays, _multiple),
+    Row("term", terms, _term),
     Row("transposed", transposed, _transposed, is_order=True),
     Row("order", reordered, _order, is_order=True),
     Row("entry", entries, _entry),

@@ -88,7 +88,28 @@ def test_a_wrong_array_is_seen_whatever_its_unit(n: int, name: str) -> None:
     assert check.verdict == "agree"
     assert check.detectable < 1e-9 * check.norm
     gradient[name] *= -1.0
-    assert dk.check_gradient(decay, gradient, x).verdict == "disagree"
+    check = dk.check_gradient(decay, gradient, x)
+    assert (check.verdict, check.kind, check.place) == ("disagree", "sign", f"x['{name}']")
+
+
+@pytest.mark.parametrize("name", ["R", "C"])
+def test_an_array_that_is_missing_is_seen_whatever_its_unit(name: str) -> None:
+    x, gradient = circuit(40)
+    x["R"] *= np.linspace(0.5, 1.5, 40)
+    decayed = np.exp(-1e6 * x["R"] * x["C"])
+    gradient = {"R": -1e6 * x["C"] * decayed, "C": -1e6 * x["R"] * decayed}
+    assert dk.check_gradient(decay, gradient, x).verdict == "agree"
+    gradient[name] *= 0.0
+    check = dk.check_gradient(decay, gradient, x)
+    assert (check.verdict, check.kind, check.place) == ("disagree", "missing", f"x['{name}']")
+
+
+def test_biases_that_are_small_by_chance_count_as_others_do_in_float32() -> None:
+    random = np.random.default_rng(0)
+    x = {"W": random.standard_normal(100), "b": 1e-5 * random.standard_normal(100)}
+    gradient = {name: np.cos(array) for name, array in x.items()}
+    check = dk.check_gradient(lambda p: np.float32(sum(np.sum(np.sin(a)) for a in p.values())), gradient, x)
+    assert check.verdict == "agree"
 
 
 def test_a_wrong_entry_is_located_in_arrays_of_unlike_size() -> None:
