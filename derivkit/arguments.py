@@ -77,10 +77,21 @@ def counted(number: int, noun: str) -> str:
 
     Examples
     --------
-    >>> counted(1, "value"), counted(3, "value")
-    ('1 value', '3 values')
+    >>> counted(1, "value"), counted(3, "entry")
+    ('1 value', '3 entries')
     """
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{number} {noun if number == 1 else plural(noun)}"
+
+
+def plural(noun: str) -> str:
+    """The plural of a noun.
+
+    Examples
+    --------
+    >>> plural("value"), plural("entry")
+    ('values', 'entries')
+    """
+    return f"{noun.removesuffix('y')}ies" if noun.endswith("ry") else f"{noun}s"
 
 
 def near(name: object, names: Iterable[str], *, cutoff: float = 0.6) -> list[str]:

@@ -320,6 +320,12 @@ class Printed(Rows):
     line: str = column("one line of what is printed")
 
 
+class Failed(Rows):
+    """What makes the command fail, although all jobs are done."""
+
+    line: str = column("one line of what is printed as an error; any makes the exit status 1")
+
+
 SENTENCES: Mapping[type[Rows], str] = {Lesson: "text", Findings: "finding"}
 """The tables that any study may have, and their column of sentences."""
 

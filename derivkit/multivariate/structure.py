@@ -168,10 +168,12 @@ class Branch:
             return other
         if not isinstance(other, list | tuple):
             raise TypeError(
-                f"{here} is neither a list nor a tuple; write one of {_entries(len(keys))}, as x{self.path}"
+                f"{here} is neither a list nor a tuple; write one of {counted(len(keys), 'entry')}, as x{self.path}"
             )
         if len(other) != len(keys):
-            raise ValueError(f"{here} has {_entries(len(other))} and x{self.path} has {len(keys)}; write one for each")
+            raise ValueError(
+                f"{here} has {counted(len(other), 'entry')} and x{self.path} has {len(keys)}; write one for each"
+            )
         return dict(zip(keys, other, strict=True))
 
     def place(self, index: tuple[Any, ...]) -> tuple[Leaf, tuple[Any, ...]]:
@@ -534,10 +536,6 @@ def _given(leaves: Sequence[Leaf]) -> str:
     return f"{', '.join(shortened)} {'is' if len(names) == 1 else 'are'} given to f"
 
 
-def _entries(number: int) -> str:
-    return counted(number, "entry").replace("entrys", "entries")
-
-
 def _listed(keys: Sequence[Any]) -> str:
     more = ", ..." if len(keys) > MAX_KEYS else ""
     return ", ".join(map(repr, keys[:MAX_KEYS])) + more
@@ -545,7 +543,7 @@ def _listed(keys: Sequence[Any]) -> str:
 
 def _kind(node: Leaf | Branch) -> str:
     if isinstance(node, Branch):
-        return "a dict" if node.mapping else f"a list of {_entries(len(node.children))}"
+        return "a dict" if node.mapping else f"a list of {counted(len(node.children), 'entry')}"
     return f"an array of shape {node.array.shape}" if node.array.ndim else "a number"
 
 

@@ -31,8 +31,8 @@ PIXELS_PER_POINT = 96 / 72
 # A match begins where a word does, and nothing is given back: the work is linear however long a word is.
 SMALL_NUMBER = re.compile(r"(?<![\w.])(?:(?:\w++ = )?+[\d.]++e-\d++|\d\d-\d\d-\d\d\b)")
 """What a browser would break into two lines at a minus: a number, with the name before it, or a run's time of day."""
-TEXT, WIDE = 24, 60
-"""Letters of a cell above which its column is broken into lines, and into wider lines; by eye."""
+TEXT, WIDE, LONG = 24, 60, 100
+"""Letters of a cell above which its column is broken into lines, into wider ones, and into those of a text; by eye."""
 OPEN = 60
 """Lines of a configuration that is unfolded: about a screen."""
 
@@ -263,6 +263,8 @@ def _kind(cells: Sequence[str]) -> str:
     if cells and all(_is_number(cell) for cell in cells):
         return "number"
     longest = max(map(len, cells), default=0)
+    if longest > LONG:
+        return "wide long"
     return "wide" if longest > WIDE else "text" if longest > TEXT else ""
 
 

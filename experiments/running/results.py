@@ -24,6 +24,7 @@ from experiments.running.record import JobRecord, Status
 from experiments.study import MAIN, Study
 from experiments.terminal.exits import Exit
 from experiments.terminal.progress import Terminal
+from experiments.words import counted
 
 MAX_ROWS_CONCLUDED = 500_000
 """Most rows of the main table for which a study's ``conclude`` is called: it holds them in memory."""
@@ -35,8 +36,10 @@ MAX_ROWS_SHOWN, MAX_ROWS_OF_OTHERS = 500, 60
 SHOWN_AT_LENGTH = ("summary", "goals")
 MAX_JOBS_REPORTED = 20
 """Jobs whose configuration the report shows."""
+SHOWN_FIRST = ("summary", "suspects")
+"""Tables that the report shows before the main one."""
 LINKED = (".parquet", ".csv", ".txt")
-TABLES_OF_WORDS = ("findings", "notes", "lesson", "printed", "turning")
+TABLES_OF_WORDS = ("findings", "notes", "lesson", "printed", "failed", "turning")
 """Tables of words, which the report tells elsewhere."""
 
 
@@ -123,7 +126,7 @@ def report(
 ) -> Path:
     """Write ``report.html`` and return its path."""
     paths = {name: run.directory / f"{name}.parquet" for name in records}
-    shown = [name for name in ("summary", *run.study.tables) if name in paths and name not in TABLES_OF_WORDS]
+    shown = [name for name in (*SHOWN_FIRST, *run.study.tables) if name in paths and name not in TABLES_OF_WORDS]
     uncut = len(jobs) // check.shards_of(run.planned[0])
     content = html.Content(
         title=run.record.experiment,
@@ -134,7 +137,10 @@ def report(
         figures=drawings,
         lesson=_lesson(paths),
         printed=printed(run, records),
-        tables=[_shown(name, paths[name], records[name].rows, uncut) for name in dict.fromkeys(shown)],
+        tables=[
+            _shown(name, paths[name], records[name].rows, uncut, run.study.tables[name].keys)
+            for name in dict.fromkeys(shown)
+        ],
         configuration=_configuration(run, jobs),
         record={
             "started": run.record.started.isoformat(timespec="seconds"),
@@ -169,7 +175,7 @@ def _outcome(jobs: Sequence[JobRecord]) -> str:
 def _facts(run: Run, records: Mapping[str, Any], jobs: Sequence[JobRecord]) -> list[str]:
     """What a reader asks first of a run: how many rows, how long, when. Times come from the record."""
     main = records.get(MAIN)
-    rows = [f"{main.rows:,} rows"] if main is not None else []
+    rows = [counted(main.rows, "row")] if main is not None else []
     seconds = sum(job.seconds for job in jobs)
     return [*rows, f"computed in {seconds:.3g} s", f"{run.record.started:%Y-%m-%d %H:%M} UTC"]
 
@@ -196,12 +202,18 @@ def _print(run: Run, records: Mapping[str, Any]) -> None:
             file.write("".join(f"{line}\n" for line in lines).encode())
 
 
-def _shown(name: str, path: Path, rows: int, jobs: int) -> html.Table:
-    """Return rows of a table as text, taken evenly, without the number of the job where there is one job only."""
-    shape = {column: text for column, (_, text) in tables.footer(path).shape.items() if column != "job" or jobs > 1}
+def _shown(name: str, path: Path, rows: int, jobs: int, keys: Sequence[str]) -> html.Table:
+    """Return rows of a table as text, taken evenly.
+
+    The number of the job is left out where there is one job only, and so is a key that is empty in every row.
+    """
     main = name == MAIN
     most = MAX_ROWS_SHOWN if main or name in SHOWN_AT_LENGTH else MAX_ROWS_OF_OTHERS
-    frame = tables.spread(path, most)[list(shape)]
+    frame = tables.spread(path, most)
+    idle = {column for column in keys if all(_cell(value) == "" for value in frame[column])}
+    idle |= {"job"} if jobs == 1 else set()
+    shape = {column: text for column, (_, text) in tables.footer(path).shape.items() if column not in idle}
+    frame = frame[list(shape)]
     cells = [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
     meaning = "The main table." if main else ""
     return html.Table(name, meaning, list(shape), list(shape.values()), cells, rows, spread=True)
@@ -242,14 +254,16 @@ def finish(run: Run, *, open_report: bool) -> Exit:
     terminal = Terminal()
     jobs = recording.verified(run)
     complaints = _complaints(jobs)
-    for text in complaints:
-        terminal.error(text)
+    terminal.errors(complaints)
     status = Exit.FAILED if complaints else Exit.DONE
     records: dict[str, Any] = {}
     page = None
     try:
         run = _entitled(run, jobs)
         records = gather(run, jobs)
+        failed = _texts(run, records, "failed", "line")
+        terminal.errors(failed)
+        status = Exit.FAILED if failed else status
         if (rows := _rows_of(records)) > MAX_ROWS_CONCLUDED:
             terminal.note(f"now the figures and the record of {rows:,} rows, which may take minutes")
         ownership.forget_tables(run, records)
@@ -264,7 +278,7 @@ def finish(run: Run, *, open_report: bool) -> Exit:
     except Exception as error:  # noqa: BLE001 - the jobs' own files are there, and status 3 says so
         status = Exit.UNGATHERED
         _ungathered(run, error)
-    if status != Exit.DONE and run.record.repeats is None:
+    if (complaints or status == Exit.UNGATHERED) and run.record.repeats is None:
         terminal.note(f"what is done is kept; to do the rest: python -m experiments.run --resume {near(run.directory)}")
     _tell(run, jobs, records, page)
     if open_report and page is not None:

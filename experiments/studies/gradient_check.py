@@ -17,17 +17,28 @@ import derivkit as dk
 from derivkit.testing import PLANTS, NetworkProblem, Plant, correct_gradient, network_problem, plant
 from experiments import peers
 from experiments.peers import scipy
-from experiments.study import Frame, Printed, Rows, Tables, column, key, refuse_below, refuse_empty, refuse_unknown
+from experiments.study import (
+    Failed,
+    Frame,
+    Printed,
+    Rows,
+    Tables,
+    column,
+    key,
+    refuse_below,
+    refuse_empty,
+    refuse_unknown,
+)
 from experiments.words import listed, percent, percent_reached
 
 ACTIVATIONS = ("tanh", "relu")
 KINKED = {"relu at kinks": "relu"}
 """Cases of correct gradients where all biases and one sample are 0, so that the activation stands on its kinks."""
 OURS, SCIPY = "dk.check_gradient", "scipy check_grad"
-CLAIM, CORRECT = "somebody's", "none"
+CLAIM, CORRECT = "", "none"
 """What stands for the kind of a planted mistake where nothing was planted."""
-DISAGREE = "disagree"
-"""The verdict on a wrong gradient."""
+AGREE, DISAGREE = "agree", "disagree"
+"""The verdicts on a right and on a wrong gradient."""
 AGREES, DISAGREES, UNMEASURED = "agrees", "disagrees", "not measured"
 DIRECTION = "direction"
 """What the rows of random directions are called."""
@@ -52,10 +63,9 @@ class Table(Rows):
     """A row for every check."""
 
     case: str = key("the gradient and the loss, or the activation of the network")
-    planted: str = key("kind of the planted mistake; none: the gradient is correct")
-    size: float = key("size of the planted error over that of the gradient; 0 where nothing was planted")
-    natural: bool = key("whether the mistake has its own size, and was not made smaller or larger")
-    seed: int = key("of the network and the mistake")
+    planted: str = key("kind of the planted mistake; none: the gradient is correct; empty: it is somebody's")
+    size: float = key("size that a mistake was given, over that of the gradient; 0: none; empty: it has its own")
+    seed: int = key("of the directions, the network and the mistake")
     verdict: str = column("agree, disagree or unresolved")
     error: float = column("size of the error of the gradient, as estimated")
     low: float = column("lower end of the 95 % interval of this size")
@@ -64,11 +74,21 @@ class Table(Rows):
     kind: str = column("kind of mistake that was named; empty where none was")
     place: str = column("where the mistake is: an entry or an array")
     suspects: str = column("entries that are wrong, the largest error first")
+    evaluations: int = column("calls of the loss")
+    message: str = column("what was found, and what to do")
+
+
+class Judged(Rows):
+    """Whether a check found what was planted."""
+
+    case: str = key("the activation of the network")
+    planted: str = key("kind of the planted mistake; none: the gradient is correct")
+    size: float = key("size that it was given, over that of the gradient; 0: nothing was planted; empty: its own")
+    seed: int = key("of the network and the mistake")
+    error: float = column("size of the error of the gradient over that of the gradient")
     covered: bool = column("whether the interval holds the size that was planted")
     named: bool = column("whether the kind is that which was planted")
     located: bool = column("whether the suspects are the wrong entries and no others")
-    evaluations: int = column("calls of the loss")
-    message: str = column("what was found, and what to do")
 
 
 class Suspects(Rows):
@@ -167,6 +187,7 @@ class Config:
     correct: int = 2
     directions: int = 8
     seed: int = 0
+    fail: bool = False
 
     def __post_init__(self) -> None:
         missing = [name for name in ("python", "gradient", "x") if getattr(self, name) is None]
@@ -177,6 +198,9 @@ class Config:
             )
         if self.python:
             refuse_structure(self.gradient, self.x)
+            refuse_loss(self.python, self.x)
+        elif self.fail:
+            raise ValueError("fail=true: for a gradient of your own; add python=mymodule:loss gradient=... x=...")
         refuse_empty(self, "activations", "kinds", "sizes")
         refuse_unknown(self, "activations", ACTIVATIONS)
         refuse_unknown(self, "kinds", PLANTS)
@@ -202,18 +226,31 @@ class Config:
 def refuse_structure(gradient: Any, x: Any) -> None:
     """Refuse a gradient that fails at x or is not in its structure, before a job begins."""
     structure = dk.Structure.of(x)
-    claim = gradient
-    if callable(gradient):
-        try:
-            claim = gradient(structure.restore(structure.flat))
-        except Exception as error:  # somebody's function may fail in any way
-            raise ValueError(
-                f"gradient: calling it at x failed: {type(error).__name__}: {error}; write a function of the parameters"
-            ) from error
+    claim = called_at(x, "gradient", gradient) if callable(gradient) else gradient
     try:
         structure.like(claim, "gradient")
     except TypeError as error:
         raise ValueError(str(error)) from error
+
+
+def refuse_loss(loss: Callable[..., Any], x: Any) -> None:
+    """Refuse a loss that fails at x or is not one finite number there, before a job begins."""
+    values = called_at(x, "python", lambda point: np.asarray(loss(point), dtype=np.float64))
+    if values.size != 1:
+        raise ValueError(f"python: the loss gives {values.size} values at x; sum or average it to one number")
+    if not np.isfinite(values).all():
+        raise ValueError(f"python: the loss is {values.item()} at x; give an x where it has a finite value")
+
+
+def called_at(x: Any, name: str, function: Callable[..., Any]) -> Any:
+    """What a function gives at x; refused under its name if it fails."""
+    structure = dk.Structure.of(x)
+    try:
+        return function(structure.restore(structure.flat))
+    except Exception as error:  # somebody's function may fail in any way
+        raise ValueError(
+            f"{name}: calling it at x failed: {type(error).__name__}: {error}; write a function of the parameters"
+        ) from error
 
 
 def measure(config: Config) -> Iterator[Rows]:
@@ -241,12 +278,14 @@ def of_claim(config: Config, loss: Callable[..., Any]) -> Iterator[Rows]:
     """What is found of a gradient, as rows of every table."""
     check = dk.check_gradient(loss, config.gradient, config.x, directions=config.directions, seed=config.seed)
     keys = {"case": f"{name_of(config.gradient, 'gradient')} of {name_of(loss, 'loss')}", "seed": config.seed}
-    nothing = dict.fromkeys(("natural", "covered", "named", "located"), False)
-    yield row_of(check, **keys, planted=CLAIM, size=0.0, **nothing)
+    yield row_of(check, **keys, planted=CLAIM, size=math.nan)
     if check.suspects:
         yield suspects_of(check, keys)
     yield from compared(check, keys, dk.Structure.of(config.x))
-    yield Printed(line=[check.message, *(f"  {one}" for one in check.suspects[1:] and check.suspects)])
+    failed = config.fail and check.verdict != AGREE
+    yield (Failed if failed else Printed)(line=check.message)
+    if check.suspects[1:]:
+        yield Printed(line=[f"  {one}" for one in check.suspects])
 
 
 def name_of(function: Any, noun: str) -> str:
@@ -300,9 +339,10 @@ def of_plant(config: Config, mistake: Plant, case: str, seed: int, size: float |
     error = float(np.linalg.norm(mistake.claimed - mistake.true))
     names = mistake.names if size is None else (*mistake.names, *PARTS.get(mistake.kind, ()))
     planted = CORRECT if size == 0.0 else mistake.kind
-    keys = {"case": case, "planted": planted, "size": mistake.size if size is None else size, "seed": seed}
-    yield row_of(
-        check, **keys, natural=size is None, covered=check.interval[0] <= error <= check.interval[1],
+    keys = {"case": case, "planted": planted, "size": math.nan if size is None else size, "seed": seed}
+    yield row_of(check, **keys)
+    yield Judged(
+        **keys, error=mistake.size, covered=check.interval[0] <= error <= check.interval[1],
         named=bool(check.kind) and check.kind in names,
         located={one.index for one in check.suspects} == set(mistake.wrong.tolist()),
     )  # fmt: skip
@@ -343,10 +383,8 @@ def number_of_correct(problem: NetworkProblem) -> float:
 
 def conclude(tables: Tables) -> Iterator[Rows]:
     """Yield every tool in a line, what becomes of mistakes by size, and what becomes of each kind."""
-    checks = tables[Table]
-    judged = checks[checks["planted"] != CLAIM].assign(tool=OURS, noticed=checks["verdict"] == DISAGREE)
-    natural = judged["natural"].astype(bool)
-    ours, natural_ones = judged[~natural], judged[natural]
+    judged = judged_of(tables)
+    ours, natural_ones = judged[~judged["natural"]], judged[judged["natural"]]
     for case in ours["case"].unique():
         for verdicts in (ours, tables[Peers]):
             yield from summary(verdicts[verdicts["case"] == case])
@@ -367,6 +405,12 @@ def conclude(tables: Tables) -> Iterator[Rows]:
             planted=kind, plants=len(rows), noticed=100.0 * rows["noticed"].mean(), **shares_of(rows),
             evaluations=rows["evaluations"].median(),
         )  # fmt: skip
+
+
+def judged_of(tables: Tables) -> Frame:
+    """The checks of networks, with whether they found what was planted."""
+    checks = tables[Table].merge(tables[Judged].drop(columns="error"), on=list(Judged.keys))
+    return checks.assign(tool=OURS, noticed=checks["verdict"] == DISAGREE, natural=checks["size"].isna())
 
 
 def summary(verdicts: Frame) -> Iterator[Summary]:
@@ -412,13 +456,14 @@ def tell(tables: Tables) -> Iterator[str]:
     if len(claims):
         yield (
             "In a test, write dk.assert_gradient(loss, gradient, x): it fails where the gradient disagrees or cannot "
-            "be judged. This command ends with status 0 whatever the verdict."
+            "be judged. This command ends with status 1 then, if it is given fail=true."
         )
     if tables[Entries]["place"].str.startswith(DIRECTION).any():
+        single = " Entries that were measured to be wrong have rows of their own." if len(tables[Suspects]) else ""
         yield (
             f"x has many entries, so the gradient was compared along random directions v: in a row `{DIRECTION} 1` the "
             "claim is the product of the gradient with v, and what is measured the slope of the loss along v, in which "
-            "every wrong entry shows. Entries that are wrong have rows of their own."
+            f"every wrong entry shows.{single}"
         )
     if claims.empty:
         yield from of_planted(tables)
@@ -428,7 +473,7 @@ def of_planted(tables: Tables) -> Iterator[str]:
     """What every tool makes of planted mistakes and of correct gradients."""
     for tool, rows in tables[Summary].groupby("tool", sort=False):
         yield f"{tool}: {of_tool(rows)}."
-    planted = planted_of(tables[Table])
+    planted = planted_of(judged_of(tables))
     yield from of_ours(planted[planted["verdict"] == DISAGREE])
     if SCIPY in set(tables[Peers]["tool"]):
         yield (

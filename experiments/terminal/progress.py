@@ -64,6 +64,11 @@ class Terminal:
         """Print ``message`` as one line to ``err``."""
         _print(self.err, f"error: {_clean(message)}")
 
+    def errors(self, messages: Sequence[str]) -> None:
+        """Print each of the messages as an error."""
+        for message in messages:
+            self.error(message)
+
     def note(self, message: str) -> None:
         """Print ``message`` as one line to ``err``: a warning or a hint."""
         _print(self.err, _clean(message))

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from derivkit.arguments import entry_of
+from derivkit.arguments import entry_of, plural
 from derivkit.multivariate.structure import Block
 from derivkit.types import Array
 
@@ -103,10 +103,9 @@ def slices_name(block: Block, axis: int, indices: Sequence[int], partner: Block 
     'columns 0 and 2 of W'
     """
     noun = ("row", "column")[axis] if len(block[2]) == 2 else "entry" if len(block[2]) == 1 else "slice"
-    several = len(indices) > 1
-    plural = (noun + "s").replace("entrys", "entries") if several else noun
+    words = plural(noun) if len(indices) > 1 else noun
     where = f" along axis {axis}" if noun == "slice" else ""
-    return f"{plural} {listed(indices)} of {block[0]}{where}" + (f" with {partner[0]}" if partner else "")
+    return f"{words} {listed(indices)} of {block[0]}{where}" + (f" with {partner[0]}" if partner else "")
 
 
 def listed(items: Sequence[object]) -> str:

@@ -29,6 +29,8 @@ start = lambda: np.linspace(-1.0, 1.0, 40)
 failing = lambda: 1 / 0
 short = np.ones(3)
 nested = {"w": short}
+nowhere = lambda x: float("nan")
+twice = lambda x: np.r_[x, x]
 """
 NAMES = {"python": "layers:loss", "gradient": "layers:gradient", "x": "layers:start"}
 
@@ -68,7 +70,7 @@ def test_planted_mistakes_are_noticed_and_correct_gradients_agree() -> None:
     found = gathered(study, Config())
     planted = found["table"]["planted"] != "none"
     assert np.array_equal(found["table"]["verdict"] == "disagree", planted)
-    assert np.array_equal(found["table"]["named"], planted)
+    assert np.array_equal(found["judged"]["named"], planted)
     assert list(found["kinds"]["planted"]) == ["factor", "entry"]
     ours = found["summary"]["tool"] == study.OURS
     assert list(found["summary"]["case"][ours]) == ["tanh", "relu", "relu at kinks"]
@@ -79,7 +81,7 @@ def test_planted_mistakes_are_noticed_and_correct_gradients_agree() -> None:
 @pytest.mark.parametrize("kind", ["transposed", "layer", "missing"])
 def test_a_mistake_of_an_array_is_named_as_the_parameters_keep_their_arrays(kind: str) -> None:
     found = gathered(study, Config(activations=("tanh",), kinds=(kind,), sizes=(1e-4,), correct=0))
-    assert found["table"]["named"].all()
+    assert found["judged"]["named"].all()
 
 
 def test_the_verdicts_of_other_tools_stand_beside_ours(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,6 +116,10 @@ def test_the_verdicts_of_other_tools_stand_beside_ours(monkeypatch: pytest.Monke
         ({"x": "layers:word"}, "x=layers:word: x='text': give a real number, or an array of them"),
         ({"x": "layers"}, "write a number or a constant, such as x=pi/2, or x=mymodule:start"),
         ({"python": 3}, "python=3: not a text; write one such as python=mymodule:loss"),
+        ({"python": "layers:nowhere"}, "python: the loss is nan at x; give an x where it has a finite value"),
+        ({"python": "layers:twice"}, "python: the loss gives 80 values at x; sum or average it to one number"),
+        ({"python": "layers:failing"}, "python: calling it at x failed: TypeError"),
+        ({**PLAIN, "fail": True}, "fail=true: for a gradient of your own; add python=mymodule:loss"),
         ({"x": "layers:failing"}, "x=layers:failing: calling it without arguments failed: ZeroDivisionError"),
     ],
 )
@@ -133,3 +139,22 @@ def test_the_command_answers_for_a_module_of_the_current_directory(tmp_path: Pat
     assert run.returncode == 0, run.stderr
     assert run.stdout.startswith("disagree: x[3]")
     assert "disagree: x[3]" in (tmp_path / "run/report.html").read_text(encoding="utf-8")
+
+
+def test_the_command_fails_if_it_is_told_to_and_the_gradient_disagrees(tmp_path: Path) -> None:
+    (tmp_path / "layers.py").write_text(MODULE)
+    words = ["experiment=gradient_check", "fail=true", *(f"{key}={value}" for key, value in NAMES.items())]
+    run = python("-m", "experiments.run", "--quiet", *words, "hydra.sweep.dir=run", cwd=tmp_path)
+    assert run.returncode == 1
+    assert run.stderr.startswith("error: disagree: x[3]")
+    assert "--resume" not in run.stderr
+    page = (tmp_path / "run/report.html").read_text(encoding="utf-8")
+    assert "planted</th>" not in page
+    assert page.index(">suspects</h3>") < page.index(">table</h3>")
+    assert "<li>1 row</li>" in page
+
+
+def test_a_gradient_that_agrees_is_no_failure() -> None:
+    right = gathered(study, Config(python=loss, gradient=np.cos, x=X, fail=True))
+    assert "failed" not in right
+    assert list(right["printed"]["line"]) == list(right["table"]["message"])
