@@ -155,7 +155,9 @@ class Ladders:
         if self.budget >= FIRST_VALUES:
             _ = lines.centre  # whose type tells the noise
         noise = np.full(lines.origin.size, self._noise)
-        limits = Limits(lines.lo, lines.hi, common=not self.around.scalar, narrow=lines.narrow)
+        limits = Limits(
+            lines.lo, lines.hi, common=not self.around.scalar, narrow=lines.narrow, many=self.structure.size > 1
+        )
         searches = Searches(lines, (order,), limits, self.budget)
         rows = np.array([lines.origin, scale, noise])
         parts, turns = by_pilots(searches, lines, rows, pace)

@@ -153,12 +153,12 @@ def _verify(search: Search, ladder: Ladder, seen: Analysis, moves: int) -> Way:
 
 def _endless(search: Search, ladder: Ladder) -> Way:
     """What looked like noise falls with the window, however small that is: f follows a power of the distance."""
-    yield from steeper(search, ladder)
+    yield from steeper(search, ladder, np.full((1, ladder.points.size), np.nan))
     _by_power(search, ladder, search.lost(ladder.points))
 
 
-def steeper(search: Search, ladder: Ladder) -> Way:
-    """Chords are the steeper the shorter they are, so that the tangent is vertical.
+def steeper(search: Search, ladder: Ladder, slopes: Array) -> Way:
+    """Chords are the steeper the shorter they are, so that the tangent is vertical, on one side at least.
 
     Where f follows a power p < 1 of the distance, their slopes grow by 128^(1 - p) times as much from one to the next;
     where it follows the distance times its logarithm, by as much; and where the slopes have a limit, by less. All of
@@ -177,11 +177,12 @@ def steeper(search: Search, ladder: Ladder) -> Way:
     grows = (size[:, -1] >= (1.0 - SAME_GROWTH) * size.max(axis=1)) & (rounding < SAME_GROWTH * size.min(axis=1))
     grows &= np.abs(np.sign(growth).sum(axis=1)) == growth.shape[1]
     grows &= (powers.min(axis=1) > JUMP) & (np.ptp(powers, axis=1) < SAME_POWER)
-    infinite = np.where(grows, np.copysign(np.inf, growth[:, -1]), np.nan)
-    vertical, cusp = (infinite == infinite[0]).all(axis=0), (infinite == -infinite[::-1]).all(axis=0)
+    slopes = np.where(grows, np.copysign(np.inf, growth[:, -1]), slopes)
+    vertical, known = (grows & (slopes == slopes[0])).all(axis=0), ~np.isnan(slopes).any(axis=0)
+    cusp = known & ~vertical & grows.any(axis=0)
     exponent = np.minimum(powers[0, -1], 1.0)
-    search.vertical(points[vertical], infinite[0, vertical], exponent[vertical])
-    search.refuse(points[cusp], Status.KINK, infinite[-1, cusp], infinite[0, cusp])
+    search.vertical(points[vertical], slopes[0, vertical], exponent[vertical])
+    search.refuse(points[cusp], Status.KINK, slopes[-1, cusp], slopes[0, cusp])
 
 
 def _by_power(search: Search, ladder: Ladder, mask: Mask) -> None:
@@ -212,8 +213,11 @@ def both_sides(search: Search, ladder: Ladder, top: Array, tries: int) -> Way:
     if not fresh.points.size:
         return
     right, left = (search.analysis(fresh, SIDES, side=side) for side in (1, -1))
-    rough = search.suspicious(fresh, right) & search.suspicious(fresh, left)
-    yield from together(each(fresh, rough, lambda part, _: steeper(search, part)))
+    slopes = smooth_slopes(search, fresh, right, left)
+    noisy = np.array([search.suspicious(fresh, side) for side in (right, left)])
+    apart = right.resolved & left.resolved & (np.abs(right.value - left.value) > right.error + left.error)[0]
+    rough = noisy.all(axis=0) | (apart & (noisy & ~np.isnan(slopes[::-1])).any(axis=0))
+    yield from together(each(fresh, rough, lambda part, i: steeper(search, part, slopes[:, i])))
     left_over = np.flatnonzero(search.status[fresh.points] == CODE[Status.UNRESOLVED])
     fresh, right, left = fresh.take(left_over), right.take(left_over), left.take(left_over)
     if not fresh.points.size:
@@ -242,6 +246,12 @@ def both_sides(search: Search, ladder: Ladder, top: Array, tries: int) -> Way:
     rest = np.flatnonzero(open_ & ~sharp & ~flat)
     if rest.size and tries > 1:
         yield from both_sides(search, fresh.take(rest), 1e-3 * fresh.top[rest], tries - 1)
+
+
+def smooth_slopes(search: Search, ladder: Ladder, right: Analysis, left: Analysis) -> Array:
+    """The slopes of sides that are smooth, NaN of others; shape ``(2, n)``."""
+    smooth = [side.resolved & ~search.suspicious(ladder, side) for side in (right, left)]
+    return np.where(smooth, [right.value[0], left.value[0]], np.nan)
 
 
 def bends(

@@ -49,6 +49,9 @@ AHEAD = 8.0
 """They begin so many times farther out than a window that was too large, as only one side may have been."""
 SMALL = 1e-3
 """Jumps below this part of f on both sides are those of rounding; a function that is meant to jump does so by more."""
+SHORT = 0.02
+"""The same where f of many variables sums what is rounded to a short type, such as bfloat16, which has 8 binary digits.
+A choice."""
 ALIKE = 2.0
 """Such jumps are of one height up to this factor."""
 SAME = 4.0
@@ -385,6 +388,12 @@ def motionless(search: Search, points: Indices) -> Mask:
     return np.asarray((search.value[0, points] == 0.0) & np.isinf(search.reach[points]))
 
 
+def _sums(search: Search, ladder: Ladder, end: Break) -> Mask:
+    """Where f of many variables may sum what is rounded apart: its steps are of any height."""
+    jumps = np.where(dubious(search, ladder), end.sudden.any(axis=0), end.sudden.all(axis=0))
+    return np.asarray(jumps & (end.height.max(axis=0) < SHORT * end.largest) & search.limits.many)
+
+
 def stairs(search: Search, ladder: Ladder) -> Way:
     """The best window would reach far, but f leaves it soon: by jumps on both sides, f is a staircase."""
     points = ladder.points
@@ -401,6 +410,8 @@ def stairs(search: Search, ladder: Ladder) -> Way:
     both &= flat | fine | search.doubtful[points] | doubted
     argument = EPS * np.abs(ladder.x * search.slope[points])
     rounding = (end.sudden & (end.height < ROUNDING * argument)).any(axis=0)
+    sums = _sums(search, ladder, end) & ~flat
+    both |= sums
     # within a step, or before a single jump: the bar must allow for the slope of a staircase
     unsure = both | rounding | (end.sudden.any(axis=0) & flat)
     search.widen(points[unsure], slope[unsure], Status.MULTISCALE)
@@ -411,6 +422,9 @@ def stairs(search: Search, ladder: Ladder) -> Way:
     step = ~unsure & end.sudden.any(axis=0) & apart(search, points)
     away = np.abs(search.value[0, points] - search.coarse[0, points]) + search.coarse_error[0, points]
     search.widen(points[step], away[step], Status.MULTISCALE)
+    # a noisy window within their steps has not met them all
+    within = sums & ~(search.coarse_step[points] > end.far.max(axis=0))
+    search.coarse_error[:, points[within]] = np.inf
     kept = both & np.isfinite(search.coarse_error[0, points])
     _as_noisy(search, points[kept])
     which = np.flatnonzero(both & ~kept)

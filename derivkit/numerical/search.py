@@ -46,6 +46,9 @@ VAGUE = 0.01
 """A window in which f is smooth knows higher derivatives better than to this part, unless a kink of one of them that
 hides in rounding keeps it small. A choice: derivatives near 0 are looked at for nothing."""
 
+SINGULAR = 1e-6
+"""A window with one side knows higher derivatives of what is smooth there better than to this part, but not of what is
+smooth but for a power of the distance, whose coefficients fall too slowly to be told from noise. Measured."""
 SMALL, SMALL_IN_NOISE = 100.0, 4.0
 """A window that another point vouches for is small where a first look would be more than so many times as large, the
 second where it shows nothing but rounding, as beside an entry of far larger values. Choices."""
@@ -127,6 +130,10 @@ class Search(State):
             bent |= vague & (self.status[points] == CODE[Status.NOISY])
             yield from together(each(ladder, bent, partial(corners.bends, self, place)))
             self.doubt(points[limited], place)
+            sided = self.status[points] == CODE[Status.ONE_SIDED]
+            self.doubt(
+                points[sided & (self.error[place, points] > SINGULAR * np.abs(self.value[place, points]))], place
+            )
 
     def _rough(self, ladder: Ladder) -> Way:
         """No window was resolved."""

@@ -64,6 +64,8 @@ class Limits(NamedTuple):
     float32 : bool
         Whether the values of f are known to have no more digits than float32: windows in which these hide a kink are
         wide.
+    many : bool
+        Whether f is a function of many variables, which may sum values that are rounded apart.
     """
 
     lo: Any = -math.inf
@@ -74,6 +76,7 @@ class Limits(NamedTuple):
     common: bool = False
     narrow: Mask | None = None
     float32: bool = False
+    many: bool = False
 
     def take(self, places: Indices) -> Limits:
         """Those of some places."""

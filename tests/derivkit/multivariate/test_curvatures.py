@@ -227,3 +227,12 @@ def test_what_cannot_be_differentiated_is_refused_in_one_line(call: Any, words: 
     with pytest.raises(ValueError, match=words) as refusal:
         call(lambda v: float(np.sum(v)))
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("power", [2.1, 2.5, 2.9, 3.5])
+def test_at_an_edge_where_a_power_ends_the_bar_of_a_second_derivative_holds(power: float) -> None:
+    with np.errstate(invalid="ignore"):
+        found = dk.hessian(lambda p: np.sum(p**power), [0.0, 1.0])
+        alone = dk.derivative(lambda t: t**power + 1.0, 0.0, order=2)
+    for value, error in ((found.value[0, 0], found.error[0, 0]), (alone.value, alone.error)):
+        assert np.isnan(value) or abs(value) <= error

@@ -322,3 +322,37 @@ def test_jacobians_and_hessians_in_known_noise_begin_with_steps_that_suit_it() -
     bends = dk.hessian(in_noise(1e-6), x, noise=1e-6)
     assert np.all(np.abs(bends.value + np.diag(np.sin(x))) <= bends.error)
     assert np.max(bends.error) < 0.2
+
+
+def bfloat16(values: Any) -> Any:
+    bits = np.float32(values).view(np.uint32)
+    return ((bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000).astype(np.uint32).view(np.float32).astype(float)
+
+
+ROUNDED: dict[str, Callable[[Any], Any]] = {
+    "float32": lambda h: h.astype(np.float32).astype(float),
+    "float16": lambda h: h.astype(np.float16).astype(float),
+    "bfloat16": bfloat16,
+    "multiples of 1/128": lambda h: np.round(128.0 * h) / 128.0,
+}
+
+
+@pytest.mark.parametrize("rounded", ROUNDED)
+def test_bars_along_directions_hold_where_hidden_layers_are_rounded(rounded: str) -> None:
+    for seed in range(16):
+        rng = np.random.default_rng(seed)
+        data, target = rng.normal(size=(8, 5)), rng.normal(size=8)
+        w, b, v = rng.normal(size=(5, 6)) / 2.0, rng.normal(size=6) / 3.0, rng.normal(size=6)
+
+        def loss(p: Any, data: Any = data, target: Any = target) -> Any:
+            hidden = ROUNDED[rounded](np.tanh(data @ p[:30].reshape(5, 6) + p[30:36]))
+            return np.mean((hidden @ p[36:] - target) ** 2)
+
+        hidden = np.tanh(data @ w + b)
+        errors = 2.0 * (hidden @ v - target) / 8.0
+        back = np.outer(errors, v) * (1.0 - hidden * hidden)
+        slopes = np.concatenate([(data.T @ back).ravel(), back.sum(axis=0), hidden.T @ errors])
+        for k in range(2):
+            towards = np.random.default_rng([seed, k]).normal(size=slopes.size)
+            found = dk.directional(loss, np.concatenate([w.ravel(), b, v]), towards)
+            assert abs(found.value - slopes @ towards) <= found.error

@@ -1100,3 +1100,8 @@ def test_a_second_derivative_that_grows_at_every_scale_is_refused_soon(order: in
     found = dk.derivative(lambda x: x * x * math.log(abs(x)) if x else 0.0, 0.0, order=order)
     assert found.status in ("unresolved", "below_resolution" if order == 1 else "unresolved")
     assert found.evaluations < 250
+
+
+def test_a_logarithm_beside_a_constant_is_a_kink_with_an_infinite_side() -> None:
+    found = dk.derivative(lambda x: x * math.log(x) if x > 0.0 else 0.0, 0.0)
+    assert (found.status, found.left, found.right) == ("kink", 0.0, -math.inf)
