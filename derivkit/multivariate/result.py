@@ -102,13 +102,16 @@ class Gradient:
 
 
 ALL_OK = "every derivative has a value and a bar."
+IN_NOISE = "If f has noise, give its standard deviation as noise=, none too small."
 
 
 def _of_search(result: Gradient, detail: Derivative) -> list[str]:
     """The sentences of the statuses but ``ok``, each with the first entry that has it, or the one of a single entry."""
     statuses = np.asarray(detail.status)
+    lost = bool(np.any((statuses == Status.UNRESOLVED) & ~np.asarray(detail.denied)))
+    hint = [IN_NOISE] if lost else []
     if isinstance(result.status, Status):
-        return [sentence(detail, (0,) * statuses.ndim)]
+        return [sentence(detail, (0,) * statuses.ndim), *hint]
     groups = [(status, np.argwhere(statuses == status)) for status in dict.fromkeys(statuses.ravel().tolist())]
     sentences = [
         f"{len(places)} of {statuses.size} {status}, the first {_entry(result.structure, detail, places[0])}: "
@@ -116,7 +119,7 @@ def _of_search(result: Gradient, detail: Derivative) -> list[str]:
         for status, places in groups
         if status != Status.OK
     ]
-    return sentences or [f"{ALL_OK} {FLOAT32}" if result.float32 else ALL_OK]
+    return sentences + hint or [f"{ALL_OK} {FLOAT32}" if result.float32 else ALL_OK]
 
 
 def _entry(structure: Structure, detail: Derivative, place: Indices) -> str:

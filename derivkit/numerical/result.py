@@ -146,7 +146,7 @@ MESSAGES: Mapping[Status, Callable[[Callable[[str], Any]], str]] = MappingProxyT
             + (", times its logarithm." if at("exponent") > ALMOST_ONE else ".")
         ),
         Status.UNRESOLVED: lambda at: (
-            "the budget of evaluations was used up before f was resolved."
+            "the budget of evaluations was used up before f was resolved; about 13 are enough where f is smooth."
             if at("denied")
             else f"f looks smooth at no scale down to the spacing of floats at x, {at('spacing'):.2g}: "
             "no step tells its slope."

@@ -356,3 +356,11 @@ def test_bars_along_directions_hold_where_hidden_layers_are_rounded(rounded: str
             towards = np.random.default_rng([seed, k]).normal(size=slopes.size)
             found = dk.directional(loss, np.concatenate([w.ravel(), b, v]), towards)
             assert abs(found.value - slopes @ towards) <= found.error
+
+
+def test_a_message_says_how_large_a_budget_is_enough_and_that_noise_can_be_given() -> None:
+    x = np.linspace(0.1, 2.0, 6)
+    assert "about 13 are enough" in dk.gradient(lambda p: np.sum(np.sin(p)), x, budget=5).message
+    found = dk.gradient(in_noise(1e-2), x)
+    assert "unresolved" in found.status.tolist()
+    assert "noise=" in found.message
