@@ -308,6 +308,12 @@ def check_function(f: object, example: str) -> None:
     raise TypeError(f"f must be callable, not {shown(f)}; {door}")
 
 
+def check_flag(name: str, value: object) -> None:
+    """Refuse a value that is neither True nor False."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name}={shown(value)}: write True or False")
+
+
 def check_vectorized(vectorized: object) -> None:
     """Refuse a value of ``vectorized`` that is neither True, False nor None."""
     if vectorized is not None and not isinstance(vectorized, bool | np.bool_):

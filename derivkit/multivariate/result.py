@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,11 @@ from derivkit.numerical.result import Derivative, sentence
 from derivkit.numerical.status import Status
 from derivkit.types import Indices
 
+REPR_ENTRIES = 60
+"""Entries of an array up to which its text has all of them; a choice."""
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Gradient:
     """Derivatives of a function of many variables.
 
@@ -73,8 +76,14 @@ class Gradient:
     evaluations: int
     raised: tuple[Raised, ...] = ()
     float32: bool = False
-    structure: Structure = field(repr=False)
+    structure: Structure
     detail: Derivative | None = None
+
+    def __repr__(self) -> str:
+        """Value, error, status and what it cost, at a size that can be read; all else is in its attributes."""
+        with np.printoptions(threshold=REPR_ENTRIES, edgeitems=3, precision=6, linewidth=105):
+            lines = [f"{name:>11}: {getattr(self, name)!r}" for name in ("value", "error", "status", "evaluations")]
+        return "\n".join(line.replace("\n", f"\n{' ' * 13}") for line in lines)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -121,6 +121,9 @@ class Leaf:
         try:
             places = [operator.index(k) for k in index]
         except TypeError:
+            if labels is not None:
+                there = " and ".join(map(_listed, labels))
+                raise ValueError(f"x{self.path} has no label {_unpacked(index)}; it has {there}") from None
             raise TypeError(f"an index is an int or a tuple of ints, not {_unpacked(index)}") from None
         if len(places) != len(shape) or not all(-n <= k < n for k, n in zip(places, shape, strict=True)):
             raise ValueError(f"x{self.path} of shape {shape} has no entry {_unpacked(index)}")

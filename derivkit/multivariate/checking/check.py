@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from derivkit.arguments import check_function, described, numbers, whole
+from derivkit.arguments import check_flag, check_function, described, numbers, whole
 from derivkit.multivariate.checking.directions import SINGLY_AT_KINKS, STREAM, Directions, Joined, scales_of
 from derivkit.multivariate.checking.entries import of_all_entries
 from derivkit.multivariate.checking.evidence import (
@@ -313,6 +313,7 @@ def _matrix(what: str, derivatives: Any, shape: tuple[int, int]) -> Array:
 
 
 def _checked(problem: Problem, seed: int, *, find: bool) -> GradientCheck:
+    check_flag("locate", find)
     witness = problem.witness
     lost = _not_finite(witness)
     if lost:

@@ -106,7 +106,8 @@ def _disagreement(finding: Finding) -> Iterator[str]:
         return
     if finding.sentence:
         yield finding.sentence
-    if finding.suspects and not (finding.sentence and finding.kind):
+    few = finding.kind == "layer" and finding.factor is None and len(finding.suspects) <= SHOWN
+    if finding.suspects and (few or not (finding.sentence and finding.kind)):
         yield ", ".join(map(str, finding.suspects[:SHOWN]))
     yield from _extent(finding)
     if not (finding.kind or finding.complete):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from derivkit.arguments import NotRealError, as_array, as_float64, described, shown
+from derivkit.arguments import NotRealError, RequiresGradError, as_array, as_float64, described, shown
 from derivkit.behaviour import MIN_SHORT_VALUES, Failures, Mantissas, fits_float32
 from derivkit.executor import Outcome, check_executor, outcomes
 from derivkit.multivariate.ladders import START, TIGHTER
@@ -109,12 +109,15 @@ def value_at(calls: Calls, x: Array, *, scalar: bool) -> Array:
     try:
         value = calls(x)
     except NotRealError as error:
-        raise TypeError(f"f gives {error}; {example}") from None
+        remedy = "write loss.item(), or take dk.torch_function" if isinstance(error, RequiresGradError) else example
+        raise TypeError(f"f gives {error}; {remedy}") from None
     except Exception as error:
         raise ValueError(f"f raises {described(error)}; it is called with x alone, as f(x)") from error
     if scalar and value.size != 1:
         door = "sum or average it, or write dk.check_jacobian"
         raise ValueError(f"f gives {value.size} values where a loss is one number; {door}")
+    if not value.size:
+        raise ValueError("f gives no values at x, so that there is nothing to check; return at least one number")
     if not np.isfinite(value).all():
         wrong = float(value[~np.isfinite(value)][0])
         raise ValueError(f"f is {wrong} at x, so that it has no derivative there; start from an x with a finite value")
@@ -148,7 +151,8 @@ def refuse_two_answers(value: Array, again: Array) -> None:
     """Compare f(x) with what f gave there again: a difference above rounding says that f depends on more than x."""
     if same_answer(value, again, SAME_ANSWER):
         return
-    both = " and ".join(shown(answer.tolist() if answer.size > 1 else answer.item()) for answer in (value, again))
+    alone = value.size == again.size == 1
+    both = " and ".join(shown(answer.item() if alone else answer.tolist()) for answer in (value, again))
     raise ValueError(
         f"f gives two answers at x, {both}: switch off what draws random numbers, such as dropout, or what is changed "
         "by a call (model.eval() in torch), or fix the seed inside f"

@@ -306,3 +306,16 @@ def test_an_end_of_the_domain_may_be_missing_for_one_entry() -> None:
         domain=({"a": [0.0, None], "b": None}, {"a": None, "b": 3.0}),
     )
     assert [*found.status["a"], found.status["b"]] == ["ok", "one_sided", "ok"]
+
+
+def test_a_result_shows_what_one_reads_first_and_no_more() -> None:
+    text = repr(dk.jacobian(np.sin, np.linspace(0.0, 1.0, 40)))
+    assert [line.split(":")[0].strip() for line in text.split("\n") if line[:11].strip()] == [
+        "value", "error", "status", "evaluations",
+    ]  # fmt: skip
+    assert len(text) < 4000
+
+
+def test_a_label_that_is_not_there_is_answered_with_those_that_are() -> None:
+    with pytest.raises(ValueError, match=r"x has no label 'z'; it has 'a', 'b'"):
+        dk.partial(lambda s: s["a"] * s["b"], pd.Series({"a": 1.0, "b": 2.0}), "z")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 
@@ -87,3 +88,42 @@ def test_an_array_at_kinks_is_asked_for_as_a_function_and_noise_is_not_blamed() 
     check = dk.check_gradient(lambda p: float(np.abs(p).sum()), np.ones(100), x)
     assert "give it as a function" in check.message
     assert "noise" not in check.message
+
+
+class Recorded:
+    """A number as torch keeps one whose record it takes."""
+
+    requires_grad = True
+
+
+@pytest.mark.parametrize(
+    ("call", "line"),
+    [
+        (
+            lambda: dk.check_gradient(lambda _: Recorded(), np.ones(2), np.ones(2)),
+            "write loss.item(), or take dk.torch_",
+        ),
+        (lambda: dk.check_jacobian(lambda _: [], np.ones((0, 2)), np.ones(2)), "f gives no values at x"),
+        (lambda: dk.check_gradient(np.sum, np.ones(2), np.ones(2), locate="no"), "locate='no': write True or False"),
+    ],
+    ids=["torch", "nothing", "locate"],
+)
+def test_what_cannot_be_checked_is_refused_with_what_to_write(call: Callable[[], object], line: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=re.escape(line)):
+        call()
+
+
+def test_two_answers_are_shown_alike() -> None:
+    answers = itertools.cycle([1.35, np.array([1.17])])
+    with pytest.raises(ValueError, match=re.escape("two answers at x, 1.35 and 1.17")):
+        dk.check_gradient(lambda _: next(answers), np.zeros(40), np.ones(40))
+
+
+def test_few_wrong_entries_of_several_arrays_are_named() -> None:
+    x = {"W": np.linspace(0.1, 0.9, 20).reshape(4, 5), "b": np.linspace(0.2, 0.8, 5)}
+    wrong = {name: np.cos(array) for name, array in x.items()}
+    wrong["W"][1, 2] += 0.5
+    wrong["W"][3, 0] -= 0.25
+    wrong["b"][4] += 0.1
+    message = dk.check_gradient(lambda p: sum(np.sum(np.sin(array)) for array in p.values()), wrong, x).message
+    assert all(f"x{entry} claims" in message for entry in ("['W'][1, 2]", "['W'][3, 0]", "['b'][4]"))
