@@ -36,12 +36,15 @@ class ProjectedClaim:
         The arrays of which x consists, in order.
     directions : ndarray, shape ``(k, n)``
         Along which it was measured.
+    noun : str
+        What it is called: a matrix of derivatives is a gradient by a matrix here.
     """
 
     gradient: Array
     x: Array
     blocks: tuple[Block, ...]
     directions: Array
+    noun: str = "gradient"
 
     @cached_property
     def products(self) -> Array:

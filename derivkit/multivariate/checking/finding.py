@@ -116,6 +116,8 @@ def _disagreement(finding: Finding) -> Iterator[str]:
 
 def _advice(claimed: Array, error: float, norm: float) -> str:
     """What an error of no known kind may come from."""
+    if half := _half_filled(claimed):
+        return half
     size = np.abs(claimed)
     largest = float(size.max(initial=0.0))
     clipped = int(np.count_nonzero(size == largest))
@@ -127,6 +129,17 @@ def _advice(claimed: Array, error: float, norm: float) -> str:
     if error < SLIGHT * norm:
         return "an error so slight may be that of an approximation, such as an eps or a solver that stops early"
     return "look at what all entries need, such as the slope of the loss"
+
+
+def _half_filled(claimed: Array) -> str:
+    """What is said of a square matrix that is 0 above its diagonal, below it, or on both sides; empty of any other."""
+    side = math.isqrt(claimed.size)
+    if side < 2 or side**2 != claimed.size or claimed.shape not in ((1, claimed.size), (side, side)):
+        return ""
+    matrix = claimed.reshape(side, side)
+    places = {"above": np.triu(matrix, 1), "below": np.tril(matrix, -1)}
+    empty = " and ".join(place for place, part in places.items() if not part.any())
+    return f"the claim is 0 {empty} the diagonal, look if a part of the matrix alone is filled" if empty else ""
 
 
 def _extent(finding: Finding) -> Iterator[str]:
@@ -141,7 +154,8 @@ def _extent(finding: Finding) -> Iterator[str]:
         others = f"no slope was measured {lost}, all others agree" if lost else "all others agree"
         rest = others if wrong < finding.witness.claimed.size else "none agrees"
         entries = "this entry is computed" if wrong == 1 else "these entries are computed"
-        yield f"{more}{rest}: look at how {entries}"
+        half = _half_filled(finding.witness.claimed) if wrong > SHOWN else ""
+        yield f"{more}{rest}: {half or f'look at how {entries}'}"
     else:
         part = f", {_part(error / finding.norm)} of the {finding.witness.noun}'s" if finding.norm else ""
         yield f"the error has the size {error:.2g} (95 %: {low:.2g} to {high:.2g}){part}"

@@ -8,15 +8,18 @@ are verified by their partial derivatives.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from derivkit.multivariate.checking.corrections import slices_name
 from derivkit.multivariate.checking.evidence import CLEAR_FACTOR, Evidence, Witness, rounding_of
 from derivkit.multivariate.checking.mistakes import Mistake, mistake, of_region
 from derivkit.multivariate.checking.regions import Measure, Region
 from derivkit.multivariate.checking.result import Suspect
 from derivkit.multivariate.checking.slopes import Window
+from derivkit.multivariate.structure import Block
 from derivkit.types import Array, Indices, Mask
 
 CANDIDATES = 3
@@ -138,13 +141,15 @@ def whole_array(witness: Witness, suspects: tuple[Suspect, ...]) -> Mistake | No
 
 
 def named_by(witness: Witness, evidence: Evidence, *, search: bool = False) -> Mistake | None:
-    """The kind of mistake; with further measurements, if they are wanted. Of a matrix it is not known.
+    """The kind of mistake; of a gradient with further measurements, if they are wanted.
 
     Where all entries were measured one by one, every further measurement is known from them.
     """
     directions = witness.directions
-    if witness.claimed.size != witness.x.size or directions.count * directions.size > MOST_NUMBERS:
+    if directions.count * len(witness.value) * witness.claimed.size > MOST_NUMBERS:
         return None
+    if witness.claimed.size != witness.x.size:
+        return None if search or not evidence.valued.all() else _of_matrix(witness, evidence)
 
     singly = directions.singly and evidence.valued.all()
     window, last = evidence.window, witness.calls.total + CALLS_TO_SEARCH
@@ -166,6 +171,36 @@ def named_by(witness: Witness, evidence: Evidence, *, search: bool = False) -> M
         bars=evidence.bars[:, 0],
         measure=_summed(evidence) if singly else measure if search else None,
     )
+
+
+def _of_matrix(witness: Witness, evidence: Evidence) -> Mistake | None:
+    """The kind of mistake in a Jacobian or a Hessian, as in a gradient by a matrix: every direction sees one row.
+
+    One wrong entry is left to the search for entries, and so is a part that is truly 0.
+    """
+    rows, vectors = np.eye(len(witness.value)), np.array(list(witness.directions))
+    side, size = witness.x.size, witness.claimed.size
+    block = (f"the {witness.noun}", slice(0, size), (size // side, side))
+    named = mistake(
+        witness.claimed.ravel(),
+        np.zeros(size),
+        (block,),
+        directions=np.einsum("ab,kn->kabn", rows, vectors).reshape(-1, size),
+        residuals=evidence.residuals.ravel(),
+        bars=evidence.bars.ravel(),
+        noun=witness.noun,
+    )
+    if named is not None:
+        return None if named.entries or named.factor in (math.inf, -math.inf) else named
+    return _rows_of_zeros(witness, evidence, block)
+
+
+def _rows_of_zeros(witness: Witness, evidence: Evidence, block: Block) -> Mistake | None:
+    """Where the only wrong rows of a Jacobian are some that are 0 in the claim."""
+    rows = np.flatnonzero((evidence.beyond & evidence.valued[:, None]).any(axis=0))
+    if len(witness.value) == 1 or not rows.size or np.any(witness.claimed[rows]) or not np.any(witness.claimed):
+        return None
+    return of_region(Region(kind="mask", place=slices_name(block, 0, rows.tolist()), claims_zero=True))
 
 
 def _summed(evidence: Evidence) -> Measure:

@@ -109,6 +109,7 @@ def mistake(
     residuals: Array,
     bars: Array,
     measure: Measure | None = None,
+    noun: str = "gradient",
 ) -> Mistake | None:
     """The kind of mistake in a claimed gradient.
 
@@ -126,6 +127,8 @@ def mistake(
         Products of the directions with the claim, less what was measured, and how wrong these may be.
     measure : callable, optional
         Gives residuals and bars for further directions, by evaluations of f. It is used where no row of the table fits.
+    noun : str
+        What it is called.
 
     Returns
     -------
@@ -148,7 +151,7 @@ def mistake(
     residuals, bars = residuals[usable], np.maximum(bars[usable], np.finfo(np.float64).tiny)
     if not np.any(np.abs(residuals) > bars):
         return None
-    claim = ProjectedClaim(gradient=gradient, x=x, blocks=blocks, directions=directions[usable])
+    claim = ProjectedClaim(gradient=gradient, x=x, blocks=blocks, directions=directions[usable], noun=noun)
     named = _by_table(claim, residuals, bars)
     if named is None and measure is not None:
         region = wrong_region(claim, measure, size=float(np.sqrt(np.mean(residuals**2))))
@@ -289,7 +292,7 @@ def _multiple(claim: ProjectedClaim, fit: Fit, place: str, _: int, kind: str = "
     if math.isinf(factor):
         return Mistake(kind=kind, place=place, sentence=_constant(place), factor=factor, interval=interval)
     rest = "; the rest is right" if place else ""
-    times = f"the claim is {_words(factor, interval)} times the true gradient"
+    times = f"the claim is {_words(factor, interval)} times the true {claim.noun}"
     sentence = f"{times}{where}{rest}: {_reason(claim, factor)}"
     name = "sign" if factor == -1.0 and kind in ("factor", "layer") else kind
     return Mistake(kind=name, place=place, sentence=sentence, factor=factor, interval=interval)

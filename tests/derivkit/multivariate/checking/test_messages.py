@@ -127,3 +127,34 @@ def test_few_wrong_entries_of_several_arrays_are_named() -> None:
     wrong["b"][4] += 0.1
     message = dk.check_gradient(lambda p: sum(np.sum(np.sin(array)) for array in p.values()), wrong, x).message
     assert all(f"x{entry} claims" in message for entry in ("['W'][1, 2]", "['W'][3, 0]", "['b'][4]"))
+
+
+MATRIX = np.random.default_rng(0).standard_normal((40, 40))
+POINT = np.linspace(-0.1, 0.1, 40)
+JACOBIAN = (1.0 - np.tanh(MATRIX @ POINT) ** 2)[:, None] * MATRIX
+HESSIAN = MATRIX.T @ (np.exp(MATRIX @ POINT)[:, None] * MATRIX)
+
+
+@pytest.mark.parametrize(
+    ("claim", "kind", "words"),
+    [
+        (-JACOBIAN, "sign", "-1 times the true Jacobian: look for a sign"),
+        (2.0 * JACOBIAN, "factor", "2 times the true Jacobian"),
+        (JACOBIAN.T, "transposed", "the Jacobian is transposed"),
+        (np.roll(JACOBIAN, 1, 0), "order", "the Jacobian (shifted by 1 along axis 0)"),
+        (JACOBIAN * (np.arange(40) != 3)[:, None], "mask", "the claim is 0 in row 3 of the Jacobian, but f changes"),
+        (np.tril(JACOBIAN), "", "the claim is 0 above the diagonal, look if a part of the matrix alone is filled"),
+    ],
+    ids=["sign", "factor", "transposed", "rolled", "zero row", "triangle"],
+)
+def test_the_kind_of_a_mistake_in_a_jacobian_is_named(claim: Array, kind: str, words: str) -> None:
+    check = dk.check_jacobian(lambda x: np.tanh(MATRIX @ x), claim, POINT)
+    assert (check.verdict, check.kind) == ("disagree", kind)
+    assert words in check.message
+
+
+@pytest.mark.parametrize(("factor", "kind"), [(-1.0, "sign"), (0.5, "factor")])
+def test_the_kind_of_a_mistake_in_a_hessian_is_named(factor: float, kind: str) -> None:
+    check = dk.check_hessian(lambda x: float(np.sum(np.exp(MATRIX @ x))), factor * HESSIAN, POINT)
+    assert (check.verdict, check.kind) == ("disagree", kind)
+    assert "times the true Hessian" in check.message
