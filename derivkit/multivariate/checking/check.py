@@ -12,6 +12,7 @@ from derivkit.arguments import check_flag, check_function, described, numbers, w
 from derivkit.multivariate.checking.directions import SINGLY_AT_KINKS, STREAM, Directions, Joined, scales_of
 from derivkit.multivariate.checking.entries import of_all_entries
 from derivkit.multivariate.checking.evidence import (
+    CLEAR_FACTOR,
     Evidence,
     Witness,
     spread_by_kinks,
@@ -35,6 +36,7 @@ from derivkit.multivariate.checking.power import blind, detectable_of
 from derivkit.multivariate.checking.result import AGREE, DISAGREE, UNRESOLVED, GradientCheck, Suspect
 from derivkit.multivariate.checking.slopes import Calls, refuse_two_answers, refuse_two_claims, value_at, widen
 from derivkit.multivariate.structure import Structure
+from derivkit.numerical.status import Status
 from derivkit.types import Array
 
 BESIDE = 2.0**-5
@@ -327,6 +329,9 @@ def _checked(problem: Problem, seed: int, *, find: bool) -> GradientCheck:
     if problem.claim.at:
         refuse_two_claims(witness.noun, problem.claim.values, problem.claim.at(problem.witness.x))
     verdict = _verdict(witness, evidence)
+    tied = "" if verdict == DISAGREE else _tied(problem, evidence, is_moved=witness.x is not problem.witness.x)
+    if tied:
+        return _result(Finding(witness=problem.witness, verdict=DISAGREE, seed=seed, evidence=evidence, tied=tied))
     finding = Finding(
         witness=witness,
         verdict=verdict,
@@ -394,6 +399,24 @@ def _kinks_apart(witness: Witness) -> tuple[Witness, Evidence] | None:
 
 def _of_part(witness: Witness) -> Evidence:
     return _one_by_one(witness) if witness.directions.singly else _at_x(witness, witness.evidence())
+
+
+def _tied(problem: Problem, evidence: Evidence, *, is_moved: bool) -> str:
+    """Disagreement along the diagonal alone, where f may be smooth though the axes have kinks, as at ties of a maximum;
+    empty where there is none.
+    """
+    witness = problem.witness
+    is_at_kinks = is_moved or evidence.kinked.any()
+    if not is_at_kinks or witness.float32 or len(witness.value) > 1 or isinstance(witness, HessianWitness):
+        return ""
+    row = witness.row(np.full(witness.size, 1.0) * witness.directions.unit)
+    claimed, measured, bar = (float(row[name][0]) for name in ("claimed", "measured", "bars"))
+    if row["statuses"][0] != Status.OK or not abs(claimed - measured) > CLEAR_FACTOR * bar:
+        return ""
+    return (
+        f"where all entries of x grow alike f is smooth and has the slope {measured:.6g} ± {bar:.1g}, and the gradient "
+        f"gives {claimed:.6g}: look if each of several equal entries, as of a maximum, gets the whole slope"
+    )
 
 
 def _jumps(problem: Problem, evidence: Evidence) -> bool:

@@ -42,6 +42,8 @@ class Finding:
         Whether the point of the check lies beside x, since x is on kinks.
     undefined : str
         What f is or raises beside x, where it has no value there.
+    tied : str
+        What only the direction of equal entries shows, in a sentence.
     kind, place, sentence : str
         Of the mistake.
     factor : float or None
@@ -55,6 +57,7 @@ class Finding:
     complete: bool = False
     beside: bool = False
     undefined: str = ""
+    tied: str = ""
     kind: str = ""
     place: str = ""
     sentence: str = ""
@@ -67,7 +70,7 @@ class Finding:
 
     def size(self) -> tuple[float, tuple[float, float]]:
         """Of the error, with its interval: of the wrong entries where these are all, else from the directions."""
-        if self.evidence is None:
+        if self.evidence is None or self.tied:
             return math.nan, (math.nan, math.nan)
         if not self.evidence.valued.any():
             return math.nan, (0.0, math.inf)
@@ -101,8 +104,13 @@ def _disagreement(finding: Finding) -> Iterator[str]:
     if finding.evidence is None:
         first = finding.suspects[0]
         measured = f"measured {first.numeric:.10g} ± {first.error:.1g}"
+        if not math.isfinite(first.numeric):
+            measured = "and f has no finite slope there"
         yield f"the {finding.witness.noun} is {first.claimed} at {first.name}, {measured}"
         yield "look at how this entry is computed (0/0, log 0, overflow)"
+        return
+    if finding.tied:
+        yield finding.tied
         return
     if finding.sentence:
         yield finding.sentence

@@ -121,6 +121,8 @@ def entry(witness: Witness, row: int, column: int, window: Window | None = None)
     low, high = sorted((slope.left[row] / unit, slope.right[row] / unit))
     if np.isfinite(low + high) and not np.isfinite(value):
         value, error = float(np.clip(claimed, low, high)), 0.01 * (high - low)
+        if not np.isfinite(claimed):
+            value, error = 0.5 * (low + high), 0.5 * (high - low)
     return Suspect(
         index=row * witness.size + column,
         name=witness.name(row, column),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -173,6 +174,25 @@ def test_a_jacobian_costs_as_much_however_many_values_f_gives(n: int, part: floa
     assert check.verdict == "agree"
     assert check.detectable < 1e-6 * check.norm
     assert check.evaluations < 1000
+
+
+@pytest.mark.parametrize("n", [4, 100])
+@pytest.mark.parametrize("share", [True, False])
+def test_a_maximum_hands_its_slope_to_ties_once(n: int, share: bool) -> None:  # noqa: FBT001
+    def gradient(x: Array) -> Array:
+        largest = 1.0 * (x == x.max())
+        return largest / np.sum(largest) if share else largest
+
+    check = dk.check_gradient(lambda x: x.max(), gradient, np.zeros(n))
+    assert check.verdict == ("agree" if share else "disagree")
+    assert share or f"has the slope 1 ± 0, and the gradient gives {n}" in re.sub(r"± \S+,", "± 0,", check.message)
+
+
+def test_a_claim_that_is_no_number_stands_beside_the_slopes_of_the_sides() -> None:
+    check = dk.check_gradient(np.linalg.norm, lambda x: x * np.nan, np.zeros(3))
+    assert check.message.startswith("disagree: the gradient is nan at x[0], measured 0 ± 1;")
+    check = dk.check_gradient(lambda p: p**p, lambda p: -np.inf, 0.0)
+    assert "and f has no finite slope there" in check.message
 
 
 # Answers that change
