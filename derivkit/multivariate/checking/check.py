@@ -17,6 +17,7 @@ from derivkit.multivariate.checking.evidence import (
     Witness,
     spread_by_kinks,
     with_hidden_kinks,
+    without_chance,
     without_outlier,
 )
 from derivkit.multivariate.checking.finding import Finding, message_of
@@ -368,7 +369,7 @@ def _evidence(problem: Problem) -> tuple[Witness, Evidence]:
 def _one_by_one(witness: Witness) -> Evidence:
     """Along axes, with any claim between the slopes of the sides where these have kinks."""
     evidence = witness.evidence() if witness.float32 else of_all_entries(witness)
-    return witness.confirmed(witness.between(evidence))
+    return without_chance(witness.confirmed(witness.between(evidence)))
 
 
 def _settled(witness: Witness, evidence: Evidence) -> Evidence:

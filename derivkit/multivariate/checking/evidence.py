@@ -59,6 +59,8 @@ HIDDEN = 5.0
 measurement: in 1000 networks with an all-zero sample 3.0 left one claim beyond its bar, 5.0 none."""
 FAINT = 2.0
 """Disagreement of all directions by at most so many bars is none: less than `MARGIN`."""
+CHANCE = 0.01
+"""Share of entries whose bars may fail, one by one, by so little; a bar fails in 2 of 1000 cases."""
 OTHERS = 3
 """Directions that agree, from which on one alone that disagrees is doubted: a choice."""
 IMPLAUSIBLE = 1e-3
@@ -463,6 +465,14 @@ def without_outlier(evidence: Evidence, law: Law) -> Evidence:
     if weak or chance_alone(least, most, law) < IMPLAUSIBLE:
         return evidence.amended(j, bars=np.full(bars.shape[1], np.inf))
     return evidence
+
+
+def without_chance(evidence: Evidence) -> Evidence:
+    """Without the faint disagreement of a few entries among many, since so many bars hold but for a few."""
+    faint = evidence.beyond & (np.abs(evidence.residuals) <= FAINT * evidence.bars)
+    if not 0 < np.count_nonzero(faint) <= CHANCE * faint.size:
+        return evidence
+    return replace(evidence, bars=np.where(faint, FAINT, 1.0) * evidence.bars)
 
 
 def spread_by_kinks(evidence: Evidence) -> Evidence:

@@ -275,7 +275,7 @@ def _reason(claim: ProjectedClaim, factor: float) -> str:
     whole = abs(factor) if abs(factor) >= 1.0 else 1.0 / abs(factor)
     if factor == -1.0:
         return "look for a sign"
-    if whole != round(whole):
+    if whole == 1.0 or whole != round(whole):
         return "look for a constant factor"
     if whole == 2.0:
         return f"look for {'a 2 too many' if abs(factor) == 2.0 else 'the 2 that is missing'}, as that of a square"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,3 +58,18 @@ def test_a_planted_bug_is_seen_in_exactly_the_entries_that_are_wrong(
     assert check.verdict == "disagree"
     beyond = np.abs(check.claimed - check.measured) > check.bars
     assert np.array_equal(beyond.ravel(), problem.flat(right) != problem.flat(wrong))
+
+
+def test_one_bar_of_hundreds_that_fails_by_little_is_no_mistake() -> None:
+    x = np.linspace(-0.1, 0.1, 30)
+    for seed in range(8):
+        matrix = np.random.default_rng(seed).normal(size=(30, 30))
+
+        def jacobian(x: Any, matrix: Any = matrix) -> Any:
+            return (1.0 - np.tanh(matrix @ x) ** 2)[:, None] * matrix
+
+        check = dk.check_jacobian(lambda x, matrix=matrix: np.tanh(matrix @ x), jacobian, x)
+        assert check.verdict == "agree", check.message
+        wrong = jacobian(x)
+        wrong[7, 3] += 1e-9
+        assert dk.check_jacobian(lambda x, matrix=matrix: np.tanh(matrix @ x), wrong, x).verdict == "disagree"
