@@ -36,6 +36,7 @@ from derivkit.multivariate.checking.mistakes import Mistake
 from derivkit.multivariate.checking.power import blind, detectable_of
 from derivkit.multivariate.checking.result import AGREE, DISAGREE, UNRESOLVED, GradientCheck, Suspect
 from derivkit.multivariate.checking.slopes import Calls, refuse_two_answers, refuse_two_claims, value_at, widen
+from derivkit.multivariate.checking.staircase import is_staircase
 from derivkit.multivariate.structure import Structure
 from derivkit.numerical.status import Status
 from derivkit.types import Array
@@ -330,6 +331,8 @@ def _checked(problem: Problem, seed: int, *, find: bool) -> GradientCheck:
     if problem.claim.at:
         refuse_two_claims(witness.noun, problem.claim.values, problem.claim.at(problem.witness.x))
     verdict = _verdict(witness, evidence)
+    if verdict == DISAGREE and is_staircase(witness, evidence):
+        return _result(Finding(witness=witness, verdict=UNRESOLVED, seed=seed, evidence=evidence, staircase=True))
     tied = "" if verdict == DISAGREE else _tied(problem, evidence, is_moved=witness.x is not problem.witness.x)
     if tied:
         return _result(Finding(witness=problem.witness, verdict=DISAGREE, seed=seed, evidence=evidence, tied=tied))

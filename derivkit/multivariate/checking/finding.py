@@ -42,6 +42,8 @@ class Finding:
         Whether the point of the check lies beside x, since x is on kinks.
     undefined : str
         What f is or raises beside x, where it has no value there.
+    staircase : bool
+        Whether f moves in steps, across which its slopes are those of the claim.
     tied : str
         What only the direction of equal entries shows, in a sentence.
     kind, place, sentence : str
@@ -57,6 +59,7 @@ class Finding:
     complete: bool = False
     beside: bool = False
     undefined: str = ""
+    staircase: bool = False
     tied: str = ""
     kind: str = ""
     place: str = ""
@@ -181,6 +184,13 @@ def _doubt(finding: Finding) -> Iterator[str]:
     if finding.undefined:
         yield f"{finding.undefined} beside x, so that no slope could be measured"
         yield "check at another x, around which f has values"
+        return
+    if finding.staircase:
+        yield (
+            "f moves in steps, as where a layer rounds to float16, bfloat16 or a grid: across them its slopes are "
+            "those claimed, and within one they are not"
+        )
+        yield "let all of f compute in float64"
         return
     if evidence is None or not evidence.valued.any():
         statuses = sorted(set(evidence.statuses.ravel().tolist())) if evidence else []
