@@ -53,6 +53,8 @@ NORMAL_MOST = 3.0
 """A product with a normal direction is hardly larger than so many times what it is in the mean."""
 
 
+ASYMMETRIC = "the Hessian is not symmetric, as that of a smooth function is"
+"""What is said of one that is not its own mirror image."""
 REPETITIONS = 8
 """Calls of f(x) that show that noise is drawn; a choice."""
 
@@ -323,9 +325,8 @@ def _checked(problem: Problem, seed: int, *, find: bool) -> GradientCheck:
     if lost:
         return _result(Finding(witness=witness, verdict=DISAGREE, seed=seed, suspects=lost))
     if mirrored := _unlike(witness):
-        return _result(
-            Finding(witness=witness, verdict=DISAGREE, seed=seed, evidence=witness.evidence(), suspects=mirrored)
-        )
+        finding = Finding(witness=witness, verdict=DISAGREE, seed=seed, evidence=witness.evidence(), suspects=mirrored)
+        return _result(replace(finding, kind="asymmetric", sentence=ASYMMETRIC))
     witness, evidence = _evidence(problem)
     _refuse_chance(witness, evidence)
     if problem.claim.at:

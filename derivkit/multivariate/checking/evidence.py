@@ -226,6 +226,11 @@ class Witness:
         return float(np.linalg.norm(self.claimed * self.directions.unit))
 
     @property
+    def asymmetry(self) -> float:
+        """Size of what is wrong with the claim in itself: nothing but with that of a Hessian."""
+        return 0.0
+
+    @property
     def relative_unit(self) -> Array | float:
         """That of directions in which every array counts."""
         scales = scales_of(self.x, self.calls.structure.blocks, self.claimed)

@@ -118,7 +118,7 @@ def _disagreement(finding: Finding) -> Iterator[str]:
     if finding.sentence:
         yield finding.sentence
     few = finding.kind == "layer" and finding.factor is None and len(finding.suspects) <= SHOWN
-    if finding.suspects and (few or not (finding.sentence and finding.kind)):
+    if finding.suspects and (few or finding.kind == "asymmetric" or not (finding.sentence and finding.kind)):
         yield ", ".join(map(str, finding.suspects[:SHOWN]))
     yield from _extent(finding)
     if not (finding.kind or finding.complete):

@@ -129,6 +129,12 @@ class HessianWitness(Witness):
         places = np.arange(self.size).reshape(self.x.size, self.x.size)
         return [(name, places[:, place].ravel()) for name, place, _ in self.calls.structure.blocks]
 
+    @property
+    def asymmetry(self) -> float:
+        """Size of the antisymmetric part of the claim, which is wrong, and which no product shows."""
+        matrix = (self.claimed * self.directions.unit).reshape(self.x.size, self.x.size)
+        return float(np.linalg.norm(0.5 * (matrix - matrix.T)))
+
     def unlike(self) -> Indices:
         """Entries above the diagonal that differ from their mirror images, the largest difference first."""
         matrix = self.claimed.reshape(self.x.size, self.x.size)

@@ -56,8 +56,9 @@ def _detectable(evidence: Evidence, directions: Directions, columns: Indices | N
 def error_of(witness: Witness, evidence: Evidence) -> Sized:
     """The size of the error of the claim, and its interval."""
     sizes = [_error(evidence.rows(place), directions) for place, directions in witness.directions.parts]
-    ends = (math.hypot(*(interval[k] for _, interval in sizes)) for k in (0, 1))
-    return math.hypot(*(size for size, _ in sizes)), (next(ends), next(ends))
+    known = 0.0 if witness.directions.singly else witness.asymmetry
+    ends = (math.hypot(known, *(interval[k] for _, interval in sizes)) for k in (0, 1))
+    return math.hypot(known, *(size for size, _ in sizes)), (next(ends), next(ends))
 
 
 def _error(evidence: Evidence, directions: Directions) -> Sized:

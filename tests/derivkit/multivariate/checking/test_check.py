@@ -341,3 +341,15 @@ def test_few_variables_cost_what_their_gradient_costs() -> None:
 def test_directions_are_a_positive_number(directions: Any) -> None:
     with pytest.raises(ValueError, match="directions="):
         dk.check_gradient(np.sum, np.ones(3), np.ones(3), directions=directions)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-3])
+def test_an_antisymmetric_error_of_a_hessian_which_no_product_shows_has_its_size(size: float) -> None:
+    x = np.linspace(0.2, 1.0, 20)
+    wrong = np.diag(x)
+    wrong[0, 2], wrong[2, 0] = size, -size
+    check = dk.check_hessian(lambda p: np.sum(p**3) / 6.0, wrong, x)
+    assert (check.verdict, check.kind) == ("disagree", "asymmetric")
+    assert check.error == pytest.approx(size * np.sqrt(2.0))
+    assert check.interval[0] <= check.error * (1.0 + 1e-12)
+    assert "not symmetric" in check.message
