@@ -337,7 +337,7 @@ ROUNDED: dict[str, Callable[[Any], Any]] = {
 }
 
 
-@pytest.mark.parametrize("rounded", ROUNDED)
+@pytest.mark.parametrize("rounded", part(ROUNDED))
 def test_bars_along_directions_hold_where_hidden_layers_are_rounded(rounded: str) -> None:
     for seed in range(16):
         rng = np.random.default_rng(seed)

@@ -10,6 +10,7 @@ import pytest
 
 import derivkit as dk
 from derivkit.types import Array
+from tests.quick import part
 
 Tree = dict[str, Array]
 
@@ -45,7 +46,7 @@ def task(name: str, seed: int) -> tuple[Callable[[Tree], float], Callable[[Tree]
     return loss, gradient, x
 
 
-@pytest.mark.parametrize("name", ROUNDED)
+@pytest.mark.parametrize("name", part(ROUNDED, every=2))
 def test_a_right_gradient_of_rounded_layers_does_not_disagree(name: str) -> None:
     for seed in range(2):
         check = dk.check_gradient(*task(name, seed), seed=seed)
@@ -58,7 +59,7 @@ def test_what_is_unresolved_for_steps_says_so(name: str) -> None:
     assert any("f moves in steps" in message for message in messages)
 
 
-@pytest.mark.parametrize("name", ROUNDED)
+@pytest.mark.parametrize("name", part(ROUNDED))
 @pytest.mark.parametrize("factor", [2.0, 0.0])
 def test_a_wrong_gradient_of_rounded_layers_is_not_taken_for_steps(name: str, factor: float) -> None:
     for seed in range(2):
