@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import derivkit as dk
+from tests.quick import part
 
 INF = float("inf")
 ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
