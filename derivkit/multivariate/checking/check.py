@@ -35,7 +35,14 @@ from derivkit.multivariate.checking.location import (
 from derivkit.multivariate.checking.mistakes import Mistake
 from derivkit.multivariate.checking.power import blind, detectable_of
 from derivkit.multivariate.checking.result import AGREE, DISAGREE, UNRESOLVED, GradientCheck, Suspect
-from derivkit.multivariate.checking.slopes import Calls, refuse_two_answers, refuse_two_claims, value_at, widen
+from derivkit.multivariate.checking.slopes import (
+    Calls,
+    refuse_two_answers,
+    refuse_two_claims,
+    typical_size,
+    value_at,
+    widen,
+)
 from derivkit.multivariate.checking.staircase import is_staircase
 from derivkit.multivariate.structure import Structure
 from derivkit.numerical.status import Status
@@ -51,7 +58,6 @@ JUMP = 2.0**-18
 spacings, far below the steps of windows."""
 NORMAL_MOST = 3.0
 """A product with a normal direction is hardly larger than so many times what it is in the mean."""
-
 
 ASYMMETRIC = "the Hessian is not symmetric, as that of a smooth function is"
 """What is said of one that is not its own mirror image."""
@@ -325,8 +331,17 @@ def _checked(problem: Problem, seed: int, *, find: bool) -> GradientCheck:
     if lost:
         return _result(Finding(witness=witness, verdict=DISAGREE, seed=seed, suspects=lost))
     if mirrored := _unlike(witness):
-        finding = Finding(witness=witness, verdict=DISAGREE, seed=seed, evidence=witness.evidence(), suspects=mirrored)
-        return _result(replace(finding, kind="asymmetric", sentence=ASYMMETRIC))
+        return _result(
+            Finding(
+                witness=witness,
+                verdict=DISAGREE,
+                seed=seed,
+                evidence=witness.evidence(),
+                suspects=mirrored,
+                kind="asymmetric",
+                sentence=ASYMMETRIC,
+            )
+        )
     witness, evidence = _evidence(problem)
     _refuse_chance(witness, evidence)
     if problem.claim.at:
@@ -432,14 +447,9 @@ def _jumps(problem: Problem, evidence: Evidence) -> bool:
     if not witness.float32 or at is None or not evidence.bars.size:
         return False
     x = witness.x
-    steps = JUMP * np.where(x == 0.0, _size(x), np.abs(x)) * _random(witness).standard_normal(x.size)
+    steps = JUMP * np.where(x == 0.0, typical_size(x), np.abs(x)) * _random(witness).standard_normal(x.size)
     jumps = 0.5 * np.linalg.norm(at(x + steps) - at(x - steps), axis=1)
     return bool(np.any(NORMAL_MOST * jumps > evidence.bars.min(axis=0)))
-
-
-def _size(x: Array) -> float:
-    """Of the entries of x, 1 where all are 0."""
-    return float(np.sqrt(np.mean(x**2))) or 1.0
 
 
 def _random(witness: Witness) -> np.random.Generator:
@@ -453,7 +463,7 @@ def _beside(problem: Problem) -> Witness | None:
     if problem.claim.at is None:
         return None
     scales = 1.0 if old.directions.scales is None else old.directions.scales
-    part = (BESIDE_FLOAT32 if old.float32 else BESIDE) * _size(old.x / scales)
+    part = (BESIDE_FLOAT32 if old.float32 else BESIDE) * typical_size(old.x / scales)
     x = problem.claim.structure.representable(old.x + part * scales * _random(old).standard_normal(old.x.size))
     value, claimed = old.calls(x), problem.claim.at(x)
     finite = value.shape == old.value.shape and np.isfinite(value).all() and np.isfinite(claimed).all()

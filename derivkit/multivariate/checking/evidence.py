@@ -23,6 +23,7 @@ from derivkit.multivariate.checking.slopes import (
     slope_along,
     slope_in,
     slope_shared,
+    typical_size,
     window_of,
 )
 from derivkit.numerical.status import Status
@@ -348,7 +349,7 @@ class Witness:
 
     def undefined(self) -> str:
         """What f is or raises beside x where it has no value there, in words; empty where it has one."""
-        size = np.where(self.x == 0.0, np.sqrt(np.mean((self.x / self._scales) ** 2)) or 1.0, np.abs(self.x))
+        size = np.where(self.x == 0.0, typical_size(self.x / self._scales), np.abs(self.x))
         value = self.calls(self.x + NEAR * size)
         if np.isfinite(value).all():
             return ""

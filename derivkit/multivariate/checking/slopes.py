@@ -35,6 +35,11 @@ SAME_DOUBLE = 2.0**-40
 what float64 does; a choice."""
 
 
+def typical_size(x: Array) -> float:
+    """Of the entries of x: their root mean square, 1 where all are 0."""
+    return float(np.sqrt(np.mean(x**2))) or 1.0
+
+
 class Calls:
     """A function of parameters, called with their flat vector; every call is counted.
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from derivkit.multivariate.checking.evidence import Evidence, Witness
 from derivkit.multivariate.checking.hessians import HessianWitness
+from derivkit.multivariate.checking.slopes import typical_size
 
 PROBES = (2.0**-4, 2.0**-5)
 """Steps of the secants, as parts of the size of x: across many steps of float16, bfloat16 or a grid, and two of them,
@@ -34,7 +35,7 @@ def _is_claimed_across(witness: Witness, evidence: Evidence, j: int, part: float
     vector, where = witness.directions.vector(j), evidence.beyond[j]
     relative = vector / witness.relative_unit
     moved = np.count_nonzero(vector)
-    size = float(np.sqrt(np.mean((witness.x / witness.relative_unit) ** 2))) or 1.0
+    size = typical_size(witness.x / witness.relative_unit)
     step = part * size * float(np.sqrt(moved) / np.linalg.norm(relative)) * vector
     after, before = witness.calls(witness.x + step), witness.calls(witness.x - step)
     with np.errstate(all="ignore"):
