@@ -79,6 +79,15 @@ def _portable(error: Exception) -> Exception:
     return error
 
 
+def _obstacle(f: Callable[[Any], Any]) -> str:
+    """Why f cannot be sent to another process, in the words of this Python; nothing where it can."""
+    try:
+        pickle.dumps(f)
+    except Exception as error:  # noqa: BLE001 -- pickle raises three kinds of its own, and whatever __reduce__ does
+        return described(error)
+    return ""
+
+
 def outcomes(executor: Any, f: Callable[[Any], Any], arguments: Sequence[Any]) -> list[Outcome]:
     """What f gives or raises for every argument, in their order.
 
@@ -92,7 +101,8 @@ def outcomes(executor: Any, f: Callable[[Any], Any], arguments: Sequence[Any]) -
     except (MemoryError, ExecutorError):
         raise
     except Exception as error:
-        remedy = "; processes take functions of modules alone, threads take any" if "pickle" in str(error) else ""
+        bound = described(error) == _obstacle(f)
+        remedy = "; processes take functions of modules alone, threads take any" if bound else ""
         raise ExecutorError(f"executor={shown(executor)} failed: {described(error)}{remedy}") from error
     wrong = next((result for result in results if not isinstance(result, Outcome)), None)
     if wrong is not None or len(results) != len(arguments):

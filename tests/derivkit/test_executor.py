@@ -16,7 +16,7 @@ import pytest
 
 import derivkit as dk
 from derivkit.asker import Asker
-from derivkit.executor import AT_LEAST, Evaluation
+from derivkit.executor import AT_LEAST, Evaluation, ExecutorError
 
 X = np.array([0.5, -1.25, 2.0])
 FIXED = {"formula": "central_2", "delta": 1e-3}
@@ -128,6 +128,10 @@ def test_processes_evaluate_what_modules_have() -> None:
             ValueError, match=r"failed: .*; processes take functions of modules alone, threads take any"
         ):
             dk.gradient(lambda x: x[0], X, vectorized=False, executor=processes)
+    threads = ThreadPoolExecutor(1)
+    threads.shutdown()
+    with pytest.raises(ExecutorError, match=r"failed: (?!.*processes take)"):  # the same f, and another reason
+        dk.gradient(lambda x: x[0], X, vectorized=False, executor=threads)
 
 
 class SolverError(Exception):
