@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -17,7 +17,6 @@ from derivkit.automatic.dual import carries_series, expression_at
 from derivkit.expressions.evaluation import float_function, refuse_many_variables, running_error, taylor_series
 from derivkit.expressions.expression import expression_of, parse
 from derivkit.expressions.tree import Expression
-from derivkit.trusted.bounds import largest_derivatives
 from derivkit.trusted.exact import exact
 from derivkit.types import Array, Domain, Ends
 
@@ -270,27 +269,6 @@ class Function(SelfDescribing):
         # a_2 against a_1 alone is a distance to where f' vanishes; it counts where there is no other.
         higher = reaches[1:] if a[2] > 0.0 and len(reaches) > 1 else reaches
         return min((float(r) for r in higher if 0.0 < r < math.inf), default=1.0)
-
-    def largest_derivatives(
-        self, orders: Sequence[int], *, centre: Array, lo: Array, hi: Array
-    ) -> tuple[list[Array], bool]:
-        """The largest |f^(n)| on [lo, hi] for every order n, and whether they are proved.
-
-        Parameters
-        ----------
-        orders : sequence of int
-            The orders of the derivatives.
-        centre, lo, hi : ndarray
-            A point of every interval and its ends, of one shape.
-
-        Returns
-        -------
-        (list of ndarray, bool)
-            One array of that shape for each order, NaN without an expression; and whether all are proved.
-        """
-        if self.expression is None:
-            return [np.full(np.shape(lo), np.nan)] * len(orders), False
-        return largest_derivatives(self.expression, orders, centre=centre, lo=lo, hi=hi)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ Ball arithmetic and the proofs that stand on it need python-flint, which `import
 from __future__ import annotations
 
 import importlib
+from functools import cached_property
+from types import ModuleType
 from typing import Any
 
 
@@ -26,8 +28,12 @@ class Late:
     def __init__(self, name: str) -> None:
         self._name = name
 
+    @cached_property
+    def _module(self) -> ModuleType:
+        return importlib.import_module(self._name)
+
     def __getattr__(self, attribute: str) -> Any:
-        return getattr(importlib.import_module(self._name), attribute)
+        return getattr(self._module, attribute)
 
     def __repr__(self) -> str:
         return f"<Late {self._name}>"

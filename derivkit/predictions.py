@@ -21,6 +21,7 @@ from derivkit.numerical.difference import broadcast_steps
 from derivkit.numerical.formulas import stencils_of
 from derivkit.numerical.nodes import Nodes, rounding_of_abscissae, rounding_of_sum
 from derivkit.numerical.stencil import Stencil, moment
+from derivkit.trusted.bounds import LargestDerivatives
 from derivkit.trusted.exact import taylor
 from derivkit.types import Array, Mask
 
@@ -151,11 +152,16 @@ def predict_error(
     chosen = stencils_of(formulas)
     arguments = points_of(x), positive("delta", delta)
     shape = broadcast_steps(*arguments)[0].shape
+    if f.expression is None or not chosen:
+        nothing = np.full(shape, np.nan)
+        return [Prediction(nothing, nothing, proved=False)] * len(chosen)
     points, steps = (np.array(v, ndmin=max(1, len(shape))) for v in arguments)
+    highest = max(entry.derivative + entry.order for entry in chosen)
+    largest = LargestDerivatives(f.expression, points, highest)
     with np.errstate(all="ignore"):
         placed = Nodes.shared(chosen, points, steps)
-        values = {offset: f.predicted_value(node) for offset, node in placed[0].at.items()} if placed else {}
-        parts = [_predict(f, nodes, [values[offset] for offset in nodes.formula.offsets]) for nodes in placed]
+        values = {offset: f.predicted_value(node) for offset, node in placed[0].at.items()}
+        parts = [_predict(nodes, [values[offset] for offset in nodes.formula.offsets], largest) for nodes in placed]
     return [Prediction(p.truncation.reshape(shape), p.rounding.reshape(shape), p.proved) for p in parts]
 
 
@@ -165,20 +171,22 @@ def _check_known(f: object) -> None:
         raise TypeError(f"f must be a dk.Function, not {shown(f)}; write dk.Function.from_expression('sin(x)')")
 
 
-def _predict(f: Function, nodes: Nodes, values: Sequence[tuple[Array, Array]]) -> Prediction:
-    """Both parts for one formula, from the values of f at its nodes and the bounds of their errors."""
+def _predict(nodes: Nodes, values: Sequence[tuple[Array, Array]], derivatives: LargestDerivatives) -> Prediction:
+    """Both parts for one formula, from f at its nodes with the bounds of its errors, and the derivatives of f."""
     formula, step = nodes.formula, nodes.step
     d, p = formula.derivative, formula.order
     first, *_, last = nodes.points
     lo, hi = np.broadcast_arrays(np.minimum(first, nodes.x), np.maximum(last, nodes.x))
-    (largest, steepest), proved = f.largest_derivatives((d + p, 1), centre=nodes.x, lo=lo, hi=hi)
+    largest, steepest = derivatives.on(lo, hi, (d + p, 1))
     truncation = float(formula.bound_constant) * step**p * largest
     scale = float(formula.coefficients[1]) * step**d
     estimates, errors = zip(*values, strict=True)
     rounding = rounding_of_sum(formula, estimates, errors, scale) + rounding_of_abscissae(nodes) * steepest / scale
     lost = nodes.vanished
     return Prediction(
-        truncation=np.where(lost, np.nan, truncation), rounding=np.where(lost, np.nan, rounding), proved=proved
+        truncation=np.where(lost, np.nan, truncation),
+        rounding=np.where(lost, np.nan, rounding),
+        proved=derivatives.proved,
     )
 
 

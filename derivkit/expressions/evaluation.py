@@ -339,7 +339,8 @@ def taylor_series(
         variable=lambda name: [x, 1] if order else [x],
         apply=lambda name, *arguments: OPERATIONS[name].series(arithmetic, *arguments),
     )
-    return [c + 0 * x for c in series] + [0 * x] * (order + 1 - len(series))
+    zero = 0 * x
+    return [c + zero for c in series] + [zero] * (order + 1 - len(series))
 
 
 def _wide(dtype: np.dtype[Any]) -> np.dtype[Any]:

@@ -70,30 +70,30 @@ class Taylor:
 
     def integrate(self, y0: Number, w: Series, u: Series) -> Series:
         """The series y with y' = w u' and y(0) = y0: k y_k = sum_j j u_j w_(k-j)."""
-        y = [y0]
-        if len(u) > 1:
-            y.extend(chain(u, w, k) for k in range(1, self.order + 1))
+        y, slope = [y0], derivative(u)
+        if slope:
+            y.extend(chain(slope, w, k) for k in range(1, self.order + 1))
         return y
 
     def riccati(self, y0: Number, u: Series, a: int, b: int, c: int) -> Series:
         """The series y with y' = (a + b y + c y^2) u' and y(0) = y0: exp, tan, tanh, the sigmoid."""
-        y = [y0]
-        if len(u) == 1:
+        y, slope = [y0], derivative(u)
+        if not slope:
             return y
         w: Series = []
         for k in range(1, self.order + 1):
             linear = [y[k - 1] if b == 1 else b * y[k - 1]] if b else []
             w.append(total([*linear, *([c * convolution(y, y, k - 1)] if c else []), *([a] if a and k == 1 else [])]))
-            y.append(chain(u, w, k))
+            y.append(chain(slope, w, k))
         return y
 
     def sine_cosine(self, u: Series, s0: Number, c0: Number, sign: int) -> tuple[Series, Series]:
         """S' = c u' and c' = sign s u': sine and cosine (sign -1), sinh and cosh (sign 1)."""
-        s, c = [s0], [c0]
-        if len(u) == 1:
+        s, c, slope = [s0], [c0], derivative(u)
+        if not slope:
             return s, c
         for k in range(1, self.order + 1):
-            s_k, c_k = chain(u, c, k), sign * chain(u, s, k)
+            s_k, c_k = chain(slope, c, k), sign * chain(slope, s, k)
             s.append(s_k)
             c.append(c_k)
         return s, c
@@ -174,10 +174,14 @@ def convolution(u: Sequence[Number], v: Sequence[Number], k: int) -> Number:
     return total(u[j] * v[k - j] for j in range(max(0, k - len(v) + 1), min(k, len(u) - 1) + 1))
 
 
-def chain(u: Sequence[Number], w: Sequence[Number], k: int) -> Number:
-    """Coefficient k of y where y' = w u'."""
-    first, last = max(1, k - len(w) + 1), min(k, len(u) - 1)
-    whole = total((j * u[j] if j > 1 else u[j]) * w[k - j] for j in range(first, last + 1))
+def derivative(u: Sequence[Number]) -> Series:
+    """The coefficients of u'; none where u is constant."""
+    return [j * a if j > 1 else a for j, a in enumerate(u) if j]
+
+
+def chain(slope: Sequence[Number], w: Sequence[Number], k: int) -> Number:
+    """Coefficient k of y where y' = w u', from the series of u'."""
+    whole = convolution(slope, w, k - 1)
     return whole / k if k > 1 else whole
 
 

@@ -12,20 +12,23 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from derivkit.expressions.evaluation import nearest_float, taylor_series
+from derivkit.expressions.evaluation import FLOAT_CONSTANTS, nearest_float, taylor_series
 from derivkit.expressions.tree import Expression
 from derivkit.operations.row import UNIT
+from derivkit.operations.taylor import Series
 from derivkit.trusted.exact import high_precision_series
-from derivkit.types import Array
+from derivkit.types import Array, Mask
 
 SAMPLES = 9
 """Samples per interval where no closed form is known; a constant without a derivation."""
+INTERVALS = 512
+"""Intervals sampled at once: Taylor's coefficients at all samples stay in a core's cache; found by measurement."""
 FLAT = 2.0**-6
 """An interval on which the derivative changes by less than this share is sampled at its centre only."""
 DISAGREEMENT = 0.01
@@ -62,34 +65,91 @@ class Decomposition:
     terms: tuple[Term, ...] = ()
 
 
-def largest_derivatives(
-    expression: Expression, orders: Sequence[int], *, centre: Array, lo: Array, hi: Array
-) -> tuple[list[Array], bool]:
-    """The largest |f^(n)| on [lo, hi] for every order n, and whether they are proved.
+@dataclass(frozen=True, eq=False)
+class LargestDerivatives:
+    """The largest |f^(n)| on intervals; what depends on their centres alone is computed once for all orders.
 
     Parameters
     ----------
     expression : Expression
         Of at most one variable.
-    orders : sequence of int
-        Orders of the derivatives.
     centre : ndarray
         A point of each interval; as many dimensions as the ends, and broadcast to them.
-    lo, hi : ndarray
-        The ends of the intervals.
+    highest : int
+        The highest order that is required.
 
-    Returns
-    -------
-    sizes : list of ndarray
-        For every order, in the shape of the ends; NaN where the derivative does not exist at a sample.
-    proved : bool
-        True: upper bounds in closed form. False: the largest of nine samples.
+    Examples
+    --------
+    >>> from derivkit.expressions.expression import parse
+    >>> largest = LargestDerivatives(parse("x^3"), np.array([1.0]), 2)
+    >>> [round(float(size[0]), 9) for size in largest.on(np.array([0.0]), np.array([2.0]), (1, 2))], largest.proved
+    ([12.0, 12.0], True)
     """
-    known = decompose(expression)
-    if known is None:
-        return list(_sampled(expression, orders, centre, lo, hi)), False
-    images = [_image(term, lo, hi) for term in known.terms]
-    return [_in_closed_form(known, order, lo, hi, images) for order in orders], True
+
+    expression: Expression
+    centre: Array
+    highest: int
+
+    @property
+    def proved(self) -> bool:
+        """True: upper bounds in closed form. False: the largest of nine samples."""
+        return decompose(self.expression) is not None
+
+    def on(self, lo: Array, hi: Array, orders: Sequence[int]) -> list[Array]:
+        """The largest |f^(n)| for every order n, in the shape of the ends; NaN where it does not exist at a sample."""
+        known = decompose(self.expression)
+        if known is None:
+            return list(self._sampled(lo, hi, orders))
+        images = [_image(term, lo, hi) for term in known.terms]
+        return [_in_closed_form(known, order, lo, hi, images) for order in orders]
+
+    def _sampled(self, lo: Array, hi: Array, orders: Sequence[int]) -> Array:
+        """The largest of nine samples of |f^(n)| for every order n, along a new first axis.
+
+        One sample where the interval is too short for a change. Where float64 cannot compute the derivatives at the
+        centre, the samples come from one Taylor expansion in balls as far as it reaches. Infinite where the samples lie
+        on different branches (of abs, max, floor): there is a kink or a jump between them.
+        """
+        size = np.empty((len(orders), *lo.shape))
+        size[:] = self._sizes[list(orders)]
+        left = np.ones(lo.shape, dtype=bool)
+        if not self._series[1]:
+            doubtful = np.any(self._doubtful[list(orders)], axis=0)
+            left = doubtful | self._changes(hi - lo, orders)
+            for point in np.unique(self.centre[doubtful]):
+                reach, derivatives = _expansion(self.expression, orders, float(point))
+                near = (self.centre == point) & (np.maximum(point - lo, hi - point) <= reach)
+                away = _samples(lo[near], hi[near]) - point
+                size[:, near] = [np.max(np.abs(_horner(falling, away)), axis=0) for falling in derivatives]
+                left &= ~near
+        if np.any(left):
+            size[:, left] = _largest_sample(self.expression, orders, _samples(lo[left], hi[left]))
+        return size
+
+    @cached_property
+    def _series(self) -> tuple[Series, list[Any]]:
+        """Taylor's coefficients at the centres, and the branches that piecewise operations took there."""
+        branches: list[Any] = []
+        return taylor_series(self.expression, self.centre, self.highest + 2, branches=branches), branches
+
+    @cached_property
+    def _sizes(self) -> Array:
+        """|f^(n)| at the centres for n from 0 to the highest order."""
+        return _sizes(self._series[0], range(self.highest + 1))
+
+    @cached_property
+    def _doubtful(self) -> Mask:
+        """Where these are not to be believed."""
+        return _doubtful(self.expression, range(self.highest + 1), self.centre, self._sizes)
+
+    def _changes(self, width: Array, orders: Sequence[int]) -> Mask:
+        """Where one of the f^(n) may change by more than FLAT over the width, judged by its next two at the centre."""
+        flat = np.ones(width.shape, dtype=bool)
+        with np.errstate(over="ignore"):
+            for n in orders:
+                here, first, second = (math.perm(n + j, n) * np.abs(self._series[0][n + j]) for j in range(3))
+                flat &= first * width + second * width**2 < FLAT * here
+        return ~flat
 
 
 def _in_closed_form(known: Decomposition, order: int, lo: Array, hi: Array, images: Sequence[Interval]) -> Array:
@@ -346,65 +406,50 @@ def _horner(falling: Sequence[float], x: Array) -> Array:
     return value
 
 
-def _sampled(expression: Expression, orders: Sequence[int], centre: Array, lo: Array, hi: Array) -> Array:
-    """The largest of nine samples of |f^(n)| for every order n, along a new first axis.
-
-    One sample where the interval is too short for a change. Where float64 cannot compute the derivatives at the centre,
-    the samples come from one Taylor expansion in balls as far as it reaches. Infinite where the samples lie on
-    different branches (of abs, max, floor): there is a kink or a jump between them.
-    """
-    branches: list[Any] = []
-    here = _sizes(expression, orders, centre, branches=branches)
-    doubtful = _doubtful(expression, orders, centre, here)
-    size = np.broadcast_to(here, (len(orders), *lo.shape)).copy()
-    left = np.ones(lo.shape, dtype=bool)
-    if not branches:
-        left = doubtful | _changes(expression, orders, centre, hi - lo)
-        for point in np.unique(centre[doubtful]):
-            reach, derivatives = _expansion(expression, orders, float(point))
-            near = (centre == point) & (np.maximum(point - lo, hi - point) <= reach)
-            away = _samples(lo[near], hi[near]) - point
-            size[:, near] = [np.max(np.abs(_horner(falling, away)), axis=0) for falling in derivatives]
-            left &= ~near
-    if np.any(left):
-        size[:, left] = _sampled_apart(expression, orders, _samples(lo[left], hi[left]))
-    return size
-
-
-def _sampled_apart(expression: Expression, orders: Sequence[int], points: Array) -> Array:
-    """The largest |f^(n)| over the first axis of the points, every sample on its own.
-
-    float64 is checked at the ends and the middle; where it fails at one, every sample that fails is taken in balls.
-    """
-    branches: list[Any] = []
-    sizes = _sizes(expression, orders, points, branches=branches)
-    few = [0, SAMPLES // 2, SAMPLES - 1]
-    suspect = np.any(_doubtful(expression, orders, points[few], sizes[:, few]), axis=0)
-    doubtful = np.zeros(points.shape, dtype=bool)
-    doubtful[:, suspect] = _doubtful(expression, orders, points[:, suspect], sizes[:, :, suspect])
-    work = WORK / max(1, int(np.sum(doubtful)))
-    for index in zip(*np.nonzero(doubtful), strict=True):
+def _largest_sample(expression: Expression, orders: Sequence[int], points: Array) -> Array:
+    """The largest |f^(n)| over the first axis of the points, every sample on its own: in balls where float64 fails."""
+    blocks = (points[:, k : k + INTERVALS] for k in range(0, points.shape[1], INTERVALS))
+    parts = zip(*(_in_float64(expression, orders, block) for block in blocks), strict=True)
+    sizes, beyond, apart = (np.concatenate(part, axis=-1) for part in parts)
+    wrong = _wrong(expression, orders, points, sizes, beyond)
+    work = WORK / max(1, int(np.sum(wrong)))
+    for index in zip(*np.nonzero(wrong), strict=True):
         series = high_precision_series(expression, float(points[index]), max(orders), work=work)
         sizes[(slice(None), *index)] = [float(abs(series[n])) * math.factorial(n) for n in orders]
-    jumps = [np.ptp(np.broadcast_to(np.asarray(b, dtype=np.float64), points.shape), axis=0) != 0 for b in branches]
-    return np.where(np.any(jumps, axis=0), np.inf, np.max(sizes, axis=1))
+    return np.where(apart, np.inf, np.max(sizes, axis=1))
+
+
+def _in_float64(expression: Expression, orders: Sequence[int], points: Array) -> tuple[Array, Mask, Mask]:
+    """|f^(n)| at the points, whether numbers left the range on the way, and whose samples are on several branches."""
+    branches: list[Any] = []
+    events: list[str] = []
+    with np.errstate(over="call", under="call", call=lambda event, _: events.append(event)):
+        sizes = _sizes(taylor_series(expression, points, max(orders), branches=branches), orders)
+    apart = np.zeros(points.shape[1], dtype=bool)
+    for branch in branches:
+        apart |= np.ptp(np.broadcast_to(np.asarray(branch, dtype=np.float64), points.shape), axis=0) != 0
+    return sizes, np.full_like(apart, bool(events)), apart
+
+
+def _wrong(expression: Expression, orders: Sequence[int], points: Array, sizes: Array, beyond: Mask) -> Mask:
+    """Where the sizes in float64 are not those in the longer double; where not at an end or in the middle, of all.
+
+    Rounding in float32 is 2^29 times as large. What is right there to a percent needs no longer double, which takes ten
+    times as long, unless numbers left the range of float64.
+    """
+    few, wrong = [0, SAMPLES // 2, SAMPLES - 1], np.zeros(points.shape, dtype=bool)
+    unlike = _unlike_float32(expression, orders, points[few], sizes[:, few])
+    suspect = np.flatnonzero(beyond | np.any(unlike, axis=(0, 1)))
+    doubtful = _doubtful(expression, orders, points[few][:, suspect], sizes[:, few][..., suspect])
+    suspect = suspect[np.any(doubtful, axis=(0, 1))]
+    wrong[:, suspect] = np.any(_doubtful(expression, orders, points[:, suspect], sizes[..., suspect]), axis=0)
+    return wrong
 
 
 def _samples(lo: Array, hi: Array) -> Array:
     """Nine points from end to end of every interval, along a new first axis."""
     share = np.arange(SAMPLES) / (SAMPLES - 1)
     return np.asarray(lo + (hi - lo) * share.reshape(-1, *[1] * lo.ndim))
-
-
-def _changes(expression: Expression, orders: Sequence[int], centre: Array, width: Array) -> NDArray[np.bool_]:
-    """Where one of the f^(n) may change by more than FLAT over the width, judged by its next two at the centre."""
-    series = taylor_series(expression, centre, max(orders) + 2)
-    flat = np.ones(width.shape, dtype=bool)
-    with np.errstate(over="ignore"):
-        for n in orders:
-            here, first, second = (math.perm(n + j, n) * np.abs(series[n + j]) for j in range(3))
-            flat &= first * width + second * width**2 < FLAT * here
-    return ~flat
 
 
 def _expansion(expression: Expression, orders: Sequence[int], point: float) -> tuple[float, list[list[float]]]:
@@ -424,15 +469,27 @@ def _long_series(expression: Expression, point: float, order: int) -> list[Any]:
     return high_precision_series(expression, point, order, work=WORK)
 
 
-def _sizes(expression: Expression, orders: Sequence[int], points: Any, *, branches: list[Any] | None = None) -> Array:
-    """|f^(n)| at the points for every order n, in the points' own precision; NaN where f is not defined."""
-    series = taylor_series(expression, points, max(orders), branches=branches)
+def _sizes(series: Series, orders: Sequence[int]) -> Array:
+    """|f^(n)| for every order n from Taylor's coefficients, in their own precision; NaN where f is not defined."""
     undefined = np.isnan(series[0])
     return np.stack([np.where(undefined, np.nan, np.abs(series[n]) * float(math.factorial(n))) for n in orders])
 
 
-def _doubtful(expression: Expression, orders: Sequence[int], points: Array, sizes: Array) -> NDArray[np.bool_]:
-    """Where finite sizes in float64 are not those in the longer double of the machine, for one order at least."""
-    longer = _sizes(expression, orders, points.astype(np.longdouble))
+def _doubtful(expression: Expression, orders: Sequence[int], points: Array, sizes: Array) -> Mask:
+    """Where finite sizes in float64 are not those in the longer double of the machine, for every order."""
+    if not points.size:
+        return np.zeros(sizes.shape, dtype=bool)
+    longer = _sizes(taylor_series(expression, points.astype(np.longdouble), max(orders)), orders)
     agree = np.abs(sizes - longer) <= DISAGREEMENT * np.abs(longer)
-    return np.asarray(np.any(~agree & np.isfinite(sizes), axis=0))
+    return np.asarray(~agree & np.isfinite(sizes))
+
+
+def _unlike_float32(expression: Expression, orders: Sequence[int], points: Array, sizes: Array) -> Mask:
+    """Where sizes in float64 are not those in float32, or these leave its range, for every order."""
+    shorter = _sizes(taylor_series(expression, points.astype(np.float32), max(orders), lift=_in_float32), orders)
+    agree = (np.abs(sizes - shorter) <= DISAGREEMENT * shorter) & (shorter > 0.0) & (shorter < np.inf)
+    return np.asarray(~agree | (shorter.dtype != np.float32))  # of an operation that has no float32 nothing is known
+
+
+def _in_float32(value: Fraction | str) -> np.float32:
+    return np.float32(FLOAT_CONSTANTS[value] if isinstance(value, str) else nearest_float(value))

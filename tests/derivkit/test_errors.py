@@ -17,7 +17,7 @@ from derivkit.errors import best_delta, typical_error
 from derivkit.grids import logspace
 from derivkit.laws import fit_error_law
 from derivkit.numerical.formulas import DERIVATIVES, ROWS
-from derivkit.trusted.bounds import decompose, largest_derivatives
+from derivkit.trusted.bounds import LargestDerivatives, decompose
 from derivkit.trusted.exact import high_precision_series
 from experiments.running.settings import CONVERTERS
 
@@ -25,8 +25,8 @@ CONF = Path(__file__).resolve().parents[2] / "conf/function"
 
 
 def largest(text: str, order: int, lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, bool]:
-    (size,), proved = largest_derivatives(dk.parse(text), (order,), centre=0.5 * (lo + hi), lo=lo, hi=hi)
-    return size, proved
+    derivatives = LargestDerivatives(dk.parse(text), 0.5 * (lo + hi), order)
+    return derivatives.on(lo, hi, (order,))[0], derivatives.proved
 
 
 DECADES = np.concatenate([logspace(-16, 0, 33), 2.0 ** np.arange(-50.0, 0.0, 7.0)])
