@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from derivkit.arguments import numbers
 from derivkit.grids import logspace
-from derivkit.types import Array, Indices
+from derivkit.types import Array, Indices, Mask
 
 
 def absolute_error(estimate: ArrayLike, exact: ArrayLike) -> Array:
@@ -201,6 +201,7 @@ def typical_error(
     growth: int = 1,
     curve: ArrayLike | None = None,
     truncation: ArrayLike | None = None,
+    limit: float = math.inf,
 ) -> Array:
     """The error that is typical of every delta of a sweep: at least the one made, and more where that is luck.
 
@@ -219,6 +220,9 @@ def typical_error(
         Which sweep each belongs to, where there are several.
     truncation : array_like, optional, shape ``(n,)``
         What is predicted of it: an error that is less than a tenth owes that to a rounding error of the other sign.
+    limit : float
+        A larger error is returned as it is. Whoever looks for the least of typical errors saves those that are larger
+        than one that is known.
 
     Returns
     -------
@@ -231,51 +235,66 @@ def typical_error(
     ['4e-08', '4e-09', '3.3e-10']
     """
     h, e = (np.asarray(v, dtype=np.float64) for v in (delta, error))
-    number = np.zeros(h.size, dtype=np.intp) if curve is None else np.unique(curve, return_inverse=True)[1]
-    order = np.lexsort((h, number))
-    sweeps = _Sweeps(h[order], e[order], number[order])
+    number = np.zeros(h.size, dtype=np.intp) if curve is None else _numbered(np.asarray(curve))
+    concerned = np.zeros(number.max(initial=-1) + 1, dtype=bool)
+    concerned[number[e <= limit]] = True
+    rows = np.flatnonzero(concerned[number])
+    rows = rows[np.lexsort((h[rows], number[rows]))]
+    sweeps, result = _Sweeps(h[rows], e[rows], number[rows], limit), e.copy()
     with np.errstate(all="ignore"):
-        typical = sweeps.not_below_larger(np.fmax(sweeps.error, sweeps.mean_of_smaller(growth)))
-    result = np.empty(h.size)
-    result[order] = np.where(np.isnan(sweeps.error), np.nan, typical)
+        result[rows[sweeps.here]] = sweeps.not_below_larger(sweeps.not_below_smaller(growth))
     if truncation is None:
         return result
     return np.where(np.isnan(result), np.nan, np.fmax(result, LUCK * np.asarray(truncation, dtype=np.float64)))
 
 
-class _Sweeps:
-    """Errors over delta, which rises within every sweep; sweeps are told apart by their numbers."""
+def _numbered(curve: Indices) -> Indices:
+    """The sweeps numbered from 0 in their order; the errors of one mostly follow one another."""
+    new = np.diff(curve, prepend=curve[:1] - 1) != 0
+    return np.asarray(np.unique(curve[new], return_inverse=True)[1][np.cumsum(new) - 1])
 
-    def __init__(self, delta: Array, error: Array, number: Indices) -> None:
+
+class _Sweeps:
+    """Errors over delta, which rises within every sweep; sweeps are told apart by their numbers.
+
+    What is typical is computed for the errors up to a limit, whose places are ``here``.
+    """
+
+    def __init__(self, delta: Array, error: Array, number: Indices, limit: float) -> None:
         self.delta, self.error, self.number = delta, error, number
+        self.here = np.flatnonzero(error <= limit)
         with np.errstate(all="ignore"):
             # No two deltas lie 1000 decades apart, so that one search finds the neighbours within every sweep.
             self._decades = np.log10(delta) + 1000.0 * number
 
     def _up_to(self, share: float) -> Indices:
-        """For every delta the last of those up to that share of it."""
-        reach = self._decades + np.log10(share) + SAME_DECADES
+        """For every delta here the last of those up to that share of it."""
+        reach = self._decades[self.here] + np.log10(share) + SAME_DECADES
         return np.asarray(np.searchsorted(self._decades, reach, side="right") - 1)
 
-    def mean_of_smaller(self, growth: int) -> Array:
-        """The root mean square of the errors at smaller deltas, each carried here by the law of rounding."""
-        here = np.arange(self.delta.size)
+    def _in_same(self, place: Indices) -> Mask:
+        """Whether errors at these places are of the same sweep as those here."""
+        return np.asarray(self.number[place] == self.number[self.here])
+
+    def not_below_smaller(self, growth: int) -> Array:
+        """No less than the root mean square of errors at smaller deltas, each carried here by the law of rounding."""
+        here = self.here
         square, count, lowest = np.zeros(here.size), np.zeros(here.size), here + 1
         within = (self._up_to(share) for share in BELOW[::-1])
         for other in itertools.chain(within, (here - k for k in range(1, NEXT_SMALLER + 1))):
             place = np.maximum(other, 0)
-            carried = self.error[place] * np.prod([self.delta[place] / self.delta] * growth, axis=0)
-            counts = (other >= 0) & (other < lowest) & (self.number[place] == self.number) & np.isfinite(carried)
+            carried = self.error[place] * np.prod([self.delta[place] / self.delta[here]] * growth, axis=0)
+            counts = (other >= 0) & (other < lowest) & self._in_same(place) & np.isfinite(carried)
             square, count = np.where(counts, np.hypot(square, carried), square), count + counts
             lowest = np.fmin(lowest, other)
-        return np.asarray(square / np.sqrt(np.maximum(count, 1)))
+        return np.asarray(np.fmax(self.error[here], square / np.sqrt(np.maximum(count, 1))))
 
     def not_below_larger(self, typical: Array) -> Array:
         """No less than the errors at slightly larger deltas leave, however fast truncation falls."""
         for share in ABOVE:
             other = self._up_to(share)
-            carried = self.error[other] * np.prod([self.delta / self.delta[other]] * HIGHEST_ORDER, axis=0)
-            typical = np.where((self.number[other] == self.number) & (carried > typical), carried, typical)
+            carried = self.error[other] * np.prod([self.delta[self.here] / self.delta[other]] * HIGHEST_ORDER, axis=0)
+            typical = np.where(self._in_same(other) & (carried > typical), carried, typical)
         return typical
 
 

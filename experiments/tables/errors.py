@@ -63,39 +63,52 @@ def best(path: Path, column: str, keys: Sequence[str], *, growth: int = 1) -> tu
 
 
 def _typical(path: Path, column: str, keys: Sequence[str], growth: int) -> Iterator[tuple[Array, Array]]:
-    """Yield the typical errors and the deltas of a table, block by block."""
+    """Yield the typical errors and the deltas of a table, block by block; errors above one that is typical as they are.
+
+    As a typical error is no less than the one made, the least is among the others.
+    """
     about = footer(path)
     encoding = Encoding({name: about.types[name] for name in dict.fromkeys([column, DELTA, *keys])})
     blocks: Iterable[Array] = encoding.blocks(path)
     if 0 < about.rows <= WHOLE:  # of many jobs each may hold one delta of every sweep
         blocks = [np.concatenate(list(blocks), axis=1)]
     before: tuple[Array, Array] | None = None
+    limit = math.inf
     for block in blocks:
         pair = block if before is None else np.concatenate([before[1], block], axis=1)
         error, delta = pair[:2].view(np.float64)
-        typical = typical_in(pair[2:], delta, error, growth)
+        typical = typical_in(pair[2:], delta, error, growth, limit)
         if before is not None:
             rows = before[0].size
-            yield np.fmax(before[0], typical[:rows]), delta[:rows]  # each block is seen with both its neighbours
+            both = np.fmax(before[0], typical[:rows])  # each block is seen with both its neighbours
+            limit = min(limit, float(np.min(both, where=both > 0.0, initial=math.inf)))
+            yield both, delta[:rows]
             typical = typical[rows:]
         before = typical, block
     if before is not None:
         yield before[0], before[1][1].view(np.float64)
 
 
-def typical_in(keys: Array, delta: Array, error: Array, growth: int) -> Array:
+def typical_in(keys: Array, delta: Array, error: Array, growth: int, limit: float = math.inf) -> Array:
     """Return the typical errors of sweeps over delta, of which the columns of a matrix of words tell rows apart."""
-    return dk.typical_error(delta, error, growth=growth, curve=_curves(keys))
+    return dk.typical_error(delta, error, growth=growth, curve=_curves(keys), limit=limit)
 
 
 def _curves(keys: Array) -> Array:
-    """Number the columns of a matrix, equal ones alike."""
-    if not keys.size:
-        return np.zeros(keys.shape[1], dtype=np.intp)
-    order = np.lexsort(keys)
+    """Number the columns of a matrix, equal ones alike; rows of a sweep mostly follow one another."""
+    new = _new(keys)
+    first = keys[:, new]
+    order = np.lexsort(first) if len(keys) else np.zeros(0)
     number = np.empty(order.size, dtype=np.intp)
-    number[order] = np.cumsum(np.any(np.diff(keys[:, order], axis=1, prepend=keys[:, order[:1]]), axis=0))
-    return number
+    number[order] = np.cumsum(_new(first[:, order]))
+    return np.asarray(number[np.cumsum(new) - 1])
+
+
+def _new(keys: Array) -> Array:
+    """Tell where a column of a matrix is not the one before."""
+    new = np.ones(keys.shape[1], dtype=bool)
+    new[1:] = np.any(keys[:, 1:] != keys[:, :-1], axis=0)
+    return new
 
 
 def largest(path: Path, column: str) -> float:

@@ -366,3 +366,14 @@ def test_sweeps_in_one_table_do_not_tell_of_each_other_and_their_order_does_not_
     curve = np.repeat(np.array([7, -3, 0, 10**9, 2]), delta.size)
     together = typical_error(np.tile(delta, 5)[shuffled], np.concatenate(errors)[shuffled], curve=curve[shuffled])
     np.testing.assert_array_equal(together, alone[shuffled])
+
+
+@pytest.mark.parametrize("limit", [0.0, 1e-12, 1e-9, 1.0, math.inf])
+def test_errors_up_to_a_limit_are_typical_as_without_it_and_larger_ones_stand_as_they_are(limit: float) -> None:
+    generator = np.random.default_rng(2)
+    delta, curve = np.tile(logspace(-16, 0, 129), 5), np.repeat(np.arange(5), 129)
+    error = np.concatenate([scattered(generator, delta[:129], order, 1) for order in (1, 2, 2, 4, 8)])
+    error[::17] = np.nan
+    full = typical_error(delta, error, curve=curve)
+    limited = typical_error(delta, error, curve=curve, limit=limit)
+    np.testing.assert_array_equal(limited, np.where(error <= limit, full, error))
