@@ -18,6 +18,8 @@ from experiments.tables.hashing import (
     ContentHash,
     TableRecord,
     canonical,
+    in_order,
+    is_coded,
     length,
     plain,
 )
@@ -90,7 +92,8 @@ def hash_of(path: Path) -> str:
     encoding = Encoding(about.types)
     content = ContentHash(about.types, about.measured)
     for block in encoding.blocks(path):
-        content.update({name: encoding.decode(name, row) for name, row in zip(encoding.columns, block, strict=True)})
+        columns = ((name, encoding.decode(name, row)) for name, row in zip(encoding.columns, block, strict=True))
+        content.update({name: in_order(*value) if is_coded(value) else value for name, value in columns})
     return content.hexdigest()
 
 

@@ -31,6 +31,9 @@ Coded: TypeAlias = tuple[Array, Sequence[str]]
 GROUP = 1 << 17
 """Rows of a block, which is a row group of the file: about 14 MB for the sixteen columns of a sweep."""
 
+FRESH = 1 << 12
+"""Rows in which new labels are looked for at once: those of a block mostly stand in its first rows."""
+
 HASH_KEY = b"content_sha256"
 BLOCKS_KEY = b"content_blocks"
 """Stands in the metadata of a file before the digests of all its blocks, in hexadecimal."""
@@ -76,7 +79,7 @@ class TableRecord:
 
 
 class CodeBook:
-    """The labels of one text column, numbered by first appearance in row order."""
+    """The labels of a text column, or of a block of one, numbered by first appearance in row order."""
 
     def __init__(self) -> None:
         self.labels: list[str] = []
@@ -92,13 +95,12 @@ class CodeBook:
     def translate(self, codes: Array, labels: Sequence[str]) -> Array:
         """Return codes into `labels` as codes into this book, shape ``(n,)``, int32."""
         book = np.array([self._codes.get(label, -1) for label in labels], dtype="<i4")
-        translated = book[codes]
-        fresh = codes[translated < 0]
-        if fresh.size:
-            used, first = np.unique(fresh, return_index=True)
+        translated = np.take(book, codes)
+        while (fresh := codes[translated < 0]).size:
+            used, first = np.unique(fresh[:FRESH], return_index=True)
             for old in used[np.argsort(first)].tolist():
                 book[old] = self.code(labels[old])
-            translated = book[codes]
+            translated = np.take(book, codes)
         return translated
 
     def encode(self, value: object) -> Array:
@@ -120,7 +122,10 @@ class ContentHash:
         self.blocks: list[str] = []
 
     def update(self, values: Mapping[str, object]) -> None:
-        """Add a block: for each column an array of shape ``(n,)``, n being `GROUP` but for the last; text is coded."""
+        """Add a block: for each column an array of shape ``(n,)``, n being `GROUP` but for the last.
+
+        Text is coded, its labels being those of the block, numbered by first appearance.
+        """
         digests = b"".join(self._digest(name, values[name]) for name in self._hashed)
         self.extend([hashlib.sha256(digests).hexdigest()], length(next(iter(values.values()))) or 0)
 
@@ -135,7 +140,7 @@ class ContentHash:
         kind = KINDS[self._columns[name]]
         if not is_coded(value):
             return hashlib.sha256(canonical(np.asarray(value), kind).data).digest()
-        codes, labels = in_order(*value)
+        codes, labels = value
         content = hashlib.sha256(np.ascontiguousarray(codes, dtype=kind.dtype).data)
         content.update(json.dumps(labels).encode("ascii"))
         return content.digest()
@@ -158,8 +163,8 @@ def is_coded(value: object) -> TypeGuard[Coded]:
 
 def in_order(codes: Array, labels: Sequence[str]) -> tuple[Array, list[str]]:
     """Return text with the labels that it uses, numbered by first appearance."""
-    encoded = pa.array(codes).dictionary_encode()
-    return encoded.indices.to_numpy(), [labels[code] for code in encoded.dictionary.to_pylist()]
+    book = CodeBook()
+    return book.translate(codes, labels), book.labels
 
 
 def canonical(values: Array, kind: Kind) -> Array:
@@ -174,6 +179,13 @@ def length(value: object) -> int | None:
     if is_coded(value):
         return value[0].size
     return len(value) if isinstance(value, (Sequence, np.ndarray)) and np.ndim(value) else None
+
+
+def excerpt(value: Any, rows: slice) -> Any:
+    """Return some rows of a column; a constant stays what it is."""
+    if length(value) is None:
+        return value
+    return (value[0][rows], value[1]) if is_coded(value) else value[rows]
 
 
 def plain(value: object) -> Array:

@@ -32,7 +32,7 @@ from experiments.tables.hashing import (
     ContentHash,
     Kind,
     TableRecord,
-    in_order,
+    excerpt,
     is_coded,
     length,
 )
@@ -46,8 +46,9 @@ if TYPE_CHECKING:
 class Stream:
     """One table on its way into one Parquet file: `write` it, `finish` it and `publish` it, or `discard` it.
 
-    Two blocks take turns: while one is being filled, two threads hash and store the other (both release the
-    interpreter's lock), so that a study computes while its last rows are written.
+    Two blocks take turns: while one is being filled, another thread hashes and stores the other, which releases the
+    interpreter's lock, so that a study computes while its last rows are written. One such thread is enough, and two
+    would take the caches from one another. Text is numbered within a block, as its hash and its row group have it.
     """
 
     def __init__(self, path: Path, columns: Shape, measured: Collection[str] = ()) -> None:
@@ -55,19 +56,21 @@ class Stream:
         self.rows = 0
         self._part = path.with_name(path.name + PART)
         self._kinds = {name: KINDS[kind] for name, (kind, _) in columns.items()}
-        self._books = {name: CodeBook() for name, (kind, _) in columns.items() if kind is str}
         self._hash = ContentHash({name: kind for name, (kind, _) in columns.items()}, measured)
         self._schema = _schema(columns, measured)
-        self._block = self._new_block()
+        self._block, self._books = self._new_block(), self._new_books()
         self._spare: dict[str, Array] = {}
         self._filled = 0
-        self._running: list[Future[None]] = []
-        self._pool = ThreadPoolExecutor(2)
+        self._running: Future[None] | None = None
+        self._pool = ThreadPoolExecutor(1)
         self._writer = _parquet_writer(self._part, self._schema)
 
     def _new_block(self) -> dict[str, Array]:
         # Pages that are never touched cost nothing: a table of ten rows does not pay for a block.
         return {name: np.empty(hashing.GROUP, dtype=kind.dtype) for name, kind in self._kinds.items()}
+
+    def _new_books(self) -> dict[str, CodeBook]:
+        return {name: CodeBook() for name, kind in self._kinds.items() if kind is KINDS[str]}
 
     def write(self, columns: Columns) -> None:
         """Append a chunk. It is checked whole before the first row of it is taken."""
@@ -78,16 +81,13 @@ class Stream:
             self._append(checked, rows)
 
     def _append(self, checked: Columns, rows: int) -> None:
-        values = {
-            name: self._books[name].encode(value) if name in self._books else np.asarray(value)
-            for name, value in checked.items()
-        }
         start = 0
         while start < rows:
             count = min(rows - start, hashing.GROUP - self._filled)
             here, there = slice(self._filled, self._filled + count), slice(start, start + count)
-            for name, value in values.items():
-                self._block[name][here] = value[there] if value.ndim else value
+            for name, value in checked.items():
+                piece = excerpt(value, there)
+                self._block[name][here] = self._books[name].encode(piece) if name in self._books else piece
             start += count
             self._filled += count
             if self._filled == hashing.GROUP:
@@ -96,31 +96,27 @@ class Stream:
 
     def _flush(self) -> None:
         self._settle()
-        block = {name: values[: self._filled] for name, values in self._block.items()}
-        coded = {
-            name: (values, self._books[name].labels) if name in self._books else values
-            for name, values in block.items()
+        block = {
+            name: (values[: self._filled], self._books[name].labels) if name in self._books else values[: self._filled]
+            for name, values in self._block.items()
         }
-        work = (self._hash.update, self._store)
         if self._filled == hashing.GROUP:
-            self._running = [self._pool.submit(part, coded) for part in work]
+            self._running = self._pool.submit(self._keep, block)
             self._block, self._spare = self._spare or self._new_block(), self._block
-        else:  # the last rows of a table, which may be few: starting threads costs more than they save
-            for part in work:
-                part(coded)
+            self._books = self._new_books()
+        else:  # the last rows of a table, which may be few: starting a thread costs more than it saves
+            self._keep(block)
         self._filled = 0
 
     def _settle(self) -> None:
-        for job in self._running:
-            job.result()
-        self._running = []
+        if self._running is not None:
+            self._running.result()
+        self._running = None
 
-    def _store(self, block: Mapping[str, Any]) -> None:
-        arrays = [
-            _text_array(*values) if name in self._books
-            else pa.array(values, mask=np.isnan(values) if self._kinds[name].nullable else None)
-            for name, values in block.items()
-        ]  # fmt: skip
+    def _keep(self, block: Columns) -> None:
+        """Hash and store a block."""
+        self._hash.update(block)
+        arrays = [_text_array(*values) if is_coded(values) else _number_array(values) for values in block.values()]
         self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema), row_group_size=hashing.GROUP)
 
     def finish(self) -> TableRecord:
@@ -176,9 +172,12 @@ def _parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
 
 
 def _text_array(codes: Array, labels: Sequence[str]) -> pa.DictionaryArray:
-    """Return text with the labels of these rows only, so that a row group does not depend on those before it."""
-    local, here = in_order(codes, labels)
-    return pa.DictionaryArray.from_arrays(pa.array(local), pa.array(here, type=pa.string()), safe=False)
+    return pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(labels, type=pa.string()), safe=False)
+
+
+def _number_array(values: Any) -> pa.Array:
+    missing = np.isnan(values) if values.dtype.kind == "f" else np.False_
+    return pa.array(values, mask=missing if np.any(missing) else None)
 
 
 def _rows(table: str, columns: Columns, expected: Mapping[str, Kind]) -> int:
