@@ -17,7 +17,7 @@ from derivkit.automatic.dual import carries_series, expression_at
 from derivkit.expressions.evaluation import float_function, refuse_many_variables, running_error, taylor_series
 from derivkit.expressions.expression import expression_of, parse
 from derivkit.expressions.tree import Expression
-from derivkit.trusted.exact import exact
+from derivkit.trusted.exact import exact, exact_values
 from derivkit.types import Array, Domain, Ends
 
 
@@ -222,8 +222,7 @@ class Function(SelfDescribing):
         """
         if self.expression is None:
             return np.full(np.shape(x), np.nan)
-        values = np.array([exact(self.expression, float(v), order).value for v in np.ravel(x)]).reshape(np.shape(x))
-        return np.where(np.isfinite(values), values, np.nan)
+        return exact_values(self.expression, x, order)
 
     def predicted_value(self, x: Array) -> tuple[Array, Array]:
         """f(x) by its expression, and a bound of |computed f - true f|.

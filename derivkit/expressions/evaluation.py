@@ -295,7 +295,7 @@ def running_error(expression: Expression, x: Array) -> Bounded:
             expression,
             number=number,
             constant=lambda name: (FLOAT_CONSTANTS[name], UNIT * FLOAT_CONSTANTS[name]),
-            variable=lambda name: (x, np.zeros_like(x)),
+            variable=lambda name: (x, 0.0),
             apply=lambda name, *arguments: OPERATIONS[name].running(*arguments),
         )
         # inf - inf and 0 * inf on the way: nothing is known of the error then.

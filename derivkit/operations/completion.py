@@ -82,7 +82,8 @@ def _running_of(row: Elementary, table: Mapping[str, Elementary]) -> Callable[[B
 
     def running(argument: Bounded) -> Bounded:
         a, e = argument
-        return rounded(row.value(a), inherited(bound(a, e), e), ulps=row.ulps, underflow=row.underflow)
+        moved = 0.0 if np.ndim(e) == 0 and e == 0.0 else inherited(bound(a, e), e)
+        return rounded(row.value(a), moved, ulps=row.ulps, underflow=row.underflow)
 
     return running
 

@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
+import numpy as np
+
 from derivkit.arguments import number, shown, whole
 from derivkit.expressions.evaluation import interpret
 from derivkit.expressions.expression import expression_of
 from derivkit.expressions.tree import Expression
 from derivkit.late import balls, enclosures, vertical_tangents
 from derivkit.operations.elementary import OPERATIONS
-from derivkit.types import NamedPoint
+from derivkit.types import Array, NamedPoint
 
 MAX_ORDER = 10**15
 """Of a derivative: far beyond what the work that a call may take is enough for, and counted without overflow."""
@@ -145,6 +147,21 @@ def exact(expression: Expression | str, x: float | NamedPoint, order: int = 1, *
     return _vertical(tree, point, moving) or result if order == 1 and result is _NO_DERIVATIVE and moving else result
 
 
+def exact_values(expression: Expression, x: Array, order: int = 1) -> Array:
+    """The derivative of an expression of one variable at every x, right to the last bit, of x's shape.
+
+    NaN where there is no trusted value.
+    """
+    order = whole("order", order, 0, MAX_ORDER)
+    moving, factor = next(iter(expression.variables), "x"), math.factorial
+    one = range(order, order + 1)
+    values = [
+        _settle(expression, {moving: v}, moving, one, settle=_value, factor=factor, unknown=math.nan)
+        for v in np.ravel(x).tolist()
+    ]
+    return np.array(values, dtype=np.float64).reshape(np.shape(x))
+
+
 def _vertical(tree: Expression, point: NamedPoint, moving: str) -> Exact | None:
     """The infinite slope at a point where no derivative exists, if it is proved."""
     if not all(map(math.isfinite, point.values())):
@@ -191,8 +208,7 @@ def taylor(
     """
     tree, order = expression_of(expression), whole("order", order, 0, MAX_COEFFICIENTS)
     point, moving = point_of(tree, x, order, variable)
-    results = _settle(tree, point, moving, range(order + 1), settle=_nearest, factor=lambda k: 1, unknown=_UNRESOLVED)
-    values = [result.value for result in results]
+    values = _settle(tree, point, moving, range(order + 1), settle=_value, factor=lambda k: 1, unknown=math.nan)
     known = next((k for k, value in enumerate(values) if math.isnan(value)), order + 1)
     return (*values[:known], *[math.nan] * (order + 1 - known))
 
@@ -239,7 +255,7 @@ def point_of(
                 f"{tree} has the variables {', '.join(names)}; give the point by name, such as {{{names[0]!r}: 1.0}}"
             )
         moving = variable or (names[0] if names else "x")
-        return _checked((moving,), {moving: x}) | _checked(names, {moving: x}), moving
+        return _checked(tuple(dict.fromkeys((moving, *names))), {moving: x}), moving
     point = _checked(names, x)
     if variable is None and order and len(names) > 1:
         raise ValueError(f"{tree} has the variables {', '.join(names)}; say which one moves: variable={names[0]!r}")
@@ -321,3 +337,11 @@ def _nearest(number: Any) -> tuple[Exact, bool]:
     if math.isinf(near_lower):  # beyond the range of float64, whatever the precision
         return Exact(math.nan, math.inf, ExactStatus.UNRESOLVED, lower, upper), True
     return Exact(near_lower + 0.0, enclosures.distance(number, near_lower), ExactStatus.OK, lower, upper), True
+
+
+def _value(number: Any) -> tuple[float, bool]:
+    """The value of that alone; NaN where there is none."""
+    if number is None or not balls.is_finite(number):
+        return math.nan, number is None
+    lower, upper = enclosures.bounds(number)[:2]
+    return (lower + 0.0 if math.isfinite(lower) else math.nan, True) if lower == upper else (math.nan, False)
