@@ -13,13 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from derivkit.expressions.evaluation import FLOAT_CONSTANTS, nearest_float, taylor_series
 from derivkit.expressions.tree import Expression
+from derivkit.operations.elementary import FLOATS
 from derivkit.operations.row import UNIT
 from derivkit.operations.taylor import Series
 from derivkit.trusted.exact import high_precision_series
@@ -122,8 +123,8 @@ class LargestDerivatives:
                 away = _samples(lo[near], hi[near]) - point
                 size[:, near] = [np.max(np.abs(_horner(falling, away)), axis=0) for falling in derivatives]
                 left &= ~near
-        if np.any(left):
-            size[:, left] = _largest_sample(self.expression, orders, _samples(lo[left], hi[left]))
+        if (places := np.nonzero(left))[0].size:
+            size[(slice(None), *places)] = _largest_sample(self.expression, orders, _samples(lo[places], hi[places]))
         return size
 
     @cached_property
@@ -471,8 +472,9 @@ def _long_series(expression: Expression, point: float, order: int) -> list[Any]:
 
 def _sizes(series: Series, orders: Sequence[int]) -> Array:
     """|f^(n)| for every order n from Taylor's coefficients, in their own precision; NaN where f is not defined."""
-    undefined = np.isnan(series[0])
-    return np.stack([np.where(undefined, np.nan, np.abs(series[n]) * float(math.factorial(n))) for n in orders])
+    sizes = np.stack([np.abs(series[n]) * float(math.factorial(n)) for n in orders])
+    sizes[:, np.isnan(series[0])] = np.nan
+    return sizes
 
 
 def _doubtful(expression: Expression, orders: Sequence[int], points: Array, sizes: Array) -> Mask:
@@ -486,9 +488,19 @@ def _doubtful(expression: Expression, orders: Sequence[int], points: Array, size
 
 def _unlike_float32(expression: Expression, orders: Sequence[int], points: Array, sizes: Array) -> Mask:
     """Where sizes in float64 are not those in float32, or these leave its range, for every order."""
-    shorter = _sizes(taylor_series(expression, points.astype(np.float32), max(orders), lift=_in_float32), orders)
+    series = taylor_series(expression, points.astype(np.float32), max(orders), numbers=FLOAT32, lift=_in_float32)
+    shorter = _sizes(series, orders)
     agree = (np.abs(sizes - shorter) <= DISAGREEMENT * shorter) & (shorter > 0.0) & (shorter < np.inf)
     return np.asarray(~agree | (shorter.dtype != np.float32))  # of an operation that has no float32 nothing is known
+
+
+def _either_in_float32(condition: Any, a: Any, b: Any) -> Any:
+    """A choice, in float32 also between whole numbers."""
+    return np.asarray(np.where(condition, a, b), dtype=np.float32)
+
+
+FLOAT32 = SimpleNamespace(**{**vars(FLOATS), "where": _either_in_float32})
+"""The numbers of Taylor series in float32."""
 
 
 def _in_float32(value: Fraction | str) -> np.float32:
