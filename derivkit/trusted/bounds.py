@@ -123,8 +123,8 @@ class LargestDerivatives:
                 away = _samples(lo[near], hi[near]) - point
                 size[:, near] = [np.max(np.abs(_horner(falling, away)), axis=0) for falling in derivatives]
                 left &= ~near
-        if (places := np.nonzero(left))[0].size:
-            size[(slice(None), *places)] = _largest_sample(self.expression, orders, _samples(lo[places], hi[places]))
+        if np.any(left):
+            size[:, left] = _largest_sample(self.expression, orders, _samples(lo[left], hi[left]))
         return size
 
     @cached_property
