@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from derivkit.expressions.layout import Layout, Part, Strength, decimal, joined, laid_out
 from derivkit.expressions.limits import MAX_LENGTH
@@ -23,22 +23,30 @@ CONSTANTS = ("pi", "e")
 PRIMES = "'\N{PRIME}\N{RIGHT SINGLE QUOTATION MARK}"
 
 
+class Leaf:
+    """A node without arguments."""
+
+    __slots__ = ()
+    size: ClassVar[int] = 1
+    pending: ClassVar[bool] = False
+
+
 @dataclass(frozen=True, slots=True)
-class Number:
+class Number(Leaf):
     """A number as typed, exactly: 0.1 is 1/10."""
 
     value: Fraction
 
 
 @dataclass(frozen=True, slots=True)
-class Constant:
+class Constant(Leaf):
     """A number with a name: 'pi' or 'e'."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(Leaf):
     """A real variable."""
 
     name: str
@@ -50,17 +58,36 @@ class Operation:
 
     Two operations are equal if their trees are.  What a dataclass would generate recurses into the arguments,
     and fails on a sum of 300 terms; so the hash is taken once, from the hashes of the arguments, and equality
-    goes down to the parts that both trees share.
+    goes down to the parts that both trees share.  In the same way a node knows its size.
+
+    Attributes
+    ----------
+    name : str
+        The row.
+    arguments : tuple of Node
+        What it is applied to.
+    size : int
+        Nodes of the tree when it is written out: one that occurs twice counts twice.
+    pending : bool
+        Whether it holds a derivative that is still to be found.
     """
 
     name: str
     arguments: tuple[Node, ...]
+    size: int = field(init=False)
+    pending: bool = field(init=False)
     _hash: int = field(init=False)
 
     def __post_init__(self) -> None:
         if len(self.arguments) not in arities(self.name):
             msg = f"operation {self.name!r} takes {counts(self.name)} arguments, not {len(self.arguments)}"
             raise ValueError(msg)
+        size, pending = 1, False
+        for part in self.arguments:
+            size += part.size
+            pending = pending or part.pending
+        object.__setattr__(self, "size", size)
+        object.__setattr__(self, "pending", pending)
         object.__setattr__(self, "_hash", hash((self.name, self.arguments)))
 
     def __hash__(self) -> int:
@@ -100,6 +127,16 @@ class Unknown:
         """The argument, as operations have theirs."""
         return (self.argument,)
 
+    @property
+    def size(self) -> int:
+        """Nodes of the tree when it is written out."""
+        return 1 + self.argument.size
+
+    @property
+    def pending(self) -> bool:
+        """Whether the argument holds a derivative that is still to be found."""
+        return self.argument.pending
+
 
 @dataclass(frozen=True, slots=True)
 class Unevaluated:
@@ -107,11 +144,17 @@ class Unevaluated:
 
     piece: Node
     variable: str
+    pending: ClassVar[bool] = True
 
     @property
     def arguments(self) -> tuple[Node, ...]:
         """The piece, as operations have their arguments."""
         return (self.piece,)
+
+    @property
+    def size(self) -> int:
+        """Nodes of the tree when it is written out."""
+        return 1 + self.piece.size
 
 
 Branch = Operation | Unknown | Unevaluated

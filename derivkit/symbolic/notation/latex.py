@@ -6,11 +6,13 @@ mathtext has no `cases`: there the pieces of a function stand in rows by ``\subs
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import partial
 
-from derivkit.expressions.layout import Layout, Part, Strength, decimal, joined, laid_out
+from derivkit.expressions.layout import Layout, Part, Strength, decimal, joined
 from derivkit.expressions.tree import Constant, Node, Number, Operation, Unevaluated, Unknown, Variable, as_typed
 from derivkit.operations.elementary import COMPARISONS, OPERATIONS
+from derivkit.symbolic.notation.typesetting import Typesetter
 from derivkit.symbolic.notation.writing import MAX_CHARACTERS, check_notation, infix, needs_no_brackets
 
 TOO_LONG = r"\text{(too long to be written out)}"
@@ -41,22 +43,25 @@ def latex(root: Node, notation: str = "leibniz", *, mathtext: bool = False) -> s
     >>> print(latex(parse("sin(x)**2/sqrt(x)").root))
     \frac{\sin^{2}\left(x\right)}{\sqrt{x}}
     """
+    return latex_writer(notation, mathtext=mathtext)(root)
+
+
+def latex_writer(notation: str, *, mathtext: bool = False) -> Callable[[Node], str]:
+    """What writes trees as LaTeX, as `latex` does; a part that several of them share is written once."""
     check_notation(notation)
-    tokens: list[str] = []
-    length = 0
     layout = partial(_layout, notation=notation, mathtext=mathtext)
-    for token, *_ in laid_out(root, layout, r"\left(", r"\right)"):
-        tokens.append(token)
-        length += len(token)
-        if length > 4 * MAX_CHARACTERS:
-            return TOO_LONG
-    return "".join(tokens)
+    typeset = Typesetter(layout, r"\left(", r"\right)", 4 * MAX_CHARACTERS)
+
+    def latex_of(root: Node) -> str:
+        tokens, cut = typeset(root)
+        return TOO_LONG if cut else "".join(tokens)
+
+    return latex_of
 
 
 def _layout(  # noqa: C901, PLR0911 -- a table of cases
-    node: Node, *, notation: str, mathtext: bool, raised: bool, followed: bool
+    node: Node, *, notation: str, mathtext: bool, followed: bool
 ) -> Layout[str]:
-    del raised
     match node:
         case Number(value):
             mantissa, _, exponent = decimal(value).partition("e")

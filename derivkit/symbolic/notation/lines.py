@@ -8,51 +8,35 @@ computes slopes on the way; ``brief`` has the result alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeGuard
 
-from derivkit.expressions.algebra import (
-    ONE,
-    SUMS,
-    ZERO,
-    apply,
-    factors_of,
-    first_factor,
-    is_negated,
-    product,
-    rational,
-    terms_of,
-    value_of,
-)
-from derivkit.expressions.tree import (
-    Branch,
-    Node,
-    Number,
-    Operation,
-    Unevaluated,
-    Unknown,
-    Variable,
-    arguments_of,
-    depends_on,
-    postorder,
-    program_of,
-    with_arguments,
-)
+from derivkit.expressions.algebra import ONE, SUMS, ZERO, apply, value_of
+from derivkit.expressions.layout import Place, path_of
+from derivkit.expressions.tree import Node, Number, Operation, Unevaluated, Variable
+from derivkit.symbolic.differentiation import Dependence
+from derivkit.symbolic.notation.moves import Move, computed, difference, moves_of, outer_rule
 from derivkit.symbolic.notation.reading import read
-from derivkit.symbolic.notation.writing import Path, rule_text, written
-from derivkit.symbolic.rules import RULES
+from derivkit.symbolic.notation.rewriting import (
+    Inventory,
+    factors_with_places,
+    is_pending,
+    nodes_with_places,
+    rewritten,
+    spine,
+    unevaluated,
+)
+from derivkit.symbolic.notation.writing import Path, written
 from derivkit.symbolic.steps import Step, steps_of
 from derivkit.symbolic.verification import CheckedSteps
 
 LEVELS = ("full", "normal", "brief")
-MAX_NODES = 4000
-"""Nodes of a line, shared ones counted where they stand, up to which it is marked; a constant without a derivation."""
 MAX_OPERATIONS = 1500
 """Operations of a function and its derivative, up to which lines stand between; more than twice what can be typed."""
 MAX_WORK = 3_000
 """Operations of all lines of a derivative, beyond which the result follows; a constant without a derivation."""
-SIMPLE = frozenset({"sum", "constant multiple", "power", "constant", "identity"})
-"""Where only these rules are used, x is differentiated as x^1, by the power rule."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,85 +138,21 @@ def lines_of(derivation: CheckedSteps, level: str | Style = "normal") -> tuple[L
     return tuple(lines)
 
 
-# Trees
-
-
-def nodes_with_paths(root: Node) -> list[tuple[Path, Node]]:
-    """Every node with its place, in the order written; none at all if there are more than 4000."""
-    nodes: list[tuple[Path, Node]] = []
-    stack: list[tuple[Path, Node]] = [((), root)]
-    while stack:
-        path, node = stack.pop()
-        nodes.append((path, node))
-        if len(nodes) > MAX_NODES:
-            return []
-        stack += [((*path, k), part) for k, part in reversed(list(enumerate(arguments_of(node))))]
-    return nodes
-
-
-def _open_arguments(node: Node) -> tuple[Node, ...]:
-    """The arguments of a node; none of a derivative that is still to be found, whose piece is left alone."""
-    return node.arguments if isinstance(node, Operation | Unknown) else ()
-
-
-def rewritten(root: Node, change: Callable[[Node], Node]) -> Node:
-    """A tree rebuilt from its leaves up, every node changed after its arguments; pieces under a d/dx are left alone."""
-    done: dict[int, Node] = {}
-    for node in postorder([root], _open_arguments):
-        parts = _open_arguments(node)
-        new = tuple(done[id(part)] for part in parts)
-        same = all(a is b for a, b in zip(new, parts, strict=True))
-        done[id(node)] = change(node if same else _with(node, new))
-    return done[id(root)]
-
-
-def _with(node: Node, arguments: tuple[Node, ...]) -> Node:
-    """The node with other arguments: one flat product, a sign at its front, no sum of a negative term."""
-    if not isinstance(node, Operation):
-        return with_arguments(node, arguments) if isinstance(node, Branch) else node
-    if node.name == "multiply":
-        return product([factor for part in arguments for factor in factors_of(part)])
-    if node.name == "negate":
-        return _at_first_factor(arguments[0], lambda factor: apply("negate", factor))
-    if node.name == "add":
-        return _sum(*arguments)
-    return apply(node.name, *arguments)
-
-
-def _sum(left: Node, right: Node) -> Node:
-    if is_negated(first_factor(right)):
-        return apply("subtract", left, _at_first_factor(right, lambda factor: arguments_of(factor)[0]))
-    for sign, term in terms_of(right):
-        left = apply("add" if sign > 0 else "subtract", left, term)
-    return left
-
-
-def _at_first_factor(node: Node, change: Callable[[Node], Node]) -> Node:
-    """A product or a quotient with its first factor changed."""
-    around: list[Operation] = []
-    while isinstance(node, Operation) and node.name in {"multiply", "divide"}:
-        around.append(node)
-        node = node.arguments[0]
-    result = change(node)
-    for part in reversed(around):
-        result = apply(part.name, result, part.arguments[1])
-    return result
-
-
 # From line to line
 
 
 class _Writer:
-    """One derivative: the steps by the piece that they differentiate."""
+    """One derivative: what is done with the derivative of each piece of it, and how its lines are laid out."""
 
     def __init__(self, root: Step, variable: str, style: Style, order: int) -> None:
         self._root, self._variable, self._style, self._order = root, Variable(variable), style, order
-        steps = [step for step in steps_of(root) if step.inner == self._variable]
-        self._steps: dict[Node, Step] = {step.piece.root: step for step in steps}
         self._full = style.level == "full"
-        self._as_power = self._full and {step.rule for step in steps} <= SIMPLE
-        self._typed: dict[Node, Node] = {}
-        """From a piece in which x is written as x^1 to the piece."""
+        self._varies = Dependence(self._variable)
+
+    @cached_property
+    def _moves(self) -> Mapping[Node, Move]:
+        steps = [step for step in steps_of(self._root) if step.inner == self._variable]
+        return moves_of(steps, self._variable, full=self._full)
 
     def lines(self) -> list[Line]:
         start = Unevaluated(self._root.piece.root, self._variable.name)
@@ -244,251 +164,120 @@ class _Writer:
                 Line(start, self._order, first=True, marks=(Mark(()),), rules=(self._root.rule,), reason=reason),
                 Line(result, self._order),
             ]
-        lines: list[Line] = []
-        tree: Node = start
-        work = 0
-        while pending := list(dict.fromkeys(_unevaluated(tree))):
-            work += len(program_of(tree))
-            if work > MAX_WORK:
-                return [*lines, Line(tree, self._order, reason="and so on"), Line(result, self._order)]
-            line, tree = self._turn(tree, pending, first=not lines)
-            lines.append(line)
-        if self._full:
+        lines, tree = self._turns(start)
+        if not tree.pending and self._full:
             line, after = self._exponents(tree)
             if after != tree:
                 lines.append(line)
                 tree = after
-        if tree != result:
+        if tree.pending:
+            lines.append(Line(tree, self._order, reason="and so on"))
+        elif tree != result:
             lines.append(self._last(tree))
-        lines.append(Line(result, self._order))
-        return lines
+        return [*lines, Line(result, self._order)]
 
-    def _turn(self, tree: Node, pending: Sequence[Unevaluated], *, first: bool) -> tuple[Line, Node]:
+    def _turns(self, tree: Node) -> tuple[list[Line], Node]:
+        """The lines in which derivatives are found, and the tree then; it holds some still if the work is too much."""
+        lines: list[Line] = []
+        inventory = Inventory()
+        work = 0
+        while tree.pending:
+            work += inventory.count(tree)
+            if work > MAX_WORK:
+                break
+            line, tree = self._turn(tree, first=not lines)
+            lines.append(line)
+        return lines, tree
+
+    def _turn(self, tree: Node, *, first: bool) -> tuple[Line, Node]:
         """A line, and the tree after the next rules are applied to it."""
-        if first and self._as_power and pending[0].piece == self._variable:
-            reason = f"{self._variable.name} is its own first power"
-            line = Line(tree, self._order, first, (Mark((0,)),), ("identity",), reason)
-            return line, self._raised(tree)
-        phases = {derivative: self._phase(derivative) for derivative in pending}
-        now = min(phases.values()) if self._full else 0
-        chosen = [derivative for derivative in pending if not self._full or phases[derivative] == now]
-        new: dict[Node, Node] = {derivative: self._rewritten(derivative) for derivative in chosen}
+        moves = {derivative: self._moves[derivative.piece] for derivative in unevaluated(tree)}
+        if self._full:
+            now = min(move.phase for move in moves.values())
+            moves = {derivative: move for derivative, move in moves.items() if move.phase == now}
         marks = tuple(
             mark
-            for path, node in nodes_with_paths(tree)
-            if isinstance(node, Unevaluated) and node in new
-            for mark in self._marks(path, node)
+            for place, node in nodes_with_places(tree, is_pending)
+            if isinstance(node, Unevaluated) and node in moves
+            for mark in self._marks(place, node)
         )
-        steps = [self._step(derivative) for derivative in chosen]
-        names = tuple(dict.fromkeys(name for name, _ in steps))
-        reason = "; ".join(dict.fromkeys(words for _, words in steps))
-        after = rewritten(tree, lambda node: new.get(node, node))
-        return Line(tree, self._order, first, marks, names, reason), self._raised(after)
+        rules = tuple(dict.fromkeys(move.rule for move in moves.values()))
+        reason = "; ".join(dict.fromkeys(move.reason for move in moves.values()))
+        new: dict[Node, Node] = {derivative: move.after for derivative, move in moves.items()}
+        (after,) = rewritten([tree], lambda node: new.get(node, node), is_pending)
+        return Line(tree, self._order, first, marks, rules, reason), after
 
-    def _original(self, derivative: Unevaluated) -> Node:
-        return self._typed.get(derivative.piece, derivative.piece)
-
-    def _is_power(self, derivative: Unevaluated) -> bool:
-        """Whether it is the derivative of x, written as that of x^1."""
-        return derivative.piece != self._variable and self._original(derivative) == self._variable
-
-    def _phase(self, derivative: Unevaluated) -> int:
-        rule = self._steps[self._original(derivative)].rule
-        if rule in {"sum", "constant multiple"}:
-            return ("sum", "constant multiple").index(rule)
-        return 2 if any(_unevaluated(self._rewritten(derivative))) else 3
-
-    def _rewritten(self, derivative: Unevaluated) -> Node:
-        """What stands for a derivative in the next line."""
-        if self._is_power(derivative):
-            return product([ONE, apply("power", self._variable, apply("subtract", ONE, ONE))])
-        step = self._steps[self._original(derivative)]
-        if _still(step):
-            return ZERO
-        waits = any(_unevaluated(step.unfolded))
-        written = step.unfolded if waits or self._full else step.result.root
-        # Rebuilt once, so that its products are flat and its signs at the front.
-        flat = rewritten(written, lambda node: _with(node, node.arguments) if isinstance(node, Operation) else node)
-        return flat if self._full else rewritten(flat, _lowered)
-
-    def _raised(self, tree: Node) -> Node:
-        """The tree with x as x^1 where its derivative is to be found."""
-        if not self._as_power:
-            return tree
-        power = apply("power", self._variable, ONE)
-        new: dict[Node, Node] = {}
-        for derivative in _unevaluated(tree):
-            factors = factors_of(derivative.piece)
-            if self._variable in factors and derivative.piece in self._steps:
-                piece = product([power if factor == self._variable else factor for factor in factors])
-                self._typed[piece] = derivative.piece
-                new[derivative] = Unevaluated(piece, derivative.variable)
-        return rewritten(tree, lambda node: new.get(node, node))
-
-    def _step(self, derivative: Unevaluated) -> tuple[str, str]:
-        """The rule by which a derivative is found, and what it does in words."""
-        if self._is_power(derivative):
-            return "power", REASONS["power"]
-        step = self._steps[self._original(derivative)]
-        node = step.piece.root
-        name = step.rule
-        if _still(step):
-            return name, "its argument is constant, which gives 0"
-        rows = RULES.get(node.name, ()) if isinstance(node, Operation) else ()
-        if name == "chain rule" and isinstance(node, Operation):
-            outer = step.children[0].rule
-            formula = next((rule_text(row) for row in rows if row.name == outer), "")
-            return name, f"chain rule: {formula}"
-        if name == "chain rule":
-            return name, "chain rule: (f(u))' = f'(u) u'"
-        if name in REASONS:
-            return name, REASONS[name]
-        return name, next((f"{row.name}: {rule_text(row)}" for row in rows if row.name == name), name)
-
-    def _marks(self, path: Path, derivative: Unevaluated) -> list[Mark]:  # noqa: PLR0911 -- a table of cases
-        inside = (*path, 0)
-        piece = derivative.piece
-        step = self._steps[self._original(derivative)]
+    def _marks(self, place: Place, derivative: Unevaluated) -> list[Mark]:  # noqa: PLR0911 -- a table of cases
+        inside = (place, 0)
+        piece, move = derivative.piece, self._moves[derivative.piece]
         if isinstance(piece, Operation):
-            if step.rule == "sum":
-                return [Mark(place, sign=True) for place, _ in _spine(piece, inside, SUMS)]
-            if step.rule == "product":
-                return [Mark(place, sign=True) for place, _ in _spine(piece, inside, {"multiply"})]
-            if step.rule in {"quotient", "reciprocal"} or piece.name == "negate":
-                return [Mark(inside, sign=True)]
-            if step.rule == "constant multiple":
+            if move.rule == "sum":
+                return [_mark(at, sign=True) for at, _ in spine(piece, inside, SUMS)]
+            if move.rule == "product":
+                return [_mark(at, sign=True) for at, _ in spine(piece, inside, {"multiply"})]
+            if move.rule in {"quotient", "reciprocal"} or piece.name == "negate":
+                return [_mark(inside, sign=True)]
+            if move.rule == "constant multiple":
                 return self._constants(piece, inside)
-            if piece.name == "power" and (step.rule in {"power", "identity"} or _outer(step) == "power"):
-                return [Mark((*inside, 1), front=(*inside, 0))]
-            if step.rule == "chain rule":
-                return [Mark(path, sign=True), Mark(inside, sign=True)]
-        return [Mark(path)]
+            if piece.name == "power" and "power" in {move.rule, outer_rule(move.step)}:
+                return [_mark((inside, 1), front=(inside, 0))]
+            if move.rule == "chain rule":
+                return [_mark(place, sign=True), _mark(inside, sign=True)]
+        return [_mark(inside if move.rule == "identity" and move.after.pending else place)]
 
-    def _constants(self, piece: Operation, inside: Path) -> list[Mark]:
+    def _constants(self, piece: Operation, inside: Place) -> list[Mark]:
         if piece.name == "divide":
-            return [Mark((*inside, 1))]
-        factors = _factors_with_paths(piece, inside)
-        return [Mark(place) for place, node in factors if not depends_on(node, self._variable)]
+            return [_mark((inside, 1))]
+        return [_mark(place) for place, node in factors_with_places(piece, inside) if not self._varies(node)]
 
     # Calculations
 
     def _exponents(self, tree: Node) -> tuple[Line, Node]:
         """Compute the exponents; what else is dropped with them is a matter of style."""
         style = self._style
-        places = [
-            (*path, 1)
-            for path, node in nodes_with_paths(tree)
-            if isinstance(node, Operation) and node.name == "power" and _difference(node.arguments[1]) is not None
+        marks = [
+            _mark((place, 1))
+            for place, node in nodes_with_places(tree)
+            if isinstance(node, Operation) and node.name == "power" and difference(node.arguments[1]) is not None
         ]
-        computed = rewritten(tree, _computed)
-        zeros = () if style.zeros else map(Mark, _zeros(tree))
-        after = computed
-        if computed != tree:
-            if not style.ones:
-                after = rewritten(after, _without_ones)
-            if not style.zeros:
-                after = rewritten(after, _without_zeros)
-            if not style.zeroth:
-                after = rewritten(after, lambda node: ONE if _zeroth(node) else node)
-        marks = (*map(Mark, places), *zeros)
-        words = "subtract in the exponent" + ("s" if len(places) > 1 else "")
-        return Line(tree, self._order, marks=marks, reason=words), after
+        words = "subtract in the exponent" + ("s" if len(marks) > 1 else "")
+        (after,) = rewritten([tree], computed)
+        if after is not tree:
+            drops = (style.ones, _without_ones), (style.zeros, _without_zeros), (style.zeroth, _without_zeroth)
+            for drop in (drop for keep, drop in drops if not keep):
+                (after,) = rewritten([after], drop)
+        marks += [] if style.zeros else _zeros(tree)
+        return Line(tree, self._order, marks=tuple(marks), reason=words), after
 
     def _last(self, tree: Node) -> Line:
         """The last calculation: numbers are multiplied, powers 1 and 0 and terms 0 go."""
         marks: list[Mark] = []
         words: list[str] = []
-        inner: set[Path] = set()
-        for path, node in nodes_with_paths(tree):
-            if isinstance(node, Operation) and node.name == "multiply" and path not in inner:
-                inner.update(place for place, _ in _spine(node, path, {"multiply"}))
-                numbers = [place for place, part in _factors_with_paths(node, path) if value_of(part) is not None]
+        before: Node = ZERO
+        for place, node in nodes_with_places(tree):
+            if _is_product(node) and not _is_product(before):  # behind a product stands its first part
+                numbers = [at for at, part in factors_with_places(node, place) if value_of(part) is not None]
                 if len(numbers) > 1:
-                    marks += map(Mark, numbers)
+                    marks += map(_mark, numbers)
                     words.append("multiply")
             elif isinstance(node, Operation) and node.name == "power" and value_of(node.arguments[1]) == 1:
-                marks.append(Mark((*path, 1)))
+                marks.append(_mark((place, 1)))
             elif _zeroth(node):
-                marks.append(Mark(path))
+                marks.append(_mark(place))
                 words.append("the power 0 is 1")
-        marks += map(Mark, _zeros(tree))
+            before = node
+        marks += _zeros(tree)
         return Line(tree, self._order, marks=tuple(marks), reason="; ".join(dict.fromkeys(words)) or "simplify")
 
 
-REASONS: Mapping[str, str] = {
-    "sum": "a sum is taken apart",
-    "constant multiple": "a constant factor moves out",
-    "power": "the exponent goes to the front, one less stays",
-    "constant": "a constant gives 0",
-    "identity": "the variable itself gives 1",
-    "piecewise": "piece by piece",
-    "unknown function": "the derivative of an unknown function is written with a prime",
-}
-
-
-def _still(step: Step) -> bool:
-    """Whether what a function depends on is constant, such as x/x; its slope may be infinite."""
-    parts = step.children
-    flat = {"sum", "constant multiple", "product", "piecewise"}
-    return bool(parts) and step.rule not in flat and all(child.result.root == ZERO for child in parts)
-
-
-def _outer(step: Step) -> str:
-    """Of a chain rule, the rule of the outer function."""
-    return step.children[0].rule if step.rule == "chain rule" else ""
-
-
-def _unevaluated(root: Node) -> Iterator[Unevaluated]:
-    """The derivatives in a tree that are still to be found, from left to right."""
-    return (node for node in postorder([root], _open_arguments) if isinstance(node, Unevaluated))
-
-
-def _spine(node: Operation, path: Path, names: Iterable[str]) -> list[tuple[Path, Operation]]:
-    """A chain of operations of these names along their first arguments, with their places, from the outermost."""
-    spine = [(path, node)]
-    while isinstance(node.arguments[0], Operation) and node.arguments[0].name in names:
-        node = node.arguments[0]
-        path = (*path, 0)
-        spine.append((path, node))
-    return spine
-
-
-def _factors_with_paths(node: Operation, path: Path) -> list[tuple[Path, Node]]:
-    """The factors of a flat product with their places, in the order written."""
-    spine = _spine(node, path, {"multiply"})
-    first = ((*spine[-1][0], 0), spine[-1][1].arguments[0])
-    return [first, *(((*place, 1), part.arguments[1]) for place, part in reversed(spine))]
-
-
-def _difference(node: Node) -> Node | None:
-    """The number that a difference of two numbers is; None for anything else."""
-    if isinstance(node, Operation) and node.name == "subtract":
-        left, right = map(value_of, node.arguments)
-        if left is not None and right is not None:
-            return rational(left - right)
-    return None
-
-
-def _computed(node: Node) -> Node:
-    if isinstance(node, Operation) and node.name == "power":
-        exponent = _difference(node.arguments[1])
-        return node if exponent is None else apply("power", node.arguments[0], exponent)
-    return node
-
-
-def _lowered(node: Node) -> Node:
-    """Exponents computed, and the power 1 of a piece as the piece."""
-    new = _computed(node)
-    if new is not node and isinstance(new, Operation) and value_of(new.arguments[1]) == 1:
-        return new.arguments[0]
-    return new
+def _mark(place: Place, *, sign: bool = False, front: Place = None) -> Mark:
+    return Mark(path_of(place), sign, None if front is None else path_of(front))
 
 
 def _without_ones(node: Node) -> Node:
-    if isinstance(node, Operation) and node.name == "multiply":
-        factors = factors_of(node)
-        if ONE in factors:
-            return product([factor for factor in factors if factor != ONE])
+    if isinstance(node, Operation) and node.name == "multiply" and ONE in node.arguments:
+        left, right = node.arguments
+        return left if right == ONE else right
     return node
 
 
@@ -510,7 +299,16 @@ def _zeroth(node: Node) -> bool:
     return False
 
 
-def _zeros(tree: Node) -> list[Path]:
-    """The places of the terms of sums that are 0."""
-    sums = [(path, node) for path, node in nodes_with_paths(tree) if isinstance(node, Operation) and node.name in SUMS]
-    return [(*path, k) for path, node in sums for k, part in enumerate(node.arguments) if part == ZERO]
+def _without_zeroth(node: Node) -> Node:
+    return ONE if _zeroth(node) else node
+
+
+def _is_product(node: Node) -> TypeGuard[Operation]:
+    return isinstance(node, Operation) and node.name == "multiply"
+
+
+def _zeros(tree: Node) -> list[Mark]:
+    """The terms of sums that are 0."""
+    nodes = nodes_with_places(tree)
+    sums = ((place, node) for place, node in nodes if isinstance(node, Operation) and node.name in SUMS)
+    return [_mark((place, k)) for place, node in sums for k, part in enumerate(node.arguments) if part == ZERO]

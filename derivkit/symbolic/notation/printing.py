@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from derivkit.expressions.expression import expression_of
-from derivkit.expressions.tree import Expression
-from derivkit.symbolic.notation.latex import latex, latex_name, latex_primes
+from derivkit.expressions.tree import Expression, Node
+from derivkit.symbolic.notation.latex import latex_name, latex_primes, latex_writer
 from derivkit.symbolic.notation.lines import Line, Style, lines_of
-from derivkit.symbolic.notation.writing import CUT, MAX_CHARACTERS, check_notation, written
+from derivkit.symbolic.notation.writing import CUT, MAX_CHARACTERS, check_notation, text_writer
 from derivkit.symbolic.rules import Condition
 from derivkit.symbolic.verification import CheckedSteps
 
@@ -20,7 +20,8 @@ def as_text(derivation: CheckedSteps, level: str | Style, notation: str) -> str:
     """The derivation as plain text, one line of it on each."""
     left = [left_side(derivation, order, notation) for order in range(derivation.order + 1)]
     lines, dropped = _bounded(lines_of(derivation, level))
-    trees = [written(line.tree, notation) for line in lines]
+    write = text_writer(notation)
+    trees = [write(line.tree) for line in lines]
     width = max(map(len, left))
     # Reasons stand in a column, where the lines are short enough for one.
     column = min(max(map(len, trees)), 60)
@@ -36,11 +37,12 @@ def as_markdown(derivation: CheckedSteps, level: str | Style, notation: str) -> 
     """The derivation as Markdown that GitHub shows, each line with its formula and its reason."""
     left = [_left_latex(derivation, order, notation) for order in range(derivation.order + 1)]
     lines, dropped = _bounded(lines_of(derivation, level))
+    write = latex_writer(notation)
     shown: list[str] = []
     for line in lines:
         name = left[line.order] if line.first else ""
         # Between $` and `$ no sign of Markdown has a meaning.
-        formula = f"$`{name} = {latex(line.tree, notation)}`$"
+        formula = f"$`{name} = {write(line.tree)}`$"
         shown.append(f"{formula}  \n*{line.reason}*" if line.reason else formula)
     return "\n\n".join([*shown, *_remarks(derivation, _code, dropped=dropped)]) + "\n"
 
@@ -49,7 +51,8 @@ def as_latex(derivation: CheckedSteps, level: str | Style, notation: str) -> str
     """The derivation as an ``aligned`` block of LaTeX."""
     left = [_left_latex(derivation, order, notation) for order in range(derivation.order + 1)]
     lines, dropped = _bounded(lines_of(derivation, level))
-    rows = [f"{left[line.order] if line.first else ''} &= {latex(line.tree, notation)}" for line in lines]
+    write = latex_writer(notation)
+    rows = [f"{left[line.order] if line.first else ''} &= {write(line.tree)}" for line in lines]
     if dropped:
         rows.insert(len(rows) // 2, rf"& \;\text{{({dropped} lines are left out)}}")
     return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}\n"
@@ -101,7 +104,8 @@ def _remarks(
     if cut:
         yield f"Where a line ends in {CUT} it is cut after {MAX_CHARACTERS} characters."
     if derivation.conditions:
-        yield f"It holds where {', '.join(formula(to_text(one)) for one in derivation.conditions)}."
+        write = text_writer("leibniz")
+        yield f"It holds where {', '.join(formula(_condition(one, write)) for one in derivation.conditions)}."
     yield f"Check of every step: {derivation.verification}."
 
 
@@ -131,8 +135,11 @@ def to_text(formula: Expression | Condition | str) -> str:
     >>> [to_text(one) for one in derive("1/(x^2 - 2)").conditions]
     ['x^2 - 2 ≠ 0']
     """
-    if not isinstance(formula, Condition):
-        return written(expression_of(formula).root)
-    right = "" if formula.alone else f" {written(formula.right)}"
-    place = f" {formula.place}" if formula.place else ""
-    return f"{written(formula.left)} {formula.relation}{right}{place}"
+    write = text_writer("leibniz")
+    return _condition(formula, write) if isinstance(formula, Condition) else write(expression_of(formula).root)
+
+
+def _condition(condition: Condition, write: Callable[[Node], str]) -> str:
+    right = "" if condition.alone else f" {write(condition.right)}"
+    place = f" {condition.place}" if condition.place else ""
+    return f"{write(condition.left)} {condition.relation}{right}{place}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
+from functools import cache, partial
 from typing import TypeVar
 
 from derivkit.expressions.algebra import first_factor, is_negated
@@ -25,6 +25,7 @@ from derivkit.expressions.tree import (
     as_typed,
 )
 from derivkit.operations.elementary import COMPARISONS, ELEMENTARY
+from derivkit.symbolic.notation.typesetting import Typesetter
 from derivkit.symbolic.rules import Rule
 
 T = TypeVar("T")
@@ -70,6 +71,15 @@ class _Token:
     below: str = ""
     sign: bool = True
 
+    def __len__(self) -> int:
+        return len(self.text) + len(self.below)
+
+    def __str__(self) -> str:
+        return f"{self.text}/{self.below} " if self.below else self.text
+
+
+_BRACKETS = _Token("(", sign=False), _Token(")", sign=False)
+
 
 def pieces_of(root: Node, notation: str = "leibniz", *, raised: bool = False) -> list[Piece]:
     """What is written for a tree, piece by piece; cut, with `…` as the last piece, beyond 2000 characters.
@@ -87,8 +97,8 @@ def pieces_of(root: Node, notation: str = "leibniz", *, raised: bool = False) ->
     pieces: list[Piece] = []
     length = 0
     layout = partial(_layout, notation=notation, raising=raised)
-    for token, place, lifted in laid_out(root, layout, _Token("(", sign=False), _Token(")", sign=False)):
-        length += len(token.text) + len(token.below)
+    for token, place, lifted in laid_out(root, layout, *_BRACKETS):
+        length += len(token)
         pieces.append(Piece(token.text, path_of(place), token.sign, token.below, lifted))
         if length > MAX_CHARACTERS:
             return [*pieces, Piece(CUT, ())]
@@ -104,14 +114,22 @@ def written(root: Node, notation: str = "leibniz") -> str:
     >>> written(parse("3*x**(2 - 1)*sin(x)**2/abs(x)").root)
     '3x^(2 - 1)·sin(x)^2/|x|'
     """
-    return "".join(text_of_piece(piece) for piece in pieces_of(root, notation))
+    return text_writer(notation)(root)
 
 
-def text_of_piece(piece: Piece) -> str:
-    """A piece as text: d/dx with a blank behind it."""
-    return f"{piece.text}/{piece.below} " if piece.below else piece.text
+def text_writer(notation: str) -> Callable[[Node], str]:
+    """What writes trees as text, as `written` does; a part that several of them share is written once."""
+    check_notation(notation)
+    typeset = Typesetter(partial(_layout, notation=notation), *_BRACKETS, MAX_CHARACTERS)
+
+    def text_of(root: Node) -> str:
+        tokens, cut = typeset(root)
+        return "".join(map(str, tokens)) + CUT * cut
+
+    return text_of
 
 
+@cache
 def rule_text(rule: Rule) -> str:
     """What a rule of differentiation says.
 

@@ -28,8 +28,10 @@ from derivkit.expressions.tree import (
     Node,
     Number,
     Operation,
+    Unevaluated,
     Unknown,
     Variable,
+    arguments_of,
     program_of,
     text_of,
     tree_of,
@@ -364,3 +366,17 @@ def test_a_tree_that_is_written_out_is_read_back_as_the_same_tree(tree: Node) ->
     assert hash(again.root) == hash(tree)
     assert tree_of(again.program) == tree
     assert pickle.loads(pickle.dumps(tree)) == tree
+
+
+def placed(node: Node) -> list[Node]:
+    """The nodes of a tree as often as they are written."""
+    return [node, *(inner for part in arguments_of(node) for inner in placed(part))]
+
+
+@given(TREES)
+def test_a_node_knows_how_many_nodes_it_has_and_whether_a_derivative_is_still_to_be_found(tree: Node) -> None:
+    open_piece = Unevaluated(tree, "x")
+    for node in (tree, open_piece, Operation("multiply", (tree, open_piece)), Unknown("f", 1, open_piece)):
+        nodes = placed(node)
+        assert node.size == len(nodes)
+        assert node.pending == any(isinstance(part, Unevaluated) for part in nodes)

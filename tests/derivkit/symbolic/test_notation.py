@@ -11,7 +11,8 @@ from matplotlib.mathtext import MathTextParser
 
 from derivkit.expressions.algebra import ONE, apply
 from derivkit.expressions.expression import parse
-from derivkit.expressions.tree import Expression, Number, Unevaluated, Variable, program_of
+from derivkit.expressions.layout import path_of
+from derivkit.expressions.tree import Expression, Number, Unevaluated, Variable, arguments_of, nodes_of, program_of
 from derivkit.operations import balls
 from derivkit.operations.elementary import OPERATIONS
 from derivkit.operations.taylor import Taylor
@@ -22,13 +23,19 @@ from derivkit.symbolic.notation import (
     ReadingError,
     Style,
     latex,
+    lines,
     lines_of,
+    pieces_of,
     printing,
     read,
+    rewriting,
     spans_of,
+    typesetting,
+    writing,
     written,
 )
-from derivkit.symbolic.notation.lines import Mark, nodes_with_paths
+from derivkit.symbolic.notation.lines import Mark
+from derivkit.symbolic.notation.rewriting import nodes_with_places
 from derivkit.symbolic.points import stand_in
 
 # The values of lines, d/dx taken numerically
@@ -278,7 +285,7 @@ def test_the_chapter_takes_the_rules_one_kind_after_another():
 def test_marks_are_places_of_the_tree_and_all_but_the_last_line_of_a_derivative_have_a_reason(text):
     lines = lines_of(derive(text), Style(level="full"))
     for line in lines:
-        places = {path for path, _ in nodes_with_paths(line.tree)}
+        places = {path_of(place) for place, _ in nodes_with_places(line.tree)}
         for mark in line.marks:
             assert mark.path in places
             assert mark.front is None or mark.front in places
@@ -305,6 +312,86 @@ def test_a_sign_alone_is_marked_where_a_sum_is_taken_apart():
     line = lines_of(derive("x^2 - x + 1"), Style(level="full"))[1]
     assert line.marks == (Mark((0,), sign=True), Mark((0, 0), sign=True))
     assert [piece.text for piece in spans_of([line]) if piece.mark] == ["-", "+"]
+
+
+# What is done per line
+
+DEEP = {
+    "chain": lambda n: nested("tanh({})", n),
+    "constants": lambda n: nested("2*sin({})", n),
+    "quotients": lambda n: nested("x/(1 + {})", n),
+    "powers": lambda n: nested("({} + 1)^2", n),
+    "sum": lambda n: " + ".join(f"{k + 1}*x^{k + 2}" for k in range(n)),
+    "product": lambda n: "*".join(f"sin({k + 1}*x)" for k in range(n)),
+    "long quotient": lambda n: "/".join(f"(x + {k + 1})" for k in range(n)),
+}
+"""Formulas of n parts: of some a line changes in a few nodes, of others as deep as they are."""
+
+
+def nested(form, depth):
+    text = "x"
+    for _ in range(depth):
+        text = form.format(text)
+    return text
+
+
+def counted(monkeypatch, module, name):
+    """The calls of a function of a module, counted as they come."""
+    function, calls = getattr(module, name), []
+    monkeypatch.setattr(module, name, lambda *args, **named: (calls.append(name), function(*args, **named))[1])
+    return calls
+
+
+@pytest.mark.parametrize("level", ["normal", "full"])
+@pytest.mark.parametrize("depth", [12, 24])
+@pytest.mark.parametrize("shape", DEEP)
+def test_from_line_to_line_only_what_is_new_and_what_stands_around_a_derivative_is_looked_at(
+    shape, depth, level, monkeypatch
+):
+    # A new node is rewritten, in two looks, and counted when it comes and when it goes; one around a derivative is
+    # passed on the way to it, and rewritten. Where marks stand in the last calculation takes a walk over that one line.
+    derivation = derive(DEEP[shape](depth))
+    monkeypatch.setattr(lines, "MAX_WORK", 10**9)
+    monkeypatch.setattr(rewriting, "MAX_NODES_MARKED", 0)
+    looks = counted(monkeypatch, rewriting, "arguments_of")
+    trees = [line.tree for line in lines_of(derivation, level)]
+    different = {node for tree in trees for node in nodes_of(tree)}
+    around = sum(node.pending for tree in trees for node in set(nodes_of(tree)))
+    assert len(looks) <= 4 * (len(different) + around)
+
+
+@pytest.mark.parametrize("shape", DEEP)
+def test_a_part_of_several_lines_is_laid_out_once_with_a_factor_behind_it_and_once_without(shape, monkeypatch):
+    derivation = derive(DEEP[shape](20))
+    trees = [line.tree for line in lines_of(derivation)]
+    parts = counted(monkeypatch, typesetting, "arguments_of")
+    for _ in map(writing.text_writer("prime"), trees):
+        pass
+    different = {node for tree in trees for node in nodes_of(tree)}
+    assert len(parts) <= 2 * sum(len(arguments_of(node)) for node in different)
+
+
+@pytest.mark.parametrize("text", [*quick.part(CORPUS), *(form(8) for form in DEEP.values())])
+def test_the_different_nodes_of_every_line_are_counted_from_those_of_the_line_before(text):
+    inventory = rewriting.Inventory()
+    for line in lines_of(derive(text), "full"):
+        assert inventory.count(line.tree) == len(program_of(line.tree))
+
+
+@pytest.mark.parametrize("notation", NOTATIONS)
+@pytest.mark.parametrize("text", [*quick.part(CORPUS), *(form(8) for form in DEEP.values())])
+def test_lines_written_together_are_each_as_its_pieces_are(text, notation):
+    write = writing.text_writer(notation)
+    for line in lines_of(derive(text), "full"):
+        pieces = pieces_of(line.tree, notation)
+        assert write(line.tree) == "".join(f"{one.text}/{one.below} " if one.below else one.text for one in pieces)
+
+
+@pytest.mark.parametrize("seed", quick.part(range(40)))
+def test_a_tree_that_is_flat_already_stays_the_object_that_it_is(seed):
+    tree = random_tree(seed, depth=3)
+    (flat,) = rewriting.rewritten([tree], rewriting.laid_flat)
+    assert (flat is tree) == (flat == tree)
 
 
 # Whole derivations
