@@ -106,7 +106,8 @@ def leaves_domain(f: Function, x: ArrayLike, delta: ArrayLike, formula: Stencil)
     [False, True]
     """
     points, steps = np.asarray(x, dtype=np.float64), np.asarray(delta, dtype=np.float64)
-    return Nodes.of(formula, points, steps).outside(f.domain)
+    ends = formula.offsets[0], formula.offsets[-1]
+    return Nodes.at_offsets(formula, ends, points, steps).outside(f.domain)
 
 
 def predict_error(

@@ -5,8 +5,9 @@ One block of a configuration draws one figure, or with ``each`` one for every ca
 
 from __future__ import annotations
 
+import functools
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -143,14 +144,15 @@ def draw(run: Run, requested: Mapping[str, Spec], records: Mapping[str, Any]) ->
     list, list
         Name, SVG and caption of each figure; a sentence on each that has values and is not drawn.
     """
-    from experiments import figures  # noqa: PLC0415 - as above
+    from experiments import figures, tables  # noqa: PLC0415 - as above
 
     drawn: list[Drawing] = []
     undrawn: list[str] = []
+    distinct = functools.cache(tables.distinct)  # figures of one table mostly have the same panels
     for name, brief in requested.items():
         spec = figures.completed(brief, run.study.tables)
         if figures.columns_needed(spec).keys() <= records.keys():
-            frames, panels = _frames(run, spec, records)
+            frames, panels = _frames(run, spec, records, distinct)
             if not figures.empty(frames, spec):
                 drawn.append((name, _draw(run, name, frames, spec), figures.caption(frames, spec, panels)))
             elif why := figures.undrawn(frames, spec):
@@ -158,7 +160,9 @@ def draw(run: Run, requested: Mapping[str, Spec], records: Mapping[str, Any]) ->
     return drawn, undrawn
 
 
-def _frames(run: Run, spec: Mapping[str, Any], records: Mapping[str, Any]) -> tuple[dict[str, Any], int | None]:
+def _frames(
+    run: Run, spec: Spec, records: Mapping[str, Any], distinct: Callable[..., tuple[Sequence[Any], int]]
+) -> tuple[dict[str, Any], int | None]:
     """Read what a figure shows; of a table above MAX_ROWS_READ rows the panels shown only, with how many there are.
 
     Where these have more rows than that, one in so many is read.
@@ -170,7 +174,7 @@ def _frames(run: Run, spec: Mapping[str, Any], records: Mapping[str, Any]) -> tu
     panels, shown = None, 1
     columns = figures.panel_columns(spec)
     if records[spec["table"]].rows > MAX_ROWS_READ and columns and not spec.get("where"):
-        keys, panels = tables.distinct(paths[spec["table"]], columns, sys.maxsize)
+        keys, panels = distinct(paths[spec["table"]], tuple(columns), sys.maxsize)
         chosen = [keys[place] for place in figures.choose(keys, spec)]
         shown = len(chosen)
         where = {column: list(values) for column, values in zip(columns, zip(*chosen, strict=True), strict=True)}
