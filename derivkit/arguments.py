@@ -367,7 +367,7 @@ def interval(domain: object, within: Domain = EVERYWHERE) -> Domain:
     >>> interval((-1, None), (0.0, 4.0))
     (0.0, 4.0)
     """
-    lo, hi = map(float, ends(domain))
+    lo, hi = EVERYWHERE if domain is None else map(float, ends(domain))
     low, high = max(lo, within[0]), min(hi, within[1])
     if not low < high:
         raise ValueError(

@@ -12,7 +12,7 @@ import numpy as np
 
 from derivkit.arguments import EVERYWHERE, NotRealError, as_array, as_float64, counted, interval, shown
 from derivkit.behaviour import Failures, Mantissas, Raised, agree
-from derivkit.executor import AT_LEAST, check_executor, outcomes
+from derivkit.executor import AT_LEAST, Outcome, check_executor, outcomes
 from derivkit.types import EPS, Array, Domain, Ends, Indices, Mask, Numbers
 
 NOISE_DEVIATIONS = 10.0
@@ -162,6 +162,8 @@ class Asker:
         """Whether f computes in float32, or in less, as its values show."""
         return self._narrow or self._mantissas.float32 or (self._inner is not None and self._inner.float32)
 
+    anywhere = True
+    """f of one number is the same for all points that are searched."""
     precision = EPS
     """What a search in one variable relies on: what is above it is measured as noise."""
 
@@ -395,10 +397,21 @@ class Asker:
 
     def _singles(self, points: Numbers | list[Any]) -> list[Any]:
         if self._executor is None:
-            return [self._single(point) for point in points]
+            one = self._single if self._shape or self._container is not None else self._number
+            return [one(point) for point in points]
         arguments = [next(self._arguments(point)) for point in points]
         calls = outcomes(self._executor, self._call, arguments)
         return [self._single(point, call) for point, call in zip(points, calls, strict=True)]
+
+    def _number(self, point: float) -> Any:
+        """f of a number, at once where that gives a float."""
+        try:
+            value = self._call(point)
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- whatever somebody's f raises means that it is not defined there
+            return self._single(point, Outcome(error=error))
+        return value if type(value) is float else self._single(point, Outcome(value))
 
     def _rows(self, points: Numbers, singles: Sequence[Any]) -> Numbers:
         """Values of several numbers each, shape ``(k, width)``; where f has no value, it has none of its numbers."""

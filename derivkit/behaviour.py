@@ -14,6 +14,8 @@ from numpy.typing import ArrayLike
 from derivkit.arguments import described
 from derivkit.types import Array
 
+FLOAT32_DIGITS = 24
+"""Binary digits of a number of float32."""
 FRACTION_DIGITS = 20
 """So many of the 24 binary digits of a float32 number must be in use before it is taken for one."""
 POINTS_EXAMINED = 64
@@ -109,7 +111,9 @@ class Mantissas:
 
     def examine(self, x: Array, values: Array) -> None:
         """Look at the first values of a call and the points they belong to, shape ``(k, ...)`` each."""
-        if not self._short:
+        last = min(len(x), POINTS_EXAMINED) - 1
+        if not self._short or (x.ndim == values.ndim == 1 and _is_long(x[last]) and _is_long(values[last])):
+            self._short = False
             return
         with np.errstate(all="ignore"):
             rows = x[:POINTS_EXAMINED].reshape(min(len(x), POINTS_EXAMINED), -1)
@@ -118,6 +122,11 @@ class Mantissas:
             self._short = fits_float32(chosen)
         # whole numbers may be short of themselves
         self._used += long_values(chosen[chosen != np.rint(chosen)])
+
+
+def _is_long(value: float) -> bool:
+    """Whether a finite number has more digits than float32."""
+    return math.isfinite(value) and not math.ldexp(math.frexp(value)[0], FLOAT32_DIGITS).is_integer()
 
 
 def fits_float32(values: Array) -> bool:

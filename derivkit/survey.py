@@ -18,11 +18,12 @@ from derivkit.arguments import check_function, number, whole
 from derivkit.asker import Calling, SelfDescribing
 from derivkit.function import Function
 from derivkit.numerical.adaptive import derivatives
-from derivkit.numerical.ladder import RATIO, analyse, window
+from derivkit.numerical.analysis import analyse
 from derivkit.numerical.ledger import Ledger
 from derivkit.numerical.result import Derivative
 from derivkit.numerical.scales import FULL
 from derivkit.numerical.status import VALUELESS
+from derivkit.numerical.windows import RATIO, window
 from derivkit.types import Array, Indices, Mask
 
 MAX_DEGREE = 9
@@ -418,7 +419,7 @@ def _window(f: Callable[[Array], Array], x: float, reach: float, exponent: int) 
     if not np.all(np.isfinite(values)):
         return None
     with np.errstate(all="ignore"):
-        analysis = analyse(win, values, centre, top, moved=(at - x) - wanted, orders=(1,), target=TARGET_DEGREE)
+        analysis = analyse(win.alone, values, centre, top, moved=(at - x) - wanted, orders=(1,), target=TARGET_DEGREE)
     rise = (values - centre)[:, 0]
     i, j = win.chord
     slope = (rise[j] - rise[i]) / (win.nodes[j] - win.nodes[i])

@@ -23,8 +23,7 @@ from derivkit.multivariate.lines import Directions, short
 from derivkit.numerical.chunks import CHUNK_POINTS, STATUS_TEXTS, Collected, Searches, digits_of, resolved
 from derivkit.numerical.result import Derivative
 from derivkit.numerical.scales import first_top
-from derivkit.numerical.search import TARGET_HIGHER
-from derivkit.numerical.state import Limits, Start
+from derivkit.numerical.state import TARGET_HIGHER, Limits, Start
 from derivkit.numerical.status import CODE, STATUSES, Status
 from derivkit.types import EPS, Array, Indices
 

@@ -18,11 +18,11 @@ from derivkit.behaviour import Raised
 from derivkit.multivariate.evaluation import CALLED_WITH, box_of
 from derivkit.multivariate.lines import Axes, Directions, Lines, Surroundings
 from derivkit.multivariate.structure import Structure
-from derivkit.numerical.chunks import ChunkResult, Collected, Searches
+from derivkit.numerical.chunks import ChunkResult, Collected, Searches, inverse
 from derivkit.numerical.result import Derivative
 from derivkit.numerical.scales import LOOK
-from derivkit.numerical.search import SMALL, SUSPECT, TARGET, VAGUE, usual_top
-from derivkit.numerical.state import Limits, Start
+from derivkit.numerical.search import SMALL, VAGUE, usual_top
+from derivkit.numerical.state import SUSPECT, TARGET, Limits, Start
 from derivkit.numerical.status import CODE, Status
 from derivkit.types import EPS, Array, Box, Indices, Mask
 
@@ -161,7 +161,7 @@ class Ladders:
         searches = Searches(lines, (order,), limits, self.budget)
         rows = np.array([lines.origin, scale, noise])
         parts, turns = by_pilots(searches, lines, rows, pace)
-        result = Collected(searches, parts, np.argsort(turns), lines.origin).derivative(order)
+        result = Collected(searches, parts, inverse(turns), lines.origin).derivative(order)
         return result if order > 1 else with_kinks(result, searches, rows)
 
 

@@ -109,6 +109,7 @@ class Lines(ABC):
 
     """
 
+    anywhere = False
     _narrow: Mask | None = None
 
     def __init__(self, around: Surroundings, origin: Array, lo: Array, hi: Array) -> None:

@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike
 
 from derivkit.arguments import check_function, check_vectorized, points_of, positive, shown, spread
 from derivkit.asker import Asker, domain_of
-from derivkit.numerical.chunks import Collected, Searches
-from derivkit.numerical.ladder import HIGHEST
+from derivkit.numerical.chunks import Collected, Searches, inverse
 from derivkit.numerical.methods import method
 from derivkit.numerical.result import Derivative
 from derivkit.numerical.state import Limits
+from derivkit.numerical.windows import HIGHEST
 from derivkit.types import Array, Domain, Ends, Indices
 
 ACCURACIES = {"default": 8.0, "high": 2.0}
@@ -161,14 +161,14 @@ def derivatives(  # noqa: PLR0913 -- as derivative
         several=True,
         domain=(lo, hi),
         vectorized=vectorized,
-        noise=float(np.nan_to_num(hints[1]).max()),
+        noise=0.0 if noise is None else float(hints[1].max()),
         executor=executor,
     )
     limits = Limits(lo, hi, side=SIDES[side], sacrifice=ACCURACIES[accuracy])
     searches = Searches(ask, wanted, limits, math.inf if budget is None else budget)
     distinct, place = _distinct(np.array([points.ravel(), *hints]))
     parts, order = searches.by_neighbours(distinct)
-    collected = Collected(searches, parts, np.argsort(order)[place], points)
+    collected = Collected(searches, parts, inverse(order)[place], points)
     return {each: collected.derivative(each) for each in wanted}
 
 
@@ -196,7 +196,7 @@ def _refuse(*, side: str | None, accuracy: str, budget: int | None) -> None:
 def _domain(f: Any, x: Array, domain: Ends | None) -> Domain:
     lo, hi = domain_of(f, domain)
     outside = (x < lo) | (x > hi)
-    if np.any(outside):
+    if np.count_nonzero(outside):
         raise ValueError(f"x = {float(x[outside].flat[0])!r} lies outside the domain [{lo}, {hi}]")
     return lo, hi
 

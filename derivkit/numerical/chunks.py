@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.numerical.ladder import FLOOR
+from derivkit.numerical import single
+from derivkit.numerical.analysis import FLOOR
+from derivkit.numerical.ladder import Ladder, empty
 from derivkit.numerical.ledger import Caller, Memory
 from derivkit.numerical.result import Derivative
-from derivkit.numerical.rounds import advanced, empty
-from derivkit.numerical.search import Search, first_ladder
-from derivkit.numerical.state import Limits
+from derivkit.numerical.rounds import advance
+from derivkit.numerical.scales import LOOK
+from derivkit.numerical.search import first_ladder, search
+from derivkit.numerical.state import NOISE, ROWS, STEP, Limits, State
 from derivkit.numerical.status import CODE, STATUSES, Status
 from derivkit.types import EPS, Array, Codes, Indices, Mask
 
-CHUNK_POINTS = 4096
-"""Points that are searched together; found by measurement."""
+CHUNK_POINTS = 8192
+"""Points that are search together; found by measurement."""
 PILOT_STRIDE = 8
 """Of many points one of so many goes first, and tells its neighbours the size of its window."""
 POINTS_FOR_PILOTS = 64
@@ -30,33 +33,83 @@ ALIKE = 4.0
 STATUS_TEXTS = np.array([str(status) for status in STATUSES])
 LAST_VALUED = Status.MULTISCALE
 """Of the statuses up to this one every point has a value, before small values are set apart."""
-COPIED = ("value", "error", "status", "step", "noise", "left", "right", "exponent")
-IN_UNITS_OF_F = ("value", "error", "noise", "left", "right")
+BROKEN = np.isin(STATUSES, [Status.KINK, Status.JUMP])
+"""By code, whether the sides may have slopes of their own."""
 HUGE, ROOM = 2.0**900, 2.0**-100
 """Where |f| is above the first at x or within the first look, the search sees f times the second, so that no sum or
 difference of values overflows."""
 
 
 class ChunkResult(NamedTuple):
-    """What a search at a chunk of points ended with."""
+    """What a search at a chunk of points ended with.
 
-    value: Array
-    error: Array
+    Attributes
+    ----------
+    answers : ndarray, shape ``(rows, n)``
+        See `State`.
+    status : ndarray of int8, shape ``(n,)``
+    evaluations, denied : ndarray of int or bool, shape ``(n / width,)``
+    width : int
+        0 where f gives one number, else how many.
+    """
+
+    answers: Array
     status: NDArray[np.int8]
-    step: Array
-    noise: Array
-    left: Array
-    right: Array
-    exponent: Array
     evaluations: NDArray[np.intp]
     denied: NDArray[np.bool_]
     width: int
-    """0 where f gives one number, else how many."""
+
+    @property
+    def value(self) -> Array:
+        """The derivatives, shape ``(orders, n)``."""
+        return self.answers[: self._orders]
+
+    @property
+    def error(self) -> Array:
+        """Their bars, shape ``(orders, n)``."""
+        return self.answers[self._orders : 2 * self._orders]
+
+    @property
+    def noise(self) -> Array:
+        """The noise of f on the windows."""
+        return np.asarray(self.answers[NOISE])
+
+    @property
+    def step(self) -> Array:
+        """The largest steps of the windows."""
+        return np.asarray(self.answers[STEP])
+
+    @property
+    def _orders(self) -> int:
+        return (len(self.answers) - ROWS) // 2
+
+
+class Start(NamedTuple):
+    """What a search at some points begins with.
+
+    Attributes
+    ----------
+    ladder : Ladder
+        With the first values, in units in which no sum of them overflows.
+    memory : Memory
+    limits : Limits
+    noise, unit : ndarray, shape ``(n,)``
+        The noise that is known, NaN elsewhere; by what values are multiplied, None where by nothing.
+    width : int
+        0 where f gives one number, else how many.
+    """
+
+    ladder: Ladder
+    memory: Memory
+    limits: Limits
+    noise: Array
+    unit: Array | None
+    width: int
 
 
 @dataclass(frozen=True)
 class Searches:
-    """Derivatives of one f that are searched for, within limits and a budget of evaluations for each point."""
+    """Derivatives of one f that are search for, within limits and a budget of evaluations for each point."""
 
     ask: Caller
     orders: tuple[int, ...]
@@ -105,31 +158,59 @@ class Searches:
 
     def _chunk(self, points: Array, places: Indices) -> ChunkResult:
         """Search at some points with rows for x, scale, noise and the largest step."""
+        with np.errstate(all="ignore"):
+            start = self._start(points, places)
+            answers, status = self._alone(start) or self._by_search(start)
+        return ChunkResult(answers, status, start.memory.evaluations, start.memory.denied, start.width)
+
+    def _start(self, points: Array, places: Indices) -> Start:
+        """The first values, of all numbers that f gives."""
         x, scale, noise, known_top = points
         limits = self.limits.take(places)
-        with np.errstate(all="ignore"):
-            ladder, steps = first_ladder(x, limits, scale, known_top)
-            around, moved = ladder.abscissas(steps)
-            memory, values = self._first_look(places, np.concatenate([x[None], around]), limits)
-            width, top, narrow = values.shape[2] if values.ndim == 3 else 0, ladder.top, ladder.narrow
-            if width:
-                narrow = None if narrow is None else np.repeat(narrow, width)
-                x, noise, moved, top = (np.repeat(array, width, axis=-1) for array in (x, noise, moved, top))
-            flat = values.reshape(len(values), -1)
-            unit = np.where(np.abs(np.where(np.isfinite(flat), flat, 0.0)).max(axis=0) > HUGE, ROOM, 1.0)
-            flat, noise = flat * unit, self._noise(noise, flat) * unit
-            limits = limits._replace(float32=self.ask.precision > EPS)
-            search = Search(x, self.orders, limits, hint=noise if np.any(noise > 0.0) else None)
-            begun = empty(np.arange(x.size), x, flat[0], top, ladder.sides, first=True, narrow=narrow)
-            way, answers = search.begin(begun.joined(steps, flat[1:], moved)), None
-            while requests := advanced(way, answers):
-                answers = [
-                    values * unit[request.points]
-                    for values, request in zip(memory(requests[0]), requests[0], strict=True)
-                ]
-            copied: dict[str, Any] = {name: getattr(search, name) for name in COPIED}
-            copied |= {name: copied[name] / unit for name in IN_UNITS_OF_F}
-        return ChunkResult(**copied, evaluations=memory.evaluations, denied=memory.denied, width=width)
+        ladder, steps = first_ladder(x, limits, scale, known_top)
+        around, moved = ladder.abscissas(steps)
+        memory, values = self._first_look(places, np.concatenate([x[None], around]), limits)
+        width, top, narrow = values.shape[2] if values.ndim == 3 else 0, ladder.top, ladder.narrow
+        if width:
+            narrow = None if narrow is None else np.repeat(narrow, width)
+            x, noise, moved, top = (np.repeat(array, width, axis=-1) for array in (x, noise, moved, top))
+        values = values.reshape(len(values), -1)
+        noise, unit = self._noise(noise, values), _unit(values)
+        if unit is not None:
+            values, noise = values * unit, noise * unit
+        if self.ask.precision > EPS:
+            limits = limits._replace(float32=True)
+        ladder = empty(np.arange(x.size), x, values[0], top, ladder.sides, first=True, narrow=narrow)
+        return Start(ladder.with_values(steps, values[1:], moved), memory, limits, noise, unit, width)
+
+    def _alone(self, start: Start) -> tuple[Array, Codes] | None:
+        """What is found at a single point without a search; None where that takes one."""
+        ladder, limits = start.ladder, start.limits
+        if ladder.x.size > 1 or ladder.exponents != LOOK or self.orders != (1,):
+            return None
+        if limits.side or limits.float32 or start.unit is not None:
+            return None
+        hint = float(start.noise[0])
+        found = single.slope(ladder, start.memory, sacrifice=limits.sacrifice, hint=0.0 if math.isnan(hint) else hint)
+        if found is None:
+            return None
+        answers = np.array([[found.value], [found.error], [found.noise], [np.nan], [np.nan], [found.step], [np.nan]])
+        return answers, np.array([CODE[Status.OK]])
+
+    def _by_search(self, start: Start) -> tuple[Array, Codes]:
+        """What a search finds."""
+        ladder, noise, unit = start.ladder, start.noise, start.unit
+        hint = noise if np.count_nonzero(noise > 0.0) else None
+        state = State(ladder.x.size, self.orders, start.limits, hint=hint)
+        way, answers = search(state, replace(ladder, first=start.memory.fresh)), None
+        while requests := advance(way, answers, []):
+            answers = start.memory(requests[0])
+            if unit is not None:
+                answers = [values * unit[request.points] for values, request in zip(answers, requests[0], strict=True)]
+        found = state.answers.copy()
+        if unit is not None:
+            found[:STEP] /= unit
+        return found, state.status
 
     def _noise(self, noise: Array, values: Array) -> Array:
         """The noise that is known, which in another type than float64 is its rounding at least."""
@@ -149,6 +230,14 @@ class Searches:
         if not affordable:
             memory.evaluations[:], memory.denied[:] = 0, True
         return memory, values
+
+
+def _unit(values: Array) -> Array | None:
+    """By what the values of every point are multiplied, so that no sum of them overflows; none where none would."""
+    if np.abs(values).max(initial=0.0) <= HUGE:
+        return None
+    finite = np.where(np.isfinite(values), values, 0.0)
+    return np.where(np.abs(finite).max(axis=0) > HUGE, ROOM, 1.0)
 
 
 def _sizes_between(parts: Sequence[ChunkResult], pilots: Indices, rest: Indices) -> Array:
@@ -180,56 +269,73 @@ class Collected:
 
     def __init__(self, searches: Searches, parts: Sequence[ChunkResult], place: Indices, x: Array) -> None:
         self._ask, self._orders = searches.ask, searches.orders
-        self._parts, self._place = parts, place
-        self._width = max(part.width for part in parts)
-        self._shape = x.shape + ((self._width,) if self._width else ())
+        self._place, width = place, max(part.width for part in parts)
+        self._shape = (*x.shape, width) if width else x.shape
+        rows = [self._placed([part.answers[row] for part in parts], width) for row in range(len(parts[0].answers))]
+        self._values, self._errors = rows[: len(self._orders)], rows[len(self._orders) : STEP - 3]
+        self._noise, self._left, self._right, self._step, self._exponent = rows[NOISE:]
+        self._codes = self._placed([part.status for part in parts], width)
+        self._evaluations = self._placed([part.evaluations for part in parts], min(width, 1))
+        self._denied = self._placed([part.denied for part in parts], min(width, 1))
         with np.errstate(all="ignore"):
-            self._spacing = np.spacing(np.abs(x if not self._width else x[..., None]))
+            self._spacing = np.spacing(np.abs(x[..., None] if width else x))
 
     def derivative(self, order: int) -> Derivative:
         """The result of one order."""
         value, error, codes = self._of_order(order)
-        broken = np.isin(codes, [CODE[Status.KINK], CODE[Status.JUMP]]) & (order == self._orders[0])
+        broken = BROKEN[codes] & (order == self._orders[0])
         arrays = {
             "value": value,
             "error": error,
             "digits": digits_of(value, error),
-            "delta": self._array("step"),
-            "noise": self._array("noise"),
-            "left": np.where(broken, self._array("left"), np.nan),
-            "right": np.where(broken, self._array("right"), np.nan),
-            "exponent": np.where(codes == CODE[Status.VERTICAL], self._array("exponent"), np.nan),
-            "evaluations": self._array("evaluations"),
-            "denied": self._array("denied"),
-            "float32": np.broadcast_to(self._ask.float32, self._shape),
-            "spacing": np.broadcast_to(self._spacing, self._shape),
+            "delta": self._step,
+            "noise": self._noise,
+            "left": np.where(broken, self._left, np.nan),
+            "right": np.where(broken, self._right, np.nan),
+            "exponent": np.where(codes == CODE[Status.VERTICAL], self._exponent, np.nan),
+            "evaluations": self._evaluations,
+            "denied": self._denied,
+            "float32": np.bool_(self._ask.float32),
+            "spacing": self._spacing,
         }
-        status: Any = STATUS_TEXTS[codes.astype(np.intp)]
-        fields: dict[str, Any] = arrays
-        if not self._shape:
-            fields, status = {name: array.item() for name, array in arrays.items()}, Status(str(status))
+        fields: dict[str, Any]
+        if self._shape:
+            fields = {name: np.broadcast_to(array, self._shape) for name, array in arrays.items()}
+            status: Any = STATUS_TEXTS[codes]
+        else:
+            fields, status = {name: array.item() for name, array in arrays.items()}, STATUSES[codes]
         raised = tuple(map(str, self._ask.raised))
         return Derivative(**fields, status=status, order=order, total=self._ask.total, raised=raised)
 
     def _of_order(self, order: int) -> tuple[Array, Array, Codes]:
         """Values, bars and statuses of an order."""
         row = self._orders.index(order)
-        value, error, codes = self._array("value", row), self._array("error", row), self._array("status")
+        value, error, codes = self._values[row], self._errors[row], self._codes
         if order > 1:  # what is infinite is the slope
             value = np.where(codes == CODE[Status.VERTICAL], np.nan, value)
         if order < self._orders[0]:  # a kink in a higher derivative says nothing of a lower one
             codes = np.where(codes == CODE[Status.KINK], CODE[Status.UNRESOLVED], codes)
-        return resolved(value, error, codes, self._array("denied"))
+        return resolved(value, error, codes, self._denied)
 
-    def _array(self, name: str, row: int | None = None) -> Any:
-        """A field of all parts, or a row of it, in the shape of the result."""
-        fields = (getattr(part, name) for part in self._parts)
-        columns = [field if row is None else field[row] for field in fields]
+    def _placed(self, columns: list[Any], width: int) -> Any:
+        """What the parts have, in the shape of the result; of one number for every point on an axis of its own."""
         flat = columns[0] if len(columns) == 1 else np.concatenate(columns)
-        if not self._width:
-            return flat[self._place].reshape(self._shape)
-        table = flat[:, None] if name in ("evaluations", "denied") else flat.reshape(-1, self._width)
-        return np.broadcast_to(table, (len(table), self._width))[self._place].reshape(self._shape)
+        if width:
+            flat = flat.reshape(-1, width)
+        return flat[self._place].reshape(self._shape[: len(self._shape) - bool(width)] + flat.shape[1:])
+
+
+def inverse(order: Indices) -> Indices:
+    """Where each of the numbers from 0 stands in an order of them.
+
+    Examples
+    --------
+    >>> inverse(np.array([2, 0, 1]))
+    array([1, 2, 0])
+    """
+    places = np.empty_like(order)
+    places[order] = np.arange(order.size)
+    return places
 
 
 def digits_of(value: Array, error: Array) -> Array:

@@ -7,19 +7,19 @@ f - f(x) follows.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from derivkit.numerical.ladder import RATIO, Analysis, Exponents
-from derivkit.numerical.rounds import Ladder, Request, Way, each, together
+from derivkit.numerical import moves
+from derivkit.numerical.analysis import Analysis
+from derivkit.numerical.ladder import Ladder
+from derivkit.numerical.rounds import Onward, Request, Way, climb, each, some, together
 from derivkit.numerical.scales import FINEST, LOOK, NATURAL, RESOLUTION, SAME_LEVEL, VERIFY, first_top, least_top
-from derivkit.numerical.state import Finding
+from derivkit.numerical.state import Finding, State
 from derivkit.numerical.status import CODE, Status
+from derivkit.numerical.windows import RATIO, Exponents
 from derivkit.types import EPS, LEAST_FLOAT, Array, Indices, Mask
-
-if TYPE_CHECKING:
-    from derivkit.numerical.search import Search
 
 EDGE: Exponents = (0, 1, 2, 3, 4, 5, 7, 9)
 """Steps of a window with one side."""
@@ -55,11 +55,11 @@ STRAIGHT = 0.1
 """f follows a power if its logarithm strays no more from a straight line."""
 
 
-def cornered(search: Search, ladder: Ladder) -> Way:
+def cornered(state: State, ladder: Ladder) -> Way:
     """Some values are not finite."""
-    ladder = ladder.take(np.flatnonzero(~search.answered(ladder.points)))
+    ladder = ladder.take(np.flatnonzero(~state.answered(ladder.points)))
     if not ladder.points.size:
-        return
+        return []
     order = np.argsort(ladder.exponents)
     finite: Mask = np.asarray(np.isfinite(ladder.values[:, order]).all(axis=0))  # from the largest step to the least
     natural = NATURAL * np.abs(ladder.x)
@@ -68,16 +68,12 @@ def cornered(search: Search, ladder: Ladder) -> Way:
     # the largest step from which on all are finite
     first = np.minimum(len(finite) - np.argmin(finite[::-1], axis=0), len(finite) - 1)
     size = ladder.top * np.array([RATIO**-k for k in ladder.exponents])[order][first]
-    yield from together(
-        [
-            *each(ladder, easy, lambda part, i: search.look(part, natural[i])),
-            *each(ladder, inner, lambda part, i: search.look(part, size[i])),
-            *each(ladder, ~easy & ~inner, lambda part, _: _probe(search, part)),
-        ]
-    )
+    onward = [Onward(moves.look(state, part, natural[i])) for part, i in some(ladder, easy)]
+    onward += [Onward(moves.look(state, part, size[i])) for part, i in some(ladder, inner)]
+    return onward + (yield from together(each(ladder, ~easy & ~inner, lambda part, _: _probe(state, part))))
 
 
-def _probe(search: Search, ladder: Ladder) -> Way:
+def _probe(state: State, ladder: Ladder) -> Way:
     """On one side, or on both, f has no value at all steps: look nearer to x."""
     points, least = ladder.points, ladder.least()
     dead = ~np.isfinite(ladder.values[:, least])  # by side
@@ -88,76 +84,76 @@ def _probe(search: Search, ladder: Ladder) -> Way:
     half, quarter = np.sqrt(share), np.sqrt(np.sqrt(share))
     steps = bottom * np.stack([quarter, half, half * quarter, share])
     (values,) = yield [Request(points, ladder.x + side * steps)]
-    search.too_large(ladder, bottom, np.ones(points.size, dtype=bool))
+    state.too_large(ladder.points, bottom, np.ones(points.size, dtype=bool))
     alive = np.isfinite(values)
-    some = alive.any(axis=0)
+    near = alive.any(axis=0)
     size = steps[np.argmax(alive, axis=0), np.arange(points.size)]
-    wide = some & (steps[-1] < size * RATIO ** -LOOK[-1])
-    single = ~some & ~dead.all(axis=0)
-    yield from together(
-        [
-            *each(ladder, wide, lambda part, i: search.look(part, size[i])),
-            *each(ladder, single & (side > 0), lambda part, _: along(search, part.one_side(-1))),
-            *each(ladder, single & (side < 0), lambda part, _: along(search, part.one_side(1))),
-        ]
-    )
+    wide = near & (steps[-1] < size * RATIO ** -LOOK[-1])
+    single = ~near & ~dead.all(axis=0)
+    onward = [Onward(moves.look(state, part, size[i])) for part, i in some(ladder, wide)]
+    ways = [
+        *each(ladder, single & (side > 0), lambda part, _: along(state, part.one_side(-1))),
+        *each(ladder, single & (side < 0), lambda part, _: along(state, part.one_side(1))),
+    ]
+    return onward + (yield from together(ways))
 
 
-def along(search: Search, ladder: Ladder, moves: int = EDGE_MOVES) -> Way:
+def along(state: State, ladder: Ladder, left: int = EDGE_MOVES) -> Way:
     """A window on one side, moved until it serves."""
-    ladder = yield from ladder.extended(EDGE)
+    ladder = yield from climb(ladder, EDGE)
     ladder = ladder.take(np.flatnonzero(ladder.finite()))
     if not ladder.points.size:
-        return
+        return []
     points, top = ladder.points, ladder.top
-    seen = search.analysis(ladder, EDGE)
-    noisy = seen.resolved & search.suspicious(ladder, seen) & (moves > 0)
-    _sided(search, ladder, seen, seen.resolved & ~noisy)
-    sacrifice = search.limits.sacrifice
+    seen = state.analysis(ladder.window(EDGE, ladder.sides))
+    noisy = seen.resolved & state.suspicious(ladder.x, seen) & (left > 0)
+    _sided(state, ladder, seen, seen.resolved & ~noisy)
+    sacrifice = state.limits.sacrifice
     on = ~seen.resolved | (seen.gain > sacrifice) | (seen.gain < 1.0 / sacrifice)
     new = top * np.clip(seen.scale, 2.0**-10, 4096.0)
-    new = np.where(seen.resolved, np.minimum(new, 0.5 * search.ceiling[points]), np.minimum(new, 0.5 * top))
-    search.too_large(ladder, top, ~seen.resolved)
-    on &= (new > RESOLUTION * np.spacing(np.abs(ladder.x))) & ((new > 2.0 * top) | (new < top)) & (moves > 0) & ~noisy
-    _by_power(search, ladder, ~on & ~noisy & ~search.answered(points))
-    yield from together(
-        [
-            *each(ladder, on, lambda part, i: along(search, part.anew(new[i]), moves - 1)),
-            *each(ladder, noisy, lambda part, i: _verify(search, part, seen.take(i), moves - 1)),
-        ]
-    )
+    new = np.where(seen.resolved, np.minimum(new, 0.5 * state.ceiling[points]), np.minimum(new, 0.5 * top))
+    state.too_large(ladder.points, top, ~seen.resolved)
+    on &= (new > RESOLUTION * np.spacing(np.abs(ladder.x))) & ((new > 2.0 * top) | (new < top)) & (left > 0) & ~noisy
+    _by_power(state, ladder, ~on & ~noisy & ~state.answered(points))
+    ways = [
+        *each(ladder, on, lambda part, i: along(state, part.anew(new[i]), left - 1)),
+        *each(ladder, noisy, lambda part, i: _verify(state, part, seen.take(i), left - 1)),
+    ]
+    return (yield from together(ways))
 
 
-def _sided(search: Search, ladder: Ladder, seen: Analysis, mask: Mask) -> None:
+def _sided(state: State, ladder: Ladder, seen: Analysis, mask: Mask) -> None:
     """Keep a window on one side."""
-    search.record(ladder, seen, mask, ladder.top)
-    search.told(ladder.points[mask], Status.ONE_SIDED)
+    state.record(ladder.points, seen, mask, ladder.top)
+    state.mark(ladder.points[mask], Status.ONE_SIDED)
 
 
-def _verify(search: Search, ladder: Ladder, seen: Analysis, moves: int) -> Way:
+def _verify(state: State, ladder: Ladder, seen: Analysis, left: int) -> Way:
     """A window on one side is noisy: where a smaller one is not, the noise was a kink nearby, or structure of f."""
 
     def further(part: Ladder, _: Indices) -> Way:
-        return along(search, part, moves) if moves else _endless(search, part)
+        return along(state, part, left) if left else _endless(state, part)
 
     for shrunk in (RATIO**-VERIFY, FINEST):
         size = np.maximum(ladder.top * shrunk, least_top(ladder.x, EDGE))
-        below = yield from ladder.anew(size).extended(EDGE)
-        fallen = below.finite() & (search.analysis(below, EDGE).noise < SAME_LEVEL * seen.noise)
-        search.too_large(ladder, ladder.top, fallen)
+        below = yield from climb(ladder.anew(size), EDGE)
+        fallen = below.finite() & (state.analysis(below.window(EDGE, below.sides)).noise < SAME_LEVEL * seen.noise)
+        state.too_large(ladder.points, ladder.top, fallen)
         yield from together(each(below, fallen, further))
         rest = np.flatnonzero(~fallen)
         ladder, seen = ladder.take(rest), seen.take(rest)
-    _sided(search, ladder, seen, np.ones(ladder.points.size, dtype=bool))
+    _sided(state, ladder, seen, np.ones(ladder.points.size, dtype=bool))
+    return []
 
 
-def _endless(search: Search, ladder: Ladder) -> Way:
+def _endless(state: State, ladder: Ladder) -> Way:
     """What looked like noise falls with the window, however small that is: f follows a power of the distance."""
-    yield from steeper(search, ladder, np.full((1, ladder.points.size), np.nan))
-    _by_power(search, ladder, search.lost(ladder.points))
+    yield from steeper(state, ladder, np.full((1, ladder.points.size), np.nan))
+    _by_power(state, ladder, state.lost(ladder.points))
+    return []
 
 
-def steeper(search: Search, ladder: Ladder, slopes: Array) -> Way:
+def steeper(state: State, ladder: Ladder, slopes: Array) -> Way:
     """Chords are the steeper the shorter they are, so that the tangent is vertical, on one side at least.
 
     Where f follows a power p < 1 of the distance, their slopes grow by 128^(1 - p) times as much from one to the next;
@@ -165,8 +161,8 @@ def steeper(search: Search, ladder: Ladder, slopes: Array) -> Way:
     this is told where rounding leaves the growth to be seen.
     """
     points, sides = ladder.points, np.array(ladder.sides, dtype=np.float64)[:, None]
-    if search.orders[0] != 1:
-        return
+    if state.orders[0] != 1:
+        return []
     x = ladder.x + (sides * CHORDS)[..., None] * first_top(ladder.x)
     (values,) = yield [Request(points, x.reshape(-1, points.size))]
     values, away = values.reshape(x.shape), x - ladder.x
@@ -178,84 +174,93 @@ def steeper(search: Search, ladder: Ladder, slopes: Array) -> Way:
     grows &= np.abs(np.sign(growth).sum(axis=1)) == growth.shape[1]
     grows &= (powers.min(axis=1) > JUMP) & (np.ptp(powers, axis=1) < SAME_POWER)
     slopes = np.where(grows, np.copysign(np.inf, growth[:, -1]), slopes)
-    vertical, known = (grows & (slopes == slopes[0])).all(axis=0), ~np.isnan(slopes).any(axis=0)
-    cusp = known & ~vertical & grows.any(axis=0)
-    exponent = np.minimum(powers[0, -1], 1.0)
-    search.vertical(points[vertical], slopes[0, vertical], exponent[vertical])
-    search.refuse(points[cusp], Status.KINK, slopes[-1, cusp], slopes[0, cusp])
+    known = ~np.isnan(slopes).any(axis=0) & grows.any(axis=0)
+    _sharp(state, points[known], slopes[-1, known], slopes[0, known], np.minimum(powers[0, -1], 1.0)[known])
+    return []
 
 
-def _by_power(search: Search, ladder: Ladder, mask: Mask) -> None:
+def _by_power(state: State, ladder: Ladder, mask: Mask) -> None:
     """On the one side that f has, it may follow a power of the distance."""
     exponent, sign, straight = _power(ladder, 0)
     vertical = mask & straight & (exponent > JUMP) & (exponent < STEEP)
-    search.vertical(ladder.points[vertical], (sign * ladder.sides[0])[vertical] * np.inf, exponent[vertical])
-    _bounded(search, ladder, mask & straight & (exponent > FLAT))
+    state.vertical(ladder.points[vertical], (sign * ladder.sides[0])[vertical] * np.inf, exponent[vertical])
+    _bounded(state, ladder, mask & straight & (exponent > FLAT))
 
 
-def _bounded(search: Search, ladder: Ladder, flat: Mask) -> None:
+def _bounded(state: State, ladder: Ladder, flat: Mask) -> None:
     """f is flatter than any straight line: its slope there is below the least that was seen."""
-    if not flat.any() or search.orders[0] != 1:
+    if not flat.any() or state.orders[0] != 1:
         return
     points, least = ladder.points[flat], ladder.least()
     slopes = np.abs(ladder.values[:, least] - ladder.centre) / ladder.size(ladder.exponents[least])
     bound = np.maximum(2.0 * slopes.max(axis=0), LEAST_FLOAT)[flat]
     nothing = np.full(points.size, np.nan)
-    value, error = np.full((2, len(search.orders), points.size), np.array([[[np.nan]], [[np.inf]]]))
+    value, error = np.full((2, len(state.orders), points.size), np.array([[[np.nan]], [[np.inf]]]))
     value[0], error[0] = 0.0, bound
-    search.replace(points, Finding(value, error, nothing, nothing), Status.BELOW_RESOLUTION)
+    state.replace(points, Finding(value, error, nothing, nothing), Status.BELOW_RESOLUTION)
 
 
-def both_sides(search: Search, ladder: Ladder, top: Array, tries: int) -> Way:
+def both_sides(state: State, ladder: Ladder, top: Array, tries: int) -> Way:
     """No window on both sides serves: each side by itself tells kinks and jumps from what is worse."""
-    fresh = yield from ladder.anew(top, (1, -1)).extended(SIDES)
+    fresh = yield from climb(ladder.anew(top, (1, -1)), SIDES)
     fresh = fresh.take(np.flatnonzero(fresh.finite()))
     if not fresh.points.size:
-        return
-    right, left = (search.analysis(fresh, SIDES, side=side) for side in (1, -1))
-    slopes = smooth_slopes(search, fresh, right, left)
-    noisy = np.array([search.suspicious(fresh, side) for side in (right, left)])
+        return []
+    right, left = (state.analysis(fresh.window(SIDES, (side,))) for side in (1, -1))
+    slopes = smooth_slopes(state, fresh, right, left)
+    noisy = np.array([state.suspicious(fresh.x, side) for side in (right, left)])
     apart = right.resolved & left.resolved & (np.abs(right.value - left.value) > right.error + left.error)[0]
     rough = noisy.all(axis=0) | (apart & (noisy & ~np.isnan(slopes[::-1])).any(axis=0))
-    yield from together(each(fresh, rough, lambda part, i: steeper(search, part, slopes[:, i])))
-    left_over = np.flatnonzero(search.status[fresh.points] == CODE[Status.UNRESOLVED])
+    yield from together(each(fresh, rough, lambda part, i: steeper(state, part, slopes[:, i])))
+    left_over = np.flatnonzero(state.status[fresh.points] == CODE[Status.UNRESOLVED])
     fresh, right, left = fresh.take(left_over), right.take(left_over), left.take(left_over)
     if not fresh.points.size:
-        return
-    points = fresh.points
+        return []
+    rest = np.flatnonzero(_by_sides(state, fresh, right, left))
+    if rest.size and tries > 1:
+        yield from both_sides(state, fresh.take(rest), 1e-3 * fresh.top[rest], tries - 1)
+    return []
+
+
+def _by_sides(state: State, ladder: Ladder, right: Analysis, left: Analysis) -> Mask:
+    """What two sides tell: slopes that meet or differ, a jump, or a power of the distance; where it is nothing yet."""
     both = right.resolved & left.resolved
-    meet(search, fresh, both, left, right)
-    jump = ~both & broken(fresh, left, right)
-    two_slopes(search, fresh, jump, left, right, Status.JUMP)
+    meet(state, ladder, both, left, right)
+    jump = ~both & broken(ladder, left, right)
+    two_slopes(state, ladder, jump, left, right, Status.JUMP)
     open_ = ~both & ~jump
-    sides = []
-    for place, side in ((0, right), (1, left)):
-        exponent, sign, straight = _power(fresh, place)
-        infinite = np.where(straight & (exponent < STEEP), fresh.sides[place] * sign * np.inf, np.nan)
-        slope = np.where(np.isnan(infinite) & side.resolved, side.value[0], infinite)
-        sides.append((exponent, slope, straight & (exponent > FLAT)))
+    sides = [_slope_or_power(ladder, place, side) for place, side in enumerate((right, left))]
     (power, slope_right, flat_right), (_, slope_left, flat_left) = sides
     sharp = open_ & ~np.isnan(slope_left) & ~np.isnan(slope_right)
-    vertical = sharp & (slope_left == slope_right)
-    search.vertical(points[vertical], slope_right[vertical], power[vertical])
-    cusp = sharp & ~vertical
-    search.refuse(points[cusp], Status.KINK, slope_left[cusp], slope_right[cusp])
-    undecided = both & (search.status[points] == CODE[Status.UNRESOLVED])
+    _sharp(state, ladder.points[sharp], slope_left[sharp], slope_right[sharp], power[sharp])
+    undecided = both & (state.status[ladder.points] == CODE[Status.UNRESOLVED])
     flat = (undecided | (open_ & ~sharp)) & flat_right & flat_left
-    _bounded(search, fresh, flat)
-    rest = np.flatnonzero(open_ & ~sharp & ~flat)
-    if rest.size and tries > 1:
-        yield from both_sides(search, fresh.take(rest), 1e-3 * fresh.top[rest], tries - 1)
+    _bounded(state, ladder, flat)
+    return np.asarray(open_ & ~sharp & ~flat)
 
 
-def smooth_slopes(search: Search, ladder: Ladder, right: Analysis, left: Analysis) -> Array:
+def _slope_or_power(ladder: Ladder, place: int, side: Analysis) -> tuple[Array, Array, Mask]:
+    """The power that f follows on a side, its slope, which may be infinite, and whether it is flatter than any line."""
+    exponent, sign, straight = _power(ladder, place)
+    infinite = np.where(straight & (exponent < STEEP), ladder.sides[place] * sign * np.inf, np.nan)
+    return exponent, np.where(np.isnan(infinite) & side.resolved, side.value[0], infinite), straight & (exponent > FLAT)
+
+
+def _sharp(state: State, points: Indices, left: Array, right: Array, power: Array) -> None:
+    """Both sides have slopes, of which one at least is infinite."""
+    same = left == right
+    state.vertical(points[same], right[same], power[same])
+    state.refuse(points[~same], Status.KINK, left[~same], right[~same])
+
+
+def smooth_slopes(state: State, ladder: Ladder, right: Analysis, left: Analysis) -> Array:
     """The slopes of sides that are smooth, NaN of others; shape ``(2, n)``."""
-    smooth = [side.resolved & ~search.suspicious(ladder, side) for side in (right, left)]
+    smooth = [side.resolved & ~state.suspicious(ladder.x, side) for side in (right, left)]
     return np.where(smooth, [right.value[0], left.value[0]], np.nan)
 
 
 def bends(
-    search: Search,
+    state: State,
     place: int,
     ladder: Ladder,
     _: Any,
@@ -268,58 +273,59 @@ def bends(
     a gap too, which closes as the sides shrink; ``before`` is what it was at the size before.
     """
     points = ladder.points
-    top = np.maximum(sizes[0] * search.step[points], least_top(ladder.x, SIDES))
-    fresh = yield from ladder.anew(top, (1, -1)).extended(SIDES)
-    right, left = (search.analysis(fresh, SIDES, side=side) for side in (1, -1))
+    top = np.maximum(sizes[0] * state.step[points], least_top(ladder.x, SIDES))
+    fresh = yield from climb(ladder.anew(top, (1, -1)), SIDES)
+    right, left = (state.analysis(fresh.window(SIDES, (side,))) for side in (1, -1))
     gap, bar = np.abs(right.value[place] - left.value[place]), right.error[place] + left.error[place]
     blind = ~(fresh.finite() & right.resolved & left.resolved)
-    blind |= (gap <= bar) & (bar > BLIND * search.error[place, points])
+    blind |= (gap <= bar) & (bar > BLIND * state.error[place, points])
     last = len(sizes) == 1
-    value, error = search.value[place, points], search.error[place, points]
+    value, error = state.value[place, points], state.error[place, points]
     # the bar of a slope may have a kink in it already
-    slope = search.orders[place] == 1
+    slope = state.orders[place] == 1
     beside = slope | (np.maximum(*(np.abs(side.value[place] - value) for side in (left, right))) > error)
     apart = ~blind & (gap > bar) & beside
     kink = (apart & (last | (np.isfinite(before) & (gap > 0.5 * before)))) | (blind & last & np.isfinite(before))
     if place:
-        search.cover(points[kink], place, *(side.value[place][kink] for side in (left, right)))
+        state.cover(points[kink], place, *(side.value[place][kink] for side in (left, right)))
     else:
-        two_slopes(search, fresh, kink, left, right, Status.KINK)
+        two_slopes(state, fresh, kink, left, right, Status.KINK)
     again = np.flatnonzero(~kink & (blind | (apart & np.isinf(before))))
     if again.size and not last:
         before = np.where(apart, gap, before)[again]
-        yield from bends(search, place, ladder.take(again), again, sizes[1:], before)
+        yield from bends(state, place, ladder.take(again), again, sizes[1:], before)
+    return []
 
 
-def meet(search: Search, ladder: Ladder, mask: Mask, left: Analysis, right: Analysis) -> None:
+def meet(state: State, ladder: Ladder, mask: Mask, left: Analysis, right: Analysis) -> None:
     """Each side is smooth by itself: the slopes differ, or they meet although higher derivatives do not."""
     gap = np.abs(right.value - left.value)
     bar = right.error + left.error
-    broken_below = mask & _lower(search, ladder)
-    search.refuse(ladder.points[broken_below], Status.KINK)
+    broken_below = mask & _lower(state, ladder)
+    state.refuse(ladder.points[broken_below], Status.KINK)
     mask = mask & ~broken_below
     kink = mask & (gap[0] > bar[0])
-    two_slopes(search, ladder, kink, left, right, Status.KINK)
+    two_slopes(state, ladder, kink, left, right, Status.KINK)
     larger = np.maximum(np.abs(left.value[0]), np.abs(right.value[0]))
     chord = np.abs(ladder.values - ladder.centre).max(axis=(0, 1)) / ladder.top
     known = bar[0] <= MEET * np.where(larger <= bar[0], chord, larger)
     middle = left._replace(value=0.5 * (right.value + left.value), error=0.5 * (bar + gap))
-    search.record(ladder, middle, mask & ~kink & known, ladder.top)
+    state.record(ladder.points, middle, mask & ~kink & known, ladder.top)
 
 
-def _lower(search: Search, ladder: Ladder) -> Mask:
+def _lower(state: State, ladder: Ladder) -> Mask:
     """Where a derivative of lower order than the first that is wanted differs between the sides."""
-    lower = tuple(range(1, search.orders[0]))
+    lower = tuple(range(1, state.orders[0]))
     if not lower:
         return np.zeros(ladder.points.size, dtype=bool)
-    right, left = (search.analysis(ladder, ladder.exponents, side=side, orders=lower) for side in (1, -1))
+    right, left = (state.analysis(ladder.window(ladder.exponents, (side,)), orders=lower) for side in (1, -1))
     return np.asarray((np.abs(right.value - left.value) > right.error + left.error).any(axis=0))
 
 
-def two_slopes(search: Search, ladder: Ladder, mask: Mask, left: Analysis, right: Analysis, status: Status) -> None:
+def two_slopes(state: State, ladder: Ladder, mask: Mask, left: Analysis, right: Analysis, status: Status) -> None:
     """No derivative, but slopes of the sides where they are resolved."""
     slopes = [np.where(side.resolved, side.value[0], np.nan)[mask] for side in (left, right)]
-    search.refuse(ladder.points[mask], status, *slopes)
+    state.refuse(ladder.points[mask], status, *slopes)
 
 
 def broken(ladder: Ladder, left: Analysis, right: Analysis) -> Mask:

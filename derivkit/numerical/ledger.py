@@ -20,6 +20,10 @@ class Caller(Protocol):
     """Calls f at an abscissa of a place: the point itself of a function of one number, a line of many variables."""
 
     @property
+    def anywhere(self) -> bool:
+        """Whether f is the same at all places, so that these need not be given."""
+
+    @property
     def float32(self) -> bool:
         """Whether f computes in float32, or in less."""
 
@@ -62,6 +66,8 @@ class Memory:
         Values computed for each point.
     denied : ndarray of bool, shape ``(n,)``
         Where a value was requested beyond the budget.
+    fresh : bool
+        Whether nothing was requested beyond the first values.
     """
 
     def __init__(self, ask: Caller, places: Indices, x: Array, values: Array, *, limits: Limits, budget: float) -> None:
@@ -69,6 +75,7 @@ class Memory:
         self._bounded = limits.bounded
         self._x, self._values = x, values
         self._used = np.full(x.shape[1], len(x))
+        self.fresh = True
         self._later: list[tuple[Indices, Array, Array]] = []
         self.evaluations = self._counted(x, np.arange(x.shape[1]))
         self.denied = np.zeros(x.shape[1], dtype=bool)
@@ -78,7 +85,7 @@ class Memory:
 
         Where f gives several numbers at a point, the requests count their points through all of these.
         """
-        width = self._values.shape[2]
+        width, self.fresh = self._values.shape[2], False
         if width == 1 and self._budget == math.inf and all(request.new for request in requests):
             return self._all_new(requests)
         points = [np.divmod(request.points, width) for request in requests]
@@ -118,6 +125,8 @@ class Memory:
         """Places and abscissae of some requests."""
         if len(requests) == 1:
             return self._places[requests[0].points], requests[0].x
+        if self._ask.anywhere:
+            return self._places[:0], np.concatenate([request.x.ravel() for request in requests])
         places = [np.tile(self._places[request.points], len(request.x)) for request in requests]
         return np.concatenate(places), np.concatenate([request.x.ravel() for request in requests])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from derivkit.numerical.ladder import RATIO, Exponents
+from derivkit.numerical.windows import RATIO, Exponents
 from derivkit.types import Array
 
 START = 0.05

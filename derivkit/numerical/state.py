@@ -10,10 +10,24 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from derivkit.numerical.ladder import Analysis, Exponents
-from derivkit.numerical.rounds import Ladder
+from derivkit.numerical.analysis import FLOOR, Analysis
+from derivkit.numerical.arithmetic import ARRAYS, Arithmetic
+from derivkit.numerical.ladder import Stack
 from derivkit.numerical.status import CODE, Status
-from derivkit.types import Array, Indices, Mask
+from derivkit.numerical.windows import Exponents
+from derivkit.types import EPS, Array, Indices, Mask
+
+TARGET = 9.0
+"""Degree at which a window of 13 values is to meet the noise. This and the next two were found by tuning: later degrees
+need fewer values, earlier ones leave more of a plateau to measure."""
+TARGET_HIGHER = 10.0
+"""The same for derivatives of higher order."""
+TARGET_EDGE = 6.0
+"""The same for windows with one side."""
+SUSPECT = 1e4
+"""Noise so many times above rounding is looked at again at smaller scales before it is believed."""
+EXPLAINED = 8.0
+"""Unless it is no larger than so many times what rounding of the argument does to f: eps |x f'(x)|."""
 
 DROWNED, DROWNED_NOISE = 1e-120, 1e-313
 """Windows so small, of values with so little rounding, are so near to the least float that it hides all that larger
@@ -21,8 +35,21 @@ ones showed."""
 STALLS = 0.6
 """Coefficients of smooth functions fall as fast in the end as on the whole, by powers of the distance to what limits
 the window; those of a kink as a power of the degree, which before the plateau is about a third of that."""
+ROWS, NOISE, STEP = 5, -5, -2
+"""Answers of a search beside values and bars; where the noise and the step are among them."""
 SYSTEMATIC = 4.0
 """Such a kink at the level of noise is no random error, for which bars are made, but the same at every degree."""
+
+
+def suspicious(seen: Analysis, x: Any, order: int) -> Any:
+    """Where noise is far above rounding, of the values and of the argument; of one point or of many."""
+    above = seen.noise > SUSPECT * seen.floor
+    return above & (seen.noise > EXPLAINED * EPS * abs(x * seen.value[0])) if order == 1 else above
+
+
+def sure(m: Arithmetic, error: Any, stall: Any) -> Any:
+    """The bar of a slope, which is larger where a kink may hide at the level of noise."""
+    return m.where(stall < STALLS, SYSTEMATIC * error, error)
 
 
 class Start(NamedTuple):
@@ -88,7 +115,8 @@ class Limits(NamedTuple):
     @property
     def bounded(self) -> bool:
         """Whether there is an end anywhere."""
-        return bool(np.isfinite(self.lo).any() or np.isfinite(self.hi).any())
+        lo, hi = (self.lo.max(), self.hi.min()) if np.ndim(self.lo) else (self.lo, self.hi)
+        return bool(lo > -math.inf or hi < math.inf)
 
 
 class Finding(NamedTuple):
@@ -121,7 +149,7 @@ def covering(value: Array, error: Array, before: Array, bar: Array) -> Array:
 
 
 class State:
-    """What was found so far at every point, and the ways on.
+    """What was found so far at every point: the ways of the search read it, and write it by these verbs alone.
 
     The law of the search: an answer that is known is never replaced by one that contradicts it unless the new bar
     covers both. `record`, `replace`, `widen` and `refuse` alone write answers, and hold it. One exception: a window in
@@ -129,6 +157,8 @@ class State:
 
     Attributes
     ----------
+    answers : ndarray, shape ``(2 * orders + ROWS, n)``
+        Values, bars, noise, left, right, step and exponent, of which those in the unit of f come first.
     value, error : ndarray, shape ``(orders, n)``
         The best so far.
     known, known_error : ndarray, shape ``(orders, n)``
@@ -156,71 +186,158 @@ class State:
         Least and largest noise in these.
     relative : ndarray, shape ``(n,)``
         The least as a part of the largest value in its window.
+    noisy : bool
+        Whether a window was suspiciously noisy, or nothing but noise, at any point.
     """
 
-    def __init__(self, x: Array, orders: tuple[int, ...], limits: Limits, hint: Array | None = None) -> None:
-        n, shape = x.size, (len(orders), x.size)
+    def __init__(self, n: int, orders: tuple[int, ...], limits: Limits, hint: Array | None = None) -> None:
         self.orders, self.limits, self.hint = orders, limits, hint
-        self.value, self.error = np.full(shape, np.nan), np.full(shape, np.inf)
-        self.known, self.known_error = self.value.copy(), self.error.copy()
-        self.noise, self.step, self.reach, self.slope = np.full((4, n), np.nan)
-        self.stall = np.full(n, np.nan)
-        self.left, self.right, self.exponent = np.full((3, n), np.nan)
+        several = len(orders)
+        self.answers = np.full((2 * several + ROWS, n), np.nan)
+        self.value, self.error = self.answers[:several], self.answers[several : 2 * several]
+        self.noise, self.left, self.right, self.step, self.exponent = self.answers[NOISE:]
+        nothing, endless = np.full((2 * several + 10, n), np.nan), np.full((2 * several + 1, n), np.inf)
+        self.known, self.coarse = nothing[:several], nothing[several : 2 * several]
+        self.reach, self.slope, self.stall, self.coarse_noise, self.coarse_step, *_ = nothing[2 * several :]
+        self.widest, self.narrowest, self.relative = nothing[-5:-2]
+        self.level = nothing[-2:]
+        self.error[:] = np.inf
+        self.known_error, self.coarse_error, self.ceiling = endless[:several], endless[several:-1], endless[-1]
         self.status = np.full(n, CODE[Status.UNRESOLVED])
-        self.ceiling = np.full(n, np.inf)
         self.moves = np.zeros(n, dtype=np.intp)
-        self.coarse, self.coarse_error = np.full(shape, np.nan), np.full(shape, np.inf)
-        self.coarse_noise, self.coarse_step, self.widest, self.narrowest = np.full((4, n), np.nan)
         self.confirmed, self.doubtful = np.zeros((2, n), dtype=bool)
-        self.level, self.relative = np.full((2, n), np.nan), np.full(n, np.nan)
+        self.noisy = False
+
+    # What is asked of it
 
     def answered(self, points: Indices) -> Mask:
         """Where there is a value."""
         return np.asarray(np.isfinite(self.error[0, points]))
 
+    def troubled(self, points: Indices) -> Mask:
+        """Where a window was too large or noisy, f does not move, or nothing is known: the others are done with."""
+        calm = self.answered(points) & np.isinf(self.ceiling[points]) & (self.value[0, points] != 0.0)
+        if self.noisy:
+            calm &= np.isnan(self.widest[points]) & np.isinf(self.coarse_error[0, points])
+        return np.asarray(~calm)
+
     def lost(self, points: Indices) -> Mask:
         """Where there is no value, and no reason why there is none."""
         return np.asarray(~self.answered(points) & (self.status[points] == CODE[Status.UNRESOLVED]))
 
-    def too_large(self, ladder: Ladder, top: Array, mask: Mask) -> None:
-        """Windows of this size are too large for some points."""
-        if mask.any():
-            points = ladder.points[mask]
-            self.ceiling[points] = np.minimum(self.ceiling[points], top[mask])
+    def analysis(self, stack: Stack, *, orders: tuple[int, ...] = ()) -> Analysis:
+        """What windows tell."""
+        return stack.analysis(
+            orders=orders or self.orders, target=self._target(stack), hint=self.hint, still=self.noisy
+        )
 
-    def hollow(self, ladder: Ladder, seen: Analysis) -> Mask:
+    def started(self, stack: Stack) -> Start | None:
+        """The measures of the window to begin with, if this is it."""
+        start = self.limits.start
+        ladder, exponents, _ = stack.parts[0]
+        return start if start is not None and ladder.first and start.window == exponents == ladder.exponents else None
+
+    def _target(self, stack: Stack) -> float:
+        """Degree at which windows are to meet the noise."""
+        start = self.started(stack)
+        usual = TARGET_EDGE if len(stack.sides) == 1 else TARGET if self.orders[0] == 1 else TARGET_HIGHER
+        return usual if start is None else start.target
+
+    def suspicious(self, x: Array, seen: Analysis) -> Mask:
+        """Where noise is far above rounding, of the values and of the argument."""
+        return np.asarray(suspicious(seen, x, self.orders[0]))
+
+    def hollow(self, points: Indices, seen: Analysis) -> Mask:
         """Where f hardly moves, but a larger window has a slope: f is quantised, and nothing is to be seen."""
-        if not seen.still.any():
-            return seen.still
-        points = ladder.points
+        if not np.count_nonzero(seen.still):
+            return np.zeros(points.size, dtype=bool)
         return np.asarray(seen.still & (0.5 * np.abs(self.coarse[0, points]) > self.coarse_error[0, points]))
 
-    def record(self, ladder: Ladder, seen: Analysis, clean: Mask, size: Array) -> None:
-        """Keep what is better than before, of every order by itself."""
-        drowned = (
-            (size < DROWNED) & (seen.floor < DROWNED_NOISE) & np.isfinite(self.ceiling[ladder.points]) & ~seen.flat
-        )
-        which = np.flatnonzero(clean & ~self.hollow(ladder, seen) & ~drowned)
-        if not which.size:
+    def vague(self, points: Indices, place: int, part: float) -> Mask:
+        """Where the bar of one of the orders is above a part of its value."""
+        return np.asarray(self.error[place, points] > part * np.abs(self.value[place, points]))
+
+    # Windows
+
+    def count(self, points: Indices) -> None:
+        """One window more is tried."""
+        self.moves[points] += 1
+
+    def restart(self, points: Indices) -> None:
+        """Windows are counted anew."""
+        self.moves[points] = 0
+
+    def too_large(self, points: Indices, top: Array, mask: Mask) -> None:
+        """Windows of this size are too large for some points."""
+        if np.count_nonzero(mask):
+            points = points[mask]
+            self.ceiling[points] = np.minimum(self.ceiling[points], top[mask])
+
+    def note(self, points: Indices, seen: Analysis, size: Array) -> None:
+        """Keep in mind windows in which only noise was seen, from the widest to the narrowest."""
+        if not np.count_nonzero(seen.white):
             return
-        points, seen = ladder.points[which], seen.take(which) if which.size < clean.size else seen
-        before, bar = self.value[:, points], self.error[:, points]
-        first_order = np.array([[order == 1] for order in self.orders])
-        error = np.where(first_order & (seen.stall < STALLS), SYSTEMATIC * seen.error, seen.error)
-        better = error < bar
-        if np.isfinite(bar).any():
-            error = covering(seen.value, error, before, bar)
-        self.value[:, points] = np.where(better, seen.value, before)
-        self.error[:, points] = np.where(better, error, bar)
-        moves = better & ~seen.flat
-        self.known[:, points] = np.where(moves, self.value[:, points], self.known[:, points])
-        self.known_error[:, points] = np.where(moves, self.error[:, points], self.known_error[:, points])
-        first = np.flatnonzero(better[0])
-        changed, size = points[first], size[which[first]]
-        self.noise[changed], self.step[changed], self.slope[changed] = seen.noise[first], size, seen.slope[first]
-        self.stall[changed] = seen.stall[first]
-        self.reach[changed] = np.where(seen.flat[first], np.inf, seen.scale[first] * size)
-        self.status[points] = CODE[Status.OK]
+        mask = seen.white & ~seen.resolved
+        if np.count_nonzero(mask):
+            self.noisy = True
+            points, level, top = points[mask], seen.noise[mask], size[mask]
+            self.widest[points] = np.fmax(self.widest[points], top)
+            self.narrowest[points] = np.fmin(self.narrowest[points], top)
+            self.level[0, points] = np.fmin(self.level[0, points], level)
+            self.level[1, points] = np.fmax(self.level[1, points], level)
+            largest = seen.floor[mask] / (FLOOR * EPS)
+            self.relative[points] = np.fmin(self.relative[points], level / largest)
+
+    def set_aside(self, points: Indices, seen: Analysis, size: Array) -> None:
+        """Keep a noisy window, if it is better than the one before."""
+        self.noisy = True
+        better = seen.error[0] < self.coarse_error[0, points]
+        chosen = points[better]
+        self.coarse[:, chosen], self.coarse_error[:, chosen] = seen.value[:, better], seen.error[:, better]
+        self.coarse_noise[chosen], self.coarse_step[chosen] = seen.noise[better], size[better]
+
+    def believe(self, points: Indices, factor: Any = 1.0) -> None:
+        """The noise of the window that was set aside is so many times larger, and is one."""
+        self.coarse_error[:, points] *= factor
+        self.coarse_noise[points] *= factor
+        self.confirmed[points] = True
+
+    def drop(self, points: Indices) -> None:
+        """What was set aside knows nothing."""
+        self.coarse_error[:, points] = np.inf
+
+    def distrust(self, points: Indices) -> None:
+        """Something smooth lies below noise, or noise above what is smooth."""
+        self.doubtful[points] = True
+
+    # Answers
+
+    def record(self, points: Indices, seen: Analysis, clean: Mask, size: Array) -> None:
+        """Keep what is better than before, of every order by itself."""
+        usable = clean & ~self.hollow(points, seen) if self.noisy else clean
+        small = size < DROWNED
+        if np.count_nonzero(small):
+            drowned = small & (seen.floor < DROWNED_NOISE) & np.isfinite(self.ceiling[points]) & ~seen.flat
+            usable = usable & ~drowned
+        for place, order in enumerate(self.orders):
+            error = seen.error[place] if order > 1 else sure(ARRAYS, seen.error[place], seen.stall)
+            better = np.flatnonzero(usable & (error < self.error[place, points]))
+            chosen, value, error = points[better], seen.value[place, better], error[better]
+            error = covering(value, error, self.value[place, chosen], self.error[place, chosen])
+            self.value[place, chosen], self.error[place, chosen] = value, error
+            flat = seen.flat[better]
+            moves = ~flat if np.count_nonzero(flat) else ...
+            self.known[place, chosen[moves]], self.known_error[place, chosen[moves]] = value[moves], error[moves]
+            if place == 0:
+                self._measure(chosen, seen, size, better)
+        self.status[points[usable]] = CODE[Status.OK]
+
+    def _measure(self, points: Indices, seen: Analysis, size: Array, which: Indices) -> None:
+        """The window that the first of the derivatives comes from."""
+        top = size[which]
+        self.noise[points], self.step[points], self.slope[points] = seen.noise[which], top, seen.slope[which]
+        self.stall[points] = seen.stall[which]
+        self.reach[points] = np.where(seen.flat[which], np.inf, seen.scale[which] * top)
 
     def replace(self, points: Indices, found: Finding, status: Status) -> None:
         """Another answer, which covers what is known."""
@@ -229,6 +346,11 @@ class State:
         self.error[:, points] = covering(found.value, found.error, known, bar)
         self.noise[points], self.step[points] = found.noise, found.step
         self.status[points] = CODE[status]
+
+    def as_noisy(self, points: Indices) -> None:
+        """The noisy window that was set aside is the answer."""
+        kept = self.coarse[:, points], self.coarse_error[:, points]
+        self.replace(points, Finding(*kept, self.coarse_noise[points], self.coarse_step[points]), Status.NOISY)
 
     def widen(self, points: Indices, error: Array, status: Status) -> None:
         """The first of the derivatives is less sure than it seemed."""
@@ -244,7 +366,7 @@ class State:
         away = np.max([np.abs(value - self.value[place, points]) for value in values], axis=0)
         self.error[place, points] += away
 
-    def told(self, points: Indices, status: Status) -> None:
+    def mark(self, points: Indices, status: Status) -> None:
         """The answer stays, and something is said of it."""
         self.status[points] = CODE[status]
 

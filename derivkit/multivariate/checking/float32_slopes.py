@@ -21,8 +21,9 @@ from typing import NamedTuple
 import numpy as np
 
 from derivkit.multivariate.checking.slopes import Calls, Slope, Window
-from derivkit.numerical.ladder import LEVEL_WEIGHT, RATIO, SAFETY, TWIST, noise_bound, window
+from derivkit.numerical.analysis import LEVEL_WEIGHT, SAFETY, noise_bound
 from derivkit.numerical.status import Status
+from derivkit.numerical.windows import RATIO, TWIST, window
 from derivkit.types import Array, Mask
 
 SIDES = (1, -1)
@@ -160,7 +161,7 @@ class Line:
     def _bound(self, exponent: int, noise: Array) -> Array:
         """What the noise is hardly above."""
         residual = self.fit(exponent).residual
-        return noise_bound(residual, np.full(residual.shape, FREEDOM), noise)
+        return np.asarray(noise_bound(residual, np.full(residual.shape, FREEDOM), noise))
 
     def _result(self, exponent: int, noise: Array, corners: Mask | None = None) -> Slope:
         fit, step = self.fit(exponent), self.step(exponent)

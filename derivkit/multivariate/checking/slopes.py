@@ -15,9 +15,9 @@ from derivkit.multivariate.ladders import START, TIGHTER
 from derivkit.multivariate.structure import Structure
 from derivkit.numerical import scales
 from derivkit.numerical.adaptive import derivative
-from derivkit.numerical.ladder import FLOOR
-from derivkit.numerical.rounds import empty
-from derivkit.numerical.search import SUSPECT
+from derivkit.numerical.analysis import FLOOR
+from derivkit.numerical.ladder import empty
+from derivkit.numerical.state import SUSPECT
 from derivkit.numerical.status import Status
 from derivkit.types import EPS, EPS32, LEAST_NORMAL, Array, Texts
 
@@ -245,7 +245,8 @@ def slope_in(window: Window, calls: Calls, x: Array, value: Array, direction: Ar
         values = np.array([calls(point) for point in points])
         if values.shape != (len(t), m) or not np.isfinite(values).all():
             return None
-        seen = ladder.joined(steps, values, moved).analysis(steps, orders=(1,), target=START.target, hint=window.noise)
+        stack = ladder.with_values(steps, values, moved).window(steps)
+        seen = stack.analysis(orders=(1,), target=START.target, hint=window.noise)
         if not np.all(seen.resolved & (seen.noise <= SUSPECT * seen.floor)):
             return None
     none = np.full(m, np.nan)

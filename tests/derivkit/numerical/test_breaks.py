@@ -8,10 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import derivkit as dk
 from derivkit.numerical import search, state
+from derivkit.numerical.analysis import Analysis
 from derivkit.numerical.state import Finding, State
 
 Array = NDArray[np.float64]
@@ -211,13 +214,43 @@ def one(value: float, error: float) -> Finding:
 
 
 def test_a_known_answer_is_not_replaced_by_one_that_contradicts_it_unless_the_bar_covers_both() -> None:
-    found, here = State(np.zeros(1), (1,), state.Limits()), np.zeros(1, dtype=np.intp)
+    found, here = State(1, (1,), state.Limits()), np.zeros(1, dtype=np.intp)
     found.known[:], found.known_error[:] = 1.0, 1e-15
     found.replace(here, one(0.0, 0.1), dk.Status.NOISY)
     assert found.error[0, 0] >= 1.0
     # also when the answer that stands in between covers it
     found.replace(here, one(0.01, 0.05), dk.Status.NOISY)
     assert found.error[0, 0] >= 0.99
+
+
+def seen(value: float, error: float) -> Analysis:
+    """What a window tells that is smooth, as far as it is recorded."""
+    numbers = dict.fromkeys(Analysis._fields, np.ones(1)) | {"flat": np.zeros(1, dtype=bool)}
+    return Analysis(**numbers)._replace(value=np.full((1, 1), value), error=np.full((1, 1), error))
+
+
+MAGNITUDES = st.floats(-1e3, 1e3)
+BARS = st.floats(1e-12, 1e3)
+
+
+@given(st.lists(st.tuples(MAGNITUDES, BARS), min_size=1, max_size=6))
+def test_whatever_windows_are_recorded_the_bar_covers_the_answer_that_it_replaces(
+    windows: list[tuple[float, float]],
+) -> None:
+    found, here, all_ = State(1, (1,), state.Limits()), np.zeros(1, dtype=np.intp), np.ones(1, dtype=bool)
+    for value, error in windows:
+        before, bar = found.value.item(), found.error.item()
+        found.record(here, seen(value, error), all_, np.ones(1))
+        now, wide = found.value.item(), found.error.item()
+        assert (now, wide) == (before, bar) or now == value
+        # where the bars do not meet, the new one reaches to the end of the old one
+        assert not math.isfinite(bar) or abs(now - before) <= error + bar or wide >= abs(now - before) + bar
+
+
+def test_a_record_that_forgets_the_law_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state, "covering", lambda value, error, before, bar: error)
+    with pytest.raises(AssertionError):
+        test_whatever_windows_are_recorded_the_bar_covers_the_answer_that_it_replaces()
 
 
 def staircase(x: float) -> float:

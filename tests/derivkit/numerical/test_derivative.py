@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 import derivkit as dk
 from derivkit import grids
 from derivkit.function import BLACK_BOXES, uniform_noise
-from derivkit.numerical import ladder
+from derivkit.numerical import analysis, single
 from derivkit.numerical.result import MESSAGES
 from derivkit.testing.attainable import attainable, covered, loss, tightness
 from derivkit.testing.population import VALUED, VALUELESS, Family
@@ -151,13 +151,12 @@ def test_values_are_nearly_the_best_that_formulas_attain(honest: list[Judged]) -
 
 def without_floor(patch: pytest.MonkeyPatch) -> None:
     """No noise is believed beforehand, and none is told from rounding."""
-    patch.setattr(ladder, "FLOOR", 1e-9)
-    patch.setattr(ladder, "LEVEL", 1e-9)
+    patch.setattr(analysis, "FLOOR", 1e-9)
+    patch.setattr(analysis, "LEVEL", 1e-9)
 
 
 def without_safety(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(ladder, "SAFETY", 0.3)
-    patch.setattr(ladder, "SAFETY_FEW", 0.3)
+    patch.setattr(analysis, "SAFETIES", np.full(analysis.SAFETIES.shape, 0.3))
 
 
 @pytest.mark.parametrize("spoil", [without_floor, quick.slow(without_safety)])
@@ -176,6 +175,40 @@ def test_the_deviation_of_the_coverage_counts_functions_not_points(honest: list[
     shifted = Truth(smooth[1].known.high + 1.0, smooth[1].known.low)
     part, deviation = coverage([smooth[0], smooth[1]._replace(known=shifted)])
     assert (part, deviation) == pytest.approx((0.5, math.sqrt(2 * 4.0**2) / 16))
+
+
+# One point alone
+
+
+def told_alone(family: Family, x: float) -> list[Any]:
+    found = dk.derivative(family.function, x)
+    return [getattr(found, field.name) for field in dataclasses.fields(found)]
+
+
+def check_alone(monkeypatch: pytest.MonkeyPatch, families: Iterable[Family]) -> int:
+    """How many points need no search; at all of them a search finds the same, to the bit."""
+    plain, found = single.slope, []
+    for family in families:
+        for x in family.drawn(4, seed=3).tolist():
+            with monkeypatch.context() as patch:
+                patch.setattr(
+                    single, "slope", lambda *args, **kwargs: found.append(plain(*args, **kwargs)) or found[-1]
+                )
+                alone = told_alone(family, x)
+            with monkeypatch.context() as patch:
+                patch.setattr(single, "slope", lambda *args, **kwargs: None)
+                assert repr(told_alone(family, x)) == repr(alone)
+    return sum(one is not None for one in found)
+
+
+def test_a_point_alone_is_told_what_the_search_finds_to_the_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert check_alone(monkeypatch, list(TUNING.values())[::4]) > len(TUNING) // 4
+
+
+@pytest.mark.slow
+def test_so_it_is_over_the_whole_population(monkeypatch: pytest.MonkeyPatch) -> None:
+    families = [family for families in POPULATION.values() for family in families]
+    assert check_alone(monkeypatch, families) > len(families) // 2
 
 
 # Statuses

@@ -20,7 +20,7 @@ from derivkit.multivariate.checking.float32_slopes import (
 )
 from derivkit.multivariate.checking.slopes import Calls
 from derivkit.multivariate.structure import Structure
-from derivkit.numerical.ladder import SAFETY, noise_bound
+from derivkit.numerical.analysis import SAFETY, noise_bound
 
 Tree = dict[str, np.ndarray]
 NETWORKS = ("tanh", "relu", "relu at kinks")

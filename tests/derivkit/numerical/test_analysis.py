@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from derivkit.numerical import ladder
-from derivkit.numerical.ladder import HIGHEST, RATIO, SMOOTH, Analysis, Window, analyse, window
+from derivkit.numerical import analysis
+from derivkit.numerical.analysis import Analysis, analyse, analyse_one
 from derivkit.numerical.scales import FULL, LOOK, PLAIN
-from derivkit.numerical.search import TARGET
+from derivkit.numerical.state import TARGET
+from derivkit.numerical.windows import HIGHEST, RATIO, SMOOTH, Window, Windows, window
 from derivkit.types import EPS
 
 Array = NDArray[np.float64]
@@ -58,7 +59,7 @@ def looked(
     """The analysis of values of shape ``(m, n)`` around 0."""
     n = values.shape[1]
     return analyse(
-        win,
+        win.alone,
         values,
         np.full(n, centre),
         np.full(n, top),
@@ -200,7 +201,7 @@ def in_noise(f: Array, noise: Array) -> Analysis:
 
 def joins(n: int) -> float:
     """Probability that a coefficient joins a plateau of n: their ratio is Student's t of n degrees of freedom."""
-    refused = mpmath.betainc(n / 2, 0.5, 0, n / (n + ladder.ABSORB**2), regularized=True)
+    refused = mpmath.betainc(n / 2, 0.5, 0, n / (n + analysis.ABSORB**2), regularized=True)
     return 1.0 - float(refused)
 
 
@@ -213,7 +214,7 @@ def test_the_plateau_begins_where_truncation_meets_noise() -> None:
     found = in_noise(SIX, NOISE)
     last = len(SIX) + 1 - BEGINS
     assert np.all(found.first >= BEGINS)
-    assert near(float(np.mean(found.first == BEGINS)), math.prod(joins(n) for n in range(ladder.SPARE, last)))
+    assert near(float(np.mean(found.first == BEGINS)), math.prod(joins(n) for n in range(analysis.SPARE, last)))
     # a plateau whose last two coefficients happen to be tiny is doubted
     assert np.mean(found.resolved[found.first == BEGINS]) > 0.99
 
@@ -244,13 +245,12 @@ def test_bars_in_white_noise_cover_its_effect_and_are_of_its_size() -> None:
     error = np.abs(found.value[0] - SLOPE_OF_SIX)
     assert np.mean(error <= found.error[0]) > 0.995
     deviation = SIGMA * FULL_WINDOW.gains[1][BEGINS + 1]
-    assert 2.0 * deviation < np.median(found.error[0]) < ladder.STUDENT[ladder.SPARE] * deviation
+    assert 2.0 * deviation < np.median(found.error[0]) < analysis.STUDENT[analysis.SPARE] * deviation
 
 
 def test_bars_without_their_safety_do_not_cover(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ladder, "SAFETY", 0.3)
-    monkeypatch.setattr(ladder, "SAFETY_FEW", 0.3)
-    monkeypatch.setattr(ladder, "STUDENT", (0.3,) * len(ladder.STUDENT))
+    monkeypatch.setattr(analysis, "SAFETIES", np.full(len(analysis.SAFETIES), 0.3))
+    monkeypatch.setattr(analysis, "STUDENT", np.full(len(analysis.STUDENT), 0.3))
     found = in_noise(SIX, NOISE)
     assert np.mean(np.abs(found.value[0] - SLOPE_OF_SIX) <= found.error[0]) < 0.9
 
@@ -258,7 +258,7 @@ def test_bars_without_their_safety_do_not_cover(monkeypatch: pytest.MonkeyPatch)
 def test_nothing_but_noise_is_seen_as_such() -> None:
     found = in_noise(np.zeros_like(SIX), NOISE)
     # three degrees are left for a slope and a bend
-    probability = math.prod(joins(n) for n in range(ladder.SPARE, len(SIX) + 1 - ladder.SPARE))
+    probability = math.prod(joins(n) for n in range(analysis.SPARE, len(SIX) + 1 - analysis.SPARE))
     assert near(float(np.mean(found.white & ~found.resolved)), probability)
     assert not np.any(in_noise(SIX, NOISE).white)
 
@@ -335,13 +335,13 @@ def test_the_scale_is_foreseen_from_windows_smaller_than_the_best(name: str, par
 def test_a_scale_that_is_off_by_five_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     taylor = SERIES["exp(x)"]
     before = foreseen(taylor, 0.5)
-    honest = ladder._best_scale
+    honest = analysis._best_scale
 
     def off(*args: Any, **kwargs: Any) -> Any:
         scale, stall = honest(*args, **kwargs)
         return 5.0 * scale, stall
 
-    monkeypatch.setattr(ladder, "_best_scale", off)
+    monkeypatch.setattr(analysis, "_best_scale", off)
     assert foreseen(taylor, 0.5) == 5.0 * before
     size = best(taylor, 0.3 * EPS * abs(series(FULL_WINDOW, taylor, best(taylor, 1e-16))).max())
     assert not size / 2.0 <= foreseen(taylor, 0.5) <= 2.0 * size
@@ -368,7 +368,7 @@ def polynomial(t: Array) -> Array:
 @pytest.mark.parametrize("size", [0.05, 0.3, 20.0])
 def test_values_are_moved_back_to_where_the_nodes_were_meant(size: float) -> None:
     nodes, moved = FULL_WINDOW.nodes[:, None], moved_nodes(size)
-    back = ladder._moved_back(FULL_WINDOW, polynomial(nodes + moved), moved)
+    back = analysis._moved_back(FULL_WINDOW.alone, polynomial(nodes + moved), moved)
     # slopes and bends of a polynomial of degree SMOOTH are exact, so that only third derivatives are left, of which
     # |f'''| <= e on the window; the slopes multiply rounding, and the movement divides it
     lost = np.abs(moved).max()
@@ -380,7 +380,7 @@ def test_values_are_moved_back_to_where_the_nodes_were_meant(size: float) -> Non
 
 def test_values_moved_the_wrong_way_are_caught() -> None:
     nodes, moved = FULL_WINDOW.nodes[:, None], moved_nodes(0.3)
-    wrong = ladder._moved_back(FULL_WINDOW, polynomial(nodes + moved), -moved)
+    wrong = analysis._moved_back(FULL_WINDOW.alone, polynomial(nodes + moved), -moved)
     assert np.abs(wrong - polynomial(nodes)).max() > 0.5 * np.abs(moved).max()
 
 
@@ -392,3 +392,76 @@ def test_a_derivative_at_ten_thousand_million_knows_where_f_was_asked() -> None:
     assert abs(found.value[0, 0] - 1.0) <= found.error[0, 0] < 1e-10
     ignored = looked(FULL_WINDOW, values, top=size)
     assert abs(ignored.value[0, 0] - 1.0) > 1e-9
+
+
+# Side by side, and alone
+
+SIDE_BY_SIDE = [window(exponents, (1, -1)) for exponents in (FULL, (0, 1, 3, 4, 5, 6), (0, 2, 4, 6, 8, 10), FULL)]
+
+
+def same(one: Analysis, other: Analysis) -> bool:
+    """To the bit."""
+    pairs = zip(one, other, strict=True)
+    return all(np.array_equal(np.ravel(a), np.ravel(b), equal_nan=np.asarray(a).dtype.kind == "f") for a, b in pairs)
+
+
+def waves(count: int, seed: int = 0) -> tuple[Array, Array, Array]:
+    """Values on a window with as many nodes as FULL, those at 0, and tops, of waves with some noise."""
+    draw = np.random.default_rng(seed)
+    top = 10.0 ** draw.uniform(-3.0, 1.0, count)
+    noise = draw.choice([0.0, 1e-9, 1e-3], count) * draw.standard_normal((len(FULL_WINDOW.nodes), count))
+    return np.sin(0.7 + top * FULL_WINDOW.nodes[:, None]) + noise, np.full(count, math.sin(0.7)), top
+
+
+@pytest.mark.parametrize("orders", [(1,), (2, 1)])
+def test_windows_side_by_side_tell_what_each_of_them_tells_alone(orders: tuple[int, ...]) -> None:
+    counts = [5, 2, 40, 3]
+    values, centre, top = waves(sum(counts))
+    given = {"orders": orders, "target": TARGET, "moved": np.full(values.shape, 1e-17)}
+    together = analyse(Windows(tuple(SIDE_BY_SIDE), counts), values, centre, top, **given)
+    start = 0
+    for win, count in zip(SIDE_BY_SIDE, counts, strict=True):
+        run = slice(start, start + count)
+        given["moved"] = np.full((len(values), count), 1e-17)
+        alone = analyse(win.alone, values[:, run], centre[run], top[run], **given)
+        assert same(together.take(run), alone)
+        start += count
+
+
+def test_windows_of_some_of_the_points_are_those_of_all() -> None:
+    windows = Windows(tuple(SIDE_BY_SIDE), [5, 2, 40, 3])
+    for block in (slice(4), slice(3, 8), slice(6, 50)):
+        for name in ("nodes", "span"):
+            expected = windows.table(name)[..., block]
+            assert np.array_equal(np.broadcast_to(windows.within(block).table(name), expected.shape), expected)
+
+
+@pytest.mark.parametrize("hint", [0.0, 1e-4])
+def test_one_point_tells_in_plain_numbers_what_it_tells_in_an_array(hint: float) -> None:
+    values, centre, top = waves(200, seed=1)
+    for k in range(top.size):
+        column, moved = values[:, k : k + 1], np.full((len(values), 1), 1e-17)
+        given = {"moved": moved, "target": TARGET}
+        array = analyse(
+            FULL_WINDOW.alone,
+            column,
+            centre[:1],
+            top[k : k + 1],
+            orders=(1,),
+            hint=np.full(1, hint),
+            still=False,
+            **given,
+        )
+        number = analyse_one(FULL_WINDOW.alone, column, centre[0].item(), top[k].item(), hint=hint, **given)
+        assert number is not None
+        for name in ("scale", "gain", "stall"):  # by logarithms, which NumPy and libm round apart
+            assert getattr(number, name) == pytest.approx(getattr(array, name).item(), rel=1e-13)
+        rest = dict.fromkeys(("scale", "gain", "stall", "still"), 0.0)
+        assert same(array._replace(**rest), number._replace(**rest))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, 1e200, 0.0])
+def test_one_point_out_of_the_range_of_plain_numbers_is_left_to_arrays(value: float) -> None:
+    values = np.full((len(FULL_WINDOW.nodes), 1), value)
+    nothing = np.zeros(values.shape)
+    assert analyse_one(FULL_WINDOW.alone, values, value, 1.0, moved=nothing, target=TARGET, hint=0.0) is None
