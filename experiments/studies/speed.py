@@ -50,6 +50,12 @@ GOALS: Mapping[tuple[str, int], float] = {
     ("incremental brute force", 32): 1360.0,
 }
 """Goals by what is measured and the number of samples."""
+POINTS_GOALS: Mapping[int, float] = {100: 1.0, 1000: 1.0, 10_000: 1.2, 100_000: 1.0}
+"""Goals of derivatives beside SciPy's, by the number of points."""
+QUICK_POINTS = 100
+"""At so many points a derivative is quick."""
+SLOW = 1e-3
+"""Seconds of an f that costs far more than what is done with its values."""
 DELTA = 1e-5
 """The step of brute force; the time does not depend on it."""
 PASSES = 50
@@ -89,7 +95,7 @@ class Config:
     network: tuple[dk.Network, ...] = field(default=(dk.Network((4, 16, 3)),))
     samples: tuple[int, ...] = (4,)
     points: int = 200
-    many_points: int = 1000
+    many_points: tuple[int, ...] = (100, 1000)
     deltas: int = 33
     table_points: int = 50
     repeats: int = 2
@@ -107,15 +113,16 @@ class Config:
     @property
     def rows(self) -> int:
         """Rows of the main table."""
-        return 7 + len(self.network) * len(self.samples) * (4 + len(self.tools))
+        return 7 + len(self.many_points) + len(self.network) * len(self.samples) * (4 + len(self.tools))
 
 
 def measure(config: Config) -> Iterator[Rows]:
     """Yield one row per benchmark, as it is done."""
     yield _sweep_against_f(config)
     yield _dual_against_f(config)
-    yield _derivative_of_many(config)
     yield _derivative_of_one(config)
+    yield _derivative_of_slow(config)
+    yield from _derivatives_of_many(config)
     yield _table_against_pyarrow(config)
     for formats, goal in (("[svg]", 2.5), ("[svg,png]", 3.0)):
         yield _command_against_imports(config, formats, goal)
@@ -178,47 +185,55 @@ def _dual_against_f(config: Config) -> Table:
     return _row(f"value and derivative of exp(sin(x)) by dk.dual at {config.points} points", ours, theirs, "f alone")
 
 
-def _derivative_of_many(config: Config) -> Table:
-    """dk.derivative with its error bars beside SciPy's without, f's own time taken off both; or beside f alone."""
-    x = np.linspace(0.0, 10.0, config.many_points)
-    ours = functools.partial(dk.derivative, _exp_sin, x)
-    tracemalloc.start()
-    found = ours()
-    held, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    own = functools.partial(_exp_sin, np.linspace(0.0, 10.0, found.total))
-    name = f"derivatives of exp(sin(x)) with error bars at {config.many_points} points"
-    more = {"beyond_megabytes": (peak - held) / 1e6}
-    repeats = config.quick_repeats
-    if not peers.installed("scipy"):
-        return _row(name, *least_in_turns(repeats, ours, own), "the same evaluations of f alone", **more)
-    counted: list[int] = []
-
-    def counting(values: Any) -> Any:
-        counted.append(np.size(values))
-        return _exp_sin(values)
-
-    theirs = importlib.import_module("experiments.peers.scipy").derivative
-    theirs(counting, x)
-    their_own = functools.partial(_exp_sin, np.linspace(0.0, 10.0, sum(counted)))
-    times = least_in_turns(repeats, ours, functools.partial(theirs, _exp_sin, x))
-    values = least_in_turns(repeats, own, their_own)
-    seconds, reference = (max(whole - alone, np.finfo(float).tiny) for whole, alone in zip(times, values, strict=True))
-    return _row(f"{name}, without f", seconds, reference, "scipy.differentiate without f", goal=0.75, **more)
+def _derivatives_of_many(config: Config) -> Iterator[Table]:
+    """dk.derivative with its error bars, at numbers of points."""
+    for count in config.many_points:
+        x = np.linspace(0.0, 10.0, count)
+        ours = functools.partial(dk.derivative, _exp_sin, x)
+        tracemalloc.start()
+        found = ours()
+        held, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        alone = functools.partial(_exp_sin, np.linspace(0.0, 10.0, found.total))
+        del found
+        repeats = max(config.repeats, config.quick_repeats * QUICK_POINTS // count)
+        name = f"derivatives of exp(sin(x)) with error bars at {count} points"
+        more = {"beyond_megabytes": (peak - held) / 1e6, "goal": POINTS_GOALS.get(count, math.nan)}
+        yield _beside_scipy(name, repeats, ours, (_exp_sin, x), alone, **more)
 
 
 def _derivative_of_one(config: Config) -> Table:
-    """dk.derivative at one point beside SciPy's, which needs an f of arrays; or beside the evaluations alone."""
+    """dk.derivative at one point; SciPy needs an f of arrays."""
     ours = functools.partial(dk.derivative, math.sin, 1.0)
-    name, repeats = "the derivative of math.sin at 1 with its error bar", 10 * config.quick_repeats
+    points = [1.0] * ours().total
+    repeats, name = 10 * config.quick_repeats, "the derivative of math.sin at 1 with its error bar"
+    return _beside_scipy(name, repeats, ours, (np.sin, 1.0), lambda: [math.sin(x) for x in points], goal=0.75)
+
+
+def _beside_scipy(
+    name: str, repeats: int, ours: Action, theirs: tuple[Callable[[Any], Any], Any], alone: Action, **more: float
+) -> Table:
+    """Beside SciPy's derivative, which has no bars, of f at x; or beside the same evaluations alone."""
     if not peers.installed("scipy"):
-        points = [1.0] * ours().total
-        return _row(
-            name, *least_in_turns(repeats, ours, lambda: [math.sin(x) for x in points]), "the same evaluations alone"
-        )
-    theirs = importlib.import_module("experiments.peers.scipy").derivative
-    times = least_in_turns(repeats, ours, functools.partial(theirs, np.sin, 1.0))
-    return _row(name, *times, "scipy.differentiate", goal=0.35)
+        return _row(name, *least_in_turns(repeats, ours, alone), "the same evaluations alone", **more)
+    peer = importlib.import_module("experiments.peers.scipy").derivative
+    return _row(name, *least_in_turns(repeats, ours, functools.partial(peer, *theirs)), "scipy.differentiate", **more)
+
+
+def _derivative_of_slow(config: Config) -> Table:
+    """What dk.derivative adds to an f that takes a millisecond."""
+    points = [0.5] * dk.derivative(_slow_sin, 0.5).total
+    ours, alone = functools.partial(dk.derivative, _slow_sin, 0.5), lambda: [_slow_sin(x) for x in points]
+    name = "the derivative of an f that takes 1 ms"
+    return _row(name, *least_in_turns(config.repeats, ours, alone), "the same evaluations alone", goal=1.15)
+
+
+def _slow_sin(x: float) -> float:
+    """The sine, busily."""
+    end = time.perf_counter() + SLOW
+    while time.perf_counter() < end:
+        pass
+    return math.sin(x)
 
 
 class Comparison(NamedTuple):

@@ -14,14 +14,14 @@ from experiments.study import Tables, frames
 @pytest.mark.slow
 def test_every_benchmark_gives_a_ratio(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peers, "installed", lambda tool: False)
-    config = speed.Config(points=20, deltas=5, table_points=5, repeats=1, quick_repeats=2)
+    config = speed.Config(points=20, many_points=(50,), deltas=5, table_points=5, repeats=1, quick_repeats=2)
     rows = [row.values for row in speed.measure(config)]
-    assert len(rows) == config.rows == 11
+    assert len(rows) == config.rows == 12
     for row in rows:
         assert row["ratio"] == row["seconds"] / row["reference_seconds"] > 0
-    sweep, _, many, _, table, svg, default, backprop, *_ = rows
+    sweep, _, _, slow, many, table, svg, default, backprop, *_ = rows
     assert many["beyond_megabytes"] > 0
-    assert (sweep["goal"], svg["goal"], default["goal"]) == (2.0, 2.5, 3.0)
+    assert (sweep["goal"], slow["goal"], svg["goal"], default["goal"]) == (2.0, 1.15, 2.5, 3.0)
     assert (backprop["benchmark"], backprop["reference"]) == (
         "backprop, 4-16-3, 4 samples",
         "its 5 matrix products alone",
@@ -88,20 +88,21 @@ def test_a_command_that_fails_is_named_with_what_it_said() -> None:
         speed._timed("-c", "raise SystemExit('no such thing')")
 
 
-@pytest.mark.parametrize("name", ["points", "many_points", "deltas", "table_points", "repeats", "quick_repeats"])
+@pytest.mark.parametrize("name", ["points", "deltas", "table_points", "repeats", "quick_repeats"])
 def test_a_size_below_one_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name}=0: must be at least 1"):
         speed.Config(**{name: 0})
 
 
-def test_no_samples_are_refused() -> None:
-    with pytest.raises(ValueError, match="samples=0: must be at least 1"):
-        speed.Config(samples=(0,))
+@pytest.mark.parametrize("name", ["samples", "many_points"])
+def test_a_number_below_one_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name}=0: must be at least 1"):
+        speed.Config(**{name: (0,)})
 
 
 @pytest.mark.skipif(not peers.installed("scipy"), reason="scipy is not installed")
 def test_scipy_stands_beside_the_derivative_where_it_is_installed() -> None:
-    config = speed.Config(quick_repeats=1)
-    many, one = speed._derivative_of_many(config).values, speed._derivative_of_one(config).values
-    assert (many["goal"], many["reference"]) == (0.75, "scipy.differentiate without f")
-    assert (one["goal"], one["reference"]) == (0.35, "scipy.differentiate")
+    config = speed.Config(many_points=(50, 1000), quick_repeats=1)
+    rows = [speed._derivative_of_one(config), *speed._derivatives_of_many(config)]
+    assert {row.values["reference"] for row in rows} == {"scipy.differentiate"}
+    assert [row.values["goal"] for row in rows] == pytest.approx([0.75, np.nan, 1.0], nan_ok=True)
