@@ -27,6 +27,7 @@ from derivkit.symbolic.notation.rewriting import (
     rewritten,
     spine,
     unevaluated,
+    with_derivatives,
 )
 from derivkit.symbolic.notation.writing import Path, written
 from derivkit.symbolic.steps import Step, steps_of
@@ -203,8 +204,7 @@ class _Writer:
         )
         rules = tuple(dict.fromkeys(move.rule for move in moves.values()))
         reason = "; ".join(dict.fromkeys(move.reason for move in moves.values()))
-        new: dict[Node, Node] = {derivative: move.after for derivative, move in moves.items()}
-        (after,) = rewritten([tree], lambda node: new.get(node, node), is_pending)
+        (after,) = with_derivatives([tree], {derivative: move.after for derivative, move in moves.items()})
         return Line(tree, self._order, first, marks, rules, reason), after
 
     def _marks(self, place: Place, derivative: Unevaluated) -> list[Mark]:  # noqa: PLR0911 -- a table of cases

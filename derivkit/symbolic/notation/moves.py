@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from derivkit.expressions.algebra import ONE, ZERO, apply, factors_of, product, rational, value_of
 from derivkit.expressions.tree import Node, Operation, Unevaluated, Variable
-from derivkit.symbolic.notation.rewriting import is_pending, laid_flat, rewritten
+from derivkit.symbolic.notation.rewriting import laid_flat, rewritten, with_derivatives
 from derivkit.symbolic.notation.writing import rule_text
 from derivkit.symbolic.rules import RULES
 from derivkit.symbolic.steps import Step
@@ -74,13 +74,13 @@ def _with_first_power(moves: Mapping[Node, Move], x: Variable) -> dict[Node, Mov
         for piece, parts in factors.items()
         if x in parts
     }
-    new: dict[Node, Node] = {Unevaluated(piece, x.name): Unevaluated(raised[piece], x.name) for piece in raised}
-    after = rewritten([move.after for move in moves.values()], lambda node: new.get(node, node), is_pending)
+    new = {Unevaluated(piece, x.name): Unevaluated(raised[piece], x.name) for piece in raised}
+    after = with_derivatives([move.after for move in moves.values()], new)
     moves = {piece: replace(move, after=tree) for (piece, move), tree in zip(moves.items(), after, strict=True)}
     moves |= {raised[piece]: moves[piece] for piece in raised}
     if x in moves:
-        found = product([ONE, apply("power", x, apply("subtract", ONE, ONE))])
-        moves[power] = replace(moves[x], after=found, rule="power", reason=REASONS["power"])
+        slope = product([ONE, apply("power", x, apply("subtract", ONE, ONE))])
+        moves[power] = replace(moves[x], after=slope, rule="power", reason=REASONS["power"])
         moves[x] = replace(moves[x], after=Unevaluated(power, x.name), reason=f"{x.name} is its own first power")
     return moves
 
@@ -103,10 +103,10 @@ def _reason(step: Step) -> str:
         return "its argument is constant, which gives 0"
     if name in REASONS:
         return REASONS[name]
-    said = {row.name: row for row in RULES.get(node.name, ())} if isinstance(node, Operation) else {}
+    rows = {row.name: row for row in RULES.get(node.name, ())} if isinstance(node, Operation) else {}
     if name == "chain rule":
-        return f"{name}: " + (rule_text(said[outer_rule(step)]) if said else "(f(u))' = f'(u) u'")
-    return f"{name}: {rule_text(said[name])}" if name in said else name
+        return f"{name}: " + (rule_text(rows[outer_rule(step)]) if rows else "(f(u))' = f'(u) u'")
+    return f"{name}: {rule_text(rows[name])}" if name in rows else name
 
 
 def _still(step: Step) -> bool:

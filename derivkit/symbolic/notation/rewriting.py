@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from operator import attrgetter
 
 from derivkit.expressions.algebra import apply, factors_of, first_factor, is_negated, product, terms_of
@@ -69,6 +69,11 @@ def rewritten(roots: Sequence[Node], change: Callable[[Node], Node], into: Admis
     return [done[id(root)] for root in roots]
 
 
+def with_derivatives(roots: Sequence[Node], new: Mapping[Unevaluated, Node]) -> list[Node]:
+    """Trees with something else for derivatives still to be found; only what stands around these is rebuilt."""
+    return rewritten(roots, lambda node: new.get(node, node) if isinstance(node, Unevaluated) else node, is_pending)
+
+
 def laid_flat(node: Node) -> Node:
     """A node on arguments that are laid flat: one flat product, a sign at its front, no sum of a negative term."""
     flat = _with(node, node.arguments) if isinstance(node, Operation) else node
@@ -79,7 +84,7 @@ def _with(node: Branch, arguments: Sequence[Node]) -> Node:
     """The node with other arguments, laid flat."""
     match node:
         case Operation("multiply"):
-            left, right = arguments
+            left, right = arguments  # of which the left one is flat
             return product([left, *factors_of(right)])
         case Operation("negate"):
             return _at_first_factor(arguments[0], lambda factor: apply("negate", factor))
