@@ -156,12 +156,15 @@ def _parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
     path.unlink(missing_ok=True)  # what a process that died has left; a link would be followed
     kinds = {kind.arrow: kind for kind in KINDS.values()}
     encodings = {field.name: kinds[field.type].encoding for field in schema}
+    # Measured on a delta sweep: level -1 and whole blocks take a sixth less time than level 1 and pyarrow's batches of
+    # 1024 values, and as many bytes.
     try:
         return pq.ParquetWriter(
             str(path),
             schema,
             compression="zstd",
-            compression_level=1,
+            compression_level=-1,
+            write_batch_size=hashing.GROUP,
             use_dictionary=[name for name, encoding in encodings.items() if encoding is None],
             column_encoding={name: encoding for name, encoding in encodings.items() if encoding},
             write_page_checksum=True,
