@@ -181,7 +181,8 @@ def analyse(  # noqa: PLR0913 -- the values and where they were taken, and what 
     if unit is not None:
         scaled = {name: getattr(seen, name) / unit for name in ("value", "error", "noise", "floor", "slope")}
         seen = seen._replace(**scaled)
-    return seen._replace(error=np.maximum(seen.error, LEAST_FLOAT), still=frozen)
+    np.maximum(seen.error, LEAST_FLOAT, out=seen.error)
+    return seen._replace(still=frozen)
 
 
 def analyse_one(

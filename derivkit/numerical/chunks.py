@@ -30,6 +30,8 @@ POINTS_FOR_PILOTS = 64
 """From so many points on some go first."""
 ALIKE = 4.0
 """Two windows agree on their size up to this factor."""
+SHARED = ("evaluations", "denied", "float32", "spacing")
+"""What all numbers that f gives at a point have in common."""
 STATUS_TEXTS = np.array([str(status) for status in STATUSES])
 LAST_VALUED = Status.MULTISCALE
 """Of the statuses up to this one every point has a value, before small values are set apart."""
@@ -299,9 +301,10 @@ class Collected:
             "spacing": self._spacing,
         }
         fields: dict[str, Any]
+        status: Any
         if self._shape:
-            fields = {name: np.broadcast_to(array, self._shape) for name, array in arrays.items()}
-            status: Any = STATUS_TEXTS[codes]
+            whole = {name: np.broadcast_to(arrays[name], self._shape) for name in SHARED}
+            fields, status = arrays | whole, STATUS_TEXTS[codes]
         else:
             fields, status = {name: array.item() for name, array in arrays.items()}, STATUSES[codes]
         raised = tuple(map(str, self._ask.raised))

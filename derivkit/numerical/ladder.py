@@ -184,14 +184,15 @@ class Stack:
 
     def analysis(self, *, orders: tuple[int, ...], target: float, hint: Array | None, still: bool = True) -> Analysis:
         """What the windows tell, block by block."""
+        count = self.x.size
         hint = None if hint is None else hint[self.points]
+        given: Any = {"orders": orders, "target": target, "still": still}
         pieces = []
-        for start in range(0, max(1, self.x.size), BLOCK):
-            block = slice(start, start + BLOCK)
-            values, moved, known = self.values[:, block], self.moved[:, block], None if hint is None else hint[block]
-            windows, centre, top = self.windows.within(block), self.centre[block], self.largest[block]
-            given: Any = {"moved": moved, "orders": orders, "target": target, "hint": known, "still": still}
-            pieces.append(analyse(windows, values, centre, top, **given))
+        for start in range(0, max(1, count), BLOCK):
+            block = slice(start, min(start + BLOCK, count)) if start else slice(min(BLOCK, count))
+            given |= {"moved": self.moved[:, block], "hint": None if hint is None else hint[block]}
+            windows, values = self.windows.within(block), self.values[:, block]
+            pieces.append(analyse(windows, values, self.centre[block], self.largest[block], **given))
         return pieces[0] if len(pieces) == 1 else concatenate(pieces)
 
 

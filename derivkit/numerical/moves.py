@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from derivkit.numerical.ladder import Ladder, Part
+from derivkit.numerical.rounds import some
 from derivkit.numerical.scales import FULL, LOOK, MOVES, first_top, least_top, lower
 from derivkit.numerical.state import State
 from derivkit.numerical.windows import RATIO, Exponents
@@ -36,6 +37,8 @@ FEWEST_PAIRS = 6
 
 def look(state: State, ladder: Ladder, top: Array) -> list[Part]:
     """A new ladder of another size."""
+    if not ladder.points.size:
+        return []
     state.count(ladder.points)
     go = np.flatnonzero(state.moves[ladder.points] <= MOVES)
     ladder, top = ladder.take(go), top[go]
@@ -102,9 +105,10 @@ def shrink(state: State, window: Part, scale: Array) -> list[Part]:
     ladder, _, top = window
     go = np.flatnonzero(~state.answered(ladder.points) & (state.moves[ladder.points] < MOVES))
     ladder, scale = ladder.take(go), scale[go]
-    size, shift = ladder.size(top), np.maximum(_shift(scale, 0, NEAR + 1), 1)
-    far = np.flatnonzero(shift > NEAR)
-    parts = look(state, ladder.take(far), lower(ladder.x[far], size[far], scale[far]))
+    shift = np.maximum(_shift(scale, 0, NEAR + 1), 1)
+    parts = []
+    for part, at in some(ladder, shift > NEAR):
+        parts += look(state, part, lower(part.x, part.size(top), scale[at]))
     for k, which in _groups(shift, shift <= NEAR):
         part, to = ladder.take(which), top + k
         state.count(part.points)

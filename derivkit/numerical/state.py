@@ -323,7 +323,9 @@ class State:
             error = seen.error[place] if order > 1 else sure(ARRAYS, seen.error[place], seen.stall)
             better = np.flatnonzero(usable & (error < self.error[place, points]))
             chosen, value, error = points[better], seen.value[place, better], error[better]
-            error = covering(value, error, self.value[place, chosen], self.error[place, chosen])
+            bar = self.error[place, chosen]
+            if np.count_nonzero(np.isfinite(bar)):
+                error = covering(value, error, self.value[place, chosen], bar)
             self.value[place, chosen], self.error[place, chosen] = value, error
             flat = seen.flat[better]
             moves = ~flat if np.count_nonzero(flat) else ...
