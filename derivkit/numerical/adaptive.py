@@ -169,6 +169,7 @@ def derivatives(  # noqa: PLR0913 -- as derivative
     distinct, place = _distinct(np.array([points.ravel(), *hints]))
     parts, order = searches.by_neighbours(distinct)
     collected = Collected(searches, parts, inverse(order)[place], points)
+    del distinct, place, parts, order, hints  # as large together as what is handed back
     return {each: collected.derivative(each) for each in wanted}
 
 

@@ -22,8 +22,8 @@ from derivkit.numerical.state import NOISE, ROWS, STEP, Limits, State
 from derivkit.numerical.status import CODE, STATUSES, Status
 from derivkit.types import EPS, Array, Codes, Indices, Mask
 
-CHUNK_POINTS = 8192
-"""Points that are search together; found by measurement."""
+CHUNK_POINTS = 12_288
+"""Points that are searched together; found by measurement."""
 PILOT_STRIDE = 8
 """Of many points one of so many goes first, and tells its neighbours the size of its window."""
 POINTS_FOR_PILOTS = 64
@@ -111,7 +111,7 @@ class Start(NamedTuple):
 
 @dataclass(frozen=True)
 class Searches:
-    """Derivatives of one f that are search for, within limits and a budget of evaluations for each point."""
+    """Derivatives of one f that are searched for, within limits and a budget of evaluations for each point."""
 
     ask: Caller
     orders: tuple[int, ...]

@@ -15,7 +15,18 @@ from derivkit.numerical import moves
 from derivkit.numerical.analysis import Analysis
 from derivkit.numerical.ladder import Ladder
 from derivkit.numerical.rounds import Onward, Request, Way, climb, each, some, together
-from derivkit.numerical.scales import FINEST, LOOK, NATURAL, RESOLUTION, SAME_LEVEL, VERIFY, first_top, least_top
+from derivkit.numerical.scales import (
+    FINEST,
+    GROWS,
+    LOOK,
+    NATURAL,
+    RESOLUTION,
+    SAME_LEVEL,
+    SHRINKS,
+    VERIFY,
+    first_top,
+    least_top,
+)
 from derivkit.numerical.state import Finding, State
 from derivkit.numerical.status import CODE, Status
 from derivkit.numerical.windows import RATIO, Exponents
@@ -110,7 +121,7 @@ def along(state: State, ladder: Ladder, left: int = EDGE_MOVES) -> Way:
     _sided(state, ladder, seen, seen.resolved & ~noisy)
     sacrifice = state.limits.sacrifice
     on = ~seen.resolved | (seen.gain > sacrifice) | (seen.gain < 1.0 / sacrifice)
-    new = top * np.clip(seen.scale, 2.0**-10, 4096.0)
+    new = top * np.clip(seen.scale, SHRINKS, GROWS)
     new = np.where(seen.resolved, np.minimum(new, 0.5 * state.ceiling[points]), np.minimum(new, 0.5 * top))
     state.too_large(ladder.points, top, ~seen.resolved)
     on &= (new > RESOLUTION * np.spacing(np.abs(ladder.x))) & ((new > 2.0 * top) | (new < top)) & (left > 0) & ~noisy

@@ -25,6 +25,8 @@ SMALLER = 2
 """Windows that begin at this exponent or a later one are without the largest step of the look."""
 LARGEST, LEAST = -8, 8
 """From a look to windows that begin at these exponents, the second of which is looked at anew."""
+BELOW = 0.6
+"""A look leads to windows of no more than this part of one that was too large."""
 NEARBY = 7
 """The same for a window that is good already."""
 NEAR = 5
@@ -60,7 +62,7 @@ def from_look(state: State, ladder: Ladder, scale: Array) -> list[Part]:
     shift = _shift(scale, LARGEST, LEAST)
     ceiling = state.ceiling[ladder.points]
     if np.isfinite(ceiling).any():
-        shift = np.maximum(shift, _shift(0.6 * ceiling / ladder.top, LARGEST, 1))
+        shift = np.maximum(shift, _shift(BELOW * ceiling / ladder.top, LARGEST, 1))
     parts = []
     for k, which in _groups(_even(shift)):
         part = ladder.take(which)

@@ -15,7 +15,7 @@ from derivkit.numerical import corners, moves
 from derivkit.numerical.analysis import Analysis
 from derivkit.numerical.ladder import Ladder, Part
 from derivkit.numerical.rounds import Onward, Way, climb, each, some, together
-from derivkit.numerical.scales import FINEST, FULL, LOOK, MOVES, NATURAL, PLAIN, SAME_LEVEL, VERIFY, least_top
+from derivkit.numerical.scales import FINEST, FULL, GROWS, LOOK, MOVES, NATURAL, PLAIN, SAME_LEVEL, VERIFY, least_top
 from derivkit.numerical.state import State
 from derivkit.numerical.status import Status
 from derivkit.numerical.windows import RATIO
@@ -26,7 +26,13 @@ TRUSTED = 0.02
 SPREAD = 30.0
 """Noise that is there in windows of sizes so far apart is believed although nothing else was seen in them."""
 SAME = 4.0
-"""It is of one level if it changes by less than this factor."""
+"""Noise is of one level if it changes by less than this factor."""
+NEAREST = 1e-6
+"""A noisy window is checked at the scale of x, if that is no smaller part of it than this."""
+WORTH, LARGER = 2.0, 1.5
+"""In noise another window is worth its values if the error falls and the window grows by these factors at least."""
+REACH = 2.0
+"""Noise is looked at over no more than so many times |x|, or 1 where that is more: farther away f may be another."""
 BROADER = 4.0
 """The next window is so many times larger where nothing but noise was seen."""
 
@@ -40,7 +46,7 @@ def verify(state: State, window: Part, seen: Analysis) -> Way:
     known = state.confirmed[points]
     natural = NATURAL * np.abs(ladder.x)
     fine = size * RATIO**-VERIFY
-    fine = np.where((natural > 0.0) & (natural < fine) & (natural > 1e-6 * size), natural, fine)
+    fine = np.where((natural > 0.0) & (natural < fine) & (natural > NEAREST * size), natural, fine)
     ways = [
         *each(ladder, known, lambda part, i: enlarge(state, part, seen.take(i), size[i])),
         *each(ladder, ~known, lambda part, i: _check(state, part, seen.take(i), size[i], fine[i])),
@@ -154,9 +160,9 @@ def enlarge(state: State, ladder: Ladder, seen: Analysis, size: Array) -> Way:
     points = ladder.points
     state.as_noisy(points)
     lost = seen.white & ~seen.resolved
-    scale = np.where(lost, BROADER, np.minimum(seen.scale, 4096.0))
-    new = np.minimum(size * scale, 2.0 * np.maximum(np.abs(ladder.x), 1.0))
-    go = np.flatnonzero((lost | (seen.gain > 2.0)) & (new > 1.5 * size) & (state.moves[points] <= MOVES))
+    scale = np.where(lost, BROADER, np.minimum(seen.scale, GROWS))
+    new = np.minimum(size * scale, REACH * np.maximum(np.abs(ladder.x), 1.0))
+    go = np.flatnonzero((lost | (seen.gain > WORTH)) & (new > LARGER * size) & (state.moves[points] <= MOVES))
     state.count(points[go])
     return (yield from in_noise(state, ladder.take(go), new[go], better_only=True)) if go.size else []
 

@@ -27,6 +27,8 @@ VERIFY = 14
 """Exponents from a noisy window down to the one that checks it."""
 FINEST = 2.0**-26
 """From a noisy window to the smallest look at it."""
+GROWS, SHRINKS = 4096.0, 2.0**-10
+"""By how much a window grows or shrinks at once, at most; what a window foresees farther off is guesswork. Choices."""
 SAME_LEVEL = 0.05
 """Noise stays above this part of itself at any scale."""
 
@@ -46,4 +48,4 @@ def least_top(x: Array, exponents: Exponents) -> Array:
 def lower(x: Array, top: Array, scale: Array) -> Array:
     """The top of a much smaller ladder: |x| is often a scale of f."""
     natural = NATURAL * np.abs(x)
-    return np.where((natural > 0.0) & (top > 4.0 * natural), natural, top * np.clip(scale, 2.0**-10, 0.5))
+    return np.where((natural > 0.0) & (top > 4.0 * natural), natural, top * np.clip(scale, SHRINKS, 0.5))
