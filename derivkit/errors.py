@@ -221,8 +221,8 @@ def typical_error(
     truncation : array_like, optional, shape ``(n,)``
         What is predicted of it: an error that is less than a tenth owes that to a rounding error of the other sign.
     limit : float
-        A larger error is returned as it is. Whoever looks for the least of typical errors saves those that are larger
-        than one that is known.
+        Larger errors are returned as they are: whoever looks for the least of typical errors, and knows one, needs no
+        other than those up to it.
 
     Returns
     -------
@@ -242,7 +242,7 @@ def typical_error(
     rows = rows[np.lexsort((h[rows], number[rows]))]
     sweeps, result = _Sweeps(h[rows], e[rows], number[rows], limit), e.copy()
     with np.errstate(all="ignore"):
-        result[rows[sweeps.here]] = sweeps.not_below_larger(sweeps.not_below_smaller(growth))
+        result[rows[sweeps.places]] = sweeps.not_below_larger(sweeps.not_below_smaller(growth))
     if truncation is None:
         return result
     return np.where(np.isnan(result), np.nan, np.fmax(result, LUCK * np.asarray(truncation, dtype=np.float64)))
@@ -257,43 +257,43 @@ def _numbered(curve: Indices) -> Indices:
 class _Sweeps:
     """Errors over delta, which rises within every sweep; sweeps are told apart by their numbers.
 
-    What is typical is computed for the errors up to a limit, whose places are ``here``.
+    What is typical is computed for the errors up to a limit, at these ``places``.
     """
 
     def __init__(self, delta: Array, error: Array, number: Indices, limit: float) -> None:
         self.delta, self.error, self.number = delta, error, number
-        self.here = np.flatnonzero(error <= limit)
+        self.places = np.flatnonzero(error <= limit)
         with np.errstate(all="ignore"):
             # No two deltas lie 1000 decades apart, so that one search finds the neighbours within every sweep.
             self._decades = np.log10(delta) + 1000.0 * number
 
     def _up_to(self, share: float) -> Indices:
-        """For every delta here the last of those up to that share of it."""
-        reach = self._decades[self.here] + np.log10(share) + SAME_DECADES
+        """For every delta at the places the last of those up to that share of it."""
+        reach = self._decades[self.places] + np.log10(share) + SAME_DECADES
         return np.asarray(np.searchsorted(self._decades, reach, side="right") - 1)
 
-    def _in_same(self, place: Indices) -> Mask:
-        """Whether errors at these places are of the same sweep as those here."""
-        return np.asarray(self.number[place] == self.number[self.here])
+    def _in_same(self, other: Indices) -> Mask:
+        """Whether an error is of the same sweep as the one at its place."""
+        return np.asarray(self.number[other] == self.number[self.places])
 
     def not_below_smaller(self, growth: int) -> Array:
-        """No less than the root mean square of errors at smaller deltas, each carried here by the law of rounding."""
-        here = self.here
-        square, count, lowest = np.zeros(here.size), np.zeros(here.size), here + 1
+        """No less than the root mean square of errors at smaller deltas, each carried along the law of rounding."""
+        places = self.places
+        square, count, lowest = np.zeros(places.size), np.zeros(places.size), places + 1
         within = (self._up_to(share) for share in BELOW[::-1])
-        for other in itertools.chain(within, (here - k for k in range(1, NEXT_SMALLER + 1))):
+        for other in itertools.chain(within, (places - k for k in range(1, NEXT_SMALLER + 1))):
             place = np.maximum(other, 0)
-            carried = self.error[place] * np.prod([self.delta[place] / self.delta[here]] * growth, axis=0)
+            carried = self.error[place] * np.prod([self.delta[place] / self.delta[places]] * growth, axis=0)
             counts = (other >= 0) & (other < lowest) & self._in_same(place) & np.isfinite(carried)
             square, count = np.where(counts, np.hypot(square, carried), square), count + counts
             lowest = np.fmin(lowest, other)
-        return np.asarray(np.fmax(self.error[here], square / np.sqrt(np.maximum(count, 1))))
+        return np.asarray(np.fmax(self.error[places], square / np.sqrt(np.maximum(count, 1))))
 
     def not_below_larger(self, typical: Array) -> Array:
         """No less than the errors at slightly larger deltas leave, however fast truncation falls."""
         for share in ABOVE:
             other = self._up_to(share)
-            carried = self.error[other] * np.prod([self.delta[self.here] / self.delta[other]] * HIGHEST_ORDER, axis=0)
+            carried = self.error[other] * np.prod([self.delta[self.places] / self.delta[other]] * HIGHEST_ORDER, axis=0)
             typical = np.where(self._in_same(other) & (carried > typical), carried, typical)
         return typical
 

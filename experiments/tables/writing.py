@@ -101,11 +101,11 @@ class Stream:
             for name, values in self._block.items()
         }
         if self._filled == hashing.GROUP:
-            self._running = self._pool.submit(self._keep, block)
+            self._running = self._pool.submit(self._store, block)
             self._block, self._spare = self._spare or self._new_block(), self._block
             self._books = self._new_books()
         else:  # the last rows of a table, which may be few: starting a thread costs more than it saves
-            self._keep(block)
+            self._store(block)
         self._filled = 0
 
     def _settle(self) -> None:
@@ -113,7 +113,7 @@ class Stream:
             self._running.result()
         self._running = None
 
-    def _keep(self, block: Columns) -> None:
+    def _store(self, block: Columns) -> None:
         """Hash and store a block."""
         self._hash.update(block)
         arrays = [_text_array(*values) if is_coded(values) else _number_array(values) for values in block.values()]
