@@ -86,7 +86,7 @@ class ChunkResult(NamedTuple):
         return (len(self.answers) - ROWS) // 2
 
 
-class Start(NamedTuple):
+class FirstLook(NamedTuple):
     """What a search at some points begins with.
 
     Attributes
@@ -161,17 +161,17 @@ class Searches:
     def _chunk(self, points: Array, places: Indices) -> ChunkResult:
         """Search at some points with rows for x, scale, noise and the largest step."""
         with np.errstate(all="ignore"):
-            start = self._start(points, places)
+            start = self._begin(points, places)
             answers, status = self._alone(start) or self._by_search(start)
         return ChunkResult(answers, status, start.memory.evaluations, start.memory.denied, start.width)
 
-    def _start(self, points: Array, places: Indices) -> Start:
+    def _begin(self, points: Array, places: Indices) -> FirstLook:
         """The first values, of all numbers that f gives."""
         x, scale, noise, known_top = points
         limits = self.limits.take(places)
         ladder, steps = first_ladder(x, limits, scale, known_top)
         around, moved = ladder.abscissas(steps)
-        memory, values = self._first_look(places, np.concatenate([x[None], around]), limits)
+        memory, values = self._memory(places, np.concatenate([x[None], around]), limits)
         width, top, narrow = values.shape[2] if values.ndim == 3 else 0, ladder.top, ladder.narrow
         if width:
             narrow = None if narrow is None else np.repeat(narrow, width)
@@ -183,9 +183,9 @@ class Searches:
         if self.ask.precision > EPS:
             limits = limits._replace(float32=True)
         ladder = empty(np.arange(x.size), x, values[0], top, ladder.sides, first=True, narrow=narrow)
-        return Start(ladder.with_values(steps, values[1:], moved), memory, limits, noise, unit, width)
+        return FirstLook(ladder.with_values(steps, values[1:], moved), memory, limits, noise, unit, width)
 
-    def _alone(self, start: Start) -> tuple[Array, Codes] | None:
+    def _alone(self, start: FirstLook) -> tuple[Array, Codes] | None:
         """What is found at a single point without a search; None where that takes one."""
         ladder, limits = start.ladder, start.limits
         if ladder.x.size > 1 or ladder.exponents != LOOK or self.orders != (1,):
@@ -199,7 +199,7 @@ class Searches:
         answers = np.array([[found.value], [found.error], [found.noise], [np.nan], [np.nan], [found.step], [np.nan]])
         return answers, np.array([CODE[Status.OK]])
 
-    def _by_search(self, start: Start) -> tuple[Array, Codes]:
+    def _by_search(self, start: FirstLook) -> tuple[Array, Codes]:
         """What a search finds."""
         ladder, noise, unit = start.ladder, start.noise, start.unit
         hint = noise if np.count_nonzero(noise > 0.0) else None
@@ -221,7 +221,7 @@ class Searches:
         size = np.abs(np.where(np.isfinite(values), values, 0.0)).max(axis=0)
         return np.asarray(np.fmax(noise, FLOOR * self.ask.precision * size))
 
-    def _first_look(self, places: Indices, x: Array, limits: Limits) -> tuple[Memory, Array]:
+    def _memory(self, places: Indices, x: Array, limits: Limits) -> tuple[Memory, Array]:
         """The values at abscissae, shape ``(k, n)``, with a further axis where f gives several numbers; NaN if the
         budget does not allow them.
         """

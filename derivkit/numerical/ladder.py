@@ -146,8 +146,10 @@ class Stack:
 
     Attributes
     ----------
-    points, x, centre, size : ndarray, shape ``(n,)``
-        As of the ladders, and the step at which the window begins.
+    points, x, centre : ndarray, shape ``(n,)``
+        As of the ladders.
+    size, largest : ndarray, shape ``(n,)``
+        The step at which the window begins, and the largest that it has.
     values, moved : ndarray, shape ``(m, n)``
         f at the nodes, and by how much rounding moved these.
     """
@@ -168,14 +170,14 @@ class Stack:
     @cached_property
     def finite(self) -> Mask:
         """Where all values are finite, shape ``(n,)``."""
-        finite = np.isfinite(self.values)
-        whole = np.count_nonzero(finite) == finite.size
-        return np.ones(self.x.size, dtype=bool) if whole else np.asarray(finite.all(axis=0))
+        return np.asarray(np.isfinite(self.values).all(axis=0))
 
     def some(self, mask: Mask) -> Iterator[tuple[Part, Indices]]:
         """The parts with some of the points, and where in the stack these are."""
-        start = 0 if np.count_nonzero(mask) else self.points.size
-        for ladder, steps, top in self.parts if start == 0 else ():
+        if not np.count_nonzero(mask):
+            return
+        start = 0
+        for ladder, steps, top in self.parts:
             run = mask[start : start + ladder.x.size]
             if np.count_nonzero(run):
                 which = run.nonzero()[0]
@@ -189,7 +191,7 @@ class Stack:
         given: Any = {"orders": orders, "target": target, "still": still}
         pieces = []
         for start in range(0, max(1, count), BLOCK):
-            block = slice(start, min(start + BLOCK, count)) if start else slice(min(BLOCK, count))
+            block = slice(start, min(start + BLOCK, count))
             given |= {"moved": self.moved[:, block], "hint": None if hint is None else hint[block]}
             windows, values = self.windows.within(block), self.values[:, block]
             pieces.append(analyse(windows, values, self.centre[block], self.largest[block], **given))

@@ -36,8 +36,6 @@ class Onward(NamedTuple):
     then: Callable[[], Way] | None = None
 
 
-Asking = Generator[list[Request], list[Array], Array]
-"""Requests values, and returns those of the last request."""
 Way = Generator[list[Request], list[Array], list[Onward]]
 """Requests values until all of its points are done with, or go on."""
 

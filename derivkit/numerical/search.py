@@ -40,8 +40,6 @@ BETTER = 0.25
 """Another window is worth its values if it has no more than this part of the error."""
 AT_ONCE, SETTLED = 4.0 * EPS, 8.0 * EPS
 """A look, or a window, that knows the derivative to this part is good enough."""
-
-
 SMOOTH = np.isin(STATUSES, [Status.OK, Status.MULTISCALE])
 """By code, whether f is smooth where it has this status."""
 

@@ -157,7 +157,7 @@ class Windows:
 
     def within(self, block: slice) -> Windows:
         """Those of some of the points."""
-        if self._which is None or block == slice(self._which.size):
+        if self._which is None or block == slice(0, self._which.size):
             return self
         counts = np.bincount(self._which[block], minlength=len(self._windows)).tolist()
         there = [k for k, count in enumerate(counts) if count]
