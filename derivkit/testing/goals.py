@@ -268,7 +268,7 @@ GOALS: tuple[Goal[Cases], ...] = (
     Goal(f"coverage of the weakest function with at least {MIN_POINTS} points", "%", "least", 98.0, first,
          weakest_function),
     Goal("worst miss with the status ok", "x", "most", 3.0, first, quantile_of(1.0, lambda c: c.ok.miss)),
-    Goal("worst miss with the status ok, biases of f apart", "x", "most", 3.0, first, worst_unbiased_miss),
+    Goal("biases of f apart: worst miss of answers that are ok", "x", "most", 3.0, first, worst_unbiased_miss),
     Goal("worst miss with another status", "x", "most", 10.0, first, quantile_of(1.0, lambda c: c.flagged.miss)),
     Goal("regular functions: ok, or a bound where more cannot be said", "%", "least", 97.0, regular, settled),
     Goal("tightness of answers with the status ok, median", "x", "most", 7.0, first, quantile_of(0.5, _tightness)),

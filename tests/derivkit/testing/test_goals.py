@@ -43,7 +43,7 @@ def test_a_goal_that_is_missed_is_reported_as_missed(one: Goal) -> None:
         ("misses among answers with the status ok", {"covered": False, "status": "noisy"}, math.nan),
         ("worst miss with another status",
          {"miss": [0.1, 7.0, 2.0, 0.5], "status": ["ok", "ok", "noisy", "noisy"]}, 2.0),
-        ("worst miss with the status ok, biases of f apart",
+        ("biases of f apart: worst miss of answers that are ok",
          {"miss": [0.1, 7.0, 2.0, 9.0], "loss": [1.0, 3.0, 2.0, math.nan]}, 9.0),
         ("no derivative: answered with the status ok", {"truth": [math.nan, math.nan, 1.0, 1.0]}, 2.0),
         ("no answer where there could be one", {"error": [math.inf, 1.0, 1.0, 1.0]}, 25.0),
