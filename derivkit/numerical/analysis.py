@@ -168,7 +168,7 @@ def analyse(  # noqa: PLR0913 -- the values and where they were taken, and what 
     """
     frozen = 2 * np.count_nonzero(values == centre, axis=0) >= len(values) if still else np.zeros(top.size, dtype=bool)
     size = np.maximum(np.maximum.reduce(np.abs(values)), np.abs(centre))
-    unit: Any = None if _is_tame(size) else np.ldexp(1.0, -np.clip(np.frexp(size)[1], -1000, 1000))
+    unit = _unit(size)
     if unit is not None:
         values, centre, size = values * unit, centre * unit, size * unit
         hint = None if hint is None else hint * unit
@@ -245,9 +245,15 @@ def _judge(
     )
 
 
-def _is_tame(size: Array) -> bool:
-    """Whether no square of such values over- or underflows."""
-    return bool(np.minimum.reduce(size, initial=1.0) > TAME and np.maximum.reduce(size, initial=1.0) < 1.0 / TAME)
+def _unit(size: Array) -> Any:
+    """By what values are multiplied, so that no square of them over- or underflows; None where none does.
+
+    A power of 2, and 1 for the points that need none, whatever the others do.
+    """
+    tame = (size > TAME) & (size < 1.0 / TAME)
+    if np.count_nonzero(tame) == size.size:
+        return None
+    return np.where(tame, 1.0, np.ldexp(1.0, -np.clip(np.frexp(size)[1], -1000, 1000)))
 
 
 class Fit(NamedTuple):

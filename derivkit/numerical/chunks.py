@@ -22,7 +22,7 @@ from derivkit.numerical.state import NOISE, ROWS, STEP, Limits, State
 from derivkit.numerical.status import CODE, STATUSES, Status
 from derivkit.types import EPS, Array, Codes, Indices, Mask
 
-CHUNK_POINTS = 12_288
+CHUNK_POINTS = 8192
 """Points that are searched together; found by measurement."""
 PILOT_STRIDE = 8
 """Of many points one of so many goes first, and tells its neighbours the size of its window."""
@@ -60,6 +60,13 @@ class ChunkResult(NamedTuple):
     evaluations: NDArray[np.intp]
     denied: NDArray[np.bool_]
     width: int
+
+    def spread(self, width: int) -> ChunkResult:
+        """For as many numbers at a point as f gave elsewhere, where the budget allowed no value that tells."""
+        if self.width == width:
+            return self
+        answers, status = np.repeat(self.answers, width, axis=-1), np.repeat(self.status, width)
+        return self._replace(answers=answers, status=status, width=width)
 
     @property
     def value(self) -> Array:
@@ -273,6 +280,7 @@ class Collected:
         self._ask, self._orders = searches.ask, searches.orders
         self._place, width = place, max(part.width for part in parts)
         self._shape = (*x.shape, width) if width else x.shape
+        parts = [part.spread(width) for part in parts]
         rows = [self._placed([part.answers[row] for part in parts], width) for row in range(len(parts[0].answers))]
         self._values, self._errors = rows[: len(self._orders)], rows[len(self._orders) : STEP - 3]
         self._noise, self._left, self._right, self._step, self._exponent = rows[NOISE:]
@@ -290,8 +298,8 @@ class Collected:
             "value": value,
             "error": error,
             "digits": digits_of(value, error),
-            "delta": self._step,
-            "noise": self._noise,
+            "delta": self._step.copy(),
+            "noise": self._noise.copy(),
             "left": np.where(broken, self._left, np.nan),
             "right": np.where(broken, self._right, np.nan),
             "exponent": np.where(codes == CODE[Status.VERTICAL], self._exponent, np.nan),
@@ -303,7 +311,7 @@ class Collected:
         fields: dict[str, Any]
         status: Any
         if self._shape:
-            whole = {name: np.broadcast_to(arrays[name], self._shape) for name in SHARED}
+            whole = {name: np.array(np.broadcast_to(arrays[name], self._shape)) for name in SHARED}
             fields, status = arrays | whole, STATUS_TEXTS[codes]
         else:
             fields, status = {name: array.item() for name, array in arrays.items()}, STATUSES[codes]

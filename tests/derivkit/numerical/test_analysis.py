@@ -428,6 +428,18 @@ def test_windows_side_by_side_tell_what_each_of_them_tells_alone(orders: tuple[i
         start += count
 
 
+@pytest.mark.parametrize("size", [0.0, 1e-200, 1e200])
+def test_what_a_window_tells_does_not_depend_on_how_large_f_is_elsewhere(size: float) -> None:
+    values, centre, top = waves(400)
+    given = {"orders": (1,), "target": TARGET}
+    alone = analyse(FULL_WINDOW.alone, values, centre, top, moved=np.full(values.shape, 1e-17), **given)
+    wide, beside = np.pad(values, ((0, 0), (0, 2)), constant_values=size), np.pad(centre, (0, 2), constant_values=size)
+    tops, moved = np.pad(top, (0, 2), constant_values=1.0), np.full(wide.shape, 1e-17)
+    with np.errstate(invalid="ignore"):  # as a search has it: where f is 0 there is nothing to compare
+        among = analyse(FULL_WINDOW.alone, wide, beside, tops, moved=moved, **given)
+    assert same(among.take(slice(400)), alone)
+
+
 def test_windows_of_some_of_the_points_are_those_of_all() -> None:
     windows = Windows(tuple(SIDE_BY_SIDE), [5, 2, 40, 3])
     for block in (slice(4), slice(3, 8), slice(6, 50)):

@@ -1004,6 +1004,25 @@ def test_many_points_are_searched_in_parts() -> None:
     np.testing.assert_array_equal(dk.derivative(np.sin, x[4000:4200]).status, found.status[4000:4200])
 
 
+def test_results_are_arrays_of_their_own() -> None:
+    first, second = dk.derivatives(np.sin, np.linspace(0.1, 1.0, 3), (1, 2)).values()
+    before = {field.name: np.copy(getattr(second, field.name)) for field in dataclasses.fields(second)}
+    for field in dataclasses.fields(first):
+        if isinstance(array := getattr(first, field.name), np.ndarray):
+            array[...] = array[::-1][:1]
+    assert all(
+        np.array_equal(getattr(second, name), kept, equal_nan=kept.dtype.kind == "f") for name, kept in before.items()
+    )
+
+
+@pytest.mark.parametrize("budget", [6, 7, 12, 13])
+def test_of_several_values_a_budget_may_allow_some_points_a_look_and_others_nothing(budget: int) -> None:
+    found = dk.derivative(lambda x: np.stack([x, 2.0 * x], axis=-1), np.linspace(1.0, 2.0, 100), budget=budget)
+    assert found.status.shape == found.evaluations.shape == ((100,) if budget < 7 else (100, 2))
+    assert np.all(found.evaluations <= budget)
+    assert np.all((found.status == "ok") | found.denied)
+
+
 def test_many_points_may_come_in_any_order_and_several_times() -> None:
     x = np.random.default_rng(4).uniform(0.1, 5.0, 300)
     mixed = np.concatenate([x, x[::-1], [math.nan]]).reshape(1, -1)
