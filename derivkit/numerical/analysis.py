@@ -177,12 +177,13 @@ def analyse(  # noqa: PLR0913 -- the values and where they were taken, and what 
     if hint is not None:
         floor = np.maximum(floor, hint)
     fit = fit._replace(centre=centre, size=size, floor=floor)
-    seen = _judge(ARRAYS, windows, fit, _plateau(fit.power, floor), top=top, orders=orders, target=target)
+    plateau = _plateau(fit.power, floor)
+    seen = _judge(ARRAYS, windows, fit, plateau, top=top, orders=orders, target=target, still=frozen)
     if unit is not None:
         scaled = {name: getattr(seen, name) / unit for name in ("value", "error", "noise", "floor", "slope")}
         seen = seen._replace(**scaled)
     np.maximum(seen.error, LEAST_FLOAT, out=seen.error)
-    return seen._replace(still=frozen)
+    return seen
 
 
 def analyse_one(
@@ -207,15 +208,24 @@ def analyse_one(
     numbers = Fit(
         fit.power.ravel().tolist(), [fit.estimates[0].ravel().tolist()], fit.slope.item(), centre, size, floor
     )
+    plateau = Plateau(first, count, rms)
     try:
-        seen = _judge(NUMBERS, windows, numbers, Plateau(first, count, rms), top=top, orders=(1,), target=target)
+        seen = _judge(NUMBERS, windows, numbers, plateau, top=top, orders=(1,), target=target, still=False)
     except (ArithmeticError, ValueError):
         return None
     return seen._replace(error=[max(seen.error[0], LEAST_FLOAT)])
 
 
 def _judge(
-    m: Arithmetic, windows: Windows, fit: Fit, plateau: Plateau, *, top: Any, orders: tuple[int, ...], target: float
+    m: Arithmetic,
+    windows: Windows,
+    fit: Fit,
+    plateau: Plateau,
+    *,
+    top: Any,
+    orders: tuple[int, ...],
+    target: float,
+    still: Any,
 ) -> Analysis:
     """What the coefficients tell of every point."""
     power, floor, size = fit.power, fit.floor, fit.size
@@ -239,7 +249,7 @@ def _judge(
         stall=stall,
         slope=fit.slope / top,
         flat=strongest == 0.0,
-        still=lost,
+        still=still,
         first=plateau.first,
         plateau=plateau.count,
     )

@@ -142,6 +142,7 @@ def extrapolate(formula: str | Stencil, *, levels: int, ratio: Rational = 2) -> 
 
 
 @method("Richardson 1911; Richardson and Gaunt 1927")
+@np.errstate(all="ignore")
 def richardson(
     f: Callable[..., Any],
     x: ArrayLike,
@@ -203,19 +204,19 @@ def richardson(
     task = Task(f, x, domain, vectorized=vectorized, example="dk.richardson(math.sin, 1.0)")
     first = _Steps(task, delta, share=FIRST_STEP, reach=base, smallest=ratio ** (1 - levels))
     powers = exponents(base, levels - 1)
-    with np.errstate(all="ignore"):
-        placed = [Nodes.of(base, task.x, first.delta / ratio**k) for k in range(levels)]
-        points = np.concatenate([nodes.points for nodes in placed])
-        values = task.real.values_for(points, task.all)
-        row: list[Array] = []
-        for nodes, samples in zip(placed, np.split(values, levels), strict=True):
-            row = next_row(row, nodes.estimate(list(samples)), ratio, powers)
-        largest = np.max(np.abs(values), axis=0)
-        error = at_least_rounding(np.abs(row[-1] - row[-2]), largest, first.delta**base.derivative)
+    placed = [Nodes.of(base, task.x, first.delta / ratio**k) for k in range(levels)]
+    points = np.concatenate([nodes.points for nodes in placed])
+    values = task.real.values_for(points, task.all)
+    row: list[Array] = []
+    for nodes, samples in zip(placed, np.split(values, levels), strict=True):
+        row = next_row(row, nodes.estimate(list(samples)), ratio, powers)
+    largest = np.max(np.abs(values), axis=0)
+    error = at_least_rounding(np.abs(row[-1] - row[-2]), largest, first.delta**base.derivative)
     return first.concluded(row[-1], error, "the last two entries of the tableau are the error apart")
 
 
 @method("Ridders 1982")
+@np.errstate(all="ignore")
 def ridders(
     f: Callable[..., Any],
     x: ArrayLike,
@@ -269,17 +270,16 @@ def ridders(
     powers = exponents(base, levels - 1)
     best = _BestEntry(task.x.size)
     active, above = task.all, list[Array]()
-    with np.errstate(all="ignore"):
-        for k in range(levels):
-            first, largest = steps.central(active, steps.delta[active] / ratio**k)
-            if k == 0:
-                floor = at_least_rounding(np.zeros_like(largest), largest, steps.delta)
-            row = next_row(above, first, ratio, powers)
-            best.choose(active, row, above)
-            stays = np.isfinite(first)
-            if above:
-                stays &= np.abs(row[-1] - above[-1]) < 2.0 * best.error[active]
-            active, above = active[stays], [entry[stays] for entry in row]
+    for k in range(levels):
+        first, largest = steps.central(active, steps.delta[active] / ratio**k)
+        if k == 0:
+            floor = at_least_rounding(np.zeros_like(largest), largest, steps.delta)
+        row = next_row(above, first, ratio, powers)
+        best.choose(active, row, above)
+        stays = np.isfinite(first)
+        if above:
+            stays &= np.abs(row[-1] - above[-1]) < 2.0 * best.error[active]
+        active, above = active[stays], [entry[stays] for entry in row]
     message = "the entry of the tableau that is nearest to those it was made from"
     return steps.concluded(best.value, np.maximum(best.error, floor), message)
 
@@ -312,6 +312,7 @@ class _FivePoints:
 
 
 @method("GNU Scientific Library reference manual, Numerical Differentiation")
+@np.errstate(all="ignore")
 def gsl_central(
     f: Callable[..., Any],
     x: ArrayLike,
@@ -356,16 +357,15 @@ def gsl_central(
     """
     task = Task(f, x, domain, vectorized=vectorized, example="dk.gsl_central(math.sin, 1.0)")
     steps = _Steps(task, delta, share=GSL_FIRST_STEP, reach=CENTRAL, smallest=0.5)
-    with np.errstate(all="ignore"):
-        first = _five_points(task, task.all, steps.delta)
-        value, error = first.value.copy(), first.error.copy()
-        again = task.all[(first.rounding > 0.0) & (first.rounding < first.truncation)]
-        if again.size:
-            # Truncation grows with the square of the step, rounding falls with it: their sum is least here.
-            better = steps.delta[again] * np.cbrt(first.rounding[again] / (2.0 * first.truncation[again]))
-            second = _five_points(task, again, better)
-            keep = (second.error < error[again]) & (np.abs(second.value - value[again]) < 4.0 * error[again])
-            value[again[keep]], error[again[keep]] = second.value[keep], second.error[keep]
+    first = _five_points(task, task.all, steps.delta)
+    value, error = first.value.copy(), first.error.copy()
+    again = task.all[(first.rounding > 0.0) & (first.rounding < first.truncation)]
+    if again.size:
+        # Truncation grows with the square of the step, rounding falls with it: their sum is least here.
+        better = steps.delta[again] * np.cbrt(first.rounding[again] / (2.0 * first.truncation[again]))
+        second = _five_points(task, again, better)
+        keep = (second.error < error[again]) & (np.abs(second.value - value[again]) < 4.0 * error[again])
+        value[again[keep]], error[again[keep]] = second.value[keep], second.error[keep]
     return steps.concluded(value, np.maximum(error, LEAST_FLOAT), "truncation plus rounding")
 
 

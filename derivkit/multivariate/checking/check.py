@@ -324,6 +324,7 @@ def _matrix(what: str, derivatives: Any, shape: tuple[int, int]) -> Array:
     return array
 
 
+@np.errstate(all="ignore")
 def _checked(problem: Problem, seed: int, *, find: bool) -> GradientCheck:
     check_flag("locate", find)
     witness = problem.witness

@@ -27,6 +27,7 @@ STREAM = 0x76
 """Part of every seed: default_rng([0, 0]) would draw what default_rng(0) does, with which many an x is drawn."""
 
 
+@np.errstate(all="ignore")
 def scales_of(x: Array, blocks: tuple[Block, ...], claimed: Array) -> Array | None:
     """The size of the array of each entry, None where all arrays count without, shape ``(n,)``.
 

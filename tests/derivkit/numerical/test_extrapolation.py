@@ -281,3 +281,9 @@ def test_an_extrapolated_formula_is_swept_and_predicted_like_any_other(levels: i
     (prediction,) = dk.predict_error(f, 1.0, delta, formulas=[formula])
     assert prediction.proved
     assert np.all(error <= prediction.total)
+
+
+@pytest.mark.parametrize("x", [1.7e308, -1.7e308, 1e-300])
+@pytest.mark.parametrize("rule", [dk.ridders, dk.richardson, dk.gsl_central])
+def test_no_point_is_so_far_out_that_a_method_warns(rule: Callable[..., Any], x: float) -> None:
+    assert rule(np.sin, x).status in dk.Status

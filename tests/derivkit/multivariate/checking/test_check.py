@@ -353,3 +353,9 @@ def test_an_antisymmetric_error_of_a_hessian_which_no_product_shows_has_its_size
     assert check.error == pytest.approx(size * np.sqrt(2.0))
     assert check.interval[0] <= check.error * (1.0 + 1e-12)
     assert "not symmetric" in check.message
+
+
+@pytest.mark.parametrize("size", [1e290, 1e200, 1e-290])
+def test_no_loss_is_so_large_or_small_that_its_check_warns(size: float) -> None:
+    found = dk.check_gradient(lambda p: size * float(np.sum(p**2)), lambda p: 2.0 * size * p, np.ones(4))
+    assert found.verdict in {"agree", "unresolved"}
