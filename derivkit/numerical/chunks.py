@@ -18,7 +18,7 @@ from derivkit.numerical.result import Derivative
 from derivkit.numerical.rounds import advance
 from derivkit.numerical.scales import LOOK
 from derivkit.numerical.search import first_ladder, search
-from derivkit.numerical.state import NOISE, ROWS, STEP, Limits, State
+from derivkit.numerical.state import UNITLESS, Answers, Limits, State
 from derivkit.numerical.status import CODE, STATUSES, Status
 from derivkit.types import EPS, Array, Codes, Indices, Mask
 
@@ -48,7 +48,7 @@ class ChunkResult(NamedTuple):
     Attributes
     ----------
     answers : ndarray, shape ``(rows, n)``
-        See `State`.
+        The table of `Answers`.
     status : ndarray of int8, shape ``(n,)``
     evaluations, denied : ndarray of int or bool, shape ``(n / width,)``
     width : int
@@ -71,26 +71,22 @@ class ChunkResult(NamedTuple):
     @property
     def value(self) -> Array:
         """The derivatives, shape ``(orders, n)``."""
-        return self.answers[: self._orders]
+        return np.asarray(Answers.of(self.answers).value)
 
     @property
     def error(self) -> Array:
         """Their bars, shape ``(orders, n)``."""
-        return self.answers[self._orders : 2 * self._orders]
+        return np.asarray(Answers.of(self.answers).error)
 
     @property
     def noise(self) -> Array:
         """The noise of f on the windows."""
-        return np.asarray(self.answers[NOISE])
+        return np.asarray(Answers.of(self.answers).noise)
 
     @property
     def step(self) -> Array:
         """The largest steps of the windows."""
-        return np.asarray(self.answers[STEP])
-
-    @property
-    def _orders(self) -> int:
-        return (len(self.answers) - ROWS) // 2
+        return np.asarray(Answers.of(self.answers).step)
 
 
 class FirstLook(NamedTuple):
@@ -203,8 +199,8 @@ class Searches:
         found = single.slope(ladder, start.memory, sacrifice=limits.sacrifice, hint=0.0 if math.isnan(hint) else hint)
         if found is None:
             return None
-        answers = np.array([[found.value], [found.error], [found.noise], [np.nan], [np.nan], [found.step], [np.nan]])
-        return answers, np.array([CODE[Status.OK]])
+        row = Answers(found.value, found.error, found.noise, np.nan, np.nan, found.step, np.nan)
+        return np.array(row)[:, None], np.array([CODE[Status.OK]])
 
     def _by_search(self, start: FirstLook) -> tuple[Array, Codes]:
         """What a search finds."""
@@ -218,7 +214,7 @@ class Searches:
                 answers = [values * unit[request.points] for values, request in zip(answers, requests[0], strict=True)]
         found = state.answers.copy()
         if unit is not None:
-            found[:STEP] /= unit
+            found[:-UNITLESS] /= unit
         return found, state.status
 
     def _noise(self, noise: Array, values: Array) -> Array:
@@ -282,8 +278,7 @@ class Collected:
         self._shape = (*x.shape, width) if width else x.shape
         parts = [part.spread(width) for part in parts]
         rows = [self._placed([part.answers[row] for part in parts], width) for row in range(len(parts[0].answers))]
-        self._values, self._errors = rows[: len(self._orders)], rows[len(self._orders) : STEP - 3]
-        self._noise, self._left, self._right, self._step, self._exponent = rows[NOISE:]
+        self._answers = Answers.of(rows)
         self._codes = self._placed([part.status for part in parts], width)
         self._evaluations = self._placed([part.evaluations for part in parts], min(width, 1))
         self._denied = self._placed([part.denied for part in parts], min(width, 1))
@@ -298,11 +293,11 @@ class Collected:
             "value": value,
             "error": error,
             "digits": digits_of(value, error),
-            "delta": self._step.copy(),
-            "noise": self._noise.copy(),
-            "left": np.where(broken, self._left, np.nan),
-            "right": np.where(broken, self._right, np.nan),
-            "exponent": np.where(codes == CODE[Status.VERTICAL], self._exponent, np.nan),
+            "delta": self._answers.step.copy(),
+            "noise": self._answers.noise.copy(),
+            "left": np.where(broken, self._answers.left, np.nan),
+            "right": np.where(broken, self._answers.right, np.nan),
+            "exponent": np.where(codes == CODE[Status.VERTICAL], self._answers.exponent, np.nan),
             "evaluations": self._evaluations,
             "denied": self._denied,
             "float32": np.bool_(self._ask.float32),
@@ -321,7 +316,7 @@ class Collected:
     def _of_order(self, order: int) -> tuple[Array, Array, Codes]:
         """Values, bars and statuses of an order."""
         row = self._orders.index(order)
-        value, error, codes = self._values[row], self._errors[row], self._codes
+        value, error, codes = self._answers.value[row], self._answers.error[row], self._codes
         if order > 1:  # what is infinite is the slope
             value = np.where(codes == CODE[Status.VERTICAL], np.nan, value)
         if order < self._orders[0]:  # a kink in a higher derivative says nothing of a lower one

@@ -25,10 +25,10 @@ SMALLER = 2
 """Windows that begin at this exponent or a later one are without the largest step of the look."""
 LARGEST, LEAST = -8, 8
 """From a look to windows that begin at these exponents, the second of which is looked at anew."""
+NEARBY = 7
+"""From a window that is good already to one by fewer exponents, or it is looked at anew."""
 BELOW = 0.6
 """A look leads to windows of no more than this part of one that was too large."""
-NEARBY = 7
-"""The same for a window that is good already."""
 NEAR = 5
 """A window that was not resolved shrinks by no more than so many exponents, or is looked at anew."""
 SHRUNK: Exponents = (0, 2, 1, 3, 4, 6, 5)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
 
 from derivkit.numerical.analysis import Analysis, analyse_one
 from derivkit.numerical.arithmetic import NUMBERS
@@ -16,24 +15,14 @@ from derivkit.numerical.ladder import Ladder, Part
 from derivkit.numerical.moves import from_one_look
 from derivkit.numerical.rounds import Request
 from derivkit.numerical.search import AT_ONCE, promises_more, window_steps
-from derivkit.numerical.state import DROWNED, TARGET, sure, suspicious
+from derivkit.numerical.state import DROWNED, TARGET, Finding, sure, suspicious
 from derivkit.types import Array
-
-
-class Slope(NamedTuple):
-    """The slope of f and its bar, the noise on the window, and its largest step."""
-
-    value: float
-    error: float
-    noise: float
-    step: float
-
 
 Ask = Callable[[list[Request]], list[Array]]
 
 
-def slope(ladder: Ladder, ask: Ask, *, sacrifice: float, hint: float) -> Slope | None:
-    """The slope of f at the point of a look, or None where it takes more than one window to tell.
+def slope(ladder: Ladder, ask: Ask, *, sacrifice: float, hint: float) -> Finding | None:
+    """The slope of f at the point of a look in plain numbers, or None where it takes more than one window to tell.
 
     Parameters
     ----------
@@ -64,7 +53,7 @@ def slope(ladder: Ladder, ask: Ask, *, sacrifice: float, hint: float) -> Slope |
         before = sure(NUMBERS, look.error[0], look.stall)
     better = error < before and abs(value - look.value[0]) <= error + before
     moves = promises_more(seen, before, size=step, ceiling=math.inf, sacrifice=sacrifice)
-    return Slope(value, error, seen.noise, step) if better and not moves and value and step >= DROWNED else None
+    return Finding(value, error, seen.noise, step) if better and not moves and value and step >= DROWNED else None
 
 
 def _analyse(part: Part, hint: float) -> Analysis | None:

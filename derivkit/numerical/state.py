@@ -35,8 +35,6 @@ ones showed."""
 STALLS = 0.6
 """Coefficients of smooth functions fall as fast in the end as on the whole, by powers of the distance to what limits
 the window; those of a kink as a power of the degree, which before the plateau is about a third of that."""
-ROWS, NOISE, STEP = 5, -5, -2
-"""Answers of a search beside values and bars; where the noise and the step are among them."""
 SYSTEMATIC = 4.0
 """Such a kink at the level of noise is no random error, for which bars are made, but the same at every degree."""
 
@@ -119,8 +117,35 @@ class Limits(NamedTuple):
         return bool(lo > -math.inf or hi < math.inf)
 
 
+class Answers(NamedTuple):
+    """The rows of a table of answers: of every order the values, then the bars, and one row for each of the others.
+
+    Those up to ``right`` are in the unit of f.
+    """
+
+    value: Any
+    error: Any
+    noise: Any
+    left: Any
+    right: Any
+    step: Any
+    exponent: Any
+
+    @classmethod
+    def of(cls, rows: Any) -> Answers:
+        """The rows of a table, or of a list of them."""
+        orders = (len(rows) - SINGLE) // 2
+        return cls(rows[:orders], rows[orders : 2 * orders], *rows[2 * orders :])
+
+
+SINGLE = len(Answers._fields) - 2
+"""Rows of a table of answers that it has but once."""
+UNITLESS = len(Answers._fields) - Answers._fields.index("step")
+"""Rows at its end that are not in the unit of f."""
+
+
 class Finding(NamedTuple):
-    """An answer for some points: derivatives with their bars, and the window that they come from.
+    """An answer for some points, or for one: derivatives with their bars, and the window that they come from.
 
     Attributes
     ----------
@@ -129,10 +154,10 @@ class Finding(NamedTuple):
         Noise of f on the window, and its largest step.
     """
 
-    value: Array
-    error: Array
-    noise: Array
-    step: Array
+    value: Any
+    error: Any
+    noise: Any
+    step: Any
 
 
 def covering(value: Array, error: Array, before: Array, bar: Array) -> Array:
@@ -157,8 +182,8 @@ class State:
 
     Attributes
     ----------
-    answers : ndarray, shape ``(2 * orders + ROWS, n)``
-        Values, bars, noise, left, right, step and exponent, of which those in the unit of f come first.
+    answers : ndarray, shape ``(2 * orders + 5, n)``
+        The table of `Answers`, whose rows have their names here.
     value, error : ndarray, shape ``(orders, n)``
         The best so far.
     known, known_error : ndarray, shape ``(orders, n)``
@@ -193,9 +218,9 @@ class State:
     def __init__(self, n: int, orders: tuple[int, ...], limits: Limits, hint: Array | None = None) -> None:
         self.orders, self.limits, self.hint = orders, limits, hint
         several = len(orders)
-        self.answers = np.full((2 * several + ROWS, n), np.nan)
-        self.value, self.error = self.answers[:several], self.answers[several : 2 * several]
-        self.noise, self.left, self.right, self.step, self.exponent = self.answers[NOISE:]
+        self.answers = np.full((2 * several + SINGLE, n), np.nan)
+        answers = Answers.of(self.answers)
+        self.value, self.error, self.noise, self.left, self.right, self.step, self.exponent = answers
         nothing, endless = np.full((2 * several + 10, n), np.nan), np.full((2 * several + 1, n), np.inf)
         self.known, self.coarse = nothing[:several], nothing[several : 2 * several]
         self.reach, self.slope, self.stall, self.coarse_noise, self.coarse_step, *_ = nothing[2 * several :]
