@@ -25,7 +25,7 @@ from derivkit.grids import geomspace
 from derivkit.numerical.formulas import stencils_of
 from derivkit.numerical.rounded import Rounded, extended, rounded_difference
 from derivkit.numerical.stencil import Stencil, moment
-from derivkit.survey import DEVIATIONS, MAX_DEGREE, Survey, survey
+from derivkit.surveys import DEVIATIONS, MAX_DEGREE, Survey, survey
 from derivkit.types import Array, Numbers
 
 PRECISIONS = ("float16", "float32", "float64")

@@ -16,7 +16,6 @@ from collections.abc import Collection
 from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -361,12 +360,21 @@ def test_importing_the_core_costs_none_of_the_heavy_libraries() -> None:
 
 def test_the_public_names_are_listed_and_exist() -> None:
     assert derivkit.__all__ == sorted(derivkit.__all__)
-    public = {
-        name for name, value in vars(derivkit).items() if not name.startswith("_") and not isinstance(value, ModuleType)
-    }
-    assert public == set(derivkit.__all__)
+    assert set(late.homes("derivkit")) == set(derivkit.__all__)
     for name in derivkit.__all__:
         assert getattr(derivkit, name).__doc__, name
+
+
+@pytest.mark.parametrize("package", sorted(FACES))
+def test_a_public_name_is_no_module_which_would_stand_in_its_place_once_it_is_imported(package: str) -> None:
+    modules = {module.name for module in pkgutil.iter_modules(importlib.import_module(package).__path__)}
+    assert not modules & set(late.homes(package))
+
+
+def test_every_method_is_in_the_table_before_anything_else_is_imported() -> None:
+    enter = {name_of(path) for path in SOURCES if re.search(r"^@method\(", path.read_text(), re.MULTILINE)}
+    known = set(codes_of_the_house())
+    assert enter <= needed_by((ROOT / "derivkit/testing/methods.py").read_text(), known)
 
 
 def test_the_insides_of_hydra_are_imported_in_two_places_each_with_its_reason():

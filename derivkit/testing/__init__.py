@@ -1,55 +1,60 @@
 """Populations of functions, and judges, by which error bars and recommended deltas are measured."""
 
-from derivkit.numerical.methods import METHODS, Method
-from derivkit.numerical.status import VALUED, VALUELESS
-from derivkit.recommendation import NO_DELTA_HELPS, PRECISIONS, Precision, calls_of_recommendations, in_precision
-from derivkit.testing.assessment import Assessment, Bench, bench, regular
-from derivkit.testing.attainable import attainable, covered, formulas, least_smoothed, loss, miss_size, tightness
-from derivkit.testing.breaks import BREAKS, VERDICTS, Answer, Break, verdict
-from derivkit.testing.cases import (
-    NAMED_WITHIN,
-    Cases,
-    Comparisons,
-    Measures,
-    named_within,
-    quantile,
-    share,
-    share_beyond,
-)
-from derivkit.testing.claims import Claims, claims, perturbation
-from derivkit.testing.entries import ENTRY_METHODS, Account, EntryCases, EntryMethod, entry_cases
-from derivkit.testing.float_types import (
-    FLOAT16_EXPONENTS,
-    FLOAT_TYPES,
-    GOOD,
-    STATES,
-    FloatType,
-    HalfBlock,
-    half_map,
-    in_type,
-    refuse_inexpressible,
-    theoretical_optimum,
-)
-from derivkit.testing.goals import ENTRY_GOALS, GOALS, NEAR_BREAKS, Goal, Judgement
-from derivkit.testing.gradients import LANDSCAPES, Landscape, Partials
-from derivkit.testing.nested import NESTED, nested, nested_derivatives, network_loss
-from derivkit.testing.noise_law import STEPS, Site, allowed, law, site_of
-from derivkit.testing.plants import (
-    LARGE_NETWORK,
-    PLANTS,
-    SMALL_NETWORK,
-    NetworkProblem,
-    Plant,
-    correct_gradient,
-    network_problem,
-    plant,
-    random_error,
-)
-from derivkit.testing.population import DISTURBANCES, SMOOTH, Disturbance, Draw, Family
-from derivkit.testing.programs import program
-from derivkit.testing.regret import STATUSES, Regret, RoundedSweep, regret, rounded_sweep, sweep_deltas
-from derivkit.testing.ways import ANALYTICAL, DIGITS, DUAL, Ways, as_numpy, correct_digits, statuses, ways_of
-from derivkit.trusted.truth import Truth
+from typing import TYPE_CHECKING
+
+from derivkit.late import face
+
+if TYPE_CHECKING:
+    from derivkit.numerical.status import VALUED, VALUELESS
+    from derivkit.recommendation import NO_DELTA_HELPS, PRECISIONS, Precision, calls_of_recommendations, in_precision
+    from derivkit.testing.assessment import Assessment, Bench, bench, regular
+    from derivkit.testing.attainability import attainable, covered, formulas, least_smoothed, loss, miss_size, tightness
+    from derivkit.testing.breaks import BREAKS, VERDICTS, Answer, Break, verdict
+    from derivkit.testing.cases import (
+        NAMED_WITHIN,
+        Cases,
+        Comparisons,
+        Measures,
+        named_within,
+        quantile,
+        share,
+        share_beyond,
+    )
+    from derivkit.testing.entries import ENTRY_METHODS, Account, EntryCases, EntryMethod, entry_cases
+    from derivkit.testing.float_types import (
+        FLOAT16_EXPONENTS,
+        FLOAT_TYPES,
+        GOOD,
+        STATES,
+        FloatType,
+        HalfBlock,
+        half_map,
+        in_type,
+        refuse_inexpressible,
+        theoretical_optimum,
+    )
+    from derivkit.testing.goals import ENTRY_GOALS, GOALS, NEAR_BREAKS, Goal, Judgement
+    from derivkit.testing.gradients import LANDSCAPES, Landscape, Partials
+    from derivkit.testing.methods import METHODS, Method
+    from derivkit.testing.nesting import NESTED, nested, nested_derivatives, network_loss
+    from derivkit.testing.noise_law import STEPS, Site, allowed, law, site_of
+    from derivkit.testing.plants import (
+        LARGE_NETWORK,
+        PLANTS,
+        SMALL_NETWORK,
+        NetworkProblem,
+        Plant,
+        correct_gradient,
+        network_problem,
+        plant,
+        random_error,
+    )
+    from derivkit.testing.population import DISTURBANCES, SMOOTH, Disturbance, Draw, Family
+    from derivkit.testing.programs import program
+    from derivkit.testing.regrets import STATUSES, Regret, RoundedSweep, regret, rounded_sweep, sweep_deltas
+    from derivkit.testing.statements import Claims, claims, perturbation
+    from derivkit.testing.ways import ANALYTICAL, DIGITS, DUAL, Ways, as_numpy, correct_digits, statuses, ways_of
+    from derivkit.trusted.truth import Truth
 
 __all__ = [
     "ANALYTICAL",
@@ -151,3 +156,5 @@ __all__ = [
     "verdict",
     "ways_of",
 ]
+
+__getattr__, __dir__ = face(__name__)

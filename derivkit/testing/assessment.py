@@ -11,9 +11,9 @@ from functools import cached_property
 
 import numpy as np
 
-from derivkit.testing.attainable import LEAST_RELATIVE, attainable, covered, loss, tightness
-from derivkit.testing.claims import Claims, Perturbation, perturbation, seen
+from derivkit.testing.attainability import LEAST_RELATIVE, attainable, covered, loss, tightness
 from derivkit.testing.population import Family
+from derivkit.testing.statements import Claims, Perturbation, perturbation, seen
 from derivkit.trusted.truth import Truth
 from derivkit.types import Array, Mask
 
@@ -62,7 +62,7 @@ def bench(family: Family, x: Array, *, order: int = 1) -> Bench:
     --------
     >>> from derivkit.expressions.expression import parse
     >>> from derivkit.numerical.methods import METHODS
-    >>> from derivkit.testing.claims import claims
+    >>> from derivkit.testing.statements import claims
     >>> family = Family(name="exp", category="entire", expression=parse("exp(x)"), points=(1.0,))
     >>> known = bench(family, np.array([1.0]))
     >>> known.assess(claims(METHODS["derivative"], family.function, known.x)).covered.tolist()

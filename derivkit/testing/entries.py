@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from derivkit.multivariate.partial import gradient, hessian
 from derivkit.multivariate.result import Gradient
-from derivkit.testing.attainable import covered
+from derivkit.testing.attainability import covered
 from derivkit.testing.cases import Comparisons
-from derivkit.testing.claims import Counter
 from derivkit.testing.gradients import Landscape, Partials
+from derivkit.testing.statements import Counter
 from derivkit.trusted.truth import Truth
 from derivkit.types import Array, Indices
 

@@ -2,8 +2,8 @@
 
 A formula with the weights w at the step h, on values whose errors are independent with standard deviation s, has the
 root mean square error sqrt(T(h)^2 + s^2 sum(w^2) / h^2), T being its error on the function without noise. What theory
-allows is the least of these over steps and the formulas of :mod:`derivkit.testing.attainable`, to somebody who knows T.
-It falls like s^(p/(p+1)) for one formula of order p, and with a power just below 1 for all of them.
+allows is the least of these over steps and the formulas of :mod:`derivkit.testing.attainability`, to somebody who knows
+T. It falls like s^(p/(p+1)) for one formula of order p, and with a power just below 1 for all of them.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from derivkit.numerical.difference import sweep
-from derivkit.testing.attainable import formulas, least_smoothed
-from derivkit.testing.claims import perturbation
+from derivkit.testing.attainability import formulas, least_smoothed
 from derivkit.testing.population import DISTURBANCES, Family
+from derivkit.testing.statements import perturbation
 from derivkit.trusted.truth import Truth
 from derivkit.types import Array
 

@@ -37,7 +37,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.resolvers.oc import env as environment_of
 
 import derivkit as dk
-from derivkit.testing import METHODS
+from derivkit import testing
 from experiments.messages import ConfigurationError, near, readable, show
 from experiments.running import check, trust
 from experiments.running.check import Plain
@@ -109,7 +109,10 @@ def prepare() -> None:
 
 def _register_tables() -> None:
     """Let every formula and every method with error bars be selected by its name: derivkit's tables need no files."""
-    tables = {"method": ("formula", [entry.name for entry in dk.formulas()]), "estimator": ("estimator", METHODS)}
+    tables = {
+        "method": ("formula", [entry.name for entry in dk.formulas()]),
+        "estimator": ("estimator", testing.METHODS),
+    }
     for group, (key, names) in tables.items():
         for name in dict.fromkeys(names):
             ConfigStore.instance().store(group=group, name=name, node={name: {key: name}}, **REPLACING)

@@ -21,7 +21,7 @@ from typing import Any, TypeVar, get_type_hints
 import numpy as np
 
 import derivkit as dk
-from derivkit.testing import METHODS, VALUED, Disturbance, Draw, Family, Method, program
+from derivkit import testing
 from experiments.files import fault_of_name
 from experiments.messages import ConfigurationError, line_of, located, named, nearest, show
 from experiments.running import digits, grids, surroundings
@@ -120,12 +120,12 @@ def _methods(plain: Mapping[str, object]) -> tuple[str, ...]:
     return _selection("method", "method=[forward_1,central_2]", formula)(plain)
 
 
-def _estimator(name: str, spec: Mapping[str, object]) -> Method:
+def _estimator(name: str, spec: Mapping[str, object]) -> testing.Method:
     where = f"estimator {name!r}"
     method = _table_entry(where, spec, "estimator", "ridders")
-    if method not in METHODS:
-        raise ConfigurationError(f"{where}: no estimator named {show(method)!r}; {nearest(method, METHODS)}")
-    return METHODS[method]
+    if method not in testing.METHODS:
+        raise ConfigurationError(f"{where}: no estimator named {show(method)!r}; {nearest(method, testing.METHODS)}")
+    return testing.METHODS[method]
 
 
 def _table_entry(where: str, spec: Mapping[str, object], key: str, example: str) -> str:
@@ -349,17 +349,17 @@ def _problem(function: dk.Function, points: tuple[float, ...], reason: str, sour
 # Populations
 
 
-def _family(name: str, spec: Mapping[str, object]) -> Family:
+def _family(name: str, spec: Mapping[str, object]) -> testing.Family:
     """Return the family that an entry of ``conf/population`` describes."""
     where = f"population {name!r}"
     _refuse_keys(where, spec, FAMILY_KEYS)
     texts = {key: _text(f"{where}: {key}", spec[key]) for key in ("expression", "program", "derivative") if key in spec}
     with located(where):
-        return Family(
+        return testing.Family(
             name=name,
             category=_text(f"{where}: category", spec.get("category")),
             expression=dk.parse(texts["expression"]) if "expression" in texts else None,
-            program=program(texts["program"]) if "program" in texts else None,
+            program=testing.program(texts["program"]) if "program" in texts else None,
             points=numbers(f"{where}: points", spec["points"]) if "points" in spec else (),
             draws=_draws(where, spec.get("draws", {})),
             around=numbers(f"{where}: around", spec["around"]) if "around" in spec else (),
@@ -367,7 +367,7 @@ def _family(name: str, spec: Mapping[str, object]) -> Family:
             domain=_domain(where, spec.get("domain")) or (-math.inf, math.inf),
             noise=_noise(where, spec["noise"]) if "noise" in spec else None,
             derivative=dk.parse(texts["derivative"]) if "derivative" in texts else None,
-            statuses=tuple(_texts(f"{where}: statuses", spec.get("statuses"), "statuses: [ok]")) or VALUED,
+            statuses=tuple(_texts(f"{where}: statuses", spec.get("statuses"), "statuses: [ok]")) or testing.VALUED,
             at_break=tuple(_texts(f"{where}: at_break", spec.get("at_break"), "at_break: [kink]")),
             slack=number(f"{where}: slack", spec.get("slack", 0.0)),
             reason=str(spec.get("reason", "")),
@@ -381,7 +381,7 @@ def _derivatives(where: str, value: object) -> tuple[int, ...]:
     return entries
 
 
-def _draws(where: str, value: object) -> tuple[Draw, ...]:
+def _draws(where: str, value: object) -> tuple[testing.Draw, ...]:
     if not isinstance(value, Mapping):
         raise ConfigurationError(
             f"{where}: draws is {show(value)}; write how and from where, draws: {{uniform: [0, 1]}}"
@@ -390,16 +390,16 @@ def _draws(where: str, value: object) -> tuple[Draw, ...]:
     for how, interval in ends.items():
         if len(interval) != 2:
             raise ConfigurationError(f"{where}: {how} is {show(value[how])}; write two ends, {how}: [0, 1]")
-    return tuple(Draw(str(how), *interval) for how, interval in ends.items())
+    return tuple(testing.Draw(str(how), *interval) for how, interval in ends.items())
 
 
-def _noise(where: str, value: object) -> Disturbance:
+def _noise(where: str, value: object) -> testing.Disturbance:
     if not isinstance(value, Mapping) or len(value) != 1:
         raise ConfigurationError(
             f"{where}: noise is {show(value)}; write its kind and level, noise: {{relative: 1e-8}}"
         )
     ((kind, level),) = value.items()
-    return Disturbance(str(kind), number(f"{where}: noise", level))
+    return testing.Disturbance(str(kind), number(f"{where}: noise", level))
 
 
 # Networks

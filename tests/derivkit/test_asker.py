@@ -10,7 +10,7 @@ import pytest
 
 import derivkit as dk
 from derivkit.asker import Asker
-from derivkit.testing.claims import Counter
+from derivkit.testing.statements import Counter
 
 
 def calls_of(f: Any, x: Any, **known: Any) -> tuple[np.ndarray, list[int], Asker]:

@@ -12,7 +12,7 @@ import pytest
 
 import derivkit as dk
 from derivkit.recommendation import MIN_BUDGET, Precision, in_precision
-from derivkit.testing.regret import Regret, regret, rounded_sweep, sweep_deltas
+from derivkit.testing.regrets import Regret, regret, rounded_sweep, sweep_deltas
 
 PROOF = ("forward_1", "central_2", "central_4")
 PRECISIONS = ("float16", "float32", "float64")

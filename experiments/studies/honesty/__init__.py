@@ -2,7 +2,7 @@
 functions and judged by the truth: coverage, tightness, loss, silence where no derivative exists, refusals, cost.
 
 The attainable error A is that of the best difference formula at its best step, chosen knowing the truth
-(:mod:`derivkit.testing.attainable`). Half an ulp is half a unit in the last place of the truth: what the nearest
+(:mod:`derivkit.testing.attainability`). Half an ulp is half a unit in the last place of the truth: what the nearest
 float may be off by. What nobody can see from outside, such as the bias of a solver, is a family's slack.
 """
 

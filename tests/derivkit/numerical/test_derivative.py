@@ -24,7 +24,7 @@ from derivkit import grids
 from derivkit.function import BLACK_BOXES, uniform_noise
 from derivkit.numerical import analysis, single
 from derivkit.numerical.result import MESSAGES
-from derivkit.testing.attainable import attainable, covered, loss, tightness
+from derivkit.testing.attainability import attainable, covered, loss, tightness
 from derivkit.testing.population import VALUED, VALUELESS, Family
 from derivkit.trusted.truth import Truth
 

@@ -14,7 +14,7 @@ from studies import Tables, gathered
 
 import derivkit as dk
 from derivkit.numerical.methods import Method
-from derivkit.testing.attainable import formulas, least_smoothed
+from derivkit.testing.attainability import formulas, least_smoothed
 from derivkit.testing.noise_law import STEPS, Site, law, site_of
 from derivkit.trusted.truth import Truth
 from experiments.studies import noise as study

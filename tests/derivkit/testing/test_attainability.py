@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import derivkit as dk
-from derivkit.testing.attainable import (
+from derivkit.testing.attainability import (
     attainable,
     covered,
     formulas,

@@ -9,8 +9,8 @@ import pytest
 
 import derivkit as dk
 from derivkit.numerical.methods import METHODS, Method
-from derivkit.testing.claims import ENOUGH, NEAREST, Counter, claims, perturbation, seen
 from derivkit.testing.population import Disturbance, Family
+from derivkit.testing.statements import ENOUGH, NEAREST, Counter, claims, perturbation, seen
 
 X = np.array([0.3, 1.0, 2.0])
 

@@ -112,7 +112,7 @@ def rounded_sweep(place: Precision, formula: Stencil, delta: Array, at: Point | 
     --------
     >>> from derivkit.numerical.formulas import formula
     >>> from derivkit.recommendation import in_precision
-    >>> from derivkit.survey import survey
+    >>> from derivkit.surveys import survey
     >>> place = in_precision(survey(math.exp, 0.0), "float64")
     >>> found = rounded_sweep(place, formula("forward_1"), np.array([1e-2, 1e-4]))
     >>> [f"{error:.1g}" for error in found.error]
