@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from derivkit.arguments import shown
 from derivkit.expressions.grammar import check
+from derivkit.expressions.implicit import multiplied, refuse_joined_names, spelled
 from derivkit.expressions.limits import MAX_EXPONENT, MAX_LENGTH, MAX_POWER_BITS, MAX_VALUE_BITS, bits
 from derivkit.expressions.tokens import PYTHON, UNKNOWN, ParseError, Source, Token, scan
 from derivkit.expressions.tree import (
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 
-def parse(text: str) -> Expression:
+def parse(text: str, *, implicit: bool = False) -> Expression:
     """Read a formula; nothing in it is ever run.
 
     Parameters
@@ -50,11 +51,15 @@ def parse(text: str) -> Expression:
         unknown functions where they stand before brackets and nowhere without: ``f(x)``, ``g1''(2*x)``.  Any other
         name is a real variable.  Comparisons stand only in ``piecewise((x**2, x < 1), (2*x - 1, True))``.  At most
         2000 characters, 600 numbers, names and signs, and 60 open brackets.
+    implicit : bool
+        Whether multiplication signs may be left out: ``3x^2``, ``2(x + 1)``, ``x sin(x)``, ``x(x + 1)``.  Such a sign
+        multiplies like a written one.  ``2e3`` stays a number and ``x1`` a name; what has two readings is refused:
+        ``1/2x``, ``e^2x``, ``e2``, and ``xy``, which is one name elsewhere.
 
     Returns
     -------
     Expression
-        The formula, in the order it was typed.
+        The formula, in the order it was typed, and with all its signs.
 
     Raises
     ------
@@ -67,6 +72,8 @@ def parse(text: str) -> Expression:
     --------
     >>> parse("2*x^2 + ln(x)")
     <Expression 2*x^2 + ln(x)>
+    >>> parse("3x^2 + x sin(x)", implicit=True)
+    <Expression 3*x^2 + x*sin(x)>
     >>> parse("3*sin x")
     Traceback (most recent call last):
     ...
@@ -82,8 +89,12 @@ def parse(text: str) -> Expression:
     if not text.strip():
         raise ParseError(text, 0, "there is no formula", "write one, such as x**2")
     source = Source(text, scan(text))
+    if implicit:
+        source = multiplied(source)
     check(source)
-    return Expression(_build(source), text)
+    if implicit:
+        refuse_joined_names(source)
+    return Expression(_build(source), spelled(source) if implicit else text)
 
 
 def _way_out(formula: object) -> str:

@@ -15,6 +15,7 @@ from derivkit.expressions.hints import (
     COMPARISON,
     ELSEWHERE,
     FORMULA_ALONE,
+    IMPLICIT,
     MODULES,
     NO_PLACE,
     ONE_CONDITION,
@@ -181,9 +182,6 @@ def _check_number(source: Source, index: int) -> None:
     if touching and after.text in {"j", "J"}:
         hint = f"if {after.text} is a variable, write {token.text}*{after.text}"
         raise source.error(after.column, "there are no complex numbers", hint)
-    if touching and re.fullmatch("_[0-9]+", after.text):
-        hint = f"write {token.text}{after.text.replace('_', '')}"
-        raise source.error(after.column, "a number has no underscores", hint)
 
 
 def _check_name(source: Source, index: int) -> None:
@@ -286,20 +284,23 @@ def _missing_multiplication(source: Source, index: int) -> ParseError:
     if meant:
         return source.error(left.column, f"unknown function {left.text!r}", f"write {meant}{source.argument(index)}")
     hint = f"write {source.operand_before(index)}*{source.operand(index)}"
+    hint += IMPLICIT if right.role != "number" else ""
     reason = "a multiplication sign is missing"
-    if _ends_a_piece(source, index):
+    if ends_a_piece(source, index):
         reason, hint = "a comma is missing between two pieces", "write (x, x<1), (2*x, True)"
     elif left.role == "number":
-        reason, hint = _beside_a_number(source, index) or (reason, hint)
+        reason, hint = beside_a_number(source, index) or (reason, hint)
     return source.error(right.column, reason, hint)
 
 
-def _beside_a_number(source: Source, index: int) -> tuple[str, str] | None:
+def beside_a_number(source: Source, index: int) -> tuple[str, str] | None:
     """What is wrong with a number that something follows; None if a multiplication sign is missing."""
     left, right = source.token(index - 1), source.token(index)
     touching = right.column == left.column + len(left.text)
     if touching and left.text == "0" and re.fullmatch("[xXoObB][0-9a-fA-F]+", right.text):
         return "numbers are decimal", "write the number with the digits 0 to 9"
+    if touching and re.fullmatch("_[0-9]+", right.text):
+        return "a number has no underscores", f"write {left.text}{right.text.replace('_', '')}"
     if right.role != "number":
         return None
     if touching:
@@ -310,7 +311,7 @@ def _beside_a_number(source: Source, index: int) -> tuple[str, str] | None:
     return "a sign is missing between two numbers", hint
 
 
-def _ends_a_piece(source: Source, index: int) -> bool:
+def ends_a_piece(source: Source, index: int) -> bool:
     """Whether (x, x<1)( stands there."""
     start = source.partners.get(index - 1, index) if source.token(index).role == "open" else index
     return any(token.role == "comparison" for token in source.tokens[start:index])
@@ -319,17 +320,22 @@ def _ends_a_piece(source: Source, index: int) -> bool:
 def _not_a_function(source: Source, index: int) -> ParseError:
     name, group = source.token(index - 1), source.operand(index)
     shown = shortened(name.text)
-    if name.text in CONSTANTS or (_is_variable(source, name.text) and len(arguments_in(group)) == 1):
+    if is_factor(source, index):
         kind = "constant" if name.text in CONSTANTS else "variable"
-        return source.error(name.column, f"{shown!r} is a {kind}, not a function", f"write {shown}*{group}")
+        return source.error(name.column, f"{shown!r} is a {kind}, not a function", f"write {shown}*{group}{IMPLICIT}")
     factor = any(token.text == name.text[0] for token in source.tokens)
     return source.error(name.column, f"unknown function {shown!r}", function_hint(name.text, group, is_factor=factor))
 
 
-def _is_variable(source: Source, name: str) -> bool:
-    """Whether a name before a bracket looks like a variable: short as x_1, or elsewhere without one."""
+def is_factor(source: Source, index: int) -> bool:
+    """Whether a name before the bracket at `index` is no function: a constant, or before a single value a variable.
+
+    A variable is short, as x_1, or stands elsewhere without brackets.
+    """
+    name = source.token(index - 1).text
     alone = (token.text == name and source.token(i + 1).role != "open" for i, token in enumerate(source.tokens))
-    return any(alone) or re.fullmatch("_?[A-Za-z]_?[0-9]*", name) is not None
+    is_variable = any(alone) or re.fullmatch("_?[A-Za-z]_?[0-9]*", name) is not None
+    return name in CONSTANTS or (is_variable and len(arguments_in(source.operand(index))) == 1)
 
 
 def _function_alone(source: Source, index: int) -> ParseError:

@@ -175,6 +175,10 @@ class Source:
             return Token("start", "", 0)
         return self.tokens[index] if index < len(self.tokens) else Token("end", "", len(self.text.rstrip()))
 
+    def is_implied(self, index: int) -> bool:
+        """Whether the token at `index` is a multiplication sign that was not typed: it stands where the next does."""
+        return index + 1 < len(self.tokens) and self.tokens[index].column == self.tokens[index + 1].column
+
     @cached_property
     def partners(self) -> dict[int, int]:
         """From each bracket to the one that belongs to it; brackets without one are left out."""
@@ -219,5 +223,6 @@ class Source:
         while self.token(index).role in STARTS and not (parts and self.token(index).role == "function"):
             parts.append(self.span(index, self.operand_end(index)))
             index = self.operand_end(index) + 1
+            index += self.is_implied(index)
         shown = "*".join(parts)
         return f"({shown if 0 < len(shown) <= WINDOW else 'x'})"

@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 CONSTANTS = ("pi", "e")
+GREEK = frozenset(
+    (
+        *("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "kappa", "lambda", "mu", "nu", "xi"),
+        *("rho", "sigma", "tau", "phi", "chi", "psi", "omega"),
+    )
+)
+"""Names of variables that stand for one letter."""
 PRIMES = "'\N{PRIME}\N{RIGHT SINGLE QUOTATION MARK}"
 
 

@@ -30,7 +30,10 @@ from experiments.running.spelling import elements
 from experiments.study import Study
 
 T = TypeVar("T")
-FIELD_KEYS = {"function": ("function", "expression", "python", "x")}
+FIELD_KEYS = {
+    "function": ("function", "expression", "implicit", "python", "x"),
+    "expression": ("expression", "implicit"),
+}
 FUNCTION_KEYS = ("expression", "black_box", "python", "points", "domain", "reason", "source")
 NETWORK_KEYS = ("sizes", "activation", "activations", "loss", "l1", "l2", "reason")
 FAMILY_KEYS = (
@@ -151,7 +154,7 @@ def _problems(plain: Mapping[str, object]) -> tuple[dk.Problem, ...]:
 
 def _typed(plain: Mapping[str, object]) -> list[dk.Function]:
     """Return the functions given by the keys ``python`` and ``expression``; none when both are null."""
-    expressions = _texts("expression", plain.get("expression"), "'expression=sin(x)'")
+    expressions = _expressions(plain)
     callables = _texts("python", plain.get("python"), "python=mymodule:f")
     if not callables:
         return [_expression(text) for text in expressions]
@@ -162,6 +165,18 @@ def _typed(plain: Mapping[str, object]) -> list[dk.Function]:
         )
     exact: Sequence[str | None] = expressions or [None] * len(callables)
     return [_callable(f"python={show(name)}", name, text) for name, text in zip(callables, exact, strict=True)]
+
+
+def _expressions(plain: Mapping[str, object], key: str = "expression") -> tuple[str, ...]:
+    """Return the formulas under a key, with the signs that were left out where ``implicit`` allows it."""
+    texts = _texts(key, plain.get(key), f"'{key}=sin(x)'")
+    implicit = _flag("implicit", plain.get("implicit", False))
+    return tuple(_explicit(key, text) for text in texts) if implicit else tuple(texts)
+
+
+def _explicit(key: str, text: str) -> str:
+    with located(f"{key}={show(text)}"):
+        return str(dk.parse(text, implicit=True))
 
 
 def _texts(where: str, value: object, example: str) -> list[str]:
@@ -498,6 +513,7 @@ def _integers(where: str, value: object) -> tuple[int, ...]:
 DATA: dict[str, Callable[[], dk.Data]] = {"generated": dk.Data, "digits": _digits}
 CONVERTERS: dict[str, Callable[[Mapping[str, object]], object]] = {
     "function": _problems,
+    "expression": _expressions,
     "method": _methods,
     "estimator": _selection("estimator", "estimator=[ridders,gsl_central]", _estimator),
     "delta": deltas,

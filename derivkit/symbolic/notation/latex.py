@@ -10,19 +10,12 @@ from collections.abc import Callable
 from functools import partial
 
 from derivkit.expressions.layout import Layout, Part, Strength, decimal, joined
-from derivkit.expressions.tree import Constant, Node, Number, Operation, Unevaluated, Unknown, Variable, as_typed
+from derivkit.expressions.tree import GREEK, Constant, Node, Number, Operation, Unevaluated, Unknown, Variable, as_typed
 from derivkit.operations.elementary import COMPARISONS, OPERATIONS
 from derivkit.symbolic.notation.typesetting import Typesetter
 from derivkit.symbolic.notation.writing import MAX_CHARACTERS, check_notation, infix, needs_no_brackets
 
 TOO_LONG = r"\text{(too long to be written out)}"
-GREEK = frozenset(
-    (
-        *("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "kappa", "lambda", "mu", "nu", "xi"),
-        *("rho", "sigma", "tau", "phi", "chi", "psi", "omega"),
-    )
-)
-"""Names of variables that are written as letters."""
 
 
 def latex(root: Node, notation: str = "leibniz", *, mathtext: bool = False) -> str:

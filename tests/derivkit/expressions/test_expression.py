@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from derivkit.expressions import expression
 from derivkit.expressions.expression import parse
+from derivkit.expressions.hints import IMPLICIT
 from derivkit.expressions.limits import MAX_DEPTH, MAX_LENGTH, MAX_NODES
 from derivkit.expressions.tokens import ParseError
 from derivkit.expressions.tree import (
@@ -105,11 +106,11 @@ def test_what_the_reader_of_python_raises_becomes_an_error_with_a_column(
 def test_an_error_survives_a_process_boundary(caught: Callable[[str], ParseError]) -> None:
     error = caught("1+2x")
     again = pickle.loads(pickle.dumps(error))
-    assert (str(again), again.column, again.hint) == (str(error), 3, "write 2*x")
+    assert (str(again), again.column, again.hint) == (str(error), 3, "write 2*x" + IMPLICIT)
 
 
 def test_the_one_line_counts_columns_from_one(caught: Callable[[str], ParseError]) -> None:
-    assert caught("2x").line == "'2x' at column 2: a multiplication sign is missing; write 2*x"
+    assert caught("2x").line == "'2x' at column 2: a multiplication sign is missing; write 2*x" + IMPLICIT
     assert str(caught("2x")).endswith("\n    2x\n     ^")
 
 

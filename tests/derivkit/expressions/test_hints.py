@@ -48,7 +48,7 @@ def forms(said: str) -> list[str]:
     """The formulas that a hint says to write."""
     if not said.startswith("write "):
         return []
-    first = re.split(r", which|, between| for Euler|; ", said.removeprefix("write "))[0]
+    first = re.split(r", which|, between| for Euler|, or leave|; ", said.removeprefix("write "))[0]
     return re.split(", or | or ", first)
 
 

@@ -25,7 +25,7 @@ from derivkit.numerical.methods import METHODS, Method
 from experiments.messages import ConfigurationError
 from experiments.running import check, grids, settings, spelling
 from experiments.running.settings import build
-from experiments.studies import delta_sweep, precision
+from experiments.studies import delta_sweep, derivations, precision
 
 SIN = {"sin": {"expression": "sin(x)", "points": [1.0, "pi/4"], "reason": "r", "source": "s"}}
 METHOD = {"central_2": {"formula": "central_2"}}
@@ -147,6 +147,13 @@ def test_a_python_module_is_looked_for_in_the_current_directory(tmp_path: Path, 
     assert built(python="only_here:A.f").function[0].function(3.0) == 6.0
 
 
+def test_signs_may_be_left_out_where_that_is_allowed():
+    (problem,) = built(expression="3x^2 + x sin(x)", implicit=True).function
+    assert problem.function.text == "3*x^2 + x*sin(x)"
+    assert build(derivations, {"expression": ["2x"], "implicit": True}).expression == ("2*x",)
+    assert "two readings; write 1/(2*x) or (1/2)*x" in refused(expression="1/2x", implicit=True)
+
+
 def test_a_module_that_fails_or_leaves_on_import_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     for name, text in {"broken_syntax": "def", "leaves": "raise SystemExit(7)", "raises": "1/0"}.items():
@@ -158,7 +165,8 @@ def test_a_module_that_fails_or_leaves_on_import_is_one_line(tmp_path: Path, mon
     ("changes", "words"),
     [
         ({"expression": "__import__('os')"}, "expression=__import__"),
-        ({"expression": "2x"}, "2*x"),
+        ({"expression": "2x"}, "2*x, or leave the sign out with implicit=True"),
+        ({"expression": "2x", "implicit": "yes"}, "implicit=yes: neither true nor false"),
         ({"expression": "sin x"}, "sin(x)"),
         ({"expression": "9**9**9**9"}, "exponent"),
         ({"expression": "(" * 10_000}, "expression="),

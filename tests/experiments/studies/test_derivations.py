@@ -159,7 +159,7 @@ def test_what_a_learner_types_first_prints_the_lines_and_leaves_a_page(
 @pytest.mark.parametrize(
     ("typed", "answer"),
     [
-        ("expression=2x", "error: expression=2x: '2x' at column 2: a multiplication sign is missing; write 2*x"),
+        ("expression=2x", "error: expression=2x: '2x' at column 2: a multiplication sign is missing; write 2*x, or"),
         ("expression=sinn(x)", "error: expression=sinn(x): 'sinn(x)' at column 1: unknown function 'sinn'; did you"),
         ("expression=a*b", "error: expression=a*b: a*b has the variables a, b; say which: variable='a'"),
         ("variable=x+1", "'x+1' is no variable; write a name such as 'x'"),
