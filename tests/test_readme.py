@@ -38,7 +38,7 @@ ALONE = r"^python -m experiments\.run.*$|(?<=&& )python -m experiments\.run.*$"
 COMMANDS = re.findall(ALONE, README.replace(MANY, ""), re.MULTILINE)
 ONE_BY_ONE = re.findall(r"^python -m experiments\..*$", MANY, re.MULTILINE)
 PICTURES = dict(re.findall(r"^(python -m experiments\.run.*)\n```\n\n!\[[^]]*\]\((.*)\)", README, re.MULTILINE))
-PICTURES[COMMANDS[0]] = "README/newcomer.svg"
+PICTURES[COMMANDS[0]] = "docs/pictures/newcomer.svg"
 EXTRAS = dict(re.findall(r"^pip install -e '\.\[(\w+)\]' && python -m (experiments\.run .*)$", README, re.MULTILINE))
 ADDED = {"parallel": "hydra_plugins.hydra_joblib_launcher", "slurm": "submitit", "ray": "ray", "optuna": "optuna"}
 """What each of them installs."""
@@ -81,15 +81,16 @@ def _places(svg: str) -> Counter[tuple[int, int]]:
 
 
 def test_every_picture_is_shown_is_small_and_is_like_no_other() -> None:
-    shown = re.findall(r"\]\((README/.*?)\)", README)
-    assert sorted(shown) == sorted(PICTURES.values()) == sorted(f"README/{p.name}" for p in (ROOT / "README").iterdir())
+    shown = re.findall(r"\]\((docs/pictures/.*?)\)", README)
+    drawn = [f"docs/pictures/{path.name}" for path in (ROOT / "docs/pictures").iterdir()]
+    assert sorted(shown) == sorted(PICTURES.values()) == sorted(drawn)
     texts = [(ROOT / name).read_text(encoding="utf-8") for name in shown]
     assert max(map(len, texts)) < 100_000
     assert [[alike(one, other) for other in texts] for one in texts] == np.eye(len(texts), dtype=bool).tolist()
 
 
 def test_a_picture_whose_curves_have_moved_is_found_out() -> None:
-    text = (ROOT / "README/newcomer.svg").read_text(encoding="utf-8")
+    text = (ROOT / "docs/pictures/newcomer.svg").read_text(encoding="utf-8")
     moved = re.sub(r"(?<=[ML] )[\d.]+", lambda found: str(float(found[0]) + 2.0), text)
     assert not alike(text, moved)
     assert alike(text, re.sub(r"(?<=[ML] )[\d.]+", lambda found: str(float(found[0]) + 1e-6), text))
