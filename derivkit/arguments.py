@@ -287,8 +287,31 @@ def whole(name: str, value: object, least: int, most: int | None = None) -> int:
     return index
 
 
+def is_formula(f: object) -> bool:
+    """Whether f is a formula that stands for a function: a text, or an Expression.
+
+    Examples
+    --------
+    >>> is_formula("sin(x)"), is_formula(math.sin)
+    (True, False)
+    """
+    return isinstance(f, str) or hasattr(f, "program")
+
+
 def check_function(f: object, example: str) -> None:
-    """Refuse what is not a function; ``example`` is a call that works.
+    """Refuse what is neither a function nor a formula; ``example`` is a call that works.
+
+    Raises
+    ------
+    TypeError
+        That says what to write instead.
+    """
+    if not is_formula(f):
+        check_callable(f, example)
+
+
+def check_callable(f: object, example: str) -> None:
+    """Refuse what cannot be called, formulas too; ``example`` is a call that works.
 
     Raises
     ------
@@ -297,14 +320,11 @@ def check_function(f: object, example: str) -> None:
     """
     if callable(f):
         return
-    if isinstance(f, str):
+    door = f"write {example}"
+    if is_formula(f):
         door = f"write dk.Function.from_expression({shown(f)}), which is one"
     elif hasattr(f, "__len__"):
         door = f"numpy.gradient(y, x) differentiates data; the laboratory differentiates functions: {example}"
-    elif hasattr(f, "variables"):  # an Expression
-        door = "write dk.Function.from_expression(f), which is one"
-    else:
-        door = f"write {example}"
     raise TypeError(f"f must be callable, not {shown(f)}; {door}")
 
 

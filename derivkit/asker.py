@@ -13,6 +13,7 @@ import numpy as np
 from derivkit.arguments import EVERYWHERE, NotRealError, as_array, as_float64, counted, interval, shown
 from derivkit.behaviour import Failures, Mantissas, Raised, agree
 from derivkit.executor import AT_LEAST, Outcome, check_executor, outcomes
+from derivkit.late import evaluation
 from derivkit.types import EPS, Array, Domain, Ends, Indices, Mask, Numbers
 
 NOISE_DEVIATIONS = 10.0
@@ -56,9 +57,19 @@ class SelfDescribing(ABC):
         """The callable, its domain, and whether it takes arrays."""
 
 
-def calling_of(f: Callable[..., Any]) -> Calling:
-    """How f is called."""
-    return f.calling() if isinstance(f, SelfDescribing) else Calling(f)
+def calling_of(f: Callable[..., Any] | str) -> Calling:
+    """How f is called; a formula of one variable stands for its function.
+
+    Raises
+    ------
+    ParseError
+        If f is a text that is no formula.
+    ValueError
+        If a formula has more than one variable.
+    """
+    if isinstance(f, SelfDescribing):
+        return f.calling()
+    return Calling(f) if callable(f) else Calling(evaluation.float_function(f), vectorized=True)
 
 
 def domain_of(f: Callable[..., Any], domain: Ends | None) -> Domain:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from derivkit.arguments import EVERYWHERE, check_function, interval, numbers, shown
+from derivkit.arguments import EVERYWHERE, check_callable, interval, numbers, shown
 from derivkit.asker import Asker, Calling, SelfDescribing
 from derivkit.automatic.dual import carries_series, expression_at
 from derivkit.expressions.evaluation import float_function, refuse_many_variables, running_error, taylor_series
@@ -57,7 +57,7 @@ class Function(SelfDescribing):
     vectorized: bool | None = None
 
     def __post_init__(self) -> None:
-        check_function(self.call, "dk.Function.from_callable(math.sin, name='sin')")
+        check_callable(self.call, "dk.Function.from_callable(math.sin, name='sin')")
         object.__setattr__(self, "domain", interval(self.domain))
         if self.expression is not None:
             refuse_many_variables(self.expression)
@@ -268,6 +268,21 @@ class Function(SelfDescribing):
         # a_2 against a_1 alone is a distance to where f' vanishes; it counts where there is no other.
         higher = reaches[1:] if a[2] > 0.0 and len(reaches) > 1 else reaches
         return min((float(r) for r in higher if 0.0 < r < math.inf), default=1.0)
+
+
+def function_of(f: Function | Callable[..., Any] | Expression | str) -> Function:
+    """Whatever stands for a function of one variable as a :class:`Function`: itself, a callable, or a formula.
+
+    Examples
+    --------
+    >>> function_of("x^2")(3.0), function_of(math.sin).name
+    (9.0, 'sin')
+    """
+    if isinstance(f, Function):
+        return f
+    if not callable(f):
+        return Function.from_expression(f)
+    return Function.from_callable(f, name=getattr(f, "__name__", "f"))
 
 
 @dataclass(frozen=True)

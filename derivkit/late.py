@@ -1,7 +1,8 @@
 """Modules that are imported when something of them is first used.
 
-Ball arithmetic and the proofs that stand on it need python-flint, which `import derivkit` must not pay for. Nor does it
-pay for what nobody uses of the laboratory: its public names, of which a command that refuses a word needs a tenth.
+Ball arithmetic and the proofs that stand on it need python-flint, which `import derivkit` must not pay for; what calls
+f needs formulas only where f is one. Nor does `import derivkit` pay for what nobody uses of the laboratory: its public
+names, of which a command that refuses a word needs a tenth.
 """
 
 from __future__ import annotations
@@ -101,5 +102,6 @@ def homes(package: str) -> Mapping[str, str]:
 balls = Late("derivkit.operations.balls")
 enclosures = Late("derivkit.operations.enclosures")
 equivalence = Late("derivkit.trusted.equivalence")
+evaluation = Late("derivkit.expressions.evaluation")
 program_series = Late("derivkit.trusted.program_series")
 vertical_tangents = Late("derivkit.trusted.vertical_tangents")

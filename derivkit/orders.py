@@ -8,16 +8,17 @@ take over before the first term reigns. Which of these it is follows from the co
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from derivkit.arguments import number, positive
-from derivkit.function import Function
+from derivkit.expressions.tree import Expression
+from derivkit.function import Function, function_of
 from derivkit.laws import observed_order
 from derivkit.numerical.formulas import stencils_of
 from derivkit.numerical.stencil import Stencil
@@ -277,14 +278,18 @@ def error_curves(sweep: ErrorSweep) -> list[ErrorCurve]:
 
 
 def explain_order(
-    f: Function, x: float, delta: ArrayLike, *, formulas: Sequence[str | Stencil]
+    f: Function | Expression | str | Callable[..., Any],
+    x: float,
+    delta: ArrayLike,
+    *,
+    formulas: Sequence[str | Stencil],
 ) -> tuple[OrderExplanation, ...]:
     """The observed order of every formula at x beside the claimed one, and why the two differ.
 
     Parameters
     ----------
-    f : Function
-        Whose expression is known; without it the reason is ``no exact value``.
+    f : Function, formula or callable
+        Where no formula is known the reason is ``no exact value``.
     x : float
         The point.
     delta : array_like, shape ``(n,)``
@@ -309,15 +314,14 @@ def explain_order(
 
     Examples
     --------
-    >>> sine = Function.from_expression("sin(x)")
-    >>> found, = explain_order(sine, 0.0, 2.0 ** np.arange(-30, 0), formulas=["forward_1"])
+    >>> found, = explain_order("sin(x)", 0.0, 2.0 ** np.arange(-30, 0), formulas=["forward_1"])
     >>> round(found.order_observed, 1), found.verdict, found.reason
     (2.0, 'off', 'odd cancellation')
     """
     steps = np.unique(positive("delta", delta))
     if steps.size < WINDOW:
         raise ValueError(f"a slope needs at least {WINDOW} different deltas, not {steps.size}")
-    sweep = ErrorSweep(f, np.array([number("x", x)]), steps, stencils_of(formulas))
+    sweep = ErrorSweep(function_of(f), np.array([number("x", x)]), steps, stencils_of(formulas))
     return tuple(curve.explanation for curve in error_curves(sweep))
 
 

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from derivkit.arguments import points_of, positive, shown, whole
-from derivkit.function import Function
+from derivkit.arguments import is_formula, points_of, positive, shown, whole
+from derivkit.asker import domain_of
+from derivkit.expressions.tree import Expression
+from derivkit.function import Function, function_of
 from derivkit.grids import decade, logspace
 from derivkit.numerical.difference import broadcast_steps
 from derivkit.numerical.formulas import stencils_of
@@ -44,8 +46,7 @@ class Prediction:
 
     Examples
     --------
-    >>> square = Function.from_expression("x^2")
-    >>> [round(float(part.total), 12) for part in predict_error(square, 0.0, 0.5, formulas=["forward_1"])]
+    >>> [round(float(part.total), 12) for part in predict_error("x^2", 0.0, 0.5, formulas=["forward_1"])]
     [0.5]
     """
 
@@ -72,7 +73,7 @@ class Optimum:
 
     Examples
     --------
-    >>> predict_optimum(Function.from_expression("x^2"), 1.0, formulas=["central_2"])[0].proved
+    >>> predict_optimum("x^2", 1.0, formulas=["central_2"])[0].proved
     True
     """
 
@@ -107,11 +108,11 @@ def leaves_domain(f: Function, x: ArrayLike, delta: ArrayLike, formula: Stencil)
     """
     points, steps = np.asarray(x, dtype=np.float64), np.asarray(delta, dtype=np.float64)
     ends = formula.offsets[0], formula.offsets[-1]
-    return Nodes.at_offsets(formula, ends, points, steps).outside(f.domain)
+    return Nodes.at_offsets(formula, ends, points, steps).outside(domain_of(f, None))
 
 
 def predict_error(
-    f: Function, x: ArrayLike, delta: ArrayLike, *, formulas: Sequence[str | Stencil]
+    f: Function | Expression | str, x: ArrayLike, delta: ArrayLike, *, formulas: Sequence[str | Stencil]
 ) -> list[Prediction]:
     """Truncation and rounding of every formula at every x and delta (broadcast), from what is known of f.
 
@@ -119,8 +120,8 @@ def predict_error(
 
     Parameters
     ----------
-    f : Function
-        With an expression; of another nothing is known.
+    f : Function or formula
+        Of a Function without an expression nothing is known.
     x, delta : array_like
         Points and positive steps in x's unit, of shapes that are broadcast.
     formulas : sequence of str or Stencil
@@ -134,7 +135,7 @@ def predict_error(
     Raises
     ------
     TypeError
-        If f is not a Function: nothing is known of an ordinary callable.
+        If f is neither: nothing is known of an ordinary callable.
     ValueError
         If a step is not positive, or there is no formula of a name.
 
@@ -145,12 +146,11 @@ def predict_error(
 
     Examples
     --------
-    >>> result, = predict_error(Function.from_expression("x^2"), 1.0, 2.0**-10, formulas=["forward_1"])
+    >>> result, = predict_error("x^2", 1.0, 2.0**-10, formulas=["forward_1"])
     >>> round(float(result.truncation), 12), result.proved
     (0.0009765625, True)
     """
-    _check_known(f)
-    chosen = stencils_of(formulas)
+    f, chosen = _known(f), stencils_of(formulas)
     arguments = points_of(x), positive("delta", delta)
     shape = broadcast_steps(*arguments)[0].shape
     if f.expression is None or not chosen:
@@ -166,10 +166,11 @@ def predict_error(
     return [Prediction(p.truncation.reshape(shape), p.rounding.reshape(shape), p.proved) for p in parts]
 
 
-def _check_known(f: object) -> None:
-    """Refuse what is not a Function: nothing is known of an ordinary callable."""
-    if not isinstance(f, Function):
-        raise TypeError(f"f must be a dk.Function, not {shown(f)}; write dk.Function.from_expression('sin(x)')")
+def _known(f: Function | Expression | str) -> Function:
+    """The function; refused if it is neither a Function nor a formula: nothing is known of an ordinary callable."""
+    if not (isinstance(f, Function) or is_formula(f)):
+        raise TypeError(f"f must be a formula such as 'sin(x)', or a dk.Function, not {shown(f)}")
+    return function_of(f)
 
 
 def _predict(nodes: Nodes, values: Sequence[tuple[Array, Array]], derivatives: LargestDerivatives) -> Prediction:
@@ -191,7 +192,9 @@ def _predict(nodes: Nodes, values: Sequence[tuple[Array, Array]], derivatives: L
     )
 
 
-def predict_optimum(f: Function, x: ArrayLike, *, formulas: Sequence[str | Stencil]) -> list[Optimum]:
+def predict_optimum(
+    f: Function | Expression | str, x: ArrayLike, *, formulas: Sequence[str | Stencil]
+) -> list[Optimum]:
     """The delta of the ladder at which every formula's predicted error is least, at every x.
 
     Deltas whose stencil leaves the domain, or at which the prediction is not finite, are passed over. Among equals the
@@ -199,8 +202,8 @@ def predict_optimum(f: Function, x: ArrayLike, *, formulas: Sequence[str | Stenc
 
     Parameters
     ----------
-    f : Function
-        With an expression; of another nothing is known.
+    f : Function or formula
+        Of a Function without an expression nothing is known.
     x : array_like
         Points, of any shape.
     formulas : sequence of str or Stencil
@@ -214,17 +217,17 @@ def predict_optimum(f: Function, x: ArrayLike, *, formulas: Sequence[str | Stenc
     Raises
     ------
     TypeError
-        If f is not a Function.
+        If f is neither.
     ValueError
         If there is no formula of a name.
 
     Examples
     --------
-    >>> best, = predict_optimum(Function.from_expression("exp(x)"), 1.0, formulas=["forward_1"])
+    >>> best, = predict_optimum("exp(x)", 1.0, formulas=["forward_1"])
     >>> bool(1e-9 < best.delta < 1e-6)
     True
     """
-    _check_known(f)
+    f = _known(f)
     points, chosen = points_of(x), stencils_of(formulas)
     column = points.reshape(-1, 1)
     scale = np.array([f.length_scale(float(v)) for v in points.ravel()]).reshape(-1, 1)
@@ -249,7 +252,9 @@ def _least(ladder: Array, prediction: Prediction, allowed: Mask, shape: tuple[in
     return Optimum(delta, error, prediction.proved)
 
 
-def truncation_terms(f: Function, x: float, *, formulas: Sequence[str | Stencil], terms: int) -> list[Array]:
+def truncation_terms(
+    f: Function | Expression | str, x: float, *, formulas: Sequence[str | Stencil], terms: int
+) -> list[Array]:
     """Coefficients c_k of every formula's truncation error sum_k c_k delta^k at x, for k from its order on.
 
     By Taylor's series, c_k = M_(d+k) f^(d+k)(x) / (d+k)! with the formula's moments M. The first that is not 0 gives
@@ -257,8 +262,8 @@ def truncation_terms(f: Function, x: float, *, formulas: Sequence[str | Stencil]
 
     Parameters
     ----------
-    f : Function
-        With an expression of one variable, or a black box, of which nothing is known.
+    f : Function or formula
+        Of a Function without an expression nothing is known.
     x : float
         The point, in the unit of f's argument.
     formulas : sequence of str or Stencil
@@ -279,11 +284,10 @@ def truncation_terms(f: Function, x: float, *, formulas: Sequence[str | Stencil]
 
     Examples
     --------
-    >>> f = Function.from_expression("x^3")
-    >>> [c.tolist() for c in truncation_terms(f, 1.0, formulas=["forward_1"], terms=3)]
+    >>> [c.tolist() for c in truncation_terms("x^3", 1.0, formulas=["forward_1"], terms=3)]
     [[3.0, 1.0, 0.0]]
     """
-    _check_known(f)
+    f = _known(f)
     chosen, count = stencils_of(formulas), whole("terms", terms, 1)
     if f.expression is None:
         return [np.full(count, np.nan) for _ in chosen]

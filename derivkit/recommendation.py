@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from derivkit.arguments import EVERYWHERE, number, whole
+from derivkit.arguments import check_function, number, whole
 from derivkit.expressions.evaluation import rounded_function
-from derivkit.function import Function
+from derivkit.function import function_of
 from derivkit.grids import geomspace
 from derivkit.numerical.formulas import stencils_of
 from derivkit.numerical.rounded import Rounded, extended, rounded_difference
@@ -403,10 +403,11 @@ def recommend_delta(
     for other in (formula for formula in chosen if formula.derivative != 1):
         raise ValueError(f"{other.name} is for the derivative of order {other.derivative}; write one for the first")
     most = whole("budget", budget, MIN_BUDGET)
-    lo, hi = f.domain if isinstance(f, Function) else EVERYWHERE
+    check_function(f, "dk.recommend_delta(math.sin, 1.0)")
+    function = function_of(f)
+    lo, hi = function.domain
     point = number("x", x)
     if not (lo <= point <= hi and math.isfinite(point)):
         raise ValueError(f"x = {point:g}: no point of the domain [{lo:g}, {hi:g}]; write one that is")
-    costly = f.costly if isinstance(f, Function) else True
-    around = survey(f, rounded_point(point, precision), budget=most // 2 if costly else None)
+    around = survey(function, rounded_point(point, precision), budget=most // 2 if function.costly else None)
     return tuple(Precision(around, precision).recommend(formula) for formula in chosen)

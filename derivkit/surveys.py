@@ -16,7 +16,7 @@ import numpy as np
 
 from derivkit.arguments import check_function, number, whole
 from derivkit.asker import Calling, SelfDescribing
-from derivkit.function import Function
+from derivkit.function import Function, function_of
 from derivkit.numerical.adaptive import derivatives
 from derivkit.numerical.analysis import analyse
 from derivkit.numerical.ledger import Ledger
@@ -399,7 +399,7 @@ def survey(f: Callable[..., Any], x: float, *, budget: int | None = None) -> Sur
     [1.0, 1.0, 0.5, 0.167, 0.042]
     """
     check_function(f, "dk.survey(math.sin, 1.0)")
-    function = f if isinstance(f, Function) else Function.from_callable(f, name=getattr(f, "__name__", "f"))
+    function = function_of(f)
     point, most = number("x", x), None if budget is None else whole("budget", budget, 1)
     ledger, calls = Ledger(function), list[Array]()
     orders: Mapping[int, Derivative] = {}

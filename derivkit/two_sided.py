@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from derivkit.arguments import number
-from derivkit.function import Function
+from derivkit.expressions.tree import Expression
+from derivkit.function import Function, function_of
 from derivkit.numerical.adaptive import derivative
 from derivkit.numerical.ledger import Ledger
 from derivkit.numerical.result import Derivative
@@ -92,7 +93,7 @@ class Sides:
 
     Examples
     --------
-    >>> sides(Function.from_expression("max(x, 0)"), 0.0).message
+    >>> sides("max(x, 0)", 0.0).message
     'a kink, slope 0 from the left and 1 from the right'
     """
 
@@ -115,13 +116,13 @@ class Sides:
         return _agree(self.derivative)
 
 
-def sides(f: Function | Callable[..., Any], x: float) -> Sides:
+def sides(f: Function | Callable[..., Any] | Expression | str, x: float) -> Sides:
     """What is seen of f to the left and to the right of x, in numbers and in words.
 
     Parameters
     ----------
-    f : Function or callable
-        Whose expression says besides, where it is known, whether there is an exact derivative.
+    f : Function, formula or callable
+        A formula says besides whether there is an exact derivative.
     x : float
         The point.
 
@@ -136,12 +137,12 @@ def sides(f: Function | Callable[..., Any], x: float) -> Sides:
 
     Examples
     --------
-    >>> sides(Function.from_expression("sqrt(x)"), 0.0).message
+    >>> sides("sqrt(x)", 0.0).message
     'f has no value to the left; from the right the slope grows like delta^-0.50, a vertical tangent'
-    >>> sides(Function.from_expression("floor(x)"), 1.0).message
+    >>> sides("floor(x)", 1.0).message
     'f jumps by -1 to the left; slope 0 from the right'
     """
-    place, function = number("x", x), f if isinstance(f, Function) else Function.from_callable(f, name="f")
+    place, function = number("x", x), function_of(f)
     ledger = Ledger(function)
     value = float(ledger(place))
     scale, exact = function.length_scale(place), float(function.exact_derivative(np.array(place)))

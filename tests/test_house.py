@@ -54,7 +54,7 @@ MAY_IMPORT = {
     "derivkit/arguments.py": {"numpy", "derivkit.types"},
     "derivkit/behaviour.py": LEAST,
     "derivkit/executor.py": LEAST,
-    "derivkit/asker.py": LEAST | {"derivkit.behaviour", "derivkit.executor"},
+    "derivkit/asker.py": LEAST | {"derivkit.behaviour", "derivkit.executor", "derivkit.late"},
     "derivkit/grids.py": LEAST,
     "derivkit/numerical": LEAST | {"derivkit.asker", "derivkit.behaviour", "derivkit.grids", "derivkit.numerical"},
     "derivkit": CORE,

@@ -23,7 +23,8 @@ from numpy.typing import ArrayLike
 from derivkit.arguments import check_function, points_of, whole
 from derivkit.automatic.numbers import DualNumber, Trace
 from derivkit.automatic.routines import NUMPY
-from derivkit.expressions.evaluation import FLOAT_CONSTANTS, interpret
+from derivkit.expressions.evaluation import FLOAT_CONSTANTS, interpret, refuse_many_variables
+from derivkit.expressions.expression import expression_of
 from derivkit.expressions.tree import Expression
 from derivkit.operations.elementary import OPERATIONS
 from derivkit.types import Array
@@ -123,7 +124,7 @@ def dual(f: Callable[[Any], Any], x: ArrayLike, order: int = 1) -> Dual:
     order = whole("order", order, 1, MAX_ORDER)
     points = points_of(x)
     with np.errstate(all="ignore"):
-        coefficients, evaluations = _expansion(f, points, order)
+        coefficients, evaluations = _expansion(f if callable(f) else _of_formula(f), points, order)
         derivatives = _until_infinite([c * float(math.factorial(k)) for k, c in enumerate(coefficients)][1:])
         defined = np.isfinite(coefficients[0])
         if not np.all(defined):
@@ -166,6 +167,13 @@ def _close(a: Any, b: Any) -> Any:
 def carries_series(x: object) -> bool:
     """Whether x is a number of dk.dual."""
     return isinstance(x, DualNumber)
+
+
+def _of_formula(formula: Expression | str) -> Callable[[Any], Any]:
+    """The function of one variable that a formula stands for, at numbers that carry their series."""
+    expression = expression_of(formula)
+    refuse_many_variables(expression)
+    return lambda x: expression_at(expression, x)
 
 
 def expression_at(expression: Expression, x: Any) -> Any:

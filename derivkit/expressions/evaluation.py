@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from derivkit.arguments import numbers
+from derivkit.expressions.expression import expression_of
 from derivkit.expressions.tree import Expression, Instruction
 from derivkit.operations.elementary import FLOATS, OPERATIONS
 from derivkit.operations.row import SMALLEST, UNIT, Bounded
@@ -101,7 +102,7 @@ def float_values(
     return walk(program, float_arithmetic(variables, unknown=unknown))
 
 
-def float_function(expression: Expression) -> Callable[[Array], Array]:
+def float_function(formula: Expression | str) -> Callable[[Array], Array]:
     """f as a function of float64 arrays, evaluated in the order that was typed.
 
     Every variable stands for the one argument; an expression of several variables has no such function, see
@@ -109,9 +110,12 @@ def float_function(expression: Expression) -> Callable[[Array], Array]:
 
     Raises
     ------
+    ParseError
+        If a text is no formula.
     ValueError
-        If the expression has more than one variable, or an unknown function.
+        If the formula has more than one variable, or an unknown function.
     """
+    expression = expression_of(formula)
     refuse_many_variables(expression)
     refuse_unknown_functions(expression)
 
@@ -353,7 +357,8 @@ def refuse_many_variables(expression: Expression) -> None:
     """Raise ValueError if the expression has more than one variable."""
     if len(expression.variables) > 1:
         raise ValueError(
-            f"{expression} has the variables {', '.join(expression.variables)}; a function of one variable is needed"
+            f"{expression} has the variables {', '.join(expression.variables)}; a function of one variable is needed: "
+            "dk.gradient and dk.partial take several"
         )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from derivkit.arguments import check_function, shown
+from derivkit.arguments import check_callable, shown
 from derivkit.multivariate.structure import Structure
 from derivkit.types import Array
 
@@ -85,7 +85,7 @@ def torch_function(module_loss: Callable[[], Any], parameters: Any) -> AdaptedFu
     'agree'
     """
     torch = _library("torch")
-    check_function(module_loss, "dk.torch_function(lambda: loss(model(inputs)), model.named_parameters())")
+    check_callable(module_loss, "dk.torch_function(lambda: loss(model(inputs)), model.named_parameters())")
     tensors = _tensors(torch, parameters)
     contents = list(tensors.values() if isinstance(tensors, dict) else tensors)
     arrays = [tensor.detach().cpu().numpy().copy() for tensor in contents]
@@ -155,7 +155,7 @@ def jax_function(loss: Callable[[Any], Any], x: Any) -> AdaptedFunction:
     {'w': array([6., 8.])}
     """
     jax = _library("jax")
-    check_function(loss, "dk.jax_function(lambda p: (p['w'] ** 2).sum(), {'w': w})")
+    check_callable(loss, "dk.jax_function(lambda p: (p['w'] ** 2).sum(), {'w': w})")
     numpy, each = jax.numpy, jax.tree_util.tree_map
     first = Structure.of(x)
 

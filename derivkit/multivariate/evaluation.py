@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from derivkit.arguments import EVERYWHERE, check_function, check_vectorized, ends, positive
+from derivkit.arguments import EVERYWHERE, check_vectorized, ends, positive
 from derivkit.asker import Asker, calling_of, rows_of
 from derivkit.multivariate.colouring import colours, refuse_contradiction, refuse_other_rows, weights
+from derivkit.multivariate.formulas import function_at
 from derivkit.multivariate.structure import Structure
 from derivkit.numerical.bars import Bar, bar_of, bar_of_products, halved, offsets_of_bar
 from derivkit.numerical.formulas import stencil_of
@@ -87,9 +88,10 @@ class Differences:
         executor: Any,
         scalar: bool,
     ) -> None:
-        check_function(f, f"dk.{what}({CALLED_WITH.get(what, 'f, x')}, formula='central_2', delta=1e-5)")
         check_vectorized(vectorized)
         self.structure = Structure.of(x)
+        example = f"dk.{what}({CALLED_WITH.get(what, 'f, x')}, formula='central_2', delta=1e-5)"
+        f = function_at(f, self.structure, example)
         self.x = self.structure.flat
         self.delta = positive("delta", self.structure.each(1.0 if delta is None else delta, "delta"))
         self._box, self._scalar = box_of(f, domain, self.structure), scalar

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from derivkit.arguments import check_function, check_vectorized, number, positive, whole
+from derivkit.arguments import check_vectorized, number, positive, whole
 from derivkit.behaviour import Raised
 from derivkit.multivariate.evaluation import CALLED_WITH, box_of
+from derivkit.multivariate.formulas import function_at
 from derivkit.multivariate.lines import Axes, Directions, Lines, Surroundings
 from derivkit.multivariate.structure import Structure
 from derivkit.numerical.chunks import ChunkResult, Collected, Searches, inverse
@@ -109,9 +110,9 @@ class Ladders:
         noise: Any,
         budget: Any,
     ) -> None:
-        check_function(f, f"dk.{what}({CALLED_WITH.get(what, 'f, x')})")
         check_vectorized(vectorized)
         self.structure = Structure.of(x)
+        f = function_at(f, self.structure, f"dk.{what}({CALLED_WITH.get(what, 'f, x')})")
         lo, hi = box_of(f, domain, self.structure)
         _refuse_outside(self.structure, lo, hi)
         self._scale = scale

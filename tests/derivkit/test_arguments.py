@@ -91,8 +91,6 @@ def answer(call: Callable[[], Any], *words: str) -> str:
 @pytest.mark.parametrize(
     ("f", "door"),
     [
-        ("sin(x)", "write dk.Function.from_expression('sin(x)')"),
-        (dk.parse("x^2"), "write dk.Function.from_expression(f)"),
         (np.array([1.0, 4.0, 9.0]), "numpy.gradient(y, x) differentiates data"),
         ([1.0, 4.0], "numpy.gradient(y, x) differentiates data"),
         (pd.Series([1.0, 4.0]), "numpy.gradient(y, x) differentiates data"),
@@ -104,6 +102,38 @@ def test_what_is_no_function_is_refused_with_a_call_that_works(entry: str, f: An
     answer(lambda: (NUMERICAL | OTHERS)[entry](f=f), "f must be callable, not ", door)
 
 
+def numbers_of(result: Any) -> list[Any]:
+    """A result, whatever it is, as numbers that are the same to the bit or not."""
+    for name in ("value", "estimate", "slope", "derivatives"):
+        result = getattr(result, name, result)
+    return np.ravel(result).tolist()
+
+
+@pytest.mark.parametrize("entry", sorted({*NUMERICAL, *OTHERS} - {"Function"}))
+@pytest.mark.parametrize("f", ["2*t^3 + sin(t)", dk.parse("2*t^3 + sin(t)")], ids=["text", "expression"])
+def test_a_formula_is_as_good_as_a_function(entry: str, f: Any) -> None:
+    call = (NUMERICAL | OTHERS)[entry]
+    assert numbers_of(call(f=f)) == numbers_of(call(f=lambda t: 2 * t**3 + np.sin(t)))
+
+
+@pytest.mark.parametrize("entry", sorted({*NUMERICAL, *OTHERS} - {"Function"}))
+def test_what_is_no_formula_is_refused_as_parse_refuses_it(entry: str) -> None:
+    with pytest.raises(dk.ParseError, match=r"^'sin x' at column 1: sin is a function and needs brackets; write sin"):
+        (NUMERICAL | OTHERS)[entry](f="sin x")
+
+
+ONE_VARIABLE = sorted({*NUMERICAL, *OTHERS} - {"Function", "gradient", "jacobian", "hessian", "partial", "directional"})
+
+
+@pytest.mark.parametrize("entry", ONE_VARIABLE)
+def test_a_formula_of_two_variables_is_refused_where_one_is_wanted(entry: str) -> None:
+    answer(lambda: (NUMERICAL | OTHERS)[entry](f="x*y"), "has the variables x, y", "dk.gradient and dk.partial")
+
+
+def test_a_function_is_made_of_a_formula_by_its_own_name() -> None:
+    answer(lambda: dk.Function.from_callable("sin(x)", name="f"), "write dk.Function.from_expression('sin(x)')")
+
+
 @pytest.mark.parametrize("entry", NUMERICAL | OTHERS)
 def test_the_call_that_is_proposed_works(entry: str) -> None:
     said = answer(lambda: (NUMERICAL | OTHERS)[entry](f=None))
@@ -113,10 +143,13 @@ def test_the_call_that_is_proposed_works(entry: str) -> None:
 
 
 @pytest.mark.parametrize("predict", [dk.predict_error, dk.predict_optimum, dk.truncation_terms])
-@pytest.mark.parametrize("f", [np.sin, "sin(x)", dk.parse("sin(x)"), None])
+@pytest.mark.parametrize("f", [np.sin, None])
 def test_predictions_need_a_function_that_is_known(predict: Callable[..., Any], f: Any) -> None:
     more = {dk.predict_error: {"delta": 0.1}, dk.truncation_terms: {"terms": 2}}.get(predict, {})
-    answer(lambda: predict(f, 1.0, formulas=["central_2"], **more), "f must be a dk.Function, not ", "from_expression")
+    answer(
+        lambda: predict(f, 1.0, formulas=["central_2"], **more),
+        "f must be a formula such as 'sin(x)', or a dk.Function",
+    )
 
 
 # What f gives that is no number

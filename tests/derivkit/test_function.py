@@ -138,3 +138,21 @@ def test_the_solver_ends_where_its_tolerance_is_below_the_spacing_of_floats() ->
 
 def test_a_table_says_nothing_beyond_its_ends() -> None:
     assert BLACK_BOXES["sin_table"].value_error(np.array([25.0]))[0] == math.inf
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        lambda f: dk.survey(f, 1.0).first.value,
+        lambda f: dk.sides(f, 1.0).left.slope,
+        lambda f: dk.recommend_delta(f, 1.0)[0].delta,
+        lambda f: dk.explain_order(f, 1.0, 2.0 ** np.arange(-20, 0), formulas=["forward_1"])[0].order_observed,
+        lambda f: dk.predict_error(f, 1.0, 0.1, formulas=["central_2"])[0].truncation,
+        lambda f: dk.predict_optimum(f, 1.0, formulas=["central_2"])[0].delta,
+        lambda f: dk.truncation_terms(f, 1.0, formulas=["central_2"], terms=2)[0].tolist(),
+    ],
+    ids=["survey", "sides", "recommend_delta", "explain_order", "predict_error", "predict_optimum", "truncation_terms"],
+)
+@pytest.mark.parametrize("f", ["x*exp(x)", dk.parse("x*exp(x)")], ids=["text", "expression"])
+def test_what_is_known_of_a_formula_is_what_is_known_of_its_function(entry: Any, f: Any) -> None:
+    assert entry(f) == entry(dk.Function.from_expression("x*exp(x)"))

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from derivkit.arguments import check_flag, check_function, described, numbers, whole
+from derivkit.arguments import check_flag, described, numbers, whole
 from derivkit.multivariate.checking.directions import SINGLY_AT_KINKS, STREAM, Directions, Joined, scales_of
 from derivkit.multivariate.checking.entries import of_all_entries
 from derivkit.multivariate.checking.evidence import (
@@ -44,6 +44,7 @@ from derivkit.multivariate.checking.slopes import (
     widen,
 )
 from derivkit.multivariate.checking.staircase import is_staircase
+from derivkit.multivariate.formulas import claim_at, function_at
 from derivkit.multivariate.structure import Structure
 from derivkit.numerical.status import Status
 from derivkit.types import Array
@@ -281,10 +282,11 @@ class Problem:
 def _problem(
     f: Callable[..., Any], claim: Any, x: Any, what: str, directions: int, seed: int, *, executor: Any
 ) -> Problem:
-    check_function(f, f"dk.check_{what}(f, {what}, x)")
     whole("directions", directions, 1)
     whole("seed", seed, 0)
     structure = Structure.of(x)
+    f = function_at(f, structure, f"dk.check_{what}(f, {what}, x)")
+    claim = claim_at(claim, f, structure)
     flat = structure.flat
     calls = Calls(f, structure, executor)
     value = widen(calls, flat, value_at(calls, flat, scalar=what != "jacobian"))

@@ -311,7 +311,7 @@ def test_bad_input_is_refused_in_one_clear_line(f: Any, gradient: Any, x: Any, f
 
 @pytest.mark.parametrize(
     ("f", "x", "fault"),
-    [("sin", [1.0], "f must be callable"), (np.sum, ["a"], "x="), (lambda p: "much", [1.0], "f gives the text 'much'")],
+    [(None, [1.0], "f must be callable"), (np.sum, ["a"], "x="), (lambda p: "much", [1.0], "f gives the text 'much'")],
 )
 def test_what_is_no_function_or_no_number_is_refused(f: Any, x: Any, fault: str) -> None:
     with pytest.raises(TypeError, match=fault):
