@@ -17,8 +17,14 @@ from derivkit.automatic.dual import carries_series, expression_at
 from derivkit.expressions.evaluation import float_function, refuse_many_variables, running_error, taylor_series
 from derivkit.expressions.expression import expression_of, parse
 from derivkit.expressions.tree import Expression
+from derivkit.numerical.adaptive import derivative
+from derivkit.numerical.ledger import Ledger
+from derivkit.numerical.result import Derivative
 from derivkit.trusted.exact import exact, exact_values
 from derivkit.types import Array, Domain, Ends
+
+VALUES_FOR_DERIVATIVE = 100
+"""Most values of costly code for one derivative: a smooth f takes 13, a corner or a jump 60; a choice."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +46,8 @@ class Function(SelfDescribing):
         Bound of |computed f - true f| at x, for a black box that is worse than its expression.
     vectorized : bool or None
         Whether f takes arrays; None where that is to be determined.
+    budget : int
+        Most values of costly code that its derivative at a point may take.
 
     Examples
     --------
@@ -55,6 +63,7 @@ class Function(SelfDescribing):
     domain: Domain = EVERYWHERE
     value_error: Callable[[Array], Array] | None = None
     vectorized: bool | None = None
+    budget: int = VALUES_FOR_DERIVATIVE
 
     def __post_init__(self) -> None:
         check_callable(self.call, "dk.Function.from_callable(math.sin, name='sin')")
@@ -69,7 +78,21 @@ class Function(SelfDescribing):
 
     def calling(self) -> Calling:
         """The callable, its domain, and whether it takes arrays."""
+        if isinstance(self.call, Ledger):
+            return self.call.calling()._replace(vectorized=True)
         return Calling(self.call, self.domain, self.vectorized)
+
+    @property
+    def remembering(self) -> Function:
+        """The same function, of which no value is computed twice if it is costly.
+
+        Examples
+        --------
+        >>> sine = Function.from_callable(math.sin, name="sine").remembering
+        >>> sine(1.0) == sine(1.0), sine.call.total
+        (True, 1)
+        """
+        return replace(self, call=Ledger(self)) if self.costly else self
 
     @classmethod
     def from_expression(
@@ -223,6 +246,57 @@ class Function(SelfDescribing):
         if self.expression is None:
             return np.full(np.shape(x), np.nan)
         return exact_values(self.expression, x, order)
+
+    def derivative(self, x: Array, *, order: int = 1) -> Derivative:
+        """The derivative with its bar, as values of f tell it; of costly code within its budget.
+
+        Parameters
+        ----------
+        x : ndarray
+            Points, of any shape.
+        order : int
+            Of the derivative.
+
+        Returns
+        -------
+        Derivative
+
+        Examples
+        --------
+        >>> round(float(Function.from_expression("x^2").derivative(np.array(1.0)).value), 9)
+        2.0
+        """
+        budget = self.budget if self.costly else None
+        return derivative(self, x, order=order, domain=self.domain, budget=budget)
+
+    def reference(self, x: Array, *, order: int = 1) -> tuple[Array, Array]:
+        """The derivative by which estimates are judged, and how far off it may be.
+
+        Parameters
+        ----------
+        x : ndarray
+            Points, of any shape.
+        order : int
+            Of the derivative.
+
+        Returns
+        -------
+        (ndarray, ndarray)
+            Both of x's shape: with an expression the exact derivative and 0; else that of :meth:`derivative` and its
+            bar, NaN and infinity where there is none.
+
+        Examples
+        --------
+        >>> value, bar = Function.from_callable(math.exp, name="exp").reference(np.array(0.0))
+        >>> bool(abs(value - 1.0) <= bar < 1e-12)
+        True
+        """
+        if self.expression is not None:
+            exact = self.exact_derivative(x, order=order)
+            return exact, np.zeros(exact.shape)
+        measured = self.derivative(x, order=order)
+        known = np.isfinite(measured.value) & np.isfinite(measured.error)
+        return np.where(known, measured.value, np.nan), np.where(known, measured.error, np.inf)
 
     def predicted_value(self, x: Array) -> tuple[Array, Array]:
         """f(x) by its expression, and a bound of |computed f - true f|.

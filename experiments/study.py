@@ -16,6 +16,7 @@ it, whether a clock measured it, what a figure takes it for) is said once, where
 from __future__ import annotations
 
 import inspect
+import itertools
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -314,6 +315,27 @@ class Findings(Rows):
     finding: str = column("what the tables say, in a sentence")
 
 
+class Answers(Rows):
+    """What dk.derivative says of every point."""
+
+    function: str = key("name of the function")
+    x: float = key("the point")
+    expression: str = column("what the function computes")
+    status: str = column("what dk.derivative says")
+    value: float = column("its derivative, in float64")
+    bar: float = column("how far off it says that it may be")
+    exact: float = column("the derivative, where an expression is known")
+    error: float = column("|value - exact|")
+    noise: float = column("standard deviation of the values of f, as measured")
+    reach: float = column("how far to both sides f was seen to be smooth: the largest step of the window that was used")
+    left: float = column("derivative of the left side, where the two differ")
+    right: float = column("derivative of the right side, where the two differ")
+    exponent: float = column("of a vertical tangent, the power of the distance that f follows")
+    evaluations: int = column("values of f that it took")
+    said: str = column("the same in words")
+    answer: str = column("the same in a sentence, with the digits that the bar vouches for")
+
+
 class Printed(Rows):
     """What a run prints."""
 
@@ -417,6 +439,8 @@ class Study:
     conclude: Callable[[Tables], Iterable[Rows]] | None = None
     tell: Callable[[Tables], Iterable[str]] | None = None
     advise: Callable[[Tables, int], Iterable[str]] | None = None
+    unanswered: bool = False
+    """Whether it takes functions, and does not yield the table of answers itself."""
 
     @property
     def main(self) -> type[Rows]:
@@ -443,9 +467,9 @@ class Study:
         """Whether there is anything that only the whole run can say."""
         return self.conclude is not None or self.tell is not None
 
-    def measurements(self, config: Any) -> Iterator[Chunk]:
-        """Yield what a job computes."""
-        for rows in self.measure(config):
+    def measurements(self, config: Any, before: Iterable[Rows] = ()) -> Iterator[Chunk]:
+        """Yield what a job computes, after the rows that the pipeline has of it."""
+        for rows in itertools.chain(before, self.measure(config)):
             yield str(rows.table), rows.chunk
 
     def conclusions(self, columns: Mapping[str, Mapping[str, Any]]) -> Iterator[Chunk]:
@@ -470,6 +494,9 @@ def study_in(module: ModuleType) -> Study:
         tables.setdefault(str(Lesson.table), Lesson)
     if hasattr(module, "tell"):
         tables.setdefault(FINDINGS, Findings)
+    unanswered = "function" in getattr(module.Config, "__dataclass_fields__", ()) and Answers.table not in tables
+    if unanswered:
+        tables[str(Answers.table)] = Answers
     if MAIN not in tables:
         raise TypeError(f"{module.__name__} has no main table; write class Table(Rows)")
     if not hasattr(module.Config, "rows") and "rows" not in getattr(module.Config, "__dataclass_fields__", ()):
@@ -482,5 +509,6 @@ def study_in(module: ModuleType) -> Study:
         Config=module.Config,
         tables={MAIN: tables.pop(MAIN), **tables},
         measure=module.measure,
+        unanswered=unanswered,
         **{name: getattr(module, name, None) for name in ("conclude", "tell", "advise")},
     )

@@ -28,6 +28,20 @@ def two_digits(error: float, zero: str = "0") -> str:
     return f"{error:.1e}" if error else zero
 
 
+def with_bar(value: float, bar: float) -> str:
+    """Return a value to the digit at which its bar begins, and the bar.
+
+    Examples
+    --------
+    >>> with_bar(0.182509097749863, 3.6e-14), with_bar(1234.5678, 0.22), with_bar(1e-20, 3e-17)
+    ('0.18250909774986 ± 3.6e-14', '1234.6 ± 0.22', '1e-20 ± 3e-17')
+    """
+    if not (value and 0.0 < bar < math.inf):
+        return f"{value:g} ± {bar:.2g}"
+    digits = math.floor(math.log10(abs(value))) - math.floor(math.log10(bar)) + 1
+    return f"{value:#.{min(max(digits, 1), 17)}g}".rstrip(".").replace(".e", "e") + f" ± {bar:.2g}"
+
+
 def at_point(function: str, x: float, digits: int = 6) -> str:
     """Return a function and a point of it.
 

@@ -45,7 +45,7 @@ BASE = {
     "experiments.words",
 }
 STUDY = {"experiments.study"}
-RUN = BASE | STUDY | {"experiments.terminal", "experiments.tables", "experiments.running"}
+RUN = BASE | STUDY | {"experiments.answers", "experiments.terminal", "experiments.tables", "experiments.running"}
 HYDRA = RUN | {"hydra", "omegaconf"}
 MAY_IMPORT = {
     "derivkit/operations": CORE | {"flint"},
@@ -59,11 +59,13 @@ MAY_IMPORT = {
     "derivkit/numerical": LEAST | {"derivkit.asker", "derivkit.behaviour", "derivkit.grids", "derivkit.numerical"},
     "derivkit": CORE,
     "experiments/study.py": {"numpy", "pandas", "experiments.messages"},
+    "experiments/answers.py": CORE | STUDY | {"experiments.messages", "experiments.words"},
     "experiments/columns.py": STUDY,
     "experiments/timing.py": {"numpy"},
     "experiments/studies": CORE
     | {
         "pandas",
+        "experiments.answers",
         "experiments.columns",
         "experiments.shards",
         "experiments.study",

@@ -29,6 +29,8 @@ HEADER = "# @package _global_"
 """How the file of a preset begins."""
 SHARD = "shard"
 """The key that tells the shards of a job apart: the run sets it, as the sweep that runs fastest."""
+TYPED = ("expression", "python")
+"""The keys of functions that are typed, and not chosen by name."""
 Plain = dict[str, Any]
 
 LOCAL = ("python=", "--config-dir", "-cd", "--config-path", "-cp", "hydra.searchpath=")
@@ -104,6 +106,15 @@ def shards_of(configuration: Mapping[str, Any]) -> int:
     """Return into how many shards a job is cut: 1 where its study cannot be, or where this is no number of shards."""
     shards = configuration.get("shards", 1)
     return shards if SHARD in configuration and isinstance(shards, int) and shards > 1 else 1
+
+
+def asks(configuration: Mapping[str, Any], overrides: Sequence[str]) -> bool:
+    """Return whether a function or a point was typed, of which the derivative is the first thing to say.
+
+    Of a job that is cut into shards the first tells it.
+    """
+    typed = any(configuration.get(key) is not None for key in TYPED) or any(word.startswith("x=") for word in overrides)
+    return typed and not configuration.get(SHARD)
 
 
 def growth_of(configuration: Mapping[str, Any]) -> int:

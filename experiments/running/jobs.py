@@ -21,7 +21,7 @@ from typing import Any
 
 import yaml
 
-from experiments import files, tables
+from experiments import answers, files, tables
 from experiments.messages import named
 from experiments.running import check, integrity, provenance, record, serial, surroundings
 from experiments.running.check import Plain, study_of, study_part
@@ -178,9 +178,10 @@ def _compute(job: Job) -> Mapping[str, Any]:
         progress.start(job.number + 1, as_typed(job.overrides))
     study = study_of(job.configuration)
     config = build(study, study_part(job.configuration))
+    unanswered = study.unanswered and check.asks(job.configuration, job.overrides)
     whole = job.number // check.shards_of(job.configuration)  # the rows of all shards of a job are rows of that job
     with tables.Writer(job.directory, study.shapes, job=whole, measured=study.measured) as writer:
-        for name, columns in _undivided(study.measurements(config)):
+        for name, columns in _undivided(study.measurements(config, answers.answers(config) if unanswered else ())):
             before = writer.rows.get(name, 0)
             writer.write(name, columns)
             if progress is not None and name == MAIN:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from experiments import files, tables
+from experiments import answers, files, tables
 from experiments.formats import check_formats
 from experiments.messages import ConfigurationError, line_of, named, near
 from experiments.page import report as html
@@ -103,6 +103,11 @@ def _texts(run: Run, records: Mapping[str, Any], table: str, column: str) -> lis
     return [str(text) for text in tables.columns_of(run.directory / f"{table}.parquet")[column]]
 
 
+def _answers(run: Run, records: Mapping[str, Any]) -> list[str]:
+    """Return the plain answers: the derivatives of what was typed."""
+    return answers.in_words(_texts(run, records, "answers", "answer"))
+
+
 def _searched(run: Run, jobs: Sequence[JobRecord], records: Mapping[str, Any]) -> list[str]:
     """Say what a search found; nothing of a run that is none, or of a table too large to conclude from."""
     if run.search is None or MAIN not in records or _left_out(records):
@@ -133,7 +138,11 @@ def report(
         command=run.record.command,
         study=run.record.experiment,
         question=run.study.question,
-        findings=[*_searched(run, jobs, records), *_texts(run, records, "findings", "finding")],
+        findings=[
+            *_answers(run, records),
+            *_searched(run, jobs, records),
+            *_texts(run, records, "findings", "finding"),
+        ],
         figures=drawings,
         lesson=_lesson(paths),
         printed=printed(run, records),
@@ -324,6 +333,7 @@ def interrupt(run: Run) -> Exit:
 
 def _tell(run: Run, jobs: Sequence[JobRecord], records: Mapping[str, Any], page: Path | None) -> None:
     terminal = Terminal()
+    terminal.printed(_answers(run, records))
     terminal.printed(printed(run, records))
     if "summary" in records:
         columns = tables.columns_of(run.directory / "summary.parquet")

@@ -29,7 +29,8 @@ from derivkit.testing import (
     sweep_deltas,
 )
 from experiments import columns
-from experiments.study import Frame, Rows, Tables, column, key, refuse_empty, refuse_unknown
+from experiments.answers import of_derivative
+from experiments.study import Answers, Frame, Rows, Tables, column, key, refuse_empty, refuse_unknown
 from experiments.words import at_point, two_digits
 
 MIN_DELTAS = 9
@@ -72,24 +73,6 @@ class Table(Curve, columns.Step):
         label="absolute error",
     )  # fmt: skip
     status: str = columns.STATUS
-
-
-class Answers(Point):
-    """What dk.derivative says of every point."""
-
-    expression: str = column("what the function computes")
-    status: str = column("what dk.derivative says")
-    value: float = column("its derivative, in float64")
-    bar: float = column("how far off it says that it may be")
-    exact: float = column("the derivative, where an expression is known")
-    error: float = column("|value - exact|")
-    noise: float = column("standard deviation of the values of f, as measured")
-    reach: float = column("how far to both sides f was seen to be smooth: the largest step of the window that was used")
-    left: float = column("derivative of the left side, where the two differ")
-    right: float = column("derivative of the right side, where the two differ")
-    exponent: float = column("of a vertical tangent, the power of the distance that f follows")
-    evaluations: int = column("values of f that it took")
-    said: str = column("the same in words")
 
 
 class Scales(Point):
@@ -283,12 +266,7 @@ def measure(config: Config) -> Iterator[Rows]:
 def surveyed(survey: dk.Survey, *, pictured: bool) -> Iterator[Rows]:
     """What dk.derivative answers, where it took values of f, and what its window tells."""
     answer, samples, where = survey.first, survey.samples, {"function": survey.f.name, "x": survey.x}
-    yield Answers(
-        **where, expression=survey.f.text, status=str(answer.status), value=answer.value, bar=answer.error,
-        exact=survey.exact, error=abs(answer.value - survey.exact) if math.isfinite(answer.value) else math.nan,
-        noise=answer.noise, reach=answer.delta, left=answer.left, right=answer.right, exponent=answer.exponent,
-        evaluations=answer.evaluations, said=answer.message,
-    )  # fmt: skip
+    yield of_derivative(survey.f, np.array([survey.x]), answer, survey.exact)
     yield Steps(
         **where, turn=samples.call + 1, t=survey.x + samples.distance, distance=samples.distance, y=samples.value,
         used=survey.used,

@@ -1,0 +1,114 @@
+"""The plain answer: the derivative at every point that somebody typed, with its bar, before any study of errors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+import derivkit as dk
+from experiments.messages import show
+from experiments.study import Answers
+from experiments.words import counted, with_bar
+
+MAX_POINTS = 100
+"""Most points of a function that are answered beside a study."""
+MAX_POINTS_IN_WORDS = 6
+"""Most points of which a run tells the answer."""
+MAX_LETTERS = 60
+"""Of an expression so many letters stand in an answer."""
+DERIVATIVES = {1: "f'", 2: "f''", 3: "f'''", 4: "f^(4)"}
+SEEN: Mapping[str, str] = MappingProxyType(
+    {
+        "ok": "f is smooth on both sides",
+        "one_sided": "f is known on one side only",
+        "noisy": "f has noise of {noise:.1e}, far above rounding",
+        "multiscale": "Over larger distances f has another slope",
+        "below_resolution": "It is too small to be told from 0",
+    }
+)
+"""The statuses of derivatives that have a value, in words."""
+REFUSED: Mapping[str, str] = MappingProxyType(
+    {
+        "kink": "does not exist",
+        "jump": "does not exist",
+        "vertical": "is infinite",
+        "unresolved": "is not resolved",
+        "not_finite": "is not known",
+    }
+)
+"""The others: what there is instead of a value."""
+
+
+def answers(config: Any) -> Iterator[Answers]:
+    """Yield the derivative of every function of a study at its points, of the order that the study asks for."""
+    for problem in config.function:
+        x = np.array(problem.points[:MAX_POINTS])
+        yield answered(problem.function, x, getattr(config, "derivative", 1))
+
+
+def answered(f: dk.Function, x: np.ndarray[Any, Any], order: int = 1) -> Answers:
+    """The derivatives of a function at some points."""
+    with np.errstate(all="ignore"):
+        return of_derivative(f, x, f.derivative(x, order=order), f.exact_derivative(x, order=order))
+
+
+def of_derivative(f: dk.Function, x: np.ndarray[Any, Any], derivative: dk.Derivative, exact: Any) -> Answers:
+    """What was measured at some points, beside the exact derivatives there."""
+    columns: dict[str, Any] = {
+        "x": x, "value": derivative.value, "bar": derivative.error, "exact": exact,
+        "error": np.where(np.isfinite(derivative.value), np.abs(derivative.value - exact), np.nan),
+        "noise": derivative.noise, "reach": derivative.delta, "left": derivative.left, "right": derivative.right,
+        "exponent": derivative.exponent, "evaluations": derivative.evaluations,
+    }  # fmt: skip
+    columns = {name: np.atleast_1d(values) for name, values in columns.items()}
+    columns |= {"status": [str(status) for status in np.atleast_1d(derivative.status)]}
+    columns |= {"said": np.atleast_1d(np.asarray(derivative.message, dtype=object)).tolist()}
+    rows = (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
+    sentences = [sentence(f.text, row, derivative.order) for row in rows]
+    return Answers(function=f.name, expression=f.text, **columns, answer=sentences)
+
+
+def sentence(text: str, row: Mapping[str, Any], order: int = 1) -> str:
+    """The answer at a point: the derivative with its bar, what was seen of f, the step, and what it took.
+
+    Parameters
+    ----------
+    text
+        What f computes.
+    row
+        The columns of Answers by name.
+    order
+        Of the derivative.
+
+    Examples
+    --------
+    >>> row = {"x": 1.3, "status": "ok", "value": 0.182509097749863, "bar": 3.6e-14, "exact": math.nan, "reach": 0.1}
+    >>> sentence("mine:f", row | {"noise": 1e-17, "evaluations": 13})
+    "f'(1.3) = 0.18250909774986 ± 3.6e-14 (f = mine:f). f is smooth on both sides; step 0.1, 13 evaluations."
+    """
+    derivative, which = f"{DERIVATIVES[order]}({float(row['x']):.9g})", f"(f = {show(text, MAX_LETTERS)})"
+    took = counted(int(row["evaluations"]), "evaluation")
+    if row["status"] not in SEEN:
+        sides = "".join(f"; its slope on the {side} is {row[side]:.6g}" for side in sides_of_jump(row))
+        return f"{derivative} {REFUSED[row['status']]} {which}. {row['said'].rstrip('.')}{sides}; {took}."
+    exact = f", exactly {float(row['exact'])!r}" if math.isfinite(row["exact"]) else ""
+    step = f"step {row['reach']:.2g}, " if math.isfinite(row["reach"]) else ""
+    seen = SEEN[row["status"]].format(**row)
+    return f"{derivative} = {with_bar(row['value'], row['bar'])}{exact} {which}. {seen}; {step}{took}."
+
+
+def sides_of_jump(row: Mapping[str, Any]) -> list[str]:
+    """The sides of a jump that have a slope; of a kink the message has both."""
+    return [side for side in ("left", "right") if row["status"] == "jump" and math.isfinite(row[side])]
+
+
+def in_words(sentences: Sequence[str]) -> list[str]:
+    """The answers that a run tells, each once: several jobs may have a point."""
+    each = list(dict.fromkeys(sentences))
+    more = len(each) - MAX_POINTS_IN_WORDS
+    rest = [f"The table answers has {counted(more, 'more point')}."] if more > 0 else []
+    return [*each[:MAX_POINTS_IN_WORDS], *rest]
