@@ -18,12 +18,12 @@ import yaml
 import derivkit as dk
 from derivkit.operations.elementary import ELEMENTARY
 from derivkit.testing import METHODS
-from experiments import __main__ as listing
 from experiments.figures.drawing import KINDS
 from experiments.messages import show
-from experiments.running.composition import CONF
+from experiments.running.catalog import CONF
 from experiments.running.settings import keys_of
 from experiments.study import Column, Rows, Study, study_in
+from experiments.terminal.commands import COMMANDS
 
 PRESETS = sorted((CONF / "experiment").glob("*.yaml"))
 SPECIAL = re.compile(r"([\\`*_<>\[\]|~$#])")
@@ -56,7 +56,7 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "choices/index", _page("Names to choose from", *(_choice(*one) for one in CHOICES))
     yield "choices/operations", _page("What an expression may hold", EXPRESSIONS, _operations())
     yield "choices/figures", _page("Kinds of figures", FIGURES, *map(_kind, sorted(KINDS)))
-    yield "commands/index", _page("Commands", *map(_command, listing.COMMANDS))
+    yield "commands/index", _page("Commands", *map(_command, COMMANDS))
 
 
 # Markdown

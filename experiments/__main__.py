@@ -1,38 +1,49 @@
-"""List the commands of the laboratory: ``python -m experiments``.
+"""The commands of the laboratory: ``derivative-lab run delta=1e-4,1e-8``, or ``python -m experiments.run delta=...``.
 
-Each is a module of this package: ``python -m experiments.run delta=1e-4,1e-8``.
+Each is a module of this package, which is imported when it is named.
 """
 
 from __future__ import annotations
 
 import ast
+import importlib
 from pathlib import Path
+from typing import NoReturn
 
 from experiments.messages import ConfigurationError, nearest
 from experiments.terminal import commands, streams
 from experiments.terminal.exits import Exit
 from experiments.terminal.progress import Terminal
 
-COMMANDS = ("run", "runs", "compare", "rerun", "collect")
-"""In the order in which somebody meets them."""
-
 
 @commands.command()
 def main(words: list[str]) -> int:
-    """Print every command with what it does, in a line each, and return the exit status.
+    """Do what the command says that comes first, or print every command with what it does, in a line each.
 
     Returns
     -------
     int
-        0 listed; 2 there is no such command or option.
+        What the command returns; 0 listed; 2 there is no such command or option.
     """
-    parser = commands.Parser("", __doc__)
+    if words[:1] == ["help"]:
+        words = [*words[1:], "--help"]
+    if words and words[0] in commands.COMMANDS:
+        return int(importlib.import_module(f"experiments.{words[0]}").main(words[1:]))
+    parser = commands.Parser("", __doc__, epilog="\n".join(summaries()))
     parser.add_argument("command", nargs="?", help="a command, of which its own --help tells all")
-    _refuse(parser.parse_args(words).command)
-    terminal = Terminal()
-    terminal.paths([(f"python -m experiments.{name}", summary_of(name)) for name in COMMANDS])
-    terminal.line("--help after any of them says more; --version is that of the laboratory")
+    refused = parser.parse_args(["--version"] if words == ["version"] else words).command
+    if refused is not None:
+        meant = f"write {commands.program('run')} {refused}" if "=" in refused else nearest(refused, commands.COMMANDS)
+        raise ConfigurationError(f"no command {refused!r}; {meant}")
+    Terminal().printed([*summaries(), "--help after any of them says more; --version is that of the laboratory"])
     return streams.written(Exit.DONE)
+
+
+def summaries() -> list[str]:
+    """Return each command as it is typed, with what it does."""
+    typed = [commands.program(name) for name in commands.COMMANDS]
+    width = max(map(len, typed))
+    return [f"{line:<{width}}  {summary_of(name)}" for line, name in zip(typed, commands.COMMANDS, strict=True)]
 
 
 def summary_of(name: str) -> str:
@@ -41,13 +52,10 @@ def summary_of(name: str) -> str:
     return text.partition(": ``")[0]
 
 
-def _refuse(name: str | None) -> None:
-    """Refuse a word, and say how the command is written that somebody may mean."""
-    if name in COMMANDS:
-        raise ConfigurationError(f"commands are modules: write python -m experiments.{name}")
-    if name is not None:
-        raise ConfigurationError(f"no command {name!r}; {nearest(name, COMMANDS)}")
+def process() -> NoReturn:
+    """Be the process of the script ``derivative-lab``."""
+    streams.process(main)
 
 
 if __name__ == "__main__":
-    streams.process(main)
+    process()

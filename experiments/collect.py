@@ -20,15 +20,20 @@ def main(words: list[str]) -> int:
         0 every job is done and gathered; 1 some have no result, which is said; 2 there is no run to gather, and
         nothing was written; 3 the results could not be gathered; 130 interrupted.
     """
-    parser = commands.Parser("collect", __doc__)
-    parser.takes_run()
-    parser.takes_open()
-    args = parser.parse_args(words)
+    args = parser().parse_args(words)
     directory = runs.find(args.run, commands.outputs())
     runs.refuse_missing(directory)
     from experiments.running import results  # noqa: PLC0415 - heavy, and a refusal does not pay for it
 
     return results.collect(directory, open_report=args.open)
+
+
+def parser() -> commands.Parser:
+    """Return what reads the words of the command."""
+    reader = commands.Parser("collect", __doc__)
+    reader.takes_run()
+    reader.takes_open()
+    return reader
 
 
 if __name__ == "__main__":

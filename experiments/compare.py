@@ -25,7 +25,7 @@ def main(words: list[str]) -> int:
         0 compared; 1 something changed, and ``--fail-on-change`` asked to be told so; 2 there is nothing that
         could be compared, and nothing was written; 130 interrupted.
     """
-    args, outputs = _parser().parse_intermixed_args(words), commands.outputs()
+    args, outputs = parser().parse_intermixed_args(words), commands.outputs()
     with commands.uncollected():
         chosen, notes = runs.several(args.runs, outputs)
         from experiments.comparison.comparing import compare  # noqa: PLC0415 - heavy, and a refusal does not pay for it
@@ -35,18 +35,19 @@ def main(words: list[str]) -> int:
     return Exit.FAILED if changed and args.fail_on_change else Exit.DONE
 
 
-def _parser() -> commands.Parser:
-    parser = commands.Parser("compare", __doc__)
-    parser.add_argument("runs", nargs="*", metavar="RUN", help="a run, or a word that chooses some")
-    parser.add_argument(
+def parser() -> commands.Parser:
+    """Return what reads the words of the command."""
+    reader = commands.Parser("compare", __doc__)
+    reader.add_argument("runs", nargs="*", metavar="RUN", help="a run, or a word that chooses some")
+    reader.add_argument(
         "--fail-on-change",
         action="store_true",
         help="exit with status 1 if a joined value differs or rows appeared or vanished",
     )
-    parser.takes_ulps(
+    reader.takes_ulps(
         0, "units in the last place by which numbers may differ; errors may move with their estimates (default 0)"
     )
-    return parser
+    return reader
 
 
 if __name__ == "__main__":

@@ -24,22 +24,23 @@ def main(words: list[str]) -> int:
         0 identical, or within tolerance; 1 different; 2 it cannot be run again, and nothing was written;
         130 interrupted.
     """
-    args = _parser().parse_args(words)
+    args = parser().parse_args(words)
     original = runs.load(runs.find(args.run, commands.outputs()), purpose="repeated")
     from experiments.comparison.repeating import repeat  # noqa: PLC0415 - heavy, and a refusal does not pay for it
 
     return repeat(original, commands.outputs(), ulps=args.ulps, command=commands.line("rerun", words))
 
 
-def _parser() -> commands.Parser:
-    parser = commands.Parser("rerun", __doc__)
-    parser.takes_run()
-    parser.takes_ulps(
+def parser() -> commands.Parser:
+    """Return what reads the words of the command."""
+    reader = commands.Parser("rerun", __doc__)
+    reader.takes_run()
+    reader.takes_ulps(
         ULPS,
         f"units in the last place by which numbers without a bound of their own may move (default {ULPS}: two versions"
         " of an elementary function, each right to 2)",
     )
-    return parser
+    return reader
 
 
 if __name__ == "__main__":

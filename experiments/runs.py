@@ -52,7 +52,7 @@ def main(words: list[str]) -> int:
         0 listed; 1 there are runs, and none of them fits; 2 there is nothing to list, or a word means nothing;
         130 interrupted.
     """
-    args, terminal = _parser().parse_intermixed_args(words), Terminal()
+    args, terminal = parser().parse_intermixed_args(words), Terminal()
     root, sought = _split(args.words, commands.outputs())
     listed, refused = entries(root, commands.outputs())
     _refuse_nonsense(listed, refused, root)
@@ -71,19 +71,15 @@ def main(words: list[str]) -> int:
     return streams.written(Exit.DONE)
 
 
-def _parser() -> commands.Parser:
+def parser() -> commands.Parser:
+    """Return what reads the words of the command."""
     fields = "\n".join(f"  {field.example:<24} {field.meaning}" for field in FIELDS.values())
-    parser = commands.Parser(
-        "runs",
-        __doc__,
-        epilog=EXAMPLES + fields,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("words", nargs="*", metavar="WORD", help="what a run must fit; or a directory to look below")
-    parser.add_argument("--sort", choices=SORTED, default="age", help="by what; the newest, best, largest come first")
-    parser.add_argument("--reverse", action="store_true", help="the other way round")
-    parser.add_argument("-n", type=_count, metavar="N", help="list so many of them only")
-    forms = parser.add_mutually_exclusive_group()
+    reader = commands.Parser("runs", __doc__, epilog=EXAMPLES + fields)
+    reader.add_argument("words", nargs="*", metavar="WORD", help="what a run must fit; or a directory to look below")
+    reader.add_argument("--sort", choices=SORTED, default="age", help="by what; the newest, best, largest come first")
+    reader.add_argument("--reverse", action="store_true", help="the other way round")
+    reader.add_argument("-n", type=_count, metavar="N", help="list so many of them only")
+    forms = reader.add_mutually_exclusive_group()
     forms.add_argument(
         "--csv", dest="form", action="store_const", const=inventory.write_csv, help="for scripts: a table as text"
     )
@@ -91,9 +87,9 @@ def _parser() -> commands.Parser:
         "--json", dest="form", action="store_const", const=inventory.write_json, help="for scripts: a list of objects"
     )
     forms.add_argument("--mlflow", metavar="URI", help="export the finished ones: runs.db, or the address of a server")
-    parser.add_argument("--files", action="store_true", help="with --mlflow: report, table, record and figures too")
-    parser.set_defaults(form=inventory.write_table)
-    return parser
+    reader.add_argument("--files", action="store_true", help="with --mlflow: report, table, record and figures too")
+    reader.set_defaults(form=inventory.write_table)
+    return reader
 
 
 def _count(text: str) -> int:

@@ -109,6 +109,7 @@ MAY_IMPORT = {
     "experiments/running/searched.py": {"numpy"} | RUN,
     "experiments/running/composition.py": HYDRA | {"derivkit", "hydra_plugins", "yaml"},
     "experiments/running/starting.py": HYDRA,
+    "experiments/running/catalog.py": {"derivkit", "yaml"},
     "experiments/running/overrides.py": HYDRA,
     "experiments/running/planning.py": HYDRA,
     "experiments/running/launching.py": HYDRA,
@@ -133,6 +134,7 @@ MAY_IMPORT = {
     "experiments/comparison/repeating.py": RUN | {"experiments.comparison"},
     "experiments/comparison/verdict.py": RUN | {"experiments.comparison"},
     "experiments/comparison": RUN | {"numpy", "experiments.comparison", "experiments.figures"},
+    "experiments/check.py": {"experiments.run", "experiments.terminal"},
     "experiments": RUN | {"experiments.comparison"},
     "hydra_plugins": {"hydra", "omegaconf"},
 }

@@ -19,7 +19,7 @@ import experiments
 from experiments import run
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = ("run", "compare", "runs", "rerun", "collect")
+COMMANDS = ("run", "check", "compare", "runs", "rerun", "collect", "completion")
 FOREIGN = '"""Provides all derivkit methods."""\n\nraise AssertionError("this is not to be executed")\n'
 AGAIN = "install the laboratory again, pip install --force-reinstall --no-deps -e . in its clone\n"
 

@@ -40,15 +40,12 @@ import derivkit as dk
 from derivkit import testing
 from experiments.messages import ConfigurationError, near, readable, show
 from experiments.running import check, trust
+from experiments.running.catalog import CONF
 from experiments.running.check import Plain
 from experiments.running.grids import GRIDS
 from experiments.running.hydra_errors import sentence
 from experiments.running.overrides import FIGURE, Setting, Settings, parsed, read
 from experiments.running.run_figures import with_keys
-
-_HERE = Path(__file__).resolve().parents[1]
-# Beside the packages in a checkout and an editable install, inside this package in a wheel.
-CONF = next(path for path in (_HERE / "conf", _HERE.parent / "conf") if (path / "config.yaml").is_file())
 
 NOISE = (
     # Hydra 1.3 checks our preset of a launcher or a sweeper against the types of the plugin's own, and somebody's file

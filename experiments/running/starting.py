@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, NoReturn
 from hydra._internal.utils import _run_hydra, get_args_parser  # hydra.main reads sys.argv, and leaves
 
 from experiments.messages import ConfigurationError, line_of, nearest, show
-from experiments.running import check, composition, overrides, planning, runs, search, trust
+from experiments.running import catalog, check, composition, manual, overrides, planning, runs, search, trust
 from experiments.running.hydra_errors import refused_in_a_line
 from experiments.running.planning import Plan
 from experiments.running.spelling import quoted
 from experiments.terminal import commands, streams
-from experiments.terminal.progress import QUIET
+from experiments.terminal.exits import Exit
+from experiments.terminal.progress import QUIET, Terminal
 
 if TYPE_CHECKING:
     from experiments.running.execution import Run
@@ -51,7 +52,9 @@ def start(words: Sequence[str]) -> int:
 def _dispatch(args: argparse.Namespace, words: Sequence[str]) -> int:
     if args.resume is not None:
         return _resume(args)
-    return _show(args) if args.shell_completion or args.hydra_help or args.info or args.help else _plan(args, words)
+    if args.help:
+        return _help(args)
+    return _show(args) if args.hydra_help or args.info else _plan(args, words)
 
 
 def _plan(args: argparse.Namespace, words: Sequence[str]) -> int:
@@ -68,48 +71,58 @@ def _plan(args: argparse.Namespace, words: Sequence[str]) -> int:
 
 def arguments(words: Sequence[str]) -> argparse.Namespace:
     """Read a command line: the options that are ours and Hydra's, and the overrides as they are."""
-    parser = _parser()
     # Intermixed: an option between two overrides is no reason to refuse the second.
-    args = parser.parse_intermixed_args([quoted(word) for word in words])
+    args = parser().parse_intermixed_args([quoted(word) for word in words])
     if args.experimental_rerun is not None:
         raise ConfigurationError("--experimental-rerun is not offered; run the command that run.json holds again")
+    if args.shell_completion:
+        raise ConfigurationError(f"-sc completes nothing here; {commands.program('completion')} --help says what does")
     if args.config_path is not None and "://" not in args.config_path:
         args.config_path = str(Path(args.config_path).resolve())
     return args
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """Return what reads the options, Hydra's and ours."""
     # Hydra's own --version gives way to ours.
-    parser = argparse.ArgumentParser(add_help=False, conflict_handler="resolve", parents=[get_args_parser()])
-    parser.add_argument("--version", action=commands.Version)
-    parser.add_argument("--open", action="store_true", help="Open the report in a browser")
-    parser.add_argument("--quiet", "-q", action="store_true", help="Print errors and where the results are, no more")
-    parser.add_argument(
+    reader = argparse.ArgumentParser(add_help=False, conflict_handler="resolve", parents=[get_args_parser()])
+    reader.add_argument("--version", action=commands.Version)
+    reader.add_argument("--open", action="store_true", help="Open the report in a browser")
+    reader.add_argument("--quiet", "-q", action="store_true", help="Print errors and where the results are, no more")
+    reader.add_argument(
         trust.OPTION, action="store_true", help="Let presets name code to be run: you trust whoever wrote them"
     )
-    parser.add_argument(
+    reader.add_argument(
         "--resume", metavar="RUN", help="Go on with a run that was interrupted, or in which jobs failed"
     )
 
     def refuse(message: str) -> NoReturn:
-        flags = re.findall(r"--[a-z][a-z-]+", parser.format_usage())
+        flags = re.findall(r"--[a-z][a-z-]+", reader.format_usage())
         words = [word for word in message.split() if word.startswith("--")]
         hint = f"; {nearest(words[0], flags)}" if message.startswith("unrecognized") and words else ""
         raise ConfigurationError(f"{message}{hint}")
 
-    parser.error = refuse  # type: ignore[method-assign]  # argparse would print its usage and leave
-    return parser
+    reader.error = refuse  # type: ignore[method-assign]  # argparse would print its usage and leave
+    return reader
 
 
 # What is shown
 
 
+def _help(args: argparse.Namespace) -> int:
+    """Print the help of the study that is named; nothing is composed for that."""
+    named = [word.partition("=")[2] for word in args.overrides if word.startswith("experiment=")]
+    study, places = (named or [catalog.STUDY])[-1], catalog.places(args.config_dir, args.config_path)
+    check.refuse_unknown_names("experiment", study, catalog.options("experiment", places))
+    terminal = Terminal()
+    terminal.printed(list(manual.of_study(study, places, run=commands.program("run"), width=terminal.width)))
+    return streams.written(Exit.DONE)
+
+
 def _show(args: argparse.Namespace) -> int:
-    """Let Hydra print what an option asks for, of the first job of a sweep."""
-    if not args.shell_completion:
-        with composition.opened(args) as loader:
-            first = composition.command(loader, args).settings.first
-        args.overrides = first if args.help and not (args.hydra_help or args.info) else args.overrides
+    """Let Hydra print what an option asks for, of a configuration that is refused as that of a run would be."""
+    with composition.opened(args) as loader:
+        composition.command(loader, args)
     return _print(args)
 
 
@@ -122,7 +135,7 @@ def _print(args: argparse.Namespace) -> int:
             args=args,
             args_parser=get_args_parser(),
             task_function=_nothing,
-            config_path=str(composition.CONF),
+            config_path=str(catalog.CONF),
             config_name="config",
         )
     except SystemExit as left:  # some options of Hydra leave so; a text means that it is no good end

@@ -6,7 +6,9 @@ import argparse
 import functools
 import gc
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -16,6 +18,11 @@ from typing import Any, NoReturn, Protocol
 from experiments.messages import ConfigurationError, line_of
 from experiments.terminal.exits import Exit
 from experiments.terminal.progress import Terminal
+
+COMMANDS = ("run", "check", "runs", "compare", "rerun", "collect", "completion")
+"""The commands, in the order in which somebody meets them."""
+SCRIPT = "derivative-lab"
+"""What the laboratory is called in a shell where it is installed."""
 
 
 class Main(Protocol):
@@ -71,14 +78,16 @@ class Version(argparse.Action):
 
 
 class Parser(argparse.ArgumentParser):
-    """The words of ``python -m experiments.<name>``; what cannot be read is refused in a line that names the help.
+    """The words of a command; what cannot be read is refused in a line that names the help.
 
     It is described by what the documentation of the command's module says after its first sentence.
     """
 
     def __init__(self, name: str, documentation: str | None, **more: Any) -> None:
         described = " ".join((documentation or "").partition("\n\n")[2].replace("``", "").split())
-        super().__init__(prog=f"python -m experiments.{name}".rstrip("."), description=described, **more)
+        written = argparse.RawDescriptionHelpFormatter  # whose lines stay as they are, in what follows the options too
+        wrapped = textwrap.fill(described, max(20, shutil.get_terminal_size().columns - 2))
+        super().__init__(prog=program(name), description=wrapped, formatter_class=written, **more)
         self.add_argument("--version", action=Version)
 
     def takes_run(self) -> None:
@@ -117,6 +126,13 @@ def uncollected() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+def program(name: str = "") -> str:
+    """Return how a command is typed by whoever has typed this one: by the script's name, or as a module."""
+    if Path(sys.argv[0]).stem == SCRIPT:
+        return f"{SCRIPT} {name}".rstrip()
+    return f"python -m experiments.{name}".rstrip(".")
 
 
 def line(name: str, words: Sequence[str]) -> tuple[str, ...]:

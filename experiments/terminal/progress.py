@@ -60,6 +60,11 @@ class Terminal:
     clock: Callable[[], float] = time.monotonic
     quiet: bool = field(default_factory=QUIET.get)
 
+    @property
+    def width(self) -> int | None:
+        """Letters of a line of ``out``, None where it is no terminal."""
+        return _width(self.out)
+
     def error(self, message: str) -> None:
         """Print ``message`` as one line to ``err``."""
         _print(self.err, f"error: {_clean(message)}")

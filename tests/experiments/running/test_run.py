@@ -23,7 +23,18 @@ from hydra._internal.hydra import Hydra
 from laboratory import complaints, environment, only_run, python, record_of
 
 from experiments import collect, rerun, run, tables
-from experiments.running import composition, grids, jobs, overrides, planning, results, run_figures, starting
+from experiments.running import (
+    catalog,
+    composition,
+    grids,
+    jobs,
+    manual,
+    overrides,
+    planning,
+    results,
+    run_figures,
+    starting,
+)
 from experiments.studies import delta_sweep
 from experiments.study import Rows
 
@@ -329,16 +340,33 @@ def test_the_report_is_opened_when_asked(monkeypatch: pytest.MonkeyPatch, capsys
 # Looking without running
 
 
-def test_help_names_the_groups_the_keys_and_five_examples(capsys: pytest.CaptureFixture[str]):
+def test_help_has_the_keys_five_examples_and_a_line_for_every_name(capsys: pytest.CaptureFixture[str]):
     assert run.main(["--help", "delta=1e-4,1e-8"]) == 0
     text = capsys.readouterr().out
     assert text.count("  python -m experiments.run ") == 5
     for key in ("delta", "function", "method", "derivative", "x", "expression", "python"):
         assert re.search(rf"^ +'?{key}=", text, flags=re.MULTILINE), key
-    for group in ("experiment: analytical_vs_numerical, ", "function: absolute, ", "method: backward_1, "):
-        assert f"\n{group}" in text
+    for group in ("experiment", "function", "method"):
+        for name, line in catalog.lines(group).items():
+            assert re.search(rf"^  {name} +{re.escape(line)}$", text, flags=re.MULTILINE), name
+    assert "\n  tiny " not in text  # a network, which is no matter of this study
     assert "'delta=${logspace:-16,0,129}'" in text
     assert not Path("outputs").exists()
+
+
+@pytest.mark.parametrize("study", catalog.options("experiment"))
+def test_the_help_of_a_study_is_its_own(study: str, capsys: pytest.CaptureFixture[str]):
+    assert run.main([f"experiment={study}", "--help"]) == 0
+    text = capsys.readouterr().out
+    assert f"\n{study}: " in text
+    assert catalog.header(study) in text
+    titles = {group for group, title in manual.GROUPS.items() if f"\n{title}: " in text}
+    assert titles == set(manual.GROUPS) & set(catalog.keys(study))
+
+
+def test_the_help_of_a_study_that_does_not_exist_names_those_that_do(capsys: pytest.CaptureFixture[str]):
+    assert run.main(["--help", "experiment=tangent"]) == 2
+    assert capsys.readouterr().err == "error: no experiment named 'tangent'; did you mean tangents?\n"
 
 
 def test_every_example_of_the_help_is_accepted(capsys: pytest.CaptureFixture[str], place: Path):
@@ -768,8 +796,8 @@ def test_the_figures_are_drawn_from_the_tables_on_disk():
 
 
 def test_the_configuration_is_found_beside_the_package():
-    assert composition.CONF.is_absolute()
-    assert (composition.CONF / "config.yaml").is_file()
+    assert catalog.CONF.is_absolute()
+    assert (catalog.CONF / "config.yaml").is_file()
 
 
 # Whatever a function raises

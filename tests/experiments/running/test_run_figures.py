@@ -11,11 +11,11 @@ import quick
 from experiments import figures, rerun, run
 from experiments.figures.drawing import KINDS
 from experiments.messages import ConfigurationError
-from experiments.running import check, composition, starting
+from experiments.running import catalog, check, composition, starting
 from experiments.running.run_figures import figures_of, with_keys
 from experiments.study import Rows, column, key
 
-PRESETS = sorted(path.stem for path in (composition.CONF / "experiment").glob("*.yaml"))
+PRESETS = sorted(path.stem for path in (catalog.CONF / "experiment").glob("*.yaml"))
 CURVES = {"kind": "curves", "table": "pictures", "panel": "view"}
 
 

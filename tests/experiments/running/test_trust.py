@@ -78,9 +78,7 @@ def test_a_target_of_the_study_itself_is_refused_too():
         trust.refuse_targets({"function": {"f": {"_target_": "os.system"}}})
 
 
-@pytest.mark.parametrize(
-    "words", quick.part([[], ["--help"], ["--cfg", "job"], ["--info", "config"], ["--hydra-help"]]), ids=str
-)
+@pytest.mark.parametrize("words", quick.part([[], ["--cfg", "job"], ["--info", "config"], ["--hydra-help"]]), ids=str)
 def test_a_preset_is_refused_before_anything_it_names_runs(words: list[str], place: Path, capsys: Any):
     (place / "evil.py").write_text("import pathlib\n\npathlib.Path('owned').touch()\n")
     typed = preset(place, {"callbacks": {"evil": {"_target_": "evil.Callback"}}})

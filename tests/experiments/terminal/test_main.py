@@ -11,6 +11,8 @@ import pytest
 
 import derivkit
 from experiments import __main__ as listing
+from experiments import run
+from experiments.terminal.commands import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -20,14 +22,31 @@ def test_every_command_is_listed_with_what_it_does(capsys: Any):
     lines = capsys.readouterr().out.splitlines()
     modules = {path.stem for path in (ROOT / "experiments").glob("[a-z]*.py") if "\ndef main(" in path.read_text()}
     assert {line.split()[2] for line in lines[:-1]} == {f"experiments.{name}" for name in modules}
+    assert modules == set(COMMANDS)
     assert all(len(line.split()) > 4 for line in lines)
+
+
+def test_a_command_is_the_same_behind_the_script_and_as_a_module(capsys: Any, monkeypatch: pytest.MonkeyPatch):
+    assert (listing.main(["run", "functoin=sin"]), run.main(["functoin=sin"])) == (2, 2)
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == second
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/derivative-lab"])
+    listing.main([])
+    assert capsys.readouterr().out.startswith("derivative-lab run ")
+
+
+@pytest.mark.parametrize("words", [["help"], ["--help"], ["help", "runs"], ["runs", "--help"], ["completion", "-h"]])
+def test_help_is_there_however_it_is_wanted(words: list[str], capsys: Any):
+    with pytest.raises(SystemExit) as left:
+        listing.main(words)
+    assert (left.value.code, capsys.readouterr().out[:24]) == (0, "usage: python -m experim")
 
 
 @pytest.mark.parametrize(
     ("words", "line"),
     [
         (["compar"], "error: no command 'compar'; did you mean compare?"),
-        (["run"], "error: commands are modules: write python -m experiments.run"),
+        (["delta=1e-4"], "error: no command 'delta=1e-4'; write python -m experiments.run delta=1e-4"),
         (["--sort"], "error: unrecognized arguments: --sort; see python -m experiments --help"),
     ],
 )
@@ -36,7 +55,34 @@ def test_what_is_no_command_is_refused_in_one_line(words: list[str], line: str, 
     assert capsys.readouterr().err == f"{line}\n"
 
 
-@pytest.mark.parametrize("module", ["experiments", "experiments.run"])
-def test_the_version_is_that_of_the_laboratory(module: str):
-    done = subprocess.run([sys.executable, "-m", module, "--version"], capture_output=True, text=True, check=True)
+@pytest.mark.parametrize(
+    "words", [["experiments", "--version"], ["experiments", "version"], ["experiments.run", "--version"]]
+)
+def test_the_version_is_that_of_the_laboratory(words: list[str]):
+    done = subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True, check=True)
     assert done.stdout == f"{derivkit.__distribution__} {derivkit.__version__}\n"
+
+
+LOSS = """
+def loss(w):
+    return w[0] ** 2 + w[0] * w[1]
+
+
+def grad(w):
+    return [2 * w[0] + w[1], w[0]]
+
+
+def wrong(w):
+    return [w[0] + w[1], w[0]]
+"""
+
+
+@pytest.mark.parametrize(("gradient", "status"), [("grad", 0), ("wrong", 1)])
+def test_a_gradient_is_checked_in_one_command(
+    gradient: str, status: int, tmp_path: Path, monkeypatch: Any, capsys: Any
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / f"my_{gradient}.py").write_text(LOSS)
+    words = [f"python=my_{gradient}:loss", f"gradient=my_{gradient}:{gradient}", "x=[1,2]", "figures.draw=null"]
+    assert listing.main(["check", *words]) == status
+    assert ("error: disagree: " in capsys.readouterr().err) == bool(status)
