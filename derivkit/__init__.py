@@ -75,7 +75,8 @@ if TYPE_CHECKING:
     from derivkit.sweeps import ErrorSweep, SlopeLines, bounds_known, delta_ladder, deltas_to_draw, nearest, thinned
     from derivkit.symbolic.backpropagation import GradientOperations, gradient_operations
     from derivkit.symbolic.derivation import Derivation, derive
-    from derivkit.symbolic.diagnosis import Diagnosis, Finding, Judgement, diagnose
+    from derivkit.symbolic.diagnosis import diagnose
+    from derivkit.symbolic.judgement import Diagnosis, Finding, Judgement
     from derivkit.symbolic.notation import Style, to_text
     from derivkit.symbolic.steps import Step
     from derivkit.symbolic.verification import RefutedError, Verdict, Verification

@@ -77,6 +77,10 @@ class Element(Rows, table=None):
     label: str = column("its name in the legend, or the text itself", axis="label")
 
 
+MAX_LINES, MAX_LETTERS = 40, 160
+"""Longest calculation, and longest line of it, that is drawn: beyond, a figure could not be read; by eye."""
+
+
 class Piece(Rows, table=None):
     """A piece of a line of a calculation, as a figure of the kind ``steps`` sets it."""
 

@@ -298,6 +298,12 @@ def frames(rows: Iterable[Rows]) -> dict[type[Rows], Frame]:
     return {table: pd.concat(found, ignore_index=True) for table, found in parts.items()}
 
 
+def rows_of(table: Frame, row: Mapping[str, Any], keys: Iterable[str]) -> Frame:
+    """Return the rows that have a row's values under some columns, and are of its job where there are several."""
+    names = [name for name in (*keys, "job") if name in table]
+    return table[(table[names] == [row[name] for name in names]).all(axis=1)]
+
+
 # Tables that many studies have
 
 

@@ -53,6 +53,7 @@ SIZES: dict[str, tuple[str, ...]] = {
     "convergence": ("method=[forward_1,backward_3,central_2,central_8]",),
     "delta_sweep": ("delta=${logspace:-16,0,33}", "function=[exp,sin,tanh],[absolute,sqrt]"),
     "derivations": (),
+    "diagnose": (),
     "expression_swell": ("depth=[3,4,6]",),
     "float32_or_float64": ("x=[0.5,1]", "lowest_exponent=-2", "highest_exponent=0"),
     "gradient_check": ("kinds=[factor,entry]", "sizes=[1e-2,1e-6]", "plants=1", "correct=2"),

@@ -27,14 +27,14 @@ class Candidate:
         Where it is made.
     written : Node
         What the mistake makes of the step's piece.
-    places : int
-        At how many steps it is made at once.
+    parts : tuple of Candidate
+        The same mistake at several steps, if it is made at all of them at once.
     """
 
     mistake: Mistake
     step: Step
     written: Node
-    places: int = 1
+    parts: tuple[Candidate, ...] = ()
 
 
 def candidates_of(steps: Iterable[Step], variable: Variable) -> Iterator[Candidate]:

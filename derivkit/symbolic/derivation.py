@@ -38,7 +38,7 @@ from derivkit.symbolic.notation import (
     as_latex,
     as_markdown,
     as_text,
-    left_side,
+    left_sides,
     lines_of,
     spans_of,
 )
@@ -129,15 +129,15 @@ class Derivation(CheckedSteps):
         Check of every step: verified.
         <BLANKLINE>
         """
-        return as_text(self, level, notation)
+        return as_text(self, self.lines(level), notation)
 
     def markdown(self, level: str | Style = "normal", notation: str = "leibniz") -> str:
         """The lines as Markdown; `level` and `notation` as of `text`."""
-        return as_markdown(self, level, notation)
+        return as_markdown(self, self.lines(level), notation)
 
     def latex(self, level: str | Style = "normal", notation: str = "leibniz") -> str:
         """The lines as LaTeX, without the reasons; `level` and `notation` as of `text`."""
-        return as_latex(self, level, notation)
+        return as_latex(self, self.lines(level), notation)
 
     def lines(self, level: str | Style = "normal") -> tuple[Line, ...]:
         """The lines one by one, each with its formula, the reason for the next and the pieces that this acts on.
@@ -167,8 +167,7 @@ class Derivation(CheckedSteps):
         >>> [(span.text, span.mark) for span in derive("x^2").spans() if span.line == 1][:3]
         [("f'(x)", False), ('=', False), ('d', False)]
         """
-        left = [left_side(self, order, "prime") for order in range(self.order + 1)]
-        return spans_of(self.lines(level), left=left, notation=notation)
+        return spans_of(self.lines(level), left=left_sides(self, "prime"), notation=notation)
 
     def __call__(self, x: ArrayLike | NamedValues = MappingProxyType({}), /, **named: ArrayLike) -> Any:
         """The derivative in fast float64, equal parts computed once; NaN where a condition does not hold.

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,7 @@ from derivkit.symbolic.candidate_mistakes import Candidate, candidates_of
 from derivkit.symbolic.comparison import Form, RaisedPoint, StepProgram, digits_in_common
 from derivkit.symbolic.derivation import chosen_variable
 from derivkit.symbolic.differentiation import differentiate
+from derivkit.symbolic.judgement import Diagnosis, Finding, Judgement, Slip
 from derivkit.symbolic.mistakes import OF_THE_WHOLE, ROW
 from derivkit.symbolic.points import floats_at, lattice_of, located, one_on_every_side, shown_point
 from derivkit.symbolic.rules import Condition
@@ -59,132 +60,6 @@ MAX_FINDINGS = 12
 """Mistakes that are named; a constant without a derivation."""
 MAX_BREAKPOINTS = 8
 """Breakpoints beside which points are taken; a constant without a derivation."""
-
-
-class Judgement(StrEnum):
-    """The judgement of an answer: right in one form or another, wrong, or not decided.
-
-    Examples
-    --------
-    >>> diagnose("sin(x)^2", "sin(2*x)").verdict is Judgement.OTHER_FORM
-    True
-    """
-
-    RIGHT = "right"
-    OTHER_FORM = "right, in another form"
-    NOT_PROVED = "equal as far as computed, not proved"
-    BROKEN = "a rule is broken"
-    UNKNOWN = "no single mistake of a known kind"
-    NO_REAL_POINT = "no real point found"
-    OVER_THE_WORK_LIMIT = "over the work limit"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A mistake that gives the answer.
-
-    Attributes
-    ----------
-    rule : str
-        The rule that was broken, or how.
-    formula : str
-        What was written in its stead, in the names of the table of mistakes.
-    place : Expression
-        The piece that was differentiated wrongly.
-    written, right : Expression
-        What the mistake makes of the piece, and its derivative.
-    whole : Expression
-        The whole derivative with this mistake.
-    likeness : float
-        How much of the answer looks like that, 0 to 1.
-    places : int
-        At how many steps it was made; where they are several, the place is the whole formula.
-
-    Examples
-    --------
-    >>> (finding,) = diagnose("x*sin(x)", "cos(x)").findings
-    >>> finding.rule, finding.where
-    ('product rule as product of derivatives', 'at x*sin(x)')
-    """
-
-    rule: str
-    formula: str
-    place: Expression
-    written: Expression
-    right: Expression
-    whole: Expression
-    likeness: float
-    places: int = 1
-
-    @property
-    def where(self) -> str:
-        """The place in words."""
-        return f"at {self.place}" if self.places == 1 else f"at {self.places} places of {self.place}"
-
-    @property
-    def corrected(self) -> str:
-        """The step as it should be."""
-        return f"({self.place})' = {self.right}"
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """What is right or wrong with an answer.
-
-    Attributes
-    ----------
-    verdict : Judgement
-        Right, right in another form, wrong by a broken rule, or wrong by no single mistake of a known kind; or neither
-        proved nor refuted.
-    derivative : Expression
-        The right answer.
-    findings : tuple of Finding
-        Every mistake that gives the answer, the one that looks most like it first.
-    points : tuple of mapping
-        Where answer and derivative were compared in raised precision.
-    note : str
-        What else is to be said; empty if nothing.
-    digits : int
-        Where neither is proved, the decimal digits to which answer and derivative are equal at every point.
-
-    Examples
-    --------
-    >>> str(diagnose("sin(3*x)", "3*cos(3*x) + 1"))
-    'no single mistake of a known kind'
-    """
-
-    verdict: Judgement
-    derivative: Expression
-    findings: tuple[Finding, ...] = ()
-    points: tuple[Mapping[str, float], ...] = ()
-    note: str = ""
-    digits: int = 0
-
-    @property
-    def right(self) -> bool:
-        """Whether the answer is right, in whatever form."""
-        return self.verdict in {Judgement.RIGHT, Judgement.OTHER_FORM}
-
-    @property
-    def rules(self) -> tuple[str, ...]:
-        """The broken rules, the likeliest first, each once."""
-        return tuple(dict.fromkeys(finding.rule for finding in self.findings))
-
-    @property
-    def place(self) -> Expression | None:
-        """The piece that the likeliest mistake is about."""
-        return self.findings[0].place if self.findings else None
-
-    @property
-    def corrected(self) -> str:
-        """The likeliest step as it should be; empty if no rule is named."""
-        return self.findings[0].corrected if self.findings else ""
-
-    def __str__(self) -> str:
-        named = [f"{finding.rule}, {finding.where}: {finding.corrected}" for finding in self.findings]
-        open_ = self.verdict is Judgement.NOT_PROVED
-        verdict = f"equal to {self.digits} digits, not proved" if open_ else str(self.verdict)
-        return "; or ".join(named) if named else verdict + (f" ({self.note})" if self.note else "")
 
 
 def diagnose(expression: Expression | str, answer: Expression | str, variable: str | None = None) -> Diagnosis:
@@ -220,7 +95,7 @@ def diagnose(expression: Expression | str, answer: Expression | str, variable: s
     tree, claimed = map(expression_of, (expression, answer))
     name = chosen_variable(tree, variable)
     _refuse_strangers(tree, claimed, name)
-    return _Diagnosis(tree.root, claimed.root, Variable(name)).run()
+    return _Diagnosis(tree, claimed, Variable(name)).run()
 
 
 def _refuse_strangers(tree: Expression, answer: Expression, name: str) -> None:
@@ -267,7 +142,8 @@ class _Screened:
 class _Diagnosis:
     """One answer compared with everything that could have been written."""
 
-    def __init__(self, root: Node, answer: Node, variable: Variable) -> None:
+    def __init__(self, expression: Expression, claimed: Expression, variable: Variable) -> None:
+        root, answer = expression.root, claimed.root
         self._variable = variable
         self._top = differentiate(root, variable)
         self._answer, self._form = answer, Form(answer)
@@ -278,26 +154,30 @@ class _Diagnosis:
             answer,
             *(side for condition in self._breakpoints for side in (condition.left, condition.right)),
         ]
+        self._diagnosis = partial(
+            Diagnosis, derivative=self._top.result, expression=expression, answer=claimed, variable=variable.name
+        )
         self._names = list(dict.fromkeys([variable.name, *variables_of(joint_program([root, answer])[0])]))
 
     def run(self) -> Diagnosis:
-        derivative = self._top.result
+        derivative, diagnosis = self._top.result, self._diagnosis
         if self._form.compared(derivative.root)[0]:
-            return Diagnosis(Judgement.RIGHT, derivative)
+            return diagnosis(Judgement.RIGHT)
         if sum(map(_work, [self._answer, *(step.unfolded for step in self._steps)])) > MAX_WORK:
-            return Diagnosis(Judgement.OVER_THE_WORK_LIMIT, derivative)
+            return diagnosis(Judgement.OVER_THE_WORK_LIMIT)
         steps = StepProgram(self._steps, self._others)
         points, note = self._points(steps)
         raised = tuple(place.point for place in self._raised(steps, points))
         if not raised:
-            return Diagnosis(Judgement.NO_REAL_POINT, derivative, note=note)
+            return diagnosis(Judgement.NO_REAL_POINT, note=note)
         if equivalence.equivalent(derivative.root, self._answer):
-            return Diagnosis(Judgement.OTHER_FORM, derivative, points=raised, note=note)
+            return diagnosis(Judgement.OTHER_FORM, points=raised, note=note)
         digits = digits_in_common(derivative.root, self._answer, raised, balls.Numbers(WORK))
         if digits is not None:
-            return Diagnosis(Judgement.NOT_PROVED, derivative, points=raised, note=note, digits=digits)
+            return diagnosis(Judgement.NOT_PROVED, points=raised, note=note, digits=digits)
         findings = tuple(self._findings(points, raised))
-        return Diagnosis(Judgement.BROKEN if findings else Judgement.UNKNOWN, derivative, findings, raised, note)
+        verdict = Judgement.BROKEN if findings else Judgement.UNKNOWN
+        return diagnosis(verdict, findings=findings, points=raised, note=note)
 
     # Points
 
@@ -411,11 +291,9 @@ class _Diagnosis:
             for key in ((candidate.mistake.name, candidate.mistake.formula), (candidate.mistake.name, "")):
                 if not candidate.mistake.each:
                     groups.setdefault(key, {}).setdefault(id(candidate.step), candidate)
-        for places in groups.values():
-            if len(places) > 1:
-                together = tuple(places.values())
-                whole = self._rebuilt(*together)[1]
-                yield Candidate(together[0].mistake, self._top, whole, places=len(places))
+        for together in dict.fromkeys(tuple(places.values()) for places in groups.values()):
+            if len(together) > 1:
+                yield Candidate(together[0].mistake, self._top, self._rebuilt(*together)[1], together)
 
     def _matching(
         self, candidates: Sequence[Candidate], points: Mapping[str, Array], raised: Sequence[NamedPoint]
@@ -472,6 +350,7 @@ class _Diagnosis:
         """A mistake that gives the answer to the last digit that can be computed; None if it does not."""
         step, mistake = candidate.step, candidate.mistake
         written, whole = self._rebuilt(candidate)
+        parts = candidate.parts or (candidate,)
         alike, likeness = self._form.compared(whole)
         if not (
             alike
@@ -487,7 +366,7 @@ class _Diagnosis:
             right=step.result,
             whole=Expression(whole),
             likeness=likeness,
-            places=candidate.places,
+            slips=tuple(Slip(one.step.piece, Expression(self._rebuilt(one)[0])) for one in parts),
         )
 
     def _rebuilt(self, *candidates: Candidate) -> tuple[Node, Node]:

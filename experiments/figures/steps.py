@@ -36,6 +36,8 @@ ABOVE, BELOW, BAR_HEIGHT, STEP = 0.5, 0.48, 0.3, 2.35
 SPACED, TIGHT, FOLLOWED = ("=", "+", "-", ">", "<", "≥", "≤", "≠", "if"), "·", ",;"
 GAPS = {**dict.fromkeys(SPACED, 0.32), **dict.fromkeys(TIGHT, 0.1)}
 """Room on both sides of a sign or a word, as a part of SIZE."""
+WRONG = "≠"
+"""The sign before a line that is what somebody wrote, instead of the next."""
 LAST = "otherwise"
 """The word that ends the pieces of a function."""
 OPENING = tuple("([{=,;·/")
@@ -109,7 +111,7 @@ def _step(rows: DataFrame) -> _Step:
         )
         pieces.append(piece)
         left += before + piece.width + after
-    equality = next((piece.left for piece in pieces if piece.text == "="), 0.0)
+    equality = next((piece.left for piece in pieces if piece.text in ("=", WRONG)), 0.0)
     return _Step(pieces=tuple(pieces), equality=equality, note=str(rows["note"].iloc[0]))
 
 
@@ -222,6 +224,8 @@ def _spoken(piece: _Piece) -> str:
 def _caption(plan: Plan, spec: Spec) -> list[str]:
     del spec
     pieces = [piece for panel in plan.panels[:1] for line in panel.content for piece in line.pieces]
+    if any(line.pieces[0].text == WRONG for panel in plan.panels[:1] for line in panel.content):
+        return [f"Red: what was done wrongly, and behind {WRONG} what was written; the next line is right."]
     says = []
     if any(piece.color == RED for piece in pieces):
         says.append("Red: what the next line acts on.")

@@ -33,7 +33,7 @@ TYPED = ("expression", "python")
 """The keys of functions that are typed, and not chosen by name."""
 Plain = dict[str, Any]
 
-LOCAL = ("python=", "--config-dir", "-cd", "--config-path", "-cp", "hydra.searchpath=")
+LOCAL = ("python=", "answers=", "--config-dir", "-cd", "--config-path", "-cp", "hydra.searchpath=")
 """Words whose values are looked for in the current directory."""
 
 REFERENCE = re.compile(r"\$\{\s*(\.*[\w.]+)\s*\}")

@@ -36,7 +36,7 @@ MAX_ROWS_SHOWN, MAX_ROWS_OF_OTHERS = 500, 60
 SHOWN_AT_LENGTH = ("summary", "goals")
 MAX_JOBS_REPORTED = 20
 """Jobs whose configuration the report shows."""
-SHOWN_FIRST = ("summary", "suspects")
+SHOWN_FIRST = ("summary", "suspects", "mistakes")
 """Tables that the report shows before the main one."""
 LINKED = (".parquet", ".csv", ".txt")
 TABLES_OF_WORDS = ("findings", "notes", "lesson", "printed", "failed", "turning")

@@ -8,17 +8,19 @@ from collections.abc import Mapping, Sequence
 
 from experiments.messages import nearest, show
 
+FORMULAS = ("expression", "answer")
+"""Keys whose values are formulas."""
 INTERVAL = re.compile(r"(?:tag\([\w\s,]+,\s*)?interval\([^()]*\)+")
 """How an interval is typed, right or wrong."""
 
 
 def quoted(argument: str) -> str:
-    """Quote the value of ``expression=...`` for Hydra when it begins with neither a quote nor a bracket.
+    """Quote a formula, as of ``expression=...``, for Hydra when it begins with neither a quote nor a bracket.
 
     Hydra takes a bare ``sin(x)`` for a call of a function of its own.
     """
     key, equals, value = argument.partition("=")
-    if key != "expression" or not equals or value.startswith(("'", '"', "[")) or value in ("", "null"):
+    if key not in FORMULAS or not equals or value.startswith(("'", '"', "[")) or value in ("", "null"):
         return argument
     return f"{key}={quote(value)}"
 

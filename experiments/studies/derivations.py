@@ -10,12 +10,10 @@ from typing import Any
 
 import derivkit as dk
 from experiments import columns
-from experiments.study import Frame, Lesson, Printed, Rows, Tables, column, key
+from experiments.study import Frame, Lesson, Printed, Rows, Tables, column, key, rows_of
 
 FIGURES = tuple(f"derivation_{k}" for k in range(1, 9))
 """The figures of the preset; formulas beyond them are told in words only."""
-MAX_LINES, MAX_LETTERS = 40, 160
-"""Longest derivation and longest line that are drawn: beyond, a figure could not be read; by eye."""
 MAX_CONDITIONS = 5
 """Most conditions that the findings name."""
 
@@ -191,14 +189,14 @@ def conclude(tables: Tables) -> Iterator[Rows]:
     checks = tables[Checks]
     shown = list(zip(FIGURES, drawable(checks).itertuples(), strict=False))
     for figure, row in shown:
-        yield Steps.of(rows_of(tables[Pieces], row), figure=figure)
+        yield Steps.of(rows_of(tables[Pieces], row._asdict(), Which.columns), figure=figure)
     if shown:
         yield Lesson(
             figure=[figure for figure, _ in shown],
             title=[f"The derivative of {heading(row)}" for _, row in shown],
             text=[introduction(row) for _, row in shown],
         )
-    texts = [list(rows_of(tables[Text], row)["line"]) for row in checks.itertuples()]
+    texts = [list(rows_of(tables[Text], row._asdict(), Which.columns)["line"]) for row in checks.itertuples()]
     yield Printed(line=[line for place, text in enumerate(texts) for line in ([""] if place else []) + text])
     yield Summary(
         expression=checks["expression"], derivative=checks["result"], holds=checks["conditions"],
@@ -208,14 +206,8 @@ def conclude(tables: Tables) -> Iterator[Rows]:
 
 def drawable(checks: Frame) -> Frame:
     """Those that a figure can hold, as many as there are figures."""
-    short = (checks["lines"] <= MAX_LINES) & (checks["widest"] <= MAX_LETTERS)
+    short = (checks["lines"] <= columns.MAX_LINES) & (checks["widest"] <= columns.MAX_LETTERS)
     return checks[short].head(len(FIGURES))
-
-
-def rows_of(table: Frame, row: Any) -> Frame:
-    """The rows that belong to a derivation: of its formula and variable, and of its job where there are several."""
-    keys = [name for name in (*Which.columns, "job") if name in table]
-    return table[(table[keys] == [getattr(row, name) for name in keys]).all(axis=1)]
 
 
 def heading(row: Any) -> str:

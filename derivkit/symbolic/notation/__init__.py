@@ -1,8 +1,9 @@
 """Derivations as lines: made, written as text, Markdown and LaTeX, read back, and cut into the spans of a figure."""
 
+from derivkit.symbolic.notation.correction import corrected
 from derivkit.symbolic.notation.latex import latex
 from derivkit.symbolic.notation.lines import LEVELS, Line, Mark, Style, lines_of
-from derivkit.symbolic.notation.printing import as_latex, as_markdown, as_text, left_side, to_text
+from derivkit.symbolic.notation.printing import as_latex, as_markdown, as_text, left_side, left_sides, to_text
 from derivkit.symbolic.notation.reading import ReadingError, read
 from derivkit.symbolic.notation.spans import Span, spans_of
 from derivkit.symbolic.notation.writing import NOTATIONS, pieces_of, written
@@ -18,8 +19,10 @@ __all__ = [
     "as_latex",
     "as_markdown",
     "as_text",
+    "corrected",
     "latex",
     "left_side",
+    "left_sides",
     "lines_of",
     "pieces_of",
     "read",

@@ -103,7 +103,9 @@ class Line:
     rules : tuple of str
         The rules by which the next line is made; empty for a calculation and for the last line.
     reason : str
-        The same in words.
+        The same in words; of a wrong line what is wrong with it.
+    wrong : bool
+        Whether it is what somebody wrote instead of the next line.
     """
 
     tree: Node
@@ -112,6 +114,12 @@ class Line:
     marks: tuple[Mark, ...] = ()
     rules: tuple[str, ...] = ()
     reason: str = ""
+    wrong: bool = False
+
+    @property
+    def sign(self) -> str:
+        """The sign before the line."""
+        return "≠" if self.wrong else "="
 
     def text(self, notation: str = "leibniz") -> str:
         """What stands on the right of the sign of equality, as text."""

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from derivkit.expressions.expression import expression_of
 from derivkit.expressions.tree import Expression, Node
 from derivkit.symbolic.notation.latex import latex_name, latex_primes, latex_writer
-from derivkit.symbolic.notation.lines import Line, Style, lines_of
+from derivkit.symbolic.notation.lines import Line
 from derivkit.symbolic.notation.writing import CUT, MAX_CHARACTERS, check_notation, text_writer
 from derivkit.symbolic.rules import Condition
 from derivkit.symbolic.verification import CheckedSteps
 
+LATEX_SIGNS: Mapping[str, str] = {"=": "=", "≠": r"\neq"}
 MAX_LINES = 200
 """Lines, beyond which the middle of a derivation is left out; a constant without a derivation."""
 
 
-def as_text(derivation: CheckedSteps, level: str | Style, notation: str) -> str:
-    """The derivation as plain text, one line of it on each."""
-    left = [left_side(derivation, order, notation) for order in range(derivation.order + 1)]
-    lines, dropped = _bounded(lines_of(derivation, level))
+def as_text(derivation: CheckedSteps, lines: Sequence[Line], notation: str) -> str:
+    """Lines of a derivation as plain text, one on each."""
+    left = left_sides(derivation, notation)
+    lines, dropped = _bounded(lines)
     write = text_writer(notation)
     trees = [write(line.tree) for line in lines]
     width = max(map(len, left))
@@ -28,31 +29,31 @@ def as_text(derivation: CheckedSteps, level: str | Style, notation: str) -> str:
     shown = []
     for line, tree in zip(lines, trees, strict=True):
         name = left[line.order] if line.first else ""
-        shown.append(f"{name:<{width}} = {tree:<{column}}   {line.reason}".rstrip())
+        shown.append(f"{name:<{width}} {line.sign} {tree:<{column}}   {line.reason}".rstrip())
     remarks = _remarks(derivation, str, dropped=dropped, cut=any(CUT in tree for tree in trees))
     return "\n".join([*shown, *remarks]) + "\n"
 
 
-def as_markdown(derivation: CheckedSteps, level: str | Style, notation: str) -> str:
-    """The derivation as Markdown that GitHub shows, each line with its formula and its reason."""
+def as_markdown(derivation: CheckedSteps, lines: Sequence[Line], notation: str) -> str:
+    """Lines of a derivation as Markdown that GitHub shows, each line with its formula and its reason."""
     left = [_left_latex(derivation, order, notation) for order in range(derivation.order + 1)]
-    lines, dropped = _bounded(lines_of(derivation, level))
+    lines, dropped = _bounded(lines)
     write = latex_writer(notation)
     shown: list[str] = []
     for line in lines:
         name = left[line.order] if line.first else ""
         # Between $` and `$ no sign of Markdown has a meaning.
-        formula = f"$`{name} = {write(line.tree)}`$"
+        formula = f"$`{name} {LATEX_SIGNS[line.sign]} {write(line.tree)}`$"
         shown.append(f"{formula}  \n*{line.reason}*" if line.reason else formula)
     return "\n\n".join([*shown, *_remarks(derivation, _code, dropped=dropped)]) + "\n"
 
 
-def as_latex(derivation: CheckedSteps, level: str | Style, notation: str) -> str:
-    """The derivation as an ``aligned`` block of LaTeX."""
+def as_latex(derivation: CheckedSteps, lines: Sequence[Line], notation: str) -> str:
+    """Lines of a derivation as an ``aligned`` block of LaTeX."""
     left = [_left_latex(derivation, order, notation) for order in range(derivation.order + 1)]
-    lines, dropped = _bounded(lines_of(derivation, level))
+    lines, dropped = _bounded(lines)
     write = latex_writer(notation)
-    rows = [f"{left[line.order] if line.first else ''} &= {write(line.tree)}" for line in lines]
+    rows = [f"{left[line.order] if line.first else ''} &{LATEX_SIGNS[line.sign]} {write(line.tree)}" for line in lines]
     if dropped:
         rows.insert(len(rows) // 2, rf"& \;\text{{({dropped} lines are left out)}}")
     return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}\n"
@@ -67,6 +68,11 @@ def function_name(derivation: CheckedSteps) -> str:
     used = {step.value for step in derivation.expression.program if step.operation == "variable"}
     used |= {step.value[0] for step in derivation.expression.program if isinstance(step.value, tuple)}
     return next(name for name in ("f", "g", "h", *(f"f{k}" for k in range(1, len(used) + 2))) if name not in used)
+
+
+def left_sides(derivation: CheckedSteps, notation: str) -> list[str]:
+    """What stands left of the sign of equality, for the function and every derivative."""
+    return [left_side(derivation, order, notation) for order in range(derivation.order + 1)]
 
 
 def left_side(derivation: CheckedSteps, order: int, notation: str) -> str:
@@ -88,7 +94,7 @@ def _left_latex(derivation: CheckedSteps, order: int, notation: str) -> str:
     return rf"\frac{{d{power}}}{{d{variable}{power}}} {name}({variable})"
 
 
-def _bounded(lines: tuple[Line, ...]) -> tuple[tuple[Line, ...], int]:
+def _bounded(lines: Sequence[Line]) -> tuple[Sequence[Line], int]:
     """The lines, of very many only the first and the last ones, and how many are left out."""
     if len(lines) <= MAX_LINES:
         return lines, 0

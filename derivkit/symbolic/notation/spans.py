@@ -57,7 +57,7 @@ def spans_of(lines: Sequence[Line], *, left: Sequence[str] = (), notation: str =
 
 def _spans(number: int, line: Line, left: Sequence[str], notation: str) -> Iterator[Span]:
     name = [left[line.order]] if line.first and line.order < len(left) else []
-    before = [Piece(text, (-1,)) for text in (*name, "=")]
+    before = [Piece(text, (-1,)) for text in (*name, line.sign)]
     pieces = [*before, *(piece for whole in pieces_of(line.tree, notation, raised=True) for piece in _apart(whole))]
     arrows = dict(_arrows(pieces, line.marks))
     for place, piece in enumerate(pieces):

@@ -15,8 +15,9 @@ from derivkit.expressions.tree import Expression, Variable, program_of
 from derivkit.operations.elementary import ELEMENTARY
 from derivkit.symbolic import candidate_mistakes, diagnosis
 from derivkit.symbolic.candidate_mistakes import candidates_of
-from derivkit.symbolic.diagnosis import Judgement, diagnose
+from derivkit.symbolic.diagnosis import diagnose
 from derivkit.symbolic.differentiation import differentiate
+from derivkit.symbolic.judgement import Judgement
 from derivkit.symbolic.mistakes import MISTAKES
 from derivkit.symbolic.points import float_stand_in, lattice_of
 
@@ -71,7 +72,7 @@ def planted(text):
     """Every mistake that fits a formula, as (mistake, place, the answer that it gives)."""
     tree = parse(text)
     variable = Variable("x" if "x" in tree.variables or not tree.variables else tree.variables[0])
-    case = diagnosis._Diagnosis(tree.root, tree.root, variable)
+    case = diagnosis._Diagnosis(tree, tree, variable)
     return case, [(one.mistake.name, one.step.piece, case._rebuilt(one)[1]) for one in case._candidates()]
 
 
@@ -158,7 +159,7 @@ def falsely_named(count):
             found = diagnose(text, answer, "x")
             total += not found.right
             named += found.verdict == Judgement.BROKEN
-            case = diagnosis._Diagnosis(parse(text).root, answer.root, Variable("x"))
+            case = diagnosis._Diagnosis(parse(text), answer, Variable("x"))
             assert all(close(values(case, one.whole.root), values(case, answer.root)) for one in found.findings)
     return named, total
 
@@ -304,3 +305,54 @@ def test_a_constant_factor_that_is_dropped_in_part_is_named(text, answer):
 
 def test_mistakes_of_two_kinds_are_no_single_one():
     assert diagnose("x^3 + sin(2*x)", "3*x^3 + cos(2*x)").verdict == Judgement.UNKNOWN
+
+
+# The lines beside what was written
+
+LINES = """
+x*sin(x) | cos(x) | d/dx [x·sin(x)] | cos(x);
+x^3 + x^2 | 3*x^3 + 2*x^2 | d/dx x^3 + d/dx x^2 | 3x^3 + 2x^2;
+exp(x) + x*sin(2*x) | exp(x) + sin(2*x) + x*cos(2*x) | exp(x) + (d/dx x)·sin(2x) + x·d/dx sin(2x)
+ | exp(x) + (d/dx x)·sin(2x) + x·cos(2x); x^2 | x^3/3 | d/dx x^2 | x^3/3;
+sin(3*x) | 3*cos(3*x) + 1 | d/dx sin(3x) | 3·cos(3x) + 1; x^2 + sin(x) | 2*x | d/dx [x^2 + sin(x)] | 2x
+"""
+
+
+@pytest.mark.parametrize("case", [one.strip() for one in LINES.split(";")])
+def test_what_was_written_stands_below_the_line_that_was_done_wrongly(case):
+    text, answer, place, written = (" ".join(part.split()) for part in case.split("| "))
+    found = diagnose(text, answer)
+    lines = found.lines()
+    (wrong,) = [k for k, line in enumerate(lines) if line.wrong]
+    assert [line.text() for line in lines[wrong - 1 : wrong + 1]] == [place, written]
+    assert {k for k, line in enumerate(lines) if line.marks} == {wrong - 1, wrong}
+    assert lines[wrong].reason == (found.rules or (found.verdict,))[0]
+    assert [line.tree for line in lines if not line.wrong] == [line.tree for line in dk.derive(text).lines()]
+
+
+@pytest.mark.parametrize(("text", "answer"), CORRECT[:12])
+def test_a_right_answer_has_the_lines_of_the_derivation(text, answer):
+    assert diagnose(text, answer).lines() == dk.derive(text).lines()
+
+
+@pytest.mark.parametrize(("text", "answer"), quick.part([one[:2] for one in MISTAKEN]))
+def test_every_mistake_has_a_wrong_line_at_every_level(text, answer):
+    found = diagnose(text, answer)
+    for level in dk.Derivation.LEVELS:
+        (wrong,) = [line for line in found.text(level).splitlines() if line.strip().startswith("≠")]
+        assert wrong.endswith(found.rules[0])
+
+
+def test_a_mistake_made_at_several_places_is_shown_at_each():
+    found = diagnose("sin(2*x)*cos(3*x)", "cos(2*x)*cos(3*x) - sin(2*x)*sin(3*x)")
+    assert [(str(slip.place), str(slip.written)) for slip in found.findings[0].slips] == [
+        ("sin(2*x)", "cos(2*x)"),
+        ("cos(3*x)", "-sin(3*x)"),
+    ]
+    assert [span.line for span in found.spans() if span.text == "≠"] == [3]
+    assert {span.line for span in found.spans() if span.mark} == {2, 3}
+
+
+def test_no_mistake_is_named_twice_for_the_same_places():
+    found = diagnose("x^3 + x^2", "3*x^3 + 2*x^2")
+    assert len(found.findings) == 1

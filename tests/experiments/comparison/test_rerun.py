@@ -531,6 +531,7 @@ SMALL: dict[str, tuple[str, ...]] = {
     "convergence": ("function=[exp,gauss]", "method=[forward_1,central_2]"),
     "delta_sweep": ("delta=${logspace:-16,0,17}",),
     "derivations": ("expression=['x*sin(x)']",),
+    "diagnose": (),
     "expression_swell": ("depth=[3,4]",),
     "float32_or_float64": ("x=[0.5,1]", "delta=${powers_of_two:0,-20}", "lowest_exponent=-2", "highest_exponent=0"),
     "honesty": ("population=[edges]", "estimator=[derivative,ridders]", "points=1"),
