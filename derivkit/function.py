@@ -92,7 +92,7 @@ class Function(SelfDescribing):
         >>> sine(1.0) == sine(1.0), sine.call.total
         (True, 1)
         """
-        return replace(self, call=Ledger(self)) if self.costly else self
+        return replace(self, call=Ledger(self)) if self.costly and not isinstance(self.call, Ledger) else self
 
     @classmethod
     def from_expression(
@@ -267,7 +267,7 @@ class Function(SelfDescribing):
         2.0
         """
         budget = self.budget if self.costly else None
-        return derivative(self, x, order=order, domain=self.domain, budget=budget)
+        return derivative(self.remembering, x, order=order, domain=self.domain, budget=budget)
 
     def reference(self, x: Array, *, order: int = 1) -> tuple[Array, Array]:
         """The derivative by which estimates are judged, and how far off it may be.

@@ -25,7 +25,7 @@ from derivkit.numerical.stencil import Stencil
 from derivkit.predictions import truncation_terms
 from derivkit.sweeps import ErrorSweep
 from derivkit.trusted.exact import taylor
-from derivkit.types import Array, Indices, Mask
+from derivkit.types import EPS, Array, Indices, Mask
 
 REASONS = {
     "odd cancellation": "f is symmetric about the point, so that every second term of Taylor's series vanishes",
@@ -36,7 +36,8 @@ REASONS = {
     "deltas too small": "the deltas asked for are too small for truncation to stand clear of rounding",
     "domain left": "the stencil leaves the domain before truncation stands clear of rounding",
     "kink": "a derivative that the error needs does not exist at the point",
-    "no exact value": "no expression is known, so there is no error",
+    "no derivative": "f has no derivative that errors could be taken from",
+    "no expression": "without an expression Taylor's series of f is not known, by which a slope is explained",
     "unexplained": "none of the above",
 }
 """Reasons with their meaning."""
@@ -258,9 +259,18 @@ class ErrorCurve:
         )
 
 
+def measured_rounding(sweep: ErrorSweep) -> Array:
+    """Rounding of a black box: the noise of its values in every formula, and the bar of its derivative."""
+    x = sweep.x[0]
+    noise = max(float(sweep.f.derivative(x, order=sweep.derivative).noise), EPS * abs(sweep.f(x)))
+    gains = [sum(abs(float(weight)) for weight in entry.weights) for entry in sweep.formulas]
+    return np.array(gains)[:, None] * noise / sweep.delta**sweep.derivative + sweep.reference[1][0]
+
+
 def error_curves(sweep: ErrorSweep) -> list[ErrorCurve]:
     """The errors of every formula at the one point of a sweep, and what theory knows of them."""
     x = float(sweep.x[0])
+    rounding = measured_rounding(sweep) if sweep.f.expression is None else sweep.rounding[0]
     terms = truncation_terms(sweep.f, x, formulas=sweep.formulas, terms=TERMS)
     return [
         ErrorCurve(
@@ -269,7 +279,7 @@ def error_curves(sweep: ErrorSweep) -> list[ErrorCurve]:
             formula=entry,
             delta=sweep.delta,
             error=sweep.error[0, k],
-            rounding=sweep.rounding[0, k],
+            rounding=rounding[k],
             outside=sweep.outside[0, k],
             terms=terms[k],
         )
@@ -289,7 +299,7 @@ def explain_order(
     Parameters
     ----------
     f : Function, formula or callable
-        Where no formula is known the reason is ``no exact value``.
+        Without a formula errors are differences from `dk.derivative`, and a slope is observed but not explained.
     x : float
         The point.
     delta : array_like, shape ``(n,)``
@@ -330,17 +340,21 @@ def explain_order(
 
 def _reason(case: ErrorCurve) -> tuple[str, str]:
     """(reason, the same with numbers) of a slope that is not as claimed or is not there."""
-    for look in (_no_exact_value, _kink, _exact_formula, _vanishing):
+    for look in (_black_box, _kink, _exact_formula, _vanishing):
         reason = look(case)
         if reason:
             return reason
     return _out_of_range(case)
 
 
-def _no_exact_value(case: ErrorCurve) -> tuple[str, str] | None:
+def _black_box(case: ErrorCurve) -> tuple[str, str] | None:
     if case.f.expression is not None:
         return None
-    return "no exact value", "no expression is known for it, so that no error can be measured"
+    if np.all(np.isnan(case.error)):
+        said = case.f.derivative(np.array(case.x), order=case.formula.derivative).message
+        return "no derivative", str(said).rstrip(".")
+    shown = f"{np.count_nonzero(case.clear)} of {case.delta.size} deltas have an error that stands clear of noise"
+    return "no expression", f"{shown}; {WINDOW} are needed" if math.isnan(case.slope) else shown
 
 
 def _kink(case: ErrorCurve) -> tuple[str, str] | None:

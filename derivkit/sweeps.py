@@ -27,6 +27,7 @@ REASONS = MappingProxyType(
         "step_vanished": "delta is so small that two points of the formula are the same number",
         "not_finite": "f is not finite at a point of the formula",
         "no_exact": "no exact derivative is known or exists",
+        "below_bar": "the error is below the bar of the derivative that was measured",
     }
 )
 """Why there is no error, by its status, in words; where none is known or exists, the estimate stands."""
@@ -205,9 +206,19 @@ class ErrorSweep:
         return np.swapaxes(self.sweep.estimate, 0, 1)
 
     @cached_property
+    def reference(self) -> tuple[Array, Array]:
+        """The derivative by which errors are judged and how far off it may be, shape ``(n, 1, 1)`` each.
+
+        Where an expression is known it is proved to be the nearest double, and its bar 0; of a black box it is that of
+        `dk.derivative`. NaN where none exists or is known.
+        """
+        value, bar = self.f.reference(self.x, order=self.derivative)
+        return value[:, None, None], bar[:, None, None]
+
+    @property
     def slope(self) -> Array:
-        """The derivative, proved to be the nearest double; NaN where none exists or is known; shape ``(n, 1, 1)``."""
-        return self.f.exact_derivative(self.x, order=self.derivative)[:, None, None]
+        """The derivative alone."""
+        return self.reference[0]
 
     @property
     def exact(self) -> Array:
@@ -216,18 +227,19 @@ class ErrorSweep:
 
     @cached_property
     def error(self) -> Array:
-        """|estimate - exact|."""
-        return absolute_error(self.estimate, self.slope)
+        """|estimate - exact|; NaN where that is below the bar of a derivative that was measured."""
+        error = absolute_error(self.estimate, self.slope)
+        return np.where(error < self.reference[1], np.nan, error)
 
     @property
     def relative_error(self) -> Array:
         """The error over |exact|."""
-        return relative_error(self.estimate, self.slope)
+        return np.where(np.isnan(self.error), np.nan, relative_error(self.estimate, self.slope))
 
     @property
     def ulps(self) -> Array:
         """The error in units in the last place of the exact value."""
-        return ulp_error(self.estimate, self.slope)
+        return np.where(np.isnan(self.error), np.nan, ulp_error(self.estimate, self.slope))
 
     @cached_property
     def outside(self) -> Mask:
@@ -238,7 +250,8 @@ class ErrorSweep:
     def status(self) -> Codes:
         """Why there is no error, as places in STATUSES."""
         vanished = np.swapaxes(self.sweep.vanished, 0, 1)
-        return first_reason(self.outside, vanished, np.isnan(self.estimate), np.isnan(self.slope))
+        unknown, below = np.isnan(self.slope), np.isnan(self.error)
+        return first_reason(self.outside, vanished, np.isnan(self.estimate), unknown, below)
 
     @cached_property
     def predictions(self) -> list[Prediction]:

@@ -43,11 +43,34 @@ REFUSED: Mapping[str, str] = MappingProxyType(
 """The others: what there is instead of a value."""
 
 
-def answers(config: Any) -> Iterator[Answers]:
-    """Yield the derivative of every function of a study at its points, of the order that the study asks for."""
+def answers(config: Any, *, typed: bool, named: bool) -> Iterator[Answers]:
+    """Yield the derivatives of the functions of a study at its points, of the order that the study asks for.
+
+    Parameters
+    ----------
+    config
+        The Config of a study that takes functions.
+    typed
+        Whether a function or a point was typed: then all points are answered. Of black boxes they always are, since
+        errors are judged by these derivatives.
+    named
+        Whether functions were chosen by name: then the points without a derivative are.
+    """
     for problem in config.function:
-        x = np.array(problem.points[:MAX_POINTS])
-        yield answered(problem.function, x, getattr(config, "derivative", 1))
+        f = problem.function
+        if typed or named or f.expression is None:
+            rows = answered(f, np.array(problem.points[:MAX_POINTS]), getattr(config, "derivative", 1))
+            yield from (rows,) if typed or f.expression is None else without_derivative(rows)
+
+
+def without_derivative(rows: Answers) -> Iterator[Answers]:
+    """Yield those of some rows that have no derivative."""
+    columns = rows.chunk
+    length = len(np.atleast_1d(columns["x"]))  # type: ignore[call-overload]  # a column of numbers
+    for place in range(length):
+        row = rows.excerpt(slice(place, place + 1))
+        if row.values["status"][0] in REFUSED:  # type: ignore[index]  # a column of texts
+            yield row
 
 
 def answered(f: dk.Function, x: np.ndarray[Any, Any], order: int = 1) -> Answers:

@@ -8,6 +8,7 @@ A study is a module of ``experiments.studies`` with these names::
     conclude(tables)           yields rows that only the whole run can say; optional
     tell(tables)               yields findings, in sentences; optional
     advise(tables, job)        yields sentences about the best job of a search; optional
+    ANSWERS = True             that `measure` yields the answers of the functions itself; else the pipeline has them
 
 What all rooms need to know of a column (its type, its meaning, whether it tells rows apart, how far rounding may move
 it, whether a clock measured it, what a figure takes it for) is said once, where the column is declared.
@@ -500,8 +501,8 @@ def study_in(module: ModuleType) -> Study:
         tables.setdefault(str(Lesson.table), Lesson)
     if hasattr(module, "tell"):
         tables.setdefault(FINDINGS, Findings)
-    unanswered = "function" in getattr(module.Config, "__dataclass_fields__", ()) and Answers.table not in tables
-    if unanswered:
+    takes_functions = "function" in getattr(module.Config, "__dataclass_fields__", ())
+    if takes_functions:
         tables[str(Answers.table)] = Answers
     if MAIN not in tables:
         raise TypeError(f"{module.__name__} has no main table; write class Table(Rows)")
@@ -515,6 +516,6 @@ def study_in(module: ModuleType) -> Study:
         Config=module.Config,
         tables={MAIN: tables.pop(MAIN), **tables},
         measure=module.measure,
-        unanswered=unanswered,
+        unanswered=takes_functions and not getattr(module, "ANSWERS", False),
         **{name: getattr(module, name, None) for name in ("conclude", "tell", "advise")},
     )

@@ -108,13 +108,14 @@ def shards_of(configuration: Mapping[str, Any]) -> int:
     return shards if SHARD in configuration and isinstance(shards, int) and shards > 1 else 1
 
 
-def asks(configuration: Mapping[str, Any], overrides: Sequence[str]) -> bool:
-    """Return whether a function or a point was typed, of which the derivative is the first thing to say.
+def is_typed(configuration: Mapping[str, Any], overrides: Sequence[str]) -> bool:
+    """Return whether a function or a point was typed, of which the derivative is the first thing to say."""
+    return any(configuration.get(key) is not None for key in TYPED) or is_given("x", overrides)
 
-    Of a job that is cut into shards the first tells it.
-    """
-    typed = any(configuration.get(key) is not None for key in TYPED) or any(word.startswith("x=") for word in overrides)
-    return typed and not configuration.get(SHARD)
+
+def is_given(key: str, overrides: Sequence[str]) -> bool:
+    """Return whether a key is among the words of a job."""
+    return any(word.startswith(f"{key}=") for word in overrides)
 
 
 def growth_of(configuration: Mapping[str, Any]) -> int:

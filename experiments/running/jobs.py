@@ -28,7 +28,7 @@ from experiments.running.check import Plain, study_of, study_part
 from experiments.running.record import JobRecord, Status
 from experiments.running.search import ERROR
 from experiments.running.settings import build
-from experiments.study import MAIN, Chunk, Study
+from experiments.study import MAIN, Chunk, Rows, Study
 from experiments.terminal.progress import Progress, Terminal
 
 HINTS: Mapping[type[BaseException], str] = {
@@ -178,15 +178,22 @@ def _compute(job: Job) -> Mapping[str, Any]:
         progress.start(job.number + 1, as_typed(job.overrides))
     study = study_of(job.configuration)
     config = build(study, study_part(job.configuration))
-    unanswered = study.unanswered and check.asks(job.configuration, job.overrides)
     whole = job.number // check.shards_of(job.configuration)  # the rows of all shards of a job are rows of that job
     with tables.Writer(job.directory, study.shapes, job=whole, measured=study.measured) as writer:
-        for name, columns in _undivided(study.measurements(config, answers.answers(config) if unanswered else ())):
+        for name, columns in _undivided(study.measurements(config, _answers(study, config, job))):
             before = writer.rows.get(name, 0)
             writer.write(name, columns)
             if progress is not None and name == MAIN:
                 progress.advance(writer.rows[name] - before)
     return writer.records
+
+
+def _answers(study: Study, config: Any, job: Job) -> Iterable[Rows]:
+    """The plain answers of a job; of one that is cut into shards the first has them."""
+    if not study.unanswered or job.configuration.get(check.SHARD):
+        return ()
+    typed = check.is_typed(job.configuration, job.overrides)
+    return answers.answers(config, typed=typed, named=check.is_given("function", job.overrides))
 
 
 def _undivided(chunks: Iterable[Chunk]) -> Iterator[Chunk]:

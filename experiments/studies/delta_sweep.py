@@ -15,7 +15,7 @@ import numpy as np
 import derivkit as dk
 from experiments import columns
 from experiments.shards import Call, Cut
-from experiments.study import Frame, Rows, Tables, column, key, refuse_empty
+from experiments.study import Answers, Frame, Rows, Tables, column, key, refuse_empty
 from experiments.words import at_point, counted, listed, two_digits
 
 SWEEP = ["function", "x", "method"]
@@ -46,8 +46,11 @@ class Table(columns.Problem, columns.Point, columns.Step):
     """Every formula at every point with every delta."""
 
     estimate: float = columns.ESTIMATE
-    exact: float = column("the derivative, proved to be the nearest double")
-    error: float = column("|estimate - exact|", between=("estimate", "exact"), axis="y", label="absolute error")
+    exact: float = column("the derivative, proved to be the nearest double; of a black box that of dk.derivative")
+    error: float = column(
+        "|estimate - exact|; none where it is below the bar of a derivative that was measured",
+        between=("estimate", "exact"), axis="y", label="absolute error",
+    )  # fmt: skip
     relative_error: float = column("error / |exact|", between=("estimate", "exact"))
     ulps: float = column(
         "error in units in the last place of exact", between=("estimate", "exact"), label="error in ulps"
@@ -298,15 +301,23 @@ def swept(tables: Tables) -> Frame:
     """The main table with its typical errors, which are computed once for all that is concluded and told."""
     if "counted" not in tables[Table]:
         growth = int(tables[Optimum]["derivative"].iloc[0]) if len(tables[Optimum]) else 1
-        tables[Table] = with_typical(tables[Table], growth=growth)
+        tables[Table] = with_typical(with_bars(tables[Table], tables[Answers]), growth=growth)
     return tables[Table]
+
+
+def with_bars(table: Frame, answers: Frame) -> Frame:
+    """A table with the bar below which errors are, where they are below that of a derivative that was measured."""
+    bars = answers.drop_duplicates(["function", "x"]).set_index(["function", "x"])["bar"]
+    known = table[["function", "x"]].join(bars, on=["function", "x"])["bar"]
+    return table.assign(bar=known.where(table["status"] == "below_bar"))
 
 
 def with_typical(table: Frame, *, growth: int) -> Frame:
     """A table with the errors that no luck has made small, and with what counts of them."""
     curve = table.groupby(SWEEP, sort=False).ngroup()
     truncation = table["truncation"].to_numpy() if "truncation" in table else None
-    typical = dk.typical_error(table["delta"], table["error"], growth=growth, curve=curve, truncation=truncation)
+    error = table["error"].fillna(table["bar"]) if "bar" in table else table["error"]
+    typical = dk.typical_error(table["delta"], error, growth=growth, curve=curve, truncation=truncation)
     return table.assign(typical=typical, counted=dk.distinguishable(typical, table["exact"].to_numpy()), curve=curve)
 
 
@@ -343,6 +354,8 @@ def requested(table: Frame, optimum: Frame) -> Frame:
 
 def result(row: Any) -> str:
     """The error of a row, or what there is instead."""
+    if math.isfinite(row.bar):
+        return f"below {row.bar:.2g}"
     if math.isnan(row.error):
         return f"estimate {row.estimate:.9g}" if row.status == "no_exact" else str(row.status)
     return f"{row.error:.2e}"
@@ -421,6 +434,8 @@ def came_closest(closest: Frame, rows: Frame) -> str:
     error = closest["typical"].max()
     ties = "equally close" if len(closest) > 1 else "closest"
     came = f"{listed(list(closest['method']))} came {ties}, with an error of {two_digits(error, zero='exactly 0')}"
+    if math.isfinite(closest["bar"].max()):
+        came = came.replace("an error of", "an error below the bar of dk.derivative,")
     errors_of_each = [rows.loc[rows["method"] == method, "error"] for method in closest["method"]]
     if all(len(errors) > 1 and (errors == error).all() for errors in errors_of_each):
         return f"{came} at every delta"
@@ -430,6 +445,8 @@ def came_closest(closest: Frame, rows: Frame) -> str:
 def lucky(rows: Frame, least: float) -> str:
     """The least error of all, where it is far below that of the best and its delta is typically worse than that."""
     known = rows.dropna(subset="error")
+    if not len(known):
+        return ""
     row = known.loc[known.groupby("method", sort=False)["error"].idxmin()].nsmallest(1, "error").iloc[0]
     if not (dk.is_luck(row["error"], least) and least < row["typical"]):
         return ""

@@ -50,6 +50,8 @@ MARGIN, GRAPH = 1.3, 401
 GRID = 12
 """Quotients per decade that are pictured there."""
 
+ANSWERS = True
+
 # Tables
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -130,10 +131,27 @@ def test_a_domain_that_ends_too_early_is_named_with_the_delta_at_which_it_is_lef
     assert "leaves the domain at delta = 3.9e-03" in found.message
 
 
-def test_without_an_expression_there_is_no_order() -> None:
+def test_the_order_of_a_black_box_is_observed_by_its_measured_derivative() -> None:
     black = dk.Function.from_callable(math.sin, name="math:sin")
-    (found,) = dk.explain_order(black, 1.0, POWERS, formulas=["central_2"])
-    assert (found.verdict, found.reason) == ("no slope", "no exact value")
+    for found in dk.explain_order(black, 1.0, POWERS, formulas=["forward_1", "central_2", "central_4"]):
+        assert found.verdict == "as claimed"
+        assert math.isnan(found.order_predicted)
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "says"), [(abs, 0.0, "f has a kink: its slope is -1"), (math.sqrt, 0.0, "vertical")]
+)
+def test_a_black_box_without_a_derivative_has_no_order_and_the_reason_is_what_was_seen(
+    f: Callable[[float], float], x: float, says: str
+) -> None:
+    (found,) = dk.explain_order(f, x, POWERS, formulas=["central_2"])
+    assert (found.verdict, found.reason) == ("no slope", "no derivative")
+    assert says in found.message
+
+
+def test_a_slope_of_a_black_box_that_is_off_is_not_explained() -> None:
+    (found,) = dk.explain_order(math.sin, 0.0, POWERS, formulas=["forward_1"])
+    assert (found.verdict, found.reason) == ("off", "no expression")
 
 
 def test_an_error_that_theory_does_not_know_of_is_unexplained() -> None:

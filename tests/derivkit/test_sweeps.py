@@ -33,7 +33,7 @@ def test_a_part_of_a_sweep_has_the_bits_of_the_whole() -> None:
         np.testing.assert_array_equal(getattr(part, name), getattr(SWEEP, name)[1:, :, :2])
 
 
-def test_nothing_is_known_of_a_black_box_but_its_estimates() -> None:
+def test_nothing_is_predicted_of_a_black_box_and_it_is_not_called_for_that() -> None:
     calls: list[int] = []
 
     def box(x: float) -> float:
@@ -45,8 +45,26 @@ def test_nothing_is_known_of_a_black_box_but_its_estimates() -> None:
     assert [found.BOUNDS[code] for code in found.bound] == ["unknown", "unknown"]
     assert np.isnan(found.predicted).all()
     assert not calls
-    assert [found.STATUSES[code] for code in found.status.ravel()] == ["no_exact", "no_exact"]
-    assert calls
+
+
+def test_errors_of_a_black_box_are_those_of_its_expression_but_for_those_below_the_bar() -> None:
+    x, delta = np.array([0.5, 1.0]), dk.logspace(-12, -1, 45)
+    known = dk.ErrorSweep(dk.Function.from_expression("exp(x)"), x, delta, FORMULAS)
+    black = dk.ErrorSweep(dk.Function.from_callable(np.exp, name="exp"), x, delta, FORMULAS)
+    bar = np.broadcast_to(black.reference[1], black.error.shape)
+    assert np.all(bar < 1e-12)
+    below = np.isnan(black.error)
+    assert [black.STATUSES[code] for code in np.unique(black.status[below])] == ["below_bar"]
+    assert np.all(known.error[below] <= 2.0 * bar[below])
+    assert np.all(np.abs(known.error - black.error)[~below] <= bar[~below])
+    assert np.isnan(black.ulps[below]).all()
+    assert np.isnan(black.relative_error[below]).all()
+
+
+def test_a_black_box_without_a_derivative_has_estimates_and_no_error() -> None:
+    found = dk.ErrorSweep(dk.Function.from_callable(abs, name="abs"), np.array([0.0]), np.array([1e-4]), FORMULAS)
+    assert {found.STATUSES[code] for code in found.status.ravel()} == {"no_exact"}
+    assert np.isfinite(found.estimate).all()
 
 
 def test_the_line_of_a_formula_goes_through_a_point_of_the_graph() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -81,17 +82,32 @@ def test_points_of_several_jobs_are_told_once_and_of_many_the_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("configuration", "overrides", "asks"),
+    ("configuration", "overrides", "typed"),
     [
         ({"python": "mine:f"}, [], True),
         ({"expression": "x^2"}, [], True),
         ({"x": 1.0}, ["x=1"], True),
         ({"x": 1.0}, [], False),
-        ({}, ["delta=1"], False),
-        ({"python": "mine:f", "shard": 1}, [], False),
+        ({}, ["delta=1", "function=sin"], False),
     ],
 )
-def test_what_was_typed_is_answered_and_no_preset(
-    configuration: dict[str, object], overrides: list[str], asks: object
+def test_a_function_or_a_point_that_somebody_wrote_is_typed(
+    configuration: dict[str, object], overrides: list[str], typed: object
 ) -> None:
-    assert check.asks(configuration, overrides) == asks
+    assert check.is_typed(configuration, overrides) == typed
+
+
+EXPRESSIONS = tuple(dk.Problem(dk.Function.from_expression(text), (0.0, 1.0)) for text in ("abs(x)", "exp(x)"))
+BLACK_BOX = (dk.Problem(dk.Function.from_callable(math.exp, name="mine:f"), (0.0, 1.0)),)
+
+
+@pytest.mark.parametrize(
+    ("function", "typed", "named", "points"),
+    [(EXPRESSIONS, 1, 0, 4), (EXPRESSIONS, 0, 1, 1), (EXPRESSIONS, 0, 0, 0), (BLACK_BOX, 0, 0, 2)],
+    ids=["typed", "named", "preset", "black box"],
+)
+def test_all_that_was_typed_is_answered_and_of_named_functions_where_there_is_no_derivative(
+    function: tuple[dk.Problem, ...], typed: int, named: int, points: int
+) -> None:
+    rows = list(answers.answers(SimpleNamespace(function=function), typed=bool(typed), named=bool(named)))
+    assert sum(len(one.chunk["answer"]) for one in rows) == points  # type: ignore[arg-type]  # a chunk has arrays

@@ -11,7 +11,7 @@ from studies import plain
 
 import derivkit as dk
 from derivkit.grids import logspace
-from experiments import shards
+from experiments import answers, shards
 from experiments.studies import delta_sweep
 from experiments.study import frames, study_in
 
@@ -115,14 +115,16 @@ def raising(v: float) -> float:
         (dk.Function.from_expression("log(x)"), 0.1, 0.2, "not_finite"),
         (dk.Function.from_callable(raising, name="raising", expression="x"), 1.0, 0.2, "not_finite"),
         (dk.Function.from_expression("abs(x)"), 0.0, 0.2, "no_exact"),
-        (dk.Function.from_callable(math.sin, name="math:sin"), 1.0, 0.2, "no_exact"),
+        (dk.Function.from_callable(abs, name="abs"), 0.0, 0.2, "no_exact"),
+        (dk.Function.from_callable(math.sin, name="math:sin"), 1.0, 0.2, "ok"),
+        (dk.Function.from_callable(lambda x: 2.0 * x, name="double"), 1.0, 0.25, "below_bar"),
     ],
 )
 def test_a_spoiled_row_says_why(function: dk.Function, x: float, delta: float, status: str) -> None:
     table = tables(dk.Problem(function, (x,)), method=("central_2",), delta=(delta, 1e-3))["table"]
     assert table["status"][0] == status
     assert math.isnan(table["error"][0]) == (status != "ok")
-    assert math.isnan(table["estimate"][0]) == (status not in {"ok", "no_exact"})
+    assert math.isnan(table["estimate"][0]) == (status not in {"ok", "no_exact", "below_bar"})
 
 
 def test_the_summary_names_the_smallest_error_and_the_errors_asked_for() -> None:
@@ -184,16 +186,41 @@ def test_ties_are_told_as_ties(text: str, x: float, delta: tuple[float, ...], sa
     assert best["central_2"] == max(delta)
 
 
-def test_without_an_exact_value_the_summary_tells_estimates() -> None:
-    unknown = dk.Problem(dk.Function.from_callable(math.sin, name="mine"), (0.5,))
+def bent(x: float) -> float:
+    return math.sin(x) + abs(x - 0.5)
+
+
+def test_without_a_derivative_the_summary_tells_estimates() -> None:
+    unknown = dk.Problem(dk.Function.from_callable(bent, name="mine"), (0.5,))
     few = concluded(unknown, method=("forward_1",), delta=(1e-2, 1e-5))["summary"]["asked"][0]
-    found = [dk.difference(math.sin, 0.5, h, formula="forward_1") for h in (1e-2, 1e-5)]
+    found = [dk.difference(bent, 0.5, h, formula="forward_1") for h in (1e-2, 1e-5)]
     assert few == f"1e-02: estimate {found[0]:.9g}, 1e-05: estimate {found[1]:.9g}"
     # Of a grid that at the delta nearest to eps^(1/2) and eps^(1/3), 1.5e-8 and 6.1e-6.
     grid = tuple(logspace(-12, -1, 12).tolist())
     many = concluded(unknown, method=("forward_1", "central_2"), delta=grid)["summary"]["asked"]
-    assert [cell.partition(": estimate 0.8775825")[0] for cell in many] == ["1e-08", "1e-05"]
+    assert [cell.partition(": estimate ")[0] for cell in many] == ["1e-08", "1e-05"]
     assert concluded(dk.Problem(EXP, (1.0,)), delta=grid)["summary"]["asked"].tolist() == ["", ""]
+
+
+def test_the_errors_of_a_black_box_show_the_v_and_are_told_to_be_below_the_bar() -> None:
+    grid = tuple(logspace(-12, -1, 45).tolist())
+    box = dk.Problem(dk.Function.from_callable(math.exp, name="mine"), (1.0,))
+    rows = list(answers.answers(delta_sweep.Config(function=(box,), delta=grid), typed=True, named=False))
+    config = {"method": ("forward_1", "central_4"), "delta": grid}
+    black = conclusions({**tables(box, **config), **plain(frames(rows))})
+    known = concluded(dk.Problem(EXP, (1.0,)), **config)
+    assert black["summary"]["best_delta"][0] == known["summary"]["best_delta"][0]
+    assert black["summary"]["typical_error"][1] <= 4.0 * known["summary"]["typical_error"][1]
+
+
+def test_an_error_below_the_bar_is_told_to_be() -> None:
+    config = delta_sweep.Config(
+        function=(dk.Problem(dk.Function.from_callable(lambda x: 2.0 * x, name="double"), (1.0,)),), delta=(0.25, 0.5)
+    )
+    measured = [*delta_sweep.measure(config), *answers.answers(config, typed=True, named=False)]
+    found = conclusions(plain(frames(measured)))
+    assert found["summary"]["asked"][0].startswith("2e-01: below ")
+    assert any("an error below the bar of dk.derivative, " in s for s in found["findings"]["finding"])
 
 
 def test_what_f_raises_is_noted_with_its_words_its_first_point_and_how_often() -> None:
