@@ -264,7 +264,7 @@ def measured_rounding(sweep: ErrorSweep) -> Array:
     x = sweep.x[0]
     noise = max(float(sweep.f.derivative(x, order=sweep.derivative).noise), EPS * abs(sweep.f(x)))
     gains = [sum(abs(float(weight)) for weight in entry.weights) for entry in sweep.formulas]
-    return np.array(gains)[:, None] * noise / sweep.delta**sweep.derivative + sweep.reference[1][0]
+    return np.asarray(np.array(gains)[:, None] * noise / sweep.delta**sweep.derivative + sweep.reference[1][0])
 
 
 def error_curves(sweep: ErrorSweep) -> list[ErrorCurve]:

@@ -433,9 +433,10 @@ def came_closest(closest: Frame, rows: Frame) -> str:
     """Which methods have the least typical error, each with its delta; ties are told as such."""
     error = closest["typical"].max()
     ties = "equally close" if len(closest) > 1 else "closest"
-    came = f"{listed(list(closest['method']))} came {ties}, with an error of {two_digits(error, zero='exactly 0')}"
+    size = f"of {two_digits(error, zero='exactly 0')}"
     if math.isfinite(closest["bar"].max()):
-        came = came.replace("an error of", "an error below the bar of dk.derivative,")
+        size = f"below {two_digits(error)}, the bar of dk.derivative,"
+    came = f"{listed(list(closest['method']))} came {ties}, with an error {size}"
     errors_of_each = [rows.loc[rows["method"] == method, "error"] for method in closest["method"]]
     if all(len(errors) > 1 and (errors == error).all() for errors in errors_of_each):
         return f"{came} at every delta"

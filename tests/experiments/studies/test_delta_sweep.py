@@ -220,7 +220,7 @@ def test_an_error_below_the_bar_is_told_to_be() -> None:
     measured = [*delta_sweep.measure(config), *answers.answers(config, typed=True, named=False)]
     found = conclusions(plain(frames(measured)))
     assert found["summary"]["asked"][0].startswith("2e-01: below ")
-    assert any("an error below the bar of dk.derivative, " in s for s in found["findings"]["finding"])
+    assert any(", the bar of dk.derivative, at " in s for s in found["findings"]["finding"])
 
 
 def test_what_f_raises_is_noted_with_its_words_its_first_point_and_how_often() -> None:
