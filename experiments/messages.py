@@ -36,13 +36,15 @@ def located(where: str) -> Iterator[None]:
         raise ConfigurationError(f"{where}: {line_of(error)}") from error
 
 
-def nearest(word: str, names: Iterable[str]) -> str:
-    """Return a clause that names the entries of ``names`` nearest to ``word``, or some if none is near."""
+def nearest(word: str, names: Iterable[str], *, otherwise: str = "") -> str:
+    """Return a clause on the entries of ``names`` nearest to ``word``; if none is near on some, or ``otherwise``."""
     choices = sorted(set(names))
     lowered = {name.lower(): name for name in choices}
     close = [lowered[name] for name in difflib.get_close_matches(word.lower(), lowered, n=3, cutoff=0.6)]
     if close:
         return f"did you mean {' or '.join(close)}?"
+    if otherwise:
+        return otherwise
     return f"there are {', '.join(choices[:12])}{', ...' if len(choices) > 12 else ''}" if choices else "there are none"
 
 

@@ -69,6 +69,17 @@ def keys(study: str, places: Sequence[Path] = (CONF,)) -> dict[str, Any]:
     return chosen | {key: value for key, value in loaded.items() if key not in HIDDEN}
 
 
+def every_key(places: Sequence[Path] = (CONF,)) -> set[str]:
+    """Return the keys of all studies.
+
+    Examples
+    --------
+    >>> {"delta", "network", "experiment"} <= every_key()
+    True
+    """
+    return {"experiment", *(key for study in options("experiment", places) for key in keys(study, places))}
+
+
 def header(study: str, places: Sequence[Path] = (CONF,)) -> str:
     """Return what the preset of a study says of its keys, or the preset that it stands on."""
     loaded = _loaded(_file("experiment", study, places))

@@ -147,11 +147,9 @@ def refuse_unknown_key(key: str, composed: Mapping[str, Any], groups: Sequence[s
     if not key:
         raise ConfigurationError("an = without a key before it; write key=value, such as delta=1e-4")
     if not _holds(composed, key.split(".")):
-        depth = key.count(".")
-        names = [
-            name for name in paths_of(composed) if name.count(".") == depth and name.partition(".")[0] not in groups
-        ]
-        choices = names if depth else [name for name in {*names, *groups} if name != "runner"]
+        hidden, depth = {"runner", SHARD, *(groups if "." in key else ())}, key.count(".")
+        names = [name for name in paths_of(composed) if name.count(".") == depth and name.split(".")[0] not in hidden]
+        choices = names if depth else [*names, "experiment"]
         raise ConfigurationError(f"the study {study!r} {lacks(key, choices)}")
 
 

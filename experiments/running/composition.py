@@ -10,6 +10,7 @@ import argparse
 import copy
 import itertools
 import os
+import re
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,6 +32,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.core.utils import setup_globals
+from hydra.errors import ConfigCompositionException
 from hydra.plugins.config_source import ConfigSource
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -66,6 +68,10 @@ NOISE = (
 """Warnings of others that nobody who runs a study can do anything about."""
 MAX_YAML_BYTES, MAX_YAML_VALUES = 2_000_000, 1_000_000
 """The largest file of a configuration, and most values in it."""
+
+
+UNMATCHED = re.compile(r"Could not override '([\w/]+)'")
+"""How Hydra says that the presets choose nothing from a group."""
 
 
 # Hydra's surroundings
@@ -321,6 +327,9 @@ class Command:
         if words not in self.loaded:
             try:
                 config = self.loader.load_configuration(self.name, list(words), RunMode.RUN)
+            except ConfigCompositionException as error:
+                self._refuse_group(str(error), words)
+                raise
             except (ValueError, AssertionError) as error:  # Hydra's own, as where a group is given a number
                 raise ConfigurationError(sentence(error)) from error
             if self.typed is not None:
@@ -328,6 +337,14 @@ class Command:
                 trust.refuse_targets(plain, typed=self.typed)
             self.loaded[words] = config
         return copy.deepcopy(self.loaded[words])
+
+    def _refuse_group(self, message: str, words: tuple[str, ...]) -> None:
+        """Refuse a group from which the study chooses nothing; Hydra, which says so, would have it appended."""
+        group = UNMATCHED.match(message)
+        rest = tuple(word for word in words if group and word.partition("=")[0] != group[1])
+        if group and rest != words:
+            known = _unresolved(_study_of(self._loaded(rest)))
+            check.refuse_unknown_key(group[1], known, self.settings.groups, str(known.get("runner")))
 
     def space(self, config: DictConfig) -> Space:
         """Return the configurations of all jobs; ``config`` is that of the first."""

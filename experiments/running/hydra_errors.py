@@ -17,6 +17,10 @@ from experiments.running.grids import GRIDS
 
 REFUSALS = (ConfigurationError, HydraException, OmegaConfBaseException)
 OTHER_FORM = "a list is no mapping, nor the other way round; python -m experiments.run --cfg job shows it"
+MISSING = re.compile(
+    r"In '[^']*': Could not find '(?P<group>[\w/]+)/(?P<name>[^/']+)' Available options in '[^']*': (?P<names>.*)"
+)
+"""How Hydra says that a group of its own has no such entry."""
 POINTERS = ("See http", "object_type", "Config search path")
 """How the lines begin at which the part of Hydra's messages ends that helps somebody here."""
 
@@ -53,6 +57,9 @@ def sentence(error: BaseException) -> str:
     helpful = list(itertools.takewhile(lambda line: not line.startswith(POINTERS), lines))
     keys = [line.partition(": ")[2] for line in helpful if line.startswith("full_key: ")]
     text = " ".join(line for line in helpful if not line.startswith("full_key: "))
+    missing = MISSING.match(text)
+    if missing:
+        return f"no {missing['group']} named {missing['name']!r}; {nearest(missing['name'], missing['names'].split())}"
     text = re.sub(r"^\w+ raised while resolving interpolation: ", "", text)
     text = re.sub(r"Cannot merge (Dict|List)Config with (Dict|List)Config", OTHER_FORM, text)
     text = text.replace("Cannot merge incompatible container types", OTHER_FORM)  # so says OmegaConf 2.4

@@ -20,7 +20,7 @@ from omegaconf import OmegaConf
 from experiments.messages import ConfigurationError, line_of, show
 from experiments.running import check
 from experiments.running.hydra_errors import sentence
-from experiments.running.spelling import misspelt
+from experiments.running.spelling import matched, misspelt
 
 MAX_VALUES = 10_000
 """Values of one sweep: each is resolved, some milliseconds, before the first job."""
@@ -180,7 +180,7 @@ def _parse(loader: ConfigLoader, words: Sequence[str], groups: Mapping[str, Sequ
     overrides = []
     for place, word in enumerate(words):
         try:
-            overrides += parser.parse_overrides([word])
+            overrides += parser.parse_overrides([matched(word, groups)])
         except OverrideParseException as error:
             raise ConfigurationError(misspelt(word, words[place + 1 :], groups, sentence(error))) from error
         except RecursionError:
@@ -207,6 +207,8 @@ def _refuse(override: Override, words: Sequence[str], options: Sequence[str] | N
     key = override.key_or_group
     if override.is_delete() and not override.is_hydra_override():
         raise ConfigurationError(f"{words[0]}: a study keeps its keys; write {key}=VALUE to change what it is")
+    if options is not None and override.is_add():
+        raise ConfigurationError(f"{words[0]}: a study has the key already or not at all; write {words[0].lstrip('+')}")
     for word in words if options is not None else ():
         check.refuse_unknown_names(key, parsed(word).value(), options or ())
     if len(words) > 1 and (override.is_hydra_override() or key.split(".")[0] in check.WHOLE_RUN):

@@ -24,7 +24,7 @@ import derivkit as dk
 from derivkit import testing
 from experiments.files import fault_of_name
 from experiments.messages import ConfigurationError, line_of, located, named, nearest, show
-from experiments.running import digits, grids, surroundings
+from experiments.running import catalog, digits, grids, surroundings
 from experiments.running.grids import deltas, number, numbers
 from experiments.running.spelling import elements
 from experiments.study import Study
@@ -75,7 +75,8 @@ def build(study: Study, plain: Mapping[str, object]) -> Any:
 def lacks(key: str, keys: Iterable[str]) -> str:
     """Return a clause on a key that a study does not have, with the nearest that it has."""
     points = "this study takes no points; " if key == "x" else ""
-    return f"has no key {key!r}; {points}{nearest(key, keys)}"
+    word = "" if key in catalog.every_key() else key  # one that is right elsewhere is no slip of a finger
+    return f"has no key {key!r}; {points}{nearest(word, keys)}"
 
 
 def keys_of(field: str) -> tuple[str, ...]:
@@ -294,8 +295,9 @@ def _meant(name: str) -> str:
     """Return module:attribute for what names the file of a module, or is something else altogether."""
     path, _, attribute = name.partition(":")
     words = path.replace("\\", "/").removesuffix(".py").removeprefix("./").replace("/", ".")
-    dotted = "." in words and words == path and not attribute  # which part of it is the function, it does not say
-    module = words if not dotted and all(part.isidentifier() for part in words.split(".")) else "mymodule"
+    if "." in words and words == path and not attribute:  # math.sin, as Python writes it
+        words, _, attribute = words.rpartition(".")
+    module = words if all(part.isidentifier() for part in words.split(".")) else "mymodule"
     return f"{module}:{attribute if attribute.isidentifier() else 'f'}"
 
 

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import fnmatch
 import itertools
 import re
 from collections.abc import Mapping, Sequence
 
 from experiments.messages import nearest, show
+from experiments.running import catalog
+from experiments.terminal import commands
 
 FORMULAS = ("expression", "answer")
 """Keys whose values are formulas."""
 INTERVAL = re.compile(r"(?:tag\([\w\s,]+,\s*)?interval\([^()]*\)+")
 """How an interval is typed, right or wrong."""
+ALL = "all"
+"""What stands for every entry of a group."""
+OF_MODULE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+"""How a function of a module is written."""
+OPTIONS = ("help", "version", "open", "quiet", "resume")
+"""Options that somebody may write without their dashes."""
 
 
 def quoted(argument: str) -> str:
@@ -32,6 +41,30 @@ def quote(text: str) -> str:
     return "'" + "\\'".join(doubled) + "'"
 
 
+def matched(argument: str, names: Mapping[str, Sequence[str]]) -> str:
+    """Write out the patterns of a choice from a group: all that fit are in one job, unless there is a comma list.
+
+    >>> matched("method=central_*", {"method": ["central_2", "central_4", "forward_1"]})
+    'method=[central_2,central_4]'
+    """
+    key, _, value = argument.partition("=")
+    if key not in names or key == "experiment":
+        return argument
+    parts = [part.strip() for part in value.strip("[]").split(",")]
+    entries = [name for part in parts for name in _fitting(part, names[key])]
+    if entries == parts:
+        return argument
+    chosen = ",".join(dict.fromkeys(entries))
+    return f"{key}={chosen}" if len(parts) > 1 and not value.startswith("[") else f"{key}=[{chosen}]"
+
+
+def _fitting(pattern: str, names: Sequence[str]) -> Sequence[str]:
+    """Return the names that fit a pattern, or the pattern where none does: it is refused as a name."""
+    if pattern == ALL and ALL not in names:
+        return names
+    return fnmatch.filter(names, pattern) or [pattern]
+
+
 def misspelt(argument: str, following: Sequence[str], names: Mapping[str, Sequence[str]], reason: str) -> str:
     """Return the line that explains an argument which Hydra's parser refuses.
 
@@ -46,7 +79,7 @@ def misspelt(argument: str, following: Sequence[str], names: Mapping[str, Sequen
     """
     key, equals, value = argument.partition("=")
     if not equals:
-        return _bare(argument, names)
+        return _bare(argument, following, names)
     if value.rstrip().endswith(","):
         rest = list(itertools.takewhile(lambda word: "=" not in word, following))
         whole = (value.replace(" ", "") + "".join(rest)).rstrip(",")
@@ -73,18 +106,33 @@ def _unquoted(key: str, value: str) -> str | None:
     if strange and not key.startswith(("hydra.", "python")):
         return f"the character {strange[0]!r} is not known here; write plain letters, digits and signs, as in x=1/2"
     if strange or any(character in value for character in "()^<>!&;#~"):
-        return f'Hydra cannot read this value unquoted; write "{key}={show(_quote_elements(value))}"'
+        formula = "" if key in catalog.every_key() else f", or, if this is the function, 'expression={show(value)}'"
+        return f'Hydra cannot read this value unquoted; write "{key}={show(_quote_elements(value))}"{formula}'
     return None
 
 
-def _bare(argument: str, names: Mapping[str, Sequence[str]]) -> str:
-    for group, options in names.items():
-        if argument in options:
-            return f"{argument!r} is no key=value; write {group}={argument}"
+def _bare(argument: str, following: Sequence[str], names: Mapping[str, Sequence[str]]) -> str:
+    groups = [group for group, options in names.items() if argument in options]
+    if groups or argument in OPTIONS or argument in commands.COMMANDS or argument in catalog.every_key():
+        return f"{argument!r} is no key=value; write {_whole(argument, following, groups)}"
+    if OF_MODULE.fullmatch(argument):
+        return f"{argument!r} is no key=value; a function of a module is written python={argument}"
     if any(character.isdigit() or character in "x(*+/^ " for character in argument):
         return f"{show(argument)!r} is no key=value; an expression is written 'expression={show(argument)}'"
-    every = [name for options in names.values() for name in options]
-    return f"{show(argument)!r} is no key=value, such as delta=1e-4 or function=sin; {nearest(argument, every)}"
+    every = [*catalog.every_key(), *(name for options in names.values() for name in options)]
+    hint = nearest(argument, every, otherwise=f"{commands.program('run')} --help lists keys and names")
+    return f"{show(argument)!r} is no key=value, such as delta=1e-4 or function=sin; {hint}"
+
+
+def _whole(argument: str, following: Sequence[str], groups: Sequence[str]) -> str:
+    """Return how an argument is written that is the name of an entry, an option, a command or a key."""
+    if groups:
+        return f"{groups[0]}={argument}"
+    if argument in OPTIONS:
+        return f"--{argument}"
+    if argument in commands.COMMANDS:
+        return f"{commands.program(argument)} {' '.join(map(show, following))}".rstrip()
+    return f"{argument}={show(following[0]) if following and '=' not in following[0] else 'VALUE'}"
 
 
 def _quote_elements(value: str) -> str:

@@ -24,7 +24,8 @@ from experiments.terminal.progress import QUIET, Terminal
 if TYPE_CHECKING:
     from experiments.running.execution import Run
 
-COMMAND = commands.line("run", ())
+NAME = "run"
+COMMAND = commands.line(NAME, ())
 
 
 def start(words: Sequence[str]) -> int:
@@ -97,13 +98,20 @@ def parser() -> argparse.ArgumentParser:
     )
 
     def refuse(message: str) -> NoReturn:
-        flags = re.findall(r"--[a-z][a-z-]+", reader.format_usage())
-        words = [word for word in message.split() if word.startswith("--")]
-        hint = f"; {nearest(words[0], flags)}" if message.startswith("unrecognized") and words else ""
+        hint = _option(message.split()[2], reader) if message.startswith("unrecognized") else ""
         raise ConfigurationError(f"{message}{hint}")
 
     reader.error = refuse  # type: ignore[method-assign]  # argparse would print its usage and leave
     return reader
+
+
+def _option(word: str, reader: argparse.ArgumentParser) -> str:
+    """Say what an option may be that there is not: a key, which has no dashes, or another option."""
+    key, _, value = word.lstrip("-").partition("=")
+    if key in catalog.every_key():
+        return f"; {key} is a key, and has no dashes: write {key}={show(value) or 'VALUE'}"
+    flags = re.findall(r"--[a-z][a-z-]+", reader.format_usage())
+    return f"; {nearest(word, flags, otherwise=f'{commands.program(NAME)} --help tells them')}"
 
 
 # What is shown
@@ -115,7 +123,7 @@ def _help(args: argparse.Namespace) -> int:
     study, places = (named or [catalog.STUDY])[-1], catalog.places(args.config_dir, args.config_path)
     check.refuse_unknown_names("experiment", study, catalog.options("experiment", places))
     terminal = Terminal()
-    terminal.printed(list(manual.of_study(study, places, run=commands.program("run"), width=terminal.width)))
+    terminal.printed(list(manual.of_study(study, places, run=commands.program(NAME), width=terminal.width)))
     return streams.written(Exit.DONE)
 
 

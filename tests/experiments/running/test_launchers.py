@@ -156,7 +156,7 @@ def test_a_machine_without_slurm_is_told_so(
 
 def test_a_launcher_that_nobody_has_is_refused(capsys: pytest.CaptureFixture[str]):
     assert run.main(["hydra/launcher=jobli"]) == 2
-    assert "Could not find 'hydra/launcher/jobli'" in capsys.readouterr().err
+    assert "no hydra/launcher named 'jobli'; did you mean joblib?" in capsys.readouterr().err
 
 
 # A worker that dies, and Ctrl-C

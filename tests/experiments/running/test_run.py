@@ -33,6 +33,7 @@ from experiments.running import (
     planning,
     results,
     run_figures,
+    spelling,
     starting,
 )
 from experiments.studies import delta_sweep
@@ -385,6 +386,34 @@ def test_cfg_prints_the_configuration(capsys: pytest.CaptureFixture[str]):
     assert not Path("outputs").exists()
 
 
+# Patterns
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("method=central_*", "method=[central_2,central_4,central_6,central_8]"),
+        ("method=[forward_1,central_?,forward_1]", "method=[forward_1,central_2,central_4,central_6,central_8]"),
+        ("method=forward_1,central_*", "method=forward_1,central_2,central_4,central_6,central_8"),
+        ("network=all", "network=[digits,digits_tanh,regression,tiny,tiny_tanh,wide]"),
+        ("network=tiny", "network=tiny"),
+        ("x=all", "x=all"),
+        ("function=nothing_*", "function=nothing_*"),
+        ("experiment=d*", "experiment=d*"),
+    ],
+)
+def test_a_pattern_stands_for_all_names_that_fit(typed: str, meant: str):
+    names = {group: catalog.options(group) for group in ("experiment", "function", "method", "network")}
+    assert spelling.matched(typed, names) == meant
+
+
+def test_a_run_takes_patterns():
+    assert run.main(["function=sin_*", "method=central_*", "delta=1e-3", "figures.draw=null", "--quiet"]) == 0
+    (job,) = record_of(only_run())["jobs"]
+    assert list(job["configuration"]["method"]) == ["central_2", "central_4", "central_6", "central_8"]
+    assert set(job["configuration"]["function"]) == {name for name in catalog.options("function") if name[:4] == "sin_"}
+
+
 # Bad input
 
 LONG = "(" * 10_000
@@ -429,6 +458,28 @@ BAD: dict[tuple[str, ...], str] = {
     ("delta=${logspce:-16,0,9}",): "there are geomspace, linspace, logspace, powers_of_two",
     ("detla=1e-4",): "no key 'detla'; did you mean delta?",
     ("=3",): "an = without a key",
+    (
+        "experiment=derivations",
+        "function=sin",
+    ): "the study 'derivations' has no key 'function'; there are",
+    ("experiment=training", "function=sin,exp", "delta=1e-4"): "the study 'training' has no key 'function'",
+    ("network=tiny",): "the study 'delta_sweep' has no key 'network'",
+    ("h=1e-4",): "no key 'h'; there are delta, derivative, experiment, expression, figures, function, implicit, method",
+    ("+function=sin",): "write function=sin",
+    ("function=nothing_*",): "no function named 'nothing_*'",
+    ("experiment=all",): "no experiment named 'all'",
+    ("--delta=1e-4",): "delta is a key, and has no dashes: write delta=1e-4",
+    ("--delta", "1e-4"): "write delta=VALUE",
+    ("-v",): "unrecognized arguments: -v; python -m experiments.run --help tells them",
+    ("delta", "1e-4"): "write delta=1e-4",
+    ("help",): "'help' is no key=value; write --help",
+    ("version",): "write --version",
+    ("compare", "latest"): "write python -m experiments.compare latest",
+    ("f=sin(x)",): "if this is the function, 'expression=sin(x)'",
+    ("mymodule:f", "x=1"): "a function of a module is written python=mymodule:f",
+    ("functoins",): "did you mean function?",
+    ("qqq",): "python -m experiments.run --help lists keys and names",
+    ("python=math.sin",): "write python=math:sin",
     ("size=3",): "the study 'delta_sweep' has no key 'size'; there are delta, derivative",
     ("experiment=derivations", "x=-1"): "has no key 'x'; this study takes no points; there are",
     ("+size=3",): "no key 'size'",
@@ -490,7 +541,7 @@ BAD: dict[tuple[str, ...], str] = {
     ("--experimental-rerun", "x"): "--experimental-rerun is not offered",
     ("hydra.mode=RUN", "delta=1e-4,1e-8"): "hydra.mode=RUN runs one job; write one value, delta=1e-4",
     ("hydra.run.dir=here",): "write hydra.sweep.dir=DIR",
-    ("hydra/launcher=nothing",): "Could not find 'hydra/launcher/nothing'",
+    ("hydra/launcher=nothing",): "no hydra/launcher named 'nothing'; there are basic, joblib",
     ("delta=${linspace:1,2,100000}", "x=${linspace:1,2,100000}", "derivative=9"): "derivative=9",
 }
 

@@ -175,7 +175,7 @@ def test_a_module_that_fails_or_leaves_on_import_is_one_line(tmp_path: Path, mon
         ({"expression": []}, "expression="),
         ({"expression": ["sin(x)", True]}, "expression="),
         ({"expression": "x*y"}, "variables x, y"),
-        ({"python": "math.sin"}, "python=mymodule:f"),
+        ({"python": "math.sin"}, "write python=math:sin"),
         ({"python": "math:sine"}, "did you mean sin"),
         ({"python": "math:pi"}, "'pi' is no function but a float"),
         ({"python": "no_such_module_here:f"}, "ModuleNotFoundError"),
