@@ -77,7 +77,7 @@ if TYPE_CHECKING:
     from derivkit.symbolic.derivation import Derivation, derive
     from derivkit.symbolic.diagnosis import diagnose
     from derivkit.symbolic.judgement import Diagnosis, Finding, Judgement
-    from derivkit.symbolic.notation import Style, to_text
+    from derivkit.symbolic.notation import Style, to_html, to_latex, to_text
     from derivkit.symbolic.steps import Step
     from derivkit.symbolic.verification import RefutedError, Verdict, Verification
     from derivkit.trusted.accuracy import Accuracy, accuracy
@@ -236,6 +236,8 @@ __all__ = [
     "tangent",
     "taylor",
     "thinned",
+    "to_html",
+    "to_latex",
     "to_text",
     "torch_function",
     "train",

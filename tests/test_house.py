@@ -56,7 +56,9 @@ MAY_IMPORT = {
     "derivkit/executor.py": LEAST,
     "derivkit/asker.py": LEAST | {"derivkit.behaviour", "derivkit.executor", "derivkit.late"},
     "derivkit/grids.py": LEAST,
-    "derivkit/numerical": LEAST | {"derivkit.asker", "derivkit.behaviour", "derivkit.grids", "derivkit.numerical"},
+    "derivkit/presentation.py": LEAST,
+    "derivkit/numerical": LEAST
+    | {"derivkit.presentation", "derivkit.asker", "derivkit.behaviour", "derivkit.grids", "derivkit.numerical"},
     "derivkit": CORE,
     "experiments/study.py": {"numpy", "pandas", "experiments.messages"},
     "experiments/answers.py": CORE | STUDY | {"experiments.messages", "experiments.words"},

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 from derivkit.expressions.layout import Layout, Part, Strength, decimal, joined, laid_out
 from derivkit.expressions.limits import MAX_LENGTH
 from derivkit.operations.elementary import COMPARISONS, OPERATIONS
+from derivkit.presentation import FormulaDisplay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -350,7 +351,7 @@ LONGEST_SHOWN = 200
 
 
 @dataclass(frozen=True, repr=False)
-class Expression:
+class Expression(FormulaDisplay):
     """A formula.
 
     Attributes

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from derivkit.behaviour import FLOAT32, Raised
 from derivkit.multivariate.structure import Structure, flattened
 from derivkit.numerical.result import Derivative, sentence
 from derivkit.numerical.status import Status
+from derivkit.presentation import Bar, DisplayWithBar, Row, first_rows
 from derivkit.types import Indices
 
 REPR_ENTRIES = 60
@@ -18,7 +20,7 @@ REPR_ENTRIES = 60
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Gradient:
+class Gradient(DisplayWithBar):
     """Derivatives of a function of many variables.
 
     Attributes
@@ -68,6 +70,9 @@ class Gradient:
     (['kink', 'ok'], -1.0, 1.0, True)
     """
 
+    SHOWN: ClassVar[tuple[str, ...]] = ("value", "error", "status", "evaluations")
+    DETAILS: ClassVar[tuple[str, ...]] = ("message",)
+
     value: Any
     error: Any
     status: Any
@@ -84,6 +89,17 @@ class Gradient:
         with np.printoptions(threshold=REPR_ENTRIES, edgeitems=3, precision=6, linewidth=105):
             lines = [f"{name:>11}: {getattr(self, name)!r}" for name in ("value", "error", "status", "evaluations")]
         return "\n".join(line.replace("\n", f"\n{' ' * 13}") for line in lines)
+
+    def rows(self) -> Iterator[Row]:
+        """What a notebook shows: every entry with its bar and its status, of a matrix its rows; then the rest."""
+        values, errors, statuses = (flattened(part) for part in (self.value, self.error, self.status))
+        if values.size != self.structure.size:
+            yield from super().rows()
+            return
+        bars = map(Bar, values.tolist(), errors.tolist())
+        yield from first_rows(zip(self.names, bars, statuses.tolist(), strict=True))
+        yield "evaluations", self.evaluations
+        yield "message", self.message
 
     @property
     def names(self) -> tuple[str, ...]:

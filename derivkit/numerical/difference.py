@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,14 +16,15 @@ from derivkit.behaviour import FLOAT32, Raised
 from derivkit.numerical.formulas import stencil_of, stencils_of
 from derivkit.numerical.nodes import Nodes, steps_vanish
 from derivkit.numerical.stencil import Stencil
+from derivkit.presentation import TableDisplay
 from derivkit.types import EPS, Array, Mask
 
 BLOCK_DIFFERENCES = 2**15
 """Differences per block in a sweep: every array of a block stays in a core's cache; found by measurement."""
 
 
-@dataclass(frozen=True)
-class Sweep:
+@dataclass(frozen=True, repr=False)
+class Sweep(TableDisplay):
     """Estimates by every formula at every x and delta.
 
     Attributes
@@ -48,6 +49,8 @@ class Sweep:
     '1 of 2 without a value: the step vanishes beside x.'
     """
 
+    SHOWN: ClassVar[tuple[str, ...]] = ("names", "x", "delta", "estimate", "total")
+
     formulas: tuple[Stencil, ...]
     x: Array
     delta: Array
@@ -56,6 +59,19 @@ class Sweep:
     total: int
     raised: tuple[Raised, ...] = ()
     float32: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the formulas."""
+        return tuple(formula.name for formula in self.formulas)
+
+    @property
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """The estimates as columns of a table: a row for every formula, x and delta."""
+        x, delta = np.meshgrid(self.x.ravel(), self.delta.ravel(), indexing="ij")
+        names = np.repeat(np.array(self.names), x.size)
+        points = {"x": np.tile(x.ravel(), len(self.formulas)), "delta": np.tile(delta.ravel(), len(self.formulas))}
+        return {"formula": names, **points, "estimate": self.estimate.ravel(), "vanished": self.vanished.ravel()}
 
     @property
     def message(self) -> str:

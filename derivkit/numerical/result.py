@@ -6,17 +6,18 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from derivkit.behaviour import FLOAT32
 from derivkit.numerical.status import Status
+from derivkit.presentation import DisplayWithBar
 from derivkit.types import LEAST_NORMAL
 
 
-@dataclass(frozen=True, kw_only=True)
-class Derivative:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Derivative(DisplayWithBar):
     """A derivative, how far off it may be, and why.
 
     For one number x all fields are plain numbers; for an array they are arrays of x's shape, with a further axis where
@@ -63,6 +64,11 @@ class Derivative:
     >>> result.status, result.left, result.right
     (<Status.KINK: 'kink'>, -1.0, 1.0)
     """
+
+    SHOWN: ClassVar[tuple[str, ...]] = (
+        *("value", "error", "status", "left", "right", "exponent", "delta", "evaluations"),
+    )
+    DETAILS: ClassVar[tuple[str, ...]] = ("noise", "message")
 
     value: Any
     error: Any

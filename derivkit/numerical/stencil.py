@@ -27,13 +27,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from typing import ClassVar
 
 from derivkit.arguments import number, shown, whole
+from derivkit.presentation import Display
 from derivkit.types import Rational
 
 
-@dataclass(frozen=True)
-class Stencil:
+@dataclass(frozen=True, repr=False)
+class Stencil(Display):
     """A difference formula, checked against its moment conditions when it is built.
 
     Parameters
@@ -61,6 +63,9 @@ class Stencil:
     >>> Stencil("central_2", (-1, 1), (Fraction(-1, 2), Fraction(1, 2)), 1, 2, "textbook").error_constant
     Fraction(1, 6)
     """
+
+    SHOWN: ClassVar[tuple[str, ...]] = ("name", "derivative", "order", "offsets", "weights")
+    DETAILS: ClassVar[tuple[str, ...]] = ("error_constant", "source")
 
     name: str
     offsets: tuple[Rational, ...]

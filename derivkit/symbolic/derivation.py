@@ -35,9 +35,11 @@ from derivkit.symbolic.notation import (
     Line,
     Span,
     Style,
+    as_html,
     as_latex,
     as_markdown,
     as_text,
+    for_notebook,
     left_sides,
     lines_of,
     spans_of,
@@ -96,6 +98,15 @@ class Derivation(CheckedSteps):
 
     def __repr__(self) -> str:
         return f"<Derivation {self}>"
+
+    def _repr_html_(self) -> str:
+        return as_html(self, self.lines(), "leibniz")
+
+    def _repr_markdown_(self) -> str:
+        return for_notebook(self.markdown())
+
+    def _repr_latex_(self) -> str:
+        return f"$$\n{self.latex()}$$"
 
     def text(self, level: str | Style = "normal", notation: str = "leibniz") -> str:
         """The lines that lead to the derivative, as plain text.

@@ -6,10 +6,24 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from enum import StrEnum
 from functools import cached_property
+from typing import ClassVar
 
 from derivkit.expressions.tree import Expression
+from derivkit.presentation import Display
 from derivkit.symbolic.derivation import Derivation, derive
-from derivkit.symbolic.notation import Line, Span, Style, as_text, corrected, left_sides, spans_of
+from derivkit.symbolic.notation import (
+    Line,
+    Span,
+    Style,
+    as_html,
+    as_latex,
+    as_markdown,
+    as_text,
+    corrected,
+    for_notebook,
+    left_sides,
+    spans_of,
+)
 
 
 class Judgement(StrEnum):
@@ -101,8 +115,8 @@ class Finding:
         return f"({self.place})' = {self.right}"
 
 
-@dataclass(frozen=True)
-class Diagnosis:
+@dataclass(frozen=True, repr=False)
+class Diagnosis(Display):
     """What is right or wrong with an answer.
 
     Attributes
@@ -139,6 +153,8 @@ class Diagnosis:
     Check of every step: verified.
     <BLANKLINE>
     """
+
+    SHOWN: ClassVar[tuple[str, ...]] = (*("verdict", "rules", "place", "corrected", "derivative", "digits", "note"),)
 
     verdict: Judgement
     derivative: Expression
@@ -207,6 +223,17 @@ class Diagnosis:
     def spans(self, level: str | Style = "normal", notation: str = "leibniz") -> list[Span]:
         """The lines cut into the texts that a figure sets apart; `level` and `notation` as of `text`."""
         return spans_of(self.lines(level), left=left_sides(self.derivation, "prime"), notation=notation)
+
+    def _repr_html_(self) -> str:
+        """The verdict, then the lines with what was written wrongly in its place."""
+        return f"{super()._repr_html_()}\n{as_html(self.derivation, self.lines(), 'leibniz')}"
+
+    def _repr_markdown_(self) -> str:
+        lines = as_markdown(self.derivation, self.lines(), "leibniz")
+        return f"{super()._repr_markdown_()}\n\n{for_notebook(lines)}"
+
+    def _repr_latex_(self) -> str:
+        return f"$$\n{as_latex(self.derivation, self.lines(), 'leibniz')}$$"
 
     def __str__(self) -> str:
         named = [f"{finding.rule}, {finding.where}: {finding.corrected}" for finding in self.findings]

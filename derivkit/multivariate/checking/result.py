@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
+from derivkit.presentation import Display
 from derivkit.types import Array, Texts
 
 AGREE, DISAGREE, UNRESOLVED = "agree", "disagree", "unresolved"
@@ -40,8 +42,8 @@ class Suspect:
         return f"{self.name} claims {self.claimed:.10g}, measured {self.numeric:.10g} ± {self.error:.1g}"
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class GradientCheck:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class GradientCheck(Display):
     """Whether a gradient is that of its function; true where the verdict is ``agree``, and there alone.
 
     Attributes
@@ -85,6 +87,11 @@ class GradientCheck:
     >>> bool(check)
     False
     """
+
+    SHOWN: ClassVar[tuple[str, ...]] = (
+        *("verdict", "error", "detectable", "kind", "factor", "place", "suspects", "evaluations"),
+    )
+    DETAILS: ClassVar[tuple[str, ...]] = ("interval", "message")
 
     verdict: str
     error: float

@@ -3,7 +3,18 @@
 from derivkit.symbolic.notation.correction import corrected
 from derivkit.symbolic.notation.latex import latex
 from derivkit.symbolic.notation.lines import LEVELS, Line, Mark, Style, lines_of
-from derivkit.symbolic.notation.printing import as_latex, as_markdown, as_text, left_side, left_sides, to_text
+from derivkit.symbolic.notation.printing import (
+    as_html,
+    as_latex,
+    as_markdown,
+    as_text,
+    for_notebook,
+    left_side,
+    left_sides,
+    to_html,
+    to_latex,
+    to_text,
+)
 from derivkit.symbolic.notation.reading import ReadingError, read
 from derivkit.symbolic.notation.spans import Span, spans_of
 from derivkit.symbolic.notation.writing import NOTATIONS, pieces_of, written
@@ -16,10 +27,12 @@ __all__ = [
     "ReadingError",
     "Span",
     "Style",
+    "as_html",
     "as_latex",
     "as_markdown",
     "as_text",
     "corrected",
+    "for_notebook",
     "latex",
     "left_side",
     "left_sides",
@@ -27,6 +40,8 @@ __all__ = [
     "pieces_of",
     "read",
     "spans_of",
+    "to_html",
+    "to_latex",
     "to_text",
     "written",
 ]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import html
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from derivkit.expressions.expression import expression_of
 from derivkit.expressions.tree import Expression, Node
 from derivkit.symbolic.notation.latex import latex_name, latex_primes, latex_writer
 from derivkit.symbolic.notation.lines import Line
-from derivkit.symbolic.notation.writing import CUT, MAX_CHARACTERS, check_notation, text_writer
+from derivkit.symbolic.notation.writing import CUT, MAX_CHARACTERS, Piece, check_notation, pieces_of, text_writer
 from derivkit.symbolic.rules import Condition
 from derivkit.symbolic.verification import CheckedSteps
 
@@ -57,6 +59,24 @@ def as_latex(derivation: CheckedSteps, lines: Sequence[Line], notation: str) -> 
     if dropped:
         rows.insert(len(rows) // 2, rf"& \;\text{{({dropped} lines are left out)}}")
     return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}\n"
+
+
+def as_html(derivation: CheckedSteps, lines: Sequence[Line], notation: str) -> str:
+    """Lines of a derivation as a table of HTML: what it is of, a formula, and the reason for the next one."""
+    left = left_sides(derivation, notation)
+    lines, dropped = _bounded(lines)
+    shown = [
+        f"<tr><td>{left[line.order] if line.first else ''}</td><td>{line.sign} {_html_of(line.tree, notation)}</td>"
+        f"<td>{html.escape(line.reason, quote=False)}</td></tr>"
+        for line in lines
+    ]
+    remarks = html.escape(" ".join(_remarks(derivation, str, dropped=dropped)), quote=False)
+    return "\n".join(["<table>", *shown, "</table>", f"<p>{remarks}</p>"])
+
+
+def for_notebook(markdown: str) -> str:
+    """Markdown as notebooks read it, which know the signs of mathematics without their backquotes."""
+    return markdown.replace("$` ", "$").replace("$`", "$").replace("`$", "$")
 
 
 def _code(text: str) -> str:
@@ -143,6 +163,68 @@ def to_text(formula: Expression | Condition | str) -> str:
     """
     write = text_writer("leibniz")
     return _condition(formula, write) if isinstance(formula, Condition) else write(expression_of(formula).root)
+
+
+def to_latex(formula: Expression | str) -> str:
+    r"""A formula as LaTeX, without signs around it that begin mathematics.
+
+    Parameters
+    ----------
+    formula : Expression or str
+        As of :func:`to_text`.
+
+    Returns
+    -------
+    str
+        A text that says so instead of more than 8000 characters.
+
+    Raises
+    ------
+    ParseError
+        If a text is no formula.
+
+    Examples
+    --------
+    >>> print(to_latex("sin(x)^2/sqrt(x)"))
+    \frac{\sin^{2}\left(x\right)}{\sqrt{x}}
+    """
+    return latex_writer("leibniz")(expression_of(formula).root)
+
+
+def to_html(formula: Expression | str) -> str:
+    """A formula as HTML that needs no script: exponents are raised, functions have their names.
+
+    Parameters
+    ----------
+    formula : Expression or str
+        As of :func:`to_text`.
+
+    Returns
+    -------
+    str
+        Cut, with ``…`` at its end, beyond 2000 characters.
+
+    Raises
+    ------
+    ParseError
+        If a text is no formula.
+
+    Examples
+    --------
+    >>> to_html("2*x^3*sin(x)")
+    '2x<sup>3</sup>·sin(x)'
+    """
+    return _html_of(expression_of(formula).root)
+
+
+def _html_of(root: Node, notation: str = "leibniz") -> str:
+    groups = itertools.groupby(pieces_of(root, notation, raised=True), key=lambda piece: piece.raised)
+    texts = ((raised, html.escape("".join(map(_html_piece, pieces)), quote=False)) for raised, pieces in groups)
+    return "".join(f"<sup>{text}</sup>" if raised else text for raised, text in texts)
+
+
+def _html_piece(piece: Piece) -> str:
+    return f"{piece.text}/{piece.below} " if piece.below else piece.text
 
 
 def _condition(condition: Condition, write: Callable[[Node], str]) -> str:
