@@ -55,6 +55,14 @@ def candidates_of(steps: Iterable[Step], variable: Variable) -> Iterator[Candida
                     yield Candidate(mistake, step, written)
 
 
+def first_powers(steps: Iterable[Step], variable: Variable) -> Iterator[Candidate]:
+    """The mistakes about powers made of the variable itself, as its first power: likely only where others show them."""
+    names: Names = {"u": variable, "x": variable, "y": variable, "n": ONE, "du": ONE, "right": ONE}
+    at = [step for step in steps if step.piece.root == variable]
+    rows = [mistake for mistake in MISTAKES if "power" in mistake.kinds]
+    return (Candidate(row, step, folded(_filled(row.formula, names), {})) for step in at for row in rows)
+
+
 @cache
 def _formula(text: str) -> Node:
     return parse(text).root

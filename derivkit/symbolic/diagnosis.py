@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ from derivkit.expressions.tree import (
     variables_of,
 )
 from derivkit.late import balls, equivalence
-from derivkit.symbolic.candidate_mistakes import Candidate, candidates_of
+from derivkit.symbolic.candidate_mistakes import Candidate, candidates_of, first_powers
 from derivkit.symbolic.comparison import Form, RaisedPoint, StepProgram, digits_in_common
 from derivkit.symbolic.derivation import chosen_variable
 from derivkit.symbolic.differentiation import differentiate
@@ -56,6 +57,8 @@ MAX_WHOLE = 200
 """Operations of a derivative up to which the whole is differentiated once more; a constant without a derivation."""
 MIN_SHARE = 0.5
 """Share of the points at which a mistake must have a value, and give the answer at all of them."""
+MAX_PLACES = 10
+"""Most places of which some are looked for that give the answer together: a thousand sums; a choice."""
 MAX_FINDINGS = 12
 """Mistakes that are named; a constant without a derivation."""
 MAX_BREAKPOINTS = 8
@@ -137,6 +140,74 @@ class _Screened:
     """The largest number, or the inverse of the derivative if that is larger."""
     apart: Array
     """The relative difference at good moderate points; elsewhere -1."""
+
+
+@dataclass(frozen=True)
+class _Changes:
+    """What each mistake changes in the derivative, in float64 at p points, beside what the answer changes in it."""
+
+    gap: Array
+    """Answer less derivative, shape (p,)."""
+    changes: Array
+    """Derivative with each mistake less derivative, shape (n, p)."""
+    room: Array
+    """How far float64 may miss the gap by each, shape (n, p)."""
+
+    @property
+    def passed(self) -> Mask:
+        """Whether each mistake alone may give the answer, shape (n,)."""
+        with np.errstate(invalid="ignore"):
+            return _close(np.abs(self.changes - self.gap), self.room)
+
+    def sums(self, group: Sequence[int], step_of: Sequence[int]) -> Iterator[tuple[int, ...]]:
+        """The mistakes of a group, one of a step and two or more, that may give the answer together.
+
+        The derivative is linear in the derivatives of pieces that lie apart.
+        """
+        with np.errstate(invalid="ignore"):
+            real = [k for k in group if np.any(np.abs(self.changes[k]) > self.room[k])]
+            if not 2 <= len(real) <= MAX_PLACES:
+                return
+            chosen = _choices(np.array([step_of[k] for k in real]))
+            # 0 times infinity would be NaN: what is not real is counted apart.
+            finite = np.isfinite(self.changes[real])
+            sums = chosen @ np.where(finite, self.changes[real], 0.0)
+            missed = np.where(chosen @ ~finite, np.nan, np.abs(sums - self.gap))
+        room = np.max(self.room[real], axis=0, where=finite, initial=0.0)
+        for places in chosen[_close(missed, room)]:
+            yield tuple(np.array(real)[places].tolist())
+
+
+def _choices(steps: Codes) -> Mask:
+    """All choices of two or more of n mistakes, no two of one step, shape (k, n)."""
+    chosen = np.array(list(product((False, True), repeat=steps.size)))
+    of_step = chosen[:, :, None] & (steps[:, None] == np.unique(steps))
+    several = chosen.sum(axis=1) > 1
+    return np.asarray(chosen[several & (of_step.sum(axis=1).max(axis=1) < 2)])
+
+
+def _close(missed: Array, room: Array) -> Mask:
+    """In which rows nothing is missed by more than there is room for, where the numbers are real: at half or more."""
+    real = np.isfinite(missed)
+    return np.asarray((real.mean(axis=1) >= MIN_SHARE) & np.all((missed <= room) | ~real, axis=1))
+
+
+def _changes(steps: StepProgram, points: Mapping[str, Array], where: Sequence[tuple[int, int, int]]) -> _Changes:
+    """The changes by mistakes, of which `where` has what is written, its piece and its slope."""
+    evaluate = floats_at(points).value
+    with np.errstate(all="ignore"):
+        values = steps.values(evaluate)
+        factors = steps.factors(values, evaluate)
+        right, answer = values[steps.slopes[-1]], values[steps.others[0]]
+        sizes = [np.abs(values[place]) for place in (*steps.slopes, *steps.pieces)]
+        largest = np.max(np.stack(np.broadcast_arrays(*sizes, *map(np.zeros_like, points.values()))), axis=0)
+        changes, room = np.zeros((len(where), largest.size)), np.zeros((len(where), largest.size))
+        for k, (written, piece, slope) in enumerate(where):
+            factor = factors.get(piece, 0)
+            parts = right, factor * values[written], factor * values[slope]
+            scale = np.max(np.abs(np.stack(np.broadcast_arrays(*parts, answer))), axis=0)
+            changes[k], room[k] = parts[1] - parts[2], SIEVE * scale + ROUNDED * largest
+        return _Changes(np.broadcast_to(answer - right, largest.shape), changes, room)
 
 
 class _Diagnosis:
@@ -265,46 +336,48 @@ class _Diagnosis:
     def _findings(self, points: Mapping[str, Array], raised: Sequence[NamedPoint]) -> list[Finding]:
         """The mistakes that give the answer, the one that looks most like it first."""
         candidates = list(self._candidates())
+        sign = Candidate(OF_THE_WHOLE["sign"], self._top, apply("negate", self._top.unfolded))
         matching = (
             self._matching(candidates, points, raised)
-            or self._matching(list(self._repeated(candidates)), points, raised)
-            or self._matching(
-                [Candidate(OF_THE_WHOLE["sign"], self._top, apply("negate", self._top.unfolded))], points, raised
-            )
+            or self._integral(raised)
+            or self._matching(list(self._repeated(candidates, points)), points, raised)
+            or self._matching([sign], points, raised)
         )
-        if not matching and self._is_integral(raised):
-            matching = [Candidate(OF_THE_WHOLE["integral"], self._top, self._answer)]
         matching = sorted(matching, key=lambda candidate: candidate.written != self._answer)[:MAX_FINDINGS]
         numbers = balls.Numbers(WORK)
         pairs = [
             (candidate, finding) for candidate in matching if (finding := self._finding(candidate, raised, numbers))
         ]
-        pairs.sort(key=lambda pair: (-round(pair[1].likeness, 9), ROW.get(pair[0].mistake, len(ROW))))
+        pairs.sort(key=lambda pair: (-round(pair[1].likeness, 9), ROW.get(pair[0].mistake, len(ROW)), pair[1].places))
         return [finding for _, finding in pairs]
 
-    def _repeated(self, candidates: Sequence[Candidate]) -> Iterator[Candidate]:
-        """The same mistake at every place that it fits, as one of the whole."""
+    def _repeated(self, candidates: Sequence[Candidate], points: Mapping[str, Array]) -> Iterator[Candidate]:
+        """The same mistake at every place that it fits, or at some that lie apart, as one of the whole."""
         if len(self._top.result.program) > MAX_WHOLE:
             return
-        groups: dict[tuple[str, str], dict[int, Candidate]] = {}
-        for candidate in candidates:
+        every = [*candidates, *first_powers(self._steps, self._variable)]
+        groups: dict[tuple[str, str], list[int]] = {}
+        for k, candidate in enumerate(every):
             for key in ((candidate.mistake.name, candidate.mistake.formula), (candidate.mistake.name, "")):
-                if not candidate.mistake.each:
-                    groups.setdefault(key, {}).setdefault(id(candidate.step), candidate)
-        for together in dict.fromkeys(tuple(places.values()) for places in groups.values()):
-            if len(together) > 1:
+                groups.setdefault(key, []).append(k)
+        changes = self._changes(every, points)
+        step_of = [id(candidate.step) for candidate in every]
+        at_all = ({step_of[k]: k for k in reversed(group) if k < len(candidates) and not every[k].mistake.each}
+                  for group in groups.values())  # fmt: skip
+        chosen = [tuple(sorted(places.values())) for places in at_all]
+        chosen += [places for group in groups.values() for places in changes.sums(group, step_of)]
+        for places in dict.fromkeys(chosen):
+            if len(places) > 1:
+                together = tuple(every[k] for k in places)
                 yield Candidate(together[0].mistake, self._top, self._rebuilt(*together)[1], together)
 
     def _matching(
         self, candidates: Sequence[Candidate], points: Mapping[str, Array], raised: Sequence[NamedPoint]
     ) -> list[Candidate]:
         """The candidates that give the answer: floats at many points sieve them, balls at a few decide."""
-        steps = StepProgram(self._steps, [*self._others, *(candidate.written for candidate in candidates)])
-        answer, written = steps.others[0], steps.others[len(self._others) :]
-        step_of = {id(step): k for k, step in enumerate(self._steps)}
-        numbers = [step_of[id(candidate.step)] for candidate in candidates]
-        where = [(at, steps.pieces[k], steps.slopes[k]) for at, k in zip(written, numbers, strict=True)]
-        passed = self._sieved(steps, points, where)
+        steps, where = self._placed(candidates)
+        answer = steps.others[0]
+        passed = _changes(steps, points, where).passed
         if not any(passed):
             return []
         base = sorted({k for place in (*steps.slopes, *steps.pieces, answer) for k in steps.missing(place, {})})
@@ -315,36 +388,29 @@ class _Diagnosis:
             if passes and _gives(heres, answer, *places)
         ]
 
-    @staticmethod
-    def _sieved(steps: StepProgram, points: Mapping[str, Array], where: Sequence[tuple[int, int, int]]) -> list[bool]:
-        """Whether in float64 the derivative with a mistake is the answer, from what is written, its piece and slope."""
-        evaluate = floats_at(points).value
-        passed = []
-        with np.errstate(all="ignore"):
-            values = steps.values(evaluate)
-            factors = steps.factors(values, evaluate)
-            right, answer = values[steps.slopes[-1]], values[steps.others[0]]
-            sizes = [np.abs(values[place]) for place in (*steps.slopes, *steps.pieces)]
-            largest = np.max(np.stack(np.broadcast_arrays(*sizes, *map(np.zeros_like, points.values()))), axis=0)
-            for written, piece, slope in where:
-                factor = factors.get(piece, 0)
-                parts = right, factor * values[written], factor * values[slope]
-                scale = np.max(np.abs(np.stack(np.broadcast_arrays(*parts, answer))), axis=0)
-                gap = np.broadcast_to(np.abs(parts[0] + parts[1] - parts[2] - answer), largest.shape)
-                real = np.isfinite(gap)
-                close = (gap <= SIEVE * scale + ROUNDED * largest)[real]
-                passed.append(bool(real.mean() >= MIN_SHARE and np.all(close)))
-        return passed
+    def _placed(self, candidates: Sequence[Candidate]) -> tuple[StepProgram, list[tuple[int, int, int]]]:
+        """All steps and candidates as one program, and for each candidate what is written, its piece and its slope."""
+        steps = StepProgram(self._steps, [*self._others, *(candidate.written for candidate in candidates)])
+        step_of = {id(step): k for k, step in enumerate(self._steps)}
+        numbers = [step_of[id(candidate.step)] for candidate in candidates]
+        written = steps.others[len(self._others) :]
+        return steps, [(at, steps.pieces[k], steps.slopes[k]) for at, k in zip(written, numbers, strict=True)]
 
-    def _is_integral(self, raised: Sequence[NamedPoint]) -> bool:
+    def _changes(self, candidates: Sequence[Candidate], points: Mapping[str, Array]) -> _Changes:
+        steps, where = self._placed(candidates)
+        return _changes(steps, points, where)
+
+    def _integral(self, raised: Sequence[NamedPoint]) -> list[Candidate]:
+        """The answer as the integral, if it is."""
         slope = differentiate(self._answer, self._variable)
         steps = [step for step in steps_of(slope) if step.inner == self._variable]
         program = StepProgram(steps, [self._top.piece.root])
         try:
             heres = [RaisedPoint(program, point) for point in raised]
         except ArithmeticError:
-            return False
-        return all(here.same(here.right, here.values[program.others[0]]) for here in heres)
+            return []
+        found = all(here.same(here.right, here.values[program.others[0]]) for here in heres)
+        return [Candidate(OF_THE_WHOLE["integral"], self._top, self._answer)] if found else []
 
     def _finding(self, candidate: Candidate, raised: Sequence[NamedPoint], numbers: Any) -> Finding | None:
         """A mistake that gives the answer to the last digit that can be computed; None if it does not."""

@@ -176,4 +176,4 @@ OF_THE_WHOLE = {
     "sign": Mistake("sign lost", ("whole",), "-f' instead of f'"),
     "integral": Mistake("integrated instead of differentiated", ("whole",), "the integral of f"),
 }
-"""Mistakes of the whole; the last two are looked for where no other is found."""
+"""Mistakes of the whole; the last two are looked for where none made at one place is found."""

@@ -278,7 +278,12 @@ sqrt(x)+sqrt(x+1) | 1/sqrt(x)+1/sqrt(x+1) | 1/2 of the root | 2;
 sin(x)/x+exp(x)/x^2 | cos(x)/1+exp(x)/(2*x) | quotient of derivatives | 2;
 sin(2*x)*cos(3*x) | cos(2*x)*cos(3*x)-sin(2*x)*sin(3*x) | inner | 2;
 (x^2+1)^3+(x^3+1)^2 | 3*(x^2+1)^2+2*(x^3+1) | inner derivative forgotten | 2;
-tan(x)+tan(2*x) | 1/cos(x)+2/cos(2*x) | square | 2
+tan(x)+tan(2*x) | 1/cos(x)+2/cos(2*x) | square | 2; x^3-x | 3*x^3-x | power not lowered | 2;
+5*x^4+3*x^2+2*x | 20*x^4+6*x^2+2*x | power not lowered | 3; x^2*sin(x)+x*cos(x) | x^2*cos(x)-x*sin(x) | one term of | 2;
+x^2*sin(x)-x*cos(x) | 2*x*sin(x)-x^2*cos(x)-cos(x)-x*sin(x) | minus instead of plus in the product rule | 2;
+sin(2*x)+cos(3*x)+x^4+exp(5*x) | cos(2*x)-sin(3*x)+4*x^3+5*exp(5*x) | inner derivative forgotten | 2;
+x^5+x^3+x^2 | x^4+x^2+2*x | exponent not brought | 2; x^5+x^3+x^2 | 5*x^5+3*x^3+2*x | power not lowered | 2;
+cos(x)+cos(2*x)+cos(3*x) | sin(x)+2*sin(2*x)-3*sin(3*x) | sign of the derivative | 2
 """
 
 
