@@ -23,6 +23,14 @@ FORMATS: Mapping[str, Mapping[str, Any]] = {
     "pdf": {"metadata": {"CreationDate": None, "Creator": None, "Producer": None}},
 }
 """Each format with the arguments that keep clocks and version numbers out of the file."""
+PLACES = re.compile(rb'(?<= )(?:d|x|y|transform)="[^"]*"')
+"""The attributes of an SVG that say where something is."""
+LONG, UNTURNED = re.compile(rb"\d+\.\d{3,}"), re.compile(rb' transform="rotate\(-0 [^"]*"')
+STAND_INS: Mapping[bytes, bytes] = {
+    b"'DejaVu Sans'": b"'DejaVu Sans', Verdana, sans-serif",
+    b"'DejaVu Serif'": b"'DejaVu Serif', Georgia, serif",
+}
+"""The fonts of a text with those that take their place on a machine without them: their letters are about as wide."""
 
 
 def save(figure: Figure, directory: Path, name: str, formats: Sequence[str]) -> list[Path]:
@@ -36,6 +44,19 @@ def save(figure: Figure, directory: Path, name: str, formats: Sequence[str]) -> 
             with replacing(paths[-1]) as file:
                 drawn = BytesIO()
                 figure.savefig(drawn, format=form, **FORMATS[form])
-                # Matplotlib repeats texts in comments as they are, and XML has no place for control characters.
-                file.write(CONTROL.sub(b"?", drawn.getvalue()) if form == "svg" else drawn.getvalue())
+                file.write(_readable(drawn.getvalue()) if form == "svg" else drawn.getvalue())
     return paths
+
+
+def _readable(svg: bytes) -> bytes:
+    """An SVG whose text any machine can set, with places to a hundredth of a point: a screen shows no more."""
+    # Matplotlib repeats texts in comments as they are, and XML has no place for control characters.
+    svg = PLACES.sub(_brief, UNTURNED.sub(b"", CONTROL.sub(b"?", svg)))
+    for font, stand_ins in STAND_INS.items():
+        svg = svg.replace(font, stand_ins)
+    return svg
+
+
+def _brief(place: re.Match[bytes]) -> bytes:
+    short = LONG.sub(lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip(".").encode(), place[0])
+    return b" ".join(short.split()).replace(b"L ", b"L")

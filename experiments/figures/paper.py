@@ -48,8 +48,7 @@ STYLE: Mapping[str, Any] = {
     "xtick.labelsize": 8.5,
     "ytick.labelsize": 8.5,
     "legend.frameon": False,
-    # Outlines, not <text>: superscripts differ from font to font, and a figure looks alike on every machine.
-    "svg.fonttype": "path",
+    "svg.fonttype": "none",  # text stays text: it can be found, copied and read aloud
     "svg.hashsalt": "derivative-lab",
     "pdf.fonttype": 42,
     "savefig.dpi": 160,

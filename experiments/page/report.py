@@ -31,6 +31,10 @@ PIXELS_PER_POINT = 96 / 72
 # A match begins where a word does, and nothing is given back: the work is linear however long a word is.
 SMALL_NUMBER = re.compile(r"(?<![\w.])(?:(?:\w++ = )?+[\d.]++e-\d++|\d\d-\d\d-\d\d\b)")
 """What a browser would break into two lines at a minus: a number, with the name before it, or a run's time of day."""
+BEHIND = "Data behind the figures"
+"""The heading of the tables that are folded."""
+BROAD = 8
+"""Columns above which paper is turned for a table."""
 TEXT, WIDE, LONG = 24, 60, 100
 """Letters of a cell above which its column is broken into lines, into wider ones, and into those of a text; by eye."""
 OPEN = 60
@@ -38,15 +42,21 @@ OPEN = 60
 
 
 class Drawing(NamedTuple):
-    """A figure: its name, its SVG as text, and its caption, of which an empty line parts the finding from the rest."""
+    """A figure: its name, its SVG as text, and its caption, of which an empty line parts the finding from the rest.
+
+    A title that is empty is made of the name.
+    """
 
     name: str
     svg: str
     caption: str
+    title: str = ""
 
 
 class Table(NamedTuple):
-    """The head of a table, as text, or if ``spread`` rows taken evenly from all of it."""
+    """The head of a table, as text, or if ``spread`` rows taken evenly from all of it; one that is ``folded`` is data
+    that hardly anybody reads, such as the points of a figure.
+    """
 
     name: str
     meaning: str
@@ -55,6 +65,7 @@ class Table(NamedTuple):
     rows: Sequence[Sequence[str]]
     total: int
     spread: bool = False
+    folded: bool = False
 
 
 class Slider(NamedTuple):
@@ -94,7 +105,7 @@ class Content:
     study: str
     question: str
     findings: Sequence[str] = ()
-    figures: Sequence[tuple[str, str, str]] = ()
+    figures: Sequence[tuple[str, str, str] | Drawing] = ()
     tables: Sequence[PlainTable | Table] = ()
     configuration: Mapping[str, str] = field(default_factory=dict)
     record: Mapping[str, object] = field(default_factory=dict)
@@ -127,17 +138,19 @@ def render(content: Content) -> str:
     environment.filters["whole_numbers"] = _whole_numbers
     page = environment.from_string(_part("report.html.j2"))
     script = "\n".join(map(_part, ("report.js", "slider.js") if content.slider else ("report.js",)))
-    figures = [_figure(number, *one, content.lesson) for number, one in enumerate(content.figures, start=1)]
+    figures = [_figure(number, Drawing(*one), content.lesson) for number, one in enumerate(content.figures, start=1)]
     tables = [_table(number, Table(*one)) for number, one in enumerate(content.tables, start=1)]
     sections = _sections(content)
     parts = {
         "figures": [(one["id"], f"{one['number']} {one['heading']}") for one in figures],
-        "tables": [(one["id"], one["name"]) for one in tables],
+        "tables": [(one["id"], one["name"]) for one in tables if not one["folded"]]
+        + [("data", BEHIND)] * any(one["folded"] for one in tables),
     }
     said = page.render(
         content=content,
         breakable=Markup("_<wbr>"),
         longest=OPEN,
+        behind=BEHIND,
         policy=_policy(script),
         style=Markup(_part("style.css")),  # noqa: S704 - ours
         script=Markup(script),  # noqa: S704 - ours
@@ -177,21 +190,26 @@ def _data(slider: Slider) -> str:
     return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
 
 
-def _figure(number: int, name: str, svg: str, caption: str, lesson: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
-    least = _least_width(svg)
-    called = name.replace("_", " ")
+def _figure(number: int, one: Drawing, lesson: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
+    least = _least_width(one.svg)
+    heading = lesson[one.name][0] if one.name in lesson else one.title or words_of(one.name)
     return {
-        "name": called,
         "number": number,
         "id": f"figure-{number}",
-        "svg": inline(svg, f"figure-{number}"),
+        "svg": inline(one.svg, f"figure-{number}"),
         "least": least,
         "narrow": round(least * PIXELS_PER_POINT + AROUND),
-        "caption": caption.split("\n\n"),
-        "label": f"{called}: {' '.join(caption.split())}",
-        "lesson": lesson.get(name),
-        "heading": lesson[name][0] if name in lesson else called,
+        "caption": one.caption.split("\n\n"),
+        "label": f"{heading}: {' '.join(one.caption.split())}",
+        "lesson": lesson.get(one.name),
+        "heading": heading,
     }
+
+
+def words_of(name: str) -> str:
+    """A name as the words of a heading."""
+    words = name.replace("_", " ")
+    return words[:1].upper() + words[1:]
 
 
 def inline(svg: str, prefix: str) -> str:
@@ -201,6 +219,7 @@ def inline(svg: str, prefix: str) -> str:
     """
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'<g id="[^"]*"', "<g", re.sub(r">\s+<", "><", svg))  # nothing refers to a group
     svg = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", svg)
     svg = re.sub(r'\b(?:xlink:)?href="#', f'href="#{prefix}-', svg)
     svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
@@ -241,8 +260,11 @@ def _table(number: int, one: Table) -> dict[str, Any]:
     kinds = [_kind([row[k] for row in one.rows]) for k in range(len(one.columns))]
     return {
         "id": f"table-{number}",
-        "name": one.name,
+        "name": words_of(one.name),
         "meaning": one.meaning,
+        "folded": one.folded,
+        "broad": len(one.columns) > BROAD,
+        "numbers": [place for place, kind in enumerate(kinds, start=1) if kind == "number"],
         "heads": list(zip(one.columns, one.meanings, kinds, strict=True)),
         "rows": [list(zip(row, kinds, strict=True)) for row in one.rows],
         "extent": _extent(len(one.rows), one.total, spread=one.spread),

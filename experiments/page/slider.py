@@ -6,7 +6,7 @@ Numbers are only selected and written short: what they mean was computed by the 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +20,17 @@ Columns = Mapping[str, NDArray[Any]]
 
 CURVE = "f"
 """The line of the table `curves` that is the graph of the function."""
-ROUNDED = ("left", "left_value", "right", "right_value", "through", "height")
-"""Columns that are only places on the screen: ten digits will do."""
-UNROUNDED = ("delta", "estimate", "error")
-"""Columns whose numbers are shown to the last digit."""
+ACROSS, UP = ("left", "right", "through"), ("left_value", "right_value", "height")
+"""Columns that are only places on the screen, in x and in y."""
+PARTS = 10_000
+"""Into so many parts of the picture a place is told apart: its widest side has fewer pixels."""
+SHORT, DIGITS = ("delta", "error"), 6
+"""Columns of which three digits are shown, and how many arrive."""
 TEXTS = ("larger", "status")
 MIN_DELTAS = 2
 """Deltas without which nothing can be moved."""
 MAX_PLACES = 8
-"""Most functions with their points that the page holds: each takes some 20 to 50 kB."""
+"""Most functions with their points that the page holds: each takes some 10 to 30 kB."""
 
 
 def read(paths: Mapping[str, Path]) -> Slider | None:
@@ -73,14 +75,23 @@ def _place(key: tuple[Any, ...], secants: Columns, curves: Columns, turnings: Tu
     if not (moved and np.isfinite(curve["y"]).any()):
         return None
     t, first = np.unique(curve["t"], return_index=True)
+    across, up = _places(t), _places(curve["y"])
+    places = {**dict.fromkeys(ACROSS, across), **dict.fromkeys(UP, up)}
     return {
         "name": f"{function} at x = {x:g}",
         "x": x,
         "height": _number(float(here["value"][0])),
-        "t": [_number(value) for value in t.tolist()],
-        "y": [_number(value) for value in curve["y"][first].tolist()],
-        "methods": moved,
+        "t": across(t),
+        "y": up(curve["y"][first]),
+        "methods": [method | {name: of(method[name]) for name, of in places.items()} for method in moved],
     }
+
+
+def _places(picture: NDArray[np.float64]) -> Callable[[NDArray[np.float64]], list[float | None]]:
+    """Return what rounds places to a part of the picture that is as wide as these values reach."""
+    width = float(np.ptp(picture[np.isfinite(picture)])) or 1.0
+    decimals = math.ceil(math.log10(PARTS / width))
+    return lambda values: [_number(round(value, decimals)) for value in values.tolist()]
 
 
 def _rows(columns: Columns, **where: object) -> Columns:
@@ -93,21 +104,24 @@ def _method(rows: Columns, turning: tuple[float, bool, str] | None, turnings: Tu
     _, first = np.unique(rows["delta"], return_index=True)
     best, rounding, _ = turning or (math.nan, False, "")
     sentences = list(turnings.values())
+    texts = {name: rows[name][first].tolist() for name in TEXTS}
+    known = list(dict.fromkeys(text for column in texts.values() for text in column))
     return {
         "name": str(rows["method"][0]),
-        "exact": _whole(float(rows["exact"][0])),
-        "best": _whole(best),
+        "exact": _number(float(rows["exact"][0])),
+        "best": _number(best),
         "rounding": bool(rounding),
         "sentence": sentences.index(turning) if turning else -1,
-        **{name: [_number(value) for value in rows[name][first].tolist()] for name in ROUNDED},
-        **{name: [_whole(value) for value in rows[name][first].tolist()] for name in UNROUNDED},
-        **{name: [str(value) for value in rows[name][first]] for name in TEXTS},
+        **{name: rows[name][first] for name in (*ACROSS, *UP)},
+        **{name: [_number(float(f"{value:.{DIGITS}g}")) for value in rows[name][first].tolist()] for name in SHORT},
+        "estimate": [_number(value) for value in rows["estimate"][first].tolist()],
+        "texts": known,
+        **{name: [known.index(text) for text in column] for name, column in texts.items()},
     }
 
 
-def _whole(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
 def _number(value: float) -> float | None:
-    return float(f"{value:.10g}") if math.isfinite(value) else None
+    """A number as JSON has it: null where there is none, and without a point where it is a whole one."""
+    if not math.isfinite(value):
+        return None
+    return int(value) if value.is_integer() and abs(value) < 1e15 else value

@@ -21,7 +21,7 @@ from experiments.page import slider
 from experiments.running import check, ownership, recording, run_figures, searched, surroundings
 from experiments.running.execution import Run
 from experiments.running.record import JobRecord, Status
-from experiments.study import MAIN, Study
+from experiments.study import MAIN, Rows, Study
 from experiments.terminal.exits import Exit
 from experiments.terminal.progress import Terminal
 from experiments.words import counted
@@ -31,9 +31,11 @@ MAX_ROWS_CONCLUDED = 500_000
 
 MAX_JOBS_NAMED = 10
 """Most jobs that are named one by one when they have no result."""
-MAX_ROWS_SHOWN, MAX_ROWS_OF_OTHERS = 500, 60
+MAX_ROWS_SHOWN, MAX_ROWS_OF_OTHERS = 120, 60
 """Most rows that the report holds of a table: of the main one and of those in `SHOWN_AT_LENGTH`, and of the others."""
 SHOWN_AT_LENGTH = ("summary", "goals")
+MAX_ROWS_UNFOLDED = 40
+"""Rows above which a table that is not in `SHOWN_AT_LENGTH` is folded: about a page."""
 MAX_JOBS_REPORTED = 20
 """Jobs whose configuration the report shows."""
 SHOWN_FIRST = ("summary", "suspects", "mistakes")
@@ -133,6 +135,7 @@ def report(
     paths = {name: run.directory / f"{name}.parquet" for name in records}
     shown = [name for name in (*SHOWN_FIRST, *run.study.tables) if name in paths and name not in TABLES_OF_WORDS]
     uncut = len(jobs) // check.shards_of(run.planned[0])
+    drawn = run_figures.tables_of(run)
     content = html.Content(
         title=run.record.experiment,
         command=run.record.command,
@@ -147,7 +150,7 @@ def report(
         lesson=_lesson(paths),
         printed=printed(run, records),
         tables=[
-            _shown(name, paths[name], records[name].rows, uncut, run.study.tables[name].keys)
+            _shown(run.study.tables[name], paths[name], records[name].rows, uncut, drawn=name in drawn)
             for name in dict.fromkeys(shown)
         ],
         configuration=_configuration(run, jobs),
@@ -211,21 +214,28 @@ def _print(run: Run, records: Mapping[str, Any]) -> None:
             file.write("".join(f"{line}\n" for line in lines).encode())
 
 
-def _shown(name: str, path: Path, rows: int, jobs: int, keys: Sequence[str]) -> html.Table:
-    """Return rows of a table as text, taken evenly.
+def _shown(table: type[Rows], path: Path, rows: int, jobs: int, *, drawn: bool) -> html.Table:
+    """Return rows of a table as text, taken evenly; one that figures draw is folded, and so is a long one.
 
     The number of the job is left out where there is one job only, and so is a key that is empty in every row.
     """
-    main = name == MAIN
-    most = MAX_ROWS_SHOWN if main or name in SHOWN_AT_LENGTH else MAX_ROWS_OF_OTHERS
-    frame = tables.spread(path, most)
-    idle = {column for column in keys if all(_cell(value) == "" for value in frame[column])}
+    name = str(table.table)
+    long = name in SHOWN_AT_LENGTH
+    frame = tables.spread(path, MAX_ROWS_SHOWN if long or name == MAIN else MAX_ROWS_OF_OTHERS)
+    idle = {column for column in table.keys if all(_cell(value) == "" for value in frame[column])}
     idle |= {"job"} if jobs == 1 else set()
     shape = {column: text for column, (_, text) in tables.footer(path).shape.items() if column not in idle}
     frame = frame[list(shape)]
-    cells = [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
-    meaning = "The main table." if main else ""
-    return html.Table(name, meaning, list(shape), list(shape.values()), cells, rows, spread=True)
+    return html.Table(
+        name="main table" if name == MAIN else name,
+        meaning=" ".join((table.__doc__ or "").split("\n\n")[0].split()),
+        columns=list(shape),
+        meanings=list(shape.values()),
+        rows=[[_cell(value) for value in row] for row in frame.itertuples(index=False)],
+        total=rows,
+        spread=True,
+        folded=not long and (drawn or rows > MAX_ROWS_UNFOLDED),
+    )
 
 
 def _cell(value: object) -> str:

@@ -136,6 +136,14 @@ def refuse(study: Study, requested: Mapping[str, Spec]) -> None:
             figures.check(figures.completed(spec, study.tables), shapes)
 
 
+def tables_of(run: Run) -> set[str]:
+    """Return the tables that the figures of a run are drawn from."""
+    from experiments import figures  # noqa: PLC0415 - as above
+
+    specs = [figures.completed(brief, run.study.tables) for brief in figures_of(run.figures).values()]
+    return {table for spec in specs for table in figures.columns_needed(spec)}
+
+
 def draw(run: Run, requested: Mapping[str, Spec], records: Mapping[str, Any]) -> tuple[list[Drawing], list[str]]:
     """Draw the figures whose tables have values, from the files.
 

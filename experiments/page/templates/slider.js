@@ -161,10 +161,11 @@ function agreeing(text, exact) {
 
 function tell(method, k) {
   const delta = `With delta = ${short(method.delta[k])}`;
-  if (method.estimate[k] === null) return `${delta}, ${method.name} gives no estimate: ${method.status[k]}.`;
+  if (method.estimate[k] === null) return `${delta}, ${method.name} gives no estimate: ${method.texts[method.status[k]]}.`;
   const estimate = `${delta}, ${method.name} estimates ${Number(method.estimate[k].toPrecision(9))}`;
-  if (method.error[k] === null) return `${estimate}; ${method.status[k]}.`;
-  const part = method.larger[k] ? ` Of what is predicted, ${method.larger[k]} is the larger part.` : "";
+  if (method.error[k] === null) return `${estimate}; ${method.texts[method.status[k]]}.`;
+  const larger = method.texts[method.larger[k]];
+  const part = larger ? ` Of what is predicted, ${larger} is the larger part.` : "";
   return `${estimate}; the error is ${short(method.error[k])}.${part}${farther(method, k)}`;
 }
 

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the extra `browser` is not installed")
+axe = pytest.importorskip("axe_core_python", reason="the extra `browser` is not installed")
 ROOT = Path(__file__).resolve().parents[3]
 BROWSER = next((path for path in map(Path, ("/usr/bin/chromium", "/usr/bin/chromium-browser")) if path.exists()), None)
 pytestmark = [
@@ -37,14 +38,19 @@ def browser() -> Iterator[Any]:
         started.close()
 
 
+def command(directory: Path, module: str, *words: str) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "LAB_OUTPUTS": str(directory.parent)}
+    subprocess.run(
+        [sys.executable, "-m", module, *words], check=True, capture_output=True, cwd=directory.parent, env=environment
+    )
+
+
 @pytest.fixture(scope="module")
 def report(tmp_path_factory) -> Path:
     """The page of a real run: two functions, three methods, with an expression that is no markup."""
     directory = tmp_path_factory.mktemp("runs") / "run"
-    command = [sys.executable, "-m", "experiments.run", "function=[exp,sin]", "x=1", "figures.formats=[svg]"]
-    command.append(f"hydra.sweep.dir={directory}")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "LAB_OUTPUTS": str(directory.parent)}
-    subprocess.run(command, check=True, capture_output=True, cwd=ROOT, env=environment)
+    words = ("function=[exp,sin]", "x=1", "figures.formats=[svg]", f"hydra.sweep.dir={directory}")
+    command(directory, "experiments.run", *words)
     return directory / "report.html"
 
 
@@ -61,6 +67,10 @@ def opened(browser: Any, path: Path, **context: Any) -> Iterator[Any]:
     page.goto(path.as_uri())
     yield page
     window.close()
+
+
+def unfold(page: Any, *, unfolded: bool = True) -> None:
+    page.evaluate("(to) => document.querySelectorAll('details.folded').forEach((one) => { one.open = to; })", unfolded)
 
 
 @pytest.fixture
@@ -287,9 +297,10 @@ def test_every_column_of_a_table_is_sorted_both_ways_and_back(browser, report) -
 
 def test_a_table_is_sorted_by_keys_and_equal_rows_keep_their_order(browser, report) -> None:
     with opened(browser, report) as page:
+        unfold(page)
         first = cells(page, 1)
         names = page.locator("table[data-sortable]").nth(1).locator("thead th").all_text_contents()
-        button = page.get_by_role("region", name="Table table").get_by_role("button", name="evaluations")
+        button = page.get_by_role("region", name="Table: Main table").get_by_role("button", name="evaluations")
         button.focus()
         page.keyboard.press("Enter")
         column = names.index("evaluations")
@@ -324,9 +335,10 @@ FILTERS: dict[str, Callable[[dict[str, str]], bool]] = {
 def filter_faults(page: Any) -> list[str]:
     """The filters of the main table that show other rows than they should, or another number of them."""
     faults = []
+    unfold(page)
     heads = page.locator("table[data-sortable]").nth(1).locator("thead th").all_text_contents()
     rows = cells(page, 1)
-    box = page.get_by_role("searchbox", name="Filter the rows: Table table")
+    box = page.get_by_role("searchbox", name="Filter the rows: Table: Main table")
     status = page.locator(".tools", has=box).locator("output")
     for text, holds in FILTERS.items():
         box.fill(text)
@@ -345,7 +357,8 @@ def test_a_filter_shows_the_rows_that_it_names_and_says_how_many(browser, report
 
 def test_a_filter_that_is_not_understood_says_why_and_hides_nothing(browser, report) -> None:
     with opened(browser, report) as page:
-        box = page.get_by_role("searchbox", name="Filter the rows: Table table")
+        unfold(page)
+        box = page.get_by_role("searchbox", name="Filter the rows: Table: Main table")
         status = page.locator(".tools", has=box).locator("output")
         box.fill("eror < 1e-8")
         assert "no column “eror”; there are function, expression," in status.text_content()
@@ -388,7 +401,7 @@ def test_every_link_of_the_contents_leads_to_its_part_and_is_marked_there(browse
     with opened(browser, report) as page:
         assert page.evaluate(VISITED) == []
         page.emulate_media(reduced_motion="reduce")
-        link = page.locator("nav.contents a", has_text="3 secants")
+        link = page.locator("nav.contents a", has_text="3 Secants")
         link.click()
         page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
         assert link.get_attribute("aria-current") == "true"
@@ -446,44 +459,52 @@ def test_the_theme_is_that_of_the_system_until_the_button_is_pressed(browser, re
         assert ground(page) == light
 
 
-CONTROLS = "button.theme, input, select, nav, .skip, .tools"
+CONTROLS = "button.theme, input, select, nav, .skip, .tools, .slider"
 
 
 PRINTED = """
 (controls) => {
   const seen = (one) => one.checkVisibility({ contentVisibilityAuto: true });
   const shown = [...document.querySelectorAll(controls)].filter(seen);
-  const said = [...document.querySelectorAll("tbody tr, dd, figcaption, pre, li")].filter((one) => !one.closest("nav"));
+  const away = "nav, .slider, .folded:not([open])";
+  const said = [...document.querySelectorAll("tbody tr, dd, figcaption, pre, li")].filter((one) => !one.closest(away));
   const lost = said.filter((one) => !seen(one)).length;
   const faults = shown.map((one) => `a control is printed: ${one.outerHTML.slice(0, 60)}`);
+  const folded = [...document.querySelectorAll(".folded:not([open])")].filter(seen).length;
+  if (folded) faults.push(`${folded} folded parts are printed`);
   return lost ? [...faults, `${lost} parts are not printed`] : faults;
 }
 """
 
 
-def print_faults(page: Any) -> list[str]:
+def print_faults(page: Any, *, unfolded: bool = True) -> list[str]:
     """What paper shows though it cannot be used there, and what it hides."""
+    page.emulate_media(media="screen")
+    unfold(page)
     page.get_by_role("searchbox").first.fill("nothing has this")
+    unfold(page, unfolded=unfolded)
     page.emulate_media(media="print")
     return page.evaluate(PRINTED, CONTROLS)
 
 
-def test_paper_shows_all_of_the_content_and_no_control(browser, report) -> None:
-    with opened(browser, report) as page:
-        assert print_faults(page) == []
+def test_paper_shows_what_is_unfolded_and_no_control(browser, report) -> None:
+    for unfolded in (False, True):
+        with opened(browser, report) as page:
+            assert print_faults(page, unfolded=unfolded) == []
 
 
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
         (".contents, .skip, .theme, .tools,", ".contents, .skip, .theme,", "a control is printed"),
+        (".folded:not([open]), :is(", ".unfolded, :is(", "folded parts are printed"),
         ("tr[hidden] { display: table-row; }", "", "are not printed"),
         ("content-visibility: visible;", "", "are not printed"),
     ],
 )
 def test_a_bad_print_is_caught(browser, broken, old, new, fault) -> None:
     with opened(browser, broken(old, new)) as page:
-        assert any(fault in one for one in print_faults(page))
+        assert any(fault in one for one in [*print_faults(page), *print_faults(page, unfolded=False)])
 
 
 SAID = {
@@ -589,3 +610,49 @@ def test_the_first_key_leads_past_the_contents_and_the_focus_is_seen(browser, re
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.className") == "theme"
         assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+
+
+VIOLATIONS = "axe.run().then((found) => found.violations.map((one) => `${one.id}: ${one.nodes[0].html}`))"
+
+
+def violations(page: Any) -> list[str]:
+    """What axe-core objects to, with the first place of each."""
+    page.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
+    return list(page.evaluate(VIOLATIONS))
+
+
+@pytest.fixture(scope="module")
+def comparison(tmp_path_factory) -> Path:
+    """The page of two runs of which rows differ."""
+    home = tmp_path_factory.mktemp("compared")
+    for name, more in {"one": [], "two": ["function.sin.expression='sin(x)+1e-6*x^2'"]}.items():
+        words = ("function=sin", "x=1", *more, "figures.formats=[svg]", f"hydra.sweep.dir={home / name}")
+        command(home / name, "experiments.run", *words)
+    command(home / "one", "experiments.compare", str(home / "one"), str(home / "two"))
+    return next(home.glob("**/compare*/**/report.html"))
+
+
+@pytest.fixture(scope="module")
+def lesson(tmp_path_factory) -> Path:
+    """A page that tells a lesson."""
+    directory = tmp_path_factory.mktemp("lessons") / "run"
+    words = ("experiment=where_it_breaks", "case=[kink,edge]", "figures.formats=[svg]", f"hydra.sweep.dir={directory}")
+    command(directory, "experiments.run", *words)
+    return directory / "report.html"
+
+
+@pytest.mark.parametrize("name", ["report", "lesson", "comparison"])
+@pytest.mark.parametrize(("viewport", "scheme"), [(WIDE, "light"), (NARROW, "dark")], ids=["wide", "narrow"])
+def test_axe_core_has_nothing_to_object_to(browser, request, name, viewport, scheme) -> None:
+    path = request.getfixturevalue(name)
+    with opened(browser, path, viewport=viewport, color_scheme=scheme, bypass_csp=True) as page:
+        unfold(page)
+        assert violations(page) == []
+
+
+@pytest.mark.parametrize(
+    ("more", "fault"), [("<button></button>", "button-name"), ('<p style="color: #bbb">pale</p>', "color-contrast")]
+)
+def test_what_axe_core_objects_to_is_caught(browser, broken, more, fault) -> None:
+    with opened(browser, broken("</main>", f"{more}</main>")) as page:
+        assert any(one.startswith(fault) for one in violations(page))

@@ -172,7 +172,7 @@ def test_a_lesson_stands_before_its_figure_and_what_was_printed_keeps_its_lines(
     assert "(0, 0)  (1, 2)\na &lt; b" in page
     heading = page.index("<h3>A heading</h3>\n<p>Some words.</p>")
     assert page.index('id="figure-1"') < heading < page.index('id="figure-2"')
-    assert "<b>Figure 1, error.</b>" in page
+    assert "<b>Figure 1: Error.</b>" in page
     assert "<b>Figure 2.</b>" in page
 
 
@@ -181,7 +181,7 @@ def test_findings_come_first_and_the_contents_list_every_section():
     names = ["Findings", "Notes", "Figures", "Tables", "Configuration", "Record", "Files"]
     assert headings(text) == names
     listed = re.findall(r'<li><a href="#([\w-]+)">([\w ]+)</a>', text)
-    parts = {"Figures": ["1 error", "2 ulps"], "Tables": ["table"]}
+    parts = {"Figures": ["1 Error", "2 Ulps"], "Tables": ["Table"]}
     assert [name for _, name in listed] == [one for name in names for one in (name, *parts.get(name, ()))]
 
 
@@ -205,7 +205,28 @@ def test_a_table_says_how_many_of_its_rows_are_shown_and_what_its_columns_mean()
 
 def test_numbers_stand_at_the_right_and_texts_at_the_left():
     text = report.render(content())
-    assert '<td class="number">-2e-3</td><td>b</td>' in text
+    assert "<td>-2e-3</td><td>b</td>" in text
+    assert ".table-1 :is(td:nth-child(1)) { text-align: right; white-space: nowrap; }" in text
+
+
+def test_a_figure_has_its_title_and_without_one_its_name_in_words():
+    text = report.render(content(figures=[("error", SVG, "The V.", "Error against delta"), ("all_of_it", SVG, "")]))
+    assert "<b>Figure 1: Error against delta.</b> The V." in text
+    assert "<b>Figure 2: All of it.</b>" in text
+    assert '<a href="#figure-1">1 Error against delta</a>' in text
+
+
+def test_data_that_only_figures_show_is_folded_below_the_other_tables():
+    rows = (["x"], ["the point"], [["1"]], 1)
+    tables = [
+        report.Table("curves", "Points of lines.", *rows, folded=True),
+        report.Table("summary", "In short.", *rows),
+    ]
+    text = report.render(content(tables=tables))
+    assert text.index('<h3 id="table-2">Summary</h3>') < text.index('<h3 id="data">Data behind the figures</h3>')
+    assert '<details class="folded" id="table-1"><summary>Curves: Points of lines. 1 row.</summary>' in text
+    listed = re.findall(r'<li><a href="#(table-\d|data)">([\w ]+)</a>', text)
+    assert listed == [("table-2", "Summary"), ("data", "Data behind the figures")]
 
 
 def test_a_figure_is_not_shrunk_below_seven_tenths_of_its_width():
@@ -216,7 +237,7 @@ def test_a_figure_is_not_shrunk_below_seven_tenths_of_its_width():
 def test_a_figure_has_a_label_for_those_who_cannot_see_it():
     page = Page(report.render(content()))
     images = [attributes for _, attributes in page.elements if attributes.get("role") == "img"]
-    assert [image["aria-label"] for image in images] == ["error: The V.", "ulps: The same in ulps."]
+    assert [image["aria-label"] for image in images] == ["Error: The V.", "Ulps: The same in ulps."]
 
 
 def test_jobs_of_one_configuration_are_told_once():
@@ -277,7 +298,7 @@ def test_a_lesson_comes_before_its_findings_and_is_called_so():
 def test_a_cell_keeps_its_spaces_and_a_long_text_is_broken_into_lines():
     rows = [["1", "[ 0  2  8]", "a text of thirty characters ok", "c" * 61]]
     text = report.render(content(tables=[("table", "", ["x", "y", "z", "w"], [""] * 4, rows, 1)]))
-    assert '<td class="number">1</td><td>[ 0  2  8]</td><td class="text">a text' in text
+    assert '<td>1</td><td>[ 0  2  8]</td><td class="text">a text' in text
     assert f'<td class="wide">{"c" * 61}</td>' in text
     assert re.search(r"\ntd \{ white-space: pre; \}", text)
 
@@ -295,7 +316,7 @@ def test_a_figure_says_that_it_scrolls_below_the_width_at_which_it_does():
 
 
 def test_a_long_configuration_is_folded_and_a_short_one_is_not():
-    folded = "<details><summary>job 0"
+    folded = '<details class="folded"><summary>job 0'
     assert folded not in report.render(content())
     assert folded in report.render(content(configuration={"job 0": "a: 1\n" * 61}))
 
@@ -312,10 +333,10 @@ def test_the_same_content_is_the_same_page_to_the_byte():
 
 def test_the_finding_of_a_figure_stands_apart_from_what_it_shows():
     text = report.render(content(figures=[("error", SVG, "It is least at 1.1e-07.\n\nThe V.")]))
-    found = '<p class="found"><b>Figure 1, error.</b> It is least at <span class="n">1.1e-07</span>.</p>'
+    found = '<p class="found"><b>Figure 1: Error.</b> It is least at <span class="n">1.1e-07</span>.</p>'
     assert found in text
     assert '<p>The V.<span class="sideways">' in text
-    assert 'aria-label="error: It is least at 1.1e-07. The V."' in text
+    assert 'aria-label="Error: It is least at 1.1e-07. The V."' in text
 
 
 def test_how_the_run_went_is_told_first():
