@@ -36,7 +36,7 @@ html_theme = "furo"
 html_title = "Derivative laboratory"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
-html_copy_source = html_show_sourcelink = False
+html_copy_source = html_show_sourcelink = html_show_copyright = False
 
 LITERAL = re.compile(r"(``.*?``|`[^`]*`)")
 """Pieces of a line that are set as they are typed."""

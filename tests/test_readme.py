@@ -1,4 +1,4 @@
-"""Every command and every line of code in the README does what it says."""
+"""Every command and every line of code in the README and on the pages of docs does what it says."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from typing import Any
 
 import cluster
 import numpy as np
+import printed
 import pytest
 import quick
 from families import POPULATION
@@ -191,9 +192,9 @@ def test_the_check_of_a_gradient_says_what_is_printed_below_it() -> None:
         (k, text) for k, (kind, text) in enumerate(BLOCKS) if kind == "python" and "dk.check_gradient" in text
     )
     names: dict[str, Any] = {}
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
+    with contextlib.redirect_stdout(io.StringIO()) as out:
         exec(code, names)  # the README's own lines
-    assert printed.getvalue() == BLOCKS[at + 1][1]
+    assert out.getvalue() == BLOCKS[at + 1][1]
     (about,) = re.findall(r"That took about (\d+) values of the loss", README)
     assert abs(names["check"].evaluations - int(about)) <= 10  # the windows that are searched depend on the last bits
     wrong = names["gradient"](names["w"]) / 8
@@ -206,9 +207,42 @@ def test_the_check_of_a_gradient_says_what_is_printed_below_it() -> None:
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed")
 def test_the_check_of_a_torch_module_says_what_is_printed_below_it() -> None:
     at, code = next((k, text) for k, (kind, text) in enumerate(BLOCKS) if kind == "python" and "import torch" in text)
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
+    with contextlib.redirect_stdout(io.StringIO()) as out:
         exec(code, {})  # the README's own lines
-    assert printed.getvalue() == BLOCKS[at + 1][1]
+    assert out.getvalue() == BLOCKS[at + 1][1]
+
+
+PYTHON = {
+    name: blocks
+    for name, page in printed.PAGES.items()
+    if name != "README.md"
+    and (blocks := [one for one in printed.blocks_of(page) if one.kind == "python" and not one.file])
+}
+
+
+@pytest.mark.parametrize("page", PYTHON)
+def test_the_python_of_a_page_gives_what_is_printed_beside_it(page: str) -> None:
+    names: dict[str, Any] = {}
+    faults = [printed.run_python(block, names) for block in PYTHON[page] if printed.is_possible(block)]
+    assert [fault for fault in faults if fault] == []
+
+
+@pytest.mark.parametrize(
+    ("page", "fault"),
+    [
+        ("1 + 1  # 3", "- 3"),
+        ("print(4)", "+ 4"),
+        ("print(4)\n```\n\n```text\n5", "- 5"),
+        ("print(4)\n```\n\n```text\n4", ""),
+        ("x = 1  # or 2", ""),
+        ("'from 1 to 3'  # from 1 ...", ""),
+    ],
+)
+def test_a_page_that_says_something_else_is_found_out(page: str, fault: str) -> None:
+    block, *_ = printed.blocks_of(f"```python\n{page}\n```\n")
+    message = printed.run_python(block, {})
+    assert fault in message
+    assert bool(fault) == bool(message)
 
 
 def copied(to: Path) -> Path:
