@@ -9,7 +9,6 @@ import io
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,11 @@ from derivkit.operations.elementary import ELEMENTARY
 from derivkit.testing import METHODS
 from experiments.figures.drawing import KINDS
 from experiments.messages import show
-from experiments.running.catalog import CONF
-from experiments.running.settings import keys_of
+from experiments.running import catalog
 from experiments.study import Column, Rows, Study, study_in
 from experiments.terminal.commands import COMMANDS
 
-PRESETS = sorted((CONF / "experiment").glob("*.yaml"))
+PRESETS = catalog.options("experiment")
 SPECIAL = re.compile(r"([\\`*_<>\[\]|~$#])")
 """What Markdown reads as more than a character."""
 KEY = re.compile(r"^ {2}(?P<example>\S+(?: \S+)*?)(?: {2,}|\n {3,})(?P<meaning>.*(?:\n {3,}.*)*)", re.MULTILINE)
@@ -51,12 +49,17 @@ def pages() -> Iterator[tuple[str, str]]:
     rooms = _rooms()
     yield "dk/index", _page("The library", LIBRARY, *map(_summaries, rooms, rooms.values()), _tree(map(_short, rooms)))
     yield from ((f"dk/{_short(room)}", _room(room, names)) for room, names in rooms.items())
-    yield "studies/index", _page("Studies", STUDIES, _questions(), _tree(path.stem for path in PRESETS))
-    yield from ((f"studies/{path.stem}", _preset(path)) for path in PRESETS)
+    yield "studies/index", _page("Studies", STUDIES, _questions(), _tree(PRESETS))
+    yield from ((f"studies/{name}", _preset(name)) for name in PRESETS)
     yield "choices/index", _page("Names to choose from", *(_choice(*one) for one in CHOICES))
     yield "choices/operations", _page("What an expression may hold", EXPRESSIONS, _operations())
     yield "choices/figures", _page("Kinds of figures", FIGURES, *map(_kind, sorted(KINDS)))
     yield "commands/index", _page("Commands", *map(_command, COMMANDS))
+
+
+def _read(group: str, name: str) -> Mapping[str, Any]:
+    """What a file of the configuration holds."""
+    return yaml.safe_load((catalog.CONF / group / f"{name}.yaml").read_text(encoding="utf-8"))  # type: ignore[no-any-return]
 
 
 # Markdown
@@ -146,46 +149,35 @@ STUDIES = """A study answers one question by measurement: `python -m experiments
 keys with their defaults, and the columns of every table that the study writes."""
 
 
-def _read(path: Path) -> Mapping[str, Any]:
-    return yaml.safe_load(path.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
-
-
-def _base(path: Path) -> Path | None:
+def _base(preset: str) -> str | None:
     """The preset that another one changes."""
-    preset = _read(path)
-    names = [name for name in preset["defaults"] if isinstance(name, str) and name != "_self_"]
-    return None if "runner" in preset else path.with_name(f"{names[0]}.yaml")
+    content = _read("experiment", preset)
+    names = [name for name in content["defaults"] if isinstance(name, str) and name != "_self_"]
+    return None if "runner" in content else names[0]
 
 
-def study_of(path: Path) -> Study:
+def study_of(preset: str) -> Study:
     """Return the study of a preset, which may be that of its base."""
-    base = _base(path)
-    return study_of(base) if base else study_in(importlib.import_module(f"experiments.studies.{_read(path)['runner']}"))
-
-
-def _question(path: Path) -> str:
-    """What a preset is for: the comment below its header."""
-    _, *lines = path.read_text(encoding="utf-8").splitlines()
-    ends = next(number for number, line in enumerate(lines) if not line.startswith("# "))
-    return " ".join(line.removeprefix("# ") for line in lines[:ends])
+    runner = _read("experiment", _base(preset) or preset)["runner"]
+    return study_in(importlib.import_module(f"experiments.studies.{runner}"))
 
 
 def _questions() -> str:
-    rows = [(f"[`{path.stem}`]({path.stem}.md)", escaped(_question(path))) for path in PRESETS]
+    rows = [(f"[`{name}`]({name}.md)", escaped(line)) for name, line in catalog.lines("experiment").items()]
     return table(("study", "what it shows"), rows)
 
 
-def _preset(path: Path) -> str:
-    study, is_own = study_of(path), "runner" in _read(path)
-    command = f"```sh\npython -m experiments.run experiment={path.stem}\n```"
-    base = f"This is the study [`{study.name}`]({study.name}.md) with keys of its own; its tables are described there."
-    tables = [_table(name, rows) for name, rows in study.tables.items()] if is_own else [base]
-    return _page(f"`{path.stem}`", escaped(_question(path)), command, _keys(path), *tables)
+def _preset(name: str) -> str:
+    study, base = study_of(name), _base(name)
+    command = f"```sh\npython -m experiments.run experiment={name}\n```"
+    told = f"This is the study [`{study.name}`]({study.name}.md) with keys of its own; its tables are described there."
+    tables = [told] if base else [_table(name, rows) for name, rows in study.tables.items()]
+    return _page(f"`{name}`", escaped(catalog.lines("experiment")[name]), command, _keys(name), *tables)
 
 
-def _keys(path: Path) -> str:
-    defaults = {key: code(_shown(value)) for key, value in defaults_of(path).items()}
-    described = described_keys(path)
+def _keys(preset: str) -> str:
+    defaults = {key: code(_shown(value)) for key, value in defaults_of(preset).items()}
+    described = described_keys(preset)
     rows = [
         (code(key), f"{escaped(meaning)}: {code(example)}" if example else "", defaults.get(key, ""))
         for key in dict.fromkeys([*defaults, *described])
@@ -194,32 +186,19 @@ def _keys(path: Path) -> str:
     return f"## Keys\n\n{table(('key', 'meaning and example', 'default'), rows)}"
 
 
-def described_keys(path: Path) -> dict[str, tuple[str, str]]:
+def described_keys(preset: str) -> dict[str, tuple[str, str]]:
     """Return an example and the meaning of every key as the help of a preset gives them, or that of its base."""
-    base, preset = _base(path), _read(path)
-    found = KEY.finditer(preset["hydra"]["help"]["header"].replace("$$", "$"))
+    base = _base(preset)
     entries = {
         re.split("[=']", one["example"].lstrip("'"))[0]: (one["example"], " ".join(one["meaning"].split()))
-        for one in found
+        for one in KEY.finditer(catalog.header(preset))
     }
     return (described_keys(base) if base else {}) | entries
 
 
-def defaults_of(path: Path) -> dict[str, Any]:
-    """Return the value of every key before somebody sets it: the preset's, its base's, or that of the Config."""
-    base, preset = _base(path), _read(path)
-    inherited = (
-        defaults_of(base)
-        if base
-        else {
-            key: None if field.default is MISSING else field.default
-            for field in fields(study_of(path).Config)
-            for key in keys_of(field.name)
-        }
-    )
-    groups = [entry.items() for entry in preset["defaults"] if isinstance(entry, Mapping)]
-    chosen = {name.split()[-1].strip("/"): value for items in groups for name, value in items} | dict(preset)
-    return {key: chosen.get(key, value) for key, value in inherited.items()}
+def defaults_of(preset: str) -> dict[str, Any]:
+    """Return the value of every key before somebody sets it, without those of figures, which all studies have."""
+    return {key: value for key, value in catalog.keys(preset).items() if key != "figures"}
 
 
 def _shown(value: object) -> str:
@@ -258,8 +237,8 @@ def _group(name: str, *described: tuple[str, str]) -> Callable[[], Iterator[Sequ
     """
 
     def rows() -> Iterator[Sequence[str]]:
-        for path in sorted((CONF / name).glob("*.yaml")):
-            ((entry, spec),) = _read(path).items()
+        for entry in catalog.options(name):
+            spec = _read(name, entry)[entry]
             parts = [f"{words}{code(_shown(spec[key]))}" for words, key in described if key in spec]
             yield [code(entry), " ".join(parts), escaped(spec["reason"])]
 

@@ -30,7 +30,7 @@ PAGES = {
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"\A(?:# @package _global_\n)?# (\S+\.(?:py|yaml|toml))\n")
 """The name of a file; that of a preset is on the second line."""
-STATUS = re.compile(r"# .*\bexit status (\d+)")
+STATUS = re.compile(r"# exit status (\d+)")
 """How a comment says with which status a command ends, where it is not 0."""
 
 
@@ -88,8 +88,10 @@ def run_python(block: Block, names: dict[str, Any]) -> str:
 def run_line(line: str) -> str:
     """Run a command of the laboratory in this process; return what it prints, of a refusal the error too."""
     _, _, module, *words = shlex.split(line, comments=True)
-    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         status = importlib.import_module(module).main(words)
+    text, errors = (stream.buffer.getvalue().decode() for stream in (out, err) if not stream.flush())
     expected = STATUS.search(line)
-    assert status == (int(expected[1]) if expected else 0), f"{line}\n{out.getvalue()}{err.getvalue()}"
-    return out.getvalue() + (err.getvalue() if status else "")
+    assert status == (int(expected[1]) if expected else 0), f"{line}\n{text}{errors}"
+    return text + (errors if status else "")

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import importlib.util
-import io
-import math
 import os
 import re
 import shlex
@@ -14,7 +11,6 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,39 +27,102 @@ from derivkit.numerical.formulas import ROWS
 from experiments import run
 from experiments.study import frames
 
-ROOT = Path(__file__).resolve().parents[1]
-README, CHANGELOG = ((ROOT / f"{name}.md").read_text(encoding="utf-8") for name in ("README", "CHANGELOG"))
+ROOT = printed.ROOT
+README, CHANGELOG = printed.PAGES["README.md"], (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 HONESTY = OmegaConf.load(ROOT / "conf/experiment/honesty.yaml")
-MANY = README[README.index("## Many runs") : README.index("## How it is built")]
-ALONE = r"^python -m experiments\.run.*$|(?<=&& )python -m experiments\.run.*$"
-COMMANDS = re.findall(ALONE, README.replace(MANY, ""), re.MULTILINE)
-ONE_BY_ONE = re.findall(r"^python -m experiments\..*$", MANY, re.MULTILINE)
-PICTURES = dict(re.findall(r"^(python -m experiments\.run.*)\n```\n\n!\[[^]]*\]\((.*)\)", README, re.MULTILINE))
-PICTURES[COMMANDS[0]] = "docs/pictures/newcomer.svg"
-EXTRAS = dict(re.findall(r"^pip install -e '\.\[(\w+)\]' && python -m (experiments\.run .*)$", README, re.MULTILINE))
+BLOCKS = {name: list(printed.blocks_of(page)) for name, page in printed.PAGES.items()}
+EVERY = [block for blocks in BLOCKS.values() for block in blocks]
+ROW = "row("
+"""How the block begins that is a row of a table of the code."""
+PYTHON = {
+    name: python
+    for name, blocks in BLOCKS.items()
+    if (python := [one for one in blocks if one.kind == "python" and not one.file and not one.text.startswith(ROW)])
+}
+SHELL = {name: [one for one in blocks if one.kind == "sh"] for name, blocks in BLOCKS.items()}
+FRESH = [block.text for block in SHELL["README.md"]]
+"""The two commands, which are tried in a fresh copy."""
+EXTRA = re.compile(r"^pip install -e '\.\[(\w+)\]' && python -m (experiments\.run .*)$", re.MULTILINE)
+EXTRAS = dict(pair for block in EVERY if block.kind == "sh" for pair in EXTRA.findall(block.text))
 ADDED = {"parallel": "hydra_plugins.hydra_joblib_launcher", "slurm": "submitit", "ray": "ray", "optuna": "optuna"}
 """What each of them installs."""
-REFUSED = re.findall(r"^\$ python -m experiments\.run (.*)\n(error: .*)$", README, re.MULTILINE)
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+THINGS = re.findall(r"^\| [^|]* \| `(.*?)` \| [^|]* \|", README[README.index("## Ten things") :], re.MULTILINE)
+PICTURE = re.compile(r"^(python -m experiments\.run .*)\n```\n\n!\[[^]]*\]\(.*?(docs/)?(pictures/.*)\)", re.MULTILINE)
+PICTURES = {command: name for page in printed.PAGES.values() for command, _, name in PICTURE.findall(page)}
+REFUSED = [
+    pair
+    for page in printed.PAGES.values()
+    for pair in re.findall(r"^\$ python -m experiments\.run (.*)\n(error: .*)$", page, re.MULTILINE)
+]
 
 
 @pytest.fixture(autouse=True)
 def outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("LAB_OUTPUTS", str(tmp_path))
+    """A directory to type commands in, with the results of all of them below ``outputs``."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.delenv("LAB_OUTPUTS", raising=False)
+    monkeypatch.delitem(sys.modules, "mymodule", raising=False)
     monkeypatch.setattr("webbrowser.open", lambda *_: True)
-    return tmp_path
+    return tmp_path / "outputs"
 
 
-@pytest.mark.parametrize(
-    "command", [COMMANDS[0], *(pytest.param(command, marks=pytest.mark.slow) for command in COMMANDS[1:])]
-)
-def test_a_command_runs_and_leaves_a_report(command: str, outputs: Path) -> None:
-    assert run.main(shlex.split(command, comments=True)[3:]) == 0
-    (page,) = outputs.glob("*/*/*/report.html")
-    if command in PICTURES:
-        shown = (ROOT / PICTURES[command]).read_text(encoding="utf-8")
-        drawn = {path: path.read_text(encoding="utf-8") for path in page.parent.glob("figures/*.svg")}
-        assert [path for path, svg in drawn.items() if alike(svg, shown)], f"copy the figure to {PICTURES[command]}"
+def commands_of(block: printed.Block) -> list[str]:
+    """The commands of the laboratory in a block, without those that need an extra."""
+    lines = (line for line in block.text.splitlines() if not EXTRA.match(line))
+    return [match[1] for line in lines if (match := re.search(r"(?:^|&& )(python -m experiments\..*)", line))]
+
+
+def run_block(block: printed.Block, outputs: Path) -> str:
+    """Run the commands of a block; return how what they print or draw differs from what the page shows."""
+    text, faults = "", []
+    for command in commands_of(block):
+        text += printed.run_line(command)
+        if command in PICTURES:
+            faults.append(unlike(max(outputs.glob("*/*/*"), key=lambda run: run.stat().st_mtime), PICTURES[command]))
+    return "\n".join(filter(None, [*faults, printed.difference(text, text if block.output is None else block.output)]))
+
+
+def unlike(run: Path, picture: str) -> str:
+    """A sentence if no figure of a run is like a picture of the documentation."""
+    shown = (ROOT / "docs" / picture).read_text(encoding="utf-8")
+    drawn = [path.read_text(encoding="utf-8") for path in run.glob("figures/*.svg")]
+    return "" if any(alike(svg, shown) for svg in drawn) else f"copy the figure of {run} to docs/{picture}"
+
+
+def test_the_first_command_prints_and_draws_what_is_shown_below_it(outputs: Path) -> None:
+    assert run_block(SHELL["README.md"][0], outputs) == ""
+    (run_directory,) = outputs.glob("*/*/*")
+    assert unlike(run_directory, "pictures/newcomer.svg") == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [page for page in SHELL if page != "README.md" and SHELL[page]])
+def test_the_commands_of_a_page_follow_one_another(page: str, outputs: Path) -> None:
+    for block in BLOCKS[page]:
+        if block.file:
+            Path(block.file).write_text(block.text, encoding="utf-8")
+        if block.kind == "sh":
+            assert run_block(block, outputs) == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", THINGS)
+def test_a_thing_to_do_leaves_a_page(words: str, outputs: Path) -> None:
+    printed.run_line(f"python -m experiments.run {words}")
+    assert list(outputs.glob("*/*/*/report.html"))
+
+
+def test_there_are_ten_things_to_do() -> None:
+    assert len(THINGS) == 10
+
+
+def test_every_line_of_a_shell_is_tried_by_some_test() -> None:
+    lines = {line for blocks in SHELL.values() for block in blocks for line in block.text.splitlines()}
+    fresh = {line for block in FRESH for line in block.splitlines()}
+    assert [
+        line for line in lines - fresh if not EXTRA.match(line) and not commands_of(printed.Block("sh", line))
+    ] == []
 
 
 def alike(one: str, other: str) -> bool:
@@ -82,10 +141,9 @@ def _places(svg: str) -> Counter[tuple[int, int]]:
 
 
 def test_every_picture_is_shown_is_small_and_is_like_no_other() -> None:
-    shown = re.findall(r"\]\((docs/pictures/.*?)\)", README)
-    drawn = [f"docs/pictures/{path.name}" for path in (ROOT / "docs/pictures").iterdir()]
-    assert sorted(shown) == sorted(PICTURES.values()) == sorted(drawn)
-    texts = [(ROOT / name).read_text(encoding="utf-8") for name in shown]
+    pictures = sorted((ROOT / "docs/pictures").iterdir())
+    assert {*PICTURES.values(), "pictures/newcomer.svg"} == {f"pictures/{path.name}" for path in pictures}
+    texts = [path.read_text(encoding="utf-8") for path in pictures]
     assert max(map(len, texts)) < 100_000
     assert [[alike(one, other) for other in texts] for one in texts] == np.eye(len(texts), dtype=bool).tolist()
 
@@ -113,37 +171,18 @@ def test_the_readme_and_the_changelog_count_no_more_than_there_is_and_little_les
             assert int(least.replace(" ", "")) <= count <= 1.2 * int(least.replace(" ", "")), stated[0]
 
 
-def test_there_are_ten_things_to_do_and_the_main_command() -> None:
-    assert len(COMMANDS) == 11
-
-
-@pytest.mark.slow
-def test_the_commands_for_many_runs_follow_one_another(outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert len(ONE_BY_ONE) == 9
-    shown: dict[str, str] = {}
-    for command in ONE_BY_ONE:
-        _, _, module, *words = shlex.split(command, comments=True)
-        capsys.readouterr()
-        assert importlib.import_module(module).main(words) == 0, command
-        shown[" ".join([module, *words])] = capsys.readouterr().out
-    assert all(shown.values())
-    assert re.search(r"The values of the \d+ joined rows are equal", shown["experiments.compare latest~1 latest"])
-    assert len(list(outputs.glob("delta_sweep/*/*/run.json"))) == 3
-    assert len(list(outputs.glob("compare/*/*/report.html"))) == 2
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("extra", EXTRAS)
 def test_what_an_extra_adds_runs_as_printed(extra: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if importlib.util.find_spec(ADDED[extra]) is None:
         pytest.skip(f"the extra {extra} is not installed")
     monkeypatch.setenv("PATH", cluster.installed(tmp_path / "bin"))
-    done = in_a_shell(f"python -m {EXTRAS[extra]}", at=ROOT)
+    done = in_a_shell(f"python -m {EXTRAS[extra]}", at=tmp_path)
     assert done.returncode == 0, done.stderr
     assert list(tmp_path.rglob("report.html"))
 
 
-def test_every_extra_that_the_readme_installs_is_tried() -> None:
+def test_every_extra_that_a_page_installs_is_tried() -> None:
     assert set(EXTRAS) == set(ADDED)
 
 
@@ -159,65 +198,6 @@ def in_a_shell(block: str, *, at: Path, **more: str) -> subprocess.CompletedProc
 def test_a_wrong_value_is_answered_as_printed(arguments: str, answer: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run.main(shlex.split(arguments)) == 2
     assert capsys.readouterr().err.strip() == answer
-
-
-def test_the_lines_of_the_core_give_what_their_comments_say() -> None:
-    (code,) = [text for kind, text in BLOCKS if kind == "python" and text.startswith("import math")]
-    names: dict[str, object] = {}
-    exec(code, names)  # the README's own lines
-    slope = dk.derivative(math.sin, 1.0)
-    assert (slope.value, slope.status, slope.total) == (0.540302305868137, "ok", 13)
-    assert abs(slope.value - math.cos(1.0)) <= slope.error < 1.05e-14
-    assert dk.derivative(abs, 0.0).message == "f has a kink: its slope is -1 on the left and 1 on the right."
-    vertical = dk.derivative(math.sqrt, 0.0)
-    assert (vertical.value, round(vertical.exponent, 6)) == (math.inf, 0.5)
-    third = dk.derivatives(math.exp, 0.0, orders=(1, 2, 3))[3]
-    assert (third.error < 1e-8, third.total) == (True, 13)
-    assert dk.difference(lambda x: 2 * x**2, 1.0, 1e-4, formula="forward_1") == 4.0001999999987845
-    assert dk.exact("(1-cos(x))/x^2", 1e-4).value == -8.333333327777778e-06
-    assert [str(w) for w in dk.stencil([-2, 0, 1], derivative=1).weights] == ["-1/6", "-1/2", "2/3"]
-    (best,) = dk.predict_optimum(names["f"], 1.0, formulas=[dk.formula("central_4")])  # type: ignore[arg-type]
-    assert (f"{best.delta:.2g}", best.error < 2e-12) == ("0.0013", True)
-    assert str(dk.derive("x^2*exp(x)").result) == "2*x*exp(x) + x**2*exp(x)"
-    assert dk.derive("(relu(w*x + b) - y)^2", "w")(0.5, x=2.0, b=0.0, y=3.0) == -8.0
-    assert dk.diagnose("x*sin(x)", answer="cos(x)").rules == ("product rule as product of derivatives",)
-    assert dk.dual(lambda x: (x**3 - x) / (1 + abs(x)), 2.0).derivative == 3.0
-    found = names["found"]
-    assert (found.evaluations, found.gradient.size) == (262, 131)
-    assert np.max(np.abs(found.gradient - names["gradient"])) < 1e-10
-
-
-def test_the_check_of_a_gradient_says_what_is_printed_below_it() -> None:
-    at, code = next(
-        (k, text) for k, (kind, text) in enumerate(BLOCKS) if kind == "python" and "dk.check_gradient" in text
-    )
-    names: dict[str, Any] = {}
-    with contextlib.redirect_stdout(io.StringIO()) as out:
-        exec(code, names)  # the README's own lines
-    assert out.getvalue() == BLOCKS[at + 1][1]
-    (about,) = re.findall(r"That took about (\d+) values of the loss", README)
-    assert abs(names["check"].evaluations - int(about)) <= 10  # the windows that are searched depend on the last bits
-    wrong = names["gradient"](names["w"]) / 8
-    wrong[2, 3] += 1e-6
-    (entry,) = re.findall(r"`(x\[2, 3\] claims .*) ± .*`", README)
-    assert f"disagree: {entry} ±" in dk.check_gradient(names["loss"], wrong, names["w"]).message
-    dk.assert_gradient(names["loss"], lambda w: names["gradient"](w) / 8, names["w"])
-
-
-@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed")
-def test_the_check_of_a_torch_module_says_what_is_printed_below_it() -> None:
-    at, code = next((k, text) for k, (kind, text) in enumerate(BLOCKS) if kind == "python" and "import torch" in text)
-    with contextlib.redirect_stdout(io.StringIO()) as out:
-        exec(code, {})  # the README's own lines
-    assert out.getvalue() == BLOCKS[at + 1][1]
-
-
-PYTHON = {
-    name: blocks
-    for name, page in printed.PAGES.items()
-    if name != "README.md"
-    and (blocks := [one for one in printed.blocks_of(page) if one.kind == "python" and not one.file])
-}
 
 
 @pytest.mark.parametrize("page", PYTHON)
@@ -262,15 +242,6 @@ def copied(to: Path) -> Path:
     return Path(shutil.copytree(ROOT, to / "copy", ignore=shutil.ignore_patterns(*left_out), symlinks=True))
 
 
-def recipes(blocks: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """The files that the README adds, each under the name that its block gives, as the block is printed."""
-    named = [
-        (re.findall(r"^# (\S+/\w+\.(?:py|yaml))$", "".join(text.splitlines(keepends=True)[:2]), re.MULTILINE), text)
-        for _, text in blocks
-    ]
-    return {names[0]: text for names, text in named if names}
-
-
 def with_row(file: Path, table: str, *rows: str) -> None:
     """Put rows first into a table. Somebody may have added them for good: then they are there once all the same."""
     text = file.read_text(encoding="utf-8")
@@ -282,12 +253,12 @@ def with_row(file: Path, table: str, *rows: str) -> None:
 
 
 def extend(copy: Path) -> Path:
-    """Add what the README adds, as it is printed there."""
-    added = recipes(BLOCKS)
+    """Add what the pages add, as it is printed there."""
+    added = [block for block in EVERY if block.file and "/" in block.file]
     assert len(added) == 5
-    for name, text in added.items():
-        (copy / name).write_text(text, encoding="utf-8")
-    (formula,) = [text for kind, text in BLOCKS if kind == "python" and text.startswith("row(")]
+    for block in added:
+        (copy / str(block.file)).write_text(block.text, encoding="utf-8")
+    (formula,) = [block.text for block in EVERY if block.text.startswith(ROW)]
     with_row(copy / "derivkit/numerical/formulas.py", "ROWS = (\n", f"    {formula}")
     return copy
 
@@ -311,7 +282,7 @@ def test_what_is_added_as_written_runs(words: tuple[str, ...], figure: str, exte
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", "experiments.run", *words, "figures.formats=[svg]"],
         cwd=extended,
-        env={**os.environ, "PYTHONPATH": str(extended)},
+        env={**os.environ, "PYTHONPATH": str(extended), "LAB_OUTPUTS": str(outputs)},
         capture_output=True,
         text=True,
         check=False,
@@ -343,7 +314,7 @@ def test_the_study_to_add_measures_what_it_says(extended: Path) -> None:
 
 
 def test_the_function_to_add_runs_from_a_directory_of_ones_own(tmp_path: Path) -> None:
-    (text,) = [text for kind, text in BLOCKS if kind == "yaml" and "my_wave" in text]
+    (text,) = [block.text for block in EVERY if block.kind == "yaml" and "my_wave" in block.text]
     (tmp_path / "mine/function").mkdir(parents=True)
     (tmp_path / "mine/function/my_wave.yaml").write_text(text, encoding="utf-8")
     assert run.main(["--config-dir", str(tmp_path / "mine"), "function=my_wave", "delta=1e-3"]) == 0
@@ -355,7 +326,7 @@ def test_the_two_commands_as_printed_in_a_fresh_copy_with_everything_added(
 ) -> None:
     """A fresh environment, the main command, and the quick part of the suite, which takes up what was added."""
     copy = extend(copied(tmp_path))
-    start, tests = [text for kind, text in BLOCKS if kind == "sh"][:2]
+    start, tests = FRESH
     for name in ("LAB_OUTPUTS", "PYTHONPATH", "VIRTUAL_ENV"):
         monkeypatch.delenv(name, raising=False)
     # The versions that are tested here, lest tomorrow's decide.

@@ -202,16 +202,20 @@ def test_somebodys_folder_by_the_name_of_a_table_is_kept(whole: Path) -> None:
 # Other people's tools
 
 
-SQL = re.findall(r"^```sql\n(.*?)^```$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+SQL = re.findall(
+    r"^```sql\n(.*?)^```$",
+    (ROOT / "docs/how-to/read-the-results.md").read_text(encoding="utf-8"),
+    re.MULTILINE | re.DOTALL,
+)
 
 
 def in_outputs(whole: Path) -> None:
-    """Let a run lie where the README's queries look for it."""
+    """Let a run lie where the queries of the documentation look for it."""
     (whole.parent / "outputs/delta_sweep/2026-01-01").mkdir(parents=True)
     whole.rename(whole.parent / "outputs/delta_sweep/2026-01-01/00-00-00-000000-1")
 
 
-def test_the_files_that_the_sql_of_the_readme_reads_have_what_it_names(whole: Path, place: Path) -> None:
+def test_the_files_that_the_sql_of_the_documentation_reads_have_what_it_names(whole: Path, place: Path) -> None:
     in_outputs(whole)
     rows, records = (sorted(place.glob(pattern)) for pattern in re.findall(r"'(outputs/.*?)'", "".join(SQL)))
     assert [len(rows), len(records)] == [2, 1]
@@ -224,7 +228,7 @@ def test_the_files_that_the_sql_of_the_readme_reads_have_what_it_names(whole: Pa
     }
 
 
-def test_the_sql_of_the_readme_is_true(whole: Path) -> None:
+def test_the_sql_of_the_documentation_is_true(whole: Path) -> None:
     duckdb = pytest.importorskip("duckdb")
     frame = pd.read_parquet(whole / "table.parquet")
     in_outputs(whole)
