@@ -9,11 +9,14 @@ checked when it is built.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from fractions import Fraction
+from functools import cache
 from types import MappingProxyType
 
 from derivkit.arguments import nearest, shown, whole
-from derivkit.numerical.stencil import Stencil, lagrange_weights
+from derivkit.numerical.stencil import Stencil, lagrange_weights, stencil
 
 DERIVATIVES = range(1, 5)
 ONE_SIDED = "Fornberg 1988, table 3"
@@ -41,6 +44,8 @@ ROWS = (
 )
 
 FORMULAS = MappingProxyType({(entry.name, entry.derivative): entry for entry in ROWS})
+WRITTEN = re.compile(r"\w*\[(?P<offsets>[^\[\]]*)\]")
+"""A name that carries its offsets."""
 NAMES = tuple(dict.fromkeys(entry.name for entry in ROWS))
 
 
@@ -110,7 +115,8 @@ def formula(name: str, derivative: int = 1) -> Stencil:
     ----------
     name : str
         ``forward_1`` to ``forward_8``, ``backward_1`` to ``backward_8``, ``central_2``, ``central_4``, ``central_6``,
-        ``central_8``: the number is the order of accuracy.
+        ``central_8``: the number is the order of accuracy. Or any name with offsets behind it, as in
+        ``skew_3[-1,0,1,2]``, which is the most accurate formula on these: so a table that names it says what it is.
     derivative : int
         Order of the derivative, 1 to 4.
 
@@ -131,7 +137,11 @@ def formula(name: str, derivative: int = 1) -> Stencil:
     --------
     >>> [str(w) for w in formula("central_4").weights]
     ['1/12', '-2/3', '2/3', '-1/12']
+    >>> formula("skew_3[-1,0,1,2]").order
+    3
     """
+    if written := WRITTEN.fullmatch(name):
+        return _written(name, written["offsets"], derivative)
     if name not in NAMES:
         raise ValueError(f"no formula named {shown(name)}; {nearest(name, NAMES)}")
     orders = [d for n, d in FORMULAS if n == name]
@@ -140,3 +150,12 @@ def formula(name: str, derivative: int = 1) -> Stencil:
             f"formula {name!r} has no row for derivative {shown(derivative)}; it has {', '.join(map(str, orders))}"
         )
     return FORMULAS[name, derivative]
+
+
+@cache
+def _written(name: str, offsets: str, derivative: int) -> Stencil:
+    try:
+        points = [Fraction(offset) for offset in offsets.split(",")]
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f"formula {shown(name)}: offsets are numbers; write such as [-1,0,1/2]") from None
+    return stencil(points, derivative, name=name, source="Lagrange interpolation on the offsets in its name")

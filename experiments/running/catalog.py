@@ -113,7 +113,7 @@ def _line(path: Path, name: str) -> str:
     spec = _loaded(path).get(name)
     if not isinstance(spec, Mapping):
         return ""
-    what = next((str(spec[key]) for key in ("expression", "black_box", "python") if spec.get(key)), "")
+    what = next((str(spec[key]) for key in ("expression", "black_box", "python", "offsets") if spec.get(key)), "")
     return ": ".join(filter(None, (what, str(spec.get("reason") or ""))))
 
 

@@ -35,6 +35,7 @@ FIELD_KEYS = {
     "expression": ("expression", "implicit"),
 }
 FUNCTION_KEYS = ("expression", "black_box", "python", "points", "domain", "reason", "source")
+FORMULA_KEYS = ("offsets", "order", "reason", "source")
 NETWORK_KEYS = ("sizes", "activation", "activations", "loss", "l1", "l2", "reason")
 FAMILY_KEYS = (
     *("category", "expression", "program", "points", "draws", "domain", "statuses", "noise", "derivative", "slack"),
@@ -116,12 +117,25 @@ def _methods(plain: Mapping[str, object]) -> tuple[str, ...]:
     derivative = _derivative(plain)
 
     def formula(name: str, spec: Mapping[str, object]) -> str:
-        entry = _table_entry(f"method {name!r}", spec, "formula", "central_2")
-        with located(f"method {name!r}"):
-            dk.formula(entry, derivative=derivative)
+        where, claimed = f"method {name!r}", spec.get("order")
+        is_own = "offsets" in spec
+        entry = _written_formula(where, name, spec) if is_own else _table_entry(where, spec, "formula", "central_2")
+        with located(where):
+            order = dk.formula(entry, derivative=derivative).order
+        if claimed not in (None, order):
+            raise ConfigurationError(f"{where}: order {show(claimed)} is claimed, and its offsets give {order}")
         return entry
 
     return _selection("method", "method=[forward_1,central_2]", formula)(plain)
+
+
+def _written_formula(where: str, name: str, spec: Mapping[str, object]) -> str:
+    """Return the name of a formula of somebody's own, which carries its offsets wherever it stands."""
+    _refuse_keys(where, spec, FORMULA_KEYS)
+    offsets = spec["offsets"]
+    if not isinstance(offsets, (list, tuple)):
+        raise ConfigurationError(f"{where}: offsets is {show(offsets)}; write a list, offsets: [-1, 0, 1, 2]")
+    return f"{name}[{','.join(str(offset) for offset in offsets)}]"
 
 
 def _estimator(name: str, spec: Mapping[str, object]) -> testing.Method:

@@ -146,6 +146,15 @@ def test_offsets_that_make_no_formula_are_refused(points: list[float], derivativ
         stencil(points, derivative)
 
 
+@given(
+    st.lists(st.fractions(-4, 4, max_denominator=4), min_size=3, max_size=5, unique=True).map(sorted), st.integers(1, 2)
+)
+def test_a_name_that_carries_its_offsets_is_the_formula_on_them(points: list[Fraction], derivative: int) -> None:
+    name = f"mine[{','.join(map(str, points))}]"
+    named, written = dk.formula(name, derivative), stencil(points, derivative)
+    assert (named.name, named.offsets, named.weights) == (name, written.offsets, written.weights)
+
+
 @pytest.mark.parametrize(
     ("name", "derivative", "says"),
     [

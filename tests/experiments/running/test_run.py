@@ -22,6 +22,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.hydra import Hydra
 from laboratory import complaints, environment, only_run, python, record_of
 
+import derivkit as dk
 from experiments import collect, rerun, run, tables
 from experiments.running import (
     catalog,
@@ -412,6 +413,18 @@ def test_a_run_takes_patterns():
     (job,) = record_of(only_run())["jobs"]
     assert list(job["configuration"]["method"]) == ["central_2", "central_4", "central_6", "central_8"]
     assert set(job["configuration"]["function"]) == {name for name in catalog.options("function") if name[:4] == "sin_"}
+
+
+def test_a_formula_of_your_own_is_a_file_of_offsets(place: Path):
+    (place / "method").mkdir()
+    (place / "method/skew_3.yaml").write_text("skew_3: {offsets: [-1, 0, 1, 2], order: 3}\n")
+    words = ["--config-dir", str(place), "function=sin", "method=[skew_3,central_2]", "delta=1e-2", "x=1"]
+    assert run.main([*words, "figures.draw=null", "--quiet"]) == 0
+    (place / "method").rename(place / "gone")
+    table = tables.read(only_run() / "table.parquet").set_index("method")
+    expected = dk.difference(np.sin, 1.0, 1e-2, formula=dk.stencil([-1, 0, 1, 2]))
+    assert table.loc["skew_3[-1,0,1,2]", "estimate"] == pytest.approx(float(expected), rel=1e-13)
+    assert rerun.main(["latest"]) == 0  # what is recorded says what the formula is
 
 
 # Bad input
