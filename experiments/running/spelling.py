@@ -6,8 +6,9 @@ import fnmatch
 import itertools
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from experiments.messages import nearest, show
+from experiments.messages import ConfigurationError, nearest, show
 from experiments.running import catalog
 from experiments.terminal import commands
 
@@ -19,6 +20,8 @@ ALL = "all"
 """What stands for every entry of a group."""
 OF_MODULE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 """How a function of a module is written."""
+PLAIN = re.compile(r"[A-Za-z0-9_.:/~+-]+")
+"""What is no sign of Hydra's grammar."""
 OPTIONS = ("help", "version", "open", "quiet", "resume")
 """Options that somebody may write without their dashes."""
 
@@ -39,6 +42,40 @@ def quote(text: str) -> str:
     pieces = text.split("'")
     doubled = [piece + "\\" * (len(piece) - len(piece.rstrip("\\"))) for piece in pieces]
     return "'" + "\\'".join(doubled) + "'"
+
+
+def word(key: str, value: object) -> str:
+    """Return the word of a command line that sets a key to a value of Python.
+
+    A text of letters, digits and a few signs stands as it is, any other in quotes; a function is named by its module.
+
+    >>> word("delta", [1e-4, 1e-8]), word("expression", ["sin(x)", "x^2"]), word("figures.draw", None)
+    ('delta=[0.0001,1e-08]', "expression=['sin(x)','x^2']", 'figures.draw=null')
+    """
+    return f"{key}={_written(key, value)}"
+
+
+def _written(key: str, value: Any) -> str:
+    value = value.tolist() if hasattr(value, "tolist") else value
+    if isinstance(value, Mapping):
+        return f"{{{','.join(f'{name}:{_written(key, part)}' for name, part in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{','.join(_written(key, part) for part in value)}]"
+    if value is None or isinstance(value, bool | float | int):
+        return {"None": "null", "True": "true", "False": "false"}.get(repr(value), repr(value))
+    text = _name_of(key, value) if callable(value) else str(value)
+    return text if PLAIN.fullmatch(text) else quote(text)
+
+
+def _name_of(key: str, function: Any) -> str:
+    """Return ``module:attribute`` of a function, by which every job finds it."""
+    name = f"{getattr(function, '__module__', None)}:{getattr(function, '__qualname__', '')}"
+    if not OF_MODULE.fullmatch(name):
+        raise ConfigurationError(
+            f"{key}={show(getattr(function, '__qualname__', repr(function)))}: a job finds a function by its name;"
+            f" write def f(x): ... at the top of a module or a notebook, and {key}=f"
+        )
+    return name
 
 
 def matched(argument: str, names: Mapping[str, Sequence[str]]) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -38,6 +39,28 @@ def start(words: Sequence[str]) -> int:
     KeyboardInterrupt
         If Ctrl-C was pressed before the first job.
     """
+    with _read(words) as args:
+        return _dispatch(args, words)
+
+
+def execute(words: Sequence[str]) -> tuple[Path, int]:
+    """Run what the words of a command line ask for, and return the directory of the run and its exit status.
+
+    Raises
+    ------
+    ConfigurationError
+        If it cannot be done, or the words ask for something else than a run.
+    """
+    with _read(words) as args:
+        if args.resume is not None or args.help or args.hydra_help or args.info or args.cfg:
+            raise ConfigurationError(f"{' '.join(words)}: only a run is started here; leave its options out")
+        with composition.opened(args) as loader:
+            return _run(args, planning.plan(args, composition.command(loader, args)), words)
+
+
+@contextmanager
+def _read(words: Sequence[str]) -> Iterator[argparse.Namespace]:
+    """Read a command line; whatever is wrong with it is refused in a line meanwhile."""
     # Hydra then raises its errors instead of printing them and leaving.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     with refused_in_a_line():
@@ -45,7 +68,7 @@ def start(words: Sequence[str]) -> int:
         args = arguments(words)
         token = QUIET.set(args.quiet)
         try:
-            return _dispatch(args, words)
+            yield args
         finally:
             QUIET.reset(token)
 
@@ -63,7 +86,7 @@ def _plan(args: argparse.Namespace, words: Sequence[str]) -> int:
     with composition.opened(args) as loader:
         plan = planning.plan(args, composition.command(loader, args))
         if not args.cfg:
-            return _run(args, plan, words)
+            return _run(args, plan, words)[1]
     return _print(args)
 
 
@@ -160,8 +183,8 @@ def _nothing(_: object) -> None:
 # The run
 
 
-def _run(args: argparse.Namespace, plan: Plan, words: Sequence[str]) -> int:
-    """Run what was planned in a directory of its own."""
+def _run(args: argparse.Namespace, plan: Plan, words: Sequence[str]) -> tuple[Path, int]:
+    """Run what was planned in a directory of its own, and return that and the exit status."""
     with commands.uncollected():
         from experiments.running import recording, results  # noqa: PLC0415 - heavy, and a refused run goes without
 
@@ -180,7 +203,7 @@ def _run(args: argparse.Namespace, plan: Plan, words: Sequence[str]) -> int:
         search=plan.search,
     )
     with recording.begun(run, rows=plan.rows):
-        return _compute(plan, run, open_report=args.open)
+        return run.directory, _compute(plan, run, open_report=args.open)
 
 
 def _resume(args: argparse.Namespace) -> int:
