@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
+
+POWERS_FROM = 1e6
+"""From here on numbers are told by their power of ten, which Python's own way of writing does below 0.0001."""
+POWERS_BELOW = 0.01
+"""A list with powers of ten has them below this: 1e-03 beside 1e-05, yet 0.3 and 1 as they are."""
 
 
 def percent(share: float) -> str:
@@ -17,15 +23,34 @@ def percent(share: float) -> str:
     return f"{100 * share:.3g} %"
 
 
-def two_digits(error: float, zero: str = "0") -> str:
-    """Return an error with two digits, or what stands for none.
+def number(value: float, digits: int = 2) -> str:
+    """Return a number with so many digits: one below 0.0001 or from a million on by its power of ten.
 
     Examples
     --------
-    >>> two_digits(0.00123), two_digits(0.0)
-    ('1.2e-03', '0')
+    >>> number(1.0), number(0.0002), number(0.000032), number(123.4), number(2.5e7), number(0.0)
+    ('1', '0.0002', '3.2e-05', '123', '2.5e+07', '0')
     """
-    return f"{error:.1e}" if error else zero
+    whole = 10.0**digits <= abs(float(f"{value:.{digits - 1}e}")) < POWERS_FROM
+    return f"{value:.0f}" if whole else f"{value:.{digits}g}"
+
+
+def numbers(values: Iterable[float], digits: int = 2) -> list[str]:
+    """Return the numbers of one list: below 0.01 all of them by their powers of ten, if one must be.
+
+    Examples
+    --------
+    >>> numbers([0.01, 0.0001]), numbers([1.0, 0.01, 0.001, 0.00001])
+    (['0.01', '0.0001'], ['1', '0.01', '1e-03', '1e-05'])
+    """
+    texts = [number(value, digits) for value in values]
+    if not any("e-" in text for text in texts):
+        return texts
+    return [_power(text, digits) if 0.0 < abs(float(text)) < POWERS_BELOW else text for text in texts]
+
+
+def _power(text: str, digits: int) -> str:
+    return re.sub(r"[.]?0*e", "e", f"{float(text):.{digits - 1}e}")
 
 
 def with_bar(value: float, bar: float) -> str:
@@ -51,6 +76,17 @@ def at_point(function: str, x: float, digits: int = 6) -> str:
     'sin at x = 0.5'
     """
     return f"{function} at x = {x:.{digits}g}"
+
+
+def in_brackets(title: str) -> str:
+    """Return what stands behind a word to say which panel is meant, nothing of a figure with one panel.
+
+    Examples
+    --------
+    >>> in_brackets("exp at x = 1"), in_brackets("")
+    (' (exp at x = 1)', '')
+    """
+    return f" ({title})" if title else ""
 
 
 def percent_reached(share: float) -> str:
@@ -96,6 +132,21 @@ def counted(number: int, noun: str) -> str:
     ('1 error', '3,000 errors')
     """
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def part_of(number: int, total: int, noun: str) -> str:
+    """Return how many of all there are, in words where these are all or none.
+
+    Examples
+    --------
+    >>> part_of(3, 18, "sweep"), part_of(18, 18, "sweep"), part_of(2, 2, "sweep"), part_of(1, 1, "sweep")
+    ('3 of 18 sweeps', 'all 18 sweeps', 'both sweeps', 'the one sweep')
+    >>> part_of(0, 18, "sweep")
+    'no sweep'
+    """
+    if number == total:
+        return {1: f"the one {noun}", 2: f"both {noun}s"}.get(total, f"all {total:,} {noun}s")
+    return f"{number:,} of {counted(total, noun)}" if number else f"no {noun}"
 
 
 def duration(seconds: float) -> str:

@@ -76,11 +76,12 @@ MAY_IMPORT = {
         "experiments.peers",
     },
     "experiments/studies/chapter": CORE
-    | {"experiments.columns", "experiments.studies.chapter", "experiments.study", "experiments.timing"},
+    | {"experiments.columns", "experiments.studies.chapter", "experiments.study", "experiments.timing"}
+    | {"experiments.words"},
     **{
         f"experiments/studies/{name}": CORE
         | {"pandas", "experiments.columns", f"experiments.studies.{name}", "experiments.study", "experiments.words"}
-        for name in ("per_sample", "training")
+        for name in ("delta_sweep", "per_sample", "training")
     },
     "experiments/peers": CORE,
     "experiments/peers/autograd.py": CORE | {"autograd"},

@@ -14,10 +14,10 @@ from matplotlib.figure import Figure
 
 from experiments.figures.axes import decades_around, log_axis, log_panel
 from experiments.figures.contract import Excerpt, Kind, Plan, Spec
-from experiments.figures.findings import inside, number
 from experiments.figures.paper import DASHES, GREY, entry, lay_out, look_of
 from experiments.figures.selection import has_log, rows_named
 from experiments.figures.series import FEW, THINNED, Series, line_columns, marked, series_of
+from experiments.words import in_brackets, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -112,7 +112,7 @@ def _draw_beside(
 
 def _finding(plan: Plan, spec: Spec) -> list[str]:
     ratios = [
-        (float(value), float(x), f"{one.curve.name} of {one.called}{inside(panel.title)}")
+        (float(value), float(x), f"{one.curve.name} of {one.called}{in_brackets(panel.title)}")
         for panel in plan.panels
         for one in panel.content
         if one.run
@@ -122,18 +122,23 @@ def _finding(plan: Plan, spec: Spec) -> list[str]:
     if not ratios:
         return []
     least, most = (pick(ratios, key=lambda ratio: ratio[0]) for pick in (min, max))
-    ends = [f"{number(value)} ({where}, {spec['xlabel']} = {number(x)})" for value, x, where in (least, most)]
+    ends = [f"{number(value, 3)} ({where}, {spec['xlabel']} = {number(x, 3)})" for value, x, where in (least, most)]
     if least[0] == most[0]:
-        return [f"Every ratio to the first run is {number(least[0])}."]
+        return [f"Every ratio to the first run is {number(least[0], 3)}."]
     return [f"The ratio to the first run runs from {ends[0]} to {ends[1]}."]
 
 
-def _caption(plan: Plan, spec: Spec) -> list[str]:
-    says = [
-        f"{spec['ylabel']} against {spec['xlabel']} on logarithmic axes, for each {spec['series']}.",
-        "Below it is the ratio to the first run, where that is positive and finite.",
-        "The first run is wide and pale, the others are thin lines on top of it.",
-    ]
+def _description(plan: Plan, spec: Spec) -> str:
+    del plan
+    return (
+        f"{spec['ylabel']} against {spec['xlabel']} on logarithmic axes, for each {spec['series']}; below it the ratio "
+        "to the first run, where that is positive and finite."
+    )
+
+
+def _remarks(plan: Plan, spec: Spec) -> list[str]:
+    del spec
+    says = ["The first run is wide and pale, the others are thin lines on top of it."]
     if any((one.curve.y == 0).any() for one in plan.contents):
         says.append("Values of exactly 0 lie on the row marked 0; they have no ratio.")
     return says + [THINNED] * any(one.curve.thinned for one in plan.contents)
@@ -146,6 +151,7 @@ KIND = Kind(
     has=has_log,
     content=_compared,
     draw=_draw,
+    description=_description,
     finding=_finding,
-    caption=_caption,
+    remarks=_remarks,
 )

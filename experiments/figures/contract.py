@@ -71,14 +71,21 @@ def nothing_further(spec: Spec) -> list[tuple[str, list[str]]]:
     return []
 
 
+def nothing_found(plan: Plan, spec: Spec) -> list[str]:
+    """Return no sentences: a picture need not say more than how it is read."""
+    del plan, spec
+    return []
+
+
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """A kind of figure: its keys, the columns and rows that it draws, its drawing, and in words what is
-    found in it and what it shows.
+    """A kind of figure: its keys, the columns and rows that it draws, its drawing, and what its caption says.
 
     ``names`` is the key of the column whose values are told apart in a panel, of which ``most`` are shown, those
     without a value too if ``gaps``. ``columns`` are those of the spec's own table; ``further`` names more tables with
     their columns. ``has`` tells which rows have something to draw, ``content`` makes what a panel shows of its rows.
+    ``description`` says how to read a figure for which nobody wrote it, ``finding`` what its data say, and ``remarks``
+    what else a reader must know: marks, points at the edge, gaps.
     """
 
     required: tuple[str, ...]
@@ -88,8 +95,9 @@ class Kind:
     has: Callable[[DataFrame, Spec], Mask]
     content: Callable[[Excerpt], Any]
     draw: Callable[[Plan, Spec], Figure]
-    finding: Callable[[Plan, Spec], list[str]]
-    caption: Callable[[Plan, Spec], list[str]]
+    description: Callable[[Plan, Spec], str]
+    finding: Callable[[Plan, Spec], list[str]] = nothing_found
+    remarks: Callable[[Plan, Spec], list[str]] = nothing_found
     names: str = "series"
     called: str = "lines"
     most: int = SERIES
@@ -98,4 +106,4 @@ class Kind:
     @property
     def keys(self) -> tuple[str, ...]:
         """The keys that a figure of this kind may have."""
-        return (*self.required, *self.optional, "where")
+        return (*self.required, *self.optional, "where", "caption")

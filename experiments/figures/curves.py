@@ -7,6 +7,7 @@ dots in the colour of their series.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,18 +15,20 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.figures.axes import linear_axis
-from experiments.figures.contract import Kind, Plan, Spec
-from experiments.figures.findings import TOLD, number, tell_range
+from experiments.figures.contract import Kind, Panel, Plan, Spec
 from experiments.figures.paper import DASHES, PALETTE, entry, lay_out
 from experiments.figures.selection import has_linear, panel_columns
 from experiments.figures.series import THINNED, Series, all_series, further_columns, line_columns
-from experiments.words import listed
+from experiments.words import listed, numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 CURVE, POINT = "f", "x"
 """The series that is the curve itself, and the panel column that holds the point on it."""
+
+TOLD = 3
+"""Most panels whose slopes a caption tells."""
 
 BASE: dict[str, Any] = {
     "marker": "o",
@@ -78,24 +81,26 @@ def _draw_linear(ax: Axes, panel: Sequence[Series], looks: Mapping[str, Mapping[
 
 
 def _finding(plan: Plan, spec: Spec) -> list[str]:
-    panels = plan.panels[:TOLD]
-    slopes = [_slopes(panel.title, panel.content) for panel in panels]
-    if all(slopes):
-        return slopes
-    return [tell_range(panel, spec) for panel in panels]
+    del spec  # the slopes are those of the lines
+    return [slopes for panel in plan.panels[:TOLD] if (slopes := _slopes(panel.title, panel.content))]
 
 
 def _slopes(title: str, panel: Sequence[Series]) -> str:
     """The slopes of the straight lines that stand beside the curve."""
     if not any(one.name == CURVE for one in panel):
         return ""
-    told = [
-        f"{number(slope)} ({one.name})" for one in panel if one.name != CURVE and (slope := _slope(one)) is not None
-    ]
-    if not told:
+    lines = {one.name: slope for one in panel if one.name != CURVE and (slope := _slope(one)) is not None}
+    if not lines:
         return ""
+    told = [f"{slope} ({name})" for slope, name in zip(_told_apart([*lines.values()]), lines, strict=True)]
     start = f"{title}: " if title else ""
-    return f"{start}the slope is {listed(told)}." if len(told) == 1 else f"{start}the slopes are {listed(told)}."
+    return f"{start}the slope{' is' if len(told) == 1 else 's are'} {listed(told)}."
+
+
+def _told_apart(slopes: Sequence[float]) -> list[str]:
+    """Slopes with as many digits as tell them apart, three to seven; three where seven do not."""
+    told = {digits: numbers(slopes, digits) for digits in range(3, 8)}
+    return next((texts for texts in told.values() if len(set(texts)) == len(set(slopes))), told[3])
 
 
 def _slope(line: Series) -> float | None:
@@ -108,14 +113,30 @@ def _slope(line: Series) -> float | None:
     return slope if straight.all() else None
 
 
-def _caption(plan: Plan, spec: Spec) -> list[str]:
+def _description(plan: Plan, spec: Spec) -> str:
     others = [name for name in plan.names if name != CURVE]
     curve = [f"the curve {CURVE} (black)"] if CURVE in plan.names else []
     shown = " and ".join([*curve, *([", ".join(others)] if others else [])])
-    says = [f"{shown}: {spec['ylabel']} against {spec['xlabel']}."]
-    if len(others) > 1:
-        says.append("Lines that coincide lie on one another, the narrower on top.")
+    return f"{shown}: {spec['ylabel']} against {spec['xlabel']}."
+
+
+def _remarks(plan: Plan, spec: Spec) -> list[str]:
+    del spec
+    says = ["Lines that coincide lie on one another, the narrower on top."] if _coincide(plan.panels) else []
     return says + [THINNED] * any(one.thinned for one in plan.contents)
+
+
+def _coincide(panels: Sequence[Panel]) -> bool:
+    """Whether two lines of a panel lie on one another wherever both are drawn: to a hundredth of its height, by eye."""
+    for panel in panels:
+        lines = [one.finite for one in panel.content]
+        heights = np.concatenate([y for _, y in lines])
+        near = 0.01 * np.ptp(heights) if heights.size else 0.0
+        for (x, y), (other, level) in itertools.combinations(lines, 2):
+            both = (x >= other.min()) & (x <= other.max()) if other.size else np.zeros(x.size, dtype=np.bool_)
+            if both.any() and (np.abs(y - np.interp(x, other, level))[both] <= near).all():
+                return True
+    return False
 
 
 KIND = Kind(
@@ -126,6 +147,7 @@ KIND = Kind(
     content=functools.partial(all_series, log=False),
     further=further_columns,
     draw=_draw,
+    description=_description,
     finding=_finding,
-    caption=_caption,
+    remarks=_remarks,
 )

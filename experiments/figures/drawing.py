@@ -27,8 +27,8 @@ def kinds_in(folder: Iterable[str], package: str) -> dict[str, Kind]:
 KINDS: Mapping[str, Kind] = kinds_in([str(Path(__file__).parent)], __package__)
 """Every kind of figure; the module of each says what its keys mean.
 
-Each has one panel per distinct values of the columns ``panel``, and may choose its rows by ``where``, a mapping of
-columns to the values that they must have.
+Each has one panel per distinct values of the columns ``panel``, may choose its rows by ``where``, a mapping of
+columns to the values that they must have, and has a ``caption``: a sentence that says how to read it.
 """
 KEYS: tuple[str, ...] = tuple(dict.fromkeys(key for kind in KINDS.values() for key in kind.keys))
 """Every key that some kind of figure knows."""
@@ -76,18 +76,22 @@ def draw(frames: Frames, spec: Spec) -> Figure:
 
 
 def caption(frames: Frames, spec: Spec, panels: int | None = None) -> str:
-    """Say in sentences what is found in ``draw(frames, spec)``; below an empty line, what it shows and leaves out.
+    """Say how to read ``draw(frames, spec)`` and what its data say; below an empty line its marks and what is left out.
 
-    ``panels`` is how many panels the whole table has, if ``frames`` hold the rows of a few of them only.
+    How to read it says the ``caption`` of the spec, or else its kind. ``panels`` is how many panels the whole table
+    has, if ``frames`` hold the rows of a few of them only.
     """
     spec = _labelled(spec)
     kind = _kind(spec)
     with inked():
         plan = plan_of(kind, frames, spec)
-    says = [*kind.caption(plan, spec), *say_left_out(kind, plan, spec, panels or plan.available)]
-    shows = " ".join(text[:1].upper() + text[1:] for text in says)
-    found = " ".join(kind.finding(plan, spec))
-    return f"{found}\n\n{shows}" if found and shows else found or shows
+    found = [_sentence(spec.get("caption") or kind.description(plan, spec)), *kind.finding(plan, spec)]
+    remarks = [*kind.remarks(plan, spec), *say_left_out(kind, plan, spec, panels or plan.available)]
+    return "\n\n".join(" ".join(part) for part in (found, [*map(_sentence, remarks)]) if part)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def empty(frames: Frames, spec: Spec) -> bool:

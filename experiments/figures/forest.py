@@ -16,9 +16,8 @@ from matplotlib.figure import Figure
 
 from experiments.figures.axes import decades_around, linear_axis, log_axis, place_ticks, power_text, row_below, ten_to
 from experiments.figures.contract import Excerpt, Floats, Kind, Mask, Plan, Spec, floats
-from experiments.figures.findings import inside, number
 from experiments.figures.paper import GREY, LIGHT, PALETTE, entry, lay_out, panels_across, short
-from experiments.words import counted, first_of
+from experiments.words import counted, first_of, in_brackets, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -205,31 +204,31 @@ def _draw_distances(ax: Axes, rows: Sequence[_Row]) -> None:
 
 def _finding(plan: Plan, spec: Spec) -> list[str]:
     del spec
-    return [_told(panel.content, inside(panel.title) if len(plan.panels) > 1 else "") for panel in plan.panels]
+    return [_told(panel.content, in_brackets(panel.title) if len(plan.panels) > 1 else "") for panel in plan.panels]
 
 
 def _told(rows: Sequence[_Row], where: str) -> str:
     wrong = [row for row in rows if row.wrong]
     if not wrong:
         return f"No row disagrees{where}."
-    told = [f"{row.name} by {number(row.claimed - row.measured)} ({number(row.distance)} bars)" for row in wrong]
+    told = [f"{row.name} by {number(row.claimed - row.measured, 3)} ({number(row.distance, 3)} bars)" for row in wrong]
     verb = "disagrees" if len(wrong) == 1 else "disagree"
     return f"{len(wrong)} of {counted(len(rows), 'row')} {verb}{where}: {first_of(told, NAMED)}."
 
 
-def _caption(plan: Plan, spec: Spec) -> list[str]:
+def _description(plan: Plan, spec: Spec) -> str:
+    del plan, spec
+    return (
+        "Each row compares a claim (mark) with what was measured (upright stroke). Left are the values with their "
+        "signs; a mark that hides its stroke agrees to the eye, which proves nothing. Right is how far the two are "
+        "apart, in error bars of the measurement: left of the line at 1 they agree, right of it they disagree."
+    )
+
+
+def _remarks(plan: Plan, spec: Spec) -> list[str]:
     del spec
-    says = [
-        (
-            "Each row compares a claim (mark) with what was measured (upright stroke). Left are the values with their "
-            "signs; a mark that hides its stroke agrees to the eye, which proves nothing. Right is how far the two are "
-            "apart, in error bars of the measurement: left of the line at 1 they agree, right of it they disagree."
-        )
-    ]
     words = sorted({row.word for row in plan.contents} - {""})
-    if words:
-        says.append(f"A word behind a row says what was met there: {', '.join(words)}.")
-    return says
+    return [f"A word behind a row says what was met there: {', '.join(words)}."] if words else []
 
 
 KIND = Kind(
@@ -243,6 +242,7 @@ KIND = Kind(
     has=_has,
     content=_rows,
     draw=_draw,
+    description=_description,
     finding=_finding,
-    caption=_caption,
+    remarks=_remarks,
 )

@@ -17,7 +17,6 @@ from matplotlib.figure import Figure
 
 from experiments.figures.axes import ends_around, log_axis, log_panel, row_below
 from experiments.figures.contract import Floats, Kind, Mask, Plan, Spec
-from experiments.figures.findings import number, tell_lowest, tell_worst
 from experiments.figures.paper import GREY, Entry, dash_of, entry, lay_out, look_of
 from experiments.figures.selection import has_log
 from experiments.figures.series import (
@@ -31,7 +30,7 @@ from experiments.figures.series import (
     line_columns,
     marked,
 )
-from experiments.words import listed
+from experiments.words import counted, listed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -139,28 +138,25 @@ def _log_points(ax: Axes, one: Series, look: Mapping[str, Any], place: float) ->
 
 
 def _finding(plan: Plan, spec: Spec) -> list[str]:
-    if not spec.get("joined", True):
-        return _scattered(plan.contents, spec)
-    return [*tell_lowest(plan, spec), *tell_worst(plan)]
-
-
-def _scattered(lines: Sequence[Series], spec: Spec) -> list[str]:
-    x, y = (np.concatenate([line.finite[axis] for line in lines]) for axis in (0, 1))
-    ends = [f"from {number(values.min())} to {number(values.max())}" for values in (y, x)]
+    """Count the points of a scatter; what lines say is the study's to find."""
+    if spec.get("joined", True):
+        return []
     counts: Counter[str] = Counter()
-    for line in lines:
+    for line in plan.contents:
         counts[line.name] += line.finite[1].size
     parts = [f"{count:,} {name}" for name, count in counts.items()]
-    split = f": {listed(parts)}" if len(parts) > 1 else ""
-    return [
-        f"{y.size:,} points{split}.",
-        f"{spec['ylabel']} runs {ends[0]} where {spec['xlabel']} runs {ends[1]}.",
-    ]
+    return [f"{counted(counts.total(), 'point')}{f': {listed(parts)}' if len(parts) > 1 else ''}."]
 
 
-def _caption(plan: Plan, spec: Spec) -> list[str]:
+def _description(plan: Plan, spec: Spec) -> str:
+    del plan
+    return f"{spec['ylabel']} against {spec['xlabel']} on logarithmic axes, for each {spec['series']}."
+
+
+def _remarks(plan: Plan, spec: Spec) -> list[str]:
+    del spec
     series: list[Series] = plan.contents
-    says = [f"{spec['ylabel']} against {spec['xlabel']} on logarithmic axes, for each {spec['series']}."]
+    says = []
     promised = [
         f"{'dotted' if BOUND[promise] is DOTTED else 'solid'} thin lines: the predicted error, {PROMISES[promise]}"
         for promise in _promises(series)
@@ -184,6 +180,7 @@ KIND = Kind(
     content=functools.partial(all_series, log=True),
     further=further_columns,
     draw=_draw,
+    description=_description,
     finding=_finding,
-    caption=_caption,
+    remarks=_remarks,
 )

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from experiments.figures.axes import decades_around, place_ticks, power_text, ten_to
 from experiments.figures.contract import Excerpt, Floats, Kind, Mask, Plan, Spec, floats
-from experiments.figures.findings import number
 from experiments.figures.paper import GREY, STYLE, entry, lay_out, short, title_width
+from experiments.words import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -177,29 +177,20 @@ def _colour_bar(figure: Figure, beside: Axes, spec: Spec, low: float, high: floa
         spine.set_visible(False)
 
 
-def _finding(plan: Plan, spec: Spec) -> list[str]:
+def _description(plan: Plan, spec: Spec) -> str:
+    del plan
     label = spec["label"]
-    found = []
-    for panel in plan.panels:
-        cells = panel.content
-        for row, column in zip(*np.nonzero(np.isfinite(cells.value)), strict=True):
-            at = (
-                f"{spec['xlabel']} {_label(cells.x[column], cells.x)}, {spec['ylabel']} {_label(cells.y[row], cells.y)}"
-            )
-            place = f"{panel.title}, {at}" if panel.title else at
-            found.append((float(cells.value[row, column]), place))
-    least, most = (pick(found, key=lambda cell: cell[0]) for pick in (min, max))
-    total = sum(panel.content.value.size for panel in plan.panels)
-    says = [f"The least {label} is {number(least[0])} ({least[1]}), the greatest {number(most[0])} ({most[1]})."]
-    return says + [f"{total - len(found):,} of {total:,} cells have no value."] * (len(found) < total)
+    return f"{label} by colour, for each {spec['xlabel']} (across) and {spec['ylabel']} (up): the paler the smaller."
 
 
-def _caption(plan: Plan, spec: Spec) -> list[str]:
-    label = spec["label"]
-    says = [f"{label} by colour, for each {spec['xlabel']} (across) and {spec['ylabel']} (up): the paler the smaller."]
-    reasons = [plan.names[place] for place in _reasons(plan)]
-    if reasons:
-        says.append(f"Cells without a value are grey or white: {'; '.join(reasons)}.")
+def _remarks(plan: Plan, spec: Spec) -> list[str]:
+    says = []
+    values = np.concatenate([panel.content.value.ravel() for panel in plan.panels])
+    blank = int(np.isnan(values).sum())
+    if blank:
+        reasons = [plan.names[place] for place in _reasons(plan)]
+        why = f", grey or white: {'; '.join(reasons)}" if reasons else ""
+        says.append(f"{blank:,} of {counted(values.size, 'cell')} {'has' if blank == 1 else 'have'} no value{why}.")
     if "limits" in spec:
         says.append("Values beyond the ends of the scale have the colour of its end.")
     return says
@@ -215,6 +206,6 @@ KIND = Kind(
     has=_has,
     content=_cells,
     draw=_draw,
-    finding=_finding,
-    caption=_caption,
+    description=_description,
+    remarks=_remarks,
 )

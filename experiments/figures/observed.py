@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 
 from experiments.figures.axes import place_ticks, round_ticks, tick_text
 from experiments.figures.contract import Excerpt, Kind, Mask, Plan, Spec, floats
-from experiments.figures.findings import inside
 from experiments.figures.paper import GREY, LIGHT, entry, lay_out, look_of, panels_across, short
+from experiments.words import in_brackets
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -113,7 +113,7 @@ def _draw_pair(
 def _finding(plan: Plan, spec: Spec) -> list[str]:
     names = [name for _, _, name in spec["pairs"]]
     away = [
-        (abs(seen - theory), seen, theory, f"{name} of {label}{inside(panel.title)}")
+        (abs(seen - theory), seen, theory, f"{name} of {label}{in_brackets(panel.title)}")
         for panel in plan.panels
         for label, row in panel.content.items()
         for name, (seen, theory) in zip(names, row, strict=True)
@@ -122,23 +122,26 @@ def _finding(plan: Plan, spec: Spec) -> list[str]:
     if not away:
         return []
     most, seen, theory, where = max(away)
-    count = f"All {len(away)} values" if len(away) > 1 else "The value"
-    lie = "lie" if len(away) > 1 else "lies"
-    return [
-        f"{count} {lie} within {most:.2f} of {_beside(spec)}; the farthest is {where}, {seen:.2f} against {theory:.2f}."
-    ]
+    within, beside = math.ceil(100.0 * most) / 100.0, _beside(spec)
+    if len(away) == 1:
+        return [f"The {where} is {seen:.2f}, {beside} {theory:.2f}."]
+    if not within:
+        return [f"All {len(away)} values are those of {beside}."]
+    farthest = f"the farthest is {where}, {seen:.2f} against {theory:.2f}"
+    return [f"All {len(away)} values lie within {within:.2f} of {beside}; {farthest}."]
 
 
-def _caption(plan: Plan, spec: Spec) -> list[str]:
+def _description(plan: Plan, spec: Spec) -> str:
+    del plan
     pairs = " and ".join(name for _, _, name in spec["pairs"])
-    says = [
-        f"{pairs}: what was observed (points, their numbers at the right) beside {_beside(spec)} (upright strokes)."
-    ]
+    return f"{pairs}: what was observed (points, their numbers at the right) beside {_beside(spec)} (upright strokes)."
+
+
+def _remarks(plan: Plan, spec: Spec) -> list[str]:
+    del spec
     values = [seen for panel in plan.panels for row in panel.content.values() for seen, _ in row]
     missing = sum(not math.isfinite(value) for value in values)
-    if missing:
-        says.append(f"None: {missing} of {len(values)} values could not be observed, for want of points.")
-    return says
+    return [f"None: {missing} of {len(values)} values could not be observed, for want of points."] if missing else []
 
 
 KIND = Kind(
@@ -152,6 +155,7 @@ KIND = Kind(
     has=_has,
     content=_dots,
     draw=_draw,
+    description=_description,
     finding=_finding,
-    caption=_caption,
+    remarks=_remarks,
 )

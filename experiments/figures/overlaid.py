@@ -6,7 +6,6 @@ Column ``runs`` tells the runs apart, column ``series`` gives a line its colour.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +13,6 @@ from matplotlib.figure import Figure
 
 from experiments.figures.axes import ends_around, log_axis, log_panel
 from experiments.figures.contract import Excerpt, Kind, Plan, Spec
-from experiments.figures.findings import tell_lowest
 from experiments.figures.paper import GREY, dash_of, entry, lay_out, look_of
 from experiments.figures.selection import has_log
 from experiments.figures.series import FEW, THINNED, Series, line_columns, series_of
@@ -77,21 +75,15 @@ def _least(lines: Sequence[Series]) -> tuple[float, float]:
     return (float(x[place]), float(y[place])) if y[place] > 0 else (np.nan, np.nan)
 
 
-def _finding(plan: Plan, spec: Spec) -> list[str]:
-    """Tell of the values with a ring: an exact 0 is a hit by chance, and has a row of its own."""
-    positive = [
-        replace(panel, content=[replace(line, y=np.where(line.y > 0, line.y, np.nan)) for line in panel.content])
-        for panel in plan.panels
-    ]
-    return tell_lowest(replace(plan, panels=tuple(positive)), spec)
+def _description(plan: Plan, spec: Spec) -> str:
+    del plan
+    return f"{spec['ylabel']} against {spec['xlabel']} of all runs on top of one another, coloured by {spec['series']}."
 
 
-def _caption(plan: Plan, spec: Spec) -> list[str]:
+def _remarks(plan: Plan, spec: Spec) -> list[str]:
+    del spec
     lines: list[Series] = plan.contents
-    says = [
-        f"{spec['ylabel']} against {spec['xlabel']} of all runs on top of one another, coloured by {spec['series']}.",
-        "A ring marks the smallest positive value of each panel.",
-    ]
+    says = ["A ring marks the smallest positive value of each panel; where rounding scatters the values, that is luck."]
     if any(line.x.size <= FEW for line in lines):
         says.append(f"Runs with up to {FEW} points are dots, as a line between so few would tell a wrong law.")
     if any((line.y == 0).any() for line in lines):
@@ -106,6 +98,6 @@ KIND = Kind(
     has=has_log,
     content=_lines,
     draw=_draw,
-    finding=_finding,
-    caption=_caption,
+    description=_description,
+    remarks=_remarks,
 )

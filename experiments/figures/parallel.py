@@ -18,8 +18,8 @@ from matplotlib.figure import Figure
 
 from experiments.figures.axes import decades, decades_around, power_text, round_ticks, tick_texts
 from experiments.figures.contract import Excerpt, Floats, Kind, Mask, Plan, Spec, floats
-from experiments.figures.findings import number
 from experiments.figures.paper import GREY, lay_out, short
+from experiments.words import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -80,7 +80,7 @@ def _content(excerpt: Excerpt) -> _Lines:
 
 
 def _told(row: Series[Any], spec: Spec) -> str:
-    keys = (f"{name} {number(row[name]) if isinstance(row[name], float) else row[name]}" for name in spec["axes"])
+    keys = (f"{name} {number(row[name], 3) if isinstance(row[name], float) else row[name]}" for name in spec["axes"])
     return f"{number(float(row[spec['value']]))} ({', '.join(keys)})"
 
 
@@ -165,16 +165,16 @@ def _finding(plan: Plan, spec: Spec) -> list[str]:
     return [f"The least {spec['label']} is {least}, the greatest {most}."]
 
 
-def _caption(plan: Plan, spec: Spec) -> list[str]:
-    lines = plan.panels[0].content.shade.size if plan.panels else 0
-    label = spec["label"]
-    says = [
-        f"Each of the {lines} lines is one {spec['series']}: it passes each axis at its value and ends at its {label}.",
-        f"The darker the line, the smaller its {label}.",
-    ]
-    if plan.panels and any(axis.fanned for axis in plan.panels[0].content.axes):
-        says.append("Lines through one text are spread by their order, the smaller the lower.")
-    return says
+def _description(plan: Plan, spec: Spec) -> str:
+    label, lines = spec["label"], plan.panels[0].content.shade.size if plan.panels else 0
+    which = f"Each of the {lines} lines is one" if lines > 1 else "The line is the only"
+    return f"{which} {spec['series']}: it meets each axis at its value and ends at its {label}, the darker the smaller."
+
+
+def _remarks(plan: Plan, spec: Spec) -> list[str]:
+    del spec
+    fanned = any(axis.fanned for panel in plan.panels for axis in panel.content.axes)
+    return ["Lines through one text are spread by their order, the smaller the lower."] if fanned else []
 
 
 KIND = Kind(
@@ -186,6 +186,7 @@ KIND = Kind(
     has=_has,
     content=_content,
     draw=_draw,
+    description=_description,
     finding=_finding,
-    caption=_caption,
+    remarks=_remarks,
 )

@@ -16,7 +16,6 @@ from matplotlib.figure import Figure
 
 from experiments.figures.axes import linear_axis
 from experiments.figures.contract import Excerpt, Floats, Kind, Plan, Spec, floats
-from experiments.figures.findings import TOLD, number
 from experiments.figures.paper import entry, lay_out
 from experiments.figures.selection import has_linear
 
@@ -29,8 +28,6 @@ SCENE: Mapping[str, Mapping[str, Any]] = {
     "points": {"linestyle": "none", "marker": "o", "markersize": 6, "mec": "white", "mew": 0.6, "zorder": 5},
 }
 """How each element of a scene is drawn that is a line of matplotlib's."""
-LINE = "line"
-"""The element of a scene that is told in words."""
 TEXT, AXES = "text", "axes"
 """The elements of a scene that are none: a label at a point, and two opposite corners of the axes."""
 
@@ -86,33 +83,10 @@ def _draw_element(ax: Axes, one: _Element) -> None:
             ax.annotate(one.label, (x, y), color=one.color, parse_math=False, **place)
 
 
-def _finding(plan: Plan, spec: Spec) -> list[str]:
+def _description(plan: Plan, spec: Spec) -> str:
     del spec  # the axes say what they show
-    lines = [one for one in plan.contents if one.kind == LINE and one.label and one.x.size]
-    told = {one.label: _course(one) for one in lines}
-    return list(told.values())[:TOLD]
-
-
-def _course(one: _Element) -> str:
-    """How a line goes from its left end to its right: up, down, along, or to a turning point."""
-    order = np.argsort(one.x, kind="stable")
-    x, y = one.x[order], one.y[order]
-    first, last = (f"({number(x[k])}, {number(y[k])})" for k in (0, -1))
-    if np.unique(y).size == 1:
-        return f"{one.label} stays at {number(y[0])}."
-    if np.unique(x).size == 1:
-        return f"{one.label} stands upright at {number(x[0])}."
-    steps = np.diff(y)
-    way = "rises" if (steps >= 0).all() else "falls" if (steps <= 0).all() else ""
-    if way:
-        return f"{one.label} {way} from {first} to {last}."
-    return f"{one.label} goes from {first} to {last}, between {number(y.min())} and {number(y.max())}."
-
-
-def _caption(plan: Plan, spec: Spec) -> list[str]:
-    del spec  # the axes say what they show
-    shown = [one for one in plan.contents if one.kind in SCENE and one.label]
-    return [f"Drawn: {'; '.join(dict.fromkeys(one.label for one in shown))}."] if shown else []
+    shown = dict.fromkeys(one.label for one in plan.contents if one.kind in SCENE and one.label)
+    return f"Drawn: {'; '.join(shown)}." if shown else "A drawing."
 
 
 KIND = Kind(
@@ -125,6 +99,5 @@ KIND = Kind(
     has=has_linear,
     content=_elements,
     draw=_draw,
-    finding=_finding,
-    caption=_caption,
+    description=_description,
 )

@@ -43,7 +43,6 @@ LAST = "otherwise"
 OPENING = tuple("([{=,;·/")
 """Behind these a minus is the sign of what follows, and stands close to it."""
 SIGNS = str.maketrans("-'", "\N{MINUS SIGN}\N{PRIME}")
-PLAIN = str.maketrans("\N{MINUS SIGN}", "-")
 RED = "#d0021b"
 RISE = 0.5
 """How high an arc rises at most, as a part of SIZE; by eye."""
@@ -207,31 +206,18 @@ def _draw_arc(ax: Axes, shift: float, piece: _Piece, target: _Piece, base: float
     ax.annotate("", end, start, arrowprops={**look, "connectionstyle": f"arc3,rad={rad:.3f}"})
 
 
-def _finding(plan: Plan, spec: Spec) -> list[str]:
-    del spec
-    lines = [line for panel in plan.panels[:1] for line in panel.content]
-    end = "".join(_spoken(piece) for piece in lines[-1].pieces).strip(" =")
-    count = f"{len(lines)} lines" if len(lines) > 1 else "one line"
-    return [f"In {count} the calculation comes to {' '.join(end.split())}."]
+def _description(plan: Plan, spec: Spec) -> str:
+    del plan, spec
+    return "A calculation, line by line."
 
 
-def _spoken(piece: _Piece) -> str:
-    """A piece as text: a fraction with a stroke, an exponent raised by a sign, a sign with room on both sides."""
-    text = f"{piece.text}/{piece.below} " if piece.below else piece.text
-    return f"^{text}" if piece.raised else f" {text} " if text.translate(PLAIN) in SPACED else text
-
-
-def _caption(plan: Plan, spec: Spec) -> list[str]:
+def _remarks(plan: Plan, spec: Spec) -> list[str]:
     del spec
     pieces = [piece for panel in plan.panels[:1] for line in panel.content for piece in line.pieces]
     if any(line.pieces[0].text == WRONG for panel in plan.panels[:1] for line in panel.content):
         return [f"Red: what was done wrongly, and behind {WRONG} what was written; the next line is right."]
-    says = []
-    if any(piece.color == RED for piece in pieces):
-        says.append("Red: what the next line acts on.")
-    if any(piece.arrow >= 0 for piece in pieces):
-        says.append("The arrow: where a raised number goes.")
-    return says or ["A calculation, line by line."]
+    says = ["Red: what the next line acts on."] if any(piece.color == RED for piece in pieces) else []
+    return says + ["The arrow: where a raised number goes."] * any(piece.arrow >= 0 for piece in pieces)
 
 
 KIND = Kind(
@@ -243,6 +229,6 @@ KIND = Kind(
     has=_has,
     content=_steps,
     draw=_draw,
-    finding=_finding,
-    caption=_caption,
+    description=_description,
+    remarks=_remarks,
 )

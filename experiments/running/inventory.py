@@ -14,6 +14,7 @@ from experiments.messages import readable
 from experiments.running.listing import Entry, unfinished
 from experiments.running.record import Status
 from experiments.terminal.progress import Terminal
+from experiments.words import number
 
 OPTIONAL = ("size", "age", "study", "best error", "overrides")
 """Columns that a narrow terminal goes without, the first of them first."""
@@ -29,7 +30,7 @@ def write_table(shown: Sequence[Entry], available: int, terminal: Terminal) -> N
         "study": [entry.study for entry in shown],
         "overrides": [" ".join(entry.overrides) for entry in shown],
         "status": [entry.status for entry in shown],
-        "best error": ["" if entry.best is None else f"{entry.best:.2g}" for entry in shown],
+        "best error": ["" if entry.best is None else number(entry.best) for entry in shown],
         "size": ["" if entry.size is None else readable(entry.size) for entry in shown],
         "age": [_age(entry, now) for entry in shown],
     }

@@ -11,6 +11,7 @@ import numpy as np
 from experiments.running.jobs import as_typed
 from experiments.running.search import ERROR, Search
 from experiments.study import MAIN, Study, Tables
+from experiments.words import number
 
 Columns = Mapping[str, Mapping[str, Any]]
 
@@ -50,7 +51,7 @@ def sentences(search: Search, study: Study, tables: Columns, named: Mapping[int,
     keys = {line.partition("=")[0] for line in search.space}
     drawn = as_typed([word for word in named[best] if word.partition("=")[0] in keys])
     small = _made_small(study, tables[MAIN], best)
-    best_of_all = f"{trials}; the best is trial {best}, {drawn}: {small} is {objective[best]:.2g}."
+    best_of_all = f"{trials}; the best is trial {best}, {drawn}: {small} is {number(objective[best])}."
     return [best_of_all, *(study.advise(Tables(tables), best) if study.advise else ())]
 
 

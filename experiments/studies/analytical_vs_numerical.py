@@ -18,6 +18,7 @@ from derivkit.testing import ANALYTICAL, DIGITS, DUAL, Ways, ways_of
 from experiments import columns
 from experiments.study import Frame, Rows, Tables, column, key, refuse_below, refuse_empty
 from experiments.timing import least_seconds
+from experiments.words import number
 
 Array = NDArray[np.float64]
 
@@ -329,7 +330,7 @@ def is_it_exact(analytical: Mapping[str, Any], losses: Frame) -> Iterator[str]:
     )
     if bad:
         worst = losses.head(MAX_NAMED).itertuples()
-        places = [f"{row.function} at {row.x:.6g} ({row.ulps:.1e} ulp, {row.digits:.1f} digits)" for row in worst]
+        places = [f"{row.function} at {row.x:.6g} ({number(row.ulps)} ulp, {row.digits:.1f} digits)" for row in worst]
         more = f", and {bad - MAX_NAMED} more" if bad > MAX_NAMED else ""
         better = (losses["best_digits"] > losses["digits"]).sum()
         yield (
@@ -349,7 +350,7 @@ def is_it_quicker(row: Mapping[str, Mapping[str, Any]], formulas: Sequence[str],
     return (
         f"Is it much quicker? A point costs {cost:.2f} evaluations of f (median over {len(ratio)} "
         f"functions), by differences {others}: {verdict}. It is the quicker one against {', '.join(shares)} functions. "
-        f"Deriving and checking it takes {row[ANALYTICAL]['setup_milliseconds']:.2g} ms beforehand."
+        f"Deriving and checking it takes {number(row[ANALYTICAL]['setup_milliseconds'])} ms beforehand."
     )
 
 
@@ -411,8 +412,8 @@ def where_it_cancels(text: str, rows: Frame) -> Iterator[str]:
     better = bad & (rivals < error.clip(upper=0.1).where(~none, 0.1).fillna(0.1))
     nowhere = f", and no finite value at {none.sum()}" if none.any() else ""
     yield (
-        f"{text}, swept over {len(x)} points from {x.iloc[0]:.0e} to {x.iloc[-1]:.0e}: the analytical derivative has a "
-        f"relative error above {SUSPICIOUS:g} at {bad.sum()} of them, between x = {x[bad].min():.1e} and "
-        f"{x[bad].max():.1e}{nowhere}; a difference formula does better there, with a correct digit at least, "
-        f"at {better.sum()}."
+        f"{text}, swept over {len(x)} points from {number(x.iloc[0])} to {number(x.iloc[-1])}: the analytical "
+        f"derivative has a relative error above {SUSPICIOUS:g} at {bad.sum()} of them, between x = "
+        f"{number(x[bad].min())} and {number(x[bad].max())}{nowhere}. A difference formula does better there, with at "
+        f"least one correct digit, at {better.sum() or 'none'} of them."
     )

@@ -19,7 +19,7 @@ import numpy as np
 import derivkit as dk
 from experiments.study import Frame, Rows, Tables, column, key, lessons, refuse_below, refuse_empty, refuse_repeated
 from experiments.timing import SECONDS_OF_REPEATS, Timing, settle_memory, with_repeats
-from experiments.words import counted, duration
+from experiments.words import counted, duration, number
 
 FORWARD, INCREMENTAL, BACKPROP = "one forward pass", "incremental", "backprop"
 WAYS = {
@@ -194,7 +194,7 @@ class Config:
         if hours > self.confirm_hours:
             way, size, samples = max(seconds, key=seconds.__getitem__)
             raise ValueError(
-                f"this job would take about {hours:.2g} hours (predicted for an ordinary machine), the most of it"
+                f"this job would take about {number(hours)} hours (predicted for an ordinary machine), the most of it"
                 f" {way} brute force on {size.network.name} with {samples} samples; take a smaller part=, samples= or"
                 f" network=, or allow it with confirm_hours={math.ceil(hours)}"
             )
@@ -486,7 +486,7 @@ def of_incremental(rows: Frame) -> Iterator[str]:
             f"{family}, {back.parameters} parameters, {back.samples} samples: incremental brute force takes"
             f" {duration(quick.seconds)}, the time of {quick.passes:.0f} forward passes, where naive makes"
             f" {naive.forward_passes} ({duration(naive.seconds)}{mark(naive)}): {naive.seconds / quick.seconds:.0f}"
-            f" times as fast. Backprop takes {duration(back.seconds)}, {back.passes:.2g} forward passes: another"
+            f" times as fast. Backprop takes {duration(back.seconds)}, {number(back.passes)} forward passes: another"
             f" {quick.seconds / back.seconds:.0f} times as fast."
         )
 

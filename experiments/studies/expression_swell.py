@@ -12,6 +12,7 @@ import numpy as np
 import derivkit as dk
 from derivkit.testing import NESTED, nested_derivatives, network_loss
 from experiments.study import Frame, Rows, Tables, column, key, refuse_empty, refuse_unknown
+from experiments.words import number
 
 NAMES = ("formula", "derivative", "2nd derivative", "3rd derivative")
 AS_TREE, ONCE = "written out", "every part once"
@@ -185,7 +186,7 @@ def tell(tables: Tables) -> Iterator[str]:
     for row in summary.itertuples():
         growing = f"; {row.tree_law} against {row.law} at depth n" if row.tree_law else ""
         yield (
-            f"{row.family} ({NESTED[row.family]}), depth {row.depth}: its derivative has {number(row.as_tree)}"
+            f"{row.family} ({NESTED[row.family]}), depth {row.depth}: its derivative has {amount(row.as_tree)}"
             f" operations written out and {row.derivative} with every part once, the formula itself"
             f" {row.formula}{growing}."
         )
@@ -210,9 +211,9 @@ def of_families(summary: Frame, laws: Laws) -> Iterator[str]:
     )
 
 
-def number(value: float) -> str:
+def amount(value: float) -> str:
     """A count in full, a huge one in two digits."""
-    return f"{value:.0f}" if value < 1e7 else f"{value:.2g}"
+    return f"{value:.0f}" if value < 1e7 else number(value)
 
 
 def of_second(laws: Laws) -> Iterator[str]:
@@ -232,7 +233,7 @@ def of_networks(gradient: Frame, laws: Laws) -> Iterator[str]:
         return
     deepest = gradient["depth"].max()
     at: Any = gradient[gradient["depth"] == deepest].drop_duplicates("way", keep="last").set_index("way")
-    whole, one, shared, back, alone = (number(at["operations"][way]) for way in WAYS)
+    whole, one, shared, back, alone = (amount(at["operations"][way]) for way in WAYS)
     yield (
         f"A network of {deepest} layers has {at['derivatives']['backpropagation']} derivatives, one for every "
         f"weight and bias. Its loss takes {alone} operations; all derivatives take {whole} as formulas written out, "

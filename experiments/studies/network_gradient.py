@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 import derivkit as dk
 from experiments import columns
 from experiments.study import Frame, Rows, Tables, column, key, refuse_below, refuse_empty, refuse_unknown
-from experiments.words import counted, percent
+from experiments.words import counted, number, percent
 
 Array = NDArray[np.floating[Any]]
 Indices = NDArray[np.intp]
@@ -250,16 +250,16 @@ def at_best(rows: Frame, precision: str) -> str:
     errors = []
     for row in rows.itertuples():
         textbook = (
-            "" if math.isnan(row.textbook_error) else f"; at {TEXTBOOK_DELTA:g} it errs by {row.textbook_error:.1e}"
+            "" if math.isnan(row.textbook_error) else f"; at {TEXTBOOK_DELTA:g} it errs by {number(row.textbook_error)}"
         )
         errors.append(
-            f"{row.method} errs by {row.error:.1e} at delta {row.best_delta:.1e} (eps^(1/"
-            f"{dk.formula(row.method).order + 1}) = {row.theory_delta:.1e}{textbook})"
+            f"{row.method} errs by {number(row.error)} at delta {number(row.best_delta)} (eps^(1/"
+            f"{dk.formula(row.method).order + 1}) = {number(row.theory_delta)}{textbook})"
         )
     if not errors:
         return "every delta vanishes against a parameter; take larger ones."
     exact = rows["backprop_error"].iloc[0]
-    beside = f"; backprop in {precision} errs by {exact:.1e}" if exact else ""
+    beside = f"; backprop in {precision} errs by {number(exact)}" if exact else ""
     return f"at best {' and '.join(errors)}{beside}."
 
 
@@ -271,8 +271,8 @@ def of_kinks(place: str, rows: Frame, *, many: bool) -> Iterator[str]:
         return
     first, most = met.loc[met["delta"].idxmin()], rows.loc[rows["crossed"].idxmax()]
     yield (
-        f"{place}: the smallest delta at which a parameter crosses a kink is {first.delta:.1e} "
-        f"({percent(first.crossed)} of them do); at {most.delta:.1e} {percent(most.crossed)} do."
+        f"{place}: the smallest delta at which a parameter crosses a kink is {number(first.delta)} "
+        f"({percent(first.crossed)} of them do); at {number(most.delta)} {percent(most.crossed)} do."
     )
     if rows["at_kinks"].max() > 0:
         yield (
@@ -296,7 +296,7 @@ def explained(place: str, rows: Frame) -> Iterator[str]:
         large, crossed, by_kink = (int(some[name].sum()) for name in ("large", "large_crossed", "by_kink"))
         if large:
             yield (
-                f"{place}, {where} {some['delta'].max():.1e}: {large:,} relative errors are above {LARGE:g}; "
+                f"{place}, {where} {number(some['delta'].max())}: {large:,} relative errors are above {LARGE:g}; "
                 f"{percent(crossed / large)} of them are at parameters that crossed a kink, and "
                 f"{percent(by_kink / large)} fall to {LARGE:g} or less when the units are held as they are. "
                 f"The other {large - by_kink:,} are above it without kinks too."
@@ -309,6 +309,6 @@ def damage(place: str, rows: Frame) -> Iterator[str]:
     worst = rows.loc[ratio.idxmax()]
     if ratio.max() > 2:
         yield (
-            f"{place}: at delta {worst.delta:.1e} kinks make the error of the whole gradient "
-            f"{worst.error:.1e} instead of {worst.held:.1e}."
+            f"{place}: at delta {number(worst.delta)} kinks make the error of the whole gradient "
+            f"{number(worst.error)} instead of {number(worst.held)}."
         )

@@ -32,7 +32,7 @@ from derivkit.testing import (
     site_of,
 )
 from experiments.study import Frame, Rows, Tables, column, frames, key, refuse_below
-from experiments.words import percent_reached
+from experiments.words import number, numbers, percent_reached
 
 Array = NDArray[np.float64]
 Row = dict[str, Any]
@@ -325,9 +325,9 @@ def exponents(levels: Frame) -> Row:
 def tell(tables: Tables) -> Iterator[str]:
     """Yield what is seen: at length for the first method, a sentence for each other."""
     table = tables[Table]
-    for number, (method, rows) in enumerate(table.groupby("method", sort=False)):
+    for place, (method, rows) in enumerate(table.groupby("method", sort=False)):
         yield of_method(str(method), summed_up(rows))
-        if not number:
+        if not place:
             summary, powers, levels = (tables[one][tables[one]["method"] == method]
                                        for one in (Summary, Exponents, Levels))  # fmt: skip
             yield from of_kinds(summary)
@@ -346,8 +346,8 @@ def of_method(method: str, whole: Row) -> str:
     says += f", of which {percent_reached(whole['covered'])} are true."
     if not math.isnan(whole["error_to_law"]):
         says += (
-            f" Half of the true errors are below {whole['true_to_law']:.2g} times what theory allows, half of the bars "
-            f"below {whole['error_to_law']:.2g} times."
+            f" Half of the true errors are below {number(whole['true_to_law'])} times what theory allows, half of the "
+            f"bars below {number(whole['error_to_law'])} times."
         )
     if math.isnan(whole["named"]):
         return f"{says} It does not name the level of the noise."
@@ -398,7 +398,7 @@ def of_levels(groups: Sequence[Frame]) -> Iterator[str]:
     noticed = {words_of(rows): rows["level"][rows["noticed"] > 0.5] for rows in groups}
     unnoticed = [kind for kind, levels in noticed.items() if not len(levels)]
     if len(unnoticed) < len(noticed):
-        least = "; ".join(f"{kind}: {levels.min():.0e}" for kind, levels in noticed.items() if len(levels))
+        least = "; ".join(f"{kind}: {number(levels.min())}" for kind, levels in noticed.items() if len(levels))
         yield f"The least level at which most answers have another status than ok: {least}."
     if unnoticed:
         yield f"At every level most answers say ok, or there are none: {'; '.join(unnoticed)}."
@@ -408,5 +408,5 @@ def of_levels(groups: Sequence[Frame]) -> Iterator[str]:
             kind, function = words_of(rows), rows["function"].iloc[0]
             yield (
                 f"Fewer than half of the points are answered for {kind} ({function}) at the levels"
-                f" {', '.join(f'{level:.0e}' for level in silent['level'])}."
+                f" {', '.join(numbers(silent['level']))}."
             )

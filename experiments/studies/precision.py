@@ -29,7 +29,7 @@ from derivkit.testing import (
 )
 from experiments import columns
 from experiments.study import Frame, Rows, Tables, column, key, refuse_empty, refuse_unknown
-from experiments.words import percent
+from experiments.words import number, percent
 
 Array = NDArray[np.float64]
 
@@ -323,7 +323,8 @@ def of_laws(optimum: Frame, exponents: Frame) -> Iterator[str]:
     for (function, method), rows in optimum.groupby(["function", "method"], sort=False):
         root = dk.formula(method).order + 1
         reached = ", ".join(
-            f"{row.error:.1e} in {row.precision} (delta {row.delta:.1e}, eps^(1/{root}) = {row.theory_delta:.1e})"
+            f"{number(row.error)} in {row.precision} (delta {number(row.delta)}, "
+            f"eps^(1/{root}) = {number(row.theory_delta)})"
             for row in rows.dropna(subset="error").itertuples()
         )
         if reached:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 import derivkit as dk
 from experiments import columns
 from experiments.study import Frame, Rows, Tables, column, key, refuse_empty
+from experiments.words import at_point, counted, listed, number, numbers, part_of
 
 Array = NDArray[np.float64]
 
@@ -25,6 +26,8 @@ REACH, MARGIN = 0.75, 0.4
 SAMPLES = 401
 PANELS = 6
 """Most deltas that are pictured."""
+MAX_SLOPES = 12
+"""Most slopes of a point that the findings list."""
 MAX_POINTS_LISTED = 12
 """Most points without a tangent that the findings list."""
 
@@ -335,22 +338,30 @@ def nearest_to_good(table: Frame) -> Frame:
 def tell(tables: Tables) -> Iterator[str]:
     """Yield how near the slopes come, of one point how they do, and what is seen where there is no tangent."""
     points = points_in(tables)
-    yield f"{points['smooth'].sum()} of {len(points)} points have an exact tangent; the others are described below."
-    known = nearest_to_good(tables[Table]).dropna(subset="slope_error")
-    if len(known):
-        worst = known.loc[known["slope_error"].idxmax()]
-        yield (
-            f"With the delta nearest to {GOOD:.2g}, slope and exact slope differ by {known['slope_error'].median():.1e}"
-            f" in the median and by {worst.slope_error:.1e} at worst ({worst.function} at x = {worst.x:.6g}, whose"
-            f" slope is {worst.exact_slope:.6g})."
-        )
-    yield from of_the_first(tables[Table])
     without = points[~points["smooth"]]
+    if len(without):
+        have = "has" if len(without) == 1 else "have"
+        yield f"{part_of(len(without), len(points), 'point').capitalize()} {have} no exact tangent."
+    yield from nearness(nearest_to_good(tables[Table]).dropna(subset="slope_error"))
+    yield from of_the_first(tables[Table])
     for row in without.head(MAX_POINTS_LISTED).itertuples():
-        yield f"{row.function} at x = {row.x:.6g}: {row.seen}."
+        yield f"{at_point(row.function, row.x)}: {row.seen}."
     if len(without) > MAX_POINTS_LISTED:
-        more = len(without) - MAX_POINTS_LISTED
-        yield f"The table sides has {more} more points without an exact tangent."
+        more = counted(len(without) - MAX_POINTS_LISTED, "more point")
+        yield f"The table sides has {more} without an exact tangent."
+
+
+def nearness(known: Frame) -> Iterator[str]:
+    """How near slopes with the delta nearest to the classical one come to the exact ones."""
+    if not len(known):
+        return
+    worst = known.loc[known["slope_error"].idxmax()]
+    middle = f" by {number(known['slope_error'].median())} in the median and" if len(known) > 1 else ""
+    yield (
+        f"With the delta nearest to {number(GOOD)}, the classical choice, slope and exact slope differ{middle} by "
+        f"{number(worst.slope_error)}{' at worst' if middle else ''} ({at_point(worst.function, worst.x)}, where the "
+        f"slope is {number(worst.exact_slope, 6)})."
+    )
 
 
 def of_the_first(table: Frame) -> Iterator[str]:
@@ -358,9 +369,22 @@ def of_the_first(table: Frame) -> Iterator[str]:
     sloped = table[table["exact_slope"] != 0.0].dropna(subset="slope_error")
     for (name, x), rows in list(sloped.groupby(["function", "x"], sort=False))[:1]:
         steps = rows.sort_values("delta", ascending=False, kind="stable")
-        slopes = ", ".join(f"{row.slope:.9g} at delta = {row.delta:.2g}" for row in steps.head(12).itertuples())
-        yield (
-            f"{name} at x = {x:.6g}, exact slope {steps['exact_slope'].iloc[0]:.9g}: the secant has the slope {slopes}."
-            f" The nearest is delta = {steps.loc[steps['slope_error'].idxmin(), 'delta']:.2g}; above it the secant is"
-            " not yet the tangent, below it rounding takes over."
-        )
+        first = steps.head(MAX_SLOPES)
+        each = zip(first["slope"], numbers(first["delta"], 3), strict=True)
+        slopes = [f"{number(slope, 9)} at delta = {delta}" for slope, delta in each]
+        exact = number(steps["exact_slope"].iloc[0], 9)
+        yield f"{at_point(name, x)}: the exact slope is {exact}, that of the secant {listed(slopes)}.{turn(steps)}"
+
+
+def turn(steps: Frame) -> str:
+    """Where the slopes of a point, from the largest delta to the least, come nearest to the exact one."""
+    if not steps["slope_error"].any():
+        return " Every secant has the slope of the tangent." if len(steps) > 1 else ""
+    best, error = dk.best_delta(steps["delta"], steps["slope_error"])
+    ends = steps["delta"].iloc[0], steps["delta"].iloc[-1]
+    if not (ends[1] < best < ends[0] and steps["slope_error"].iloc[-1] > error):
+        return ""
+    return (
+        f" It comes nearest at delta = {number(best, 3)}: above, the secant is not yet the tangent; below, rounding "
+        "takes over."
+    )

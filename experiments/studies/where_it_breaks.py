@@ -14,7 +14,7 @@ import numpy as np
 import derivkit as dk
 from derivkit.testing import BREAKS, METHODS, VERDICTS, Answer, Break, verdict
 from experiments.study import Frame, Lesson, Rows, Tables, column, key, refuse_repeated, refuse_unknown
-from experiments.words import counted
+from experiments.words import counted, number
 
 OURS = "dk.derivative"
 TEXTBOOK = ("forward_1", "central_2", "central_4")
@@ -231,7 +231,7 @@ def quoted(row: Any) -> str:
     """A method with its answer."""
     if not math.isfinite(row.value):
         return str(row.method)
-    bar = f" within {row.bar:.1e}" if math.isfinite(row.bar) else ""
+    bar = f" within {number(row.bar)}" if math.isfinite(row.bar) else ""
     return f"{row.method} says {row.value:.6g}{bar}"
 
 

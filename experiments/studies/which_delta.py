@@ -31,7 +31,7 @@ from derivkit.testing import (
 from experiments import columns
 from experiments.answers import of_derivative
 from experiments.study import Answers, Frame, Rows, Tables, column, key, refuse_empty, refuse_unknown
-from experiments.words import at_point, two_digits
+from experiments.words import at_point, number, numbers
 
 MIN_DELTAS = 9
 """Least deltas of a sweep."""
@@ -300,7 +300,7 @@ def windows(survey: dk.Survey, *, pictured: bool) -> Iterator[Rows]:
         if abs(window.value - trusted) > bar:
             yield Windows(**where, reach=window.reach, quantity="error made", error=abs(window.value - trusted))
         if window.exponent in COMPARED:
-            name = f"{COMPARED[window.exponent]}, {window.reach:.2g}"
+            name = f"{COMPARED[window.exponent]}, {number(window.reach)}"
             for line, degrees, sizes in plateau(window):
                 yield Plateau(**where, window=name, line=line, degree=degrees, size=sizes, pictured=pictured)
     last = {"reach": float(survey.first.delta), "error": float(survey.first.error)}
@@ -357,7 +357,7 @@ def advice(where: Mapping[str, Any], place: Precision, formula: dk.Stencil, swep
         **where, delta=chosen.delta, truncation=chosen.truncation, rounding=chosen.rounding, expected=chosen.error,
         measured=worth.measured, typical=worth.typical, best_delta=worth.best_delta, best=worth.best,
         luckiest=worth.luckiest, regret=worth.ratio, theory_delta=worth.theory_delta, theory=worth.theory,
-        note="" if math.isnan(worth.below_bar) else f"errors below {worth.below_bar:.0e} cannot be told",
+        note="" if math.isnan(worth.below_bar) else f"errors below {number(worth.below_bar)} cannot be told",
     )  # fmt: skip
 
 
@@ -427,11 +427,11 @@ def take(answer: Any, rows: Frame) -> str:
     lost = best.expected >= 0.1 * abs(answer.value) and answer.status != "below_resolution"
     worth = f" The derivative is {answer.value:.3g}: not one digit of it can be had in this type." if lost else ""
     return (
-        f"{where}: take delta = {best.delta:.2g} with {best.method}. Expect an error of {two_digits(best.expected)} "
-        f"(truncation {two_digits(best.truncation)}, rounding {two_digits(best.rounding)}); measured {made(best)}."
+        f"{where}: take delta = {number(best.delta)} with {best.method}. Expect an error of {number(best.expected)} "
+        f"(truncation {number(best.truncation)}, rounding {number(best.rounding)}); measured {made(best)}."
         f"{worth}"
         + "".join(
-            f" With {row.method} take {row.delta:.2g}: expect {two_digits(row.expected)}, measured {made(row)}."
+            f" With {row.method} take {number(row.delta)}: expect {number(row.expected)}, measured {made(row)}."
             for row in others
         )
         + "".join(f" {row.method} cannot be used: {row.note}." for row in rows[rows["delta"].isna()].itertuples())
@@ -443,9 +443,9 @@ def made(row: Any) -> str:
     if math.isnan(row.measured):
         return f"no difference from dk.derivative above its own bar ({row.note})"
     if not math.isfinite(row.best):
-        return two_digits(row.measured)
-    best = f"the best of all deltas, {row.best_delta:.2g}, gives {two_digits(row.best)} or so"
-    return f"{two_digits(row.measured)}; {best}"
+        return number(row.measured)
+    best = f"the best of all deltas, {number(row.best_delta)}, gives {number(row.best)} or so"
+    return f"{number(row.measured)}; {best}"
 
 
 def needs_none(answer: Any) -> str:
@@ -453,13 +453,13 @@ def needs_none(answer: Any) -> str:
     true = ""
     if math.isfinite(answer.error):
         held = "and is" if answer.error <= answer.bar else "but is in truth"
-        true = f" ({held} {two_digits(answer.error)} off)"
+        true = f" ({held} {number(answer.error)} off)"
     if math.isnan(answer.exact):
         true = ". As no exact derivative is known, the errors above are differences from this value"
     status = "" if answer.status == "ok" else f" Its status is {answer.status}: {answer.said}"
     return (
         f"{place_of(answer)}: dk.derivative needs no delta. From {answer.evaluations} values of f it says "
-        f"{float(answer.value)!r} within {answer.bar:.1e}{true}.{status}"
+        f"{float(answer.value)!r} within {number(answer.bar)}{true}.{status}"
     )
 
 
@@ -472,11 +472,11 @@ def window_chosen(answer: Any, windows: Frame, plateau: Frame) -> Iterator[str]:
     smallest = resolved.loc[resolved["reach"].idxmin()]
     larger = windows[(windows["quantity"] == "bar, no plateau met") & (windows["reach"] > answer.reach)]["reach"]
     yield (
-        f"{place_of(answer)}: it saw f on a window of {answer.reach:.2g} to both sides, where the coefficients of "
+        f"{place_of(answer)}: it saw f on a window of {number(answer.reach)} to both sides, where the coefficients of "
         f"polynomials fall up to degree {noise['degree'].min() - 1} and then stay level: that level, "
-        f"{answer.noise:.1e}, is the noise of f. A window of {smallest['reach']:.1e} would have a bar of "
-        f"{smallest['error']:.1e}, as noise is divided by its size"
-        + (f"; from {larger.min():.2g} on no plateau is met, and truncation has no bound." if len(larger) else ".")
+        f"{number(answer.noise)}, is the noise of f. A window of {number(smallest['reach'])} would have a bar of "
+        f"{number(smallest['error'])}, as noise is divided by its size"
+        + (f"; from {number(larger.min())} on no plateau is met, and truncation has no bound." if len(larger) else ".")
     )
 
 
@@ -495,7 +495,7 @@ def quoted(method: str, quotients: Frame) -> str:
     scale = quotients["delta"].max()
     rows = quotients.iloc[[dk.nearest(quotients["delta"], scale * goal) for goal in QUOTED]]
     values = ", ".join(f"{size:.3g}" if math.isfinite(size) else "none" for size in rows["size"])
-    return f"{method} gives |slope| {values} at delta = {', '.join(f'{delta:.0e}' for delta in rows['delta'])}"
+    return f"{method} gives |slope| {values} at delta = {', '.join(numbers(rows['delta']))}"
 
 
 def judged(advice: Frame) -> Iterator[str]:
@@ -506,8 +506,9 @@ def judged(advice: Frame) -> Iterator[str]:
     worst = known.loc[known["regret"].idxmax()]
     count = "The one recommendation has" if len(known) == 1 else f"{len(known)} recommendations have"
     yield (
-        f"{count} errors of {known['regret'].median():.2g} times those around the best of all deltas in the median, "
-        f"and of {worst.regret:.2g} times at worst ({place_of(worst)}, {worst.method} in {worst.precision})."
+        f"{count} errors of {number(known['regret'].median())} times those around the best of all deltas in the "
+        f"median, and of {number(worst.regret)} times at worst ({place_of(worst)}, {worst.method} in "
+        f"{worst.precision})."
     )
     missed = known[known[["measured", "typical"]].min(axis=1, skipna=False) > MISSED * known["expected"]]
     if len(missed):
@@ -521,6 +522,6 @@ def judged(advice: Frame) -> Iterator[str]:
     if len(theory):
         ratio, many = (theory["delta"] / theory["theory_delta"]).median(), "in the median " if len(theory) > 1 else ""
         yield (
-            f"In float64 the delta found from values of f alone is {many}{ratio:.2g} times the one that theory finds "
-            "from the expression, which reckons with the worst case of every rounding."
+            f"In float64 the delta found from values of f alone is {many}{number(ratio)} times the one that theory "
+            "finds from the expression, which reckons with the worst case of every rounding."
         )

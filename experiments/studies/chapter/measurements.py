@@ -17,6 +17,7 @@ from experiments import columns
 from experiments.studies.chapter.drawings import CORNERS, DELTA, SIDES, double_square
 from experiments.study import Frame, Tables, column
 from experiments.timing import least_seconds
+from experiments.words import number
 
 Floats = NDArray[np.floating[Any]]
 Action = Callable[[], Floats]
@@ -183,10 +184,10 @@ def timings(features: int, samples: int, repeats: int) -> Iterator[Timing]:
     for count in growing(samples):
         layer = Layer(features, count)
         passes: Mapping[str, tuple[Action, int]] = {ONE_BY_ONE: (layer.one_by_one, count), AT_ONCE: (layer.at_once, 1)}
-        for way, (action, number) in passes.items():
+        for way, (action, needed) in passes.items():
             seconds = least_seconds(repeats, action)
-            yield Timing(figure="figure_20", way=way, variable="samples", at=count, passes=number, seconds=seconds)
-    for layer in (Layer(number, BATCH) for number in growing(features)):
+            yield Timing(figure="figure_20", way=way, variable="samples", at=count, passes=needed, seconds=seconds)
+    for layer in (Layer(inputs, BATCH) for inputs in growing(features)):
         for way, gradient in GRADIENTS.items():
             _, number = gradient(layer)
             seconds = least_seconds(repeats, functools.partial(gradient, layer))
@@ -221,13 +222,12 @@ def of_too_small(tables: Tables) -> str:
     """What small deltas do."""
     by_delta, by_step = (results_of(tables, way) for way in (BY_DELTA, BY_STEP))
     errors = by_delta["error"]
-    exact = by_step.index[by_step["error"] == 0.0]
+    exact, gone = by_step.index[by_step["error"] == 0.0], by_delta.index[by_delta["result"] == 0.0].max()
     return (
-        f"Delta is never rounded to 0 here, yet divided by delta the error grows from {errors.min():.1e} at delta = "
-        f"{errors.idxmin():.0e}, the best, to {errors[1e-15]:.2g} at 1e-15, and from "
-        f"{by_delta.index[by_delta['result'] == 0.0].max():.0e} on 1 + delta is 1 and the result 0. Divided by the "
-        f"step really taken, the result is exactly 4 from {exact.max():.0e} to {exact.min():.0e}: what is rounded is "
-        "x + delta, not f."
+        f"Delta is never rounded to 0 here, yet divided by delta the error grows from {number(errors.min())} at "
+        f"delta = {number(errors.idxmin())}, the best, to {number(errors[1e-15])} at 1e-15, and from "
+        f"{number(gone)} on 1 + delta is 1 and the result 0. Divided by the step really taken, the result is exactly 4 "
+        f"from {number(exact.max())} to {number(exact.min())}: what is rounded is x + delta, not f."
     )
 
 
@@ -259,10 +259,11 @@ def of_batch(tables: Tables) -> str:
     """What one pass for all samples saves."""
     last, times = largest_of(tables, "figure_20")
     rows = tables[Measured]
+    apart = number(rows["result"][rows["figure"] == "figure_20"].max())
     ratio = times.loc[ONE_BY_ONE, "seconds"] / times.loc[AT_ONCE, "seconds"]
     return (
         f"For {last} samples one pass for all took 1/{ratio:.0f} of the time of {last} passes, and the outputs differ "
-        f"by {rows['result'][rows['figure'] == 'figure_20'].max():.0e} at most: a loop over the samples is not needed."
+        f"by {apart} at most: a loop over the samples is not needed."
     )
 
 

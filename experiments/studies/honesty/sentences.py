@@ -10,7 +10,7 @@ import numpy as np
 
 from derivkit.testing import Cases, Comparisons, EntryCases, quantile
 from experiments.study import Frame
-from experiments.words import first_of, percent_reached
+from experiments.words import first_of, number, percent_reached
 
 YES, REPEATS, NO = "yes", "but for repeats", "no"
 C = TypeVar("C", bound=Comparisons)
@@ -93,13 +93,13 @@ def worst(method: str, rows: Frame) -> Iterator[str]:
         return
     first = short.sort_values("miss", ascending=False, kind="stable").drop_duplicates("function").head()
     five = [
-        f"{row.function} at x = {row.x:.10g} (true error {row.true_error:.1e}, bar {row.error:.1e}, A "
-        f"{row.attainable:.1e}{', and no formula comes nearer than A' if row.attainable > row.error else ''})"
+        f"{row.function} at x = {row.x:.10g} (true error {number(row.true_error)}, bar {number(row.error)}, A "
+        f"{number(row.attainable)}{', and no formula comes nearer than A' if row.attainable > row.error else ''})"
         for row in first.itertuples()
     ]
     yield (
         f"{method}: {len(short)} bars with the status ok are too short, half of them by a factor of "
-        f"{quantile(short['miss'], 0.5):.2g} at most; the worst: {'; '.join(five)}."
+        f"{number(quantile(short['miss'], 0.5))} at most; the worst: {'; '.join(five)}."
     )
 
 

@@ -19,6 +19,7 @@ import derivkit as dk
 from experiments import columns
 from experiments.studies.per_sample.sentences import SHOWN, Group, of_agreement, of_law, of_training, when
 from experiments.study import Rows, Tables, column, key, lessons, refuse_below, refuse_empty
+from experiments.words import number
 
 Array = NDArray[np.floating[Any]]
 
@@ -257,8 +258,8 @@ class Config:
         numbers = self.samples * network.count
         if numbers > MAX_NUMBERS:
             raise ValueError(
-                f"samples={self.samples}: the gradients of all samples of {network.name} would be {numbers:.2g}"
-                f" numbers, {8 * numbers / 1e9:.2g} GB; take at most {MAX_NUMBERS // network.count}"
+                f"samples={self.samples}: the gradients of all samples of {network.name} would be {number(numbers)}"
+                f" numbers, {number(8 * numbers / 1e9)} GB; take at most {MAX_NUMBERS // network.count}"
             )
         weights = int(np.count_nonzero(network.weighs))
         if len(CHOSEN) * self.weights > weights:
@@ -373,13 +374,13 @@ def least_line(config: Config, network: dk.Network, losses: Array) -> Iterator[N
 def signal(spread: dk.SampleGradients, where: Mapping[str, Any]) -> Iterator[Rows]:
     """The signal of the parameters, layer by layer, and what is no signal."""
     count, of_all = len(spread.losses), spread.signal
-    for number, span in enumerate(spread.network.spans, start=1):
+    for layer, span in enumerate(spread.network.spans, start=1):
         every = of_all[slice(*span)]
         known = every[np.isfinite(every)]
         if known.size:
-            yield Signal(**where, layer=f"layer {number}", place=PLACES, signal=np.quantile(known, PLACES))
+            yield Signal(**where, layer=f"layer {layer}", place=PLACES, signal=np.quantile(known, PLACES))
         yield Layers(
-            **where, layer=f"layer {number}", parameters=every.size, still=every.size - known.size,
+            **where, layer=f"layer {layer}", parameters=every.size, still=every.size - known.size,
             median=np.median(known) if known.size else math.nan,
             beyond=np.mean(known > 2.0 / math.sqrt(count)) if known.size else math.nan,
         )  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from experiments.study import Frame
-from experiments.words import percent
+from experiments.words import number, percent
 
 FAR = 3.0
 """Standard errors beyond which a measurement is said to be off the law: one in 370 is, by chance."""
@@ -59,7 +59,7 @@ def of_strongest(row: Any) -> str:
     return (
         f" {when(row['steps']).capitalize()} the samples of label {row['label']} do"
         f" {percent(row['label_share'])} of it, and the strongest alone, sample {row['sample']} with label"
-        f" {row['sample_label']} and a loss of {row['sample_loss']:.2g}, {percent(row['sample_share'])}."
+        f" {row['sample_label']} and a loss of {number(row['sample_loss'])}, {percent(row['sample_share'])}."
     )
 
 
@@ -120,10 +120,10 @@ def of_agreement(group: Group) -> Iterator[str]:
     worst, last, crossed = rows.max(numeric_only=True), rows.iloc[-1], rows["crossed"].sum()
     apart = f", apart from {crossed} samples of a parameter at which a unit opens or shuts" if crossed else ""
     yield (
-        f"{group.who}: the mean of the samples' gradients is backprop's to {worst['backprop']:.1e}, their norms are the"
-        f" same to {worst['unbuilt']:.1e} without building them, and brute force finds the gradients of all samples in"
-        f" {last['moved']} parameters to {worst['jacobian']:.1e}{apart}. It makes {last['passes']} forward passes for"
-        f" them, and {last['passes_of_mean']} for their mean alone."
+        f"{group.who}: the mean of the samples' gradients is backprop's to {number(worst['backprop'])}, their norms are"
+        f" the same to {number(worst['unbuilt'])} without building them, and brute force finds the gradients of all"
+        f" samples in {last['moved']} parameters to {number(worst['jacobian'])}{apart}. It makes {last['passes']}"
+        f" forward passes for them, and {last['passes_of_mean']} for their mean alone."
     )
 
 
@@ -131,9 +131,9 @@ def of_training(group: Group) -> Iterator[str]:
     """How training goes."""
     rows = group.tables["summary"]
     yield (
-        f"{group.who}: the loss is {through(rows, 'loss', number)}, and the norm of the gradient"
-        f" {through(rows, 'gradient', number)}. The noise scale, the batch whose error is as large as the gradient"
-        f" itself, is {through(rows, 'noise_scale', number)}."
+        f"{group.who}: the loss is {through(rows, 'loss', three)}, and the norm of the gradient"
+        f" {through(rows, 'gradient', three)}. The noise scale, the batch whose error is as large as the gradient"
+        f" itself, is {through(rows, 'noise_scale', three)}."
     )
 
 
@@ -145,11 +145,11 @@ def of_law(group: Group) -> Iterator[str]:
         far = rows.loc[away.idxmax()]
         yield (
             f"{group.who}: of {len(rows)} mean squared errors of batches {(away > FAR).sum()} are more than {FAR:g}"
-            f" standard errors off the law; the farthest, {away.max():.2g}, is that of batches of {far['batch']}"
+            f" standard errors off the law; the farthest, {number(away.max())}, is that of batches of {far['batch']}"
             f" {far['drawing']} {when(far['steps'])}."
         )
 
 
-def number(value: float) -> str:
-    """A number in three digits, or whole."""
-    return f"{value:,.0f}" if 100.0 <= value < 1e6 else f"{value:.3g}"
+def three(value: float) -> str:
+    """A number in three digits."""
+    return number(value, 3)

@@ -8,7 +8,7 @@ import numpy as np
 
 from experiments.studies.training.paths import APART, BACKPROP, NEAR
 from experiments.study import Frame
-from experiments.words import percent
+from experiments.words import number, part_of, percent
 
 TRAINED = 0.1
 """A way trains where its loss ends above backprop's by at most this part of what backprop's loss fell by, without a
@@ -42,7 +42,7 @@ def of_growth(ends: Frame, method: str) -> Iterator[str]:
     for case, paths in rows.groupby("case", sort=False):
         ordered = paths.sort_values("distance", kind="stable")
         low, high = (
-            f"{path.distance:.1e} (delta {delta_text(path.delta)})" for path in ordered.iloc[[0, -1]].itertuples()
+            f"{number(path.distance)} (delta {delta_text(path.delta)})" for path in ordered.iloc[[0, -1]].itertuples()
         )
         ranges.append(f"{case}: from {low} to {high}")
     yield f"Drawn is {method}."
@@ -73,7 +73,7 @@ def of_ends(complete: Frame) -> Iterator[str]:
     for (case, precision), paths in complete.groupby(["case", "precision"], sort=False):
         near = paths["distance"].idxmin()
         alike += near == paths["error"].idxmin()
-        closest.append(f"{case}, {precision}: {paths['way'][near]}, {paths['distance'][near]:.1e}")
+        closest.append(f"{case}, {precision}: {paths['way'][near]}, {number(paths['distance'][near])}")
     if not closest:
         yield "No way made all steps."
         return
@@ -104,12 +104,13 @@ def of_nearest(paths: Frame) -> Iterator[str]:
     """How near the closest path stays, and how many part."""
     complete = paths[paths["complete"]]
     if len(complete):
-        best = complete.loc[complete["distance"].idxmin()]
+        best, apart = complete.loc[complete["distance"].idxmin()], int((complete["distance"] > APART).sum())
         yield (
             f"the closest to backprop's path is {best['named']}: after {best['step']} steps the parameters differ by"
-            f" {best['distance']:.1e} of their size, the loss by {abs(best['loss'] - paths['loss'].iloc[0]):.1e}."
-            f" {(complete['distance'] > APART).sum()} of {len(complete)} paths end farther than {percent(APART)} from"
-            " it."
+            f" {number(best['distance'])} of their size, the loss by"
+            f" {number(abs(best['loss'] - paths['loss'].iloc[0]))}."
+            f" {part_of(apart, len(complete), 'path').capitalize()} end{'s' if apart < 2 else ''} farther than"
+            f" {percent(APART)} from it."
         )
 
 
@@ -164,7 +165,7 @@ def of_costs(costs: Frame) -> Iterator[str]:
         prices = [
             f"{cost.method} asks for {cost.evaluations:.4g} forward passes of a batch, {cost.textbook_ratio:.3g} times"
             f" the work of backprop; made incrementally it is {cost.work_ratio:.3g} times that work, and took"
-            f" {cost.time_ratio:.2g} times as long"
+            f" {number(cost.time_ratio)} times as long"
             for cost in alike.itertuples()
         ]
         yield f"{case}, {precision}: a step of {'. One of '.join(prices)}."

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import quick
+from omegaconf import OmegaConf
 
 from experiments import figures, rerun, run
 from experiments.figures.drawing import KINDS
@@ -107,6 +108,17 @@ def composed(*words: str) -> dict[str, Any]:
     with composition.opened(args) as loader:
         command = composition.command(loader, args)
         return composition.first_of(command.compose(command.settings.first))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_figure_of_a_preset_has_a_sentence_that_says_how_it_is_read(preset: str) -> None:
+    written = OmegaConf.to_container(OmegaConf.load(composition.CONF / f"experiment/{preset}.yaml"))
+    assert isinstance(written, dict)
+    drawn = figures_of(written.get("figures", {}))
+    captions = [spec.get("caption", "") for spec in drawn.values() if "kind" in spec]
+    for caption in captions:
+        assert caption[:1].isupper()
+        assert caption.endswith(".")
 
 
 @pytest.mark.parametrize("preset", quick.part(PRESETS))

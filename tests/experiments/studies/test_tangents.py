@@ -153,8 +153,8 @@ def test_a_point_that_two_jobs_have_is_summed_up_once() -> None:
 
 def test_the_findings_tell_where_the_secant_is_nearest_and_name_every_kink() -> None:
     _, sentences = concluded(problem("exp(x)", 1.0), problem("abs(x)", 0.0), delta=(0.1, 1e-8, 1e-15))
-    assert sentences[0].startswith("1 of 2 points have an exact tangent")
-    assert any("The nearest is delta = 1e-08" in sentence for sentence in sentences)
+    assert sentences[0] == "1 of 2 points has no exact tangent."
+    assert any("It comes nearest at delta = 1e-08: above" in sentence for sentence in sentences)
     assert sentences[-1] == "abs(x) at x = 0: a kink, slope -1 from the left and 1 from the right."
 
 

@@ -8,18 +8,26 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 import derivkit as dk
 from experiments import columns
 from experiments.shards import Call, Cut
+from experiments.studies.delta_sweep.sentences import (
+    FEW,
+    beside_prediction,
+    bounds_held,
+    luck,
+    observed,
+    reasons,
+    result,
+    turned,
+    winners,
+)
+from experiments.studies.delta_sweep.sweeps import SWEEP, best_of, with_typical
 from experiments.study import Answers, Frame, Rows, Tables, column, key, refuse_empty
-from experiments.words import at_point, counted, listed, two_digits
-
-SWEEP = ["function", "x", "method"]
-"""What tells sweeps apart."""
+from experiments.words import at_point, counted, number
 
 CURVES = 3
 """Points per job whose curves are kept for the figure."""
@@ -27,13 +35,9 @@ OPTIMA = 100
 """Points per function whose best delta is predicted."""
 LAWS = 500
 """Sweeps per run to which the error law is fitted."""
-FEW = 4
-"""Up to so many deltas are listed one by one."""
 CURVE_SAMPLES = 201
 SHOWN = 20_000
 """Of more deltas so many are looked at for the pictures, spread evenly."""
-NEAR = 0.5
-"""Decades within which the deltas of these lie: by eye, few enough for rounding to be alike."""
 
 # Tables
 
@@ -312,20 +316,6 @@ def with_bars(table: Frame, answers: Frame) -> Frame:
     return table.assign(bar=known.where(table["status"] == "below_bar"))
 
 
-def with_typical(table: Frame, *, growth: int) -> Frame:
-    """A table with the errors that no luck has made small, and with what counts of them."""
-    curve = table.groupby(SWEEP, sort=False).ngroup()
-    truncation = table["truncation"].to_numpy() if "truncation" in table else None
-    error = table["error"].fillna(table["bar"]) if "bar" in table else table["error"]
-    typical = dk.typical_error(table["delta"], error, growth=growth, curve=curve, truncation=truncation)
-    return table.assign(typical=typical, counted=dk.distinguishable(typical, table["exact"].to_numpy()), curve=curve)
-
-
-def best_of(table: Frame) -> Frame:
-    """The row of the least typical error of every sweep; among equals that of the largest delta, needing least luck."""
-    return table.iloc[dk.least_errors(table["delta"], table["counted"], curve=table["curve"])]
-
-
 def summary(table: Frame, optimum: Frame) -> Summary:
     """One line for every sweep."""
     sweeps, words = table[SWEEP].drop_duplicates(), requested(table, optimum).to_dict()
@@ -346,19 +336,11 @@ def requested(table: Frame, optimum: Frame) -> Frame:
         if where in optimum.index:
             classical = dk.classical_delta(dk.formula(where[2], int(optimum.loc[where, "derivative"])), where[1])
             shown.append(rows.iloc[[dk.nearest(rows["delta"], classical)]])
-    words = [row[SWEEP].assign(asked=[f"{one.delta:.0e}: {result(one)}" for one in row.itertuples()]) for row in shown]
+    words = [rows[SWEEP].assign(asked=[f"{number(row.delta, 3)}: {result(row)}" for row in rows.itertuples()])
+             for rows in shown]  # fmt: skip
     import pandas as pd  # noqa: PLC0415 - only a run that concludes pays for it
 
     return pd.concat(words).groupby(SWEEP, sort=False)["asked"].agg(", ".join)
-
-
-def result(row: Any) -> str:
-    """The error of a row, or what there is instead."""
-    if math.isfinite(row.bar):
-        return f"below {row.bar:.2g}"
-    if math.isnan(row.error):
-        return f"estimate {row.estimate:.9g}" if row.status == "no_exact" else str(row.status)
-    return f"{row.error:.2e}"
 
 
 def laws(table: Frame, optimum: Frame) -> Iterator[Law]:
@@ -385,18 +367,6 @@ def turning(secants: Frame) -> Turning:
     return Turning(**{name: [row[k] for row in rows] for k, name in enumerate(Turning.columns)})
 
 
-def turned(start: tuple[float, float], best: tuple[float, float], end: tuple[float, float], *, rounding: bool) -> str:
-    """Say how the error goes from the largest delta to the least, each a pair of delta and error."""
-    least = f"the least error is {best[1]:.2g}, at delta = {best[0]:.2g}"
-    if best[0] < start[0] and best[1] < start[1]:
-        least = f"from delta = {start[0]:.2g} to {best[0]:.2g} the error falls from {start[1]:.2g} to {best[1]:.2g}"
-    if end[1] <= best[1]:
-        return f"{least}; it does not grow back down to delta = {end[0]:.2g}."
-    times = f", {end[1] / best[1]:.2g} times the least" if best[1] > 0 else ""
-    why = "rounding takes over" if rounding else "it grows back"
-    return f"{least}. Below that {why}: at delta = {end[0]:.2g} the error is {end[1]:.2g}{times}."
-
-
 def exceptions(raised: Frame) -> Iterator[Notes]:
     """What somebody's own function raised, told once for each function and type, and where it began."""
     kinds = raised["message"].str.split(":").str[0]
@@ -415,109 +385,6 @@ def tell(tables: Tables) -> Iterator[str]:
     yield from bounds_held(table)
 
 
-def winners(table: Frame) -> Iterator[str]:
-    """For a few functions and points, the first points of all before a second: which method and delta came closest."""
-    places = table[["function", "x"]].drop_duplicates()
-    rank = places.groupby("function", sort=False).cumcount()
-    for place in places.loc[rank.sort_values(kind="stable").index[:CURVES]].itertuples():
-        rows = table[(table["function"] == place.function) & (table["x"] == place.x)]
-        where, best = at_point(place.function, place.x), best_of(rows)
-        if not len(best):
-            yield f"{where}: no error can be stated, since {why_none(rows)}."
-            continue
-        closest = best[best["counted"] == best["counted"].min()]
-        yield f"{where}: {came_closest(closest, rows)}.{lucky(rows, best['counted'].min())}"
-
-
-def came_closest(closest: Frame, rows: Frame) -> str:
-    """Which methods have the least typical error, each with its delta; ties are told as such."""
-    error = closest["typical"].max()
-    ties = "equally close" if len(closest) > 1 else "closest"
-    size = f"of {two_digits(error, zero='exactly 0')}"
-    if math.isfinite(closest["bar"].max()):
-        size = f"below {two_digits(error)}, the bar of dk.derivative,"
-    came = f"{listed(list(closest['method']))} came {ties}, with an error {size}"
-    errors_of_each = [rows.loc[rows["method"] == method, "error"] for method in closest["method"]]
-    if all(len(errors) > 1 and (errors == error).all() for errors in errors_of_each):
-        return f"{came} at every delta"
-    return f"{came} at delta = {listed(list(dict.fromkeys(f'{delta:.1e}' for delta in closest['delta'])))}"
-
-
-def lucky(rows: Frame, least: float) -> str:
-    """The least error of all, where it is far below that of the best and its delta is typically worse than that."""
-    known = rows.dropna(subset="error")
-    if not len(known):
-        return ""
-    row = known.loc[known.groupby("method", sort=False)["error"].idxmin()].nsmallest(1, "error").iloc[0]
-    if not (dk.is_luck(row["error"], least) and least < row["typical"]):
-        return ""
-    error = two_digits(row["error"], zero="exactly 0")
-    return (
-        f" The error of {error} of {row['method']} at delta = {row['delta']:.1e} is luck: {row['typical']:.1e} is "
-        "typical there."
-    )
-
-
-def why_none(rows: Frame) -> str:
-    """Why no row of a point has an error."""
-    if rows["exact"].isna().all():
-        return "no exact derivative is known or exists"
-    return f"there is no estimate: {', '.join(f'{n} rows {s}' for s, n in counts(rows['status']).items())}"
-
-
-def counts(values: Frame) -> dict[str, int]:
-    """How often there is each of some texts, in their alphabetical order."""
-    return {str(text): int(n) for text, n in values.value_counts().sort_index().items()}
-
-
-def reasons(table: Frame, optimum: Frame) -> Iterator[str]:
-    """For the first sweep, what the error is made of: at every delta where these are few, else at both ends."""
-    where, rows = next(iter(table.groupby(SWEEP, sort=False)))
-    rows = rows.dropna(subset=["truncation", "rounding", "error"]).sort_values("delta", ascending=False, kind="stable")
-    for row in (rows if len(rows) <= FEW else rows.iloc[[0, -1]]).itertuples():
-        larger = "truncation" if row.truncation > row.rounding else "rounding"
-        yield (
-            f"{at_point(*where[:2])}, {where[2]} with delta = {row.delta:.3g}: the error is {row.error:.1e}; of what "
-            f"was predicted, truncation {row.truncation:.1e} and rounding {row.rounding:.1e}, {larger} is the larger "
-            "part."
-        )
-    if len(rows) and where in optimum.index and not math.isnan(optimum.loc[where, "delta"]):
-        best = optimum.loc[where]
-        yield (
-            f"The two balance, by prediction, near delta = {best['delta']:.1e}, with an error of at most "
-            f"{best['error']:.1e}."
-        )
-
-
-def observed(laws: Frame) -> Iterator[str]:
-    """Observed exponents against theory, over all sweeps that show both."""
-    for name, theory in (("order of accuracy", "order"), ("growth of the rounding error", "growth")):
-        apart = (laws[f"{theory}_observed"] - laws[theory]).abs()
-        if apart.notna().any():
-            worst = laws.loc[apart.idxmax()]
-            yield (
-                f"The {name} was observed in {apart.count()} of {len(laws)} sweeps; it lies within {apart.max():.2f} "
-                f"of theory, the farthest being {worst['method']} for {worst['function']} "
-                f"({worst[f'{theory}_observed']:.2f} against {worst[theory]:.0f})."
-            )
-
-
-def bounds_held(table: Frame) -> Iterator[str]:
-    """Whether every proved bound held, and how many rows were spoiled."""
-    proved = table[(table["bound"] == "proved") & table["error"].notna()]
-    if len(proved):
-        broken = (proved["error"] > proved["truncation"] + proved["rounding"]).sum()
-        yield (
-            f"All {len(proved)} errors with a proved bound lie below truncation + rounding."
-            if not broken
-            else f"{broken} of {len(proved)} errors with a proved bound exceed truncation + rounding: "
-            "f is not what its expression says."
-        )
-    spoiled = [f"{n} {status}" for status, n in counts(table["status"]).items() if status != "ok"]
-    if spoiled:
-        yield f"Rows without an error: {', '.join(spoiled)}."
-
-
 # What a search found
 
 
@@ -528,41 +395,3 @@ def advise(tables: Tables, job: int) -> Iterator[str]:
         row = max(trials.itertuples(), key=lambda one: float(one.error))
         others = table[(table[SWEEP] == list(where)).all(axis=1)].drop(index=row.Index)
         yield beside_prediction(row, optimum) + luck(row, others)
-
-
-def beside_prediction(row: Any, optimum: Frame) -> str:
-    """Compare what was found at a point with the best that is predicted there, of all methods and of the same one."""
-    result = (
-        f"{at_point(row.function, row.x)}: {row.method} with delta = {row.delta:.2g} has an error of {row.error:.2g}"
-    )
-    here = optimum[optimum["error"] > 0].reset_index()
-    here = here[(here["function"] == row.function) & (here["x"] == row.x)].set_index("method")
-    if row.method not in here.index:
-        return f"{result}; nothing is predicted there."
-    method, same = here["error"].idxmin(), here.loc[row.method]
-    best = here.loc[method]
-    words = (
-        f"{result}, {row.error / best['error']:.2g} times the least that is predicted for the methods drawn: at most"
-        f" {best['error']:.2g}, for {method} with delta = {best['delta']:.2g}"
-    )
-    ratio = f"the delta found is {row.delta / same['delta']:.2g} times that."
-    if method == row.method:
-        return f"{words}; {ratio}"
-    predicted = f"{row.method} itself is predicted to be best with delta = {same['delta']:.2g}, at most"
-    return f"{words}. {predicted} {same['error']:.2g}; {ratio}"
-
-
-def luck(row: Any, others: Frame) -> str:
-    """Say so where the error found is far below those of trials near it that rounding makes wrong too.
-
-    Rounding goes with 1 / delta^d, so that within NEAR decades the delta alone explains a few times, not ten.
-    """
-    near = np.abs(np.log10(others["delta"] / row.delta)) < NEAR
-    errors = others.loc[near & (others["rounding"] >= others["truncation"]), "error"].dropna()
-    if len(errors) < 2 or not dk.is_luck(row.error, errors.median()):
-        return ""
-    return (
-        f" The error is good luck: the {len(errors)} other trials of {row.method} with a delta less than {10**NEAR:.0f}"
-        f" times as large or as small, where rounding rules, have errors from {errors.min():.2g} to {errors.max():.2g},"
-        f" and up to {row.truncation + row.rounding:.2g} is predicted for it."
-    )

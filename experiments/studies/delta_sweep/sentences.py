@@ -1,0 +1,186 @@
+"""What the study of delta says in sentences: which method comes closest, why, and whether theory holds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+import derivkit as dk
+from experiments.studies.delta_sweep.sweeps import SWEEP, best_of
+from experiments.study import Frame
+from experiments.words import at_point, counted, listed, number, part_of
+
+CURVES = 3
+"""Points of which findings tell."""
+FEW = 4
+"""Up to so many deltas are listed one by one."""
+NEAR = 0.5
+"""Decades within which trials lie near one another: by eye, few enough for rounding to be alike."""
+
+
+# Of a sweep
+
+
+def result(row: Any) -> str:
+    """The error of a row, or what there is instead."""
+    if math.isfinite(row.bar):
+        return f"below {number(row.bar)}"
+    if math.isnan(row.error):
+        return f"estimate {row.estimate:.9g}" if row.status == "no_exact" else str(row.status)
+    return number(row.error, 3)
+
+
+def turned(start: tuple[float, float], best: tuple[float, float], end: tuple[float, float], *, rounding: bool) -> str:
+    """Say how the error goes from the largest delta to the least, each a pair of delta and error."""
+    (first, high), (delta, low), (last, error) = (map(number, pair) for pair in (start, best, end))
+    least = f"the least error is {low}, at delta = {delta}"
+    if best[0] < start[0] and best[1] < start[1]:
+        least = f"from delta = {first} to {delta} the error falls from {high} to {low}"
+    if end[1] <= best[1]:
+        return f"{least}; it does not grow back down to delta = {last}."
+    times = f", {number(end[1] / best[1])} times the least" if best[1] > 0 else ""
+    why = "rounding takes over" if rounding else "it grows back"
+    return f"{least}. Below that {why}: at delta = {last} the error is {error}{times}."
+
+
+# Of a run
+
+
+def winners(table: Frame) -> Iterator[str]:
+    """For a few functions and points, the first points of all before a second: which method and delta came closest."""
+    places = table[["function", "x"]].drop_duplicates()
+    rank = places.groupby("function", sort=False).cumcount()
+    for place in places.loc[rank.sort_values(kind="stable").index[:CURVES]].itertuples():
+        rows = table[(table["function"] == place.function) & (table["x"] == place.x)]
+        where, best = at_point(place.function, place.x), best_of(rows)
+        if not len(best):
+            yield f"{where}: no error can be stated, since {why_none(rows)}."
+            continue
+        closest = best[best["counted"] == best["counted"].min()]
+        yield f"{where}: {came_closest(closest, rows)}.{lucky(rows, best['counted'].min())}"
+
+
+def came_closest(closest: Frame, rows: Frame) -> str:
+    """Which methods have the least typical error, each with its delta; ties are told as such."""
+    error = closest["typical"].max()
+    ties = "equally close" if len(closest) > 1 else "closest"
+    size = f"of {number(error) if error else 'exactly 0'}"
+    if math.isfinite(closest["bar"].max()):
+        size = f"below {number(error)}, the bar of dk.derivative,"
+    came = f"{listed(list(closest['method']))} came {ties}, with an error {size}"
+    errors_of_each = [rows.loc[rows["method"] == method, "error"] for method in closest["method"]]
+    if all(len(errors) > 1 and (errors == error).all() for errors in errors_of_each):
+        return f"{came} at every delta"
+    return f"{came} at delta = {listed(list(dict.fromkeys(number(delta) for delta in closest['delta'])))}"
+
+
+def lucky(rows: Frame, least: float) -> str:
+    """The least error of all, where it is far below that of the best and its delta is typically worse than that."""
+    known = rows.dropna(subset="error")
+    if not len(known):
+        return ""
+    row = known.loc[known.groupby("method", sort=False)["error"].idxmin()].nsmallest(1, "error").iloc[0]
+    if not (dk.is_luck(row["error"], least) and least < row["typical"]):
+        return ""
+    error, delta, typical = (number(row[name]) for name in ("error", "delta", "typical"))
+    return f" The error of {error} of {row['method']} at delta = {delta} is luck: {typical} is typical there."
+
+
+def why_none(rows: Frame) -> str:
+    """Why no row of a point has an error."""
+    if rows["exact"].isna().all():
+        return "no exact derivative is known or exists"
+    return f"there is no estimate: {', '.join(f'{n} rows {s}' for s, n in counts(rows['status']).items())}"
+
+
+def counts(values: Frame) -> dict[str, int]:
+    """How often there is each of some texts, in their alphabetical order."""
+    return {str(text): int(n) for text, n in values.value_counts().sort_index().items()}
+
+
+def reasons(table: Frame, optimum: Frame) -> Iterator[str]:
+    """For the first sweep, what the error is made of: at every delta where these are few, else at both ends."""
+    where, rows = next(iter(table.groupby(SWEEP, sort=False)))
+    rows = rows.dropna(subset=["truncation", "rounding", "error"]).sort_values("delta", ascending=False, kind="stable")
+    for row in (rows if len(rows) <= FEW else rows.iloc[[0, -1]]).itertuples():
+        larger = "truncation" if row.truncation > row.rounding else "rounding"
+        yield (
+            f"{at_point(*where[:2])}, {where[2]} with delta = {number(row.delta, 3)}: the error is {number(row.error)}."
+            f" Predicted are truncation {number(row.truncation)} and rounding {number(row.rounding)}: {larger} rules."
+        )
+    if rows["truncation"].any() and where in optimum.index and not math.isnan(optimum.loc[where, "delta"]):
+        best = optimum.loc[where]
+        most = "at most" if best["bound"] == "proved" else "about"
+        yield (
+            f"By prediction the two balance near delta = {number(best['delta'])}, where the error is {most} "
+            f"{number(best['error'])}."
+        )
+
+
+def observed(laws: Frame) -> Iterator[str]:
+    """Observed exponents against theory, over all sweeps that show both."""
+    for name, theory in (("order of accuracy", "order"), ("growth of the rounding error", "growth")):
+        apart = (laws[f"{theory}_observed"] - laws[theory]).abs()
+        if apart.notna().any():
+            worst, sweeps = laws.loc[apart.idxmax()], part_of(int(apart.count()), len(laws), "sweep")
+            yield (
+                f"The {name} was observed in {sweeps}, at most {math.ceil(100 * apart.max()) / 100:.2f} from theory: "
+                f"{worst[f'{theory}_observed']:.2f} against {worst[theory]:.0f} for {worst['method']} of "
+                f"{worst['function']}."
+            )
+
+
+def bounds_held(table: Frame) -> Iterator[str]:
+    """Whether every proved bound held, and how many rows were spoiled."""
+    proved = table[(table["bound"] == "proved") & table["error"].notna()]
+    if len(proved):
+        broken = int((proved["error"] > proved["truncation"] + proved["rounding"]).sum())
+        by = f"{broken:,}: f is not what its expression says" if broken else "none"
+        yield f"Truncation + rounding is a proved bound of {counted(len(proved), 'error')}; it is exceeded by {by}."
+    reasons = dict(zip(dk.ErrorSweep.STATUSES, dk.ErrorSweep.REASONS, strict=True))
+    spoiled = [f"{n}, as {reasons[status]}" for status, n in counts(table["status"]).items() if status != "ok"]
+    if spoiled:
+        yield f"Rows without an error: {'; '.join(spoiled)}."
+
+
+# Of a search
+
+
+def beside_prediction(row: Any, optimum: Frame) -> str:
+    """Compare what was found at a point with the best that is predicted there, of all methods and of the same one."""
+    place, delta = at_point(row.function, row.x), number(row.delta)
+    result = f"{place}: {row.method} with delta = {delta} has an error of {number(row.error)}"
+    here = optimum[optimum["error"] > 0].reset_index()
+    here = here[(here["function"] == row.function) & (here["x"] == row.x)].set_index("method")
+    if row.method not in here.index:
+        return f"{result}; nothing is predicted there."
+    method, same = here["error"].idxmin(), here.loc[row.method]
+    best = here.loc[method]
+    words = (
+        f"{result}, {number(row.error / best['error'])} times the least that is predicted for the methods drawn: at "
+        f"most {number(best['error'])}, for {method} with delta = {number(best['delta'])}"
+    )
+    ratio = f"the delta found is {number(row.delta / same['delta'])} times that."
+    if method == row.method:
+        return f"{words}; {ratio}"
+    predicted = f"{row.method} itself is predicted to be best with delta = {number(same['delta'])}, at most"
+    return f"{words}. {predicted} {number(same['error'])}; {ratio}"
+
+
+def luck(row: Any, others: Frame) -> str:
+    """Say so where the error found is far below those of trials near it that rounding makes wrong too.
+
+    Rounding goes with 1 / delta^d, so that within NEAR decades the delta alone explains a few times, not ten.
+    """
+    near = np.abs(np.log10(others["delta"] / row.delta)) < NEAR
+    errors = others.loc[near & (others["rounding"] >= others["truncation"]), "error"].dropna()
+    if len(errors) < 2 or not dk.is_luck(row.error, errors.median()):
+        return ""
+    return (
+        f" The error is good luck: the {len(errors)} other trials of {row.method} with a delta less than {10**NEAR:.0f}"
+        f" times as large or as small, where rounding rules, have errors from {number(errors.min())} to"
+        f" {number(errors.max())}, and up to {number(row.truncation + row.rounding)} is predicted for it."
+    )
