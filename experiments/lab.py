@@ -30,7 +30,7 @@ SENTENCES = (("answers", "answer"), ("findings", "finding"))
 """Tables of sentences, and the columns that hold them."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Figure:
     """A figure of a run, which a notebook shows.
 
@@ -41,6 +41,9 @@ class Figure:
     """
 
     path: Path
+
+    def __repr__(self) -> str:
+        return f"<Figure {near(self.path)}>"
 
     def _repr_svg_(self) -> str | None:
         return self.path.read_text(encoding="utf-8") if self.path.suffix == ".svg" else None
