@@ -1,8 +1,8 @@
 """The pages that somebody reads: their blocks, as they are printed, are run, and what they print is compared.
 
 A block of Python may be followed by a block ``text`` with what it prints, and an expression by a comment with its
-value; a block ``sh`` has one command a line, and may be followed by what these print. ``...`` stands for anything. A
-block of Python, YAML or TOML whose first line is a comment with a name is the file of that name.
+value, behind it or below; a block ``sh`` has one command a line, and may be followed by what these print. ``...``
+stands for anything. A block whose first line is a comment with a name of a file is that file.
 """
 
 from __future__ import annotations
@@ -70,15 +70,23 @@ def is_possible(block: Block) -> bool:
     return all(importlib.util.find_spec(name) for name in modules)
 
 
+def comment_of(node: ast.stmt, lines: list[str]) -> str | None:
+    """The comment behind a statement, or else on the line below it."""
+    last = node.end_lineno or 0
+    behind = lines[last - 1].encode()[node.end_col_offset or 0 :].decode()
+    comment = next((text.strip() for text in (behind, *lines[last : last + 1]) if text.strip()), "")
+    return comment[2:] if comment.startswith("# ") else None
+
+
 def run_python(block: Block, names: dict[str, Any]) -> str:
     """Run a block; return how what it prints, or the value of an expression, differs from what the page says."""
     lines, faults = block.text.splitlines(), []
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         for node in ast.parse(block.text).body:
-            comment = lines[(node.end_lineno or 0) - 1].encode()[node.end_col_offset or 0 :].decode().strip()
-            if isinstance(node, ast.Expr) and comment.startswith("# "):
+            shown = comment_of(node, lines) if isinstance(node, ast.Expr) else None
+            if isinstance(node, ast.Expr) and shown:
                 value = eval(compile(ast.Expression(node.value), "<page>", "eval"), names)
-                differences = [difference(f"{text}\n", f"{comment[2:]}\n") for text in (str(value), repr(value))]
+                differences = [difference(f"{text}\n", f"{shown}\n") for text in (str(value), repr(value))]
                 faults += [] if "" in differences else [f"{ast.unparse(node)}: {differences[0]}"]
             else:
                 exec(compile(ast.Module([node], []), "<page>", "exec"), names)

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from omegaconf import OmegaConf
 import derivkit as dk
 from derivkit.numerical.formulas import ROWS
 from experiments import run
+from experiments.running.settings import keys_of
 from experiments.study import frames
 
 ROOT = printed.ROOT
@@ -200,7 +202,9 @@ def test_a_wrong_value_is_answered_as_printed(arguments: str, answer: str, capsy
     assert capsys.readouterr().err.strip() == answer
 
 
-@pytest.mark.parametrize("page", PYTHON)
+@pytest.mark.parametrize(
+    "page", [quick.slow(page) if "experiments" in str(blocks) else page for page, blocks in PYTHON.items()]
+)
 def test_the_python_of_a_page_gives_what_is_printed_beside_it(page: str) -> None:
     names: dict[str, Any] = {}
     faults = [printed.run_python(block, names) for block in PYTHON[page] if printed.is_possible(block)]
@@ -211,6 +215,7 @@ def test_the_python_of_a_page_gives_what_is_printed_beside_it(page: str) -> None
     ("page", "fault"),
     [
         ("1 + 1  # 3", "- 3"),
+        ("1 + 1\n# 3", "- 3"),
         ("print(4)", "+ 4"),
         ("print(4)\n```\n\n```text\n5", "- 5"),
         ("print(4)\n```\n\n```text\n4", ""),
@@ -304,6 +309,8 @@ def test_the_study_to_add_measures_what_it_says(extended: Path) -> None:
     sys.modules["halving"] = halving  # a dataclass looks for its module there
     specification.loader.exec_module(halving)
     del sys.modules["halving"]
+    preset = {*OmegaConf.load(extended / "conf/experiment/halving.yaml")} - {"defaults", "runner", "figures", "hydra"}
+    assert preset | {"function"} == {key for field in fields(halving.Config) for key in keys_of(field.name)}
     problem = dk.Problem(dk.Function.from_expression("exp(x)"), (0.0, 1.0))
     config = halving.Config(function=(problem,), halvings=8)
     table = frames(halving.measure(config))[halving.Table]
