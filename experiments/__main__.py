@@ -29,14 +29,23 @@ def main(words: list[str]) -> int:
         words = [*words[1:], "--help"]
     if words and words[0] in commands.COMMANDS:
         return int(importlib.import_module(f"experiments.{words[0]}").main(words[1:]))
+    if words and words != ["version"] and not words[0].startswith("-"):
+        raise ConfigurationError(f"no command {words[0]!r}; {_meant(words)}")
     parser = commands.Parser("", __doc__, epilog="\n".join(summaries()))
     parser.add_argument("command", nargs="?", help="a command, of which its own --help tells all")
-    refused = parser.parse_args(["--version"] if words == ["version"] else words).command
-    if refused is not None:
-        meant = f"write {commands.program('run')} {refused}" if "=" in refused else nearest(refused, commands.COMMANDS)
-        raise ConfigurationError(f"no command {refused!r}; {meant}")
+    parser.parse_args(["--version"] if words == ["version"] else words)
     Terminal().printed([*summaries(), "--help after any of them says more; --version is that of the laboratory"])
     return streams.written(Exit.DONE)
+
+
+def _meant(words: list[str]) -> str:
+    """Say how the words are written that are no command: those of a run, a study's name first, or another command."""
+    from experiments.running import catalog  # noqa: PLC0415 - YAML, which only this needs
+
+    run = commands.program("run")
+    if words[0] in catalog.options("experiment"):
+        return f"write {run} {' '.join([f'experiment={words[0]}', *words[1:]])}"
+    return f"write {run} {' '.join(words)}" if "=" in words[0] else nearest(words[0], commands.COMMANDS)
 
 
 def summaries() -> list[str]:

@@ -112,7 +112,7 @@ MAY_IMPORT = {
     "experiments/running/searched.py": {"numpy"} | RUN,
     "experiments/running/composition.py": HYDRA | {"derivkit", "hydra_plugins", "yaml"},
     "experiments/running/starting.py": HYDRA,
-    "experiments/running/catalog.py": {"derivkit", "yaml"},
+    "experiments/running/catalog.py": {"derivkit", "experiments.messages", "experiments.words", "yaml"},
     "experiments/running/overrides.py": HYDRA,
     "experiments/running/planning.py": HYDRA,
     "experiments/running/launching.py": HYDRA,

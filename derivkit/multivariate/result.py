@@ -70,7 +70,7 @@ class Gradient(DisplayWithBar):
     (['kink', 'ok'], -1.0, 1.0, True)
     """
 
-    SHOWN: ClassVar[tuple[str, ...]] = ("value", "error", "status", "evaluations")
+    SHOWN: ClassVar[tuple[str, ...]] = ("value", "error", "status", "evaluations", "raised")
     DETAILS: ClassVar[tuple[str, ...]] = ("message",)
 
     value: Any
@@ -85,9 +85,11 @@ class Gradient(DisplayWithBar):
     detail: Derivative | None = None
 
     def __repr__(self) -> str:
-        """Value, error, status and what it cost, at a size that can be read; all else is in its attributes."""
+        """Value, error, status, what it cost and what f raised, at a size that can be read; its attributes have all."""
         with np.printoptions(threshold=REPR_ENTRIES, edgeitems=3, precision=6, linewidth=105):
-            lines = [f"{name:>11}: {getattr(self, name)!r}" for name in ("value", "error", "status", "evaluations")]
+            shown = {name: repr(getattr(self, name)) for name in ("value", "error", "status", "evaluations")}
+            lines = [f"{name:>11}: {text}" for name, text in shown.items()]
+        lines += [f"     raised: {entry}" for entry in self.raised]
         return "\n".join(line.replace("\n", f"\n{' ' * 13}") for line in lines)
 
     def rows(self) -> Iterator[Row]:

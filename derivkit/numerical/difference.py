@@ -49,7 +49,7 @@ class Sweep(TableDisplay):
     '1 of 2 without a value: the step vanishes beside x.'
     """
 
-    SHOWN: ClassVar[tuple[str, ...]] = ("names", "x", "delta", "estimate", "total")
+    SHOWN: ClassVar[tuple[str, ...]] = ("names", "x", "delta", "estimate", "total", "raised")
 
     formulas: tuple[Stencil, ...]
     x: Array

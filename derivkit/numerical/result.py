@@ -66,7 +66,7 @@ class Derivative(DisplayWithBar):
     """
 
     SHOWN: ClassVar[tuple[str, ...]] = (
-        *("value", "error", "status", "left", "right", "exponent", "delta", "evaluations"),
+        *("value", "error", "status", "left", "right", "exponent", "delta", "evaluations", "raised"),
     )
     DETAILS: ClassVar[tuple[str, ...]] = ("noise", "message")
 

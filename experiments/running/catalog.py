@@ -12,6 +12,9 @@ from typing import Any
 
 import yaml
 
+from experiments.messages import nearest
+from experiments.words import first_of
+
 _HERE = Path(__file__).resolve().parents[1]
 # Beside the packages in a checkout and an editable install, inside this package in a wheel.
 CONF = next(path for path in (_HERE / "conf", _HERE.parent / "conf") if (path / "config.yaml").is_file())
@@ -19,6 +22,17 @@ STUDY = "delta_sweep"
 """The study of a command line that names none."""
 HIDDEN = ("defaults", "hydra", "runner", "shard")
 """Entries of a preset that are no keys to be set."""
+OTHER_NAMES = {
+    **dict.fromkeys(("h", "step", "dx", "eps", "epsilon"), "delta"),
+    **dict.fromkeys(("at", "point", "points", "x0"), "x"),
+    **dict.fromkeys(("f", "func", "fun"), "expression"),
+    **dict.fromkeys(("order", "n"), "derivative"),
+    **dict.fromkeys(("module", "callable", "loss"), "python"),
+    **dict.fromkeys(("grad", "jac"), "gradient"),
+    **dict.fromkeys(("scheme", "stencil"), "method"),
+    **dict.fromkeys(("study", "preset"), "experiment"),
+}
+"""What somebody may call a key."""
 
 
 def places(config_dir: str | None = None, config_path: str | None = None) -> tuple[Path, ...]:
@@ -78,6 +92,18 @@ def every_key(places: Sequence[Path] = (CONF,)) -> set[str]:
     True
     """
     return {"experiment", *(key for study in options("experiment", places) for key in keys(study, places))}
+
+
+def lacks(key: str, known: Iterable[str]) -> str:
+    """Return a clause on a key that a study does not have, with what it may mean: here, or in other studies."""
+    choices = list(known)
+    if OTHER_NAMES.get(key) in choices:
+        return f"has no key {key!r}; did you mean {OTHER_NAMES[key]}?"
+    having = [study for study in options("experiment") if key in keys(study)]
+    if not having:
+        return f"has no key {key!r}; {nearest(key, choices)}"
+    points = "; this study takes no points" if key == "x" else ""
+    return f"has no key {key!r}, which is of experiment={first_of(having, 3)}{points}; {nearest('', choices)}"
 
 
 def header(study: str, places: Sequence[Path] = (CONF,)) -> str:

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from experiments.messages import ConfigurationError, near, nearest, readable, show
+from experiments.running import catalog
 from experiments.running.serial import configuration_hash
-from experiments.running.settings import DERIVATIVES, build, lacks
+from experiments.running.settings import DERIVATIVES, build
 from experiments.study import Study, study_in
 
 PIPELINE_KEYS = ("runner", "figures")
@@ -150,7 +151,7 @@ def refuse_unknown_key(key: str, composed: Mapping[str, Any], groups: Sequence[s
         hidden, depth = {"runner", SHARD, *(groups if "." in key else ())}, key.count(".")
         names = [name for name in paths_of(composed) if name.count(".") == depth and name.split(".")[0] not in hidden]
         choices = names if depth else [*names, "experiment"]
-        raise ConfigurationError(f"the study {study!r} {lacks(key, choices)}")
+        raise ConfigurationError(f"the study {study!r} {catalog.lacks(key, choices)}")
 
 
 def paths_of(composed: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -138,9 +138,12 @@ def refuse(study: Study, requested: Mapping[str, Spec]) -> None:
 
 def tables_of(run: Run) -> set[str]:
     """Return the tables that the figures of a run are drawn from."""
+    requested = figures_of(run.figures)
+    if not requested:
+        return set()
     from experiments import figures  # noqa: PLC0415 - as above
 
-    specs = [figures.completed(brief, run.study.tables) for brief in figures_of(run.figures).values()]
+    specs = [figures.completed(brief, run.study.tables) for brief in requested.values()]
     return {table for spec in specs for table in figures.columns_needed(spec)}
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import math
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import MISSING, Field, fields
 from operator import attrgetter
@@ -64,20 +64,13 @@ def build(study: Study, plain: Mapping[str, object]) -> Any:
     allowed = [key for field in known for key in keys_of(field.name)]
     for key in plain:
         if key not in allowed:
-            raise ConfigurationError(f"this study {lacks(key, allowed)}")
+            raise ConfigurationError(f"this study {catalog.lacks(key, allowed)}")
     hints = get_type_hints(study.Config)
     values = {field.name: _convert(field, hints[field.name], plain) for field in known if _is_set(field, plain)}
     try:
         return study.Config(**values)
     except ValueError as error:
         raise ConfigurationError(line_of(error)) from error
-
-
-def lacks(key: str, keys: Iterable[str]) -> str:
-    """Return a clause on a key that a study does not have, with the nearest that it has."""
-    points = "this study takes no points; " if key == "x" else ""
-    word = "" if key in catalog.every_key() else key  # one that is right elsewhere is no slip of a finger
-    return f"has no key {key!r}; {points}{nearest(word, keys)}"
 
 
 def keys_of(field: str) -> tuple[str, ...]:

@@ -59,6 +59,27 @@ def test_a_result_is_a_line_that_leaves_out_what_is_absent(name: str) -> None:
     assert len(repr(result)) < 250
 
 
+def lost(_: Any) -> Any:
+    raise RuntimeError("no convergence")
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        lambda: dk.derivative(lost, 1.0),
+        lambda: dk.derivatives(lost, 1.0)[2],
+        lambda: dk.gradient(lost, [1.0, 2.0]),
+        lambda: dk.jacobian(lost, [1.0, 2.0]),
+        lambda: dk.hessian(lost, [1.0, 2.0]),
+        lambda: dk.partial(lost, [1.0, 2.0], 0),
+        lambda: dk.sweep(lost, 1.0, [0.5], formulas=["central_2"]),
+        lambda: dk.richardson(lost, 1.0),
+    ],
+)
+def test_what_f_raised_is_in_the_line_of_a_result(result: Any) -> None:
+    assert "RuntimeError: no convergence" in repr(result())
+
+
 def test_numbers_in_lines_and_tables_are_as_good_as_their_bars() -> None:
     found = dk.derivative(math.sin, 1.3)
     assert f"<td>{with_bar(found.value, found.error)}</td>" in found._repr_html_()

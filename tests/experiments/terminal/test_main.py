@@ -47,6 +47,11 @@ def test_help_is_there_however_it_is_wanted(words: list[str], capsys: Any):
     [
         (["compar"], "error: no command 'compar'; did you mean compare?"),
         (["delta=1e-4"], "error: no command 'delta=1e-4'; write python -m experiments.run delta=1e-4"),
+        (["tangents", "x=1"], "error: no command 'tangents'; write python -m experiments.run experiment=tangents x=1"),
+        (
+            ["derive", "x^2"],
+            "error: no command 'derive'; there are check, collect, compare, completion, rerun, run, runs",
+        ),
         (["--sort"], "error: unrecognized arguments: --sort; see python -m experiments --help"),
     ],
 )
