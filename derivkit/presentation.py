@@ -26,11 +26,15 @@ MAX_ROWS = 12
 MAX_ENTRIES = 6
 """Entries of an array that a line shows; a choice."""
 BAR_DIGITS = 2
+SIZES = frozenset({"error", "delta", "noise", "detectable"})
+"""Attributes that say how large something is about, and have as many digits as a bar."""
 SPEC = re.compile(r"(?:\.(?P<digits>\d+)(?P<of_bar>u?))?(?P<kind>[efg]?)(?P<style>[SPL]?)")
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 NUMBER = re.compile(r"-?(?:\d[\d.]*(?:e[-+]?\d+)?|inf)(?: ± [\d.]+(?:e[-+]?\d+)?)?")
 """A number, with or without its bar, as a cell writes it."""
 
+CELL = '<td style="text-align: left">'
+"""Notebooks set cells to the right, as suits numbers alone."""
 EXPONENT = re.compile(r"e([-+]?\d+)")
 
 Row = tuple[Any, ...]
@@ -43,7 +47,7 @@ class Bar(NamedTuple):
     error: float
 
     def __str__(self) -> str:
-        return with_bar(*self)
+        return "none" if math.isnan(self.value) else with_bar(*self)
 
 
 def with_bar(value: float, error: float) -> str:
@@ -169,7 +173,7 @@ class Display:
         bar = getattr(self, "error", math.nan)
         if name == "value" and isinstance(value, float) and 0.0 < bar < math.inf:
             return trusted_digits(value, bar)
-        return f"{value:.{BAR_DIGITS}g}" if name == "error" and isinstance(value, float) else in_line(value)
+        return f"{value:.{BAR_DIGITS}g}" if name in SIZES and isinstance(value, float) else in_line(value)
 
     def _present(self, names: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
         """The attributes of these names that are there; an infinite bar is none."""
@@ -183,7 +187,9 @@ class Display:
         for name, value in self._present((*self.SHOWN, *self.DETAILS)):
             joined = isinstance(getattr(self, "value", None), float) and isinstance(getattr(self, "error", None), float)
             if not (joined and name == "error"):
-                yield name.replace("_", " "), Bar(value, self.error) if joined and name == "value" else value
+                size = name in SIZES and isinstance(value, float)
+                shown_value = Bar(value, self.error) if joined and name == "value" else value
+                yield name.replace("_", " "), self._in_line(name, value) if size else shown_value
 
     def _repr_html_(self) -> str:
         return table(self.rows(), "html")
@@ -394,7 +400,7 @@ def _power_of_ten(exponent: re.Match[str]) -> str:
 
 LANGUAGES: Mapping[str, Language] = MappingProxyType(
     {
-        "html": Language("<table>", "</table>", "<tr><td>{}</td></tr>", "</td><td>", _html),
+        "html": Language("<table>", "</table>", f"<tr>{CELL}{{}}</td></tr>", f"</td>{CELL}", _html),
         "markdown": Language("HEAD", "", "| {} |", " | ", _markdown),
         "latex": Language(r"$$\begin{array}{COLUMNS}", r"\end{array}$$", r"{} \\", " & ", _latex),
     }

@@ -16,7 +16,7 @@ MAX_BYTES = 10_000
 SHOWN = {
     "1-from-secant-to-tangent": (
         "Line(slope=4.0001999999987845",
-        "<td>0.54026</td>",
+        ">0.54026</td>",
         "25x<sup>4</sup> + 12x<sup>2</sup>",
         "4.000000000000000(4)",
         "status='kink', left=-1, right=1",

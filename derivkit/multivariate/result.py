@@ -12,7 +12,7 @@ from derivkit.behaviour import FLOAT32, Raised
 from derivkit.multivariate.structure import Structure, flattened
 from derivkit.numerical.result import Derivative, sentence
 from derivkit.numerical.status import Status
-from derivkit.presentation import Bar, DisplayWithBar, Row, first_rows
+from derivkit.presentation import MAX_ENTRIES, Bar, DisplayWithBar, Row, first_rows
 from derivkit.types import Indices
 
 REPR_ENTRIES = 60
@@ -95,11 +95,15 @@ class Gradient(DisplayWithBar):
     def rows(self) -> Iterator[Row]:
         """What a notebook shows: every entry with its bar and its status, of a matrix its rows; then the rest."""
         values, errors, statuses = (flattened(part) for part in (self.value, self.error, self.status))
-        if values.size != self.structure.size:
-            yield from super().rows()
-            return
-        bars = map(Bar, values.tolist(), errors.tolist())
-        yield from first_rows(zip(self.names, bars, statuses.tolist(), strict=True))
+        bars = list(map(Bar, values.tolist(), errors.tolist()))
+        if values.size == self.structure.size:
+            yield from first_rows(zip(self.names, bars, statuses.tolist(), strict=True))
+        else:
+            n = self.structure.size
+            yield "", *self.names[:MAX_ENTRIES]
+            yield from first_rows(
+                (f"[{k}]", *bars[k * n : k * n + min(n, MAX_ENTRIES)]) for k in range(values.size // n)
+            )
         yield "evaluations", self.evaluations
         yield "message", self.message
 

@@ -82,8 +82,8 @@ def test_what_f_raised_is_in_the_line_of_a_result(result: Any) -> None:
 
 def test_numbers_in_lines_and_tables_are_as_good_as_their_bars() -> None:
     found = dk.derivative(math.sin, 1.3)
-    assert f"<td>{with_bar(found.value, found.error)}</td>" in found._repr_html_()
-    assert "<td>error</td>" not in found._repr_html_()
+    assert f">{with_bar(found.value, found.error)}</td>" in found._repr_html_()
+    assert ">error</td>" not in found._repr_html_()
 
 
 @given(value=st.floats(-1e300, 1e300), error=st.floats(1e-300, 1e300))
@@ -169,6 +169,14 @@ def test_a_notebook_shows_every_result_in_three_languages(name: str) -> None:
     assert latex.count("{") - latex.count(r"\{") == latex.count("}") - latex.count(r"\}")
     rows = [line for line in markdown.splitlines() if line.startswith("|")]
     assert len({line.replace(r"\|", "").count("|") for line in rows}) <= 1
+
+
+def test_a_matrix_has_a_row_for_each_of_its_rows() -> None:
+    assert list(dk.jacobian(["x*y", "x"], [3.0, 5.0], formula="central_2", delta=2.0**-10).rows())[:3] == [
+        ("", "x[0]", "x[1]"),
+        ("[0]", (5.0, pytest.approx(0.0, abs=1e-10)), (3.0, pytest.approx(0.0, abs=1e-10))),
+        ("[1]", (1.0, pytest.approx(0.0, abs=1e-10)), (0.0, pytest.approx(0.0, abs=1e-10))),
+    ]
 
 
 def test_of_many_entries_the_first_are_shown() -> None:

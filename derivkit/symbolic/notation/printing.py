@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from derivkit.expressions.expression import expression_of
 from derivkit.expressions.tree import Expression, Node
+from derivkit.presentation import CELL
 from derivkit.symbolic.notation.latex import latex_name, latex_primes, latex_writer
 from derivkit.symbolic.notation.lines import Line
 from derivkit.symbolic.notation.writing import CUT, MAX_CHARACTERS, Piece, check_notation, pieces_of, text_writer
@@ -65,11 +66,12 @@ def as_html(derivation: CheckedSteps, lines: Sequence[Line], notation: str) -> s
     """Lines of a derivation as a table of HTML: what it is of, a formula, and the reason for the next one."""
     left = left_sides(derivation, notation)
     lines, dropped = _bounded(lines)
-    shown = [
-        f"<tr><td>{left[line.order] if line.first else ''}</td><td>{line.sign} {_html_of(line.tree, notation)}</td>"
-        f"<td>{html.escape(line.reason, quote=False)}</td></tr>"
-        for line in lines
-    ]
+    shown = []
+    for line in lines:
+        formula = f"{line.sign} {_html_of(line.tree, notation)}"
+        formula = f"<strong>{formula}</strong>" if line.wrong else formula
+        cells = (left[line.order] if line.first else "", formula, html.escape(line.reason, quote=False))
+        shown.append(f"<tr>{''.join(f'{CELL}{cell}</td>' for cell in cells)}</tr>")
     remarks = html.escape(" ".join(_remarks(derivation, str, dropped=dropped)), quote=False)
     return "\n".join(["<table>", *shown, "</table>", f"<p>{remarks}</p>"])
 
