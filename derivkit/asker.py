@@ -57,7 +57,7 @@ class SelfDescribing(ABC):
         """The callable, its domain, and whether it takes arrays."""
 
 
-def calling_of(f: Callable[..., Any] | str) -> Calling:
+def calling_of(f: Any) -> Calling:
     """How f is called; a formula of one variable stands for its function.
 
     Raises
@@ -72,7 +72,7 @@ def calling_of(f: Callable[..., Any] | str) -> Calling:
     return Calling(f) if callable(f) else Calling(evaluation.float_function(f), vectorized=True)
 
 
-def domain_of(f: Callable[..., Any], domain: Ends | None) -> Domain:
+def domain_of(f: Any, domain: Ends | None) -> Domain:
     """Where f may be evaluated: the requested interval, within that of the function.
 
     Raises
@@ -98,7 +98,7 @@ class Asker:
 
     Parameters
     ----------
-    f : callable
+    f : callable or formula
         Of a point, or of points of shape ``(k, *shape)``.
     shape : tuple of int
         Of one point: ``()`` for a number.
@@ -136,7 +136,7 @@ class Asker:
 
     def __init__(  # noqa: PLR0913 -- f, and all that may be known of it
         self,
-        f: Callable[..., Any],
+        f: Any,
         *,
         shape: tuple[int, ...] = (),
         kind: type[np.generic] = np.float64,

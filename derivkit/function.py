@@ -15,7 +15,7 @@ from derivkit.arguments import EVERYWHERE, check_callable, interval, numbers, sh
 from derivkit.asker import Asker, Calling, SelfDescribing
 from derivkit.automatic.dual import carries_series, expression_at
 from derivkit.expressions.evaluation import float_function, refuse_many_variables, running_error, taylor_series
-from derivkit.expressions.expression import expression_of, parse
+from derivkit.expressions.expression import FunctionLike, expression_of, parse
 from derivkit.expressions.tree import Expression
 from derivkit.numerical.adaptive import derivative
 from derivkit.numerical.ledger import Ledger
@@ -344,7 +344,7 @@ class Function(SelfDescribing):
         return min((float(r) for r in higher if 0.0 < r < math.inf), default=1.0)
 
 
-def function_of(f: Function | Callable[..., Any] | Expression | str) -> Function:
+def function_of(f: FunctionLike) -> Function:
     """Whatever stands for a function of one variable as a :class:`Function`: itself, a callable, or a formula.
 
     Examples

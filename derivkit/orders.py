@@ -8,16 +8,16 @@ take over before the first term reigns. Which of these it is follows from the co
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from derivkit.arguments import number, positive
-from derivkit.expressions.tree import Expression
+from derivkit.expressions.expression import FunctionLike
 from derivkit.function import Function, function_of
 from derivkit.laws import observed_order
 from derivkit.numerical.formulas import stencils_of
@@ -288,7 +288,7 @@ def error_curves(sweep: ErrorSweep) -> list[ErrorCurve]:
 
 
 def explain_order(
-    f: Function | Expression | str | Callable[..., Any],
+    f: FunctionLike,
     x: float,
     delta: ArrayLike,
     *,

@@ -20,6 +20,7 @@ from numpy.typing import DTypeLike
 
 from derivkit.arguments import check_function, number, whole
 from derivkit.expressions.evaluation import rounded_function
+from derivkit.expressions.expression import FunctionLike
 from derivkit.function import function_of
 from derivkit.grids import geomspace
 from derivkit.numerical.formulas import stencils_of
@@ -341,7 +342,7 @@ def classical_delta(formula: Stencil, x: float, dtype: DTypeLike = np.float64) -
 
 
 def recommend_delta(
-    f: Callable[..., Any],
+    f: FunctionLike,
     x: float,
     *,
     formulas: Sequence[str | Stencil] = ("forward_1", "central_2"),
@@ -355,7 +356,7 @@ def recommend_delta(
 
     Parameters
     ----------
-    f : callable
+    f : callable or formula
         Of one number or of an array, or a :class:`Function`, whose domain is never left.
     x : float
         Taken as ``dtype`` holds it.

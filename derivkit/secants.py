@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from derivkit.arguments import check_function, number, shown
 from derivkit.asker import Asker
+from derivkit.expressions.expression import FunctionLike
 from derivkit.types import Point
 
 
@@ -75,12 +75,12 @@ def slope(start: Point, end: Point) -> float:
     return (y1 - y0) / (x1 - x0)
 
 
-def secant(f: Callable[[float], float], x0: float, x1: float) -> Line:
+def secant(f: FunctionLike, x0: float, x1: float) -> Line:
     """The line through two points of the graph of f, its intercept taken from the second.
 
     Parameters
     ----------
-    f : callable
+    f : callable or formula
         Of one number or of an array.
     x0, x1 : float
         Two different numbers, in the domain of f.
@@ -107,12 +107,12 @@ def secant(f: Callable[[float], float], x0: float, x1: float) -> Line:
     return Line(rise_over_run, end[1] - rise_over_run * end[0])
 
 
-def tangent(f: Callable[[float], float], x: float, delta: float) -> Line:
+def tangent(f: FunctionLike, x: float, delta: float) -> Line:
     """The approximate tangent at x: the secant to x + delta.
 
     Parameters
     ----------
-    f : callable
+    f : callable or formula
         Of one number or of an array.
     x, delta : float
         The point, and the step in x's unit; negative to the left.
@@ -135,7 +135,7 @@ def tangent(f: Callable[[float], float], x: float, delta: float) -> Line:
     return secant(f, _finite("x", x), x + _finite("delta", delta))
 
 
-def _value(f: Callable[..., Any], x: float) -> float:
+def _value(f: FunctionLike, x: float) -> float:
     """f(x), refused with what f raised where it is no finite number."""
     ask = Asker(f)
     value = ask(np.array(float(x)))

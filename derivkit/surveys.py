@@ -16,6 +16,7 @@ import numpy as np
 
 from derivkit.arguments import check_function, number, whole
 from derivkit.asker import Calling, SelfDescribing
+from derivkit.expressions.expression import FunctionLike
 from derivkit.function import Function, function_of
 from derivkit.numerical.adaptive import derivatives
 from derivkit.numerical.analysis import analyse
@@ -368,12 +369,12 @@ class _Recorder(SelfDescribing):
         return self._ledger(x)
 
 
-def survey(f: Callable[..., Any], x: float, *, budget: int | None = None) -> Survey:
+def survey(f: FunctionLike, x: float, *, budget: int | None = None) -> Survey:
     """Look at f around x: the first four derivatives with their bars, and what the values that they took tell.
 
     Parameters
     ----------
-    f : callable
+    f : callable or formula
         Of one number or of an array, or a :class:`Function`, whose domain is never left.
     x : float
         The point.

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from derivkit.arguments import number
-from derivkit.expressions.tree import Expression
+from derivkit.expressions.expression import FunctionLike
 from derivkit.function import Function, function_of
 from derivkit.numerical.adaptive import derivative
 from derivkit.numerical.ledger import Ledger
@@ -116,7 +114,7 @@ class Sides:
         return _agree(self.derivative)
 
 
-def sides(f: Function | Callable[..., Any] | Expression | str, x: float) -> Sides:
+def sides(f: FunctionLike, x: float) -> Sides:
     """What is seen of f to the left and to the right of x, in numbers and in words.
 
     Parameters

@@ -24,7 +24,7 @@ from derivkit.arguments import check_function, points_of, whole
 from derivkit.automatic.numbers import DualNumber, Trace
 from derivkit.automatic.routines import NUMPY
 from derivkit.expressions.evaluation import FLOAT_CONSTANTS, interpret, refuse_many_variables
-from derivkit.expressions.expression import expression_of
+from derivkit.expressions.expression import FunctionLike, expression_of
 from derivkit.expressions.tree import Expression
 from derivkit.operations.elementary import OPERATIONS
 from derivkit.types import Array
@@ -71,7 +71,7 @@ class Dual:
         return self.derivatives[-1]
 
 
-def dual(f: Callable[[Any], Any], x: ArrayLike, order: int = 1) -> Dual:
+def dual(f: FunctionLike, x: ArrayLike, order: int = 1) -> Dual:
     """Value and derivatives of an ordinary NumPy function at every x, exact up to the rounding of f's own steps.
 
     Taylor mode (A. Griewank and A. Walther, *Evaluating Derivatives*, 2nd ed. 2008, chapter 13): f is called with
@@ -79,7 +79,7 @@ def dual(f: Callable[[Any], Any], x: ArrayLike, order: int = 1) -> Dual:
 
     Parameters
     ----------
-    f : callable
+    f : callable or formula
         Of one argument, point by point: operators, NumPy's universal functions, np.where, np.select, np.piecewise,
         np.clip, np.sum and the like over axes that hold no points of x; for a scalar x also ``if`` and ``while``.
         Arrays and numbers that it holds broadcast against x.

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import ast
 import operator
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from derivkit.arguments import shown
 from derivkit.expressions.grammar import check
@@ -36,7 +37,10 @@ from derivkit.operations.elementary import ELEMENTARY
 from derivkit.operations.special import LARGEST_ORDER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
+
+FunctionLike = Callable[..., Any] | Expression | str
+"""What stands for a function: a callable, or a formula."""
 
 
 def parse(text: str, *, implicit: bool = False) -> Expression:

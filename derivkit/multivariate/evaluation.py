@@ -10,6 +10,7 @@ import numpy as np
 
 from derivkit.arguments import EVERYWHERE, check_vectorized, ends, positive
 from derivkit.asker import Asker, calling_of, rows_of
+from derivkit.expressions.expression import FunctionLike
 from derivkit.multivariate.colouring import colours, refuse_contradiction, refuse_other_rows, weights
 from derivkit.multivariate.formulas import function_at
 from derivkit.multivariate.structure import Structure
@@ -77,7 +78,7 @@ class Differences:
 
     def __init__(  # noqa: PLR0913 -- f, and all that may be known of it
         self,
-        f: Callable[..., Any],
+        f: FunctionLike | Sequence[FunctionLike],
         x: Any,
         what: str,
         formula: str | Stencil | None,

@@ -7,7 +7,7 @@ what the others begin with, and are checked there: where that window is not reso
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from derivkit.arguments import check_vectorized, number, positive, whole
 from derivkit.behaviour import Raised
+from derivkit.expressions.expression import FunctionLike
 from derivkit.multivariate.evaluation import CALLED_WITH, box_of
 from derivkit.multivariate.formulas import function_at
 from derivkit.multivariate.lines import Axes, Directions, Lines, Surroundings
@@ -98,7 +99,7 @@ class Ladders:
 
     def __init__(  # noqa: PLR0913 -- f, and all that may be known of it
         self,
-        f: Callable[..., Any],
+        f: FunctionLike | Sequence[FunctionLike],
         x: Any,
         what: str,
         domain: Box | None,

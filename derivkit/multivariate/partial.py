@@ -14,13 +14,14 @@ far out; there the table has formulas of their own for the second derivative (Fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from derivkit.arguments import shown
+from derivkit.expressions.expression import FunctionLike
 from derivkit.multivariate.colouring import pattern_of
 from derivkit.multivariate.curvatures import curvatures
 from derivkit.multivariate.evaluation import OK, STATUSES, Differences, Estimates
@@ -40,7 +41,7 @@ COLUMNS = ("value", "error", "status", "left", "right")
 
 
 def gradient(  # noqa: PLR0913 -- what is differentiated where, and all that may be known beforehand
-    f: Callable[..., Any],
+    f: FunctionLike,
     x: Any,
     *,
     formula: str | Stencil | None = None,
@@ -56,10 +57,11 @@ def gradient(  # noqa: PLR0913 -- what is differentiated where, and all that may
 
     Parameters
     ----------
-    f : callable
-        Of what x is. Of an array of float64 it may take batches, shape ``(k, *x.shape)``, and give k values; whether it
-        does is found out. An exception, NaN, infinity or a mask means that it has no value there; a mask that f leaves
-        out itself, as the sum of a masked array does, cannot be seen.
+    f : callable or formula
+        Of what x is; the variables of a formula are keys of x, or the entries of a vector. Of an array of float64 a
+        callable may take batches, shape ``(k, *x.shape)``, and give k values; whether it does is found out. An
+        exception, NaN, infinity or a mask means that it has no value there; a mask that f leaves out itself, as the sum
+        of a masked array does, cannot be seen.
     x : array_like, series, or list, tuple or dict of these, nested
         The point. f is given the same nesting, series and frames with their labels, and arrays of float32 as such, so
         that it has no more digits; other numbers in float64. A list of numbers is a vector, and given as an array.
@@ -116,7 +118,7 @@ def gradient(  # noqa: PLR0913 -- what is differentiated where, and all that may
 
 
 def partial(  # noqa: PLR0913 -- what is differentiated where, and all that may be known beforehand
-    f: Callable[..., Any],
+    f: FunctionLike,
     x: Any,
     index: Any,
     *,
@@ -169,7 +171,7 @@ def partial(  # noqa: PLR0913 -- what is differentiated where, and all that may 
 
 
 def jacobian(  # noqa: PLR0913 -- what is differentiated where, and all that may be known beforehand
-    f: Callable[..., Any],
+    f: FunctionLike | Sequence[FunctionLike],
     x: Any,
     *,
     formula: str | Stencil | None = None,
@@ -186,7 +188,7 @@ def jacobian(  # noqa: PLR0913 -- what is differentiated where, and all that may
 
     Parameters
     ----------
-    f : callable
+    f : callable, formula, or sequence of formulas
         As in :func:`gradient`, giving m numbers of any shape, or k times as many for a batch of k.
     x, formula, delta, domain, scale, budget, vectorized, executor
         As in :func:`gradient`.
@@ -230,7 +232,7 @@ def jacobian(  # noqa: PLR0913 -- what is differentiated where, and all that may
 
 
 def directional(  # noqa: PLR0913 -- what is differentiated where, and all that may be known beforehand
-    f: Callable[..., Any],
+    f: FunctionLike,
     x: Any,
     direction: Any,
     *,
@@ -290,7 +292,7 @@ def directional(  # noqa: PLR0913 -- what is differentiated where, and all that 
 
 
 def hessian(  # noqa: PLR0913 -- what is differentiated where, and all that may be known beforehand
-    f: Callable[..., Any],
+    f: FunctionLike,
     x: Any,
     *,
     formula: str | None = None,

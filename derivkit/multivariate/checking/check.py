@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
 
 from derivkit.arguments import check_flag, described, numbers, whole
+from derivkit.expressions.expression import FunctionLike
 from derivkit.multivariate.checking.directions import SINGLY_AT_KINKS, STREAM, Directions, Joined, scales_of
 from derivkit.multivariate.checking.entries import of_all_entries
 from derivkit.multivariate.checking.evidence import (
@@ -86,7 +87,7 @@ class Claim:
 
 
 def check_gradient(
-    f: Callable[..., Any],
+    f: FunctionLike,
     gradient: Any,
     x: Any,
     *,
@@ -102,10 +103,10 @@ def check_gradient(
 
     Parameters
     ----------
-    f : callable
+    f : callable or formula
         The loss: of parameters such as x, giving one number.
     gradient : callable or array_like
-        The gradient in the structure of x, or what computes it from x.
+        The gradient in the structure of x, of numbers or formulas, or what computes it from x.
     x : array_like, or list, tuple or dict of arrays
         The parameters, also nested.
     directions : int
@@ -154,7 +155,7 @@ def check_gradient(
 
 
 def check_jacobian(
-    f: Callable[..., Any],
+    f: FunctionLike | Sequence[FunctionLike],
     jacobian: Any,
     x: Any,
     *,
@@ -167,7 +168,7 @@ def check_jacobian(
 
     Parameters
     ----------
-    f : callable
+    f : callable, formula, or sequence of formulas
         Of parameters such as x, giving m numbers of any shape.
     jacobian : callable or array_like
         Shape ``(m, n)`` for n numbers in x, both in the order of ``ravel()``, or what computes it from x.
@@ -196,7 +197,7 @@ def check_jacobian(
 
 
 def check_hessian(
-    f: Callable[..., Any],
+    f: FunctionLike,
     hessian: Any,
     x: Any,
     *,
@@ -209,7 +210,7 @@ def check_hessian(
 
     Parameters
     ----------
-    f : callable
+    f : callable or formula
         As in :func:`check_gradient`.
     hessian : callable or array_like
         Shape ``(n, n)`` for n numbers in x, in the order of ``ravel()``, or what computes it from x.
@@ -240,7 +241,7 @@ def check_hessian(
 
 
 def assert_gradient(
-    f: Callable[..., Any],
+    f: FunctionLike,
     gradient: Any,
     x: Any,
     *,
@@ -280,7 +281,14 @@ class Problem:
 
 
 def _problem(
-    f: Callable[..., Any], claim: Any, x: Any, what: str, directions: int, seed: int, *, executor: Any
+    f: FunctionLike | Sequence[FunctionLike],
+    claim: Any,
+    x: Any,
+    what: str,
+    directions: int,
+    seed: int,
+    *,
+    executor: Any,
 ) -> Problem:
     whole("directions", directions, 1)
     whole("seed", seed, 0)
