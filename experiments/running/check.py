@@ -90,9 +90,12 @@ def corners_of(base: Mapping[str, Any], alternatives: Sequence[Sequence[Mapping[
 
 
 def configs_of(study: Study, jobs: Iterable[Mapping[str, Any]]) -> list[Any]:
-    """Return every job's Config; the first that cannot be built raises ConfigurationError."""
+    """Return every job's Config; the first that cannot be built raises ConfigurationError.
+
+    So do jobs that must have in common what their Configs say under ``whole_run``, and have not.
+    """
     try:
-        return [build(study, study_part(job)) for job in jobs]
+        configs = [build(study, study_part(job)) for job in jobs]
     except ConfigurationError as error:
         variable = re.search(r"\$\{oc\.env:[^}]*\}", str(error))
         if variable is None:
@@ -101,6 +104,9 @@ def configs_of(study: Study, jobs: Iterable[Mapping[str, Any]]) -> list[Any]:
             f"{variable[0]}: a study does not read the environment, since its record would hold what may be a secret;"
             " write the value"
         ) from error
+    if len({getattr(one, "whole_run", None) for one in configs}) > 1:
+        raise ConfigurationError(f"{study.name}: its figures show what one job computes; write one value of each key")
+    return configs
 
 
 def shards_of(configuration: Mapping[str, Any]) -> int:

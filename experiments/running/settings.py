@@ -32,6 +32,7 @@ from experiments.study import Study
 T = TypeVar("T")
 FIELD_KEYS = {
     "function": ("function", "expression", "implicit", "python", "x"),
+    "subject": ("expression", "implicit", "x"),
     "expression": ("expression", "implicit"),
 }
 FUNCTION_KEYS = ("expression", "black_box", "python", "points", "domain", "reason", "source")
@@ -152,12 +153,29 @@ def _table_entry(where: str, spec: Mapping[str, object], key: str, example: str)
 
 
 def _problems(plain: Mapping[str, object]) -> tuple[dk.Problem, ...]:
-    x = None if plain.get("x") is None else numbers("x", plain["x"])
-    typed = _typed(plain)
+    typed, x = _typed_problems(plain), _points(plain)
     if typed:
-        return tuple(_problem(function, x or (1.0,), TYPED, TYPED) for function in typed)
+        return typed
     entries = _entries("function", plain.get("function"), "function=sin or 'expression=sin(x)'")
     return tuple(_described(name, spec, x) for name, spec in entries)
+
+
+def _subject(plain: Mapping[str, object]) -> tuple[dk.Problem, ...]:
+    """Return what was typed to take the place of a study's own function; nothing if nothing was."""
+    typed, x = _typed_problems(plain), _points(plain)
+    if x and not typed:
+        raise ConfigurationError(
+            f"x={show(plain['x'])}: the study's own points are fixed; write 'expression=x^3-x' too"
+        )
+    return typed
+
+
+def _typed_problems(plain: Mapping[str, object]) -> tuple[dk.Problem, ...]:
+    return tuple(_problem(function, _points(plain) or (1.0,), TYPED, TYPED) for function in _typed(plain))
+
+
+def _points(plain: Mapping[str, object]) -> tuple[float, ...] | None:
+    return None if plain.get("x") is None else numbers("x", plain["x"])
 
 
 def _typed(plain: Mapping[str, object]) -> list[dk.Function]:
@@ -522,6 +540,7 @@ def _integers(where: str, value: object) -> tuple[int, ...]:
 DATA: dict[str, Callable[[], dk.Data]] = {"generated": dk.Data, "digits": _digits}
 CONVERTERS: dict[str, Callable[[Mapping[str, object]], object]] = {
     "function": _problems,
+    "subject": _subject,
     "expression": _expressions,
     "method": _methods,
     "estimator": _selection("estimator", "estimator=[ridders,gsl_central]", _estimator),

@@ -83,16 +83,19 @@ class Element(NamedTuple):
     panel: str = ""
 
 
-def _frame(low: float, high: float, bottom: float, top: float, panel: str = "") -> Element:
+def frame(low: float, high: float, bottom: float, top: float, panel: str = "") -> Element:
+    """The axes, by two opposite corners."""
     return Element("axes", GREY, "", (low, high), (bottom, top), panel)
 
 
-def _curve(f: Callable[[Any], Any], label: str, t: Any) -> Element:
+def curve(f: Callable[[Any], Any], label: str, t: Any) -> Element:
+    """A function at some points, joined."""
     at = np.asarray(t, dtype=np.float64)
     return Element("line", BLUE, label, at.tolist(), f(at).tolist())
 
 
-def _straight(kind: str, color: str, label: str, line: dk.Line, ends: tuple[float, float], panel: str = "") -> Element:
+def straight(kind: str, color: str, label: str, line: dk.Line, ends: tuple[float, float], panel: str = "") -> Element:
+    """A line between two abscissae."""
     return Element(kind, color, label, ends, tuple(map(line, ends)), panel)
 
 
@@ -105,10 +108,10 @@ def _closer(delta: float, *texts: Element) -> list[Element]:
     end = 1 + delta
     chord = dk.secant(square, 1, end)
     return [
-        _frame(-1, 5, 0, 25),
-        _curve(square, "x²", np.linspace(-1, 5, 121)),
-        _straight("guide", GREEN, "tangent at 1, slope 2", dk.Line(2.0, -1.0), (-1, 5)),
-        _straight("line", ORANGE, f"chord from 1 to {end:g}, slope {chord.slope:g}", chord, (-1, 5)),
+        frame(-1, 5, 0, 25),
+        curve(square, "x²", np.linspace(-1, 5, 121)),
+        straight("guide", GREEN, "tangent at 1, slope 2", dk.Line(2.0, -1.0), (-1, 5)),
+        straight("line", ORANGE, f"chord from 1 to {end:g}, slope {chord.slope:g}", chord, (-1, 5)),
         Element("guide", GREY, "", (1, end, end), (1, 1, square(end))),
         Element("points", "black", "", (1, end), (1, square(end))),
         *texts,
@@ -125,39 +128,39 @@ def _tangent_at(x: float, color: str) -> list[Element]:
 def _corner(name: str, f: Callable[[Any], Any]) -> Iterator[Element]:
     """The chords of a function with a corner at 0 from there to either side, and across."""
     at = np.array([-1.0, 0.0, 1.0])
-    yield _frame(-1, 1, -0.5, 1.2, name)
+    yield frame(-1, 1, -0.5, 1.2, name)
     yield Element("line", "silver", "the function", at.tolist(), f(at).tolist(), name)
     for color, (way, (left, right)) in zip(("tab:red", "tab:blue", "tab:purple"), SIDES, strict=True):
         chord = dk.secant(f, left * 0.5, right * 0.5)
-        yield _straight("guide", color, way, chord, (left * 0.9, right * 0.9), name)
+        yield straight("guide", color, way, chord, (left * 0.9, right * 0.9), name)
     yield Element("points", "black", "", (0,), (0,), name)
 
 
 SKETCHES: Mapping[str, Sequence[Element]] = {
-    "figure_01": [_frame(0, 4, 0, 8), _curve(double, "2x", np.arange(5))],
-    "figure_02": [_frame(0, 4, 0, 32), _curve(double_square, "2x²", np.arange(5))],
+    "figure_01": [frame(0, 4, 0, 8), curve(double, "2x", np.arange(5))],
+    "figure_02": [frame(0, 4, 0, 32), curve(double_square, "2x²", np.arange(5))],
     "figure_03": [
-        _frame(-1, 5, 0, 50),
-        _curve(double_square, "2x² at whole numbers", np.arange(-1, 6)),
-        _straight("line", ORANGE, "y = 2x, slope 2", dk.secant(double_square, 0, 1), (-1, 2)),
-        _straight("line", GREEN, "y = 10x − 12, slope 10", dk.secant(double_square, 2, 3), (1, 4)),
+        frame(-1, 5, 0, 50),
+        curve(double_square, "2x² at whole numbers", np.arange(-1, 6)),
+        straight("line", ORANGE, "y = 2x, slope 2", dk.secant(double_square, 0, 1), (-1, 2)),
+        straight("line", GREEN, "y = 10x − 12, slope 10", dk.secant(double_square, 2, 3), (1, 4)),
         Element("points", ORANGE, "", (0, 1), (0, 2)),
         Element("points", GREEN, "", (2, 3), (8, 18)),
     ],
     "figure_04": _closer(3.0, _text("Δx = 3", 2.6, 1), _text("Δy = 15", 4, 3.5)),
     "figure_05": _closer(0.5, _text("Δx = 0.5, Δy = 1.25", 1.5, 0)),
-    "figure_06": [_frame(0, 5, 0, 50), _curve(double_square, "2x², 5000 points", np.arange(0, 5, 0.001))],
+    "figure_06": [frame(0, 5, 0, 50), curve(double_square, "2x², 5000 points", np.arange(0, 5, 0.001))],
     "figure_07": [
-        _frame(-3, 3, -5, 5),
+        frame(-3, 3, -5, 5),
         *(
-            _straight("line", color, f"b = {b:g}".replace("-", "−"), dk.Line(1, b), (-3, 3))
+            straight("line", color, f"b = {b:g}".replace("-", "−"), dk.Line(1, b), (-3, 3))
             for b, color in ((2, "cyan"), (1, "teal"), (0, "red"), (-1, "green"), (-2, "brown"))
         ),
     ],
-    "figure_08": [_frame(0, 5, 0, 50), _curve(double_square, "2x²", FINE), *_tangent_at(2, ORANGE)],
+    "figure_08": [frame(0, 5, 0, 50), curve(double_square, "2x²", FINE), *_tangent_at(2, ORANGE)],
     "figure_09": [
-        _frame(-1, 5, -5, 50),
-        _curve(double_square, "2x²", FINE),
+        frame(-1, 5, -5, 50),
+        curve(double_square, "2x²", FINE),
         *itertools.chain(*(_tangent_at(x, color) for x, color in enumerate("kgrbc"))),
     ],
     "figure_19": list(itertools.chain(*(_corner(name, f) for name, f in CORNERS.items()))),

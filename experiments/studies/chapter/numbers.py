@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -44,18 +44,18 @@ class Table(Rows):
     equal: bool = column("whether the two texts are the same to the byte")
 
 
-def compare(layouts: Styles) -> Table:
-    """The numbers beside those of the chapter."""
-    ids, quantities, expected, computed = (list(texts) for texts in zip(*facts(layouts), strict=True))
+def compare(layouts: Styles, only: Collection[str]) -> Table:
+    """The numbers of some ids beside those of the chapter."""
+    ids, quantities, expected, computed = (list(texts) for texts in zip(*facts(layouts, only), strict=True))
     equal = [text == other for text, other in zip(expected, computed, strict=True)]
     return Table(id=ids, quantity=quantities, expected=expected, computed=computed, equal=equal)
 
 
-def facts(layouts: Styles) -> list[Fact]:
-    """Every number of the chapter, as it stands there and as it comes out here."""
+def facts(layouts: Styles, only: Collection[str]) -> list[Fact]:
+    """The numbers of some ids of the chapter, as they stand there and as they come out here."""
     left = {where: iter(rows) for where, rows in stated().items()}
     computed = itertools.chain(_slopes(), _approximations(), _tangents(), _loop(), _rules(layouts))
-    return [(where, *next(left[where]), text) for where, text in computed]
+    return [(where, *next(left[where]), text) for where, text in computed if where in only]
 
 
 @functools.cache

@@ -113,7 +113,7 @@ def lesson() -> Frame:
 
 def compared() -> dict[str, Any]:
     """The columns of the main table."""
-    return numbers.compare(STYLES).chunk
+    return numbers.compare(STYLES, SAID).chunk
 
 
 # The numbers
@@ -121,7 +121,7 @@ def compared() -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", SAID)
 def test_a_number_comes_out_to_the_byte(name: str) -> None:
-    assert [computed for one, _, _, computed in numbers.facts(STYLES) if one == name] == SAID[name]
+    assert [computed for one, _, _, computed in numbers.facts(STYLES, SAID) if one == name] == SAID[name]
 
 
 def test_every_number_of_the_study_is_compared_with_the_chapter() -> None:
@@ -155,7 +155,7 @@ def test_a_wrong_line_of_a_calculation_is_caught(monkeypatch: pytest.MonkeyPatch
         return tuple(lines)
 
     monkeypatch.setattr(dk.Derivation, "lines", wrong)
-    unequal = [name for name, _, expected, computed in numbers.facts(STYLES) if expected != computed]
+    unequal = [name for name, _, expected, computed in numbers.facts(STYLES, SAID) if expected != computed]
     assert unequal == ["Fig 13"]
 
 
