@@ -66,7 +66,7 @@ class Derivative(DisplayWithBar):
     """
 
     SHOWN: ClassVar[tuple[str, ...]] = (
-        *("value", "error", "status", "left", "right", "exponent", "delta", "evaluations", "raised"),
+        *("value", "error", "status", "left", "right", "exponent", "delta", "evaluations", "cause"),
     )
     DETAILS: ClassVar[tuple[str, ...]] = ("noise", "message")
 
@@ -86,6 +86,11 @@ class Derivative(DisplayWithBar):
     spacing: Any = math.nan
     raised: tuple[str, ...] = ()
     order: int = 1
+
+    @property
+    def cause(self) -> tuple[str, ...]:
+        """What f raised, where a status is not explained without it: a value that is as it should be has no cause."""
+        return self.raised if UNEXPLAINED & set(np.ravel(self.status).tolist()) else ()
 
     @property
     def message(self) -> Any:
