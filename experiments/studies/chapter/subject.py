@@ -46,6 +46,8 @@ MARGIN, ASIDE = 0.15, 0.03
 """Room above and below a curve, and on its sides, as a share of its range; by eye."""
 COLORS = ("black", GREEN, "red", "brown", "teal")
 EPS = 2.0**-52
+MOST_DIGITS = 9
+"""Digits of a slope that a sentence or a legend has at most; a choice."""
 TINY = [float(f"1e-{power}") for power in range(1, 330)]
 """Deltas down to 0, the first of them all that are measured."""
 NAMED = (0.1, 1e-4, 1e-8, 1e-12, 1e-15)
@@ -78,7 +80,7 @@ class Slopes(columns.Figure):
     x: float = key("where")
     delta: float = key("how far the second point is")
     slope: float = column("between the two points; none where the second has no value")
-    shown: str = column("the same as text, with the digits that rounding leaves")
+    shown: str = column("the same as text, with no digit that rounding may have made")
     exact: float = column("by rules; none where there is no derivative")
     error: float = column("their distance")
 
@@ -169,12 +171,12 @@ class Subject:
         return self.far / 8
 
     def shown(self, slope: float, delta: float) -> str:
-        """A slope between two points, delta apart, with the digits that rounding leaves."""
+        """A slope between two points, delta apart, with the digits that rounding leaves, but no more than are read."""
         if not math.isfinite(slope):
             return "none"
         y = np.abs(self.values(self.places)).max()
         left = abs(slope * delta) / (EPS * y) if y and slope else 1.0 / EPS
-        return f"{slope:.{max(1, int(math.log10(max(left, 1.0))))}g}"
+        return f"{slope:.{min(MOST_DIGITS, max(1, int(math.log10(max(left, 1.0)))))}g}"
 
 
 # The figures
@@ -425,7 +427,7 @@ def compared(subject: Subject, forward: dict[float, float], both: dict[float, fl
     delta, half = 2.0**-8, 2.0**-9
     if not {delta, half} <= forward.keys() & both.keys():
         return ""
-    said = f"At delta = {delta:g} they miss by {forward[delta]:.2g} and by {both[delta]:.2g}"
+    said = f"At delta = 1/256 they miss by {forward[delta]:.2g} and by {both[delta]:.2g}"
     rounding = EPS * abs(float(subject.function(subject.x))) / half
     if min(forward[half], both[half]) * ROUNDED <= rounding:
         return f"{said}."
