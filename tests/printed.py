@@ -95,7 +95,8 @@ def run_python(block: Block, names: dict[str, Any]) -> str:
 
 def run_line(line: str) -> str:
     """Run a command of the laboratory in this process; return what it prints, of a refusal the error too."""
-    _, _, module, *words = shlex.split(line, comments=True)
+    command = re.sub("^derivative-lab", "python -m experiments.__main__", line)
+    _, _, module, *words = shlex.split(command, comments=True)
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         status = importlib.import_module(module).main(words)

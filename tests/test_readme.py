@@ -44,6 +44,8 @@ PYTHON = {
 SHELL = {name: [one for one in blocks if one.kind == "sh"] for name, blocks in BLOCKS.items()}
 FRESH = [block.text for block in SHELL["README.md"]]
 """The two commands, which are tried in a fresh copy."""
+COMMAND = re.compile(r"(?:^|&& |\$\()((?:python -m experiments\.|derivative-lab ).*?)(?:\)\"| \||$)")
+"""A command of the laboratory, alone, after another, or in one of the shell's own."""
 EXTRA = re.compile(r"^pip install -e '\.\[(\w+)\]' && python -m (experiments\.run .*)$", re.MULTILINE)
 EXTRAS = dict(pair for block in EVERY if block.kind == "sh" for pair in EXTRA.findall(block.text))
 ADDED = {"parallel": "hydra_plugins.hydra_joblib_launcher", "slurm": "submitit", "ray": "ray", "optuna": "optuna"}
@@ -72,7 +74,7 @@ def outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def commands_of(block: printed.Block) -> list[str]:
     """The commands of the laboratory in a block, without those that need an extra."""
     lines = (line for line in block.text.splitlines() if not EXTRA.match(line))
-    return [match[1] for line in lines if (match := re.search(r"(?:^|&& )(python -m experiments\..*)", line))]
+    return [match[1] for line in lines if (match := COMMAND.search(line))]
 
 
 def run_block(block: printed.Block, outputs: Path) -> str:
