@@ -26,7 +26,7 @@ MAX_ROWS = 12
 MAX_ENTRIES = 6
 """Entries of an array that a line shows; a choice."""
 BAR_DIGITS = 2
-SIZES = frozenset({"error", "delta", "noise", "detectable"})
+SIZES = frozenset({"error", "delta", "noise", "detectable", "truncation", "rounding"})
 """Attributes that say how large something is about, and have as many digits as a bar."""
 SPEC = re.compile(r"(?:\.(?P<digits>\d+)(?P<of_bar>u?))?(?P<kind>[efg]?)(?P<style>[SPL]?)")
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -163,7 +163,6 @@ class Display:
 
     SHOWN: ClassVar[tuple[str, ...]] = ()
     DETAILS: ClassVar[tuple[str, ...]] = ()
-    error: Any
 
     def __repr__(self) -> str:
         parts = (f"{name}={self._in_line(name, value)}" for name, value in self._present(self.SHOWN))
@@ -184,12 +183,13 @@ class Display:
 
     def rows(self) -> Iterator[Row]:
         """What a notebook shows: a name and what it stands for, in each row."""
+        bar = getattr(self, "error", None)
         for name, value in self._present((*self.SHOWN, *self.DETAILS)):
-            joined = isinstance(getattr(self, "value", None), float) and isinstance(getattr(self, "error", None), float)
-            if not (joined and name == "error"):
-                size = name in SIZES and isinstance(value, float)
-                shown_value = Bar(value, self.error) if joined and name == "value" else value
-                yield name.replace("_", " "), self._in_line(name, value) if size else shown_value
+            label = name.replace("_", " ")
+            if name == "value" and isinstance(value, float) and isinstance(bar, float):
+                yield label, Bar(value, bar)
+            elif name != "error" or not isinstance(getattr(self, "value", None), float):
+                yield label, self._in_line(name, value) if isinstance(value, float) else value
 
     def _repr_html_(self) -> str:
         return table(self.rows(), "html")
@@ -205,6 +205,7 @@ class DisplayWithBar(Display):
     """One value with its bar that is also a number: ``float(d)``, and ``f"{d:.3g}"`` as `measured` writes it."""
 
     value: Any
+    error: Any
 
     def __float__(self) -> float:
         return float(self.value)
@@ -315,7 +316,7 @@ def in_line(value: Any) -> str:
     if isinstance(value, Enum):
         return repr(value.value)
     if isinstance(value, tuple):
-        rest = ", ..." if len(value) > MAX_ENTRIES else ""
+        rest = ", ..." if len(value) > MAX_ENTRIES else "," if len(value) == 1 else ""
         return f"({', '.join(map(in_line, value[:MAX_ENTRIES]))}{rest})"
     if isinstance(value, np.ndarray):
         text = np.array2string(

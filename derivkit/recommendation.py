@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -26,6 +26,7 @@ from derivkit.grids import geomspace
 from derivkit.numerical.formulas import stencils_of
 from derivkit.numerical.rounded import Rounded, extended, rounded_difference
 from derivkit.numerical.stencil import Stencil, moment
+from derivkit.presentation import Display
 from derivkit.surveys import DEVIATIONS, MAX_DEGREE, Survey, survey
 from derivkit.types import Array, Numbers
 
@@ -89,8 +90,8 @@ class ExpectedError:
         return np.asarray(self.truncation + self.rounding)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Recommendation:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Recommendation(Display):
     """The delta to take for a formula at a point.
 
     Attributes
@@ -114,6 +115,9 @@ class Recommendation:
     >>> best.delta, best.error < 1e-7
     (1.5e-08, True)
     """
+
+    SHOWN: ClassVar[tuple[str, ...]] = ("formula", "dtype", "x", "delta", "error")
+    DETAILS: ClassVar[tuple[str, ...]] = ("truncation", "rounding", "message")
 
     formula: str
     dtype: str

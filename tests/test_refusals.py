@@ -369,3 +369,11 @@ def test_random_command_lines_are_run_or_refused_in_a_line(capsys: pytest.Captur
             assert said.startswith("error: "), (command, words, said)
             assert said.count("\n") == 1, (command, words, said)
             assert seconds < 5, (command, words)
+
+
+@pytest.mark.parametrize(
+    ("before", "backend"), [("", "svg"), ("import matplotlib; matplotlib.use('pdf'); ", "pdf")], ids=["named", "chosen"]
+)
+def test_whoever_draws_beside_the_laboratory_keeps_the_window_system(before: str, backend: str) -> None:
+    code = f"{before}from experiments import figures; import matplotlib; print(matplotlib.get_backend())"
+    assert python("-c", code, env=environment(MPLBACKEND="svg")).stdout.strip() == backend

@@ -30,11 +30,19 @@ LINES = {
     ),
     "sweep": (
         lambda: dk.sweep("x^2", 1.0, [0.5], formulas=["central_2"]),
-        "Sweep(names=('central_2'), x=1., delta=[0.5], estimate=[[2.]], total=2)",
+        "Sweep(names=('central_2',), x=1., delta=[0.5], estimate=[[2.]], total=2)",
     ),
     "diagnosis": (
         lambda: dk.diagnose("x*sin(x)", "cos(x)"),
-        "Diagnosis(verdict='a rule is broken', rules=('product rule as product of derivatives'), place=x*sin(x), ",
+        "Diagnosis(verdict='a rule is broken', rules=('product rule as product of derivatives',), place=x*sin(x), ",
+    ),
+    "recommendation": (
+        lambda: dk.recommend_delta("sin(x)", 1.0)[0],
+        "Recommendation(formula='forward_1', dtype='float64', x=1, delta=1.5e-08, error=1.3e-08)",
+    ),
+    "nothing recommended": (
+        lambda: dk.recommend_delta("abs(x)", 0.0)[0],
+        "Recommendation(formula='forward_1', dtype='float64', x=0)",
     ),
     "check": (lambda: dk.check_gradient("x^2", "2*x", 1.0), "GradientCheck(verdict='agree', error="),
 }
