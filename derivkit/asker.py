@@ -163,6 +163,7 @@ class Asker:
         self._nothing = complex(math.nan, math.nan) if self._complex else math.nan
         self.failures, self._mantissas, self._narrow = Failures(), Mantissas(), False
         self._first: Any = None
+        self._plain = False
         self.trials = 0
         self._points = self._values = np.empty(0, dtype=kind)
         self.total, self.charged = 0, np.zeros(owners, dtype=np.int64)
@@ -422,7 +423,10 @@ class Asker:
             raise
         except Exception as error:  # noqa: BLE001 -- whatever somebody's f raises means that it is not defined there
             return self._single(point, Outcome(error=error))
-        return value if type(value) is float else self._single(point, Outcome(value))
+        if type(value) is not float:
+            return self._single(point, Outcome(value))
+        self._plain = True
+        return value
 
     def _rows(self, points: Numbers, singles: Sequence[Any]) -> Numbers:
         """Values of several numbers each, shape ``(k, width)``; where f has no value, it has none of its numbers."""
@@ -451,7 +455,7 @@ class Asker:
             if result is None:
                 continue
             if isinstance(result, SCALARS):
-                value = result
+                value, self._plain = result, self._plain or argument is point
                 break
             if result.size == 1 or (self._several and (result.size or self._empty)):
                 value = result.item() if result.size == 1 else result.reshape(-1)
@@ -463,14 +467,15 @@ class Asker:
         return value
 
     def _arguments(self, point: Any) -> Iterator[Any]:
-        """What f is given for one point, the next where it fails."""
+        """What f is given for one point, the next where it fails: an array, until a number has sufficed."""
         if self._container is not None:
             yield self._container(np.array(point))
         elif self._shape:
             yield point.copy()
         else:
             yield point
-            yield np.array([point])
+            if not self._plain:
+                yield np.array([point])
 
     def _result(self, argument: Any, errors: list[Exception], call: Callable[[Any], Any] | None = None) -> Any:
         """f of the argument: a float, a complex number or an array, or None where it fails."""

@@ -247,7 +247,7 @@ class Function(SelfDescribing):
             return np.full(np.shape(x), np.nan)
         return exact_values(self.expression, x, order)
 
-    def derivative(self, x: Array, *, order: int = 1) -> Derivative:
+    def derivative(self, x: Array, *, order: int = 1, side: str | None = None) -> Derivative:
         """The derivative with its bar, as values of f tell it; of costly code within its budget.
 
         Parameters
@@ -256,6 +256,8 @@ class Function(SelfDescribing):
             Points, of any shape.
         order : int
             Of the derivative.
+        side : str, optional
+            ``left`` or ``right``: the derivative of that side alone.
 
         Returns
         -------
@@ -267,7 +269,7 @@ class Function(SelfDescribing):
         2.0
         """
         budget = self.budget if self.costly else None
-        return derivative(self.remembering, x, order=order, domain=self.domain, budget=budget)
+        return derivative(self.remembering, x, order=order, side=side, domain=self.domain, budget=budget)
 
     def reference(self, x: Array, *, order: int = 1) -> tuple[Array, Array]:
         """The derivative by which estimates are judged, and how far off it may be.

@@ -331,7 +331,7 @@ def explain_order(
     steps = np.unique(positive("delta", delta))
     if steps.size < WINDOW:
         raise ValueError(f"a slope needs at least {WINDOW} different deltas, not {steps.size}")
-    sweep = ErrorSweep(function_of(f), np.array([number("x", x)]), steps, stencils_of(formulas))
+    sweep = ErrorSweep(function_of(f).remembering, np.array([number("x", x)]), steps, stencils_of(formulas))
     return tuple(curve.explanation for curve in error_curves(sweep))
 
 

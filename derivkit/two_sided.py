@@ -10,7 +10,6 @@ import numpy as np
 from derivkit.arguments import number
 from derivkit.expressions.expression import FunctionLike
 from derivkit.function import Function, function_of
-from derivkit.numerical.adaptive import derivative
 from derivkit.numerical.ledger import Ledger
 from derivkit.numerical.result import Derivative
 from derivkit.numerical.status import Status
@@ -140,11 +139,11 @@ def sides(f: FunctionLike, x: float) -> Sides:
     >>> sides("floor(x)", 1.0).message
     'f jumps by -1 to the left; slope 0 from the right'
     """
-    place, function = number("x", x), function_of(f)
+    place, function = number("x", x), function_of(f).remembering
     ledger = Ledger(function)
     value = float(ledger(place))
     scale, exact = function.length_scale(place), float(function.exact_derivative(np.array(place)))
-    both = derivative(function, place) if math.isfinite(value) else None
+    both = function.derivative(np.array(place)) if math.isfinite(value) else None
     left, right = (_side(function, place, name, scale, known=both is not None) for name in ("left", "right"))
     if both is None:
         raised = f" ({ledger.raised[0]})" if ledger.raised else ""
@@ -163,7 +162,7 @@ def _side(f: Function, x: float, name: str, scale: float, *, known: bool) -> Sid
     if not (known and math.isfinite(value)):
         kind = "no value" if math.isfinite(value) else "nothing"
         return Side(name=name, kind=kind, value=value, distance=distance)
-    one = derivative(f, x, side=name)
+    one = f.derivative(np.array(x), side=name)
     if math.isfinite(one.value):
         return Side(name=name, kind="slope", slope=one.value, error=one.error, value=value, distance=distance)
     kind = "vertical" if one.status == Status.VERTICAL else "jump"

@@ -117,7 +117,8 @@ def sentence(text: str, row: Mapping[str, Any], order: int = 1) -> str:
     took = counted(int(row["evaluations"]), "evaluation")
     if row["status"] not in SEEN:
         sides = "".join(f"; its slope on the {side} is {row[side]:.6g}" for side in sides_of_jump(row))
-        return f"{derivative} {REFUSED[row['status']]} {which}. {row['said'].rstrip('.')}{sides}; {took}."
+        seen = row["said"].rstrip(".").replace("the tangent", "The tangent", 1)
+        return f"{derivative} {REFUSED[row['status']]} {which}. {seen}{sides}; {took}."
     exact = f", exactly {float(row['exact'])!r}" if math.isfinite(row["exact"]) else ""
     step = f"step {row['reach']:.2g}, " if math.isfinite(row["reach"]) else ""
     seen = SEEN[row["status"]].format(**row)

@@ -45,7 +45,12 @@ BASE = {
     "experiments.words",
 }
 STUDY = {"experiments.study"}
-RUN = BASE | STUDY | {"experiments.answers", "experiments.terminal", "experiments.tables", "experiments.running"}
+RUN = (
+    BASE
+    | STUDY
+    | {"experiments.answers", "experiments.calls", "experiments.shards", "experiments.tables"}
+    | {"experiments.terminal", "experiments.running"}
+)
 HYDRA = RUN | {"hydra", "omegaconf"}
 MAY_IMPORT = {
     "derivkit/operations": CORE | {"flint"},
@@ -61,6 +66,7 @@ MAY_IMPORT = {
     | {"derivkit.presentation", "derivkit.asker", "derivkit.behaviour", "derivkit.grids", "derivkit.numerical"},
     "derivkit": CORE,
     "experiments/study.py": {"numpy", "pandas", "experiments.messages"},
+    "experiments/calls.py": CORE | STUDY | {"experiments.words"},
     "experiments/answers.py": CORE | STUDY | {"experiments.messages", "experiments.words"},
     "experiments/columns.py": STUDY,
     "experiments/timing.py": {"numpy"},
@@ -68,6 +74,7 @@ MAY_IMPORT = {
     | {
         "pandas",
         "experiments.answers",
+        "experiments.calls",
         "experiments.columns",
         "experiments.shards",
         "experiments.study",

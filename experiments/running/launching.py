@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from experiments.calls import MAX_UNANNOUNCED
 from experiments.messages import show
 from experiments.running import jobs, launchers, provenance, recording, search
 from experiments.running.composition import Space, prepare
@@ -74,8 +76,8 @@ def launch(plan: Plan, run: Run) -> None:
     terminal = Terminal()
     if plan.search is not None:
         search.tell(plan.search, verbose=bool(plan.config.hydra.verbose))
-    for name, count in plan.calls.items():
-        terminal.note(f"{name} will be called at most {count:,} times")
+    for text in announcements(plan):
+        terminal.note(text)
     with terminal.progress(jobs=len(plan.jobs), rows=plan.rows) as progress, ExitStack() as stack:
         if plan.launcher == "basic":
             stack.callback(jobs.PROGRESS.reset, jobs.PROGRESS.set(progress))
@@ -91,6 +93,13 @@ def launch(plan: Plan, run: Run) -> None:
                 raise
             reason = f"{type(error).__name__}: {show(sentence(error), 160)}"
             terminal.note(f"the launcher gave up: {reason}{recording.log_error(run, error)}")
+
+
+def announcements(plan: Plan) -> Iterator[str]:
+    """Yield what is said of calls of somebody's own code before the first job."""
+    if plan.remark:
+        yield plan.remark
+    yield from (one.announcement for one in plan.calls if one.most > MAX_UNANNOUNCED)
 
 
 def _start(plan: Plan, directory: Path) -> None:

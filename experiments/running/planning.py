@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from hydra.core.override_parser.types import IntervalSweep, RangeSweep
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from experiments import calls
 from experiments.messages import ConfigurationError, show
 from experiments.running import check, launchers, search, trust
 from experiments.running.check import Plain
@@ -32,7 +32,8 @@ class Plan:
 
     ``config`` is the composed configuration of the first job, ``space`` gives that of any job, ``words`` are the
     overrides by which Hydra runs them and ``named`` those of every job. ``calls`` says how often each function of
-    somebody's own is called at most, where the study bounds that. The jobs of a search are planned as its template.
+    somebody's own is called at most, and ``remark`` what that leaves out, if anything. The jobs of a search are planned
+    as its template.
     """
 
     config: DictConfig
@@ -43,7 +44,8 @@ class Plan:
     jobs: tuple[Plain, ...]
     named: tuple[tuple[str, ...], ...]
     rows: int
-    calls: Counter[str]
+    calls: list[calls.Calls]
+    remark: str
     single: bool
     """Whether one job is run without a sweep around it, which needs no launcher, whatever is set."""
     search: search.Search | None
@@ -99,17 +101,21 @@ def _sweep(command: Command, config: DictConfig, study: Study, begun: Callable[.
         jobs=jobs,
         named=tuple(command.settings.jobs()),
         rows=sum(one.rows for one in configs),
-        calls=_calls(configs),
+        calls=calls.total(_calls(configs)),
+        remark=_remark(configs),
         search=None,
     )
 
 
-def _calls(configs: Iterable[Any]) -> Counter[str]:
-    """Return how often the jobs call each function at most, by what their Configs say."""
-    calls: Counter[str] = Counter()
+def _calls(configs: Iterable[Any], times: int = 1) -> Iterator[calls.Calls]:
+    """Yield how often each job calls somebody's own code at most, if it is done so many times."""
     for one in configs:
-        calls.update(getattr(one, "most_calls", {}))
-    return calls
+        yield from (replace(part, most=part.most * times) for part in getattr(one, "calls", ()))
+
+
+def _remark(configs: Iterable[Any]) -> str:
+    """Return what the first job that leaves something out says of it."""
+    return next((one.remark for one in configs if getattr(one, "remark", "")), "")
 
 
 def _searches(config: DictConfig) -> bool:
@@ -139,7 +145,8 @@ def _search(command: Command, config: DictConfig, study: Study, begun: Callable[
         jobs=(dict(drawn.template),) * drawn.trials,
         named=(tuple(drawn.words),) * drawn.trials,
         rows=max(one.rows for one in configs) * drawn.trials,
-        calls=Counter(),
+        calls=calls.total(_calls(configs[:1], drawn.trials)),
+        remark=_remark(configs),
         search=drawn,
     )
 

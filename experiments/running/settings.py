@@ -12,7 +12,7 @@ import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field, fields, replace
 from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
@@ -22,6 +22,7 @@ import numpy as np
 
 import derivkit as dk
 from derivkit import testing
+from experiments import calls
 from experiments.files import fault_of_name
 from experiments.messages import ConfigurationError, line_of, located, named, nearest, show
 from experiments.running import catalog, digits, grids, surroundings
@@ -44,6 +45,9 @@ FAMILY_KEYS = (
 )
 DERIVATIVES = (1, 2, 3, 4)
 TYPED = "typed by hand"
+MAX_POINTS_REMEMBERED = 250
+"""Most points of a function of which values are remembered: 100,000 values, and ten times as many bytes, by a budget of
+400."""
 
 
 def build(study: Study, plain: Mapping[str, object]) -> Any:
@@ -153,11 +157,22 @@ def _table_entry(where: str, spec: Mapping[str, object], key: str, example: str)
 
 
 def _problems(plain: Mapping[str, object]) -> tuple[dk.Problem, ...]:
-    typed, x = _typed_problems(plain), _points(plain)
-    if typed:
-        return typed
-    entries = _entries("function", plain.get("function"), "function=sin or 'expression=sin(x)'")
-    return tuple(_described(name, spec, x) for name, spec in entries)
+    problems = _typed_problems(plain)
+    if not problems:
+        entries, x = _entries("function", plain.get("function"), "function=sin or 'expression=sin(x)'"), _points(plain)
+        problems = tuple(_described(name, spec, x) for name, spec in entries)
+    budget = max(1, _integer("budget", plain.get("budget", calls.BUDGET)))
+    return tuple(_called_sparingly(problem, budget) for problem in problems)
+
+
+def _called_sparingly(problem: dk.Problem, budget: int) -> dk.Problem:
+    """Return a problem of which no value is computed twice and a derivative takes its part of a budget.
+
+    Only somebody's own code is costly. Of many points values are not remembered, which would need much memory.
+    """
+    few = len(problem.points) <= MAX_POINTS_REMEMBERED
+    f = problem.function.remembering if few else problem.function
+    return replace(problem, function=replace(f, budget=calls.for_derivative(budget)))
 
 
 def _subject(plain: Mapping[str, object]) -> tuple[dk.Problem, ...]:

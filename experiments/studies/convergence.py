@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import derivkit as dk
 from experiments import columns
-from experiments.study import Frame, Rows, Tables, column, key, refuse_empty
+from experiments.calls import BudgetedSweep
+from experiments.study import Frame, Rows, Tables, column, key
 
 PICTURED = 3
 """Points per job whose errors are kept for the figure."""
@@ -101,16 +102,13 @@ class Summary(columns.Formula):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(BudgetedSweep):
     """What to compute: every function at its points, by every method, on deltas that are powers of two."""
 
-    function: tuple[dk.Problem, ...]
-    method: tuple[str, ...] = ("forward_1", "central_2")
     delta: tuple[float, ...] = tuple(2.0**-k for k in range(1, 31))
-    derivative: int = 1
 
     def __post_init__(self) -> None:
-        refuse_empty(self, "function", "method")
+        super().__post_init__()
         if len(set(self.delta)) < MIN_DELTAS:
             raise ValueError(
                 f"a slope needs at least {MIN_DELTAS} different deltas; write delta=${{powers_of_two:-30,-1}}"
@@ -121,8 +119,6 @@ class Config:
                     f"delta={step:g}: not a power of two, so that x + delta would be rounded; "
                     "write delta=${powers_of_two:-30,-1}"
                 )
-        for name in self.method:
-            dk.formula(name, self.derivative)
 
     @property
     def rows(self) -> int:
@@ -135,7 +131,7 @@ def measure(config: Config) -> Iterator[Rows]:
     formulas = [dk.formula(name, config.derivative) for name in config.method]
     for index, problem in enumerate(config.function):
         f = problem.function
-        orders = [dk.explain_order(f, x, config.delta, formulas=formulas) for x in problem.points]
+        orders = [dk.explain_order(f, x, config.deltas, formulas=formulas) for x in problem.points]
         yield orders_of(f, [one for of_point in orders for one in of_point])
         if index < PICTURED:
             for one in fan(orders[0]):

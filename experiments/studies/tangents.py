@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 import derivkit as dk
 from experiments import columns
+from experiments.calls import LEAST_FOR_PICTURE, SPARE, Budgeted, for_derivative
 from experiments.study import Frame, Rows, Tables, column, key, refuse_empty
 from experiments.words import at_point, counted, listed, number, numbers, part_of
 
@@ -28,6 +29,8 @@ PANELS = 6
 """Most deltas that are pictured."""
 MAX_SLOPES = 12
 """Most slopes of a point that the findings list."""
+PICTURES = PANELS + 2
+"""Graphs of a point, of which none is twice the same: alone, with the others of its function, and for each delta."""
 MAX_POINTS_LISTED = 12
 """Most points without a tangent that the findings list."""
 
@@ -50,17 +53,21 @@ class Table(columns.Problem, columns.Point):
     delta: float = key("how far the second point of the line is, to the right")
     slope: float = column("slope of the line through the two points", moves={"column": "rounding"})
     intercept: float = column("its intercept, y2 - slope x2", moves={"follows": ("slope", "y")})
-    exact_slope: float = column("the derivative, proved to be the nearest double")
+    exact_slope: float = column("the derivative, proved to be the nearest double; of a black box that of dk.derivative")
     exact_intercept: float = column(
         "intercept of the exact tangent, f(x) - x f'(x) in float64", moves={"follows": ("y",)}
     )
-    slope_error: float = column("|slope - exact_slope|", between=("slope", "exact_slope"))
+    slope_error: float = column(
+        "|slope - exact_slope|; none where it is below the bar of a derivative that was measured",
+        between=("slope", "exact_slope"),
+    )
     rounding: float = column(
         "how far rounding may take the slope; none where it is not known how f is computed", moves=columns.PREDICTION
     )
     status: str = column(
-        "ok; no_exact: there is a line, but no exact derivative; step_vanished: x + delta is x in floating point;"
-        " not_finite: f has no finite value at x or at x + delta, or that lies outside the domain"
+        "ok; no_exact: there is a line, but no derivative; step_vanished: x + delta is x in floating point;"
+        " not_finite: f has no finite value at x or at x + delta, or that lies outside the domain; below_bar: the error"
+        " is below the bar of the derivative that was measured"
     )
 
 
@@ -76,7 +83,7 @@ class Sides(columns.Point):
     right: str = column("what is seen to the right")
     right_slope: float = column("slope from the right, where there is one")
     right_error: float = column("how far that slope is believed to be off")
-    smooth: bool = column("whether an exact derivative exists")
+    smooth: bool = column("whether there is a derivative: an exact one, or of a black box one that was measured")
     seen: str = column("both sides in words")
 
 
@@ -127,14 +134,28 @@ class Summary(columns.Point):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Budgeted):
     """What to draw tangents of: every function at its points, by secants to x + delta for every delta."""
 
-    function: tuple[dk.Problem, ...]
     delta: tuple[float, ...] = (0.5, 1e-4, 1e-8)
 
     def __post_init__(self) -> None:
         refuse_empty(self, "function", "delta")
+        if self.costly and self._for_pictures < PICTURES * LEAST_FOR_PICTURE:
+            least = self.budget + PICTURES * LEAST_FOR_PICTURE - self._for_pictures
+            raise ValueError(
+                f"budget={self.budget}: too few calls of {self.costly[0].function.name} for "
+                f"{counted(len(self.delta), 'delta')} and their pictures; write budget={2 * least}"
+            )
+
+    @property
+    def _for_pictures(self) -> int:
+        """Calls that are left of the budget for a point: three derivatives, a secant for every delta."""
+        return self.budget - 3 * for_derivative(self.budget) - len(self.delta) - SPARE
+
+    def samples(self, f: dk.Function) -> int:
+        """Points of a graph."""
+        return self._for_pictures // PICTURES if f.costly else SAMPLES
 
     @property
     def rows(self) -> int:
@@ -148,6 +169,18 @@ class Place:
 
     f: dk.Function
     x: float
+    samples: int = SAMPLES
+
+    @cached_property
+    def reference(self) -> tuple[float, float]:
+        """The derivative and how far off it may be; NaN where there is none."""
+        value, bar = self.f.reference(np.array(self.x))
+        return float(value), float(bar)
+
+    @property
+    def smooth(self) -> bool:
+        """Whether there is a derivative."""
+        return not math.isnan(self.reference[0])
 
     @cached_property
     def sides(self) -> dk.Sides:
@@ -166,9 +199,14 @@ class Place:
 
     @property
     def exact(self) -> dk.Line:
-        """The exact tangent, NaN where there is none."""
-        slope = self.sides.exact
+        """The tangent, NaN where there is none."""
+        slope = self.reference[0]
         return dk.Line(slope, self.y - slope * self.x)
+
+    @property
+    def tangent(self) -> str:
+        """What it is called."""
+        return "exact tangent" if self.f.expression is not None else "tangent by dk.derivative"
 
     @property
     def window(self) -> tuple[float, float]:
@@ -181,9 +219,10 @@ class Place:
         with np.errstate(all="ignore"):
             y = self.f(end)
             slope = (y - self.y) / (end - self.x)
-        lost = [end == self.x, ~(np.isfinite(y) & math.isfinite(self.y)), np.full(end.shape, not self.sides.smooth)]
+        lost = [end == self.x, ~(np.isfinite(y) & math.isfinite(self.y)), np.full(end.shape, not self.smooth)]
         slope = np.where(lost[0] | lost[1], np.nan, slope)
-        return slope, y - slope * end, np.select(lost, ["step_vanished", "not_finite", "no_exact"], "ok")
+        lost.append(np.abs(slope - self.reference[0]) < self.reference[1])
+        return slope, y - slope * end, np.select(lost, ["step_vanished", "not_finite", "no_exact", "below_bar"], "ok")
 
     def secant(self, delta: float) -> dk.Line:
         """One of them; NaN where there is none."""
@@ -200,14 +239,15 @@ def measure(config: Config) -> Iterator[Rows]:
     """Yield the lines of every point, what is seen there, and the pictures, function by function."""
     pictured = False
     for problem in config.function:
-        places = [Place(problem.function, x) for x in problem.points]
+        f = problem.function.remembering
+        places = [Place(f, x, config.samples(f)) for x in problem.points]
         for place in places:
             yield lines(place, np.array(config.delta))
             yield sides(place)
         yield from together(places)
         for place in places:
-            yield from beside(place) if place.sides.smooth else kinks(place)
-        smooth = next((place for place in places if place.sides.smooth and place.exact.slope), None)
+            yield from beside(place) if place.smooth else kinks(place)
+        smooth = next((place for place in places if place.smooth and place.exact.slope), None)
         if smooth is not None and not pictured:
             pictured = True
             yield from approach(smooth, config.delta)
@@ -216,11 +256,12 @@ def measure(config: Config) -> Iterator[Rows]:
 def lines(place: Place, delta: Array) -> Table:
     """The secants of a point."""
     slope, intercept, status = place.secants(delta)
+    error = dk.absolute_error(slope, place.exact.slope)
     (predicted,) = dk.predict_error(place.f, place.x, delta, formulas=[dk.formula("forward_1")])
     return Table(
         function=place.f.name, expression=place.f.text, x=place.x, y=place.y, delta=delta, slope=slope,
         intercept=intercept, exact_slope=place.exact.slope, exact_intercept=place.exact.intercept,
-        slope_error=dk.absolute_error(slope, place.exact.slope), rounding=predicted.rounding, status=status,
+        slope_error=np.where(status == "below_bar", np.nan, error), rounding=predicted.rounding, status=status,
     )  # fmt: skip
 
 
@@ -233,17 +274,17 @@ def sides(place: Place) -> Sides:
     left, right = seen.left, seen.right
     return Sides(
         function=place.f.name, x=place.x, left=left.kind, left_slope=left.slope, left_error=left.error,
-        right=right.kind, right_slope=right.slope, right_error=right.error, smooth=seen.smooth, seen=seen.message,
+        right=right.kind, right_slope=right.slope, right_error=right.error, smooth=place.smooth, seen=seen.message,
     )  # fmt: skip
 
 
 # The pictures
 
 
-def graph(f: dk.Function, low: float, high: float) -> dict[str, object]:
+def graph(place: Place, low: float, high: float) -> dict[str, object]:
     """The curve."""
-    t = np.linspace(low, high, SAMPLES)
-    return {"line": "f", "t": t, "y": f(t)}
+    t = np.linspace(low, high, place.samples)
+    return {"line": "f", "t": t, "y": place.f(t)}
 
 
 def segment(name: str, line: dk.Line, low: float, high: float) -> dict[str, object]:
@@ -258,20 +299,20 @@ def together(places: Sequence[Place]) -> Iterator[Rows]:
     margin = max(MARGIN * (last - first), REACH * min(place.scale for place in places))
     low, high = within(f, first - margin, last + margin)
     reach = 0.18 * (high - low)
-    yield Curves(function=f.name, **graph(f, low, high))
+    yield Curves(function=f.name, **graph(places[0], low, high))
     for place in places:
         line, name = place.secant(GOOD * place.scale), f"tangent at x = {place.x:.6g}"
-        if (place.sides.smooth or place.sides.agree) and math.isfinite(line.slope):
+        if (place.smooth or place.sides.agree) and math.isfinite(line.slope):
             yield Curves(function=f.name, **segment(name, line, place.x - reach, place.x + reach))
             yield Dots(function=f.name, line=name, t=place.x, y=place.y)
 
 
 def beside(place: Place) -> Iterator[Rows]:
     """The numerical tangent, the exact one, and a secant whose delta is half of the window's half."""
-    yield Beside(function=place.f.name, x=place.x, **graph(place.f, *place.window))
+    yield Beside(function=place.f.name, x=place.x, **graph(place, *place.window))
     lines = {
         "numerical tangent": place.secant(GOOD * place.scale),
-        "exact tangent": place.exact,
+        place.tangent: place.exact,
         "secant, a large delta": place.secant(0.5 * REACH * place.scale),
     }
     for name, line in lines.items():
@@ -282,7 +323,7 @@ def beside(place: Place) -> Iterator[Rows]:
 def kinks(place: Place) -> Iterator[Rows]:
     """The curve, and from the point the half-lines that each side shows."""
     where = {"function": place.f.name, "x": place.x}
-    yield Kinks(**where, **graph(place.f, *place.window))
+    yield Kinks(**where, **graph(place, *place.window))
     for side, end in zip((place.sides.left, place.sides.right), place.window, strict=True):
         if side.kind == "slope":
             line = dk.Line(side.slope, place.y - side.slope * place.x)
@@ -294,15 +335,15 @@ def kinks(place: Place) -> Iterator[Rows]:
 
 def approach(place: Place, delta: Sequence[float]) -> Iterator[Rows]:
     """One point, one picture per delta: in a fixed window, and with the window as wide as delta."""
-    t = np.linspace(-3.0, 3.0, SAMPLES)
+    t = np.linspace(-3.0, 3.0, place.samples)
     for step in few(sorted(set(delta), reverse=True)):
         secant = place.secant(step)
         if math.isnan(secant.slope):
             continue
         where = {"function": place.f.name, "x0": place.x, "delta": step}
-        yield Approach(**where, **graph(place.f, *place.window))
+        yield Approach(**where, **graph(place, *place.window))
         yield Microscope(**where, line="f", t=t, y=(place.f(place.x + t * step) - place.y) / step)
-        for name, line in (("exact tangent", place.exact), ("secant", secant)):
+        for name, line in ((place.tangent, place.exact), ("secant", secant)):
             yield Approach(**where, **segment(name, line, *place.window))
             yield Microscope(**where, **segment(name, dk.Line(line.slope, 0.0), -3.0, 3.0))
         ends = np.array([place.x, place.x + step])

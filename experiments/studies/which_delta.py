@@ -30,6 +30,7 @@ from derivkit.testing import (
 )
 from experiments import columns
 from experiments.answers import of_derivative
+from experiments.calls import Budgeted
 from experiments.study import Answers, Frame, Rows, Tables, column, key, refuse_empty, refuse_unknown
 from experiments.words import at_point, number, numbers
 
@@ -190,14 +191,12 @@ class Summary(Curve):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Budgeted):
     """Which functions at which points, for which formulas and precisions, and how finely their errors are swept."""
 
-    function: tuple[dk.Problem, ...]
     method: tuple[str, ...] = ("forward_1", "central_2")
     precision: tuple[str, ...] = ()
     deltas: int = 41
-    calls: int = 400
 
     def __post_init__(self) -> None:
         refuse_empty(self, "function", "method")
@@ -210,8 +209,8 @@ class Config:
             if self.deltas_of(f) < MIN_DELTAS:
                 least = 2 * (self._calls_of_advice(f) + (MIN_DELTAS + 1) * self._points_of_a_delta)
                 raise ValueError(
-                    f"calls={self.calls}: too few calls of {f.name} for {MIN_DELTAS} deltas of these methods; write "
-                    f"calls={least} or fewer methods"
+                    f"budget={self.budget}: too few calls of {f.name} for {MIN_DELTAS} deltas of these methods; write "
+                    f"budget={least} or fewer methods"
                 )
 
     @property
@@ -221,13 +220,9 @@ class Config:
         return sum(count * len(self.method) * self.deltas_of(one.function) for one, count in curves)
 
     @property
-    def most_calls(self) -> Mapping[str, int]:
-        """How often somebody's own code is called at most, by its name."""
-        return {
-            one.function.name: self.calls * len(one.points) * len(self.precisions_of(one.function))
-            for one in self.function
-            if one.function.costly
-        }
+    def calls_of_a_point(self) -> int:
+        """Most calls for a point, in all precisions together."""
+        return self.budget * len(self.precision or PRECISIONS[-1:])
 
     def precisions_of(self, f: dk.Function) -> tuple[str, ...]:
         """In which precisions a function is computed: costly code in float64 unless others are requested."""
@@ -238,7 +233,7 @@ class Config:
         if not f.costly:
             return self.deltas
         # half of the calls are for dk.derivatives
-        return min(self.deltas, (self.calls // 2 - self._calls_of_advice(f)) // self._points_of_a_delta)
+        return min(self.deltas, (self.budget // 2 - self._calls_of_advice(f)) // self._points_of_a_delta)
 
     @property
     def _points_of_a_delta(self) -> int:
@@ -256,7 +251,7 @@ def measure(config: Config) -> Iterator[Rows]:
     for problem in config.function:
         f, deltas = problem.function, config.deltas_of(problem.function)
         for x in problem.points:
-            survey = dk.survey(f, x, budget=config.calls // 2 if f.costly else None)
+            survey = dk.survey(f, x, budget=config.budget // 2 if f.costly else None)
             yield from surveyed(survey, pictured=first and not survey.refused)
             first &= survey.refused
             if survey.refused:

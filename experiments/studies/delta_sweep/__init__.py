@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 import derivkit as dk
-from experiments import columns
+from experiments import calls, columns
 from experiments.shards import Call, Cut
 from experiments.studies.delta_sweep.sentences import (
     FEW,
@@ -26,7 +26,7 @@ from experiments.studies.delta_sweep.sentences import (
     winners,
 )
 from experiments.studies.delta_sweep.sweeps import SWEEP, best_of, with_typical
-from experiments.study import Answers, Frame, Rows, Tables, column, key, refuse_empty
+from experiments.study import Answers, Frame, Rows, Tables, column, key
 from experiments.words import at_point, counted, number
 
 CURVES = 3
@@ -165,20 +165,14 @@ class Notes(Rows):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(calls.BudgetedSweep):
     """What to compute: every function at its points, by every method, with every delta."""
 
-    function: tuple[dk.Problem, ...]
-    method: tuple[str, ...] = ("forward_1", "central_2")
-    delta: Sequence[float] = (1e-2, 1e-4)
-    derivative: int = 1
     shards: int = 1
     shard: int = 0
 
     def __post_init__(self) -> None:
-        refuse_empty(self, "function", "method", "delta")
-        for name in self.method:
-            dk.formula(name, self.derivative)
+        super().__post_init__()
         _ = self.cut
 
     @property
@@ -187,7 +181,7 @@ class Config:
         return Cut(
             points=tuple(len(problem.points) for problem in self.function),
             vectorized=tuple(bool(problem.function.vectorized) for problem in self.function),
-            methods=len(self.method), deltas=len(self.delta), shards=self.shards, shard=self.shard,
+            methods=len(self.method), deltas=self.delta_count, shards=self.shards, shard=self.shard,
         )  # fmt: skip
 
     @property
@@ -199,8 +193,7 @@ class Config:
 def measure(config: Config) -> Iterator[Rows]:
     """Yield the tables of one job, or of one shard of it, chunk by chunk."""
     formulas = [dk.formula(name, config.derivative) for name in config.method]
-    delta = np.asarray(config.delta, dtype=np.float64)
-    pictured = pictured_points(config.function)
+    delta, pictured = config.deltas, pictured_points(config.function)
     for index, rows in config.cut.parts:
         whole = dk.ErrorSweep(config.function[index].function, np.array(config.function[index].points), delta, formulas)
         for call in config.cut.calls(index, rows):
@@ -209,7 +202,8 @@ def measure(config: Config) -> Iterator[Rows]:
         if points.start < min(points.stop, OPTIMA):
             yield optima(whole.part(slice(points.start, min(points.stop, OPTIMA)), slice(None)))
         for _, x in sorted((rank, x) for rank, which, x in pictured if which == index and rank in points):
-            yield from pictures(dk.ErrorSweep(whole.f, np.array([x]), dk.thinned(delta, SHOWN), formulas))
+            one = dk.ErrorSweep(whole.f.remembering, np.array([x]), dk.thinned(delta, SHOWN), formulas)
+            yield from pictures(one, calls.for_picture(config.budget) if whole.f.costly else CURVE_SAMPLES)
 
 
 def pictured_points(problems: Sequence[dk.Problem]) -> list[tuple[int, int, float]]:
@@ -242,7 +236,7 @@ def optima(part: dk.ErrorSweep) -> Optimum:
     )  # fmt: skip
 
 
-def pictures(requested: dk.ErrorSweep) -> Iterator[Rows]:
+def pictures(requested: dk.ErrorSweep, samples: int) -> Iterator[Rows]:
     """Of a point the V that theory predicts, the graph with some secants, and the lines with the estimated slopes.
 
     The V and the lines run over a ladder of deltas, however few are asked for. Jobs that differ in delta alone share
@@ -255,7 +249,7 @@ def pictures(requested: dk.ErrorSweep) -> Iterator[Rows]:
         function=f.name, x=x, method=v.names, delta=v.delta, error=v.predicted[0],
         bound=(v.bound[:, None], v.BOUNDS),
     )  # fmt: skip
-    yield from curves(requested)
+    yield from curves(requested, samples)
     if requested.derivative == 1:
         few = dk.thinned(np.unique(requested.delta), ladder.size)
         yield secants(replace(requested, delta=few if f.expression is None else ladder))
@@ -270,12 +264,12 @@ def secants(lines: dk.ErrorSweep) -> Secants:
     )  # fmt: skip
 
 
-def curves(requested: dk.ErrorSweep) -> Iterator[Curves]:
+def curves(requested: dk.ErrorSweep, samples: int) -> Iterator[Curves]:
     """The graph of f around x, and the secants from x to x + delta for a few of the deltas."""
     f, x = requested.f, float(requested.x[0])
     reach = 0.75 * f.length_scale(x)
     ends = np.array([max(x - reach, f.domain[0]), min(x + reach, f.domain[1])])
-    t = np.linspace(ends[0], ends[1], CURVE_SAMPLES)
+    t = np.linspace(ends[0], ends[1], samples)
     yield Curves(function=f.name, x=x, line="f", t=t, y=f(t))
     for step in dk.deltas_to_draw(requested.delta[x + requested.delta > x], reach):
         if np.isfinite(f(x)) and np.isfinite(f(x + step)):

@@ -66,7 +66,9 @@ def test_the_number_of_rows_is_the_number_promised() -> None:
         (dk.Function.from_expression("sqrt(x)", domain=(0.0, 1.0)), 1.0, 0.1, "not_finite"),
         (dk.Function.from_expression("log(x)"), 0.0, 0.1, "not_finite"),
         (dk.Function.from_expression("abs(x)"), 0.0, 0.1, "no_exact"),
-        (dk.Function.from_callable(math.exp, name="math:exp"), 1.0, 0.1, "no_exact"),
+        (dk.Function.from_callable(math.exp, name="math:exp"), 1.0, 0.1, "ok"),
+        (dk.Function.from_callable(lambda x: 2.0 * x, name="double"), 1.0, 0.25, "below_bar"),
+        (dk.Function.from_callable(abs, name="abs"), 0.0, 0.1, "no_exact"),
     ],
 )
 def test_a_row_without_a_line_or_an_error_says_why(function: dk.Function, x: float, delta: float, status: str) -> None:

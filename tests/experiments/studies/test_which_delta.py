@@ -224,7 +224,7 @@ def test_a_black_box_is_called_no_more_often_than_is_said_before(name: str, prec
     counted, box = dear(f, x)
     config = Config(function=(box,), method=PROOF, precision=precision, deltas=129)
     found = tables(*config.function, method=config.method, precision=config.precision, deltas=config.deltas)
-    assert 12 < counted.values <= config.most_calls["box"] == 400 * max(1, len(precision))
+    assert 12 < counted.values <= config.calls[0].most == 400 * max(1, len(precision))
     assert set(found[Table]["precision"]) == {"float64", *precision}
     assert len(found[Table]["x"]) == config.rows
     assert list(study.tell(found))
@@ -242,19 +242,19 @@ def test_the_advice_for_a_black_box_is_that_for_the_same_expression() -> None:
 
 def test_more_calls_make_a_finer_sweep_and_too_few_are_refused_with_the_number_that_is_enough() -> None:
     counted, box = dear(math.exp, 1.3)
-    many, few = (Config(function=(box,), method=PROOF, deltas=129, calls=calls) for calls in (2000, 200))
+    many, few = (Config(function=(box,), method=PROOF, deltas=129, budget=calls) for calls in (2000, 200))
     assert many.deltas_of(box.function) == 129 > few.deltas_of(box.function) >= 9
     with pytest.raises(
-        ValueError, match=r"calls=100: too few calls of box .*; write calls=\d+ or fewer methods"
+        ValueError, match=r"budget=100: too few calls of box .*; write budget=\d+ or fewer methods"
     ) as told:
-        Config(function=(box,), method=PROOF, calls=100)
-    enough = int(re.findall(r"write calls=(\d+)", str(told.value))[0])
-    tables(box, method=PROOF, calls=enough, deltas=41)
+        Config(function=(box,), method=PROOF, budget=100)
+    enough = int(re.findall(r"write budget=(\d+)", str(told.value))[0])
+    tables(box, method=PROOF, budget=enough, deltas=41)
     assert counted.values <= enough
 
 
 def test_expressions_and_the_functions_of_the_lab_are_swept_as_finely_as_ever_in_all_precisions() -> None:
     f = dk.Function.from_black_box("sin_noise", expression="sin(x)")
     config = Config(function=(problem("exp(x)", 1.0), dk.Problem(f, (1.0,))), deltas=129)
-    assert config.most_calls == {}
+    assert config.calls == []
     assert config.rows == 2 * 2 * 3 * 129
