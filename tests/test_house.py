@@ -40,6 +40,7 @@ LEAST = {"numpy", "derivkit.types", "derivkit.arguments"}
 BASE = {
     "experiments.files",
     "experiments.formats",
+    "experiments.looks",
     "experiments.messages",
     "experiments.spreadsheet",
     "experiments.words",
@@ -76,6 +77,7 @@ MAY_IMPORT = {
         "experiments.answers",
         "experiments.calls",
         "experiments.columns",
+        "experiments.looks",
         "experiments.shards",
         "experiments.study",
         "experiments.timing",
@@ -97,6 +99,7 @@ MAY_IMPORT = {
     "experiments/peers/torch.py": CORE | {"torch", "experiments.peers"},
     "experiments/shards.py": set(),
     "experiments/messages.py": set(),
+    "experiments/looks.py": set(),
     "experiments/words.py": set(),
     "experiments/files.py": set(),
     "experiments/terminal": {"derivkit", "experiments.messages", "experiments.terminal"},
@@ -133,7 +136,7 @@ MAY_IMPORT = {
     "experiments/figures": CORE
     | STUDY
     | {"matplotlib", "experiments.figures", "experiments.files", "experiments.formats", "experiments.messages"}
-    | {"experiments.words"},
+    | {"experiments.looks", "experiments.words"},
     "experiments/page": BASE | {"numpy", "experiments.page", "experiments.tables"},
     "experiments/page/report.py": {"jinja2", "markupsafe"} | BASE,
     "experiments/comparison/values.py": {"numpy"},

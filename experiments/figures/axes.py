@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 ZERO_DEPTH = 0.085
 """How far below a logarithmic axis the row for exact zeros lies, as a part of it."""
+PLAIN = 3
+"""Powers of ten up to which numbers are written out, 0.001 and 1000."""
+PAD = 0.04
+"""How far a logarithmic axis goes beyond its data, as a part of them: half a marker."""
 
 
 def place_ticks(axes: Axes, name: str, at: Sequence[float], labels: Sequence[str]) -> None:
@@ -39,13 +43,16 @@ def decades_around(values: Floats) -> tuple[int, int]:
 
 
 def ends_around(values: Floats) -> tuple[float, float]:
-    """The powers of ten at the ends of an axis that holds all positive ``values``.
+    """The powers of ten at the ends of an axis that holds all positive ``values``: the least and the greatest of them.
 
-    These are whole decades; around several values within one decade they are those of 1, 2 or 5 times a power of ten.
+    Where these are within one decade, and written out, the ends are 1, 2 or 5 times a power of ten; whole decades where
+    there were no two powers of ten between them.
     """
     least, most = float(np.log10(values.min())), float(np.log10(values.max()))
-    if not 0.0 < most - least <= 1.0:
-        return decades_around(values)
+    if max(-least, most) > PLAIN or most == least:
+        return (least, most) if math.floor(most) > math.ceil(least) else decades_around(values)
+    if most - least > 1.0:
+        return least, most
     powers = _round_powers(least - 1.0, most + 1.0)
     return max(p for p in powers if p <= least + 1e-9), min(p for p in powers if p >= most - 1e-9)
 
@@ -57,22 +64,9 @@ def _round_powers(low: float, high: float) -> list[float]:
     return [power for power in powers if low - 1e-9 <= power <= high + 1e-9]
 
 
-def _is_decade(power: float) -> bool:
-    return abs(power - round(power)) < 1e-9
-
-
 def power_text(power: float, base: int = 10) -> str:
     """A power of ten, or of another base, as 10⁻⁴."""
     return f"{base}{str(round(power)).translate(RAISED)}"
-
-
-def _round_text(power: float) -> str:
-    """Ten to the power ``power`` as 0.2, or as 2×10⁻⁹ where that is shorter."""
-    decade = math.floor(power + 1e-9)
-    digit = round(10.0 ** (power - decade))
-    if -3 <= decade <= 3:
-        return f"{digit * 10.0**decade:g}"
-    return power_text(decade) if digit == 1 else f"{digit}×{power_text(decade)}"
 
 
 def row_below(low: float, high: float, depth: float) -> float:
@@ -82,16 +76,29 @@ def row_below(low: float, high: float, depth: float) -> float:
 
 def log_axis(ax: Axes, name: str, low: float, high: float, *, zero: bool) -> None:
     """Set limits at the ends and a little further, lest a marker is cut; add a row for 0 where needed."""
-    near = high - low < 2.0
-    powers = _round_powers(low, high) if near else decades(round(low), round(high), most=6)
-    at, labels = [ten_to(power) for power in powers], list(map(_round_text if near else power_text, powers))
-    if sum(map(_is_decade, powers)) > 1:  # then the others need no label, and a long one runs into the axis's own
-        labels = ["" if "×" in label else label for label in labels]
+    space = PAD * (high - low)
+    powers = _powers_between(low - space, high + space)
+    plain = all(abs(power) <= PLAIN for power in powers)
+    at = [ten_to(power) for power in powers]
+    labels = [
+        f"{float(f'{value:.0e}'):g}" if plain else power_text(power) for value, power in zip(at, powers, strict=True)
+    ]
     if zero:
         at, labels = [row_below(low, high, ZERO_DEPTH), *at], ["0", *labels]
-    ends = (row_below(low, high, 0.14 if zero else 0.03), ten_to(high + 0.03 * (high - low)))
+    ends = (row_below(low, high, 0.14 if zero else PAD), ten_to(high + space))
     (ax.set_xlim if name == "x" else ax.set_ylim)(*ends)
     place_ticks(ax, name, at, labels)
+
+
+def _powers_between(low: float, high: float) -> list[float]:
+    """Round powers for the ticks of an axis: decades where there are three, else 1, 2 and 5 times powers of ten.
+
+    Decades too where others would have long labels.
+    """
+    first, last = math.ceil(low - 1e-9), math.floor(high + 1e-9)
+    powers = _round_powers(low, high)
+    near = last - first < 2 and all(abs(power) <= PLAIN for power in powers)
+    return powers if near or last < first else decades(first, last, most=6)
 
 
 def decades(low: int, high: int, *, most: int) -> list[float]:

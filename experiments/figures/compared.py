@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from experiments.figures.axes import decades_around, log_axis, log_panel
 from experiments.figures.contract import Excerpt, Kind, Plan, Spec
-from experiments.figures.paper import DASHES, GREY, entry, lay_out, look_of
+from experiments.figures.paper import DASHES, GREY, entry, lay_out, looks_of
 from experiments.figures.selection import has_log, rows_named
 from experiments.figures.series import FEW, THINNED, Series, line_columns, marked, series_of
 from experiments.words import in_brackets, number
@@ -58,8 +58,8 @@ def _compared(excerpt: Excerpt) -> list[_Beside]:
 
 
 def _draw(plan: Plan, spec: Spec) -> Figure:
-    looks = {name: look_of(place) for place, name in enumerate(plan.names)}
-    entries = [entry(name, linewidth=2.4, markersize=7, **look) for name, look in looks.items()]
+    looks = looks_of(plan.names)
+    entries = [entry(name, **{**look, "linewidth": 2.4, "markersize": 7}) for name, look in looks.items()]
     runs = sorted({(one.run, one.called) for one in plan.contents})
     explained = [entry(called, color=GREY, **_of_run(place)) for place, called in runs]
     figure, upper = lay_out(plan, spec, entries, explained, height=TALL)

@@ -16,9 +16,10 @@ from matplotlib.figure import Figure
 
 from experiments.figures.axes import linear_axis
 from experiments.figures.contract import Kind, Panel, Plan, Spec
-from experiments.figures.paper import DASHES, PALETTE, entry, lay_out
+from experiments.figures.paper import BROKEN, DASHES, entry, lay_out, looks_of
 from experiments.figures.selection import has_linear, panel_columns
 from experiments.figures.series import THINNED, Series, all_series, further_columns, line_columns
+from experiments.looks import is_reference
 from experiments.words import listed, numbers
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ CURVE, POINT = "f", "x"
 TOLD = 3
 """Most panels whose slopes a caption tells."""
 
+MARGIN = 0.05
+"""Room beside the lines with dots, as a part of their reach."""
 BASE: dict[str, Any] = {
     "marker": "o",
     "markersize": 7,
@@ -53,17 +56,28 @@ def _draw(plan: Plan, spec: Spec) -> Figure:
 
 def _looks(names: Sequence[str]) -> dict[str, dict[str, Any]]:
     """The curve is black and wide, the others are ever narrower: those that coincide stay visible."""
-    others = [name for name in names if name != CURVE]
+    colours = {name: look["color"] for name, look in looks_of(names).items()}
+    others = [name for name in names if name != CURVE and not is_reference(name)]
     looks = {
         name: {
-            "color": PALETTE[place % (len(PALETTE) - 1)],
+            "color": colours[name],
             "linewidth": max(1.3, 2.0 - 0.25 * place),
             "linestyle": DASHES[place % len(DASHES)],
             "zorder": 4 + 0.1 * place,
         }
         for place, name in enumerate(others)
     }
-    return {name: looks.get(name, {"color": "black", "linewidth": 2.6, "zorder": 3}) for name in names}
+    reference = {"color": "black", "linewidth": 1.2, "linestyle": BROKEN, "zorder": 5.5}
+    curve = {"color": "black", "linewidth": 2.6, "zorder": 3}
+    return {name: looks.get(name, curve if name == CURVE else reference) for name in names}
+
+
+def _window(panel: Sequence[Series]) -> tuple[float, float]:
+    """Where there are lines with dots, and a little beside them: the curve may go on far beyond."""
+    reach = [values for one in panel if one.marks is not None for values in (one.x, one.marks.x)]
+    low, high = (np.min(np.concatenate(reach)), np.max(np.concatenate(reach))) if reach else (-np.inf, np.inf)
+    beside = MARGIN * (high - low) if np.isfinite(high - low) else 0.0
+    return float(low - beside), float(high + beside)
 
 
 def _draw_linear(ax: Axes, panel: Sequence[Series], looks: Mapping[str, Mapping[str, Any]], at: Any) -> None:
@@ -75,6 +89,9 @@ def _draw_linear(ax: Axes, panel: Sequence[Series], looks: Mapping[str, Mapping[
     x, y = (np.concatenate([getattr(one, name) for one in curves or panel]) for name in ("x", "y"))
     if curves and at is not None:
         ax.plot([at], [np.interp(at, x, y)], **BASE)
+    low, high = _window(panel) if curves else (-np.inf, np.inf)
+    near = (x >= low) & (x <= high) & np.isfinite(y)
+    x, y = (x[near], y[near]) if near.any() else (x, y)
     ax.grid(visible=True)
     linear_axis(ax, "x", x, 0.0)
     linear_axis(ax, "y", y[np.isfinite(y)], 0.08)

@@ -16,7 +16,8 @@ from matplotlib.figure import Figure
 
 from experiments.figures.axes import decades_around, linear_axis, log_axis, place_ticks, power_text, row_below, ten_to
 from experiments.figures.contract import Excerpt, Floats, Kind, Mask, Plan, Spec, floats
-from experiments.figures.paper import GREY, LIGHT, PALETTE, entry, lay_out, panels_across, short
+from experiments.figures.paper import GREY, LIGHT, entry, lay_out, panels_across, short
+from experiments.looks import BLACK, BLUE, VERMILLION
 from experiments.words import counted, first_of, in_brackets, number
 
 if TYPE_CHECKING:
@@ -38,10 +39,10 @@ OK = "ok"
 LEFT, BETWEEN = 0.56, 0.09
 """Parts of a panel's width that the values and the gap to the distances take."""
 MINUS = {-1: "\N{MINUS SIGN}", 1: ""}
-MEASURED: Mapping[str, Any] = {"color": GREY, "marker": "|", "markersize": 11, "markeredgewidth": 2.0}
+MEASURED: Mapping[str, Any] = {"color": BLACK, "marker": "|", "markersize": 11, "markeredgewidth": 2.0}
 CLAIMED: Mapping[bool, Mapping[str, Any]] = {
-    False: {"color": PALETTE[0], "marker": "o", "markersize": 5, "linestyle": "none"},
-    True: {"color": PALETTE[1], "marker": "X", "markersize": 7.5, "linestyle": "none"},
+    False: {"color": BLUE, "marker": "o", "markersize": 5, "linestyle": "none"},
+    True: {"color": VERMILLION, "marker": "X", "markersize": 7.5, "linestyle": "none"},
 }
 
 
@@ -164,7 +165,7 @@ def _draw_values(ax: Axes, rows: Sequence[_Row]) -> None:
     for row in rows:
         if np.isfinite(row.bar):
             ends = [row.measured - row.bar, row.measured + row.bar]
-            ax.plot(ends, [row.place, row.place], color=GREY, linewidth=1.6)
+            ax.plot(ends, [row.place, row.place], color=BLACK, linewidth=1.6)
         ax.plot([row.measured], [row.place], **MEASURED)
         ax.plot([row.claimed], [row.place], zorder=4, **CLAIMED[row.wrong])
 

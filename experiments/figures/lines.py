@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from experiments.figures.axes import ends_around, log_axis, log_panel, row_below
 from experiments.figures.contract import Floats, Kind, Mask, Plan, Spec
-from experiments.figures.paper import GREY, Entry, dash_of, entry, lay_out, look_of
+from experiments.figures.paper import GREY, Entry, entry, lay_out, looks_of
 from experiments.figures.selection import has_log
 from experiments.figures.series import (
     BESIDE,
@@ -30,6 +30,7 @@ from experiments.figures.series import (
     line_columns,
     marked,
 )
+from experiments.looks import is_reference
 from experiments.words import counted, listed
 
 if TYPE_CHECKING:
@@ -51,23 +52,23 @@ BOUND: Mapping[str, Mapping[str, Any]] = {
 }
 DOTS: Mapping[str, Any] = {"linestyle": "none", "markeredgecolor": "white", "markeredgewidth": 0.6}
 """Between a few points of a V a straight line would tell a wrong law: they stay alone."""
+LEVEL: Mapping[str, Any] = {"linewidth": 1.3}
+"""What others are measured against is a line, however few its points."""
 
 
 def _draw(plan: Plan, spec: Spec) -> Figure:
     panels: list[Sequence[Series]] = [panel.content for panel in plan.panels]
-    looks = {name: {**look_of(place), "linestyle": dash_of(place)} for place, name in enumerate(plan.names)}
+    looks = looks_of(plan.names)
     series: list[Series] = plan.contents
     joined = spec.get("joined", True)
-    few = all(one.x.size <= FEW for one in series)
+    few = all(one.x.size <= FEW for one in series if not is_reference(one.name))
     style = {"markersize": 7, **DOTS} if few or not joined else {"markersize": 4.5, "linewidth": 1.4}
-    entries = [entry(name, **{**look, **style}) for name, look in looks.items()]
+    entries = [entry(name, **{**look, **(LEVEL if is_reference(name) else style)}) for name, look in looks.items()]
     figure, axes = lay_out(plan, spec, entries, _explained(series))
-    held = [_held(panel, REACH[few]) for panel in panels]
-    for panel, ax, (_, y) in zip(panels, axes, held, strict=True):
+    for panel, ax in zip(panels, axes, strict=True):
+        x, y = _held(panel, REACH[few])
         _draw_log(ax, panel, looks, y, joined=joined)
-    low, high = ends_around(np.concatenate([x for x, _ in held]))
-    for ax in axes:
-        log_axis(ax, "x", low, high, zero=False)
+        log_axis(ax, "x", *ends_around(x), zero=False)
     return figure
 
 
@@ -113,7 +114,7 @@ def _draw_log(
         ax.axhline(row_below(low, high, 0.03), color=GREY, linewidth=0.6, linestyle=(0, (1.5, 1.5)))
     for place, (one, depth) in enumerate(zip(panel, np.linspace(0.06, 0.11, len(panel)), strict=True)):
         look = looks[one.name]
-        (_log_line if joined else _log_points)(ax, one, look, place / len(panel))
+        (_log_line if joined or is_reference(one.name) else _log_points)(ax, one, look, place / len(panel))
         hits = one.x[one.y == 0]
         ax.plot(hits, np.full(hits.size, row_below(low, high, depth)), **{**look, "linestyle": "none", "markersize": 4})
         if one.bound is not None:
@@ -125,16 +126,16 @@ def _draw_log(
 def _log_line(ax: Axes, one: Series, look: Mapping[str, Any], place: float) -> None:
     """Draw one series; ``place`` among the others, from 0 to 1, moves its markers and makes it peep out below them."""
     y = np.where(one.y > 0, one.y, np.nan)
-    style = {"linewidth": 0.7 if one.thinned else 1.2, "markersize": 4, "markevery": marked(y, place)}
+    style = {"linewidth": 0.7 if one.thinned else 1.2, "markersize": 5 - 1.5 * place, "markevery": marked(y, place)}
     few = {**DOTS, "markersize": 8 - 2 * place}
-    ax.plot(one.x, y, zorder=3, **{**look, **(few if one.x.size <= FEW else style)})
+    ax.plot(one.x, y, **{**look, **(LEVEL if is_reference(one.name) else few if one.x.size <= FEW else style)})
 
 
 def _log_points(ax: Axes, one: Series, look: Mapping[str, Any], place: float) -> None:
     """Draw the points of one series alone: few as large as in `_log_line`, many small and seen through."""
     crowd = {"linestyle": "none", "markersize": 3.2, "markeredgewidth": 0, "alpha": 0.6}
     style = {**DOTS, "markersize": 8 - 2 * place} if one.x.size <= MANY else crowd
-    ax.plot(one.x, np.where(one.y > 0, one.y, np.nan), zorder=3, **{**look, **style})
+    ax.plot(one.x, np.where(one.y > 0, one.y, np.nan), **{**look, **style})
 
 
 def _finding(plan: Plan, spec: Spec) -> list[str]:

@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 
 from experiments.figures.axes import place_ticks, round_ticks, tick_text
 from experiments.figures.contract import Excerpt, Kind, Mask, Plan, Spec, floats
-from experiments.figures.paper import GREY, LIGHT, entry, lay_out, look_of, panels_across, short
+from experiments.figures.paper import GREY, LIGHT, entry, lay_out, looks_of, panels_across, short
+from experiments.looks import method_of
 from experiments.words import in_brackets
 
 if TYPE_CHECKING:
@@ -25,8 +26,16 @@ if TYPE_CHECKING:
 ROWS = 16
 """Most rows of a panel; captions tell of cuts."""
 
-THEORY: Mapping[str, Any] = {"marker": "|", "markersize": 11, "markeredgewidth": 2.2, "linestyle": "none"}
+THEORY: Mapping[str, Any] = {
+    "color": "black",
+    "marker": "|",
+    "markersize": 11,
+    "markeredgewidth": 2,
+    "linestyle": "none",
+}
 SEEN: Mapping[str, Any] = {"markersize": 6, "linestyle": "none"}
+SHAPES = ("o", "s", "^", "D")
+"""A marker for every pair; the colour of a row is that of its method."""
 
 Rows = Mapping[str, Sequence[tuple[float, float]]]
 """A panel of observed beside theory: for each label its pairs."""
@@ -56,14 +65,18 @@ def _draw(plan: Plan, spec: Spec) -> Figure:
     left = 0.3 + 0.075 * max(len(name) for name in names)
     height = max(1.1, 0.15 + len(names) * 0.17 * (1 + len(spec["pairs"])))
     texts = [f"{name}, observed" for _, _, name in spec["pairs"]]
-    series = [entry(text, len(text), **look_of(place), **SEEN) for place, text in enumerate(texts)]
-    theory = [entry(_beside(spec), len(_beside(spec)), color=GREY, **THEORY)]
+    series = [entry(text, len(text), color=GREY, marker=_shape(place), **SEEN) for place, text in enumerate(texts)]
+    theory = [entry(_beside(spec), len(_beside(spec)), **THEORY)]
     figure, axes = lay_out(plan, spec, series, theory, height=height, left=left, gap=0.3)
     limits = _dot_limits([panel.content for panel in plan.panels])
     for place, (panel, ax) in enumerate(zip(plan.panels, axes, strict=True)):
         _draw_dots(ax, panel.content, plan.names, limits)
         place_ticks(ax, "y", range(len(names)), [""] * len(names) if place % panels_across(len(axes)) else names)
     return figure
+
+
+def _shape(place: int) -> str:
+    return SHAPES[place % len(SHAPES)]
 
 
 def _beside(spec: Spec) -> str:
@@ -89,11 +102,12 @@ def _draw_dots(ax: Axes, rows: Rows, names: Sequence[str], limits: tuple[float, 
     place_ticks(ax, "x", ticks, [tick_text(tick, ticks[1] - ticks[0]) for tick in ticks])
     ax.grid(visible=True, axis="x")
     ax.tick_params(axis="y", length=0)
+    colours = {name: look["color"] if method_of(name) else GREY for name, look in looks_of(names).items()}
     for row, name in enumerate(names):
         pairs = rows.get(name, ())
         for place, pair in enumerate(pairs):
             height = row + (place - (len(pairs) - 1) / 2) * 0.4
-            _draw_pair(ax, height, pair, look=look_of(place), limits=limits)
+            _draw_pair(ax, height, pair, look={"color": colours[name], "marker": _shape(place)}, limits=limits)
 
 
 def _draw_pair(
@@ -103,7 +117,7 @@ def _draw_pair(
     low, high = limits
     at = min(max(seen, low), high)
     color = look["color"]
-    ax.plot([theory], [height], color=color, **THEORY)
+    ax.plot([theory], [height], **THEORY)
     ax.plot([theory, at], [height, height], color=color, linewidth=1.4)
     ax.plot([at], [height], zorder=4, **look, **SEEN)
     text = f"{seen:.2f}".replace("-", "\N{MINUS SIGN}") if math.isfinite(seen) else "none"

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from experiments.figures.axes import ends_around, log_axis, log_panel
 from experiments.figures.contract import Excerpt, Kind, Plan, Spec
-from experiments.figures.paper import GREY, dash_of, entry, lay_out, look_of
+from experiments.figures.paper import GREY, entry, lay_out, looks_of
 from experiments.figures.selection import has_log
 from experiments.figures.series import FEW, THINNED, Series, line_columns, series_of
 
@@ -43,7 +43,7 @@ def _lines(excerpt: Excerpt) -> list[Series]:
 
 
 def _draw(plan: Plan, spec: Spec) -> Figure:
-    looks = {name: look_of(place) | {"linestyle": dash_of(place)} for place, name in enumerate(plan.names)}
+    looks = looks_of(plan.names)
     every: list[Series] = plan.contents
     few = all(line.x.size <= FEW for line in every)
     style: dict[str, Any] = {"markersize": 6, "linestyle": "none"} if few else {"linewidth": 1.6, "marker": "none"}

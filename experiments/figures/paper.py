@@ -18,17 +18,15 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.lines import Line2D
 
+from experiments import looks
 from experiments.figures.contract import Plan, Spec
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito (2008), told apart by colour-blind readers; without the yellow, too pale on white."""
-
-# Seven colours and eight markers have no common factor: 56 series before a pair of the two comes back.
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
 DASHES: tuple[Any, ...] = ("-", (0, (4, 2)), (0, (2.5, 1.5)), (0, (1.2, 1.2)))
+BROKEN: Any = (0, (5, 2.5))
+"""The dash of what others are measured against: drawn above them, it lets them be seen."""
 
 GREY, LIGHT = "#5f6368", "#dddddd"
 STYLE: Mapping[str, Any] = {
@@ -75,14 +73,15 @@ def inked() -> Iterator[None]:
         yield
 
 
-def look_of(place: int) -> dict[str, Any]:
-    """Return the colour and the marker of the series in a place."""
-    return {"color": PALETTE[place % len(PALETTE)], "marker": MARKERS[place % len(MARKERS)]}
+def looks_of(names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return the colour, the marker and the dash of every series; black ones lie above the others."""
+    return {name: _look(look) for name, look in looks.looks_of(names).items()}
 
 
-def dash_of(place: int) -> Any:
-    """Return the dash of the line in a place: another one each time that the colours come back."""
-    return DASHES[place // len(PALETTE) % len(DASHES)]
+def _look(look: looks.Look) -> dict[str, Any]:
+    black = look.colour == looks.BLACK
+    dash = BROKEN if black else DASHES[look.before % len(DASHES)]
+    return {"color": look.colour, "marker": look.marker or "none", "linestyle": dash, "zorder": 3.5 if black else 3}
 
 
 def entry(name: str, most: int = 32, **look: Any) -> Entry:

@@ -135,10 +135,12 @@ def _thin(y: Floats) -> NDArray[np.intp]:
 
 
 def marked(y: Floats, stagger: float) -> list[int]:
-    """Choose the points with a marker: about seven along the line, and each without a neighbour to join."""
+    """Choose the points with a marker: about seven along the line, each without a neighbour to join, and the least."""
     there = np.isfinite(y)
     padded = np.concatenate([[False], there, [False]])
     alone = there & ~padded[:-2] & ~padded[2:]
     every = max(1, y.size // 7)
     alone[int(stagger * every) :: every] = True
+    if there.any():
+        alone[np.nanargmin(y)] = True
     return [int(place) for place in np.flatnonzero(alone)]

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments import tables
+from experiments.looks import looks_of
 from experiments.page.report import Slider
 
 Columns = Mapping[str, NDArray[Any]]
@@ -72,6 +73,7 @@ def _place(key: tuple[Any, ...], secants: Columns, curves: Columns, turnings: Tu
         for (method,) in _keys(here, "method")
     ]
     moved = [method for method in methods if len(method["delta"]) >= MIN_DELTAS]
+    looks = looks_of([method["name"] for method in moved])
     if not (moved and np.isfinite(curve["y"]).any()):
         return None
     t, first = np.unique(curve["t"], return_index=True)
@@ -83,7 +85,10 @@ def _place(key: tuple[Any, ...], secants: Columns, curves: Columns, turnings: Tu
         "height": _number(float(here["value"][0])),
         "t": across(t),
         "y": up(curve["y"][first]),
-        "methods": [method | {name: of(method[name]) for name, of in places.items()} for method in moved],
+        "methods": [
+            method | {"colour": looks[method["name"]].colour} | {name: of(method[name]) for name, of in places.items()}
+            for method in moved
+        ],
     }
 
 

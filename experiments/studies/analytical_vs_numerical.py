@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 import derivkit as dk
 from derivkit.testing import ANALYTICAL, DIGITS, DUAL, Ways, ways_of
 from experiments import columns
+from experiments.looks import looks_of
 from experiments.study import Frame, Rows, Tables, column, key, refuse_below, refuse_empty
 from experiments.timing import least_seconds
 from experiments.words import number
@@ -36,8 +37,6 @@ RULES = (ANALYTICAL, DUAL)
 SUSPICIOUS = 1e-10
 """Relative error above which a value is said to have lost digits: six of sixteen; a constant without a derivation."""
 SHARES = np.linspace(0.0, 100.0, 101)
-COLORS = ("#000000", "#CC79A7", "#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9")
-"""Okabe and Ito (2008), told apart by colour-blind readers."""
 MAX_NAMED = 4
 """Most losses that the findings name."""
 
@@ -270,8 +269,9 @@ def picture(digits: Mapping[str, Array], ratios: Mapping[str, float]) -> Iterato
     """Digits against cost: the median of each method, and the middle 80 % of its points."""
     corners = {"t": [0.0, 1.15 * max(ratios.values())], "y": [0.0, DIGITS + 1.0]}
     yield Picture(order=0, element="axes", color="white", label="", **corners)
+    looks = looks_of(list(digits))
     for k, (name, correct) in enumerate(digits.items()):
-        color = COLORS[k % len(COLORS)]
+        color = looks[name].colour
         low, median, high = np.percentile(correct, (10, 50, 90)).tolist()
         yield Picture(order=2 * k + 1, element="line", color=color, label="", t=ratios[name], y=[low, high])
         yield Picture(order=2 * k + 2, element="points", color=color, label=name, t=ratios[name], y=median)

@@ -198,6 +198,7 @@ function startSlider(data) {
   const choose = () => {
     method = place.methods[methods.selectedIndex];
     range.max = method.delta.length - 1;
+    at("parts").style.setProperty("--method", method.colour); // as in the figures
     graph = drawGraph(at("graph"), place, method);
     curve = drawError(at("error"), place, method);
     for (const [k, line] of [...at("turning").children].entries()) line.hidden = method.sentence !== k;

@@ -27,7 +27,7 @@ from experiments.figures.axes import ends_around, log_axis, tick_text
 from experiments.figures.contract import SERIES
 from experiments.figures.drawing import KINDS
 from experiments.figures.map import BLANKS
-from experiments.figures.paper import GREY, look_of
+from experiments.figures.paper import GREY, looks_of
 from experiments.figures.series import POINTS
 from experiments.figures.steps import RED, SIZE
 from experiments.running import run_figures
@@ -1056,7 +1056,7 @@ def test_nothing_is_cut_off_and_no_legend_or_title_covers_anything(sample):
 
 
 def test_series_differ_in_colour_and_marker_together():
-    looks = [look_of(place) for place in range(SERIES)]
+    looks = list(looks_of(list(map(str, range(SERIES)))).values())
     assert len({(look["color"], look["marker"]) for look in looks}) == SERIES
     for one, other in itertools.pairwise(looks):
         assert one["color"] != other["color"]
@@ -1067,6 +1067,29 @@ def faults_of_looks(lines):
     """The pairs of lines of one colour that share a marker or a dash."""
     pairs = itertools.combinations(((line.get_color(), line.get_marker(), line.get_linestyle()) for line in lines), 2)
     return [(one, other) for one, other in pairs if one[0] == other[0] and any(map(str.__eq__, one[1:], other[1:]))]
+
+
+@pytest.mark.parametrize("shown", [["central_2"], ["central_4", "central_2"], list(METHODS)], ids=len)
+def test_a_method_has_one_colour_and_one_marker_whatever_stands_beside_it(shown):
+    frame = pd.concat([sweep(GRID, {"sin": FUNCTIONS["sin"]}, methods={name: METHODS[name]}) for name in shown])
+    lines = line_with(figures.draw({"table": frame}, ULPS).axes[0], GRID)
+    line = lines[shown.index("central_2")]
+    assert (line.get_color(), line.get_marker()) == ("#D55E00", "s")
+
+
+def test_what_others_are_measured_against_is_a_black_line_above_them_without_markers():
+    frame = sweep(GRID, {"sin": FUNCTIONS["sin"]}, methods={"central_2": METHODS["central_2"]})
+    ax = figures.draw({"table": pd.concat([frame, frame.assign(method="theory allows")])}, ULPS).axes[0]
+    measured, theory = (line for line in ax.lines if np.array_equal(line.get_xdata(), GRID))
+    assert (theory.get_color(), theory.get_marker()) == ("#000000", "none")
+    assert theory.get_zorder() > measured.get_zorder()
+
+
+def test_the_best_point_of_every_line_has_a_marker():
+    figure = figures.draw({"table": sweep(GRID)}, ULPS)
+    for ax in figure.axes:
+        for line in line_with(ax, GRID):
+            assert np.nanargmin(line.get_ydata()) in line.get_markevery()
 
 
 def test_lines_of_one_colour_differ_in_marker_and_dash_and_the_legend_shows_both():
@@ -1118,17 +1141,18 @@ def test_a_title_that_fits_is_not_cut():
         ((85.0, 325.0), (50, 500)),
         ((0.44, 2.2), (0.2, 5)),
         ((1.0, 10.0), (1, 10)),
-        ((1.0, 11.0), (1, 100)),
+        ((1.0, 11.0), (1, 11)),
         ((3e-9, 3e-9), (1e-9, 1e-8)),
-        ((2e-9, 5e-9), (2e-9, 5e-9)),
+        ((2e-9, 5e-9), (1e-9, 1e-8)),
+        ((2e-9, 5e-6), (2e-9, 5e-6)),
         ((1e-300, 1e300), (1e-300, 1e300)),
     ],
 )
-def test_an_axis_ends_at_the_nearest_round_numbers_beyond_values_within_a_decade(values, ends):
+def test_an_axis_ends_at_its_values_and_within_a_decade_at_the_nearest_round_numbers(values, ends):
     assert 10.0 ** np.array(ends_around(np.array(values))) == pytest.approx(ends)
 
 
-def test_round_ticks_of_an_axis_within_a_decade_are_labelled_in_plain_numbers_or_short_powers():
+def test_ticks_of_an_axis_within_a_decade_are_plain_numbers_or_powers_of_ten():
     said = {}
     for low, high in ((1.0, 2.85), (2e-9, 1.4e-8)):
         figure = Figure()
@@ -1138,7 +1162,7 @@ def test_round_ticks_of_an_axis_within_a_decade_are_labelled_in_plain_numbers_or
         labels = [text.get_text() for text in ax.get_yticklabels()]
         said[low] = dict(zip(labels, ax.get_yticks(), strict=True))
     assert said[1.0] == pytest.approx({"1": 1, "2": 2, "5": 5})
-    assert said[2e-9] == pytest.approx({"2×10⁻⁹": 2e-9, "5×10⁻⁹": 5e-9, "10⁻⁸": 1e-8, "2×10⁻⁸": 2e-8}, rel=1e-6, abs=0)
+    assert said[2e-9] == pytest.approx({"10⁻⁹": 1e-9, "10⁻⁸": 1e-8, "10⁻⁷": 1e-7}, rel=1e-6, abs=0)
 
 
 def test_a_long_expression_gives_way_and_the_point_stays_in_the_title():
