@@ -21,7 +21,7 @@ project = "The derivative laboratory"
 author = "the authors of the derivative laboratory"
 release = version = dk.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["notebooks"]
+exclude_patterns = ["notebooks", "reference/choices/errors.md"]  # which the page of statuses includes
 default_role = "code"
 myst_heading_anchors = 3
 

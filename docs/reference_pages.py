@@ -54,6 +54,7 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "choices/index", _page("Names to choose from", *(_choice(*one) for one in CHOICES))
     yield "choices/operations", _page("What an expression may hold", EXPRESSIONS, _operations())
     yield "choices/figures", _page("Kinds of figures", FIGURES, *map(_kind, sorted(KINDS)))
+    yield "choices/errors", table(("status", "meaning"), _reasons()) + "\n"
     yield "commands/index", _page("Commands", *map(_command, COMMANDS))
 
 
@@ -172,7 +173,16 @@ def _preset(name: str) -> str:
     command = f"```sh\npython -m experiments.run experiment={name}\n```"
     told = f"This is the study [`{study.name}`]({study.name}.md) with keys of its own; its tables are described there."
     tables = [told] if base else [_table(name, rows) for name, rows in study.tables.items()]
-    return _page(f"`{name}`", escaped(catalog.lines("experiment")[name]), command, _keys(name), *tables)
+    question = escaped(catalog.lines("experiment")[name])
+    return _page(f"`{name}`", question, command, _keys(name), *tables, *_statuses(study.name))
+
+
+def _statuses(study: str) -> Iterator[str]:
+    """The statuses that a study has of its own."""
+    own = getattr(importlib.import_module(f"experiments.studies.{study}"), "STATUSES", None)
+    if isinstance(own, Mapping):
+        rows = [(code(status), escaped(meaning)) for status, meaning in own.items()]
+        yield f"## Statuses\n\n{table(('status', 'meaning'), rows)}"
 
 
 def _keys(preset: str) -> str:
@@ -278,6 +288,11 @@ def _operations() -> str:
         for one in ELEMENTARY.values()
     ]
     return table(("name", "also read", "slope", "domain"), rows)
+
+
+def _reasons() -> Iterator[Sequence[str]]:
+    for status, reason in zip(dk.ErrorSweep.STATUSES, dk.ErrorSweep.REASONS, strict=True):
+        yield [code(status), escaped(reason)]
 
 
 def _kind(name: str) -> str:

@@ -2,7 +2,7 @@
 
 A block of Python may be followed by a block ``text`` with what it prints, and an expression by a comment with its
 value, behind it or below; a block ``sh`` has one command a line, and may be followed by what these print. ``...``
-stands for anything. A block whose first line is a comment with a name of a file is that file.
+stands for anything. A block is a file where its first line is a comment with the name, or the name is behind ``text``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PAGES = {
     for path in [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
     if path.parent.parent.name != "reference"  # which is made from the code
 }
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"\A(?:# @package _global_\n)?# (\S+\.(?:py|yaml|toml))\n")
 """The name of a file; that of a preset is on the second line."""
 STATUS = re.compile(r"# exit status (\d+)")
@@ -36,25 +36,26 @@ STATUS = re.compile(r"# exit status (\d+)")
 
 @dataclass(frozen=True)
 class Block:
-    """A block of a page: its language, its text, and the text of the block after it where that is its output."""
+    """A block of a page: its language and text, that of the block after it where it is its output, and a name."""
 
     kind: str
     text: str
     output: str | None = None
+    name: str | None = None
 
     @property
     def file(self) -> str | None:
-        """The name of the file that the block shows."""
+        """The name of the file that the block shows, from behind its language or from its first comment."""
         match = FILE.match(self.text)
-        return match[1] if match else None
+        return match[1] if match else self.name
 
 
 def blocks_of(page: str) -> Iterator[Block]:
     """Yield the blocks of a page; a ``text`` that follows another, with nothing between them, is its output."""
     found = [*BLOCK.finditer(page)]
     for one, after in itertools.zip_longest(found, found[1:]):
-        follows = after and after[1] == "text" and not page[one.end() : after.start()].strip()
-        yield Block(one[1], one[2], after[2] if after and follows else None)
+        follows = after and after[1] == "text" and not after[2] and not page[one.end() : after.start()].strip()
+        yield Block(one[1], one[3], after[3] if after and follows else None, one[2])
 
 
 def difference(printed: str, shown: str) -> str:
