@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,6 +20,7 @@ from derivkit.expressions.tree import Expression
 from derivkit.numerical.adaptive import derivative
 from derivkit.numerical.ledger import Ledger
 from derivkit.numerical.result import Derivative
+from derivkit.presentation import Display
 from derivkit.trusted.exact import exact, exact_values
 from derivkit.types import Array, Domain, Ends
 
@@ -27,8 +28,8 @@ VALUES_FOR_DERIVATIVE = 100
 """Most values of costly code for one derivative: a smooth f takes 13, a corner or a jump 60; a choice."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Function(SelfDescribing):
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Function(Display, SelfDescribing):
     """A function of one variable, and what is known of it.
 
     Attributes
@@ -55,6 +56,8 @@ class Function(SelfDescribing):
     >>> root(4.0), root(-1.0), root.exact_derivative(np.array([4.0])).tolist()
     (2.0, nan, [0.25])
     """
+
+    SHOWN: ClassVar[tuple[str, ...]] = ("name", "expression", "domain")
 
     name: str
     text: str

@@ -40,6 +40,10 @@ LINES = {
         lambda: dk.recommend_delta("sin(x)", 1.0)[0],
         "Recommendation(formula='forward_1', dtype='float64', x=1, delta=1.5e-08, error=1.3e-08)",
     ),
+    "function": (
+        lambda: dk.Function.from_expression("sqrt(x)", domain=(0.0, 4.0)),
+        "Function(name='sqrt(x)', expression=sqrt(x), domain=(0, 4))",
+    ),
     "nothing recommended": (
         lambda: dk.recommend_delta("abs(x)", 0.0)[0],
         "Recommendation(formula='forward_1', dtype='float64', x=0)",
