@@ -7,6 +7,8 @@ from derivkit.late import face
 if TYPE_CHECKING:
     from derivkit.automatic.dual import Dual, dual
     from derivkit.automatic.refusals import DualError
+    from derivkit.data.channel import Corner
+    from derivkit.data.sampled import SampledDerivative, from_samples
     from derivkit.errors import (
         absolute_error,
         best_delta,
@@ -94,6 +96,7 @@ __all__ = [
     "Agreement",
     "BatchNoise",
     "BruteForce",
+    "Corner",
     "CostModel",
     "Course",
     "Data",
@@ -132,6 +135,7 @@ __all__ = [
     "Recommendation",
     "RefutedError",
     "SampleGradients",
+    "SampledDerivative",
     "Samples",
     "Side",
     "Sides",
@@ -186,6 +190,7 @@ __all__ = [
     "fitted_exponent",
     "formula",
     "formulas",
+    "from_samples",
     "generated",
     "geomspace",
     "gradient",

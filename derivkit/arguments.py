@@ -324,7 +324,7 @@ def check_callable(f: object, example: str) -> None:
     if is_formula(f):
         door = f"write dk.Function.from_expression({shown(f)}), which is one"
     elif hasattr(f, "__len__"):
-        door = f"numpy.gradient(y, x) differentiates data; the laboratory differentiates functions: {example}"
+        door = f"dk.from_samples(t, y) differentiates samples; this differentiates functions: {example}"
     raise TypeError(f"f must be callable, not {shown(f)}; {door}")
 
 

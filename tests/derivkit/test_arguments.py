@@ -91,9 +91,9 @@ def answer(call: Callable[[], Any], *words: str) -> str:
 @pytest.mark.parametrize(
     ("f", "door"),
     [
-        (np.array([1.0, 4.0, 9.0]), "numpy.gradient(y, x) differentiates data"),
-        ([1.0, 4.0], "numpy.gradient(y, x) differentiates data"),
-        (pd.Series([1.0, 4.0]), "numpy.gradient(y, x) differentiates data"),
+        (np.array([1.0, 4.0, 9.0]), "dk.from_samples(t, y) differentiates samples"),
+        ([1.0, 4.0], "dk.from_samples(t, y) differentiates samples"),
+        (pd.Series([1.0, 4.0]), "dk.from_samples(t, y) differentiates samples"),
         (None, "f must be callable, not None; write dk."),
         (HUGE, "f must be callable, not a whole number of 401 digits; write dk."),
     ],

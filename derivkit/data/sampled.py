@@ -1,0 +1,224 @@
+"""The derivative of samples, as people have them: in any order, with gaps, duplicates, dates and several channels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from derivkit.arguments import as_array, counted, numbers, positive, whole
+from derivkit.data.channel import Channel, Corner, in_order, repeated, solve
+from derivkit.data.times import Clock, clock_of
+from derivkit.types import Array
+
+HIGHEST = 3
+"""The highest order of a derivative: processes of order 4 know no more."""
+STATUSES = ("ok", "edge", "gap", "corner", "jump", "unresolved")
+"""What may become of a derivative of samples; the later is said in the place of the earlier."""
+OF_TIMES = ("value", "error", "status", "curve", "curve_error")
+"""What there is for every time."""
+UNSURE = {
+    "gap": "in gaps without samples, where the curve is a guess with its interval",
+    "unresolved": "beyond the samples, where nothing is known",
+}
+"""Statuses that the message speaks of."""
+
+
+@dataclass(frozen=True)
+class SampledDerivative:
+    """The derivative of samples.
+
+    Attributes
+    ----------
+    t : ndarray
+        The times at which it was wanted, as they were given.
+    value, error : float, or ndarray of the shape of t, and of the channels if there are any
+        The derivative, and half of its interval at 95 %.
+    status : ndarray of str, of the same shape
+        ``ok``; ``corner`` or ``jump``, where it may lie on either side of one; ``edge``, with samples on one side only;
+        ``gap``; ``unresolved``: no value, as beyond the samples.
+    curve, curve_error : ndarray, of the same shape
+        The signal without noise, and half of its interval.
+    noise, scale : float, or ndarray of shape ``(channels,)``
+        Standard deviation of the noise, and the length over which samples were averaged.
+    corners : tuple of Corner
+    outliers : tuple of int, or of pairs
+        Which of the samples were taken for outliers: rows, or rows and channels.
+    order : int
+    unit : str
+        Of the times, ``s`` where they were dates; else empty.
+    message : str
+        What was seen, in a sentence or more.
+
+    Examples
+    --------
+    >>> d = from_samples([0, 1, 2, 3, 4], [0, 2, 4, 6, 8], at=2.5)
+    >>> round(d.value, 6), d.status
+    (2.0, 'ok')
+    """
+
+    t: NDArray[Any]
+    value: Any
+    error: Any
+    status: Any
+    curve: Any
+    curve_error: Any
+    noise: Any
+    scale: Any
+    corners: tuple[Corner, ...]
+    outliers: tuple[Any, ...]
+    order: int
+    unit: str
+    message: str
+
+
+def from_samples(
+    t: ArrayLike,
+    y: ArrayLike,
+    order: int = 1,
+    *,
+    at: ArrayLike | None = None,
+    noise: float | None = None,
+    period: float | None = None,
+) -> SampledDerivative:
+    """The derivative of samples with an interval that holds, and no number to be set by hand.
+
+    The signal is taken for an integrated Wiener process with noise, of whatever order, roughness and noise the samples
+    themselves make likely; these are averaged over, so that what is unknown of them is in the interval. Where the
+    samples speak for it the roughness changes along the record, and there are corners, jumps and outliers. Without any
+    noise it is interpolation, and the interval is that of the unknown curve between the samples.
+
+    Parameters
+    ----------
+    t : array_like, shape ``(n,)``
+        Times: numbers or dates, in any order. Values at the same time are averaged.
+    y : array_like, shape ``(n,)`` or ``(n, channels)``
+        The samples; NaN where there is none. Channels are independent of each other.
+    order : int
+        Of the derivative, 1 to 3.
+    at : array_like, optional
+        Times at which it is wanted, of any shape: those of the samples, unless given. Nothing is known beyond these.
+    noise : float, optional
+        The standard deviation of the noise, by somebody who knows.
+    period : float, optional
+        After which the signal repeats.
+
+    Returns
+    -------
+    SampledDerivative
+
+    Raises
+    ------
+    ValueError, TypeError
+        If t and y do not fit together, fewer than four times differ, or a number is infinite.
+
+    References
+    ----------
+    Wahba (1978), J. R. Stat. Soc. B 40, 364: splines as expectations of integrated Wiener processes. Ansley & Kohn
+    (1985), Ann. Stat. 13, 1286: the state-space form. de Jong & Penzer (1998), J. Am. Stat. Assoc. 93, 796: shocks.
+
+    Examples
+    --------
+    >>> import derivkit as dk
+    >>> t = np.linspace(0, 6, 60)
+    >>> d = dk.from_samples(t, np.sin(t) + 0.05 * np.random.default_rng(0).normal(size=60))
+    >>> bool(np.mean(abs(d.value - np.cos(t)) <= d.error) > 0.9), round(d.noise, 2)
+    (True, 0.04)
+    """
+    order = whole("order", order, 1, HIGHEST)
+    clock = clock_of(t)
+    times = clock.read("t", t)
+    if times.ndim != 1:
+        raise ValueError(f"t has the shape {times.shape}: give one time for each sample, shape (n,)")
+    columns, several = _columns(times, y), np.ndim(as_array(y)) > 1
+    wanted = times if at is None else clock.read("at", at)
+    known = None if noise is None else float(positive("noise", noise))
+    channels = []
+    for column in columns.T:
+        samples = in_order(times, column, order)
+        if period is not None:
+            samples = repeated(samples, float(positive("period", period)))
+        channels.append(solve(samples, order, wanted.ravel(), known))
+    return _combined(channels, as_array(t if at is None else at), order, clock, several=several)
+
+
+def _columns(times: Array, y: ArrayLike) -> Array:
+    """The samples, shape ``(n, channels)``."""
+    values = numbers("y", y)
+    if values.ndim not in (1, 2) or len(values) != times.size:
+        raise ValueError(f"t has {counted(times.size, 'time')} and y the shape {values.shape}: give as many rows of y")
+    columns = values[:, None] if values.ndim == 1 else values
+    if np.isinf(columns).any():
+        row, column = np.argwhere(np.isinf(columns))[0].tolist()
+        place = f"y[{row}]" if values.ndim == 1 else f"y[{row}, {column}]"
+        raise ValueError(f"{place} is {float(columns[row, column])!r}: write NaN where there is no sample")
+    return columns
+
+
+# All channels
+
+
+def _combined(
+    channels: Sequence[Channel], t: NDArray[Any], order: int, clock: Clock, *, several: bool
+) -> SampledDerivative:
+    """The result of all channels: those of the times on the first axes, and on the last of the channels."""
+
+    def stacked(name: str) -> Any:
+        columns = [np.reshape(getattr(channel, name), t.shape if name in OF_TIMES else ()) for channel in channels]
+        array = np.stack(columns, axis=-1) if several else columns[0]
+        return array if array.ndim else array.item()
+
+    corners = [
+        replace(each, channel=k, t=clock.write(each.t), low=clock.write(each.low), high=clock.write(each.high))
+        for k, channel in enumerate(channels)
+        for each in channel.corners
+    ]
+    rows = [(row, k) if several else row for k, channel in enumerate(channels) for row in channel.outliers]
+    result = SampledDerivative(
+        t=t,
+        value=stacked("value"),
+        error=stacked("error"),
+        status=stacked("status"),
+        curve=stacked("curve"),
+        curve_error=stacked("curve_error"),
+        noise=stacked("noise"),
+        scale=stacked("scale"),
+        corners=tuple(corners),
+        outliers=tuple(rows),
+        order=order,
+        unit=clock.unit,
+        message="",
+    )
+    averaged = sum(channel.averaged for channel in channels)
+    return replace(result, message=_description(result, averaged))
+
+
+def _description(result: SampledDerivative, averaged: int) -> str:
+    """What was seen, in sentences."""
+    noise, scale = (
+        ", ".join(f"{each:.2g}" for each in np.atleast_1d(part).tolist()) for part in (result.noise, result.scale)
+    )
+    unit = f" {result.unit}" if result.unit else ""
+    sentences = [f"noise of {noise}, averaged over lengths of about {scale}{unit}"]
+    if result.unit:
+        sentences.append(f"the derivative is per {result.unit}{f'^{result.order}' if result.order > 1 else ''}")
+    sentences += [
+        f"a {corner.kind} at {_moment(corner.t)}: {corner.left:.4g} before it, {corner.right:.4g} after"
+        for corner in result.corners
+    ]
+    if averaged:
+        sentences.append(f"{counted(averaged, 'sample')} averaged with others of the same time")
+    if result.outliers:
+        sentences.append(f"{counted(len(result.outliers), 'sample')} taken for outliers")
+    for status, words in UNSURE.items():
+        count = int(np.count_nonzero(result.status == status))
+        if count:
+            sentences.append(f"{counted(count, 'value')} {words}")
+    return "; ".join(sentences)
+
+
+def _moment(t: Any) -> str:
+    return f"{t:.6g}" if isinstance(t, float) else str(t)
