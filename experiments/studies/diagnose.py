@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import functools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,10 @@ MAX_ANSWERS = 1000
 """Most lines of a file of answers: some seconds of work, and what a page can hold."""
 MAX_BYTES = 1_000_000
 """Largest file of answers: a thousand lines are a tenth of it."""
+EXAMPLE = ("x*sin(x)", "cos(x)")
+"""The function and the answer where neither is given."""
+LEFT_SIDE = re.compile(r"\s*(?:[a-z]['\u2032\u2019](?:\s*\([a-z]\))?|d[a-z]?/d[a-z](?:\s*[a-z]\([a-z]\))?)\s*=(?!=)")
+"""What may stand before an answer: f'(x) =, y' =, dy/dx =, d/dx f(x) =."""
 SEPARATORS = ("\t", ";", ":", ",")
 """What may stand between a name and an answer; all but the last occur in no formula."""
 HEADS = frozenset({"answer", "answers", "derivative"})
@@ -106,7 +111,7 @@ class Answer(NamedTuple):
 class Config:
     """The function and the answers, typed or in a file; and how the lines beside them are written."""
 
-    expression: tuple[str, ...]
+    expression: tuple[str, ...] = ()
     answer: tuple[str, ...] = ()
     answers: str = ""
     implicit: bool = False
@@ -115,15 +120,16 @@ class Config:
     notation: str = "prime"
 
     def __post_init__(self) -> None:
-        if len(self.expression) != 1:
+        if len(self.expression) > 1:
             raise ValueError(f"expression={list(self.expression)}: the answers are of one function; write one formula")
-        if not self.answer and not self.answers:
-            raise ValueError("there is no answer; write 'answer=cos(x)', or a file of them, answers=class.csv")
-        _derived(self.expression[0], self.variable).text(self.level, self.notation)
-        for answer in self.answer if not self.answers else ():
-            found = diagnosed(self, answer)
+        if bool(self.expression) != bool(self.answer or self.answers):
+            lacking = "'expression=x*sin(x)'" if self.answer or self.answers else "'answer=cos(x)' or answers=class.csv"
+            raise ValueError(f"a function and an answer are compared; write {lacking} too")
+        _derived(self.function, self.variable).text(self.level, self.notation)
+        for entry in self.entries if not self.answers else ():
+            found = diagnosed(self, entry.text)
             if not isinstance(found, dk.Diagnosis):
-                raise ValueError(f"answer={answer}: {found}")  # noqa: TRY004 - a value that is wrong
+                raise ValueError(f"answer={entry.text}: {found}")  # noqa: TRY004 - a value that is wrong
         if not self.entries:
             raise ValueError(f"answers={self.answers}: no line has an answer; write lines such as Anna,2*x")
 
@@ -132,8 +138,13 @@ class Config:
         """The answers, each with its number and its name."""
         if self.answers:
             return _entries(self.answers)
-        several = len(self.answer) > 1
-        return [Answer(k, f"answer {k}" if several else "answer", text) for k, text in enumerate(self.answer, start=1)]
+        typed = self.answer or (EXAMPLE[1],)
+        return [Answer(k, f"answer {k}" if typed[1:] else "answer", text) for k, text in enumerate(typed, start=1)]
+
+    @property
+    def function(self) -> str:
+        """The function that was to be differentiated."""
+        return self.expression[0] if self.expression else EXAMPLE[0]
 
     @property
     def rows(self) -> int:
@@ -164,10 +175,15 @@ def _entries(path: str) -> list[Answer]:
         raise ValueError(f"answers={path}: {error.strerror}; a file has lines of a name and an answer") from error
     except UnicodeDecodeError as error:
         raise ValueError(f"answers={path}: byte {error.start + 1} is no UTF-8; save the file as UTF-8") from error
-    entries = [_entry(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    entries = [_entry(number, line) for number, line in enumerate(text.splitlines(), start=1) if not _is_empty(line)]
     if size > MAX_BYTES or len(entries) > MAX_ANSWERS:
         raise ValueError(f"answers={path}: a file has at most {MAX_ANSWERS:,} lines; write several files")
     return entries[1:] if entries and entries[0].text.lower() in HEADS else entries
+
+
+def _is_empty(line: str) -> bool:
+    """Whether a line has nothing, or a comment."""
+    return not line.strip() or (line.startswith("#") and not any(one in line for one in SEPARATORS))
 
 
 def _entry(number: int, line: str) -> Answer:
@@ -187,9 +203,8 @@ def _entry(number: int, line: str) -> Answer:
 
 def measure(config: Config) -> Iterator[Rows]:
     """Yield what is said of one answer at a time, and the derivation beside it."""
-    (expression,) = config.expression
     for entry in config.entries:
-        which = {"expression": expression, "number": entry.number, "name": entry.name}
+        which = {"expression": config.function, "number": entry.number, "name": entry.name}
         found = diagnosed(config, entry.text)
         if isinstance(found, str):
             yield Table(**which, answer=entry.text, **unreadable(found))
@@ -207,7 +222,7 @@ def diagnosed(config: Config, answer: str) -> dk.Diagnosis | str:
     if not answer:
         return "there is no answer"
     try:
-        return _diagnosis(config.expression[0], answer, config.variable, config.implicit)
+        return _diagnosis(config.function, LEFT_SIDE.sub("", answer), config.variable, config.implicit)
     except ValueError as error:
         return str(getattr(error, "line", error))
 
@@ -257,8 +272,8 @@ def conclude(tables: Tables) -> Iterator[Rows]:
             title=[heading(group, len(table)) for _, group in shown],
             text=[introduction(group) for _, group in shown],
         )
-    if len(table) == 1 and len(tables[Text]):
-        yield Printed(line=tables[Text]["text"])
+    lines = list(tables[Text]["text"]) if len(table) == 1 else list(notes(table))
+    yield from (Printed(line=lines),) if lines else ()
     yield Summary(name=table["name"], answer=table["answer"], verdict=table["mistake"])
 
 
@@ -319,6 +334,11 @@ def tell(tables: Tables) -> Iterator[str]:
     yield verdict_of(table.iloc[0]) if len(table) == 1 else how_many(table)
     groups = groups_of(table[~table["right"] & (table["verdict"] != UNREADABLE)])
     yield from (sentence(group) for group in groups if len(table) > 1)
+    yield from notes(table)
+
+
+def notes(table: Frame) -> Iterator[str]:
+    """What else is to be said of answers, line by line: why they cannot be read, first of all."""
     for _, row in table[table["note"] != ""].iterrows():
         yield f"{place_of(row)}: {row['note']}."
 

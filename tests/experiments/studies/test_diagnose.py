@@ -16,6 +16,7 @@ from experiments.studies import diagnose
 from experiments.studies.diagnose import MAX_ANSWERS, UNREADABLE, Config
 
 ROOT = Path(__file__).resolve().parents[3]
+SQUARE = "expression=x^2"
 PRODUCT = "product rule as product of derivatives"
 CLASS = """\
 name,answer
@@ -31,6 +32,8 @@ Ida,
 log(x, 2)
 Nina\tsin(x)*(1 + x/tan(x))
 ,cos(x)
+# corrected on Monday
+#12,cos(x)
 """
 ENTRIES = [
     (2, "Anna", "cos(x)"),
@@ -44,6 +47,7 @@ ENTRIES = [
     (11, "line 11", "log(x, 2)"),
     (12, "Nina", "sin(x)*(1 + x/tan(x))"),
     (13, "line 13", "cos(x)"),
+    (15, "#12", "cos(x)"),
 ]
 
 
@@ -109,6 +113,17 @@ def test_a_right_answer_is_drawn_with_its_derivation() -> None:
     assert "≠" not in tables["steps"]["text"]
 
 
+def test_without_a_function_and_an_answer_the_study_shows_an_example() -> None:
+    assert findings(Config())[0].startswith("cos(x) is wrong: product rule as product of derivatives at x·sin(x).")
+
+
+@pytest.mark.parametrize(
+    "left", ["f'(x) = ", "y' =", "dy/dx=", "d/dx f(x) = ", "", "g\N{RIGHT SINGLE QUOTATION MARK}(t)="]
+)
+def test_an_answer_may_have_the_left_side_of_its_equation(left: str) -> None:
+    assert findings(config("x^2", f"{left}2*x"))[0].endswith(": right.")
+
+
 # A class
 
 
@@ -121,7 +136,7 @@ def test_every_line_of_a_file_is_an_answer(of_class: Config) -> None:
 
 def test_lines_that_cannot_be_read_are_named_one_by_one(of_class: Config) -> None:
     found = findings(of_class)
-    assert found[0] == "2 of 11 answers are right, 1 of them in another form."
+    assert found[0] == "2 of 12 answers are right, 1 of them in another form."
     assert "Line 8, Gus: 'sin x' at column 1: sin is a function and needs brackets; write sin(x)." in found
     assert "Line 9, Hoa: the answer has t, the function only x; write it in these." in found
     assert "Line 10, Ida: there is no answer." in found
@@ -130,15 +145,17 @@ def test_lines_that_cannot_be_read_are_named_one_by_one(of_class: Config) -> Non
 def test_mistakes_are_counted_with_whose_they_are(of_class: Config) -> None:
     tables = gathered(diagnose, of_class)
     counted = dict(zip(tables["mistakes"]["mistake"], tables["mistakes"]["answers"], strict=True))
-    assert counted[PRODUCT] == 3
+    assert counted[PRODUCT] == 4
     assert sum(counted.values()) == (~tables["table"]["right"]).sum()
-    assert tables["mistakes"]["names"][tables["mistakes"]["mistake"] == PRODUCT].tolist() == ["Anna; Emil; line 13"]
-    assert tables["lesson"]["title"][0] == f"{PRODUCT.capitalize()}: 3 of 11"
+    assert tables["mistakes"]["names"][tables["mistakes"]["mistake"] == PRODUCT].tolist() == [
+        "Anna; Emil; line 13; #12"
+    ]
+    assert tables["lesson"]["title"][0] == f"{PRODUCT.capitalize()}: 4 of 12"
 
 
 def test_answers_with_one_mistake_at_one_place_share_a_figure_if_they_are_one(of_class: Config) -> None:
     tables = gathered(diagnose, of_class)
-    assert tables["lesson"]["text"][0].startswith("Anna, Emil and line 13: cos(x) and 1*cos(x). Right is")
+    assert tables["lesson"]["text"][0].startswith("Anna, Emil, line 13 and #12: cos(x) and 1*cos(x). Right is")
     lost = [text for text in tables["lesson"]["text"] if text.startswith(("Doe, Jane: sin(x).", "Fay: x*cos(x)."))]
     assert len(lost) == 2
 
@@ -186,11 +203,15 @@ def test_a_page_has_a_class(of_class: Config, outputs: Path, capsys: pytest.Capt
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (("answer=2x",), "answer=2x: '2x' at column 2: a multiplication sign is missing; write 2*x, or leave the sign"),
-        (("answer=2*t",), "answer=2*t: the answer has t, the function only x"),
-        (("answer=null",), "there is no answer; write 'answer=cos(x)', or a file of them, answers=class.csv"),
-        (("answers=nobody.csv",), "answers=nobody.csv: No such file or directory"),
-        (("expression=['x','x^2']",), "the answers are of one function; write one formula"),
+        (
+            (SQUARE, "answer=2x"),
+            "answer=2x: '2x' at column 2: a multiplication sign is missing; write 2*x, or leave the",
+        ),
+        ((SQUARE, "answer=2*t"), "answer=2*t: the answer has t, the function only x"),
+        ((SQUARE,), "a function and an answer are compared; write 'answer=cos(x)' or answers=class.csv too"),
+        (("answer=2*x",), "a function and an answer are compared; write 'expression=x*sin(x)' too"),
+        ((SQUARE, "answers=nobody.csv"), "answers=nobody.csv: No such file or directory"),
+        (("expression=['x','x^2']", "answer=2"), "the answers are of one function; write one formula"),
         (("level=long",), "no level named 'long'; there are full, normal, brief"),
     ],
 )
