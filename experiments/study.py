@@ -62,6 +62,7 @@ class Column:
     axis: str | None = None
     label: str | None = None
     name: str | None = None
+    good_to: str | None = None
 
 
 def key(meaning: str, *, moves: Rule | None = None, axis: str | None = None, label: str | None = None) -> Any:
@@ -81,6 +82,7 @@ def column(
     axis: str | None = None,
     label: str | None = None,
     name: str | None = None,
+    good_to: str | None = None,
 ) -> Any:
     """A column with a value.
 
@@ -101,8 +103,13 @@ def column(
         How an axis that shows it is labelled; by default with the name of the column.
     name
         Its name, where that is none of Python's, such as ``above_1e-10``; by default that of the field.
+    good_to
+        The column that says how far it may be off: a terminal prints as many digits as that vouches for.
     """
-    return Column(meaning=meaning, moves=moves, between=between, measured=measured, axis=axis, label=label, name=name)
+    return Column(
+        meaning=meaning, moves=moves, between=between, measured=measured, axis=axis, label=label, name=name,
+        good_to=good_to,
+    )  # fmt: skip
 
 
 # Tables

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 
 POWERS_FROM = 1e6
 """From here on numbers are told by their power of ten, which Python's own way of writing does below 0.0001."""
+DIGITS = 9
+"""Of a value of which it is not known how far it may be off; by eye."""
 POWERS_BELOW = 0.01
 """A list with powers of ten has them below this: 1e-03 beside 1e-05, yet 0.3 and 1 as they are."""
 
@@ -63,8 +65,20 @@ def with_bar(value: float, bar: float) -> str:
     """
     if not (value and 0.0 < bar < math.inf):
         return f"{value:g} ± {bar:.2g}"
-    digits = math.floor(math.log10(abs(value))) - math.floor(math.log10(bar)) + 1
-    return f"{value:#.{min(max(digits, 1), 17)}g}".rstrip(".").replace(".e", "e") + f" ± {bar:.2g}"
+    return f"{value:#.{digits_of(value, bar, doubtful=1)}g}".rstrip(".").replace(".e", "e") + f" ± {bar:.2g}"
+
+
+def digits_of(value: float, bar: float, *, doubtful: int = 0) -> int:
+    """Return how many digits a value is good for: those before the one at which its bar begins, and some doubtful ones.
+
+    Examples
+    --------
+    >>> digits_of(4.0001999999987845, 9e-12), digits_of(1e-20, 3e-17), digits_of(2.8, math.nan)
+    (12, 1, 9)
+    """
+    if not (value and 0.0 < bar < math.inf):
+        return DIGITS
+    return min(max(math.floor(math.log10(abs(value))) - math.floor(math.log10(bar)) + doubtful, 1), 17)
 
 
 def at_point(function: str, x: float, digits: int = 6) -> str:

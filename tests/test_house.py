@@ -104,7 +104,7 @@ MAY_IMPORT = {
     "experiments/files.py": set(),
     "experiments/terminal": {"derivkit", "experiments.messages", "experiments.terminal"},
     "experiments/terminal/exits.py": set(),
-    "experiments/terminal/progress.py": {"rich", "experiments.messages"},
+    "experiments/terminal/progress.py": {"rich", "experiments.messages", "experiments.words"},
     "experiments/running/digits.py": CORE | {"sklearn"},
     "experiments/running/serial.py": BASE,
     "experiments/running/record.py": BASE | {"experiments.terminal.exits"},

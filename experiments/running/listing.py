@@ -25,6 +25,8 @@ DEPTH = 3
 """Directories from that of all results down to a run: study, day and run."""
 NEEDED = ("experiment", "overrides", "started", "status", "jobs", "tables")
 """What a record must hold to be listed."""
+LATEST = "latest"
+"""The link in the directory of all results that leads to the run that ended last."""
 MAX_NAMED = 6
 """Runs that a message names at most."""
 CLOCK = 8
@@ -167,8 +169,12 @@ def _below(directory: Path, depth: int, visited: set[tuple[int, int]], refused: 
         yield directory
     elif depth:
         for inner in inside:
-            if not inner.name.startswith(".") and _is_directory(inner):
+            if not inner.name.startswith(".") and _is_directory(inner) and not _is_latest(inner):
                 yield from _below(Path(inner.path), depth - 1, visited, refused)
+
+
+def _is_latest(inner: os.DirEntry[str]) -> bool:
+    return inner.name == LATEST and inner.is_symlink()
 
 
 def _is_directory(inner: os.DirEntry[str]) -> bool:

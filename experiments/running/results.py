@@ -7,6 +7,7 @@ what it wrote is never gathered.
 from __future__ import annotations
 
 import math
+import os
 import webbrowser
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -18,10 +19,11 @@ from experiments.formats import check_formats
 from experiments.messages import ConfigurationError, line_of, named, near
 from experiments.page import report as html
 from experiments.page import slider
-from experiments.running import check, ownership, recording, run_figures, searched, surroundings
+from experiments.running import check, listing, ownership, recording, run_figures, searched, surroundings
 from experiments.running.execution import Run
 from experiments.running.record import JobRecord, Status
 from experiments.study import MAIN, Rows, Study
+from experiments.terminal import commands
 from experiments.terminal.exits import Exit
 from experiments.terminal.progress import Terminal
 from experiments.words import counted
@@ -36,6 +38,8 @@ MAX_ROWS_SHOWN, MAX_ROWS_OF_OTHERS = 120, 60
 SHOWN_AT_LENGTH = ("summary", "goals")
 MAX_ROWS_UNFOLDED = 40
 """Rows above which a table that is not in `SHOWN_AT_LENGTH` is folded: about a page."""
+MAX_FINDINGS_PRINTED = 3
+"""Most findings that are printed in the terminal; the report has all of them."""
 MAX_JOBS_REPORTED = 20
 """Jobs whose configuration the report shows."""
 SHOWN_FIRST = ("summary", "suspects", "mistakes")
@@ -299,6 +303,7 @@ def finish(run: Run, *, open_report: bool) -> Exit:
         _ungathered(run, error)
     if (complaints or status == Exit.UNGATHERED) and run.record.repeats is None:
         terminal.note(f"what is done is kept; to do the rest: python -m experiments.run --resume {near(run.directory)}")
+    _link(run)
     _tell(run, jobs, records, page)
     if open_report and page is not None:
         _open(page)
@@ -343,16 +348,41 @@ def interrupt(run: Run) -> Exit:
 
 def _tell(run: Run, jobs: Sequence[JobRecord], records: Mapping[str, Any], page: Path | None) -> None:
     terminal = Terminal()
-    terminal.printed(_answers(run, records))
+    terminal.sentences(_answers(run, records))
     terminal.printed(printed(run, records))
     if "summary" in records:
-        columns = tables.columns_of(run.directory / "summary.parquet")
-        terminal.summary({name: column.tolist() for name, column in columns.items()}, table="summary.parquet")
-    terminal.printed(_searched(run, jobs, records))
+        _summarise(run, terminal, several=len(jobs) > 1)
+    findings = [*_searched(run, jobs, records), *_texts(run, records, "findings", "finding")]
+    more = len(findings) - MAX_FINDINGS_PRINTED
+    terminal.sentences(findings[:MAX_FINDINGS_PRINTED])
+    terminal.sentences([f"The report has {counted(more, 'more finding')}."] if more > 0 and page else [])
     for text in _notes(run, records):
         terminal.note(text)
     paths = [("report", page), ("table", run.directory / f"{MAIN}.parquet")]
     terminal.paths([(label, near(path)) for label, path in paths if path is not None and path.exists()])
+
+
+def _summarise(run: Run, terminal: Terminal, *, several: bool) -> None:
+    """Print the summary of a run."""
+    table = run.study.tables["summary"]
+    columns = tables.columns_of(run.directory / "summary.parquet")
+    terminal.summary(
+        {name: column.tolist() for name, column in columns.items() if several or name != "job"},
+        table="summary.parquet",
+        keys=table.keys,
+        good_to={name: one.good_to for name, one in table.columns.items() if one.good_to},
+    )
+
+
+def _link(run: Run) -> None:
+    """Let `latest` in the directory of all results lead to this run; where there can be no links there is none."""
+    outputs = commands.outputs()
+    link, aside = outputs / listing.LATEST, outputs / f".{listing.LATEST}-{os.getpid()}"
+    if outputs not in run.directory.parents or (link.exists() and not link.is_symlink()):
+        return
+    with suppress(OSError):
+        aside.symlink_to(run.directory.relative_to(outputs), target_is_directory=True)
+        aside.replace(link)
 
 
 def _open(page: Path) -> None:

@@ -123,10 +123,11 @@ class Summary(columns.Point):
     """One line for every point."""
 
     delta: float = column("the delta asked for that is nearest to the classical choice, sqrt(eps) times the scale of f")
-    slope: float = column("numerical slope there")
-    intercept: float = column("numerical intercept there")
-    exact_slope: float = column("exact slope")
-    exact_intercept: float = column("exact intercept")
+    slope: float = column("numerical slope there", good_to="rounding")
+    intercept: float = column("numerical intercept there", good_to="rounding")
+    exact_slope: float = column("exact slope", good_to="rounding")
+    exact_intercept: float = column("exact intercept", good_to="rounding")
+    rounding: float = column("how far rounding may take the slope; none where it is not known how f is computed")
     seen: str = column("what is seen on either side, where there is no exact tangent")
 
 

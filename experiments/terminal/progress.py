@@ -6,10 +6,13 @@ escape codes. rich is imported when something is drawn with it: a run in a pipe 
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
+import re
 import shutil
 import sys
+import textwrap
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,9 +23,11 @@ from functools import cached_property
 from itertools import zip_longest
 from numbers import Real
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TextIO
 
 from experiments.messages import printable
+from experiments.words import digits_of, number, numbers
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,11 +37,14 @@ if TYPE_CHECKING:
 MAX_ROWS = 30
 """Most rows of a printed table."""
 
-MAX_CELL = 60
-"""Most letters of a printed cell; the table on disk has the rest."""
+MAX_LABEL = 60
+"""Letters of what sets a job apart above which it is cut."""
 
 MIN_CELL = 16
 """Letters to which a cell is cut, before its column is left out of a narrow line."""
+
+BETWEEN_ITEMS = re.compile(r"[;,] (?![^(\[{]*[)\]}])")
+"""Where a list of several items is broken: not within brackets, as those of an expression."""
 
 OPTIONAL = frozenset({"predicted_delta", "predicted_error"})
 """Columns that a narrow terminal goes without."""
@@ -93,16 +101,41 @@ class Terminal:
         for line in () if self.quiet else lines:
             _print(self.out, line)
 
-    def summary(self, columns: Mapping[str, Sequence[object]], *, table: str = "table.parquet") -> None:
-        """Print a short table: three digits, at most MAX_ROWS rows; ``table`` names the file that has all."""
-        shown = _laid_out(_shown(columns), _width(self.out))
+    def sentences(self, sentences: Sequence[str]) -> None:
+        """Print sentences, each on lines of its own that fit into the terminal."""
+        width = self.width
+        for sentence in () if self.quiet else sentences:
+            text = _clean(sentence)
+            wrapped = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) if width else [text]
+            self.printed(wrapped)
+
+    def summary(
+        self,
+        columns: Mapping[str, Sequence[object]],
+        *,
+        table: str = "table.parquet",
+        keys: Sequence[str] = (),
+        good_to: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """Print a short table: three digits, at most MAX_ROWS rows.
+
+        Parameters
+        ----------
+        columns
+            Values by column.
+        table
+            The file that has all rows.
+        keys
+            Columns that tell rows apart: a table too wide for the terminal goes on below, with these once more.
+        good_to
+            Columns whose values have as many digits as another column vouches for, which says how far they may be off
+            and is not printed.
+        """
+        shown = _shown(columns, good_to)
         if not shown or self.quiet:
             return
-        if _is_terminal(self.out):
-            self._draw_table(shown)
-        else:
-            for line in _plain_table(shown):
-                _print(self.out, line)
+        for part in _parts(_laid_out(shown, self.width), keys, self.width):
+            self._table(part)
         more = len(next(iter(columns.values()))) - MAX_ROWS
         if more > 0:
             _print(self.out, f"... and {more} more rows in {table}")
@@ -121,18 +154,8 @@ class Terminal:
         """
         cells = {name: [_clean(value) for value in values] for name, values in columns.items() if any(values)}
         shown = _narrowed(cells, _width(self.out), spare)
-        laid = [
-            _Column(heading=name, cells=values, number=name in numbers, spare=False) for name, values in shown.items()
-        ]
-        heading, *rows = _plain_table(laid)
-        if _is_terminal(self.out):
-            from rich.text import Text  # noqa: PLC0415 - only where a terminal is drawn on
-
-            _console(self.out).print(Text(_fit(heading, self.out), style="bold"), soft_wrap=True)
-        else:
-            _print(self.out, heading)
-        if rows:
-            _print(self.out, "\n".join(rows))
+        laid = [_Column(name=name, cells=values, number=name in numbers, spare=False) for name, values in shown.items()]
+        self._table(laid)
 
     @contextmanager
     def progress(self, *, jobs: int, rows: int | None = None) -> Iterator[Progress]:
@@ -144,18 +167,19 @@ class Terminal:
         finally:
             progress.close()
 
-    def _draw_table(self, shown: Sequence[_Column]) -> None:
-        from rich.table import Table  # noqa: PLC0415 - only where a terminal is drawn on
-        from rich.text import Text  # noqa: PLC0415 - only where a terminal is drawn on
+    def _table(self, columns: Sequence[_Column]) -> None:
+        """Print columns, on a terminal with a bold heading."""
+        height = max(column.heading.count("\n") for column in columns) + 1
+        lines = list(_plain_table(columns))
+        if _is_terminal(self.out):
+            from rich.text import Text  # noqa: PLC0415 - only where a terminal is drawn on
 
-        table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-        for column in shown:
-            heading = Text(_fit(column.heading, self.out), style="bold")
-            table.add_column(heading, justify="right" if column.number else "left", overflow="fold")
-        for row in zip(*(column.cells for column in shown), strict=True):
             # Text, not str: in rich a str is markup, and an expression may hold brackets.
-            table.add_row(*(Text(_fit(cell, self.out)) for cell in row))
-        _console(self.out).print(table)
+            heading = Text(_fit("\n".join(lines[:height]), self.out), style="bold")
+            _console(self.out).print(heading, soft_wrap=True)
+            lines = lines[height:]
+        if lines:
+            _print(self.out, "\n".join(lines))
 
 
 class Progress(ABC):
@@ -290,35 +314,44 @@ class _Bar(Progress):
 class _Column:
     """A column as it is printed; heading and cells may have several lines."""
 
-    heading: str
+    name: str
     cells: Sequence[str]
     number: bool
     spare: bool
+
+    @property
+    def heading(self) -> str:
+        return self.name.replace("_", "\n", 1).replace("_", " ")
 
     @cached_property
     def width(self) -> int:
         return max(len(line) for cell in (self.heading, *self.cells) for line in cell.split("\n"))
 
 
-def _shown(columns: Mapping[str, Sequence[object]]) -> list[_Column]:
+def _shown(columns: Mapping[str, Sequence[object]], good_to: Mapping[str, str]) -> list[_Column]:
     """The first rows as short text; a column that has nothing to say in them is left out."""
     shown = []
-    for name, values in columns.items():
-        first = list(values[:MAX_ROWS])
-        cells = [_cell(value, 6 if name == "x" else 3) for value in first]
-        number = all(isinstance(value, Real) or cell == "-" for value, cell in zip(first, cells, strict=True))
+    for name in (name for name in columns if name not in good_to.values()):
+        first, bars = (list(columns.get(one, ())[:MAX_ROWS]) for one in (name, good_to.get(name, "")))
+        cells = _cells(first, 6 if name == "x" else 3, bars)
+        numeric = all(isinstance(value, Real) or cell == "-" for value, cell in zip(first, cells, strict=True))
         if any(cell != "-" for cell in cells):
-            heading = name.replace("_", "\n", 1).replace("_", " ")
-            shown.append(_Column(heading=heading, cells=cells, number=number, spare=name in OPTIONAL))
+            shown.append(_Column(name=name, cells=cells, number=numeric, spare=name in OPTIONAL))
     return shown
 
 
-def _cell(value: object, digits: int) -> str:
-    if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
-        return "-"
-    if isinstance(value, float):
-        return f"{value:.{digits}g}"
-    return _short(_clean(str(value)))
+def _cells(values: Sequence[object], digits: int, bars: Sequence[object]) -> list[str]:
+    """The values of a column as text: numbers written in one way, or each with the digits that its bar vouches for."""
+    floats = [value for value in values if isinstance(value, float) and not math.isnan(value)]
+    good = [number(value, digits_of(value, bar)) for value, bar in zip(values, bars, strict=False)
+            if isinstance(value, float) and isinstance(bar, float) and not math.isnan(value)]  # fmt: skip
+    texts = iter(good or numbers(floats, digits))
+    return [
+        "-" if value is None or value == "" or value != value  # noqa: PLR0124 - nan
+        else next(texts) if isinstance(value, float)
+        else _clean(str(value))
+        for value in values
+    ]  # fmt: skip
 
 
 def _span(seconds: float) -> str:
@@ -329,7 +362,7 @@ def _span(seconds: float) -> str:
 
 
 def _short(text: str) -> str:
-    return _cut(text, MAX_CELL)
+    return _cut(text, MAX_LABEL)
 
 
 def _cut(text: str, most: int) -> str:
@@ -337,11 +370,39 @@ def _cut(text: str, most: int) -> str:
 
 
 def _laid_out(columns: list[_Column], width: int | None) -> list[_Column]:
-    """Fit columns to a line of ``width``: break lists at their commas, then leave out the spare columns."""
-    if _total(columns) <= (width or math.inf):
+    """Fit columns to a line of ``width``: break lists at their ends, then leave out the spare columns."""
+    most = math.inf if width is None else width + 2
+    if _total(columns) <= most:
         return columns
-    broken = [replace(one, cells=[cell.replace(", ", "\n") for cell in one.cells]) for one in columns]
-    return broken if _total(broken) <= (width or math.inf) else [one for one in broken if not one.spare]
+    broken = [replace(one, cells=[BETWEEN_ITEMS.sub("\n", cell) for cell in one.cells]) for one in columns]
+    return broken if _total(broken) <= most else [one for one in broken if not one.spare]
+
+
+def _parts(columns: Sequence[_Column], keys: Sequence[str], width: int | None) -> Iterator[list[_Column]]:
+    """Split columns into tables that fit into lines of ``width``, each with the keys; a text too long goes on below."""
+    if width is None:
+        yield list(columns)
+        return
+    part = head = [column for column in columns if column.name in keys and column.width <= MIN_CELL]
+    for column in (column for column in columns if column not in head):
+        if part != head and _total([*part, column]) > width + 2:
+            yield _with_something(part, head)
+            part = head
+        part = [*part, column if column.number else _wrapped(column, max(MIN_CELL, width - _total(part)))]
+    yield _with_something(part, head)
+
+
+def _with_something(columns: Sequence[_Column], keys: Sequence[_Column]) -> list[_Column]:
+    """A table without the rows in which nothing stands but keys."""
+    others = [column.cells for column in columns if column not in keys]
+    some = [any(cell != "-" for cell in row) for row in zip(*others, strict=True)]
+    return [replace(one, cells=[*itertools.compress(one.cells, some)]) if some else one for one in columns]
+
+
+def _wrapped(column: _Column, most: int) -> _Column:
+    """A column of text in lines of at most so many letters."""
+    lines = [[wrap for line in cell.split("\n") for wrap in textwrap.wrap(line, most)] for cell in column.cells]
+    return replace(column, cells=["\n".join(cell) for cell in lines])
 
 
 def _narrowed(cells: Mapping[str, Sequence[str]], width: int | None, spare: Sequence[str]) -> dict[str, Sequence[str]]:

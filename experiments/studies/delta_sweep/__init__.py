@@ -152,7 +152,7 @@ class Summary(Sweep):
     typical_error: float = column("the error that is typical there")
     predicted_delta: float = column("the delta predicted to be the best")
     predicted_error: float = column("the error predicted there")
-    asked: str = column("error at every delta asked for, where these are few; where none is known, the estimate")
+    asked: str = column("estimate and error at every delta asked for, where these are few")
 
 
 class Notes(Rows):

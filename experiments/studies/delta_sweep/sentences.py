@@ -11,7 +11,7 @@ import numpy as np
 import derivkit as dk
 from experiments.studies.delta_sweep.sweeps import SWEEP, best_of
 from experiments.study import Frame
-from experiments.words import at_point, counted, listed, number, part_of
+from experiments.words import at_point, counted, digits_of, listed, number, part_of
 
 CURVES = 3
 """Points of which findings tell."""
@@ -25,12 +25,13 @@ NEAR = 0.5
 
 
 def result(row: Any) -> str:
-    """The error of a row, or what there is instead."""
+    """The estimate of a row, with the digits that it is good for, and its error; or why there is none."""
+    if math.isnan(row.estimate):
+        return str(row.status)
+    estimate = number(row.estimate, digits_of(row.estimate, np.fmin(row.rounding, row.error)))
     if math.isfinite(row.bar):
-        return f"below {number(row.bar)}"
-    if math.isnan(row.error):
-        return f"estimate {row.estimate:.9g}" if row.status == "no_exact" else str(row.status)
-    return number(row.error, 3)
+        return f"{estimate} (error below {number(row.bar)})"
+    return estimate if math.isnan(row.error) else f"{estimate} (error {number(row.error, 3)})"
 
 
 def turned(start: tuple[float, float], best: tuple[float, float], end: tuple[float, float], *, rounding: bool) -> str:
@@ -59,8 +60,15 @@ def winners(table: Frame) -> Iterator[str]:
         if not len(best):
             yield f"{where}: no error can be stated, since {why_none(rows)}."
             continue
-        closest = best[best["counted"] == best["counted"].min()]
+        closest = best[best["counted"] <= indistinguishable(best, rows)]
         yield f"{where}: {came_closest(closest, rows)}.{lucky(rows, best['counted'].min())}"
+
+
+def indistinguishable(best: Frame, rows: Frame) -> float:
+    """The error up to which methods came equally close: of few deltas, between which nothing tells luck, rounding."""
+    least = best.loc[best["counted"].idxmin()]
+    few = rows["delta"].nunique() <= FEW and least["error"] > 0.0
+    return float(np.fmax(least["counted"], least["rounding"])) if few else float(least["counted"])
 
 
 def came_closest(closest: Frame, rows: Frame) -> str:
@@ -68,6 +76,8 @@ def came_closest(closest: Frame, rows: Frame) -> str:
     error = closest["typical"].max()
     ties = "equally close" if len(closest) > 1 else "closest"
     size = f"of {number(error) if error else 'exactly 0'}"
+    if closest["typical"].min() < error:
+        size = f"of at most {number(error)}, which is rounding,"
     if math.isfinite(closest["bar"].max()):
         size = f"below {number(error)}, the bar of dk.derivative,"
     came = f"{listed(list(closest['method']))} came {ties}, with an error {size}"

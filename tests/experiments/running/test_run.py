@@ -29,6 +29,7 @@ from experiments.running import (
     composition,
     grids,
     jobs,
+    listing,
     manual,
     overrides,
     planning,
@@ -93,6 +94,31 @@ def test_the_first_command_gives_a_table_figures_a_report_and_a_record():
     assert [job["status"] for job in record["jobs"]] == ["done", "done"]
     assert [job["overrides"] for job in record["jobs"]] == [["delta=0.0001"], ["delta=1e-08"]]
     assert record["tables"]["table"]["rows"] == len(table["delta"])
+
+
+def test_latest_leads_to_the_run_that_ended_last_below_outputs(place: Path) -> None:
+    latest = place / "outputs/latest"
+    for words in (["delta=0.5"], ["delta=0.25"], ["delta=0.125", "hydra.sweep.dir=elsewhere"]):
+        assert run.main([*QUICK, *words]) == 0
+    assert latest.readlink().parts[0] == "delta_sweep"
+    assert values(tables.columns_of(latest / "table.parquet"), "delta") == [0.25]
+    listed, _ = listing.entries(place / "outputs", place / "outputs")
+    assert len(listed) == 2
+    assert all("latest" not in entry.name for entry in listed)
+
+
+def test_somebodys_directory_called_latest_is_left_alone(place: Path) -> None:
+    (place / "outputs/latest").mkdir(parents=True)
+    assert run.main([*QUICK, "delta=0.5"]) == 0
+    assert not (place / "outputs/latest").is_symlink()
+
+
+def test_the_first_findings_are_printed_as_sentences(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run.main([QUICK[0], "expression=2*x^2", "x=1", "delta=1e-4", "method=forward_1"]) == 0
+    out = capsys.readouterr().out
+    assert "0.0001: 4.0002 (error 0.0002)" in out
+    assert "\n2*x^2 at x = 1: forward_1 came closest, with an error of 0.0002 at delta = 0.0001.\n" in out
+    assert "The report has 1 more finding." in out
 
 
 def test_the_command_works_from_another_directory_with_a_module_and_a_preset_of_ones_own(place: Path):

@@ -77,8 +77,43 @@ def test_a_summary_in_a_pipe_is_plain_and_aligned_with_short_numbers():
         "function       x  method         best   typical  predicted  predicted  asked",
         "                                delta     error      delta      error",
         "exp            1  forward_1  1.23e-08  2.43e-09    2.1e-08    2.1e-08  1e-4: 2.0e-04, 1e-8: 2.4e-08",
-        "sin       1.5708  central_4     0.001         -     0.0022    2.2e-13  -",
+        "sin       1.5708  central_4     1e-03         -    2.2e-03    2.2e-13  -",
     ]
+
+
+def test_a_value_has_the_digits_that_the_column_beside_it_vouches_for():
+    columns = {"slope": [4.0001999999987845, 2.7, math.nan], "rounding": [9e-12, 0.4, math.nan]}
+    out, _ = say(lambda to: to.summary(columns, good_to={"slope": "rounding"}))
+    assert out.split() == ["slope", "4.0002", "3", "-"]
+
+
+@pytest.mark.parametrize("tty", [False, True])
+def test_what_does_not_fit_goes_on_below_with_the_keys_once_more_and_nothing_is_cut(monkeypatch, tty):
+    monkeypatch.setenv("COLUMNS", "60")
+    said = "from the left the slope grows like delta^-0.67, which is what a vertical tangent does"
+    columns = {
+        "function": ["cube_root", "max(0, w*x + b)"],
+        **{f"number_{k}": [0.123456789, 1e-9] for k in range(6)},
+        "said": [said, ""],
+    }
+    out, _ = say(lambda to: to.summary(columns, keys=["function"]), tty=tty)
+    lines = re.sub("\x1b\\[[0-9;]*m", "", out).splitlines()
+    assert max(map(len, lines)) <= 60
+    assert out.count("1e-09") == 6
+    assert "..." not in out
+    assert "max(0, w*x + b)" in out
+    assert [line.split()[0] for line in lines].count("cube_root") == len([line for line in lines if "function" in line])
+    assert " ".join(" ".join(lines[-2:]).split()).endswith(said.split("like ")[1].replace(", ", " "))
+
+
+def test_a_sentence_is_broken_between_words_alone(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    sentence = "The order of accuracy was observed in all 18 sweeps, at most 1e-08 from theory."
+    out, _ = say(lambda to: to.sentences([sentence]))
+    assert " ".join(out.split("\n")).strip() == sentence
+    assert max(map(len, out.splitlines())) <= 40
+    monkeypatch.delenv("COLUMNS")
+    assert say(lambda to: to.sentences([sentence]))[0] == f"{sentence}\n"
 
 
 def test_a_column_without_anything_to_say_is_left_out():
