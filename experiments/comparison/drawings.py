@@ -40,8 +40,14 @@ FEW_VALUES = 4
 """Values of a changed key up to which it gives the curves a colour."""
 NONE = "no error is known"
 
-Drawing = tuple[str, str, str]
-"""The name of a figure, its SVG and its caption."""
+Drawing = tuple[str, str, str, str]
+"""The name of a figure, its SVG, its caption and its title."""
+TITLES: Mapping[str, str] = {
+    "compared": "The runs on top of one another",
+    "curves": "The curves of all runs",
+    "map": "The best error by two keys",
+    "parallel": "The best error by all keys",
+}
 
 
 def drawn(comparison: Comparison) -> list[Drawing]:
@@ -67,7 +73,7 @@ def _saved(
     if not figures.empty(frames, spec):
         paths = figures.save(figures.draw(frames, spec), comparison.directory / "figures", name, ["svg", "png"])
         caption = figures.caption(frames, spec, panels)
-        yield name, paths[0].read_text(encoding="utf-8"), f"{before} {caption}".strip()
+        yield name, paths[0].read_text(encoding="utf-8"), f"{before} {caption}".strip(), TITLES[name]
 
 
 # A few runs

@@ -28,7 +28,7 @@ KINDS: Mapping[str, Kind] = kinds_in([str(Path(__file__).parent)], __package__)
 """Every kind of figure; the module of each says what its keys mean.
 
 Each has one panel per distinct values of the columns ``panel``, may choose its rows by ``where``, a mapping of
-columns to the values that they must have, and has a ``caption``: a sentence that says how to read it.
+columns to the values that they must have, and has a ``title`` and a ``caption``: a sentence that says how to read it.
 """
 KEYS: tuple[str, ...] = tuple(dict.fromkeys(key for kind in KINDS.values() for key in kind.keys))
 """Every key that some kind of figure knows."""

@@ -97,7 +97,7 @@ class Content:
     mapping or a list), ``notes`` are warnings. ``outcome`` says in a few words how it went, and ``well`` whether that
     is good; ``facts`` are a few words each. ``lesson`` has for some figures, by their names, a heading and what is said
     before them, ``printed`` the lines that the study printed. Figures, tables and files may be plain tuples, in the
-    order of the fields of Drawing, Table and File; a table's last field may be left out.
+    order of the fields of Drawing, Table and File; the last fields may be left out.
     """
 
     title: str
@@ -105,7 +105,7 @@ class Content:
     study: str
     question: str
     findings: Sequence[str] = ()
-    figures: Sequence[tuple[str, str, str] | Drawing] = ()
+    figures: Sequence[tuple[str, str, str] | tuple[str, str, str, str]] = ()
     tables: Sequence[PlainTable | Table] = ()
     configuration: Mapping[str, str] = field(default_factory=dict)
     record: Mapping[str, object] = field(default_factory=dict)

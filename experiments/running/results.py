@@ -16,7 +16,7 @@ from typing import Any
 
 from experiments import answers, files, tables
 from experiments.formats import check_formats
-from experiments.messages import ConfigurationError, line_of, named, near
+from experiments.messages import ConfigurationError, line_of, named, near, show
 from experiments.page import report as html
 from experiments.page import slider
 from experiments.running import check, listing, ownership, recording, run_figures, searched, surroundings
@@ -53,8 +53,10 @@ TABLES_OF_WORDS = ("findings", "notes", "lesson", "printed", "failed", "turning"
 
 
 def refuse_figures(study: Study, chosen: Mapping[str, Any]) -> None:
-    """Refuse a format or a figure that cannot be drawn from the study's tables."""
-    requested = run_figures.figures_of(chosen)
+    """Refuse a title that is none, a format, or a figure that cannot be drawn from the study's tables."""
+    requested, title = run_figures.figures_of(chosen), chosen.get("title")
+    if not isinstance(title, str | None):
+        raise ConfigurationError(f"figures.title={show(title)}: no text; write figures.title='My sweep'")
     try:
         check_formats(chosen.get("formats"))
         if requested:
@@ -122,7 +124,7 @@ def _searched(run: Run, jobs: Sequence[JobRecord], records: Mapping[str, Any]) -
     return searched.sentences(run.search, run.study, gathered, {job.number: job.overrides for job in jobs})
 
 
-def _drawings(run: Run, records: Mapping[str, Any]) -> tuple[list[run_figures.Drawing], list[str]]:
+def _drawings(run: Run, records: Mapping[str, Any]) -> tuple[list[html.Drawing], list[str]]:
     """Draw the figures that are requested, and say which are not drawn although they have values."""
     requested = run_figures.figures_of(run.figures)
     return run_figures.draw(run, requested, records) if requested else ([], [])
@@ -132,7 +134,7 @@ def report(
     run: Run,
     jobs: Sequence[JobRecord],
     records: Mapping[str, Any],
-    drawings: Sequence[run_figures.Drawing],
+    drawings: Sequence[html.Drawing],
     undrawn: Sequence[str],
 ) -> Path:
     """Write ``report.html`` and return its path."""
@@ -141,7 +143,7 @@ def report(
     uncut = len(jobs) // check.shards_of(run.planned[0])
     drawn = run_figures.tables_of(run)
     content = html.Content(
-        title=run.record.experiment,
+        title=run.figures.get("title") or html.words_of(run.record.experiment),
         command=run.record.command,
         study=run.record.experiment,
         question=run.study.question,

@@ -14,13 +14,12 @@ from typing import Any
 
 from experiments.files import fault_of_name
 from experiments.messages import ConfigurationError, located, show
+from experiments.page.report import Drawing
 from experiments.running.check import study_of
 from experiments.running.execution import Run
 from experiments.study import Study
 
 Spec = Mapping[str, Any]
-Drawing = tuple[str, str, str]
-"""Name, SVG and caption of a figure."""
 MAX_ROWS_READ = 500_000
 """Most rows of a table that a figure reads whole."""
 
@@ -153,7 +152,7 @@ def draw(run: Run, requested: Mapping[str, Spec], records: Mapping[str, Any]) ->
     Returns
     -------
     list, list
-        Name, SVG and caption of each figure; a sentence on each that has values and is not drawn.
+        The figures; a sentence on each that has values and is not drawn.
     """
     from experiments import figures, tables  # noqa: PLC0415 - as above
 
@@ -165,7 +164,8 @@ def draw(run: Run, requested: Mapping[str, Spec], records: Mapping[str, Any]) ->
         if figures.columns_needed(spec).keys() <= records.keys():
             frames, panels = _frames(run, spec, records, distinct)
             if not figures.empty(frames, spec):
-                drawn.append((name, _draw(run, name, frames, spec), figures.caption(frames, spec, panels)))
+                svg, caption = _draw(run, name, frames, spec), figures.caption(frames, spec, panels)
+                drawn.append(Drawing(name, svg, caption, spec.get("title", "")))
             elif why := figures.undrawn(frames, spec):
                 undrawn.append(f"figure {name} is not drawn: {why}")
     return drawn, undrawn

@@ -123,7 +123,7 @@ def test_the_policy_of_the_page_refuses_what_is_foreign(browser, broken, foreign
     with opened(browser, broken("</main>", f"{foreign}</main>", keep_policy=True)) as page:
         assert {(url, "csp") for url in strangers(page)} <= set(page.refused)
         assert "Content Security Policy" in page.complaints[0]
-        assert page.title() == "delta_sweep"
+        assert page.title() == "Error against delta"
 
 
 # The slider
@@ -401,7 +401,7 @@ def test_every_link_of_the_contents_leads_to_its_part_and_is_marked_there(browse
     with opened(browser, report) as page:
         assert page.evaluate(VISITED) == []
         page.emulate_media(reduced_motion="reduce")
-        link = page.locator("nav.contents a", has_text="3 Secants")
+        link = page.locator("nav.contents a", has_text="3 Secants at ever smaller deltas")
         link.click()
         page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
         assert link.get_attribute("aria-current") == "true"

@@ -12,7 +12,8 @@ from omegaconf import OmegaConf
 from experiments import figures, rerun, run
 from experiments.figures.drawing import KINDS
 from experiments.messages import ConfigurationError
-from experiments.running import catalog, check, composition, starting
+from experiments.running import catalog, check, composition, results, starting
+from experiments.running.check import study_of
 from experiments.running.run_figures import figures_of, with_keys
 from experiments.study import Rows, column, key
 
@@ -119,6 +120,26 @@ def test_every_figure_of_a_preset_has_a_sentence_that_says_how_it_is_read(preset
     for caption in captions:
         assert caption[:1].isupper()
         assert caption.endswith(".")
+
+
+def test_every_preset_and_every_figure_has_a_title_of_its_own() -> None:
+    read = {preset: OmegaConf.load(composition.CONF / f"experiment/{preset}.yaml") for preset in PRESETS}
+    written = {preset: OmegaConf.to_container(one)["figures"] for preset, one in read.items()}
+    titles = [figures["title"] for figures in written.values()]
+    assert len(set(titles)) == len(titles)
+    assert all(title[:1].isupper() or title.startswith("float32") for title in titles)
+    for part in written.values():
+        blocks = [block for block in (part.get("draw") or {}).values() if block and "kind" in block]
+        single = [
+            block["title"] for block in blocks if "each" not in block and not block.get("where", {}).get("figure")
+        ]
+        assert len(set(single)) == len(single)
+        assert all(title[:1].isupper() for title in single)
+
+
+def test_a_title_is_a_text() -> None:
+    with pytest.raises(ConfigurationError, match=r"figures.title=\[1\]: no text; write figures.title='My sweep'"):
+        results.refuse_figures(study_of({"runner": "delta_sweep"}), {"title": [1], "formats": ["svg"]})
 
 
 @pytest.mark.parametrize("preset", quick.part(PRESETS))
