@@ -71,6 +71,7 @@ if TYPE_CHECKING:
         predict_optimum,
         truncation_terms,
     )
+    from derivkit.presentation import with_bar
     from derivkit.recommendation import Recommendation, classical_delta, recommend_delta
     from derivkit.secants import Line, secant, slope, tangent
     from derivkit.surveys import Excerpt, MeasuredDerivatives, Survey, WindowResult, survey
@@ -249,6 +250,7 @@ __all__ = [
     "truncation_terms",
     "typical_error",
     "ulp_error",
+    "with_bar",
 ]
 
 __getattr__, __dir__ = face(__name__)

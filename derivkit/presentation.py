@@ -51,7 +51,17 @@ class Bar(NamedTuple):
 
 
 def with_bar(value: float, error: float) -> str:
-    """A value with the digits that its bar vouches for, and the bar with two; without a bar in six digits.
+    """A value to the digit at which its bar begins, and the bar with two digits.
+
+    Parameters
+    ----------
+    value, error : float
+        The number, and the bar of its error.
+
+    Returns
+    -------
+    str
+        Without a bar that is positive and finite, the value in six digits.
 
     Examples
     --------
@@ -77,7 +87,7 @@ def trusted_digits(value: float, error: float) -> str:
 
 def _exponent(value: float) -> int:
     """The power of ten of the first digit; of 0, which has none, the least of all."""
-    return int(f"{value:e}".partition("e")[2]) if value else -324
+    return math.floor(math.log10(abs(value))) if value else -324
 
 
 def measured(value: float, error: float, spec: str) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 import derivkit as dk
 from experiments.messages import show
 from experiments.study import Answers
-from experiments.words import counted, with_bar
+from experiments.words import counted
 
 MAX_POINTS = 100
 """Most points of a function that are answered beside a study."""
@@ -122,7 +122,7 @@ def sentence(text: str, row: Mapping[str, Any], order: int = 1) -> str:
     exact = f", exactly {float(row['exact'])!r}" if math.isfinite(row["exact"]) else ""
     step = f"step {row['reach']:.2g}, " if math.isfinite(row["reach"]) else ""
     seen = SEEN[row["status"]].format(**row)
-    return f"{derivative} = {with_bar(row['value'], row['bar'])}{exact} {which}. {seen}; {step}{took}."
+    return f"{derivative} = {dk.with_bar(row['value'], row['bar'])}{exact} {which}. {seen}; {step}{took}."
 
 
 def sides_of_jump(row: Mapping[str, Any]) -> list[str]:

@@ -55,21 +55,8 @@ def _power(text: str, digits: int) -> str:
     return re.sub(r"[.]?0*e", "e", f"{float(text):.{digits - 1}e}")
 
 
-def with_bar(value: float, bar: float) -> str:
-    """Return a value to the digit at which its bar begins, and the bar.
-
-    Examples
-    --------
-    >>> with_bar(0.182509097749863, 3.6e-14), with_bar(1234.5678, 0.22), with_bar(1e-20, 3e-17)
-    ('0.18250909774986 ± 3.6e-14', '1234.6 ± 0.22', '1e-20 ± 3e-17')
-    """
-    if not (value and 0.0 < bar < math.inf):
-        return f"{value:g} ± {bar:.2g}"
-    return f"{value:#.{digits_of(value, bar, doubtful=1)}g}".rstrip(".").replace(".e", "e") + f" ± {bar:.2g}"
-
-
-def digits_of(value: float, bar: float, *, doubtful: int = 0) -> int:
-    """Return how many digits a value is good for: those before the one at which its bar begins, and some doubtful ones.
+def digits_of(value: float, bar: float) -> int:
+    """Return how many digits a value is good for: those before the one at which its bar begins.
 
     Examples
     --------
@@ -78,7 +65,7 @@ def digits_of(value: float, bar: float, *, doubtful: int = 0) -> int:
     """
     if not (value and 0.0 < bar < math.inf):
         return DIGITS
-    return min(max(math.floor(math.log10(abs(value))) - math.floor(math.log10(bar)) + doubtful, 1), 17)
+    return min(max(math.floor(math.log10(abs(value))) - math.floor(math.log10(bar)), 1), 17)
 
 
 def at_point(function: str, x: float, digits: int = 6) -> str:

@@ -12,7 +12,6 @@ import pytest
 import derivkit as dk
 from experiments import answers
 from experiments.running import check
-from experiments.words import with_bar
 
 
 def told(f: Callable[[float], float], x: float, order: int = 1) -> str:
@@ -71,7 +70,7 @@ def test_an_expression_is_answered_beside_its_exact_derivative() -> None:
 def test_a_value_is_written_to_the_digit_at_which_its_bar_begins(exponent: int, digits: int) -> None:
     value = -1.2345678912345678 * 10.0**exponent
     bar = 3.21 * 10.0 ** (exponent - digits)
-    written, given = map(float, with_bar(value, bar).split(" ± "))
+    written, given = map(float, dk.with_bar(value, bar).split(" ± "))
     assert abs(written - value) <= 0.51 * bar
     assert given == pytest.approx(bar, rel=0.02)
 
