@@ -22,6 +22,8 @@ MIN_NUMBERS, MIN_POINTS = 2, 3
 """Fewest points of one variable, and of several, that are worth the calls by which an f is probed; a choice."""
 BATCH_BYTES = 2**20
 """The points of a batch take at most this, and so do their values; found by measurement, for 10 to 2000 entries."""
+TRIES = 4
+"""At so many points in a row an f that fails for a number is given an array of one instead; a choice."""
 SPOILT = (
     "; f gave a number before it was tried with an array, and none after: if it keeps something between its calls, "
     "write vectorized=False"
@@ -163,7 +165,7 @@ class Asker:
         self._nothing = complex(math.nan, math.nan) if self._complex else math.nan
         self.failures, self._mantissas, self._narrow = Failures(), Mantissas(), False
         self._first: Any = None
-        self._plain = False
+        self._tries = TRIES
         self.trials = 0
         self._points = self._values = np.empty(0, dtype=kind)
         self.total, self.charged = 0, np.zeros(owners, dtype=np.int64)
@@ -425,7 +427,7 @@ class Asker:
             return self._single(point, Outcome(error=error))
         if type(value) is not float:
             return self._single(point, Outcome(value))
-        self._plain = True
+        self._tries = 0
         return value
 
     def _rows(self, points: Numbers, singles: Sequence[Any]) -> Numbers:
@@ -455,10 +457,11 @@ class Asker:
             if result is None:
                 continue
             if isinstance(result, SCALARS):
-                value, self._plain = result, self._plain or argument is point
+                value, self._tries = result, 0 if argument is point else TRIES
                 break
             if result.size == 1 or (self._several and (result.size or self._empty)):
                 value = result.item() if result.size == 1 else result.reshape(-1)
+                self._tries = 0 if argument is point else TRIES
                 break
             errors.append(TypeError(f"f gives {result.size or 'no'} numbers where one is wanted; {SEVERAL}"))
         # 1/x raises for the number 0, and gives infinity for an array of it.
@@ -467,14 +470,15 @@ class Asker:
         return value
 
     def _arguments(self, point: Any) -> Iterator[Any]:
-        """What f is given for one point, the next where it fails: an array, until a number has sufficed."""
+        """What f is given for one point, the next where it fails: an array, unless a number has sufficed."""
         if self._container is not None:
             yield self._container(np.array(point))
         elif self._shape:
             yield point.copy()
         else:
             yield point
-            if not self._plain:
+            if self._tries > 0:
+                self._tries -= 1
                 yield np.array([point])
 
     def _result(self, argument: Any, errors: list[Exception], call: Callable[[Any], Any] | None = None) -> Any:

@@ -274,6 +274,28 @@ class Function(Display, SelfDescribing):
         budget = self.budget if self.costly else None
         return derivative(self.remembering, x, order=order, side=side, domain=self.domain, budget=budget)
 
+    def is_random(self, x: float) -> bool:
+        """Whether f, costly as it is, gives another value at a second call.
+
+        Parameters
+        ----------
+        x : float
+            The point.
+
+        Returns
+        -------
+        bool
+
+        Examples
+        --------
+        >>> values = iter([0.1, 0.2])
+        >>> Function.from_callable(lambda x: next(values), name="f").is_random(1.0)
+        True
+        """
+        ask = self.call.asker if isinstance(self.call, Ledger) else Asker(self)
+        once, again = float(self(x)), float(ask(np.array([x]))[0])
+        return math.isfinite(once) and math.isfinite(again) and once != again
+
     def reference(self, x: Array, *, order: int = 1) -> tuple[Array, Array]:
         """The derivative by which estimates are judged, and how far off it may be.
 

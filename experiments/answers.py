@@ -25,12 +25,14 @@ SEEN: Mapping[str, str] = MappingProxyType(
     {
         "ok": "f is smooth on both sides",
         "one_sided": "f is known on one side only",
-        "noisy": "f has noise of {noise:.1e}, far above rounding",
+        "noisy": "f has noise of {noise:.1e}, far above rounding{random}",
         "multiscale": "Over larger distances f has another slope",
         "below_resolution": "It is too small to be told from 0",
     }
 )
 """The statuses of derivatives that have a value, in words."""
+AGAIN = ", and gives another value at a second call"
+"""What is added of noise that is random."""
 REFUSED: Mapping[str, str] = MappingProxyType(
     {
         "kink": "does not exist",
@@ -90,8 +92,10 @@ def of_derivative(f: dk.Function, x: np.ndarray[Any, Any], derivative: dk.Deriva
     columns = {name: np.atleast_1d(values) for name, values in columns.items()}
     columns |= {"status": [str(status) for status in np.atleast_1d(derivative.status)]}
     columns |= {"said": np.atleast_1d(np.asarray(derivative.message, dtype=object)).tolist()}
-    rows = (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
-    sentences = [sentence(f.text, row, derivative.order) for row in rows]
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    noisy = next((row for row in rows if row["status"] == "noisy"), None)
+    random = AGAIN if noisy and f.costly and f.is_random(float(noisy["x"])) else ""
+    sentences = [sentence(f.text, {**row, "random": random}, derivative.order) for row in rows]
     return Answers(function=f.name, expression=f.text, **columns, answer=sentences)
 
 
@@ -103,14 +107,14 @@ def sentence(text: str, row: Mapping[str, Any], order: int = 1) -> str:
     text
         What f computes.
     row
-        The columns of Answers by name.
+        The columns of Answers by name, and what is added of noise.
     order
         Of the derivative.
 
     Examples
     --------
     >>> row = {"x": 1.3, "status": "ok", "value": 0.182509097749863, "bar": 3.6e-14, "exact": math.nan, "reach": 0.1}
-    >>> sentence("mine:f", row | {"noise": 1e-17, "evaluations": 13})
+    >>> sentence("mine:f", row | {"noise": 1e-17, "evaluations": 13, "random": ""})
     "f'(1.3) = 0.18250909774986 ± 3.6e-14 (f = mine:f). f is smooth on both sides; step 0.1, 13 evaluations."
     """
     derivative, which = f"{DERIVATIVES[order]}({float(row['x']):.9g})", f"(f = {show(text, MAX_LETTERS)})"

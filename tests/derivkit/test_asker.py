@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import derivkit as dk
-from derivkit.asker import Asker
+from derivkit.asker import TRIES, Asker
 from derivkit.testing.statements import Counter
 
 
@@ -255,3 +255,36 @@ def test_what_is_requested_outside_the_domain_is_neither_computed_nor_charged(ki
     assert values[1, 0] == 0.5
     assert np.isnan(values[[0, 2, 3, 4]]).all()
     assert (ask.charged.tolist(), count.counted) == ([1], 1)
+
+
+def test_an_f_that_has_given_a_number_for_a_number_is_called_once_where_it_fails() -> None:
+    calls: list[object] = []
+
+    def f(x: float) -> float:
+        calls.append(x)
+        return math.sqrt(x)
+
+    Asker(f)(np.array([4.0, 1.0, -1.0, -2.0, -3.0]))
+    assert sum(isinstance(x, float) and x < 0.0 for x in calls) == 3
+    assert not any(np.shape(x) == (1,) for x in calls)
+
+
+def test_an_f_that_fails_everywhere_is_given_arrays_of_one_at_a_few_points_only() -> None:
+    calls: list[object] = []
+
+    def f(x: float) -> float:
+        calls.append(x)
+        raise RuntimeError("no convergence")
+
+    Asker(f)(np.arange(1.0, 100.0))
+    assert len(calls) <= 99 + TRIES + 3
+
+
+def test_an_f_that_takes_arrays_of_one_alone_has_its_values_among_points_where_it_fails() -> None:
+    def f(x: np.ndarray) -> float:
+        if x[0] < 0.0:
+            raise ValueError("negative")
+        return float(np.sqrt(x[0]))
+
+    x = np.array([4.0, -1.0, -2.0, -3.0, 9.0, -4.0, -5.0, 1.0])
+    np.testing.assert_array_equal(Asker(f)(x), np.sqrt(np.where(x < 0.0, np.nan, x)))

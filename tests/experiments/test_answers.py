@@ -54,6 +54,13 @@ def test_the_answer_begins_with_the_derivative_and_says_what_was_seen(
     assert "(f = mine:f)" in sentence
 
 
+def test_noise_that_is_random_is_told_to_be() -> None:
+    draws = np.random.default_rng(0)
+    sentence = told(lambda x: math.sin(x) + 1e-6 * draws.random(), 0.7)
+    assert sentence.startswith("f'(0.7) = 0.7648")
+    assert "far above rounding, and gives another value at a second call; step" in sentence
+
+
 @pytest.mark.parametrize(("order", "begins"), [(2, "f''(1)"), (3, "f'''(1)"), (4, "f^(4)(1)")])
 def test_the_answer_is_of_the_order_of_the_study(order: int, begins: str) -> None:
     assert told(math.exp, 1.0, order).startswith(f"{begins} = 2.718")

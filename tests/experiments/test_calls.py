@@ -42,11 +42,12 @@ smooth = counted(lambda x: math.exp(-x) * math.sin(3.0 * x))
 corner = counted(lambda x: math.fabs(x - 1.0))
 jump = counted(lambda x: math.floor(x) + 0.1 * x)
 edge = counted(lambda x: math.sqrt(x - 1.0))
+failing = counted(lambda x: 1.0 / 0.0)
 ripple = counted(lambda x: math.sin(x) + 1e-6 * math.sin(1e9 * x))
 
 
 @pytest.mark.parametrize(("points", "budget"), [(1, 250), (1, 400), (CALLED_TOGETHER + 1, 400)])
-@pytest.mark.parametrize("name", ["smooth", "corner", "jump", "edge", "ripple"])
+@pytest.mark.parametrize("name", ["smooth", "corner", "jump", "edge", "failing", "ripple"])
 @pytest.mark.parametrize(("module", "keys"), STUDIES, ids=[module.__name__ for module, _ in STUDIES])
 def test_no_point_takes_more_calls_than_the_budget(
     module: ModuleType, keys: dict[str, Any], name: str, points: int, budget: int
