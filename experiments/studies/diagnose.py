@@ -346,15 +346,16 @@ def notes(table: Frame) -> Iterator[str]:
 def verdict_of(row: Any) -> str:
     """What is said of a single answer."""
     if row.verdict not in WRONG:
-        return f"{row.answer}: {row.verdict}."
+        return f"{row.answer}{' is' if row.right else ':'} {row.verdict}."
     where = f" at {row.place}" if row.place else ""
     return f"{row.answer} is wrong: {row.mistake}{where}. {correction(row)}"
 
 
 def correction(row: Any) -> str:
     """What is right, and by what other mistakes the same answer comes about."""
-    also = f" The same answer comes of: {row.alternatives}." if row.alternatives else ""
-    return f"Right is {row.corrected or row.derivative}.{also}"
+    also = f" Another mistake that gives this answer: {row.alternatives}." if row.alternatives else ""
+    right = f"The right step is {row.corrected}." if row.corrected else f"The derivative is {row.derivative}."
+    return right + also
 
 
 def how_many(table: Frame) -> str:
@@ -369,7 +370,7 @@ def sentence(group: Frame) -> str:
     """Who made a mistake, and where."""
     row = group.iloc[0]
     where = f" at {row['place']}" if row["place"] else f": {row['answer']}"
-    return f"{counted(len(group), 'answer')}, {listed(list(group['name']))}: {row['mistake']}{where}."
+    return f"{counted(len(group), 'answer')} ({listed(list(group['name']))}): {row['mistake']}{where}."
 
 
 def place_of(row: Any) -> str:

@@ -81,7 +81,7 @@ def test_the_verdict_the_rule_and_the_right_step_are_said_of_one_answer() -> Non
     assert (table["verdict"], table["rule"], table["place"]) == ("a rule is broken", PRODUCT, "x·sin(x)")
     assert (table["written"], table["corrected"]) == ("cos(x)", "(x·sin(x))' = sin(x) + x·cos(x)")
     assert tables["findings"]["finding"].tolist() == [
-        f"cos(x) is wrong: {PRODUCT} at x·sin(x). Right is (x·sin(x))' = sin(x) + x·cos(x)."
+        f"cos(x) is wrong: {PRODUCT} at x·sin(x). The right step is (x·sin(x))' = sin(x) + x·cos(x)."
     ]
     assert any(line.split("≠")[-1].split() == ["cos(x)", *PRODUCT.split()] for line in tables["printed"]["line"])
 
@@ -89,11 +89,11 @@ def test_the_verdict_the_rule_and_the_right_step_are_said_of_one_answer() -> Non
 @pytest.mark.parametrize(
     ("expression", "answer", "words"),
     [
-        ("x*sin(x)", "sin(x) + x*cos(x)", ": right."),
-        ("sin(x)^2", "sin(2*x)", ": right, in another form."),
-        ("sin(3*x)", "3*cos(3*x) + 1", "is wrong: no single mistake of a known kind. Right is 3·cos(3x)."),
+        ("x*sin(x)", "sin(x) + x*cos(x)", " is right."),
+        ("sin(x)^2", "sin(2*x)", " is right, in another form."),
+        ("sin(3*x)", "3*cos(3*x) + 1", "is wrong: no single mistake of a known kind. The derivative is 3·cos(3x)."),
         ("x^3 + x^2", "3*x^3 + 2*x^2", "power not lowered at x^3 and x^2."),
-        ("sin(3*x)", "cos(3*x)", "The same answer comes of: constant factor dropped."),
+        ("sin(3*x)", "cos(3*x)", "Another mistake that gives this answer: constant factor dropped."),
     ],
 )
 def test_the_first_finding_is_the_verdict(expression: str, answer: str, words: str) -> None:
@@ -121,7 +121,7 @@ def test_without_a_function_and_an_answer_the_study_shows_an_example() -> None:
     "left", ["f'(x) = ", "y' =", "dy/dx=", "d/dx f(x) = ", "", "g\N{RIGHT SINGLE QUOTATION MARK}(t)="]
 )
 def test_an_answer_may_have_the_left_side_of_its_equation(left: str) -> None:
-    assert findings(config("x^2", f"{left}2*x"))[0].endswith(": right.")
+    assert findings(config("x^2", f"{left}2*x"))[0].endswith(" is right.")
 
 
 # A class
@@ -155,7 +155,7 @@ def test_mistakes_are_counted_with_whose_they_are(of_class: Config) -> None:
 
 def test_answers_with_one_mistake_at_one_place_share_a_figure_if_they_are_one(of_class: Config) -> None:
     tables = gathered(diagnose, of_class)
-    assert tables["lesson"]["text"][0].startswith("Anna, Emil, line 13 and #12: cos(x) and 1*cos(x). Right is")
+    assert tables["lesson"]["text"][0].startswith("Anna, Emil, line 13 and #12: cos(x) and 1*cos(x). The right step is")
     lost = [text for text in tables["lesson"]["text"] if text.startswith(("Doe, Jane: sin(x).", "Fay: x*cos(x)."))]
     assert len(lost) == 2
 
