@@ -26,7 +26,7 @@ REASONS = MappingProxyType(
         "outside_domain": "a point of the formula lies outside the domain of f",
         "step_vanished": "delta is so small that two points of the formula are the same number",
         "not_finite": "f is not finite at a point of the formula",
-        "no_exact": "no exact derivative is known or exists",
+        "no_exact": "there is no derivative, or none is known",
         "below_bar": "the error is below the bar of the derivative that was measured",
     }
 )

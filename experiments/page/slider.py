@@ -74,7 +74,8 @@ def _place(key: tuple[Any, ...], secants: Columns, curves: Columns, turnings: Tu
     ]
     moved = [method for method in methods if len(method["delta"]) >= MIN_DELTAS]
     looks = looks_of([method["name"] for method in moved])
-    if not (moved and np.isfinite(curve["y"]).any()):
+    # without a tangent there is nothing that the secant comes near to
+    if not (moved and np.isfinite(curve["y"]).any() and np.isfinite(here["exact"]).any()):
         return None
     t, first = np.unique(curve["t"], return_index=True)
     across, up = _places(t), _places(curve["y"])

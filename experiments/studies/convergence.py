@@ -13,6 +13,7 @@ import derivkit as dk
 from experiments import columns
 from experiments.calls import BudgetedSweep
 from experiments.study import Frame, Rows, Tables, column, key
+from experiments.words import counted
 
 PICTURED = 3
 """Points per job whose errors are kept for the figure."""
@@ -181,11 +182,14 @@ def tell(tables: Tables) -> Iterator[str]:
     """Yield how many slopes are as claimed, whether the series explains the others, and every reason with a case."""
     table = tables[Table]
     verdicts, off = Counter(table["verdict"]), table[table["verdict"] == OFF]
+    slopes = verdicts[AS_CLAIMED] + verdicts[OFF]
     yield (
-        f"{verdicts[AS_CLAIMED] + verdicts[OFF]} of {len(table)} formulas at a point show a slope; "
-        f"{verdicts[AS_CLAIMED]} lie within {TOLERANCE} of the claimed order, {verdicts[OFF]} do not."
+        f"{slopes} of {counted(len(table), 'formula')} at a point show a slope; {verdicts[AS_CLAIMED]} lie within "
+        f"{TOLERANCE} of the claimed order, {verdicts[OFF]} do not."
+        if slopes
+        else f"No formula shows a slope, of {len(table)} at a point."
     )
-    if len(off):
+    if off["order_predicted"].notna().any():
         same = (off["order_observed"] - off["order_predicted"]).abs() <= TOLERANCE
         yield (
             f"Of the {len(off)} slopes that are off, {off['order_predicted'].count()} lie where "

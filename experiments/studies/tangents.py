@@ -400,7 +400,7 @@ def nearness(known: Frame) -> Iterator[str]:
     worst = known.loc[known["slope_error"].idxmax()]
     middle = f" by {number(known['slope_error'].median())} in the median and" if len(known) > 1 else ""
     yield (
-        f"With the delta nearest to {number(GOOD)}, the classical choice, slope and exact slope differ{middle} by "
+        f"With the delta nearest to {number(GOOD)}, the classical choice, slope and {true(known)} differ{middle} by "
         f"{number(worst.slope_error)}{' at worst' if middle else ''} ({at_point(worst.function, worst.x)}, where the "
         f"slope is {number(worst.exact_slope, 6)})."
     )
@@ -415,7 +415,12 @@ def of_the_first(table: Frame) -> Iterator[str]:
         each = zip(first["slope"], numbers(first["delta"], 3), strict=True)
         slopes = [f"{number(slope, 9)} at delta = {delta}" for slope, delta in each]
         exact = number(steps["exact_slope"].iloc[0], 9)
-        yield f"{at_point(name, x)}: the exact slope is {exact}, that of the secant {listed(slopes)}.{turn(steps)}"
+        yield f"{at_point(name, x)}: the {true(steps)} is {exact}, that of the secant {listed(slopes)}.{turn(steps)}"
+
+
+def true(rows: Frame) -> str:
+    """What slopes are compared with: the rounding of a black box is not known, and its slope is measured."""
+    return "exact slope" if rows["rounding"].notna().any() else "slope by dk.derivative"
 
 
 def turn(steps: Frame) -> str:

@@ -102,7 +102,7 @@ def lucky(rows: Frame, least: float) -> str:
 def why_none(rows: Frame) -> str:
     """Why no row of a point has an error."""
     if rows["exact"].isna().all():
-        return "no exact derivative is known or exists"
+        return "there is no derivative, or none is known"
     return f"there is no estimate: {', '.join(f'{n} rows {s}' for s, n in counts(rows['status']).items())}"
 
 

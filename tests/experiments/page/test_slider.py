@@ -44,14 +44,18 @@ def read(directory: Path, *chunks):
 def test_the_numbers_of_the_tables_arrive_as_they_are_and_a_missing_one_as_null(tmp_path):
     estimate = np.array([1 / 3, math.nan])
     found = read(
-        tmp_path, ("secants", secants(estimate=estimate, exact=math.nan)), ("curves", curves()), ("turning", turning())
+        tmp_path, ("secants", secants(estimate=estimate, exact=2.0)), ("curves", curves()), ("turning", turning())
     )
     (place,) = found.places
     assert (place["name"], place["t"], place["y"]) == ("f at x = 1", [0.0, 1.0, 2.0], [1.0, 2.0, None])
     (method,) = place["methods"]
-    assert (method["delta"], method["estimate"], method["exact"]) == ([0.1, 0.2], [1 / 3, None], None)
+    assert (method["delta"], method["estimate"], method["exact"]) == ([0.1, 0.2], [1 / 3, None], 2.0)
     assert (method["best"], method["rounding"], method["sentence"]) == (0.1, True, 0)
     assert found.sentences == ["It turns."]
+
+
+def test_a_point_without_a_tangent_has_no_slider_whose_words_would_not_fit(tmp_path):
+    assert read(tmp_path, ("secants", secants(exact=math.nan)), ("curves", curves()), ("turning", turning())) is None
 
 
 def test_deltas_are_sorted_and_rows_that_two_jobs_have_are_there_once(tmp_path):
