@@ -325,7 +325,7 @@ def introduction(group: Frame) -> str:
     whose = listed(list(group["name"]))
     if first["right"]:
         return f"{first['answer']} is {first['verdict']}."
-    return f"{whose}: {listed(list(dict.fromkeys(group['answer'])))}. {correction(first)}"
+    return f"{whose[:1].upper()}{whose[1:]}: {listed(list(dict.fromkeys(group['answer'])))}. {correction(first)}"
 
 
 def tell(tables: Tables) -> Iterator[str]:
