@@ -10,9 +10,9 @@ from derivkit.data.models import models
 from derivkit.data.series import Series
 from derivkit.types import Array, Mask
 
-LONG = 1000
+LONG = 400
 """Series of fewer samples are not grouped."""
-WINDOWS, WIDTH = 8, 128
+WINDOWS, WIDTH = 6, 128
 """The bandwidth is measured in so many windows of so many samples each."""
 ORDER = 2
 """Of the process that it is measured with."""
@@ -77,8 +77,9 @@ def _shortest_bandwidth(t: Array, y: Array, variance: Array) -> float:
 def _averaged(t: Array, y: Array, variance: Array, size: int) -> Grouped:
     """Averages over so many samples, the last group having fewer."""
     starts = np.arange(0, t.size, size)
-    middle = np.array([np.median(part) for part in np.split(y, starts[1:])])
-    off = np.abs(y - np.repeat(middle, np.diff(np.append(starts, t.size))))
+    whole = t.size // size * size
+    middle = np.median(y[:whole].reshape(-1, size), axis=1)
+    off = np.abs(y - np.append(np.repeat(middle, size), np.full(t.size - whole, np.median(y[-size:]))))
     outliers = off > FAR * FROM_MEDIAN * np.median(off)
     weight = np.where(outliers, 0.0, 1.0 / variance)
     total = np.add.reduceat(weight, starts)
