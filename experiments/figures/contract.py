@@ -106,4 +106,4 @@ class Kind:
     @property
     def keys(self) -> tuple[str, ...]:
         """The keys that a figure of this kind may have."""
-        return (*self.required, *self.optional, "where", "title", "caption")
+        return (*self.required, *self.optional, "where", "title", "caption", "rows")

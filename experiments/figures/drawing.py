@@ -29,6 +29,7 @@ KINDS: Mapping[str, Kind] = kinds_in([str(Path(__file__).parent)], __package__)
 
 Each has one panel per distinct values of the columns ``panel``, may choose its rows by ``where``, a mapping of
 columns to the values that they must have, and has a ``title`` and a ``caption``: a sentence that says how to read it.
+On a page ``rows``, a mapping of table and columns, stand beside it: those of its ``where``.
 """
 KEYS: tuple[str, ...] = tuple(dict.fromkeys(key for kind in KINDS.values() for key in kind.keys))
 """Every key that some kind of figure knows."""
@@ -121,7 +122,8 @@ def check(spec: Spec, tables: Mapping[str, Collection[str]]) -> None:
     _refuse_types(_labelled(spec))
     _kind(spec)
     _refuse_table(spec.get("table"), tables)  # first, as what it leaves to its table is lacking without it
-    for table, columns in columns_needed(spec).items():
+    beside = {spec["rows"]["table"]: [*spec.get("where", {}), *spec["rows"]["columns"]]} if "rows" in spec else {}
+    for table, columns in (*columns_needed(spec).items(), *beside.items()):
         _refuse_table(table, tables)
         for column in columns:
             if column not in tables[table]:
@@ -153,6 +155,10 @@ def _are_named(value: object) -> bool:
     return isinstance(value, Mapping) and all(map(_is_name, value.values()))
 
 
+def _is_excerpt(value: object) -> bool:
+    return isinstance(value, Mapping) and {*value} == {"table", "columns"} and _are_names(value["columns"])
+
+
 def _are_numbers(value: object) -> bool:
     return isinstance(value, list | tuple) and all(isinstance(end, int | float) for end in value)
 
@@ -172,6 +178,7 @@ FORMS: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "pairs": (_are_pairs, "a list of what was observed, what is expected and a name, [[order, expected, order]]"),
     "bound": (_are_named, "a mapping of table, x, y, proved"),
     "marks": (_are_named, "a mapping of table, x, y"),
+    "rows": (_is_excerpt, "a mapping of table, columns, rows: {table: table, columns: [method, value]}"),
     "limits": (_are_numbers, "two positive numbers, the smaller first, such as [1e-3, 1]"),
 }
 """Of what form the values of some keys are, and what to write; all others are texts in one line."""

@@ -44,13 +44,14 @@ OPEN = 60
 class Drawing(NamedTuple):
     """A figure: its name, its SVG as text, and its caption, of which an empty line parts the finding from the rest.
 
-    A title that is empty is made of the name.
+    A title that is empty is made of the name. ``rows`` stand beside it.
     """
 
     name: str
     svg: str
     caption: str
     title: str = ""
+    rows: Table | None = None
 
 
 class Table(NamedTuple):
@@ -105,7 +106,7 @@ class Content:
     study: str
     question: str
     findings: Sequence[str] = ()
-    figures: Sequence[tuple[str, str, str] | tuple[str, str, str, str]] = ()
+    figures: Sequence[tuple[str, str, str] | tuple[str, str, str, str] | Drawing] = ()
     tables: Sequence[PlainTable | Table] = ()
     configuration: Mapping[str, str] = field(default_factory=dict)
     record: Mapping[str, object] = field(default_factory=dict)
@@ -139,7 +140,7 @@ def render(content: Content) -> str:
     page = environment.from_string(_part("report.html.j2"))
     script = "\n".join(map(_part, ("report.js", "slider.js") if content.slider else ("report.js",)))
     figures = [_figure(number, Drawing(*one), content.lesson) for number, one in enumerate(content.figures, start=1)]
-    tables = [_table(number, Table(*one)) for number, one in enumerate(content.tables, start=1)]
+    tables = [_table(f"table-{number}", Table(*one)) for number, one in enumerate(content.tables, start=1)]
     sections = _sections(content)
     parts = {
         "figures": [(one["id"], f"{one['number']} {one['heading']}") for one in figures],
@@ -158,6 +159,7 @@ def render(content: Content) -> str:
         parts={name: parts.get(name, []) for name, _ in sections},
         figures=figures,
         tables=tables,
+        beside=[one["rows"] for one in figures if one["rows"]],
         slider=content.slider,
         data=content.slider and Markup(_data(content.slider)),  # noqa: S704 - no markup can be in it
         configuration=_grouped(content.configuration),
@@ -203,6 +205,7 @@ def _figure(number: int, one: Drawing, lesson: Mapping[str, tuple[str, str]]) ->
         "label": f"{heading}: {' '.join(one.caption.split())}",
         "lesson": lesson.get(one.name),
         "heading": heading,
+        "rows": one.rows and _table(f"beside-{number}", one.rows._replace(name=heading)),
     }
 
 
@@ -256,10 +259,10 @@ def _sections(content: Content) -> list[tuple[str, str]]:
     return [(name, heading) for name, heading, part in sections if part]
 
 
-def _table(number: int, one: Table) -> dict[str, Any]:
+def _table(name: str, one: Table) -> dict[str, Any]:
     kinds = [_kind([row[k] for row in one.rows]) for k in range(len(one.columns))]
     return {
-        "id": f"table-{number}",
+        "id": name,
         "name": words_of(one.name),
         "meaning": one.meaning,
         "folded": one.folded,

@@ -6,7 +6,6 @@ what it wrote is never gathered.
 
 from __future__ import annotations
 
-import math
 import os
 import webbrowser
 from collections.abc import Mapping, Sequence
@@ -228,7 +227,7 @@ def _shown(table: type[Rows], path: Path, rows: int, jobs: int, *, drawn: bool) 
     name = str(table.table)
     long = name in SHOWN_AT_LENGTH
     frame = tables.spread(path, MAX_ROWS_SHOWN if long or name == MAIN else MAX_ROWS_OF_OTHERS)
-    idle = {column for column in table.keys if all(_cell(value) == "" for value in frame[column])}
+    idle = {column for column in table.keys if all(run_figures.cell(value) == "" for value in frame[column])}
     idle |= {"job"} if jobs == 1 else set()
     shape = {column: text for column, (_, text) in tables.footer(path).shape.items() if column not in idle}
     frame = frame[list(shape)]
@@ -237,17 +236,11 @@ def _shown(table: type[Rows], path: Path, rows: int, jobs: int, *, drawn: bool) 
         meaning=" ".join((table.__doc__ or "").split("\n\n")[0].split()),
         columns=list(shape),
         meanings=list(shape.values()),
-        rows=[[_cell(value) for value in row] for row in frame.itertuples(index=False)],
+        rows=[[run_figures.cell(value) for value in row] for row in frame.itertuples(index=False)],
         total=rows,
         spread=True,
         folded=not long and (drawn or rows > MAX_ROWS_UNFOLDED),
     )
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:.6g}"
-    return "" if value is None else str(value)
 
 
 def _configuration(run: Run, jobs: Sequence[JobRecord]) -> dict[str, str]:

@@ -6,6 +6,7 @@ One block of a configuration draws one figure, or with ``each`` one for every ca
 from __future__ import annotations
 
 import functools
+import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,12 +15,14 @@ from typing import Any
 
 from experiments.files import fault_of_name
 from experiments.messages import ConfigurationError, located, show
-from experiments.page.report import Drawing
+from experiments.page.report import Drawing, Table
 from experiments.running.check import study_of
 from experiments.running.execution import Run
 from experiments.study import Study
 
 Spec = Mapping[str, Any]
+DIGITS_BESIDE = 4
+"""Digits of a number in the small table beside a figure."""
 MAX_ROWS_READ = 500_000
 """Most rows of a table that a figure reads whole."""
 
@@ -165,10 +168,32 @@ def draw(run: Run, requested: Mapping[str, Spec], records: Mapping[str, Any]) ->
             frames, panels = _frames(run, spec, records, distinct)
             if not figures.empty(frames, spec):
                 svg, caption = _draw(run, name, frames, spec), figures.caption(frames, spec, panels)
-                drawn.append(Drawing(name, svg, caption, spec.get("title", "")))
+                drawn.append(Drawing(name, svg, caption, spec.get("title", ""), _rows_beside(run, spec)))
             elif why := figures.undrawn(frames, spec):
                 undrawn.append(f"figure {name} is not drawn: {why}")
     return drawn, undrawn
+
+
+def _rows_beside(run: Run, spec: Spec) -> Table | None:
+    """Return the rows that stand beside a figure on the page, if its spec names some."""
+    from experiments import tables  # noqa: PLC0415 - as above
+
+    if "rows" not in spec:
+        return None
+    name, columns = str(spec["rows"]["table"]), list(spec["rows"]["columns"])
+    where = {column: [value] for column, value in spec.get("where", {}).items()}
+    path = run.directory / f"{name}.parquet"
+    frame = tables.read(path, [*columns, *where], where)[columns].drop_duplicates()
+    cells = [[cell(value, DIGITS_BESIDE) for value in row] for row in frame.itertuples(index=False)]
+    meanings = [run.study.shapes[name][column][1] for column in columns]
+    return Table(name, "", columns, meanings, cells, len(cells))
+
+
+def cell(value: object, digits: int = 6) -> str:
+    """Return a value of a table as the page shows it."""
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.{digits}g}"
+    return "" if value is None else str(value)
 
 
 def _frames(

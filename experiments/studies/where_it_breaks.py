@@ -14,7 +14,7 @@ import numpy as np
 import derivkit as dk
 from derivkit.testing import BREAKS, METHODS, VERDICTS, Answer, Break, verdict
 from experiments.study import Frame, Lesson, Rows, Tables, column, key, refuse_repeated, refuse_unknown
-from experiments.words import counted, number
+from experiments.words import counted
 
 OURS = "dk.derivative"
 TEXTBOOK = ("forward_1", "central_2", "central_4")
@@ -206,7 +206,7 @@ def conclude(tables: Tables) -> Iterator[Rows]:
     for case in cases.itertuples():
         yield Lesson(
             figure=case.case, title=f"{BREAKS[case.case].heading}: {case.expression} at x = {case.x:g}",
-            text=lesson(case, table[table["case"] == case.case]),
+            text=lesson(case),
         )  # fmt: skip
 
 
@@ -215,24 +215,10 @@ def distinct(tables: Tables) -> tuple[Frame, Frame]:
     return tables[Table].drop_duplicates(["case", "method"]), tables[Cases].drop_duplicates("case")
 
 
-def lesson(case: Any, answers: Frame) -> str:
-    """Why the case is there, the truth, what dk.derivative says, and the others by verdict."""
+def lesson(case: Any) -> str:
+    """Why the case is there, the truth, and what dk.derivative says of it."""
     truth = f"The truth: {case.truth:.9g}." if math.isfinite(case.truth) else "The truth: no derivative."
-    verdict_on_ours = answers.loc[answers["method"] == OURS, "verdict"].iloc[0]
-    others = answers[answers["method"] != OURS]
-    groups = [(kind, others[others["verdict"] == kind]) for kind in reversed(VERDICTS)]
-    rest = " ".join(
-        f"{kind.capitalize()}: {'; '.join(map(quoted, group.itertuples()))}." for kind, group in groups if len(group)
-    )
-    return f"{case.why} {truth} {OURS} ({verdict_on_ours}) says: {case.said} {rest}"
-
-
-def quoted(row: Any) -> str:
-    """A method with its answer."""
-    if not math.isfinite(row.value):
-        return str(row.method)
-    bar = f" within {number(row.bar)}" if math.isfinite(row.bar) else ""
-    return f"{row.method} says {row.value:.6g}{bar}"
+    return f"{case.why} {truth} {OURS}: {case.said}"
 
 
 PHRASES: Mapping[str, str] = {

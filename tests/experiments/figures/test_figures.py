@@ -1297,7 +1297,7 @@ def test_jobs_that_differ_in_delta_alone_predict_the_same_rows(tmp_path):
 
 def test_a_figure_without_values_is_not_drawn_and_leaves_no_file(tmp_path):
     run, records = studied(tmp_path, {"abs(x)": (0.0,)}, delta=(1e-2,))
-    assert [name for name, _, _ in run_figures.draw(run, figures_of(run.figures), records)[0]] == ["secants"]
+    assert [one.name for one in run_figures.draw(run, figures_of(run.figures), records)[0]] == ["secants"]
     assert [path.name for path in (tmp_path / "figures").iterdir()] == ["secants.svg"]
 
 
@@ -1311,10 +1311,9 @@ def test_a_large_table_gives_the_same_figures_from_the_panels_shown_alone(tmp_pa
     read, rows = tables.read, {}
     monkeypatch.setattr(tables, "read", lambda *told: rows.setdefault((told[0].stem, *told[1]), read(*told)))
     part, _ = run_figures.draw(run, figures_of(run.figures), records)
-    assert [(name, svg) for name, svg, _ in part] == [(name, svg) for name, svg, _ in whole]
-    assert {text for name, _, text in part if name != "secants"} == {
-        text for name, _, text in whole if name != "secants"
-    }
+    assert [one[:2] for one in part] == [one[:2] for one in whole]
+    captions = ({one.caption for one in some if one.name != "secants"} for some in (part, whole))
+    assert next(captions) == next(captions)
     assert "Shown are the first 3 of 120 panels" in part[0][2]
     read_of_table = [len(frame) for (name, *_), frame in rows.items() if name == "table"]
     assert len(read_of_table) == 2

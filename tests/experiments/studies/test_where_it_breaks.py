@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from derivkit.testing import BREAKS, VERDICTS, Answer
-from experiments import figures
+from experiments import figures, run
 from experiments.running.run_figures import figures_of
 from experiments.studies import where_it_breaks as study
 from experiments.studies.where_it_breaks import NAMES, Config
@@ -74,10 +75,24 @@ def test_the_figures_of_the_preset_are_the_cases_and_each_has_its_lesson(everyth
         assert len(figures.draw({"pictures": everything[study.Pictures]}, spec).axes) == len(BREAKS[name].views)
 
 
-def test_a_lesson_tells_the_truth_and_every_method_once(everything: Any) -> None:
+def test_a_lesson_tells_the_truth_in_few_words_and_what_every_method_says_stands_beside_its_picture(
+    everything: Any, tmp_path: Any
+) -> None:
     for text in everything[study.Lesson]["text"]:
         assert "The truth: " in text
-        assert all(text.count(f"{name} ") + text.count(f"{name};") + text.count(f"{name}.") for name in NAMES)
+        assert len(text.split()) < 75
+    words = [
+        "experiment=where_it_breaks",
+        "case=[kink,edge]",
+        "figures.formats=[svg]",
+        f"hydra.sweep.dir={tmp_path}/run",
+    ]
+    assert run.main(words) == 0
+    page = (tmp_path / "run/report.html").read_text(encoding="utf-8")
+    beside = re.findall(r'<table class="beside-(\d)">.*?<tbody>(.*?)</tbody>', page, flags=re.DOTALL)
+    assert [number for number, _ in beside] == ["1", "2"]
+    for _, rows in beside:
+        assert re.findall(r"<tr><td>(.*?)</td>", rows) == list(NAMES)
 
 
 def test_the_number_of_rows_is_the_number_promised() -> None:
