@@ -19,7 +19,7 @@ from experiments import columns
 from experiments.looks import looks_of
 from experiments.study import Frame, Rows, Tables, column, key, refuse_below, refuse_empty
 from experiments.timing import least_seconds
-from experiments.words import number
+from experiments.words import counted, number
 
 Array = NDArray[np.float64]
 
@@ -267,6 +267,8 @@ def summed_up(method: str, rows: Frame, cost: Frame) -> dict[str, Any]:
 
 def picture(digits: Mapping[str, Array], ratios: Mapping[str, float]) -> Iterator[Picture]:
     """Digits against cost: the median of each method, and the middle 80 % of its points."""
+    if not digits:
+        return
     corners = {"t": [0.0, 1.15 * max(ratios.values())], "y": [0.0, DIGITS + 1.0]}
     yield Picture(order=0, element="axes", color="white", label="", **corners)
     looks = looks_of(list(digits))
@@ -386,7 +388,7 @@ def without(status: Frame) -> Iterator[str]:
     if none.any():
         answered = how_often(status == "answered")
         yield (
-            f"At {none.sum()} points there is no derivative: "
+            f"At {counted(int(none.sum()), 'point')} there is no derivative: "
             f"{f'a number is given all the same by {answered}' if answered else 'no method gives a number there'}."
         )
     for kind, words in (("refused", "gives none where there is one"), ("not_numpy", "goes through NumPy only")):

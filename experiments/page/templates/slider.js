@@ -191,7 +191,7 @@ function startSlider(data) {
     const exact = method.exact === null ? "none" : String(method.exact);
     const estimate = method.estimate[k] === null ? ["none"] : agreeing(String(method.estimate[k]), exact);
     at("numbers").replaceChildren(
-      ...[["delta", [short(method.delta[k])]], ["estimate", estimate], ["exact", [exact]], ["error", [short(method.error[k])]]]
+      ...[["delta", [short(method.delta[k])]], ["estimate", estimate], ["derivative", [exact]], ["error", [short(method.error[k])]]]
         .flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, ...value)]),
     );
   };

@@ -159,3 +159,9 @@ def test_a_wrong_value_is_refused(config: dict[str, Any], says: str) -> None:
 def test_a_callable_without_expression_is_refused() -> None:
     with pytest.raises(ValueError, match="math:exp: no expression is known"):
         Config(function=(dk.Problem(dk.Function.from_callable(math.exp, name="math:exp"), (1.0,)),))
+
+
+def test_where_no_point_has_a_derivative_nothing_is_pictured_and_that_is_said() -> None:
+    found = tables(problem("abs(x)", 0.0), method=("forward_1",))
+    assert "picture" not in found
+    assert any("there is no derivative" in sentence for sentence in found["findings"]["finding"])
