@@ -35,7 +35,7 @@ napoleon_use_rtype = False
 html_theme = "furo"
 html_title = "Derivative laboratory"
 html_static_path = ["static"]
-html_css_files = ["site.css"]
+html_css_files, html_js_files = ["site.css"], ["site.js"]
 html_copy_source = html_show_sourcelink = html_show_copyright = False
 
 LITERAL = re.compile(r"(``.*?``|`[^`]*`)")
