@@ -15,14 +15,14 @@ from derivkit.arguments import EVERYWHERE, check_callable, interval, numbers, sh
 from derivkit.asker import Asker, Calling, SelfDescribing
 from derivkit.automatic.dual import carries_series, expression_at
 from derivkit.expressions.evaluation import float_function, refuse_many_variables, running_error, taylor_series
-from derivkit.expressions.expression import FunctionLike, expression_of, parse
+from derivkit.expressions.expression import expression_of, parse
 from derivkit.expressions.tree import Expression
 from derivkit.numerical.adaptive import derivative
 from derivkit.numerical.ledger import Ledger
 from derivkit.numerical.result import Derivative
 from derivkit.presentation import Display
 from derivkit.trusted.exact import exact, exact_values
-from derivkit.types import Array, Domain, Ends
+from derivkit.types import Array, Domain, Ends, FunctionLike
 
 VALUES_FOR_DERIVATIVE = 100
 """Most values of costly code for one derivative: a smooth f takes 13, a corner or a jump 60; a choice."""
@@ -382,7 +382,7 @@ def function_of(f: FunctionLike) -> Function:
     if isinstance(f, Function):
         return f
     if not callable(f):
-        return Function.from_expression(f)
+        return Function.from_expression(expression_of(f))
     return Function.from_callable(f, name=getattr(f, "__name__", "f"))
 
 

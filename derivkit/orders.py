@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from derivkit.arguments import number, positive
-from derivkit.expressions.expression import FunctionLike
 from derivkit.function import Function, function_of
 from derivkit.laws import observed_order
 from derivkit.numerical.formulas import stencils_of
@@ -25,7 +24,7 @@ from derivkit.numerical.stencil import Stencil
 from derivkit.predictions import truncation_terms
 from derivkit.sweeps import ErrorSweep
 from derivkit.trusted.exact import taylor
-from derivkit.types import EPS, Array, Indices, Mask
+from derivkit.types import EPS, Array, FunctionLike, Indices, Mask
 
 REASONS = {
     "odd cancellation": "f is symmetric about the point, so that every second term of Taylor's series vanishes",

@@ -20,7 +20,6 @@ from numpy.typing import DTypeLike
 
 from derivkit.arguments import check_function, number, whole
 from derivkit.expressions.evaluation import rounded_function
-from derivkit.expressions.expression import FunctionLike
 from derivkit.function import function_of
 from derivkit.grids import geomspace
 from derivkit.numerical.formulas import stencils_of
@@ -28,7 +27,7 @@ from derivkit.numerical.rounded import Rounded, extended, rounded_difference
 from derivkit.numerical.stencil import Stencil, moment
 from derivkit.presentation import Display
 from derivkit.surveys import DEVIATIONS, MAX_DEGREE, Survey, survey
-from derivkit.types import Array, Numbers
+from derivkit.types import Array, FunctionLike, Numbers
 
 PRECISIONS = ("float16", "float32", "float64")
 """The floating-point types for which a delta is recommended."""

@@ -10,8 +10,7 @@ import numpy as np
 
 from derivkit.arguments import check_function, number, shown
 from derivkit.asker import Asker
-from derivkit.expressions.expression import FunctionLike
-from derivkit.types import Point
+from derivkit.types import FunctionLike, Point
 
 
 @dataclass(frozen=True)

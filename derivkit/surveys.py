@@ -16,7 +16,6 @@ import numpy as np
 
 from derivkit.arguments import check_function, number, whole
 from derivkit.asker import Calling, SelfDescribing
-from derivkit.expressions.expression import FunctionLike
 from derivkit.function import Function, function_of
 from derivkit.numerical.adaptive import derivatives
 from derivkit.numerical.analysis import analyse
@@ -25,7 +24,7 @@ from derivkit.numerical.result import Derivative
 from derivkit.numerical.scales import FULL
 from derivkit.numerical.status import VALUELESS
 from derivkit.numerical.windows import RATIO, window
-from derivkit.types import Array, Indices, Mask
+from derivkit.types import Array, FunctionLike, Indices, Mask
 
 MAX_DEGREE = 9
 """Highest power of the polynomial from which derivatives above the fourth are taken."""

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from derivkit.arguments import number
-from derivkit.expressions.expression import FunctionLike
 from derivkit.function import Function, function_of
 from derivkit.numerical.ledger import Ledger
 from derivkit.numerical.result import Derivative
 from derivkit.numerical.status import Status
+from derivkit.types import FunctionLike
 
 NEAR = 2.0**-14
 """Where f is looked at beside a point, in the scale of f: near enough for a limit, far above rounding."""

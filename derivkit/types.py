@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,6 +29,18 @@ Ends = tuple[float | None, float | None] | Array
 """A domain as it is written: None for an end that is not there."""
 Box = tuple[ArrayLike | None, ArrayLike | None]
 """A domain of many variables: two ends for all, or for each."""
+
+
+class Formula(Protocol):
+    """What is known of a formula where none is read."""
+
+    @property
+    def program(self) -> tuple[Any, ...]:
+        """Its steps, flat."""
+
+
+FunctionLike = Callable[..., Any] | Formula | str
+"""What stands for a function: a callable, or a formula."""
 
 EPS = float(np.finfo(np.float64).eps)
 """The distance from 1 to the next larger float."""

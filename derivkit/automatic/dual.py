@@ -24,10 +24,10 @@ from derivkit.arguments import check_function, points_of, whole
 from derivkit.automatic.numbers import DualNumber, Trace
 from derivkit.automatic.routines import NUMPY
 from derivkit.expressions.evaluation import FLOAT_CONSTANTS, interpret, refuse_many_variables
-from derivkit.expressions.expression import FunctionLike, expression_of
+from derivkit.expressions.expression import expression_of
 from derivkit.expressions.tree import Expression
 from derivkit.operations.elementary import OPERATIONS
-from derivkit.types import Array
+from derivkit.types import Array, Formula, FunctionLike
 
 MAX_ORDER = 170
 """The largest factorial in float64 is 170!."""
@@ -169,7 +169,7 @@ def carries_series(x: object) -> bool:
     return isinstance(x, DualNumber)
 
 
-def _of_formula(formula: Expression | str) -> Callable[[Any], Any]:
+def _of_formula(formula: Formula | str) -> Callable[[Any], Any]:
     """The function of one variable that a formula stands for, at numbers that carry their series."""
     expression = expression_of(formula)
     refuse_many_variables(expression)

@@ -15,7 +15,7 @@ import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from derivkit.arguments import shown
 from derivkit.expressions.grammar import check
@@ -35,12 +35,10 @@ from derivkit.expressions.tree import (
 )
 from derivkit.operations.elementary import ELEMENTARY
 from derivkit.operations.special import LARGEST_ORDER
+from derivkit.types import Formula
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-FunctionLike = Callable[..., Any] | Expression | str
-"""What stands for a function: a callable, or a formula."""
 
 
 def parse(text: str, *, implicit: bool = False) -> Expression:
@@ -107,7 +105,7 @@ def _way_out(formula: object) -> str:
     return f" of {library}: write str(...) of it" if library in {"sympy", "symengine"} else ""
 
 
-def expression_of(formula: Expression | Node | str) -> Expression:
+def expression_of(formula: Expression | Node | Formula | str) -> Expression:
     """A formula, a tree or a text as an expression.
 
     Raises
@@ -117,7 +115,9 @@ def expression_of(formula: Expression | Node | str) -> Expression:
     """
     if isinstance(formula, Expression):
         return formula
-    return Expression(formula) if isinstance(formula, Node) else parse(formula)
+    if isinstance(formula, Node):
+        return Expression(formula)
+    return parse(formula)  # type: ignore[arg-type]  # it refuses what is no text
 
 
 # --- Gates 2 and 3: the tree ---

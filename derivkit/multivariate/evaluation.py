@@ -10,7 +10,6 @@ import numpy as np
 
 from derivkit.arguments import EVERYWHERE, check_vectorized, ends, positive
 from derivkit.asker import Asker, calling_of, rows_of
-from derivkit.expressions.expression import FunctionLike
 from derivkit.multivariate.colouring import colours, refuse_contradiction, refuse_other_rows, weights
 from derivkit.multivariate.formulas import function_at
 from derivkit.multivariate.structure import Structure
@@ -19,7 +18,7 @@ from derivkit.numerical.formulas import stencil_of
 from derivkit.numerical.nodes import Nodes, combine, divisor, quotient, spared
 from derivkit.numerical.status import Status
 from derivkit.numerical.stencil import Stencil
-from derivkit.types import EPS, EPS32, Array, Box, Codes, Indices, Mask, Rational
+from derivkit.types import EPS, EPS32, Array, Box, Codes, FunctionLike, Indices, Mask, Rational
 
 CALLED_WITH = {"partial": "f, x, 0", "directional": "f, x, direction"}
 """Where that is more than the function and the point."""

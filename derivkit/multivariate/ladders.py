@@ -15,7 +15,6 @@ import numpy as np
 
 from derivkit.arguments import check_vectorized, number, positive, whole
 from derivkit.behaviour import Raised
-from derivkit.expressions.expression import FunctionLike
 from derivkit.multivariate.evaluation import CALLED_WITH, box_of
 from derivkit.multivariate.formulas import function_at
 from derivkit.multivariate.lines import Axes, Directions, Lines, Surroundings
@@ -26,7 +25,7 @@ from derivkit.numerical.scales import LOOK
 from derivkit.numerical.search import SMALL, VAGUE, usual_top
 from derivkit.numerical.state import SUSPECT, TARGET, Limits, Start
 from derivkit.numerical.status import CODE, Status
-from derivkit.types import EPS, Array, Box, Indices, Mask
+from derivkit.types import EPS, Array, Box, FunctionLike, Indices, Mask
 
 FIRST_VALUES = 1 + 2 * len(LOOK)
 """Without which no line is begun."""

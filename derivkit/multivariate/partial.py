@@ -21,7 +21,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from derivkit.arguments import shown
-from derivkit.expressions.expression import FunctionLike
 from derivkit.multivariate.colouring import pattern_of
 from derivkit.multivariate.curvatures import curvatures
 from derivkit.multivariate.evaluation import OK, STATUSES, Differences, Estimates
@@ -33,7 +32,7 @@ from derivkit.numerical.formulas import stencil_of
 from derivkit.numerical.result import Derivative
 from derivkit.numerical.status import Status
 from derivkit.numerical.stencil import Stencil
-from derivkit.types import Array, Box, Codes, Numbers, Texts
+from derivkit.types import Array, Box, Codes, FunctionLike, Numbers, Texts
 
 Form = Callable[[Numbers], Any]
 """From the derivatives, with one column for each entry, to what the user has of them."""

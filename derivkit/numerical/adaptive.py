@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from derivkit.numerical.methods import method
 from derivkit.numerical.result import Derivative
 from derivkit.numerical.state import Limits
 from derivkit.numerical.windows import HIGHEST
-from derivkit.types import Array, Domain, Ends, Indices
+from derivkit.types import Array, Domain, Ends, FunctionLike, Indices
 
 ACCURACIES = {"default": 8.0, "high": 2.0}
 """By how much the error may be larger than at the best window that was foreseen."""
@@ -25,7 +25,7 @@ SIDES = {None: 0, "left": -1, "right": 1}
 
 @method("ours: step ladders whose plateau of noise is measured", orders=(1, 2, 3, 4))
 def derivative(  # noqa: PLR0913 -- what is differentiated where, and all that somebody may know beforehand
-    f: Callable[..., Any],
+    f: FunctionLike,
     x: ArrayLike,
     order: int = 1,
     *,
@@ -42,7 +42,7 @@ def derivative(  # noqa: PLR0913 -- what is differentiated where, and all that s
 
     Parameters
     ----------
-    f : callable
+    f : callable or formula
         Of one number or of an array; for x of shape ``(n,)`` it gives ``(n,)`` or ``(n, m)``. An exception, NaN,
         infinity or a mask means that it has no value there.
     x : array_like
@@ -109,7 +109,7 @@ def derivative(  # noqa: PLR0913 -- what is differentiated where, and all that s
 
 
 def derivatives(  # noqa: PLR0913 -- as derivative
-    f: Callable[..., Any],
+    f: FunctionLike,
     x: ArrayLike,
     orders: Iterable[int] = (1, 2),
     *,

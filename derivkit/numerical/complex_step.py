@@ -19,9 +19,7 @@ difference with the same d. What the two sides leave open, together with the rou
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -30,7 +28,7 @@ from derivkit.arguments import positive, spread
 from derivkit.numerical.estimate import Estimate, Outcome, Task
 from derivkit.numerical.methods import method
 from derivkit.numerical.status import Status
-from derivkit.types import EPS, LEAST_FLOAT, LEAST_NORMAL, Array, Ends, Indices, Mask
+from derivkit.types import EPS, LEAST_FLOAT, LEAST_NORMAL, Array, Ends, FunctionLike, Indices, Mask
 
 RELATIVE_STEP = 1e-20
 """h over |x|: its square is far below eps, and f' h far above the least float wherever f is."""
@@ -73,7 +71,7 @@ UNPROBED = "f was not probed: code that is not analytic gives a wrong answer her
 
 @method("Lyness and Moler 1967; Squire and Trapp 1998")
 def complex_step(
-    f: Callable[..., Any],
+    f: FunctionLike,
     x: ArrayLike,
     *,
     delta: ArrayLike | None = None,
@@ -85,7 +83,7 @@ def complex_step(
 
     Parameters
     ----------
-    f : callable
+    f : callable or formula
         Of one number or of an array, real and complex.
     x : array_like
         Points, of any shape.

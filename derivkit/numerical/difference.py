@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -17,7 +17,7 @@ from derivkit.numerical.formulas import stencil_of, stencils_of
 from derivkit.numerical.nodes import Nodes, steps_vanish
 from derivkit.numerical.stencil import Stencil
 from derivkit.presentation import TableDisplay
-from derivkit.types import EPS, Array, Mask
+from derivkit.types import EPS, Array, FunctionLike, Mask
 
 BLOCK_DIFFERENCES = 2**15
 """Differences per block in a sweep: every array of a block stays in a core's cache; found by measurement."""
@@ -90,7 +90,7 @@ ALL_OK = "every derivative has a value; a formula with a fixed delta puts no bar
 
 
 def difference(
-    f: Callable[..., Any],
+    f: FunctionLike,
     x: ArrayLike,
     delta: ArrayLike,
     *,
@@ -102,7 +102,7 @@ def difference(
 
     Parameters
     ----------
-    f : callable
+    f : callable or formula
         Of one number or of an array; values that are not finite, and exceptions, give NaN there.
     x : array_like
         Points, of any shape; NaN where they are masked.
@@ -158,14 +158,14 @@ def broadcast_steps(points: Array, steps: Array) -> Sequence[Array]:
         ) from None
 
 
-def _asker(f: Callable[..., Any], vectorized: bool | None, example: str) -> Asker:  # noqa: FBT001 -- handed on
+def _asker(f: FunctionLike, vectorized: bool | None, example: str) -> Asker:  # noqa: FBT001 -- handed on
     check_function(f, example)
     check_vectorized(vectorized)
     return Asker(f, vectorized=vectorized)
 
 
 def sweep(
-    f: Callable[..., Any],
+    f: FunctionLike,
     x: ArrayLike,
     delta: ArrayLike,
     *,
@@ -180,7 +180,7 @@ def sweep(
 
     Parameters
     ----------
-    f : callable
+    f : callable or formula
         Of one number or of an array.
     x, delta : array_like
         Points and positive deltas, each of any shape; every combination is taken.

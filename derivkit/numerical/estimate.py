@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from derivkit.arguments import check_function, check_vectorized, points_of, posi
 from derivkit.asker import SPOILT, Asker, domain_of
 from derivkit.behaviour import FLOAT32
 from derivkit.numerical.status import Status
-from derivkit.types import EPS, LEAST_FLOAT, Array, Domain, Ends, Indices, Texts
+from derivkit.types import EPS, LEAST_FLOAT, Array, Domain, Ends, FunctionLike, Indices, Texts
 
 Outcome = tuple[Status, str]
 
@@ -111,7 +111,7 @@ class Task:
 
     Parameters
     ----------
-    f : callable
+    f : callable or formula
     x : array_like
         Points, of any shape.
     domain : tuple of float, optional
@@ -132,7 +132,7 @@ class Task:
     """
 
     def __init__(
-        self, f: Callable[..., Any], x: ArrayLike, domain: Ends | None, *, vectorized: bool | None, example: str
+        self, f: FunctionLike, x: ArrayLike, domain: Ends | None, *, vectorized: bool | None, example: str
     ) -> None:
         check_function(f, example)
         check_vectorized(vectorized)

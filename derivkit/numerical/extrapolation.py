@@ -14,7 +14,7 @@ truncation and magnifies rounding: no entry is better than the rounding of its s
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -36,7 +36,7 @@ from derivkit.numerical.methods import method
 from derivkit.numerical.nodes import Nodes, quotient, spared, steps_vanish
 from derivkit.numerical.status import Status
 from derivkit.numerical.stencil import Stencil, moment
-from derivkit.types import EPS, LEAST_FLOAT, Array, Ends, Indices, Rational
+from derivkit.types import EPS, LEAST_FLOAT, Array, Ends, FunctionLike, Indices, Rational
 
 FIRST_STEP = 0.1
 """First step of Richardson's and Ridders' methods over |x|, or over 1 at 0. A choice: Ridders asks for a step over
@@ -144,7 +144,7 @@ def extrapolate(formula: str | Stencil, *, levels: int, ratio: Rational = 2) -> 
 @method("Richardson 1911; Richardson and Gaunt 1927")
 @np.errstate(all="ignore")
 def richardson(
-    f: Callable[..., Any],
+    f: FunctionLike,
     x: ArrayLike,
     *,
     formula: str | Stencil = "central_2",
@@ -158,7 +158,7 @@ def richardson(
 
     Parameters
     ----------
-    f : callable
+    f : callable or formula
         Of one number or of an array; values that are not finite, and exceptions, mean that it is not defined there.
     x : array_like
         Points, of any shape.
@@ -218,7 +218,7 @@ def richardson(
 @method("Ridders 1982")
 @np.errstate(all="ignore")
 def ridders(
-    f: Callable[..., Any],
+    f: FunctionLike,
     x: ArrayLike,
     *,
     delta: ArrayLike | None = None,
@@ -314,7 +314,7 @@ class _FivePoints:
 @method("GNU Scientific Library reference manual, Numerical Differentiation")
 @np.errstate(all="ignore")
 def gsl_central(
-    f: Callable[..., Any],
+    f: FunctionLike,
     x: ArrayLike,
     *,
     delta: ArrayLike | None = None,

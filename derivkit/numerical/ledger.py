@@ -13,7 +13,7 @@ from derivkit.asker import Asker, Calling, SelfDescribing, calling_of
 from derivkit.behaviour import Raised
 from derivkit.numerical.rounds import Request
 from derivkit.numerical.state import Limits
-from derivkit.types import Array, Indices, Mask
+from derivkit.types import Array, FunctionLike, Indices, Mask
 
 
 class Caller(Protocol):
@@ -194,7 +194,7 @@ class Ledger(SelfDescribing):
 
     Parameters
     ----------
-    f : callable
+    f : callable or formula
         Of one number or of an array.
 
     Attributes
@@ -214,7 +214,7 @@ class Ledger(SelfDescribing):
     (True, True, True)
     """
 
-    def __init__(self, f: Callable[..., Any]) -> None:
+    def __init__(self, f: FunctionLike) -> None:
         check_function(f, "dk.Ledger(math.sin)")
         self.asker = Asker(f)
         self.domain = calling_of(f).domain

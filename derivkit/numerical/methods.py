@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 from numpy.typing import ArrayLike
 
+from derivkit.types import FunctionLike
+
 Callee = TypeVar("Callee", bound=Callable[..., Any])
 
 
@@ -37,7 +39,7 @@ class Method:
         if not self.source:
             raise ValueError(f"{self.name}: a method needs its source")
 
-    def __call__(self, f: Callable[..., Any], x: ArrayLike, **keywords: Any) -> Any:
+    def __call__(self, f: FunctionLike, x: ArrayLike, **keywords: Any) -> Any:
         """The derivative of f at x."""
         return self.call(f, x, **keywords)
 

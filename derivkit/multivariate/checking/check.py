@@ -9,7 +9,6 @@ from typing import Any, cast
 import numpy as np
 
 from derivkit.arguments import check_flag, described, numbers, whole
-from derivkit.expressions.expression import FunctionLike
 from derivkit.multivariate.checking.directions import SINGLY_AT_KINKS, STREAM, Directions, Joined, scales_of
 from derivkit.multivariate.checking.entries import of_all_entries
 from derivkit.multivariate.checking.evidence import (
@@ -48,7 +47,7 @@ from derivkit.multivariate.checking.staircase import is_staircase
 from derivkit.multivariate.formulas import claim_at, function_at
 from derivkit.multivariate.structure import Structure
 from derivkit.numerical.status import Status
-from derivkit.types import Array
+from derivkit.types import Array, FunctionLike
 
 BESIDE = 2.0**-5
 """How far beside a point of kinks a gradient that is a function is checked, as a part of the size of x: far enough for
