@@ -147,7 +147,7 @@ MAY_IMPORT = {
     "experiments/comparison/repeating.py": RUN | {"experiments.comparison"},
     "experiments/comparison/verdict.py": RUN | {"experiments.comparison"},
     "experiments/comparison": RUN | {"numpy", "experiments.comparison", "experiments.figures"},
-    "experiments/check.py": {"experiments.run", "experiments.terminal"},
+    "experiments/check.py": {"experiments.messages", "experiments.run", "experiments.terminal"},
     "experiments": RUN | {"experiments.comparison"},
     "hydra_plugins": {"hydra", "omegaconf"},
 }

@@ -47,6 +47,13 @@ def test_help_is_there_however_it_is_wanted(words: list[str], capsys: Any):
     [
         (["compar"], "error: no command 'compar'; did you mean compare?"),
         (["delta=1e-4"], "error: no command 'delta=1e-4'; write python -m experiments.run delta=1e-4"),
+        (
+            ["check"],
+            (
+                "error: a loss and its gradient are needed; write python -m experiments.check python=mymodule:loss "
+                "gradient=mymodule:grad x=mymodule:start"
+            ),
+        ),
         (["tangents", "x=1"], "error: no command 'tangents'; write python -m experiments.run experiment=tangents x=1"),
         (
             ["derive", "x^2"],
