@@ -207,6 +207,7 @@ def test_the_sixteen_problems_of_baudin_are_there() -> None:
 def selected(group: str, names: Sequence[str]) -> Mapping[str, Any]:
     """What the command line's ``group=[name, ...]`` composes."""
     composition.prepare()
+    composition.register_names("estimator", "estimator", TABLE)
     with initialize_config_dir(str(CONF), **composition.VERSION_BASE):
         composed = compose(overrides=[f"+{group}=[{','.join(names)}]"])
     plain = OmegaConf.to_container(composed)

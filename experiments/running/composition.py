@@ -13,7 +13,7 @@ import os
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -41,7 +41,7 @@ from omegaconf.resolvers.oc import env as environment_of
 import derivkit as dk
 from derivkit import testing
 from experiments.messages import ConfigurationError, near, readable, show
-from experiments.running import check, trust
+from experiments.running import catalog, check, trust
 from experiments.running.catalog import CONF
 from experiments.running.check import Plain
 from experiments.running.grids import GRIDS
@@ -100,7 +100,7 @@ def prepare() -> None:
     for name, grid in GRIDS.items():
         register(name, grid, replace=True)
     register("oc.env", _env, replace=True)
-    _register_tables()
+    register_names("method", "formula", [entry.name for entry in dk.formulas()])
     plugins = Plugins.instance()
     if VERSION_BASE:
         # Hydra 1.3 cannot join our preset of optuna with the plugin's, which has defaults: ours stands alone.
@@ -110,15 +110,18 @@ def prepare() -> None:
     _guard(next(source for source in sources if source.scheme() == "file"))
 
 
-def _register_tables() -> None:
-    """Let every formula and every method with error bars be selected by its name: derivkit's tables need no files."""
-    tables = {
-        "method": ("formula", [entry.name for entry in dk.formulas()]),
-        "estimator": ("estimator", testing.METHODS),
-    }
-    for group, (key, names) in tables.items():
-        for name in dict.fromkeys(names):
-            ConfigStore.instance().store(group=group, name=name, node={name: {key: name}}, **REPLACING)
+def register_names(group: str, key: str, names: Iterable[str]) -> None:
+    """Let every entry of a table of derivkit's be selected from a group by its name, without a file."""
+    for name in dict.fromkeys(names):
+        ConfigStore.instance().store(group=group, name=name, node={name: {key: name}}, **REPLACING)
+
+
+def _register_methods(args: argparse.Namespace) -> None:
+    """Register the methods with error bars for a study that has the key: they are the whole search for a derivative."""
+    named = [word.partition("=")[2] for word in args.overrides if word.startswith("experiment=")]
+    keys = catalog.keys((named or [catalog.STUDY])[-1], catalog.places(args.config_dir, args.config_path))
+    if "estimator" in keys or not keys:
+        register_names("estimator", "estimator", testing.METHODS)
 
 
 def _register_sweeper(plugins: Plugins) -> None:
@@ -187,6 +190,7 @@ def opened(args: argparse.Namespace) -> Iterator[ConfigLoader]:
     package = where.removeprefix("pkg://")
     begin: Any = initialize_config_dir if package == where else initialize_config_module
     with begin(package, job_name="run", **VERSION_BASE):
+        _register_methods(args)
         loader: Any = GlobalHydra.instance().config_loader()
         if args.config_dir is not None:
             directory = Path(args.config_dir).resolve()

@@ -17,6 +17,7 @@ from hydra import compose, initialize_config_dir
 from laboratory import environment, python
 from omegaconf import OmegaConf
 
+from derivkit.testing import METHODS
 from experiments import rerun, run, tables
 from experiments.comparison.differences import judged
 from experiments.comparison.tolerance import ULPS, Rules, rules_of
@@ -369,6 +370,7 @@ def test_jobs_are_executed_one_by_one_as_they_were(capsys: pytest.CaptureFixture
 @pytest.mark.parametrize("preset", sorted(path.stem for path in (ROOT / "conf/experiment").glob("*.yaml")))
 def test_a_recorded_configuration_means_what_was_resolved(preset: str):
     composition.prepare()
+    composition.register_names("estimator", "estimator", METHODS)
     with initialize_config_dir(config_dir=str(ROOT / "conf"), **composition.VERSION_BASE):
         composed = compose("config", overrides=[f"experiment={preset}"])
     resolved = OmegaConf.to_container(composed, resolve=True)
