@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from derivkit.arguments import counted
 from derivkit.data.breaks import Explanation, explanations, refine
-from derivkit.data.grouping import grouped
+from derivkit.data.grouping import Grouped, grouped
 from derivkit.data.models import SPARE_SAMPLES, candidates, estimate
 from derivkit.data.series import Series
 from derivkit.types import EPS, LEAST_FLOAT, Array, Indices, Mask
@@ -167,38 +167,25 @@ def solve(samples: Samples, order: int, wanted: Array, noise: float | None) -> C
     """The derivative of a channel, piece by piece."""
     first, last = samples.t[0], samples.t[-1]
     at = wanted if samples.period is None else first + np.mod(wanted - first, samples.period)
-    near = SAME_TIME * (last - first) / samples.t.size
-    inside = (at >= first - near) & (at <= last + near)
     unit = float(np.ldexp(1.0, min(int(np.frexp(np.abs(samples.y).max())[1]), 1023)))  # so that no square overflows
-    noise = None if noise is None else noise / unit
     groups = grouped(samples.t, samples.y / unit, samples.variance)
     knots = np.unique(np.clip(at, first, last)) if groups.size == 1 else _knots(samples.t, groups.t)
-    pieces, outliers = [], [samples.rows[k] for k in np.flatnonzero(groups.outliers)]
-    for part, low, high in _parts(groups.t):
-        here = knots[(knots >= low) & (knots <= high)]
-        piece = _piece(groups.t[part], groups.y[part], groups.variance[part], order, here, noise)
-        pieces.append(piece)
-        if groups.size == 1:
-            outliers += [samples.rows[part.start + k] for k in piece.outliers]
+    pieces = _pieces(groups, order, knots, None if noise is None else noise / unit)
     t = np.concatenate([piece.t for piece in pieces])
-    table = np.concatenate([piece.table for piece in pieces], axis=1)
-    value, error, curve, curve_error = (unit * np.interp(at, t, row) for row in table[:4])
-    end, broken = (np.interp(at, t, row) for row in table[4:])
-    status = np.array(["ok"], dtype="<U10").repeat(at.size)
-    status[end < EDGE] = "edge" if samples.period is None else "ok"
-    status[_in_gap(samples.t, at)] = "gap"
-    status[broken > 0.5], status[broken > 1.5] = "corner", "jump"
-    status[~inside | ~np.isfinite(value)] = "unresolved"
-    lost = status == "unresolved"
-    value, curve = (np.where(lost, np.nan, each) for each in (value, curve))
-    error, curve_error = (np.where(lost, np.inf, each) for each in (error, curve_error))
+    *values, end, broken = (np.interp(at, t, row) for row in np.concatenate([piece.table for piece in pieces], axis=1))
+    status = _statuses(samples, at, end, broken)
+    lost = (status == "unresolved") | ~np.isfinite(values[0])
+    status[lost] = "unresolved"
+    value, error, curve, curve_error = (
+        np.where(lost, none, unit * row) for row, none in zip(values, (np.nan, np.inf, np.nan, np.inf), strict=True)
+    )
     corners = [
         replace(corner, left=unit * corner.left, right=unit * corner.right)
         for piece in pieces
         for corner in piece.corners
+        if samples.period is None or first <= corner.t < first + samples.period
     ]
-    if samples.period is not None:
-        corners = [corner for corner in corners if first <= corner.t < first + samples.period]
+    off = [*np.flatnonzero(groups.outliers), *(k for piece in pieces for k in piece.outliers if groups.size == 1)]
     return Channel(
         value,
         error,
@@ -208,9 +195,21 @@ def solve(samples: Samples, order: int, wanted: Array, noise: float | None) -> C
         noise=unit * float(np.mean([piece.noise for piece in pieces])),
         scale=float(np.mean([piece.scale for piece in pieces])),
         corners=tuple(corners),
-        outliers=tuple(sorted({int(row) for rows in outliers for row in rows})),
+        outliers=tuple(sorted({int(row) for k in off for row in samples.rows[k]})),
         averaged=sum(rows.size for rows in samples.rows if rows.size > 1),
     )
+
+
+def _statuses(samples: Samples, at: Array, end: Array, broken: Array) -> NDArray[np.str_]:
+    """What there is to say of times; the later in the place of the earlier."""
+    status = np.full(at.size, "ok", dtype="<U10")
+    if samples.period is None:
+        status[end < EDGE] = "edge"
+    status[_in_gap(samples.t, at)] = "gap"
+    status[broken > 0.5], status[broken > 1.5] = "corner", "jump"
+    near = SAME_TIME * (samples.t[-1] - samples.t[0]) / samples.t.size
+    status[(at < samples.t[0] - near) | (at > samples.t[-1] + near)] = "unresolved"
+    return status
 
 
 def _knots(t: Array, groups: Array) -> Array:
@@ -220,16 +219,23 @@ def _knots(t: Array, groups: Array) -> Array:
     return np.unique(np.concatenate([t[[0, -1]], groups, *between]))
 
 
-def _parts(t: Array) -> list[tuple[slice, float, float]]:
-    """Pieces of a long series, and between which times each of them is asked."""
-    count = max(1, round(t.size / CHUNK))
-    bounds = np.linspace(0, t.size, count + 1).astype(np.intp)
-    result = []
-    for start, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
-        low = -math.inf if start == 0 else np.nextafter(t[start - 1], math.inf)
-        high = math.inf if end == t.size else float(t[end - 1])
-        result.append((slice(max(start - OVERLAP, 0), min(end + OVERLAP, t.size)), float(low), high))
-    return result
+def _pieces(groups: Grouped, order: int, knots: Array, noise: float | None) -> list[Piece]:
+    """What the pieces of a record tell at the knots that lie in each of them."""
+    t = groups.t
+    bounds = np.linspace(0, t.size, max(1, round(t.size / CHUNK)) + 1).astype(np.intp)
+    # the knots of a piece lie between its own samples and the first of the next
+    of_piece = np.searchsorted(t[bounds[1:-1]], knots, side="right")
+    pieces = []
+    for number, (start, end) in enumerate(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)):
+        part, here = slice(max(start - OVERLAP, 0), min(end + OVERLAP, t.size)), knots[of_piece == number]
+        if not here.size:
+            continue
+        piece = _piece(t[part], groups.y[part], groups.variance[part], order, here, noise)
+        low, high = (-math.inf if start == 0 else t[start]), (math.inf if end == t.size else t[end])
+        corners = [corner for corner in piece.corners if low <= corner.t < high]
+        outliers = [part.start + k for k in piece.outliers if start <= part.start + k < end]
+        pieces.append(replace(piece, corners=corners, outliers=outliers))
+    return pieces
 
 
 def _in_gap(t: Array, at: Array) -> Mask:

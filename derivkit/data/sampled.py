@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from derivkit.arguments import as_array, counted, numbers, positive, whole
 from derivkit.data.channel import Channel, Corner, in_order, repeated, solve
 from derivkit.data.times import Clock, clock_of
+from derivkit.presentation import DisplayWithBar
 from derivkit.types import Array
 
 HIGHEST = 3
@@ -27,8 +28,8 @@ UNSURE = {
 """Statuses that the message speaks of."""
 
 
-@dataclass(frozen=True)
-class SampledDerivative:
+@dataclass(frozen=True, repr=False)
+class SampledDerivative(DisplayWithBar):
     """The derivative of samples.
 
     Attributes
@@ -60,7 +61,9 @@ class SampledDerivative:
     (2.0, 'ok')
     """
 
-    t: NDArray[Any]
+    SHOWN: ClassVar[tuple[str, ...]] = ("t", "value", "error", "status", "noise", "scale")
+    DETAILS: ClassVar[tuple[str, ...]] = ("corners", "outliers", "order", "unit", "message")
+    t: Any
     value: Any
     error: Any
     status: Any
@@ -178,7 +181,7 @@ def _combined(
     ]
     rows = [(row, k) if several else row for k, channel in enumerate(channels) for row in channel.outliers]
     result = SampledDerivative(
-        t=t,
+        t=t[()],
         value=stacked("value"),
         error=stacked("error"),
         status=stacked("status"),
