@@ -20,7 +20,7 @@ from experiments.figures.paper import BROKEN, DASHES, entry, lay_out, looks_of
 from experiments.figures.selection import has_linear, panel_columns
 from experiments.figures.series import THINNED, Series, all_series, further_columns, line_columns
 from experiments.looks import is_reference
-from experiments.words import listed, numbers
+from experiments.words import listed, numbers, part_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -109,8 +109,11 @@ def _slopes(title: str, panel: Sequence[Series]) -> str:
     lines = {one.name: slope for one in panel if one.name != CURVE and (slope := _slope(one)) is not None}
     if not lines:
         return ""
-    told = [f"{slope} ({name})" for slope, name in zip(_told_apart([*lines.values()]), lines, strict=True)]
+    slopes = _told_apart([*lines.values()])
+    told = [f"{slope} ({name})" for slope, name in zip(slopes, lines, strict=True)]
     start = f"{title}: " if title else ""
+    if len(slopes) > 1 and len(set(slopes)) == 1:
+        return f"{start}{part_of(len(slopes), len(slopes), 'line')} have the slope {slopes[0]}."
     return f"{start}the slope{' is' if len(told) == 1 else 's are'} {listed(told)}."
 
 

@@ -17,7 +17,7 @@ from experiments.figures.axes import place_ticks, round_ticks, tick_text
 from experiments.figures.contract import Excerpt, Kind, Mask, Plan, Spec, floats
 from experiments.figures.paper import GREY, LIGHT, entry, lay_out, looks_of, panels_across, short
 from experiments.looks import method_of
-from experiments.words import in_brackets
+from experiments.words import in_brackets, part_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -155,7 +155,8 @@ def _remarks(plan: Plan, spec: Spec) -> list[str]:
     del spec
     values = [seen for panel in plan.panels for row in panel.content.values() for seen, _ in row]
     missing = sum(not math.isfinite(value) for value in values)
-    return [f"None: {missing} of {len(values)} values could not be observed, for want of points."] if missing else []
+    which = part_of(missing, len(values), "value")
+    return [f"{which} could not be observed, for want of points, and say none."] if missing else []
 
 
 KIND = Kind(

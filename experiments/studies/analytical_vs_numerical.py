@@ -19,7 +19,7 @@ from experiments import columns
 from experiments.looks import looks_of
 from experiments.study import Frame, Rows, Tables, column, key, refuse_below, refuse_empty
 from experiments.timing import least_seconds
-from experiments.words import counted, number
+from experiments.words import counted, number, part_of
 
 Array = NDArray[np.float64]
 
@@ -314,7 +314,7 @@ def tell(tables: Tables) -> Iterator[str]:
         yield (
             f"Dual numbers need no formula and have {a['median_digits']:.1f} digits (median) against "
             f"{b['median_digits']:.1f} of the analytical derivative; a point costs {a['ratio']:.2f} evaluations of f "
-            f"against {b['ratio']:.2f}. They lose digits at {a['above_1e-10']} points, the formula at "
+            f"against {b['ratio']:.2f}. They lose digits at {counted(a['above_1e-10'], 'point')}, the formula at "
             f"{b['above_1e-10']}."
         )
     for text, rows in tables[Lost].groupby("expression", sort=False):
@@ -327,8 +327,8 @@ def is_it_exact(analytical: Mapping[str, Any], losses: Frame) -> Iterator[str]:
     points, good, bad = analytical["points"], analytical["within_2_ulp"], analytical["above_1e-10"]
     verdict = "Exact as mathematics, not always in float64" if bad else "Exact, within rounding"
     yield (
-        f"Is the analytical derivative exact? {verdict}: at {good} of {points} points it is right to 2 ulp, at "
-        f"{bad} its relative error is above {SUSPICIOUS:g}."
+        f"Is the analytical derivative exact? {verdict}: it is right to 2 ulp at {part_of(good, points, 'point')}, and "
+        f"its relative error is above {SUSPICIOUS:g} at {part_of(bad, points, 'point')}."
     )
     if bad:
         worst = losses.head(MAX_NAMED).itertuples()
@@ -336,8 +336,8 @@ def is_it_exact(analytical: Mapping[str, Any], losses: Frame) -> Iterator[str]:
         more = f", and {bad - MAX_NAMED} more" if bad > MAX_NAMED else ""
         better = (losses["best_digits"] > losses["digits"]).sum()
         yield (
-            f"Where it loses digits, by cancellation in its own formula: {'; '.join(places)}{more}. At {better} of"
-            f" these {bad} points a difference formula does better."
+            f"Where it loses digits, by cancellation in its own formula: {'; '.join(places)}{more}. A"
+            f" difference formula does better at {better or 'none'} of these."
         )
 
 
@@ -345,13 +345,14 @@ def is_it_quicker(row: Mapping[str, Mapping[str, Any]], formulas: Sequence[str],
     """How its time compares with that of every formula."""
     cost = row[ANALYTICAL]["ratio"]
     others = ", ".join(f"{name} {row[name]['ratio']:.2f}" for name in formulas)
-    shares = [f"{name} at {(ratio[ANALYTICAL] < ratio[name]).sum()}" for name in formulas]
+    shares = [f"{(ratio[ANALYTICAL] < ratio[name]).sum()} against {name}" for name in formulas]
     quickest = min(formulas, key=lambda name: row[name]["ratio"])
     nearest = max(formulas, key=lambda name: row[name]["median_digits"])
     verdict = " and ".join(times(cost, name, row[name]) for name in dict.fromkeys((quickest, nearest)))
     return (
-        f"Is it much quicker? A point costs {cost:.2f} evaluations of f (median over {len(ratio)} "
-        f"functions), by differences {others}: {verdict}. It is the quicker one against {', '.join(shares)} functions. "
+        f"Is it much quicker? A point costs {cost:.2f} evaluations of f (median over "
+        f"{counted(len(ratio), 'function')}), by differences {others}: {verdict}. It is the quicker one at "
+        f"{', '.join(shares)}. "
         f"Deriving and checking it takes {number(row[ANALYTICAL]['setup_milliseconds'])} ms beforehand."
     )
 
@@ -377,8 +378,8 @@ def who_wins(digits: Frame, formulas: Sequence[str]) -> str:
     both = np.isfinite(digits[ANALYTICAL]) & np.isfinite(digits[list(formulas)].max(axis=1))
     rules, best = digits[ANALYTICAL][both], digits[list(formulas)].max(axis=1)[both]
     return (
-        f"The best difference formula of each point has more correct digits than the analytical derivative at "
-        f"{(best > rules).sum()} of {both.sum()} points, as many at {(best == rules).sum()}."
+        f"Of {counted(int(both.sum()), 'point')} the best difference formula has more correct digits than the "
+        f"analytical derivative at {(best > rules).sum() or 'none'}, as many at {(best == rules).sum() or 'none'}."
     )
 
 
@@ -394,12 +395,12 @@ def without(status: Frame) -> Iterator[str]:
     for kind, words in (("refused", "gives none where there is one"), ("not_numpy", "goes through NumPy only")):
         silent = how_often(status == kind)
         if silent:
-            yield f"No estimate, as the method {words}: {silent} points."
+            yield f"No estimate, as the method {words}: {silent}."
 
 
 def how_often(holds: Frame) -> str:
     """At how many points something holds of each method, of those of which it does."""
-    return ", ".join(f"{name} at {count}" for name, count in holds.sum().items() if count)
+    return ", ".join(f"{name} at {counted(int(count), 'point')}" for name, count in holds.sum().items() if count)
 
 
 def where_it_cancels(text: str, rows: Frame) -> Iterator[str]:
@@ -414,8 +415,8 @@ def where_it_cancels(text: str, rows: Frame) -> Iterator[str]:
     better = bad & (rivals < error.clip(upper=0.1).where(~none, 0.1).fillna(0.1))
     nowhere = f", and no finite value at {none.sum()}" if none.any() else ""
     yield (
-        f"{text}, swept over {len(x)} points from {number(x.iloc[0])} to {number(x.iloc[-1])}: the analytical "
-        f"derivative has a relative error above {SUSPICIOUS:g} at {bad.sum()} of them, between x = "
+        f"{text}, swept over {counted(len(x), 'point')} from {number(x.iloc[0])} to {number(x.iloc[-1])}: the "
+        f"analytical derivative has a relative error above {SUSPICIOUS:g} at {bad.sum()} of them, between x = "
         f"{number(x[bad].min())} and {number(x[bad].max())}{nowhere}. A difference formula does better there, with at "
         f"least one correct digit, at {better.sum() or 'none'} of them."
     )

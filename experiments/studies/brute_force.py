@@ -431,8 +431,8 @@ def growth(rows: Frame, x: str, y: str) -> Iterator[str]:
         low, high = cases[x].min(), cases[x].max()
         if low < high:
             ends = [(way, times.set_index(x)[y]) for way, times in cases.groupby("way", sort=False)]
-            grown = ", ".join(f"{way} {values[high] / values[low]:.3g}" for way, values in ends)
-            factors.append(f"{family}, {high / low:.3g} times the {x}: {grown}")
+            grown = ", ".join(f"{way} {number(values[high] / values[low], 3)}" for way, values in ends)
+            factors.append(f"{family}, {number(high / low, 3)} times the {x}: {grown}")
     if factors:
         yield f"It grows by these factors: {'; '.join(factors)}."
 
@@ -460,7 +460,7 @@ def of_passes(rows: Frame) -> Iterator[str]:
     """The times in forward passes."""
     yield f"With {rows['samples'].iloc[0]} samples."
     for family, ways in largest_of(rows):
-        passes = ", ".join(f"{way} {row.passes:.4g}" for way, row in ways.items())
+        passes = ", ".join(f"{way} {number(row.passes, 4)}" for way, row in ways.items())
         yield f"{family}: naive makes {ways['naive'].forward_passes} forward passes; in time: {passes}."
     yield from growth(rows, "parameters", "passes")
 
@@ -516,7 +516,7 @@ def of_literal(rows: Frame) -> Iterator[str]:
         why = f" Not told, as their times hardly grow with the samples that were measured: {untold}." if untold else ""
         yield (
             f"Predicted, not measured: the textbook taken literally, one forward pass per parameter per sample, is"
-            f" {first['forward_passes']:.3g} forward passes for {first['samples']} samples of {family}"
+            f" {number(first['forward_passes'], 3)} forward passes for {first['samples']} samples of {family}"
             f" ({first['network']}): {duration(first['seconds'])}. By the cost model, used far beyond its sizes, all"
             f" samples at once and central differences take: {times or 'no way can be told'}.{why}"
         )

@@ -13,7 +13,7 @@ import derivkit as dk
 from experiments import columns
 from experiments.calls import BudgetedSweep
 from experiments.study import Frame, Rows, Tables, column, key
-from experiments.words import counted
+from experiments.words import at_point, counted, part_of, percent
 
 PICTURED = 3
 """Points per job whose errors are kept for the figure."""
@@ -182,13 +182,10 @@ def tell(tables: Tables) -> Iterator[str]:
     """Yield how many slopes are as claimed, whether the series explains the others, and every reason with a case."""
     table = tables[Table]
     verdicts, off = Counter(table["verdict"]), table[table["verdict"] == OFF]
-    slopes = verdicts[AS_CLAIMED] + verdicts[OFF]
-    yield (
-        f"{slopes} of {counted(len(table), 'formula')} at a point show a slope; {verdicts[AS_CLAIMED]} lie within "
-        f"{TOLERANCE} of the claimed order, {verdicts[OFF]} do not."
-        if slopes
-        else f"No formula shows a slope, of {len(table)} at a point."
-    )
+    shown = verdicts[AS_CLAIMED] + verdicts[OFF]
+    split = f": {verdicts[AS_CLAIMED]} within {TOLERANCE} of the claimed order, {verdicts[OFF]} not" if shown else ""
+    show = "shows" if shown <= 1 else "show"
+    yield f"A case is a formula at a point: {part_of(shown, len(table), 'case')} {show} a slope{split}."
     if off["order_predicted"].notna().any():
         same = (off["order_observed"] - off["order_predicted"]).abs() <= TOLERANCE
         yield (
@@ -202,9 +199,10 @@ def tell(tables: Tables) -> Iterator[str]:
         for reason, count in Counter(rows["reason"]).most_common():
             row = next(rows[rows["reason"] == reason].itertuples())
             slope = f" (slope {row.order_observed:.2f} instead of {row.order:.0f})" if verdict == OFF else ""
+            slopes = f"{counted(count, 'slope')} off" if verdict == OFF else f"{counted(count, 'case')} without a slope"
             yield (
-                f"{count} {verdict}: {reason}, {dk.OrderExplanation.REASONS[reason]}. For example {row.method} for "
-                f"{row.function} at x = {row.x:.6g}{slope}: {row.why}."
+                f"{slopes} ({reason}): {dk.OrderExplanation.REASONS[reason]}. For example {row.method} for "
+                f"{at_point(row.function, row.x)}{slope}: {row.why}."
             )
 
 
@@ -213,5 +211,5 @@ def by_order(table: Frame) -> Iterator[str]:
     sloped = table[table["verdict"] != NO_SLOPE]
     shares = (sloped["verdict"] == AS_CLAIMED).groupby(sloped["order"]).agg(["mean", "size"])
     if len(shares) > 1:
-        parts = [f"{row.Index:.0f}: {row.mean:.0%} of {row.size}" for row in shares.itertuples()]
+        parts = [f"{row.Index:.0f}: {percent(round(row.mean, 2))} of {row.size}" for row in shares.itertuples()]
         yield f"Slopes as claimed, by claimed order: {', '.join(parts)}."

@@ -11,6 +11,7 @@ from typing import Any
 import derivkit as dk
 from experiments import columns
 from experiments.study import Frame, Lesson, Printed, Rows, Tables, column, key, rows_of
+from experiments.words import part_of
 
 FIGURES = tuple(f"derivation_{k}" for k in range(1, 9))
 """The figures of the preset; formulas beyond them are told in words only."""
@@ -245,11 +246,12 @@ def verified(checks: Frame) -> Iterator[str]:
     """How many derivations are verified, and which are not."""
     good = checks[checks["verification"] == dk.Verdict.VERIFIED]
     if len(good):
-        fewest, most = good["points"].min(), good["points"].max()
+        fewest, most, steps = good["points"].min(), good["points"].max(), good["steps"].sum()
+        which = part_of(len(good), len(checks), "derivation").capitalize()
         yield (
-            f"{len(good)} of {len(checks)} derivations are verified: each of their {good['steps'].sum()} steps agrees "
-            f"with a numerical derivative in raised precision at {f'{fewest} to {most}' if fewest < most else most}"
-            " points."
+            f"{which} {'is' if len(good) == 1 else 'are'} verified: {part_of(steps, steps, 'step')} "
+            f"{'agrees' if steps == 1 else 'agree'} with a numerical derivative in raised precision at "
+            f"{f'{fewest} to {most}' if fewest < most else most} points."
         )
     for row in checks.drop(good.index).itertuples():
         yield f"{row.expression}: not verified, {row.verification}."

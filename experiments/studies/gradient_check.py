@@ -29,7 +29,7 @@ from experiments.study import (
     refuse_empty,
     refuse_unknown,
 )
-from experiments.words import listed, percent, percent_reached
+from experiments.words import listed, part_of, percent, percent_reached
 
 ACTIVATIONS = ("tanh", "relu")
 KINKED = {"relu at kinks": "relu"}
@@ -511,4 +511,5 @@ def of_ours(seen: Frame) -> Iterator[str]:
             )
     single = seen[seen["planted"] == "entry"]
     if len(single):
-        yield f"One wrong entry is located at {percent_reached(single['located'].mean())} of {len(single):,}."
+        located = part_of(int(single["located"].sum()), len(single), "gradient")
+        yield f"Where one entry alone is wrong, it is located in {located}."

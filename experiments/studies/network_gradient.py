@@ -271,8 +271,8 @@ def of_kinks(place: str, rows: Frame, *, many: bool) -> Iterator[str]:
         return
     first, most = met.loc[met["delta"].idxmin()], rows.loc[rows["crossed"].idxmax()]
     yield (
-        f"{place}: the smallest delta at which a parameter crosses a kink is {number(first.delta)} "
-        f"({percent(first.crossed)} of them do); at {number(most.delta)} {percent(most.crossed)} do."
+        f"{place}: the smallest delta at which a parameter crosses a kink is {number(first.delta)}, where "
+        f"{percent(first.crossed)} of them do; at delta {number(most.delta)} it is {percent(most.crossed)}."
     )
     if rows["at_kinks"].max() > 0:
         yield (
@@ -296,10 +296,10 @@ def explained(place: str, rows: Frame) -> Iterator[str]:
         large, crossed, by_kink = (int(some[name].sum()) for name in ("large", "large_crossed", "by_kink"))
         if large:
             yield (
-                f"{place}, {where} {number(some['delta'].max())}: {large:,} relative errors are above {LARGE:g}; "
-                f"{percent(crossed / large)} of them are at parameters that crossed a kink, and "
-                f"{percent(by_kink / large)} fall to {LARGE:g} or less when the units are held as they are. "
-                f"The other {large - by_kink:,} are above it without kinks too."
+                f"{place}, {where} {number(some['delta'].max())}: of {counted(large, 'relative error')} "
+                f"above {LARGE:g}, {percent(crossed / large)} are at parameters that crossed a kink, and "
+                f"{percent(by_kink / large)} fall to {LARGE:g} or less when the units are held as they are; "
+                f"{large - by_kink or 'none'} stay above it without kinks too."
             )
 
 

@@ -29,7 +29,7 @@ from derivkit.testing import (
 )
 from experiments import columns
 from experiments.study import Frame, Rows, Tables, column, key, refuse_empty, refuse_unknown
-from experiments.words import number, percent
+from experiments.words import listed, number, percent
 
 Array = NDArray[np.float64]
 
@@ -306,7 +306,8 @@ def tell(tables: Tables) -> Iterator[str]:
     whole = map_of(tables)
     for function, rows in whole.drop_duplicates(["function", "size"]).groupby("function", sort=False):
         numbers, count = rows["numbers"].sum(), rows["count"].sum()
-        yield f"float16, {function}: of {numbers:,} numbers x, {count:,} have a derivative that float16 can hold."
+        have = f"{count:,} have" if count else "none has"
+        yield f"float16, {function}: of {numbers:,} numbers x, {have} a derivative that float16 can hold."
     shares = dict(list(tables[Shares].groupby(["function", "method"])))
     for (function, method), rows in counted_in(whole).groupby(["function", "method"], sort=False):
         place = f"float16, {function}, {method}"
@@ -322,11 +323,11 @@ def of_laws(optimum: Frame, exponents: Frame) -> Iterator[str]:
     """The smallest errors of every formula, and how they go with eps."""
     for (function, method), rows in optimum.groupby(["function", "method"], sort=False):
         root = dk.formula(method).order + 1
-        reached = ", ".join(
+        reached = listed([
             f"{number(row.error)} in {row.precision} (delta {number(row.delta)}, "
             f"eps^(1/{root}) = {number(row.theory_delta)})"
             for row in rows.dropna(subset="error").itertuples()
-        )
+        ])  # fmt: skip
         if reached:
             yield f"{function}, {method}: at best the median error is {reached}."
         law = exponents.loc[function, method]
@@ -351,9 +352,9 @@ def of_shares(place: str, shares: Frame) -> Iterator[str]:
     small, large = poor[poor < best].max(), poor[poor > best].min()
     if not math.isnan(small + large):
         yield (
-            f"{place}: 2^{small:.0f} is too small, as the step vanishes beside {percent(gone[small])} of all x "
-            f"and {percent(wrong[small])} have an error above {percent(GOOD)}; 2^{large:.0f} is too large, where "
-            f"{percent(gone[large])} vanish, but {percent(wrong[large])} have an error above {percent(GOOD)}."
+            f"{place}: 2^{small:.0f} is too small, as the step vanishes beside {percent(gone[small])} of all x and "
+            f"the error is above {percent(GOOD)} at {percent(wrong[small])}; 2^{large:.0f} is too large, with an error "
+            f"above {percent(GOOD)} at {percent(wrong[large])}."
         )
 
 

@@ -383,14 +383,14 @@ def tell(tables: Tables) -> Iterator[str]:
     without = points[~points["smooth"]]
     if len(without):
         have = "has" if len(without) == 1 else "have"
-        yield f"{part_of(len(without), len(points), 'point').capitalize()} {have} no exact tangent."
+        yield f"{part_of(len(without), len(points), 'point').capitalize()} {have} no tangent that is known."
     yield from nearness(nearest_to_good(tables[Table]).dropna(subset="slope_error"))
     yield from of_the_first(tables[Table])
     for row in without.head(MAX_POINTS_LISTED).itertuples():
         yield f"{at_point(row.function, row.x)}: {row.seen}."
     if len(without) > MAX_POINTS_LISTED:
         more = counted(len(without) - MAX_POINTS_LISTED, "more point")
-        yield f"The table sides has {more} without an exact tangent."
+        yield f"The table sides has {more} without a tangent."
 
 
 def nearness(known: Frame) -> Iterator[str]:
@@ -407,7 +407,7 @@ def nearness(known: Frame) -> Iterator[str]:
 
 
 def of_the_first(table: Frame) -> Iterator[str]:
-    """The first point with an exact tangent: how the slope comes near and goes away again."""
+    """The first point with a tangent: how the slope comes near and goes away again."""
     sloped = table[table["exact_slope"] != 0.0].dropna(subset="slope_error")
     for (name, x), rows in list(sloped.groupby(["function", "x"], sort=False))[:1]:
         steps = rows.sort_values("delta", ascending=False, kind="stable")

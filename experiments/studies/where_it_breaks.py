@@ -14,7 +14,7 @@ import numpy as np
 import derivkit as dk
 from derivkit.testing import BREAKS, METHODS, VERDICTS, Answer, Break, verdict
 from experiments.study import Frame, Lesson, Rows, Tables, column, key, refuse_repeated, refuse_unknown
-from experiments.words import counted
+from experiments.words import counted, listed, part_of
 
 OURS = "dk.derivative"
 TEXTBOOK = ("forward_1", "central_2", "central_4")
@@ -243,7 +243,7 @@ def tell(tables: Tables) -> Iterator[str]:
     none = table["truth"].isna()
     if none.any():
         values = counts(table, none & np.isfinite(table["value"]))
-        from_methods = ", ".join(f"{name} {n} times" for name, n in values.items() if n)
+        from_methods = listed([f"{name} in {counted(n, 'case')}" for name, n in values.items() if n])
         yield (
             f"Where there is no derivative ({table.loc[none, 'case'].nunique()} of {counted(len(cases), 'case')}) a "
             f"number comes all the same from {from_methods or 'nobody'}."
@@ -274,9 +274,10 @@ def bars_held(table: Frame) -> str:
     """Of how many answers with a bar the truth is within it."""
     barred = np.isfinite(table["bar"]) & np.isfinite(table["value"]) & (table["method"] != ALONE)
     held, bars = counts(table, barred & (table["error"] <= table["bar"])), counts(table, barred)
+    held_by = [f"of {name} {part_of(held[name], n, 'bar')}" for name, n in bars.items() if n]
     return (
-        "A bar holds if the truth is within it; where there is no derivative none does. Bars held: "
-        f"{', '.join(f'{name} {held[name]} of {n}' for name, n in bars.items() if n)}."
+        "A bar holds if the truth is within it; where there is no derivative none does. There hold "
+        f"{listed(held_by) or 'none'}."
     )
 
 

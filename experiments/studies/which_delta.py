@@ -32,10 +32,12 @@ from experiments import columns
 from experiments.answers import of_derivative
 from experiments.calls import Budgeted
 from experiments.study import Answers, Frame, Rows, Tables, column, key, refuse_empty, refuse_unknown
-from experiments.words import at_point, number, numbers
+from experiments.words import at_point, number, numbers, part_of
 
 MIN_DELTAS = 9
 """Least deltas of a sweep."""
+AS_GOOD = 1.05
+"""Errors up to so many times those of the best delta are as good."""
 MISSED = 10.0
 """What was expected is missed if the errors are larger by this factor."""
 BESIDE = range(-18, 15, 2)
@@ -420,7 +422,8 @@ def take(answer: Any, rows: Frame) -> str:
         return f"{where}: there is nothing to recommend, as {first['note']}."
     best, others = usable[0], usable[1:]
     lost = best.expected >= 0.1 * abs(answer.value) and answer.status != "below_resolution"
-    worth = f" The derivative is {answer.value:.3g}: not one digit of it can be had in this type." if lost else ""
+    value = number(answer.value, 3)
+    worth = f" The derivative is {value}: not one digit of it can be had in this type." if lost else ""
     return (
         f"{where}: take delta = {number(best.delta)} with {best.method}. Expect an error of {number(best.expected)} "
         f"(truncation {number(best.truncation)}, rounding {number(best.rounding)}); measured {made(best)}."
@@ -439,8 +442,7 @@ def made(row: Any) -> str:
         return f"no difference from dk.derivative above its own bar ({row.note})"
     if not math.isfinite(row.best):
         return number(row.measured)
-    best = f"the best of all deltas, {number(row.best_delta)}, gives {number(row.best)} or so"
-    return f"{number(row.measured)}; {best}"
+    return f"{number(row.measured)}, where the best delta, {number(row.best_delta)}, typically gives {number(row.best)}"
 
 
 def needs_none(answer: Any) -> str:
@@ -448,7 +450,7 @@ def needs_none(answer: Any) -> str:
     true = ""
     if math.isfinite(answer.error):
         held = "and is" if answer.error <= answer.bar else "but is in truth"
-        true = f" ({held} {number(answer.error)} off)"
+        true = f" ({held} {number(answer.error)} off)" if answer.error else ", which is exactly right"
     if math.isnan(answer.exact):
         true = ". As no exact derivative is known, the errors above are differences from this value"
     status = "" if answer.status == "ok" else f" Its status is {answer.status}: {answer.said}"
@@ -468,8 +470,8 @@ def window_chosen(answer: Any, windows: Frame, plateau: Frame) -> Iterator[str]:
     larger = windows[(windows["quantity"] == "bar, no plateau met") & (windows["reach"] > answer.reach)]["reach"]
     yield (
         f"{place_of(answer)}: it saw f on a window of {number(answer.reach)} to both sides, where the coefficients of "
-        f"polynomials fall up to degree {noise['degree'].min() - 1} and then stay level: that level, "
-        f"{number(answer.noise)}, is the noise of f. A window of {number(smallest['reach'])} would have a bar of "
+        f"polynomials are level from degree {noise['degree'].min()} on: that level, {number(answer.noise)}, is the "
+        f"noise of f. A window of {number(smallest['reach'])} would have a bar of "
         f"{number(smallest['error'])}, as noise is divided by its size"
         + (f"; from {number(larger.min())} on no plateau is met, and truncation has no bound." if len(larger) else ".")
     )
@@ -489,7 +491,7 @@ def quoted(method: str, quotients: Frame) -> str:
     """Some quotients of a formula."""
     scale = quotients["delta"].max()
     rows = quotients.iloc[[dk.nearest(quotients["delta"], scale * goal) for goal in QUOTED]]
-    values = ", ".join(f"{size:.3g}" if math.isfinite(size) else "none" for size in rows["size"])
+    values = ", ".join(f"{number(size, 3)}" if math.isfinite(size) else "none" for size in rows["size"])
     return f"{method} gives |slope| {values} at delta = {', '.join(numbers(rows['delta']))}"
 
 
@@ -499,11 +501,13 @@ def judged(advice: Frame) -> Iterator[str]:
     if not len(known):
         return
     worst = known.loc[known["regret"].idxmax()]
-    count = "The one recommendation has" if len(known) == 1 else f"{len(known)} recommendations have"
+    which = part_of(len(known), len(known), "recommendation")
+    median = f"{number(known['regret'].median())} times in the median and " if len(known) > 1 else ""
     yield (
-        f"{count} errors of {number(known['regret'].median())} times those around the best of all deltas in the "
-        f"median, and of {number(worst.regret)} times at worst ({place_of(worst)}, {worst.method} in "
-        f"{worst.precision})."
+        f"The error of {which} is about that of the best delta."
+        if worst.regret < AS_GOOD
+        else f"The error of {which} is {median}{number(worst.regret)} times at worst that of the best delta "
+        f"({place_of(worst)}, {worst.method} in {worst.precision})."
     )
     missed = known[known[["measured", "typical"]].min(axis=1, skipna=False) > MISSED * known["expected"]]
     if len(missed):

@@ -13,6 +13,7 @@ from experiments.studies.chapter.measurements import FINDINGS, Measured, Timing,
 from experiments.studies.chapter.numbers import Table, compare, facts, printed, stated
 from experiments.studies.chapter.subject import RETOLD, Retold, Slopes, Subject
 from experiments.study import Lesson, Printed, Rows, Tables, column, lessons, refuse_below
+from experiments.words import part_of
 
 __all__ = [
     "Config",
@@ -128,5 +129,5 @@ def tell(tables: Tables) -> Iterator[str]:
         yield from retold["text"][retold["figure"].isin(subject.TOLD)]
     else:
         equal = tables[Table]["equal"]
-        yield f"{equal.sum()} of {equal.size} numbers of the chapter come out to the byte."
+        yield f"{part_of(int(equal.sum()), equal.size, 'number').capitalize()} of the chapter come out to the byte."
     yield from (sentence(tables) for sentence in findings(tables).values())

@@ -356,7 +356,9 @@ def turning(secants: Frame) -> Turning:
         least, last, first = best.loc[where], line.loc[line["delta"].idxmin()], line.loc[line["delta"].idxmax()]
         middle, end = (least["delta"], least["typical"]), (last["delta"], last["error"])
         rounding = bool(end[1] > middle[1] and last["larger"] == "rounding")
-        sentence = turned((first["delta"], first["error"]), middle, end, rounding=rounding)
+        sentence = "the error is exactly 0 with every delta."
+        if line["error"].any():
+            sentence = turned((first["delta"], first["error"]), middle, end, rounding=rounding)
         rows.append((*where, *middle, *end, rounding, f"{at_point(*where[:2])}, {where[2]}: {sentence}"))
     return Turning(**{name: [row[k] for row in rows] for k, name in enumerate(Turning.columns)})
 

@@ -38,7 +38,7 @@ def turned(start: tuple[float, float], best: tuple[float, float], end: tuple[flo
     """Say how the error goes from the largest delta to the least, each a pair of delta and error."""
     (first, high), (delta, low), (last, error) = (map(number, pair) for pair in (start, best, end))
     least = f"the least error is {low}, at delta = {delta}"
-    if best[0] < start[0] and best[1] < start[1]:
+    if best[0] < start[0] and 2.0 * best[1] < start[1]:
         least = f"from delta = {first} to {delta} the error falls from {high} to {low}"
     if end[1] <= best[1]:
         return f"{least}; it does not grow back down to delta = {last}."
@@ -65,10 +65,14 @@ def winners(table: Frame) -> Iterator[str]:
 
 
 def indistinguishable(best: Frame, rows: Frame) -> float:
-    """The error up to which methods came equally close: of few deltas, between which nothing tells luck, rounding."""
+    """The error up to which methods came equally close.
+
+    That is rounding where nothing else can tell them apart: with few deltas, which show no luck, and of a formula that
+    is exact for this function.
+    """
     least = best.loc[best["counted"].idxmin()]
-    few = rows["delta"].nunique() <= FEW and least["error"] > 0.0
-    return float(np.fmax(least["counted"], least["rounding"])) if few else float(least["counted"])
+    rounded = least["error"] > 0.0 and (rows["delta"].nunique() <= FEW or least["truncation"] == 0.0)
+    return float(np.fmax(least["counted"], least["rounding"])) if rounded else float(least["counted"])
 
 
 def came_closest(closest: Frame, rows: Frame) -> str:
@@ -81,7 +85,7 @@ def came_closest(closest: Frame, rows: Frame) -> str:
     if math.isfinite(closest["bar"].max()):
         size = f"below {number(error)}, the bar of dk.derivative,"
     came = f"{listed(list(closest['method']))} came {ties}, with an error {size}"
-    errors_of_each = [rows.loc[rows["method"] == method, "error"] for method in closest["method"]]
+    errors_of_each = [rows.loc[rows["method"] == method, "error"].dropna() for method in closest["method"]]
     if all(len(errors) > 1 and (errors == error).all() for errors in errors_of_each):
         return f"{came} at every delta"
     return f"{came} at delta = {listed(list(dict.fromkeys(number(delta) for delta in closest['delta'])))}"
@@ -115,6 +119,7 @@ def reasons(table: Frame, optimum: Frame) -> Iterator[str]:
     """For the first sweep, what the error is made of: at every delta where these are few, else at both ends."""
     where, rows = next(iter(table.groupby(SWEEP, sort=False)))
     rows = rows.dropna(subset=["truncation", "rounding", "error"]).sort_values("delta", ascending=False, kind="stable")
+    rows = rows[rows["truncation"] + rows["rounding"] > 0.0]
     for row in (rows if len(rows) <= FEW else rows.iloc[[0, -1]]).itertuples():
         larger = "truncation" if row.truncation > row.rounding else "rounding"
         yield (

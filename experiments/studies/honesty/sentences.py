@@ -71,7 +71,7 @@ def of_goals(goals: Frame, *, whole: bool) -> str:
 def missed_goal(goal: Any) -> str:
     """A goal that was not reached."""
     unit = {"%": " %", "x": "x", "": ""}[goal.unit]
-    return f"{goal.measure} {goal.measured:.3g}{unit}, at {goal.bound} {goal.goal:g}{unit}"
+    return f"{goal.measure} {number(goal.measured, 3)}{unit}, at {goal.bound} {goal.goal:g}{unit}"
 
 
 def weakest(functions: Frame) -> Iterator[str]:

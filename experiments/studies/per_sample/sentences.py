@@ -73,7 +73,7 @@ def of_norms(group: Group) -> Iterator[str]:
     bounded = table[table["least"] > 0.0]
     if len(bounded):
         ratio = (bounded["norm"] / bounded["least"]).min()
-        yield f"The norms are at least {ratio:.3g} times the least that the loss allows."
+        yield f"The norms are at least {number(ratio, 3)} times the least that the loss allows."
 
 
 def of_cosines(group: Group) -> Iterator[str]:
@@ -144,9 +144,9 @@ def of_law(group: Group) -> Iterator[str]:
         away = rows["deviation"].abs()
         far = rows.loc[away.idxmax()]
         yield (
-            f"{group.who}: of {len(rows)} mean squared errors of batches {(away > FAR).sum()} are more than {FAR:g}"
-            f" standard errors off the law; the farthest, {number(away.max())}, is that of batches of {far['batch']}"
-            f" {far['drawing']} {when(far['steps'])}."
+            f"{group.who}: of {len(rows)} mean squared errors of batches {(away > FAR).sum() or 'none'} are more than"
+            f" {FAR:g} standard errors off the law; the farthest, {number(away.max())}, is that of batches of"
+            f" {far['batch']} {far['drawing']} {when(far['steps'])}."
         )
 
 

@@ -30,7 +30,7 @@ def of_losses(ends: Frame, strays: Sequence[str]) -> Iterator[str]:
         backprop, complete = paths["loss"].iloc[0], paths[paths["complete"]]
         if len(complete):
             path = complete.loc[(complete["loss"] - backprop).abs().idxmax()]
-            worst.append(f"{case}: {path['named']} ends at {path['loss']:.4g} instead of {backprop:.4g}")
+            worst.append(f"{case}: {path['named']} ends at {number(path['loss'], 4)} instead of {number(backprop, 4)}")
     if worst:
         yield f"Farthest at the end: {'; '.join(worst)}."
 
@@ -60,7 +60,7 @@ def of_laws(ends: Frame, examples: Sequence[int]) -> Iterator[str]:
         path = paths.loc[paths["stretch"].idxmax()]
         beyond = path["stretch"] > 1.0 + NEAR
         texts.append(
-            f"{case}: the distance grows to {path['stretch']:.3g} times the sum ({path['way']})" if beyond
+            f"{case}: the distance grows to {number(path['stretch'], 3)} times the sum ({path['way']})" if beyond
             else f"{case}: the distance is at most {path['stretch']:.2f} times the sum in all ways"
         )  # fmt: skip
     if texts:
@@ -86,15 +86,16 @@ def of_ends(complete: Frame) -> Iterator[str]:
 def of_training(paths: Frame) -> Iterator[str]:
     """How backprop trains."""
     first = paths.iloc[0]
+    start, end = (number(first[name], 4) for name in ("first_loss", "loss"))
     if first["cut_short"]:
         yield (
             f"the path of backprop ends after step {first['step']}, as its next loss is no finite number; a smaller"
-            f" rate may help. Until there its loss goes from {first['first_loss']:.4g} to {first['loss']:.4g}."
+            f" rate may help. Until there its loss goes from {start} to {end}."
         )
         return
     verb = "brings" if first["loss"] < first["first_loss"] else "does not train: it takes"
     yield (
-        f"backprop {verb} the loss from {first['first_loss']:.4g} to {first['loss']:.4g} in {first['step']} steps, and"
+        f"backprop {verb} the loss from {start} to {end} in {first['step']} steps, and"
         f" the share of right answers on the samples held aside from {percent(first['first_accuracy'])} to"
         f" {percent(first['accuracy'])}."
     )
@@ -139,17 +140,18 @@ def of_bad(paths: Frame) -> Iterator[str]:
     good, failed = complete[trains], complete[~trains]
     yield (
         f"{len(good)} of {len(complete)} paths that are not cut short train: in the last tenth of the steps their"
-        f" median loss is at most {percent(TRAINED)} of what backprop gained above its own, {first['settled']:.4g}."
+        f" median loss is at most {percent(TRAINED)} of what backprop gained above its own,"
+        f" {number(first['settled'], 4)}."
     )
     if len(good):
         bad = good.loc[good["error"].idxmax()]
         yield (
             f"the worst gradient that trains is that of {bad['named']}: it errs by {percent(bad['error'])} at half of"
-            f" the steps or more, and gets to {bad['settled']:.4g}."
+            f" the steps or more, and gets to {number(bad['settled'], 4)}."
         )
     if len(failed):
         losses = [
-            f"{path.named}: {path.settled:.3g}"
+            f"{path.named}: {number(path.settled, 3)}"
             f"{f' (from step {path.still_since} on its gradient is 0)' if path.still_since >= 0 else ''}"
             for path in failed.itertuples()
         ]
@@ -163,8 +165,9 @@ def of_costs(costs: Frame) -> Iterator[str]:
         case, precision = rows[["case", "precision"]].iloc[0]
         alike = rows[(rows["case"] == case) & (rows["precision"] == precision)]
         prices = [
-            f"{cost.method} asks for {cost.evaluations:.4g} forward passes of a batch, {cost.textbook_ratio:.3g} times"
-            f" the work of backprop; made incrementally it is {cost.work_ratio:.3g} times that work, and took"
+            f"{cost.method} asks for {number(cost.evaluations, 4)} forward passes of a batch,"
+            f" {number(cost.textbook_ratio, 3)} times the work of backprop; made incrementally it is"
+            f" {number(cost.work_ratio, 3)} times that work, and took"
             f" {number(cost.time_ratio)} times as long"
             for cost in alike.itertuples()
         ]

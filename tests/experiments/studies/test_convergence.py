@@ -68,8 +68,8 @@ def test_what_the_whole_run_says_is_what_its_rows_say() -> None:
     assert orders["order_claimed"].tolist() == ["order 1", "order 2"]
     np.testing.assert_allclose(orders["order_observed"], [1.5, 2.0], atol=0.05)
     sentences = list(convergence.tell(measured))
-    assert sentences[0].startswith("4 of 4 formulas at a point show a slope; 3 lie within 0.1")
-    assert any("1 off: odd cancellation" in sentence for sentence in sentences)
+    assert sentences[0].startswith("A case is a formula at a point: all 4 cases show a slope: 3 within 0.1 of the")
+    assert any("1 slope off (odd cancellation)" in sentence for sentence in sentences)
 
 
 def test_the_errors_drawn_are_those_of_the_formulas() -> None:

@@ -113,7 +113,7 @@ def test_the_lesson_tells_where_a_derivative_holds_and_how_it_was_checked() -> N
 
 def test_the_findings_count_what_was_verified_and_name_what_was_not() -> None:
     said = findings("x*sin(x)", "log(-x^2-1)")
-    assert said[0].startswith("1 of 2 derivations are verified: each of their 3 steps agrees")
+    assert said[0].startswith("1 of 2 derivations is verified: all 3 steps agree")
     assert "log(-x^2-1): not verified, no real point found." in said
 
 

@@ -162,7 +162,7 @@ def test_findings_tell_the_pooled_share_and_where_truncation_is_small() -> None:
     share = kinks["large_crossed"][alone].sum() / kinks["large"][alone].sum()
     (sentence,) = [text for text in said if "all batches" in text and "where truncation" in text]
     assert f"{kinks['large'][alone].sum():,} relative errors" in sentence
-    assert f"{100 * share:.3g} % of them" in sentence
+    assert f"{100 * share:.3g} % are at" in sentence
     assert any(text.startswith("relu, float64: at best forward_1 errs by") for text in said)
 
 

@@ -155,7 +155,7 @@ def test_a_point_that_two_jobs_have_is_summed_up_once() -> None:
 
 def test_the_findings_tell_where_the_secant_is_nearest_and_name_every_kink() -> None:
     _, sentences = concluded(problem("exp(x)", 1.0), problem("abs(x)", 0.0), delta=(0.1, 1e-8, 1e-15))
-    assert sentences[0] == "1 of 2 points has no exact tangent."
+    assert sentences[0] == "1 of 2 points has no tangent that is known."
     assert any("It comes nearest at delta = 1e-08: above" in sentence for sentence in sentences)
     assert sentences[-1] == "abs(x) at x = 0: a kink, slope -1 from the left and 1 from the right."
 
@@ -163,7 +163,7 @@ def test_the_findings_tell_where_the_secant_is_nearest_and_name_every_kink() -> 
 def test_of_very_many_kinks_the_findings_tell_how_many_are_left_out() -> None:
     points = np.arange(float(tangents.MAX_POINTS_LISTED + 3))
     _, sentences = concluded(problem("floor(x)", *points))
-    assert sentences[-1] == "The table sides has 3 more points without an exact tangent."
+    assert sentences[-1] == "The table sides has 3 more points without a tangent."
 
 
 @pytest.mark.parametrize("config", [{"delta": ()}, {"function": ()}])
