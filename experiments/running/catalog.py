@@ -33,6 +33,7 @@ OTHER_NAMES = {
     **dict.fromkeys(("grad", "jac"), "gradient"),
     **dict.fromkeys(("scheme", "stencil"), "method"),
     **dict.fromkeys(("study", "preset"), "experiment"),
+    **dict.fromkeys(("o", "out", "output", "outputs", "dir"), "hydra.sweep.dir"),
 }
 """What somebody may call a key."""
 
@@ -99,7 +100,7 @@ def every_key(places: Sequence[Path] = (CONF,)) -> set[str]:
 def lacks(key: str, known: Iterable[str]) -> str:
     """Return a clause on a key that a study does not have, with what it may mean: here, or in other studies."""
     choices = list(known)
-    if OTHER_NAMES.get(key) in choices:
+    if OTHER_NAMES.get(key) in (*choices, "hydra.sweep.dir"):
         return f"has no key {key!r}; did you mean {OTHER_NAMES[key]}?"
     having = [study for study in options("experiment") if key in keys(study)]
     if not having:

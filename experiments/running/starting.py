@@ -130,8 +130,9 @@ def parser() -> argparse.ArgumentParser:
 
 def _option(word: str, reader: argparse.ArgumentParser) -> str:
     """Say what an option may be that there is not: a key, which has no dashes, or another option."""
-    key, _, value = word.lstrip("-").partition("=")
-    if key in catalog.every_key():
+    name, _, value = word.lstrip("-").partition("=")
+    key = catalog.OTHER_NAMES.get(name, name)
+    if key != name or key in catalog.every_key():
         return f"; {key} is a key, and has no dashes: write {key}={show(value) or 'VALUE'}"
     flags = re.findall(r"--[a-z][a-z-]+", reader.format_usage())
     return f"; {nearest(word, flags, otherwise=f'{commands.program(NAME)} --help tells them')}"
