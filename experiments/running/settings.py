@@ -7,14 +7,9 @@ mathematics are read, and ``BY_TYPE`` reads all others by their annotation. A ke
 
 from __future__ import annotations
 
-import importlib
 import math
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import MISSING, Field, fields, replace
-from operator import attrgetter
-from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar, get_type_hints
 
@@ -24,8 +19,8 @@ import derivkit as dk
 from derivkit import testing
 from experiments import calls
 from experiments.files import fault_of_name
-from experiments.messages import ConfigurationError, line_of, located, named, nearest, show
-from experiments.running import catalog, digits, grids, surroundings
+from experiments.messages import ConfigurationError, line_of, located, nearest, show
+from experiments.running import catalog, digits, grids, modules
 from experiments.running.grids import deltas, number, numbers
 from experiments.running.spelling import elements
 from experiments.study import Study
@@ -240,42 +235,15 @@ def _expression(text: str) -> dk.Function:
 
 
 def _callable(where: str, name: str, expression: str | None, domain: tuple[float, float] | None = None) -> dk.Function:
-    function = load(name)
+    function = modules.load(name)
     with located(where):
         return dk.Function.from_callable(function, name=name, expression=expression, domain=domain)
-
-
-def load(name: str) -> Callable[..., object]:
-    """Return the callable that ``module:attribute`` names; the current directory is looked in first."""
-    function, module, attribute = _attribute("python", name)
-    if not callable(function):
-        kind = type(function).__name__
-        raise ConfigurationError(
-            f"python={show(name)}: {attribute!r} is no function but {'an' if kind[:1] in 'aeiou' else 'a'} {kind};"
-            f" {_functions_of(module, attribute)}"
-        )
-    return function  # type: ignore[no-any-return]  # attrgetter is untyped; callable() was asked just above
-
-
-def _attribute(key: str, name: str) -> tuple[Any, ModuleType, str]:
-    """What ``module:attribute`` names, its module and the name of the attribute."""
-    module_name, _, attribute = name.partition(":")
-    written = all(part.isidentifier() for part in [*module_name.split("."), *attribute.split(".")])
-    if not written or module_name.endswith(".py"):
-        raise ConfigurationError(f"{key}={show(name)}: not module:attribute; write {key}={_meant(name)}")
-    module = _import(key, name, module_name)
-    try:
-        return attrgetter(attribute)(module), module, attribute
-    except AttributeError:
-        raise ConfigurationError(
-            f"{key}={show(name)}: module {module_name!r} has no {attribute!r}; {_functions_of(module, attribute)}"
-        ) from None
 
 
 def _loss(plain: Mapping[str, object]) -> Callable[..., object] | None:
     """The function of a key ``python`` that stands alone."""
     name = plain["python"]
-    return None if name is None else load(_text("python", name, "mymodule:loss"))
+    return None if name is None else modules.load(_text("python", name, "mymodule:loss"))
 
 
 def _gradient(plain: Mapping[str, object]) -> object:
@@ -283,7 +251,7 @@ def _gradient(plain: Mapping[str, object]) -> object:
     name = plain["gradient"]
     if name is None:
         return None
-    value, *_ = _attribute("gradient", _text("gradient", name, "mymodule:grad"))
+    value, *_ = modules.attribute_of("gradient", _text("gradient", name, "mymodule:grad"))
     if value is None or isinstance(value, (str, bool, ModuleType, type)):
         raise ConfigurationError(
             f"gradient={show(name)}: neither a function nor an array but of type {type(value).__name__};"
@@ -297,7 +265,7 @@ def _parameters(plain: Mapping[str, object]) -> object:
     x = plain["x"]
     if x is None:
         return None
-    value = _of_module(x) if isinstance(x, str) and ":" in x else _typed_numbers(x)
+    value = modules.value_of(x) if isinstance(x, str) and ":" in x else _typed_numbers(x)
     try:
         dk.Structure.of(value)
     except (TypeError, ValueError) as error:
@@ -310,53 +278,6 @@ def _typed_numbers(x: object) -> object:
         return np.array(numbers("x", x))
     except ConfigurationError as error:
         raise ConfigurationError(f"{error}, or x=mymodule:start") from error
-
-
-def _of_module(x: str) -> object:
-    """What a module has under a name, or what its function gives."""
-    value, *_ = _attribute("x", x)
-    if not callable(value):
-        return value
-    try:
-        return value()
-    except Exception as error:  # somebody's function may fail in any way
-        raise ConfigurationError(
-            f"x={show(x)}: calling it without arguments failed: {named(error)};"
-            " write a function that gives the parameters"
-        ) from error
-
-
-def _functions_of(module: ModuleType, attribute: str) -> str:
-    public = [entry for entry, value in vars(module).items() if callable(value) and not entry.startswith("_")]
-    return nearest(attribute, public) if public else f"{module.__name__!r} has no function"
-
-
-def _meant(name: str) -> str:
-    """Return module:attribute for what names the file of a module, or is something else altogether."""
-    path, _, attribute = name.partition(":")
-    words = path.replace("\\", "/").removesuffix(".py").removeprefix("./").replace("/", ".")
-    if "." in words and words == path and not attribute:  # math.sin, as Python writes it
-        words, _, attribute = words.rpartition(".")
-    module = words if all(part.isidentifier() for part in words.split(".")) else "mymodule"
-    return f"{module}:{attribute if attribute.isidentifier() else 'f'}"
-
-
-def _import(key: str, name: str, module_name: str) -> ModuleType:
-    here = str(Path.cwd())
-    sys.path.insert(0, here)
-    try:
-        with surroundings.restored():
-            return importlib.import_module(module_name)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # somebody's module may fail in any way while it is imported
-        raise ConfigurationError(
-            f"{key}={show(name)}: importing {module_name!r} failed: {named(error)};"
-            f" it is looked for in {here} and among the installed packages"
-        ) from error
-    finally:
-        with suppress(ValueError):  # the module may have taken it out
-            sys.path.remove(here)
 
 
 def _described(name: str, spec: Mapping[str, object], x: tuple[float, ...] | None) -> dk.Problem:
