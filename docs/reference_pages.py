@@ -173,8 +173,21 @@ def _preset(name: str) -> str:
     command = f"```sh\npython -m experiments.run experiment={name}\n```"
     told = f"This is the study [`{study.name}`]({study.name}.md) with keys of its own; its tables are described there."
     tables = [told] if base else [_table(name, rows) for name, rows in study.tables.items()]
-    question = escaped(catalog.lines("experiment")[name])
-    return _page(f"`{name}`", question, command, _keys(name), *tables, *_statuses(study.name))
+    figures, question = _read("experiment", name).get("figures", {}), escaped(catalog.lines("experiment")[name])
+    parts = [question, command, _keys(name), *_drawn(figures), *tables, *_statuses(study.name)]
+    return _page(escaped(figures.get("title") or name), *parts)
+
+
+def _drawn(figures: Mapping[str, Any]) -> Iterator[str]:
+    """What the figures of a preset are called, and how they are read."""
+    drawn = {name: spec for name, spec in (figures.get("draw") or {}).items() if isinstance(spec, Mapping)}
+    rows = [
+        (code(name), escaped(spec.get("title", "")), escaped(spec["caption"]))
+        for name, spec in drawn.items()
+        if "caption" in spec
+    ]
+    if rows:
+        yield f"## Figures\n\n{table(('figure', 'title', 'how to read it'), rows)}"
 
 
 def _statuses(study: str) -> Iterator[str]:
@@ -306,7 +319,7 @@ def _kind(name: str) -> str:
 
 
 def _command(name: str) -> str:
-    return f"## `python -m experiments.{name}`\n\n```text\n{_help(name)}\n```"
+    return f"## `python -m experiments.{name}`\n\n```none\n{_help(name)}\n```"
 
 
 def _help(name: str) -> str:
