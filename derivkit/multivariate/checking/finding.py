@@ -211,7 +211,7 @@ def _doubt(finding: Finding) -> Iterator[str]:
 def _blindness(power: Power) -> str:
     """What could not be judged."""
     claim = f"the claim in {power.place}" if power.place else "the claim"
-    noticed = f"only an error of {power.detectable:.1e} or more would have been noticed"
+    noticed = f"only an error of {power.detectable:.2g} or more would have been noticed"
     return f"{claim} has the size {power.norm:.1e}, where {noticed}"
 
 
@@ -240,7 +240,7 @@ def _power(finding: Finding) -> str:
     evidence = finding.evidence
     size = math.inf if evidence is None else detectable_of(finding.witness, evidence)
     part = f" ({_part(size / finding.norm)} of its norm)" if finding.norm else ""
-    return f"an error of {size:.1e}{part} or more would have been noticed{_weakest(finding)}"
+    return f"an error of {size:.2g}{part} or more would have been noticed{_weakest(finding)}"
 
 
 def _weakest(finding: Finding) -> str:

@@ -301,8 +301,8 @@ def _multiple(claim: ProjectedClaim, fit: Fit, place: str, _: int, kind: str = "
 def _constant(place: str) -> str:
     """What is said where the truth is 0."""
     if place:
-        return f"f does not change with {place}, and the claim is not 0 there; the rest is right: look if f uses it"
-    return "f does not change around x: look if it uses its argument, and if it is rounded or a count"
+        return f"all slopes of f along {place} are 0, and the claim is not; the rest is right: look if f uses it"
+    return "all slopes of f at x are 0, as at a minimum; if this is none, look if f uses x, and if it is rounded or a count"
 
 
 def _whole(claim: ProjectedClaim, fit: Fit, place: str, index: int) -> Mistake:
