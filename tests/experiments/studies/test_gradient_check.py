@@ -150,7 +150,7 @@ def test_the_command_fails_if_it_is_told_to_and_the_gradient_disagrees(tmp_path:
     assert "--resume" not in run.stderr
     page = (tmp_path / "run/report.html").read_text(encoding="utf-8")
     assert "planted</th>" not in page
-    assert page.index(">suspects</h3>") < page.index(">table</h3>")
+    assert page.index(">Suspects</h3>") < page.index(">Main table</h3>")
     assert "<li>1 row</li>" in page
 
 
