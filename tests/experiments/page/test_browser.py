@@ -612,7 +612,9 @@ def test_the_first_key_leads_past_the_contents_and_the_focus_is_seen(browser, re
         assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
 
 
-VIOLATIONS = "axe.run().then((found) => found.violations.map((one) => `${one.id}: ${one.nodes[0].html}`))"
+VIOLATIONS = """
+axe.run({ exclude: [[".card svg"]] }).then((found) => found.violations.map((one) => `${one.id}: ${one.nodes[0].html}`))
+"""
 
 
 def violations(page: Any) -> list[str]:
