@@ -192,8 +192,9 @@ class Estimate:
 def estimate(series: Series, some: Sequence[Models], *, order: int, wanted: Array | None = None) -> Estimate:
     """The average of the models that have a derivative of some order, weighed by what each predicts of every sample."""
     at = places(series, wanted)
+    some = [_chosen(each, np.flatnonzero(each.orders >= order)) for each in some if each.orders.max() >= order]
     runs = [smooth(nodes(series, at, each.orders, each.bandwidths, each.roughness)) for each in some]
-    weights = _weights([_scores(each, run, at, order) for each, run in zip(some, runs, strict=True)])
+    weights = _weights([_scores(each, run, at) for each, run in zip(some, runs, strict=True)])
     mean, square = np.zeros((2, at.t.size, order + 1))
     for each, run, weight in zip(some, runs, weights, strict=True):
         use = np.flatnonzero(weight)
@@ -215,12 +216,18 @@ def estimate(series: Series, some: Sequence[Models], *, order: int, wanted: Arra
     )
 
 
-def _scores(some: Models, states: Smoothed, at: Places, order: int) -> Array:
+def _chosen(some: Models, which: Indices) -> Models:
+    """Some of the models."""
+    roughness = None if some.roughness is None else some.roughness[:, which]
+    return Models(some.orders[which], some.bandwidths[which], some.sigma[which], some.evidence[which], roughness)
+
+
+def _scores(some: Models, states: Smoothed, at: Places) -> Array:
     """Logarithms of the densities of every sample given all others, summed, shape ``(models,)``."""
     precision = states.precision[at.samples] / some.sigma**2
     residual = states.residual[at.samples] / some.sigma**2
     each = 0.5 * np.log(precision) - 0.5 * residual**2 / precision
-    return np.where(some.orders >= order, np.nan_to_num(each.sum(axis=0), nan=-np.inf, posinf=-np.inf), -np.inf)
+    return np.nan_to_num(each.sum(axis=0), nan=-np.inf, posinf=-np.inf)
 
 
 def _weights(scores: Sequence[Array]) -> list[Array]:

@@ -126,6 +126,16 @@ def test_higher_orders_have_their_intervals(order: int) -> None:
     assert np.mean(np.abs(result.value - truth) <= result.error) >= LEAST_COVERED
 
 
+@pytest.mark.parametrize("order", [2, 3])
+@pytest.mark.parametrize("count", [11, 20, 50])
+def test_higher_orders_of_whatever_the_samples_make_likely(count: int, order: int) -> None:
+    """Of few samples of a wave whose roughness seems to change, only low orders have a changing one."""
+    t = np.linspace(0.0, 6.0, count)
+    for seed in range(3):
+        result = dk.from_samples(t, np.sin(3.0 * t) + 0.01 * np.random.default_rng(seed).standard_normal(count), order)
+        assert np.isfinite(result.value).all()
+
+
 @settings(max_examples=4)
 @given(st.floats(-1e3, 1e3), st.floats(0.1, 10.0), st.floats(-1e3, 1e3), st.floats(0.1, 10.0))
 def test_units_and_origins_are_nobodys_business(shift: float, stretch: float, lift: float, gain: float) -> None:
