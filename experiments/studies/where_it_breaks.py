@@ -14,7 +14,7 @@ import numpy as np
 import derivkit as dk
 from derivkit.testing import BREAKS, METHODS, VERDICTS, Answer, Break, verdict
 from experiments.study import Frame, Lesson, Rows, Tables, column, key, refuse_repeated, refuse_unknown
-from experiments.words import counted, listed, part_of
+from experiments.words import counted, listed
 
 OURS = "dk.derivative"
 TEXTBOOK = ("forward_1", "central_2", "central_4")
@@ -274,10 +274,11 @@ def bars_held(table: Frame) -> str:
     """Of how many answers with a bar the truth is within it."""
     barred = np.isfinite(table["bar"]) & np.isfinite(table["value"]) & (table["method"] != ALONE)
     held, bars = counts(table, barred & (table["error"] <= table["bar"])), counts(table, barred)
-    held_by = [f"of {name} {part_of(held[name], n, 'bar')}" for name, n in bars.items() if n]
+    parts = [f"{name} {held[name]} of {n}" if held[name] < n else f"{name} all {n}" if n > 1 else f"{name} its one"
+             for name, n in bars.items() if n]  # fmt: skip
     return (
-        "A bar holds if the truth is within it; where there is no derivative none does. There hold "
-        f"{listed(held_by) or 'none'}."
+        "A bar holds if the truth is within it; where there is no derivative none does. Bars that hold: "
+        f"{listed(parts) or 'none'}."
     )
 
 
