@@ -302,7 +302,10 @@ def _constant(place: str) -> str:
     """What is said where the truth is 0."""
     if place:
         return f"all slopes of f along {place} are 0, and the claim is not; the rest is right: look if f uses it"
-    return "all slopes of f at x are 0, as at a minimum; if this is none, look if f uses x, and if it is rounded or a count"
+    return (
+        "all slopes of f at x are 0, as at a minimum;"
+        " if this is none, look if f uses x, and if it is rounded or a count"
+    )
 
 
 def _whole(claim: ProjectedClaim, fit: Fit, place: str, index: int) -> Mistake:
