@@ -227,7 +227,7 @@ def _scores(some: Models, states: Smoothed, at: Places) -> Array:
     precision = states.precision[at.samples] / some.sigma**2
     residual = states.residual[at.samples] / some.sigma**2
     each = 0.5 * np.log(precision) - 0.5 * residual**2 / precision
-    return np.nan_to_num(each.sum(axis=0), nan=-np.inf, posinf=-np.inf)
+    return np.asarray(np.nan_to_num(each.sum(axis=0), nan=-np.inf, posinf=-np.inf))
 
 
 def _weights(scores: Sequence[Array]) -> list[Array]:

@@ -271,6 +271,9 @@ def _remarks(finding: Finding) -> Iterator[str]:
             "x lies on kinks of f, as relu has at 0, and a gradient may be any between the slopes of their sides: give "
             "it as a function, which is checked sharply beside x."
         )
+    if not finding.beside and witness.directions.singly and evidence.kinked.any():
+        kinks = counted(int(np.count_nonzero(evidence.kinked)), "entry")
+        yield f"f has a kink at x along {kinks}, where any claim between the slopes of the two sides agrees."
     lost = int(np.count_nonzero(~evidence.valued))
     if lost and evidence.valued.any() and not witness.directions.singly:
         yield f"{counted(lost, 'direction')} without a measured slope left out."

@@ -90,6 +90,16 @@ def test_an_array_at_kinks_is_asked_for_as_a_function_and_noise_is_not_blamed() 
     assert "noise" not in check.message
 
 
+def test_a_claim_between_the_slopes_of_a_kink_is_said_to_be_one() -> None:
+    check = dk.check_gradient(
+        lambda w: np.sum(np.maximum(w, 0.0)), np.array([0.37, 1.0, 0.9]), np.array([0.0, 1.0, 0.0])
+    )
+    assert check.verdict == "agree"
+    assert (
+        "f has a kink at x along 2 entries, where any claim between the slopes of the two sides agrees" in check.message
+    )
+
+
 class Recorded:
     """A number as torch keeps one whose record it takes."""
 
