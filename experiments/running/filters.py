@@ -214,6 +214,8 @@ def values_of(entry: Entry, key: str, now: datetime) -> list[Any]:
     values: list[Any] = []
     for job in entry.jobs:
         value: Any = job.configuration
+        if key.partition(".")[0] == "function" and any(value.get(name) for name in IN_PLACE_OF_FUNCTIONS):
+            continue
         for part in key.split("."):
             value = value.get(part, _NONE) if isinstance(value, dict) else _NONE
         if value is not _NONE:
@@ -222,6 +224,8 @@ def values_of(entry: Entry, key: str, now: datetime) -> list[Any]:
 
 
 _NONE = object()
+IN_PLACE_OF_FUNCTIONS = ("expression", "python")
+"""Keys by which a run computed something else than the functions that its configuration still names."""
 
 
 # The choice

@@ -244,6 +244,13 @@ def test_all_words_must_fit(outputs: Path):
         names(outputs, "convergence", "function=tanh")
 
 
+@pytest.mark.parametrize("replaced", [{"expression": "2*x^2"}, {"python": "mymodule:f"}])
+def test_a_run_of_something_typed_is_none_of_the_functions_beside_it(outputs: Path, replaced: dict[str, str]):
+    several(outputs)
+    put(outputs, "delta_sweep/2026-01-11/12-00-00-000000-4", jobs=jobs("done", **replaced))
+    assert names(outputs, "delta_sweep", "function=sin") == [FIRST]
+
+
 REFUSED: dict[str, tuple[int, str]] = {
     "funtion=sin": (2, "no run here has the key 'funtion'; did you mean function?"),
     "function=sinn": (1, "no run fits function=sinn; did you mean sin?"),
