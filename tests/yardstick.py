@@ -252,13 +252,17 @@ def _page(text: str, label: str, measured: set[str]) -> list[str]:
     body = re.sub(r"<svg.*?</svg>", _mark if label.startswith("comparison") else "", body, flags=re.DOTALL)
     body = re.sub(r"<(script|style).*?</\1>", _mark, body, flags=re.DOTALL)
     return [
-        line for part in re.split(r"(?=<h3)", body) for line in _lines(part, f"{label}{_heading(part)}" in measured)
+        line
+        for part in re.split(r"(?=<h3|<details class=\"folded\" id=)", body)
+        for line in _lines(part, f"{label}{_heading(part)}" in measured)
     ]
 
 
 def _heading(part: str) -> str:
-    found = re.match(r"<h3[^>]*>(.*?)</h3>", part)
-    return found[1] if found else ""
+    """Return the name of the table that a part of the page is of, as the page writes it."""
+    found = re.match(r'<h3[^>]*>(.*?)</h3>|<details class="folded" id=[^>]*><summary>(.*?):', part)
+    name = ((found[1] or found[2]) if found else "").lower().replace(" ", "_")
+    return "table" if name == "main_table" else name
 
 
 def _lines(part: str, measured: bool) -> Iterator[str]:  # noqa: FBT001 - of one caller
