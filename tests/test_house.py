@@ -38,6 +38,7 @@ STANDARD = set(sys.stdlib_module_names)
 CORE = {"numpy", "derivkit"}
 LEAST = {"numpy", "derivkit.types", "derivkit.arguments"}
 BASE = {
+    "experiments.datafile",
     "experiments.files",
     "experiments.formats",
     "experiments.looks",
@@ -71,12 +72,14 @@ MAY_IMPORT = {
     "experiments/answers.py": CORE | STUDY | {"experiments.messages", "experiments.words"},
     "experiments/columns.py": STUDY,
     "experiments/timing.py": {"numpy"},
+    "experiments/datafile.py": {"numpy"},
     "experiments/studies": CORE
     | {
         "pandas",
         "experiments.answers",
         "experiments.calls",
         "experiments.columns",
+        "experiments.datafile",
         "experiments.looks",
         "experiments.shards",
         "experiments.study",

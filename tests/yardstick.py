@@ -62,6 +62,7 @@ SIZES: dict[str, tuple[str, ...]] = {
     "noise": ("points=1", "levels=[1e-10,1e-6]"),
     "per_sample": ("network=[tiny,regression]", "samples=16", "steps=[0,4]", "draws=20", "batches=[1,4,16]"),
     "precision": ("x=[0.5,1]", "delta=${powers_of_two:0,-30}", "lowest_exponent=-4", "highest_exponent=1"),
+    "sampled": ("signals=[five]", "smoother=[from_samples,smoother_1,local_quadratic,np.gradient]", "samples=150"),
     "speed": ("network=[tiny]", "samples=[4]", "points=100", "many_points=[100]", "deltas=5", "table_points=10",
               "repeats=1", "quick_repeats=2"),
     "tangents": (),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from derivkit.late import face
 
 if TYPE_CHECKING:
+    from derivkit.data.methods import SAMPLED_METHODS, SampledMethod, Slopes
     from derivkit.numerical.status import VALUED, VALUELESS
     from derivkit.recommendation import NO_DELTA_HELPS, PRECISIONS, Precision, calls_of_recommendations, in_precision
     from derivkit.testing.assessment import Assessment, Bench, bench, regular
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
     from derivkit.testing.population import DISTURBANCES, SMOOTH, Disturbance, Draw, Family
     from derivkit.testing.programs import program
     from derivkit.testing.regrets import STATUSES, Regret, RoundedSweep, regret, rounded_sweep, sweep_deltas
+    from derivkit.testing.sampling import SAMPLED_GOALS, Scores, geometric_mean, oracle, score
+    from derivkit.testing.signals import Sampled, Signal
     from derivkit.testing.statements import Claims, claims, perturbation
     from derivkit.testing.ways import ANALYTICAL, DIGITS, DUAL, Ways, as_numpy, correct_digits, statuses, ways_of
     from derivkit.trusted.truth import Truth
@@ -77,6 +80,8 @@ __all__ = [
     "NO_DELTA_HELPS",
     "PLANTS",
     "PRECISIONS",
+    "SAMPLED_GOALS",
+    "SAMPLED_METHODS",
     "SMALL_NETWORK",
     "SMOOTH",
     "STATES",
@@ -111,7 +116,12 @@ __all__ = [
     "Precision",
     "Regret",
     "RoundedSweep",
+    "Sampled",
+    "SampledMethod",
+    "Scores",
+    "Signal",
     "Site",
+    "Slopes",
     "Truth",
     "Ways",
     "allowed",
@@ -125,6 +135,7 @@ __all__ = [
     "covered",
     "entry_cases",
     "formulas",
+    "geometric_mean",
     "half_map",
     "in_precision",
     "in_type",
@@ -137,6 +148,7 @@ __all__ = [
     "nested_derivatives",
     "network_loss",
     "network_problem",
+    "oracle",
     "perturbation",
     "plant",
     "program",
@@ -146,6 +158,7 @@ __all__ = [
     "regret",
     "regular",
     "rounded_sweep",
+    "score",
     "share",
     "share_beyond",
     "site_of",

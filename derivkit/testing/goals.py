@@ -27,7 +27,7 @@ QUIET, LOUD = 1e-13, 1e-2
 
 Measured = tuple[float, int]
 """What was measured, and over how many cases."""
-C = TypeVar("C", bound=Comparisons)
+C = TypeVar("C")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -199,11 +199,15 @@ class Signal:
         value, slope = float_function(parse(self.expression)), derive(self.expression, variable="t")
         return lambda t: (np.asarray(value(t)), np.asarray(slope(t=t)))
 
+    def at(self, t: Array) -> tuple[Array, Array]:
+        """The signal without noise, and its slope, at times that rise, shape ``(n,)``."""
+        return self._of_time(t)
+
     def draw(self, seed: int) -> Sampled:
         """Samples with noise."""
         generator = np.random.default_rng(seed)
         t = self.start + (self.end - self.start) * TIMES[self.times](generator, self.samples)
-        value, slope = self._of_time(t)
+        value, slope = self.at(t)
         y = value + self._noise(generator, t)
         if self.quantum:
             y = self.quantum * np.round(y / self.quantum)

@@ -175,6 +175,8 @@ FORMS: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "where": (lambda value: isinstance(value, Mapping), "a mapping of columns to values, where: {kind: absolute}"),
     "joined": (lambda value: isinstance(value, bool), "true or false"),
     "axes": (_are_names, "a list of columns"),
+    "dots": (_are_names, "a list of series, dots: [samples]"),
+    "strokes": (_are_names, "a list of series, strokes: [a corner]"),
     "pairs": (_are_pairs, "a list of what was observed, what is expected and a name, [[order, expected, order]]"),
     "bound": (_are_named, "a mapping of table, x, y, proved"),
     "marks": (_are_named, "a mapping of table, x, y"),

@@ -105,7 +105,7 @@ def series_of(rows: DataFrame, spec: Spec, name: str, beside: Mapping[str, DataF
     y = np.where(has(rows, spec), floats(rows, spec["y"]), np.nan)
     order = np.argsort(x, kind="stable")
     order = order[np.isfinite(x[order])]
-    order = order[_thin(y[order])]
+    order = order[places_thinned(y[order])]
     least = 0.0 if log else -math.inf
     predicted = {
         key: _points(rows_named(part, spec["series"], name), spec[key], least=least) for key, part in beside.items()
@@ -122,7 +122,7 @@ def _points(rows: DataFrame, where: Mapping[str, str], *, least: float) -> Point
     return Points(x=floats(rows, where["x"]), y=np.where(there, y, np.nan), promise=promise) if there.any() else None
 
 
-def _thin(y: Floats) -> NDArray[np.intp]:
+def places_thinned(y: Floats) -> NDArray[np.intp]:
     """Choose at most POINTS values by index: of each stretch the least and the greatest, its peaks."""
     if y.size <= POINTS:
         return np.arange(y.size)

@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 
 def derivative(f: Callable[[Any], Any], x: ArrayLike) -> Any:
@@ -47,3 +48,20 @@ def gradient_error(f: Callable[[Any], Any], claim: Any, x: Any) -> float:
     import scipy.optimize  # noqa: PLC0415 -- as above
 
     return float(scipy.optimize.check_grad(f, lambda _: claim, x))
+
+
+def sampled_slopes(t: Any, y: Any) -> NDArray[Any]:
+    """The slopes of ``scipy.interpolate.make_smoothing_spline``, whose penalty is chosen by generalised validation.
+
+    Parameters
+    ----------
+    t, y : ndarray, shape ``(n,)``
+        Samples, the times of which rise.
+
+    Returns
+    -------
+    ndarray, shape ``(n,)``
+    """
+    from scipy.interpolate import make_smoothing_spline  # noqa: PLC0415 -- as above
+
+    return np.asarray(make_smoothing_spline(t, y)(t, nu=1))

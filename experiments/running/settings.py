@@ -24,12 +24,14 @@ from experiments.running import catalog, digits, grids, modules
 from experiments.running.grids import deltas, number, numbers
 from experiments.running.spelling import elements
 from experiments.study import Study
+from experiments.tables import datafiles
 
 T = TypeVar("T")
 FIELD_KEYS = {
     "function": ("function", "expression", "implicit", "python", "x"),
     "subject": ("expression", "implicit", "x"),
     "expression": ("expression", "implicit"),
+    "file": ("data", "t", "y"),
 }
 FUNCTION_KEYS = ("expression", "black_box", "python", "points", "domain", "reason", "source")
 FORMULA_KEYS = ("offsets", "order", "reason", "source")
@@ -38,6 +40,7 @@ FAMILY_KEYS = (
     *("category", "expression", "program", "points", "draws", "domain", "statuses", "noise", "derivative", "slack"),
     *("around", "derivatives", "at_break", "reason"),
 )
+SIGNAL_KEYS = tuple(field.name for field in fields(testing.Signal) if field.name != "name")
 DERIVATIVES = (1, 2, 3, 4)
 TYPED = "typed by hand"
 MAX_POINTS_REMEMBERED = 250
@@ -380,6 +383,22 @@ def _noise(where: str, value: object) -> testing.Disturbance:
     return testing.Disturbance(str(kind), number(f"{where}: noise", level))
 
 
+# Signals
+
+
+def _signals(plain: Mapping[str, object]) -> dict[str, tuple[testing.Signal, ...]]:
+    """Return the signals of every set of ``conf/signals`` that is selected, by the name of the set."""
+    sets = _entries("signals", plain.get("signals"), "signals=[five]")
+    return {half: tuple(_signal(name, spec) for name, spec in _entries(half, some, "")) for half, some in sets}
+
+
+def _signal(name: str, spec: Mapping[str, Any]) -> testing.Signal:
+    where = f"signal {name!r}"
+    _refuse_keys(where, spec, SIGNAL_KEYS)
+    with located(where):
+        return testing.Signal(name=name, **spec)
+
+
 # Networks
 
 
@@ -488,10 +507,14 @@ CONVERTERS: dict[str, Callable[[Mapping[str, object]], object]] = {
     "python": _loss,
     "gradient": _gradient,
     "x": _parameters,
+    "file": datafiles.of_keys,
+    "at": lambda plain: () if plain["at"] is None else numbers("at", plain["at"]),
+    "signals": _signals,
 }
 BY_TYPE: dict[object, Callable[[str, object], object]] = {
     int: _integer,
     float: number,
+    float | None: lambda where, value: None if value is None else number(where, value),
     bool: _flag,
     str: _text,
     tuple[float, ...]: numbers,

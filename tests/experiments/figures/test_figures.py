@@ -193,6 +193,16 @@ FOREST = {
     "state": "state",
     "status": "status",
 }
+BANDS = {
+    "kind": "bands",
+    "table": "bands",
+    "x": "t",
+    "y": "y",
+    "half": "half",
+    "series": "line",
+    "dots": ["samples"],
+    "strokes": ["corner"],
+}
 MANY = {f"f{k}": (f"exp({k})*exp(x)/x^{k}", np.exp, 1.0, [math.e] * 5) for k in range(1, 13)}
 CROWD = {f"method_{k}": METHODS["forward_1"] for k in range(20)}
 
@@ -274,6 +284,15 @@ def named_cells():
 COMPARED = {**ULPS, "kind": "compared", "y": "error", "runs": "run", "ratio": "ratio"}
 
 
+def bands():
+    """A line with a band that is wide at one place, wild differences, samples, and a corner."""
+    t = np.linspace(0.0, 1.0, 11)
+    half = np.where(t == 0.5, 50.0, 0.1)
+    parts = {"wild": (t, 1e3 * (-1.0) ** np.arange(11), np.nan), "mine": (t, t, half), "samples": (t, t + 0.01, np.nan)}
+    lines = [pd.DataFrame({"line": name, "t": x, "y": y, "half": h}) for name, (x, y, h) in parts.items()]
+    return pd.concat([*lines, pd.DataFrame({"line": ["corner"], "t": [0.3], "y": [0.3], "half": [np.nan]})])
+
+
 def two_runs():
     """A sweep, and once more with errors twice as large."""
     frame = sweep(GRID)
@@ -316,6 +335,7 @@ SAMPLES = {
     "map": lambda: ({"map": cells()}, MAP),
     "map of one panel": lambda: ({"map": cells().query("method == 'central_2'")}, {**MAP, "limits": None}),
     "law of one function": lambda: ({"law": law().query("function == 'sin'")}, LAW),
+    "bands": lambda: ({"bands": bands()}, BANDS),
     "two runs": lambda: ({"table": two_runs()}, COMPARED),
     "five runs": lambda: ({"table": many_runs()}, OVERLAID),
     "five runs of few deltas": lambda: ({"table": many_runs(deltas=[1e-2, 1e-4])}, OVERLAID),
@@ -625,6 +645,23 @@ def test_the_curve_sets_the_height_of_a_linear_panel_not_a_steep_secant():
     for ax, function in zip(figures.draw({"curves": frame}, CURVES).axes, FUNCTIONS, strict=True):
         curve = frame.loc[(frame["line"] == "f") & (frame["function"] == function), "y"]
         assert np.ptp(ax.get_ylim()) < 1.5 * np.ptp(curve)
+
+
+def test_the_axes_hold_a_band_unless_it_is_far_wider_than_its_line_and_no_wild_line():
+    (ax,) = figures.draw({"bands": bands()}, BANDS).axes
+    assert ax.get_ylim() == pytest.approx((-1.0 - 0.18, 2.0 + 0.18))
+    assert "11 values beyond the axes." in figures.caption({"bands": bands()}, BANDS)
+    (band,) = ax.collections
+    edge = band.get_paths()[0].vertices
+    assert {-0.1, 0.1} <= {round(float(y), 9) for x, y in edge if x == 0.0}
+
+
+def test_strokes_stand_upright_and_dots_are_not_joined():
+    (ax,) = figures.draw({"bands": bands()}, BANDS).axes
+    (stroke,) = [line for line in ax.lines if len(set(line.get_xdata())) == 1]
+    assert list(stroke.get_xdata()) == [0.3, 0.3]
+    (dots,) = lines_of(ax, marker_only=True)
+    assert len(dots.get_xdata()) == 11
 
 
 def test_observed_points_stand_at_their_values_beside_strokes_of_theory():
