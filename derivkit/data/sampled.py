@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from derivkit.arguments import as_array, counted, numbers, positive, whole
 from derivkit.data.channel import Channel, Corner, in_order, repeated, solve
 from derivkit.data.times import Clock, clock_of
-from derivkit.presentation import DisplayWithBar
+from derivkit.presentation import DisplayWithBar, with_bar
 from derivkit.types import Array
 
 HIGHEST = 3
@@ -209,7 +209,7 @@ def _description(result: SampledDerivative, averaged: int) -> str:
     if result.unit:
         sentences.append(f"the derivative is per {result.unit}{f'^{result.order}' if result.order > 1 else ''}")
     sentences += [
-        f"a {corner.kind} at {_moment(corner.t)}: {corner.left:.4g} before it, {corner.right:.4g} after"
+        f"a {corner.kind} at {_moment(corner)}: {corner.left:.4g} before it, {corner.right:.4g} after"
         for corner in result.corners
     ]
     if averaged:
@@ -223,5 +223,6 @@ def _description(result: SampledDerivative, averaged: int) -> str:
     return "; ".join(sentences)
 
 
-def _moment(t: Any) -> str:
-    return f"{t:.6g}" if isinstance(t, float) else str(t)
+def _moment(corner: Corner) -> str:
+    """A number with its interval, or a date."""
+    return with_bar(corner.t, 0.5 * (corner.high - corner.low)) if isinstance(corner.t, float) else str(corner.t)

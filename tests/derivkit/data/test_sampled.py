@@ -74,7 +74,7 @@ def test_breaks_are_found_and_placed(name: str) -> None:
     assert [corner.kind for corner in result.corners] == ["corner"] * len(signal.corners) + ["jump"] * len(signal.jumps)
     for corner, t in zip(result.corners, signal.breaks, strict=True):
         assert corner.low <= t <= corner.high or abs(corner.t - t) <= 2.0 * np.median(np.diff(sampled.t))
-        assert f"a {corner.kind} at {corner.t:.6g}" in result.message
+        assert f"a {corner.kind} at {dk.with_bar(corner.t, 0.5 * (corner.high - corner.low))}" in result.message
 
 
 @pytest.mark.slow

@@ -40,7 +40,7 @@ def test_a_corner_is_in_the_table_in_the_findings_and_a_stroke_of_both_figures()
     tables = gathered(sampled, sampled.Config(file=file()))
     (corner,) = tables["corners"]["t"]
     assert corner == pytest.approx(1.0, abs=0.05)
-    assert f"a corner at {corner:.6g}" in tables["findings"]["finding"][0]
+    assert f"a corner at {corner:.3g}" in tables["findings"]["finding"][0]
     for name in ("curves", "derivatives"):
         assert rows(tables[name], line="a corner or a jump")["t"].tolist() == [corner]
 
