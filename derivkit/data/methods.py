@@ -16,7 +16,7 @@ from derivkit.data.models import LONGEST, ORDERS, SHORTEST, Models, estimate, mo
 from derivkit.data.sampled import from_samples
 from derivkit.data.series import Series, nodes, places
 from derivkit.data.wiener import smooth
-from derivkit.types import EPS, Array, Mask
+from derivkit.types import EPS, Array, Indices, Mask
 
 PER_OCTAVE = 4
 """Bandwidths to an octave among which one smoother chooses."""
@@ -78,12 +78,17 @@ def _gradient(t: Array, y: Array) -> Slopes:
         return Slopes(value=np.gradient(y, t))
 
 
-def _standard(t: Array, y: Array) -> tuple[Series, float]:
-    """Samples in mean gaps and in their spread; a slope is to be multiplied by the second."""
+def _standard(t: Array, y: Array) -> tuple[Series, float, Indices]:
+    """Samples in mean gaps and in their spread, averaged where their times are the same.
+
+    A slope is to be multiplied by the second, and to be repeated as often as the third says.
+    """
+    samples = in_order(t, y, 1)
+    t, y = samples.t, samples.y
     spacing, spread = float(t[-1] - t[0]) / (t.size - 1), float(np.std(y)) or 1.0
     rounding = EPS * float(np.abs(y).max()) / spread or EPS
-    series = Series((t - t[0]) / spacing, (y - y.mean()) / spread, np.ones(t.size), rounding=rounding)
-    return series, spread / spacing
+    series = Series((t - t[0]) / spacing, (y - y.mean()) / spread, samples.variance, rounding=rounding)
+    return series, spread / spacing, np.array([rows.size for rows in samples.rows])
 
 
 def bandwidths(count: int) -> Array:
@@ -115,24 +120,23 @@ def spline_slopes(t: Array, y: Array) -> Array:
     >>> bool(abs(slopes - np.cos(t)[:, None]).max(axis=0).min() < 0.05)
     True
     """
-    series, unit = _standard(t, y)
-    widths = bandwidths(t.size)
+    series, unit, count = _standard(t, y)
+    widths = bandwidths(series.size)
     at = places(series)
     states = smooth(nodes(series, at, np.ones(widths.size, dtype=np.intp), widths))
-    return np.asarray(unit * states.mean[at.samples, :, 1] / widths)
+    return np.repeat(unit * states.mean[at.samples, :, 1] / widths, count, axis=0)
 
 
 def _of_order(order: int) -> Callable[[Array, Array], Slopes]:
     """A smoother of one order and the likeliest bandwidth."""
 
     def call(t: Array, y: Array) -> Slopes:
-        samples = in_order(t, y, order)
-        series, unit = _standard(samples.t, samples.y)
-        widths = bandwidths(samples.t.size)
+        series, unit, count = _standard(t, y)
+        widths = bandwidths(series.size)
         every = models(series, np.full(widths.size, order), widths)
         best = slice(every.best, every.best + 1)
         alone = Models(every.orders[best], every.bandwidths[best], every.sigma[best], every.evidence[best])
-        result, count = estimate(series, [alone], order=1), [rows.size for rows in samples.rows]
+        result = estimate(series, [alone], order=1)
         error = student(result.freedom) * result.error[:, 1]
         return Slopes(value=np.repeat(unit * result.mean[:, 1], count), error=np.repeat(unit * error, count))
 
@@ -141,10 +145,12 @@ def _of_order(order: int) -> Callable[[Array, Array], Slopes]:
 
 def _local_quadratic(t: Array, y: Array) -> Slopes:
     """Parabolas through the nearest samples, of the window that best predicts each sample from the others."""
+    samples = in_order(t, y, 1)
+    t, y, rows = samples.t, samples.y, [rows.size for rows in samples.rows]
     count = int(np.log(t.size / NARROWEST) / np.log(GROWTH)) + 1 if t.size > NARROWEST else 1
     sizes = np.unique(np.minimum(NARROWEST * GROWTH ** np.arange(count), t.size).astype(int))
     fits = [_parabolas(t, y, int(size)) for size in sizes]
-    return Slopes(value=min(fits, key=lambda fit: fit[1])[0])
+    return Slopes(value=np.repeat(min(fits, key=lambda fit: fit[1])[0], rows))
 
 
 def _parabolas(t: Array, y: Array, size: int) -> tuple[Array, float]:

@@ -56,7 +56,7 @@ def sampled_slopes(t: Any, y: Any) -> NDArray[Any]:
     Parameters
     ----------
     t, y : ndarray, shape ``(n,)``
-        Samples, the times of which rise.
+        Samples, in order of time. It refuses equal times: their samples are averaged first.
 
     Returns
     -------
@@ -64,4 +64,6 @@ def sampled_slopes(t: Any, y: Any) -> NDArray[Any]:
     """
     from scipy.interpolate import make_smoothing_spline  # noqa: PLC0415 -- as above
 
-    return np.asarray(make_smoothing_spline(t, y)(t, nu=1))
+    times, which = np.unique(t, return_inverse=True)
+    means = np.bincount(which, weights=y) / np.bincount(which)
+    return np.asarray(make_smoothing_spline(times, means)(t, nu=1))

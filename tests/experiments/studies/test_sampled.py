@@ -98,6 +98,17 @@ def test_the_spline_of_scipy_is_judged_where_it_is_installed() -> None:
     assert 0.99 < ratio < 3.0  # the oracle is the best of these very splines, on a grid of penalties
 
 
+def test_samples_of_the_same_time_are_no_reason_for_a_method_to_fail() -> None:
+    crowd = Signal(name="crowd", kind="smooth", expression="sin(t)", start=0.0, end=6.0, samples=60, noise=0.1,
+                   times="clustered")  # fmt: skip
+    seed = next(seed for seed in range(300) if (np.diff(crowd.draw(seed).t) == 0.0).any())
+    drawn = crowd.draw(seed)
+    config = sampled.Config(signals={"mine": (crowd,)}, seeds=1)
+    scored = sampled.judged(config, "mine", crowd, seed, drawn).chunk
+    errors = dict(zip(scored["method"], scored["rms"], strict=True))
+    assert all(np.isfinite(error) for name, error in errors.items() if name != "np.gradient")
+
+
 @pytest.mark.parametrize(
     ("config", "words"),
     [
