@@ -34,7 +34,7 @@ REASONS = {
     "not asymptotic": "the deltas asked for are too large for the first term to reign alone",
     "deltas too small": "the deltas asked for are too small for truncation to stand clear of rounding",
     "domain left": "the stencil leaves the domain before truncation stands clear of rounding",
-    "kink": "a derivative that the error needs does not exist at the point",
+    "not smooth": "a part of f is not smooth at the point, and its formula gives no derivative that the error needs",
     "no derivative": "f has no derivative that errors could be taken from",
     "no expression": "without an expression Taylor's series of f is not known, by which a slope is explained",
     "unexplained": "none of the above",
@@ -339,7 +339,7 @@ def explain_order(
 
 def _reason(case: ErrorCurve) -> tuple[str, str]:
     """(reason, the same with numbers) of a slope that is not as claimed or is not there."""
-    for look in (_black_box, _kink, _exact_formula, _vanishing):
+    for look in (_black_box, _not_smooth, _exact_formula, _vanishing):
         reason = look(case)
         if reason:
             return reason
@@ -356,13 +356,12 @@ def _black_box(case: ErrorCurve) -> tuple[str, str] | None:
     return "no expression", f"{shown}; {WINDOW} are needed" if math.isnan(case.slope) else shown
 
 
-def _kink(case: ErrorCurve) -> tuple[str, str] | None:
+def _not_smooth(case: ErrorCurve) -> tuple[str, str] | None:
     missing = np.flatnonzero(np.isnan(case.terms))
     if not missing.size:
         return None
-    if np.all(np.isnan(case.error)):
-        return "kink", f"f^({case.formula.derivative}) does not exist at x = {case.x:g}"
-    return "kink", f"f^({case.degree + int(missing[0])}), which the error needs, does not exist at x = {case.x:g}"
+    unknown = case.formula.derivative if np.all(np.isnan(case.error)) else case.degree + int(missing[0])
+    return "not smooth", f"the formula of f gives no f^({unknown}) at x = {case.x:g}, where a part of it is not smooth"
 
 
 def _exact_formula(case: ErrorCurve) -> tuple[str, str] | None:

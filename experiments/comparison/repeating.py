@@ -52,7 +52,7 @@ def repeat(original: Stored, outputs: Path, *, ulps: int, command: tuple[str, ..
         try:
             _perform(run, rows)
             status = results.finish(run, open_report=False)
-            if status is Exit.DONE:
+            if record.read(run.directory / record.RECORD).whole:
                 return _judge(original, run, ulps=ulps)
         except KeyboardInterrupt:
             return results.interrupt(run)
@@ -134,7 +134,7 @@ def _judge(original: Stored, run: Run, *, ulps: int) -> Exit:
     other = runs.load(run.directory)
     found = findings(original, other, ulps=ulps)
     told = {**(run.record.repeats or {}), "verdict": str(found.verdict), "told": list(sentences(found))}
-    recording.write(run.with_record(repeats=told), gathered=other.record.tables, status=Exit.DONE)
+    recording.write(run.with_record(repeats=told), gathered=other.record.tables, status=other.record.status)
     terminal = Terminal()
     for line in sentences(found):
         terminal.line(line)

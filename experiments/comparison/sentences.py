@@ -12,7 +12,7 @@ from experiments.comparison.ranking import Ranking
 from experiments.comparison.result import Comparison
 from experiments.comparison.values import ColumnChange
 from experiments.messages import show
-from experiments.words import first_of
+from experiments.words import counted, first_of
 
 MAX_NAMES = 8
 """Names that a sentence lists."""
@@ -72,7 +72,7 @@ def about_changes(comparison: Comparison) -> Iterator[str]:
 def _about_change(comparison: Comparison, change: Change) -> Iterator[str]:
     first, other, ulps = change.first, change.name, comparison.ulps
     if change.identical:
-        rows = f"the {change.rows:,} rows of their tables have one content hash"
+        rows = f"their tables, of {counted(change.rows, 'row')} each, have the same content hash"
         yield f"{other} computed what {first} did, to the bit: {rows}."
         return
     excused = f" within {ulps} {'ulp' if ulps == 1 else 'ulps'}" if ulps else ""
@@ -151,8 +151,8 @@ def _about_best(comparison: Comparison, ranking: Ranking) -> str:
 
 
 def _at(where: Mapping[str, object]) -> str:
-    """Say at which keys an error is the best."""
-    return ", ".join(f"{key} = {_plain(value)}" for key, value in where.items())
+    """Say at which keys an error is the best; those without a value are left out."""
+    return ", ".join(f"{key} = {_plain(value)}" for key, value in where.items() if value not in {None, ""})
 
 
 def about_shares(ranking: Ranking) -> str:

@@ -141,6 +141,8 @@ def _finding(plan: Plan, spec: Spec) -> list[str]:
         return [f"The {where} is {seen:.2f}, {beside} {theory:.2f}."]
     if not within:
         return [f"All {len(away)} values are those of {beside}."]
+    if f"{seen:.2f}" == f"{theory:.2f}":
+        return [f"All {len(away)} values lie within {within:.2f} of {beside}."]
     farthest = f"the farthest is {where}, {seen:.2f} against {theory:.2f}"
     return [f"All {len(away)} values lie within {within:.2f} of {beside}; {farthest}."]
 

@@ -15,7 +15,6 @@ from urllib.parse import quote, unquote
 from experiments.messages import ConfigurationError
 from experiments.running import serial
 from experiments.running.record import Digest, Record, content_of
-from experiments.terminal.exits import Exit
 
 NAME = "ro-crate-metadata.json"
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
@@ -75,7 +74,7 @@ def _entities(record: Record) -> Iterator[Entity]:
 
 
 def _action(record: Record, files: list[Entity], ended: datetime) -> Entity:
-    status = "Completed" if record.status == Exit.DONE else "Failed"
+    status = "Completed" if record.whole else "Failed"
     inputs = [{"@id": file["@id"]} for file in files if file["name"] == CONFIGURATION]
     action = {
         "@id": "#run",

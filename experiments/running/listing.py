@@ -236,7 +236,7 @@ def _state(directory: Path, record: Record | None) -> tuple[Status, int]:
     if record is None:
         return Status.DAMAGED, 0
     done = sum(job.status == Status.DONE for job in record.jobs)
-    if record.status == Exit.DONE:
+    if record.whole:
         return Status.DONE, done
     waiting = sum(job.status == Status.WAITING for job in record.jobs)
     lost = (

@@ -141,19 +141,20 @@ def report(
     shown = [name for name in (*SHOWN_FIRST, *run.study.tables) if name in paths and name not in TABLES_OF_WORDS]
     uncut = len(jobs) // check.shards_of(run.planned[0])
     drawn = run_figures.tables_of(run)
+    findings = [
+        *_answers(run, records),
+        *_searched(run, jobs, records),
+        *_texts(run, records, "findings", "finding"),
+    ]
     content = html.Content(
         title=run.figures.get("title") or html.words_of(run.record.experiment),
         command=run.record.command,
         study=run.record.experiment,
         question=run.study.question,
-        findings=[
-            *_answers(run, records),
-            *_searched(run, jobs, records),
-            *_texts(run, records, "findings", "finding"),
-        ],
+        findings=findings,
         figures=drawings,
         lesson=_lesson(paths),
-        printed=printed(run, records),
+        printed=[line for line in printed(run, records) if line not in findings],
         tables=[
             _shown(run.study.tables[name], paths[name], records[name].rows, uncut, drawn=name in drawn)
             for name in dict.fromkeys(shown)
@@ -344,10 +345,13 @@ def interrupt(run: Run) -> Exit:
 def _tell(run: Run, jobs: Sequence[JobRecord], records: Mapping[str, Any], page: Path | None) -> None:
     terminal = Terminal()
     terminal.sentences(_answers(run, records))
-    terminal.printed(printed(run, records))
+    lines = printed(run, records)
+    terminal.printed(lines)
     if "summary" in records:
         _summarise(run, terminal, several=len(jobs) > 1)
-    findings = [*_searched(run, jobs, records), *_texts(run, records, "findings", "finding")]
+    before = {*lines, *_texts(run, records, "failed", "line")}
+    told = [*_searched(run, jobs, records), *_texts(run, records, "findings", "finding")]
+    findings = [sentence for sentence in told if sentence not in before]
     more = len(findings) - MAX_FINDINGS_PRINTED
     terminal.sentences(findings[:MAX_FINDINGS_PRINTED])
     terminal.sentences([f"The report has {counted(more, 'more finding')}."] if more > 0 and page else [])

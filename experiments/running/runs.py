@@ -229,7 +229,7 @@ def stored(directory: Path, record: Record, *, purpose: str = "compared") -> Sto
         if job.status != Status.DONE:
             why = f": {job.error}" if job.error else ""
             raise ConfigurationError(f"{directory}: job {job.number} {job.status}{why}; {whole}")
-    if record.status != 0 or not record.jobs:
+    if not (record.whole and record.jobs):
         raise ConfigurationError(f"{directory}: the run ended with status {record.status}; {whole}")
     try:
         study = study_of(record.jobs[0].configuration)

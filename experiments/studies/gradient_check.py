@@ -277,7 +277,7 @@ def problem_of(case: str, seed: int) -> NetworkProblem:
 def of_claim(config: Config, loss: Callable[..., Any]) -> Iterator[Rows]:
     """What is found of a gradient, as rows of every table."""
     check = dk.check_gradient(loss, config.gradient, config.x, directions=config.directions, seed=config.seed)
-    keys = {"case": f"{name_of(config.gradient, 'gradient')} of {name_of(loss, 'loss')}", "seed": config.seed}
+    keys = {"case": f"{name_of(config.gradient, 'gradient')} as gradient of {name_of(loss, 'loss')}", "seed": config.seed}
     yield row_of(check, **keys, planted=CLAIM, size=math.nan)
     if check.suspects:
         yield suspects_of(check, keys)
@@ -456,7 +456,7 @@ def tell(tables: Tables) -> Iterator[str]:
     if len(claims):
         yield (
             "In a test, write dk.assert_gradient(loss, gradient, x): it fails where the gradient disagrees or cannot "
-            "be judged. This command ends with status 1 then, if it is given fail=true."
+            "be judged. With fail=true this command ends with status 1 then."
         )
     if tables[Entries]["place"].str.startswith(DIRECTION).any():
         single = " Entries that were measured to be wrong have rows of their own." if len(tables[Suspects]) else ""

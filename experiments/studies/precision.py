@@ -1,5 +1,5 @@
-"""What a precision costs: the same deltas in float16, bfloat16, float32, float64 and longdouble beside eps^(1/2) and
-eps^(1/3), and for float16 every x that there is against every power of two: the whole dilemma of a delta.
+"""What a precision costs: the same deltas in several floating-point types beside eps^(1/2) and eps^(1/3), and for
+float16 every x that there is against every power of two: the whole dilemma of a delta.
 
 All arithmetic is really done in the precision, as :mod:`derivkit.testing.float_types` says.
 """
@@ -110,9 +110,9 @@ class Optimum(Case):
 
     precision: str = key("the floating-point type")
     eps: float = column("its eps")
-    delta: float = column("the delta with the smallest median error")
+    delta: float = column("the delta with the smallest median error, of a typical one: no single hit of luck")
     theory_delta: float = column("eps^(1 / (p + 1)) for a formula of order p")
-    error: float = column("the median error there")
+    error: float = column("the median error that is typical there")
     theory_error: float = column("eps^(p / (p + 1))")
 
 
@@ -139,9 +139,9 @@ class Summary(Case):
 
     precision: str = key("the floating-point type")
     eps: float = column("its eps")
-    best_delta: float = column("the delta with the smallest median error")
+    best_delta: float = column("the delta with the smallest median error, of a typical one: no single hit of luck")
     theory_delta: float = column("eps^(1 / (p + 1)): eps^(1/2) for forward_1, eps^(1/3) for central_2")
-    smallest_error: float = column("the median error there")
+    smallest_error: float = column("the median error that is typical there")
     theory_error: float = column("eps^(p / (p + 1))")
 
 
@@ -253,9 +253,10 @@ def typical_errors(table: Frame) -> Frame:
 
 
 def best_of(typical: Frame, eps: Mapping[str, float]) -> Frame:
-    """For every precision the delta of the smallest error; among equals the largest, which needs the least luck."""
+    """For every precision the delta of the smallest typical error; among equals the largest, which needs least luck."""
     keys = ["function", "method", "precision"]
     curve = typical.groupby(keys, sort=False).ngroup()
+    typical = typical.assign(median=dk.typical_error(typical["delta"], typical["median"], curve=curve))
     best = typical.iloc[dk.least_errors(typical["delta"], typical["median"], curve=curve)]
     optimum = typical[keys].drop_duplicates().join(best.set_index(keys)[["delta", "median"]], on=keys)
     order, fine = optimum["method"].map(lambda name: dk.formula(name).order), optimum["precision"].map(eps)
@@ -303,6 +304,12 @@ def tell(tables: Tables) -> Iterator[str]:
     for precision, note in dict(zip(tables[Types]["precision"], tables[Types]["note"], strict=True)).items():
         if note:
             yield f"{precision} is {note}."
+    if "float16" in set(tables[Types]["precision"]):
+        yield from of_map(tables)
+
+
+def of_map(tables: Tables) -> Iterator[str]:
+    """What is lost in float16 on either side."""
     whole = map_of(tables)
     for function, rows in whole.drop_duplicates(["function", "size"]).groupby("function", sort=False):
         numbers, count = rows["numbers"].sum(), rows["count"].sum()
@@ -316,7 +323,7 @@ def tell(tables: Tables) -> Iterator[str]:
         hopeless = served.index[served < 0.5]
         if len(hopeless):
             sizes = runs([round(math.log2(size)) for size in hopeless])
-            yield f"{place}: no delta at all serves half of the x of size {sizes}."
+            yield f"{place}: for |x| from {sizes} no delta has an error of at most {percent(GOOD)} at half of the x."
 
 
 def of_laws(optimum: Frame, exponents: Frame) -> Iterator[str]:
@@ -329,7 +336,7 @@ def of_laws(optimum: Frame, exponents: Frame) -> Iterator[str]:
             for row in rows.dropna(subset="error").itertuples()
         ])  # fmt: skip
         if reached:
-            yield f"{function}, {method}: at best the median error is {reached}."
+            yield f"{function}, {method}: at the best delta the median error is typically {reached}."
         law = exponents.loc[function, method]
         if not math.isnan(law["delta_observed"] + law["error_observed"]):
             yield (
@@ -359,8 +366,8 @@ def of_shares(place: str, shares: Frame) -> Iterator[str]:
 
 
 def runs(exponents: Sequence[int]) -> str:
-    """Neighbouring exponents as ranges: 2^3, 2^6 to 2^15."""
+    """What numbers of these exponents span, neighbours together: 2^3 to 2^4, 2^6 to 2^16."""
     ordered = sorted(exponents)
     starts = [e for e in ordered if e - 1 not in ordered]
     ends = [e for e in ordered if e + 1 not in ordered]
-    return ", ".join(f"2^{a}" if a == b else f"2^{a} to 2^{b}" for a, b in zip(starts, ends, strict=True))
+    return ", ".join(f"2^{a} to 2^{b + 1}" for a, b in zip(starts, ends, strict=True))

@@ -133,7 +133,7 @@ def _advice(claimed: Array, error: float, norm: float) -> str:
     largest = float(size.max(initial=0.0))
     clipped = int(np.count_nonzero(size == largest))
     if largest and clipped >= MIN_CLIPPED:
-        return f"{clipped} entries claim {largest:.6g} or its negative, and none more: look for clipping"
+        return f"{clipped} entries claim {largest:.6g} or {-largest:.6g}, and no entry is larger: look for clipping"
     with np.errstate(all="ignore"):
         if np.array_equal(claimed, claimed.astype(np.float16), equal_nan=True):
             return "the claim has no more digits than float16: compute it in float64"
@@ -280,6 +280,6 @@ def _remarks(finding: Finding) -> Iterator[str]:
     if witness.directions.scales is not None:
         yield "The arrays of x differ in size, and errors are told in units of these sizes."
     if precision_of(witness.claimed) == EPS32:
-        yield "The gradient has float32 digits: what is wrong by less than they are is not seen."
+        yield "The gradient has float32 digits, so that an error below their rounding is not noticed."
     elif finding.verdict == AGREE and witness.noisy(evidence):
         yield "The values of f have noise far above float64 rounding (float32?), which limits what is noticed."

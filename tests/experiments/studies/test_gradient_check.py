@@ -14,6 +14,8 @@ from laboratory import python
 from studies import gathered, rows
 
 from experiments.messages import ConfigurationError
+from experiments.running.listing import entries
+from experiments.running.runs import load
 from experiments.running.settings import build
 from experiments.studies import gradient_check as study
 from experiments.studies.gradient_check import Config
@@ -138,6 +140,7 @@ def test_the_command_answers_for_a_module_of_the_current_directory(tmp_path: Pat
     run = python("-m", "experiments.run", "experiment=gradient_check", *words, "hydra.sweep.dir=run", cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     assert run.stdout.startswith("disagree: x[3]")
+    assert run.stdout.count("disagree: x[3]") == 1
     assert "disagree: x[3]" in (tmp_path / "run/report.html").read_text(encoding="utf-8")
 
 
@@ -148,6 +151,8 @@ def test_the_command_fails_if_it_is_told_to_and_the_gradient_disagrees(tmp_path:
     assert run.returncode == 1
     assert run.stderr.startswith("error: disagree: x[3]")
     assert "--resume" not in run.stderr
+    assert load(tmp_path / "run").record.status == 1  # whole all the same: it is compared, and listed as done
+    assert [entry.status for entry in entries(tmp_path, tmp_path)[0]] == ["done"]
     page = (tmp_path / "run/report.html").read_text(encoding="utf-8")
     assert "planted</th>" not in page
     assert page.index(">Suspects</h3>") < page.index(">Main table</h3>")

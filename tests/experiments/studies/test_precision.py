@@ -247,6 +247,15 @@ def test_best_delta_and_smallest_error_go_as_theory_has_it_over_the_precisions(t
         assert abs(row["error_observed"] - row["error_theory"]) < 2 / 42
 
 
+def test_at_one_point_the_best_delta_is_no_luck_and_nothing_is_told_of_a_type_that_is_not_asked_for(tmp_path: Path):
+    delta = tuple(2.0**k for k in range(-50, 1))
+    found = swept(tmp_path, problem("exp(x)*sin(3*x)"), delta=delta, precision=("float32", "float64"))
+    for row in found["optimum"].to_dict("records"):
+        of_row = found["table"].query(f"method == '{row['method']}' and precision == '{row['precision']}'")
+        assert (row["delta"], row["error"]) == dk.best_delta(of_row["delta"], of_row["error"])
+    assert not [text for text in found["findings"]["finding"] if "float16" in text]
+
+
 def test_a_sweep_in_another_precision_than_it_says_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     right = precision.in_type
     monkeypatch.setattr(precision, "in_type", lambda sweep, kind: right(sweep, types.FloatType("float64")))
@@ -343,7 +352,7 @@ def test_what_cannot_be_computed_is_refused(config: Any, says: str) -> None:
 
 
 def test_neighbouring_sizes_are_told_as_ranges() -> None:
-    assert precision.runs([15, 3, 7, 6, 14]) == "2^3, 2^6 to 2^7, 2^14 to 2^15"
+    assert precision.runs([15, 3, 7, 6, 14]) == "2^3 to 2^4, 2^6 to 2^8, 2^14 to 2^16"
 
 
 def test_findings_name_the_delta_that_serves_most_and_the_two_that_do_not(tmp_path: Path) -> None:
