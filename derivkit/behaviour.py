@@ -24,7 +24,7 @@ MIN_SHORT_VALUES = 4
 """So many such values tell a function that computes in float32 from one whose values are short by chance."""
 FLOAT32 = (
     "f computes in float32 or a shorter type, with 7 digits at most: let it compute in float64, as with "
-    "torch.as_tensor(x, dtype=torch.float64)."
+    "dtype=np.float64 in NumPy or torch.as_tensor(x, dtype=torch.float64) in PyTorch."
 )
 
 

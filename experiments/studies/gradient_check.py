@@ -277,7 +277,8 @@ def problem_of(case: str, seed: int) -> NetworkProblem:
 def of_claim(config: Config, loss: Callable[..., Any]) -> Iterator[Rows]:
     """What is found of a gradient, as rows of every table."""
     check = dk.check_gradient(loss, config.gradient, config.x, directions=config.directions, seed=config.seed)
-    keys = {"case": f"{name_of(config.gradient, 'gradient')} as gradient of {name_of(loss, 'loss')}", "seed": config.seed}
+    case = f"{name_of(config.gradient, 'gradient')} as gradient of {name_of(loss, 'loss')}"
+    keys = {"case": case, "seed": config.seed}
     yield row_of(check, **keys, planted=CLAIM, size=math.nan)
     if check.suspects:
         yield suspects_of(check, keys)

@@ -47,7 +47,7 @@ def message(change: Callable[[str, Array], Array]) -> str:
     [
         (
             lambda _, g: np.clip(g, -0.02, 0.02),
-            r"claim 0\.02 or its negative, and none more: look for clipping",
+            r"claim 0\.02 or -0\.02, and no entry is larger: look for clipping",
         ),
         (lambda _, g: g.astype(np.float16), r"no more digits than float16"),
         (lambda name, g: g + 1e-4 * np.cos(g) if name != "b" else g + 1e-4, r"an error so slight may be .* an eps"),
