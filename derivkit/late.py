@@ -76,7 +76,7 @@ def face(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
         setattr(module, name, value)
         return value
 
-    return attribute, lambda: sorted({*vars(module), *homes(package)})
+    return attribute, lambda: sorted({*vars(module), *homes(package)} - {"TYPE_CHECKING", "face"})
 
 
 @cache

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar
 
@@ -113,9 +113,9 @@ class OrderExplanation:
     largest_delta: float
     asymptotic_below: float
     rounding_below: float
-    delta: Array
-    error: Array
-    expected: Array
+    delta: Array = field(repr=False)
+    error: Array = field(repr=False)
+    expected: Array = field(repr=False)
 
     REASONS: ClassVar[Mapping[str, str]] = REASONS
     TERMS: ClassVar[int] = TERMS

@@ -123,7 +123,14 @@ def misspelt(argument: str, following: Sequence[str], names: Mapping[str, Sequen
         return f"{show(' '.join([argument, *rest]))}: a space after a comma ends the list; write {key}={whole}"
     if INTERVAL.fullmatch(value) and _closed(value):
         return f"{show(argument)}: an interval has two numbers, its ends; write '{key}=tag(log,interval(1e-14,1e-1))'"
-    return f"{show(argument)}: {_misspelt_value(key, value) or reason}"
+    return f"{show(argument)}: {_misspelt_value(key, value) or _offsets(key, value, names) or reason}"
+
+
+def _offsets(key: str, value: str, names: Mapping[str, Sequence[str]]) -> str | None:
+    """Explain an entry of a group that is typed with the offsets which tables show beside its name."""
+    plain = re.sub(r"(?<=\w)\[[^\]]*\]", "", value)
+    known = key in names and all(part in names[key] for part in plain.strip("[]").split(","))
+    return f"an entry is chosen by its name alone; write {key}={plain}" if known else None
 
 
 def _misspelt_value(key: str, value: str) -> str | None:

@@ -17,6 +17,8 @@ from experiments.words import at_point, counted, part_of, percent
 
 PICTURED = 3
 """Points per job whose errors are kept for the figure."""
+FEW = 6
+"""Formulas that are all drawn: lines of as many can be told apart. A choice."""
 FAMILIES = ("forward", "backward", "central")
 TOLERANCE, MIN_DELTAS = dk.OrderExplanation.TOLERANCE, dk.OrderExplanation.MIN_DELTAS
 AS_CLAIMED, OFF, NO_SLOPE = "as claimed", "off", "no slope"
@@ -149,7 +151,9 @@ def orders_of(f: dk.Function, orders: Sequence[dk.OrderExplanation]) -> Table:
 
 
 def fan(orders: Sequence[dk.OrderExplanation]) -> list[dk.OrderExplanation]:
-    """The first formula of order 1 and of every even order: a fan of slopes that can still be told apart."""
+    """All formulas if they are few, else the first of order 1 and of every even order, which can be told apart."""
+    if len(orders) <= FEW:
+        return list(orders)
     first: dict[float, dk.OrderExplanation] = {}
     for one in orders:
         first.setdefault(one.order, one)

@@ -69,6 +69,11 @@ def test_a_formula_at_a_point_of_odd_symmetry_gains_an_order() -> None:
     assert "f^(2) = 0, as is every even derivative" in found.message
 
 
+def test_the_words_for_an_explanation_hold_no_arrays() -> None:
+    assert "array(" not in repr(row("sin(x)", 1.0, "forward_1"))
+    assert "TYPE_CHECKING" not in dir(dk)
+
+
 def test_a_vanishing_derivative_without_symmetry_is_called_so() -> None:
     found = row("x + x^3 + x^4", 0.0, "forward_1")
     assert (found.verdict, found.reason) == ("off", "vanishing derivative")

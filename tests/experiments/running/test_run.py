@@ -539,6 +539,7 @@ BAD: dict[tuple[str, ...], str] = {
     ("figures.draw.error.kind=pie",): "figures.draw.error: a figure of kind 'pie' is not known",
     ("figures.draw.error.table=tabel",): "figures.draw.error: no table 'tabel'; did you mean table?",
     ("figures.draw.error.y=eror",): "column 'eror'",
+    ("method=[forward_1,central_2[-1,0,1]]",): "by its name alone; write method=[forward_1,central_2]",
     ("function=sine",): "no function named 'sine'; did you mean sin",
     ("function=[sin,exq]",): "no function named 'exq'; did you mean exp",
     ("function=sin,exq",): "no function named 'exq'; did you mean exp",

@@ -79,6 +79,13 @@ def test_the_errors_drawn_are_those_of_the_formulas() -> None:
     assert np.all(errors["error"] <= errors["predicted"])
 
 
+def test_a_few_formulas_are_all_drawn_whatever_their_order() -> None:
+    few = ("forward_3", "central_4", "forward_1", "backward_1")
+    assert set(tables(problem("exp(x)", 1.0), method=few, delta=POWERS)[Errors]["method"]) == set(few)
+    every = tables(problem("exp(x)", 1.0), method=NAMES, delta=POWERS)[Errors]["method"]
+    assert len(set(every)) <= convergence.FEW < len(NAMES)
+
+
 @pytest.mark.parametrize(
     ("config", "says"),
     [
