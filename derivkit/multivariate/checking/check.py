@@ -98,7 +98,8 @@ def check_gradient(
     """Whether a gradient is that of f at x; how wrong it is, where, and which error would have been noticed.
 
     Its products with random directions are compared with slopes of f, which are measured with error bars: about 100
-    calls of f, however many variables there are.
+    calls of a smooth f in float64, some hundreds where its values have noise or x lies on kinks, however many variables
+    there are.
 
     Parameters
     ----------
