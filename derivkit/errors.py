@@ -219,7 +219,8 @@ def typical_error(
     curve : array_like of int, optional, shape ``(n,)``
         Which sweep each belongs to, where there are several.
     truncation : array_like, optional, shape ``(n,)``
-        What is predicted of it: an error that is less than a tenth owes that to a rounding error of the other sign.
+        What is predicted of it: an error that is less than a tenth owes that to a rounding error of the other sign,
+        unless all those around it are 0 too, which is no luck.
     limit : float
         Larger errors are returned as they are: whoever looks for the least of typical errors, and knows one, needs no
         other than those up to it.
@@ -245,7 +246,15 @@ def typical_error(
         result[rows[sweeps.places]] = sweeps.not_below_larger(sweeps.not_below_smaller(growth))
     if truncation is None:
         return result
-    return np.where(np.isnan(result), np.nan, np.fmax(result, LUCK * np.asarray(truncation, dtype=np.float64)))
+    least = LUCK * np.asarray(truncation, dtype=np.float64)
+    return np.where(np.isnan(result) | ((result == 0.0) & (h > _smallest(h, number))), result, np.fmax(result, least))
+
+
+def _smallest(delta: Array, number: Indices) -> Array:
+    """For every delta the smallest one of its sweep, which has none below to tell luck by."""
+    smallest = np.full(number.max(initial=-1) + 1, np.inf)
+    np.minimum.at(smallest, number, delta)
+    return np.asarray(smallest[number])
 
 
 def _numbered(curve: Indices) -> Indices:

@@ -109,9 +109,8 @@ def _refuse_strangers(tree: Expression, answer: Expression, name: str) -> None:
     known = list(dict.fromkeys([name, *names(tree)]))
     strangers = [stranger for stranger in dict.fromkeys(names(answer)) if stranger not in known]
     if strangers:
-        raise ValueError(
-            f"the answer has {', '.join(strangers)}, the function only {', '.join(known)}; write it in these"
-        )
+        has = f"the answer has {', '.join(strangers)}, the function does not"
+        raise ValueError(f"{has}; write the answer with {', '.join(known)} only")
 
 
 def _work(root: Node) -> int:

@@ -155,7 +155,7 @@ MISTAKES: tuple[Mistake, ...] = (
         ("sign lost", "c*du/v^2"), ("denominator not squared", "-c*du/v"), ("inner derivative forgotten", "-c/v^2"),
         ("reciprocal of the derivative", "c/du"), ("constant factor dropped", "-du/v^2"),
         ("integrated instead of differentiated", "c*log(v)"), ("denominator forgotten", "-c*du"),
-        ("constant differentiated as 0 and nothing else", "0"), ("denominator cubed", "-c*du/v^3"),
+        ("only the numerator differentiated, a constant", "0"), ("denominator cubed", "-c*du/v^3"),
         ("constant differentiated as 1", "(v - c*du)/v^2"), ("not differentiated", "y"),
     ),
     # Sums and leaves.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -118,9 +119,20 @@ def _slopes(title: str, panel: Sequence[Series]) -> str:
 
 
 def _told_apart(slopes: Sequence[float]) -> list[str]:
-    """Slopes with as many digits as tell them apart, three to seven; three where seven do not."""
-    told = {digits: numbers(slopes, digits) for digits in range(3, 8)}
-    return next((texts for texts in told.values() if len(set(texts)) == len(set(slopes))), told[3])
+    """Slopes with as many digits as tell them apart, three to seven; three where seven do not.
+
+    Nor may one that is rounded look exact, as 4 for 4.0002: up to seven digits it has one that was not dropped as 0.
+    """
+    told = {digits: numbers(slopes, digits) for digits in range(2, 8)}
+    apart = [digits for digits in range(3, 8) if len(set(told[digits])) == len(set(slopes))]
+    honest = (told[digits] for digits in apart if not _looks_exact(slopes, told[digits], told[digits - 1]))
+    return next(honest, told[apart[0] if apart else 3])
+
+
+def _looks_exact(slopes: Sequence[float], texts: Sequence[str], shorter: Sequence[str]) -> bool:
+    """Whether a slope is written as with one digit less, though seven digits would show more."""
+    each = zip(slopes, texts, shorter, strict=True)
+    return any(text == less and not math.isclose(float(text), slope, rel_tol=1e-7) for slope, text, less in each)
 
 
 def _slope(line: Series) -> float | None:

@@ -92,10 +92,11 @@ def _age(entry: Entry, now: datetime) -> float | None:
 
 
 FIELDS: Mapping[str, Field] = {
-    "study": Field(get=lambda entry, _: (entry.study, _runner(entry)), example="study=delta_sweep",
+    "study": Field(get=lambda entry, _: (entry.study, runner(entry)), example="study=delta_sweep",
                    meaning="what was run"),
     "status": Field(get=lambda entry, _: entry.state, example="status=failed", meaning=", ".join(OF_RUNS)),
-    "best": Field(get=lambda entry, _: entry.best, read=_number, example="'best<1e-10'", meaning="the least error"),
+    "best": Field(get=lambda entry, _: entry.best, read=_number, example="'best<1e-10'",
+                  meaning="the least error above 0, luck aside"),
     "since": Field(get=lambda entry, _: entry.started, read=_moment, example="since=2d",
                    meaning="began after: 30min, 2h, 2d, 1w ago, today, yesterday, or 2026-11-23"),
     "before": Field(get=lambda entry, _: entry.started, read=_moment, example="before=1w", meaning="began before that"),
@@ -114,7 +115,8 @@ OTHER_NAMES = {"experiment": "study", "runner": "study", "after": "since", "erro
 """What somebody may call a field."""
 
 
-def _runner(entry: Entry) -> str:
+def runner(entry: Entry) -> str:
+    """Return the name of the code that a run called, which several studies may share."""
     return str(entry.jobs[0].configuration.get("runner", "")) if entry.jobs else ""
 
 

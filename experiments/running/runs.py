@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,8 +15,8 @@ from experiments.files import opened
 from experiments.messages import ConfigurationError, line_of, near
 from experiments.running import integrity
 from experiments.running.check import study_of
-from experiments.running.filters import chosen, is_filter
-from experiments.running.listing import entries, named_moment, unfinished, way_out
+from experiments.running.filters import chosen, is_filter, runner
+from experiments.running.listing import Entry, entries, named_moment, unfinished, way_out
 from experiments.running.record import FORMATS, PLAN, RECORD, DamagedError, Record, Status, read, refuse_lacking
 from experiments.study import MAIN, Study
 from experiments.words import first_of
@@ -178,7 +178,7 @@ def _with_fitting(named: Sequence[Stored], filters: Sequence[str], outputs: Path
     known = {run.directory for run in named}
     fitting = [entry for entry in chosen(listed, filters) if entry.directory not in known][::-1]
     finished = [entry for entry in fitting if entry.state == Status.DONE]
-    _refuse_studies(Counter(entry.study for entry in finished))
+    _refuse_studies(finished)
     every = [*named, *(stored(entry.directory, entry.record) for entry in finished if entry.record)]
     left_out = unfinished(fitting)
     if len(every) < 2:
@@ -197,12 +197,15 @@ def _directory(name: str, outputs: Path) -> Path:
         raise
 
 
-def _refuse_studies(counts: Mapping[str, int]) -> None:
+def _refuse_studies(runs: Sequence[Entry]) -> None:
+    counts = Counter(entry.study for entry in runs)
     if len(counts) > 1:
         several_studies = ", ".join(f"{count} of {study}" for study, count in counts.items())
-        raise ConfigurationError(
-            f"{several_studies} fit; runs of one study are compared: add study={next(iter(counts))}"
-        )
+        first, *others = counts
+        words = [f"study={first}"]
+        if any(runner(entry) == first for entry in runs if entry.study != first):  # study= chooses these as well
+            words = [f"study!={other}" for other in others]
+        raise ConfigurationError(f"{several_studies} fit; runs of one study are compared: add {' '.join(words)}")
 
 
 # From its record

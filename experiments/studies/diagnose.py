@@ -23,8 +23,14 @@ MAX_BYTES = 1_000_000
 """Largest file of answers: a thousand lines are a tenth of it."""
 EXAMPLE = ("x*sin(x)", "cos(x)")
 """The function and the answer where neither is given."""
-LEFT_SIDE = re.compile(r"\s*(?:[a-z]['\u2032\u2019](?:\s*\([a-z]\))?|d[a-z]?/d[a-z](?:\s*[a-z]\([a-z]\))?)\s*=(?!=)")
-"""What may stand before an answer: f'(x) =, y' =, dy/dx =, d/dx f(x) =."""
+LEFT_SIDE = re.compile(
+    r"\s*(?:y|[a-z]\([a-z]\)|[a-z]['\u2032\u2019](?:\s*\([a-z]\))?|d[a-z]?/d[a-z](?:\s*[a-z]\([a-z]\))?)\s*=(?!=)"
+)
+"""What may stand before an answer: f'(x) =, y' =, dy/dx =, d/dx f(x) =, and y = or f(x) = by somebody in haste."""
+SEPARATOR = "; "
+"""What stands between mistakes."""
+LIST_HINT = "; two expressions go in a list"
+"""How the hint begins that is none for a line of words and a comma."""
 SEPARATORS = ("\t", ";", ":", ",")
 """What may stand between a name and an answer; all but the last occur in no formula."""
 HEADS = frozenset({"answer", "answers", "derivative"})
@@ -114,7 +120,7 @@ class Config:
     expression: tuple[str, ...] = ()
     answer: tuple[str, ...] = ()
     answers: str = ""
-    implicit: bool = False
+    implicit: bool = True
     variable: str = ""
     level: str = "normal"
     notation: str = "prime"
@@ -224,7 +230,8 @@ def diagnosed(config: Config, answer: str) -> dk.Diagnosis | str:
     try:
         return _diagnosis(config.function, LEFT_SIDE.sub("", answer), config.variable, config.implicit)
     except ValueError as error:
-        return str(getattr(error, "line", error))
+        line, hint, _ = str(getattr(error, "line", error)).partition(LIST_HINT)
+        return f"{line}; an answer is one formula alone" if hint else line
 
 
 @functools.lru_cache(maxsize=MAX_ANSWERS)
@@ -245,7 +252,7 @@ def described(found: dk.Diagnosis) -> dict[str, object]:
         "places": len(slips),
         "corrected": f"({dk.to_text(likeliest.place)})' = {dk.to_text(likeliest.right)}" if likeliest else "",
         "derivative": dk.to_text(found.derivative),
-        "alternatives": "; ".join(found.rules[1:]),
+        "alternatives": SEPARATOR.join(found.rules[1:]),
         "note": found.note or (str(found) if found.verdict == dk.Judgement.NOT_PROVED else ""),
     }
 
@@ -353,7 +360,8 @@ def verdict_of(row: Any) -> str:
 
 def correction(row: Any) -> str:
     """What is right, and by what other mistakes the same answer comes about."""
-    also = f" Another mistake that gives this answer: {row.alternatives}." if row.alternatives else ""
+    others = "Other mistakes that give" if SEPARATOR in row.alternatives else "Another mistake that gives"
+    also = f" {others} this answer: {row.alternatives}." if row.alternatives else ""
     right = f"The right step is {row.corrected}." if row.corrected else f"The derivative is {row.derivative}."
     return right + also
 

@@ -122,7 +122,7 @@ class Kinks(columns.Point, columns.Graph):
 class Summary(columns.Point):
     """One line for every point."""
 
-    delta: float = column("the delta asked for that is nearest to the classical choice, sqrt(eps) times the scale of f")
+    delta: float = column("the delta asked for that is nearest to the classical choice, sqrt(eps)")
     slope: float = column("numerical slope there", good_to="rounding")
     intercept: float = column("numerical intercept there", good_to="rounding")
     exact_slope: float = column("exact slope", good_to="rounding")
@@ -171,6 +171,8 @@ class Place:
     f: dk.Function
     x: float
     samples: int = SAMPLES
+    good: float = GOOD
+    """The delta of the numerical tangent: of those asked for the nearest to the classical choice."""
 
     @cached_property
     def reference(self) -> tuple[float, float]:
@@ -241,7 +243,7 @@ def measure(config: Config) -> Iterator[Rows]:
     pictured = False
     for problem in config.function:
         f = problem.function.remembering
-        places = [Place(f, x, config.samples(f)) for x in problem.points]
+        places = [Place(f, x, config.samples(f), nearest_delta(config.delta)) for x in problem.points]
         for place in places:
             yield lines(place, np.array(config.delta))
             yield sides(place)
@@ -252,6 +254,11 @@ def measure(config: Config) -> Iterator[Rows]:
         if smooth is not None and not pictured:
             pictured = True
             yield from approach(smooth, config.delta)
+
+
+def nearest_delta(delta: Sequence[float]) -> float:
+    """Of the deltas asked for the one nearest to the classical choice."""
+    return min(delta, key=lambda step: abs(math.log(step / GOOD)))
 
 
 def lines(place: Place, delta: Array) -> Table:
@@ -302,7 +309,7 @@ def together(places: Sequence[Place]) -> Iterator[Rows]:
     reach = 0.18 * (high - low)
     yield Curves(function=f.name, **graph(places[0], low, high))
     for place in places:
-        line, name = place.secant(GOOD * place.scale), f"tangent at x = {place.x:.6g}"
+        line, name = place.secant(place.good), f"tangent at x = {place.x:.6g}"
         if (place.smooth or place.sides.agree) and math.isfinite(line.slope):
             yield Curves(function=f.name, **segment(name, line, place.x - reach, place.x + reach))
             yield Dots(function=f.name, line=name, t=place.x, y=place.y)
@@ -312,7 +319,7 @@ def beside(place: Place) -> Iterator[Rows]:
     """The numerical tangent, the exact one, and a secant whose delta is half of the window's half."""
     yield Beside(function=place.f.name, x=place.x, **graph(place, *place.window))
     lines = {
-        "numerical tangent": place.secant(GOOD * place.scale),
+        "numerical tangent": place.secant(place.good),
         place.tangent: place.exact,
         "secant, a large delta": place.secant(0.5 * REACH * place.scale),
     }
@@ -324,6 +331,8 @@ def beside(place: Place) -> Iterator[Rows]:
 def kinks(place: Place) -> Iterator[Rows]:
     """The curve, and from the point the half-lines that each side shows."""
     where = {"function": place.f.name, "x": place.x}
+    if place.sides.left.kind == place.sides.right.kind == "nothing":
+        return
     yield Kinks(**where, **graph(place, *place.window))
     for side, end in zip((place.sides.left, place.sides.right), place.window, strict=True):
         if side.kind == "slope":
@@ -383,14 +392,14 @@ def tell(tables: Tables) -> Iterator[str]:
     without = points[~points["smooth"]]
     if len(without):
         have = "has" if len(without) == 1 else "have"
-        yield f"{part_of(len(without), len(points), 'point').capitalize()} {have} no tangent that is known."
+        yield f"{part_of(len(without), len(points), 'point').capitalize()} {have} no derivative that is known."
     yield from nearness(nearest_to_good(tables[Table]).dropna(subset="slope_error"))
     yield from of_the_first(tables[Table])
     for row in without.head(MAX_POINTS_LISTED).itertuples():
         yield f"{at_point(row.function, row.x)}: {row.seen}."
     if len(without) > MAX_POINTS_LISTED:
         more = counted(len(without) - MAX_POINTS_LISTED, "more point")
-        yield f"The table sides has {more} without a tangent."
+        yield f"The table sides has {more} without a derivative."
 
 
 def nearness(known: Frame) -> Iterator[str]:
@@ -398,11 +407,12 @@ def nearness(known: Frame) -> Iterator[str]:
     if not len(known):
         return
     worst = known.loc[known["slope_error"].idxmax()]
+    deltas = listed(list(dict.fromkeys(numbers(known["delta"], 3))))
     middle = f" by {number(known['slope_error'].median())} in the median and" if len(known) > 1 else ""
     yield (
-        f"With the delta nearest to {number(GOOD)}, the classical choice, slope and {true(known)} differ{middle} by "
-        f"{number(worst.slope_error)}{' at worst' if middle else ''} ({at_point(worst.function, worst.x)}, where the "
-        f"slope is {number(worst.exact_slope, 6)})."
+        f"With delta = {deltas}, nearest to the classical choice {number(GOOD)}, slope and {true(known)} differ{middle}"
+        f" by {number(worst.slope_error)}{' at worst' if middle else ''} ({at_point(worst.function, worst.x)}, where "
+        f"the slope is {number(worst.exact_slope, 6)})."
     )
 
 

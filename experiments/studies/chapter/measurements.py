@@ -238,7 +238,7 @@ def of_central(tables: Tables) -> str:
     most = "" if ratios.nunique() == 1 else f" to {ratios.max():g} times delta"
     return (
         f"The forward difference of 2x² misses by {ratios.min():g} times delta{most}, the central difference is exact "
-        f"at {(both == 0.0).sum()} of {len(both)} deltas: the 2 in 4.0002 comes from the choice of the formula alone."
+        f"at {(both == 0.0).sum()} of {len(both)} deltas: the 2 in 4.0002 comes from this formula and delta."
     )
 
 

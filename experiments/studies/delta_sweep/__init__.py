@@ -149,7 +149,7 @@ class Summary(Sweep):
     """One line for every sweep."""
 
     best_delta: float = column("the delta with the least typical error, of equals the largest: no single hit of luck")
-    typical_error: float = column("the error that is typical there")
+    typical_error: float = column("the error that is typical there; of one delta alone the error made")
     predicted_delta: float = column("the delta predicted to be the best")
     predicted_error: float = column("the error predicted there")
     asked: str = column("estimate and error at every delta asked for, where these are few")

@@ -17,6 +17,9 @@ CURVES = 3
 """Points of which findings tell."""
 FEW = 4
 """Up to so many deltas are listed one by one."""
+SHARE = 0.01
+"""Part of the least error that truncation and rounding both have where they balance: at least 1 / 9 by their laws of
+the orders up to 8, and less on a ladder of eight deltas per decade. A choice."""
 NEAR = 0.5
 """Decades within which trials lie near one another: by eye, few enough for rounding to be alike."""
 
@@ -37,7 +40,7 @@ def result(row: Any) -> str:
 def turned(start: tuple[float, float], best: tuple[float, float], end: tuple[float, float], *, rounding: bool) -> str:
     """Say how the error goes from the largest delta to the least, each a pair of delta and error."""
     (first, high), (delta, low), (last, error) = (map(number, pair) for pair in (start, best, end))
-    least = f"the least error is {low}, at delta = {delta}"
+    least = f"the least error, luck aside, is {low}, at delta = {delta}"
     if best[0] < start[0] and 2.0 * best[1] < start[1]:
         least = f"from delta = {first} to {delta} the error falls from {high} to {low}"
     if end[1] <= best[1]:
@@ -122,16 +125,41 @@ def reasons(table: Frame, optimum: Frame) -> Iterator[str]:
     rows = rows[rows["truncation"] + rows["rounding"] > 0.0]
     for row in (rows if len(rows) <= FEW else rows.iloc[[0, -1]]).itertuples():
         larger = "truncation" if row.truncation > row.rounding else "rounding"
+        rules = f"{larger} rules" if row.error else "at this point none of it is left"
         yield (
             f"{at_point(*where[:2])}, {where[2]} with delta = {number(row.delta, 3)}: the error is {number(row.error)}."
-            f" Predicted are truncation {number(row.truncation)} and rounding {number(row.rounding)}: {larger} rules."
+            f" Predicted are truncation {number(row.truncation)} and rounding {number(row.rounding)}: {rules}."
         )
+    yield from without_rounding(rows)
     if rows["truncation"].any() and where in optimum.index and not math.isnan(optimum.loc[where, "delta"]):
         best = optimum.loc[where]
-        most = "at most" if best["bound"] == "proved" else "about"
+        most = f"{'at most' if best['bound'] == 'proved' else 'about'} {number(best['error'])}"
+        if balance(rows, best):
+            yield f"By prediction the two balance near delta = {number(best['delta'])}, where the error is {most}."
+        else:
+            yield f"By prediction the two never balance here: the least error, {most}, is that of one of them alone."
+
+
+def balance(rows: Frame, best: Any) -> bool:
+    """Whether truncation and rounding both count at the best delta, where one is q / p times the other.
+
+    Truncation is carried there from the nearest delta along its law, delta^p.
+    """
+    nearest = rows.iloc[dk.nearest(rows["delta"], best["delta"])]
+    share = nearest["truncation"] / best["error"] * (best["delta"] / nearest["delta"]) ** best["order"]
+    return bool(SHARE <= share <= 1.0 - SHARE)
+
+
+def without_rounding(rows: Frame) -> Iterator[str]:
+    """Of a sweep, from the largest delta down, that rounding does not show in its last errors."""
+    exact = rows[(rows["error"][::-1] == 0.0).cumprod()[::-1] == 1]
+    if len(exact) > 1 and (exact["rounding"] > 0.0).all():
+        first, last = exact.iloc[0], exact.iloc[-1]
         yield (
-            f"By prediction the two balance near delta = {number(best['delta'])}, where the error is {most} "
-            f"{number(best['error'])}."
+            f"From delta = {number(first['delta'])} down to {number(last['delta'])} the error is exactly 0, though "
+            f"rounding up to {number(last['rounding'])} is allowed for: the quotient divides by the step really taken, "
+            "(x + delta) - x, and the differences of the computed values are right to the last digit. Divided by delta "
+            "itself, the rounding of x + delta would show."
         )
 
 

@@ -199,7 +199,9 @@ def test_a_row_that_is_no_mistake_is_found_out(monkeypatch):
 
 
 def test_an_answer_in_other_variables_is_refused_in_one_line():
-    with pytest.raises(ValueError, match="the answer has t, the function only x") as error:
+    with pytest.raises(
+        ValueError, match="the answer has t, the function does not; write the answer with x only"
+    ) as error:
         diagnose("x^2", "2*t")
     assert "\n" not in str(error.value)
 

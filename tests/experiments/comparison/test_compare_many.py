@@ -214,7 +214,10 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     "a typing error in a key": (("functoin=sin",), "no run here has the key 'functoin'; did you mean function?"),
     "the name of a study": (("delta_sweep",), "delta_sweep is no run; study=delta_sweep chooses all finished runs"),
     "one run": (("function=sin", "method=central_2"), "1 finished run fits, two are needed"),
-    "two studies": (("derivative=1",), "6 of delta_sweep, 1 of convergence fit; runs of one study are compared"),
+    "two studies": (
+        ("derivative=1",),
+        "6 of delta_sweep, 1 of convergence fit; runs of one study are compared: add study!=convergence",
+    ),
 }
 
 

@@ -186,6 +186,25 @@ def test_ties_are_told_as_ties(text: str, x: float, delta: tuple[float, ...], sa
     assert best["central_2"] == max(delta)
 
 
+EVERY = tuple(logspace(-16, 0, 129).tolist())
+
+
+@pytest.mark.parametrize(
+    ("text", "x", "says"),
+    [
+        ("2*x^2", 1.0, "forward_1 came closest, with an error of exactly 0 at delta = 5.6e-09."),
+        ("2*x^2", 1.0, "down to 1.3e-16 the error is exactly 0, though rounding up to 4 is allowed for"),
+        ("2*x^2", 1.0, "By prediction the two balance near delta = 2.4e-08,"),
+        ("sin(x)", 0.0, "By prediction the two never balance here: the least error, at most 1.4e-15,"),
+        ("x^2", 0.0, "By prediction the two never balance here: the least error, at most 1e-20,"),
+    ],
+)
+def test_what_rounding_does_not_do_is_not_told(text: str, x: float, says: str) -> None:
+    findings = concluded(problem(text, x), method=("forward_1",), delta=EVERY)["findings"]["finding"]
+    assert any(says in finding for finding in findings)
+    assert not any("luck" in finding for finding in findings)
+
+
 def bent(x: float) -> float:
     return math.sin(x) + abs(x - 0.5)
 

@@ -138,7 +138,7 @@ def test_lines_that_cannot_be_read_are_named_one_by_one(of_class: Config) -> Non
     found = findings(of_class)
     assert found[0] == "2 of 12 answers are right, 1 of them in another form."
     assert "Line 8, Gus: 'sin x' at column 1: sin is a function and needs brackets; write sin(x)." in found
-    assert "Line 9, Hoa: the answer has t, the function only x; write it in these." in found
+    assert "Line 9, Hoa: the answer has t, the function does not; write the answer with x only." in found
     assert "Line 10, Ida: there is no answer." in found
 
 
@@ -162,8 +162,26 @@ def test_answers_with_one_mistake_at_one_place_share_a_figure_if_they_are_one(of
 
 def test_signs_may_be_left_out_in_a_file_too(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("Ann: 6x\nBob: 3x^2\nCem: 1/2x\n")
-    found = gathered(diagnose, config("3*x^2", answers=str(tmp_path / "a.txt"), implicit=True))["table"]
+    found = gathered(diagnose, config("3*x^2", answers=str(tmp_path / "a.txt")))["table"]
     assert found["verdict"].tolist() == ["right", "a rule is broken", UNREADABLE]
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict", "note"),
+    [
+        ("y=6x", "right", ""),
+        ("f(x) = 6x", "right", ""),
+        ("Ann;6x, I think", UNREADABLE, "an answer is one formula alone"),
+        ("6t", UNREADABLE, "the answer has t, the function does not; write the answer with x only"),
+    ],
+)
+def test_a_line_as_pupils_write_it_is_read_or_refused_as_an_answer(
+    answer: str, verdict: str, note: str, tmp_path: Path
+) -> None:
+    (tmp_path / "a.txt").write_text(f"{answer}\n")
+    table = gathered(diagnose, config("3*x^2", answers=str(tmp_path / "a.txt")))["table"]
+    assert table["verdict"].tolist() == [verdict]
+    assert str(table["note"][0]).endswith(note)
 
 
 @pytest.mark.parametrize(
@@ -204,10 +222,10 @@ def test_a_page_has_a_class(of_class: Config, outputs: Path, capsys: pytest.Capt
     ("words", "line"),
     [
         (
-            (SQUARE, "answer=2x"),
+            (SQUARE, "answer=2x", "implicit=false"),
             "answer=2x: '2x' at column 2: a multiplication sign is missing; write 2*x, or leave the",
         ),
-        ((SQUARE, "answer=2*t"), "answer=2*t: the answer has t, the function only x"),
+        ((SQUARE, "answer=2*t"), "answer=2*t: the answer has t, the function does not"),
         ((SQUARE,), "a function and an answer are compared; write 'answer=cos(x)' or answers=class.csv too"),
         (("answer=2*x",), "a function and an answer are compared; write 'expression=x*sin(x)' too"),
         ((SQUARE, "answers=nobody.csv"), "answers=nobody.csv: No such file or directory"),

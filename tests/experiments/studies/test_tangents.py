@@ -103,6 +103,21 @@ def test_where_there_is_no_tangent_none_is_drawn_but_both_sides_are() -> None:
     assert "approach" not in found
 
 
+def test_outside_the_domain_nothing_is_drawn() -> None:
+    assert "kinks" not in tables(problem("log(x)", -1.0))
+
+
+def test_the_tangents_drawn_are_those_of_the_table() -> None:
+    found = tables(problem("2*x^2", 1.0), delta=(1e-4, 0.5))
+    for table, line in (("curves", "tangent at x = 1"), ("beside", "numerical tangent")):
+        drawn = found[table][found[table]["line"] == line]
+        assert np.ptp(drawn["y"]) / np.ptp(drawn["t"]) == pytest.approx(4.0002, rel=1e-9)
+    _, findings = concluded(problem("2*x^2", 1.0), delta=(1e-4, 0.5))
+    assert findings[0].startswith(
+        "With delta = 0.0001, nearest to the classical choice 1.5e-08, slope and exact slope "
+    )
+
+
 def test_the_small_multiples_show_the_secant_of_every_delta_and_skip_those_that_vanish() -> None:
     found = tables(dk.Problem(EXP, (1.0,)), delta=(1.0, 1e-8, 2.3e-16, 1e-17))
     approach = found["approach"]
@@ -155,7 +170,7 @@ def test_a_point_that_two_jobs_have_is_summed_up_once() -> None:
 
 def test_the_findings_tell_where_the_secant_is_nearest_and_name_every_kink() -> None:
     _, sentences = concluded(problem("exp(x)", 1.0), problem("abs(x)", 0.0), delta=(0.1, 1e-8, 1e-15))
-    assert sentences[0] == "1 of 2 points has no tangent that is known."
+    assert sentences[0] == "1 of 2 points has no derivative that is known."
     assert any("It comes nearest at delta = 1e-08: above" in sentence for sentence in sentences)
     assert sentences[-1] == "abs(x) at x = 0: a kink, slope -1 from the left and 1 from the right."
 
@@ -163,7 +178,7 @@ def test_the_findings_tell_where_the_secant_is_nearest_and_name_every_kink() -> 
 def test_of_very_many_kinks_the_findings_tell_how_many_are_left_out() -> None:
     points = np.arange(float(tangents.MAX_POINTS_LISTED + 3))
     _, sentences = concluded(problem("floor(x)", *points))
-    assert sentences[-1] == "The table sides has 3 more points without a tangent."
+    assert sentences[-1] == "The table sides has 3 more points without a derivative."
 
 
 @pytest.mark.parametrize("config", [{"delta": ()}, {"function": ()}])
