@@ -220,7 +220,7 @@ def typical_error(
         Which sweep each belongs to, where there are several.
     truncation : array_like, optional, shape ``(n,)``
         What is predicted of it: an error that is less than a tenth owes that to a rounding error of the other sign,
-        unless all those around it are 0 too, which is no luck.
+        unless all those at smaller deltas are 0 too, which is no luck.
     limit : float
         Larger errors are returned as they are: whoever looks for the least of typical errors, and knows one, needs no
         other than those up to it.
@@ -247,13 +247,15 @@ def typical_error(
     if truncation is None:
         return result
     least = LUCK * np.asarray(truncation, dtype=np.float64)
-    return np.where(np.isnan(result) | ((result == 0.0) & (h > _smallest(h, number))), result, np.fmax(result, least))
+    every, off = _smallest(h, number, ~np.isnan(e)), _smallest(h, number, e > 0.0)
+    no_luck = (result == 0.0) & (every < h) & (h < off)
+    return np.where(np.isnan(result) | no_luck, result, np.fmax(result, least))
 
 
-def _smallest(delta: Array, number: Indices) -> Array:
-    """For every delta the smallest one of its sweep, which has none below to tell luck by."""
+def _smallest(delta: Array, number: Indices, counts: Mask) -> Array:
+    """For every delta the smallest one of its sweep that counts; infinite where none does."""
     smallest = np.full(number.max(initial=-1) + 1, np.inf)
-    np.minimum.at(smallest, number, delta)
+    np.minimum.at(smallest, number[counts], delta[counts])
     return np.asarray(smallest[number])
 
 

@@ -99,3 +99,5 @@ def test_an_error_far_below_its_truncation_is_typically_a_tenth_of_that_at_least
 def test_an_error_of_0_is_no_luck_where_those_at_smaller_deltas_are_0_too() -> None:
     typical = dk.typical_error([1e-4, 1e-8, 1e-12, 1e-15], [2e-4, 0.0, 0.0, 0.0], truncation=[2e-4, 2e-8, 2e-12, 2e-15])
     assert typical.tolist() == [2e-4, 0.0, 0.0, 0.1 * 2e-15]  # below the last nothing tells
+    hits = dk.typical_error([1e-8, 1e-9, 1e-10, 1e-11], [0.0, 0.0, 0.0, 1e-6], truncation=[1e-9, 1e-10, 1e-11, 1e-12])
+    assert np.all(hits > 0.0)  # zeros above an error are hits
