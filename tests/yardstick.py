@@ -150,7 +150,7 @@ DISTRIBUTIONS = (
     "hydra-core",
     "omegaconf",
 )
-WIDTH = "160"
+WIDTH = "100000"
 """Columns of the terminal in which all is printed."""
 DIGITS = 12
 """Hexadecimal digits that are kept of a digest: 48 bits, as nobody makes two things alike on purpose."""
