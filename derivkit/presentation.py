@@ -11,6 +11,7 @@ import importlib
 import math
 import re
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from types import MappingProxyType
@@ -229,13 +230,13 @@ class DisplayWithBar(Display):
         return measured(float(self.value), float(self.error), spec)
 
 
-class TableDisplay(Display):
+class TableDisplay(Display, ABC):
     """A result that is a table: `columns` has its columns by name."""
 
     @property
+    @abstractmethod
     def columns(self) -> Mapping[str, NDArray[Any]]:
         """The columns, all of one length."""
-        raise NotImplementedError
 
     def rows(self) -> Iterator[Row]:
         """The names of the columns, then their entries."""
