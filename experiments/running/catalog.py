@@ -17,7 +17,9 @@ from experiments.words import first_of
 
 _HERE = Path(__file__).resolve().parents[1]
 # Beside the packages in a checkout and an editable install, inside this package in a wheel.
-CONF = next(path for path in (_HERE / "conf", _HERE.parent / "conf") if (path / "config.yaml").is_file())
+CONF = next(
+    (path for path in (_HERE / "conf", _HERE.parent / "conf") if (path / "config.yaml").is_file()), _HERE / "conf"
+)
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml's reader where PyYAML was built with it, which takes a tenth of the time."""
 STUDY = "delta_sweep"
@@ -49,8 +51,8 @@ def options(group: str, places: Sequence[Path] = (CONF,)) -> list[str]:
 
     Examples
     --------
-    >>> options("network")
-    ['digits', 'digits_tanh', 'regression', 'tiny', 'tiny_tanh', 'wide']
+    >>> options("network")[:2]
+    ['digits', 'digits_tanh']
     """
     files = {path.stem for place in places for path in (place / group).glob("*.yaml")}
     return sorted(files) + [name for name in _table(group) if name not in files]

@@ -15,8 +15,10 @@ def test_no_two_methods_look_alike_and_every_colour_is_known():
     assert set(SYNONYMS.values()) <= set(METHODS)
 
 
-def test_every_formula_of_the_first_derivative_has_a_look():
-    assert {formula.name for formula in dk.formulas(1)} <= set(METHODS)
+def test_every_formula_of_the_first_derivative_has_a_look_of_its_own_beside_the_usual_ones():
+    for formula in dk.formulas(1):
+        looks = looks_of(dict.fromkeys(["forward_1", "central_2", "central_4", formula.name]))
+        assert len({look[:2] for look in looks.values()}) == len(looks)
 
 
 @pytest.mark.parametrize(
