@@ -411,7 +411,7 @@ def test_every_link_of_the_contents_leads_to_its_part_and_is_marked_there(browse
     with opened(browser, report) as page:
         assert page.evaluate(VISITED) == []
         page.emulate_media(reduced_motion="reduce")
-        link = page.locator("nav.contents a", has_text="3 Secants at ever smaller deltas")
+        link = page.locator("nav.contents a", has_text="3 The graph and its secants")
         link.click()
         page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
         assert link.get_attribute("aria-current") == "true"
