@@ -8,6 +8,7 @@ import numpy as np
 import yaml
 
 import derivkit as dk
+from derivkit.testing.sampling import beside_breaks
 from derivkit.testing.signals import Sampled, Signal
 from derivkit.types import Mask
 
@@ -16,15 +17,11 @@ SIGNALS = {
     path.stem: [Signal(name=name, **row) for name, row in yaml.safe_load(path.read_text(encoding="utf-8")).items()]
     for path in sorted(FOLDER.glob("*.yaml"))
 }
-BROKEN_MODEL = ("outliers", "heteroscedastic", "autocorrelated")
-"""Kinds of noise that the model knows nothing of."""
 
 
 def away(signal: Signal, sampled: Sampled) -> Mask:
     """The samples that are not beside a corner or a jump."""
-    spacing = float(np.median(np.diff(sampled.t)))
-    far = [np.abs(sampled.t - t) > 1.5 * spacing for t in signal.breaks]
-    return np.asarray(np.all([np.isfinite(sampled.slope), *far], axis=0))
+    return np.asarray(~beside_breaks(signal, sampled))
 
 
 def covered(sampled: Sampled, result: dk.SampledDerivative) -> Mask:

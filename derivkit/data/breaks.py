@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from derivkit.data.models import Models, candidates, judged
+from derivkit.data.models import Models, between, candidates, grid, judged
 from derivkit.data.series import Break, Series, nodes, places, shock
 from derivkit.data.wiener import Smoothed, run_backwards, run_forwards
 from derivkit.types import Array, Indices
@@ -115,9 +115,7 @@ def _with(series: Series, kinds: dict[int, int]) -> Explanation:
 
 def _sets(series: Series) -> list[dict[int, int]]:
     """The most likely sets of breaks: by sample, the first component that jumps before it."""
-    octaves = math.log2(LONGEST * series.size / SHORTEST)
-    bandwidths = SHORTEST * 2.0 ** np.linspace(0.0, octaves, int(OCTAVE * octaves) + 1)
-    results = _added_in_turn(series, np.repeat(ORDERS, bandwidths.size), np.tile(bandwidths, len(ORDERS)))
+    results = _added_in_turn(series, *grid(ORDERS, between(SHORTEST, LONGEST * series.size, OCTAVE)))
     chosen: list[dict[int, int]] = []
     for _, kinds in sorted(results, key=lambda result: -result[0]):
         if kinds and kinds not in chosen:
@@ -281,11 +279,9 @@ def _with_break(series: Series, place: int, each: Break) -> Series:
 def _evidence_of(series: Series, place: int, each: Break, times: Array, likeliest: Models) -> Array:
     """The evidence of a break at each of some times, all between the same two samples."""
     moved = _with_break(series, place, replace(each, t=float(times[times.size // 2])))
-    at, which = places(moved), np.full(times.size, likeliest.best)
-    roughness = None if likeliest.roughness is None else likeliest.roughness[:, which]
-    orders, bandwidths = likeliest.orders[which], likeliest.bandwidths[which]
+    at, one = places(moved), likeliest.take(np.full(times.size, likeliest.best))
     t = np.repeat(at.t[:, None], times.size, axis=1)
     t[[at.left[place], at.right[place]]] = times
-    given = nodes(moved, at, orders, bandwidths, roughness)
-    given = given._replace(gaps=np.diff(t, axis=0, prepend=t[:1]) / bandwidths)
-    return judged(moved, orders, bandwidths, run_forwards(given), roughness).evidence
+    given = nodes(moved, at, one.orders, one.bandwidths, one.roughness)
+    given = given._replace(gaps=np.diff(t, axis=0, prepend=t[:1]) / one.bandwidths)
+    return judged(moved, one.orders, one.bandwidths, run_forwards(given), one.roughness).evidence

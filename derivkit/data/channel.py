@@ -13,7 +13,7 @@ from derivkit.arguments import counted
 from derivkit.data.breaks import Explanation, explanations, refine
 from derivkit.data.grouping import Grouped, grouped
 from derivkit.data.models import SPARE_SAMPLES, candidates, estimate
-from derivkit.data.series import Series
+from derivkit.data.series import standardised
 from derivkit.types import EPS, LEAST_FLOAT, Array, Indices, Mask
 
 MIN_SAMPLES = 4
@@ -248,10 +248,7 @@ def _in_gap(t: Array, at: Array) -> Mask:
 
 def _piece(t: Array, y: Array, variance: Array, order: int, at: Array, noise: float | None) -> Piece:
     """What the samples of a piece tell at times that rise."""
-    spacing, spread = float(t[-1] - t[0]) / (t.size - 1), float(np.std(y)) or 1.0
-    rounding = EPS * float(np.abs(y).max()) / spread or EPS
-    relative = None if noise is None else max(noise / spread, rounding)
-    series = Series((t - t[0]) / spacing, (y - y.mean()) / spread, variance, relative, rounding=rounding)
+    series, spacing, spread = standardised(t, y, variance, noise)
     with np.errstate(all="ignore"):
         kinds = explanations(series)
         results = [_reading(kind, order, (at - t[0]) / spacing) for kind in kinds]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from derivkit.data.models import models
-from derivkit.data.series import Series
+from derivkit.data.series import standardised
 from derivkit.types import Array, Mask
 
 LONG = 400
@@ -67,9 +67,7 @@ def _shortest_bandwidth(t: Array, y: Array, variance: Array) -> float:
     best = []
     for begin in begins.tolist():
         part = slice(begin, begin + WIDTH)
-        spacing = (t[part][-1] - t[part][0]) / (WIDTH - 1)
-        spread = float(np.std(y[part])) or 1.0
-        series = Series((t[part] - t[begin]) / spacing, (y[part] - y[part].mean()) / spread, variance[part])
+        series, *_ = standardised(t[part], y[part], variance[part])
         best.append(float(bandwidths[models(series, orders, bandwidths).best]))
     return min(best)
 

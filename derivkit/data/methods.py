@@ -12,9 +12,9 @@ from types import MappingProxyType
 import numpy as np
 
 from derivkit.data.channel import in_order, student
-from derivkit.data.models import LONGEST, ORDERS, SHORTEST, Models, estimate, models
+from derivkit.data.models import LONGEST, ORDERS, SHORTEST, between, estimate, models
 from derivkit.data.sampled import from_samples
-from derivkit.data.series import Series, nodes, places
+from derivkit.data.series import Series, nodes, places, standardised
 from derivkit.data.wiener import smooth
 from derivkit.types import EPS, Array, Indices, Mask
 
@@ -84,17 +84,13 @@ def _standard(t: Array, y: Array) -> tuple[Series, float, Indices]:
     A slope is to be multiplied by the second, and to be repeated as often as the third says.
     """
     samples = in_order(t, y, 1)
-    t, y = samples.t, samples.y
-    spacing, spread = float(t[-1] - t[0]) / (t.size - 1), float(np.std(y)) or 1.0
-    rounding = EPS * float(np.abs(y).max()) / spread or EPS
-    series = Series((t - t[0]) / spacing, (y - y.mean()) / spread, samples.variance, rounding=rounding)
+    series, spacing, spread = standardised(samples.t, samples.y, samples.variance)
     return series, spread / spacing, np.array([rows.size for rows in samples.rows])
 
 
 def bandwidths(count: int) -> Array:
     """Those that one smoother chooses from, in mean gaps of so many samples."""
-    octaves = float(np.log2(LONGEST * count / SHORTEST))
-    return np.asarray(SHORTEST * 2.0 ** np.linspace(0.0, octaves, int(PER_OCTAVE * octaves) + 1))
+    return between(SHORTEST, LONGEST * count, PER_OCTAVE)
 
 
 def spline_slopes(t: Array, y: Array) -> Array:
@@ -134,9 +130,7 @@ def _of_order(order: int) -> Callable[[Array, Array], Slopes]:
         series, unit, count = _standard(t, y)
         widths = bandwidths(series.size)
         every = models(series, np.full(widths.size, order), widths)
-        best = slice(every.best, every.best + 1)
-        alone = Models(every.orders[best], every.bandwidths[best], every.sigma[best], every.evidence[best])
-        result = estimate(series, [alone], order=1)
+        result = estimate(series, [every.take(slice(every.best, every.best + 1))], order=1)
         error = student(result.freedom) * result.error[:, 1]
         return Slopes(value=np.repeat(unit * result.mean[:, 1], count), error=np.repeat(unit * error, count))
 

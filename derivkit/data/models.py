@@ -74,6 +74,11 @@ class Models:
         """The most likely one."""
         return int(np.argmax(self.evidence))
 
+    def take(self, which: Indices | slice) -> Models:
+        """Some of them."""
+        roughness = None if self.roughness is None else self.roughness[:, which]
+        return Models(self.orders[which], self.bandwidths[which], self.sigma[which], self.evidence[which], roughness)
+
 
 def judged(
     series: Series, orders: Indices, bandwidths: Array, filtered: Filtered, roughness: Array | None = None
@@ -103,8 +108,7 @@ def candidates(series: Series) -> list[Models]:
     """The models that may have weight: around the best bandwidth of every order, with one roughness and with many."""
     orders = [q for q in ORDERS if q + SPARE_SAMPLES <= series.size]
     longest = LONGEST * series.size
-    octaves = float(np.log2(longest / SHORTEST))
-    coarse = models(series, *_grid(orders, SHORTEST * 2.0 ** np.linspace(0.0, octaves, int(COARSE * octaves) + 1)))
+    coarse = models(series, *grid(orders, between(SHORTEST, longest, COARSE)))
     best = _best_of_each(coarse, orders)
     nearby = 2.0 ** np.linspace(-OCTAVES, OCTAVES, int(2 * OCTAVES * FINE) + 1)
     which, around = np.repeat(orders, nearby.size), np.minimum(np.outer(best, nearby).ravel(), longest)
@@ -120,7 +124,13 @@ def candidates(series: Series) -> list[Models]:
     return [even, models(series, which[some], around[some], roughness[:, column])]
 
 
-def _grid(orders: Sequence[int], bandwidths: Array) -> tuple[Indices, Array]:
+def between(shortest: float, longest: float, per_octave: float) -> Array:
+    """Bandwidths from one to another, so many to an octave and both ends."""
+    octaves = float(np.log2(longest / shortest))
+    return np.asarray(shortest * 2.0 ** np.linspace(0.0, octaves, int(per_octave * octaves) + 1))
+
+
+def grid(orders: Sequence[int], bandwidths: Array) -> tuple[Indices, Array]:
     """Every order with every bandwidth."""
     return np.repeat(orders, bandwidths.size), np.tile(bandwidths, len(orders))
 
@@ -192,7 +202,7 @@ class Estimate:
 def estimate(series: Series, some: Sequence[Models], *, order: int, wanted: Array | None = None) -> Estimate:
     """The average of the models that have a derivative of some order, weighed by what each predicts of every sample."""
     at = places(series, wanted)
-    some = [_chosen(each, np.flatnonzero(each.orders >= order)) for each in some if each.orders.max() >= order]
+    some = [each.take(np.flatnonzero(each.orders >= order)) for each in some if each.orders.max() >= order]
     runs = [smooth(nodes(series, at, each.orders, each.bandwidths, each.roughness)) for each in some]
     weights = _weights([_scores(each, run, at) for each, run in zip(some, runs, strict=True)])
     mean, square = np.zeros((2, at.t.size, order + 1))
@@ -214,12 +224,6 @@ def estimate(series: Series, some: Sequence[Models], *, order: int, wanted: Arra
         bandwidth=float(np.exp(flat @ np.log(np.concatenate([each.bandwidths for each in some])))),
         freedom=max(series.size - int(some[0].orders.max()) - 1, 1),
     )
-
-
-def _chosen(some: Models, which: Indices) -> Models:
-    """Some of the models."""
-    roughness = None if some.roughness is None else some.roughness[:, which]
-    return Models(some.orders[which], some.bandwidths[which], some.sigma[which], some.evidence[which], roughness)
 
 
 def _scores(some: Models, states: Smoothed, at: Places) -> Array:

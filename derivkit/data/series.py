@@ -74,6 +74,15 @@ class Series:
         return replace(self, variance=variance)
 
 
+def standardised(t: Array, y: Array, variance: Array, noise: float | None = None) -> tuple[Series, float, float]:
+    """Samples as a series, and its units: a mean gap, and the spread of the values."""
+    spacing, spread = float(t[-1] - t[0]) / (t.size - 1), float(np.std(y)) or 1.0
+    rounding = EPS * float(np.abs(y).max()) / spread or EPS
+    relative = None if noise is None else max(noise / spread, rounding)
+    series = Series((t - t[0]) / spacing, (y - y.mean()) / spread, variance, relative, rounding=rounding)
+    return series, spacing, spread
+
+
 @dataclass(frozen=True)
 class Places:
     """The nodes of a series: its samples, the two sides of its breaks, and times that are wanted.

@@ -13,11 +13,13 @@ import pytest
 import quick
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from records import BROKEN_MODEL, SIGNALS, away, covered
+from records import SIGNALS, away, covered
 
 import derivkit as dk
 from derivkit.data import channel, models
 from derivkit.data.channel import student
+from derivkit.data.series import Series
+from derivkit.testing.sampling import BROKEN_MODEL
 from derivkit.testing.signals import Signal
 from derivkit.types import Array
 
@@ -278,7 +280,7 @@ def test_pieces_of_a_long_record_fit_together(monkeypatch: pytest.MonkeyPatch) -
 def test_no_changing_roughness_is_seen_where_there_is_none() -> None:
     """Without the cost of its changes a roughness that wanders would be the likelier model of pure noise."""
     _, y = wave(80)
-    series = channel.Series(np.arange(80.0), (y - y.mean()) / y.std(), np.ones(80))
+    series = Series(np.arange(80.0), (y - y.mean()) / y.std(), np.ones(80))
     with np.errstate(all="ignore"):
         even, *uneven = models.candidates(series)
     assert all(each.evidence.max() <= even.evidence.max() + 3.0 for each in uneven)
