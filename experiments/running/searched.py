@@ -58,7 +58,7 @@ def sentences(search: Search, study: Study, tables: Columns, named: Mapping[int,
 def _made_small(study: Study, main: Mapping[str, Any], job: int) -> str:
     """What was made small, in words: the error of the one row of a job, or the largest over what its rows differ in."""
     rows = np.asarray(main["job"]) == job
-    meaning = study.main.columns[ERROR].meaning
+    meaning = study.main.columns[ERROR].meaning.partition(";")[0]  # after which it says where there is none
     counts = {key: len(set(np.asarray(main[key])[rows].tolist())) for key in study.main.keys}
     over = " and ".join(f"{count} values of {key}" for key, count in counts.items() if count > 1)
     largest = f"largest error over {over or f'{int(rows.sum())} rows'}"
