@@ -24,7 +24,7 @@ from experiments.running import launchers, search, searched
 from experiments.running.check import study_of
 from experiments.studies import delta_sweep
 from experiments.study import Rows, Tables
-from experiments.words import number
+from experiments.words import number as written
 
 ROOT = Path(__file__).resolve().parents[3]
 LOG = "delta=tag(log,interval(1e-14,1e-1))"
@@ -119,7 +119,7 @@ def test_what_is_told_of_the_best_is_what_the_sweeper_found_and_the_prediction_s
     optimum = gathered["optimum"]
     least = int(np.argmin(optimum["error"]))
     assert f"at most {optimum['error'][least]:.2g}, for {optimum['method'][least]} with delta" in told[1]
-    times = number(found["best_value"] / optimum["error"][least])
+    times = written(found["best_value"] / optimum["error"][least])
     assert f"{times} times the least that is predicted for" in told[1]
     page = (undisturbed / "report.html").read_text()
     assert f"the best is trial {best}" in page
