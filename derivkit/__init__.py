@@ -62,6 +62,17 @@ if TYPE_CHECKING:
     from derivkit.numerical.result import Derivative
     from derivkit.numerical.status import Status
     from derivkit.numerical.stencil import Stencil, stencil
+    from derivkit.numerical.step_rules.brodtkorb import brodtkorb
+    from derivkit.numerical.step_rules.curtis_reid import curtis_reid
+    from derivkit.numerical.step_rules.dumontet_vignes import dumontet_vignes
+    from derivkit.numerical.step_rules.gill_murray_saunders_wright import gill_murray_saunders_wright
+    from derivkit.numerical.step_rules.grids import kostyrka_kink, mathur_autodx
+    from derivkit.numerical.step_rules.shi_xie_xuan_nocedal import (
+        shi_xie_xuan_nocedal_central,
+        shi_xie_xuan_nocedal_forward,
+    )
+    from derivkit.numerical.step_rules.stepleman_winarsky import stepleman_winarsky
+    from derivkit.numerical.step_rules.thumb import rule_of_thumb_central, rule_of_thumb_forward
     from derivkit.orders import OrderExplanation, explain_order
     from derivkit.predictions import (
         Optimum,
@@ -160,6 +171,7 @@ __all__ = [
     "assert_gradient",
     "best_delta",
     "bounds_known",
+    "brodtkorb",
     "brute_force",
     "check_gradient",
     "check_hessian",
@@ -168,6 +180,7 @@ __all__ = [
     "complex_step",
     "constant",
     "count_work",
+    "curtis_reid",
     "decade",
     "delta_ladder",
     "deltas_to_draw",
@@ -181,6 +194,7 @@ __all__ = [
     "distinguishable",
     "draw_course",
     "dual",
+    "dumontet_vignes",
     "exact",
     "explain_order",
     "extrapolate",
@@ -194,6 +208,7 @@ __all__ = [
     "from_samples",
     "generated",
     "geomspace",
+    "gill_murray_saunders_wright",
     "gradient",
     "gradient_operations",
     "gradient_rounding",
@@ -205,6 +220,7 @@ __all__ = [
     "jacobian",
     "jax_function",
     "kink_effect",
+    "kostyrka_kink",
     "least_errors",
     "least_norms",
     "leaves_domain",
@@ -212,6 +228,7 @@ __all__ = [
     "log_slope",
     "logspace",
     "loss_rounding",
+    "mathur_autodx",
     "nearest",
     "nominal_cost",
     "norm_ratio",
@@ -227,8 +244,12 @@ __all__ = [
     "relative_error",
     "richardson",
     "ridders",
+    "rule_of_thumb_central",
+    "rule_of_thumb_forward",
     "sample_gradients",
     "secant",
+    "shi_xie_xuan_nocedal_central",
+    "shi_xie_xuan_nocedal_forward",
     "sides",
     "sides_changed",
     "signal_by_chance",
@@ -236,6 +257,7 @@ __all__ = [
     "stack_size",
     "stencil",
     "step_gradient",
+    "stepleman_winarsky",
     "steps_vanish",
     "survey",
     "sweep",

@@ -66,6 +66,10 @@ MAY_IMPORT = {
     "derivkit/presentation.py": LEAST,
     "derivkit/numerical": LEAST
     | {"derivkit.presentation", "derivkit.asker", "derivkit.behaviour", "derivkit.grids", "derivkit.numerical"},
+    "derivkit/numerical/step_rules": LEAST
+    | {"derivkit.asker", "derivkit.numerical.step_rules"}
+    | {f"derivkit.numerical.{name}" for name in ("estimate", "extrapolation", "formulas", "methods", "nodes")}
+    | {f"derivkit.numerical.{name}" for name in ("status", "stencil")},
     "derivkit": CORE,
     "experiments/study.py": {"numpy", "pandas", "experiments.messages"},
     "experiments/calls.py": CORE | STUDY | {"experiments.words"},
@@ -239,6 +243,7 @@ def test_every_room_imports_only_what_it_may(source: Path) -> None:
         ("derivkit/errors.py", "import pandas"),
         ("derivkit/numerical/new.py", "def f():\n    from sympy import sin"),
         ("derivkit/numerical/new.py", "from derivkit.function import Function"),
+        ("derivkit/numerical/step_rules/new.py", "from derivkit.numerical.search import search"),
         ("derivkit/numerical/new.py", "from derivkit.trusted.exact import exact"),
         ("derivkit/asker.py", "from derivkit.numerical.status import Status"),
         ("experiments/studies/new.py", "from experiments.tables import read"),

@@ -16,6 +16,15 @@ from derivkit.numerical.status import Status
 from derivkit.types import EPS, LEAST_FLOAT, Array, Domain, Ends, FunctionLike, Indices, Texts
 
 Outcome = tuple[Status, str]
+VANISHED: Outcome = (Status.UNRESOLVED, "the step vanishes beside x; give a larger delta")
+NOT_FINITE: Outcome = (
+    Status.NOT_FINITE,
+    "f has no finite value at a point that the first step needs; give a smaller delta, or the domain",
+)
+AT_END: Outcome = (
+    Status.NOT_FINITE,
+    "x is no finite number, or lies where the domain leaves no room for a step; take a one-sided formula there",
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,6 +48,8 @@ class Estimate:
         Distinct points at which f was evaluated; that it takes arrays is proved at two of them, which count once.
     raised : tuple of str
         What f raised, by type, with the first point.
+    delta : float or ndarray
+        The step of a method that chooses one; NaN where there is no value, or the value is made from several steps.
 
     Examples
     --------
@@ -54,6 +65,7 @@ class Estimate:
     message: Any
     total: int
     raised: tuple[str, ...] = ()
+    delta: Any = np.nan
 
 
 def first_steps(
@@ -120,6 +132,8 @@ class Task:
         Whether f takes arrays, where that is known.
     example : str
         A call of the method that works, for a message.
+    noise : ndarray, optional
+        How far two values of f at one point may differ by chance; the largest counts.
 
     Attributes
     ----------
@@ -132,7 +146,14 @@ class Task:
     """
 
     def __init__(
-        self, f: FunctionLike, x: ArrayLike, domain: Ends | None, *, vectorized: bool | None, example: str
+        self,
+        f: FunctionLike,
+        x: ArrayLike,
+        domain: Ends | None,
+        *,
+        vectorized: bool | None,
+        example: str,
+        noise: Array | None = None,
     ) -> None:
         check_function(f, example)
         check_vectorized(vectorized)
@@ -140,11 +161,19 @@ class Task:
         self.x, self.all = self.points.ravel(), np.arange(self.points.size)
         self.domain = domain_of(f, domain)
         self._f, self._vectorized, self._askers = f, vectorized, list[Asker]()
+        self._noise = 0.0 if noise is None else float(np.max(noise, initial=0.0))
         self.real = self.asker()
 
     def asker(self, kind: type[np.generic] = np.float64) -> Asker:
         """What calls f for numbers of a kind; its points and exceptions are counted with those of the others."""
-        ask = Asker(self._f, kind=kind, domain=self.domain, vectorized=self._vectorized, owners=self.points.size)
+        ask = Asker(
+            self._f,
+            kind=kind,
+            domain=self.domain,
+            vectorized=self._vectorized,
+            noise=self._noise,
+            owners=self.points.size,
+        )
         self._askers.append(ask)
         return ask
 
@@ -155,7 +184,14 @@ class Task:
         return tuple(sorted(words, key=lambda text: SPOILT not in text))
 
     def estimate(
-        self, *, value: Array, error: Array, code: Indices, outcomes: Sequence[Outcome], message: Texts | None = None
+        self,
+        *,
+        value: Array,
+        error: Array,
+        code: Indices,
+        outcomes: Sequence[Outcome],
+        message: Texts | None = None,
+        delta: Array | None = None,
     ) -> Estimate:
         """The Estimate of flat results.
 
@@ -169,6 +205,8 @@ class Task:
             What may come out; the first is the one with a value.
         message : ndarray of str, shape ``(n,)``, optional
             Instead of the outcomes' own.
+        delta : ndarray, shape ``(n,)``, optional
+            The steps, if the method chooses one for each point.
         """
         ok, raised = code == 0, self.raised
         text = np.array([words for _, words in outcomes], dtype=object)[code] if message is None else message
@@ -180,6 +218,7 @@ class Task:
         columns: dict[str, Any] = {
             "value": np.where(ok, value, np.nan),
             "error": np.where(ok, error, np.inf),
+            "delta": np.where(ok, np.nan if delta is None else delta, np.nan),
             "status": np.array([str(status) for status, _ in outcomes])[code],
             "evaluations": sum(ask.charged for ask in self._askers),
             "message": text.astype(np.str_),

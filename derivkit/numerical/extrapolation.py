@@ -24,8 +24,10 @@ from numpy.typing import ArrayLike
 
 from derivkit.arguments import number, whole
 from derivkit.numerical.estimate import (
+    AT_END,
+    NOT_FINITE,
+    VANISHED,
     Estimate,
-    Outcome,
     Task,
     at_least_rounding,
     first_steps,
@@ -51,16 +53,6 @@ RIDDERS_LEVELS = 10
 MAX_LEVELS = 100
 """Levels of a tableau: with any ratio of use the last steps would vanish beside x long before."""
 CENTRAL = named("central_2")
-
-VANISHED: Outcome = (Status.UNRESOLVED, "the step vanishes beside x; give a larger delta")
-NOT_FINITE: Outcome = (
-    Status.NOT_FINITE,
-    "f has no finite value at a point that the first step needs; give a smaller delta, or the domain",
-)
-AT_END: Outcome = (
-    Status.NOT_FINITE,
-    "x is no finite number, or lies where the domain leaves no room for a step; take a one-sided formula there",
-)
 
 
 def exponents(formula: Stencil, count: int) -> tuple[int, ...]:

@@ -206,50 +206,6 @@ def test_a_step_that_vanishes_is_no_answer_and_costs_nothing(name: str) -> None:
     assert not asked.counts
 
 
-@pytest.mark.parametrize("name", METHODS)
-@pytest.mark.parametrize("f", [lambda x: 0.0 * x, lambda x: 3.0 * x, lambda x: x * x], ids=["0", "3x", "x^2"])
-def test_no_method_claims_an_error_of_zero(name: str, f: Any) -> None:
-    found = METHODS[name](f, [0.0, 1.0, 2.0])
-    assert np.all(found.error > 0.0)
-
-
-@pytest.mark.parametrize(
-    ("name", "shape"),
-    # dk.derivative refuses an empty x
-    [
-        (name, shape)
-        for name in METHODS
-        for shape in [(), (1,), (3,), (2, 3), (0,)]
-        if (name, shape) != ("derivative", (0,))
-    ],
-)
-def test_shapes_are_those_of_x(name: str, shape: tuple[int, ...]) -> None:
-    found = METHODS[name](np.exp, np.full(shape, 0.7) + 0.1 * np.arange(math.prod(shape)).reshape(shape))
-    for column in (found.value, found.error, found.status, found.evaluations, found.message):
-        assert np.shape(column) == shape
-    if not shape:
-        kinds = (float, float, str, int, str)
-        columns = (found.value, found.error, found.status, found.evaluations, found.message)
-        assert all(isinstance(column, kind) for column, kind in zip(columns, kinds, strict=True))
-
-
-@pytest.mark.parametrize("name", METHODS)
-def test_one_point_alone_gives_what_it_gives_in_company(name: str) -> None:
-    found = METHODS[name](np.exp, POINTS[:5])
-    alone = [METHODS[name](np.exp, float(x)).value for x in POINTS[:5]]
-    np.testing.assert_array_max_ulp(found.value, np.array(alone), maxulp=4096)
-
-
-@pytest.mark.parametrize("name", METHODS)
-@pytest.mark.parametrize("stop", [KeyboardInterrupt, MemoryError])
-def test_an_interrupt_passes_through(name: str, stop: type[BaseException]) -> None:
-    def f(_: float) -> float:
-        raise stop
-
-    with pytest.raises(stop):
-        METHODS[name](f, 1.0)
-
-
 @pytest.mark.parametrize(
     ("call", "words"),
     [
@@ -265,11 +221,6 @@ def test_an_interrupt_passes_through(name: str, stop: type[BaseException]) -> No
 def test_what_cannot_be_is_refused_with_the_rule(call: Callable[[], object], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         call()
-
-
-def test_every_method_of_the_table_is_public_under_its_name() -> None:
-    assert {"derivative", "ridders"} <= set(METHODS)
-    assert all(name == row.name and getattr(dk, name) is row.call for name, row in METHODS.items())
 
 
 @pytest.mark.parametrize("levels", [1, 2, 3])
