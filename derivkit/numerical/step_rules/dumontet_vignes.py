@@ -30,7 +30,10 @@ CONSTANT = 1.67
 """In h^3 = c e / |f'''|, where the least bound has 3: the mean error is least here (eq. 36)."""
 UNSEEN: Outcome = (
     Status.UNRESOLVED,
-    "no step shows the third derivative with an error from a third to seven eighths of it: it is 0, or f is not smooth",
+    (
+        "no step shows the third derivative to between a third and seven eighths: it is 0, or f is not smooth, or less "
+        "exact than was reckoned with, so give its noise"
+    ),
 )
 MESSAGE = "truncation by the larger bound of the third derivative, and rounding"
 

@@ -131,11 +131,6 @@ class Pair:
         return largest(self.f_first, self.f_last)
 
     @property
-    def vanished(self) -> bool:
-        """Whether the two are one point."""
-        return bool(self.first == self.last)
-
-    @property
     def finite(self) -> bool:
         """Whether f has a value at both."""
         return bool(np.isfinite(self.f_first) and np.isfinite(self.f_last))
@@ -214,18 +209,21 @@ def choose(  # noqa: PLR0913 -- the arguments of the rules, which are public
     """
     known = None if noise is None else positive("noise", noise)
     task = Task(f, x, domain, vectorized=vectorized, noise=known, example=f"dk.{example}(math.sin, 1.0)")
-    (lo, hi), shape = task.domain, task.points.shape
+    lo, hi = task.domain
     left, right = ((distance * (1.0 - 4.0 * EPS)) for distance in (task.x - lo, hi - task.x))
-    hints = [
-        [None] * task.x.size if hint is None else list(spread(name, hint, shape).ravel())
-        for name, hint in (("delta", None if delta is None else positive("delta", delta)), ("noise", known))
-    ]
     reach = np.maximum(left, right) if one_sided else np.minimum(left, right)
     inside = np.isfinite(task.x) & (lo <= task.x) & (task.x <= hi) & (reach > 0.0)
-    points = map(Point, task.x, left, right, *hints)
+    points = map(Point, task.x, left, right, _hints("delta", delta, task), _hints("noise", noise, task))
     rules = {k: rule(point) for k, point in enumerate(points) if inside[k]}
     conclusions = concluded(rules, task.real)
     return _estimate(task, [conclusions.get(k, AT_END) for k in range(task.x.size)])
+
+
+def _hints(name: str, value: ArrayLike | None, task: Task) -> Sequence[float | None]:
+    """One number for each point, None where somebody gave none."""
+    if value is None:
+        return [None] * task.x.size
+    return list(spread(name, positive(name, value), task.points.shape).ravel())
 
 
 def concluded(rules: Mapping[int, Rule], ask: Asker) -> dict[int, Conclusion]:

@@ -36,7 +36,7 @@ APART: Outcome = (
 MESSAGE = "the larger of truncation plus rounding and the distance from the difference of second order"
 
 
-@method("Gill, Murray, Saunders and Wright 1983, algorithm FD")
+@method("Gill, Murray, Saunders and Wright 1983, algorithm FD, after the implementations in Tomlab and NPSOL")
 def gill_murray_saunders_wright(
     f: FunctionLike,
     x: ArrayLike,
@@ -76,8 +76,9 @@ def gill_murray_saunders_wright(
     Notes
     -----
     Gill, Murray, Saunders and Wright, "Computing Forward-Difference Intervals for Numerical Optimization", *SIAM J.
-    Sci. Stat. Comput.* 4(2):310-321, 1983, and *Practical Optimization*, 1981, section 8.6.2.2. What is done near an
-    end of the domain is as in CHCORE, the version of FDCORE in the authors' NPSOL.
+    Sci. Stat. Comput.* 4(2):310-321, 1983. The paper could not be had: the algorithm is that of Gill, Murray and
+    Wright, *Practical Optimization*, 1981, page 343, as Tomlab has it, and what is done near an end of the domain as in
+    CHCORE, the version of FDCORE in the authors' NPSOL. There e is eps (1 + |f|), here eps |f| if nothing is known.
 
     With :math:`\bar h = 2(1 + |x|)\sqrt{e/(1 + |f|)}` the steps begin at :math:`10 \bar h`, and are multiplied or
     divided by 10, at most six, until the condition error :math:`4e / (h^2|\Phi|)` of the second difference is from

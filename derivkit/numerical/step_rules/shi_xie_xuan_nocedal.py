@@ -32,12 +32,15 @@ TRIALS = 53
 """Most steps that are tried, as in numericalderivative; the paper has no limit."""
 NOT_SEEN: Outcome = (
     Status.UNRESOLVED,
-    "no step is found at which truncation is a few errors of f: the derivative that causes it is 0, or f is not smooth",
+    (
+        "no step shows a truncation of a few errors of f: the derivative behind it is 0, or f is not smooth, or less "
+        "exact than was reckoned with, so give its noise"
+    ),
 )
 MESSAGE = "truncation by the ratio that was accepted, and rounding"
 
 
-@method("Shi, Xie, Xuan and Nocedal 2022, algorithm 2.1")
+@method("Shi, Xie, Xuan and Nocedal 2022, eq. 2.3 and algorithm 2.1, after the implementation in nlmixr2est")
 def shi_xie_xuan_nocedal_forward(
     f: FunctionLike,
     x: ArrayLike,
@@ -73,9 +76,11 @@ def shi_xie_xuan_nocedal_forward(
     Notes
     -----
     Shi, Xie, Xuan and Nocedal, "Adaptive Finite-Difference Interval Estimation for Noisy Derivative-Free
-    Optimization", *SIAM J. Sci. Comput.* 44(4):A2302-A2321, 2022, algorithm 2.1: the ratio
-    :math:`|f(x+4h) - 4f(x+h) + 3f(x)| / 8e` is to be from 1.5 to 6. The step is multiplied or divided by 4 until there
-    is one on either side, then the interval is bisected. A step at which f has no value counts as too large.
+    Optimization", *SIAM J. Sci. Comput.* 44(4):A2302-A2321, 2022, algorithm 2.1. The paper could not be had: its
+    equations are those that Baudin's package numericalderivative cites, the first step and the factors those of
+    nlmixr2est. The ratio :math:`|f(x+4h) - 4f(x+h) + 3f(x)| / 8e` is to be from 1.5 to 6. The step is multiplied or
+    divided by 4 until there is one on either side, then the interval is bisected. A step at which f has no value counts
+    as too large. Where rounding inside f is more than e, as of sin(100 x), the ratio may be above 6 at every step.
 
     Examples
     --------
@@ -90,7 +95,7 @@ def shi_xie_xuan_nocedal_forward(
     )  # fmt: skip
 
 
-@method("Shi, Xie, Xuan and Nocedal 2022, algorithm 3.1")
+@method("Shi, Xie, Xuan and Nocedal 2022, algorithm 3.1, after the implementation in nlmixr2est")
 def shi_xie_xuan_nocedal_central(
     f: FunctionLike,
     x: ArrayLike,
@@ -126,7 +131,8 @@ def shi_xie_xuan_nocedal_central(
     -----
     Shi, Xie, Xuan and Nocedal, "Adaptive Finite-Difference Interval Estimation for Noisy Derivative-Free
     Optimization", *SIAM J. Sci. Comput.* 44(4):A2302-A2321, 2022, algorithm 3.1 for the central difference, with the
-    ratio :math:`|f(x+3h) - 3f(x+h) + 3f(x-h) - f(x-3h)| / 8e` from 1.5 to 6 and steps multiplied by 3.
+    ratio :math:`|f(x+3h) - 3f(x+h) + 3f(x-h) - f(x-3h)| / 8e` from 1.5 to 6 and steps multiplied by 3. The paper could
+    not be had: this is the rule as nlmixr2est has it.
 
     Examples
     --------

@@ -74,7 +74,7 @@ def stepleman_winarsky(
     A first step is one at which the difference d(h) loses more than no digits and fewer than
     :math:`\log_{10}(\epsilon^{-1/3}/4)`, by :math:`N(h) = -\log_{10}|2 h d(h) / f(x)|`; where f(x) = 0 nothing is
     lost, and the usual one is taken. Then :math:`h_{i+1} = h_i / 4` for as long as :math:`|d(h_{i+1}) - d(h_i)|`
-    decreases, as theory says it must where truncation reigns.
+    does not grow, as theory says where truncation reigns, nor is 0.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def _stepleman_winarsky(point: Point) -> Rule:
     for _ in range(TRIALS):
         smaller = yield from central(point.x, pair.step / RATIO)
         difference = abs(smaller.slope - pair.slope)
-        if not 0.0 < difference < before:
+        if not 0.0 < difference <= before:
             apart = before if np.isfinite(before) else RATIO**2 * difference
             rounding = point.error_of(pair.size) / pair.step
             return Choice(pair.step, pair.slope, apart / (RATIO**2 - 1.0), rounding, pair.size, MESSAGE)

@@ -66,7 +66,7 @@ def rule_of_thumb_forward(
     Notes
     -----
     Dennis and Schnabel, *Numerical Methods for Unconstrained Optimization and Nonlinear Equations*, 1983, algorithm
-    A5.6.3, with typical size 1.
+    A5.6.3, page 322, with typical size 1. The book could not be had: IMSL's manual cites the algorithm.
 
     Examples
     --------
@@ -115,7 +115,7 @@ def rule_of_thumb_central(
     Notes
     -----
     Dennis and Schnabel, *Numerical Methods for Unconstrained Optimization and Nonlinear Equations*, 1983, algorithm
-    A5.6.4, with typical size 1.
+    A5.6.4, with typical size 1. The book could not be had.
 
     Examples
     --------

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import derivkit as dk
+from derivkit.testing import METHODS, Method
 from derivkit.types import EPS
 
 NOISE = 1e-12
@@ -293,6 +294,22 @@ def test_the_kink_evaluates_at_the_step_where_pnd_interpolates_between_two_of_th
     """pnd's step.K(sin, 0) gives 0.1 with a bar of 5e-23."""
     found = dk.kostyrka_kink(np.sin, 0.0)
     assert found.value == pytest.approx(1.0, rel=1e-12)
+
+
+RULES_OF_STEPS = [row for row in METHODS.values() if row.call.__module__.startswith("derivkit.numerical.step_rules.")]
+
+
+@pytest.mark.parametrize("rule", RULES_OF_STEPS, ids=lambda row: row.name)
+def test_the_example_of_numderiv_is_right_to_half_of_the_digits_at_all_its_points(rule: Method) -> None:
+    """sin(10x) - exp(-x) at 2.04 and at 1 to 10, of which pnd's tests take the gradient.
+
+    Rounding of 10x, an error of f that no rule reckons with, makes those refuse that measure truncation in units of it.
+    """
+    x = np.array([2.04, *range(1, 11)])
+    found, slope = rule(lambda t: np.sin(10.0 * t) - np.exp(-t), x), 10.0 * np.cos(10.0 * x) + np.exp(-x)
+    valued = np.isfinite(found.value)
+    assert np.mean(valued) > 0.5
+    assert np.all(np.abs(found.value - slope)[valued] <= 1e-6 * np.max(np.abs(slope)))
 
 
 # numdifftools
