@@ -1,7 +1,7 @@
 """Kind `curves`: on linear axes one line per value of column ``series``.
 
 The series CURVE is drawn strong, and on it the point in panel column POINT; ``marks`` is a mapping of table, x and y:
-dots in the colour of their series.
+dots in the colour of their series, which the legend calls by its ``label``, if it has one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from experiments.figures.axes import linear_axis
 from experiments.figures.contract import Kind, Panel, Plan, Spec
 from experiments.figures.paper import BROKEN, DASHES, entry, lay_out, looks_of
 from experiments.figures.selection import has_linear, panel_columns
-from experiments.figures.series import THINNED, Series, all_series, further_columns, line_columns
+from experiments.figures.series import LABEL, THINNED, Series, all_series, further_columns, line_columns
 from experiments.looks import is_reference
 from experiments.words import listed, numbers, part_of
 
@@ -48,7 +48,8 @@ def _draw(plan: Plan, spec: Spec) -> Figure:
     looks = _looks(plan.names)
     entries = [entry(name, **look) for name, look in looks.items()]
     based = CURVE in looks and POINT in panel_columns(spec)
-    explained = [entry(f"the point {POINT}", **BASE)] if based else []
+    dots = spec.get("marks", {}).get(LABEL, f"the point {POINT}" if based else "")
+    explained = [entry(dots, **BASE)] if dots else []
     figure, axes = lay_out(plan, spec, entries, explained)
     for panel, ax in zip(plan.panels, axes, strict=True):
         _draw_linear(ax, panel.content, looks, panel.key[panel_columns(spec).index(POINT)] if based else None)

@@ -1,8 +1,9 @@
 """Kind `lines`: on logarithmic axes one line per value of column ``series``.
 
 ``bound`` is a mapping of table, x, y and proved: a thin line per series from that table, which the text column
-``proved`` calls proved, expected or estimated; ``marks`` is a mapping of table, x and y: large hollow markers. With
-``joined: false`` the points of a series stay alone, as those of a scatter do.
+``proved`` calls proved, expected or estimated; ``marks`` is a mapping of table, x and y: large hollow markers, which
+the legend calls by its ``label``, if it has one. With ``joined: false`` the points of a series stay alone, as those of
+a scatter do.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from experiments.figures.selection import has_log
 from experiments.figures.series import (
     BESIDE,
     FEW,
+    LABEL,
     PROMISES,
     THINNED,
     Series,
@@ -64,7 +66,7 @@ def _draw(plan: Plan, spec: Spec) -> Figure:
     few = all(one.x.size <= FEW for one in series if not is_reference(one.name))
     style = {"markersize": 7, **DOTS} if few or not joined else {"markersize": 4.5, "linewidth": 1.4}
     entries = [entry(name, **{**look, **(LEVEL if is_reference(name) else style)}) for name, look in looks.items()]
-    figure, axes = lay_out(plan, spec, entries, _explained(series))
+    figure, axes = lay_out(plan, spec, entries, _explained(series, spec))
     for panel, ax in zip(panels, axes, strict=True):
         x, y = _held(panel, REACH[few])
         _draw_log(ax, panel, looks, y, joined=joined)
@@ -72,12 +74,17 @@ def _draw(plan: Plan, spec: Spec) -> Figure:
     return figure
 
 
-def _explained(series: Sequence[Series]) -> list[Entry]:
+def _explained(series: Sequence[Series], spec: Spec) -> list[Entry]:
     promises = [(f"predicted error ({PROMISES[promise]})", BOUND[promise]) for promise in _promises(series)]
     entries = [entry(name, len(name), color=GREY, **look) for name, look in promises]
     if any(one.marks is not None for one in series):
-        entries.append(entry("predicted optimum", marker="o", markeredgecolor=GREY, **OPTIMUM))
+        entries.append(entry(_optimum(spec), marker="o", markeredgecolor=GREY, **OPTIMUM))
     return entries
+
+
+def _optimum(spec: Spec) -> str:
+    """What large hollow markers mark."""
+    return str(spec["marks"].get(LABEL, "predicted optimum"))
 
 
 def _promises(series: Iterable[Series]) -> list[str]:
@@ -155,7 +162,6 @@ def _description(plan: Plan, spec: Spec) -> str:
 
 
 def _remarks(plan: Plan, spec: Spec) -> list[str]:
-    del spec
     series: list[Series] = plan.contents
     says = []
     promised = [
@@ -165,7 +171,7 @@ def _remarks(plan: Plan, spec: Spec) -> list[str]:
     if promised:
         says.append(f"{'; '.join(promised)}.")
     if any(one.marks is not None for one in series):
-        says.append("Large hollow markers: the predicted optimum, where the axes reach it.")
+        says.append(f"Large hollow markers: the {_optimum(spec)}, where the axes reach it.")
     hits = sum(int((one.y == 0).sum()) for one in series)
     if hits:
         points, lie = ("One point", "lies") if hits == 1 else (f"{hits} points", "lie")

@@ -62,6 +62,8 @@ class Series:
 
 BESIDE: Mapping[str, tuple[str, ...]] = {"bound": ("table", "x", "y", "proved"), "marks": ("table", "x", "y")}
 """The keys that name a further table, each with the keys of its mapping."""
+LABEL = "label"
+"""The further key of marks: what the legend calls them."""
 
 
 def line_columns(spec: Spec) -> list[str]:
@@ -76,7 +78,7 @@ def further_columns(spec: Spec) -> list[tuple[str, list[str]]]:
 
 def _beside_columns(spec: Spec, key: str) -> tuple[str, list[str]]:
     where = spec[key]
-    if not isinstance(where, Mapping) or set(where) != set(BESIDE[key]):
+    if not isinstance(where, Mapping) or set(where) - ({LABEL} if key == "marks" else set()) != set(BESIDE[key]):
         raise ValueError(f"a figure's {key} is {where!r}; write a mapping of {', '.join(BESIDE[key])}")
     return where["table"], [*panel_columns(spec), spec["series"], *(where[part] for part in BESIDE[key][1:])]
 

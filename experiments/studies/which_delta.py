@@ -32,7 +32,7 @@ from experiments import columns
 from experiments.answers import of_derivative
 from experiments.calls import Budgeted
 from experiments.study import Answers, Frame, Rows, Tables, column, key, refuse_empty, refuse_unknown
-from experiments.words import at_point, number, numbers, part_of
+from experiments.words import at_point, counted, number, numbers
 
 MIN_DELTAS = 9
 """Least deltas of a sweep."""
@@ -42,8 +42,10 @@ MISSED = 10.0
 """What was expected is missed if the errors are larger by this factor."""
 BESIDE = range(-18, 15, 2)
 """By how many rungs of the ladder the windows beside the chosen one are larger or smaller."""
-COMPARED = {-10: "too small", 0: "used", 6: "too large"}
+COMPARED = {-10: "a window too small", 0: "the window chosen", 6: "a window too large"}
 """Of these windows the coefficients are pictured; what they are called."""
+TOO_LARGE = "error bar, window too large"
+"""What the bar is called of a window in which no noise shows, so that truncation has no bound."""
 MAX_POINTS_IN_WORDS = 6
 """Most points of which the findings tell in full."""
 QUOTED = (1e-2, 1e-5, 1e-8)
@@ -99,9 +101,9 @@ class Advice(Curve):
     measured: float = column("the error made at this very delta")
     typical: float = column("root mean square error over the half decade up to it")
     best_delta: float = column("the delta of the sweep with the least typical error")
-    best: float = column("the same for that one, at x or at points near x, whichever is larger")
+    best_error: float = column("the same for that one, at x or at points near x, whichever is larger")
     luckiest: float = column("the least error at x of any single delta")
-    regret: float = column(
+    times_best: float = column(
         "typical / best, no error counted as less than this precision can tell; below 1 where x is lucky"
     )
     theory_delta: float = column("in float64, the best delta by what is known of the expression")
@@ -129,7 +131,7 @@ class Steps(Point):
     """The values of f that dk.derivative took."""
 
     turn: int = column("which of the calls of f, from 1")
-    t: float = key("a point at which f was asked")
+    t: float = key("a point at which f was evaluated")
     distance: float = column("its distance from x, negative to the left")
     y: float = column("f there")
     used: bool = column("whether it lies in the window that was used")
@@ -145,7 +147,7 @@ class Dots(Point):
     """The values of f that were taken in it."""
 
     line: str = key("f")
-    t: float = key("a point at which f was asked")
+    t: float = key("a point at which f was evaluated")
     y: float = column("f there")
 
 
@@ -154,7 +156,7 @@ class Windows(Point):
 
     reach: float = key("largest step of the window", axis="x", label="largest step of the window")
     quantity: str = key(
-        "its bar, the bar of one in which no plateau was met, the error made, or the bar of the one used",
+        "its error bar, that of one too large for f to be resolved, the true error, or the error bar of the one chosen",
         axis="series",
     )
     error: float = column("how much", axis="y", label="error of the derivative")
@@ -184,8 +186,8 @@ class Summary(Curve):
     delta: float = column("the delta to take")
     expected: float = column("the error to be expected there")
     measured: float = column("the error made there")
-    best: float = column("the error around the best of all deltas")
-    regret: float = column("typical error around the recommended delta / that around the best")
+    best_error: float = column("the error around the best of all deltas")
+    times_best: float = column("typical error around the recommended delta / that around the best")
     note: str = column("why there is no recommendation, or no error")
 
 
@@ -292,16 +294,16 @@ def windows(survey: dk.Survey, *, pictured: bool) -> Iterator[Rows]:
     where = {"function": survey.f.name, "x": survey.x}
     trusted, bar = survey.trusted
     for window in survey.windows(sorted({*BESIDE, *COMPARED})):
-        quantity = "error bar" if window.resolved else "bar, no plateau met"
+        quantity = "error bar" if window.resolved else TOO_LARGE
         yield Windows(**where, reach=window.reach, quantity=quantity, error=window.error)
         if abs(window.value - trusted) > bar:
-            yield Windows(**where, reach=window.reach, quantity="error made", error=abs(window.value - trusted))
+            yield Windows(**where, reach=window.reach, quantity="true error", error=abs(window.value - trusted))
         if window.exponent in COMPARED:
             name = f"{COMPARED[window.exponent]}, {number(window.reach)}"
             for line, degrees, sizes in plateau(window):
                 yield Plateau(**where, window=name, line=line, degree=degrees, size=sizes, pictured=pictured)
     last = {"reach": float(survey.first.delta), "error": float(survey.first.error)}
-    yield Windows(**where, quantity="bar of the window used", **last)
+    yield Windows(**where, quantity="error bar of the window chosen", **last)
 
 
 def plateau(window: dk.WindowResult) -> Iterator[tuple[str, Any, Any]]:
@@ -352,8 +354,8 @@ def advice(where: Mapping[str, Any], place: Precision, formula: dk.Stencil, swep
     worth = regret(place, chosen, formula, swept)
     return Advice(
         **where, delta=chosen.delta, truncation=chosen.truncation, rounding=chosen.rounding, expected=chosen.error,
-        measured=worth.measured, typical=worth.typical, best_delta=worth.best_delta, best=worth.best,
-        luckiest=worth.luckiest, regret=worth.ratio, theory_delta=worth.theory_delta, theory=worth.theory,
+        measured=worth.measured, typical=worth.typical, best_delta=worth.best_delta, best_error=worth.best,
+        luckiest=worth.luckiest, times_best=worth.ratio, theory_delta=worth.theory_delta, theory=worth.theory,
         note="" if math.isnan(worth.below_bar) else f"errors below {number(worth.below_bar)} cannot be told",
     )  # fmt: skip
 
@@ -394,7 +396,8 @@ def tell(tables: Tables) -> Iterator[str]:
         yield needs_none(answer)
         yield from window_chosen(answer, of_point(tables[Windows], answer), of_point(tables[Plateau], answer))
     if len(answers) > MAX_POINTS_IN_WORDS:
-        yield f"The tables answers and advice tell of {len(answers) - MAX_POINTS_IN_WORDS} more points."
+        more = counted(len(answers) - MAX_POINTS_IN_WORDS, "more point")
+        yield f"The tables answers and advice have {more}."
     yield from judged(advice)
 
 
@@ -423,7 +426,7 @@ def take(answer: Any, rows: Frame) -> str:
     best, others = usable[0], usable[1:]
     lost = best.expected >= 0.1 * abs(answer.value) and answer.status != "below_resolution"
     value = number(answer.value, 3)
-    worth = f" The derivative is {value}: not one digit of it can be had in this type." if lost else ""
+    worth = f" The derivative is {value}: in this type not one digit of it is right." if lost else ""
     return (
         f"{where}: take delta = {number(best.delta)} with {best.method}. Expect an error of {number(best.expected)} "
         f"(truncation {number(best.truncation)}, rounding {number(best.rounding)}); measured {made(best)}."
@@ -440,23 +443,24 @@ def made(row: Any) -> str:
     """The error made, and what the best of all deltas would give."""
     if math.isnan(row.measured):
         return f"no difference from dk.derivative above its own bar ({row.note})"
-    if not math.isfinite(row.best):
+    if not math.isfinite(row.best_error):
         return number(row.measured)
-    return f"{number(row.measured)}, where the best delta, {number(row.best_delta)}, typically gives {number(row.best)}"
+    best = f"the best delta, {number(row.best_delta)}, typically gives {number(row.best_error)}"
+    return f"{number(row.measured)}, while {best}"
 
 
 def needs_none(answer: Any) -> str:
     """What dk.derivative gives without a delta."""
     true = ""
     if math.isfinite(answer.error):
-        held = "and is" if answer.error <= answer.bar else "but is in truth"
-        true = f" ({held} {number(answer.error)} off)" if answer.error else ", which is exactly right"
+        held = "within" if answer.error <= answer.bar else "outside"
+        true = f", and its true error, {number(answer.error)}, is {held} that" if answer.error else ", exactly right"
     if math.isnan(answer.exact):
         true = ". As no exact derivative is known, the errors above are differences from this value"
     status = "" if answer.status == "ok" else f" Its status is {answer.status}: {answer.said}"
     return (
-        f"{place_of(answer)}: dk.derivative needs no delta. From {answer.evaluations} values of f it says "
-        f"{float(answer.value)!r} within {number(answer.bar)}{true}.{status}"
+        f"{place_of(answer)}: dk.derivative needs no delta. From {answer.evaluations} values of f it gives "
+        f"{float(answer.value)!r} ± {number(answer.bar)}{true}.{status}"
     )
 
 
@@ -467,13 +471,13 @@ def window_chosen(answer: Any, windows: Frame, plateau: Frame) -> Iterator[str]:
         return
     resolved = windows[windows["quantity"] == "error bar"]
     smallest = resolved.loc[resolved["reach"].idxmin()]
-    larger = windows[(windows["quantity"] == "bar, no plateau met") & (windows["reach"] > answer.reach)]["reach"]
+    larger = windows[(windows["quantity"] == TOO_LARGE) & (windows["reach"] > answer.reach)]["reach"]
     yield (
-        f"{place_of(answer)}: it saw f on a window of {number(answer.reach)} to both sides, where the coefficients of "
-        f"polynomials are level from degree {noise['degree'].min()} on: that level, {number(answer.noise)}, is the "
-        f"noise of f. A window of {number(smallest['reach'])} would have a bar of "
-        f"{number(smallest['error'])}, as noise is divided by its size"
-        + (f"; from {number(larger.min())} on no plateau is met, and truncation has no bound." if len(larger) else ".")
+        f"{place_of(answer)}: dk.derivative used values of f up to {number(answer.reach)} to either side of x. The "
+        f"coefficients of the polynomial through them level off at degree {noise['degree'].min()}: that level, "
+        f"{number(answer.noise)}, is the noise of f. Values up to {number(smallest['reach'])} alone would give an "
+        f"error bar of {number(smallest['error'])}, as noise is divided by that distance"
+        + (f"; from {number(larger.min())} on no noise shows, and truncation has no bound." if len(larger) else ".")
     )
 
 
@@ -495,32 +499,40 @@ def quoted(method: str, quotients: Frame) -> str:
     return f"{method} gives |slope| {values} at delta = {', '.join(numbers(rows['delta']))}"
 
 
+def as_much(ratio: float) -> str:
+    """How much something errs that errs so many times as much as something else."""
+    return "about as much" if 1.0 / AS_GOOD < ratio < AS_GOOD else f"{number(ratio)} times as much"
+
+
 def judged(advice: Frame) -> Iterator[str]:
     """How good the recommendations were, over all of them."""
-    known = advice[np.isfinite(advice["regret"])]
+    known = advice[np.isfinite(advice["times_best"])]
     if not len(known):
         return
-    worst = known.loc[known["regret"].idxmax()]
-    which = part_of(len(known), len(known), "recommendation")
-    median = f"{number(known['regret'].median())} times in the median and " if len(known) > 1 else ""
-    yield (
-        f"The error of {which} is about that of the best delta."
-        if worst.regret < AS_GOOD
-        else f"The error of {which} is {median}{number(worst.regret)} times at worst that of the best delta "
-        f"({place_of(worst)}, {worst.method} in {worst.precision})."
-    )
+    worst = known.loc[known["times_best"].idxmax()]
+    which, median = f"{place_of(worst)}, {worst.method} in {worst.precision}", known["times_best"].median()
+    if len(known) == 1:
+        yield f"The recommended delta errs {as_much(worst.times_best)} as the best delta would ({which})."
+    elif worst.times_best < AS_GOOD:
+        yield f"Each of the {len(known)} recommended deltas errs about as much as the best delta would, or less."
+    else:
+        yield (
+            f"In the median of {len(known)} recommendations, the recommended delta errs {as_much(median)} as the best "
+            f"delta would; at worst, {as_much(worst.times_best)} ({which})."
+        )
     missed = known[known[["measured", "typical"]].min(axis=1, skipna=False) > MISSED * known["expected"]]
     if len(missed):
         first = missed.iloc[0]
         yield (
-            f"What was expected is missed in {len(missed)} of {len(known)} cases (first {place_of(first)}, "
-            f"{first.method} in {first.precision}): f holds something there that its values on the ladder do not show."
+            f"The error is more than {number(MISSED)} times as large as expected in {len(missed)} of "
+            f"{counted(len(known), 'case')} (first {place_of(first)}, {first.method} in {first.precision}): f does "
+            "something there that the values taken of it do not show."
         )
     # a straight line has no best delta
     theory = known[np.isfinite(known["theory_delta"]) & (known["truncation"] > 0.01 * known["rounding"])]
     if len(theory):
-        ratio, many = (theory["delta"] / theory["theory_delta"]).median(), "in the median " if len(theory) > 1 else ""
+        ratio, many = (theory["delta"] / theory["theory_delta"]).median(), ", in the median," if len(theory) > 1 else ""
         yield (
-            f"In float64 the delta found from values of f alone is {many}{number(ratio)} times the one that theory "
-            "finds from the expression, which reckons with the worst case of every rounding."
+            f"In float64 the delta recommended from values of f alone is{many} {number(ratio)} times the one that "
+            "theory derives from the expression; theory allows for the worst case of every rounding."
         )

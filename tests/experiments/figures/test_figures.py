@@ -469,6 +469,26 @@ def test_a_predicted_optimum_stands_in_its_own_panel_and_nowhere_else():
         assert drawn == set(zip(own["delta"], own["error"], strict=True))
 
 
+def legend_of(figure):
+    return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+
+
+def test_marks_are_called_in_the_legend_as_the_figure_says():
+    frames = error_frames(sweep(GRID, {"exp": FUNCTIONS["exp"]}))
+    named = {**ERROR, "marks": {**ERROR["marks"], "label": "recommended delta"}}
+    for spec, name in ((ERROR, "predicted optimum"), (named, "recommended delta")):
+        assert name in legend_of(figures.draw(frames, spec))
+        assert f"Large hollow markers: the {name}, where" in figures.caption(frames, spec)
+    graphs = {"curves": curves([1.0, 0.1])}
+    dots = {"table": "curves", "x": "t", "y": "y"}
+    for spec, name in (
+        (CURVES, "the point x"),
+        ({**CURVES, "marks": dots}, "the point x"),
+        ({**CURVES, "marks": {**dots, "label": "where f was evaluated"}}, "where f was evaluated"),
+    ):
+        assert legend_of(figures.draw(graphs, spec))[-1] == name
+
+
 @pytest.mark.parametrize("deltas", [[1e-4], FEW_DELTAS], ids=["one", "two"])
 def test_the_axes_hold_the_whole_predicted_v_of_a_few_points(deltas):
     expected = prediction()
