@@ -293,7 +293,7 @@ def _write_runs(comparison: Comparison, ranking: Ranking) -> None:
         "rank": (int, "by the best error, the least first", np.arange(1, len(order) + 1)),
         "run": (str, "the run", [comparison.names[place] for place in order]),
         "best_error": (
-            float, f"the least positive {ranking.error} of its rows, of sweeps the typical one: no luck",
+            float, f"the least typical {ranking.error} of its sweeps over delta; without sweeps the least above 0",
             ranking.best[order],
         ),
     }  # fmt: skip

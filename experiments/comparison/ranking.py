@@ -136,10 +136,12 @@ def typical(rows: RowPool, error: str, keys: Sequence[str], growths: Sequence[in
         return values
     columns = list(rows.encoding.columns)
     delta, others = rows.floats(tables.DELTA), [columns.index(key) for key in keys if key != tables.DELTA]
+    beside = {name: rows.floats(name) for name in tables.BESIDE if rows.encoding.columns.get(name) is float}
     errors = values.copy()
     for start, end, growth in zip(rows.starts[:-1], rows.starts[1:], growths, strict=True):
         of_run = slice(int(start), int(end))
-        errors[of_run] = tables.typical_in(rows.all[others, of_run], delta[of_run], values[of_run], growth)
+        more = {name: column[of_run] for name, column in beside.items()}
+        errors[of_run] = tables.typical_in(rows.all[others, of_run], delta[of_run], values[of_run], growth, more)
     return errors
 
 

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from experiments import tables
 from experiments.comparison.configured import Lines, shown
 from experiments.comparison.differences import Change
 from experiments.comparison.ranking import Ranking
@@ -50,7 +51,7 @@ def about_least(comparison: Comparison) -> str:
     least = [run.record.best for run in comparison.runs if run.record.best and run.record.best.value is not None]
     if len(least) < len(comparison.runs) or len({one.column for one in least}) > 1:
         return ""
-    smallest = f"The smallest {least[0].column} above 0, luck aside, is"
+    smallest = f"The least typical {least[0].column} is"
     where = [_at(one.where) for one in least]
     values = [f"{one.value:.3g}" for one in least]
     if all(one == least[0] for one in least):
@@ -142,7 +143,8 @@ def about_many(comparison: Comparison, ranking: Ranking) -> Iterator[str]:
 def _about_best(comparison: Comparison, ranking: Ranking) -> str:
     first, last = ranking.known[0], ranking.known[-1]
     name, at = comparison.names[first], _at(ranking.where[first])
-    least = f"The smallest {ranking.error} above 0, luck aside, {ranking.best[first]:.3g}, is that of {name} at {at}"
+    smallest = "least typical {}" if tables.DELTA in ranking.where[first] else "smallest {} above 0"
+    least = f"The {smallest.format(ranking.error)}, {ranking.best[first]:.3g}, is that of {name} at {at}"
     if first == last:
         return f"{least}; no other run tells one."
     if ranking.best[first] == ranking.best[last]:

@@ -96,7 +96,7 @@ FIELDS: Mapping[str, Field] = {
                    meaning="what was run"),
     "status": Field(get=lambda entry, _: entry.state, example="status=failed", meaning=", ".join(OF_RUNS)),
     "best": Field(get=lambda entry, _: entry.best, read=_number, example="'best<1e-10'",
-                  meaning="the least error above 0, luck aside"),
+                  meaning="the least typical error of a sweep over delta"),
     "since": Field(get=lambda entry, _: entry.started, read=_moment, example="since=2d",
                    meaning="began after: 30min, 2h, 2d, 1w ago, today, yesterday, or 2026-11-23"),
     "before": Field(get=lambda entry, _: entry.started, read=_moment, example="before=1w", meaning="began before that"),

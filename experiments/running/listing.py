@@ -79,12 +79,12 @@ class Entry:
 
     @property
     def best(self) -> float | None:
-        """The least error."""
+        """The least typical error of its sweeps over delta."""
         return self.record.best.value if self.record and self.record.best else None
 
     @property
     def where(self) -> Mapping[str, Any]:
-        """The keys of the row with the least error."""
+        """The keys of the row with that error."""
         return self.record.best.where if self.record and self.record.best else {}
 
     @property

@@ -338,7 +338,7 @@ def _files(run: Run, jobs: Sequence[JobRecord]) -> dict[str, Digest]:
 
 
 def _best(run: Run, records: Mapping[str, Any]) -> record.Best | None:
-    """Return the smallest error of the main table that is no luck, and where it is."""
+    """Return the least typical error of the main table, if it has sweeps over delta, and where it is."""
     if MAIN not in records or ERROR not in run.study.main.columns:
         return None
     growth = check.growth_of(run.planned[0])

@@ -35,6 +35,8 @@ BATCH = 100
 """Parameters, metrics or tags that MLflow takes at once."""
 MAX_ROWS_OF_SUMMARY = 64
 """Rows of a summary whose numbers become metrics."""
+TEXTS = ("estimates", "asked")
+"""Texts of a summary that do not tell its rows apart; the second is what runs of earlier versions call the first."""
 FILES = ("report.html", "table.parquet", "run.json")
 """What is uploaded if files are wanted, besides the figures."""
 
@@ -210,7 +212,7 @@ def _summary(path: Path) -> dict[str, float]:
 
     frame = tables.head(path, MAX_ROWS_OF_SUMMARY)
     shape = tables.footer(path).shape
-    keys = [name for name, (kind, _) in shape.items() if (kind is str and name != "asked") or name == "x"]
+    keys = [name for name, (kind, _) in shape.items() if (kind is str and name not in TEXTS) or name == "x"]
     found: dict[str, float] = {}
     for row in frame.to_dict("records"):
         called = " ".join(f"x {row[key]:g}" if key == "x" else str(row[key]) for key in keys)

@@ -1,7 +1,7 @@
 """Tables: written, hashed, gathered, read and joined. The only room that knows pyarrow."""
 
 from experiments.tables.encoding import Encoding, hash_of, recorded
-from experiments.tables.errors import DELTA, best, largest, typical_in
+from experiments.tables.errors import BESIDE, DELTA, best, largest, typical_in
 from experiments.tables.gathering import gather
 from experiments.tables.hashing import GROUP, KINDS, TableRecord
 from experiments.tables.joining import Encoded, Joined, join, match, normal, originals
@@ -21,6 +21,7 @@ from experiments.tables.reading import (
 from experiments.tables.writing import Writer, estimate_bytes, seconds_to_store
 
 __all__ = [
+    "BESIDE",
     "CSV_ROWS",
     "DELTA",
     "GROUP",

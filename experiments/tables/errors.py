@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,26 +19,15 @@ WHOLE = 4 * hashing.GROUP
 """Rows of a table in which sweeps are followed from end to end."""
 DELTA = "delta"
 """The key along which the errors of a sweep say how much of one is luck."""
-
-
-def least(path: Path, column: str, keys: Sequence[str]) -> tuple[float, dict[str, object]] | None:
-    """Return the smallest positive finite value of a column and the `keys` of its first row; None without any."""
-    best, row, first = math.inf, -1, 0
-    for chunk in chunks(path, [column]):
-        values = np.asarray(chunk[column])
-        usable = np.where((values > 0.0) & (values < best), values, np.inf)
-        place = int(np.argmin(usable)) if usable.size else 0
-        if usable.size and usable[place] < best:
-            best, row = float(usable[place]), first + place
-        first += values.size
-    return None if row < 0 else (best, row_at(path, row, keys))
+BESIDE = ("truncation", "exact")
+"""Columns that tell more of it, where a table has them: what is predicted, and the value whose ulp is told apart."""
 
 
 def best(path: Path, column: str, keys: Sequence[str], *, growth: int = 1) -> tuple[float, dict[str, object]] | None:
-    """Return the smallest positive finite error of a table, where luck makes none small, and the `keys` of its row.
+    """Return the least typical error of a table of sweeps over delta and the `keys` of its row, the largest of equals.
 
-    Of a table of sweeps that is the least typical error, the largest delta of equals; of another the least. Rows of a
-    large table are looked at beside those of the block before and after.
+    None of a table without sweeps: the least of many errors is luck. Rows of a large table are looked at beside those
+    of the block before and after.
 
     Parameters
     ----------
@@ -48,7 +37,7 @@ def best(path: Path, column: str, keys: Sequence[str], *, growth: int = 1) -> tu
         The order of the derivative, by which rounding grows.
     """
     if DELTA not in keys or footer(path).types[DELTA] is not float:
-        return least(path, column, keys)
+        return None
     found, row, first, last = math.inf, -1, 0, -math.inf
     for values, delta in _typical(path, column, keys, growth):
         usable = np.where(values > 0.0, values, np.inf)
@@ -68,7 +57,8 @@ def _typical(path: Path, column: str, keys: Sequence[str], growth: int) -> Itera
     As a typical error is no less than the one made, the least is among the others.
     """
     about = footer(path)
-    encoding = Encoding({name: about.types[name] for name in dict.fromkeys([column, DELTA, *keys])})
+    beside = [name for name in BESIDE if about.types.get(name) is float]
+    encoding = Encoding({name: about.types[name] for name in dict.fromkeys([*beside, column, DELTA, *keys])})
     blocks: Iterable[Array] = encoding.blocks(path)
     if 0 < about.rows <= WHOLE:  # of many jobs each may hold one delta of every sweep
         blocks = [np.concatenate(list(blocks), axis=1)]
@@ -76,8 +66,9 @@ def _typical(path: Path, column: str, keys: Sequence[str], growth: int) -> Itera
     limit = math.inf
     for block in blocks:
         pair = block if before is None else np.concatenate([before[1], block], axis=1)
-        error, delta = pair[:2].view(np.float64)
-        typical = typical_in(pair[2:], delta, error, growth, limit)
+        *more, error, delta = pair[: len(beside) + 2].view(np.float64)
+        known = dict(zip(beside, more, strict=True))
+        typical = typical_in(pair[len(beside) + 2 :], delta, error, growth, known, limit)
         if before is not None:
             rows = before[0].size
             both = np.fmax(before[0], typical[:rows])  # each block is seen with both its neighbours
@@ -86,12 +77,25 @@ def _typical(path: Path, column: str, keys: Sequence[str], growth: int) -> Itera
             typical = typical[rows:]
         before = typical, block
     if before is not None:
-        yield before[0], before[1][1].view(np.float64)
+        yield before[0], before[1][len(beside) + 1].view(np.float64)
 
 
-def typical_in(keys: Array, delta: Array, error: Array, growth: int, limit: float = math.inf) -> Array:
-    """Return the typical errors of sweeps over delta, of which the columns of a matrix of words tell rows apart."""
-    return dk.typical_error(delta, error, growth=growth, curve=_curves(keys), limit=limit)
+def typical_in(
+    keys: Array,
+    delta: Array,
+    error: Array,
+    growth: int,
+    beside: Mapping[str, Array],
+    limit: float = math.inf,
+) -> Array:
+    """Return the typical errors of sweeps over delta, of which the columns of a matrix of words tell rows apart.
+
+    Where the columns `beside` them hold the exact values, errors below half an ulp of these are equal.
+    """
+    typical = dk.typical_error(
+        delta, error, growth=growth, curve=_curves(keys), truncation=beside.get("truncation"), limit=limit
+    )
+    return dk.distinguishable(typical, beside["exact"]) if "exact" in beside else typical
 
 
 def _curves(keys: Array) -> Array:

@@ -148,11 +148,15 @@ class Law(Sweep, columns.Exponents):
 class Summary(Sweep):
     """One line for every sweep."""
 
-    best_delta: float = column("the delta with the least typical error, of equals the largest: no single hit of luck")
-    typical_error: float = column("the error that is typical there; of one delta alone the error made")
+    best_delta: float = column(
+        "the delta with the least typical error, of equals the largest: no single hit of luck; none of one delta alone"
+    )
+    typical_error: float = column("the error that is typical there")
     predicted_delta: float = column("the delta predicted to be the best")
     predicted_error: float = column("the error predicted there")
-    asked: str = column("estimate and error at every delta asked for, where these are few")
+    estimates: str = column(
+        "estimate and error at every delta, where these are few; without an error the estimate at the classical delta"
+    )
 
 
 class Notes(Rows):
@@ -312,16 +316,17 @@ def with_bars(table: Frame, answers: Frame) -> Frame:
 
 def summary(table: Frame, optimum: Frame) -> Summary:
     """One line for every sweep."""
-    sweeps, words = table[SWEEP].drop_duplicates(), requested(table, optimum).to_dict()
-    best = best_of(table).set_index(SWEEP)[["delta", "typical"]]
+    sweeps, words = table[SWEEP].drop_duplicates(), in_words(table, optimum).to_dict()
+    several = table.groupby(SWEEP, sort=False)["delta"].transform("nunique") > 1
+    best = best_of(table[several]).set_index(SWEEP)[["delta", "typical"]]
     frame = sweeps.join(best, on=SWEEP).join(optimum[["delta", "error"]].add_prefix("predicted_"), on=SWEEP)
     return Summary.of(
         frame.rename(columns={"delta": "best_delta", "typical": "typical_error"}),
-        asked=[words.get(where, "") for where in sweeps.itertuples(index=False, name=None)],
+        estimates=[words.get(where, "") for where in sweeps.itertuples(index=False, name=None)],
     )
 
 
-def requested(table: Frame, optimum: Frame) -> Frame:
+def in_words(table: Frame, optimum: Frame) -> Frame:
     """Of every sweep with few deltas its errors in words; of one without errors the estimate at the classical delta."""
     sweeps = table.groupby(SWEEP, sort=False)
     few_deltas = sweeps["delta"].transform("nunique") <= FEW
@@ -330,11 +335,11 @@ def requested(table: Frame, optimum: Frame) -> Frame:
         if where in optimum.index:
             classical = dk.classical_delta(dk.formula(where[2], int(optimum.loc[where, "derivative"])), where[1])
             shown.append(rows.iloc[[dk.nearest(rows["delta"], classical)]])
-    words = [rows[SWEEP].assign(asked=[f"{number(row.delta, 3)}: {result(row)}" for row in rows.itertuples()])
+    words = [rows[SWEEP].assign(estimates=[f"{number(row.delta, 3)}: {result(row)}" for row in rows.itertuples()])
              for rows in shown]  # fmt: skip
     import pandas as pd  # noqa: PLC0415 - only a run that concludes pays for it
 
-    return pd.concat(words).groupby(SWEEP, sort=False)["asked"].agg(", ".join)
+    return pd.concat(words).groupby(SWEEP, sort=False)["estimates"].agg(", ".join)
 
 
 def laws(table: Frame, optimum: Frame) -> Iterator[Law]:

@@ -255,7 +255,7 @@ def test_runs_without_a_row_in_common_are_told_by_their_best_errors_and_drawn(
     assert compare.main(["latest~1", "latest", "--fail-on-change"]) == 1
     printed = capsys.readouterr().out
     assert "No row of 11-00-00 has the same function, x, method, delta as one of 10-00-00" in printed
-    assert f"The smallest error above 0, luck aside, is {best['value']:.3g} in 10-00-00 (function = " in printed
+    assert f"The least typical error is {best['value']:.3g} in 10-00-00 (function = " in printed
     assert " and 1.25e-30 in 11-00-00 (function = " in printed
     page = (compared() / "report.html").read_text(encoding="utf-8")
     assert "coloured by method and run" in page

@@ -168,6 +168,25 @@ def test_it_works(words: tuple[str, ...], column: str, expected: list[Any], jobs
     assert sorted(path.name for path in (only_run() / "jobs").iterdir()) == [str(n) for n in range(jobs)]
 
 
+@pytest.mark.parametrize("text", ["sin(x)", "x^2", "exp(x)*sin(3*x)"])
+def test_the_best_error_of_the_record_is_the_least_that_the_summary_has(text: str):
+    """No lucky hit: of equal errors, as those below half an ulp of the exact value are, that of the largest delta."""
+    table = ran(f"expression={text}", "x=1", "delta=${logspace:-16,0,65}")
+    exact = float(table["exact"][0])
+    summary = tables.columns_of(only_run() / "summary.parquet")
+    counted = dk.errors.distinguishable(summary["typical_error"], exact)
+    best = np.lexsort((-summary["best_delta"], counted))[0]
+    found = record_of(only_run())["best"]
+    assert found["value"] == counted[best] > 0.0
+    assert found["where"]["delta"] == summary["best_delta"][best]
+    assert found["where"]["method"] == summary["method"][best]
+
+
+def test_a_run_without_sweeps_over_delta_has_no_best_error():
+    ran("experiment=analytical_vs_numerical", "function=sin", "samples=4", "repeats=1")
+    assert record_of(only_run())["best"] is None
+
+
 def test_a_list_of_methods_is_computed_in_one_job():
     assert run.main(["method=[forward_1,central_4]", "delta=1e-4", "figures.draw=null"]) == 0
     assert values(tables.columns_of(only_run() / "table.parquet"), "method") == ["forward_1", "central_4"]

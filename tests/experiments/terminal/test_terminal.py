@@ -28,7 +28,7 @@ SUMMARY = {
     "typical_error": [2.43e-9, math.nan],
     "predicted_delta": [2.1e-8, 2.2e-3],
     "predicted_error": [2.1e-8, 2.2e-13],
-    "asked": ["1e-4: 2.0e-04, 1e-8: 2.4e-08", ""],
+    "estimates": ["1e-4: 2.0e-04, 1e-8: 2.4e-08", ""],
 }
 
 
@@ -74,7 +74,7 @@ def test_a_summary_in_a_pipe_is_plain_and_aligned_with_short_numbers():
     out, err = say(lambda to: to.summary(SUMMARY))
     assert err == ""
     assert out.splitlines() == [
-        "function       x  method         best   typical  predicted  predicted  asked",
+        "function       x  method         best   typical  predicted  predicted  estimates",
         "                                delta     error      delta      error",
         "exp            1  forward_1  1.23e-08  2.43e-09    2.1e-08    2.1e-08  1e-4: 2.0e-04, 1e-8: 2.4e-08",
         "sin       1.5708  central_4     1e-03         -    2.2e-03    2.2e-13  -",
@@ -117,8 +117,8 @@ def test_a_sentence_is_broken_between_words_alone(monkeypatch):
 
 
 def test_a_column_without_anything_to_say_is_left_out():
-    out, _ = say(lambda to: to.summary({**SUMMARY, "asked": ["", ""], "best_delta": [None, math.nan]}))
-    assert "asked" not in out
+    out, _ = say(lambda to: to.summary({**SUMMARY, "estimates": ["", ""], "best_delta": [None, math.nan]}))
+    assert "estimates" not in out
     assert "best" not in out
     assert "typical" in out
 
