@@ -123,11 +123,13 @@ class Summary(columns.Point):
     """One line for every point."""
 
     delta: float = column("the delta asked for that is nearest to the classical choice, sqrt(eps)")
-    slope: float = column("numerical slope there", good_to="rounding")
+    slope: float = column("numerical slope there; none where there is no derivative", good_to="rounding")
     intercept: float = column("numerical intercept there", good_to="rounding")
     exact_slope: float = column("exact slope", good_to="rounding")
     exact_intercept: float = column("exact intercept", good_to="rounding")
     rounding: float = column("how far rounding may take the slope; none where it is not known how f is computed")
+    left_slope: float = column("where there is no derivative, the slope from the left, if there is one")
+    right_slope: float = column("the same from the right")
     seen: str = column("what is seen on either side, where there is no exact tangent")
 
 
@@ -370,9 +372,12 @@ def few(values: Sequence[float]) -> list[float]:
 
 
 def conclude(tables: Tables) -> Iterator[Rows]:
-    """Yield one tangent per point."""
-    best = nearest_to_good(tables[Table]).merge(points_in(tables)[["function", "x", "smooth", "seen"]])
-    yield Summary.of(best, seen=best["seen"].where(~best["smooth"], "").to_numpy())
+    """Yield one tangent per point, or the slopes from both sides."""
+    best = nearest_to_good(tables[Table]).merge(points_in(tables))
+    smooth = best["smooth"]
+    tangent = {name: best[name].where(smooth).to_numpy() for name in ("slope", "intercept")}
+    sides = {name: best[name].where(~smooth).to_numpy() for name in ("left_slope", "right_slope")}
+    yield Summary.of(best, **tangent, **sides, seen=best["seen"].where(~smooth, "").to_numpy())
 
 
 def points_in(tables: Tables) -> Frame:

@@ -31,7 +31,7 @@ class Panel(columns.Figure, table=None):
 
 
 class Scene(Panel, columns.Element):
-    """What figures 1 to 9 and 19 show."""
+    """What the sketches show."""
 
     t: float = column("abscissa", axis="x", label="x")
     y: float = column("ordinate", axis="y")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -398,9 +399,9 @@ def of_slopes(subject: Subject) -> dict[str, str]:
 
 
 def reasons(derivation: dk.Derivation) -> str:
-    """What is done in the lines of a derivation, as sentences."""
-    said = dict.fromkeys(part for line in derivation.lines("normal") for part in line.reason.split("; ") if part)
-    return " ".join(f"{reason[0].upper()}{reason[1:]}." for reason in said)
+    """What is done in the lines of a derivation, as its figure has them."""
+    said = dict.fromkeys(line.reason for line in derivation.lines("full") if line.reason)
+    return f"Line by line: {'; '.join(said)}."
 
 
 def of_deltas(subject: Subject) -> dict[str, str]:
@@ -410,9 +411,19 @@ def of_deltas(subject: Subject) -> dict[str, str]:
     known = [delta for delta in NAMED if delta in missed]
     return {
         "missed": listed([f"{missed[delta]:.2g} at delta = {delta:g}" for delta in known]),
-        "lost": f"{max(delta for delta in TINY if subject.x + delta == subject.x):g}",
+        "lost": lost(subject),
         "both": compared(subject, errors(rows, "forward_1"), errors(rows, "central_2")),
     }
+
+
+def lost(subject: Subject) -> str:
+    """From which delta on the quotient is 0, and why; nothing where it is none of them, as for sin(x) at 0."""
+    y = subject.function(subject.x)
+    gone = list(itertools.takewhile(lambda delta: subject.function(subject.x + delta) == y, filter(None, TINY[::-1])))
+    if not gone:
+        return ""
+    same = "x + delta is x" if subject.x + gone[-1] == subject.x else "f(x + delta) is f(x)"
+    return f"; from {gone[-1]:g} on {same}, and the result is 0"
 
 
 def errors(rows: Sequence[Measured], quantity: str) -> dict[float, float]:

@@ -90,6 +90,34 @@ def test_the_rules_are_shown_once_each_on_a_part_of_the_function(text: str) -> N
     assert all(str(one.expression) in pieces for one in some)
 
 
+@pytest.mark.parametrize("text", FUNCTIONS)
+def test_the_words_before_a_calculation_are_those_beside_its_lines(text: str) -> None:
+    one = lesson(text)
+    told = {str(row.values["figure"]): str(row.values["text"]) for row in subject.retold(one)}
+    for figure, derivation in subject.calculated(one)[:-1]:
+        drawn = {line.reason for line in derivation.lines("full") if line.reason}
+        assert set(told[figure].removeprefix("Line by line: ").removesuffix(".").split("; ")) == {
+            part for reason in drawn for part in reason.split("; ")
+        }
+
+
+@pytest.mark.parametrize(
+    ("text", "x", "says"),
+    [
+        ("x^3-x", 2.0, "; from 1e-16 on x + delta is x, and the result is 0"),
+        ("exp(-x)", 0.0, "; from 1e-17 on f(x + delta) is f(x), and the result is 0"),
+        ("sin(x)", 0.0, ""),
+    ],
+)
+def test_from_which_delta_on_the_quotient_is_0_and_why(text: str, x: float, says: str) -> None:
+    f = dk.Function.from_expression(text)
+    assert subject.lost(Subject(function=f, x=x, delta=1e-3)) == says
+    if says:
+        start = float(says.split()[2])
+        assert {float(f(x + delta)) - float(f(x)) for delta in (start, start / 10, 1e-300)} == {0.0}
+        assert f(x + 10 * start) != f(x)
+
+
 def test_a_straight_line_is_said_to_be_one() -> None:
     words = {text: dict(subject.of_curve(lesson(text))) for text in ("2*x", "5", "x^3-x")}
     assert [words[text]["coarse"].startswith("It is a straight line") for text in words] == [True, True, False]

@@ -158,6 +158,10 @@ def test_the_summary_takes_the_delta_nearest_to_the_classical_choice() -> None:
     summary, _ = concluded(problem("exp(x)", 1.0, 2.0), problem("abs(x)", 0.0), delta=(0.1, 1e-8, 1e-15))
     assert summary["delta"].tolist() == [1e-8] * 3
     assert summary["seen"].tolist() == ["", "", "a kink, slope -1 from the left and 1 from the right"]
+    assert summary["left_slope"].tolist()[2] == -1.0
+    assert summary["right_slope"].tolist()[2] == 1.0
+    assert summary["slope"].isna().tolist() == [False, False, True], "a secant to the right is no tangent"
+    assert summary["left_slope"].isna().tolist() == summary["right_slope"].isna().tolist() == [True, True, False]
 
 
 def test_a_point_that_two_jobs_have_is_summed_up_once() -> None:
