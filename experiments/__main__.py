@@ -1,6 +1,7 @@
 """The commands of the laboratory: ``derivative-lab run delta=1e-4,1e-8``, or ``python -m experiments.run delta=...``.
 
-Each is a module of this package, which is imported when it is named.
+The laboratory computes derivatives and their errors, keeps every result below ``outputs``, and compares and repeats
+runs.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def main(words: list[str]) -> int:
     if words[:1] == ["help"]:
         words = [*words[1:], "--help"]
     if words and words[0] in commands.COMMANDS:
-        return int(importlib.import_module(f"experiments.{words[0]}").main(words[1:]))
+        return int(importlib.import_module(f"experiments.{words[0]}").main(words[1:]))  # which alone is imported
     if words and words != ["version"] and not words[0].startswith("-"):
         raise ConfigurationError(f"no command {words[0]!r}; {_meant(words)}")
     parser = commands.Parser("", __doc__, epilog="\n".join(summaries()))

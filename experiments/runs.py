@@ -112,7 +112,7 @@ def _split(words: Sequence[str], outputs: Path) -> tuple[Path, list[str]]:
 
 def _refuse_nonsense(listed: Sequence[Entry], refused: Sequence[str], root: Path) -> None:
     if not root.exists():
-        raise ConfigurationError(f"there are no runs: no directory {root}; python -m experiments.run makes one")
+        raise ConfigurationError(f"there are no runs: no directory {root}; {commands.program('run')} makes one")
     if not listed:
         raise ConfigurationError(f"there are no runs below {root}" + (f": {refused[0]}" if refused else ""))
     if all(entry.state == Status.DAMAGED for entry in listed):

@@ -117,7 +117,12 @@ MAY_IMPORT = {
     "experiments/running/record.py": BASE | {"experiments.terminal.exits"},
     "experiments/running/integrity.py": BASE | {"experiments.running.record"},
     "experiments/running/listing.py": BASE
-    | {"experiments.running.integrity", "experiments.running.record", "experiments.terminal.exits"},
+    | {
+        "experiments.running.integrity",
+        "experiments.running.record",
+        "experiments.terminal.commands",
+        "experiments.terminal.exits",
+    },
     "experiments/running/filters.py": {
         "experiments.running.listing",
         "experiments.running.record",

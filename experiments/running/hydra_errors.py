@@ -14,9 +14,10 @@ from omegaconf.errors import OmegaConfBaseException, UnsupportedInterpolationTyp
 
 from experiments.messages import ConfigurationError, line_of, nearest
 from experiments.running.grids import GRIDS
+from experiments.terminal import commands
 
 REFUSALS = (ConfigurationError, HydraException, OmegaConfBaseException)
-OTHER_FORM = "a list is no mapping, nor the other way round; python -m experiments.run --cfg job shows it"
+OTHER_FORM = "a list is no mapping, nor the other way round; {} --cfg job shows it"
 MISSING = re.compile(
     r"In '[^']*': Could not find '(?P<group>[\w/]+)/(?P<name>[^/']+)' Available options in '[^']*': (?P<names>.*)"
 )
@@ -61,8 +62,9 @@ def sentence(error: BaseException) -> str:
     if missing:
         return f"no {missing['group']} named {missing['name']!r}; {nearest(missing['name'], missing['names'].split())}"
     text = re.sub(r"^\w+ raised while resolving interpolation: ", "", text)
-    text = re.sub(r"Cannot merge (Dict|List)Config with (Dict|List)Config", OTHER_FORM, text)
-    text = text.replace("Cannot merge incompatible container types", OTHER_FORM)  # so says OmegaConf 2.4
+    other_form = OTHER_FORM.format(commands.program("run"))
+    text = re.sub(r"Cannot merge (Dict|List)Config with (Dict|List)Config", other_form, text)
+    text = text.replace("Cannot merge incompatible container types", other_form)  # so says OmegaConf 2.4
     hint = f"; {nearest('', GRIDS)}" if isinstance(cause, UnsupportedInterpolationType) else ""
     return f"{keys[0]}: {text}{hint}" if keys else f"{text}{hint}"
 

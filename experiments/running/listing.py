@@ -17,6 +17,7 @@ from typing import Any
 from experiments.messages import ConfigurationError, line_of
 from experiments.running.integrity import is_held
 from experiments.running.record import NEVER, PLAN, RECORD, DamagedError, JobRecord, Record, Status, read
+from experiments.terminal.commands import program
 from experiments.terminal.exits import Exit
 from experiments.words import first_of
 
@@ -228,7 +229,7 @@ def _read(directory: Path) -> tuple[Record | None, str | None]:
 
 def way_out(directory: Path) -> str:
     """Say what recovers a run whose record is damaged, where what was planned is there a second time."""
-    return f"; python -m experiments.collect {directory} recovers it" if (directory / PLAN).is_file() else ""
+    return f"; {program('collect')} {directory} recovers it" if (directory / PLAN).is_file() else ""
 
 
 def _state(directory: Path, record: Record | None) -> tuple[Status, int]:

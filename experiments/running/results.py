@@ -298,7 +298,7 @@ def finish(run: Run, *, open_report: bool) -> Exit:
         status = Exit.UNGATHERED
         _ungathered(run, error)
     if (complaints or status == Exit.UNGATHERED) and run.record.repeats is None:
-        terminal.note(f"what is done is kept; to do the rest: python -m experiments.run --resume {near(run.directory)}")
+        terminal.note(f"what is done is kept; to do the rest: {_resume(run)}")
     _link(run)
     _tell(run, jobs, records, page)
     if open_report and page is not None:
@@ -336,10 +336,15 @@ def interrupt(run: Run) -> Exit:
         with suppress(OSError):
             recording.write(run, status=Exit.INTERRUPTED)
         jobs = recording.jobs_of(run)
-        done, place = sum(job.status == Status.DONE for job in jobs), near(run.directory)
-        on = f"; go on with: python -m experiments.run --resume {place}" if run.record.repeats is None else ""
-        Terminal().note(f"interrupted: {done} of {len(jobs)} jobs are done and kept in {place}{on}")
+        done = sum(job.status == Status.DONE for job in jobs)
+        on = f"; go on with: {_resume(run)}" if run.record.repeats is None else ""
+        Terminal().note(f"interrupted: {done} of {len(jobs)} jobs are done and kept in {near(run.directory)}{on}")
     return Exit.INTERRUPTED
+
+
+def _resume(run: Run) -> str:
+    """Return the command that computes what is missing."""
+    return f"{commands.program('run')} --resume {near(run.directory)}"
 
 
 def _tell(run: Run, jobs: Sequence[JobRecord], records: Mapping[str, Any], page: Path | None) -> None:

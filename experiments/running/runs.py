@@ -19,6 +19,7 @@ from experiments.running.filters import chosen, is_filter, runner
 from experiments.running.listing import Entry, entries, named_moment, unfinished, way_out
 from experiments.running.record import FORMATS, PLAN, RECORD, DamagedError, Record, Status, read, refuse_lacking
 from experiments.study import MAIN, Study
+from experiments.terminal import commands
 from experiments.words import first_of
 
 LATEST = re.compile(r"(?:(?P<experiment>[^/~]+)/)?latest(?:~(?P<back>\d+))?")
@@ -28,7 +29,6 @@ HEAD = 1 << 16
 """Bytes of a record in which that line is looked for."""
 MAX_LISTED = 4
 """Most candidates that one line lists."""
-EXAMPLE = "python -m experiments.compare latest~1 latest"
 NEEDED = ("experiment", "tables", "jobs", "environment", "source", "status")
 """What a record must hold to be that of a whole run."""
 
@@ -167,7 +167,8 @@ def several(words: Sequence[str], outputs: Path) -> tuple[list[Stored], list[str
         return _with_fitting(named, filters, outputs)
     if len(named) < 2:
         count = f"one run only, {words[0]}" if named else "no run"
-        raise ConfigurationError(f"{count}; name at least two, such as: {EXAMPLE}")
+        compare = commands.program("compare")
+        raise ConfigurationError(f"{count}; name at least two, such as: {compare} latest~1 latest")
     return named, []
 
 
@@ -227,7 +228,8 @@ def load(directory: Path, *, purpose: str = "compared") -> Stored:
 def stored(directory: Path, record: Record, *, purpose: str = "compared") -> Stored:
     """Return the run of a record that has been read; what is refused is said as `load` says it."""
     refuse_lacking(record, directory / RECORD, NEEDED)
-    whole = f"only whole runs are {purpose}; python -m experiments.run --resume {directory} computes what is missing"
+    resume = f"{commands.program('run')} --resume {directory}"
+    whole = f"only whole runs are {purpose}; {resume} computes what is missing"
     for job in record.jobs:
         if job.status != Status.DONE:
             why = f": {job.error}" if job.error else ""

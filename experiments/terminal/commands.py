@@ -6,6 +6,7 @@ import argparse
 import functools
 import gc
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -23,6 +24,8 @@ COMMANDS = ("run", "check", "runs", "compare", "rerun", "collect", "completion")
 """The commands, in the order in which somebody meets them."""
 SCRIPT = "derivative-lab"
 """What the laboratory is called in a shell where it is installed."""
+MODULE = re.compile(r"python -m experiments\.(\w+)")
+"""How documentation names a command, which is there wherever the laboratory is."""
 
 
 class Main(Protocol):
@@ -84,7 +87,7 @@ class Parser(argparse.ArgumentParser):
     """
 
     def __init__(self, name: str, documentation: str | None, **more: Any) -> None:
-        described = " ".join((documentation or "").partition("\n\n")[2].replace("``", "").split())
+        described = as_typed(" ".join((documentation or "").partition("\n\n")[2].replace("``", "").split()))
         written = argparse.RawDescriptionHelpFormatter  # whose lines stay as they are, in what follows the options too
         wrapped = textwrap.fill(described, max(20, shutil.get_terminal_size().columns - 2))
         super().__init__(prog=program(name), description=wrapped, formatter_class=written, **more)
@@ -133,6 +136,11 @@ def program(name: str = "") -> str:
     if Path(sys.argv[0]).stem == SCRIPT:
         return f"{SCRIPT} {name}".rstrip()
     return f"python -m experiments.{name}".rstrip(".")
+
+
+def as_typed(text: str) -> str:
+    """Return a text in which every command is named as `program` names it."""
+    return MODULE.sub(lambda match: program(match[1]), text)
 
 
 def line(name: str, words: Sequence[str]) -> tuple[str, ...]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -33,6 +36,36 @@ def test_a_command_is_the_same_behind_the_script_and_as_a_module(capsys: Any, mo
     monkeypatch.setattr(sys, "argv", ["/usr/bin/derivative-lab"])
     listing.main([])
     assert capsys.readouterr().out.startswith("derivative-lab run ")
+
+
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_help_names_every_command_as_it_was_typed(name: str, capsys: Any, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/derivative-lab"])
+    with contextlib.suppress(SystemExit):
+        listing.main([name, "--help"] if name else ["--help"])
+    out = capsys.readouterr().out
+    assert "derivative-lab" in out
+    assert not re.search(r"python -m experiments|module of this package", out)
+
+
+@pytest.mark.parametrize("words", [["runs"], ["compare"], ["compare", "latest", "latest~1"], ["runs", "nowhere=1"]])
+def test_refusals_name_every_command_as_it_was_typed(
+    words: list[str], tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/derivative-lab"])
+    monkeypatch.setenv("LAB_OUTPUTS", str(tmp_path / "none"))
+    assert listing.main(words) == 2
+    assert "python -m" not in capsys.readouterr().err
+
+
+def test_no_message_names_a_module_where_a_command_is_typed():
+    """Whoever types the script is told of the script: messages ask `commands.program`, documentation is rewritten."""
+    for path in (ROOT / "experiments").rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        documents = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        texts = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and node not in documents]
+        named = [node.value for node in texts if isinstance(node.value, str) and "python -m experiments." in node.value]
+        assert path.name in ("commands.py", "speed.py") or named == [], path
 
 
 @pytest.mark.parametrize("words", [["help"], ["--help"], ["help", "runs"], ["runs", "--help"], ["completion", "-h"]])
