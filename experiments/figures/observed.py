@@ -139,12 +139,13 @@ def _finding(plan: Plan, spec: Spec) -> list[str]:
     within, beside = math.ceil(100.0 * most) / 100.0, _beside(spec)
     if len(away) == 1:
         return [f"The {where} is {seen:.2f}, {beside} {theory:.2f}."]
+    values = part_of(len(away), len(away), "value").capitalize()
     if not within:
-        return [f"All {len(away)} values are those of {beside}."]
+        return [f"{values} are those of {beside}."]
     if f"{seen:.2f}" == f"{theory:.2f}":
-        return [f"All {len(away)} values lie within {within:.2f} of {beside}."]
+        return [f"{values} lie within {within:.2f} of {beside}."]
     farthest = f"the farthest is {where}, {seen:.2f} against {theory:.2f}"
-    return [f"All {len(away)} values lie within {within:.2f} of {beside}; {farthest}."]
+    return [f"{values} lie within {within:.2f} of {beside}; {farthest}."]
 
 
 def _description(plan: Plan, spec: Spec) -> str:

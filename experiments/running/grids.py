@@ -211,7 +211,8 @@ def deltas(plain: Mapping[str, object]) -> Sequence[float]:
     values = grid or numbers("delta", plain["delta"])
     for value in values if grid is None else grid.ends:
         if value <= 0:
-            raise ConfigurationError(f"delta={value:g}: a step is greater than 0; write one such as delta=1e-4")
+            point = "" if value else ", or delta=0.0001 with a decimal point: a comma separates two deltas"
+            raise ConfigurationError(f"delta={value:g}: a step is greater than 0; write one such as delta=1e-4{point}")
     return values
 
 

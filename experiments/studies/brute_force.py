@@ -19,7 +19,7 @@ import numpy as np
 import derivkit as dk
 from experiments.study import Frame, Rows, Tables, column, key, lessons, refuse_below, refuse_empty, refuse_repeated
 from experiments.timing import SECONDS_OF_REPEATS, Timing, settle_memory, with_repeats
-from experiments.words import counted, duration, number
+from experiments.words import counted, duration, listed, number, part_of
 
 FORWARD, INCREMENTAL, BACKPROP = "one forward pass", "incremental", "backprop"
 WAYS = {
@@ -499,8 +499,9 @@ def of_model(judged: Frame) -> Iterator[str]:
     worst = unseen.loc[unseen["factor"].idxmax()]
     largest = unseen.groupby("way", sort=False)["factor"].max()
     yield (
-        f"The cost model, fitted to {len(judged) - len(unseen)} of {len(judged)} times, keeps within a factor of"
-        f" {GOAL:g} in {(unseen['factor'] <= GOAL).sum()} of the {len(unseen)} that it has not seen. Largest factors:"
+        f"The cost model, fitted to {len(judged) - len(unseen)} of {len(judged)} times, is within a factor of {GOAL:g}"
+        f" for {part_of(int((unseen['factor'] <= GOAL).sum()), len(unseen), 'time')} that it has not seen. Largest"
+        " factors:"
         f" {', '.join(f'{way} {factor:.2f}' for way, factor in largest.items())}; the worst is {worst['way']} on"
         f" {worst['network']} with {worst['samples']} samples."
     )
@@ -512,11 +513,19 @@ def of_literal(rows: Frame) -> Iterator[str]:
         first, others = ways.iloc[0], ways.iloc[1:]
         known = np.isfinite(others["seconds"])
         times = ", ".join(f"{row.way} {duration(row.seconds)}" for row in others[known].itertuples())
-        untold = ", ".join(others["way"][~known])
-        why = f" Not told, as their times hardly grow with the samples that were measured: {untold}." if untold else ""
+        untold = listed(list(others["way"][~known]))
+        why = (
+            f" Nothing is predicted for {untold}, whose times hardly grow with the samples that were measured."
+            if untold
+            else ""
+        )
+        model = (
+            f" By the cost model, used far beyond its sizes, all samples at once and central differences take: {times}."
+            if times
+            else ""
+        )
         yield (
             f"Predicted, not measured: the textbook taken literally, one forward pass per parameter per sample, is"
             f" {number(first['forward_passes'], 3)} forward passes for {first['samples']} samples of {family}"
-            f" ({first['network']}): {duration(first['seconds'])}. By the cost model, used far beyond its sizes, all"
-            f" samples at once and central differences take: {times or 'no way can be told'}.{why}"
+            f" ({first['network']}): {duration(first['seconds'])}.{model}{why}"
         )

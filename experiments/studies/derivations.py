@@ -263,4 +263,5 @@ def conditions_of(checks: Frame) -> Iterator[str]:
         first = checks.head(MAX_CONDITIONS).itertuples()
         where = "; ".join(f"that of {row.expression} where {row.conditions}" for row in first)
         more = f"; the table checks has {len(checks) - MAX_CONDITIONS} more" if len(checks) > MAX_CONDITIONS else ""
-        yield f"Not everywhere do they hold: {where}{more}."
+        holds = "One derivative holds" if len(checks) == 1 else f"{len(checks)} derivatives hold"
+        yield f"{holds} under a condition only: {where}{more}."

@@ -29,7 +29,7 @@ from experiments.study import (
     refuse_empty,
     refuse_unknown,
 )
-from experiments.words import listed, part_of, percent, percent_reached
+from experiments.words import counted, listed, part_of, percent, percent_reached
 
 ACTIVATIONS = ("tanh", "relu")
 KINKED = {"relu at kinks": "relu"}
@@ -488,15 +488,18 @@ def of_planted(tables: Tables) -> Iterator[str]:
 
 def of_tool(rows: Frame) -> str:
     """The false alarms of a tool, and what it misses."""
-    alarms = [f"{row.case} {row.false_alarms} of {row.correct}" for row in rows[rows["correct"] > 0].itertuples()]
+    correct = rows[rows["correct"] > 0]
+    alarms = [f"{row.case} {row.false_alarms or 'none'} of {row.correct}" for row in correct.itertuples()]
     noticed = [
         f"{row.case} {percent_reached(row.noticed / 100.0)}, "
         + ("some of every size missed" if math.isnan(row.all_from) else f"all from the size {row.all_from:g} on")
         for row in rows[rows["plants"] > 0].itertuples()
     ]
     calls = f"{rows['evaluations'].median():,.0f} calls of the loss (median)"
-    rejected = [f"correct gradients rejected: {listed(alarms)}"] if alarms else []
-    return "; ".join([*rejected, f"planted mistakes noticed: {'; '.join(noticed)}", calls])
+    rejected = f"correct gradients rejected: {listed(alarms)}"
+    if not correct["false_alarms"].any():
+        rejected = f"no correct gradient is rejected of {correct['correct'].sum()} ({listed(list(correct['case']))})"
+    return "; ".join([*[rejected] * (len(alarms) > 0), f"planted mistakes noticed: {'; '.join(noticed)}", calls])
 
 
 def of_ours(seen: Frame) -> Iterator[str]:
@@ -506,9 +509,9 @@ def of_ours(seen: Frame) -> Iterator[str]:
         if len(rows):
             wrong = (rows["kind"] != "") & ~rows["named"]
             yield (
-                f"{OURS} names the kind of {len(rows):,} mistakes {size}: {percent_reached(rows['named'].mean())} "
-                f"rightly, {percent(wrong.mean())} wrongly, the others not; its 95 % interval holds the size of the "
-                f"error at {percent(rows['covered'].mean())}."
+                f"{OURS} names the kind of {counted(len(rows), 'mistake')} {size}: "
+                f"{percent_reached(rows['named'].mean())} rightly, {percent(wrong.mean())} wrongly, the others not; "
+                f"its 95 % interval holds the size of the error at {percent(rows['covered'].mean())}."
             )
     single = seen[seen["planted"] == "entry"]
     if len(single):

@@ -32,7 +32,7 @@ from derivkit.testing import (
     site_of,
 )
 from experiments.study import Frame, Rows, Tables, column, frames, key, refuse_below
-from experiments.words import number, numbers, percent_reached
+from experiments.words import counted, number, numbers, percent_reached
 
 Array = NDArray[np.float64]
 Row = dict[str, Any]
@@ -338,8 +338,8 @@ def tell(tables: Tables) -> Iterator[str]:
 def of_method(method: str, whole: Row) -> str:
     """How often the bars of a method are true, and how near to theory."""
     says = (
-        f"{method}: at {whole['points']:,} points of {whole['functions']} disturbed functions it gives "
-        f"{whole['answers']:,} values with a bar"
+        f"{method}: at {counted(whole['points'], 'point')} of {counted(whole['functions'], 'disturbed function')} it "
+        f"gives {counted(whole['answers'], 'value')} with a bar"
     )
     if not whole["answers"]:
         return f"{says}."

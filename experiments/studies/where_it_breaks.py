@@ -217,7 +217,7 @@ def distinct(tables: Tables) -> tuple[Frame, Frame]:
 
 def lesson(case: Any) -> str:
     """Why the case is there, the truth, and what dk.derivative says of it."""
-    truth = f"The truth: {case.truth:.9g}." if math.isfinite(case.truth) else "The truth: no derivative."
+    truth = f"The derivative is {case.truth:.9g}." if math.isfinite(case.truth) else "There is no derivative."
     return f"{case.why} {truth} {OURS}: {case.said}"
 
 
@@ -246,7 +246,7 @@ def tell(tables: Tables) -> Iterator[str]:
         from_methods = listed([f"{name} in {counted(n, 'case')}" for name, n in values.items() if n])
         yield (
             f"Where there is no derivative ({table.loc[none, 'case'].nunique()} of {counted(len(cases), 'case')}) a "
-            f"number comes all the same from {from_methods or 'nobody'}."
+            f"number still comes from {from_methods or 'nobody'}."
         )
     yield bars_held(table)
 

@@ -17,7 +17,7 @@ from experiments import columns
 from experiments.studies.chapter.drawings import CORNERS, DELTA, SIDES, double_square
 from experiments.study import Frame, Tables, column
 from experiments.timing import least_seconds
-from experiments.words import number
+from experiments.words import number, part_of
 
 Floats = NDArray[np.floating[Any]]
 Action = Callable[[], Floats]
@@ -238,7 +238,8 @@ def of_central(tables: Tables) -> str:
     most = "" if ratios.nunique() == 1 else f" to {ratios.max():g} times delta"
     return (
         f"The forward difference of 2x² misses by {ratios.min():g} times delta{most}, the central difference is exact "
-        f"at {(both == 0.0).sum()} of {len(both)} deltas: the 2 in 4.0002 comes from this formula and delta."
+        f"at {part_of(int((both == 0.0).sum()), len(both), 'delta')}: the 2 in 4.0002 comes from this formula and "
+        "delta."
     )
 
 

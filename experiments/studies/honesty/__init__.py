@@ -54,6 +54,7 @@ from experiments.studies.honesty.sentences import (
     worst,
 )
 from experiments.study import Frame, Rows, Tables, column, key, refuse_below
+from experiments.words import counted, part_of
 
 FACTORS = dk.logspace(-3, 1.5, 46)
 """Factors of the bar in the table of reliability."""
@@ -474,8 +475,9 @@ def tell(tables: Tables) -> Iterator[str]:
         cases = rows[(rows["method"] == row.method) & (rows["derivative"] == 1)]
         if not place:
             yield (
-                f"Every method is asked at {len(cases):,} points of {cases['function'].nunique()} functions, at "
-                f"{cases_in(cases, Cases).exists.sum():,} of which a derivative exists."
+                f"Every method is tried at {counted(len(cases), 'point')} of "
+                f"{counted(cases['function'].nunique(), 'function')}; a derivative exists at "
+                f"{part_of(int(cases_in(cases, Cases).exists.sum()), len(cases), 'point')}."
             )
         yield of_method(row)
         yield of_goals(goals[goals["method"] == row.method], whole=not place)

@@ -10,7 +10,7 @@ import numpy as np
 
 from derivkit.testing import Cases, Comparisons, EntryCases, quantile
 from experiments.study import Frame
-from experiments.words import first_of, number, percent_reached
+from experiments.words import counted, first_of, number, part_of, percent_reached
 
 YES, REPEATS, NO = "yes", "but for repeats", "no"
 C = TypeVar("C", bound=Comparisons)
@@ -25,27 +25,32 @@ def agreement(evaluations: Frame) -> Iterator[str]:
     """Whether the methods say truly how often they evaluated f."""
     agree = evaluations["agree"]
     yield (
-        f"{evaluations['counted'].sum():,} values of f were counted from outside, in {len(agree)} calls; in "
-        f"{(agree == YES).sum()} of these the method says exactly as many."
+        f"{counted(evaluations['counted'].sum(), 'value')} of f were counted from outside; in "
+        f"{part_of(int((agree == YES).sum()), len(agree), 'call')} the method says exactly as many."
     )
-    for verdict, says in ((REPEATS, "as many different points, and asked some again"), (NO, "another number")):
+    for verdict, says in ((REPEATS, "as many different points, and evaluates some again"), (NO, "another number")):
         calls = evaluations[agree == verdict]
         if len(calls):
             yield (
-                f"{names(calls['method'])}: in {len(calls)} calls the method says {says}, "
+                f"{names(calls['method'])}: in {counted(len(calls), 'call')} the method says {says}, "
                 f"for instance for {calls['function'].iloc[0]}."
             )
 
 
 def of_method(row: Any) -> str:
     """How often a method answers, and is right."""
-    nowhere = f"Where no derivative exists it says ok {row.silent} times."
+    silent = f"says ok {'once' if row.silent == 1 else f'{row.silent:,} times'}" if row.silent else "never says ok"
+    nowhere = f"Where no derivative exists it {silent}."
     if not row.answers:
         return f"{row.method}: it gives no value with a bar. {nowhere}"
-    of_ok = f"{row.ok:,} of them say ok, and of those {percent_reached(row.ok_covered)}" if row.ok else "none says ok"
+    of_ok = (
+        f"{row.ok:,} of them say{'s' if row.ok == 1 else ''} ok, and of those {percent_reached(row.ok_covered)}"
+        if row.ok
+        else "none says ok"
+    )
     return (
-        f"{row.method}: it gives {row.answers:,} values with a bar, and {percent_reached(row.covered)} of the bars are "
-        f"true; {of_ok}. {nowhere}"
+        f"{row.method}: it gives {counted(row.answers, 'value')} with a bar, and {percent_reached(row.covered)} of the "
+        f"bars are true; {of_ok}. {nowhere}"
     )
 
 
@@ -63,7 +68,8 @@ def of_entries(method: str, rows: Frame) -> str:
 def of_goals(goals: Frame, *, whole: bool) -> str:
     """Which goals a method reaches, and, if it is told as a whole, how it misses the others."""
     known, failed = goals[goals["reached"] != "not measured"], goals[goals["reached"] == "no"]
-    reached = f"{len(known) - len(failed)} of the {len(known)} goals that could be measured are reached."
+    which = part_of(len(known) - len(failed), len(known), "goal")
+    reached = f"it reaches {which} that could be measured."
     listed = f" Missed: {'; '.join(map(missed_goal, failed.itertuples()))}." if len(failed) and whole else ""
     return f"{goals['method'].iloc[0]}: {reached}{listed}"
 
@@ -71,7 +77,8 @@ def of_goals(goals: Frame, *, whole: bool) -> str:
 def missed_goal(goal: Any) -> str:
     """A goal that was not reached."""
     unit = {"%": " %", "x": "x", "": ""}[goal.unit]
-    return f"{goal.measure} {number(goal.measured, 3)}{unit}, at {goal.bound} {goal.goal:g}{unit}"
+    measured = f"{number(goal.measured, 3)}{unit}" if np.isfinite(goal.measured) else "without bound"
+    return f"{goal.measure} {measured}, at {goal.bound} {goal.goal:g}{unit}"
 
 
 def weakest(functions: Frame) -> Iterator[str]:
@@ -80,8 +87,8 @@ def weakest(functions: Frame) -> Iterator[str]:
     if len(weak):
         five = [f"{row.function} ({percent_reached(row.covered)} of {row.answers})" for row in weak.head().itertuples()]
         yield (
-            f"{weak['method'].iloc[0]}: the bars are all true for {(functions['covered'] == 1.0).sum()} functions, and "
-            f"not for {len(weak)}; the weakest: {', '.join(five)}."
+            f"{weak['method'].iloc[0]}: some bars are too short for {part_of(len(weak), len(functions), 'function')}; "
+            f"the weakest: {', '.join(five)}."
         )
 
 
@@ -98,8 +105,8 @@ def worst(method: str, rows: Frame) -> Iterator[str]:
         for row in first.itertuples()
     ]
     yield (
-        f"{method}: {len(short)} bars with the status ok are too short, half of them by a factor of "
-        f"{number(quantile(short['miss'], 0.5))} at most; the worst: {'; '.join(five)}."
+        f"{method}: {counted(len(short), 'bar')} with the status ok {'is' if len(short) == 1 else 'are'} too short, by "
+        f"a median factor of {number(quantile(short['miss'], 0.5))}; the worst: {'; '.join(five)}."
     )
 
 
@@ -110,16 +117,16 @@ def silence(method: str, rows: Frame) -> Iterator[str]:
         said_ok = rows[~measured.exists & measured.said_ok]
         odd = rows[~measured.exists & measured.answered & ~measured.said_ok]
         yield (
-            f"{method}: at {(~measured.exists).sum():,} points without a derivative it is silent, with a value that "
-            f"says ok, at {len(said_ok)}{where(said_ok)}, and gives a value with another status at {len(odd)}"
-            f"{where(odd)}."
+            f"{method}: of {counted((~measured.exists).sum(), 'point')} without a derivative, it gives a value with "
+            f"the status ok at {len(said_ok) or 'none'}{where(said_ok)}, and a value with another status at "
+            f"{len(odd) or 'none'}{where(odd)}."
         )
     if measured.counts.any():
         refused = rows[measured.counts & ~measured.answered]
-        yield (
-            f"{method}: of {measured.counts.sum():,} points at which it could answer it gives no answer at "
-            f"{len(refused)}{where(refused)}; at {refused['right'].sum()} of these the population allows that."
-        )
+        points = int(measured.counts.sum())
+        answered = f"{method}: it answers at {part_of(points - len(refused), points, 'point')} at which it could"
+        allowed = f"; of the others{where(refused)} the population allows {refused['right'].sum() or 'none'}"
+        yield f"{answered}{allowed if len(refused) else ''}."
 
 
 def where(cases: Frame) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from experiments.study import Frame
-from experiments.words import number, percent
+from experiments.words import number, part_of, percent
 
 FAR = 3.0
 """Standard errors beyond which a measurement is said to be off the law: one in 370 is, by chance."""
@@ -143,9 +143,10 @@ def of_law(group: Group) -> Iterator[str]:
     if len(rows):
         away = rows["deviation"].abs()
         far = rows.loc[away.idxmax()]
+        off = int((away > FAR).sum())
         yield (
-            f"{group.who}: of {len(rows)} mean squared errors of batches {(away > FAR).sum() or 'none'} are more than"
-            f" {FAR:g} standard errors off the law; the farthest, {number(away.max())}, is that of batches of"
+            f"{group.who}: {part_of(off, len(rows), 'mean squared error')} of batches {'is' if off < 2 else 'are'} more"
+            f" than {FAR:g} standard errors off the law; the farthest, {number(away.max())}, is that of batches of"
             f" {far['batch']} {far['drawing']} {when(far['steps'])}."
         )
 

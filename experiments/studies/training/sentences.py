@@ -126,8 +126,8 @@ def of_law(paths: Frame) -> Iterator[str]:
         )
         missed = "; ".join(f"{count} {where}" for count, where in reasons if count)
         yield (
-            f"the law of first order tells the distance to within {percent(NEAR)} at {held} of {total} steps of all"
-            f" ways{f', and misses it at {missed}' if missed else ''}."
+            f"the law of first order tells the distance to within {percent(NEAR)} at {part_of(held, total, 'step')} of"
+            f" all ways{f', and misses it at {missed}' if missed else ''}."
         )
 
 
@@ -139,8 +139,8 @@ def of_bad(paths: Frame) -> Iterator[str]:
     trains = complete["settled"] <= first["settled"] + TRAINED * first["gain"]
     good, failed = complete[trains], complete[~trains]
     yield (
-        f"{len(good)} of {len(complete)} paths that are not cut short train: in the last tenth of the steps their"
-        f" median loss is at most {percent(TRAINED)} of what backprop gained above its own,"
+        f"{part_of(len(good), len(complete), 'complete path')} {'trains' if len(good) < 2 else 'train'}: in the last"
+        f" tenth of the steps the median loss is at most {percent(TRAINED)} of what backprop gained above its own,"
         f" {number(first['settled'], 4)}."
     )
     if len(good):

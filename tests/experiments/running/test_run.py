@@ -480,6 +480,8 @@ def test_a_formula_of_your_own_is_a_file_of_offsets(place: Path):
 LONG = "(" * 10_000
 BAD: dict[tuple[str, ...], str] = {
     ("delta=0",): "delta=0: a step is greater than 0; write one such as delta=1e-4",
+    ("delta=0,0001",): "delta=0.0001 with a decimal point: a comma separates two deltas",
+    ("delta=[0,0001]",): "with a decimal point",
     ("delta=-1e-3",): "greater than 0",
     ("delta=nan",): "not a finite number",
     ("delta=inf",): "not a finite number",

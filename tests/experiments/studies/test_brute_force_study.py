@@ -86,11 +86,11 @@ def test_a_time_that_hardly_grows_with_the_samples_is_not_told_for_far_more_of_t
         (said[seconds],) = study.of_literal(made[study.Predicted])
     naive = 9621 * (3e-5 + 60_000 * 4810 * 4e-11)
     assert f"naive {naive:.3g} s," in said[4e-11]
-    assert "Not told" not in said[4e-11]
+    assert "Nothing is predicted" not in said[4e-11]
     # 128 samples, the most: their products take 128 * 4810 * 4e-14 = 2.5e-8 s, lost in 3e-5 s.
     assert "central differences take: incremental" in said[4e-14]
-    untold = "Not told, as their times hardly grow with the samples that were measured: naive, batched, backprop."
-    assert said[4e-14].endswith(untold)
+    untold = "Nothing is predicted for naive, batched and backprop, whose times hardly grow with the samples"
+    assert said[4e-14].endswith(f"{untold} that were measured.")
 
 
 def test_the_time_of_a_part_is_its_share_of_the_nominal_time() -> None:

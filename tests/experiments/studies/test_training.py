@@ -154,7 +154,7 @@ def test_the_law_tells_the_distance_in_a_smooth_network_and_in_one_with_kinks_un
 @pytest.mark.parametrize(
     ("counts", "says"),
     [
-        ([9, 9, 0, 0], "at 9 of 9 steps of all ways."),
+        ([9, 9, 0, 0], "at all 9 steps of all ways."),
         ([9, 4, 0, 5], "at 4 of 9 steps of all ways, and misses it at 5 where the paths are more than 1 % apart."),
         (
             [9, 4, 1, 3],
@@ -275,7 +275,7 @@ def test_a_bad_gradient_that_trains_is_told_from_one_that_does_not(monkeypatch: 
     monkeypatch.setattr(study, "gradient", reversed_sign)
     config = {"network": (TANH,), "delta": (1e-1,), "steps": 20, "samples": 24, "batch": 24}
     said = list(trained(config)["findings"]["finding"])
-    assert any("1 of 2 paths that are not cut short train" in text for text in said)
+    assert any("1 of 2 complete paths trains" in text for text in said)
     assert any("the worst gradient that trains is that of forward_1, delta 0.1, float64" in text for text in said)
     assert any("the others get to" in text and "central_2, delta 0.1, float64" in text for text in said)
 
