@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 from experiments.study import Rows, Rule, column, key
 
@@ -10,6 +12,23 @@ STATUS = column("ok, or why there is no error: see STATUSES")
 ESTIMATE = column("the numerical derivative, divided by the step really taken", moves={"column": "rounding"})
 PREDICTION: Rule = MappingProxyType({"relative": 0.01})
 """How far rounding may move what is predicted from derivatives in float64: derivkit.trusted.bounds.DISAGREEMENT."""
+
+
+def table_of(name: str, summary: str, columns: Mapping[str, tuple[type, Any]], *, module: str) -> type[Rows]:
+    """A table of a study whose columns are called as methods or verdicts are.
+
+    Parameters
+    ----------
+    name, summary
+        Of the class, and what it says of itself.
+    columns
+        Their types, and what `key` and `column` make.
+    module
+        The study.
+    """
+    kinds = {column: kind for column, (kind, _) in columns.items()}
+    rows = {column: field for column, (_, field) in columns.items()}
+    return type(name, (Rows,), {"__annotations__": kinds, "__doc__": summary, "__module__": module, **rows})
 
 
 class Function(Rows, table=None):
@@ -101,3 +120,49 @@ class Exponents(Rows, table=None):
     order_observed: float = column("p in error = a delta^p + b delta^-q, fitted to the sweep")
     growth: float = column("growth of rounding in theory: the order of the derivative")
     growth_observed: float = column("q in the same fit")
+
+
+# What is claimed, beside the truth. Points are drawn by an exp, which is right to 2 ulp. Two answers lie apart by no
+# more than both their bars, which is what a bar says; how long it is, from which step it comes, and with it the status,
+# is the outcome of a search. The errors of f are its rounding itself. Some programs hold constants as libm rounds them,
+# such as cosh(1/16): another libm makes another function, with other low digits of truth.
+SEARCH: Rule = {"follows": ()}
+OUTCOME: Rule = {"follows": ("true_error", "error", "attainable")}
+VERDICT: Rule = {"follows": ("error", "attainable")}
+
+
+class Category(Rows, table=None):
+    """What kind of function it is."""
+
+    category: str = column("what kind of function it is")
+
+
+class Judged(Rows, table=None):
+    """What a method says at a point, beside the truth."""
+
+    x: float = key("the point, drawn from the seed; no point is there twice", moves={"relative": 2.0**-51})
+    value: float = column("what the method says", moves={"column": "error"})
+    error: float = column("its bar; infinite where it refuses", moves=SEARCH)
+    status: str = column("its status", moves=VERDICT)
+    evaluations: int = column("values of f that it charges to the point", moves=SEARCH)
+    truth: float = column(
+        "the float nearest to the derivative; none where no derivative exists", moves={"follows": ("x",)}
+    )
+    truth_low: float = column("the derivative is truth + truth_low, to 31 digits", moves=SEARCH)
+    attainable: float = column(
+        "A: the error of the best difference formula at its best step, chosen knowing the truth", moves=SEARCH
+    )
+    slack: float = column("what nobody can see from outside, in the unit of the derivative")
+    true_error: float = column(
+        "|value - derivative|", moves={"follows": ("value", "truth", "truth_low")}, between=("value", "truth")
+    )
+    covered: bool = column("whether true_error <= error + half an ulp of the truth + slack", moves=OUTCOME)
+    miss: float = column("(true_error - half an ulp - slack) / error; above 1 the bar is too short", moves=OUTCOME)
+    tightness: float = column("error / max(true_error, half an ulp, A)", moves=OUTCOME)
+    loss: float = column(
+        "max(true_error, half an ulp) / max(A, half an ulp); none where A > 1e-3 |truth|", moves=OUTCOME
+    )
+    counts: bool = column(
+        "whether a missing answer counts: A < 0.1 |truth|, and f has six finite values on one side beyond 1024 ulp",
+        moves=VERDICT,
+    )

@@ -82,6 +82,7 @@ REFERENCES = (
     "least for its loss",
     "no signal",
     "level of the noise",
+    "beaten by none",
 )
 """Lines that are no method but what methods are measured against."""
 ENDS = (", ", " (", " of ")

@@ -100,7 +100,12 @@ MAY_IMPORT = {
         for name in ("delta_sweep", "per_sample", "training")
     },
     "experiments/peers": CORE,
-    "experiments/peers/autograd.py": CORE | {"autograd"},
+    "experiments/peers/apart.py": CORE | {"experiments.peers.worker"},
+    **{
+        f"experiments/peers/{tool}.py": CORE | {tool}
+        for tool in ("fdm", "findiff", "jacobi", "numdifftools", "numericalderivative", "optimagic", "statsmodels")
+    },
+    "experiments/peers/autograd.py": CORE | {"autograd", "experiments.peers"},
     "experiments/peers/jax.py": CORE | {"jax", "experiments.peers"},
     "experiments/peers/scipy.py": CORE | {"scipy"},
     "experiments/peers/torch.py": CORE | {"torch", "experiments.peers"},
@@ -140,6 +145,7 @@ MAY_IMPORT = {
     "experiments/running/launching.py": HYDRA,
     "experiments/running/hydra_errors.py": HYDRA,
     "experiments/running/jobs.py": RUN | {"yaml"},
+    "experiments/running/settings.py": CORE | RUN | {"experiments.peers"},
     "experiments/running": CORE
     | RUN
     | {"experiments.THREADS", "experiments.figures", "experiments.page", "experiments.studies"},

@@ -10,11 +10,13 @@ if TYPE_CHECKING:
     from derivkit.recommendation import NO_DELTA_HELPS, PRECISIONS, Precision, calls_of_recommendations, in_precision
     from derivkit.testing.assessment import Assessment, Bench, bench, regular
     from derivkit.testing.attainability import attainable, covered, formulas, least_smoothed, loss, miss_size, tightness
+    from derivkit.testing.board import Standing, clustered_interval, standing, unbeaten
     from derivkit.testing.breaks import BREAKS, VERDICTS, Answer, Break, verdict
     from derivkit.testing.cases import (
         NAMED_WITHIN,
         Cases,
         Comparisons,
+        Judged,
         Measures,
         named_within,
         quantile,
@@ -56,7 +58,18 @@ if TYPE_CHECKING:
     from derivkit.testing.sampling import SAMPLED_GOALS, Scores, geometric_mean, oracle, score
     from derivkit.testing.signals import Sampled, Signal
     from derivkit.testing.statements import Claims, claims, perturbation
-    from derivkit.testing.ways import ANALYTICAL, DIGITS, DUAL, Ways, as_numpy, correct_digits, statuses, ways_of
+    from derivkit.testing.ways import (
+        ANALYTICAL,
+        DIGITS,
+        DUAL,
+        Ways,
+        as_numpy,
+        correct_digits,
+        numpy_name,
+        statuses,
+        ways_of,
+        written_with,
+    )
     from derivkit.trusted.truth import Truth
 
 __all__ = [
@@ -106,6 +119,7 @@ __all__ = [
     "FloatType",
     "Goal",
     "HalfBlock",
+    "Judged",
     "Judgement",
     "Landscape",
     "Measures",
@@ -122,6 +136,7 @@ __all__ = [
     "Signal",
     "Site",
     "Slopes",
+    "Standing",
     "Truth",
     "Ways",
     "allowed",
@@ -130,6 +145,7 @@ __all__ = [
     "bench",
     "calls_of_recommendations",
     "claims",
+    "clustered_interval",
     "correct_digits",
     "correct_gradient",
     "covered",
@@ -148,6 +164,7 @@ __all__ = [
     "nested_derivatives",
     "network_loss",
     "network_problem",
+    "numpy_name",
     "oracle",
     "perturbation",
     "plant",
@@ -162,12 +179,15 @@ __all__ = [
     "share",
     "share_beyond",
     "site_of",
+    "standing",
     "statuses",
     "sweep_deltas",
     "theoretical_optimum",
     "tightness",
+    "unbeaten",
     "verdict",
     "ways_of",
+    "written_with",
 ]
 
 __getattr__, __dir__ = face(__name__)

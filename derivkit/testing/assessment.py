@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -125,6 +126,23 @@ class Assessment:
     def right(self) -> Mask:
         """Whether the status is one of those that the population allows there."""
         return self.bench.family.right(self.claims.status, self.bench.truth)
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """All of it by name, as a table has it."""
+        answers, known = self.claims, self.bench
+        claimed = ("value", "error", "status", "evaluations")
+        worth = ("true_error", "covered", "miss", "tightness", "loss", "counts")
+        return {
+            "category": known.family.category,
+            "x": known.x,
+            **{name: getattr(answers, name) for name in claimed},
+            "truth": known.truth.high,
+            "truth_low": known.truth.low,
+            "attainable": known.best,
+            "slack": known.family.slack,
+            **{name: getattr(self, name) for name in worth},
+        }
 
     @cached_property
     def noise(self) -> Perturbation:

@@ -112,7 +112,31 @@ class Comparisons:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Cases(Comparisons):
+class Judged(Comparisons):
+    """Claims of a method at points of functions of one variable, and what they are worth.
+
+    Attributes
+    ----------
+    slack : ndarray
+        What nobody can see.
+    miss, tightness, loss, counts : ndarray
+        As :class:`derivkit.testing.Assessment` explains them.
+    """
+
+    slack: Array
+    miss: Array
+    tightness: Array
+    loss: Array
+    counts: Mask
+
+    @property
+    def excess(self) -> Array:
+        """The true error, less what nobody can see."""
+        return self.true_error - self.slack
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Cases(Judged):
     """Claims of a method at points of functions of one variable.
 
     Attributes
@@ -131,9 +155,7 @@ class Cases(Comparisons):
         Standard deviation of f's error as the method names it.
     deviation, level : ndarray
         The true one about its mean, and the root mean square with it.
-    slack : ndarray
-        What nobody can see.
-    miss, tightness, loss, counts, settled, right : ndarray
+    settled, right : ndarray
         As :class:`derivkit.testing.Assessment` explains them.
     """
 
@@ -145,18 +167,8 @@ class Cases(Comparisons):
     noise: Array
     deviation: Array
     level: Array
-    slack: Array
-    miss: Array
-    tightness: Array
-    loss: Array
-    counts: Mask
     settled: Mask
     right: Mask
-
-    @property
-    def excess(self) -> Array:
-        """The true error, less what nobody can see."""
-        return self.true_error - self.slack
 
     @property
     def measures(self) -> Measures:

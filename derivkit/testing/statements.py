@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -44,6 +45,9 @@ class Claims:
         Values of f that it did take.
     distinct : int
         How many different points these were at.
+    seconds : ndarray
+        Which the method took for the point, without those of f; of a method that is asked for all points together, as
+        many for each.
     """
 
     value: Array
@@ -55,6 +59,7 @@ class Claims:
     total: int
     counted: int
     distinct: int
+    seconds: Array
 
     @property
     def answered(self) -> Mask:
@@ -77,13 +82,17 @@ class Counter:
     """
 
     def __init__(self, call: Callable[..., Any]) -> None:
-        self._call = call
+        self._call, self.seconds = call, 0.0
         self._asked: list[NDArray[Any]] = []
 
     def __call__(self, x: Any) -> Any:
-        """f(x), counted."""
+        """f(x), counted and timed."""
         self._asked.append(np.array(x).ravel())
-        return self._call(x)
+        begin = time.perf_counter()
+        try:
+            return self._call(x)
+        finally:
+            self.seconds += time.perf_counter() - begin
 
     @property
     def counted(self) -> int:
@@ -133,8 +142,10 @@ def claims(method: Method, f: Function, x: Array, *, order: int = 1) -> Claims:
     """
     counter = Counter(f.call)
     counted = replace(f, call=counter)
+    begin = time.perf_counter()
     result = method(counted, x) if order == 1 else method(counted, x, order=order)
     nothing = np.full(x.shape, np.nan)
+    together = np.full(x.shape, (time.perf_counter() - begin - counter.seconds) / max(1, x.size))
     return Claims(
         value=np.asarray(result.value, dtype=np.float64),
         error=np.asarray(result.error, dtype=np.float64),
@@ -145,6 +156,7 @@ def claims(method: Method, f: Function, x: Array, *, order: int = 1) -> Claims:
         total=result.total,
         counted=counter.counted,
         distinct=counter.distinct,
+        seconds=np.asarray(getattr(result, "seconds", together), dtype=np.float64),
     )
 
 

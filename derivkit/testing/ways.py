@@ -171,23 +171,61 @@ def expression_of(f: Function) -> Expression:
 def as_numpy(f: Function) -> Callable[[Any], Any]:
     """f as somebody would write it with NumPy, so that dual numbers go through it; a black box as it is."""
     expression = expression_of(f)
-    if f.text != str(expression):
-        return f.call
+    return f.call if f.text != str(expression) else written_with(expression, np.float64, in_numpy)
+
+
+def written_with(
+    expression: Expression, number: Callable[[float], Any], operation: Callable[[str], Callable[..., Any]]
+) -> Callable[[Any], Any]:
+    """An expression in one variable as somebody would write it with a library.
+
+    Parameters
+    ----------
+    expression : Expression
+        Of one variable.
+    number : callable
+        Makes the library's own number of a float.
+    operation : callable
+        What the library has for an operation, by the name that this one has here.
+
+    Returns
+    -------
+    callable
+        Of the library's own number or array.
+
+    Examples
+    --------
+    >>> from derivkit.expressions.expression import parse
+    >>> float(written_with(parse("2*x + atan(x)"), np.float64, in_numpy)(1.0)) == 2.0 + math.atan(1.0)
+    True
+    """
     return lambda x: interpret(
         expression,
-        number=lambda value: np.float64(nearest_float(value)),
-        constant=FLOAT_CONSTANTS.__getitem__,
+        number=lambda value: number(nearest_float(value)),
+        constant=lambda name: number(FLOAT_CONSTANTS[name]),
         variable=lambda name: x,
-        apply=lambda name, *arguments: in_numpy(name)(*arguments),
+        apply=lambda name, *arguments: operation(name)(*arguments),
     )
 
 
 def in_numpy(operation: str) -> Callable[..., Any]:
     """An operation as somebody would write it with NumPy."""
-    return NUMPY.get(operation) or OPERATIONS[operation].value
+    return WRITTEN_OUT.get(operation) or OPERATIONS[operation].value
 
 
-NUMPY: Mapping[str, Callable[..., Any]] = {
+def numpy_name(operation: str) -> str:
+    """What NumPy, and the libraries that are written like it, call an operation.
+
+    Examples
+    --------
+    >>> numpy_name("atan"), numpy_name("erf")
+    ('arctan', 'erf')
+    """
+    value = OPERATIONS[operation].value
+    return value.__name__ if isinstance(value, np.ufunc) else operation
+
+
+WRITTEN_OUT: Mapping[str, Callable[..., Any]] = {
     "power": operator.pow,
     "sigmoid": lambda u: 1.0 / (1.0 + np.exp(-u)),
     "softplus": lambda u: np.logaddexp(0.0, u),

@@ -12,11 +12,15 @@ gradient of f at x, by its own rule and with its own tolerances; f gives one num
 from __future__ import annotations
 
 import importlib.util
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
+
+import derivkit as dk
+from derivkit import testing
 
 NETWORKS = ("torch", "jax")
 """The tools that differentiate networks."""
@@ -50,6 +54,35 @@ def activation(name: str, *rooms: object) -> Callable[[Any], Any]:
         if hasattr(room, name):
             return cast("Callable[[Any], Any]", getattr(room, name))
     raise AttributeError(f"the tool has no activation named {name}")
+
+
+def formula_in(formula: str | None, number: Callable[[float], Any], *rooms: object) -> Callable[[Any], Any]:
+    """A formula as somebody would write it with a tool that differentiates code.
+
+    Parameters
+    ----------
+    formula
+        That of a function, if it has one.
+    number
+        Makes the tool's own number of a float.
+    rooms
+        Modules of the tool; what NumPy calls by a name is sought in each in turn.
+
+    Raises
+    ------
+    NotImplementedError
+        If there is none, as tools of this kind do not see through code; or one with an operation that the tool lacks.
+    """
+    if formula is None:
+        raise NotImplementedError("no formula of f is known")
+
+    def operation(name: str) -> Callable[..., Any]:
+        try:
+            return operator.pow if name == "power" else activation(testing.numpy_name(name), *rooms)
+        except AttributeError as error:
+            raise NotImplementedError(str(error)) from error
+
+    return testing.written_with(dk.parse(formula), number, operation)
 
 
 def flat(layers: Sequence[tuple[Any, Any]]) -> NDArray[np.floating[Any]]:

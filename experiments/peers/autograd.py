@@ -1,4 +1,4 @@
-"""The check of a gradient by autograd, of all its arguments."""
+"""The check of a gradient by autograd, of all its arguments; the derivative of a formula."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from experiments.peers import formula_in
 
 
 def accepts(f: Callable[[Any], float], claim: NDArray[Any], x: NDArray[Any]) -> bool:
@@ -27,3 +29,11 @@ def accepts(f: Callable[[Any], float], claim: NDArray[Any], x: NDArray[Any]) -> 
     finally:
         np.random.set_state(state)  # noqa: NPY002 -- as above
     return True
+
+
+def derivative(f: Any, x: float) -> Any:
+    """The derivative of a function that has a formula; no bar."""
+    import autograd  # noqa: PLC0415 -- as above
+    import autograd.scipy.special  # noqa: PLC0415 -- as above
+
+    return autograd.grad(formula_in(f.expression, float, autograd.numpy, autograd.scipy.special))(x)

@@ -1,4 +1,6 @@
-"""The gradient of a network by JAX, compiled, a weight matrix and a bias for every layer; its check of a gradient."""
+"""The gradient of a network by JAX, compiled, a weight matrix and a bias for every layer; its check of a gradient; the
+derivative of a formula.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import derivkit as dk
-from experiments.peers import activation
+from experiments.peers import activation, formula_in
 
 
 def gradient(network: dk.Network, parameters: NDArray[Any], samples: dk.Samples) -> Callable[[], list[tuple[Any, Any]]]:
@@ -59,6 +61,19 @@ def accepts(f: Callable[[Any], float], claim: NDArray[Any], x: NDArray[Any]) -> 
     except AssertionError:
         return False
     return True
+
+
+def derivative(f: Any, x: float) -> Any:
+    """The derivative of a function that has a formula; no bar."""
+    return _slope(f.expression)(x)
+
+
+@functools.cache
+def _slope(formula: str | None) -> Any:
+    """The derivative of a formula; not compiled, which takes longer than it saves at a few points."""
+    jax = _in_float64()
+    f = formula_in(formula, jax.numpy.float64, jax.numpy, jax.nn, jax.scipy.special)
+    return jax.grad(f)
 
 
 def _in_float64() -> Any:

@@ -31,6 +31,21 @@ def derivative(f: Callable[[Any], Any], x: ArrayLike) -> Any:
     return scipy.differentiate.derivative(f, x).df
 
 
+def adaptive(f: Callable[[Any], Any], x: float) -> tuple[Any, Any, Any]:
+    """The derivative with its default steps and tolerances, its error, and whether it says that it succeeded."""
+    import scipy.differentiate  # noqa: PLC0415 -- as above
+
+    result = scipy.differentiate.derivative(f, x)
+    return result.df, result.error, result.success
+
+
+def three_point(f: Callable[[Any], Any], x: float) -> Any:
+    """The derivative by which SciPy's optimisers go, with ``jac="3-point"``; no bar."""
+    from scipy.optimize._numdiff import approx_derivative  # noqa: PLC0415 -- where its manual has it
+
+    return approx_derivative(f, x, method="3-point")
+
+
 def gradient_error(f: Callable[[Any], Any], claim: Any, x: Any) -> float:
     """The number of ``scipy.optimize.check_grad``: the distance of a gradient from forward differences.
 

@@ -1,16 +1,17 @@
 """The gradient of a network by PyTorch, eager, a weight matrix and a bias for every layer, as its own layers have; its
-check of a gradient.
+check of a gradient; the derivative of a formula.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 from numpy.typing import NDArray
 
 import derivkit as dk
-from experiments.peers import activation
+from experiments.peers import activation, formula_in
 
 
 def gradient(network: dk.Network, parameters: NDArray[Any], samples: dk.Samples) -> Callable[[], list[tuple[Any, Any]]]:
@@ -59,3 +60,15 @@ def accepts(f: Callable[[Any], float], claim: NDArray[Any], x: NDArray[Any]) -> 
 
     leaf = torch.tensor(x, requires_grad=True)
     return bool(torch.autograd.gradcheck(Loss.apply, leaf, fast_mode=True, raise_exception=False))
+
+
+def derivative(f: Any, x: float) -> Any:
+    """The derivative of a function that has a formula; no bar."""
+    import torch  # noqa: PLC0415 -- as above
+
+    leaf = torch.tensor(x, dtype=torch.float64, requires_grad=True)
+    number = functools.partial(torch.tensor, dtype=torch.float64)
+    (slope,) = torch.autograd.grad(
+        formula_in(f.expression, number, torch, torch.special, torch.nn.functional)(leaf), leaf
+    )
+    return slope.item()

@@ -35,6 +35,7 @@ FIELD_KEYS = {
 }
 FUNCTION_KEYS = ("expression", "black_box", "python", "points", "domain", "reason", "source")
 FORMULA_KEYS = ("offsets", "order", "reason", "source")
+TOOL_KEYS = ("call", "source", "install", "seconds", "bar")
 NETWORK_KEYS = ("sizes", "activation", "activations", "loss", "l1", "l2", "reason")
 FAMILY_KEYS = (
     *("category", "expression", "program", "points", "draws", "domain", "statuses", "noise", "derivative", "slack"),
@@ -136,10 +137,30 @@ def _written_formula(where: str, name: str, spec: Mapping[str, object]) -> str:
 
 def _estimator(name: str, spec: Mapping[str, object]) -> testing.Method:
     where = f"estimator {name!r}"
+    if "call" in spec:
+        return _tool(where, name, spec)
     method = _table_entry(where, spec, "estimator", "ridders")
     if method not in testing.METHODS:
         raise ConfigurationError(f"{where}: no estimator named {show(method)!r}; {nearest(method, testing.METHODS)}")
     return testing.METHODS[method]
+
+
+def _tool(where: str, name: str, spec: Mapping[str, object]) -> testing.Method:
+    """Return another tool as a method: it runs in a process of its own, which begins when it is first asked."""
+    from experiments.peers import apart  # noqa: PLC0415 -- for those alone who compare
+
+    _refuse_keys(where, spec, TOOL_KEYS)
+    call, source, install = (_text(f"{where}: {key}", spec.get(key), "") for key in TOOL_KEYS[:3])
+    if not all(part.isidentifier() for part in call.replace(":", ".", 1).split(".")) or ":" not in call:
+        raise ConfigurationError(f"{where}: call is {show(call)}; write module:function, such as mine:derivative")
+    seconds = number(f"{where}: seconds", spec.get("seconds", 1.0))
+    if not seconds > 0.0:
+        raise ConfigurationError(f"{where}: seconds is {seconds:g}; a call takes more than that, write seconds: 1")
+    tool = apart.Tool(
+        name=name, call=call, source=source, install=install, seconds=seconds,
+        bar=_flag(f"{where}: bar", spec.get("bar", True)),
+    )  # fmt: skip
+    return testing.Method(name, apart.Process(tool), source)
 
 
 def _table_entry(where: str, spec: Mapping[str, object], key: str, example: str) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 
 import derivkit as dk
 from derivkit.testing import BREAKS, METHODS, VERDICTS, Answer, Break, verdict
+from experiments.columns import table_of
 from experiments.study import Frame, Lesson, Rows, Tables, column, key, refuse_repeated, refuse_unknown
 from experiments.words import counted, listed
 
@@ -101,13 +102,6 @@ class Pictures(Rows):
     y: float = column("f(x + t) - f(x), less a straight line where the view says so", axis="y", label="f - f(x)")
 
 
-def table_of(name: str, summary: str, columns: Mapping[str, tuple[type, Any]]) -> type[Rows]:
-    """A table whose columns are called as methods or verdicts are."""
-    kinds = {column: kind for column, (kind, _) in columns.items()}
-    rows = {column: field for column, (_, field) in columns.items()}
-    return type(name, (Rows,), {"__annotations__": kinds, "__doc__": summary, "__module__": __name__, **rows})
-
-
 Matrix = table_of(
     "Matrix",
     "The verdicts by case and method.",
@@ -115,6 +109,7 @@ Matrix = table_of(
         "case": (str, key("name of the case")),
         **{name: (str, column(f"the verdict on {name}")) for name in NAMES},
     },
+    module=__name__,
 )
 Summary = table_of(
     "Summary",
@@ -123,6 +118,7 @@ Summary = table_of(
         "method": (str, key("who answers")),
         **{name: (int, column(f"cases: {meaning}")) for name, meaning in VERDICTS.items()},
     },
+    module=__name__,
 )
 
 

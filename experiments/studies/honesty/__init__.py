@@ -40,6 +40,7 @@ from derivkit.testing import (
     regular,
     share_beyond,
 )
+from experiments.columns import SEARCH, VERDICT, Category, Judged
 from experiments.studies.honesty.sentences import (
     NO,
     REPEATS,
@@ -64,13 +65,8 @@ LARGEST_DRAWN = 1e3
 """Answers that are farther off than so many times the truth are not drawn."""
 EQUAL = "bar = true error"
 
-# Tables. Points are drawn by an exp, which is right to 2 ulp. Two answers lie apart by no more than both their bars,
-# which is what a bar says; how long it is, from which step it comes, and with it the status, is the outcome of a
-# search. The errors of f are its rounding itself. Some programs hold constants as libm rounds them, such as cosh(1/16):
-# another libm makes another function, with other low digits of truth.
-SEARCH: Mapping[str, Any] = {"follows": ()}
-OUTCOME: Mapping[str, Any] = {"follows": ("true_error", "error", "attainable")}
-VERDICT: Mapping[str, Any] = {"follows": ("error", "attainable")}
+# Tables
+
 ORDER = (
     "order of the derivative; those above 1 are asked of regular functions, and near breaks where they are what breaks"
 )
@@ -87,12 +83,6 @@ class Claimed(Claim, table=None):
     """A method at a function."""
 
     function: str = key("name of the function in the population")
-
-
-class Category(Rows, table=None):
-    """What kind of function it is."""
-
-    category: str = column("what kind of function it is")
 
 
 class Regular(Rows, table=None):
@@ -122,35 +112,9 @@ class Measures(Rows, table=None):
     evaluations: float = column("mean evaluations of f for a point")
 
 
-class Table(Claimed, Category, Regular):
+class Table(Claimed, Category, Regular, Judged):
     """Every claim beside the truth."""
 
-    x: float = key("the point, drawn from the seed; no point is there twice", moves={"relative": 2.0**-51})
-    value: float = column("what the method says", moves={"column": "error"})
-    error: float = column("its bar; infinite where it refuses", moves=SEARCH)
-    status: str = column("its status", moves=VERDICT)
-    evaluations: int = column("values of f that it charges to the point", moves=SEARCH)
-    truth: float = column(
-        "the float nearest to the derivative; none where no derivative exists", moves={"follows": ("x",)}
-    )
-    truth_low: float = column("the derivative is truth + truth_low, to 31 digits", moves=SEARCH)
-    attainable: float = column(
-        "A: the error of the best difference formula at its best step, chosen knowing the truth", moves=SEARCH
-    )
-    slack: float = column("what nobody can see from outside, in the unit of the derivative")
-    true_error: float = column(
-        "|value - derivative|", moves={"follows": ("value", "truth", "truth_low")}, between=("value", "truth")
-    )
-    covered: bool = column("whether true_error <= error + half an ulp of the truth + slack", moves=OUTCOME)
-    miss: float = column("(true_error - half an ulp - slack) / error; above 1 the bar is too short", moves=OUTCOME)
-    tightness: float = column("error / max(true_error, half an ulp, A)", moves=OUTCOME)
-    loss: float = column(
-        "max(true_error, half an ulp) / max(A, half an ulp); none where A > 1e-3 |truth|", moves=OUTCOME
-    )
-    counts: bool = column(
-        "whether a missing answer counts: A < 0.1 |truth|, and f has six finite values on one side beyond 1024 ulp",
-        moves=VERDICT,
-    )
     settled: bool = column(
         "status ok; or below_resolution, |truth| <= error and A >= 1e-3 |truth|: a bound is all that could be said",
         moves=VERDICT,
@@ -341,12 +305,9 @@ def assessed(assessment: Assessment, where: Mapping[str, Any]) -> Iterator[Rows]
     """What a method says at the points of a function, beside what is known, and how often it evaluated f."""
     answers, known = assessment.claims, assessment.bench
     labels = {**where, "regular": regular(known.family)}
-    worth = ("true_error", "covered", "miss", "tightness", "loss", "counts", "settled", "right")
     yield Table(
-        **labels, category=known.family.category, x=known.x, value=answers.value, error=answers.error,
-        status=answers.status, evaluations=answers.evaluations, truth=known.truth.high, truth_low=known.truth.low,
-        attainable=known.best, slack=known.family.slack, **{name: getattr(assessment, name) for name in worth},
-        delta=answers.delta, noise=answers.noise, deviation=assessment.noise.deviation, level=assessment.noise.level,
+        **labels, **assessment.columns, settled=assessment.settled, right=assessment.right, delta=answers.delta,
+        noise=answers.noise, deviation=assessment.noise.deviation, level=assessment.noise.level,
     )  # fmt: skip
     yield Evaluations(
         **labels, points=known.x.size, counted=answers.counted, distinct=answers.distinct, claimed=answers.total,

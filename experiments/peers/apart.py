@@ -1,0 +1,224 @@
+"""A tool in a process of its own, which nothing that the tool does can stop: a hang, a crash or a kill costs one call.
+
+The function stays here: the process asks for its values, so that they are counted from outside and the tool needs
+nothing of it but numbers. What the tool prints goes nowhere. The other end is `experiments.peers.worker`.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import cache
+from importlib import metadata
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from derivkit.asker import Asker
+from derivkit.function import Function, function_of
+from derivkit.types import FunctionLike, Numbers
+from experiments.peers.worker import ABSENT, ANSWER, NOT_OK, OK, READY, WRONG
+
+SECONDS_TO_START = 120.0
+"""For its imports and a first call; a choice."""
+SECONDS_TO_END = 5.0
+"""Of a process whose end was closed, before it is killed; a choice."""
+WORKER = "experiments.peers.worker"
+ROOT = Path(__file__).parents[2]
+
+
+class AbsentError(Exception):
+    """A tool is not installed; how to install it."""
+
+
+class ToolError(ValueError):
+    """A tool is described wrongly: it is not there under its name, or gives other things than it promises."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tool:
+    """A tool that differentiates a function of one variable.
+
+    Attributes
+    ----------
+    name : str
+    call : str
+        ``module:function`` of f and x, which gives a value; or value and bar; or value, bar and whether the tool itself
+        takes that for a success.
+    source : str
+        Where its way is described.
+    install : str
+        What pip is told, a distribution's name.
+    seconds : float
+        Time limit of a call.
+    bar : bool
+        Whether it promises a bar on its error.
+    """
+
+    name: str
+    call: str
+    source: str
+    install: str
+    seconds: float = 1.0
+    bar: bool = True
+
+    @property
+    def version(self) -> str:
+        """Of the installed distribution; empty where there is none."""
+        try:
+            return metadata.version(self.install)
+        except metadata.PackageNotFoundError:
+            return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What came of a call.
+
+    Attributes
+    ----------
+    value, error : float
+        The derivative and its bar; NaN where there is none.
+    status : str
+        ``ok``; ``not_ok``: the tool says itself that it failed; ``refused``: it is none of what the tool does;
+        ``not_finite``, ``raised``, ``hung`` or ``killed``.
+    message : str
+    evaluations : int
+        Values of f that it asked for.
+    seconds : float
+        Net of f; NaN where the process did not live to say it.
+    """
+
+    value: float = math.nan
+    error: float = math.nan
+    status: str
+    message: str = ""
+    evaluations: int = 0
+    seconds: float = math.nan
+
+    @classmethod
+    def of(cls, value: float, error: float, status: str, message: str, seconds: float, *, evaluations: int) -> Reply:
+        """What a process says; a value that is not finite is none."""
+        if status in (OK, NOT_OK) and not math.isfinite(value):
+            value, error, status, message = math.nan, math.nan, "not_finite", "no finite value"
+        return cls(
+            value=value, error=error, status=status, message=message, evaluations=evaluations, seconds=seconds
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Replies:
+    """The replies at some points, arrays of x's shape, as a method with error bars gives them."""
+
+    value: Any
+    error: Any
+    status: Any
+    message: Any
+    evaluations: Any
+    seconds: Any
+    total: int
+
+
+@dataclass(eq=False)
+class Process:
+    """A running tool: started when it is first asked, and again after it was lost."""
+
+    tool: Tool
+    _child: subprocess.Popen[bytes] | None = None
+    _end: Connection | None = None
+
+    def __call__(self, f: FunctionLike, x: ArrayLike) -> Replies:
+        """The derivative of f at every x, by a call of the tool for each.
+
+        Raises
+        ------
+        AbsentError
+            If the tool is not installed.
+        ToolError
+            If it is not there under its name, or gives other things than it promises.
+        """
+        points, function = np.asarray(x, dtype=np.float64), function_of(f)
+        replies = [self.ask(function, float(point)) for point in points.ravel()]
+        columns = {
+            one.name: np.reshape(np.array([getattr(reply, one.name) for reply in replies]), points.shape)
+            for one in fields(Reply)
+        }
+        return Replies(**columns, total=int(columns["evaluations"].sum()))
+
+    def ask(self, f: Function, x: float) -> Reply:
+        """The derivative of f at x."""
+        end, values, evaluations = self._end or self._start(), _values_of(f), 0
+        until = time.monotonic() + self.tool.seconds
+        try:
+            end.send((None if f.expression is None else str(f.expression), x))
+            while end.poll(max(0.0, until - time.monotonic())):
+                word, *content = end.recv()
+                if word == ANSWER:
+                    return Reply.of(*content, evaluations=evaluations)
+                evaluations += content[0].size
+                end.send(values(content[0]))
+        except (EOFError, ConnectionError):
+            return Reply(status="killed", message=f"its process ended with {self._ending()}", evaluations=evaluations)
+        self.close()
+        return Reply(status="hung", message=f"no answer within {self.tool.seconds:g} s", evaluations=evaluations)
+
+    def _start(self) -> Connection:
+        """Start the process, and wait until its tool has given a first answer.
+
+        Raises
+        ------
+        AbsentError, ToolError
+        """
+        self._end, other = Pipe()
+        command = [sys.executable, "-m", WORKER, str(other.fileno()), self.tool.call, str(int(self.tool.bar))]
+        path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+        self._child = subprocess.Popen(  # noqa: S603 -- this interpreter, with a module of ours
+            command, pass_fds=[other.fileno()], env={**os.environ, "PYTHONPATH": path}, stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        other.close()
+        try:
+            word, sentence = self._end.recv() if self._end.poll(SECONDS_TO_START) else (WRONG, "does not start")
+        except (EOFError, ConnectionError):
+            word, sentence = WRONG, f"ends while it starts, with {self._ending()}"
+        if word == READY and self._end is not None:
+            return self._end
+        self.close()
+        if word == ABSENT:
+            raise AbsentError(f"{self.tool.name} is not installed ({sentence}); pip install {self.tool.install}")
+        raise ToolError(f"estimator {self.tool.name!r}: {self.tool.call} {sentence}")
+
+    def _ending(self) -> str:
+        """Wait for the end of a process that was lost, and say how it ended."""
+        child = self._child
+        self.close(patience=SECONDS_TO_END)
+        code = 0 if child is None else child.returncode
+        return signal.Signals(-code).name if code < 0 else f"exit status {code}"
+
+    def close(self, *, patience: float = 0.0) -> None:
+        """End the process, if there is one: in so many seconds it may do so itself."""
+        if self._end is not None:
+            self._end.close()
+        if self._child is not None:
+            try:
+                self._child.wait(patience)
+            except subprocess.TimeoutExpired:
+                self._child.kill()
+                self._child.wait()
+        self._child = self._end = None
+
+
+def _values_of(f: Function) -> Callable[[Numbers], Numbers]:
+    """What gives values of f for numbers, real or complex."""
+    asker = cache(lambda kind: Asker(f, kind=kind))
+    return lambda points: asker(np.complex128 if np.iscomplexobj(points) else np.float64)(points)

@@ -1,0 +1,155 @@
+"""The process in which another tool runs: ``python -m experiments.peers.worker DESCRIPTOR MODULE:FUNCTION BAR``.
+
+It is asked for derivatives through a connection, and asks back for values of the function.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
+import numpy as np
+
+READY, ABSENT, WRONG = "ready", "absent", "wrong"
+"""How a tool begins, each with a sentence."""
+VALUES, ANSWER = "values", "answer"
+"""What a tool says: for which points it wants values; its answer or why there is none, and seconds net of f."""
+OK, NOT_OK, REFUSED, RAISED = "ok", "not_ok", "refused", "raised"
+"""What becomes of a call that ends: not_ok, if the tool says itself that it failed, and refused, if it is none of what
+the tool does."""
+MAX_MEMORY = 16 * 2**30
+"""Bytes of address space: some tools reserve much more than they use; a choice."""
+
+Answer = tuple[float, float, str, str]
+"""Value and bar (NaN where there is none), the status and a message."""
+
+
+class Asked:
+    """A function whose values another process has.
+
+    Attributes
+    ----------
+    expression : str or None
+        Its formula, for tools that differentiate code and not values.
+    seconds : float
+        Which its values have taken.
+    """
+
+    def __init__(self, end: Connection, expression: str | None) -> None:
+        self._end, self.expression, self.seconds = end, expression, 0.0
+
+    def __call__(self, x: Any) -> Any:
+        """f(x), of x's shape."""
+        begin = time.perf_counter()
+        points = np.asarray(x)
+        kind = np.complex128 if np.iscomplexobj(points) else np.float64
+        self._end.send((VALUES, points.astype(kind).ravel()))
+        values = self._end.recv().reshape(points.shape)
+        self.seconds += time.perf_counter() - begin
+        return values if points.ndim else values[()]
+
+
+class Sample:
+    """A function to try a tool with."""
+
+    expression = "exp(x)"
+
+    def __call__(self, x: Any) -> Any:
+        """exp(x)."""
+        return np.exp(x)
+
+
+def answer_of(result: Any, *, bar: bool) -> Answer:
+    """What a tool gives, as plain numbers.
+
+    Raises
+    ------
+    TypeError
+        If it is another thing than the tool promises.
+
+    Examples
+    --------
+    >>> answer_of((1.0, 0.1), bar=True), answer_of(1.0, bar=False)
+    ((1.0, 0.1, 'ok', ''), (1.0, nan, 'ok', ''))
+    """
+    parts = list(result) if isinstance(result, (tuple, list)) else [result]
+    if bar and not 2 <= len(parts) <= 3:
+        promised = "(value, bar) is promised; give both, or write bar: false"
+        raise TypeError(f"gives {result!r:.60}, where {promised}")
+    try:
+        numbers = [np.asarray(part).astype(np.float64, casting="safe").item() for part in parts[: 1 + bar]]
+    except (TypeError, ValueError):
+        raise TypeError(f"gives {result!r:.60}, where numbers are promised") from None
+    status = OK if len(parts) < 3 or parts[2] else NOT_OK
+    return numbers[0], numbers[1] if bar else math.nan, status, ""
+
+
+def loaded(call: str) -> Callable[[Any, float], Any]:
+    """The function that ``module:function`` names.
+
+    Raises
+    ------
+    TypeError
+        If there is none.
+    ModuleNotFoundError
+        If a module is not there.
+    """
+    module, _, name = call.partition(":")
+    function = getattr(importlib.import_module(module), name, None)
+    if not callable(function):
+        raise TypeError(f"is no function: {module} has no {name!r} that can be called")
+    return function  # type: ignore[no-any-return]  # any callable
+
+
+def begun(call: str, *, bar: bool) -> tuple[Callable[[Any, float], Any] | None, tuple[str, str]]:
+    """The tool, tried once, and how that went."""
+    try:
+        function = loaded(call)
+        answer_of(function(Sample(), 1.0), bar=bar)
+    except ModuleNotFoundError as error:
+        own = call.partition(":")[0] == error.name
+        return None, (WRONG, f"cannot be found: {error}") if own else (ABSENT, str(error))
+    except TypeError as error:
+        return None, (WRONG, str(error))
+    except Exception as error:  # noqa: BLE001 -- a tool may raise anything
+        return None, (WRONG, f"raises {type(error).__name__} for exp at 1: {error}")
+    return function, (READY, "")
+
+
+def differentiate(function: Callable[[Any, float], Any], f: Asked, x: float, *, bar: bool) -> Answer:
+    """The answer of a tool, or why there is none."""
+    try:
+        return answer_of(function(f, x), bar=bar)
+    except NotImplementedError as error:
+        return math.nan, math.nan, REFUSED, str(error)
+    except Exception as error:  # noqa: BLE001 -- a tool may raise anything
+        return math.nan, math.nan, RAISED, f"{type(error).__name__}: {error}"
+
+
+def main(descriptor: str, call: str, bar: str) -> None:
+    """Answer until the other end is closed."""
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, most))
+    sys.path.insert(0, os.getcwd())  # noqa: PTH109 -- where somebody's own tools are
+    end, promised = Connection(int(descriptor)), bar == "1"
+    function, how = begun(call, bar=promised)
+    end.send(how)
+    while function is not None:
+        try:
+            expression, x = end.recv()
+        except (EOFError, ConnectionError):
+            return
+        f, begin = Asked(end, expression), time.perf_counter()
+        answer = differentiate(function, f, x, bar=promised)
+        end.send((ANSWER, *answer, time.perf_counter() - begin - f.seconds))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

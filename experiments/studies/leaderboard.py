@@ -1,0 +1,377 @@
+"""Which tool can be trusted, and what does it cost? Methods of this library, the step rules of the literature and other
+tools at the same points, judged by the same truth: how often their bars hold, what they lose, what they cost.
+
+Other tools run as their manuals say, each in a process of its own with a time limit: one that hangs or crashes loses
+that call alone. What a tool says itself of its success is respected.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+
+import numpy as np
+
+import derivkit as dk
+from derivkit.testing import (
+    BREAKS,
+    METHODS,
+    VERDICTS,
+    Answer,
+    Bench,
+    Family,
+    Judged,
+    Method,
+    bench,
+    claims,
+    standing,
+    unbeaten,
+    verdict,
+)
+from experiments import columns
+from experiments.columns import Category, table_of
+from experiments.peers.apart import AbsentError, Process
+from experiments.study import Frame, Lesson, Rows, Tables, column, key, refuse_below, refuse_repeated
+from experiments.words import counted, listed, number, percent_reached
+
+OURS = "derivative"
+"""The method whose place is told first."""
+LIBRARY, RULE, WITH_BAR, WITHOUT_BAR = "this library", "step rule", "tool with a bar", "tool without a bar"
+PROMISED = 95.0
+"""Percent of the bars that are to be true. A choice: hardly any tool says what its bar promises."""
+FRONTIER = "beaten by none"
+WORST = 10
+"""So many of the worst answers of each."""
+LOST = ("raised", "hung", "killed")
+"""Statuses of calls that a tool did not finish."""
+
+# Tables
+
+
+class Tool(Rows, table=None):
+    """Who is asked."""
+
+    tool: str = key("who is asked")
+
+
+class Kind(Rows, table=None):
+    """What kind of tool it is."""
+
+    kind: str = column(
+        "a method of this library, a step rule of the literature, or another tool, with or without a bar"
+    )
+
+
+class Table(Tool, columns.Function, Category, columns.Judged):
+    """Every claim beside the truth."""
+
+    seconds: float = column("which the tool took, without those of f", measured=True)
+
+
+class Tools(Tool, Kind):
+    """The tools."""
+
+    source: str = column("where its way is described")
+    version: str = column("of an installed tool; empty for what is part of this library")
+    limit: float = column("seconds that a call may take; none for what is part of this library")
+    absent: str = column("how to install it, where it is not there; else empty")
+
+
+class Standings(Rows, table=None):
+    """What the claims say together; a share of nothing is none."""
+
+    points: int = column("how many different points")
+    answers: int = column("finite values where a derivative exists")
+    bars: int = column("those of them with a finite bar")
+    covered: float = column("share of these whose true error is within bar + half an ulp + slack")
+    covered_low: float = column("low end of the 95 % interval of this share, clustered by function")
+    covered_high: float = column("high end of it")
+    ok: int = column("bars with the status ok")
+    ok_covered: float = column("share of these that are covered")
+    ok_covered_low: float = column("low end of the 95 % interval of this share, clustered by function")
+    ok_covered_high: float = column("high end of it")
+    tightness: float = column("median tightness with the status ok")
+    loss: float = column("median loss of the answers")
+    loss_90: float = column("90 % of the answers lose less than this")
+    missing: float = column("share of the points that ought to have a value and have none")
+    silent: int = column("points without a derivative that were answered with the status ok")
+    evaluations: float = column("mean values of f for a point")
+
+
+class Categories(Tool, Kind, Category, Standings):
+    """The standings by category."""
+
+
+class Frontier(Kind):
+    """What the answers lose, beside what they cost."""
+
+    tool: str = key("who is asked, or who is beaten by none in both", axis="series")
+    evaluations: float = key("mean values of f for a point", axis="x", label="values of f for a point")
+    loss: float = column("median loss of the answers", axis="y", label="loss: error over what could be attained")
+
+
+class Coverage(Rows):
+    """How many percent of the bars are true."""
+
+    bars_of: str = key("what kind of tool it is")
+    tool: str = key("who is asked", axis="label")
+    ok_percent: float = column("percent of the bars with the status ok that are true")
+    percent: float = column("percent of all bars that are true")
+    promised: float = column("what is to be reached")
+
+
+class Gallery(Tool, Kind):
+    """What each says where derivatives break."""
+
+    case: str = key("name of the case", axis="x")
+    expression: str = column("the function")
+    x: float = column("the point")
+    truth: float = column("the derivative; none where none exists")
+    value: float = column("what the tool says; none if it refuses", moves={"column": "bar"})
+    bar: float = column("how far off it says that it may be; none if it says nothing of that", moves=columns.SEARCH)
+    status: str = column("its status", moves={"follows": ("bar",)})
+    verdict: str = column("what that is worth", moves={"follows": ("value", "bar")})
+
+
+Verdicts = table_of(
+    "Verdicts",
+    "How many verdicts of each kind every tool has in the gallery.",
+    {
+        "tool": (str, key("who is asked")),
+        **{name: (int, column(f"cases: {meaning}")) for name, meaning in VERDICTS.items()},
+    },
+    module=__name__,
+)
+
+
+class Worst(Tool, Kind):
+    """The ten worst answers of each, by the error over the bar, or without a bar over what could be attained."""
+
+    place: int = key("1 is the worst")
+    function: str = column("name of the function in the population")
+    x: float = column("the point")
+    value: float = column("what the tool says", moves={"column": "error"})
+    error: float = column("its bar", moves=columns.SEARCH)
+    truth: float = column("the float nearest to the derivative; none where no derivative exists")
+    off: float = column("by how much: infinite for a value with the status ok where no derivative exists")
+
+
+class Summary(Tool, Kind, Standings):
+    """The standings, the best first: by coverage, silence, and loss."""
+
+    lost: int = column("calls that raised, hung or were killed")
+    seconds: float = column("median seconds for a point, without those of f", measured=True)
+    unbeaten: bool = column("whether no other has both less loss and fewer values of f")
+
+
+# What is measured
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Which tools to ask, at how many points of which functions."""
+
+    population: tuple[Family, ...]
+    estimator: tuple[Method, ...] = (METHODS[OURS],)
+    points: int = 6
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        refuse_below(1, self, "points")
+        refuse_repeated(self, "estimator", shown=lambda method: method.name)
+
+    @property
+    def rows(self) -> int:
+        """Rows of the main table, at most."""
+        return self.points * len(self.population) * len(self.estimator)
+
+
+def measure(config: Config) -> Iterator[Rows]:
+    """Yield what every tool says, one after the other."""
+    families = [one for one in config.population if 1 in (one.derivatives or (1,))]
+    benches = [bench(one, np.unique(one.drawn(config.points, seed=config.seed))) for one in families]
+    absent = []
+    for method in config.estimator:
+        try:
+            yield from asked(method, benches)
+        except AbsentError as error:
+            absent.append(str(error))
+            yield described(method, absent=str(error))
+        finally:
+            if isinstance(method.call, Process):
+                method.call.close()
+    if len(absent) == len(config.estimator):
+        raise ValueError("; ".join(absent))
+
+
+def asked(method: Method, benches: Iterable[Bench]) -> Iterator[Rows]:
+    """Yield what a tool says of the gallery and of all functions."""
+    yield gallery(method)
+    for known in benches:
+        answers = claims(method, known.family.function, known.x)
+        yield Table(
+            tool=method.name, function=known.family.name, **known.assess(answers).columns, seconds=answers.seconds
+        )
+    yield described(method)
+
+
+def gallery(method: Method) -> Gallery:
+    """What a tool says where derivatives break."""
+    answers = [answer(method, case.function, case.x) for case in BREAKS.values()]
+    return Gallery(
+        tool=method.name, kind=kind_of(method), case=list(BREAKS),
+        **{name: [getattr(case, name) for case in BREAKS.values()] for name in ("expression", "x", "truth")},
+        **{name: [getattr(one, name) for one in answers] for name in ("value", "bar", "status")},
+        verdict=[verdict(one, case.truth, case.size) for one, case in zip(answers, BREAKS.values(), strict=True)],
+    )  # fmt: skip
+
+
+def answer(method: Method, f: dk.Function, x: float) -> Answer:
+    """What a tool says at one point."""
+    result = method(f, np.array([x]))
+    value, bar = float(result.value[0]), float(result.error[0])
+    return Answer(
+        value=value if math.isfinite(value) else math.nan, bar=bar if math.isfinite(bar) else math.nan,
+        status=str(result.status[0]),
+    )  # fmt: skip
+
+
+def described(method: Method, *, absent: str = "") -> Tools:
+    """A tool, and whether it is there."""
+    tool = method.call.tool if isinstance(method.call, Process) else None
+    return Tools(
+        tool=method.name, kind=kind_of(method), source=method.source, version=tool.version if tool else "",
+        limit=tool.seconds if tool else math.nan, absent=absent,
+    )  # fmt: skip
+
+
+def kind_of(method: Method) -> str:
+    """What kind of tool a method is."""
+    if isinstance(method.call, Process):
+        return WITH_BAR if method.call.tool.bar else WITHOUT_BAR
+    return RULE if "step_rules" in method.call.__module__ else LIBRARY
+
+
+# What the whole run says
+
+
+def conclude(tables: Tables) -> Iterator[Rows]:
+    """Yield the standings by category, the frontier, coverage, the worst answers and the summary."""
+    table, kinds = tables[Table], dict(tables[Tools][["tool", "kind"]].itertuples(index=False))
+    by_category = [
+        {"tool": tool, "kind": kinds[tool], "category": category, **asdict(standing(judged(some)))}
+        for (tool, category), some in table.groupby(["tool", "category"], sort=False)
+    ]
+    summary = summarised(table, kinds)
+    if not by_category:
+        return
+    yield Categories.of(by_category)
+    yield Frontier.of(summary)
+    frontier = summary[summary["unbeaten"]].sort_values("evaluations", kind="stable")
+    for kind in dict.fromkeys(summary["kind"]):
+        yield Frontier.of(frontier, kind=kind, tool=FRONTIER)
+    yield Lesson(
+        figure=list(dict.fromkeys(summary["kind"])), text="",
+        title=[f"Loss against cost: {kind}" for kind in dict.fromkeys(summary["kind"])],
+    )  # fmt: skip
+    bars = summary[summary["bars"] > 0]
+    yield Coverage.of(
+        bars, bars_of=list(map(bars_of, bars["kind"])), promised=PROMISED,
+        percent=100.0 * bars["covered"].to_numpy(), ok_percent=100.0 * bars["ok_covered"].to_numpy(),
+    )  # fmt: skip
+    verdicts = tables[Gallery].groupby(["tool", "verdict"]).size().unstack(fill_value=0)
+    verdicts = verdicts.reindex(index=summary["tool"], columns=list(VERDICTS), fill_value=0).reset_index()
+    yield Verdicts.of(verdicts)
+    for tool in summary["tool"]:
+        yield from worst(kinds[tool], table[table["tool"] == tool])
+    yield Summary.of(summary)
+
+
+def bars_of(kind: str) -> str:
+    """What the figure of the bars of a kind is called."""
+    return f"bars of {kind}" if kind == LIBRARY else f"bars of a {kind}"
+
+
+def judged(rows: Frame) -> Judged:
+    """Rows of the main table, ready to be measured."""
+    return Judged(**{one.name: rows[one.name].to_numpy() for one in fields(Judged)})
+
+
+def summarised(table: Frame, kinds: Mapping[str, str]) -> Frame:
+    """The standings of all tools, the best first."""
+    import pandas as pd  # noqa: PLC0415 - only a run that concludes pays for it
+
+    rows = pd.DataFrame(
+        [
+            {
+                "tool": tool, "kind": kinds[tool], **asdict(standing(judged(some))),
+                "lost": int(some["status"].isin(LOST).sum()), "seconds": float(some["seconds"].median()),
+            }
+            for tool, some in table.groupby("tool", sort=False)
+        ]
+    )  # fmt: skip
+    if rows.empty:
+        return rows
+    rows["unbeaten"] = unbeaten(rows["evaluations"].to_numpy(dtype=float), rows["loss"].to_numpy())
+    best_first = rows.assign(no_bar=rows["ok_covered"].isna(), miss=1.0 - rows["ok_covered"].fillna(0.0))
+    order = best_first.sort_values(["no_bar", "miss", "silent", "loss"], kind="stable").index
+    return rows.loc[order].reset_index(drop=True)
+
+
+def worst(kind: str, rows: Frame) -> Iterator[Worst]:
+    """Yield the ten worst answers of a tool."""
+    silent = (rows["truth"].isna() & (rows["status"] == "ok")).to_numpy()
+    off = np.where(np.isfinite(rows["error"]), rows["miss"], rows["loss"])
+    off = np.where(silent, math.inf, np.where(np.isfinite(rows["value"]) & ~rows["truth"].isna(), off, math.nan))
+    place = np.argsort(-np.nan_to_num(off, nan=-math.inf, posinf=math.inf), kind="stable")[:WORST]
+    place = place[~np.isnan(off[place])]
+    if place.size:
+        yield Worst.of(rows.iloc[place], kind=kind, place=np.arange(1, place.size + 1), off=off[place])
+
+
+def tell(tables: Tables) -> Iterator[str]:
+    """Yield whether this library comes first, who is silent where no derivative exists, who was lost, who is absent."""
+    summary, tools = tables[Summary], tables[Tools]
+    if OURS in set(summary["tool"]) and (summary["kind"] != LIBRARY).any():
+        yield ours(summary)
+    with_bars = summary[summary["ok"] > 0]
+    if len(with_bars):
+        best = [f"{row.tool} {percent_reached(row.ok_covered)} of {row.ok:,}" for row in with_bars.itertuples()]
+        yield f"Bars that are true, of those with the status ok: {'; '.join(best)}."
+    silent = summary[summary["silent"] > 0]
+    if len(silent):
+        names = listed([f"{row.tool} {row.silent}" for row in silent.itertuples()])
+        yield f"Points without a derivative that were answered as if nothing were the matter: {names}."
+    lost = summary[summary["lost"] > 0]
+    if len(lost):
+        names = listed([f"{row.tool} {row.lost}" for row in lost.itertuples()])
+        yield f"Calls that raised an exception, took too long or ended with their process: {names}."
+    absent = tools[tools["absent"] != ""]
+    if len(absent):
+        yield f"Not measured: {'; '.join(absent['absent'])}."
+
+
+def ours(summary: Frame) -> str:
+    """Where dk.derivative stands in coverage, in loss for its cost, and in silence."""
+    mine = summary[summary["tool"] == OURS].iloc[0]
+    rest = summary[summary["kind"] != LIBRARY]
+    ahead = rest[(rest["ok"] > 0) & (rest["ok_covered"] > mine["ok_covered"])]
+    fewer = rest[rest["silent"] < mine["silent"]]
+    honest = rest[rest["ok_covered"] >= PROMISED / 100.0]
+    cheaper = honest[(1.1 * honest["evaluations"] < mine["evaluations"]) | (honest["loss"] < mine["loss"])]
+    places = [
+        _place("coverage", ahead, f"{percent_reached(mine['ok_covered'])} of its bars with the status ok are true"),
+        _place("silence", fewer, f"{counted(int(mine['silent']), 'answer')} with the status ok where there is none"),
+        _place(
+            "loss for its cost among those whose bars hold", cheaper,
+            f"median loss {number(mine['loss'])} with {mine['evaluations']:.1f} values of f",
+        ),
+    ]  # fmt: skip
+    return f"dk.derivative is {'; '.join(places)}."
+
+
+def _place(measure: str, ahead: Frame, value: str) -> str:
+    """First in a measure, or behind whom."""
+    first = "first" if not len(ahead) else f"behind {listed([str(name) for name in ahead['tool']])}"
+    return f"{first} in {measure} ({value})"

@@ -1,0 +1,159 @@
+"""The leaderboard: standings by hand, tools that lie, hang or are not there, and the sentence on our own place."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from families import built
+from studies import Tables, gathered
+
+from derivkit.testing import BREAKS, METHODS, VERDICTS, Method
+from experiments.peers.apart import Process, Tool
+from experiments.studies import leaderboard as study
+from experiments.studies.leaderboard import Config
+
+POPULATION = {
+    "exp": {"category": "entire", "expression": "exp(x)", "draws": {"uniform": [-2, 2]}},
+    "wave": {"category": "entire", "expression": "sin(3*x)", "draws": {"uniform": [-2, 2]}},
+    "kink": {"category": "no_derivative", "expression": "abs(x)", "points": [0], "statuses": ["kink", "unresolved"]},
+}
+TOOLS = """
+import time
+central = lambda f, x: ((f(x + 1e-5) - f(x - 1e-5)) / 2e-5, 1e-8)
+hangs = lambda f, x: time.sleep(60) if x < 0 else central(f, x)
+needs = lambda f, x: __import__("a_tool_that_nobody_has")
+"""
+
+
+@pytest.fixture
+def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Method]:
+    (tmp_path / "board_tools.py").write_text(TOOLS)
+    monkeypatch.chdir(tmp_path)
+
+    def described(name: str) -> Method:
+        row = Tool(name=name, call=f"board_tools:{name}", source="a test", install="board-tools", seconds=0.5)
+        return Method(name, Process(row), "a test")
+
+    return described
+
+
+def tables(*methods: Method, points: int = 5, population: Any = None) -> Tables:
+    return gathered(study, Config(population=built(population or POPULATION), estimator=methods, points=points))
+
+
+def row(found: Tables, table: str, tool: str) -> dict[str, Any]:
+    place = list(found[table]["tool"]).index(tool)
+    return {name: values[place] for name, values in found[table].items()}
+
+
+def lying(off: float, bar: float, status: str = "ok") -> Method:
+    """The derivative of exp and of nothing else, off by a part, under a bar of its own."""
+
+    def call(_: Any, x: np.ndarray) -> Any:
+        value = np.exp(x) * (1.0 + off)
+        return SimpleNamespace(
+            value=value, error=np.full(x.shape, bar), status=np.full(x.shape, status),
+            evaluations=np.full(x.shape, 2), total=2 * x.size,
+        )  # fmt: skip
+
+    return Method("lying", call, "a test")
+
+
+def test_the_standings_are_those_of_the_rows() -> None:
+    found = tables(METHODS["derivative"], METHODS["ridders"])
+    table = {name: np.asarray(values) for name, values in found["table"].items()}
+    for name in ("derivative", "ridders"):
+        mine, said = table["tool"] == name, row(found, "summary", name)
+        exists = mine & np.isfinite(table["truth"])
+        ok = exists & np.isfinite(table["error"]) & (table["status"] == "ok")
+        assert said["points"] == mine.sum() == 11
+        assert said["ok"] == ok.sum()
+        assert said["ok_covered"] == pytest.approx(table["covered"][ok].mean())
+        assert said["ok_covered_low"] <= said["ok_covered"] <= said["ok_covered_high"]
+        assert said["evaluations"] == pytest.approx(table["evaluations"][mine].mean())
+        assert said["silent"] == (mine & ~np.isfinite(table["truth"]) & (table["status"] == "ok")).sum()
+    assert row(found, "summary", "derivative")["silent"] == 0
+    assert row(found, "summary", "ridders")["silent"] == 1
+
+
+@pytest.mark.parametrize(
+    ("off", "bar", "covered", "loss_above"), [(1e-6, 1.0, 1.0, 1e5), (1e-6, 1e-9, 0.0, 1e5), (0.0, 1e-9, 1.0, 0.0)]
+)
+def test_a_bar_that_is_too_short_and_a_value_that_is_off_are_seen(
+    off: float, bar: float, covered: float, loss_above: float
+) -> None:
+    found = tables(lying(off, bar), population={"exp": POPULATION["exp"]})
+    said = row(found, "summary", "lying")
+    assert said["ok_covered"] == covered
+    assert said["loss"] > loss_above
+    assert (found["worst"]["off"][0] > 1.0) == (covered < 1.0)
+
+
+def test_a_value_without_a_derivative_is_the_worst_of_answers() -> None:
+    found = tables(lying(0.0, 1.0), population={"kink": POPULATION["kink"]})
+    assert row(found, "summary", "lying")["silent"] == 1
+    assert math.isinf(found["worst"]["off"][0])
+    flagged = tables(lying(0.0, 1.0, "noisy"), population={"kink": POPULATION["kink"]})
+    assert row(flagged, "summary", "lying")["silent"] == 0
+
+
+def test_every_tool_is_asked_in_the_gallery_and_gets_a_verdict_for_every_case() -> None:
+    found = tables(METHODS["derivative"], points=1)
+    assert list(found["gallery"]["case"]) == list(BREAKS)
+    assert sum(row(found, "verdicts", "derivative")[name] for name in VERDICTS) == len(BREAKS)
+
+
+def test_another_tool_is_measured_like_our_own_and_a_hang_costs_that_call_alone(
+    tool: Callable[[str], Method],
+) -> None:
+    found = tables(METHODS["derivative"], tool("hangs"), population={"exp": POPULATION["exp"]})
+    table = {name: np.asarray(values) for name, values in found["table"].items()}
+    mine = table["tool"] == "hangs"
+    assert set(table["status"][mine & (table["x"] < 0)]) == {"hung"}
+    assert set(table["status"][mine & (table["x"] > 0)]) == {"ok"}
+    assert row(found, "summary", "hangs")["lost"] == (mine & (table["x"] < 0)).sum() > 0
+    assert row(found, "tools", "hangs")["kind"] == "tool with a bar"
+    assert any("took too long" in text and "hangs" in text for text in found["findings"]["finding"])
+
+
+def test_a_tool_that_is_not_installed_is_named_and_the_others_are_measured(tool: Callable[[str], Method]) -> None:
+    found = tables(METHODS["ridders"], tool("needs"))
+    assert set(found["table"]["tool"]) == {"ridders"}
+    assert "pip install board-tools" in row(found, "tools", "needs")["absent"]
+    assert found["findings"]["finding"][-1].startswith("Not measured: needs is not installed")
+
+
+def test_a_run_of_absent_tools_alone_is_refused_in_a_line(tool: Callable[[str], Method]) -> None:
+    with pytest.raises(ValueError, match=r"^needs is not installed .*; pip install board-tools$"):
+        tables(tool("needs"))
+
+
+def test_our_place_is_told_first_also_where_it_is_not_the_first(tool: Callable[[str], Method]) -> None:
+    found = tables(METHODS["derivative"], tool("central"))
+    first = found["findings"]["finding"][0]
+    assert first.startswith("dk.derivative is first in coverage (100 % of its bars")
+    perfect = {"tool": "perfect", "kind": "tool with a bar", "ok": 9, "ok_covered": 1.0, "silent": 0, "loss": 0.5}
+    ours = {"tool": "derivative", "kind": "this library", "ok": 9, "ok_covered": 0.9, "silent": 2, "loss": 2.0}
+    import pandas as pd  # noqa: PLC0415 -- as the study has it
+
+    behind = study.ours(pd.DataFrame([{**ours, "evaluations": 20.0}, {**perfect, "evaluations": 2.0}]))
+    assert behind.count("behind perfect in") == 3
+
+
+def test_a_run_twice_gives_the_same_rows_but_for_seconds() -> None:
+    one, two = (tables(METHODS["derivative"], METHODS["gsl_central"])["table"] for _ in range(2))
+    for name in one:
+        if name != "seconds":
+            np.testing.assert_array_equal(one[name], two[name])
+
+
+def test_functions_that_are_about_higher_derivatives_are_left_out() -> None:
+    higher = {**POPULATION["exp"], "derivatives": [2], "category": "near_break", "around": [0]}
+    found = tables(METHODS["ridders"], population={"exp": POPULATION["exp"], "higher": higher})
+    assert set(found["table"]["function"]) == {"exp"}
