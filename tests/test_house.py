@@ -469,7 +469,8 @@ def imports_of(study: str) -> set[str]:
 def test_a_study_that_reads_a_clock_says_which_columns_it_measures(name: str) -> None:
     study = study_named(name)
     assert set(study.measured.get("table", ())).isdisjoint(study.main.keys)
-    reads_a_clock = imports_of(name) & {"time", "timeit", "tracemalloc", "resource", "experiments.timing"}
+    clocks = {"time", "timeit", "tracemalloc", "resource", "experiments.timing", "experiments.peers.apart"}
+    reads_a_clock = imports_of(name) & clocks
     assert bool(study.measured) == bool(reads_a_clock)
 
 

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from derivkit.testing.regrets import STATUSES, Regret, RoundedSweep, regret, rounded_sweep, sweep_deltas
     from derivkit.testing.sampling import SAMPLED_GOALS, Scores, geometric_mean, oracle, score
     from derivkit.testing.signals import Sampled, Signal
-    from derivkit.testing.statements import Claims, claims, perturbation
+    from derivkit.testing.statements import Claims, claims, perturbation, values_of
     from derivkit.testing.ways import (
         ANALYTICAL,
         DIGITS,
@@ -185,6 +185,7 @@ __all__ = [
     "theoretical_optimum",
     "tightness",
     "unbeaten",
+    "values_of",
     "verdict",
     "ways_of",
     "written_with",

@@ -51,6 +51,12 @@ class Bench:
     best: Array
     visible: Mask
 
+    @property
+    def counts(self) -> Mask:
+        """Whether a missing answer counts: somebody could answer, and f shows enough of itself."""
+        with np.errstate(all="ignore"):
+            return self.visible & (self.best < MISSING_BELOW * np.abs(self.truth.high))
+
     def assess(self, claims: Claims) -> Assessment:
         """What a method says at these points, beside what is known."""
         return Assessment(bench=self, claims=claims)
@@ -109,12 +115,6 @@ class Assessment:
         return loss(self.claims.value, self.bench.truth, self.bench.best)
 
     @property
-    def counts(self) -> Mask:
-        """Whether a missing answer counts: somebody could answer, and f shows enough of itself."""
-        with np.errstate(all="ignore"):
-            return self.bench.visible & (self.bench.best < MISSING_BELOW * np.abs(self.bench.truth.high))
-
-    @property
     def settled(self) -> Mask:
         """Status ok; or below_resolution, where the truth is within the bar and a bound is all that could be said."""
         truth = np.abs(self.bench.truth.high)
@@ -132,7 +132,7 @@ class Assessment:
         """All of it by name, as a table has it."""
         answers, known = self.claims, self.bench
         claimed = ("value", "error", "status", "evaluations")
-        worth = ("true_error", "covered", "miss", "tightness", "loss", "counts")
+        worth = ("true_error", "covered", "miss", "tightness", "loss")
         return {
             "category": known.family.category,
             "x": known.x,
@@ -142,6 +142,7 @@ class Assessment:
             "attainable": known.best,
             "slack": known.family.slack,
             **{name: getattr(self, name) for name in worth},
+            "counts": known.counts,
         }
 
     @cached_property

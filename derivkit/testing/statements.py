@@ -5,15 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from derivkit.asker import Asker
 from derivkit.function import Function
 from derivkit.numerical.methods import Method
 from derivkit.testing.population import Family
-from derivkit.types import Array, Mask
+from derivkit.types import Array, Mask, Numbers
 
 NEAREST = 1024.0
 """Floats that lie nearer to x than so many units in its last place say little of a derivative."""
@@ -158,6 +160,19 @@ def claims(method: Method, f: Function, x: Array, *, order: int = 1) -> Claims:
         distinct=counter.distinct,
         seconds=np.asarray(getattr(result, "seconds", together), dtype=np.float64),
     )
+
+
+def values_of(f: Function) -> Callable[[Numbers], Numbers]:
+    """What gives values of f for numbers, real or complex: none outside its domain, where it is NaN.
+
+    Examples
+    --------
+    >>> values = values_of(Function.from_expression("sqrt(x)"))
+    >>> values(np.array([4.0, -4.0])).tolist(), values(np.array([-4.0 + 0.0j])).tolist()
+    ([2.0, nan], [2j])
+    """
+    asker = cache(lambda kind: Asker(f, kind=kind))
+    return lambda points: asker(np.complex128 if np.iscomplexobj(points) else np.float64)(points)
 
 
 def seen(f: Function, x: ArrayLike) -> Mask:

@@ -12,9 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, fields
-from functools import cache
 from importlib import metadata
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -24,9 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from derivkit.asker import Asker
-from derivkit.function import Function, function_of
-from derivkit.types import FunctionLike, Numbers
+import derivkit as dk
+from derivkit.testing import values_of
 from experiments.peers.worker import ABSENT, ANSWER, NOT_OK, OK, READY, WRONG
 
 SECONDS_TO_START = 120.0
@@ -137,7 +134,7 @@ class Process:
     _child: subprocess.Popen[bytes] | None = None
     _end: Connection | None = None
 
-    def __call__(self, f: FunctionLike, x: ArrayLike) -> Replies:
+    def __call__(self, f: dk.Function, x: ArrayLike) -> Replies:
         """The derivative of f at every x, by a call of the tool for each.
 
         Raises
@@ -147,17 +144,17 @@ class Process:
         ToolError
             If it is not there under its name, or gives other things than it promises.
         """
-        points, function = np.asarray(x, dtype=np.float64), function_of(f)
-        replies = [self.ask(function, float(point)) for point in points.ravel()]
+        points = np.asarray(x, dtype=np.float64)
+        replies = [self.ask(f, float(point)) for point in points.ravel()]
         columns = {
             one.name: np.reshape(np.array([getattr(reply, one.name) for reply in replies]), points.shape)
             for one in fields(Reply)
         }
         return Replies(**columns, total=int(columns["evaluations"].sum()))
 
-    def ask(self, f: Function, x: float) -> Reply:
+    def ask(self, f: dk.Function, x: float) -> Reply:
         """The derivative of f at x."""
-        end, values, evaluations = self._end or self._start(), _values_of(f), 0
+        end, values, evaluations = self._end or self._start(), values_of(f), 0
         until = time.monotonic() + self.tool.seconds
         try:
             end.send((None if f.expression is None else str(f.expression), x))
@@ -216,9 +213,3 @@ class Process:
                 self._child.kill()
                 self._child.wait()
         self._child = self._end = None
-
-
-def _values_of(f: Function) -> Callable[[Numbers], Numbers]:
-    """What gives values of f for numbers, real or complex."""
-    asker = cache(lambda kind: Asker(f, kind=kind))
-    return lambda points: asker(np.complex128 if np.iscomplexobj(points) else np.float64)(points)

@@ -66,7 +66,7 @@ def _entities(record: Record) -> Iterator[Entity]:
         "@id": "#laboratory",
         "@type": "SoftwareApplication",
         "name": "derivative-lab",
-        "softwareVersion": _version(record),
+        "softwareVersion": version_of(record),
         "softwareRequirements": [f"{name} {version}" for name, version in _required(record)],
     }
     yield _action(record, files, ended)
@@ -105,7 +105,8 @@ def _files(digests: Mapping[str, Mapping[str, Any]]) -> Iterator[Entity]:
         yield {**entity, "encodingFormat": FORMATS[name.suffix]} if name.suffix in FORMATS else entity
 
 
-def _version(record: Record) -> str:
+def version_of(record: Record) -> str:
+    """Return the version of the laboratory that made a run."""
     version = (record.environment.get("versions") or {}).get("derivative-lab") or "unknown"
     commit = record.source.get("commit")
     return f"{version}, commit {commit}" if commit else str(version)

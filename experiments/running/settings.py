@@ -529,6 +529,7 @@ CONVERTERS: dict[str, Callable[[Mapping[str, object]], object]] = {
     "gradient": _gradient,
     "x": _parameters,
     "file": datafiles.of_keys,
+    "answers": datafiles.answers,
     "at": lambda plain: () if plain["at"] is None else numbers("at", plain["at"]),
     "signals": _signals,
 }

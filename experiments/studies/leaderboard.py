@@ -10,8 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 import derivkit as dk
 from derivkit.testing import (
@@ -31,7 +33,8 @@ from derivkit.testing import (
 )
 from experiments import columns
 from experiments.columns import Category, table_of
-from experiments.peers.apart import AbsentError, Process
+from experiments.datafile import AnswersFile
+from experiments.peers.apart import AbsentError, Process, Replies
 from experiments.study import Frame, Lesson, Rows, Tables, column, key, refuse_below, refuse_repeated
 from experiments.words import counted, listed, number, percent_reached
 
@@ -41,6 +44,8 @@ LIBRARY, RULE, WITH_BAR, WITHOUT_BAR = "this library", "step rule", "tool with a
 PROMISED = 95.0
 """Percent of the bars that are to be true. A choice: hardly any tool says what its bar promises."""
 FRONTIER = "beaten by none"
+FILE = "answers in "
+"""How the source of answers begins that nobody can be asked for more."""
 WORST = 10
 """So many of the worst answers of each."""
 LOST = ("raised", "hung", "killed")
@@ -174,25 +179,68 @@ class Config:
 
     population: tuple[Family, ...]
     estimator: tuple[Method, ...] = (METHODS[OURS],)
+    answers: tuple[AnswersFile, ...] = ()
     points: int = 6
     seed: int = 0
 
     def __post_init__(self) -> None:
         refuse_below(1, self, "points")
         refuse_repeated(self, "estimator", shown=lambda method: method.name)
+        for file in self.answers:
+            refuse_strangers(file, self)
 
     @property
     def rows(self) -> int:
         """Rows of the main table, at most."""
-        return self.points * len(self.population) * len(self.estimator)
+        return self.points * len(self.population) * len((*self.estimator, *self.answers))
+
+    @property
+    def sites(self) -> dict[str, tuple[Family, NDArray[np.float64]]]:
+        """The functions that have first derivatives to be asked for, by name, with their points."""
+        families = [one for one in self.population if 1 in (one.derivatives or (1,))]
+        return {one.name: (one, np.unique(one.drawn(self.points, seed=self.seed))) for one in families}
+
+
+def refuse_strangers(file: AnswersFile, config: Config) -> None:
+    """Refuse a file of answers with a point that is not of the population.
+
+    Raises
+    ------
+    ValueError
+        With the row, and how the points are written.
+    """
+    known = {(name, x) for name, (_, points) in config.sites.items() for x in points.tolist()}
+    for row, place in enumerate(zip(file.function.tolist(), file.x.tolist(), strict=True), start=1):
+        if place not in known:
+            raise ValueError(
+                f"answers={file.name}: row {row}, {place[0]} at x = {place[1]!r}, is no point of this population; "
+                f"python -m experiments.population DIR points={config.points} seed={config.seed} writes those that are"
+            )
+
+
+def of_file(file: AnswersFile) -> Method:
+    """The answers in a file as a method, which knows them by the name of the function; a missing one is a refusal."""
+    places = {place: row for row, place in enumerate(zip(file.function.tolist(), file.x.tolist(), strict=True))}
+    table = {name: getattr(file, name) for name in ("value", "error", "evaluations", "status")}
+
+    def call(f: dk.Function, x: NDArray[np.float64]) -> Replies:
+        rows = [places.get((f.name, point)) for point in x.tolist()]
+        missing = {"value": math.nan, "error": math.nan, "evaluations": 0, "status": "no answer"}
+        columns = {
+            name: np.array([missing[name] if row is None else values[row] for row in rows])
+            for name, values in table.items()
+        }
+        nothing = np.full(x.shape, math.nan)
+        return Replies(**columns, message=columns["status"], seconds=nothing, total=int(columns["evaluations"].sum()))
+
+    return Method(Path(file.name).stem, call, f"{FILE}{file.name}, SHA-256 {file.sha256}")
 
 
 def measure(config: Config) -> Iterator[Rows]:
     """Yield what every tool says, one after the other."""
-    families = [one for one in config.population if 1 in (one.derivatives or (1,))]
-    benches = [bench(one, np.unique(one.drawn(config.points, seed=config.seed))) for one in families]
+    benches = [bench(family, x) for family, x in config.sites.values()]
     absent = []
-    for method in config.estimator:
+    for method in (*config.estimator, *map(of_file, config.answers)):
         try:
             yield from asked(method, benches)
         except AbsentError as error:
@@ -201,13 +249,14 @@ def measure(config: Config) -> Iterator[Rows]:
         finally:
             if isinstance(method.call, Process):
                 method.call.close()
-    if len(absent) == len(config.estimator):
+    if len(absent) == len(config.estimator) and not config.answers:
         raise ValueError("; ".join(absent))
 
 
 def asked(method: Method, benches: Iterable[Bench]) -> Iterator[Rows]:
     """Yield what a tool says of the gallery and of all functions."""
-    yield gallery(method)
+    if not method.source.startswith(FILE):
+        yield gallery(method)
     for known in benches:
         answers = claims(method, known.family.function, known.x)
         yield Table(
@@ -250,6 +299,8 @@ def kind_of(method: Method) -> str:
     """What kind of tool a method is."""
     if isinstance(method.call, Process):
         return WITH_BAR if method.call.tool.bar else WITHOUT_BAR
+    if method.source.startswith(FILE):
+        return WITH_BAR
     return RULE if "step_rules" in method.call.__module__ else LIBRARY
 
 
@@ -280,9 +331,10 @@ def conclude(tables: Tables) -> Iterator[Rows]:
         bars, bars_of=list(map(bars_of, bars["kind"])), promised=PROMISED,
         percent=100.0 * bars["covered"].to_numpy(), ok_percent=100.0 * bars["ok_covered"].to_numpy(),
     )  # fmt: skip
-    verdicts = tables[Gallery].groupby(["tool", "verdict"]).size().unstack(fill_value=0)
-    verdicts = verdicts.reindex(index=summary["tool"], columns=list(VERDICTS), fill_value=0).reset_index()
-    yield Verdicts.of(verdicts)
+    counts = tables[Gallery].value_counts(["tool", "verdict"])
+    yield Verdicts.of(
+        [{"tool": tool, **{name: counts.get((tool, name), 0) for name in VERDICTS}} for tool in summary["tool"]]
+    )
     for tool in summary["tool"]:
         yield from worst(kinds[tool], table[table["tool"] == tool])
     yield Summary.of(summary)

@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.datafile import DataFile
+from experiments.datafile import AnswersFile, DataFile
 from experiments.messages import ConfigurationError, line_of, near, nearest, show
 
 PARQUET = (".parquet", ".pq")
 """Ends of the names of files that are no text."""
 SEPARATORS = ",;\t| "
 """Between the cells of a text file: that of these which its first line has most of, an earlier one before a later."""
+ANSWERED = "function", "x", "value", "error"
+"""The columns that a file of answers has."""
 EXAMPLE = "data=run.csv t=time y=position"
 
 Frame = Any
@@ -48,7 +50,40 @@ def of_keys(plain: Mapping[str, object]) -> DataFile | None:
     )
 
 
-def _read(data: str) -> tuple[Frame, str]:
+def answers(plain: Mapping[str, object]) -> tuple[AnswersFile, ...]:
+    """Return the answers in the files that the key answers of a configuration names.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such file, a column is missing, or a cell is no number.
+    """
+    named = plain.get("answers") or ()
+    return tuple(_answers(one) for one in ([named] if isinstance(named, str) else named))  # type: ignore[attr-defined]
+
+
+def _answers(data: object) -> AnswersFile:
+    """The answers in a file."""
+    if not isinstance(data, str):
+        raise ConfigurationError(f"answers={show(data)}: no path of a file; write answers=mine.csv")
+    frame, digest = _read(data, key="answers")
+    missing = [name for name in ANSWERED if name not in frame]
+    if missing:
+        raise ConfigurationError(
+            f"answers={show(data)}: there is no column {missing[0]}; the columns are {', '.join(ANSWERED)}, and as you"
+            " like status and evaluations"
+        )
+    rows = len(frame)
+    numbers = {name: _numbers(data, name, frame[name], key="answers") for name in ANSWERED[1:]}
+    counted = _numbers(data, "evaluations", frame["evaluations"], key="answers") if "evaluations" in frame else None
+    return AnswersFile(
+        name=data, sha256=digest, function=frame["function"].astype(str).to_numpy(), **numbers,
+        status=frame["status"].fillna("").astype(str).to_numpy() if "status" in frame else np.full(rows, "ok"),
+        evaluations=np.nan_to_num(np.zeros(rows) if counted is None else counted).astype(np.int64),
+    )  # fmt: skip
+
+
+def _read(data: str, *, key: str = "data") -> tuple[Frame, str]:
     """The table in a file, and the hash of its content."""
     import pandas as pd  # noqa: PLC0415 - heavy, and a run without a file does not pay for it
 
@@ -56,17 +91,17 @@ def _read(data: str) -> tuple[Frame, str]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ConfigurationError(f"data={show(data)}: {_unread(path, error)}") from error
+        raise ConfigurationError(f"{key}={show(data)}: {_unread(path, error)}") from error
     try:
         frame: Frame = pd.read_parquet(path) if path.suffix.lower() in PARQUET else _parsed(path, content)
     except Exception as error:  # a file may be broken in any way
-        raise ConfigurationError(f"data={show(data)}: neither a CSV nor a Parquet file: {line_of(error)}") from error
+        raise ConfigurationError(f"{key}={show(data)}: neither a CSV nor a Parquet file: {line_of(error)}") from error
     frame.columns = [str(name).strip() for name in frame.columns]
     if not len(frame):
-        raise ConfigurationError(f"data={show(data)}: there are no rows below the header")
+        raise ConfigurationError(f"{key}={show(data)}: there are no rows below the header")
     if frame.columns.has_duplicates:
         twice = frame.columns[frame.columns.duplicated()][0]
-        raise ConfigurationError(f"data={show(data)}: two columns are called {show(twice)!r}; rename one of them")
+        raise ConfigurationError(f"{key}={show(data)}: two columns are called {show(twice)!r}; rename one of them")
     return frame, hashlib.sha256(content).hexdigest()
 
 
@@ -142,7 +177,7 @@ def _chosen(y: object, frame: Frame, names: Sequence[str], time: str) -> list[st
     return chosen
 
 
-def _numbers(data: str, name: str, column: Frame) -> NDArray[np.float64]:
+def _numbers(data: str, name: str, column: Frame, *, key: str = "data") -> NDArray[np.float64]:
     """A column as numbers; NaN where a cell is empty."""
     import pandas as pd  # noqa: PLC0415 - as above
 
@@ -152,7 +187,7 @@ def _numbers(data: str, name: str, column: Frame) -> NDArray[np.float64]:
     if wrong.size:
         cell = show(column.iloc[wrong[0]])
         raise ConfigurationError(
-            f"data={show(data)}: row {wrong[0] + 1} of column {name} is {cell!r}; write a finite number there,"
+            f"{key}={show(data)}: row {wrong[0] + 1} of column {name} is {cell!r}; write a finite number there,"
             " or nothing"
         )
     return numbers

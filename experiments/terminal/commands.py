@@ -20,7 +20,7 @@ from experiments.messages import ConfigurationError, line_of
 from experiments.terminal.exits import Exit
 from experiments.terminal.progress import Terminal
 
-COMMANDS = ("run", "check", "runs", "compare", "rerun", "collect", "completion")
+COMMANDS = ("run", "check", "runs", "compare", "rerun", "collect", "population", "completion")
 """The commands, in the order in which somebody meets them."""
 SCRIPT = "derivative-lab"
 """What the laboratory is called in a shell where it is installed."""

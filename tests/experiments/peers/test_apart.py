@@ -64,6 +64,7 @@ text_late = bad_at_two(lambda f, x: "0.54")
 needs = lambda f, x: __import__("a_tool_that_nobody_has")
 no_function = 1.0
 """
+SINE = dk.Function.from_expression("sin(x)")
 CASES = {
     "hangs": ("hung", "no answer within 0.5 s"),
     "kills_itself": ("killed", "SIGKILL"),
@@ -127,7 +128,7 @@ def test_a_tool_may_ask_for_complex_values_and_for_arrays_and_may_print(
 
 def test_what_a_tool_says_of_its_success_is_kept(running: Running) -> None:
     tool = running("says_no")
-    assert tool(np.sin, [1.0, 3.0]).status.tolist() == ["not_ok", "ok"]
+    assert tool(SINE, [1.0, 3.0]).status.tolist() == ["not_ok", "ok"]
 
 
 def test_f_is_not_asked_outside_its_domain(running: Running) -> None:
@@ -139,7 +140,7 @@ def test_f_is_not_asked_outside_its_domain(running: Running) -> None:
 def test_whatever_a_tool_does_costs_that_call_alone(name: str, running: Running) -> None:
     status, words = CASES[name]
     tool = running(name, seconds=0.5 if name == "hangs" else 60.0)
-    replies = tool(np.sin, [1.0, 2.0, 3.0])
+    replies = tool(SINE, [1.0, 2.0, 3.0])
     assert replies.status.tolist() == ["ok", status, "ok"]
     assert words in replies.message[1]
     assert np.isfinite(replies.value).tolist() == [True, False, True]
@@ -175,7 +176,7 @@ def test_a_tool_that_is_not_there_or_not_as_described_is_named_in_a_line(
 ) -> None:
     tool = running(**{"name": "central", **changes})
     with pytest.raises(error) as raised:
-        tool(np.sin, [1.0])
+        tool(SINE, [1.0])
     assert words in str(raised.value)
     assert "\n" not in str(raised.value)
 
