@@ -90,7 +90,7 @@ def test_help_is_there_however_it_is_wanted(words: list[str], capsys: Any):
         (["tangents", "x=1"], "error: no command 'tangents'; write python -m experiments.run experiment=tangents x=1"),
         (
             ["derive", "x^2"],
-            "error: no command 'derive'; there are check, collect, compare, completion, rerun, run, runs",
+            "error: no command 'derive'; there are check, collect, compare, completion, population, rerun, run, runs",
         ),
         (["--sort"], "error: unrecognized arguments: --sort; see python -m experiments --help"),
     ],
