@@ -100,7 +100,7 @@ MAY_IMPORT = {
         for name in ("delta_sweep", "per_sample", "training")
     },
     "experiments/peers": CORE,
-    "experiments/peers/apart.py": CORE | {"experiments.peers.worker"},
+    "experiments/peers/apart.py": CORE | {"experiments.peers"},
     **{
         f"experiments/peers/{tool}.py": CORE | {tool}
         for tool in ("fdm", "findiff", "jacobi", "numdifftools", "numericalderivative", "optimagic", "statsmodels")

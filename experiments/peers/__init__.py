@@ -11,9 +11,10 @@ gradient of f at x, by its own rule and with its own tolerances; f gives one num
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -26,6 +27,24 @@ NETWORKS = ("torch", "jax")
 """The tools that differentiate networks."""
 CHECKS = {"torch": "torch gradcheck (fast)", "jax": "jax check_grads", "autograd": "autograd check_grads"}
 """The tools that give a verdict on a gradient, and the names of their checks."""
+
+Named = Callable[[str], Callable[..., Any]]
+RECIPROCALS = {"sec": "cos", "csc": "sin", "cot": "tan", "sech": "cosh", "csch": "sinh", "coth": "tanh"}
+
+
+def _reciprocal(inverse: str) -> Callable[[Named], Callable[..., Any]]:
+    return lambda named: lambda u: 1.0 / named(inverse)(u)
+
+
+COMPOSED: Mapping[str, Callable[[Named], Callable[..., Any]]] = {
+    "power": lambda _: operator.pow,
+    "max": lambda named: lambda *u: functools.reduce(named("maximum"), u),
+    "min": lambda named: lambda *u: functools.reduce(named("minimum"), u),
+    **{name: _reciprocal(inverse) for name, inverse in RECIPROCALS.items()},
+}
+"""Operations that tools do not have under one name."""
+OTHERWISE_CALLED = ("gelu", "heaviside", "logsumexp", "piecewise", "polygamma", "softmax")
+"""What tools have under these names takes other arguments, or is another function."""
 
 
 def installed(tool: str) -> bool:
@@ -76,11 +95,16 @@ def formula_in(formula: str | None, number: Callable[[float], Any], *rooms: obje
     if formula is None:
         raise NotImplementedError("no formula of f is known")
 
-    def operation(name: str) -> Callable[..., Any]:
+    def named(name: str) -> Callable[..., Any]:
         try:
-            return operator.pow if name == "power" else activation(testing.numpy_name(name), *rooms)
+            return activation(name, *rooms)
         except AttributeError as error:
             raise NotImplementedError(str(error)) from error
+
+    def operation(name: str) -> Callable[..., Any]:
+        if name in OTHERWISE_CALLED:
+            raise NotImplementedError(f"tools call {name} in other ways")
+        return COMPOSED[name](named) if name in COMPOSED else named(testing.numpy_name(name))
 
     return testing.written_with(dk.parse(formula), number, operation)
 

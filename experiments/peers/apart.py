@@ -13,7 +13,6 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, fields
-from importlib import metadata
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -24,13 +23,15 @@ from numpy.typing import ArrayLike
 
 import derivkit as dk
 from derivkit.testing import values_of
+from experiments.peers import worker
 from experiments.peers.worker import ABSENT, ANSWER, NOT_OK, OK, READY, WRONG
 
 SECONDS_TO_START = 120.0
 """For its imports and a first call; a choice."""
 SECONDS_TO_END = 5.0
 """Of a process whose end was closed, before it is killed; a choice."""
-WORKER = "experiments.peers.worker"
+WORKER, ALONE = Path(worker.__file__), Path(__file__).with_name("alone")
+"""What runs in the process, and where those adapters are that cannot be in one environment with this library."""
 ROOT = Path(__file__).parents[2]
 
 
@@ -60,6 +61,8 @@ class Tool:
         Time limit of a call.
     bar : bool
         Whether it promises a bar on its error.
+    interpreter : str
+        That of another environment, for a tool that cannot be in this one; empty for this one.
     """
 
     name: str
@@ -68,14 +71,19 @@ class Tool:
     install: str
     seconds: float = 1.0
     bar: bool = True
+    interpreter: str = ""
 
     @property
-    def version(self) -> str:
-        """Of the installed distribution; empty where there is none."""
-        try:
-            return metadata.version(self.install)
-        except metadata.PackageNotFoundError:
-            return ""
+    def command(self) -> list[str]:
+        """What starts its process, but for the connection; nothing that lies beside the worker shadows a module."""
+        return [self.interpreter or sys.executable, "-P", str(WORKER), self.call, str(int(self.bar)), self.install]
+
+    @property
+    def remedy(self) -> str:
+        """What to do where it is not installed."""
+        return (
+            f"{self.interpreter} -m pip install {self.install}" if self.interpreter else f"pip install {self.install}"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +139,7 @@ class Process:
     """A running tool: started when it is first asked, and again after it was lost."""
 
     tool: Tool
+    version: str = ""
     _child: subprocess.Popen[bytes] | None = None
     _end: Connection | None = None
 
@@ -177,22 +186,35 @@ class Process:
         AbsentError, ToolError
         """
         self._end, other = Pipe()
-        command = [sys.executable, "-m", WORKER, str(other.fileno()), self.tool.call, str(int(self.tool.bar))]
-        path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-        self._child = subprocess.Popen(  # noqa: S603 -- this interpreter, with a module of ours
-            command, pass_fds=[other.fileno()], env={**os.environ, "PYTHONPATH": path}, stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        other.close()
+        rooms = (
+            [ALONE]
+            if self.tool.interpreter
+            else [Path.cwd(), ROOT, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+        )
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, rooms))}
+        try:
+            self._child = subprocess.Popen(  # noqa: S603 -- an interpreter that the configuration names
+                [*self.tool.command, str(other.fileno())], pass_fds=[other.fileno()], env=environment,
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+        except OSError:
+            self.close()
+            raise AbsentError(
+                f"{self.tool.name} needs an environment of its own, and there is no {self.tool.interpreter}; "
+                f"python -m venv {Path(self.tool.interpreter).parents[1]} && {self.tool.remedy}"
+            ) from None
+        finally:
+            other.close()
         try:
             word, sentence = self._end.recv() if self._end.poll(SECONDS_TO_START) else (WRONG, "does not start")
         except (EOFError, ConnectionError):
             word, sentence = WRONG, f"ends while it starts, with {self._ending()}"
         if word == READY and self._end is not None:
+            self.version = sentence
             return self._end
         self.close()
         if word == ABSENT:
-            raise AbsentError(f"{self.tool.name} is not installed ({sentence}); pip install {self.tool.install}")
+            raise AbsentError(f"{self.tool.name} is not installed ({sentence}); {self.tool.remedy}")
         raise ToolError(f"estimator {self.tool.name!r}: {self.tool.call} {sentence}")
 
     def _ending(self) -> str:

@@ -1,24 +1,25 @@
-"""The process in which another tool runs: ``python -m experiments.peers.worker DESCRIPTOR MODULE:FUNCTION BAR``.
+"""The process in which another tool runs: ``python -P worker.py MODULE:FUNCTION BAR DISTRIBUTION DESCRIPTOR``.
 
-It is asked for derivatives through a connection, and asks back for values of the function.
+It is asked for derivatives through a connection, and asks back for values of the function. It needs nothing of this
+project, so that it runs in any environment that has NumPy.
 """
 
 from __future__ import annotations
 
 import importlib
 import math
-import os
 import resource
 import sys
 import time
 from collections.abc import Callable
+from importlib import metadata
 from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
 
 READY, ABSENT, WRONG = "ready", "absent", "wrong"
-"""How a tool begins, each with a sentence."""
+"""How a tool begins, with its version, or with a sentence on what is missing or wrong."""
 VALUES, ANSWER = "values", "answer"
 """What a tool says: for which points it wants values; its answer or why there is none, and seconds net of f."""
 OK, NOT_OK, REFUSED, RAISED = "ok", "not_ok", "refused", "raised"
@@ -108,7 +109,15 @@ def loaded(call: str) -> Callable[[Any, float], Any]:
     return function  # type: ignore[no-any-return]  # any callable
 
 
-def begun(call: str, *, bar: bool) -> tuple[Callable[[Any, float], Any] | None, tuple[str, str]]:
+def version_of(distribution: str) -> str:
+    """The version of a distribution; empty where there is none."""
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def begun(call: str, distribution: str, *, bar: bool) -> tuple[Callable[[Any, float], Any] | None, tuple[str, str]]:
     """The tool, tried once, and how that went."""
     try:
         function = loaded(call)
@@ -120,7 +129,7 @@ def begun(call: str, *, bar: bool) -> tuple[Callable[[Any, float], Any] | None, 
         return None, (WRONG, str(error))
     except Exception as error:  # noqa: BLE001 -- a tool may raise anything
         return None, (WRONG, f"raises {type(error).__name__} for exp at 1: {error}")
-    return function, (READY, "")
+    return function, (READY, version_of(distribution))
 
 
 def differentiate(function: Callable[[Any, float], Any], f: Asked, x: float, *, bar: bool) -> Answer:
@@ -133,13 +142,12 @@ def differentiate(function: Callable[[Any, float], Any], f: Asked, x: float, *, 
         return math.nan, math.nan, RAISED, f"{type(error).__name__}: {error}"
 
 
-def main(descriptor: str, call: str, bar: str) -> None:
+def main(call: str, bar: str, distribution: str, descriptor: str) -> None:
     """Answer until the other end is closed."""
     _, most = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, most))
-    sys.path.insert(0, os.getcwd())  # noqa: PTH109 -- where somebody's own tools are
     end, promised = Connection(int(descriptor)), bar == "1"
-    function, how = begun(call, bar=promised)
+    function, how = begun(call, distribution, bar=promised)
     end.send(how)
     while function is not None:
         try:

@@ -35,7 +35,7 @@ FIELD_KEYS = {
 }
 FUNCTION_KEYS = ("expression", "black_box", "python", "points", "domain", "reason", "source")
 FORMULA_KEYS = ("offsets", "order", "reason", "source")
-TOOL_KEYS = ("call", "source", "install", "seconds", "bar")
+TOOL_KEYS = ("call", "source", "install", "seconds", "bar", "interpreter")
 NETWORK_KEYS = ("sizes", "activation", "activations", "loss", "l1", "l2", "reason")
 FAMILY_KEYS = (
     *("category", "expression", "program", "points", "draws", "domain", "statuses", "noise", "derivative", "slack"),
@@ -159,6 +159,7 @@ def _tool(where: str, name: str, spec: Mapping[str, object]) -> testing.Method:
     tool = apart.Tool(
         name=name, call=call, source=source, install=install, seconds=seconds,
         bar=_flag(f"{where}: bar", spec.get("bar", True)),
+        interpreter=_text(f"{where}: interpreter", spec.get("interpreter", "")),
     )  # fmt: skip
     return testing.Method(name, apart.Process(tool), source)
 

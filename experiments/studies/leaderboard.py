@@ -288,10 +288,10 @@ def answer(method: Method, f: dk.Function, x: float) -> Answer:
 
 def described(method: Method, *, absent: str = "") -> Tools:
     """A tool, and whether it is there."""
-    tool = method.call.tool if isinstance(method.call, Process) else None
+    process = method.call if isinstance(method.call, Process) else None
     return Tools(
-        tool=method.name, kind=kind_of(method), source=method.source, version=tool.version if tool else "",
-        limit=tool.seconds if tool else math.nan, absent=absent,
+        tool=method.name, kind=kind_of(method), source=method.source, version=process.version if process else "",
+        limit=process.tool.seconds if process else math.nan, absent=absent,
     )  # fmt: skip
 
 

@@ -58,6 +58,7 @@ def test_truths_are_those_of_the_formulas_and_values_those_of_the_functions(pack
         assert some["t"].between(ends.loc[name, "lower"], ends.loc[name, "upper"]).all()
 
 
+@pytest.mark.slow
 def test_another_seed_gives_other_points_of_the_same_functions(package: Path, tmp_path: Path) -> None:
     assert population.main([str(tmp_path / "other"), "population=[edges,noisy]", "points=3", "seed=1"]) == 0
     one, two = table(package, "table"), table(tmp_path / "other", "table")
@@ -111,6 +112,7 @@ def board(outputs: Path, *words: str) -> dict[str, dict[str, object]]:
     return {str(row["tool"]): row for row in rows}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("off", "covered"), [(1e-7, 1.0), (1e-5, 0.0)])
 def test_answers_of_a_file_are_judged_like_those_of_a_tool(
     off: float, covered: float, outputs: Path, package: Path, tmp_path: Path

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 import derivkit as dk
+from experiments.peers import apart, formula_in
 from experiments.peers.apart import AbsentError, Process, Tool, ToolError
 
 TOOLS = """
@@ -185,3 +188,37 @@ def test_a_bar_that_is_not_promised_is_not_taken(running: Running) -> None:
     tool = running("value_alone", bar=False)
     reply = tool.ask(dk.Function.from_expression("exp(x)"), 0.0)
     assert (reply.status, np.isnan(reply.error)) == ("ok", True)
+
+
+def test_a_tool_of_another_environment_is_asked_there_and_a_missing_one_is_named(running: Running) -> None:
+    code = "import sys\n\ndef where(f, x):\n    assert 'experiments' not in sys.modules\n    return f(x), 0.5\n"
+    assert running("central").ask(SINE, 1.0).status == "ok"
+    Path("alone").mkdir()
+    Path("alone/apart_alone.py").write_text(code)
+    tool = running("where", call="apart_alone:where", interpreter=sys.executable)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(apart, "ALONE", Path("alone").absolute())
+        assert tool.ask(SINE, 1.0).value == pytest.approx(np.sin(1.0))
+    absent = running("where", interpreter=".venv-nowhere/bin/python")
+    with pytest.raises(AbsentError, match=r"there is no \.venv-nowhere/bin/python; python -m venv \.venv-nowhere && "):
+        absent.ask(SINE, 1.0)
+
+
+TABLE = {
+    "max": "max(x, 1)", "min": "min(x, 1)", "cot": "cot(x)", "sech": "sech(x)", "power": "x^x", "atan": "atan(x)",
+    "sigmoid": "sigmoid(x)",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", TABLE.values(), ids=TABLE)
+def test_a_formula_as_a_tool_would_have_it_is_the_function(text: str) -> None:
+    library = SimpleNamespace(**vars(np), sigmoid=lambda u: 1.0 / (1.0 + np.exp(-u)))
+    written, f = formula_in(text, float, library), dk.Function.from_expression(text)
+    for x in (0.3, 1.7):
+        assert float(written(x)) == pytest.approx(f(x), rel=1e-14)
+
+
+@pytest.mark.parametrize("text", [None, "softmax(x, 1)", "erf(x)"])
+def test_what_a_tool_does_not_do_is_refused(text: str | None) -> None:
+    with pytest.raises(NotImplementedError):
+        formula_in(text, float, np)(1.0)
