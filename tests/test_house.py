@@ -166,6 +166,12 @@ MAY_IMPORT = {
     "experiments/comparison/verdict.py": RUN | {"experiments.comparison"},
     "experiments/comparison": RUN | {"numpy", "experiments.comparison", "experiments.figures"},
     "experiments/check.py": {"experiments.messages", "experiments.run", "experiments.terminal"},
+    "experiments/population.py": {
+        "experiments.messages",
+        "experiments.run",
+        "experiments.running",
+        "experiments.terminal",
+    },
     "experiments": RUN | {"experiments.comparison"},
     "hydra_plugins": {"hydra", "omegaconf"},
 }

@@ -104,6 +104,7 @@ def test_the_first_command_prints_and_draws_what_is_shown_below_it(outputs: Path
 def test_the_commands_of_a_page_follow_one_another(page: str, outputs: Path) -> None:
     for block in BLOCKS[page]:
         if block.file:
+            Path(block.file).parent.mkdir(parents=True, exist_ok=True)
             Path(block.file).write_text(block.text, encoding="utf-8")
         if block.kind == "sh":
             assert run_block(block, outputs) == ""
@@ -166,7 +167,11 @@ def test_the_readme_and_the_changelog_count_no_more_than_there_is_and_little_les
     for text, sentence, counts in (
         (CHANGELOG, r"\* (\d+) difference formulas:", [len(ROWS)]),
         (CHANGELOG, r"\* (\d+) functions with the reason", [functions]),
-        (README, r"(\d+ \d+) seeded points of (\d+) functions, (\d+) of them near", [points, len(families), near]),
+        (
+            README,
+            r"(\d+ \d+) seeded points of (?:more than )?(\d+) functions, (?:some )?(\d+) of them near",
+            [points, len(families), near],
+        ),
     ):
         (stated,) = re.finditer(sentence, text)
         # A row of one's own may be added without another sentence; 1.2 is by eye.
@@ -260,7 +265,7 @@ def with_row(file: Path, table: str, *rows: str) -> None:
 
 def extend(copy: Path) -> Path:
     """Add what the pages add, as it is printed there."""
-    added = [block for block in EVERY if block.file and "/" in block.file]
+    added = [block for block in EVERY if block.file and "/" in block.file and not block.file.startswith("mine/")]
     assert len(added) == 5
     for block in added:
         (copy / str(block.file)).write_text(block.text, encoding="utf-8")

@@ -36,7 +36,7 @@ from experiments.columns import Category, table_of
 from experiments.datafile import AnswersFile
 from experiments.peers.apart import AbsentError, Process, Replies
 from experiments.study import Frame, Lesson, Rows, Tables, column, key, refuse_below, refuse_repeated
-from experiments.words import counted, listed, number, percent_reached
+from experiments.words import counted, first_of, listed, number, percent_reached
 
 OURS = "derivative"
 """The method whose place is told first."""
@@ -44,6 +44,8 @@ LIBRARY, RULE, WITH_BAR, WITHOUT_BAR = "this library", "step rule", "tool with a
 PROMISED = 95.0
 """Percent of the bars that are to be true. A choice: hardly any tool says what its bar promises."""
 FRONTIER = "beaten by none"
+MOST_NAMED = 5
+"""Tools that a sentence names."""
 FILE = "answers in "
 """How the source of answers begins that nobody can be asked for more."""
 WORST = 10
@@ -214,7 +216,7 @@ def refuse_strangers(file: AnswersFile, config: Config) -> None:
         if place not in known:
             raise ValueError(
                 f"answers={file.name}: row {row}, {place[0]} at x = {place[1]!r}, is no point of this population; "
-                f"python -m experiments.population DIR points={config.points} seed={config.seed} writes those that are"
+                f"the command population DIR points={config.points} seed={config.seed} writes those that are"
             )
 
 
@@ -390,14 +392,19 @@ def tell(tables: Tables) -> Iterator[str]:
     with_bars = summary[summary["ok"] > 0]
     if len(with_bars):
         best = [f"{row.tool} {percent_reached(row.ok_covered)} of {row.ok:,}" for row in with_bars.itertuples()]
-        yield f"Bars that are true, of those with the status ok: {'; '.join(best)}."
-    silent = summary[summary["silent"] > 0]
+        yield f"Bars that are true, of those with the status ok: {first_of(best, 2 * MOST_NAMED, separator='; ')}."
+    silent = summary[summary["silent"] > 0].sort_values("silent", kind="stable", ascending=False)
     if len(silent):
-        names = listed([f"{row.tool} {row.silent}" for row in silent.itertuples()])
-        yield f"Points without a derivative that were answered as if nothing were the matter: {names}."
-    lost = summary[summary["lost"] > 0]
+        most = first_of([f"{row.tool} {row.silent}" for row in silent.itertuples()], MOST_NAMED)
+        without = int(tables[Table].query("truth != truth")[["function", "x"]].drop_duplicates().shape[0])
+        quiet = listed(list(summary.loc[summary["silent"] == 0, "tool"])) or "no tool"
+        yield (
+            f"Of {counted(without, 'point')} without a derivative, answered as if nothing were the matter: {most}. None "
+            f"so by {quiet}."
+        )
+    lost = summary[summary["lost"] > 0].sort_values("lost", kind="stable", ascending=False)
     if len(lost):
-        names = listed([f"{row.tool} {row.lost}" for row in lost.itertuples()])
+        names = first_of([f"{row.tool} {row.lost}" for row in lost.itertuples()], MOST_NAMED)
         yield f"Calls that raised an exception, took too long or ended with their process: {names}."
     absent = tools[tools["absent"] != ""]
     if len(absent):

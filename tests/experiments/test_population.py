@@ -134,7 +134,7 @@ def test_answers_of_a_file_are_judged_like_those_of_a_tool(
         ("function,x,value\nsqrt,1,1\n", "there is no column error; the columns are function, x, value, error"),
         (
             "function,x,value,error\nsqrt,1.5,0.5,1e-9\n",
-            "row 1, sqrt at x = 1.5, is no point of this population; python",
+            "row 1, sqrt at x = 1.5, is no point of this population; the",
         ),
         ("function,x,value,error\nsqrt,one,0.5,1e-9\n", "row 1 of column x is 'one'; write a finite number there"),
         ("function,x,value,error\n", "there are no rows below the header"),
