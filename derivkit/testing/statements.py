@@ -50,6 +50,8 @@ class Claims:
     seconds : ndarray
         Which the method took for the point, without those of f; of a method that is asked for all points together, as
         many for each.
+    requested : str
+        Of f: ``complex`` values, ``real`` ones alone, or none, but the ``formula``.
     """
 
     value: Array
@@ -62,6 +64,7 @@ class Claims:
     counted: int
     distinct: int
     seconds: Array
+    requested: str
 
     @property
     def answered(self) -> Mask:
@@ -105,6 +108,12 @@ class Counter:
     def distinct(self) -> int:
         """How many of these are different."""
         return int(np.unique(np.concatenate(self._asked)).size) if self._asked else 0
+
+    @property
+    def requested(self) -> str:
+        """Which values: complex ones, real ones alone, or none: then what was differentiated is the formula."""
+        kinds = {np.iscomplexobj(points) for points in self._asked}
+        return "complex" if True in kinds else "real" if kinds else "formula"
 
     @property
     def calls(self) -> int:
@@ -159,6 +168,7 @@ def claims(method: Method, f: Function, x: Array, *, order: int = 1) -> Claims:
         counted=counter.counted,
         distinct=counter.distinct,
         seconds=np.asarray(getattr(result, "seconds", together), dtype=np.float64),
+        requested=counter.requested,
     )
 
 

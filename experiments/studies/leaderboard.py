@@ -8,7 +8,7 @@ that call alone. What a tool says itself of its success is respected.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -35,7 +35,7 @@ from experiments import columns
 from experiments.columns import Category, table_of
 from experiments.datafile import AnswersFile
 from experiments.peers.apart import AbsentError, Process, Replies
-from experiments.study import Frame, Lesson, Rows, Tables, column, key, refuse_below, refuse_repeated
+from experiments.study import Frame, Rows, Tables, column, key, refuse_below, refuse_repeated
 from experiments.words import counted, first_of, listed, number, percent_reached
 
 OURS = "derivative"
@@ -43,6 +43,8 @@ OURS = "derivative"
 LIBRARY, RULE, WITH_BAR, WITHOUT_BAR = "this library", "step rule", "tool with a bar", "tool without a bar"
 PROMISED = 95.0
 """Percent of the bars that are to be true. A choice: hardly any tool says what its bar promises."""
+REQUESTS = COMPLEX, REAL, FORMULA = "complex", "real", "formula"
+"""What a tool requests of f, the most first."""
 FRONTIER = "beaten by none"
 MOST_NAMED = 5
 """Tools that a sentence names."""
@@ -81,6 +83,7 @@ class Tools(Tool, Kind):
 
     source: str = column("where its way is described")
     version: str = column("of an installed tool; empty for what is part of this library")
+    requests: str = column("complex values of f, real ones alone, or its formula; empty if it was not asked")
     limit: float = column("seconds that a call may take; none for what is part of this library")
     absent: str = column("how to install it, where it is not there; else empty")
 
@@ -169,7 +172,8 @@ class Summary(Tool, Kind, Standings):
 
     lost: int = column("calls that raised, hung or were killed")
     seconds: float = column("median seconds for a point, without those of f", measured=True)
-    unbeaten: bool = column("whether no other has both less loss and fewer values of f")
+    requests: str = column("complex values of f, real ones alone, or its formula")
+    unbeaten: bool = column("whether none that requests real values alone, too, has both less loss and fewer of them")
 
 
 # What is measured
@@ -259,12 +263,14 @@ def asked(method: Method, benches: Iterable[Bench]) -> Iterator[Rows]:
     """Yield what a tool says of the gallery and of all functions."""
     if not method.source.startswith(FILE):
         yield gallery(method)
+    requested = set()
     for known in benches:
         answers = claims(method, known.family.function, known.x)
         yield Table(
             tool=method.name, function=known.family.name, **known.assess(answers).columns, seconds=answers.seconds
         )
-    yield described(method)
+        requested.add(answers.requested)
+    yield described(method, requests=next((one for one in REQUESTS if one in requested), ""))
 
 
 def gallery(method: Method) -> Gallery:
@@ -288,12 +294,12 @@ def answer(method: Method, f: dk.Function, x: float) -> Answer:
     )  # fmt: skip
 
 
-def described(method: Method, *, absent: str = "") -> Tools:
+def described(method: Method, *, requests: str = "", absent: str = "") -> Tools:
     """A tool, and whether it is there."""
     process = method.call if isinstance(method.call, Process) else None
     return Tools(
         tool=method.name, kind=kind_of(method), source=method.source, version=process.version if process else "",
-        limit=process.tool.seconds if process else math.nan, absent=absent,
+        requests=requests, limit=process.tool.seconds if process else math.nan, absent=absent,
     )  # fmt: skip
 
 
@@ -311,12 +317,13 @@ def kind_of(method: Method) -> str:
 
 def conclude(tables: Tables) -> Iterator[Rows]:
     """Yield the standings by category, the frontier, coverage, the worst answers and the summary."""
-    table, kinds = tables[Table], dict(tables[Tools][["tool", "kind"]].itertuples(index=False))
+    table, tools = tables[Table], tables[Tools].drop_duplicates("tool").set_index("tool")
+    kinds = tools["kind"].to_dict()
     by_category = [
         {"tool": tool, "kind": kinds[tool], "category": category, **asdict(standing(judged(some)))}
         for (tool, category), some in table.groupby(["tool", "category"], sort=False)
     ]
-    summary = summarised(table, kinds)
+    summary = summarised(table, tools)
     if not by_category:
         return
     yield Categories.of(by_category)
@@ -324,10 +331,6 @@ def conclude(tables: Tables) -> Iterator[Rows]:
     frontier = summary[summary["unbeaten"]].sort_values("evaluations", kind="stable")
     for kind in dict.fromkeys(summary["kind"]):
         yield Frontier.of(frontier, kind=kind, tool=FRONTIER)
-    yield Lesson(
-        figure=list(dict.fromkeys(summary["kind"])), text="",
-        title=[f"Loss against cost: {kind}" for kind in dict.fromkeys(summary["kind"])],
-    )  # fmt: skip
     bars = summary[summary["bars"] > 0]
     yield Coverage.of(
         bars, bars_of=list(map(bars_of, bars["kind"])), promised=PROMISED,
@@ -352,14 +355,14 @@ def judged(rows: Frame) -> Judged:
     return Judged(**{one.name: rows[one.name].to_numpy() for one in fields(Judged)})
 
 
-def summarised(table: Frame, kinds: Mapping[str, str]) -> Frame:
+def summarised(table: Frame, tools: Frame) -> Frame:
     """The standings of all tools, the best first."""
     import pandas as pd  # noqa: PLC0415 - only a run that concludes pays for it
 
     rows = pd.DataFrame(
         [
             {
-                "tool": tool, "kind": kinds[tool], **asdict(standing(judged(some))),
+                "tool": tool, **tools.loc[tool, ["kind", "requests"]], **asdict(standing(judged(some))),
                 "lost": int(some["status"].isin(LOST).sum()), "seconds": float(some["seconds"].median()),
             }
             for tool, some in table.groupby("tool", sort=False)
@@ -367,7 +370,8 @@ def summarised(table: Frame, kinds: Mapping[str, str]) -> Frame:
     )  # fmt: skip
     if rows.empty:
         return rows
-    rows["unbeaten"] = unbeaten(rows["evaluations"].to_numpy(dtype=float), rows["loss"].to_numpy())
+    cost = np.where(rows["requests"] == REAL, rows["evaluations"], math.nan)
+    rows["unbeaten"] = unbeaten(cost, rows["loss"].to_numpy())
     best_first = rows.assign(no_bar=rows["ok_covered"].isna(), miss=1.0 - rows["ok_covered"].fillna(0.0))
     order = best_first.sort_values(["no_bar", "miss", "silent", "loss"], kind="stable").index
     return rows.loc[order].reset_index(drop=True)
@@ -399,8 +403,8 @@ def tell(tables: Tables) -> Iterator[str]:
         without = int(tables[Table].query("truth != truth")[["function", "x"]].drop_duplicates().shape[0])
         quiet = listed(list(summary.loc[summary["silent"] == 0, "tool"])) or "no tool"
         yield (
-            f"Of {counted(without, 'point')} without a derivative, answered as if nothing were the matter: {most}. None "
-            f"so by {quiet}."
+            f"Of {counted(without, 'point')} without a derivative, answered as if nothing were the matter: {most}. No such "
+            f"answer is from {quiet}."
         )
     lost = summary[summary["lost"] > 0].sort_values("lost", kind="stable", ascending=False)
     if len(lost):
