@@ -151,9 +151,10 @@ def _finding(plan: Plan, spec: Spec) -> list[str]:
         return []
     counts: Counter[str] = Counter()
     for line in plan.contents:
-        counts[line.name] += line.finite[1].size
-    parts = [f"{count:,} {name}" for name, count in counts.items()]
-    return [f"{counted(counts.total(), 'point')}{f': {listed(parts)}' if len(parts) > 1 else ''}."]
+        counts[line.name] += 0 if is_reference(line.name) else line.finite[1].size
+    parts = [f"{count:,} {name}" for name, count in counts.items() if count]
+    each = f": {listed(parts)}" if 1 < len(parts) < counts.total() else ""
+    return [f"{counted(counts.total(), 'point')}{each}."]
 
 
 def _description(plan: Plan, spec: Spec) -> str:

@@ -400,12 +400,11 @@ def tell(tables: Tables) -> Iterator[str]:
     silent = summary[summary["silent"] > 0].sort_values("silent", kind="stable", ascending=False)
     if len(silent):
         most = first_of([f"{row.tool} {row.silent}" for row in silent.itertuples()], MOST_NAMED)
-        without = int(tables[Table].query("truth != truth")[["function", "x"]].drop_duplicates().shape[0])
-        quiet = listed(list(summary.loc[summary["silent"] == 0, "tool"])) or "no tool"
-        yield (
-            f"Of {counted(without, 'point')} without a derivative, answered as if nothing were the matter: {most}. No such "
-            f"answer is from {quiet}."
-        )
+        without = len(tables[Table].query("truth != truth")[["function", "x"]].drop_duplicates())
+        points = counted(without, "point")
+        never = list(summary.loc[summary["silent"] == 0, "tool"])
+        others = f" None of these answers comes from {' or '.join(never)}." if never else ""
+        yield (f"Of {points} without a derivative, answered as if nothing were the matter: {most}.{others}")
     lost = summary[summary["lost"] > 0].sort_values("lost", kind="stable", ascending=False)
     if len(lost):
         names = first_of([f"{row.tool} {row.lost}" for row in lost.itertuples()], MOST_NAMED)
