@@ -26,6 +26,11 @@ FORMATS: Mapping[str, Mapping[str, Any]] = {
 PLACES = re.compile(rb'(?<= )(?:d|x|y|transform)="[^"]*"')
 """The attributes of an SVG that say where something is."""
 LONG, UNTURNED = re.compile(rb"\d+\.\d{3,}"), re.compile(rb' transform="rotate\(-0 [^"]*"')
+MARKERS, MARKER = (
+    re.compile(rb"<g([^>]*)>(\s*(?:<use [^>]*/>\s*){2,})</g>"),
+    re.compile(rb'<use [^>]*?( style="[^"]*")?/>'),
+)
+"""The markers of a line, and one of them with its style."""
 STAND_INS: Mapping[bytes, bytes] = {
     b"'DejaVu Sans'": b"'DejaVu Sans', Verdana, sans-serif",
     b"'DejaVu Serif'": b"'DejaVu Serif', Georgia, serif",
@@ -51,10 +56,20 @@ def save(figure: Figure, directory: Path, name: str, formats: Sequence[str]) -> 
 def _readable(svg: bytes) -> bytes:
     """An SVG whose text any machine can set, with places to a hundredth of a point: a screen shows no more."""
     # Matplotlib repeats texts in comments as they are, and XML has no place for control characters.
-    svg = PLACES.sub(_brief, UNTURNED.sub(b"", CONTROL.sub(b"?", svg)))
+    svg = MARKERS.sub(_styled_once, PLACES.sub(_brief, UNTURNED.sub(b"", CONTROL.sub(b"?", svg))))
     for font, stand_ins in STAND_INS.items():
         svg = svg.replace(font, stand_ins)
     return svg
+
+
+def _styled_once(markers: re.Match[bytes]) -> bytes:
+    """Markers of one style, which takes more bytes than their places, have it from their group."""
+    group, uses = markers.groups()
+    styles = set(MARKER.findall(uses))
+    # Opacity of a group is not that of its members: where two lie on one another the lower would not be seen through.
+    if len(styles) > 1 or styles == {b""} or b" opacity:" in (style := styles.pop()) or b'"opacity:' in style:
+        return markers[0]
+    return b"<g%s%s>%s</g>" % (group, style, uses.replace(style, b""))
 
 
 def _brief(place: re.Match[bytes]) -> bytes:

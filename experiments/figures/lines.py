@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from experiments.figures.axes import ends_around, log_axis, log_panel, row_below
 from experiments.figures.contract import Floats, Kind, Mask, Plan, Spec
@@ -45,6 +46,10 @@ points, as the prediction alone shows their law; else hardly, lest a wild predic
 MANY = 40
 """Points of a series above which they are drawn small, if they are not joined."""
 
+CROWD, CELLS = 200, 100
+"""Points of a series above which one that lies on another is not drawn: each side of a panel is divided into so many
+parts, and of the points within a cell, which is no wider than they are, only the first is."""
+
 OPTIMUM: Mapping[str, Any] = {"markersize": 9, "markerfacecolor": "white", "markeredgewidth": 1.6, "linestyle": "none"}
 DOTTED: Mapping[str, Any] = {"linewidth": 0.8, "linestyle": (0, (1.5, 1.5))}
 BOUND: Mapping[str, Mapping[str, Any]] = {
@@ -64,14 +69,21 @@ def _draw(plan: Plan, spec: Spec) -> Figure:
     series: list[Series] = plan.contents
     joined = spec.get("joined", True)
     few = all(one.x.size <= FEW for one in series if not is_reference(one.name))
-    style = {"markersize": 7, **DOTS} if few or not joined else {"markersize": 4.5, "linewidth": 1.4}
-    entries = [entry(name, **{**look, **(LEVEL if is_reference(name) else style)}) for name, look in looks.items()]
+    lines = {one.name for one in series if joined and one.x.size > FEW}
+    entries = [entry(name, **{**look, **_style(name, line=name in lines)}) for name, look in looks.items()]
     figure, axes = lay_out(plan, spec, entries, _explained(series, spec))
     for panel, ax in zip(panels, axes, strict=True):
         x, y = _held(panel, REACH[few])
         _draw_log(ax, panel, looks, y, joined=joined)
         log_axis(ax, "x", *ends_around(x), zero=False)
     return figure
+
+
+def _style(name: str, *, line: bool) -> Mapping[str, Any]:
+    """How the legend shows a series: as a line where it is one in some panel, as a point where it is none."""
+    if is_reference(name):
+        return LEVEL
+    return {"markersize": 4.5, "linewidth": 1.4} if line else {"markersize": 7, **DOTS}
 
 
 def _explained(series: Sequence[Series], spec: Spec) -> list[Entry]:
@@ -142,7 +154,22 @@ def _log_points(ax: Axes, one: Series, look: Mapping[str, Any], place: float) ->
     """Draw the points of one series alone: few as large as in `_log_line`, many small and seen through."""
     crowd = {"linestyle": "none", "markersize": 3.2, "markeredgewidth": 0, "alpha": 0.6}
     style = {**DOTS, "markersize": 8 - 2 * place} if one.x.size <= MANY else crowd
-    ax.plot(one.x, np.where(one.y > 0, one.y, np.nan), **{**look, **style})
+    shown = _apart(one)
+    ax.plot(one.x[shown], one.y[shown], **{**look, **style})
+
+
+def _apart(one: Series) -> NDArray[np.intp]:
+    """The places of the positive points of a series, or of those of a crowd that do not lie on an earlier one."""
+    places = np.flatnonzero(one.y > 0)
+    if one.x.size <= CROWD:
+        return places
+    cells = [_cells(np.log10(values[places])) for values in (one.x, one.y)]
+    return places[np.sort(np.unique(np.stack(cells), axis=1, return_index=True)[1])]
+
+
+def _cells(values: Floats) -> Floats:
+    width = float(np.ptp(values)) / CELLS if values.size else 0.0
+    return np.asarray(np.floor((values - values.min()) / width)) if width else np.zeros(values.size)
 
 
 def _finding(plan: Plan, spec: Spec) -> list[str]:
@@ -150,11 +177,16 @@ def _finding(plan: Plan, spec: Spec) -> list[str]:
     if spec.get("joined", True):
         return []
     counts: Counter[str] = Counter()
-    for line in plan.contents:
-        counts[line.name] += 0 if is_reference(line.name) else line.finite[1].size
+    for line in _scattered(plan, spec):
+        counts[line.name] += line.finite[1].size
     parts = [f"{count:,} {name}" for name, count in counts.items() if count]
     each = f": {listed(parts)}" if 1 < len(parts) < counts.total() else ""
     return [f"{counted(counts.total(), 'point')}{each}."]
+
+
+def _scattered(plan: Plan, spec: Spec) -> list[Series]:
+    """The series whose points stay alone; a line that they are measured against is none of them."""
+    return [] if spec.get("joined", True) else [one for one in plan.contents if not is_reference(one.name)]
 
 
 def _description(plan: Plan, spec: Spec) -> str:
@@ -165,6 +197,10 @@ def _description(plan: Plan, spec: Spec) -> str:
 def _remarks(plan: Plan, spec: Spec) -> list[str]:
     series: list[Series] = plan.contents
     says = []
+    scattered = _scattered(plan, spec)
+    every, shown = sum(int((one.y > 0).sum()) for one in scattered), sum(_apart(one).size for one in scattered)
+    if shown < every:
+        says.append(f"Drawn are {shown:,} of {every:,} points: the others lie on them.")
     promised = [
         f"{'dotted' if BOUND[promise] is DOTTED else 'solid'} thin lines: the predicted error, {PROMISES[promise]}"
         for promise in _promises(series)

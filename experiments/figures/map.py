@@ -30,6 +30,8 @@ COLOURS = "viridis_r"
 """Uniform to the eye and told apart by colour-blind readers (matplotlib, 2015): pale where a value is small."""
 BLANKS = ("#ffffff", "#d9d9d9", "#a6a6a6")
 """White and greys, which the palette has none of, for cells without a value: one for each reason, by its name."""
+WHOLE = frozenset(range(10))
+"""Exponents of the powers of two that are whole numbers of at most three digits."""
 MOST = 20
 """Letters of a text beside the axis above which it is cut."""
 
@@ -135,9 +137,12 @@ def _label(value: Any, among: Rungs) -> str:
 
 
 def _binary(values: Rungs) -> bool:
-    """Tell whether all positive values are powers of two, of which a tick tells the exponent."""
+    """Tell whether all positive values are powers of two, of which a tick tells the exponent.
+
+    A few whole numbers, such as the orders 1 and 2 of a derivative, are written as they are.
+    """
     exponents = np.log2(values[values > 0])
-    return bool((exponents == np.round(exponents)).all())
+    return bool((exponents == np.round(exponents)).all() and not set(exponents) <= WHOLE)
 
 
 def _rungs(values: Floats) -> list[int]:

@@ -107,12 +107,13 @@ def series_of(rows: DataFrame, spec: Spec, name: str, beside: Mapping[str, DataF
     y = np.where(has(rows, spec), floats(rows, spec["y"]), np.nan)
     order = np.argsort(x, kind="stable")
     order = order[np.isfinite(x[order])]
-    order = order[places_thinned(y[order])]
+    long = x.size > POINTS and spec.get("joined", True)  # of points alone the peaks are not all there is
+    order = order[places_thinned(y[order])] if long else order
     least = 0.0 if log else -math.inf
     predicted = {
         key: _points(rows_named(part, spec["series"], name), spec[key], least=least) for key, part in beside.items()
     }
-    return Series(name=name, x=x[order], y=y[order], thinned=x.size > POINTS, **predicted)
+    return Series(name=name, x=x[order], y=y[order], thinned=long, **predicted)
 
 
 def _points(rows: DataFrame, where: Mapping[str, str], *, least: float) -> Points | None:

@@ -12,7 +12,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,17 +20,20 @@ from urllib.parse import quote
 
 from experiments.files import replacing
 from experiments.messages import printable
+from experiments.page.parts import parts_of
 from experiments.words import counted
 
 PAGE = Path(__file__).with_name("templates")
 """The template, its style and its scripts."""
 SHRUNK = 0.7
-AROUND = 52
-"""Pixels of the page beside a figure on a narrow screen: margins of 20, padding of 4.8 and a line on either side."""
+AROUND = 22
+"""Pixels of a card beside its figure: padding of 9.6 and a line on either side, and one for rounding."""
 PIXELS_PER_POINT = 96 / 72
 # A match begins where a word does, and nothing is given back: the work is linear however long a word is.
 SMALL_NUMBER = re.compile(r"(?<![\w.])(?:(?:\w++ = )?+[\d.]++e-\d++|\d\d-\d\d-\d\d\b)")
 """What a browser would break into two lines at a minus: a number, with the name before it, or a run's time of day."""
+ID, REFERENCE = re.compile(r'\bid="([^"]*)"'), re.compile(r'(\bid="|\bhref="#|\burl\(#)([^")]*)')
+"""The ids of a drawing, and where it names one. A scatter names one for each of its points: short ones spare half."""
 BEHIND = "Data behind the figures"
 """The heading of the tables that are folded."""
 BROAD = 8
@@ -194,11 +197,13 @@ def _data(slider: Slider) -> str:
 
 def _figure(number: int, one: Drawing, lesson: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
     least = _least_width(one.svg)
+    parts = parts_of(one.svg)
     heading = lesson[one.name][0] if one.name in lesson else one.title or words_of(one.name)
     return {
         "number": number,
         "id": f"figure-{number}",
-        "svg": inline(one.svg, f"figure-{number}"),
+        "svg": inline(one.svg, f"figure-{number}", parts.groups),
+        "parts": parts,
         "least": least,
         "narrow": round(least * PIXELS_PER_POINT + AROUND),
         "caption": one.caption.split("\n\n"),
@@ -215,20 +220,22 @@ def words_of(name: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def inline(svg: str, prefix: str) -> str:
+def inline(svg: str, prefix: str, groups: Collection[str] = ()) -> str:
     """``svg`` as part of a page: without the prologue of a file, its ids and its style bound to ``prefix``.
 
-    Two figures use the same ids for their glyphs; in one page the second would draw with the first's.
+    Of the ids of its groups those in ``groups`` are kept, which something on the page refers to. Two figures use the
+    same ids for their glyphs; in one page the second would draw with the first's.
     """
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'<g id="[^"]*"', "<g", re.sub(r">\s+<", "><", svg))  # nothing refers to a group
+    svg = re.sub(r">\s+<", "><", svg)
+    svg = re.sub(r'<g id="([^"]*)"', lambda group: group[0] if group[1] in groups else "<g", svg)
     svg = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", svg)
-    svg = re.sub(r'\b(?:xlink:)?href="#', f'href="#{prefix}-', svg)
-    svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
-    svg = re.sub(r"url\(#", f"url(#{prefix}-", svg)
+    svg = svg.replace(' xlink:href="', ' href="')
+    places = {name: f"{place:x}" for place, name in enumerate(dict.fromkeys(ID.findall(svg))) if name not in groups}
+    svg = REFERENCE.sub(lambda found: f"{found[1]}{prefix}-{places.get(found[2], found[2])}", svg)
     svg = re.sub(r"(<style[^>]*>)\s*\*", rf"\1#{prefix} *", svg)
-    return svg.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1)
+    return svg.replace("<svg ", '<svg aria-hidden="true" focusable="false" class="whole" ', 1)
 
 
 def _least_width(svg: str) -> float:

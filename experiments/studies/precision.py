@@ -33,6 +33,8 @@ from experiments.words import listed, number, percent
 
 Array = NDArray[np.float64]
 
+HALF = "float16"
+"""The type that is small enough for a map of all its numbers; without it there is none."""
 OUTCOMES = ("error at most 10 %", "error above 10 %", "the step vanishes", "not finite")
 
 
@@ -195,8 +197,9 @@ def measure(config: Config) -> Iterator[Rows]:
         for one in config.types:
             if one.installed:
                 yield swept(sweep, one)
-        for block in half_map(sweep.f, formulas, exponents):
-            yield mapped(sweep.f, block)
+        if any(one.name == HALF for one in config.types):
+            for block in half_map(sweep.f, formulas, exponents):
+                yield mapped(sweep.f, block)
 
 
 def known(types: Sequence[FloatType]) -> Types:
@@ -304,7 +307,7 @@ def tell(tables: Tables) -> Iterator[str]:
     for precision, note in dict(zip(tables[Types]["precision"], tables[Types]["note"], strict=True)).items():
         if note:
             yield f"{precision} is {note}."
-    if "float16" in set(tables[Types]["precision"]):
+    if HALF in set(tables[Types]["precision"]):
         yield from of_map(tables)
 
 
@@ -359,7 +362,7 @@ def of_shares(place: str, shares: Frame) -> Iterator[str]:
     small, large = poor[poor < best].max(), poor[poor > best].min()
     if not math.isnan(small + large):
         yield (
-            f"{place}: 2^{small:.0f} is too small, as the step vanishes beside {percent(gone[small])} of all x and "
+            f"{place}: 2^{small:.0f} is too small, as the step vanishes at {percent(gone[small])} of all x and "
             f"the error is above {percent(GOOD)} at {percent(wrong[small])}; 2^{large:.0f} is too large, with an error "
             f"above {percent(GOOD)} at {percent(wrong[large])}."
         )

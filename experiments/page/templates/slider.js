@@ -177,6 +177,13 @@ function farther(method, k) {
   return ` The least error, luck aside, lies at a ${way} delta, ${short(method.best)}.`;
 }
 
+// The place of the delta that is nearest to the best on a logarithmic axis; the largest where none is known.
+function nearest(deltas, best) {
+  if (best === null) return deltas.length - 1;
+  const away = deltas.map((delta) => Math.abs(Math.log(delta / best)));
+  return away.indexOf(Math.min(...away));
+}
+
 function startSlider(data) {
   const at = (id) => document.getElementById(`slider-${id}`);
   const [places, methods, range] = [at("place"), at("method"), at("delta")];
@@ -216,7 +223,7 @@ function startSlider(data) {
   methods.addEventListener("change", choose);
   range.addEventListener("input", move);
   arrive();
-  range.value = range.max; // the largest delta, from which to move towards the tangent
+  range.value = nearest(method.delta, method.best);
   move();
   at("parts").hidden = false;
 }

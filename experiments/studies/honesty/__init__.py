@@ -61,8 +61,9 @@ FACTORS = dk.logspace(-3, 1.5, 46)
 """Factors of the bar in the table of reliability."""
 DRAWN = 1200
 """Answers of a method in the scatter."""
-LARGEST_DRAWN = 1e3
-"""Answers that are farther off than so many times the truth are not drawn."""
+LEAST_DRAWN, LARGEST_DRAWN = 1e-20, 1e3
+"""Answers whose bar or true error is a smaller or a greater part of the truth are not drawn: a single one would squeeze
+all others into a line."""
 EQUAL = "bar = true error"
 
 # Tables
@@ -419,7 +420,7 @@ def missed(row: Any) -> Misses:
 def scatter(method: str, answers: Comparisons) -> Iterator[Rows]:
     """Some answers of a method, evenly chosen, and the line where bar and true error are equal."""
     true, bar = answers.relative
-    drawn = np.flatnonzero((np.maximum(true, bar) <= LARGEST_DRAWN) & (np.minimum(true, bar) > 0.0))
+    drawn = np.flatnonzero((np.maximum(true, bar) <= LARGEST_DRAWN) & (np.minimum(true, bar) >= LEAST_DRAWN))
     if not drawn.size:
         return
     some = drawn[:: max(1, drawn.size // DRAWN)]

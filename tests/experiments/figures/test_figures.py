@@ -590,6 +590,69 @@ def test_points_that_are_not_to_be_joined_stay_alone(points):
     assert {line.get_linestyle() for line in alone.legends[0].get_lines()[: len(METHODS)]} == {"None"}
 
 
+def test_the_legend_shows_a_line_for_what_is_a_line_and_a_point_for_what_is_none():
+    table = sweep(GRID, {"exp": FUNCTIONS["exp"]})
+    first, *others = METHODS
+    few = table.query("method == @first").iloc[:3]
+    figure = figures.draw({"table": pd.concat([few, table[table["method"].isin(others)]])}, ULPS)
+    drawn = {text.get_text(): line.get_linestyle() for text, line in legend_of(figure)}
+    assert drawn.pop(first) == "None"
+    assert "None" not in drawn.values()
+
+
+def legend_of(figure):
+    (legend,) = figure.legends
+    return list(zip(legend.get_texts(), legend.get_lines(), strict=True))
+
+
+SCATTER = {**ULPS, "joined": False, "caption": "Each point is an answer."}
+
+
+def crowd(count, seed=0):
+    """So many points of a method, log-normal in both directions, and a line that they are measured against."""
+    delta, ulps = np.exp(np.random.default_rng(seed).normal(size=(2, count)))
+    points = pd.DataFrame({"function": "exp", "x": 1.0, "method": "forward_1", "delta": delta, "ulps": ulps})
+    ends = np.array([delta.min(), delta.max()])
+    line = pd.DataFrame({"function": "exp", "x": 1.0, "method": "bar = true error", "delta": ends, "ulps": ends})
+    return {"table": pd.concat([points, line])}
+
+
+def test_of_a_crowd_no_point_is_drawn_twice_and_none_goes_whose_place_would_be_empty():
+    frames = crowd(20_000)
+    (ax,) = figures.draw(frames, SCATTER).axes
+    x, y = next(
+        line.get_xydata() for line in ax.get_lines() if line.get_linestyle() == "None" and line.get_xydata().size
+    ).T
+    assert x.size < 6_000
+    rows = frames["table"].query("method == 'forward_1'")
+    width, height = (np.ptp(np.log10(rows[name])) / 100 for name in ("delta", "ulps"))
+    for delta, ulps in rows[["delta", "ulps"]].sample(500, random_state=1).to_numpy():
+        near = (np.abs(np.log10(x / delta)) <= width) & (np.abs(np.log10(y / ulps)) <= height)
+        assert near.any()
+    caption = figures.caption(frames, SCATTER)
+    assert "20,000 points." in caption
+    assert f"Drawn are {x.size:,} of 20,000 points: the others lie on them." in caption
+
+
+def test_a_few_points_are_all_drawn_and_a_line_is_none_of_them():
+    frames = crowd(150)
+    caption = figures.caption(frames, SCATTER)
+    assert "150 points." in caption
+    assert "Drawn are" not in caption
+    assert "bar = true error" not in caption
+
+
+def test_a_crowd_of_points_is_light(tmp_path):
+    sizes = {}
+    for count in (500, 20_000):
+        (path,) = figures.save(figures.draw(crowd(count), SCATTER), tmp_path, f"crowd_{count}", ["svg"])
+        text = path.read_text(encoding="utf-8")
+        sizes[count] = len(text)
+        markers = re.findall(r"<use [^>]*/>", text)
+        assert sum("style=" in marker for marker in markers) < 40  # those of the ticks
+    assert sizes[20_000] < 400_000
+
+
 def test_errors_that_nearly_coincide_show_each_of_their_markers():
     frame = sweep(FEW_DELTAS, {"exp": FUNCTIONS["exp"]}).assign(ulps=1e8)
     (ax,) = figures.draw({"table": frame}, ULPS).axes
@@ -1038,6 +1101,13 @@ def test_texts_stand_beside_the_cells_of_their_rows():
     picture = ax.images[0].get_array()
     by_number = figures.draw({"map": named_cells()}, {**MAP, "panel": None}).axes[0].images[0].get_array()
     np.testing.assert_array_equal(picture, by_number[::-1])
+
+
+def test_the_whole_numbers_beside_a_map_are_written_as_they_are():
+    orders = cells().assign(size=lambda frame: frame["size"].map({0.0: 1, 0.25: 2, 0.5: 4, 1.0: 8, 2.0: 16}))
+    _, figure = pictures(orders)
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["1", "2", "4", "8", "16"]
+    assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == [f"2⁻{k}" for k in "⁸⁷⁶⁵⁴³²¹"]
 
 
 def test_a_long_text_beside_a_map_lies_on_the_sheet():

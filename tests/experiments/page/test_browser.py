@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from yardstick import SIZES
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the extra `browser` is not installed")
 axe = pytest.importorskip("axe_core_python", reason="the extra `browser` is not installed")
@@ -188,8 +189,10 @@ def test_the_slider_moves_the_secant_to_the_tangent_and_the_error_grows_back(bro
 def test_keys_and_the_mouse_move_the_slider(browser, report) -> None:
     with opened(browser, report) as page:
         delta, told = page.locator("#slider-delta"), page.locator("#slider-told")
-        assert "With delta = 1," in told.text_content()
+        assert float(re.search(r"the error is ([\d.e-]+)\. ", told.text_content())[1]) < 1e-7
         delta.focus()
+        page.keyboard.press("End")
+        assert "With delta = 1," in told.text_content()
         before = slope(page, "#slider-secant")
         for _ in range(8):  # eight deltas per decade
             page.keyboard.press("ArrowLeft")
@@ -668,3 +671,49 @@ def test_axe_core_has_nothing_to_object_to(browser, request, name, viewport, sch
 def test_what_axe_core_objects_to_is_caught(browser, broken, more, fault) -> None:
     with opened(browser, broken("</main>", f"{more}</main>")) as page:
         assert any(one.startswith(fault) for one in violations(page))
+
+
+# Every study
+
+SMALL = SIZES | {"honesty": ("points=2", "landscapes=0", "population=[edges]", "estimator=[derivative,ridders]")}
+"""Words that make a preset small; its page has every kind of part that it ever has."""
+MOST_BYTES = 500_000
+"""What a page weighs at most: twenty figures and a dozen tables, and no crowd of points that hide one another."""
+SIDEWAYS = """
+() => [...document.querySelectorAll(".card")].filter((card) => card.scrollWidth > card.clientWidth + 1).map((card) => {
+  const hint = card.parentElement.querySelector(".sideways");
+  return { figure: card.parentElement.id, cut: Boolean(card.querySelector(".parts")),
+           hinted: Boolean(hint?.checkVisibility()) };
+})
+"""
+"""The figures that do not fit, whether they could be cut into panels, and whether it is said that they scroll."""
+
+
+@pytest.mark.parametrize("preset", sorted(SMALL))
+def test_the_page_of_every_study_is_light_fits_a_phone_and_can_be_used_without_eyes(browser, tmp_path, preset) -> None:
+    directory = tmp_path / "run"
+    words = (f"experiment={preset}", *SMALL[preset], "figures.formats=[svg]", f"hydra.sweep.dir={directory}")
+    command(directory, "experiments.run", *words)
+    path = directory / "report.html"
+    assert path.stat().st_size <= MOST_BYTES
+    for viewport, scheme in ((WIDE, "light"), (NARROW, "dark")):
+        with opened(browser, path, viewport=viewport, color_scheme=scheme, bypass_csp=True) as page:
+            unfold(page)
+            assert overflow(page) == 0
+            assert [one for one in page.evaluate(SIDEWAYS) if one["cut"] or not one["hinted"]] == []
+            assert page.evaluate(AUDIT) == []
+            assert violations(page) == []
+
+
+def test_a_figure_that_does_not_fit_though_it_could_be_cut_is_caught(browser, broken) -> None:
+    path = broken("min-width: min(calc(.6 * var(--full)), 100%);", "min-width: 600px;")
+    with opened(browser, path, viewport=NARROW) as page:
+        assert any(one["cut"] for one in page.evaluate(SIDEWAYS))
+
+
+def test_paper_has_the_whole_figure_however_narrow_it_is(browser, report) -> None:
+    with opened(browser, report, viewport=NARROW) as page:
+        assert page.locator(".card .parts").first.is_visible()
+        page.emulate_media(media="print")
+        assert not page.locator(".card .parts").first.is_visible()
+        assert page.locator(".card .whole").first.bounding_box()["width"] > 200

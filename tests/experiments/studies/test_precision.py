@@ -190,6 +190,15 @@ def test_where_float16_cannot_hold_the_derivative_there_is_nothing_to_ask(tmp_pa
     assert sentence == f"float16, exp(x): of 6,144 numbers x, {rows.sum():,} have a derivative that float16 can hold."
 
 
+def test_numbers_of_float16_are_counted_where_float16_is_asked_for_and_nowhere_else(tmp_path: Path) -> None:
+    for names in (("float32", "float64"), ("float16", "float32")):
+        directory = tmp_path / names[0]
+        directory.mkdir()
+        found = swept(directory, problem("exp(x)"), precision=names, delta=(0.5, 0.25))
+        assert ({"map", "shares"} <= found.keys()) == ("float16" in names)
+        assert any("float16, exp(x)" in text for text in found["findings"]["finding"]) == ("float16" in names)
+
+
 def test_points_outside_the_domain_are_neither_counted_nor_reached(tmp_path: Path) -> None:
     found = studied(tmp_path, problem("sqrt(x)", domain=(0.6, 4.0)), lowest_exponent=-1, highest_exponent=0)["map"]
     inside = [x for x in of_size(0.5) if x >= 0.6]
