@@ -156,7 +156,7 @@ MAY_IMPORT = {
     | {"matplotlib", "experiments.figures", "experiments.files", "experiments.formats", "experiments.messages"}
     | {"experiments.looks", "experiments.words"},
     "experiments/page": BASE | {"numpy", "experiments.page", "experiments.tables"},
-    "experiments/page/report.py": {"jinja2", "markupsafe"} | BASE,
+    "experiments/page/report.py": {"jinja2", "markupsafe", "experiments.page.parts"} | BASE,
     "experiments/comparison/values.py": {"numpy"},
     "experiments/comparison/configured.py": RUN,
     "experiments/comparison/result.py": RUN | {"experiments.comparison"},

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from experiments.figures.axes import ends_around, log_axis, log_panel, row_below
 from experiments.figures.contract import Floats, Kind, Mask, Plan, Spec
-from experiments.figures.paper import GREY, Entry, entry, lay_out, looks_of
+from experiments.figures.paper import GREY, Entry, entry, lay_out, looks_of, panel_size
 from experiments.figures.selection import has_log
 from experiments.figures.series import (
     BESIDE,
@@ -46,9 +46,9 @@ points, as the prediction alone shows their law; else hardly, lest a wild predic
 MANY = 40
 """Points of a series above which they are drawn small, if they are not joined."""
 
-CROWD, CELLS = 200, 100
-"""Points of a series above which one that lies on another is not drawn: each side of a panel is divided into so many
-parts, and of the points within a cell, which is no wider than they are, only the first is."""
+CROWD, DOT = 200, 3.2
+"""Points of a series above which one that lies on another is not drawn, and the size of those that are, in points of
+print: a panel is divided into cells as wide, and of all points within a cell the first is drawn."""
 
 OPTIMUM: Mapping[str, Any] = {"markersize": 9, "markerfacecolor": "white", "markeredgewidth": 1.6, "linestyle": "none"}
 DOTTED: Mapping[str, Any] = {"linewidth": 0.8, "linestyle": (0, (1.5, 1.5))}
@@ -68,13 +68,14 @@ def _draw(plan: Plan, spec: Spec) -> Figure:
     looks = looks_of(plan.names)
     series: list[Series] = plan.contents
     joined = spec.get("joined", True)
+    draw = _log_line if joined else functools.partial(_log_points, cells=_cells_across(plan))
     few = all(one.x.size <= FEW for one in series if not is_reference(one.name))
     lines = {one.name for one in series if joined and one.x.size > FEW}
     entries = [entry(name, **{**look, **_style(name, line=name in lines)}) for name, look in looks.items()]
     figure, axes = lay_out(plan, spec, entries, _explained(series, spec))
     for panel, ax in zip(panels, axes, strict=True):
         x, y = _held(panel, REACH[few])
-        _draw_log(ax, panel, looks, y, joined=joined)
+        _draw_log(ax, panel, looks, y, draw)
         log_axis(ax, "x", *ends_around(x), zero=False)
     return figure
 
@@ -125,7 +126,11 @@ def _within(values: Floats, data: Floats, decades: int) -> Mask:
 
 
 def _draw_log(
-    ax: Axes, panel: Sequence[Series], looks: Mapping[str, Mapping[str, Any]], held: Floats, *, joined: bool
+    ax: Axes,
+    panel: Sequence[Series],
+    looks: Mapping[str, Mapping[str, Any]],
+    held: Floats,
+    draw: Callable[[Axes, Series, Mapping[str, Any], float], None],
 ) -> None:
     low, high = ends_around(held)
     log_panel(ax, [one.y for one in panel], low, high)
@@ -133,7 +138,7 @@ def _draw_log(
         ax.axhline(row_below(low, high, 0.03), color=GREY, linewidth=0.6, linestyle=(0, (1.5, 1.5)))
     for place, (one, depth) in enumerate(zip(panel, np.linspace(0.06, 0.11, len(panel)), strict=True)):
         look = looks[one.name]
-        (_log_line if joined or is_reference(one.name) else _log_points)(ax, one, look, place / len(panel))
+        (_log_line if is_reference(one.name) else draw)(ax, one, look, place / len(panel))
         hits = one.x[one.y == 0]
         ax.plot(hits, np.full(hits.size, row_below(low, high, depth)), **{**look, "linestyle": "none", "markersize": 4})
         if one.bound is not None:
@@ -150,25 +155,29 @@ def _log_line(ax: Axes, one: Series, look: Mapping[str, Any], place: float) -> N
     ax.plot(one.x, y, **{**look, **(LEVEL if is_reference(one.name) else few if one.x.size <= FEW else style)})
 
 
-def _log_points(ax: Axes, one: Series, look: Mapping[str, Any], place: float) -> None:
+def _log_points(ax: Axes, one: Series, look: Mapping[str, Any], place: float, *, cells: int) -> None:
     """Draw the points of one series alone: few as large as in `_log_line`, many small and seen through."""
-    crowd = {"linestyle": "none", "markersize": 3.2, "markeredgewidth": 0, "alpha": 0.6}
+    crowd = {"linestyle": "none", "markersize": DOT, "markeredgewidth": 0, "alpha": 0.6}
     style = {**DOTS, "markersize": 8 - 2 * place} if one.x.size <= MANY else crowd
-    shown = _apart(one)
+    shown = _apart(one, cells)
     ax.plot(one.x[shown], one.y[shown], **{**look, **style})
 
 
-def _apart(one: Series) -> NDArray[np.intp]:
+def _cells_across(plan: Plan) -> int:
+    return int(panel_size(len(plan.panels))[0] * 72 / DOT)
+
+
+def _apart(one: Series, cells: int) -> NDArray[np.intp]:
     """The places of the positive points of a series, or of those of a crowd that do not lie on an earlier one."""
     places = np.flatnonzero(one.y > 0)
     if one.x.size <= CROWD:
         return places
-    cells = [_cells(np.log10(values[places])) for values in (one.x, one.y)]
-    return places[np.sort(np.unique(np.stack(cells), axis=1, return_index=True)[1])]
+    cell = [_cells(np.log10(values[places]), cells) for values in (one.x, one.y)]
+    return places[np.sort(np.unique(np.stack(cell), axis=1, return_index=True)[1])]
 
 
-def _cells(values: Floats) -> Floats:
-    width = float(np.ptp(values)) / CELLS if values.size else 0.0
+def _cells(values: Floats, count: int) -> Floats:
+    width = float(np.ptp(values)) / count if values.size else 0.0
     return np.asarray(np.floor((values - values.min()) / width)) if width else np.zeros(values.size)
 
 
@@ -198,7 +207,10 @@ def _remarks(plan: Plan, spec: Spec) -> list[str]:
     series: list[Series] = plan.contents
     says = []
     scattered = _scattered(plan, spec)
-    every, shown = sum(int((one.y > 0).sum()) for one in scattered), sum(_apart(one).size for one in scattered)
+    every, shown = (
+        sum(int((one.y > 0).sum()) for one in scattered),
+        sum(_apart(one, _cells_across(plan)).size for one in scattered),
+    )
     if shown < every:
         says.append(f"Drawn are {shown:,} of {every:,} points: the others lie on them.")
     promised = [

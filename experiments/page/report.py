@@ -26,6 +26,7 @@ from experiments.words import counted
 PAGE = Path(__file__).with_name("templates")
 """The template, its style and its scripts."""
 SHRUNK = 0.7
+"""How small a figure may become on a screen, by eye; on paper, which is sharper, so much of that again."""
 AROUND = 22
 """Pixels of a card beside its figure: padding of 9.6 and a line on either side, and one for rounding."""
 PIXELS_PER_POINT = 96 / 72
@@ -206,6 +207,7 @@ def _figure(number: int, one: Drawing, lesson: Mapping[str, tuple[str, str]]) ->
         "parts": parts,
         "least": least,
         "narrow": round(least * PIXELS_PER_POINT + AROUND),
+        "tiny": round(SHRUNK * least * PIXELS_PER_POINT),
         "caption": one.caption.split("\n\n"),
         "label": f"{heading}: {' '.join(one.caption.split())}",
         "lesson": lesson.get(one.name),

@@ -314,7 +314,7 @@ def test_a_figure_says_that_it_scrolls_below_the_width_at_which_it_does():
     wide = SVG.replace('width="10pt"', 'width="600pt"')
     text = report.render(content(figures=[("error", wide, "The V.")]))
     # 70 % of 600 points are 560 pixels, and 22 lie beside the figure.
-    assert re.search(r"@container \(max-width: 582px\) \{\s*#figure-1 .sideways \{ display: block; \}", text)
+    assert re.search(r"@container \(max-width: 582px\) \{ #figure-1 .sideways \{ display: block; \}", text)
     assert text.count('class="sideways"') == 1
 
 
