@@ -100,8 +100,8 @@ def worst(method: str, rows: Frame) -> Iterator[str]:
         return
     first = short.sort_values("miss", ascending=False, kind="stable").drop_duplicates("function").head()
     five = [
-        f"{row.function} at x = {row.x:.10g} (true error {number(row.true_error)}, bar {number(row.error)}, A "
-        f"{number(row.attainable)}{', and no formula comes nearer than A' if row.attainable > row.error else ''})"
+        f"{row.function} at x = {row.x:.10g} (true error {number(row.true_error)}, bar {number(row.error)}; formulas "
+        f"attain {number(row.attainable)}{', which is more than the bar' if row.attainable > row.error else ''})"
         for row in first.itertuples()
     ]
     yield (
