@@ -595,14 +595,10 @@ def test_the_legend_shows_a_line_for_what_is_a_line_and_a_point_for_what_is_none
     first, *others = METHODS
     few = table.query("method == @first").iloc[:3]
     figure = figures.draw({"table": pd.concat([few, table[table["method"].isin(others)]])}, ULPS)
-    drawn = {text.get_text(): line.get_linestyle() for text, line in legend_of(figure)}
+    lines = [line for legend in figure.legends for line in legend.get_lines()]
+    drawn = {name: line.get_linestyle() for name, line in zip(legend_of(figure), lines, strict=True)}
     assert drawn.pop(first) == "None"
     assert "None" not in drawn.values()
-
-
-def legend_of(figure):
-    (legend,) = figure.legends
-    return list(zip(legend.get_texts(), legend.get_lines(), strict=True))
 
 
 SCATTER = {**ULPS, "joined": False, "caption": "Each point is an answer."}
