@@ -331,6 +331,16 @@ def test_reliability_at_one_bar_is_the_share_of_misses() -> None:
     assert all(np.diff(curve["beyond"][curve["answers"] == "ok"]) <= 0.0)
 
 
+def test_one_bar_of_almost_nothing_does_not_squeeze_the_scatter() -> None:
+    def tiny(f: Any, x: np.ndarray) -> Any:
+        found = said(f, x)
+        return said(f, x, error=np.where(np.arange(x.size) == 0, 1e-100, found.error))
+
+    found = tables(SMOOTH, points=60, estimator=planted(tiny))
+    assert found["table"]["error"].min() == 1e-100
+    assert found["scatter"]["error"].min() >= study.LEAST_DRAWN
+
+
 def test_the_scatter_has_the_line_where_bar_and_error_are_equal() -> None:
     scatter = tables(SMOOTH, points=60)["scatter"]
     line = scatter["answers"] == study.EQUAL
