@@ -694,6 +694,8 @@ SIDEWAYS = """
 })
 """
 """The figures that do not fit, whether they could be cut into panels, and whether it is said that they scroll."""
+SHORTER = "() => document.querySelectorAll('tbody tr:nth-child(n + 6)').forEach((row) => row.remove())"
+"""Leaves five rows of each table: they are alike, and axe-core takes a minute for thousands of cells."""
 
 
 @pytest.mark.parametrize("preset", sorted(SMALL))
@@ -709,6 +711,7 @@ def test_the_page_of_every_study_is_light_fits_a_phone_and_can_be_used_without_e
             assert overflow(page) == 0
             assert [one for one in page.evaluate(SIDEWAYS) if one["cut"] or not one["hinted"]] == []
             assert page.evaluate(AUDIT) == []
+            page.evaluate(SHORTER)
             assert violations(page) == []
 
 
