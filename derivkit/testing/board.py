@@ -31,7 +31,7 @@ class Standing:
     tightness : float
         Median with the status ok.
     loss, loss_90 : float
-        Median and 90 % quantile over the answers.
+        Median and 90 % quantile over the answers, without those where nothing is attainable but exactly 0.
     missing : float
         Share of the points that ought to have a value and have none.
     silent : int
@@ -61,6 +61,7 @@ class Standing:
 def standing(cases: Judged) -> Standing:
     """What the claims of a method say together."""
     values, bars, ok = cases.where(cases.exists & np.isfinite(cases.value)), cases.answers, cases.ok
+    loss = np.where(np.isinf(values.loss), math.nan, values.loss)
     covered_low, covered_high = clustered_interval(bars.covered, bars.function)
     ok_low, ok_high = clustered_interval(ok.covered, ok.function)
     return Standing(
@@ -75,8 +76,8 @@ def standing(cases: Judged) -> Standing:
         ok_covered_low=ok_low,
         ok_covered_high=ok_high,
         tightness=quantile(ok.tightness, 0.5),
-        loss=quantile(values.loss, 0.5),
-        loss_90=quantile(values.loss, 0.9),
+        loss=quantile(loss, 0.5),
+        loss_90=quantile(loss, 0.9),
         missing=share(~np.isfinite(cases.value[cases.counts])),
         silent=cases.silent,
         evaluations=cases.mean_evaluations,

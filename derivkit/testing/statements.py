@@ -15,7 +15,7 @@ from derivkit.asker import Asker
 from derivkit.function import Function
 from derivkit.numerical.methods import Method
 from derivkit.testing.population import Family
-from derivkit.types import Array, Mask, Numbers
+from derivkit.types import Array, Mask, Numbers, Texts
 
 NEAREST = 1024.0
 """Floats that lie nearer to x than so many units in its last place say little of a derivative."""
@@ -52,6 +52,8 @@ class Claims:
         many for each.
     requested : str
         Of f: ``complex`` values, ``real`` ones alone, or none, but the ``formula``.
+    message : ndarray of str
+        Why the status is what it is; empty where the method does not say.
     """
 
     value: Array
@@ -65,6 +67,7 @@ class Claims:
     distinct: int
     seconds: Array
     requested: str
+    message: Texts
 
     @property
     def answered(self) -> Mask:
@@ -169,6 +172,7 @@ def claims(method: Method, f: Function, x: Array, *, order: int = 1) -> Claims:
         distinct=counter.distinct,
         seconds=np.asarray(getattr(result, "seconds", together), dtype=np.float64),
         requested=counter.requested,
+        message=np.broadcast_to(np.asarray(getattr(result, "message", ""), dtype=np.str_), x.shape),
     )
 
 

@@ -26,7 +26,7 @@ from derivkit.testing import values_of
 from experiments.peers import worker
 from experiments.peers.worker import ABSENT, ANSWER, NOT_OK, OK, READY, WRONG
 
-SECONDS_TO_START = 120.0
+SECONDS_TO_START = 60.0
 """For its imports and a first call; a choice."""
 SECONDS_TO_END = 5.0
 """Of a process whose end was closed, before it is killed; a choice."""
@@ -206,7 +206,8 @@ class Process:
         finally:
             other.close()
         try:
-            word, sentence = self._end.recv() if self._end.poll(SECONDS_TO_START) else (WRONG, "does not start")
+            late = WRONG, f"gives no answer for exp at 1 within {SECONDS_TO_START:g} s"
+            word, sentence = self._end.recv() if self._end.poll(SECONDS_TO_START) else late
         except (EOFError, ConnectionError):
             word, sentence = WRONG, f"ends while it starts, with {self._ending()}"
         if word == READY and self._end is not None:

@@ -32,6 +32,7 @@ FIELD_KEYS = {
     "subject": ("expression", "implicit", "x"),
     "expression": ("expression", "implicit"),
     "file": ("data", "t", "y"),
+    "files": ("answers",),
 }
 FUNCTION_KEYS = ("expression", "black_box", "python", "points", "domain", "reason", "source")
 FORMULA_KEYS = ("offsets", "order", "reason", "source")
@@ -137,7 +138,7 @@ def _written_formula(where: str, name: str, spec: Mapping[str, object]) -> str:
 
 def _estimator(name: str, spec: Mapping[str, object]) -> testing.Method:
     where = f"estimator {name!r}"
-    if "call" in spec:
+    if "estimator" not in spec:
         return _tool(where, name, spec)
     method = _table_entry(where, spec, "estimator", "ridders")
     if method not in testing.METHODS:
@@ -150,6 +151,9 @@ def _tool(where: str, name: str, spec: Mapping[str, object]) -> testing.Method:
     from experiments.peers import apart  # noqa: PLC0415 -- for those alone who compare
 
     _refuse_keys(where, spec, TOOL_KEYS)
+    for key in TOOL_KEYS[:3]:
+        if key not in spec:
+            raise ConfigurationError(f"{where}: it has no {key}; a tool has call, source and install")
     call, source, install = (_text(f"{where}: {key}", spec.get(key), "") for key in TOOL_KEYS[:3])
     if not all(part.isidentifier() for part in call.replace(":", ".", 1).split(".")) or ":" not in call:
         raise ConfigurationError(f"{where}: call is {show(call)}; write module:function, such as mine:derivative")
@@ -530,7 +534,7 @@ CONVERTERS: dict[str, Callable[[Mapping[str, object]], object]] = {
     "gradient": _gradient,
     "x": _parameters,
     "file": datafiles.of_keys,
-    "answers": datafiles.answers,
+    "files": datafiles.answers,
     "at": lambda plain: () if plain["at"] is None else numbers("at", plain["at"]),
     "signals": _signals,
 }

@@ -489,7 +489,7 @@ def of_planted(tables: Tables) -> Iterator[str]:
 def of_tool(rows: Frame) -> str:
     """The false alarms of a tool, and what it misses."""
     correct = rows[rows["correct"] > 0]
-    alarms = [f"{row.case} {row.false_alarms or 'none'} of {row.correct}" for row in correct.itertuples()]
+    alarms = [f"{row.case} {part_of(row.false_alarms, row.correct, 'gradient')}" for row in correct.itertuples()]
     noticed = [
         f"{row.case} {percent_reached(row.noticed / 100.0)}, "
         + ("some of every size missed" if math.isnan(row.all_from) else f"all from the size {row.all_from:g} on")

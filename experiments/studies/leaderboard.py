@@ -8,6 +8,7 @@ that call alone. What a tool says itself of its success is respected.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -34,7 +35,7 @@ from derivkit.testing import (
 from experiments import columns
 from experiments.columns import Category, table_of
 from experiments.datafile import AnswersFile
-from experiments.peers.apart import AbsentError, Process, Replies
+from experiments.peers.apart import AbsentError, Process, Replies, ToolError
 from experiments.study import Frame, Rows, Tables, column, key, refuse_below, refuse_repeated
 from experiments.words import counted, first_of, listed, number, percent_reached
 
@@ -48,8 +49,8 @@ REQUESTS = COMPLEX, REAL, FORMULA = "complex", "real", "formula"
 FRONTIER = "beaten by none"
 MOST_NAMED = 5
 """Tools that a sentence names."""
-FILE = "answers in "
-"""How the source of answers begins that nobody can be asked for more."""
+FILE = "answers in a file"
+"""How the source of answers begins that nobody can be asked for more, and what it stands for in `requests`."""
 WORST = 10
 """So many of the worst answers of each."""
 LOST = ("raised", "hung", "killed")
@@ -83,30 +84,38 @@ class Tools(Tool, Kind):
 
     source: str = column("where its way is described")
     version: str = column("of an installed tool; empty for what is part of this library")
-    requests: str = column("complex values of f, real ones alone, or its formula; empty if it was not asked")
+    requests: str = column("complex values of f, real ones alone, its formula, or a file; empty if not asked")
     limit: float = column("seconds that a call may take; none for what is part of this library")
-    absent: str = column("how to install it, where it is not there; else empty")
+    absent: str = column("why it was not asked, and what to do; empty if it was")
+
+
+class Failures(Tool):
+    """What became of the calls that a tool did not finish."""
+
+    status: str = key("raised, hung or killed")
+    message: str = key("what it raised, or how its process ended")
+    calls: int = column("how many calls")
 
 
 class Standings(Rows, table=None):
     """What the claims say together; a share of nothing is none."""
 
+    ok_covered: float = column("share of the bars with the status ok that are true, half an ulp and slack granted")
+    ok_covered_low: float = column("low end of the 95 % interval of this share, clustered by function")
+    ok_covered_high: float = column("high end of it")
+    loss: float = column("median loss of the answers")
+    silent: int = column("points without a derivative that were answered with the status ok")
+    missing: float = column("share of the points that ought to have a value and have none")
+    evaluations: float = column("mean values of f for a point; none where a file does not say")
     points: int = column("how many different points")
     answers: int = column("finite values where a derivative exists")
     bars: int = column("those of them with a finite bar")
-    covered: float = column("share of these whose true error is within bar + half an ulp + slack")
+    ok: int = column("those of them with the status ok")
+    covered: float = column("share of all bars that are true")
     covered_low: float = column("low end of the 95 % interval of this share, clustered by function")
     covered_high: float = column("high end of it")
-    ok: int = column("bars with the status ok")
-    ok_covered: float = column("share of these that are covered")
-    ok_covered_low: float = column("low end of the 95 % interval of this share, clustered by function")
-    ok_covered_high: float = column("high end of it")
     tightness: float = column("median tightness with the status ok")
-    loss: float = column("median loss of the answers")
     loss_90: float = column("90 % of the answers lose less than this")
-    missing: float = column("share of the points that ought to have a value and have none")
-    silent: int = column("points without a derivative that were answered with the status ok")
-    evaluations: float = column("mean values of f for a point")
 
 
 class Categories(Tool, Kind, Category, Standings):
@@ -168,11 +177,11 @@ class Worst(Tool, Kind):
 
 
 class Summary(Tool, Kind, Standings):
-    """The standings, the best first: by coverage, silence, and loss."""
+    """The standings, the best first: by ok_covered, silent and loss; those that answer less than half come later."""
 
     lost: int = column("calls that raised, hung or were killed")
     seconds: float = column("median seconds for a point, without those of f", measured=True)
-    requests: str = column("complex values of f, real ones alone, or its formula")
+    requests: str = column("complex values of f, real ones alone, its formula, or answers in a file")
     unbeaten: bool = column("whether none that requests real values alone, too, has both less loss and fewer of them")
 
 
@@ -185,20 +194,21 @@ class Config:
 
     population: tuple[Family, ...]
     estimator: tuple[Method, ...] = (METHODS[OURS],)
-    answers: tuple[AnswersFile, ...] = ()
+    files: tuple[AnswersFile, ...] = ()
     points: int = 6
     seed: int = 0
 
     def __post_init__(self) -> None:
         refuse_below(1, self, "points")
         refuse_repeated(self, "estimator", shown=lambda method: method.name)
-        for file in self.answers:
+        refuse_repeated(self, "files", shown=lambda file: Path(file.name).name)
+        for file in self.files:
             refuse_strangers(file, self)
 
     @property
     def rows(self) -> int:
         """Rows of the main table, at most."""
-        return self.points * len(self.population) * len((*self.estimator, *self.answers))
+        return self.points * len(self.population) * len((*self.estimator, *self.files))
 
     @property
     def sites(self) -> dict[str, tuple[Family, NDArray[np.float64]]]:
@@ -215,13 +225,16 @@ def refuse_strangers(file: AnswersFile, config: Config) -> None:
     ValueError
         With the row, and how the points are written.
     """
-    known = {(name, x) for name, (_, points) in config.sites.items() for x in points.tolist()}
+    left = {(name, x) for name, (_, points) in config.sites.items() for x in points.tolist()}
     for row, place in enumerate(zip(file.function.tolist(), file.x.tolist(), strict=True), start=1):
-        if place not in known:
+        if place not in left:
+            known = place[0] in config.sites and place[1] in config.sites[place[0]][1]
+            fault = "is there twice" if known else "is no point of this population"
             raise ValueError(
-                f"answers={file.name}: row {row}, {place[0]} at x = {place[1]!r}, is no point of this population; "
-                f"the command population DIR points={config.points} seed={config.seed} writes those that are"
+                f"answers={file.name}: row {row}, {place[0]} at x = {place[1]!r}, {fault}; the command population DIR, "
+                f"with the same population=, points={config.points} and seed={config.seed}, writes each point once"
             )
+        left.remove(place)
 
 
 def of_file(file: AnswersFile) -> Method:
@@ -239,38 +252,42 @@ def of_file(file: AnswersFile) -> Method:
         nothing = np.full(x.shape, math.nan)
         return Replies(**columns, message=columns["status"], seconds=nothing, total=int(columns["evaluations"].sum()))
 
-    return Method(Path(file.name).stem, call, f"{FILE}{file.name}, SHA-256 {file.sha256}")
+    return Method(Path(file.name).name, call, f"{FILE}, {file.name}, SHA-256 {file.sha256}")
 
 
 def measure(config: Config) -> Iterator[Rows]:
     """Yield what every tool says, one after the other."""
     benches = [bench(family, x) for family, x in config.sites.values()]
-    absent = []
-    for method in (*config.estimator, *map(of_file, config.answers)):
+    methods, faults = (*config.estimator, *map(of_file, config.files)), []
+    for method in methods:
         try:
             yield from asked(method, benches)
-        except AbsentError as error:
-            absent.append(str(error))
+        except (AbsentError, ToolError) as error:
+            faults.append(str(error))
             yield described(method, absent=str(error))
         finally:
             if isinstance(method.call, Process):
                 method.call.close()
-    if len(absent) == len(config.estimator) and not config.answers:
-        raise ValueError("; ".join(absent))
+    if len(faults) == len(methods):
+        raise ValueError("; ".join(faults))
 
 
 def asked(method: Method, benches: Iterable[Bench]) -> Iterator[Rows]:
     """Yield what a tool says of the gallery and of all functions."""
     if not method.source.startswith(FILE):
         yield gallery(method)
-    requested = set()
+    requested, failures = set[str](), Counter[tuple[str, str]]()
     for known in benches:
         answers = claims(method, known.family.function, known.x)
         yield Table(
             tool=method.name, function=known.family.name, **known.assess(answers).columns, seconds=answers.seconds
         )
         requested.add(answers.requested)
-    yield described(method, requests=next((one for one in REQUESTS if one in requested), ""))
+        failures.update(pair for pair in zip(answers.status, answers.message, strict=True) if pair[0] in LOST)
+    for (status, message), calls in failures.items():
+        yield Failures(tool=method.name, status=status, message=message, calls=calls)
+    requests = FILE if method.source.startswith(FILE) else next(one for one in REQUESTS if one in requested)
+    yield described(method, requests=requests)
 
 
 def gallery(method: Method) -> Gallery:
@@ -317,7 +334,7 @@ def kind_of(method: Method) -> str:
 
 def conclude(tables: Tables) -> Iterator[Rows]:
     """Yield the standings by category, the frontier, coverage, the worst answers and the summary."""
-    table, tools = tables[Table], tables[Tools].drop_duplicates("tool").set_index("tool")
+    table, tools = distinct(tables), tables[Tools].drop_duplicates("tool").set_index("tool")
     kinds = tools["kind"].to_dict()
     by_category = [
         {"tool": tool, "kind": kinds[tool], "category": category, **asdict(standing(judged(some)))}
@@ -334,15 +351,25 @@ def conclude(tables: Tables) -> Iterator[Rows]:
     bars = summary[summary["bars"] > 0]
     yield Coverage.of(
         bars, bars_of=list(map(bars_of, bars["kind"])), promised=PROMISED,
-        percent=100.0 * bars["covered"].to_numpy(), ok_percent=100.0 * bars["ok_covered"].to_numpy(),
+        percent=percent(bars["covered"]), ok_percent=percent(bars["ok_covered"]),
     )  # fmt: skip
-    counts = tables[Gallery].value_counts(["tool", "verdict"])
+    counts = tables[Gallery].drop_duplicates(["tool", "case"]).value_counts(["tool", "verdict"])
     yield Verdicts.of(
         [{"tool": tool, **{name: counts.get((tool, name), 0) for name in VERDICTS}} for tool in summary["tool"]]
     )
     for tool in summary["tool"]:
         yield from worst(kinds[tool], table[table["tool"] == tool])
     yield Summary.of(summary)
+
+
+def percent(share: Frame) -> NDArray[np.float64]:
+    """A share in percent, to two digits and never more than there is, as sentences have it."""
+    return np.asarray(np.floor(1e4 * share.to_numpy() + 1e-6) / 100.0)
+
+
+def distinct(tables: Tables) -> Frame:
+    """The claims, each once: jobs may have a tool or a file in common."""
+    return tables[Table].drop_duplicates(["tool", "function", "x"])
 
 
 def bars_of(kind: str) -> str:
@@ -370,17 +397,23 @@ def summarised(table: Frame, tools: Frame) -> Frame:
     )  # fmt: skip
     if rows.empty:
         return rows
+    rows["evaluations"] = rows["evaluations"].where((rows["requests"] != FILE) | (rows["evaluations"] > 0.0))
     cost = np.where(rows["requests"] == REAL, rows["evaluations"], math.nan)
     rows["unbeaten"] = unbeaten(cost, rows["loss"].to_numpy())
-    best_first = rows.assign(no_bar=rows["ok_covered"].isna(), miss=1.0 - rows["ok_covered"].fillna(0.0))
-    order = best_first.sort_values(["no_bar", "miss", "silent", "loss"], kind="stable").index
+    best_first = rows.assign(no_bar=rows["ok_covered"].isna(), few=~answers_half(rows), miss=-rows["ok_covered"])
+    order = best_first.sort_values(["no_bar", "few", "miss", "silent", "loss"], kind="stable").index
     return rows.loc[order].reset_index(drop=True)
+
+
+def answers_half(summary: Frame) -> Frame:
+    """Which tools answer at least half of the points that they ought to, or are not measured in that."""
+    return ~(summary["missing"] > 0.5)
 
 
 def worst(kind: str, rows: Frame) -> Iterator[Worst]:
     """Yield the ten worst answers of a tool."""
     silent = (rows["truth"].isna() & (rows["status"] == "ok")).to_numpy()
-    off = np.where(np.isfinite(rows["error"]), rows["miss"], rows["loss"])
+    off = np.where(np.isfinite(rows["error"]), rows["miss"], rows["loss"].where(np.isfinite(rows["loss"])))
     off = np.where(silent, math.inf, np.where(np.isfinite(rows["value"]) & ~rows["truth"].isna(), off, math.nan))
     place = np.argsort(-np.nan_to_num(off, nan=-math.inf, posinf=math.inf), kind="stable")[:WORST]
     place = place[~np.isnan(off[place])]
@@ -390,9 +423,10 @@ def worst(kind: str, rows: Frame) -> Iterator[Worst]:
 
 def tell(tables: Tables) -> Iterator[str]:
     """Yield whether this library comes first, who is silent where no derivative exists, who was lost, who is absent."""
-    summary, tools = tables[Summary], tables[Tools]
+    summary, tools = tables[Summary], tables[Tools].drop_duplicates("tool")
+    without = len(distinct(tables).query("truth != truth")[["function", "x"]].drop_duplicates())
     if OURS in set(summary["tool"]) and (summary["kind"] != LIBRARY).any():
-        yield ours(summary)
+        yield ours(summary, without)
     with_bars = summary[summary["ok"] > 0]
     if len(with_bars):
         best = [f"{row.tool} {percent_reached(row.ok_covered)} of {row.ok:,}" for row in with_bars.itertuples()]
@@ -400,7 +434,6 @@ def tell(tables: Tables) -> Iterator[str]:
     silent = summary[summary["silent"] > 0].sort_values("silent", kind="stable", ascending=False)
     if len(silent):
         most = first_of([f"{row.tool} {row.silent}" for row in silent.itertuples()], MOST_NAMED)
-        without = len(tables[Table].query("truth != truth")[["function", "x"]].drop_duplicates())
         points = counted(without, "point")
         never = list(summary.loc[summary["silent"] == 0, "tool"])
         others = f" None of these answers comes from {' or '.join(never)}." if never else ""
@@ -414,22 +447,32 @@ def tell(tables: Tables) -> Iterator[str]:
         yield f"Not measured: {'; '.join(absent['absent'])}."
 
 
-def ours(summary: Frame) -> str:
-    """Where dk.derivative stands in coverage, in loss for its cost, and in silence."""
+def ours(summary: Frame, without: int) -> str:
+    """Where dk.derivative stands in coverage, in silence, and in loss for its cost; of so many points without any."""
     mine = summary[summary["tool"] == OURS].iloc[0]
-    rest = summary[summary["kind"] != LIBRARY]
-    ahead = rest[(rest["ok"] > 0) & (rest["ok_covered"] > mine["ok_covered"])]
-    fewer = rest[rest["silent"] < mine["silent"]]
-    honest = rest[rest["ok_covered"] >= PROMISED / 100.0]
-    cheaper = honest[(1.1 * honest["evaluations"] < mine["evaluations"]) | (honest["loss"] < mine["loss"])]
+    rest = summary[summary["tool"] != OURS]
     places = [
-        _place("coverage", ahead, f"{percent_reached(mine['ok_covered'])} of its bars with the status ok are true"),
-        _place("silence", fewer, f"{counted(int(mine['silent']), 'answer')} with the status ok where there is none"),
         _place(
-            "loss for its cost among those whose bars hold", cheaper,
-            f"median loss {number(mine['loss'])} with {mine['evaluations']:.1f} values of f",
-        ),
+            "coverage", rest[(rest["ok_covered"] > mine["ok_covered"]) & answers_half(rest)],
+            f"{percent_reached(mine['ok_covered'])} of its bars with the status ok are true",
+        )
     ]  # fmt: skip
+    if without:
+        silent = (
+            f"{counted(int(mine['silent']), 'answer')} with the status ok at {counted(without, 'point')} without any"
+        )
+        places.append(_place("silence", rest[rest["silent"] < mine["silent"]], silent))
+    real = rest[rest["requests"] == REAL]
+    honest = real[(real["ok_covered"] >= PROMISED / 100.0) & answers_half(real)]
+    measured = f"median loss {number(mine['loss'])} with {mine['evaluations']:.1f} values of f"
+    group = f"{PROMISED:g} % of whose bars are true"
+    if len(honest):
+        cheaper = honest[(1.1 * honest["evaluations"] < mine["evaluations"]) | (honest["loss"] < mine["loss"])]
+        places.append(
+            _place(f"loss for its cost among tools that ask for real values alone, {group}", cheaper, measured)
+        )
+    elif len(real) and mine["ok_covered"] >= PROMISED / 100.0:
+        places.append(f"the only one of {len(real) + 1} tools that ask for real values alone, {group} ({measured})")
     return f"dk.derivative is {'; '.join(places)}."
 
 

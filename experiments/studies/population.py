@@ -44,7 +44,7 @@ class Functions(columns.Function, columns.Category):
 
     expression: str = column("what f computes, where that is a formula; else empty, and values are given")
     regular: bool = column("whether f is smooth at the scale of x, and its values are undisturbed")
-    lower: float = column("where the domain of f begins")
+    lower: float = column("where the domain of f begins; beside it f has no value where its formula has no real one")
     upper: float = column("where it ends")
     allowed: str = column("the statuses that are right where a derivative exists")
     allowed_elsewhere: str = column("those that are right where none exists, if they differ")

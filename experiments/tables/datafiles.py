@@ -75,6 +75,12 @@ def _answers(data: object) -> AnswersFile:
         )
     rows = len(frame)
     numbers = {name: _numbers(data, name, frame[name], key="answers") for name in ANSWERED[1:]}
+    negative = np.flatnonzero(numbers["error"] < 0.0)
+    if negative.size:
+        first = numbers["error"][negative[0]]
+        raise ConfigurationError(
+            f"answers={show(data)}: row {negative[0] + 1} of column error is {first:g}; write 0 or more, or nothing"
+        )
     counted = _numbers(data, "evaluations", frame["evaluations"], key="answers") if "evaluations" in frame else None
     return AnswersFile(
         name=data, sha256=digest, function=frame["function"].astype(str).to_numpy(), **numbers,

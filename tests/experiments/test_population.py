@@ -122,9 +122,9 @@ def test_answers_of_a_file_are_judged_like_those_of_a_tool(
     points = table(package, "table")
     path = answered(tmp_path, points[points["function"].isin(edges)], off)
     said = board(outputs, "estimator=ridders", f"answers={path}")
-    assert set(said) == {"ridders", "mine"}
-    assert said["mine"]["ok_covered"] == covered
-    assert said["mine"]["points"] == said["ridders"]["points"]
+    assert set(said) == {"ridders", "mine.csv"}
+    assert said["mine.csv"]["ok_covered"] == covered
+    assert said["mine.csv"]["points"] == said["ridders"]["points"]
     assert record_of(next(outputs.rglob("run.json")).parent)["status"] == 0
 
 
@@ -134,10 +134,15 @@ def test_answers_of_a_file_are_judged_like_those_of_a_tool(
         ("function,x,value\nsqrt,1,1\n", "there is no column error; the columns are function, x, value, error"),
         (
             "function,x,value,error\nsqrt,1.5,0.5,1e-9\n",
-            "row 1, sqrt at x = 1.5, is no point of this population; the",
+            "row 1, sqrt at x = 1.5, is no point of this population; the command population DIR",
         ),
         ("function,x,value,error\nsqrt,one,0.5,1e-9\n", "row 1 of column x is 'one'; write a finite number there"),
         ("function,x,value,error\n", "there are no rows below the header"),
+        (
+            "function,x,value,error\nexp_above_0,0,1,1\nexp_above_0,0,1,2\n",
+            "row 2, exp_above_0 at x = 0.0, is there twice",
+        ),
+        ("function,x,value,error\nexp_above_0,0,1,-1\n", "row 1 of column error is -1; write 0 or more"),
     ],
 )
 def test_answers_that_cannot_be_read_are_refused_in_a_line(

@@ -28,6 +28,9 @@ def assessed(truth: float, value: float, error: float, *, best: float, status: s
         total=9,
         counted=9,
         distinct=9,
+        seconds=np.nan * one,
+        requested="real",
+        message=np.array([""]),
     )
     known = Bench(family=family, x=one, truth=Truth(truth * one, 0.0 * one), best=best * one, visible=one > 0)
     return known.assess(claim)

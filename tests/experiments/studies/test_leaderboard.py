@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from families import built
 from studies import Tables, gathered
@@ -27,6 +28,8 @@ TOOLS = """
 import time
 central = lambda f, x: ((f(x + 1e-5) - f(x - 1e-5)) / 2e-5, 1e-8)
 hangs = lambda f, x: time.sleep(60) if x < 0 else central(f, x)
+raises = lambda f, x: 1 / 0
+raises_later = lambda f, x: central(f, x) if x > 0 else 1 / 0
 needs = lambda f, x: __import__("a_tool_that_nobody_has")
 """
 
@@ -138,12 +141,49 @@ def test_our_place_is_told_first_also_where_it_is_not_the_first(tool: Callable[[
     found = tables(METHODS["derivative"], tool("central"))
     first = found["findings"]["finding"][0]
     assert first.startswith("dk.derivative is first in coverage (100 % of its bars")
-    perfect = {"tool": "perfect", "kind": "tool with a bar", "ok": 9, "ok_covered": 1.0, "silent": 0, "loss": 0.5}
-    ours = {"tool": "derivative", "kind": "this library", "ok": 9, "ok_covered": 0.9, "silent": 2, "loss": 2.0}
-    import pandas as pd  # noqa: PLC0415 -- as the study has it
+    assert "first in silence (0 answers with the status ok at 1 point without any)" in first
+    rest = {"ok": 9, "missing": 0.0, "requests": "real"}
+    perfect = {"tool": "perfect", "kind": "tool with a bar", "ok_covered": 1.0, "silent": 0, "loss": 0.5, **rest}
+    ours = {"tool": "derivative", "kind": "this library", "ok_covered": 0.96, "silent": 2, "loss": 2.0, **rest}
+    board = pd.DataFrame([{**ours, "evaluations": 20.0}, {**perfect, "evaluations": 2.0}])
+    assert study.ours(board, 5).count("behind perfect in") == 3
+    assert "silence" not in study.ours(board, 0)
+    lazy = board.assign(missing=[0.0, 0.9])
+    assert study.ours(lazy, 5).startswith("dk.derivative is first in coverage")
+    assert "the only one of 2 tools that ask for real values alone" in study.ours(lazy, 5)
 
-    behind = study.ours(pd.DataFrame([{**ours, "evaluations": 20.0}, {**perfect, "evaluations": 2.0}]))
-    assert behind.count("behind perfect in") == 3
+
+def test_a_tool_that_answers_hardly_anything_does_not_come_first() -> None:
+    def call(f: Any, x: np.ndarray) -> Any:
+        value = np.where(np.arange(x.size) == 0, f.exact_derivative(x), np.nan)
+        return SimpleNamespace(
+            value=value, error=np.abs(value) * 1e-9, status=np.full(x.shape, "ok"), evaluations=np.ones(x.size), total=1
+        )
+
+    found = tables(Method("lazy", call, "a test"), METHODS["ridders"], points=8, population={"exp": POPULATION["exp"]})
+    assert list(found["summary"]["tool"]) == ["ridders", "lazy"]
+    assert row(found, "summary", "lazy")["ok_covered"] == 1.0
+
+
+def test_a_tool_that_fails_at_its_start_costs_the_others_nothing(tool: Callable[[str], Method]) -> None:
+    found = tables(METHODS["ridders"], tool("nothing"), tool("raises"))
+    assert set(found["table"]["tool"]) == {"ridders"}
+    assert "board_tools has no 'nothing'" in row(found, "tools", "nothing")["absent"]
+    assert "raises ZeroDivisionError for exp at 1" in row(found, "tools", "raises")["absent"]
+
+
+def test_what_a_tool_raised_is_told(tool: Callable[[str], Method]) -> None:
+    found = tables(tool("raises_later"), population={"exp": POPULATION["exp"]})
+    failures = found["failures"]
+    assert set(failures["status"]) == {"raised"}
+    assert failures["message"][0] == "ZeroDivisionError: division by zero"
+    assert sum(failures["calls"]) == row(found, "summary", "raises_later")["lost"] > 0
+
+
+def test_where_nothing_but_0_is_attainable_nothing_is_lost() -> None:
+    flat = {"flat": {"category": "entire", "expression": "x^2", "points": [0]}}
+    found = tables(METHODS["ridders"], METHODS["gsl_central"], population={**flat, "exp": POPULATION["exp"]})
+    assert np.isfinite(found["summary"]["loss_90"]).all()
 
 
 def test_a_run_twice_gives_the_same_rows_but_for_seconds() -> None:
