@@ -437,7 +437,7 @@ def tell(tables: Tables) -> Iterator[str]:
         points = counted(without, "point")
         never = list(summary.loc[summary["silent"] == 0, "tool"])
         others = f" None of these answers comes from {' or '.join(never)}." if never else ""
-        yield (f"Of {points} without a derivative, answered as if nothing were the matter: {most}.{others}")
+        yield f"Of {points} without a derivative, answered as if nothing were the matter: {most}.{others}"
     lost = summary[summary["lost"] > 0].sort_values("lost", kind="stable", ascending=False)
     if len(lost):
         names = first_of([f"{row.tool} {row.lost}" for row in lost.itertuples()], MOST_NAMED)
