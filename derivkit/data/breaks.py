@@ -3,7 +3,12 @@
 A shock of the state at a node would show up in how the samples pull there: force' information^-1 force is chi-squared
 with as many degrees of freedom as the shock has components (de Jong & Penzer, J. Am. Stat. Assoc. 93, 1998). Shocks are
 added where that is largest, for processes of several bandwidths each by itself, since a stiff one shows corners that a
-lively one follows. What they gain must be worth the places that they might have had.
+lively one follows. What they gain must be worth the places that they might have had: the evidence of a break is the
+average over all of these, so that one that may lie at many costs less than one that lies at a single one.
+
+A bend is no corner. It is the same change of the slope, spread over a length as white noise of more intensity, and a
+corner stays only where it is far likelier than a bend that reaches half way to the next break: otherwise breaks would
+stand in for whatever is smooth, as the corners of a polygon do for a circle.
 """
 
 from __future__ import annotations
@@ -17,7 +22,7 @@ import numpy as np
 from derivkit.data.models import Models, between, candidates, grid, judged
 from derivkit.data.series import Break, Series, nodes, places, shock
 from derivkit.data.wiener import Smoothed, run_backwards, run_forwards
-from derivkit.types import Array, Indices
+from derivkit.types import EPS, Array, Indices
 
 ORDERS = (1, 2)
 """Of the processes that corners are looked for with: those of higher order bend around them."""
@@ -27,8 +32,6 @@ OCTAVE = 1.5
 """So many to an octave."""
 STRIKING = 5.0
 """Nats by which a place must be less likely than one among all, to be tried."""
-PRICE = 1.0
-"""Nats that a break costs beyond the logarithm of the number of places that it might have had. A choice."""
 AT_ONCE = 5
 """So many are added in one round, if they lie apart."""
 APART = 2.0
@@ -40,19 +43,51 @@ FEWEST = 16
 """Samples below which no break is looked for."""
 NEARLY = 6.0
 """Nats below which another explanation is averaged in."""
-SETS = 3
-"""Of all sets of breaks that were found, so many are tried with models of all kinds."""
-REACH, STEPS = 3, 4
-"""A corner is placed in a gap that is no more than so many samples away, at so many times in each of these."""
-SURE, ZOOMS = 0.5, 12
+SETS, HOPE = 3, 20.0
+"""Of all sets of breaks that were found, so many are tried with models of all kinds, and none that is by more nats less
+likely than no break where roughness is one: they gain no more by better places."""
+REACH, STEPS = 8, 3
+"""A break is placed in a gap that is no more than so many samples away, a corner at so many times in each of these."""
+SURE, ZOOMS = 0.5, 15
 """Where one of the times is likelier than this, nearer ones are tried around it, so often at most: without noise a
 corner is known to many digits."""
+BEYOND = 2.0
+"""A bend reaches no further than so many times the distance of an end, beyond which nothing is seen of it."""
+RESOLVED = 4.0
+"""Nats by which a corner is likelier than such a bend, or it is none. Tuned on random shapes beside conf/signals: of
+waves and polygons corners mostly had more than 5, and those that stood in for peaks, steps and decays less than 3."""
 OUTLIER = -1
 """Stands for the first component of a break where a sample is off, and not the function."""
 KINDS = (1, 0, OUTLIER)
 """Corners, jumps and outliers."""
 TINY, SOFT = 1e-300, 1e-6
 """What keeps the matrix of a shock from being singular."""
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a break may be.
+
+    Attributes
+    ----------
+    times, chances : ndarray, shape ``(k,)``
+    widths : ndarray, shape ``(k,)``
+        Of the part of the record that each of the times stands for.
+    """
+
+    times: Array
+    chances: Array
+    widths: Array
+
+    @property
+    def spread(self) -> float:
+        """The logarithm of the length that it may lie in: the evidence of all places over that of the likeliest."""
+        return float(np.log((self.chances * self.widths).sum() / self.chances.max()))
+
+    def quantile(self, chance: float) -> float:
+        """A time before which it lies with some chance, at the outer end of what stands for it."""
+        k = int(np.searchsorted(np.cumsum(self.chances), min(chance, 1.0 - EPS)))
+        return float(self.times[k] + math.copysign(0.5 * self.widths[k], chance - 0.5))
 
 
 @dataclass(frozen=True)
@@ -66,39 +101,48 @@ class Explanation:
     models : list of Models
     outliers : ndarray of int
         The samples that are none of the function's.
-    evidence : float
-        The largest of the models, less what the breaks cost.
+    positions : list of Position
+        Of the breaks.
     """
 
     series: Series
     models: list[Models]
     outliers: Indices
-    evidence: float
+    positions: Sequence[Position] = ()
+
+    @property
+    def evidence(self) -> float:
+        """The largest of the models, less what the breaks cost."""
+        count = len(self.series.breaks) + self.outliers.size
+        spread = sum(position.spread for position in self.positions)
+        return float(_likeliest(self.models).evidence.max()) + spread - _cost(count, self.series.size)
 
 
 def explanations(series: Series) -> list[Explanation]:
     """The series without breaks and with the best set of them, the likelier first, and alone if it is much likelier."""
-    plain = candidates(series)
-    series = replace(series, level=_level(plain))
-    results = [Explanation(series, plain, np.empty(0, dtype=np.intp), _largest(plain))]
+    plain = Explanation(series, candidates(series), np.empty(0, dtype=np.intp))
+    results = [plain]
     if series.size >= FEWEST:
-        results += sorted((_with(series, kinds) for kinds in _sets(series)), key=lambda one: -one.evidence)[:1]
+        series = replace(series, level=_level(plain.models))
+        even = plain.models[0]
+        sets = [_with(series, kinds) for kinds in _sets(series, float(even.evidence.max()) - HOPE)]
+        results += [_settled(one) for one in sorted(sets, key=lambda one: -one.evidence)[:1]]
     results.sort(key=lambda one: -one.evidence)
     return [one for one in results if one.evidence >= results[0].evidence - NEARLY]
 
 
-def _largest(some: Sequence[Models]) -> float:
-    return max(float(each.evidence.max()) for each in some)
+def _likeliest(some: Sequence[Models]) -> Models:
+    return max(some, key=lambda each: float(each.evidence.max()))
 
 
 def _level(some: Sequence[Models]) -> float:
     """The noise by the most likely model."""
-    best = max(some, key=lambda each: float(each.evidence.max()))
+    best = _likeliest(some)
     return float(best.sigma[best.best])
 
 
 def _cost(count: int, size: int) -> float:
-    return count * (math.log(size) + PRICE)
+    return count * math.log(size)
 
 
 def _with(series: Series, kinds: dict[int, int]) -> Explanation:
@@ -108,17 +152,15 @@ def _with(series: Series, kinds: dict[int, int]) -> Explanation:
     times = {k: float(series.t[k] if first else 0.5 * (series.t[k - 1] + series.t[k])) for k, first in kinds.items()}
     breaks = tuple(Break(times[k], first) for k, first in sorted(kinds.items()) if first != OUTLIER)
     changed = replace(series.without(outliers), breaks=breaks)
-    some = candidates(changed)
-    # by models of one roughness: what a changing one adds is no witness of breaks
-    return Explanation(changed, some, outliers, _largest(some[:1]) - _cost(len(kinds), series.size))
+    return Explanation(changed, candidates(changed), outliers)
 
 
-def _sets(series: Series) -> list[dict[int, int]]:
+def _sets(series: Series, least: float) -> list[dict[int, int]]:
     """The most likely sets of breaks: by sample, the first component that jumps before it."""
     results = _added_in_turn(series, *grid(ORDERS, between(SHORTEST, LONGEST * series.size, OCTAVE)))
     chosen: list[dict[int, int]] = []
-    for _, kinds in sorted(results, key=lambda result: -result[0]):
-        if kinds and kinds not in chosen:
+    for evidence, kinds in sorted(results, key=lambda result: -result[0]):
+        if kinds and kinds not in chosen and evidence >= least:
             chosen.append(kinds)
     return chosen[:SETS]
 
@@ -209,62 +251,107 @@ def _least_likely(unlikely: Array, known: Iterable[int], apart: float) -> dict[i
     return result
 
 
-# Where between the samples
+# Which of them stay, and where between the samples
 
 
-@dataclass(frozen=True)
-class Position:
-    """Where a corner may be.
+def _settled(some: Explanation) -> Explanation:
+    """With its breaks where they are most likely, but for those that are not worth what they cost, or are bends."""
+    series, model = some.series, _likeliest(some.models)
+    while series.breaks:
+        series, positions = _placed(series, model)
+        worth = _worth(series, model, positions)
+        if worth.min() >= 0.0:
+            break
+        series = _with_break(series, int(np.argmin(worth)))
+    if not series.breaks:
+        return replace(some, series=series, models=candidates(series), positions=())
+    return replace(some, series=series, models=candidates(series), positions=positions)
 
-    Attributes
-    ----------
-    times, chances : ndarray, shape ``(k,)``
+
+def _worth(series: Series, model: Models, positions: Sequence[Position]) -> Array:
+    """By how many nats each break is likelier than none, and than a bend: the lesser of the two."""
+    count = len(series.breaks)
+    at, one = places(series), model.take(np.full(1 + 2 * count, model.best))
+    given = nodes(series, at, one.orders, one.bandwidths, one.roughness)
+    shocks, intensity = np.array(given.shocks), np.ones(given.gaps.shape)
+    if given.intensity is not None:
+        intensity *= given.intensity
+    for place, node in enumerate(at.right.tolist()):
+        without, bent = 1 + place, 1 + count + place
+        intensity[:, bent] += _bend(series, place, at.t, one.bandwidths[0], int(one.orders[0])) * shocks[node, 0, 1]
+        shocks[node, [without, bent]] = 0.0
+    given = given._replace(shocks=shocks, intensity=intensity)
+    evidence = judged(series, one.orders, one.bandwidths, run_forwards(given), one.roughness).evidence
+    cost = _cost(1, series.size) - np.array([position.spread for position in positions])
+    worth, sharp = np.split(evidence[0] - evidence[1:], 2)
+    corner = np.array([each.first == 1 for each in series.breaks])
+    return np.where(corner, np.minimum(worth - cost, sharp - RESOLVED), worth - cost)
+
+
+def _bend(series: Series, place: int, t: Array, bandwidth: float, order: int) -> Array:
+    """The intensity of white noise before every node that makes the slope vary by 1 over a bend instead of a break.
+
+    Over a time w the slope of a process of order q varies by w^(2 q - 1) / ((2 q - 1) (q - 1)!^2).
     """
+    centre, others = series.breaks[place].t, _with_break(series, place).breaks
+    ends = (BEYOND * (centre - t[0]), BEYOND * (t[-1] - centre))
+    half = min(*ends, *(0.5 * abs(other.t - centre) for other in others))
+    before = np.concatenate([t[:1], t[:-1]])
+    inside = np.clip(np.minimum(t, centre + half) - np.maximum(before, centre - half), 0.0, None)
+    power = 2 * order - 1
+    level = power * math.factorial(order - 1) ** 2 / (max(2.0 * half, EPS) / bandwidth) ** power
+    return np.asarray(level * inside / np.maximum(t - before, EPS))
 
-    times: Array
-    chances: Array
 
-
-def refine(series: Series, some: Sequence[Models]) -> tuple[Series, list[Position]]:
-    """The series with its breaks where they are most likely, and how likely they are elsewhere.
-
-    A jump becomes a corner where that is the likelier: between samples without noise corners look like jumps at one.
-    """
-    likeliest = max(some, key=lambda each: float(each.evidence.max()))
+def _placed(series: Series, model: Models) -> tuple[Series, list[Position]]:
+    """The series with its breaks where they are most likely, and how likely they are elsewhere."""
     positions: list[Position] = []
     for _ in range(2):  # the second time beside the others where they are
         positions = []
         for place in range(len(series.breaks)):
-            series, position = _position(series, place, likeliest)
+            each, position = _position(series, place, model)
+            series = _with_break(series, place, each)
             positions.append(position)
     return series, positions
 
 
-def _position(series: Series, place: int, likeliest: Models) -> tuple[Series, Position]:
-    """The series with one of its breaks where it is most likely, and how likely it is elsewhere."""
+def _position(series: Series, place: int, model: Models) -> tuple[Break, Position]:
+    """One of the breaks where it is most likely, and how likely it is elsewhere.
+
+    A jump becomes a corner where that is the likelier: between samples without noise corners look like jumps at one.
+    """
     each = series.breaks[place]
-    node = int(np.clip(np.searchsorted(series.t, each.t), 1, series.size - 1))
-    reach = REACH if each.first else 0
-    gaps = range(max(node - reach, 1), min(node + reach, series.size - 1) + 1)
-    corner = replace(each, first=1)
-    grids = [series.t[k - 1] + (series.t[k] - series.t[k - 1]) * (np.arange(STEPS) + 0.5) / STEPS for k in gaps]
-    evidence = np.concatenate([_evidence_of(series, place, corner, grid, likeliest) for grid in grids])
-    times = np.concatenate(grids)
-    if each.first == 0:
-        midway = np.array([each.t])
-        if _evidence_of(series, place, each, midway, likeliest)[0] >= evidence.max():
-            return series, Position(midway, np.ones(1))
-    width = float(np.diff(times).max())
+    edges = np.unique([*series.t, *(other.t for other in _with_break(series, place).breaks)])
+    node = int(np.clip(np.searchsorted(edges, each.t), 1, edges.size - 1))
+    first, last = max(node - REACH, 1), min(node + REACH, edges.size - 1) + 1
+    low, gaps = edges[first - 1 : last - 1], np.diff(edges[first - 1 : last])
+    times = (low[:, None] + gaps[:, None] * (np.arange(STEPS) + 0.5) / STEPS).ravel()
+    corner = _zoomed(series, place, model, edges, times, np.repeat(gaps / STEPS, STEPS))
+    if each.first:
+        return corner[1:]
+    times = low + 0.5 * gaps
+    evidence = _evidence_of(series, place, each, times, model)
+    jump = Position(times, _chances(evidence), gaps)
+    if float(evidence.max()) + jump.spread >= corner[0] + corner[2].spread:
+        return replace(each, t=float(times[np.argmax(evidence)])), jump
+    return corner[1:]
+
+
+def _zoomed(
+    series: Series, place: int, model: Models, edges: Array, times: Array, widths: Array
+) -> tuple[float, Break, Position]:
+    """The largest evidence of a corner, where that is, and how likely it is elsewhere."""
+    each = replace(series.breaks[place], first=1)
     for _ in range(ZOOMS):
-        best, chances = float(times[np.argmax(evidence)]), _chances(evidence)
-        if chances.max() < SURE:
+        evidence = _evidence_of(series, place, each, times, model)
+        chances, best = _chances(evidence), int(np.argmax(evidence))
+        if chances[best] < SURE:
             break
-        node = int(np.searchsorted(series.t, best))
-        low, high = max(best - width, series.t[node - 1]), min(best + width, series.t[node])
-        times, width = np.linspace(low, high, 2 * STEPS + 1), width / STEPS
-        evidence = _evidence_of(series, place, corner, times, likeliest)
-    moved = replace(corner, t=float(times[np.argmax(evidence)]))
-    return _with_break(series, place, moved), Position(times, _chances(evidence))
+        node = int(np.clip(np.searchsorted(edges, times[best]), 1, edges.size - 1))
+        low, high = max(times[best] - widths[best], edges[node - 1]), min(times[best] + widths[best], edges[node])
+        width = (high - low) / (2 * STEPS + 1)
+        times, widths = low + width * (np.arange(2 * STEPS + 1) + 0.5), np.full(2 * STEPS + 1, width)
+    return float(evidence.max()), replace(each, t=float(times[np.argmax(evidence)])), Position(times, chances, widths)
 
 
 def _chances(evidence: Array) -> Array:
@@ -272,16 +359,21 @@ def _chances(evidence: Array) -> Array:
     return np.asarray(chances / chances.sum())
 
 
-def _with_break(series: Series, place: int, each: Break) -> Series:
-    return replace(series, breaks=(*series.breaks[:place], each, *series.breaks[place + 1 :]))
+def _with_break(series: Series, place: int, *instead: Break) -> Series:
+    """The series with another break in the place of one, or with none."""
+    return replace(series, breaks=(*series.breaks[:place], *instead, *series.breaks[place + 1 :]))
 
 
-def _evidence_of(series: Series, place: int, each: Break, times: Array, likeliest: Models) -> Array:
-    """The evidence of a break at each of some times, all between the same two samples."""
-    moved = _with_break(series, place, replace(each, t=float(times[times.size // 2])))
-    at, one = places(moved), likeliest.take(np.full(times.size, likeliest.best))
+def _evidence_of(series: Series, place: int, each: Break, times: Array, model: Models) -> Array:
+    """The evidence of a break at each of some times, between which and the samples around there is no other break."""
+    others, one = _with_break(series, place), model.take(np.full(times.size, model.best))
+    _, first, which = np.unique(np.searchsorted(series.t, times), return_index=True, return_inverse=True)
+    at = places(others, times[first])
+    node, column = at.wanted[which], np.arange(times.size)
     t = np.repeat(at.t[:, None], times.size, axis=1)
-    t[[at.left[place], at.right[place]]] = times
-    given = nodes(moved, at, one.orders, one.bandwidths, one.roughness)
-    given = given._replace(gaps=np.diff(t, axis=0, prepend=t[:1]) / one.bandwidths)
-    return judged(moved, one.orders, one.bandwidths, run_forwards(given), one.roughness).evidence
+    t[node, column] = times
+    given = nodes(others, at, one.orders, one.bandwidths, one.roughness)
+    shocks = np.zeros((*t.shape, int(one.orders.max()) + 1)) if given.shocks is None else np.array(given.shocks)
+    shocks[node, column] = shock(series, each.first, one.orders, one.bandwidths)
+    given = given._replace(gaps=np.diff(t, axis=0, prepend=t[:1]) / one.bandwidths, shocks=shocks)
+    return judged(others, one.orders, one.bandwidths, run_forwards(given), one.roughness).evidence

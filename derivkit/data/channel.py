@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.arguments import counted
-from derivkit.data.breaks import Explanation, explanations, refine
+from derivkit.data.breaks import Explanation, explanations
 from derivkit.data.grouping import Grouped, grouped
-from derivkit.data.models import SPARE_SAMPLES, candidates, estimate
+from derivkit.data.models import SPARE_SAMPLES, estimate
 from derivkit.data.series import standardised
 from derivkit.types import EPS, LEAST_FLOAT, Array, Indices, Mask
 
@@ -24,6 +24,8 @@ NORMAL = 1.959963984540054
 """The two-sided quantile of 95 % of the normal distribution."""
 TAIL = 0.025
 """The chance that is left out on either side."""
+NARROWER = 0.97
+"""Intervals over those of the processes, which are rougher than most signals. Tuned on conf/signals/tuning.yaml."""
 EDGE = 0.5
 """Nearer than so many bandwidths to an end there are hardly samples on one of the sides. A choice."""
 WIDE = 8.0
@@ -258,7 +260,7 @@ def _piece(t: Array, y: Array, variance: Array, order: int, at: Array, noise: fl
     square = sum(chance * (result.sd**2 + result.mean**2) for chance, result in zip(chances, results, strict=True))
     quantile, best = student(results[0].freedom), results[0]
     scale = np.array([[spread], [spread / spacing**order]])
-    half = scale * quantile * np.sqrt(np.maximum(square - mean**2, 0.0))
+    half = NARROWER * scale * quantile * np.sqrt(np.maximum(square - mean**2, 0.0))
     # a value of the least float is not known better than to that
     curve, value = scale * mean + np.array([[float(y.mean())], [0.0]])
     curve_error, error = np.maximum(half, [[EPS * float(np.abs(y).max())], [EPS]] * np.maximum(scale, LEAST_FLOAT))
@@ -268,9 +270,9 @@ def _piece(t: Array, y: Array, variance: Array, order: int, at: Array, noise: fl
     corners = [
         replace(
             one,
-            t=t[0] + spacing * one.t,
-            low=t[0] + spacing * one.low,
-            high=t[0] + spacing * one.high,
+            t=float(t[0] + spacing * one.t),
+            low=float(t[0] + spacing * one.low),
+            high=float(t[0] + spacing * one.high),
             left=float(scale[1, 0] * one.left),
             right=float(scale[1, 0] * one.right),
         )
@@ -302,22 +304,16 @@ class Reading:
 
 def _reading(kind: Explanation, order: int, at: Array) -> Reading:
     """What one explanation says at times."""
-    series, positions = refine(kind.series, kind.models) if kind.series.breaks else (kind.series, [])
-    some = candidates(series) if positions else kind.models
-    result = estimate(series, some, order=order, wanted=at)
+    result = estimate(kind.series, kind.models, order=order, wanted=at)
     mean, variance = (each[:, [0, order]].T.copy() for each in (result.mean, result.error**2))
     broken, corners = np.zeros(at.size), []
-    for place, (each, position) in enumerate(zip(series.breaks, positions, strict=True)):
+    for place, (each, position) in enumerate(zip(kind.series.breaks, kind.positions, strict=True)):
         left, right = result.left[place, [0, order], None], result.right[place, [0, order], None]
         before = np.array([position.chances[position.times >= t].sum() for t in at])
         unsure = (before > TAIL) & (before < 1.0 - TAIL)
         mean[:, unsure] = (before * left + (1.0 - before) * right)[:, unsure]
         variance[:, unsure] += (before * (1.0 - before) * (right - left) ** 2)[:, unsure]
-        reach = np.cumsum(position.chances)
-        low, high = position.times[np.searchsorted(reach, TAIL)], position.times[np.searchsorted(reach, 1.0 - TAIL)]
-        if each.first == 0:  # it may lie anywhere between two samples
-            after = int(np.searchsorted(series.t, each.t))
-            low, high = series.t[after - 1], series.t[after]
+        low, high = position.quantile(TAIL), position.quantile(1.0 - TAIL)
         broken[(at >= low) & (at <= high)] = 1.0 if each.first else 2.0
         corners.append(
             Corner(
@@ -325,8 +321,8 @@ def _reading(kind: Explanation, order: int, at: Array) -> Reading:
                 "corner" if each.first else "jump",
                 float(left[1, 0]),
                 float(right[1, 0]),
-                float(low),
-                float(high),
+                low,
+                high,
             )
         )
     return Reading(mean, np.sqrt(variance), broken, corners, result.sigma, result.bandwidth, result.freedom)

@@ -87,7 +87,7 @@ def judged(
     sigma = np.maximum(np.sqrt(filtered.misfit / np.maximum(series.size - orders - 1, 1)), series.rounding)
     if series.noise is not None:
         sigma = np.full(bandwidths.size, series.noise)
-    late = places(series).samples[SPARED:]
+    late = np.flatnonzero(filtered.samples)[SPARED:]
     spread = filtered.spread[late]
     misfit = np.maximum((filtered.innovation[late] ** 2 / spread).sum(axis=0), EPS**2)
     count = max(late.size, 1)

@@ -12,7 +12,8 @@ from derivkit.types import EPS, Array, Indices
 
 BREAK_LENGTH = 5.0
 """What is believed of a break beforehand: the k-th derivative changes by k! times the range of the values over the k-th
-power of so many mean gaps. A choice, so wide that it constrains nothing."""
+power of a length, the geometric mean of so many mean gaps and of the record. A choice: a shorter one constrains as
+little, and charges every break for changes that hardly any has."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,7 @@ def nodes(series: Series, at: Places, orders: Indices, bandwidths: Array, roughn
 def shock(series: Series, first: int, orders: Indices, bandwidths: Array) -> Array:
     """Variances of what a break adds to states, shape ``(models, d)``."""
     component = np.arange(int(orders.max()) + 1)
-    sizes = [series.contrast * math.factorial(k) * (bandwidths / BREAK_LENGTH) ** k for k in component]
+    length = math.sqrt(BREAK_LENGTH * series.size)
+    sizes = [series.contrast * math.factorial(k) * (bandwidths / length) ** k for k in component]
     jumps = (component >= first) & (component <= orders[:, None])
     return np.where(jumps, np.stack(sizes, axis=1) ** 2, 0.0)

@@ -87,6 +87,8 @@ class Filtered(NamedTuple):
     starts : list of Start
     motion, noise : ndarray, shape ``(n, models, d, d)``
         The matrices Phi, and the covariances of what white noise adds.
+    samples : ndarray of bool, shape ``(n,)``
+        Which nodes have one.
     """
 
     mean: Array
@@ -97,6 +99,7 @@ class Filtered(NamedTuple):
     starts: list[Start]
     motion: Array
     noise: Array
+    samples: Mask
 
     @property
     def misfit(self) -> Array:
@@ -191,7 +194,7 @@ def run_forwards(nodes: Nodes) -> Filtered:
                 x[start.models], p[start.models] = start.mean[k], start.covariance[k]
                 gain[k, start.models], innovation[k, start.models], spread[k, start.models] = 0.0, 0.0, 1.0
         mean[k], covariance[k] = x, p
-    return Filtered(mean, covariance, gain, innovation, spread, starts, phi, noise)
+    return Filtered(mean, covariance, gain, innovation, spread, starts, phi, noise, samples)
 
 
 def _start(nodes: Nodes, phi: Array, total: Array, samples: Mask, q: int) -> Start:

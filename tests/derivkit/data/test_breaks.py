@@ -1,0 +1,97 @@
+"""Breaks of a series: what one is worth, where it lies, and what only looks like one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import derivkit as dk
+from derivkit.data.breaks import Position, _evidence_of, _placed, _worth
+from derivkit.data.models import Models, models
+from derivkit.data.series import Break, Series, standardised
+from derivkit.types import Array
+
+
+def series(y: Array, *breaks: Break) -> Series:
+    t = np.arange(y.size, dtype=float)
+    return replace(standardised(t, y, np.ones(y.size))[0], level=0.05, breaks=breaks)
+
+
+def roof(count: int = 120, noise: float = 0.5) -> Array:
+    k = np.arange(count)
+    return np.abs(k - 60.3) + noise * np.random.default_rng(1).standard_normal(count)
+
+
+def stiff(sampled: Series) -> Models:
+    return models(sampled, np.array([1]), np.array([40.0]))
+
+
+TIMES = np.array([57.5, 59.25, 60.25, 60.75, 64.5])
+
+
+@pytest.mark.parametrize("others", [(), (Break(30.4, 1),), (Break(58.5, 0), Break(90.5, 1))], ids=len)
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_break_that_is_tried_at_many_places_has_the_evidence_that_it_has_there(
+    first: int, others: tuple[Break, ...]
+) -> None:
+    sampled = series(roof(), Break(60.0, first), *others)
+    some = stiff(sampled)
+    together = _evidence_of(sampled, 0, sampled.breaks[0], TIMES, some)
+    for t, evidence in zip(TIMES.tolist(), together.tolist(), strict=True):
+        there = replace(sampled, breaks=(Break(t, first), *others))
+        assert evidence == pytest.approx(stiff(there).evidence[0], abs=1e-6)
+
+
+def test_a_corner_is_placed_between_the_samples_and_is_worth_more_than_a_bend() -> None:
+    sampled = series(roof(), Break(62.0, 1))
+    placed, positions = _placed(sampled, stiff(sampled))
+    low, high = (positions[0].quantile(chance) for chance in (0.025, 0.975))
+    assert low <= 60.3 <= high
+    assert high - low < 1.5
+    assert _worth(placed, stiff(placed), positions)[0] > 5.0
+
+
+@pytest.mark.parametrize("width", [2.0, 8.0])
+def test_a_bend_is_worth_less_than_a_corner(width: float) -> None:
+    """Of a hyperbola the corner is the likelier the narrower it is."""
+    k = np.arange(120)
+    noise = 0.5 * np.random.default_rng(1).standard_normal(120)
+    worth = []
+    for rounded in (width, 4.0 * width):
+        sampled = series(np.hypot(k - 60.3, rounded) + noise, Break(60.0, 1))
+        placed, positions = _placed(sampled, stiff(sampled))
+        worth.append(_worth(placed, stiff(placed), positions)[0])
+    assert worth[1] < worth[0]
+
+
+def test_a_place_that_is_well_known_costs_more_than_one_of_many() -> None:
+    wide, narrow = (Position(np.arange(8.0), np.full(8, 0.125), np.full(8, width)) for width in (1.0, 0.01))
+    assert wide.spread == pytest.approx(np.log(8.0))
+    assert narrow.spread == pytest.approx(np.log(0.08))
+    assert (wide.quantile(0.025), wide.quantile(0.975)) == (-0.5, 7.5)
+
+
+def test_corners_are_found_where_roughness_changes_too() -> None:
+    t = np.linspace(0.0, 8.0, 200)
+    y = np.maximum(np.sin(1.4 * t), -0.3) + 0.01 * np.random.default_rng(2).standard_normal(200)
+    rise = np.arcsin(0.3)
+    truth = np.array([np.pi + rise, 2.0 * np.pi - rise, 3.0 * np.pi + rise]) / 1.4
+    result = dk.from_samples(t, y)
+    assert [corner.kind for corner in result.corners] == ["corner"] * 3
+    assert [corner.t for corner in result.corners] == pytest.approx(truth, abs=0.08)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_decay_of_two_rates_is_no_polygon(seed: int) -> None:
+    t = np.linspace(0.0, 8.0, 300)
+    y = np.exp(-4.0 * t) + 0.6 * np.exp(-0.4 * t) + 0.01 * np.random.default_rng(seed).standard_normal(300)
+    assert not dk.from_samples(t, y).corners
+
+
+def test_without_noise_a_corner_between_two_samples_is_a_corner() -> None:
+    t = np.linspace(0.0, 3.0, 100)
+    result = dk.from_samples(t, np.abs(t - 1.2345))
+    assert [corner.kind for corner in result.corners] == ["corner"]
+    assert result.corners[0].t == pytest.approx(1.2345, abs=1e-3)
