@@ -46,8 +46,8 @@ class Corner:
     t : float or datetime64
     kind : str
         ``"corner"`` or ``"jump"``.
-    left, right : float
-        The derivatives on its two sides.
+    left, right, left_error, right_error : float
+        The derivatives on its two sides, and half of their intervals at 95 %, the corner being where it is likeliest.
     low, high : float or datetime64
         Between which it lies, at 95 %.
     channel : int
@@ -65,6 +65,8 @@ class Corner:
     kind: str
     left: float
     right: float
+    left_error: float
+    right_error: float
     low: Any
     high: Any
     channel: int = 0
@@ -182,7 +184,7 @@ def solve(samples: Samples, order: int, wanted: Array, noise: float | None) -> C
         np.where(lost, none, unit * row) for row, none in zip(values, (np.nan, np.inf, np.nan, np.inf), strict=True)
     )
     corners = [
-        replace(corner, left=unit * corner.left, right=unit * corner.right)
+        _in_units(corner, unit)
         for piece in pieces
         for corner in piece.corners
         if samples.period is None or first <= corner.t < first + samples.period
@@ -200,6 +202,14 @@ def solve(samples: Samples, order: int, wanted: Array, noise: float | None) -> C
         outliers=tuple(sorted({int(row) for k in off for row in samples.rows[k]})),
         averaged=sum(rows.size for rows in samples.rows if rows.size > 1),
     )
+
+
+def _in_units(corner: Corner, unit: float) -> Corner:
+    """A corner whose derivatives are multiplied."""
+    left, right, left_error, right_error = (
+        float(unit * side) for side in (corner.left, corner.right, corner.left_error, corner.right_error)
+    )
+    return replace(corner, left=left, right=right, left_error=left_error, right_error=right_error)
 
 
 def _statuses(samples: Samples, at: Array, end: Array, broken: Array) -> NDArray[np.str_]:
@@ -269,12 +279,10 @@ def _piece(t: Array, y: Array, variance: Array, order: int, at: Array, noise: fl
     table = np.stack([value, error, curve, curve_error, end, best.broken])
     corners = [
         replace(
-            one,
+            _in_units(one, scale[1, 0]),
             t=float(t[0] + spacing * one.t),
             low=float(t[0] + spacing * one.low),
             high=float(t[0] + spacing * one.high),
-            left=float(scale[1, 0] * one.left),
-            right=float(scale[1, 0] * one.right),
         )
         for one in best.corners
     ]
@@ -306,7 +314,7 @@ def _reading(kind: Explanation, order: int, at: Array) -> Reading:
     """What one explanation says at times."""
     result = estimate(kind.series, kind.models, order=order, wanted=at)
     mean, variance = (each[:, [0, order]].T.copy() for each in (result.mean, result.error**2))
-    broken, corners = np.zeros(at.size), []
+    broken, corners, quantile = np.zeros(at.size), [], NARROWER * student(result.freedom)
     for place, (each, position) in enumerate(zip(kind.series.breaks, kind.positions, strict=True)):
         left, right = result.left[place, [0, order], None], result.right[place, [0, order], None]
         before = np.array([position.chances[position.times >= t].sum() for t in at])
@@ -321,6 +329,8 @@ def _reading(kind: Explanation, order: int, at: Array) -> Reading:
                 "corner" if each.first else "jump",
                 float(left[1, 0]),
                 float(right[1, 0]),
+                float(quantile * result.left_error[place, order]),
+                float(quantile * result.right_error[place, order]),
                 low,
                 high,
             )

@@ -182,7 +182,7 @@ class Estimate:
     ----------
     mean, error : ndarray, shape ``(m, d)``
         The function and its derivatives at the times wanted, and their standard deviations.
-    left, right : ndarray, shape ``(breaks, d)``
+    left, right, left_error, right_error : ndarray, shape ``(breaks, d)``
         The same on the two sides of every break.
     sigma, bandwidth : float
         The noise and the bandwidth, averaged by weight.
@@ -194,6 +194,8 @@ class Estimate:
     error: Array
     left: Array
     right: Array
+    left_error: Array
+    right_error: Array
     sigma: float
     bandwidth: float
     freedom: int
@@ -220,6 +222,8 @@ def estimate(series: Series, some: Sequence[Models], *, order: int, wanted: Arra
         error[here],
         mean[at.left],
         mean[at.right],
+        error[at.left],
+        error[at.right],
         sigma=float(flat @ np.concatenate([each.sigma for each in some])),
         bandwidth=float(np.exp(flat @ np.log(np.concatenate([each.bandwidths for each in some])))),
         freedom=max(series.size - int(some[0].orders.max()) - 1, 1),

@@ -77,6 +77,11 @@ class SampledDerivative(DisplayWithBar):
     unit: str
     message: str
 
+    @property
+    def per(self) -> str:
+        """What a unit of y is divided by, ``s^2`` for a second derivative by dates; empty where nobody knows."""
+        return f"{self.unit}^{self.order}" if self.unit and self.order > 1 else self.unit
+
 
 def from_samples(
     t: ArrayLike,
@@ -207,9 +212,10 @@ def _description(result: SampledDerivative, averaged: int) -> str:
     unit = f" {result.unit}" if result.unit else ""
     sentences = [f"noise of {noise}, averaged over lengths of about {scale}{unit}"]
     if result.unit:
-        sentences.append(f"the derivative is per {result.unit}{f'^{result.order}' if result.order > 1 else ''}")
+        sentences.append(f"the derivative is per {result.per}")
     sentences += [
-        f"a {corner.kind} at {_moment(corner)}: {corner.left:.4g} before it, {corner.right:.4g} after"
+        f"a {corner.kind} at {_moment(corner)}: {with_bar(corner.left, corner.left_error)} before it,"
+        f" {with_bar(corner.right, corner.right_error)} after"
         for corner in result.corners
     ]
     if averaged:

@@ -51,6 +51,8 @@ PEERS = {"scipy": "make_smoothing_spline"}
 FIRST, BREAK = "from_samples", "a corner or a jump"
 DRAWN = "five"
 """The set of signals that is drawn."""
+SEEN = ("kind", "left", "left_error", "right", "right_error")
+"""What there is of a corner beside its times."""
 FEWEST = 4
 """Different times that a derivative of first order needs."""
 
@@ -99,6 +101,7 @@ class Channels(Rows):
 
     channel: str = CHANNEL
     samples: int = column("how many")
+    unit: str = column("what the derivative is divided by: s of dates, to the power of the order; unknown of numbers")
     noise: float = column("standard deviation of the noise, as it was found", moves=OUTCOME)
     scale: float = column("the length over which samples were averaged", moves=OUTCOME)
     outliers: int = column("samples that were taken for outliers", moves=OUTCOME)
@@ -116,7 +119,9 @@ class Corners(Rows):
     low: float = column("between which it lies, at 95 %", moves=OUTCOME)
     high: float = column("and the other end", moves=OUTCOME)
     left: float = column("the derivative before it", moves=OUTCOME)
+    left_error: float = ERROR
     right: float = column("the derivative after it", moves=OUTCOME)
+    right_error: float = ERROR
 
 
 class Source(Rows):
@@ -313,13 +318,15 @@ def of_channel(name: str, t: NDArray[Any], y: Array, truth: Array | None = None,
         derivative=result.value, outlier=outlier, gradient=differences(seconds(t, t), y, result.order),
         truth=np.full(y.size, np.nan) if truth is None else truth,
     )  # fmt: skip
-    yield Channels.of_result(result, channel=name, samples=int(np.isfinite(y).sum()), outliers=len(result.outliers))
+    yield Channels.of_result(
+        result, channel=name, samples=int(np.isfinite(y).sum()), outliers=len(result.outliers), unit=result.per
+    )
     if result.corners:
         ends = {end: np.array([getattr(one, end) for one in result.corners]) for end in ("t", "low", "high")}
         yield Corners(
             channel=name, corner=np.arange(1, len(result.corners) + 1), date=dates(ends["t"]),
             **{end: seconds(some, t) for end, some in ends.items()},
-            **{what: [getattr(one, what) for one in result.corners] for what in ("kind", "left", "right")},
+            **{what: [getattr(one, what) for one in result.corners] for what in SEEN},
         )  # fmt: skip
 
 

@@ -83,6 +83,17 @@ def test_breaks_are_found_and_placed(name: str) -> None:
         assert f"a {corner.kind} at {dk.with_bar(corner.t, 0.5 * (corner.high - corner.low))}" in result.message
 
 
+def test_the_slopes_beside_a_corner_have_intervals_that_hold() -> None:
+    t, hits = np.linspace(0.0, 2.0, 80), []
+    for seed in range(12):
+        y = np.abs(t - 1.0) + 0.5 * t**2 + 0.03 * np.random.default_rng(seed).standard_normal(80)
+        for corner in dk.from_samples(t, y).corners:
+            hits += [abs(corner.left) <= corner.left_error, abs(corner.right - 2.0) <= corner.right_error]
+            assert max(corner.left_error, corner.right_error) < 1.0
+    assert len(hits) >= 20
+    assert np.mean(hits) >= LEAST_COVERED
+
+
 @pytest.mark.slow
 def test_a_smooth_signal_has_hardly_a_corner() -> None:
     smooth = [signal for signal in SIGNALS["tuning"] if signal.kind == "smooth" and signal.samples <= 1000]

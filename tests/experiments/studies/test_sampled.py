@@ -59,6 +59,9 @@ def test_several_columns_are_several_channels_in_any_order_of_time() -> None:
 def test_dates_are_kept_beside_the_seconds_that_are_computed_with() -> None:
     days = np.datetime64("2026-01-01", "ns") + (86400e9 * np.arange(41)).astype("timedelta64[ns]")
     tables = gathered(sampled, sampled.Config(file=file(days), at=(43200.0,)))
+    assert tables["channels"]["unit"].tolist() == ["s"]
+    assert gathered(sampled, sampled.Config(file=file(days), order=2))["channels"]["unit"].tolist() == ["s^2"]
+    assert gathered(sampled, sampled.Config(file=file()))["channels"]["unit"].tolist() == [""]
     assert tables["table"]["date"][1] == "2026-01-02T00:00:00.000"
     assert tables["table"]["t"][1] == 86400.0
     assert tables["corners"]["date"][0].startswith("2026-01-2")
