@@ -43,9 +43,9 @@ FEWEST = 16
 """Samples below which no break is looked for."""
 NEARLY = 6.0
 """Nats below which another explanation is averaged in."""
-SETS, HOPE = 3, 20.0
+SETS, HOPE = 3, 40.0
 """Of all sets of breaks that were found, so many are tried with models of all kinds, and none that is by more nats less
-likely than no break where roughness is one: they gain no more by better places."""
+likely than no break: better places and a changing roughness seldom gain more. Tuned on conf/signals/tuning.yaml."""
 REACH, STEPS = 8, 3
 """A break is placed in a gap that is no more than so many samples away, a corner at so many times in each of these."""
 SURE, ZOOMS = 0.5, 15
@@ -124,8 +124,7 @@ def explanations(series: Series) -> list[Explanation]:
     results = [plain]
     if series.size >= FEWEST:
         series = replace(series, level=_level(plain.models))
-        even = plain.models[0]
-        sets = [_with(series, kinds) for kinds in _sets(series, float(even.evidence.max()) - HOPE)]
+        sets = [_with(series, kinds) for kinds in _sets(series, _least(plain))]
         results += [_settled(one) for one in sorted(sets, key=lambda one: -one.evidence)[:1]]
     results.sort(key=lambda one: -one.evidence)
     return [one for one in results if one.evidence >= results[0].evidence - NEARLY]
@@ -133,6 +132,15 @@ def explanations(series: Series) -> list[Explanation]:
 
 def _likeliest(some: Sequence[Models]) -> Models:
     return max(some, key=lambda each: float(each.evidence.max()))
+
+
+def _least(plain: Explanation) -> float:
+    """The evidence that a set of breaks before samples needs to be tried.
+
+    Any will do where a bandwidth is less than a gap: without noise to speak of, all depends on the place in the gap.
+    """
+    best = _likeliest(plain.models)
+    return plain.evidence - HOPE if best.bandwidths[best.best] >= 1.0 else -math.inf
 
 
 def _level(some: Sequence[Models]) -> float:

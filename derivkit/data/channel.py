@@ -25,7 +25,8 @@ NORMAL = 1.959963984540054
 TAIL = 0.025
 """The chance that is left out on either side."""
 NARROWER = 0.97
-"""Intervals over those of the processes, which are rougher than most signals. Tuned on conf/signals/tuning.yaml."""
+"""Intervals over those of the processes, which are rougher than most signals. Tuned on five.yaml and tuning.yaml of
+conf/signals."""
 EDGE = 0.5
 """Nearer than so many bandwidths to an end there are hardly samples on one of the sides. A choice."""
 WIDE = 8.0
