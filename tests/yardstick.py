@@ -117,7 +117,7 @@ CLOCKED: dict[str, tuple[str, ...]] = {
         r"[\d.]+ times as (fast|slow)",
         r"^Batched .*(?= It grows)",
         r"^Figure \d+[.] .*",
-        r"(?<=keeps within ).*",
+        r"(?<= times, is within a factor of ).*",
         r"By the cost model, .*",
         r"(  +[\d.e+-]+){6}$",
     ),
@@ -126,6 +126,7 @@ CLOCKED: dict[str, tuple[str, ...]] = {
         r"took .*(?= of the time)",
         r"(?<=on the whole batch, ).*(?= times the analytical)",
     ),
+    "leaderboard": (r"[\d.e+-]+(?=  +(complex|real|formula)  )",),
     "speed": (r"(?<=: )[\d.e+-]+ times .*", r" +[\d.e+-]+ +(-|[\d.]+) +(-|[\d.]+)$"),
     "training": (r"(?<=and took )[\d.e+]+(?= times as long)",),
 }
