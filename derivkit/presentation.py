@@ -230,18 +230,13 @@ class DisplayWithBar(Display):
         return measured(float(self.value), float(self.error), spec)
 
 
-class TableDisplay(Display, ABC):
-    """A result that is a table: `columns` has its columns by name."""
+class Framed(ABC):
+    """A result that is also a table: `columns` has its columns by name."""
 
     @property
     @abstractmethod
     def columns(self) -> Mapping[str, NDArray[Any]]:
         """The columns, all of one length."""
-
-    def rows(self) -> Iterator[Row]:
-        """The names of the columns, then their entries."""
-        yield tuple(self.columns)
-        yield from first_rows(zip(*(column.tolist() for column in self.columns.values()), strict=True))
 
     def frame(self) -> Any:
         """The table as a DataFrame of pandas.
@@ -267,6 +262,15 @@ class TableDisplay(Display, ABC):
         except ImportError:
             raise ImportError("a frame needs pandas: pip install pandas, or take .columns, a dict of arrays") from None
         return pandas.DataFrame(self.columns)
+
+
+class TableDisplay(Display, Framed):
+    """A result that is a table and nothing else."""
+
+    def rows(self) -> Iterator[Row]:
+        """The names of the columns, then their entries."""
+        yield tuple(self.columns)
+        yield from first_rows(zip(*(column.tolist() for column in self.columns.values()), strict=True))
 
 
 class FormulaDisplay:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from derivkit.arguments import as_array, counted, numbers, positive, whole
 from derivkit.data.channel import Channel, Corner, in_order, repeated, solve
 from derivkit.data.times import Clock, clock_of
-from derivkit.presentation import DisplayWithBar, with_bar
+from derivkit.presentation import DisplayWithBar, Framed, with_bar
 from derivkit.types import Array
 
 HIGHEST = 3
@@ -29,7 +29,7 @@ UNSURE = {
 
 
 @dataclass(frozen=True, repr=False)
-class SampledDerivative(DisplayWithBar):
+class SampledDerivative(DisplayWithBar, Framed):
     """The derivative of samples.
 
     Attributes
@@ -76,6 +76,16 @@ class SampledDerivative(DisplayWithBar):
     order: int
     unit: str
     message: str
+
+    @property
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """What there is for every time, a row for each, and for each channel if there are any, numbered from 0."""
+        t, value = np.asarray(self.t), np.asarray(self.value)
+        channels = value.shape[t.ndim :]
+        count = channels[0] if channels else 1
+        channel = {"channel": np.tile(np.arange(count), t.size)} if channels else {}
+        of_times = {name: np.asarray(getattr(self, name)).ravel() for name in OF_TIMES}
+        return {"t": np.repeat(t.ravel(), count), **channel, **of_times}
 
     @property
     def per(self) -> str:

@@ -145,7 +145,7 @@ def _line(path: Path, name: str) -> str:
     if not isinstance(spec, Mapping):
         return ""
     what = next((str(spec[key]) for key in ("expression", "black_box", "python", "offsets") if spec.get(key)), "")
-    return ": ".join(filter(None, (what, str(spec.get("reason") or ""))))
+    return ": ".join(filter(None, (what, str(spec.get("reason") or spec.get("source") or ""))))
 
 
 def _table(group: str) -> dict[str, str]:

@@ -38,7 +38,7 @@ GROUPS: Mapping[str, str] = {
     "method": "Formulas",
     "network": "Networks",
     "population": "Populations",
-    "estimator": "Methods with error bars",
+    "estimator": "Methods that choose their own step, and other tools",
 }
 """Groups from which a study that has a key of this name takes entries, and what these are."""
 ALL_OF = "{group}=NAME, {group}=A,B, {group}=[A,B], or by a pattern: {group}=all, {group}={pattern}"

@@ -207,8 +207,9 @@ class Config:
 
     @property
     def rows(self) -> int:
-        """Rows of the main table, at most."""
-        return self.points * len(self.population) * len((*self.estimator, *self.files))
+        """Rows of the main table, if every tool is there."""
+        points = sum(x.size for _, x in self.sites.values())
+        return points * len((*self.estimator, *self.files))
 
     @property
     def sites(self) -> dict[str, tuple[Family, NDArray[np.float64]]]:

@@ -300,3 +300,17 @@ def test_no_changing_roughness_is_seen_where_there_is_none() -> None:
 @pytest.mark.parametrize(("freedom", "quantile"), [(2, 4.303), (3, 3.182), (5, 2.571), (30, 2.042), (1000, 1.962)])
 def test_student(freedom: int, quantile: float) -> None:
     assert student(freedom) == pytest.approx(quantile, rel=0.02)
+
+
+def test_a_derivative_of_samples_is_a_table() -> None:
+    t = np.linspace(0.0, 3.0, 40)
+    one = dk.from_samples(t, np.sin(t))
+    assert list(one.columns) == ["t", "value", "error", "status", "curve", "curve_error"]
+    frame = one.frame()
+    assert len(frame) == 40
+    np.testing.assert_array_equal(frame["value"], one.value)
+    two = dk.from_samples(t, np.stack([np.sin(t), np.cos(t)], axis=-1), at=[1.0, 2.0]).frame()
+    assert two["t"].tolist() == [1.0, 1.0, 2.0, 2.0]
+    assert two["channel"].tolist() == [0, 1, 0, 1]
+    assert np.abs(two["value"] - np.array([np.cos(1), -np.sin(1), np.cos(2), -np.sin(2)])).max() < 1e-3
+    assert len(dk.from_samples(t, np.sin(t), at=1.0).frame()) == 1
