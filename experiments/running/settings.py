@@ -138,7 +138,7 @@ def _written_formula(where: str, name: str, spec: Mapping[str, object]) -> str:
 
 def _estimator(name: str, spec: Mapping[str, object]) -> testing.Method:
     where = f"estimator {name!r}"
-    if "estimator" not in spec:
+    if "estimator" not in spec and not set(TOOL_KEYS).isdisjoint(spec):
         return _tool(where, name, spec)
     method = _table_entry(where, spec, "estimator", "ridders")
     if method not in testing.METHODS:

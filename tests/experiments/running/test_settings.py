@@ -300,6 +300,17 @@ def test_estimators_are_rows_of_the_table_in_the_order_given():
         ({"r": {"estimator": 3}}, "estimator 'r': its description needs estimator: NAME"),
         ({"r": {}}, "estimator 'r': its description needs estimator: NAME"),
         ({"r": {"method": "ridders"}}, "estimator 'r': unknown key 'method'"),
+        ({"r": {"cal": "m:f", "source": "s", "install": "m"}}, "estimator 'r': unknown key 'cal'; did you mean call?"),
+        (
+            {"r": {"call": "m:f", "source": "s"}},
+            "estimator 'r': it has no install; a tool has call, source and install",
+        ),
+        ({"r": {"call": "m.f", "source": "s", "install": "m"}}, "estimator 'r': call is m.f; write module:function"),
+        (
+            {"r": {"call": "m:f", "source": "s", "install": "m", "seconds": 0}},
+            "estimator 'r': seconds is 0; a call takes",
+        ),
+        ({"r": {"call": "m:f", "source": "s", "install": "m", "bar": "no"}}, "estimator 'r': bar=no: neither true nor"),
         ({"r": "ridders"}, "its file holds r:"),
     ],
 )
