@@ -8,11 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from derivkit.data.channel import NORMAL
 from derivkit.testing.cases import Judged, quantile, share
 from derivkit.types import Array, Mask
-
-CONFIDENCE = 1.959963984540054
-"""The quantile of the normal distribution that makes an interval of 95 %."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +121,7 @@ def clustered_interval(hits: ArrayLike, clusters: NDArray[np.str_]) -> tuple[flo
     excess = np.bincount(number, weights=cases) - p * sizes
     variance = float(np.sum(excess**2)) * count / max(1, count - 1) / cases.size**2
     worth = min(cases.size, p * (1.0 - p) / variance) if variance > 0.0 else count
-    squared = CONFIDENCE**2 / worth
+    squared = NORMAL**2 / worth
     centre = (p + 0.5 * squared) / (1.0 + squared)
     half = math.sqrt(squared * (p * (1.0 - p) + 0.25 * squared)) / (1.0 + squared)
     return max(0.0, centre - half), min(1.0, centre + half)

@@ -26,14 +26,12 @@ def derivative(f: Callable[[Any], Any], x: ArrayLike) -> Any:
     float or ndarray
         Of x's shape.
     """
-    import scipy.differentiate  # noqa: PLC0415 -- tenths of a second, for those alone who compare
-
-    return scipy.differentiate.derivative(f, x).df
+    return adaptive(f, x)[0]
 
 
-def adaptive(f: Callable[[Any], Any], x: float) -> tuple[Any, Any, Any]:
+def adaptive(f: Callable[[Any], Any], x: ArrayLike) -> tuple[Any, Any, Any]:
     """The derivative with its default steps and tolerances, its error, and whether it says that it succeeded."""
-    import scipy.differentiate  # noqa: PLC0415 -- as above
+    import scipy.differentiate  # noqa: PLC0415 -- tenths of a second, for those alone who compare
 
     result = scipy.differentiate.derivative(f, x)
     return result.df, result.error, result.success

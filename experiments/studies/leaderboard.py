@@ -11,6 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -211,7 +212,7 @@ class Config:
         points = sum(x.size for _, x in self.sites.values())
         return points * len((*self.estimator, *self.files))
 
-    @property
+    @cached_property
     def sites(self) -> dict[str, tuple[Family, NDArray[np.float64]]]:
         """The functions that have first derivatives to be asked for, by name, with their points."""
         families = [one for one in self.population if 1 in (one.derivatives or (1,))]
@@ -256,6 +257,11 @@ def of_file(file: AnswersFile) -> Method:
     return Method(Path(file.name).name, call, f"{FILE}, {file.name}, SHA-256 {file.sha256}")
 
 
+def is_from_file(method: Method) -> bool:
+    """Whether a method is the answers in a file, which nobody can ask for more."""
+    return method.source.startswith(FILE)
+
+
 def measure(config: Config) -> Iterator[Rows]:
     """Yield what every tool says, one after the other."""
     benches = [bench(family, x) for family, x in config.sites.values()]
@@ -275,7 +281,8 @@ def measure(config: Config) -> Iterator[Rows]:
 
 def asked(method: Method, benches: Iterable[Bench]) -> Iterator[Rows]:
     """Yield what a tool says of the gallery and of all functions."""
-    if not method.source.startswith(FILE):
+    from_file = is_from_file(method)
+    if not from_file:
         yield gallery(method)
     requested, failures = set[str](), Counter[tuple[str, str]]()
     for known in benches:
@@ -287,7 +294,7 @@ def asked(method: Method, benches: Iterable[Bench]) -> Iterator[Rows]:
         failures.update(pair for pair in zip(answers.status, answers.message, strict=True) if pair[0] in LOST)
     for (status, message), calls in failures.items():
         yield Failures(tool=method.name, status=status, message=message, calls=calls)
-    requests = FILE if method.source.startswith(FILE) else next(one for one in REQUESTS if one in requested)
+    requests = FILE if from_file else next(one for one in REQUESTS if one in requested)
     yield described(method, requests=requests)
 
 
@@ -325,7 +332,7 @@ def kind_of(method: Method) -> str:
     """What kind of tool a method is."""
     if isinstance(method.call, Process):
         return WITH_BAR if method.call.tool.bar else WITHOUT_BAR
-    if method.source.startswith(FILE):
+    if is_from_file(method):
         return WITH_BAR
     return RULE if "step_rules" in method.call.__module__ else LIBRARY
 
