@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class DataFile:
-    """Times and samples of a file.
+class File:
+    """A file that was read.
 
     Attributes
     ----------
@@ -20,6 +20,18 @@ class DataFile:
         The path as it was written.
     sha256 : str
         Of the content of the file.
+    """
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DataFile(File):
+    """Times and samples of a file.
+
+    Attributes
+    ----------
     time : str
         The name of the column of times.
     t : ndarray of float or datetime64, shape ``(n,)``
@@ -27,23 +39,17 @@ class DataFile:
         The columns of samples by name; NaN where a cell is empty.
     """
 
-    name: str
-    sha256: str
     time: str
     t: NDArray[Any]
     channels: Mapping[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class AnswersFile:
+class AnswersFile(File):
     """Derivatives that somebody's own tool gave, one for each row of a file; all arrays have shape ``(n,)``.
 
     Attributes
     ----------
-    name : str
-        The path as it was written.
-    sha256 : str
-        Of the content of the file.
     function : ndarray of str
         The names of the functions.
     x, value, error : ndarray of float
@@ -54,11 +60,28 @@ class AnswersFile:
         Values of f; 0 where the file does not say.
     """
 
-    name: str
-    sha256: str
     function: NDArray[Any]
     x: NDArray[np.float64]
     value: NDArray[np.float64]
     error: NDArray[np.float64]
     status: NDArray[Any]
     evaluations: NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TextFile(File):
+    """Lines of somebody's.
+
+    Attributes
+    ----------
+    text : str
+    """
+
+    text: str
+
+
+def digests_of(config: object) -> dict[str, str]:
+    """Return the SHA-256 of every file that a Config holds, by its path as it was written."""
+    values = vars(config).values()
+    listed = (one for value in values for one in (value if isinstance(value, tuple) else (value,)))
+    return {one.name: one.sha256 for one in listed if isinstance(one, File)}

@@ -28,7 +28,7 @@ from experiments.comparison.differences import (
 )
 from experiments.comparison.ranking import BESIDE, OWN, RUNS, WHERE, Ranking, RowPool, ranking_of, rows_of
 from experiments.comparison.result import Comparison
-from experiments.comparison.sentences import about_changes, about_least, about_many, about_request
+from experiments.comparison.sentences import about_changes, about_files, about_least, about_many, about_request
 from experiments.messages import ConfigurationError, near, show
 from experiments.running.record import Table, configurations
 from experiments.running.runs import Stored
@@ -250,7 +250,7 @@ def _show(comparison: Comparison, directory: Path) -> None:
     if ranking is None:
         columns = {name: values for name, (_, values) in page.overview(comparison).items()}
         terminal.summary(columns, table="report.html")
-        lines = [about_request(comparison), _environment(comparison), about_least(comparison)]
+        lines = [about_request(comparison), about_files(comparison), _environment(comparison), about_least(comparison)]
         lines += about_changes(comparison)
         names = (f"{DIFFERENCES}.csv", f"{DIFFERENCES}.parquet")
     else:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.running.check import PIPELINE_KEYS, SHARD
 from experiments.running.record import configurations as configurations_of
+from experiments.words import listed
 
 if TYPE_CHECKING:
     from experiments.running.runs import Stored
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 LISTED = 3
 """Values that a cell lists one by one."""
 
+DIGITS = 12
+"""Of a SHA-256 so many digits are shown."""
 REPLACING = {"expression": "function", "python": "function"}
 """Keys that take the place of another when they have a value."""
 
@@ -124,6 +127,23 @@ def environments(runs: Sequence[Stored]) -> Lines:
     """Return what differs of commit, versions, processor and threads."""
     flat = [_flat({**run.record.source, **run.record.environment}) for run in runs]
     return [(name, _without_common(texts)) for name, texts in _differing(flat)]
+
+
+def inputs(runs: Sequence[Stored]) -> Lines:
+    """Return the files that runs read under one path with another content, and the beginnings of their SHA-256."""
+    by_run: list[dict[str, dict[str, None]]] = [{} for _ in runs]
+    for run, digests in zip(runs, by_run, strict=True):
+        for name, digest in (pair for job in run.record.jobs for pair in job.inputs.items()):
+            digests.setdefault(name, {})[digest[:DIGITS]] = None
+    names = dict.fromkeys(name for digests in by_run for name in digests)
+    lines = [(name, [", ".join(digests[name]) for digests in by_run if name in digests]) for name in names]
+    return [(name, texts) for name, texts in lines if len(set(texts)) > 1]
+
+
+def about_inputs(lines: Lines) -> str:
+    """Say which files changed."""
+    changed = [f"{name} changed (SHA-256 {' → '.join(dict.fromkeys(digests))})" for name, digests in lines]
+    return f"of the files that were read, {listed(changed)}"
 
 
 def _over_jobs(jobs: Sequence[Mapping[str, Any]]) -> dict[str, str]:

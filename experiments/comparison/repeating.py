@@ -89,6 +89,7 @@ def _planned(original: Stored, outputs: Path, command: tuple[str, ...]) -> tuple
     started = datetime.now(UTC)
     planned = [job.configuration for job in original.record.jobs]
     named = [f"python={name}" for one in planned for name in trust.modules_in(one)]
+    named += [f"{key}={one[key]}" for one in planned for key in check.FILES if isinstance(one.get(key), str)]
     check.refuse_elsewhere(named, original.record.cwd, to="repeat")
     trust.tell_modules(original.directory, original.record.host, planned)
     try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from experiments.comparison.configured import Lines, Values, configurations, environments
+from experiments.comparison.configured import Lines, Values, configurations, environments, inputs
 from experiments.comparison.differences import DIFFERENCES, Change, Plan
 from experiments.comparison.ranking import Ranking
 from experiments.running.runs import Stored
@@ -42,6 +42,11 @@ class Comparison:
     def environment(self) -> Lines:
         """What is not the same where the runs were made."""
         return environments(self.runs)
+
+    @cached_property
+    def inputs(self) -> Lines:
+        """The files that were read and are not the same in all runs."""
+        return inputs(self.runs)
 
     @property
     def study(self) -> str:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from experiments import tables
-from experiments.comparison.configured import Lines, shown
+from experiments.comparison.configured import Lines, about_inputs, shown
 from experiments.comparison.differences import Change
 from experiments.comparison.ranking import Ranking
 from experiments.comparison.result import Comparison
@@ -25,7 +25,7 @@ def findings(comparison: Comparison) -> Iterator[str]:
     """Yield what was found, the environment last."""
     if comparison.ranking is None:
         yield about_request(comparison)
-        yield from filter(None, [about_least(comparison)])
+        yield from filter(None, [about_files(comparison), about_least(comparison)])
         yield from about_changes(comparison)
         yield about_environment(comparison)
     else:
@@ -44,6 +44,12 @@ def about_request(comparison: Comparison) -> str:
     if comparison.configuration:
         return f"What was computed is the same; the configuration differs in {_names(comparison.configuration)}."
     return "What was asked is the same."
+
+
+def about_files(comparison: Comparison) -> str:
+    """Say which files have another content than in another run; nothing if none has."""
+    sentence = about_inputs(comparison.inputs)
+    return f"{sentence[0].upper()}{sentence[1:]}." if comparison.inputs else ""
 
 
 def about_least(comparison: Comparison) -> str:
@@ -135,7 +141,7 @@ def about_many(comparison: Comparison, ranking: Ranking) -> Iterator[str]:
     yield f"{len(comparison.runs)} runs of {comparison.study} are compared; {differ}."
     if ranking.known:
         yield _about_best(comparison, ranking)
-    yield from filter(None, [about_shares(ranking)])
+    yield from filter(None, [about_files(comparison), about_shares(ranking)])
     yield from _about_rows(comparison)
     yield about_environment(comparison)
 

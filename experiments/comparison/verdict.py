@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
 from experiments import tables
-from experiments.comparison.configured import Lines, environments
+from experiments.comparison.configured import Lines, about_inputs, environments, inputs
 from experiments.comparison.differences import Change, judged, lost, shared
 from experiments.comparison.tolerance import JOB, ULPS, Rules, rules_of
 from experiments.comparison.values import ColumnChange
@@ -49,6 +49,8 @@ class Findings:
     concluded: tuple[Change, ...]
     """The tables that were concluded from those."""
     environment: Lines
+    inputs: Lines = field(default_factory=list)
+    """The files that were read and are not what they were."""
     measured: bool = False
     """Whether some columns are left out, as a clock measured them."""
 
@@ -103,6 +105,7 @@ def findings(first: Stored, other: Stored, *, ulps: int = ULPS) -> Findings:
         computed=tuple(_judged(first, other, name, plain) for name in names if name in by_jobs),
         concluded=tuple(_judged(first, other, name, plain) for name in names if name not in by_jobs),
         environment=environment,
+        inputs=inputs([first, other]),
         measured=bool(first.study.measured),
     )
 
@@ -152,7 +155,9 @@ def sentences(found: Findings) -> Iterator[str]:
     told = [f"{name} {' | '.join(show(text, 40) for text in texts)}" for name, texts in _ranked(found.environment)]
     more = f"; also {', '.join(name for name, _ in _ranked(found.environment)[SHOWN:])}" if told[SHOWN:] else ""
     yield f"environment: {'; '.join(told[:SHOWN]) or 'nothing that is recorded differs'}{more}"
-    if found.verdict is not Verdict.IDENTICAL and not found.arithmetic:
+    if found.inputs:
+        yield about_inputs(found.inputs)
+    elif found.verdict is not Verdict.IDENTICAL and not found.arithmetic:
         why = "the code is another one" if found.code else "nothing that is recorded explains it"
         yield f"what arithmetic depends on is the same, and yet values moved: {why}"
 

@@ -17,10 +17,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from experiments.datafile import digests_of
 from experiments.messages import ConfigurationError, near, nearest, readable, show
 from experiments.running import catalog
+from experiments.running.record import JobRecord
 from experiments.running.serial import configuration_hash
-from experiments.running.settings import DERIVATIVES, build
+from experiments.running.settings import DATA, DERIVATIVES, build
 from experiments.study import Study, study_in
 
 PIPELINE_KEYS = ("runner", "figures")
@@ -34,8 +36,10 @@ TYPED = ("expression", "python")
 """The keys of functions that are typed, and not chosen by name."""
 Plain = dict[str, Any]
 
-LOCAL = ("python=", "answers=", "--config-dir", "-cd", "--config-path", "-cp", "hydra.searchpath=")
-"""Words whose values are looked for in the current directory."""
+LOCAL = ("python=", "--config-dir", "-cd", "--config-path", "-cp", "hydra.searchpath=")
+"""Beginnings of words whose values are looked for in the current directory."""
+FILES = ("data", "answers")
+"""Keys whose values are paths of files."""
 
 REFERENCE = re.compile(r"\$\{\s*(\.*[\w.]+)\s*\}")
 """An interpolation of another value."""
@@ -273,14 +277,31 @@ def _holds(node: object, path: Sequence[str]) -> bool:
 # What a resumed or repeated run must have in common with its beginning
 
 
+def is_local(word: str) -> bool:
+    """Whether a word of the command line names something that is looked for in the current directory."""
+    key, _, value = word.lstrip("+").partition("=")
+    if key in FILES:
+        return value not in ("", *DATA) and not value.startswith("/")
+    return word.lstrip("+").startswith(LOCAL)
+
+
 def refuse_elsewhere(words: Iterable[str], directory: str, *, to: str) -> None:
     """Refuse to resume or repeat, as ``to`` says, words that mean something else here than where they were typed."""
-    local = next((word for word in words if word.lstrip("+").startswith(LOCAL)), None)
+    local = next(filter(is_local, words), None)
     if local is not None and Path.cwd() != Path(directory):
         raise ConfigurationError(
             f"{show(local)} is looked for in the current directory, and the run was started in"
             f" {directory or 'one that its record does not name'}; go there to {to} it"
         )
+
+
+def refuse_changed_inputs(study: Study, jobs: Iterable[JobRecord]) -> None:
+    """Refuse to go on when a file is not what it was when a job read it: its tables would be mixed with later ones."""
+    for job in (job for job in jobs if job.inputs):
+        now = digests_of(build(study, study_part(job.configuration)))
+        changed = next((name for name, digest in job.inputs.items() if now.get(name) != digest), None)
+        if changed is not None:
+            raise ConfigurationError(f"{changed} is not what it was when job {job.number} read it: start the run anew")
 
 
 def refuse_changed(before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> None:

@@ -21,7 +21,7 @@ from typing import Any
 
 import yaml
 
-from experiments import answers, files, tables
+from experiments import answers, datafile, files, tables
 from experiments.messages import named
 from experiments.running import check, integrity, provenance, record, serial, surroundings
 from experiments.running.check import Plain, study_of, study_part
@@ -107,13 +107,17 @@ def _result(job: Job, log: logging.Logger) -> JobRecord:
     """Compute a job and return its record."""
     started = time.perf_counter()
     records: Mapping[str, Any] = {}
+    inputs: Mapping[str, str] = {}
     error = None
     log.info("job %d: %s", job.number, " ".join(job.overrides))
     try:
-        _clear(job.directory, study_of(job.configuration))
+        study = study_of(job.configuration)
+        _clear(job.directory, study)
         with files.replacing(job.directory / "config.yaml") as file:
             file.write(_yaml(job.configuration).encode())
-        records = _compute(job)
+        config = build(study, study_part(job.configuration))
+        inputs = datafile.digests_of(config)
+        records = _compute(job, study, config)
         log.info("done")
     except KeyboardInterrupt:
         raise
@@ -130,6 +134,7 @@ def _result(job: Job, log: logging.Logger) -> JobRecord:
         seconds=time.perf_counter() - started,
         error=error,
         tables=records,
+        inputs=inputs,
         files=integrity.digests(job.directory, written),
         environment=provenance.environment(),
     )
@@ -172,12 +177,10 @@ def _clear(directory: Path, study: Study) -> None:
             path.unlink(missing_ok=True)
 
 
-def _compute(job: Job) -> Mapping[str, Any]:
+def _compute(job: Job, study: Study, config: Any) -> Mapping[str, Any]:
     progress = PROGRESS.get()
     if progress is not None:
         progress.start(job.number + 1, as_typed(job.overrides))
-    study = study_of(job.configuration)
-    config = build(study, study_part(job.configuration))
     whole = job.number // check.shards_of(job.configuration)  # the rows of all shards of a job are rows of that job
     with tables.Writer(job.directory, study.shapes, job=whole, measured=study.measured) as writer:
         for name, columns in _undivided(study.measurements(config, _answers(study, config, job))):

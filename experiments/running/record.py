@@ -192,6 +192,10 @@ def _digest(value: Any) -> Digest:
     return {"bytes": result["bytes"], "sha256": result["sha256"]}
 
 
+def _hashes(value: Any) -> dict[str, str]:
+    return _entries(_mapping(value), _text)
+
+
 def _best(value: Any) -> Best:
     return Best(**_of_class(Best, value))
 
@@ -284,7 +288,8 @@ class JobRecord:
     """What a record says of a job, in the order in which it is written; what it does not tell is empty or None.
 
     ``overrides`` distinguish the job, ``configuration`` is resolved and enough to compute it again, ``error`` is one
-    line, ``files`` are those that hold the result. ``environment`` is that of the process which computed it, None in a
+    line, ``inputs`` are the SHA-256 of the files that it read, by their paths as they were written, and ``files`` those
+    that hold the result. ``environment`` is that of the process which computed it, None in a
     run's record where that is as the run's.
     """
 
@@ -296,6 +301,7 @@ class JobRecord:
     seconds: float = _entry(_seconds, 0.0, null=True)
     error: str | None = _entry(_text, None, null=True)
     tables: Mapping[str, Table] = _entry(_tables, {})
+    inputs: Mapping[str, str] = _entry(_hashes, {}, null=True)
     files: Mapping[str, Digest] = _entry(_digests, {}, null=True)
     environment: Mapping[str, Any] | None = _entry(_environment, None, null=True)
 

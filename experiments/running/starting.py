@@ -237,6 +237,7 @@ def _go_on(plan: Plan, before: Run, *, open_report: bool) -> int:
     if before.search is not None and plan.search is not None:
         search.refuse_changed(before.search, plan.search)
     check.refuse_changed(before.planned, plan.jobs)
+    check.refuse_changed_inputs(before.study, recording.jobs_of(before))
     run = recording.resumed(before)
     with recording.taken_up(run):
         recording.tell_changes(run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import functools
+import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 
 import derivkit as dk
 from experiments import columns
+from experiments.datafile import TextFile
 from experiments.study import Frame, Lesson, Printed, Rows, Tables, column, key, rows_of
 from experiments.words import counted, listed
 
@@ -21,6 +23,7 @@ MAX_ANSWERS = 1000
 """Most lines of a file of answers: some seconds of work, and what a page can hold."""
 MAX_BYTES = 1_000_000
 """Largest file of answers: a thousand lines are a tenth of it."""
+TOO_LONG = f"answers={{}}: a file has at most {MAX_ANSWERS:,} lines; write several files"
 EXAMPLE = ("x*sin(x)", "cos(x)")
 """The function and the answer where neither is given."""
 LEFT_SIDE = re.compile(
@@ -140,10 +143,15 @@ class Config:
             raise ValueError(f"answers={self.answers}: no line has an answer; write lines such as Anna,2*x")
 
     @functools.cached_property
+    def file(self) -> TextFile | None:
+        """The file that has the answers."""
+        return _read(self.answers) if self.answers else None
+
+    @functools.cached_property
     def entries(self) -> list[Answer]:
         """The answers, each with its number and its name."""
-        if self.answers:
-            return _entries(self.answers)
+        if self.file is not None:
+            return _entries(self.file)
         typed = self.answer or (EXAMPLE[1],)
         return [Answer(k, f"answer {k}" if typed[1:] else "answer", text) for k, text in enumerate(typed, start=1)]
 
@@ -166,24 +174,37 @@ def _derived(expression: str, variable: str) -> dk.Derivation:
         raise ValueError(f"expression={expression}: {getattr(error, 'line', error)}") from error
 
 
-def _entries(path: str) -> list[Answer]:
+def _read(path: str) -> TextFile:
+    """A file of answers.
+
+    Raises
+    ------
+    ValueError
+        In one line, if there is no such file, or it is no text of at most `MAX_BYTES`.
+    """
+    try:
+        if Path(path).stat().st_size > MAX_BYTES:
+            raise ValueError(TOO_LONG.format(path))
+        content = Path(path).read_bytes()
+        return TextFile(name=path, sha256=hashlib.sha256(content).hexdigest(), text=content.decode("utf-8-sig"))
+    except OSError as error:
+        raise ValueError(f"answers={path}: {error.strerror}; a file has lines of a name and an answer") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"answers={path}: byte {error.start + 1} is no UTF-8; save the file as UTF-8") from error
+
+
+def _entries(file: TextFile) -> list[Answer]:
     """The answers in a file.
 
     Raises
     ------
     ValueError
-        In one line, if there is no such file, or it is no text of at most `MAX_ANSWERS` lines.
+        In one line, if these are more than `MAX_ANSWERS`.
     """
-    try:
-        size = Path(path).stat().st_size
-        text = Path(path).read_text(encoding="utf-8-sig") if size <= MAX_BYTES else ""
-    except OSError as error:
-        raise ValueError(f"answers={path}: {error.strerror}; a file has lines of a name and an answer") from error
-    except UnicodeDecodeError as error:
-        raise ValueError(f"answers={path}: byte {error.start + 1} is no UTF-8; save the file as UTF-8") from error
-    entries = [_entry(number, line) for number, line in enumerate(text.splitlines(), start=1) if not _is_empty(line)]
-    if size > MAX_BYTES or len(entries) > MAX_ANSWERS:
-        raise ValueError(f"answers={path}: a file has at most {MAX_ANSWERS:,} lines; write several files")
+    lines = enumerate(file.text.splitlines(), start=1)
+    entries = [_entry(number, line) for number, line in lines if not _is_empty(line)]
+    if len(entries) > MAX_ANSWERS:
+        raise ValueError(TOO_LONG.format(file.name))
     return entries[1:] if entries and entries[0].text.lower() in HEADS else entries
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 import re
@@ -18,7 +19,7 @@ from laboratory import environment, python
 from omegaconf import OmegaConf
 
 from derivkit.testing import METHODS
-from experiments import rerun, run, tables
+from experiments import compare, rerun, run, tables
 from experiments.comparison.differences import judged
 from experiments.comparison.tolerance import ULPS, Rules, rules_of
 from experiments.running import check, composition, jobs, provenance, runs, serial
@@ -340,6 +341,86 @@ def test_numbers_without_a_rule_may_move_by_four_ulps(tmp_path: Path):
     found = judged(*paths, rules=Rules(), columns={"x": float}, scratch=tmp_path)
     assert (found.columns["x"].different, found.columns["x"].beyond, found.columns["x"].furthest) == (7, 7 - ULPS, 7.0)
     assert not judged(*paths, rules=Rules(ulps=7), columns={"x": float}, scratch=tmp_path).any
+
+
+# A file that was read
+
+
+def hat(path: Path, top: float = 1.0) -> Path:
+    lines = [f"{0.1 * k},{top - abs(0.1 * k - 1.0)}" for k in range(21)]
+    path.write_text("\n".join(["time,height", *lines]), encoding="utf-8")
+    return path
+
+
+def answered(path: Path, value: float = 1.0) -> Path:
+    path.write_text(f"function,x,value,error\npower_25_at_0,0,{value},1e-12\n", encoding="utf-8")
+    return path
+
+
+def homework(path: Path, value: float = 1.0) -> Path:
+    path.write_text(f"Anna,{value}*cos(x)\n", encoding="utf-8")
+    return path
+
+
+READERS = {
+    "lines": (homework, ("experiment=diagnose", "expression=sin(x)", "answers=run.csv")),
+    "data": (hat, ("experiment=sampled", "data=run.csv")),
+    "answers": (
+        answered,
+        ("experiment=leaderboard", "population=edges", "points=2", "estimator=ridders", "answers=run.csv"),
+    ),
+}
+
+
+@pytest.fixture(params=READERS)
+def reading(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Path]:
+    """A run that read a file, and what writes another one."""
+    write, words = READERS[request.param]
+    write(tmp_path / "run.csv")
+    assert run.main([*words, "figures.draw=null", "hydra.sweep.dir=read"]) == 0
+    return lambda value: write(tmp_path / "run.csv", value)
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
+def test_a_repetition_says_that_the_file_changed_and_not_the_code(
+    reading: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = digest(Path("run.csv"))
+    assert rerun.main(["read"]) == 0
+    assert "changed" not in said(capsys)
+    after = digest(reading(2.0))
+    assert rerun.main(["read"]) == 1
+    text = said(capsys)
+    assert text.count(f"run.csv changed (SHA-256 {before} → {after})") == 1
+    assert "the code is another one" not in text
+    assert "nothing that is recorded explains it" not in text
+
+
+def test_a_comparison_says_that_the_file_changed(
+    reading: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, after = digest(Path("run.csv")), digest(reading(2.0))
+    assert rerun.main(["read"]) == 1
+    (new,) = repeated()
+    said(capsys)
+    compare.main(["read", str(new)])
+    assert f"run.csv changed (SHA-256 {before} → {after})." in said(capsys)
+
+
+@pytest.mark.usefixtures("reading")
+def test_a_file_is_looked_for_where_the_run_began(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert rerun.main([str(tmp_path / "read")]) == 2
+    assert f"=run.csv is looked for in the current directory, and the run was started in {tmp_path}" in (
+        capsys.readouterr().err
+    )
+    monkeypatch.chdir(tmp_path)
 
 
 # What is executed

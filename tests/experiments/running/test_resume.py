@@ -726,3 +726,15 @@ def test_the_time_of_a_resumed_run_counts_from_when_it_was_taken_up(whole: Path)
     before = time.monotonic()
     found = recording.recorded(whole, record.read(whole / "run.json"))
     assert before <= found.since <= time.monotonic()
+
+
+def test_a_run_is_not_resumed_with_another_file_than_it_began_with(place: Path, capsys: Any):
+    """The jobs that are done have read the old one: their tables would be mixed with those of the new one."""
+    file = place / "run.csv"
+    file.write_text("t,y\n" + "".join(f"{k},{k * k}\n" for k in range(20)), encoding="utf-8")
+    words = ("experiment=sampled", "data=run.csv", "order=1,2", "figures.draw=null", "hydra.sweep.dir=read")
+    assert run.main([*words]) == 0
+    (place / "read/jobs/1/job.json").unlink()
+    file.write_text(file.read_text(encoding="utf-8") + "20,401\n", encoding="utf-8")
+    assert resume(["read"]) == 2
+    assert "run.csv is not what it was when job 0 read it" in capsys.readouterr().err
