@@ -16,7 +16,7 @@ import yaml
 
 import derivkit as dk
 from derivkit.operations.elementary import ELEMENTARY
-from derivkit.testing import METHODS
+from derivkit.testing import METHODS, SAMPLED_METHODS
 from experiments.figures.drawing import KINDS
 from experiments.messages import show
 from experiments.running import catalog
@@ -279,6 +279,16 @@ def _estimators() -> Iterator[Sequence[str]]:
         yield [code(name), _as_markdown(_first_sentence(one.call)), escaped(one.source)]
 
 
+def _smoothers() -> Iterator[Sequence[str]]:
+    for name, one in SAMPLED_METHODS.items():
+        yield [code(name), escaped(one.claim), escaped(one.source)]
+    for name in catalog.options("smoother"):
+        if name not in SAMPLED_METHODS:
+            spec = _read("smoother", name)[name]
+            claim = "an interval at 95 %" if spec.get("bar", True) else "no interval"
+            yield [code(name), claim, escaped(f"{spec['source']}; pip install {spec['install']}")]
+
+
 FUNCTION = (("", "expression"), ("", "black_box"), ("at ", "points"), ("on ", "domain"))
 NETWORK = (("", "sizes"), ("", "activation"), ("", "activations"), ("", "loss"), ("l1 ", "l1"), ("l2 ", "l2"))
 WHY = ("name", "what it is", "why it is there")
@@ -286,6 +296,7 @@ CHOICES = (
     ("Functions", WHY, _group("function", *FUNCTION)),
     ("Formulas", ("name", "derivative", "order", "offsets", "weights", "source"), _formulas),
     ("Methods with an error bar", ("name", "what it does", "source"), _estimators),
+    ("Methods for measured data", ("name", "what it promises", "source"), _smoothers),
     ("Networks", WHY, _group("network", *NETWORK)),
 )
 """Tables of names: their titles, heads and rows."""

@@ -75,6 +75,7 @@ MAY_IMPORT = {
     "experiments/calls.py": CORE | STUDY | {"experiments.words"},
     "experiments/answers.py": CORE | STUDY | {"experiments.messages", "experiments.words"},
     "experiments/columns.py": STUDY,
+    "experiments/goals.py": CORE | STUDY | {"experiments.words"},
     "experiments/timing.py": {"numpy"},
     "experiments/datafile.py": {"numpy"},
     "experiments/studies": CORE
@@ -84,6 +85,7 @@ MAY_IMPORT = {
         "experiments.calls",
         "experiments.columns",
         "experiments.datafile",
+        "experiments.goals",
         "experiments.looks",
         "experiments.shards",
         "experiments.study",
@@ -103,7 +105,10 @@ MAY_IMPORT = {
     "experiments/peers/apart.py": CORE | {"experiments.peers"},
     **{
         f"experiments/peers/{tool}.py": CORE | {tool}
-        for tool in ("fdm", "findiff", "jacobi", "numdifftools", "numericalderivative", "optimagic", "statsmodels")
+        for tool in (
+            *("alprd", "derivative", "fdm", "findiff", "jacobi", "numdifftools", "numericalderivative", "optimagic"),
+            *("pynumdiff", "statsmodels"),
+        )
     },
     "experiments/peers/autograd.py": CORE | {"autograd", "experiments.peers"},
     "experiments/peers/jax.py": CORE | {"jax", "experiments.peers"},

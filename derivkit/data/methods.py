@@ -5,6 +5,7 @@ Samples rise in time. What people do stands beside `from_samples`, and the smoot
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -39,12 +40,19 @@ class Slopes:
         Where the method says that there is a corner or a jump.
     corners : tuple of float
         Where these are.
+    status, message : str
+        ``ok``, or in a word and in a sentence why there is no value.
+    seconds : float
+        Which the method took, if it says so; else NaN.
     """
 
     value: Array
     error: Array | None = None
     broken: Mask | None = None
     corners: tuple[float, ...] = ()
+    status: str = "ok"
+    message: str = ""
+    seconds: float = math.nan
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from derivkit.testing.population import DISTURBANCES, SMOOTH, Disturbance, Draw, Family
     from derivkit.testing.programs import program
     from derivkit.testing.regrets import STATUSES, Regret, RoundedSweep, regret, rounded_sweep, sweep_deltas
-    from derivkit.testing.sampling import SAMPLED_GOALS, Scores, geometric_mean, oracle, score
+    from derivkit.testing.sampling import SAMPLED_GOALS, Scores, away_covered, geometric_mean, oracle, score
     from derivkit.testing.signals import Sampled, Signal
     from derivkit.testing.statements import Claims, claims, perturbation, values_of
     from derivkit.testing.ways import (
@@ -142,6 +142,7 @@ __all__ = [
     "allowed",
     "as_numpy",
     "attainable",
+    "away_covered",
     "bench",
     "calls_of_recommendations",
     "claims",

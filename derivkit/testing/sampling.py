@@ -118,7 +118,7 @@ def score(half: str, signal: Signal, seed: int, sampled: Sampled, slopes: Slopes
     strong = np.array(signal.breaks)[strengths(signal) > STRONG] if signal.breaks else np.empty(0)
     return {
         "half": half, "signal": signal.name, "kind": signal.kind, "samples": sampled.t.size, "noise": signal.noise,
-        "seed": seed, "rms": float(np.sqrt(np.nanmean(miss**2))),
+        "seed": seed, "rms": float(np.sqrt(np.nanmean(miss**2))) if np.isfinite(miss).any() else math.nan,
         "away": int(np.sum(~beside)), "away_covered": float(inside[~beside].sum()),
         "at": int(beside.sum()), "at_covered": float(told[beside].sum()) if beside.any() else _zero(slopes.error),
         "strong": strong.size, **_corners(signal, sampled, slopes, strong),

@@ -119,6 +119,11 @@ class Sampled:
     value: Array
     slope: Array
 
+    @property
+    def spread(self) -> float:
+        """The standard deviation of the signal about its mean."""
+        return float(np.std(self.value))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Signal:

@@ -1,33 +1,36 @@
 """A tool in a process of its own, which nothing that the tool does can stop: a hang, a crash or a kill costs one call.
 
-The function stays here: the process asks for its values, so that they are counted from outside and the tool needs
-nothing of it but numbers. What the tool prints goes nowhere. The other end is `experiments.peers.worker`.
+A function stays here: the process asks for its values, so that they are counted from outside and the tool needs
+nothing of it but numbers; samples are sent. What the tool prints goes nowhere. The other end is
+`experiments.peers.worker`.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 import derivkit as dk
-from derivkit.testing import values_of
+from derivkit.testing import Slopes, values_of
 from experiments.peers import worker
-from experiments.peers.worker import ABSENT, ANSWER, NOT_OK, OK, READY, WRONG
+from experiments.peers.worker import ABSENT, ANSWER, FUNCTION, NOT_OK, OK, READY, SAMPLES, TASKS, WRONG
 
 SECONDS_TO_START = 60.0
-"""For its imports and a first call; a choice."""
+"""For its imports; a choice."""
 SECONDS_TO_END = 5.0
 """Of a process whose end was closed, before it is killed; a choice."""
 WORKER, ALONE = Path(worker.__file__), Path(__file__).with_name("alone")
@@ -45,14 +48,14 @@ class ToolError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Tool:
-    """A tool that differentiates a function of one variable.
+    """A tool that differentiates a function of one variable, or samples.
 
     Attributes
     ----------
     name : str
     call : str
-        ``module:function`` of f and x, which gives a value; or value and bar; or value, bar and whether the tool itself
-        takes that for a success.
+        ``module:function`` of f and x, or of times and samples, which gives a value; or value and bar; or value, bar
+        and whether the tool itself takes that for a success. Of samples these are arrays.
     source : str
         Where its way is described.
     install : str
@@ -63,6 +66,8 @@ class Tool:
         Whether it promises a bar on its error.
     interpreter : str
         That of another environment, for a tool that cannot be in this one; empty for this one.
+    settings : mapping
+        Further arguments of the call, by name.
     """
 
     name: str
@@ -72,11 +77,13 @@ class Tool:
     seconds: float = 1.0
     bar: bool = True
     interpreter: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def command(self) -> list[str]:
-        """What starts its process, but for the connection; nothing that lies beside the worker shadows a module."""
-        return [self.interpreter or sys.executable, "-P", str(WORKER), self.call, str(int(self.bar)), self.install]
+        """What starts its process, but for the task and the connection; nothing beside the worker shadows a module."""
+        process = self.interpreter or sys.executable, "-P", str(WORKER)
+        return [*process, self.call, str(int(self.bar)), self.install, json.dumps(dict(self.settings))]
 
     @property
     def remedy(self) -> str:
@@ -92,8 +99,8 @@ class Reply:
 
     Attributes
     ----------
-    value, error : float
-        The derivative and its bar; NaN where there is none.
+    value, error : float or ndarray
+        The derivative and its bar, of samples arrays; NaN where there is none.
     status : str
         ``ok``; ``not_ok``: the tool says itself that it failed; ``refused``: it is none of what the tool does;
         ``not_finite``, ``raised``, ``hung`` or ``killed``.
@@ -104,17 +111,17 @@ class Reply:
         Net of f; NaN where the process did not live to say it.
     """
 
-    value: float = math.nan
-    error: float = math.nan
+    value: Any = math.nan
+    error: Any = math.nan
     status: str
     message: str = ""
     evaluations: int = 0
     seconds: float = math.nan
 
     @classmethod
-    def of(cls, value: float, error: float, status: str, message: str, seconds: float, *, evaluations: int) -> Reply:
+    def of(cls, value: Any, error: Any, status: str, message: str, seconds: float, *, evaluations: int) -> Reply:
         """What a process says; a value that is not finite is none."""
-        if status in (OK, NOT_OK) and not math.isfinite(value):
+        if status in (OK, NOT_OK) and not np.isfinite(value).all():
             value, error, status, message = math.nan, math.nan, "not_finite", "no finite value"
         return cls(
             value=value, error=error, status=status, message=message, evaluations=evaluations, seconds=seconds
@@ -138,13 +145,18 @@ class Replies:
 class Process:
     """A running tool: started when it is first asked, and again after it was lost."""
 
+    group: ClassVar[str]
+    """The group of configurations in which it is described."""
+    task: ClassVar[str]
+    """What it is given, one of `experiments.peers.worker.TASKS`."""
+
     tool: Tool
     version: str = ""
     _child: subprocess.Popen[bytes] | None = None
     _end: Connection | None = None
 
-    def __call__(self, f: dk.Function, x: ArrayLike) -> Replies:
-        """The derivative of f at every x, by a call of the tool for each.
+    def reply(self, request: tuple[Any, Any], values: Callable[[Any], Any] | None = None) -> Reply:
+        """The answer of the tool to a request; it may ask for values of f.
 
         Raises
         ------
@@ -153,23 +165,13 @@ class Process:
         ToolError
             If it is not there under its name, or gives other things than it promises.
         """
-        points = np.asarray(x, dtype=np.float64)
-        replies = [self.ask(f, float(point)) for point in points.ravel()]
-        columns = {
-            one.name: np.reshape(np.array([getattr(reply, one.name) for reply in replies]), points.shape)
-            for one in fields(Reply)
-        }
-        return Replies(**columns, total=int(columns["evaluations"].sum()))
-
-    def ask(self, f: dk.Function, x: float) -> Reply:
-        """The derivative of f at x."""
-        end, values, evaluations = self._end or self._start(), values_of(f), 0
+        end, evaluations = self.start(), 0
         until = time.monotonic() + self.tool.seconds
         try:
-            end.send((None if f.expression is None else str(f.expression), x))
+            end.send(request)
             while end.poll(max(0.0, until - time.monotonic())):
                 word, *content = end.recv()
-                if word == ANSWER:
+                if word == ANSWER or values is None:
                     return Reply.of(*content, evaluations=evaluations)
                 evaluations += content[0].size
                 end.send(values(content[0]))
@@ -178,13 +180,17 @@ class Process:
         self.close()
         return Reply(status="hung", message=f"no answer within {self.tool.seconds:g} s", evaluations=evaluations)
 
-    def _start(self) -> Connection:
-        """Start the process, and wait until its tool has given a first answer.
+    def start(self) -> Connection:
+        """The connection to the process, which is started unless it runs.
 
         Raises
         ------
         AbsentError, ToolError
         """
+        return self._end or self._start()
+
+    def _start(self) -> Connection:
+        """Start the process, and wait until its tool has given a first answer."""
         self._end, other = Pipe()
         rooms = (
             [ALONE]
@@ -194,7 +200,7 @@ class Process:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, rooms))}
         try:
             self._child = subprocess.Popen(  # noqa: S603 -- an interpreter that the configuration names
-                [*self.tool.command, str(other.fileno())], pass_fds=[other.fileno()], env=environment,
+                [*self.tool.command, self.task, str(other.fileno())], pass_fds=[other.fileno()], env=environment,
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )  # fmt: skip
         except OSError:
@@ -206,8 +212,9 @@ class Process:
         finally:
             other.close()
         try:
-            late = WRONG, f"gives no answer for exp at 1 within {SECONDS_TO_START:g} s"
-            word, sentence = self._end.recv() if self._end.poll(SECONDS_TO_START) else late
+            patience = SECONDS_TO_START + self.tool.seconds
+            late = WRONG, f"gives no answer for {TASKS[self.task].words} within {patience:g} s"
+            word, sentence = self._end.recv() if self._end.poll(patience) else late
         except (EOFError, ConnectionError):
             word, sentence = WRONG, f"ends while it starts, with {self._ending()}"
         if word == READY and self._end is not None:
@@ -216,7 +223,7 @@ class Process:
         self.close()
         if word == ABSENT:
             raise AbsentError(f"{self.tool.name} is not installed ({sentence}); {self.tool.remedy}")
-        raise ToolError(f"estimator {self.tool.name!r}: {self.tool.call} {sentence}")
+        raise ToolError(f"{self.group} {self.tool.name!r}: {self.tool.call} {sentence}")
 
     def _ending(self) -> str:
         """Wait for the end of a process that was lost, and say how it ended."""
@@ -224,6 +231,11 @@ class Process:
         self.close(patience=SECONDS_TO_END)
         code = 0 if child is None else child.returncode
         return signal.Signals(-code).name if code < 0 else f"exit status {code}"
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What is known of its tool: the version, once it was started, and the time limit of a call."""
+        return {"version": self.version, "limit": self.tool.seconds}
 
     def close(self, *, patience: float = 0.0) -> None:
         """End the process, if there is one: in so many seconds it may do so itself."""
@@ -236,3 +248,47 @@ class Process:
                 self._child.kill()
                 self._child.wait()
         self._child = self._end = None
+
+
+OWN: Mapping[str, Any] = {"version": "", "limit": math.nan}
+"""The same facts of what is part of this library."""
+
+
+def facts_of(call: object) -> Mapping[str, Any]:
+    """What is known of a tool, or of a method of this library."""
+    return call.facts if isinstance(call, Process) else OWN
+
+
+class Estimator(Process):
+    """A tool that differentiates functions."""
+
+    group, task = "estimator", FUNCTION
+
+    def __call__(self, f: dk.Function, x: ArrayLike) -> Replies:
+        """The derivative of f at every x, by a call of the tool for each; what is raised is that of `reply`."""
+        points = np.asarray(x, dtype=np.float64)
+        replies = [self.ask(f, float(point)) for point in points.ravel()]
+        columns = {
+            one.name: np.reshape(np.array([getattr(reply, one.name) for reply in replies]), points.shape)
+            for one in fields(Reply)
+        }
+        return Replies(**columns, total=int(columns["evaluations"].sum()))
+
+    def ask(self, f: dk.Function, x: float) -> Reply:
+        """The derivative of f at x."""
+        return self.reply((None if f.expression is None else str(f.expression), x), values_of(f))
+
+
+class Smoother(Process):
+    """A tool that differentiates samples."""
+
+    group, task = "smoother", SAMPLES
+
+    def __call__(self, t: NDArray[np.float64], y: NDArray[np.float64]) -> Slopes:
+        """The derivative at all samples, whose times rise; what is raised is that of `reply`."""
+        reply = self.reply((t, y))
+        return Slopes(
+            value=np.broadcast_to(reply.value, t.shape),
+            error=np.broadcast_to(reply.error, t.shape) if self.tool.bar and reply.status in (OK, NOT_OK) else None,
+            status=reply.status, message=reply.message, seconds=reply.seconds,
+        )  # fmt: skip

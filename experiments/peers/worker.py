@@ -1,20 +1,22 @@
-"""The process in which another tool runs: ``python -P worker.py MODULE:FUNCTION BAR DISTRIBUTION DESCRIPTOR``.
+"""The process in which another tool runs: ``python -P worker.py CALL BAR DISTRIBUTION SETTINGS TASK DESCRIPTOR``.
 
-It is asked for derivatives through a connection, and asks back for values of the function. It needs nothing of this
-project, so that it runs in any environment that has NumPy.
+It is asked for derivatives through a connection: of samples, or of a function, of which it asks back for values. It
+needs nothing of this project, so that it runs in any environment that has NumPy.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
+import json
 import math
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import metadata
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,8 +30,8 @@ the tool does."""
 MAX_MEMORY = 16 * 2**30
 """Bytes of address space: some tools reserve much more than they use; a choice."""
 
-Answer = tuple[float, float, str, str]
-"""Value and bar (NaN where there is none), the status and a message."""
+Answer = tuple[Any, Any, str, str]
+"""Value and bar (NaN where there is none), numbers or arrays; the status and a message."""
 
 
 class Asked:
@@ -67,8 +69,33 @@ class Sample:
         return np.exp(x)
 
 
-def answer_of(result: Any, *, bar: bool) -> Answer:
-    """What a tool gives, as plain numbers.
+class Task(NamedTuple):
+    """What a tool is given."""
+
+    words: str
+    """What it is tried with."""
+    first: tuple[Any, Any]
+    """The same as its arguments."""
+    arguments: Callable[[Connection, Any, Any], tuple[Any, Any]]
+    """Makes its arguments of what comes through the connection."""
+
+
+def record() -> tuple[Any, Any]:
+    """Times and samples to try a tool with."""
+    t = np.linspace(0.0, 6.0, 60)
+    return t, np.sin(t) + 0.05 * np.random.default_rng(0).standard_normal(t.size)
+
+
+FUNCTION, SAMPLES = "function", "samples"
+TASKS: Mapping[str, Task] = {
+    FUNCTION: Task("exp at 1", (Sample(), 1.0), lambda end, expression, x: (Asked(end, expression), x)),
+    SAMPLES: Task("60 samples of a sine", record(), lambda _, t, y: (t, y)),
+}
+"""What tools are given, by name: a function and a point, or times that rise and samples, of shape ``(n,)``."""
+
+
+def answer_of(result: Any, *, bar: bool, shape: tuple[int, ...] = ()) -> Answer:
+    """What a tool gives, as plain numbers, or as arrays of a shape.
 
     Raises
     ------
@@ -80,19 +107,21 @@ def answer_of(result: Any, *, bar: bool) -> Answer:
     >>> answer_of((1.0, 0.1), bar=True), answer_of(1.0, bar=False)
     ((1.0, 0.1, 'ok', ''), (1.0, nan, 'ok', ''))
     """
-    parts = list(result) if isinstance(result, (tuple, list)) else [result]
+    parts = list(result) if isinstance(result, tuple) or (isinstance(result, list) and not shape) else [result]
     if bar and not 2 <= len(parts) <= 3:
         promised = "(value, bar) is promised; give both, or write bar: false"
         raise TypeError(f"gives {result!r:.60}, where {promised}")
     try:
-        numbers = [np.asarray(part).astype(np.float64, casting="safe").item() for part in parts[: 1 + bar]]
+        numbers = [np.asarray(part).astype(np.float64, casting="safe").reshape(shape) for part in parts[: 1 + bar]]
     except (TypeError, ValueError):
-        raise TypeError(f"gives {result!r:.60}, where numbers are promised") from None
+        promised = f"{shape[0]} numbers" if shape else "numbers"
+        raise TypeError(f"gives {result!r:.60}, where {promised} are promised") from None
     status = OK if len(parts) < 3 or parts[2] else NOT_OK
-    return numbers[0], numbers[1] if bar else math.nan, status, ""
+    value, *bars = numbers if shape else [number.item() for number in numbers]
+    return value, bars[0] if bar else math.nan, status, ""
 
 
-def loaded(call: str) -> Callable[[Any, float], Any]:
+def loaded(call: str) -> Callable[..., Any]:
     """The function that ``module:function`` names.
 
     Raises
@@ -117,46 +146,49 @@ def version_of(distribution: str) -> str:
         return ""
 
 
-def begun(call: str, distribution: str, *, bar: bool) -> tuple[Callable[[Any, float], Any] | None, tuple[str, str]]:
+def begun(
+    call: str, distribution: str, settings: Mapping[str, Any], task: Task, *, bar: bool
+) -> tuple[Callable[..., Any] | None, tuple[str, str]]:
     """The tool, tried once, and how that went."""
     try:
-        function = loaded(call)
-        answer_of(function(Sample(), 1.0), bar=bar)
+        function = functools.partial(loaded(call), **settings)
+        answer_of(function(*task.first), bar=bar, shape=np.shape(task.first[1]))
     except ModuleNotFoundError as error:
         own = call.partition(":")[0] == error.name
         return None, (WRONG, f"cannot be found: {error}") if own else (ABSENT, str(error))
     except TypeError as error:
         return None, (WRONG, str(error))
     except Exception as error:  # noqa: BLE001 -- a tool may raise anything
-        return None, (WRONG, f"raises {type(error).__name__} for exp at 1: {error}")
+        return None, (WRONG, f"raises {type(error).__name__} for {task.words}: {error}")
     return function, (READY, version_of(distribution))
 
 
-def differentiate(function: Callable[[Any, float], Any], f: Asked, x: float, *, bar: bool) -> Answer:
+def differentiate(function: Callable[..., Any], arguments: tuple[Any, Any], *, bar: bool) -> Answer:
     """The answer of a tool, or why there is none."""
     try:
-        return answer_of(function(f, x), bar=bar)
+        return answer_of(function(*arguments), bar=bar, shape=np.shape(arguments[1]))
     except NotImplementedError as error:
         return math.nan, math.nan, REFUSED, str(error)
     except Exception as error:  # noqa: BLE001 -- a tool may raise anything
         return math.nan, math.nan, RAISED, f"{type(error).__name__}: {error}"
 
 
-def main(call: str, bar: str, distribution: str, descriptor: str) -> None:
+def main(call: str, bar: str, distribution: str, settings: str, task: str, descriptor: str) -> None:
     """Answer until the other end is closed."""
     _, most = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, most))
     end, promised = Connection(int(descriptor)), bar == "1"
-    function, how = begun(call, distribution, bar=promised)
+    function, how = begun(call, distribution, json.loads(settings), TASKS[task], bar=promised)
     end.send(how)
     while function is not None:
         try:
-            expression, x = end.recv()
+            arguments = TASKS[task].arguments(end, *end.recv())
         except (EOFError, ConnectionError):
             return
-        f, begin = Asked(end, expression), time.perf_counter()
-        answer = differentiate(function, f, x, bar=promised)
-        end.send((ANSWER, *answer, time.perf_counter() - begin - f.seconds))
+        begin = time.perf_counter()
+        answer = differentiate(function, arguments, bar=promised)
+        spent = sum(one.seconds for one in arguments if isinstance(one, Asked))
+        end.send((ANSWER, *answer, time.perf_counter() - begin - spent))
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ STUDY = "delta_sweep"
 """The study of a command line that names none."""
 HIDDEN = ("defaults", "hydra", "runner", "shard")
 """Entries of a preset that are no keys to be set."""
+WITH_TOOLS = ("estimator", "smoother")
+"""Groups of methods of derivkit beside which other tools stand."""
 OTHER_NAMES = {
     **dict.fromkeys(("h", "step", "dx", "eps", "epsilon"), "delta"),
     **dict.fromkeys(("at", "point", "points", "x0"), "x"),
@@ -148,15 +150,28 @@ def _line(path: Path, name: str) -> str:
     return ": ".join(filter(None, (what, str(spec.get("reason") or spec.get("source") or ""))))
 
 
-def _table(group: str) -> dict[str, str]:
-    """Return the entries of derivkit's own table for a group, imported only for these two."""
-    if group not in ("method", "estimator"):
-        return {}
-    import derivkit as dk  # noqa: PLC0415 - as said
+def methods(group: str) -> Mapping[str, Any]:
+    """Return derivkit's own table of the methods of a group beside which other tools stand, imported only when asked.
+
+    Examples
+    --------
+    >>> methods("smoother")["np.gradient"].source
+    'numpy.gradient; Fornberg 1988'
+    """
     from derivkit import testing  # noqa: PLC0415 - as said
 
-    if group == "estimator":
-        return {name: method.source for name, method in testing.METHODS.items()}
+    tables: Mapping[str, Mapping[str, Any]] = {"estimator": testing.METHODS, "smoother": testing.SAMPLED_METHODS}
+    return tables[group]
+
+
+def _table(group: str) -> dict[str, str]:
+    """Return the entries of derivkit's own table for a group, imported only for these."""
+    if group in WITH_TOOLS:
+        return {name: method.source for name, method in methods(group).items()}
+    if group != "method":
+        return {}
+    import derivkit as dk  # noqa: PLC0415 - as said
+
     first = {entry.name: entry for entry in reversed(dk.formulas())}
     return {
         name: f"order {entry.order}, {entry.evaluations} values of f; {entry.source}"

@@ -39,7 +39,6 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.resolvers.oc import env as environment_of
 
 import derivkit as dk
-from derivkit import testing
 from experiments.messages import ConfigurationError, near, readable, show
 from experiments.running import catalog, check, trust
 from experiments.running.catalog import CONF
@@ -53,8 +52,8 @@ NOISE = (
     # Hydra 1.3 checks our preset of a launcher or a sweeper against the types of the plugin's own, and somebody's file
     # of a formula against our entry of that name.
     {
-        "message": r"\s*'(hydra/(launcher|sweeper|sweeper/sampler)|method|estimator)/\w+' is validated against"
-        " ConfigStore schema"
+        "message": r"\s*'(hydra/(launcher|sweeper|sweeper/sampler)|method|estimator|smoother)/[\w.]+' is validated"
+        " against ConfigStore schema"
     },
     # Hydra 1.4 of any target; which may be made, and what is said of them, is the matter of `trust`.
     {"message": r"\s*hydra\.utils\.instantiate\(\) resolved _target_="},
@@ -117,11 +116,12 @@ def register_names(group: str, key: str, names: Iterable[str]) -> None:
 
 
 def _register_methods(args: argparse.Namespace) -> None:
-    """Register the methods with error bars for a study that has the key: they are the whole search for a derivative."""
+    """Register the methods of a group for a study that has the key: they are the whole search for a derivative."""
     named = [word.partition("=")[2] for word in args.overrides if word.startswith("experiment=")]
     keys = catalog.keys((named or [catalog.STUDY])[-1], catalog.places(args.config_dir, args.config_path))
-    if "estimator" in keys or not keys:
-        register_names("estimator", "estimator", testing.METHODS)
+    for group in catalog.WITH_TOOLS:
+        if group in keys or not keys:
+            register_names(group, group, catalog.methods(group))
 
 
 def _register_sweeper(plugins: Plugins) -> None:

@@ -39,6 +39,7 @@ GROUPS: Mapping[str, str] = {
     "network": "Networks",
     "population": "Populations",
     "estimator": "Methods that choose their own step, and other tools",
+    "smoother": "Methods for measured data, and other tools",
 }
 """Groups from which a study that has a key of this name takes entries, and what these are."""
 ALL_OF = "{group}=NAME, {group}=A,B, {group}=[A,B], or by a pattern: {group}=all, {group}={pattern}"

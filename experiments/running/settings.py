@@ -36,7 +36,7 @@ FIELD_KEYS = {
 }
 FUNCTION_KEYS = ("expression", "black_box", "python", "points", "domain", "reason", "source")
 FORMULA_KEYS = ("offsets", "order", "reason", "source")
-TOOL_KEYS = ("call", "source", "install", "seconds", "bar", "interpreter")
+TOOL_KEYS = ("call", "source", "install", "seconds", "bar", "interpreter", "settings")
 NETWORK_KEYS = ("sizes", "activation", "activations", "loss", "l1", "l2", "reason")
 FAMILY_KEYS = (
     *("category", "expression", "program", "points", "draws", "domain", "statuses", "noise", "derivative", "slack"),
@@ -136,19 +136,41 @@ def _written_formula(where: str, name: str, spec: Mapping[str, object]) -> str:
     return f"{name}[{','.join(str(offset) for offset in offsets)}]"
 
 
-def _estimator(name: str, spec: Mapping[str, object]) -> testing.Method:
-    where = f"estimator {name!r}"
-    if "estimator" not in spec and not set(TOOL_KEYS).isdisjoint(spec):
-        return _tool(where, name, spec)
-    method = _table_entry(where, spec, "estimator", "ridders")
-    if method not in testing.METHODS:
-        raise ConfigurationError(f"{where}: no estimator named {show(method)!r}; {nearest(method, testing.METHODS)}")
-    return testing.METHODS[method]
+def _of_table_or_tool(
+    group: str, example: str, of_tool: Callable[[Any], Any]
+) -> Callable[[str, Mapping[str, object]], Any]:
+    """Return what reads an entry of a group: a method of derivkit's table, or another tool as a method."""
+    table = catalog.methods(group)
+
+    def read(name: str, spec: Mapping[str, object]) -> Any:
+        where = f"{group} {name!r}"
+        if group not in spec and not set(TOOL_KEYS).isdisjoint(spec):
+            return of_tool(_tool(where, name, spec))
+        method = _table_entry(where, spec, group, example)
+        if method not in table:
+            raise ConfigurationError(f"{where}: no {group} named {show(method)!r}; {nearest(method, table)}")
+        return table[method]
+
+    return read
 
 
-def _tool(where: str, name: str, spec: Mapping[str, object]) -> testing.Method:
+def _estimator(tool: Any) -> testing.Method:
     """Return another tool as a method: it runs in a process of its own, which begins when it is first asked."""
     from experiments.peers import apart  # noqa: PLC0415 -- for those alone who compare
+
+    return testing.Method(tool.name, apart.Estimator(tool), tool.source)
+
+
+def _smoother(tool: Any) -> testing.SampledMethod:
+    """Return the same of samples."""
+    from experiments.peers import apart  # noqa: PLC0415 -- as above
+
+    claim = "an interval at 95 %" if tool.bar else "no interval"
+    return testing.SampledMethod(tool.name, apart.Smoother(tool), tool.source, claim)
+
+
+def _tool(where: str, name: str, spec: Mapping[str, object]) -> Any:
+    from experiments.peers import apart  # noqa: PLC0415 -- as above
 
     _refuse_keys(where, spec, TOOL_KEYS)
     for key in TOOL_KEYS[:3]:
@@ -160,12 +182,16 @@ def _tool(where: str, name: str, spec: Mapping[str, object]) -> testing.Method:
     seconds = number(f"{where}: seconds", spec.get("seconds", 1.0))
     if not seconds > 0.0:
         raise ConfigurationError(f"{where}: seconds is {seconds:g}; a call takes more than that, write seconds: 1")
-    tool = apart.Tool(
+    settings = spec.get("settings", {})
+    if not isinstance(settings, Mapping):
+        raise ConfigurationError(
+            f"{where}: settings is {show(settings)}; write arguments of the call by name, settings: {{order: 3}}"
+        )
+    return apart.Tool(
         name=name, call=call, source=source, install=install, seconds=seconds,
         bar=_flag(f"{where}: bar", spec.get("bar", True)),
-        interpreter=_text(f"{where}: interpreter", spec.get("interpreter", "")),
+        interpreter=_text(f"{where}: interpreter", spec.get("interpreter", "")), settings=settings,
     )  # fmt: skip
-    return testing.Method(name, apart.Process(tool), source)
 
 
 def _table_entry(where: str, spec: Mapping[str, object], key: str, example: str) -> str:
@@ -524,7 +550,12 @@ CONVERTERS: dict[str, Callable[[Mapping[str, object]], object]] = {
     "subject": _subject,
     "expression": _expressions,
     "method": _methods,
-    "estimator": _selection("estimator", "estimator=[ridders,gsl_central]", _estimator),
+    "estimator": _selection(
+        "estimator", "estimator=[ridders,gsl_central]", _of_table_or_tool("estimator", "ridders", _estimator)
+    ),
+    "smoother": _selection(
+        "smoother", "smoother=[from_samples,np.gradient]", _of_table_or_tool("smoother", "from_samples", _smoother)
+    ),
     "delta": deltas,
     "derivative": _derivative,
     "network": _selection("network", "network=tiny", _network),

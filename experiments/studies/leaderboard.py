@@ -36,7 +36,7 @@ from derivkit.testing import (
 from experiments import columns
 from experiments.columns import Category, table_of
 from experiments.datafile import AnswersFile
-from experiments.peers.apart import AbsentError, Process, Replies, ToolError
+from experiments.peers.apart import AbsentError, Process, Replies, ToolError, facts_of
 from experiments.study import Frame, Rows, Tables, column, key, refuse_below, refuse_repeated
 from experiments.words import counted, first_of, listed, number, percent_reached
 
@@ -321,10 +321,9 @@ def answer(method: Method, f: dk.Function, x: float) -> Answer:
 
 def described(method: Method, *, requests: str = "", absent: str = "") -> Tools:
     """A tool, and whether it is there."""
-    process = method.call if isinstance(method.call, Process) else None
     return Tools(
-        tool=method.name, kind=kind_of(method), source=method.source, version=process.version if process else "",
-        requests=requests, limit=process.tool.seconds if process else math.nan, absent=absent,
+        tool=method.name, kind=kind_of(method), source=method.source, requests=requests, absent=absent,
+        **facts_of(method.call),
     )  # fmt: skip
 
 

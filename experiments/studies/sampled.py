@@ -4,11 +4,10 @@ what methods for measured data are worth on signals whose derivatives are known.
 
 from __future__ import annotations
 
-import importlib
 import math
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -18,18 +17,19 @@ import derivkit as dk
 from derivkit.testing import (
     SAMPLED_GOALS,
     SAMPLED_METHODS,
-    Goal,
-    Judgement,
     Sampled,
+    SampledMethod,
     Scores,
     Signal,
     Slopes,
+    away_covered,
     geometric_mean,
     oracle,
     score,
 )
-from experiments import peers
+from experiments import goals
 from experiments.datafile import DataFile
+from experiments.peers.apart import AbsentError, Process, ToolError, facts_of
 from experiments.study import (
     Frame,
     Rows,
@@ -39,15 +39,12 @@ from experiments.study import (
     refuse_below,
     refuse_empty,
     refuse_repeated,
-    refuse_unknown,
 )
 from experiments.words import counted, listed, number, percent
 
 Array = NDArray[np.float64]
 Row = dict[str, Any]
 
-PEERS = {"scipy": "make_smoothing_spline"}
-"""Methods of other tools that are judged where these are installed."""
 FIRST, BREAK = "from_samples", "a corner or a jump"
 DRAWN = "five"
 """The set of signals that is drawn."""
@@ -55,6 +52,16 @@ SEEN = ("kind", "left", "left_error", "right", "right_error")
 """What there is of a corner beside its times."""
 FEWEST = 4
 """Different times that a derivative of first order needs."""
+OK = "ok"
+NOT_FINITE = "not_finite", "no finite value"
+"""What becomes of a record whose slopes are no numbers, which nobody says."""
+SAMPLES, NOISE = "samples", "noise in percent of the signal"
+"""What records are sorted by."""
+EDGES: Mapping[str, Array] = {
+    SAMPLES: np.array([0.0, 100.0, 200.0, 400.0, 1000.0, np.inf]),
+    NOISE: np.array([0.0, 1.0, 3.0, 10.0, np.inf]),
+}
+"""Where one group of records ends and the next begins; what lies on an edge is of the next."""
 
 # Tables
 
@@ -165,12 +172,16 @@ class Record(Rows, table=None):
     kind: str = column("what it tries of a method")
     samples: int = column("how many", axis="x", label="samples")
     noise: float = column("standard deviation of the noise")
+    noise_percent: float = column(
+        "the same in percent of the standard deviation of the signal about its mean; none of a constant"
+    )
     seed: int = key("of the noise, and of irregular times")
 
 
 class Records(Record):
     """A row for every method and record of a signal."""
 
+    status: str = column("ok, or why the method gives no derivative", moves=OUTCOME)
     rms: float = column("root mean square error of the derivative", moves=OUTCOME)
     oracle: float = column("the least of a cubic smoothing spline, chosen knowing the truth", moves=OUTCOME)
     rms_over_oracle: float = column(
@@ -183,19 +194,31 @@ class Records(Record):
     strong: int = column("corners and jumps above ten standard deviations of the noise")
     found: float = column("how many of these are named; none of a method that names none", moves=OUTCOME)
     false: float = column("corners that are named where there is none", moves=OUTCOME)
+    seconds: float = column("which the method took", measured=True)
 
 
-class Goals(Rows):
-    """What a derivative of measured data is to reach."""
+class Methods(Rows):
+    """The methods, those of other tools included."""
 
     method: str = key("the method")
-    measure: str = key("what is measured")
-    unit: str = column("%, or x for a factor; else a number")
-    bound: str = column("whether the goal is the most or the least that is allowed")
-    goal: float = column("the goal")
-    measured: float = column("what was measured; none where there was nothing to measure", moves=OUTCOME)
-    cases: int = column("how many cases that is about")
-    reached: str = column("yes, no, or not measured", moves=OUTCOME)
+    source: str = column("where its way is described")
+    claim: str = column("what it promises")
+    version: str = column("of an installed tool; empty for what is part of this library")
+    limit: float = column("seconds that a record may take; none for what is part of this library")
+    absent: str = column("why it was not tried, and what to do; empty if it was")
+
+
+class Failures(Rows):
+    """Records of which a tool gave no derivative, by what it says of them."""
+
+    method: str = key("the method")
+    status: str = key("refused, raised, hung, killed or not_finite")
+    message: str = key("why it refuses, what it raised, or how its process ended")
+    records: int = column("how many")
+
+
+class Goals(goals.Goals):
+    """What a derivative of measured data is to reach."""
 
 
 class Summary(Rows):
@@ -203,7 +226,8 @@ class Summary(Rows):
 
     method: str = key("the method")
     half: str = key("the set of signals")
-    records: int = column("how many")
+    records: int = column("how many have a derivative")
+    lost: int = column("how many have none")
     rms_over_oracle: float = column("error over the oracle's, geometric mean", moves=OUTCOME)
     worst: float = column("the largest", moves=OUTCOME)
     covered: float = column("percent of the samples away from breaks that are covered", moves=OUTCOME)
@@ -211,6 +235,24 @@ class Summary(Rows):
     covered_at_breaks: float = column("percent of the samples at breaks that are covered, or told", moves=OUTCOME)
     found: float = column("corners and jumps named, of those far beyond the noise, in percent", moves=OUTCOME)
     false: float = column("corners named where there is none", moves=OUTCOME)
+    seconds: float = column("median for a record", measured=True)
+
+
+class Trends(Rows):
+    """The same of groups of records that are alike in their number of samples, or in their noise."""
+
+    method: str = key("the method", axis="series")
+    against: str = key("what the records of a group have in common")
+    at_least: float = key("the least of it")
+    below: float = column("and what it stays below")
+    middle: float = column("its geometric mean in the group", axis="x", label="samples, or noise in percent")
+    records: int = column("how many have a derivative")
+    rms_over_oracle: float = column(
+        "error over the oracle's, geometric mean", moves=OUTCOME, axis="y", label="error / the oracle's"
+    )
+    covered: float = column("percent of the samples away from breaks that are covered", moves=OUTCOME)
+    missed: float = column("percent that are not", moves=OUTCOME, label="true slopes outside the interval, in percent")
+    seconds: float = column("median for a record", measured=True, label="seconds for a record")
 
 
 # What is measured
@@ -226,15 +268,14 @@ class Config:
     period: float | None = None
     at: tuple[float, ...] = ()
     signals: Mapping[str, tuple[Signal, ...]] = field(default_factory=dict)
-    smoother: tuple[str, ...] = tuple(SAMPLED_METHODS)
+    smoother: tuple[SampledMethod, ...] = tuple(SAMPLED_METHODS.values())
     samples: int = 500
     seeds: int = 1
 
     def __post_init__(self) -> None:
         refuse_below(1, self, "seeds", "samples")
         refuse_empty(self, "smoother")
-        refuse_repeated(self, "smoother")
-        refuse_unknown(self, "smoother", known_methods())
+        refuse_repeated(self, "smoother", shown=lambda method: method.name)
         if not 1 <= self.order <= 3:
             raise ValueError(f"order={self.order}: derivatives of order 1, 2 and 3 are known; write order=1")
         for name in ("noise", "period"):
@@ -266,11 +307,6 @@ class Config:
         return sum(one.samples for half, one in self.records if half == DRAWN)
 
 
-def known_methods() -> list[str]:
-    """The methods by name, those of other tools last."""
-    return [*SAMPLED_METHODS, *PEERS]
-
-
 def refuse_short(file: DataFile, order: int) -> None:
     """Refuse a file with a column of fewer samples than a derivative needs."""
     fewest = max(FEWEST, order + 3)
@@ -288,12 +324,20 @@ def measure(config: Config) -> Iterator[Rows]:
     if config.file is not None:
         yield from of_file(config, config.file)
         return
-    for half, signal in config.records:
-        for seed in range(config.seeds):
-            sampled = signal.draw(seed)
-            if half == DRAWN and not seed:
-                yield from of_channel(signal.name, sampled.t, sampled.y, truth=sampled.slope)
-            yield judged(config, half, signal, seed, sampled)
+    try:
+        methods, absent = present(config.smoother)
+        yield from absent
+        for half, signal in config.records:
+            for seed in range(config.seeds):
+                sampled = signal.draw(seed)
+                if half == DRAWN and not seed:
+                    yield from of_channel(signal.name, sampled.t, sampled.y, truth=sampled.slope)
+                yield from judged(methods, half, signal, seed, sampled)
+        yield from map(described, methods)
+    finally:
+        for method in config.smoother:
+            if isinstance(method.call, Process):
+                method.call.close()
 
 
 def of_file(config: Config, file: DataFile) -> Iterator[Rows]:
@@ -360,31 +404,56 @@ def differences(t: Array, y: Array, order: int) -> Array:
     return result
 
 
-def judged(config: Config, half: str, signal: Signal, seed: int, sampled: Sampled) -> Records:
-    """Every method on a record."""
-    calls = dict(methods_of(config))
-    rows = [
-        {"method": name, **score(half, signal, seed, sampled, call(sampled.t, sampled.y))}
-        for name, call in calls.items()
-    ]
-    least = oracle(sampled)
-    ratio = [row["rms"] / least if signal.noise else math.nan for row in rows]
-    return Records.of(rows, oracle=least, rms_over_oracle=ratio)
+def present(methods: Sequence[SampledMethod]) -> tuple[list[SampledMethod], list[Methods]]:
+    """The methods that are there, processes of tools started; and a row for each that is not.
+
+    Raises
+    ------
+    ValueError
+        If none is there, with what to do for each.
+    """
+    there: list[SampledMethod] = []
+    absent: dict[str, Methods] = {}
+    for method in methods:
+        try:
+            if isinstance(method.call, Process):
+                method.call.start()
+            there.append(method)
+        except (AbsentError, ToolError) as error:
+            absent[str(error)] = described(method, absent=str(error))
+    if not there:
+        raise ValueError("; ".join(absent))
+    return there, list(absent.values())
 
 
-def methods_of(config: Config) -> Iterator[tuple[str, Callable[[Array, Array], Slopes]]]:
-    """The methods that are chosen, of other tools those that are installed."""
-    for name in config.smoother:
-        if name in SAMPLED_METHODS:
-            yield name, SAMPLED_METHODS[name].call
-        elif peers.installed(name):
-            yield f"{name} {PEERS[name]}", of_peer(name)
+def described(method: SampledMethod, *, absent: str = "") -> Methods:
+    """A method, and whether it is there."""
+    return Methods.of_result(method, method=method.name, absent=absent, **facts_of(method.call))
 
 
-def of_peer(name: str) -> Callable[[Array, Array], Slopes]:
-    """The slopes that another tool gives."""
-    slopes = importlib.import_module(f"experiments.peers.{name}").sampled_slopes
-    return lambda t, y: Slopes(value=slopes(t, y))
+def judged(methods: Sequence[SampledMethod], half: str, signal: Signal, seed: int, sampled: Sampled) -> Iterator[Rows]:
+    """Yield what every method makes of a record, and why some make nothing of it."""
+    least, rows = oracle(sampled), []
+    for method in methods:
+        slopes, seconds = timed(method, sampled)
+        row = score(half, signal, seed, sampled, slopes)
+        ratio = row["rms"] / least if signal.noise else math.nan
+        lost = not math.isfinite(row["rms"])
+        outcome = NOT_FINITE if lost and slopes.status == OK else (slopes.status, slopes.message)
+        more = {"method": method.name, "status": outcome[0], "seconds": seconds, "rms_over_oracle": ratio}
+        rows.append(row | more)
+        if lost:
+            yield Failures(method=method.name, status=outcome[0], message=outcome[1], records=1)
+    relative = 100.0 * signal.noise / sampled.spread if sampled.spread else math.nan
+    yield Records.of(rows, oracle=least, noise_percent=relative)
+
+
+def timed(method: SampledMethod, sampled: Sampled) -> tuple[Slopes, float]:
+    """What a method says of a record, and the seconds that it took: those in its process, if it has one."""
+    begin = time.perf_counter()
+    slopes = method.call(sampled.t, sampled.y)
+    seconds = time.perf_counter() - begin
+    return slopes, slopes.seconds if isinstance(method.call, Process) else seconds
 
 
 # What the whole run says
@@ -398,10 +467,11 @@ def conclude(tables: Tables) -> Iterator[Rows]:
     records = tables[Records]
     if len(records):
         for method, rows in records.groupby("method", sort=False):
-            scores = scores_of(rows)
-            yield Goals.of([goal_row(str(method), goal, goal.judge(scores)) for goal in SAMPLED_GOALS])
+            yield Goals.of(goals.judged(str(method), SAMPLED_GOALS, scores_of(rows)))
         groups = records.groupby(["method", "half"], sort=False)
-        yield Summary.of([summed_up(str(method), str(half), scores_of(rows)) for (method, half), rows in groups])
+        yield Summary.of([summed_up(str(method), str(half), rows) for (method, half), rows in groups])
+        for against in EDGES:
+            yield Trends.of(trends(records, against))
 
 
 def drawn(table: Frame, corners: Frame) -> Iterator[Rows]:
@@ -425,31 +495,51 @@ def drawn(table: Frame, corners: Frame) -> Iterator[Rows]:
 
 
 def scores_of(rows: Frame) -> Scores:
-    """The records of a method."""
-    names = [name for name in Records.columns if name not in ("method", "rms_over_oracle")]
-    return Scores(**{name: rows[name].to_numpy() for name in names})
+    """The records of a method that have a derivative."""
+    known = rows[np.isfinite(rows["rms"])]
+    return Scores(**{one.name: known[one.name].to_numpy() for one in fields(Scores)})
 
 
-def goal_row(method: str, goal: Goal[Scores], judgement: Judgement) -> Row:
-    """A row of the table of goals."""
-    return {
-        "method": method, "measure": goal.measure, "unit": goal.unit, "bound": goal.bound, "goal": goal.goal,
-        "measured": judgement.measured, "cases": judgement.cases, "reached": judgement.reached,
-    }  # fmt: skip
-
-
-def summed_up(method: str, half: str, scores: Scores) -> Row:
+def summed_up(method: str, half: str, rows: Frame) -> Row:
     """What the records of a method and a set say together."""
+    scores = scores_of(rows)
+    covered = away_covered(scores)
     with np.errstate(all="ignore"):
-        covered = 100.0 * scores.away_covered / scores.away
         return {
-            "method": method, "half": half, "records": scores.seed.size,
-            "rms_over_oracle": geometric_mean(scores.ratio), "worst": float(np.fmax.reduce(scores.ratio)),
-            "covered": float(np.mean(covered)), "least_covered": float(np.min(covered)),
+            "method": method, "half": half, "records": scores.seed.size, "lost": len(rows) - scores.seed.size,
+            "rms_over_oracle": geometric_mean(scores.ratio),
+            "worst": float(np.fmax.reduce(scores.ratio, initial=math.nan)),
+            "covered": mean(covered), "least_covered": float(np.fmin.reduce(covered, initial=math.nan)),
             "covered_at_breaks": float(100.0 * np.float64(scores.at_covered.sum()) / scores.at.sum()),
             "found": float(100.0 * np.float64(scores.found.sum()) / scores.strong.sum()),
-            "false": float(scores.false.sum()),
+            "false": float(scores.false.sum()), "seconds": rows["seconds"].median(),
         }  # fmt: skip
+
+
+def mean(values: Array) -> float:
+    """The mean; NaN of nothing."""
+    return float(np.mean(values)) if values.size else math.nan
+
+
+def trends(records: Frame, against: str) -> list[Row]:
+    """The records of every method by their number of samples, or by their noise."""
+    values = records["samples" if against == SAMPLES else "noise_percent"].to_numpy(dtype=np.float64)
+    records, values = records[np.isfinite(values)], values[np.isfinite(values)]
+    edges, rows = EDGES[against], []
+    group = np.searchsorted(edges, values, side="right") - 1
+    keys = records.groupby(["method", group], sort=False).indices
+    for (method, place), which in keys.items():
+        some = scores_of(records.iloc[which])
+        covered = mean(away_covered(some))
+        rows.append(
+            {
+                "method": method, "against": against, "at_least": edges[place], "below": edges[place + 1],
+                "middle": geometric_mean(values[which]), "records": some.seed.size,
+                "rms_over_oracle": geometric_mean(some.ratio), "covered": covered, "missed": 100.0 - covered,
+                "seconds": records["seconds"].iloc[which].median(),
+            }
+        )  # fmt: skip
+    return sorted(rows, key=lambda row: row["at_least"])
 
 
 # In words
@@ -489,23 +579,46 @@ def of_gradient(channel: str, rows: Frame) -> Iterator[str]:
 
 
 def of_methods(tables: Tables) -> Iterator[str]:
-    """How methods compare on signals, and the goals of the first."""
-    records, summary, goals = tables[Records], tables[Summary], tables[Goals]
+    """How methods compare on signals, the goals of the first, and what other tools refuse or lack."""
+    records, summary, reached = tables[Records], tables[Summary], tables[Goals]
     if not len(records):
         return
     for half, rows in summary.groupby("half", sort=False):
-        ranked = rows.sort_values("rms_over_oracle", kind="stable")
-        listing = listed([f"{one.method} {number(one.rms_over_oracle, 3)}" for one in ranked.itertuples()])
-        yield (
-            f"{half}, {counted(int(rows['records'].iloc[0]), 'record')}: error over that of the best smoothing spline,"
-            f" geometric mean: {listing}."
-        )
-    first = str(records["method"].iloc[0])
-    measured = goals[(goals["method"] == first) & (goals["reached"] != "not measured")]
-    reached = Counter(measured["reached"])["yes"]
-    yield f"{first} reaches {reached} of {counted(len(measured), 'goal')} that could be measured."
-    for one in measured[measured["reached"] == "no"].itertuples():
-        yield (
-            f"Missed: {one.measure} is {number(one.measured, 3)}{' %' if one.unit == '%' else ''}, and is to be at"
-            f" {one.bound} {number(one.goal, 3)}."
-        )
+        yield ranking(str(half), rows.sort_values("rms_over_oracle", kind="stable"))
+    with_interval = summary[summary["covered"].notna()]
+    if len(with_interval):
+        shares = "; ".join(coverages(with_interval))
+        yield f"Share of the true slopes away from corners and jumps that the interval at 95 % covers: {shares}."
+    yield goals.of_goals(reached[reached["method"] == records["method"].iloc[0]], whole=True)
+    yield from of_tools(tables[Failures], tables[Methods].drop_duplicates("method"))
+
+
+def ranking(half: str, rows: Frame) -> str:
+    """The errors of all methods on a set, the least first, with how many records are without a derivative."""
+    known = rows[rows["records"] > 0]
+    each = [
+        f"{one.method} {number(one.rms_over_oracle, 3)}{f' (without {one.lost} of them)' if one.lost else ''}"
+        for one in known.itertuples()
+    ]
+    count = counted(int((rows["records"] + rows["lost"]).max()), "record")
+    return (
+        f"Error divided by that of the best smoothing spline, geometric mean over the {count} of the set {half}:"
+        f" {listed(each)}."
+    )
+
+
+def coverages(summary: Frame) -> Iterator[str]:
+    """How much the intervals of every method cover, over all sets, in percent."""
+    for method, rows in summary.groupby("method", sort=False):
+        share = float(np.average(rows["covered"], weights=rows["records"]))
+        yield f"{method} {number(share, 3)} %, in its worst record {number(float(rows['least_covered'].min()), 3)} %"
+
+
+def of_tools(failures: Frame, methods: Frame) -> Iterator[str]:
+    """Which records other tools gave no derivative of, in their words, and which tools are absent."""
+    for (method, status, message), rows in failures.groupby(["method", "status", "message"], sort=False):
+        count = counted(int(rows["records"].sum()), "record")
+        yield f"{method} gives no derivative of {count}: {message.rstrip('.')} ({status})."
+    absent = [str(one) for one in methods["absent"] if one]
+    if absent:
+        yield f"Not measured: {'; '.join(absent)}."

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 import derivkit as dk
 from experiments import peers
 from experiments.study import Rows, Tables, column, key, refuse_below
-from experiments.timing import least_in_turns
+from experiments.timing import least_in_turns, least_seconds
 
 Array = NDArray[np.floating[Any]]
 Action = Callable[[], object]
@@ -52,6 +52,12 @@ GOALS: Mapping[tuple[str, int], float] = {
 """Goals by what is measured and the number of samples."""
 POINTS_GOALS: Mapping[int, float] = {100: 1.0, 1000: 1.0, 10_000: 1.2, 100_000: 1.0}
 """Goals of derivatives beside SciPy's, by the number of points."""
+SAMPLES_GOALS: Mapping[int, float] = {10_000: 1.0}
+"""Goals of derivatives of samples beside SciPy's smoothing spline, by the number of samples."""
+SAMPLES_SECONDS: Mapping[int, float] = {100_000: 1.5}
+"""Numbers of samples at which SciPy's spline fails, and the seconds that their derivatives may take."""
+SAMPLES_NOISE = 0.1
+"""Standard deviation of the noise of these samples, those of exp(sin(t)). A choice."""
 QUICK_POINTS = 100
 """At so many points a derivative is quick."""
 SLOW = 1e-3
@@ -96,13 +102,14 @@ class Config:
     samples: tuple[int, ...] = (4,)
     points: int = 200
     many_points: tuple[int, ...] = (100, 1000)
+    sampled: tuple[int, ...] = (100,)
     deltas: int = 33
     table_points: int = 50
     repeats: int = 2
     quick_repeats: int = 20
 
     def __post_init__(self) -> None:
-        sizes = ("samples", "points", "many_points", "deltas", "table_points", "repeats", "quick_repeats")
+        sizes = ("samples", "points", "many_points", "sampled", "deltas", "table_points", "repeats", "quick_repeats")
         refuse_below(1, self, *sizes)
 
     @property
@@ -113,7 +120,12 @@ class Config:
     @property
     def rows(self) -> int:
         """Rows of the main table."""
-        return 7 + len(self.many_points) + len(self.network) * len(self.samples) * (4 + len(self.tools))
+        return (
+            7
+            + len(self.many_points)
+            + len(self.sampled)
+            + len(self.network) * len(self.samples) * (4 + len(self.tools))
+        )
 
 
 def measure(config: Config) -> Iterator[Rows]:
@@ -123,6 +135,7 @@ def measure(config: Config) -> Iterator[Rows]:
     yield _derivative_of_one(config)
     yield _derivative_of_slow(config)
     yield from _derivatives_of_many(config)
+    yield from _derivatives_of_samples(config)
     yield _table_against_pyarrow(config)
     for formats, goal in (("[svg]", 2.5), ("[svg,png]", 3.0)):
         yield _command_against_imports(config, formats, goal)
@@ -200,6 +213,24 @@ def _derivatives_of_many(config: Config) -> Iterator[Table]:
         name = f"derivatives of exp(sin(x)) with error bars at {count} points"
         more = {"beyond_megabytes": (peak - held) / 1e6, "goal": POINTS_GOALS.get(count, math.nan)}
         yield _beside_scipy(name, repeats, ours, (_exp_sin, x), alone, **more)
+
+
+def _derivatives_of_samples(config: Config) -> Iterator[Table]:
+    """dk.from_samples with its intervals, at numbers of samples."""
+    for count in config.sampled:
+        t = np.linspace(0.0, 10.0, count)
+        y = _exp_sin(t) + SAMPLES_NOISE * np.random.default_rng(0).standard_normal(count)
+        ours = functools.partial(dk.from_samples, t, y)
+        name = f"derivatives of {count} samples with intervals"
+        if count in SAMPLES_SECONDS:
+            most = SAMPLES_SECONDS[count]
+            yield _row(name, least_seconds(config.repeats, ours), most, f"the {most:g} s that they may take", goal=1.0)
+        elif peers.installed("scipy"):
+            spline = importlib.import_module("experiments.peers.scipy").sampled_slopes
+            times = least_in_turns(config.repeats, ours, functools.partial(spline, t, y))
+            yield _row(name, *times, "SciPy's smoothing spline", goal=SAMPLES_GOALS.get(count, math.nan))
+        else:
+            yield _row(name, *least_in_turns(config.repeats, ours, functools.partial(np.gradient, y, t)), "np.gradient")
 
 
 def _derivative_of_one(config: Config) -> Table:

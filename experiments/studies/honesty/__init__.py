@@ -30,8 +30,6 @@ from derivkit.testing import (
     EntryCases,
     EntryMethod,
     Family,
-    Goal,
-    Judgement,
     Landscape,
     Method,
     bench,
@@ -40,6 +38,7 @@ from derivkit.testing import (
     regular,
     share_beyond,
 )
+from experiments import goals
 from experiments.columns import SEARCH, VERDICT, Category, Judged
 from experiments.studies.honesty.sentences import (
     NO,
@@ -48,7 +47,6 @@ from experiments.studies.honesty.sentences import (
     agreement,
     cases_in,
     of_entries,
-    of_goals,
     of_method,
     silence,
     weakest,
@@ -228,17 +226,8 @@ class Scatter(Rows):
     error: float = column("error / |truth|", axis="y", label="error bar / |derivative|")
 
 
-class Goals(Rows):
+class Goals(goals.Goals):
     """What a method that promises true bars is to reach."""
-
-    method: str = key("the method")
-    measure: str = key("what is measured")
-    unit: str = column("%, or x for a factor; else a number")
-    bound: str = column("whether the goal is the most or the least that is allowed")
-    goal: float = column("the goal")
-    measured: float = column("what was measured; none where there was nothing to measure")
-    cases: int = column("how many cases that is about")
-    reached: str = column("yes, no, or not measured")
 
 
 class Summary(Claim, Measures):
@@ -390,20 +379,12 @@ def conclude(tables: Tables) -> Iterator[Rows]:
     for method, cases in of_methods.items():
         yield from scatter(method, cases.answers)
     for method, some in rows.groupby("method", sort=False):
-        cases = cases_in(some, Cases)
-        yield from (judged(method, goal, goal.judge(cases)) for goal in GOALS)
+        yield Goals.of(goals.judged(str(method), GOALS, cases_in(some, Cases)))
     for method, some in tables[Entries].groupby("method", sort=False):
         found = cases_in(some, EntryCases)
         yield from scatter(method, found.answers)
-        yield from (judged(method, goal, goal.judge(found)) for goal in ENTRY_GOALS[method])
+        yield Goals.of(goals.judged(str(method), ENTRY_GOALS[method], found))
     yield Summary.of(grouped(rows, "method", "derivative"))
-
-
-def judged(method: str, goal: Goal[Any], judgement: Judgement) -> Goals:
-    """The row of a goal."""
-    return Goals(
-        method=method, measure=goal.measure, unit=goal.unit, bound=goal.bound, goal=goal.goal, **asdict(judgement)
-    )
 
 
 def missed(row: Any) -> Misses:
@@ -432,7 +413,7 @@ def scatter(method: str, answers: Comparisons) -> Iterator[Rows]:
 
 def tell(tables: Tables) -> Iterator[str]:
     """Yield what is seen: at length for the first method, two sentences for each other."""
-    rows, goals, functions = joined(tables), tables[Goals], tables[Functions]
+    rows, reached, functions = joined(tables), tables[Goals], tables[Functions]
     for place, row in enumerate(tables[Summary].query("derivative == 1").itertuples()):
         cases = rows[(rows["method"] == row.method) & (rows["derivative"] == 1)]
         if not place:
@@ -442,12 +423,12 @@ def tell(tables: Tables) -> Iterator[str]:
                 f"{part_of(int(cases_in(cases, Cases).exists.sum()), len(cases), 'point')}."
             )
         yield of_method(row)
-        yield of_goals(goals[goals["method"] == row.method], whole=not place)
+        yield goals.of_goals(reached[reached["method"] == row.method], whole=not place)
         if not place:
             yield from weakest(functions[(functions["method"] == row.method) & (functions["derivative"] == 1)])
             yield from worst(row.method, cases)
             yield from silence(row.method, cases)
     for method, some in tables[Entries].groupby("method", sort=False):
         yield of_entries(str(method), some)
-        yield of_goals(goals[goals["method"] == method], whole=True)
+        yield goals.of_goals(reached[reached["method"] == method], whole=True)
     yield from agreement(tables[Evaluations])

@@ -65,22 +65,6 @@ def of_entries(method: str, rows: Frame) -> str:
     )
 
 
-def of_goals(goals: Frame, *, whole: bool) -> str:
-    """Which goals a method reaches, and, if it is told as a whole, how it misses the others."""
-    known, failed = goals[goals["reached"] != "not measured"], goals[goals["reached"] == "no"]
-    which = part_of(len(known) - len(failed), len(known), "goal")
-    reached = f"it reaches {which} that could be measured."
-    listed = f" Missed: {'; '.join(map(missed_goal, failed.itertuples()))}." if len(failed) and whole else ""
-    return f"{goals['method'].iloc[0]}: {reached}{listed}"
-
-
-def missed_goal(goal: Any) -> str:
-    """A goal that was not reached."""
-    unit = {"%": " %", "x": "x", "": ""}[goal.unit]
-    measured = f"{number(goal.measured, 3)}{unit}" if np.isfinite(goal.measured) else "without bound"
-    return f"{goal.measure} {measured}, at {goal.bound} {goal.goal:g}{unit}"
-
-
 def weakest(functions: Frame) -> Iterator[str]:
     """The functions whose bars are least often true."""
     weak = functions[functions["covered"] < 1.0].sort_values("covered", kind="stable")

@@ -13,7 +13,7 @@ import pytest
 
 import derivkit as dk
 from experiments.peers import apart, formula_in
-from experiments.peers.apart import AbsentError, Process, Tool, ToolError
+from experiments.peers.apart import AbsentError, Estimator, Tool, ToolError
 
 TOOLS = """
 import math, os, signal, sys, time
@@ -81,18 +81,18 @@ CASES = {
 }
 
 
-Running = Callable[..., Process]
+Running = Callable[..., Estimator]
 
 
 @pytest.fixture
 def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
     (tmp_path / "my_tools.py").write_text(TOOLS)
     monkeypatch.chdir(tmp_path)
-    begun: list[Process] = []
+    begun: list[Estimator] = []
 
-    def begin(name: str, **changes: Any) -> Process:
+    def begin(name: str, **changes: Any) -> Estimator:
         known: dict[str, Any] = {"name": name, "call": f"my_tools:{name}", "source": "a test", "install": "my-tools"}
-        begun.append(Process(Tool(**{**known, **changes})))
+        begun.append(Estimator(Tool(**{**known, **changes})))
         return begun[-1]
 
     yield begin

@@ -15,7 +15,7 @@ from families import built
 from studies import Tables, gathered
 
 from derivkit.testing import BREAKS, METHODS, VERDICTS, Method
-from experiments.peers.apart import Process, Tool
+from experiments.peers.apart import Estimator, Tool
 from experiments.studies import leaderboard as study
 from experiments.studies.leaderboard import Config
 
@@ -41,7 +41,7 @@ def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Met
 
     def described(name: str) -> Method:
         row = Tool(name=name, call=f"board_tools:{name}", source="a test", install="board-tools", seconds=0.5)
-        return Method(name, Process(row), "a test")
+        return Method(name, Estimator(row), "a test")
 
     return described
 

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from laboratory import python
 from studies import gathered, rows
 
 import derivkit as dk
-from derivkit.testing import Signal
+from derivkit.testing import SAMPLED_METHODS, SampledMethod, Signal
 from experiments.datafile import DataFile
+from experiments.messages import ConfigurationError
+from experiments.peers.apart import AbsentError, Smoother, Tool
+from experiments.running.settings import build
 from experiments.studies import sampled
+from experiments.study import study_in
 
 T = np.linspace(0.0, 2.0, 41)
 HAT = 1.0 - np.abs(T - 1.0) + 0.01 * np.random.default_rng(0).standard_normal(T.size)
@@ -77,7 +85,7 @@ def test_hints_reach_the_method() -> None:
 
 def test_signals_are_judged_by_every_method() -> None:
     config = sampled.Config(
-        signals={"five": (WAVE,), "mine": (WAVE,)}, smoother=("from_samples", "smoother_2", "np.gradient"), seeds=2
+        signals={"five": (WAVE,), "mine": (WAVE,)}, smoother=of("from_samples", "smoother_2", "np.gradient"), seeds=2
     )
     tables = gathered(sampled, config)
     assert len(tables["records"]["rms"]) == 3 * 2 * 2
@@ -85,20 +93,186 @@ def test_signals_are_judged_by_every_method() -> None:
     worst = rows(tables["summary"], method="np.gradient", half="mine")["rms_over_oracle"]
     assert worst > 3.0 * rows(tables["summary"], method="from_samples", half="mine")["rms_over_oracle"]
     assert set(tables["goals"]["reached"]) == {"yes", "no", "not measured"}
-    assert "from_samples reaches" in tables["findings"]["finding"][2]
+    assert any(finding.startswith("from_samples: it reaches ") for finding in tables["findings"]["finding"])
 
 
-def test_a_tool_that_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sampled.peers, "installed", lambda _: False)
-    config = sampled.Config(signals={"mine": (WAVE,)}, smoother=("np.gradient", "scipy"))
-    assert set(gathered(sampled, config)["records"]["method"]) == {"np.gradient"}
+TOOLS = """
+import os, time
+import numpy as np
+
+def gradient(t, y):
+    return np.gradient(y, t)
+
+def with_interval(t, y, *, half=1e3):
+    return np.gradient(y, t), np.full(t.size, half)
+
+def too_few(t, y):
+    return np.gradient(y, t)[:-1]
+
+def needs(t, y):
+    import a_tool_that_nobody_has
+
+def unless_tried(what):
+    return lambda t, y: gradient(t, y) if t.size == 60 else what(t)
+
+refuses = unless_tried(lambda t: (_ for _ in ()).throw(NotImplementedError("equal steps alone")))
+hangs = unless_tried(lambda t: time.sleep(1000))
+crashes = unless_tried(lambda t: os.abort())
+raises = unless_tried(lambda t: 1 / 0)
+infinite = unless_tried(lambda t: np.full(t.size, np.inf))
+"""
+LOST = {
+    "refuses": ("refused", "equal steps alone"), "hangs": ("hung", "no answer within 0.5 s"),
+    "crashes": ("killed", "its process ended with SIGABRT"), "raises": ("raised", "ZeroDivisionError"),
+    "infinite": ("not_finite", "no finite value"),
+}  # fmt: skip
+SIXTY = Signal(name="sixty", kind="smooth", expression="sin(t)", start=0.0, end=6.0, samples=60, noise=0.05)
 
 
-def test_the_spline_of_scipy_is_judged_where_it_is_installed() -> None:
-    pytest.importorskip("scipy")
-    config = sampled.Config(signals={"mine": (WAVE,)}, smoother=("scipy",))
-    (ratio,) = gathered(sampled, config)["records"]["rms_over_oracle"]
-    assert 0.99 < ratio < 3.0  # the oracle is the best of these very splines, on a grid of penalties
+def of(*names: str) -> tuple[SampledMethod, ...]:
+    return tuple(SAMPLED_METHODS[name] for name in names)
+
+
+@pytest.fixture
+def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., SampledMethod]:
+    (tmp_path / "smoothing_tools.py").write_text(TOOLS)
+    monkeypatch.chdir(tmp_path)
+
+    def described(name: str, **changes: Any) -> SampledMethod:
+        row: dict[str, Any] = {"call": f"smoothing_tools:{name}", "source": "a test", "install": "mine", **changes}
+        plain = {"smoother": {name: row}, "signals": {"mine": {"wave": SPEC}}}
+        (method,) = build(study_in(sampled), plain).smoother
+        return method
+
+    return described
+
+
+SPEC = {"kind": "smooth", "expression": "sin(t)", "start": 0.0, "end": 6.0, "samples": 50, "noise": 0.05}
+Described = Callable[..., SampledMethod]
+
+
+def test_a_tool_is_judged_as_the_same_method_of_this_library(tool: Described) -> None:
+    config = sampled.Config(
+        signals={"mine": (WAVE,)}, smoother=(*of("np.gradient"), tool("gradient", bar=False)), seeds=2
+    )
+    tables = gathered(sampled, config)
+    errors = tables["records"]["rms"].reshape(2, 2)
+    assert errors[:, 0].tolist() == errors[:, 1].tolist()
+    assert np.isnan(tables["records"]["away_covered"]).all()
+    assert tables["methods"]["absent"].tolist() == ["", ""]
+    assert (tables["records"]["seconds"] > 0.0).all()
+
+
+def test_the_interval_of_a_tool_is_judged_by_what_it_covers(tool: Described) -> None:
+    wide, none = tool("with_interval"), tool("with_interval", settings={"half": 0.0})
+    for method, covered in ((wide, 100.0), (none, 0.0)):
+        tables = gathered(sampled, sampled.Config(signals={"mine": (WAVE,)}, smoother=(method,)))
+        assert tables["summary"]["covered"].tolist() == [covered]
+
+
+@pytest.mark.parametrize("name", LOST)
+def test_what_a_tool_does_costs_that_record_alone_and_is_counted_with_its_words(name: str, tool: Described) -> None:
+    status, words = LOST[name]
+    method = tool(name, bar=False, seconds=0.5 if name == "hangs" else 60.0)
+    config = sampled.Config(signals={"mine": (SIXTY, WAVE, SIXTY)}, smoother=(method,))
+    tables = gathered(sampled, config)
+    assert tables["records"]["status"].tolist() == ["ok", status, "ok"]
+    assert np.isnan(tables["records"]["rms"]).tolist() == [False, True, False]
+    assert (tables["summary"]["records"][0], tables["summary"]["lost"][0]) == (2, 1)
+    assert tables["failures"]["status"].tolist() == [status]
+    message = tables["failures"]["message"][0]
+    assert words in message
+    assert f"{name} gives no derivative of 1 record: {message} ({status})." in tables["findings"]["finding"]
+
+
+def test_a_tool_without_any_derivative_is_in_the_summary_with_none(tool: Described) -> None:
+    tables = gathered(sampled, sampled.Config(signals={"mine": (WAVE,)}, smoother=(tool("refuses", bar=False),)))
+    assert (tables["summary"]["records"][0], tables["summary"]["lost"][0]) == (0, 1)
+    assert np.isnan(tables["summary"]["covered"][0])
+    assert set(tables["goals"]["reached"]) == {"not measured"}
+
+
+def test_a_tool_that_is_absent_is_named_with_what_to_do_and_costs_the_others_nothing(tool: Described) -> None:
+    config = sampled.Config(signals={"mine": (WAVE,)}, smoother=(*of("np.gradient"), tool("needs")))
+    tables = gathered(sampled, config)
+    assert set(tables["records"]["method"]) == {"np.gradient"}
+    (sentence,) = [one for one in tables["findings"]["finding"] if one.startswith("Not measured: ")]
+    assert sentence == (
+        "Not measured: needs is not installed (No module named 'a_tool_that_nobody_has'); pip install mine."
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "words"),
+    [
+        ("needs", {}, "needs is not installed"),
+        ("nothing", {}, "smoother 'nothing': smoothing_tools:nothing is no function"),
+        ("too_few", {"bar": False}, "where 60 numbers are promised"),
+        ("gradient", {}, "is promised; give both, or write bar: false"),
+        ("with_interval", {"settings": {"hlaf": 1.0}}, "unexpected keyword argument 'hlaf'"),
+    ],
+)
+def test_a_run_of_nothing_but_tools_that_are_not_there_says_why(
+    name: str, changes: dict[str, Any], words: str, tool: Described
+) -> None:
+    config = sampled.Config(signals={"mine": (WAVE,)}, smoother=(tool(name, **changes),))
+    with pytest.raises(ValueError, match=re.escape(words)):
+        list(sampled.measure(config))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"cal": "m:f"}, "smoother 'gradient': unknown key 'cal'; did you mean call?"),
+        ({"settings": [1]}, "smoother 'gradient': settings is [1]; write arguments of the call by name"),
+        ({"seconds": 0}, "smoother 'gradient': seconds is 0"),
+    ],
+)
+def test_a_row_that_is_wrong_is_refused_as_that_of_an_estimator(
+    changes: dict[str, Any], words: str, tool: Described
+) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(words)):
+        tool("gradient", **changes)
+
+
+ROWS = sorted((Path(__file__).resolve().parents[3] / "conf" / "smoother").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", ROWS, ids=lambda path: path.stem)
+def test_every_tool_that_is_installed_differentiates_a_wave(path: Path) -> None:
+    ((name, row),) = yaml.safe_load(path.read_text(encoding="utf-8")).items()
+    assert name == path.stem
+    process = Smoother(Tool(name=name, **row))
+    try:
+        process.start()
+    except AbsentError as error:
+        pytest.skip(str(error))
+    try:
+        drawn = WAVE.draw(0)
+        slopes = process(drawn.t, drawn.y)
+    finally:
+        process.close()
+    assert process.version
+    assert float(np.sqrt(np.mean((slopes.value - drawn.slope) ** 2))) < 0.7  # that of no slope at all
+    assert (slopes.error is not None) == row.get("bar", True)
+
+
+def test_records_alike_in_samples_and_in_noise_are_seen_together() -> None:
+    loud = replace(WAVE, name="loud", samples=300, noise=0.5)
+    flat = replace(WAVE, name="flat", samples=2000, expression="2+0*t")
+    config = sampled.Config(
+        signals={"mine": (WAVE, SIXTY, loud, flat)}, samples=2000, smoother=of("smoother_2"), seeds=2
+    )
+    tables = gathered(sampled, config)
+    by_samples = rows(tables["trends"], against="samples")
+    assert by_samples["records"].tolist() == [4, 2, 2]
+    assert by_samples["middle"].tolist() == pytest.approx([np.sqrt(50.0 * 60.0), 300.0, 2000.0])
+    ratio = rows(tables["records"], signal="loud")["rms_over_oracle"]
+    assert by_samples["rms_over_oracle"][1] == pytest.approx(np.sqrt(np.prod(ratio)))
+    by_noise = rows(tables["trends"], against="noise in percent of the signal")
+    assert by_noise["records"].tolist() == [4, 2]
+    spread = float(np.std(loud.draw(0).value))
+    assert rows(tables["records"], signal="loud")["noise_percent"][0] == pytest.approx(100.0 * 0.5 / spread)
 
 
 def test_samples_of_the_same_time_are_no_reason_for_a_method_to_fail() -> None:
@@ -106,8 +280,9 @@ def test_samples_of_the_same_time_are_no_reason_for_a_method_to_fail() -> None:
                    times="clustered")  # fmt: skip
     seed = next(seed for seed in range(300) if (np.diff(crowd.draw(seed).t) == 0.0).any())
     drawn = crowd.draw(seed)
-    config = sampled.Config(signals={"mine": (crowd,)}, seeds=1)
-    scored = sampled.judged(config, "mine", crowd, seed, drawn).chunk
+    failures, judged = sampled.judged(of(*SAMPLED_METHODS), "mine", crowd, seed, drawn)
+    scored = judged.chunk
+    assert (failures.values["method"], failures.values["status"]) == ("np.gradient", "not_finite")
     errors = dict(zip(scored["method"], scored["rms"], strict=True))
     assert all(np.isfinite(error) for name, error in errors.items() if name != "np.gradient")
 
@@ -123,7 +298,7 @@ def test_samples_of_the_same_time_are_no_reason_for_a_method_to_fail() -> None:
         ({"file": file(), "order": 4}, "order=4: derivatives of order 1, 2 and 3 are known"),
         ({"signals": {"mine": (WAVE,)}, "order": 2}, "order=2: is of a file; write data=run.csv too"),
         ({"signals": {"mine": (WAVE,)}, "samples": 9}, "samples=9: no signal has so few"),
-        ({"signals": {"mine": (WAVE,)}, "smoother": ("savgol",)}, "smoother=savgol: there are from_samples"),
+        ({"signals": {"mine": (WAVE,)}, "smoother": ()}, "smoother=.*: at least one is needed"),
         ({"signals": {"mine": (WAVE,)}, "seeds": 0}, "seeds=0: must be at least 1"),
     ],
 )

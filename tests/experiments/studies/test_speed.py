@@ -16,10 +16,10 @@ def test_every_benchmark_gives_a_ratio(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peers, "installed", lambda tool: False)
     config = speed.Config(points=20, many_points=(50,), deltas=5, table_points=5, repeats=1, quick_repeats=2)
     rows = [row.values for row in speed.measure(config)]
-    assert len(rows) == config.rows == 12
+    assert len(rows) == config.rows == 13
     for row in rows:
         assert row["ratio"] == row["seconds"] / row["reference_seconds"] > 0
-    sweep, _, _, slow, many, table, svg, default, backprop, *_ = rows
+    sweep, _, _, slow, many, _, table, svg, default, backprop, *_ = rows
     assert many["beyond_megabytes"] > 0
     assert (sweep["goal"], slow["goal"], svg["goal"], default["goal"]) == (2.0, 1.15, 2.5, 3.0)
     assert (backprop["benchmark"], backprop["reference"]) == (
@@ -94,10 +94,25 @@ def test_a_size_below_one_is_refused(name: str) -> None:
         speed.Config(**{name: 0})
 
 
-@pytest.mark.parametrize("name", ["samples", "many_points"])
+@pytest.mark.parametrize("name", ["samples", "many_points", "sampled"])
 def test_a_number_below_one_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name}=0: must be at least 1"):
         speed.Config(**{name: (0,)})
+
+
+def test_samples_have_a_goal_in_seconds_where_the_spline_of_scipy_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "SAMPLES_SECONDS", {60: 1e3})
+    (row,) = speed._derivatives_of_samples(speed.Config(sampled=(60,)))
+    assert (row.values["reference"], row.values["goal"]) == ("the 1000 s that they may take", 1.0)
+    assert row.values["ratio"] == row.values["seconds"] / 1e3 > 0.0
+
+
+@pytest.mark.skipif(not peers.installed("scipy"), reason="scipy is not installed")
+def test_the_spline_of_scipy_stands_beside_samples_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "SAMPLES_GOALS", {60: 1.0})
+    rows = list(speed._derivatives_of_samples(speed.Config(sampled=(60, 80))))
+    assert {row.values["reference"] for row in rows} == {"SciPy's smoothing spline"}
+    assert [row.values["goal"] for row in rows] == pytest.approx([1.0, np.nan], nan_ok=True)
 
 
 @pytest.mark.skipif(not peers.installed("scipy"), reason="scipy is not installed")
