@@ -127,6 +127,7 @@ CLOCKED: dict[str, tuple[str, ...]] = {
         r"(?<=on the whole batch, ).*(?= times the analytical)",
     ),
     "leaderboard": (r"[\d.e+-]+(?=  +(complex|real|formula)  )",),
+    "sampled": (r"  +(seconds|[\d.e+-]+)$",),
     "speed": (r"(?<=: )[\d.e+-]+ times .*", r" +[\d.e+-]+ +(-|[\d.]+) +(-|[\d.]+)$"),
     "training": (r"(?<=and took )[\d.e+]+(?= times as long)",),
 }
@@ -136,6 +137,7 @@ CLOCKED_FIGURES = {
     "analytical_vs_numerical": ("worth.svg",),
     "brute_force": ("parameters.svg", "passes.svg", "samples.svg", "model.svg"),
     "chapter": ("figure_20.svg", "figure_21.svg"),
+    "sampled": ("time.svg",),
 }
 """Figures of times, of which only the names are held."""
 

@@ -232,7 +232,9 @@ class Summary(Rows):
     worst: float = column("the largest", moves=OUTCOME)
     covered: float = column("percent of the samples away from breaks that are covered", moves=OUTCOME)
     least_covered: float = column("the same of the worst record", moves=OUTCOME)
-    covered_at_breaks: float = column("percent of the samples at breaks that are covered, or told", moves=OUTCOME)
+    covered_at_breaks: float = column(
+        "percent of the samples at breaks that are covered, or said to be at one", moves=OUTCOME
+    )
     found: float = column("corners and jumps named, of those far beyond the noise, in percent", moves=OUTCOME)
     false: float = column("corners named where there is none", moves=OUTCOME)
     seconds: float = column("median for a record", measured=True)
@@ -449,9 +451,15 @@ def judged(methods: Sequence[SampledMethod], half: str, signal: Signal, seed: in
 
 
 def timed(method: SampledMethod, sampled: Sampled) -> tuple[Slopes, float]:
-    """What a method says of a record, and the seconds that it took: those in its process, if it has one."""
+    """What a method says of a record, and the seconds that it took: those in its process, if it has one.
+
+    A tool that was lost, and does not start again, has lost this record, too.
+    """
     begin = time.perf_counter()
-    slopes = method.call(sampled.t, sampled.y)
+    try:
+        slopes = method.call(sampled.t, sampled.y)
+    except ToolError as error:
+        slopes = Slopes(value=np.full(sampled.t.shape, np.nan), status="killed", message=str(error))
     seconds = time.perf_counter() - begin
     return slopes, slopes.seconds if isinstance(method.call, Process) else seconds
 
@@ -597,7 +605,7 @@ def ranking(half: str, rows: Frame) -> str:
     """The errors of all methods on a set, the least first, with how many records are without a derivative."""
     known = rows[rows["records"] > 0]
     each = [
-        f"{one.method} {number(one.rms_over_oracle, 3)}{f' (without {one.lost} of them)' if one.lost else ''}"
+        f"{one.method} {number(one.rms_over_oracle, 3)}{f' (without {one.lost})' if one.lost else ''}"
         for one in known.itertuples()
     ]
     count = counted(int((rows["records"] + rows["lost"]).max()), "record")

@@ -78,7 +78,7 @@ def test_goals_tell_a_method_that_is_right_from_one_that_is_not() -> None:
     wrong = score("five", BUMP, 0, sampled, Slopes(value=sampled.slope + 3.0, error=np.ones(40)))
     of = {goal.measure: goal for goal in SAMPLED_GOALS}
     ratio = of["five sets: error over the oracle's, geometric mean"]
-    least = of["smooth signals: covered, worst record"]
+    least = of["smooth signals: worst coverage"]
     assert (ratio.judge(scores(wrong)).reached, least.judge(scores(wrong)).reached) == ("no", "no")
     assert least.judge(scores(perfect(BUMP))).reached == "yes"
     assert ratio.judge(scores({**wrong, "rms": 0.5})).measured == pytest.approx(0.5)

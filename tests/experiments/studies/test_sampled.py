@@ -115,6 +115,14 @@ def needs(t, y):
 def unless_tried(what):
     return lambda t, y: gradient(t, y) if t.size == 60 else what(t)
 
+def dies_for_good(t, y):
+    if t.size != 60:
+        open("dead", "w").close()
+        os.abort()
+    if os.path.exists("dead"):
+        raise ValueError("dead")
+    return gradient(t, y)
+
 refuses = unless_tried(lambda t: (_ for _ in ()).throw(NotImplementedError("equal steps alone")))
 hangs = unless_tried(lambda t: time.sleep(1000))
 crashes = unless_tried(lambda t: os.abort())
@@ -183,6 +191,13 @@ def test_what_a_tool_does_costs_that_record_alone_and_is_counted_with_its_words(
     message = tables["failures"]["message"][0]
     assert words in message
     assert f"{name} gives no derivative of 1 record: {message} ({status})." in tables["findings"]["finding"]
+
+
+def test_a_tool_that_does_not_start_again_loses_its_records_and_no_others(tool: Described) -> None:
+    methods = (*of("np.gradient"), tool("dies_for_good", bar=False, seconds=60.0))
+    tables = gathered(sampled, sampled.Config(signals={"mine": (SIXTY, WAVE, SIXTY)}, smoother=methods))
+    assert tables["records"]["status"].tolist() == ["ok", "ok", "ok", "killed", "ok", "killed"]
+    assert tables["failures"]["message"][1].endswith("raises ValueError for 60 samples of a sine: dead")
 
 
 def test_a_tool_without_any_derivative_is_in_the_summary_with_none(tool: Described) -> None:
