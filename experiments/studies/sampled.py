@@ -46,8 +46,6 @@ Array = NDArray[np.float64]
 Row = dict[str, Any]
 
 FIRST, BREAK = "from_samples", "a corner or a jump"
-DRAWN = "five"
-"""The set of signals that is drawn."""
 SEEN = ("kind", "left", "left_error", "right", "right_error")
 """What there is of a corner beside its times."""
 FEWEST = 4
@@ -302,11 +300,16 @@ class Config:
         return [(half, one) for half, some in self.signals.items() for one in some if one.samples <= self.samples]
 
     @property
+    def drawn(self) -> str:
+        """The set of signals that is drawn: the first that has any."""
+        return self.records[0][0]
+
+    @property
     def rows(self) -> int:
         """Rows of the main table."""
         if self.file is not None:
             return self.file.t.size * len(self.file.channels)
-        return sum(one.samples for half, one in self.records if half == DRAWN)
+        return sum(one.samples for half, one in self.records if half == self.drawn)
 
 
 def refuse_short(file: DataFile, order: int) -> None:
@@ -332,7 +335,7 @@ def measure(config: Config) -> Iterator[Rows]:
         for half, signal in config.records:
             for seed in range(config.seeds):
                 sampled = signal.draw(seed)
-                if half == DRAWN and not seed:
+                if half == config.drawn and not seed:
                     yield from of_channel(signal.name, sampled.t, sampled.y, truth=sampled.slope)
                 yield from judged(methods, half, signal, seed, sampled)
         yield from map(described, methods)

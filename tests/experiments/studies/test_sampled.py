@@ -272,6 +272,14 @@ def test_every_tool_that_is_installed_differentiates_a_wave(path: Path) -> None:
     assert (slopes.error is not None) == row.get("bar", True)
 
 
+def test_the_first_set_that_has_a_signal_is_drawn() -> None:
+    long = replace(WAVE, samples=300)
+    config = sampled.Config(
+        signals={"five": (long,), "mine": (WAVE,)}, samples=100, smoother=of("np.gradient"), seeds=2
+    )
+    assert config.rows == len(gathered(sampled, config)["table"]["y"]) == WAVE.samples
+
+
 def test_records_alike_in_samples_and_in_noise_are_seen_together() -> None:
     loud = replace(WAVE, name="loud", samples=300, noise=0.5)
     flat = replace(WAVE, name="flat", samples=2000, expression="2+0*t")
