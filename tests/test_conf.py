@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 
 import derivkit as dk
 from derivkit.numerical.methods import METHODS as TABLE
-from experiments.running import composition
+from experiments.running import catalog, composition
 from experiments.running.settings import CONVERTERS
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
@@ -207,12 +207,21 @@ def test_the_sixteen_problems_of_baudin_are_there() -> None:
 def selected(group: str, names: Sequence[str]) -> Mapping[str, Any]:
     """What the command line's ``group=[name, ...]`` composes."""
     composition.prepare()
-    composition.register_names("estimator", "estimator", TABLE)
+    for tools in catalog.WITH_TOOLS:
+        composition.register_names(tools, tools, catalog.methods(tools))
     with initialize_config_dir(str(CONF), **composition.VERSION_BASE):
         composed = compose(overrides=[f"+{group}=[{','.join(names)}]"])
     plain = OmegaConf.to_container(composed)
     assert isinstance(plain, dict)
     return {group: plain[group]}
+
+
+@pytest.mark.parametrize("group", catalog.WITH_TOOLS)
+def test_every_method_and_every_tool_can_be_selected_and_says_where_it_is_described(group: str) -> None:
+    names = catalog.options(group)
+    methods = CONVERTERS[group](selected(group, names))
+    assert [one.name for one in methods] == names
+    assert all(one.source for one in methods)
 
 
 def test_every_formula_of_the_table_can_be_selected_by_its_name_without_a_file() -> None:

@@ -18,11 +18,10 @@ from hydra import compose, initialize_config_dir
 from laboratory import environment, python
 from omegaconf import OmegaConf
 
-from derivkit.testing import METHODS
 from experiments import compare, rerun, run, tables
 from experiments.comparison.differences import judged
 from experiments.comparison.tolerance import ULPS, Rules, rules_of
-from experiments.running import check, composition, jobs, provenance, runs, serial
+from experiments.running import catalog, check, composition, jobs, provenance, runs, serial
 from experiments.running.settings import build
 from experiments.study import Rows, column, key
 
@@ -423,6 +422,12 @@ def test_a_file_is_looked_for_where_the_run_began(
     monkeypatch.chdir(tmp_path)
 
 
+def test_what_is_looked_for_in_the_current_directory_is_known() -> None:
+    local = ["data=run.csv", "answers=[a.csv,b.csv]", "python=mine:f", "+python=mine:f"]
+    others = ["data=/home/me/run.csv", "data=digits", "answers=", "database=x", "x=1"]
+    assert list(filter(check.is_local, [*local, *others])) == local
+
+
 # What is executed
 
 
@@ -451,7 +456,8 @@ def test_jobs_are_executed_one_by_one_as_they_were(capsys: pytest.CaptureFixture
 @pytest.mark.parametrize("preset", sorted(path.stem for path in (ROOT / "conf/experiment").glob("*.yaml")))
 def test_a_recorded_configuration_means_what_was_resolved(preset: str):
     composition.prepare()
-    composition.register_names("estimator", "estimator", METHODS)
+    for group in catalog.WITH_TOOLS:
+        composition.register_names(group, group, catalog.methods(group))
     with initialize_config_dir(config_dir=str(ROOT / "conf"), **composition.VERSION_BASE):
         composed = compose("config", overrides=[f"experiment={preset}"])
     resolved = OmegaConf.to_container(composed, resolve=True)
