@@ -12,6 +12,7 @@ import base64
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +36,8 @@ SMALL_NUMBER = re.compile(r"(?<![\w.])(?:(?:\w++ = )?+[\d.]++e-\d++|\d\d-\d\d-\d
 """What a browser would break into two lines at a minus: a number, with the name before it, or a run's time of day."""
 ID, REFERENCE = re.compile(r'\bid="([^"]*)"'), re.compile(r'(\bid="|\bhref="#|\burl\(#)([^")]*)')
 """The ids of a drawing, and where it names one. A scatter names one for each of its points: short ones spare half."""
+STYLE, SCARCE = re.compile(r' style="([^"]*)"'), 2
+"""The style of an element of a drawing, and how many must have it to be a class of the page."""
 BEHIND = "Data behind the figures"
 """The heading of the tables that are folded."""
 BROAD = 8
@@ -144,6 +147,11 @@ def render(content: Content) -> str:
     page = environment.from_string(_part("report.html.j2"))
     script = "\n".join(map(_part, ("report.js", "slider.js") if content.slider else ("report.js",)))
     figures = [_figure(number, Drawing(*one), content.lesson) for number, one in enumerate(content.figures, start=1)]
+    classes = _classes([one["svg"] for one in figures])
+    for one in figures:
+        one["svg"] = STYLE.sub(
+            lambda style: f' class="{classes[style[1]]}"' if style[1] in classes else style[0], one["svg"]
+        )
     tables = [_table(f"table-{number}", Table(*one)) for number, one in enumerate(content.tables, start=1)]
     sections = _sections(content)
     parts = {
@@ -161,6 +169,7 @@ def render(content: Content) -> str:
         script=Markup(script),  # noqa: S704 - ours
         sections=sections,
         parts={name: parts.get(name, []) for name, _ in sections},
+        classes=classes,
         figures=figures,
         tables=tables,
         beside=[one["rows"] for one in figures if one["rows"]],
@@ -178,6 +187,12 @@ def _whole_numbers(text: str) -> str:
     from markupsafe import Markup, escape  # noqa: PLC0415 - as in render
 
     return Markup(SMALL_NUMBER.sub(r'<span class="n">\g<0></span>', str(escape(text))))  # noqa: S704 - escaped
+
+
+def _classes(drawings: Sequence[str]) -> dict[str, str]:
+    """The styles that several elements of the drawings have, each with the name of a class."""
+    counts = Counter(style for svg in drawings for style in STYLE.findall(svg))
+    return {style: f"s{number}" for number, style in enumerate(s for s, n in counts.items() if n >= SCARCE)}
 
 
 def _part(name: str) -> str:
@@ -231,12 +246,12 @@ def inline(svg: str, prefix: str, groups: Collection[str] = ()) -> str:
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r">\s+<", "><", svg)
-    svg = re.sub(r'<g id="([^"]*)"', lambda group: group[0] if group[1] in groups else "<g", svg)
+    svg = re.sub(r'<g id="([^"]*)"', lambda group: group[0] if group[1] in groups else "<g", svg).replace("<g/>", "")
     svg = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", svg)
     svg = svg.replace(' xlink:href="', ' href="')
     places = {name: f"{place:x}" for place, name in enumerate(dict.fromkeys(ID.findall(svg))) if name not in groups}
     svg = REFERENCE.sub(lambda found: f"{found[1]}{prefix}-{places.get(found[2], found[2])}", svg)
-    svg = re.sub(r"(<style[^>]*>)\s*\*", rf"\1#{prefix} *", svg)
+    svg = re.sub(r"(<style[^>]*>)\s*\*", rf"\1:where(#{prefix}) *", svg)
     return svg.replace("<svg ", '<svg aria-hidden="true" focusable="false" class="whole" ', 1)
 
 

@@ -153,11 +153,19 @@ def _represented(dumper: Any, text: str) -> yaml.ScalarNode:
     return node
 
 
+def _listed(dumper: Any, values: Sequence[Any]) -> yaml.SequenceNode:
+    """A list of plain values in as few lines as it fits into: a grid would have a line for each."""
+    flow = not any(isinstance(value, (Mapping, list, tuple)) for value in values)
+    node: yaml.SequenceNode = dumper.represent_sequence("tag:yaml.org,2002:seq", values, flow_style=flow)
+    return node
+
+
 _Dumper.add_representer(str, _represented)
+_Dumper.add_representer(list, _listed)
 
 
 def _yaml(configuration: Mapping[str, Any]) -> str:
-    """Return what ``OmegaConf.to_yaml`` gives, twenty times as fast: no node is made for each entry of a grid."""
+    """Return what ``OmegaConf`` reads as it was, twenty times as fast: no node is made for each entry of a grid."""
     return str(yaml.dump(configuration, Dumper=_Dumper, default_flow_style=False, allow_unicode=True, sort_keys=False))
 
 

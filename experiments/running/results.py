@@ -34,6 +34,8 @@ MAX_JOBS_NAMED = 10
 """Most jobs that are named one by one when they have no result."""
 MAX_ROWS_SHOWN, MAX_ROWS_OF_OTHERS = 120, 60
 """Most rows that the report holds of a table: of the main one and of those in `SHOWN_AT_LENGTH`, and of the others."""
+MAX_CELLS_SHOWN = 2_000
+"""Most cells of a table that the report holds, each of some 16 bytes: a broad table has fewer rows there."""
 SHOWN_AT_LENGTH = ("summary", "goals")
 MAX_ROWS_UNFOLDED = 40
 """Rows above which a table that is not in `SHOWN_AT_LENGTH` is folded: about a page."""
@@ -227,7 +229,8 @@ def _shown(table: type[Rows], path: Path, rows: int, jobs: int, *, drawn: bool) 
     """
     name = str(table.table)
     long = name in SHOWN_AT_LENGTH
-    frame = tables.spread(path, MAX_ROWS_SHOWN if long or name == MAIN else MAX_ROWS_OF_OTHERS)
+    most = MAX_ROWS_SHOWN if long or name == MAIN else MAX_ROWS_OF_OTHERS
+    frame = tables.spread(path, min(most, MAX_CELLS_SHOWN // len(table.columns)))
     idle = {column for column in table.keys if all(run_figures.cell(value) == "" for value in frame[column])}
     idle |= {"job"} if jobs == 1 else set()
     shape = {column: text for column, (_, text) in tables.footer(path).shape.items() if column not in idle}

@@ -639,14 +639,44 @@ def test_a_few_points_are_all_drawn_and_a_line_is_none_of_them():
 
 
 def test_a_crowd_of_points_is_light(tmp_path):
-    sizes = {}
     for count in (500, 20_000):
-        (path,) = figures.save(figures.draw(crowd(count), SCATTER), tmp_path, f"crowd_{count}", ["svg"])
+        figure = figures.draw(crowd(count), SCATTER)
+        (path,) = figures.save(figure, tmp_path, f"crowd_{count}", ["svg"])
         text = path.read_text(encoding="utf-8")
-        sizes[count] = len(text)
-        markers = re.findall(r"<use [^>]*/>", text)
-        assert sum("style=" in marker for marker in markers) < 40  # those of the ticks
-    assert sizes[20_000] < 400_000
+        assert len(text) < 20_000 + 10 * drawn_points(figure)
+        assert len(re.findall(r"<use [^>]*/>", text)) < 40  # the markers of the ticks and of the legend
+
+
+def drawn_points(figure):
+    """How many markers of lines a figure has."""
+    return sum(
+        line.get_xydata().shape[0] for ax in figure.axes for line in ax.get_lines() if line.get_linestyle() == "None"
+    )
+
+
+def test_a_crowd_and_a_long_line_are_where_they_were_drawn(tmp_path):
+    """Steps between rounded places add up to the places, and every point of a crowd has its marker."""
+    figure = figures.draw({"table": sweep(GRID, FUNCTIONS)}, {**ULPS, "joined": False})
+    joined = figures.draw({"table": sweep(GRID, FUNCTIONS)}, ULPS)
+    for one, marks in ((figure, "marker-mid"), (joined, "stroke-linecap: square")):
+        (path,) = figures.save(one, tmp_path, "steps", ["svg"])
+        drawn = [
+            np.cumsum(np.array(re.findall(r"-?(?:\d+(?:\.\d)?|\.\d)", part), dtype=float).reshape(-1, 2), axis=0)
+            for part in re.findall(rf'<path d="(m[^"]*)"[^>]*{marks}', path.read_text(encoding="utf-8"))
+        ]
+        height = one.get_figheight() * 72.0
+        lines = [
+            ax.transData.transform(line.get_xydata())
+            for ax in one.axes
+            for line in ax.get_lines()
+            if line.get_xydata().shape[0] > len(GRID) / 2
+        ]
+        assert len(drawn) >= len(METHODS)
+        every = np.concatenate(lines) * 72.0 / one.dpi
+        every[:, 1] = height - every[:, 1]
+        for part in drawn:
+            for place in part:
+                assert np.nanmin(np.abs(every - place).max(axis=1)) < 0.06
 
 
 def test_errors_that_nearly_coincide_show_each_of_their_markers():

@@ -113,8 +113,23 @@ def test_two_figures_that_share_ids_keep_their_own():
 
 def test_the_style_of_a_figure_stays_within_the_figure():
     text = report.render(content())
-    assert "#figure-1 *{stroke-linejoin" in text
+    assert ":where(#figure-1) *{stroke-linejoin" in text
     assert ">*{" not in text
+
+
+def test_the_styles_that_several_elements_have_are_said_once():
+    """With classes in the place of styles every element looks as it did; a style of one element stays where it is."""
+    styled = SVG.replace("</svg>", '<path d="M 0 0" style="fill: red"/><path d="M 1 1" style="fill: {}"/></svg>')
+    svgs = [styled.replace("{}", colour) for colour in ("red", "blue", "green")]
+    text = report.render(content(figures=[(f"one_{k}", svg, "How to read it.") for k, svg in enumerate(svgs)]))
+    rules = dict(re.findall(r"^\.(s\d+) \{(.*)\}$", text, re.MULTILINE))
+    assert list(rules.values()) == ["fill: red"]
+    paths = [attributes for tag, attributes in Page(text).elements if tag == "path"]
+    looks = [rules[one["class"]] if "class" in one else one["style"] for one in paths if {"class", "style"} & {*one}]
+    assert looks == ["fill: red", "fill: red", "fill: red", "fill: blue", "fill: red", "fill: green"]
+    assert report.render(content(figures=[("one", svgs[0], "")])) == report.render(
+        content(figures=[("one", svgs[0], "")])
+    )
 
 
 def test_every_reference_within_the_page_leads_somewhere():
