@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         typical_error,
         ulp_error,
     )
+    from derivkit.expressions.description import grammar
     from derivkit.expressions.expression import parse
     from derivkit.expressions.tokens import ParseError
     from derivkit.expressions.tree import Expression
@@ -212,6 +213,7 @@ __all__ = [
     "gradient",
     "gradient_operations",
     "gradient_rounding",
+    "grammar",
     "gsl_central",
     "held_difference",
     "hessian",

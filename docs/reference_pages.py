@@ -52,7 +52,7 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "studies/index", _page("Studies", STUDIES, _questions(), _tree(PRESETS))
     yield from ((f"studies/{name}", _preset(name)) for name in PRESETS)
     yield "choices/index", _page("Names to choose from", *(_choice(*one) for one in CHOICES))
-    yield "choices/operations", _page("What an expression may hold", EXPRESSIONS, _operations())
+    yield "choices/operations", _page("What an expression may hold", EXPRESSIONS, _operators(), _operations())
     yield "choices/figures", _page("Kinds of figures", FIGURES, *map(_kind, sorted(KINDS)))
     yield "choices/errors", table(("status", "meaning"), _reasons()) + "\n"
     yield "commands/index", _page("Commands", *map(_command, COMMANDS))
@@ -300,18 +300,25 @@ CHOICES = (
     ("Networks", WHY, _group("network", *NETWORK)),
 )
 """Tables of names: their titles, heads and rows."""
-EXPRESSIONS = """An expression is made of numbers, variables, brackets, the operators `+ - * / ^` (`**` is read as `^`),
-the constants `pi` and `e`, and the functions of this table; `u` stands for the argument."""
+EXPRESSIONS = """An expression is made of numbers, variables, brackets, the operators of the first table, those that
+bind most tightly first, the constants `pi` and `e`, and the functions of the second; `u` stands for the argument."""
 FIGURES = """What a block of `figures.draw` in a preset may be. Every kind has a panel for each of the values of the
 columns `panel`, and takes the rows that `where` chooses."""
 
 
+def _operators() -> str:
+    return table(
+        ("operator", "meaning"), [(code(sign), escaped(text)) for sign, text in dk.grammar().operators.items()]
+    )
+
+
 def _operations() -> str:
+    meanings = dk.grammar().functions
     rows = [
-        (code(one.name), code(", ".join(one.synonyms)), code(one.slope), code(one.domain))
+        (code(one.name), code(", ".join(one.synonyms)), escaped(meanings[one.name]), code(one.slope))
         for one in ELEMENTARY.values()
     ]
-    return table(("name", "also read", "slope", "domain"), rows)
+    return table(("name", "also read", "meaning", "slope"), rows)
 
 
 def _reasons() -> Iterator[Sequence[str]]:

@@ -88,6 +88,7 @@ REFERENCES = (
     "no signal",
     "level of the noise",
     "beaten by none",
+    "beaten by none that keeps 95 %",
 )
 """Lines that are no method but what methods are measured against."""
 ENDS = (", ", " (", " of ")
@@ -122,7 +123,8 @@ def looks_of(names: Sequence[str]) -> dict[str, Look]:
     looks = {}
     for place, name in enumerate(names):
         if is_reference(name):
-            looks[name] = Look(BLACK, "")
+            looks[name] = Look(BLACK, "", before[BLACK])
+            before[BLACK] += 1
             continue
         colour = METHODS[methods[name]].colour if name in methods else min(COLOURS, key=uses.__getitem__)
         look = own.get(name) or _free(colour, place, taken)

@@ -1,7 +1,8 @@
 """Write the functions that judge derivatives, for tools in any language: ``python -m experiments.population DIR``.
 
 DIR is a run of the study population, whose keys may follow, such as population=held_out points=20 seed=1, with a Data
-Package of Frictionless beside its Parquet tables, datapackage.json, which says what every column means. An answer,
+Package of Frictionless beside its Parquet tables, datapackage.json, which says what every column means, and under
+grammar how a formula is read: its operators, which of them bind first, its constants and functions. An answer,
 value and error, is true if |value - truth - truth_low| is at most error + slack + half a unit in the last place of
 truth. Answers in a CSV file with the columns function, x, value and error are judged by python -m experiments.run
 experiment=leaderboard answers=mine.csv.

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from derivkit.arguments import EVERYWHERE
 from derivkit.expressions.expression import parse
 from derivkit.function import Function
@@ -38,6 +40,15 @@ class Answer:
     value: float
     bar: float
     status: str
+
+    @classmethod
+    def of(cls, result: Any) -> Answer:
+        """A result at one point, scalar or of shape ``(1,)``; a value or a bar that is not finite is none."""
+        value, bar = (float(np.ravel(number)[0]) for number in (result.value, result.error))
+        return cls(
+            value=value if math.isfinite(value) else math.nan, bar=bar if math.isfinite(bar) else math.nan,
+            status=str(np.ravel(result.status)[0]),
+        )  # fmt: skip
 
     @property
     def flagged(self) -> bool:

@@ -53,6 +53,8 @@ class Plan:
     empty: tuple[str, ...]
     names: tuple[str, ...]
     names_available: int
+    common: Any = None
+    """With the key ``alike`` what all rows of the table show in one panel, whatever the figure chooses of them."""
 
     @property
     def contents(self) -> list[Any]:

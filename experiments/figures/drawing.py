@@ -173,7 +173,7 @@ FORMS: Mapping[str, tuple[Callable[[object], bool], str]] = {
         f"how many it shows at most, such as {PANELS}",
     ),
     "where": (lambda value: isinstance(value, Mapping), "a mapping of columns to values, where: {kind: absolute}"),
-    "joined": (lambda value: isinstance(value, bool), "true or false"),
+    **dict.fromkeys(("joined", "alike"), (lambda value: isinstance(value, bool), "true or false")),
     "axes": (_are_names, "a list of columns"),
     "dots": (_are_names, "a list of series, dots: [samples]"),
     "strokes": (_are_names, "a list of series, strokes: [a corner]"),
@@ -181,7 +181,7 @@ FORMS: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "bound": (_are_named, "a mapping of table, x, y, proved"),
     "marks": (_are_named, "a mapping of table, x, y"),
     "rows": (_is_excerpt, "a mapping of table, columns, rows: {table: table, columns: [method, value]}"),
-    "limits": (_are_numbers, "two positive numbers, the smaller first, such as [1e-3, 1]"),
+    "limits": (_are_numbers, "two numbers, the smaller first, such as [1e-3, 1]"),
 }
 """Of what form the values of some keys are, and what to write; all others are texts in one line."""
 

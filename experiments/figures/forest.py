@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from experiments.figures.axes import decades_around, linear_axis, log_axis, place_ticks, power_text, row_below, ten_to
 from experiments.figures.contract import Excerpt, Floats, Kind, Mask, Plan, Spec, floats
-from experiments.figures.paper import GREY, LIGHT, entry, lay_out, panels_across, short
+from experiments.figures.paper import GREY, LIGHT, NAME, entry, lay_out, panels_across, short
 from experiments.looks import BLACK, BLUE, VERMILLION
 from experiments.words import counted, first_of, in_brackets, number
 
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 ROWS = 40
 """Most rows of a panel; captions tell of cuts."""
-NAME = 34
-"""Letters of a row's name above which it is cut."""
 NEAR = 100.0
 """Values of which the largest is so many times the smallest stand on a linear axis; else on one of powers of ten."""
 DECADES = 6

@@ -3,7 +3,7 @@
 ``bound`` is a mapping of table, x, y and proved: a thin line per series from that table, which the text column
 ``proved`` calls proved, expected or estimated; ``marks`` is a mapping of table, x and y: large hollow markers, which
 the legend calls by its ``label``, if it has one. With ``joined: false`` the points of a series stay alone, as those of
-a scatter do.
+a scatter do. With ``alike: true`` all panels, and the figures of other rows of the table, have the same axes.
 """
 
 from __future__ import annotations
@@ -74,8 +74,10 @@ def _draw(plan: Plan, spec: Spec) -> Figure:
     entries = [entry(name, **{**look, **_style(name, line=name in lines)}) for name, look in looks.items()]
     figure, axes = lay_out(plan, spec, entries, _explained(series, spec))
     for panel, ax in zip(panels, axes, strict=True):
-        x, y = _held(panel, REACH[few])
-        _draw_log(ax, panel, looks, y, draw)
+        together = plan.common or panel
+        x, y = _held(together, REACH[few])
+        log_panel(ax, [one.y for one in together], *ends_around(y))
+        _draw_log(ax, panel, looks, ends_around(y), draw)
         log_axis(ax, "x", *ends_around(x), zero=False)
     return figure
 
@@ -129,11 +131,10 @@ def _draw_log(
     ax: Axes,
     panel: Sequence[Series],
     looks: Mapping[str, Mapping[str, Any]],
-    held: Floats,
+    ends: tuple[float, float],
     draw: Callable[[Axes, Series, Mapping[str, Any], float], None],
 ) -> None:
-    low, high = ends_around(held)
-    log_panel(ax, [one.y for one in panel], low, high)
+    low, high = ends
     if any((one.y == 0).any() for one in panel):
         ax.axhline(row_below(low, high, 0.03), color=GREY, linewidth=0.6, linestyle=(0, (1.5, 1.5)))
     for place, (one, depth) in enumerate(zip(panel, np.linspace(0.06, 0.11, len(panel)), strict=True)):
@@ -230,7 +231,7 @@ def _remarks(plan: Plan, spec: Spec) -> list[str]:
 
 KIND = Kind(
     required=("kind", "table", "x", "y", "series"),
-    optional=("panel", "panels", "xlabel", "ylabel", "joined", *BESIDE),
+    optional=("panel", "panels", "xlabel", "ylabel", "joined", "alike", *BESIDE),
     columns=line_columns,
     has=has_log,
     content=functools.partial(all_series, log=True),

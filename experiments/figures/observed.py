@@ -1,7 +1,7 @@
 """Kind `observed`: what was observed beside theory, one row per value of column ``label``.
 
 ``pairs`` is a list of [observed column, theory column, name]; ``beside`` says what stands in theory's place, such as a
-goal.
+goal, which may be kept by more than is missed. ``limits`` are the ends of the axis.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from experiments.figures.axes import place_ticks, round_ticks, tick_text
 from experiments.figures.contract import Excerpt, Kind, Mask, Plan, Spec, floats
-from experiments.figures.paper import GREY, LIGHT, entry, lay_out, looks_of, panels_across, short
+from experiments.figures.paper import GREY, LIGHT, NAME, entry, lay_out, looks_of, panels_across, short
 from experiments.looks import method_of
 from experiments.words import in_brackets, part_of
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from pandas import DataFrame
 
+SPACE = 0.02
+"""Beyond the ends of an axis, as a part of it: half a marker."""
 ROWS = 16
 """Most rows of a panel; captions tell of cuts."""
 
@@ -45,6 +47,9 @@ def _columns(spec: Spec) -> list[str]:
     for pair in spec["pairs"]:
         if isinstance(pair, str) or len(pair) != 3:
             raise ValueError(f"a figure's pairs hold {pair!r}; write [observed column, theory column, name]")
+    limits = spec.get("limits")
+    if limits is not None and not (len(limits) == 2 and limits[0] < limits[1]):
+        raise ValueError(f"a figure's limits are {limits!r}; write two numbers, the smaller first")
     return [spec["label"], *(column for pair in spec["pairs"] for column in pair[:2])]
 
 
@@ -61,14 +66,14 @@ def _dots(excerpt: Excerpt) -> Rows:
 
 
 def _draw(plan: Plan, spec: Spec) -> Figure:
-    names = [short(name, 24) for name in plan.names]
+    names = [short(name, NAME) for name in plan.names]
     left = 0.3 + 0.075 * max(len(name) for name in names)
     height = max(1.1, 0.15 + len(names) * 0.17 * (1 + len(spec["pairs"])))
     texts = [f"{name}, observed" for _, _, name in spec["pairs"]]
     series = [entry(text, len(text), color=GREY, marker=_shape(place), **SEEN) for place, text in enumerate(texts)]
     theory = [entry(_beside(spec), len(_beside(spec)), **THEORY)]
     figure, axes = lay_out(plan, spec, series, theory, height=height, left=left, gap=0.3)
-    limits = _dot_limits([panel.content for panel in plan.panels])
+    limits = _dot_limits([panel.content for panel in plan.panels], spec)
     for place, (panel, ax) in enumerate(zip(plan.panels, axes, strict=True)):
         _draw_dots(ax, panel.content, plan.names, limits)
         place_ticks(ax, "y", range(len(names)), [""] * len(names) if place % panels_across(len(axes)) else names)
@@ -83,8 +88,11 @@ def _beside(spec: Spec) -> str:
     return str(spec.get("beside", "theory"))
 
 
-def _dot_limits(dots: Sequence[Rows]) -> tuple[float, float]:
+def _dot_limits(dots: Sequence[Rows], spec: Spec) -> tuple[float, float]:
     """Give all panels one scale; observed values that leave theory's range by over 3 sit at the edge."""
+    if "limits" in spec:
+        first, last = map(float, spec["limits"])
+        return first - SPACE * (last - first), last + SPACE * (last - first)
     pairs = np.array([pair for rows in dots for row in rows.values() for pair in row])
     theory = pairs[np.isfinite(pairs[:, 1]), 1]
     low, high = (min(0.0, theory.min()), max(1.0, theory.max())) if theory.size else (0.0, 1.0)
@@ -142,10 +150,33 @@ def _finding(plan: Plan, spec: Spec) -> list[str]:
     values = part_of(len(away), len(away), "value").capitalize()
     if not within:
         return [f"{values} are those of {beside}."]
+    if "beside" in spec:
+        return [_against(beside, away)]
     if f"{seen:.2f}" == f"{theory:.2f}":
         return [f"{values} lie within {within:.2f} of {beside}."]
     farthest = f"the farthest is {where}, {seen:.2f} against {theory:.2f}"
     return [f"{values} lie within {within:.2f} of {beside}; {farthest}."]
+
+
+def _against(beside: str, away: Sequence[tuple[float, float, float, str]]) -> str:
+    """How many values are above what was to be kept, and below, and the farthest on either side."""
+    sides = {
+        "above": [one for one in away if one[1] > one[2]],
+        "at": [one for one in away if one[1] == one[2]],
+        "below": [one for one in away if one[1] < one[2]],
+    }
+    parts = [
+        f"{part_of(len(some), len(away), 'value')} {'is' if len(some) == 1 else 'are'} {side} the {beside}"
+        + (
+            f", the farthest of them {max(some)[3]}, {max(some)[1]:.2f} against {max(some)[2]:.2f}"
+            if side != "at"
+            else ""
+        )
+        for side, some in sides.items()
+        if some
+    ]
+    text = "; ".join(parts)
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _description(plan: Plan, spec: Spec) -> str:
@@ -164,7 +195,7 @@ def _remarks(plan: Plan, spec: Spec) -> list[str]:
 
 KIND = Kind(
     required=("kind", "table", "label", "pairs"),
-    optional=("panel", "panels", "xlabel", "beside"),
+    optional=("panel", "panels", "xlabel", "beside", "limits"),
     names="label",
     called="rows",
     most=ROWS,

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 DASHES: tuple[Any, ...] = ("-", (0, (4, 2)), (0, (2.5, 1.5)), (0, (1.2, 1.2)))
 BROKEN: Any = (0, (5, 2.5))
 """The dash of what others are measured against: drawn above them, it lets them be seen."""
+MEASURES: tuple[Any, ...] = (BROKEN, (0, (1.2, 1.8)))
+"""The dashes of the first of them in a figure, and of a second."""
+NAME = 34
+"""Letters of a name beside a row, or in a legend, above which it is cut."""
 
 GREY, LIGHT = "#5f6368", "#dddddd"
 STYLE: Mapping[str, Any] = {
@@ -80,11 +84,12 @@ def looks_of(names: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 def _look(look: looks.Look) -> dict[str, Any]:
     black = look.colour == looks.BLACK
-    dash = BROKEN if black else DASHES[look.before % len(DASHES)]
+    dashes = MEASURES if black else DASHES
+    dash = dashes[look.before % len(dashes)]
     return {"color": look.colour, "marker": look.marker or "none", "linestyle": dash, "zorder": 3.5 if black else 3}
 
 
-def entry(name: str, most: int = 32, **look: Any) -> Entry:
+def entry(name: str, most: int = NAME, **look: Any) -> Entry:
     """Return an entry of the legend: a name, cut if it has over ``most`` letters, and how a line of it looks."""
     return short(name, most), Line2D([], [], **look)
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from experiments.figures.contract import Excerpt, Frames, Key, Kind, Mask, Panel, Plan, Spec, floats
 from experiments.figures.paper import PANELS, panel_size, short, title_width
+from experiments.looks import is_reference
 from experiments.messages import nearest
 from experiments.words import first_of
 
@@ -79,21 +80,32 @@ def plan_of(kind: Kind, frames: Frames, spec: Spec) -> Plan:
     width = panel_size(len(shown))[0] + 0.4  # lest a title runs into the next
     column, named = rows[spec[kind.names]], there | kind.gaps
     lists = [column[(place == panel) & named].drop_duplicates() for panel in shown]
-    names = list(dict.fromkeys(map(str, itertools.chain(*lists))))
+    every = list(dict.fromkeys(map(str, itertools.chain(*lists))))
+    most = [name for name in every if not is_reference(name)][: kind.most]
+    names = [name for name in every if name in most or is_reference(name)]  # what others are measured against stays
     panels = []
     for panel in shown:
         # The same curve comes from each job of a sweep over something else.
         distinct = rows[place == panel].drop_duplicates()
-        excerpt = Excerpt(rows=distinct, frames=frames, spec=spec, names=names[: kind.most], key=keys[panel])
+        excerpt = Excerpt(rows=distinct, frames=frames, spec=spec, names=names, key=keys[panel])
         title = _fitted_title(columns, keys[panel], width)
         panels.append(Panel(key=keys[panel], title=title, content=kind.content(excerpt)))
     return Plan(
         panels=tuple(panels),
         available=full.size,
         empty=tuple(_title(columns, keys[panel], 60) for panel in np.setdiff1d(place, full)),
-        names=tuple(names[: kind.most]),
-        names_available=len(names),
+        names=tuple(names),
+        names_available=len(every),
+        common=_common(kind, frames, spec) if spec.get("alike") else None,
     )
+
+
+def _common(kind: Kind, frames: Frames, spec: Spec) -> Any:
+    """What all rows of the spec's table show, as if they were of one panel."""
+    whole = {key: value for key, value in spec.items() if key not in ("panel", "where")}
+    rows = frames[spec["table"]].drop_duplicates()
+    names = list(dict.fromkeys(map(str, rows[spec[kind.names]])))
+    return kind.content(Excerpt(rows=rows, frames=frames, spec=whole, names=names, key=()))
 
 
 def _fitted_title(columns: Sequence[str], key: Key, width: float) -> str:

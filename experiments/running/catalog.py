@@ -6,6 +6,8 @@ Hydra composes what is run. A help or a completion needs names and a line about 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from importlib import metadata
 from itertools import dropwhile, takewhile
 from pathlib import Path
 from typing import Any
@@ -70,6 +72,26 @@ def lines(group: str, places: Sequence[Path] = (CONF,)) -> dict[str, str]:
     """
     table = _table(group)
     return {name: table.get(name) or _line(_file(group, name, places), name) for name in options(group, places)}
+
+
+def marks(group: str, places: Sequence[Path] = (CONF,)) -> dict[str, str]:
+    """Return what is to be known before another tool is chosen: that it has no bar, or is not installed here."""
+    files = {name: _loaded(_file(group, name, places)).get(name) for name in options(group, places)}
+    tools = {name: spec for name, spec in files.items() if isinstance(spec, Mapping) and "install" in spec}
+    return {
+        name: ", ".join(["no bar"] * (spec.get("bar") is False) + ["not installed"] * (not _is_installed(spec)))
+        for name, spec in tools.items()
+    }
+
+
+def _is_installed(tool: Mapping[str, Any]) -> bool:
+    """Whether the distribution of a tool is there, or the interpreter that has it."""
+    if tool.get("interpreter"):
+        return Path(str(tool["interpreter"])).is_file()
+    with suppress(metadata.PackageNotFoundError):
+        metadata.version(str(tool["install"]))
+        return True
+    return False
 
 
 def keys(study: str, places: Sequence[Path] = (CONF,)) -> dict[str, Any]:

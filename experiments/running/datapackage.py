@@ -1,15 +1,18 @@
 """The tables of a run as a Data Package of Frictionless, which people read in any language: ``datapackage.json``.
 
-It follows version 1 of the standard; what it says of the columns is what the study says of them.
+It follows version 1 of the standard; what it says of the columns is what the study says of them, and beside the tables
+it says how a formula in one of them is read.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import derivkit as dk
 from experiments.running import crate, record, serial
 from experiments.running.check import study_of
 from experiments.study import Rows
@@ -30,6 +33,7 @@ def write(directory: Path) -> None:
             "title": study.question,
             "description": f"Made by the derivative laboratory, {crate.version_of(run)}.",
             "created": serial.plain(run.started),
+            "grammar": asdict(dk.grammar()),
             "resources": [resource(study.tables[name], path) for name, path in files.items() if path.is_file()],
         },
     )

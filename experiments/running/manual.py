@@ -70,7 +70,11 @@ def of_study(study: str, places: Sequence[Path], *, run: str, width: int | None)
     keys = catalog.keys(study, places)
     for group, title in GROUPS.items():
         if group in keys:
-            names = catalog.lines(group, places)
+            marks = catalog.marks(group, places)
+            names = {
+                name: f"({marks[name]}) {line}" if marks.get(name) else line
+                for name, line in catalog.lines(group, places).items()
+            }
             heading = ALL_OF.format(group=group, pattern=_pattern(names))
             yield from ("", f"{title}: {heading}", *_listing(names, width))
     yield from ("", "Studies: experiment=NAME", *_listing(catalog.lines("experiment", places), width))

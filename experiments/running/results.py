@@ -37,8 +37,9 @@ MAX_ROWS_SHOWN, MAX_ROWS_OF_OTHERS = 120, 60
 MAX_CELLS_SHOWN = 2_000
 """Most cells of a table that the report holds, each of some 16 bytes: a broad table has fewer rows there."""
 SHOWN_AT_LENGTH = ("summary", "goals")
-MAX_ROWS_UNFOLDED = 40
-"""Rows above which a table that is not in `SHOWN_AT_LENGTH` is folded: about a page."""
+MAX_ROWS_UNFOLDED, MAX_COLUMNS_UNFOLDED = 40, 16
+"""Rows above which a table that is not in `SHOWN_AT_LENGTH` is folded: about a page; and columns, of all but the main
+one."""
 MAX_FINDINGS_PRINTED = 3
 """Most findings that are printed in the terminal; the report has all of them."""
 MAX_JOBS_REPORTED = 20
@@ -243,7 +244,7 @@ def _shown(table: type[Rows], path: Path, rows: int, jobs: int, *, drawn: bool) 
         rows=[[run_figures.cell(value) for value in row] for row in frame.itertuples(index=False)],
         total=rows,
         spread=True,
-        folded=not long and (drawn or rows > MAX_ROWS_UNFOLDED),
+        folded=not long and (drawn or rows > MAX_ROWS_UNFOLDED or (name != MAIN and len(shape) > MAX_COLUMNS_UNFOLDED)),
     )
 
 

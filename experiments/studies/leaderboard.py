@@ -48,16 +48,20 @@ PROMISED = 95.0
 REQUESTS = COMPLEX, REAL, FORMULA = "complex", "real", "formula"
 """What a tool requests of f, the most first."""
 FRONTIER = "beaten by none"
+TRUSTED_FRONTIER = f"{FRONTIER} that keeps {PROMISED:g} %"
 MOST_NAMED = 5
 """Tools that a sentence names."""
 FILE = "answers in a file"
 """How the source of answers begins that nobody can be asked for more, and what it stands for in `requests`."""
-WORST = 10
-"""So many of the worst answers of each."""
+WORST = 2
+"""So many of the worst answers of each, which a page shows whole; the main table has all by their `miss`."""
 LOST = ("raised", "hung", "killed")
 """Statuses of calls that a tool did not finish."""
 
 # Tables
+
+
+KINDS = "a method of this library, a step rule of the literature, or another tool, with or without a bar"
 
 
 class Tool(Rows, table=None):
@@ -69,9 +73,7 @@ class Tool(Rows, table=None):
 class Kind(Rows, table=None):
     """What kind of tool it is."""
 
-    kind: str = column(
-        "a method of this library, a step rule of the literature, or another tool, with or without a bar"
-    )
+    kind: str = column(KINDS)
 
 
 class Table(Tool, columns.Function, Category, columns.Judged):
@@ -129,6 +131,7 @@ class Frontier(Kind):
     tool: str = key("who is asked, or who is beaten by none in both", axis="series")
     evaluations: float = key("mean values of f for a point", axis="x", label="values of f for a point")
     loss: float = column("median loss of the answers", axis="y", label="loss: error over what could be attained")
+    trusted_loss: float = column("the same of a tool that can be trusted; none of another, and of a line")
 
 
 class Coverage(Rows):
@@ -166,7 +169,7 @@ Verdicts = table_of(
 
 
 class Worst(Tool, Kind):
-    """The ten worst answers of each, by the error over the bar, or without a bar over what could be attained."""
+    """The two worst answers of each, by the error over the bar, or without a bar over what could be attained."""
 
     place: int = key("1 is the worst")
     function: str = column("name of the function in the population")
@@ -177,8 +180,20 @@ class Worst(Tool, Kind):
     off: float = column("by how much: infinite for a value with the status ok where no derivative exists")
 
 
-class Summary(Tool, Kind, Standings):
-    """The standings, the best first: by ok_covered, silent and loss; those that answer less than half come later."""
+class Summary(Tool):
+    """The standings in short, the best first: by true bars, silent and loss; who answers less than half comes later."""
+
+    true_bars: str = column("share of the bars with the status ok that are true, with its 95 % interval")
+    tightness: float = column("median tightness with the status ok")
+    loss: float = column("median loss of the answers")
+    silent: int = column("points without a derivative that were answered with the status ok")
+    evaluations: float = column("mean values of f for a point; none where a file does not say")
+    seconds: float = column("median seconds for a point, without those of f", measured=True)
+    kind: str = column(KINDS)
+
+
+class Details(Tool, Kind, Standings):
+    """The standings in full, in the order of the summary."""
 
     lost: int = column("calls that raised, hung or were killed")
     seconds: float = column("median seconds for a point, without those of f", measured=True)
@@ -300,22 +315,12 @@ def asked(method: Method, benches: Iterable[Bench]) -> Iterator[Rows]:
 
 def gallery(method: Method) -> Gallery:
     """What a tool says where derivatives break."""
-    answers = [answer(method, case.function, case.x) for case in BREAKS.values()]
+    answers = [Answer.of(method(case.function, np.array([case.x]))) for case in BREAKS.values()]
     return Gallery(
         tool=method.name, kind=kind_of(method), case=list(BREAKS),
         **{name: [getattr(case, name) for case in BREAKS.values()] for name in ("expression", "x", "truth")},
         **{name: [getattr(one, name) for one in answers] for name in ("value", "bar", "status")},
         verdict=[verdict(one, case.truth, case.size) for one, case in zip(answers, BREAKS.values(), strict=True)],
-    )  # fmt: skip
-
-
-def answer(method: Method, f: dk.Function, x: float) -> Answer:
-    """What a tool says at one point."""
-    result = method(f, np.array([x]))
-    value, bar = float(result.value[0]), float(result.error[0])
-    return Answer(
-        value=value if math.isfinite(value) else math.nan, bar=bar if math.isfinite(bar) else math.nan,
-        status=str(result.status[0]),
     )  # fmt: skip
 
 
@@ -351,10 +356,12 @@ def conclude(tables: Tables) -> Iterator[Rows]:
     if not by_category:
         return
     yield Categories.of(by_category)
-    yield Frontier.of(summary)
-    frontier = summary[summary["unbeaten"]].sort_values("evaluations", kind="stable")
-    for kind in dict.fromkeys(summary["kind"]):
-        yield Frontier.of(frontier, kind=kind, tool=FRONTIER)
+    trusted, real = can_be_trusted(summary), (summary["requests"] == REAL) & summary["evaluations"].notna()
+    yield Frontier.of(summary, trusted_loss=summary["loss"].where(trusted))
+    for name, some in ((TRUSTED_FRONTIER, summary[real & trusted]), (FRONTIER, summary[real])):
+        line = frontier(some, summary.loc[real, "evaluations"].max())
+        for kind in dict.fromkeys(summary["kind"]) if len(line) else ():
+            yield Frontier.of(line, kind=kind, tool=name, trusted_loss=math.nan)
     bars = summary[summary["bars"] > 0]
     yield Coverage.of(
         bars, bars_of=list(map(bars_of, bars["kind"])), promised=PROMISED,
@@ -366,7 +373,30 @@ def conclude(tables: Tables) -> Iterator[Rows]:
     )
     for tool in summary["tool"]:
         yield from worst(kinds[tool], table[table["tool"] == tool])
-    yield Summary.of(summary)
+    yield Summary.of(summary, true_bars=[in_short(row) for row in summary.itertuples()])
+    yield Details.of(summary)
+
+
+def can_be_trusted(summary: Frame) -> Frame:
+    """Which tools keep the promise, and answer at least half of the points that they ought to."""
+    return (summary["ok_covered"] >= PROMISED / 100.0) & answers_half(summary)
+
+
+def frontier(tools: Frame, last: float) -> Frame:
+    """Those of some tools that none of them beats in loss and in values of f; level to the last number of these."""
+    import pandas as pd  # noqa: PLC0415 - only a run that concludes pays for it
+
+    best = unbeaten(tools["evaluations"].to_numpy(), tools["loss"].to_numpy())
+    line = tools[best].drop_duplicates("evaluations").sort_values("evaluations", kind="stable")
+    return pd.concat([line, line[-1:].assign(evaluations=last)]).drop_duplicates("evaluations")
+
+
+def in_short(row: Frame) -> str:
+    """The bars with the status ok that are true."""
+    if not row.ok:
+        return ""
+    low, high = (f"{100.0 * end:.1f}" for end in (row.ok_covered_low, row.ok_covered_high))
+    return f"{percent_reached(row.ok_covered)} ({low} to {high})"
 
 
 def percent(share: Frame) -> NDArray[np.float64]:
@@ -418,7 +448,7 @@ def answers_half(summary: Frame) -> Frame:
 
 
 def worst(kind: str, rows: Frame) -> Iterator[Worst]:
-    """Yield the ten worst answers of a tool."""
+    """Yield the worst answers of a tool."""
     silent = (rows["truth"].isna() & (rows["status"] == "ok")).to_numpy()
     off = np.where(np.isfinite(rows["error"]), rows["miss"], rows["loss"].where(np.isfinite(rows["loss"])))
     off = np.where(silent, math.inf, np.where(np.isfinite(rows["value"]) & ~rows["truth"].isna(), off, math.nan))
@@ -430,7 +460,7 @@ def worst(kind: str, rows: Frame) -> Iterator[Worst]:
 
 def tell(tables: Tables) -> Iterator[str]:
     """Yield whether this library comes first, who is silent where no derivative exists, who was lost, who is absent."""
-    summary, tools = tables[Summary], tables[Tools].drop_duplicates("tool")
+    summary, tools = tables[Details], tables[Tools].drop_duplicates("tool")
     without = len(distinct(tables).query("truth != truth")[["function", "x"]].drop_duplicates())
     if OURS in set(summary["tool"]) and (summary["kind"] != LIBRARY).any():
         yield ours(summary, without)
@@ -470,7 +500,7 @@ def ours(summary: Frame, without: int) -> str:
         )
         places.append(_place("silence", rest[rest["silent"] < mine["silent"]], silent))
     real = rest[rest["requests"] == REAL]
-    honest = real[(real["ok_covered"] >= PROMISED / 100.0) & answers_half(real)]
+    honest = real[can_be_trusted(real)]
     measured = f"median loss {number(mine['loss'])} with {mine['evaluations']:.1f} values of f"
     group = f"{PROMISED:g} % of whose bars are true"
     if len(honest):
@@ -480,7 +510,21 @@ def ours(summary: Frame, without: int) -> str:
         )
     elif len(real) and mine["ok_covered"] >= PROMISED / 100.0:
         places.append(f"the only one of {len(real) + 1} tools that ask for real values alone, {group} ({measured})")
-    return f"dk.derivative is {'; '.join(places)}."
+    return f"dk.derivative is {'; '.join(places)}.{_not_first(mine, rest)}"
+
+
+def _not_first(mine: Frame, rest: Frame) -> str:
+    """In what others are ahead, whatever they ask for and whether their bars are true or not."""
+    measures = {
+        f"median loss ({number(mine['loss'])})": rest[rest["loss"] < mine["loss"]],
+        f"values of f ({mine['evaluations']:.1f} for a point)": rest[rest["evaluations"] < mine["evaluations"]],
+    }
+    parts = [
+        f"in {measure} {first_of(list(map(str, ahead['tool'])), MOST_NAMED)}"
+        for measure, ahead in measures.items()
+        if len(ahead)
+    ]
+    return f" Of all tools, with bars or without, ahead of it are {'; '.join(parts)}." if parts else ""
 
 
 def _place(measure: str, ahead: Frame, value: str) -> str:

@@ -31,28 +31,24 @@ INVISIBLE = ("ripple", "spike")
 # Who answers
 
 
-def answer_of(result: dk.Derivative | dk.Estimate) -> Answer:
-    """A result as an answer."""
-    return Answer(value=float(result.value), bar=float(result.error), status=str(result.status))
-
-
 def textbook(name: str) -> Callable[[dk.Function, float], Answer]:
     """A formula with the delta of the textbooks."""
 
     def answer(f: dk.Function, x: float) -> Answer:
         value = float(dk.difference(f, x, dk.classical_delta(dk.formula(name), x), formula=name))
-        return Answer(value=value, bar=math.nan, status="ok" if math.isfinite(value) else "not_finite")
+        known = math.isfinite(value)
+        return Answer(value=value if known else math.nan, bar=math.nan, status="ok" if known else "not_finite")
 
     return answer
 
 
 def classical(name: str, **keywords: Any) -> Callable[[dk.Function, float], Answer]:
     """A method that puts a bar on its error."""
-    return lambda f, x: answer_of(METHODS[name](f, x, **keywords))
+    return lambda f, x: Answer.of(METHODS[name](f, x, **keywords))
 
 
 ANSWERS: Mapping[str, Callable[[dk.Function, float], Answer]] = {
-    OURS: lambda f, x: answer_of(dk.derivative(f, x)),
+    OURS: lambda f, x: Answer.of(dk.derivative(f, x)),
     **{name: textbook(name) for name in TEXTBOOK},
     **{name: classical(name) for name in ("richardson", "ridders", "gsl_central", "complex_step")},
     ALONE: classical("complex_step", probe=False),
@@ -159,10 +155,9 @@ def answers_to(name: str, case: Break) -> Table:
     f, truth = case.function, case.truth
     answers = [answer(f, case.x) for answer in ANSWERS.values()]
     value, bar = (np.array([getattr(one, field) for one in answers]) for field in ("value", "bar"))
-    known = np.isfinite(value)
     return Table(
-        case=name, x=case.x, method=list(ANSWERS), value=np.where(known, value, np.nan),
-        bar=np.where(known, bar, np.nan), truth=truth, error=np.where(known, np.abs(value - truth), np.nan),
+        case=name, x=case.x, method=list(ANSWERS), value=value, bar=np.where(np.isfinite(value), bar, np.nan),
+        truth=truth, error=np.abs(value - truth),
         status=[one.status for one in answers], verdict=[verdict(one, truth, case.size) for one in answers],
     )  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,15 @@ def test_the_package_describes_every_table_and_column(package: Path) -> None:
         for field in fields:
             assert rows[field["name"]].dtype.kind in kinds[field["type"]], field
         assert not rows.duplicated(resource["schema"]["primaryKey"]).any()
+
+
+def test_the_package_says_how_its_formulas_are_read(package: Path) -> None:
+    """Every name in a formula is a function, a constant or the variable that the package describes."""
+    said = json.loads((package / "datapackage.json").read_text())["grammar"]
+    named = {"x", "True", *said["functions"], *said["constants"]}
+    for formula in table(package, "functions")["expression"]:
+        assert set(re.findall(r"(?<![\w.])[A-Za-z_]\w*", formula)) <= named
+        assert set(re.sub(r"[\w.\s(),<>=]", "", formula)) <= set("".join(said["operators"]))
 
 
 def test_truths_are_those_of_the_formulas_and_values_those_of_the_functions(package: Path) -> None:
@@ -108,7 +118,7 @@ def answered(directory: Path, points: pd.DataFrame, off: float) -> Path:
 def board(outputs: Path, *words: str) -> dict[str, dict[str, object]]:
     assert run.main(["experiment=leaderboard", "population=edges", "points=3", "figures.formats=[svg]", *words]) == 0
     (record,) = outputs.rglob("run.json")
-    rows = table(record.parent, "summary").to_dict("records")
+    rows = table(record.parent, "details").to_dict("records")
     return {str(row["tool"]): row for row in rows}
 
 

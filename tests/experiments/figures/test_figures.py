@@ -792,6 +792,54 @@ def test_an_absurd_observed_value_keeps_its_number_and_does_not_squeeze_the_othe
     assert "1234.00" in {text.get_text() for text in ax.texts}
 
 
+def test_limits_are_the_ends_of_the_axis_and_nothing_between_them_is_moved():
+    rows = law().query("function == 'exp'").assign(order=95.0, order_observed=[99.8, 3.0, 100.0])
+    (ax,) = figures.draw({"law": rows}, {**LAW, "limits": [0, 100]}).axes
+    assert {0.0, 100.0} <= set(ax.get_xticks())
+    points = [float(line.get_xdata()[0]) for line in lines_of(ax, marker_only=True) if line.get_marker() != "|"]
+    assert {99.8, 3.0, 100.0} <= set(points)
+    with pytest.raises(ValueError, match="the smaller first"):
+        figures.check({**LAW, "limits": [100, 0]}, {"law": list(rows)})
+
+
+def test_what_is_to_be_kept_is_counted_on_either_side_and_not_called_near():
+    rows = law().query("function == 'exp'").assign(order=95.0, order_observed=[99.8, 28.5, 95.0])
+    caption = figures.caption({"law": rows}, {**LAW, "pairs": LAW["pairs"][:1], "beside": "promise"})
+    assert "1 of 3 values is above the promise" in caption
+    assert "1 of 3 values is at the promise" in caption
+    assert re.search(r"1 of 3 values is below the promise, the farthest of them .*, 28\.50 against 95\.00", caption)
+    assert "within" not in caption
+
+
+def test_a_name_beside_a_row_is_whole():
+    name = "shi_xie_xuan_nocedal_forward"
+    (ax,) = figures.draw(
+        {"law": law().query("function == 'exp' and method == 'forward_1'").assign(method=name)}, LAW
+    ).axes
+    assert [label.get_text() for label in ax.get_yticklabels()] == [name]
+
+
+def test_figures_that_are_alike_have_the_axes_of_all_rows():
+    frames = {"table": sweep(GRID, FUNCTIONS)}
+    frames["table"].loc[frames["table"]["function"] == "exp", "ulps"] *= 1e6
+    ends = []
+    for name in FUNCTIONS:
+        spec = {**ULPS, "alike": True, "where": {"function": name}}
+        (ax,) = figures.draw(frames, spec).axes
+        ends.append((ax.get_xlim(), ax.get_ylim()))
+    panels = figures.draw(frames, {**ULPS, "alike": True, "panel": "function"}).axes
+    assert {*ends, *((ax.get_xlim(), ax.get_ylim()) for ax in panels)} == {ends[0]}
+    assert len({ax.get_ylim() for ax in figures.draw(frames, {**ULPS, "panel": "function"}).axes}) > 1
+
+
+def test_lines_that_others_are_measured_against_are_not_among_those_cut():
+    names = [f"mine_{number}" for number in range(SERIES + 3)] + ["the goal"]
+    one = sweep(GRID, {"exp": FUNCTIONS["exp"]}, methods={"forward_1": METHODS["forward_1"]})
+    frame = pd.concat([one.assign(method=name) for name in names])
+    labels = [text.get_text() for legend in figures.draw({"table": frame}, ULPS).legends for text in legend.get_texts()]
+    assert labels[: SERIES + 1] == [*names[:SERIES], "the goal"]
+
+
 def test_a_forest_has_signed_values_at_the_left_and_distances_in_bars_at_the_right():
     left, right = figures.draw({"entries": entries(*CLAIMS)}, FOREST).axes
     for ax, places in ((left, {"X": [-0.5], "o": [0.3, 1.0, 2.0]}), (right, {"X": [1e12], "o": [0.1]})):

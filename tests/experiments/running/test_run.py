@@ -404,6 +404,19 @@ def test_help_has_the_keys_five_examples_and_a_line_for_every_name(
     assert not Path("outputs").exists()
 
 
+def test_the_help_says_which_tools_have_no_bar_and_which_are_not_installed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    (tmp_path / "estimator").mkdir()
+    rows = {"here": "install: numpy", "elsewhere": "install: a-tool-that-nobody-has\n  bar: false"}
+    for name, row in rows.items():
+        (tmp_path / f"estimator/{name}.yaml").write_text(f"{name}:\n  call: mine:f\n  source: Mine.\n  {row}\n")
+    assert run.main(["--config-dir", str(tmp_path), "experiment=leaderboard", "--help"]) == 0
+    lines = {line.split()[0]: line.split(maxsplit=1)[1] for line in capsys.readouterr().out.splitlines() if " " in line}
+    assert lines["here"] == "Mine."
+    assert lines["elsewhere"] == "(no bar, not installed) Mine."
+
+
 @pytest.mark.parametrize("study", catalog.options("experiment"))
 def test_the_help_of_a_study_is_its_own(study: str, capsys: pytest.CaptureFixture[str]):
     assert run.main([f"experiment={study}", "--help"]) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -72,7 +73,7 @@ def test_the_standings_are_those_of_the_rows() -> None:
     found = tables(METHODS["derivative"], METHODS["ridders"])
     table = {name: np.asarray(values) for name, values in found["table"].items()}
     for name in ("derivative", "ridders"):
-        mine, said = table["tool"] == name, row(found, "summary", name)
+        mine, said = table["tool"] == name, row(found, "details", name)
         exists = mine & np.isfinite(table["truth"])
         ok = exists & np.isfinite(table["error"]) & (table["status"] == "ok")
         assert said["points"] == mine.sum() == 11
@@ -81,8 +82,8 @@ def test_the_standings_are_those_of_the_rows() -> None:
         assert said["ok_covered_low"] <= said["ok_covered"] <= said["ok_covered_high"]
         assert said["evaluations"] == pytest.approx(table["evaluations"][mine].mean())
         assert said["silent"] == (mine & ~np.isfinite(table["truth"]) & (table["status"] == "ok")).sum()
-    assert row(found, "summary", "derivative")["silent"] == 0
-    assert row(found, "summary", "ridders")["silent"] == 1
+    assert row(found, "details", "derivative")["silent"] == 0
+    assert row(found, "details", "ridders")["silent"] == 1
 
 
 @pytest.mark.parametrize(
@@ -92,7 +93,7 @@ def test_a_bar_that_is_too_short_and_a_value_that_is_off_are_seen(
     off: float, bar: float, covered: float, loss_above: float
 ) -> None:
     found = tables(lying(off, bar), population={"exp": POPULATION["exp"]})
-    said = row(found, "summary", "lying")
+    said = row(found, "details", "lying")
     assert said["ok_covered"] == covered
     assert said["loss"] > loss_above
     assert (found["worst"]["off"][0] > 1.0) == (covered < 1.0)
@@ -100,10 +101,10 @@ def test_a_bar_that_is_too_short_and_a_value_that_is_off_are_seen(
 
 def test_a_value_without_a_derivative_is_the_worst_of_answers() -> None:
     found = tables(lying(0.0, 1.0), population={"kink": POPULATION["kink"]})
-    assert row(found, "summary", "lying")["silent"] == 1
+    assert row(found, "details", "lying")["silent"] == 1
     assert math.isinf(found["worst"]["off"][0])
     flagged = tables(lying(0.0, 1.0, "noisy"), population={"kink": POPULATION["kink"]})
-    assert row(flagged, "summary", "lying")["silent"] == 0
+    assert row(flagged, "details", "lying")["silent"] == 0
 
 
 def test_every_tool_is_asked_in_the_gallery_and_gets_a_verdict_for_every_case() -> None:
@@ -120,7 +121,7 @@ def test_another_tool_is_measured_like_our_own_and_a_hang_costs_that_call_alone(
     mine = table["tool"] == "hangs"
     assert set(table["status"][mine & (table["x"] < 0)]) == {"hung"}
     assert set(table["status"][mine & (table["x"] > 0)]) == {"ok"}
-    assert row(found, "summary", "hangs")["lost"] == (mine & (table["x"] < 0)).sum() > 0
+    assert row(found, "details", "hangs")["lost"] == (mine & (table["x"] < 0)).sum() > 0
     assert row(found, "tools", "hangs")["kind"] == "tool with a bar"
     assert any("took too long" in text and "hangs" in text for text in found["findings"]["finding"])
 
@@ -161,8 +162,8 @@ def test_a_tool_that_answers_hardly_anything_does_not_come_first() -> None:
         )
 
     found = tables(Method("lazy", call, "a test"), METHODS["ridders"], points=8, population={"exp": POPULATION["exp"]})
-    assert list(found["summary"]["tool"]) == ["ridders", "lazy"]
-    assert row(found, "summary", "lazy")["ok_covered"] == 1.0
+    assert list(found["summary"]["tool"]) == list(found["details"]["tool"]) == ["ridders", "lazy"]
+    assert row(found, "details", "lazy")["ok_covered"] == 1.0
 
 
 def test_a_tool_that_fails_at_its_start_costs_the_others_nothing(tool: Callable[[str], Method]) -> None:
@@ -177,13 +178,13 @@ def test_what_a_tool_raised_is_told(tool: Callable[[str], Method]) -> None:
     failures = found["failures"]
     assert set(failures["status"]) == {"raised"}
     assert failures["message"][0] == "ZeroDivisionError: division by zero"
-    assert sum(failures["calls"]) == row(found, "summary", "raises_later")["lost"] > 0
+    assert sum(failures["calls"]) == row(found, "details", "raises_later")["lost"] > 0
 
 
 def test_where_nothing_but_0_is_attainable_nothing_is_lost() -> None:
     flat = {"flat": {"category": "entire", "expression": "x^2", "points": [0]}}
     found = tables(METHODS["ridders"], METHODS["gsl_central"], population={**flat, "exp": POPULATION["exp"]})
-    assert np.isfinite(found["summary"]["loss_90"]).all()
+    assert np.isfinite(found["details"]["loss_90"]).all()
 
 
 def test_a_run_twice_gives_the_same_rows_but_for_seconds() -> None:
@@ -197,3 +198,36 @@ def test_functions_that_are_about_higher_derivatives_are_left_out() -> None:
     higher = {**POPULATION["exp"], "derivatives": [2], "category": "near_break", "around": [0]}
     found = tables(METHODS["ridders"], population={"exp": POPULATION["exp"], "higher": higher})
     assert set(found["table"]["function"]) == {"exp"}
+
+
+THUMB = "rule_of_thumb_central"
+
+
+def test_the_frontier_of_the_trusted_is_told_apart_from_that_of_all() -> None:
+    """A rule of thumb is cheap and on the frontier of all; of the trusted it is not, and a line is level to its end."""
+    found = tables(METHODS["derivative"], METHODS["ridders"], METHODS[THUMB])
+    frontier, details = pd.DataFrame(found["frontier"]), pd.DataFrame(found["details"]).set_index("tool")
+    trusted = details[study.can_be_trusted(details)]
+    assert "derivative" in trusted.index
+    assert THUMB not in trusted.index
+    marked = frontier[frontier["trusted_loss"].notna()]
+    assert set(marked["tool"]) == set(trusted.index)
+    for name, some in ((study.TRUSTED_FRONTIER, trusted), (study.FRONTIER, details)):
+        line = frontier[frontier["tool"] == name].drop_duplicates("evaluations")
+        assert line["evaluations"].max() == details["evaluations"].max()
+        assert (np.diff(line["loss"]) <= 0.0).all()
+        for row in some.itertuples():
+            below = line[line["evaluations"] <= row.evaluations]
+            assert len(below)
+            assert below["loss"].min() <= row.loss
+    cheapest = frontier[frontier["tool"] == study.FRONTIER]["evaluations"].min()
+    assert cheapest == details.loc[THUMB, "evaluations"]
+
+
+def test_the_first_finding_says_who_is_ahead_in_what() -> None:
+    (first, *_) = tables(METHODS["derivative"], METHODS[THUMB])["findings"]["finding"]
+    assert first.startswith("dk.derivative is ")
+    assert "values of f" in first
+    assert re.search(
+        rf"with bars or without, ahead of it are .*in values of f \([\d.]+ for a point\) {THUMB}\.$", first
+    )
