@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -47,3 +49,9 @@ def content(directory: Path) -> dict[str, bytes]:
 def complaints(stderr: str) -> list[str]:
     """What was said beside the progress, of which a slow machine shows some lines."""
     return [line for line in stderr.splitlines() if not re.match(r"(job )?\d+ of \d+ ", line)]
+
+
+def line_by_steps(path: str) -> list[list[float]]:
+    """The places of a long line of a figure, which its SVG has by the steps between them."""
+    steps = np.array(re.findall(r"-?(?:\d+\.?\d*|\.\d+)", path), dtype=float).reshape(-1, 2)
+    return np.cumsum(steps, axis=0).tolist()

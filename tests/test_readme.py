@@ -21,6 +21,7 @@ import printed
 import pytest
 import quick
 from families import POPULATION
+from laboratory import line_by_steps
 from omegaconf import OmegaConf
 
 import derivkit as dk
@@ -141,6 +142,7 @@ def alike(one: str, other: str) -> bool:
 def _places(svg: str) -> Counter[tuple[int, int]]:
     drawn = svg[svg.index("</defs>") :]
     pairs = re.findall(r"[ML] ?(-?[\d.]+) (-?[\d.]+)", drawn) + re.findall(r'x="([\d.]+)" y="([\d.]+)"', drawn)
+    pairs += [place for steps in re.findall(r' d="(m[^"]*)"', drawn) for place in line_by_steps(steps)]
     return Counter((round(float(x)), round(float(y))) for x, y in pairs)
 
 
@@ -154,9 +156,9 @@ def test_every_picture_is_shown_is_small_and_is_like_no_other() -> None:
 
 def test_a_picture_whose_curves_have_moved_is_found_out() -> None:
     text = (ROOT / "docs/pictures/newcomer.svg").read_text(encoding="utf-8")
-    moved = re.sub(r"(?<=[ML ])[\d.]+(?= )", lambda found: str(float(found[0]) + 2.0), text)
+    moved = re.sub(r"(?<=[ML ])[\d.]+(?= )", lambda found: f"{float(found[0]) + 2.0:.6f}", text)
     assert not alike(text, moved)
-    assert alike(text, re.sub(r"(?<=[ML ])[\d.]+(?= )", lambda found: str(float(found[0]) + 1e-6), text))
+    assert alike(text, re.sub(r"(?<=[ML ])[\d.]+(?= )", lambda found: f"{float(found[0]) + 1e-6:.6f}", text))
 
 
 def test_the_readme_and_the_changelog_count_no_more_than_there_is_and_little_less() -> None:

@@ -126,7 +126,7 @@ CLOCKED: dict[str, tuple[str, ...]] = {
         r"took .*(?= of the time)",
         r"(?<=on the whole batch, ).*(?= times the analytical)",
     ),
-    "leaderboard": (r"[\d.e+-]+(?=  +(complex|real|formula)  )",),
+    "leaderboard": (r"[\d.e+-]+(?=  +(this library|step rule|tool with))",),
     "sampled": (r"  +(seconds|[\d.e+-]+)$",),
     "speed": (r"(?<=: )[\d.e+-]+ times .*", r" +[\d.e+-]+ +(-|[\d.]+) +(-|[\d.]+)$"),
     "training": (r"(?<=and took )[\d.e+]+(?= times as long)",),

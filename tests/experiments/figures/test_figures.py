@@ -14,7 +14,7 @@ import matplotlib.colors
 import numpy as np
 import pandas as pd
 import pytest
-from laboratory import ROOT, environment, python
+from laboratory import ROOT, environment, line_by_steps, python
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -661,7 +661,7 @@ def test_a_crowd_and_a_long_line_are_where_they_were_drawn(tmp_path):
     for one, marks in ((figure, "marker-mid"), (joined, "stroke-linecap: square")):
         (path,) = figures.save(one, tmp_path, "steps", ["svg"])
         drawn = [
-            np.cumsum(np.array(re.findall(r"-?(?:\d+(?:\.\d)?|\.\d)", part), dtype=float).reshape(-1, 2), axis=0)
+            np.array(line_by_steps(part))
             for part in re.findall(rf'<path d="(m[^"]*)"[^>]*{marks}', path.read_text(encoding="utf-8"))
         ]
         height = one.get_figheight() * 72.0
