@@ -161,6 +161,7 @@ MAY_IMPORT = {
     | {"matplotlib", "experiments.figures", "experiments.files", "experiments.formats", "experiments.messages"}
     | {"experiments.looks", "experiments.words"},
     "experiments/page": BASE | {"numpy", "experiments.page", "experiments.tables"},
+    "experiments/page/slider.py": CORE | BASE | {"experiments.page", "experiments.tables"},
     "experiments/page/report.py": {"jinja2", "markupsafe", "experiments.page.parts"} | BASE,
     "experiments/comparison/values.py": {"numpy"},
     "experiments/comparison/configured.py": RUN,

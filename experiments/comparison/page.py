@@ -82,13 +82,10 @@ Columns = Mapping[str, tuple[str, Sequence[object]]]
 def _table(
     name: str, meaning: str, columns: Columns, *, total: int | None = None, digits: int | None = 6
 ) -> report.Table:
-    """Return a table for the page without the columns that are empty; `total` are the rows that there are."""
-    cells = {head: [_cell(value, digits) for value in values] for head, (_, values) in columns.items()}
-    heads = [head for head in columns if any(cells[head])]
-    rows = list(zip(*(cells[head] for head in heads), strict=True))
-    return report.Table(
-        name, meaning, heads, [columns[head][0] for head in heads], rows, len(rows) if total is None else total
-    )
+    """Return a table for the page; `total` are the rows that there are."""
+    meanings, values = zip(*columns.values(), strict=True)
+    rows = [[_cell(value, digits) for value in row] for row in zip(*values, strict=True)]
+    return report.Table(name, meaning, list(columns), meanings, rows, len(rows) if total is None else total)
 
 
 def _stored(

@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 CURVE, POINT = "f", "x"
 """The series that is the curve itself, and the panel column that holds the point on it."""
 
-TOLD = 3
-"""Most panels whose slopes a caption tells."""
+TOLD, MAX_SLOPES = 3, 6
+"""Most panels whose slopes a caption tells, and most slopes that it tells."""
+MAX_OF_PANEL = 3
+"""Most slopes of a panel that are told one by one; of more the caption has the range."""
 
 MARGIN = 0.05
 """Room beside the lines with dots, as a part of their reach."""
@@ -101,21 +103,28 @@ def _draw_linear(ax: Axes, panel: Sequence[Series], looks: Mapping[str, Mapping[
 
 def _finding(plan: Plan, spec: Spec) -> list[str]:
     del spec  # the slopes are those of the lines
-    return [slopes for panel in plan.panels[:TOLD] if (slopes := _slopes(panel.title, panel.content))]
+    panels = [(panel.title, lines) for panel in plan.panels[:TOLD] if (lines := _straight(panel.content))]
+    counts = itertools.accumulate(len(lines) if len(lines) <= MAX_OF_PANEL else 2 for _, lines in panels)
+    return [_slopes(title, lines) for (title, lines), count in zip(panels, counts, strict=True) if count <= MAX_SLOPES]
 
 
-def _slopes(title: str, panel: Sequence[Series]) -> str:
-    """The slopes of the straight lines that stand beside the curve."""
+def _straight(panel: Sequence[Series]) -> dict[str, float]:
+    """The slopes of the straight lines that stand beside the curve, by their names; none where there is no curve."""
     if not any(one.name == CURVE for one in panel):
-        return ""
-    lines = {one.name: slope for one in panel if one.name != CURVE and (slope := _slope(one)) is not None}
-    if not lines:
-        return ""
+        return {}
+    return {one.name: slope for one in panel if one.name != CURVE and (slope := _slope(one)) is not None}
+
+
+def _slopes(title: str, lines: Mapping[str, float]) -> str:
+    """The slopes of the lines of a panel; of many the least and the greatest."""
     slopes = _told_apart([*lines.values()])
     told = [f"{slope} ({name})" for slope, name in zip(slopes, lines, strict=True)]
     start = f"{title}: " if title else ""
     if len(slopes) > 1 and len(set(slopes)) == 1:
         return f"{start}{part_of(len(slopes), len(slopes), 'line')} have the slope {slopes[0]}."
+    if len(slopes) > MAX_OF_PANEL:
+        ends = (pick(range(len(slopes)), key=[*lines.values()].__getitem__) for pick in (min, max))
+        return f"{start}the {len(slopes)} slopes lie between {listed([told[end] for end in ends])}."
     return f"{start}the slope{' is' if len(told) == 1 else 's are'} {listed(told)}."
 
 

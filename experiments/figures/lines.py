@@ -34,7 +34,7 @@ from experiments.figures.series import (
     marked,
 )
 from experiments.looks import is_reference
-from experiments.words import counted, listed
+from experiments.words import counted, first_of, listed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,6 +49,9 @@ MANY = 40
 CROWD, DOT = 200, 3.2
 """Points of a series above which one that lies on another is not drawn, and the size of those that are, in points of
 print: a panel is divided into cells as wide, and of all points within a cell the first is drawn."""
+
+MAX_COUNTS = 6
+"""Most series whose points a caption counts one by one."""
 
 OPTIMUM: Mapping[str, Any] = {"markersize": 9, "markerfacecolor": "white", "markeredgewidth": 1.6, "linestyle": "none"}
 DOTTED: Mapping[str, Any] = {"linewidth": 0.8, "linestyle": (0, (1.5, 1.5))}
@@ -190,7 +193,8 @@ def _finding(plan: Plan, spec: Spec) -> list[str]:
     for line in _scattered(plan, spec):
         counts[line.name] += line.finite[1].size
     parts = [f"{count:,} {name}" for name, count in counts.items() if count]
-    each = f": {listed(parts)}" if 1 < len(parts) < counts.total() else ""
+    named = listed(parts) if len(parts) <= MAX_COUNTS else first_of(parts, MAX_COUNTS)
+    each = f": {named}" if 1 < len(parts) < counts.total() else ""
     return [f"{counted(counts.total(), 'point')}{each}."]
 
 

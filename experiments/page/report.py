@@ -15,6 +15,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -34,6 +35,8 @@ PIXELS_PER_POINT = 96 / 72
 # A match begins where a word does, and nothing is given back: the work is linear however long a word is.
 SMALL_NUMBER = re.compile(r"(?<![\w.])(?:(?:\w++ = )?+[\d.]++e-\d++|\d\d-\d\d-\d\d\b)")
 """What a browser would break into two lines at a minus: a number, with the name before it, or a run's time of day."""
+NUMBERED = re.compile(r"figure_0*(\d+)")
+"""The name of a figure that is called by its number."""
 ID, REFERENCE = re.compile(r'\bid="([^"]*)"'), re.compile(r'(\bid="|\bhref="#|\burl\(#)([^")]*)')
 """The ids of a drawing, and where it names one. A scatter names one for each of its points: short ones spare half."""
 STYLE, SCARCE = re.compile(r' style="([^"]*)"'), 2
@@ -146,7 +149,7 @@ def render(content: Content) -> str:
     environment.filters["whole_numbers"] = _whole_numbers
     page = environment.from_string(_part("report.html.j2"))
     script = "\n".join(map(_part, ("report.js", "slider.js") if content.slider else ("report.js",)))
-    figures = [_figure(number, Drawing(*one), content.lesson) for number, one in enumerate(content.figures, start=1)]
+    figures = [_figure(place, Drawing(*one), content.lesson) for place, one in enumerate(content.figures, start=1)]
     classes = _classes([one["svg"] for one in figures])
     for one in figures:
         one["svg"] = STYLE.sub(
@@ -211,14 +214,17 @@ def _data(slider: Slider) -> str:
     return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
 
 
-def _figure(number: int, one: Drawing, lesson: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
+def _figure(place: int, one: Drawing, lesson: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
+    """A figure as the page draws it; its number is that of its file where that has one, else its place on the page."""
+    named = NUMBERED.fullmatch(one.name)
+    number = int(named[1]) if named else place
     least = _least_width(one.svg)
     parts = parts_of(one.svg)
     heading = lesson[one.name][0] if one.name in lesson else one.title or words_of(one.name)
     return {
         "number": number,
-        "id": f"figure-{number}",
-        "svg": inline(one.svg, f"figure-{number}", parts.groups),
+        "id": f"figure-{place}",
+        "svg": inline(one.svg, f"figure-{place}", parts.groups),
         "parts": parts,
         "least": least,
         "narrow": round(least * PIXELS_PER_POINT + AROUND),
@@ -227,7 +233,7 @@ def _figure(number: int, one: Drawing, lesson: Mapping[str, tuple[str, str]]) ->
         "label": f"{heading}: {' '.join(one.caption.split())}",
         "lesson": lesson.get(one.name),
         "heading": heading,
-        "rows": one.rows and _table(f"beside-{number}", one.rows._replace(name=heading)),
+        "rows": one.rows and _table(f"beside-{place}", one.rows._replace(name=heading)),
     }
 
 
@@ -284,17 +290,21 @@ def _sections(content: Content) -> list[tuple[str, str]]:
 
 
 def _table(name: str, one: Table) -> dict[str, Any]:
-    kinds = [_kind([row[k] for row in one.rows]) for k in range(len(one.columns))]
+    """A table as the page draws it: without the columns that are empty in all rows shown, of which it says so below."""
+    filled = [not one.rows or any(row[k].strip() for row in one.rows) for k in range(len(one.columns))]
+    rows = [list(compress(row, filled)) for row in one.rows]
+    kinds = [_kind(cells) for cells in zip(*rows, strict=True)] or [""] * sum(filled)
     return {
         "id": name,
         "name": words_of(one.name),
         "meaning": one.meaning,
         "folded": one.folded,
-        "broad": len(one.columns) > BROAD,
+        "broad": len(kinds) > BROAD,
         "numbers": [place for place, kind in enumerate(kinds, start=1) if kind == "number"],
-        "heads": list(zip(one.columns, one.meanings, kinds, strict=True)),
-        "rows": [list(zip(row, kinds, strict=True)) for row in one.rows],
-        "extent": _extent(len(one.rows), one.total, spread=one.spread),
+        "heads": list(zip(compress(one.columns, filled), compress(one.meanings, filled), kinds, strict=True)),
+        "columns": list(zip(one.columns, one.meanings, filled, strict=True)),
+        "rows": [list(zip(row, kinds, strict=True)) for row in rows],
+        "extent": _extent(len(rows), one.total, spread=one.spread),
     }
 
 

@@ -1,6 +1,7 @@
 """The data of the slider over delta, from the tables `secants`, `curves` and `turning` of a study that has them.
 
-Numbers are only selected and written short: what they mean was computed by the study.
+Numbers are only selected and written short: what they mean was computed by the study. Beside a derivative that was
+measured, with a bar, stand estimates of as many digits as the bar vouches for.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+import derivkit as dk
 from experiments import tables
 from experiments.looks import looks_of
 from experiments.page.report import Slider
@@ -27,6 +29,8 @@ PARTS = 10_000
 """Into so many parts of the picture a place is told apart: its widest side has fewer pixels."""
 SHORT, DIGITS = ("delta", "error"), 6
 """Columns of which three digits are shown, and how many arrive."""
+ALL_DIGITS = 17
+"""Of an estimate beside an exact derivative: each of them is right or seen to be wrong."""
 TEXTS = ("larger", "status")
 MIN_DELTAS = 2
 """Deltas without which nothing can be moved."""
@@ -40,9 +44,10 @@ def read(paths: Mapping[str, Path]) -> Slider | None:
         return None
     secants, curves = (tables.columns_of(paths[name]) for name in ("secants", "curves"))
     turnings = _turnings(tables.columns_of(paths["turning"])) if "turning" in paths else {}
+    bars = _bars(tables.columns_of(paths["answers"])) if "answers" in paths else {}
     keys = list(_keys(secants, "function", "x"))
     turnings = {key: row for key, row in turnings.items() if key[:2] in keys[:MAX_PLACES]}
-    places = [place for key in keys[:MAX_PLACES] if (place := _place(key, secants, curves, turnings))]
+    places = [place for key in keys[:MAX_PLACES] if (place := _place(key, secants, curves, turnings, bars))]
     if not places:
         return None
     left_out = f"Here are the first {MAX_PLACES} of {len(keys)} functions and points." if len(keys) > MAX_PLACES else ""
@@ -60,16 +65,24 @@ def _turnings(turning: Columns) -> Turning:
     return {(function, x, method): (delta, rounding, text) for function, x, method, delta, rounding, text in rows}
 
 
+def _bars(answers: Columns) -> dict[tuple[str, float], float]:
+    """The bars of the derivatives that were measured, by function and point; the others are exact."""
+    rows = zip(*(answers[name].tolist() for name in ("function", "x", "bar", "exact")), strict=True)
+    return {(function, x): bar for function, x, bar, exact in rows if math.isnan(exact) and math.isfinite(bar)}
+
+
 def _keys(columns: Columns, *names: str) -> Iterator[tuple[Any, ...]]:
     yield from dict.fromkeys(zip(*(columns[name].tolist() for name in names), strict=True))
 
 
-def _place(key: tuple[Any, ...], secants: Columns, curves: Columns, turnings: Turning) -> dict[str, Any] | None:
+def _place(
+    key: tuple[Any, ...], secants: Columns, curves: Columns, turnings: Turning, bars: Mapping[Key, float]
+) -> dict[str, Any] | None:
     function, x = key
     curve = _rows(curves, function=function, x=x, line=CURVE)
     here = _rows(secants, function=function, x=x)
     methods = [
-        _method(_rows(here, method=method), turnings.get((function, x, method)), turnings)
+        _method(_rows(here, method=method), turnings.get((function, x, method)), turnings, bars.get((function, x)))
         for (method,) in _keys(here, "method")
     ]
     moved = [method for method in methods if len(method["delta"]) >= MIN_DELTAS]
@@ -105,22 +118,28 @@ def _rows(columns: Columns, **where: object) -> Columns:
     return {name: values[chosen] for name, values in columns.items()}
 
 
-def _method(rows: Columns, turning: tuple[float, bool, str] | None, turnings: Turning) -> dict[str, Any]:
+def _method(
+    rows: Columns, turning: tuple[float, bool, str] | None, turnings: Turning, bar: float | None
+) -> dict[str, Any]:
     # Jobs that differ in something else hold the same rows.
     _, first = np.unique(rows["delta"], return_index=True)
     best, rounding, _ = turning or (math.nan, False, "")
     sentences = list(turnings.values())
     texts = {name: rows[name][first].tolist() for name in TEXTS}
     known = list(dict.fromkeys(text for column in texts.values() for text in column))
+    exact = float(rows["exact"][0])
+    measured = "" if bar is None else dk.with_bar(exact, bar)
+    digits = sum(map(str.isdigit, measured.split("e")[0].split(" ")[0].lstrip("-0."))) if measured else ALL_DIGITS
     return {
         "name": str(rows["method"][0]),
-        "exact": _number(float(rows["exact"][0])),
+        "exact": _number(exact),
+        "measured": measured,
         "best": _number(best),
         "rounding": bool(rounding),
         "sentence": sentences.index(turning) if turning else -1,
         **{name: rows[name][first] for name in (*ACROSS, *UP)},
         **{name: [_number(float(f"{value:.{DIGITS}g}")) for value in rows[name][first].tolist()] for name in SHORT},
-        "estimate": [_number(value) for value in rows["estimate"][first].tolist()],
+        "estimate": [_number(float(f"{value:.{digits}g}")) for value in rows["estimate"][first].tolist()],
         "texts": known,
         **{name: [known.index(text) for text in column] for name, column in texts.items()},
     }

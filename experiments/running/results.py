@@ -226,15 +226,13 @@ def _print(run: Run, records: Mapping[str, Any]) -> None:
 def _shown(table: type[Rows], path: Path, rows: int, jobs: int, *, drawn: bool) -> html.Table:
     """Return rows of a table as text, taken evenly; one that figures draw is folded, and so is a long one.
 
-    The number of the job is left out where there is one job only, and so is a key that is empty in every row.
+    The number of the job is left out where there is one job only.
     """
     name = str(table.table)
     long = name in SHOWN_AT_LENGTH
     most = MAX_ROWS_SHOWN if long or name == MAIN else MAX_ROWS_OF_OTHERS
     frame = tables.spread(path, min(most, MAX_CELLS_SHOWN // len(table.columns)))
-    idle = {column for column in table.keys if all(run_figures.cell(value) == "" for value in frame[column])}
-    idle |= {"job"} if jobs == 1 else set()
-    shape = {column: text for column, (_, text) in tables.footer(path).shape.items() if column not in idle}
+    shape = {column: text for column, (_, text) in tables.footer(path).shape.items() if column != "job" or jobs > 1}
     frame = frame[list(shape)]
     return html.Table(
         name="main table" if name == MAIN else name,

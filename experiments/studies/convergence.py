@@ -19,7 +19,8 @@ PICTURED = 3
 """Points per job whose errors are kept for the figure."""
 FEW = 6
 """Formulas that are all drawn: lines of as many can be told apart. A choice."""
-FAMILIES = ("forward", "backward", "central")
+FAMILIES, OTHERS = ("forward", "backward", "central"), "others"
+"""By the names of formulas; somebody's own, which are called as they like, are others."""
 TOLERANCE, MIN_DELTAS = dk.OrderExplanation.TOLERANCE, dk.OrderExplanation.MIN_DELTAS
 AS_CLAIMED, OFF, NO_SLOPE = "as claimed", "off", "no slope"
 
@@ -83,7 +84,7 @@ class Off(Reason):
 class Orders(Rows):
     """The orders over all functions and points."""
 
-    family: str = key("forward, backward or central")
+    family: str = key("forward, backward or central; others, of any other name")
     order_claimed: str = key("the claimed order as a text", axis="label")
     order: float = column("the claimed order")
     order_observed: float = column("the median of the observed orders over all functions and points")
@@ -167,8 +168,9 @@ def conclude(tables: Tables) -> Iterator[Rows]:
     """Yield what is off and why, the orders over all functions, and the summary per formula."""
     table = tables[Table]
     yield Off.of(table[table["verdict"] != AS_CLAIMED])
-    for family in FAMILIES:
-        for order, rows in table[table["method"].str.startswith(family)].groupby("order"):
+    families = table["method"].str.extract(f"^({'|'.join(FAMILIES)})")[0].fillna(OTHERS)
+    for family in (*FAMILIES, OTHERS):
+        for order, rows in table[families == family].groupby("order"):
             yield Orders(
                 family=family, order_claimed=f"order {order:.0f}", order=order,
                 order_observed=rows["order_observed"].median(), slopes=rows["order_observed"].count(),

@@ -152,7 +152,7 @@ function drawError(svg, place, method) {
   };
 }
 
-// The number with the digits that agree with the exact value set apart.
+// The number with the digits that agree with the derivative set apart.
 function agreeing(text, exact) {
   let same = 0;
   while (same < text.length && text[same] === exact[same]) same += 1;
@@ -195,10 +195,11 @@ function startSlider(data) {
     const words = tell(method, k);
     at("told").textContent = words;
     range.setAttribute("aria-valuetext", `delta ${short(method.delta[k])}, error ${short(method.error[k])}`);
-    const exact = method.exact === null ? "none" : String(method.exact);
+    const exact = method.exact === null ? "none" : method.measured || String(method.exact);
+    const named = method.measured ? "derivative" : "exact derivative";
     const estimate = method.estimate[k] === null ? ["none"] : agreeing(String(method.estimate[k]), exact);
     at("numbers").replaceChildren(
-      ...[["delta", [short(method.delta[k])]], ["estimate", estimate], ["derivative", [exact]], ["error", [short(method.error[k])]]]
+      ...[["delta", [short(method.delta[k])]], ["estimate", estimate], [named, [exact]], ["error", [short(method.error[k])]]]
         .flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, ...value)]),
     );
   };

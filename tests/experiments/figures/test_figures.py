@@ -1607,6 +1607,18 @@ def test_a_bent_line_has_no_slope():
     assert "slope" not in found({"curves": both}, CURVES)
 
 
+def test_a_caption_tells_few_slopes_and_of_many_lines_their_range():
+    def graph(point, slopes):
+        lines = [("f", [0.0, 1.0, 2.0]), *((f"tangent {k}", [0.0, slope, 2 * slope]) for k, slope in enumerate(slopes))]
+        return [pd.DataFrame({"function": "f", "x": point, "line": n, "t": [0.0, 1.0, 2.0], "y": y}) for n, y in lines]
+
+    panels = [*graph(0.0, [3.0, 1.5, 9.0, 2.0]), *graph(1.0, [1.0, 2.0]), *graph(2.0, [4.0, 5.0, 6.0])]
+    text = found({"curves": pd.concat(panels)}, CURVES)
+    assert "x = 0: the 4 slopes lie between 1.5 (tangent 1) and 9 (tangent 2)." in text
+    assert "x = 1: the slopes are 1 (tangent 0) and 2 (tangent 1)." in text
+    assert "x = 2" not in text
+
+
 def test_slopes_have_the_digits_that_tell_them_apart():
     line = pd.DataFrame({"t": [0.0, 1.0], "function": "f", "x": 0.5})
     lines = [

@@ -220,6 +220,22 @@ def test_a_table_says_how_many_of_its_rows_are_shown_and_what_its_columns_mean()
     assert "2 of 9,999 rows, taken evenly from the first to the last" in spread
 
 
+def test_a_column_without_a_value_is_not_drawn_and_the_meanings_say_so():
+    columns = (["x", "left", "y"], ["the point", "the slope on the left", "a text"])
+    text = report.render(content(tables=[("table", "", *columns, [["", " ", "a"], ["-2e-3", "", "b"]], 2)]))
+    assert "<td>-2e-3</td><td>b</td>" in text
+    assert "<td></td><td>a</td>" in text
+    assert "<dt>left</dt><dd>the slope on the left (empty, and not shown)</dd>" in text
+    assert "<dt>x</dt><dd>the point</dd>" in text
+    assert ">left</th>" not in text
+    assert ">left</th>" in report.render(content(tables=[("table", "", *columns, [], 0)]))
+
+
+def test_a_figure_that_is_called_by_its_number_has_it_wherever_it_stands():
+    text = report.render(content(figures=[("figure_07", SVG, "A line."), ("figure_16", SVG, "A sum."), ("v", SVG, "")]))
+    assert re.findall(r"<b>Figure (\d+): ([\w ]+)", text) == [("7", "Figure 07"), ("16", "Figure 16"), ("3", "V")]
+
+
 def test_numbers_stand_at_the_right_and_texts_at_the_left():
     text = report.render(content())
     assert "<td>-2e-3</td><td>b</td>" in text

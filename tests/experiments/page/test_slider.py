@@ -54,6 +54,25 @@ def test_the_numbers_of_the_tables_arrive_as_they_are_and_a_missing_one_as_null(
     assert found.sentences == ["It turns."]
 
 
+def answers(**changes):
+    columns = {
+        name: 1.0 if kind is float else 1 if kind is int else "" for name, (kind, _) in STUDY.shapes["answers"].items()
+    }
+    return {**columns, "function": "f", "x": np.array([1.0]), **changes}
+
+
+def test_beside_a_derivative_that_was_measured_stands_its_bar_and_no_digit_beyond(tmp_path):
+    rows = ("secants", secants(estimate=1 / 3, exact=1 / 7)), ("curves", curves())
+    for bar, exact, measured, estimate in (
+        (3e-6, math.nan, "0.142857 ± 3e-06", 0.333333),
+        (3e-6, 1 / 7, "", 1 / 3),
+        (math.inf, math.nan, "", 1 / 3),
+    ):
+        found = read(tmp_path / f"{bar} {exact}", *rows, ("answers", answers(bar=bar, exact=exact)))
+        (method,) = found.places[0]["methods"]
+        assert (method["measured"], method["estimate"]) == (measured, [estimate, estimate])
+
+
 def test_a_point_without_a_tangent_has_no_slider_whose_words_would_not_fit(tmp_path):
     assert read(tmp_path, ("secants", secants(exact=math.nan)), ("curves", curves()), ("turning", turning())) is None
 

@@ -72,6 +72,15 @@ def test_what_the_whole_run_says_is_what_its_rows_say() -> None:
     assert any("1 slope off (odd cancellation)" in sentence for sentence in sentences)
 
 
+def test_a_formula_of_ones_own_is_among_the_orders_beside_the_families() -> None:
+    methods = ("skew_3[-1,0,1,2]", "mine[0,1]", "central_2")
+    measured = tables(problem("exp(x)", 1.0), method=methods, delta=POWERS)
+    orders = frames(convergence.conclude(measured))[convergence.Orders]
+    assert orders["slopes"].sum() == len(methods)
+    families = dict(zip(orders["order_claimed"], orders["family"], strict=True))
+    assert families == {"order 1": "others", "order 2": "central", "order 3": "others"}
+
+
 def test_the_errors_drawn_are_those_of_the_formulas() -> None:
     errors = tables(problem("exp(x)", 1.0), method=("central_2",), delta=POWERS)[Errors]
     expected = np.abs(dk.difference(np.exp, 1.0, np.array(POWERS), formula="central_2") - math.e)
