@@ -40,13 +40,22 @@ def judged(method: str, goals: Iterable[Goal[C]], cases: C) -> list[dict[str, An
     ]  # fmt: skip
 
 
-def of_goals(goals: Frame, *, whole: bool) -> str:
-    """Which goals a method reaches, and, if it is told as a whole, how it misses the others."""
-    known, failed = goals[goals["reached"] != "not measured"], goals[goals["reached"] == "no"]
-    which = part_of(len(known) - len(failed), len(known), "goal")
-    reached = f"it reaches {which} that could be measured."
-    listed = f" Missed: {'; '.join(map(missed_goal, failed.itertuples()))}." if len(failed) and whole else ""
-    return f"{goals['method'].iloc[0]}: {reached}{listed}"
+def of_goals(goals: Frame) -> str:
+    """Which goals a method reaches, and how it misses the others."""
+    return f"{goals['method'].iloc[0]}: {which_reached(goals)}"
+
+
+def which_reached(goals: Frame) -> str:
+    """The same without its name."""
+    failed = goals[goals["reached"] == "no"]
+    listed = f" Missed: {'; '.join(map(missed_goal, failed.itertuples()))}." if len(failed) else ""
+    return f"it reaches {count_reached(goals)} that could be measured.{listed}"
+
+
+def count_reached(goals: Frame) -> str:
+    """How many goals a method reaches, of those that could be measured."""
+    known = goals[goals["reached"] != "not measured"]
+    return part_of(int((known["reached"] == "yes").sum()), len(known), "goal")
 
 
 def missed_goal(goal: Any) -> str:

@@ -181,7 +181,8 @@ class Differences:
     def add(self, change: Change, rows: tables.Joined) -> None:
         """Count what differs from a run's first, and which rows one of them has alone, and store it."""
         none = np.zeros(rows.first.shape[1], dtype=np.intp)
-        self.add_pairs([change], none, rows, firsts=(none, [change.first]))
+        for name, places in self.add_pairs([change], none, rows, firsts=(none, [change.first])).items():
+            change.columns[name].turns |= self._turns(name, rows, places)
         for what, alone in (("vanished", rows.vanished), ("appeared", rows.appeared)):
             setattr(change, what, getattr(change, what) + alone.shape[1])
         self._store("vanished", rows.vanished, None, run=change.name, first_run=change.first)
@@ -189,8 +190,8 @@ class Differences:
 
     def add_pairs(
         self, changes: Sequence[Change], whose: Places, rows: tables.Joined, *, firsts: tuple[Places, Sequence[str]]
-    ) -> None:
-        """Count what differs in pairs of rows, of the runs that `whose` says, and store it.
+    ) -> dict[str, Places]:
+        """Count what differs in pairs of rows, of the runs that `whose` says, store it, and return where by column.
 
         Parameters
         ----------
@@ -208,6 +209,15 @@ class Differences:
             "differs", rows.first[:, places], rows.other[:, places], (codes[places], labels),
             run=(whose[places], [change.name for change in changes]), first_run=(firsts[0][places], firsts[1]),
         )  # fmt: skip
+        return beyond
+
+    def _turns(self, name: str, rows: tables.Joined, places: Places) -> set[tuple[str, str]]:
+        """Return what texts of a column were and have become, of many ways two; none of numbers."""
+        if self._plan.columns[name] is not str:
+            return set()
+        words = [one[self._place[name], places] for one in (rows.first, rows.other)]
+        labels = self._encoding.books[name].labels
+        return {(labels[a], labels[b]) for a, b in np.unique(np.stack(words), axis=1)[:, :2].T.tolist()}
 
     @staticmethod
     def _named(differs: Mapping[str, Places], rows: int) -> tuple[list[str], NDArray[np.int32]]:

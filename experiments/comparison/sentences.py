@@ -17,6 +17,8 @@ from experiments.words import counted, first_of
 
 MAX_NAMES = 8
 """Names that a sentence lists."""
+MAX_LETTERS = 24
+"""Letters of a text up to which a sentence has what it was and what it has become."""
 LEAST_SHARE = 0.05
 """Part of the spread of the best error below which a key is not named."""
 
@@ -106,6 +108,8 @@ def _about_change(comparison: Comparison, change: Change) -> Iterator[str]:
 
 
 def _how_far(comparison: Comparison, column: ColumnChange) -> str:
+    if len(column.turns) == 1 and max(map(len, *column.turns)) <= MAX_LETTERS:
+        return f" ({' → '.join(show(text) or 'none' for text in next(iter(column.turns)))})"
     if column.name == comparison.plan.error and column.ratios:
         several = f" to {column.greatest:.3g}, in the geometric mean {column.mean:.3g}"
         return f" (by a factor of {column.least:.3g}{several if column.greatest > column.least else ''})"

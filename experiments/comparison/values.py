@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +64,8 @@ class ColumnChange:
     """The largest part of what was allowed beyond ulps that was used."""
     first: str = ""
     """The first value beyond the tolerance: what it is in both runs, and where."""
+    turns: set[tuple[str, str]] = field(default_factory=set)
+    """What its texts were and have become, beyond the tolerance, of few runs; where there are many, some."""
     least: float = math.nan
     greatest: float = math.nan
     logs: float = 0.0

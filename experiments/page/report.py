@@ -290,7 +290,7 @@ def _sections(content: Content) -> list[tuple[str, str]]:
 
 
 def _table(name: str, one: Table) -> dict[str, Any]:
-    """A table as the page draws it: without the columns that are empty in all rows shown, of which it says so below."""
+    """A table as the page draws it: without the columns that are empty in all rows shown."""
     filled = [not one.rows or any(row[k].strip() for row in one.rows) for k in range(len(one.columns))]
     rows = [list(compress(row, filled)) for row in one.rows]
     kinds = [_kind(cells) for cells in zip(*rows, strict=True)] or [""] * sum(filled)
@@ -302,10 +302,16 @@ def _table(name: str, one: Table) -> dict[str, Any]:
         "broad": len(kinds) > BROAD,
         "numbers": [place for place, kind in enumerate(kinds, start=1) if kind == "number"],
         "heads": list(zip(compress(one.columns, filled), compress(one.meanings, filled), kinds, strict=True)),
-        "columns": list(zip(one.columns, one.meanings, filled, strict=True)),
         "rows": [list(zip(row, kinds, strict=True)) for row in rows],
-        "extent": _extent(len(rows), one.total, spread=one.spread),
+        "extent": _extent(len(rows), one.total, spread=one.spread) + _left_out(filled.count(False)),
     }
+
+
+def _left_out(columns: int) -> str:
+    """How many columns are not drawn."""
+    if not columns:
+        return ""
+    return f" {counted(columns, 'column')} without a value here {'is' if columns == 1 else 'are'} left out."
 
 
 def _extent(shown: int, total: int, *, spread: bool) -> str:

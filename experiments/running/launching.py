@@ -96,9 +96,8 @@ def launch(plan: Plan, run: Run) -> None:
 
 
 def announcements(plan: Plan) -> Iterator[str]:
-    """Yield what is said of calls of somebody's own code before the first job."""
-    if plan.remark:
-        yield plan.remark
+    """Yield what is said before the first job: of words meant otherwise, perhaps, and of calls of somebody's code."""
+    yield from plan.remarks
     yield from (one.announcement for one in plan.calls if one.most > MAX_UNANNOUNCED)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -26,6 +27,8 @@ MAX_VALUES = 10_000
 """Values of one sweep: each is resolved, some milliseconds, before the first job."""
 FIGURE = "figures.draw."
 """How the keys of figures begin: a preset need not hold those that the columns of a table or ``each`` stand for."""
+DECIMAL_COMMA = re.compile(r"(?P<list>\[)?(?P<whole>[+-]?\d+),(?P<part>(?(list)0)\d+)(?(list)\])")
+"""What may be one number: two whole ones as a sweep; in brackets, which say that a list is meant, 0,05 and the like."""
 A_LIST = "within one job write a list, {key}=[A,B], or a grid, '{key}=${{linspace:A,B,N}}'"
 """What a sweep of too many values may be instead."""
 
@@ -55,6 +58,16 @@ class Setting:
     def values(self) -> list[str]:
         """The alternatives without the key."""
         return [word.partition("=")[2] for word in self.words]
+
+    @property
+    def comma(self) -> str:
+        """What to say of two whole numbers that are one number with a decimal comma, if that is what was meant."""
+        found = DECIMAL_COMMA.fullmatch(self.line.partition("=")[2])
+        if not found:
+            return ""
+        whole, part = found["whole"], found["part"]
+        two = f"{self.line} is read as two values, {int(whole)} and {int(part)}"
+        return f"{two}; for the one number write {self.key}={whole}.{part}, with a decimal point"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from experiments.running.composition import Command, Space, first_of, masked
 from experiments.running.overrides import A_LIST, Setting, Settings
 from experiments.study import Study
 
+POINTS = ("x",)
+"""The key that becomes a part of every function, and is none of a Config."""
 MAX_JOBS = 100_000
 """Jobs of a run: the configuration of each is held, and recorded."""
 
@@ -32,8 +35,8 @@ class Plan:
 
     ``config`` is the composed configuration of the first job, ``space`` gives that of any job, ``words`` are the
     overrides by which Hydra runs them and ``named`` those of every job. ``calls`` says how often each function of
-    somebody's own is called at most, and ``remark`` what that leaves out, if anything. The jobs of a search are planned
-    as its template.
+    somebody's own is called at most, and ``remarks`` what that leaves out, and which word may have been
+    meant otherwise. The jobs of a search are planned as its template.
     """
 
     config: DictConfig
@@ -45,7 +48,7 @@ class Plan:
     named: tuple[tuple[str, ...], ...]
     rows: int
     calls: list[calls.Calls]
-    remark: str
+    remarks: tuple[str, ...]
     single: bool
     """Whether one job is run without a sweep around it, which needs no launcher, whatever is set."""
     search: search.Search | None
@@ -102,7 +105,7 @@ def _sweep(command: Command, config: DictConfig, study: Study, begun: Callable[.
         named=tuple(command.settings.jobs()),
         rows=sum(one.rows for one in configs),
         calls=calls.total(_calls(configs)),
-        remark=_remark(configs),
+        remarks=(*_commas(command.settings, study), *_remarks(configs)),
         search=None,
     )
 
@@ -113,9 +116,17 @@ def _calls(configs: Iterable[Any], times: int = 1) -> Iterator[calls.Calls]:
         yield from (replace(part, most=part.most * times) for part in getattr(one, "calls", ()))
 
 
-def _remark(configs: Iterable[Any]) -> str:
-    """Return what the first job that leaves something out says of it."""
-    return next((one.remark for one in configs if getattr(one, "remark", "")), "")
+def _remarks(configs: Iterable[Any]) -> Iterator[str]:
+    """Yield what the first job that leaves something out says of it."""
+    yield from itertools.islice((one.remark for one in configs if getattr(one, "remark", "")), 1)
+
+
+def _commas(settings: Settings, study: Study) -> Iterator[str]:
+    """Yield what is said of decimal commas under the keys that take numbers with digits behind the point."""
+    types = {one.name: str(one.type) for one in fields(study.Config)}
+    yield from (
+        one.comma for one in settings.every if one.comma and (one.key in POINTS or "float" in types.get(one.key, ""))
+    )
 
 
 def _searches(config: DictConfig) -> bool:
@@ -146,7 +157,7 @@ def _search(command: Command, config: DictConfig, study: Study, begun: Callable[
         named=(tuple(drawn.words),) * drawn.trials,
         rows=max(one.rows for one in configs) * drawn.trials,
         calls=calls.total(_calls(configs[:1], drawn.trials)),
-        remark=_remark(configs),
+        remarks=(*_commas(command.settings, study), *_remarks(configs)),
         search=drawn,
     )
 

@@ -29,7 +29,7 @@ from experiments.study import (
     refuse_empty,
     refuse_unknown,
 )
-from experiments.words import counted, listed, part_of, percent, percent_reached
+from experiments.words import counted, listed, number, part_of, percent, percent_reached
 
 ACTIVATIONS = ("tanh", "relu")
 KINKED = {"relu at kinks": "relu"}
@@ -42,6 +42,8 @@ AGREE, DISAGREE = "agree", "disagree"
 AGREES, DISAGREES, UNMEASURED = "agrees", "disagrees", "not measured"
 DIRECTION = "direction"
 """What the rows of random directions are called."""
+MAX_ENTRIES_NAMED = 4
+"""Most entries of a point that a case names one by one."""
 PARTS = {
     "factor": ("missing",),
     "sign": ("factor", "missing"),
@@ -62,10 +64,11 @@ the correct gradient, which nobody has who needs a check: more than a user can g
 class Table(Rows):
     """A row for every check."""
 
-    case: str = key("the gradient and the loss, or the activation of the network")
+    case: str = key("the loss and the point, or the activation of the network")
     planted: str = key("kind of the planted mistake; none: the gradient is correct; empty: it is somebody's")
     size: float = key("size that a mistake was given, over that of the gradient; 0: none; empty: it has its own")
     seed: int = key("of the directions, the network and the mistake")
+    gradient: str = column("what somebody calls the gradient that was checked; empty: of a planted mistake")
     verdict: str = column("agree, disagree or unresolved")
     error: float = column("size of the error of the gradient, as estimated")
     low: float = column("lower end of the 95 % interval of this size")
@@ -94,7 +97,7 @@ class Judged(Rows):
 class Suspects(Rows):
     """Entries that are wrong."""
 
-    case: str = key("the gradient and the loss")
+    case: str = key("the loss and the point")
     seed: int = key("of the directions")
     rank: int = key("1 for the largest error")
     entry: str = column("its name")
@@ -107,7 +110,7 @@ class Suspects(Rows):
 class Entries(Rows):
     """What was compared: entries, or products of the gradient with random directions; wrong entries come first."""
 
-    case: str = key("the gradient and the loss")
+    case: str = key("the loss and the point")
     seed: int = key("of the directions")
     place: str = key("the entry, or the direction", axis="label")
     state: str = column("agrees, disagrees or not measured", axis="state")
@@ -277,9 +280,8 @@ def problem_of(case: str, seed: int) -> NetworkProblem:
 def of_claim(config: Config, loss: Callable[..., Any]) -> Iterator[Rows]:
     """What is found of a gradient, as rows of every table."""
     check = dk.check_gradient(loss, config.gradient, config.x, directions=config.directions, seed=config.seed)
-    case = f"{name_of(config.gradient, 'gradient')} as gradient of {name_of(loss, 'loss')}"
-    keys = {"case": case, "seed": config.seed}
-    yield row_of(check, **keys, planted=CLAIM, size=math.nan)
+    keys = {"case": f"{name_of(loss, 'loss')} at {point_of(dk.Structure.of(config.x).flat)}", "seed": config.seed}
+    yield row_of(check, **keys, planted=CLAIM, size=math.nan, gradient=name_of(config.gradient, "gradient"))
     if check.suspects:
         yield suspects_of(check, keys)
     yield from compared(check, keys, dk.Structure.of(config.x))
@@ -293,6 +295,14 @@ def name_of(function: Any, noun: str) -> str:
     """What somebody calls a function, or a noun where it has no name."""
     name = str(getattr(function, "__name__", ""))
     return name if name.isidentifier() else noun
+
+
+def point_of(x: Any) -> str:
+    """A point in words that tell it from others: its entries, or of many their number and norm."""
+    if x.size > MAX_ENTRIES_NAMED:
+        return f"x of {x.size} entries with norm {number(float(np.linalg.norm(x)), 6)}"
+    entries = ", ".join(number(float(entry), 6) for entry in x)
+    return f"x = {entries}" if x.size == 1 else f"x = [{entries}]"
 
 
 def suspects_of(check: dk.GradientCheck, keys: Mapping[str, Any]) -> Suspects:
@@ -341,7 +351,7 @@ def of_plant(config: Config, mistake: Plant, case: str, seed: int, size: float |
     names = mistake.names if size is None else (*mistake.names, *PARTS.get(mistake.kind, ()))
     planted = CORRECT if size == 0.0 else mistake.kind
     keys = {"case": case, "planted": planted, "size": math.nan if size is None else size, "seed": seed}
-    yield row_of(check, **keys)
+    yield row_of(check, **keys, gradient="")
     yield Judged(
         **keys, error=mistake.size, covered=check.interval[0] <= error <= check.interval[1],
         named=bool(check.kind) and check.kind in names,

@@ -6,6 +6,7 @@ All arithmetic is really done in the precision, as :mod:`derivkit.testing.float_
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,12 +30,14 @@ from derivkit.testing import (
 )
 from experiments import columns
 from experiments.study import Frame, Rows, Tables, column, key, refuse_empty, refuse_unknown
-from experiments.words import listed, number, percent
+from experiments.words import counted, listed, number, percent
 
 Array = NDArray[np.float64]
 
 HALF = "float16"
 """The type that is small enough for a map of all its numbers; without it there is none."""
+MAX_LAWS_TOLD, MAX_MAPS_TOLD = 3, 2
+"""Pairs of a function and a formula of which the findings tell how errors go with eps, and what float16 loses."""
 OUTCOMES = ("error at most 10 %", "error above 10 %", "the step vanishes", "not finite")
 
 
@@ -303,17 +306,23 @@ def outcomes(rows: Frame) -> list[float]:
 
 def tell(tables: Tables) -> Iterator[str]:
     """Yield how errors go with the precision, and what is lost in float16 on either side."""
-    yield from of_laws(tables[Optimum], tables[Exponents].set_index(["function", "method"]))
+    optimum, exponents = tables[Optimum], tables[Exponents].set_index(["function", "method"])
+    yield from of_laws(optimum, exponents)
     for precision, note in dict(zip(tables[Types]["precision"], tables[Types]["note"], strict=True)).items():
         if note:
             yield f"{precision} is {note}."
     if HALF in set(tables[Types]["precision"]):
         yield from of_map(tables)
+    more = len(optimum[["function", "method"]].drop_duplicates()) - MAX_LAWS_TOLD
+    if more > 0:
+        yield f"The tables optimum, exponents and shares have {counted(more, 'more pair')} of a function and a formula."
 
 
 def of_map(tables: Tables) -> Iterator[str]:
-    """What is lost in float16 on either side."""
+    """What is lost in float16 on either side, with the first formulas."""
     whole = map_of(tables)
+    pairs = whole[["function", "method"]].drop_duplicates().head(MAX_MAPS_TOLD)
+    whole = whole.merge(pairs)
     for function, rows in whole.drop_duplicates(["function", "size"]).groupby("function", sort=False):
         numbers, count = rows["numbers"].sum(), rows["count"].sum()
         have = f"{count:,} have" if count else "none has"
@@ -330,23 +339,25 @@ def of_map(tables: Tables) -> Iterator[str]:
 
 
 def of_laws(optimum: Frame, exponents: Frame) -> Iterator[str]:
-    """The smallest errors of every formula, and how they go with eps."""
-    for (function, method), rows in optimum.groupby(["function", "method"], sort=False):
+    """The smallest errors of the first formulas, and how they go with eps."""
+    pairs = optimum.groupby(["function", "method"], sort=False)
+    for (function, method), rows in itertools.islice(pairs, MAX_LAWS_TOLD):
         root = dk.formula(method).order + 1
         reached = listed([
             f"{number(row.error)} in {row.precision} (delta {number(row.delta)}, "
             f"eps^(1/{root}) = {number(row.theory_delta)})"
             for row in rows.dropna(subset="error").itertuples()
         ])  # fmt: skip
-        if reached:
-            yield f"{function}, {method}: at the best delta the median error is typically {reached}."
         law = exponents.loc[function, method]
-        if not math.isnan(law["delta_observed"] + law["error_observed"]):
-            yield (
-                f"{function}, {method}: over {law['precisions']:.0f} precisions the best delta goes as "
-                f"eps^{law['delta_observed']:.2f} (theory {law['delta_theory']:.2f}) and the smallest error as"
-                f" eps^{law['error_observed']:.2f} (theory {law['error_theory']:.2f})."
-            )
+        goes = (
+            f" Over {law['precisions']:.0f} precisions the best delta goes as eps^{law['delta_observed']:.2f} (theory "
+            f"{law['delta_theory']:.2f}) and the smallest error as eps^{law['error_observed']:.2f} (theory "
+            f"{law['error_theory']:.2f})."
+        )
+        known = not math.isnan(law["delta_observed"] + law["error_observed"])
+        if reached:
+            best = f"{function}, {method}: at the best delta the median error is typically {reached}."
+            yield f"{best}{goes if known else ''}"
 
 
 def of_shares(place: str, shares: Frame) -> Iterator[str]:

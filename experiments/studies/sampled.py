@@ -600,7 +600,7 @@ def of_methods(tables: Tables) -> Iterator[str]:
     if len(with_interval):
         shares = "; ".join(coverages(with_interval))
         yield f"Share of the true slopes away from corners and jumps that the interval at 95 % covers: {shares}."
-    yield goals.of_goals(reached[reached["method"] == records["method"].iloc[0]], whole=True)
+    yield goals.of_goals(reached[reached["method"] == records["method"].iloc[0]])
     yield from of_tools(tables[Failures], tables[Methods].drop_duplicates("method"))
 
 

@@ -7,6 +7,7 @@ known expression is used to judge what was recommended, never to recommend.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ from experiments import columns
 from experiments.answers import of_derivative
 from experiments.calls import Budgeted
 from experiments.study import Answers, Frame, Rows, Tables, column, key, refuse_empty, refuse_unknown
-from experiments.words import at_point, counted, number, numbers
+from experiments.words import at_point, counted, listed, number, numbers
 
 MIN_DELTAS = 9
 """Least deltas of a sweep."""
@@ -46,8 +47,8 @@ COMPARED = {-10: "a window too small", 0: "the window chosen", 6: "a window too 
 """Of these windows the coefficients are pictured; what they are called."""
 TOO_LARGE = "error bar, window too large"
 """What the bar is called of a window in which no noise shows, so that truncation has no bound."""
-MAX_POINTS_IN_WORDS = 6
-"""Most points of which the findings tell in full."""
+MAX_POINTS_IN_WORDS = 3
+"""Most points of which the findings tell, the first of every function before a second."""
 QUOTED = (1e-2, 1e-5, 1e-8)
 """Deltas at which quotients are quoted where no delta helps."""
 MARGIN, GRAPH = 1.3, 401
@@ -384,20 +385,22 @@ def recommendations(tables: Tables) -> Frame:
 
 
 def tell(tables: Tables) -> Iterator[str]:
-    """Yield which delta to take at the first points, how the window was chosen, and how good the advice is."""
+    """Yield which delta to take at the first points, how a window was chosen, and how good the advice is."""
     answers, advice = tables[Answers].drop_duplicates(["function", "x"]), recommendations(tables)
-    for answer in answers.head(MAX_POINTS_IN_WORDS).itertuples():
+    rank = answers.groupby("function").cumcount()
+    shown = answers.loc[rank.sort_values(kind="stable").index].head(MAX_POINTS_IN_WORDS)
+    for answer in shown.itertuples():
         if answer.status in VALUELESS:
             yield why_none(answer, of_point(tables[Quotients], answer))
             continue
-        of_answer = advice[(advice["function"] == answer.function) & near(advice["x"], answer.x)]
-        for name in sorted(of_answer["precision"].unique(), key=lambda name: float(np.finfo(name).eps)):
-            yield take(answer, of_answer[of_answer["precision"] == name])
+        yield take(answer, advice[(advice["function"] == answer.function) & near(advice["x"], answer.x)])
         yield needs_none(answer)
-        yield from window_chosen(answer, of_point(tables[Windows], answer), of_point(tables[Plateau], answer))
-    if len(answers) > MAX_POINTS_IN_WORDS:
-        more = counted(len(answers) - MAX_POINTS_IN_WORDS, "more point")
-        yield f"The tables answers and advice have {more}."
+    chosen = (
+        window_chosen(one, of_point(tables[Windows], one), of_point(tables[Plateau], one)) for one in shown.itertuples()
+    )
+    yield from itertools.islice(itertools.chain.from_iterable(chosen), 1)
+    if len(answers) > len(shown):
+        yield f"The tables answers and advice have {counted(len(answers) - len(shown), 'more point')}."
     yield from judged(advice)
 
 
@@ -412,31 +415,51 @@ def of_point(table: Frame, answer: Any) -> Frame:
 
 
 def place_of(row: Any) -> str:
-    """The point of a row, with the digits that tell it from its neighbours."""
-    return at_point(row.function, row.x, digits=9)
+    """The point of a row, with the digits that its precision holds and that tell it from its neighbours."""
+    return at_point(row.function, row.x, digits=min(np.finfo(getattr(row, "precision", "float64")).precision, 9))
 
 
 def take(answer: Any, rows: Frame) -> str:
-    """One precision in words: the formula with the least expected error first, then the others."""
-    first = rows.iloc[0]
-    where = f"{answer.function} at x = {first['x']:.9g} in {first['precision']}"
-    usable = list(rows[np.isfinite(rows["delta"])].sort_values("expected", kind="stable").itertuples())
+    """What to take at a point: with every formula in the finest precision, and with the best one in the others."""
+    finest, *others = sorted(rows["precision"].unique(), key=lambda name: float(np.finfo(name).eps))
+    where, rest = f"{place_of(answer)} in {finest}", "".join(briefly(answer, rows, name) for name in others)
+    fine = rows[rows["precision"] == finest]
+    usable = usable_in(fine)
     if not usable:
-        return f"{where}: there is nothing to recommend, as {first['note']}."
-    best, others = usable[0], usable[1:]
-    lost = best.expected >= 0.1 * abs(answer.value) and answer.status != "below_resolution"
-    value = number(answer.value, 3)
-    worth = f" The derivative is {value}: in this type not one digit of it is right." if lost else ""
+        return f"{where}: there is nothing to recommend, as {fine['note'].iloc[0]}.{rest}"
+    best, *more = usable
+    formulas = [f"{row.method} {number(row.delta)} (error {number(row.expected)})" for row in more]
     return (
         f"{where}: take delta = {number(best.delta)} with {best.method}. Expect an error of {number(best.expected)} "
         f"(truncation {number(best.truncation)}, rounding {number(best.rounding)}); measured {made(best)}."
-        f"{worth}"
-        + "".join(
-            f" With {row.method} take {number(row.delta)}: expect {number(row.expected)}, measured {made(row)}."
-            for row in others
-        )
-        + "".join(f" {row.method} cannot be used: {row.note}." for row in rows[rows["delta"].isna()].itertuples())
+        f"{lost_in(answer, best)}"
+        + (f" For other formulas: {listed(formulas)}." if formulas else "")
+        + "".join(f" {row.method} cannot be used: {row.note}." for row in fine[fine["delta"].isna()].itertuples())
+        + rest
     )
+
+
+def usable_in(rows: Frame) -> list[Any]:
+    """The formulas of a precision that have a delta to take, that with the least expected error first."""
+    return list(rows[np.isfinite(rows["delta"])].sort_values("expected", kind="stable").itertuples())
+
+
+def briefly(answer: Any, rows: Frame, precision: str) -> str:
+    """A further precision: its best formula."""
+    of_type = rows[rows["precision"] == precision]
+    for best in usable_in(of_type):
+        return (
+            f" In {precision} take {number(best.delta)} with {best.method}: expect {number(best.expected)}."
+            f"{lost_in(answer, best)}"
+        )
+    return f" In {precision} there is nothing to recommend, as {of_type['note'].iloc[0]}."
+
+
+def lost_in(answer: Any, best: Any) -> str:
+    """What to say where the expected error is as large as the derivative."""
+    lost = best.expected >= 0.1 * abs(answer.value) and answer.status != "below_resolution"
+    value = number(answer.value, 3)
+    return f" The derivative is {value}: in this type not one digit of it is right." if lost else ""
 
 
 def made(row: Any) -> str:
@@ -460,7 +483,7 @@ def needs_none(answer: Any) -> str:
     status = "" if answer.status == "ok" else f" Its status is {answer.status}: {answer.said}"
     return (
         f"{place_of(answer)}: dk.derivative needs no delta. From {answer.evaluations} values of f it gives "
-        f"{float(answer.value)!r} ± {number(answer.bar)}{true}.{status}"
+        f"{dk.with_bar(answer.value, answer.bar)}{true}.{status}"
     )
 
 

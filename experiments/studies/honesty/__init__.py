@@ -48,6 +48,7 @@ from experiments.studies.honesty.sentences import (
     cases_in,
     of_entries,
     of_method,
+    of_others,
     silence,
     weakest,
     worst,
@@ -412,23 +413,22 @@ def scatter(method: str, answers: Comparisons) -> Iterator[Rows]:
 
 
 def tell(tables: Tables) -> Iterator[str]:
-    """Yield what is seen: at length for the first method, two sentences for each other."""
+    """Yield what is seen: at length for the first method, and one sentence for all others."""
     rows, reached, functions = joined(tables), tables[Goals], tables[Functions]
-    for place, row in enumerate(tables[Summary].query("derivative == 1").itertuples()):
+    summary = tables[Summary].query("derivative == 1")
+    for row in summary.head(1).itertuples():
         cases = rows[(rows["method"] == row.method) & (rows["derivative"] == 1)]
-        if not place:
-            yield (
-                f"Every method is tried at {counted(len(cases), 'point')} of "
-                f"{counted(cases['function'].nunique(), 'function')}; a derivative exists at "
-                f"{part_of(int(cases_in(cases, Cases).exists.sum()), len(cases), 'point')}."
-            )
+        yield (
+            f"Every method is tried at {counted(len(cases), 'point')} of "
+            f"{counted(cases['function'].nunique(), 'function')}; a derivative exists at "
+            f"{part_of(int(cases_in(cases, Cases).exists.sum()), len(cases), 'point')}."
+        )
         yield of_method(row)
-        yield goals.of_goals(reached[reached["method"] == row.method], whole=not place)
-        if not place:
-            yield from weakest(functions[(functions["method"] == row.method) & (functions["derivative"] == 1)])
-            yield from worst(row.method, cases)
-            yield from silence(row.method, cases)
+        yield goals.of_goals(reached[reached["method"] == row.method])
+        yield from weakest(functions[(functions["method"] == row.method) & (functions["derivative"] == 1)])
+        yield from worst(row.method, cases)
+        yield from silence(row.method, cases)
+    yield from of_others(summary[1:], reached)
     for method, some in tables[Entries].groupby("method", sort=False):
-        yield of_entries(str(method), some)
-        yield goals.of_goals(reached[reached["method"] == method], whole=True)
+        yield f"{of_entries(str(method), some)}; {goals.which_reached(reached[reached['method'] == method])}"
     yield from agreement(tables[Evaluations])

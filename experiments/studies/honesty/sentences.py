@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from derivkit.testing import Cases, Comparisons, EntryCases, quantile
+from experiments import goals
 from experiments.study import Frame
 from experiments.words import counted, first_of, number, part_of, percent_reached
 
@@ -61,8 +62,23 @@ def of_entries(method: str, rows: Frame) -> str:
     return (
         f"{method}, {rows['function'].nunique()} functions of {cases.variables.min()} to {cases.variables.max()} "
         f"variables: of {len(cases):,} entries {len(cases.answers):,} have a value with a bar, and {share} of the "
-        f"bars are true."
+        f"bars are true"
     )
+
+
+def of_others(summary: Frame, reached: Frame) -> Iterator[str]:
+    """The other methods, in one sentence: how often their bars are true, and which goals they reach."""
+    each = [
+        f"{row.method} ({percent_reached(row.covered)} of {counted(row.answers, 'bar')}, "
+        f"{goals.count_reached(reached[reached['method'] == row.method])}, {row.silent:,} points)"
+        for row in summary.itertuples()
+        if row.answers
+    ]
+    if each:
+        yield (
+            "Of the other methods, how many bars are true, how many goals are reached, and at how many points without "
+            f"a derivative they say ok: {', '.join(each)}."
+        )
 
 
 def weakest(functions: Frame) -> Iterator[str]:

@@ -49,6 +49,8 @@ from experiments.study import (
 Array = NDArray[np.floating[Any]]
 
 PRECISIONS = ("float64", "float32")
+MAX_CASES_TOLD = 4
+"""Most cases of which the findings tell how backprop trains; of the first alone they tell more."""
 OBSERVED, LAW, SUM = "measured", "law of first order", "rate × sum of errors"
 
 
@@ -341,13 +343,18 @@ def conclude(tables: Tables) -> Iterator[Rows]:
 
 
 def tell(tables: Tables) -> Iterator[str]:
-    """Yield how training goes, how near the paths stay, where the law holds, whether bad gradients train, and costs."""
+    """Yield how training goes; of the first case how near the paths stay, whether bad gradients train, and costs."""
     ends = paths_in(tables).ends
-    for tell_of in (of_training, of_nearest, of_law, of_bad):
-        for case, paths in ends.groupby("case", sort=False):
+    cases = list(ends.groupby("case", sort=False))
+    for case, paths in cases[:MAX_CASES_TOLD]:
+        yield from (f"{case}: {sentence}" for sentence in of_training(paths))
+    for tell_of in (of_nearest, of_law, of_bad):
+        for case, paths in cases[:1]:
             yield from (f"{case}: {sentence}" for sentence in tell_of(paths))
-    yield from of_costs(tables[Costs])
+    yield from itertools.islice(of_costs(tables[Costs]), 1)
     yield from of_ended(tables[Ended])
+    if len(cases) > 1:
+        yield f"The tables summary and ended have the paths of all {len(cases)} cases, and the lesson compares them."
 
 
 # What the figures show

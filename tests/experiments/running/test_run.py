@@ -757,6 +757,29 @@ def test_what_a_function_raises_is_said_in_the_terminal_and_in_the_report(
     assert says in (only_run() / "report.html").read_text()
 
 
+@pytest.mark.parametrize(
+    ("word", "note"),
+    [
+        ("x=0,5", "x=0,5 is read as two values, 0 and 5; for the one number write x=0.5, with a decimal point"),
+        ("delta=1,5", "delta=1,5 is read as two values, 1 and 5; for the one number write delta=1.5,"),
+        ("x=-1,25", "-1 and 25; for the one number write x=-1.25,"),
+        ("x=[0,05]", "0 and 5; for the one number write x=0.05,"),
+        ("x=[0,5]", ""),
+        ("x=0.5,1", ""),
+        ("x=1,2,3", ""),
+        ("delta=1e-4,1e-8", ""),
+        ("budget=400,500", ""),
+    ],
+)
+def test_what_may_be_a_decimal_comma_is_read_as_two_values_and_that_is_said(
+    capsys: pytest.CaptureFixture[str], word: str, note: str
+):
+    assert run.main([*QUICK, "function=exp", word, *["delta=1e-4"] * (not word.startswith("delta"))]) == 0
+    err = capsys.readouterr().err
+    assert note in err
+    assert ("decimal point" in err) == bool(note)
+
+
 def test_how_often_a_function_will_be_called_is_said_before_it_is(place: Path, capsys: pytest.CaptureFixture[str]):
     (place / "counting.py").write_text(
         "import math, sys\ncalls = 0\n\ndef f(x):\n    global calls\n    calls += 1\n"

@@ -13,6 +13,7 @@ import pytest
 from laboratory import python
 from studies import gathered, rows
 
+from experiments import compare, run
 from experiments.messages import ConfigurationError
 from experiments.running.listing import entries
 from experiments.running.runs import load
@@ -143,6 +144,30 @@ def test_the_command_answers_for_a_module_of_the_current_directory(tmp_path: Pat
     assert run.stdout.startswith("disagree: x[3]")
     assert run.stdout.count("disagree: x[3]") == 1
     assert "disagree: x[3]" in (tmp_path / "run/report.html").read_text(encoding="utf-8")
+
+
+def test_the_checks_before_and_after_a_fix_are_joined_and_compare_says_what_became_of_the_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "layers_fixed.py").write_text(f"{MODULE}\nmended = np.cos\n")
+    for name in ("gradient", "mended"):
+        words = {"python": "layers_fixed:loss", "gradient": f"layers_fixed:{name}", "x": "layers_fixed:start"}
+        assert run.main(["experiment=gradient_check", *map("=".join, words.items()), f"hydra.sweep.dir={name}"]) == 0
+    capsys.readouterr()
+    assert compare.main(["gradient", "mended"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "verdict in 1 (disagree → agree)" in said
+    assert "kind in 1 (entry → none)" in said
+
+
+def test_a_case_is_what_was_checked_and_the_name_of_the_gradient_a_plain_column() -> None:
+    found = [gathered(study, Config(python=loss, gradient=np.cos, x=x))["table"] for x in (X, X[:2], 0.5)]
+    assert [table["case"][0] for table in found] == [
+        f"loss at x of 40 entries with norm {np.linalg.norm(X):.6g}", "loss at x = [-1, -0.948718]", "loss at x = 0.5",
+    ]  # fmt: skip
+    assert {table["gradient"][0] for table in found} == {"cos"}
+    assert "gradient" not in study.Table.keys
 
 
 def test_the_command_fails_if_it_is_told_to_and_the_gradient_disagrees(tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -43,6 +45,9 @@ from experiments.studies import (
 )
 from experiments.study import study_in
 
+ROOT = Path(__file__).resolve().parents[3]
+MAX_FINDINGS = 12
+"""Of a preset as it comes; of many functions one more for each."""
 GRID = tuple((10.0 ** np.arange(-16.0, 0.5, 0.5)).tolist())
 SIZES: dict[ModuleType, dict[str, Any]] = {
     analytical_vs_numerical: {"samples": 4, "cancelling": (), "repeats": 1},
@@ -156,6 +161,24 @@ def test_no_sentence_is_false_of_few_deltas(study: ModuleType, delta: tuple[floa
 @pytest.mark.parametrize(("study", "size"), OTHERS, ids=lambda value: getattr(value, "__name__", "").rpartition(".")[2])
 def test_no_sentence_of_another_study_is_false(study: ModuleType, size: dict[str, Any]) -> None:
     refuse_false(list(both(study, study.Config(**size))))
+
+
+@pytest.mark.parametrize("study", SIZES, ids=lambda study: study_in(study).name)
+def test_of_many_functions_few_findings_are_told(study: ModuleType) -> None:
+    problems = tuple(dk.Problem(*FUNCTIONS[name]) for name in FUNCTIONS if name in KNOWN)
+    columns = gathered(study, study.Config(function=problems, **SIZES[study]))
+    assert 1 <= len(columns["findings"]["finding"]) <= MAX_FINDINGS + len(problems)
+
+
+def test_no_preset_tells_more_than_a_screen_of_findings() -> None:
+    """Counted where all presets are held, at the size that each has there."""
+    cases = json.loads((ROOT / "tests/yardstick.json").read_text(encoding="utf-8"))["cases"]
+    counts = {
+        case: table["rows"] for case, held in cases.items() for name, table in held["tables"].items()
+        if name.endswith("findings")
+    }  # fmt: skip
+    assert len(counts) > 20
+    assert {case: count for case, count in counts.items() if count > MAX_FINDINGS} == {}
 
 
 @pytest.mark.parametrize(
