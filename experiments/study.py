@@ -350,6 +350,10 @@ class Answers(Rows):
     answer: str = column("the same in a sentence, with the digits that the bar vouches for")
 
 
+NEW_SHEET = "\f"
+"""A printed line, the form feed, with which a new sheet of paper begins."""
+
+
 class Printed(Rows):
     """What a run prints."""
 

@@ -71,6 +71,7 @@ SIZES: dict[str, tuple[str, ...]] = {
     "population": ("population=edges", "points=2"),
     "where_it_breaks": (),
     "which_delta": ("function=[exp,sin]", "deltas=33"),
+    "worksheet": (),
     "which_formula": ("delta=${logspace:-16,0,33}",),
 }  # fmt: skip
 """At which size each preset runs: seconds, yet every table has rows and every kind of figure is drawn."""

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from derivkit.testing.goals import ENTRY_GOALS, GOALS, NEAR_BREAKS, Goal, Judgement
     from derivkit.testing.gradients import LANDSCAPES, Landscape, Partials
     from derivkit.testing.methods import METHODS, Method
+    from derivkit.testing.mistaken import wrong_answers
     from derivkit.testing.nesting import NESTED, nested, nested_derivatives, network_loss
     from derivkit.testing.noise_law import STEPS, Site, allowed, law, site_of
     from derivkit.testing.plants import (
@@ -190,6 +191,7 @@ __all__ = [
     "verdict",
     "ways_of",
     "written_with",
+    "wrong_answers",
 ]
 
 __getattr__, __dir__ = face(__name__)

@@ -178,6 +178,7 @@ def render(content: Content) -> str:
         beside=[one["rows"] for one in figures if one["rows"]],
         slider=content.slider,
         data=content.slider and Markup(_data(content.slider)),  # noqa: S704 - no markup can be in it
+        sheets="\n".join(content.printed).split("\f\n"),  # a form feed begins a sheet of paper
         configuration=_grouped(content.configuration),
         record=[(key, _flat(value)) for key, value in content.record.items()],
         files=[(name, quote(path)) for name, path in content.files],

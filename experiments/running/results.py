@@ -21,7 +21,7 @@ from experiments.page import slider
 from experiments.running import check, listing, ownership, recording, run_figures, searched, surroundings
 from experiments.running.execution import Run
 from experiments.running.record import JobRecord, Status
-from experiments.study import MAIN, Rows, Study
+from experiments.study import MAIN, NEW_SHEET, Rows, Study
 from experiments.terminal import commands
 from experiments.terminal.exits import Exit
 from experiments.terminal.progress import Terminal
@@ -353,7 +353,7 @@ def _tell(run: Run, jobs: Sequence[JobRecord], records: Mapping[str, Any], page:
     terminal = Terminal()
     terminal.sentences(_answers(run, records))
     lines = printed(run, records)
-    terminal.printed(lines)
+    terminal.printed(["" if line == NEW_SHEET else line for line in lines])
     if "summary" in records:
         _summarise(run, terminal, several=len(jobs) > 1)
     before = {*lines, *_texts(run, records, "failed", "line")}

@@ -42,6 +42,7 @@ from experiments.studies import (
     training,
     where_it_breaks,
     which_delta,
+    worksheet,
 )
 from experiments.study import study_in
 
@@ -86,6 +87,7 @@ OTHERS: list[tuple[ModuleType, dict[str, Any]]] = [
     (per_sample, {"network": (TINY,), "samples": 8, "steps": (0, 2), "draws": 20}),
     (training, {"network": (TINY,)}),
     (training, {"network": (TINY,), "method": ("central_2",), "delta": (1e-5,), "steps": 2}),
+    (worksheet, {"operations": ("sin", "exp")}),
     (where_it_breaks, {"case": ("kink", "saturated")}),
 ]
 """Studies of other things, each at a size that takes a few seconds at most, some at one with a single point."""
