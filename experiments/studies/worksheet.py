@@ -102,7 +102,7 @@ class Config:
 
     expression: tuple[str, ...] = ()
     operations: tuple[str, ...] = ("sin", "exp")
-    functions: int = 2
+    tasks: int = 2
     slopes: int = 1
     mistakes: int = 1
     seed: int = 0
@@ -110,24 +110,24 @@ class Config:
 
     def __post_init__(self) -> None:
         refuse_empty(self, "operations")
-        refuse_below(0, self, "functions", "slopes", "mistakes", "seed")
-        for name in ("functions", "slopes", "mistakes"):
+        refuse_below(0, self, "tasks", "slopes", "mistakes", "seed")
+        for name in ("tasks", "slopes", "mistakes"):
             if getattr(self, name) > MAX_TASKS:
                 raise ValueError(f"{name}={getattr(self, name)}: a sheet has at most {MAX_TASKS} of them")
         if not self.rows:
-            raise ValueError("functions=0, slopes=0, mistakes=0: a sheet without a task; write functions=6")
+            raise ValueError("tasks=0, slopes=0, mistakes=0: a sheet without a task; write tasks=6")
         if self.level not in dk.Derivation.LEVELS:
             raise ValueError(f"level={self.level}: there are {', '.join(dk.Derivation.LEVELS)}")
         for name in self.operations:
             derived("operations", name, f"{name}(x)")
         for text in self.expression:
             derived("expression", text, text)
-        _ = self.tasks
+        _ = self.every_task
 
     @property
     def rows(self) -> int:
         """Rows of the main table."""
-        return self.functions + self.slopes + self.mistakes
+        return self.tasks + self.slopes + self.mistakes
 
     @property
     def whole_run(self) -> tuple[object, ...]:
@@ -135,11 +135,11 @@ class Config:
         return (self.seed, self.expression, self.operations, self.rows, self.level)
 
     @cached_property
-    def tasks(self) -> tuple[Task, ...]:
+    def every_task(self) -> tuple[Task, ...]:
         """The tasks, in the order of the sheet."""
         draw = np.random.default_rng(self.seed)
         formulas = drawn(self, draw)
-        asked = [(differentiate, self.functions), (estimate, self.slopes), (find, self.mistakes)]
+        asked = [(differentiate, self.tasks), (estimate, self.slopes), (find, self.mistakes)]
         return tuple(kind(next(formulas), self, draw) for kind, count in asked for _ in range(count))
 
 
@@ -170,7 +170,7 @@ def drawn(config: Config, draw: np.random.Generator) -> Iterator[str]:
             known.append(text)
             place, tries = place + 1, 0
             yield text
-    raise ValueError(f"operations={list(config.operations)}: too few for so many tasks; write more, or functions=3")
+    raise ValueError(f"operations={list(config.operations)}: too few for so many tasks; write more, or tasks=3")
 
 
 def as_written(text: str) -> str:
@@ -229,7 +229,7 @@ def find(text: str, config: Config, draw: np.random.Generator) -> Task:
 
 def measure(config: Config) -> Iterator[Rows]:
     """Yield the tasks and the lines of the key."""
-    for place, task in enumerate(config.tasks, start=1):
+    for place, task in enumerate(config.every_task, start=1):
         yield Table.of_result(task, number=place)
         yield Lines(number=place, line=list(task.lines))
 

@@ -635,7 +635,7 @@ SMALL: dict[str, tuple[str, ...]] = {
     "where_it_breaks": ("case=[smooth,kink,noise,float32]",),
     "which_delta": ("deltas=17",),
     "which_formula": ("delta=${logspace:-16,0,17}",),
-    "worksheet": ("functions=2", "slopes=1"),
+    "worksheet": ("tasks=2", "slopes=1"),
 }  # fmt: skip
 """Sizes at which every experiment takes a moment; `speed` cannot, as it times whole commands, and a search needs an
 extra: `test_search` repeats one."""

@@ -18,13 +18,13 @@ from experiments.studies.worksheet import Config
 from experiments.study import NEW_SHEET
 
 SIZE: dict[str, Any] = {
-    "operations": ("sin", "cos", "exp", "log", "sqrt"), "functions": 7, "slopes": 4, "mistakes": 3,
+    "operations": ("sin", "cos", "exp", "log", "sqrt"), "tasks": 7, "slopes": 4, "mistakes": 3,
 }  # fmt: skip
 POINTS = (0.7, 1.3)
 
 
 def tasks(**changes: Any) -> list[study.Task]:
-    return list(Config(**{**SIZE, **changes}).tasks)
+    return list(Config(**{**SIZE, **changes}).every_task)
 
 
 def value(text: str, x: float) -> float:
@@ -70,7 +70,7 @@ def test_every_slope_is_the_quotient_with_an_error_that_theory_allows(seed: int)
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_wrong_derivative_is_wrong_and_its_one_rule_is_in_the_key(seed: int) -> None:
-    for task in tasks(seed=seed, functions=1):
+    for task in tasks(seed=seed, tasks=1):
         if task.kind == study.FIND:
             answer = dk.parse(right_side(task.task), implicit=True)
             found = dk.diagnose(task.expression, answer)
@@ -87,7 +87,7 @@ def test_the_same_seed_gives_the_same_sheet_and_another_another() -> None:
 
 
 def test_functions_of_ones_own_come_first() -> None:
-    found = tasks(expression=("x^2*exp(x)", "tan(x)"), functions=3)
+    found = tasks(expression=("x^2*exp(x)", "tan(x)"), tasks=3)
     assert [task.expression for task in found[:2]] == ["x^2*exp(x)", "tan(x)"]
 
 
@@ -109,15 +109,15 @@ def test_the_tasks_do_not_tell_the_answers_and_the_key_stands_on_a_sheet_of_its_
         ({"operations": ()}, "operations=[]: at least one is needed"),
         ({"operations": ("sine",)}, "operations=sine: 'sine(x)' at column 1: unknown function 'sine'"),
         ({"operations": ("max",)}, "operations=max: 'max(x)' at column 1: max takes 2 or more arguments"),
-        ({"operations": ("sin",), "functions": 20, "slopes": 20}, "too few for so many tasks"),
-        ({"operations": ("asin",), "functions": 0, "slopes": 5}, "is no task; write a function that is smooth there"),
-        ({"functions": 21}, "functions=21: a sheet has at most 20 of them"),
-        ({"functions": 0, "slopes": 0, "mistakes": 0}, "a sheet without a task; write functions=6"),
+        ({"operations": ("sin",), "tasks": 20, "slopes": 20}, "too few for so many tasks"),
+        ({"operations": ("asin",), "tasks": 0, "slopes": 5}, "is no task; write a function that is smooth there"),
+        ({"tasks": 21}, "tasks=21: a sheet has at most 20 of them"),
+        ({"tasks": 0, "slopes": 0, "mistakes": 0}, "a sheet without a task; write tasks=6"),
         ({"seed": -1}, "seed=-1: must be at least 0"),
         ({"level": "long"}, "level=long: there are full, normal, brief"),
         ({"expression": ("sin(t)",)}, "expression=sin(t): a sheet has functions of x; write x for t"),
         ({"expression": ("2x",)}, "expression=2x: '2x' at column 2: a multiplication sign is missing"),
-        ({"expression": ("7",), "functions": 0, "slopes": 0}, "expression=7: "),
+        ({"expression": ("7",), "tasks": 0, "slopes": 0}, "expression=7: "),
     ],
 )
 def test_what_makes_no_sheet_is_refused_in_one_line(changes: dict[str, Any], says: str) -> None:
@@ -130,7 +130,7 @@ def test_the_page_has_a_block_for_every_sheet_and_the_text_a_form_feed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert run.main(["experiment=worksheet", "functions=2", "hydra.sweep.dir=run"]) == 0
+    assert run.main(["experiment=worksheet", "tasks=2", "hydra.sweep.dir=run"]) == 0
     tasks_sheet, key = re.findall(
         r'<pre class="printed"[^>]*><code>(.*?)</code></pre>', (tmp_path / "run/report.html").read_text(), re.DOTALL
     )
