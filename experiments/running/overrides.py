@@ -66,6 +66,8 @@ class Setting:
         if not found:
             return ""
         whole, part = found["whole"], found["part"]
+        if part == str(int(whole) + 1):  # who writes 1,2 counts
+            return ""
         two = f"{self.line} is read as two values, {int(whole)} and {int(part)}"
         return f"{two}; for the one number write {self.key}={whole}.{part}, with a decimal point"
 

@@ -767,6 +767,7 @@ def test_what_a_function_raises_is_said_in_the_terminal_and_in_the_report(
         ("x=[0,5]", ""),
         ("x=0.5,1", ""),
         ("x=1,2,3", ""),
+        ("x=1,2", ""),
         ("delta=1e-4,1e-8", ""),
         ("budget=400,500", ""),
     ],
@@ -1004,7 +1005,7 @@ def test_whatever_a_function_raises_fails_its_job_by_name_and_no_other(
     name: str, named: str, module_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     (module_path / "base.py").write_text(BASE)
-    assert run.main([*QUICK, f"python=base:{name}", "x=1,5", "delta=0.5"]) == 1
+    assert run.main([*QUICK, f"python=base:{name}", "x=1.0,5", "delta=0.5"]) == 1
     first, *others = complaints(capsys.readouterr().err)
     assert re.match(rf"error: job 0 \(.*\) failed: {re.escape(named)}", first), first
     assert not [line for line in others if "job 1" in line]
