@@ -29,10 +29,13 @@ import derivkit as dk
 from experiments import peers
 from experiments.study import Rows, Tables, column, key, refuse_below
 from experiments.timing import least_in_turns, least_seconds
+from experiments.words import counted
 
 Array = NDArray[np.floating[Any]]
 Action = Callable[[], object]
 
+MAX_TOLD = 10
+"""Most measurements that are told in sentences."""
 FORMULAS = ("forward_1", "backward_1", "forward_2", "backward_2", "central_2", "central_4", "central_6", "central_8")
 IMPORTS = "import hydra, numpy, pandas, matplotlib.figure, pyarrow.parquet, flint, jinja2"
 MAIN = ("delta=1e-4,1e-8",)
@@ -150,8 +153,10 @@ def conclude(tables: Tables) -> Iterator[Rows]:
 
 
 def tell(tables: Tables) -> Iterator[str]:
-    """Yield each measurement as a sentence."""
-    for row in tables[Table].itertuples():
+    """Yield measurements as sentences, those that have a goal before the others."""
+    table = tables[Table]
+    told = table.loc[table["goal"].isna().sort_values(kind="stable").index].head(MAX_TOLD)
+    for row in told.itertuples():
         goal = f" ({'within' if row.ratio <= row.goal else 'above'} the goal of {row.goal:g})"
         rows = (
             f"; {row.rows_per_second:.3g} rows per second against {row.reference_rows_per_second:.3g} of pyarrow alone"
@@ -161,6 +166,8 @@ def tell(tables: Tables) -> Iterator[str]:
         known = {"goal": goal, "rows_per_second": rows, "beyond_megabytes": beyond, "peak_megabytes": peak}
         more = "".join(text for name, text in known.items() if not math.isnan(getattr(row, name)))
         yield f"{row.benchmark}: {row.ratio:.2f} times {row.reference}{more}."
+    if len(table) > len(told):
+        yield f"The table summary has {counted(len(table) - len(told), 'more measurement')}."
 
 
 def _row(benchmark: str, seconds: float, reference_seconds: float, reference: str, **more: float) -> Table:
