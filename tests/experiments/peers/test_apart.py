@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import quick
 
 import derivkit as dk
 from experiments.peers import apart, formula_in
@@ -139,7 +140,7 @@ def test_f_is_not_asked_outside_its_domain(running: Running) -> None:
     assert tool(f, [1.0, 2.0]).status.tolist() == ["not_finite", "ok"]
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", quick.part(CASES))
 def test_whatever_a_tool_does_costs_that_call_alone(name: str, running: Running) -> None:
     status, words = CASES[name]
     tool = running(name, seconds=0.5 if name == "hangs" else 60.0)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import quick
 from families import built
 from families import rows as rows_of
 from omegaconf import OmegaConf
@@ -145,7 +146,7 @@ def refuse_false(sentences: list[str]) -> None:
 
 
 @pytest.mark.parametrize("study", SIZES, ids=lambda study: study_in(study).name)
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("name", quick.part(FUNCTIONS))
 def test_no_sentence_is_false_of_a_function(study: ModuleType, name: str) -> None:
     if name not in KNOWN and study in (analytical_vs_numerical, precision):
         pytest.skip("needs an expression")
