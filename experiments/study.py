@@ -145,8 +145,10 @@ class Rows:
     """The columns that are proportional to the distance of two others."""
     shape: ClassVar[Shape] = MappingProxyType({})
     """Type and meaning of every column."""
+    ranked: ClassVar[bool] = False
+    """Whether the first rows matter most: a page that has no room for all has these, and else rows taken evenly."""
 
-    def __init_subclass__(cls, *, table: str | None = "", **options: Any) -> None:
+    def __init_subclass__(cls, *, table: str | None = "", ranked: bool = False, **options: Any) -> None:
         super().__init_subclass__(**options)
         declared = {one.name or name: one for name, one in _declared(cls).items()}
         inherited = [one for base in cls.__bases__ for one in getattr(base, "columns", {}).items()]
@@ -155,7 +157,7 @@ class Rows:
         if faults:
             raise TypeError(f"{cls.__name__}: {'; '.join(faults)}")
         cls.table = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower() if table == "" else table
-        cls.columns = MappingProxyType(columns)
+        cls.columns, cls.ranked = MappingProxyType(columns), ranked
         cls.keys = tuple(name for name, one in columns.items() if one.key)
         cls.rules = {name: one.moves for name, one in columns.items() if one.moves is not None}
         cls.pairs = {name: one.between for name, one in columns.items() if one.between is not None}

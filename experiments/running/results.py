@@ -224,14 +224,15 @@ def _print(run: Run, records: Mapping[str, Any]) -> None:
 
 
 def _shown(table: type[Rows], path: Path, rows: int, jobs: int, *, drawn: bool) -> html.Table:
-    """Return rows of a table as text, taken evenly; one that figures draw is folded, and so is a long one.
+    """Return rows of a table as text, the first or taken evenly; one that figures draw is folded, and so is a long one.
 
     The number of the job is left out where there is one job only.
     """
     name = str(table.table)
     long = name in SHOWN_AT_LENGTH
     most = MAX_ROWS_SHOWN if long or name == MAIN else MAX_ROWS_OF_OTHERS
-    frame = tables.spread(path, min(most, MAX_CELLS_SHOWN // len(table.columns)))
+    some = tables.head if table.ranked else tables.spread
+    frame = some(path, min(most, MAX_CELLS_SHOWN // len(table.columns)))
     shape = {column: text for column, (_, text) in tables.footer(path).shape.items() if column != "job" or jobs > 1}
     frame = frame[list(shape)]
     return html.Table(
@@ -241,7 +242,7 @@ def _shown(table: type[Rows], path: Path, rows: int, jobs: int, *, drawn: bool) 
         meanings=list(shape.values()),
         rows=[[run_figures.cell(value) for value in row] for row in frame.itertuples(index=False)],
         total=rows,
-        spread=True,
+        spread=not table.ranked,
         folded=not long and (drawn or rows > MAX_ROWS_UNFOLDED or (name != MAIN and len(shape) > MAX_COLUMNS_UNFOLDED)),
     )
 

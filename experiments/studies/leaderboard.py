@@ -53,8 +53,8 @@ MOST_NAMED = 5
 """Tools that a sentence names."""
 FILE = "answers in a file"
 """How the source of answers begins that nobody can be asked for more, and what it stands for in `requests`."""
-WORST = 2
-"""So many of the worst answers of each, which a page shows whole; the main table has all by their `miss`."""
+WORST = 10
+"""So many of the worst answers of each; the main table has all by their `miss`."""
 LOST = ("raised", "hung", "killed")
 """Statuses of calls that a tool did not finish."""
 
@@ -168,8 +168,11 @@ Verdicts = table_of(
 )
 
 
-class Worst(Tool, Kind):
-    """The two worst answers of each, by the error over the bar, or without a bar over what could be attained."""
+class Worst(Tool, Kind, ranked=True):
+    """The ten worst answers of each, by the error over the bar, or without a bar over what could be attained.
+
+    First stands the worst of every tool, then the second of every tool, and so on.
+    """
 
     place: int = key("1 is the worst")
     function: str = column("name of the function in the population")
@@ -371,8 +374,7 @@ def conclude(tables: Tables) -> Iterator[Rows]:
     yield Verdicts.of(
         [{"tool": tool, **{name: counts.get((tool, name), 0) for name in VERDICTS}} for tool in summary["tool"]]
     )
-    for tool in summary["tool"]:
-        yield from worst(kinds[tool], table[table["tool"] == tool])
+    yield from worst(table.assign(kind=table["tool"].map(kinds)), summary["tool"])
     yield Summary.of(summary, true_bars=[in_short(row) for row in summary.itertuples()])
     yield Details.of(summary)
 
@@ -447,15 +449,17 @@ def answers_half(summary: Frame) -> Frame:
     return ~(summary["missing"] > 0.5)
 
 
-def worst(kind: str, rows: Frame) -> Iterator[Worst]:
-    """Yield the worst answers of a tool."""
-    silent = (rows["truth"].isna() & (rows["status"] == "ok")).to_numpy()
-    off = np.where(np.isfinite(rows["error"]), rows["miss"], rows["loss"].where(np.isfinite(rows["loss"])))
-    off = np.where(silent, math.inf, np.where(np.isfinite(rows["value"]) & ~rows["truth"].isna(), off, math.nan))
-    place = np.argsort(-np.nan_to_num(off, nan=-math.inf, posinf=math.inf), kind="stable")[:WORST]
-    place = place[~np.isnan(off[place])]
-    if place.size:
-        yield Worst.of(rows.iloc[place], kind=kind, place=np.arange(1, place.size + 1), off=off[place])
+def worst(table: Frame, tools: Iterable[str]) -> Iterator[Worst]:
+    """Yield the worst answers: of all tools, in their order, the worst before the second."""
+    silent = table["truth"].isna() & (table["status"] == "ok")
+    off = table["miss"].where(np.isfinite(table["error"]), table["loss"].where(np.isfinite(table["loss"])))
+    off = off.where(np.isfinite(table["value"]) & table["truth"].notna()).mask(silent, math.inf)
+    rows = table.assign(off=off).dropna(subset="off").sort_values("off", ascending=False, kind="stable")
+    order = {tool: place for place, tool in enumerate(tools)}
+    rows = rows.assign(place=rows.groupby("tool").cumcount() + 1, order=rows["tool"].map(order))
+    rows = rows[rows["place"] <= WORST].sort_values(["place", "order"])
+    if len(rows):
+        yield Worst.of(rows)
 
 
 def tell(tables: Tables) -> Iterator[str]:

@@ -231,3 +231,14 @@ def test_the_first_finding_says_who_is_ahead_in_what() -> None:
     assert re.search(
         rf"with bars or without, ahead of it are .*in values of f \([\d.]+ for a point\) {THUMB}\.$", first
     )
+
+
+def test_the_worst_answers_are_ranked_over_all_tools() -> None:
+    found = tables(lying(1e-6, 1e-9), population={"exp": POPULATION["exp"], "kink": POPULATION["kink"]}, points=12)
+    worst, tools = pd.DataFrame(found["worst"]), list(found["summary"]["tool"])
+    for tool, rows in worst.groupby("tool"):
+        assert rows["place"].tolist() == list(range(1, len(rows) + 1)), tool
+        assert rows["off"].is_monotonic_decreasing
+    assert worst["place"].is_monotonic_increasing
+    assert worst["place"].max() == study.WORST
+    assert worst.loc[worst["place"] == 1, "tool"].tolist() == [tool for tool in tools if tool in set(worst["tool"])]
