@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import quick
 
 import derivkit as dk
 from derivkit.data.breaks import Position, _evidence_of, _placed, _worth
@@ -83,7 +84,7 @@ def test_corners_are_found_where_roughness_changes_too() -> None:
     assert [corner.t for corner in result.corners] == pytest.approx(truth, abs=0.08)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", quick.part(range(3)))
 def test_a_decay_of_two_rates_is_no_polygon(seed: int) -> None:
     t = np.linspace(0.0, 8.0, 300)
     y = np.exp(-4.0 * t) + 0.6 * np.exp(-0.4 * t) + 0.01 * np.random.default_rng(seed).standard_normal(300)

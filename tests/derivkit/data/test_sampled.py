@@ -116,7 +116,7 @@ def test_white_noise_has_no_slope_that_would_be_told_from_0() -> None:
         assert np.mean(np.abs(result.value) <= result.error) >= LEAST_COVERED
 
 
-@pytest.mark.parametrize("count", [4, 5, 6, 7])
+@pytest.mark.parametrize("count", quick.part([4, 5, 6, 7]))
 def test_few_samples_have_wide_intervals_that_hold(count: int) -> None:
     hits = []
     for seed in range(40):
@@ -143,7 +143,7 @@ def test_higher_orders_have_their_intervals(order: int) -> None:
     assert np.mean(np.abs(result.value - truth) <= result.error) >= LEAST_COVERED
 
 
-@pytest.mark.parametrize("order", [2, 3])
+@pytest.mark.parametrize("order", quick.part([2, 3]))
 @pytest.mark.parametrize("count", [11, 20, 50])
 def test_higher_orders_of_whatever_the_samples_make_likely(count: int, order: int) -> None:
     """Of few samples of a wave whose roughness seems to change, only low orders have a changing one."""
