@@ -24,7 +24,7 @@ DERIVATIVES = {1: "f'", 2: "f''", 3: "f'''", 4: "f^(4)"}
 SEEN: Mapping[str, str] = MappingProxyType(
     {
         "ok": "f is smooth on both sides",
-        "one_sided": "f is known on one side only",
+        "one_sided": "f is known far enough on one side only",
         "noisy": "f has noise of {noise:.1e}, far above rounding{random}",
         "multiscale": "Over larger distances f has another slope",
         "below_resolution": "It is too small to be told from 0",

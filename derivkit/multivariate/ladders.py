@@ -21,8 +21,8 @@ from derivkit.multivariate.lines import Axes, Directions, Lines, Surroundings
 from derivkit.multivariate.structure import Structure
 from derivkit.numerical.chunks import ChunkResult, Collected, Searches, inverse
 from derivkit.numerical.result import Derivative
-from derivkit.numerical.scales import LOOK
-from derivkit.numerical.search import SMALL, VAGUE, usual_top
+from derivkit.numerical.scales import LOOK, VAGUE
+from derivkit.numerical.search import SMALL, usual_top
 from derivkit.numerical.state import SUSPECT, TARGET, Limits, Start
 from derivkit.numerical.status import CODE, Status
 from derivkit.types import EPS, Array, Box, FunctionLike, Indices, Mask
@@ -195,10 +195,14 @@ def by_pilots(searches: Searches, lines: Lines, rows: Array, pace: Pace) -> tupl
         known = rows[:, rest]
         known[2] = np.where(np.isnan(known[2]), _noise_of(parts[-1]), known[2])
         tighter = pace.tighter_at(max(lines.precision, _relative_noise(parts[-1], searches.orders[0], lines.centre)))
-        parts += replace(searches, limits=limits).at_places(known, rest, tighter * share * tops[rest])
+        size = tighter * share * tops[rest]
+        cut = limits.take(rest).room(rows[0, rest]).min(axis=0) < size  # by the domain, so that it tells too little
+        parts += replace(searches, limits=limits).at_places(known[:, ~cut], rest[~cut], size[~cut])
+        turns, rest = [*pilots, *rest[~cut]], rest[cut]
     else:
-        parts += searches.at_places(rows[:, rest], rest)
-    return parts, np.concatenate([np.array(pilots, dtype=np.intp), rest])
+        turns = pilots
+    parts += searches.at_places(rows[:, rest], rest)
+    return parts, np.array([*turns, *rest], dtype=np.intp)
 
 
 def _candidates(lines: int) -> list[int]:

@@ -178,6 +178,7 @@ class Searches:
         width, top, narrow = values.shape[2] if values.ndim == 3 else 0, ladder.top, ladder.narrow
         if width:
             narrow = None if narrow is None else np.repeat(narrow, width)
+            limits = limits.take(np.repeat(np.arange(x.size), width))
             x, noise, moved, top = (np.repeat(array, width, axis=-1) for array in (x, noise, moved, top))
         values = values.reshape(len(values), -1)
         noise, unit = self._noise(noise, values), _unit(values)

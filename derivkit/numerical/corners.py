@@ -12,28 +12,35 @@ from typing import Any
 import numpy as np
 
 from derivkit.numerical import moves
-from derivkit.numerical.analysis import Analysis
-from derivkit.numerical.ladder import Ladder
+from derivkit.numerical.analysis import FEWEST, FLOOR, SAFETY_FEW, Analysis
+from derivkit.numerical.ladder import Ladder, Part
 from derivkit.numerical.rounds import Onward, Request, Way, climb, each, some, together
 from derivkit.numerical.scales import (
+    BETTER,
     FINEST,
+    FULL,
     GROWS,
     LOOK,
     NATURAL,
     RESOLUTION,
     SAME_LEVEL,
     SHRINKS,
+    VAGUE,
     VERIFY,
     first_top,
     least_top,
 )
-from derivkit.numerical.state import Finding, State
+from derivkit.numerical.state import TARGET_EDGE, Answers, Finding, State
 from derivkit.numerical.status import CODE, Status
-from derivkit.numerical.windows import RATIO, Exponents
+from derivkit.numerical.windows import RATIO, Exponents, window
 from derivkit.types import EPS, LEAST_FLOAT, Array, Indices, Mask
 
 EDGE: Exponents = (0, 1, 2, 3, 4, 5, 7, 9)
 """Steps of a window with one side."""
+EDGE_GAINS = window(EDGE, (1,)).gains[:, int(TARGET_EDGE) - 1]
+"""What such a window makes of noise in the derivatives of every order, if it meets the noise where it should."""
+ENDED = (CODE[Status.OK], CODE[Status.NOISY])
+"""With these a window may end where f does."""
 EDGE_MOVES = 4
 """Windows on one side beyond the first."""
 SIDES: Exponents = (0, 1, 2, 3, 4, 6, 8, 10)
@@ -68,9 +75,73 @@ STRAIGHT = 0.1
 
 def cornered(state: State, ladder: Ladder) -> Way:
     """Some values are not finite."""
-    ladder = ladder.take(np.flatnonzero(~state.answered(ladder.points)))
-    if not ladder.points.size:
-        return []
+    known = state.answered(ladder.points)
+    ways = [
+        *each(ladder, known, lambda part, _: beside_end(state, part)),
+        *each(ladder, ~known, lambda part, _: _inwards(state, part)),
+    ]
+    return (yield from together(ways))
+
+
+def beside_end(state: State, ladder: Ladder) -> Way:
+    """f is known at x, but ends within the window that would serve: one with one side may be as long as it needs.
+
+    Whether that is worth its values is foreseen from the noise of f, from what the weights of such a window make of
+    noise, and from the scale of f: the one that was found, or that of a first look where hardly any was. What is smooth
+    at the end too it then knows well; a power of the distance, whose derivatives grow towards the end, it does not.
+    """
+    points, room = ladder.points, _room(state, ladder)
+    before, status = state.answers[:, points], state.status[points]
+    reach = np.where(state.reach[points] < np.inf, state.reach[points], 0.0)
+    scale = np.where(state.degree[points] >= FEWEST, reach, np.maximum(reach, first_top(ladder.x)))
+    length = np.minimum(scale, room.max(axis=0))
+    rounding = FLOOR * EPS * (np.abs(ladder.centre) + np.nan_to_num(np.abs(state.slope[points])) * length)
+    orders = np.array(state.orders)[:, None]
+    foreseen = SAFETY_FEW * np.maximum(state.noise[points], rounding) * EDGE_GAINS[orders] / length**orders
+    worth = (foreseen <= BETTER * state.error[:, points]).any(axis=0) & np.isin(status, ENDED)
+    right = room[0] >= room[1]
+    ways = [
+        *each(ladder, worth & right, lambda part, i: along(state, part.anew(length[i], (1,)))),
+        *each(ladder, worth & ~right, lambda part, i: along(state, part.anew(length[i], (-1,)))),
+    ]
+    yield from together(ways)
+    vague = np.any([state.vague(points, place, VAGUE) for place in range(len(orders))], axis=0)
+    same = np.all(state.error[:, points] == Answers.of(before).error, axis=0)
+    back = np.asarray(worth & (vague | same))
+    state.restore(points[back], before[:, back], status[back])
+    return _largest_windows(ladder, ~worth)[0]
+
+
+def _room(state: State, ladder: Ladder) -> Array:
+    """How far f is known to the right and to the left, shape ``(2, n)``: to its end, or where it has no value."""
+    room = state.limits.room(ladder.x, ladder.points)
+    steps = np.array([ladder.size(k) for k in ladder.exponents])
+    return np.where(np.isfinite(room), room, np.where(np.isfinite(ladder.values), np.inf, steps).min(axis=1))
+
+
+def _largest_windows(ladder: Ladder, mask: Mask) -> tuple[list[Onward], Mask]:
+    """The largest window within which all values are finite, where only a look was that large; where there is none."""
+    order = np.argsort(ladder.exponents)
+    finite: Mask = np.asarray(np.isfinite(ladder.values[:, order]).all(axis=0))
+    count = np.where(mask, finite[::-1].argmin(axis=0), 0)  # steps, from the least one up, before one that is not
+    onward, rest = [], np.ones(mask.size, dtype=bool)
+    for known in np.unique(count[count >= len(LOOK)]).tolist():
+        top = ladder.exponents[order[-known]]
+        if sum(k <= top + FULL[-1] for k in ladder.exponents if k >= top) < len(FULL):
+            rest[count == known] = False
+            new = ladder.lacks([top + k for k in FULL])
+            onward += [Onward([Part(part, new, top)]) for part, _ in some(ladder, count == known)]
+    return onward, rest
+
+
+def _inwards(state: State, ladder: Ladder) -> Way:
+    """Nothing is known yet: look where all values are finite."""
+    found, rest = _largest_windows(ladder, np.ones(ladder.points.size, dtype=bool))
+    return found + (yield from together(each(ladder, rest, lambda part, _: _look_inwards(state, part))))
+
+
+def _look_inwards(state: State, ladder: Ladder) -> Way:
+    """No window is within the finite values: another look, or a probe of the side that has none."""
     order = np.argsort(ladder.exponents)
     finite: Mask = np.asarray(np.isfinite(ladder.values[:, order]).all(axis=0))  # from the largest step to the least
     natural = NATURAL * np.abs(ladder.x)
@@ -96,7 +167,7 @@ def _probe(state: State, ladder: Ladder) -> Way:
     steps = bottom * np.stack([quarter, half, half * quarter, share])
     (values,) = yield [Request(points, ladder.x + side * steps)]
     state.too_large(ladder.points, bottom, np.ones(points.size, dtype=bool))
-    alive = np.isfinite(values)
+    alive = np.isfinite(values) & (steps >= least_top(ladder.x, LOOK))
     near = alive.any(axis=0)
     size = steps[np.argmax(alive, axis=0), np.arange(points.size)]
     wide = near & (steps[-1] < size * RATIO ** -LOOK[-1])
@@ -123,6 +194,7 @@ def along(state: State, ladder: Ladder, left: int = EDGE_MOVES) -> Way:
     on = ~seen.resolved | (seen.gain > sacrifice) | (seen.gain < 1.0 / sacrifice)
     new = top * np.clip(seen.scale, SHRINKS, GROWS)
     new = np.where(seen.resolved, np.minimum(new, 0.5 * state.ceiling[points]), np.minimum(new, 0.5 * top))
+    new = np.minimum(new, state.limits.room(ladder.x, points)[int(ladder.sides == (-1,))])
     state.too_large(ladder.points, top, ~seen.resolved)
     on &= (new > RESOLUTION * np.spacing(np.abs(ladder.x))) & ((new > 2.0 * top) | (new < top)) & (left > 0) & ~noisy
     _by_power(state, ladder, ~on & ~noisy & ~state.answered(points))
@@ -159,8 +231,10 @@ def _verify(state: State, ladder: Ladder, seen: Analysis, left: int) -> Way:
 
 def _endless(state: State, ladder: Ladder) -> Way:
     """What looked like noise falls with the window, however small that is: f follows a power of the distance."""
-    yield from steeper(state, ladder, np.full((1, ladder.points.size), np.nan))
-    _by_power(state, ladder, state.lost(ladder.points))
+    ladder = ladder.take(np.flatnonzero(~state.answered(ladder.points)))
+    if ladder.points.size:
+        yield from steeper(state, ladder, np.full((1, ladder.points.size), np.nan))
+        _by_power(state, ladder, state.lost(ladder.points))
     return []
 
 

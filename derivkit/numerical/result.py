@@ -135,7 +135,7 @@ NAMES = {1: "slope", 2: "second derivative", 3: "third derivative", 4: "fourth d
 MESSAGES: Mapping[Status, Callable[[Callable[[str], Any]], str]] = MappingProxyType(
     {
         Status.OK: lambda at: f"{_bar(at)}: f is smooth over a distance of {at('delta'):.2g} on both sides.",
-        Status.ONE_SIDED: lambda at: f"{_bar(at)}: f is known on one side only.",
+        Status.ONE_SIDED: lambda at: f"{_bar(at)}: f is known far enough on one side only.",
         Status.NOISY: lambda at: f"{_bar(at)}: the values of f have noise of {at('noise'):.1e}, far above rounding.",
         Status.MULTISCALE: lambda at: (
             f"{_bar(at)}, over a distance of {at('delta'):.2g}: over larger distances f has another slope."

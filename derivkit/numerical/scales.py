@@ -23,6 +23,11 @@ PLAIN: Exponents = (0, 2, 4, 6, 8, 10)
 """A ladder over a wide range of steps."""
 MOVES = 6
 """Windows that are tried beyond the first."""
+BETTER = 0.25
+"""Another window is worth its values if it has no more than this part of the error."""
+VAGUE = 0.01
+"""A window in which f is smooth knows higher derivatives better than to this part, unless a kink of one of them that
+hides in rounding keeps it small. A choice: derivatives near 0 are looked at for nothing."""
 VERIFY = 14
 """Exponents from a noisy window down to the one that checks it."""
 FINEST = 2.0**-26

@@ -19,7 +19,7 @@ from derivkit.numerical import corners, moves, noise, staircases
 from derivkit.numerical.analysis import Analysis
 from derivkit.numerical.ladder import Ladder, Part, Stack, empty
 from derivkit.numerical.rounds import Onward, Way, each, take_steps, together
-from derivkit.numerical.scales import FULL, LOOK, MOVES, RESOLUTION, START, first_top
+from derivkit.numerical.scales import BETTER, FULL, LOOK, MOVES, RESOLUTION, START, VAGUE, first_top
 from derivkit.numerical.state import STALLS, Limits, State
 from derivkit.numerical.status import CODE, STATUSES, Status
 from derivkit.numerical.windows import Exponents
@@ -27,17 +27,12 @@ from derivkit.types import EPS, Array, Mask
 
 SPAN = 10
 """Exponents from the largest to the least step of a window."""
-VAGUE = 0.01
-"""A window in which f is smooth knows higher derivatives better than to this part, unless a kink of one of them that
-hides in rounding keeps it small. A choice: derivatives near 0 are looked at for nothing."""
 SINGULAR = 1e-6
 """A window with one side knows higher derivatives of what is smooth there better than to this part, but not of what is
 smooth but for a power of the distance, whose coefficients fall too slowly to be told from noise. Measured."""
 SMALL, SMALL_IN_NOISE = 100.0, 4.0
 """A window that another point vouches for is small where a first look would be more than so many times as large, the
 second where it shows nothing but rounding, as beside an entry of far larger values. Choices."""
-BETTER = 0.25
-"""Another window is worth its values if it has no more than this part of the error."""
 AT_ONCE, SETTLED = 4.0 * EPS, 8.0 * EPS
 """A look, or a window, that knows the derivative to this part is good enough."""
 SMOOTH = np.isin(STATUSES, [Status.OK, Status.MULTISCALE])
@@ -212,7 +207,10 @@ def _without_largest(state: State, stack: Stack, seen: Analysis) -> Array:
 
 
 def _conclude(state: State, ladder: Ladder) -> Way:
-    """What is left: points where f is not smooth, noise that is everywhere, and windows that end abruptly."""
+    """What is left: points where f is not smooth, noise that is everywhere, and windows that end abruptly.
+
+    Windows in which there is only noise, or nothing at all, promise no larger ones that would meet the end of a domain.
+    """
     if state.orders == (1,):
         ladder = ladder.take(np.flatnonzero(state.troubled(ladder.points)))
     points = ladder.points
@@ -227,6 +225,11 @@ def _conclude(state: State, ladder: Ladder) -> Way:
     state.distrust(points[in_noise])
     within = in_noise | (smooth & staircases.possible(state, ladder))
     yield from together(each(ladder, within, lambda part, _: staircases.stairs(state, part)))
+    if state.limits.bounded:
+        near = state.limits.room(ladder.x, points).min(axis=0) < first_top(ladder.x)
+        near &= (state.status[points] == CODE[Status.NOISY]) | staircases.motionless(state, points)
+        yield from together(each(ladder, near, lambda part, _: corners.beside_end(state, part)))
+        smooth &= state.status[points] != CODE[Status.ONE_SIDED]
     yield from _seek_bends(state, ladder, smooth & state.answered(points))
     return []
 
@@ -260,11 +263,12 @@ def first_ladder(x: Array, limits: Limits, scale: Array, known: Array) -> tuple[
     """The first ladder around points, without values, and the steps to be taken.
 
     ``scale`` is the scale of f and ``known`` the largest step of the window that is wanted, NaN where nobody knows.
-    Near an end of the domain the steps end there, but for a point so near that it has one side only.
+    Near an end of the domain the steps end there; a point so near to it that it has one side only ends with that.
     """
     points = np.arange(x.size)
     top = usual_top(x, scale)
     if limits.side:
+        top = _top_along(x, limits.room(x)[int(limits.side < 0)], top)
         return empty(points, x, x, top, (limits.side,), first=True, narrow=limits.narrow), corners.EDGE
     steps = LOOK
     if np.count_nonzero(np.isfinite(known)) == x.size:
@@ -275,10 +279,16 @@ def first_ladder(x: Array, limits: Limits, scale: Array, known: Array) -> tuple[
 
 
 def top_within(x: Array, limits: Limits, top: Array) -> Array:
-    """A largest step no larger than the domain allows, but of points so near its end that they have one side only."""
-    room = np.minimum(x - limits.lo, limits.hi - x)
-    two_sided = room > 16.0 * RESOLUTION * np.spacing(np.abs(x))
-    return np.where(two_sided, np.minimum(top, 0.9 * room), top)
+    """A largest step no larger than the domain allows: on both sides, or on one of points so near to its end."""
+    right, left = limits.room(x)
+    nearer = np.minimum(right, left)
+    two_sided = nearer > 16.0 * RESOLUTION * np.spacing(np.abs(x))
+    return np.where(two_sided, np.minimum(top, 0.9 * nearer), _top_along(x, np.maximum(right, left), top))
+
+
+def _top_along(x: Array, room: Array, top: Array) -> Array:
+    """A largest step no larger than what there is on one side, but of points that have hardly any."""
+    return np.where(room > 16.0 * RESOLUTION * np.spacing(np.abs(x)), np.minimum(top, room), top)
 
 
 def usual_top(x: Array, scale: Array) -> Array:

@@ -110,6 +110,11 @@ class Limits(NamedTuple):
         narrow = None if self.narrow is None else self.narrow[places]
         return self._replace(lo=self.lo[places], hi=self.hi[places], narrow=narrow)
 
+    def room(self, x: Array, points: Any = ...) -> Array:
+        """How far f may be asked to the right and to the left of points, shape ``(2, n)``."""
+        lo, hi = (end[points] if np.ndim(end) else end for end in (self.lo, self.hi))
+        return np.array([hi - x, x - lo])
+
     @property
     def bounded(self) -> bool:
         """Whether there is an end anywhere."""
@@ -177,8 +182,8 @@ class State:
     """What was found so far at every point: the ways of the search read it, and write it by these verbs alone.
 
     The law of the search: an answer that is known is never replaced by one that contradicts it unless the new bar
-    covers both. `record`, `replace`, `widen` and `refuse` alone write answers, and hold it. One exception: a window in
-    which f does not move knows nothing of the slope of a staircase.
+    covers both. `record`, `replace`, `widen` and `refuse` alone write answers, and hold it, and `restore` takes them
+    back. One exception: a window in which f does not move knows nothing of the slope of a staircase.
 
     Attributes
     ----------
@@ -191,8 +196,8 @@ class State:
     noise, step, reach, slope : ndarray, shape ``(n,)``
         Of the window that it came from: noise of f, largest step, how large it promises that it may be, and the slope
         of f whatever the order.
-    stall : ndarray, shape ``(n,)``
-        See `Analysis`.
+    degree, stall : ndarray, shape ``(n,)``
+        Of that window, the degree at which its noise began; see `Analysis`.
     status : ndarray of int8
         See `CODE`.
     left, right, exponent : ndarray, shape ``(n,)``
@@ -221,9 +226,10 @@ class State:
         self.answers = np.full((2 * several + SINGLE, n), np.nan)
         answers = Answers.of(self.answers)
         self.value, self.error, self.noise, self.left, self.right, self.step, self.exponent = answers
-        nothing, endless = np.full((2 * several + 10, n), np.nan), np.full((2 * several + 1, n), np.inf)
+        nothing, endless = np.full((2 * several + 11, n), np.nan), np.full((2 * several + 1, n), np.inf)
         self.known, self.coarse = nothing[:several], nothing[several : 2 * several]
-        self.reach, self.slope, self.stall, self.coarse_noise, self.coarse_step, *_ = nothing[2 * several :]
+        self.reach, self.slope, self.degree, self.stall, *_ = nothing[2 * several :]
+        self.coarse_noise, self.coarse_step = nothing[-7:-5]
         self.widest, self.narrowest, self.relative = nothing[-5:-2]
         self.level = nothing[-2:]
         self.error[:] = np.inf
@@ -363,7 +369,7 @@ class State:
         """The window that the first of the derivatives comes from."""
         top = size[which]
         self.noise[points], self.step[points], self.slope[points] = seen.noise[which], top, seen.slope[which]
-        self.stall[points] = seen.stall[which]
+        self.stall[points], self.degree[points] = seen.stall[which], seen.first[which]
         self.reach[points] = np.where(seen.flat[which], np.inf, seen.scale[which] * top)
 
     def replace(self, points: Indices, found: Finding, status: Status) -> None:
@@ -396,6 +402,10 @@ class State:
     def mark(self, points: Indices, status: Status) -> None:
         """The answer stays, and something is said of it."""
         self.status[points] = CODE[status]
+
+    def restore(self, points: Indices, answers: Array, status: Array) -> None:
+        """What was known before is the answer again."""
+        self.answers[:, points], self.status[points] = answers, status
 
     def refuse(self, points: Indices, status: Status, left: Any = math.nan, right: Any = math.nan) -> None:
         """There is no derivative, or none is known; the sides may have theirs."""

@@ -22,7 +22,7 @@ class Status(StrEnum):
     OK = "ok"
     """A value and its bar."""
     ONE_SIDED = "one_sided"
-    """The derivative of one side, as the domain ends at x or one side was requested."""
+    """The derivative of one side, as the domain ends at x or too near to it, or one side was requested."""
     NOISY = "noisy"
     """The noise of f is far above rounding, and the bar is as wide as the noise makes it."""
     MULTISCALE = "multiscale"

@@ -41,7 +41,7 @@ def ending(x: float) -> float:
         (math.sqrt, 0.0, "f'(0) is infinite", "f follows the power 0.5 of the distance"),
         (dk.Function.from_black_box("sin_noise").call, 0.7, "f'(0.7) = ", "f has noise of"),
         (failing, 1.0, "f'(1) is not known", "RuntimeError: no convergence"),
-        (ending, 1.0, "f'(1) = 2.0000000", "f is known on one side only"),
+        (ending, 1.0, "f'(1) = 2.0000000", "f is known far enough on one side only"),
     ],
     ids=["smooth", "kink", "jump", "side of the jump", "vertical", "noise", "raised", "edge"],
 )  # fmt: skip
