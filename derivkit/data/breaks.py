@@ -19,7 +19,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from derivkit.data.models import Models, between, candidates, grid, judged
+from derivkit.data.levels import COST, louder
+from derivkit.data.models import Models, between, candidates, grid, judged, likeliest
 from derivkit.data.series import Break, Series, nodes, places, shock
 from derivkit.data.wiener import Smoothed, run_backwards, run_forwards
 from derivkit.types import EPS, Array, Indices
@@ -60,6 +61,8 @@ OUTLIER = -1
 """Stands for the first component of a break where a sample is off, and not the function."""
 KINDS = (1, 0, OUTLIER)
 """Corners, jumps and outliers."""
+NONE = np.empty(0, dtype=np.intp)
+"""No outliers."""
 TINY, SOFT = 1e-300, 1e-6
 """What keeps the matrix of a shock from being singular."""
 
@@ -115,23 +118,36 @@ class Explanation:
         """The largest of the models, less what the breaks cost."""
         count = len(self.series.breaks) + self.outliers.size
         spread = sum(position.spread for position in self.positions)
-        return float(_likeliest(self.models).evidence.max()) + spread - _cost(count, self.series.size)
+        return float(likeliest(self.models).evidence.max()) + spread - _cost(count, self.series.size)
 
 
 def explanations(series: Series) -> list[Explanation]:
-    """The series without breaks and with the best set of them, the likelier first, and alone if it is much likelier."""
-    plain = Explanation(series, candidates(series), np.empty(0, dtype=np.intp))
-    results = [plain]
-    if series.size >= FEWEST:
-        series = replace(series, level=_level(plain.models))
-        sets = [_with(series, kinds) for kinds in _sets(series, _least(plain))]
-        results += [_settled(one) for one in sorted(sets, key=lambda one: -one.evidence)[:1]]
-    results.sort(key=lambda one: -one.evidence)
+    """The series without breaks and with the best set of them, the likelier first, and alone if it is much likelier.
+
+    Where its noise is louder in some parts than in others, breaks are looked for anew beside that.
+    """
+    plain = Explanation(series, candidates(series), NONE)
+    results = _with_breaks(plain)
+    changed = louder(series, plain.models)
+    if changed is not None:
+        others = _with_breaks(Explanation(*changed, NONE), results[0].series.breaks)
+        if others[0].evidence - COST * math.log(series.size) > results[0].evidence:
+            results = others
     return [one for one in results if one.evidence >= results[0].evidence - NEARLY]
 
 
-def _likeliest(some: Sequence[Models]) -> Models:
-    return max(some, key=lambda each: float(each.evidence.max()))
+def _with_breaks(plain: Explanation, known: tuple[Break, ...] = ()) -> list[Explanation]:
+    """A series without breaks and with those that are likely, of which some may be known, the likelier first."""
+    results = [plain]
+    if plain.series.size >= FEWEST:
+        series = replace(plain.series, level=_level(plain.models))
+        sets = [_with(series, kinds) for kinds in _sets(series, _least(plain))]
+        chosen = sorted(sets, key=lambda one: -one.evidence)[:1]
+        if known:
+            beside = replace(series, breaks=known)
+            chosen.append(Explanation(beside, candidates(beside), NONE))
+        results += map(_settled, chosen)
+    return sorted(results, key=lambda one: -one.evidence)
 
 
 def _least(plain: Explanation) -> float:
@@ -139,13 +155,13 @@ def _least(plain: Explanation) -> float:
 
     Any will do where a bandwidth is less than a gap: without noise to speak of, all depends on the place in the gap.
     """
-    best = _likeliest(plain.models)
+    best = likeliest(plain.models)
     return plain.evidence - HOPE if best.bandwidths[best.best] >= 1.0 else -math.inf
 
 
 def _level(some: Sequence[Models]) -> float:
     """The noise by the most likely model."""
-    best = _likeliest(some)
+    best = likeliest(some)
     return float(best.sigma[best.best])
 
 
@@ -264,7 +280,7 @@ def _least_likely(unlikely: Array, known: Iterable[int], apart: float) -> dict[i
 
 def _settled(some: Explanation) -> Explanation:
     """With its breaks where they are most likely, but for those that are not worth what they cost, or are bends."""
-    series, model = some.series, _likeliest(some.models)
+    series, model = some.series, likeliest(some.models)
     while series.breaks:
         series, positions = _placed(series, model)
         worth = _worth(series, model, positions)

@@ -96,8 +96,10 @@ class Samples:
     Attributes
     ----------
     t, y, variance : ndarray, shape ``(n,)``
-    rows : list of ndarray of int
-        Which rows each of them comes from.
+    rows : ndarray of int
+        Of the table, in order of time.
+    first, count : ndarray of int, shape ``(n,)``
+        Where among these those of each sample begin, and how many they are.
     period : float, optional
         After which all of them come again, and half of them have, on both sides.
     """
@@ -105,8 +107,15 @@ class Samples:
     t: Array
     y: Array
     variance: Array
-    rows: list[Indices]
+    rows: Indices
+    first: Indices
+    count: Indices
     period: float | None = None
+
+    def rows_of(self, sample: int) -> list[int]:
+        """The rows that a sample comes from."""
+        first = int(self.first[sample])
+        return [int(row) for row in self.rows[first : first + int(self.count[sample])]]
 
 
 def in_order(t: Array, y: Array, order: int) -> Samples:
@@ -120,7 +129,7 @@ def in_order(t: Array, y: Array, order: int) -> Samples:
         raise ValueError(f"y has samples at {counted(first.size, 'different time')}; {what}")
     count = np.diff(np.append(first, known.size))
     times, values = (np.add.reduceat(each[known], first) / count for each in (t, y))
-    return Samples(times, values, 1.0 / count, np.split(known, first[1:]))
+    return Samples(times, values, 1.0 / count, known, first, count)
 
 
 def _apart(t: Array) -> Indices:
@@ -140,8 +149,8 @@ def repeated(samples: Samples, period: float) -> Samples:
     keep = np.flatnonzero(np.abs(times - 0.5 * period) <= period)
     keep = keep[np.concatenate([[True], np.diff(times[keep]) > 0.0])]
     which = which[keep]
-    rows = [samples.rows[k] for k in which]
-    return Samples(samples.t[0] + times[keep], samples.y[which], samples.variance[which], rows, period)
+    changed = {name: getattr(samples, name)[which] for name in ("y", "variance", "first", "count")}
+    return replace(samples, t=samples.t[0] + times[keep], period=period, **changed)
 
 
 @dataclass(frozen=True)
@@ -200,8 +209,8 @@ def solve(samples: Samples, order: int, wanted: Array, noise: float | None) -> C
         noise=unit * float(np.mean([piece.noise for piece in pieces])),
         scale=float(np.mean([piece.scale for piece in pieces])),
         corners=tuple(corners),
-        outliers=tuple(sorted({int(row) for k in off for row in samples.rows[k]})),
-        averaged=sum(rows.size for rows in samples.rows if rows.size > 1),
+        outliers=tuple(sorted({row for k in off for row in samples.rows_of(k)})),
+        averaged=int(samples.count[samples.count > 1].sum()),
     )
 
 

@@ -93,7 +93,7 @@ def _standard(t: Array, y: Array) -> tuple[Series, float, Indices]:
     """
     samples = in_order(t, y, 1)
     series, spacing, spread = standardised(samples.t, samples.y, samples.variance)
-    return series, spread / spacing, np.array([rows.size for rows in samples.rows])
+    return series, spread / spacing, samples.count
 
 
 def bandwidths(count: int) -> Array:
@@ -148,11 +148,11 @@ def _of_order(order: int) -> Callable[[Array, Array], Slopes]:
 def _local_quadratic(t: Array, y: Array) -> Slopes:
     """Parabolas through the nearest samples, of the window that best predicts each sample from the others."""
     samples = in_order(t, y, 1)
-    t, y, rows = samples.t, samples.y, [rows.size for rows in samples.rows]
+    t, y = samples.t, samples.y
     count = int(np.log(t.size / NARROWEST) / np.log(GROWTH)) + 1 if t.size > NARROWEST else 1
     sizes = np.unique(np.minimum(NARROWEST * GROWTH ** np.arange(count), t.size).astype(int))
     fits = [_parabolas(t, y, int(size)) for size in sizes]
-    return Slopes(value=np.repeat(min(fits, key=lambda fit: fit[1])[0], rows))
+    return Slopes(value=np.repeat(min(fits, key=lambda fit: fit[1])[0], samples.count))
 
 
 def _parabolas(t: Array, y: Array, size: int) -> tuple[Array, float]:

@@ -124,6 +124,11 @@ def candidates(series: Series) -> list[Models]:
     return [even, models(series, which[some], around[some], roughness[:, column])]
 
 
+def likeliest(some: Sequence[Models]) -> Models:
+    """Those among which is the most likely one."""
+    return max(some, key=lambda each: float(each.evidence.max()))
+
+
 def between(shortest: float, longest: float, per_octave: float) -> Array:
     """Bandwidths from one to another, so many to an octave and both ends."""
     octaves = float(np.log2(longest / shortest))
@@ -159,13 +164,13 @@ def changing_roughness(series: Series, orders: Indices, bandwidths: Array) -> Ar
         expected = np.einsum("nmij,nmji->nm", states.information[at.samples], noise)
         widths = STRETCH * bandwidths * np.exp(-np.median(roughness, axis=0) / (2 * orders + 1))
         for model, width in enumerate(widths.tolist()):
-            sums = [_over_stretch(series.t, each[:, model], TRIANGLE * width) + PRIOR for each in (pulled, expected)]
+            sums = [over_stretch(series.t, each[:, model], TRIANGLE * width) + PRIOR for each in (pulled, expected)]
             roughness[:, model] += np.log(sums[0] / sums[1])
         roughness = np.clip(roughness - roughness.mean(axis=0), -STEEPEST, STEEPEST)
     return roughness
 
 
-def _over_stretch(t: Array, values: Array, width: float) -> Array:
+def over_stretch(t: Array, values: Array, width: float) -> Array:
     """Sums of values around every time, in O(n), weighted by a triangle that is 1 at the time itself."""
     first, last = np.searchsorted(t, t - width), np.searchsorted(t, t + width, side="right")
     for counts in (1.0, last - first):

@@ -106,8 +106,9 @@ def from_samples(
 
     The signal is taken for an integrated Wiener process with noise, of whatever order, roughness and noise the samples
     themselves make likely; these are averaged over, so that what is unknown of them is in the interval. Where the
-    samples speak for it the roughness changes along the record, and there are corners, jumps and outliers. Without any
-    noise it is interpolation, and the interval is that of the unknown curve between the samples.
+    samples speak for it the roughness and the level of the noise change along the record, and there are corners, jumps
+    and outliers. Without any noise it is interpolation, and the interval is that of the unknown curve between the
+    samples.
 
     Parameters
     ----------
