@@ -684,7 +684,7 @@ def test_what_axe_core_objects_to_is_caught(browser, broken, more, fault) -> Non
 
 SMALL = SIZES | {"honesty": ("points=2", "landscapes=0", "population=[edges]", "estimator=[derivative,ridders]")}
 """Words that make a preset small; its page has every kind of part that it ever has."""
-MOST_BYTES = 500_000
+MOST_BYTES = 400_000
 """What a page weighs at most: twenty figures and a dozen tables, and no crowd of points that hide one another."""
 SIDEWAYS = """
 () => [...document.querySelectorAll(".card")].filter((card) => card.scrollWidth > card.clientWidth + 1).map((card) => {
