@@ -31,6 +31,11 @@ SEEN: Mapping[str, str] = MappingProxyType(
     }
 )
 """The statuses of derivatives that have a value, in words."""
+OUTSIDE = (
+    "The exact derivative of the expression is outside this bar: f as it is computed is another function here, by"
+    " rounding or by its code."
+)
+"""What is added where the values of f tell of another derivative than its expression has."""
 AGAIN = ", and gives another value at a second call"
 """What is added of noise that is random."""
 REFUSED: Mapping[str, str] = MappingProxyType(
@@ -126,7 +131,8 @@ def sentence(text: str, row: Mapping[str, Any], order: int = 1) -> str:
     exact = f", exactly {float(row['exact'])!r}" if math.isfinite(row["exact"]) else ""
     step = f"step {row['reach']:.2g}, " if math.isfinite(row["reach"]) else ""
     seen = SEEN[row["status"]].format(**row)
-    return f"{derivative} = {dk.with_bar(row['value'], row['bar'])}{exact} {which}. {seen}; {step}{took}."
+    wrong = f" {OUTSIDE}" if exact and not abs(row["value"] - row["exact"]) <= row["bar"] else ""
+    return f"{derivative} = {dk.with_bar(row['value'], row['bar'])}{exact} {which}. {seen}; {step}{took}.{wrong}"
 
 
 def sides_of_jump(row: Mapping[str, Any]) -> list[str]:

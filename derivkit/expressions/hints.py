@@ -25,7 +25,7 @@ COMPARISON = (
     f"write one side only, or the difference of the two; conditions stand in {PIECES}",
 )
 
-IMPLICIT = ", or leave the sign out with implicit=True"
+IMPLICIT = ", or leave the sign out with implicit=True (in Python, of dk.parse)"
 """How a formula is read without its multiplication signs, here and on the command line."""
 ALIASES: Mapping[str, str] = {other: row.name for row in ELEMENTARY.values() for other in row.aliases}
 FORMULA_ALONE = "write the formula alone: its derivative is requested separately"

@@ -388,11 +388,13 @@ def correction(row: Any) -> str:
 
 
 def how_many(table: Frame) -> str:
-    """How many answers are right, and how many of them in another form."""
-    right = table[table["right"]]
+    """How many of the answers that can be read are right, and how many of them in another form."""
+    right, unread = table[table["right"]], int((table["verdict"] == UNREADABLE).sum())
     other = (right["verdict"] == dk.Judgement.OTHER_FORM).sum()
     form = f", {other} of them in another form" if other else ""
-    return f"{len(right)} of {len(table)} answers {'is' if len(right) == 1 else 'are'} right{form}."
+    rest = f"; {counted(unread, 'more answer')} cannot be read" if unread else ""
+    all_read, verb = counted(len(table) - unread, "answer"), "is" if len(right) == 1 else "are"
+    return f"{len(right)} of {all_read} {verb} right{form}{rest}."
 
 
 def sentence(group: Frame) -> str:

@@ -467,7 +467,7 @@ def tell(tables: Tables) -> Iterator[str]:
     if len(claims):
         yield (
             "In a test, write dk.assert_gradient(loss, gradient, x): it fails where the gradient disagrees or cannot "
-            "be judged. With fail=true this command ends with status 1 then."
+            "be judged. With fail=true, as derivative-lab check has it, this command ends with status 1 then."
         )
     if tables[Entries]["place"].str.startswith(DIRECTION).any():
         single = " Entries that were measured to be wrong have rows of their own." if len(tables[Suspects]) else ""

@@ -72,6 +72,17 @@ def test_an_expression_is_answered_beside_its_exact_derivative() -> None:
     assert abs(float(rows["value"][0]) - 6.0) <= float(rows["bar"][0])  # type: ignore[index]  # as above
 
 
+@pytest.mark.parametrize("f", [
+    dk.Function.from_callable(lambda x: math.exp(-x) * math.sin(5.0 * x), name="mine:f", expression="exp(-x)*sin(4*x)"),
+    dk.Function.from_expression("(exp(x)-exp(-x)-2*x)/x^2"),
+], ids=["another function", "cancellation"])  # fmt: skip
+def test_an_exact_derivative_outside_the_bar_is_told(f: dk.Function) -> None:
+    rows = answers.answered(f, np.array([1.3, 5.182796468e-9])).chunk
+    outside = np.abs(np.subtract(rows["value"], rows["exact"])) > rows["bar"]  # type: ignore[call-overload]  # arrays
+    assert outside.any()
+    assert [answers.OUTSIDE in sentence for sentence in rows["answer"]] == outside.tolist()  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize("exponent", range(-300, 300, 37))
 @pytest.mark.parametrize("digits", range(1, 17, 3))
 def test_a_value_is_written_to_the_digit_at_which_its_bar_begins(exponent: int, digits: int) -> None:

@@ -75,7 +75,7 @@ def test_both_readings_can_be_written_and_are_not_one() -> None:
 def test_the_hint_names_what_allows_it(typed: str) -> None:
     with pytest.raises(ParseError) as error:
         dk.parse(typed)
-    assert error.value.hint.endswith("leave the sign out with implicit=True")
+    assert error.value.hint.endswith("leave the sign out with implicit=True (in Python, of dk.parse)")
     dk.parse(typed, implicit=True)
 
 

@@ -136,7 +136,7 @@ def test_every_line_of_a_file_is_an_answer(of_class: Config) -> None:
 
 def test_lines_that_cannot_be_read_are_named_one_by_one(of_class: Config) -> None:
     found = findings(of_class)
-    assert found[0] == "2 of 12 answers are right, 1 of them in another form."
+    assert found[0] == "2 of 9 answers are right, 1 of them in another form; 3 more answers cannot be read."
     assert "Line 8, Gus: 'sin x' at column 1: sin is a function and needs brackets; write sin(x)." in found
     assert "Line 9, Hoa: the answer has t, the function does not; write the answer with x only." in found
     assert "Line 10, Ida: there is no answer." in found
