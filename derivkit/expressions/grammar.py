@@ -398,15 +398,25 @@ def _wrong_count(source: Source, index: int, count: int) -> ParseError:
         return source.error(name.column, reason, f"write {name.text}(x)")
     meant = canonical(name.text)
     noun = "argument" if arities(meant) == (1,) else "arguments"
-    return source.error(name.column, f"{name.text} takes {counts(meant)} {noun}, not {count}", f"write {usage(meant)}")
+    within = range(index + 1, source.partners.get(index + 1, index + 1))
+    decimal = next((f"; {hint}" for comma in within if (hint := _decimal_number(source, comma))), "")
+    hint = f"write {usage(meant)}{decimal}"
+    return source.error(name.column, f"{name.text} takes {counts(meant)} {noun}, not {count}", hint)
+
+
+def _decimal_number(source: Source, index: int) -> str:
+    """How a decimal number is written whose point is a comma at this token; empty where there is none."""
+    before, token, after = (source.token(index + shift) for shift in (-1, 0, 1))
+    if token.role != "comma" or not before.role == after.role == "number" or "." in before.text + after.text:
+        return ""
+    return f"for a decimal number write {shortened(before.text)}.{shortened(after.text)}"
 
 
 def _stray_comma(source: Source, index: int, *, whole: bool) -> ParseError:
     """A comma that separates no arguments; `whole` says that it stands in no bracket."""
-    before, token, after = (source.token(index + shift) for shift in (-1, 0, 1))
-    if before.role == after.role == "number" and "." not in before.text + after.text:
-        hint = f"for a decimal number write {shortened(before.text)}.{shortened(after.text)}"
-        return source.error(token.column, "a comma is not a decimal point", hint)
+    token, decimal = source.token(index), _decimal_number(source, index)
+    if decimal:
+        return source.error(token.column, "a comma is not a decimal point", decimal)
     pieces = split_at_commas(token.text for token in source.tokens) if whole else []
     if whole and len([piece for piece in pieces if piece]) < 2:
         return source.error(token.column, "a comma stands only between the arguments of a function", "leave it out")

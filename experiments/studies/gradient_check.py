@@ -251,8 +251,9 @@ def called_at(x: Any, name: str, function: Callable[..., Any]) -> Any:
     try:
         return function(structure.restore(structure.flat))
     except Exception as error:  # somebody's function may fail in any way
+        two = ", of which x=[1,2] are two" if isinstance(x, int | float) else ""
         raise ValueError(
-            f"{name}: calling it at x failed: {type(error).__name__}: {error}; write a function of the parameters"
+            f"{name}: calling it at x failed: {type(error).__name__}: {error}; write a function of the parameters{two}"
         ) from error
 
 

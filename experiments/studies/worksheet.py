@@ -264,4 +264,4 @@ def tell(tables: Tables) -> Iterator[str]:
     """Yield how the answers were checked, and how to print the sheet; no answer, as tasks stand below."""
     table = tables[Table]
     yield f"{counted(len(table), 'task')}, and on a sheet of their own the answers, each of which was checked."
-    yield "On paper, this page is tasks and key alone, on sheets of their own, as printed.txt is; seed= gives other tasks."
+    yield "On paper, this page is tasks and key alone, on sheets of their own, as is printed.txt; seed= gives others."

@@ -316,6 +316,7 @@ WRONG: list[tuple[str, int, str]] = [
     ("1.5.2", 3, "leave the other out"),
     ("1..2", 2, "leave the other out"),
     ("1,5", 1, "for a decimal number write 1.5"),
+    ("sin(0,5*x)", 0, "write sin(x); for a decimal number write 0.5"),
     ("1'000", 1, "leave the quotes out"),
     ("1_0", 1, "write 10"),
     ("1__0", 1, "write a name such as x_1"),
