@@ -65,6 +65,11 @@ class Grammar:
 def grammar() -> Grammar:
     """What a formula may hold and what it means, for whoever evaluates one elsewhere.
 
+    Returns
+    -------
+    Grammar
+        Of numbers, operators by precedence, constants, functions and variables, each in words.
+
     Examples
     --------
     >>> import derivkit as dk
