@@ -2,7 +2,8 @@
 
 A study is a module of ``experiments.studies`` with these names::
 
-    Config                     what is computed: a frozen dataclass with `rows`, the number of rows of the main table
+    Config                     what is computed: a frozen dataclass with `rows`, the number of rows of the main table,
+                               and as it likes `idle`: the keys that change nothing in it, each with the reason
     class Table(Rows)          the columns of the main table; each further table is a further class
     measure(config)            yields rows; mathematics comes from derivkit
     conclude(tables)           yields rows that only the whole run can say; optional

@@ -95,7 +95,8 @@ def _planned(original: Stored, outputs: Path, command: tuple[str, ...]) -> tuple
     try:
         configs = check.configs_of(original.study, planned)
     except ConfigurationError as error:
-        raise ConfigurationError(f"{near(original.directory)} cannot be run by this version: {error}") from error
+        why = "again" if _is_of_a_file(error) else "by this version"
+        raise ConfigurationError(f"{near(original.directory)} cannot be run {why}: {error}") from error
     run = recording.new(
         commands.fresh(outputs / original.record.experiment, started),
         original.study,
@@ -112,6 +113,11 @@ def _planned(original: Stored, outputs: Path, command: tuple[str, ...]) -> tuple
         },
     )
     return run, sum(config.rows for config in configs)
+
+
+def _is_of_a_file(error: BaseException | None) -> bool:
+    """Whether a file that could not be read is behind an error, and no version."""
+    return error is not None and (isinstance(error, OSError) or _is_of_a_file(error.__cause__))
 
 
 def _perform(run: Run, rows: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -147,17 +148,17 @@ def _columns(path: Path) -> dict[str, type]:
 
 
 def sentences(found: Findings) -> Iterator[str]:
-    """Yield what was found, line by line, the verdict first."""
+    """Yield what was found, line by line, the verdict first; of tables of changed files no more than how many rows."""
     yield f"{found.verdict}: {_headline(found)}"
+    if found.inputs:
+        yield about_inputs(found.inputs)
     for table in found.tables:
         if not table.identical:
-            yield from _of_table(table, found)
+            yield from itertools.islice(_of_table(table, found), 1 if found.inputs else None)
     told = [f"{name} {' | '.join(show(text, 40) for text in texts)}" for name, texts in _ranked(found.environment)]
     more = f"; also {', '.join(name for name, _ in _ranked(found.environment)[SHOWN:])}" if told[SHOWN:] else ""
     yield f"environment: {'; '.join(told[:SHOWN]) or 'nothing that is recorded differs'}{more}"
-    if found.inputs:
-        yield about_inputs(found.inputs)
-    elif found.verdict is not Verdict.IDENTICAL and not found.arithmetic:
+    if not found.inputs and found.verdict is not Verdict.IDENTICAL and not found.arithmetic:
         why = "the code is another one" if found.code else "nothing that is recorded explains it"
         yield f"what arithmetic depends on is the same, and yet values moved: {why}"
 

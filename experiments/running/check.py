@@ -153,6 +153,15 @@ def refuse_twice(keys: Sequence[str]) -> None:
             )
 
 
+def refuse_idle(configs: Iterable[Any], keys: Sequence[str]) -> None:
+    """Refuse a key that was written, or a part of it, and by what every Config says under ``idle`` changes nothing."""
+    reasons: list[Mapping[str, str]] = [getattr(one, "idle", {}) for one in configs]
+    for key in keys:
+        name = key.split(".", maxsplit=1)[0]
+        if all(name in some for some in reasons):
+            raise ConfigurationError(f"{key} {reasons[0][name]}")
+
+
 def refuse_unknown_key(key: str, composed: Mapping[str, Any], groups: Sequence[str], study: str) -> None:
     """Refuse a dotted key that the composed configuration does not hold."""
     if not key:

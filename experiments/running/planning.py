@@ -99,6 +99,7 @@ def _sweep(command: Command, config: DictConfig, study: Study, begun: Callable[.
     space = command.space(config)
     jobs = tuple(space.jobs(command.settings))
     configs = check.configs_of(study, jobs)
+    check.refuse_idle(configs, command.settings.keys)
     return begun(
         space=space,
         jobs=jobs,
@@ -151,6 +152,7 @@ def _search(command: Command, config: DictConfig, study: Study, begun: Callable[
     )
     search.refuse_study(study)
     configs = check.configs_of(study, check.corners_of(first, alternatives))
+    check.refuse_idle(configs, command.settings.keys)
     return begun(
         space=space,
         jobs=(dict(drawn.template),) * drawn.trials,

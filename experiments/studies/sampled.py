@@ -48,6 +48,10 @@ Row = dict[str, Any]
 FIRST, BREAK = "from_samples", "a corner or a jump"
 SEEN = ("kind", "left", "left_error", "right", "right_error")
 """What there is of a corner beside its times."""
+WIDE, POINTS_IN_GAP = 8.0, 15
+"""So many times as wide as usual is a gap between samples, in which the curve is drawn through so many points."""
+TOLD = 5
+"""Times that were wanted of which a finding tells the derivative."""
 FEWEST = 4
 """Different times that a derivative of first order needs."""
 OK = "ok"
@@ -96,6 +100,14 @@ class Table(Claim):
 
 class At(Claim):
     """The derivative at times that were wanted."""
+
+    channel: str = CHANNEL
+    t: float = TIME
+    date: str = column("the same as a date, where the file has dates")
+
+
+class Gaps(Claim):
+    """The derivative between samples that are far apart, through which the figures draw it."""
 
     channel: str = CHANNEL
     t: float = TIME
@@ -295,6 +307,12 @@ class Config:
             raise ValueError(f"samples={self.samples}: no signal has so few; write samples=500")
 
     @property
+    def idle(self) -> Mapping[str, str]:
+        """The keys that change nothing here, each with the reason."""
+        why = "is for judging methods on signals, which is done without data; leave out one of the two"
+        return {} if self.file is None else dict.fromkeys(("signals", "smoother", "samples", "seeds"), why)
+
+    @property
     def records(self) -> list[tuple[str, Signal]]:
         """The signals that are not too long, with the set that they are of."""
         return [(half, one) for half, some in self.signals.items() for one in some if one.samples <= self.samples]
@@ -318,9 +336,9 @@ def refuse_short(file: DataFile, order: int) -> None:
     for name, y in file.channels.items():
         count = np.unique(file.t[np.isfinite(y)]).size
         if count < fewest:
+            times = "one time only" if count == 1 else counted(count, "different time")
             raise ValueError(
-                f"data={file.name}: column {name} has samples at {counted(count, 'different time')};"
-                f" a derivative of order {order} needs {fewest}"
+                f"data={file.name}: column {name} has samples at {times}; a derivative of order {order} needs {fewest}"
             )
 
 
@@ -354,8 +372,9 @@ def of_file(config: Config, file: DataFile) -> Iterator[Rows]:
     for name, y in file.channels.items():
         yield from of_channel(name, file.t, y, **hints)
         if config.at:
-            result = dk.from_samples(file.t, y, at=moments(file.t, config.at), **hints)
-            yield At.of_result(result, channel=name, derivative=result.value, t=config.at)
+            at = moments(file.t, config.at)
+            result = dk.from_samples(file.t, y, at=at, **hints)
+            yield At.of_result(result, channel=name, derivative=result.value, t=seconds(at, file.t), date=dates(at))
 
 
 def of_channel(name: str, t: NDArray[Any], y: Array, truth: Array | None = None, **hints: Any) -> Iterator[Rows]:
@@ -367,6 +386,10 @@ def of_channel(name: str, t: NDArray[Any], y: Array, truth: Array | None = None,
         derivative=result.value, outlier=outlier, gradient=differences(seconds(t, t), y, result.order),
         truth=np.full(y.size, np.nan) if truth is None else truth,
     )  # fmt: skip
+    between = in_gaps(t[np.isfinite(y)])
+    if between.size:
+        guess = dk.from_samples(t, y, at=between, **hints)
+        yield Gaps.of_result(guess, channel=name, derivative=guess.value, t=seconds(between, t))
     yield Channels.of_result(
         result, channel=name, samples=int(np.isfinite(y).sum()), outliers=len(result.outliers), unit=result.per
     )
@@ -384,6 +407,15 @@ def seconds(t: NDArray[Any], record: NDArray[Any]) -> Array:
     if t.dtype.kind != "M":
         return np.asarray(t, dtype=np.float64)
     return np.asarray((t - record.min()) / np.timedelta64(1, "s"))
+
+
+def in_gaps(t: NDArray[Any]) -> NDArray[Any]:
+    """Times between samples that are far apart, numbers or dates."""
+    times = np.unique(t)
+    widths = np.diff(times)
+    first = np.flatnonzero(widths > WIDE * np.median(widths))
+    parts = np.arange(1, POINTS_IN_GAP + 1) / (POINTS_IN_GAP + 1.0)
+    return np.asarray((times[first, None] + (widths[first, None] * parts).astype(widths.dtype)).ravel())
 
 
 def moments(record: NDArray[Any], at: tuple[float, ...]) -> NDArray[Any]:
@@ -474,7 +506,7 @@ def conclude(tables: Tables) -> Iterator[Rows]:
     """Yield what is drawn; of methods, how they compare and whether they reach the goals."""
     table = tables[Table]
     if len(table):
-        yield from drawn(table, tables[Corners])
+        yield from drawn(table, tables[Gaps], tables[Corners])
     records = tables[Records]
     if len(records):
         for method, rows in records.groupby("method", sort=False):
@@ -485,17 +517,21 @@ def conclude(tables: Tables) -> Iterator[Rows]:
             yield Trends.of(trends(records, against))
 
 
-def drawn(table: Frame, corners: Frame) -> Iterator[Rows]:
+def drawn(table: Frame, gaps: Frame, corners: Frame) -> Iterator[Rows]:
     """Yield the lines of the figures."""
     column = {name: table[name].to_numpy() for name in table}
+    between = {name: gaps[name].to_numpy() for name in gaps}
+    within = {"channel": between["channel"], "t": between["t"]}
     every = {"channel": column["channel"], "t": column["t"]}
     outlier = column["outlier"].astype(bool)
     yield Curves(**every, line="samples", y=np.where(outlier, np.nan, column["y"]), half_width=math.nan)
     if outlier.any():
         yield Curves(**every, line="outliers", y=np.where(outlier, column["y"], np.nan), half_width=math.nan)
     yield Curves(**every, line="curve", y=column["curve"], half_width=column["curve_error"])
+    yield Curves(**within, line="curve", y=between["curve"], half_width=between["curve_error"])
     yield Derivatives(**every, line="np.gradient", y=column["gradient"], half_width=math.nan)
     yield Derivatives(**every, line=FIRST, y=column["derivative"], half_width=column["error"])
+    yield Derivatives(**within, line=FIRST, y=between["derivative"], half_width=between["error"])
     if np.isfinite(column["truth"]).any():
         yield Derivatives(**every, line="the truth", y=column["truth"], half_width=math.nan)
     for channel, rows in corners.groupby("channel", sort=False):
@@ -570,22 +606,44 @@ def of_source(tables: Tables) -> Iterator[str]:
     for channel in tables[Channels].itertuples():
         rows = tables[Table][tables[Table]["channel"] == channel.channel]
         yield f"{channel.channel}: {channel.message}."
+        yield from of_wanted(str(channel.channel), tables[At], str(source["time"]))
         yield from of_gradient(str(channel.channel), rows)
+        empty = len(rows) - channel.samples
+        if empty:
+            yield (
+                f"{channel.channel} has {counted(channel.samples, 'sample')} in {counted(len(rows), 'row')}:"
+                f" {counted(empty, 'cell')} {'is' if empty == 1 else 'are'} empty."
+            )
     yield (
         f"Read from {source['file']}: {counted(source['rows'], 'row')}, times in the column {source['time']}; SHA-256"
         f" {source['sha256']}."
     )
 
 
+def of_wanted(channel: str, wanted: Frame, time: str) -> Iterator[str]:
+    """The derivative at the first of the times that were wanted."""
+    rows = wanted[wanted["channel"] == channel]
+    each = [
+        f"{dk.with_bar(one.derivative, one.error) if math.isfinite(one.derivative) else 'not known'} at {time} ="
+        f" {one.date or f'{one.t:g}'}{'' if one.status == OK else f' ({one.status})'}"
+        for one in rows.head(TOLD).itertuples()
+    ]
+    if each:
+        more = f"; the table at has all {len(rows)}" if len(rows) > TOLD else ""
+        yield f"The derivative of {channel} is {listed(each)}{more}."
+
+
 def of_gradient(channel: str, rows: Frame) -> Iterator[str]:
-    """How far np.gradient is off."""
+    """How often np.gradient is outside the interval, and how far beyond its end it is then."""
     known = rows[np.isfinite(rows["gradient"]) & np.isfinite(rows["error"])]
     if len(known):
-        away = (known["gradient"] - known["derivative"]).abs()
-        outside = float((away > known["error"]).mean())
+        beyond = (known["gradient"] - known["derivative"]).abs() - known["error"]
+        outside = beyond > 0.0
+        far = (beyond / known["error"])[outside].median()
+        half = f", half of those by more than {number(far)} times its half-width" if math.isfinite(far) else ""
         yield (
-            f"np.gradient of {channel} lies outside the interval at 95 % at {percent(outside)} of the samples, half of"
-            f" them by more than {number(float((away / known['error']).median()))} times its half-width."
+            f"np.gradient of {channel} lies outside the interval at 95 % at {percent(float(outside.mean()))} of the"
+            f" samples{half}."
         )
 
 

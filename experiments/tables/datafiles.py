@@ -175,12 +175,21 @@ def _chosen(y: object, frame: Frame, names: Sequence[str], time: str) -> list[st
         numeric = [name for name in names if name != time and frame[name].dtype.kind in "iuf"]
         if not numeric:
             others = ", ".join(name for name in names if name != time) or "another column"
-            raise ConfigurationError(f"no column beside {time} holds numbers alone; write y=NAME of {others}")
+            raise ConfigurationError(
+                f"no column beside {time} holds numbers alone; {_decimal_comma(frame) or f'write y=NAME of {others}'}"
+            )
         return numeric
     chosen = [_column("y", one, names) for one in (y if isinstance(y, (list, tuple)) else [y])]
     if not chosen or len(set(chosen)) < len(chosen):
         raise ConfigurationError(f"y={show(y)}: write one column or several, each once")
     return chosen
+
+
+def _decimal_comma(frame: Frame) -> str:
+    """What to do where a cell is a number but for its decimal comma; nothing where none is."""
+    cells = (str(cell) for name in frame for cell in frame[name].dropna().head(1))
+    found = next((cell for cell in cells if cell.count(",") == 1 and _is_number(cell.replace(",", "."))), None)
+    return "" if found is None else f"{found!r} has a decimal comma: write points, {found.replace(',', '.')!r}"
 
 
 def _numbers(data: str, name: str, column: Frame, *, key: str = "data") -> NDArray[np.float64]:
@@ -191,11 +200,9 @@ def _numbers(data: str, name: str, column: Frame, *, key: str = "data") -> NDArr
     numbers = np.asarray(series.to_numpy(dtype=np.float64, na_value=np.nan))
     wrong = np.flatnonzero((np.isnan(numbers) & column.notna().to_numpy()) | np.isinf(numbers))
     if wrong.size:
-        cell = show(column.iloc[wrong[0]])
-        raise ConfigurationError(
-            f"{key}={show(data)}: row {wrong[0] + 1} of column {name} is {cell!r}; write a finite number there,"
-            " or nothing"
-        )
+        cell = str(show(column.iloc[wrong[0]]))
+        way_out = _decimal_comma(column.iloc[wrong[:1]].to_frame()) or "write a finite number there, or nothing"
+        raise ConfigurationError(f"{key}={show(data)}: row {wrong[0] + 1} of column {name} is {cell!r}; {way_out}")
     return numbers
 
 
@@ -219,8 +226,8 @@ def _dates(data: str, name: str, column: Frame) -> NDArray[Any]:
     wrong = np.flatnonzero(dates.isna().to_numpy())
     if wrong.size:
         cell = show(column.iloc[wrong[0]])
-        raise ConfigurationError(
-            f"data={show(data)}: row {wrong[0] + 1} of column {name} is {cell!r}; write a number or a date such as"
-            " 2026-01-31 12:30:00"
+        way_out = _decimal_comma(column.iloc[wrong[:1]].to_frame()) or (
+            "write a number or a date such as 2026-01-31 12:30:00"
         )
+        raise ConfigurationError(f"data={show(data)}: row {wrong[0] + 1} of column {name} is {cell!r}; {way_out}")
     return np.asarray(dates.dt.tz_localize(None).to_numpy(dtype="datetime64[ns]"))

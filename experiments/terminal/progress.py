@@ -219,6 +219,8 @@ class Progress(ABC):
         """The work is over, whether it ended well or not."""
 
     _label = ""
+    _closed = False
+    """Whether it is over with another number of rows than was foreseen."""
 
     @abstractmethod
     def _show(self) -> None:
@@ -245,7 +247,8 @@ class Progress(ABC):
     def _text(self) -> str:
         if self._finished is not None:
             return f"{self._finished} of {self._jobs} jobs"
-        rows = f"{self._done} rows" if self._rows is None else f"{self._done} of {self._rows} rows"
+        of = "" if self._rows is None or self._closed else f" of {self._rows}"
+        rows = f"{self._done}{of} rows"
         label = f" ({self._label})" if self._label else ""
         return f"job {self._job} of {self._jobs}{_short(label)}: {rows}"
 
@@ -266,6 +269,7 @@ class _Lines(Progress):
         _print(self._terminal.err, f"{self._text()}{part}, {now:.0f} s{left}")
 
     def close(self) -> None:
+        self._closed = self._done != self._rows  # as of a tool that is not installed, no more rows come
         if self._last is not None:
             _print(self._terminal.err, f"{self._text()}, {self._seconds:.0f} s in all")
 

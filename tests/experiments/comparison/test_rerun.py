@@ -393,9 +393,19 @@ def test_a_repetition_says_that_the_file_changed_and_not_the_code(
     after = digest(reading(2.0))
     assert rerun.main(["read"]) == 1
     text = said(capsys)
-    assert text.count(f"run.csv changed (SHA-256 {before} → {after})") == 1
+    told = text.splitlines()
+    (first,) = [place for place, line in enumerate(told) if line.startswith("different: ")]
+    assert told[first + 1] == f"of the files that were read, run.csv changed (SHA-256 {before} → {after})"
+    assert "ulps" not in text
     assert "the code is another one" not in text
     assert "nothing that is recorded explains it" not in text
+
+
+@pytest.mark.usefixtures("reading")
+def test_a_file_that_is_gone_is_not_laid_to_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("run.csv").unlink()
+    assert rerun.main(["read"]) == 2
+    assert re.search(r"cannot be run again: (data|answers)=run.csv: .*[Nn]o such file", capsys.readouterr().err)
 
 
 def test_a_comparison_says_that_the_file_changed(

@@ -17,12 +17,14 @@ from studies import gathered, rows
 
 import derivkit as dk
 from derivkit.testing import SAMPLED_METHODS, SampledMethod, Signal
+from experiments import run
 from experiments.datafile import DataFile
 from experiments.messages import ConfigurationError
 from experiments.peers.apart import AbsentError, Smoother, Tool
 from experiments.running.settings import build
 from experiments.studies import sampled
 from experiments.study import study_in
+from experiments.words import number, percent
 
 T = np.linspace(0.0, 2.0, 41)
 HAT = 1.0 - np.abs(T - 1.0) + 0.01 * np.random.default_rng(0).standard_normal(T.size)
@@ -310,12 +312,86 @@ def test_samples_of_the_same_time_are_no_reason_for_a_method_to_fail() -> None:
     assert all(np.isfinite(error) for name, error in errors.items() if name != "np.gradient")
 
 
+def told(y: Any, times: Any = T, **hints: Any) -> str:
+    return " ".join(gathered(sampled, sampled.Config(file=file(times, y=y), **hints))["findings"]["finding"])
+
+
+def test_how_far_off_np_gradient_is_counts_the_samples_outside_alone() -> None:
+    noisy = np.sin(3.0 * T) + 0.05 * np.random.default_rng(1).standard_normal(T.size)
+    result = dk.from_samples(T, noisy)
+    beyond = np.abs(np.gradient(noisy, T) - result.value) / result.error - 1.0
+    outside = beyond > 0.0
+    assert 0 < outside.sum() < T.size
+    assert (
+        f"np.gradient of y lies outside the interval at 95 % at {percent(outside.mean())} of the samples, half of those"
+        f" by more than {number(np.median(beyond[outside]))} times its half-width."
+    ) in told(noisy)
+
+
+def test_where_np_gradient_is_never_outside_nothing_is_said_of_how_far() -> None:
+    assert "np.gradient of y lies outside the interval at 95 % at 0 % of the samples." in told(np.exp(T), noise=1.0)
+
+
+@pytest.mark.parametrize("dated", [False, True])
+def test_in_a_gap_the_figures_have_the_curve_with_its_interval_and_the_table_its_rows(*, dated: bool) -> None:
+    kept = (T < 0.7) | (T > 1.3)
+    t, y = T[kept], np.sin(3.0 * T[kept]) + 0.02 * np.random.default_rng(2).standard_normal(kept.sum())
+    times = np.datetime64("2026-01-01", "ns") + (1e9 * t).astype("timedelta64[ns]") if dated else t
+    tables = gathered(sampled, sampled.Config(file=file(times, y=y)))
+    assert len(tables["table"]["t"]) == t.size
+    middle = dk.from_samples(t, y, at=1.0)
+    for name, value, error, line in (
+        ("curves", middle.curve, middle.curve_error, "curve"),
+        ("derivatives", middle.value, middle.error, "from_samples"),
+    ):
+        drawn = rows(tables[name], line=line)
+        (place,) = np.flatnonzero(np.abs(drawn["t"] - 1.0) < 1e-6)
+        assert drawn["y"][place] == pytest.approx(value, rel=1e-6)
+        assert drawn["half_width"][place] == pytest.approx(error, rel=1e-6)
+    assert not len(gathered(sampled, sampled.Config(file=file())).get("gaps", {"t": ()})["t"])
+
+
+def test_what_was_wanted_at_a_time_is_told() -> None:
+    result = dk.from_samples(T, HAT, at=0.31)
+    assert result.status == "edge"
+    assert (
+        f"The derivative of y is {dk.with_bar(result.value, result.error)} at time = 0.31 (edge) and not known at"
+        " time = 9 (unresolved)."
+    ) in told(HAT, at=(0.31, 9.0))
+    days = np.datetime64("2026-01-01", "ns") + (86400e9 * np.arange(41)).astype("timedelta64[ns]")
+    assert " at time = 2026-01-03T12:00:00.000" in told(HAT, days, at=(2.5 * 86400.0,))
+    many = told(HAT, at=tuple(np.linspace(0.1, 1.9, 9)))
+    assert "; the table at has all 9." in many
+
+
+def test_empty_cells_are_told() -> None:
+    assert "empty" not in told(HAT)
+    assert "y has 40 samples in 41 rows: 1 cell is empty." in told(np.where(np.arange(T.size) == 3, np.nan, HAT))
+    assert "y has 39 samples in 41 rows: 2 cells are empty." in told(np.where(T < 0.1, np.nan, HAT))
+
+
+@pytest.mark.parametrize("word", ["signals=[five]", "smoother=from_samples", "samples=500", "seeds=2"])
+def test_a_key_of_signals_is_refused_beside_a_file(
+    word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("run.csv").write_text("t,y\n" + "".join(f"{k},{k * k}\n" for k in range(20)), encoding="utf-8")
+    assert run.main(["experiment=sampled", "data=run.csv", word]) == 2
+    key = word.partition("=")[0]
+    assert capsys.readouterr().err == (
+        f"error: {key} is for judging methods on signals, which is done without data; leave out one of the two\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("config", "words"),
     [
         ({"file": file(T[:3], height=HAT[:3])}, "column height has samples at 3 different times; .* needs 4"),
         ({"file": file(T[:5], height=HAT[:5]), "order": 3}, "a derivative of order 3 needs 6"),
-        ({"file": file(np.ones(41), height=HAT)}, "at 1 different time"),
+        (
+            {"file": file(np.ones(41), height=HAT)},
+            "column height has samples at one time only; a derivative of order 1 needs 4",
+        ),
         ({"file": file(), "noise": -1.0}, "noise=-1: must be above 0"),
         ({"file": file(), "period": 0.0}, "period=0: must be above 0"),
         ({"file": file(), "order": 4}, "order=4: derivatives of order 1, 2 and 3 are known"),

@@ -233,6 +233,12 @@ def test_long_work_in_a_pipe_says_one_plain_line_in_ten_seconds():
     assert lines[-1] == "job 2 of 2 (delta=1e-2): 1000 of 1000 rows, 60 s in all"
 
 
+def test_rows_that_were_foreseen_and_did_not_come_are_not_counted_in_the_end():
+    lines = work(seconds=60, rows=1200).splitlines()
+    assert "210 of 1200 rows" in lines[1]
+    assert lines[-1] == "job 2 of 2 (delta=1e-2): 1000 rows, 60 s in all"
+
+
 def test_progress_without_a_known_number_of_rows_counts_them():
     assert "job 2 of 2 (delta=1e-2): 1000 rows, 60 s in all" in work(seconds=60, rows=None)
     assert "1000 rows" in work(seconds=60, rows=None, tty=True)
