@@ -34,7 +34,7 @@ from experiments.figures.series import (
     marked,
 )
 from experiments.looks import is_reference
-from experiments.words import counted, first_of, listed
+from experiments.words import counted, listed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -193,7 +193,10 @@ def _finding(plan: Plan, spec: Spec) -> list[str]:
     for line in _scattered(plan, spec):
         counts[line.name] += line.finite[1].size
     parts = [f"{count:,} {name}" for name, count in counts.items() if count]
-    named = listed(parts) if len(parts) <= MAX_COUNTS else first_of(parts, MAX_COUNTS)
+    named = listed(parts)
+    if len(parts) > MAX_COUNTS:
+        rest = [count for count in counts.values() if count][MAX_COUNTS:]
+        named = listed([*parts[:MAX_COUNTS], f"{sum(rest):,} of {len(rest)} more"])
     each = f": {named}" if 1 < len(parts) < counts.total() else ""
     return [f"{counted(counts.total(), 'point')}{each}."]
 

@@ -40,7 +40,7 @@ from experiments.study import (
     refuse_empty,
     refuse_repeated,
 )
-from experiments.words import counted, listed, number, percent
+from experiments.words import counted, first_of, listed, number, percent
 
 Array = NDArray[np.float64]
 Row = dict[str, Any]
@@ -51,7 +51,7 @@ SEEN = ("kind", "left", "left_error", "right", "right_error")
 WIDE, POINTS_IN_GAP = 8.0, 15
 """So many times as wide as usual is a gap between samples, in which the curve is drawn through so many points."""
 TOLD = 5
-"""Times that were wanted of which a finding tells the derivative."""
+"""Times that were wanted, or signals that a tool fails on, which a finding tells of."""
 FEWEST = 4
 """Different times that a derivative of first order needs."""
 OK = "ok"
@@ -224,6 +224,7 @@ class Failures(Rows):
     method: str = key("the method")
     status: str = key("refused, raised, hung, killed or not_finite")
     message: str = key("why it refuses, what it raised, or how its process ended")
+    signal: str = key("of which they are records")
     records: int = column("how many")
 
 
@@ -480,7 +481,7 @@ def judged(methods: Sequence[SampledMethod], half: str, signal: Signal, seed: in
         more = {"method": method.name, "status": outcome[0], "seconds": seconds, "rms_over_oracle": ratio}
         rows.append(row | more)
         if lost:
-            yield Failures(method=method.name, status=outcome[0], message=outcome[1], records=1)
+            yield Failures(method=method.name, status=outcome[0], message=outcome[1], signal=signal.name, records=1)
     relative = 100.0 * signal.noise / sampled.spread if sampled.spread else math.nan
     yield Records.of(rows, oracle=least, noise_percent=relative)
 
@@ -687,7 +688,8 @@ def of_tools(failures: Frame, methods: Frame) -> Iterator[str]:
     """Which records other tools gave no derivative of, in their words, and which tools are absent."""
     for (method, status, message), rows in failures.groupby(["method", "status", "message"], sort=False):
         count = counted(int(rows["records"].sum()), "record")
-        yield f"{method} gives no derivative of {count}: {message.rstrip('.')} ({status})."
+        signals = first_of(list(dict.fromkeys(rows["signal"])), TOLD)
+        yield f"{method} gives no derivative of {count} ({signals}): {message.rstrip('.')} ({status})."
     absent = [str(one) for one in methods["absent"] if one]
     if absent:
         yield f"Not measured: {'; '.join(absent)}."

@@ -1658,3 +1658,11 @@ def test_the_caption_of_parallel_coordinates_tells_the_ends_and_their_keys():
     frame = pd.DataFrame({"run": ["a", "b", "c"], "delta": [0.1, 0.2, 0.3], "error": [2e-3, 1e-9, 0.5]})
     spec = {"kind": "parallel", "table": "t", "series": "run", "axes": ["delta"], "value": "error", "label": "error"}
     assert found({"t": frame}, spec).endswith("The least error is 1e-09 (delta 0.2), the greatest 0.5 (delta 0.3).")
+
+
+def test_a_scatter_of_many_series_counts_the_points_of_those_that_it_does_not_name():
+    names = [name for k, name in enumerate("abcdeghi", start=1) for _ in range(k)]
+    frame = pd.DataFrame({"who": names, "x": np.arange(1.0, 37.0), "y": np.arange(1.0, 37.0)})
+    spec = {"kind": "lines", "table": "table", "x": "x", "y": "y", "series": "who", "joined": False, "caption": "C."}
+    said = figures.caption({"table": frame}, spec)
+    assert said.startswith("C. 36 points: 1 a, 2 b, 3 c, 4 d, 5 e, 6 g and 15 of 2 more.")

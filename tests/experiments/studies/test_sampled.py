@@ -192,7 +192,7 @@ def test_what_a_tool_does_costs_that_record_alone_and_is_counted_with_its_words(
     assert tables["failures"]["status"].tolist() == [status]
     message = tables["failures"]["message"][0]
     assert words in message
-    assert f"{name} gives no derivative of 1 record: {message} ({status})." in tables["findings"]["finding"]
+    assert f"{name} gives no derivative of 1 record (wave): {message} ({status})." in tables["findings"]["finding"]
 
 
 def test_a_tool_that_does_not_start_again_loses_its_records_and_no_others(tool: Described) -> None:
