@@ -227,9 +227,9 @@ def _added_in_turn(series: Series, orders: Indices, bandwidths: Array) -> list[t
 def _unlikely(states: Smoothed, some: Models) -> Array:
     """Logarithms of how likely what is seen at a sample is without a break of a kind, shape ``(kinds, n, models)``.
 
-    The kinds are those of `KINDS`. Near the ends nothing tells a break from the beginning.
+    The kinds are those of `KINDS`. Near the ends nothing tells a break from the beginning, but an outlier is one there.
     """
-    table = np.zeros((len(KINDS), *states.residual.shape))
+    table, ends = np.zeros((len(KINDS), *states.residual.shape)), max(ORDERS) + 1
     for row, first in enumerate(KINDS):
         if first == OUTLIER:
             table[row] = _log_survival(states.residual**2 / states.precision / some.sigma**2, 1)
@@ -240,18 +240,28 @@ def _unlikely(states: Smoothed, some: Models) -> Array:
                 states.force[:, which, first : q + 1], states.information[:, which, first : q + 1, first : q + 1]
             )
             table[row][:, which] = _log_survival(score / some.sigma[which] ** 2, q + 1 - first)
-    ends = max(ORDERS) + 1
-    table[:, : ends + 1], table[:, -ends:] = 0.0, 0.0
+        table[row, : ends + 1], table[row, -ends:] = 0.0, 0.0
     return np.nan_to_num(table)
 
 
 def _shock_score(force: Array, information: Array) -> Array:
-    """force' information^-1 force, chi-squared where there is no shock."""
-    size = np.sqrt(np.maximum(np.diagonal(information, axis1=-2, axis2=-1), TINY))
+    """force' information^-1 force, chi-squared where there is no shock.
+
+    The components are eliminated in turn. Where rounding has left less than nothing of what is known of one, it tells
+    nothing.
+    """
+    known = np.diagonal(information, axis1=-2, axis2=-1)
+    size = np.sqrt(np.where(known > TINY, known, np.inf))
     # in units in which its diagonal is 1, and a little more, as components that nothing tells apart are one
-    correlation = information / size[..., None] / size[..., None, :] + SOFT * np.eye(size.shape[-1])
-    scaled = force / size
-    return np.asarray((scaled * np.linalg.solve(correlation, scaled[..., None])[..., 0]).sum(axis=-1))
+    left = np.clip(information / size[..., None] / size[..., None, :], -1.0, 1.0) + SOFT * np.eye(size.shape[-1])
+    scaled, score = force / size, np.zeros(force.shape[:-1])
+    for k in range(force.shape[-1]):
+        pivot = np.maximum(left[..., k, k], SOFT)  # which it is no less than, but for rounding
+        score += scaled[..., k] ** 2 / pivot
+        share = left[..., k] / pivot[..., None]
+        scaled = scaled - share * scaled[..., k, None]
+        left = left - share[..., :, None] * left[..., k, None, :]
+    return np.asarray(score)
 
 
 def _log_survival(score: Array, freedom: int) -> Array:

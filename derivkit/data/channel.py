@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from derivkit.arguments import counted
 from derivkit.data.breaks import Explanation, explanations
 from derivkit.data.grouping import Grouped, grouped
-from derivkit.data.models import SPARE_SAMPLES, estimate
+from derivkit.data.models import SPARE_SAMPLES, estimate, mixture
 from derivkit.data.series import standardised
 from derivkit.types import EPS, LEAST_FLOAT, Array, Indices, Mask
 
@@ -75,7 +75,7 @@ class Corner:
 
 @dataclass(frozen=True)
 class Channel:
-    """What came of one column of samples, at the times wanted."""
+    """What came of one column of samples, at the times wanted; levels are the least and the most of its noise."""
 
     value: Array
     error: Array
@@ -83,7 +83,9 @@ class Channel:
     curve: Array
     curve_error: Array
     noise: float
+    levels: tuple[float, float]
     scale: float
+    step: float
     corners: tuple[Corner, ...]
     outliers: tuple[int, ...]
     averaged: int
@@ -112,24 +114,42 @@ class Samples:
     count: Indices
     period: float | None = None
 
+    @property
+    def averaged(self) -> int:
+        """How many rows were averaged with others."""
+        return sum(count for _, count in {*zip(self.first.tolist(), self.count.tolist(), strict=True)} if count > 1)
+
     def rows_of(self, sample: int) -> list[int]:
         """The rows that a sample comes from."""
         first = int(self.first[sample])
         return [int(row) for row in self.rows[first : first + int(self.count[sample])]]
 
 
-def in_order(t: Array, y: Array, order: int) -> Samples:
-    """The samples of a column."""
+def in_order(t: Array, y: Array, order: int, period: float | None = None) -> Samples:
+    """The samples of a column; where it has a period, of one, and half of one more on both sides."""
     known = np.flatnonzero(np.isfinite(y))
-    known = known[np.argsort(t[known], kind="stable")]
-    first = _apart(t[known])
+    times = t[known] if period is None else _folded(t[known], period)
+    rising = np.argsort(times, kind="stable")
+    known, times = known[rising], times[rising]
+    first = _apart(times)
     fewest = max(MIN_SAMPLES, order + SPARE_SAMPLES)
     if first.size < fewest:
-        what = f"a derivative of order {order} with its error needs {fewest} at least"
-        raise ValueError(f"y has samples at {counted(first.size, 'different time')}; {what}")
+        where = counted(first.size, "different time") + ("" if period is None else " of the period")
+        raise ValueError(
+            f"y has samples at {where}; a derivative of order {order} with its error needs {fewest} at least"
+        )
     count = np.diff(np.append(first, known.size))
-    times, values = (np.add.reduceat(each[known], first) / count for each in (t, y))
-    return Samples(times, values, 1.0 / count, known, first, count)
+    times, values = (np.add.reduceat(each, first) / count for each in (times, y[known]))
+    samples = Samples(times, values, 1.0 / count, known, first, count)
+    return samples if period is None else _repeated(samples, period)
+
+
+def _folded(t: Array, period: float) -> Array:
+    """Times within one period after the first; those that rounding alone keeps from the next begin it."""
+    if not t.size:
+        return t
+    after = np.mod(t - t.min(), period)
+    return np.asarray(t.min() + np.where(period - after > SAME_TIME * period / t.size, after, 0.0))
 
 
 def _apart(t: Array) -> Indices:
@@ -140,15 +160,12 @@ def _apart(t: Array) -> Indices:
     return np.flatnonzero(np.concatenate([[True], np.diff(t) > least]))
 
 
-def repeated(samples: Samples, period: float) -> Samples:
+def _repeated(samples: Samples, period: float) -> Samples:
     """The samples of one period, and half of one more on both sides."""
-    phase = np.mod(samples.t - samples.t[0], period)
-    order = np.argsort(phase, kind="stable")
-    times = (phase[order] + np.array([[-period], [0.0], [period]])).ravel()
-    which = np.tile(order, 3)
+    after = samples.t - samples.t[0]
+    times = (after + np.array([[-period], [0.0], [period]])).ravel()
     keep = np.flatnonzero(np.abs(times - 0.5 * period) <= period)
-    keep = keep[np.concatenate([[True], np.diff(times[keep]) > 0.0])]
-    which = which[keep]
+    which = np.tile(np.arange(after.size), 3)[keep]
     changed = {name: getattr(samples, name)[which] for name in ("y", "variance", "first", "count")}
     return replace(samples, t=samples.t[0] + times[keep], period=period, **changed)
 
@@ -164,6 +181,8 @@ class Piece:
         The derivative, half of its interval, the signal and half of its; how far the end of the samples is, in
         bandwidths; and 1, 2 beside a corner or a jump.
     noise, scale : float
+    levels : tuple of float
+        The least and the most of the noise, along the piece.
     corners : list of Corner
     outliers : list of int
         Of the samples of the piece.
@@ -172,6 +191,7 @@ class Piece:
     t: Array
     table: Array
     noise: float
+    levels: tuple[float, float]
     scale: float
     corners: list[Corner]
     outliers: list[int]
@@ -207,10 +227,12 @@ def solve(samples: Samples, order: int, wanted: Array, noise: float | None) -> C
         curve,
         curve_error,
         noise=unit * float(np.mean([piece.noise for piece in pieces])),
-        scale=float(np.mean([piece.scale for piece in pieces])),
+        levels=(unit * min(piece.levels[0] for piece in pieces), unit * max(piece.levels[1] for piece in pieces)),
+        scale=min(float(np.mean([piece.scale for piece in pieces])), samples.period or float(last - first)),
+        step=float(last - first) / (samples.t.size - 1),
         corners=tuple(corners),
         outliers=tuple(sorted({row for k in off for row in samples.rows_of(k)})),
-        averaged=int(samples.count[samples.count > 1].sum()),
+        averaged=samples.averaged,
     )
 
 
@@ -276,11 +298,13 @@ def _piece(t: Array, y: Array, variance: Array, order: int, at: Array, noise: fl
         results = [_reading(kind, order, (at - t[0]) / spacing) for kind in kinds]
     chances = np.exp([kind.evidence - kinds[0].evidence for kind in kinds])
     chances /= chances.sum()
-    mean = sum(chance * result.mean for chance, result in zip(chances, results, strict=True))
-    square = sum(chance * (result.sd**2 + result.mean**2) for chance, result in zip(chances, results, strict=True))
+    means, variances = (
+        np.stack(each, axis=1) for each in zip(*((one.mean, one.sd**2) for one in results), strict=True)
+    )
+    mean, sd = mixture(chances, means, variances)
     quantile, best = student(results[0].freedom), results[0]
     scale = np.array([[spread], [spread / spacing**order]])
-    half = NARROWER * scale * quantile * np.sqrt(np.maximum(square - mean**2, 0.0))
+    half = NARROWER * scale * quantile * sd
     # a value of the least float is not known better than to that
     curve, value = scale * mean + np.array([[float(y.mean())], [0.0]])
     curve_error, error = np.maximum(half, [[EPS * float(np.abs(y).max())], [EPS]] * np.maximum(scale, LEAST_FLOAT))
@@ -296,7 +320,9 @@ def _piece(t: Array, y: Array, variance: Array, order: int, at: Array, noise: fl
         )
         for one in best.corners
     ]
-    return Piece(at, table, spread * best.sigma, spacing * best.bandwidth, corners, kinds[0].outliers.tolist())
+    noise, level = spread * best.sigma, np.sqrt(np.delete(kinds[0].series.variance / variance, kinds[0].outliers))
+    levels = (noise * float(level.min()), noise * float(level.max()))
+    return Piece(at, table, noise, levels, spacing * best.bandwidth, corners, kinds[0].outliers.tolist())
 
 
 @dataclass(frozen=True)

@@ -77,8 +77,17 @@ def _averaged(t: Array, y: Array, variance: Array, size: int) -> Grouped:
     starts = np.arange(0, t.size, size)
     whole = t.size // size * size
     middle = np.median(y[:whole].reshape(-1, size), axis=1)
-    off = np.abs(y - np.append(np.repeat(middle, size), np.full(t.size - whole, np.median(y[-size:]))))
-    outliers = off > FAR * FROM_MEDIAN * np.median(off)
+    # between the groups on both sides the signal itself changes by so much
+    beside = np.pad(middle, 1, mode="edge")
+    changes = np.abs(beside[2:] - beside[:-2])
+    middles, moved = (
+        np.append(np.repeat(each, size), np.full(t.size - whole, last))
+        for each, last in ((middle, np.median(y[-size:])), (changes, changes[-1]))
+    )
+    off = np.abs(y - middles)
+    # where most values are equal, as those of few digits are, another by the least that there is is no outlier
+    least = float(np.min(off, where=off > 0.0, initial=np.inf))
+    outliers = off > FAR * max(FROM_MEDIAN * float(np.median(off)), least) + moved
     weight = np.where(outliers, 0.0, 1.0 / variance)
     total = np.add.reduceat(weight, starts)
     some = total > 0.0

@@ -212,15 +212,13 @@ def estimate(series: Series, some: Sequence[Models], *, order: int, wanted: Arra
     some = [each.take(np.flatnonzero(each.orders >= order)) for each in some if each.orders.max() >= order]
     runs = [smooth(nodes(series, at, each.orders, each.bandwidths, each.roughness)) for each in some]
     weights = _weights([_scores(each, run, at) for each, run in zip(some, runs, strict=True)])
-    mean, square = np.zeros((2, at.t.size, order + 1))
-    for each, run, weight in zip(some, runs, weights, strict=True):
-        use = np.flatnonzero(weight)
-        scale = each.bandwidths[use, None] ** -np.arange(order + 1.0)
-        value = run.mean[:, use, : order + 1] * scale
-        spread = np.diagonal(run.covariance[:, use], axis1=-2, axis2=-1)[..., : order + 1]
-        mean += np.tensordot(weight[use], value, (0, 1))
-        square += np.tensordot(weight[use], spread * (scale * each.sigma[use, None]) ** 2 + value**2, (0, 1))
-    error = np.sqrt(np.maximum(square - mean**2, 0.0))
+    values, variances = [], []
+    for each, run in zip(some, runs, strict=True):
+        scale = each.bandwidths[:, None] ** -np.arange(order + 1.0)
+        values.append(run.mean[..., : order + 1] * scale)
+        spread = np.diagonal(run.covariance, axis1=-2, axis2=-1)[..., : order + 1]
+        variances.append(np.maximum(spread, 0.0) * (scale * each.sigma[:, None]) ** 2)
+    mean, error = mixture(np.concatenate(weights), np.concatenate(values, axis=1), np.concatenate(variances, axis=1))
     here, flat = at.samples if wanted is None else at.wanted, np.concatenate(weights)
     return Estimate(
         mean[here],
@@ -233,6 +231,17 @@ def estimate(series: Series, some: Sequence[Models], *, order: int, wanted: Arra
         bandwidth=float(np.exp(flat @ np.log(np.concatenate([each.bandwidths for each in some])))),
         freedom=max(series.size - int(some[0].orders.max()) - 1, 1),
     )
+
+
+def mixture(weights: Array, means: Array, variances: Array) -> tuple[Array, Array]:
+    """The mean and the standard deviation of an average of distributions, which lie on the second axis.
+
+    Of means that are far larger than their errors squares would lose these.
+    """
+    use = weights > 0.0
+    weight, means, variances = weights[use], means[:, use], variances[:, use]
+    mean = np.tensordot(weight, means, (0, 1))
+    return mean, np.sqrt(np.tensordot(weight, variances + (means - mean[:, None]) ** 2, (0, 1)))
 
 
 def _scores(some: Models, states: Smoothed, at: Places) -> Array:

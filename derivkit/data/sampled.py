@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from derivkit.arguments import as_array, counted, numbers, positive, whole
-from derivkit.data.channel import Channel, Corner, in_order, repeated, solve
+from derivkit.data.channel import Channel, Corner, in_order, solve
 from derivkit.data.times import Clock, clock_of
 from derivkit.presentation import DisplayWithBar, Framed, with_bar
 from derivkit.types import Array
@@ -44,7 +44,7 @@ class SampledDerivative(DisplayWithBar, Framed):
     curve, curve_error : ndarray, of the same shape
         The signal without noise, and half of its interval.
     noise, scale : float, or ndarray of shape ``(channels,)``
-        Standard deviation of the noise, and the length over which samples were averaged.
+        Standard deviation of the noise, and the length over which samples were averaged: the record at most.
     corners : tuple of Corner
     outliers : tuple of int, or of pairs
         Which of the samples were taken for outliers: rows, or rows and channels.
@@ -155,12 +155,8 @@ def from_samples(
     columns, several = _columns(times, y), np.ndim(as_array(y)) > 1
     wanted = times if at is None else clock.read("at", at)
     known = None if noise is None else float(positive("noise", noise))
-    channels = []
-    for column in columns.T:
-        samples = in_order(times, column, order)
-        if period is not None:
-            samples = repeated(samples, float(positive("period", period)))
-        channels.append(solve(samples, order, wanted.ravel(), known))
+    repeats = None if period is None else float(positive("period", period))
+    channels = [solve(in_order(times, column, order, repeats), order, wanted.ravel(), known) for column in columns.T]
     return _combined(channels, as_array(t if at is None else at), order, clock, several=several)
 
 
@@ -211,17 +207,17 @@ def _combined(
         unit=clock.unit,
         message="",
     )
-    averaged = sum(channel.averaged for channel in channels)
-    return replace(result, message=_description(result, averaged))
+    return replace(result, message=_description(result, channels))
 
 
-def _description(result: SampledDerivative, averaged: int) -> str:
+def _description(result: SampledDerivative, channels: Sequence[Channel]) -> str:
     """What was seen, in sentences."""
-    noise, scale = (
-        ", ".join(f"{each:.2g}" for each in np.atleast_1d(part).tolist()) for part in (result.noise, result.scale)
-    )
-    unit = f" {result.unit}" if result.unit else ""
-    sentences = [f"noise of {noise}, averaged over lengths of about {scale}{unit}"]
+    sentences = [f"noise of {', '.join(f'{one.noise:.2g}' for one in channels)}, {_averaging(channels, result.unit)}"]
+    for k, one in enumerate(channels):
+        least, most = (f"{level:.2g}" for level in one.levels)
+        if least != most:
+            which = f" of channel {k}" if len(channels) > 1 else ""
+            sentences.append(f"the noise{which} changes along the record, from {least} to {most}")
     if result.unit:
         sentences.append(f"the derivative is per {result.per}")
     sentences += [
@@ -229,6 +225,7 @@ def _description(result: SampledDerivative, averaged: int) -> str:
         f" {with_bar(corner.right, corner.right_error)} after"
         for corner in result.corners
     ]
+    averaged = sum(one.averaged for one in channels)
     if averaged:
         sentences.append(f"{counted(averaged, 'sample')} averaged with others of the same time")
     if result.outliers:
@@ -238,6 +235,15 @@ def _description(result: SampledDerivative, averaged: int) -> str:
         if count:
             sentences.append(f"{counted(count, 'value')} {words}")
     return "; ".join(sentences)
+
+
+def _averaging(channels: Sequence[Channel], unit: str) -> str:
+    """Over what lengths samples are averaged; over less than a step there is nothing to average."""
+    if all(one.scale < one.step for one in channels):
+        return "with nothing to average: the curve goes through the samples"
+    of_unit = f" {unit}" if unit else ""
+    lengths = (f"{one.scale:.2g}{of_unit}" if one.scale >= one.step else "less than a step" for one in channels)
+    return f"averaged over lengths of about {', '.join(lengths)}"
 
 
 def _moment(corner: Corner) -> str:

@@ -39,6 +39,7 @@ def test_loud_parts_are_no_breaks(level: Callable[[Array, Array], Array], seed: 
 
 def test_intervals_are_wide_where_it_is_loud() -> None:
     result = dk.from_samples(T, np.sin(T) + LEVELS["louder and louder"](T, T) * noise(1))
+    assert "the noise changes along the record, from 0.0" in result.message
     calm, loud = (np.median(result.error[part]) for part in (slice(20, 80), slice(160, 220)))
     assert loud > 2.0 * calm
 
@@ -54,3 +55,4 @@ def test_a_jump_is_found_in_noise_that_grows() -> None:
 def test_noise_of_one_level_stays_so(known: float | None) -> None:
     series, *_ = standardised(T, np.sin(T) + 0.1 * noise(3), np.ones(T.size), known)
     assert louder(series, candidates(series)) is None
+    assert "the noise changes" not in dk.from_samples(T, np.sin(T) + 0.1 * noise(3), noise=known).message

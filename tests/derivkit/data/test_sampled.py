@@ -18,6 +18,7 @@ from records import SIGNALS, away, covered
 import derivkit as dk
 from derivkit.data import channel, models
 from derivkit.data.channel import student
+from derivkit.data.grouping import _averaged
 from derivkit.data.series import Series
 from derivkit.testing.sampling import BROKEN_MODEL
 from derivkit.testing.signals import Signal
@@ -108,6 +109,15 @@ def test_outliers_are_named_by_their_rows() -> None:
     assert dk.from_samples(t, y).outliers == (20, 61)
     both = dk.from_samples(t, np.stack([np.cos(t), y], axis=1))
     assert both.outliers == ((20, 1), (61, 1))
+
+
+@pytest.mark.parametrize("row", [0, 1, 3, -3, -1])
+def test_outliers_next_to_the_ends_are_named_too(row: int) -> None:
+    t, y = wave(100)
+    y[row] += 3.0
+    result = dk.from_samples(t, y)
+    assert result.outliers == (row % 100,)
+    assert np.mean(np.abs(result.value - np.cos(t)) <= result.error) >= LEAST_COVERED
 
 
 def test_white_noise_has_no_slope_that_would_be_told_from_0() -> None:
@@ -314,3 +324,77 @@ def test_a_derivative_of_samples_is_a_table() -> None:
     assert two["channel"].tolist() == [0, 1, 0, 1]
     assert np.abs(two["value"] - np.array([np.cos(1), -np.sin(1), np.cos(2), -np.sin(2)])).max() < 1e-3
     assert len(dk.from_samples(t, np.sin(t), at=1.0).frame()) == 1
+
+
+COEFFICIENTS = ([1.0], [2.0, 1.0], [1.0, -2.0, 3.0], [0.5, 1.0, -1.0, 0.5])
+"""Of polynomials, by degree."""
+
+
+@pytest.mark.parametrize("count", [4, 5, 8, 16, 17, 50, *quick.part([120, 333, 500], every=3)])
+@pytest.mark.parametrize("coefficients", COEFFICIENTS, ids=lambda coefficients: f"degree_{len(coefficients) - 1}")
+def test_an_exact_polynomial_has_its_slope_and_no_breaks(coefficients: list[float], count: int) -> None:
+    generator = np.random.default_rng(count)
+    for t in (np.linspace(0.0, 1.0, count), np.sort(generator.uniform(0.0, 1.0, count))):
+        lift, gain = generator.choice([0.0, 1e6, -3.0]), generator.choice([1.0, 1e-3, 1e5])
+        result = dk.from_samples(t, lift + gain * np.polyval(coefficients, t))
+        slope = gain * np.polyval(np.polyder(np.poly1d(coefficients)), t)
+        assert result.corners == ()
+        assert result.outliers == ()
+        assert np.mean(np.abs(result.value - slope) <= result.error) >= 0.75
+        # rounding is divided by a step, and among random ones are steps far less than the mean
+        if count >= 16 and np.ptp(np.diff(t)) < 1e-6:
+            assert result.error.max() <= 1e-9 * count**2 * (gain + abs(lift))
+
+
+@settings(max_examples=12)
+@given(
+    st.integers(4, 60), st.integers(0, 3), st.floats(-1e6, 1e6), st.floats(1e-6, 1e6), st.sampled_from([0.1, 0.3, 0.7])
+)
+def test_nothing_exact_is_singular(count: int, degree: int, lift: float, gain: float, period: float) -> None:
+    """Lines, parabolas, steps of few values, and what comes again after a period that steps divide."""
+    t = np.linspace(0.0, 1.0, count)
+    y = lift + gain * np.polyval(COEFFICIENTS[degree], t)
+    for values in (y, np.round(4.0 * (y - lift) / gain)):
+        assert np.isfinite(dk.from_samples(t, values).value).all()
+        if np.unique(np.round(np.mod(t, period), 9)).size >= 6:
+            assert np.isfinite(dk.from_samples(t, values, period=period).value).all()
+
+
+@pytest.mark.parametrize("size", [2, 8])
+def test_groups_of_few_digits_or_of_uneven_steps_have_no_outliers(size: int) -> None:
+    generator = np.random.default_rng(0)
+    even, uneven, ones = np.linspace(0.0, 6.0, 800), np.sort(generator.uniform(0.0, 6.0, 800)), np.ones(800)
+    for t, y in ((even, np.round(np.sin(even) + 0.02 * generator.standard_normal(800), 1)), (uneven, uneven**2)):
+        assert not _averaged(t, y, ones, size).outliers.any()
+        assert _averaged(t, np.where(np.arange(800) == 300, 90.0, y), ones, size).outliers[300]
+
+
+def test_samples_of_one_phase_are_averaged_and_that_is_said() -> None:
+    t = 0.1 * np.arange(60)
+    signs = np.repeat([1.0, -1.0], 30)
+    result = dk.from_samples(t, np.sin(2.0 * np.pi * t / 3.0) + 0.01 * signs, period=3.0)
+    assert "60 samples averaged with others of the same time" in result.message
+    assert result.value == pytest.approx(2.0 * np.pi / 3.0 * np.cos(2.0 * np.pi * t / 3.0), abs=1e-3)
+    with pytest.raises(ValueError, match=r"y has samples at 3 different times of the period; .* needs 4 at least"):
+        dk.from_samples(t, np.sin(t), period=0.3)
+
+
+@pytest.mark.parametrize("lift", [1e3, 1e6])
+def test_an_interval_is_not_lost_beside_a_large_value(lift: float) -> None:
+    """As the root of the difference of two squares it would be known to 1e-8 of the value at best."""
+    t = np.linspace(0.0, 1.0, 40)
+    noise = 1e-10 * np.random.default_rng(0).standard_normal(40)
+    result = dk.from_samples(t, lift * t + lift * noise)
+    assert np.mean(np.abs(result.value - lift) <= result.error) >= LEAST_COVERED
+    assert result.error.max() < 1e-8 * lift
+
+
+def test_the_message_says_no_length_that_is_less_than_a_step_or_more_than_the_record() -> None:
+    t = 0.1 * np.arange(100)
+    through = dk.from_samples(t, np.sin(t))
+    assert "with nothing to average: the curve goes through the samples" in through.message
+    straight = dk.from_samples(t, t + 0.1 * np.random.default_rng(0).standard_normal(100))
+    assert straight.scale <= 9.9
+    assert f"averaged over lengths of about {straight.scale:.2g}" in straight.message
+    both = dk.from_samples(t, np.stack([np.sin(t), t + 0.1 * np.random.default_rng(0).standard_normal(100)], axis=1))
+    assert "averaged over lengths of about less than a step, " in both.message
