@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+NO_ANSWER = "no answer"
+"""The status of a point that nobody answered."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class File:
@@ -55,7 +58,7 @@ class AnswersFile(File):
     x, value, error : ndarray of float
         The points, the answers and their bars; NaN where a cell is empty.
     status : ndarray of str
-        ``ok`` where the file does not say.
+        Where the file does not say, ``ok`` of a value and ``no answer`` of none.
     evaluations : ndarray of int
         Values of f; 0 where the file does not say.
     """

@@ -29,7 +29,7 @@ def main(words: list[str]) -> int:
     """
     parser = commands.Parser("population", __doc__)
     parser.add_argument("directory", metavar="DIR", help="a new directory, or one that is empty")
-    parser.add_argument("keys", nargs="*", metavar="KEY=VALUE", help="keys of the study population")
+    parser.add_argument("keys", nargs="*", default=[], metavar="KEY=VALUE", help="keys of the study population")
     args = parser.parse_args(words)
     if "=" in args.directory:
         raise ConfigurationError(

@@ -13,6 +13,9 @@ DIGITS = 9
 POWERS_BELOW = 0.01
 """A list with powers of ten has them below this: 1e-03 beside 1e-05, yet 0.3 and 1 as they are."""
 
+ROUNDING = 1e-9
+"""Of a share in percent: 100 * 0.29 is 28.999999999999996."""
+
 
 def percent(share: float) -> str:
     """Return a share in percent.
@@ -90,15 +93,29 @@ def in_brackets(title: str) -> str:
     return f" ({title})" if title else ""
 
 
-def percent_reached(share: float) -> str:
-    """Return a share in percent that is never rounded up: nearly all is not all.
+def in_percent(share: float) -> float:
+    """Return a share in percent with two decimals, never rounded up to a whole percent: nearly all is not all.
 
     Examples
     --------
-    >>> percent_reached(0.99999), percent(0.99999)
-    ('99.99 %', '100 %')
+    >>> in_percent(2 / 3), in_percent(0.99999), in_percent(0.949999), in_percent(0.29), in_percent(math.nan)
+    (66.67, 99.99, 94.99, 29.0, nan)
     """
-    return f"{math.floor(share * 10_000.0 + 1e-9) / 100.0:g} %"
+    exact = 100.0 * share
+    rounded = round(exact, 2)
+    reached = rounded <= exact + ROUNDING or not float(rounded).is_integer()
+    return float(rounded) if reached else math.floor(100.0 * exact) / 100.0
+
+
+def percent_reached(share: float) -> str:
+    """Return a share in percent that is never rounded up to a whole percent.
+
+    Examples
+    --------
+    >>> percent_reached(0.99999), percent(0.99999), percent_reached(2 / 3)
+    ('99.99 %', '100 %', '66.67 %')
+    """
+    return f"{in_percent(share):g} %"
 
 
 def listed(words: Sequence[str]) -> str:

@@ -49,6 +49,8 @@ class Grammar:
         How a number is written, and what it is.
     operators : mapping
         Each with its meaning, those that bind most tightly first.
+    order : str
+        That this is their order, for whoever reads the mapping alone.
     constants, functions : mapping
         Each name with its meaning; ``u`` is the argument.
     variables : str
@@ -57,6 +59,7 @@ class Grammar:
 
     numbers: str
     operators: Mapping[str, str]
+    order: str
     constants: Mapping[str, str]
     functions: Mapping[str, str]
     variables: str
@@ -79,6 +82,7 @@ def grammar() -> Grammar:
     return Grammar(
         numbers="decimal, such as 2, 0.5 or 1e-3, and exactly what is written: 0.1 is a tenth, and 1/3 a third",
         operators=OPERATORS,
+        order="the operators stand in the order in which they bind, those that bind most tightly first",
         constants=dict(zip(CONSTANTS, ("3.14159...", "2.71828..., which is exp(1)"), strict=True)),
         functions={name: meaning(name) for name in ELEMENTARY},
         variables="every other name is a real variable, where there is one it is x; a value that is not real is none",

@@ -108,7 +108,7 @@ def undrawn(frames: Frames, spec: Spec) -> str | None:
     if _kind(spec).has is not has_log or not has_linear(rows, spec).any():
         return None
     column = spec["y"] if (floats(rows, spec["x"]) > 0).any() else spec["x"]
-    return f"{column} has no positive value where both axes are logarithmic; kind=curves has linear axes"
+    return f"{column} has no positive value where both axes are logarithmic"
 
 
 def columns_needed(spec: Spec) -> dict[str, list[str]]:

@@ -75,7 +75,7 @@ def _draw(plan: Plan, spec: Spec) -> Figure:
     few = all(one.x.size <= FEW for one in series if not is_reference(one.name))
     lines = {one.name for one in series if joined and one.x.size > FEW}
     entries = [entry(name, **{**look, **_style(name, line=name in lines)}) for name, look in looks.items()]
-    figure, axes = lay_out(plan, spec, entries, _explained(series, spec))
+    figure, axes = lay_out(plan, spec, entries, _explained(series, looks, spec))
     for panel, ax in zip(panels, axes, strict=True):
         together = plan.common or panel
         x, y = _held(together, REACH[few])
@@ -92,11 +92,14 @@ def _style(name: str, *, line: bool) -> Mapping[str, Any]:
     return {"markersize": 4.5, "linewidth": 1.4} if line else {"markersize": 7, **DOTS}
 
 
-def _explained(series: Sequence[Series], spec: Spec) -> list[Entry]:
+def _explained(series: Sequence[Series], looks: Mapping[str, Mapping[str, Any]], spec: Spec) -> list[Entry]:
+    """What the legend says of the lines of what is predicted, and of markers, in their shape where they have one."""
     promises = [(f"predicted error ({PROMISES[promise]})", BOUND[promise]) for promise in _promises(series)]
     entries = [entry(name, len(name), color=GREY, **look) for name, look in promises]
     if any(one.marks is not None for one in series):
-        entries.append(entry(_optimum(spec), marker="o", markeredgecolor=GREY, **OPTIMUM))
+        shapes = {looks[one.name]["marker"] for one in series if one.marks is not None}
+        shape = shapes.pop() if len(shapes) == 1 else "o"
+        entries.append(entry(_optimum(spec), marker=shape, markeredgecolor=GREY, **OPTIMUM))
     return entries
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -41,6 +41,17 @@ SHAPES = ("o", "s", "^", "D")
 
 Rows = Mapping[str, Sequence[tuple[float, float]]]
 """A panel of observed beside theory: for each label its pairs."""
+
+
+class Away(NamedTuple):
+    """An observed value beside theory: how far off, both, and of which pair, label and panel."""
+
+    distance: float
+    seen: float
+    theory: float
+    name: str
+    label: str
+    title: str
 
 
 def _columns(spec: Spec) -> list[str]:
@@ -135,7 +146,7 @@ def _draw_pair(
 def _finding(plan: Plan, spec: Spec) -> list[str]:
     names = [name for _, _, name in spec["pairs"]]
     away = [
-        (abs(seen - theory), seen, theory, f"{name} of {label}{in_brackets(panel.title)}")
+        Away(abs(seen - theory), seen, theory, name, label, panel.title)
         for panel in plan.panels
         for label, row in panel.content.items()
         for name, (seen, theory) in zip(names, row, strict=True)
@@ -143,7 +154,8 @@ def _finding(plan: Plan, spec: Spec) -> list[str]:
     ]
     if not away:
         return []
-    most, seen, theory, where = max(away)
+    most, seen, theory, name, label, title = max(away)
+    where = f"{name} of {label}{in_brackets(title)}"
     within, beside = math.ceil(100.0 * most) / 100.0, _beside(spec)
     if len(away) == 1:
         return [f"The {where} is {seen:.2f}, {beside} {theory:.2f}."]
@@ -158,25 +170,29 @@ def _finding(plan: Plan, spec: Spec) -> list[str]:
     return [f"{values} lie within {within:.2f} of {beside}; {farthest}."]
 
 
-def _against(beside: str, away: Sequence[tuple[float, float, float, str]]) -> str:
+def _against(beside: str, away: Sequence[Away]) -> str:
     """How many values are above what was to be kept, and below, and the farthest on either side."""
     sides = {
-        "above": [one for one in away if one[1] > one[2]],
-        "at": [one for one in away if one[1] == one[2]],
-        "below": [one for one in away if one[1] < one[2]],
+        "above": [one for one in away if one.seen > one.theory],
+        "at": [one for one in away if one.seen == one.theory],
+        "below": [one for one in away if one.seen < one.theory],
     }
     parts = [
         f"{part_of(len(some), len(away), 'value')} {'is' if len(some) == 1 else 'are'} {side} the {beside}"
-        + (
-            f", the farthest of them {max(some)[3]}, {max(some)[1]:.2f} against {max(some)[2]:.2f}"
-            if side != "at"
-            else ""
-        )
+        f"{_farthest(some) if side != 'at' else ''}"
         for side, some in sides.items()
         if some
     ]
     text = "; ".join(parts)
     return f"{text[:1].upper()}{text[1:]}."
+
+
+def _farthest(some: Sequence[Away]) -> str:
+    """Which value is the farthest, or where the only one is."""
+    one = max(some)
+    who = f"{one.label} ({', '.join(filter(None, (one.name, one.title)))})"
+    numbers = f"{one.seen:.2f} against {one.theory:.2f}"
+    return f": {numbers} for {who}" if len(some) == 1 else f", the farthest for {who}: {numbers}"
 
 
 def _description(plan: Plan, spec: Spec) -> str:

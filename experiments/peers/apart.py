@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -139,6 +139,45 @@ class Replies:
     evaluations: Any
     seconds: Any
     total: int
+
+
+def refuse_absent(calls: Sequence[object]) -> None:
+    """Refuse a choice of tools none of which is there; whatever is no tool always is.
+
+    Raises
+    ------
+    ValueError
+        With how each is installed.
+    """
+    faults = []
+    for call in calls:
+        fault = absence(call) if isinstance(call, Process) else ""
+        if not fault:
+            return
+        faults.append(fault)
+    if faults:
+        raise ValueError("; ".join(faults))
+
+
+ABSENCES: dict[tuple[str, ...], str] = {}
+"""What was found of tools by the command that starts them, as a start may take seconds."""
+
+
+def absence(process: Process) -> str:
+    """Why a tool is not there and how it is installed; empty if it is."""
+    command = tuple(process.tool.command)
+    if command not in ABSENCES:
+        try:
+            process.start()
+        except AbsentError as error:
+            ABSENCES[command] = str(error)
+        except ToolError:
+            ABSENCES[command] = ""
+        else:
+            ABSENCES[command] = ""
+        finally:
+            process.close()
+    return ABSENCES[command]
 
 
 @dataclass(eq=False)

@@ -17,6 +17,12 @@ from experiments.running import crate, record, serial
 from experiments.running.check import study_of
 from experiments.study import Rows
 
+ANSWERS = (
+    "A CSV file with the columns function, x, value and error, and as you like status and evaluations. What is not"
+    " answered counts as missing. An answer is true if |value - truth - truth_low| is at most error + slack + half a"
+    " unit in the last place of truth."
+)
+"""How the answers of a tool come back."""
 NAME, JOB = "datapackage.json", "job"
 TYPES: Mapping[type, str] = {str: "string", float: "number", int: "integer", bool: "boolean"}
 
@@ -33,6 +39,7 @@ def write(directory: Path) -> None:
             "title": study.question,
             "description": f"Made by the derivative laboratory, {crate.version_of(run)}.",
             "created": serial.plain(run.started),
+            "answers": ANSWERS,
             "grammar": asdict(dk.grammar()),
             "resources": [resource(study.tables[name], path) for name, path in files.items() if path.is_file()],
         },

@@ -23,6 +23,8 @@ from experiments.study import Study
 Spec = Mapping[str, Any]
 DIGITS_BESIDE = 4
 """Digits of a number in the small table beside a figure."""
+MAX_REPEATED = 300
+"""Most letters of how a figure is read that are said again under the next figure of the kind."""
 MAX_ROWS_READ = 500_000
 """Most rows of a table that a figure reads whole."""
 
@@ -161,17 +163,30 @@ def draw(run: Run, requested: Mapping[str, Spec], records: Mapping[str, Any]) ->
 
     drawn: list[Drawing] = []
     undrawn: list[str] = []
+    explained: dict[str, str] = {}
     distinct = functools.cache(tables.distinct)  # figures of one table mostly have the same panels
     for name, brief in requested.items():
         spec = figures.completed(brief, run.study.tables)
         if figures.columns_needed(spec).keys() <= records.keys():
             frames, panels = _frames(run, spec, records, distinct)
             if not figures.empty(frames, spec):
-                svg, caption = _draw(run, name, frames, spec), figures.caption(frames, spec, panels)
+                svg, caption = (
+                    _draw(run, name, frames, spec),
+                    figures.caption(frames, _once(spec, name, explained), panels),
+                )
                 drawn.append(Drawing(name, svg, caption, spec.get("title", ""), _rows_beside(run, spec)))
             elif why := figures.undrawn(frames, spec):
-                undrawn.append(f"figure {name} is not drawn: {why}")
+                undrawn.append(f"figure {name} is not drawn: {why}; figures.draw.{name}.kind=curves has linear axes")
     return drawn, undrawn
+
+
+def _once(spec: Spec, name: str, explained: dict[str, str]) -> Spec:
+    """Return a figure whose caption, if it is long and an earlier figure has it, refers to that one."""
+    text = str(spec.get("caption") or "")
+    first = explained.setdefault(text, name)
+    if first == name or len(text) <= MAX_REPEATED:
+        return spec
+    return {**spec, "caption": f"This figure is read like that of {first} above."}
 
 
 def _rows_beside(run: Run, spec: Spec) -> Table | None:

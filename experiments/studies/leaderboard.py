@@ -35,10 +35,11 @@ from derivkit.testing import (
 )
 from experiments import columns
 from experiments.columns import Category, table_of
-from experiments.datafile import AnswersFile
-from experiments.peers.apart import AbsentError, Process, Replies, ToolError, facts_of
+from experiments.datafile import NO_ANSWER, AnswersFile
+from experiments.messages import nearest
+from experiments.peers.apart import AbsentError, Process, Replies, ToolError, facts_of, refuse_absent
 from experiments.study import Frame, Rows, Tables, column, key, refuse_below, refuse_repeated
-from experiments.words import counted, first_of, listed, number, percent_reached
+from experiments.words import counted, first_of, in_percent, listed, number, percent_reached
 
 OURS = "derivative"
 """The method whose place is told first."""
@@ -57,6 +58,10 @@ WORST = 10
 """So many of the worst answers of each; the main table has all by their `miss`."""
 LOST = ("raised", "hung", "killed")
 """Statuses of calls that a tool did not finish."""
+WRONG = "silently wrong"
+"""The verdict of the gallery that is the worst."""
+LEAST_NORMAL = float(np.finfo(np.float64).tiny)
+"""An error below this is nothing to be ranked: no tool could have answered with another bar than 0."""
 
 # Tables
 
@@ -169,7 +174,8 @@ Verdicts = table_of(
 
 
 class Worst(Tool, Kind, ranked=True):
-    """The ten worst answers of each, by the error over the bar, or without a bar over what could be attained.
+    """The ten worst answers of each: values with the status ok where no derivative exists, then the others by the error
+    over the bar, or without a bar over what could be attained.
 
     First stands the worst of every tool, then the second of every tool, and so on.
     """
@@ -180,13 +186,16 @@ class Worst(Tool, Kind, ranked=True):
     value: float = column("what the tool says", moves={"column": "error"})
     error: float = column("its bar", moves=columns.SEARCH)
     truth: float = column("the float nearest to the derivative; none where no derivative exists")
-    off: float = column("by how much: infinite for a value with the status ok where no derivative exists")
+    off: float = column("by how much: infinite where no derivative exists, or where the bar is 0")
 
 
 class Summary(Tool):
     """The standings in short, the best first: by true bars, silent and loss; who answers less than half comes later."""
 
-    true_bars: str = column("share of the bars with the status ok that are true, with its 95 % interval")
+    true_bars: str = column("share of the bars with the status ok that are true, with its 95 % interval by function")
+    missing: float = column(
+        "share of the points that ought to have a value and have none; above 0.5 a tool comes later"
+    )
     tightness: float = column("median tightness with the status ok")
     loss: float = column("median loss of the answers")
     silent: int = column("points without a derivative that were answered with the status ok")
@@ -223,6 +232,8 @@ class Config:
         refuse_repeated(self, "files", shown=lambda file: Path(file.name).name)
         for file in self.files:
             refuse_strangers(file, self)
+        if not self.files:
+            refuse_absent([method.call for method in self.estimator])
 
     @property
     def rows(self) -> int:
@@ -248,13 +259,23 @@ def refuse_strangers(file: AnswersFile, config: Config) -> None:
     left = {(name, x) for name, (_, points) in config.sites.items() for x in points.tolist()}
     for row, place in enumerate(zip(file.function.tolist(), file.x.tolist(), strict=True), start=1):
         if place not in left:
-            known = place[0] in config.sites and place[1] in config.sites[place[0]][1]
-            fault = "is there twice" if known else "is no point of this population"
             raise ValueError(
-                f"answers={file.name}: row {row}, {place[0]} at x = {place[1]!r}, {fault}; the command population DIR, "
-                f"with the same population=, points={config.points} and seed={config.seed}, writes each point once"
+                f"answers={file.name}: row {row}, {place[0]} at x = {place[1]!r}, {_fault(*place, config)}; the "
+                f"command population DIR, with the population of this one, points={config.points} and "
+                f"seed={config.seed}, writes each point once"
             )
         left.remove(place)
+
+
+def _fault(function: str, x: float, config: Config) -> str:
+    """What is wrong with a point that is not left to be answered, and which ones are near."""
+    if function not in config.sites:
+        return f"is no point of this population: {nearest(function, config.sites)}"
+    points = config.sites[function][1]
+    if x in points:
+        return "is there twice"
+    near = points[np.argsort(np.abs(points - x), kind="stable")][:MOST_NAMED].tolist()
+    return f"is no point of this population, which has {function} at {listed(list(map(repr, near)))}"
 
 
 def of_file(file: AnswersFile) -> Method:
@@ -264,7 +285,7 @@ def of_file(file: AnswersFile) -> Method:
 
     def call(f: dk.Function, x: NDArray[np.float64]) -> Replies:
         rows = [places.get((f.name, point)) for point in x.tolist()]
-        missing = {"value": math.nan, "error": math.nan, "evaluations": 0, "status": "no answer"}
+        missing = {"value": math.nan, "error": math.nan, "evaluations": 0, "status": NO_ANSWER}
         columns = {
             name: np.array([missing[name] if row is None else values[row] for row in rows])
             for name, values in table.items()
@@ -359,16 +380,11 @@ def conclude(tables: Tables) -> Iterator[Rows]:
     if not by_category:
         return
     yield Categories.of(by_category)
-    trusted, real = can_be_trusted(summary), (summary["requests"] == REAL) & summary["evaluations"].notna()
-    yield Frontier.of(summary, trusted_loss=summary["loss"].where(trusted))
-    for name, some in ((TRUSTED_FRONTIER, summary[real & trusted]), (FRONTIER, summary[real])):
-        line = frontier(some, summary.loc[real, "evaluations"].max())
-        for kind in dict.fromkeys(summary["kind"]) if len(line) else ():
-            yield Frontier.of(line, kind=kind, tool=name, trusted_loss=math.nan)
+    yield from frontiers(summary[priced(summary)])
     bars = summary[summary["bars"] > 0]
     yield Coverage.of(
         bars, bars_of=list(map(bars_of, bars["kind"])), promised=PROMISED,
-        percent=percent(bars["covered"]), ok_percent=percent(bars["ok_covered"]),
+        percent=list(map(in_percent, bars["covered"])), ok_percent=list(map(in_percent, bars["ok_covered"])),
     )  # fmt: skip
     counts = tables[Gallery].drop_duplicates(["tool", "case"]).value_counts(["tool", "verdict"])
     yield Verdicts.of(
@@ -384,6 +400,23 @@ def can_be_trusted(summary: Frame) -> Frame:
     return (summary["ok_covered"] >= PROMISED / 100.0) & answers_half(summary)
 
 
+def priced(summary: Frame) -> Frame:
+    """Which tools have a loss and a cost in values of f, so that the figures of one against the other can show them."""
+    return (summary["evaluations"] > 0.0) & np.isfinite(summary["loss"])
+
+
+def frontiers(tools: Frame) -> Iterator[Frontier]:
+    """Yield the loss and the cost of some tools, and for every kind among them the lines of those that none beats."""
+    if not len(tools):
+        return
+    trusted, real = can_be_trusted(tools), tools["requests"] == REAL
+    yield Frontier.of(tools, trusted_loss=tools["loss"].where(trusted))
+    for name, some in ((TRUSTED_FRONTIER, tools[real & trusted]), (FRONTIER, tools[real])):
+        line = frontier(some, tools.loc[real, "evaluations"].max())
+        for kind in dict.fromkeys(tools["kind"]) if len(line) else ():
+            yield Frontier.of(line, kind=kind, tool=name, trusted_loss=math.nan)
+
+
 def frontier(tools: Frame, last: float) -> Frame:
     """Those of some tools that none of them beats in loss and in values of f; level to the last number of these."""
     import pandas as pd  # noqa: PLC0415 - only a run that concludes pays for it
@@ -397,13 +430,12 @@ def in_short(row: Frame) -> str:
     """The bars with the status ok that are true."""
     if not row.ok:
         return ""
-    low, high = (f"{100.0 * end:.1f}" for end in (row.ok_covered_low, row.ok_covered_high))
-    return f"{percent_reached(row.ok_covered)} ({low} to {high})"
+    return f"{percent_reached(row.ok_covered)} ({interval(row)})"
 
 
-def percent(share: Frame) -> NDArray[np.float64]:
-    """A share in percent, to two digits and never more than there is, as sentences have it."""
-    return np.asarray(np.floor(1e4 * share.to_numpy() + 1e-6) / 100.0)
+def interval(row: Frame) -> str:
+    """The interval of the share of the bars with the status ok that are true, in percent."""
+    return f"{100.0 * row.ok_covered_low:.1f} to {100.0 * row.ok_covered_high:.1f}"
 
 
 def distinct(tables: Tables) -> Frame:
@@ -453,8 +485,9 @@ def worst(table: Frame, tools: Iterable[str]) -> Iterator[Worst]:
     """Yield the worst answers: of all tools, in their order, the worst before the second."""
     silent = table["truth"].isna() & (table["status"] == "ok")
     off = table["miss"].where(np.isfinite(table["error"]), table["loss"].where(np.isfinite(table["loss"])))
-    off = off.where(np.isfinite(table["value"]) & table["truth"].notna()).mask(silent, math.inf)
-    rows = table.assign(off=off).dropna(subset="off").sort_values("off", ascending=False, kind="stable")
+    off = off.where(np.isfinite(table["value"]) & (table["true_error"] >= LEAST_NORMAL)).mask(silent, math.inf)
+    rows = table.assign(off=off, silent=silent).dropna(subset="off")
+    rows = rows.sort_values(["silent", "off"], ascending=False, kind="stable")
     order = {tool: place for place, tool in enumerate(tools)}
     rows = rows.assign(place=rows.groupby("tool").cumcount() + 1, order=rows["tool"].map(order))
     rows = rows[rows["place"] <= WORST].sort_values(["place", "order"])
@@ -463,15 +496,20 @@ def worst(table: Frame, tools: Iterable[str]) -> Iterator[Worst]:
 
 
 def tell(tables: Tables) -> Iterator[str]:
-    """Yield whether this library comes first, who is silent where no derivative exists, who was lost, who is absent."""
-    summary, tools = tables[Details], tables[Tools].drop_duplicates("tool")
-    without = len(distinct(tables).query("truth != truth")[["function", "x"]].drop_duplicates())
+    """Yield whether this library comes first, who answers too little, who is silent or wrong, was lost, is absent."""
+    summary, tools, table = tables[Details], tables[Tools].drop_duplicates("tool"), distinct(tables)
+    without = len(table.query("truth != truth")[["function", "x"]].drop_duplicates())
     if OURS in set(summary["tool"]) and (summary["kind"] != LIBRARY).any():
-        yield ours(summary, without)
-    with_bars = summary[summary["ok"] > 0]
-    if len(with_bars):
-        best = [f"{row.tool} {percent_reached(row.ok_covered)} of {row.ok:,}" for row in with_bars.itertuples()]
-        yield f"Bars that are true, of those with the status ok: {first_of(best, 2 * MOST_NAMED, separator='; ')}."
+        yield from ours(summary, without)
+    yield from true_bars(summary, table)
+    few = summary[~answers_half(summary)].sort_values("missing", kind="stable", ascending=False)
+    if len(few):
+        asked = table[table["counts"]].assign(answered=np.isfinite(table["value"])).groupby("tool")["answered"]
+        answered = [f"{tool} {asked.sum()[tool]:,} of {asked.size()[tool]:,}" for tool in few["tool"]]
+        yield (
+            "Fewer than half of the points that ought to have a value are answered, which puts a tool behind the "
+            f"others and into no comparison of firsts: {first_of(answered, 2 * MOST_NAMED)}."
+        )
     silent = summary[summary["silent"] > 0].sort_values("silent", kind="stable", ascending=False)
     if len(silent):
         most = first_of([f"{row.tool} {row.silent}" for row in silent.itertuples()], MOST_NAMED)
@@ -479,42 +517,107 @@ def tell(tables: Tables) -> Iterator[str]:
         never = list(summary.loc[summary["silent"] == 0, "tool"])
         others = f" None of these answers comes from {' or '.join(never)}." if never else ""
         yield f"Of {points} without a derivative, answered as if nothing were the matter: {most}.{others}"
+    yield from wrong(tables[Gallery].drop_duplicates(["tool", "case"]), list(summary["tool"]))
     lost = summary[summary["lost"] > 0].sort_values("lost", kind="stable", ascending=False)
     if len(lost):
         names = first_of([f"{row.tool} {row.lost}" for row in lost.itertuples()], MOST_NAMED)
         yield f"Calls that raised an exception, took too long or ended with their process: {names}."
+    yield from unpriced(summary)
     absent = tools[tools["absent"] != ""]
     if len(absent):
         yield f"Not measured: {'; '.join(absent['absent'])}."
 
 
-def ours(summary: Frame, without: int) -> str:
-    """Where dk.derivative stands in coverage, in silence, and in loss for its cost; of so many points without any."""
-    mine = summary[summary["tool"] == OURS].iloc[0]
-    rest = summary[summary["tool"] != OURS]
-    places = [
-        _place(
-            "coverage", rest[(rest["ok_covered"] > mine["ok_covered"]) & answers_half(rest)],
-            f"{percent_reached(mine['ok_covered'])} of its bars with the status ok are true",
+def true_bars(summary: Frame, table: Frame) -> Iterator[str]:
+    """Yield whose bars are true, of those that answer half of the points and of the others apart, the best first."""
+    ok = table[table["truth"].notna() & np.isfinite(table["error"]) & (table["status"] == "ok")]
+    functions = ok.groupby("tool")["function"].nunique().to_dict()
+    bars = summary[summary["ok"] > 0].sort_values("ok_covered", kind="stable", ascending=False)
+    half = answers_half(bars)
+    groups = {"": bars[half], "of tools that answer fewer than half of the points, ": bars[~half]}
+    parts = []
+    for which, some in groups.items():
+        shares = [
+            f"{row.tool} {percent_reached(row.ok_covered)} of {row.ok:,} at {counted(functions[row.tool], 'function')}"
+            for row in some.itertuples()
+        ]
+        if shares:
+            parts.append(f"{which}{first_of(shares, 2 * MOST_NAMED, separator='; ')}")
+    if parts:
+        yield (
+            f"Bars that are true, of those with the status ok: {'; '.join(parts)}. Where all bars of a tool are true, "
+            "or none, each function counts once in its interval."
         )
-    ]  # fmt: skip
+
+
+def wrong(gallery: Frame, tools: Iterable[str]) -> Iterator[str]:
+    """Yield who is silently wrong in the gallery how often, and this library, which comes first, in which cases."""
+    cases = {tool: list(gallery.query("tool == @tool and verdict == @WRONG")["case"]) for tool in tools}
+    order = sorted((tool for tool, some in cases.items() if some), key=lambda tool: tool != OURS)
+    parts = [f"{tool} {len(cases[tool])}{f' ({listed(cases[tool])})' if tool == OURS else ''}" for tool in order]
+    if parts:
+        yield (
+            f"Silently wrong in the gallery, of {counted(gallery['case'].nunique(), 'case')}: "
+            f"{first_of(parts, 2 * MOST_NAMED)}."
+        )
+
+
+def unpriced(summary: Frame) -> Iterator[str]:
+    """Yield who is missing in the figures of loss against cost, and why."""
+    evaluations = summary["evaluations"]
+    reasons = {
+        "no evaluations in the file": evaluations.isna(),
+        "no value of f is asked for": evaluations == 0.0,
+        "no loss is known": (evaluations > 0.0) & ~priced(summary),
+    }
+    parts = [
+        f"{first_of(list(summary.loc[which, 'tool']), MOST_NAMED)} ({why})"
+        for why, which in reasons.items()
+        if which.any()
+    ]
+    if parts:
+        yield f"Not in the figures of loss against cost: {'; '.join(parts)}."
+
+
+def ours(summary: Frame, without: int) -> Iterator[str]:
+    """Yield where dk.derivative stands in coverage, in silence at so many points, and in loss for its cost.
+
+    Whoever answers fewer than half of the points is compared with nobody.
+    """
+    compared = summary[answers_half(summary)]
+    if OURS not in set(compared["tool"]):
+        return
+    mine = compared[compared["tool"] == OURS].iloc[0]
+    rest = compared[compared["tool"] != OURS]
+    places = []
+    if mine["ok"]:
+        share = f"{percent_reached(mine['ok_covered'])} of its bars with the status ok are true, {interval(mine)}"
+        places.append(_place("coverage", -rest["ok_covered"], -mine["ok_covered"], rest, share))
     if without:
-        silent = (
-            f"{counted(int(mine['silent']), 'answer')} with the status ok at {counted(without, 'point')} without any"
-        )
-        places.append(_place("silence", rest[rest["silent"] < mine["silent"]], silent))
-    real = rest[rest["requests"] == REAL]
+        places.append(_place("silence", rest["silent"], mine["silent"], rest, _silence(int(mine["silent"]), without)))
+    if mine["ok"] and not math.isnan(mine["loss"]):
+        places.extend(_loss(mine, rest[(rest["requests"] == REAL) & (rest["ok"] > 0)]))
+    first = f"dk.derivative is {'; '.join(places)}." if places else ""
+    yield from filter(None, [f"{first}{_not_first(mine, rest)}".strip()])
+
+
+def _silence(silent: int, without: int) -> str:
+    """At how many points without a derivative the status is ok."""
+    points = "none" if silent == 0 else f"{silent:,}"
+    return f"it says ok at {points} of {counted(without, 'point')} where no derivative exists"
+
+
+def _loss(mine: Frame, real: Frame) -> Iterator[str]:
+    """Yield the place in loss for its cost, among the tools that ask for real values alone and have bars."""
     honest = real[can_be_trusted(real)]
     measured = f"median loss {number(mine['loss'])} with {mine['evaluations']:.1f} values of f"
-    group = f"{PROMISED:g} % of whose bars are true"
+    group = f"tools with bars that ask for real values alone, {PROMISED:g} % of whose bars are true"
     if len(honest):
-        cheaper = honest[(1.1 * honest["evaluations"] < mine["evaluations"]) | (honest["loss"] < mine["loss"])]
-        places.append(
-            _place(f"loss for its cost among tools that ask for real values alone, {group}", cheaper, measured)
-        )
+        ahead = honest[(1.1 * honest["evaluations"] < mine["evaluations"]) | (honest["loss"] < mine["loss"])]
+        yield f"{_first(list(ahead['tool']), [])} in loss for its cost among {group} ({measured})"
     elif len(real) and mine["ok_covered"] >= PROMISED / 100.0:
-        places.append(f"the only one of {len(real) + 1} tools that ask for real values alone, {group} ({measured})")
-    return f"dk.derivative is {'; '.join(places)}.{_not_first(mine, rest)}"
+        doubt = "" if mine["ok_covered_low"] >= PROMISED / 100.0 else f"; its interval is {interval(mine)}"
+        yield f"the only one of {len(real) + 1} {group} ({measured}{doubt})"
 
 
 def _not_first(mine: Frame, rest: Frame) -> str:
@@ -528,10 +631,18 @@ def _not_first(mine: Frame, rest: Frame) -> str:
         for measure, ahead in measures.items()
         if len(ahead)
     ]
-    return f" Of all tools, with bars or without, ahead of it are {'; '.join(parts)}." if parts else ""
+    which = "with bars or without, that answer half of the points"
+    return f" Of all tools, {which}, ahead of it are {'; '.join(parts)}." if parts else ""
 
 
-def _place(measure: str, ahead: Frame, value: str) -> str:
-    """First in a measure, or behind whom."""
-    first = "first" if not len(ahead) else f"behind {listed([str(name) for name in ahead['tool']])}"
-    return f"{first} in {measure} ({value})"
+def _place(measure: str, theirs: Frame, mine: float, rest: Frame, value: str) -> str:
+    """The place in a measure of which less is better."""
+    ahead, level = (list(rest.loc[which, "tool"]) for which in (theirs < mine, theirs == mine))
+    return f"{_first(ahead, level)} in {measure} ({value})"
+
+
+def _first(ahead: list[str], level: list[str]) -> str:
+    """First, alone or not, or behind whom."""
+    if ahead:
+        return f"behind {listed(ahead)}"
+    return f"first, level with {first_of(level, MOST_NAMED)}," if level else "first"

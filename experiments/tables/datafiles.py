@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.datafile import AnswersFile, DataFile
+import derivkit as dk
+from experiments.datafile import NO_ANSWER, AnswersFile, DataFile
 from experiments.messages import ConfigurationError, line_of, near, nearest, show
 
 PARQUET = (".parquet", ".pq")
@@ -20,6 +21,8 @@ SEPARATORS = ",;\t| "
 """Between the cells of a text file: that of these which its first line has most of, an earlier one before a later."""
 ANSWERED = "function", "x", "value", "error"
 """The columns that a file of answers has."""
+OF_TOOLS = ("not_ok", "refused", "raised", "hung", "killed")
+"""Statuses that another tool may have beside those of this library."""
 EXAMPLE = "data=run.csv t=time y=position"
 
 Frame = Any
@@ -73,7 +76,6 @@ def _answers(data: object) -> AnswersFile:
             f"answers={show(data)}: there is no column {missing[0]}; the columns are {', '.join(ANSWERED)}, and as you"
             " like status and evaluations"
         )
-    rows = len(frame)
     numbers = {name: _numbers(data, name, frame[name], key="answers") for name in ANSWERED[1:]}
     negative = np.flatnonzero(numbers["error"] < 0.0)
     if negative.size:
@@ -84,9 +86,28 @@ def _answers(data: object) -> AnswersFile:
     counted = _numbers(data, "evaluations", frame["evaluations"], key="answers") if "evaluations" in frame else None
     return AnswersFile(
         name=data, sha256=digest, function=frame["function"].astype(str).to_numpy(), **numbers,
-        status=frame["status"].fillna("").astype(str).to_numpy() if "status" in frame else np.full(rows, "ok"),
-        evaluations=np.nan_to_num(np.zeros(rows) if counted is None else counted).astype(np.int64),
+        status=_statuses(data, frame, np.isfinite(numbers["value"])),
+        evaluations=np.nan_to_num(np.zeros(len(frame)) if counted is None else counted).astype(np.int64),
     )  # fmt: skip
+
+
+def _statuses(data: str, frame: Frame, there: NDArray[np.bool_]) -> NDArray[Any]:
+    """The statuses of a file of answers, or where it does not say whether there is a value."""
+    status = np.where(there, str(dk.Status.OK), NO_ANSWER).astype(object)
+    if "status" not in frame:
+        return status
+    column = frame["status"]
+    written = column.notna().to_numpy()
+    status[written] = column[written].astype(str).str.strip()
+    known = (*map(str, dk.Status), *OF_TOOLS, NO_ANSWER)
+    strange = np.flatnonzero([one not in known for one in status])
+    if strange.size:
+        row = strange[0]
+        raise ConfigurationError(
+            f"answers={show(data)}: row {row + 1} of column status is {show(status[row])!r};"
+            f" the statuses are {', '.join(known)}"
+        )
+    return status
 
 
 def _read(data: str, *, key: str = "data") -> tuple[Frame, str]:

@@ -42,7 +42,10 @@ def test_the_package_describes_every_table_and_column(package: Path) -> None:
 
 def test_the_package_says_how_its_formulas_are_read(package: Path) -> None:
     """Every name in a formula is a function, a constant or the variable that the package describes."""
-    said = json.loads((package / "datapackage.json").read_text())["grammar"]
+    package_said = json.loads((package / "datapackage.json").read_text())
+    assert all(name in package_said["answers"] for name in ("function", "x", "value", "error", "missing"))
+    said = package_said["grammar"]
+    assert "most tightly first" in said["order"]
     named = {"x", "True", *said["functions"], *said["constants"]}
     for formula in table(package, "functions")["expression"]:
         assert set(re.findall(r"(?<![\w.])[A-Za-z_]\w*", formula)) <= named
@@ -82,6 +85,7 @@ def test_another_seed_gives_other_points_of_the_same_functions(package: Path, tm
         (["points=3"], "points=3: a directory is wanted first; write"),
         (["{there}"], "there is something already; name a directory that is not there"),
         (["{new}", "points=0"], "points=0: must be at least 1"),
+        ([], "the following arguments are required: DIR; see"),
     ],
 )
 def test_a_command_that_is_wrong_is_answered_in_a_line(
@@ -144,7 +148,19 @@ def test_answers_of_a_file_are_judged_like_those_of_a_tool(
         ("function,x,value\nsqrt,1,1\n", "there is no column error; the columns are function, x, value, error"),
         (
             "function,x,value,error\nsqrt,1.5,0.5,1e-9\n",
-            "row 1, sqrt at x = 1.5, is no point of this population; the command population DIR",
+            "row 1, sqrt at x = 1.5, is no point of this population: ",
+        ),
+        (
+            "function,x,value,error\nexp_abov_0,0,1,1\n",
+            "did you mean exp_above_0?; the command population DIR, with the population of this one",
+        ),
+        (
+            "function,x,value,error\nexp_above_0,7.5,1,1\n",
+            "exp_above_0 at x = 7.5, is no point of this population, which has exp_above_0 at 0.0",
+        ),
+        (
+            "function,x,value,error,status\nexp_above_0,0,1,1,fine\n",
+            "row 1 of column status is 'fine'; the statuses are ok, ",
         ),
         ("function,x,value,error\nsqrt,one,0.5,1e-9\n", "row 1 of column x is 'one'; write a finite number there"),
         ("function,x,value,error\n", "there are no rows below the header"),

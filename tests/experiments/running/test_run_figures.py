@@ -97,7 +97,7 @@ def test_a_figure_of_negative_values_on_logarithmic_axes_is_named_in_the_termina
     words = ["function=cos", "x=1", "method=central_2", "delta=1e-2,1e-3", "figures.formats=[svg]"]
     assert run.main([*words, "figures.draw.error.y=estimate", f"hydra.sweep.dir={place}/signed"]) == 0
     note = "figure error is not drawn: estimate has no positive value where both axes are logarithmic"
-    assert f"{note}; kind=curves has linear axes\n" in capsys.readouterr().err
+    assert f"{note}; figures.draw.error.kind=curves has linear axes\n" in capsys.readouterr().err
     assert note in (place / "signed" / "report.html").read_text(encoding="utf-8")
     assert not (place / "signed" / "figures" / "error.svg").exists()
 
