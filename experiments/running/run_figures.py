@@ -172,7 +172,7 @@ def draw(run: Run, requested: Mapping[str, Spec], records: Mapping[str, Any]) ->
             if not figures.empty(frames, spec):
                 svg, caption = (
                     _draw(run, name, frames, spec),
-                    figures.caption(frames, _once(spec, name, explained), panels),
+                    figures.caption(frames, said_once(spec, name, explained), panels),
                 )
                 drawn.append(Drawing(name, svg, caption, spec.get("title", ""), _rows_beside(run, spec)))
             elif why := figures.undrawn(frames, spec):
@@ -180,7 +180,7 @@ def draw(run: Run, requested: Mapping[str, Spec], records: Mapping[str, Any]) ->
     return drawn, undrawn
 
 
-def _once(spec: Spec, name: str, explained: dict[str, str]) -> Spec:
+def said_once(spec: Spec, name: str, explained: dict[str, str]) -> Spec:
     """Return a figure whose caption, if it is long and an earlier figure has it, refers to that one."""
     text = str(spec.get("caption") or "")
     first = explained.setdefault(text, name)

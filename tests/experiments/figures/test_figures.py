@@ -473,6 +473,21 @@ def legend_of(figure):
     return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
 
 
+def test_marks_of_one_shape_have_that_shape_in_the_legend():
+    frames = error_frames(sweep(GRID, {"exp": FUNCTIONS["exp"]}))
+    for method in ("forward_1", "central_2"):
+        figure = figures.draw(frames, {**ERROR, "where": {"method": method}})
+        drawn = {line.get_marker() for ax in figure.axes for line in ax.lines if line.get_markerfacecolor() == "white"}
+        shown = {
+            handle.get_marker()
+            for legend in figure.legends
+            for handle, text in zip(legend.legend_handles, legend.get_texts(), strict=True)
+            if text.get_text() == "predicted optimum"
+        }
+        assert shown == drawn
+        assert len(shown) == 1
+
+
 def test_marks_are_called_in_the_legend_as_the_figure_says():
     frames = error_frames(sweep(GRID, {"exp": FUNCTIONS["exp"]}))
     named = {**ERROR, "marks": {**ERROR["marks"], "label": "recommended delta"}}

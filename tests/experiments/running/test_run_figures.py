@@ -14,7 +14,7 @@ from experiments.figures.drawing import KINDS
 from experiments.messages import ConfigurationError
 from experiments.running import catalog, check, composition, results, starting
 from experiments.running.check import study_of
-from experiments.running.run_figures import figures_of, with_keys
+from experiments.running.run_figures import figures_of, said_once, with_keys
 from experiments.study import Rows, column, key
 
 PRESETS = sorted(path.stem for path in (catalog.CONF / "experiment").glob("*.yaml"))
@@ -220,3 +220,11 @@ def test_a_changed_figure_is_recorded_resumed_and_repeated(place: Path) -> None:
     assert '"xlabel": "step"' in recorded
     assert run.main(["--resume", "run"]) == 0
     assert rerun.main(["run"]) == 0
+
+
+def test_a_long_caption_is_said_once_and_a_short_one_again() -> None:
+    explained: dict[str, str] = {}
+    long, short = {"caption": "Word " * 100}, {"caption": "A line is a method."}
+    assert said_once(long, "first", explained) == long
+    assert said_once(long, "second", explained)["caption"] == "This figure is read like that of first above."
+    assert said_once(short, "third", explained) == said_once(short, "fourth", explained) == short
