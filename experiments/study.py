@@ -421,6 +421,11 @@ def refuse_empty(config: object, *names: str) -> None:
             raise ValueError(f"{name}=[]: at least one is needed")
 
 
+def unknown(name: str, known: Iterable[str], place: str) -> str:
+    """Say that a place has no such name, and which names are near."""
+    return f"is no {place}: {nearest(name, known)}"
+
+
 def refuse_repeated(config: object, *names: str, shown: Callable[[Any], object] = lambda value: value) -> None:
     """Refuse a Config in which one of several values under a name is there twice, or `shown` alike.
 

@@ -36,9 +36,8 @@ from derivkit.testing import (
 from experiments import columns
 from experiments.columns import Category, table_of
 from experiments.datafile import NO_ANSWER, AnswersFile
-from experiments.messages import nearest
 from experiments.peers.apart import AbsentError, Process, Replies, ToolError, facts_of, refuse_absent
-from experiments.study import Frame, Rows, Tables, column, key, refuse_below, refuse_repeated
+from experiments.study import Frame, Rows, Tables, column, key, refuse_below, refuse_repeated, unknown
 from experiments.words import counted, first_of, in_percent, listed, number, percent_reached
 
 OURS = "derivative"
@@ -270,7 +269,7 @@ def refuse_strangers(file: AnswersFile, config: Config) -> None:
 def _fault(function: str, x: float, config: Config) -> str:
     """What is wrong with a point that is not left to be answered, and which ones are near."""
     if function not in config.sites:
-        return f"is no point of this population: {nearest(function, config.sites)}"
+        return unknown(function, config.sites, "point of this population")
     points = config.sites[function][1]
     if x in points:
         return "is there twice"
