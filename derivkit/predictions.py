@@ -29,6 +29,8 @@ from derivkit.types import Array, Mask
 
 LADDER = logspace(-20, 2, 177)
 """Deltas among which the best is predicted, times the decade of the length scale: 1e-20 to 100, eight per decade."""
+DECADE, GROWS = 8, 2.0
+"""Rungs of a decade, and how many times rounding is larger at its lower end where it grows: by its law 10^d times."""
 REACH = 4.0
 """How far the ladder goes, in length scales of f: beyond, Taylor's theorem says nothing useful."""
 
@@ -70,16 +72,22 @@ class Optimum:
         Shape of x.
     proved : bool
         Whether the error is a bound, as that of a `Prediction`.
+    balanced : ndarray of bool
+        Whether rounding grows below that delta, of x's shape. At a zero of f it may shrink with f, and then nearly
+        every small delta is as good as this one.
 
     Examples
     --------
     >>> predict_optimum("x^2", 1.0, formulas=["central_2"])[0].proved
     True
+    >>> [bool(predict_optimum("sin(x)", x, formulas=["central_2"])[0].balanced) for x in (0.0, 1.0)]
+    [False, True]
     """
 
     delta: Array
     error: Array
     proved: bool
+    balanced: Mask
 
 
 def leaves_domain(f: Function, x: ArrayLike, delta: ArrayLike, formula: Stencil) -> Mask:
@@ -249,7 +257,9 @@ def _least(ladder: Array, prediction: Prediction, allowed: Mask, shape: tuple[in
     delta, error = (np.take_along_axis(values, index, axis=-1)[:, 0] for values in (ladder, total))
     known = np.isfinite(error)
     delta, error = (np.where(known, values, np.nan).reshape(shape)[()] for values in (delta, error))
-    return Optimum(delta, error, prediction.proved)
+    below = np.maximum(index - DECADE, 0)
+    here, lower = (np.take_along_axis(prediction.rounding, place, axis=-1)[:, 0] for place in (index, below))
+    return Optimum(delta, error, prediction.proved, (known & ~(lower <= GROWS * here)).reshape(shape)[()])
 
 
 def truncation_terms(

@@ -71,18 +71,18 @@ class Regret:
     measured : float
         The error at this very delta; NaN where it is below the bar of the trusted derivative.
     typical : float
-        Root mean square error over the half decade up to it.
+        Root mean square error over the half decade up to it, at x or at points near x, whichever is larger.
     best_delta, best : float
-        The delta of the sweep with the least typical error, and that error at x or at points near x, whichever is
-        larger.
+        The delta with the least typical error, of the sweep and the recommended one, and that error.
     luckiest : float
         The least error of any single delta.
     ratio : float
-        typical / best, no error counted as less than the precision can tell; below 1 where x is lucky.
+        typical / best, no error counted as less than the precision can tell; 1 where no delta does better.
     below_bar : float
         The bar of the trusted derivative where the error is below it, else NaN.
     theory_delta, theory : float
-        The best delta by what is known of the expression, and its error; NaN in any other type than float64.
+        The best delta by what is known of the expression, and its error; NaN in any other type than float64, and where
+        rounding does not grow below it.
     """
 
     measured: float
@@ -165,12 +165,10 @@ def regret(place: Precision, recommendation: Recommendation, formula: Stencil, s
     trusted, bar = place.survey.trusted
     if place.survey.f.costly:
         everywhere = _near(swept, chosen, bar)
-        typical = float(everywhere[-1])
     else:
         here, tried = [(place.survey.x, trusted, bar)], np.append(swept.delta, delta)
-        typical = float(_typical(place, formula, delta, here)[0])
         everywhere = np.maximum(*(_typical(place, formula, tried, points) for points in (here, _nearby(place))))
-    best = float(everywhere.min())
+    typical, best = float(everywhere[-1]), float(everywhere.min())
     # no quotient of this precision is better than half its last place, and no error is told below the bar
     floor = max(0.5 * place.eps * abs(trusted), bar, float(np.finfo(place.dtype).smallest_subnormal))
     with np.errstate(over="ignore"):
@@ -194,7 +192,7 @@ def _theory(place: Precision, formula: Stencil) -> tuple[float, float]:
     if place.dtype != np.float64:
         return math.nan, math.nan
     (known,) = predict_optimum(place.survey.f, place.survey.x, formulas=[formula])
-    return float(known.delta), float(known.error)
+    return (float(known.delta), float(known.error)) if known.balanced else (math.nan, math.nan)
 
 
 def _nearby(place: Precision) -> list[Point]:

@@ -134,15 +134,20 @@ def _method(
         "name": str(rows["method"][0]),
         "exact": _number(exact),
         "measured": measured,
-        "best": _number(best),
+        "best": _short(best),
         "rounding": bool(rounding),
         "sentence": sentences.index(turning) if turning else -1,
         **{name: rows[name][first] for name in (*ACROSS, *UP)},
-        **{name: [_number(float(f"{value:.{DIGITS}g}")) for value in rows[name][first].tolist()] for name in SHORT},
+        **{name: [_short(value) for value in rows[name][first].tolist()] for name in SHORT},
         "estimate": [_number(float(f"{value:.{digits}g}")) for value in rows["estimate"][first].tolist()],
         "texts": known,
         **{name: [known.index(text) for text in column] for name, column in texts.items()},
     }
+
+
+def _short(value: float) -> float | None:
+    """A delta or an error: equal ones arrive as equal numbers."""
+    return _number(float(f"{value:.{DIGITS}g}"))
 
 
 def _number(value: float) -> float | None:

@@ -39,6 +39,11 @@ MIN_DELTAS = 9
 """Least deltas of a sweep."""
 AS_GOOD = 1.05
 """Errors up to so many times those of the best delta are as good."""
+BEST = "as good as the best delta of the grid"
+EXACT = (
+    "{place}: every delta of the grid gives the exact derivative with every formula, so that none is to be preferred."
+)
+"""What is said where there is nothing to choose."""
 MISSED = 10.0
 """What was expected is missed if the errors are larger by this factor."""
 BESIDE = range(-18, 15, 2)
@@ -100,14 +105,18 @@ class Advice(Curve):
     rounding: float = column("the other part")
     expected: float = column("truncation + rounding")
     measured: float = column("the error made at this very delta")
-    typical: float = column("root mean square error over the half decade up to it")
-    best_delta: float = column("the delta of the sweep with the least typical error")
-    best_error: float = column("the same for that one, at x or at points near x, whichever is larger")
+    typical: float = column(
+        "root mean square error over the half decade up to it, at x or at points near x, whichever is larger"
+    )
+    best_delta: float = column("the delta with the least typical error, of the sweep and the recommended one")
+    best_typical: float = column("the typical error of that one")
     luckiest: float = column("the least error at x of any single delta")
     times_best: float = column(
-        "typical / best, no error counted as less than this precision can tell; below 1 where x is lucky"
+        "typical / best_typical, no error counted as less than this precision can tell; 1 where no delta does better"
     )
-    theory_delta: float = column("in float64, the best delta by what is known of the expression")
+    theory_delta: float = column(
+        "in float64, the best delta by what is known of the expression; none where rounding does not grow below it"
+    )
     theory: float = column("the error that is proved or estimated there")
     note: str = column("why there is no recommendation, or no error")
 
@@ -187,8 +196,9 @@ class Summary(Curve):
     delta: float = column("the delta to take")
     expected: float = column("the error to be expected there")
     measured: float = column("the error made there")
-    best_error: float = column("the error around the best of all deltas")
-    times_best: float = column("typical error around the recommended delta / that around the best")
+    typical: float = column("the error that is typical around it, of which measured is one draw")
+    best_typical: float = column("the error that is typical around the best of all deltas")
+    times_best: float = column("typical / best typical; 1 where no delta does better")
     note: str = column("why there is no recommendation, or no error")
 
 
@@ -355,7 +365,7 @@ def advice(where: Mapping[str, Any], place: Precision, formula: dk.Stencil, swep
     worth = regret(place, chosen, formula, swept)
     return Advice(
         **where, delta=chosen.delta, truncation=chosen.truncation, rounding=chosen.rounding, expected=chosen.error,
-        measured=worth.measured, typical=worth.typical, best_delta=worth.best_delta, best_error=worth.best,
+        measured=worth.measured, typical=worth.typical, best_delta=worth.best_delta, best_typical=worth.best,
         luckiest=worth.luckiest, times_best=worth.ratio, theory_delta=worth.theory_delta, theory=worth.theory,
         note="" if math.isnan(worth.below_bar) else f"errors below {number(worth.below_bar)} cannot be told",
     )  # fmt: skip
@@ -393,10 +403,15 @@ def tell(tables: Tables) -> Iterator[str]:
         if answer.status in VALUELESS:
             yield why_none(answer, of_point(tables[Quotients], answer))
             continue
-        yield take(answer, advice[(advice["function"] == answer.function) & near(advice["x"], answer.x)])
+        if exact(around(tables[Table], answer)):
+            yield EXACT.format(place=place_of(answer))
+        else:
+            yield take(answer, around(advice, answer))
         yield needs_none(answer)
     chosen = (
-        window_chosen(one, of_point(tables[Windows], one), of_point(tables[Plateau], one)) for one in shown.itertuples()
+        window_chosen(one, of_point(tables[Windows], one), of_point(tables[Plateau], one))
+        for one in shown.itertuples()
+        if not exact(around(tables[Table], one))
     )
     yield from itertools.islice(itertools.chain.from_iterable(chosen), 1)
     if len(answers) > len(shown):
@@ -404,9 +419,17 @@ def tell(tables: Tables) -> Iterator[str]:
     yield from judged(advice)
 
 
-def near(x: Frame, point: float) -> Frame:
-    """Which points of precisions stand for this one: float16 holds it to three digits, or as 0 or infinity."""
-    return ((x - point).abs() <= 1e-3 * x.abs() + 1e-7) | ~np.isfinite(x)
+def around(table: Frame, answer: Any) -> Frame:
+    """The rows of the point of an answer in all precisions: float16 holds it to three digits, or as 0 or infinity."""
+    x = table["x"]
+    near = ((x - answer.x).abs() <= 1e-3 * x.abs() + 1e-7) | ~np.isfinite(x)
+    return table[(table["function"] == answer.function) & near]
+
+
+def exact(swept: Frame) -> bool:
+    """Whether no delta of the sweeps of a point makes any error."""
+    errors = swept["error"].dropna()
+    return len(errors) > 0 and not errors.any()
 
 
 def of_point(table: Frame, answer: Any) -> Frame:
@@ -466,10 +489,12 @@ def made(row: Any) -> str:
     """The error made, and what the best of all deltas would give."""
     if math.isnan(row.measured):
         return f"no difference from dk.derivative above its own bar ({row.note})"
-    if not math.isfinite(row.best_error):
+    if not math.isfinite(row.best_typical):
         return number(row.measured)
-    best = f"the best delta, {number(row.best_delta)}, typically gives {number(row.best_error)}"
-    return f"{number(row.measured)}, while {best}"
+    if row.times_best < AS_GOOD:
+        return f"{number(row.measured)}; typical is {number(row.typical)}, and no delta of the grid does better"
+    best = f"the best delta of the grid, {number(row.best_delta)}, typically gives {number(row.best_typical)}"
+    return f"{number(row.measured)}; typical is {number(row.typical)}, while {best}"
 
 
 def needs_none(answer: Any) -> str:
@@ -481,6 +506,10 @@ def needs_none(answer: Any) -> str:
     if math.isnan(answer.exact):
         true = ". As no exact derivative is known, the errors above are differences from this value"
     status = "" if answer.status == "ok" else f" Its status is {answer.status}: {answer.said}"
+    if answer.status == "below_resolution" and answer.exact == 0.0:
+        status = (
+            f" Its status is {answer.status}: values of f alone cannot tell 0 from slopes up to {number(answer.bar)}."
+        )
     return (
         f"{place_of(answer)}: dk.derivative needs no delta. From {answer.evaluations} values of f it gives "
         f"{dk.with_bar(answer.value, answer.bar)}{true}.{status}"
@@ -495,12 +524,25 @@ def window_chosen(answer: Any, windows: Frame, plateau: Frame) -> Iterator[str]:
     resolved = windows[windows["quantity"] == "error bar"]
     smallest = resolved.loc[resolved["reach"].idxmin()]
     larger = windows[(windows["quantity"] == TOO_LARGE) & (windows["reach"] > answer.reach)]["reach"]
+    # the noise of values near a zero of f may shrink faster than the distance from it
+    divided = (
+        f" Values up to {number(smallest['reach'])} alone would give an error bar of {number(smallest['error'])}, as "
+        "noise is divided by that distance"
+    ) * bool(smallest["error"] > answer.bar)
+    endless = f"from {number(larger.min())} on no noise shows, and truncation has no bound" if len(larger) else ""
     yield (
         f"{place_of(answer)}: dk.derivative used values of f up to {number(answer.reach)} to either side of x. The "
         f"coefficients of the polynomial through them level off at degree {noise['degree'].min()}: that level, "
-        f"{number(answer.noise)}, is the noise of f. Values up to {number(smallest['reach'])} alone would give an "
-        f"error bar of {number(smallest['error'])}, as noise is divided by that distance"
-        + (f"; from {number(larger.min())} on no noise shows, and truncation has no bound." if len(larger) else ".")
+        f"{number(answer.noise)}, is the noise of f.{divided}"
+        + (
+            f"; {endless}."
+            if divided and endless
+            else f" {endless.capitalize()}."
+            if endless
+            else "."
+            if divided
+            else ""
+        )
     )
 
 
@@ -522,9 +564,9 @@ def quoted(method: str, quotients: Frame) -> str:
     return f"{method} gives |slope| {values} at delta = {', '.join(numbers(rows['delta']))}"
 
 
-def as_much(ratio: float) -> str:
-    """How much something errs that errs so many times as much as something else."""
-    return "about as much" if 1.0 / AS_GOOD < ratio < AS_GOOD else f"{number(ratio)} times as much"
+def beside_best(ratio: float) -> str:
+    """What a delta is worth whose typical error is so many times that of the best one."""
+    return f"is {BEST}" if ratio < AS_GOOD else f"typically errs {number(ratio)} times as much as the best one"
 
 
 def judged(advice: Frame) -> Iterator[str]:
@@ -535,13 +577,14 @@ def judged(advice: Frame) -> Iterator[str]:
     worst = known.loc[known["times_best"].idxmax()]
     which, median = f"{place_of(worst)}, {worst.method} in {worst.precision}", known["times_best"].median()
     if len(known) == 1:
-        yield f"The recommended delta errs {as_much(worst.times_best)} as the best delta would ({which})."
+        yield f"The recommended delta {beside_best(worst.times_best)} ({which})."
     elif worst.times_best < AS_GOOD:
-        yield f"Each of the {len(known)} recommended deltas errs about as much as the best delta would, or less."
+        yield f"Each of the {len(known)} recommended deltas is {BEST}."
     else:
         yield (
-            f"In the median of {len(known)} recommendations, the recommended delta errs {as_much(median)} as the best "
-            f"delta would; at worst, {as_much(worst.times_best)} ({which})."
+            f"In the median of {len(known)} recommendations, the recommended delta {beside_best(median)}; the worst "
+            f"one {beside_best(worst.times_best)} ({which}). Compared are the errors typical around a delta, not "
+            "those measured at it, of which each is a matter of luck."
         )
     missed = known[known[["measured", "typical"]].min(axis=1, skipna=False) > MISSED * known["expected"]]
     if len(missed):

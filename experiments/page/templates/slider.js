@@ -173,6 +173,7 @@ function tell(method, k) {
 function farther(method, k) {
   if (method.best === null) return "";
   if (method.error[k] === Math.min(...method.error.filter((error) => error !== null))) return " No delta has a smaller error.";
+  if (method.delta[k] === method.best) return " Luck aside, no delta has a smaller error.";
   const way = method.delta[k] > method.best ? "smaller" : "larger";
   return ` The least error, luck aside, lies at a ${way} delta, ${short(method.best)}.`;
 }

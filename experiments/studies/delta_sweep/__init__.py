@@ -86,6 +86,7 @@ class Optimum(Sweep):
     delta: float = column("the delta with the least predicted error")
     error: float = column("the predicted error there")
     bound: str = column("proved or estimated, as in table")
+    balanced: bool = column("whether rounding grows below it; else nearly every smaller delta is as good")
 
 
 class Prediction(Sweep):
@@ -152,8 +153,8 @@ class Summary(Sweep):
         "the delta with the least typical error, of equals the largest: no single hit of luck; none of one delta alone"
     )
     typical_error: float = column("the error that is typical there")
-    predicted_delta: float = column("the delta predicted to be the best")
-    predicted_error: float = column("the error predicted there")
+    predicted_delta: float = column("the delta predicted to be the best; none where rounding does not grow below it")
+    predicted_error: float = column("the least error predicted")
     estimates: str = column(
         "estimate and error at every delta, where these are few; without an error the estimate at the classical delta"
     )
@@ -236,7 +237,7 @@ def optima(part: dk.ErrorSweep) -> Optimum:
         function=part.f.name, x=part.x[:, None], method=[entry.name for entry in part.formulas],
         derivative=part.derivative, order=[entry.order for entry in part.formulas],
         delta=np.stack([one.delta for one in best], axis=1), error=np.stack([one.error for one in best], axis=1),
-        bound=(dk.bounds_known(part.f, best), part.BOUNDS),
+        bound=(dk.bounds_known(part.f, best), part.BOUNDS), balanced=np.stack([one.balanced for one in best], axis=1),
     )  # fmt: skip
 
 
@@ -319,7 +320,8 @@ def summary(table: Frame, optimum: Frame) -> Summary:
     sweeps, words = table[SWEEP].drop_duplicates(), in_words(table, optimum).to_dict()
     several = table.groupby(SWEEP, sort=False)["delta"].transform("nunique") > 1
     best = best_of(table[several]).set_index(SWEEP)[["delta", "typical"]]
-    frame = sweeps.join(best, on=SWEEP).join(optimum[["delta", "error"]].add_prefix("predicted_"), on=SWEEP)
+    predicted = optimum[["error"]].assign(delta=optimum["delta"].where(optimum["balanced"].astype(bool)))
+    frame = sweeps.join(best, on=SWEEP).join(predicted.add_prefix("predicted_"), on=SWEEP)
     return Summary.of(
         frame.rename(columns={"delta": "best_delta", "typical": "typical_error"}),
         estimates=[words.get(where, "") for where in sweeps.itertuples(index=False, name=None)],

@@ -172,6 +172,8 @@ def slider_faults(page: Any) -> list[str]:
             told = re.search(r"the error is ([\d.e-]+)\. ", states[k]["words"])
             if told is None or float(told[1]) != pytest.approx(error[k], rel=5e-3):
                 faults.append(f"{name}: {states[k]['words']!r} does not tell the error {error[k]}")
+            if re.match(r"With delta = (\S+),.* at a (larger|smaller) delta, \1\.$", states[k]["words"]):
+                faults.append(f"{name}: {states[k]['words']!r} calls a delta larger or smaller than itself")
         best = min(known, key=error.__getitem__)
         small, least, large = (states[k] for k in (known[0], best, known[-1]))
         if not least["away"] < large["away"]:
@@ -230,6 +232,7 @@ def test_the_slider_has_every_function_and_method_and_says_why_small_is_not_best
     ("old", "new", "fault"),
     [
         ('at("told").textContent = words;', "", "does not tell"),
+        ("if (method.delta[k] === method.best) return", "if (false) return", "larger or smaller than itself"),
         ("method.height[k], method.estimate[k])", "method.height[k], method.estimate[0])", "towards the tangent"),
         ("(at ?? FRAME.bottom).toFixed(2)", "FRAME.bottom", "does not grow"),
     ],

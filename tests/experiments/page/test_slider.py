@@ -54,6 +54,15 @@ def test_the_numbers_of_the_tables_arrive_as_they_are_and_a_missing_one_as_null(
     assert found.sentences == ["It turns."]
 
 
+def test_the_best_delta_is_one_of_those_that_the_slider_reaches(tmp_path):
+    deltas = tuple((10.0 ** np.linspace(-16.0, 0.0, 129)).tolist())
+    for best in deltas[1:-1:7]:
+        told = ("turning", turning(delta=np.array([best])))
+        found = read(tmp_path / f"{best}", ("secants", secants(deltas)), ("curves", curves()), told)
+        (method,) = found.places[0]["methods"]
+        assert method["best"] in method["delta"]
+
+
 def answers(**changes):
     columns = {
         name: 1.0 if kind is float else 1 if kind is int else "" for name, (kind, _) in STUDY.shapes["answers"].items()

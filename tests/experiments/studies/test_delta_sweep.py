@@ -146,6 +146,16 @@ def test_of_one_delta_none_is_best_and_no_error_is_typical() -> None:
     assert np.isfinite(found["predicted_delta"]).all()
 
 
+@pytest.mark.parametrize(("text", "x", "told"), [("sin(x)", 0.0, False), ("x^2", 0.0, False), ("sin(x)", 1.0, True)])
+def test_a_delta_below_which_rounding_does_not_grow_is_not_said_to_be_the_best(
+    text: str, x: float, *, told: bool
+) -> None:
+    delta = tuple(logspace(-16, 0, 33).tolist())
+    summary = concluded(problem(text, x), method=("forward_1", "central_2", "central_4"), delta=delta)["summary"]
+    assert np.isfinite(summary["predicted_delta"]).tolist() == [told] * 3
+    assert np.isfinite(summary["predicted_error"]).all()
+
+
 @pytest.mark.parametrize("count", [17, 129, 2000])
 @pytest.mark.parametrize(("text", "x"), [("sin(x)", 0.7), ("exp(x)", 1.0), ("tanh(x)", 0.7), ("log(x)", 2.3)])
 def test_the_best_delta_lies_where_it_is_predicted_and_not_at_the_luckiest_zero_crossing(
