@@ -60,7 +60,7 @@ class Side:
         return {
             "slope": f"slope {self.rounded_slope} from the {name}",
             "vertical": f"from the {name} the slope grows like delta^{self.exponent - 1.0:.2f}, a vertical tangent",
-            "jump": f"f jumps by {self.value - y:.3g} to the {name}",
+            "jump": f"f jumps, lying {abs(self.value - y):.3g} {'lower' if self.value < y else 'higher'} to the {name}",
             "nothing": f"f has no value to the {name}",
         }[self.kind]
 
@@ -137,7 +137,7 @@ def sides(f: FunctionLike, x: float) -> Sides:
     >>> sides("sqrt(x)", 0.0).message
     'f has no value to the left; from the right the slope grows like delta^-0.50, a vertical tangent'
     >>> sides("floor(x)", 1.0).message
-    'f jumps by -1 to the left; slope 0 from the right'
+    'f jumps, lying 1 lower to the left; slope 0 from the right'
     """
     place, function = number("x", x), function_of(f).remembering
     ledger = Ledger(function)

@@ -74,10 +74,15 @@ def row_below(low: float, high: float, depth: float) -> float:
     return ten_to(low - depth * (high - low))
 
 
-def log_axis(ax: Axes, name: str, low: float, high: float, *, zero: bool) -> None:
-    """Set limits at the ends and a little further, lest a marker is cut; add a row for 0 where needed."""
+def log_axis(ax: Axes, name: str, low: float, high: float, *, zero: bool, most: int = 6) -> None:
+    """Set limits at the ends and a little further, lest a marker is cut; add a row for 0 where needed.
+
+    There are at most ``most`` and one decades with a label: a narrow panel has room for fewer, and there the one beside
+    the row for 0 has none.
+    """
     space = PAD * (high - low)
-    powers = _powers_between(low - space, high + space)
+    first = low + ((0.5 / most) - ZERO_DEPTH) * (high - low) if zero else -math.inf
+    powers = [power for power in _powers_between(low - space, high + space, most) if power >= first]
     plain = all(abs(power) <= PLAIN for power in powers)
     at = [ten_to(power) for power in powers]
     labels = [
@@ -90,7 +95,7 @@ def log_axis(ax: Axes, name: str, low: float, high: float, *, zero: bool) -> Non
     place_ticks(ax, name, at, labels)
 
 
-def _powers_between(low: float, high: float) -> list[float]:
+def _powers_between(low: float, high: float, most: int) -> list[float]:
     """Round powers for the ticks of an axis: decades where there are three, else 1, 2 and 5 times powers of ten.
 
     Decades too where others would have long labels.
@@ -98,7 +103,7 @@ def _powers_between(low: float, high: float) -> list[float]:
     first, last = math.ceil(low - 1e-9), math.floor(high + 1e-9)
     powers = _round_powers(low, high)
     near = last - first < 2 and all(abs(power) <= PLAIN for power in powers)
-    return powers if near or last < first else decades(first, last, most=6)
+    return powers if near or last < first else decades(first, last, most=most)
 
 
 def decades(low: int, high: int, *, most: int) -> list[float]:

@@ -36,6 +36,8 @@ OK = "ok"
 """The status of a measurement that needs no word."""
 LEFT, BETWEEN = 0.56, 0.09
 """Parts of a panel's width that the values and the gap to the distances take."""
+FEW = 2
+"""So many decades, and one, have a label on the narrow axis of distances."""
 MINUS = {-1: "\N{MINUS SIGN}", 1: ""}
 MEASURED: Mapping[str, Any] = {"color": BLACK, "marker": "|", "markersize": 11, "markeredgewidth": 2.0}
 CLAIMED: Mapping[bool, Mapping[str, Any]] = {
@@ -191,7 +193,7 @@ def _draw_distances(ax: Axes, rows: Sequence[_Row]) -> None:
     positive = distances[np.isfinite(distances) & (distances > 0.0)]
     low, high = decades_around(np.append(positive, [0.1, 10.0]))
     ax.set_xscale("log")
-    log_axis(ax, "x", low, high, zero=bool((distances == 0.0).any()))
+    log_axis(ax, "x", low, high, zero=bool((distances == 0.0).any()), most=FEW)
     ax.axvline(1.0, color=GREY, linewidth=1.2)
     none = row_below(low, high, 0.085)
     for row in rows:

@@ -189,14 +189,16 @@ def tell(tables: Tables) -> Iterator[str]:
     table = tables[Table]
     verdicts, off = Counter(table["verdict"]), table[table["verdict"] == OFF]
     shown = verdicts[AS_CLAIMED] + verdicts[OFF]
-    split = f": {verdicts[AS_CLAIMED]} within {TOLERANCE} of the claimed order, {verdicts[OFF]} not" if shown else ""
+    split = (
+        f": {verdicts[AS_CLAIMED]:,} within {TOLERANCE} of the claimed order, {verdicts[OFF]:,} not" if shown else ""
+    )
     show = "shows" if shown <= 1 else "show"
     yield f"A case is a formula at a point: {part_of(shown, len(table), 'case')} {show} a slope{split}."
     if off["order_predicted"].notna().any():
         same = (off["order_observed"] - off["order_predicted"]).abs() <= TOLERANCE
         yield (
-            f"Of the {len(off)} slopes that are off, {off['order_predicted'].count()} lie where "
-            f"{dk.OrderExplanation.TERMS} terms of Taylor's series suffice; for {same.sum()} of these the series has "
+            f"Of the {len(off):,} slopes that are off, {off['order_predicted'].count():,} lie where "
+            f"{dk.OrderExplanation.TERMS} terms of Taylor's series suffice; for {same.sum():,} of these the series has "
             f"the same slope, within {TOLERANCE}."
         )
     yield from by_order(table)
@@ -217,5 +219,5 @@ def by_order(table: Frame) -> Iterator[str]:
     sloped = table[table["verdict"] != NO_SLOPE]
     shares = (sloped["verdict"] == AS_CLAIMED).groupby(sloped["order"]).agg(["mean", "size"])
     if len(shares) > 1:
-        parts = [f"{row.Index:.0f}: {percent(round(row.mean, 2))} of {row.size}" for row in shares.itertuples()]
+        parts = [f"{row.Index:.0f}: {percent(round(row.mean, 2))} of {row.size:,}" for row in shares.itertuples()]
         yield f"Slopes as claimed, by claimed order: {', '.join(parts)}."

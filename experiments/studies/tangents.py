@@ -83,7 +83,8 @@ class Sides(columns.Point):
     right: str = column("what is seen to the right")
     right_slope: float = column("slope from the right, where there is one")
     right_error: float = column("how far that slope is believed to be off")
-    smooth: bool = column("whether there is a derivative: an exact one, or of a black box one that was measured")
+    smooth: bool = column("whether a derivative is known: an exact one, or of a black box one that was measured")
+    agree: bool = column("whether both sides have one slope, so that nothing speaks against a derivative")
     seen: str = column("both sides in words")
 
 
@@ -251,7 +252,7 @@ def measure(config: Config) -> Iterator[Rows]:
             yield sides(place)
         yield from together(places)
         for place in places:
-            yield from beside(place) if place.smooth else kinks(place)
+            yield from beside(place) if place.smooth or place.sides.agree else kinks(place)
         smooth = next((place for place in places if place.smooth and place.exact.slope), None)
         if smooth is not None and not pictured:
             pictured = True
@@ -284,7 +285,8 @@ def sides(place: Place) -> Sides:
     left, right = seen.left, seen.right
     return Sides(
         function=place.f.name, x=place.x, left=left.kind, left_slope=left.slope, left_error=left.error,
-        right=right.kind, right_slope=right.slope, right_error=right.error, smooth=place.smooth, seen=seen.message,
+        right=right.kind, right_slope=right.slope, right_error=right.error, smooth=place.smooth,
+        agree=seen.agree, seen=seen.message,
     )  # fmt: skip
 
 
@@ -395,28 +397,33 @@ def tell(tables: Tables) -> Iterator[str]:
     """Yield how near the slopes come, of one point how they do, and what is seen where there is no tangent."""
     points = points_in(tables)
     without = points[~points["smooth"]]
-    if len(without):
-        have = "has" if len(without) == 1 else "have"
-        yield f"{part_of(len(without), len(points), 'point').capitalize()} {have} no derivative that is known."
-    yield from nearness(nearest_to_good(tables[Table]).dropna(subset="slope_error"))
+    for rows, what in (
+        (without[~without["agree"]], "no derivative"),
+        (without[without["agree"]], "the same slope on both sides, though no formula proves the derivative"),
+    ):
+        if len(rows):
+            have = "has" if len(rows) == 1 else "have"
+            yield f"{part_of(len(rows), len(points), 'point').capitalize()} {have} {what}."
+    choice = f", nearest to the classical choice {number(GOOD)}," * (tables[Table]["delta"].nunique() > 1)
+    yield from nearness(nearest_to_good(tables[Table]).dropna(subset="slope_error"), choice or ",")
     yield from of_the_first(tables[Table])
     for row in without.head(MAX_POINTS_LISTED).itertuples():
         yield f"{at_point(row.function, row.x)}: {row.seen}."
     if len(without) > MAX_POINTS_LISTED:
         more = counted(len(without) - MAX_POINTS_LISTED, "more point")
-        yield f"The table sides has {more} without a derivative."
+        yield f"The table sides has {more} without a known derivative."
 
 
-def nearness(known: Frame) -> Iterator[str]:
-    """How near slopes with the delta nearest to the classical one come to the exact ones."""
+def nearness(known: Frame, choice: str) -> Iterator[str]:
+    """How near slopes with the delta nearest to the classical one come to the exact ones; `choice` tells why that."""
     if not len(known):
         return
     worst = known.loc[known["slope_error"].idxmax()]
     deltas = listed(list(dict.fromkeys(numbers(known["delta"], 3))))
     middle = f" by {number(known['slope_error'].median())} in the median and" if len(known) > 1 else ""
     yield (
-        f"With delta = {deltas}, nearest to the classical choice {number(GOOD)}, slope and {true(known)} differ{middle}"
-        f" by {number(worst.slope_error)}{' at worst' if middle else ''} ({at_point(worst.function, worst.x)}, where "
+        f"With delta = {deltas}{choice} slope and {true(known)} differ{middle} by "
+        f"{number(worst.slope_error)}{' at worst' if middle else ''} ({at_point(worst.function, worst.x)}, where "
         f"the slope is {number(worst.exact_slope, 6)})."
     )
 

@@ -23,7 +23,7 @@ def seen(text: str, x: float, **more: Any) -> str:
         ("max(x, 0.01*x)", 0.0, "a kink, slope 0.01 from the left and 1 from the right"),
         ("max(x^2, 2-x)", 1.0, "a kink, slope -1 from the left and 2 from the right"),
         ("x*abs(x)", 0.0, "both sides agree on the slope 0, but f is made of two pieces here"),
-        ("floor(x)", 1.0, "f jumps by -1 to the left; slope 0 from the right"),
+        ("floor(x)", 1.0, "f jumps, lying 1 lower to the left; slope 0 from the right"),
         ("sqrt(x)", 0.0, "f has no value to the left; from the right the slope grows like delta^-0.50"),
         ("cbrt(x)", 0.0, "from the left the slope grows like delta^-0.67, a vertical tangent; from the right"),
         ("1/x", 0.0, "f has no value at the point, and -1.638e+04 at a distance of 6.1e-05 to the left"),

@@ -20,6 +20,9 @@ FEW = 4
 SHARE = 0.01
 """Part of the least error that truncation and rounding both have where they balance: at least 1 / 9 by their laws of
 the orders up to 8, and less on a ladder of eight deltas per decade. A choice."""
+LOOSE = 100.0
+"""A truncation predicted to be larger than the error by this factor explains nothing: the largest derivative within
+the stencil is not that of most of it. A choice."""
 NEAR = 0.5
 """Decades within which trials lie near one another: by eye, few enough for rounding to be alike."""
 
@@ -88,10 +91,12 @@ def came_closest(closest: Frame, rows: Frame) -> str:
     if math.isfinite(closest["bar"].max()):
         size = f"below {number(error)}, the bar of dk.derivative,"
     came = f"{listed(list(closest['method']))} came {ties}, with an error {size}"
+    exact = abs(rows["exact"].iloc[0])
+    wrong = f", where the derivative is {number(exact)}: no digit is right" if error >= 0.5 * exact > 0.0 else ""
     errors_of_each = [rows.loc[rows["method"] == method, "error"].dropna() for method in closest["method"]]
     if all(len(errors) > 1 and (errors == error).all() for errors in errors_of_each):
-        return f"{came} at every delta"
-    return f"{came} at delta = {listed(list(dict.fromkeys(number(delta) for delta in closest['delta'])))}"
+        return f"{came} at every delta{wrong}"
+    return f"{came} at delta = {listed(list(dict.fromkeys(number(delta) for delta in closest['delta'])))}{wrong}"
 
 
 def lucky(rows: Frame, least: float) -> str:
@@ -110,7 +115,7 @@ def why_none(rows: Frame) -> str:
     """Why no row of a point has an error."""
     if rows["exact"].isna().all():
         return "there is no derivative, or none is known"
-    return f"there is no estimate: {', '.join(f'{n} rows {s}' for s, n in counts(rows['status']).items())}"
+    return f"there is no estimate: {', '.join(f'{n:,} rows {s}' for s, n in counts(rows['status']).items())}"
 
 
 def counts(values: Frame) -> dict[str, int]:
@@ -126,9 +131,12 @@ def reasons(table: Frame, optimum: Frame) -> Iterator[str]:
     for row in (rows if len(rows) <= FEW else rows.iloc[[0, -1]]).itertuples():
         larger = "truncation" if row.truncation > row.rounding else "rounding"
         rules = f"{larger} rules" if row.error else "at this point none of it is left"
+        why = f"Predicted are truncation {number(row.truncation)} and rounding {number(row.rounding)}: {rules}."
+        if larger == "truncation" and row.truncation > LOOSE * row.error > 0.0:
+            why = "No prediction holds for so long a step, over which a derivative of f grows too large."
         yield (
             f"{at_point(*where[:2])}, {where[2]} with delta = {number(row.delta, 3)}: the error is {number(row.error)}."
-            f" Predicted are truncation {number(row.truncation)} and rounding {number(row.rounding)}: {rules}."
+            f" {why}"
         )
     yield from without_rounding(rows)
     if rows["truncation"].any() and where in optimum.index and not math.isnan(optimum.loc[where, "delta"]):
@@ -169,10 +177,12 @@ def observed(laws: Frame) -> Iterator[str]:
         apart = (laws[f"{theory}_observed"] - laws[theory]).abs()
         if apart.notna().any():
             worst, sweeps = laws.loc[apart.idxmax()], part_of(int(apart.count()), len(laws), "sweep")
+            seen, claimed = (f"{worst[column]:.2f}" for column in (f"{theory}_observed", theory))
+            which = f"{worst['method']} of {worst['function']}"
+            against = f": {seen} against {worst[theory]:.0f} for {which}" if seen != claimed else ""
             yield (
-                f"The {name} was observed in {sweeps}, at most {math.ceil(100 * apart.max()) / 100:.2f} from theory: "
-                f"{worst[f'{theory}_observed']:.2f} against {worst[theory]:.0f} for {worst['method']} of "
-                f"{worst['function']}."
+                f"The {name} was observed in {sweeps}, at most {math.ceil(100 * apart.max()) / 100:.2f} from theory"
+                f"{against}."
             )
 
 
@@ -184,7 +194,7 @@ def bounds_held(table: Frame) -> Iterator[str]:
         by = f"{broken:,}: f is not what its expression says" if broken else "none"
         yield f"Truncation + rounding is a proved bound of {counted(len(proved), 'error')}; it is exceeded by {by}."
     reasons = dict(zip(dk.ErrorSweep.STATUSES, dk.ErrorSweep.REASONS, strict=True))
-    spoiled = [f"{n}, as {reasons[status]}" for status, n in counts(table["status"]).items() if status != "ok"]
+    spoiled = [f"{n:,}, as {reasons[status]}" for status, n in counts(table["status"]).items() if status != "ok"]
     if spoiled:
         yield f"Rows without an error: {'; '.join(spoiled)}."
 

@@ -867,6 +867,17 @@ def test_a_forest_has_signed_values_at_the_left_and_distances_in_bars_at_the_rig
     assert [text.get_text() for text in right.texts] == ["", "", "kink", "noisy"]
 
 
+@pytest.mark.parametrize("panels", [1, 2, 3])
+def test_the_numbers_of_the_distances_of_a_forest_stand_apart(panels):
+    frames = [entries(*CLAIMS).assign(case=f"case {k}") for k in range(panels)]
+    figure = figures.draw({"entries": pd.concat(frames)}, {**FOREST, "panel": "case", "panels": 3})
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    for ax in figure.axes:
+        boxes = [label.get_window_extent(canvas.get_renderer()) for label in ax.get_xticklabels() if label.get_text()]
+        assert all(one.x1 + 3.0 < other.x0 for one, other in itertools.pairwise(boxes))
+
+
 def test_the_rows_of_a_forest_stand_at_one_height_in_all_panels():
     frames = [entries(*CLAIMS).assign(case="one"), entries(*CLAIMS[1:]).assign(case="two", place=["x[3]", "v", "x[0]"])]
     axes = figures.draw({"entries": pd.concat(frames)}, {**FOREST, "panel": "case"}).axes

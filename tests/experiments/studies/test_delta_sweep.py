@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -221,6 +222,27 @@ def test_what_rounding_does_not_do_is_not_told(text: str, x: float, says: str) -
     findings = concluded(problem(text, x), method=("forward_1",), delta=EVERY)["findings"]["finding"]
     assert any(says in finding for finding in findings)
     assert not any("luck" in finding for finding in findings)
+
+
+def test_a_prediction_that_explains_nothing_is_left_out() -> None:
+    findings = concluded(problem("sqrt(x)", 1e-9), method=("forward_1",), delta=EVERY)["findings"]["finding"]
+    (far,) = [finding for finding in findings if "with delta = 1: " in finding]
+    assert far.endswith("No prediction holds for so long a step, over which a derivative of f grows too large.")
+    assert any("Predicted are truncation " in finding for finding in findings)
+
+
+def test_where_no_digit_is_right_that_is_said() -> None:
+    for text, x, wrong in (("tanh(x)", 20.0, True), ("tanh(x)", 1.0, False), ("x^2", 0.0, False)):
+        (finding, *_) = concluded(problem(text, x), method=("forward_1",), delta=EVERY)["findings"]["finding"]
+        assert (": no digit is right." in finding) == wrong
+
+
+def test_what_is_told_as_far_from_theory_differs_in_the_digits_shown() -> None:
+    for text in ("exp(x)", "sin(x)", "x^3"):
+        findings = concluded(problem(text, 1.0), method=("central_2", "central_4"), delta=EVERY)["findings"]["finding"]
+        for finding in findings:
+            for seen, theory in re.findall(r"from theory: (\S+) against (\S+) for", finding):
+                assert seen != f"{float(theory):.2f}"
 
 
 def bent(x: float) -> float:

@@ -174,15 +174,30 @@ def test_a_point_that_two_jobs_have_is_summed_up_once() -> None:
 
 def test_the_findings_tell_where_the_secant_is_nearest_and_name_every_kink() -> None:
     _, sentences = concluded(problem("exp(x)", 1.0), problem("abs(x)", 0.0), delta=(0.1, 1e-8, 1e-15))
-    assert sentences[0] == "1 of 2 points has no derivative that is known."
+    assert sentences[0] == "1 of 2 points has no derivative."
     assert any("It comes nearest at delta = 1e-08: above" in sentence for sentence in sentences)
     assert sentences[-1] == "abs(x) at x = 0: a kink, slope -1 from the left and 1 from the right."
+
+
+def test_of_one_delta_it_is_not_told_why_that_one_was_taken() -> None:
+    _, sentences = concluded(problem("2*x^2", 1.0), delta=(1e-4,))
+    assert sentences[0].startswith("With delta = 0.0001, slope and exact slope differ by 0.0002 (")
+
+
+def test_where_both_sides_agree_on_a_slope_a_point_is_not_said_to_have_none() -> None:
+    place = problem("x*abs(x)", 0.0), problem("abs(x)", 0.0)
+    _, sentences = concluded(*place, delta=(0.1, 1e-8))
+    assert sentences[:2] == [
+        "1 of 2 points has no derivative.",
+        "1 of 2 points has the same slope on both sides, though no formula proves the derivative.",
+    ]
+    assert set(tables(*place)["kinks"]["function"]) == {"abs(x)"}
 
 
 def test_of_very_many_kinks_the_findings_tell_how_many_are_left_out() -> None:
     points = np.arange(float(tangents.MAX_POINTS_LISTED + 3))
     _, sentences = concluded(problem("floor(x)", *points))
-    assert sentences[-1] == "The table sides has 3 more points without a derivative."
+    assert sentences[-1] == "The table sides has 3 more points without a known derivative."
 
 
 @pytest.mark.parametrize("config", [{"delta": ()}, {"function": ()}])
