@@ -32,10 +32,11 @@ LEAST = 1e-300
 def louder(series: Series, some: list[Models]) -> tuple[Series, list[Models]] | None:
     """The series with the level of its noise everywhere, and models of it; None where one level is as likely.
 
-    Where a bandwidth is less than a gap there is hardly any noise.
+    Where a bandwidth is less than a gap there is hardly any noise, and where rounding is all of it, it is even.
     """
     best = likeliest(some)
-    if series.noise is not None or series.size < FEWEST or best.bandwidths[best.best] < 1.0:
+    known = series.noise is not None or best.sigma[best.best] <= series.rounding
+    if known or series.size < FEWEST or best.bandwidths[best.best] < 1.0:
         return None
     levels = _levels(series, best)
     if np.ptp(np.log(levels)) < EVEN:

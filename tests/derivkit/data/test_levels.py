@@ -56,3 +56,9 @@ def test_noise_of_one_level_stays_so(known: float | None) -> None:
     series, *_ = standardised(T, np.sin(T) + 0.1 * noise(3), np.ones(T.size), known)
     assert louder(series, candidates(series)) is None
     assert "the noise changes" not in dk.from_samples(T, np.sin(T) + 0.1 * noise(3), noise=known).message
+
+
+@pytest.mark.parametrize("count", [240, 500])
+def test_rounding_is_no_noise_that_changes(count: int) -> None:
+    t = np.linspace(0.0, 1.0, count)
+    assert "changes" not in dk.from_samples(t, 2.0 * t + 1.0).message
