@@ -14,6 +14,7 @@ import quick
 import derivkit as dk
 from experiments.studies import which_delta as study
 from experiments.studies.which_delta import Advice, Answers, Config, Plateau, Table, Windows
+from experiments.studies.which_delta.sentences import beside_best
 from experiments.study import Tables, frames
 
 PROOF = ("forward_1", "central_2", "central_4")
@@ -161,7 +162,7 @@ def test_the_answer_is_said_in_words() -> None:
 
 
 def test_what_errs_as_much_as_the_best_delta_is_not_said_to_err_1_times_as_much() -> None:
-    assert [study.beside_best(ratio) for ratio in (3.2, 1.02)] == [
+    assert [beside_best(ratio) for ratio in (3.2, 1.02)] == [
         "typically errs 3.2 times as much as the best one",
         "is as good as the best delta of the grid",
     ]
