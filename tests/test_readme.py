@@ -51,7 +51,7 @@ EXTRA = re.compile(r"^pip install -e '\.\[(\w+)\]' && python -m (experiments\.ru
 EXTRAS = dict(pair for block in EVERY if block.kind == "sh" for pair in EXTRA.findall(block.text))
 ADDED = {"parallel": "hydra_plugins.hydra_joblib_launcher", "slurm": "submitit", "ray": "ray", "optuna": "optuna"}
 """What each of them installs."""
-THINGS = re.findall(r"^\| [^|]* \| `(.*?)` \| [^|]* \|", README[README.index("## Eleven things") :], re.MULTILINE)
+THINGS = re.findall(r"^\| [^|]* \| `(.*?)` \| [^|]* \|", README[README.index("## Ten things") :], re.MULTILINE)
 PICTURE = re.compile(r"^(python -m experiments\.run .*)\n```\n\n!\[[^]]*\]\(.*?(docs/)?(pictures/.*)\)", re.MULTILINE)
 PICTURES = {command: name for page in printed.PAGES.values() for command, _, name in PICTURE.findall(page)}
 REFUSED = [
@@ -118,8 +118,8 @@ def test_a_thing_to_do_leaves_a_page(words: str, outputs: Path) -> None:
     assert list(outputs.glob("*/*/*/report.html"))
 
 
-def test_there_are_eleven_things_to_do() -> None:
-    assert len(THINGS) == 11
+def test_there_are_ten_things_to_do() -> None:
+    assert len(THINGS) == 10
 
 
 def test_every_line_of_a_shell_is_tried_by_some_test() -> None:
