@@ -21,7 +21,7 @@ SHOWN = {
         "4.000000000000000(4)",
         "status='kink', left=-1, right=1",
     ),
-    "2-which-delta": ("forward_1  delta 4.7e-09  error 9e-08", "-7.68963188791823(13)", "in float32: take delta"),
+    "2-which-delta": ("forward_1  delta 4.7e-09  error 9e-08", "-7.68963188791823(13)", "In float32 take "),
     "3-check-my-gradient": (
         "verdict='agree'",
         "the claim is 200 times the true gradient: look for a sum in the place of a mean",
