@@ -137,23 +137,15 @@ def window_chosen(answer: Any, windows: Frame, plateau: Frame) -> Iterator[str]:
     larger = windows[(windows["quantity"] == TOO_LARGE) & (windows["reach"] > answer.reach)]["reach"]
     # the noise of values near a zero of f may shrink faster than the distance from it
     divided = (
-        f" Values up to {number(smallest['reach'])} alone would give an error bar of {number(smallest['error'])}, as "
+        f"Values up to {number(smallest['reach'])} alone would give an error bar of {number(smallest['error'])}, as "
         "noise is divided by that distance"
     ) * bool(smallest["error"] > answer.bar)
     endless = f"from {number(larger.min())} on no noise shows, and truncation has no bound" if len(larger) else ""
+    more = "; ".join(filter(None, (divided, endless)))
     yield (
         f"{place_of(answer)}: dk.derivative used values of f up to {number(answer.reach)} to either side of x. The "
         f"coefficients of the polynomial through them level off at degree {noise['degree'].min()}: that level, "
-        f"{number(answer.noise)}, is the noise of f.{divided}"
-        + (
-            f"; {endless}."
-            if divided and endless
-            else f" {endless.capitalize()}."
-            if endless
-            else "."
-            if divided
-            else ""
-        )
+        f"{number(answer.noise)}, is the noise of f.{f' {more[:1].upper()}{more[1:]}.' if more else ''}"
     )
 
 
