@@ -80,10 +80,12 @@ def test_a_wrong_derivative_is_wrong_and_its_one_rule_is_in_the_key(seed: int) -
 
 
 def test_the_same_seed_gives_the_same_sheet_and_another_another() -> None:
-    one, same, other = (tasks(seed=seed) for seed in (1, 1, 2))
-    assert one == same
-    assert [task.task for task in one] != [task.task for task in other]
-    assert len({task.expression for task in one}) == len(one) == Config(**SIZE).rows
+    one, same, other = (gathered(study, Config(**SIZE, seed=seed)) for seed in (1, 1, 2))
+    for name, table in one.items():
+        for column, values in table.items():
+            np.testing.assert_array_equal(values, same[name][column], err_msg=f"{name}.{column}")
+    assert list(one["table"]["task"]) != list(other["table"]["task"])
+    assert len(set(one["table"]["expression"])) == len(one["table"]["task"]) == Config(**SIZE).rows
 
 
 def test_functions_of_ones_own_come_first() -> None:
