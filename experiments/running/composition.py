@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -223,9 +224,10 @@ def _env(*words: Any) -> Any:
     return f"${{oc.env:{words[0]}}}" if MASKED.get() else environment_of(*words)
 
 
-def _unresolved(study: DictConfig) -> Plain:
+def _unresolved(config: DictConfig) -> Plain:
     """Return the part of a study as plain dicts, lists and scalars, with its interpolations as they are written."""
-    plain: Any = OmegaConf.to_container(study, resolve=False)
+    plain: Any = OmegaConf.to_container(config, resolve=False)
+    plain.pop("hydra", None)
     check.refuse_keys(plain)
     return plain  # type: ignore[no-any-return]  # a dict
 
@@ -235,21 +237,30 @@ def _study_of(config: DictConfig) -> DictConfig:
     return OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
 
 
+def _resolved(study: DictConfig) -> Plain:
+    """Return a configuration without Hydra's part as plain dicts, lists and scalars, with what its names stand for."""
+    check.refuse_multiplied(_unresolved(study))
+    with masked():
+        plain: Any = OmegaConf.to_container(study, resolve=True)
+    return plain  # type: ignore[no-any-return]  # a dict
+
+
 @dataclass(frozen=True, kw_only=True)
 class Space:
     """The configuration of every job of a run, by its words.
 
-    ``study`` is that of the first job, not resolved; ``patches`` say for each swept key what the values of it change
-    that had to be composed, nothing for one whose values are merged.
+    ``first`` is that of the first job and ``study`` the same not resolved; ``patches`` say for each swept key what the
+    values of it change that had to be composed, nothing for one whose values are merged.
     """
 
     study: DictConfig
+    first: Plain
     patches: Mapping[str, Mapping[str, Plain]]
 
     def configuration(self, words: Sequence[str]) -> Plain:
         """Return the configuration of the job of these words, resolved, as plain dicts, lists and scalars."""
         overrides = [parsed(word) for word in words if word.partition("=")[0] in self.patches]
-        study = copy.deepcopy(self.study)
+        study = copy.deepcopy(self.study) if overrides else self.study
         for override in overrides:
             for key, value in self.patches[override.get_key_element()].get(repr(override.value()), {}).items():
                 with open_dict(study):
@@ -257,31 +268,32 @@ class Space:
         for override in overrides:
             if not self.patches[override.get_key_element()]:
                 OmegaConf.update(study, override.key_or_group, override.value(), merge=True)
-        check.refuse_multiplied(_unresolved(study))
-        with masked():
-            plain: Any = OmegaConf.to_container(study, resolve=True)
-        return plain  # type: ignore[no-any-return]  # a dict
+        return _resolved(study)
 
     def jobs(self, settings: Settings) -> list[Plain]:
         """Return the configuration of every job, in Hydra's order: the last sweep runs fastest.
 
         Sweeps that change nothing in common are put together from their values, so that n x m jobs cost n + m.
         """
-        base, alternatives = self.alternatives(settings)
+        alternatives = self.alternatives(settings)
         changed = Counter(
             itertools.chain.from_iterable({key for patch in each for key in patch} for each in alternatives)
         )
         if all(count == 1 for count in changed.values()):
-            return list(check.jobs_of(base, alternatives))
+            return list(check.jobs_of(self.first, alternatives))
         return [self.configuration(words) for words in settings.jobs()]
 
-    def alternatives(self, settings: Settings) -> tuple[Plain, list[list[Plain]]]:
-        """Return the configuration of the first job, and for every sweep how that of each of its values differs."""
-        base = self.configuration(settings.first)
-        return base, [
-            [{}, *(check.difference(base, self.configuration(settings.with_word(setting, word))) for word in rest)]
+    def alternatives(self, settings: Settings) -> list[list[Plain]]:
+        """Return for every sweep how the configuration of each of its values differs from that of the first job."""
+        return [
+            [
+                {},
+                *(
+                    check.difference(self.first, self.configuration(settings.with_word(setting, word)))
+                    for word in setting.words[1:]
+                ),
+            ]
             for setting in settings.swept
-            for rest in [setting.words[1:]]
         ]
 
 
@@ -300,6 +312,16 @@ class Command:
     loaded: dict[tuple[str, ...], DictConfig] = field(default_factory=dict)
     composed: dict[tuple[str, ...], DictConfig] = field(default_factory=dict)
 
+    @cached_property
+    def study(self) -> DictConfig:
+        """The configuration of the first job, without Hydra's part."""
+        return _study_of(self.compose(self.settings.first))
+
+    @cached_property
+    def first(self) -> Plain:
+        """The same resolved, as plain dicts, lists and scalars."""
+        return _resolved(self.study)
+
     def compose(self, words: Sequence[str]) -> DictConfig:
         """Compose one job, of one word per override; plain values are merged, once their keys are known."""
         if tuple(words) not in self.composed:
@@ -312,12 +334,12 @@ class Command:
         pairs = list(zip(self.settings.every, words, strict=True))
         config = self._loaded(tuple(word for setting, word in pairs if not setting.merged))
         HydraConfig.instance().set_config(config)
-        known = _unresolved(_study_of(config))
+        known = _unresolved(config)
         merged = [(setting.key, word) for setting, word in pairs if setting.merged]
         of_figures = [(key, word) for key, word in merged if key.startswith(FIGURE)]
         self._merge(config, known, [pair for pair in merged if pair not in of_figures])
         if of_figures:  # whose cases may depend on all other keys
-            self._merge(config, with_keys(known, first_of(config).get("figures")), of_figures)
+            self._merge(config, with_keys(known, _resolved(_study_of(config)).get("figures")), of_figures)
         return config
 
     def _merge(self, config: DictConfig, known: Mapping[str, Any], words: Sequence[tuple[str, str]]) -> None:
@@ -347,30 +369,24 @@ class Command:
         group = UNMATCHED.match(message)
         rest = tuple(word for word in words if group and word.partition("=")[0] != group[1])
         if group and rest != words:
-            known = _unresolved(_study_of(self._loaded(rest)))
+            known = _unresolved(self._loaded(rest))
             check.refuse_unknown_key(group[1], known, self.settings.groups, str(known.get("runner")))
 
     def space(self, config: DictConfig) -> Space:
-        """Return the configurations of all jobs; ``config`` is that of the first."""
-        study = _study_of(config)
-        first = _unresolved(study)
+        """Return the configurations of all jobs; ``config`` is that of the first, with Hydra's part."""
+        unresolved = _unresolved(self.study)
         patches = {
-            setting.words[0].partition("=")[0]: {} if setting.merged else dict(self._patches(first, setting))
+            setting.words[0].partition("=")[0]: {} if setting.merged else dict(self._patches(unresolved, setting))
             for setting in self.settings.swept
         }
         HydraConfig.instance().set_config(config)
-        return Space(study=study, patches=patches)
+        return Space(study=self.study, first=self.first, patches=patches)
 
     def _patches(self, first: Plain, setting: Setting) -> Iterator[tuple[str, Plain]]:
         """Yield for each value of a swept group what it changes, the first value too: it changes nothing."""
         for word in setting.words:
-            variant = _unresolved(_study_of(self.compose(self.settings.with_word(setting, word))))
+            variant = _unresolved(self.compose(self.settings.with_word(setting, word)))
             yield repr(parsed(word).value()), check.difference(first, variant)
-
-
-def first_of(config: DictConfig) -> Plain:
-    """Return the configuration of a job that was composed, resolved."""
-    return Space(study=_study_of(config), patches={}).configuration(())
 
 
 def command(loader: ConfigLoader, args: argparse.Namespace) -> Command:
@@ -387,7 +403,7 @@ def command(loader: ConfigLoader, args: argparse.Namespace) -> Command:
     check.refuse_shard(result.settings.keys)
     if args.cfg:  # which shows one job
         return result
-    shards = _shards(first_of(config))
+    shards = _shards(result.first)
     every = [*words, *args.overrides, *shards]
     return replace(result, settings=read(loader, name, every)) if shards else result
 

@@ -19,7 +19,7 @@ from experiments import calls
 from experiments.messages import ConfigurationError, show
 from experiments.running import check, launchers, search, trust
 from experiments.running.check import Plain
-from experiments.running.composition import Command, Space, first_of, masked
+from experiments.running.composition import Command, Space, masked
 from experiments.running.overrides import A_LIST, Setting, Settings
 from experiments.study import Study
 
@@ -78,7 +78,7 @@ def plan(args: argparse.Namespace, command: Command) -> Plan:
         _refuse_sweep(settings.swept[0], shows=bool(args.cfg))
     _refuse_places(config)
     launchers.refuse_missing(str(choices["hydra/launcher"]), str(config.hydra.launcher["_target_"]))
-    first = first_of(config)
+    first = command.first
     study = check.study_of(first)
     trust.tell_preset(first, settings.keys)
     begun = partial(
@@ -137,7 +137,7 @@ def _searches(config: DictConfig) -> bool:
 def _search(command: Command, config: DictConfig, study: Study, begun: Callable[..., Plan]) -> Plan:
     """Build the Config of every choice and of both ends of every interval, and refuse what cannot be searched."""
     space = command.space(config)
-    first, alternatives = space.alternatives(command.settings)
+    alternatives = space.alternatives(command.settings)
     with masked():
         settings: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
     choices = config.hydra.runtime.choices
@@ -147,11 +147,11 @@ def _search(command: Command, config: DictConfig, study: Study, begun: Callable[
         launcher=str(choices["hydra/launcher"]),
         words=[setting.line for setting in command.settings.every],
         space=[_drawn(setting) for setting in command.settings.swept],
-        first=first,
+        first=space.first,
         alternatives=alternatives,
     )
     search.refuse_study(study)
-    configs = check.configs_of(study, check.corners_of(first, alternatives))
+    configs = check.configs_of(study, check.corners_of(space.first, alternatives))
     check.refuse_idle(configs, command.settings.keys)
     return begun(
         space=space,

@@ -769,16 +769,20 @@ def test_what_a_function_raises_is_said_in_the_terminal_and_in_the_report(
         ("x=1,2,3", ""),
         ("x=1,2", ""),
         ("delta=1e-4,1e-8", ""),
-        ("budget=400,500", ""),
     ],
 )
-def test_what_may_be_a_decimal_comma_is_read_as_two_values_and_that_is_said(
-    capsys: pytest.CaptureFixture[str], word: str, note: str
+def test_what_may_be_a_decimal_comma_is_read_as_two_values_and_that_is_said(word: str, note: str):
+    said = overrides.Setting(key=word.partition("=")[0], line=word, words=(word,), merged=True).comma
+    assert note in said
+    assert bool(said) == bool(note)
+
+
+@pytest.mark.parametrize(("word", "told"), [("x=0,5", 1), ("budget=400,500", 0)])
+def test_a_decimal_comma_is_told_of_a_key_that_takes_a_fraction(
+    capsys: pytest.CaptureFixture[str], word: str, told: int
 ):
-    assert run.main([*QUICK, "function=exp", word, *["delta=1e-4"] * (not word.startswith("delta"))]) == 0
-    err = capsys.readouterr().err
-    assert note in err
-    assert ("decimal point" in err) == bool(note)
+    assert run.main([*QUICK, "function=exp", word, "delta=1e-4"]) == 0
+    assert capsys.readouterr().err.count(f"{word} is read as two values") == told
 
 
 def test_how_often_a_function_will_be_called_is_said_before_it_is(place: Path, capsys: pytest.CaptureFixture[str]):

@@ -107,8 +107,7 @@ def composed(*words: str) -> dict[str, Any]:
     composition.prepare()
     args = starting.arguments(words)
     with composition.opened(args) as loader:
-        command = composition.command(loader, args)
-        return composition.first_of(command.compose(command.settings.first))
+        return composition.command(loader, args).first
 
 
 @pytest.mark.parametrize("preset", PRESETS)
