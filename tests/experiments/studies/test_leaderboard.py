@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import quick
 from families import built
 from studies import Tables, gathered
 
@@ -277,8 +278,8 @@ NOTHING = {"kink": POPULATION["kink"]}
 NOISY = {**POPULATION["exp"], "noise": {"relative": 1e-3}}
 
 
-@pytest.mark.parametrize("population", [POPULATION, NOTHING, {"exp": POPULATION["exp"]}, {"noisy": NOISY}])
-@pytest.mark.parametrize("other", ["ridders", "central", "alone"])
+@pytest.mark.parametrize("population", quick.part([POPULATION, NOTHING, {"exp": POPULATION["exp"]}, {"noisy": NOISY}]))
+@pytest.mark.parametrize("other", quick.part(["ridders", "central", "alone"], every=2))
 def test_every_population_has_a_board_whichever_tools_are_asked(
     population: Any, other: str, tool: Callable[[str], Method]
 ) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import quick
 import yaml
 from laboratory import python
 from studies import gathered, rows
@@ -180,7 +181,7 @@ def test_the_interval_of_a_tool_is_judged_by_what_it_covers(tool: Described) -> 
         assert tables["summary"]["covered"].tolist() == [covered]
 
 
-@pytest.mark.parametrize("name", LOST)
+@pytest.mark.parametrize("name", quick.part(LOST, every=2))
 def test_what_a_tool_does_costs_that_record_alone_and_is_counted_with_its_words(name: str, tool: Described) -> None:
     status, words = LOST[name]
     method = tool(name, bar=False, seconds=0.5 if name == "hangs" else 60.0)
