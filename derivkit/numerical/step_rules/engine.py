@@ -24,7 +24,8 @@ from derivkit.types import EPS, LEAST_FLOAT, Ends, FunctionLike
 Abscissae = Sequence[float]
 Values = Sequence[float]
 
-STATUSES: tuple[Outcome, ...] = ((Status.OK, ""), (Status.UNRESOLVED, ""), (Status.NOT_FINITE, ""))
+OUTCOMES: tuple[Outcome, ...] = ((Status.OK, ""), (Status.UNRESOLVED, ""), (Status.NOT_FINITE, ""))
+CODES = {status: code for code, (status, _) in enumerate(OUTCOMES)}
 CLOSED = 1.0 + 1e-3
 """The ratio of two steps that are as good as one; a choice."""
 NO_VALUE: Outcome = (Status.NOT_FINITE, "f has no finite value at x")
@@ -268,7 +269,7 @@ def _estimate(task: Task, conclusions: Sequence[Conclusion]) -> Estimate:
         error=bar,
         delta=step,
         code=np.array([CODES[status] for status, _ in outcomes], dtype=np.intp),
-        outcomes=STATUSES,
+        outcomes=OUTCOMES,
         message=np.array([message for _, message in outcomes], dtype=np.object_),
     )
 
@@ -277,9 +278,6 @@ def _numbers(one: Conclusion) -> tuple[float, float, float, float, float]:
     if isinstance(one, Choice):
         return one.step, one.value, one.truncation + one.rounding, one.size, one.reach or one.step
     return np.nan, np.nan, np.nan, np.nan, np.nan
-
-
-CODES = {status: code for code, (status, _) in enumerate(STATUSES)}
 
 
 def _outcome(one: Conclusion, valued: bool) -> Outcome:  # noqa: FBT001 -- mapped over two rows
