@@ -93,6 +93,10 @@ class Position:
         return float(self.times[k] + math.copysign(0.5 * self.widths[k], chance - 0.5))
 
 
+NOWHERE = Position(np.empty(0), np.empty(0), np.empty(0))
+"""Of a break that has not been looked for yet."""
+
+
 @dataclass(frozen=True)
 class Explanation:
     """A series with breaks or without, and how likely it is.
@@ -289,16 +293,25 @@ def _least_likely(unlikely: Array, known: Iterable[int], apart: float) -> dict[i
 
 
 def _settled(some: Explanation) -> Explanation:
-    """With its breaks where they are most likely, but for those that are not worth what they cost, or are bends."""
+    """With its breaks where they are most likely, but for those that are not worth what they cost, or are bends.
+
+    Where one goes, its neighbours have more room, and the others stay where they are until all that are left are worth
+    it.
+    """
     series, model = some.series, likeliest(some.models)
+    positions: list[Position] = [NOWHERE] * len(series.breaks)
+    moved = range(len(positions))
     while series.breaks:
-        series, positions = _placed(series, model)
+        series, positions = _placed(series, model, positions, moved)
         worth = _worth(series, model, positions)
         if worth.min() >= 0.0:
-            break
-        series = _with_break(series, int(np.argmin(worth)))
-    if not series.breaks:
-        return replace(some, series=series, models=candidates(series), positions=())
+            if len(moved) == len(positions):
+                break
+            moved = range(len(positions))
+            continue
+        place = int(np.argmin(worth))
+        series, positions = _with_break(series, place), positions[:place] + positions[place + 1 :]
+        moved = range(max(place - 1, 0), min(place + 1, len(positions)))
     return replace(some, series=series, models=candidates(series), positions=positions)
 
 
@@ -337,16 +350,16 @@ def _bend(series: Series, place: int, t: Array, bandwidth: float, order: int) ->
     return np.asarray(level * inside / np.maximum(t - before, EPS))
 
 
-def _placed(series: Series, model: Models) -> tuple[Series, list[Position]]:
-    """The series with its breaks where they are most likely, and how likely they are elsewhere."""
-    positions: list[Position] = []
+def _placed(
+    series: Series, model: Models, positions: Sequence[Position], which: Iterable[int]
+) -> tuple[Series, list[Position]]:
+    """The series with some of its breaks where they are most likely, and how likely each is elsewhere."""
+    placed = list(positions)
     for _ in range(2):  # the second time beside the others where they are
-        positions = []
-        for place in range(len(series.breaks)):
-            each, position = _position(series, place, model)
+        for place in which:
+            each, placed[place] = _position(series, place, model)
             series = _with_break(series, place, each)
-            positions.append(position)
-    return series, positions
+    return series, placed
 
 
 def _position(series: Series, place: int, model: Models) -> tuple[Break, Position]:

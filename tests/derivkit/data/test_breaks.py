@@ -9,7 +9,7 @@ import pytest
 import quick
 
 import derivkit as dk
-from derivkit.data.breaks import Position, _evidence_of, _placed, _worth
+from derivkit.data.breaks import NOWHERE, Position, _evidence_of, _placed, _worth
 from derivkit.data.models import Models, models
 from derivkit.data.series import Break, Series, standardised
 from derivkit.types import Array
@@ -47,7 +47,7 @@ def test_a_break_that_is_tried_at_many_places_has_the_evidence_that_it_has_there
 
 def test_a_corner_is_placed_between_the_samples_and_is_worth_more_than_a_bend() -> None:
     sampled = series(roof(), Break(62.0, 1))
-    placed, positions = _placed(sampled, stiff(sampled))
+    placed, positions = _placed(sampled, stiff(sampled), [NOWHERE], [0])
     low, high = (positions[0].quantile(chance) for chance in (0.025, 0.975))
     assert low <= 60.3 <= high
     assert high - low < 1.5
@@ -62,7 +62,7 @@ def test_a_bend_is_worth_less_than_a_corner(width: float) -> None:
     worth = []
     for rounded in (width, 4.0 * width):
         sampled = series(np.hypot(k - 60.3, rounded) + noise, Break(60.0, 1))
-        placed, positions = _placed(sampled, stiff(sampled))
+        placed, positions = _placed(sampled, stiff(sampled), [NOWHERE], [0])
         worth.append(_worth(placed, stiff(placed), positions)[0])
     assert worth[1] < worth[0]
 
