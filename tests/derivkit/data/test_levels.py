@@ -44,6 +44,35 @@ def test_intervals_are_wide_where_it_is_loud() -> None:
     assert loud > 2.0 * calm
 
 
+def losses(count: int, seed: int) -> tuple[Array, Array]:
+    """A decay to nothing or to a floor with noise of 4 percent, and its slope."""
+    generator = np.random.default_rng((count, seed))
+    t, rate = np.arange(float(count)), generator.uniform(2.0, 9.0) / count
+    decay = 2.3 * np.exp(-rate * t)
+    return (decay + 0.2 * (seed % 2)) * (1.0 + 0.04 * generator.standard_normal(count)), -rate * decay
+
+
+@pytest.mark.parametrize("count", quick.part((50, 100, 200, 300)))
+def test_a_loss_that_decays_with_noise_in_proportion_has_no_breaks_and_intervals_that_hold(count: int) -> None:
+    t, covered, breaks = np.arange(float(count)), [], 0
+    for seed in range(3):
+        y, slope = losses(count, seed)
+        result = dk.from_samples(t, y)
+        breaks += len(result.corners)
+        covered.append(np.mean(np.abs(result.value - slope) <= result.error))
+    assert breaks <= 3 * count / 1000.0
+    assert np.mean(covered) >= 0.9
+
+
+def test_at_the_ends_levels_go_on_as_they_change() -> None:
+    true = 0.3 * np.exp(-0.6 * T)
+    series, *_ = standardised(T, np.sin(T) + true * noise(5), np.ones(T.size))
+    changed = louder(series, candidates(series))
+    assert changed is not None
+    found = np.sqrt(changed[0].variance / changed[0].variance[T.size // 2])
+    assert np.max(np.abs(np.log(found * true[T.size // 2] / true))) < np.log(2.0)
+
+
 def test_a_jump_is_found_in_noise_that_grows() -> None:
     signal = np.sin(T) + (T > 2.5)
     result = dk.from_samples(T, signal + LEVELS["louder and louder"](T, signal) * noise(0))
