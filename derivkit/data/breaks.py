@@ -47,6 +47,10 @@ NEARLY = 6.0
 SETS, HOPE = 3, 40.0
 """Of all sets of breaks that were found, so many are tried with models of all kinds, and none that is by more nats less
 likely than no break: better places and a changing roughness seldom gain more. Tuned on conf/signals/tuning.yaml."""
+LEVELS, ABOUT = 4, 0.3
+"""What is believed of breaks beforehand is said in units of the noise, as it is without them at first; it is said anew,
+so often at most, until the noise that they leave is that by this logarithm: a bad sample alone makes it many times
+larger, and corners too small."""
 REACH, STEPS = 8, 3
 """A break is placed in a gap that is no more than so many samples away, a corner at so many times in each of these."""
 SURE, ZOOMS = 0.5, 15
@@ -179,8 +183,14 @@ def _with(series: Series, kinds: dict[int, int]) -> Explanation:
     # a shock at a sample bends the function there, and jumps somewhere in the gap before it
     times = {k: float(series.t[k] if first else 0.5 * (series.t[k - 1] + series.t[k])) for k, first in kinds.items()}
     breaks = tuple(Break(times[k], first) for k, first in sorted(kinds.items()) if first != OUTLIER)
-    changed = replace(series.without(outliers), breaks=breaks)
-    return Explanation(changed, candidates(changed), outliers)
+    for _ in range(LEVELS):
+        changed = replace(series.without(outliers), breaks=breaks)
+        result = Explanation(changed, candidates(changed), outliers)
+        level = _level(result.models)
+        if abs(math.log(level / series.level)) < ABOUT:
+            break
+        series = replace(series, level=level)
+    return result
 
 
 def _sets(series: Series, least: float) -> list[dict[int, int]]:

@@ -96,3 +96,35 @@ def test_without_noise_a_corner_between_two_samples_is_a_corner() -> None:
     result = dk.from_samples(t, np.abs(t - 1.2345))
     assert [corner.kind for corner in result.corners] == ["corner"]
     assert result.corners[0].t == pytest.approx(1.2345, abs=1e-3)
+
+
+def ball(count: int) -> tuple[Array, Array, Array]:
+    """Times, heights and speeds of a ball that falls from 1.5 and bounces with four fifths of its speed."""
+    t = np.linspace(0.0, 1.3, count)
+    speed = np.sqrt(2.0 * 9.81 * 1.5)
+    after = t - speed / 9.81
+    height = np.where(after < 0.0, 1.5 - 4.905 * t**2, 0.8 * speed * after - 4.905 * after**2)
+    return t, height, np.where(after < 0.0, -9.81 * t, 0.8 * speed - 9.81 * after)
+
+
+@pytest.mark.parametrize("seed", quick.part(range(3)))
+@pytest.mark.parametrize("count", [25, 33, 45, 60])
+def test_a_bounce_between_few_samples_is_a_corner(count: int, seed: int) -> None:
+    t, height, _ = ball(count)
+    result = dk.from_samples(t, height + 0.01 * np.random.default_rng(seed).standard_normal(count))
+    assert [corner.kind for corner in result.corners] == ["corner"]
+    assert result.corners[0].t == pytest.approx(0.553, abs=0.01)
+
+
+@pytest.mark.parametrize(("count", "off"), [(33, 3), (45, 2), (45, 3), (60, 3)])
+@pytest.mark.parametrize("size", quick.part([0.3, 0.6]))
+def test_a_bad_sample_hides_no_bounce_beside_it(count: int, off: int, size: float) -> None:
+    t, height, speed = ball(count)
+    y = height + 0.01 * np.random.default_rng(0).standard_normal(count)
+    bad = int(np.argmin(height)) + off
+    y[bad] += size
+    result = dk.from_samples(t, y)
+    assert bad in result.outliers
+    assert [corner.kind for corner in result.corners] == ["corner"]
+    away = np.abs(t - 0.553) > 2.0 * (t[1] - t[0])
+    assert np.max(np.abs(result.value - speed)[away]) < 0.4
