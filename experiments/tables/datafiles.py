@@ -81,7 +81,7 @@ def _answers(data: object) -> AnswersFile:
     if negative.size:
         first = numbers["error"][negative[0]]
         raise ConfigurationError(
-            f"answers={show(data)}: row {negative[0] + 1} of column error is {first:g}; write 0 or more, or nothing"
+            f"answers={show(data)}: {_cell(frame, negative[0], 'error')} is {first:g}; write 0 or more, or nothing"
         )
     counted = _numbers(data, "evaluations", frame["evaluations"], key="answers") if "evaluations" in frame else None
     return AnswersFile(
@@ -104,7 +104,7 @@ def _statuses(data: str, frame: Frame, there: NDArray[np.bool_]) -> NDArray[Any]
     if strange.size:
         row = strange[0]
         raise ConfigurationError(
-            f"answers={show(data)}: row {row + 1} of column status is {show(status[row])!r};"
+            f"answers={show(data)}: {_cell(frame, row, 'status')} is {show(status[row])!r};"
             f" the statuses are {', '.join(known)}"
         )
     return status
@@ -120,7 +120,7 @@ def _read(data: str, *, key: str = "data") -> tuple[Frame, str]:
     except OSError as error:
         raise ConfigurationError(f"{key}={show(data)}: {_unread(path, error)}") from error
     try:
-        frame: Frame = pd.read_parquet(path) if path.suffix.lower() in PARQUET else _parsed(path, content)
+        frame: Frame = _rows(pd.read_parquet(path)) if path.suffix.lower() in PARQUET else _parsed(path, content)
     except Exception as error:  # a file may be broken in any way
         raise ConfigurationError(f"{key}={show(data)}: neither a CSV nor a Parquet file: {line_of(error)}") from error
     frame.columns = [str(name).strip() for name in frame.columns]
@@ -156,7 +156,23 @@ def _parsed(path: Path, content: bytes) -> Frame:
     names = [str(k + 1) for k in range(len(cells))] if bare else None
     form: dict[str, Any] = {"sep": r"\s+"} if separator == " " else {"sep": separator, "skipinitialspace": True}
     header = None if bare else 0
-    return pd.read_csv(path, comment="#", encoding="utf-8-sig", header=header, names=names, **form)
+    frame: Frame = pd.read_csv(path, comment="#", encoding="utf-8-sig", header=header, names=names, **form)
+    filled = [k for k, line in enumerate(text.splitlines(), 1) if line.strip() and not line.startswith("#")]
+    of_rows = filled if bare else filled[1:]
+    # a cell in quotes may hold several lines, of which nobody knows here
+    return frame.set_axis(pd.Index(of_rows, name="line")) if len(of_rows) == len(frame) else _rows(frame)
+
+
+def _rows(frame: Frame) -> Frame:
+    """A table whose rows are counted from 1."""
+    import pandas as pd  # noqa: PLC0415 - as above
+
+    return frame.set_axis(pd.RangeIndex(1, len(frame) + 1, name="row"))
+
+
+def _cell(frame: Frame, row: int, column: str) -> str:
+    """Where a cell stands: in a line of a text as an editor shows it, the header counted, or in a row of a table."""
+    return f"{frame.index.name} {frame.index[row]} of column {column}"
 
 
 def _is_number(text: str) -> bool:
@@ -223,7 +239,7 @@ def _numbers(data: str, name: str, column: Frame, *, key: str = "data") -> NDArr
     if wrong.size:
         cell = str(show(column.iloc[wrong[0]]))
         way_out = _decimal_comma(column.iloc[wrong[:1]].to_frame()) or "write a finite number there, or nothing"
-        raise ConfigurationError(f"{key}={show(data)}: row {wrong[0] + 1} of column {name} is {cell!r}; {way_out}")
+        raise ConfigurationError(f"{key}={show(data)}: {_cell(column, wrong[0], name)} is {cell!r}; {way_out}")
     return numbers
 
 
@@ -232,7 +248,7 @@ def _times(data: str, name: str, column: Frame) -> NDArray[Any]:
     missing = np.flatnonzero(column.isna().to_numpy())
     if missing.size:
         raise ConfigurationError(
-            f"data={show(data)}: row {missing[0] + 1} of column {name} is empty; every sample needs a time"
+            f"data={show(data)}: {_cell(column, missing[0], name)} is empty; every sample needs a time"
         )
     if column.dtype.kind in "iufb" or _is_number(str(column.iloc[0])):
         return _numbers(data, name, column)
@@ -250,5 +266,5 @@ def _dates(data: str, name: str, column: Frame) -> NDArray[Any]:
         way_out = _decimal_comma(column.iloc[wrong[:1]].to_frame()) or (
             "write a number or a date such as 2026-01-31 12:30:00"
         )
-        raise ConfigurationError(f"data={show(data)}: row {wrong[0] + 1} of column {name} is {cell!r}; {way_out}")
+        raise ConfigurationError(f"data={show(data)}: {_cell(column, wrong[0], name)} is {cell!r}; {way_out}")
     return np.asarray(dates.dt.tz_localize(None).to_numpy(dtype="datetime64[ns]"))

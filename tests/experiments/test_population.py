@@ -160,15 +160,15 @@ def test_answers_of_a_file_are_judged_like_those_of_a_tool(
         ),
         (
             "function,x,value,error,status\nexp_above_0,0,1,1,fine\n",
-            "row 1 of column status is 'fine'; the statuses are ok, ",
+            "line 2 of column status is 'fine'; the statuses are ok, ",
         ),
-        ("function,x,value,error\nsqrt,one,0.5,1e-9\n", "row 1 of column x is 'one'; write a finite number there"),
+        ("function,x,value,error\nsqrt,one,0.5,1e-9\n", "line 2 of column x is 'one'; write a finite number there"),
         ("function,x,value,error\n", "there are no rows below the header"),
         (
             "function,x,value,error\nexp_above_0,0,1,1\nexp_above_0,0,1,2\n",
             "row 2, exp_above_0 at x = 0.0, is there twice",
         ),
-        ("function,x,value,error\nexp_above_0,0,1,-1\n", "row 1 of column error is -1; write 0 or more"),
+        ("function,x,value,error\nexp_above_0,0,1,-1\n", "line 2 of column error is -1; write 0 or more"),
     ],
 )
 def test_answers_that_cannot_be_read_are_refused_in_a_line(
