@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from derivkit.arguments import as_array, counted, numbers, positive, whole
 from derivkit.data.channel import Channel, Corner, in_order, solve
-from derivkit.data.times import Clock, clock_of
+from derivkit.data.times import Clock, clock_of, with_span
 from derivkit.presentation import DisplayWithBar, Framed, with_bar
 from derivkit.types import Array
 
@@ -113,7 +113,8 @@ def from_samples(
     Parameters
     ----------
     t : array_like, shape ``(n,)``
-        Times: numbers or dates, in any order. Values at the same time are averaged.
+        Times: numbers or dates, these also as texts such as ``"2026-01-31T12:30"``, in any order. Values at the same
+        time are averaged.
     y : array_like, shape ``(n,)`` or ``(n, channels)``
         The samples; NaN where there is none. Channels are independent of each other.
     order : int
@@ -154,10 +155,20 @@ def from_samples(
         raise ValueError(f"t has the shape {times.shape}: give one time for each sample, shape (n,)")
     columns, several = _columns(times, y), np.ndim(as_array(y)) > 1
     wanted = times if at is None else clock.read("at", at)
-    known = None if noise is None else float(positive("noise", noise))
-    repeats = None if period is None else float(positive("period", period))
+    known, repeats = _single("noise", noise), _single("period", period)
     channels = [solve(in_order(times, column, order, repeats), order, wanted.ravel(), known) for column in columns.T]
     return _combined(channels, as_array(t if at is None else at), order, clock, several=several)
+
+
+def _single(name: str, value: float | None) -> float | None:
+    """A positive number, where it is known."""
+    if value is None:
+        return None
+    result = positive(name, value)
+    if result.ndim:
+        of_noise = "; where the noise changes along the record that is found without it" if name == "noise" else ""
+        raise ValueError(f"{name} has the shape {result.shape}: give one number for the whole record{of_noise}")
+    return float(result)
 
 
 def _columns(times: Array, y: ArrayLike) -> Array:
@@ -247,5 +258,10 @@ def _averaging(channels: Sequence[Channel], unit: str) -> str:
 
 
 def _moment(corner: Corner) -> str:
-    """A number with its interval, or a date."""
-    return with_bar(corner.t, 0.5 * (corner.high - corner.low)) if isinstance(corner.t, float) else str(corner.t)
+    """A number, a date or a span of time, with its interval."""
+    bar = 0.5 * (corner.high - corner.low)
+    if isinstance(corner.t, float):
+        return with_bar(corner.t, bar)
+    if isinstance(corner.t, np.datetime64):
+        return with_span(corner.t, (corner.high - corner.low) // 2)
+    return f"{with_bar(*(float(one / np.timedelta64(1, 's')) for one in (corner.t, bar)))} s"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,12 @@ from derivkit.types import Array
 NANOSECONDS = 1e9
 """To a second."""
 
+UNITS = (
+    *(("D", "days", 86_400_000_000_000), ("m", "h", 3_600_000_000_000), ("m", "min", 60_000_000_000)),
+    *(("s", "s", 1_000_000_000), ("ms", "ms", 1_000_000), ("us", "µs", 1000), ("ns", "ns", 1)),
+)
+"""What dates are rounded to, in nanoseconds: to what NumPy writes them, as an hour without its minutes is not known for
+one, and what people call it."""
 WORDS = {"": "numbers", "M": "dates", "m": "spans of time"}
 """What times of a kind are called."""
 
@@ -46,7 +53,7 @@ class Clock:
         TypeError, ValueError
             If they are of another kind, or one of them is missing.
         """
-        array = _as_dates(as_array(value))
+        array = _as_dates(name, as_array(value))
         kind = array.dtype.kind if array.dtype.kind in "Mm" else ""
         if kind != self.kind:
             raise TypeError(f"{name}={shown(value)}: give both t and {name} as {WORDS[self.kind]}")
@@ -68,18 +75,48 @@ class Clock:
 
 def clock_of(t: ArrayLike) -> Clock:
     """How these times are counted."""
-    array = _as_dates(as_array(t))
+    array = _as_dates("t", as_array(t))
     if array.dtype.kind not in "Mm":
         return Clock()
     known = _nanoseconds(array)[~np.isnat(array)]
     return Clock(array.dtype.kind, int(known.min()) if known.size else 0)
 
 
-def _as_dates(array: NDArray[Any]) -> NDArray[Any]:
-    """Dates as NumPy has them, where Python's or pandas' own are kept as objects; those of a zone in UTC."""
+def with_span(moment: np.datetime64, bar: np.timedelta64) -> str:
+    """A date to the unit in which its bar is at least 1, and the bar in two digits of that.
+
+    Examples
+    --------
+    >>> with_span(np.datetime64("2026-01-21T00:14:33.123456789"), np.timedelta64(1500, "s"))
+    '2026-01-21T00:15 ± 25 min'
+    """
+    nanoseconds = int(bar.astype("timedelta64[ns]").astype(np.int64))
+    for code, name, size in UNITS:
+        if nanoseconds >= size:
+            count = int(moment.astype("datetime64[ns]").astype(np.int64))
+            rounded = np.datetime64((count + size // 2) // size * size, "ns")
+            return f"{rounded.astype(f'datetime64[{code}]')} ± {nanoseconds / size:.2g} {name}"
+    return str(moment)
+
+
+def _as_dates(name: str, array: NDArray[Any]) -> NDArray[Any]:
+    """Dates as NumPy has them, where they are texts, or Python's or pandas' own; those of a zone in UTC."""
+    if array.dtype.kind == "U" or (
+        array.dtype.kind == "O" and array.size and all(isinstance(e, str) for e in array.flat)
+    ):
+        return np.array([_read(name, str(text)) for text in array.flat], "datetime64[ns]").reshape(array.shape)
     if array.dtype.kind != "O" or not array.size or not all(hasattr(entry, "isoformat") for entry in array.flat):
         return array
     return np.array([_utc(moment) for moment in array.flat], dtype="datetime64[ns]").reshape(array.shape)
+
+
+def _read(name: str, text: str) -> Any:
+    """The date that a text is."""
+    try:
+        moment = _utc(datetime.fromisoformat(text.strip()))
+    except ValueError:
+        raise ValueError(f"{name}={text!r}: neither a number nor a date; write a date as 2026-01-31T12:30") from None
+    return moment
 
 
 def _utc(moment: Any) -> Any:

@@ -8,8 +8,10 @@ mathematics are read, and ``BY_TYPE`` reads all others by their annotation. A ke
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, fields, replace
+from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any, TypeVar, get_type_hints
 
@@ -48,6 +50,8 @@ TYPED = "typed by hand"
 MAX_POINTS_REMEMBERED = 250
 """Most points of a function of which values are remembered: 100,000 values, and ten times as many bytes, by a budget of
 400."""
+DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+"""How a date begins, and no number that anybody computes."""
 
 
 def build(study: Study, plain: Mapping[str, object]) -> Any:
@@ -528,6 +532,23 @@ def _integer(where: str, value: object) -> int:
     return value
 
 
+def _times(plain: Mapping[str, object]) -> tuple[float | np.datetime64, ...]:
+    """Return times that are wanted: numbers, or dates where they begin with a year, a month and a day."""
+    value = plain["at"]
+    entries = value if isinstance(value, (list, tuple)) else [value]
+    if not any(isinstance(entry, str) and DATE.match(entry) for entry in entries):
+        return () if value is None else numbers("at", value)
+    return tuple(_moment(entry) for entry in entries)
+
+
+def _moment(entry: object) -> np.datetime64:
+    try:
+        moment = datetime.fromisoformat(str(entry))
+    except ValueError:
+        raise ConfigurationError(f"at={show(entry)}: no date; write a date such as at=2026-01-31T12:30") from None
+    return np.datetime64(moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment, "ns")
+
+
 def _flag(where: str, value: object) -> bool:
     if not isinstance(value, bool):
         raise ConfigurationError(f"{where}={show(value)}: neither true nor false")
@@ -566,7 +587,7 @@ CONVERTERS: dict[str, Callable[[Mapping[str, object]], object]] = {
     "x": _parameters,
     "file": datafiles.of_keys,
     "files": datafiles.answers,
-    "at": lambda plain: () if plain["at"] is None else numbers("at", plain["at"]),
+    "at": _times,
     "signals": _signals,
 }
 BY_TYPE: dict[object, Callable[[str, object], object]] = {

@@ -279,7 +279,7 @@ class Config:
     order: int = 1
     noise: float | None = None
     period: float | None = None
-    at: tuple[float, ...] = ()
+    at: tuple[float | np.datetime64, ...] = ()
     signals: Mapping[str, tuple[Signal, ...]] = field(default_factory=dict)
     smoother: tuple[SampledMethod, ...] = tuple(SAMPLED_METHODS.values())
     samples: int = 500
@@ -299,6 +299,9 @@ class Config:
             self._refuse_keys_of_files()
         else:
             refuse_short(self.file, self.order)
+            dated = [one for one in self.at if isinstance(one, np.datetime64)]
+            if dated and self.file.t.dtype.kind != "M":
+                raise ValueError(f"at={dated[0]}: the times of {self.file.name} are numbers; write a number, at=0.5")
 
     def _refuse_keys_of_files(self) -> None:
         for name, usual in (("order", 1), ("noise", None), ("period", None), ("at", ())):
@@ -419,10 +422,14 @@ def in_gaps(t: NDArray[Any]) -> NDArray[Any]:
     return np.asarray((times[first, None] + (widths[first, None] * parts).astype(widths.dtype)).ravel())
 
 
-def moments(record: NDArray[Any], at: tuple[float, ...]) -> NDArray[Any]:
-    """Times as the record has them: among dates, so many seconds after the first."""
-    wanted = np.array(at)
-    return record.min() + (1e9 * wanted).astype("timedelta64[ns]") if record.dtype.kind == "M" else wanted
+def moments(record: NDArray[Any], at: tuple[float | np.datetime64, ...]) -> NDArray[Any]:
+    """Times as the record has them: a number among dates is so many seconds after the first."""
+    if record.dtype.kind != "M":
+        return np.array(at)
+    first = record.min()
+    return np.array([
+        one if isinstance(one, np.datetime64) else first + np.timedelta64(round(1e9 * one), "ns") for one in at
+    ])  # fmt: skip
 
 
 def dates(t: NDArray[Any]) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -233,8 +234,9 @@ DAYS = [dt.datetime(2026, 1, 1, tzinfo=dt.UTC) + dt.timedelta(days=k) for k in r
         pd.Series(DAYS),
         pd.DatetimeIndex(DAYS),
         np.array([day.replace(tzinfo=None) for day in DAYS], "datetime64[s]"),
+        [day.isoformat() for day in DAYS],
     ],
-    ids=["datetime", "series", "index", "numpy"],
+    ids=["datetime", "series", "index", "numpy", "text"],
 )
 def test_dates_are_seconds_and_that_is_said(dates: Any) -> None:
     y = np.abs(np.arange(40.0) - 20.0)
@@ -243,6 +245,34 @@ def test_dates_are_seconds_and_that_is_said(dates: Any) -> None:
     assert "the derivative is per s" in result.message
     assert result.value[5] * 86400.0 == pytest.approx(-1.0, abs=0.1)
     assert abs(result.corners[0].t - np.datetime64("2026-01-21")) < np.timedelta64(1, "D")
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        DAYS[5],
+        np.datetime64("2026-01-06"),
+        "2026-01-06",
+        "2026-01-06T01:00+01:00",
+        pd.Timestamp(DAYS[5]),
+    ],
+    ids=str,
+)
+def test_a_date_at_which_it_is_wanted_may_be_written_in_any_way(at: Any) -> None:
+    y = np.sin(0.2 * np.arange(40.0)) + 0.01 * np.random.default_rng(0).standard_normal(40)
+    assert dk.from_samples(DAYS, y, at=at).value == pytest.approx(dk.from_samples(DAYS, y).value[5], rel=1e-6)
+
+
+def test_the_date_of_a_corner_has_the_digits_that_its_interval_allows() -> None:
+    y = np.abs(np.arange(40.0) - 20.3)
+    noise = np.random.default_rng(0).standard_normal(40)
+    for level, form in (
+        (0.3, r"a corner at 2026-01-2\dT\d\d:00 ± [\d.]+ h:"),
+        (1e-6, r"T07:1[12]:\d\d(\.\d+)? ± [\d.]+ m?s:"),
+    ):
+        assert re.search(form, dk.from_samples(DAYS, y + level * noise).message)
+    spans = np.arange(40).astype("timedelta64[D]")
+    assert re.search(r"a corner at 1\.75\d*e\+06 ± [\d.e+]+ s:", dk.from_samples(spans, y + 0.01 * noise).message)
 
 
 @pytest.mark.parametrize("size", [1e-300, 1e300])
@@ -264,6 +294,9 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: dk.from_samples(T, ["a"] * 10), "y=.*: give a real number, or an array of them"),
     (lambda: dk.from_samples(T, Y, 4), "order=4: write a whole number from 1 to 3"),
     (lambda: dk.from_samples(T, Y, noise=-1), r"noise must be a positive finite number, not -1\.0"),
+    (lambda: dk.from_samples(T, Y, noise=[0.1] * 10), r"noise has the shape \(10,\): give one number"),  # type: ignore[arg-type]
+    (lambda: dk.from_samples(T, Y, at="2026-01-01"), "give both t and at as numbers"),
+    (lambda: dk.from_samples(DAYS, np.ones(40), at="noon"), "at='noon': neither a number nor a date; write a date as"),
     (lambda: dk.from_samples(T, Y, period=0), r"period must be a positive finite number, not 0\.0"),
     (lambda: dk.from_samples(np.ones((5, 2)), Y), r"t has the shape \(5, 2\)"),
     (lambda: dk.from_samples(T, Y, at=np.array(["2026-01-01"], "datetime64[D]")), "give both t and at as numbers"),

@@ -361,6 +361,7 @@ def test_what_was_wanted_at_a_time_is_told() -> None:
     ) in told(HAT, at=(0.31, 9.0))
     days = np.datetime64("2026-01-01", "ns") + (86400e9 * np.arange(41)).astype("timedelta64[ns]")
     assert " at time = 2026-01-03T12:00:00.000" in told(HAT, days, at=(2.5 * 86400.0,))
+    assert " at time = 2026-01-03T12:00:00.000" in told(HAT, days, at=(np.datetime64("2026-01-03T12:00", "ns"),))
     many = told(HAT, at=tuple(np.linspace(0.1, 1.9, 9)))
     assert "; the table at has all 9." in many
 
@@ -394,6 +395,7 @@ def test_a_key_of_signals_is_refused_beside_a_file(
             "column height has samples at one time only; a derivative of order 1 needs 4",
         ),
         ({"file": file(), "noise": -1.0}, "noise=-1: must be above 0"),
+        ({"file": file(), "at": (np.datetime64("2026-01-03"),)}, "at=2026-01-03: the times of .* are numbers"),
         ({"file": file(), "period": 0.0}, "period=0: must be above 0"),
         ({"file": file(), "order": 4}, "order=4: derivatives of order 1, 2 and 3 are known"),
         ({"signals": {"mine": (WAVE,)}, "order": 2}, "order=2: is of a file; write data=run.csv too"),
