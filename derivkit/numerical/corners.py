@@ -7,9 +7,11 @@ f - f(x) follows.
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Generator
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from derivkit.numerical import moves
 from derivkit.numerical.analysis import FEWEST, FLOOR, SAFETY_FEW, Analysis
@@ -59,16 +61,30 @@ FLAT, STEEP, JUMP = 1.03, 0.97, 0.02
 """A power above the first is flatter than any line, one below the second steeper, one below the third a jump."""
 NEAREST = 3
 """Steps from which a jump is told: farther away the slope of f comes in."""
-CLOSER = 7
-CHORDS = np.ldexp(1.0, -CLOSER * np.arange(2, 6))
-"""Lengths of chords from which a logarithm is told, in units of the first look: each 128 times the next, and so short
-that curvature is nothing beside it."""
+CLOSER = 3
+CHORDS = np.ldexp(1.0, -CLOSER * np.arange(1, 10))
+"""Lengths of chords that tell what their slopes come to, in units of the first look, or of the domain where that ends
+sooner: each 8 times the next."""
+FEW_CHORDS = CHORDS[3:7]
+"""Those that tell whether their slopes grow without end: so short that curvature is nothing beside it."""
+GROWTHS = 3
+"""From so many differences of their slopes that is told: the least that show whether all follow one power."""
+CLEAR = 3.0
+"""Such a difference is known if f rises by so many times its noise as by it."""
 SAME_GROWTH = 1e-3
 """Their slopes grow by the same amount, if by no less than all but this part of the most. A choice: x^1.0001, whose
 slope is 0, is taken for x log(x)."""
+LOGARITHM = 0.15
+"""By so much a logarithm among the powers changes them where distances are those of chords."""
+SLOW = 1.8
+"""Slopes of a power below this are far from their limit where those of what is smooth have come to theirs. A choice."""
+ROUNDINGS = 4.0
+"""Rounding of the slope of a chord, in units of what rounds a value over its length."""
 SAME_POWER = 0.02
 """The powers from two of them are the same, if they differ by no more than this: what is square to a logarithm comes
 near to it, and values at random do not."""
+LIKE_POWER = 0.25
+"""They may be those of several powers, or of one with a logarithm, up to this."""
 STRAIGHT = 0.1
 """f follows a power if its logarithm strays no more from a straight line."""
 
@@ -197,10 +213,11 @@ def along(state: State, ladder: Ladder, left: int = EDGE_MOVES) -> Way:
     new = np.minimum(new, state.limits.room(ladder.x, points)[int(ladder.sides == (-1,))])
     state.too_large(ladder.points, top, ~seen.resolved)
     on &= (new > RESOLUTION * np.spacing(np.abs(ladder.x))) & ((new > 2.0 * top) | (new < top)) & (left > 0) & ~noisy
-    _by_power(state, ladder, ~on & ~noisy & ~state.answered(points))
+    lost = ~on & ~noisy & ~state.answered(points)
     ways = [
         *each(ladder, on, lambda part, i: along(state, part.anew(new[i]), left - 1)),
         *each(ladder, noisy, lambda part, i: _verify(state, part, seen.take(i), left - 1)),
+        *each(ladder, lost, lambda part, _: _endless(state, part)),
     ]
     return (yield from together(ways))
 
@@ -232,42 +249,131 @@ def _verify(state: State, ladder: Ladder, seen: Analysis, left: int) -> Way:
 def _endless(state: State, ladder: Ladder) -> Way:
     """What looked like noise falls with the window, however small that is: f follows a power of the distance."""
     ladder = ladder.take(np.flatnonzero(~state.answered(ladder.points)))
-    if ladder.points.size:
-        yield from steeper(state, ladder, np.full((1, ladder.points.size), np.nan))
-        _by_power(state, ladder, state.lost(ladder.points))
+    if not ladder.points.size:
+        return []
+    points = ladder.points
+    if state.orders[0] != 1:
+        _by_power(state, ladder, state.lost(points), np.full(points.size, np.nan))
+        return []
+    tail = yield from tails(state, ladder, np.zeros(points.size))
+    _steep(state, points, np.full((1, points.size), np.nan), tail)
+    _by_power(state, ladder, state.lost(points), tail.power[0])
+    known = state.lost(points) & np.isfinite(tail.error[0])
+    state.replace(points[known], _slopes(state, tail, known), Status.ONE_SIDED)
     return []
+
+
+def _slopes(state: State, tail: Tail, which: Mask) -> Finding:
+    """The slopes that chords on one side come to, where nothing is known of other derivatives."""
+    value, error = np.full((2, len(state.orders), which.sum()), np.array([[[np.nan]], [[np.inf]]]))
+    value[0], error[0] = tail.slope[0, which], tail.error[0, which]
+    return Finding(value, error, np.full(value.shape[1], np.nan), tail.step[0, which])
+
+
+class Tail(NamedTuple):
+    """What the slopes of chords come to as these become short, on every side; arrays of shape ``(sides, n)``.
+
+    Attributes
+    ----------
+    slope, error : ndarray
+        Their limit and how far off it may be: infinite slopes where it is infinite, an infinite error where there may
+        be none, and NaN where the chords do not tell.
+    power : ndarray
+        Of the distance that f follows beside a straight line.
+    step : ndarray
+        The length of the shortest chord.
+    """
+
+    slope: Array
+    error: Array
+    power: Array
+    step: Array
+
+
+def tails(
+    state: State, ladder: Ladder, noise: Array, chords: Array = CHORDS
+) -> Generator[list[Request], list[Array], Tail]:
+    """What the slopes of chords come to, from the shortest ones whose differences stand above rounding and noise.
+
+    Where f follows a power p of the distance beside a straight line, the slopes of chords change by 8^(1 - p) times
+    as much from one length to the next, and what is left of the change is the sum of a geometric series; where it
+    follows the distance times its logarithm, by as much. All of this is told where it is the same again and again.
+    """
+    room = state.limits.room(ladder.x, ladder.points)[[int(side < 0) for side in ladder.sides]]
+    signed = np.array(ladder.sides)[:, None] * np.minimum(first_top(ladder.x), room)
+    x = ladder.x + chords[:, None] * signed[:, None]
+    (values,) = yield [Request(ladder.points, x.reshape(-1, ladder.points.size))]
+    values, away = values.reshape(x.shape), x - ladder.x
+    slopes = (values - ladder.centre) / away
+    largest = EPS * np.maximum(np.abs(values), np.abs(ladder.centre))
+    level = np.maximum(largest / SAME_GROWTH, CLEAR * noise)[:, 1:]
+    clear = np.abs(np.diff(slopes, axis=1) * away[:, 1:]) > level
+    runs = np.logical_and.reduce(sliding_window_view(clear, GROWTHS, axis=1), axis=-1)
+    last = runs.shape[1] - 1 - np.argmax(runs[:, ::-1], axis=1)  # the shortest chords of which all are clear
+    at = last[:, None] + np.arange(GROWTHS + 1)[:, None]
+    near = np.where(runs.any(axis=1)[:, None], np.take_along_axis(slopes, at, axis=1), np.nan)
+    size, step = (np.take_along_axis(each, at[:, -1:], axis=1)[:, 0] for each in (largest, np.abs(away)))
+    return _limit(near, ROUNDINGS * np.maximum(size, noise) / step, step)
+
+
+def _limit(slopes: Array, rounding: Array, step: Array) -> Tail:
+    """What slopes of chords come to, from the longest to the shortest on the second axis."""
+    growth = np.diff(slopes, axis=1)
+    size = np.abs(growth)
+    powers = 1.0 - np.diff(np.log2(size), axis=1) / CLOSER
+    spread, power = np.ptp(powers, axis=1), powers.min(axis=1)
+    steady = (np.abs(np.sign(growth).sum(axis=1)) == GROWTHS) & (power > JUMP) & (spread < LIKE_POWER)
+    endless = steady & (size[:, -1] >= (1.0 - SAME_GROWTH) * size.max(axis=1)) & (spread < SAME_POWER)
+    least = power - spread - LOGARITHM
+    rest, most = (growth[:, -1] / (2.0 ** (CLOSER * (each - 1.0)) - 1.0) for each in (power, least))
+    known = steady & ~endless & (least > 1.0)
+    error = np.where(known, np.abs(most - rest) + rounding, np.where(steady & ~endless, np.inf, np.nan))
+    slope = np.where(known, slopes[:, -1] + rest, np.where(endless, np.copysign(np.inf, growth[:, -1]), np.nan))
+    return Tail(slope, error, np.where(steady, powers[:, -1], np.nan), step)
 
 
 def steeper(state: State, ladder: Ladder, slopes: Array) -> Way:
-    """Chords are the steeper the shorter they are, so that the tangent is vertical, on one side at least.
-
-    Where f follows a power p < 1 of the distance, their slopes grow by 128^(1 - p) times as much from one to the next;
-    where it follows the distance times its logarithm, by as much; and where the slopes have a limit, by less. All of
-    this is told where rounding leaves the growth to be seen.
-    """
-    points, sides = ladder.points, np.array(ladder.sides, dtype=np.float64)[:, None]
-    if state.orders[0] != 1:
-        return []
-    x = ladder.x + (sides * CHORDS)[..., None] * first_top(ladder.x)
-    (values,) = yield [Request(points, x.reshape(-1, points.size))]
-    values, away = values.reshape(x.shape), x - ladder.x
-    growth = np.diff((values - ladder.centre) / away, axis=1)
-    size = np.abs(growth)
-    powers = 1.0 - np.diff(np.log2(size), axis=1) / CLOSER
-    rounding = EPS * np.maximum(np.abs(ladder.centre), np.abs(values).max(axis=1)) / np.abs(away).min(axis=1)
-    grows = (size[:, -1] >= (1.0 - SAME_GROWTH) * size.max(axis=1)) & (rounding < SAME_GROWTH * size.min(axis=1))
-    grows &= np.abs(np.sign(growth).sum(axis=1)) == growth.shape[1]
-    grows &= (powers.min(axis=1) > JUMP) & (np.ptp(powers, axis=1) < SAME_POWER)
-    slopes = np.where(grows, np.copysign(np.inf, growth[:, -1]), slopes)
-    known = ~np.isnan(slopes).any(axis=0) & grows.any(axis=0)
-    _sharp(state, points[known], slopes[-1, known], slopes[0, known], np.minimum(powers[0, -1], 1.0)[known])
+    """Chords are the steeper the shorter they are, so that the tangent is vertical, on one side at least."""
+    if state.orders[0] == 1:
+        tail = yield from tails(state, ladder, np.zeros(ladder.points.size), FEW_CHORDS)
+        _steep(state, ladder.points, slopes, tail)
     return []
 
 
-def _by_power(state: State, ladder: Ladder, mask: Mask) -> None:
-    """On the one side that f has, it may follow a power of the distance."""
+def _steep(state: State, points: Indices, slopes: Array, tail: Tail) -> None:
+    """Vertical tangents, where the slopes of all sides are known and one at least is infinite."""
+    grows = np.isinf(tail.slope)
+    slopes = np.where(grows, tail.slope, slopes)
+    known = ~np.isnan(slopes).any(axis=0) & grows.any(axis=0)
+    _sharp(state, points[known], slopes[-1, known], slopes[0, known], np.minimum(tail.power[0], 1.0)[known])
+
+
+def slow(state: State, ladder: Ladder) -> Way:
+    """What looks like noise far above rounding may be a power of the distance, whose slopes have hardly come to rest.
+
+    The bar is as wide as the slopes of chords have still to go; where they may have no limit there is no derivative.
+    """
+    points = ladder.points
+    tail = yield from tails(state, ladder, np.nan_to_num(state.noise[points]))
+    _steep(state, points, tail.slope, tail)
+    known = tail.power < SLOW
+    away = np.where(known & ~np.isnan(tail.error), tail.error, 0.0)
+    value = state.value[0, points]
+    away += np.where(known & ~np.isnan(tail.slope), np.abs(tail.slope - value), 0.0)
+    away = np.where(state.answered(points), away.max(axis=0), 0.0)
+    state.refuse(points[np.isinf(away)], Status.UNRESOLVED)
+    wide = np.isfinite(away) & (away > state.error[0, points])
+    state.cover(points[wide], 0, (value + away)[wide])
+    return []
+
+
+def _by_power(state: State, ladder: Ladder, mask: Mask, power: Array) -> None:
+    """On the one side that f has, it may follow a power of the distance.
+
+    Its tangent is vertical if that is below the first, unless chords tell a ``power`` above it beside a straight line.
+    """
     exponent, sign, straight = _power(ladder, 0)
-    vertical = mask & straight & (exponent > JUMP) & (exponent < STEEP)
+    vertical = mask & straight & (exponent > JUMP) & (exponent < STEEP) & ~(power > 1.0)
     state.vertical(ladder.points[vertical], (sign * ladder.sides[0])[vertical] * np.inf, exponent[vertical])
     _bounded(state, ladder, mask & straight & (exponent > FLAT))
 

@@ -33,8 +33,12 @@ smooth but for a power of the distance, whose coefficients fall too slowly to be
 SMALL, SMALL_IN_NOISE = 100.0, 4.0
 """A window that another point vouches for is small where a first look would be more than so many times as large, the
 second where it shows nothing but rounding, as beside an entry of far larger values. Choices."""
+RESTING = 1e-6
+"""Where a slope is known to this part, what is smooth is more likely than a power of the distance. A choice."""
 AT_ONCE, SETTLED = 4.0 * EPS, 8.0 * EPS
 """A look, or a window, that knows the derivative to this part is good enough."""
+VOUCHED = (CODE[Status.OK], CODE[Status.MULTISCALE], CODE[Status.ONE_SIDED])
+"""With these a window has met f smooth."""
 SMOOTH = np.isin(STATUSES, [Status.OK, Status.MULTISCALE])
 """By code, whether f is smooth where it has this status."""
 
@@ -54,6 +58,7 @@ def search(state: State, ladder: Ladder) -> Way:
         ladder = ladder.take(np.flatnonzero(known))
     if ladder.points.size and state.limits.side:
         yield from follow(state, corners.along(state, ladder))
+        yield from _come_to_rest(state, ladder)
     elif ladder.points.size:
         yield from pursue(state, [Part(ladder)])
         yield from _conclude(state, ladder)
@@ -231,7 +236,21 @@ def _conclude(state: State, ladder: Ladder) -> Way:
         yield from together(each(ladder, near, lambda part, _: corners.beside_end(state, part)))
         smooth &= state.status[points] != CODE[Status.ONE_SIDED]
     yield from _seek_bends(state, ladder, smooth & state.answered(points))
+    yield from _come_to_rest(state, ladder)
     return []
+
+
+def _come_to_rest(state: State, ladder: Ladder) -> Way:
+    """A power of the distance, or its logarithm, may hide below a constant, in windows that are small for that.
+
+    Those of float32 are never as well known as it takes to tell.
+    """
+    points = ladder.points
+    if state.orders[0] != 1 or state.limits.float32:
+        return []
+    may = np.isin(state.status[points], VOUCHED) & state.vague(points, 0, RESTING) & np.isfinite(state.ceiling[points])
+    may &= state.answered(points)
+    return (yield from together(each(ladder, may, lambda part, _: corners.slow(state, part))))
 
 
 def _seek_bends(state: State, ladder: Ladder, smooth: Mask) -> Way:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -111,6 +112,64 @@ LOGARITHMIC: dict[str, tuple[Callable[[float], float], float, dict[str, Any]]] =
 def test_a_slope_that_grows_with_the_logarithm_of_the_distance_has_no_value(name: str) -> None:
     f, x, given = LOGARITHMIC[name]
     assert dk.derivative(f, x, **given).status in ("unresolved", "vertical")
+
+
+OFFSETS = (0.0, 5.0, -1e3, 1e6, 1e-8)
+"""A constant beside f, below whose rounding the logarithm or power hides in small windows."""
+LINES = (0.0, 2.0, -30.0)
+"""The slope of a straight line beside f."""
+ENDLESS: dict[str, Callable[[float], float]] = {
+    "x log(x)": lambda t: t * math.log(t),
+    "x log(x)^2": lambda t: t * math.log(t) ** 2,
+    "sqrt(x) log(x)": lambda t: math.sqrt(t) * math.log(t),
+    "x^0.9": lambda t: t**0.9,
+}
+"""Of the distance; their slopes have no limit."""
+AT_REST: dict[str, Callable[[float], float]] = {
+    "x/log(x)": lambda t: t / math.log(t) if t < 0.9 else 0.0,
+    "x^1.1": lambda t: t**1.1,
+    "x^(4/3)": lambda t: t ** (4.0 / 3.0),
+    "x^1.5": lambda t: t**1.5,
+    "x^2.5": lambda t: t**2.5,
+    "x^2 log(x)": lambda t: t * t * math.log(t),
+}
+"""Their slopes have the limit 0, some of them slowly."""
+
+
+def beside_a_line(g: Callable[[float], float], slope: float, offset: float, *, odd: bool) -> Callable[[float], float]:
+    """g of the distance from 0 beside a straight line, on the right or as an odd function."""
+
+    def f(x: float) -> float:
+        if x < 0.0 and not odd:
+            raise ValueError("x < 0")
+        return (math.copysign(g(abs(x)), x) if x else 0.0) + slope * x + offset
+
+    return f
+
+
+@pytest.mark.parametrize("g", ENDLESS.values(), ids=ENDLESS)
+def test_a_slope_without_limit_has_no_value_whatever_stands_beside_it(g: Callable[[float], float]) -> None:
+    for offset, slope in itertools.product(OFFSETS, LINES):
+        sided, odd = (beside_a_line(g, slope, offset, odd=odd) for odd in (False, True))
+        found = [dk.derivative(sided, 0.0), dk.derivative(sided, 0.0, domain=(0.0, None)), dk.derivative(odd, 0.0)]
+        assert {one.status for one in found} <= {"unresolved", "vertical"}, (offset, slope, found)
+
+
+@pytest.mark.parametrize("g", AT_REST.values(), ids=AT_REST)
+def test_a_slope_that_is_slow_to_come_to_rest_is_covered_or_unknown(g: Callable[[float], float]) -> None:
+    for offset, slope in itertools.product(OFFSETS, LINES):
+        found = dk.derivative(beside_a_line(g, slope, offset, odd=False), 0.0)
+        assert found.status in ("one_sided", "below_resolution", "unresolved")
+        assert not abs(found.value - slope) > found.error, (offset, slope, found)
+
+
+@pytest.mark.parametrize("power", [1.5, 5.0 / 3.0, 2.5])
+@pytest.mark.parametrize("offset", [0.0, 5.0])
+def test_beside_a_power_of_the_distance_the_slope_is_known(power: float, offset: float) -> None:
+    for domain in (None, (0.0, None)):
+        found = dk.derivative(beside_a_line(lambda t: t**power, 2.0, offset, odd=False), 0.0, domain=domain)
+        assert found.status == "one_sided"
+        assert abs(found.value - 2.0) <= found.error < 1e-3
 
 
 def test_of_a_second_derivative_that_grows_so_no_digit_is_claimed() -> None:
