@@ -51,6 +51,11 @@ FEW = 100
 """Points for which one call of NumPy is quicker than one for each degree; found by measurement."""
 STRONG = 30.0
 """A window is resolved where a coefficient is so many times the noise."""
+LOPSIDED = 4.0
+"""What is symmetrical to x, such as a kink there, is so many times as large in the last even degrees as in the last odd
+ones. Of noise this is rare."""
+FALLS = 0.05
+"""The square of the last even coefficient of a kink is more than this part of that before it. Measured: 0.1 to 0.9."""
 ROUNDING = 8.0
 """A plateau up to so many times the floor is that of rounding, however the coefficients fall."""
 FAR = 1e-9
@@ -93,7 +98,8 @@ class Analysis(NamedTuple):
     white : ndarray of bool
         Whether next to nothing but noise is there.
     stall : ndarray
-        How fast the coefficients fall before the plateau, over how fast they fall on the whole.
+        How fast the coefficients fall before the plateau, over how fast they fall on the whole; 0 where the plateau is
+        symmetrical to x.
     slope : ndarray
         Of a chord of the window.
     flat, still : ndarray of bool
@@ -235,6 +241,8 @@ def _judge(
     bound = noise_bound(plateau.rms, plateau.count, (LEVEL / FLOOR) * floor, m)
     found = [_derivative(m, windows, fit, plateau.first, bound, top=top, place=k) for k in enumerate(orders)]
     scale, stall = _best_scale(m, fit, plateau.first, strongest=strongest, noise=noise, lost=lost, target=target)
+    if windows.two_sided and m.some(symmetric := _symmetric(power, plateau, floor)):
+        stall = m.where(symmetric, 0.0, stall)
     # a larger window has larger values, and with them more noise
     grown = scale * size / m.maximum(abs(fit.centre) + abs(fit.slope) * scale, size)
     return Analysis(
@@ -395,6 +403,13 @@ def _lost(m: Arithmetic, power: Any, plateau: Plateau, *, strongest: Any, noise:
     falls = m.maximum(power[-1], power[-2]) < (DECAYS * plateau.rms) * (DECAYS * plateau.rms)
     lost = noisy & ((plateau.count <= SPARE) | (m.sqrt(strongest) < STRONG * noise) | falls)
     return lost, noisy & m.negated(falls) & (plateau.first <= SPARE) & (plateau.count > SPARE)
+
+
+def _symmetric(power: Any, plateau: Plateau, floor: Any) -> Any:
+    """Whether what looks like noise above rounding lies in the even degrees alone, where it hardly falls."""
+    last, before, limit = power[-1], power[-3], STRONG * floor
+    slow = (last > limit * limit) & (last < before) & (last > FALLS * before)
+    return (plateau.count > SPARE) & slow & (last + before > LOPSIDED * LOPSIDED * (power[-2] + power[-4]))
 
 
 def noise_bound(rms: Any, count: Any, level: Any, m: Arithmetic = ARRAYS) -> Any:

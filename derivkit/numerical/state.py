@@ -322,9 +322,10 @@ class State:
     def set_aside(self, points: Indices, seen: Analysis, size: Array) -> None:
         """Keep a noisy window, if it is better than the one before."""
         self.noisy = True
-        better = seen.error[0] < self.coarse_error[0, points]
+        error = np.where(seen.stall == 0.0, SYSTEMATIC, 1.0) * seen.error
+        better = error[0] < self.coarse_error[0, points]
         chosen = points[better]
-        self.coarse[:, chosen], self.coarse_error[:, chosen] = seen.value[:, better], seen.error[:, better]
+        self.coarse[:, chosen], self.coarse_error[:, chosen] = seen.value[:, better], error[:, better]
         self.coarse_noise[chosen], self.coarse_step[chosen] = seen.noise[better], size[better]
 
     def believe(self, points: Indices, factor: Any = 1.0) -> None:

@@ -177,6 +177,21 @@ def test_of_a_second_derivative_that_grows_so_no_digit_is_claimed() -> None:
     assert found.digits == 0.0
 
 
+HIDDEN_KINKS: dict[str, tuple[float, float]] = {"abs": (-1.0, 1.0), "relu": (0.0, 1.0), "leaky": (0.5, 2.0)}
+"""Slopes on the left and on the right of a kink."""
+
+
+@pytest.mark.parametrize("name", HIDDEN_KINKS)
+def test_a_kink_below_the_rounding_of_an_offset_is_within_the_bar(name: str) -> None:
+    left, right = HIDDEN_KINKS[name]
+    rng, missed = np.random.default_rng(5), 0
+    for offset in 10.0 ** rng.uniform(8.0, 10.0, 60):
+        x = float(rng.choice([-1.0, 1.0]) * 2.0**-52 * offset * 10.0 ** rng.uniform(-1.0, 1.0))
+        found = dk.derivative(lambda t, offset=offset: offset + (right if t > 0.0 else left) * t, x)
+        missed += abs(found.value - (right if x > 0.0 else left)) > found.error
+    assert missed <= 1
+
+
 LARGEST = {
     "exp": (math.exp, 708.0, 3.0233831442760550e307),
     "exp at the end": (math.exp, 709.5, math.exp(709.5)),
