@@ -39,10 +39,11 @@ the weight of LEVEL_WEIGHT coefficients. A rounding error is uniform in half an 
 LEVEL_WEIGHT = 3.0
 FLOOR = 0.35
 """Below this, in the same units, no plateau is told from rounding."""
-SAFETY = 5.15
+SAFETY = 5.05
 """Standard deviations of the estimate in its error bar, where the plateau agrees with what was believed."""
-SAFETY_FEW = 4.4
-"""The same where the plateau has no more than SPARE coefficients, so that truncation is doubted as well."""
+SAFETY_SPARED = 3.9
+"""The same where it has two coefficients more than SPARE: the degree after those of the estimate is noise then, and no
+truncation is left. Measured: such bars are too short less often all the same."""
 AGREES = 3.5
 """It agrees up to this factor; beyond, it is believed alone, with Student's quantile for so few coefficients."""
 TAME = 1e-100
@@ -69,7 +70,8 @@ STUDENT = np.array([
     3.60, 3.56, 3.53, 3.50, 3.47, 3.45, 3.43, 3.41, 3.39, 3.38,
 ])  # fmt: skip
 """Student's one-sided quantile of 99.88 %, by degrees of freedom."""
-SAFETIES = np.where(np.arange(STUDENT.size) == SPARE, SAFETY_FEW, SAFETY)
+SAFETIES = np.full(STUDENT.size, SAFETY)
+SAFETIES[SPARE + 2] = SAFETY_SPARED
 """Standard deviations of the estimate in its error bar, by the number of coefficients in the plateau."""
 LAST = np.array([1, 4, 2, 5])[:, None]
 """The coefficients above the noise whose rate of fall is measured, counted from it: the first and third are a pair of

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from derivkit.numerical import moves
-from derivkit.numerical.analysis import FEWEST, FLOOR, SAFETY_FEW, Analysis
+from derivkit.numerical.analysis import FEWEST, FLOOR, SAFETY, Analysis
 from derivkit.numerical.ladder import Ladder, Part
 from derivkit.numerical.rounds import Onward, Request, Way, climb, each, some, together
 from derivkit.numerical.scales import (
@@ -113,7 +113,7 @@ def beside_end(state: State, ladder: Ladder) -> Way:
     length = np.minimum(scale, room.max(axis=0))
     rounding = FLOOR * EPS * (np.abs(ladder.centre) + np.nan_to_num(np.abs(state.slope[points])) * length)
     orders = np.array(state.orders)[:, None]
-    foreseen = SAFETY_FEW * np.maximum(state.noise[points], rounding) * EDGE_GAINS[orders] / length**orders
+    foreseen = SAFETY * np.maximum(state.noise[points], rounding) * EDGE_GAINS[orders] / length**orders
     worth = (foreseen <= BETTER * state.error[:, points]).any(axis=0) & np.isin(status, ENDED)
     right = room[0] >= room[1]
     ways = [
