@@ -46,10 +46,13 @@ def of_goals(goals: Frame) -> str:
 
 
 def which_reached(goals: Frame) -> str:
-    """The same without its name."""
-    failed = goals[goals["reached"] == "no"]
-    listed = f" Missed: {'; '.join(map(missed_goal, failed.itertuples()))}." if len(failed) else ""
-    return f"it reaches {count_reached(goals)} that could be measured.{listed}"
+    """The same without its name; together stands what is missed at the points that a measure names before its colon."""
+    missed: dict[str, list[str]] = {}
+    for goal in goals[goals["reached"] == "no"].itertuples():
+        points, _, measure = str(goal.measure).rpartition(": ")
+        missed.setdefault(points, []).append(f"{measure} {beside_goal(goal)}")
+    listed = [f" Missed{f' ({points})' if points else ''}: {'; '.join(each)}." for points, each in missed.items()]
+    return f"it reaches {count_reached(goals)} that could be measured.{''.join(listed)}"
 
 
 def count_reached(goals: Frame) -> str:
@@ -58,8 +61,8 @@ def count_reached(goals: Frame) -> str:
     return part_of(int((known["reached"] == "yes").sum()), len(known), "goal")
 
 
-def missed_goal(goal: Any) -> str:
-    """A goal that was not reached."""
+def beside_goal(goal: Any) -> str:
+    """What was measured, beside the goal."""
     unit = UNITS[goal.unit]
     measured = f"{number(goal.measured, 3)}{unit}" if math.isfinite(goal.measured) else "without bound"
-    return f"{goal.measure} {measured}, at {goal.bound} {goal.goal:g}{unit}"
+    return f"{measured}, at {goal.bound} {goal.goal:g}{unit}"

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         refuse_inexpressible,
         theoretical_optimum,
     )
-    from derivkit.testing.goals import ENTRY_GOALS, GOALS, NEAR_BREAKS, Goal, Judgement
+    from derivkit.testing.goals import ENTRY_GOALS, GOALS, NEAR_BREAKS, WITHOUT_NEAR_BREAKS, Goal, Judgement
     from derivkit.testing.gradients import LANDSCAPES, Landscape, Partials
     from derivkit.testing.methods import METHODS, Method
     from derivkit.testing.mistaken import wrong_answers
@@ -104,6 +104,7 @@ __all__ = [
     "VALUED",
     "VALUELESS",
     "VERDICTS",
+    "WITHOUT_NEAR_BREAKS",
     "Account",
     "Answer",
     "Assessment",

@@ -20,6 +20,8 @@ NEAR_BREAKS: Mapping[str, str] = MappingProxyType(
     {"near_break": "near breaks", "near_break_held_out": "near breaks, held out"}
 )
 """Categories of points beside what breaks, by what the goals call them: they have goals of their own, of all orders."""
+WITHOUT_NEAR_BREAKS = "first derivative without the points near breaks"
+"""What the goals call all other points, of which they judge the first derivative."""
 MIN_POINTS = 200
 """Points that a function needs so that its coverage says something: 98 % of them are 4 misses."""
 QUIET, LOUD = 1e-13, 1e-2
@@ -250,6 +252,11 @@ def _relative_error(cases: Cases) -> Array:
 # The goals
 
 
+def _first(measure: str, unit: str, bound: str, goal: float, of: Callable[[Cases], Measured]) -> Goal[Cases]:
+    """A goal of first derivatives, but for those near breaks."""
+    return Goal(f"{WITHOUT_NEAR_BREAKS}: {measure}", unit, bound, goal, first, of)
+
+
 def _near_breaks(name: str, words: str) -> tuple[Goal[Cases], ...]:
     """The goals of one half of the points near breaks."""
     half = category(name)
@@ -263,24 +270,24 @@ def _near_breaks(name: str, words: str) -> tuple[Goal[Cases], ...]:
 
 _NOISE, _NAMED = f"noise {QUIET:g} to {LOUD:g}", f"named within {NAMED_WITHIN:g}x"
 GOALS: tuple[Goal[Cases], ...] = (
-    Goal("misses among answers with the status ok", "%", "most", 0.15, first, missed_ok),
-    Goal("misses among all answers", "%", "most", 0.2, first, missed),
-    Goal(f"coverage of the weakest function with at least {MIN_POINTS} points", "%", "least", 98.0, first,
+    _first("misses among answers with the status ok", "%", "most", 0.15, missed_ok),
+    _first("misses among all answers", "%", "most", 0.2, missed),
+    _first(f"coverage of the weakest function with at least {MIN_POINTS} points", "%", "least", 98.0,
          weakest_function),
-    Goal("worst miss with the status ok", "x", "most", 3.0, first, quantile_of(1.0, lambda c: c.ok.miss)),
-    Goal("biases of f apart: worst miss of answers that are ok", "x", "most", 3.0, first, worst_unbiased_miss),
-    Goal("worst miss with another status", "x", "most", 10.0, first, quantile_of(1.0, lambda c: c.flagged.miss)),
+    _first("worst miss with the status ok", "x", "most", 3.0, quantile_of(1.0, lambda c: c.ok.miss)),
+    _first("biases of f apart: worst miss of answers that are ok", "x", "most", 3.0, worst_unbiased_miss),
+    _first("worst miss with another status", "x", "most", 10.0, quantile_of(1.0, lambda c: c.flagged.miss)),
     Goal("regular functions: ok, or a bound where more cannot be said", "%", "least", 97.0, regular, settled),
-    Goal("tightness of answers with the status ok, median", "x", "most", 7.0, first, quantile_of(0.5, _tightness)),
-    Goal("tightness of answers with the status ok, 90 %", "x", "most", 30.0, first, quantile_of(0.9, _tightness)),
+    _first("tightness of answers with the status ok, median", "x", "most", 7.0, quantile_of(0.5, _tightness)),
+    _first("tightness of answers with the status ok, 90 %", "x", "most", 30.0, quantile_of(0.9, _tightness)),
     Goal("regular functions: loss, median", "x", "most", 1.3, regular, quantile_of(0.5, _loss)),
     Goal("regular functions: loss, 90 %", "x", "most", 8.0, regular, quantile_of(0.9, _loss)),
     Goal("regular functions: mean evaluations", "", "most", 16.0, regular, evaluations),
-    Goal("no derivative: answered with the status ok", "", "most", 0.0, first, silent),
+    _first("answered with the status ok where no derivative exists", "", "most", 0.0, silent),
     Goal("no derivative: a right status", "%", "least", 95.0, nowhere, right),
     Goal("no derivative: a right status, every function weighing the same", "%", "least", 95.0, nowhere,
          right_by_function),
-    Goal("no answer where there could be one", "%", "most", 0.05, first, unanswered),
+    _first("no answer where there could be one", "%", "most", 0.05, unanswered),
     Goal(f"{_NOISE}: coverage", "%", "least", 99.5, noisy, covered),
     Goal(f"{_NOISE}: level about its mean {_NAMED}", "%", "least", 90.0, noisy, named(lambda c: c.deviation)),
     Goal(f"{_NOISE}: level with its mean {_NAMED}", "%", "least", 90.0, noisy, named(lambda c: c.level)),

@@ -24,6 +24,7 @@ from derivkit.testing import (
     LANDSCAPES,
     METHODS,
     NEAR_BREAKS,
+    WITHOUT_NEAR_BREAKS,
     Assessment,
     Cases,
     Comparisons,
@@ -391,11 +392,11 @@ def conclude(tables: Tables) -> Iterator[Rows]:
 def missed(row: Any) -> Misses:
     """How many bars are too short, beside the goals."""
     goal_of = {goal.measure: goal.goal for goal in GOALS}
-    of = f"{NEAR_BREAKS[row.category]}: " if row.category in NEAR_BREAKS else ""
+    points = NEAR_BREAKS.get(row.category, WITHOUT_NEAR_BREAKS)
     return Misses(
         method=row.method, category=row.category, missed=100.0 * (1.0 - row.covered),
-        ok_missed=100.0 * (1.0 - row.ok_covered), missed_goal=goal_of[f"{of}misses among all answers"],
-        ok_missed_goal=goal_of[f"{of}misses among answers with the status ok"],
+        ok_missed=100.0 * (1.0 - row.ok_covered), missed_goal=goal_of[f"{points}: misses among all answers"],
+        ok_missed_goal=goal_of[f"{points}: misses among answers with the status ok"],
     )  # fmt: skip
 
 

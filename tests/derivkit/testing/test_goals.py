@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from derivkit.testing import ENTRY_GOALS, GOALS, Cases, EntryCases, Goal
+from derivkit.testing import ENTRY_GOALS, GOALS, NEAR_BREAKS, WITHOUT_NEAR_BREAKS, Cases, EntryCases, Goal
 
+FIRST = WITHOUT_NEAR_BREAKS
 GOAL_OF = {one.measure: one for one in GOALS}
 
 
@@ -36,17 +37,28 @@ def test_a_goal_that_is_missed_is_reported_as_missed(one: Goal) -> None:
         assert (judgement.measured == value) == (not math.isnan(value))
 
 
+def test_every_goal_says_which_points_it_counts() -> None:
+    some = cases(4, category=["entire", "near_break"] * 2, derivative=[1, 1, 2, 2], regular=[True, False] * 2)
+    for goal in GOALS:
+        points = goal.measure.rpartition(": ")[0]
+        assert points, goal.measure
+        counted = goal.cases(some)
+        assert ("near_break" in counted.category) == (points == NEAR_BREAKS["near_break"]), goal.measure
+        assert 2 not in counted.derivative or "first derivative" not in points, goal.measure
+
+
 @pytest.mark.parametrize(
     ("words", "changes", "measured"),
     [
-        ("misses among all answers", {"covered": [True, False, True, True]}, 25.0),
-        ("misses among answers with the status ok", {"covered": False, "status": "noisy"}, math.nan),
-        ("worst miss with another status",
+        (f"{FIRST}: misses among all answers", {"covered": [True, False, True, True]}, 25.0),
+        (f"{FIRST}: misses among answers with the status ok", {"covered": False, "status": "noisy"}, math.nan),
+        (f"{FIRST}: worst miss with another status",
          {"miss": [0.1, 7.0, 2.0, 0.5], "status": ["ok", "ok", "noisy", "noisy"]}, 2.0),
-        ("biases of f apart: worst miss of answers that are ok",
+        (f"{FIRST}: biases of f apart: worst miss of answers that are ok",
          {"miss": [0.1, 7.0, 2.0, 9.0], "loss": [1.0, 3.0, 2.0, math.nan]}, 9.0),
-        ("no derivative: answered with the status ok", {"truth": [math.nan, math.nan, 1.0, 1.0]}, 2.0),
-        ("no answer where there could be one", {"error": [math.inf, 1.0, 1.0, 1.0]}, 25.0),
+        (f"{FIRST}: answered with the status ok where no derivative exists",
+         {"truth": [math.nan, math.nan, 1.0, 1.0]}, 2.0),
+        (f"{FIRST}: no answer where there could be one", {"error": [math.inf, 1.0, 1.0, 1.0]}, 25.0),
         ("no derivative: a right status, every function weighing the same",
          {"category": "no_derivative", "function": ["f", "f", "f", "g"], "right": [True, True, False, False]},
          100.0 / 3.0),
