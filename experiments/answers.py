@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -126,7 +127,7 @@ def sentence(text: str, row: Mapping[str, Any], order: int = 1) -> str:
     took = counted(int(row["evaluations"]), "evaluation")
     if row["status"] not in SEEN:
         sides = "".join(f"; its slope on the {side} is {row[side]:.6g}" for side in sides_of_jump(row))
-        seen = row["said"].rstrip(".").replace("the tangent", "The tangent", 1)
+        seen = re.sub("^the ", "The ", row["said"].rstrip("."))
         return f"{derivative} {REFUSED[row['status']]} {which}. {seen}{sides}; {took}."
     exact = f", exactly {float(row['exact'])!r}" if math.isfinite(row["exact"]) else ""
     step = f"step {row['reach']:.2g}, " if math.isfinite(row["reach"]) else ""

@@ -2,6 +2,7 @@
 
 A study that takes functions has the key ``budget``, the most calls of such code for each point. A part of them is for
 the derivative that errors are taken from, another for pictures, and the grid of deltas is as fine as the rest allows.
+A small budget has no picture, and one delta if need be.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import math
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -22,11 +23,13 @@ BUDGET = 400
 """Calls for each point, where nobody says otherwise: a V of four formulas takes 360; a choice."""
 MAX_UNANNOUNCED = 1000
 """Most calls that are made without being announced."""
-MIN_DELTAS = 4
-"""Least deltas of a sweep that is thinned: three slopes."""
-LEAST_FOR_DERIVATIVE, LEAST_FOR_PICTURE = 24, 8
-"""Least calls for a derivative, of which a smooth f takes 13, and for a graph."""
-SPARE = 8
+LEAST_FOR_DERIVATIVE, FOR_DERIVATIVE = 13, 24
+"""Calls that the derivative of a smooth f takes, and with which most others do."""
+LEAST_FOR_PICTURE = 8
+"""Least calls for a graph."""
+LEAST_FOR_SWEEP = 17
+"""Calls that a sweep has before a derivative has more than its least: f(x) and four deltas of four points. A choice."""
+LEAST_SPARE, SPARE = 2, 8
 """Calls by which it is found out whether f takes arrays, and single values beside those of a grid."""
 
 
@@ -59,19 +62,21 @@ def total(calls: Iterable[Calls]) -> list[Calls]:
     return list(together.values())
 
 
+def for_sweep(budget: int) -> int:
+    """How many of the calls are for the values that formulas use."""
+    ample = budget - max(budget // 5, FOR_DERIVATIVE) - max(budget // 10, LEAST_FOR_PICTURE) - SPARE
+    return max(ample, min(LEAST_FOR_SWEEP, budget - LEAST_FOR_DERIVATIVE - LEAST_SPARE))
+
+
 def for_derivative(budget: int) -> int:
-    """How many of the calls are for the derivative that errors are taken from."""
-    return max(budget // 5, LEAST_FOR_DERIVATIVE)
+    """How many are for the derivative that errors are taken from."""
+    return max(budget // 5, min(FOR_DERIVATIVE, budget - for_sweep(budget) - LEAST_SPARE))
 
 
 def for_picture(budget: int) -> int:
-    """How many are for a graph of f."""
-    return max(budget // 10, LEAST_FOR_PICTURE)
-
-
-def for_sweep(budget: int) -> int:
-    """How many are for the values that formulas use."""
-    return budget - for_derivative(budget) - for_picture(budget) - SPARE
+    """How many are for a graph of f: none where too few are left."""
+    calls = max(budget // 10, LEAST_FOR_PICTURE)
+    return calls if for_sweep(budget) + for_derivative(budget) + calls + LEAST_SPARE <= budget else 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,12 +114,14 @@ class BudgetedSweep(Budgeted):
     method: tuple[str, ...] = ("forward_1", "central_2")
     delta: Sequence[float] = (1e-2, 1e-4)
     derivative: int = 1
+    min_deltas: ClassVar[int] = 1
+    """Fewest deltas that the study makes something of."""
 
     def __post_init__(self) -> None:
         refuse_empty(self, "function", "method", "delta")
         for name in self.method:
             dk.formula(name, self.derivative)
-        least = min(len(self.delta), MIN_DELTAS)
+        least = min(len(self.delta), self.min_deltas)
         if self.costly and self._affordable < least:
             needed = self._budget_for(least)
             name = self.costly[0].function.name
@@ -125,9 +132,14 @@ class BudgetedSweep(Budgeted):
 
     @property
     def deltas(self) -> np.ndarray[Any, np.dtype[np.float64]]:
-        """The deltas that are swept: of somebody's own code every second, third and so on, as its calls allow."""
+        """The deltas that are swept: of somebody's own code every second, third and so on, as its calls allow.
+
+        As many are left out before the first as behind the last: a single one is that in the middle.
+        """
         delta = np.asarray(self.delta, dtype=np.float64)
-        return delta[:: self._stride] if self.costly else delta
+        if not self.costly:
+            return delta
+        return delta[(delta.size - 1) % self._stride // 2 :: self._stride]
 
     @property
     def delta_count(self) -> int:

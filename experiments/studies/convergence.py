@@ -8,6 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import derivkit as dk
 from experiments import columns
@@ -110,6 +111,7 @@ class Config(BudgetedSweep):
     """What to compute: every function at its points, by every method, on deltas that are powers of two."""
 
     delta: tuple[float, ...] = tuple(2.0**-k for k in range(1, 31))
+    min_deltas: ClassVar[int] = MIN_DELTAS
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -4,6 +4,7 @@ tangent and then falls apart, and what is seen on either side where there is no 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -145,21 +146,20 @@ class Config(Budgeted):
 
     def __post_init__(self) -> None:
         refuse_empty(self, "function", "delta")
-        if self.costly and self._for_pictures < PICTURES * LEAST_FOR_PICTURE:
-            least = self.budget + PICTURES * LEAST_FOR_PICTURE - self._for_pictures
+        if self.costly and self._samples(self.budget) < LEAST_FOR_PICTURE:
+            least = next(more for more in itertools.count(self.budget) if self._samples(more) >= LEAST_FOR_PICTURE)
             raise ValueError(
                 f"budget={self.budget}: too few calls of {self.costly[0].function.name} for "
-                f"{counted(len(self.delta), 'delta')} and their pictures; write budget={2 * least}"
+                f"{counted(len(self.delta), 'delta')} and their pictures; write budget={least}"
             )
 
-    @property
-    def _for_pictures(self) -> int:
-        """Calls that are left of the budget for a point: three derivatives, a secant for every delta."""
-        return self.budget - 3 * for_derivative(self.budget) - len(self.delta) - SPARE
+    def _samples(self, budget: int) -> int:
+        """Points of a graph by what is left of the calls for a point: three derivatives, a secant for every delta."""
+        return (budget - 3 * for_derivative(budget) - len(self.delta) - SPARE) // PICTURES
 
     def samples(self, f: dk.Function) -> int:
         """Points of a graph."""
-        return self._for_pictures // PICTURES if f.costly else SAMPLES
+        return self._samples(self.budget) if f.costly else SAMPLES
 
     @property
     def rows(self) -> int:

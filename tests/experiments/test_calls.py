@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import re
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -88,11 +90,43 @@ def test_many_calls_are_announced_with_the_time_that_they_take() -> None:
     assert together.announcement.startswith("mine:f will be called at most 1,500 times; one call took ")
 
 
-def test_a_budget_too_small_for_a_sweep_is_refused_with_one_that_is_not() -> None:
-    box = (dk.Problem(dk.Function.from_callable(math.sin, name="mine:f"), (1.0,)),)
-    with pytest.raises(
-        ValueError, match=r"budget=50: too few calls of mine:f for 4 deltas .*; write budget=\d"
-    ) as told:
-        delta_sweep.Config(function=box, delta=GRID, method=("central_4",), budget=50)
-    enough = int(str(told.value).rpartition("budget=")[2].split()[0])
-    assert delta_sweep.Config(function=box, delta=GRID, method=("central_4",), budget=enough).delta_count == 4
+@pytest.mark.parametrize("name", quick.part(["smooth", "corner", "jump", "edge", "failing", "ripple"]))
+@pytest.mark.parametrize(("module", "keys"), STUDIES, ids=[module.__name__ for module, _ in STUDIES])
+def test_a_budget_too_small_is_refused_with_the_least_that_is_enough_and_that_is_kept_to(
+    module: ModuleType, keys: dict[str, Any], name: str
+) -> None:
+    global counter  # noqa: PLW0603 - as above
+    study, plain = study_in(module), {**keys, "python": f"{__name__}:{name}", "x": 1.3}
+    with pytest.raises(ValueError, match=r"budget=10: too few calls of .* for .*; write budget=\d") as told:
+        build(study, {**plain, "budget": 10})
+    least = int(re.findall(r"write budget=(\d+)", str(told.value))[0])
+    with pytest.raises(ValueError, match=rf"; write budget={least}"):
+        build(study, {**plain, "budget": least - 1})
+    config = build(study, {**plain, "budget": least})
+    counter = 0
+    before = answers.answers(config, typed=True, named=False) if study.unanswered else ()
+    assert list(study.measurements(config, before))
+    assert counter <= least
+
+
+def test_a_small_budget_is_met_with_the_derivative_and_the_delta_in_the_middle() -> None:
+    global counter  # noqa: PLW0603 - as above
+    study = study_in(delta_sweep)
+    config = build(study, {**STUDIES[0][1], "method": {"central_4": {"formula": "central_4"}}, "budget": 20,
+                           "python": f"{__name__}:smooth", "x": 1.3})  # fmt: skip
+    counter = 0
+    (answer,) = answers.answers(config, typed=True, named=False)
+    assert list(study.measurements(config, [answer]))
+    assert counter <= 20
+    assert config.deltas.tolist() == [1e-8]
+    truth = math.exp(-1.3) * (3.0 * math.cos(3.9) - math.sin(3.9))
+    assert abs(answer.values["value"][0] - truth) <= answer.values["bar"][0] < 1e-12
+
+
+@pytest.mark.parametrize("part", [calls.for_sweep, calls.for_derivative, calls.for_picture])
+def test_the_parts_of_a_budget_are_no_more_than_the_whole_and_grow_with_it(part: Callable[[int], int]) -> None:
+    budgets = range(calls.LEAST_FOR_DERIVATIVE + calls.LEAST_SPARE, 2000)
+    wholes = [calls.for_sweep(b) + calls.for_derivative(b) + calls.for_picture(b) + calls.LEAST_SPARE for b in budgets]
+    assert all(whole <= budget for whole, budget in zip(wholes, budgets, strict=True))
+    parts = [part(budget) for budget in budgets]
+    assert all(more >= fewer - 1 for fewer, more in itertools.pairwise(parts))

@@ -254,7 +254,8 @@ def pictures(requested: dk.ErrorSweep, samples: int) -> Iterator[Rows]:
         function=f.name, x=x, method=v.names, delta=v.delta, error=v.predicted[0],
         bound=(v.bound[:, None], v.BOUNDS),
     )  # fmt: skip
-    yield from curves(requested, samples)
+    if samples:
+        yield from curves(requested, samples)
     if requested.derivative == 1:
         few = dk.thinned(np.unique(requested.delta), ladder.size)
         yield secants(replace(requested, delta=few if f.expression is None else ladder))

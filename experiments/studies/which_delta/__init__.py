@@ -220,7 +220,7 @@ class Config(Budgeted):
             raise ValueError(f"deltas={self.deltas}: a sweep needs at least {MIN_DELTAS}; write deltas=129")
         for f in (problem.function for problem in self.function):
             if self.deltas_of(f) < MIN_DELTAS:
-                least = 2 * (self._calls_of_advice(f) + (MIN_DELTAS + 1) * self._points_of_a_delta)
+                least = 2 * (self._calls_of_advice(f) + MIN_DELTAS * self._points_of_a_delta)
                 raise ValueError(
                     f"budget={self.budget}: too few calls of {f.name} for {MIN_DELTAS} deltas of these methods; write "
                     f"budget={least} or fewer methods"
