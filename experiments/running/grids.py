@@ -30,7 +30,7 @@ NAMED: dict[str, Callable[[Number, Number, int], Array]] = {
     "linspace": dk.linspace,
     "geomspace": dk.geomspace,
 }
-EXAMPLES = {"delta": "1e-4", "x": "pi/2"}
+EXAMPLES = {"delta": "1e-4", "x": "pi/2", "domain": "[0,pi/2]"}
 WRITTEN = re.compile(rf"\s*({'|'.join(NAMED)})\(([^(),]+),([^(),]+),\s*(\d+)\s*\)\s*")
 
 # A configuration is resolved several times on its way to a job. Typed: 9.0 is no number of points, though it equals 9.

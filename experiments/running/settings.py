@@ -30,7 +30,7 @@ from experiments.tables import datafiles
 
 T = TypeVar("T")
 FIELD_KEYS = {
-    "function": ("function", "expression", "implicit", "python", "x"),
+    "function": ("function", "expression", "implicit", "python", "domain", "x"),
     "subject": ("expression", "implicit", "x"),
     "expression": ("expression", "implicit"),
     "file": ("data", "t", "y"),
@@ -213,8 +213,8 @@ def _table_entry(where: str, spec: Mapping[str, object], key: str, example: str)
 def _problems(plain: Mapping[str, object]) -> tuple[dk.Problem, ...]:
     problems = _typed_problems(plain)
     if not problems:
-        entries, x = _entries("function", plain.get("function"), "function=sin or 'expression=sin(x)'"), _points(plain)
-        problems = tuple(_described(name, spec, x) for name, spec in entries)
+        entries = _entries("function", plain.get("function"), "function=sin or 'expression=sin(x)'")
+        problems = tuple(_described(name, spec, _points(plain), _typed_domain(plain)) for name, spec in entries)
     budget = max(1, _integer("budget", plain.get("budget", calls.BUDGET)))
     return tuple(_called_sparingly(problem, budget) for problem in problems)
 
@@ -247,19 +247,23 @@ def _points(plain: Mapping[str, object]) -> tuple[float, ...] | None:
     return None if plain.get("x") is None else numbers("x", plain["x"])
 
 
+def _typed_domain(plain: Mapping[str, object]) -> tuple[float, float] | None:
+    return _domain("domain", plain.get("domain"), "domain=[0,1]")
+
+
 def _typed(plain: Mapping[str, object]) -> list[dk.Function]:
     """Return the functions given by the keys ``python`` and ``expression``; none when both are null."""
     expressions = _expressions(plain)
-    callables = _texts("python", plain.get("python"), "python=mymodule:f")
+    callables, domain = _texts("python", plain.get("python"), "python=mymodule:f"), _typed_domain(plain)
     if not callables:
-        return [_expression(text) for text in expressions]
+        return [_expression(text, domain) for text in expressions]
     if expressions and len(expressions) != len(callables):
         raise ConfigurationError(
             f"python names {len(callables)} and expression {len(expressions)} functions;"
             " give each callable its expression"
         )
     exact: Sequence[str | None] = expressions or [None] * len(callables)
-    return [_callable(f"python={show(name)}", name, text) for name, text in zip(callables, exact, strict=True)]
+    return [_callable(f"python={show(name)}", name, text, domain) for name, text in zip(callables, exact, strict=True)]
 
 
 def _expressions(plain: Mapping[str, object], key: str = "expression") -> tuple[str, ...]:
@@ -285,15 +289,15 @@ def _texts(where: str, value: object, example: str) -> list[str]:
     return texts
 
 
-def _expression(text: str) -> dk.Function:
+def _expression(text: str, domain: tuple[float, float] | None) -> dk.Function:
     try:
-        return dk.Function.from_expression(text)
+        return dk.Function.from_expression(text, domain=domain)
     except ValueError as error:
         hint = "; write a list as \"expression=['sin(x)','cos(x)']\"" if len(elements(text)) > 1 else ""
         raise ConfigurationError(f"expression={show(text)}: {line_of(error)}{hint}") from error
 
 
-def _callable(where: str, name: str, expression: str | None, domain: tuple[float, float] | None = None) -> dk.Function:
+def _callable(where: str, name: str, expression: str | None, domain: tuple[float, float] | None) -> dk.Function:
     function = modules.load(name)
     with located(where):
         return dk.Function.from_callable(function, name=name, expression=expression, domain=domain)
@@ -339,12 +343,14 @@ def _typed_numbers(x: object) -> object:
         raise ConfigurationError(f"{error}, or x=mymodule:start") from error
 
 
-def _described(name: str, spec: Mapping[str, object], x: tuple[float, ...] | None) -> dk.Problem:
-    """Return the problem that an entry of ``conf/function`` describes, at x where that is given."""
+def _described(
+    name: str, spec: Mapping[str, object], x: tuple[float, ...] | None, domain: tuple[float, float] | None
+) -> dk.Problem:
+    """Return the problem that an entry of ``conf/function`` describes, at x and on a domain where these are given."""
     _refuse_keys(f"function {name!r}", spec, FUNCTION_KEYS)
     points = x or numbers(f"function {name!r}: points", spec.get("points", []))
     with located(f"function {name!r}"):
-        function = _function(name, spec, _domain(f"function {name!r}", spec.get("domain")))
+        function = _function(name, spec, domain or _domain(f"function {name!r}: domain", spec.get("domain")))
     return _problem(function, points, str(spec.get("reason", "")), str(spec.get("source", "")))
 
 
@@ -359,15 +365,14 @@ def _function(name: str, spec: Mapping[str, object], domain: tuple[float, float]
     return dk.Function.from_expression(expression, name=name, domain=domain)
 
 
-def _domain(where: str, value: object) -> tuple[float, float] | None:
+def _domain(where: str, value: object, example: str = "domain: [0, 1]") -> tuple[float, float] | None:
     if value is None:
         return None
-    where = f"{where}: domain"
     if not isinstance(value, (list, tuple)) or len(value) != 2:
-        raise ConfigurationError(f"{where} is {show(value)}; write two numbers, domain: [0, 1]")
+        raise ConfigurationError(f"{where}={show(value)}: an interval has two ends; write {example}")
     low, high = (_end(where, end) for end in value)
     if not low < high:
-        raise ConfigurationError(f"{where} is {show(value)}; write the smaller end first")
+        raise ConfigurationError(f"{where}={show(value)}: write the smaller end first, {example}")
     return low, high
 
 
@@ -401,7 +406,7 @@ def _family(name: str, spec: Mapping[str, object]) -> testing.Family:
             draws=_draws(where, spec.get("draws", {})),
             around=numbers(f"{where}: around", spec["around"]) if "around" in spec else (),
             derivatives=_derivatives(f"{where}: derivatives", spec.get("derivatives", ())),
-            domain=_domain(where, spec.get("domain")) or (-math.inf, math.inf),
+            domain=_domain(f"{where}: domain", spec.get("domain")) or (-math.inf, math.inf),
             noise=_noise(where, spec["noise"]) if "noise" in spec else None,
             derivative=dk.parse(texts["derivative"]) if "derivative" in texts else None,
             statuses=tuple(_texts(f"{where}: statuses", spec.get("statuses"), "statuses: [ok]")) or testing.VALUED,

@@ -190,6 +190,12 @@ def test_a_module_that_fails_or_leaves_on_import_is_one_line(tmp_path: Path, mon
         ({"function": {"f": {"expression": "x", "points": [1], "domain": 3}}}, "domain: [0, 1]"),
         ({"function": {"f": {"expression": "x", "points": [1], "domain": [2, 1]}}}, "smaller end first"),
         ({"function": {"f": {"expression": "x", "points": [2], "domain": [0, 1]}}}, "x = 2 lies outside the domain"),
+        ({"expression": "x", "domain": 3}, "domain=3: an interval has two ends; write domain=[0,1]"),
+        ({"expression": "x", "domain": [0, 1, 2]}, "an interval has two ends; write domain=[0,1]"),
+        ({"expression": "x", "domain": [2, 1]}, "write the smaller end first, domain=[0,1]"),
+        ({"expression": "x", "domain": [0, "a"]}, "a number or a constant, such as domain=[0,pi/2]"),
+        ({"expression": "x", "domain": [0, math.nan]}, "domain=nan: not a finite number"),
+        ({"python": "math:sin", "x": 2, "domain": [0, 1]}, "x = 2 lies outside the domain [0, 1] of math:sin"),
         ({"function": {"f": {"black_box": "nothing", "points": [1]}}}, "no black box named 'nothing'"),
         ({"method": {}}, "no method is selected"),
         ({"method": {"m": {"formula": "central_5"}}}, "no formula named 'central_5'"),
@@ -214,6 +220,15 @@ def test_what_cannot_be_is_refused_with_the_way_out(changes: dict[str, Any], wor
 def test_domains_may_have_constants_and_no_end():
     spec = {"expression": "sqrt(x)", "points": [1], "domain": ["-pi", math.inf]}
     assert built(function={"f": spec}).function[0].function.domain == (-math.pi, math.inf)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"expression": "sqrt(x)"}, {"python": "math:sqrt"}, {"function": {"f": {"python": "math:sqrt"}}}]
+)
+def test_a_typed_domain_is_that_of_every_function(changes: dict[str, Any]):
+    (problem,) = built(**changes, x=1, domain=["1/4", math.inf]).function
+    assert problem.function.domain == (0.25, math.inf)
+    assert problem.function.derivative(np.array(0.25)).status == "one_sided"
 
 
 def test_every_field_of_the_study_is_fed_by_a_key_that_can_be_read():
