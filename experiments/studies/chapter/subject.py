@@ -353,7 +353,7 @@ def printed(table: Frame) -> list[str]:
 
 def retold(subject: Subject) -> Iterator[Retold]:
     """Yield what is said before the figures of the function: the text beside this module, with what was computed."""
-    values = {**of_curve(subject), **of_slopes(subject), **of_deltas(subject)}
+    values = {**of_curve(subject), **of_slopes(subject), **of_deltas(subject), "gap": gap(subject)}
     for one in lessons(__file__, {}):
         figure, title, text = (str(one.values[name]) for name in ("figure", "title", "text"))
         yield Retold(figure=figure, title=title, text=text.format_map(values))
@@ -396,6 +396,15 @@ def of_slopes(subject: Subject) -> dict[str, str]:
         "numerics": listed([subject.shown(subject.numeric(t), subject.delta) for t in known]),
         "slopes": listed([f"{subject.slope(t):.8g}" for t in known]),
     }
+
+
+def gap(subject: Subject) -> str:
+    """Which numbers the figures of the rules leave out before the last, and why; nothing where they leave out none."""
+    absent = [int(figure[-2:]) for figure in CALCULATED[len(calculated(subject)) - 1 : -1]]
+    if not absent:
+        return ""
+    which = f"figure {absent[0]} is" if len(absent) == 1 else f"figures {absent[0]} to {absent[-1]} are"
+    return f" Figures are numbered as in the chapter: {subject.name} takes fewer for its rules, and {which} left out."
 
 
 def reasons(derivation: dk.Derivation) -> str:

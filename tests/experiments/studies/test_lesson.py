@@ -101,6 +101,16 @@ def test_the_words_before_a_calculation_are_those_beside_its_lines(text: str) ->
         }
 
 
+@pytest.mark.parametrize("text", FUNCTIONS)
+def test_figures_that_the_rules_of_a_function_leave_out_are_named_before_the_gap(text: str) -> None:
+    one = lesson(text)
+    told = {str(row.values["figure"]): str(row.values["text"]) for row in subject.retold(one)}
+    absent = [int(figure[-2:]) for figure in subject.CALCULATED if figure not in told]
+    assert ("left out" in told["figure_09"]) == bool(absent)
+    for number in absent[:1] + absent[-1:]:
+        assert f" {number} " in told["figure_09"]
+
+
 @pytest.mark.parametrize(
     ("text", "x", "says"),
     [
