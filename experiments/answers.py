@@ -32,6 +32,8 @@ SEEN: Mapping[str, str] = MappingProxyType(
     }
 )
 """The statuses of derivatives that have a value, in words."""
+ZERO = "The values of f agree with 0"
+"""What is said of a derivative that is 0 by the expression of f, and too small to be told from 0 by its values."""
 OUTSIDE = (
     "The exact derivative of the expression is outside this bar: f as it is computed is another function here, by"
     " rounding or by its code."
@@ -131,7 +133,7 @@ def sentence(text: str, row: Mapping[str, Any], order: int = 1) -> str:
         return f"{derivative} {REFUSED[row['status']]} {which}. {seen}{sides}; {took}."
     exact = f", exactly {float(row['exact'])!r}" if math.isfinite(row["exact"]) else ""
     step = f"step {row['reach']:.2g}, " if math.isfinite(row["reach"]) else ""
-    seen = SEEN[row["status"]].format(**row)
+    seen = ZERO if row["status"] == "below_resolution" and row["exact"] == 0.0 else SEEN[row["status"]].format(**row)
     wrong = f" {OUTSIDE}" if exact and not abs(row["value"] - row["exact"]) <= row["bar"] else ""
     return f"{derivative} = {dk.with_bar(row['value'], row['bar'])}{exact} {which}. {seen}; {step}{took}.{wrong}"
 

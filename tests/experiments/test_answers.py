@@ -72,6 +72,16 @@ def test_an_expression_is_answered_beside_its_exact_derivative() -> None:
     assert abs(float(rows["value"][0]) - 6.0) <= float(rows["bar"][0])  # type: ignore[index]  # as above
 
 
+@pytest.mark.parametrize(("text", "says"), [
+    ("7", "exactly 0.0 (f = 7). The values of f agree with 0; "),
+    ("x^2 + 1e-9", "exactly 0.0 (f = x^2 + 1e-9). The values of f agree with 0; "),
+    ("1 + 1e-30*x", "exactly 1e-30 (f = 1 + 1e-30*x). It is too small to be told from 0; "),
+])  # fmt: skip
+def test_a_derivative_that_is_exactly_0_is_not_said_to_be_too_small(text: str, says: str) -> None:
+    rows = answers.answered(dk.Function.from_expression(text), np.array([0.0])).chunk
+    assert says in rows["answer"][0]  # type: ignore[index]  # a chunk has arrays
+
+
 @pytest.mark.parametrize("f", [
     dk.Function.from_callable(lambda x: math.exp(-x) * math.sin(5.0 * x), name="mine:f", expression="exp(-x)*sin(4*x)"),
     dk.Function.from_expression("(exp(x)-exp(-x)-2*x)/x^2"),
