@@ -8,8 +8,9 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from experiments.running.check import PIPELINE_KEYS, SHARD
+from experiments.running.record import SOURCE
 from experiments.running.record import configurations as configurations_of
-from experiments.words import listed
+from experiments.words import counted, listed
 
 if TYPE_CHECKING:
     from experiments.running.runs import Stored
@@ -125,8 +126,19 @@ def configurations(runs: Sequence[Stored]) -> Lines:
 
 def environments(runs: Sequence[Stored]) -> Lines:
     """Return what differs of commit, versions, processor and threads."""
-    flat = [_flat({**run.record.source, **run.record.environment}) for run in runs]
+    flat = [{**_code(run.record.source), **_flat(run.record.environment)} for run in runs]
     return [(name, _without_common(texts)) for name, texts in _differing(flat)]
+
+
+def _code(source: Mapping[str, Any]) -> dict[str, str]:
+    """Say of the state of the code which commit it is of, and what it has beside that; of digests the beginning."""
+    diff, files = source.get("diff"), source.get("untracked")
+    texts = {
+        "commit": source.get("commit") or f"unknown, {source.get('reason')}",
+        "diff": f"SHA-256 {diff[:DIGITS]}" if diff else "none",
+        "untracked": f"{counted(files['count'], 'file')}, SHA-256 {files['hash'][:DIGITS]}" if files else "none",
+    }
+    return {words: texts[key] for key, words in SOURCE.items()}
 
 
 def inputs(runs: Sequence[Stored]) -> Lines:

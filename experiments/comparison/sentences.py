@@ -125,7 +125,7 @@ def about_environment(comparison: Comparison) -> str:
     lines = comparison.environment
     names = [name for name, _ in lines]
     if comparison.ranking is not None:
-        names = [f"{name} ({len(set(texts))} values)" for name, texts in lines if "untracked." not in name]
+        names = [f"{name} ({len(set(texts))} values)" for name, texts in lines]
     if names:
         return f"In the environment of the runs there differ: {first_of(names, MAX_NAMES)}."
     return "The environment of the runs is the same: commit, versions, processor and threads."

@@ -14,7 +14,7 @@ from experiments.comparison.differences import Change, judged, lost, shared
 from experiments.comparison.tolerance import JOB, ULPS, Rules, rules_of
 from experiments.comparison.values import ColumnChange
 from experiments.messages import show
-from experiments.running.record import Table
+from experiments.running.record import SOURCE, Table
 from experiments.running.runs import Stored
 
 ARITHMETIC = (
@@ -22,7 +22,7 @@ ARITHMETIC = (
     *("versions.numpy", "versions.python-flint"),
 )
 """The facts of an environment on which the rounding of a result depends."""
-CODE = ("commit", "diff", "untracked", "versions.derivative-lab")
+CODE = (*SOURCE.values(), "versions.derivative-lab")
 """The facts of a source on which everything depends."""
 
 

@@ -28,6 +28,8 @@ FORMAT = 2
 FORMATS = (1, FORMAT)
 """Versions of the record that are read; the first has no checksums, no sizes and no best error."""
 NEVER = datetime.min.replace(tzinfo=UTC)
+SOURCE = {"commit": "commit", "diff": "uncommitted changes", "untracked": "untracked files"}
+"""What a record says of the code, by what people call it."""
 MAX_SECONDS = 1e10
 """Seconds that no run takes: three hundred years."""
 

@@ -25,7 +25,7 @@ from experiments.running import check, crate, integrity, ownership, provenance, 
 from experiments.running.check import study_of
 from experiments.running.execution import Run
 from experiments.running.jobs import as_typed, read
-from experiments.running.record import PLAN, RECORD, Digest, JobRecord, Record, Status
+from experiments.running.record import PLAN, RECORD, SOURCE, Digest, JobRecord, Record, Status
 from experiments.running.search import ERROR, Search
 from experiments.study import MAIN, Study
 from experiments.terminal.exits import Exit
@@ -267,10 +267,9 @@ def complaint(job: JobRecord) -> str:
 def tell_changes(run: Run) -> None:
     """Say what is not as it was when a run that is taken up again began."""
     now = run.record.resumed[-1]
-    pairs = [(run.record.source, now["source"]), (run.record.environment, now["environment"])]
-    changed = [
-        key for before, after in pairs if isinstance(after, Mapping) for key in after if before.get(key) != after[key]
-    ]
+    source, environment = now["source"] or {}, now["environment"] or {}
+    changed = [words for key, words in SOURCE.items() if run.record.source.get(key) != source.get(key)]
+    changed += [key for key in environment if run.record.environment.get(key) != environment[key]]
     if changed:
         Terminal().note(
             f"since the run began {', '.join(changed)} changed; what was computed then is kept, and might come out"

@@ -273,6 +273,23 @@ def test_what_differs_in_the_environment_is_named_arithmetic_first(capsys: pytes
     assert "identical: " in told
 
 
+def test_the_state_of_the_code_is_told_in_words(capsys: pytest.CaptureFixture[str]):
+    def edit(record: dict[str, Any]) -> None:
+        elsewhere(record)
+        record["source"] |= {
+            "commit": None, "reason": "Git is not installed", "diff": "d" * 64,
+            "untracked": {"count": 2, "files": ["a.py", "b.py"], "hash": "e" * 64},
+        }  # fmt: skip
+
+    edit_record(PLACE, edit)
+    assert rerun.main(["latest"]) == 0
+    line = next(line for line in said(capsys).splitlines() if line.startswith("environment: "))
+    assert "; commit unknown, Git is not installed | " in line
+    assert "; uncommitted changes SHA-256 dddddddddddd | " in line
+    assert "; untracked files 2 files, SHA-256 eeeeeeeeeeee | " in line
+    assert not re.search(r"null|None|\| -", line)
+
+
 def test_a_job_says_what_was_set_when_it_ran_not_when_its_process_began(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("NPY_DISABLE_CPU_FEATURES", "WINGS")
     assert run.main([*WORDS, "figures.draw=null", "hydra.sweep.dir=later"]) == 0
