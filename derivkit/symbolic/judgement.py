@@ -150,7 +150,7 @@ class Diagnosis(Display):
     d/dx f(x) = d/dx [x·sin(x)]
               ≠ cos(x)              product rule as product of derivatives
               = sin(x) + x·cos(x)
-    Check of every step: verified.
+    Check of every step with =: verified; the line with ≠ is refuted.
     <BLANKLINE>
     """
 

@@ -33,7 +33,7 @@ def as_text(derivation: CheckedSteps, lines: Sequence[Line], notation: str) -> s
     for line, tree in zip(lines, trees, strict=True):
         name = left[line.order] if line.first else ""
         shown.append(f"{name:<{width}} {line.sign} {tree:<{column}}   {line.reason}".rstrip())
-    remarks = _remarks(derivation, str, dropped=dropped, cut=any(CUT in tree for tree in trees))
+    remarks = _remarks(derivation, lines, str, dropped=dropped, cut=any(CUT in tree for tree in trees))
     return "\n".join([*shown, *remarks]) + "\n"
 
 
@@ -48,7 +48,7 @@ def as_markdown(derivation: CheckedSteps, lines: Sequence[Line], notation: str) 
         # Between $` and `$ no sign of Markdown has a meaning.
         formula = f"$`{name} {LATEX_SIGNS[line.sign]} {write(line.tree)}`$"
         shown.append(f"{formula}  \n*{line.reason}*" if line.reason else formula)
-    return "\n\n".join([*shown, *_remarks(derivation, _code, dropped=dropped)]) + "\n"
+    return "\n\n".join([*shown, *_remarks(derivation, lines, _code, dropped=dropped)]) + "\n"
 
 
 def as_latex(derivation: CheckedSteps, lines: Sequence[Line], notation: str) -> str:
@@ -72,7 +72,7 @@ def as_html(derivation: CheckedSteps, lines: Sequence[Line], notation: str) -> s
         formula = f"<strong>{formula}</strong>" if line.wrong else formula
         cells = (left[line.order] if line.first else "", formula, html.escape(line.reason, quote=False))
         shown.append(f"<tr>{''.join(f'{CELL}{cell}</td>' for cell in cells)}</tr>")
-    remarks = html.escape(" ".join(_remarks(derivation, str, dropped=dropped)), quote=False)
+    remarks = html.escape(" ".join(_remarks(derivation, lines, str, dropped=dropped)), quote=False)
     return "\n".join(["<table>", *shown, "</table>", f"<p>{remarks}</p>"])
 
 
@@ -125,8 +125,9 @@ def _bounded(lines: Sequence[Line]) -> tuple[Sequence[Line], int]:
 
 
 def _remarks(
-    derivation: CheckedSteps, formula: Callable[[str], str], *, dropped: int, cut: bool = False
+    derivation: CheckedSteps, lines: Sequence[Line], formula: Callable[[str], str], *, dropped: int, cut: bool = False
 ) -> Iterator[str]:
+    wrong = sum(line.wrong for line in lines)
     if dropped:
         yield f"In the middle {dropped} lines are left out."
     if cut:
@@ -134,7 +135,11 @@ def _remarks(
     if derivation.conditions:
         write = text_writer("leibniz")
         yield f"It holds where {', '.join(formula(_condition(one, write)) for one in derivation.conditions)}."
-    yield f"Check of every step: {derivation.verification}."
+    if not wrong:
+        yield f"Check of every step: {derivation.verification}."
+    else:
+        marked = "the line with ≠ is" if wrong == 1 else f"the {wrong} lines with ≠ are"
+        yield f"Check of every step with =: {derivation.verification}; {marked} refuted."
 
 
 def to_text(formula: Expression | Condition | str) -> str:
