@@ -6,7 +6,7 @@ import csv
 import functools
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -297,7 +297,7 @@ def conclude(tables: Tables) -> Iterator[Rows]:
     if shown:
         yield Lesson(
             figure=[figure for figure, _ in shown],
-            title=[heading(group, len(table)) for _, group in shown],
+            title=headings([group for _, group in shown], len(table)),
             text=[introduction(group) for _, group in shown],
         )
     lines = list(tables[Text]["text"]) if len(table) == 1 else list(notes(table))
@@ -336,10 +336,15 @@ def drawable(table: Frame) -> list[Frame]:
     return groups_of(wrong) if len(wrong) else [short.head(1)] * bool(len(short))
 
 
-def heading(group: Frame, answers: int) -> str:
-    """The mistake of a group, as a heading: how often it was made, where there are several answers."""
-    mistake, often = group["mistake"].iloc[0], f": {len(group)} of {answers}" if answers > 1 else ""
-    return f"{mistake[:1].upper()}{mistake[1:]}{times(group['places'].iloc[0])}{often}"
+def headings(groups: Sequence[Frame], answers: int) -> list[str]:
+    """The mistakes of groups: how often each was made, where there are several answers; of equal ones the answer."""
+    plain = [f"{group['mistake'].iloc[0]}{times(group['places'].iloc[0])}" for group in groups]
+    named = [
+        f"{mistake}, {group['answer'].iloc[0]}" if plain.count(mistake) > 1 else mistake
+        for mistake, group in zip(plain, groups, strict=True)
+    ]
+    often = [f": {len(group)} of {answers}" if answers > 1 else "" for group in groups]
+    return [f"{one[:1].upper()}{one[1:]}{share}" for one, share in zip(named, often, strict=True)]
 
 
 def times(places: int) -> str:
