@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from experiments.figures.axes import decades_around, linear_axis, log_axis, place_ticks, power_text, row_below, ten_to
 from experiments.figures.contract import Excerpt, Floats, Kind, Mask, Plan, Spec, floats
-from experiments.figures.paper import GREY, LIGHT, NAME, entry, lay_out, panels_across, short
+from experiments.figures.paper import GREY, LIGHT, NAME, entry, folded, lay_out, panel_size, panels_across, short
 from experiments.looks import BLACK, BLUE, VERMILLION
 from experiments.words import counted, first_of, in_brackets, number
 
@@ -110,9 +110,10 @@ def _draw(plan: Plan, spec: Spec) -> Figure:
     explained = [entry("measured, with its error bar", **MEASURED)]
     series = [entry(f"claimed, {state}", **CLAIMED[state == DISAGREES]) for state in _states(plan.contents)]
     beside = 0.07 * max(len(row.word) for row in plan.contents)
+    claims, distances = _labels(spec, panel_size(len(plan.panels))[0])
     figure, axes = lay_out(
         plan,
-        spec,
+        {**spec, "xlabel": claims},
         series,
         explained,
         height=max(1.1, 0.3 + 0.24 * len(names)),
@@ -128,9 +129,15 @@ def _draw(plan: Plan, spec: Spec) -> Figure:
         _draw_distances(right, panel.content)
         first = place % panels_across(len(axes)) == 0
         place_ticks(left, "y", range(len(names)), names if first else [""] * len(names))
-        left.set_xlabel(f"{spec.get('xlabel', 'value')}, claimed and measured", parse_math=False)
-        right.set_xlabel("distance in error bars", parse_math=False)
+        right.set_xlabel(distances, parse_math=False)
     return figure
+
+
+def _labels(spec: Spec, width: float) -> tuple[str, str]:
+    """The labels below the values and below the distances of a panel, in lines, the first in no fewer."""
+    claims = folded(f"{spec.get('xlabel', 'value')}, claimed and measured", LEFT * width)
+    distances = folded("distance in error bars", (1.0 - LEFT) * width)
+    return claims + "\n" * (distances.count("\n") - claims.count("\n")), distances
 
 
 def _states(rows: Sequence[_Row]) -> list[str]:

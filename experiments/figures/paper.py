@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
+import textwrap
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -112,6 +113,13 @@ def title_width(text: str) -> float:
     return float(font.get_width_height()[0]) / 64.0 / 72.0  # FreeType counts in 64ths of a point
 
 
+def folded(text: str, width: float) -> str:
+    """A text in lines of at most so many inches, as long as may be; a word that is longer is cut."""
+    lines = (textwrap.wrap(text, letters) for letters in range(max(len(text), 1), 0, -1))
+    fitting = (some for some in lines if max(map(title_width, some), default=0.0) <= width)
+    return "\n".join(next(fitting, [text]))
+
+
 def panel_size(panels: int) -> tuple[float, float]:
     """Width and height of a panel in inches: one alone may be larger."""
     return {1: (4.6, 2.9), 2: (3.5, 2.6)}.get(panels, (2.6, 2.4))
@@ -133,7 +141,10 @@ def lay_out(
     right: float = 0.2,
     gap: float = 0.55,
 ) -> tuple[Figure, list[Axes]]:
-    """Lay out panels in rows and below them the legend: all in one line if it fits, else what explains marks apart."""
+    """Lay out panels in rows and below them the legend: all in one line if it fits, else what explains marks apart.
+
+    There is room below the panels for as many lines as the spec's ``xlabel`` has.
+    """
     panels = len(plan.panels)
     across = panels_across(panels)
     width, height = panel_size(panels)[0], height or panel_size(panels)[1]
@@ -143,9 +154,10 @@ def lay_out(
     groups = [group for group in groups if group]
     legends = [(group, _columns(group, total)) for group in groups]
     heights = [0.05 + LINE * math.ceil(len(group) / columns) for group, columns in legends]
-    below = 0.56 + sum(heights)
+    labels = 0.56 + LINE * spec.get("xlabel", "").count("\n")
+    below = labels + sum(heights)
     rows = math.ceil(panels / across)
-    step = height + 0.34 + 0.46  # with the title above it and the labels below
+    step = height + 0.34 + labels - 0.1  # with the title above it and the labels below
     sheet = below + (rows - 1) * step + height + (0.34 if any(panel.title for panel in plan.panels) else 0.14)
     figure = Figure(figsize=(total, sheet))
     axes = [
@@ -163,7 +175,7 @@ def lay_out(
     for ax in axes[::across]:
         ax.set_ylabel(spec.get("ylabel", ""), parse_math=False)
     for place, (group, columns) in enumerate(legends):
-        _legend(figure, group, columns, (below - 0.54 - sum(heights[:place])) / sheet)
+        _legend(figure, group, columns, (below - labels + 0.02 - sum(heights[:place])) / sheet)
     return figure, axes
 
 

@@ -878,6 +878,20 @@ def test_the_numbers_of_the_distances_of_a_forest_stand_apart(panels):
         assert all(one.x1 + 3.0 < other.x0 for one, other in itertools.pairwise(boxes))
 
 
+@pytest.mark.parametrize("label", ["value", "a word, then another and " + "W" * 40, "x"])
+@pytest.mark.parametrize("panels", [1, 2, 3, 4])
+def test_the_labels_below_a_forest_overlap_nothing(panels, label):
+    frames = [entries(*CLAIMS).assign(case=f"case {k}") for k in range(panels)]
+    spec = {**FOREST, "panel": "case", "panels": 4, "xlabel": label}
+    figure = figures.draw({"entries": pd.concat(frames)}, spec)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    texts = [*(ax.xaxis.label for ax in figure.axes), *(ax.title for ax in figure.axes), *figure.legends]
+    boxes = [text.get_window_extent(canvas.get_renderer()) for text in texts]
+    for one, other in itertools.combinations([box for box in boxes if box.width > 1.0], 2):
+        assert not one.overlaps(other)
+
+
 def test_the_rows_of_a_forest_stand_at_one_height_in_all_panels():
     frames = [entries(*CLAIMS).assign(case="one"), entries(*CLAIMS[1:]).assign(case="two", place=["x[3]", "v", "x[0]"])]
     axes = figures.draw({"entries": pd.concat(frames)}, {**FOREST, "panel": "case"}).axes
