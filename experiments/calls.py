@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -79,6 +80,21 @@ def for_picture(budget: int) -> int:
     return calls if for_sweep(budget) + for_derivative(budget) + calls + LEAST_SPARE <= budget else 0
 
 
+def points_beside(methods: Sequence[str], derivative: int = 1) -> int:
+    """How many points beside x the formulas of some methods have together for one delta."""
+    return len({offset for name in methods for offset in dk.formula(name, derivative).offsets if offset})
+
+
+def too_few(budget: int, name: str, deltas: int, methods: Sequence[str], least: Callable[[Sequence[str]], int]) -> str:
+    """Refuse a budget of calls of a function, with the least that is enough and whether fewer methods would do."""
+    which = "these methods" if len(methods) > 1 else methods[0]
+    fewer = " or fewer methods" if len(methods) > 1 and any(least([one]) <= budget for one in methods) else ""
+    return (
+        f"budget={budget}: too few calls of {name} for {counted(deltas, 'delta')} of {which}; write "
+        f"budget={least(methods)}{fewer}"
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Budgeted:
     """What every Config of a study has that takes functions, somebody's own code among them."""
@@ -123,12 +139,8 @@ class BudgetedSweep(Budgeted):
             dk.formula(name, self.derivative)
         least = min(len(self.delta), self.min_deltas)
         if self.costly and self._affordable < least:
-            needed = self._budget_for(least)
             name = self.costly[0].function.name
-            raise ValueError(
-                f"budget={self.budget}: too few calls of {name} for {counted(least, 'delta')} of these methods; write "
-                f"budget={needed} or fewer methods"
-            )
+            raise ValueError(too_few(self.budget, name, least, self.method, partial(self._budget_for, least)))
 
     @property
     def deltas(self) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -157,7 +169,7 @@ class BudgetedSweep(Budgeted):
         count = self.delta_count
         if count == len(self.delta):
             return ""
-        name, all_of_them = self.costly[0].function.name, self._budget_for(len(self.delta))
+        name, all_of_them = self.costly[0].function.name, self._budget_for(len(self.delta), self.method)
         return (
             f"{name} is called at most {self.budget:,} times for each point, with {count} of the {len(self.delta):,} "
             f"deltas; budget={all_of_them} takes all"
@@ -165,8 +177,7 @@ class BudgetedSweep(Budgeted):
 
     @property
     def _points_of_a_delta(self) -> int:
-        formulas = (dk.formula(name, self.derivative) for name in self.method)
-        return len({offset for formula in formulas for offset in formula.offsets if offset})
+        return points_beside(self.method, self.derivative)
 
     def _calls_for(self, deltas: int) -> int:
         return 1 + deltas * self._points_of_a_delta
@@ -179,7 +190,7 @@ class BudgetedSweep(Budgeted):
     def _stride(self) -> int:
         return math.ceil(len(self.delta) / self._affordable)
 
-    def _budget_for(self, deltas: int) -> int:
-        """The least budget that allows so many deltas."""
-        calls = self._calls_for(deltas)
+    def _budget_for(self, deltas: int, methods: Sequence[str]) -> int:
+        """The least budget that allows so many deltas of some methods."""
+        calls = 1 + deltas * points_beside(methods, self.derivative)
         return next(budget for budget in range(calls, 4 * calls + 200) if for_sweep(budget) >= calls)

@@ -464,7 +464,7 @@ def tell(tables: Tables) -> Iterator[str]:
     """Yield the verdict; of planted mistakes, how many are noticed, named and located, and the false alarms."""
     checks = tables[Table]
     claims = checks[checks["planted"] == CLAIM]
-    yield from claims["message"]
+    yield from verdicts(claims)
     if len(claims):
         yield (
             "In a test, write dk.assert_gradient(loss, gradient, x): it fails where the gradient disagrees or cannot "
@@ -479,6 +479,14 @@ def tell(tables: Tables) -> Iterator[str]:
         )
     if claims.empty:
         yield from of_planted(tables)
+
+
+def verdicts(claims: Frame) -> Iterator[str]:
+    """The verdict of every check; of several, what was checked before it."""
+    seeds = claims["seed"].nunique() > 1
+    for row in claims.itertuples():
+        checked = f"{row.case}{f', seed {row.seed}' if seeds else ''}: " if len(claims) > 1 else ""
+        yield f"{checked}{row.message}"
 
 
 def of_planted(tables: Tables) -> Iterator[str]:

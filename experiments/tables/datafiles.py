@@ -139,8 +139,10 @@ def _unread(path: Path, error: OSError) -> str:
     folder = path.parent
     if not folder.is_dir():
         return f"there is no folder {near(folder)}"
-    tables = [one.name for one in folder.iterdir() if one.suffix.lower() in (".csv", ".tsv", ".txt", *PARQUET)]
-    return f"there is no such file in {near(folder.absolute())}; {nearest(path.name, tables)}"
+    endings = (".csv", ".tsv", ".txt", *PARQUET)
+    tables = [one.name for one in folder.iterdir() if one.suffix.lower() in endings]
+    others = nearest(path.name, tables) if tables else f"no file there ends in {' or '.join(endings)}"
+    return f"there is no such file in {near(folder.absolute())}; {others}"
 
 
 def _parsed(path: Path, content: bytes) -> Frame:

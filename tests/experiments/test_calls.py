@@ -109,6 +109,22 @@ def test_a_budget_too_small_is_refused_with_the_least_that_is_enough_and_that_is
     assert counter <= least
 
 
+@pytest.mark.parametrize(
+    ("methods", "budget", "says"),
+    [
+        (("central_8",), 20, "for 1 delta of central_8; write budget=24"),
+        (("forward_1", "central_8"), 20, "for 1 delta of these methods; write budget=24 or fewer methods"),
+        (("forward_1", "central_2"), 10, "for 1 delta of these methods; write budget=18"),
+    ],
+)
+def test_fewer_methods_are_proposed_only_where_one_alone_would_do(
+    methods: tuple[str, ...], budget: int, says: str
+) -> None:
+    box = (dk.Problem(dk.Function.from_callable(math.sin, name="mine:f"), (1.0,)),)
+    with pytest.raises(ValueError, match=f"{says}$"):
+        delta_sweep.Config(function=box, delta=GRID, method=methods, budget=budget)
+
+
 def test_a_small_budget_is_met_with_the_derivative_and_the_delta_in_the_middle() -> None:
     global counter  # noqa: PLW0603 - as above
     study = study_in(delta_sweep)

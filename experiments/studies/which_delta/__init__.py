@@ -11,6 +11,7 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ from derivkit.testing import (
 )
 from experiments import columns
 from experiments.answers import of_derivative
-from experiments.calls import Budgeted
+from experiments.calls import Budgeted, points_beside, too_few
 from experiments.studies.which_delta.sentences import (
     COMPARED,
     EXACT,
@@ -220,11 +221,7 @@ class Config(Budgeted):
             raise ValueError(f"deltas={self.deltas}: a sweep needs at least {MIN_DELTAS}; write deltas=129")
         for f in (problem.function for problem in self.function):
             if self.deltas_of(f) < MIN_DELTAS:
-                least = 2 * (self._calls_of_advice(f) + MIN_DELTAS * self._points_of_a_delta)
-                raise ValueError(
-                    f"budget={self.budget}: too few calls of {f.name} for {MIN_DELTAS} deltas of these methods; write "
-                    f"budget={least} or fewer methods"
-                )
+                raise ValueError(too_few(self.budget, f.name, MIN_DELTAS, self.method, partial(self._budget_for, f)))
 
     @property
     def rows(self) -> int:
@@ -246,15 +243,16 @@ class Config(Budgeted):
         if not f.costly:
             return self.deltas
         # half of the calls are for dk.derivatives
-        return min(self.deltas, (self.budget // 2 - self._calls_of_advice(f)) // self._points_of_a_delta)
+        left = self.budget // 2 - self._calls_of_advice(f, self.method)
+        return min(self.deltas, left // points_beside(self.method))
 
-    @property
-    def _points_of_a_delta(self) -> int:
-        return len({offset for name in self.method for offset in dk.formula(name).offsets if offset})
-
-    def _calls_of_advice(self, f: dk.Function) -> int:
+    def _calls_of_advice(self, f: dk.Function, methods: Sequence[str]) -> int:
         """Calls beside those of the sweep and of dk.derivatives."""
-        return calls_of_recommendations([dk.formula(name) for name in self.method], self.precisions_of(f))
+        return calls_of_recommendations([dk.formula(name) for name in methods], self.precisions_of(f))
+
+    def _budget_for(self, f: dk.Function, methods: Sequence[str]) -> int:
+        """The least budget that allows the fewest deltas of some methods."""
+        return 2 * (self._calls_of_advice(f, methods) + MIN_DELTAS * points_beside(methods))
 
 
 def measure(config: Config) -> Iterator[Rows]:

@@ -170,6 +170,17 @@ def test_a_case_is_what_was_checked_and_the_name_of_the_gradient_a_plain_column(
     assert "gradient" not in study.Table.keys
 
 
+def test_of_several_checks_the_verdict_says_what_was_checked() -> None:
+    places = (X[:2], X[2:4])
+    found = gathered(study, *(Config(python=loss, gradient=np.cos, x=x) for x in places))
+    cases, messages = found["table"]["case"], found["table"]["message"]
+    told = [f"{case}: {message}" for case, message in zip(cases, messages, strict=True)]
+    assert found["findings"]["finding"].tolist()[: len(places)] == told
+    assert len(set(told)) == len(places)
+    seeds = gathered(study, *(Config(python=loss, gradient=np.cos, x=X, seed=seed) for seed in (0, 1)))
+    assert [str(one)[:200].count(", seed ") for one in seeds["findings"]["finding"][:2]] == [1, 1]
+
+
 def test_the_command_fails_if_it_is_told_to_and_the_gradient_disagrees(tmp_path: Path) -> None:
     (tmp_path / "layers.py").write_text(MODULE)
     words = ["experiment=gradient_check", "fail=true", *(f"{key}={value}" for key, value in NAMES.items())]

@@ -297,9 +297,7 @@ def test_more_calls_make_a_finer_sweep_and_too_few_are_refused_with_the_number_t
     counted, box = dear(math.exp, 1.3)
     many, few = (Config(function=(box,), method=PROOF, deltas=129, budget=calls) for calls in (2000, 200))
     assert many.deltas_of(box.function) == 129 > few.deltas_of(box.function) >= 9
-    with pytest.raises(
-        ValueError, match=r"budget=100: too few calls of box .*; write budget=\d+ or fewer methods"
-    ) as told:
+    with pytest.raises(ValueError, match=r"budget=100: too few calls of box .*; write budget=\d+$") as told:
         Config(function=(box,), method=PROOF, budget=100)
     enough = int(re.findall(r"write budget=(\d+)", str(told.value))[0])
     tables(box, method=PROOF, budget=enough, deltas=41)

@@ -85,6 +85,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     (GOOD, {"y": 7}, "y=7: there are columns 1 to 2: time, x"),
     (GOOD, {"y": ["x", "x"]}, "write one column or several, each once"),
     (GOOD, {"data": "rum.csv"}, "there is no such file in .*did you mean run.csv"),
+    (GOOD, {"data": "empty/run.csv"}, "there is no such file in empty; no file there ends in .csv or .tsv"),
     (GOOD, {"data": "no/run.csv"}, "there is no folder no$"),
     (GOOD, {"data": 3}, "data=3: no path of a file"),
     (GOOD, {"data": "."}, "it cannot be read"),
@@ -108,6 +109,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
 @pytest.mark.parametrize(("text", "keys", "words"), WRONG, ids=[words[:30] for *_, words in WRONG])
 def test_what_is_wrong_with_a_file_is_said_in_one_line(text: str, keys: dict[str, Any], words: str) -> None:
     Path("run.csv").write_text(text, encoding="utf-8")
+    Path("empty").mkdir()
     with pytest.raises(ConfigurationError, match=words) as raised:
         of_keys({"data": "run.csv", **keys})
     assert "\n" not in str(raised.value)
