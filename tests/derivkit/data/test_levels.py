@@ -52,16 +52,16 @@ def losses(count: int, seed: int) -> tuple[Array, Array]:
     return (decay + 0.2 * (seed % 2)) * (1.0 + 0.04 * generator.standard_normal(count)), -rate * decay
 
 
-@pytest.mark.parametrize("count", quick.part((50, 100, 200, 300)))
-def test_a_loss_that_decays_with_noise_in_proportion_has_no_breaks_and_intervals_that_hold(count: int) -> None:
-    t, covered, breaks = np.arange(float(count)), [], 0
-    for seed in range(3):
-        y, slope = losses(count, seed)
-        result = dk.from_samples(t, y)
-        breaks += len(result.corners)
-        covered.append(np.mean(np.abs(result.value - slope) <= result.error))
-    assert breaks <= 3 * count / 1000.0
-    assert np.mean(covered) >= 0.9
+@pytest.mark.parametrize("counts", quick.part([[50, 100], [200, 300]]))
+def test_a_loss_that_decays_with_noise_in_proportion_has_no_breaks_and_intervals_that_hold(
+    counts: list[int],
+) -> None:
+    """At most one break per 1000 points, and two standard deviations of a number of that size."""
+    drawn = [losses(count, seed) for count in counts for seed in range(6)]
+    found = [(slope, dk.from_samples(np.arange(float(y.size)), y)) for y, slope in drawn]
+    allowed = 1e-3 * sum(slope.size for slope, _ in found)
+    assert sum(len(result.corners) for _, result in found) <= allowed + 2.0 * np.sqrt(allowed)
+    assert np.mean([np.mean(np.abs(result.value - slope) <= result.error) for slope, result in found]) >= 0.9
 
 
 def test_at_the_ends_levels_go_on_as_they_change() -> None:
