@@ -543,7 +543,7 @@ BAD: dict[tuple[str, ...], str] = {
     ("network=tiny",): "the study 'delta_sweep' has no key 'network'",
     ("h=1e-4",): "no key 'h'; did you mean delta?",
     ("study=tangents",): "did you mean experiment?",
-    ("zzz=1e-4",): "no key 'zzz'; there are budget, delta, derivative, experiment, expression, figures, function,",
+    ("zzz=1e-4",): "no key 'zzz'; there are budget, delta, derivative, domain, experiment, expression, figures,",
     ("+function=sin",): "write function=sin",
     ("function=nothing_*",): "no function named 'nothing_*'",
     ("experiment=all",): "no experiment named 'all'",
