@@ -277,7 +277,8 @@ def _instead(condition: Condition, listed: Sequence[Entry], now: datetime) -> st
     """Say what could be asked for: the nearest word, or between what the numbers lie."""
     key, sought = condition.key, condition.value
     if not key:
-        return nearest(sought, _vocabulary(listed))
+        example = f"a word is of a study, a name, a state or what was typed, such as {listed[0].study}"
+        return nearest(sought, _vocabulary(listed), otherwise=example)
     values = [value for entry in listed for value in values_of(entry, key, now)]
     if not values:
         return f"no run here tells its {key}"

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from experiments.files import opened
-from experiments.messages import ConfigurationError, line_of, near
+from experiments.messages import ConfigurationError, line_of, near, nearest
 from experiments.running import integrity
 from experiments.running.check import study_of
 from experiments.running.filters import chosen, is_filter, runner
@@ -103,8 +103,9 @@ def find(name: str, outputs: Path) -> Path:
             f"{name} may mean {len(fitting)} runs: {_listed(fitting, outputs)}; write more of the name"
         )
     if not fitting:
-        latest_names = f"the latest are {_listed(known[::-1], outputs)}" if known else "there are no runs"
-        raise ConfigurationError(f"no run named {name!r} below {outputs}; {latest_names}")
+        newest = f"the latest are {_listed(known[::-1], outputs)}" if known else "there are no runs"
+        instead = nearest(name, ["latest"] if known else [], otherwise=newest)
+        raise ConfigurationError(f"no run named {name!r} below {outputs}; {instead}")
     return fitting[0]
 
 

@@ -115,7 +115,9 @@ def why_none(rows: Frame) -> str:
     """Why no row of a point has an error."""
     if rows["exact"].isna().all():
         return "there is no derivative, or none is known"
-    return f"there is no estimate: {', '.join(f'{n:,} rows {s}' for s, n in counts(rows['status']).items())}"
+    reasons = dict(zip(dk.ErrorSweep.STATUSES, dk.ErrorSweep.REASONS, strict=True))
+    told = [f"{reasons[status]} ({counted(n, 'row')})" for status, n in counts(rows["status"]).items()]
+    return f"there is no estimate: {'; '.join(told)}"
 
 
 def counts(values: Frame) -> dict[str, int]:

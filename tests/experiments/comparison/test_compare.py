@@ -563,6 +563,7 @@ NAMED: dict[str, tuple[tuple[str, ...], str]] = {
     "none": ((), "no run; name at least two"),
     "one": (("latest",), "one run only, latest; name at least two"),
     "missing": (("latest", "09-99-99"), "no run named '09-99-99' below"),
+    "misspelt": (("latest", "latst"), "; did you mean latest?"),
     "ambiguous": (("latest", "1"), "1 may mean 2 runs: delta_sweep/2026-01-02/10-00-00-000000-1, delta_sweep/2026"),
     "another day": (("latest", "2026-01-03/10"), "no run named '2026-01-03/10' below"),
     "too far back": (("latest", "latest~2"), "no run latest~2: there are 2 runs below"),

@@ -256,6 +256,7 @@ REFUSED: dict[str, tuple[int, str]] = {
     "function=sinn": (1, "no run fits function=sinn; did you mean sin?"),
     "study=speed": (1, "no run fits study=speed; there are convergence, delta_sweep"),
     "delta_swep": (1, "no run fits delta_swep; did you mean delta_sweep"),
+    "qqq": (1, "no run fits qqq; a word is of a study, a name, a state or what was typed, such as "),
     "status=fialed": (1, "no run fits status=fialed; did you mean failed?"),
     "best<1e-30": (1, "no run fits best<1e-30; best goes from 2e-11 to 3e-09"),
     "before=2020-01-01": (1, "before goes from 2026-01-09 12:00"),

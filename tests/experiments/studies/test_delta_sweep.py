@@ -128,6 +128,12 @@ def test_a_spoiled_row_says_why(function: dk.Function, x: float, delta: float, s
     assert math.isnan(table["estimate"][0]) == (status not in {"ok", "no_exact", "below_bar"})
 
 
+def test_why_there_is_no_estimate_is_told_in_words() -> None:
+    found = concluded(dk.Problem(EXP, (1.0,)), method=("central_2",), delta=(1e-17, 1e-18))["findings"]["finding"]
+    assert any("two points of the formula are the same number (2 rows)." in text for text in found)
+    assert not any("step_vanished" in text for text in found)
+
+
 def test_the_summary_names_the_smallest_error_and_the_errors_asked_for() -> None:
     delta = (1e-2, 1e-5, 1e-9)
     found = concluded(dk.Problem(EXP, (1.0,)), method=("forward_1",), delta=delta)["summary"]
