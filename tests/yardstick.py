@@ -119,7 +119,7 @@ CLOCKED: dict[str, tuple[str, ...]] = {
         r"^Batched .*(?= It grows)",
         r"^Figure \d+[.] .*",
         r"(?<= times, is within a factor of ).*",
-        r"By the cost model, .*",
+        r"(By the cost model, |Nothing is predicted for ).*",
         r"(  +[\d.e+-]+){6}$",
     ),
     "chapter": (
