@@ -161,7 +161,7 @@ class BudgetedSweep(Budgeted):
     @property
     def calls_of_a_point(self) -> int:
         """Most calls for a point: fewer than the budget where there are few deltas."""
-        return min(self.budget, self.budget - for_sweep(self.budget) + self._calls_for(self.delta_count))
+        return min(self.budget, self.budget - for_sweep(self.budget) + self._calls_for(self.delta_count, self.method))
 
     @property
     def remark(self) -> str:
@@ -175,16 +175,12 @@ class BudgetedSweep(Budgeted):
             f"deltas; budget={all_of_them} takes all"
         )
 
-    @property
-    def _points_of_a_delta(self) -> int:
-        return points_beside(self.method, self.derivative)
-
-    def _calls_for(self, deltas: int) -> int:
-        return 1 + deltas * self._points_of_a_delta
+    def _calls_for(self, deltas: int, methods: Sequence[str]) -> int:
+        return 1 + deltas * points_beside(methods, self.derivative)
 
     @property
     def _affordable(self) -> int:
-        return (for_sweep(self.budget) - 1) // self._points_of_a_delta
+        return (for_sweep(self.budget) - 1) // points_beside(self.method, self.derivative)
 
     @property
     def _stride(self) -> int:
@@ -192,5 +188,5 @@ class BudgetedSweep(Budgeted):
 
     def _budget_for(self, deltas: int, methods: Sequence[str]) -> int:
         """The least budget that allows so many deltas of some methods."""
-        calls = 1 + deltas * points_beside(methods, self.derivative)
+        calls = self._calls_for(deltas, methods)
         return next(budget for budget in range(calls, 4 * calls + 200) if for_sweep(budget) >= calls)

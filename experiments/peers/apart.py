@@ -167,14 +167,13 @@ def absence(process: Process) -> str:
     """Why a tool is not there and how it is installed; empty if it is."""
     command = tuple(process.tool.command)
     if command not in ABSENCES:
+        ABSENCES[command] = ""
         try:
             process.start()
         except AbsentError as error:
             ABSENCES[command] = str(error)
         except ToolError:
-            ABSENCES[command] = ""
-        else:
-            ABSENCES[command] = ""
+            pass  # it is there, and is refused for what is wrong with it when it is asked
         finally:
             process.close()
     return ABSENCES[command]

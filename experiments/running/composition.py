@@ -372,14 +372,14 @@ class Command:
             known = _unresolved(self._loaded(rest))
             check.refuse_unknown_key(group[1], known, self.settings.groups, str(known.get("runner")))
 
-    def space(self, config: DictConfig) -> Space:
-        """Return the configurations of all jobs; ``config`` is that of the first, with Hydra's part."""
+    def space(self) -> Space:
+        """Return the configurations of all jobs."""
         unresolved = _unresolved(self.study)
         patches = {
             setting.words[0].partition("=")[0]: {} if setting.merged else dict(self._patches(unresolved, setting))
             for setting in self.settings.swept
         }
-        HydraConfig.instance().set_config(config)
+        self.compose(self.settings.first)  # Hydra's own part is that of the first job again
         return Space(study=self.study, first=self.first, patches=patches)
 
     def _patches(self, first: Plain, setting: Setting) -> Iterator[tuple[str, Plain]]:

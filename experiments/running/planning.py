@@ -90,13 +90,13 @@ def plan(args: argparse.Namespace, command: Command) -> Plan:
         single=single,
     )
     searched = _searches(config) and not args.cfg and not single
-    return _search(command, config, study, begun) if searched else _sweep(command, config, study, begun)
+    return _search(command, config, study, begun) if searched else _sweep(command, study, begun)
 
 
-def _sweep(command: Command, config: DictConfig, study: Study, begun: Callable[..., Plan]) -> Plan:
+def _sweep(command: Command, study: Study, begun: Callable[..., Plan]) -> Plan:
     """Plan the jobs of all combinations of the values."""
     _refuse_many(command.settings)
-    space = command.space(config)
+    space = command.space()
     jobs = tuple(space.jobs(command.settings))
     configs = check.configs_of(study, jobs)
     check.refuse_idle(configs, command.settings.keys)
@@ -136,7 +136,7 @@ def _searches(config: DictConfig) -> bool:
 
 def _search(command: Command, config: DictConfig, study: Study, begun: Callable[..., Plan]) -> Plan:
     """Build the Config of every choice and of both ends of every interval, and refuse what cannot be searched."""
-    space = command.space(config)
+    space = command.space()
     alternatives = space.alternatives(command.settings)
     with masked():
         settings: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)

@@ -214,7 +214,8 @@ def _problems(plain: Mapping[str, object]) -> tuple[dk.Problem, ...]:
     problems = _typed_problems(plain)
     if not problems:
         entries = _entries("function", plain.get("function"), "function=sin or 'expression=sin(x)'")
-        problems = tuple(_described(name, spec, _points(plain), _typed_domain(plain)) for name, spec in entries)
+        x, domain = _points(plain), _typed_domain(plain)
+        problems = tuple(_described(name, spec, x, domain) for name, spec in entries)
     budget = max(1, _integer("budget", plain.get("budget", calls.BUDGET)))
     return tuple(_called_sparingly(problem, budget) for problem in problems)
 

@@ -115,9 +115,14 @@ def why_none(rows: Frame) -> str:
     """Why no row of a point has an error."""
     if rows["exact"].isna().all():
         return "there is no derivative, or none is known"
-    reasons = dict(zip(dk.ErrorSweep.STATUSES, dk.ErrorSweep.REASONS, strict=True))
-    told = [f"{reasons[status]} ({counted(n, 'row')})" for status, n in counts(rows["status"]).items()]
+    told = [f"{why} ({counted(n, 'row')})" for why, n in spoiled(rows)]
     return f"there is no estimate: {'; '.join(told)}"
+
+
+def spoiled(rows: Frame) -> Iterator[tuple[str, int]]:
+    """Why some rows have no error, in words, and how many."""
+    why = dict(zip(dk.ErrorSweep.STATUSES, dk.ErrorSweep.REASONS, strict=True))
+    return ((why[status], n) for status, n in counts(rows["status"]).items() if status != "ok")
 
 
 def counts(values: Frame) -> dict[str, int]:
@@ -195,10 +200,9 @@ def bounds_held(table: Frame) -> Iterator[str]:
         broken = int((proved["error"] > proved["truncation"] + proved["rounding"]).sum())
         by = f"{broken:,}: f is not what its expression says" if broken else "none"
         yield f"Truncation + rounding is a proved bound of {counted(len(proved), 'error')}; it is exceeded by {by}."
-    reasons = dict(zip(dk.ErrorSweep.STATUSES, dk.ErrorSweep.REASONS, strict=True))
-    spoiled = [f"{n:,}, as {reasons[status]}" for status, n in counts(table["status"]).items() if status != "ok"]
-    if spoiled:
-        yield f"Rows without an error: {'; '.join(spoiled)}."
+    without = [f"{n:,}, as {why}" for why, n in spoiled(table)]
+    if without:
+        yield f"Rows without an error: {'; '.join(without)}."
 
 
 # Of a search
